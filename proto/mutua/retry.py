@@ -1,0 +1,40 @@
+"""When a failed request is worth sending again, and when."""
+
+from enum import Enum
+
+from grpc import StatusCode
+
+
+class Outcome(Enum):
+    """What a failed attempt left behind. All but FINAL are worth the identical request again."""
+
+    FINAL = "it would fail again"
+    NOTHING_DONE = "nothing was appended"
+    UNKNOWN = "facts may stand; the identical request counts them once"
+
+
+def outcome_of(code: StatusCode, reason: str, *, is_write: bool) -> Outcome:
+    """Decides by code and reason ("" when the error is not mutua's own).
+
+    RESOURCE_EXHAUSTED without a reason is gRPC's own, a message too large: it would fail again.
+    """
+    if not is_write:
+        return Outcome.NOTHING_DONE if code is StatusCode.UNAVAILABLE else Outcome.FINAL
+    match code:
+        case StatusCode.RESOURCE_EXHAUSTED if reason:
+            return Outcome.NOTHING_DONE
+        case StatusCode.UNAVAILABLE if reason == "LOG_DOWN":
+            return Outcome.NOTHING_DONE
+        case StatusCode.UNAVAILABLE | StatusCode.DEADLINE_EXCEEDED | StatusCode.CANCELLED:
+            return Outcome.UNKNOWN
+        case _:
+            return Outcome.FINAL
+
+
+def longest_delay_seconds(attempt: int) -> float:
+    """The upper end of the random delay after `attempt` (0 is the first): doubles up to 3 s.
+
+    The delay is drawn from the whole of [0, this], so that clients that failed together do not
+    return together.
+    """
+    return float(min(0.1 * 2.0 ** min(attempt, 10), 3.0))

@@ -1,0 +1,156 @@
+"""gRPC: a server with health and reflection, and errors translated in one place."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, Final, TypeAlias
+
+import grpc
+from google.protobuf.any_pb2 import Any as AnyMessage
+from google.protobuf.duration_pb2 import Duration
+from google.rpc import error_details_pb2, status_pb2
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection
+from grpc_status import rpc_status
+
+from services.ledger.errors import MutuaError
+from services.ledger.question import ALL, Scope
+
+logger = logging.getLogger(__name__)
+
+DOMAIN: Final = "mutua"
+_MAX_VIOLATIONS: Final = 50
+"""Details travel in trailers, which clients read up to 8 KiB unless they ask for more."""
+_OPTIONS: Final = [
+    ("grpc.max_receive_message_length", 4 << 20),
+    ("grpc.max_send_message_length", 64 << 20),
+    ("grpc.so_reuseport", 0),
+    ("grpc.keepalive_time_ms", 60_000),
+    ("grpc.keepalive_timeout_ms", 20_000),
+    ("grpc.http2.min_recv_ping_interval_without_data_ms", 5_000),
+    ("grpc.http2.min_ping_interval_without_data_ms", 5_000),
+]
+
+# The stubs' classes take parameters that the classes themselves do not.
+Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
+MethodHandler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
+Handler = Callable[[Any, "Context"], Awaitable[Any]]
+
+
+class Server:
+    """A server of some services on one address. `address` is known once started."""
+
+    def __init__(self, services: Sequence[str]) -> None:
+        """`services` are full names, such as `mutua.v1.QueryService`."""
+        self.grpc = grpc.aio.server(interceptors=[ErrorInterceptor()], options=_OPTIONS)
+        self._health = health.aio.HealthServicer()
+        self._services = services
+        health_pb2_grpc.add_HealthServicer_to_server(self._health, self.grpc)
+        names = [*services, health_pb2.DESCRIPTOR.services_by_name["Health"].full_name]
+        reflection.enable_server_reflection([*names, reflection.SERVICE_NAME], self.grpc)
+
+    async def start(self, listen: str) -> str:
+        """Starts on `host:port` (port 0: any) and returns the address. Raises RuntimeError."""
+        host, _, _ = listen.rpartition(":")
+        port = self.grpc.add_insecure_port(listen)
+        await self.grpc.start()
+        return f"{host}:{port}"
+
+    async def set_serving(self, *, serving: bool) -> None:
+        """What health says, of each service and of the whole."""
+        status = health_pb2.HealthCheckResponse
+        now = status.SERVING if serving else status.NOT_SERVING
+        for name in ("", *self._services):
+            await self._health.set(name, now)
+
+    async def stop(self, grace_seconds: float) -> None:
+        """Says so to health, takes no more calls, and gives those under way some time."""
+        await self._health.enter_graceful_shutdown()
+        await self.grpc.stop(grace_seconds)
+
+
+class ErrorInterceptor(grpc.aio.ServerInterceptor):
+    """Turns errors of the core into a status with the details of the contract."""
+
+    async def intercept_service(
+        self,
+        continuation: Callable[[grpc.HandlerCallDetails], Awaitable[MethodHandler | None]],
+        handler_call_details: grpc.HandlerCallDetails,
+    ) -> MethodHandler | None:
+        handler = await continuation(handler_call_details)
+        if handler is None or handler.unary_unary is None:
+            return handler
+        return grpc.unary_unary_rpc_method_handler(
+            _translating(handler.unary_unary, handler_call_details.method),  # type: ignore[arg-type]
+            request_deserializer=handler.request_deserializer,
+            response_serializer=handler.response_serializer,
+        )
+
+
+def _translating(handle: Handler, method: str) -> Handler:
+    async def translated(request: Any, context: Context) -> Any:
+        try:
+            return await handle(request, context)
+        except MutuaError as error:
+            await context.abort_with_status(rpc_status.to_status(to_status(error)))
+        except (grpc.aio.AbortError, asyncio.CancelledError):
+            raise
+        except Exception:
+            logger.exception("%s failed", method)
+            await context.abort(grpc.StatusCode.INTERNAL, "mutua failed at this; its log says more")
+
+    return translated
+
+
+def to_status(error: MutuaError) -> status_pb2.Status:
+    """One ErrorInfo; BadRequest where fields are named; RetryInfo where a retry can help."""
+    details = [error_details_pb2.ErrorInfo(reason=error.reason, domain=DOMAIN)]
+    if error.violations:
+        details.append(
+            error_details_pb2.BadRequest(
+                field_violations=[
+                    error_details_pb2.BadRequest.FieldViolation(
+                        field=each.field, description=each.description
+                    )
+                    for each in error.violations[:_MAX_VIOLATIONS]
+                ]
+            )
+        )
+    if error.retry_seconds is not None:
+        delay = Duration()
+        delay.FromMilliseconds(int(error.retry_seconds * 1000))
+        details.append(error_details_pb2.RetryInfo(retry_delay=delay))
+    return status_pb2.Status(
+        code=grpc.StatusCode[error.code].value[0],
+        message=error.message,
+        details=[_packed(detail) for detail in details],
+    )
+
+
+def remaining_seconds(context: Context) -> float | None:
+    """What is left of the caller's deadline; None without one, which the stubs do not know."""
+    return context.time_remaining()
+
+
+def caller(context: Context) -> str:
+    """The organization that calls, as it says itself (open mode); "" when it does not."""
+    for key, value in context.invocation_metadata() or ():
+        if key == "mutua-organization-bin" and isinstance(value, bytes):
+            return value.decode("utf-8", "replace").strip()
+        if key == "mutua-organization" and isinstance(value, str):
+            return value.strip()
+    return ""
+
+
+def scope_of(context: Context) -> Scope:
+    """What the caller may see. In open mode, everything."""
+    organization_id = caller(context)
+    return Scope(organization_id) if organization_id else ALL
+
+
+def _packed(detail: Any) -> AnyMessage:
+    packed = AnyMessage()
+    packed.Pack(detail)
+    return packed

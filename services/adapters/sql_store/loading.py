@@ -1,0 +1,144 @@
+"""The part of a programme's state that a slab can touch, read back from its tables."""
+
+from collections.abc import Collection, Iterator
+from itertools import groupby, islice
+from typing import Final, TypeVar
+
+from sqlalchemy import Connection, or_, select
+
+from services.adapters.tables import (
+    AliasRow,
+    ExchangeRow,
+    FactRow,
+    OrganizationVersionRow,
+    WaitingRow,
+)
+from services.adapters.wire.event import read_record
+from services.ledger.changes import Needs, affected
+from services.ledger.exchange import ExchangeCorrected, ExchangeRecorded
+from services.ledger.facts import Event
+from services.ledger.organization import OrganizationRegistered, OrganizationUpdated
+from services.ledger.state import History, Ledger, Revision, Version
+from services.ledger.words import State
+
+Item = TypeVar("Item")
+
+_CHUNK: Final = 5_000
+"""Ids in one statement; SQLite takes at most 32,766 parameters."""
+
+
+def load_ledger(connection: Connection, programme: int, programme_id: str, needs: Needs) -> Ledger:
+    """What `needs` names, and every waiting fact that it can release, one after the other.
+
+    Adds to `needs` what those waiting facts need.
+    """
+    ledger = Ledger()
+    _load_waiting(connection, programme, programme_id, needs, ledger)
+    if needs.organization_ids:
+        _load_roster(connection, programme, programme_id, ledger)
+    fact, offsets = FactRow.table().c, {}
+    for chunk in _chunks(needs.event_ids):
+        known = select(fact.event_id, fact.offset, fact.digest).where(
+            fact.programme == programme, fact.event_id.in_(chunk)
+        )
+        for event_id, offset, digest in connection.execute(known):
+            ledger.seen[event_id] = digest
+            offsets[event_id] = offset
+    numbers = [offsets[each] for each in needs.exchange_ids if each in offsets]
+    for history in _histories(connection, programme, programme_id, numbers):
+        ledger.histories[history.exchange_id] = history
+    return ledger
+
+
+def _load_waiting(
+    connection: Connection, programme: int, programme_id: str, needs: Needs, ledger: Ledger
+) -> None:
+    """Follows the waiting facts until nothing more can be released."""
+    waiting = WaitingRow.table().c
+    anything = select(waiting.event_id).where(waiting.programme == programme).limit(1)
+    if connection.execute(anything).first() is None:
+        return
+    while True:
+        fresh = []
+        for chunk in _chunks(needs.awaited_keys()):
+            touched = select(WaitingRow.table()).where(
+                waiting.programme == programme,
+                or_(waiting.awaited.in_(chunk), waiting.event_id.in_(chunk)),
+            )
+            for row in connection.execute(touched):
+                if row.event_id not in ledger.awaited:
+                    logged = read_record(row.offset, row.record_time, programme_id, row.value)
+                    ledger.wait(row.event_id, logged, row.awaited)
+                    fresh.append(logged)
+        if not fresh:
+            break
+        needs.add(affected(fresh))
+
+
+def _load_roster(connection: Connection, programme: int, programme_id: str, ledger: Ledger) -> None:
+    version = OrganizationVersionRow.table().c
+    versions = (
+        select(OrganizationVersionRow.table())
+        .where(version.programme == programme)
+        .order_by(version.organization_id, version.version)
+    )
+    for row in connection.execute(versions):
+        fact = _event(row.content, programme_id).fact
+        assert isinstance(fact, OrganizationRegistered | OrganizationUpdated)
+        ledger.roster[row.organization_id] = Version(
+            number=row.version,
+            organization=fact.organization,
+            event_id=row.event_id,
+            from_offset=row.from_offset,
+            value=row.content,
+        )
+    alias = AliasRow.table().c
+    bindings = select(alias.alias, alias.organization_id).where(alias.programme == programme)
+    for name, organization_id in connection.execute(bindings):
+        ledger.aliases[name] = organization_id
+
+
+def _histories(
+    connection: Connection, programme: int, programme_id: str, numbers: Collection[int]
+) -> Iterator[History]:
+    exchange = ExchangeRow.table().c
+    for chunk in _chunks(numbers):
+        revisions = (
+            select(ExchangeRow.table())
+            .where(exchange.programme == programme, exchange.exchange.in_(chunk))
+            .order_by(exchange.exchange, exchange.revision)
+        )
+        for number, rows in groupby(connection.execute(revisions), lambda row: row.exchange):
+            history: History | None = None
+            for row in rows:
+                history = history or History(row.exchange_id, number, [])
+                event = _event(row.content, programme_id)
+                said = history.current.said if row.state == State.RETRACTED else event
+                assert isinstance(said.fact, ExchangeRecorded | ExchangeCorrected)
+                history.revisions.append(
+                    Revision(
+                        number=row.revision,
+                        event_id=row.event_id,
+                        from_offset=row.from_offset,
+                        record_time=row.record_time,
+                        recorded_by=row.recorded_by,
+                        state=State(row.state),
+                        said=said,
+                        exchange=said.fact.exchange,
+                        value=row.content,
+                    )
+                )
+            assert history is not None
+            yield history
+
+
+def _event(value: bytes, programme_id: str) -> Event:
+    event = read_record(0, 0, programme_id, value).event
+    assert event is not None, "a stored fact was readable when it was stored"
+    return event
+
+
+def _chunks(items: Collection[Item]) -> Iterator[list[Item]]:
+    remaining = iter(items)
+    while chunk := list(islice(remaining, _CHUNK)):
+        yield chunk

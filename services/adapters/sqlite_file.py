@@ -1,0 +1,63 @@
+"""SQLite files of ours: opened with the right settings, refused when they are somebody else's."""
+
+import sqlite3
+from pathlib import Path
+from typing import Final
+
+from services.ledger.errors import DataForeign, SchemaAhead
+
+_APPLICATION_ID: Final = 0x6D757475
+"""'mutu': marks a file as ours."""
+
+
+def open_file(path: Path, *, version: int, durable: bool, read_only: bool) -> sqlite3.Connection:
+    """A connection without implicit transactions, usable from any one thread at a time.
+
+    `durable` makes every commit reach the disk; otherwise a power cut may lose the last ones, never
+    the order. Raises DataForeign or SchemaAhead when the file is not what this mutua writes, and
+    sqlite3.Error when it cannot be opened.
+    """
+    mode = "ro" if read_only else "rwc"
+    connection = sqlite3.connect(
+        f"{path.resolve().as_uri()}?mode={mode}",
+        uri=True,
+        isolation_level=None,
+        check_same_thread=False,
+        timeout=5.0,
+    )
+    try:
+        _check(connection, path, version, read_only=read_only)
+        if not read_only:
+            connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
+        connection.execute("PRAGMA cache_size = -65536")
+        connection.execute("PRAGMA temp_store = MEMORY")
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _check(connection: sqlite3.Connection, path: Path, version: int, *, read_only: bool) -> None:
+    try:
+        (application_id,) = connection.execute("PRAGMA application_id").fetchone()
+        (found,) = connection.execute("PRAGMA user_version").fetchone()
+        (objects,) = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+    except sqlite3.DatabaseError as error:
+        if getattr(error, "sqlite_errorcode", 0) == sqlite3.SQLITE_NOTADB:
+            raise DataForeign(
+                f"{path} is not an SQLite file, or is damaged; restore it from a backup, or choose "
+                "another data directory with --data"
+            ) from error
+        raise
+    if objects == 0 and application_id == 0 and not read_only:
+        connection.execute(f"PRAGMA application_id = {_APPLICATION_ID}")
+        connection.execute(f"PRAGMA user_version = {version}")
+    elif application_id != _APPLICATION_ID:
+        raise DataForeign(
+            f"{path} was not made by mutua; choose another data directory with --data"
+        )
+    elif found > version:
+        raise SchemaAhead(
+            f"{path} has format {found}, this mutua reads up to {version}; upgrade mutua"
+        )

@@ -1,0 +1,242 @@
+"""The log as one SQLite file: one writer, one fsync for all appends that wait at the same time."""
+
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from queue import Empty, SimpleQueue
+from typing import Final
+from uuid import uuid4
+
+from services.adapters.crash_point import crash_point
+from services.adapters.sqlite_file import open_file
+from services.ledger.errors import DataForeign, LogDown, LogFull, OutcomeUnknown, Overloaded
+from services.ledger.ports import Record
+from services.ledger.position import Position
+from services.ledger.times import Instant
+
+FORMAT: Final = 1
+_GROUP_RECORDS: Final = 10_000
+"""One transaction takes at most this many records, so that nobody waits long behind an import."""
+_QUEUE_BYTES: Final = 64 << 20
+_RECORD_OVERHEAD: Final = 1_000
+"""Bytes a queued record costs beside its value."""
+
+_SCHEMA: Final = """
+CREATE TABLE IF NOT EXISTS log (id TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS record (
+    offset INTEGER PRIMARY KEY,
+    record_time INTEGER NOT NULL,
+    programme_id TEXT NOT NULL,
+    value BLOB NOT NULL,
+    digest BLOB NOT NULL
+);
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class _Append:
+    programme_id: str
+    values: Sequence[bytes]
+    cost: int
+    done: Future[Position]
+
+
+class SqliteLog:
+    """All programmes in one partition, numbered 0. The caller sees to there being one writer."""
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        read_only: bool = False,
+        clock: Callable[[], Instant] = lambda: time.time_ns() // 1000,
+        on_failure: Callable[[str], None] = lambda _: None,
+    ) -> None:
+        """`on_failure` is called once, on the writer's thread, when a commit's outcome is unknown:
+        the process has to end, and the file decides at the next open.
+        """
+        self._path = path
+        self._clock = clock
+        self._on_failure = on_failure
+        self._connection = open_file(path, version=FORMAT, durable=True, read_only=read_only)
+        self._reader = self._connection if read_only else None
+        self._read_lock = threading.Lock()
+        self._queue: SimpleQueue[_Append | None] = SimpleQueue()
+        self._admission = threading.Lock()
+        self._queued_bytes = 0
+        self._closed = read_only
+        self._failed = False
+        self._wakes: list[Callable[[], None]] = []
+        try:
+            self._open(read_only=read_only)
+        except BaseException:
+            self._connection.close()
+            raise
+
+    def _open(self, *, read_only: bool) -> None:
+        if not read_only:
+            self._connection.executescript(_SCHEMA)
+            if self._connection.execute("SELECT count(*) FROM log").fetchone() == (0,):
+                self._connection.execute("INSERT INTO log VALUES (?)", (uuid4().hex,))
+        (self.log_id,) = self._connection.execute("SELECT id FROM log").fetchone()
+        self._end, self._last_time = self._check_last()
+        if self._reader is None:
+            self._reader = open_file(self._path, version=FORMAT, durable=False, read_only=True)
+            self._writer = threading.Thread(target=self._write, name="log-writer", daemon=True)
+            self._writer.start()
+
+    def _check_last(self) -> tuple[int, Instant]:
+        """The end of the log. Raises DataForeign when its last record is not as it was written."""
+        last = self._connection.execute(
+            "SELECT offset, record_time, programme_id, value, digest FROM record "
+            "ORDER BY offset DESC LIMIT 1"
+        ).fetchone()
+        if last is None:
+            return 0, 0
+        offset, record_time, programme_id, value, digest = last
+        if record_digest(record_time, programme_id, value) != digest:
+            raise DataForeign(
+                f"the last record of {self._path} is damaged; restore the directory from a backup"
+            )
+        return offset + 1, record_time
+
+    def append(self, programme_id: str, values: Sequence[bytes]) -> Future[Position]:
+        """See `ports.Log`. All or nothing, even when the outcome is unknown."""
+        cost = sum(len(value) + _RECORD_OVERHEAD for value in values)
+        done: Future[Position] = Future()
+        with self._admission:
+            if self._closed or self._failed:
+                raise LogDown("the log does not take facts any more; the server is stopping")
+            if self._queued_bytes + cost > _QUEUE_BYTES and self._queued_bytes:
+                raise Overloaded("too many facts wait to be written; try again in a moment")
+            self._queued_bytes += cost
+            self._queue.put(_Append(programme_id, values, cost, done))
+        return done
+
+    def read(self, next_offset: int, limit: int) -> list[Record]:
+        assert self._reader is not None
+        with self._read_lock:
+            rows = self._reader.execute(
+                "SELECT offset, record_time, programme_id, value FROM record "
+                "WHERE offset >= ? ORDER BY offset LIMIT ?",
+                (next_offset, limit),
+            ).fetchall()
+        return [Record(*row) for row in rows]
+
+    def end(self) -> int:
+        if self._closed:
+            return self._check_last()[0]
+        return self._end
+
+    def damage(self) -> tuple[list[int], int | None]:
+        """Offsets of records that are not as they were written, and the first missing one."""
+        assert self._reader is not None
+        damaged: list[int] = []
+        expected = 0
+        with self._read_lock:
+            rows = self._reader.execute(
+                "SELECT offset, record_time, programme_id, value, digest FROM record "
+                "ORDER BY offset"
+            )
+            for offset, record_time, programme_id, value, digest in rows:
+                if offset != expected:
+                    return damaged, expected
+                if record_digest(record_time, programme_id, value) != digest:
+                    damaged.append(offset)
+                expected += 1
+        return damaged, None
+
+    def on_append(self, wake: Callable[[], None]) -> None:
+        self._wakes.append(wake)
+
+    def close(self) -> None:
+        """Writes what was admitted, then closes the file."""
+        with self._admission:
+            already, self._closed = self._closed, True
+        if not already:
+            self._queue.put(None)
+            self._writer.join()
+        if self._reader is not None:
+            self._reader.close()
+        self._connection.close()
+
+    def _write(self) -> None:
+        while (first := self._queue.get()) is not None:
+            group, last = self._group(first)
+            self._commit(group)
+            if last:
+                return
+
+    def _group(self, first: _Append) -> tuple[list[_Append], bool]:
+        """What waits right now, up to the limit of a transaction; and whether the end was met."""
+        group, count = [first], len(first.values)
+        while count < _GROUP_RECORDS:
+            try:
+                following = self._queue.get_nowait()
+            except Empty:
+                break
+            if following is None:
+                return group, True
+            group.append(following)
+            count += len(following.values)
+        return group, False
+
+    def _commit(self, group: list[_Append]) -> None:
+        now = max(self._clock(), self._last_time)
+        rows, positions, offset = [], [], self._end
+        for append in group:
+            for value in append.values:
+                digest = record_digest(now, append.programme_id, value)
+                rows.append((offset, now, append.programme_id, value, digest))
+                offset += 1
+            positions.append(Position(self.log_id, 0, offset))
+        failure = self._failure(rows)
+        with self._admission:
+            self._queued_bytes -= sum(append.cost for append in group)
+        if failure is not None:
+            for append in group:
+                append.done.set_exception(failure)
+            return
+        self._end, self._last_time = offset, now
+        crash_point("after_append_before_ack")
+        for append, position in zip(group, positions, strict=True):
+            append.done.set_result(position)
+        for wake in self._wakes:
+            wake()
+
+    def _failure(self, rows: list[tuple[int, Instant, str, bytes, bytes]]) -> Exception | None:
+        """Writes the rows; what went wrong, in the caller's terms, or None."""
+        if self._failed:
+            return LogDown("the log failed and does not take facts any more")
+        try:
+            crash_point("before_append")
+            self._connection.execute("BEGIN IMMEDIATE")
+            self._connection.executemany("INSERT INTO record VALUES (?, ?, ?, ?, ?)", rows)
+            self._connection.execute("COMMIT")
+        except sqlite3.Error as error:
+            return self._judge(error)
+        return None
+
+    def _judge(self, error: sqlite3.Error) -> Exception:
+        code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
+        before_commit = self._connection.in_transaction
+        if before_commit:
+            self._connection.execute("ROLLBACK")
+        if code == sqlite3.SQLITE_FULL and before_commit:
+            return LogFull(f"no room is left for {self._path}; free some disk space and try again")
+        if code in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_BUSY, sqlite3.SQLITE_PERM):
+            return LogDown(f"{self._path} cannot be written: {error}")
+        self._failed = True
+        message = f"writing {self._path} failed ({error}); restart mutua: the file decides"
+        self._on_failure(message)
+        return OutcomeUnknown(message)
+
+
+def record_digest(record_time: Instant, programme_id: str, value: bytes) -> bytes:
+    """What tells that a record is still as it was written."""
+    return sha256(f"{record_time} {programme_id} ".encode() + value).digest()[:16]

@@ -1,0 +1,218 @@
+"""The read models: tables that are made from the log and can be made again.
+
+`MODEL_VERSION` moves with every change of a table or of a rule; a version is built beside the one
+before it, never migrated. Times are microseconds, days are days since 1970-01-01, amounts are
+millionths of a minute; exchanges are numbered by the offset of their first record and parties by
+first appearance, densely, within a programme.
+"""
+
+from typing import Any, Final
+
+from sqlalchemy import BigInteger, Index, LargeBinary, MetaData, Table
+from sqlmodel import Field, SQLModel
+
+from services.ledger.months import FIELDS as MONTH_FIELDS
+
+MODEL_VERSION: Final = 1
+
+
+class ReadModel(SQLModel):
+    """A table of the read models, clustered by its primary key."""
+
+    metadata = MetaData()
+    __table_args__: Any = {"sqlite_with_rowid": False}
+
+    @classmethod
+    def table(cls) -> Table:
+        return cls.metadata.tables[str(cls.__tablename__)]
+
+
+def _key(type_: Any = BigInteger) -> Any:
+    return Field(primary_key=True, sa_type=type_)
+
+
+def _big(**options: Any) -> Any:
+    return Field(sa_type=BigInteger, **options)
+
+
+class PositionRow(ReadModel, table=True):
+    """How far a partition is projected, and the digest of the last record read."""
+
+    __tablename__ = "position"
+    partition: int = Field(primary_key=True)
+    log_id: str
+    next_offset: int = _big()
+    record_time: int = _big()
+    digest: bytes = Field(sa_type=LargeBinary)
+
+
+class ProgrammeRow(ReadModel, table=True):
+    """A programme by its dense number."""
+
+    __tablename__ = "programme"
+    programme: int = Field(primary_key=True)
+    programme_id: str = Field(unique=True)
+
+
+class PartyRow(ReadModel, table=True):
+    """An organization id as recorded, by its dense number."""
+
+    __tablename__ = "party"
+    programme: int = Field(primary_key=True)
+    party: int = Field(primary_key=True)
+    organization_id: str
+    __table_args__ = (
+        Index("party_by_id", "programme", "organization_id", unique=True),
+        {"sqlite_with_rowid": False},
+    )
+
+
+class OrganizationVersionRow(ReadModel, table=True):
+    """What is known of a registered organization from a record of the log on."""
+
+    __tablename__ = "organization_version"
+    programme: int = Field(primary_key=True)
+    organization_id: str = Field(primary_key=True)
+    version: int = Field(primary_key=True)
+    from_offset: int = _big()
+    event_id: str
+    content: bytes = Field(sa_type=LargeBinary)
+
+
+class AliasRow(ReadModel, table=True):
+    """An id that means an organization."""
+
+    __tablename__ = "alias"
+    programme: int = Field(primary_key=True)
+    alias: str = Field(primary_key=True)
+    organization_id: str
+    from_offset: int = _big()
+
+
+class FactRow(ReadModel, table=True):
+    """The first record of each event id."""
+
+    __tablename__ = "fact"
+    programme: int = Field(primary_key=True)
+    event_id: str = Field(primary_key=True)
+    offset: int = _big()
+    digest: bytes = Field(sa_type=LargeBinary)
+
+
+class ExchangeRow(ReadModel, table=True):
+    """Every revision of every exchange; the current one has no `to_offset`."""
+
+    __tablename__ = "exchange"
+    programme: int = Field(primary_key=True)
+    exchange: int = _key()
+    revision: int = Field(primary_key=True)
+    exchange_id: str
+    event_id: str
+    from_offset: int = _big()
+    to_offset: int | None = _big(default=None)
+    record_time: int = _big()
+    report_time: int | None = _big(default=None)
+    state: int
+    occur_time: int = _big()
+    first_day: int
+    end_day: int
+    dated: bool
+    kind: int
+    formality: int
+    reported_by: int
+    recorder: int | None = None
+    giver_minutes: int | None = None
+    receiver_minutes: int | None = None
+    benefit_minutes: int | None = None
+    symmetric: bool
+    visibility: int
+    recorded_by: str
+    batch: str
+    content: bytes = Field(sa_type=LargeBinary)
+    __table_args__ = (
+        Index("exchange_by_change", "programme", "from_offset"),
+        {"sqlite_with_rowid": False},
+    )
+
+
+class LegRow(ReadModel, table=True):
+    """A giver, a receiver, and their share of a standing exchange under allocation split."""
+
+    __tablename__ = "leg"
+    programme: int = Field(primary_key=True)
+    exchange: int = _key()
+    giver: int = Field(primary_key=True)
+    receiver: int = Field(primary_key=True)
+    burden_millionths: int | None = _big(default=None)
+    attention_millionths: int | None = _big(default=None)
+    benefit_millionths: int | None = _big(default=None)
+
+
+class JointPartyRow(ReadModel, table=True):
+    """A party of a standing symmetric exchange."""
+
+    __tablename__ = "joint_party"
+    programme: int = Field(primary_key=True)
+    exchange: int = _key()
+    party: int = Field(primary_key=True)
+
+
+class OrganizationMonthRow(ReadModel, table=True):
+    """What an organization, as recorded, gave and received in a month (split, all lenses).
+
+    For SQL and business intelligence tools that read the store themselves.
+    """
+
+    __tablename__ = "organization_month"
+    programme: int = Field(primary_key=True)
+    party: int = Field(primary_key=True)
+    month: int = Field(primary_key=True)
+    given_exchange_count: int = _big()
+    given_leg_count: int = _big()
+    given_burden_millionths: int = _big()
+    given_attention_millionths: int = _big()
+    given_benefit_millionths: int = _big()
+    given_burden_unknown_count: int = _big()
+    given_attention_unknown_count: int = _big()
+    given_benefit_unknown_count: int = _big()
+    received_exchange_count: int = _big()
+    received_leg_count: int = _big()
+    received_burden_millionths: int = _big()
+    received_attention_millionths: int = _big()
+    received_benefit_millionths: int = _big()
+    received_burden_unknown_count: int = _big()
+    received_attention_unknown_count: int = _big()
+    received_benefit_unknown_count: int = _big()
+    joint_count: int = _big()
+
+
+class WaitingRow(ReadModel, table=True):
+    """A fact that waits, and for what: an event id, or an organization to be registered."""
+
+    __tablename__ = "waiting"
+    programme: int = Field(primary_key=True)
+    event_id: str = Field(primary_key=True)
+    awaited: str
+    offset: int = _big()
+    record_time: int = _big()
+    value: bytes = Field(sa_type=LargeBinary)
+    __table_args__ = (
+        Index("waiting_by_awaited", "programme", "awaited"),
+        {"sqlite_with_rowid": False},
+    )
+
+
+class QuarantineRow(ReadModel, table=True):
+    """A record that can never apply, and why."""
+
+    __tablename__ = "quarantine"
+    programme: int = Field(primary_key=True)
+    offset: int = _key()
+    reason: int
+    detail: str
+    event_id: str
+    record_time: int = _big()
+    value: bytes = Field(sa_type=LargeBinary)
+
+
+assert tuple(OrganizationMonthRow.model_fields)[3:] == MONTH_FIELDS

@@ -1,0 +1,1 @@
+"""Protobuf and facts: the only place that knows both."""

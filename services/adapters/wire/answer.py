@@ -1,0 +1,117 @@
+"""Answers on the wire."""
+
+from collections.abc import Sequence
+
+from mutua.v1 import event_pb2, types_pb2
+from mutua.v1 import query_service_pb2 as pb
+from services.adapters.wire.values import from_date, from_day, from_instant
+from services.ledger.organization import Organization
+from services.ledger.ports import RevisionRow
+from services.ledger.question import Balance, Coverage, Pair, to_units
+from services.ledger.times import Day
+from services.ledger.words import State
+
+
+def from_balance(balance: Balance) -> pb.Balance:
+    return pb.Balance(
+        organization_id=balance.organization_id,
+        given=_units(balance.given),
+        received=_units(balance.received),
+        net=_units(balance.net),
+        net_share=balance.net_share,
+        exchange_count=balance.exchange_count,
+        given_unknown_count=balance.given_unknown_count,
+        received_unknown_count=balance.received_unknown_count,
+        joint_count=balance.joint_count,
+    )
+
+
+def from_pair(pair: Pair) -> pb.Pair:
+    return pb.Pair(
+        giver_id=pair.giver_id,
+        receiver_id=pair.receiver_id,
+        given=to_units(pair.given),
+        received=to_units(pair.received),
+        net=to_units(pair.given - pair.received),
+        given_count=pair.given_count,
+        received_count=pair.received_count,
+        given_days=pair.given_days,
+        received_days=pair.received_days,
+        direction_differs=pair.direction_differs,
+        undated_count=pair.undated_count,
+    )
+
+
+def from_coverage(coverage: Coverage) -> pb.Coverage:
+    return pb.Coverage(
+        roster_count=coverage.roster_count,
+        recorded_count=coverage.recorded_count,
+        exchange_count=coverage.exchange_count,
+        unknown_minutes_count=coverage.unknown_minutes_count,
+        joint_count=coverage.joint_count,
+        straddling_count=coverage.straddling_count,
+    )
+
+
+def from_revisions(rows: Sequence[RevisionRow]) -> pb.Exchange:
+    """An exchange from the facts about it, oldest first, as they stand on the log."""
+    return pb.Exchange(
+        exchange_id=rows[-1].exchange_id,
+        state=pb.ExchangeState.ValueType(rows[-1].state),
+        revisions=[_revision(row) for row in rows],
+    )
+
+
+def from_organization(
+    organization: Organization,
+    *,
+    registered: bool,
+    aliases: Sequence[str],
+    first_day: Day | None,
+    last_day: Day | None,
+) -> pb.Organization:
+    opened, closed = organization.open_date, organization.close_date
+    return pb.Organization(
+        organization_id=organization.organization_id,
+        name=organization.name,
+        aliases=aliases,
+        type=types_pb2.OrganizationType.ValueType(organization.type),
+        sector=organization.sector,
+        region=organization.region,
+        core_system=organization.core_system,
+        strategic_group=organization.strategic_group,
+        size=organization.size,
+        role=organization.role,
+        external_ids=[
+            event_pb2.ExternalId(scheme=scheme, value=value)
+            for scheme, value in organization.external_ids
+        ],
+        open_date=None if opened is None else from_date(opened),
+        close_date=None if closed is None else from_date(closed),
+        registered=registered,
+        first_exchange_date=None if first_day is None else from_day(first_day),
+        last_exchange_date=None if last_day is None else from_day(last_day),
+    )
+
+
+def _revision(row: RevisionRow) -> pb.Revision:
+    event = event_pb2.Event.FromString(row.value)
+    revision = pb.Revision(
+        event_id=row.event_id,
+        record_time=from_instant(row.record_time),
+        recorded_by=row.recorded_by,
+        source=event.source if event.HasField("source") else None,
+        report_time=event.report_time if event.HasField("report_time") else None,
+    )
+    if row.state is State.RETRACTED:
+        revision.reason.CopyFrom(event.exchange_retracted.reason)
+        return revision
+    fact = event.exchange_recorded if row.state is State.RECORDED else event.exchange_corrected
+    revision.content.CopyFrom(fact.exchange)
+    revision.occur_time.CopyFrom(event.occur_time)
+    revision.occur_precision = event.occur_precision
+    return revision
+
+
+def _units(millionths: int | None) -> float | None:
+    return None if millionths is None else to_units(millionths)

@@ -1,0 +1,103 @@
+"""Facts about exchanges on the wire."""
+
+from mutua.v1 import event_pb2 as pb
+from mutua.v1 import types_pb2
+from services.adapters.wire.values import tidy, tidy_set, to_text, to_word
+from services.ledger.exchange import (
+    Exchange,
+    ExchangeCorrected,
+    ExchangeRecorded,
+    ExchangeRetracted,
+    Participants,
+)
+from services.ledger.words import Formality, Kind, Side
+
+_NAMES = ("asset_id", "network_id", "arose_from_id", "answers_request_id")
+
+
+def tidy_recorded(fact: pb.ExchangeRecorded) -> None:
+    _tidy_exchange(fact.exchange)
+
+
+def to_recorded(fact: pb.ExchangeRecorded) -> ExchangeRecorded:
+    return ExchangeRecorded(exchange=_to_exchange(fact.exchange, "exchange_recorded.exchange."))
+
+
+def tidy_corrected(fact: pb.ExchangeCorrected) -> None:
+    fact.exchange_id = fact.exchange_id.strip().lower()
+    fact.replaces_event_id = fact.replaces_event_id.strip().lower()
+    _tidy_exchange(fact.exchange)
+
+
+def to_corrected(fact: pb.ExchangeCorrected) -> ExchangeCorrected:
+    return ExchangeCorrected(
+        exchange_id=fact.exchange_id,
+        exchange=_to_exchange(fact.exchange, "exchange_corrected.exchange."),
+        replaces_event_id=fact.replaces_event_id,
+    )
+
+
+def tidy_retracted(fact: pb.ExchangeRetracted) -> None:
+    fact.exchange_id = fact.exchange_id.strip().lower()
+    _tidy_text(fact.reason)
+
+
+def to_retracted(fact: pb.ExchangeRetracted) -> ExchangeRetracted:
+    return ExchangeRetracted(exchange_id=fact.exchange_id, reason=to_text(fact.reason))
+
+
+def _tidy_exchange(content: pb.ExchangeContent) -> None:
+    for ids in (
+        content.giver_ids,
+        content.receiver_ids,
+        content.party_ids,
+        content.topics,
+        content.brokered_by_ids,
+    ):
+        tidy_set(ids)
+    for name in _NAMES:
+        if value := getattr(content, name):
+            setattr(content, name, tidy(value))
+    if content.HasField("note"):
+        _tidy_text(content.note)
+    for group in content.participants:
+        group.role_group = tidy(group.role_group)
+        group.profession = tidy(group.profession)
+    if len(content.participants) > 1:
+        groups = sorted(content.participants, key=lambda group: group.SerializeToString())
+        del content.participants[:]
+        content.participants.extend(groups)
+
+
+def _tidy_text(text: types_pb2.Text) -> None:
+    if text.plain:
+        text.plain = tidy(text.plain)
+
+
+def _to_exchange(content: pb.ExchangeContent, path: str) -> Exchange:
+    return Exchange(
+        kind=to_word(Kind, content.kind, f"{path}kind"),
+        giver_ids=tuple(content.giver_ids),
+        receiver_ids=tuple(content.receiver_ids),
+        party_ids=tuple(content.party_ids),
+        formality=to_word(Formality, content.formality, f"{path}formality"),
+        topics=tuple(content.topics),
+        giver_minutes=content.giver_minutes if content.HasField("giver_minutes") else None,
+        receiver_minutes=content.receiver_minutes if content.HasField("receiver_minutes") else None,
+        benefit_minutes=content.benefit_minutes if content.HasField("benefit_minutes") else None,
+        reported_by=to_word(Side, content.reported_by, f"{path}reported_by"),
+        asset_id=content.asset_id,
+        network_id=content.network_id,
+        brokered_by_ids=tuple(content.brokered_by_ids),
+        arose_from_id=content.arose_from_id,
+        answers_request_id=content.answers_request_id,
+        note=to_text(content.note),
+        participants=tuple(
+            Participants(
+                role_group=group.role_group,
+                profession=group.profession,
+                participant_count=group.participant_count,
+            )
+            for group in content.participants
+        ),
+    )

@@ -1,0 +1,82 @@
+"""Questions on the wire. What this version does not answer is refused by name, never ignored."""
+
+from typing import Final
+
+from mutua.v1 import query_service_pb2 as pb
+from services.adapters.wire.values import Unfit, tidy, to_date, to_word
+from services.ledger.errors import NotBuilt, QuestionImpossible, Violation
+from services.ledger.question import Question
+from services.ledger.times import Day, day_number
+from services.ledger.validation import Violations, check_id, check_programme
+from services.ledger.words import Allocation, Identity, Lens
+
+_NOT_BUILT: Final = {
+    "kinds": "--kind",
+    "formalities": "--formality",
+    "topics": "--topic",
+    "population": "--population",
+    "where": "--where",
+    "known_at": "--known-at",
+    "basis": "--basis",
+}
+"""Fields that wait for a later version, with the option that sets them."""
+
+
+def to_question(message: pb.Question, *, today: Day) -> Question:
+    """What is asked. Raises NotBuilt or QuestionImpossible, naming the field."""
+    for field, _ in message.ListFields():
+        if field.name in _NOT_BUILT:
+            raise _not_built(field.name, _NOT_BUILT[field.name])
+    if message.report_view not in (pb.REPORT_VIEW_UNSPECIFIED, pb.REPORT_VIEW_UNION):
+        raise _not_built("report_view", "--report-view other than union")
+    if message.identity == pb.IDENTITY_AS_WAS:
+        raise _not_built("identity", "--identity as-was")
+    try:
+        question = _read(message, today)
+    except Unfit as unfit:
+        raise _impossible(unfit.violation) from None
+    found: Violations = []
+    check_programme(question.programme_id, found)
+    for index, organization_id in enumerate(question.organization_ids):
+        check_id(organization_id, f"organization_ids[{index}]", found)
+    start, end = question.from_day, question.to_day
+    if start is not None and end is not None and start >= end:
+        found.append(Violation("to_date", "must be after from_date; the window is half open"))
+    if found:
+        raise _impossible(*found)
+    return question
+
+
+def require_no_order(order_by: str) -> None:
+    """Raises NotBuilt: rows are sorted by id."""
+    if order_by:
+        raise _not_built("order_by", "--order-by")
+
+
+def _read(message: pb.Question, today: Day) -> Question:
+    has = message.HasField
+    return Question(
+        programme_id=message.programme_id,
+        lens=to_word(Lens, message.lens, "lens", Lens.COUNT),
+        allocation=to_word(Allocation, message.allocation, "allocation", Allocation.SPLIT),
+        from_day=day_number(to_date(message.from_date, "from_date")) if has("from_date") else None,
+        to_day=day_number(to_date(message.to_date, "to_date")) if has("to_date") else None,
+        organization_ids=tuple(sorted({tidy(each) for each in message.organization_ids})),
+        identity=to_word(Identity, message.identity, "identity", Identity.AS_NOW),
+        as_of_day=day_number(to_date(message.as_of_date, "as_of_date"))
+        if has("as_of_date")
+        else today,
+    )
+
+
+def _not_built(field: str, option: str) -> NotBuilt:
+    return NotBuilt(
+        f"{option} is not answered by this version of mutua; leave it out",
+        (Violation(f"question.{field}", "is not answered by this version"),),
+    )
+
+
+def _impossible(*violations: Violation) -> QuestionImpossible:
+    named = tuple(violation.under("question.") for violation in violations)
+    words = "; ".join(f"{each.field} {each.description}" for each in named)
+    return QuestionImpossible(f"the question cannot be answered: {words}", named)

@@ -1,0 +1,86 @@
+"""Small values between the contract and the core: text, sets, times, dates, enumerations."""
+
+from collections.abc import MutableSequence
+from datetime import date
+from enum import IntEnum
+from typing import TypeVar
+from unicodedata import normalize
+
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from mutua.v1 import types_pb2
+from services.ledger.errors import Violation
+from services.ledger.facts import Text
+from services.ledger.times import SECOND, Day, Instant, civil_date
+
+Word = TypeVar("Word", bound=IntEnum)
+
+
+class Unfit(Exception):
+    """A field holds a value the core has no form for, such as an unknown number of an enum."""
+
+    def __init__(self, field: str, description: str) -> None:
+        super().__init__(f"{field} {description}")
+        self.violation = Violation(field, description)
+
+
+def tidy(text: str) -> str:
+    """NFC and trimmed."""
+    return text.strip() if text.isascii() else normalize("NFC", text).strip()
+
+
+def tidy_set(values: MutableSequence[str]) -> None:
+    """Sorts a repeated field of text by code point, in place, each member tidied and once."""
+    if len(values) > 1:
+        values[:] = sorted({tidy(value) for value in values})
+    elif values and (single := tidy(values[0])) != values[0]:
+        values[0] = single
+
+
+def tidy_time(time: Timestamp) -> None:
+    """Cuts a timestamp to whole microseconds, which is what the core counts in."""
+    if excess := time.nanos % 1000:
+        time.nanos -= excess
+
+
+def to_instant(time: Timestamp, path: str) -> Instant:
+    """Raises Unfit outside the years 1 to 9999."""
+    if not -62_135_596_800 <= time.seconds <= 253_402_300_799 or not 0 <= time.nanos < 10**9:
+        raise Unfit(path, "is no time between the years 1 and 9999")
+    return time.seconds * SECOND + time.nanos // 1000
+
+
+def from_instant(at: Instant) -> Timestamp:
+    return Timestamp(seconds=at // SECOND, nanos=at % SECOND * 1000)
+
+
+def to_date(value: types_pb2.Date, path: str) -> date:
+    """Raises Unfit when there is no such day."""
+    try:
+        return date(value.year, value.month, value.day)
+    except ValueError:
+        raise Unfit(
+            path, f"is no date: year {value.year}, month {value.month}, day {value.day}"
+        ) from None
+
+
+def from_date(value: date) -> types_pb2.Date:
+    return types_pb2.Date(year=value.year, month=value.month, day=value.day)
+
+
+def from_day(day: Day) -> types_pb2.Date:
+    return from_date(civil_date(day))
+
+
+def to_word(words: type[Word], value: int, path: str, unspecified: Word | None = None) -> Word:
+    """The member of `words` with this number; 0 is `unspecified` where one is given."""
+    if value == 0 and unspecified is not None:
+        return unspecified
+    try:
+        return words(value)
+    except ValueError:
+        raise Unfit(path, f"has the unknown value {value}; this server may be older") from None
+
+
+def to_text(text: types_pb2.Text) -> Text:
+    return Text(plain=text.plain, sealed=text.sealed)

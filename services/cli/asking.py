@@ -1,0 +1,129 @@
+"""The filters that every read takes."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import wraps
+from typing import Any, Final, Literal
+
+import click
+
+from mutua.v1.query_service_pb2 import (
+    Allocation,
+    AttributeFilter,
+    Basis,
+    Identity,
+    Lens,
+    Population,
+    Question,
+    ReportView,
+)
+from mutua.v1.types_pb2 import ExchangeKind, Formality
+from services.cli.connect import Settings
+from services.cli.dates import parse_date, parse_known_at
+from services.cli.parameters import Parsed, Words
+
+Form = Literal["table", "json", "csv"]
+DAY: Final = Parsed("date", parse_date)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """What a read was asked: the filters, and how to answer. `limit` 0 is all rows."""
+
+    question: Question
+    order_by: str
+    limit: int
+    form: Form
+
+
+def asks(command: Callable[[Settings, Asked], None]) -> Callable[..., None]:
+    """Gives a command the filters as options, and their values as one `Asked`."""
+
+    @wraps(command)
+    def with_options(
+        settings: Settings, order_by: str, limit: int, form: Form, **filters: Any
+    ) -> None:
+        # Each filter is named as its field of the question. What is not built yet, the server says.
+        asked = Asked(question=Question(**filters), order_by=order_by, limit=limit, form=form)
+        command(settings, asked)
+
+    decorated: Callable[..., None] = click.pass_obj(with_options)
+    for option in reversed(OPTIONS):
+        decorated = option(decorated)
+    return decorated
+
+
+def parse_attribute(typed: str) -> AttributeFilter:
+    """Reads attribute=value. Raises ValueError without one of them."""
+    attribute, _, value = typed.partition("=")
+    if not attribute or not value:
+        raise ValueError(f"{typed!r} has no attribute and value: type it like region=Y55.")
+    return AttributeFilter(attribute=attribute, value=value)
+
+
+OPTIONS: Final = (
+    click.option("--lens", type=Words(Lens.items()), help="What to add up; default count."),
+    click.option(
+        "--allocation",
+        type=Words(Allocation.items()),
+        help="How an exchange of several is laid on them; default split.",
+    ),
+    click.option("--from", "from_date", type=DAY, help="First day of the window (UTC)."),
+    click.option("--to", "to_date", type=DAY, help="First day after the window."),
+    click.option(
+        "--kind", "kinds", type=Words(ExchangeKind.items()), multiple=True, help="Only these."
+    ),
+    click.option(
+        "--formality",
+        "formalities",
+        type=Words(Formality.items()),
+        multiple=True,
+        help="Only these.",
+    ),
+    click.option("--topic", "topics", multiple=True, help="Only exchanges on one of these."),
+    click.option(
+        "--organization",
+        "organization_ids",
+        multiple=True,
+        help="Only rows that concern one of these; changes no number.",
+    ),
+    click.option(
+        "--identity",
+        type=Words(Identity.items()),
+        help="Ids as written, or what they mean; default as-now.",
+    ),
+    click.option(
+        "--report-view", type=Words(ReportView.items()), help="Whose reports count; default union."
+    ),
+    click.option(
+        "--population",
+        type=Words(Population.items()),
+        help="Organizations the answer is about; default roster, if there is one.",
+    ),
+    click.option(
+        "--where",
+        type=Parsed("attribute=value", parse_attribute),
+        multiple=True,
+        help="Only organizations like this.",
+    ),
+    click.option(
+        "--known-at", type=Parsed("time", parse_known_at), help="As known then; default now."
+    ),
+    click.option(
+        "--basis", type=Words(Basis.items()), help="When a fact counts as known; default reported."
+    ),
+    click.option(
+        "--as-of", "as_of_date", type=DAY, help="Day that ages are counted from; default today."
+    ),
+    click.option("--order-by", default="", help="Order of the rows; default by id."),
+    click.option(
+        "--limit", type=click.IntRange(min=0), default=0, help="Rows to show; default all."
+    ),
+    click.option(
+        "--format",
+        "form",
+        type=click.Choice(["table", "json", "csv"]),
+        default="table",
+        show_default=True,
+    ),
+)

@@ -1,0 +1,152 @@
+"""`demo`: the main job once through, on a generated programme."""
+
+import shutil
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Final
+
+import click
+
+from mutua import Client
+from mutua.v1.query_service_pb2 import LENS_COUNT, Pair, Question
+from services.cli.connect import Settings, running_server
+from services.cli.dates import to_date
+from services.cli.names import Directory
+from services.cli.output import to_table
+from services.cli.tables import balance_columns, pair_columns
+from services.cli.words import NEITHER_IS_BETTER, counted, coverage_lines, warning_lines
+
+# Only a directory with this file in it is ever removed.
+MARK: Final = "made-by-mutua-demo"
+SHOWN_BALANCES: Final = 12
+SHOWN_PAIRS: Final = 8
+CONTACT_DAYS: Final = 6
+# At a large scale the answers wait until everything is projected.
+DEADLINE_SECONDS: Final = 600.0
+
+
+@click.command()
+@click.option(
+    "--dir",
+    "data",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path(".demo"),
+    show_default=True,
+    help="Data directory to make anew.",
+)
+@click.option(
+    "--scale", type=click.IntRange(min=1), default=1, show_default=True, help="Times as much."
+)
+@click.option("--seed", type=int, default=2021, show_default=True, help="Another history.")
+@click.pass_obj
+def demo(settings: Settings, data: Path, scale: int, seed: int) -> None:
+    """Record a generated programme, and show who gives and who receives in it.
+
+    \b
+    Examples:
+      mutua demo
+      mutua demo --dir ./large-demo --scale 20
+    """
+    from services.bootstrap import embedded
+
+    _make_anew(data)
+    with ExitStack() as stack:
+        running = stack.enter_context(embedded(data, write=True, purpose="demo"))
+        position = _record(running.address, settings.programme, scale=scale, seed=seed)
+        client = stack.enter_context(
+            Client(
+                running.address,
+                programme=settings.programme,
+                deadline_seconds=DEADLINE_SECONDS,
+            )
+        )
+        for line in _told(client, position, data):
+            click.echo(line)
+
+
+def _make_anew(data: Path) -> None:
+    if data.exists() and any(data.iterdir()):
+        if not (data / MARK).is_file():
+            raise click.ClickException(
+                f"{data} was not made by `mutua demo` and is left alone: name another --dir."
+            )
+        if address := running_server(data):
+            raise click.ClickException(f"a server at {address} uses {data}: stop it first.")
+        shutil.rmtree(data)
+    data.mkdir(parents=True, exist_ok=True)
+    (data / MARK).touch()
+
+
+def _record(address: str, programme: str, *, scale: int, seed: int) -> str:
+    """Records the programme as its organizations would; returns the position after it."""
+    from services.demo.programme import generate
+
+    position, recorded_count = "", 0
+    with ExitStack() as stack:
+        clients: dict[str, Client] = {}
+        for recording in generate(seed=seed, scale=scale, programme=programme):
+            client = clients.get(recording.organization)
+            if client is None:
+                client = stack.enter_context(
+                    Client(address, programme=programme, organization=recording.organization)
+                )
+                clients[recording.organization] = client
+            position = client.record(recording.events)
+            recorded_count += len(recording.events)
+            click.echo(f"\r{recorded_count:,} facts recorded", nl=False, err=True)
+    click.echo(err=True)
+    return position
+
+
+def _told(client: Client, position: str, data: Path) -> Iterator[str]:
+    """The same at each run but for the last line, which names this run's log."""
+    from services.demo.programme import AS_OF
+
+    client.get_status(min_position=position)
+    question = Question(as_of_date=to_date(AS_OF))
+    directory = Directory(client.list_organizations(question))
+    pages = client.list_balances(question)
+    balances = sorted(pages, key=lambda row: (-row.exchange_count, row.organization_id))
+    exchanges = counted(pages.coverage.exchange_count, "exchange")
+    yield f"A generated programme: {exchanges} among {len(balances):,} fictional organizations,"
+    yield "as a study of knowledge networking between hospitals saw them (JMIR 2021;23(8):e23372)."
+    yield f"Recorded through the gRPC service into {data}, asked as of {AS_OF}."
+    yield f"\nThe {SHOWN_BALANCES} organizations with most exchanges:\n"
+    columns = balance_columns(LENS_COUNT, directory, pages.warnings)
+    yield to_table(balances[:SHOWN_BALANCES], columns)
+    yield f"\n{NEITHER_IS_BETTER}"
+    yield from coverage_lines(pages.coverage)
+    yield from warning_lines(pages.warnings)
+    yield f"\nThe most one-sided pairs with {CONTACT_DAYS} days of contact or more:\n"
+    one_sided = _one_sided(client.list_pairs(question))[:SHOWN_PAIRS]
+    yield to_table(one_sided, pair_columns(LENS_COUNT, directory))
+    silent = [row.organization_id for row in balances if row.exchange_count == 0]
+    yield f"\nNothing seen of {counted(len(silent), 'organization')}: {directory.labels(silent)}."
+    yield "They may share in ways that nobody recorded.\n"
+    yield from _next_steps(data)
+    yield f"\nPosition {position}"
+
+
+def _one_sided(pairs: Iterable[Pair]) -> list[Pair]:
+    """Pairs with enough contact to say so, the largest difference of contact days first."""
+    return sorted(
+        (pair for pair in pairs if pair.given_days + pair.received_days >= CONTACT_DAYS),
+        key=lambda pair: (
+            -abs(pair.given_days - pair.received_days),
+            pair.giver_id,
+            pair.receiver_id,
+        ),
+    )
+
+
+def _next_steps(data: Path) -> Iterator[str]:
+    mutua = "mutua" if shutil.which("mutua") else ".venv/bin/mutua"
+    yield "What to type next:"
+    for words in (
+        "balances --lens burden",
+        "pairs --from 2019-01 --to 2020-01",
+        "log --from Thornwick --to Millbury --kind call --minutes 45",
+        "up",
+    ):
+        yield f"  {mutua} --data {data} {words}"

@@ -1,0 +1,95 @@
+"""One exchange in words."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from mutua.v1.event_pb2 import ExchangeContent
+from mutua.v1.query_service_pb2 import Exchange, Revision
+from mutua.v1.types_pb2 import ExchangeKind, Formality, OccurPrecision
+from services.cli.dates import told
+from services.cli.names import Directory
+from services.cli.parameters import words_of
+
+KINDS: Final = words_of(ExchangeKind.items())
+FORMALITIES: Final = words_of(Formality.items())
+# How the sentence says each detail, in this order.
+PHRASES: Final = {
+    "kind": "{}",
+    "on": "{}",
+    "minutes": "{} minutes",
+    "receiver minutes": "{} minutes of each receiver",
+    "benefit minutes": "{} minutes saved by each receiver",
+    "topics": "about {}",
+    "formality": "{}",
+    "note": "noted “{}”",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Telling:
+    """What an exchange is said to have been."""
+
+    content: ExchangeContent
+    occur_time: Timestamp
+    occur_precision: OccurPrecision.ValueType
+
+
+def current_revision(exchange: Exchange) -> Revision:
+    """The last one with content; of a retracted exchange the one that was retracted."""
+    return next(
+        revision for revision in reversed(exchange.revisions) if revision.HasField("content")
+    )
+
+
+def telling_of(revision: Revision) -> Telling:
+    return Telling(
+        content=revision.content,
+        occur_time=revision.occur_time,
+        occur_precision=revision.occur_precision,
+    )
+
+
+def details(telling: Telling, directory: Directory) -> dict[str, str]:
+    """What is known of an exchange, by the word for it; what is unknown is left out."""
+    content = telling.content
+    known = {
+        "from": directory.labels(content.giver_ids),
+        "to": directory.labels(content.receiver_ids),
+        "with": directory.labels(content.party_ids),
+        "kind": KINDS.get(content.kind, ""),
+        "on": told(telling.occur_time, telling.occur_precision),
+        "topics": ", ".join(content.topics),
+        "formality": FORMALITIES.get(content.formality, ""),
+        "note": content.note.plain,
+    }
+    if content.HasField("giver_minutes"):
+        known["minutes"] = f"{content.giver_minutes:,}"
+    if content.HasField("receiver_minutes"):
+        known["receiver minutes"] = f"{content.receiver_minutes:,}"
+    if content.HasField("benefit_minutes"):
+        known["benefit minutes"] = f"{content.benefit_minutes:,}"
+    return {word: value for word, value in known.items() if value}
+
+
+def sentence(telling: Telling, directory: Directory) -> str:
+    """Such as "Thornwick (T-02) gave to Millbury (T-01): call, 2026-03-14, 45 minutes."."""
+    known = details(telling, directory)
+    parties = (
+        f"{known['with']} together" if "with" in known else f"{known['from']} gave to {known['to']}"
+    )
+    told_details = ", ".join(
+        phrase.format(known[word]) for word, phrase in PHRASES.items() if word in known
+    )
+    return f"{parties}: {told_details}."
+
+
+def changes(before: Mapping[str, str], after: Mapping[str, str]) -> list[str]:
+    """Lines such as "minutes: 45 -> 60" for two results of `details`."""
+    return [
+        f"{word}: {before.get(word, 'unknown')} -> {after.get(word, 'unknown')}"
+        for word in dict.fromkeys((*before, *after))
+        if before.get(word) != after.get(word)
+    ]

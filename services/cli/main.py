@@ -1,0 +1,153 @@
+"""`mutua`: its commands, its global options, and how a run ends."""
+
+import shlex
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from pathlib import Path
+from typing import Final
+
+import click
+from click.core import ParameterSource
+
+from mutua import MutuaError as ClientError
+from services.cli.connect import Settings
+from services.cli.failures import Failure, wants_json
+from services.ledger.errors import MutuaError
+
+# A command is one line here and one function there, imported when it is called.
+COMMANDS: Final = {
+    "up": "services.cli.server:up",
+    "demo": "services.cli.demo:demo",
+    "log": "services.cli.recording:log",
+    "correct": "services.cli.recording:correct",
+    "retract": "services.cli.recording:retract",
+    "import": "services.cli.importing:import_files",
+    "balances": "services.cli.reading:balances",
+    "pairs": "services.cli.reading:pairs",
+    "exchanges": "services.cli.reading:exchanges",
+    "organizations": "services.cli.reading:organizations",
+    "status": "services.cli.server:status",
+    "verify": "services.cli.server:verify",
+}
+FAILED: Final = 1
+INTERRUPTED: Final = 130
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Runs one command and exits: 0 done, 1 failed, 2 not understood, 130 interrupted."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    try:
+        # Outside standalone mode click returns the code that a command exits with, or its None.
+        code = mutua.main(words, prog_name="mutua", standalone_mode=False) or 0
+    except click.Abort as interruption:
+        click.echo(str(interruption) or "Interrupted.", err=True)
+        code = INTERRUPTED
+    except click.ClickException as error:
+        _show_misuse(_with_place(error), words)
+        code = error.exit_code
+    except (MutuaError, ClientError, OSError) as error:
+        Failure.of(error).show(words)
+        code = FAILED
+    sys.exit(code)
+
+
+class Commands(click.Group):
+    """Lists the commands in the order of use, and imports a command's module when it is needed."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return [*COMMANDS, *super().list_commands(ctx)]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return super().get_command(ctx, cmd_name)
+        module, _, name = COMMANDS[cmd_name].partition(":")
+        command: click.Command = getattr(import_module(module), name)
+        return command
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["--help", "-h"]})
+@click.option(
+    "--data",
+    type=click.Path(path_type=Path, file_okay=False),
+    envvar="MUTUA_DATA",
+    default=Path("mutua-data"),
+    show_default=True,
+    help="Data directory on this machine.",
+)
+@click.option(
+    "--server",
+    envvar="MUTUA_SERVER",
+    default="",
+    metavar="HOST:PORT",
+    help="Server to talk to; without it the one on the data directory, if any runs there.",
+)
+@click.option(
+    "--programme",
+    envvar="MUTUA_PROGRAMME",
+    default="default",
+    show_default=True,
+    help="Ledger to record in and to ask.",
+)
+@click.option(
+    "--as",
+    "organization",
+    envvar="MUTUA_RECORDED_BY",
+    default="",
+    metavar="ORGANIZATION",
+    help="Id of the organization you record for.",
+)
+@click.version_option(package_name="mutua", message="%(prog)s %(version)s")
+@click.pass_context
+def mutua(
+    context: click.Context, data: Path, server: str, programme: str, organization: str
+) -> None:
+    """Record who gave knowledge and who received it, and ask what it adds up to.
+
+    \b
+    Examples:
+      mutua demo
+      mutua log --from Thornwick --to Millbury --kind call --minutes 45
+      mutua balances --lens burden --from 2026-01
+      mutua --data ./programme-data up
+    """
+    context.obj = Settings(
+        data=data,
+        server=server,
+        programme=programme,
+        organization=organization,
+        command=_as_typed(context),
+    )
+
+
+def _as_typed(context: click.Context) -> str:
+    """`mutua` with the global options typed before the command, for hints of what to type next."""
+    words = [context.info_name or "mutua"]
+    for option in context.command.params:
+        if option.name and context.get_parameter_source(option.name) is ParameterSource.COMMANDLINE:
+            words += [option.opts[0], shlex.quote(str(context.params[option.name]))]
+    return " ".join(words)
+
+
+def _with_place(error: click.ClickException) -> click.ClickException:
+    """Says where a global option goes that stands behind the command."""
+    if not isinstance(error, click.NoSuchOption) or error.ctx is None:
+        return error
+    for option in mutua.params:
+        if error.option_name in option.opts and error.ctx.parent is not None:
+            command = error.ctx.command_path.removeprefix("mutua ")
+            value = option.make_metavar(error.ctx)
+            return click.UsageError(
+                f"{error.option_name} stands before the command: "
+                f"mutua {error.option_name} {value} {command} ...",
+                ctx=error.ctx,
+            )
+    return error
+
+
+def _show_misuse(error: click.ClickException, words: Sequence[str]) -> None:
+    failure = Failure(message=error.format_message(), code="INVALID_ARGUMENT")
+    if isinstance(error, click.UsageError) and not wants_json(words):
+        error.show()  # with the usage of the command
+    else:
+        failure.show(words)

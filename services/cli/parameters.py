@@ -1,0 +1,46 @@
+"""What an option's value may be."""
+
+from collections.abc import Callable, Iterable
+from typing import Any, Generic, TypeVar
+
+import click
+
+Value = TypeVar("Value")
+
+
+class Words(click.Choice[Any]):
+    """The words of an enum of the contract, given as its items; the value is the number."""
+
+    def __init__(self, items: Iterable[tuple[str, int]]) -> None:
+        self._words = words_of(items)
+        super().__init__(self._words, case_sensitive=False)
+
+    def normalize_choice(self, choice: Any, ctx: click.Context | None) -> str:
+        # Click passes the numbers, to list what may be typed, and also what was typed.
+        return super().normalize_choice(self._words.get(choice, choice), ctx)
+
+
+class Parsed(click.ParamType, Generic[Value]):
+    """What `parse` makes of the text; its ValueError is the message of the usage error."""
+
+    def __init__(self, name: str, parse: Callable[[str], Value]) -> None:
+        self.name = name
+        self._parse = parse
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> Value:
+        try:
+            return self._parse(value)
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+
+
+def words_of(items: Iterable[tuple[str, int]]) -> dict[int, str]:
+    """Number to word, such as 9 to shared-configuration, without the unspecified zero."""
+    names = {number: name for name, number in items}
+    prefix = names.pop(0).removesuffix("UNSPECIFIED")
+    return {
+        number: name.removeprefix(prefix).lower().replace("_", "-")
+        for number, name in names.items()
+    }

@@ -1,0 +1,274 @@
+"""`log`, `correct` and `retract`: one fact each, told in words, with the way to undo it."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import click
+
+from mutua import Client
+from mutua import MutuaError as ClientError
+from mutua.v1.event_pb2 import (
+    Event,
+    ExchangeContent,
+    ExchangeCorrected,
+    ExchangeRecorded,
+    ExchangeRetracted,
+)
+from mutua.v1.query_service_pb2 import EXCHANGE_STATE_RETRACTED, Exchange
+from mutua.v1.types_pb2 import OCCUR_PRECISION_EXACT, ExchangeKind, Formality, Source, Text
+from services.cli.connect import Settings, connected
+from services.cli.dates import Period, parse_period, to_timestamp
+from services.cli.exchanges import Telling, changes, current_revision, details, sentence, telling_of
+from services.cli.names import Directory
+from services.cli.output import to_json
+from services.cli.parameters import Parsed, Words
+
+SOURCE: Final = Source(client="mutua-cli")
+MINUTES: Final = click.IntRange(0, 2**31 - 1)  # the server knows the limit of each kind
+FORMAT: Final = click.option(
+    "--format", "form", type=click.Choice(["table", "json"]), default="table", show_default=True
+)
+SAID: Final = (
+    click.option("--from", "giver_ids", multiple=True, help="Who gave: id, name or alias."),
+    click.option("--to", "receiver_ids", multiple=True, help="Who received."),
+    click.option(
+        "--with",
+        "party_ids",
+        multiple=True,
+        help="Instead of both, for an exchange without direction: each who took part.",
+    ),
+    click.option("--kind", type=Words(ExchangeKind.items()), help="What form it took."),
+    click.option("--minutes", "giver_minutes", type=MINUTES, help="Spent by all givers together."),
+    click.option("--receiver-minutes", type=MINUTES, help="Spent by each receiver."),
+    click.option("--benefit-minutes", type=MINUTES, help="Saved by each receiver, so far."),
+    click.option("--topic", "topics", multiple=True, help="Such as e-prescribing."),
+    click.option(
+        "--formality", type=Words(Formality.items()), help="Did a planned activity lead to it?"
+    ),
+    click.option("--note", help="A remark."),
+    click.option(
+        "--on",
+        type=Parsed("date", parse_period),
+        help="2026-03-14; if you know no better 2026-03 or 2026-Q1.",
+    ),
+)
+Said = dict[str, Any]
+
+
+def takes_content(command: Callable[..., None]) -> Callable[..., None]:
+    """Adds the options that say what an exchange was; they arrive as keywords, None if not said."""
+    for option in reversed((*SAID, FORMAT)):
+        command = option(command)
+    return click.pass_obj(command)
+
+
+@click.command()
+@takes_content
+def log(settings: Settings, form: str, **said: Any) -> None:
+    """Record one exchange.
+
+    \b
+    Examples:
+      mutua log --from Thornwick --to Millbury --kind call --minutes 45
+      mutua log --from T-02 --to T-01 --to T-03 --kind webinar --on 2026-03-14
+      mutua log --with Thornwick --with Millbury --kind meeting --topic e-prescribing
+    """
+    _check_parties(said)
+    if not said["party_ids"] and not (said["giver_ids"] and said["receiver_ids"]):
+        raise click.UsageError("say who gave and who received: --from A --to B.")
+    if said["kind"] is None:
+        raise click.UsageError("say what form it took: --kind call, or see --help.")
+    with connected(settings, write=True, purpose="log") as client:
+        directory = Directory(client.list_organizations())
+        telling = _overlaid(
+            Telling(
+                content=ExchangeContent(),
+                occur_time=to_timestamp(datetime.now(UTC)),
+                occur_precision=OCCUR_PRECISION_EXACT,
+            ),
+            said,
+            directory,
+        )
+        event = Event(
+            occur_time=telling.occur_time,
+            occur_precision=telling.occur_precision,
+            source=SOURCE,
+            exchange_recorded=ExchangeRecorded(exchange=telling.content),
+        )
+        position = client.record([event])
+        undo = f"{settings.command} retract {event.event_id} --reason ..."
+        _tell(
+            form,
+            event.event_id,
+            position,
+            f"Recorded: {sentence(telling, directory)}",
+            f"Exchange {event.event_id}. To undo it: {undo}",
+        )
+        _tell_near_misses(said, directory, undo)
+        _look(client, event.event_id, position)
+
+
+@click.command()
+@click.argument("exchange_id", metavar="EXCHANGE")
+@takes_content
+def correct(settings: Settings, exchange_id: str, form: str, **said: Any) -> None:
+    """Change what is known of an exchange; what you do not name stays as it is.
+
+    \b
+    Examples:
+      mutua correct 018f3c2e-7b1a-7cc0-9d3e-5a0b1c2d3e4f --minutes 60
+      mutua correct 018f3c2e-7b1a-7cc0-9d3e-5a0b1c2d3e4f --to Millbury --on 2026-03-14
+    """
+    _check_parties(said)
+    if all(value in (None, ()) for value in said.values()):
+        raise click.UsageError("say what to change, for example --minutes 60.")
+    with connected(settings, write=True, purpose="correct") as client:
+        exchange, position = _find(client, exchange_id)
+        revision = current_revision(exchange)
+        directory = Directory(client.list_organizations())
+        before = telling_of(revision)
+        after = _overlaid(before, said, directory)
+        if after == before:
+            _tell(form, exchange.exchange_id, position, "It says so already: nothing changed.")
+            return
+        event = Event(
+            occur_time=after.occur_time,
+            occur_precision=after.occur_precision,
+            source=SOURCE,
+            exchange_corrected=ExchangeCorrected(
+                exchange_id=exchange.exchange_id,
+                exchange=after.content,
+                replaces_event_id=revision.event_id,
+            ),
+        )
+        position = client.record([event])
+        seen = _look(client, exchange.exchange_id, position)
+        if seen is not None and seen.revisions[-1].event_id != event.event_id:
+            raise click.ClickException(
+                "somebody changed this exchange at the same time, so the correction was set "
+                f"aside: see {settings.command} exchanges, then correct it again."
+            )
+        what = changes(details(before, directory), details(after, directory))
+        _tell(
+            form,
+            exchange.exchange_id,
+            position,
+            f"Corrected: {sentence(after, directory)}",
+            *what,
+        )
+        undo = f"{settings.command} correct {exchange.exchange_id} ..."
+        _tell_near_misses(said, directory, undo)
+
+
+@click.command()
+@click.argument("exchange_id", metavar="EXCHANGE")
+@click.option("--reason", required=True, help="Why it should not stand.")
+@FORMAT
+@click.pass_obj
+def retract(settings: Settings, exchange_id: str, reason: str, form: str) -> None:
+    """Take an exchange out of every answer, for good.
+
+    \b
+    Example:
+      mutua retract 018f3c2e-7b1a-7cc0-9d3e-5a0b1c2d3e4f --reason "recorded twice"
+    """
+    with connected(settings, write=True, purpose="retract") as client:
+        exchange, _ = _find(client, exchange_id)
+        directory = Directory(client.list_organizations())
+        event = Event(
+            source=SOURCE,
+            exchange_retracted=ExchangeRetracted(
+                exchange_id=exchange.exchange_id, reason=Text(plain=reason)
+            ),
+        )
+        position = client.record([event])
+        _tell(
+            form,
+            exchange.exchange_id,
+            position,
+            f"Retracted: {sentence(telling_of(current_revision(exchange)), directory)}",
+            "This is final: if it did happen, log it again.",
+        )
+        _look(client, exchange.exchange_id, position)
+
+
+def _check_parties(said: Said) -> None:
+    if said["party_ids"] and (said["giver_ids"] or said["receiver_ids"]):
+        raise click.UsageError(
+            "--with stands for an exchange without direction: "
+            "name everybody by --with, or use --from and --to."
+        )
+    if len(said["party_ids"]) == 1:
+        raise click.UsageError("--with needs everybody who took part: give it twice or more.")
+
+
+def _overlaid(telling: Telling, said: Said, directory: Directory) -> Telling:
+    """What was told, changed by what is said; a name is found or kept as it was typed."""
+    content = ExchangeContent()
+    content.CopyFrom(telling.content)
+    if said["party_ids"]:
+        del content.giver_ids[:], content.receiver_ids[:]
+    elif said["giver_ids"] or said["receiver_ids"]:
+        del content.party_ids[:]
+    for field in ("giver_ids", "receiver_ids", "party_ids"):
+        if said[field]:
+            ids = [directory.find(typed) or typed for typed in said[field]]
+            getattr(content, field)[:] = dict.fromkeys(ids)
+    for field in ("kind", "formality", "giver_minutes", "receiver_minutes", "benefit_minutes"):
+        if said[field] is not None:
+            setattr(content, field, said[field])
+    if said["topics"]:
+        content.topics[:] = said["topics"]
+    if said["note"] is not None:
+        content.note.plain = said["note"]
+    period: Period | None = said["on"]
+    return Telling(
+        content=content,
+        occur_time=period.to_timestamp() if period else telling.occur_time,
+        occur_precision=period.precision if period else telling.occur_precision,
+    )
+
+
+def _find(client: Client, exchange_id: str) -> tuple[Exchange, str]:
+    """A standing exchange and the position it was read at. Raises ClickException."""
+    pages = client.list_exchanges(exchange_ids=[exchange_id.strip().lower()])
+    exchange = next(iter(pages), None)
+    if exchange is None:
+        raise click.ClickException(
+            f"no exchange {exchange_id!r} in programme {client.programme!r}: "
+            "`mutua exchanges` shows their ids."
+        )
+    if exchange.state == EXCHANGE_STATE_RETRACTED:
+        raise click.ClickException(f"exchange {exchange_id} was retracted, which is final.")
+    return exchange, pages.position
+
+
+def _look(client: Client, exchange_id: str, position: str) -> Exchange | None:
+    """The exchange once the fact at `position` is visible; None, with a note, while it is not.
+
+    The fact is on the log by now, so a slow or failing read is not a failure of the command.
+    """
+    try:
+        found = client.list_exchanges(exchange_ids=[exchange_id], min_position=position)
+        return next(iter(found), None)
+    except ClientError as error:
+        click.echo(f"It is recorded; answers do not show it yet: {error.message}", err=True)
+        return None
+
+
+def _tell(form: str, exchange_id: str, position: str, *lines: str) -> None:
+    if form == "json":
+        lines = (to_json({"exchange_id": exchange_id, "position": position}),)
+    for line in lines:
+        click.echo(line)
+
+
+def _tell_near_misses(said: Said, directory: Directory, undo: str) -> None:
+    for typed in (*said["giver_ids"], *said["receiver_ids"], *said["party_ids"]):
+        if directory.find(typed) is None and (near := directory.resembling(typed)):
+            click.echo(
+                f"unknown organization {typed!r}: recorded as written. "
+                f"Did you mean {' or '.join(map(directory.label, near))}? Then: {undo}",
+                err=True,
+            )

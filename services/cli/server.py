@@ -1,0 +1,112 @@
+"""`up`, `status` and `verify`: a server, how far it is, and whether its tables are right."""
+
+import sys
+from typing import Final
+
+import click
+
+from services.cli.connect import Settings, connected
+from services.cli.output import to_dictionary, to_json
+from services.cli.recording import FORMAT
+from services.cli.words import coverage_lines, warning_lines
+
+DEFAULT_LISTEN: Final = "127.0.0.1:7420"
+DEFAULT_HTTP_LISTEN: Final = "127.0.0.1:7421"
+
+
+@click.command()
+@click.option(
+    "--listen",
+    envvar="MUTUA_LISTEN",
+    default=DEFAULT_LISTEN,
+    show_default=True,
+    metavar="HOST:PORT",
+    help="Where programs record and ask; port 0 takes a free one.",
+)
+@click.option(
+    "--http-listen",
+    envvar="MUTUA_HTTP_LISTEN",
+    default=DEFAULT_HTTP_LISTEN,
+    show_default=True,
+    metavar="HOST:PORT",
+    help="Where browsers connect.",
+)
+@click.pass_obj
+def up(settings: Settings, listen: str, http_listen: str) -> None:
+    """Serve the data directory until told to stop (Ctrl-C or SIGTERM).
+
+    \b
+    Examples:
+      mutua up
+      mutua --data ./programme-data up --listen 0.0.0.0:7420
+    """
+    from services.bootstrap import serve
+
+    code = serve(
+        settings.data,
+        listen=listen,
+        http_listen=http_listen,
+        on_ready=lambda address: click.echo(f"mutua is ready on {address}"),
+    )
+    sys.exit(code)
+
+
+@click.command()
+@FORMAT
+@click.pass_obj
+def status(settings: Settings, form: str) -> None:
+    """Show how far the answers have come and what they hold.
+
+    \b
+    Examples:
+      mutua status
+      mutua status --format json
+    """
+    with connected(settings, write=False, purpose="status") as client:
+        answer = client.get_status()
+    if form == "json":
+        click.echo(to_json(to_dictionary(answer)))
+        return
+    for count, what in (
+        (answer.fact_count, "facts"),
+        (answer.exchange_count, "exchanges that stand"),
+        (answer.organization_count, "organizations"),
+        (answer.lag_count, "facts on the log that answers do not show yet"),
+        (answer.waiting_count, "facts that wait for another"),
+        (answer.quarantine_count, "facts that can never apply"),
+    ):
+        click.echo(f"{count:>9,} {what}")
+    for held in answer.held:
+        click.echo(f"Partition {held.partition} stands still at {held.position}: {held.reason}")
+    for line in (*coverage_lines(answer.coverage), *warning_lines(answer.warnings)):
+        click.echo(line)
+    click.echo(f"The log ends at {answer.log_position}; answers are as of {answer.position}.")
+
+
+@click.command()
+@FORMAT
+@click.pass_obj
+def verify(settings: Settings, form: str) -> None:
+    """Fold the whole log anew and compare every table with it. Exits 1 on any difference.
+
+    \b
+    Examples:
+      mutua verify
+      mutua --data ./programme-data verify --format json
+    """
+    from services.bootstrap import verify as verify_data
+
+    report = verify_data(settings.data)
+    if form == "json":
+        document = {
+            "ok": report.ok,
+            "fact_count": report.fact_count,
+            "differences": list(report.differences),
+        }
+        click.echo(to_json(document))
+    elif report.ok:
+        click.echo(f"ok: {report.fact_count:,} facts")
+    else:
+        for difference in report.differences:
+            click.echo(difference)
+    sys.exit(0 if report.ok else 1)

@@ -1,0 +1,117 @@
+"""The columns that people see of each answer."""
+
+from collections.abc import Iterable
+
+from mutua.v1.query_service_pb2 import (
+    LENS_COUNT,
+    LENS_UNSPECIFIED,
+    Balance,
+    Exchange,
+    ExchangeState,
+    Lens,
+    Organization,
+    Pair,
+)
+from mutua.v1.types_pb2 import Date, OrganizationType
+from services.cli.exchanges import current_revision, details, telling_of
+from services.cli.names import Directory
+from services.cli.output import Column
+from services.cli.parameters import words_of
+from services.cli.words import amount, band
+
+
+def balance_columns(
+    lens: Lens.ValueType, directory: Directory, warnings: Iterable[str]
+) -> list[Column[Balance]]:
+    unit = _unit(lens)
+    return [
+        Column("id", lambda row: row.organization_id),
+        Column("name", lambda row: directory.name(row.organization_id)),
+        Column(f"gave{unit}", lambda row: amount(row.given) if row.HasField("given") else "", True),
+        Column(
+            f"received{unit}",
+            lambda row: amount(row.received) if row.HasField("received") else "",
+            True,
+        ),
+        Column(
+            "share", lambda row: f"{row.net_share:+.2f}" if row.HasField("net_share") else "", True
+        ),
+        Column("exchanges", lambda row: amount(row.exchange_count), True),
+        Column("joint", lambda row: _unless_zero(row.joint_count), True),
+        Column("gave, minutes unknown", lambda row: _unless_zero(row.given_unknown_count), True),
+        Column(
+            "received, minutes unknown", lambda row: _unless_zero(row.received_unknown_count), True
+        ),
+        Column("in words", lambda row: band(row, warnings)),
+    ]
+
+
+def pair_columns(lens: Lens.ValueType, directory: Directory) -> list[Column[Pair]]:
+    columns: list[Column[Pair]] = [
+        Column("A", lambda row: directory.label(row.giver_id)),
+        Column("B", lambda row: directory.label(row.receiver_id)),
+        Column(f"A to B{_unit(lens)}", lambda row: amount(row.given), True),
+        Column(f"B to A{_unit(lens)}", lambda row: amount(row.received), True),
+    ]
+    if _is_minutes(lens):  # under count the amounts are the counts
+        columns += [
+            Column("A to B exchanges", lambda row: amount(row.given_count), True),
+            Column("B to A exchanges", lambda row: amount(row.received_count), True),
+        ]
+    return [
+        *columns,
+        Column("A to B days", lambda row: amount(row.given_days), True),
+        Column("B to A days", lambda row: amount(row.received_days), True),
+        Column("undated", lambda row: _unless_zero(row.undated_count), True),
+        Column("", lambda row: "days point the other way" if row.direction_differs else ""),
+    ]
+
+
+def exchange_columns(directory: Directory) -> list[Column[Exchange]]:
+    def detail(word: str) -> Column[Exchange]:
+        return Column(
+            word,
+            lambda row: details(telling_of(current_revision(row)), directory).get(word, ""),
+            word.endswith("minutes"),
+        )
+
+    states = words_of(ExchangeState.items())
+    return [
+        Column("exchange", lambda row: row.exchange_id),
+        *map(detail, ("on", "kind", "from", "to", "with")),
+        *map(detail, ("minutes", "receiver minutes", "benefit minutes", "topics")),
+        Column("state", lambda row: states.get(row.state, "")),
+    ]
+
+
+def organization_columns() -> list[Column[Organization]]:
+    types = words_of(OrganizationType.items())
+    return [
+        Column("id", lambda row: row.organization_id),
+        Column("name", lambda row: row.name),
+        Column("also", lambda row: ", ".join(row.aliases)),
+        Column("type", lambda row: types.get(row.type, "")),
+        Column("sector", lambda row: row.sector),
+        Column("region", lambda row: row.region),
+        Column("core system", lambda row: row.core_system),
+        Column("role", lambda row: row.role),
+        Column("on the roster", lambda row: "yes" if row.registered else "no"),
+        Column("first exchange", lambda row: _day(row.first_exchange_date)),
+        Column("last exchange", lambda row: _day(row.last_exchange_date)),
+    ]
+
+
+def _is_minutes(lens: Lens.ValueType) -> bool:
+    return lens not in (LENS_UNSPECIFIED, LENS_COUNT)
+
+
+def _unit(lens: Lens.ValueType) -> str:
+    return ", minutes" if _is_minutes(lens) else ""
+
+
+def _unless_zero(count: int) -> str:
+    return amount(count) if count else ""
+
+
+def _day(day: Date) -> str:
+    return f"{day.year:04}-{day.month:02}-{day.day:02}" if day.year else ""

@@ -1,0 +1,71 @@
+"""What numbers say in words. No word judges: giving and receiving are both needed."""
+
+from collections.abc import Iterable
+from typing import Final
+
+from mutua.v1.query_service_pb2 import Balance, Coverage
+
+EVEN_SHARE: Final = 0.20
+FEW_EXCHANGES: Final = 5
+NEITHER_IS_BETTER: Final = (
+    "Neither side is better: early sites often give more, later sites often receive more."
+)
+WARNINGS: Final = {
+    "MANY_UNKNOWN": "More than a fifth of the minutes are unknown (MANY_UNKNOWN): amounts may be "
+    "low, so nothing is said about who gives more.",
+    "FACTS_QUARANTINED": "Some facts could not be applied (FACTS_QUARANTINED); they count nowhere.",
+    "FACTS_WAITING": "Some facts wait for a fact that they refer to (FACTS_WAITING).",
+}
+
+
+def amount(value: float) -> str:
+    return f"{value:,.0f}"
+
+
+def counted(count: int, noun: str) -> str:
+    """Such as "1 exchange" or "1,200 exchanges"."""
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
+
+
+def band(balance: Balance, warnings: Iterable[str]) -> str:
+    """Which way a balance leans, as far as it may be said; "" when it may not."""
+    directed_count = balance.exchange_count - balance.joint_count
+    if balance.exchange_count == 0:
+        return "nothing seen"
+    if "MANY_UNKNOWN" in warnings or not balance.HasField("net"):
+        return ""
+    if directed_count < FEW_EXCHANGES:
+        return "too few"
+    if not balance.HasField("net_share"):
+        return "no known amount"
+    if abs(balance.net_share) <= EVEN_SHARE:
+        return "about even"
+    return "gives more" if balance.net_share > 0 else "receives more"
+
+
+def coverage_lines(coverage: Coverage) -> list[str]:
+    """What an answer rests on, a sentence each."""
+    if coverage.roster_count:
+        seen = (
+            f"{coverage.recorded_count:,} of {counted(coverage.roster_count, 'organization')} "
+            "on the roster recorded something in this window; "
+        )
+    else:
+        seen = "No organization is on the roster, so silence cannot be seen; "
+    exchanges = counted(coverage.exchange_count, "exchange")
+    lines = [f"{seen}{coverage.unknown_minutes_count:,} of {exchanges} have no minutes."]
+    if coverage.joint_count:
+        lines.append(
+            f"{counted(coverage.joint_count, 'exchange')} of all parties together: "
+            "a contact, but neither given nor received."
+        )
+    if coverage.straddling_count:
+        lines.append(
+            f"{counted(coverage.straddling_count, 'exchange')} known only to a month or quarter "
+            "that lies partly outside the window."
+        )
+    return lines
+
+
+def warning_lines(warnings: Iterable[str]) -> list[str]:
+    return [WARNINGS.get(warning, warning) for warning in warnings]

@@ -1,0 +1,231 @@
+"""What happens in the generated programme, day by day, and who records it when."""
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from heapq import heappop, heappush
+from random import Random
+from typing import Final, NamedTuple
+
+from mutua.ids import uuid8
+from mutua.v1 import types_pb2 as words
+from mutua.v1.event_pb2 import (
+    Event,
+    ExchangeContent,
+    ExchangeCorrected,
+    ExchangeRecorded,
+    ExchangeRetracted,
+    OrganizationContent,
+    OrganizationRegistered,
+)
+from services.demo import calendar, habits
+from services.demo.parties import Parties
+from services.demo.roster import read_roster
+
+EXCHANGE_COUNT: Final = 560
+CORRECTED_EVERY: Final = 70
+CORRECTED_TWICE_EVERY: Final = 350
+FORGOTTEN_MINUTES: Final = 15
+RETRACTED_EVERY: Final = 120
+NEWCOMER_EVERY: Final = 6  # until everyone took part, every sixth beginning brings one in
+APART_DAYS: Final = 31  # wider than any window in which two reports can be of one exchange
+
+OFFICE: Final = ""  # the programme office, which imports for no organization
+LOG_DAYS: Final = 28  # everyone records once in so many days, on a day of its own
+
+
+class Fact(NamedTuple):
+    """Sorts into log order: on one day an organization records its facts together."""
+
+    recording_day: int
+    organization: str
+    number: int  # in order of making: what a fact refers to has a smaller one
+    event: Event
+
+
+@dataclass(frozen=True, slots=True)
+class _Draft:
+    """An exchange of which nobody has told yet."""
+
+    day: int
+    content: ExchangeContent
+    newcomer: str | None = None
+    reason: Fact | None = None
+
+
+class History:
+    """Draws exchanges in the order they happen. No two of the same parties and kind lie within
+    APART_DAYS, so that none can be taken for a second report of another."""
+
+    def __init__(self, *, seed: int, scale: int, programme: str) -> None:
+        copies = max(1, round(math.sqrt(scale)))
+        self._random = Random(f"{seed}/{scale}")
+        self._id_parts = ("demo", str(seed), str(scale))
+        self._programme = programme
+        self._target = EXCHANGE_COUNT * scale
+        self._roster = read_roster(copies=copies)
+        self._parties = Parties(self._random, self._roster, copies=copies)
+        self._newcomers = self._parties.active.copy()
+        self._log_turns = {each.organization_id: turn for turn, each in enumerate(self._roster)}
+        self._log_turns[OFFICE] = LOG_DAYS - 1
+        self._follow_ups: list[tuple[int, int, Fact]] = []  # day, number of the reason, reason
+        self._last_days: dict[tuple[object, ...], int] = {}
+        self._fact_count = self._exchange_count = self._start_count = self._retracted_count = 0
+
+    def days(self) -> Iterator[tuple[int, list[Fact]]]:
+        """Each day with the facts of it, none of which is recorded on an earlier day."""
+        yield -1, [self._register(each) for each in self._roster]
+        for day in range(calendar.DAY_COUNT):
+            if day % 7 < 5:  # day 0 is a Monday
+                yield day, list(self._live_through(day))
+            if day % LOG_DAYS == 0:
+                oldest = day - APART_DAYS - calendar.LONGEST_PERIOD_DAYS
+                self._last_days = {k: v for k, v in self._last_days.items() if v >= oldest}
+
+    def _register(self, content: OrganizationContent) -> Fact:
+        event = Event(organization_registered=OrganizationRegistered(organization=content))
+        event.report_time.CopyFrom(calendar.to_timestamp(0))
+        return self._make_fact(OFFICE, -1, event)
+
+    def _live_through(self, day: int) -> Iterator[Fact]:
+        due_count = self._target * (day + 1) // calendar.DAY_COUNT
+        while self._exchange_count < due_count:
+            draft = self._continue(day) or self._begin(day)
+            precision = habits.draw_precision(self._random, draft.content.kind)
+            first_day, last_day = calendar.find_period(day, precision)
+            alike = _describe_alike(draft.content)
+            if first_day - self._last_days.get(alike, -calendar.DAY_COUNT) < APART_DAYS:
+                continue
+            self._last_days[alike] = last_day
+            yield from self._tell(draft, first_day, precision)
+
+    def _begin(self, day: int) -> _Draft:
+        is_turn = self._start_count % NEWCOMER_EVERY == 0
+        newcomer = self._newcomers[-1] if self._newcomers and is_turn else None
+        content = self._parties.draw(habits.draw_kind(self._random), newcomer=newcomer)
+        habits.fill_in(self._random, content)
+        return _Draft(day, content, newcomer)
+
+    def _continue(self, day: int) -> _Draft | None:
+        if not self._follow_ups or self._follow_ups[0][0] > day:
+            return None
+        reason = heappop(self._follow_ups)[-1]
+        before = reason.event.exchange_recorded.exchange
+        content = ExchangeContent(
+            kind=habits.FOLLOWED_BY[before.kind][0],
+            giver_ids=before.giver_ids,
+            receiver_ids=before.receiver_ids,
+            topics=before.topics,
+            arose_from_id=reason.event.event_id,
+        )
+        habits.fill_in(self._random, content)
+        return _Draft(day, content, reason=reason)
+
+    def _tell(self, draft: _Draft, first_day: int, precision: habits.Precision) -> Iterator[Fact]:
+        self._exchange_count += 1
+        self._start_count += draft.reason is None
+        if draft.newcomer:
+            self._newcomers.pop()
+        teller = self._draw_teller(draft)
+        if draft.content.giver_ids and self._random.random() < habits.SIDE_SAID_ODDS:
+            draft.content.reported_by = self._find_side(teller, draft.content)
+        told_day = draft.day + habits.draw_delay_days(self._random)
+        if draft.reason:
+            same_teller = teller == draft.reason.organization
+            told_day = max(told_day, draft.reason.recording_day + (not same_teller))
+        is_exact = precision == words.OCCUR_PRECISION_EXACT
+        minute = self._random.choice(habits.WORKING_MINUTES) if is_exact else 0
+        event = Event(
+            occur_time=calendar.to_timestamp(first_day, minute),
+            occur_precision=precision,
+            exchange_recorded=ExchangeRecorded(exchange=draft.content),
+        )
+        if teller == OFFICE:
+            reported_day = min(told_day, calendar.AS_OF_DAY)
+            event.report_time.CopyFrom(calendar.to_timestamp(reported_day, calendar.EVENING))
+            event.source.batch = "programme-office"
+            event.source.generation = 1
+            event.source.reference = str(self._exchange_count)
+        yield (fact := self._make_fact(teller, told_day, event))
+        yield from self._follow_through(fact, draft)
+
+    def _draw_teller(self, draft: _Draft) -> str:
+        """Anyone on either side but the silent; the newcomer itself, so that it is heard of."""
+        content = draft.content
+        giver, receiver, *_ = (*content.giver_ids, *content.receiver_ids, *content.party_ids)
+        teller = giver
+        luck = self._random.random()
+        if draft.newcomer == giver:
+            return giver
+        if luck < habits.OFFICE_TELLS_ODDS:
+            teller = OFFICE
+        elif luck > 1 - habits.RECEIVER_TELLS_ODDS and content.kind != words.EXCHANGE_KIND_WEBINAR:
+            teller = receiver
+        return OFFICE if teller in self._parties.silent else teller
+
+    def _find_side(self, teller: str, content: ExchangeContent) -> words.ReportSide.ValueType:
+        if teller in content.receiver_ids:
+            return words.REPORT_SIDE_RECEIVER
+        # The silent have told nobody, not even the office.
+        if content.giver_ids[0] in self._parties.silent:
+            return words.REPORT_SIDE_THIRD_PARTY
+        return words.REPORT_SIDE_GIVER
+
+    def _follow_through(self, fact: Fact, draft: _Draft) -> Iterator[Fact]:
+        """What an exchange leads to: another one, a correction, a retraction, mostly nothing."""
+        retractions_due = self._exchange_count // RETRACTED_EVERY
+        _, odds = habits.FOLLOWED_BY.get(draft.content.kind, (None, 0.0))
+        is_followed = self._random.random() < odds
+        if is_followed:
+            days = self._random.randint(*habits.FOLLOWED_AFTER_DAYS)
+            heappush(self._follow_ups, (draft.day + days, fact.number, fact))
+        if self._exchange_count % CORRECTED_EVERY == 0:
+            yield from self._correct(fact)
+        elif not draft.newcomer and not is_followed and retractions_due > self._retracted_count:
+            self._retracted_count += 1
+            yield self._retract(fact)
+
+    def _correct(self, fact: Fact) -> Iterator[Fact]:
+        """Some minutes were forgotten, and now and then some more."""
+        content = ExchangeContent()
+        content.CopyFrom(fact.event.exchange_recorded.exchange)
+        replaced = fact
+        for _ in range(2 if self._exchange_count % CORRECTED_TWICE_EVERY == 0 else 1):
+            content.giver_minutes += FORGOTTEN_MINUTES
+            event = Event(
+                occur_time=fact.event.occur_time,
+                occur_precision=fact.event.occur_precision,
+                exchange_corrected=ExchangeCorrected(
+                    exchange_id=fact.event.event_id,
+                    exchange=content,
+                    replaces_event_id=replaced.event.event_id,
+                ),
+            )
+            replaced = self._make_later_fact(replaced, event)
+            yield replaced
+
+    def _retract(self, fact: Fact) -> Fact:
+        retracted = ExchangeRetracted(
+            exchange_id=fact.event.event_id,
+            reason=words.Text(plain="It was planned and called off."),
+        )
+        return self._make_later_fact(fact, Event(exchange_retracted=retracted))
+
+    def _make_later_fact(self, fact: Fact, event: Event) -> Fact:
+        days = self._random.randint(*habits.CORRECTED_AFTER_DAYS)
+        return self._make_fact(fact.organization, fact.recording_day + days, event)
+
+    def _make_fact(self, organization: str, told_day: int, event: Event) -> Fact:
+        """A fact that is recorded on the first log day of the organization from told_day on."""
+        self._fact_count += 1
+        event.event_id = uuid8(*self._id_parts, str(self._fact_count))
+        event.programme_id = self._programme
+        event.source.client = "mutua-demo"
+        wait_days = (self._log_turns[organization] - told_day) % LOG_DAYS
+        return Fact(told_day + wait_days, organization, self._fact_count, event)
+
+
+def _describe_alike(content: ExchangeContent) -> tuple[object, ...]:
+    """Equal for exchanges whose parties and kind could make them two reports of one."""
+    receivers = sorted((*content.receiver_ids, *content.party_ids))
+    return (content.kind, *content.giver_ids, "to", *receivers)

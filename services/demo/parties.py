@@ -1,0 +1,92 @@
+"""Who shares with whom in the generated programme."""
+
+from collections import defaultdict
+from itertools import accumulate
+from random import Random
+from typing import Final
+
+from mutua.v1.event_pb2 import ExchangeContent, OrganizationContent
+from mutua.v1.types_pb2 import EXCHANGE_KIND_WEBINAR, ExchangeKind
+from services.demo import habits
+
+ISOLATE_COUNT: Final = 5  # of the study's 36: no exchange at all
+SILENT_COUNT: Final = 2  # take part, and leave the telling to others
+LEADER_COUNT: Final = 5  # give about half of all
+
+
+class Parties:
+    """The organizations that take part, each with its partner and its kin."""
+
+    def __init__(self, random: Random, roster: list[OrganizationContent], *, copies: int) -> None:
+        self._random = random
+        exemplars = [each for each in roster if each.role == "exemplar"]
+        followers = [each for each in roster if each.role == "follower"]
+        random.shuffle(exemplars)
+        leaders = exemplars[: LEADER_COUNT * copies]
+        others = exemplars[LEADER_COUNT * copies :] + followers
+        random.shuffle(others)
+        active = leaders + others[ISOLATE_COUNT * copies :]
+        self.active: Final = [each.organization_id for each in active]
+        self.silent: Final = frozenset(self.active[-SILENT_COUNT * copies :])
+        # The giving has a heavy tail: copies of the same rank share a weight.
+        self._weights = list(
+            accumulate((rank // copies + 3) ** -1.4 for rank in range(len(active)))
+        )
+        self._partners = _pair_up(active)
+        self._kin = _find_kin(active)
+
+    def draw(self, kind: ExchangeKind.ValueType, *, newcomer: str | None) -> ExchangeContent:
+        """Kind and parties of an exchange. A newcomer gives; one of the silent receives."""
+        receiver = newcomer if newcomer in self.silent else None
+        giver = newcomer if newcomer and not receiver else self._draw_giver(receiver)
+        chosen = [giver, receiver or self._draw_receiver(giver)]
+        if self._random.random() < habits.SYMMETRIC_ODDS.get(kind, 0.0):
+            self._add_others(chosen, self._random.randint(*habits.SYMMETRIC_PARTIES))
+            return ExchangeContent(kind=kind, party_ids=chosen)
+        if kind == EXCHANGE_KIND_WEBINAR:
+            self._add_others(chosen, 1 + self._random.randint(*habits.WEBINAR_RECEIVERS))
+        return ExchangeContent(kind=kind, giver_ids=chosen[:1], receiver_ids=chosen[1:])
+
+    def _draw_giver(self, receiver: str | None) -> str:
+        while True:
+            giver = self._random.choices(self.active, cum_weights=self._weights)[0]
+            if giver != receiver:
+                return giver
+
+    def _draw_receiver(self, giver: str) -> str:
+        luck = self._random.random()
+        if luck < habits.PARTNER_ODDS and giver in self._partners:
+            return self._partners[giver]
+        if luck < habits.PARTNER_ODDS + habits.KIN_ODDS and self._kin[giver]:
+            return self._random.choice(self._kin[giver])
+        return self._add_others([giver], 2)[1]
+
+    def _add_others(self, chosen: list[str], count: int) -> list[str]:
+        """The chosen, filled up to count."""
+        drawn = self._random.sample(self.active, count)
+        chosen += [organization for organization in drawn if organization not in chosen]
+        del chosen[count:]
+        return chosen
+
+
+def _pair_up(active: list[OrganizationContent]) -> dict[str, str]:
+    """Each exemplar beside one follower, both ways; those left over have no partner."""
+    exemplars = [each.organization_id for each in active if each.role == "exemplar"]
+    followers = [each.organization_id for each in active if each.role == "follower"]
+    pairs = list(zip(exemplars, followers, strict=False))
+    return dict(pairs) | {follower: exemplar for exemplar, follower in pairs}
+
+
+def _find_kin(active: list[OrganizationContent]) -> dict[str, list[str]]:
+    """Those that share a core system or a strategic grouping with each."""
+    sharing = defaultdict[str, set[str]](set)
+    for each in active:
+        sharing[each.core_system].add(each.organization_id)
+        sharing[each.strategic_group].add(each.organization_id)
+    del sharing[""]
+    return {
+        each.organization_id: sorted(
+            (sharing[each.core_system] | sharing[each.strategic_group]) - {each.organization_id}
+        )
+        for each in active
+    }

@@ -1,0 +1,52 @@
+"""A generated programme in the numbers of a study of knowledge networking.
+
+Source of the numbers: JMIR 2021;23(8):e23372. Everything else is invented.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from heapq import heappop, heappush
+from itertools import groupby, islice
+from operator import attrgetter
+from typing import Final
+
+from mutua.v1.event_pb2 import Event
+from services.demo.calendar import AS_OF as AS_OF
+from services.demo.history import Fact, History
+
+MAX_RECORDING_EVENTS: Final = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """Facts for one request: recorded by one organization, "" being the programme office."""
+
+    organization: str
+    events: tuple[Event, ...]
+
+
+def generate(*, seed: int = 2021, scale: int = 1, programme: str) -> Iterator[Recording]:
+    """Recordings in log order; the same seed, scale and programme give the same bytes.
+
+    Scale 1 has the study's numbers; scale N has N times the exchanges among about sqrt(N) times
+    the organizations, and memory still holds only some weeks of them. Every reference is to a fact
+    that stands earlier. Raises ValueError when scale is not positive.
+    """
+    if scale < 1:
+        raise ValueError(f"scale is {scale}; give 1 or more")
+    history = History(seed=seed, scale=scale, programme=programme)
+    facts = _in_recording_order(history.days())
+    for organization, recorded in groupby(facts, key=attrgetter("organization")):
+        while events := tuple(fact.event for fact in islice(recorded, MAX_RECORDING_EVENTS)):
+            yield Recording(organization, events)
+
+
+def _in_recording_order(days: Iterable[tuple[int, Iterable[Fact]]]) -> Iterator[Fact]:
+    """Takes each day with what happened on it; nothing is recorded before it happened."""
+    waiting: list[Fact] = []
+    for day, facts in days:
+        for fact in facts:
+            heappush(waiting, fact)
+        while waiting and waiting[0].recording_day <= day:
+            yield heappop(waiting)
+    yield from sorted(waiting)

@@ -1,0 +1,14 @@
+"""CSV files of people become facts, recorded through `mutua.Client`."""
+
+from services.imports.report import ImportInterrupted, ImportRefused, ImportReport, RowError
+from services.imports.run import ImportOptions, import_exchanges, import_organizations
+
+__all__ = [
+    "ImportInterrupted",
+    "ImportOptions",
+    "ImportRefused",
+    "ImportReport",
+    "RowError",
+    "import_exchanges",
+    "import_organizations",
+]

@@ -1,0 +1,112 @@
+"""What an import says: before it records, when it stops, and when it is done."""
+
+from dataclasses import dataclass, field, replace
+from typing import Final, NamedTuple
+
+from services.imports.cells import CellError, WordError
+
+SHOWN_ERRORS: Final = 50
+
+
+class ImportRefused(Exception):
+    """The file cannot be imported as it is or as it was asked; nothing was recorded."""
+
+
+class ImportInterrupted(Exception):
+    """Stopped while recording; `acknowledged` of `total` facts are durable, maybe some more.
+
+    `by_user` tells Ctrl-C from a failing server; the cause is in `__cause__`.
+    """
+
+    def __init__(self, *, acknowledged: int, total: int, by_user: bool, why: str) -> None:
+        super().__init__(
+            f"{why} {acknowledged:,} of {total:,} facts were recorded. "
+            "Import the same file again: nothing is recorded twice."
+        )
+        self.acknowledged = acknowledged
+        self.total = total
+        self.by_user = by_user
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RowError:
+    """One thing to mend. `row` is the line of the file, 0 when the whole file is meant.
+
+    A word that is unknown wherever it stands is one error: `row` is the first of `row_count`.
+    """
+
+    row: int
+    field: str
+    value: str
+    message: str
+    row_count: int = 1
+
+
+@dataclass(slots=True, kw_only=True)
+class Counts:
+    """Rows of the file by what became of them; in a dry run, by what would.
+
+    rows = recorded + corrected + unchanged + retracted_earlier + skipped + those with errors.
+    """
+
+    rows: int = 0
+    recorded: int = 0
+    corrected: int = 0
+    unchanged: int = 0
+    retracted_earlier: int = 0
+    # Said again by a later row of the same file.
+    skipped: int = 0
+    # Recorded by an earlier file of the batch and not in this one; left alone.
+    missing: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImportReport:
+    """`columns` and `constants` tell, by field, what was read; `unused` columns were not.
+
+    With errors nothing was sent, unless it was the server that found them: `acknowledged` says how
+    many facts are durable. `errors` has the first ones, `error_count` counts the rows of all.
+    """
+
+    batch: str
+    dry_run: bool
+    columns: dict[str, str]
+    constants: dict[str, str]
+    unused: tuple[str, ...]
+    counts: Counts
+    acknowledged: int = 0
+    position: str = ""
+    notes: tuple[str, ...] = ()
+    errors: tuple[RowError, ...] = ()
+    error_count: int = 0
+
+
+class Problem(NamedTuple):
+    """What is wrong with one field of a row."""
+
+    field: str
+    value: str
+    error: CellError
+
+
+@dataclass(slots=True)
+class ErrorTable:
+    """Collects errors, the first ones in full."""
+
+    shown: list[RowError] = field(default_factory=list)
+    count: int = 0
+    _by_word: dict[tuple[str, str], int] = field(default_factory=dict)
+
+    def add(self, row: int, problem: Problem) -> None:
+        """Counts a word that is unknown as one error over all its rows."""
+        self.count += 1
+        field_name, value, error = problem
+        if isinstance(error, WordError):
+            index = self._by_word.setdefault((field_name, value), len(self.shown))
+            if index < len(self.shown):
+                first = self.shown[index]
+                self.shown[index] = replace(first, row_count=first.row_count + 1)
+                return
+        if len(self.shown) < SHOWN_ERRORS:
+            message = str(error)
+            self.shown.append(RowError(row=row, field=field_name, value=value, message=message))

@@ -1,0 +1,1 @@
+"""Recording: facts are checked, then appended to the log."""

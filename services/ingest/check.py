@@ -1,0 +1,95 @@
+"""From a request to the records it becomes, or to everything that is wrong with it."""
+
+from typing import Final
+
+from mutua.v1 import event_pb2 as pb
+from mutua.v1 import ingest_service_pb2 as rpc
+from mutua.v1 import types_pb2
+from services.adapters.wire.event import normalize, to_event
+from services.adapters.wire.values import Unfit
+from services.ledger.errors import (
+    InvalidFact,
+    MixedProgrammes,
+    NotAllowed,
+    RequestTooLarge,
+    Violation,
+)
+from services.ledger.kinds import validate
+from services.ledger.question import Scope
+from services.ledger.times import Instant
+from services.ledger.validation import Violations, check_id
+
+MAX_EVENTS: Final = 1_000
+MAX_BYTES: Final = 1 << 20
+
+
+def to_records(
+    request: rpc.RecordEventsRequest, *, scope: Scope, now: Instant
+) -> tuple[str, list[bytes]]:
+    """The programme of a request and its records. All events are checked before any is let through.
+
+    Raises RequestTooLarge, MixedProgrammes, InvalidFact (naming each field) or NotAllowed.
+    """
+    if not scope.sees_all:
+        raise NotAllowed("this caller may not record facts")
+    _check_size(request)
+    violations: Violations = []
+    if scope.organization_id:
+        check_id(scope.organization_id, "metadata.mutua-organization", violations)
+    for index, event in enumerate(request.events):
+        found = _check(event, now)
+        violations.extend(violation.under(f"events[{index}].") for violation in found)
+    programmes = sorted({event.programme_id for event in request.events})
+    if len(programmes) > 1:
+        raise MixedProgrammes(
+            f"the request mixes programmes ({', '.join(programmes[:3])}); send one request for each"
+        )
+    if violations:
+        raise InvalidFact(_summary(violations, len(request.events)), tuple(violations))
+    return programmes[0], [_record(event, scope) for event in request.events]
+
+
+def _check_size(request: rpc.RecordEventsRequest) -> None:
+    count, size = len(request.events), request.ByteSize()
+    if count == 0:
+        raise InvalidFact(
+            "the request has no events",
+            (Violation("events", "is empty; send 1 to 1,000 events"),),
+        )
+    if count > MAX_EVENTS:
+        raise RequestTooLarge(f"the request has {count:,} events; send at most {MAX_EVENTS:,}")
+    if size > MAX_BYTES:
+        raise RequestTooLarge(f"the request has {size:,} bytes; send at most {MAX_BYTES:,}")
+
+
+def _check(message: pb.Event, now: Instant) -> list[Violation]:
+    try:
+        normalize(message)
+        event = to_event(message)
+    except Unfit as unfit:
+        return [unfit.violation]
+    found = validate(event, now=now)
+    if event.recorded_by:
+        found.append(
+            Violation("recorded_by", "is set by the server from the call's mutua-organization")
+        )
+    if message.assurance:
+        found.append(Violation("assurance", "is set by the server; leave it out"))
+    if event.record_time is not None:
+        found.append(Violation("record_time", "is set by the log; leave it out"))
+    return found
+
+
+def _record(message: pb.Event, scope: Scope) -> bytes:
+    message.recorded_by = scope.organization_id
+    message.assurance = types_pb2.ASSURANCE_OPEN
+    return message.SerializeToString(deterministic=True)
+
+
+def _summary(violations: Violations, count: int) -> str:
+    first = violations[0]
+    more = f" (and {len(violations) - 1:,} more)" if len(violations) > 1 else ""
+    facts = "the fact was" if count == 1 else f"none of the {count:,} facts was"
+    return (
+        f"{facts} {'not ' if count == 1 else ''}recorded: {first.field} {first.description}{more}"
+    )

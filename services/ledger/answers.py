@@ -1,0 +1,272 @@
+"""Balances and pairs in their obvious form, straight from the state of a ledger.
+
+Slow and plain on purpose: this is what the fast answers of `services.network` are held against.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from services.ledger.allocation import MILLION, Leg, legs, quantity
+from services.ledger.organization import Organization
+from services.ledger.question import (
+    Answer,
+    Balance,
+    Coverage,
+    Pair,
+    Question,
+    warnings_for,
+)
+from services.ledger.state import Ledger, Revision
+from services.ledger.times import Day, day_number, period_days
+from services.ledger.words import BOUNDARY_ROLE, Allocation, Identity, Lens, Precision, Side
+
+
+@dataclass(frozen=True, slots=True)
+class Framed:
+    """A standing exchange of the window with its ids mapped.
+
+    `legs` and `joint` leave out what is internal to one organization; the parties do not.
+    """
+
+    revision: Revision
+    day: Day
+    legs: tuple[tuple[str, str, Leg], ...]
+    joint: frozenset[str]
+    givers: frozenset[str]
+    receivers: frozenset[str]
+    parties: frozenset[str]
+    recorded_by: str
+
+    def reporters(self) -> frozenset[str]:
+        """The parties that reported: who recorded it, or if somebody else did, the side named."""
+        match self.revision.exchange.reported_by:
+            case Side.GIVER:
+                members = self.givers
+            case Side.RECEIVER:
+                members = self.receivers
+            case Side.THIRD_PARTY:
+                return frozenset()
+            case _:
+                return self.parties & {self.recorded_by}
+        return members & {self.recorded_by} or members
+
+
+def balances(ledger: Ledger, question: Question) -> Answer[Balance]:
+    """One row for each organization of the population and each other party, by id."""
+    question.require_totals()
+    framed = list(_framed(ledger, question))
+    parties = {party for exchange in framed for party in exchange.parties}
+    roster = population(ledger, question)
+    rows = [_balance(party, framed, question) for party in sorted(parties | (roster or set()))]
+    if chosen := _chosen(ledger, question):
+        rows = [row for row in rows if row.organization_id in chosen]
+    coverage = _coverage(ledger, question, framed, roster)
+    return Answer(rows, coverage, warnings_for(question, coverage))
+
+
+def pairs(ledger: Ledger, question: Question) -> Answer[Pair]:
+    """One row for each two organizations with a directed exchange, by giver and receiver id."""
+    question.require_edges()
+    framed = list(_framed(ledger, question))
+    ties = {(giver, receiver) for exchange in framed for giver, receiver, _ in exchange.legs}
+    rows = sorted(
+        (
+            _pair(one, other, framed, question)
+            for one, other in {tuple(sorted(tie)) for tie in ties}
+        ),
+        key=lambda pair: (pair.giver_id, pair.receiver_id),
+    )
+    if chosen := _chosen(ledger, question):
+        rows = [pair for pair in rows if chosen & {pair.giver_id, pair.receiver_id}]
+    coverage = _coverage(ledger, question, framed, population(ledger, question))
+    return Answer(rows, coverage, warnings_for(question, coverage))
+
+
+def population(ledger: Ledger, question: Question) -> set[str] | None:
+    """Organizations of the roster in force on a day of the window; None without a roster."""
+    if not ledger.roster:
+        return None
+    return {
+        _map(ledger, question, organization_id)
+        for organization_id, version in ledger.roster.items()
+        if in_force(version.organization, question)
+    }
+
+
+def in_force(organization: Organization, question: Question) -> bool:
+    """Whether it belongs to the programme on a day of the window."""
+    if organization.role == BOUNDARY_ROLE:
+        return False
+    opened, closed = organization.open_date, organization.close_date
+    start = None if opened is None else day_number(opened)
+    end = None if closed is None else day_number(closed)
+    return (
+        (start is None or question.to_day is None or start < question.to_day)
+        and (end is None or question.from_day is None or end > question.from_day)
+        and (start is None or end is None or start < end)
+    )
+
+
+def _framed(ledger: Ledger, question: Question) -> Iterator[Framed]:
+    for history in ledger.histories.values():
+        revision = history.current
+        if history.retracted:
+            continue
+        assert revision.said.occur_time is not None
+        first, _ = period_days(revision.said.occur_time, revision.said.occur_precision)
+        if not question.places(first):
+            continue
+        yield _frame(ledger, question, revision, first)
+
+
+def _frame(ledger: Ledger, question: Question, revision: Revision, day: Day) -> Framed:
+    def mapped(ids: tuple[str, ...]) -> frozenset[str]:
+        return frozenset(_map(ledger, question, each) for each in ids)
+
+    exchange = revision.exchange
+    all_legs = (
+        (_map(ledger, question, leg.giver_id), _map(ledger, question, leg.receiver_id), leg)
+        for leg in legs(exchange)
+    )
+    joint = mapped(exchange.party_ids)
+    givers, receivers = mapped(exchange.giver_ids), mapped(exchange.receiver_ids)
+    return Framed(
+        revision=revision,
+        day=day,
+        legs=tuple(leg for leg in all_legs if leg[0] != leg[1]),
+        joint=joint if len(joint) > 1 else frozenset(),
+        givers=givers,
+        receivers=receivers,
+        parties=givers | receivers | joint,
+        recorded_by=_map(ledger, question, revision.said.recorded_by),
+    )
+
+
+def _map(ledger: Ledger, question: Question, organization_id: str) -> str:
+    return (
+        organization_id
+        if question.identity is Identity.RECORDED
+        else ledger.resolve(organization_id)
+    )
+
+
+def _balance(party: str, framed: list[Framed], question: Question) -> Balance:
+    giving = [exchange for exchange in framed if any(leg[0] == party for leg in exchange.legs)]
+    taking = [exchange for exchange in framed if any(leg[1] == party for leg in exchange.legs)]
+    joint = [exchange for exchange in framed if party in exchange.joint]
+    once = question.allocation is Allocation.ONCE
+    directed = {exchange.revision.event_id for exchange in (*giving, *taking)}
+    return Balance(
+        organization_id=party,
+        given=None
+        if once and question.lens in (Lens.ATTENTION, Lens.BENEFIT)
+        else _total(giving, party, 0, question),
+        received=None
+        if once and question.lens is Lens.BURDEN
+        else _total(taking, party, 1, question),
+        directed_count=len(directed),
+        exchange_count=len(directed) + len(joint),
+        given_unknown_count=sum(_unknown(exchange, question.lens) for exchange in giving),
+        received_unknown_count=sum(_unknown(exchange, question.lens) for exchange in taking),
+        joint_count=len(joint),
+        has_net=not once,
+    )
+
+
+def _total(exchanges: list[Framed], party: str, end: int, question: Question) -> int:
+    if question.lens is Lens.COUNT and question.allocation is Allocation.ONCE:
+        recorded = (
+            {
+                leg.receiver_id if end else leg.giver_id
+                for *ends, leg in exchange.legs
+                if ends[end] == party
+            }
+            for exchange in exchanges
+        )
+        return sum(len(ids) for ids in recorded) * MILLION
+    return sum(
+        leg.amount(question.lens) or 0
+        for exchange in exchanges
+        for *ends, leg in exchange.legs
+        if ends[end] == party
+    )
+
+
+def _unknown(exchange: Framed, lens: Lens) -> bool:
+    return quantity(exchange.revision.exchange, lens) is None
+
+
+def _pair(one: str, other: str, framed: list[Framed], question: Question) -> Pair:
+    there = _flow(one, other, framed, question)
+    back = _flow(other, one, framed, question)
+    if (-there.amount, one) > (-back.amount, other):
+        one, other, there, back = other, one, back, there
+    return Pair(
+        giver_id=one,
+        receiver_id=other,
+        given=there.amount,
+        received=back.amount,
+        given_count=there.count,
+        received_count=back.count,
+        given_days=there.days,
+        received_days=back.days,
+        undated_count=len(there.undated | back.undated),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Flow:
+    amount: int
+    count: int
+    days: int
+    undated: frozenset[str]
+
+
+def _flow(giver: str, receiver: str, framed: list[Framed], question: Question) -> _Flow:
+    amount, count, days, undated = 0, 0, set(), set()
+    for exchange in framed:
+        between = [leg for one, other, leg in exchange.legs if (one, other) == (giver, receiver)]
+        if not between:
+            continue
+        count += 1
+        if exchange.revision.said.occur_precision in (Precision.EXACT, Precision.DAY):
+            days.add(exchange.day)
+        else:
+            undated.add(exchange.revision.event_id)
+        if question.allocation is Allocation.FULL:
+            amount += quantity(exchange.revision.exchange, question.lens) or 0
+        else:
+            amount += sum(leg.amount(question.lens) or 0 for leg in between)
+    return _Flow(amount, count, len(days), frozenset(undated))
+
+
+def _coverage(
+    ledger: Ledger, question: Question, framed: list[Framed], roster: set[str] | None
+) -> Coverage:
+    reported = {party for exchange in framed for party in exchange.reporters()}
+    lens = Lens.BURDEN if question.lens is Lens.COUNT else question.lens
+    contents = [exchange.revision.exchange for exchange in framed]
+    return Coverage(
+        roster_count=len(roster or ()),
+        recorded_count=len(reported & (roster or set())),
+        exchange_count=len(framed),
+        unknown_minutes_count=sum(
+            quantity(content, lens) is None for content in contents if not content.party_ids
+        ),
+        joint_count=sum(bool(content.party_ids) for content in contents),
+        straddling_count=_straddling(ledger, question),
+    )
+
+
+def _straddling(ledger: Ledger, question: Question) -> int:
+    count = 0
+    for history in ledger.histories.values():
+        said = history.current.said
+        assert said.occur_time is not None
+        if not history.retracted:
+            count += question.cuts(*period_days(said.occur_time, said.occur_precision))
+    return count
+
+
+def _chosen(ledger: Ledger, question: Question) -> set[str]:
+    return {_map(ledger, question, chosen) for chosen in question.organization_ids}

@@ -1,0 +1,109 @@
+"""From a slab of the log to the changes it makes in the read models, purely."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from services.ledger.exchange import ExchangeCorrected, ExchangeRetracted
+from services.ledger.facts import Logged
+from services.ledger.fold import fold
+from services.ledger.months import Months, add_exchange
+from services.ledger.organization import AliasAdded, OrganizationRegistered, OrganizationUpdated
+from services.ledger.state import (
+    History,
+    Journal,
+    Ledger,
+    Revision,
+    awaited_organization,
+)
+from services.ledger.times import day_of
+from services.ledger.words import State
+
+
+@dataclass(slots=True)
+class Needs:
+    """What a slab can touch. Waiting facts that it can release are part of what is loaded."""
+
+    event_ids: set[str] = field(default_factory=set)
+    """Facts that the slab brings or refers to."""
+    exchange_ids: set[str] = field(default_factory=set)
+    """Exchanges that the slab changes."""
+    organization_ids: set[str] = field(default_factory=set)
+    """Organizations and aliases that the slab names in facts of their own; () needs no roster."""
+
+    def add(self, other: "Needs") -> None:
+        self.event_ids |= other.event_ids
+        self.exchange_ids |= other.exchange_ids
+        self.organization_ids |= other.organization_ids
+
+    def awaited_keys(self) -> set[str]:
+        """The keys that the slab may settle."""
+        return self.event_ids | {awaited_organization(each) for each in self.organization_ids}
+
+
+@dataclass(slots=True)
+class Changes:
+    """What a slab changes in one programme's read models."""
+
+    programme_id: str
+    journal: Journal
+    fallen: list[tuple[int, int, int]]
+    """Number of the exchange, number of the revision, offset at which it ceased to be current."""
+    cleared: list[int]
+    """Exchanges, by number, whose earlier legs no longer hold."""
+    standing: list[tuple[History, Revision]]
+    """Exchanges whose legs are new."""
+    months: Months
+
+
+def affected(records: Iterable[Logged]) -> Needs:
+    """What has to be loaded before the records of one programme can be folded."""
+    needs = Needs()
+    for record in records:
+        if record.event is None:
+            continue
+        needs.event_ids.add(record.event.event_id)
+        match record.event.fact:
+            case ExchangeCorrected() as fact:
+                needs.exchange_ids.add(fact.exchange_id)
+                needs.event_ids.update((fact.exchange_id, fact.replaces_event_id))
+            case ExchangeRetracted() as fact:
+                needs.exchange_ids.add(fact.exchange_id)
+                needs.event_ids.add(fact.exchange_id)
+            case OrganizationRegistered() | OrganizationUpdated() as fact:
+                needs.organization_ids.add(fact.organization.organization_id)
+            case AliasAdded() as fact:
+                needs.organization_ids.add(fact.organization_id)
+            case _:
+                pass
+    needs.event_ids.discard("")
+    return needs
+
+
+def project(programme_id: str, ledger: Ledger, records: Sequence[Logged]) -> Changes:
+    """Folds one programme's records into `ledger` and returns what that changes.
+
+    What an exchange contributed before the slab is taken away and what it contributes after is
+    added; what came and went within the slab leaves no trace in the sums.
+    """
+    journal = fold(ledger, records)
+    changes = Changes(programme_id, journal, [], [], [], {})
+    first_new: dict[str, tuple[History, Revision]] = {}
+    for history, revision in journal.revisions:
+        first_new.setdefault(history.exchange_id, (history, revision))
+        if revision.number > 0:
+            changes.fallen.append((history.number, revision.number - 1, revision.from_offset))
+    for history, revision in first_new.values():
+        if revision.number > 0:
+            before = history.revisions[revision.number - 1]
+            if before.state is not State.RETRACTED:
+                changes.cleared.append(history.number)
+                _contribute(changes.months, before, -1)
+        if not history.retracted:
+            changes.standing.append((history, history.current))
+            _contribute(changes.months, history.current, 1)
+    return changes
+
+
+def _contribute(months: Months, revision: Revision, sign: int) -> None:
+    assert revision.said.occur_time is not None
+    add_exchange(months, revision.exchange, day_of(revision.said.occur_time), sign)

@@ -1,0 +1,134 @@
+"""One error base; its children carry a reason of the contract and whether a retry helps."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+
+@dataclass(frozen=True, slots=True)
+class Violation:
+    """What is wrong with one field, and what to do. `field` is a path of the contract."""
+
+    field: str
+    description: str
+
+    def under(self, prefix: str) -> "Violation":
+        return Violation(f"{prefix}{self.field}", self.description)
+
+
+class MutuaError(Exception):
+    """Everything mutua refuses or fails at, in words for the person who meets it."""
+
+    code: ClassVar = "INTERNAL"
+    reason: ClassVar = ""
+    retry_seconds: ClassVar[float | None] = None
+
+    def __init__(self, message: str, violations: tuple[Violation, ...] = ()) -> None:
+        super().__init__(message)
+        self.message = message
+        self.violations = violations
+
+
+class InvalidArgument(MutuaError):
+    """The caller has to mend the request."""
+
+    code = "INVALID_ARGUMENT"
+
+
+class InvalidFact(InvalidArgument):
+    reason = "INVALID_FACT"
+
+
+class MixedProgrammes(InvalidArgument):
+    reason = "MIXED_PROGRAMMES"
+
+
+class RequestTooLarge(InvalidArgument):
+    reason = "REQUEST_TOO_LARGE"
+
+
+class PageTokenInvalid(InvalidArgument):
+    reason = "PAGE_TOKEN_INVALID"
+
+
+class PositionInvalid(InvalidArgument):
+    reason = "POSITION_INVALID"
+
+
+class QuestionImpossible(InvalidArgument):
+    reason = "QUESTION_IMPOSSIBLE"
+
+
+class NotBuilt(MutuaError):
+    """A filter the contract declares and this version does not answer; never ignored."""
+
+    code = "UNIMPLEMENTED"
+
+
+class NotFound(MutuaError):
+    code = "NOT_FOUND"
+
+
+class Overloaded(MutuaError):
+    """Nothing was appended; try again."""
+
+    code = "RESOURCE_EXHAUSTED"
+    reason = "OVERLOADED"
+    retry_seconds = 0.5
+
+
+class LogDown(MutuaError):
+    """Nothing was appended; the log does not take facts at the moment."""
+
+    code = "UNAVAILABLE"
+    reason = "LOG_DOWN"
+    retry_seconds = 1.0
+
+
+class OutcomeUnknown(MutuaError):
+    """Any part may be on the log; the identical request completes it."""
+
+    code = "UNAVAILABLE"
+    reason = "OUTCOME_UNKNOWN"
+    retry_seconds = 0.5
+
+
+class Precondition(MutuaError):
+    """Something outside the request has to change first."""
+
+    code = "FAILED_PRECONDITION"
+
+
+class LogFull(Precondition):
+    """Nothing was appended; the disk has no room."""
+
+    reason = "LOG_FULL"
+
+
+class PositionOfAnotherLog(Precondition):
+    reason = "POSITION_OF_ANOTHER_LOG"
+
+
+class DataInUse(Precondition):
+    reason = "DATA_IN_USE"
+
+
+class DataForeign(Precondition):
+    """The data directory, or a part of it, is not what this mutua wrote."""
+
+    reason = "DATA_FOREIGN"
+
+
+class SchemaAhead(Precondition):
+    """The data were written by a newer mutua."""
+
+    reason = "SCHEMA_AHEAD"
+
+
+class PositionNotReached(MutuaError):
+    code = "DEADLINE_EXCEEDED"
+    reason = "POSITION_NOT_REACHED"
+
+
+class NotAllowed(MutuaError):
+    code = "PERMISSION_DENIED"
+    reason = "NOT_ALLOWED"

@@ -1,0 +1,194 @@
+"""An exchange: what it is, the facts about it, and what each must be."""
+
+import re
+from dataclasses import dataclass
+from typing import ClassVar, Final
+
+from services.ledger.errors import Violation
+from services.ledger.facts import Event, Fact, Text
+from services.ledger.validation import (
+    Violations,
+    check_id,
+    check_ids,
+    check_label,
+    check_minutes,
+    check_text,
+    check_uuid,
+)
+from services.ledger.words import Formality, Kind, Side
+
+MAX_PARTIES: Final = 1_000
+MAX_LEGS: Final = 10_000
+"""Givers times receivers: what one fact may add to the read models."""
+MAX_TOPICS: Final = 100
+MAX_MINUTES: Final = 20_160
+"""Two weeks, day and night: for each organization."""
+MAX_STAFF_MINUTES: Final = 525_600
+"""A year: for secondment and consultancy."""
+MAX_BENEFIT_MINUTES: Final = 5_256_000
+
+_TOPIC = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
+_STAFF_KINDS = {Kind.SECONDMENT, Kind.CONSULTANCY}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Participants:
+    """People who took part, counted by what they do."""
+
+    role_group: str = ""
+    profession: str = ""
+    participant_count: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Exchange:
+    """One act of sharing as its reporter tells it. Unknown minutes are None, not 0."""
+
+    kind: Kind
+    giver_ids: tuple[str, ...] = ()
+    receiver_ids: tuple[str, ...] = ()
+    party_ids: tuple[str, ...] = ()
+    formality: Formality = Formality.UNSPECIFIED
+    topics: tuple[str, ...] = ()
+    giver_minutes: int | None = None
+    receiver_minutes: int | None = None
+    benefit_minutes: int | None = None
+    reported_by: Side = Side.UNSPECIFIED
+    asset_id: str = ""
+    network_id: str = ""
+    brokered_by_ids: tuple[str, ...] = ()
+    arose_from_id: str = ""
+    answers_request_id: str = ""
+    note: Text = Text()
+    participants: tuple[Participants, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExchangeRecorded(Fact):
+    FIELD: ClassVar = "exchange_recorded"
+    exchange: Exchange
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExchangeCorrected(Fact):
+    FIELD: ClassVar = "exchange_corrected"
+    exchange_id: str
+    exchange: Exchange
+    replaces_event_id: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExchangeRetracted(Fact):
+    FIELD: ClassVar = "exchange_retracted"
+    exchange_id: str
+    reason: Text = Text()
+
+
+def check_recorded(event: Event, fact: ExchangeRecorded, found: Violations) -> None:
+    _check_exchange(event, fact.exchange, "exchange_recorded.exchange.", found)
+
+
+def check_corrected(event: Event, fact: ExchangeCorrected, found: Violations) -> None:
+    check_uuid(fact.exchange_id, "exchange_corrected.exchange_id", found)
+    if fact.replaces_event_id:
+        check_uuid(fact.replaces_event_id, "exchange_corrected.replaces_event_id", found)
+    if event.event_id in (fact.exchange_id, fact.replaces_event_id):
+        found.append(Violation("event_id", "is also what it corrects; a correction has its own id"))
+    _check_exchange(event, fact.exchange, "exchange_corrected.exchange.", found)
+
+
+def check_retracted(event: Event, fact: ExchangeRetracted, found: Violations) -> None:
+    check_uuid(fact.exchange_id, "exchange_retracted.exchange_id", found)
+    if event.event_id == fact.exchange_id:
+        found.append(Violation("event_id", "is also what it retracts; a retraction has its own id"))
+    check_text(fact.reason, "exchange_retracted.reason", found)
+
+
+def _check_exchange(event: Event, exchange: Exchange, path: str, found: Violations) -> None:
+    if event.occur_time is None:
+        found.append(Violation("occur_time", "is missing; say when the exchange happened"))
+    if exchange.kind is Kind.UNSPECIFIED:
+        found.append(Violation(f"{path}kind", "is missing or unknown; say what form it took"))
+    _check_parties(exchange, path, found)
+    _check_amounts(exchange, path, found)
+    if len(exchange.topics) > MAX_TOPICS:
+        found.append(
+            Violation(f"{path}topics", f"has {len(exchange.topics)}; at most {MAX_TOPICS}")
+        )
+    for index, topic in enumerate(exchange.topics):
+        if len(topic) > 128 or not _TOPIC.fullmatch(topic):
+            found.append(
+                Violation(f"{path}topics[{index}]", 'must be lower-kebab, like "e-prescribing"')
+            )
+    check_ids(exchange.brokered_by_ids, f"{path}brokered_by_ids", found)
+    for name in ("asset_id", "network_id", "arose_from_id", "answers_request_id"):
+        if value := getattr(exchange, name):
+            check_id(value, f"{path}{name}", found)
+    check_text(exchange.note, f"{path}note", found)
+    for index, group in enumerate(exchange.participants):
+        check_label(group.role_group, f"{path}participants[{index}].role_group", found)
+        check_label(group.profession, f"{path}participants[{index}].profession", found)
+        if group.participant_count < 1:
+            found.append(
+                Violation(f"{path}participants[{index}].participant_count", "must be 1 or more")
+            )
+
+
+def _check_parties(exchange: Exchange, path: str, found: Violations) -> None:
+    givers, receivers, parties = exchange.giver_ids, exchange.receiver_ids, exchange.party_ids
+    for name in ("giver_ids", "receiver_ids", "party_ids"):
+        ids = getattr(exchange, name)
+        check_ids(ids, f"{path}{name}", found)
+        if len(ids) > MAX_PARTIES:
+            found.append(Violation(f"{path}{name}", f"has {len(ids):,}; at most {MAX_PARTIES:,}"))
+    if parties:
+        if givers or receivers:
+            found.append(
+                Violation(
+                    f"{path}party_ids", "stands beside giver_ids or receiver_ids; use one form"
+                )
+            )
+        if len(parties) < 2:
+            found.append(Violation(f"{path}party_ids", "needs two or more organizations"))
+        return
+    _check_direction(givers, receivers, path, found)
+
+
+def _check_direction(
+    givers: tuple[str, ...], receivers: tuple[str, ...], path: str, found: Violations
+) -> None:
+    if not givers:
+        found.append(Violation(f"{path}giver_ids", "is empty; say who gave"))
+    if not receivers:
+        found.append(Violation(f"{path}receiver_ids", "is empty; say who received"))
+    if len(givers) * len(receivers) > MAX_LEGS:
+        found.append(
+            Violation(
+                f"{path}receiver_ids", f"givers times receivers exceed {MAX_LEGS:,}; record parts"
+            )
+        )
+    both = set(givers)
+    for index, receiver in enumerate(receivers):
+        if receiver in both:
+            found.append(
+                Violation(
+                    f"{path}receiver_ids[{index}]", f"{receiver!r} is also a giver; choose a side"
+                )
+            )
+
+
+def _check_amounts(exchange: Exchange, path: str, found: Violations) -> None:
+    limit = MAX_STAFF_MINUTES if exchange.kind in _STAFF_KINDS else MAX_MINUTES
+    bearers = len(exchange.party_ids) or len(exchange.giver_ids) or 1
+    check_minutes(exchange.giver_minutes, limit * bearers, f"{path}giver_minutes", found)
+    if exchange.party_ids:
+        for name in ("receiver_minutes", "benefit_minutes"):
+            if getattr(exchange, name) is not None:
+                found.append(
+                    Violation(
+                        f"{path}{name}", "has no receiver in a symmetric exchange; leave it out"
+                    )
+                )
+        return
+    check_minutes(exchange.receiver_minutes, limit, f"{path}receiver_minutes", found)
+    check_minutes(exchange.benefit_minutes, MAX_BENEFIT_MINUTES, f"{path}benefit_minutes", found)

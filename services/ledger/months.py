@@ -1,0 +1,66 @@
+"""What one exchange adds to the monthly sums of each of its parties."""
+
+from typing import Final
+
+from services.ledger.allocation import legs
+from services.ledger.exchange import Exchange
+from services.ledger.times import Day, Month, month_of
+
+_DIRECTED: Final = (
+    "exchange_count",
+    "leg_count",
+    "burden_millionths",
+    "attention_millionths",
+    "benefit_millionths",
+    "burden_unknown_count",
+    "attention_unknown_count",
+    "benefit_unknown_count",
+)
+FIELDS: Final = (
+    *(f"given_{name}" for name in _DIRECTED),
+    *(f"received_{name}" for name in _DIRECTED),
+    "joint_count",
+)
+"""The sums of one organization and month, in the order in which they stand in a row."""
+
+_RECEIVED: Final = len(_DIRECTED)
+_JOINT: Final = 2 * len(_DIRECTED)
+
+Sums = list[int]
+Months = dict[tuple[str, Month], Sums]
+
+
+def add_exchange(months: Months, exchange: Exchange, day: Day, sign: int) -> None:
+    """Adds (`sign` 1) or takes away (-1) an exchange that occurred on `day`."""
+    month = month_of(day)
+    unknown = (
+        exchange.giver_minutes is None,
+        exchange.receiver_minutes is None,
+        exchange.benefit_minutes is None,
+    )
+    for party in exchange.giver_ids:
+        _count(months, party, month, 0, unknown, sign)
+    for party in exchange.receiver_ids:
+        _count(months, party, month, _RECEIVED, unknown, sign)
+    for party in exchange.party_ids:
+        _sums(months, party, month)[_JOINT] += sign
+    for leg in legs(exchange):
+        for party, start in ((leg.giver_id, 0), (leg.receiver_id, _RECEIVED)):
+            sums = _sums(months, party, month)
+            sums[start + 1] += sign
+            sums[start + 2] += sign * (leg.burden or 0)
+            sums[start + 3] += sign * (leg.attention or 0)
+            sums[start + 4] += sign * (leg.benefit or 0)
+
+
+def _count(
+    months: Months, party: str, month: Month, start: int, unknown: tuple[bool, ...], sign: int
+) -> None:
+    sums = _sums(months, party, month)
+    sums[start] += sign
+    for index, is_unknown in enumerate(unknown):
+        sums[start + 5 + index] += sign * is_unknown
+
+
+def _sums(months: Months, party: str, month: Month) -> Sums:
+    return months.setdefault((party, month), [0] * len(FIELDS))

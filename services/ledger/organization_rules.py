@@ -1,0 +1,96 @@
+"""What facts about organizations do to a ledger."""
+
+from services.ledger.facts import Logged
+from services.ledger.organization import (
+    AliasAdded,
+    Organization,
+    OrganizationRegistered,
+    OrganizationUpdated,
+)
+from services.ledger.state import (
+    Applied,
+    Journal,
+    Ledger,
+    Refused,
+    Verdict,
+    Version,
+    Waits,
+    awaited_organization,
+)
+from services.ledger.words import Quarantine
+
+
+def register(
+    ledger: Ledger, journal: Journal, logged: Logged, fact: OrganizationRegistered, at: int
+) -> Verdict:
+    """A second registration replaces the first: nothing said of an organization is lost."""
+    identifier = fact.organization.organization_id
+    if (bound := ledger.aliases.get(identifier)) is not None:
+        return _not_applicable(f"{identifier!r} is already an alias of {bound!r}")
+    return _settle(ledger, journal, logged, fact.organization, at)
+
+
+def update(
+    ledger: Ledger, journal: Journal, logged: Logged, fact: OrganizationUpdated, at: int
+) -> Verdict:
+    identifier = fact.organization.organization_id
+    if identifier not in ledger.roster:
+        return Waits(awaited_organization(identifier))
+    return _settle(ledger, journal, logged, fact.organization, at)
+
+
+def add_alias(
+    ledger: Ledger, journal: Journal, logged: Logged, fact: AliasAdded, at: int
+) -> Verdict:
+    if refused := _refusal(ledger, fact.alias, fact.organization_id):
+        return refused
+    _bind(ledger, journal, logged, fact.alias, fact.organization_id)
+    return Applied()
+
+
+def _settle(
+    ledger: Ledger, journal: Journal, logged: Logged, organization: Organization, at: int
+) -> Verdict:
+    assert logged.event is not None
+    identifier = organization.organization_id
+    for alias in organization.aliases:
+        if refused := _refusal(ledger, alias, identifier):
+            return refused
+    for alias in organization.aliases:
+        _bind(ledger, journal, logged, alias, identifier)
+    previous = ledger.roster.get(identifier)
+    version = Version(
+        number=0 if previous is None else previous.number + 1,
+        organization=organization,
+        event_id=logged.event.event_id,
+        from_offset=at,
+        value=logged.value,
+    )
+    ledger.roster[identifier] = version
+    journal.versions.append(version)
+    return Applied(awaited_organization(identifier))
+
+
+def _refusal(ledger: Ledger, alias: str, organization_id: str) -> Refused | None:
+    bound = ledger.aliases.get(alias)
+    if bound == organization_id:
+        return None
+    if bound is not None:
+        return _not_applicable(f"{alias!r} is already an alias of {bound!r}")
+    if alias in ledger.roster:
+        return _not_applicable(f"{alias!r} is itself registered; merge the two instead")
+    if ledger.resolve(organization_id) == alias:
+        return _not_applicable(f"{alias!r} would be an alias of itself")
+    return None
+
+
+def _bind(
+    ledger: Ledger, journal: Journal, logged: Logged, alias: str, organization_id: str
+) -> None:
+    if alias not in ledger.aliases:
+        ledger.aliases[alias] = organization_id
+        journal.aliases.append((alias, organization_id, logged))
+
+
+def _not_applicable(detail: str) -> Refused:
+    return Refused(Quarantine.NOT_APPLICABLE, detail)

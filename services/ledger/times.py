@@ -1,0 +1,74 @@
+"""Instants are microseconds and days are whole days since 1970-01-01, both UTC."""
+
+from datetime import UTC, date, datetime, timedelta
+from typing import Final
+
+from services.ledger.words import Precision
+
+Instant = int
+Day = int
+Month = int
+"""Months since January of the year 0."""
+
+SECOND: Final = 1_000_000
+DAY: Final = 86_400 * SECOND
+EPOCH: Final = date(1970, 1, 1).toordinal()
+
+
+def instant(moment: datetime) -> Instant:
+    """A zoned datetime as an instant."""
+    return (moment - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
+
+
+def moment(at: Instant) -> datetime:
+    """An instant as a datetime in UTC."""
+    return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=at)
+
+
+def day_number(civil: date) -> Day:
+    return civil.toordinal() - EPOCH
+
+
+def civil_date(day: Day) -> date:
+    return date.fromordinal(day + EPOCH)
+
+
+def day_of(at: Instant) -> Day:
+    return at // DAY
+
+
+def month_of(day: Day) -> Month:
+    civil = civil_date(day)
+    return civil.year * 12 + civil.month - 1
+
+
+def first_day_of(month: Month) -> Day:
+    return day_number(date(month // 12, month % 12 + 1, 1))
+
+
+def period_days(at: Instant, precision: Precision) -> tuple[Day, Day]:
+    """First day of the period an occurrence lies in, and the first day after it."""
+    first = day_of(at)
+    match precision:
+        case Precision.MONTH:
+            return first, first_day_of(month_of(first) + 1)
+        case Precision.QUARTER:
+            return first, first_day_of(month_of(first) + 3)
+        case _:
+            return first, first + 1
+
+
+def starts_period(at: Instant, precision: Precision) -> bool:
+    """Whether an occurrence is the first instant of its period, as coarse ones must be."""
+    if precision is Precision.EXACT:
+        return True
+    civil = civil_date(day_of(at))
+    if at % DAY:
+        return False
+    match precision:
+        case Precision.MONTH:
+            return civil.day == 1
+        case Precision.QUARTER:
+            return civil.day == 1 and civil.month % 3 == 1
+        case _:
+            return True

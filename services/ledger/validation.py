@@ -1,0 +1,123 @@
+"""What a single fact must be, whatever stands on the log. Rules stand here once.
+
+Checks append `Violation`s whose fields are paths below the event, for example
+`exchange_recorded.exchange.giver_ids[0]`; nothing raises.
+"""
+
+import re
+from collections.abc import Iterable
+from typing import Final
+from unicodedata import category
+
+from services.ledger.errors import Violation
+from services.ledger.facts import Event, Text
+from services.ledger.times import DAY, Instant, period_days, starts_period
+
+MAX_ID_LENGTH: Final = 128
+MAX_NAME_LENGTH: Final = 200
+MAX_NOTE_LENGTH: Final = 4_000
+EARLIEST: Final = -70 * 366 * DAY
+"""Before 1900 a date is a slip of the pen, not history."""
+
+_UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
+_PROGRAMME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
+_NIL: Final = "00000000-0000-0000-0000-000000000000"
+
+Violations = list[Violation]
+
+
+def check_envelope(event: Event, *, now: Instant, found: Violations) -> None:
+    """The rules every fact shares. `now` is the server's clock."""
+    check_uuid(event.event_id, "event_id", found)
+    check_programme(event.programme_id, found)
+    for name in ("client", "batch", "reference"):
+        check_label(getattr(event.source, name), f"source.{name}", found)
+    if event.source.generation < 0:
+        found.append(Violation("source.generation", "is negative; the first generation is 1"))
+    _check_times(event, now, found)
+
+
+def _check_times(event: Event, now: Instant, found: Violations) -> None:
+    start = EARLIEST
+    if event.occur_time is not None:
+        start = period_days(event.occur_time, event.occur_precision)[0] * DAY
+        if event.occur_time > now + DAY:
+            found.append(Violation("occur_time", "is more than a day ahead; check the date"))
+        elif event.occur_time < EARLIEST:
+            found.append(Violation("occur_time", "is before 1900; check the year"))
+        elif not starts_period(event.occur_time, event.occur_precision):
+            period = event.occur_precision.name.lower()
+            found.append(Violation("occur_time", f"is not the first instant (UTC) of its {period}"))
+    if event.report_time is None:
+        return
+    if event.report_time > now:
+        found.append(Violation("report_time", "is in the future; it says when it was reported"))
+    elif event.report_time < start:
+        found.append(Violation("report_time", "is before the period the exchange occurred in"))
+
+
+def check_programme(programme_id: str, found: Violations) -> None:
+    if not _PROGRAMME.fullmatch(programme_id):
+        found.append(
+            Violation(
+                "programme_id",
+                "must be 1 to 63 of a-z, 0-9 and hyphen, starting with a letter or digit",
+            )
+        )
+
+
+def check_uuid(value: str, path: str, found: Violations) -> None:
+    if not _UUID.fullmatch(value):
+        found.append(Violation(path, "must be a UUID such as 018f3c2e-7b1a-7cc0-9d3e-5a0b1c2d3e4f"))
+    elif value == _NIL:
+        found.append(Violation(path, "is the nil UUID, which names nothing"))
+
+
+def check_id(value: str, path: str, found: Violations) -> None:
+    """An organization id, alias or other name that is compared exactly."""
+    if not value:
+        found.append(Violation(path, "is empty; give 1 to 128 characters"))
+    elif len(value) > MAX_ID_LENGTH:
+        found.append(Violation(path, f"has {len(value):,} characters; at most {MAX_ID_LENGTH}"))
+    elif _has_control_character(value):
+        found.append(Violation(path, "has a control character; remove it"))
+
+
+def check_ids(values: Iterable[str], path: str, found: Violations) -> None:
+    for index, value in enumerate(values):
+        check_id(value, f"{path}[{index}]", found)
+
+
+def check_label(value: str, path: str, found: Violations) -> None:
+    """A name or label: may be empty, at most 200 characters, none of them control characters."""
+    if len(value) > MAX_NAME_LENGTH:
+        found.append(Violation(path, f"has {len(value):,} characters; at most {MAX_NAME_LENGTH}"))
+    elif _has_control_character(value):
+        found.append(Violation(path, "has a control character; remove it"))
+
+
+def check_text(text: Text, path: str, found: Violations) -> None:
+    """Free text: at most 4,000 characters; line breaks and tabs are its only control characters."""
+    if len(text.plain) > MAX_NOTE_LENGTH:
+        found.append(
+            Violation(path, f"has {len(text.plain):,} characters; at most {MAX_NOTE_LENGTH:,}")
+        )
+    elif _has_control_character(text.plain.translate(_LINE_BREAKS)):
+        found.append(Violation(path, "has a control character; remove it"))
+
+
+def check_minutes(value: int | None, limit: int, path: str, found: Violations) -> None:
+    """Known minutes lie in [0, limit]; None is unknown and right."""
+    if value is None:
+        return
+    if value < 0:
+        found.append(Violation(path, f"is {value:,}; minutes cannot be negative"))
+    elif value > limit:
+        found.append(Violation(path, f"is {value:,} minutes; at most {limit:,} here"))
+
+
+_LINE_BREAKS = str.maketrans("", "", "\n\r\t")
+
+
+def _has_control_character(value: str) -> bool:
+    return not value.isprintable() and any(category(letter) == "Cc" for letter in value)

@@ -1,0 +1,1 @@
+"""Answers from flows in columns: pure functions of columns and a question."""

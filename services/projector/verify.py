@@ -1,0 +1,140 @@
+"""The check behind every number: the log folded anew, compared with every table."""
+
+from collections import Counter, defaultdict
+from dataclasses import dataclass
+from typing import Any, Final
+
+from sqlalchemy import select
+
+from services.adapters.sql_store.rows import Parties, Row, insertions
+from services.adapters.sqlite_log import SqliteLog
+from services.adapters.sqlite_store import SqliteStore
+from services.adapters.tables import (
+    ExchangeRow,
+    FactRow,
+    PositionRow,
+    ProgrammeRow,
+    ReadModel,
+)
+from services.adapters.wire.event import read_record
+from services.ledger.changes import project
+from services.ledger.facts import Logged
+from services.ledger.ports import Record
+from services.ledger.state import Ledger
+from services.projector.slab import mark
+
+_PAGE: Final = 10_000
+_SHOWN: Final = 20
+"""Differences told one by one; the others are counted."""
+
+Tables = dict[type[ReadModel], list[Row]]
+
+
+@dataclass(frozen=True, slots=True)
+class VerifyReport:
+    """`fact_count` facts were folded; `differences` are sentences, [] when all is as it must be."""
+
+    fact_count: int
+    differences: list[str]
+
+    @property
+    def ok(self) -> bool:
+        return not self.differences
+
+
+def verify(log: SqliteLog, store: SqliteStore) -> VerifyReport:
+    """Compares at the position of one snapshot of the read models; needs no lock."""
+    with store.snapshot() as snapshot:
+        end = snapshot.position()
+        differences = _check_log(log)
+        records = _read(log, end)
+        if len(records) < end:
+            differences.append(
+                f"log: ends at {len(records):,}, but {end:,} facts were projected; it was cut"
+            )
+        programmes = dict(
+            snapshot.rows(
+                select(ProgrammeRow.table().c.programme_id, ProgrammeRow.table().c.programme)
+            )
+        )
+        expected = _expected(log.log_id, records, programmes)
+        for model in ReadModel.__subclasses__():
+            if model is not ProgrammeRow:
+                actual = [tuple(row) for row in snapshot.rows(select(model.table()))]
+                differences += _compare(model, expected.get(model, []), actual)
+    facts = len(expected.get(FactRow, []))
+    return VerifyReport(facts, differences)
+
+
+def _check_log(log: SqliteLog) -> list[str]:
+    """Whether every record is as it was written and none is missing."""
+    damaged, gap = log.damage()
+    found = [f"log: the record at offset {offset:,} is damaged" for offset in damaged[:_SHOWN]]
+    if len(damaged) > _SHOWN:
+        found.append(f"log: {len(damaged) - _SHOWN:,} more records are damaged")
+    if gap is not None:
+        found.append(f"log: the record at offset {gap:,} is missing")
+    return found
+
+
+def _read(log: SqliteLog, end: int) -> list[Record]:
+    records: list[Record] = []
+    while len(records) < end:
+        page = log.read(len(records), min(_PAGE, end - len(records)))
+        if not page:
+            break
+        records += page
+    return records
+
+
+def _expected(log_id: str, records: list[Record], programmes: dict[str, int]) -> Tables:
+    """The rows that the tables must hold, made from nothing but the log."""
+    by_programme: dict[str, list[Logged]] = defaultdict(list)
+    for record in records:
+        by_programme[record.programme_id].append(
+            read_record(record.offset, record.record_time, record.programme_id, record.value)
+        )
+    tables: Tables = defaultdict(list)
+    if records:
+        last = mark(log_id, records[-1])
+        tables[PositionRow] = [(0, last.log_id, last.next_offset, last.record_time, last.digest)]
+    for programme_id, facts in by_programme.items():
+        changes = project(programme_id, Ledger(), facts)
+        programme = programmes.get(programme_id, -1)
+        rows = insertions(programme, changes, Parties())
+        fallen = {(number, revision): at for number, revision, at in changes.fallen}
+        rows[ExchangeRow] = [_closed(row, fallen) for row in rows[ExchangeRow]]
+        for model, added in rows.items():
+            tables[model] += added
+    return tables
+
+
+_TO_OFFSET: Final = list(ExchangeRow.model_fields).index("to_offset")
+
+
+def _closed(row: Row, fallen: dict[tuple[int, int], int]) -> Row:
+    """An exchange row as it is after its revision ceased to be current."""
+    at = fallen.get((row[1], row[2]))
+    return row if at is None else (*row[:_TO_OFFSET], at, *row[_TO_OFFSET + 1 :])
+
+
+def _compare(model: type[ReadModel], expected: list[Row], actual: list[Row]) -> list[str]:
+    name = model.__tablename__
+    must, has = Counter(map(_plain, expected)), Counter(map(_plain, actual))
+    found = [f"{name}: lacks {_show(model, row)}" for row in must - has]
+    found += [f"{name}: has, against the log, {_show(model, row)}" for row in has - must]
+    if len(found) > _SHOWN:
+        found = [*found[:_SHOWN], f"{name}: {len(found) - _SHOWN:,} more differences"]
+    return found
+
+
+def _plain(row: Row) -> Row:
+    """Booleans and enumerations as the integers that SQL gives back."""
+    return tuple(int(value) if isinstance(value, int) else value for value in row)
+
+
+def _show(model: type[ReadModel], row: Row) -> str:
+    named: dict[str, Any] = dict(zip(model.model_fields, row, strict=True))
+    return ", ".join(
+        f"{name}={value!r}" for name, value in named.items() if not isinstance(value, bytes)
+    )

@@ -1,0 +1,1 @@
+"""Asking: questions are answered from columns and lists from SQL, each at one position."""

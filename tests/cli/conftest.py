@@ -1,0 +1,57 @@
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from services.cli.main import main
+from tests.cli.fake import FakeProgramme
+from tests.client.scripted import serving
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """How a command ended."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def answer(self) -> Any:
+        return json.loads(self.out)
+
+
+Run = Callable[..., Result]
+
+
+@pytest.fixture
+def run(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Run:
+    """Runs `mutua` with these words, in an empty directory and without its environment."""
+    for name in ("DATA", "SERVER", "PROGRAMME", "RECORDED_BY", "LISTEN", "HTTP_LISTEN"):
+        monkeypatch.delenv(f"MUTUA_{name}", raising=False)
+    monkeypatch.chdir(tmp_path)
+
+    def run(*words: object) -> Result:
+        with pytest.raises(SystemExit) as ended:
+            main([str(word) for word in words])
+        shown = capsys.readouterr()
+        assert isinstance(ended.value.code, int)
+        return Result(ended.value.code, shown.out, shown.err)
+
+    return run
+
+
+@pytest.fixture
+def programme() -> Iterator[FakeProgramme]:
+    programme = FakeProgramme()
+    with serving(programme):
+        yield programme
+
+
+@pytest.fixture
+def ask(run: Run, programme: FakeProgramme) -> Run:
+    """Runs `mutua` against the fake programme."""
+    return lambda *words: run("--server", programme.address, *words)

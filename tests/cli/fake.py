@@ -1,0 +1,143 @@
+"""A server with a programme in memory: it takes facts and answers lists without adding up."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import grpc
+
+from mutua.v1.event_pb2 import Event
+from mutua.v1.ingest_service_pb2 import RecordEventsRequest, RecordEventsResponse
+from mutua.v1.query_service_pb2 import (
+    EXCHANGE_STATE_CORRECTED,
+    EXCHANGE_STATE_RECORDED,
+    EXCHANGE_STATE_RETRACTED,
+    Balance,
+    Coverage,
+    Exchange,
+    GetStatusResponse,
+    ListBalancesResponse,
+    ListExchangesResponse,
+    ListOrganizationsResponse,
+    ListPairsResponse,
+    Organization,
+    Pair,
+    Question,
+    Revision,
+)
+from mutua.v1.types_pb2 import Date
+from tests.client.scripted import Failure, ScriptedServer
+
+ROSTER = (
+    ("T-01", "Millbury General Hospital", ("Millbury",)),
+    ("T-02", "Thornwick Teaching Hospitals", ("Thornwick",)),
+    ("T-03", "Eastmere District Hospital", ("Eastmere", "The General")),
+    ("T-04", "Brackenford University Hospitals", ("Brackenford",)),
+)
+
+
+class FakeProgramme(ScriptedServer):
+    """`failure` is answered instead of anything; `is_raced` sets every correction aside."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.events: list[Event] = []
+        self.questions: list[Question] = []
+        self.exchanges: dict[str, Exchange] = {}
+        self.organizations = [
+            Organization(organization_id=id_, name=name, aliases=aliases, registered=True)
+            for id_, name, aliases in ROSTER
+        ]
+        self.balances: list[Balance] = []
+        self.pairs: list[Pair] = []
+        self.coverage = Coverage(roster_count=4, recorded_count=3, exchange_count=9)
+        self.warnings: list[str] = []
+        self.failure: Failure | None = None
+        self.is_raced = False
+
+    def RecordEvents(self, request: RecordEventsRequest, context: Any) -> RecordEventsResponse:  # noqa: N802
+        self._begin(request, context)
+        for event in request.events:
+            self._take(event)
+        return RecordEventsResponse(position=self._position)
+
+    def ListBalances(self, request: Any, context: Any) -> ListBalancesResponse:  # noqa: N802
+        return ListBalancesResponse(balances=self.balances, **self._begin(request, context))
+
+    def ListPairs(self, request: Any, context: Any) -> ListPairsResponse:  # noqa: N802
+        return ListPairsResponse(pairs=self.pairs, **self._begin(request, context))
+
+    def ListExchanges(self, request: Any, context: Any) -> ListExchangesResponse:  # noqa: N802
+        wanted = request.exchange_ids or self.exchanges
+        found = [self.exchanges[id_] for id_ in wanted if id_ in self.exchanges]
+        return ListExchangesResponse(exchanges=found, **self._begin(request, context))
+
+    def ListOrganizations(self, request: Any, context: Any) -> ListOrganizationsResponse:  # noqa: N802
+        found = self.organizations
+        return ListOrganizationsResponse(organizations=found, **self._begin(request, context))
+
+    def GetStatus(self, request: Any, context: Any) -> GetStatusResponse:  # noqa: N802
+        return GetStatusResponse(
+            fact_count=1234,
+            log_position=self._position,
+            projection_position=self._position,
+            **self._begin(request, context),
+        )
+
+    @property
+    def _position(self) -> str:
+        return f"p{len(self.events)}"
+
+    def _begin(self, request: Any, context: grpc.ServicerContext) -> dict[str, Any]:
+        self.metadata.append({key: str(value) for key, value in context.invocation_metadata()})
+        if hasattr(request, "question"):
+            self.questions.append(request.question)
+        if self.failure is not None:
+            self.failure.end(context)
+        return {
+            "position": self._position,
+            "as_of_date": Date(year=2026, month=5, day=1),
+            "coverage": self.coverage,
+            "warnings": self.warnings,
+        }
+
+    def _take(self, event: Event) -> None:
+        self.events.append(event)
+        match event.WhichOneof("fact"):
+            case "exchange_recorded":
+                self.exchanges[event.event_id] = Exchange(
+                    exchange_id=event.event_id,
+                    state=EXCHANGE_STATE_RECORDED,
+                    revisions=[_revision(event, event.exchange_recorded.exchange)],
+                )
+            case "exchange_corrected" if not self.is_raced:
+                exchange = self.exchanges[event.exchange_corrected.exchange_id]
+                exchange.state = EXCHANGE_STATE_CORRECTED
+                exchange.revisions.append(_revision(event, event.exchange_corrected.exchange))
+            case "exchange_retracted":
+                exchange = self.exchanges[event.exchange_retracted.exchange_id]
+                exchange.state = EXCHANGE_STATE_RETRACTED
+                exchange.revisions.append(Revision(event_id=event.event_id))
+
+
+def _revision(event: Event, content: Any) -> Revision:
+    return Revision(
+        event_id=event.event_id,
+        content=content,
+        occur_time=event.occur_time,
+        occur_precision=event.occur_precision,
+    )
+
+
+def balances(rows: Iterable[tuple[str, float, float]]) -> list[Balance]:
+    """Of (organization, given, received) exchanges."""
+    return [
+        Balance(
+            organization_id=id_,
+            given=given,
+            received=received,
+            net=given - received,
+            net_share=(given - received) / (given + received) if given + received >= 5 else None,
+            exchange_count=int(given + received),
+        )
+        for id_, given, received in rows
+    ]

@@ -1,0 +1,168 @@
+"""Global options, endings, and how a command finds its server."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import click
+import grpc
+import pytest
+
+from services.cli import main as cli
+from services.cli.connect import running_server
+from tests.cli.conftest import Run
+from tests.cli.fake import FakeProgramme
+from tests.client.scripted import Failure
+
+HEAVY = ("sqlmodel", "sqlalchemy", "numpy", "pydantic", "tabulate", "services.bootstrap")
+
+
+@pytest.mark.parametrize("command", cli.COMMANDS)
+def test_every_command_has_help_with_an_example(run: Run, command: str) -> None:
+    text = run(command, "--help").out
+    if command == "import":
+        text = run(command, "exchanges", "--help").out + run(command, "organizations", "-h").out
+    assert "Example" in text
+    assert f"mutua {command}" in text or "programme-data" in text
+
+
+def test_the_commands_stand_in_the_order_of_use(run: Run) -> None:
+    result = run("--help")
+    listed = [line.split()[0] for line in result.out.partition("Commands:\n")[2].splitlines()]
+    assert (result.code, listed) == (0, list(cli.COMMANDS))
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("balances", "--data", "x"), "--data stands before the command: mutua --data DIRECTORY b"),
+        (("log", "--server=x:1"), "mutua --server HOST:PORT log"),
+        (("status", "--programme", "gde"), "mutua --programme TEXT status"),
+        (("retract", "e1", "--as", "T-01"), "mutua --as ORGANIZATION retract"),
+        (("import", "exchanges", "f.csv", "--data", "x"), "--data DIRECTORY import exchanges"),
+        (("rebuild",), "No such command 'rebuild'"),
+        (("balances", "--half-life", "9"), "No such option"),
+    ],
+)
+def test_misuse_says_where_things_go(run: Run, words: tuple[str, ...], told: str) -> None:
+    result = run(*words)
+    assert (result.code, result.out) == (2, "")
+    assert told in " ".join(result.err.split())
+
+
+def test_misuse_as_json(run: Run) -> None:
+    result = run("balances", "--kind", "chat", "--format", "json")
+    error = json.loads(result.err)["error"]
+    assert (result.code, error["code"], error["reason"]) == (2, "INVALID_ARGUMENT", "")
+    assert "'chat' is not one of" in error["message"]
+
+
+def test_an_error_as_json(ask: Run, programme: FakeProgramme) -> None:
+    programme.failure = Failure(
+        code=grpc.StatusCode.INVALID_ARGUMENT,
+        reason="QUESTION_IMPOSSIBLE",
+        violations=[("question.allocation", "full is never added up")],
+    )
+    result = ask("balances", "--allocation", "full", "--format=json")
+    assert (result.code, result.out) == (1, "")
+    assert json.loads(result.err) == {
+        "error": {
+            "code": "INVALID_ARGUMENT",
+            "reason": "QUESTION_IMPOSSIBLE",
+            "message": "QUESTION_IMPOSSIBLE in words",
+            "field_violations": [
+                {"field": "question.allocation", "description": "full is never added up"}
+            ],
+        }
+    }
+
+
+def test_ctrl_c_ends_with_130_and_a_sentence(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    @click.command()
+    def status() -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("services.cli.server.status", status)
+    result = run("status")
+    assert (result.code, result.err.strip()) == (130, "Interrupted.")
+
+
+def test_status(ask: Run) -> None:
+    assert "1,234 facts" in ask("status").out
+    answer = ask("status", "--format", "json").answer
+    assert (answer["fact_count"], answer["log_position"], answer["held"]) == (1234, "p0", [])
+
+
+def test_the_environment_names_the_server_and_a_flag_wins(
+    run: Run, programme: FakeProgramme, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MUTUA_SERVER", "127.0.0.1:1")
+    monkeypatch.setenv("MUTUA_PROGRAMME", "gde")
+    monkeypatch.setenv("MUTUA_RECORDED_BY", "T-03")
+    assert run("--server", programme.address, "balances").code == 0
+    assert programme.questions[-1].programme_id == "gde"
+    assert programme.metadata[-1]["mutua-organization"] == "T-03"
+
+
+def test_a_command_finds_the_server_of_the_data_directory(
+    run: Run, programme: FakeProgramme, tmp_path: Path
+) -> None:
+    _say_running(tmp_path, programme.address, os.getpid())
+    assert run("--data", tmp_path, "status").code == 0
+
+
+@pytest.mark.parametrize("case", ["no file", "torn file", "dead process", "nobody listens"])
+def test_a_stale_server_file_is_ignored(
+    programme: FakeProgramme, tmp_path: Path, case: str
+) -> None:
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    match case:
+        case "torn file":
+            (tmp_path / "server.json").write_text('{"pid":')
+        case "dead process":
+            _say_running(tmp_path, programme.address, ended.pid)
+        case "nobody listens":
+            _say_running(tmp_path, "127.0.0.1:1", os.getpid())
+    assert running_server(tmp_path) == ""
+
+
+def test_a_command_that_talks_to_a_server_imports_nothing_heavy(programme: FakeProgramme) -> None:
+    script = (
+        "import sys; from services.cli.main import main\n"
+        "try: main(sys.argv[1:])\n"
+        f"finally: print([name for name in {HEAVY} if name in sys.modules])"
+    )
+    words = ["--server", programme.address, "log", "--from", "A", "--to", "B", "--kind", "call"]
+    done = subprocess.run(
+        [sys.executable, "-c", script, *words],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)},
+    )
+    assert done.stdout.splitlines()[-1] == "[]"
+
+
+def test_a_closed_pipe_is_quiet(programme: FakeProgramme) -> None:
+    command = [sys.executable, "-c", "from services.cli.main import main; main()", "--server"]
+    process = subprocess.Popen(
+        [*command, programme.address, "organizations"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)},
+    )
+    assert process.stdout is not None
+    assert process.stderr is not None
+    process.stdout.close()
+    errors = process.stderr.read()
+    process.stderr.close()
+    assert process.wait() == 1
+    assert errors == b""
+
+
+def _say_running(data: Path, address: str, pid: int) -> None:
+    told = {"pid": pid, "address": address, "http_address": "", "start_time": ""}
+    (data / "server.json").write_text(json.dumps(told))

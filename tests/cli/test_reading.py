@@ -1,0 +1,242 @@
+"""Answers as people and programs get them."""
+
+import csv
+import io
+from typing import Any
+
+import grpc
+import pytest
+
+from mutua.v1 import query_service_pb2 as query
+from mutua.v1.query_service_pb2 import AttributeFilter, Balance, Coverage, Pair, Question
+from mutua.v1.types_pb2 import EXCHANGE_KIND_CALL, EXCHANGE_KIND_VISIT, FORMALITY_FORMAL, Date
+from services.cli.dates import parse_known_at
+from services.cli.output import to_dictionary
+from services.cli.words import band, coverage_lines, warning_lines
+from tests.cli.conftest import Run
+from tests.cli.fake import FakeProgramme, balances
+from tests.client.scripted import Failure
+
+COMMANDS = ("balances", "pairs", "exchanges", "organizations")
+BALANCE_FIELDS = [
+    "organization_id", "given", "received", "net", "net_share", "exchange_count",
+    "given_unknown_count", "received_unknown_count", "joint_count",
+]  # fmt: skip
+
+
+def test_balances_as_a_table(ask: Run, programme: FakeProgramme) -> None:
+    programme.balances = balances(
+        [("T-01", 1200, 3), ("T-02", 3, 4), ("T-03", 1, 1), ("T-04", 0, 0), ("1e5", 0, 9)]
+    )
+    result = ask("balances")
+    header, _, *rows = result.out.splitlines()[:7]
+    assert header.split("  ")[0] == "id"
+    assert [(row.split()[0], row.split("  ")[-1].strip()) for row in rows] == [
+        ("T-01", "gives more"),
+        ("T-02", "about even"),
+        ("T-03", "too few"),
+        ("T-04", "nothing seen"),
+        ("1e5", "receives more"),
+    ]
+    assert rows[0].split("  ")[1] == "Millbury General Hospital"
+    assert "1,200" in rows[0]
+    assert "3 of 4 organizations on the roster recorded something in this window" in result.out
+    assert "Neither side is better" in result.out
+    assert (result.code, result.err) == (0, "")
+
+
+def test_json_is_one_object_with_the_names_of_the_contract(
+    ask: Run, programme: FakeProgramme
+) -> None:
+    programme.balances = [
+        *balances([("T-01", 4, 2)]),
+        Balance(organization_id="T-02", exchange_count=2),
+    ]
+    programme.warnings = ["MANY_UNKNOWN"]
+    result = ask("balances", "--format", "json")
+    assert list(result.answer) == ["balances", "position", "as_of_date", "coverage", "warnings"]
+    full, bare = result.answer["balances"]
+    assert list(full) == BALANCE_FIELDS
+    assert full["net_share"] == pytest.approx(1 / 3)
+    assert bare == {
+        "organization_id": "T-02",
+        "exchange_count": 2,
+        "given_unknown_count": 0,
+        "received_unknown_count": 0,
+        "joint_count": 0,
+    }
+    assert result.answer["coverage"] == {
+        "roster_count": 4,
+        "recorded_count": 3,
+        "exchange_count": 9,
+        "unknown_minutes_count": 0,
+        "joint_count": 0,
+        "straddling_count": 0,
+    }
+    assert result.answer["as_of_date"] == {"year": 2026, "month": 5, "day": 1}
+    assert (result.answer["position"], result.answer["warnings"]) == ("p0", ["MANY_UNKNOWN"])
+    assert result.err == ""
+
+
+def test_an_exchange_as_json(ask: Run, programme: FakeProgramme) -> None:
+    ask("log", "--from", "T-01", "--to", "T-02", "--kind", "call", "--on", "2026-03-14")
+    [exchange] = ask("exchanges", "--format", "json").answer["exchanges"]
+    assert exchange["state"] == "EXCHANGE_STATE_RECORDED"
+    [revision] = exchange["revisions"]
+    assert revision["occur_time"] == "2026-03-14T00:00:00Z"
+    assert revision["content"]["kind"] == "EXCHANGE_KIND_CALL"
+    assert "giver_minutes" not in revision["content"]
+    assert "call" in ask("exchanges").out
+
+
+def test_csv_has_the_same_names_and_always_a_header(ask: Run, programme: FakeProgramme) -> None:
+    empty = ask("balances", "--format", "csv")
+    assert empty.out == ",".join(BALANCE_FIELDS) + "\n"
+    rows = list(csv.DictReader(io.StringIO(ask("organizations", "--format", "csv").out)))
+    assert rows[2]["aliases"] == "Eastmere;The General"
+    assert (rows[2]["registered"], rows[2]["open_date"]) == ("true", "")
+    assert empty.err.startswith("3 of 4 organizations")
+
+
+def test_limit_cuts_the_rows_and_says_how_many_there_are(
+    ask: Run, programme: FakeProgramme
+) -> None:
+    programme.balances = balances([(f"T-{number:02}", 1, 1) for number in range(30)])
+    for form in ("table", "json", "csv"):
+        result = ask("balances", "--limit", 2, "--format", form)
+        assert "T-01" in result.out
+        assert "T-02" not in result.out
+        assert "2 of 30 balances" in (result.out if form == "table" else result.err)
+    assert ask("balances", "--limit", 0).out.count("T-") == 30
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (("--lens", "burden"), {"lens": query.LENS_BURDEN}),
+        (("--lens", "ATTENTION"), {"lens": query.LENS_ATTENTION}),
+        (("--allocation", "once"), {"allocation": query.ALLOCATION_ONCE}),
+        (("--from", "2026-01-15"), {"from_date": Date(year=2026, month=1, day=15)}),
+        (("--to", "2026-Q3"), {"to_date": Date(year=2026, month=7, day=1)}),
+        (
+            ("--kind", "call", "--kind", "visit"),
+            {"kinds": [EXCHANGE_KIND_CALL, EXCHANGE_KIND_VISIT]},
+        ),
+        (("--formality", "formal"), {"formalities": [FORMALITY_FORMAL]}),
+        (("--topic", "a", "--topic", "b"), {"topics": ["a", "b"]}),
+        (("--organization", "millbury"), {"organization_ids": ["T-01"]}),
+        (
+            ("--organization", "millbury", "--identity", "recorded"),
+            {"organization_ids": ["millbury"], "identity": query.IDENTITY_RECORDED},
+        ),
+        (("--report-view", "confirmed"), {"report_view": query.REPORT_VIEW_CONFIRMED}),
+        (("--population", "seen"), {"population": query.POPULATION_SEEN}),
+        (
+            ("--where", "region=Y55"),
+            {"where": [AttributeFilter(attribute="region", value="Y55")]},
+        ),
+        (("--known-at", "2026-01-31"), {"known_at": parse_known_at("2026-01-31")}),
+        (("--basis", "recorded"), {"basis": query.BASIS_RECORDED}),
+        (("--as-of", "2026-05-01"), {"as_of_date": Date(year=2026, month=5, day=1)}),
+    ],
+)
+def test_every_filter_reaches_the_server(
+    ask: Run,
+    programme: FakeProgramme,
+    command: str,
+    words: tuple[str, ...],
+    expected: dict[str, Any],
+) -> None:
+    assert ask(command, *words, "--format", "json").code == 0
+    assert programme.questions[-1] == Question(programme_id="default", **expected)
+
+
+def test_known_at_a_date_is_its_end() -> None:
+    assert parse_known_at("2026-01-31").ToJsonString() == "2026-01-31T23:59:59.999999Z"
+    assert parse_known_at("2026-01-31T09:30:00+01:00").ToJsonString() == "2026-01-31T08:30:00Z"
+    for typed in ("2026-01", "2026-01-31T09:30:00", "soon"):
+        with pytest.raises(ValueError, match="is no time"):
+            parse_known_at(typed)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_what_is_not_built_is_the_server_s_word(
+    ask: Run, programme: FakeProgramme, command: str
+) -> None:
+    programme.failure = Failure(code=grpc.StatusCode.UNIMPLEMENTED)
+    result = ask(command, "--topic", "x", "--format", "json")
+    assert (result.code, result.out) == (1, "")
+    assert '"code": "UNIMPLEMENTED"' in result.err
+
+
+def test_an_organization_that_nobody_is_called_is_told(ask: Run) -> None:
+    result = ask("balances", "--organization", "Thornwik", "--format", "json")
+    assert "nobody is called 'Thornwik'. Did you mean Thornwick Teaching Hosp" in result.err
+
+
+@pytest.mark.parametrize(
+    ("balance", "warnings", "words"),
+    [
+        (Balance(), [], "nothing seen"),
+        (Balance(net=0, net_share=0.2, exchange_count=5), [], "about even"),
+        (Balance(net=0, net_share=-0.2, exchange_count=5), [], "about even"),
+        (Balance(net=1, net_share=0.21, exchange_count=9), [], "gives more"),
+        (Balance(net=1, net_share=-0.21, exchange_count=9), [], "receives more"),
+        (Balance(net=1, exchange_count=4), [], "too few"),
+        (Balance(net=1, exchange_count=9, joint_count=5), [], "too few"),
+        (Balance(net=0, exchange_count=9), [], "no known amount"),
+        (Balance(exchange_count=9), [], ""),
+        (Balance(net=1, net_share=0.9, exchange_count=9), ["MANY_UNKNOWN"], ""),
+        (Balance(net=1, exchange_count=2), ["MANY_UNKNOWN"], ""),
+    ],
+)
+def test_a_band_says_no_more_than_it_may(balance: Balance, warnings: list[str], words: str) -> None:
+    assert band(balance, warnings) == words
+
+
+def test_coverage_in_words() -> None:
+    assert coverage_lines(
+        Coverage(
+            roster_count=36,
+            recorded_count=29,
+            exchange_count=1560,
+            unknown_minutes_count=41,
+            joint_count=12,
+            straddling_count=1,
+        )
+    ) == [
+        (
+            "29 of 36 organizations on the roster recorded something in this window; "
+            "41 of 1,560 exchanges have no minutes."
+        ),
+        "12 exchanges of all parties together: a contact, but neither given nor received.",
+        "1 exchange known only to a month or quarter that lies partly outside the window.",
+    ]
+    [line] = coverage_lines(Coverage(exchange_count=2))
+    assert line.startswith("No organization is on the roster")
+    assert warning_lines(["SOMETHING_NEW"]) == ["SOMETHING_NEW"]
+
+
+def test_a_pair_tells_both_directions(ask: Run, programme: FakeProgramme) -> None:
+    programme.pairs = [
+        Pair(
+            giver_id="T-01",
+            receiver_id="T-02",
+            given=1234.5,
+            received=10,
+            net=1224.5,
+            given_count=7,
+            received_count=1,
+            given_days=1,
+            received_days=2,
+            direction_differs=True,
+        )
+    ]
+    text = ask("pairs", "--lens", "burden").out
+    assert "A to B, minutes" in text
+    row = next(line for line in text.splitlines() if line.startswith("Millbury"))
+    assert "1,234" in row
+    assert row.endswith("days point the other way")
+    assert "p_value" not in to_dictionary(programme.pairs[0])
+    assert "exchanges" not in ask("pairs").out.splitlines()[0]

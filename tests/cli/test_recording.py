@@ -1,0 +1,236 @@
+"""What people type to record an exchange, and what they are told."""
+
+import re
+from datetime import UTC, datetime, timedelta
+
+import grpc
+import pytest
+
+from mutua.v1.types_pb2 import (
+    EXCHANGE_KIND_CALL,
+    FORMALITY_INFORMAL,
+    OCCUR_PRECISION_DAY,
+    OCCUR_PRECISION_EXACT,
+    OCCUR_PRECISION_MONTH,
+    OCCUR_PRECISION_QUARTER,
+)
+from tests.cli.conftest import Run
+from tests.cli.fake import FakeProgramme
+from tests.client.scripted import Failure
+
+CALL = ("log", "--from", "T-01", "--to", "T-02", "--kind", "call")
+MILLBURY = "Millbury General Hospital (T-01)"
+THORNWICK = "Thornwick Teaching Hospitals (T-02)"
+
+
+def test_an_exchange_is_recorded_and_told_with_the_way_to_undo_it(
+    ask: Run, programme: FakeProgramme
+) -> None:
+    result = ask(
+        *CALL, "--minutes", 45, "--receiver-minutes", 0, "--topic", "e-prescribing",
+        "--formality", "informal", "--note", "went well", "--on", "2026-03-14",
+    )  # fmt: skip
+    [event] = programme.events
+    content = event.exchange_recorded.exchange
+    assert content.giver_ids == ["T-01"]
+    assert content.receiver_ids == ["T-02"]
+    assert (content.kind, content.formality) == (EXCHANGE_KIND_CALL, FORMALITY_INFORMAL)
+    assert (content.giver_minutes, content.HasField("receiver_minutes")) == (45, True)
+    assert not content.HasField("benefit_minutes")
+    assert content.topics == ["e-prescribing"]
+    assert content.note.plain == "went well"
+    assert (event.source.client, event.programme_id) == ("mutua-cli", "default")
+    assert result.out == (
+        f"Recorded: {MILLBURY} gave to {THORNWICK}: call, 2026-03-14, 45 minutes, "
+        "0 minutes of each receiver, about e-prescribing, informal, noted “went well”.\n"
+        f"Exchange {event.event_id}. To undo it: mutua --server {programme.address} "
+        f"retract {event.event_id} --reason ...\n"
+    )
+    assert (result.code, result.err) == (0, "")
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        ("T-01", "T-01"),
+        ("t-01", "T-01"),
+        ("millbury", "T-01"),
+        ("MILLBURY GENERAL HOSPITAL", "T-01"),
+        ("the general", "T-03"),
+        (" Eastmere ", "T-03"),
+        ("Somewhere else", "Somewhere else"),
+    ],
+)
+def test_names_and_aliases_are_found_without_regard_to_case(
+    ask: Run, programme: FakeProgramme, typed: str, meant: str
+) -> None:
+    result = ask("log", "--from", typed, "--to", "T-02", "--kind", "call")
+    assert programme.events[0].exchange_recorded.exchange.giver_ids == [meant]
+    assert result.err == ""
+
+
+def test_a_near_miss_is_recorded_as_written_and_told(ask: Run, programme: FakeProgramme) -> None:
+    result = ask("log", "--from", "Millbry", "--to", "T-02", "--kind", "call")
+    assert programme.events[0].exchange_recorded.exchange.giver_ids == ["Millbry"]
+    assert (
+        f"unknown organization 'Millbry': recorded as written. Did you mean {MILLBURY}? Then: "
+        f"mutua --server {programme.address} retract {programme.events[0].event_id}" in result.err
+    )
+
+
+def test_an_ambiguous_name_lists_who_may_be_meant(ask: Run, programme: FakeProgramme) -> None:
+    programme.organizations[1].aliases.append("The General")
+    result = ask("log", "--from", "the general", "--to", "T-01", "--kind", "call")
+    assert (result.code, programme.events) == (2, [])
+    assert f"may be {THORNWICK} or Eastmere District Hospital (T-03): type the id." in result.err
+
+
+def test_with_records_an_exchange_without_direction(ask: Run, programme: FakeProgramme) -> None:
+    result = ask("log", "--with", "Millbury", "--with", "T-02", "--kind", "meeting")
+    assert programme.events[0].exchange_recorded.exchange.party_ids == ["T-01", "T-02"]
+    assert f"{MILLBURY}, {THORNWICK} together: meeting" in result.out
+
+
+@pytest.mark.parametrize(
+    ("typed", "told", "start", "precision"),
+    [
+        ("2026-03-14", "2026-03-14", datetime(2026, 3, 14, tzinfo=UTC), OCCUR_PRECISION_DAY),
+        ("2026-03", "2026-03", datetime(2026, 3, 1, tzinfo=UTC), OCCUR_PRECISION_MONTH),
+        ("2026-Q2", "2026-Q2", datetime(2026, 4, 1, tzinfo=UTC), OCCUR_PRECISION_QUARTER),
+        ("2026-q4", "2026-Q4", datetime(2026, 10, 1, tzinfo=UTC), OCCUR_PRECISION_QUARTER),
+    ],
+)
+def test_a_date_is_as_exact_as_it_was_typed(
+    ask: Run, programme: FakeProgramme, typed: str, told: str, start: datetime, precision: int
+) -> None:
+    result = ask(*CALL, "--on", typed)
+    [event] = programme.events
+    assert (event.occur_time.ToDatetime(UTC), event.occur_precision) == (start, precision)
+    assert f": call, {told}." in result.out
+
+
+def test_without_a_date_it_happened_now(ask: Run, programme: FakeProgramme) -> None:
+    before = datetime.now(UTC) - timedelta(seconds=1)
+    ask(*CALL)
+    [event] = programme.events
+    assert before <= event.occur_time.ToDatetime(UTC) <= datetime.now(UTC)
+    assert event.occur_precision == OCCUR_PRECISION_EXACT
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("log", "--from", "A", "--kind", "call"), "say who gave and who received"),
+        (("log", "--from", "A", "--to", "B"), "say what form it took"),
+        (("log", "--with", "A", "--kind", "call"), "give it twice or more"),
+        ((*CALL, "--with", "A", "--with", "B"), "without direction"),
+        ((*CALL, "--kind", "chat"), "'chat' is not one of 'document', 'message', 'call'"),
+        ((*CALL, "--minutes", "-1"), "-1 is not in the range"),
+        ((*CALL, "--minutes", 2**31), "is not in the range"),
+        ((*CALL, "--on", "yesterday"), "type 2026-03-14, 2026-03 or 2026-Q1"),
+        ((*CALL, "--on", "2026-02-30"), "is not in the calendar"),
+        ((*CALL, "--on", "2026-Q5"), "is no date"),
+        (("correct", "e1"), "say what to change"),
+        (("retract", "e1"), "Missing option '--reason'"),
+    ],
+)
+def test_what_cannot_be_meant_is_a_usage_error(
+    ask: Run, programme: FakeProgramme, words: tuple[object, ...], told: str
+) -> None:
+    result = ask(*words)
+    assert (result.code, result.out, programme.events) == (2, "", [])
+    assert told in " ".join(result.err.split())
+
+
+def test_a_correction_keeps_what_is_not_named_and_tells_what_changed(
+    ask: Run, programme: FakeProgramme
+) -> None:
+    ask(*CALL, "--minutes", 45, "--topic", "e-prescribing", "--on", "2026-03-14")
+    exchange_id = programme.events[0].event_id
+    result = ask("correct", exchange_id.upper(), "--minutes", 60, "--to", "Eastmere")
+    corrected = programme.events[1].exchange_corrected
+    assert (corrected.exchange_id, corrected.replaces_event_id) == (exchange_id, exchange_id)
+    assert corrected.exchange.giver_ids == ["T-01"]
+    assert corrected.exchange.receiver_ids == ["T-03"]
+    assert corrected.exchange.giver_minutes == 60
+    assert corrected.exchange.topics == ["e-prescribing"]
+    assert programme.events[1].occur_time == programme.events[0].occur_time
+    assert result.out.splitlines()[1:] == [
+        f"to: {THORNWICK} -> Eastmere District Hospital (T-03)",
+        "minutes: 45 -> 60",
+    ]
+    ask("correct", exchange_id, "--with", "T-01", "--with", "T-04")
+    again = programme.events[2].exchange_corrected
+    assert again.replaces_event_id == programme.events[1].event_id
+    assert again.exchange.party_ids == ["T-01", "T-04"]
+    assert not again.exchange.giver_ids
+
+
+def test_a_correction_that_changes_nothing_records_nothing(
+    ask: Run, programme: FakeProgramme
+) -> None:
+    ask(*CALL, "--minutes", 45)
+    result = ask("correct", programme.events[0].event_id, "--minutes", 45)
+    assert (result.code, result.out) == (0, "It says so already: nothing changed.\n")
+    assert len(programme.events) == 1
+
+
+def test_a_correction_that_was_overtaken_says_so(ask: Run, programme: FakeProgramme) -> None:
+    ask(*CALL)
+    programme.is_raced = True
+    result = ask("correct", programme.events[0].event_id, "--minutes", 45)
+    assert (result.code, result.out) == (1, "")
+    assert "changed this exchange at the same time" in result.err
+
+
+def test_a_retraction_is_final(ask: Run, programme: FakeProgramme) -> None:
+    ask(*CALL)
+    exchange_id = programme.events[0].event_id
+    result = ask("retract", exchange_id, "--reason", "typed twice")
+    assert programme.events[1].exchange_retracted.reason.plain == "typed twice"
+    assert result.out.startswith(f"Retracted: {MILLBURY} gave to {THORNWICK}: call")
+    for words in (("retract", "--reason", "x"), ("correct", "--minutes", "9")):
+        result = ask(words[0], exchange_id, *words[1:])
+        told = f"error: exchange {exchange_id} was retracted, which is final.\n"
+        assert (result.code, result.err) == (1, told)
+    assert len(programme.events) == 2
+
+
+@pytest.mark.parametrize("words", [("correct", "--minutes", "1"), ("retract", "--reason", "x")])
+def test_an_unknown_exchange_is_told(
+    ask: Run, programme: FakeProgramme, words: tuple[str, ...]
+) -> None:
+    result = ask(words[0], "e1", *words[1:])
+    assert result.code == 1
+    assert result.err.startswith("error: no exchange 'e1' in programme 'default'")
+
+
+def test_json_has_the_id_and_the_position_and_nothing_else(
+    ask: Run, programme: FakeProgramme
+) -> None:
+    result = ask("log", "--from", "Millbry", "--to", "T-02", "--kind", "call", "--format", "json")
+    [event] = programme.events
+    assert result.answer == {"exchange_id": event.event_id, "position": "p1"}
+    assert "Did you mean" in result.err
+    result = ask("retract", event.event_id, "--reason", "x", "--format=json")
+    assert result.answer == {"exchange_id": event.event_id, "position": "p2"}
+
+
+def test_the_organization_and_the_programme_travel_with_the_fact(
+    ask: Run, programme: FakeProgramme
+) -> None:
+    ask("--as", "T-02", "--programme", "gde", *CALL)
+    assert programme.events[0].programme_id == "gde"
+    assert programme.metadata[-1]["mutua-organization"] == "T-02"
+
+
+def test_what_the_server_refuses_is_told_by_field(ask: Run, programme: FakeProgramme) -> None:
+    path = "events[0].exchange_recorded.exchange.giver_minutes"
+    programme.failure = Failure(
+        code=grpc.StatusCode.INVALID_ARGUMENT,
+        reason="INVALID_FACT",
+        violations=[(path, "is above 20,160")],
+    )
+    result = ask(*CALL)
+    assert (result.code, result.out) == (1, "")
+    assert re.fullmatch(rf"error: .*\n  {re.escape(path)}: is above 20,160\n", result.err)

@@ -1,0 +1,158 @@
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from grpc import StatusCode
+
+from mutua import Client, MutuaError, Pages
+from mutua.v1 import query_service_pb2 as query
+from mutua.v1.types_pb2 import Date
+from tests.client.scripted import Failure, FakeClock, ScriptedServer
+
+
+def page(*organization_ids: str, next_page_token: str = "") -> query.ListBalancesResponse:
+    return query.ListBalancesResponse(
+        balances=[query.Balance(organization_id=each) for each in organization_ids],
+        next_page_token=next_page_token,
+        position="p7",
+        as_of_date=Date(year=2026, month=1, day=2),
+        coverage=query.Coverage(roster_count=36),
+        warnings=["MANY_UNKNOWN"],
+    )
+
+
+def test_rows_of_all_pages_come_in_order(client: Client, server: ScriptedServer) -> None:
+    server.answers = [page("A", "B", next_page_token="2"), page("C", next_page_token="3"), page()]
+
+    rows = client.list_balances(page_size=2, min_position="p6", order_by="given")
+
+    assert [row.organization_id for row in rows] == ["A", "B", "C"]
+    assert [request.page_token for request in server.requests] == ["", "2", "3"]
+    for request in server.requests:
+        assert (request.page_size, request.min_position, request.order_by) == (2, "p6", "given")
+
+
+def test_a_page_is_asked_for_when_its_first_row_is_needed(
+    client: Client, server: ScriptedServer
+) -> None:
+    server.answers = [page("A", next_page_token="2"), page("B")]
+
+    rows = client.list_balances()
+    assert len(server.requests) == 0
+    each = iter(rows)
+    assert next(each).organization_id == "A"
+    assert len(server.requests) == 1
+    assert next(each).organization_id == "B"
+
+
+def test_what_the_answer_rests_on_comes_with_the_first_page(
+    client: Client, server: ScriptedServer
+) -> None:
+    server.answers = [page("A")]
+
+    rows = client.list_balances()
+
+    assert rows.position == "p7"
+    assert rows.as_of_date == Date(year=2026, month=1, day=2)
+    assert rows.coverage.roster_count == 36
+    assert rows.warnings == ("MANY_UNKNOWN",)
+    assert [row.organization_id for row in rows] == ["A"]
+    assert [row.organization_id for row in rows] == ["A"]
+    assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize(
+    ("ask", "answer", "rows"),
+    [
+        (
+            lambda client: client.list_pairs(),
+            query.ListPairsResponse(pairs=[query.Pair(giver_id="A")]),
+            [query.Pair(giver_id="A")],
+        ),
+        (
+            lambda client: client.list_organizations(),
+            query.ListOrganizationsResponse(organizations=[query.Organization(name="N")]),
+            [query.Organization(name="N")],
+        ),
+        (
+            lambda client: client.list_exchanges(),
+            query.ListExchangesResponse(exchanges=[query.Exchange(exchange_id="x")]),
+            [query.Exchange(exchange_id="x")],
+        ),
+    ],
+)
+def test_lists(
+    client: Client,
+    server: ScriptedServer,
+    ask: Callable[[Client], Pages[Any]],
+    answer: Any,
+    rows: list[Any],
+) -> None:
+    server.answers = [answer]
+
+    assert list(ask(client)) == rows
+    assert server.requests[0].question.programme_id == "gde"
+
+
+def test_exchanges_are_chosen_by_batch_and_id(client: Client, server: ScriptedServer) -> None:
+    server.answers = [query.ListExchangesResponse()]
+
+    assert list(client.list_exchanges(batch="dpdk", exchange_ids=["x", "y"])) == []
+    assert server.requests[0].batch == "dpdk"
+    assert list(server.requests[0].exchange_ids) == ["x", "y"]
+
+
+def test_a_question_keeps_its_filters_and_gains_the_programme(
+    client: Client, server: ScriptedServer
+) -> None:
+    server.answers = [query.GetBalanceResponse(position="p7")] * 2
+    question = query.Question(lens=query.LENS_BURDEN)
+    elsewhere = query.Question(programme_id="elsewhere")
+
+    assert client.get_balance("A", question, min_position="p6").position == "p7"
+    client.get_balance("A", elsewhere)
+
+    first, second = server.requests
+    assert first == query.GetBalanceRequest(
+        organization_id="A",
+        question=query.Question(programme_id="gde", lens=query.LENS_BURDEN),
+        min_position="p6",
+    )
+    assert second.question.programme_id == "elsewhere"
+    assert question.programme_id == ""
+
+
+def test_status_is_of_the_programme(client: Client, server: ScriptedServer) -> None:
+    server.answers = [query.GetStatusResponse(fact_count=3)]
+
+    assert client.get_status(min_position="p6").fact_count == 3
+    assert server.requests == [query.GetStatusRequest(programme_id="gde", min_position="p6")]
+
+
+def test_reads_wait_for_the_whole_deadline(client: Client, server: ScriptedServer) -> None:
+    server.answers = [query.GetStatusResponse()]
+
+    client.get_status(min_position="p6")
+
+    assert server.seconds_allowed == [pytest.approx(30.0, abs=1.0)]
+
+
+def test_reads_survive_a_server_that_is_away(
+    client: Client, server: ScriptedServer, clock: FakeClock
+) -> None:
+    server.answers = [Failure(code=StatusCode.UNAVAILABLE), query.GetStatusResponse(position="p7")]
+
+    assert client.get_status().position == "p7"
+    assert len(clock.slept) == 1
+
+
+def test_a_position_that_is_not_reached_is_told_at_once(
+    client: Client, server: ScriptedServer
+) -> None:
+    server.answers = [Failure(code=StatusCode.DEADLINE_EXCEEDED, reason="POSITION_NOT_REACHED")]
+
+    with pytest.raises(MutuaError) as raised:
+        client.get_status(min_position="p9")
+
+    assert raised.value.reason == "POSITION_NOT_REACHED"
+    assert len(server.requests) == 1

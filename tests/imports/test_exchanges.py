@@ -1,0 +1,317 @@
+"""Importing exchanges: what is recorded, corrected, left alone, and refused."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import grpc
+import pytest
+
+from mutua import MutuaError
+from mutua.ids import uuid8
+from mutua.v1.query_service_pb2 import Organization, Revision
+from mutua.v1.types_pb2 import (
+    EXCHANGE_KIND_CALL,
+    EXCHANGE_KIND_MEETING,
+    OCCUR_PRECISION_DAY,
+    Source,
+)
+from services.imports import (
+    ImportInterrupted,
+    ImportOptions,
+    ImportRefused,
+    ImportReport,
+    import_exchanges,
+)
+from tests.imports.fake import FakeProgramme
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+HEADER = "ref,date,giver,receiver,kind"
+
+
+class Desk:
+    """Somebody who writes files and imports them."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.programme = FakeProgramme()
+
+    def imports(
+        self, *rows: str, header: str = HEADER, name: str = "log.csv", options: str = ""
+    ) -> ImportReport:
+        path = self.folder / name
+        path.write_text("\n".join((header, *rows)))
+        parsed: dict[str, dict[str, str]] = {"map": {}, "set": {}, "kind_map": {}}
+        for option in options.split():
+            which, field, value = option.split("=", 2)
+            parsed[which][field] = value
+        return import_exchanges(
+            self.programme.client, path, ImportOptions.model_validate(parsed), now=NOW
+        )
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Desk:
+    return Desk(tmp_path)
+
+
+def changes(report: ImportReport) -> str:
+    """The counts that are not 0."""
+    names = ("recorded", "corrected", "unchanged", "retracted_earlier", "skipped", "missing")
+    counts = ((name, getattr(report.counts, name)) for name in names)
+    return " ".join(f"{count} {name}" for name, count in counts if count)
+
+
+CALL = "r1,2024-05-31,A,B,call"
+CALL_ID = uuid8("exchange", "gde", "log", "1", "r1")
+
+
+def test_a_row_becomes_a_fact(desk: Desk) -> None:
+    report = desk.imports(
+        "r1,31/05/2024,B;A|B,C,Phone call,45,formal,E-Prescribing,giver,2024-05-31,A note",
+        header=f"{HEADER},giver_minutes,formality,topics,reported_by,report_time,note",
+    )
+    assert report.errors == ()
+    assert report.acknowledged == 1
+    event = desk.programme.events[CALL_ID]
+    content = event.exchange_recorded.exchange
+    assert event.programme_id == "gde"
+    assert event.occur_time.ToJsonString() == event.report_time.ToJsonString()
+    assert event.occur_time.ToJsonString() == "2024-05-31T00:00:00Z"
+    assert event.occur_precision == OCCUR_PRECISION_DAY
+    assert (list(content.giver_ids), list(content.receiver_ids)) == (["A", "B"], ["C"])
+    assert (content.kind, content.giver_minutes) == (EXCHANGE_KIND_CALL, 45)
+    assert not content.HasField("receiver_minutes")
+    assert (content.formality, list(content.topics)) == (1, ["e-prescribing"])
+    assert (content.reported_by, content.note.plain) == (1, "A note")
+    assert event.source == Source(client="mutua-import", batch="log", generation=1, reference="r1")
+
+
+@pytest.mark.parametrize(
+    ("second", "said"),
+    [
+        ([CALL], "1 unchanged"),
+        (["r1,2024-05-31,A,B,visit"], "1 corrected"),
+        (["r1,2024-05-30,A,B,call"], "1 corrected"),
+        (["r1,2024-05,A,B,call"], "1 corrected"),
+        (["r1,2024-05-31,A;C,B,call"], "1 corrected"),
+        (["r1,2024-05-31,A; A ,B,CALL"], "1 unchanged"),
+        (["r2,2024-05-31,A,B,call"], "1 recorded 1 missing"),
+        ([CALL, CALL], "1 unchanged 1 skipped"),
+    ],
+)
+def test_the_second_file_of_a_batch(desk: Desk, second: list[str], said: str) -> None:
+    assert changes(desk.imports(CALL)) == "1 recorded"
+    report = desk.imports(*second)
+    assert (report.errors, changes(report)) == ((), said)
+    assert changes(desk.imports(*second)).split(" ", 1)[1].startswith("unchanged")
+
+
+def test_to_and_fro_ends_where_the_file_does(desk: Desk) -> None:
+    visit = CALL.replace("call", "visit")
+    for row in (CALL, visit, CALL, visit):
+        desk.imports(row)
+    exchange = desk.programme.exchanges[CALL_ID]
+    assert [revision.content.kind for revision in exchange.revisions] == [3, 8, 3, 8]
+    assert len({revision.event_id for revision in exchange.revisions}) == 4
+
+
+def test_a_correction_carries_report_time_only_when_the_file_changes_it(desk: Desk) -> None:
+    header = f"{HEADER},reported_at"
+    for row in (f"{CALL},2024-06-01", "r1,2024-05-31,A,B,visit,2024-06-01", f"{CALL},2024-06-02"):
+        desk.imports(row, header=header)
+    revisions = desk.programme.exchanges[CALL_ID].revisions
+    days = [r.report_time.ToDatetime().day for r in revisions if r.HasField("report_time")]
+    assert [r.HasField("report_time") for r in revisions] == [True, False, True]
+    assert days == [1, 2]
+    assert changes(desk.imports(f"{CALL},2024-06-02", header=header)) == "1 unchanged"
+
+
+def test_what_was_corrected_by_hand_stays(desk: Desk) -> None:
+    desk.imports(CALL)
+    exchange = desk.programme.exchanges[CALL_ID]
+    by_hand = Revision()
+    by_hand.CopyFrom(exchange.revisions[0])
+    by_hand.event_id = "by-hand"
+    by_hand.ClearField("source")
+    by_hand.content.giver_minutes = 45
+    by_hand.content.kind = EXCHANGE_KIND_MEETING
+    exchange.revisions.append(by_hand)
+    assert changes(desk.imports(CALL)) == "1 unchanged"
+    assert changes(desk.imports(CALL.replace("call", "visit"))) == "1 corrected"
+    content = exchange.revisions[-1].content
+    assert (content.kind, content.giver_minutes) == (8, 45)  # the file does not speak of minutes
+
+
+def test_what_the_server_normalizes_is_no_change(desk: Desk) -> None:
+    row = "r1,2024-05-31,Zoë;A,B,call"
+    desk.imports(row)
+    content = desk.programme.exchanges[CALL_ID].revisions[0].content
+    content.giver_ids[:] = ["Zoe\u0308 ", "A", "A"]
+    assert changes(desk.imports(row)) == "1 unchanged"
+
+
+def test_a_retracted_exchange_is_left_alone(desk: Desk) -> None:
+    desk.imports(CALL)
+    desk.programme.retract(CALL_ID)
+    assert changes(desk.imports(CALL.replace("call", "visit"))) == "1 retracted_earlier"
+    assert changes(desk.imports("r2,2024-05-31,A,B,call")) == "1 recorded"
+
+
+def test_without_a_reference_equal_rows_are_counted(desk: Desk) -> None:
+    header, row = "date,giver,receiver,kind", "2024-05-31,A,B,call"
+    report = desk.imports(row, row, header=header)
+    assert changes(report) == "2 recorded"
+    assert "no reference column" in report.notes[0]
+    assert changes(desk.imports(row, row, row, header=header)) == "1 recorded 2 unchanged"
+    turned = desk.imports("call,B,A,2024-05-31", header="kind,receiver,giver,date")
+    assert changes(turned) == "1 unchanged 2 missing"
+
+
+def test_names_of_the_roster_are_resolved_and_strangers_named(desk: Desk) -> None:
+    desk.programme.organizations["R1A"] = Organization(
+        organization_id="R1A", name="Solent", registered=True
+    )
+    report = desk.imports("r1,2024-05-31,solent,Elsewhere,call")
+    content = desk.programme.events[CALL_ID].exchange_recorded.exchange
+    assert (list(content.giver_ids), list(content.receiver_ids)) == (["R1A"], ["Elsewhere"])
+    assert report.notes == (
+        "New and not on the roster, so counted as unregistered organizations: Elsewhere.",
+    )
+
+
+@pytest.mark.parametrize(
+    ("row", "field", "message"),
+    [
+        (",2024-05-31,A,B,call", "reference", "is empty"),
+        ("r1,,A,B,call", "occur_time", "is empty"),
+        ("r1,2024-05-31,,B,call", "giver", "is empty"),
+        ("r1,2024-05-31,;,B,call", "giver", "names no organization"),
+        ("r1,2024-05-31,A,B,", "kind", "is empty"),
+        ("r1,2024-05-31,A,B;A,call", "receiver", "is also a giver"),
+        ("r1,2024-05-31,A,B,acked", "kind", "--kind-map acked=KIND"),
+        ("r1,31.5.24,A,B,call", "occur_time", "is not a time"),
+        ("r1,2026-02-01,A,B,call", "occur_time", "is ahead"),
+        ("r1,0204-02-01,A,B,call", "occur_time", "before 1900"),
+        ("r1,2024-05-31,A,B", "", "has 4 cells and the header 5"),
+        ("r1,2024-05-31,A,B,call,,", "", "has 7 cells and the header 5"),
+        (f"r1,2024-05-31,{'x' * 10_000},B,call", "giver", "has 10,000 characters"),
+        ("r1,2024-05-31,A\x07,B,call", "giver", "control character"),
+        (f"{CALL}\nr1,2024-05-31,A,B,visit", "reference", "stands on line 2 too"),
+    ],
+)
+def test_one_wrong_row_keeps_all_back(desk: Desk, row: str, field: str, message: str) -> None:
+    report = desk.imports(row, "ok,2024-05-31,A,B,call")
+    assert [error.field for error in report.errors] == [field]
+    assert message in report.errors[0].message
+    assert report.errors[0].row == 2 + row.count("\n")
+    assert (report.error_count, report.acknowledged, desk.programme.events) == (1, 0, {})
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "message"),
+    [
+        ("giver_minutes", "-5", "whole minutes"),
+        ("giver_minutes", "20161", "is above 20,160"),
+        ("receiver_minutes", "20161", "is above 20,160"),
+        ("benefit_minutes", "5256001", "is above 5,256,000"),
+        ("formality", "sometimes", "use one of formal, informal"),
+        ("topics", "what?", "a-z"),
+        ("reported_by", "Nobody", "is not giver, receiver or third-party"),
+        ("report_time", "2024-05-30", "is before the exchange occurred"),
+        ("report_time", "2026-01-02", "is in the future"),
+        ("report_time", "2024-06", "names no day"),
+        ("note", "x" * 4001, "has 4,001 characters"),
+    ],
+)
+def test_wrong_cells(desk: Desk, column: str, value: str, message: str) -> None:
+    report = desk.imports(f"{CALL},{value}", header=f"{HEADER},{column}")
+    assert [error.field for error in report.errors] == [column]
+    assert message in report.errors[0].message
+    assert desk.programme.events == {}
+
+
+@pytest.mark.parametrize(("reporter", "side"), [("A", 1), ("b", 2), ("receiver", 2), ("C", 3)])
+def test_the_reporting_side_may_be_told_by_its_name(desk: Desk, reporter: str, side: int) -> None:
+    for known in "ABC":
+        desk.programme.organizations[known] = Organization(organization_id=known)
+    assert desk.imports(f"{CALL},{reporter}", header=f"{HEADER},reported_by").errors == ()
+    assert desk.programme.events[CALL_ID].exchange_recorded.exchange.reported_by == side
+
+
+def test_fifty_errors_are_shown_and_all_are_counted(desk: Desk) -> None:
+    rows = [f"r{n},never,A,B,call" for n in range(60)]
+    rows += [f"s{n},2024-05-31,A,B,acked" for n in range(60)]
+    report = desk.imports(*reversed(rows))
+    kinds, *times = report.errors
+    assert (kinds.value, kinds.row, kinds.row_count) == ("acked", 2, 60)
+    assert (len(times), report.error_count) == (49, 120)
+
+
+def test_kind_map_and_constants(desk: Desk) -> None:
+    report = desk.imports(
+        "r1,A,Site-Chat",
+        header="ref,giver,kind",
+        options="kind_map=site_chat=call set=occur_time=2024-05-31 set=receiver=B",
+    )
+    assert report.constants == {"occur_time": "2024-05-31", "receiver": "B"}
+    assert changes(report) == "1 recorded"
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ("kind_map=acked=massage", "--kind-map acked=massage: 'massage' is unknown"),
+        ("set=kind=massage", "--set kind=massage: 'massage' is no kind of ours"),
+        ("set=kind=", "--set kind= is empty"),
+        ("map=giver=whom", "--map giver=whom: the file has no column"),
+    ],
+)
+def test_options_are_checked_before_any_row(desk: Desk, options: str, said: str) -> None:
+    with pytest.raises(ImportRefused) as refused:
+        desk.imports(CALL, options=options)
+    assert said in str(refused.value)
+
+
+def test_a_dry_run_records_nothing(desk: Desk) -> None:
+    path = desk.folder / "log.csv"
+    path.write_text(f"{HEADER}\n{CALL}\n")
+    report = import_exchanges(
+        desk.programme.client, path, ImportOptions(dry_run=True, batch="May"), now=NOW
+    )
+    assert (report.batch, report.dry_run, changes(report)) == ("May", True, "1 recorded")
+    assert (report.acknowledged, desk.programme.events) == (0, {})
+
+
+@pytest.mark.parametrize(
+    ("failure", "by_user"),
+    [
+        (KeyboardInterrupt(), True),
+        (MutuaError("No server.", code=grpc.StatusCode.UNAVAILABLE, reason="LOG_DOWN"), False),
+    ],
+)
+def test_an_interrupted_import_is_finished_by_the_same_command(
+    desk: Desk, failure: BaseException, *, by_user: bool
+) -> None:
+    rows = [f"r{n},2024-05-31,A,B,call" for n in range(10)]
+    desk.programme = FakeProgramme(batch_size=4)
+    desk.programme.fails_after, desk.programme.failure = 2, failure
+    with pytest.raises(ImportInterrupted) as stopped:
+        desk.imports(*rows)
+    assert (stopped.value.acknowledged, stopped.value.total) == (8, 10)
+    assert stopped.value.by_user is by_user
+    assert "8 of 10 facts were recorded. Import the same file again" in str(stopped.value)
+    desk.programme.fails_after = None
+    assert changes(desk.imports(*rows)) == "2 recorded 8 unchanged"
+
+
+def test_what_the_server_refuses_is_told_by_row(desk: Desk) -> None:
+    desk.programme = FakeProgramme(batch_size=2)
+    desk.programme.refused_id = "X"
+    desk.imports(CALL)
+    rows = [f"q{n},2024-05-31,{'X' if n == 3 else 'A'},B,call" for n in range(5)]
+    report = desk.imports(CALL, *rows)
+    assert [(e.row, e.field, e.message) for e in report.errors] == [
+        (6, "giver", "is not wanted here")
+    ]
+    assert report.acknowledged == 2
+    assert "Mend it and import the file again" in report.notes[-1]

@@ -1,0 +1,79 @@
+"""Whatever a program of people writes as CSV is read; what is none is refused with a remedy."""
+
+import gzip
+from pathlib import Path
+
+import pytest
+
+from services.imports import ImportRefused
+from services.imports.reading import batch_name, open_table
+
+
+def lines_and_cells(path: Path) -> list[tuple[int, list[str]]]:
+    with open_table(path) as table:
+        assert table.header == ("from", "to")
+        return [(row.line, row.cells) for row in table.rows]
+
+
+@pytest.mark.parametrize(
+    ("written", "rows"),
+    [
+        (b"from,to\nA,B\n", [(2, ["A", "B"])]),
+        (b"from;to\nA;B", [(2, ["A", "B"])]),
+        (b"from\tto\nA\tB\n", [(2, ["A", "B"])]),
+        (b'"from";"to"\r\nA;"B;C"\r\n', [(2, ["A", "B;C"])]),
+        (b"\xef\xbb\xbffrom, to \nA,B\n", [(2, ["A", "B"])]),
+        (b'from,to\n"A\nA","B"\nC,D\n', [(2, ["A\nA", "B"]), (4, ["C", "D"])]),
+        (b"from,to\n\n,\nA,B\n", [(4, ["A", "B"])]),
+        (b"from,to\nA\n", [(2, ["A"])]),
+        (b"from,to\n", []),
+        ("from,to\nÅ,B\n".encode(), [(2, ["Å", "B"])]),
+    ],
+)
+def test_reads(tmp_path: Path, written: bytes, rows: list[tuple[int, list[str]]]) -> None:
+    plain, packed = tmp_path / "a.csv", tmp_path / "a.csv.gz"
+    plain.write_bytes(written)
+    packed.write_bytes(gzip.compress(written))
+    assert lines_and_cells(plain) == lines_and_cells(packed) == rows
+
+
+@pytest.mark.parametrize(
+    ("name", "written", "said"),
+    [
+        ("a.xlsx", b"PK\x03\x04", "neither .csv nor .csv.gz: save it as CSV"),
+        ("a.csv", b"PK\x03\x04", "an Excel or zip file"),
+        ("a.csv", b"", "no first line with the column names"),
+        ("a.csv", b"  \nA,B\n", "no first line"),
+        ("a.csv", b"from,to\nA,B\nA\0,B\n", "line 3 has a NUL byte (byte 13"),
+        ("a.csv", b"from,to\nA,B\nM\xfcnchen,B\n", "byte 13 on line 3"),
+        ("a.csv", b"\xef\xbb\xbffrom,\xfc\n", "byte 8 on line 1"),
+        ("a.csv", b"M\xfcnchen\n", "save as UTF-8"),
+        ("a.csv", "from,to\n".encode("utf-16"), "UTF-16 text"),
+        ("a.csv", b"from,from\n", "two columns named 'from'"),
+        ("a.csv", b'from,to\nA,B\n"A,B\nC,D\n', "row that starts on line 3"),
+        ("a.csv", b"from,to\n" + b'"' + b"x" * 200_000 + b'"', "row that starts on line 2"),
+        ("a.csv.gz", gzip.compress(b"from,to\nA,B\n" * 999)[:-20], "is damaged"),
+        ("a.csv.gz", b"\x1f\x8bnonsense", "is damaged"),
+    ],
+)
+def test_refuses(tmp_path: Path, name: str, written: bytes, said: str) -> None:
+    (tmp_path / name).write_bytes(written)
+    with pytest.raises(ImportRefused) as refused, open_table(tmp_path / name) as table:
+        list(table.rows)
+    assert said in str(refused.value)
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    with (
+        pytest.raises(ImportRefused, match=r"gone\.csv cannot be read: No such file"),
+        open_table(tmp_path / "gone.csv"),
+    ):
+        pass
+
+
+@pytest.mark.parametrize(
+    ("name", "batch"),
+    [("a.csv", "a"), ("a.b.csv.gz", "a.b"), ("A.CSV", "A"), ("2024.Q1.Csv", "2024.Q1")],
+)
+def test_batch_name(name: str, batch: str) -> None:
+    assert batch_name(Path(name)) == batch

@@ -1,0 +1,202 @@
+"""Balances, pairs and coverage of a folded ledger, by adding up whole numbers one at a time.
+
+Rows are dicts with the names of the JSON contract; a measure that is absent is an absent key.
+P-values, intervals and informants are left out. Amounts inside are millionths.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass, field
+from datetime import date
+
+from mutua.v1.query_service_pb2 import (
+    ALLOCATION_FULL,
+    ALLOCATION_ONCE,
+    LENS_ATTENTION,
+    LENS_BENEFIT,
+    LENS_BURDEN,
+    Question,
+)
+from tests.oracle.fold import Ledger
+from tests.oracle.frame import MINUTE_LENSES, ONE, Frame, Standing, minutes_under, standing
+
+Row = dict[str, object]
+
+
+class QuestionImpossibleError(Exception):
+    """The question has no answer whatever is on the log: QUESTION_IMPOSSIBLE."""
+
+
+def balances(ledger: Ledger, question: Question) -> list[Row]:
+    """One row an organization, by id. Raises QuestionImpossibleError under allocation full."""
+    if question.allocation == ALLOCATION_FULL:
+        raise QuestionImpossibleError("what is counted whole on every edge has no total")
+    frame = Frame(ledger, question)
+    sums: dict[str, Sums] = defaultdict(Sums)
+    for number, exchange in enumerate(frame.exchanges):
+        _add_to_balances(frame, number, exchange, sums)
+    organization_ids = frame.population() | frame.parties()
+    return [
+        _balance(organization_id, sums[organization_id], question)
+        for organization_id in sorted(organization_ids)
+        if frame.asks_about(organization_id)
+    ]
+
+
+def pairs(ledger: Ledger, question: Question) -> list[Row]:
+    """One row an unordered pair, by giver and receiver id. Raises QuestionImpossibleError under
+    allocation once."""
+    if question.allocation == ALLOCATION_ONCE:
+        raise QuestionImpossibleError("what is counted once on whoever bears it has no edges")
+    frame = Frame(ledger, question)
+    ties: dict[tuple[str, str], Tie] = {}
+    for number, exchange in enumerate(frame.exchanges):
+        if exchange.content.party_ids:
+            continue
+        shares = frame.shares(exchange.content)
+        for edge in frame.edges(exchange.content):
+            giver, receiver = map(frame.organization, edge)
+            tie = ties.setdefault((giver, receiver), Tie())
+            tie.add(number, exchange, shares[edge], frame.quantity(exchange.content) or 0)
+    unordered = {(min(edge), max(edge)) for edge in ties}
+    rows = [
+        _pair(one, other, ties, question)
+        for one, other in unordered
+        if frame.asks_about(one) or frame.asks_about(other)
+    ]
+    return sorted(rows, key=lambda row: (str(row["giver_id"]), str(row["receiver_id"])))
+
+
+def coverage(ledger: Ledger, question: Question) -> Row:
+    """How much the answer to the question rests on."""
+    frame = Frame(ledger, question)
+    directed = [exchange for exchange in frame.exchanges if not exchange.content.party_ids]
+    roster_ids = frame.roster_ids()
+    recorders = {who for exchange in frame.exchanges for who in frame.informants(exchange)}
+    minutes = [minutes_under(question.lens, exchange.content) for exchange in directed]
+    straddling = [exchange for exchange in standing(ledger) if frame.straddles(exchange)]
+    return {
+        "roster_count": len(roster_ids),
+        "recorded_count": len(roster_ids & recorders),
+        "exchange_count": len(frame.exchanges),
+        "unknown_minutes_count": minutes.count(None),
+        "joint_count": len(frame.exchanges) - len(directed),
+        "straddling_count": len(straddling),
+    }
+
+
+def warnings(ledger: Ledger, question: Question) -> list[str]:
+    """MANY_UNKNOWN when over a fifth of the directed exchanges have no minutes under the lens."""
+    frame = Frame(ledger, question)
+    directed = [exchange for exchange in frame.exchanges if not exchange.content.party_ids]
+    unknown = [exchange for exchange in directed if frame.quantity(exchange.content) is None]
+    return ["MANY_UNKNOWN"] if 5 * len(unknown) > len(directed) else []
+
+
+@dataclass(slots=True)
+class Sums:
+    """What adds up to a balance; exchanges stand by their number in the window."""
+
+    given: int = 0
+    received: int = 0
+    given_numbers: set[int] = field(default_factory=set)
+    received_numbers: set[int] = field(default_factory=set)
+    joint_numbers: set[int] = field(default_factory=set)
+    given_unknown: set[int] = field(default_factory=set)
+    received_unknown: set[int] = field(default_factory=set)
+
+
+def _add_to_balances(frame: Frame, number: int, exchange: Standing, sums: dict[str, Sums]) -> None:
+    content = exchange.content
+    if content.party_ids:
+        parties = frame.mapped_parties(content)
+        for party in parties if len(parties) > 1 else ():
+            sums[party].joint_numbers.add(number)
+        return
+    shares, edges = frame.shares(content), frame.edges(content)
+    for recorded_giver, recorded_receiver in edges:
+        giver = sums[frame.organization(recorded_giver)]
+        receiver = sums[frame.organization(recorded_receiver)]
+        giver.given_numbers.add(number)
+        receiver.received_numbers.add(number)
+        if frame.quantity(content) is None:
+            giver.given_unknown.add(number)
+            receiver.received_unknown.add(number)
+        if frame.question.allocation != ALLOCATION_ONCE or frame.question.lens in MINUTE_LENSES:
+            giver.given += shares[recorded_giver, recorded_receiver]
+            receiver.received += shares[recorded_giver, recorded_receiver]
+    if frame.question.allocation == ALLOCATION_ONCE and frame.question.lens not in MINUTE_LENSES:
+        for recorded_giver in {giver for giver, _ in edges}:
+            sums[frame.organization(recorded_giver)].given += ONE
+        for recorded_receiver in {receiver for _, receiver in edges}:
+            sums[frame.organization(recorded_receiver)].received += ONE
+
+
+def _balance(organization_id: str, sums: Sums, question: Question) -> Row:
+    directed = sums.given_numbers | sums.received_numbers
+    net, total = sums.given - sums.received, sums.given + sums.received
+    row: Row = {
+        "organization_id": organization_id,
+        "exchange_count": len(directed | sums.joint_numbers),
+        "given_unknown_count": len(sums.given_unknown),
+        "received_unknown_count": len(sums.received_unknown),
+        "joint_count": len(sums.joint_numbers),
+    }
+    once = question.allocation == ALLOCATION_ONCE
+    if not (once and question.lens in (LENS_ATTENTION, LENS_BENEFIT)):
+        row["given"] = sums.given / ONE
+    if not (once and question.lens == LENS_BURDEN):
+        row["received"] = sums.received / ONE
+    if not once:
+        row["net"] = net / ONE
+        if total > 0 and len(directed) >= 5:
+            row["net_share"] = net / total
+    return row
+
+
+@dataclass(slots=True)
+class Tie:
+    """What one organization gave another; exchanges stand by their number in the window."""
+
+    numbers: set[int] = field(default_factory=set)
+    days: set[date] = field(default_factory=set)
+    undated: set[int] = field(default_factory=set)
+    split_amount: int = 0
+    full_amounts: dict[int, int] = field(default_factory=dict)
+
+    def add(self, number: int, exchange: Standing, share: int, quantity: int) -> None:
+        self.numbers.add(number)
+        if exchange.dated:
+            self.days.add(exchange.first_day)
+        else:
+            self.undated.add(number)
+        self.split_amount += share
+        self.full_amounts[number] = quantity
+
+    def amount(self, question: Question) -> int:
+        full = question.allocation == ALLOCATION_FULL
+        return sum(self.full_amounts.values()) if full else self.split_amount
+
+
+def _pair(one: str, other: str, ties: dict[tuple[str, str], Tie], question: Question) -> Row:
+    """The row of two organizations, the smaller id first in the call."""
+    there, back = ties.get((one, other), Tie()), ties.get((other, one), Tie())
+    giver_id, receiver_id = one, other
+    if back.amount(question) > there.amount(question):
+        there, back = back, there
+        giver_id, receiver_id = other, one
+    given, received = there.amount(question), back.amount(question)
+    return {
+        "giver_id": giver_id,
+        "receiver_id": receiver_id,
+        "given": given / ONE,
+        "received": received / ONE,
+        "net": (given - received) / ONE,
+        "given_count": len(there.numbers),
+        "received_count": len(back.numbers),
+        "given_days": len(there.days),
+        "received_days": len(back.days),
+        "direction_differs": given > received and len(there.days) < len(back.days),
+        "undated_count": len(there.undated | back.undated),
+    }

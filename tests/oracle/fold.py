@@ -1,0 +1,217 @@
+"""What a log adds up to, one record at a time; written apart from the product, never from it."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from google.protobuf.descriptor import FieldDescriptor
+from google.protobuf.message import Message
+
+from mutua.v1.event_pb2 import Event, OrganizationContent
+
+APPLIED = "applied"
+WAITING = "waiting"
+DUPLICATE = "duplicate"
+EVENT_ID_REUSED = "quarantined:EVENT_ID_REUSED"
+STALE_CORRECTION = "quarantined:STALE_CORRECTION"
+NOT_APPLICABLE = "quarantined:NOT_APPLICABLE"
+
+AnyMessage = TypeVar("AnyMessage", bound=Message)
+
+
+@dataclass(slots=True)
+class Exchange:
+    """Revisions are events in the order they took effect, an effective retraction included."""
+
+    revisions: list[Event]
+    retracted: bool = False
+
+    @property
+    def state(self) -> str:
+        if self.retracted:
+            return "EXCHANGE_STATE_RETRACTED"
+        corrected = len(self.revisions) > 1
+        return "EXCHANGE_STATE_CORRECTED" if corrected else "EXCHANGE_STATE_RECORDED"
+
+    @property
+    def revision_ids(self) -> list[str]:
+        return [revision.event_id for revision in self.revisions]
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """The fact cannot be judged before the fact, or the registration, with this id is there."""
+
+    target_id: str
+
+
+@dataclass(slots=True)
+class Ledger:
+    """Outcomes has one word a log record; aliases lead one step, follow them to the end."""
+
+    records: list[Event] = field(default_factory=list)
+    outcomes: list[str] = field(default_factory=list)
+    first_record: dict[str, int] = field(default_factory=dict)
+    exchanges: dict[str, Exchange] = field(default_factory=dict)
+    roster: dict[str, OrganizationContent] = field(default_factory=dict)
+    aliases: dict[str, str] = field(default_factory=dict)
+    waiting: dict[str, list[int]] = field(default_factory=dict)
+
+    def resolve(self, organization_id: str) -> str:
+        while organization_id in self.aliases:
+            organization_id = self.aliases[organization_id]
+        return organization_id
+
+
+def fold(events: Iterable[Event]) -> Ledger:
+    """The ledger after these records of one programme, in log order."""
+    ledger = Ledger()
+    for number, event in enumerate(events):
+        record = normalized(event)
+        ledger.records.append(record)
+        ledger.outcomes.append(WAITING)
+        if record.event_id not in ledger.first_record:
+            ledger.first_record[record.event_id] = number
+            _settle(ledger, number)
+        elif _said(ledger.records[ledger.first_record[record.event_id]]) == _said(record):
+            ledger.outcomes[number] = DUPLICATE
+        else:
+            ledger.outcomes[number] = EVENT_ID_REUSED
+    return ledger
+
+
+def _settle(ledger: Ledger, number: int) -> None:
+    """Judges a record and, directly after it, whatever waited for it, oldest first."""
+    to_judge = [number]
+    while to_judge:
+        number = to_judge.pop()
+        event = ledger.records[number]
+        outcome = _apply(ledger, event)
+        if isinstance(outcome, Wait):
+            ledger.waiting.setdefault(outcome.target_id, []).append(number)
+            continue
+        ledger.outcomes[number] = outcome
+        woken = ledger.waiting.pop(event.event_id, [])
+        if event.WhichOneof("fact") == "organization_registered":
+            organization_id = event.organization_registered.organization.organization_id
+            woken += ledger.waiting.pop(f"registration of {organization_id}", [])
+        to_judge += sorted(woken, reverse=True)
+
+
+def _apply(ledger: Ledger, event: Event) -> str | Wait:
+    match event.WhichOneof("fact"):
+        case "exchange_recorded":
+            ledger.exchanges[event.event_id] = Exchange([event])
+            return APPLIED
+        case "exchange_corrected":
+            return _correct(ledger, event)
+        case "exchange_retracted":
+            return _retract(ledger, event)
+        case "organization_registered":
+            return _register(ledger, event.organization_registered.organization)
+        case "organization_updated":
+            organization = event.organization_updated.organization
+            if organization.organization_id not in ledger.roster:
+                return Wait(f"registration of {organization.organization_id}")
+            return _register(ledger, organization)
+        case "alias_added":
+            return _bind(ledger, [event.alias_added.alias], event.alias_added.organization_id)
+        case other:
+            raise ValueError(f"the oracle does not know facts of kind {other}")
+
+
+def _correct(ledger: Ledger, event: Event) -> str | Wait:
+    exchange = _target(ledger, event.exchange_corrected.exchange_id)
+    if not isinstance(exchange, Exchange):
+        return exchange
+    replaced_id = event.exchange_corrected.replaces_event_id
+    if exchange.retracted:
+        return APPLIED
+    if replaced_id in ("", exchange.revision_ids[-1]):
+        exchange.revisions.append(event)
+        return APPLIED
+    if replaced_id in exchange.revision_ids:
+        return STALE_CORRECTION
+    if replaced_id == event.event_id:
+        return NOT_APPLICABLE
+    replaced = ledger.first_record.get(replaced_id)
+    if replaced is None or ledger.outcomes[replaced] == WAITING:
+        return Wait(replaced_id)
+    return NOT_APPLICABLE
+
+
+def _retract(ledger: Ledger, event: Event) -> str | Wait:
+    exchange = _target(ledger, event.exchange_retracted.exchange_id)
+    if not isinstance(exchange, Exchange):
+        return exchange
+    if not exchange.retracted:
+        exchange.retracted = True
+        exchange.revisions.append(event)
+    return APPLIED
+
+
+def _target(ledger: Ledger, exchange_id: str) -> Exchange | str | Wait:
+    if exchange_id in ledger.exchanges:
+        return ledger.exchanges[exchange_id]
+    return NOT_APPLICABLE if exchange_id in ledger.first_record else Wait(exchange_id)
+
+
+def _register(ledger: Ledger, organization: OrganizationContent) -> str:
+    if organization.organization_id in ledger.aliases:
+        return NOT_APPLICABLE
+    outcome = _bind(ledger, organization.aliases, organization.organization_id)
+    if outcome == APPLIED:
+        ledger.roster[organization.organization_id] = organization
+    return outcome
+
+
+def _bind(ledger: Ledger, aliases: Iterable[str], organization_id: str) -> str:
+    """Binds all of the aliases, or none when one of them cannot mean the organization."""
+    new = [alias for alias in aliases if ledger.aliases.get(alias) != organization_id]
+    for alias in new:
+        taken = alias in ledger.aliases or alias in ledger.roster
+        if taken or alias in _chain(ledger.aliases, organization_id):
+            return NOT_APPLICABLE
+    ledger.aliases.update(dict.fromkeys(new, organization_id))
+    return APPLIED
+
+
+def _chain(aliases: Mapping[str, str], organization_id: str) -> list[str]:
+    chain = [organization_id]
+    while chain[-1] in aliases:
+        chain.append(aliases[chain[-1]])
+    return chain
+
+
+def normalized(message: AnyMessage) -> AnyMessage:
+    """A copy with strings in NFC and trimmed, and repeated fields as sorted sets."""
+    copy = type(message)()
+    for descriptor, value in message.ListFields():
+        name = descriptor.name
+        if descriptor.is_repeated and descriptor.type == FieldDescriptor.TYPE_MESSAGE:
+            parts = sorted(map(normalized, value), key=lambda part: part.SerializeToString())
+            getattr(copy, name).extend(parts)
+        elif descriptor.is_repeated:
+            getattr(copy, name).extend(sorted({_clean(part) for part in value}))
+        elif descriptor.type == FieldDescriptor.TYPE_MESSAGE:
+            getattr(copy, name).CopyFrom(normalized(value))
+        else:
+            setattr(copy, name, _clean(value) if isinstance(value, str) else value)
+    return copy
+
+
+def _clean(text: str) -> str:
+    return unicodedata.normalize("NFC", text).strip()
+
+
+def _said(event: Event) -> Event:
+    """What the client said, without what the server added."""
+    said = Event()
+    said.CopyFrom(event)
+    said.ClearField("recorded_by")
+    said.ClearField("assurance")
+    said.ClearField("record_time")
+    return said

@@ -1,0 +1,73 @@
+"""Recorded histories and what they must add up to: tests/histories/*.json, written by hand.
+
+A history is never regenerated. When one no longer holds, either the code is wrong or a rule was
+changed by decision; then the history is changed by hand, with the decision.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from google.protobuf.json_format import ParseDict
+
+from mutua.v1.event_pb2 import Event
+from mutua.v1.query_service_pb2 import Question
+
+FOLDER = Path(__file__).parent.parent / "histories"
+
+
+@dataclass(frozen=True, slots=True)
+class ExpectedAnswer:
+    """Rows as in the JSON contract; None where the history does not say."""
+
+    question: Question
+    balances: list[dict[str, Any]] | None
+    pairs: list[dict[str, Any]] | None
+    coverage: dict[str, int] | None
+    warnings: list[str] | None
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """Events in log order with record_time and recorded_by; one outcome an event, as it is at the
+    end of the log; exchanges by id, each {"state": ..., "revisions": [event ids]}."""
+
+    name: str
+    why: str
+    events: list[Event]
+    outcomes: list[str]
+    exchanges: dict[str, dict[str, Any]]
+    answers: list[ExpectedAnswer]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+def load_histories() -> list[History]:
+    """All histories, by name."""
+    return [_history(json.loads(path.read_text("utf-8"))) for path in sorted(FOLDER.glob("*.json"))]
+
+
+def _history(data: dict[str, Any]) -> History:
+    expect = data["expect"]
+    return History(
+        name=data["name"],
+        why=data["why"],
+        events=[ParseDict(event, Event()) for event in data["events"]],
+        outcomes=expect["outcomes"],
+        exchanges=expect["exchanges"],
+        answers=[_answer(answer) for answer in expect["questions"]],
+    )
+
+
+def _answer(data: dict[str, Any]) -> ExpectedAnswer:
+    return ExpectedAnswer(
+        question=ParseDict(data["question"], Question()),
+        balances=data.get("balances"),
+        pairs=data.get("pairs"),
+        coverage=data.get("coverage"),
+        warnings=data.get("warnings"),
+    )
