@@ -122,7 +122,8 @@ class _Stop:
         self._event.set()
 
     def from_thread(self) -> None:
-        self._loop.call_soon_threadsafe(self._event.set)
+        if not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._event.set)
 
     def fail(self, message: str) -> None:
         logger.error("%s", message)

@@ -13,12 +13,12 @@ from mutua.v1.query_service_pb2 import LENS_COUNT, Pair, Question
 from services.cli.connect import Settings, running_server
 from services.cli.dates import to_date
 from services.cli.names import Directory
-from services.cli.output import to_table
+from services.cli.output import show_progress, to_table
 from services.cli.tables import balance_columns, pair_columns
 from services.cli.words import NEITHER_IS_BETTER, counted, coverage_lines, warning_lines
 
 # Only a directory with this file in it is ever removed.
-MARK: Final = "made-by-mutua-demo"
+MARK: Final = ".made-by-mutua-demo"
 SHOWN_BALANCES: Final = 12
 SHOWN_PAIRS: Final = 8
 CONTACT_DAYS: Final = 6
@@ -52,7 +52,7 @@ def demo(settings: Settings, data: Path, scale: int, seed: int) -> None:
 
     _make_anew(data)
     with ExitStack() as stack:
-        running = stack.enter_context(embedded(data, write=True, purpose="demo"))
+        running = stack.enter_context(embedded(data, write=True, purpose="mutua demo"))
         position = _record(running.address, settings.programme, scale=scale, seed=seed)
         client = stack.enter_context(
             Client(
@@ -94,8 +94,8 @@ def _record(address: str, programme: str, *, scale: int, seed: int) -> str:
                 clients[recording.organization] = client
             position = client.record(recording.events)
             recorded_count += len(recording.events)
-            click.echo(f"\r{recorded_count:,} facts recorded", nl=False, err=True)
-    click.echo(err=True)
+            show_progress(f"{recorded_count:,} facts recorded", is_last=False)
+    show_progress(f"{recorded_count:,} facts recorded", is_last=True)
     return position
 
 
@@ -105,12 +105,16 @@ def _told(client: Client, position: str, data: Path) -> Iterator[str]:
 
     client.get_status(min_position=position)
     question = Question(as_of_date=to_date(AS_OF))
-    directory = Directory(client.list_organizations(question))
+    organizations = list(client.list_organizations(question))
+    directory = Directory(organizations)
     pages = client.list_balances(question)
     balances = sorted(pages, key=lambda row: (-row.exchange_count, row.organization_id))
     exchanges = counted(pages.coverage.exchange_count, "exchange")
-    yield f"A generated programme: {exchanges} among {len(balances):,} fictional organizations,"
-    yield "as a study of knowledge networking between hospitals saw them (JMIR 2021;23(8):e23372)."
+    yield (
+        f"A generated programme: {counted(len(organizations), 'organization')} with fictional "
+        f"names, {pages.coverage.roster_count:,} of them in scope, and {exchanges},"
+    )
+    yield "shaped by a study of knowledge networking between hospitals (JMIR 2021;23(8):e23372)."
     yield f"Recorded through the gRPC service into {data}, asked as of {AS_OF}."
     yield f"\nThe {SHOWN_BALANCES} organizations with most exchanges:\n"
     columns = balance_columns(LENS_COUNT, directory, pages.warnings)

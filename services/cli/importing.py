@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from services.cli.connect import Settings, connected
-from services.cli.output import Column, to_json, to_table
+from services.cli.output import Column, show_progress, to_json, to_table
 from services.cli.parameters import Parsed
 from services.cli.recording import FORMAT
 from services.cli.words import counted
@@ -134,7 +134,7 @@ def _import(
         **{name: dict(v) if isinstance(v, tuple) else v for name, v in options.items()}
     )
     try:
-        with connected(settings, write=not chosen.dry_run, purpose="import") as client:
+        with connected(settings, write=True, purpose="mutua import") as client:
             report = import_file(client, file, chosen, progress=_show_progress)
     except ImportRefused as error:
         raise click.ClickException(str(error)) from error
@@ -150,7 +150,7 @@ def _import(
 
 
 def _show_progress(recorded: int, total: int) -> None:
-    click.echo(f"\r{recorded:,} of {total:,} facts recorded", nl=recorded == total, err=True)
+    show_progress(f"{recorded:,} of {total:,} facts recorded", is_last=recorded == total)
 
 
 def _told(report: "ImportReport", settings: Settings, file: Path) -> Iterable[str]:

@@ -3,10 +3,12 @@
 import csv
 import io
 import json
+import sys
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
+import click
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from google.protobuf.json_format import MessageToDict
 from google.protobuf.message import Message
@@ -39,6 +41,14 @@ def to_table(rows: Sequence[Row], columns: Iterable[Column[Row]]) -> str:
         disable_numparse=True,
         colalign=["right" if column.is_number else "left" for column, _ in filled],
     )
+
+
+def show_progress(text: str, *, is_last: bool) -> None:
+    """Writes over its own line on a terminal; elsewhere only the last one is written."""
+    if sys.stderr.isatty():
+        click.echo(f"\r{text}", nl=is_last, err=True)
+    elif is_last:
+        click.echo(text, err=True)
 
 
 def to_json(document: Any) -> str:

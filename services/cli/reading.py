@@ -122,7 +122,7 @@ def organizations(settings: Settings, asked: Asked) -> None:
 
 
 def _answer(read: Read[Row], settings: Settings, asked: Asked) -> None:
-    with connected(settings, write=False, purpose=read.name) as client:
+    with connected(settings, write=False, purpose=f"mutua {read.name}") as client:
         question = _resolved(client, asked.question)
         pages = read.ask(client, question, order_by=asked.order_by)
         rows = list(pages)

@@ -79,7 +79,7 @@ def log(settings: Settings, form: str, **said: Any) -> None:
         raise click.UsageError("say who gave and who received: --from A --to B.")
     if said["kind"] is None:
         raise click.UsageError("say what form it took: --kind call, or see --help.")
-    with connected(settings, write=True, purpose="log") as client:
+    with connected(settings, write=True, purpose="mutua log") as client:
         directory = Directory(client.list_organizations())
         telling = _overlaid(
             Telling(
@@ -123,7 +123,7 @@ def correct(settings: Settings, exchange_id: str, form: str, **said: Any) -> Non
     _check_parties(said)
     if all(value in (None, ()) for value in said.values()):
         raise click.UsageError("say what to change, for example --minutes 60.")
-    with connected(settings, write=True, purpose="correct") as client:
+    with connected(settings, write=True, purpose="mutua correct") as client:
         exchange, position = _find(client, exchange_id)
         revision = current_revision(exchange)
         directory = Directory(client.list_organizations())
@@ -173,7 +173,7 @@ def retract(settings: Settings, exchange_id: str, reason: str, form: str) -> Non
     Example:
       mutua retract 018f3c2e-7b1a-7cc0-9d3e-5a0b1c2d3e4f --reason "recorded twice"
     """
-    with connected(settings, write=True, purpose="retract") as client:
+    with connected(settings, write=True, purpose="mutua retract") as client:
         exchange, _ = _find(client, exchange_id)
         directory = Directory(client.list_organizations())
         event = Event(

@@ -11,7 +11,6 @@ from services.cli.recording import FORMAT
 from services.cli.words import coverage_lines, warning_lines
 
 DEFAULT_LISTEN: Final = "127.0.0.1:7420"
-DEFAULT_HTTP_LISTEN: Final = "127.0.0.1:7421"
 
 
 @click.command()
@@ -23,16 +22,8 @@ DEFAULT_HTTP_LISTEN: Final = "127.0.0.1:7421"
     metavar="HOST:PORT",
     help="Where programs record and ask; port 0 takes a free one.",
 )
-@click.option(
-    "--http-listen",
-    envvar="MUTUA_HTTP_LISTEN",
-    default=DEFAULT_HTTP_LISTEN,
-    show_default=True,
-    metavar="HOST:PORT",
-    help="Where browsers connect.",
-)
 @click.pass_obj
-def up(settings: Settings, listen: str, http_listen: str) -> None:
+def up(settings: Settings, listen: str) -> None:
     """Serve the data directory until told to stop (Ctrl-C or SIGTERM).
 
     \b
@@ -45,7 +36,6 @@ def up(settings: Settings, listen: str, http_listen: str) -> None:
     code = serve(
         settings.data,
         listen=listen,
-        http_listen=http_listen,
         on_ready=lambda address: click.echo(f"mutua is ready on {address}"),
     )
     sys.exit(code)
@@ -62,7 +52,7 @@ def status(settings: Settings, form: str) -> None:
       mutua status
       mutua status --format json
     """
-    with connected(settings, write=False, purpose="status") as client:
+    with connected(settings, write=False, purpose="mutua status") as client:
         answer = client.get_status()
     if form == "json":
         click.echo(to_json(to_dictionary(answer)))

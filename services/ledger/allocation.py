@@ -52,6 +52,8 @@ def legs(exchange: Exchange) -> list[Leg]:
                 _millionths(exchange.benefit_minutes),
             )
         ]
+    if not givers:
+        return []
     parts = _divide(_millionths(exchange.giver_minutes), len(givers))
     burdens = [_divide(part, len(receivers)) for part in parts]
     attention = _divide(_millionths(exchange.receiver_minutes), len(givers))
