@@ -143,7 +143,7 @@ def _import(
     if form == "json":
         click.echo(to_json(asdict(report)))
     else:
-        for line in _told(report, settings, file):
+        for line in _told(report, settings):
             click.echo(line)
     if report.errors:
         click.get_current_context().exit(1)
@@ -153,7 +153,7 @@ def _show_progress(recorded: int, total: int) -> None:
     show_progress(f"{recorded:,} of {total:,} facts recorded", is_last=recorded == total)
 
 
-def _told(report: "ImportReport", settings: Settings, file: Path) -> Iterable[str]:
+def _told(report: "ImportReport", settings: Settings) -> Iterable[str]:
     """The plan, what became of the rows, what to mend, and what to do next."""
     yield f"Batch {report.batch}: {counted(report.counts.rows, 'row')}."
     for field, column in report.columns.items():
@@ -176,6 +176,6 @@ def _told(report: "ImportReport", settings: Settings, file: Path) -> Iterable[st
         if counts[name]:
             yield f"{counted(counts[name], 'row')} {words.format(would=would)}"
     if report.dry_run:
-        yield f"Nothing was recorded. Without --dry-run: {settings.command} import ... {file}"
+        yield "Nothing was recorded: type the same without --dry-run to record it."
     else:
         yield f"Next: {settings.command} balances"

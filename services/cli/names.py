@@ -10,7 +10,7 @@ import click
 from mutua.v1.query_service_pb2 import Organization
 
 # Below this, difflib's likeness of two names is chance rather than a slip of the finger.
-ALIKE: Final = 0.75
+ALIKE: Final = 0.8
 
 
 class Directory:

@@ -140,7 +140,7 @@ def _answer(read: Read[Row], settings: Settings, asked: Asked) -> None:
             click.echo(to_csv(shown, read.row))
         else:
             columns = read.columns(question.lens, directory, pages.warnings)
-            foot += read.foot
+            foot += read.foot if shown else ()
             click.echo((to_table(shown, columns) or f"No {read.name}.") + "\n")
     # With CSV and JSON nothing but the answer stands on stdout.
     for line in foot:

@@ -51,9 +51,12 @@ def coverage_lines(coverage: Coverage) -> list[str]:
             "on the roster recorded something in this window; "
         )
     else:
-        seen = "No organization is on the roster, so silence cannot be seen; "
-    exchanges = counted(coverage.exchange_count, "exchange")
-    lines = [f"{seen}{coverage.unknown_minutes_count:,} of {exchanges} have no minutes."]
+        seen = "No organization is on the roster, so nobody is seen to be silent; "
+    if coverage.exchange_count:
+        exchanges = counted(coverage.exchange_count, "exchange")
+        lines = [f"{seen}{coverage.unknown_minutes_count:,} of {exchanges} have no minutes."]
+    else:
+        lines = [f"{seen}no exchange was found."]
     if coverage.joint_count:
         lines.append(
             f"{counted(coverage.joint_count, 'exchange')} of all parties together: "

@@ -611,12 +611,15 @@ class Revision(_message.Message):
     REPORT_TIME_FIELD_NUMBER: _builtins.int
     SOURCE_FIELD_NUMBER: _builtins.int
     REASON_FIELD_NUMBER: _builtins.int
+    VISIBILITY_FIELD_NUMBER: _builtins.int
     event_id: _builtins.str
     """The fact's event id."""
     recorded_by: _builtins.str
     """Who recorded it."""
     occur_precision: _types_pb2.OccurPrecision.ValueType
     """How exactly that is known."""
+    visibility: _types_pb2.Visibility.ValueType
+    """Who may read the exchange, according to it; unspecified is the programme."""
     @_builtins.property
     def record_time(self) -> _timestamp_pb2.Timestamp:
         """When it was appended to the log."""
@@ -653,10 +656,11 @@ class Revision(_message.Message):
         report_time: _timestamp_pb2.Timestamp | None = ...,
         source: _types_pb2.Source | None = ...,
         reason: _types_pb2.Text | None = ...,
+        visibility: _types_pb2.Visibility.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["content", b"content", "occur_time", b"occur_time", "reason", b"reason", "record_time", b"record_time", "report_time", b"report_time", "source", b"source"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["content", b"content", "event_id", b"event_id", "occur_precision", b"occur_precision", "occur_time", b"occur_time", "reason", b"reason", "record_time", b"record_time", "recorded_by", b"recorded_by", "report_time", b"report_time", "source", b"source"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["content", b"content", "event_id", b"event_id", "occur_precision", b"occur_precision", "occur_time", b"occur_time", "reason", b"reason", "record_time", b"record_time", "recorded_by", b"recorded_by", "report_time", b"report_time", "source", b"source", "visibility", b"visibility"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

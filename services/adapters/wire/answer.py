@@ -110,6 +110,7 @@ def _revision(row: RevisionRow) -> pb.Revision:
     revision.content.CopyFrom(fact.exchange)
     revision.occur_time.CopyFrom(event.occur_time)
     revision.occur_precision = event.occur_precision
+    revision.visibility = event.visibility
     return revision
 
 

@@ -1,0 +1,22 @@
+"""What all tests share: real data where it is, and hypothesis runs that CI can repeat."""
+
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+settings.register_profile(
+    "local", deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True
+)
+settings.register_profile("ci", settings.get_profile("local"), derandomize=True)
+settings.load_profile("ci" if os.environ.get("CI") else "local")
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """The folder of real data files; tests that need it skip where there is none."""
+    folder = os.environ.get("MUTUA_REAL_DATA")
+    if not folder:
+        pytest.skip("MUTUA_REAL_DATA names no folder with real data")
+    return Path(folder)

@@ -1,0 +1,45 @@
+"""The README is true: its commands print what it shows, and it names everything there is."""
+
+import re
+from pathlib import Path
+
+import click
+import pytest
+
+from services.cli.main import mutua
+from tests.readme import ROOT, Example, examples, run, settled
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("newcomer")
+
+
+@pytest.mark.parametrize("example", list(examples()), ids=lambda each: each.command[:40])
+def test_a_command_prints_what_the_readme_shows(example: Example, folder: Path) -> None:
+    assert settled(run(example.command, folder)) == settled(example.output)
+
+
+def test_every_setting_is_documented() -> None:
+    readme = (ROOT / "README.md").read_text()
+    code = [*ROOT.glob("services/**/*.py"), *ROOT.glob("proto/mutua/*.py")]
+    used = {name for path in code for name in re.findall(r"MUTUA_[A-Z_]+", path.read_text())}
+    assert used
+    assert used - set(re.findall(r"MUTUA_[A-Z_]+", readme)) == set()
+
+
+def test_every_command_is_documented() -> None:
+    readme = (ROOT / "README.md").read_text()
+    context = click.Context(mutua)
+    commands = mutua.list_commands(context)
+    assert commands
+    assert [name for name in commands if f"mutua {name}" not in readme] == ["demo"]
+    assert "make demo" in readme
+
+
+def test_every_rpc_is_documented() -> None:
+    readme = (ROOT / "services/README.md").read_text()
+    protos = "\n".join(path.read_text() for path in ROOT.glob("proto/mutua/v1/*.proto"))
+    rpcs = re.findall(r"^  rpc (\w+)", protos, re.MULTILINE)
+    assert rpcs
+    assert [rpc for rpc in rpcs if f"`{rpc}`" not in readme] == []
