@@ -156,6 +156,8 @@ async def _serving(
             projector = EmbeddedProjector(
                 log, store, on_progress=progress.advance, on_failure=stop.fail
             )
+            if not write:  # whoever only reads expects to see everything
+                projector.catch_up()
             projector.start()
             resources.callback(projector.stop)
             server = Server([ingest.NAME, query.NAME])

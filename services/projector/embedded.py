@@ -43,6 +43,11 @@ class EmbeddedProjector:
         self._thread = threading.Thread(target=self._run, name="projector", daemon=True)
         log.on_append(self._wake.set)
 
+    def catch_up(self) -> None:
+        """Projects, on the caller's thread and before `start`, what the log holds by now."""
+        while self._step():
+            pass
+
     def start(self) -> None:
         self._thread.start()
 
