@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
+from services.ledger.allocation import Leg, legs
 from services.ledger.exchange import ExchangeCorrected, ExchangeRetracted
 from services.ledger.facts import Logged
 from services.ledger.fold import fold
@@ -50,8 +51,8 @@ class Changes:
     """Number of the exchange, number of the revision, offset at which it ceased to be current."""
     cleared: list[int]
     """Exchanges, by number, whose earlier legs no longer hold."""
-    standing: list[tuple[History, Revision]]
-    """Exchanges whose legs are new."""
+    standing: list[tuple[History, Revision, list[Leg]]]
+    """Exchanges whose legs are new, with these."""
     months: Months
 
 
@@ -97,13 +98,15 @@ def project(programme_id: str, ledger: Ledger, records: Sequence[Logged]) -> Cha
             before = history.revisions[revision.number - 1]
             if before.state is not State.RETRACTED:
                 changes.cleared.append(history.number)
-                _contribute(changes.months, before, -1)
+                _contribute(changes.months, before, legs(before.exchange), -1)
         if not history.retracted:
-            changes.standing.append((history, history.current))
-            _contribute(changes.months, history.current, 1)
+            current = history.current
+            added = legs(current.exchange)
+            changes.standing.append((history, current, added))
+            _contribute(changes.months, current, added, 1)
     return changes
 
 
-def _contribute(months: Months, revision: Revision, sign: int) -> None:
+def _contribute(months: Months, revision: Revision, shared: list[Leg], sign: int) -> None:
     assert revision.said.occur_time is not None
-    add_exchange(months, revision.exchange, day_of(revision.said.occur_time), sign)
+    add_exchange(months, revision.exchange, shared, day_of(revision.said.occur_time), sign)

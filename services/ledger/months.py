@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from services.ledger.allocation import legs
+from services.ledger.allocation import Leg
 from services.ledger.exchange import Exchange
 from services.ledger.times import Day, Month, month_of
 
@@ -30,8 +30,10 @@ Sums = list[int]
 Months = dict[tuple[str, Month], Sums]
 
 
-def add_exchange(months: Months, exchange: Exchange, day: Day, sign: int) -> None:
-    """Adds (`sign` 1) or takes away (-1) an exchange that occurred on `day`."""
+def add_exchange(
+    months: Months, exchange: Exchange, shared: list[Leg], day: Day, sign: int
+) -> None:
+    """Adds (`sign` 1) or takes away (-1) an exchange with its legs that occurred on `day`."""
     month = month_of(day)
     unknown = (
         exchange.giver_minutes is None,
@@ -44,7 +46,7 @@ def add_exchange(months: Months, exchange: Exchange, day: Day, sign: int) -> Non
         _count(months, party, month, _RECEIVED, unknown, sign)
     for party in exchange.party_ids:
         _sums(months, party, month)[_JOINT] += sign
-    for leg in legs(exchange):
+    for leg in shared:
         for party, start in ((leg.giver_id, 0), (leg.receiver_id, _RECEIVED)):
             sums = _sums(months, party, month)
             sums[start + 1] += sign

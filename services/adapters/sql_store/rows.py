@@ -17,7 +17,7 @@ from services.adapters.tables import (
     ReadModel,
     WaitingRow,
 )
-from services.ledger.allocation import legs
+from services.ledger.allocation import Leg
 from services.ledger.changes import Changes
 from services.ledger.state import History, Revision
 from services.ledger.times import period_days
@@ -62,12 +62,12 @@ def insertions(
         ],
         LegRow: [
             row
-            for history, revision in changes.standing
-            for row in _legs(programme, history, revision, number)
+            for history, _, shared in changes.standing
+            for row in _legs(programme, history, shared, number)
         ],
         JointPartyRow: [
             (programme, history.number, number(party))
-            for history, revision in changes.standing
+            for history, revision, _ in changes.standing
             for party in revision.exchange.party_ids
         ],
         OrganizationMonthRow: [
@@ -152,9 +152,9 @@ def _revision(
 
 
 def _legs(
-    programme: int, history: History, revision: Revision, number: Callable[[str], int]
+    programme: int, history: History, shared: list[Leg], number: Callable[[str], int]
 ) -> Iterator[Row]:
-    for leg in legs(revision.exchange):
+    for leg in shared:
         yield (
             programme,
             history.number,

@@ -32,7 +32,8 @@ def read_record(offset: int, record_time: Instant, programme_id: str, value: byt
     event, digest = None, b""
     try:
         message.ParseFromString(value)
-        normalize(message)
+        if not message.assurance:  # a server that sets it has normalized the event before
+            normalize(message)
         event = to_event(message)
         digest = digest_of(message)
     except (DecodeError, Unfit):
