@@ -4,7 +4,7 @@ import sqlite3
 from pathlib import Path
 from typing import Final
 
-from services.ledger.errors import DataForeign, SchemaAhead
+from services.ledger.errors import DataForeign, LogDown, SchemaAhead
 
 _APPLICATION_ID: Final = 0x6D757475
 """'mutu': marks a file as ours."""
@@ -15,16 +15,21 @@ def open_file(path: Path, *, version: int, durable: bool, read_only: bool) -> sq
 
     `durable` makes every commit reach the disk; otherwise a power cut may lose the last ones, never
     the order. Raises DataForeign or SchemaAhead when the file is not what this mutua writes, and
-    sqlite3.Error when it cannot be opened.
+    LogDown when it cannot be opened.
     """
     mode = "ro" if read_only else "rwc"
-    connection = sqlite3.connect(
-        f"{path.resolve().as_uri()}?mode={mode}",
-        uri=True,
-        isolation_level=None,
-        check_same_thread=False,
-        timeout=5.0,
-    )
+    if read_only and not path.exists():
+        raise DataForeign(f"{path} is missing; restore it, or choose another directory with --data")
+    try:
+        connection = sqlite3.connect(
+            f"{path.resolve().as_uri()}?mode={mode}",
+            uri=True,
+            isolation_level=None,
+            check_same_thread=False,
+            timeout=5.0,
+        )
+    except sqlite3.OperationalError as error:
+        raise LogDown(f"{path} cannot be opened ({error}); check its permissions") from error
     try:
         _check(connection, path, version, read_only=read_only)
         if not read_only:
@@ -44,12 +49,12 @@ def _check(connection: sqlite3.Connection, path: Path, version: int, *, read_onl
         (found,) = connection.execute("PRAGMA user_version").fetchone()
         (objects,) = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
     except sqlite3.DatabaseError as error:
-        if getattr(error, "sqlite_errorcode", 0) == sqlite3.SQLITE_NOTADB:
+        if error.sqlite_errorcode in (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT):
             raise DataForeign(
                 f"{path} is not an SQLite file, or is damaged; restore it from a backup, or choose "
                 "another data directory with --data"
             ) from error
-        raise
+        raise LogDown(f"{path} cannot be read ({error}); check its permissions") from error
     if objects == 0 and application_id == 0 and not read_only:
         connection.execute(f"PRAGMA application_id = {_APPLICATION_ID}")
         connection.execute(f"PRAGMA user_version = {version}")

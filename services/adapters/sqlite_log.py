@@ -109,6 +109,7 @@ class SqliteLog:
         """See `ports.Log`. All or nothing, even when the outcome is unknown."""
         cost = sum(len(value) + _RECORD_OVERHEAD for value in values)
         done: Future[Position] = Future()
+        done.set_running_or_notify_cancel()  # from here on nobody can cancel it
         with self._admission:
             if self._closed or self._failed:
                 raise LogDown("the log does not take facts any more; the server is stopping")
@@ -224,10 +225,9 @@ class SqliteLog:
 
     def _judge(self, error: sqlite3.Error) -> Exception:
         code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
-        before_commit = self._connection.in_transaction
-        if before_commit:
+        if self._connection.in_transaction:
             self._connection.execute("ROLLBACK")
-        if code == sqlite3.SQLITE_FULL and before_commit:
+        if code == sqlite3.SQLITE_FULL:
             return LogFull(f"no room is left for {self._path}; free some disk space and try again")
         if code in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_BUSY, sqlite3.SQLITE_PERM):
             return LogDown(f"{self._path} cannot be written: {error}")

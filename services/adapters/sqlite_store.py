@@ -21,9 +21,7 @@ from services.adapters.tables import (
     JointPartyRow,
     LegRow,
     OrganizationMonthRow,
-    PartyRow,
     PositionRow,
-    ProgrammeRow,
     ReadModel,
 )
 from services.ledger.changes import Changes, Needs
@@ -59,14 +57,13 @@ class SqliteStore:
         return Watermark(found.log_id, found.next_offset, found.record_time, found.digest)
 
     def load(self, programme_id: str, needs: Needs) -> Ledger:
+        programme = self._known().get(programme_id)
+        if programme is None:
+            return Ledger()
         with self._own.connect() as connection:
-            programme = self._programme(connection, programme_id)
             return load_ledger(connection, programme, programme_id, needs)
 
     def commit(self, changes: Sequence[Changes], start: int, end: Watermark) -> None:
-        with self._own.connect() as connection:
-            for each in changes:
-                self._programme(connection, each.programme_id)
         self._writer.execute("BEGIN IMMEDIATE")
         try:
             self._advance(start, end)
@@ -107,7 +104,7 @@ class SqliteStore:
             raise StaleWriter(f"the read models are no longer at offset {start}")
 
     def _write(self, changes: Changes) -> None:
-        programme = self._programmes[changes.programme_id]
+        programme = self._programme(changes.programme_id)
         write = self._writer.executemany
         waiting = changes.journal.waiting
         if waiting:
@@ -140,23 +137,29 @@ class SqliteStore:
             (programme,),
         )
 
-    def _programme(self, connection: Connection, programme_id: str) -> int:
-        """The dense number of a programme, given when it is met first."""
-        number = self._programmes.get(programme_id)
-        if number is None:
-            table, party = ProgrammeRow.table(), PartyRow.table()
-            known = dict(connection.execute(select(table.c.programme_id, table.c.programme)).all())
-            if programme_id not in known:
-                known[programme_id] = len(known)
-                connection.execute(
-                    table.insert().values(programme=len(known) - 1, programme_id=programme_id)
+    def _programme(self, programme_id: str) -> int:
+        """The dense number of a programme, given when it is met first; with its parties known."""
+        if programme_id not in self._parties:
+            number = self._known().setdefault(programme_id, len(self._programmes))
+            self._parties[programme_id] = Parties(
+                dict(
+                    self._writer.execute(
+                        "SELECT organization_id, party FROM party WHERE programme = ?", (number,)
+                    )
                 )
-            number = self._programmes[programme_id] = known[programme_id]
-            numbers = connection.execute(
-                select(party.c.organization_id, party.c.party).where(party.c.programme == number)
             )
-            self._parties[programme_id] = Parties(dict(numbers.all()))
-        return number
+            self._writer.execute(
+                "INSERT INTO programme VALUES (?, ?) ON CONFLICT DO NOTHING", (number, programme_id)
+            )
+        return self._programmes[programme_id]
+
+    def _known(self) -> dict[str, int]:
+        """The numbers of all programmes; read once, as nobody else writes."""
+        if not self._programmes:
+            self._programmes = dict(
+                self._writer.execute("SELECT programme_id, programme FROM programme")
+            )
+        return self._programmes
 
 
 def _create_tables(connection: sqlite3.Connection) -> None:

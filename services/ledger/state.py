@@ -76,9 +76,12 @@ class Ledger:
         self.awaited[event_id] = key
         self.waiting.setdefault(key, {})[event_id] = fact
 
+    def wake(self, key: str) -> list[Logged]:
+        """The facts that await `key`. Each counts as waiting until it is released."""
+        return list(self.waiting.pop(key, {}).values())
+
     def release(self, event_id: str) -> None:
-        key = self.awaited.pop(event_id)
-        del self.waiting[key][event_id]
+        del self.awaited[event_id]
 
     def resolve(self, organization_id: str) -> str:
         """The organization an id means now; chains of aliases are followed."""

@@ -39,7 +39,8 @@ def tidy_set(values: MutableSequence[str]) -> None:
 
 def tidy_time(time: Timestamp) -> None:
     """Cuts a timestamp to whole microseconds, which is what the core counts in."""
-    if excess := time.nanos % 1000:
+    excess = time.nanos % 1000
+    if excess and time.nanos > 0:  # below 0 it is no time, which `to_instant` says
         time.nanos -= excess
 
 
