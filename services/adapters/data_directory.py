@@ -43,7 +43,9 @@ class DataDirectory:
         return self.path / name
 
     def require_data(self) -> None:
-        """Raises DataForeign when nothing was recorded here yet."""
+        """Raises DataForeign when nothing was recorded here yet, or it is not ours, or torn."""
+        if self.path.is_dir():
+            self._require_ours()
         if not self.log.exists():
             raise DataForeign(
                 f"{self.path} holds no mutua data; name another directory with --data, "
@@ -56,6 +58,9 @@ class DataDirectory:
             self.path.mkdir(parents=True, exist_ok=True)
         except FileExistsError:
             raise DataForeign(f"{self.path} is a file; name a directory with --data") from None
+        self._require_ours()
+
+    def _require_ours(self) -> None:
         if self.log.exists():
             return
         for path in sorted(self.path.iterdir()):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from typing import Any, Final, TypeAlias
 
 import grpc
@@ -15,14 +15,18 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 from grpc_status import rpc_status
 
-from services.ledger.errors import MutuaError
+from services.adapters.wire.values import tidy
+from services.ledger.errors import InvalidFact, MutuaError, Violation
 from services.ledger.question import ALL, Scope
 
 logger = logging.getLogger(__name__)
 
 DOMAIN: Final = "mutua"
-_MAX_VIOLATIONS: Final = 50
-"""Details travel in trailers, which clients read up to 8 KiB unless they ask for more."""
+_MAX_MESSAGE: Final = 600
+_MAX_DESCRIPTION: Final = 300
+_MAX_VIOLATIONS: Final = 3_000
+"""Bytes. Errors travel in trailers, which clients read up to 8 KiB unless they ask for more; the
+message goes there twice, once with every byte of a letter outside ASCII written as three."""
 _OPTIONS: Final = [
     ("grpc.max_receive_message_length", 4 << 20),
     ("grpc.max_send_message_length", 64 << 20),
@@ -52,9 +56,14 @@ class Server:
         reflection.enable_server_reflection([*names, reflection.SERVICE_NAME], self.grpc)
 
     async def start(self, listen: str) -> str:
-        """Starts on `host:port` (port 0: any) and returns the address. Raises RuntimeError."""
+        """Starts on `host:port` (port 0: any) and returns the address. Raises OSError."""
         host, _, _ = listen.rpartition(":")
-        port = self.grpc.add_insecure_port(listen)
+        try:
+            port = self.grpc.add_insecure_port(listen)
+        except RuntimeError as error:
+            raise OSError(
+                f"cannot listen on {listen}: it is in use, or no address of this machine"
+            ) from error
         await self.grpc.start()
         return f"{host}:{port}"
 
@@ -109,14 +118,7 @@ def to_status(error: MutuaError) -> status_pb2.Status:
     details = [error_details_pb2.ErrorInfo(reason=error.reason, domain=DOMAIN)]
     if error.violations:
         details.append(
-            error_details_pb2.BadRequest(
-                field_violations=[
-                    error_details_pb2.BadRequest.FieldViolation(
-                        field=each.field, description=each.description
-                    )
-                    for each in error.violations[:_MAX_VIOLATIONS]
-                ]
-            )
+            error_details_pb2.BadRequest(field_violations=_first_violations(error.violations))
         )
     if error.retry_seconds is not None:
         delay = Duration()
@@ -124,9 +126,30 @@ def to_status(error: MutuaError) -> status_pb2.Status:
         details.append(error_details_pb2.RetryInfo(retry_delay=delay))
     return status_pb2.Status(
         code=grpc.StatusCode[error.code].value[0],
-        message=error.message,
+        message=_cut(error.message, _MAX_MESSAGE),
         details=[_packed(detail) for detail in details],
     )
+
+
+def _first_violations(
+    violations: Sequence[Violation],
+) -> Iterator[error_details_pb2.BadRequest.FieldViolation]:
+    """As many as fit, in order; what they lack the caller hears when these are mended."""
+    room = _MAX_VIOLATIONS
+    for each in violations:
+        description = _cut(each.description, _MAX_DESCRIPTION)
+        room -= len(each.field) + len(description.encode()) + 8
+        if room < 0:
+            return
+        yield error_details_pb2.BadRequest.FieldViolation(field=each.field, description=description)
+
+
+def _cut(text: str, limit: int) -> str:
+    """At most `limit` bytes of a text."""
+    encoded = text.encode()
+    if len(encoded) <= limit:
+        return text
+    return encoded[: limit - 3].decode(errors="ignore") + "…"
 
 
 def remaining_seconds(context: Context) -> float | None:
@@ -138,9 +161,15 @@ def caller(context: Context) -> str:
     """The organization that calls, as it says itself (open mode); "" when it does not."""
     for key, value in context.invocation_metadata() or ():
         if key == "mutua-organization-bin" and isinstance(value, bytes):
-            return value.decode("utf-8", "replace").strip()
+            try:
+                return tidy(value.decode())
+            except UnicodeDecodeError:
+                raise InvalidFact(
+                    "the caller's organization is not UTF-8",
+                    (Violation("metadata.mutua-organization-bin", "is not UTF-8"),),
+                ) from None
         if key == "mutua-organization" and isinstance(value, str):
-            return value.strip()
+            return tidy(value)
     return ""
 
 

@@ -162,9 +162,12 @@ class SqliteLog:
         if not already:
             self._queue.put(None)
             self._writer.join()
+            self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        # Whoever closes last and may write removes the -wal and -shm files, without which nobody
+        # can read in a directory they may not write to: so the reader is last.
+        self._connection.close()
         if self._reader is not None:
             self._reader.close()
-        self._connection.close()
 
     def _write(self) -> None:
         while (first := self._queue.get()) is not None:

@@ -26,7 +26,7 @@ from services.adapters.tables import (
 )
 from services.ledger.changes import Changes, Needs
 from services.ledger.months import FIELDS as MONTH_FIELDS
-from services.ledger.ports import StaleWriter, Watermark
+from services.ledger.ports import StaleWriter, StoreBusy, Watermark
 from services.ledger.state import Ledger
 
 _READERS: Final = 8
@@ -64,7 +64,12 @@ class SqliteStore:
             return load_ledger(connection, programme, programme_id, needs)
 
     def commit(self, changes: Sequence[Changes], start: int, end: Watermark) -> None:
-        self._writer.execute("BEGIN IMMEDIATE")
+        try:
+            self._writer.execute("BEGIN IMMEDIATE")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY:
+                raise StoreBusy(f"the read models are held by another process: {error}") from error
+            raise
         try:
             self._advance(start, end)
             for each in changes:
@@ -85,9 +90,12 @@ class SqliteStore:
             yield SqlSnapshot(connection)
 
     def close(self) -> None:
+        """Leaves the -wal and -shm files, for readers who may not write here; see `sqlite_log`."""
+        with self._engine.connect() as last:
+            last.execute(select(PositionRow.table()))
+            self._own.dispose()
+            self._writer.close()
         self._engine.dispose()
-        self._own.dispose()
-        self._writer.close()
 
     def _advance(self, start: int, end: Watermark) -> None:
         row = (end.log_id, end.next_offset, end.record_time, end.digest)

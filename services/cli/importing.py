@@ -1,5 +1,6 @@
 """`import`: files of people, through the ingest service."""
 
+import reprlib
 from collections.abc import Callable, Iterable
 from dataclasses import asdict
 from pathlib import Path
@@ -65,7 +66,7 @@ ERROR_COLUMNS: Final[tuple["Column[RowError]", ...]] = (
     Column("line", lambda error: f"{error.row:,}" if error.row else "", True),
     Column("rows", lambda error: f"{error.row_count:,}", True),
     Column("field", lambda error: error.field),
-    Column("value", lambda error: repr(error.value) if error.value else ""),
+    Column("value", lambda error: reprlib.repr(error.value) if error.value else ""),
     Column("what to mend", lambda error: error.message),
 )
 
@@ -145,6 +146,8 @@ def _import(
     else:
         for line in _told(report, settings):
             click.echo(line)
+    if report.interrupted:
+        raise click.Abort(report.notes[-1])
     if report.errors:
         click.get_current_context().exit(1)
 

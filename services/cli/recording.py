@@ -135,6 +135,7 @@ def correct(settings: Settings, exchange_id: str, form: str, **said: Any) -> Non
         event = Event(
             occur_time=after.occur_time,
             occur_precision=after.occur_precision,
+            visibility=revision.visibility,
             source=SOURCE,
             exchange_corrected=ExchangeCorrected(
                 exchange_id=exchange.exchange_id,

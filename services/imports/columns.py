@@ -2,14 +2,12 @@
 
 import difflib
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, TypeVar
+from typing import Final
 
-from services.imports.cells import CellError, clean
-from services.imports.report import ImportRefused, Problem
-
-DraftOf = TypeVar("DraftOf")
+from services.adapters.wire.values import tidy
+from services.imports.report import ImportRefused
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,46 +63,33 @@ ORGANIZATION_FIELDS: Final = _fields(
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Plan:
-    """Where each field comes from: a column of the file, or a constant."""
+    """Where each field comes from: a column of the file, by its index, or a text for all rows."""
 
     header: tuple[str, ...]
-    columns: dict[str, int]
-    required: frozenset[str]
-    constants: dict[str, str]
+    sources: dict[str, int | str]
 
     @property
-    def fields(self) -> tuple[str, ...]:
-        return (*self.columns, *self.constants)
+    def columns(self) -> dict[str, str]:
+        return {name: self.header[i] for name, i in self.sources.items() if isinstance(i, int)}
 
     @property
-    def named_columns(self) -> dict[str, str]:
-        return {field: self.header[index] for field, index in self.columns.items()}
+    def constants(self) -> dict[str, str]:
+        return {name: text for name, text in self.sources.items() if isinstance(text, str)}
 
     @property
     def unused(self) -> tuple[str, ...]:
         used = set(self.columns.values())
-        return tuple(c for index, c in enumerate(self.header) if c and index not in used)
+        return tuple(column for column in self.header if column and column not in used)
 
-    def read(
-        self, cells: Sequence[str], draft: DraftOf, read_field: Callable[[DraftOf, str, str], None]
-    ) -> list[Problem]:
-        """Calls `read_field(draft, field, text)` for what a row says; answers its CellErrors.
-
-        Texts are trimmed, NFC and never empty.
-        """
-        problems = []
-        texts = [(field, clean(cells[index])) for field, index in self.columns.items()]
-        for field, text in (*texts, *self.constants.items()):
-            try:
-                if text:
-                    read_field(draft, field, text)
-                elif field in self.required:
-                    raise CellError("is empty, and every row needs it")
-            except CellError as error:
-                problems.append(Problem(field, text, error))
-        return problems
+    def texts(self, cells: Sequence[str]) -> dict[str, str]:
+        """What a row says, field by field: trimmed, NFC, never empty."""
+        return {
+            name: text
+            for name, source in self.sources.items()
+            if (text := source if isinstance(source, str) else tidy(cells[source]))
+        }
 
 
 def plan_columns(
@@ -130,25 +115,21 @@ def plan_columns(
         raise ImportRefused(f"--set {empty[0]}= is empty: give what all rows shall have.")
     if both := sorted(mapped.keys() & constants.keys()):
         raise ImportRefused(f"{both[0]} stands in --map and in --set: leave one of them out.")
-    columns = {name: _column(name, column, header) for name, column in mapped.items() if column}
-    guesses = {
-        field.name: index
-        for field in fields
-        if field.name not in mapped.keys() | constants.keys()
-        and (index := _guess(field, header, taken=set(columns.values()))) is not None
-    }
-    found = columns | guesses
-    plan = Plan(
-        header=header,
-        columns={name: found[name] for name in names if name in found},
-        # A file that has references needs one in every row, else rows would take each other's id.
-        required=frozenset(
-            field.name for field in fields if field.required or field.name == "reference"
-        ),
-        constants={name: clean(constants[name]) for name in names if name in constants},
-    )
-    _refuse_missing(fields, plan)
-    return plan
+    found: dict[str, int | str] = {name: tidy(text) for name, text in constants.items()}
+    found |= {name: _column(name, column, header) for name, column in mapped.items() if column}
+    free = {_normalized(column): i for i, column in enumerate(header) if i not in found.values()}
+    for field in fields:
+        guesses = [free[column] for column in field.columns if column in free]
+        if guesses and field.name not in mapped and field.name not in constants:
+            found[field.name] = guesses[0]
+    if missing := [field.name for field in fields if field.required and field.name not in found]:
+        remedy = " ".join(f"--map {name}=COLUMN" for name in missing)
+        raise ImportRefused(
+            f"No column was found for {', '.join(missing)}: say which it is, {remedy} "
+            f"(or --set {missing[0]}=VALUE for all rows). "
+            f"The file's columns are {', '.join(filter(None, header))}."
+        )
+    return Plan(header, {name: found[name] for name in names if name in found})
 
 
 def _column(name: str, column: str, header: tuple[str, ...]) -> int:
@@ -161,30 +142,11 @@ def _column(name: str, column: str, header: tuple[str, ...]) -> int:
     )
 
 
-def _guess(field: Field, header: tuple[str, ...], *, taken: set[int]) -> int | None:
-    normalized = [_normalized(column) for column in header]
-    for name in field.columns:
-        if name in normalized and (index := normalized.index(name)) not in taken:
-            return index
-    return None
-
-
-def _refuse_missing(fields: Sequence[Field], plan: Plan) -> None:
-    missing = [field.name for field in fields if field.required and field.name not in plan.fields]
-    if missing:
-        remedy = " ".join(f"--map {name}=COLUMN" for name in missing)
-        raise ImportRefused(
-            f"No column was found for {', '.join(missing)}: say which it is, {remedy} "
-            f"(or --set {missing[0]}=VALUE for all rows). "
-            f"The file's columns are {', '.join(filter(None, plan.header))}."
-        )
-
-
 def _near(word: str, words: Sequence[str]) -> str:
     near = difflib.get_close_matches(word, words, n=1)
     return f" (did you mean {near[0]!r}?)" if near else ""
 
 
 def _normalized(column: str) -> str:
-    words = re.sub(r"[\W_]+", "_", clean(column).casefold()).strip("_")
+    words = re.sub(r"[\W_]+", "_", tidy(column).casefold()).strip("_")
     return words.replace("organisation", "organization")

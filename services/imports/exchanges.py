@@ -1,90 +1,92 @@
-"""What the rows of a file say about exchanges."""
+"""What rows say about exchanges, and what that changes."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+import hashlib
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from typing import Final
 
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from mutua.directory import AmbiguousName, Directory
+from mutua.ids import uuid8
 from mutua.v1.event_pb2 import Event, ExchangeContent
-from mutua.v1.types_pb2 import (
-    EXCHANGE_KIND_CONSULTANCY,
-    EXCHANGE_KIND_SECONDMENT,
-    OCCUR_PRECISION_DAY,
-    OCCUR_PRECISION_EXACT,
-    REPORT_SIDE_GIVER,
-    REPORT_SIDE_RECEIVER,
-    REPORT_SIDE_THIRD_PARTY,
-    ExchangeKind,
-    Formality,
-    ReportSide,
-)
+from mutua.v1.query_service_pb2 import EXCHANGE_STATE_RETRACTED, Exchange, Revision
+from mutua.v1.types_pb2 import OCCUR_PRECISION_EXACT, ExchangeKind, Formality, ReportSide
+from services.adapters.wire.values import tidy
 from services.imports import cells
-from services.imports.cells import CellError, Resolver
+from services.imports.cells import CellError
 from services.imports.columns import Plan
-from services.imports.report import ImportRefused, Problem
+from services.imports.reading import Row
+from services.imports.report import ImportRefused
+from services.imports.rows import CLIENT, Decision, Rows, overlaid
 
-_FURTHER_KINDS: Final = {
-    "phone_call": "call",
-    "telephone_call": "call",
-    "video_call": "call",
-    "e_mail": "message",
-    "email": "message",
-    "site_visit": "visit",
+_FURTHER_WORDS: Final = {
+    "call": ("phone_call", "telephone_call", "video_call"),
+    "message": ("e_mail", "email"),
+    "visit": ("site_visit",),
 }
-_MAX_MINUTES: Final = 20_160
-_MAX_STAFF_MINUTES: Final = 525_600
-_MAX_BENEFIT_MINUTES: Final = 5_256_000
-_EARLIEST_YEAR: Final = 1900
+_NO_REFERENCE: Final = (
+    "The file has no reference column: a row is known by what all its cells say, and by how often "
+    "that was said before. A row that is edited later counts as a new exchange, and the old one "
+    "stays. `--map reference=COLUMN` names a column that identifies each row."
+)
+# Finding what resembles one name takes about a millisecond.
+_STRANGERS_COMPARED: Final = 200
+_STRANGERS_SHOWN: Final = 10
 
 
-@dataclass(slots=True)
-class Draft:
-    """What one row says."""
+class ExchangeRows(Rows):
+    """Compares rows with `standing`, the exchanges of their batch, by exchange id.
 
-    event: Event
-    reference: str = ""
-    occurred: cells.Moment | None = None
-    reported: cells.Moment | None = None
-    reporter: str = ""
+    Of fields that the file does not have, what stands is kept. What somebody corrected by hand
+    since the last import stays until the file itself says something new.
+    """
 
-    @property
-    def content(self) -> ExchangeContent:
-        return self.event.exchange_recorded.exchange
+    fact = "exchange_recorded"
+    key = "reference"
 
-
-class ExchangeReader:
-    """Reads rows into events without an id. Notes collects what the user should know, once each."""
-
-    def __init__(self, resolver: Resolver, kind_map: Mapping[str, str], now: datetime) -> None:
+    def __init__(
+        self,
+        plan: Plan,
+        programme: str,
+        batch: str,
+        *,
+        directory: Directory,
+        standing: Mapping[str, Exchange],
+        kind_map: Mapping[str, str],
+    ) -> None:
         """Raises ImportRefused when `kind_map` (word of the file to kind) names no kind of ours."""
-        self._resolver = resolver
-        self._now = now
-        self._kinds = kind_words(kind_map)
+        super().__init__(plan, programme, batch)
+        self.strangers: set[str] = set()
+        self._directory = directory
+        # Rows take theirs out, which leaves the missing ones.
+        self._standing = dict(standing)
+        self._kinds = _kind_words(kind_map)
         self._formalities = cells.enum_words(Formality.items())
         self._sides = cells.enum_words(ReportSide.items())
         self._parties: dict[str, list[str]] = {}
-        self.notes: dict[str, None] = {}
+        self._seen: Counter[str] = Counter()
+        if self.key not in plan.sources:
+            self.notes[_NO_REFERENCE] = None
+        # A file about givers and receivers is not about a symmetric exchange.
+        told = {*plan.sources, "giver_ids", "receiver_ids", "party_ids"}
+        self._told = told.intersection(ExchangeContent.DESCRIPTOR.fields_by_name)
 
-    def read(self, plan: Plan, texts: Sequence[str]) -> tuple[Draft, list[Problem]]:
-        """What a row says, and what is wrong with it."""
-        draft = Draft(Event())
-        problems = plan.read(texts, draft, self.read_field)
-        return draft, problems or list(self._joint_problems(draft))
-
-    def read_field(self, draft: Draft, field: str, text: str) -> None:  # noqa: C901 - a table
-        """Raises CellError."""
-        content = draft.content
+    def read_field(self, said: Event, field: str, text: str) -> None:  # noqa: C901 - a table
+        content = said.exchange_recorded.exchange
         match field:
             case "giver":
                 content.giver_ids.extend(self._read_parties(text))
             case "receiver":
                 content.receiver_ids.extend(self._read_parties(text))
             case "occur_time":
-                draft.occurred = self._read_time(text)
+                occurred = self._noted(cells.read_time(text))
+                said.occur_time.CopyFrom(occurred.timestamp)
+                said.occur_precision = occurred.precision
             case "report_time":
-                draft.reported = self._read_time(text)
+                said.report_time.CopyFrom(self._noted(cells.read_day(text)).timestamp)
             case "reference":
-                draft.reference = cells.read_label(text)
+                said.source.reference = text
             case "kind":
                 content.kind = ExchangeKind.ValueType(self._read_kind(text))
             case "formality":
@@ -92,92 +94,130 @@ class ExchangeReader:
             case "topics":
                 content.topics.extend(cells.read_topics(text))
             case "reported_by":
-                draft.reporter = text
+                content.reported_by = self._read_side(text, content)
             case "note":
-                content.note.plain = cells.read_note(text)
+                content.note.plain = text
             case _:
                 setattr(content, field, cells.read_minutes(text))
 
-    def _read_parties(self, text: str) -> list[str]:
-        found = self._parties.get(text)
-        if found is None:
-            found = sorted({self._resolver.resolve(part) for part in cells.read_list(text)})
-            if not found:
-                raise CellError("names no organization")
-            self._parties[text] = found
-        return found
+    def reference(self, row: Row, said: Event) -> str:
+        """Without a reference of its own a row goes by its texts and how often they stood before.
 
-    def _read_time(self, text: str) -> cells.Moment:
-        moment = cells.read_time(text)
+        Texts count under their columns' names, in whatever order the columns stand.
+        """
+        if self.key in self.plan.sources:
+            return said.source.reference
+        named = sorted(zip(self.plan.header, map(tidy, row.cells), strict=True))
+        text = "\0".join(f"{name}\1{cell}" for name, cell in named if cell)
+        digest = hashlib.sha256(text.encode()).hexdigest()[:32]
+        self._seen[digest] += 1
+        return f"{digest}-{self._seen[digest]}"
+
+    def decide(self, reference: str, said: Event) -> Decision:
+        exchange_id = uuid8(*self.id_parts("exchange", reference))
+        exchange = self._standing.pop(exchange_id, None)
+        if exchange is None:
+            said.event_id = exchange_id
+            return Decision("recorded", said)
+        if exchange.state == EXCHANGE_STATE_RETRACTED:
+            return Decision("retracted_earlier")
+        revisions = exchange.revisions
+        imported = [
+            count
+            for count, revision in enumerate(revisions, start=1)
+            if (revision.source.client, revision.source.batch) == (CLIENT, self.batch)
+        ]
+        if any(self._is_same(said, revisions[:n]) for n in {*imported[-1:], len(revisions)}):
+            return Decision("unchanged")
+        return Decision("corrected", self._correction(exchange, said))
+
+    def missing_count(self) -> int:
+        """Exchanges of the batch that stand and that no row named."""
+        return sum(each.state != EXCHANGE_STATE_RETRACTED for each in self._standing.values())
+
+    def strangers_note(self) -> str:
+        """Names those first that look like somebody known."""
+        compared = sorted(self.strangers)[:_STRANGERS_COMPARED]
+        near = {name: self._directory.resembling(name) for name in compared}
+        told = []
+        for name in sorted(near, key=lambda name: not near[name])[:_STRANGERS_SHOWN]:
+            alike = " or ".join(map(self._directory.label, near[name]))
+            told.append(f"{name} (did you mean {alike}?)" if alike else name)
+        more = len(self.strangers) - len(told)
+        return (
+            "New and not on the roster, so counted as unregistered organizations: "
+            f"{', '.join(told)}{f' and {more:,} more' if more else ''}."
+        )
+
+    def _correction(self, exchange: Exchange, said: Event) -> Event:
+        current = exchange.revisions[-1]
+        content = overlaid(current.content, said.exchange_recorded.exchange, self._told)
+        event = Event()
+        event.CopyFrom(said)
+        event.visibility = current.visibility
+        event.exchange_corrected.exchange_id = exchange.exchange_id
+        event.exchange_corrected.exchange.CopyFrom(content)
+        event.exchange_corrected.replaces_event_id = current.event_id
+        if said.report_time == _report_time(exchange.revisions):
+            event.ClearField("report_time")
+        digest = hashlib.sha256(event.SerializeToString(deterministic=True)).hexdigest()
+        event.event_id = uuid8("correction", exchange.exchange_id, current.event_id, digest)
+        return event
+
+    def _is_same(self, said: Event, revisions: Sequence[Revision]) -> bool:
+        """Whether a row says nothing that the last of the revisions does not say."""
+        last, content = revisions[-1], said.exchange_recorded.exchange
+        return (
+            said.occur_time == last.occur_time
+            and said.occur_precision == (last.occur_precision or OCCUR_PRECISION_EXACT)
+            and (not said.HasField("report_time") or said.report_time == _report_time(revisions))
+            and (
+                last.content == content
+                or last.content == overlaid(last.content, content, self._told)
+            )
+        )
+
+    def _read_parties(self, text: str) -> list[str]:
+        if text not in self._parties:
+            found = {name: self._find(name) for name in cells.read_list(text)}
+            self.strangers.update(name for name in found if found[name] is None)
+            self._parties[text] = [found[name] or name for name in found]
+        return self._parties[text]
+
+    def _find(self, name: str) -> str | None:
+        try:
+            return self._directory.find(name)
+        except AmbiguousName as error:
+            raise CellError(f"{error}; write the id") from error
+
+    def _read_side(self, text: str, content: ExchangeContent) -> ReportSide.ValueType:
+        """The side by its word, or by one of the parties' ids or names."""
+        if side := self._sides.get(cells.normalized_word(text)):
+            return ReportSide.ValueType(side)
+        reporter = self._find(text)
+        if (reporter or text) in content.giver_ids:
+            return ReportSide.REPORT_SIDE_GIVER
+        if (reporter or text) in content.receiver_ids:
+            return ReportSide.REPORT_SIDE_RECEIVER
+        if reporter is None:
+            raise CellError("is not giver, receiver or third-party, nor an organization we know")
+        return ReportSide.REPORT_SIDE_THIRD_PARTY
+
+    def _read_kind(self, text: str) -> int:
+        word = text if " " not in text else f'"{text}"'
+        remedy = f"is no kind of ours; say which it means: --kind-map {word}=KIND"
+        return cells.read_word(text, self._kinds, remedy)
+
+    def _noted(self, moment: cells.Moment) -> cells.Moment:
         if moment.note:
             self.notes[moment.note] = None
         return moment
 
-    def _read_kind(self, text: str) -> int:
-        word = text if " " not in text else f'"{text}"'
-        return cells.read_word(
-            text, self._kinds, f"is no kind of ours; say which it means: --kind-map {word}=KIND"
-        )
 
-    def _joint_problems(self, draft: Draft) -> Iterable[Problem]:
-        """What is wrong with fields that are each right, and the times, which it also sets."""
-        content, event = draft.content, draft.event
-        if both := set(content.giver_ids) & set(content.receiver_ids):
-            yield Problem("receiver", min(both), CellError("is also a giver of this exchange"))
-        yield from _minutes_problems(content)
-        if draft.reporter:
-            try:
-                content.reported_by = self._side(draft.reporter, content)
-            except CellError as error:
-                yield Problem("reported_by", draft.reporter, error)
-        if (occurred := draft.occurred) is None:
-            return
-        event.occur_time.CopyFrom(occurred.timestamp)
-        event.occur_precision = occurred.precision
-        if occurred.at > self._now + timedelta(days=1):
-            yield Problem(
-                "occur_time", f"{occurred.at:%Y-%m-%d}", CellError("is ahead; check the date")
-            )
-        elif occurred.at.year < _EARLIEST_YEAR:
-            yield Problem("occur_time", f"{occurred.at:%Y-%m-%d}", CellError("is before 1900"))
-        if draft.reported is not None:
-            try:
-                event.report_time.CopyFrom(self._report_time(draft.reported, occurred).timestamp)
-            except CellError as error:
-                yield Problem("report_time", draft.reported.at.isoformat(), error)
-
-    def _side(self, text: str, content: ExchangeContent) -> ReportSide.ValueType:
-        """The side by its word, or by one of the parties' ids or names."""
-        side = self._sides.get(cells.normalized_word(text))
-        if side is not None:
-            return ReportSide.ValueType(side)
-        reporter = self._resolver.resolve(text)
-        if reporter in content.giver_ids:
-            return REPORT_SIDE_GIVER
-        if reporter in content.receiver_ids:
-            return REPORT_SIDE_RECEIVER
-        if self._resolver.knows(reporter):
-            return REPORT_SIDE_THIRD_PARTY
-        raise CellError("is not giver, receiver or third-party, nor an organization we know")
-
-    def _report_time(self, reported: cells.Moment, occurred: cells.Moment) -> cells.Moment:
-        if reported.at > self._now:
-            raise CellError("is in the future; it says when the exchange was first reported")
-        if reported.precision not in (OCCUR_PRECISION_EXACT, OCCUR_PRECISION_DAY):
-            raise CellError("names no day; write 2024-05-31T14:30:00Z or 2024-05-31")
-        start = occurred.at
-        if occurred.precision == OCCUR_PRECISION_EXACT:
-            # The contract's period of an instant is its day.
-            start = start.replace(hour=0, minute=0, second=0, microsecond=0)
-        if reported.at < start:
-            raise CellError("is before the exchange occurred; are the columns the right ones?")
-        return reported
-
-
-def kind_words(kind_map: Mapping[str, str]) -> dict[str, int]:
+def _kind_words(kind_map: Mapping[str, str]) -> dict[str, int]:
     """Normalized words to kinds: the contract's, a few of every day, and the user's own."""
     ours = cells.enum_words(ExchangeKind.items())
-    words = ours | {word: ours[kind] for word, kind in _FURTHER_KINDS.items()}
+    words = ours | {word: ours[kind] for kind in _FURTHER_WORDS for word in _FURTHER_WORDS[kind]}
     for word, kind in kind_map.items():
         try:
             words[cells.normalized_word(word)] = cells.read_word(kind, ours)
@@ -186,14 +226,7 @@ def kind_words(kind_map: Mapping[str, str]) -> dict[str, int]:
     return words
 
 
-def _minutes_problems(content: ExchangeContent) -> Iterable[Problem]:
-    staff = content.kind in (EXCHANGE_KIND_SECONDMENT, EXCHANGE_KIND_CONSULTANCY)
-    each = _MAX_STAFF_MINUTES if staff else _MAX_MINUTES
-    for field, limit in (
-        ("giver_minutes", each * len(content.giver_ids)),
-        ("receiver_minutes", each),
-        ("benefit_minutes", _MAX_BENEFIT_MINUTES),
-    ):
-        minutes: int = getattr(content, field)
-        if minutes > limit:
-            yield Problem(field, str(minutes), CellError(f"is above {limit:,}, the most there is"))
+def _report_time(revisions: Sequence[Revision]) -> Timestamp | None:
+    """What was last said of when the exchange was reported; a correction may leave it as it was."""
+    reported = [revision.report_time for revision in revisions if revision.HasField("report_time")]
+    return reported[-1] if reported else None

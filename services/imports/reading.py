@@ -5,9 +5,9 @@ import gzip
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import BinaryIO, Final, NamedTuple
 
 from services.imports.report import ImportRefused
 
@@ -26,16 +26,14 @@ _FOREIGN: Final = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(NamedTuple):
     """`line` is the line of the file that the row starts on; the header is line 1."""
 
     line: int
     cells: list[str]
 
 
-@dataclass(frozen=True, slots=True)
-class Table:
+class Table(NamedTuple):
     """Column names, trimmed, and the rows below them, which are read as they are asked for.
 
     Rows without any text are left out; a row may have more or fewer cells than there are columns.
@@ -113,12 +111,11 @@ def _lines(name: str, file: BinaryIO | gzip.GzipFile) -> Iterator[str]:
 
 
 def _rows(name: str, first: str, rest: Iterator[str]) -> Iterator[Row]:
-    def every_line() -> Iterator[str]:
-        yield first
-        yield from rest
-
+    # The separator stands most often outside of quotes.
+    outside = "".join(first.split('"')[::2])
+    separator = max(SEPARATORS, key=outside.count)
     # Strict: else an unclosed quote would swallow the rest of the file without a word.
-    reader = csv.reader(every_line(), delimiter=_separator(first), strict=True)
+    reader = csv.reader(chain([first], rest), delimiter=separator, strict=True)
     line = 1
     try:
         for cells in reader:
@@ -129,9 +126,3 @@ def _rows(name: str, first: str, rest: Iterator[str]) -> Iterator[Row]:
             f"{name} stops being a CSV in the row that starts on line {line:,} ({error}): "
             "look for a quote that is not closed, or not doubled inside quotes."
         ) from error
-
-
-def _separator(header: str) -> str:
-    """The separator that stands most often outside of quotes in the first line."""
-    outside = "".join(header.split('"')[::2])
-    return max(SEPARATORS, key=outside.count)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field, replace
 from typing import Final, NamedTuple
 
-from services.imports.cells import CellError, WordError
+from mutua import MutuaError
 
 SHOWN_ERRORS: Final = 50
 
@@ -15,24 +15,27 @@ class ImportRefused(Exception):
 class ImportInterrupted(Exception):
     """Stopped while recording; `acknowledged` of `total` facts are durable, maybe some more.
 
-    `by_user` tells Ctrl-C from a failing server; the cause is in `__cause__`.
+    `by_user` tells Ctrl-C from a failing server.
     """
 
-    def __init__(self, *, acknowledged: int, total: int, by_user: bool, why: str) -> None:
-        super().__init__(
-            f"{why} {acknowledged:,} of {total:,} facts were recorded. "
-            "Import the same file again: nothing is recorded twice."
-        )
+    def __init__(
+        self, cause: KeyboardInterrupt | MutuaError, *, acknowledged: int, total: int
+    ) -> None:
         self.acknowledged = acknowledged
         self.total = total
-        self.by_user = by_user
+        self.by_user = isinstance(cause, KeyboardInterrupt)
+        super().__init__(
+            f"{'Interrupted.' if self.by_user else cause} "
+            f"{acknowledged:,} of {total:,} facts were recorded. "
+            "Import the same file again: nothing is recorded twice."
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RowError:
     """One thing to mend. `row` is the line of the file, 0 when the whole file is meant.
 
-    A word that is unknown wherever it stands is one error: `row` is the first of `row_count`.
+    What one remedy mends in all rows is one error: `row` is the first of `row_count`.
     """
 
     row: int
@@ -59,6 +62,9 @@ class Counts:
     # Recorded by an earlier file of the batch and not in this one; left alone.
     missing: int = 0
 
+    def add(self, outcome: str) -> None:
+        setattr(self, outcome, getattr(self, outcome) + 1)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImportReport:
@@ -66,6 +72,7 @@ class ImportReport:
 
     With errors nothing was sent, unless it was the server that found them: `acknowledged` says how
     many facts are durable. `errors` has the first ones, `error_count` counts the rows of all.
+    `interrupted` tells that the user did not wait for answers to show what was recorded.
     """
 
     batch: str
@@ -76,17 +83,19 @@ class ImportReport:
     counts: Counts
     acknowledged: int = 0
     position: str = ""
+    interrupted: bool = False
     notes: tuple[str, ...] = ()
     errors: tuple[RowError, ...] = ()
     error_count: int = 0
 
 
 class Problem(NamedTuple):
-    """What is wrong with one field of a row."""
+    """What is wrong with one field of a row; `is_same_everywhere` when one remedy mends all."""
 
     field: str
     value: str
-    error: CellError
+    message: str
+    is_same_everywhere: bool = False
 
 
 @dataclass(slots=True)
@@ -95,18 +104,16 @@ class ErrorTable:
 
     shown: list[RowError] = field(default_factory=list)
     count: int = 0
-    _by_word: dict[tuple[str, str], int] = field(default_factory=dict)
+    _first: dict[Problem, int] = field(default_factory=dict)
 
     def add(self, row: int, problem: Problem) -> None:
-        """Counts a word that is unknown as one error over all its rows."""
         self.count += 1
-        field_name, value, error = problem
-        if isinstance(error, WordError):
-            index = self._by_word.setdefault((field_name, value), len(self.shown))
+        if problem.is_same_everywhere:
+            index = self._first.setdefault(problem, len(self.shown))
             if index < len(self.shown):
                 first = self.shown[index]
                 self.shown[index] = replace(first, row_count=first.row_count + 1)
                 return
         if len(self.shown) < SHOWN_ERRORS:
-            message = str(error)
-            self.shown.append(RowError(row=row, field=field_name, value=value, message=message))
+            name, value, message, _ = problem
+            self.shown.append(RowError(row=row, field=name, value=value, message=message))

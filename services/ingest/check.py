@@ -5,7 +5,7 @@ from typing import Final
 from mutua.v1 import event_pb2 as pb
 from mutua.v1 import ingest_service_pb2 as rpc
 from mutua.v1 import types_pb2
-from services.adapters.wire.event import normalize, to_event
+from services.adapters.wire.event import order, tidy, to_event
 from services.adapters.wire.values import Unfit
 from services.ledger.errors import (
     InvalidFact,
@@ -64,7 +64,8 @@ def _check_size(request: rpc.RecordEventsRequest) -> None:
 
 def _check(message: pb.Event, now: Instant) -> list[Violation]:
     try:
-        normalize(message)
+        # Sets are sorted only afterwards: paths name places in what the caller sent.
+        tidy(message)
         event = to_event(message)
     except Unfit as unfit:
         return [unfit.violation]
@@ -81,6 +82,7 @@ def _check(message: pb.Event, now: Instant) -> list[Violation]:
 
 
 def _record(message: pb.Event, scope: Scope) -> bytes:
+    order(message)
     message.recorded_by = scope.organization_id
     message.assurance = types_pb2.ASSURANCE_OPEN
     return message.SerializeToString(deterministic=True)

@@ -19,8 +19,9 @@ NAME: Final = "mutua.v1.IngestService"
 _MAX_WAIT_SECONDS: Final = 20.0
 _ANSWER_SECONDS: Final = 0.2
 """Kept of the caller's deadline, so that the caller hears the reason rather than a deadline."""
-_SMALL: Final = 20
-"""So many events are checked faster than a thread is asked to."""
+_SMALL_EVENTS: Final = 20
+_SMALL_BYTES: Final = 20_000
+"""What is checked faster than a thread is asked to."""
 
 
 class IngestService(IngestServiceServicer):
@@ -38,7 +39,7 @@ class IngestService(IngestServiceServicer):
         def check() -> tuple[str, list[bytes]]:
             return to_records(request, scope=scope_of(context), now=self._clock())
 
-        small = len(request.events) <= _SMALL
+        small = len(request.events) <= _SMALL_EVENTS and request.ByteSize() <= _SMALL_BYTES
         programme_id, records = check() if small else await asyncio.to_thread(check)
         appended = asyncio.wrap_future(self._log.append(programme_id, records))
         remaining = remaining_seconds(context)

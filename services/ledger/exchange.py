@@ -7,7 +7,9 @@ from typing import ClassVar, Final
 from services.ledger.errors import Violation
 from services.ledger.facts import Event, Fact, Text
 from services.ledger.validation import (
+    MAX_ID_LENGTH,
     Violations,
+    check_count,
     check_id,
     check_ids,
     check_label,
@@ -17,7 +19,6 @@ from services.ledger.validation import (
 )
 from services.ledger.words import Formality, Kind, Side
 
-MAX_PARTIES: Final = 1_000
 MAX_LEGS: Final = 10_000
 """Givers times receivers: what one fact may add to the read models."""
 MAX_TOPICS: Final = 100
@@ -111,27 +112,27 @@ def _check_exchange(event: Event, exchange: Exchange, path: str, found: Violatio
         found.append(Violation(f"{path}kind", "is missing or unknown; say what form it took"))
     _check_parties(exchange, path, found)
     _check_amounts(exchange, path, found)
-    if len(exchange.topics) > MAX_TOPICS:
-        found.append(
-            Violation(f"{path}topics", f"has {len(exchange.topics)}; at most {MAX_TOPICS}")
-        )
-    for index, topic in enumerate(exchange.topics):
-        if len(topic) > 128 or not _TOPIC.fullmatch(topic):
-            found.append(
-                Violation(f"{path}topics[{index}]", 'must be lower-kebab, like "e-prescribing"')
-            )
+    if check_count(exchange.topics, f"{path}topics", found, MAX_TOPICS):
+        for index, topic in enumerate(exchange.topics):
+            if len(topic) > MAX_ID_LENGTH or not _TOPIC.fullmatch(topic):
+                found.append(
+                    Violation(f"{path}topics[{index}]", 'must be lower-kebab, like "e-prescribing"')
+                )
     check_ids(exchange.brokered_by_ids, f"{path}brokered_by_ids", found)
     for name in ("asset_id", "network_id", "arose_from_id", "answers_request_id"):
         if value := getattr(exchange, name):
             check_id(value, f"{path}{name}", found)
     check_text(exchange.note, f"{path}note", found)
-    for index, group in enumerate(exchange.participants):
-        check_label(group.role_group, f"{path}participants[{index}].role_group", found)
-        check_label(group.profession, f"{path}participants[{index}].profession", found)
-        if group.participant_count < 1:
-            found.append(
-                Violation(f"{path}participants[{index}].participant_count", "must be 1 or more")
-            )
+    if check_count(exchange.participants, f"{path}participants", found):
+        for index, group in enumerate(exchange.participants):
+            _check_participants(group, f"{path}participants[{index}].", found)
+
+
+def _check_participants(group: Participants, path: str, found: Violations) -> None:
+    check_label(group.role_group, f"{path}role_group", found)
+    check_label(group.profession, f"{path}profession", found)
+    if group.participant_count < 1:
+        found.append(Violation(f"{path}participant_count", "must be 1 or more"))
 
 
 def _check_parties(exchange: Exchange, path: str, found: Violations) -> None:
@@ -139,8 +140,6 @@ def _check_parties(exchange: Exchange, path: str, found: Violations) -> None:
     for name in ("giver_ids", "receiver_ids", "party_ids"):
         ids = getattr(exchange, name)
         check_ids(ids, f"{path}{name}", found)
-        if len(ids) > MAX_PARTIES:
-            found.append(Violation(f"{path}{name}", f"has {len(ids):,}; at most {MAX_PARTIES:,}"))
     if parties:
         if givers or receivers:
             found.append(
@@ -172,7 +171,8 @@ def _check_direction(
         if receiver in both:
             found.append(
                 Violation(
-                    f"{path}receiver_ids[{index}]", f"{receiver!r} is also a giver; choose a side"
+                    f"{path}receiver_ids[{index}]",
+                    f"{receiver[:MAX_ID_LENGTH]!r} is also a giver; choose a side",
                 )
             )
 

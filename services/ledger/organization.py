@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from services.ledger.errors import Violation
 from services.ledger.facts import Event, Fact
-from services.ledger.validation import Violations, check_id, check_ids, check_label
+from services.ledger.validation import Violations, check_count, check_id, check_ids, check_label
 from services.ledger.words import OrganizationType
 
 _LABELS = ("name", "sector", "region", "core_system", "strategic_group", "size", "role")
@@ -74,9 +74,10 @@ def _check_organization(organization: Organization, path: str, found: Violations
     check_ids(organization.aliases, f"{path}aliases", found)
     if organization.organization_id in organization.aliases:
         found.append(Violation(f"{path}aliases", "has the organization's own id; leave it out"))
-    for index, (scheme, value) in enumerate(organization.external_ids):
-        check_id(scheme, f"{path}external_ids[{index}].scheme", found)
-        check_id(value, f"{path}external_ids[{index}].value", found)
+    if check_count(organization.external_ids, f"{path}external_ids", found):
+        for index, (scheme, value) in enumerate(organization.external_ids):
+            check_id(scheme, f"{path}external_ids[{index}].scheme", found)
+            check_id(value, f"{path}external_ids[{index}].value", found)
     opened, closed = organization.open_date, organization.close_date
     if opened and closed and closed < opened:
         found.append(Violation(f"{path}close_date", "is before open_date"))

@@ -74,7 +74,8 @@ class ProjectionStore(Protocol):
     def commit(self, changes: Sequence[Changes], start: int, end: Watermark) -> None:
         """Writes a slab and its position in one transaction.
 
-        Raises StaleWriter, with nothing written, when the read models are no longer at `start`.
+        With nothing written it raises StaleWriter when the read models are no longer at `start`,
+        and StoreBusy when somebody else holds them.
         """
 
 
@@ -111,11 +112,11 @@ class Counts:
 
 @dataclass(frozen=True, slots=True)
 class ExchangeFilter:
-    """Which exchanges to list; None and () mean all."""
+    """Which exchanges to list; None, "" and no ids mean all, `parties` () means none."""
 
     from_day: Day | None = None
     to_day: Day | None = None
-    parties: tuple[str, ...] = ()
+    parties: tuple[str, ...] | None = None
     batch: str = ""
     exchange_ids: tuple[str, ...] = ()
 
@@ -157,6 +158,10 @@ class QueryStore(Protocol):
     """The read models, as the query service reads them."""
 
     def snapshot(self) -> AbstractContextManager[Snapshot]: ...
+
+
+class StoreBusy(Exception):
+    """Somebody holds the read models; nothing was written, and the same again may succeed."""
 
 
 class StaleWriter(Exception):

@@ -5,18 +5,21 @@ Checks append `Violation`s whose fields are paths below the event, for example
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Sequence, Sized
+from datetime import date
 from typing import Final
 from unicodedata import category
 
 from services.ledger.errors import Violation
 from services.ledger.facts import Event, Text
-from services.ledger.times import DAY, Instant, period_days, starts_period
+from services.ledger.times import DAY, Instant, day_number, day_of, starts_period
 
 MAX_ID_LENGTH: Final = 128
 MAX_NAME_LENGTH: Final = 200
 MAX_NOTE_LENGTH: Final = 4_000
-EARLIEST: Final = -70 * 366 * DAY
+MAX_ITEMS: Final = 1_000
+"""Of one list in one fact."""
+EARLIEST: Final = day_number(date(1900, 1, 1)) * DAY
 """Before 1900 a date is a slip of the pen, not history."""
 
 _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
@@ -39,15 +42,16 @@ def check_envelope(event: Event, *, now: Instant, found: Violations) -> None:
 
 def _check_times(event: Event, now: Instant, found: Violations) -> None:
     start = EARLIEST
-    if event.occur_time is not None:
-        start = period_days(event.occur_time, event.occur_precision)[0] * DAY
-        if event.occur_time > now + DAY:
+    if (occurred := event.occur_time) is not None:
+        if occurred > now + DAY:
             found.append(Violation("occur_time", "is more than a day ahead; check the date"))
-        elif event.occur_time < EARLIEST:
+        elif occurred < EARLIEST:
             found.append(Violation("occur_time", "is before 1900; check the year"))
-        elif not starts_period(event.occur_time, event.occur_precision):
+        elif not starts_period(occurred, event.occur_precision):
             period = event.occur_precision.name.lower()
             found.append(Violation("occur_time", f"is not the first instant (UTC) of its {period}"))
+        else:
+            start = day_of(occurred) * DAY
     if event.report_time is None:
         return
     if event.report_time > now:
@@ -83,9 +87,17 @@ def check_id(value: str, path: str, found: Violations) -> None:
         found.append(Violation(path, "has a control character; remove it"))
 
 
-def check_ids(values: Iterable[str], path: str, found: Violations) -> None:
-    for index, value in enumerate(values):
-        check_id(value, f"{path}[{index}]", found)
+def check_ids(values: Sequence[str], path: str, found: Violations) -> None:
+    if check_count(values, path, found):
+        for index, value in enumerate(values):
+            check_id(value, f"{path}[{index}]", found)
+
+
+def check_count(values: Sized, path: str, found: Violations, limit: int = MAX_ITEMS) -> bool:
+    """Whether a list is short enough for its members to be looked at."""
+    if len(values) > limit:
+        found.append(Violation(path, f"has {len(values):,} members; at most {limit:,}"))
+    return len(values) <= limit
 
 
 def check_label(value: str, path: str, found: Violations) -> None:

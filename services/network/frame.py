@@ -153,6 +153,11 @@ class Frame:
             if any(in_force(organization, question) for organization in organizations)
         }
 
+    def has_seen(self, name: str) -> bool:
+        """Whether an organization is party to a standing exchange at any time."""
+        index = self.index.get(name)
+        return index is not None and bool(np.any(self.parties.organization == index))
+
     def chosen(self, question: Question) -> set[str]:
         """The organizations whose rows are asked for; empty means all."""
         return {resolve(self.aliases, each) for each in question.organization_ids}

@@ -5,7 +5,7 @@ import threading
 from collections.abc import Callable
 from typing import Final
 
-from services.ledger.ports import Log, ProjectionStore
+from services.ledger.ports import Log, ProjectionStore, StoreBusy
 from services.projector.slab import check_same_log, project_slab
 
 logger = logging.getLogger(__name__)
@@ -61,12 +61,19 @@ class EmbeddedProjector:
     def _run(self) -> None:
         try:
             while not self._stopping:
-                if not self._step():
+                if not self._try_step():
                     self._wake.wait(_POLL_SECONDS)
                     self._wake.clear()
         except Exception as error:
             logger.exception("projecting stopped at offset %d", self.next_offset)
             self._on_failure(f"projecting stopped at offset {self.next_offset}: {error}")
+
+    def _try_step(self) -> bool:
+        try:
+            return self._step()
+        except StoreBusy as error:
+            logger.warning("projecting waits: %s", error)
+            return False
 
     def _step(self) -> bool:
         """Projects what is there, up to a slab; whether there was anything."""

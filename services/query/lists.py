@@ -6,24 +6,33 @@ import numpy as np
 
 from mutua.v1 import query_service_pb2 as pb
 from services.adapters.wire.answer import from_organization
+from services.adapters.wire.values import tidy
+from services.ledger.errors import QuestionImpossible, Violation
 from services.ledger.organization import Organization
 from services.ledger.ports import ExchangeFilter
 from services.ledger.question import Question
 from services.ledger.times import Day
 from services.network.frame import Frame, resolve
+from services.query.paging import MAX_SIZE
 
 
 def exchange_filter(
     frame: Frame, question: Question, request: pb.ListExchangesRequest
 ) -> ExchangeFilter:
-    """Which exchanges are asked for; an organization finds those under its aliases too."""
+    """Which exchanges are asked for; an organization finds those under its aliases too.
+
+    Raises QuestionImpossible for more exchange ids than one page holds.
+    """
+    if len(request.exchange_ids) > MAX_SIZE:
+        limit = f"has {len(request.exchange_ids):,} ids; at most {MAX_SIZE:,}"
+        raise QuestionImpossible(f"exchange_ids {limit}", (Violation("exchange_ids", limit),))
     chosen = frame.chosen(question)
     under_alias = {each for each in frame.columns.ids if resolve(frame.aliases, each) in chosen}
     return ExchangeFilter(
         from_day=question.from_day,
         to_day=question.to_day,
-        parties=tuple(sorted(chosen | under_alias)),
-        batch=request.batch,
+        parties=tuple(sorted(under_alias)) if chosen else None,
+        batch=tidy(request.batch),
         exchange_ids=tuple(each.strip().lower() for each in request.exchange_ids),
     )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any, Final, TypeVar
 
 from mutua.v1 import query_service_pb2 as pb
@@ -62,7 +63,7 @@ class QueryService(QueryServiceServicer):
     async def GetBalance(
         self, request: pb.GetBalanceRequest, context: Context
     ) -> pb.GetBalanceResponse:
-        question = self._question(request.question)
+        question = replace(self._question(request.question), organization_ids=())
         organization_id = tidy(request.organization_id)
 
         def answer(_: Snapshot, frame: Frame) -> pb.GetBalanceResponse:
@@ -227,7 +228,7 @@ def _balance_of(frame: Frame, found: Answer[Balance], organization_id: str) -> B
     for row in found.rows:
         if row.organization_id == wanted:
             return row
-    if wanted not in frame.roster:
+    if wanted not in frame.roster and not frame.has_seen(wanted):
         raise NotFound(
             f"organization {organization_id!r} is neither registered nor named in an exchange; "
             "mutua organizations lists those that are"

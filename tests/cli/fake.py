@@ -125,6 +125,7 @@ def _revision(event: Event, content: Any) -> Revision:
         content=content,
         occur_time=event.occur_time,
         occur_precision=event.occur_precision,
+        visibility=event.visibility,
     )
 
 

@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from mutua import Client
+from mutua.v1.query_service_pb2 import GetStatusResponse
 from tests.cli.conftest import Run
 
 CALL = ("log", "--from", "T-01", "--to", "T-02", "--kind", "call", "--minutes", "45")
@@ -74,6 +76,23 @@ def test_a_file_with_errors_records_nothing_and_says_where(run: Run, tmp_path: P
     mended = [line.split()[2] for line in result.out.splitlines() if re.match(r" +4 ", line)]
     assert set(mended) == {"occur_time", "kind", "giver_minutes"}
     assert run("exchanges", "--format", "json").answer["exchanges"] == []
+
+
+def test_an_import_that_did_not_wait_for_answers_reports_and_ends_with_130(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ask = Client.get_status
+
+    def wait(client: Client, *, min_position: str = "") -> GetStatusResponse:
+        if min_position:
+            raise KeyboardInterrupt
+        return ask(client)
+
+    monkeypatch.setattr(Client, "get_status", wait)
+    (tmp_path / "calls.csv").write_text(EXCHANGES)
+    result = run("import", "exchanges", "calls.csv")
+    assert (result.code, "2 rows recorded" in result.out) == (130, True)
+    assert "All is recorded, but answers do not show it yet" in result.err
 
 
 @pytest.mark.parametrize("name", ["no.csv", "table.xlsx"])

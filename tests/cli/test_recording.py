@@ -13,6 +13,7 @@ from mutua.v1.types_pb2 import (
     OCCUR_PRECISION_EXACT,
     OCCUR_PRECISION_MONTH,
     OCCUR_PRECISION_QUARTER,
+    VISIBILITY_PARTIES,
 )
 from tests.cli.conftest import Run
 from tests.cli.fake import FakeProgramme
@@ -164,6 +165,17 @@ def test_a_correction_keeps_what_is_not_named_and_tells_what_changed(
     assert again.replaces_event_id == programme.events[1].event_id
     assert again.exchange.party_ids == ["T-01", "T-04"]
     assert not again.exchange.giver_ids
+
+
+def test_a_correction_is_shown_to_those_who_see_the_exchange(
+    ask: Run, programme: FakeProgramme
+) -> None:
+    ask(*CALL)
+    exchange_id = programme.events[0].event_id
+    programme.exchanges[exchange_id].revisions[0].visibility = VISIBILITY_PARTIES
+    for minutes in (45, 60):
+        ask("correct", exchange_id, "--minutes", minutes)
+    assert [event.visibility for event in programme.events[1:]] == [VISIBILITY_PARTIES] * 2
 
 
 def test_a_correction_that_changes_nothing_records_nothing(

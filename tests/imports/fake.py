@@ -22,7 +22,8 @@ from mutua.v1.query_service_pb2 import (
 class FakeProgramme:
     """Events it took, by event id, and what they add up to. `batch_size` events a request.
 
-    `fails_after` requests raise `failure`; an event that names `refused_id` is INVALID_FACT.
+    `fails_after` requests raise `failure`; an event that names `refused_id` is INVALID_FACT;
+    `unseen` is raised by who waits for an answer to show what was recorded.
     """
 
     programme = "gde"
@@ -35,6 +36,7 @@ class FakeProgramme:
         self.fails_after: int | None = None
         self.failure: BaseException = KeyboardInterrupt()
         self.refused_id = ""
+        self.unseen: BaseException | None = None
 
     @property
     def client(self) -> Client:
@@ -52,6 +54,8 @@ class FakeProgramme:
             yield Recorded(count=len(batch), position=str(len(self.events)))
 
     def get_status(self, *, min_position: str = "") -> GetStatusResponse:
+        if min_position and self.unseen is not None:
+            raise self.unseen
         return GetStatusResponse(log_position=str(len(self.events)))
 
     def list_organizations(
@@ -117,6 +121,7 @@ def revision_of(event: Event) -> Revision:
         occur_time=event.occur_time,
         occur_precision=event.occur_precision,
         source=event.source,
+        visibility=event.visibility,
     )
     if event.HasField("report_time"):
         revision.report_time.CopyFrom(event.report_time)

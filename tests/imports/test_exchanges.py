@@ -7,12 +7,13 @@ import grpc
 import pytest
 
 from mutua import MutuaError
-from mutua.ids import uuid8
+from mutua.ids import uuid7, uuid8
 from mutua.v1.query_service_pb2 import Organization, Revision
 from mutua.v1.types_pb2 import (
     EXCHANGE_KIND_CALL,
     EXCHANGE_KIND_MEETING,
     OCCUR_PRECISION_DAY,
+    VISIBILITY_PARTIES,
     Source,
 )
 from services.imports import (
@@ -131,7 +132,7 @@ def test_what_was_corrected_by_hand_stays(desk: Desk) -> None:
     exchange = desk.programme.exchanges[CALL_ID]
     by_hand = Revision()
     by_hand.CopyFrom(exchange.revisions[0])
-    by_hand.event_id = "by-hand"
+    by_hand.event_id = uuid7()
     by_hand.ClearField("source")
     by_hand.content.giver_minutes = 45
     by_hand.content.kind = EXCHANGE_KIND_MEETING
@@ -142,12 +143,18 @@ def test_what_was_corrected_by_hand_stays(desk: Desk) -> None:
     assert (content.kind, content.giver_minutes) == (8, 45)  # the file does not speak of minutes
 
 
+def test_a_correction_is_shown_to_those_who_see_the_exchange(desk: Desk) -> None:
+    desk.imports(CALL)
+    desk.programme.exchanges[CALL_ID].revisions[0].visibility = VISIBILITY_PARTIES
+    desk.imports(CALL.replace("call", "visit"))
+    assert desk.programme.exchanges[CALL_ID].revisions[-1].visibility == VISIBILITY_PARTIES
+
+
 def test_what_the_server_normalizes_is_no_change(desk: Desk) -> None:
-    row = "r1,2024-05-31,Zoë;A,B,call"
-    desk.imports(row)
+    desk.imports("r1,2024-05-31,Zoë;A,B,call")
     content = desk.programme.exchanges[CALL_ID].revisions[0].content
-    content.giver_ids[:] = ["Zoe\u0308 ", "A", "A"]
-    assert changes(desk.imports(row)) == "1 unchanged"
+    assert content.giver_ids == ["A", "Zoë"]
+    assert changes(desk.imports("r1,2024-05-31,A; Zoe\u0308 ;A,B,call")) == "1 unchanged"
 
 
 def test_a_retracted_exchange_is_left_alone(desk: Desk) -> None:
@@ -179,27 +186,43 @@ def test_names_of_the_roster_are_resolved_and_strangers_named(desk: Desk) -> Non
     )
 
 
+def test_strangers_that_look_like_somebody_known_are_named_first(desk: Desk) -> None:
+    strangers = [f"r{n},2024-05-31,A{n},Solnt,call" for n in range(20)]
+    assert desk.imports(*strangers).notes == ()  # nobody is on a roster
+    desk.programme = FakeProgramme()
+    desk.programme.organizations["R1A"] = Organization(
+        organization_id="R1A", name="Solent", registered=True
+    )
+    (note,) = desk.imports(*strangers).notes
+    assert "organizations: Solnt (did you mean Solent (R1A)?), A0, A1, A10" in note
+    assert note.endswith(" and 11 more.")
+
+
 @pytest.mark.parametrize(
     ("row", "field", "message"),
     [
         (",2024-05-31,A,B,call", "reference", "is empty"),
-        ("r1,,A,B,call", "occur_time", "is empty"),
-        ("r1,2024-05-31,,B,call", "giver", "is empty"),
-        ("r1,2024-05-31,;,B,call", "giver", "names no organization"),
-        ("r1,2024-05-31,A,B,", "kind", "is empty"),
+        ("r1,,A,B,call", "occur_time", "say when the exchange happened"),
+        ("r1,2024-05-31,,B,call", "giver", "say who gave"),
+        ("r1,2024-05-31,;,B,call", "giver", "say who gave"),
+        ("r1,2024-05-31,A,B,", "kind", "say what form it took"),
         ("r1,2024-05-31,A,B;A,call", "receiver", "is also a giver"),
         ("r1,2024-05-31,A,B,acked", "kind", "--kind-map acked=KIND"),
         ("r1,31.5.24,A,B,call", "occur_time", "is not a time"),
-        ("r1,2026-02-01,A,B,call", "occur_time", "is ahead"),
+        ("r1,2026-02-01,A,B,call", "occur_time", "is more than a day ahead"),
         ("r1,0204-02-01,A,B,call", "occur_time", "before 1900"),
         ("r1,2024-05-31,A,B", "", "has 4 cells and the header 5"),
         ("r1,2024-05-31,A,B,call,,", "", "has 7 cells and the header 5"),
         (f"r1,2024-05-31,{'x' * 10_000},B,call", "giver", "has 10,000 characters"),
         ("r1,2024-05-31,A\x07,B,call", "giver", "control character"),
         (f"{CALL}\nr1,2024-05-31,A,B,visit", "reference", "stands on line 2 too"),
+        ("r1,2024-05-31,twin,B,call", "giver", "may be Twin (T1) or Twin (T2); write the id"),
+        (f"{'r' * 201},2024-05-31,A,B,call", "reference", "has 201 characters"),
     ],
 )
 def test_one_wrong_row_keeps_all_back(desk: Desk, row: str, field: str, message: str) -> None:
+    for twin in ("T1", "T2"):
+        desk.programme.organizations[twin] = Organization(organization_id=twin, name="Twin")
     report = desk.imports(row, "ok,2024-05-31,A,B,call")
     assert [error.field for error in report.errors] == [field]
     assert message in report.errors[0].message
@@ -210,14 +233,15 @@ def test_one_wrong_row_keeps_all_back(desk: Desk, row: str, field: str, message:
 @pytest.mark.parametrize(
     ("column", "value", "message"),
     [
-        ("giver_minutes", "-5", "whole minutes"),
-        ("giver_minutes", "20161", "is above 20,160"),
-        ("receiver_minutes", "20161", "is above 20,160"),
-        ("benefit_minutes", "5256001", "is above 5,256,000"),
+        ("giver_minutes", "-5", "cannot be negative"),
+        ("giver_minutes", "5.5", "whole minutes"),
+        ("giver_minutes", "20161", "at most 20,160"),
+        ("receiver_minutes", "20161", "at most 20,160"),
+        ("benefit_minutes", "5256001", "at most 5,256,000"),
         ("formality", "sometimes", "use one of formal, informal"),
-        ("topics", "what?", "a-z"),
+        ("topics", "what?", "lower-kebab"),
         ("reported_by", "Nobody", "is not giver, receiver or third-party"),
-        ("report_time", "2024-05-30", "is before the exchange occurred"),
+        ("report_time", "2024-05-30", "is before the period the exchange occurred in"),
         ("report_time", "2026-01-02", "is in the future"),
         ("report_time", "2024-06", "names no day"),
         ("note", "x" * 4001, "has 4,001 characters"),
@@ -228,6 +252,30 @@ def test_wrong_cells(desk: Desk, column: str, value: str, message: str) -> None:
     assert [error.field for error in report.errors] == [column]
     assert message in report.errors[0].message
     assert desk.programme.events == {}
+
+
+def test_everything_wrong_with_a_row_is_told_at_once(desk: Desk) -> None:
+    report = desk.imports(
+        f"r1,never,A,A,chat,-5,{'x' * 4001}", header=f"{HEADER},giver_minutes,note"
+    )
+    wrong = {error.field: error.message for error in report.errors}
+    assert wrong.keys() == {"occur_time", "kind", "receiver", "giver_minutes", "note"}
+    assert "A" in next(error.value for error in report.errors if error.field == "receiver")
+    everything = desk.imports("r1,,,,")
+    assert {error.field for error in everything.errors} == {
+        "occur_time",
+        "giver",
+        "receiver",
+        "kind",
+    }
+
+
+def test_a_constant_that_the_core_refuses_is_one_error(desk: Desk) -> None:
+    rows = [f"r{n},A,B,call" for n in range(60)]
+    (error,) = desk.imports(
+        *rows, header="ref,giver,receiver,kind", options="set=occur_time=2099-01-01"
+    ).errors
+    assert (error.field, error.value, error.row_count) == ("occur_time", "2099-01-01", 60)
 
 
 @pytest.mark.parametrize(("reporter", "side"), [("A", 1), ("b", 2), ("receiver", 2), ("C", 3)])
@@ -302,6 +350,22 @@ def test_an_interrupted_import_is_finished_by_the_same_command(
     assert "8 of 10 facts were recorded. Import the same file again" in str(stopped.value)
     desk.programme.fails_after = None
     assert changes(desk.imports(*rows)) == "2 recorded 8 unchanged"
+
+
+@pytest.mark.parametrize(
+    ("unseen", "told", "interrupted"),
+    [
+        (KeyboardInterrupt(), "interrupted while waiting", True),
+        (MutuaError("Too slow.", code=grpc.StatusCode.DEADLINE_EXCEEDED), "Too slow.", False),
+    ],
+)
+def test_what_is_recorded_is_reported_even_before_answers_show_it(
+    desk: Desk, unseen: BaseException, told: str, *, interrupted: bool
+) -> None:
+    desk.programme.unseen = unseen
+    report = desk.imports(CALL)
+    assert (report.acknowledged, report.interrupted) == (1, interrupted)
+    assert told in report.notes[-1]
 
 
 def test_what_the_server_refuses_is_told_by_row(desk: Desk) -> None:

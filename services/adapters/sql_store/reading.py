@@ -156,7 +156,7 @@ class SqlSnapshot:
                     )
                 )
             )
-        if chosen.parties:
+        if chosen.parties is not None:
             conditions.append(self._names_one_of(programme, chosen.parties))
         return conditions
 

@@ -5,24 +5,43 @@ A new family of facts is one file beside this one and its lines in `FACTS`.
 
 from collections.abc import Callable
 from hashlib import sha256
-from typing import Any
+from typing import Any, NamedTuple
 
 from google.protobuf.message import DecodeError
 
 from mutua.v1 import event_pb2 as pb
-from services.adapters.wire import exchange, organization
-from services.adapters.wire.values import Unfit, tidy, tidy_time, to_instant, to_word
+from services.adapters.wire import exchange, organization, values
+from services.adapters.wire.values import Unfit, to_instant, to_word
 from services.ledger.facts import Event, Fact, Logged, Source
 from services.ledger.times import Instant
 from services.ledger.words import Assurance, Precision, Visibility
 
-FACTS: dict[str, tuple[Callable[[Any], None], Callable[[Any], Fact]]] = {
-    "exchange_recorded": (exchange.tidy_recorded, exchange.to_recorded),
-    "exchange_corrected": (exchange.tidy_corrected, exchange.to_corrected),
-    "exchange_retracted": (exchange.tidy_retracted, exchange.to_retracted),
-    "organization_registered": (organization.tidy_organization, organization.to_registered),
-    "organization_updated": (organization.tidy_organization, organization.to_updated),
-    "alias_added": (organization.tidy_alias, organization.to_alias),
+
+class Form(NamedTuple):
+    """How the wire's form of a fact is tidied (text), ordered (sets), and read."""
+
+    tidy: Callable[[Any], None]
+    order: Callable[[Any], None]
+    read: Callable[[Any], Fact]
+
+
+FACTS: dict[str, Form] = {
+    "exchange_recorded": Form(
+        exchange.tidy_recorded, exchange.order_recorded, exchange.to_recorded
+    ),
+    "exchange_corrected": Form(
+        exchange.tidy_corrected, exchange.order_corrected, exchange.to_corrected
+    ),
+    "exchange_retracted": Form(
+        exchange.tidy_retracted, exchange.order_retracted, exchange.to_retracted
+    ),
+    "organization_registered": Form(
+        organization.tidy_organization, organization.order_organization, organization.to_registered
+    ),
+    "organization_updated": Form(
+        organization.tidy_organization, organization.order_organization, organization.to_updated
+    ),
+    "alias_added": Form(organization.tidy_alias, organization.order_alias, organization.to_alias),
 }
 
 
@@ -53,36 +72,46 @@ def read_record(offset: int, record_time: Instant, programme_id: str, value: byt
 def normalize(message: pb.Event) -> None:
     """Brings an event to the one form in which it is compared and stored, in place.
 
-    Text NFC and trimmed, sets sorted and without repetition, times in whole microseconds, ids of
-    events in lower case. Normalizing twice changes nothing more.
+    Normalizing twice changes nothing more.
     """
+    tidy(message)
+    order(message)
+
+
+def tidy(message: pb.Event) -> None:
+    """Text NFC and trimmed, each member of a set once, times in whole microseconds, in place."""
     message.event_id = message.event_id.strip().lower()
     message.programme_id = message.programme_id.strip()
     for name in ("occur_time", "report_time"):
         if message.HasField(name):
-            tidy_time(getattr(message, name))
+            values.tidy_time(getattr(message, name))
     if message.HasField("source"):
         source = message.source
-        source.client = tidy(source.client)
-        source.batch = tidy(source.batch)
-        source.reference = tidy(source.reference)
+        source.client = values.tidy(source.client)
+        source.batch = values.tidy(source.batch)
+        source.reference = values.tidy(source.reference)
     field = message.WhichOneof("fact")
     if field is not None:
-        tidy_fact, _ = FACTS[field]
-        tidy_fact(getattr(message, field))
+        FACTS[field].tidy(getattr(message, field))
+
+
+def order(message: pb.Event) -> None:
+    """Sorts the sets of a tidy event, in place."""
+    field = message.WhichOneof("fact")
+    if field is not None:
+        FACTS[field].order(getattr(message, field))
 
 
 def to_event(message: pb.Event) -> Event:
-    """The fact a normalized message carries. Raises Unfit, naming the field."""
+    """The fact a tidy message carries. Raises Unfit, naming the field."""
     field = message.WhichOneof("fact")
     if field is None:
         raise Unfit("fact", "is missing, or of a kind newer than this server")
-    _, to_fact = FACTS[field]
     has, source = message.HasField, message.source
     return Event(
         event_id=message.event_id,
         programme_id=message.programme_id,
-        fact=to_fact(getattr(message, field)),
+        fact=FACTS[field].read(getattr(message, field)),
         occur_time=to_instant(message.occur_time, "occur_time") if has("occur_time") else None,
         occur_precision=to_word(
             Precision, message.occur_precision, "occur_precision", Precision.EXACT

@@ -1,8 +1,10 @@
 """Facts about exchanges on the wire."""
 
+from collections.abc import MutableSequence
+
 from mutua.v1 import event_pb2 as pb
 from mutua.v1 import types_pb2
-from services.adapters.wire.values import tidy, tidy_set, to_text, to_word
+from services.adapters.wire.values import order_set, tidy, tidy_set, to_text, to_word
 from services.ledger.exchange import (
     Exchange,
     ExchangeCorrected,
@@ -19,6 +21,10 @@ def tidy_recorded(fact: pb.ExchangeRecorded) -> None:
     _tidy_exchange(fact.exchange)
 
 
+def order_recorded(fact: pb.ExchangeRecorded) -> None:
+    _order_exchange(fact.exchange)
+
+
 def to_recorded(fact: pb.ExchangeRecorded) -> ExchangeRecorded:
     return ExchangeRecorded(exchange=_to_exchange(fact.exchange, "exchange_recorded.exchange."))
 
@@ -27,6 +33,10 @@ def tidy_corrected(fact: pb.ExchangeCorrected) -> None:
     fact.exchange_id = fact.exchange_id.strip().lower()
     fact.replaces_event_id = fact.replaces_event_id.strip().lower()
     _tidy_exchange(fact.exchange)
+
+
+def order_corrected(fact: pb.ExchangeCorrected) -> None:
+    _order_exchange(fact.exchange)
 
 
 def to_corrected(fact: pb.ExchangeCorrected) -> ExchangeCorrected:
@@ -42,18 +52,26 @@ def tidy_retracted(fact: pb.ExchangeRetracted) -> None:
     _tidy_text(fact.reason)
 
 
+def order_retracted(fact: pb.ExchangeRetracted) -> None:
+    """Has no sets."""
+
+
 def to_retracted(fact: pb.ExchangeRetracted) -> ExchangeRetracted:
     return ExchangeRetracted(exchange_id=fact.exchange_id, reason=to_text(fact.reason))
 
 
-def _tidy_exchange(content: pb.ExchangeContent) -> None:
-    for ids in (
+def _sets(content: pb.ExchangeContent) -> tuple[MutableSequence[str], ...]:
+    return (
         content.giver_ids,
         content.receiver_ids,
         content.party_ids,
         content.topics,
         content.brokered_by_ids,
-    ):
+    )
+
+
+def _tidy_exchange(content: pb.ExchangeContent) -> None:
+    for ids in _sets(content):
         tidy_set(ids)
     for name in _NAMES:
         if value := getattr(content, name):
@@ -63,10 +81,13 @@ def _tidy_exchange(content: pb.ExchangeContent) -> None:
     for group in content.participants:
         group.role_group = tidy(group.role_group)
         group.profession = tidy(group.profession)
+
+
+def _order_exchange(content: pb.ExchangeContent) -> None:
+    for ids in _sets(content):
+        order_set(ids)
     if len(content.participants) > 1:
-        groups = sorted(content.participants, key=lambda group: group.SerializeToString())
-        del content.participants[:]
-        content.participants.extend(groups)
+        content.participants.sort(key=lambda group: group.SerializeToString(deterministic=True))
 
 
 def _tidy_text(text: types_pb2.Text) -> None:

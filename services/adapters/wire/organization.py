@@ -3,7 +3,7 @@
 from datetime import date
 
 from mutua.v1 import event_pb2 as pb
-from services.adapters.wire.values import tidy, tidy_set, to_date, to_word
+from services.adapters.wire.values import order_set, tidy, tidy_set, to_date, to_word
 from services.ledger.organization import (
     AliasAdded,
     Organization,
@@ -25,10 +25,11 @@ def tidy_organization(fact: pb.OrganizationRegistered | pb.OrganizationUpdated) 
     for external in content.external_ids:
         external.scheme = tidy(external.scheme)
         external.value = tidy(external.value)
-    if len(content.external_ids) > 1:
-        externals = sorted(content.external_ids, key=lambda each: (each.scheme, each.value))
-        del content.external_ids[:]
-        content.external_ids.extend(externals)
+
+
+def order_organization(fact: pb.OrganizationRegistered | pb.OrganizationUpdated) -> None:
+    order_set(fact.organization.aliases)
+    fact.organization.external_ids.sort(key=lambda each: (each.scheme, each.value))
 
 
 def to_registered(fact: pb.OrganizationRegistered) -> OrganizationRegistered:
@@ -50,6 +51,10 @@ def to_updated(fact: pb.OrganizationUpdated) -> OrganizationUpdated:
 def tidy_alias(fact: pb.AliasAdded) -> None:
     fact.alias = tidy(fact.alias)
     fact.organization_id = tidy(fact.organization_id)
+
+
+def order_alias(fact: pb.AliasAdded) -> None:
+    """Has no sets."""
 
 
 def to_alias(fact: pb.AliasAdded) -> AliasAdded:

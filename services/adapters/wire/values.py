@@ -30,11 +30,17 @@ def tidy(text: str) -> str:
 
 
 def tidy_set(values: MutableSequence[str]) -> None:
-    """Sorts a repeated field of text by code point, in place, each member tidied and once."""
+    """Tidies the members of a repeated field of text, in place, and keeps each once."""
     if len(values) > 1:
-        values[:] = sorted({tidy(value) for value in values})
+        values[:] = dict.fromkeys(map(tidy, values))
     elif values and (single := tidy(values[0])) != values[0]:
         values[0] = single
+
+
+def order_set(values: MutableSequence[str]) -> None:
+    """Sorts a repeated field of text by code point, in place."""
+    if len(values) > 1:
+        values[:] = sorted(values)
 
 
 def tidy_time(time: Timestamp) -> None:
