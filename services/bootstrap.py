@@ -19,7 +19,7 @@ from services.adapters.sqlite_log import SqliteLog
 from services.adapters.sqlite_store import SqliteStore
 from services.adapters.tables import MODEL_VERSION
 from services.ingest import service as ingest
-from services.ledger.errors import DataInUse
+from services.ledger.errors import DataInUse, LogDown
 from services.projector.embedded import EmbeddedProjector
 from services.projector.verify import VerifyReport
 from services.projector.verify import verify as compare
@@ -97,6 +97,8 @@ def embedded(
     finally:
         stop.from_thread()
         thread.join()
+    if stop.failure:
+        raise LogDown(stop.failure)
 
 
 def verify(data: Path) -> VerifyReport:
@@ -197,6 +199,10 @@ async def _follow(store: SqliteStore, progress: Progress) -> None:
     """Notices what the process that holds the directory projects."""
     while True:
         await asyncio.sleep(_POLL_SECONDS)
-        watermark = await asyncio.to_thread(store.watermark)
+        try:
+            watermark = await asyncio.to_thread(store.watermark)
+        except Exception:
+            logger.exception("the read models cannot be followed at the moment")
+            continue
         if watermark is not None:
             progress.advance(watermark.next_offset)

@@ -55,6 +55,7 @@ class Connection:
         self._clock = clock
         self._reached = False
         self._closed = False
+        self.channel.subscribe(self._notice)
 
     def call(
         self,
@@ -113,6 +114,11 @@ class Connection:
             raise error from failure
         self._reached = True
         return response
+
+    def _notice(self, connectivity: grpc.ChannelConnectivity) -> None:
+        """A server that was connected to and then died was there: facts may have reached it."""
+        if connectivity is grpc.ChannelConnectivity.READY:
+            self._reached = True
 
     def _patience_seconds(self) -> float:
         if self._closed:

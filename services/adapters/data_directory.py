@@ -65,7 +65,9 @@ class DataDirectory:
             return
         for path in sorted(self.path.iterdir()):
             name = path.name
-            if name.startswith("read-") or name == "control.sqlite":
+            if self.log.exists():  # somebody made it meanwhile
+                return
+            if name.startswith((f"{LOG}-", "read-", "control.sqlite")):
                 raise DataForeign(
                     f"{self.path} has {name} but no {LOG}: the log is missing; restore it from a "
                     "backup, or choose another directory with --data"

@@ -35,7 +35,7 @@ def open_file(path: Path, *, version: int, durable: bool, read_only: bool) -> sq
         if not read_only:
             connection.execute("PRAGMA journal_mode = WAL")
         connection.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
-        connection.execute("PRAGMA cache_size = -65536")
+        connection.execute(f"PRAGMA cache_size = {-8_192 if read_only else -65_536}")
         connection.execute("PRAGMA temp_store = MEMORY")
     except BaseException:
         connection.close()

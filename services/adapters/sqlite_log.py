@@ -22,6 +22,7 @@ from services.ledger.times import Instant
 FORMAT: Final = 1
 _GROUP_RECORDS: Final = 10_000
 """One transaction takes at most this many records, so that nobody waits long behind an import."""
+_READ_BYTES: Final = 4 << 20
 _QUEUE_BYTES: Final = 64 << 20
 _RECORD_OVERHEAD: Final = 1_000
 """Bytes a queued record costs beside its value."""
@@ -121,13 +122,20 @@ class SqliteLog:
 
     def read(self, next_offset: int, limit: int) -> list[Record]:
         assert self._reader is not None
+        records, room = [], _READ_BYTES
         with self._read_lock:
             rows = self._reader.execute(
                 "SELECT offset, record_time, programme_id, value FROM record "
                 "WHERE offset >= ? ORDER BY offset LIMIT ?",
                 (next_offset, limit),
-            ).fetchall()
-        return [Record(*row) for row in rows]
+            )
+            for row in rows:
+                records.append(Record(*row))
+                room -= len(row[3])
+                if room < 0:
+                    break
+            rows.close()
+        return records
 
     def end(self) -> int:
         if self._closed:

@@ -39,6 +39,7 @@ class SqliteStore:
         """Raises DataForeign or SchemaAhead when the file is not what this mutua writes."""
         first = open_file(path, version=MODEL_VERSION, durable=False, read_only=read_only)
         self._writer = first
+        self._read_only = read_only
         if not read_only:
             _create_tables(first)
         self._engine = _engine(path)
@@ -91,8 +92,11 @@ class SqliteStore:
 
     def close(self) -> None:
         """Leaves the -wal and -shm files, for readers who may not write here; see `sqlite_log`."""
+        if not self._read_only:
+            self._writer.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         with self._engine.connect() as last:
             last.execute(select(PositionRow.table()))
+            last.rollback()
             self._own.dispose()
             self._writer.close()
         self._engine.dispose()

@@ -157,6 +157,15 @@ class JointPartyRow(ReadModel, table=True):
     party: int = Field(primary_key=True)
 
 
+class RetractedPartyRow(ReadModel, table=True):
+    """A party of a retracted exchange, which has no legs any more."""
+
+    __tablename__ = "retracted_party"
+    programme: int = Field(primary_key=True)
+    exchange: int = _key()
+    party: int = Field(primary_key=True)
+
+
 class OrganizationMonthRow(ReadModel, table=True):
     """What an organization, as recorded, gave and received in a month (split, all lenses).
 

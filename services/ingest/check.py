@@ -21,6 +21,7 @@ from services.ledger.validation import Violations, check_id
 
 MAX_EVENTS: Final = 1_000
 MAX_BYTES: Final = 1 << 20
+MAX_LEGS: Final = 100_000
 
 
 def to_records(
@@ -40,6 +41,10 @@ def to_records(
         found = _check(event, now)
         violations.extend(violation.under(f"events[{index}].") for violation in found)
     programmes = sorted({event.programme_id for event in request.events})
+    if (legs := sum(map(_leg_count, request.events))) > MAX_LEGS:
+        raise RequestTooLarge(
+            f"the request has {legs:,} pairs of a giver and a receiver; send at most {MAX_LEGS:,}"
+        )
     if len(programmes) > 1:
         raise MixedProgrammes(
             f"the request mixes programmes ({', '.join(programmes[:3])}); send one request for each"
@@ -86,6 +91,13 @@ def _record(message: pb.Event, scope: Scope) -> bytes:
     message.recorded_by = scope.organization_id
     message.assurance = types_pb2.ASSURANCE_OPEN
     return message.SerializeToString(deterministic=True)
+
+
+def _leg_count(message: pb.Event) -> int:
+    recorded, corrected = message.exchange_recorded.exchange, message.exchange_corrected.exchange
+    return len(recorded.giver_ids) * len(recorded.receiver_ids) + (
+        len(corrected.giver_ids) * len(corrected.receiver_ids)
+    )
 
 
 def _summary(violations: Violations, count: int) -> str:

@@ -38,17 +38,16 @@ class Framed:
     recorded_by: str
 
     def reporters(self) -> frozenset[str]:
-        """The parties that reported: who recorded it, or if somebody else did, the side named."""
+        """The parties that reported: who recorded it, and a side that was named without them."""
+        themselves = self.parties & {self.recorded_by}
         match self.revision.exchange.reported_by:
             case Side.GIVER:
-                members = self.givers
+                named = self.givers
             case Side.RECEIVER:
-                members = self.receivers
-            case Side.THIRD_PARTY:
-                return frozenset()
+                named = self.receivers
             case _:
-                return self.parties & {self.recorded_by}
-        return members & {self.recorded_by} or members
+                return themselves
+        return themselves if named & themselves else themselves | named
 
 
 def balances(ledger: Ledger, question: Question) -> Answer[Balance]:

@@ -19,7 +19,7 @@ from services.ledger.validation import (
 )
 from services.ledger.words import Formality, Kind, Side
 
-MAX_LEGS: Final = 10_000
+MAX_LEGS: Final = 2_500
 """Givers times receivers: what one fact may add to the read models."""
 MAX_TOPICS: Final = 100
 MAX_MINUTES: Final = 20_160
@@ -62,6 +62,14 @@ class Exchange:
     answers_request_id: str = ""
     note: Text = Text()
     participants: tuple[Participants, ...] = ()
+
+    @property
+    def leg_count(self) -> int:
+        return len(self.giver_ids) * len(self.receiver_ids)
+
+    def everybody(self) -> tuple[str, ...]:
+        """The organizations it is between."""
+        return (*self.giver_ids, *self.receiver_ids, *self.party_ids)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

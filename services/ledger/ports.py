@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Final, Protocol
 
 from services.ledger.changes import Changes, Needs
 from services.ledger.facts import Logged
@@ -40,7 +40,7 @@ class Log(Protocol):
         """
 
     def read(self, next_offset: int, limit: int) -> list[Record]:
-        """Up to `limit` records from `next_offset` on; [] at the end of the log."""
+        """Up to `limit` records from `next_offset` on, fewer when they are large; [] at the end."""
 
     def end(self) -> int:
         """The offset that the next record will have."""
@@ -137,11 +137,18 @@ class FlowRows:
     aliases: Sequence[tuple[str, str]]
 
 
+NO_ROWS: Final = FlowRows((), (), (), (), (), (), ())
+"""What a programme is made of in which nothing was recorded."""
+
+
 class Snapshot(Protocol):
     """One consistent view of the read models."""
 
     def position(self) -> int:
         """The first offset that is not in this view."""
+
+    def has_programme(self, programme_id: str) -> bool:
+        """Whether anything was recorded in it."""
 
     def flows(self, programme_id: str, from_offset: int) -> FlowRows:
         """What columns at `from_offset` lack to stand at this view; all from 0."""

@@ -17,6 +17,7 @@ from services.ledger.times import DAY, Instant, day_number, day_of, starts_perio
 MAX_ID_LENGTH: Final = 128
 MAX_NAME_LENGTH: Final = 200
 MAX_NOTE_LENGTH: Final = 4_000
+MAX_SEALED_BYTES: Final = 5 * MAX_NOTE_LENGTH
 MAX_ITEMS: Final = 1_000
 """Of one list in one fact."""
 EARLIEST: Final = day_number(date(1900, 1, 1)) * DAY
@@ -110,7 +111,11 @@ def check_label(value: str, path: str, found: Violations) -> None:
 
 def check_text(text: Text, path: str, found: Violations) -> None:
     """Free text: at most 4,000 characters; line breaks and tabs are its only control characters."""
-    if len(text.plain) > MAX_NOTE_LENGTH:
+    if len(text.sealed) > MAX_SEALED_BYTES:
+        found.append(
+            Violation(path, f"has {len(text.sealed):,} sealed bytes; at most {MAX_SEALED_BYTES:,}")
+        )
+    elif len(text.plain) > MAX_NOTE_LENGTH:
         found.append(
             Violation(path, f"has {len(text.plain):,} characters; at most {MAX_NOTE_LENGTH:,}")
         )

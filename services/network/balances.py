@@ -9,10 +9,11 @@ from services.network.columns import Flags, Ints
 from services.network.frame import Frame, exact_sums
 
 
-def balances(frame: Frame, question: Question) -> Answer[Balance]:
+def balances(frame: Frame, question: Question, including: str = "") -> Answer[Balance]:
     """One row for each organization of the population and each other party, by id.
 
-    Raises QuestionImpossible for allocation full, which has no totals.
+    `including` names one more, whether or not it is in the population or the window. Raises
+    QuestionImpossible for allocation full, which has no totals.
     """
     question.require_totals()
     inside = frame.inside(question)
@@ -41,14 +42,14 @@ def balances(frame: Frame, question: Question) -> Answer[Balance]:
             joint_count=int(joint[index]),
             has_net=not once,
         )
-        for index, name in _rows(frame, question, inside)
+        for index, name in _rows(frame, question, inside, including)
     ]
     coverage = frame.coverage(question, inside)
     return Answer(rows, coverage, warnings_for(question, coverage))
 
 
-def _rows(frame: Frame, question: Question, inside: Flags) -> list[tuple[int, str]]:
-    population = frame.population(question)
+def _rows(frame: Frame, question: Question, inside: Flags, including: str) -> list[tuple[int, str]]:
+    population = frame.population(question) | {including}
     active = frame.parties.count(inside, frame.size) > 0
     chosen = frame.chosen(question)
     return [

@@ -95,24 +95,17 @@ class Frame:
 
     @cached_property
     def reporting(self) -> Involved:
-        """Who reported: who recorded it, or if somebody else did, the side that was named."""
+        """Who reported: who recorded it, and a side that was named without them."""
         exchanges = self.columns.exchanges
-        recorder = np.where(exchanges.recorder == UNKNOWN, 0, exchanges.recorder)
-        every = np.arange(self.exchange_count)
-        recorders = self._key(every, self._target[recorder] if self.exchange_count else every)
-        known = exchanges.recorder != UNKNOWN
-        found = []
-        for side, members in (
-            (Side.UNSPECIFIED, self.parties),
-            (Side.GIVER, self._givers),
-            (Side.RECEIVER, self._receivers),
-        ):
-            said = exchanges.reported_by == side
+        known = np.flatnonzero(exchanges.recorder != UNKNOWN)
+        recorders = self._key(known, self._target[exchanges.recorder[known]])
+        everybody = self._key(self.parties.exchange, self.parties.organization)
+        found = [recorders[np.isin(recorders, everybody)]]
+        for side, members in ((Side.GIVER, self._givers), (Side.RECEIVER, self._receivers)):
             keys = self._key(members.exchange, members.organization)
-            themselves = said & known & np.isin(recorders, keys)
-            found.append(recorders[themselves])
-            if side is not Side.UNSPECIFIED:
-                found.append(keys[(said & ~themselves)[members.exchange]])
+            named = exchanges.reported_by == side
+            named[known[np.isin(recorders, keys)]] = False
+            found.append(keys[named[members.exchange]])
         return self._unpack(np.unique(np.concatenate(found)))
 
     @cached_property

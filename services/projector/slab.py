@@ -3,24 +3,35 @@
 from collections import defaultdict
 from collections.abc import Sequence
 from hashlib import sha256
+from typing import Final
 
 from services.adapters.wire.event import read_record
 from services.ledger.changes import affected, project
 from services.ledger.errors import DataForeign
-from services.ledger.facts import Logged
+from services.ledger.exchange import ExchangeCorrected, ExchangeRecorded
+from services.ledger.facts import Event, Logged
 from services.ledger.ports import Log, ProjectionStore, Record, Watermark
+
+MAX_LEGS: Final = 100_000
+"""Of one slab: what bounds its memory and how long it holds the read models."""
 
 
 def project_slab(store: ProjectionStore, log_id: str, records: Sequence[Record]) -> Watermark:
-    """Projects contiguous records and returns where the read models then stand.
+    """Projects contiguous records, or the first of them, and returns where the read models stand.
 
-    Raises StaleWriter when somebody else has moved the read models.
+    Raises StaleWriter when somebody else has moved the read models, StoreBusy when the same may
+    succeed later.
     """
     by_programme: dict[str, list[Logged]] = defaultdict(list)
+    taken, legs = 0, 0
     for record in records:
-        by_programme[record.programme_id].append(
-            read_record(record.offset, record.record_time, record.programme_id, record.value)
-        )
+        logged = read_record(record.offset, record.record_time, record.programme_id, record.value)
+        legs += _leg_count(logged)
+        if taken and legs > MAX_LEGS:
+            break
+        by_programme[record.programme_id].append(logged)
+        taken += 1
+    records = records[:taken]
     changes = []
     for programme_id, facts in by_programme.items():
         ledger = store.load(programme_id, affected(facts))
@@ -28,6 +39,14 @@ def project_slab(store: ProjectionStore, log_id: str, records: Sequence[Record])
     end = mark(log_id, records[-1])
     store.commit(changes, records[0].offset, end)
     return end
+
+
+def _leg_count(logged: Logged) -> int:
+    match logged.event:
+        case Event(fact=ExchangeRecorded(exchange=exchange) | ExchangeCorrected(exchange=exchange)):
+            return exchange.leg_count
+        case _:
+            return 0
 
 
 def mark(log_id: str, last: Record) -> Watermark:

@@ -1,8 +1,9 @@
 """The columns and frames of the programmes that were asked about, kept level with the store."""
 
 import threading
+from collections import defaultdict
 
-from services.ledger.ports import Snapshot
+from services.ledger.ports import NO_ROWS, Snapshot
 from services.ledger.words import Identity
 from services.network import columns as flows
 from services.network.columns import Columns
@@ -10,16 +11,18 @@ from services.network.frame import Frame
 
 
 class Programmes:
-    """One programme's columns are brought forward by one thread at a time; readers never wait."""
+    """Each programme's columns are brought forward by one thread at a time."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        self._locks: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
         self._columns: dict[str, Columns] = {}
         self._frames: dict[tuple[str, Identity], Frame] = {}
 
     def frame(self, snapshot: Snapshot, programme_id: str, identity: Identity) -> Frame:
         """A frame at the snapshot's position, or later when somebody asked meanwhile."""
-        with self._lock:
+        if not snapshot.has_programme(programme_id):
+            return Frame(flows.load(NO_ROWS, snapshot.position()), identity)
+        with self._locks[programme_id]:
             columns = self._at(snapshot, programme_id)
             key = (programme_id, identity)
             frame = self._frames.get(key)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any, Final, TypeVar
 
@@ -20,9 +21,9 @@ from services.adapters.wire.answer import (
 from services.adapters.wire.question import require_no_order, to_question
 from services.adapters.wire.values import from_day, tidy
 from services.ledger.errors import NotAllowed, NotFound
-from services.ledger.ports import QueryStore, Snapshot
+from services.ledger.ports import QueryStore, RevisionRow, Snapshot
 from services.ledger.position import Position, parse_position
-from services.ledger.question import Answer, Balance, Coverage, Question, Scope
+from services.ledger.question import Coverage, Question, Scope
 from services.ledger.times import Day, Instant, day_of
 from services.network.balances import balances
 from services.network.frame import Frame, resolve
@@ -35,6 +36,8 @@ from services.query.progress import DEFAULT_WAIT_SECONDS, Progress
 NAME: Final = "mutua.v1.QueryService"
 FACTS_WAITING: Final = "FACTS_WAITING"
 FACTS_QUARANTINED: Final = "FACTS_QUARANTINED"
+_THREADS: Final = 8
+_PAGE_BYTES: Final = 4 << 20
 _ANSWER_SECONDS: Final = 0.2
 """Kept of the caller's deadline, so that the caller hears the reason rather than a deadline."""
 
@@ -59,6 +62,8 @@ class QueryService(QueryServiceServicer):
         self._model_version = model_version
         self._clock = clock
         self._programmes = Programmes()
+        # Threads of its own: questions never take those in which facts are checked.
+        self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="question")
 
     async def GetBalance(
         self, request: pb.GetBalanceRequest, context: Context
@@ -67,9 +72,16 @@ class QueryService(QueryServiceServicer):
         organization_id = tidy(request.organization_id)
 
         def answer(_: Snapshot, frame: Frame) -> pb.GetBalanceResponse:
-            found = balances(frame, question)
+            wanted = resolve(frame.aliases, organization_id)
+            if wanted not in frame.roster and not frame.has_seen(wanted):
+                raise NotFound(
+                    f"organization {organization_id!r} is neither registered nor named in an "
+                    "exchange; mutua organizations lists those that are"
+                )
+            found = balances(frame, question, including=wanted)
+            [balance] = [row for row in found.rows if row.organization_id == wanted]
             return pb.GetBalanceResponse(
-                balance=from_balance(_balance_of(frame, found, organization_id)),
+                balance=from_balance(balance),
                 **self._reading(frame, question, found.coverage, found.warnings),
             )
 
@@ -124,7 +136,8 @@ class QueryService(QueryServiceServicer):
             after = -1 if page.after is None else page.after
             chosen = exchange_filter(frame, question, request)
             found = snapshot.exchanges(question.programme_id, chosen, after, page.size + 1)
-            rows, more = found[: page.size], len(found) > page.size
+            rows = list(_fitting(found[: page.size]))
+            more = len(found) > len(rows)
             coverage = frame.coverage(question, frame.inside(question))
             return pb.ListExchangesResponse(
                 exchanges=map(from_revisions, rows),
@@ -203,7 +216,7 @@ class QueryService(QueryServiceServicer):
                     if frame.columns.next_offset == snapshot.position():
                         return answer(snapshot, frame)
 
-        return await asyncio.to_thread(run)
+        return await asyncio.get_running_loop().run_in_executor(self._threads, run)
 
     def _question(self, message: pb.Question) -> Question:
         return to_question(message, today=self._today())
@@ -223,17 +236,15 @@ class QueryService(QueryServiceServicer):
         }
 
 
-def _balance_of(frame: Frame, found: Answer[Balance], organization_id: str) -> Balance:
-    wanted = resolve(frame.aliases, organization_id)
-    for row in found.rows:
-        if row.organization_id == wanted:
-            return row
-    if wanted not in frame.roster and not frame.has_seen(wanted):
-        raise NotFound(
-            f"organization {organization_id!r} is neither registered nor named in an exchange; "
-            "mutua organizations lists those that are"
-        )
-    return Balance(organization_id=wanted)
+def _fitting(exchanges: list[list[RevisionRow]]) -> Iterator[list[RevisionRow]]:
+    """As many exchanges as a page of bytes holds, at least one."""
+    room = _PAGE_BYTES
+    for revisions in exchanges:
+        size = sum(len(row.value) for row in revisions)
+        if size > room < _PAGE_BYTES:
+            return
+        room -= size
+        yield revisions
 
 
 def _require(scope: Scope) -> None:

@@ -174,7 +174,8 @@ class Event(_message.Message):
     @_builtins.property
     def occur_time(self) -> _timestamp_pb2.Timestamp:
         """When the act of sharing happened (for a correction: happened according to the correction);
-        at most a day ahead of the server's clock. Required for exchanges, absent otherwise.
+        at most a day ahead of the server's clock. Required for exchanges and their corrections; without
+        meaning otherwise.
         """
 
     @_builtins.property

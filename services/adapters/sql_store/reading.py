@@ -16,6 +16,7 @@ from services.adapters.tables import (
     PositionRow,
     ProgrammeRow,
     QuarantineRow,
+    RetractedPartyRow,
     WaitingRow,
 )
 from services.adapters.wire.event import read_record
@@ -53,6 +54,9 @@ class SqlSnapshot:
     def position(self) -> int:
         found = self._connection.execute(select(PositionRow.table().c.next_offset)).scalar()
         return found or 0
+
+    def has_programme(self, programme_id: str) -> bool:
+        return self._programme(programme_id) >= 0
 
     def counts(self, programme_id: str) -> Counts:
         programme = self._programme(programme_id)
@@ -162,23 +166,26 @@ class SqlSnapshot:
 
     @staticmethod
     def _names_one_of(programme: int, parties: tuple[str, ...]) -> Any:
-        exchange, leg, joint = ExchangeRow.table().c, LegRow.table().c, JointPartyRow.table().c
-        party = PartyRow.table().c
+        exchange, leg, party = ExchangeRow.table().c, LegRow.table().c, PartyRow.table().c
         numbers = select(party.party).where(
             party.programme == programme, party.organization_id.in_(parties)
         )
-        return or_(
+        found = [
             exists().where(
                 leg.programme == programme,
                 leg.exchange == exchange.exchange,
                 or_(leg.giver.in_(numbers), leg.receiver.in_(numbers)),
-            ),
+            )
+        ]
+        found += [
             exists().where(
-                joint.programme == programme,
-                joint.exchange == exchange.exchange,
-                joint.party.in_(numbers),
-            ),
-        )
+                table.c.programme == programme,
+                table.c.exchange == exchange.exchange,
+                table.c.party.in_(numbers),
+            )
+            for table in (JointPartyRow.table(), RetractedPartyRow.table())
+        ]
+        return or_(*found)
 
     def _of_fresh(
         self, statement: Select[Any], table: Any, programme: int, from_offset: int

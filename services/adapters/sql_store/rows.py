@@ -15,13 +15,14 @@ from services.adapters.tables import (
     PartyRow,
     QuarantineRow,
     ReadModel,
+    RetractedPartyRow,
     WaitingRow,
 )
 from services.ledger.allocation import Leg
 from services.ledger.changes import Changes
 from services.ledger.state import History, Revision
 from services.ledger.times import period_days
-from services.ledger.words import Precision
+from services.ledger.words import Precision, State
 
 Row = tuple[Any, ...]
 
@@ -69,6 +70,12 @@ def insertions(
             (programme, history.number, number(party))
             for history, revision, _ in changes.standing
             for party in revision.exchange.party_ids
+        ],
+        RetractedPartyRow: [
+            (programme, history.number, number(party))
+            for history, revision in journal.revisions
+            if revision.state is State.RETRACTED
+            for party in revision.exchange.everybody()
         ],
         OrganizationMonthRow: [
             (programme, number(party), month, *sums)
@@ -118,7 +125,7 @@ def _revision(
 ) -> Row:
     said, exchange = revision.said, revision.exchange
     assert said.occur_time is not None
-    for party in (*exchange.giver_ids, *exchange.receiver_ids, *exchange.party_ids):
+    for party in exchange.everybody():
         number(party)
     first_day, end_day = period_days(said.occur_time, said.occur_precision)
     return (

@@ -12,9 +12,13 @@ from services.ledger.exchange import (
     ExchangeRetracted,
     Participants,
 )
+from services.ledger.facts import Text
 from services.ledger.words import Formality, Kind, Side
 
 _NAMES = ("asset_id", "network_id", "arose_from_id", "answers_request_id")
+
+
+_NO_TEXT = Text()
 
 
 def tidy_recorded(fact: pb.ExchangeRecorded) -> None:
@@ -112,7 +116,7 @@ def _to_exchange(content: pb.ExchangeContent, path: str) -> Exchange:
         brokered_by_ids=tuple(content.brokered_by_ids),
         arose_from_id=content.arose_from_id,
         answers_request_id=content.answers_request_id,
-        note=to_text(content.note),
+        note=to_text(content.note) if content.HasField("note") else _NO_TEXT,
         participants=tuple(
             Participants(
                 role_group=group.role_group,

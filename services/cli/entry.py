@@ -1,0 +1,13 @@
+"""Where the command starts: light, so that Ctrl-C is answered from the first moment on."""
+
+import sys
+
+
+def main() -> None:
+    """Runs `mutua`; exits 130 when interrupted before it has begun."""
+    try:
+        from services.cli.main import main as run
+    except KeyboardInterrupt:
+        sys.stderr.write("Interrupted.\n")
+        sys.exit(130)
+    run()
