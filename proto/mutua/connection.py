@@ -55,7 +55,6 @@ class Connection:
         self._clock = clock
         self._reached = False
         self._closed = False
-        self.channel.subscribe(self._notice)
 
     def call(
         self,
@@ -109,16 +108,12 @@ class Connection:
             response = method(request, timeout=timeout_seconds, metadata=self._metadata)
         except grpc.RpcError as failure:
             error = error_from(failure, address=self._address)
-            if error.reason or error.code is not grpc.StatusCode.UNAVAILABLE:
+            # A server that was connected to and then died was there: facts may have reached it.
+            if not _was_never_connected(error, failure):
                 self._reached = True
             raise error from failure
         self._reached = True
         return response
-
-    def _notice(self, connectivity: grpc.ChannelConnectivity) -> None:
-        """A server that was connected to and then died was there: facts may have reached it."""
-        if connectivity is grpc.ChannelConnectivity.READY:
-            self._reached = True
 
     def _patience_seconds(self) -> float:
         if self._closed:
@@ -126,6 +121,13 @@ class Connection:
         if self._reached:
             return self._deadline_seconds
         return min(self._deadline_seconds, CONNECT_SECONDS)
+
+
+def _was_never_connected(error: MutuaError, failure: grpc.RpcError) -> bool:
+    if error.reason or error.code is not grpc.StatusCode.UNAVAILABLE:
+        return False
+    told = str(failure).lower()
+    return "failed to connect" in told or "resolution" in told
 
 
 def _metadata(organization: str) -> tuple[tuple[str, str | bytes], ...]:

@@ -40,6 +40,7 @@ class SqliteStore:
         first = open_file(path, version=MODEL_VERSION, durable=False, read_only=read_only)
         self._writer = first
         self._read_only = read_only
+        self._closed = False
         if not read_only:
             _create_tables(first)
         self._engine = _engine(path)
@@ -92,6 +93,9 @@ class SqliteStore:
 
     def close(self) -> None:
         """Leaves the -wal and -shm files, for readers who may not write here; see `sqlite_log`."""
+        if self._closed:
+            return
+        self._closed = True
         if not self._read_only:
             self._writer.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         with self._engine.connect() as last:

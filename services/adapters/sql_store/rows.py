@@ -20,7 +20,7 @@ from services.adapters.tables import (
 )
 from services.ledger.allocation import Leg
 from services.ledger.changes import Changes
-from services.ledger.state import History, Revision
+from services.ledger.state import History, Journal, Revision
 from services.ledger.times import period_days
 from services.ledger.words import Precision, State
 
@@ -49,17 +49,19 @@ def insertions(
 
     `organization_month` holds differences, to be added to what is there.
     """
-    journal = changes.journal
-    number = parties.number
-    rows: dict[type[ReadModel], list[Row]] = {
-        FactRow: [
-            (programme, logged.event.event_id, logged.offset, logged.digest)
-            for logged in journal.facts
-            if logged.event is not None
-        ],
+    rows = _of_exchanges(programme, changes, parties.number) | _of_facts(programme, changes.journal)
+    rows[PartyRow] = [(programme, *fresh) for fresh in parties.fresh]
+    parties.fresh.clear()
+    return rows
+
+
+def _of_exchanges(
+    programme: int, changes: Changes, number: Callable[[str], int]
+) -> dict[type[ReadModel], list[Row]]:
+    revisions = changes.journal.revisions
+    return {
         ExchangeRow: [
-            _revision(programme, history, revision, number)
-            for history, revision in journal.revisions
+            _revision(programme, history, revision, number) for history, revision in revisions
         ],
         LegRow: [
             row
@@ -73,7 +75,7 @@ def insertions(
         ],
         RetractedPartyRow: [
             (programme, history.number, number(party))
-            for history, revision in journal.revisions
+            for history, revision in revisions
             if revision.state is State.RETRACTED
             for party in revision.exchange.everybody()
         ],
@@ -81,6 +83,16 @@ def insertions(
             (programme, number(party), month, *sums)
             for (party, month), sums in changes.months.items()
             if any(sums)
+        ],
+    }
+
+
+def _of_facts(programme: int, journal: Journal) -> dict[type[ReadModel], list[Row]]:
+    return {
+        FactRow: [
+            (programme, logged.event.event_id, logged.offset, logged.digest)
+            for logged in journal.facts
+            if logged.event is not None
         ],
         OrganizationVersionRow: [
             (
@@ -115,9 +127,6 @@ def insertions(
             for offset, (reason, detail, logged) in journal.quarantined.items()
         ],
     }
-    rows[PartyRow] = [(programme, *fresh) for fresh in parties.fresh]
-    parties.fresh.clear()
-    return rows
 
 
 def _revision(

@@ -1,0 +1,209 @@
+"""The contract of the store port, run against every adapter."""
+
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import func, select
+
+from mutua.ids import uuid8
+from mutua.v1 import event_pb2, types_pb2
+from services.adapters.sqlite_store import SqliteStore
+from services.adapters.tables import ReadModel
+from services.ledger.errors import DataForeign
+from services.ledger.ports import ExchangeFilter, Record, StaleWriter, Watermark
+from services.projector.slab import project_slab
+
+PROGRAMME = "default"
+LOG = "0" * 32
+OTHER_LOG = "1" * 32
+
+Opened = Callable[..., SqliteStore]
+ADAPTERS = {"sqlite": lambda folder, **options: SqliteStore(folder / "read-1.sqlite", **options)}
+
+
+def exchange(offset: int, *, programme: str = PROGRAMME) -> Record:
+    """A call from A to B as the record at `offset`."""
+    event = event_pb2.Event(event_id=uuid8("test", str(offset)), programme_id=programme)
+    event.occur_time.FromJsonString("2026-03-02T10:00:00Z")
+    content = event.exchange_recorded.exchange
+    content.kind = types_pb2.EXCHANGE_KIND_CALL
+    content.giver_ids.append("A")
+    content.receiver_ids.append("B")
+    return Record(offset, 1_000 + offset, programme, event.SerializeToString())
+
+
+def roster(offset: int, field: str) -> Record:
+    """A registration or an update of organization X as the record at `offset`."""
+    event = event_pb2.Event(event_id=uuid8("test", str(offset)), programme_id=PROGRAMME)
+    getattr(event, field).organization.organization_id = "X"
+    return Record(offset, 1_000 + offset, PROGRAMME, event.SerializeToString())
+
+
+def slab(start: int, end: int, *, programme: str = PROGRAMME) -> list[Record]:
+    return [exchange(offset, programme=programme) for offset in range(start, end)]
+
+
+def contents(store: SqliteStore) -> dict[str, list[Any]]:
+    """Every row of every table."""
+    with store.snapshot() as snapshot:
+        return {
+            str(model.__tablename__): sorted(map(tuple, snapshot.rows(select(model.table()))))
+            for model in ReadModel.__subclasses__()
+        }
+
+
+def count(store: SqliteStore) -> int:
+    with store.snapshot() as snapshot:
+        return snapshot.counts(PROGRAMME).exchange_count
+
+
+@pytest.mark.parametrize("adapter", ADAPTERS)
+class TestEveryStore:
+    @pytest.fixture
+    def open_store(self, adapter: str, tmp_path: Path) -> Iterator[Opened]:
+        opened: list[SqliteStore] = []
+
+        def open_store(**options: bool) -> SqliteStore:
+            opened.append(ADAPTERS[adapter](tmp_path, **options))
+            return opened[-1]
+
+        yield open_store
+        for store in reversed(opened):
+            store.close()
+
+    def test_an_empty_store_stands_nowhere(self, open_store: Opened) -> None:
+        store = open_store()
+        assert store.watermark() is None
+        with store.snapshot() as snapshot:
+            assert snapshot.position() == 0
+            assert snapshot.counts("nobody").fact_count == 0
+            assert snapshot.exchanges("nobody", ExchangeFilter(), -1, 9) == []
+
+    def test_a_slab_and_its_position_are_written_together(self, open_store: Opened) -> None:
+        store = open_store()
+        end = project_slab(store, LOG, slab(0, 3))
+        assert store.watermark() == end
+        assert (end.log_id, end.next_offset, end.record_time) == (LOG, 3, 1_002)
+        assert count(store) == 3
+
+    def test_a_store_keeps_what_was_committed(self, open_store: Opened) -> None:
+        store = open_store()
+        end = project_slab(store, LOG, slab(0, 3))
+        before = contents(store)
+        store.close()
+        again = open_store()
+        assert again.watermark() == end
+        assert contents(again) == before
+
+    @pytest.mark.parametrize(
+        ("start", "end", "programme", "log_id"),
+        [
+            pytest.param(0, 2, PROGRAMME, LOG, id="the same slab again"),
+            pytest.param(2, 4, PROGRAMME, LOG, id="a slab that was overtaken"),
+            pytest.param(4, 5, PROGRAMME, LOG, id="a gap"),
+            pytest.param(3, 4, PROGRAMME, OTHER_LOG, id="another log"),
+            pytest.param(0, 1, PROGRAMME, OTHER_LOG, id="another log from its start"),
+            pytest.param(2, 4, "fresh", LOG, id="a programme that was never met"),
+        ],
+    )
+    def test_a_stale_writer_is_refused_with_nothing_written(
+        self, open_store: Opened, start: int, end: int, programme: str, log_id: str
+    ) -> None:
+        store = open_store()
+        project_slab(store, LOG, slab(0, 3))
+        before = contents(store)
+        with pytest.raises(StaleWriter):
+            project_slab(store, log_id, slab(start, end, programme=programme))
+        assert contents(store) == before
+
+    def test_a_writer_that_was_overtaken_is_refused(self, open_store: Opened) -> None:
+        """Two writers on one store: whoever comes second has to stop, whatever it remembers."""
+        first, second = open_store(), open_store()
+        project_slab(first, LOG, slab(0, 2))
+        with pytest.raises(StaleWriter):
+            project_slab(second, LOG, slab(0, 2))
+        project_slab(second, LOG, slab(2, 4))
+        with pytest.raises(StaleWriter):
+            project_slab(first, LOG, slab(2, 3))
+        assert count(first) == 4
+
+    def test_a_commit_that_fails_halfway_leaves_nothing(
+        self, open_store: Opened, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        store = open_store()
+        end = project_slab(store, LOG, slab(0, 2))
+        before = contents(store)
+
+        def fail(_: str) -> None:
+            raise OSError("the power went")
+
+        with monkeypatch.context() as patched:
+            patched.setattr("services.adapters.sqlite_store.crash_point", fail)
+            with pytest.raises(OSError, match="power"):
+                project_slab(store, LOG, slab(2, 4))
+        assert contents(store) == before
+        assert store.watermark() == end
+        project_slab(store, LOG, slab(2, 4))
+        assert count(store) == 4
+
+    def test_one_that_only_reads_sees_each_committed_state(self, open_store: Opened) -> None:
+        writer = open_store()
+        project_slab(writer, LOG, slab(0, 2))
+        reader = open_store(read_only=True)
+        assert (count(reader), reader.watermark()) == (2, writer.watermark())
+        project_slab(writer, LOG, slab(2, 5))
+        assert (count(reader), reader.watermark()) == (5, writer.watermark())
+        assert contents(reader) == contents(writer)
+
+    def test_a_snapshot_stays_as_it_was_while_others_write(self, open_store: Opened) -> None:
+        store = open_store()
+        project_slab(store, LOG, slab(0, 2))
+        with store.snapshot() as old:
+            assert old.position() == 2
+            project_slab(store, LOG, slab(2, 5))
+            assert (old.position(), old.counts(PROGRAMME).exchange_count) == (2, 2)
+            assert len(old.exchanges(PROGRAMME, ExchangeFilter(), -1, 9)) == 2
+            with store.snapshot() as new:
+                assert (new.position(), new.counts(PROGRAMME).exchange_count) == (5, 5)
+
+    @pytest.mark.parametrize("together", [True, False])
+    def test_each_update_that_waited_becomes_one_version(
+        self, open_store: Opened, *, together: bool
+    ) -> None:
+        """Were one applied for each way to reach it, 40 that wait would never end."""
+        store = open_store()
+        waiting = [roster(offset, "organization_updated") for offset in range(10)]
+        register = [roster(10, "organization_registered")]
+        for records in [[*waiting, *register]] if together else [waiting, register]:
+            project_slab(store, LOG, records)
+        assert len(contents(store)["organization_version"]) == 11
+
+    def test_one_that_only_reads_refuses_a_store_that_is_not_there(
+        self, open_store: Opened
+    ) -> None:
+        with pytest.raises(DataForeign):
+            open_store(read_only=True)
+
+    @pytest.mark.parametrize("sizes", [[1] * 6, [2, 4], [5, 1], [6]])
+    def test_slabs_of_any_size_lead_to_the_same_rows(
+        self, open_store: Opened, tmp_path: Path, sizes: Sequence[int]
+    ) -> None:
+        store, start = open_store(), 0
+        for size in sizes:
+            project_slab(store, LOG, slab(start, start + size))
+            start += size
+        rows = contents(store)
+        assert rows["position"] == [(0, LOG, 6, 1_005, _last_digest(store))]
+        assert len(rows["exchange"]) == len(rows["leg"]) == len(rows["fact"]) == 6
+        with store.snapshot() as snapshot:
+            table = ReadModel.metadata.tables["organization_month"]
+            given = snapshot.rows(select(func.sum(table.c.given_exchange_count)))
+        assert given[0][0] == 6
+
+
+def _last_digest(store: SqliteStore) -> bytes:
+    watermark = store.watermark()
+    assert isinstance(watermark, Watermark)
+    return watermark.digest

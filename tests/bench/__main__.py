@@ -1,0 +1,19 @@
+"""`make bench`: the table of `tests/bench/README.md`, measured now."""
+
+import sys
+
+from tests.bench import commands, embedded
+
+GROUPS = {"commands": commands.figures, "embedded": embedded.figures}
+
+
+def main(names: list[str]) -> None:
+    """Prints the figures of the groups named, or of all."""
+    print("| what | measured | limit | ratio | the limit is |")
+    print("|---|---|---|---|---|")
+    for name in names or GROUPS:
+        for figure in GROUPS[name]():
+            print(figure.row(), flush=True)
+
+
+main(sys.argv[1:])

@@ -1,0 +1,116 @@
+"""kill -9: what was acknowledged is there afterwards, once, and every table is right."""
+
+import random
+import subprocess
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from mutua import Client, MutuaError
+from services.bootstrap import verify
+from tests.faults.processes import (
+    IMPORT,
+    acknowledged,
+    assert_whole,
+    eventually,
+    facts,
+    free_port,
+    kill,
+    serving,
+    start,
+)
+
+CRASHES = [
+    "before_append:2",
+    "after_append_before_ack:1",
+    "after_append_before_ack:4",
+    "in_slab:1",
+    "in_slab:2",
+    "after_commit_before_ack:1",
+]
+
+
+@pytest.mark.parametrize("crash", CRASHES)
+def test_a_server_that_dies_at_a_crash_point_loses_nothing(tmp_path: Path, crash: str) -> None:
+    """The import lives on, sends again what was in doubt, and ends as if nothing had happened."""
+    data, listen = tmp_path / "data", f"127.0.0.1:{free_port()}"
+    with serving(data, listen, MUTUA_CRASH_AT=crash) as (server, address):
+        importing = start(IMPORT, "--server", address, "0", "200")
+        assert server.wait(30) == 137
+    with serving(data, listen):
+        assert importing.wait(30) == 0, importing.communicate()[1]
+    assert acknowledged(importing) == 200
+    importing.communicate()
+    assert_whole(data, 200)
+
+
+@pytest.mark.parametrize("crash", ["after_append_before_ack:2", "in_slab:1"])
+def test_an_import_without_a_server_that_dies_can_be_repeated(tmp_path: Path, crash: str) -> None:
+    data = tmp_path / "data"
+    first = start(IMPORT, str(data), "-", "0", "200", MUTUA_CRASH_AT=crash)
+    assert first.wait(30) == 137
+    assert_whole_after(first, data)
+    again = start(IMPORT, str(data), "-", "0", "200")
+    assert again.wait(30) == 0, again.communicate()[1]
+    assert_whole_after(again, data)
+
+
+def assert_whole_after(importing: "subprocess.Popen[str]", data: Path) -> None:
+    durable = acknowledged(importing)
+    importing.communicate()
+    assert_whole(data, durable)
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_an_import_killed_at_any_moment_keeps_what_it_was_told(tmp_path: Path, seed: int) -> None:
+    """The embedded import is killed, then started again where it stood, until it is through."""
+    data, told, dice = tmp_path / "data", 0, random.Random(seed)
+    for _ in range(3):
+        importing = start(IMPORT, str(data), "-", str(told), "1000000")
+        assert importing.stdout is not None
+        told += int(importing.stdout.readline())
+        kill(importing, after_seconds=dice.uniform(0, 0.4))
+        told += acknowledged(importing)
+        importing.communicate()
+        report = verify(data)
+        assert report.differences == [], f"seed {seed}"
+    assert_whole(data, told)
+
+
+def test_25_kills_of_a_server_under_one_import(tmp_path: Path) -> None:
+    """The import never hears of it: its client sends again until each request is answered."""
+    data, listen, seed = tmp_path / "data", f"127.0.0.1:{free_port()}", 20261123
+    dice = random.Random(seed)
+    print(f"seed {seed}")
+    importing, told = None, 0
+    try:
+        for _ in range(25):
+            with serving(data, listen) as (server, address):
+                if importing is None:
+                    importing = start(IMPORT, "--server", address, "0", "1000000")
+                    assert importing.stdout is not None
+                    told = int(importing.stdout.readline())
+                kill(server, after_seconds=dice.uniform(0, 0.4))
+        assert importing is not None
+        assert importing.poll() is None, importing.communicate()[1]
+    finally:
+        if importing is not None:
+            kill(importing)
+    assert importing is not None
+    told += acknowledged(importing)
+    importing.communicate()
+    assert_whole(data, told)
+
+
+def test_what_a_killed_server_had_not_projected_is_projected_at_the_next_start(
+    tmp_path: Path,
+) -> None:
+    data = tmp_path / "data"
+    with serving(data, MUTUA_CRASH_AT="in_slab:1") as (server, address), Client(address) as client:
+        with suppress(MutuaError):  # it may die before it answers
+            client.record(list(facts(0, 20)))
+        assert server.wait(30) == 137
+    with serving(data) as (_, address), Client(address) as client:
+        eventually(lambda: client.get_status().exchange_count == 20, "20 exchanges")
+    assert verify(data).differences == []

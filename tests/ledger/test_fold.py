@@ -1,0 +1,150 @@
+"""The fold against the oracle, and against itself with the log delivered in other ways."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mutua.v1.event_pb2 import Event, OrganizationContent
+from services.ledger.state import Ledger, Revision, Version
+from services.ledger.words import State
+from tests.ledger.product import (
+    Folded,
+    as_logged,
+    as_records,
+    exchanges,
+    folded,
+    outcomes,
+)
+from tests.oracle import fold as oracle
+from tests.strategies import cuts, event_id, histories, sloppy
+
+SETTINGS = settings(max_examples=200, deadline=None)
+
+
+@SETTINGS
+@given(histories())
+def test_it_is_the_oracles_fold(events: list[Event]) -> None:
+    found, expected = folded(events), oracle.fold(events)
+    assert outcomes(found, as_logged(as_records(events))) == expected.outcomes
+    assert exchanges(found.ledger) == {
+        exchange_id: {"state": exchange.state, "revisions": exchange.revision_ids}
+        for exchange_id, exchange in expected.exchanges.items()
+    }
+    assert {
+        exchange_id: [said(revision.value) for revision in history.revisions]
+        for exchange_id, history in found.ledger.histories.items()
+    } == {exchange_id: exchange.revisions for exchange_id, exchange in expected.exchanges.items()}
+    assert {
+        organization_id: organization(version)
+        for organization_id, version in found.ledger.roster.items()
+    } == expected.roster
+    assert found.ledger.aliases == expected.aliases
+
+
+@SETTINGS
+@given(histories())
+def test_a_fact_takes_effect_once_and_what_it_awaits_is_told(events: list[Event]) -> None:
+    found = folded(events)
+    effects = Counter(revision.event_id for revision in found.revisions)
+    effects.update(version.event_id for version in found.versions)
+    assert [event_id for event_id, count in effects.items() if count > 1] == []
+    assert effects.keys().isdisjoint(found.ledger.awaited)
+    assert {each: key for each, key in found.waiting.items() if key} == found.ledger.awaited
+    for history in found.ledger.histories.values():
+        assert [each.number for each in history.revisions] == list(range(len(history.revisions)))
+        assert {each.state for each in history.revisions[:-1]} <= {State.RECORDED, State.CORRECTED}
+
+
+@SETTINGS
+@given(st.data(), histories())
+def test_slabs_of_any_size_lead_to_one_state(data: st.DataObject, events: list[Event]) -> None:
+    in_slabs = folded(events, data.draw(cuts(len(events))))
+    assert state(in_slabs) == state(folded(events))
+    assert in_slabs.revisions == folded(events).revisions
+
+
+@SETTINGS
+@given(st.data(), histories())
+def test_a_record_delivered_again_changes_nothing(data: st.DataObject, events: list[Event]) -> None:
+    records = as_logged(as_records(events))
+    found = Folded()
+    for offset, record in enumerate(records):
+        found.take([record])
+        again = data.draw(st.lists(st.integers(0, offset), max_size=2))
+        found.take(records[each] for each in again)
+    assert state(found) == state(folded(events))
+    found.take(records)
+    assert state(found) == state(folded(events))
+
+
+@SETTINGS
+@given(st.data(), histories())
+def test_a_fact_recorded_again_changes_nothing_but_positions(
+    data: st.DataObject, events: list[Event]
+) -> None:
+    firsts = list({event.event_id: event for event in reversed(events)}.values())
+    repeated = sloppy(data.draw(st.sampled_from(firsts)))
+    repeated.recorded_by = "somebody else"
+    first = min(n for n, event in enumerate(events) if event.event_id == repeated.event_id)
+    place = data.draw(st.integers(first + 1, len(events)))
+    longer = [*events[:place], repeated, *events[place:]]
+    assert wherever(folded(longer)) == wherever(folded(events))
+
+
+def test_many_facts_that_wait_for_one_are_all_applied_once() -> None:
+    updates = [Event(event_id=event_id(number), programme_id="gde") for number in range(1, 12)]
+    for event in updates:
+        event.organization_updated.organization.organization_id = "alder"
+    registration = Event(event_id=event_id(0), programme_id="gde")
+    registration.organization_registered.organization.organization_id = "alder"
+    found = folded([*updates, registration])
+    assert [version.number for version in found.versions] == list(range(12))
+
+
+def said(value: bytes) -> Event:
+    return oracle.normalized(Event.FromString(value))
+
+
+def organization(version: Version) -> OrganizationContent:
+    event = said(version.value)
+    if event.HasField("organization_updated"):
+        return event.organization_updated.organization
+    return event.organization_registered.organization
+
+
+def state(found: Folded) -> dict[str, Any]:
+    """All that the records led to."""
+    ledger = found.ledger
+    return {
+        "seen": ledger.seen,
+        "histories": ledger.histories,
+        "roster": ledger.roster,
+        "aliases": ledger.aliases,
+        "awaited": ledger.awaited,
+        "waiting": {key: facts for key, facts in ledger.waiting.items() if facts},
+        "quarantined": found.quarantined,
+    }
+
+
+def wherever(found: Folded) -> dict[str, Any]:
+    """The same without the positions and times of records."""
+    ledger: Ledger = found.ledger
+    return {
+        "seen": ledger.seen,
+        "histories": {
+            exchange_id: [content(revision) for revision in history.revisions]
+            for exchange_id, history in ledger.histories.items()
+        },
+        "roster": {name: (each.number, each.value) for name, each in ledger.roster.items()},
+        "aliases": ledger.aliases,
+        "awaited": ledger.awaited,
+        "quarantined": [each for _, each in sorted(found.quarantined.items())],
+    }
+
+
+def content(revision: Revision) -> tuple[Any, ...]:
+    return (revision.number, revision.event_id, revision.state, revision.exchange, revision.value)

@@ -1,0 +1,52 @@
+"""The embedded read models, filled from records in slabs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
+from itertools import pairwise
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from sqlalchemy import select
+
+from services.adapters.sqlite_store import SqliteStore
+from services.adapters.tables import ReadModel
+from services.ledger.ports import Record
+from services.projector.slab import project_slab
+
+LOG_ID = "0" * 32
+Tables = dict[str, list[tuple[Any, ...]]]
+
+
+@contextmanager
+def empty_store() -> Iterator[SqliteStore]:
+    with TemporaryDirectory() as folder, closing(SqliteStore(Path(folder, "read.sqlite"))) as store:
+        yield store
+
+
+def project(
+    store: SqliteStore, records: Sequence[Record], cuts: Sequence[int] = (), log_id: str = LOG_ID
+) -> None:
+    """Projects the records in slabs that end at `cuts`."""
+    for slab in slabs(records, cuts):
+        project_slab(store, log_id, slab)
+
+
+def slabs(records: Sequence[Record], cuts: Sequence[int]) -> list[Sequence[Record]]:
+    return [records[start:end] for start, end in pairwise((0, *cuts, len(records)))]
+
+
+def tables(store: SqliteStore) -> Tables:
+    """Every row of every table, by the name of the table, in order of the primary keys."""
+    with store.snapshot() as snapshot:
+        return {
+            str(model.__tablename__): [
+                tuple(row)
+                for row in snapshot.rows(
+                    select(model.table()).order_by(*model.table().primary_key.columns)
+                )
+            ]
+            for model in ReadModel.__subclasses__()
+        }

@@ -1,0 +1,453 @@
+"""What the query service answers, refuses and says about it, through gRPC."""
+
+import json
+from base64 import urlsafe_b64encode
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from datetime import date as civil_date
+from typing import Any
+from uuid import uuid4
+
+import grpc
+import pytest
+from google.protobuf.message import Message
+from google.protobuf.timestamp_pb2 import Timestamp
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
+
+from mutua import Client, MutuaError
+from mutua.ids import uuid7
+from mutua.v1 import query_service_pb2 as pb
+from mutua.v1 import types_pb2 as types
+from mutua.v1.query_service_pb2_grpc import QueryServiceStub
+from services.adapters.tables import MODEL_VERSION
+from tests.services import facts
+from tests.services.facts import exchange
+
+INVALID = grpc.StatusCode.INVALID_ARGUMENT
+IMPOSSIBLE = (INVALID, "QUESTION_IMPOSSIBLE")
+NOT_BUILT = (grpc.StatusCode.UNIMPLEMENTED, "")
+LISTS = ["ListBalances", "ListPairs", "ListExchanges", "ListOrganizations"]
+Ask = Callable[..., Any]
+
+
+@pytest.fixture(scope="module")
+def told(address: str) -> Iterator[tuple[Client, str]]:
+    """A programme that nobody changes: 9 organizations in a ring, 4 registered, one silent."""
+    with Client(address, programme=f"told-{uuid4().hex}", organization="o1") as client:
+        events = [exchange(f"o{n}", f"o{(n + 1) % 9}", minutes=n, batch="ring") for n in range(9)]
+        events += [
+            facts.registered(each, name=each.upper()) for each in ("o1", "o2", "o3", "silent")
+        ]
+        events += [facts.alias("old o1", "o1"), exchange("old o1", "o5", on="2025-01-01T00:00:00Z")]
+        events += [facts.symmetric("o1", "o2"), retracted := exchange("o7", "gone")]
+        events += [facts.retraction(retracted)]
+        yield client, client.record(events)
+
+
+@pytest.fixture
+def ask(told: tuple[Client, str]) -> Ask:
+    """Asks the programme a raw question; raises MutuaError."""
+    client, position = told
+
+    def ask(method: str, question: dict[str, Any] | None = None, **fields: Any) -> Any:
+        request_of = getattr(pb, f"{method}Request")
+        fields.setdefault("min_position", position)
+        if method != "GetStatus":
+            fields["question"] = pb.Question(
+                **{"programme_id": client.programme} | (question or {})
+            )
+        return client._query.call(getattr(client._query_stub, method), request_of(**fields))
+
+    return ask
+
+
+def date(text: str) -> types.Date:
+    year, month, day = map(int, text.split("-"))
+    return types.Date(year=year, month=month, day=day)
+
+
+def refusal(ask: Callable[[], Any]) -> MutuaError:
+    with pytest.raises(MutuaError) as refused:
+        ask()
+    return refused.value
+
+
+def test_an_empty_programme_has_empty_answers(client: Client) -> None:
+    assert list(client.list_balances()) == []
+    assert list(client.list_pairs()) == []
+    assert list(client.list_exchanges()) == []
+    assert list(client.list_organizations()) == []
+    status = client.get_status()
+    assert (status.fact_count, status.exchange_count, status.organization_count) == (0, 0, 0)
+    assert status.coverage == pb.Coverage()
+    assert refusal(lambda: client.get_balance("A")).code is grpc.StatusCode.NOT_FOUND
+
+
+def test_a_read_with_the_position_of_a_write_sees_it(client: Client) -> None:
+    for count in range(1, 6):
+        position = client.record([exchange()])
+        assert client.get_balance("A", min_position=position).balance.given == count
+        assert client.list_balances(min_position=position).position == position
+
+
+@pytest.mark.parametrize("method", [*LISTS, "GetBalance", "GetStatus"])
+class TestEveryRead:
+    @staticmethod
+    def fields(method: str, client: Client) -> dict[str, Any]:
+        asked = {"GetBalance": {"organization_id": "o1"}}
+        asked["GetStatus"] = {"programme_id": client.programme}
+        return dict(asked.get(method, {}))
+
+    def test_says_where_and_when_it_was_answered(
+        self, ask: Ask, told: tuple[Client, str], method: str
+    ) -> None:
+        client, position = told
+        before = datetime.now(UTC).date()
+        answer = ask(method, **self.fields(method, client))
+        assert int(answer.position.rpartition(".")[2]) >= int(position.rpartition(".")[2])
+        today = answer.as_of_date
+        assert before <= civil_date(today.year, today.month, today.day)
+        assert answer.coverage.exchange_count == 11
+
+    def test_waits_for_a_position_no_longer_than_its_deadline(
+        self, address: str, told: tuple[Client, str], method: str
+    ) -> None:
+        told_client, position = told
+        log, partition, offset = position.split(".")
+        ahead = f"{log}.{partition}.{int(offset) + 10**9}"
+        with Client(address, told_client.programme, deadline_seconds=0.5) as client:
+            fields = self.fields(method, client)
+            if method != "GetStatus":
+                fields["question"] = pb.Question(programme_id=client.programme)
+            request = getattr(pb, f"{method}Request")(min_position=ahead, **fields)
+            rpc = getattr(client._query_stub, method)
+            found = refusal(lambda: client._query.call(rpc, request))
+        assert found.code is grpc.StatusCode.DEADLINE_EXCEEDED
+        assert found.reason == "POSITION_NOT_REACHED"
+
+    @pytest.mark.parametrize(
+        ("min_position", "code", "reason"),
+        [
+            ("x", INVALID, "POSITION_INVALID"),
+            ("a.0.1", INVALID, "POSITION_INVALID"),
+            (f"{'0' * 32}.0.-1", INVALID, "POSITION_INVALID"),
+            (f"{'0' * 32}.0.{'9' * 30}", INVALID, "POSITION_INVALID"),
+            (f"{'0' * 32}.0.1", grpc.StatusCode.FAILED_PRECONDITION, "POSITION_OF_ANOTHER_LOG"),
+        ],
+    )
+    def test_refuses_a_position_that_is_not_of_this_log(
+        self,
+        ask: Ask,
+        told: tuple[Client, str],
+        method: str,
+        min_position: str,
+        code: grpc.StatusCode,
+        reason: str,
+    ) -> None:
+        fields = self.fields(method, told[0])
+        found = refusal(lambda: ask(method, min_position=min_position, **fields))
+        assert (found.code, found.reason) == (code, reason)
+
+
+def rows_of(answer: Any) -> list[Message]:
+    return list(getattr(answer, answer.DESCRIPTOR.fields_by_number[1].name))
+
+
+@pytest.mark.parametrize("method", LISTS)
+class TestEveryList:
+    @pytest.mark.parametrize("page_size", [1, 2, 3, 7, 11, 1_000, 10_001])
+    def test_all_pages_joined_are_one_page(self, ask: Ask, method: str, page_size: int) -> None:
+        whole = ask(method)
+        assert whole.next_page_token == ""
+        rows, token = [], ""
+        while True:
+            page = ask(method, page_size=page_size, page_token=token)
+            assert len(rows_of(page)) <= page_size
+            assert page.coverage == whole.coverage
+            rows += rows_of(page)
+            if not (token := page.next_page_token):
+                break
+            assert rows_of(page), "a page with a next one is not empty"
+        assert rows == rows_of(whole)
+        assert len(rows) > 7
+
+    def test_a_negative_page_size_is_refused(self, ask: Ask, method: str) -> None:
+        found = refusal(lambda: ask(method, page_size=-1))
+        assert (found.code, found.reason) == IMPOSSIBLE
+        assert found.field_violations[0].field == "page_size"
+
+    def test_a_token_belongs_to_its_question(self, ask: Ask, method: str) -> None:
+        token = ask(method, page_size=1).next_page_token
+        found = refusal(lambda: ask(method, {"from_date": date("2026-01-01")}, page_token=token))
+        assert (found.code, found.reason) == (INVALID, "PAGE_TOKEN_INVALID")
+        ask(method, page_size=5, page_token=token)
+
+    def test_a_token_of_another_list_is_refused(self, ask: Ask, method: str) -> None:
+        other = LISTS[LISTS.index(method) - 1]
+        token = ask(other, page_size=1).next_page_token
+        found = refusal(lambda: ask(method, page_token=token))
+        assert found.reason == "PAGE_TOKEN_INVALID"
+
+    @pytest.mark.parametrize(
+        "token",
+        [
+            "x",
+            "\u00e9",
+            "=" * 10,
+            "AAAA",
+            urlsafe_b64encode(b"[1, 2]").decode(),
+            urlsafe_b64encode(b"12").decode(),
+            urlsafe_b64encode(b'"abc"').decode(),
+            urlsafe_b64encode(b'{"a": 1, "b": 2, "c": 3}').decode(),
+            urlsafe_b64encode(b"[NaN, {}, []]").decode(),
+            urlsafe_b64encode(json.dumps(["", "", ""]).encode()).decode(),
+            urlsafe_b64encode(b"[" * 100_000).decode(),
+            "A" * 1_000_000,
+        ],
+        ids=lambda token: token[:12],
+    )
+    def test_a_token_that_mutua_never_gave_is_refused(
+        self, ask: Ask, method: str, token: str
+    ) -> None:
+        found = refusal(lambda: ask(method, page_token=token))
+        assert (found.code, found.reason) == (INVALID, "PAGE_TOKEN_INVALID")
+
+    def test_sorting_is_not_built(self, ask: Ask, method: str) -> None:
+        assert refusal(lambda: ask(method, order_by="net desc")).code is NOT_BUILT[0]
+
+    @pytest.mark.parametrize(
+        "question",
+        [
+            {"kinds": [3]},
+            {"formalities": [1]},
+            {"topics": ["e-health"]},
+            {"identity": pb.IDENTITY_AS_WAS},
+            {"report_view": pb.REPORT_VIEW_CONFIRMED},
+            {"population": pb.POPULATION_SEEN},
+            {"where": [pb.AttributeFilter(attribute="region", value="Y55")]},
+            {"known_at": Timestamp(seconds=1)},
+            {"basis": pb.BASIS_RECORDED},
+        ],
+        ids=lambda question: next(iter(question)),
+    )
+    def test_a_filter_that_is_not_built_is_never_ignored(
+        self, ask: Ask, method: str, question: dict[str, Any]
+    ) -> None:
+        found = refusal(lambda: ask(method, question))
+        assert (found.code, found.reason) == NOT_BUILT
+        assert found.field_violations[0].field == f"question.{next(iter(question))}"
+
+    @pytest.mark.parametrize(
+        ("question", "field"),
+        [
+            ({"programme_id": ""}, "programme_id"),
+            ({"programme_id": "UPPER"}, "programme_id"),
+            ({"lens": 99}, "lens"),
+            ({"allocation": 99}, "allocation"),
+            ({"identity": 99}, "identity"),
+            ({"from_date": date("2026-02-30")}, "from_date"),
+            ({"to_date": types.Date()}, "to_date"),
+            ({"from_date": date("2026-01-02"), "to_date": date("2026-01-02")}, "to_date"),
+            ({"from_date": date("2026-01-03"), "to_date": date("2026-01-02")}, "to_date"),
+            ({"organization_ids": [""]}, "organization_ids[0]"),
+            ({"organization_ids": ["a\x07b"]}, "organization_ids[0]"),
+            ({"organization_ids": ["x" * 129]}, "organization_ids[0]"),
+            ({"as_of_date": date("0-1-1")}, "as_of_date"),
+        ],
+        ids=lambda value: str(value)[:40],
+    )
+    def test_a_question_that_cannot_be_answered_names_the_field(
+        self, ask: Ask, method: str, question: dict[str, Any], field: str
+    ) -> None:
+        found = refusal(lambda: ask(method, question))
+        assert (found.code, found.reason) == IMPOSSIBLE
+        assert [each.field for each in found.field_violations] == [f"question.{field}"]
+
+    @pytest.mark.parametrize(
+        "question",
+        [
+            {"from_date": date("1-1-1")},
+            {"to_date": date("9999-12-31")},
+            {"from_date": date("1-1-1"), "to_date": date("9999-12-31")},
+            {"as_of_date": date("9999-12-31")},
+        ],
+        ids=["from the first day", "to the last", "both", "as of the last"],
+    )
+    def test_the_widest_windows_hold_everything(
+        self, ask: Ask, method: str, question: dict[str, Any]
+    ) -> None:
+        assert rows_of(ask(method, question)) == rows_of(ask(method))
+
+    def test_an_organization_filter_chooses_rows_and_changes_no_number(
+        self, ask: Ask, method: str
+    ) -> None:
+        whole, chosen = ask(method), ask(method, {"organization_ids": [" o1 ", "o7"]})
+        assert chosen.coverage == whole.coverage
+        kept = [row for row in rows_of(whole) if {"o1", "o7"} & set(parties_of(row))]
+        assert rows_of(chosen) == kept
+
+    def test_an_alias_chooses_its_organization(self, ask: Ask, method: str) -> None:
+        chosen = ask(method, {"organization_ids": ["old o1"]})
+        assert rows_of(chosen) == rows_of(ask(method, {"organization_ids": ["o1"]}))
+
+    def test_more_ids_than_a_statement_takes_are_answered(self, ask: Ask, method: str) -> None:
+        many = {"organization_ids": [f"x{number}" for number in range(260_000)] + ["o1"]}
+        assert rows_of(ask(method, many)) == rows_of(ask(method, {"organization_ids": ["o1"]}))
+
+
+def parties_of(row: Any) -> list[str]:
+    """The organizations a row concerns, aliases resolved."""
+    match row:
+        case pb.Pair():
+            return [row.giver_id, row.receiver_id]
+        case pb.Exchange():
+            content = next(
+                each.content for each in reversed(row.revisions) if each.HasField("content")
+            )
+            named = [*content.giver_ids, *content.receiver_ids, *content.party_ids]
+            return ["o1" if each == "old o1" else each for each in named]
+        case _:
+            return [str(row.organization_id)]
+
+
+def test_more_exchange_ids_than_a_page_holds_are_refused(ask: Ask) -> None:
+    many = [f"x{number}" for number in range(10_001)]
+    found = refusal(lambda: ask("ListExchanges", exchange_ids=many))
+    assert (found.code, found.reason) == IMPOSSIBLE
+    assert rows_of(ask("ListExchanges", exchange_ids=many[1:])) == []
+
+
+@pytest.mark.parametrize(
+    ("method", "question"),
+    [
+        ("ListBalances", {"allocation": pb.ALLOCATION_FULL}),
+        ("GetBalance", {"allocation": pb.ALLOCATION_FULL}),
+        ("ListPairs", {"allocation": pb.ALLOCATION_ONCE}),
+    ],
+)
+def test_what_an_allocation_cannot_answer_is_impossible(
+    ask: Ask, method: str, question: dict[str, Any]
+) -> None:
+    fields = {"organization_id": "o1"} if method == "GetBalance" else {}
+    found = refusal(lambda: ask(method, question, **fields))
+    assert (found.code, found.reason) == IMPOSSIBLE
+    assert "ask for split" in found.message
+
+
+WINDOW = {"from_date": date("2026-03-01"), "to_date": date("2026-04-01")}
+
+
+@pytest.mark.parametrize(
+    ("question", "coverage"),
+    [
+        # roster, recorded, exchanges, unknown minutes, joint, straddling
+        ({}, (4, 1, 11, 1, 1, 0)),
+        (WINDOW, (4, 1, 10, 0, 1, 0)),
+        ({"to_date": date("2026-01-01")}, (4, 1, 1, 1, 0, 0)),
+        ({"lens": pb.LENS_ATTENTION}, (4, 1, 11, 10, 1, 0)),
+        ({"from_date": date("2030-01-01")}, (4, 0, 0, 0, 0, 0)),
+    ],
+)
+def test_coverage_stands_beside_every_answer(
+    ask: Ask, question: dict[str, Any], coverage: tuple[int, ...]
+) -> None:
+    for method in LISTS:
+        found = ask(method, question).coverage
+        assert tuple(getattr(found, field.name) for field in found.DESCRIPTOR.fields) == coverage
+
+
+@pytest.mark.parametrize(
+    ("organization_id", "question", "numbers"),
+    [
+        # given, received, joint
+        ("o1", {}, (2, 1, 1)),
+        ("old o1", {}, (2, 1, 1)),
+        ("o1", {"identity": pb.IDENTITY_RECORDED}, (1, 1, 1)),
+        ("old o1", {"identity": pb.IDENTITY_RECORDED}, (1, 0, 0)),
+        ("silent", {}, (0, 0, 0)),
+        pytest.param("o7", {"organization_ids": ["o1"]}, (1, 1, 0), id="a filter on another"),
+        pytest.param("o1", {"organization_ids": ["o7"]}, (2, 1, 1), id="on another, registered"),
+        pytest.param("o7", {"to_date": date("2026-01-01")}, (0, 0, 0), id="seen, not in window"),
+    ],
+)
+def test_a_balance(
+    ask: Ask, organization_id: str, question: dict[str, Any], numbers: tuple[int, ...]
+) -> None:
+    balance = ask("GetBalance", question, organization_id=organization_id).balance
+    assert (balance.given, balance.received, balance.joint_count) == numbers
+
+
+@pytest.mark.parametrize("organization_id", ["nobody", "", "gone\x07", "x" * 100_000])
+def test_an_organization_nobody_knows_is_not_found(
+    channel: grpc.Channel, told: tuple[Client, str], organization_id: str
+) -> None:
+    """Through a channel of default size, in which a long id must not come back."""
+    request = pb.GetBalanceRequest(
+        question=pb.Question(programme_id=told[0].programme), organization_id=organization_id
+    )
+    with pytest.raises(grpc.RpcError) as refused:
+        QueryServiceStub(channel).GetBalance(request)
+    assert refused.value.code() in (grpc.StatusCode.NOT_FOUND, INVALID), refused.value.details()
+
+
+def test_a_retracted_exchange_is_listed_and_says_so(client: Client) -> None:
+    event = exchange(batch="Z\u00fcrich")
+    correction, retraction = facts.correction(event, event.event_id), facts.retraction(event)
+    position = client.record([event, correction, retraction])
+    (found,) = client.list_exchanges(min_position=position)
+    assert found.state == pb.EXCHANGE_STATE_RETRACTED
+    assert [each.event_id for each in found.revisions] == [
+        event.event_id,
+        correction.event_id,
+        retraction.event_id,
+    ]
+    assert found.revisions[2].reason.plain == "recorded twice"
+    assert not found.revisions[2].HasField("content")
+    assert client.get_status().exchange_count == 0
+    for asked in ("Z\u00fcrich", "Zu\u0308rich", " Z\u00fcrich "):
+        assert len(list(client.list_exchanges(batch=asked))) == 1, asked
+    assert list(client.list_exchanges(batch="other")) == []
+    assert len(list(client.list_exchanges(exchange_ids=[event.event_id.upper(), uuid7()]))) == 1
+
+
+def test_status_counts_what_there_is(ask: Ask, told: tuple[Client, str]) -> None:
+    status = ask("GetStatus", programme_id=told[0].programme)
+    assert (status.fact_count, status.exchange_count) == (18, 11)
+    assert status.organization_count == 10
+    assert (status.waiting_count, status.quarantine_count, status.lag_count) == (0, 0, 0)
+    assert status.projection_position == status.position == status.log_position
+    assert status.model_version == MODEL_VERSION
+    assert list(status.held) == []
+
+
+def test_a_status_needs_a_programme(ask: Ask) -> None:
+    found = refusal(lambda: ask("GetStatus", programme_id="not a programme"))
+    assert (found.code, found.reason) == IMPOSSIBLE
+
+
+@pytest.mark.parametrize("service", ["", "mutua.v1.IngestService", "mutua.v1.QueryService"])
+def test_health_says_serving(channel: grpc.Channel, service: str) -> None:
+    stub: Any = health_pb2_grpc.HealthStub(channel)
+    answer = stub.Check(health_pb2.HealthCheckRequest(service=service))
+    assert answer.status == health_pb2.HealthCheckResponse.SERVING
+
+
+def test_reflection_lists_the_services(channel: grpc.Channel) -> None:
+    stub: Any = reflection_pb2_grpc.ServerReflectionStub(channel)
+    request = reflection_pb2.ServerReflectionRequest(list_services="")
+    (answer,) = stub.ServerReflectionInfo(iter([request]))
+    assert {each.name for each in answer.list_services_response.service} == {
+        "grpc.health.v1.Health",
+        "grpc.reflection.v1alpha.ServerReflection",
+        "mutua.v1.IngestService",
+        "mutua.v1.QueryService",
+    }
+
+
+@pytest.mark.parametrize("method", ["/mutua.v1.QueryService/Nope", "/nobody.Service/Nope"])
+def test_an_unknown_method_is_unimplemented(channel: grpc.Channel, method: str) -> None:
+    call: Any = channel.unary_unary(method)
+    with pytest.raises(grpc.RpcError) as refused:
+        call(b"")
+    assert refused.value.code() is grpc.StatusCode.UNIMPLEMENTED

@@ -1,0 +1,354 @@
+"""Histories and questions at random: few ids, so that everything meets everything.
+
+A history is drawn in two steps. A catalogue says which facts there are, one for each event id, all
+of them about ids of the same small pools. A log has them in any order and some of them again, so
+that waiting, repetition and what comes too late are the rule; a record may also be sloppy (the same
+said in other letters), somebody else's recording, or an impostor (the id with other content).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, date, datetime, timedelta
+from enum import Enum, auto
+from unicodedata import normalize
+
+from hypothesis import strategies as st
+from hypothesis.strategies import DrawFn as Draw
+
+from mutua.v1.event_pb2 import Event, ExchangeContent, OrganizationContent
+from mutua.v1.query_service_pb2 import (
+    ALLOCATION_FULL,
+    ALLOCATION_ONCE,
+    ALLOCATION_SPLIT,
+    ALLOCATION_UNSPECIFIED,
+    IDENTITY_AS_NOW,
+    IDENTITY_RECORDED,
+    IDENTITY_UNSPECIFIED,
+    Lens,
+    Question,
+)
+from mutua.v1.types_pb2 import (
+    ASSURANCE_OPEN,
+    EXCHANGE_KIND_CALL,
+    EXCHANGE_KIND_SECONDMENT,
+    OCCUR_PRECISION_DAY,
+    OCCUR_PRECISION_EXACT,
+    OCCUR_PRECISION_MONTH,
+    OCCUR_PRECISION_QUARTER,
+    OCCUR_PRECISION_UNSPECIFIED,
+    Date,
+    ReportSide,
+    Text,
+)
+
+PROGRAMME = "gde"
+OTHER_PROGRAMME = "wales"
+ORGANIZATIONS = ("Box", "alder", "birch", "cedar", "\u00e9lan")
+"""In order of code points. Any of them may be registered, an alias, both, or neither."""
+OUTSIDERS = ("", "centre")
+"""Recorders that take part in nothing."""
+DAYS = (
+    date(1969, 12, 31),
+    date(2024, 1, 1),
+    date(2024, 2, 29),
+    date(2024, 3, 31),
+    date(2024, 4, 1),
+    date(2024, 5, 1),
+)
+"""Days on which something happens and windows begin and end."""
+MINUTES = (None, 0, 1, 7, 100, 20_160)
+
+
+class Pick(Enum):
+    """How a fact of the catalogue comes to stand on the log."""
+
+    PLAIN = auto()
+    SLOPPY = auto()
+    RECORDED_BY_ANOTHER = auto()
+    IMPOSTOR = auto()
+
+
+_REGISTERED = (*("alder",) * 4, *ORGANIZATIONS)
+"""One of them much more often, so that its updates meet its registration."""
+PICKS = (*(Pick.PLAIN,) * 6, *(Pick.SLOPPY,) * 2, Pick.RECORDED_BY_ANOTHER, Pick.IMPOSTOR)
+
+
+def histories(*, exchanges: int = 2, max_facts: int = 12) -> st.SearchStrategy[list[Event]]:
+    """Events of one programme in log order, as they stand on the log.
+
+    The first `exchanges` facts of the catalogue are exchanges; more of them make richer answers,
+    fewer make longer stories of each.
+    """
+    return _log(_catalogue(PROGRAMME, exchanges, max_facts))
+
+
+def mixed_histories(*, max_facts: int = 10) -> st.SearchStrategy[list[Event]]:
+    """Events of two programmes that use the same event ids and organization ids."""
+    facts = st.tuples(
+        _catalogue(PROGRAMME, 2, max_facts), _catalogue(OTHER_PROGRAMME, 2, max_facts)
+    )
+    return _log(facts.map(lambda both: both[0] + both[1]))
+
+
+def questions() -> st.SearchStrategy[Question]:
+    """Questions about the one programme that both the product and the oracle answer."""
+    return _questions()
+
+
+def cuts(count: int) -> st.SearchStrategy[list[int]]:
+    """Where `count` records are cut into slabs: ascending, neither start nor end among them."""
+    inner = st.integers(1, max(1, count - 1))
+    some = st.lists(inner, max_size=6, unique=True).map(
+        lambda found: sorted(each for each in found if each < count)
+    )
+    return some | st.just(list(range(1, count)))
+
+
+def event_id(number: int) -> str:
+    return f"00000000-0000-7000-8000-{number:012d}"
+
+
+def sloppy(event: Event) -> Event:
+    """The same said otherwise: sets the other way round, text untrimmed and decomposed.
+
+    Such a record was put on the log by somebody else than our ingest, which sets `assurance`.
+    """
+    said = Event()
+    said.CopyFrom(event)
+    said.ClearField("assurance")
+    match event.WhichOneof("fact"):
+        case "exchange_recorded":
+            _blur_exchange(said.exchange_recorded.exchange)
+        case "exchange_corrected":
+            _blur_exchange(said.exchange_corrected.exchange)
+        case "exchange_retracted":
+            _blur_text(said.exchange_retracted.reason)
+        case "organization_registered":
+            _blur_organization(said.organization_registered.organization)
+        case "organization_updated":
+            _blur_organization(said.organization_updated.organization)
+        case "alias_added":
+            said.alias_added.alias = _blur(said.alias_added.alias)
+            said.alias_added.organization_id = _blur(said.alias_added.organization_id)
+    return said
+
+
+def _blur_exchange(content: ExchangeContent) -> None:
+    for ids in (content.giver_ids, content.receiver_ids, content.party_ids, content.topics):
+        ids[:] = [_blur(each) for each in reversed(ids)]
+        ids.extend(list(ids)[:1])
+    if content.HasField("note"):
+        _blur_text(content.note)
+
+
+def _blur_organization(content: OrganizationContent) -> None:
+    content.organization_id = _blur(content.organization_id)
+    content.name = _blur(content.name)
+    content.aliases[:] = [_blur(each) for each in reversed(content.aliases)]
+
+
+def _blur_text(text: Text) -> None:
+    text.plain = _blur(text.plain)
+
+
+def _blur(text: str) -> str:
+    return f" {normalize('NFD', text)}\n" if text else ""
+
+
+@st.composite
+def _log(draw: Draw, catalogue: st.SearchStrategy[list[Event]]) -> list[Event]:
+    facts = draw(catalogue)
+    again = draw(st.lists(st.sampled_from(facts), max_size=len(facts)))
+    return [
+        _picked(draw, fact, draw(st.sampled_from(PICKS)))
+        for fact in draw(st.permutations([*facts, *again]))
+    ]
+
+
+def _picked(draw: Draw, fact: Event, pick: Pick) -> Event:
+    match pick:
+        case Pick.SLOPPY:
+            return sloppy(fact)
+        case Pick.RECORDED_BY_ANOTHER:
+            other = Event()
+            other.CopyFrom(fact)
+            other.recorded_by = draw(_recorders)
+            return other
+        case Pick.IMPOSTOR:
+            number = int(fact.event_id[-12:])
+            return _fact(draw, fact.programme_id, number, draw(st.sampled_from(_KINDS)))
+        case _:
+            return fact
+
+
+@st.composite
+def _catalogue(draw: Draw, programme_id: str, exchanges: int, max_facts: int) -> list[Event]:
+    facts, theme = [], draw(st.sampled_from(_THEMES))
+    for number in range(draw(st.integers(exchanges, max_facts))):
+        fact = _record if number < exchanges else draw(st.sampled_from(theme))
+        facts.append(_fact(draw, programme_id, number, fact))
+    return facts
+
+
+def _fact(
+    draw: Draw, programme_id: str, number: int, fact: Callable[[Draw, Event, int], None]
+) -> Event:
+    event = Event(
+        event_id=event_id(number),
+        programme_id=programme_id,
+        recorded_by=draw(_recorders),
+        assurance=ASSURANCE_OPEN,
+    )
+    fact(draw, event, number)
+    return event
+
+
+def _record(draw: Draw, event: Event, number: int) -> None:
+    _occur(draw, event)
+    _exchange(draw, event.exchange_recorded.exchange)
+
+
+def _correct(draw: Draw, event: Event, number: int) -> None:
+    _occur(draw, event)
+    fact = event.exchange_corrected
+    fact.exchange_id = draw(_targets)
+    before = max(0, number - 1)
+    replaced = ("", fact.exchange_id, event_id(before), event_id(before), draw(_any_event))
+    fact.replaces_event_id = draw(st.sampled_from(replaced))
+    _exchange(draw, fact.exchange)
+
+
+def _retract(draw: Draw, event: Event, number: int) -> None:
+    event.exchange_retracted.exchange_id = draw(_targets)
+    event.exchange_retracted.reason.plain = draw(st.sampled_from(("", "twice")))
+
+
+def _register(draw: Draw, event: Event, number: int) -> None:
+    _organization(draw, event.organization_registered.organization)
+
+
+def _update(draw: Draw, event: Event, number: int) -> None:
+    _organization(draw, event.organization_updated.organization)
+
+
+def _alias(draw: Draw, event: Event, number: int) -> None:
+    event.alias_added.alias = draw(st.sampled_from(ORGANIZATIONS))
+    event.alias_added.organization_id = draw(st.sampled_from(ORGANIZATIONS))
+
+
+_KINDS = (_record, _correct, _correct, _retract, _register, _update, _alias)
+_THEMES = (
+    (_correct, _correct, _correct, _correct, _retract),
+    (_register, _update, _update, _alias, _alias, _alias),
+    (_alias, _alias, _alias, _register, _correct, _retract),
+    _KINDS,
+)
+"""A history is mostly about corrections, the roster, who is who, or anything."""
+_targets = st.sampled_from((0, 0, 0, 1, 2, 99)).map(event_id)
+_any_event = st.integers(1, 9).map(event_id)
+_recorders = st.sampled_from(ORGANIZATIONS + OUTSIDERS)
+
+
+def _occur(draw: Draw, event: Event) -> None:
+    precision = draw(st.sampled_from(_PRECISIONS))
+    event.occur_precision = precision
+    day = draw(st.sampled_from(DAYS))
+    match precision:
+        case 3:
+            day = day.replace(day=1)
+        case 4:
+            day = day.replace(day=1, month=(day.month - 1) // 3 * 3 + 1)
+    time = datetime(day.year, day.month, day.day, tzinfo=UTC)
+    if precision in (OCCUR_PRECISION_UNSPECIFIED, OCCUR_PRECISION_EXACT):
+        time += draw(st.sampled_from((timedelta(), timedelta(days=1, microseconds=-1))))
+    event.occur_time.FromDatetime(time)
+
+
+_PRECISIONS = (
+    OCCUR_PRECISION_UNSPECIFIED,
+    OCCUR_PRECISION_EXACT,
+    OCCUR_PRECISION_DAY,
+    OCCUR_PRECISION_MONTH,
+    OCCUR_PRECISION_QUARTER,
+)
+
+
+def _exchange(draw: Draw, content: ExchangeContent) -> None:
+    content.kind = draw(st.sampled_from((EXCHANGE_KIND_CALL, EXCHANGE_KIND_SECONDMENT)))
+    content.reported_by = draw(st.sampled_from(ReportSide.values()))
+    content.topics.extend(draw(st.sampled_from(((), ("interfaces",), ("a", "b")))))
+    parties = draw(st.lists(st.sampled_from(ORGANIZATIONS), min_size=2, max_size=5, unique=True))
+    if draw(st.integers(0, 5)) == 0:
+        content.party_ids.extend(sorted(parties))
+        _minutes(draw, content, ("giver_minutes",))
+        return
+    givers = draw(st.integers(1, len(parties) - 1))
+    content.giver_ids.extend(sorted(parties[:givers]))
+    content.receiver_ids.extend(sorted(parties[givers:]))
+    _minutes(draw, content, ("giver_minutes", "receiver_minutes", "benefit_minutes"))
+    if draw(st.integers(0, 3)) == 0:
+        content.note.plain = "Caf\u00e9, second visit."
+
+
+def _minutes(draw: Draw, content: ExchangeContent, names: tuple[str, ...]) -> None:
+    for name in names:
+        minutes = draw(st.sampled_from(MINUTES))
+        if minutes is not None:
+            setattr(content, name, minutes)
+
+
+def _organization(draw: Draw, content: OrganizationContent) -> None:
+    content.organization_id = draw(st.sampled_from(_REGISTERED))
+    content.name = draw(st.sampled_from(("", "A Trust")))
+    content.role = draw(st.sampled_from(("", "", "boundary")))
+    others = [each for each in ORGANIZATIONS if each != content.organization_id]
+    content.aliases.extend(sorted(draw(st.lists(st.sampled_from(others), max_size=2, unique=True))))
+    opened, closed = draw(_periods)
+    if opened:
+        content.open_date.CopyFrom(as_date(opened))
+    if closed:
+        content.close_date.CopyFrom(as_date(closed))
+
+
+def as_date(day: date) -> Date:
+    return Date(year=day.year, month=day.month, day=day.day)
+
+
+def _periods_of(days: tuple[date, ...]) -> st.SearchStrategy[tuple[date | None, date | None]]:
+    """Two days, the second not before the first; each may be missing."""
+    maybe = st.sampled_from((None, None, *days))
+    return st.tuples(maybe, maybe).map(
+        lambda both: (both[1], both[0]) if both[0] and both[1] and both[1] < both[0] else both
+    )
+
+
+_periods = _periods_of(DAYS)
+
+
+@st.composite
+def _questions(draw: Draw) -> Question:
+    question = Question(
+        programme_id=PROGRAMME,
+        lens=draw(st.sampled_from(Lens.values())),
+        allocation=draw(st.sampled_from(_ALLOCATIONS)),
+        identity=draw(st.sampled_from(_IDENTITIES)),
+    )
+    names = st.sampled_from((*ORGANIZATIONS, "nobody"))
+    question.organization_ids.extend(draw(st.just([]) | st.lists(names, max_size=2)))
+    from_day, to_day = draw(_periods.filter(lambda both: both[0] is None or both[0] != both[1]))
+    if from_day:
+        question.from_date.CopyFrom(as_date(from_day))
+    if to_day:
+        question.to_date.CopyFrom(as_date(to_day))
+    return question
+
+
+_ALLOCATIONS = (
+    ALLOCATION_UNSPECIFIED,
+    ALLOCATION_SPLIT,
+    ALLOCATION_SPLIT,
+    ALLOCATION_FULL,
+    ALLOCATION_ONCE,
+)
+_IDENTITIES = (IDENTITY_UNSPECIFIED, IDENTITY_RECORDED, IDENTITY_AS_NOW)
