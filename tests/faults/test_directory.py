@@ -19,7 +19,7 @@ from mutua import MutuaError as ClientError
 from services.adapters import data_directory
 from services.adapters.data_directory import DataDirectory
 from services.bootstrap import embedded, verify
-from services.ledger.errors import DataForeign, DataInUse, MutuaError, SchemaAhead
+from services.ledger.errors import DataForeign, DataInUse, LogDown, MutuaError, SchemaAhead
 from tests.faults.processes import ROOT, environment, eventually, facts, serving, start
 
 READ_MODELS = data_directory.read_models_name()
@@ -304,7 +304,12 @@ def test_server_json_is_there_while_a_server_runs(data: Path) -> None:
 
 
 def test_an_embedded_server_that_failed_ends_and_takes_nothing_more(data: Path) -> None:
-    """The read models are taken away under the projector."""
+    """The read models are taken away under the projector; who served them hears of it."""
+    with pytest.raises(LogDown, match="projecting stopped at offset 30"):
+        _lose_the_legs(data)
+
+
+def _lose_the_legs(data: Path) -> None:
     with embedded(data, purpose="a test", write=True) as running:
         _execute(data / READ_MODELS, "DROP TABLE leg")
         with Client(running.address, deadline_seconds=1.0) as client:

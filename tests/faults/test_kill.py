@@ -107,7 +107,10 @@ def test_what_a_killed_server_had_not_projected_is_projected_at_the_next_start(
     tmp_path: Path,
 ) -> None:
     data = tmp_path / "data"
-    with serving(data, MUTUA_CRASH_AT="in_slab:1") as (server, address), Client(address) as client:
+    with (
+        serving(data, MUTUA_CRASH_AT="in_slab:1") as (server, address),
+        Client(address, deadline_seconds=3.0) as client,
+    ):
         with suppress(MutuaError):  # it may die before it answers
             client.record(list(facts(0, 20)))
         assert server.wait(30) == 137
