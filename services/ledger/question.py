@@ -30,9 +30,10 @@ ALL: Final = Scope()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Question:
-    """What is asked of one programme. The window is [from_day, to_day); None is open."""
+    """What is asked of one programme, by whom. The window is [from_day, to_day); None is open."""
 
     programme_id: str
+    scope: Scope = ALL
     lens: Lens = Lens.COUNT
     allocation: Allocation = Allocation.SPLIT
     from_day: Day | None = None

@@ -23,7 +23,7 @@ from services.adapters.wire.values import from_day, tidy
 from services.ledger.errors import NotAllowed, NotFound
 from services.ledger.ports import QueryStore, RevisionRow, Snapshot
 from services.ledger.position import Position, parse_position
-from services.ledger.question import Coverage, Question, Scope
+from services.ledger.question import Coverage, Question
 from services.ledger.times import Day, Instant, day_of
 from services.network.balances import balances
 from services.network.frame import Frame, resolve
@@ -68,7 +68,7 @@ class QueryService(QueryServiceServicer):
     async def GetBalance(
         self, request: pb.GetBalanceRequest, context: Context
     ) -> pb.GetBalanceResponse:
-        question = replace(self._question(request.question), organization_ids=())
+        question = replace(self._question(request.question, context), organization_ids=())
         organization_id = tidy(request.organization_id)
 
         def answer(_: Snapshot, frame: Frame) -> pb.GetBalanceResponse:
@@ -91,7 +91,7 @@ class QueryService(QueryServiceServicer):
         self, request: pb.ListBalancesRequest, context: Context
     ) -> pb.ListBalancesResponse:
         require_no_order(request.order_by)
-        question, page = self._question(request.question), page_of(request)
+        question, page = self._question(request.question, context), page_of(request)
 
         def answer(_: Snapshot, frame: Frame) -> pb.ListBalancesResponse:
             found = balances(frame, question)
@@ -109,7 +109,7 @@ class QueryService(QueryServiceServicer):
         self, request: pb.ListPairsRequest, context: Context
     ) -> pb.ListPairsResponse:
         require_no_order(request.order_by)
-        question, page = self._question(request.question), page_of(request)
+        question, page = self._question(request.question, context), page_of(request)
 
         def answer(_: Snapshot, frame: Frame) -> pb.ListPairsResponse:
             found = pairs(frame, question)
@@ -130,7 +130,7 @@ class QueryService(QueryServiceServicer):
         self, request: pb.ListExchangesRequest, context: Context
     ) -> pb.ListExchangesResponse:
         require_no_order(request.order_by)
-        question, page = self._question(request.question), page_of(request)
+        question, page = self._question(request.question, context), page_of(request)
 
         def answer(snapshot: Snapshot, frame: Frame) -> pb.ListExchangesResponse:
             after = -1 if page.after is None else page.after
@@ -151,7 +151,7 @@ class QueryService(QueryServiceServicer):
         self, request: pb.ListOrganizationsRequest, context: Context
     ) -> pb.ListOrganizationsResponse:
         require_no_order(request.order_by)
-        question, page = self._question(request.question), page_of(request)
+        question, page = self._question(request.question, context), page_of(request)
 
         def answer(_: Snapshot, frame: Frame) -> pb.ListOrganizationsResponse:
             found = organizations(frame, question)
@@ -169,7 +169,7 @@ class QueryService(QueryServiceServicer):
     async def GetStatus(
         self, request: pb.GetStatusRequest, context: Context
     ) -> pb.GetStatusResponse:
-        question = self._question(pb.Question(programme_id=request.programme_id))
+        question = self._question(pb.Question(programme_id=request.programme_id), context)
 
         def answer(snapshot: Snapshot, frame: Frame) -> pb.GetStatusResponse:
             counts = snapshot.counts(question.programme_id)
@@ -201,7 +201,6 @@ class QueryService(QueryServiceServicer):
         answer: Callable[[Snapshot, Frame], Result],
     ) -> Result:
         """Waits for the position asked for, then answers off the event loop from one snapshot."""
-        _require(scope_of(context))
         if request.min_position:
             wanted = parse_position(request.min_position, log_id=self._log_id)
             await self._progress.reach(wanted.next_offset, _patience(context))
@@ -218,8 +217,12 @@ class QueryService(QueryServiceServicer):
 
         return await asyncio.get_running_loop().run_in_executor(self._threads, run)
 
-    def _question(self, message: pb.Question) -> Question:
-        return to_question(message, today=self._today())
+    def _question(self, message: pb.Question, context: Context) -> Question:
+        """What is asked and by whom. Raises NotAllowed, before anything is computed."""
+        scope = scope_of(context)
+        if not scope.sees_all:
+            raise NotAllowed("this caller may not ask this question")
+        return to_question(message, today=self._today(), scope=scope)
 
     def _today(self) -> Day:
         return day_of(self._clock())
@@ -245,11 +248,6 @@ def _fitting(exchanges: list[list[RevisionRow]]) -> Iterator[list[RevisionRow]]:
             return
         room -= size
         yield revisions
-
-
-def _require(scope: Scope) -> None:
-    if not scope.sees_all:
-        raise NotAllowed("this caller may not ask this question")
 
 
 def _patience(context: Context) -> float:

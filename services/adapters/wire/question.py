@@ -5,7 +5,7 @@ from typing import Final
 from mutua.v1 import query_service_pb2 as pb
 from services.adapters.wire.values import Unfit, tidy, to_date, to_word
 from services.ledger.errors import NotBuilt, QuestionImpossible, Violation
-from services.ledger.question import Question
+from services.ledger.question import ALL, Question, Scope
 from services.ledger.times import Day, day_number
 from services.ledger.validation import Violations, check_id, check_programme
 from services.ledger.words import Allocation, Identity, Lens
@@ -22,7 +22,7 @@ _NOT_BUILT: Final = {
 """Fields that wait for a later version, with the option that sets them."""
 
 
-def to_question(message: pb.Question, *, today: Day) -> Question:
+def to_question(message: pb.Question, *, today: Day, scope: Scope = ALL) -> Question:
     """What is asked. Raises NotBuilt or QuestionImpossible, naming the field."""
     for field, _ in message.ListFields():
         if field.name in _NOT_BUILT:
@@ -32,7 +32,7 @@ def to_question(message: pb.Question, *, today: Day) -> Question:
     if message.identity == pb.IDENTITY_AS_WAS:
         raise _not_built("identity", "--identity as-was")
     try:
-        question = _read(message, today)
+        question = _read(message, today, scope)
     except Unfit as unfit:
         raise _impossible(unfit.violation) from None
     found: Violations = []
@@ -53,10 +53,11 @@ def require_no_order(order_by: str) -> None:
         raise _not_built("order_by", "--order-by")
 
 
-def _read(message: pb.Question, today: Day) -> Question:
+def _read(message: pb.Question, today: Day, scope: Scope) -> Question:
     has = message.HasField
     return Question(
         programme_id=message.programme_id,
+        scope=scope,
         lens=to_word(Lens, message.lens, "lens", Lens.COUNT),
         allocation=to_word(Allocation, message.allocation, "allocation", Allocation.SPLIT),
         from_day=day_number(to_date(message.from_date, "from_date")) if has("from_date") else None,
