@@ -17,7 +17,6 @@ from services.ledger.state import (
     awaited_organization,
 )
 from services.ledger.times import day_of
-from services.ledger.words import State
 
 
 @dataclass(slots=True)
@@ -96,9 +95,8 @@ def project(programme_id: str, ledger: Ledger, records: Sequence[Logged]) -> Cha
     for history, revision in first_new.values():
         if revision.number > 0:
             before = history.revisions[revision.number - 1]
-            if before.state is not State.RETRACTED:
-                changes.cleared.append(history.number)
-                _contribute(changes.months, before, legs(before.exchange), -1)
+            changes.cleared.append(history.number)
+            _contribute(changes.months, before, legs(before.exchange), -1)
         if not history.retracted:
             current = history.current
             added = legs(current.exchange)

@@ -58,6 +58,10 @@ def verify(log: SqliteLog, store: SqliteStore) -> VerifyReport:
             )
         )
         expected = _expected(log.log_id, records, programmes)
+        named = {record.programme_id for record in records}
+        differences += [
+            f"programme: has, against the log, {each}" for each in programmes.keys() - named
+        ]
         for model in ReadModel.__subclasses__():
             if model is not ProgrammeRow:
                 actual = [tuple(row) for row in snapshot.rows(select(model.table()))]

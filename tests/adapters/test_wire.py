@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from mutua.ids import uuid8
 from mutua.v1 import event_pb2 as pb
 from mutua.v1 import query_service_pb2, types_pb2
-from services.adapters.wire.event import FACTS, digest_of, normalize
+from services.adapters.wire.event import FACTS, digest_of, normalize, read_record
 from services.ledger import words
 from services.ledger.kinds import KINDS
 
@@ -194,3 +194,10 @@ def test_fact_kinds_are_the_field_numbers_of_the_facts() -> None:
     unbuilt = {number for name, number in kinds.items() if name not in facts}
     assert unbuilt.isdisjoint(field.number for field in pb.Event.DESCRIPTOR.fields)
     assert all(20 <= number <= 79 for number in kinds.values())
+
+
+def test_an_exchange_without_a_time_is_unreadable_whoever_put_it_on_the_log() -> None:
+    event = pb.Event(event_id="018f3c2e-7b1a-7cc0-9d3e-5a0b1c2d3e4f", programme_id="default")
+    event.exchange_recorded.exchange.giver_ids.append("A")
+    event.exchange_recorded.exchange.receiver_ids.append("B")
+    assert read_record(0, 0, "default", event.SerializeToString()).event is None

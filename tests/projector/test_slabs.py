@@ -138,6 +138,14 @@ def test_verify_tells_a_row_too_many(
     assert _differences(tmp_path)
 
 
+def test_verify_tells_a_programme_that_nothing_was_recorded_in(
+    projected: Path, tmp_path: Path
+) -> None:
+    with _tampered(projected, tmp_path, "read.sqlite") as connection:
+        _insert(connection, ProgrammeRow, (99, "ghost"))
+    assert _differences(tmp_path)
+
+
 @pytest.mark.parametrize(
     "tampering",
     [

@@ -5,13 +5,14 @@ A new family of facts is one file beside this one and its lines in `FACTS`.
 
 from collections.abc import Callable
 from hashlib import sha256
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from google.protobuf.message import DecodeError
 
 from mutua.v1 import event_pb2 as pb
 from services.adapters.wire import exchange, organization, values
 from services.adapters.wire.values import Unfit, to_instant, to_word
+from services.ledger.exchange import ExchangeCorrected, ExchangeRecorded
 from services.ledger.facts import Event, Fact, Logged, Source
 from services.ledger.times import Instant
 from services.ledger.words import Assurance, Precision, Visibility
@@ -57,7 +58,7 @@ def read_record(offset: int, record_time: Instant, programme_id: str, value: byt
         digest = digest_of(message)
     except (DecodeError, Unfit):
         pass
-    if event is not None and event.programme_id != programme_id:
+    if event is not None and not _belongs(event, programme_id):
         event = None
     return Logged(
         offset=offset,
@@ -67,6 +68,15 @@ def read_record(offset: int, record_time: Instant, programme_id: str, value: byt
         event=event,
         value=value,
     )
+
+
+def _belongs(event: Event, programme_id: str) -> bool:
+    """Whether a fact that somebody else may have put on the log can be folded here."""
+    timed = event.occur_time is not None or not isinstance(event.fact, _TIMED)
+    return timed and event.programme_id == programme_id
+
+
+_TIMED: Final = (ExchangeRecorded, ExchangeCorrected)
 
 
 def normalize(message: pb.Event) -> None:
