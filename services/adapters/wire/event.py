@@ -10,6 +10,7 @@ from typing import Any, Final, NamedTuple
 from google.protobuf.message import DecodeError
 
 from mutua.v1 import event_pb2 as pb
+from mutua.v1 import types_pb2
 from services.adapters.wire import exchange, organization, values
 from services.adapters.wire.values import Unfit, to_instant, to_word
 from services.ledger.exchange import ExchangeCorrected, ExchangeRecorded
@@ -117,7 +118,7 @@ def to_event(message: pb.Event) -> Event:
     field = message.WhichOneof("fact")
     if field is None:
         raise Unfit("fact", "is missing, or of a kind newer than this server")
-    has, source = message.HasField, message.source
+    has = message.HasField
     return Event(
         event_id=message.event_id,
         programme_id=message.programme_id,
@@ -128,15 +129,22 @@ def to_event(message: pb.Event) -> Event:
         ),
         report_time=to_instant(message.report_time, "report_time") if has("report_time") else None,
         visibility=to_word(Visibility, message.visibility, "visibility", Visibility.PROGRAMME),
-        source=Source(
-            client=source.client,
-            batch=source.batch,
-            generation=source.generation,
-            reference=source.reference,
-        ),
+        source=_to_source(message.source) if has("source") else _NO_SOURCE,
         recorded_by=message.recorded_by,
         assurance=to_word(Assurance, message.assurance, "assurance"),
         record_time=to_instant(message.record_time, "record_time") if has("record_time") else None,
+    )
+
+
+_NO_SOURCE: Final = Source()
+
+
+def _to_source(source: types_pb2.Source) -> Source:
+    return Source(
+        client=source.client,
+        batch=source.batch,
+        generation=source.generation,
+        reference=source.reference,
     )
 
 
