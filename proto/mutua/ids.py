@@ -3,7 +3,6 @@
 import hashlib
 import os
 import time
-from uuid import UUID
 
 
 def uuid7() -> str:
@@ -29,4 +28,5 @@ def _with_version(value: bytes, version: int) -> str:
     bits = bytearray(value)
     bits[6] = version << 4 | bits[6] & 0x0F
     bits[8] = 0x80 | bits[8] & 0x3F
-    return str(UUID(bytes=bytes(bits)))
+    digits = bits.hex()
+    return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"

@@ -35,34 +35,35 @@ def add_exchange(
 ) -> None:
     """Adds (`sign` 1) or takes away (-1) an exchange with its legs that occurred on `day`."""
     month = month_of(day)
-    unknown = (
-        exchange.giver_minutes is None,
-        exchange.receiver_minutes is None,
-        exchange.benefit_minutes is None,
-    )
-    for party in exchange.giver_ids:
-        _count(months, party, month, 0, unknown, sign)
-    for party in exchange.receiver_ids:
-        _count(months, party, month, _RECEIVED, unknown, sign)
+    unknown = [
+        5 + index
+        for index, minutes in enumerate(
+            (exchange.giver_minutes, exchange.receiver_minutes, exchange.benefit_minutes)
+        )
+        if minutes is None
+    ]
+    for parties, start in ((exchange.giver_ids, 0), (exchange.receiver_ids, _RECEIVED)):
+        for party in parties:
+            sums = _sums(months, party, month)
+            sums[start] += sign
+            for place in unknown:
+                sums[start + place] += sign
     for party in exchange.party_ids:
         _sums(months, party, month)[_JOINT] += sign
     for leg in shared:
         for party, start in ((leg.giver_id, 0), (leg.receiver_id, _RECEIVED)):
             sums = _sums(months, party, month)
             sums[start + 1] += sign
-            sums[start + 2] += sign * (leg.burden or 0)
-            sums[start + 3] += sign * (leg.attention or 0)
-            sums[start + 4] += sign * (leg.benefit or 0)
-
-
-def _count(
-    months: Months, party: str, month: Month, start: int, unknown: tuple[bool, ...], sign: int
-) -> None:
-    sums = _sums(months, party, month)
-    sums[start] += sign
-    for index, is_unknown in enumerate(unknown):
-        sums[start + 5 + index] += sign * is_unknown
+            if leg.burden:
+                sums[start + 2] += sign * leg.burden
+            if leg.attention:
+                sums[start + 3] += sign * leg.attention
+            if leg.benefit:
+                sums[start + 4] += sign * leg.benefit
 
 
 def _sums(months: Months, party: str, month: Month) -> Sums:
-    return months.setdefault((party, month), [0] * len(FIELDS))
+    sums = months.get((party, month))
+    if sums is None:
+        sums = months[party, month] = [0] * len(FIELDS)
+    return sums
