@@ -22,8 +22,15 @@ DEFAULT_LISTEN: Final = "127.0.0.1:7420"
     metavar="HOST:PORT",
     help="Where programs record and ask; port 0 takes a free one.",
 )
+@click.option(
+    "--http-listen",
+    envvar="MUTUA_HTTP_LISTEN",
+    default="",
+    metavar="HOST:PORT",
+    help="Where the dashboard is to listen; this version has none yet, and says so.",
+)
 @click.pass_obj
-def up(settings: Settings, listen: str) -> None:
+def up(settings: Settings, listen: str, http_listen: str) -> None:
     """Serve the data directory until told to stop (Ctrl-C or SIGTERM).
 
     \b
@@ -33,6 +40,8 @@ def up(settings: Settings, listen: str) -> None:
     """
     from services.bootstrap import serve
 
+    if http_listen:
+        click.echo(f"nothing listens on {http_listen}: this version has no dashboard yet", err=True)
     code = serve(
         settings.data,
         listen=listen,
