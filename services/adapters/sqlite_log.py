@@ -139,7 +139,8 @@ class SqliteLog:
 
     def end(self) -> int:
         if self._closed:
-            return self._check_last()[0]
+            with self._read_lock:
+                return self._check_last()[0]
         return self._end
 
     def damage(self) -> tuple[list[int], int | None]:
