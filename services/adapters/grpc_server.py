@@ -62,7 +62,8 @@ class Server:
             port = self.grpc.add_insecure_port(listen)
         except RuntimeError as error:
             raise OSError(
-                f"cannot listen on {listen}: it is in use, or no address of this machine"
+                f"cannot listen on {listen}: it is in use, or no address of this machine; "
+                "choose another with --listen"
             ) from error
         await self.grpc.start()
         return f"{host}:{port}"

@@ -1,10 +1,12 @@
 """Where the command starts: light, so that Ctrl-C is answered from the first moment on."""
 
+import os
 import sys
 
 
 def main() -> None:
     """Runs `mutua`; exits 130 when interrupted before it has begun."""
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # our own errors say it in words
     try:
         from services.cli.main import main as run
     except KeyboardInterrupt:

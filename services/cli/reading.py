@@ -76,7 +76,7 @@ def balances(settings: Settings, asked: Asked) -> None:
     Examples:
       mutua balances
       mutua balances --lens burden --from 2026-01 --to 2026-07
-      mutua balances --kind visit --format csv
+      mutua balances --organization Thornwick --format csv
     """
     _answer(BALANCES, settings, asked)
 
@@ -84,13 +84,13 @@ def balances(settings: Settings, asked: Asked) -> None:
 @click.command()
 @asks
 def pairs(settings: Settings, asked: Asked) -> None:
-    """Show what each two organizations gave each other; A is the one that gave more.
+    """Show what each two organizations gave each other; A gave more, or else sorts first.
 
     \b
     Examples:
       mutua pairs
       mutua pairs --organization Thornwick --lens attention
-      mutua pairs --topic e-prescribing --format json
+      mutua pairs --from 2026-01 --format json
     """
     _answer(PAIRS, settings, asked)
 

@@ -174,6 +174,8 @@ def retract(settings: Settings, exchange_id: str, reason: str, form: str) -> Non
     Example:
       mutua retract 018f3c2e-7b1a-7cc0-9d3e-5a0b1c2d3e4f --reason "recorded twice"
     """
+    if not reason.strip():
+        raise click.UsageError("--reason is empty: say why it should not stand, it is final.")
     with connected(settings, write=True, purpose="mutua retract") as client:
         exchange, _ = _find(client, exchange_id)
         directory = Directory(client.list_organizations())

@@ -11,6 +11,7 @@ from services.cli.recording import FORMAT
 from services.cli.words import coverage_lines, warning_lines
 
 DEFAULT_LISTEN: Final = "127.0.0.1:7420"
+MAX_PORT: Final = 65_535
 
 
 @click.command()
@@ -40,6 +41,7 @@ def up(settings: Settings, listen: str, http_listen: str) -> None:
     """
     from services.bootstrap import serve
 
+    _require_address(listen)
     if http_listen:
         click.echo(f"nothing listens on {http_listen}: this version has no dashboard yet", err=True)
     code = serve(
@@ -48,6 +50,14 @@ def up(settings: Settings, listen: str, http_listen: str) -> None:
         on_ready=lambda address: click.echo(f"mutua is ready on {address}"),
     )
     sys.exit(code)
+
+
+def _require_address(listen: str) -> None:
+    host, _, port = listen.rpartition(":")
+    if not host or not port.isdecimal() or int(port) > MAX_PORT:
+        raise click.UsageError(
+            f"--listen {listen}: give HOST:PORT with a port of 0 (any) to {MAX_PORT}."
+        )
 
 
 @click.command()
@@ -104,7 +114,8 @@ def verify(settings: Settings, form: str) -> None:
         }
         click.echo(to_json(document))
     elif report.ok:
-        click.echo(f"ok: {report.fact_count:,} facts")
+        beyond = f"; {report.beyond_count:,} more are not projected yet" * (report.beyond_count > 0)
+        click.echo(f"ok: {report.fact_count:,} facts{beyond}")
     else:
         for difference in report.differences:
             click.echo(difference)

@@ -45,7 +45,12 @@ def band(balance: Balance, warnings: Iterable[str]) -> str:
 
 def coverage_lines(coverage: Coverage) -> list[str]:
     """What an answer rests on, a sentence each."""
-    if coverage.roster_count:
+    if coverage.roster_count and not coverage.recorded_count:
+        seen = (
+            f"None of {counted(coverage.roster_count, 'organization')} on the roster recorded "
+            "something itself in this window (--as says who records); "
+        )
+    elif coverage.roster_count:
         seen = (
             f"{coverage.recorded_count:,} of {counted(coverage.roster_count, 'organization')} "
             "on the roster recorded something in this window; "

@@ -26,7 +26,7 @@ class ImportInterrupted(Exception):
         self.by_user = isinstance(cause, KeyboardInterrupt)
         super().__init__(
             f"{'Interrupted.' if self.by_user else cause} "
-            f"{acknowledged:,} of {total:,} facts were recorded. "
+            f"At least {acknowledged:,} of {total:,} facts were recorded. "
             "Import the same file again: nothing is recorded twice."
         )
 

@@ -32,10 +32,14 @@ Tables = dict[type[ReadModel], list[Row]]
 
 @dataclass(frozen=True, slots=True)
 class VerifyReport:
-    """`fact_count` facts were folded; `differences` are sentences, [] when all is as it must be."""
+    """`fact_count` facts were folded; `differences` are sentences, [] when all is as it must be.
+
+    `beyond_count` records of the log were not projected yet, and so not compared.
+    """
 
     fact_count: int
     differences: list[str]
+    beyond_count: int = 0
 
     @property
     def ok(self) -> bool:
@@ -67,7 +71,7 @@ def verify(log: SqliteLog, store: SqliteStore) -> VerifyReport:
                 actual = [tuple(row) for row in snapshot.rows(select(model.table()))]
                 differences += _compare(model, expected.get(model, []), actual)
     facts = len(expected.get(FactRow, []))
-    return VerifyReport(facts, differences)
+    return VerifyReport(facts, differences, max(0, log.end() - end))
 
 
 def _check_log(log: SqliteLog) -> list[str]:

@@ -103,6 +103,19 @@ def test_25_kills_of_a_server_under_one_import(tmp_path: Path) -> None:
     assert_whole(data, told)
 
 
+def test_what_a_killed_server_had_not_projected_is_verified_all_the_same(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    with (
+        serving(data, MUTUA_CRASH_AT="in_slab:1") as (server, address),
+        Client(address, deadline_seconds=3.0) as client,
+    ):
+        with suppress(MutuaError):  # it may die before it answers
+            client.record(list(facts(0, 20)))
+        assert server.wait(30) == 137
+    report = verify(data)
+    assert (report.differences, report.fact_count, report.beyond_count) == ([], 20, 0)
+
+
 def test_what_a_killed_server_had_not_projected_is_projected_at_the_next_start(
     tmp_path: Path,
 ) -> None:
