@@ -46,7 +46,7 @@ EXCHANGE_FIELDS: Final = _fields(
 ORGANIZATION_FIELDS: Final = _fields(
     """
     organization_id  id org_id ods_code code organization
-    name  organization_name trust title
+    name  organization_name organization trust title
     aliases  alias other_names also_known_as
     type  organization_type kind
     sector
