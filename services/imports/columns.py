@@ -119,9 +119,9 @@ def plan_columns(
     found |= {name: _column(name, column, header) for name, column in mapped.items() if column}
     free = {_normalized(column): i for i, column in enumerate(header) if i not in found.values()}
     for field in fields:
-        guesses = [free[column] for column in field.columns if column in free]
-        if guesses and field.name not in mapped and field.name not in constants:
-            found[field.name] = guesses[0]
+        guess = next((column for column in field.columns if column in free), None)
+        if guess is not None and field.name not in mapped and field.name not in constants:
+            found[field.name] = free.pop(guess)  # a column is guessed for one field only
     if missing := [field.name for field in fields if field.required and field.name not in found]:
         remedy = " ".join(f"--map {name}=COLUMN" for name in missing)
         raise ImportRefused(

@@ -103,3 +103,20 @@ def test_wrong_rows(
 def test_equal_rows_count_once(programme: FakeProgramme, tmp_path: Path) -> None:
     report = imports(programme, tmp_path, "id,name", "R1B,a", "R1B,a")
     assert (report.counts.recorded, report.counts.skipped) == (1, 1)
+
+
+@pytest.mark.parametrize(
+    ("header", "columns"),
+    [
+        ("organization,region", {"organization_id": "organization", "region": "region"}),
+        (
+            "Organisation ID,Organisation",
+            {"organization_id": "Organisation ID", "name": "Organisation"},
+        ),
+    ],
+)
+def test_a_column_is_guessed_for_one_field_only(
+    programme: FakeProgramme, tmp_path: Path, header: str, columns: dict[str, str]
+) -> None:
+    report = imports(programme, tmp_path, header, "a1,x")
+    assert (report.errors, report.columns) == ((), columns)
