@@ -14,6 +14,7 @@ from services.ledger.errors import (
     RequestTooLarge,
     Violation,
 )
+from services.ledger.exchange import MAX_LEGS_AT_ONCE
 from services.ledger.kinds import validate
 from services.ledger.question import Scope
 from services.ledger.times import Instant
@@ -21,7 +22,6 @@ from services.ledger.validation import Violations, check_id
 
 MAX_EVENTS: Final = 1_000
 MAX_BYTES: Final = 1 << 20
-MAX_LEGS: Final = 100_000
 
 
 def to_records(
@@ -41,9 +41,10 @@ def to_records(
         found = _check(event, now)
         violations.extend(violation.under(f"events[{index}].") for violation in found)
     programmes = sorted({event.programme_id for event in request.events})
-    if (legs := sum(map(_leg_count, request.events))) > MAX_LEGS:
+    if (legs := sum(map(_leg_count, request.events))) > MAX_LEGS_AT_ONCE:
         raise RequestTooLarge(
-            f"the request has {legs:,} pairs of a giver and a receiver; send at most {MAX_LEGS:,}"
+            f"the request has {legs:,} pairs of a giver and a receiver; "
+            f"send at most {MAX_LEGS_AT_ONCE:,}"
         )
     if len(programmes) > 1:
         raise MixedProgrammes(

@@ -21,6 +21,8 @@ from services.ledger.words import Formality, Kind, Side
 
 MAX_LEGS: Final = 2_500
 """Givers times receivers: what one fact may add to the read models."""
+MAX_LEGS_AT_ONCE: Final = 100_000
+"""What one request may add, and one slab: it bounds memory and how long the store is held."""
 MAX_TOPICS: Final = 100
 MAX_MINUTES: Final = 20_160
 """Two weeks, day and night: for each organization."""

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 from services.ledger.exchange import Exchange
 from services.ledger.facts import Event, Logged
+from services.ledger.identity import resolve
 from services.ledger.organization import Organization
 from services.ledger.times import Instant
 from services.ledger.words import Quarantine, State
@@ -84,10 +85,7 @@ class Ledger:
         del self.awaited[event_id]
 
     def resolve(self, organization_id: str) -> str:
-        """The organization an id means now; chains of aliases are followed."""
-        while organization_id in self.aliases:
-            organization_id = self.aliases[organization_id]
-        return organization_id
+        return resolve(self.aliases, organization_id)
 
 
 @dataclass(slots=True)

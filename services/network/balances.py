@@ -6,7 +6,7 @@ from services.ledger.allocation import MILLION
 from services.ledger.question import Answer, Balance, Question, warnings_for
 from services.ledger.words import Allocation, Lens
 from services.network.columns import Flags, Ints
-from services.network.frame import Frame, exact_sums
+from services.network.frame import Frame, exact_sums, firsts
 
 
 def balances(frame: Frame, question: Question, including: str = "") -> Answer[Balance]:
@@ -73,7 +73,5 @@ def _totals(
         return exact_sums(organization[kept], amounts[kept], frame.size)
     if question.allocation is Allocation.ONCE:
         key = frame.exchange * (len(frame.columns.ids) + 1) + recorded
-        first = np.zeros(len(key), dtype=np.bool_)
-        first[np.unique(key, return_index=True)[1]] = True
-        kept = kept & first
+        kept = kept & firsts(key)
     return np.bincount(organization[kept], minlength=frame.size) * MILLION

@@ -7,6 +7,7 @@ from typing import Final
 import numpy as np
 
 from services.ledger.answers import in_force
+from services.ledger.identity import resolve
 from services.ledger.organization import Organization
 from services.ledger.question import Coverage, Question
 from services.ledger.words import Identity, Lens, Side
@@ -111,7 +112,7 @@ class Frame:
     @cached_property
     def first_of_edge(self) -> Flags:
         """Of the legs of one exchange on one edge, the first."""
-        return _firsts(self._key(self._key(self.exchange, self.giver), self.receiver))
+        return firsts(self._key(self._key(self.exchange, self.giver), self.receiver))
 
     @property
     def exchange_count(self) -> int:
@@ -192,13 +193,6 @@ class Frame:
         return Involved(exchange, organization)
 
 
-def resolve(aliases: dict[str, str], recorded: str) -> str:
-    """The organization an id means; chains of aliases are followed."""
-    while recorded in aliases:
-        recorded = aliases[recorded]
-    return recorded
-
-
 def exact_sums(index: Ints, amounts: Ints, size: int) -> Ints:
     """Sums of integer amounts by index, exact whatever their size."""
     if float(np.sum(amounts, dtype=np.float64)) < 2**53:
@@ -208,11 +202,11 @@ def exact_sums(index: Ints, amounts: Ints, size: int) -> Ints:
     return sums
 
 
-def _firsts(keys: Ints) -> Flags:
+def firsts(keys: Ints) -> Flags:
     """Of equal keys, the first."""
-    firsts = np.zeros(len(keys), dtype=np.bool_)
-    firsts[np.unique(keys, return_index=True)[1]] = True
-    return firsts
+    first = np.zeros(len(keys), dtype=np.bool_)
+    first[np.unique(keys, return_index=True)[1]] = True
+    return first
 
 
 def _cut(first: Ints, end: Ints, question: Question) -> Flags:

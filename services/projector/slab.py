@@ -3,17 +3,13 @@
 from collections import defaultdict
 from collections.abc import Sequence
 from hashlib import sha256
-from typing import Final
 
 from services.adapters.wire.event import read_record
 from services.ledger.changes import affected, project
 from services.ledger.errors import DataForeign
-from services.ledger.exchange import ExchangeCorrected, ExchangeRecorded
+from services.ledger.exchange import MAX_LEGS_AT_ONCE, ExchangeCorrected, ExchangeRecorded
 from services.ledger.facts import Event, Logged
 from services.ledger.ports import Log, ProjectionStore, Record, Watermark
-
-MAX_LEGS: Final = 100_000
-"""Of one slab: what bounds its memory and how long it holds the read models."""
 
 
 def project_slab(store: ProjectionStore, log_id: str, records: Sequence[Record]) -> Watermark:
@@ -27,7 +23,7 @@ def project_slab(store: ProjectionStore, log_id: str, records: Sequence[Record])
     for record in records:
         logged = read_record(record.offset, record.record_time, record.programme_id, record.value)
         legs += _leg_count(logged)
-        if taken and legs > MAX_LEGS:
+        if taken and legs > MAX_LEGS_AT_ONCE:
             break
         by_programme[record.programme_id].append(logged)
         taken += 1

@@ -8,11 +8,12 @@ from mutua.v1 import query_service_pb2 as pb
 from services.adapters.wire.answer import from_organization
 from services.adapters.wire.values import tidy
 from services.ledger.errors import QuestionImpossible, Violation
+from services.ledger.identity import resolve
 from services.ledger.organization import Organization
 from services.ledger.ports import ExchangeFilter
 from services.ledger.question import Question
 from services.ledger.times import Day
-from services.network.frame import Frame, resolve
+from services.network.frame import Frame
 from services.query.paging import MAX_SIZE
 
 

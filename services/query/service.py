@@ -21,12 +21,13 @@ from services.adapters.wire.answer import (
 from services.adapters.wire.question import require_no_order, to_question
 from services.adapters.wire.values import from_day, tidy
 from services.ledger.errors import NotAllowed, NotFound
+from services.ledger.identity import resolve
 from services.ledger.ports import QueryStore, RevisionRow, Snapshot
 from services.ledger.position import Position, parse_position
 from services.ledger.question import Coverage, Question
 from services.ledger.times import Day, Instant, day_of
 from services.network.balances import balances
-from services.network.frame import Frame, resolve
+from services.network.frame import Frame
 from services.network.pairs import pairs
 from services.query.lists import exchange_filter, organization_count, organizations
 from services.query.paging import page_of

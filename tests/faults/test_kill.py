@@ -103,8 +103,7 @@ def test_25_kills_of_a_server_under_one_import(tmp_path: Path) -> None:
     assert_whole(data, told)
 
 
-def test_what_a_killed_server_had_not_projected_is_verified_all_the_same(tmp_path: Path) -> None:
-    data = tmp_path / "data"
+def _record_20_and_die_before_they_are_projected(data: Path) -> None:
     with (
         serving(data, MUTUA_CRASH_AT="in_slab:1") as (server, address),
         Client(address, deadline_seconds=3.0) as client,
@@ -112,6 +111,11 @@ def test_what_a_killed_server_had_not_projected_is_verified_all_the_same(tmp_pat
         with suppress(MutuaError):  # it may die before it answers
             client.record(list(facts(0, 20)))
         assert server.wait(30) == 137
+
+
+def test_what_a_killed_server_had_not_projected_is_verified_all_the_same(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    _record_20_and_die_before_they_are_projected(data)
     report = verify(data)
     assert (report.differences, report.fact_count, report.beyond_count) == ([], 20, 0)
 
@@ -120,13 +124,7 @@ def test_what_a_killed_server_had_not_projected_is_projected_at_the_next_start(
     tmp_path: Path,
 ) -> None:
     data = tmp_path / "data"
-    with (
-        serving(data, MUTUA_CRASH_AT="in_slab:1") as (server, address),
-        Client(address, deadline_seconds=3.0) as client,
-    ):
-        with suppress(MutuaError):  # it may die before it answers
-            client.record(list(facts(0, 20)))
-        assert server.wait(30) == 137
+    _record_20_and_die_before_they_are_projected(data)
     with serving(data) as (_, address), Client(address) as client:
         eventually(lambda: client.get_status().exchange_count == 20, "20 exchanges")
     assert verify(data).differences == []
