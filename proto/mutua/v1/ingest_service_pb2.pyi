@@ -64,3 +64,57 @@ class RecordEventsResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___RecordEventsResponse: _TypeAlias = RecordEventsResponse  # noqa: Y015
+
+@_typing.final
+class RecordStreamRequest(_message.Message):
+    """A group of facts."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    EVENTS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def events(self) -> _containers.RepeatedCompositeFieldContainer[_event_pb2.Event]:
+        """1 to 1,000 facts, at most 1 MiB, of the same programme as all groups of the stream."""
+
+    def __init__(
+        self,
+        *,
+        events: _abc.Iterable[_event_pb2.Event] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["events", b"events"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RecordStreamRequest: _TypeAlias = RecordStreamRequest  # noqa: Y015
+
+@_typing.final
+class RecordStreamResponse(_message.Message):
+    """A group is durable, and with it all before it."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    GROUP_COUNT_FIELD_NUMBER: _builtins.int
+    EVENT_COUNT_FIELD_NUMBER: _builtins.int
+    POSITION_FIELD_NUMBER: _builtins.int
+    group_count: _builtins.int
+    """Groups of this stream that are durable."""
+    event_count: _builtins.int
+    """Facts of this stream that are durable."""
+    position: _builtins.str
+    """The log right after the group: ask with it as min_position to see it. Opaque."""
+    def __init__(
+        self,
+        *,
+        group_count: _builtins.int = ...,
+        event_count: _builtins.int = ...,
+        position: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["event_count", b"event_count", "group_count", b"group_count", "position", b"position"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RecordStreamResponse: _TypeAlias = RecordStreamResponse  # noqa: Y015

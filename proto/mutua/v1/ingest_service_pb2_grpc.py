@@ -44,6 +44,11 @@ class IngestServiceStub:
                 request_serializer=mutua_dot_v1_dot_ingest__service__pb2.RecordEventsRequest.SerializeToString,
                 response_deserializer=mutua_dot_v1_dot_ingest__service__pb2.RecordEventsResponse.FromString,
                 _registered_method=True)
+        self.RecordStream = channel.stream_stream(
+                '/mutua.v1.IngestService/RecordStream',
+                request_serializer=mutua_dot_v1_dot_ingest__service__pb2.RecordStreamRequest.SerializeToString,
+                response_deserializer=mutua_dot_v1_dot_ingest__service__pb2.RecordStreamResponse.FromString,
+                _registered_method=True)
 
 
 class IngestServiceServicer:
@@ -70,6 +75,21 @@ class IngestServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def RecordStream(self, request_iterator, context):
+        """Appends groups of events of one programme, in their order, for as long as the caller sends.
+
+        Each group has the bounds of a RecordEventsRequest, is checked whole, and is answered once when
+        it is durable. The server reads no further group while too many facts wait to be projected, so
+        that a long stream never leaves readers far behind. A stream that broke is resumed by a new one
+        that begins with the first group that was not answered: facts count once by event id.
+
+        A group that is refused ends the stream with the error RecordEvents has for it; what was
+        answered before is durable, and nothing of a later group is appended.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_IngestServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -77,6 +97,11 @@ def add_IngestServiceServicer_to_server(servicer, server):
                     servicer.RecordEvents,
                     request_deserializer=mutua_dot_v1_dot_ingest__service__pb2.RecordEventsRequest.FromString,
                     response_serializer=mutua_dot_v1_dot_ingest__service__pb2.RecordEventsResponse.SerializeToString,
+            ),
+            'RecordStream': grpc.stream_stream_rpc_method_handler(
+                    servicer.RecordStream,
+                    request_deserializer=mutua_dot_v1_dot_ingest__service__pb2.RecordStreamRequest.FromString,
+                    response_serializer=mutua_dot_v1_dot_ingest__service__pb2.RecordStreamResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -111,6 +136,33 @@ class IngestService:
             '/mutua.v1.IngestService/RecordEvents',
             mutua_dot_v1_dot_ingest__service__pb2.RecordEventsRequest.SerializeToString,
             mutua_dot_v1_dot_ingest__service__pb2.RecordEventsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RecordStream(request_iterator,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.stream_stream(
+            request_iterator,
+            target,
+            '/mutua.v1.IngestService/RecordStream',
+            mutua_dot_v1_dot_ingest__service__pb2.RecordStreamRequest.SerializeToString,
+            mutua_dot_v1_dot_ingest__service__pb2.RecordStreamResponse.FromString,
             options,
             channel_credentials,
             insecure,

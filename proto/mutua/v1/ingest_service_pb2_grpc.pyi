@@ -50,6 +50,17 @@ class IngestServiceStub:
     REQUEST_TOO_LARGE. RESOURCE_EXHAUSTED: OVERLOADED. UNAVAILABLE: LOG_DOWN (nothing appended),
     OUTCOME_UNKNOWN. FAILED_PRECONDITION: LOG_FULL (nothing appended).
     """
+    RecordStream: _grpc.StreamStreamMultiCallable[_ingest_service_pb2.RecordStreamRequest, _ingest_service_pb2.RecordStreamResponse]
+    """Appends groups of events of one programme, in their order, for as long as the caller sends.
+
+    Each group has the bounds of a RecordEventsRequest, is checked whole, and is answered once when
+    it is durable. The server reads no further group while too many facts wait to be projected, so
+    that a long stream never leaves readers far behind. A stream that broke is resumed by a new one
+    that begins with the first group that was not answered: facts count once by event id.
+
+    A group that is refused ends the stream with the error RecordEvents has for it; what was
+    answered before is durable, and nothing of a later group is appended.
+    """
 
 @_typing.type_check_only
 class IngestServiceAsyncStub(IngestServiceStub):
@@ -72,6 +83,17 @@ class IngestServiceAsyncStub(IngestServiceStub):
     INVALID_ARGUMENT: INVALID_FACT (BadRequest names each field), MIXED_PROGRAMMES,
     REQUEST_TOO_LARGE. RESOURCE_EXHAUSTED: OVERLOADED. UNAVAILABLE: LOG_DOWN (nothing appended),
     OUTCOME_UNKNOWN. FAILED_PRECONDITION: LOG_FULL (nothing appended).
+    """
+    RecordStream: _aio.StreamStreamMultiCallable[_ingest_service_pb2.RecordStreamRequest, _ingest_service_pb2.RecordStreamResponse]  # type: ignore[assignment]
+    """Appends groups of events of one programme, in their order, for as long as the caller sends.
+
+    Each group has the bounds of a RecordEventsRequest, is checked whole, and is answered once when
+    it is durable. The server reads no further group while too many facts wait to be projected, so
+    that a long stream never leaves readers far behind. A stream that broke is resumed by a new one
+    that begins with the first group that was not answered: facts count once by event id.
+
+    A group that is refused ends the stream with the error RecordEvents has for it; what was
+    answered before is durable, and nothing of a later group is appended.
     """
 
 class IngestServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -98,6 +120,23 @@ class IngestServiceServicer(metaclass=_abc_1.ABCMeta):
         INVALID_ARGUMENT: INVALID_FACT (BadRequest names each field), MIXED_PROGRAMMES,
         REQUEST_TOO_LARGE. RESOURCE_EXHAUSTED: OVERLOADED. UNAVAILABLE: LOG_DOWN (nothing appended),
         OUTCOME_UNKNOWN. FAILED_PRECONDITION: LOG_FULL (nothing appended).
+        """
+
+    @_abc_1.abstractmethod
+    def RecordStream(
+        self,
+        request_iterator: _MaybeAsyncIterator[_ingest_service_pb2.RecordStreamRequest],
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_ingest_service_pb2.RecordStreamResponse], _abc.AsyncIterator[_ingest_service_pb2.RecordStreamResponse]]:
+        """Appends groups of events of one programme, in their order, for as long as the caller sends.
+
+        Each group has the bounds of a RecordEventsRequest, is checked whole, and is answered once when
+        it is durable. The server reads no further group while too many facts wait to be projected, so
+        that a long stream never leaves readers far behind. A stream that broke is resumed by a new one
+        that begins with the first group that was not answered: facts count once by event id.
+
+        A group that is refused ends the stream with the error RecordEvents has for it; what was
+        answered before is durable, and nothing of a later group is appended.
         """
 
 def add_IngestServiceServicer_to_server(servicer: IngestServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -194,6 +194,38 @@ BASIS_RECORDED: Basis.ValueType  # 2
 """By record_time, which is provable."""
 Global___Basis: _TypeAlias = Basis  # noqa: Y015
 
+class _QuarantineReason:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _QuarantineReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_QuarantineReason.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    QUARANTINE_REASON_UNSPECIFIED: _QuarantineReason.ValueType  # 0
+    """Never sent."""
+    QUARANTINE_REASON_EVENT_ID_REUSED: _QuarantineReason.ValueType  # 1
+    """Its event id stands on the log with other content."""
+    QUARANTINE_REASON_STALE_CORRECTION: _QuarantineReason.ValueType  # 2
+    """It corrects a revision that was no longer current."""
+    QUARANTINE_REASON_UNREADABLE: _QuarantineReason.ValueType  # 3
+    """It is no fact that this version can read."""
+    QUARANTINE_REASON_NOT_APPLICABLE: _QuarantineReason.ValueType  # 4
+    """What it says contradicts what stands."""
+
+class QuarantineReason(_QuarantineReason, metaclass=_QuarantineReasonEnumTypeWrapper):
+    """Why a record can never apply."""
+
+QUARANTINE_REASON_UNSPECIFIED: QuarantineReason.ValueType  # 0
+"""Never sent."""
+QUARANTINE_REASON_EVENT_ID_REUSED: QuarantineReason.ValueType  # 1
+"""Its event id stands on the log with other content."""
+QUARANTINE_REASON_STALE_CORRECTION: QuarantineReason.ValueType  # 2
+"""It corrects a revision that was no longer current."""
+QUARANTINE_REASON_UNREADABLE: QuarantineReason.ValueType  # 3
+"""It is no fact that this version can read."""
+QUARANTINE_REASON_NOT_APPLICABLE: QuarantineReason.ValueType  # 4
+"""What it says contradicts what stands."""
+Global___QuarantineReason: _TypeAlias = QuarantineReason  # noqa: Y015
+
 class _ExchangeState:
     ValueType = _typing.NewType("ValueType", _builtins.int)
     V: _TypeAlias = ValueType  # noqa: Y015
@@ -407,6 +439,7 @@ class Balance(_message.Message):
     GIVEN_UNKNOWN_COUNT_FIELD_NUMBER: _builtins.int
     RECEIVED_UNKNOWN_COUNT_FIELD_NUMBER: _builtins.int
     JOINT_COUNT_FIELD_NUMBER: _builtins.int
+    REASONS_FIELD_NUMBER: _builtins.int
     organization_id: _builtins.str
     """The organization."""
     given: _builtins.float
@@ -427,6 +460,10 @@ class Balance(_message.Message):
     """Exchanges it received in whose minutes are unknown under the lens; 0 under count."""
     joint_count: _builtins.int
     """Symmetric exchanges it was party to."""
+    @_builtins.property
+    def reasons(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Why net_share is absent: NO_KNOWN_AMOUNT, TOO_FEW_EXCHANGES, NOT_BORNE (allocation once)."""
+
     def __init__(
         self,
         *,
@@ -439,10 +476,11 @@ class Balance(_message.Message):
         given_unknown_count: _builtins.int = ...,
         received_unknown_count: _builtins.int = ...,
         joint_count: _builtins.int = ...,
+        reasons: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_given", b"_given", "_net", b"_net", "_net_share", b"_net_share", "_received", b"_received", "given", b"given", "net", b"net", "net_share", b"net_share", "received", b"received"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_given", b"_given", "_net", b"_net", "_net_share", b"_net_share", "_received", b"_received", "exchange_count", b"exchange_count", "given", b"given", "given_unknown_count", b"given_unknown_count", "joint_count", b"joint_count", "net", b"net", "net_share", b"net_share", "organization_id", b"organization_id", "received", b"received", "received_unknown_count", b"received_unknown_count"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_given", b"_given", "_net", b"_net", "_net_share", b"_net_share", "_received", b"_received", "exchange_count", b"exchange_count", "given", b"given", "given_unknown_count", b"given_unknown_count", "joint_count", b"joint_count", "net", b"net", "net_share", b"net_share", "organization_id", b"organization_id", "reasons", b"reasons", "received", b"received", "received_unknown_count", b"received_unknown_count"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__given: _TypeAlias = _typing.Literal["given"]  # noqa: Y015
     _WhichOneofArgType__given: _TypeAlias = _typing.Literal["_given", b"_given"]  # noqa: Y015
@@ -485,6 +523,9 @@ class Pair(_message.Message):
     DIRECTION_DIFFERS_FIELD_NUMBER: _builtins.int
     UNDATED_COUNT_FIELD_NUMBER: _builtins.int
     INFORMANTS_FIELD_NUMBER: _builtins.int
+    GIVEN_UNKNOWN_COUNT_FIELD_NUMBER: _builtins.int
+    RECEIVED_UNKNOWN_COUNT_FIELD_NUMBER: _builtins.int
+    REASONS_FIELD_NUMBER: _builtins.int
     giver_id: _builtins.str
     """The one that gave more under the lens; when equal, the smaller id."""
     receiver_id: _builtins.str
@@ -517,6 +558,16 @@ class Pair(_message.Message):
     """Exchanges of the pair known only to the month or quarter, which have no contact day."""
     informants: _builtins.int
     """How many different informants a mutual pair rests on, 1 or 2; absent until that is built."""
+    given_unknown_count: _builtins.int
+    """Exchanges from giver to receiver whose minutes are unknown under the lens; 0 under count."""
+    received_unknown_count: _builtins.int
+    """Exchanges from receiver to giver whose minutes are unknown under the lens; 0 under count."""
+    @_builtins.property
+    def reasons(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Why nothing is said of this pair's reciprocity: MANY_UNKNOWN (over a fifth of the minutes are
+        unknown, or the two directions differ by over 20 points in it).
+        """
+
     def __init__(
         self,
         *,
@@ -536,10 +587,13 @@ class Pair(_message.Message):
         direction_differs: _builtins.bool = ...,
         undated_count: _builtins.int = ...,
         informants: _builtins.int | None = ...,
+        given_unknown_count: _builtins.int = ...,
+        received_unknown_count: _builtins.int = ...,
+        reasons: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_informants", b"_informants", "_interval_high", b"_interval_high", "_interval_low", b"_interval_low", "_p_value", b"_p_value", "_q_value", b"_q_value", "informants", b"informants", "interval_high", b"interval_high", "interval_low", b"interval_low", "p_value", b"p_value", "q_value", b"q_value"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_informants", b"_informants", "_interval_high", b"_interval_high", "_interval_low", b"_interval_low", "_p_value", b"_p_value", "_q_value", b"_q_value", "direction_differs", b"direction_differs", "given", b"given", "given_count", b"given_count", "given_days", b"given_days", "giver_id", b"giver_id", "informants", b"informants", "interval_high", b"interval_high", "interval_low", b"interval_low", "net", b"net", "p_value", b"p_value", "q_value", b"q_value", "received", b"received", "received_count", b"received_count", "received_days", b"received_days", "receiver_id", b"receiver_id", "undated_count", b"undated_count"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_informants", b"_informants", "_interval_high", b"_interval_high", "_interval_low", b"_interval_low", "_p_value", b"_p_value", "_q_value", b"_q_value", "direction_differs", b"direction_differs", "given", b"given", "given_count", b"given_count", "given_days", b"given_days", "given_unknown_count", b"given_unknown_count", "giver_id", b"giver_id", "informants", b"informants", "interval_high", b"interval_high", "interval_low", b"interval_low", "net", b"net", "p_value", b"p_value", "q_value", b"q_value", "reasons", b"reasons", "received", b"received", "received_count", b"received_count", "received_days", b"received_days", "received_unknown_count", b"received_unknown_count", "receiver_id", b"receiver_id", "undated_count", b"undated_count"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__informants: _TypeAlias = _typing.Literal["informants"]  # noqa: Y015
     _WhichOneofArgType__informants: _TypeAlias = _typing.Literal["_informants", b"_informants"]  # noqa: Y015
@@ -563,6 +617,205 @@ class Pair(_message.Message):
     def WhichOneof(self, oneof_group: _WhichOneofArgType__q_value) -> _WhichOneofReturnType__q_value | None: ...
 
 Global___Pair: _TypeAlias = Pair  # noqa: Y015
+
+@_typing.final
+class Edge(_message.Message):
+    """A directed tie: one gave to the other."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    GIVER_ID_FIELD_NUMBER: _builtins.int
+    RECEIVER_ID_FIELD_NUMBER: _builtins.int
+    WEIGHT_FIELD_NUMBER: _builtins.int
+    EXCHANGE_COUNT_FIELD_NUMBER: _builtins.int
+    UNKNOWN_COUNT_FIELD_NUMBER: _builtins.int
+    giver_id: _builtins.str
+    """Who gave."""
+    receiver_id: _builtins.str
+    """Who received."""
+    weight: _builtins.float
+    """Exchanges, or known minutes, under the lens and allocation."""
+    exchange_count: _builtins.int
+    """Exchanges, each once."""
+    unknown_count: _builtins.int
+    """Those of them whose minutes are unknown under the lens; 0 under count."""
+    def __init__(
+        self,
+        *,
+        giver_id: _builtins.str = ...,
+        receiver_id: _builtins.str = ...,
+        weight: _builtins.float = ...,
+        exchange_count: _builtins.int = ...,
+        unknown_count: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["exchange_count", b"exchange_count", "giver_id", b"giver_id", "receiver_id", b"receiver_id", "unknown_count", b"unknown_count", "weight", b"weight"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Edge: _TypeAlias = Edge  # noqa: Y015
+
+@_typing.final
+class Node(_message.Message):
+    """An organization in the network."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ORGANIZATION_ID_FIELD_NUMBER: _builtins.int
+    GIVEN_FIELD_NUMBER: _builtins.int
+    RECEIVED_FIELD_NUMBER: _builtins.int
+    EXCHANGE_COUNT_FIELD_NUMBER: _builtins.int
+    ISOLATE_FIELD_NUMBER: _builtins.int
+    organization_id: _builtins.str
+    """The organization."""
+    given: _builtins.float
+    """Exchanges, or minutes, given. Absent when the allocation has no totals."""
+    received: _builtins.float
+    """Exchanges, or minutes, received. Absent when the allocation has no totals."""
+    exchange_count: _builtins.int
+    """Exchanges it was party to, each once, joint ones included."""
+    isolate: _builtins.bool
+    """Of the population, and party to no exchange of any kind in the window: nothing was seen of it."""
+    def __init__(
+        self,
+        *,
+        organization_id: _builtins.str = ...,
+        given: _builtins.float | None = ...,
+        received: _builtins.float | None = ...,
+        exchange_count: _builtins.int = ...,
+        isolate: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_given", b"_given", "_received", b"_received", "given", b"given", "received", b"received"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_given", b"_given", "_received", b"_received", "exchange_count", b"exchange_count", "given", b"given", "isolate", b"isolate", "organization_id", b"organization_id", "received", b"received"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__given: _TypeAlias = _typing.Literal["given"]  # noqa: Y015
+    _WhichOneofArgType__given: _TypeAlias = _typing.Literal["_given", b"_given"]  # noqa: Y015
+    _WhichOneofReturnType__received: _TypeAlias = _typing.Literal["received"]  # noqa: Y015
+    _WhichOneofArgType__received: _TypeAlias = _typing.Literal["_received", b"_received"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__given) -> _WhichOneofReturnType__given | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__received) -> _WhichOneofReturnType__received | None: ...
+
+Global___Node: _TypeAlias = Node  # noqa: Y015
+
+@_typing.final
+class Batch(_message.Message):
+    """What one import brought."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    BATCH_FIELD_NUMBER: _builtins.int
+    GENERATION_FIELD_NUMBER: _builtins.int
+    CLIENT_FIELD_NUMBER: _builtins.int
+    EXCHANGE_COUNT_FIELD_NUMBER: _builtins.int
+    RETRACTED_COUNT_FIELD_NUMBER: _builtins.int
+    CORRECTION_COUNT_FIELD_NUMBER: _builtins.int
+    ORGANIZATION_COUNT_FIELD_NUMBER: _builtins.int
+    FIRST_RECORD_TIME_FIELD_NUMBER: _builtins.int
+    LAST_RECORD_TIME_FIELD_NUMBER: _builtins.int
+    UNDONE_FIELD_NUMBER: _builtins.int
+    batch: _builtins.str
+    """Its name."""
+    generation: _builtins.int
+    """1, and one more each time the batch was undone and imported again."""
+    client: _builtins.str
+    """The program that recorded it."""
+    exchange_count: _builtins.int
+    """Exchanges it recorded, whatever became of them."""
+    retracted_count: _builtins.int
+    """Those of them that were retracted, by an undo or by hand."""
+    correction_count: _builtins.int
+    """Corrections it recorded."""
+    organization_count: _builtins.int
+    """Organizations it registered or updated."""
+    undone: _builtins.bool
+    """An undo retracted it, and none of its exchanges stands."""
+    @_builtins.property
+    def first_record_time(self) -> _timestamp_pb2.Timestamp:
+        """When its first fact was appended."""
+
+    @_builtins.property
+    def last_record_time(self) -> _timestamp_pb2.Timestamp:
+        """When its last fact was appended."""
+
+    def __init__(
+        self,
+        *,
+        batch: _builtins.str = ...,
+        generation: _builtins.int = ...,
+        client: _builtins.str = ...,
+        exchange_count: _builtins.int = ...,
+        retracted_count: _builtins.int = ...,
+        correction_count: _builtins.int = ...,
+        organization_count: _builtins.int = ...,
+        first_record_time: _timestamp_pb2.Timestamp | None = ...,
+        last_record_time: _timestamp_pb2.Timestamp | None = ...,
+        undone: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["first_record_time", b"first_record_time", "last_record_time", b"last_record_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["batch", b"batch", "client", b"client", "correction_count", b"correction_count", "exchange_count", b"exchange_count", "first_record_time", b"first_record_time", "generation", b"generation", "last_record_time", b"last_record_time", "organization_count", b"organization_count", "retracted_count", b"retracted_count", "undone", b"undone"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Batch: _TypeAlias = Batch  # noqa: Y015
+
+@_typing.final
+class QuarantinedRecord(_message.Message):
+    """A record that can never apply."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    OFFSET_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    DETAIL_FIELD_NUMBER: _builtins.int
+    REMEDY_FIELD_NUMBER: _builtins.int
+    RECORD_TIME_FIELD_NUMBER: _builtins.int
+    EVENT_FIELD_NUMBER: _builtins.int
+    RECORD_FIELD_NUMBER: _builtins.int
+    RESUBMITTED_AS_FIELD_NUMBER: _builtins.int
+    offset: _builtins.int
+    """Its place on the log: the name it has in requests and commands."""
+    reason: Global___QuarantineReason.ValueType
+    """Why."""
+    detail: _builtins.str
+    """The same in words, with the ids concerned."""
+    remedy: _builtins.str
+    """What to do, in words."""
+    record: _builtins.bytes
+    """The record as it stands on the log."""
+    resubmitted_as: _builtins.str
+    """The fact it was resubmitted as, by event id; empty when it was not."""
+    @_builtins.property
+    def record_time(self) -> _timestamp_pb2.Timestamp:
+        """When it was appended."""
+
+    @_builtins.property
+    def event(self) -> _event_pb2.Event:
+        """The fact, as far as it can be read; absent when it cannot."""
+
+    def __init__(
+        self,
+        *,
+        offset: _builtins.int = ...,
+        reason: Global___QuarantineReason.ValueType = ...,
+        detail: _builtins.str = ...,
+        remedy: _builtins.str = ...,
+        record_time: _timestamp_pb2.Timestamp | None = ...,
+        event: _event_pb2.Event | None = ...,
+        record: _builtins.bytes = ...,
+        resubmitted_as: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["event", b"event", "record_time", b"record_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["detail", b"detail", "event", b"event", "offset", b"offset", "reason", b"reason", "record", b"record", "record_time", b"record_time", "remedy", b"remedy", "resubmitted_as", b"resubmitted_as"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___QuarantinedRecord: _TypeAlias = QuarantinedRecord  # noqa: Y015
 
 @_typing.final
 class Exchange(_message.Message):
@@ -856,7 +1109,7 @@ class ListBalancesRequest(_message.Message):
     min_position: _builtins.str
     """Wait until this position is reached. Empty: answer at once."""
     order_by: _builtins.str
-    """Sort order; only empty, by id, is answered so far."""
+    """Fields of the rows, such as "net desc, organization_id". Empty: by id. Absent values stand last."""
     @_builtins.property
     def question(self) -> Global___Question:
         """The filters."""
@@ -946,7 +1199,7 @@ class ListPairsRequest(_message.Message):
     min_position: _builtins.str
     """Wait until this position is reached. Empty: answer at once."""
     order_by: _builtins.str
-    """Sort order; only empty, by ids, is answered so far."""
+    """Fields of the rows, such as "net desc". Empty: by ids. Absent values stand last."""
     @_builtins.property
     def question(self) -> Global___Question:
         """The filters."""
@@ -1031,6 +1284,9 @@ class ListExchangesRequest(_message.Message):
     ORDER_BY_FIELD_NUMBER: _builtins.int
     BATCH_FIELD_NUMBER: _builtins.int
     EXCHANGE_IDS_FIELD_NUMBER: _builtins.int
+    GIVER_ID_FIELD_NUMBER: _builtins.int
+    RECEIVER_ID_FIELD_NUMBER: _builtins.int
+    STANDING_ONLY_FIELD_NUMBER: _builtins.int
     page_size: _builtins.int
     """Rows a page; 0 is 1,000, more than 10,000 is 10,000."""
     page_token: _builtins.str
@@ -1038,9 +1294,15 @@ class ListExchangesRequest(_message.Message):
     min_position: _builtins.str
     """Wait until this position is reached. Empty: answer at once."""
     order_by: _builtins.str
-    """Sort order; only empty, log order, is answered so far."""
+    """occur_time or record_time, of the current revision, or "... desc". Empty: log order."""
     batch: _builtins.str
     """Only exchanges first recorded by this import batch. Empty: all."""
+    giver_id: _builtins.str
+    """Only exchanges this organization gave in. Empty: all."""
+    receiver_id: _builtins.str
+    """Only exchanges this organization received in; with giver_id the evidence of one edge."""
+    standing_only: _builtins.bool
+    """Only exchanges that stand: the evidence behind a number. False: retracted ones too."""
     @_builtins.property
     def question(self) -> Global___Question:
         """The filters; lens and allocation change nothing here."""
@@ -1059,10 +1321,13 @@ class ListExchangesRequest(_message.Message):
         order_by: _builtins.str = ...,
         batch: _builtins.str = ...,
         exchange_ids: _abc.Iterable[_builtins.str] | None = ...,
+        giver_id: _builtins.str = ...,
+        receiver_id: _builtins.str = ...,
+        standing_only: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["question", b"question"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["batch", b"batch", "exchange_ids", b"exchange_ids", "min_position", b"min_position", "order_by", b"order_by", "page_size", b"page_size", "page_token", b"page_token", "question", b"question"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["batch", b"batch", "exchange_ids", b"exchange_ids", "giver_id", b"giver_id", "min_position", b"min_position", "order_by", b"order_by", "page_size", b"page_size", "page_token", b"page_token", "question", b"question", "receiver_id", b"receiver_id", "standing_only", b"standing_only"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1136,7 +1401,7 @@ class ListOrganizationsRequest(_message.Message):
     min_position: _builtins.str
     """Wait until this position is reached. Empty: answer at once."""
     order_by: _builtins.str
-    """Sort order; only empty, by id, is answered so far."""
+    """Fields of the rows, such as "net desc, organization_id". Empty: by id. Absent values stand last."""
     @_builtins.property
     def question(self) -> Global___Question:
         """The filters; the window limits first_exchange_date and last_exchange_date."""
@@ -1345,3 +1610,349 @@ class HeldPartition(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___HeldPartition: _TypeAlias = HeldPartition  # noqa: Y015
+
+@_typing.final
+class GetExchangeRequest(_message.Message):
+    """Asks for one exchange."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PROGRAMME_ID_FIELD_NUMBER: _builtins.int
+    EXCHANGE_ID_FIELD_NUMBER: _builtins.int
+    MIN_POSITION_FIELD_NUMBER: _builtins.int
+    programme_id: _builtins.str
+    """The ledger asked."""
+    exchange_id: _builtins.str
+    """The exchange."""
+    min_position: _builtins.str
+    """Wait until this position is reached. Empty: answer at once."""
+    def __init__(
+        self,
+        *,
+        programme_id: _builtins.str = ...,
+        exchange_id: _builtins.str = ...,
+        min_position: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["exchange_id", b"exchange_id", "min_position", b"min_position", "programme_id", b"programme_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetExchangeRequest: _TypeAlias = GetExchangeRequest  # noqa: Y015
+
+@_typing.final
+class GetExchangeResponse(_message.Message):
+    """One exchange."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    EXCHANGE_FIELD_NUMBER: _builtins.int
+    POSITION_FIELD_NUMBER: _builtins.int
+    AS_OF_DATE_FIELD_NUMBER: _builtins.int
+    COVERAGE_FIELD_NUMBER: _builtins.int
+    WARNINGS_FIELD_NUMBER: _builtins.int
+    position: _builtins.str
+    """The position the answer was computed at. Opaque."""
+    @_builtins.property
+    def exchange(self) -> Global___Exchange:
+        """The exchange with all its revisions."""
+
+    @_builtins.property
+    def as_of_date(self) -> _types_pb2.Date:
+        """Today, UTC."""
+
+    @_builtins.property
+    def coverage(self) -> Global___Coverage:
+        """How much the programme's answers rest on, without a window."""
+
+    @_builtins.property
+    def warnings(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """What to keep in mind, in upper-snake words."""
+
+    def __init__(
+        self,
+        *,
+        exchange: Global___Exchange | None = ...,
+        position: _builtins.str = ...,
+        as_of_date: _types_pb2.Date | None = ...,
+        coverage: Global___Coverage | None = ...,
+        warnings: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["as_of_date", b"as_of_date", "coverage", b"coverage", "exchange", b"exchange"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["as_of_date", b"as_of_date", "coverage", b"coverage", "exchange", b"exchange", "position", b"position", "warnings", b"warnings"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetExchangeResponse: _TypeAlias = GetExchangeResponse  # noqa: Y015
+
+@_typing.final
+class GetNetworkRequest(_message.Message):
+    """Asks for the network."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    QUESTION_FIELD_NUMBER: _builtins.int
+    PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    MIN_POSITION_FIELD_NUMBER: _builtins.int
+    ORDER_BY_FIELD_NUMBER: _builtins.int
+    page_size: _builtins.int
+    """Edges a page; 0 is 1,000, more than 10,000 is 10,000."""
+    page_token: _builtins.str
+    """next_page_token of the page before, with the same question. Empty: the first page."""
+    min_position: _builtins.str
+    """Wait until this position is reached. Empty: answer at once."""
+    order_by: _builtins.str
+    """Fields of the edges, such as "weight desc". Empty: by ids."""
+    @_builtins.property
+    def question(self) -> Global___Question:
+        """The filters; organization_ids choose edges and nodes and change no number."""
+
+    def __init__(
+        self,
+        *,
+        question: Global___Question | None = ...,
+        page_size: _builtins.int = ...,
+        page_token: _builtins.str = ...,
+        min_position: _builtins.str = ...,
+        order_by: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["question", b"question"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["min_position", b"min_position", "order_by", b"order_by", "page_size", b"page_size", "page_token", b"page_token", "question", b"question"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetNetworkRequest: _TypeAlias = GetNetworkRequest  # noqa: Y015
+
+@_typing.final
+class GetNetworkResponse(_message.Message):
+    """A page of the network."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    EDGES_FIELD_NUMBER: _builtins.int
+    NODES_FIELD_NUMBER: _builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    POSITION_FIELD_NUMBER: _builtins.int
+    AS_OF_DATE_FIELD_NUMBER: _builtins.int
+    COVERAGE_FIELD_NUMBER: _builtins.int
+    WARNINGS_FIELD_NUMBER: _builtins.int
+    next_page_token: _builtins.str
+    """Ask for the next page with it; empty on the last."""
+    position: _builtins.str
+    """The position the answer was computed at. Opaque."""
+    @_builtins.property
+    def edges(self) -> _containers.RepeatedCompositeFieldContainer[Global___Edge]:
+        """Edges by giver and receiver id."""
+
+    @_builtins.property
+    def nodes(self) -> _containers.RepeatedCompositeFieldContainer[Global___Node]:
+        """Nodes by organization id, all of them on the first page and none on later ones."""
+
+    @_builtins.property
+    def as_of_date(self) -> _types_pb2.Date:
+        """The day that ages are counted from, as resolved."""
+
+    @_builtins.property
+    def coverage(self) -> Global___Coverage:
+        """How much the answer rests on."""
+
+    @_builtins.property
+    def warnings(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """What to keep in mind, in upper-snake words such as MANY_UNKNOWN."""
+
+    def __init__(
+        self,
+        *,
+        edges: _abc.Iterable[Global___Edge] | None = ...,
+        nodes: _abc.Iterable[Global___Node] | None = ...,
+        next_page_token: _builtins.str = ...,
+        position: _builtins.str = ...,
+        as_of_date: _types_pb2.Date | None = ...,
+        coverage: Global___Coverage | None = ...,
+        warnings: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["as_of_date", b"as_of_date", "coverage", b"coverage"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["as_of_date", b"as_of_date", "coverage", b"coverage", "edges", b"edges", "next_page_token", b"next_page_token", "nodes", b"nodes", "position", b"position", "warnings", b"warnings"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetNetworkResponse: _TypeAlias = GetNetworkResponse  # noqa: Y015
+
+@_typing.final
+class ListBatchesRequest(_message.Message):
+    """Asks what was imported."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PROGRAMME_ID_FIELD_NUMBER: _builtins.int
+    PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    MIN_POSITION_FIELD_NUMBER: _builtins.int
+    programme_id: _builtins.str
+    """The ledger asked."""
+    page_size: _builtins.int
+    """Rows a page; 0 is 1,000, more than 10,000 is 10,000."""
+    page_token: _builtins.str
+    """next_page_token of the page before, with the same request. Empty: the first page."""
+    min_position: _builtins.str
+    """Wait until this position is reached. Empty: answer at once."""
+    def __init__(
+        self,
+        *,
+        programme_id: _builtins.str = ...,
+        page_size: _builtins.int = ...,
+        page_token: _builtins.str = ...,
+        min_position: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["min_position", b"min_position", "page_size", b"page_size", "page_token", b"page_token", "programme_id", b"programme_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListBatchesRequest: _TypeAlias = ListBatchesRequest  # noqa: Y015
+
+@_typing.final
+class ListBatchesResponse(_message.Message):
+    """A page of batches."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    BATCHES_FIELD_NUMBER: _builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    POSITION_FIELD_NUMBER: _builtins.int
+    AS_OF_DATE_FIELD_NUMBER: _builtins.int
+    COVERAGE_FIELD_NUMBER: _builtins.int
+    WARNINGS_FIELD_NUMBER: _builtins.int
+    next_page_token: _builtins.str
+    """Ask for the next page with it; empty on the last."""
+    position: _builtins.str
+    """The position the answer was computed at. Opaque."""
+    @_builtins.property
+    def batches(self) -> _containers.RepeatedCompositeFieldContainer[Global___Batch]:
+        """By batch and generation."""
+
+    @_builtins.property
+    def as_of_date(self) -> _types_pb2.Date:
+        """Today, UTC."""
+
+    @_builtins.property
+    def coverage(self) -> Global___Coverage:
+        """How much the programme's answers rest on, without a window."""
+
+    @_builtins.property
+    def warnings(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """What to keep in mind, in upper-snake words."""
+
+    def __init__(
+        self,
+        *,
+        batches: _abc.Iterable[Global___Batch] | None = ...,
+        next_page_token: _builtins.str = ...,
+        position: _builtins.str = ...,
+        as_of_date: _types_pb2.Date | None = ...,
+        coverage: Global___Coverage | None = ...,
+        warnings: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["as_of_date", b"as_of_date", "coverage", b"coverage"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["as_of_date", b"as_of_date", "batches", b"batches", "coverage", b"coverage", "next_page_token", b"next_page_token", "position", b"position", "warnings", b"warnings"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListBatchesResponse: _TypeAlias = ListBatchesResponse  # noqa: Y015
+
+@_typing.final
+class ListQuarantineRequest(_message.Message):
+    """Asks for what can never apply."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PROGRAMME_ID_FIELD_NUMBER: _builtins.int
+    PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    MIN_POSITION_FIELD_NUMBER: _builtins.int
+    OFFSETS_FIELD_NUMBER: _builtins.int
+    programme_id: _builtins.str
+    """The ledger asked."""
+    page_size: _builtins.int
+    """Rows a page; 0 is 1,000, more than 10,000 is 10,000."""
+    page_token: _builtins.str
+    """next_page_token of the page before, with the same request. Empty: the first page."""
+    min_position: _builtins.str
+    """Wait until this position is reached. Empty: answer at once."""
+    @_builtins.property
+    def offsets(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """Only the records at these offsets. Empty: all."""
+
+    def __init__(
+        self,
+        *,
+        programme_id: _builtins.str = ...,
+        page_size: _builtins.int = ...,
+        page_token: _builtins.str = ...,
+        min_position: _builtins.str = ...,
+        offsets: _abc.Iterable[_builtins.int] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["min_position", b"min_position", "offsets", b"offsets", "page_size", b"page_size", "page_token", b"page_token", "programme_id", b"programme_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListQuarantineRequest: _TypeAlias = ListQuarantineRequest  # noqa: Y015
+
+@_typing.final
+class ListQuarantineResponse(_message.Message):
+    """A page of quarantined records."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RECORDS_FIELD_NUMBER: _builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    POSITION_FIELD_NUMBER: _builtins.int
+    AS_OF_DATE_FIELD_NUMBER: _builtins.int
+    COVERAGE_FIELD_NUMBER: _builtins.int
+    WARNINGS_FIELD_NUMBER: _builtins.int
+    next_page_token: _builtins.str
+    """Ask for the next page with it; empty on the last."""
+    position: _builtins.str
+    """The position the answer was computed at. Opaque."""
+    @_builtins.property
+    def records(self) -> _containers.RepeatedCompositeFieldContainer[Global___QuarantinedRecord]:
+        """In log order."""
+
+    @_builtins.property
+    def as_of_date(self) -> _types_pb2.Date:
+        """Today, UTC."""
+
+    @_builtins.property
+    def coverage(self) -> Global___Coverage:
+        """How much the programme's answers rest on, without a window."""
+
+    @_builtins.property
+    def warnings(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """What to keep in mind, in upper-snake words."""
+
+    def __init__(
+        self,
+        *,
+        records: _abc.Iterable[Global___QuarantinedRecord] | None = ...,
+        next_page_token: _builtins.str = ...,
+        position: _builtins.str = ...,
+        as_of_date: _types_pb2.Date | None = ...,
+        coverage: Global___Coverage | None = ...,
+        warnings: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["as_of_date", b"as_of_date", "coverage", b"coverage"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["as_of_date", b"as_of_date", "coverage", b"coverage", "next_page_token", b"next_page_token", "position", b"position", "records", b"records", "warnings", b"warnings"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListQuarantineResponse: _TypeAlias = ListQuarantineResponse  # noqa: Y015

@@ -63,10 +63,30 @@ class QueryServiceStub:
                 request_serializer=mutua_dot_v1_dot_query__service__pb2.ListExchangesRequest.SerializeToString,
                 response_deserializer=mutua_dot_v1_dot_query__service__pb2.ListExchangesResponse.FromString,
                 _registered_method=True)
+        self.GetExchange = channel.unary_unary(
+                '/mutua.v1.QueryService/GetExchange',
+                request_serializer=mutua_dot_v1_dot_query__service__pb2.GetExchangeRequest.SerializeToString,
+                response_deserializer=mutua_dot_v1_dot_query__service__pb2.GetExchangeResponse.FromString,
+                _registered_method=True)
+        self.GetNetwork = channel.unary_unary(
+                '/mutua.v1.QueryService/GetNetwork',
+                request_serializer=mutua_dot_v1_dot_query__service__pb2.GetNetworkRequest.SerializeToString,
+                response_deserializer=mutua_dot_v1_dot_query__service__pb2.GetNetworkResponse.FromString,
+                _registered_method=True)
         self.ListOrganizations = channel.unary_unary(
                 '/mutua.v1.QueryService/ListOrganizations',
                 request_serializer=mutua_dot_v1_dot_query__service__pb2.ListOrganizationsRequest.SerializeToString,
                 response_deserializer=mutua_dot_v1_dot_query__service__pb2.ListOrganizationsResponse.FromString,
+                _registered_method=True)
+        self.ListBatches = channel.unary_unary(
+                '/mutua.v1.QueryService/ListBatches',
+                request_serializer=mutua_dot_v1_dot_query__service__pb2.ListBatchesRequest.SerializeToString,
+                response_deserializer=mutua_dot_v1_dot_query__service__pb2.ListBatchesResponse.FromString,
+                _registered_method=True)
+        self.ListQuarantine = channel.unary_unary(
+                '/mutua.v1.QueryService/ListQuarantine',
+                request_serializer=mutua_dot_v1_dot_query__service__pb2.ListQuarantineRequest.SerializeToString,
+                response_deserializer=mutua_dot_v1_dot_query__service__pb2.ListQuarantineResponse.FromString,
                 _registered_method=True)
         self.GetStatus = channel.unary_unary(
                 '/mutua.v1.QueryService/GetStatus',
@@ -115,8 +135,36 @@ class QueryServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetExchange(self, request, context):
+        """One exchange with all its revisions. NOT_FOUND when no such exchange was recorded.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetNetwork(self, request, context):
+        """Who gives to whom: organizations as nodes, isolates too, and directed ties as edges.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ListOrganizations(self, request, context):
         """The roster and every unregistered organization that was named, by id.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListBatches(self, request, context):
+        """What was imported, by batch and generation.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListQuarantine(self, request, context):
+        """Records that can never apply, with the reason and what to do, in log order.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -152,10 +200,30 @@ def add_QueryServiceServicer_to_server(servicer, server):
                     request_deserializer=mutua_dot_v1_dot_query__service__pb2.ListExchangesRequest.FromString,
                     response_serializer=mutua_dot_v1_dot_query__service__pb2.ListExchangesResponse.SerializeToString,
             ),
+            'GetExchange': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetExchange,
+                    request_deserializer=mutua_dot_v1_dot_query__service__pb2.GetExchangeRequest.FromString,
+                    response_serializer=mutua_dot_v1_dot_query__service__pb2.GetExchangeResponse.SerializeToString,
+            ),
+            'GetNetwork': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetNetwork,
+                    request_deserializer=mutua_dot_v1_dot_query__service__pb2.GetNetworkRequest.FromString,
+                    response_serializer=mutua_dot_v1_dot_query__service__pb2.GetNetworkResponse.SerializeToString,
+            ),
             'ListOrganizations': grpc.unary_unary_rpc_method_handler(
                     servicer.ListOrganizations,
                     request_deserializer=mutua_dot_v1_dot_query__service__pb2.ListOrganizationsRequest.FromString,
                     response_serializer=mutua_dot_v1_dot_query__service__pb2.ListOrganizationsResponse.SerializeToString,
+            ),
+            'ListBatches': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListBatches,
+                    request_deserializer=mutua_dot_v1_dot_query__service__pb2.ListBatchesRequest.FromString,
+                    response_serializer=mutua_dot_v1_dot_query__service__pb2.ListBatchesResponse.SerializeToString,
+            ),
+            'ListQuarantine': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListQuarantine,
+                    request_deserializer=mutua_dot_v1_dot_query__service__pb2.ListQuarantineRequest.FromString,
+                    response_serializer=mutua_dot_v1_dot_query__service__pb2.ListQuarantineResponse.SerializeToString,
             ),
             'GetStatus': grpc.unary_unary_rpc_method_handler(
                     servicer.GetStatus,
@@ -291,6 +359,60 @@ class QueryService:
             _registered_method=True)
 
     @staticmethod
+    def GetExchange(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/mutua.v1.QueryService/GetExchange',
+            mutua_dot_v1_dot_query__service__pb2.GetExchangeRequest.SerializeToString,
+            mutua_dot_v1_dot_query__service__pb2.GetExchangeResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetNetwork(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/mutua.v1.QueryService/GetNetwork',
+            mutua_dot_v1_dot_query__service__pb2.GetNetworkRequest.SerializeToString,
+            mutua_dot_v1_dot_query__service__pb2.GetNetworkResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
     def ListOrganizations(request,
             target,
             options=(),
@@ -307,6 +429,60 @@ class QueryService:
             '/mutua.v1.QueryService/ListOrganizations',
             mutua_dot_v1_dot_query__service__pb2.ListOrganizationsRequest.SerializeToString,
             mutua_dot_v1_dot_query__service__pb2.ListOrganizationsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListBatches(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/mutua.v1.QueryService/ListBatches',
+            mutua_dot_v1_dot_query__service__pb2.ListBatchesRequest.SerializeToString,
+            mutua_dot_v1_dot_query__service__pb2.ListBatchesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListQuarantine(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/mutua.v1.QueryService/ListQuarantine',
+            mutua_dot_v1_dot_query__service__pb2.ListQuarantineRequest.SerializeToString,
+            mutua_dot_v1_dot_query__service__pb2.ListQuarantineResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -50,8 +50,16 @@ class QueryServiceStub:
     """One row for each two organizations between which an exchange stands, by giver and receiver id."""
     ListExchanges: _grpc.UnaryUnaryMultiCallable[_query_service_pb2.ListExchangesRequest, _query_service_pb2.ListExchangesResponse]
     """Exchanges with all their revisions, in log order; retracted ones are there and say so."""
+    GetExchange: _grpc.UnaryUnaryMultiCallable[_query_service_pb2.GetExchangeRequest, _query_service_pb2.GetExchangeResponse]
+    """One exchange with all its revisions. NOT_FOUND when no such exchange was recorded."""
+    GetNetwork: _grpc.UnaryUnaryMultiCallable[_query_service_pb2.GetNetworkRequest, _query_service_pb2.GetNetworkResponse]
+    """Who gives to whom: organizations as nodes, isolates too, and directed ties as edges."""
     ListOrganizations: _grpc.UnaryUnaryMultiCallable[_query_service_pb2.ListOrganizationsRequest, _query_service_pb2.ListOrganizationsResponse]
     """The roster and every unregistered organization that was named, by id."""
+    ListBatches: _grpc.UnaryUnaryMultiCallable[_query_service_pb2.ListBatchesRequest, _query_service_pb2.ListBatchesResponse]
+    """What was imported, by batch and generation."""
+    ListQuarantine: _grpc.UnaryUnaryMultiCallable[_query_service_pb2.ListQuarantineRequest, _query_service_pb2.ListQuarantineResponse]
+    """Records that can never apply, with the reason and what to do, in log order."""
     GetStatus: _grpc.UnaryUnaryMultiCallable[_query_service_pb2.GetStatusRequest, _query_service_pb2.GetStatusResponse]
     """How far the read models are and what they hold."""
 
@@ -77,8 +85,16 @@ class QueryServiceAsyncStub(QueryServiceStub):
     """One row for each two organizations between which an exchange stands, by giver and receiver id."""
     ListExchanges: _aio.UnaryUnaryMultiCallable[_query_service_pb2.ListExchangesRequest, _query_service_pb2.ListExchangesResponse]  # type: ignore[assignment]
     """Exchanges with all their revisions, in log order; retracted ones are there and say so."""
+    GetExchange: _aio.UnaryUnaryMultiCallable[_query_service_pb2.GetExchangeRequest, _query_service_pb2.GetExchangeResponse]  # type: ignore[assignment]
+    """One exchange with all its revisions. NOT_FOUND when no such exchange was recorded."""
+    GetNetwork: _aio.UnaryUnaryMultiCallable[_query_service_pb2.GetNetworkRequest, _query_service_pb2.GetNetworkResponse]  # type: ignore[assignment]
+    """Who gives to whom: organizations as nodes, isolates too, and directed ties as edges."""
     ListOrganizations: _aio.UnaryUnaryMultiCallable[_query_service_pb2.ListOrganizationsRequest, _query_service_pb2.ListOrganizationsResponse]  # type: ignore[assignment]
     """The roster and every unregistered organization that was named, by id."""
+    ListBatches: _aio.UnaryUnaryMultiCallable[_query_service_pb2.ListBatchesRequest, _query_service_pb2.ListBatchesResponse]  # type: ignore[assignment]
+    """What was imported, by batch and generation."""
+    ListQuarantine: _aio.UnaryUnaryMultiCallable[_query_service_pb2.ListQuarantineRequest, _query_service_pb2.ListQuarantineResponse]  # type: ignore[assignment]
+    """Records that can never apply, with the reason and what to do, in log order."""
     GetStatus: _aio.UnaryUnaryMultiCallable[_query_service_pb2.GetStatusRequest, _query_service_pb2.GetStatusResponse]  # type: ignore[assignment]
     """How far the read models are and what they hold."""
 
@@ -127,12 +143,44 @@ class QueryServiceServicer(metaclass=_abc_1.ABCMeta):
         """Exchanges with all their revisions, in log order; retracted ones are there and say so."""
 
     @_abc_1.abstractmethod
+    def GetExchange(
+        self,
+        request: _query_service_pb2.GetExchangeRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_query_service_pb2.GetExchangeResponse, _abc.Awaitable[_query_service_pb2.GetExchangeResponse]]:
+        """One exchange with all its revisions. NOT_FOUND when no such exchange was recorded."""
+
+    @_abc_1.abstractmethod
+    def GetNetwork(
+        self,
+        request: _query_service_pb2.GetNetworkRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_query_service_pb2.GetNetworkResponse, _abc.Awaitable[_query_service_pb2.GetNetworkResponse]]:
+        """Who gives to whom: organizations as nodes, isolates too, and directed ties as edges."""
+
+    @_abc_1.abstractmethod
     def ListOrganizations(
         self,
         request: _query_service_pb2.ListOrganizationsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_query_service_pb2.ListOrganizationsResponse, _abc.Awaitable[_query_service_pb2.ListOrganizationsResponse]]:
         """The roster and every unregistered organization that was named, by id."""
+
+    @_abc_1.abstractmethod
+    def ListBatches(
+        self,
+        request: _query_service_pb2.ListBatchesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_query_service_pb2.ListBatchesResponse, _abc.Awaitable[_query_service_pb2.ListBatchesResponse]]:
+        """What was imported, by batch and generation."""
+
+    @_abc_1.abstractmethod
+    def ListQuarantine(
+        self,
+        request: _query_service_pb2.ListQuarantineRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_query_service_pb2.ListQuarantineResponse, _abc.Awaitable[_query_service_pb2.ListQuarantineResponse]]:
+        """Records that can never apply, with the reason and what to do, in log order."""
 
     @_abc_1.abstractmethod
     def GetStatus(
