@@ -8,9 +8,10 @@ said in other letters), somebody else's recording, or an impostor (the id with o
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime, timedelta
 from enum import Enum, auto
+from typing import TypeVar
 from unicodedata import normalize
 
 from hypothesis import strategies as st
@@ -38,10 +39,12 @@ from mutua.v1.types_pb2 import (
     OCCUR_PRECISION_QUARTER,
     OCCUR_PRECISION_UNSPECIFIED,
     Date,
+    Formality,
     ReportSide,
     Text,
 )
 
+Choice = TypeVar("Choice")
 PROGRAMME = "gde"
 OTHER_PROGRAMME = "wales"
 ORGANIZATIONS = ("Box", "alder", "birch", "cedar", "\u00e9lan")
@@ -57,6 +60,8 @@ DAYS = (
     date(2024, 5, 1),
 )
 """Days on which something happens and windows begin and end."""
+TOPICS = ("a", "b", "interfaces")
+EXCHANGE_KINDS = (EXCHANGE_KIND_CALL, EXCHANGE_KIND_SECONDMENT)
 MINUTES = (None, 0, 1, 7, 100, 20_160)
 
 
@@ -200,6 +205,11 @@ def _fact(
         recorded_by=draw(_recorders),
         assurance=ASSURANCE_OPEN,
     )
+    if (generation := draw(st.sampled_from((0, 0, 0, 1, 2)))) > 0:
+        event.source.client = draw(st.sampled_from(("form", "import")))
+        event.source.batch, event.source.generation = "march", generation
+    if draw(st.integers(0, 7)) == 0:  # replayed
+        event.record_time.FromJsonString("2024-09-09T09:09:09Z")
     fact(draw, event, number)
     return event
 
@@ -263,6 +273,8 @@ def _occur(draw: Draw, event: Event) -> None:
     if precision in (OCCUR_PRECISION_UNSPECIFIED, OCCUR_PRECISION_EXACT):
         time += draw(st.sampled_from((timedelta(), timedelta(days=1, microseconds=-1))))
     event.occur_time.FromDatetime(time)
+    if draw(st.booleans()):
+        event.report_time.FromDatetime(time + timedelta(days=40))
 
 
 _PRECISIONS = (
@@ -275,9 +287,10 @@ _PRECISIONS = (
 
 
 def _exchange(draw: Draw, content: ExchangeContent) -> None:
-    content.kind = draw(st.sampled_from((EXCHANGE_KIND_CALL, EXCHANGE_KIND_SECONDMENT)))
+    content.kind = draw(st.sampled_from(EXCHANGE_KINDS))
+    content.formality = draw(st.sampled_from(Formality.values()))
     content.reported_by = draw(st.sampled_from(ReportSide.values()))
-    content.topics.extend(draw(st.sampled_from(((), ("interfaces",), ("a", "b")))))
+    content.topics.extend(draw(st.sampled_from(((), (), TOPICS[:1], TOPICS[:2], TOPICS[1:]))))
     parties = draw(st.lists(st.sampled_from(ORGANIZATIONS), min_size=2, max_size=5, unique=True))
     if draw(st.integers(0, 5)) == 0:
         content.party_ids.extend(sorted(parties))
@@ -335,6 +348,9 @@ def _questions(draw: Draw) -> Question:
         identity=draw(st.sampled_from(_IDENTITIES)),
     )
     names = st.sampled_from((*ORGANIZATIONS, "nobody"))
+    question.kinds.extend(draw(_some(EXCHANGE_KINDS)))
+    question.formalities.extend(draw(_some(Formality.values())))
+    question.topics.extend(draw(_some((*TOPICS, "unheard-of"))))
     question.organization_ids.extend(draw(st.just([]) | st.lists(names, max_size=2)))
     from_day, to_day = draw(_periods.filter(lambda both: both[0] is None or both[0] != both[1]))
     if from_day:
@@ -342,6 +358,13 @@ def _questions(draw: Draw) -> Question:
     if to_day:
         question.to_date.CopyFrom(as_date(to_day))
     return question
+
+
+def _some(values: Sequence[Choice]) -> st.SearchStrategy[list[Choice]]:
+    """Mostly none of them."""
+    return st.sampled_from((0, 0, 1, 2)).flatmap(
+        lambda size: st.lists(st.sampled_from(values), min_size=size, max_size=size)
+    )
 
 
 _ALLOCATIONS = (

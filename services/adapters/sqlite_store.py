@@ -1,7 +1,8 @@
 """The read models as one SQLite file beside the log."""
 
+import json
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
@@ -12,12 +13,14 @@ from sqlalchemy.pool import QueuePool, StaticPool
 from sqlalchemy.schema import CreateIndex, CreateTable
 
 from services.adapters.crash_point import crash_point
-from services.adapters.sql_store.loading import load_ledger
+from services.adapters.sql_store.loading import load_dictionary, load_ledger
+from services.adapters.sql_store.numbers import Dictionary
 from services.adapters.sql_store.reading import SqlSnapshot
-from services.adapters.sql_store.rows import Parties, insertions
+from services.adapters.sql_store.rows import insertions
 from services.adapters.sqlite_file import open_file
 from services.adapters.tables import (
     MODEL_VERSION,
+    BatchRow,
     JointPartyRow,
     LegRow,
     OrganizationMonthRow,
@@ -30,6 +33,13 @@ from services.ledger.ports import StaleWriter, StoreBusy, Watermark
 from services.ledger.state import Ledger
 
 _READERS: Final = 8
+_KNOWN: Final = """
+    SELECT event_id FROM fact
+    WHERE programme = ? AND event_id IN (SELECT value FROM json_each(?))
+    UNION ALL
+    SELECT awaited FROM waiting
+    WHERE programme = ? AND awaited IN (SELECT value FROM json_each(?))
+"""
 
 
 class SqliteStore:
@@ -38,6 +48,7 @@ class SqliteStore:
     def __init__(self, path: Path, *, read_only: bool = False) -> None:
         """Raises DataForeign or SchemaAhead when the file is not what this mutua writes."""
         first = open_file(path, version=MODEL_VERSION, durable=False, read_only=read_only)
+        self.path = path
         self._writer = first
         self._read_only = read_only
         self._closed = False
@@ -45,10 +56,13 @@ class SqliteStore:
             _create_tables(first)
         self._engine = _engine(path)
         self._own = create_engine(
-            "sqlite://", creator=lambda: first, poolclass=StaticPool, isolation_level="AUTOCOMMIT"
+            "sqlite://",
+            creator=lambda: first,
+            poolclass=StaticPool,
+            isolation_level="AUTOCOMMIT",
         )
         self._programmes: dict[str, int] = {}
-        self._parties: dict[str, Parties] = {}
+        self._dictionaries: dict[str, Dictionary] = {}
 
     def watermark(self) -> Watermark | None:
         position = PositionRow.table()
@@ -65,7 +79,16 @@ class SqliteStore:
         with self._own.connect() as connection:
             return load_ledger(connection, programme, programme_id, needs)
 
+    def known(self, programme_id: str, event_ids: Collection[str]) -> set[str]:
+        programme = self._known().get(programme_id)
+        if programme is None:
+            return set()
+        ids = json.dumps(list(event_ids))
+        return {row[0] for row in self._writer.execute(_KNOWN, (programme, ids, programme, ids))}
+
     def commit(self, changes: Sequence[Changes], start: int, end: Watermark) -> None:
+        # Read before the transaction begins, which closing a reading connection would end.
+        dictionaries = [self._dictionary(each.programme_id) for each in changes]
         try:
             self._writer.execute("BEGIN IMMEDIATE")
         except sqlite3.OperationalError as error:
@@ -74,15 +97,15 @@ class SqliteStore:
             raise
         try:
             self._advance(start, end)
-            for each in changes:
-                self._write(each)
+            for each, dictionary in zip(changes, dictionaries, strict=True):
+                self._write(each, dictionary)
             crash_point("in_slab")
             self._writer.execute("COMMIT")
         except BaseException:
             if self._writer.in_transaction:
                 self._writer.execute("ROLLBACK")
             self._programmes.clear()
-            self._parties.clear()
+            self._dictionaries.clear()
             raise
         crash_point("after_commit_before_ack")
 
@@ -119,8 +142,8 @@ class SqliteStore:
         if moved == 0:
             raise StaleWriter(f"the read models are no longer at offset {start}")
 
-    def _write(self, changes: Changes) -> None:
-        programme = self._programme(changes.programme_id)
+    def _write(self, changes: Changes, dictionary: Dictionary) -> None:
+        programme = dictionary.programme
         write = self._writer.executemany
         waiting = changes.journal.waiting
         if waiting:
@@ -133,9 +156,7 @@ class SqliteStore:
                 f"DELETE FROM {table.__tablename__} WHERE programme = ? AND exchange = ?",
                 [(programme, number) for number in changes.cleared],
             )
-        for model, rows in insertions(
-            programme, changes, self._parties[changes.programme_id]
-        ).items():
+        for model, rows in insertions(dictionary, changes).items():
             if rows:
                 write(_INSERT[model], rows)
         write(
@@ -145,6 +166,11 @@ class SqliteStore:
         )
         if changes.cleared:
             self._drop_empty_months(programme)
+        self._writer.execute(
+            "INSERT INTO programme VALUES (?, ?, ?) "
+            "ON CONFLICT DO UPDATE SET last_offset = excluded.last_offset",
+            (programme, changes.programme_id, changes.last_offset),
+        )
 
     def _drop_empty_months(self, programme: int) -> None:
         self._writer.execute(
@@ -153,21 +179,13 @@ class SqliteStore:
             (programme,),
         )
 
-    def _programme(self, programme_id: str) -> int:
-        """The dense number of a programme, given when it is met first; with its parties known."""
-        if programme_id not in self._parties:
+    def _dictionary(self, programme_id: str) -> Dictionary:
+        """The numbers of a programme, which gets one itself when it is met first."""
+        if programme_id not in self._dictionaries:
             number = self._known().setdefault(programme_id, len(self._programmes))
-            self._parties[programme_id] = Parties(
-                dict(
-                    self._writer.execute(
-                        "SELECT organization_id, party FROM party WHERE programme = ?", (number,)
-                    )
-                )
-            )
-            self._writer.execute(
-                "INSERT INTO programme VALUES (?, ?) ON CONFLICT DO NOTHING", (number, programme_id)
-            )
-        return self._programmes[programme_id]
+            with self._own.connect() as connection:
+                self._dictionaries[programme_id] = load_dictionary(connection, number)
+        return self._dictionaries[programme_id]
 
     def _known(self) -> dict[str, int]:
         """The numbers of all programmes; read once, as nobody else writes."""
@@ -207,11 +225,18 @@ def _insert(model: type[ReadModel]) -> str:
     return f"INSERT INTO {model.__tablename__} VALUES ({places})"
 
 
-_INSERT: Final = {
-    model: _insert(model)
-    for model in ReadModel.__subclasses__()
-    if model is not OrganizationMonthRow
-} | {
-    OrganizationMonthRow: f"{_insert(OrganizationMonthRow)} ON CONFLICT DO UPDATE SET "
-    + ", ".join(f"{name} = {name} + excluded.{name}" for name in MONTH_FIELDS)
+def _adding(model: type[ReadModel], names: Sequence[str], further: str = "") -> str:
+    """An insertion that adds its numbers to those of the row that is there."""
+    sums = ", ".join(f"{name} = {name} + excluded.{name}" for name in names)
+    return f"{_insert(model)} ON CONFLICT DO UPDATE SET {sums}{further}"
+
+
+_INSERT: Final = {model: _insert(model) for model in ReadModel.__subclasses__()} | {
+    OrganizationMonthRow: _adding(OrganizationMonthRow, MONTH_FIELDS),
+    BatchRow: _adding(
+        BatchRow,
+        [name for name in BatchRow.model_fields if name.endswith("_count")],
+        ", first_record_time = min(first_record_time, excluded.first_record_time)"
+        ", last_record_time = max(last_record_time, excluded.last_record_time)",
+    ),
 }

@@ -8,12 +8,12 @@ first appearance, densely, within a programme.
 
 from typing import Any, Final
 
-from sqlalchemy import BigInteger, Index, LargeBinary, MetaData, Table
+from sqlalchemy import BigInteger, Index, LargeBinary, MetaData, Table, text
 from sqlmodel import Field, SQLModel
 
 from services.ledger.months import FIELDS as MONTH_FIELDS
 
-MODEL_VERSION: Final = 1
+MODEL_VERSION: Final = 2
 
 
 class ReadModel(SQLModel):
@@ -35,6 +35,10 @@ def _big(**options: Any) -> Any:
     return Field(sa_type=BigInteger, **options)
 
 
+def _partial_index(name: str, *columns: str, where: str) -> Index:
+    return Index(name, *columns, sqlite_where=text(where), postgresql_where=text(where))
+
+
 class PositionRow(ReadModel, table=True):
     """How far a partition is projected, and the digest of the last record read."""
 
@@ -47,11 +51,12 @@ class PositionRow(ReadModel, table=True):
 
 
 class ProgrammeRow(ReadModel, table=True):
-    """A programme by its dense number."""
+    """A programme by its dense number, and the last record of it that was projected."""
 
     __tablename__ = "programme"
     programme: int = Field(primary_key=True)
     programme_id: str = Field(unique=True)
+    last_offset: int = _big()
 
 
 class PartyRow(ReadModel, table=True):
@@ -65,6 +70,15 @@ class PartyRow(ReadModel, table=True):
         Index("party_by_id", "programme", "organization_id", unique=True),
         {"sqlite_with_rowid": False},
     )
+
+
+class TopicRow(ReadModel, table=True):
+    """A topic of a topic set. Sets are numbered from 1 by first appearance; 0 has no topics."""
+
+    __tablename__ = "topic"
+    programme: int = Field(primary_key=True)
+    topic_set: int = Field(primary_key=True)
+    topic: str = Field(primary_key=True)
 
 
 class OrganizationVersionRow(ReadModel, table=True):
@@ -100,7 +114,12 @@ class FactRow(ReadModel, table=True):
 
 
 class ExchangeRow(ReadModel, table=True):
-    """Every revision of every exchange; the current one has no `to_offset`."""
+    """Every revision of every exchange; the current one has no `to_offset`.
+
+    `exchange` is also the `from_offset` of revision 0, so that what is new since an offset is a
+    range of the key; the index on changes holds later revisions only. `batch` and `generation` are
+    those of the import that recorded the exchange, whoever corrected it.
+    """
 
     __tablename__ = "exchange"
     programme: int = Field(primary_key=True)
@@ -120,6 +139,7 @@ class ExchangeRow(ReadModel, table=True):
     kind: int
     formality: int
     reported_by: int
+    topic_set: int
     recorder: int | None = None
     giver_minutes: int | None = None
     receiver_minutes: int | None = None
@@ -128,9 +148,13 @@ class ExchangeRow(ReadModel, table=True):
     visibility: int
     recorded_by: str
     batch: str
+    generation: int
     content: bytes = Field(sa_type=LargeBinary)
     __table_args__ = (
-        Index("exchange_by_change", "programme", "from_offset"),
+        _partial_index("exchange_by_change", "programme", "from_offset", where="revision > 0"),
+        _partial_index(
+            "exchange_by_batch", "programme", "batch", "generation", where="batch <> ''"
+        ),
         {"sqlite_with_rowid": False},
     )
 
@@ -158,12 +182,13 @@ class JointPartyRow(ReadModel, table=True):
 
 
 class RetractedPartyRow(ReadModel, table=True):
-    """A party of a retracted exchange, which has no legs any more."""
+    """A party of a retracted exchange, which has no legs any more, and its side of it."""
 
     __tablename__ = "retracted_party"
     programme: int = Field(primary_key=True)
     exchange: int = _key()
     party: int = Field(primary_key=True)
+    side: int
 
 
 class OrganizationMonthRow(ReadModel, table=True):
@@ -193,6 +218,23 @@ class OrganizationMonthRow(ReadModel, table=True):
     received_attention_unknown_count: int = _big()
     received_benefit_unknown_count: int = _big()
     joint_count: int = _big()
+
+
+class BatchRow(ReadModel, table=True):
+    """What the facts of one import batch have led to; `undone_count` was retracted by an undo."""
+
+    __tablename__ = "batch"
+    programme: int = Field(primary_key=True)
+    batch: str = Field(primary_key=True)
+    generation: int = Field(primary_key=True)
+    client: str
+    first_record_time: int = _big()
+    last_record_time: int = _big()
+    exchange_count: int = _big()
+    retracted_count: int = _big()
+    undone_count: int = _big()
+    correction_count: int = _big()
+    organization_count: int = _big()
 
 
 class WaitingRow(ReadModel, table=True):

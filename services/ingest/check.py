@@ -7,6 +7,7 @@ from mutua.v1 import ingest_service_pb2 as rpc
 from mutua.v1 import types_pb2
 from services.adapters.wire.event import order, tidy, to_event
 from services.adapters.wire.values import Unfit
+from services.ingest.plain import plain_legs
 from services.ledger.errors import (
     InvalidFact,
     MixedProgrammes,
@@ -25,7 +26,7 @@ MAX_BYTES: Final = 1 << 20
 
 
 def to_records(
-    request: rpc.RecordEventsRequest, *, scope: Scope, now: Instant
+    request: rpc.RecordEventsRequest | rpc.RecordStreamRequest, *, scope: Scope, now: Instant
 ) -> tuple[str, list[bytes]]:
     """The programme of a request and its records. All events are checked before any is let through.
 
@@ -37,11 +38,15 @@ def to_records(
     violations: Violations = []
     if scope.organization_id:
         check_id(scope.organization_id, "metadata.mutua-organization", violations)
+    legs = 0
     for index, event in enumerate(request.events):
-        found = _check(event, now)
-        violations.extend(violation.under(f"events[{index}].") for violation in found)
+        plain = plain_legs(event, now)
+        legs += _leg_count(event) if plain is None else plain
+        if plain is None:
+            found = _check(event, now)
+            violations.extend(violation.under(f"events[{index}].") for violation in found)
     programmes = sorted({event.programme_id for event in request.events})
-    if (legs := sum(map(_leg_count, request.events))) > MAX_LEGS_AT_ONCE:
+    if legs > MAX_LEGS_AT_ONCE:
         raise RequestTooLarge(
             f"the request has {legs:,} pairs of a giver and a receiver; "
             f"send at most {MAX_LEGS_AT_ONCE:,}"
@@ -55,7 +60,7 @@ def to_records(
     return programmes[0], [_record(event, scope) for event in request.events]
 
 
-def _check_size(request: rpc.RecordEventsRequest) -> None:
+def _check_size(request: rpc.RecordEventsRequest | rpc.RecordStreamRequest) -> None:
     count, size = len(request.events), request.ByteSize()
     if count == 0:
         raise InvalidFact(

@@ -4,8 +4,7 @@ Amounts are whole millionths (of a minute, or of an exchange), so that shares ad
 shared. Millionths left over by a division go one each to the first in ascending order of ids.
 """
 
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple, Protocol
 
 from services.ledger.exchange import Exchange
 from services.ledger.words import Lens
@@ -13,8 +12,24 @@ from services.ledger.words import Lens
 MILLION: Final = 1_000_000
 
 
-@dataclass(frozen=True, slots=True)
-class Leg:
+class Shared(Protocol):
+    """What allocation and sums need to know of an exchange."""
+
+    @property
+    def giver_ids(self) -> tuple[str, ...]: ...
+    @property
+    def receiver_ids(self) -> tuple[str, ...]: ...
+    @property
+    def party_ids(self) -> tuple[str, ...]: ...
+    @property
+    def giver_minutes(self) -> int | None: ...
+    @property
+    def receiver_minutes(self) -> int | None: ...
+    @property
+    def benefit_minutes(self) -> int | None: ...
+
+
+class Leg(NamedTuple):
     """One giver, one receiver, and the share of each quantity (None: unknown) between them."""
 
     giver_id: str
@@ -35,7 +50,7 @@ class Leg:
                 return MILLION
 
 
-def legs(exchange: Exchange) -> list[Leg]:
+def legs(exchange: Shared) -> list[Leg]:
     """The legs of an exchange under allocation split; none for a symmetric one.
 
     Burden: each giver's part of the giver minutes, over the receivers. Attention and benefit: each

@@ -1,4 +1,4 @@
-"""Balances and pairs in their obvious form, straight from the state of a ledger.
+"""Balances, pairs and the network in their obvious form, straight from the state of a ledger.
 
 Slow and plain on purpose: this is what the fast answers of `services.network` are held against.
 """
@@ -12,6 +12,9 @@ from services.ledger.question import (
     Answer,
     Balance,
     Coverage,
+    Edge,
+    Network,
+    Node,
     Pair,
     Question,
     warnings_for,
@@ -53,20 +56,20 @@ class Framed:
 def balances(ledger: Ledger, question: Question) -> Answer[Balance]:
     """One row for each organization of the population and each other party, by id."""
     question.require_totals()
-    framed = list(_framed(ledger, question))
+    framed = list(counted(ledger, question))
     parties = {party for exchange in framed for party in exchange.parties}
     roster = population(ledger, question)
     rows = [_balance(party, framed, question) for party in sorted(parties | (roster or set()))]
     if chosen := _chosen(ledger, question):
         rows = [row for row in rows if row.organization_id in chosen]
     coverage = _coverage(ledger, question, framed, roster)
-    return Answer(rows, coverage, warnings_for(question, coverage))
+    return Answer(rows, coverage, _warnings(question, coverage, framed))
 
 
 def pairs(ledger: Ledger, question: Question) -> Answer[Pair]:
     """One row for each two organizations with a directed exchange, by giver and receiver id."""
     question.require_edges()
-    framed = list(_framed(ledger, question))
+    framed = list(counted(ledger, question))
     ties = {(giver, receiver) for exchange in framed for giver, receiver, _ in exchange.legs}
     rows = sorted(
         (
@@ -78,7 +81,31 @@ def pairs(ledger: Ledger, question: Question) -> Answer[Pair]:
     if chosen := _chosen(ledger, question):
         rows = [pair for pair in rows if chosen & {pair.giver_id, pair.receiver_id}]
     coverage = _coverage(ledger, question, framed, population(ledger, question))
-    return Answer(rows, coverage, warnings_for(question, coverage))
+    return Answer(rows, coverage, _warnings(question, coverage, framed))
+
+
+def network(ledger: Ledger, question: Question) -> Network:
+    """Directed ties by giver and receiver id, and the organizations of `balances` by id.
+
+    Organizations that are asked for choose the edges they are on, and as nodes themselves and the
+    other ends of those.
+    """
+    question.require_edges()
+    framed = list(counted(ledger, question))
+    edges = sorted({leg[:2] for exchange in framed for leg in exchange.legs})
+    roster = population(ledger, question)
+    parties = {party for exchange in framed for party in exchange.parties}
+    shown = parties | (roster or set())
+    if chosen := _chosen(ledger, question):
+        edges = [edge for edge in edges if chosen & {*edge}]
+        shown &= chosen.union(*edges)
+    coverage = _coverage(ledger, question, framed, roster)
+    return Network(
+        [_edge(giver, receiver, framed, question) for giver, receiver in edges],
+        coverage,
+        _warnings(question, coverage, framed),
+        [_node(each, framed, question) for each in sorted(shown)],
+    )
 
 
 def population(ledger: Ledger, question: Question) -> set[str] | None:
@@ -106,16 +133,22 @@ def in_force(organization: Organization, question: Question) -> bool:
     )
 
 
-def _framed(ledger: Ledger, question: Question) -> Iterator[Framed]:
+def counted(ledger: Ledger, question: Question) -> Iterator[Framed]:
+    """The exchanges that a question is about."""
     for history in ledger.histories.values():
         revision = history.current
         if history.retracted:
             continue
         assert revision.said.occur_time is not None
         first, _ = period_days(revision.said.occur_time, revision.said.occur_precision)
-        if not question.places(first):
+        if not question.places(first) or not _wanted(question, revision):
             continue
         yield _frame(ledger, question, revision, first)
+
+
+def _wanted(question: Question, revision: Revision) -> bool:
+    exchange = revision.exchange
+    return question.wants(exchange.kind, exchange.formality, exchange.topics)
 
 
 def _frame(ledger: Ledger, question: Question, revision: Revision, day: Day) -> Framed:
@@ -210,6 +243,31 @@ def _pair(one: str, other: str, framed: list[Framed], question: Question) -> Pai
         given_days=there.days,
         received_days=back.days,
         undated_count=len(there.undated | back.undated),
+        given_unknown_count=there.unknown,
+        received_unknown_count=back.unknown,
+    )
+
+
+def _edge(giver: str, receiver: str, framed: list[Framed], question: Question) -> Edge:
+    flow = _flow(giver, receiver, framed, question)
+    return Edge(
+        giver_id=giver,
+        receiver_id=receiver,
+        weight=flow.amount,
+        exchange_count=flow.count,
+        unknown_count=flow.unknown,
+    )
+
+
+def _node(party: str, framed: list[Framed], question: Question) -> Node:
+    balance = _balance(party, framed, question)
+    totals = question.allocation is not Allocation.FULL
+    return Node(
+        organization_id=party,
+        given=balance.given if totals else None,
+        received=balance.received if totals else None,
+        exchange_count=balance.exchange_count,
+        isolate=not any(party in exchange.parties for exchange in framed),
     )
 
 
@@ -219,15 +277,17 @@ class _Flow:
     count: int
     days: int
     undated: frozenset[str]
+    unknown: int
 
 
 def _flow(giver: str, receiver: str, framed: list[Framed], question: Question) -> _Flow:
-    amount, count, days, undated = 0, 0, set(), set()
+    amount, count, days, undated, unknown = 0, 0, set(), set(), 0
     for exchange in framed:
         between = [leg for one, other, leg in exchange.legs if (one, other) == (giver, receiver)]
         if not between:
             continue
         count += 1
+        unknown += _unknown(exchange, question.lens)
         if exchange.revision.said.occur_precision in (Precision.EXACT, Precision.DAY):
             days.add(exchange.day)
         else:
@@ -236,7 +296,7 @@ def _flow(giver: str, receiver: str, framed: list[Framed], question: Question) -
             amount += quantity(exchange.revision.exchange, question.lens) or 0
         else:
             amount += sum(leg.amount(question.lens) or 0 for leg in between)
-    return _Flow(amount, count, len(days), frozenset(undated))
+    return _Flow(amount, count, len(days), frozenset(undated), unknown)
 
 
 def _coverage(
@@ -262,9 +322,14 @@ def _straddling(ledger: Ledger, question: Question) -> int:
     for history in ledger.histories.values():
         said = history.current.said
         assert said.occur_time is not None
-        if not history.retracted:
+        if not history.retracted and _wanted(question, history.current):
             count += question.cuts(*period_days(said.occur_time, said.occur_precision))
     return count
+
+
+def _warnings(question: Question, coverage: Coverage, framed: list[Framed]) -> tuple[str, ...]:
+    overlap = any(len(exchange.revision.exchange.topics) > 1 for exchange in framed)
+    return warnings_for(question, coverage, topics_overlap=overlap)
 
 
 def _chosen(ledger: Ledger, question: Question) -> set[str]:

@@ -4,9 +4,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from services.ledger.allocation import Leg, legs
+from services.ledger.batches import Batches, batches_of
 from services.ledger.exchange import ExchangeCorrected, ExchangeRetracted
 from services.ledger.facts import Logged
 from services.ledger.fold import fold
+from services.ledger.fresh import Fresh
 from services.ledger.months import Months, add_exchange
 from services.ledger.organization import AliasAdded, OrganizationRegistered, OrganizationUpdated
 from services.ledger.state import (
@@ -52,7 +54,12 @@ class Changes:
     """Exchanges, by number, whose earlier legs no longer hold."""
     standing: list[tuple[History, Revision, list[Leg]]]
     """Exchanges whose legs are new, with these."""
+    fresh: Sequence[tuple[Fresh, list[Leg]]]
+    """Exchanges that needed no folding, with their legs."""
     months: Months
+    batches: Batches
+    last_offset: int
+    """Offset of the programme's last record in the slab."""
 
 
 def affected(records: Iterable[Logged]) -> Needs:
@@ -79,14 +86,32 @@ def affected(records: Iterable[Logged]) -> Needs:
     return needs
 
 
-def project(programme_id: str, ledger: Ledger, records: Sequence[Logged]) -> Changes:
+def project(
+    programme_id: str, ledger: Ledger, records: Sequence[Logged], fresh: Sequence[Fresh] = ()
+) -> Changes:
     """Folds one programme's records into `ledger` and returns what that changes.
 
     What an exchange contributed before the slab is taken away and what it contributes after is
-    added; what came and went within the slab leaves no trace in the sums.
+    added; what came and went within the slab leaves no trace in the sums. `fresh` are the records
+    of the same slab that need no folding; no other record concerns them.
     """
     journal = fold(ledger, records)
-    changes = Changes(programme_id, journal, [], [], [], {})
+    changes = Changes(
+        programme_id=programme_id,
+        journal=journal,
+        fallen=[],
+        cleared=[],
+        standing=[],
+        fresh=[(each, legs(each)) for each in fresh],
+        months={},
+        batches=batches_of(journal, fresh),
+        last_offset=max(
+            max((record.offset for record in records[-1:]), default=-1),
+            max((each.offset for each in fresh[-1:]), default=-1),
+        ),
+    )
+    for each, shared in changes.fresh:
+        add_exchange(changes.months, each, shared, day_of(each.occur_time), 1)
     first_new: dict[str, tuple[History, Revision]] = {}
     for history, revision in journal.revisions:
         first_new.setdefault(history.exchange_id, (history, revision))

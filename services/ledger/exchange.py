@@ -1,6 +1,5 @@
 """An exchange: what it is, the facts about it, and what each must be."""
 
-import re
 from dataclasses import dataclass
 from typing import ClassVar, Final
 
@@ -15,6 +14,7 @@ from services.ledger.validation import (
     check_label,
     check_minutes,
     check_text,
+    check_topic,
     check_uuid,
 )
 from services.ledger.words import Formality, Kind, Side
@@ -30,8 +30,7 @@ MAX_STAFF_MINUTES: Final = 525_600
 """A year: for secondment and consultancy."""
 MAX_BENEFIT_MINUTES: Final = 5_256_000
 
-_TOPIC = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
-_STAFF_KINDS = {Kind.SECONDMENT, Kind.CONSULTANCY}
+STAFF_KINDS: Final = frozenset({Kind.SECONDMENT, Kind.CONSULTANCY})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,10 +123,7 @@ def _check_exchange(event: Event, exchange: Exchange, path: str, found: Violatio
     _check_amounts(exchange, path, found)
     if check_count(exchange.topics, f"{path}topics", found, MAX_TOPICS):
         for index, topic in enumerate(exchange.topics):
-            if len(topic) > MAX_ID_LENGTH or not _TOPIC.fullmatch(topic):
-                found.append(
-                    Violation(f"{path}topics[{index}]", 'must be lower-kebab, like "e-prescribing"')
-                )
+            check_topic(topic, f"{path}topics[{index}]", found)
     check_ids(exchange.brokered_by_ids, f"{path}brokered_by_ids", found)
     for name in ("asset_id", "network_id", "arose_from_id", "answers_request_id"):
         if value := getattr(exchange, name):
@@ -188,7 +184,7 @@ def _check_direction(
 
 
 def _check_amounts(exchange: Exchange, path: str, found: Violations) -> None:
-    limit = MAX_STAFF_MINUTES if exchange.kind in _STAFF_KINDS else MAX_MINUTES
+    limit = MAX_STAFF_MINUTES if exchange.kind in STAFF_KINDS else MAX_MINUTES
     bearers = len(exchange.party_ids) or len(exchange.giver_ids) or 1
     check_minutes(exchange.giver_minutes, limit * bearers, f"{path}giver_minutes", found)
     if exchange.party_ids:

@@ -91,6 +91,7 @@ def _revise(
         record_time=logged.record_time,
         recorded_by=logged.event.recorded_by,
         state=state,
+        source=logged.event.source,
         said=said,
         exchange=exchange,
         value=logged.value,

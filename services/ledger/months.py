@@ -2,8 +2,7 @@
 
 from typing import Final
 
-from services.ledger.allocation import Leg
-from services.ledger.exchange import Exchange
+from services.ledger.allocation import Leg, Shared
 from services.ledger.times import Day, Month, month_of
 
 _DIRECTED: Final = (
@@ -23,6 +22,8 @@ FIELDS: Final = (
 )
 """The sums of one organization and month, in the order in which they stand in a row."""
 
+_LEGS: Final = _DIRECTED.index("leg_count")
+_UNKNOWN: Final = _DIRECTED.index("burden_unknown_count")
 _RECEIVED: Final = len(_DIRECTED)
 _JOINT: Final = 2 * len(_DIRECTED)
 
@@ -30,18 +31,11 @@ Sums = list[int]
 Months = dict[tuple[str, Month], Sums]
 
 
-def add_exchange(
-    months: Months, exchange: Exchange, shared: list[Leg], day: Day, sign: int
-) -> None:
+def add_exchange(months: Months, exchange: Shared, shared: list[Leg], day: Day, sign: int) -> None:
     """Adds (`sign` 1) or takes away (-1) an exchange with its legs that occurred on `day`."""
     month = month_of(day)
-    unknown = [
-        5 + index
-        for index, minutes in enumerate(
-            (exchange.giver_minutes, exchange.receiver_minutes, exchange.benefit_minutes)
-        )
-        if minutes is None
-    ]
+    quantities = (exchange.giver_minutes, exchange.receiver_minutes, exchange.benefit_minutes)
+    unknown = [_UNKNOWN + place for place, minutes in enumerate(quantities) if minutes is None]
     for parties, start in ((exchange.giver_ids, 0), (exchange.receiver_ids, _RECEIVED)):
         for party in parties:
             sums = _sums(months, party, month)
@@ -50,16 +44,19 @@ def add_exchange(
                 sums[start + place] += sign
     for party in exchange.party_ids:
         _sums(months, party, month)[_JOINT] += sign
-    for leg in shared:
-        for party, start in ((leg.giver_id, 0), (leg.receiver_id, _RECEIVED)):
-            sums = _sums(months, party, month)
-            sums[start + 1] += sign
-            if leg.burden:
-                sums[start + 2] += sign * leg.burden
-            if leg.attention:
-                sums[start + 3] += sign * leg.attention
-            if leg.benefit:
-                sums[start + 4] += sign * leg.benefit
+    for giver, receiver, burden, attention, benefit in shared:
+        given, received = months[giver, month], months[receiver, month]
+        given[_LEGS] += sign
+        received[_RECEIVED + _LEGS] += sign
+        if burden:
+            given[_LEGS + 1] += sign * burden
+            received[_RECEIVED + _LEGS + 1] += sign * burden
+        if attention:
+            given[_LEGS + 2] += sign * attention
+            received[_RECEIVED + _LEGS + 2] += sign * attention
+        if benefit:
+            given[_LEGS + 3] += sign * benefit
+            received[_RECEIVED + _LEGS + 3] += sign * benefit
 
 
 def _sums(months: Months, party: str, month: Month) -> Sums:

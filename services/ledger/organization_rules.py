@@ -64,6 +64,7 @@ def _settle(
         organization=organization,
         event_id=logged.event.event_id,
         from_offset=at,
+        source=logged.event.source,
         value=logged.value,
     )
     ledger.roster[identifier] = version

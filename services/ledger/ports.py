@@ -1,10 +1,10 @@
 """What the services need of a technology. Each port has one contract test in `tests/adapters`."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Any, Final, NamedTuple, Protocol
 
 from services.ledger.changes import Changes, Needs
 from services.ledger.facts import Logged
@@ -12,7 +12,7 @@ from services.ledger.organization import Organization
 from services.ledger.position import Position
 from services.ledger.state import Ledger
 from services.ledger.times import Day, Instant
-from services.ledger.words import State
+from services.ledger.words import Quarantine, State
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +71,9 @@ class ProjectionStore(Protocol):
     def load(self, programme_id: str, needs: Needs) -> Ledger:
         """The part of a programme's state that `needs` names."""
 
+    def known(self, programme_id: str, event_ids: Collection[str]) -> set[str]:
+        """Those of the ids that a fact has already, or that a waiting fact waits for."""
+
     def commit(self, changes: Sequence[Changes], start: int, end: Watermark) -> None:
         """Writes a slab and its position in one transaction.
 
@@ -110,35 +113,129 @@ class Counts:
     quarantine_count: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ExchangeFilter:
-    """Which exchanges to list; None, "" and no ids mean all, `parties` () means none."""
+    """Which exchanges to list, by their current revision; None, "" and () mean all.
+
+    Parties, givers and receivers are ids as recorded, and () of them means none. Givers and
+    receivers are those of one exchange, whichever of them were asked for.
+    """
 
     from_day: Day | None = None
     to_day: Day | None = None
+    kinds: tuple[int, ...] = ()
+    formalities: tuple[int, ...] = ()
+    topics: tuple[str, ...] = ()
     parties: tuple[str, ...] | None = None
+    givers: tuple[str, ...] | None = None
+    receivers: tuple[str, ...] | None = None
     batch: str = ""
     exchange_ids: tuple[str, ...] = ()
+    standing_only: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+Integers = Any
+"""A column of native 64-bit integers: anything with the buffer protocol that holds them."""
+
+
+class ExchangeColumns(NamedTuple):
+    """Standing exchanges, ascending by number; days are first and after last, -1 is unknown."""
+
+    number: Integers
+    first_day: Integers
+    end_day: Integers
+    kind: Integers
+    formality: Integers
+    reported_by: Integers
+    symmetric: Integers
+    topic_set: Integers
+    recorder: Integers
+    giver_minutes: Integers
+    receiver_minutes: Integers
+    benefit_minutes: Integers
+
+
+class LegColumns(NamedTuple):
+    """Legs of standing exchanges, ascending by number of the exchange, giver and receiver."""
+
+    exchange: Integers
+    giver: Integers
+    receiver: Integers
+
+
+class JointColumns(NamedTuple):
+    """Parties of standing symmetric exchanges, ascending by number of the exchange and party."""
+
+    exchange: Integers
+    party: Integers
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FlowRows:
     """What columns are made of; see `services.network.columns`. Parties are dense numbers.
 
-    `replaced` are the numbers of exchanges whose earlier rows no longer hold.
+    `parties` are new ones, in order of their numbers; `topic_sets`, `organizations` and `aliases`
+    are new or changed. `replaced` are the numbers of exchanges whose earlier rows no longer hold.
     """
 
-    parties: Sequence[tuple[int, str]]
-    exchanges: Sequence[tuple[int, ...]]
-    legs: Sequence[tuple[int, ...]]
-    joint: Sequence[tuple[int, int]]
-    replaced: Sequence[int]
+    parties: Sequence[str]
+    topic_sets: Mapping[int, tuple[str, ...]]
     organizations: Sequence[Organization]
     aliases: Sequence[tuple[str, str]]
+    exchanges: ExchangeColumns
+    legs: LegColumns
+    joint: JointColumns
+    replaced: Integers
 
 
-NO_ROWS: Final = FlowRows((), (), (), (), (), (), ())
+_NONE: Final = memoryview(b"").cast("q")
+NO_ROWS: Final = FlowRows(
+    parties=(),
+    topic_sets={},
+    organizations=(),
+    aliases=(),
+    exchanges=ExchangeColumns(*[_NONE] * len(ExchangeColumns._fields)),
+    legs=LegColumns(*[_NONE] * len(LegColumns._fields)),
+    joint=JointColumns(*[_NONE] * len(JointColumns._fields)),
+    replaced=_NONE,
+)
 """What a programme is made of in which nothing was recorded."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImportedBatch:
+    """What one generation of an import batch has led to; `undone_count` was retracted by an undo.
+
+    Exchanges count whatever became of them; retractions and corrections by whoever made them count
+    only where they concern, or come from, this batch.
+    """
+
+    batch: str
+    generation: int
+    client: str
+    first_record_time: Instant
+    last_record_time: Instant
+    exchange_count: int
+    retracted_count: int
+    undone_count: int
+    correction_count: int
+    organization_count: int
+
+    @property
+    def undone(self) -> bool:
+        """An undo retracted it, and none of its exchanges stands."""
+        return self.undone_count > 0 and self.retracted_count == self.exchange_count
+
+
+@dataclass(frozen=True, slots=True)
+class QuarantinedRow:
+    """A record that can never apply, as stored; `value` is the record as it stands on the log."""
+
+    offset: int
+    reason: Quarantine
+    detail: str
+    record_time: Instant
+    value: bytes
 
 
 class Snapshot(Protocol):
@@ -147,18 +244,47 @@ class Snapshot(Protocol):
     def position(self) -> int:
         """The first offset that is not in this view."""
 
+    def programme_offset(self, programme_id: str) -> int:
+        """The last record of a programme in this view; -1 when nothing was recorded in it."""
+
     def has_programme(self, programme_id: str) -> bool:
         """Whether anything was recorded in it."""
 
-    def flows(self, programme_id: str, from_offset: int) -> FlowRows:
-        """What columns at `from_offset` lack to stand at this view; all from 0."""
+    def flows(
+        self, programme_id: str, from_offset: int, *, party_count: int, topic_set_count: int
+    ) -> FlowRows:
+        """What columns at `from_offset` lack to stand at this view; all from 0.
+
+        They know the first parties and topic sets already, so many of them.
+        """
 
     def exchanges(
-        self, programme_id: str, chosen: ExchangeFilter, after: int, limit: int
+        self,
+        programme_id: str,
+        chosen: ExchangeFilter,
+        order: Sequence[tuple[str, bool]],
+        after: Sequence[int] | None,
+        limit: int,
     ) -> list[list[RevisionRow]]:
-        """Up to `limit` exchanges numbered above `after`, each with its revisions, oldest first."""
+        """Up to `limit` exchanges, each with its revisions, oldest first.
+
+        `order` names times of the current revision, `occur_time` or `record_time`, and whether the
+        latest comes first; equal ones are in log order. `after` is the key of an exchange, which
+        the first one follows: its times in this order, then its number.
+        """
 
     def counts(self, programme_id: str) -> Counts: ...
+
+    def batches(self, programme_id: str) -> list[ImportedBatch]:
+        """Everything that was imported, by batch and generation."""
+
+    def quarantine(
+        self, programme_id: str, offsets: Collection[int], after: int, limit: int
+    ) -> list[QuarantinedRow]:
+        """Up to `limit` records beyond offset `after`, in log order; no offsets mean all."""
+
+    def recorded(self, programme_id: str, event_ids: Collection[str]) -> set[str]:
+        """Those of the ids that a fact on the log has, whatever became of it."""
 
 
 class QueryStore(Protocol):
@@ -173,6 +299,15 @@ class StoreBusy(Exception):
 
 class StaleWriter(Exception):
     """Somebody else moved the read models; this writer has to stop."""
+
+
+class Held(Exception):
+    """A record tells a fact of a kind that this version does not know: the log is read up to it."""
+
+    def __init__(self, kind: int, offset: int) -> None:
+        super().__init__(
+            f"fact kind {kind} at offset {offset} is newer than this mutua; upgrade it"
+        )
 
 
 Read = Callable[[Record], Logged]

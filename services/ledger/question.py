@@ -1,18 +1,24 @@
 """Questions, who asks them, and the answers they get."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
-from typing import Final, Generic, TypeVar
+from typing import Final, Generic, NamedTuple, TypeVar
 
 from services.ledger.allocation import MILLION
 from services.ledger.errors import QuestionImpossible
 from services.ledger.times import Day
-from services.ledger.words import Allocation, Identity, Lens
+from services.ledger.words import Allocation, Formality, Identity, Kind, Lens
 
 Row = TypeVar("Row")
 
 MANY_UNKNOWN: Final = "MANY_UNKNOWN"
-MANY_UNKNOWN_SHARE: Final = 0.2
+TOPICS_OVERLAP: Final = "TOPICS_OVERLAP"
+"""Figures by topic do not add up: an exchange with several topics counts under each."""
+NO_KNOWN_AMOUNT: Final = "NO_KNOWN_AMOUNT"
+TOO_FEW_EXCHANGES: Final = "TOO_FEW_EXCHANGES"
+NOT_BORNE: Final = "NOT_BORNE"
+MANY_UNKNOWN_PARTS: Final = 5
+"""More than one part in so many is many: over 20 %, or over 20 points apart."""
 FEW_EXCHANGES: Final = 5
 """Under this many directed exchanges no share and no word is given."""
 
@@ -30,7 +36,10 @@ ALL: Final = Scope()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Question:
-    """What is asked of one programme, by whom. The window is [from_day, to_day); None is open."""
+    """What is asked of one programme, by whom. The window is [from_day, to_day); None is open.
+
+    Of kinds, formalities and topics one of each must hold; none of them asks for all.
+    """
 
     programme_id: str
     scope: Scope = ALL
@@ -38,9 +47,20 @@ class Question:
     allocation: Allocation = Allocation.SPLIT
     from_day: Day | None = None
     to_day: Day | None = None
+    kinds: tuple[Kind, ...] = ()
+    formalities: tuple[Formality, ...] = ()
+    topics: tuple[str, ...] = ()
     organization_ids: tuple[str, ...] = ()
     identity: Identity = Identity.AS_NOW
     as_of_day: Day = 0
+
+    def wants(self, kind: Kind, formality: Formality, topics: Collection[str]) -> bool:
+        """Whether an exchange of this kind, formality and these topics is asked for."""
+        return (
+            (not self.kinds or kind in self.kinds)
+            and (not self.formalities or formality in self.formalities)
+            and (not self.topics or any(topic in self.topics for topic in topics))
+        )
 
     def places(self, first: Day) -> bool:
         """Whether a period that begins on day `first` lies in the window; its beginning decides."""
@@ -72,8 +92,7 @@ class Question:
             )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Balance:
+class Balance(NamedTuple):
     """What an organization gave and received, in millionths; None is absent."""
 
     organization_id: str
@@ -101,9 +120,17 @@ class Balance:
             return None
         return net / total
 
+    @property
+    def reasons(self) -> tuple[str, ...]:
+        """Why there is no net_share; () when there is one."""
+        if not self.has_net:
+            return (NOT_BORNE,)
+        nothing = (self.given or 0) + (self.received or 0) == 0
+        few = self.directed_count < FEW_EXCHANGES
+        return (NO_KNOWN_AMOUNT,) * nothing + (TOO_FEW_EXCHANGES,) * few
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Pair:
+
+class Pair(NamedTuple):
     """What two organizations gave each other, in millionths; the giver gave more."""
 
     giver_id: str
@@ -115,11 +142,44 @@ class Pair:
     given_days: int
     received_days: int
     undated_count: int
+    given_unknown_count: int = 0
+    received_unknown_count: int = 0
 
     @property
     def direction_differs(self) -> bool:
         """The contact days point the other way than the lens."""
         return self.given_days < self.received_days and self.given > self.received
+
+    @property
+    def reasons(self) -> tuple[str, ...]:
+        """Why nothing is said of its reciprocity; () when something may be."""
+        given, received = self.given_count, self.received_count
+        given_unknown, received_unknown = self.given_unknown_count, self.received_unknown_count
+        unknown = MANY_UNKNOWN_PARTS * (given_unknown + received_unknown) > given + received
+        # Shares of unknowns by cross-multiplication: a direction without exchanges has none.
+        apart = abs(given_unknown * received - received_unknown * given)
+        uneven = MANY_UNKNOWN_PARTS * apart > given * received
+        return (MANY_UNKNOWN,) if unknown or uneven else ()
+
+
+class Edge(NamedTuple):
+    """What one organization gave another; the weight in millionths."""
+
+    giver_id: str
+    receiver_id: str
+    weight: int
+    exchange_count: int
+    unknown_count: int
+
+
+class Node(NamedTuple):
+    """An organization of the network; amounts in millionths, None where there are no totals."""
+
+    organization_id: str
+    given: int | None
+    received: int | None
+    exchange_count: int
+    isolate: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,15 +203,26 @@ class Answer(Generic[Row]):
     warnings: tuple[str, ...] = field(default=())
 
 
-def warnings_for(question: Question, coverage: Coverage) -> tuple[str, ...]:
-    """MANY_UNKNOWN when a lens of minutes rests on too few known ones."""
+@dataclass(frozen=True, slots=True)
+class Network(Answer[Edge]):
+    """Edges by giver and receiver id, and nodes by id."""
+
+    nodes: Sequence[Node] = ()
+
+
+def warnings_for(
+    question: Question, coverage: Coverage, *, topics_overlap: bool
+) -> tuple[str, ...]:
+    """What to keep in mind, in the order of the words.
+
+    MANY_UNKNOWN when a lens of minutes rests on too few known ones; TOPICS_OVERLAP when topics are
+    asked for and a counted exchange carries several (`topics_overlap`).
+    """
     directed = coverage.exchange_count - coverage.joint_count
-    if (
-        question.lens is not Lens.COUNT
-        and coverage.unknown_minutes_count > MANY_UNKNOWN_SHARE * directed
-    ):
-        return (MANY_UNKNOWN,)
-    return ()
+    many = MANY_UNKNOWN_PARTS * coverage.unknown_minutes_count > directed
+    unknown = question.lens is not Lens.COUNT and many
+    overlap = bool(question.topics) and topics_overlap
+    return (MANY_UNKNOWN,) * unknown + (TOPICS_OVERLAP,) * overlap
 
 
 def to_units(millionths: int) -> float:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 
 from services.ledger.exchange import Exchange
-from services.ledger.facts import Event, Logged
+from services.ledger.facts import Event, Logged, Source
 from services.ledger.identity import resolve
 from services.ledger.organization import Organization
 from services.ledger.times import Instant
@@ -15,6 +15,7 @@ class Revision:
     """One state of an exchange, from the record at `from_offset` on.
 
     `said` is the fact that describes the exchange; a retraction keeps that of the revision before.
+    `source` is where the fact that made this revision came from.
     """
 
     number: int
@@ -23,6 +24,7 @@ class Revision:
     record_time: Instant
     recorded_by: str
     state: State
+    source: Source
     said: Event
     exchange: Exchange
     value: bytes
@@ -56,6 +58,7 @@ class Version:
     organization: Organization
     event_id: str
     from_offset: int
+    source: Source
     value: bytes
 
 

@@ -1,6 +1,7 @@
 """Instants are microseconds and days are whole days since 1970-01-01, both UTC."""
 
 from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
 from typing import Final
 
 from services.ledger.words import Precision
@@ -37,6 +38,7 @@ def day_of(at: Instant) -> Day:
     return at // DAY
 
 
+@lru_cache(maxsize=100_000)
 def month_of(day: Day) -> Month:
     civil = civil_date(day)
     return civil.year * 12 + civil.month - 1

@@ -25,6 +25,7 @@ EARLIEST: Final = day_number(date(1900, 1, 1)) * DAY
 
 _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 _PROGRAMME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
+_TOPIC = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 _NIL: Final = "00000000-0000-0000-0000-000000000000"
 
 Violations = list[Violation]
@@ -99,6 +100,11 @@ def check_count(values: Sized, path: str, found: Violations, limit: int = MAX_IT
     if len(values) > limit:
         found.append(Violation(path, f"has {len(values):,} members; at most {limit:,}"))
     return len(values) <= limit
+
+
+def check_topic(value: str, path: str, found: Violations) -> None:
+    if len(value) > MAX_ID_LENGTH or not _TOPIC.fullmatch(value):
+        found.append(Violation(path, 'must be lower-kebab, like "e-prescribing"'))
 
 
 def check_label(value: str, path: str, found: Violations) -> None:

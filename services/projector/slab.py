@@ -1,45 +1,86 @@
 """One slab of one partition: read, folded by programme, written with its position."""
 
-from collections import defaultdict
+from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from hashlib import sha256
 
 from services.adapters.wire.event import read_record
-from services.ledger.changes import affected, project
+from services.adapters.wire.fresh import read_fresh
+from services.ledger.changes import Changes, affected, project
 from services.ledger.errors import DataForeign
 from services.ledger.exchange import MAX_LEGS_AT_ONCE, ExchangeCorrected, ExchangeRecorded
 from services.ledger.facts import Event, Logged
-from services.ledger.ports import Log, ProjectionStore, Record, Watermark
+from services.ledger.fresh import Fresh
+from services.ledger.ports import Held, Log, ProjectionStore, Record, Watermark
+from services.ledger.state import Ledger
+
+
+@dataclass(slots=True)
+class _Slab:
+    """A programme's records: exchanges that are new as it seems, and all others."""
+
+    fresh: list[tuple[Record, Fresh]] = field(default_factory=list)
+    facts: list[Logged] = field(default_factory=list)
 
 
 def project_slab(store: ProjectionStore, log_id: str, records: Sequence[Record]) -> Watermark:
     """Projects contiguous records, or the first of them, and returns where the read models stand.
 
     Raises StaleWriter when somebody else has moved the read models, StoreBusy when the same may
-    succeed later.
+    succeed later, Held when the first record needs a later version.
     """
-    by_programme: dict[str, list[Logged]] = defaultdict(list)
+    slabs: dict[str, _Slab] = {}
     taken, legs = 0, 0
     for record in records:
-        logged = read_record(record.offset, record.record_time, record.programme_id, record.value)
-        legs += _leg_count(logged)
+        fresh = read_fresh(record)
+        try:
+            logged = None if fresh else _read(record)
+        except Held:
+            if taken:
+                break
+            raise
+        legs += len(fresh.giver_ids) * len(fresh.receiver_ids) if fresh else _leg_count(logged)
         if taken and legs > MAX_LEGS_AT_ONCE:
             break
-        by_programme[record.programme_id].append(logged)
+        slab = slabs.get(record.programme_id) or slabs.setdefault(record.programme_id, _Slab())
+        if fresh:
+            slab.fresh.append((record, fresh))
+        elif logged:
+            slab.facts.append(logged)
         taken += 1
     records = records[:taken]
-    changes = []
-    for programme_id, facts in by_programme.items():
-        ledger = store.load(programme_id, affected(facts))
-        changes.append(project(programme_id, ledger, facts))
+    changes = [_project(store, programme_id, slab) for programme_id, slab in slabs.items()]
     end = mark(log_id, records[-1])
     store.commit(changes, records[0].offset, end)
     return end
 
 
-def _leg_count(logged: Logged) -> int:
-    match logged.event:
-        case Event(fact=ExchangeRecorded(exchange=exchange) | ExchangeCorrected(exchange=exchange)):
+def _project(store: ProjectionStore, programme_id: str, slab: _Slab) -> Changes:
+    """Lays out what nothing else concerns, and folds the rest."""
+    named = Counter(fresh.event_id for _, fresh in slab.fresh)
+    concerned = affected(slab.facts).event_ids | store.known(programme_id, named)
+    concerned |= {event_id for event_id, count in named.items() if count > 1}
+    fresh = [each for _, each in slab.fresh if each.event_id not in concerned]
+    facts = slab.facts
+    if len(fresh) < len(slab.fresh):
+        facts = facts + [_read(record) for record, each in slab.fresh if each.event_id in concerned]
+        facts.sort(key=lambda logged: logged.offset)
+    ledger = store.load(programme_id, affected(facts)) if facts else Ledger()
+    return project(programme_id, ledger, facts, fresh)
+
+
+def _read(record: Record) -> Logged:
+    return read_record(record.offset, record.record_time, record.programme_id, record.value)
+
+
+def _leg_count(logged: Logged | None) -> int:
+    match logged:
+        case Logged(
+            event=Event(
+                fact=ExchangeRecorded(exchange=exchange) | ExchangeCorrected(exchange=exchange)
+            )
+        ):
             return exchange.leg_count
         case _:
             return 0

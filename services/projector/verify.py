@@ -6,21 +6,26 @@ from typing import Any, Final
 
 from sqlalchemy import select
 
-from services.adapters.sql_store.rows import Parties, Row, insertions
+from services.adapters.sql_store.loading import load_dictionary
+from services.adapters.sql_store.reading import SqlSnapshot
+from services.adapters.sql_store.rows import Row, insertions
 from services.adapters.sqlite_log import SqliteLog
 from services.adapters.sqlite_store import SqliteStore
 from services.adapters.tables import (
     ExchangeRow,
     FactRow,
+    PartyRow,
     PositionRow,
     ProgrammeRow,
     ReadModel,
+    TopicRow,
 )
 from services.adapters.wire.event import read_record
-from services.ledger.changes import project
+from services.ledger.changes import Changes, project
 from services.ledger.facts import Logged
-from services.ledger.ports import Record
+from services.ledger.ports import Held, Record
 from services.ledger.state import Ledger
+from services.projector.embedded import why_held
 from services.projector.slab import mark
 
 _PAGE: Final = 10_000
@@ -34,12 +39,14 @@ Tables = dict[type[ReadModel], list[Row]]
 class VerifyReport:
     """`fact_count` facts were folded; `differences` are sentences, [] when all is as it must be.
 
-    `beyond_count` records of the log were not projected yet, and so not compared.
+    `beyond_count` records of the log were not projected yet, and so not compared; `held` says why
+    they cannot be, "" when they can.
     """
 
     fact_count: int
     differences: list[str]
     beyond_count: int = 0
+    held: str = ""
 
     @property
     def ok(self) -> bool:
@@ -56,22 +63,15 @@ def verify(log: SqliteLog, store: SqliteStore) -> VerifyReport:
             differences.append(
                 f"log: ends at {len(records):,}, but {end:,} facts were projected; it was cut"
             )
-        programmes = dict(
-            snapshot.rows(
-                select(ProgrammeRow.table().c.programme_id, ProgrammeRow.table().c.programme)
-            )
-        )
-        expected = _expected(log.log_id, records, programmes)
-        named = {record.programme_id for record in records}
-        differences += [
-            f"programme: has, against the log, {each}" for each in programmes.keys() - named
-        ]
+        try:
+            expected = _expected(log.log_id, records, snapshot)
+        except Held as held:
+            return VerifyReport(0, [*differences, f"log: {held}, it was projected by a newer one"])
         for model in ReadModel.__subclasses__():
-            if model is not ProgrammeRow:
-                actual = [tuple(row) for row in snapshot.rows(select(model.table()))]
-                differences += _compare(model, expected.get(model, []), actual)
+            actual = [tuple(row) for row in snapshot.rows(select(model.table()))]
+            differences += _compare(model, expected.get(model, []), actual)
     facts = len(expected.get(FactRow, []))
-    return VerifyReport(facts, differences, max(0, log.end() - end))
+    return VerifyReport(facts, differences, max(0, log.end() - end), why_held(log, end))
 
 
 def _check_log(log: SqliteLog) -> list[str]:
@@ -95,8 +95,13 @@ def _read(log: SqliteLog, end: int) -> list[Record]:
     return records
 
 
-def _expected(log_id: str, records: list[Record], programmes: dict[str, int]) -> Tables:
-    """The rows that the tables must hold, made from nothing but the log."""
+def _expected(log_id: str, records: list[Record], snapshot: SqlSnapshot) -> Tables:
+    """The rows that the tables must hold, made from nothing but the log.
+
+    Which number stands for which name is the tables' own affair; that each stands for one is not.
+    """
+    programme = ProgrammeRow.table().c
+    programmes = dict(snapshot.rows(select(programme.programme_id, programme.programme)))
     by_programme: dict[str, list[Logged]] = defaultdict(list)
     for record in records:
         by_programme[record.programme_id].append(
@@ -108,13 +113,32 @@ def _expected(log_id: str, records: list[Record], programmes: dict[str, int]) ->
         tables[PositionRow] = [(0, last.log_id, last.next_offset, last.record_time, last.digest)]
     for programme_id, facts in by_programme.items():
         changes = project(programme_id, Ledger(), facts)
-        programme = programmes.get(programme_id, -1)
-        rows = insertions(programme, changes, Parties())
+        number = programmes.get(programme_id, -1)
+        dictionary = load_dictionary(snapshot.connection, number)
+        rows = insertions(dictionary, changes)
+        rows[ProgrammeRow] = [(number, programme_id, changes.last_offset)]
+        rows[PartyRow] = [
+            (number, dictionary.party.numbers[each], each) for each in _parties(changes)
+        ]
+        rows[TopicRow] = [
+            (number, dictionary.topic_set.numbers[topics], topic)
+            for topics in {revision.exchange.topics for _, revision in changes.journal.revisions}
+            for topic in topics
+        ]
         fallen = {(number, revision): at for number, revision, at in changes.fallen}
         rows[ExchangeRow] = [_closed(row, fallen) for row in rows[ExchangeRow]]
         for model, added in rows.items():
             tables[model] += added
     return tables
+
+
+def _parties(changes: Changes) -> set[str]:
+    """Every organization id that rows say by number."""
+    found: set[str] = set()
+    for _, revision in changes.journal.revisions:
+        found.update(revision.exchange.everybody())
+        found.add(revision.said.recorded_by)
+    return found - {""}
 
 
 _TO_OFFSET: Final = list(ExchangeRow.model_fields).index("to_offset")

@@ -142,7 +142,7 @@ def test_verify_tells_a_programme_that_nothing_was_recorded_in(
     projected: Path, tmp_path: Path
 ) -> None:
     with _tampered(projected, tmp_path, "read.sqlite") as connection:
-        _insert(connection, ProgrammeRow, (99, "ghost"))
+        _insert(connection, ProgrammeRow, (99, "ghost", 0))
     assert _differences(tmp_path)
 
 
@@ -172,7 +172,7 @@ def _one_of_each() -> list[Event]:
     for event in (recorded, corrected, joint, waiting, lost, undone):
         event.occur_time.FromJsonString("2024-03-04T10:00:00Z")
         event.report_time.FromJsonString("2024-03-05T10:00:00Z")
-        event.source.batch = "march"
+        event.source.batch, event.source.generation = "march", 1
     corrected.exchange_corrected.exchange_id = recorded.event_id
     corrected.exchange_corrected.replaces_event_id = recorded.event_id
     waiting.exchange_corrected.exchange_id = event_id(99)
@@ -185,6 +185,7 @@ def _one_of_each() -> list[Event]:
     ):
         content.giver_ids.append("alder")
         content.receiver_ids.append("birch")
+        content.topics.append("interfaces")
         content.giver_minutes = content.receiver_minutes = content.benefit_minutes = 30
     joint.exchange_recorded.exchange.party_ids.extend(["alder", "birch"])
     registered.organization_registered.organization.organization_id = "alder"

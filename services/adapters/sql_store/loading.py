@@ -6,11 +6,14 @@ from typing import Final, TypeVar
 
 from sqlalchemy import Connection, or_, select
 
+from services.adapters.sql_store.numbers import Dictionary
 from services.adapters.tables import (
     AliasRow,
     ExchangeRow,
     FactRow,
     OrganizationVersionRow,
+    PartyRow,
+    TopicRow,
     WaitingRow,
 )
 from services.adapters.wire.event import read_record
@@ -50,6 +53,25 @@ def load_ledger(connection: Connection, programme: int, programme_id: str, needs
     return ledger
 
 
+def load_dictionary(connection: Connection, programme: int) -> Dictionary:
+    """The numbers given in a programme so far."""
+    party, topic = PartyRow.table().c, TopicRow.table().c
+    parties = select(party.organization_id, party.party).where(party.programme == programme)
+    topics = (
+        select(topic.topic_set, topic.topic)
+        .where(topic.programme == programme)
+        .order_by(topic.topic_set, topic.topic)
+    )
+    return Dictionary(
+        programme,
+        ((row.organization_id, row.party) for row in connection.execute(parties)),
+        [
+            (tuple(row.topic for row in rows), number)
+            for number, rows in groupby(connection.execute(topics), lambda row: row.topic_set)
+        ],
+    )
+
+
 def _load_waiting(
     connection: Connection, programme: int, programme_id: str, needs: Needs, ledger: Ledger
 ) -> None:
@@ -83,13 +105,15 @@ def _load_roster(connection: Connection, programme: int, programme_id: str, ledg
         .order_by(version.organization_id, version.version)
     )
     for row in connection.execute(versions):
-        fact = _event(row.content, programme_id).fact
+        event = _event(row.content, programme_id)
+        fact = event.fact
         assert isinstance(fact, OrganizationRegistered | OrganizationUpdated)
         ledger.roster[row.organization_id] = Version(
             number=row.version,
             organization=fact.organization,
             event_id=row.event_id,
             from_offset=row.from_offset,
+            source=event.source,
             value=row.content,
         )
     alias = AliasRow.table().c
@@ -123,6 +147,7 @@ def _histories(
                         record_time=row.record_time,
                         recorded_by=row.recorded_by,
                         state=State(row.state),
+                        source=event.source,
                         said=said,
                         exchange=said.fact.exchange,
                         value=row.content,

@@ -1,11 +1,13 @@
 """Changes of a programme as rows of its tables."""
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from operator import itemgetter
 from typing import Any
 
+from services.adapters.sql_store.fresh import fresh_rows
+from services.adapters.sql_store.numbers import Dictionary
 from services.adapters.tables import (
     AliasRow,
+    BatchRow,
     ExchangeRow,
     FactRow,
     JointPartyRow,
@@ -16,75 +18,110 @@ from services.adapters.tables import (
     QuarantineRow,
     ReadModel,
     RetractedPartyRow,
+    TopicRow,
     WaitingRow,
 )
-from services.ledger.allocation import Leg
 from services.ledger.changes import Changes
+from services.ledger.exchange import Exchange
+from services.ledger.fresh import Fresh
 from services.ledger.state import History, Journal, Revision
 from services.ledger.times import period_days
-from services.ledger.words import Precision, State
+from services.ledger.words import Precision, Side, State
 
 Row = tuple[Any, ...]
 
 
-@dataclass(slots=True)
-class Parties:
-    """Dense numbers of a programme's organization ids, given in order of first appearance."""
-
-    numbers: dict[str, int] = field(default_factory=dict)
-    fresh: list[tuple[int, str]] = field(default_factory=list)
-
-    def number(self, organization_id: str) -> int:
-        number = self.numbers.get(organization_id)
-        if number is None:
-            number = self.numbers[organization_id] = len(self.numbers)
-            self.fresh.append((number, organization_id))
-        return number
-
-
-def insertions(
-    programme: int, changes: Changes, parties: Parties
-) -> dict[type[ReadModel], list[Row]]:
+def insertions(dictionary: Dictionary, changes: Changes) -> dict[type[ReadModel], list[Row]]:
     """The rows that a slab adds, by table, each in the order of the table's columns.
 
-    `organization_month` holds differences, to be added to what is there.
+    `organization_month` and `batch` hold differences, to be added to what is there.
     """
-    rows = _of_exchanges(programme, changes, parties.number) | _of_facts(programme, changes.journal)
-    rows[PartyRow] = [(programme, *fresh) for fresh in parties.fresh]
-    parties.fresh.clear()
+    _number(dictionary, changes)
+    rows = _of_exchanges(dictionary, changes) | _of_facts(dictionary.programme, changes.journal)
+    for model, added in fresh_rows(dictionary, changes.fresh).items():
+        rows[model] += added
+    programme, party = dictionary.programme, dictionary.party.numbers
+    rows[OrganizationMonthRow] = [
+        (programme, party[organization_id], month, *sums)
+        for (organization_id, month), sums in changes.months.items()
+        if any(sums)
+    ]
+    rows[BatchRow] = [
+        (
+            programme,
+            name,
+            generation,
+            batch.client,
+            batch.first_record_time,
+            batch.last_record_time,
+            batch.exchange_count,
+            batch.retracted_count,
+            batch.undone_count,
+            batch.correction_count,
+            batch.organization_count,
+        )
+        for (name, generation), batch in changes.batches.items()
+    ]
+    rows[PartyRow] = [(programme, *named) for named in dictionary.party.take_fresh()]
+    rows[TopicRow] = [
+        (programme, number, topic)
+        for number, topics in dictionary.topic_set.take_fresh()
+        for topic in topics
+    ]
     return rows
 
 
-def _of_exchanges(
-    programme: int, changes: Changes, number: Callable[[str], int]
-) -> dict[type[ReadModel], list[Row]]:
+def _number(dictionary: Dictionary, changes: Changes) -> None:
+    """Gives numbers in log order, so that they do not depend on how the log was cut."""
+    told: list[tuple[int, Exchange | Fresh, str]] = [
+        (each.offset, each, each.recorded_by) for each, _ in changes.fresh
+    ]
+    if changes.journal.revisions:
+        told += [
+            (revision.from_offset, revision.exchange, revision.said.recorded_by)
+            for _, revision in changes.journal.revisions
+        ]
+        told.sort(key=itemgetter(0))
+    for _, exchange, recorder in told:
+        dictionary.party.give(exchange.giver_ids)
+        dictionary.party.give(exchange.receiver_ids)
+        dictionary.party.give(exchange.party_ids)
+        if recorder:
+            dictionary.party.give((recorder,))
+        dictionary.topic_set.give((exchange.topics,))
+
+
+def _of_exchanges(dictionary: Dictionary, changes: Changes) -> dict[type[ReadModel], list[Row]]:
+    programme, party = dictionary.programme, dictionary.party.numbers
     revisions = changes.journal.revisions
     return {
-        ExchangeRow: [
-            _revision(programme, history, revision, number) for history, revision in revisions
-        ],
+        ExchangeRow: [_revision(dictionary, history, revision) for history, revision in revisions],
         LegRow: [
-            row
+            (programme, history.number, party[leg.giver_id], party[leg.receiver_id], *leg[2:])
             for history, _, shared in changes.standing
-            for row in _legs(programme, history, shared, number)
+            for leg in shared
         ],
         JointPartyRow: [
-            (programme, history.number, number(party))
+            (programme, history.number, party[member])
             for history, revision, _ in changes.standing
-            for party in revision.exchange.party_ids
+            for member in revision.exchange.party_ids
         ],
         RetractedPartyRow: [
-            (programme, history.number, number(party))
+            (programme, history.number, party[member], side)
             for history, revision in revisions
             if revision.state is State.RETRACTED
-            for party in revision.exchange.everybody()
-        ],
-        OrganizationMonthRow: [
-            (programme, number(party), month, *sums)
-            for (party, month), sums in changes.months.items()
-            if any(sums)
+            for side, members in _sides(revision.exchange)
+            for member in members
         ],
     }
+
+
+def _sides(exchange: Exchange) -> tuple[tuple[Side, tuple[str, ...]], ...]:
+    return (
+        (Side.GIVER, exchange.giver_ids),
+        (Side.RECEIVER, exchange.receiver_ids),
+        (Side.UNSPECIFIED, exchange.party_ids),
+    )
 
 
 def _of_facts(programme: int, journal: Journal) -> dict[type[ReadModel], list[Row]]:
@@ -129,16 +166,12 @@ def _of_facts(programme: int, journal: Journal) -> dict[type[ReadModel], list[Ro
     }
 
 
-def _revision(
-    programme: int, history: History, revision: Revision, number: Callable[[str], int]
-) -> Row:
-    said, exchange = revision.said, revision.exchange
+def _revision(dictionary: Dictionary, history: History, revision: Revision) -> Row:
+    said, exchange, first = revision.said, revision.exchange, history.revisions[0].source
     assert said.occur_time is not None
-    for party in exchange.everybody():
-        number(party)
     first_day, end_day = period_days(said.occur_time, said.occur_precision)
     return (
-        programme,
+        dictionary.programme,
         history.number,
         revision.number,
         history.exchange_id,
@@ -155,28 +188,15 @@ def _revision(
         exchange.kind,
         exchange.formality,
         exchange.reported_by,
-        number(said.recorded_by) if said.recorded_by else None,
+        dictionary.topic_set.numbers[exchange.topics],
+        dictionary.party.numbers[said.recorded_by] if said.recorded_by else None,
         exchange.giver_minutes,
         exchange.receiver_minutes,
         exchange.benefit_minutes,
         bool(exchange.party_ids),
         said.visibility,
         revision.recorded_by,
-        history.revisions[0].said.source.batch,
+        first.batch,
+        first.generation,
         revision.value,
     )
-
-
-def _legs(
-    programme: int, history: History, shared: list[Leg], number: Callable[[str], int]
-) -> Iterator[Row]:
-    for leg in shared:
-        yield (
-            programme,
-            history.number,
-            number(leg.giver_id),
-            number(leg.receiver_id),
-            leg.burden,
-            leg.attention,
-            leg.benefit,
-        )

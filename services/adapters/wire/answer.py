@@ -7,7 +7,7 @@ from mutua.v1 import query_service_pb2 as pb
 from services.adapters.wire.values import from_date, from_day, from_instant
 from services.ledger.organization import Organization
 from services.ledger.ports import RevisionRow
-from services.ledger.question import Balance, Coverage, Pair, to_units
+from services.ledger.question import Balance, Coverage, Edge, Node, Pair, to_units
 from services.ledger.times import Day
 from services.ledger.words import State
 
@@ -23,6 +23,7 @@ def from_balance(balance: Balance) -> pb.Balance:
         given_unknown_count=balance.given_unknown_count,
         received_unknown_count=balance.received_unknown_count,
         joint_count=balance.joint_count,
+        reasons=balance.reasons,
     )
 
 
@@ -39,6 +40,29 @@ def from_pair(pair: Pair) -> pb.Pair:
         received_days=pair.received_days,
         direction_differs=pair.direction_differs,
         undated_count=pair.undated_count,
+        given_unknown_count=pair.given_unknown_count,
+        received_unknown_count=pair.received_unknown_count,
+        reasons=pair.reasons,
+    )
+
+
+def from_edge(edge: Edge) -> pb.Edge:
+    return pb.Edge(
+        giver_id=edge.giver_id,
+        receiver_id=edge.receiver_id,
+        weight=to_units(edge.weight),
+        exchange_count=edge.exchange_count,
+        unknown_count=edge.unknown_count,
+    )
+
+
+def from_node(node: Node) -> pb.Node:
+    return pb.Node(
+        organization_id=node.organization_id,
+        given=_units(node.given),
+        received=_units(node.received),
+        exchange_count=node.exchange_count,
+        isolate=node.isolate,
     )
 
 

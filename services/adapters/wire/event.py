@@ -8,6 +8,7 @@ from hashlib import sha256
 from typing import Any, Final, NamedTuple
 
 from google.protobuf.message import DecodeError
+from google.protobuf.unknown_fields import UnknownFieldSet
 
 from mutua.v1 import event_pb2 as pb
 from mutua.v1 import types_pb2
@@ -15,6 +16,7 @@ from services.adapters.wire import exchange, organization, values
 from services.adapters.wire.values import Unfit, to_instant, to_word
 from services.ledger.exchange import ExchangeCorrected, ExchangeRecorded
 from services.ledger.facts import Event, Fact, Logged, Source
+from services.ledger.ports import Held
 from services.ledger.times import Instant
 from services.ledger.words import Assurance, Precision, Visibility
 
@@ -48,11 +50,16 @@ FACTS: dict[str, Form] = {
 
 
 def read_record(offset: int, record_time: Instant, programme_id: str, value: bytes) -> Logged:
-    """One record of the log, read. `event` is None when it is no fact this version can read."""
+    """One record of the log, read. `event` is None when it is no fact this version can read.
+
+    Raises Held when a later version can.
+    """
     message = pb.Event()
     event, digest = None, b""
     try:
         message.ParseFromString(value)
+        if message.WhichOneof("fact") is None and (kind := _newer_kind(message)):
+            raise Held(kind, offset)
         if not message.assurance:  # a server that sets it has normalized the event before
             normalize(message)
         event = to_event(message)
@@ -69,6 +76,23 @@ def read_record(offset: int, record_time: Instant, programme_id: str, value: byt
         event=event,
         value=value,
     )
+
+
+def _newer_kind(message: pb.Event) -> int:
+    """The number of the fact that a later version put here; 0 when there is none."""
+    fields = UnknownFieldSet(message)
+    kinds = [
+        field.field_number
+        for field in (fields[index] for index in range(len(fields)))
+        if field.field_number in _FACT_NUMBERS and field.wire_type == _LENGTH_DELIMITED
+    ]
+    return kinds[0] if kinds and message.event_id else 0
+
+
+_FACT_NUMBERS: Final = range(20, 80)
+"""What the contract keeps for facts in `Event`."""
+_LENGTH_DELIMITED: Final = 2
+"""How a message stands in a message; anything else there is garbage."""
 
 
 def _belongs(event: Event, programme_id: str) -> bool:

@@ -1,19 +1,17 @@
 """Questions on the wire. What this version does not answer is refused by name, never ignored."""
 
+from collections.abc import Iterable
 from typing import Final
 
 from mutua.v1 import query_service_pb2 as pb
-from services.adapters.wire.values import Unfit, tidy, to_date, to_word
+from services.adapters.wire.values import Unfit, Word, tidy, to_date, to_word
 from services.ledger.errors import NotBuilt, QuestionImpossible, Violation
 from services.ledger.question import ALL, Question, Scope
 from services.ledger.times import Day, day_number
-from services.ledger.validation import Violations, check_id, check_programme
-from services.ledger.words import Allocation, Identity, Lens
+from services.ledger.validation import Violations, check_id, check_programme, check_topic
+from services.ledger.words import Allocation, Formality, Identity, Kind, Lens
 
 _NOT_BUILT: Final = {
-    "kinds": "--kind",
-    "formalities": "--formality",
-    "topics": "--topic",
     "population": "--population",
     "where": "--where",
     "known_at": "--known-at",
@@ -37,8 +35,12 @@ def to_question(message: pb.Question, *, today: Day, scope: Scope = ALL) -> Ques
         raise _impossible(unfit.violation) from None
     found: Violations = []
     check_programme(question.programme_id, found)
-    for index, organization_id in enumerate(question.organization_ids):
-        check_id(organization_id, f"organization_ids[{index}]", found)
+    for index, organization_id in enumerate(message.organization_ids):
+        check_id(tidy(organization_id), f"organization_ids[{index}]", found)
+    for index, topic in enumerate(message.topics):
+        check_topic(tidy(topic), f"topics[{index}]", found)
+    if Kind.UNSPECIFIED in question.kinds:
+        found.append(Violation("kinds", "has the unspecified kind, which no exchange has"))
     start, end = question.from_day, question.to_day
     if start is not None and end is not None and start >= end:
         found.append(Violation("to_date", "must be after from_date; the window is half open"))
@@ -62,12 +64,21 @@ def _read(message: pb.Question, today: Day, scope: Scope) -> Question:
         allocation=to_word(Allocation, message.allocation, "allocation", Allocation.SPLIT),
         from_day=day_number(to_date(message.from_date, "from_date")) if has("from_date") else None,
         to_day=day_number(to_date(message.to_date, "to_date")) if has("to_date") else None,
+        kinds=_words(Kind, message.kinds, "kinds"),
+        formalities=_words(Formality, message.formalities, "formalities"),
+        topics=tuple(sorted({tidy(each) for each in message.topics})),
         organization_ids=tuple(sorted({tidy(each) for each in message.organization_ids})),
         identity=to_word(Identity, message.identity, "identity", Identity.AS_NOW),
         as_of_day=day_number(to_date(message.as_of_date, "as_of_date"))
         if has("as_of_date")
         else today,
     )
+
+
+def _words(words: type[Word], values: Iterable[int], path: str) -> tuple[Word, ...]:
+    """Each once, by number; 0 asks for those that do not say."""
+    found = (to_word(words, each, f"{path}[{index}]") for index, each in enumerate(values))
+    return tuple(sorted(set(found)))
 
 
 def _not_built(field: str, option: str) -> NotBuilt:

@@ -1,0 +1,96 @@
+"""Records of new exchanges, read without the objects of the core; see `services.ledger.fresh`."""
+
+from collections.abc import Sequence
+from functools import lru_cache
+from hashlib import sha256
+from typing import Final
+
+from google.protobuf.message import DecodeError
+
+from mutua.v1 import event_pb2 as pb
+from mutua.v1 import types_pb2
+from services.adapters.wire.values import Unfit, to_instant
+from services.ledger.fresh import Fresh
+from services.ledger.ports import Record
+from services.ledger.words import Formality, Kind, Precision, Side, Visibility
+
+_KINDS: Final = {int(word): int(word) for word in Kind}
+_FORMALITIES: Final = {int(word): int(word) for word in Formality}
+_SIDES: Final = {int(word): int(word) for word in Side}
+_PRECISIONS: Final = {0: int(Precision.EXACT), **{int(word): int(word) for word in Precision}}
+_VISIBILITIES: Final = {
+    0: int(Visibility.PROGRAMME),
+    **{int(word): int(word) for word in Visibility},
+}
+"""The words this version knows; what is unspecified means the usual."""
+
+
+def read_fresh(record: Record) -> Fresh | None:
+    """The new exchange that a record tells of; None when it is anything else, or out of the common.
+
+    Says what `read_record` says of it. Only records that a server has normalized are read here:
+    their bytes are those of the one form in which events are compared, the server's fields last.
+    """
+    message = pb.Event()
+    try:
+        message.ParseFromString(record.value)
+    except DecodeError:
+        return None
+    has = message.HasField
+    if (
+        message.WhichOneof("fact") != "exchange_recorded"
+        or message.assurance not in (types_pb2.ASSURANCE_OPEN, types_pb2.ASSURANCE_AUTHENTICATED)
+        or message.programme_id != record.programme_id
+        or not has("occur_time")
+    ):
+        return None
+    suffix = _suffix(message.recorded_by, message.assurance)
+    if has("record_time"):
+        suffix += pb.Event(record_time=message.record_time).SerializeToString()
+    if not record.value.endswith(suffix):
+        return None
+    content, source = message.exchange_recorded.exchange, message.source
+    known = content.HasField
+    try:
+        return Fresh(
+            record.offset,
+            (to_instant(message.record_time, "record_time") if has("record_time") else 0)
+            or record.record_time,
+            message.event_id,
+            sha256(record.value[: -len(suffix)]).digest(),
+            record.value,
+            to_instant(message.occur_time, "occur_time"),
+            _PRECISIONS[message.occur_precision],
+            to_instant(message.report_time, "report_time") if has("report_time") else None,
+            _VISIBILITIES[message.visibility],
+            message.recorded_by,
+            source.client,
+            source.batch,
+            source.generation,
+            _KINDS[content.kind],
+            _FORMALITIES[content.formality],
+            _SIDES[content.reported_by],
+            _texts(content.topics),
+            _texts(content.giver_ids),
+            _texts(content.receiver_ids),
+            _texts(content.party_ids),
+            content.giver_minutes if known("giver_minutes") else None,
+            content.receiver_minutes if known("receiver_minutes") else None,
+            content.benefit_minutes if known("benefit_minutes") else None,
+        )
+    except (KeyError, Unfit):  # a word of a newer version, or no time
+        return None
+
+
+def _texts(values: Sequence[str]) -> tuple[str, ...]:
+    # Twice as fast as tuple(values), four times a fact.
+    count = len(values)
+    if count == 0:
+        return ()
+    return (values[0],) if count == 1 else tuple(values[:])
+
+
+@lru_cache(maxsize=10_000)
+def _suffix(recorded_by: str, assurance: types_pb2.Assurance.ValueType) -> bytes:
+    """The server's fields as they stand at the end of a record."""
+    return pb.Event(recorded_by=recorded_by, assurance=assurance).SerializeToString()

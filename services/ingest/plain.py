@@ -1,0 +1,217 @@
+"""The short way through the check: new exchanges that are surely right as they stand.
+
+Most events are of this sort, and the core's objects cost several times what looking at them costs.
+The rules themselves stand in `ledger` alone: whatever is not obviously within them goes the long
+way, which `tests/services/test_plain.py` holds this one to.
+"""
+
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+from typing import Final
+
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from mutua.v1 import event_pb2 as pb
+from mutua.v1 import types_pb2
+from services.adapters.wire.values import tidy
+from services.ledger.exchange import MAX_LEGS, MAX_MINUTES, MAX_TOPICS, STAFF_KINDS
+from services.ledger.times import DAY, SECOND, Instant, starts_period
+from services.ledger.validation import (
+    EARLIEST,
+    MAX_ITEMS,
+    MAX_NOTE_LENGTH,
+    Violations,
+    check_id,
+    check_label,
+    check_programme,
+    check_topic,
+    check_uuid,
+)
+from services.ledger.words import Formality, Kind, Precision, Side, Visibility
+
+_REMEMBERED: Final = 100_000
+"""Names that were looked at; the same few organizations come again and again."""
+_KINDS: Final = frozenset(map(int, Kind)) - {0} - STAFF_KINDS
+_FORMALITIES: Final = frozenset(map(int, Formality))
+_SIDES: Final = frozenset(map(int, Side))
+_VISIBILITIES: Final = frozenset({0, *map(int, Visibility)})
+_PRECISIONS: Final = {0: Precision.EXACT, **{int(each): each for each in Precision}}
+
+
+def plain_legs(message: pb.Event, now: Instant) -> int | None:
+    """How many legs a plain new exchange has; None when only the long way tells what it is.
+
+    A plain one is valid at `now` and tidy as it stands, and carries no field of the server's.
+    """
+    if (
+        message.WhichOneof("fact") != "exchange_recorded"
+        or message.recorded_by
+        or message.assurance
+        or message.HasField("record_time")
+        or message.visibility not in _VISIBILITIES
+        or not _is_programme(message.programme_id)
+        or not _is_uuid(message.event_id)
+        or not _has_plain_times(message, now)
+        or (message.HasField("source") and not _is_plain_source(message))
+    ):
+        return None
+    content = message.exchange_recorded.exchange
+    if not _is_plain_content(content):
+        return None
+    givers, receivers = content.giver_ids, content.receiver_ids
+    if len(givers) == 1 == len(receivers):
+        if givers[0] != receivers[0] and _is_id(givers[0]) and _is_id(receivers[0]):
+            return None if len(content.party_ids) else 1
+        return None
+    return _legs_of_several(content) if len(givers) else _legs_of_all(content)
+
+
+def _has_plain_times(message: pb.Event, now: Instant) -> bool:
+    if not message.HasField("occur_time") or message.occur_precision not in _PRECISIONS:
+        return False
+    occurred = _instant(message.occur_time)
+    if not EARLIEST <= occurred <= now + DAY:
+        return False
+    precision = _PRECISIONS[message.occur_precision]
+    if precision is not Precision.EXACT and not starts_period(occurred, precision):
+        return False
+    if not message.HasField("report_time"):
+        return True
+    return occurred // DAY * DAY <= _instant(message.report_time) <= now
+
+
+def _instant(time: Timestamp) -> Instant:
+    """Before all times when it is none, or finer than a microsecond."""
+    seconds, nanos = time.seconds, time.nanos
+    if not 0 <= nanos < 10**9 or nanos % 1000:
+        return EARLIEST - 1
+    return seconds * SECOND + nanos // 1000
+
+
+def _is_plain_source(message: pb.Event) -> bool:
+    source = message.source
+    reference = source.reference
+    return (
+        source.generation >= 0
+        and _is_label(source.client)
+        and _is_label(source.batch)
+        and (not reference or _is_label_itself(reference))  # each is another
+    )
+
+
+def _is_plain_content(content: pb.ExchangeContent) -> bool:
+    if (
+        content.kind not in _KINDS
+        or content.formality not in _FORMALITIES
+        or content.reported_by not in _SIDES
+        or not _are_plain_groups(content.participants)
+        or not all(
+            name == "" or _is_id(name)
+            for name in (
+                content.asset_id,
+                content.network_id,
+                content.arose_from_id,
+                content.answers_request_id,
+            )
+        )
+        or (content.HasField("note") and not _is_plain_note(content.note))
+    ):
+        return False
+    topics, brokers = content.topics, content.brokered_by_ids
+    if len(topics) and not _are_plain(topics, _is_topic, MAX_TOPICS):
+        return False
+    if len(brokers) and not _are_plain(brokers, _is_id, MAX_ITEMS):
+        return False
+    # Unset ones are 0, benefit may be more, and what is more goes the long way.
+    return (
+        0 <= content.giver_minutes <= MAX_MINUTES
+        and 0 <= content.receiver_minutes <= MAX_MINUTES
+        and 0 <= content.benefit_minutes <= MAX_MINUTES
+    )
+
+
+def _legs_of_several(content: pb.ExchangeContent) -> int | None:
+    givers, receivers = content.giver_ids, content.receiver_ids
+    if len(content.party_ids) or not _are_plain(givers, _is_id, MAX_ITEMS):
+        return None
+    if not _are_plain(receivers, _is_id, MAX_ITEMS) or not set(givers).isdisjoint(receivers):
+        return None
+    legs = len(givers) * len(receivers)
+    return legs if 0 < legs <= MAX_LEGS else None
+
+
+def _legs_of_all(content: pb.ExchangeContent) -> int | None:
+    if (
+        len(content.receiver_ids)
+        or len(content.party_ids) < 2
+        or not _are_plain(content.party_ids, _is_id, MAX_ITEMS)
+        or content.HasField("receiver_minutes")
+        or content.HasField("benefit_minutes")
+    ):
+        return None
+    return 0
+
+
+def _are_plain_groups(groups: Sequence[pb.ParticipantGroup]) -> bool:
+    if len(groups) == 0:
+        return True
+    return (
+        len(groups) == 1
+        and groups[0].participant_count >= 1
+        and _is_label(groups[0].role_group)
+        and _is_label(groups[0].profession)
+    )
+
+
+def _is_plain_note(note: types_pb2.Text) -> bool:
+    text = note.plain
+    return (
+        not note.sealed
+        and len(text) <= MAX_NOTE_LENGTH
+        and text.isprintable()
+        and text == tidy(text)
+    )
+
+
+def _are_plain(values: Sequence[str], is_plain: Callable[[str], bool], limit: int) -> bool:
+    """Whether a set is short enough, without repetition, and of plain members."""
+    members = values[:]
+    if len(members) > 1 and (len(members) > limit or len(members) > len(set(members))):
+        return False
+    return all(map(is_plain, members))
+
+
+def _is_uuid(text: str) -> bool:
+    found: Violations = []
+    check_uuid(text, "", found)
+    return not found
+
+
+@lru_cache(maxsize=1_000)
+def _is_programme(text: str) -> bool:
+    found: Violations = []
+    check_programme(text, found)
+    return not found
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def _is_id(text: str) -> bool:
+    found: Violations = []
+    check_id(text, "", found)
+    return not found and text == tidy(text)
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def _is_topic(text: str) -> bool:
+    found: Violations = []
+    check_topic(text, "", found)
+    return not found
+
+
+def _is_label_itself(text: str) -> bool:
+    found: Violations = []
+    check_label(text, "", found)
+    return not found and text == tidy(text)
+
+
+_is_label = lru_cache(maxsize=_REMEMBERED)(_is_label_itself)
