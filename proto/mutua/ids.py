@@ -24,6 +24,14 @@ def uuid8(*parts: str) -> str:
     return _with_version(digest.digest()[:16], 8)
 
 
+def resubmission_id(programme_id: str, offset: int) -> str:
+    """The event id that the quarantined record at `offset` is resubmitted under.
+
+    There is one, so that a resubmission counts once and a second, different one does not count.
+    """
+    return uuid8("resubmission", programme_id, str(offset))
+
+
 def _with_version(value: bytes, version: int) -> str:
     bits = bytearray(value)
     bits[6] = version << 4 | bits[6] & 0x0F

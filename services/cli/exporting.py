@@ -1,0 +1,119 @@
+"""`export` and `replay`: the log into a file, and a file into a new log."""
+
+import sys
+import time
+from pathlib import Path
+from typing import Final
+
+import click
+from click.core import ParameterSource
+
+from services.cli.connect import Settings
+from services.cli.output import show_progress
+from services.cli.words import counted
+
+STDOUT: Final = Path("-")
+_SHOWN: Final = 5
+"""Programmes told by name."""
+
+
+@click.group()
+def export() -> None:
+    """Write what is recorded into files.
+
+    \b
+    Example:
+      mutua export log 2026-11-24.jsonl.gz
+    """
+
+
+@export.command("log")
+@click.argument("file", type=click.Path(path_type=Path, allow_dash=True))
+@click.option("--only-programme", default="", metavar="PROGRAMME", help="Leave out all the others.")
+@click.option("--force", is_flag=True, help="Replace the file if it is there.")
+@click.pass_context
+def export_log(context: click.Context, file: Path, only_programme: str, *, force: bool) -> None:
+    """Write every fact of every programme, in its order and with its time, as JSON Lines.
+
+    FILE ends in .gz to be compressed; - is stdout. A server on the data directory may go on.
+    What is written can be made a log again by mutua replay.
+
+    \b
+    Examples:
+      mutua export log 2026-11-24.jsonl.gz
+      mutua export log - | head
+    """
+    from services.bootstrap import export_log as write
+
+    settings: Settings = context.obj
+    _require_directory(context, "mutua export log")
+    if _is_typed(context, "programme"):
+        raise click.UsageError(
+            "export log writes all programmes; to leave out the others type "
+            f"mutua export log --only-programme {settings.programme} FILE."
+        )
+    try:
+        counts = write(
+            settings.data,
+            file,
+            programme_id=only_programme,
+            force=force,
+            progress=lambda done, total: _show("exported", done, total),
+        )
+    except BrokenPipeError:  # whoever read it has enough; there is nobody to tell
+        sys.stdout = None
+        context.exit(1)
+    names = [f"{name} ({count:,})" for name, count in sorted(counts.items())]
+    more = f" and {len(names) - _SHOWN:,} more" if len(names) > _SHOWN else ""
+    told = ", ".join(names[:_SHOWN]) or "none: nothing is recorded yet"
+    click.echo(f"Programmes: {told}{more}.", err=True)
+
+
+@click.command()
+@click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@click.pass_context
+def replay(context: click.Context, file: Path) -> None:
+    """Make a log anew from what mutua export log wrote, in an empty or new data directory.
+
+    Nothing is recorded unless every line of the file is right. After an interruption type the same
+    again: it goes on where it was.
+
+    \b
+    Example:
+      mutua --data ./moved replay 2026-11-24.jsonl.gz
+    """
+    from services.bootstrap import replay as replay_file
+
+    settings: Settings = context.obj
+    _require_directory(context, "mutua replay")
+    try:
+        report = replay_file(file, settings.data, now=time.time_ns() // 1000, progress=_show)
+    except KeyboardInterrupt:
+        raise click.Abort(
+            f"Interrupted. To go on, type again: {settings.command} replay {file}"
+        ) from None
+    if not report.ok:
+        for difference in report.differences:
+            click.echo(difference)
+        raise click.ClickException("the answers are not those of the log; see above.")
+    held = f", up to where it goes on with a newer mutua: {report.held}" if report.held else ""
+    click.echo(f"Verified: {settings.data} holds {counted(report.fact_count, 'fact')}{held}.")
+    click.echo(f"Next: {settings.command} status")
+
+
+def _show(what: str, done: int, total: int) -> None:
+    show_progress(f"{done:,} of {total:,} records {what}", is_last=done == total)
+
+
+def _require_directory(context: click.Context, command: str) -> None:
+    settings: Settings = context.obj
+    if settings.server and not _is_typed(context, "data"):
+        raise click.UsageError(
+            f"{command} works on a data directory, not through a server: run it where the data of "
+            f"{settings.server} is, with --data and without --server."
+        )
+
+
+def _is_typed(context: click.Context, option: str) -> bool:
+    """Whether a global option stands on the command line."""
+    return context.find_root().get_parameter_source(option) is ParameterSource.COMMANDLINE

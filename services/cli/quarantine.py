@@ -1,0 +1,279 @@
+"""`quarantine`: the facts that can never apply, why, and how to send them mended."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Final
+
+import click
+from google.protobuf.json_format import ParseDict, ParseError
+
+from mutua import Client
+from mutua import MutuaError as ClientError
+from mutua.ids import resubmission_id
+from mutua.v1.event_pb2 import Event
+from mutua.v1.query_service_pb2 import (
+    QUARANTINE_REASON_EVENT_ID_REUSED,
+    Exchange,
+    QuarantinedRecord,
+)
+from services.cli.connect import Settings, connected
+from services.cli.exchanges import changes, current_revision, details, telling_of
+from services.cli.names import Directory
+from services.cli.output import to_csv, to_dictionary, to_json, to_table
+from services.cli.quarantined import (
+    SET_BY_SERVER,
+    columns,
+    is_retracted,
+    mended,
+    needs_mending,
+    plain,
+    telling_of_fact,
+    told_record,
+)
+from services.cli.recording import FORMAT
+from services.cli.words import warning_lines
+
+STDIN: Final = Path("-")
+
+
+@click.group()
+def quarantine() -> None:
+    """See the facts that can never apply, and send them mended.
+
+    \b
+    Examples:
+      mutua quarantine list
+      mutua quarantine show 12
+      mutua quarantine resubmit 12
+    """
+
+
+@quarantine.command("list")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["table", "json", "csv"]),
+    default="table",
+    show_default=True,
+)
+@click.pass_obj
+def list_records(settings: Settings, form: str) -> None:
+    """List the facts that can never apply, by the number that the other commands take.
+
+    \b
+    Examples:
+      mutua quarantine list
+      mutua quarantine list --format csv
+    """
+    with connected(settings, write=False, purpose="mutua quarantine") as client:
+        pages = client.list_quarantine()
+        rows = list(pages)
+        directory = Directory(client.list_organizations() if form == "table" else ())
+    if form == "json":
+        document = {
+            "records": [to_dictionary(row) for row in rows],
+            "position": pages.position,
+            "as_of_date": to_dictionary(pages.as_of_date),
+            "coverage": to_dictionary(pages.coverage),
+            "warnings": list(pages.warnings),
+        }
+        click.echo(to_json(document))
+        return
+    for line in warning_lines(pages.warnings):
+        click.echo(line, err=True)
+    if form == "csv":
+        click.echo(to_csv(rows, QuarantinedRecord.DESCRIPTOR))
+    elif not rows:
+        click.echo("No fact is in quarantine.")
+    else:
+        click.echo(to_table(rows, columns(directory)))
+        click.echo(f"\nWhat to do about one: {settings.command} quarantine show {rows[0].offset}")
+
+
+@quarantine.command()
+@click.argument("offset", metavar="NUMBER", type=click.IntRange(min=0))
+@FORMAT
+@click.pass_obj
+def show(settings: Settings, offset: int, form: str) -> None:
+    """Show one of them: why it was set aside, what to do, and what stands now.
+
+    \b
+    Examples:
+      mutua quarantine show 12
+      mutua quarantine show 12 --format json > fact.json
+    """
+    with connected(settings, write=False, purpose="mutua quarantine") as client:
+        record = _find(client, offset, settings)
+        exchange = _standing(client, record)
+        directory = Directory(client.list_organizations() if form == "table" else ())
+    if form == "table":
+        for line in told_record(record, exchange, directory, settings):
+            click.echo(line)
+        return
+    document = to_dictionary(record)
+    if record.HasField("event"):
+        document["fact"] = plain(mended(record, exchange))
+    if exchange is not None:
+        document["exchange"] = to_dictionary(exchange)
+    click.echo(to_json(document))
+
+
+@quarantine.command()
+@click.argument("offset", metavar="NUMBER", type=click.IntRange(min=0))
+@click.option(
+    "--fact",
+    "file",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False, allow_dash=True),
+    help="The mended fact, as show --format json has it; - is stdin.",
+)
+@click.option("--yes", is_flag=True, help="Do not ask before a stale correction is sent again.")
+@FORMAT
+@click.pass_obj
+def resubmit(settings: Settings, offset: int, file: Path | None, form: str, *, yes: bool) -> None:
+    """Send a fact again under an id of its own, once, mended where that is needed.
+
+    A fact whose id was taken is sent as it is; a stale correction as a change of what stands now,
+    which is shown first. Other facts have to be mended before.
+
+    \b
+    Examples:
+      mutua quarantine resubmit 12
+      mutua quarantine resubmit 12 --fact fact.json
+    """
+    with connected(settings, write=True, purpose="mutua quarantine") as client:
+        record = _find(client, offset, settings)
+        if record.resubmitted_as:
+            raise click.ClickException(
+                f"record {offset} was resubmitted already, as {record.resubmitted_as}, and counts "
+                "once: nothing was recorded. If that one is wrong too, correct it."
+            )
+        if file is not None:
+            event = _given(file, record, client.programme)
+        else:
+            event = _derived(client, record, settings, is_sure=yes)
+        event.event_id = resubmission_id(client.programme, offset)
+        event.programme_id = client.programme
+        position = client.record([event])
+        again = _set_aside_again(client, event.event_id, position)
+    if form == "json":
+        answer = {"offset": offset, "event_id": event.event_id, "position": position}
+        click.echo(to_json(answer))
+    else:
+        click.echo(f"Resubmitted: record {offset} is now fact {event.event_id}.")
+    if again is not None:
+        raise click.ClickException(
+            f"that fact can not apply either: {again.detail}. It is record {again.offset} in the "
+            f"quarantine: {settings.command} quarantine show {again.offset}"
+        )
+
+
+def _find(client: Client, offset: int, settings: Settings) -> QuarantinedRecord:
+    position = client.get_status().log_position
+    found = next(iter(client.list_quarantine(offsets=[offset], min_position=position)), None)
+    if found is None:
+        raise click.ClickException(
+            f"no record {offset} is in the quarantine of programme {client.programme!r}: "
+            f"{settings.command} quarantine list shows their numbers."
+        )
+    return found
+
+
+def _standing(client: Client, record: QuarantinedRecord) -> Exchange | None:
+    """The exchange that a fact is about, when it stands on the log."""
+    event = record.event
+    match event.WhichOneof("fact"):
+        case "exchange_corrected":
+            exchange_id = event.exchange_corrected.exchange_id
+        case "exchange_retracted":
+            exchange_id = event.exchange_retracted.exchange_id
+        case "exchange_recorded":
+            exchange_id = event.event_id
+        case _:
+            return None
+    return next(iter(client.list_exchanges(exchange_ids=[exchange_id])), None)
+
+
+def _given(file: Path, record: QuarantinedRecord, programme: str) -> Event:
+    """The fact in a file: one alone, or what `show` writes. Raises ClickException."""
+    name = "stdin" if file == STDIN else str(file)
+    event = Event()
+    try:
+        given = json.loads(sys.stdin.buffer.read() if file == STDIN else file.read_bytes())
+        if not isinstance(given, dict):
+            raise ValueError("it is no object")
+        ParseDict(given.get("fact", given), event)
+    except (ParseError, ValueError, TypeError, AttributeError, RecursionError) as error:
+        raise click.ClickException(
+            f"{name} holds no fact ({str(error).partition(chr(10))[0]}): give what quarantine show "
+            "--format json writes, with its member fact mended."
+        ) from None
+    own = resubmission_id(programme, record.offset)
+    if event.event_id not in ("", own, record.event.event_id):
+        raise click.ClickException(
+            f"{name}: event_id is {event.event_id}; leave it out, the fact gets {own}."
+        )
+    if event.programme_id not in ("", programme):
+        raise click.ClickException(
+            f"{name}: programme_id is {event.programme_id}, and the record is in {programme}; "
+            "leave it out."
+        )
+    for field in ("event_id", "programme_id", *SET_BY_SERVER):
+        event.ClearField(field)
+    if needs_mending(record) and event == mended(record, None):
+        raise click.ClickException(
+            f"{name}: the fact is what it was when it was set aside, since: {record.detail}. Mend "
+            "that first."
+        )
+    return event
+
+
+def _derived(
+    client: Client, record: QuarantinedRecord, settings: Settings, *, is_sure: bool
+) -> Event:
+    """What can be sent without anybody mending it. Raises ClickException for the rest."""
+    command = f"{settings.command} quarantine"
+    if needs_mending(record):
+        raise click.ClickException(
+            f"record {record.offset} has to be mended first, since it says: {record.detail}. "
+            f"Type {command} show {record.offset} --format json > fact.json, change its member "
+            f"fact, then {command} resubmit {record.offset} --fact fact.json"
+        )
+    if record.reason == QUARANTINE_REASON_EVENT_ID_REUSED:
+        return mended(record, None)
+    exchange = _standing(client, record)
+    if exchange is None or is_retracted(exchange):
+        raise click.ClickException(
+            "the exchange was retracted, which is final: there is nothing to correct any more."
+        )
+    directory = Directory(client.list_organizations())
+    now = details(telling_of(current_revision(exchange)), directory)
+    differences = changes(now, details(telling_of_fact(record.event), directory))
+    click.echo(
+        f"Exchange {exchange.exchange_id}, from what stands now to the correction:", err=True
+    )
+    for line in differences or ["nothing that is shown here would change"]:
+        click.echo(f"  {line}", err=True)
+    if not is_sure:
+        _require_yes(command, record.offset)
+    return mended(record, exchange)
+
+
+def _require_yes(command: str, offset: int) -> None:
+    if not sys.stdin.isatty():
+        raise click.ClickException(
+            f"nothing was recorded: if that is right, {command} resubmit {offset} --yes"
+        )
+    if not click.confirm("Record it?", err=True):
+        raise click.ClickException("nothing was recorded.")
+
+
+def _set_aside_again(client: Client, event_id: str, position: str) -> QuarantinedRecord | None:
+    """The record that the fact at `position` is in the quarantine, when it came to that."""
+    try:
+        for record in client.list_quarantine(min_position=position):
+            if record.event.event_id == event_id:
+                return record
+    except ClientError as error:
+        click.echo(f"It is recorded; answers do not show it yet: {error.message}", err=True)
+    return None

@@ -1,0 +1,153 @@
+"""A quarantined record in words, and as a fact that can be sent again."""
+
+from collections.abc import Iterator
+from typing import Any, Final
+
+from google.protobuf.json_format import MessageToDict
+
+from mutua.v1.event_pb2 import Event
+from mutua.v1.query_service_pb2 import (
+    EXCHANGE_STATE_RETRACTED,
+    QUARANTINE_REASON_EVENT_ID_REUSED,
+    QUARANTINE_REASON_STALE_CORRECTION,
+    QUARANTINE_REASON_UNREADABLE,
+    Exchange,
+    QuarantinedRecord,
+    QuarantineReason,
+)
+from mutua.v1.types_pb2 import OCCUR_PRECISION_EXACT
+from services.cli.connect import Settings
+from services.cli.dates import told
+from services.cli.exchanges import Telling, current_revision, details, telling_of
+from services.cli.names import Directory
+from services.cli.output import Column, to_json, to_table
+from services.cli.parameters import words_of
+from services.cli.words import counted
+
+REASONS: Final = {
+    number: word.replace("-", " ") for number, word in words_of(QuarantineReason.items()).items()
+}
+SET_BY_SERVER: Final = ("recorded_by", "assurance", "record_time")
+"""What the server says of a fact; it says it anew when the fact is sent again."""
+
+
+def needs_mending(record: QuarantinedRecord) -> bool:
+    """Whether it would come to the same if it were sent again as `mended` makes it."""
+    return record.reason not in (
+        QUARANTINE_REASON_EVENT_ID_REUSED,
+        QUARANTINE_REASON_STALE_CORRECTION,
+    )
+
+
+def mended(record: QuarantinedRecord, exchange: Exchange | None) -> Event:
+    """What the client said, without what a resubmission gets anew; a stale correction is made from
+    the revision current now."""
+    event = Event()
+    event.CopyFrom(record.event)
+    for field in ("event_id", "programme_id", *SET_BY_SERVER):
+        event.ClearField(field)
+    is_stale = record.reason == QUARANTINE_REASON_STALE_CORRECTION
+    if is_stale and exchange is not None and not is_retracted(exchange):
+        event.exchange_corrected.replaces_event_id = exchange.revisions[-1].event_id
+    return event
+
+
+def is_retracted(exchange: Exchange) -> bool:
+    return exchange.state == EXCHANGE_STATE_RETRACTED
+
+
+def plain(event: Event) -> dict[str, Any]:
+    """A fact to be edited: proto JSON without what is not set."""
+    plain: dict[str, Any] = MessageToDict(event, preserving_proto_field_name=True)
+    return plain
+
+
+def columns(directory: Directory) -> list[Column[QuarantinedRecord]]:
+    return [
+        Column("number", lambda row: str(row.offset), True),
+        Column("when", _when),
+        Column("reason", lambda row: REASONS.get(row.reason, "")),
+        Column("about", lambda row: _about(row, directory)),
+        Column("in words", lambda row: row.detail),
+        Column("resubmitted as", lambda row: row.resubmitted_as),
+    ]
+
+
+def _when(record: QuarantinedRecord) -> str:
+    return told(record.record_time, OCCUR_PRECISION_EXACT)
+
+
+def _about(record: QuarantinedRecord, directory: Directory) -> str:
+    event = record.event
+    match event.WhichOneof("fact"):
+        case _ if record.reason == QUARANTINE_REASON_UNREADABLE:
+            return counted(len(record.record), "byte")
+        case "exchange_recorded" | "exchange_corrected" as fact:
+            known = details(telling_of_fact(event), directory)
+            parties = known.get("with") or f"{known.get('from', '')} to {known.get('to', '')}"
+            words = [known.get("kind", "exchange"), parties, known.get("on", "")]
+            return f"{'correction: ' * (fact == 'exchange_corrected')}{', '.join(words)}"
+        case "exchange_retracted":
+            return f"retraction of {event.exchange_retracted.exchange_id}"
+        case "alias_added":
+            return f"alias {event.alias_added.alias!r} of {event.alias_added.organization_id!r}"
+        case "organization_registered":
+            return directory.label(event.organization_registered.organization.organization_id)
+        case "organization_updated":
+            return directory.label(event.organization_updated.organization.organization_id)
+        case _:
+            return ""
+
+
+def telling_of_fact(event: Event) -> Telling:
+    """What a fact says that an exchange was."""
+    is_first = event.HasField("exchange_recorded")
+    fact = event.exchange_recorded if is_first else event.exchange_corrected
+    return Telling(
+        content=fact.exchange,
+        occur_time=event.occur_time,
+        occur_precision=event.occur_precision,
+    )
+
+
+def told_record(
+    record: QuarantinedRecord, exchange: Exchange | None, directory: Directory, settings: Settings
+) -> Iterator[str]:
+    yield f"Record {record.offset}, {_when(record)}: {REASONS.get(record.reason, '')}."
+    yield f"Why: {record.detail}."
+    yield f"What to do: {record.remedy}"
+    if record.resubmitted_as:
+        yield f"It was resubmitted as {record.resubmitted_as}."
+    if exchange is not None:
+        yield from _compared(record, exchange, directory)
+    yield "\nThe fact as it came:\n"
+    yield to_json(plain(record.event) if record.HasField("event") else record.record.hex(" "))
+    if not record.resubmitted_as:
+        command = f"{settings.command} quarantine"
+        file = ""
+        yield ""
+        if needs_mending(record):
+            yield f"To mend it: {command} show {record.offset} --format json > fact.json"
+            file = " --fact fact.json"
+        yield f"To send it again: {command} resubmit {record.offset}{file}"
+
+
+def _compared(record: QuarantinedRecord, exchange: Exchange, directory: Directory) -> Iterator[str]:
+    """What stands now beside what the record says."""
+    current = exchange.revisions[-1].event_id
+    yield f"\nExchange {exchange.exchange_id}, current revision {current}:\n"
+    now = details(telling_of(current_revision(exchange)), directory)
+    says = {}
+    if record.event.WhichOneof("fact") != "exchange_retracted":
+        says = details(telling_of_fact(record.event), directory)
+    words = list(dict.fromkeys((*now, *says)))
+    yield to_table(
+        words,
+        [
+            Column("", lambda word: word),
+            Column("stands now", lambda word: now.get(word, "")),
+            Column("this record says", lambda word: says.get(word, "")),
+        ],
+    )
+    if is_retracted(exchange):
+        yield "The exchange was retracted, which is final."

@@ -1,0 +1,1 @@
+"""Files out: the log whole, for keeping and for moving; and back into an empty directory."""

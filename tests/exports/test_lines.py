@@ -1,0 +1,151 @@
+"""Every record can be told on a line; no line that is not right becomes a record."""
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mutua.v1.event_pb2 import Event
+from services.adapters.wire.event import digest_of, read_record
+from services.exports.lines import LineUnfit, read_line, record_line
+from services.ledger.kinds import validate
+from services.ledger.ports import Record
+from tests.exports.logs import OTHER, PROGRAMME, START, as_logged, records
+from tests.services import facts
+from tests.strategies import histories
+
+LATER = START + 1
+EVENT = as_logged(facts.exchange(minutes=30), PROGRAMME)
+LINE: dict[str, Any] = json.loads(
+    record_line(Record(0, START, PROGRAMME, EVENT.SerializeToString()))
+)
+
+
+@pytest.mark.parametrize("index", range(len(records())))
+def test_a_record_comes_back_as_it_was(index: int) -> None:
+    programme, value = records()[index]
+    line = read_line(record_line(record := Record(7, START, programme, value)).encode())
+    before, after = logged(record), logged(line.record)
+    assert line.record.offset == 7
+    assert line.record.value.startswith(value)
+    assert (after.event is None, after.digest) == (before.event is None, before.digest)
+    assert line.is_timed == (before.event is not None)
+    if line.is_timed:  # wherever the log says it was appended
+        assert logged(Record(7, LATER, programme, line.record.value)).record_time == START
+    else:
+        assert line.record.value == value
+
+
+def logged(record: Record) -> Any:
+    return read_record(record.offset, record.record_time, record.programme_id, record.value)
+
+
+@pytest.mark.parametrize("nanos", [0, 1, 999, 1_000, 999_999_999])
+def test_a_record_that_tells_its_time_comes_back_with_it(nanos: int) -> None:
+    event = as_logged(facts.exchange(), PROGRAMME)
+    event.record_time.FromNanoseconds(START * 1_000 + nanos)  # a server has whole microseconds
+    value = event.SerializeToString()
+    line = read_line(record_line(Record(0, LATER, PROGRAMME, value)).encode())
+    assert line.record.record_time == START + nanos // 1_000
+    assert line.record.value.startswith(value)
+    assert logged(line.record).record_time == line.record.record_time
+
+
+@given(histories(max_facts=6))
+def test_a_fact_comes_back_exactly_when_it_is_one(history: list[Event]) -> None:
+    for event in history:
+        record = Record(0, START, PROGRAMME, event.SerializeToString(deterministic=True))
+        text = record_line(record)
+        fact = logged(record).event
+        if validate(fact, now=START):
+            with pytest.raises(LineUnfit):
+                read_line(text.encode())
+            continue
+        again = read_line(text.encode()).record
+        assert again.value.startswith(record.value)
+        assert digest_of(Event.FromString(again.value)) == digest_of(event)
+        assert record_line(again) == text
+        # A replayed log appends at other times, and tells the same.
+        assert record_line(Record(0, LATER, PROGRAMME, again.value)) == text
+
+
+@given(st.binary(max_size=200))
+def test_no_bytes_are_lost(value: bytes) -> None:
+    line = read_line(record_line(Record(3, START, PROGRAMME, value)).encode())
+    assert line.record == Record(3, START, PROGRAMME, value)
+
+
+def test_a_line_says_what_it_is_under_the_names_of_the_contract() -> None:
+    assert list(LINE) == ["offset", "record_time", "programme_id", "event"]
+    assert LINE["record_time"] == "2026-04-01T00:00:00.000000Z"
+    assert LINE["event"]["exchange_recorded"]["exchange"]["giver_minutes"] == 30
+    assert "record_time" not in LINE["event"]
+
+
+def test_what_proto_json_cannot_say_stands_as_bytes() -> None:
+    kept = [
+        "value" in json.loads(record_line(Record(0, START, programme, value)))
+        for programme, value in records()
+    ]
+    assert kept == [False] * 17 + [True, True, True, False, True, True]
+
+
+def changed(**event: Any) -> dict[str, Any]:
+    return {**LINE, "event": {**LINE["event"], **event}}
+
+
+def exchange(**content: Any) -> dict[str, Any]:
+    said = LINE["event"]["exchange_recorded"]["exchange"]
+    return changed(exchange_recorded={"exchange": {**said, **content}})
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ("", "is no JSON"),
+        ("[]", "is no record"),
+        ("null", "is no record"),
+        ("[" * 100_000, "is no JSON"),
+        (json.dumps(LINE)[:-9], "is no JSON"),
+        ({**LINE, "value": ""}, "is no record"),
+        ({**LINE, "more": 1}, "is no record"),
+        ({key: LINE[key] for key in ("offset", "record_time", "programme_id")}, "is no record"),
+        ({**LINE, "offset": -1}, "offset"),
+        ({**LINE, "offset": True}, "offset"),
+        ({**LINE, "offset": 1.5}, "offset"),
+        ({**LINE, "record_time": 5}, "record_time must be like"),
+        ({**LINE, "record_time": "2025-11-24"}, "record_time must be like"),
+        ({**LINE, "record_time": "2025-11-24T17:00:00.000000+01:00"}, "record_time must be like"),
+        ({**LINE, "record_time": "1925-11-24T17:00:00.000000Z"}, "record_time must be like"),
+        ({**LINE, "programme_id": 5}, "programme_id"),
+        ({**LINE, "programme_id": OTHER}, "no fact of this programme"),
+        ({**LINE, "programme_id": "No Programme"}, "no fact of this programme"),
+        ({**LINE, "event": []}, "event must be an object"),
+        ({**LINE, "event": {}}, "no fact of this programme"),
+        (changed(what=1), "event cannot be read"),
+        (changed(recorded_by="\ud800"), "event cannot be read"),
+        (changed(record_time="2025-11-24T17:00:00Z"), "must stand beside it"),
+        (changed(event_id="1"), "event_id must be a UUID"),
+        (changed(recorded_by="a\nb"), "recorded_by has a control character"),
+        (changed(occur_time="2027-01-01T00:00:00Z"), "occur_time is more than a day ahead"),
+        (exchange(giver_minutes=-1), "giver_minutes is -1"),
+        (exchange(giver_ids=["B"]), "exchange_recorded.exchange.receiver_ids"),
+        (exchange(giver_ids=[" A"]), "changed by hand"),
+        (exchange(giver_ids=["C", "A"]), "changed by hand"),
+        ({**LINE, "event": None}, "event must be an object"),
+    ],
+)
+def test_a_line_that_is_not_right_says_why(line: Any, told: str) -> None:
+    text = line if isinstance(line, str) else json.dumps(line)
+    with pytest.raises(LineUnfit) as refused:
+        read_line(text.encode())
+    assert told in refused.value.message
+
+
+@pytest.mark.parametrize("value", ["&", "a", 5, None])
+def test_bytes_that_are_no_base64_are_refused(value: Any) -> None:
+    told = {key: LINE[key] for key in ("offset", "record_time", "programme_id")}
+    with pytest.raises(LineUnfit, match="base64"):
+        read_line(json.dumps({**told, "value": value}).encode())

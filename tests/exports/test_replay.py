@@ -1,0 +1,320 @@
+"""A log that went out and came in again answers as before; nothing else comes in."""
+
+import gzip
+import json
+import time
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mutua import Client
+from mutua.v1.event_pb2 import Event
+from mutua.v1.query_service_pb2 import QuarantineReason
+from services.adapters.sqlite_log import SqliteLog
+from services.adapters.wire.event import read_record
+from services.bootstrap import embedded, export_log, replay, verify
+from services.exports import replay as replaying
+from services.exports.files import FileUnfit
+from services.exports.replay import LogFile
+from services.ledger.errors import DataForeign, DataInUse, MutuaError, NotFound, SchemaAhead
+from services.ledger.times import DAY
+from tests.exports.logs import OTHER, PROGRAMME, START, answers, asking, fill, read, records
+from tests.projector.newer import newer_fact
+
+NOW = START + DAY
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    fill(tmp_path / "data", records())
+    return tmp_path / "data"
+
+
+@pytest.fixture
+def file(data: Path, tmp_path: Path) -> Path:
+    return exported(data, tmp_path / "log.jsonl")
+
+
+def exported(data: Path, path: Path, programme_id: str = "") -> Path:
+    export_log(data, path, programme_id=programme_id, force=False, progress=lambda *_: None)
+    return path
+
+
+def replayed(file: Path, data: Path) -> Path:
+    report = replay(file, data, now=NOW, progress=lambda *_: None)
+    assert report.differences == []
+    return data
+
+
+def test_every_answer_is_the_same(data: Path, file: Path, tmp_path: Path) -> None:
+    again = replayed(file, tmp_path / "again")
+    for programme in (PROGRAMME, OTHER):
+        assert answers(again, programme) == answers(data, programme)
+    said = answers(again)
+    assert {each.reason for each in said["quarantine"]} == set(QuarantineReason.values()) - {0}
+    assert said["status"].waiting_count == 3
+    assert (len(said["exchanges"]), len(said["pairs"])) == (5, 2)
+    assert said["batches"][0].exchange_count == 1
+    assert verify(again).ok
+
+
+def test_each_record_keeps_the_time_of_its_own(data: Path, file: Path, tmp_path: Path) -> None:
+    def times(data: Path) -> list[int]:
+        return [
+            read_record(each.offset, each.record_time, each.programme_id, each.value).record_time
+            for each in read(data)
+        ]
+
+    again = replayed(file, tmp_path / "again")
+    assert times(again) == times(data) == [START + (n + 1) * 1_000_001 for n in range(23)]
+    with asking(again) as client:
+        [first, *_] = client.list_exchanges()
+    at = first.revisions[0].record_time
+    assert at.seconds * 1_000_000 + at.nanos // 1000 == START + 1_000_001
+
+
+def test_what_was_sent_before_the_move_counts_once_after_it(
+    data: Path, file: Path, tmp_path: Path
+) -> None:
+    again = replayed(file, tmp_path / "again")
+    before = answers(again)
+    events = [Event.FromString(value) for programme, value in read_values(data, PROGRAMME)]
+    for event in events:
+        for field in ("recorded_by", "assurance"):
+            event.ClearField(field)
+    with (
+        embedded(again, purpose="a test", write=True) as running,
+        Client(running.address, programme=PROGRAMME) as client,
+    ):
+        client.get_status(min_position=client.record(events))
+    assert answers(again) == before
+
+
+def read_values(data: Path, programme: str) -> list[tuple[str, bytes]]:
+    """What a client sent of the programme, without the facts that were set aside."""
+    return [(each.programme_id, each.value) for each in read(data)[:14] if each.offset != 3]
+
+
+def test_a_replay_of_a_replay_is_the_same_file(file: Path, tmp_path: Path) -> None:
+    again = replayed(file, tmp_path / "again")
+    assert body(exported(again, tmp_path / "second.jsonl")) == body(file)
+    third = replayed(tmp_path / "second.jsonl", tmp_path / "third")
+    assert body(exported(third, tmp_path / "third.jsonl")) == body(file)
+
+
+def body(file: Path) -> list[str]:
+    """The file without what names its log."""
+    header, *lines = file.read_text().splitlines()
+    told = json.loads(header)
+    assert told["position"] == f"{told['log_id']}.0.{told['record_count']}"
+    return lines
+
+
+def test_a_compressed_file_is_the_same(data: Path, file: Path, tmp_path: Path) -> None:
+    packed = exported(data, tmp_path / "log.jsonl.gz")
+    assert gzip.decompress(packed.read_bytes()) == file.read_bytes()
+    assert packed.read_bytes() == exported(data, tmp_path / "again.gz").read_bytes()
+    replayed(packed, tmp_path / "again")
+
+
+def test_one_programme_alone(data: Path, tmp_path: Path) -> None:
+    file = exported(data, tmp_path / "wales.jsonl", OTHER)
+    assert {json.loads(line)["programme_id"] for line in body_of(file)} == {OTHER}
+    again = replayed(file, tmp_path / "again")
+    [exchange] = answers(again, OTHER)["exchanges"]
+    assert exchange == answers(data, OTHER)["exchanges"][0]
+    assert answers(again, PROGRAMME)["status"].fact_count == 0
+
+
+def body_of(file: Path) -> list[str]:
+    return file.read_text().splitlines()[1:]
+
+
+def test_a_programme_that_is_not_there_is_no_empty_file(data: Path, tmp_path: Path) -> None:
+    with pytest.raises(NotFound, match="there are: gde, wales"):
+        exported(data, tmp_path / "none.jsonl", "scotland")
+    assert not (tmp_path / "none.jsonl").exists()
+
+
+def test_an_empty_log_goes_out_and_comes_in(tmp_path: Path) -> None:
+    fill(tmp_path / "data", [])
+    file = exported(tmp_path / "data", tmp_path / "log.jsonl")
+    assert answers(replayed(file, tmp_path / "again"))["status"].fact_count == 0
+
+
+def test_a_fact_of_a_newer_version_is_kept_for_one(tmp_path: Path) -> None:
+    newer = newer_fact(40, programme=PROGRAMME)
+    fill(tmp_path / "data", [*records()[:2], (PROGRAMME, newer), *records()[:1]])
+    file = exported(tmp_path / "data", tmp_path / "log.jsonl")
+    report = replay(file, tmp_path / "again", now=NOW, progress=lambda *_: None)
+    assert (report.ok, report.beyond_count, "newer" in report.held) == (True, 2, True)
+    assert read(tmp_path / "again")[2] == read(tmp_path / "data")[2]
+
+
+def test_a_damaged_log_does_not_go_out_as_a_sound_one(data: Path, tmp_path: Path) -> None:
+    with closing(SqliteLog(data / "log.sqlite")) as log:
+        log._connection.execute("UPDATE record SET value = value || x'00' WHERE offset = 5")
+    with pytest.raises(DataForeign, match="mutua verify says where"):
+        exported(data, tmp_path / "log.jsonl")
+    assert list(tmp_path.iterdir()) == [data]
+
+
+class TestInterruption:
+    """Cut off after any number of windows, a replay goes on where it was."""
+
+    @pytest.fixture(autouse=True)
+    def windows_of_three(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(replaying, "PAGE", 3)
+
+    @pytest.mark.parametrize("enough", [1, 10, 20])
+    def test_it_goes_on(self, file: Path, data: Path, tmp_path: Path, enough: int) -> None:
+        def interrupt(what: str, done: int, total: int) -> None:
+            if what == "replayed" and done >= enough:
+                raise KeyboardInterrupt
+
+        again = tmp_path / "again"
+        with pytest.raises(KeyboardInterrupt):
+            replay(file, again, now=NOW, progress=interrupt)
+        assert enough <= len(read(again)) < 23
+        replayed(file, again)
+        assert answers(again) == answers(data)
+        assert body(exported(again, tmp_path / "second.jsonl")) == body(file)
+
+    def test_what_is_done_is_done(self, file: Path, tmp_path: Path) -> None:
+        before = read(replayed(file, tmp_path / "again"))
+        assert read(replayed(file, tmp_path / "again")) == before
+
+
+def test_a_directory_with_records_of_its_own_is_left_alone(file: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    fill(other, records()[:1])
+    before = read(other)
+    with pytest.raises(DataForeign, match="records of its own, from offset 0 on"):
+        replayed(file, other)
+    longer = replayed(file, tmp_path / "longer")
+    with closing(SqliteLog(longer / "log.sqlite")) as log:
+        log.append(PROGRAMME, [b"later"]).result()
+    with pytest.raises(DataForeign, match="from offset 23 on"):
+        replayed(file, longer)
+    assert (read(other), len(read(longer))) == (before, 24)
+
+
+def test_a_directory_in_use_is_left_alone(file: Path, data: Path) -> None:
+    with embedded(data, purpose="another", write=True), pytest.raises(DataInUse, match="another"):
+        replayed(file, data)
+
+
+Lines = list[str]
+
+
+def swapped(lines: Lines) -> Lines:
+    return [*lines[:3], lines[4], lines[3], *lines[5:]]
+
+
+def earlier(lines: Lines) -> Lines:
+    line = json.loads(lines[2])
+    return [*lines[:2], json.dumps({**line, "record_time": "2026-03-31T23:59:59.999999Z"})]
+
+
+def later(lines: Lines) -> Lines:
+    line = json.loads(lines[2])
+    return [*lines[:2], json.dumps({**line, "record_time": "2999-01-01T00:00:00.000000Z"})]
+
+
+def of_one(lines: Lines) -> Lines:
+    return [json.dumps({**json.loads(lines[0]), "programme_id": OTHER}), *lines[1:]]
+
+
+def header(**changed: Any) -> Callable[[Lines], Lines]:
+    return lambda lines: [json.dumps({**json.loads(lines[0]), **changed}), *lines[1:]]
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "told"),
+    [
+        (lambda _: [], FileUnfit, "line 1: this is no exported log"),
+        (lambda _: ["date,from,to"], FileUnfit, "line 1: this is no exported log"),
+        (lambda lines: lines[1:], FileUnfit, "line 1: this is no exported log"),
+        (header(version=2), SchemaAhead, "upgrade mutua"),
+        (header(version=0), FileUnfit, "line 1: the header must have"),
+        (header(more=1), FileUnfit, "line 1: the header must have"),
+        (header(record_count=-1), FileUnfit, "line 1: the header must have"),
+        (lambda lines: lines[:-1], FileUnfit, "line 23: the file ends after 22 of 23 records"),
+        (lambda lines: [*lines, lines[-1]], FileUnfit, "line 25: offset 22 cannot follow 22"),
+        (lambda lines: [*lines[:3], *lines[4:]], FileUnfit, "line 4: offset 3 cannot follow 1"),
+        (swapped, FileUnfit, "line 4: offset 3 cannot follow 1"),
+        (lambda lines: [*lines[:4], "", *lines[4:]], FileUnfit, "line 5: is no JSON"),
+        (earlier, FileUnfit, "line 3: record_time is before"),
+        (later, FileUnfit, "line 3: record_time is more than a day ahead"),
+        (of_one, FileUnfit, "line 2: is not of programme wales"),
+        (
+            lambda lines: [
+                each.replace('"giver_minutes":7', '"giver_minutes":-7') for each in lines
+            ],
+            FileUnfit,
+            "line 3: exchange_recorded.exchange.giver_minutes is -7",
+        ),
+    ],
+)
+def test_nothing_comes_in_from_a_file_that_is_not_right(
+    file: Path, tmp_path: Path, change: Callable[[Lines], Lines], error: type[MutuaError], told: str
+) -> None:
+    lines = change(file.read_text().splitlines())
+    file.write_text("".join(f"{line}\n" for line in lines))
+    with pytest.raises(error) as refused:
+        replayed(file, tmp_path / "again")
+    assert told in refused.value.message
+    assert str(file) in refused.value.message
+    assert not (tmp_path / "again").exists()
+
+
+@pytest.mark.parametrize("keep", [1, 0.3, 0.9])
+def test_a_cut_or_damaged_compressed_file_is_told(data: Path, tmp_path: Path, keep: float) -> None:
+    packed = exported(data, tmp_path / "log.jsonl.gz")
+    content = bytearray(packed.read_bytes())
+    if keep == 1:
+        content[len(content) // 2] ^= 0xFF
+    packed.write_bytes(content[: int(len(content) * keep)])
+    with pytest.raises(FileUnfit, match="damaged"):
+        replayed(packed, tmp_path / "again")
+    assert not (tmp_path / "again").exists()
+
+
+def test_a_line_without_end_is_not_read_to_its_end(tmp_path: Path) -> None:
+    (tmp_path / "zeros").write_bytes(bytes(17 << 20))
+    with pytest.raises(FileUnfit, match="line 1: is too long"):
+        LogFile(tmp_path / "zeros", now=NOW)
+
+
+def test_long_logs_pass_in_windows(tmp_path: Path) -> None:
+    values = [(PROGRAMME, value) for _ in range(90) for _, value in records()[:14]]
+    (tmp_path / "data").mkdir()
+    with closing(SqliteLog(tmp_path / "data" / "log.sqlite")) as log:
+        log.append(PROGRAMME, [value for _, value in values]).result()
+    done: list[tuple[str, int, int]] = []
+    file = exported(tmp_path / "data", tmp_path / "log.jsonl")
+    now = time.time_ns() // 1000
+    replay(file, tmp_path / "again", now=now, progress=lambda *told: done.append(told))
+    assert done == [
+        ("checked", 1_000, 1_260),
+        ("checked", 1_260, 1_260),
+        ("replayed", 1_000, 1_260),
+        ("replayed", 1_260, 1_260),
+    ]
+
+
+def test_what_waits_for_the_disk_is_bounded(
+    file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(replaying, "_WINDOW_BYTES", 300)  # about two facts
+    done: list[int] = []
+
+    def progress(what: str, count: int, total: int) -> None:
+        if what == "replayed":
+            done.append(count)
+
+    replay(file, tmp_path / "again", now=NOW, progress=progress)
+    assert len(done) > 23 / 4

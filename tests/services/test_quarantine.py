@@ -1,0 +1,201 @@
+"""What the query service says of facts that can never apply, through gRPC."""
+
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import grpc
+import pytest
+
+from mutua import Client, MutuaError
+from mutua.ids import resubmission_id
+from mutua.v1.event_pb2 import Event
+from mutua.v1.query_service_pb2 import (
+    QUARANTINE_REASON_EVENT_ID_REUSED,
+    QUARANTINE_REASON_NOT_APPLICABLE,
+    QUARANTINE_REASON_STALE_CORRECTION,
+    QUARANTINE_REASON_UNREADABLE,
+    QuarantinedRecord,
+)
+from services.adapters.sqlite_log import SqliteLog
+from services.bootstrap import embedded
+from services.query import quarantine
+from services.query.quarantine import REMEDIES
+from tests.services import facts
+
+Records = Callable[..., list[QuarantinedRecord]]
+Told = Callable[[Event], QuarantinedRecord]
+
+
+@pytest.fixture
+def records(client: Client) -> Records:
+    """The quarantine when all that was recorded by now is visible."""
+
+    def records(**fields: Any) -> list[QuarantinedRecord]:
+        end = client.get_status().log_position
+        return list(client.list_quarantine(min_position=end, **fields))
+
+    return records
+
+
+@pytest.fixture
+def told(client: Client, records: Records) -> Told:
+    """Records an event, and what the quarantine then says of it."""
+
+    def told(event: Event) -> QuarantinedRecord:
+        client.record([event])
+        return records()[-1]
+
+    return told
+
+
+def test_an_empty_quarantine(records: Records) -> None:
+    assert records() == []
+
+
+def stale(client: Client) -> Event:
+    client.record([first := facts.exchange(), facts.correction(first, first.event_id)])
+    return facts.correction(first, first.event_id, receiver="D")
+
+
+def reused(client: Client) -> Event:
+    client.record([first := facts.exchange()])
+    return facts.exchange("X", "Y", event_id=first.event_id)
+
+
+def alias_of_registered(client: Client) -> Event:
+    client.record([facts.registered("A")])
+    return facts.alias("A", "B")
+
+
+@pytest.mark.parametrize(
+    ("make", "reason", "detail", "remedy"),
+    [
+        (
+            stale,
+            QUARANTINE_REASON_STALE_CORRECTION,
+            "the current revision is",
+            "Look at what stands now",
+        ),
+        (
+            reused,
+            QUARANTINE_REASON_EVENT_ID_REUSED,
+            "stands on the log with other content",
+            "gets an id of its own",
+        ),
+        (
+            alias_of_registered,
+            QUARANTINE_REASON_NOT_APPLICABLE,
+            "'A' is itself registered",
+            "mend what the detail names",
+        ),
+    ],
+)
+def test_a_record_says_why_and_what_to_do(
+    client: Client,
+    told: Told,
+    make: Callable[[Client], Event],
+    reason: int,
+    detail: str,
+    remedy: str,
+) -> None:
+    event = make(client)
+    record = told(event)
+    assert record.reason == reason
+    assert detail in record.detail
+    assert remedy in record.remedy
+    assert record.record_time.seconds > 0
+    assert Event.FromString(record.record) == record.event
+    event.recorded_by, event.assurance = record.event.recorded_by, record.event.assurance
+    assert record.event == event
+    assert record.resubmitted_as == ""
+
+
+def test_each_reason_has_a_remedy_of_its_own() -> None:
+    assert len(set(REMEDIES.values())) == len(REMEDIES) == 4
+
+
+def test_a_record_is_resubmitted_when_the_log_has_the_id_of_that(
+    client: Client, told: Told, records: Records
+) -> None:
+    record = told(alias_of_registered(client))
+    mended = facts.alias("B", "A")
+    mended.event_id = resubmission_id(client.programme, record.offset)
+    client.record([mended])
+    assert [each.resubmitted_as for each in records()] == [mended.event_id]
+    client.record([mended])  # counts once
+    client.record([facts.alias("C", "A")])
+    assert len(records()) == 1
+    other = facts.alias("C", "A")
+    other.event_id = mended.event_id
+    assert told(other).reason == QUARANTINE_REASON_EVENT_ID_REUSED
+    assert [each.resubmitted_as for each in records()] == [mended.event_id, ""]
+
+
+def test_the_id_of_a_resubmission_is_for_ever() -> None:
+    assert resubmission_id("default", 12) == "a94379c9-de98-8189-8518-ade62b97a497"
+    assert resubmission_id("default", 12) != resubmission_id("other", 12)
+
+
+def test_records_stand_in_log_order_page_by_page(client: Client, records: Records) -> None:
+    client.record([facts.registered("A"), *(facts.alias("A", f"B{n}") for n in range(7))])
+    offsets = [each.offset for each in records()]
+    assert offsets == sorted(offsets)
+    assert len(offsets) == 7
+    assert [each.offset for each in records(page_size=2)] == offsets
+    assert [each.offset for each in records(offsets=[offsets[5], 10**12, offsets[1]])] == [
+        offsets[1],
+        offsets[5],
+    ]
+    assert records(offsets=[10**12]) == []
+
+
+def test_a_page_ends_before_it_is_too_large(
+    client: Client, records: Records, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(quarantine, "_PAGE_BYTES", 200)
+    client.record([facts.registered("A"), *(facts.alias("A", "B" * n) for n in (1, 99, 120, 2))])
+    pages = client.list_quarantine(min_position=client.get_status().log_position)
+    assert len(list(pages)) == 4
+    assert pages._first[0].next_page_token
+
+
+def test_more_offsets_than_a_page_has_are_refused(records: Records) -> None:
+    with pytest.raises(MutuaError) as refused:
+        records(offsets=list(range(10_001)))
+    assert (refused.value.code, refused.value.reason) == (
+        grpc.StatusCode.INVALID_ARGUMENT,
+        "QUESTION_IMPOSSIBLE",
+    )
+    assert refused.value.field_violations[0].field == "offsets"
+
+
+@pytest.fixture(scope="module")
+def unreadable(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[QuarantinedRecord]]:
+    """What is said of records that another program appended."""
+    data: Path = tmp_path_factory.mktemp("data")
+    event = facts.exchange(programme="default", minutes=1)
+    untimed = Event()
+    untimed.CopyFrom(event)
+    untimed.occur_time.seconds = 10**15
+    elsewhere = facts.exchange(programme="elsewhere")
+    elsewhere.record_time.seconds = 5
+    with closing(SqliteLog(data / "log.sqlite")) as log:
+        values = [b"\xff\xff", b"", untimed.SerializeToString(), elsewhere.SerializeToString()]
+        log.append("default", values).result()
+    with embedded(data, purpose="a test", write=False) as running, Client(running.address) as asked:
+        yield list(asked.list_quarantine())
+
+
+def test_what_is_no_fact_is_shown_as_far_as_it_can_be_read(
+    unreadable: list[QuarantinedRecord],
+) -> None:
+    assert {each.reason for each in unreadable} == {QUARANTINE_REASON_UNREADABLE}
+    assert [each.offset for each in unreadable] == [0, 1, 2, 3]
+    assert [each.HasField("event") for each in unreadable] == [False, False, True, True]
+    assert [each.record[:2] for each in unreadable] == [b"\xff\xff", b"", b"\x0a$", b"\x0a$"]
+    untimed, elsewhere = unreadable[2].event, unreadable[3].event
+    assert untimed.exchange_recorded.exchange.giver_minutes == 1
+    assert not untimed.HasField("occur_time")  # proto JSON could not say it
+    assert (elsewhere.programme_id, elsewhere.HasField("record_time")) == ("elsewhere", False)
