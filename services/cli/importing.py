@@ -1,26 +1,35 @@
 """`import`: files of people, through the ingest service."""
 
 import reprlib
-from collections.abc import Callable, Iterable
+import shlex
+import sys
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from services.cli.batches import list_batches, undo
 from services.cli.connect import Settings, connected
+from services.cli.import_template import template
 from services.cli.output import Column, show_progress, to_json, to_table
 from services.cli.parameters import Parsed
 from services.cli.recording import FORMAT
 from services.cli.words import counted
 
 if TYPE_CHECKING:
-    from services.imports import ImportReport, RowError
+    from services.imports import ImportReport, Overlap, RowError
 
 
 @click.group("import")
 def import_files() -> None:
-    """Record what stands in a CSV file; the same file again records nothing twice."""
+    """Record what stands in a CSV or Excel file; the same file again records nothing twice."""
+
+
+import_files.add_command(list_batches)
+import_files.add_command(undo)
+import_files.add_command(template)
 
 
 def parse_assignment(typed: str) -> tuple[str, str]:
@@ -49,6 +58,20 @@ OPTIONS: Final = (
         help="The same value of a field for every row.",
     ),
     click.option("--batch", default="", help="Name of the import; default that of the file."),
+    click.option("--sheet", default="", help="Of an Excel file; default the first with a header."),
+    click.option(
+        "--date-order",
+        type=click.Choice(["day-first", "month-first"]),
+        default="day-first",
+        show_default=True,
+        help="What 01/02/2026 means.",
+    ),
+    click.option(
+        "--skip-bad",
+        type=click.Path(path_type=Path, dir_okay=False),
+        metavar="FILE",
+        help="Write rows that cannot be taken to FILE (.csv) and record the others.",
+    ),
     click.option("--dry-run", is_flag=True, help="Check and tell; record nothing."),
     FORMAT,
 )
@@ -57,10 +80,10 @@ OPTIONS: Final = (
 OUTCOMES: Final = {
     "recorded": "{would}recorded",
     "corrected": "{would}recorded as a change of what stands",
-    "unchanged": "stand already",
-    "retracted_earlier": "were retracted earlier and stay so",
+    "unchanged": "{stand} already",
+    "retracted_earlier": "retracted earlier, left so",
     "skipped": "{would}skipped: another row says the same",
-    "missing": "of an earlier file are not in this one; they stay as they are",
+    "missing": "of an earlier file, not in this one, left as before",
 }
 ERROR_COLUMNS: Final[tuple["Column[RowError]", ...]] = (
     Column("line", lambda error: f"{error.row:,}" if error.row else "", True),
@@ -86,6 +109,11 @@ def takes_file(command: Callable[..., None]) -> Callable[..., None]:
     metavar="WORD=KIND",
     help="The kind that a word of the file means.",
 )
+@click.option(
+    "--as-new",
+    is_flag=True,
+    help="Record rows also when their references stand in another batch; do not ask.",
+)
 @takes_file
 def exchanges(settings: Settings, file: Path, form: str, **options: Any) -> None:
     """Import exchanges.
@@ -97,11 +125,16 @@ def exchanges(settings: Settings, file: Path, form: str, **options: Any) -> None
     Examples:
       mutua import exchanges visits.csv --dry-run
       mutua import exchanges visits.csv.gz --map giver=host --set kind=visit
-      mutua import exchanges calls.csv --kind-map "phone call=call" --batch calls-2026
+      mutua import exchanges calls.xlsx --kind-map "phone call=call" --batch calls-2026
+      mutua import exchanges calls.csv --skip-bad mend.csv
     """
     from services.imports import import_exchanges
 
-    _import(import_exchanges, settings, file, form, options)
+    def import_file(*arguments: Any, **keywords: Any) -> "ImportReport":
+        confirm = _confirm if sys.stdin.isatty() else None
+        return import_exchanges(*arguments, **keywords, confirm=confirm)
+
+    _import(import_file, settings, file, form, options)
 
 
 @import_files.command()
@@ -116,6 +149,7 @@ def organizations(settings: Settings, file: Path, form: str, **options: Any) -> 
     Examples:
       mutua import organizations roster.csv --dry-run
       mutua import organizations trusts.csv --map organization_id=Code --set type=acute
+      mutua import organizations programme.xlsx --sheet Trusts
     """
     from services.imports import import_organizations
 
@@ -131,9 +165,10 @@ def _import(
 ) -> None:
     from services.imports import ImportInterrupted, ImportOptions, ImportRefused
 
-    chosen = ImportOptions(
-        **{name: dict(v) if isinstance(v, tuple) else v for name, v in options.items()}
-    )
+    given: dict[str, Any] = {
+        name: dict(value) if isinstance(value, tuple) else value for name, value in options.items()
+    }
+    chosen = ImportOptions(**given)
     try:
         with connected(settings, write=True, purpose="mutua import") as client:
             report = import_file(client, file, chosen, progress=_show_progress)
@@ -144,11 +179,11 @@ def _import(
     if form == "json":
         click.echo(to_json(asdict(report)))
     else:
-        for line in _told(report, settings):
+        for line in _told(report, settings, file):
             click.echo(line)
     if report.interrupted:
         raise click.Abort(report.notes[-1])
-    if report.errors:
+    if not report.ok:
         click.get_current_context().exit(1)
 
 
@@ -156,9 +191,17 @@ def _show_progress(recorded: int, total: int) -> None:
     show_progress(f"{recorded:,} of {total:,} facts recorded", is_last=recorded == total)
 
 
-def _told(report: "ImportReport", settings: Settings) -> Iterable[str]:
+def _confirm(found: Sequence["Overlap"]) -> bool:
+    from services.imports.elsewhere import remedies, told
+
+    click.echo(f"{told(found)}\n{remedies(found)}", err=True)
+    return click.confirm("Record them as other exchanges?", err=True)
+
+
+def _told(report: "ImportReport", settings: Settings, file: Path) -> Iterable[str]:
     """The plan, what became of the rows, what to mend, and what to do next."""
-    yield f"Batch {report.batch}: {counted(report.counts.rows, 'row')}."
+    later = f", generation {report.generation}" if report.generation > 1 else ""
+    yield f"Batch {report.batch}{later}: {counted(report.counts.rows, 'row')}."
     for field, column in report.columns.items():
         yield f"  {field} is column {column!r}"
     for field, value in report.constants.items():
@@ -168,6 +211,7 @@ def _told(report: "ImportReport", settings: Settings) -> Iterable[str]:
     yield from report.notes
     if report.errors:
         yield f"\n{to_table(report.errors, ERROR_COLUMNS)}\n"
+    if not report.ok:
         yield (
             f"{counted(report.error_count, 'error')}; {counted(report.acknowledged, 'fact')} "
             "recorded. Mend the file, or say with --map, --set or --kind-map how to read it."
@@ -177,8 +221,28 @@ def _told(report: "ImportReport", settings: Settings) -> Iterable[str]:
     counts = asdict(report.counts)
     for name, words in OUTCOMES.items():
         if counts[name]:
-            yield f"{counted(counts[name], 'row')} {words.format(would=would)}"
+            stand = "stands" if counts[name] == 1 else "stand"
+            yield f"{counted(counts[name], 'row')} {words.format(would=would, stand=stand)}"
+    yield from _further(report, settings, file)
+
+
+def _further(report: "ImportReport", settings: Settings, file: Path) -> Iterable[str]:
+    """What the user has to do, or may do, now."""
+    would = "would be " if report.dry_run else ""
+    if report.set_aside:
+        yield f"{counted(report.counts.wrong, 'row')} {would}written to {report.set_aside}"
     if report.dry_run:
+        if report.elsewhere:
+            from services.imports.elsewhere import remedies, told
+
+            yield f"{told(report.elsewhere)} {remedies(report.elsewhere)}"
         yield "Nothing was recorded: type the same without --dry-run to record it."
-    else:
-        yield f"Next: {settings.command} balances"
+        return
+    if report.set_aside:
+        what = click.get_current_context().info_name
+        words = (report.set_aside, "--batch", report.batch)
+        yield (
+            f"Mend the rows there, then: {settings.command} import {what} {shlex.join(words)} "
+            f"(with the other options that you gave for {file.name})"
+        )
+    yield f"Next: {settings.command} balances"

@@ -1,6 +1,12 @@
-"""CSV files of people become facts, recorded through `mutua.Client`."""
+"""Tables of people become facts, recorded through `mutua.Client`."""
 
-from services.imports.report import ImportInterrupted, ImportRefused, ImportReport, RowError
+from services.imports.report import (
+    ImportInterrupted,
+    ImportRefused,
+    ImportReport,
+    Overlap,
+    RowError,
+)
 from services.imports.run import ImportOptions, import_exchanges, import_organizations
 
 __all__ = [
@@ -8,6 +14,7 @@ __all__ = [
     "ImportOptions",
     "ImportRefused",
     "ImportReport",
+    "Overlap",
     "RowError",
     "import_exchanges",
     "import_organizations",

@@ -2,15 +2,15 @@
 
 from collections.abc import Iterable
 
-from mutua.ids import uuid7, uuid8
+from mutua.ids import uuid7
 from mutua.v1.event_pb2 import Event, ExternalId, OrganizationContent
 from mutua.v1.query_service_pb2 import Organization
 from mutua.v1.types_pb2 import OrganizationType
 from services.imports import cells
-from services.imports.cells import CellError
+from services.imports.cells import CellError, DateReader
 from services.imports.columns import Plan
-from services.imports.reading import Row
-from services.imports.rows import Decision, Rows, overlaid
+from services.imports.rows import Decision, Rows, Told, overlaid
+from services.imports.table import Row
 
 
 class OrganizationRows(Rows):
@@ -18,11 +18,20 @@ class OrganizationRows(Rows):
 
     fact = "organization_registered"
     key = "organization_id"
+    rule = "organization"
 
     def __init__(
-        self, plan: Plan, programme: str, batch: str, organizations: Iterable[Organization]
+        self,
+        plan: Plan,
+        programme: str,
+        batch: str,
+        generation: int,
+        *,
+        organizations: Iterable[Organization],
+        dates: DateReader,
     ) -> None:
-        super().__init__(plan, programme, batch)
+        super().__init__(plan, programme, batch, generation)
+        self._dates = dates
         self._types = cells.enum_words(OrganizationType.items())
         self._told = plan.sources.keys() - {"aliases"}
         self._roster: dict[str, OrganizationContent] = {}
@@ -46,29 +55,37 @@ class OrganizationRows(Rows):
             case "external_ids":
                 content.external_ids.extend(map(_external_id, dict.fromkeys(cells.read_list(text))))
             case "open_date":
-                content.open_date.CopyFrom(cells.read_date(text))
+                content.open_date.CopyFrom(self._dates.read_day(text).date)
             case "close_date":
-                content.close_date.CopyFrom(cells.read_date(text))
+                content.close_date.CopyFrom(self._dates.read_day(text).date)
             case _:
                 setattr(content, field, text)
 
     def reference(self, row: Row, said: Event) -> str:  # noqa: ARG002
         return said.organization_registered.organization.organization_id
 
-    def decide(self, reference: str, said: Event) -> Decision:
-        standing = self._roster.get(reference)
+    def normalize(self, said: Event) -> None:
+        super().normalize(said)
         content = said.organization_registered.organization
+        if content.organization_id in content.aliases:
+            content.aliases.remove(content.organization_id)
+
+    def decide(self, told: Told) -> Decision:
+        said = told.event()
+        content = said.organization_registered.organization
+        organization_id = content.organization_id
+        standing = self._roster.get(organization_id)
         merged = overlaid(standing or OrganizationContent(), content, self._told)
         # Aliases are added, for nothing can take one away.
-        merged.aliases[:] = sorted({*merged.aliases} - {reference})
-        for word in (reference, *merged.aliases):
-            if (owner := self._bound.setdefault(word, reference)) != reference:
-                field = "organization_id" if word == reference else "aliases"
+        merged.aliases[:] = sorted({*merged.aliases})
+        words = (organization_id, *merged.aliases)
+        for word in words:
+            if (owner := self._bound.get(word, organization_id)) != organization_id:
+                field = "organization_id" if word == organization_id else "aliases"
                 raise CellError(f"{word!r} already means the organization {owner}", field=field)
+        self._bound |= dict.fromkeys(words, organization_id)
         if standing is None:
-            content.CopyFrom(merged)
-            said.event_id = uuid8(*self.id_parts("organization", reference))
-            return Decision("recorded", said)
+            return Decision("recorded")
         if merged == standing:
             return Decision("unchanged")
         said.organization_updated.organization.CopyFrom(merged)

@@ -13,21 +13,25 @@ class ImportRefused(Exception):
 
 
 class ImportInterrupted(Exception):
-    """Stopped while recording; `acknowledged` of `total` facts are durable, maybe some more.
+    """Stopped on the way; `acknowledged` of `total` facts are durable, maybe some more.
 
     `by_user` tells Ctrl-C from a failing server.
     """
 
     def __init__(
-        self, cause: KeyboardInterrupt | MutuaError, *, acknowledged: int, total: int
+        self,
+        cause: KeyboardInterrupt | MutuaError,
+        *,
+        acknowledged: int,
+        total: int,
+        remedy: str,
     ) -> None:
         self.acknowledged = acknowledged
         self.total = total
         self.by_user = isinstance(cause, KeyboardInterrupt)
         super().__init__(
             f"{'Interrupted.' if self.by_user else cause} "
-            f"At least {acknowledged:,} of {total:,} facts were recorded. "
-            "Import the same file again: nothing is recorded twice."
+            f"At least {acknowledged:,} of {total:,} facts were recorded. {remedy}"
         )
 
 
@@ -49,7 +53,7 @@ class RowError:
 class Counts:
     """Rows of the file by what became of them; in a dry run, by what would.
 
-    rows = recorded + corrected + unchanged + retracted_earlier + skipped + those with errors.
+    rows = recorded + corrected + unchanged + retracted_earlier + skipped + wrong.
     """
 
     rows: int = 0
@@ -59,6 +63,8 @@ class Counts:
     retracted_earlier: int = 0
     # Said again by a later row of the same file.
     skipped: int = 0
+    # Cannot be taken as they are.
+    wrong: int = 0
     # Recorded by an earlier file of the batch and not in this one; left alone.
     missing: int = 0
 
@@ -67,16 +73,33 @@ class Counts:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Overlap:
+    """So many of the new rows have a reference that stands in another batch already.
+
+    `same_count` of them also say the same.
+    """
+
+    batch: str
+    row_count: int
+    same_count: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ImportReport:
     """`columns` and `constants` tell, by field, what was read; `unused` columns were not.
 
-    With errors nothing was sent, unless it was the server that found them: `acknowledged` says how
-    many facts are durable. `errors` has the first ones, `error_count` counts the rows of all.
+    `ok` tells that every row is recorded that was to be, or in a dry run would be. `errors` has the
+    first ones, `error_count` counts them in all rows. Rows that have one keep all others back
+    unless they were set aside, into the file `set_aside`, which a dry run does not write. Errors
+    found by the server came too late for that: `acknowledged` says how many facts are durable.
+    `elsewhere` tells what other batches have of the rows that are new to this one.
     `interrupted` tells that the user did not wait for answers to show what was recorded.
     """
 
     batch: str
+    generation: int
     dry_run: bool
+    ok: bool = True
     columns: dict[str, str]
     constants: dict[str, str]
     unused: tuple[str, ...]
@@ -87,6 +110,8 @@ class ImportReport:
     notes: tuple[str, ...] = ()
     errors: tuple[RowError, ...] = ()
     error_count: int = 0
+    set_aside: str = ""
+    elsewhere: tuple[Overlap, ...] = ()
 
 
 class Problem(NamedTuple):

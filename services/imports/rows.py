@@ -1,36 +1,59 @@
-"""Every row of a file: read, compared with what stands, and judged by the rules of the core."""
+"""Every row of a file: read, judged by the rules of the core, and compared with what stands."""
 
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Container, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
+from itertools import islice
 from typing import ClassVar, Final, Literal, NamedTuple, TypeVar
 
 from google.protobuf.message import Message
 
+from mutua.ids import uuid8
 from mutua.v1.event_pb2 import Event
 from services.adapters.wire.event import normalize, to_event
 from services.adapters.wire.values import Unfit
 from services.imports.cells import CellError, WordError
 from services.imports.columns import Plan
-from services.imports.reading import Row
 from services.imports.report import Counts, ErrorTable, ImportRefused, Problem
+from services.imports.spool import Spool
+from services.imports.table import Row
 from services.ledger.kinds import validate
 from services.ledger.times import Instant
 
 CLIENT: Final = "mutua-import"
 FIRST_GENERATION: Final = 1
-"""Of every batch until an import can be undone."""
+# What stands is asked for once a block.
+_BLOCK_ROWS: Final = 1_000
 
 Content = TypeVar("Content", bound=Message)
+SetAside = Callable[[Row, Sequence[Problem]], None]
+"""Told of each row that cannot be taken, and why."""
+
 # What a file calls the fields of the contract, where that differs.
 _FILE_NAMES: Final = {"giver_ids": "giver", "receiver_ids": "receiver"}
 
 
+class Told(NamedTuple):
+    """What a sound row says: the fact it becomes, serialized, if nothing stands under its id."""
+
+    fact_id: str
+    fact: bytes
+
+    def event(self) -> Event:
+        return Event.FromString(self.fact)
+
+
 class Decision(NamedTuple):
-    """What becomes of a row, as `Counts` names it, and the fact that does it, if one is needed."""
+    """What becomes of a row, as `Counts` names it, and the fact that does it, if one is needed.
+
+    A row that is recorded without an event of its own becomes the fact that it told.
+    """
 
     outcome: Literal["recorded", "corrected", "unchanged", "retracted_earlier", "skipped"]
     event: Event | None = None
+
+
+Heard = Told | Decision | Sequence[Problem]
 
 
 class Rows(ABC):
@@ -42,16 +65,20 @@ class Rows(ABC):
 
     fact: ClassVar[str]
     key: ClassVar[str]
+    rule: ClassVar[str]
+    """The first part of derived ids."""
 
-    def __init__(self, plan: Plan, programme: str, batch: str) -> None:
+    def __init__(self, plan: Plan, programme: str, batch: str, generation: int) -> None:
         self.plan = plan
         self.programme = programme
         self.batch = batch
+        self.generation = generation
         self.counts = Counts()
         self.errors = ErrorTable()
-        self.facts: list[tuple[int, Event]] = []
+        self.facts = Spool()
         self.notes: dict[str, None] = {}
-        self._earlier: dict[str, tuple[int, bytes]] = {}
+        # By reference, the line of a row and a fingerprint of what it says.
+        self._earlier: dict[str, tuple[int, int]] = {}
 
     @abstractmethod
     def read_field(self, said: Event, field: str, text: str) -> None:
@@ -62,47 +89,90 @@ class Rows(ABC):
         """What a row goes by in its batch. `said` is normalized."""
 
     @abstractmethod
-    def decide(self, reference: str, said: Event) -> Decision:
-        """Compares with what stands; asked once a reference. Raises CellError.
+    def decide(self, told: Told) -> Decision:
+        """Compares with what stands; asked once a reference. Raises CellError."""
 
-        `said` lacks its id and may be changed.
-        """
+    def normalize(self, said: Event) -> None:
+        normalize(said)
 
-    def check(self, rows: Iterable[Row], *, now: Instant) -> None:
-        """Raises ImportRefused when a constant cannot be read."""
-        for row in rows:
-            self.counts.rows += 1
-            decided = self._decided(row, now)
-            if not isinstance(decided, Decision):
-                for problem in decided:
-                    self.errors.add(row.line, problem)
-                continue
-            self.counts.add(decided.outcome)
-            if decided.event is not None:
-                self.facts.append((row.line, decided.event))
+    def look_up(self, fact_ids: Sequence[str]) -> None:  # noqa: B027 - not all rows need it
+        """Finds what stands under these ids, about which `decide` is asked next."""
 
-    def id_parts(self, rule: str, reference: str) -> tuple[str, ...]:
-        """What the derived id of a row's fact is made of."""
-        return rule, self.programme, self.batch, str(FIRST_GENERATION), reference
-
-    def _decided(self, row: Row, now: Instant) -> Decision | Sequence[Problem]:
-        """What becomes of a row, or everything that is wrong with it."""
+    def hear(self, row: Row, now: Instant) -> Heard:
+        """What a row says, or everything that is wrong with it."""
+        if row.flaw:
+            return [Problem("", "", row.flaw)]
         if len(row.cells) != len(self.plan.header):
             counted = f"has {len(row.cells)} cells and the header {len(self.plan.header)}"
             return [Problem("", "", f"{counted}: quote cells that hold the separator")]
         said, texts = Event(), self.plan.texts(row.cells)
         getattr(said, self.fact).SetInParent()  # also when the row says nothing of it
         problems = self._read(said, texts)
-        normalize(said)
+        self.normalize(said)
         if problems:
             unread = {problem.field for problem in problems}
             further = self._judged(said, texts, now)
             return problems + [p for p in further if p.field in self.plan.sources.keys() - unread]
-        try:
-            decision = self._compared(row, said)
-        except CellError as error:
-            return [Problem(error.field, texts.get(error.field, ""), str(error))]
-        return (decision.event and self._judged(decision.event, texts, now)) or decision
+        reference = self.reference(row, said)
+        if not reference:  # else rows would take each other's id
+            return [Problem(self.key, "", "is empty, and every row needs it")]
+        said.event_id = self.derived_id(reference)
+        said.programme_id = self.programme
+        said.source.client = CLIENT
+        said.source.batch = self.batch
+        said.source.generation = self.generation
+        said.source.reference = reference
+        if problems := self._judged(said, texts, now):
+            return problems
+        return self.first_told(row, reference, Told(said.event_id, said.SerializeToString()))
+
+    def first_told(self, row: Row, reference: str, told: Told) -> Heard:
+        """The same, unless an earlier row has this reference."""
+        said = hash(told.fact)
+        first_line, first_said = self._earlier.setdefault(reference, (row.line, said))
+        if first_line == row.line:
+            return told
+        if first_said == said:
+            return Decision("skipped")
+        message = f"stands on line {first_line:,} too, with other content"
+        return [Problem(self.key, reference, message)]
+
+    def check(self, rows: Iterable[Row], *, now: Instant, set_aside: SetAside) -> None:
+        """Raises ImportRefused when a constant cannot be read."""
+        for block in _blocks(rows):
+            heard = [(row, self.hear(row, now)) for row in block]
+            self.look_up([told.fact_id for _, told in heard if isinstance(told, Told)])
+            for row, each in heard:
+                self.counts.rows += 1
+                if problems := self._settle(row, each, now):
+                    self.counts.wrong += 1
+                    set_aside(row, problems)
+                    for problem in problems:
+                        self.errors.add(row.line, problem)
+
+    def derived_id(self, reference: str) -> str:
+        return derived_id(self.rule, self.programme, self.batch, self.generation, reference)
+
+    def _settle(self, row: Row, heard: Heard, now: Instant) -> Sequence[Problem]:
+        """Counts a row and keeps its fact; returns what is wrong with it instead."""
+        fact = b""
+        if isinstance(heard, Told):
+            fact = heard.fact
+            try:
+                heard = self.decide(heard)
+            except CellError as error:
+                texts = self.plan.texts(row.cells)
+                return [Problem(error.field, texts.get(error.field, ""), str(error))]
+            if heard.event is not None:
+                if problems := self._judged(heard.event, self.plan.texts(row.cells), now):
+                    return problems
+                fact = heard.event.SerializeToString()
+        if not isinstance(heard, Decision):
+            return heard
+        self.counts.add(heard.outcome)
+        if heard.outcome in ("recorded", "corrected"):
+            self.facts.add(row.line, fact)
+        return ()
 
     def _read(self, said: Event, texts: dict[str, str]) -> list[Problem]:
         problems = []
@@ -129,23 +199,10 @@ class Rows(ABC):
             problems.append(Problem(field, value, violation.description, is_constant))
         return problems
 
-    def _compared(self, row: Row, said: Event) -> Decision:
-        reference = self.reference(row, said)
-        if not reference:  # else rows would take each other's id
-            raise CellError("is empty, and every row needs it", field=self.key)
-        serialized = said.SerializeToString(deterministic=True)
-        first_line, first = self._earlier.setdefault(reference, (row.line, serialized))
-        if first_line != row.line:
-            if first == serialized:
-                return Decision("skipped")
-            message = f"stands on line {first_line:,} too, with other content"
-            raise CellError(message, field=self.key)
-        said.programme_id = self.programme
-        said.source.client = CLIENT
-        said.source.batch = self.batch
-        said.source.generation = FIRST_GENERATION
-        said.source.reference = reference
-        return self.decide(reference, said)
+
+def derived_id(rule: str, programme: str, batch: str, generation: int, reference: str) -> str:
+    """The id of the fact that a row becomes: the same again for the same row of the same batch."""
+    return uuid8(rule, programme, batch, str(generation), reference)
 
 
 def overlaid(standing: Content, said: Content, fields: Iterable[str]) -> Content:
@@ -162,3 +219,9 @@ def file_field(path: str, fields: Container[str]) -> str:
     """`exchange_recorded.exchange.giver_ids[0]` is what the file calls giver."""
     names = [_FILE_NAMES.get(name, name) for name in re.sub(r"\[\d+\]", "", path).split(".")]
     return next((name for name in names if name in fields), names[-1])
+
+
+def _blocks(rows: Iterable[Row]) -> Iterator[list[Row]]:
+    remaining = iter(rows)
+    while block := list(islice(remaining, _BLOCK_ROWS)):
+        yield block

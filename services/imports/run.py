@@ -1,46 +1,62 @@
 """The import itself: read and check every row, then record what is new or changed."""
 
 import re
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack, closing
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from itertools import islice
 from pathlib import Path
 from typing import Final
 
-from pydantic import BaseModel, ConfigDict
-
-from mutua import Client, MutuaError
-from mutua.directory import Directory
-from mutua.v1.query_service_pb2 import IDENTITY_RECORDED, Organization, Question
+from mutua import Client
 from services.adapters.wire.values import tidy
-from services.imports.columns import EXCHANGE_FIELDS, ORGANIZATION_FIELDS, plan_columns
+from services.imports.batches import AS_RECORDED, Standing
+from services.imports.cells import DAY_FIRST, DateOrder, DateReader
+from services.imports.columns import (
+    EXCHANGE_FIELDS,
+    ORGANIZATION_FIELDS,
+    Field,
+    Plan,
+    plan_columns,
+)
+from services.imports.contents import ContentReader
+from services.imports.elsewhere import overlaps, remedies, told
 from services.imports.exchanges import ExchangeRows
 from services.imports.organizations import OrganizationRows
-from services.imports.reading import batch_name, open_table
-from services.imports.report import ImportInterrupted, ImportRefused, ImportReport, Problem
+from services.imports.reading import Sheet, batch_name, open_table
+from services.imports.report import ImportRefused, ImportReport, Overlap, Problem
 from services.imports.rows import Rows, file_field
+from services.imports.sending import FactRefused, Progress, send
+from services.imports.skipping import SetAside
+from services.imports.table import Row, Table
 from services.ledger.times import instant
 from services.ledger.validation import Violations, check_label
 
-Progress = Callable[[int, int], None]
-"""Told, after each durable request, how many facts of how many are recorded."""
+Confirm = Callable[[Sequence[Overlap]], bool]
+"""Asked whether rows shall be recorded whose references stand in other batches already."""
 
-_AS_RECORDED: Final = Question(identity=IDENTITY_RECORDED)
+_AGAIN: Final = "Import the same file again: nothing is recorded twice."
 _VIOLATION = re.compile(r"events\[(\d+)\]\.?(.*)")
 
 
-class ImportOptions(BaseModel):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImportOptions:
     """`map`: field to column, "" leaves the field out. `set`: field to the text of every row.
 
     `kind_map`: a word of the file to one of our kinds. `batch` is the file's name when empty.
+    `skip_bad`: a file for rows that cannot be taken; without it one such row keeps all back.
+    `as_new` records rows also when their references stand in another batch.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    map: dict[str, str] = {}
-    set: dict[str, str] = {}
-    kind_map: dict[str, str] = {}
+    map: dict[str, str] = field(default_factory=dict)
+    set: dict[str, str] = field(default_factory=dict)
+    kind_map: dict[str, str] = field(default_factory=dict)
     batch: str = ""
+    sheet: str = ""
+    date_order: DateOrder = DAY_FIRST
+    skip_bad: Path | None = None
+    as_new: bool = False
     dry_run: bool = False
 
 
@@ -50,35 +66,38 @@ def import_exchanges(
     options: ImportOptions | None = None,
     *,
     progress: Progress | None = None,
+    confirm: Confirm | None = None,
     now: datetime | None = None,
 ) -> ImportReport:
-    """Records the exchanges of a CSV; with an error in any row nothing, and the report says why.
+    """Records the exchanges of a file; with an error in any row nothing, unless it is set aside.
 
-    Raises ImportRefused when the file or the options cannot be used, MutuaError when the server
-    cannot be asked, both before anything is recorded; ImportInterrupted after.
+    Rows that seem to be those of another batch are recorded when `confirm` says so; without it that
+    is an error. Raises ImportRefused when the file or the options cannot be used, MutuaError when
+    the server cannot be asked, both before anything is recorded; ImportInterrupted after.
     """
     options = options or ImportOptions()
-    with open_table(path) as table:
-        plan = plan_columns(
-            EXCHANGE_FIELDS, table.header, mapped=options.map, constants=options.set
-        )
-        batch = _batch(path, options)
-        organizations, position = _organizations(client)
-        exchanges = client.list_exchanges(_AS_RECORDED, batch=batch, min_position=position)
-        rows = ExchangeRows(
-            plan,
-            client.programme,
-            batch,
-            directory=Directory(organizations),
-            standing={exchange.exchange_id: exchange for exchange in exchanges},
-            kind_map=options.kind_map,
-        )
-        rows.check(table.rows, now=instant(now or datetime.now(UTC)))
-    if not rows.errors.count:  # a row that cannot be read names no exchange
-        rows.counts.missing = rows.missing_count()
-    if rows.strangers and any(organization.registered for organization in organizations):
-        rows.notes[rows.strangers_note()] = None
-    return _record(client, rows, options, progress)
+    with ExitStack() as kept:
+        with open_table(path, Sheet(options.sheet, "exchanges")) as table:
+            plan = _plan(EXCHANGE_FIELDS, table, options)
+            batch, dates = _batch(path, options), DateReader(options.date_order)
+            position = _log_end(client)
+            organizations = list(client.list_organizations(AS_RECORDED, min_position=position))
+            known = list(client.list_batches(min_position=position))
+            standing = Standing(client, batch, known, position=position)
+            contents = ContentReader(organizations, options.kind_map)
+            rows = ExchangeRows(plan, client.programme, standing, contents, dates)
+            aside = _check(rows, table, options, dates, kept=kept, now=now or datetime.now(UTC))
+        if not rows.errors.count:  # a row that cannot be read names no exchange
+            rows.counts.missing = standing.missing_count()
+        if note := contents.strangers_note():
+            rows.notes[note] = None
+        report = _report(rows, options)
+        if report.ok and not options.as_new:
+            found = overlaps(client, rows, known, position=position)
+            report = replace(report, elsewhere=found)
+            if found and not options.dry_run:
+                _require_consent(found, confirm)
+        return _recorded(client, rows, report, aside, progress)
 
 
 def import_organizations(
@@ -88,17 +107,28 @@ def import_organizations(
     *,
     progress: Progress | None = None,
 ) -> ImportReport:
-    """Registers the organizations of a CSV and updates those it changes; raises as exchanges do."""
+    """Registers the organizations of a file, updates those it changes; raises as exchanges do."""
     options = options or ImportOptions()
-    with open_table(path) as table:
-        plan = plan_columns(
-            ORGANIZATION_FIELDS, table.header, mapped=options.map, constants=options.set
-        )
-        batch = _batch(path, options)
-        organizations, _ = _organizations(client)
-        rows = OrganizationRows(plan, client.programme, batch, organizations)
-        rows.check(table.rows, now=instant(datetime.now(UTC)))
-    return _record(client, rows, options, progress)
+    with ExitStack() as kept:
+        with open_table(path, Sheet(options.sheet, "organizations")) as table:
+            plan = _plan(ORGANIZATION_FIELDS, table, options)
+            batch, dates = _batch(path, options), DateReader(options.date_order)
+            position = _log_end(client)
+            known = list(client.list_batches(min_position=position))
+            rows = OrganizationRows(
+                plan,
+                client.programme,
+                batch,
+                Standing(client, batch, known, position=position).generation,
+                organizations=client.list_organizations(AS_RECORDED, min_position=position),
+                dates=dates,
+            )
+            aside = _check(rows, table, options, dates, kept=kept, now=datetime.now(UTC))
+        return _recorded(client, rows, _report(rows, options), aside, progress)
+
+
+def _plan(fields: Sequence[Field], table: Table, options: ImportOptions) -> Plan:
+    return plan_columns(fields, table.header, mapped=options.map, constants=options.set)
 
 
 def _batch(path: Path, options: ImportOptions) -> str:
@@ -110,21 +140,44 @@ def _batch(path: Path, options: ImportOptions) -> str:
     return name
 
 
-def _organizations(client: Client) -> tuple[list[Organization], str]:
-    """Everyone known, by ids as recorded, and the position until which that holds.
-
-    Waits for the end of the log: an earlier import that is not visible yet would be repeated.
-    """
-    position = client.get_status().log_position
-    return list(client.list_organizations(_AS_RECORDED, min_position=position)), position
+def _log_end(client: Client) -> str:
+    """To wait for: an earlier import that is not visible yet would be repeated."""
+    return client.get_status().log_position
 
 
-def _record(
-    client: Client, rows: Rows, options: ImportOptions, progress: Progress | None
-) -> ImportReport:
-    report = ImportReport(
+def _check(
+    rows: Rows,
+    table: Table,
+    options: ImportOptions,
+    dates: DateReader,
+    *,
+    kept: ExitStack,
+    now: datetime,
+) -> SetAside | None:
+    """Checks every row; what it opens is closed with `kept`."""
+    kept.enter_context(closing(rows.facts))
+    aside = None
+    if options.skip_bad is not None and not options.dry_run:
+        aside = SetAside(options.skip_bad, table.header, table.separator)
+        kept.callback(aside.discard)
+    rows.notes |= dict.fromkeys(table.notes)
+    rows.check(table.rows, now=instant(now), set_aside=aside.add if aside else _leave_alone)
+    rows.notes |= dates.notes
+    return aside
+
+
+def _leave_alone(row: Row, problems: Sequence[Problem]) -> None:
+    """What becomes of a wrong row that nobody wants in a file of its own."""
+
+
+def _report(rows: Rows, options: ImportOptions) -> ImportReport:
+    # A file without one good row was misunderstood, rather than badly filled.
+    skipping = options.skip_bad is not None and rows.counts.wrong < rows.counts.rows
+    return ImportReport(
         batch=rows.batch,
+        generation=rows.generation,
         dry_run=options.dry_run,
+        ok=skipping or not rows.errors.count,
         columns=rows.plan.columns,
         constants=rows.plan.constants,
         unused=rows.plan.unused,
@@ -132,43 +185,71 @@ def _record(
         notes=tuple(rows.notes),
         errors=tuple(rows.errors.shown),
         error_count=rows.errors.count,
+        set_aside=str(options.skip_bad) if skipping and rows.errors.count else "",
     )
-    if report.errors or report.dry_run or not rows.facts:
+
+
+def _require_consent(found: Sequence[Overlap], confirm: Confirm | None) -> None:
+    if confirm is None:
+        raise ImportRefused(f"{told(found)} Nothing was recorded. {remedies(found)}")
+    if not confirm(found):
+        raise ImportRefused("Nothing was recorded.")
+
+
+def _recorded(
+    client: Client,
+    rows: Rows,
+    report: ImportReport,
+    aside: SetAside | None,
+    progress: Progress | None,
+) -> ImportReport:
+    if report.dry_run or not report.ok:
         return report
-    total, acknowledged, position = len(rows.facts), 0, ""
-    try:
-        for recorded in client.record_in_batches(event for _, event in rows.facts):
-            acknowledged += recorded.count
-            position = recorded.position
-            if progress is not None:
-                progress(acknowledged, total)
-    except (KeyboardInterrupt, MutuaError) as error:
-        if isinstance(error, MutuaError) and error.field_violations:
-            return _refused_by_server(rows, replace(report, acknowledged=acknowledged), error)
-        raise ImportInterrupted(error, acknowledged=acknowledged, total=total) from error
-    report = replace(report, acknowledged=acknowledged, position=position)
-    try:
-        client.get_status(min_position=position)
-    except (KeyboardInterrupt, MutuaError) as error:
-        why = str(error) or "interrupted while waiting for them."
-        note = f"All is recorded, but answers do not show it yet: {why}"
-        interrupted = isinstance(error, KeyboardInterrupt)
-        return replace(report, notes=(*report.notes, note), interrupted=interrupted)
+    if len(rows.facts):
+        report = _record(client, rows, report, progress)
+    if aside is not None and report.set_aside and report.ok:
+        aside.keep()
     return report
 
 
-def _refused_by_server(rows: Rows, report: ImportReport, error: MutuaError) -> ImportReport:
+def _record(
+    client: Client, rows: Rows, report: ImportReport, progress: Progress | None
+) -> ImportReport:
+    facts = (event for _, event in rows.facts)
+    try:
+        sent = send(client, facts, total=len(rows.facts), remedy=_AGAIN, progress=progress)
+    except FactRefused as refused:
+        return _refused(rows, report, refused)
+    return replace(
+        report,
+        acknowledged=sent.count,
+        position=sent.position,
+        notes=(*report.notes, sent.note) if sent.note else report.notes,
+        interrupted=sent.interrupted,
+    )
+
+
+def _refused(rows: Rows, report: ImportReport, refused: FactRefused) -> ImportReport:
     """The server's objections with the rows they are about, instead of positions in a request."""
-    for violation in error.field_violations:
+    acknowledged = refused.acknowledged
+    for violation in refused.violations:
         line, path = 0, violation.field
         if match := _VIOLATION.fullmatch(path):
-            (line, _), path = rows.facts[report.acknowledged + int(match[1])], match[2]
-        field = file_field(path, rows.plan.sources)
-        rows.errors.add(line, Problem(field, "", violation.description))
+            place, path = acknowledged + int(match[1]), match[2]
+            line, _ = next(islice(rows.facts, place, None))
+        rows.errors.add(
+            line, Problem(file_field(path, rows.plan.sources), "", violation.description)
+        )
     note = (
-        f"{report.acknowledged:,} facts were recorded before the server refused a row. "
+        f"{acknowledged:,} facts were recorded before the server refused a row. "
         "Mend it and import the file again: nothing is recorded twice."
     )
-    notes = (*report.notes, note) if report.acknowledged else report.notes
-    shown, count = tuple(rows.errors.shown), rows.errors.count
-    return replace(report, notes=notes, errors=shown, error_count=count)
+    return replace(
+        report,
+        ok=False,
+        acknowledged=acknowledged,
+        notes=(*report.notes, note) if acknowledged else report.notes,
+        errors=tuple(rows.errors.shown),
+        error_count=rows.errors.count,
+        set_aside="",
+    )

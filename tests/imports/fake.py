@@ -1,6 +1,6 @@
 """A programme in memory that behaves as the import expects of a server."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import cast
 
 import grpc
@@ -11,6 +11,7 @@ from mutua.v1.query_service_pb2 import (
     EXCHANGE_STATE_CORRECTED,
     EXCHANGE_STATE_RECORDED,
     EXCHANGE_STATE_RETRACTED,
+    Batch,
     Exchange,
     GetStatusResponse,
     Organization,
@@ -33,6 +34,7 @@ class FakeProgramme:
         self.exchanges: dict[str, Exchange] = {}
         self.organizations: dict[str, Organization] = {}
         self.batch_size = batch_size
+        self.asked_ids: list[str] = []
         self.fails_after: int | None = None
         self.failure: BaseException = KeyboardInterrupt()
         self.refused_id = ""
@@ -42,7 +44,7 @@ class FakeProgramme:
     def client(self) -> Client:
         return cast(Client, self)
 
-    def record_in_batches(self, events: Iterable[Event]) -> Iterator[Recorded]:
+    def record_stream(self, events: Iterable[Event]) -> Iterator[Recorded]:
         events = list(events)
         for request, start in enumerate(range(0, len(events), self.batch_size)):
             if request == self.fails_after:
@@ -64,9 +66,47 @@ class FakeProgramme:
         return list(self.organizations.values())
 
     def list_exchanges(
-        self, question: Question, *, batch: str, min_position: str
+        self,
+        question: Question,
+        *,
+        batch: str = "",
+        exchange_ids: Sequence[str] = (),
+        page_size: int = 0,
+        min_position: str = "",
+        standing_only: bool = False,
     ) -> list[Exchange]:
-        return [e for e in self.exchanges.values() if e.revisions[0].source.batch == batch]
+        assert len(exchange_ids) <= 10_000, "the server takes no more"
+        self.asked_ids += exchange_ids
+        chosen = [self.exchanges[id_] for id_ in exchange_ids if id_ in self.exchanges]
+        return [
+            exchange
+            for exchange in chosen or (() if exchange_ids else self.exchanges.values())
+            if batch in ("", exchange.revisions[0].source.batch)
+            and not (standing_only and exchange.state == EXCHANGE_STATE_RETRACTED)
+        ]
+
+    def list_batches(self, *, min_position: str = "") -> list[Batch]:
+        """As the projector keeps them: by what stands in them."""
+        batches: dict[tuple[str, int], Batch] = {}
+        undone = set()
+        for event in self.events.values():
+            source = event.source
+            key = (source.batch, source.generation)
+            batch = batches.setdefault(
+                key, Batch(batch=source.batch, generation=source.generation, client=source.client)
+            )
+            batch.organization_count += event.HasField("organization_registered")
+        for exchange in self.exchanges.values():
+            first, last = exchange.revisions[0], exchange.revisions[-1]
+            key = (first.source.batch, first.source.generation)
+            batches[key].exchange_count += 1
+            if exchange.state == EXCHANGE_STATE_RETRACTED:
+                batches[key].retracted_count += 1
+                if (last.source.batch, last.source.generation) == key:
+                    undone.add(key)
+        for key in undone:
+            batches[key].undone = batches[key].retracted_count == batches[key].exchange_count
+        return [batches[key] for key in sorted(batches)]
 
     def retract(self, exchange_id: str) -> None:
         exchange = self.exchanges[exchange_id]
@@ -102,6 +142,11 @@ class FakeProgramme:
                 assert replaced == exchange.revisions[-1].event_id, "the correction is stale"
                 exchange.state = EXCHANGE_STATE_CORRECTED
                 exchange.revisions.append(revision_of(event))
+            case "exchange_retracted":
+                exchange = self.exchanges[event.exchange_retracted.exchange_id]
+                assert exchange.state != EXCHANGE_STATE_RETRACTED, "retracted twice"
+                exchange.state = EXCHANGE_STATE_RETRACTED
+                exchange.revisions.append(Revision(event_id=event.event_id, source=event.source))
             case fact:
                 assert fact in ("organization_registered", "organization_updated")
                 content = getattr(event, fact).organization

@@ -5,7 +5,15 @@ from datetime import UTC, datetime
 import pytest
 
 from services.imports import ImportRefused
-from services.imports.cells import CellError, read_minutes, read_time, read_topics
+from services.imports.cells import (
+    DAY_FIRST,
+    MONTH_FIRST,
+    CellError,
+    DateOrder,
+    DateReader,
+    read_minutes,
+    read_topics,
+)
 from services.imports.columns import EXCHANGE_FIELDS, ORGANIZATION_FIELDS, plan_columns
 
 EXACT, DAY, MONTH, QUARTER = 1, 2, 3, 4
@@ -26,23 +34,58 @@ EXACT, DAY, MONTH, QUARTER = 1, 2, 3, 4
     ],
 )
 def test_times(text: str, at: tuple[int, int, int], precision: int) -> None:
-    moment = read_time(text)
-    assert (moment.at, moment.precision) == (datetime(*at, tzinfo=UTC), precision)
-    assert moment.timestamp.ToDatetime(UTC) == moment.at
-
-
-def test_what_was_assumed_of_a_time_is_noted() -> None:
-    assert "UTC" in read_time("2024-05-31T14:30").note
-    assert "day/month/year" in read_time("31/05/2024").note
-    assert read_time("2024-05-31T14:30Z").note == read_time("2024-05").note == ""
+    moment = DateReader().read_time(text)
+    said = moment.timestamp.ToDatetime(UTC), moment.precision
+    assert said == (datetime(*at, tzinfo=UTC), precision)
+    assert moment.instant * 1000 == moment.timestamp.ToNanoseconds()
 
 
 @pytest.mark.parametrize(
-    "text", ["yesterday", "2024", "2024-13", "05/31/2024", "2024-02-30", "2024-Q5", "20240531"]
+    ("order", "text", "day"),
+    [
+        (DAY_FIRST, "01/02/2024", "2024-02-01"),
+        (MONTH_FIRST, "01/02/2024", "2024-01-02"),
+        (MONTH_FIRST, "5/31/2024", "2024-05-31"),
+        (MONTH_FIRST, "2024-05-31", "2024-05-31"),
+    ],
+)
+def test_what_stands_first_in_dates_with_slashes(order: DateOrder, text: str, day: str) -> None:
+    assert DateReader(order).read_time(text).timestamp.ToJsonString() == f"{day}T00:00:00Z"
+
+
+@pytest.mark.parametrize(
+    ("order", "text", "said"),
+    [
+        (DAY_FIRST, "05/31/2024", "read as day/month/year .*--date-order month-first?"),
+        (MONTH_FIRST, "31/05/2024", "read as month/day/year .*--date-order day-first?"),
+        (DAY_FIRST, "31.05.2024", "or 31/05/2024 for a day"),
+        (MONTH_FIRST, "31.05.2024", "or 05/31/2024 for a day"),
+    ],
+)
+def test_a_date_that_is_none_names_the_other_order(order: DateOrder, text: str, said: str) -> None:
+    with pytest.raises(CellError, match=said):
+        DateReader(order).read_time(text)
+
+
+def test_what_was_assumed_of_times_is_noted_once() -> None:
+    dates = DateReader()
+    for text in ("2024-05-31T14:30Z", "2024-05"):
+        dates.read_time(text)
+    assert not dates.notes
+    for text in ("2024-05-31T14:30", "31/05/2024", "30/05/2024"):
+        dates.read_time(text)
+    zoneless, slashed = dates.notes
+    assert "UTC" in zoneless
+    assert "read as day/month/year; --date-order month-first reads month/day/year" in slashed
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["yesterday", "2024", "2024-13", "2024-02-30", "2024-Q5", "20240531", "2024-05-31T25:00"],
 )
 def test_no_times(text: str) -> None:
     with pytest.raises(CellError, match="2024-05-31T14:30:00Z for an instant"):
-        read_time(text)
+        DateReader().read_time(text)
 
 
 @pytest.mark.parametrize("text", ["-", "1.5", "1e3", "45 min", "٣", "9999999999"])

@@ -1,7 +1,8 @@
 """Importing exchanges: what is recorded, corrected, left alone, and refused."""
 
-from datetime import UTC, datetime
-from pathlib import Path
+from dataclasses import replace
+from random import Random
+from typing import Any
 
 import grpc
 import pytest
@@ -16,51 +17,10 @@ from mutua.v1.types_pb2 import (
     VISIBILITY_PARTIES,
     Source,
 )
-from services.imports import (
-    ImportInterrupted,
-    ImportOptions,
-    ImportRefused,
-    ImportReport,
-    import_exchanges,
-)
+from services.imports import ImportInterrupted, ImportRefused
+from services.imports.exchanges import ExchangeRows
+from tests.imports.desk import HEADER, Desk, changes
 from tests.imports.fake import FakeProgramme
-
-NOW = datetime(2026, 1, 1, tzinfo=UTC)
-HEADER = "ref,date,giver,receiver,kind"
-
-
-class Desk:
-    """Somebody who writes files and imports them."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.programme = FakeProgramme()
-
-    def imports(
-        self, *rows: str, header: str = HEADER, name: str = "log.csv", options: str = ""
-    ) -> ImportReport:
-        path = self.folder / name
-        path.write_text("\n".join((header, *rows)))
-        parsed: dict[str, dict[str, str]] = {"map": {}, "set": {}, "kind_map": {}}
-        for option in options.split():
-            which, field, value = option.split("=", 2)
-            parsed[which][field] = value
-        return import_exchanges(
-            self.programme.client, path, ImportOptions.model_validate(parsed), now=NOW
-        )
-
-
-@pytest.fixture
-def desk(tmp_path: Path) -> Desk:
-    return Desk(tmp_path)
-
-
-def changes(report: ImportReport) -> str:
-    """The counts that are not 0."""
-    names = ("recorded", "corrected", "unchanged", "retracted_earlier", "skipped", "missing")
-    counts = ((name, getattr(report.counts, name)) for name in names)
-    return " ".join(f"{count} {name}" for name, count in counts if count)
-
 
 CALL = "r1,2024-05-31,A,B,call"
 CALL_ID = uuid8("exchange", "gde", "log", "1", "r1")
@@ -273,7 +233,7 @@ def test_everything_wrong_with_a_row_is_told_at_once(desk: Desk) -> None:
 def test_a_constant_that_the_core_refuses_is_one_error(desk: Desk) -> None:
     rows = [f"r{n},A,B,call" for n in range(60)]
     (error,) = desk.imports(
-        *rows, header="ref,giver,receiver,kind", options="set=occur_time=2099-01-01"
+        *rows, header="ref,giver,receiver,kind", set={"occur_time": "2099-01-01"}
     ).errors
     assert (error.field, error.value, error.row_count) == ("occur_time", "2099-01-01", 60)
 
@@ -299,7 +259,8 @@ def test_kind_map_and_constants(desk: Desk) -> None:
     report = desk.imports(
         "r1,A,Site-Chat",
         header="ref,giver,kind",
-        options="kind_map=site_chat=call set=occur_time=2024-05-31 set=receiver=B",
+        kind_map={"site_chat": "call"},
+        set={"occur_time": "2024-05-31", "receiver": "B"},
     )
     assert report.constants == {"occur_time": "2024-05-31", "receiver": "B"}
     assert changes(report) == "1 recorded"
@@ -308,24 +269,20 @@ def test_kind_map_and_constants(desk: Desk) -> None:
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        ("kind_map=acked=massage", "--kind-map acked=massage: 'massage' is unknown"),
-        ("set=kind=massage", "--set kind=massage: 'massage' is no kind of ours"),
-        ("set=kind=", "--set kind= is empty"),
-        ("map=giver=whom", "--map giver=whom: the file has no column"),
+        ({"kind_map": {"acked": "massage"}}, "--kind-map acked=massage: 'massage' is unknown"),
+        ({"set": {"kind": "massage"}}, "--set kind=massage: 'massage' is no kind of ours"),
+        ({"set": {"kind": ""}}, "--set kind= is empty"),
+        ({"map": {"giver": "whom"}}, "--map giver=whom: the file has no column"),
     ],
 )
-def test_options_are_checked_before_any_row(desk: Desk, options: str, said: str) -> None:
+def test_options_are_checked_before_any_row(desk: Desk, options: dict[str, Any], said: str) -> None:
     with pytest.raises(ImportRefused) as refused:
-        desk.imports(CALL, options=options)
+        desk.imports(CALL, **options)
     assert said in str(refused.value)
 
 
 def test_a_dry_run_records_nothing(desk: Desk) -> None:
-    path = desk.folder / "log.csv"
-    path.write_text(f"{HEADER}\n{CALL}\n")
-    report = import_exchanges(
-        desk.programme.client, path, ImportOptions(dry_run=True, batch="May"), now=NOW
-    )
+    report = desk.imports(CALL, dry_run=True, batch="May")
     assert (report.batch, report.dry_run, changes(report)) == ("May", True, "1 recorded")
     assert (report.acknowledged, desk.programme.events) == (0, {})
 
@@ -379,3 +336,32 @@ def test_what_the_server_refuses_is_told_by_row(desk: Desk) -> None:
     ]
     assert report.acknowledged == 2
     assert "Mend it and import the file again" in report.notes[-1]
+
+
+TIMES = ("2024-05-31", "2024-05-31T10:00Z", "2024-05", "never", "2099-01-01", "1800-01-01", "")
+PARTIES = ("A", "a; B", "B|A", "", "x" * 200)
+KINDS = ("call", "Phone  Call", "CALL", "chat")
+MINUTES = ("", "0", "45", "-1", "99999")
+NOTES = ("", "\t ", " a note ", "Zoe\u0308", "a\x07", "x" * 4_001)
+
+
+def test_the_short_way_says_what_the_long_one_says(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chance = Random(7)
+    columns = (TIMES, ("", "2024-06-01", "2024-05-01", "2024-06"), PARTIES, ("C", "A"), KINDS)
+    rows = [
+        ",".join((f"r{chance.randrange(60)}", *map(chance.choice, (*columns, MINUTES, NOTES))))
+        for _ in range(1_000)
+    ]
+    header = "ref,date,reported_at,giver,receiver,kind,minutes,note"
+    rows += rows
+    briefly = desk.imports(*rows, header=header, skip_bad=desk.folder / "short.csv")
+    assert all(getattr(briefly.counts, name) for name in ("recorded", "skipped", "wrong"))
+    short = desk.programme
+    desk.programme = FakeProgramme()
+    monkeypatch.setattr(ExchangeRows, "_hear_sound", lambda *_: None)
+    at_length = desk.imports(*rows, header=header, skip_bad=desk.folder / "long.csv")
+    assert desk.programme.events == short.events
+    assert replace(at_length, set_aside=briefly.set_aside) == briefly
+    assert (desk.folder / "long.csv").read_text() == (desk.folder / "short.csv").read_text()

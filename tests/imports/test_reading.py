@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from services.imports import ImportRefused
+from services.imports import ImportRefused, csv_table
 from services.imports.reading import batch_name, open_table
 
 
@@ -37,10 +37,28 @@ def test_reads(tmp_path: Path, written: bytes, rows: list[tuple[int, list[str]]]
     assert lines_and_cells(plain) == lines_and_cells(packed) == rows
 
 
+@pytest.fixture(params=[1, 5, 1 << 18])
+def block(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Files are read in blocks of so many bytes, or a line more."""
+    monkeypatch.setattr(csv_table, "_BLOCK_BYTES", request.param)
+
+
+@pytest.mark.usefixtures("block")
+def test_blocks_do_not_show(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_bytes('\ufefffrom,to\r\nÅ,"two\r\nlines"\r\n\r\nC,\u2028D\x0b\x1cE\r\n'.encode())
+    assert lines_and_cells(path) == [(2, ["Å", "two\r\nlines"]), (5, ["C", "\u2028D\x0b\x1cE"])]
+
+
+def test_a_cell_of_a_hundred_thousand_letters_is_read(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text(f"from,to\nA,{'x' * 100_000}\n")
+    assert lines_and_cells(tmp_path / "a.csv") == [(2, ["A", "x" * 100_000])]
+
+
 @pytest.mark.parametrize(
     ("name", "written", "said"),
     [
-        ("a.xlsx", b"PK\x03\x04", "neither .csv nor .csv.gz: save it as CSV"),
+        ("a.ods", b"PK\x03\x04", "neither .csv, .csv.gz nor .xlsx: save it as CSV"),
         ("a.csv", b"PK\x03\x04", "an Excel or zip file"),
         ("a.csv", b"", "no first line with the column names"),
         ("a.csv", b"  \nA,B\n", "no first line"),
@@ -56,6 +74,7 @@ def test_reads(tmp_path: Path, written: bytes, rows: list[tuple[int, list[str]]]
         ("a.csv.gz", b"\x1f\x8bnonsense", "is damaged"),
     ],
 )
+@pytest.mark.usefixtures("block")
 def test_refuses(tmp_path: Path, name: str, written: bytes, said: str) -> None:
     (tmp_path / name).write_bytes(written)
     with pytest.raises(ImportRefused) as refused, open_table(tmp_path / name) as table:

@@ -1,0 +1,153 @@
+"""`import list` and `import undo`: what was imported, and how to take it back."""
+
+import sys
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Final
+
+import click
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from mutua.v1.query_service_pb2 import Batch
+from services.cli.connect import Settings, connected
+from services.cli.output import Column, show_progress, to_csv, to_dictionary, to_json, to_table
+from services.cli.recording import FORMAT
+from services.cli.words import amount, counted, warning_lines
+
+if TYPE_CHECKING:
+    from services.imports.undo import UndoReport
+
+COLUMNS: Final[tuple[Column[Batch], ...]] = (
+    Column("batch", lambda row: row.batch),
+    Column("generation", lambda row: amount(row.generation), True),
+    Column("exchanges", lambda row: _unless_zero(row.exchange_count), True),
+    Column("retracted", lambda row: _unless_zero(row.retracted_count), True),
+    Column("corrections", lambda row: _unless_zero(row.correction_count), True),
+    Column("organizations", lambda row: _unless_zero(row.organization_count), True),
+    Column("first (UTC)", lambda row: _minute(row.first_record_time)),
+    Column("last (UTC)", lambda row: _minute(row.last_record_time)),
+    Column("", lambda row: "undone" if row.undone else ""),
+)
+
+
+@click.command("list")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["table", "json", "csv"]),
+    default="table",
+    show_default=True,
+)
+@click.pass_obj
+def list_batches(settings: Settings, form: str) -> None:
+    """List what was imported, by batch.
+
+    \b
+    Examples:
+      mutua import list
+      mutua import list --format csv
+    """
+    with connected(settings, write=False, purpose="mutua import list") as client:
+        pages = client.list_batches()
+        rows = list(pages)
+    if form == "json":
+        document = {
+            "batches": [to_dictionary(row) for row in rows],
+            "position": pages.position,
+            "as_of_date": to_dictionary(pages.as_of_date),
+            "coverage": to_dictionary(pages.coverage),
+            "warnings": list(pages.warnings),
+        }
+        click.echo(to_json(document))
+        return
+    if form == "csv":
+        click.echo(to_csv(rows, Batch.DESCRIPTOR))
+    else:
+        click.echo(to_table(rows, COLUMNS) or "Nothing was imported.")
+    for line in warning_lines(pages.warnings):
+        click.echo(line, err=True)
+
+
+@click.command()
+@click.argument("batch")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@FORMAT
+@click.pass_obj
+def undo(settings: Settings, batch: str, form: str, *, yes: bool) -> None:
+    """Retract every exchange of a batch that stands.
+
+    A retraction is final. Importing the file again afterwards records its rows anew, as the next
+    generation of the batch.
+
+    \b
+    Examples:
+      mutua import undo calls-2026
+      mutua import undo calls-2026 --yes
+    """
+    from services.imports import ImportInterrupted, ImportRefused
+    from services.imports.undo import undo_import
+
+    def confirm(report: "UndoReport") -> bool:
+        if yes:
+            return True
+        question = f"Retract {counted(report.retracted_count, 'exchange')} of batch {report.batch}?"
+        if not sys.stdin.isatty():
+            raise click.UsageError(f"{question} There is no terminal to ask on: say --yes.")
+        click.echo("\n".join(_left_alone(report)), err=True)
+        return click.confirm(question, err=True)
+
+    try:
+        with connected(settings, write=True, purpose="mutua import undo") as client:
+            report = undo_import(client, batch, confirm=confirm, progress=_show_progress)
+    except ImportRefused as error:
+        raise click.ClickException(str(error)) from error
+    except ImportInterrupted as error:
+        raise (click.Abort if error.by_user else click.ClickException)(str(error)) from error
+    if form == "json":
+        click.echo(to_json(asdict(report)))
+    else:
+        _tell(report, settings)
+    if report.interrupted:
+        raise click.Abort(report.notes[-1])
+
+
+def _tell(report: "UndoReport", settings: Settings) -> None:
+    if not report.retracted_count:
+        earlier = counted(report.retracted_earlier_count, "exchange")
+        click.echo(
+            f"Nothing of batch {report.batch} stands: {earlier} of it retracted before."
+            if report.retracted_earlier_count
+            else f"Batch {report.batch} has no exchanges."
+        )
+    else:
+        click.echo(f"{counted(report.retracted_count, 'exchange')} of batch {report.batch} undone.")
+    for line in (*_left_alone(report), *report.notes):
+        click.echo(line)
+    click.echo(f"Next: {settings.command} import list")
+
+
+def _left_alone(report: "UndoReport") -> list[str]:
+    """What an undo does not undo."""
+    lines = []
+    if report.organization_count:
+        lines.append(
+            f"{counted(report.organization_count, 'fact')} about organizations from this batch "
+            "stay: registering is not undone."
+        )
+    if report.corrected_by_hand_count:
+        lines.append(
+            f"{counted(report.corrected_by_hand_count, 'exchange')} of it had been corrected by "
+            "hand: importing the file again does not bring those corrections back."
+        )
+    return lines
+
+
+def _show_progress(recorded: int, total: int) -> None:
+    show_progress(f"{recorded:,} of {total:,} exchanges retracted", is_last=recorded == total)
+
+
+def _unless_zero(count: int) -> str:
+    return amount(count) if count else ""
+
+
+def _minute(time: Timestamp) -> str:
+    return f"{time.ToDatetime():%Y-%m-%d %H:%M}"

@@ -1,0 +1,58 @@
+"""`import template`: an Excel workbook to fill in."""
+
+import shlex
+from pathlib import Path
+
+import click
+
+from mutua.v1.query_service_pb2 import Organization
+from services.cli.connect import Settings, connected
+from services.cli.words import counted
+from services.ledger.errors import DataForeign
+
+
+@click.command()
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+@click.option("--force", is_flag=True, help="Write over a file that is there.")
+@click.pass_obj
+def template(settings: Settings, file: Path, *, force: bool) -> None:
+    """Write an Excel workbook with the columns of an import; what is filled in imports as it is.
+
+    Givers and receivers are chosen from the roster, if there is one.
+
+    \b
+    Examples:
+      mutua import template exchanges.xlsx
+      mutua import template exchanges.xlsx --force
+    """
+    if file.suffix.lower() != ".xlsx":
+        raise click.UsageError(f"{file}: name a file that ends in .xlsx.")
+    if file.exists() and not force:
+        raise click.ClickException(
+            f"{file} is there already, and what is filled in would be lost: name another file, or "
+            "say --force."
+        )
+    from services.imports import template as workbook
+
+    organizations = _roster(settings)
+    file.write_bytes(workbook.template(organizations))
+    chosen = len(workbook.parties(organizations))
+    roster = (
+        f"Givers and receivers can be chosen from {counted(chosen, 'organization')}."
+        if chosen
+        else "Nobody is on the roster, so that givers and receivers are typed."
+    )
+    click.echo(f"Wrote {file}. {roster}")
+    click.echo(
+        f"Fill it in, then: {settings.command} import exchanges {shlex.quote(str(file))} --dry-run"
+    )
+
+
+def _roster(settings: Settings) -> list[Organization]:
+    """The organizations known; none where nothing was recorded yet."""
+    try:
+        with connected(settings, write=False, purpose="mutua import template") as client:
+            return list(client.list_organizations())
+    except DataForeign as error:
+        click.echo(f"No roster: {error.message}", err=True)
+        return []

@@ -1,0 +1,56 @@
+"""Rows that cannot be taken, written to a file of their own for somebody to mend."""
+
+import csv
+from collections.abc import Sequence
+from pathlib import Path
+from typing import IO, Any, Final
+
+from services.imports.report import ImportRefused, Problem
+from services.imports.table import Row
+
+MEND_COLUMN: Final = "what_to_mend"
+"""The last column of such a file; it says nothing of the exchange."""
+
+
+class SetAside:
+    """Writes rows as they come; the file has its name only once it is kept.
+
+    Raises ImportRefused when there is such a file, for somebody may be mending it.
+    """
+
+    def __init__(self, path: Path, header: Sequence[str], separator: str) -> None:
+        if path.suffix.lower() != ".csv":
+            raise ImportRefused(f"--skip-bad {path}: name a .csv file, so that it can be imported.")
+        if path.exists():
+            raise ImportRefused(
+                f"--skip-bad {path}: the file is there already, and what is in it would be lost. "
+                "Name another, or remove it."
+            )
+        self._path = path
+        self._part = path.with_name(f"{path.name}.part")
+        self._width = len(header)
+        self._kept = [place for place, name in enumerate(header) if name != MEND_COLUMN]
+        try:
+            # With a mark, so that spreadsheets read it as what it is.
+            self._file: IO[str] = self._part.open("w", encoding="utf-8-sig", newline="")
+        except OSError as error:
+            raise ImportRefused(f"--skip-bad {path}: {error.strerror or error}.") from error
+        self._writer: Any = csv.writer(self._file, delimiter=separator)
+        self._writer.writerow([*(header[place] for place in self._kept), MEND_COLUMN])
+
+    def add(self, row: Row, problems: Sequence[Problem]) -> None:
+        """The cells as they stand, below their columns, and what is wrong with them."""
+        cells = row.cells + [""] * (self._width - len(row.cells))
+        surplus = row.cells[self._width :]
+        said = "; ".join(f"{each.field} {each.message}".strip() for each in problems)
+        self._writer.writerow([*(cells[place] for place in self._kept), *surplus, said])
+
+    def keep(self) -> None:
+        """Gives the file its name."""
+        self._file.close()
+        self._part.rename(self._path)
+
+    def discard(self) -> None:
+        """Leaves nothing behind, unless the file was kept."""
+        self._file.close()
+        self._part.unlink(missing_ok=True)

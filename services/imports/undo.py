@@ -1,0 +1,120 @@
+"""Takes an import back: retracts every exchange of a batch that stands."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+from mutua import Client
+from mutua.ids import uuid8
+from mutua.v1.event_pb2 import Event
+from mutua.v1.query_service_pb2 import Batch, Exchange
+from mutua.v1.types_pb2 import Source
+from services.adapters.wire.values import tidy
+from services.imports.batches import AS_RECORDED, resembling
+from services.imports.report import ImportRefused
+from services.imports.rows import CLIENT
+from services.imports.sending import FactRefused, Progress, send
+
+_PAGE_SIZE: Final = 10_000
+_AGAIN: Final = "Undo the batch again: what is retracted stays so, and the rest follows."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UndoReport:
+    """What an undo retracts, or has retracted, and what it leaves as it is.
+
+    `retracted_count` exchanges stood; `corrected_by_hand_count` of them had been corrected by
+    somebody else, and the file does not know of that. `organization_count` facts about
+    organizations stay. `retracted_earlier_count` exchanges had been retracted before.
+    """
+
+    batch: str
+    generation: int
+    retracted_count: int
+    retracted_earlier_count: int
+    corrected_by_hand_count: int
+    organization_count: int
+    position: str = ""
+    notes: tuple[str, ...] = ()
+    interrupted: bool = False
+
+
+Confirm = Callable[[UndoReport], bool]
+"""Asked whether what the report tells shall be done."""
+
+
+def undo_import(
+    client: Client,
+    batch: str,
+    *,
+    confirm: Confirm = lambda _: True,
+    progress: Progress | None = None,
+) -> UndoReport:
+    """Retracts what stands of a batch; nothing when nothing does.
+
+    What was recorded by a run that was interrupted counts once. Raises ImportRefused when there is
+    no such batch or `confirm` says no, MutuaError when the server cannot be asked, both before
+    anything is recorded; ImportInterrupted after.
+    """
+    name = tidy(batch)
+    position = client.get_status().log_position
+    known = list(client.list_batches(min_position=position))
+    ours = [each for each in known if each.batch == name]
+    if not ours:
+        names = "mutua import list shows all." if known else "Nothing was imported yet."
+        raise ImportRefused(f"There is no batch {name!r}.{resembling(name, known)} {names}")
+    found = client.list_exchanges(
+        AS_RECORDED,
+        batch=name,
+        standing_only=True,
+        page_size=_PAGE_SIZE,
+        min_position=position,
+    )
+    # All of them before the first retraction, for the list moves with each.
+    standing, corrected_count = [], 0
+    for exchange in found:
+        corrected_count += _is_corrected_by_hand(exchange)
+        standing.append((exchange.exchange_id, exchange.revisions[0].source.generation))
+    report = _report(ours, len(standing), corrected_count)
+    if not standing:
+        return report
+    if not confirm(report):
+        raise ImportRefused("Nothing was retracted.")
+    retractions = _retractions(name, standing)
+    try:
+        sent = send(client, retractions, total=len(standing), remedy=_AGAIN, progress=progress)
+    except FactRefused as error:
+        raise ImportRefused(f"The server refuses a retraction: {error}") from error
+    return replace(
+        report,
+        position=sent.position,
+        notes=(sent.note,) if sent.note else (),
+        interrupted=sent.interrupted,
+    )
+
+
+def _report(ours: Sequence[Batch], standing_count: int, corrected_count: int) -> UndoReport:
+    return UndoReport(
+        batch=ours[0].batch,
+        generation=max(each.generation for each in ours),
+        retracted_count=standing_count,
+        retracted_earlier_count=sum(each.retracted_count for each in ours),
+        corrected_by_hand_count=corrected_count,
+        organization_count=sum(each.organization_count for each in ours),
+    )
+
+
+def _is_corrected_by_hand(exchange: Exchange) -> bool:
+    batch = exchange.revisions[0].source.batch
+    return any(revision.source.batch != batch for revision in exchange.revisions[1:])
+
+
+def _retractions(batch: str, standing: Sequence[tuple[str, int]]) -> Iterator[Event]:
+    for exchange_id, generation in standing:
+        # The same again for the same exchange: an undo that is repeated counts once.
+        event = Event(event_id=uuid8("undo", exchange_id))
+        event.exchange_retracted.exchange_id = exchange_id
+        event.exchange_retracted.reason.plain = f"The import {batch} was undone."
+        # That it names the batch is what makes it an undo rather than a retraction by hand.
+        event.source.CopyFrom(Source(client=CLIENT, batch=batch, generation=generation))
+        yield event

@@ -1,0 +1,34 @@
+"""What was imported, batch by batch."""
+
+from mutua.v1 import query_service_pb2 as pb
+from services.adapters.wire.values import from_instant
+from services.ledger.ports import ImportedBatch
+from services.query.answering import Asked
+
+
+def batches(asked: Asked) -> pb.ListBatchesResponse:
+    size, after = asked.page.size, tuple(asked.page.after or ())
+    found = asked.snapshot.batches(asked.question.programme_id)
+    rest = [each for each in found if (each.batch, each.generation) > after]
+    rows = rest[:size]
+    last = (rows[-1].batch, rows[-1].generation) if len(rest) > size else None
+    return pb.ListBatchesResponse(
+        batches=map(_batch, rows),
+        next_page_token=asked.token(last) if last else "",
+        **asked.rest(),
+    )
+
+
+def _batch(each: ImportedBatch) -> pb.Batch:
+    return pb.Batch(
+        batch=each.batch,
+        generation=each.generation,
+        client=each.client,
+        exchange_count=each.exchange_count,
+        retracted_count=each.retracted_count,
+        correction_count=each.correction_count,
+        organization_count=each.organization_count,
+        first_record_time=from_instant(each.first_record_time),
+        last_record_time=from_instant(each.last_record_time),
+        undone=each.undone,
+    )
