@@ -4,23 +4,38 @@ import asyncio
 import logging
 import signal
 import threading
-from collections.abc import AsyncIterator, Callable, Iterator
+import time
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from concurrent.futures import Future
 from contextlib import ExitStack, asynccontextmanager, closing, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Final
 
 from mutua.v1.ingest_service_pb2_grpc import add_IngestServiceServicer_to_server
 from mutua.v1.query_service_pb2_grpc import add_QueryServiceServicer_to_server
-from services.adapters.data_directory import DataDirectory
+from services.adapters.data_directory import BUILD_LOCK, DataDirectory
 from services.adapters.grpc_server import Server
 from services.adapters.sqlite_log import SqliteLog
 from services.adapters.sqlite_store import SqliteStore
 from services.adapters.tables import MODEL_VERSION
+from services.exports import log as exports
+from services.exports.files import written
+from services.exports.replay import LogFile, RecordedTime, replay_log
 from services.ingest import service as ingest
-from services.ledger.errors import DataInUse, LogDown
-from services.projector.embedded import EmbeddedProjector
+from services.ledger.errors import DataForeign, DataInUse, LogDown
+from services.ledger.times import Instant
+from services.opening import (
+    PAUSE_SECONDS,
+    AnsweringModels,
+    build_beside,
+    catch_up,
+    enter,
+    open_directory,
+    see_it_answer,
+)
+from services.projector.embedded import EmbeddedProjector, why_held
 from services.projector.verify import VerifyReport
 from services.projector.verify import verify as compare
 from services.query import service as query
@@ -30,6 +45,8 @@ logger = logging.getLogger(__name__)
 
 _GRACE_SECONDS: Final = 5.0
 _POLL_SECONDS: Final = 0.25
+_LOCK_SECONDS: Final = 5.0
+"""A writer waits so long for the directory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,13 +68,16 @@ def serve(data: Path, *, listen: str, on_ready: Callable[[str], None]) -> int:
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, stop.now)
         directory = DataDirectory(data)
-        async with _serving(directory, listen, "mutua up", stop, write=True) as address:
-            directory.publish(address, "")
-            try:
-                on_ready(address)
-                await stop.wait()
-            finally:
-                directory.unpublish()
+        try:
+            async with _serving(directory, listen, "mutua up", stop, write=True) as address:
+                directory.publish(address, "")
+                try:
+                    on_ready(address)
+                    await stop.wait()
+                finally:
+                    directory.unpublish()
+        except _Stopped:
+            return 0
         return 1 if stop.failure else 0
 
     return asyncio.run(main())
@@ -110,30 +130,99 @@ def verify(data: Path) -> VerifyReport:
     directory = DataDirectory(data)
     directory.require_data()
     report = _compare(directory)
-    if report.ok and report.beyond_count:
-        with ExitStack() as resources:
-            if _enter(directory, "mutua verify", resources, write=False):
-                _catch_up(directory)
+    if report.ok and report.beyond_count and not report.held:
+        with ExitStack() as held:
+            if enter(directory, "mutua verify", held):
+                with ExitStack() as resources:
+                    catch_up(*open_directory(directory, resources, write=True))
                 report = _compare(directory)
     return report
 
 
+def programmes(data: Path) -> list[str]:
+    """The programmes in which something was recorded and projected, by id; needs no lock."""
+    directory = DataDirectory(data)
+    directory.require_data()
+    with (
+        closing(SqliteStore(directory.to_read(), read_only=True)) as store,
+        store.snapshot() as snapshot,
+    ):
+        return snapshot.programmes()
+
+
+def rebuild(data: Path, *, on_progress: Callable[[int, int], None]) -> list[Path]:
+    """Builds new read models beside those that answer, and has them answer from then on.
+
+    `on_progress` is called with the facts done and the facts there are. A server on the directory
+    goes on meanwhile, and takes over. Returns the read models that are kept besides. Raises
+    DataInUse when somebody else builds, or when whoever holds the directory does not take over, and
+    LogFull when the disk has no room for them; those that answered go on.
+    """
+    directory = DataDirectory(data)
+    directory.require_data()
+    with directory.lock("mutua rebuild", BUILD_LOCK):
+        with closing(SqliteLog(directory.log, read_only=True)) as log:
+            path = build_beside(directory, log, lambda position: on_progress(position, log.end()))
+        directory.offer(path)
+        see_it_answer(directory, path)
+        return directory.superseded()
+
+
+def delete_superseded(data: Path) -> list[Path]:
+    """Deletes the read models that do not answer any more, and returns what they were."""
+    directory = DataDirectory(data)
+    directory.require_data()
+    with directory.lock("mutua rebuild", BUILD_LOCK):
+        superseded = directory.superseded()
+        for path in superseded:
+            directory.delete(path)
+    return superseded
+
+
+def export_log(
+    data: Path, path: Path, *, programme_id: str, force: bool, progress: exports.Progress
+) -> Mapping[str, int]:
+    """Writes the log into a file; see `exports.log.export_log` and `exports.files.written`.
+
+    Needs no lock. Raises DataForeign when a record is not as it was written.
+    """
+    directory = DataDirectory(data)
+    directory.require_data()
+    with closing(SqliteLog(directory.log, read_only=True)) as log:
+        damaged, missing = log.damage()
+        if damaged or missing is not None:
+            raise DataForeign(f"{directory.log} is damaged; mutua verify says where")
+        with written(path, force=force) as file:
+            return exports.export_log(log, file, programme_id=programme_id, progress=progress)
+
+
+def replay(
+    path: Path, data: Path, *, now: Instant, progress: Callable[[str, int, int], None]
+) -> VerifyReport:
+    """Makes an exported log a log again, or goes on with that, and compares the answers with it.
+
+    Nothing is recorded unless every line is right; see `exports.replay`. `progress` is told what
+    was done to how many records of how many.
+    """
+    file = LogFile(path, now=now)
+    file.check(partial(progress, "checked"))
+    directory = DataDirectory(data)
+    directory.prepare()
+    with directory.lock("mutua replay"), ExitStack() as resources:
+        clock = RecordedTime()
+        with closing(SqliteLog(directory.log, clock=clock)) as log:
+            replay_log(file, log, clock, partial(progress, "replayed"))
+        catch_up(*open_directory(directory, resources, write=True))
+    return verify(data)
+
+
 def _compare(directory: DataDirectory) -> VerifyReport:
-    with (
-        closing(SqliteLog(directory.log, read_only=True)) as log,
-        closing(SqliteStore(directory.read_models, read_only=True)) as store,
-    ):
-        return compare(log, store)
+    with ExitStack() as resources:
+        return compare(*open_directory(directory, resources, write=False))
 
 
-def _catch_up(directory: DataDirectory) -> None:
-    with (
-        closing(SqliteLog(directory.log, read_only=True)) as log,
-        closing(SqliteStore(directory.read_models)) as store,
-    ):
-        EmbeddedProjector(
-            log, store, on_progress=lambda _: None, on_failure=lambda _: None
-        ).catch_up()
+class _Stopped(Exception):
+    """A signal came before there was anything to end."""
 
 
 class _Stop:
@@ -156,6 +245,11 @@ class _Stop:
         self.failure = message
         self.from_thread()
 
+    def check(self) -> None:
+        """Raises _Stopped when it is time to end."""
+        if self._event.is_set():
+            raise _Stopped
+
     async def wait(self) -> None:
         await self._event.wait()
 
@@ -166,31 +260,46 @@ async def _serving(
 ) -> AsyncIterator[str]:
     """The services of a directory on one address, and everything behind them."""
     with ExitStack() as resources:
-        if not _enter(directory, purpose, resources, write=write):
-            log = resources.enter_context(closing(SqliteLog(directory.log, read_only=True)))
-            store = resources.enter_context(
-                closing(SqliteStore(directory.read_models, read_only=True))
-            )
-            following = asyncio.create_task(_follow(store, progress := _progress(store)))
+        if write:
+            await _enter_to_write(directory, purpose, resources, stop)
+        holds = write or enter(directory, purpose, resources)
+        # Opening may build read models, while a signal has to be heard.
+        log, store = await asyncio.to_thread(
+            open_directory,
+            directory,
+            resources,
+            write=holds,
+            on_failure=stop.fail,
+            check=stop.check,
+        )
+        progress = _progress(store)
+        asking = query.QueryService(
+            store, progress, log_id=log.log_id, log_end=log.end, model_version=MODEL_VERSION
+        )
+        models = AnsweringModels(directory, store, answer_from=asking.answer_from)
+        resources.callback(models.close)
+        if not holds:
+            following = asyncio.create_task(_follow(log, models, progress))
             resources.callback(following.cancel)
             server = Server([query.NAME])
         else:
-            log = resources.enter_context(closing(SqliteLog(directory.log, on_failure=stop.fail)))
-            store = resources.enter_context(closing(SqliteStore(directory.read_models)))
-            directory.mark_current()
-            progress = _progress(store)
             projector = EmbeddedProjector(
-                log, store, on_progress=progress.advance, on_failure=stop.fail
+                log,
+                store,
+                on_progress=progress.advance,
+                on_failure=stop.fail,
+                on_held=progress.hold,
+                succession=models,
             )
             if not write:  # whoever only reads expects to see everything
                 projector.catch_up()
             projector.start()
             resources.callback(projector.stop)
             server = Server([ingest.NAME, query.NAME])
-            add_IngestServiceServicer_to_server(ingest.IngestService(log), server.grpc)
-        asking = query.QueryService(
-            store, progress, log_id=log.log_id, log_end=log.end, model_version=MODEL_VERSION
-        )
+            recording = ingest.IngestService(
+                log, lag=lambda: projector.lag, stopping=server.stopping
+            )
+            add_IngestServiceServicer_to_server(recording, server.grpc)
         add_QueryServiceServicer_to_server(asking, server.grpc)
         address = await server.start(listen)
         await server.set_serving(serving=True)
@@ -200,33 +309,47 @@ async def _serving(
             await server.stop(_GRACE_SECONDS)
 
 
-def _enter(directory: DataDirectory, purpose: str, resources: ExitStack, *, write: bool) -> bool:
-    """Takes the directory for writing; False when a reader finds it taken, which is well."""
-    if write:
-        directory.prepare()
-        resources.enter_context(directory.lock(purpose))
-        return True
-    directory.require_data()
-    try:
-        resources.enter_context(directory.lock(purpose, wait_seconds=0))
-    except (DataInUse, PermissionError):
-        return False
-    return True
+async def _enter_to_write(
+    directory: DataDirectory, purpose: str, resources: ExitStack, stop: _Stop
+) -> None:
+    """Makes the directory ours and takes it, as soon as it is free. Raises DataInUse."""
+    directory.prepare()
+    deadline = time.monotonic() + _LOCK_SECONDS
+    while True:
+        try:
+            resources.enter_context(directory.lock(purpose))
+        except DataInUse:
+            if time.monotonic() >= deadline:
+                raise
+        else:
+            return
+        stop.check()
+        await asyncio.sleep(PAUSE_SECONDS)
 
 
 def _progress(store: SqliteStore) -> Progress:
+    return Progress(_next_offset(store))
+
+
+def _next_offset(store: SqliteStore) -> int:
     watermark = store.watermark()
-    return Progress(0 if watermark is None else watermark.next_offset)
+    return 0 if watermark is None else watermark.next_offset
 
 
-async def _follow(store: SqliteStore, progress: Progress) -> None:
+async def _follow(log: SqliteLog, models: AnsweringModels, progress: Progress) -> None:
     """Notices what the process that holds the directory projects."""
+
+    def look() -> tuple[int, str]:
+        models.follow()
+        next_offset = _next_offset(models.store)
+        return next_offset, why_held(log, next_offset)
+
     while True:
-        await asyncio.sleep(_POLL_SECONDS)
         try:
-            watermark = await asyncio.to_thread(store.watermark)
+            next_offset, held = await asyncio.to_thread(look)
         except Exception:
             logger.exception("the read models cannot be followed at the moment")
-            continue
-        if watermark is not None:
-            progress.advance(watermark.next_offset)
+        else:
+            progress.advance(next_offset)
+            progress.hold(held)
+        await asyncio.sleep(_POLL_SECONDS)

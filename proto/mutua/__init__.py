@@ -1,7 +1,17 @@
-"""Records facts in a mutua server and asks what they add up to: see `Client`."""
+"""Records facts in a mutua server and asks what they add up to: see `Client` and `AsyncClient`."""
 
-from mutua.client import Client, Recorded
+from mutua.async_client import AsyncClient
+from mutua.client import Client
 from mutua.errors import FieldViolation, MutuaError
-from mutua.pages import Pages
+from mutua.pages import AsyncPages, Pages
+from mutua.recording import Recorded
 
-__all__ = ["Client", "FieldViolation", "MutuaError", "Pages", "Recorded"]
+__all__ = [
+    "AsyncClient",
+    "AsyncPages",
+    "Client",
+    "FieldViolation",
+    "MutuaError",
+    "Pages",
+    "Recorded",
+]

@@ -1,7 +1,9 @@
 """One server address: the channel to it, and the retries of a request."""
 
 import random
-from typing import Protocol, TypeVar
+import time
+from collections.abc import Callable
+from typing import Any, Protocol, TypeVar
 
 import grpc
 
@@ -30,7 +32,6 @@ CHANNEL_OPTIONS = (
     ("grpc.enable_http_proxy", 0),
 )
 
-Request = TypeVar("Request")
 Response = TypeVar("Response")
 
 
@@ -42,85 +43,150 @@ class Clock(Protocol):
     def sleep(self, seconds: float, /) -> None: ...
 
 
-class Connection:
+class Peer:
+    """An address, and what is known of it: the part that both clients share."""
+
+    def __init__(
+        self,
+        address: str,
+        *,
+        organization: str,
+        deadline_seconds: float,
+        monotonic: Callable[[], float],
+    ) -> None:
+        self.address = address
+        self.metadata = _metadata(organization)
+        self.deadline_seconds = deadline_seconds
+        self.monotonic = monotonic
+        self.was_reached = False
+        self.is_closed = False
+
+    def require_open(self) -> None:
+        if self.is_closed:
+            raise ValueError("the client is closed")
+
+    def failed(self, failure: grpc.RpcError) -> MutuaError:
+        """What a failed call means; gRPC's own words remain in its `__cause__`."""
+        error = error_from(failure, address=self.address)
+        # A server that was connected to and then died was there: facts may have reached it.
+        if not _was_never_connected(error, failure):
+            self.was_reached = True
+        error.__cause__ = failure
+        return error
+
+    def did_not_answer(self) -> MutuaError:
+        """The failure of a stream on which no answer came in time."""
+        return MutuaError(
+            f"The mutua server at {self.address} did not answer in time.",
+            code=grpc.StatusCode.DEADLINE_EXCEEDED,
+        )
+
+    def ended_early(self) -> MutuaError:
+        """The failure of a stream that ended well before everything was answered."""
+        return MutuaError(
+            f"The mutua server at {self.address} ended the stream early.",
+            code=grpc.StatusCode.UNAVAILABLE,
+        )
+
+    def patience_seconds(self) -> float:
+        if self.is_closed:
+            return 0.0
+        if self.was_reached:
+            return self.deadline_seconds
+        return min(self.deadline_seconds, CONNECT_SECONDS)
+
+
+class Attempts:
+    """The attempts of one request, from now on until the deadline."""
+
+    def __init__(self, peer: Peer, *, is_write: bool) -> None:
+        self._peer = peer
+        self._is_write = is_write
+        self._start = peer.monotonic()
+        self._in_doubt: MutuaError | None = None
+        self._failures = 0
+
+    def timeout_seconds(self) -> float:
+        """What the next attempt may take."""
+        left = self._start + self._peer.deadline_seconds - self._peer.monotonic()
+        return min(left, ATTEMPT_SECONDS) if self._is_write else left
+
+    def delay_seconds(self, error: MutuaError) -> float:
+        """How long to wait before the identical request is sent again.
+
+        Raises when that does not help (see `outcome_of`) or would be too late: the error, or the
+        last one that left a write in doubt, since an attempt that appended nothing says nothing
+        about the one before.
+        """
+        outcome = outcome_of(error.code, error.reason, is_write=self._is_write)
+        if outcome is Outcome.FINAL:
+            raise error
+        if outcome is Outcome.UNKNOWN:
+            self._in_doubt = error
+        delay = error.retry_delay_seconds + random.uniform(0, longest_delay_seconds(self._failures))
+        self._failures += 1
+        if self._peer.monotonic() + delay >= self._start + self._peer.patience_seconds():
+            if self._in_doubt is not None and self._in_doubt is not error:
+                raise self._in_doubt from error
+            raise error
+        return delay
+
+
+class Connection(Peer):
     """Sends requests to one address until they are answered or the deadline has passed."""
 
     def __init__(
-        self, address: str, *, organization: str, deadline_seconds: float, clock: Clock
+        self, address: str, *, organization: str, deadline_seconds: float, clock: Clock = time
     ) -> None:
+        super().__init__(
+            address,
+            organization=organization,
+            deadline_seconds=deadline_seconds,
+            monotonic=clock.monotonic,
+        )
         self.channel = grpc.insecure_channel(address, options=CHANNEL_OPTIONS)
-        self._address = address
-        self._metadata = _metadata(organization)
-        self._deadline_seconds = deadline_seconds
-        self._clock = clock
-        self._reached = False
-        self._closed = False
+        self.sleep = clock.sleep
 
     def call(
         self,
-        method: "grpc.UnaryUnaryMultiCallable[Request, Response]",
-        request: Request,
+        method: "grpc.UnaryUnaryMultiCallable[Any, Response]",
+        request: object,
         *,
         is_write: bool = False,
     ) -> Response:
-        """The answer; sends the identical request again where `outcome_of` says that it can help.
-
-        Raises the MutuaError that ended it; when time runs out, the last one that left a write in
-        doubt, since an attempt that appended nothing says nothing about the one before.
-        """
-        start = self._clock.monotonic()
-        in_doubt: MutuaError | None = None
-        attempt = 0
+        """The answer. Raises the MutuaError that ended the attempts."""
+        self.require_open()
+        attempts = Attempts(self, is_write=is_write)
         while True:
-            seconds_left = start + self._deadline_seconds - self._clock.monotonic()
-            timeout = min(seconds_left, ATTEMPT_SECONDS) if is_write else seconds_left
             try:
-                return self._attempt(method, request, timeout_seconds=timeout)
-            except MutuaError as error:
-                outcome = outcome_of(error.code, error.reason, is_write=is_write)
-                if outcome is Outcome.FINAL:
-                    raise
-                if outcome is Outcome.UNKNOWN:
-                    in_doubt = error
-                delay = error.retry_delay_seconds + random.uniform(
-                    0, longest_delay_seconds(attempt)
+                response = method(
+                    request, timeout=attempts.timeout_seconds(), metadata=self.metadata
                 )
-                if self._clock.monotonic() + delay >= start + self._patience_seconds():
-                    if in_doubt is not None and in_doubt is not error:
-                        raise in_doubt from error
-                    raise
-            self._clock.sleep(delay)
-            attempt += 1
+            except grpc.RpcError as failure:
+                delay = attempts.delay_seconds(self.failed(failure))
+            else:
+                self.was_reached = True
+                return response
+            self.sleep(delay)
 
     def close(self) -> None:
         """Ends requests under way as CANCELLED."""
-        self._closed = True
+        self.is_closed = True
         self.channel.close()
 
-    def _attempt(
-        self,
-        method: "grpc.UnaryUnaryMultiCallable[Request, Response]",
-        request: Request,
-        *,
-        timeout_seconds: float,
-    ) -> Response:
-        try:
-            response = method(request, timeout=timeout_seconds, metadata=self._metadata)
-        except grpc.RpcError as failure:
-            error = error_from(failure, address=self._address)
-            # A server that was connected to and then died was there: facts may have reached it.
-            if not _was_never_connected(error, failure):
-                self._reached = True
-            raise error from failure
-        self._reached = True
-        return response
 
-    def _patience_seconds(self) -> float:
-        if self._closed:
-            return 0.0
-        if self._reached:
-            return self._deadline_seconds
-        return min(self._deadline_seconds, CONNECT_SECONDS)
+def addresses(server: str) -> list[str]:
+    """The one or two addresses of a server, for writes first. Raises MutuaError."""
+    found = [address.strip() for address in server.split(",")]
+    # gRPC would take 443 for a missing port, and the user would wait for nothing.
+    if len(found) > 2 or not all(
+        host and port.isdecimal() for host, _, port in (each.rpartition(":") for each in found)
+    ):
+        raise MutuaError(
+            f"server is {server!r}: give host:port, or ingest_host:port,query_host:port",
+            code=grpc.StatusCode.INVALID_ARGUMENT,
+        )
+    return found
 
 
 def _was_never_connected(error: MutuaError, failure: grpc.RpcError) -> bool:

@@ -1,6 +1,7 @@
 """Lists that arrive page by page."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from abc import ABC, abstractmethod
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sequence
 from functools import cached_property
 from typing import Generic, Protocol, TypeVar
 
@@ -32,15 +33,44 @@ class Page(Protocol):
     def warnings(self) -> Sequence[str]: ...
 
 
-class Pages(Generic[Row]):
+class Answer(ABC):
+    """What a list rests on: position, date and coverage of its first page, and the warnings."""
+
+    def __init__(self) -> None:
+        self._later_warnings: list[str] = []
+
+    @property
+    @abstractmethod
+    def first_page(self) -> Page: ...
+
+    @property
+    def position(self) -> str:
+        return self.first_page.position
+
+    @property
+    def as_of_date(self) -> Date:
+        return self.first_page.as_of_date
+
+    @property
+    def coverage(self) -> Coverage:
+        return self.first_page.coverage
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """Those of the first page, and others of the later pages that were read so far."""
+        return tuple(dict.fromkeys((*self.first_page.warnings, *self._later_warnings)))
+
+
+class Pages(Answer, Generic[Row]):
     """The rows of all pages, each page asked for when its first row is needed.
 
-    Position, date, coverage and warnings are those of the first page. Only that page is kept:
-    iterating again asks for the later ones again. Belongs to one thread.
+    Only the first page is kept: iterating again asks for the later ones again. Belongs to one
+    thread.
     """
 
     def __init__(self, fetch: Callable[[str], tuple[Page, Iterable[Row]]]) -> None:
         """`fetch` answers a page token, "" for the first page, with the page and its rows."""
+        super().__init__()
         self._fetch = fetch
 
     def __iter__(self) -> Iterator[Row]:
@@ -48,24 +78,44 @@ class Pages(Generic[Row]):
         yield from rows
         while page.next_page_token:
             page, rows = self._fetch(page.next_page_token)
+            self._later_warnings += page.warnings
             yield from rows
 
     @property
-    def position(self) -> str:
-        return self._first[0].position
-
-    @property
-    def as_of_date(self) -> Date:
-        return self._first[0].as_of_date
-
-    @property
-    def coverage(self) -> Coverage:
-        return self._first[0].coverage
-
-    @property
-    def warnings(self) -> tuple[str, ...]:
-        return tuple(self._first[0].warnings)
+    def first_page(self) -> Page:
+        return self._first[0]
 
     @cached_property
     def _first(self) -> tuple[Page, Iterable[Row]]:
         return self._fetch("")
+
+
+class AsyncPages(Answer, Generic[Row]):
+    """The rows of all pages; each page after the first is asked for when its first row is needed.
+
+    Only the first page is kept: iterating again asks for the later ones again.
+    """
+
+    def __init__(
+        self,
+        first: tuple[Page, Iterable[Row]],
+        fetch: Callable[[str], Awaitable[tuple[Page, Iterable[Row]]]],
+    ) -> None:
+        """`fetch` answers a page token with the page and its rows."""
+        super().__init__()
+        self._first = first
+        self._fetch = fetch
+
+    async def __aiter__(self) -> AsyncIterator[Row]:
+        page, rows = self._first
+        for row in rows:
+            yield row
+        while page.next_page_token:
+            page, rows = await self._fetch(page.next_page_token)
+            self._later_warnings += page.warnings
+            for row in rows:
+                yield row
+
+    @property
+    def first_page(self) -> Page:
+        return self._first[0]

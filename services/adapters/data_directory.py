@@ -1,24 +1,37 @@
-"""A data directory: whose it is, who works in it, and where its server listens."""
+"""A data directory: whose it is, who works in it, which read models answer, where its server is.
+
+Read models are files `read-N.sqlite`, numbered as they were built; each knows the model version
+that it was made by. A file of that name is whole: it is built under another one. `current` names
+the one that answers, `next` one that was built to take its place.
+"""
 
 import fcntl
 import json
 import os
-import time
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
+from services.adapters.crash_point import crash_point
+from services.adapters.sqlite_file import version_of
 from services.adapters.tables import MODEL_VERSION
-from services.ledger.errors import DataForeign, DataInUse, SchemaAhead
+from services.ledger.errors import DataForeign, DataInUse, MutuaError, SchemaAhead
 
 LOG: Final = "log.sqlite"
 SERVER: Final = "server.json"
-_LOCK: Final = "lock"
+LOCK: Final = "lock"
+"""Held by the one process that writes the log and the read models that answer."""
+BUILD_LOCK: Final = "build.lock"
+"""Held by the one process that builds read models beside them, or deletes old ones."""
 _CURRENT: Final = "current"
-_WAIT_SECONDS: Final = 5.0
-_OURS: Final = (LOG, "control.sqlite", _CURRENT, _LOCK, SERVER)
+_NEXT: Final = "next"
+_READ_MODELS: Final = re.compile(r"read-([1-9][0-9]{0,8})\.sqlite")
+_BUILDING: Final = ".building"
+_REBUILD: Final = "mutua rebuild makes them again from the log"
+_OURS: Final = (LOG, "control.sqlite", _CURRENT, _NEXT, LOCK, BUILD_LOCK, SERVER)
 
 
 class DataDirectory:
@@ -30,17 +43,6 @@ class DataDirectory:
     @property
     def log(self) -> Path:
         return self.path / LOG
-
-    @property
-    def read_models(self) -> Path:
-        """The read models that answer now. Raises SchemaAhead when this mutua cannot read them."""
-        current = self.path / _CURRENT
-        name = current.read_text().strip() if current.exists() else read_models_name()
-        if name != read_models_name():
-            raise SchemaAhead(
-                f"{self.path} uses {name}, this mutua reads {read_models_name()}; upgrade mutua"
-            )
-        return self.path / name
 
     def require_data(self) -> None:
         """Raises DataForeign when nothing was recorded here yet, or it is not ours, or torn."""
@@ -78,9 +80,96 @@ class DataDirectory:
                     "directory with --data"
                 )
 
-    def mark_current(self) -> None:
-        """Notes, once and for all readers, which read models answer."""
-        self._write(_CURRENT, read_models_name() + "\n")
+    @property
+    def current(self) -> Path | None:
+        """The read models that answer; None when there are none."""
+        return self._named_in(_CURRENT)
+
+    @property
+    def offered(self) -> Path | None:
+        """Read models that were built to take over and that this mutua can write."""
+        path = self._named_in(_NEXT)
+        return path if path is not None and _is_ours(path) else None
+
+    def to_read(self) -> Path:
+        """The read models that answer. Raises SchemaAhead or DataForeign when it cannot be read."""
+        path = self.current
+        if path is None:
+            raise DataForeign(f"{self.path} has no read models; {_REBUILD}")
+        version = _version(path)
+        if version > MODEL_VERSION:
+            raise _ahead(path, version)
+        if version < MODEL_VERSION:
+            raise DataForeign(
+                f"{path} was made by an older mutua (version {version} of the read models, this "
+                f"mutua reads {MODEL_VERSION}); end that mutua where it still runs; {_REBUILD}"
+            )
+        return path
+
+    def to_write(self) -> Path | None:
+        """The read models to go on with: those offered, else those that answer, else the last that
+        this mutua wrote before it was up- or downgraded; None when they have to be built.
+
+        Raises SchemaAhead when a newer mutua made those that answer and this one none, and
+        DataForeign when those that answer are damaged.
+        """
+        if (offered := self.offered) is not None:
+            return offered
+        current = self.current
+        version = 0 if current is None else _version(current)
+        if version == MODEL_VERSION:
+            return current
+        for path in reversed(self._all()):
+            if path != current and _is_ours(path):
+                return path
+        if current is not None and version > MODEL_VERSION:
+            raise _ahead(current, version)
+        return None
+
+    def offer(self, path: Path) -> None:
+        """Notes that a file is to take over, for whoever holds the directory now or next."""
+        self._write(_NEXT, f"{path.name}\n")
+
+    def withdraw(self) -> None:
+        """Takes an offer back."""
+        (self.path / _NEXT).unlink(missing_ok=True)
+
+    def switch_to(self, path: Path) -> None:
+        """From here on these read models answer, to whoever opens the directory."""
+        if self.current != path:
+            crash_point("before_switch")
+            self._write(_CURRENT, f"{path.name}\n")
+            crash_point("after_switch")
+        if self._named_in(_NEXT) == path:
+            self.withdraw()
+
+    @contextmanager
+    def building(self) -> Iterator[tuple[Path, Path]]:
+        """A free place to build read models in, and their own, which they get when all went well:
+        whole, and on the disk. Needs the build lock. Otherwise nothing is left of them.
+        """
+        newest = max((_number(path.name) for path in self._all()), default=0)
+        named = _number(self._words(_CURRENT))
+        path = self.path / f"read-{max(newest, named) + 1}.sqlite"
+        place = path.with_suffix(_BUILDING)
+        self._clear()
+        try:
+            yield place, path
+            _flush(place)
+            place.rename(path)
+            _flush(self.path)
+        finally:
+            self._clear()
+
+    def superseded(self) -> list[Path]:
+        """Read models that do not answer and are not offered either, oldest first."""
+        used = (self.current, self._named_in(_NEXT))
+        return [path for path in self._all() if path not in used]
+
+    def delete(self, path: Path) -> None:
+        """Deletes read models and what SQLite keeps beside them."""
+        for each in (path, *self.path.glob(f"{path.name}-*")):
+            each.unlink(missing_ok=True)
 
     def publish(self, address: str, http_address: str) -> None:
         """Tells other processes where the server of this directory listens."""
@@ -96,18 +185,15 @@ class DataDirectory:
         (self.path / SERVER).unlink(missing_ok=True)
 
     @contextmanager
-    def lock(self, purpose: str, *, wait_seconds: float = _WAIT_SECONDS) -> Iterator[None]:
-        """Holds the directory for one writing process. Raises DataInUse, naming the holder."""
-        with (self.path / _LOCK).open("a+") as file:
-            deadline = time.monotonic() + wait_seconds
-            while not _try_lock(file.fileno()):
-                if time.monotonic() >= deadline:
-                    file.seek(0)
-                    holder = file.read().strip() or "another process"
-                    raise DataInUse(
-                        f"{self.path} is in use by {holder}; use its server, or wait until it ends"
-                    )
-                time.sleep(0.05)
+    def lock(self, purpose: str, name: str = LOCK) -> Iterator[None]:
+        """Holds a lock of the directory. Raises DataInUse at once, naming the holder."""
+        with (self.path / name).open("a+") as file:
+            if not _try_lock(file.fileno()):
+                file.seek(0)
+                holder = file.read().strip() or "another process"
+                raise DataInUse(
+                    f"{self.path} is in use by {holder}; use its server, or wait until it ends"
+                )
             file.truncate(0)
             file.write(f"{purpose} (process {os.getpid()})\n")
             file.flush()
@@ -116,15 +202,74 @@ class DataDirectory:
             finally:
                 file.truncate(0)
 
+    def _all(self) -> list[Path]:
+        """The whole read models that are here, by number."""
+        found = [path for path in self.path.iterdir() if _number(path.name)]
+        return sorted(found, key=lambda path: _number(path.name))
+
+    def _named_in(self, name: str) -> Path | None:
+        """The read models that a file names; None when it names none that are there."""
+        words = self._words(name)
+        path = self.path / words
+        return path if _number(words) and path.exists() else None
+
+    def _words(self, name: str) -> str:
+        try:
+            return (self.path / name).read_text(errors="replace").strip()
+        except FileNotFoundError:
+            return ""
+
+    def _clear(self) -> None:
+        """Deletes what is left of read models that were being built."""
+        for path in self.path.glob(f"read-*{_BUILDING}*"):
+            path.unlink()
+
     def _write(self, name: str, text: str) -> None:
         """Replaces a file so that readers see the old or the new one, never a part."""
         fresh = self.path / f".{name}.{os.getpid()}"
         fresh.write_text(text)
+        _flush(fresh)
         fresh.replace(self.path / name)
+        _flush(self.path)
 
 
-def read_models_name() -> str:
-    return f"read-{MODEL_VERSION}.sqlite"
+def _number(name: str) -> int:
+    """N of read-N.sqlite; 0 for any other name."""
+    found = _READ_MODELS.fullmatch(name)
+    return int(found[1]) if found else 0
+
+
+def _version(path: Path) -> int:
+    try:
+        return version_of(path)
+    except DataForeign as error:
+        raise DataForeign(
+            f"{path} is not an SQLite file of mutua, or is damaged; {_REBUILD}"
+        ) from error
+
+
+def _is_ours(path: Path) -> bool:
+    """Whether this mutua can write the read models."""
+    try:
+        return version_of(path) == MODEL_VERSION
+    except MutuaError:
+        return False
+
+
+def _ahead(path: Path, version: int) -> SchemaAhead:
+    return SchemaAhead(
+        f"{path} was made by a newer mutua (version {version} of the read models, this mutua reads "
+        f"{MODEL_VERSION}); upgrade mutua, or stay with this one: {_REBUILD}"
+    )
+
+
+def _flush(path: Path) -> None:
+    """Returns when a file, or the names in a directory, are on the disk."""
+    opened = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(opened)
+    finally:
+        os.close(opened)
 
 
 def _try_lock(file: int) -> bool:

@@ -4,19 +4,27 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from contextlib import aclosing
 from typing import Any, Final, TypeAlias
 
 import grpc
 from google.protobuf.any_pb2 import Any as AnyMessage
 from google.protobuf.duration_pb2 import Duration
+from google.protobuf.message import DecodeError
 from google.rpc import error_details_pb2, status_pb2
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 from grpc_status import rpc_status
 
 from services.adapters.wire.values import tidy
-from services.ledger.errors import InvalidFact, MutuaError, Violation
+from services.ledger.errors import (
+    InvalidArgument,
+    InvalidFact,
+    MutuaError,
+    QuestionImpossible,
+    Violation,
+)
 from services.ledger.question import ALL, Scope
 
 logger = logging.getLogger(__name__)
@@ -40,15 +48,20 @@ _OPTIONS: Final = [
 # The stubs' classes take parameters that the classes themselves do not.
 Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
 MethodHandler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
-Handler = Callable[[Any, "Context"], Awaitable[Any]]
+Handler = Callable[[Any, "Context"], Any]
+"""What a servicer has: a coroutine function, or one whose async iterator is the answers."""
 
 
 class Server:
-    """A server of some services on one address. `address` is known once started."""
+    """A server of some services on one address.
+
+    `stopping` is set when it begins to stop: calls that would go on for long end themselves then.
+    """
 
     def __init__(self, services: Sequence[str]) -> None:
         """`services` are full names, such as `mutua.v1.QueryService`."""
         self.grpc = grpc.aio.server(interceptors=[ErrorInterceptor()], options=_OPTIONS)
+        self.stopping = asyncio.Event()
         self._health = health.aio.HealthServicer()
         self._services = services
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self.grpc)
@@ -77,6 +90,7 @@ class Server:
 
     async def stop(self, grace_seconds: float) -> None:
         """Says so to health, takes no more calls, and gives those under way some time."""
+        self.stopping.set()
         await self._health.enter_graceful_shutdown()
         await self.grpc.stop(grace_seconds)
 
@@ -84,25 +98,77 @@ class Server:
 class ErrorInterceptor(grpc.aio.ServerInterceptor):
     """Turns errors of the core into a status with the details of the contract."""
 
+    def __init__(self) -> None:
+        self._translated: dict[str, MethodHandler] = {}
+
     async def intercept_service(
         self,
         continuation: Callable[[grpc.HandlerCallDetails], Awaitable[MethodHandler | None]],
         handler_call_details: grpc.HandlerCallDetails,
     ) -> MethodHandler | None:
+        method = handler_call_details.method
+        if (known := self._translated.get(method)) is not None:
+            return known
         handler = await continuation(handler_call_details)
-        if handler is None or handler.unary_unary is None:
-            return handler
-        return grpc.unary_unary_rpc_method_handler(
-            _translating(handler.unary_unary, handler_call_details.method),  # type: ignore[arg-type]
-            request_deserializer=handler.request_deserializer,
-            response_serializer=handler.response_serializer,
-        )
+        if handler is None:
+            return None
+        self._translated[method] = translated = _translated(handler, method)
+        return translated
+
+
+def _translated(handler: MethodHandler, method: str) -> MethodHandler:
+    streams = (handler.request_streaming, handler.response_streaming)
+    behaviour = "_".join("stream" if is_stream else "unary" for is_stream in streams)
+    assert handler.request_deserializer is not None
+    translated: MethodHandler = getattr(grpc, f"{behaviour}_rpc_method_handler")(
+        _translating(getattr(handler, behaviour), method),
+        request_deserializer=_reading(handler.request_deserializer),
+        response_serializer=_writing(handler.response_serializer),
+    )
+    return translated
+
+
+def _writing(write: Callable[[Any], bytes] | None) -> Callable[[Any], bytes]:
+    """Lets a servicer answer with a response that is serialized already."""
+    assert write is not None
+
+    def writing(response: Any) -> bytes:
+        return response if isinstance(response, bytes) else write(response)
+
+    return writing
+
+
+class _Unreadable:
+    """Stands for a request that is no protobuf: gRPC would answer UNKNOWN if reading it raised."""
+
+
+_UNREADABLE: Final = _Unreadable()
+
+
+def _reading(read: Callable[[bytes], Any]) -> Callable[[bytes], Any]:
+    def reading(message: bytes) -> Any:
+        try:
+            return read(message)
+        except DecodeError:
+            return _UNREADABLE
+
+    return reading
 
 
 def _translating(handle: Handler, method: str) -> Handler:
     async def translated(request: Any, context: Context) -> Any:
         try:
-            return await handle(request, context)
+            if request is _UNREADABLE:
+                raise _unreadable(method)
+            if isinstance(request, AsyncIterator):
+                request = _readable(request, method)
+            answer = handle(request, context)
+            if isinstance(answer, Awaitable):
+                return await answer
+            # Written here, so that a stream that breaks is closed before the call is over.
+            async with aclosing(answer):
+                async for response in answer:
+                    await context.write(response)
         except MutuaError as error:
             await context.abort_with_status(rpc_status.to_status(to_status(error)))
         except (grpc.aio.AbortError, asyncio.CancelledError):
@@ -112,6 +178,21 @@ def _translating(handle: Handler, method: str) -> Handler:
             await context.abort(grpc.StatusCode.INTERNAL, "mutua failed at this; its log says more")
 
     return translated
+
+
+async def _readable(requests: AsyncIterator[Any], method: str) -> AsyncIterator[Any]:
+    async for request in requests:
+        if request is _UNREADABLE:
+            raise _unreadable(method)
+        yield request
+
+
+def _unreadable(method: str) -> InvalidArgument:
+    refusal = InvalidFact if "IngestService" in method else QuestionImpossible
+    return refusal(
+        f"the message sent to {method} is not the protobuf it takes; "
+        "make requests from the .proto files of mutua.v1, with text in UTF-8"
+    )
 
 
 def to_status(error: MutuaError) -> status_pb2.Status:

@@ -1,6 +1,7 @@
 """SQLite files of ours: opened with the right settings, refused when they are somebody else's."""
 
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import Final
 
@@ -8,6 +9,8 @@ from services.ledger.errors import DataForeign, LogDown, SchemaAhead
 
 _APPLICATION_ID: Final = 0x6D757475
 """'mutu': marks a file as ours."""
+_ANY: Final = 2**31 - 1
+"""Above the version of any file."""
 
 
 def open_file(path: Path, *, version: int, durable: bool, read_only: bool) -> sqlite3.Connection:
@@ -41,6 +44,13 @@ def open_file(path: Path, *, version: int, durable: bool, read_only: bool) -> sq
         connection.close()
         raise
     return connection
+
+
+def version_of(path: Path) -> int:
+    """The format of a file of ours. Raises as `open_file` does."""
+    with closing(open_file(path, version=_ANY, durable=False, read_only=True)) as connection:
+        (version,) = connection.execute("PRAGMA user_version").fetchone()
+    return int(version)
 
 
 def _check(connection: sqlite3.Connection, path: Path, version: int, *, read_only: bool) -> None:

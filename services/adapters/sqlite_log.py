@@ -5,6 +5,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
+from contextlib import suppress
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -37,6 +38,8 @@ CREATE TABLE IF NOT EXISTS record (
     digest BLOB NOT NULL
 );
 """
+_COLUMNS: Final = "offset, record_time, programme_id, CAST(value AS BLOB)"
+"""Bytes, whatever another program may have put there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,8 +97,7 @@ class SqliteLog:
     def _check_last(self) -> tuple[int, Instant]:
         """The end of the log. Raises DataForeign when its last record is not as it was written."""
         last = self._connection.execute(
-            "SELECT offset, record_time, programme_id, value, digest FROM record "
-            "ORDER BY offset DESC LIMIT 1"
+            f"SELECT {_COLUMNS}, digest FROM record ORDER BY offset DESC LIMIT 1"
         ).fetchone()
         if last is None:
             return 0, 0
@@ -125,8 +127,7 @@ class SqliteLog:
         records, room = [], _READ_BYTES
         with self._read_lock:
             rows = self._reader.execute(
-                "SELECT offset, record_time, programme_id, value FROM record "
-                "WHERE offset >= ? ORDER BY offset LIMIT ?",
+                f"SELECT {_COLUMNS} FROM record WHERE offset >= ? ORDER BY offset LIMIT ?",
                 (next_offset, limit),
             )
             for row in rows:
@@ -149,10 +150,7 @@ class SqliteLog:
         damaged: list[int] = []
         expected = 0
         with self._read_lock:
-            rows = self._reader.execute(
-                "SELECT offset, record_time, programme_id, value, digest FROM record "
-                "ORDER BY offset"
-            )
+            rows = self._reader.execute(f"SELECT {_COLUMNS}, digest FROM record ORDER BY offset")
             for offset, record_time, programme_id, value, digest in rows:
                 if offset != expected:
                     return damaged, expected
@@ -171,7 +169,9 @@ class SqliteLog:
         if not already:
             self._queue.put(None)
             self._writer.join()
-            self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            # On a full disk what was appended stays in the -wal file, where it is as safe.
+            with suppress(sqlite3.OperationalError):
+                self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         # Whoever closes last and may write removes the -wal and -shm files, without which nobody
         # can read in a directory they may not write to: so the reader is last.
         self._connection.close()

@@ -36,16 +36,18 @@ class Asked:
     form: Form
 
 
-def asks(command: Callable[[Settings, Asked], None]) -> Callable[..., None]:
-    """Gives a command the filters as options, and their values as one `Asked`."""
+def asks(command: Callable[..., None]) -> Callable[..., None]:
+    """Gives a command the filters as options, and their values as one `Asked`.
+
+    Options that stand below it reach the command under their own names.
+    """
 
     @wraps(command)
-    def with_options(
-        settings: Settings, order_by: str, limit: int, form: Form, **filters: Any
-    ) -> None:
+    def with_options(settings: Settings, **values: Any) -> None:
         # Each filter is named as its field of the question. What is not built yet, the server says.
-        asked = Asked(question=Question(**filters), order_by=order_by, limit=limit, form=form)
-        command(settings, asked)
+        question = Question(**{name: values.pop(name) for name in FILTERS})
+        how = {name: values.pop(name) for name in ("order_by", "limit", "form")}
+        command(settings, Asked(question=question, **how), **values)
 
     decorated: Callable[..., None] = click.pass_obj(with_options)
     for option in reversed(OPTIONS):
@@ -71,14 +73,18 @@ OPTIONS: Final = (
     click.option("--from", "from_date", type=DAY, help="First day of the window (UTC)."),
     click.option("--to", "to_date", type=DAY, help="First day after the window."),
     click.option(
-        "--kind", "kinds", type=Words(ExchangeKind.items()), multiple=True, help="Only these."
+        "--kind",
+        "kinds",
+        type=Words(ExchangeKind.items()),
+        multiple=True,
+        help="Only these forms of exchange.",
     ),
     click.option(
         "--formality",
         "formalities",
         type=Words(Formality.items()),
         multiple=True,
-        help="Only these.",
+        help="Only these; recorded, never guessed.",
     ),
     click.option("--topic", "topics", multiple=True, help="Only exchanges on one of these."),
     click.option(
@@ -90,32 +96,45 @@ OPTIONS: Final = (
     click.option(
         "--identity",
         type=Words(Identity.items()),
-        help="Ids as written, or what they mean; default as-now.",
+        help="Ids as written, or what they mean; default as-now. as-was: not in this version.",
     ),
     click.option(
-        "--report-view", type=Words(ReportView.items()), help="Whose reports count; default union."
+        "--report-view",
+        type=Words(ReportView.items()),
+        help="Whose reports count; default union. Others: not in this version.",
     ),
     click.option(
         "--population",
         type=Words(Population.items()),
-        help="Organizations the answer is about; default roster, if there is one.",
+        help="Organizations the answer is about; default roster, if there is one. "
+        "Not in this version.",
     ),
     click.option(
         "--where",
         type=Parsed("attribute=value", parse_attribute),
         multiple=True,
-        help="Only organizations like this.",
+        help="Only organizations like this. Not in this version.",
     ),
     click.option(
-        "--known-at", type=Parsed("time", parse_known_at), help="As known then; default now."
+        "--known-at",
+        type=Parsed("time", parse_known_at),
+        help="As known then; default now. Not in this version.",
     ),
     click.option(
-        "--basis", type=Words(Basis.items()), help="When a fact counts as known; default reported."
+        "--basis",
+        type=Words(Basis.items()),
+        help="When a fact counts as known; default reported. Not in this version.",
     ),
     click.option(
         "--as-of", "as_of_date", type=DAY, help="Day that ages are counted from; default today."
     ),
-    click.option("--order-by", default="", help="Order of the rows; default by id."),
+    click.option(
+        "--order-by",
+        default="",
+        metavar="FIELDS",
+        help='Fields of the rows as JSON names them, such as "net desc"; absent values last. '
+        "Default by id.",
+    ),
     click.option(
         "--limit", type=click.IntRange(min=0), default=0, help="Rows to show; default all."
     ),
@@ -127,3 +146,4 @@ OPTIONS: Final = (
         show_default=True,
     ),
 )
+FILTERS: Final = tuple(Question.DESCRIPTOR.fields_by_name)[1:]

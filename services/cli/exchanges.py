@@ -1,13 +1,13 @@
 """One exchange in words."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from mutua.v1.event_pb2 import ExchangeContent
-from mutua.v1.query_service_pb2 import Exchange, Revision
+from mutua.v1.query_service_pb2 import Exchange, ExchangeState, Revision
 from mutua.v1.types_pb2 import ExchangeKind, Formality, OccurPrecision
 from services.cli.dates import told
 from services.cli.names import Directory
@@ -15,6 +15,7 @@ from services.cli.parameters import words_of
 
 KINDS: Final = words_of(ExchangeKind.items())
 FORMALITIES: Final = words_of(Formality.items())
+STATES: Final = words_of(ExchangeState.items())
 # How the sentence says each detail, in this order.
 PHRASES: Final = {
     "kind": "{}",
@@ -72,6 +73,32 @@ def details(telling: Telling, directory: Directory) -> dict[str, str]:
     if content.HasField("benefit_minutes"):
         known["benefit minutes"] = f"{content.benefit_minutes:,}"
     return {word: value for word, value in known.items() if value}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Line:
+    """A revision of an exchange as a table shows it; `known` is what `details` says."""
+
+    exchange_id: str
+    known: Mapping[str, str]
+    state: str
+    revision: Revision
+
+
+def lines(exchange: Exchange, directory: Directory, *, revisions: bool) -> Iterator[Line]:
+    """What stands of an exchange, or stood; with `revisions` all that was said, oldest first."""
+    last = exchange.revisions[-1]
+    for revision in exchange.revisions if revisions else (current_revision(exchange),):
+        is_replaced = revisions and revision.event_id != last.event_id
+        known = details(telling_of(revision), directory) if revision.HasField("content") else {}
+        if revision.reason.plain:
+            known["note"] = revision.reason.plain
+        yield Line(
+            exchange_id=exchange.exchange_id,
+            known=known,
+            state="replaced" if is_replaced else STATES.get(exchange.state, ""),
+            revision=revision,
+        )
 
 
 def sentence(telling: Telling, directory: Directory) -> str:

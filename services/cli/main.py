@@ -25,10 +25,15 @@ COMMANDS: Final = {
     "import": "services.cli.importing:import_files",
     "balances": "services.cli.reading:balances",
     "pairs": "services.cli.reading:pairs",
+    "network": "services.cli.reading:network",
     "exchanges": "services.cli.reading:exchanges",
     "organizations": "services.cli.reading:organizations",
     "status": "services.cli.server:status",
     "verify": "services.cli.server:verify",
+    "rebuild": "services.cli.rebuild:rebuild",
+    "quarantine": "services.cli.quarantine:quarantine",
+    "export": "services.cli.exporting:export",
+    "replay": "services.cli.exporting:replay",
 }
 FAILED: Final = 1
 INTERRUPTED: Final = 130

@@ -86,10 +86,12 @@ def status(settings: Settings, form: str) -> None:
     ):
         click.echo(f"{count:>9,} {what}")
     for held in answer.held:
-        click.echo(f"Partition {held.partition} stands still at {held.position}: {held.reason}")
-    for line in (*coverage_lines(answer.coverage), *warning_lines(answer.warnings)):
+        click.echo(f"Answers stand still at {held.position}: {held.reason}.")
+    warnings = warning_lines(answer.warnings, settings.command)
+    for line in (*coverage_lines(answer.coverage), *warnings):
         click.echo(line)
     click.echo(f"The log ends at {answer.log_position}; answers are as of {answer.position}.")
+    click.echo(f"The read models are of version {answer.model_version}.")
 
 
 @click.command()
@@ -114,8 +116,9 @@ def verify(settings: Settings, form: str) -> None:
         }
         click.echo(to_json(document))
     elif report.ok:
-        beyond = f"; {report.beyond_count:,} more are not projected yet" * (report.beyond_count > 0)
-        click.echo(f"ok: {report.fact_count:,} facts{beyond}")
+        why = f": {report.held}" if report.held else " yet"
+        beyond = f"; {report.beyond_count:,} more are not projected{why}"
+        click.echo(f"ok: {report.fact_count:,} facts{beyond * (report.beyond_count > 0)}")
     else:
         for difference in report.differences:
             click.echo(difference)

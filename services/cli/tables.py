@@ -6,18 +6,19 @@ from mutua.v1.query_service_pb2 import (
     LENS_COUNT,
     LENS_UNSPECIFIED,
     Balance,
-    Exchange,
-    ExchangeState,
+    Edge,
     Lens,
+    Node,
     Organization,
     Pair,
 )
-from mutua.v1.types_pb2 import Date, OrganizationType
-from services.cli.exchanges import current_revision, details, telling_of
+from mutua.v1.types_pb2 import OCCUR_PRECISION_EXACT, Date, OrganizationType
+from services.cli.dates import told
+from services.cli.exchanges import Line
 from services.cli.names import Directory
 from services.cli.output import Column
 from services.cli.parameters import words_of
-from services.cli.words import amount, band
+from services.cli.words import amount, band, pair_words
 
 
 def balance_columns(
@@ -63,24 +64,59 @@ def pair_columns(lens: Lens.ValueType, directory: Directory) -> list[Column[Pair
         Column("A to B days", lambda row: amount(row.given_days), True),
         Column("B to A days", lambda row: amount(row.received_days), True),
         Column("undated", lambda row: _unless_zero(row.undated_count), True),
-        Column("", lambda row: "days point the other way" if row.direction_differs else ""),
+        Column("A to B, minutes unknown", lambda row: _unless_zero(row.given_unknown_count), True),
+        Column(
+            "B to A, minutes unknown", lambda row: _unless_zero(row.received_unknown_count), True
+        ),
+        Column("", pair_words),
     ]
 
 
-def exchange_columns(directory: Directory) -> list[Column[Exchange]]:
-    def detail(word: str) -> Column[Exchange]:
-        return Column(
-            word,
-            lambda row: details(telling_of(current_revision(row)), directory).get(word, ""),
-            word.endswith("minutes"),
-        )
+def exchange_columns(directory: Directory, *, revisions: bool) -> list[Column[Line]]:
+    def detail(word: str) -> Column[Line]:
+        return Column(word, lambda row: row.known.get(word, ""), word.endswith("minutes"))
 
-    states = words_of(ExchangeState.items())
+    who_said_it: list[Column[Line]] = [
+        Column("recorded", lambda row: told(row.revision.record_time, OCCUR_PRECISION_EXACT)),
+        Column("by", lambda row: directory.label(row.revision.recorded_by)),
+        detail("note"),
+    ]
     return [
         Column("exchange", lambda row: row.exchange_id),
         *map(detail, ("on", "kind", "from", "to", "with")),
-        *map(detail, ("minutes", "receiver minutes", "benefit minutes", "topics")),
-        Column("state", lambda row: states.get(row.state, "")),
+        *map(detail, ("minutes", "receiver minutes", "benefit minutes", "topics", "formality")),
+        Column("state", lambda row: row.state),
+        *(who_said_it if revisions else ()),
+    ]
+
+
+def edge_columns(lens: Lens.ValueType, directory: Directory) -> list[Column[Edge]]:
+    columns: list[Column[Edge]] = [
+        Column("from", lambda row: directory.label(row.giver_id)),
+        Column("to", lambda row: directory.label(row.receiver_id)),
+    ]
+    if _is_minutes(lens):  # under count the weights are the exchanges
+        columns.append(Column("minutes", lambda row: amount(row.weight), True))
+    return [
+        *columns,
+        Column("exchanges", lambda row: amount(row.exchange_count), True),
+        Column("minutes unknown", lambda row: _unless_zero(row.unknown_count), True),
+    ]
+
+
+def node_columns(lens: Lens.ValueType, directory: Directory) -> list[Column[Node]]:
+    unit = _unit(lens)
+    return [
+        Column("id", lambda row: row.organization_id),
+        Column("name", lambda row: directory.name(row.organization_id)),
+        Column(f"gave{unit}", lambda row: amount(row.given) if row.HasField("given") else "", True),
+        Column(
+            f"received{unit}",
+            lambda row: amount(row.received) if row.HasField("received") else "",
+            True,
+        ),
+        Column("exchanges", lambda row: amount(row.exchange_count), True),
+        Column("", lambda row: "nothing seen" if row.isolate else ""),
     ]
 
 

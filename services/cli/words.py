@@ -1,9 +1,9 @@
 """What numbers say in words. No word judges: giving and receiving are both needed."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Final
 
-from mutua.v1.query_service_pb2 import Balance, Coverage
+from mutua.v1.query_service_pb2 import Balance, Coverage, Pair
 
 EVEN_SHARE: Final = 0.20
 FEW_EXCHANGES: Final = 5
@@ -11,9 +11,14 @@ NEITHER_IS_BETTER: Final = (
     "Neither side is better: early sites often give more, later sites often receive more."
 )
 WARNINGS: Final = {
+    "MODEL_MOVED": "Facts were recorded while this list was read (MODEL_MOVED): a row may be "
+    "missing or stand there twice. Ask again for one consistent list.",
     "MANY_UNKNOWN": "More than a fifth of the minutes are unknown (MANY_UNKNOWN): amounts may be "
     "low, so nothing is said about who gives more.",
-    "FACTS_QUARANTINED": "Some facts could not be applied (FACTS_QUARANTINED); they count nowhere.",
+    "TOPICS_OVERLAP": "Figures by topic do not add up (TOPICS_OVERLAP): an exchange with several "
+    "topics counts under each of them.",
+    "FACTS_QUARANTINED": "Some facts could not be applied (FACTS_QUARANTINED); they count nowhere. "
+    "To see which, and what to do: {mutua} quarantine list.",
     "FACTS_WAITING": "Some facts wait for a fact that they refer to (FACTS_WAITING).",
 }
 
@@ -41,6 +46,13 @@ def band(balance: Balance, warnings: Iterable[str]) -> str:
     if abs(balance.net_share) <= EVEN_SHARE:
         return "about even"
     return "gives more" if balance.net_share > 0 else "receives more"
+
+
+def pair_words(pair: Pair) -> str:
+    """What to keep in mind of one pair."""
+    said = ["days point the other way"] if pair.direction_differs else []
+    said += ["many minutes unknown"] if "MANY_UNKNOWN" in pair.reasons else []
+    return ", ".join(said)
 
 
 def coverage_lines(coverage: Coverage) -> list[str]:
@@ -75,5 +87,25 @@ def coverage_lines(coverage: Coverage) -> list[str]:
     return lines
 
 
-def warning_lines(warnings: Iterable[str]) -> list[str]:
-    return [WARNINGS.get(warning, warning) for warning in warnings]
+def isolate_lines(labels: Sequence[str], *, narrowed: bool) -> list[str]:
+    """Of whom nothing was seen, if there is anybody; `narrowed` when only some was looked at."""
+    if not labels:
+        return []
+    silent = counted(len(labels), "organization")
+    where = " in what was asked for" if narrowed else ""
+    return [
+        f"Nothing seen of {silent}{where}: {', '.join(labels)}.",
+        "They may share in ways that nobody recorded.",
+    ]
+
+
+def nothing_recorded(programme: str, others: Iterable[str]) -> str:
+    """That a programme is empty, with those that are not, in case the name was mistyped."""
+    there = ", ".join(each for each in others if each != programme)
+    here = f"; programmes here: {there}" if there else ""
+    return f"nothing was recorded in programme {programme!r}{here}"
+
+
+def warning_lines(warnings: Iterable[str], mutua: str = "mutua") -> list[str]:
+    """`mutua` is how the command was typed, with its global options."""
+    return [WARNINGS.get(warning, warning).format(mutua=mutua) for warning in warnings]

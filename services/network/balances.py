@@ -1,12 +1,17 @@
 """What each organization gave and received."""
 
+from typing import NamedTuple
+
 import numpy as np
 
 from services.ledger.allocation import MILLION
-from services.ledger.question import Answer, Balance, Question, warnings_for
+from services.ledger.question import FEW_EXCHANGES, Answer, Balance, Question
 from services.ledger.words import Allocation, Lens
-from services.network.columns import Flags, Ints
-from services.network.frame import Frame, exact_sums, firsts
+from services.network.frame import Frame
+from services.network.rows import Column, Rows
+from services.network.sums import Sums, add_up, of_leads
+from services.network.table import Flags, Ints
+from services.network.ties import GIVER_LEADS, RECEIVER_LEADS
 
 
 def balances(frame: Frame, question: Question, including: str = "") -> Answer[Balance]:
@@ -17,61 +22,116 @@ def balances(frame: Frame, question: Question, including: str = "") -> Answer[Ba
     """
     question.require_totals()
     inside = frame.inside(question)
-    size = frame.size
-    once = question.allocation is Allocation.ONCE
-    given = _totals(frame, question, inside, frame.giver, frame.recorded_giver)
-    received = _totals(frame, question, inside, frame.receiver, frame.recorded_receiver)
+    found = total(frame, question, inside, add_up(frame, question, inside))
+    shown = found.party | frame.population(question)
+    shown[frame.known.numbers.get(including, 0)] = True
+    chosen = frame.choice(question)
+    if chosen is not None:
+        shown &= chosen
+    shown[0] = False
+    coverage = frame.coverage(question, inside)
+    rows = _rows(frame, question, found, by_name(frame, shown))
+    return Answer(rows, coverage, frame.warnings(question, coverage, inside))
+
+
+class Totals(NamedTuple):
+    """By number of the organization; exchanges count once each, amounts are millionths."""
+
+    given: Ints
+    received: Ints
+    directed_count: Ints
+    joint_count: Ints
+    given_unknown_count: Ints
+    received_unknown_count: Ints
+    party: Flags
+    """Party to any exchange, also to one with itself."""
+
+    @property
+    def exchange_count(self) -> Ints:
+        return self.directed_count + self.joint_count
+
+
+def total(frame: Frame, question: Question, inside: Flags, sums: Sums) -> Totals:
+    """What the sums come to for each organization."""
+    size, again = frame.size, frame.ties.again
+    giver, receiver = frame.ends
     unknown = inside & frame.unknown(question.lens)
-    if question.lens is Lens.COUNT:
-        unknown = np.zeros_like(unknown)
-    giving = frame.giving.count(unknown, size)
-    taking = frame.taking.count(unknown, size)
-    directed = frame.directed.count(inside, size)
-    joint = frame.joint.count(inside, size)
+
+    def of(end: Ints, values: Ints) -> Ints:
+        amounts = np.zeros(size, dtype=np.int64)
+        np.add.at(amounts, end, values)
+        amounts[0] = 0
+        return amounts
+
+    gave = of(giver, of_leads(sums.legs, GIVER_LEADS))
+    took = of(receiver, of_leads(sums.legs, RECEIVER_LEADS))
+    gave_unknown = of(giver, of_leads(sums.unknown_legs, GIVER_LEADS))
+    took_unknown = of(receiver, of_leads(sums.unknown_legs, RECEIVER_LEADS))
+    giving, taking = (
+        gave - again.giving.count(inside, size),
+        took - again.taking.count(inside, size),
+    )
+    if question.lens is not Lens.COUNT:
+        gave_unknown -= again.giving.count(unknown, size)
+        took_unknown -= again.taking.count(unknown, size)
+    given, received = of(giver, sums.amounts), of(receiver, sums.amounts)
+    if question.allocation is Allocation.ONCE and question.lens is Lens.COUNT:
+        # Whoever bears minutes has of split what once lays there; 1 goes to each recorded party.
+        given, received = gave * MILLION, took * MILLION
+    joint = np.bincount(
+        frame.ties.joint.organization[inside[frame.columns.joint.exchange]], minlength=size
+    )
+    joint[0] = 0
+    directed = giving + taking - again.both.count(inside, size)
+    internal = again.internal.count(inside, size)
+    return Totals(
+        given,
+        received,
+        directed,
+        joint,
+        gave_unknown,
+        took_unknown,
+        directed + joint + internal > 0,
+    )
+
+
+def by_name(frame: Frame, shown: Flags) -> Ints:
+    """The numbers shown, ascending by name."""
+    numbers = np.flatnonzero(shown)
+    return numbers[np.argsort(frame.known.rank[numbers])]
+
+
+def _rows(frame: Frame, question: Question, found: Totals, numbers: Ints) -> Rows[Balance]:
+    once = question.allocation is Allocation.ONCE
     no_giver = once and question.lens in (Lens.ATTENTION, Lens.BENEFIT)
     no_receiver = once and question.lens is Lens.BURDEN
-    rows = [
-        Balance(
-            organization_id=name,
-            given=None if no_giver else int(given[index]),
-            received=None if no_receiver else int(received[index]),
-            directed_count=int(directed[index]),
-            exchange_count=int(directed[index] + joint[index]),
-            given_unknown_count=int(giving[index]),
-            received_unknown_count=int(taking[index]),
-            joint_count=int(joint[index]),
-            has_net=not once,
-        )
-        for index, name in _rows(frame, question, inside, including)
-    ]
-    coverage = frame.coverage(question, inside)
-    return Answer(rows, coverage, warnings_for(question, coverage))
-
-
-def _rows(frame: Frame, question: Question, inside: Flags, including: str) -> list[tuple[int, str]]:
-    population = frame.population(question) | {including}
-    active = frame.parties.count(inside, frame.size) > 0
-    chosen = frame.chosen(question)
-    return [
-        (index, name)
-        for index, name in enumerate(frame.names)
-        if (active[index] or name in population) and (not chosen or name in chosen)
-    ]
-
-
-def _totals(
-    frame: Frame, question: Question, inside: Flags, organization: Ints, recorded: Ints
-) -> Ints:
-    """Millionths by organization on one side of the legs.
-
-    Once differs from split only under count: a party counts 1 however many were on the other side.
-    On the side that bears minutes, the shares of split add up to what once lays there.
-    """
-    kept = inside[frame.exchange]
-    if question.lens is not Lens.COUNT:
-        amounts = np.maximum(frame.shares[question.lens], 0)
-        return exact_sums(organization[kept], amounts[kept], frame.size)
-    if question.allocation is Allocation.ONCE:
-        key = frame.exchange * (len(frame.columns.ids) + 1) + recorded
-        kept = kept & firsts(key)
-    return np.bincount(organization[kept], minlength=frame.size) * MILLION
+    given, received, directed, joint, gave_unknown, took_unknown, _ = (
+        each[numbers] for each in found
+    )
+    absent = np.full(len(numbers), np.nan)
+    nothing = np.full(len(numbers), None)
+    net, both = given - received, given + received
+    share = np.where((both > 0) & (directed >= FEW_EXCHANGES), net / np.maximum(both, 1), np.nan)
+    columns: dict[str, Column] = {
+        "organization_id": frame.known.names[numbers],
+        "given": nothing if no_giver else given,
+        "received": nothing if no_receiver else received,
+        "directed_count": directed,
+        "exchange_count": directed + joint,
+        "given_unknown_count": gave_unknown,
+        "received_unknown_count": took_unknown,
+        "joint_count": joint,
+        "has_net": np.full(len(numbers), not once),
+    }
+    return Rows(
+        Balance._make,
+        [columns[name] for name in Balance._fields],
+        columns
+        | {
+            "organization_id": frame.known.rank[numbers],
+            "given": absent if no_giver else given,
+            "received": absent if no_receiver else received,
+            "net": absent if once else net,
+            "net_share": absent if once else share,
+        },
+    )

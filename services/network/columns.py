@@ -1,121 +1,227 @@
 """A programme's standing exchanges in columns, and how they advance.
 
-Arrays are never changed in place: whoever holds a `Columns` holds one consistent state.
+A `Columns` never changes. One that is advanced from it shares its memory: exchanges that were
+restated or retracted die by a mask, and what is new stands at the end.
 """
 
-from dataclasses import dataclass, fields
-from typing import Any, Final
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar, Final, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from services.ledger.organization import Organization
 from services.ledger.ports import FlowRows
+from services.network.shares import UNKNOWN, burden, grid, of_each_receiver
+from services.network.table import Flags, Ints, Table
 
-Ints = NDArray[np.int64]
-Flags = NDArray[np.bool_]
-
-UNKNOWN: Final = -1
-"""Stands for unknown minutes and for nobody; known values are never negative."""
+Value = TypeVar("Value")
+_WORN_PARTS: Final = 4
 
 
-@dataclass(frozen=True, slots=True)
-class Exchanges:
-    """One element a standing exchange, ascending by `number`."""
+class Exchanges(Table):
+    """One row a state of an exchange.
 
+    `number` ascends: a restated exchange repeats the number before it, and is found through
+    `Restated`.
+    """
+
+    TYPES: ClassVar = {
+        "number": np.int64,
+        "first_day": np.int32,
+        "end_day": np.int32,
+        "kind": np.uint8,
+        "formality": np.uint8,
+        "reported_by": np.uint8,
+        "symmetric": np.bool_,
+        "topic_set": np.int32,
+        "recorder": np.int32,
+        "giver_minutes": np.int32,
+        "receiver_minutes": np.int32,
+        "benefit_minutes": np.int32,
+    }
     number: Ints
     first_day: Ints
     end_day: Ints
-    dated: Ints
     kind: Ints
     formality: Ints
     reported_by: Ints
+    symmetric: Flags
+    topic_set: Ints
     recorder: Ints
     giver_minutes: Ints
     receiver_minutes: Ints
     benefit_minutes: Ints
-    symmetric: Ints
 
 
-@dataclass(frozen=True, slots=True)
-class Legs:
-    """One element a leg, ascending by exchange, giver, receiver; shares in millionths."""
+class Legs(Table):
+    """One row a leg, by exchange (its row), giver and receiver; shares in millionths.
 
+    `leads` has bit 1 on the first leg of a giver in its exchange, bit 2 on that of a receiver.
+    """
+
+    TYPES: ClassVar = {
+        "exchange": np.intp,
+        "giver": np.int32,
+        "receiver": np.int32,
+        "leads": np.uint8,
+        "burden": np.int64,
+        "attention": np.int64,
+        "benefit": np.int64,
+    }
     exchange: Ints
     giver: Ints
     receiver: Ints
+    leads: Ints
     burden: Ints
     attention: Ints
     benefit: Ints
 
 
-@dataclass(frozen=True, slots=True)
-class Joint:
-    """One element a party of a symmetric exchange, ascending by exchange and party."""
+class Joint(Table):
+    """One row a party of a symmetric exchange (its row)."""
 
+    TYPES: ClassVar = {"exchange": np.intp, "party": np.int32}
     exchange: Ints
     party: Ints
 
 
-@dataclass(frozen=True, slots=True)
+class Restated(Table):
+    """The rows of `Exchanges` that hold later states, by the numbers of their exchanges."""
+
+    TYPES: ClassVar = {"number": np.int64, "exchange": np.intp}
+    number: Ints
+    exchange: Ints
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Columns:
     """A programme at a position. Parties are indices into `ids`, their ids as recorded."""
 
     next_offset: int
     ids: tuple[str, ...]
+    rank: Ints
+    """The place of each party's id in ascending order."""
+    topic_sets: Mapping[int, tuple[str, ...]]
+    organizations: Mapping[str, Organization]
+    aliases: Mapping[str, str]
     exchanges: Exchanges
+    alive: Flags
+    """Which rows of `exchanges` stand."""
+    restated: Restated
     legs: Legs
     joint: Joint
-    organizations: tuple[Organization, ...]
-    aliases: dict[str, str]
+
+    @property
+    def is_worn(self) -> bool:
+        """So many rows are dead that the columns are better loaded again."""
+        dead_count = len(self.alive) - int(np.count_nonzero(self.alive))
+        return _WORN_PARTS * dead_count > len(self.alive)
+
+    @property
+    def nbytes(self) -> int:
+        tables = (self.exchanges, self.restated, self.legs, self.joint)
+        return self.alive.nbytes + sum(table.nbytes for table in tables)
+
+
+EMPTY: Final = Columns(
+    next_offset=0,
+    ids=(),
+    rank=np.empty(0, dtype=np.intp),
+    topic_sets={},
+    organizations={},
+    aliases={},
+    exchanges=Exchanges.empty(),
+    alive=np.empty(0, dtype=np.bool_),
+    restated=Restated.empty(),
+    legs=Legs.empty(),
+    joint=Joint.empty(),
+)
 
 
 def load(rows: FlowRows, next_offset: int) -> Columns:
     """Columns of everything that stands at `next_offset`."""
-    return Columns(
-        next_offset=next_offset,
-        ids=tuple(organization_id for _, organization_id in rows.parties),
-        exchanges=Exchanges(*_arrays(rows.exchanges, len(fields(Exchanges)))),
-        legs=Legs(*_arrays(rows.legs, len(fields(Legs)))),
-        joint=Joint(*_arrays(rows.joint, len(fields(Joint)))),
-        organizations=tuple(rows.organizations),
-        aliases=dict(rows.aliases),
-    )
+    return advance(EMPTY, rows, next_offset)
 
 
 def advance(columns: Columns, rows: FlowRows, next_offset: int) -> Columns:
     """The columns at `next_offset`: exchanges that were replaced go, fresh ones come."""
-    fresh = load(rows, next_offset)
-    replaced = np.array(sorted(rows.replaced), dtype=np.int64)
-    return Columns(
+    columns = _named(columns, rows)
+    first, *others = (_ints(column) for column in rows.exchanges)
+    legs, joint = map(_ints, rows.legs), map(_ints, rows.joint)
+    restated = int(np.searchsorted(first, columns.next_offset))
+    before = len(columns.alive)
+    last = columns.exchanges.number[-1] if before else UNKNOWN
+    ascending = np.where(np.arange(len(first)) < restated, last, first)
+    exchanges = columns.exchanges.grown(ascending, *others)
+    added = np.arange(before, before + len(first))
+    alive = np.concatenate([columns.alive, np.ones(len(first), dtype=np.bool_)])
+    alive[_rows_of(columns, _ints(rows.replaced))] = False
+    return replace(
+        columns,
         next_offset=next_offset,
-        ids=fresh.ids,
-        exchanges=_merge(columns.exchanges, fresh.exchanges, "number", replaced),
-        legs=_merge(columns.legs, fresh.legs, "exchange", replaced),
-        joint=_merge(columns.joint, fresh.joint, "exchange", replaced),
-        organizations=fresh.organizations,
-        aliases=fresh.aliases,
+        exchanges=exchanges,
+        alive=alive,
+        restated=columns.restated.grown(first[:restated], added[:restated]),
+        legs=_grown_legs(columns, exchanges, first, *legs),
+        joint=_grown_joint(columns.joint, first, before, *joint),
     )
 
 
-def _merge(old: Any, fresh: Any, key: str, replaced: Ints) -> Any:
-    """Two blocks of columns as one, in order of `key`; rows of replaced exchanges left out."""
-    kept = ~np.isin(getattr(old, key), replaced)
-    block = {
-        each.name: np.concatenate([getattr(old, each.name)[kept], getattr(fresh, each.name)])
-        for each in fields(old)
-    }
-    if replaced.size:
-        order = np.argsort(block[key], kind="stable")
-        block = {name: values[order] for name, values in block.items()}
-    return type(old)(**block)
+def _named(columns: Columns, rows: FlowRows) -> Columns:
+    """With the parties, topics, organizations and aliases that are new."""
+    ids, rank = columns.ids, columns.rank
+    if rows.parties:
+        ids = (*ids, *rows.parties)
+        rank = np.empty(len(ids), dtype=np.intp)
+        rank[sorted(range(len(ids)), key=ids.__getitem__)] = np.arange(len(ids))
+    return replace(
+        columns,
+        ids=ids,
+        rank=rank,
+        topic_sets={**columns.topic_sets, **rows.topic_sets},
+        organizations=_updated(
+            columns.organizations, [(each.organization_id, each) for each in rows.organizations]
+        ),
+        aliases=_updated(columns.aliases, rows.aliases),
+    )
 
 
-def _arrays(rows: Any, width: int) -> list[Ints]:
-    """Rows of integers as one contiguous array a column; None becomes UNKNOWN."""
-    if not rows:
-        return [np.empty(0, dtype=np.int64) for _ in range(width)]
-    return [
-        np.array([UNKNOWN if value is None else value for value in column], dtype=np.int64)
-        for column in zip(*rows, strict=True)
-    ]
+def _updated(known: Mapping[str, Value], news: Sequence[tuple[str, Value]]) -> Mapping[str, Value]:
+    """The same object when there is no news, which tells readers so."""
+    return {**known, **dict(news)} if news else known
+
+
+def _rows_of(columns: Columns, replaced: Ints) -> Ints:
+    """Every row that holds a state of one of these exchanges, the latest and dead ones."""
+    number = columns.exchanges.number
+    at = np.searchsorted(number, replaced)
+    known = at < len(number)
+    known[known] = number[at[known]] == replaced[known]
+    restated = columns.restated.exchange[np.isin(columns.restated.number, replaced)]
+    return np.concatenate([at[known], restated])
+
+
+def _grown_legs(
+    columns: Columns, exchanges: Exchanges, first: Ints, number: Ints, giver: Ints, receiver: Ints
+) -> Legs:
+    exchange = len(columns.alive) + np.searchsorted(first, number)
+    places = grid(exchange, giver, receiver, columns.rank)
+    return columns.legs.grown(
+        exchange,
+        giver,
+        receiver,
+        places.leads_giver + 2 * places.leads_receiver.astype(np.uint8),
+        burden(exchanges.giver_minutes[exchange], places),
+        of_each_receiver(exchanges.receiver_minutes[exchange], places),
+        of_each_receiver(exchanges.benefit_minutes[exchange], places),
+    )
+
+
+def _grown_joint(joint: Joint, first: Ints, before: int, number: Ints, party: Ints) -> Joint:
+    return joint.grown(before + np.searchsorted(first, number), party)
+
+
+def _ints(column: Any) -> NDArray[np.int64]:
+    return np.frombuffer(column, dtype=np.int64)

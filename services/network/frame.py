@@ -1,217 +1,220 @@
 """Columns seen through an identity: recorded ids become organizations, once for many questions."""
 
-from dataclasses import dataclass
-from functools import cached_property
+from collections.abc import Collection, Iterator, Mapping
+from copy import copy
+from dataclasses import replace
+from functools import cached_property, reduce
 from typing import Final
 
 import numpy as np
 
-from services.ledger.answers import in_force
 from services.ledger.identity import resolve
 from services.ledger.organization import Organization
-from services.ledger.question import Coverage, Question
-from services.ledger.words import Identity, Lens, Side
-from services.network.columns import UNKNOWN, Columns, Flags, Ints
+from services.ledger.question import Coverage, Question, warnings_for
+from services.ledger.times import Day
+from services.ledger.words import Identity, Lens
+from services.network import names, reports, ties
+from services.network.columns import Columns
+from services.network.names import Names
+from services.network.reports import Reports
+from services.network.table import Flags, Ints
+from services.network.ties import Ties
 
+BLOCK: Final = 1 << 16
+"""Rows that are looked at together, so that what is computed of them stays near the processor."""
 _MINUTES: Final = {
     Lens.COUNT: "giver_minutes",
     Lens.BURDEN: "giver_minutes",
     Lens.ATTENTION: "receiver_minutes",
     Lens.BENEFIT: "benefit_minutes",
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Involved:
-    """Distinct (exchange, organization): indices into the exchanges and the names of a frame."""
-
-    exchange: Ints
-    organization: Ints
-
-    def count(self, inside: Flags, size: int) -> Ints:
-        """For each organization, in how many exchanges of the mask it is."""
-        return np.bincount(self.organization[inside[self.exchange]], minlength=size)
+_NO_ALIASES: Final[Mapping[str, str]] = {}
 
 
 class Frame:
-    """What a question is asked of. `names` ascend by code point; organizations are their indices.
+    """What a question is asked of. It never changes."""
 
-    Legs and rows that became internal to one organization are left out of `legs`, `giving`,
-    `taking`, `directed` and `joint`; `parties` and `reporting` keep them.
-    """
+    known: Names
+    ties: Ties
+    reports: Reports
 
-    def __init__(self, columns: Columns, identity: Identity) -> None:
-        aliases = {} if identity is Identity.RECORDED else columns.aliases
+    def __init__(self, columns: Columns, identity: Identity, before: "Frame | None" = None) -> None:
+        """`before` is of columns that these were advanced from."""
         self.columns = columns
-        self.aliases = aliases
-        mapped = [resolve(aliases, recorded) for recorded in columns.ids]
-        self.roster: dict[str, list[Organization]] = {}
-        for organization in columns.organizations:
-            name = resolve(aliases, organization.organization_id)
-            self.roster.setdefault(name, []).append(organization)
-        self.names = sorted({*mapped, *self.roster})
-        self.index = {name: index for index, name in enumerate(self.names)}
-        self._target = np.array([self.index[name] for name in mapped] or [0], dtype=np.int64)
-        numbers, legs = columns.exchanges.number, columns.legs
-        self._of_leg = np.searchsorted(numbers, legs.exchange)
-        self._giver, self._receiver = self._target[legs.giver], self._target[legs.receiver]
-        outside = self._giver != self._receiver
-        self.exchange = self._of_leg[outside]
-        self.giver, self.receiver = self._giver[outside], self._receiver[outside]
-        self.recorded_giver = legs.giver[outside]
-        self.recorded_receiver = legs.receiver[outside]
-        self.shares = {
-            Lens.BURDEN: legs.burden[outside],
-            Lens.ATTENTION: legs.attention[outside],
-            Lens.BENEFIT: legs.benefit[outside],
-        }
-        self._of_joint = np.searchsorted(numbers, columns.joint.exchange)
-        self._all_joint = self._distinct(self._of_joint, self._target[columns.joint.party])
+        self.identity = identity
+        self.aliases = _NO_ALIASES if identity is Identity.RECORDED else columns.aliases
+        if before is None or before.aliases is not self.aliases:
+            before = None
+        self.known = (before.known if before else names.NONE).grown(columns, self.aliases)
+        organization = self.known.organization
+        self.ties = (before.ties if before else ties.NONE).grown(columns, organization)
+        self.reports = (before.reports if before else reports.NONE).grown(columns, organization)
+
+    def at(self, next_offset: int) -> "Frame":
+        """This frame, where nothing changes up to a position, or nothing has since."""
+        moved = copy(self)
+        moved.columns = replace(self.columns, next_offset=next_offset)
+        return moved
+
+    @property
+    def nbytes(self) -> int:
+        """What it takes beyond its columns."""
+        return self.ties.nbytes + self.reports.nbytes
+
+    @property
+    def names(self) -> list[str]:
+        """Everybody who is registered or named in an exchange, ascending by code point."""
+        return sorted(self.known.numbers)[1:]
+
+    @property
+    def roster(self) -> Mapping[str, list[Organization]]:
+        return self.known.roster
 
     @property
     def size(self) -> int:
-        return len(self.names)
+        """How many numbers of organizations there are, 0 included."""
+        return len(self.known.numbers)
 
     @cached_property
-    def giving(self) -> Involved:
-        return self._distinct(self.exchange, self.giver)
-
-    @cached_property
-    def taking(self) -> Involved:
-        return self._distinct(self.exchange, self.receiver)
-
-    @cached_property
-    def directed(self) -> Involved:
-        return self._union(self.giving, self.taking)
-
-    @cached_property
-    def joint(self) -> Involved:
-        several = np.bincount(self._all_joint.exchange, minlength=self.exchange_count) > 1
-        kept = several[self._all_joint.exchange]
-        return Involved(self._all_joint.exchange[kept], self._all_joint.organization[kept])
-
-    @cached_property
-    def parties(self) -> Involved:
-        return self._union(self._givers, self._receivers, self._all_joint)
-
-    @cached_property
-    def reporting(self) -> Involved:
-        """Who reported: who recorded it, and a side that was named without them."""
-        exchanges = self.columns.exchanges
-        known = np.flatnonzero(exchanges.recorder != UNKNOWN)
-        recorders = self._key(known, self._target[exchanges.recorder[known]])
-        everybody = self._key(self.parties.exchange, self.parties.organization)
-        found = [recorders[np.isin(recorders, everybody)]]
-        for side, members in ((Side.GIVER, self._givers), (Side.RECEIVER, self._receivers)):
-            keys = self._key(members.exchange, members.organization)
-            named = exchanges.reported_by == side
-            named[known[np.isin(recorders, keys)]] = False
-            found.append(keys[named[members.exchange]])
-        return self._unpack(np.unique(np.concatenate(found)))
-
-    @cached_property
-    def first_of_edge(self) -> Flags:
-        """Of the legs of one exchange on one edge, the first."""
-        return firsts(self._key(self._key(self.exchange, self.giver), self.receiver))
-
-    @property
-    def exchange_count(self) -> int:
-        return len(self.columns.exchanges.number)
+    def ends(self) -> tuple[Ints, Ints]:
+        """The giver and the receiver of each direction; see `ties`."""
+        pairs = self.ties.pairs
+        there = np.stack([pairs.low, pairs.high], axis=1).ravel()
+        back = np.stack([pairs.high, pairs.low], axis=1).ravel()
+        return there, back
 
     def inside(self, question: Question) -> Flags:
-        """Which exchanges the question is about."""
-        day = self.columns.exchanges.first_day
-        inside = np.ones(len(day), dtype=np.bool_)
+        """Which exchanges the question is about, by row."""
+        inside = self._wanted(question)
+        first = self.columns.exchanges.first_day
         if question.from_day is not None:
-            inside &= day >= question.from_day
+            inside &= first >= question.from_day
         if question.to_day is not None:
-            inside &= day < question.to_day
+            inside &= first < question.to_day
         return inside
 
+    def legs_inside(self, inside: Flags) -> Iterator[slice | Ints]:
+        """The rows of legs of the exchanges of the mask, block by block."""
+        exchange = self.columns.legs.exchange
+        for start in range(0, len(exchange), BLOCK):
+            block = slice(start, start + BLOCK)
+            rows = exchange[block]
+            touched = inside[rows[0] : rows[-1] + 1]
+            if touched.all():
+                yield block
+            elif touched.any():
+                yield np.flatnonzero(inside[rows]) + start
+
     def unknown(self, lens: Lens) -> Flags:
-        """Which directed exchanges have no known minutes under a lens of minutes."""
-        minutes: Ints = getattr(self.columns.exchanges, _MINUTES[lens])
-        unknown: Flags = (minutes == UNKNOWN) & (self.columns.exchanges.symmetric == 0)
+        """Which directed exchanges have no known minutes under a lens; see `minutes`."""
+        unknown: Flags = (self.minutes(lens) < 0) & ~self.columns.exchanges.symmetric
         return unknown
 
-    def quantities(self, lens: Lens) -> Ints:
-        """Known minutes of each exchange, whole; 0 where they are unknown."""
+    def minutes(self, lens: Lens) -> Ints:
+        """Whole minutes of each exchange, negative where unknown; of givers under count."""
         minutes: Ints = getattr(self.columns.exchanges, _MINUTES[lens])
-        return np.maximum(minutes, 0)
+        return minutes
 
-    def population(self, question: Question) -> set[str]:
-        """Names of the roster in force on a day of the window."""
-        return {
-            name
-            for name, organizations in self.roster.items()
-            if any(in_force(organization, question) for organization in organizations)
-        }
+    def population(self, question: Question) -> Flags:
+        """By number, who of the roster is in force on a day of the window."""
+        return self.known.population(question)
+
+    def seen(self, inside: Flags) -> Flags:
+        """By number, who is party to an exchange of the mask."""
+        parties = np.zeros(len(self.columns.ids), dtype=np.bool_)
+        legs, joint = self.columns.legs, self.columns.joint
+        parties[joint.party[inside[joint.exchange]]] = True
+        for rows in self.legs_inside(inside):
+            parties[legs.giver[rows]] = True
+            parties[legs.receiver[rows]] = True
+        return self.known.flags(self.known.organization[parties])
 
     def has_seen(self, name: str) -> bool:
         """Whether an organization is party to a standing exchange at any time."""
-        index = self.index.get(name)
-        return index is not None and bool(np.any(self.parties.organization == index))
+        number = self.known.numbers.get(name, 0)
+        return bool(self.seen(self.columns.alive)[number]) if number else False
+
+    def days(self, inside: Flags) -> dict[str, tuple[Day, Day]]:
+        """First and last day of each party to an exchange of the mask."""
+        legs, joint = self.columns.legs, self.columns.joint
+        day = self.columns.exchanges.first_day
+        first = np.full(len(self.columns.ids), np.iinfo(np.int32).max, dtype=np.int32)
+        last = np.full(len(first), np.iinfo(np.int32).min, dtype=np.int32)
+        kept = inside[joint.exchange]
+        found = [(joint.party[kept], day[joint.exchange[kept]])]
+        for rows in self.legs_inside(inside):
+            of_legs = day[legs.exchange[rows]]
+            found += [(side[rows], of_legs) for side in (legs.giver, legs.receiver)]
+        for parties, days in found:
+            np.minimum.at(first, parties, days)
+            np.maximum.at(last, parties, days)
+        named: dict[str, tuple[Day, Day]] = {}
+        for party in np.flatnonzero(first <= last).tolist():
+            name = str(self.known.names[self.known.organization[party]])
+            one, other = int(first[party]), int(last[party])
+            before = named.get(name, (one, other))
+            named[name] = min(before[0], one), max(before[1], other)
+        return named
 
     def chosen(self, question: Question) -> set[str]:
         """The organizations whose rows are asked for; empty means all."""
         return {resolve(self.aliases, each) for each in question.organization_ids}
 
+    def choice(self, question: Question) -> Flags | None:
+        """By number, whether its rows are asked for; None means all."""
+        if not question.organization_ids:
+            return None
+        numbers = self.known.numbers
+        chosen = [numbers[each] for each in self.chosen(question) if each in numbers]
+        return self.known.flags(chosen)
+
     def coverage(self, question: Question, inside: Flags) -> Coverage:
-        exchanges = self.columns.exchanges
+        symmetric = self.columns.exchanges.symmetric
         roster = self.population(question)
-        reporting = np.flatnonzero(self.reporting.count(inside, self.size))
-        symmetric = exchanges.symmetric == 1
         return Coverage(
-            roster_count=len(roster),
-            recorded_count=sum(self.names[each] in roster for each in reporting),
-            exchange_count=int(inside.sum()),
-            unknown_minutes_count=int((inside & self.unknown(question.lens)).sum()),
-            joint_count=int((inside & symmetric).sum()),
-            straddling_count=int(_cut(exchanges.first_day, exchanges.end_day, question).sum()),
+            roster_count=int(np.count_nonzero(roster)),
+            recorded_count=self.reports.count(inside, roster),
+            exchange_count=int(np.count_nonzero(inside)),
+            unknown_minutes_count=int(np.count_nonzero(inside & self.unknown(question.lens))),
+            joint_count=int(np.count_nonzero(inside & symmetric)),
+            straddling_count=self._straddling_count(question),
         )
 
-    @cached_property
-    def _givers(self) -> Involved:
-        return self._distinct(self._of_leg, self._giver)
+    def warnings(self, question: Question, coverage: Coverage, inside: Flags) -> tuple[str, ...]:
+        sets = self.columns.topic_sets
+        several = [number for number, topics in sets.items() if len(topics) > 1]
+        overlap = bool(question.topics) and bool(self._of_sets(several)[inside].any())
+        return warnings_for(question, coverage, topics_overlap=overlap)
 
-    @cached_property
-    def _receivers(self) -> Involved:
-        return self._distinct(self._of_leg, self._receiver)
+    def _wanted(self, question: Question) -> Flags:
+        """Which exchanges every filter but the window lets through."""
+        exchanges = self.columns.exchanges
+        wanted = self.columns.alive.copy()
+        if question.kinds:
+            wanted &= _one_of(exchanges.kind, question.kinds)
+        if question.formalities:
+            wanted &= _one_of(exchanges.formality, question.formalities)
+        if question.topics:
+            asked = set(question.topics)
+            sets = self.columns.topic_sets
+            wanted &= self._of_sets([each for each in sets if not asked.isdisjoint(sets[each])])
+        return wanted
 
-    def _distinct(self, exchange: Ints, organization: Ints) -> Involved:
-        return self._unpack(np.unique(self._key(exchange, organization)))
+    def _of_sets(self, numbers: Collection[int]) -> Flags:
+        """Which exchanges have one of these topic sets."""
+        is_one = np.zeros(max(self.columns.topic_sets, default=0) + 1, dtype=np.bool_)
+        is_one[list(numbers)] = True
+        return is_one[self.columns.exchanges.topic_set]
 
-    def _union(self, *rows: Involved) -> Involved:
-        keys = [self._key(each.exchange, each.organization) for each in rows]
-        return self._unpack(np.unique(np.concatenate(keys)))
-
-    def _key(self, major: Ints, organization: Ints) -> Ints:
-        return major * max(self.size, 1) + organization
-
-    def _unpack(self, keys: Ints) -> Involved:
-        exchange, organization = np.divmod(keys, max(self.size, 1))
-        return Involved(exchange, organization)
-
-
-def exact_sums(index: Ints, amounts: Ints, size: int) -> Ints:
-    """Sums of integer amounts by index, exact whatever their size."""
-    if float(np.sum(amounts, dtype=np.float64)) < 2**53:
-        return np.bincount(index, weights=amounts, minlength=size).astype(np.int64)
-    sums = np.zeros(size, dtype=np.int64)
-    np.add.at(sums, index, amounts)
-    return sums
-
-
-def firsts(keys: Ints) -> Flags:
-    """Of equal keys, the first."""
-    first = np.zeros(len(keys), dtype=np.bool_)
-    first[np.unique(keys, return_index=True)[1]] = True
-    return first
+    def _straddling_count(self, question: Question) -> int:
+        """Exchanges whose period lies on both sides of an end of the window."""
+        ends = [day for day in (question.from_day, question.to_day) if day is not None]
+        if not ends:
+            return 0
+        first, end = self.columns.exchanges.first_day, self.columns.exchanges.end_day
+        cut = reduce(np.logical_or, ((first < day) & (end > day) for day in ends))
+        return int(np.count_nonzero(cut & self._wanted(question)))
 
 
-def _cut(first: Ints, end: Ints, question: Question) -> Flags:
-    """Which periods lie partly in the window and partly outside; see `Question.cuts`."""
-    from_day = first if question.from_day is None else np.full_like(first, question.from_day)
-    to_day = end if question.to_day is None else np.full_like(end, question.to_day)
-    meets = np.maximum(first, from_day) < np.minimum(end, to_day)
-    return meets & ((first < from_day) | (end > to_day))
+def _one_of(values: Ints, members: Collection[int]) -> Flags:
+    return reduce(np.logical_or, (values == member for member in members))

@@ -1,12 +1,18 @@
 """What each two organizations gave each other."""
 
+from typing import Final
+
 import numpy as np
 
-from services.ledger.allocation import MILLION
-from services.ledger.question import Answer, Pair, Question, warnings_for
-from services.ledger.words import Allocation, Lens
-from services.network.columns import Ints
-from services.network.frame import Frame, exact_sums
+from services.ledger.question import Answer, Pair, Question
+from services.ledger.words import Lens
+from services.network.frame import Frame
+from services.network.rows import Rows
+from services.network.sums import add_up
+from services.network.table import Flags, Ints
+from services.network.ties import LEADS
+
+_NOT_BUILT: Final = ("p_value", "q_value", "interval_low", "interval_high", "informants")
 
 
 def pairs(frame: Frame, question: Question) -> Answer[Pair]:
@@ -17,66 +23,89 @@ def pairs(frame: Frame, question: Question) -> Answer[Pair]:
     """
     question.require_edges()
     inside = frame.inside(question)
-    kept = inside[frame.exchange]
-    giver, receiver = frame.giver[kept], frame.receiver[kept]
-    low, high = np.minimum(giver, receiver), np.maximum(giver, receiver)
-    ties, tie = np.unique(low * max(frame.size, 1) + high, return_inverse=True)
-    # The direction from the smaller id is 2 * tie, the other one 2 * tie + 1.
-    direction = 2 * tie + (giver > receiver)
-    size = 2 * len(ties)
-    amounts = exact_sums(direction, _amounts(frame, question)[kept], size)
-    first = frame.first_of_edge[kept]
-    counts = np.bincount(direction[first], minlength=size)
-    exchange = frame.exchange[kept]
-    dated = frame.columns.exchanges.dated[exchange] == 1
-    days = _distinct(direction[dated], frame.columns.exchanges.first_day[exchange[dated]], size)
-    undated = _distinct(tie[~dated], exchange[~dated], len(ties))
-    rows = []
-    for index, key in enumerate(ties.tolist()):
-        one, other = divmod(key, frame.size)
-        there, back = 2 * index, 2 * index + 1
-        if amounts[back] > amounts[there]:
-            one, other, there, back = other, one, back, there
-        rows.append(
-            Pair(
-                giver_id=frame.names[one],
-                receiver_id=frame.names[other],
-                given=int(amounts[there]),
-                received=int(amounts[back]),
-                given_count=int(counts[there]),
-                received_count=int(counts[back]),
-                given_days=int(days[there]),
-                received_days=int(days[back]),
-                undated_count=int(undated[index]),
-            )
-        )
+    sums = add_up(frame, question, inside)
+    counts = sums.exchanges(frame, inside)
+    unknown = sums.unknown_exchanges(frame, inside & frame.unknown(question.lens))
+    if question.lens is Lens.COUNT:
+        unknown = np.zeros_like(counts)
+    days, undated = _days(frame, inside)
+    there, pair = _directions(frame, counts, sums.amounts, frame.choice(question))
+    back = there ^ 1
+    giver, receiver = frame.ends[0][there], frame.ends[1][there]
+    given, received = sums.amounts[there], sums.amounts[back]
+    given_days, received_days = days[there], days[back]
+    columns = {
+        "giver_id": frame.known.names[giver],
+        "receiver_id": frame.known.names[receiver],
+        "given": given,
+        "received": received,
+        "given_count": counts[there],
+        "received_count": counts[back],
+        "given_days": given_days,
+        "received_days": received_days,
+        "undated_count": undated[pair],
+        "given_unknown_count": unknown[there],
+        "received_unknown_count": unknown[back],
+    }
+    absent = np.full(len(there), np.nan)
+    rows = Rows(
+        Pair._make,
+        [columns[name] for name in Pair._fields],
+        columns
+        | {
+            "giver_id": frame.known.rank[giver],
+            "receiver_id": frame.known.rank[receiver],
+            "net": given - received,
+            "direction_differs": ((given_days < received_days) & (given > received)).astype(int),
+        }
+        | dict.fromkeys(_NOT_BUILT, absent),
+    )
     coverage = frame.coverage(question, inside)
-    return Answer(_chosen(frame, question, rows), coverage, warnings_for(question, coverage))
+    return Answer(rows, coverage, frame.warnings(question, coverage, inside))
 
 
-def _amounts(frame: Frame, question: Question) -> Ints:
-    """Millionths of each leg; under full the whole quantity, on the first leg of its edge."""
-    full = question.allocation is Allocation.FULL
-    amounts: Ints = np.full_like(frame.giver, MILLION)
-    if question.lens is not Lens.COUNT:
-        whole = frame.quantities(question.lens)[frame.exchange] * MILLION
-        amounts = whole if full else np.maximum(frame.shares[question.lens], 0)
-    if full:
-        amounts[~frame.first_of_edge] = 0
-    return amounts
+def _directions(
+    frame: Frame, counts: Ints, amounts: Ints, chosen: Flags | None
+) -> tuple[Ints, Ints]:
+    """The direction in which each pair gave more, and the pair, by giver and receiver id.
+
+    When both gave the same, from the smaller id.
+    """
+    low, high = frame.ties.pairs.low, frame.ties.pairs.high
+    rank = frame.known.rank
+    shown = counts[::2] + counts[1::2] > 0
+    shown[0] = False  # what became internal
+    if chosen is not None:
+        shown &= chosen[low] | chosen[high]
+    pair = np.flatnonzero(shown)
+    forth, back = amounts[2 * pair], amounts[2 * pair + 1]
+    reverse = (back > forth) | ((back == forth) & (rank[high[pair]] < rank[low[pair]]))
+    there = 2 * pair + reverse
+    giver, receiver = frame.ends
+    order = np.lexsort((rank[receiver[there]], rank[giver[there]]))
+    return there[order], pair[order]
 
 
-def _distinct(index: Ints, values: Ints, size: int) -> Ints:
-    """How many different values stand at each index."""
-    if not len(values):
-        return np.zeros(size, dtype=np.int64)
-    span = int(values.max() - values.min()) + 1
-    keys = np.unique(index * span + (values - values.min()))
-    return np.bincount(keys // span, minlength=size)
-
-
-def _chosen(frame: Frame, question: Question, rows: list[Pair]) -> list[Pair]:
-    chosen = frame.chosen(question)
-    if chosen:
-        rows = [row for row in rows if row.giver_id in chosen or row.receiver_id in chosen]
-    return sorted(rows, key=lambda row: (row.giver_id, row.receiver_id))
+def _days(frame: Frame, inside: Flags) -> tuple[Ints, Ints]:
+    """Contact days by direction, and exchanges without one by pair."""
+    place, exchanges = frame.ties.legs.place, frame.columns.exchanges
+    day = exchanges.first_day
+    is_dated = exchanges.end_day - day == 1
+    first_day = int(day.min(initial=0))
+    span = int(day.max(initial=0)) - first_day
+    size = frame.ties.direction_count
+    bits = span.bit_length()
+    kind = np.int32 if size << bits <= np.iinfo(np.int32).max else np.int64
+    undated = np.zeros(size, dtype=np.int64)
+    contacts = [np.empty(0, dtype=kind)]
+    for rows in frame.legs_inside(inside):
+        of = frame.columns.legs.exchange[rows]
+        direction, dated = place[rows] // LEADS, is_dated[of]
+        contacts.append((direction << bits | day[of] - first_day)[dated].astype(kind))
+        np.add.at(undated, direction[~dated], 1)
+    found = np.sort(np.concatenate(contacts))
+    is_first = np.ones(len(found), dtype=np.bool_)
+    np.not_equal(found[1:], found[:-1], out=is_first[1:])
+    days = np.bincount(found[is_first] >> bits, minlength=size)
+    again = frame.ties.again.pairs.count(inside & ~is_dated, size // 2)
+    return days, undated[::2] + undated[1::2] - again

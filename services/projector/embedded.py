@@ -3,16 +3,31 @@
 import logging
 import threading
 from collections.abc import Callable
-from typing import Final
+from typing import Final, Protocol
 
-from services.ledger.ports import Log, ProjectionStore, StoreBusy
+from services.adapters.wire.event import read_record
+from services.ledger.ports import Held, Log, ProjectionStore, StoreBusy
 from services.projector.slab import check_same_log, project_slab
 
 logger = logging.getLogger(__name__)
 
-_SLAB: Final = 1_000
+_SLAB: Final = 4_000
+"""Records of one transaction: larger ones are cheaper, and answers wait longer for them."""
 _POLL_SECONDS: Final = 0.25
 """The floor: a wake-up that was missed costs no more than this."""
+
+
+class Succession(Protocol):
+    """Read models that were built elsewhere to take the place of those that are projected into."""
+
+    def offered(self) -> ProjectionStore | None:
+        """Opens those that are to take over, when there are any."""
+
+    def accept(self) -> None:
+        """What was offered is level now: from here on it answers."""
+
+    def refuse(self) -> None:
+        """What was offered cannot take over, and is not offered again."""
 
 
 class EmbeddedProjector:
@@ -25,23 +40,33 @@ class EmbeddedProjector:
         *,
         on_progress: Callable[[int], None],
         on_failure: Callable[[str], None],
+        on_held: Callable[[str], None] = lambda _: None,
+        succession: Succession | None = None,
     ) -> None:
         """Raises DataForeign when the read models were not made from this log.
 
-        `on_progress` is called with the position after each slab, `on_failure` once when
-        projecting cannot go on; both on the projector's thread.
+        `on_progress` is called with the position after each slab, `on_held` with the reason when
+        the next fact needs a later version, `on_failure` once when projecting cannot go on; all on
+        the projector's thread.
         """
-        watermark = store.watermark()
-        check_same_log(log, watermark)
-        self.next_offset = 0 if watermark is None else watermark.next_offset
+        self.next_offset = _position(log, store)
+        self.held = ""
+        """Why nothing more is projected although the log goes on."""
         self._log = log
         self._store = store
         self._on_progress = on_progress
         self._on_failure = on_failure
+        self._on_held = on_held
+        self._succession = succession
         self._wake = threading.Event()
         self._stopping = False
         self._thread = threading.Thread(target=self._run, name="projector", daemon=True)
         log.on_append(self._wake.set)
+
+    @property
+    def lag(self) -> int:
+        """How many facts on the log will be projected before long."""
+        return 0 if self.held else self._log.end() - self.next_offset
 
     def catch_up(self) -> None:
         """Projects, on the caller's thread and before `start`, what the log holds by now."""
@@ -61,6 +86,8 @@ class EmbeddedProjector:
     def _run(self) -> None:
         try:
             while not self._stopping:
+                if self._succession is not None:
+                    self._try_succession(self._succession)
                 if not self._try_step():
                     self._wake.wait(_POLL_SECONDS)
                     self._wake.clear()
@@ -77,9 +104,52 @@ class EmbeddedProjector:
 
     def _step(self) -> bool:
         """Projects what is there, up to a slab; whether there was anything."""
+        if self.held:
+            return False
         records = self._log.read(self.next_offset, _SLAB)
         if not records:
             return False
-        self.next_offset = project_slab(self._store, self._log.log_id, records).next_offset
+        try:
+            self.next_offset = project_slab(self._store, self._log.log_id, records).next_offset
+        except Held as held:
+            self.held = str(held)
+            logger.warning("%s", held)
+            self._on_held(self.held)
+            return False
         self._on_progress(self.next_offset)
         return True
+
+    def _try_succession(self, succession: Succession) -> None:
+        """Goes over to read models that are offered, once they are as far as those here."""
+        try:
+            store = succession.offered()
+            if store is None:
+                return
+            position = _position(self._log, store)
+            while position < self.next_offset:
+                records = self._log.read(position, _SLAB)
+                position = project_slab(store, self._log.log_id, records).next_offset
+            succession.accept()
+        except Exception:
+            logger.exception("new read models cannot take over; those that answer go on")
+            succession.refuse()
+            return
+        self._store, self.next_offset = store, position
+        self._on_progress(position)
+
+
+def _position(log: Log, store: ProjectionStore) -> int:
+    """How far the read models are. Raises DataForeign when they were not made from this log."""
+    watermark = store.watermark()
+    check_same_log(log, watermark)
+    return 0 if watermark is None else watermark.next_offset
+
+
+def why_held(log: Log, next_offset: int) -> str:
+    """Why read models at this position stand still; "" when they do not."""
+    for record in log.read(next_offset, 1):
+        try:
+            read_record(record.offset, record.record_time, record.programme_id, record.value)
+        except Held as held:
+            return str(held)
+    return ""

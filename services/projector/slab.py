@@ -95,7 +95,7 @@ def check_same_log(log: Log, watermark: Watermark | None) -> None:
     """Raises DataForeign when the read models were not made from this log as it stands."""
     if watermark is None:
         return
-    remedy = "delete the read-*.sqlite files and they are made again from the log"
+    remedy = "mutua rebuild makes them again from the log"
     if watermark.log_id != log.log_id:
         raise DataForeign(f"the read models were made from another log; {remedy}")
     last = log.read(watermark.next_offset - 1, 1)

@@ -1,42 +1,87 @@
 """The columns and frames of the programmes that were asked about, kept level with the store."""
 
 import threading
-from collections import defaultdict
+from collections import OrderedDict
+from dataclasses import dataclass, field
+from typing import Final
 
 from services.ledger.ports import NO_ROWS, Snapshot
 from services.ledger.words import Identity
-from services.network import columns as flows
-from services.network.columns import Columns
+from services.network.columns import EMPTY, Columns, advance, load
 from services.network.frame import Frame
+
+BUDGET_BYTES: Final = 1 << 30
+
+
+@dataclass(slots=True)
+class _Kept:
+    """What is kept of a programme; one thread at a time brings it forward."""
+
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    columns: Columns = EMPTY
+    last_offset: int = -1
+    """The last record of the programme that is in the columns."""
+    frames: dict[Identity, Frame] = field(default_factory=dict)
+    size_bytes: int = 0
 
 
 class Programmes:
-    """Each programme's columns are brought forward by one thread at a time."""
+    """Kept by recency within a budget of bytes.
 
-    def __init__(self) -> None:
-        self._locks: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
-        self._columns: dict[str, Columns] = {}
-        self._frames: dict[tuple[str, Identity], Frame] = {}
+    A programme that exceeds it alone is loaded for each question anew, and forgotten with it.
+    """
+
+    def __init__(self, budget_bytes: int = BUDGET_BYTES) -> None:
+        self._budget_bytes = budget_bytes
+        self._lock = threading.Lock()
+        self._programmes: OrderedDict[str, _Kept] = OrderedDict()
+
+    @property
+    def size_bytes(self) -> int:
+        return sum(kept.size_bytes for kept in self._programmes.values())
 
     def frame(self, snapshot: Snapshot, programme_id: str, identity: Identity) -> Frame:
         """A frame at the snapshot's position, or later when somebody asked meanwhile."""
-        if not snapshot.has_programme(programme_id):
-            return Frame(flows.load(NO_ROWS, snapshot.position()), identity)
-        with self._locks[programme_id]:
-            columns = self._at(snapshot, programme_id)
-            key = (programme_id, identity)
-            frame = self._frames.get(key)
-            if frame is None or frame.columns is not columns:
-                frame = self._frames[key] = Frame(columns, identity)
-            return frame
+        position, last_offset = snapshot.position(), snapshot.programme_offset(programme_id)
+        if last_offset < 0:
+            return Frame(load(NO_ROWS, position), identity)
+        with self._lock:
+            kept = self._programmes.setdefault(programme_id, _Kept())
+            self._programmes.move_to_end(programme_id)
+        with kept.lock:
+            if kept.last_offset < last_offset:
+                _bring_forward(kept, snapshot, programme_id)
+                kept.last_offset = last_offset
+            frame = kept.frames.get(identity)
+            if frame is None or frame.columns is not kept.columns:
+                frame = Frame(kept.columns, identity, frame)
+                kept.frames[identity] = frame
+            kept.size_bytes = kept.columns.nbytes + sum(
+                each.nbytes for each in kept.frames.values()
+            )
+            is_level = kept.last_offset == last_offset
+        with self._lock:
+            self._make_room()
+        return frame.at(position) if is_level else frame
 
-    def _at(self, snapshot: Snapshot, programme_id: str) -> Columns:
-        position = snapshot.position()
-        columns = self._columns.get(programme_id)
-        if columns is None:
-            columns = flows.load(snapshot.flows(programme_id, 0), position)
-        elif columns.next_offset < position:
-            rows = snapshot.flows(programme_id, columns.next_offset)
-            columns = flows.advance(columns, rows, position)
-        self._columns[programme_id] = columns
-        return columns
+    def _make_room(self) -> None:
+        """Forgets what was asked about longest ago."""
+        size_bytes = self.size_bytes
+        while size_bytes > self._budget_bytes:
+            _, forgotten = self._programmes.popitem(last=False)
+            size_bytes -= forgotten.size_bytes
+
+
+def _bring_forward(kept: _Kept, snapshot: Snapshot, programme_id: str) -> None:
+    """Columns with many dead rows are loaded again instead."""
+    columns = kept.columns
+    if columns.is_worn:
+        columns = EMPTY
+        kept.frames.clear()
+    rows = snapshot.flows(
+        programme_id,
+        columns.next_offset,
+        party_count=len(columns.ids),
+        topic_set_count=len(columns.topic_sets),
+    )
+    kept.columns = advance(columns, rows, snapshot.position())

@@ -13,6 +13,7 @@ class Progress:
 
     def __init__(self, next_offset: int) -> None:
         self.next_offset = next_offset
+        self.held = ""
         self._loop = asyncio.get_running_loop()
         self._moved = asyncio.Event()
 
@@ -22,11 +23,23 @@ class Progress:
         if not self._loop.is_closed():
             self._loop.call_soon_threadsafe(self._notify)
 
+    def hold(self, reason: str) -> None:
+        """Why nothing more will be visible although the log goes on; "" when it will."""
+        self.held = reason
+        self.advance(self.next_offset)
+
     async def reach(self, next_offset: int, patience_seconds: float) -> None:
-        """Returns when everything before `next_offset` is visible. Raises PositionNotReached."""
+        """Returns when everything before `next_offset` is visible.
+
+        Raises PositionNotReached, at once where it cannot be.
+        """
         try:
             async with asyncio.timeout(patience_seconds):
                 while self.next_offset < next_offset:
+                    if self.held:
+                        raise PositionNotReached(
+                            f"the read models stand still before that position: {self.held}"
+                        )
                     await self._moved.wait()
         except TimeoutError:
             behind = next_offset - self.next_offset

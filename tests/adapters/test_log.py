@@ -269,6 +269,10 @@ def test_damage_further_back_is_found_by_looking(path: Path) -> None:
     _alter(path, "UPDATE record SET value = x'00' WHERE offset = 1")
     with closing(SqliteLog(path, read_only=True)) as log:
         assert log.damage() == ([1], None)
+    _alter(path, "UPDATE record SET value = 'text' WHERE offset = 0")
+    with closing(SqliteLog(path, read_only=True)) as log:
+        assert log.damage() == ([0, 1], None)
+        assert log.read(0, 1)[0].value == b"text"
     _alter(path, "DELETE FROM record WHERE offset = 0")
     with closing(SqliteLog(path, read_only=True)) as log:
         assert log.damage() == ([], 0)

@@ -20,7 +20,7 @@ LOG = "0" * 32
 OTHER_LOG = "1" * 32
 
 Opened = Callable[..., SqliteStore]
-ADAPTERS = {"sqlite": lambda folder, **options: SqliteStore(folder / "read-1.sqlite", **options)}
+ADAPTERS = {"sqlite": lambda folder, **options: SqliteStore(folder / "read-2.sqlite", **options)}
 
 
 def exchange(offset: int, *, programme: str = PROGRAMME) -> Record:
@@ -79,7 +79,7 @@ class TestEveryStore:
         with store.snapshot() as snapshot:
             assert snapshot.position() == 0
             assert snapshot.counts("nobody").fact_count == 0
-            assert snapshot.exchanges("nobody", ExchangeFilter(), -1, 9) == []
+            assert snapshot.exchanges("nobody", ExchangeFilter(), (), None, 9) == []
 
     def test_a_slab_and_its_position_are_written_together(self, open_store: Opened) -> None:
         store = open_store()
@@ -164,7 +164,7 @@ class TestEveryStore:
             assert old.position() == 2
             project_slab(store, LOG, slab(2, 5))
             assert (old.position(), old.counts(PROGRAMME).exchange_count) == (2, 2)
-            assert len(old.exchanges(PROGRAMME, ExchangeFilter(), -1, 9)) == 2
+            assert len(old.exchanges(PROGRAMME, ExchangeFilter(), (), None, 9)) == 2
             with store.snapshot() as new:
                 assert (new.position(), new.counts(PROGRAMME).exchange_count) == (5, 5)
 

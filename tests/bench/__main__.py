@@ -2,9 +2,14 @@
 
 import sys
 
-from tests.bench import commands, embedded
+from tests.bench import commands, embedded, rebuilding, recording
 
-GROUPS = {"commands": commands.figures, "embedded": embedded.figures}
+GROUPS = {
+    "commands": commands.figures,
+    "embedded": embedded.figures,
+    "recording": recording.figures,
+    "rebuilding": rebuilding.figures,
+}
 
 
 def main(names: list[str]) -> None:

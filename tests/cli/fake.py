@@ -13,12 +13,16 @@ from mutua.v1.query_service_pb2 import (
     EXCHANGE_STATE_RETRACTED,
     Balance,
     Coverage,
+    Edge,
     Exchange,
+    GetNetworkResponse,
     GetStatusResponse,
     ListBalancesResponse,
+    ListExchangesRequest,
     ListExchangesResponse,
     ListOrganizationsResponse,
     ListPairsResponse,
+    Node,
     Organization,
     Pair,
     Question,
@@ -47,8 +51,12 @@ class FakeProgramme(ScriptedServer):
             Organization(organization_id=id_, name=name, aliases=aliases, registered=True)
             for id_, name, aliases in ROSTER
         ]
+        self.requests_for_exchanges: list[ListExchangesRequest] = []
+        self.fact_count = 1234
         self.balances: list[Balance] = []
         self.pairs: list[Pair] = []
+        self.edges: list[Edge] = []
+        self.nodes: list[Node] = []
         self.coverage = Coverage(roster_count=4, recorded_count=3, exchange_count=9)
         self.warnings: list[str] = []
         self.failure: Failure | None = None
@@ -66,7 +74,12 @@ class FakeProgramme(ScriptedServer):
     def ListPairs(self, request: Any, context: Any) -> ListPairsResponse:  # noqa: N802
         return ListPairsResponse(pairs=self.pairs, **self._begin(request, context))
 
+    def GetNetwork(self, request: Any, context: Any) -> GetNetworkResponse:  # noqa: N802
+        answer = self._begin(request, context)
+        return GetNetworkResponse(edges=self.edges, nodes=self.nodes, **answer)
+
     def ListExchanges(self, request: Any, context: Any) -> ListExchangesResponse:  # noqa: N802
+        self.requests_for_exchanges.append(request)
         wanted = request.exchange_ids or self.exchanges
         found = [self.exchanges[id_] for id_ in wanted if id_ in self.exchanges]
         return ListExchangesResponse(exchanges=found, **self._begin(request, context))
@@ -77,7 +90,7 @@ class FakeProgramme(ScriptedServer):
 
     def GetStatus(self, request: Any, context: Any) -> GetStatusResponse:  # noqa: N802
         return GetStatusResponse(
-            fact_count=1234,
+            fact_count=self.fact_count,
             log_position=self._position,
             projection_position=self._position,
             **self._begin(request, context),

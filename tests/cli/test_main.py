@@ -42,7 +42,7 @@ def test_the_commands_stand_in_the_order_of_use(run: Run) -> None:
         (("status", "--programme", "gde"), "mutua --programme TEXT status"),
         (("retract", "e1", "--as", "T-01"), "mutua --as ORGANIZATION retract"),
         (("import", "exchanges", "f.csv", "--data", "x"), "--data DIRECTORY import exchanges"),
-        (("rebuild",), "No such command 'rebuild'"),
+        (("coverage",), "No such command 'coverage'"),
         (("balances", "--half-life", "9"), "No such option"),
     ],
 )

@@ -1,9 +1,10 @@
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
 from mutua import Client
-from tests.client.scripted import FakeClock, ScriptedServer, serving
+from tests.client.scripted import FakeClock, ScriptedServer, Waited, serving
 
 
 @pytest.fixture
@@ -18,8 +19,21 @@ def clock() -> FakeClock:
     return FakeClock()
 
 
+@pytest.fixture(params=[Client, Waited], ids=["Client", "AsyncClient"])
+def make_client(request: pytest.FixtureRequest) -> Any:
+    """Both clients: what they promise is the same."""
+    return request.param
+
+
 @pytest.fixture
-def client(server: ScriptedServer, clock: FakeClock) -> Iterator[Client]:
+def client(make_client: Any, server: ScriptedServer, clock: FakeClock) -> Iterator[Client]:
     """Of the programme gde, with a deadline of 30 s."""
+    with make_client(server.address, "gde", clock=clock) as client:
+        yield client
+
+
+@pytest.fixture
+def blocking_client(server: ScriptedServer, clock: FakeClock) -> Iterator[Client]:
+    """`Client` alone."""
     with Client(server.address, "gde", clock=clock) as client:
         yield client

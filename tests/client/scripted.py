@@ -1,9 +1,11 @@
 """A server that answers by script, and time that passes only when someone sleeps."""
 
-from collections.abc import Iterator, Sequence
+import asyncio
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from threading import Event
 from typing import Any, NoReturn
 
 import grpc
@@ -13,7 +15,8 @@ from google.rpc.error_details_pb2 import BadRequest, ErrorInfo, RetryInfo
 from google.rpc.status_pb2 import Status
 from grpc_status import rpc_status
 
-from mutua.v1.ingest_service_pb2 import RecordEventsResponse
+from mutua import AsyncClient, AsyncPages
+from mutua.v1.ingest_service_pb2 import RecordEventsResponse, RecordStreamResponse
 from mutua.v1.ingest_service_pb2_grpc import (
     IngestServiceServicer,
     add_IngestServiceServicer_to_server,
@@ -22,6 +25,8 @@ from mutua.v1.query_service_pb2_grpc import (
     QueryServiceServicer,
     add_QueryServiceServicer_to_server,
 )
+
+END = "end"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,13 +62,34 @@ class Failure:
 
 @dataclass
 class ScriptedServer(IngestServiceServicer, QueryServiceServicer):
-    """Gives `answers` in turn, a Failure by failing; then every write is durable at p1, p2, ..."""
+    """Gives `answers` in turn, a Failure by failing; then every write is durable at p1, p2, ...
+
+    Of a stream, an answer of None is that of a group that is durable, and END ends it too soon;
+    `stream_finished` is set when a caller says that no group follows.
+    """
 
     answers: list[Any] = field(default_factory=list)
     requests: list[Any] = field(default_factory=list)
     metadata: list[dict[str, Any]] = field(default_factory=list)
     seconds_allowed: list[float] = field(default_factory=list)
+    stream_count: int = 0
+    stream_finished: Event = field(default_factory=Event)
     address: str = ""
+
+    def RecordStream(  # noqa: N802
+        self, request_iterator: Iterator[Any], context: Any
+    ) -> Iterator[RecordStreamResponse]:
+        self.stream_count += 1
+        self.metadata.append(dict(context.invocation_metadata()))
+        for request in request_iterator:
+            self.requests.append(request)
+            answer = self.answers.pop(0) if self.answers else None
+            if isinstance(answer, Failure):
+                answer.end(context)
+            if answer == END:
+                return
+            yield RecordStreamResponse(position=f"p{len(self.requests)}")
+        self.stream_finished.set()
 
     def _answer(self, request: Any, context: Any) -> Any:
         self.requests.append(request)
@@ -77,8 +103,9 @@ class ScriptedServer(IngestServiceServicer, QueryServiceServicer):
         return answer
 
     RecordEvents = _answer
-    GetBalance = ListBalances = ListPairs = _answer
-    ListExchanges = ListOrganizations = GetStatus = _answer
+    GetBalance = GetExchange = GetNetwork = GetStatus = _answer
+    ListBalances = ListPairs = ListExchanges = ListOrganizations = _answer
+    ListBatches = ListQuarantine = _answer
 
 
 @contextmanager
@@ -106,3 +133,73 @@ class FakeClock:
 
     def sleep(self, seconds: float, /) -> None:
         self.slept.append(seconds)
+
+
+class Waited:
+    """An AsyncClient as a Client is: so that the twins pass the same tests."""
+
+    def __init__(self, *args: Any, clock: FakeClock | None = None, **options: Any) -> None:
+        self._runner = asyncio.Runner()
+        if clock is not None:
+            options["clock"] = _AsyncClock(clock)
+        try:
+            self._client: AsyncClient = self._wait(_made(AsyncClient, *args, **options))
+        except BaseException:
+            self._runner.close()
+            raise
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        method = getattr(self._client, name)
+
+        def call(*args: Any, **options: Any) -> Any:
+            answer = method(*args, **options)
+            if isinstance(answer, AsyncIterator):
+                return self._each(answer)
+            waited = self._wait(answer)
+            return _WaitedPages(self, waited) if isinstance(waited, AsyncPages) else waited
+
+        return call
+
+    def __enter__(self) -> "Waited":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._wait(self._client.close())
+        self._runner.close()
+
+    def _wait(self, work: Coroutine[Any, Any, Any]) -> Any:
+        return self._runner.run(work)
+
+    def _each(self, rows: AsyncIterator[Any]) -> Iterator[Any]:
+        end = object()
+        try:
+            while (row := self._wait(_made(anext, rows, end))) is not end:
+                yield row
+        finally:
+            self._wait(rows.aclose())  # type: ignore[attr-defined]
+
+
+class _WaitedPages:
+    def __init__(self, client: Waited, pages: "AsyncPages[Any]") -> None:
+        self._client, self._pages = client, pages
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._pages, name)
+
+    def __iter__(self) -> Iterator[Any]:
+        return self._client._each(aiter(self._pages))
+
+
+class _AsyncClock:
+    def __init__(self, clock: FakeClock) -> None:
+        self._clock = clock
+        self.monotonic = clock.monotonic
+
+    async def sleep(self, seconds: float, /) -> None:
+        self._clock.sleep(seconds)
+
+
+async def _made(make: Callable[..., Any], *args: Any, **options: Any) -> Any:
+    """What is made in an event loop, awaited where it can be."""
+    made = make(*args, **options)
+    return await made if hasattr(made, "__await__") else made

@@ -33,11 +33,11 @@ def test_rows_of_all_pages_come_in_order(client: Client, server: ScriptedServer)
 
 
 def test_a_page_is_asked_for_when_its_first_row_is_needed(
-    client: Client, server: ScriptedServer
+    blocking_client: Client, server: ScriptedServer
 ) -> None:
     server.answers = [page("A", next_page_token="2"), page("B")]
 
-    rows = client.list_balances()
+    rows = blocking_client.list_balances()
     assert len(server.requests) == 0
     each = iter(rows)
     assert next(each).organization_id == "A"
@@ -79,6 +79,16 @@ def test_what_the_answer_rests_on_comes_with_the_first_page(
             query.ListExchangesResponse(exchanges=[query.Exchange(exchange_id="x")]),
             [query.Exchange(exchange_id="x")],
         ),
+        (
+            lambda client: client.list_batches(page_size=5),
+            query.ListBatchesResponse(batches=[query.Batch(batch="b", generation=2)]),
+            [query.Batch(batch="b", generation=2)],
+        ),
+        (
+            lambda client: client.list_quarantine(page_size=5, offsets=[3]),
+            query.ListQuarantineResponse(records=[query.QuarantinedRecord(offset=3)]),
+            [query.QuarantinedRecord(offset=3)],
+        ),
     ],
 )
 def test_lists(
@@ -91,7 +101,73 @@ def test_lists(
     server.answers = [answer]
 
     assert list(ask(client)) == rows
-    assert server.requests[0].question.programme_id == "gde"
+    (request,) = server.requests
+    assert getattr(request, "question", request).programme_id == "gde"
+
+
+def test_quarantined_records_are_chosen_by_offset(client: Client, server: ScriptedServer) -> None:
+    server.answers = [query.ListQuarantineResponse()]
+
+    assert list(client.list_quarantine(offsets=[3, 9], page_size=5, min_position="p6")) == []
+    assert server.requests == [
+        query.ListQuarantineRequest(
+            programme_id="gde", offsets=[3, 9], page_size=5, min_position="p6"
+        )
+    ]
+
+
+def test_the_evidence_of_an_edge(client: Client, server: ScriptedServer) -> None:
+    server.answers = [query.ListExchangesResponse()]
+
+    assert list(client.list_exchanges(giver_id="A", receiver_id="B", standing_only=True)) == []
+    assert server.requests == [
+        query.ListExchangesRequest(
+            question=query.Question(programme_id="gde"),
+            giver_id="A",
+            receiver_id="B",
+            standing_only=True,
+        )
+    ]
+
+
+def test_one_exchange(client: Client, server: ScriptedServer) -> None:
+    server.answers = [query.GetExchangeResponse(position="p7")]
+
+    assert client.get_exchange("x", min_position="p6").position == "p7"
+    assert server.requests == [
+        query.GetExchangeRequest(programme_id="gde", exchange_id="x", min_position="p6")
+    ]
+
+
+def test_a_network_is_one_answer_of_all_pages(client: Client, server: ScriptedServer) -> None:
+    nodes = [query.Node(organization_id=each) for each in "ABC"]
+    edges = [query.Edge(giver_id="A", receiver_id=each) for each in "BC"]
+    server.answers = [
+        query.GetNetworkResponse(
+            nodes=nodes,
+            edges=edges[:1],
+            next_page_token="2",
+            position="p7",
+            coverage=query.Coverage(roster_count=36),
+            warnings=["MANY_UNKNOWN"],
+        ),
+        query.GetNetworkResponse(
+            edges=edges[1:],
+            position="p7",
+            coverage=query.Coverage(roster_count=36),
+            warnings=["MANY_UNKNOWN"],
+        ),
+    ]
+
+    assert client.get_network(order_by="weight desc") == query.GetNetworkResponse(
+        nodes=nodes,
+        edges=edges,
+        position="p7",
+        coverage=query.Coverage(roster_count=36),
+        warnings=["MANY_UNKNOWN"],
+    )
+    assert [request.page_token for request in server.requests] == ["", "2"]
+    assert server.requests[1].order_by == "weight desc"
 
 
 def test_exchanges_are_chosen_by_batch_and_id(client: Client, server: ScriptedServer) -> None:

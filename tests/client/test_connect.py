@@ -1,3 +1,4 @@
+import asyncio
 import subprocess
 import sys
 import threading
@@ -10,7 +11,7 @@ from typing import Any
 import pytest
 from grpc import StatusCode
 
-from mutua import Client, MutuaError
+from mutua import AsyncClient, Client, MutuaError, Recorded
 from mutua.v1.event_pb2 import Event
 from mutua.v1.query_service_pb2 import GetStatusResponse
 from tests.client.scripted import FakeClock, ScriptedServer, serving
@@ -24,10 +25,12 @@ def unused_address() -> str:
     return gone.address
 
 
-def test_a_server_that_was_never_reached_is_given_up_soon(clock: FakeClock) -> None:
+def test_a_server_that_was_never_reached_is_given_up_soon(
+    make_client: Any, clock: FakeClock
+) -> None:
     address = unused_address()
 
-    with Client(address, clock=clock) as client, pytest.raises(MutuaError) as raised:
+    with make_client(address, clock=clock) as client, pytest.raises(MutuaError) as raised:
         client.record([Event()])
 
     assert raised.value.code is StatusCode.UNAVAILABLE
@@ -68,9 +71,9 @@ def test_a_server_that_comes_back_is_found_again() -> None:
 
 
 @pytest.mark.parametrize("server", ["", "localhost", "localhost:", ":7420", "a:1,b:2,c:3", "a:1,"])
-def test_an_address_without_host_or_port_is_refused(server: str) -> None:
+def test_an_address_without_host_or_port_is_refused(make_client: Any, server: str) -> None:
     with pytest.raises(MutuaError, match="ingest_host:port,query_host:port") as raised:
-        Client(server)
+        make_client(server)
 
     assert raised.value.code is StatusCode.INVALID_ARGUMENT
 
@@ -79,17 +82,19 @@ def test_an_ipv6_address_will_do() -> None:
     Client("[::1]:7420").close()
 
 
-def test_proxies_are_not_asked(server: ScriptedServer, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_proxies_are_not_asked(
+    make_client: Any, server: ScriptedServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("http_proxy", f"http://{unused_address()}")
     server.answers = [GetStatusResponse(position="p")]
 
-    with Client(server.address) as client:
+    with make_client(server.address) as client:
         assert client.get_status().position == "p"
 
 
-def test_threads_share_a_client(client: Client, server: ScriptedServer) -> None:
+def test_threads_share_a_client(blocking_client: Client, server: ScriptedServer) -> None:
     threads = [
-        threading.Thread(target=client.record, args=[[Event(event_id=str(number))]])
+        threading.Thread(target=blocking_client.record, args=[[Event(event_id=str(number))]])
         for number in range(8)
     ]
     for thread in threads:
@@ -115,10 +120,18 @@ class NeverAnswers(ScriptedServer):
 
     RecordEvents = GetStatus
 
+    def RecordStream(self, request_iterator: Any, context: Any) -> Any:  # noqa: N802
+        yield self.GetStatus(next(request_iterator), context)
 
-@pytest.mark.parametrize(
-    "ask", [lambda client: client.get_status(), lambda client: client.record([Event()])]
-)
+
+ASKED = {
+    "a read": lambda client: client.get_status(),
+    "a write": lambda client: client.record([Event()]),
+    "a stream": lambda client: list(client.record_stream([Event()])),
+}
+
+
+@pytest.mark.parametrize("ask", ASKED.values(), ids=ASKED)
 def test_closing_ends_requests_under_way(ask: Callable[[Client], object]) -> None:
     server = NeverAnswers()
     with serving(server), ThreadPoolExecutor() as threads:
@@ -132,6 +145,57 @@ def test_closing_ends_requests_under_way(ask: Callable[[Client], object]) -> Non
     assert raised.value.code is StatusCode.CANCELLED
     with pytest.raises(ValueError, match="closed"):
         ask(client)
+
+
+async def _asyncio_asked(ask: Any, server: NeverAnswers) -> None:
+    client = AsyncClient(server.address)
+    answer = asyncio.create_task(ask(client))
+    await asyncio.to_thread(server.asked.wait, 30)
+    await client.close()
+    with pytest.raises(MutuaError) as raised:
+        await answer
+    assert raised.value.code is StatusCode.CANCELLED
+    with pytest.raises(ValueError, match="closed"):
+        await ask(client)
+
+
+async def _listed(client: AsyncClient) -> list[Recorded]:
+    return [each async for each in client.record_stream([Event()])]
+
+
+ASYNC_ASKED: dict[str, Callable[[AsyncClient], Any]] = {
+    "a read": lambda client: client.get_status(),
+    "a write": lambda client: client.record([Event()]),
+    "a stream": _listed,
+}
+
+
+@pytest.mark.parametrize("ask", ASYNC_ASKED.values(), ids=ASYNC_ASKED)
+def test_closing_ends_requests_of_other_tasks(ask: Callable[[AsyncClient], Any]) -> None:
+    server = NeverAnswers()
+    with serving(server):
+        asyncio.run(_asyncio_asked(ask, server))
+
+
+@pytest.mark.parametrize("ask", ASYNC_ASKED.values(), ids=ASYNC_ASKED)
+def test_a_task_that_is_cancelled_is_cancelled(ask: Callable[[AsyncClient], Any]) -> None:
+    async def main() -> None:
+        async with AsyncClient(server.address) as client:
+            answer = asyncio.create_task(ask(client))
+            await asyncio.to_thread(server.asked.wait, 30)
+            answer.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await answer
+            assert await asyncio.to_thread(server.gone.wait, 30), "the call goes on"
+
+    server = NeverAnswers()
+    with serving(server):
+        asyncio.run(main())
+
+
+def test_an_async_client_is_made_in_its_event_loop() -> None:
+    with pytest.raises(RuntimeError, match="no running event loop"):
+        AsyncClient("localhost:7420")
 
 
 def test_importing_the_client_brings_in_nothing_heavy() -> None:

@@ -1,3 +1,4 @@
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -152,9 +153,9 @@ def test_every_violation_is_told_even_when_there_are_many(
     ],
 )
 def test_the_organization_travels_as_metadata(
-    server: ScriptedServer, organization: str, key: str, value: str | bytes | None
+    make_client: Any, server: ScriptedServer, organization: str, key: str, value: str | bytes | None
 ) -> None:
-    with Client(server.address, organization=organization) as client:
+    with make_client(server.address, organization=organization) as client:
         client.record([exchange()])
 
     assert server.metadata[0].get(key) == value
@@ -162,8 +163,10 @@ def test_the_organization_travels_as_metadata(
     assert ours == ({key} if value else set())
 
 
-def test_batches_are_cut_at_a_thousand_events(client: Client, server: ScriptedServer) -> None:
-    recorded = client.record_in_batches(exchange() for _ in range(2_001))
+def test_batches_are_cut_at_a_thousand_events(
+    blocking_client: Client, server: ScriptedServer
+) -> None:
+    recorded = blocking_client.record_in_batches(exchange() for _ in range(2_001))
 
     assert next(recorded) == Recorded(count=1_000, position="p1")
     assert len(server.requests) == 1
@@ -180,18 +183,18 @@ def test_batches_are_cut_at_a_thousand_events(client: Client, server: ScriptedSe
     ],
 )
 def test_batches_are_cut_below_a_mebibyte(
-    client: Client, server: ScriptedServer, note_kib: list[int], counts: list[int]
+    blocking_client: Client, server: ScriptedServer, note_kib: list[int], counts: list[int]
 ) -> None:
     events = [exchange(note_bytes=kib * 1024) for kib in note_kib]
 
-    assert [each.count for each in client.record_in_batches(events)] == counts
+    assert [each.count for each in blocking_client.record_in_batches(events)] == counts
     assert [event for request in server.requests for event in request.events] == events
 
 
 def test_what_was_yielded_before_a_failure_is_durable(
-    client: Client, server: ScriptedServer
+    blocking_client: Client, server: ScriptedServer
 ) -> None:
-    recorded = client.record_in_batches(exchange() for _ in range(3_000))
+    recorded = blocking_client.record_in_batches(exchange() for _ in range(3_000))
 
     assert next(recorded).count == 1_000
     server.answers = [Failure(code=StatusCode.INVALID_ARGUMENT, reason="INVALID_FACT")]
@@ -199,9 +202,11 @@ def test_what_was_yielded_before_a_failure_is_durable(
         next(recorded)
 
 
-def test_writes_and_reads_may_have_servers_of_their_own(server: ScriptedServer) -> None:
+def test_writes_and_reads_may_have_servers_of_their_own(
+    make_client: Any, server: ScriptedServer
+) -> None:
     other = ScriptedServer()
-    with serving(other), Client(f"{server.address}, {other.address}") as client:
+    with serving(other), make_client(f"{server.address}, {other.address}") as client:
         client.record([exchange()])
         client.record([exchange()])
         assert (len(server.requests), len(other.requests)) == (2, 0)

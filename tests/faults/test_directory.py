@@ -1,6 +1,6 @@
 """Data directories that are taken, foreign, torn, or not ours to write."""
 
-import inspect
+import errno
 import json
 import os
 import shutil
@@ -16,21 +16,20 @@ import pytest
 
 from mutua import Client
 from mutua import MutuaError as ClientError
-from services.adapters import data_directory
+from services import bootstrap
 from services.adapters.data_directory import DataDirectory
 from services.bootstrap import embedded, verify
 from services.ledger.errors import DataForeign, DataInUse, LogDown, MutuaError, SchemaAhead
 from tests.faults.processes import ROOT, environment, eventually, facts, serving, start
 
-READ_MODELS = data_directory.read_models_name()
+READ_MODELS = "read-1.sqlite"
 NOBODY = 65534
 
 
 @pytest.fixture(autouse=True)
 def short_patience(monkeypatch: pytest.MonkeyPatch) -> None:
     """A writer waits 5 s for the lock; the tests need not."""
-    defaults: dict[str, float] = inspect.unwrap(DataDirectory.lock).__kwdefaults__
-    monkeypatch.setitem(defaults, "wait_seconds", 0.2)
+    monkeypatch.setattr(bootstrap, "_LOCK_SECONDS", 0.2)
 
 
 @pytest.fixture
@@ -135,9 +134,9 @@ def _change_last(data: Path) -> None:
     (data / "aside").mkdir()
     (data / READ_MODELS).rename(data / "aside" / READ_MODELS)
     record(data, 100, 101)
-    (data / READ_MODELS).unlink()
     (data / "aside" / READ_MODELS).rename(data / READ_MODELS)
     (data / "aside").rmdir()
+    (data / "current").write_text(READ_MODELS)
 
 
 def _replace_log(data: Path) -> None:
@@ -179,7 +178,7 @@ TORN = {
     "the read models lost their second half": (
         lambda data: os.truncate(data / READ_MODELS, (data / READ_MODELS).stat().st_size // 2),
         DataForeign,
-        "damaged|delete",
+        "damaged|rebuild",
     ),
     "the log is of a newer mutua": (
         lambda data: _execute(data / "log.sqlite", "PRAGMA user_version = 99"),
@@ -187,7 +186,7 @@ TORN = {
         "upgrade mutua",
     ),
     "the read models are of a newer mutua": (
-        lambda data: (data / "current").write_text("read-99.sqlite\n"),
+        lambda data: _execute(data / READ_MODELS, "PRAGMA user_version = 99"),
         SchemaAhead,
         "upgrade mutua",
     ),
@@ -323,6 +322,22 @@ def _answers(client: Client) -> bool:
     except Exception:  # noqa: BLE001 - whatever a server that ends says
         return False
     return True
+
+
+@pytest.mark.parametrize("code", [errno.EROFS, errno.EACCES, errno.EPERM])
+def test_where_nothing_can_be_written_what_is_there_is_read(
+    data: Path, monkeypatch: pytest.MonkeyPatch, code: int
+) -> None:
+    """A directory of somebody else, or a file system that is mounted to be read."""
+
+    def refused(*_: object) -> None:
+        raise OSError(code, os.strerror(code))
+
+    monkeypatch.setattr(DataDirectory, "lock", refused)
+    assert exchange_count(data, write=False) == 30
+    assert verify(data).ok
+    with pytest.raises(OSError, match=os.strerror(code)):
+        exchange_count(data, write=True)
 
 
 def test_who_may_only_read_reads(data: Path) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,12 +10,18 @@ from google.protobuf.message import Message
 
 from mutua.v1.event_pb2 import Event
 from mutua.v1.query_service_pb2 import ExchangeState
-from services.adapters.wire.answer import from_balance, from_coverage, from_pair
+from services.adapters.wire.answer import (
+    from_balance,
+    from_coverage,
+    from_edge,
+    from_node,
+    from_pair,
+)
 from services.adapters.wire.event import read_record
 from services.ledger.facts import Logged
 from services.ledger.fold import fold
 from services.ledger.ports import Record
-from services.ledger.question import Answer, Balance, Coverage, Pair
+from services.ledger.question import Answer, Balance, Coverage, Edge, Network, Pair
 from services.ledger.state import Ledger, Revision, Version
 from services.ledger.words import Quarantine, State
 
@@ -97,12 +103,21 @@ def state_name(state: State) -> str:
     return ExchangeState.Name(ExchangeState.ValueType(state))
 
 
-def rows(answer: Answer[Balance] | Answer[Pair]) -> list[dict[str, Any]]:
+def rows(answer: Answer[Any]) -> list[dict[str, Any]]:
     """Rows as in the JSON contract."""
-    return [
-        as_json(from_balance(row) if isinstance(row, Balance) else from_pair(row))
-        for row in answer.rows
-    ]
+    return [as_json(_TO_WIRE[type(row)](row)) for row in answer.rows]
+
+
+def graph(answer: Network) -> dict[str, list[dict[str, Any]]]:
+    """Edges and nodes as in the JSON contract."""
+    return {"edges": rows(answer), "nodes": [as_json(from_node(node)) for node in answer.nodes]}
+
+
+_TO_WIRE: dict[type, Callable[[Any], Message]] = {
+    Balance: from_balance,
+    Pair: from_pair,
+    Edge: from_edge,
+}
 
 
 def counts(coverage: Coverage) -> dict[str, Any]:
@@ -112,7 +127,8 @@ def counts(coverage: Coverage) -> dict[str, Any]:
 def as_json(message: Message) -> dict[str, Any]:
     """Every field but the optional ones that are not set."""
     return {
-        each.name: getattr(message, each.name)
+        each.name: list(found) if each.is_repeated else found
         for each in message.DESCRIPTOR.fields
         if not each.has_presence or message.HasField(each.name)
+        for found in [getattr(message, each.name)]
     }

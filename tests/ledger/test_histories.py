@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
 import pytest
 
 from services.adapters.sqlite_store import SqliteStore
 from services.adapters.wire.question import to_question
 from services.ledger import answers
 from services.ledger.ports import ExchangeFilter
-from services.network import balances, columns, pairs
+from services.ledger.question import Answer, Balance, Network, Pair
+from services.network import balances, network, pairs
 from services.network.frame import Frame
 from tests.ledger.product import (
     as_logged,
@@ -16,11 +21,13 @@ from tests.ledger.product import (
     counts,
     exchanges,
     folded,
+    graph,
     outcomes,
     rows,
     state_name,
 )
-from tests.oracle.histories import ExpectedAnswer, History, load_histories
+from tests.network.columns import level
+from tests.oracle.histories import ExpectedAnswer, History, as_told, load_histories
 from tests.projector.embedded import empty_store, project
 
 HISTORIES = load_histories()
@@ -48,15 +55,12 @@ def test_every_exchange_has_its_state_and_revisions(history: History) -> None:
 def test_the_core_answers_as_expected(history: History, expected: ExpectedAnswer) -> None:
     ledger = folded(history.events).ledger
     question = to_question(expected.question, today=0)
-    if expected.balances is not None:
-        assert rows(answers.balances(ledger, question)) == expected.balances
-    if expected.pairs is not None:
-        assert rows(answers.pairs(ledger, question)) == expected.pairs
-    answer = answers.pairs if expected.balances is None else answers.balances
-    if expected.coverage is not None:
-        assert counts(answer(ledger, question).coverage) == expected.coverage
-    if expected.warnings is not None:
-        assert list(answer(ledger, question).warnings) == expected.warnings
+    _hold(
+        expected,
+        partial(answers.balances, ledger, question),
+        partial(answers.pairs, ledger, question),
+        partial(answers.network, ledger, question),
+    )
 
 
 @slabs
@@ -66,7 +70,7 @@ def test_the_store_counts_and_lists_as_expected(history: History, slabs: str) ->
         _project(store, history, slabs)
         with store.snapshot() as snapshot:
             counted = snapshot.counts("gde")
-            listed = snapshot.exchanges("gde", ExchangeFilter(), -1, 1_000)
+            listed = snapshot.exchanges("gde", ExchangeFilter(), (), None, 1_000)
     assert {
         revisions[-1].exchange_id: {
             "state": state_name(revisions[-1].state),
@@ -86,19 +90,36 @@ def test_the_columns_answer_as_expected(history: History, slabs: str) -> None:
     with empty_store() as store:
         _project(store, history, slabs)
         with store.snapshot() as snapshot:
-            loaded = columns.load(snapshot.flows("gde", 0), snapshot.position())
+            columns = level(snapshot, "gde")
     for expected in history.answers:
         question = to_question(expected.question, today=0)
-        frame = Frame(loaded, question.identity)
-        if expected.balances is not None:
-            assert rows(balances.balances(frame, question)) == expected.balances
-        if expected.pairs is not None:
-            assert rows(pairs.pairs(frame, question)) == expected.pairs
-        answer = pairs.pairs if expected.balances is None else balances.balances
-        if expected.coverage is not None:
-            assert counts(answer(frame, question).coverage) == expected.coverage
-        if expected.warnings is not None:
-            assert list(answer(frame, question).warnings) == expected.warnings
+        frame = Frame(columns, question.identity)
+        _hold(
+            expected,
+            partial(balances.balances, frame, question),
+            partial(pairs.pairs, frame, question),
+            partial(network.network, frame, question),
+        )
+
+
+def _hold(
+    expected: ExpectedAnswer,
+    balances: Callable[[], Answer[Balance]],
+    pairs: Callable[[], Answer[Pair]],
+    network: Callable[[], Network],
+) -> None:
+    """Asks what a history has answers to, and compares."""
+    if expected.balances is not None:
+        assert as_told(rows(balances()), expected.balances) == expected.balances
+    if expected.pairs is not None:
+        assert as_told(rows(pairs()), expected.pairs) == expected.pairs
+    if expected.network is not None:
+        assert graph(network()) == expected.network
+    answer: Answer[Any] = pairs() if expected.balances is None else balances()
+    if expected.coverage is not None:
+        assert counts(answer.coverage) == expected.coverage
+    if expected.warnings is not None:
+        assert list(answer.warnings) == expected.warnings
 
 
 def _project(store: SqliteStore, history: History, slabs: str) -> None:

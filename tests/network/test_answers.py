@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, TypeVar
 
-import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -18,16 +17,16 @@ from mutua.v1.event_pb2 import Event
 from services.adapters.sqlite_store import SqliteStore
 from services.adapters.wire.question import to_question
 from services.ledger import answers
-from services.ledger.allocation import MILLION
 from services.ledger.errors import QuestionImpossible
-from services.ledger.question import Answer, Balance, Pair, Question
+from services.ledger.question import Answer, Network, Question
 from services.ledger.state import Ledger
 from services.ledger.words import Allocation, Identity, Lens
-from services.network import balances, pairs
-from services.network.columns import Columns, advance, load
-from services.network.frame import Frame, exact_sums
+from services.network import balances, network, pairs
+from services.network.columns import Columns
+from services.network.frame import Frame
 from services.projector.slab import project_slab
-from tests.ledger.product import as_records, counts, folded, rows
+from tests.ledger.product import as_records, counts, folded, graph, rows
+from tests.network.columns import level
 from tests.oracle import answers as oracle
 from tests.oracle import fold
 from tests.projector.embedded import LOG_ID, slabs
@@ -36,6 +35,7 @@ from tests.strategies import PROGRAMME, cuts, histories, questions
 SETTINGS = settings(max_examples=60, deadline=None)
 IMPOSSIBLE = "QUESTION_IMPOSSIBLE"
 LENSES = pytest.mark.parametrize("lens", list(Lens), ids=lambda lens: lens.name.lower())
+IDENTITIES = (Identity.RECORDED, Identity.AS_NOW)
 Subject = TypeVar("Subject")
 rich_histories = histories(exchanges=6, max_facts=14)
 
@@ -50,6 +50,8 @@ def test_the_core_answers_as_the_oracle(events: list[Event], asked: list[pb.Ques
         assert told == _expected(oracle.balances, expected, question)
         told = _told(answers.pairs, ledger, ours)
         assert told == _expected(oracle.pairs, expected, question)
+        told = _told(answers.network, ledger, ours)
+        assert told == _expected(oracle.network, expected, question)
 
 
 @SETTINGS
@@ -58,21 +60,37 @@ def test_columns_answer_as_the_core(
     data: st.DataObject, events: list[Event], asked: list[pb.Question]
 ) -> None:
     ledger = folded(events).ledger
-    at_once, slab_by_slab = _columns(events, data.draw(cuts(len(events))))
+    *_, (whole, frames) = _advancing(events, data.draw(cuts(len(events))))
     for question in (to_question(each, today=0) for each in asked):
-        for columns in (at_once, slab_by_slab):
-            frame = Frame(columns, question.identity)
-            found = _answer(balances.balances, frame, question)
-            assert found == _answer(answers.balances, ledger, question)
-            found = _answer(pairs.pairs, frame, question)
-            assert found == _answer(answers.pairs, ledger, question)
+        for frame in (Frame(whole, question.identity), frames[question.identity]):
+            assert _answer(balances.balances, frame, question) == _answer(
+                answers.balances, ledger, question
+            )
+            assert _answer(pairs.pairs, frame, question) == _answer(answers.pairs, ledger, question)
+            assert _answer(network.network, frame, question) == _answer(
+                answers.network, ledger, question
+            )
+
+
+@SETTINGS
+@given(st.data(), rich_histories, questions())
+def test_a_frame_stays_what_it_was_while_others_advance_from_it(
+    data: st.DataObject, events: list[Event], asked: pb.Question
+) -> None:
+    question = to_question(asked, today=0)
+    ends = [*data.draw(cuts(len(events))), len(events)]
+    seen = [frames[question.identity] for _, frames in _advancing(events, ends[:-1])]
+    for end, frame in zip(ends, seen, strict=True):
+        ledger = folded(events[:end]).ledger
+        found = _answer(network.network, frame, question)
+        assert found == _answer(answers.network, ledger, question)
 
 
 @SETTINGS
 @given(rich_histories)
 def test_what_is_given_is_received(events: list[Event]) -> None:
-    columns, _ = _columns(events, [])
-    for identity in (Identity.RECORDED, Identity.AS_NOW):
+    *_, (columns, _) = _advancing(events, [])
+    for identity in IDENTITIES:
         frame = Frame(columns, identity)
         for lens in Lens:
             question = Question(programme_id=PROGRAMME, lens=lens, identity=identity)
@@ -81,41 +99,52 @@ def test_what_is_given_is_received(events: list[Event]) -> None:
             assert given_sum == sum(row.received or 0 for row in each)
             ties = pairs.pairs(frame, question).rows
             assert given_sum == sum(row.given + row.received for row in ties)
+            edges = network.network(frame, question).rows
+            assert given_sum == sum(edge.weight for edge in edges)
+
+
+@SETTINGS
+@given(rich_histories, questions())
+def test_days_are_those_of_the_exchanges(events: list[Event], asked: pb.Question) -> None:
+    question = to_question(asked, today=0)
+    *_, (columns, _) = _advancing(events, [])
+    frame, ledger = Frame(columns, question.identity), folded(events).ledger
+    days: dict[str, list[int]] = {}
+    for exchange in answers.counted(ledger, question):
+        for party in exchange.parties:
+            days.setdefault(party, []).append(exchange.day)
+    inside = frame.inside(question)
+    assert frame.days(inside) == {name: (min(each), max(each)) for name, each in days.items()}
+    assert {*frame.known.names[frame.seen(inside)]} == {*days}
 
 
 @LENSES
 def test_an_empty_ledger_has_answers(lens: Lens) -> None:
-    columns, _ = _columns([], [])
+    *_, (columns, _) = _advancing([], [])
     frame, ledger = Frame(columns, Identity.AS_NOW), folded([]).ledger
     once = Question(programme_id=PROGRAMME, lens=lens, allocation=Allocation.ONCE)
     full = Question(programme_id=PROGRAMME, lens=lens, allocation=Allocation.FULL)
-    assert balances.balances(frame, once) == answers.balances(ledger, once)
-    assert pairs.pairs(frame, full) == answers.pairs(ledger, full)
+    assert _answer(balances.balances, frame, once) == _answer(answers.balances, ledger, once)
+    assert _answer(pairs.pairs, frame, full) == _answer(answers.pairs, ledger, full)
+    assert _answer(network.network, frame, full) == _answer(answers.network, ledger, full)
 
 
-def test_sums_are_exact_beyond_what_a_double_holds() -> None:
-    most = 5_256_000 * MILLION
-    amounts = np.full(3_000, most, dtype=np.int64)
-    amounts[0] += 1
-    assert exact_sums(np.zeros(3_000, dtype=np.int64), amounts, 1).tolist() == [3_000 * most + 1]
-
-
-def _columns(events: list[Event], where: Sequence[int]) -> tuple[Columns, Columns]:
-    """The columns of everything loaded at once, and advanced after each slab."""
+def _advancing(
+    events: list[Event], where: Sequence[int]
+) -> Iterator[tuple[Columns, dict[Identity, Frame]]]:
+    """After each slab: the columns loaded whole, and the frames advanced from those before."""
     with TemporaryDirectory() as folder, closing(SqliteStore(Path(folder, "read"))) as store:
-        advancing = _level(store, None)
-        for slab in slabs(as_records(events), where) if events else ():
-            project_slab(store, LOG_ID, slab)
-            advancing = _level(store, advancing)
-        return _level(store, None), advancing
-
-
-def _level(store: SqliteStore, columns: Columns | None) -> Columns:
-    with store.snapshot() as snapshot:
-        position = snapshot.position()
-        if columns is None:
-            return load(snapshot.flows(PROGRAMME, 0), position)
-        return advance(columns, snapshot.flows(PROGRAMME, columns.next_offset), position)
+        frames: dict[Identity, Frame] = {}
+        for slab in slabs(as_records(events), where) if events else [[]]:
+            if slab:
+                project_slab(store, LOG_ID, slab)
+            with store.snapshot() as snapshot:
+                whole = level(snapshot, PROGRAMME)
+                before = [frame.columns for frame in frames.values()]
+                columns = level(snapshot, PROGRAMME, *before[:1])
+            for identity in IDENTITIES:
+                frames[identity] = Frame(columns, identity, frames.get(identity))
+            yield whole, dict(frames)
 
 
 def _answer(
@@ -125,29 +154,29 @@ def _answer(
         answer = ask(subject, question)
     except QuestionImpossible as impossible:
         return impossible.message
-    return list(answer.rows), answer.coverage, answer.warnings
+    nodes = list(answer.nodes) if isinstance(answer, Network) else []
+    return list(answer.rows), nodes, answer.coverage, answer.warnings
 
 
 def _told(
-    ask: Callable[[Ledger, Question], Answer[Balance]] | Callable[[Ledger, Question], Answer[Pair]],
-    ledger: Ledger,
-    question: Question,
+    ask: Callable[[Ledger, Question], Answer[Any]], ledger: Ledger, question: Question
 ) -> Any:
     """An answer in the words of the contract."""
     try:
         answer = ask(ledger, question)
     except QuestionImpossible as impossible:
         return impossible.reason
-    return rows(answer), counts(answer.coverage), list(answer.warnings)
+    found = graph(answer) if isinstance(answer, Network) else rows(answer)
+    return found, counts(answer.coverage), list(answer.warnings)
 
 
 def _expected(
-    ask: Callable[[fold.Ledger, pb.Question], list[oracle.Row]],
-    ledger: fold.Ledger,
-    question: pb.Question,
+    ask: Callable[[fold.Ledger, pb.Question], Any], ledger: fold.Ledger, question: pb.Question
 ) -> Any:
     try:
         found = ask(ledger, question)
     except oracle.QuestionImpossibleError:
         return IMPOSSIBLE
+    if isinstance(found, tuple):
+        found = dict(zip(("edges", "nodes"), found, strict=True))
     return found, oracle.coverage(ledger, question), oracle.warnings(ledger, question)

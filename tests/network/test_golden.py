@@ -19,9 +19,9 @@ from services.ledger.question import Answer, Balance, Pair, Question
 from services.ledger.times import day_number
 from services.ledger.words import Identity
 from services.network import balances, pairs
-from services.network.columns import load
 from services.network.frame import Frame
 from tests.ledger.product import as_records
+from tests.network.columns import level
 from tests.projector.embedded import empty_store, project
 
 REAL_DATA = os.environ.get("MUTUA_REAL_DATA")
@@ -148,7 +148,7 @@ def dpdk() -> Frame:
     with empty_store() as store:
         project(store, records, range(1_000, len(records), 1_000))
         with store.snapshot() as snapshot:
-            columns = load(snapshot.flows("dpdk", 0), snapshot.position())
+            columns = level(snapshot, "dpdk")
     return Frame(columns, Identity.RECORDED)
 
 

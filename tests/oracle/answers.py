@@ -1,4 +1,4 @@
-"""Balances, pairs and coverage of a folded ledger, by adding up whole numbers one at a time.
+"""Balances, pairs, network and coverage of a folded ledger, added up one whole number at a time.
 
 Rows are dicts with the names of the JSON contract; a measure that is absent is an absent key.
 P-values, intervals and informants are left out. Amounts inside are millionths.
@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import dataclass, field
 from datetime import date
+from fractions import Fraction
 
 from mutua.v1.query_service_pb2 import (
     ALLOCATION_FULL,
@@ -50,15 +51,7 @@ def pairs(ledger: Ledger, question: Question) -> list[Row]:
     if question.allocation == ALLOCATION_ONCE:
         raise QuestionImpossibleError("what is counted once on whoever bears it has no edges")
     frame = Frame(ledger, question)
-    ties: dict[tuple[str, str], Tie] = {}
-    for number, exchange in enumerate(frame.exchanges):
-        if exchange.content.party_ids:
-            continue
-        shares = frame.shares(exchange.content)
-        for edge in frame.edges(exchange.content):
-            giver, receiver = map(frame.organization, edge)
-            tie = ties.setdefault((giver, receiver), Tie())
-            tie.add(number, exchange, shares[edge], frame.quantity(exchange.content) or 0)
+    ties = _ties(frame)
     unordered = {(min(edge), max(edge)) for edge in ties}
     rows = [
         _pair(one, other, ties, question)
@@ -66,6 +59,45 @@ def pairs(ledger: Ledger, question: Question) -> list[Row]:
         if frame.asks_about(one) or frame.asks_about(other)
     ]
     return sorted(rows, key=lambda row: (str(row["giver_id"]), str(row["receiver_id"])))
+
+
+def network(ledger: Ledger, question: Question) -> tuple[list[Row], list[Row]]:
+    """Edges by giver and receiver id, nodes by id. Raises QuestionImpossibleError as pairs do."""
+    if question.allocation == ALLOCATION_ONCE:
+        raise QuestionImpossibleError("what is counted once on whoever bears it has no edges")
+    frame = Frame(ledger, question)
+    ties = {
+        edge: tie for edge, tie in sorted(_ties(frame).items()) if any(map(frame.asks_about, edge))
+    }
+    edges: list[Row] = [
+        {
+            "giver_id": giver,
+            "receiver_id": receiver,
+            "weight": tie.amount(question) / ONE,
+            "exchange_count": len(tie.numbers),
+            "unknown_count": len(tie.unknown),
+        }
+        for (giver, receiver), tie in ties.items()
+    ]
+    sums: dict[str, Sums] = defaultdict(Sums)
+    for number, exchange in enumerate(frame.exchanges):
+        _add_to_balances(frame, number, exchange, sums)
+    shown = frame.population() | frame.parties()
+    if frame.asked_ids:
+        shown &= frame.asked_ids | {organization_id for edge in ties for organization_id in edge}
+    nodes = []
+    for organization_id in sorted(shown):
+        found = sums[organization_id]
+        numbers = found.given_numbers | found.received_numbers | found.joint_numbers
+        node: Row = {
+            "organization_id": organization_id,
+            "exchange_count": len(numbers),
+            "isolate": organization_id not in frame.parties(),
+        }
+        if question.allocation != ALLOCATION_FULL:
+            node |= {"given": found.given / ONE, "received": found.received / ONE}
+        nodes.append(node)
+    return edges, nodes
 
 
 def coverage(ledger: Ledger, question: Question) -> Row:
@@ -87,11 +119,14 @@ def coverage(ledger: Ledger, question: Question) -> Row:
 
 
 def warnings(ledger: Ledger, question: Question) -> list[str]:
-    """MANY_UNKNOWN when over a fifth of the directed exchanges have no minutes under the lens."""
+    """MANY_UNKNOWN when over a fifth of the directed exchanges have no minutes under the lens;
+    TOPICS_OVERLAP when an exchange that was asked for by topic has another topic too."""
     frame = Frame(ledger, question)
     directed = [exchange for exchange in frame.exchanges if not exchange.content.party_ids]
     unknown = [exchange for exchange in directed if frame.quantity(exchange.content) is None]
-    return ["MANY_UNKNOWN"] if 5 * len(unknown) > len(directed) else []
+    found = ["MANY_UNKNOWN"] if 5 * len(unknown) > len(directed) else []
+    overlap = any(len(set(exchange.content.topics)) >= 2 for exchange in frame.exchanges)
+    return [*found, "TOPICS_OVERLAP"] if overlap and question.topics else found
 
 
 @dataclass(slots=True)
@@ -142,6 +177,7 @@ def _balance(organization_id: str, sums: Sums, question: Question) -> Row:
         "given_unknown_count": len(sums.given_unknown),
         "received_unknown_count": len(sums.received_unknown),
         "joint_count": len(sums.joint_numbers),
+        "reasons": [],
     }
     once = question.allocation == ALLOCATION_ONCE
     if not (once and question.lens in (LENS_ATTENTION, LENS_BENEFIT)):
@@ -152,6 +188,11 @@ def _balance(organization_id: str, sums: Sums, question: Question) -> Row:
         row["net"] = net / ONE
         if total > 0 and len(directed) >= 5:
             row["net_share"] = net / total
+    if once:
+        row["reasons"] = ["NOT_BORNE"]
+    elif "net_share" not in row:
+        nothing = ["NO_KNOWN_AMOUNT"] if total == 0 else []
+        row["reasons"] = nothing + (["TOO_FEW_EXCHANGES"] if len(directed) < 5 else [])
     return row
 
 
@@ -162,21 +203,41 @@ class Tie:
     numbers: set[int] = field(default_factory=set)
     days: set[date] = field(default_factory=set)
     undated: set[int] = field(default_factory=set)
+    unknown: set[int] = field(default_factory=set)
     split_amount: int = 0
     full_amounts: dict[int, int] = field(default_factory=dict)
 
-    def add(self, number: int, exchange: Standing, share: int, quantity: int) -> None:
+    def add(self, number: int, exchange: Standing, share: int, quantity: int | None) -> None:
         self.numbers.add(number)
         if exchange.dated:
             self.days.add(exchange.first_day)
         else:
             self.undated.add(number)
         self.split_amount += share
-        self.full_amounts[number] = quantity
+        self.full_amounts[number] = quantity or 0
+        if quantity is None:
+            self.unknown.add(number)
 
     def amount(self, question: Question) -> int:
         full = question.allocation == ALLOCATION_FULL
         return sum(self.full_amounts.values()) if full else self.split_amount
+
+
+def _ties(frame: Frame) -> dict[tuple[str, str], Tie]:
+    ties: dict[tuple[str, str], Tie] = {}
+    for number, exchange in enumerate(frame.exchanges):
+        if exchange.content.party_ids:
+            continue
+        shares = frame.shares(exchange.content)
+        for edge in frame.edges(exchange.content):
+            giver, receiver = map(frame.organization, edge)
+            tie = ties.setdefault((giver, receiver), Tie())
+            tie.add(number, exchange, shares[edge], frame.quantity(exchange.content))
+    return ties
+
+
+def _unknown_share(tie: Tie) -> Fraction:
+    return Fraction(len(tie.unknown), len(tie.numbers))
 
 
 def _pair(one: str, other: str, ties: dict[tuple[str, str], Tie], question: Question) -> Row:
@@ -187,6 +248,10 @@ def _pair(one: str, other: str, ties: dict[tuple[str, str], Tie], question: Ques
         there, back = back, there
         giver_id, receiver_id = other, one
     given, received = there.amount(question), back.amount(question)
+    both = Fraction(len(there.unknown) + len(back.unknown), len(there.numbers) + len(back.numbers))
+    many = both > Fraction(20, 100)
+    if there.numbers and back.numbers:
+        many |= abs(_unknown_share(there) - _unknown_share(back)) > Fraction(20, 100)
     return {
         "giver_id": giver_id,
         "receiver_id": receiver_id,
@@ -199,4 +264,7 @@ def _pair(one: str, other: str, ties: dict[tuple[str, str], Tie], question: Ques
         "received_days": len(back.days),
         "direction_differs": given > received and len(there.days) < len(back.days),
         "undated_count": len(there.undated | back.undated),
+        "given_unknown_count": len(there.unknown),
+        "received_unknown_count": len(back.unknown),
+        "reasons": ["MANY_UNKNOWN"] if many else [],
     }

@@ -37,6 +37,9 @@ ANSWERED = {
     "allocation",
     "from_date",
     "to_date",
+    "kinds",
+    "formalities",
+    "topics",
     "organization_ids",
     "identity",
     "as_of_date",
@@ -56,13 +59,22 @@ class Frame:
         self.exchanges = [
             exchange
             for exchange in standing(ledger)
-            if self.from_day <= exchange.first_day < self.to_day
+            if self.from_day <= exchange.first_day < self.to_day and self.asks_for(exchange)
         ]
 
     def organization(self, recorded_id: str) -> str:
         if self.question.identity == IDENTITY_RECORDED:
             return recorded_id
         return self.ledger.resolve(recorded_id)
+
+    def asks_for(self, exchange: Standing) -> bool:
+        """Every filter that is set has to let the exchange through, one of its values is enough."""
+        content, question = exchange.content, self.question
+        if question.kinds and content.kind not in set(question.kinds):
+            return False
+        if question.formalities and content.formality not in set(question.formalities):
+            return False
+        return not question.topics or bool(set(question.topics) & set(content.topics))
 
     def asks_about(self, organization_id: str) -> bool:
         return not self.asked_ids or organization_id in self.asked_ids
@@ -129,7 +141,7 @@ class Frame:
 
     def straddles(self, exchange: Standing) -> bool:
         starts, ends = exchange.first_day, exchange.end_day
-        touches = max(starts, self.from_day) < min(ends, self.to_day)
+        touches = max(starts, self.from_day) < min(ends, self.to_day) and self.asks_for(exchange)
         return touches and not (self.from_day <= starts and ends <= self.to_day)
 
     def informants(self, exchange: Standing) -> set[str]:

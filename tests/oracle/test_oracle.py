@@ -21,11 +21,12 @@ from tests.oracle.answers import (
     Row,
     balances,
     coverage,
+    network,
     pairs,
     warnings,
 )
 from tests.oracle.fold import APPLIED, Ledger, fold
-from tests.oracle.histories import ExpectedAnswer, History, load_histories
+from tests.oracle.histories import ExpectedAnswer, History, as_told, load_histories
 
 HISTORIES = load_histories()
 ANSWERS = [
@@ -66,9 +67,13 @@ def test_every_question_of_a_history_has_its_answer(
 ) -> None:
     ledger, question = fold(history.events), expected.question
     if expected.balances is not None:
-        assert balances(ledger, question) == expected.balances
+        found = balances(ledger, question)
+        assert as_told(found, expected.balances) == expected.balances
     if expected.pairs is not None:
-        assert pairs(ledger, question) == expected.pairs
+        assert as_told(pairs(ledger, question), expected.pairs) == expected.pairs
+    if expected.network is not None:
+        edges, nodes = network(ledger, question)
+        assert {"edges": edges, "nodes": nodes} == expected.network
     if expected.coverage is not None:
         assert coverage(ledger, question) == expected.coverage
     if expected.warnings is not None:

@@ -8,6 +8,7 @@ from typing import Any
 import grpc
 import pytest
 from google.protobuf.message import Message
+from google.rpc.error_details_pb2 import ErrorInfo
 from grpc_status import rpc_status
 
 from mutua import Client, MutuaError
@@ -373,13 +374,26 @@ UNREADABLE = {"no protobuf": b"\xff\xff\xff", "a lone surrogate": b"\x0a\x05\x0a
 
 
 @pytest.mark.parametrize("message", UNREADABLE.values(), ids=UNREADABLE)
-def test_bytes_that_are_no_request_harm_nothing(
-    client: Client, channel: grpc.Channel, message: bytes
+@pytest.mark.parametrize(
+    ("method", "reason"),
+    [
+        ("IngestService/RecordEvents", "INVALID_FACT"),
+        ("QueryService/GetStatus", "QUESTION_IMPOSSIBLE"),
+    ],
+)
+def test_bytes_that_are_no_request_are_refused(
+    client: Client, channel: grpc.Channel, method: str, reason: str, message: bytes
 ) -> None:
     before = client.get_status().log_position
-    record: Any = channel.unary_unary("/mutua.v1.IngestService/RecordEvents")
-    with pytest.raises(grpc.RpcError):
-        record(message)
+    call: Any = channel.unary_unary(f"/mutua.v1.{method}")
+    with pytest.raises(grpc.RpcError) as refused:
+        call(message)
+    error: Any = refused.value
+    assert error.code() is grpc.StatusCode.INVALID_ARGUMENT
+    assert f"{method} is not the protobuf it takes" in error.details()
+    info = ErrorInfo()
+    rpc_status.from_call(error).details[0].Unpack(info)
+    assert info.reason == reason
     assert client.get_status().log_position == before
 
 

@@ -27,7 +27,7 @@ from tests.services.facts import exchange
 INVALID = grpc.StatusCode.INVALID_ARGUMENT
 IMPOSSIBLE = (INVALID, "QUESTION_IMPOSSIBLE")
 NOT_BUILT = (grpc.StatusCode.UNIMPLEMENTED, "")
-LISTS = ["ListBalances", "ListPairs", "ListExchanges", "ListOrganizations"]
+LISTS = ["ListBalances", "ListPairs", "GetNetwork", "ListExchanges", "ListOrganizations"]
 Ask = Callable[..., Any]
 
 
@@ -213,15 +213,22 @@ class TestEveryList:
         found = refusal(lambda: ask(method, page_token=token))
         assert (found.code, found.reason) == (INVALID, "PAGE_TOKEN_INVALID")
 
-    def test_sorting_is_not_built(self, ask: Ask, method: str) -> None:
-        assert refusal(lambda: ask(method, order_by="net desc")).code is NOT_BUILT[0]
+    @pytest.mark.parametrize(
+        "order_by", ["nope", "organization_id asc", "giver_id desc desc", ",", "NET", "x" * 10_000]
+    )
+    def test_an_order_that_there_is_not_names_those_there_are(
+        self, ask: Ask, method: str, order_by: str
+    ) -> None:
+        found = refusal(lambda: ask(method, order_by=order_by))
+        assert (found.code, found.reason) == IMPOSSIBLE
+        (violation,) = found.field_violations
+        assert violation.field == "order_by"
+        known = dict(zip(LISTS, ("net", "net", "weight", "record_time", "sector"), strict=True))
+        assert known[method] in violation.description
 
     @pytest.mark.parametrize(
         "question",
         [
-            {"kinds": [3]},
-            {"formalities": [1]},
-            {"topics": ["e-health"]},
             {"identity": pb.IDENTITY_AS_WAS},
             {"report_view": pb.REPORT_VIEW_CONFIRMED},
             {"population": pb.POPULATION_SEEN},
@@ -299,7 +306,7 @@ class TestEveryList:
 def parties_of(row: Any) -> list[str]:
     """The organizations a row concerns, aliases resolved."""
     match row:
-        case pb.Pair():
+        case pb.Pair() | pb.Edge():
             return [row.giver_id, row.receiver_id]
         case pb.Exchange():
             content = next(
@@ -324,6 +331,7 @@ def test_more_exchange_ids_than_a_page_holds_are_refused(ask: Ask) -> None:
         ("ListBalances", {"allocation": pb.ALLOCATION_FULL}),
         ("GetBalance", {"allocation": pb.ALLOCATION_FULL}),
         ("ListPairs", {"allocation": pb.ALLOCATION_ONCE}),
+        ("GetNetwork", {"allocation": pb.ALLOCATION_ONCE}),
     ],
 )
 def test_what_an_allocation_cannot_answer_is_impossible(

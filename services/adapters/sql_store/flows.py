@@ -1,27 +1,20 @@
 """The rows that columns are made of; see `ports.Snapshot.flows`."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, Final
 
 import numpy as np
 from sqlalchemy import (
-    ColumnElement,
     Connection,
-    Integer,
     Select,
     func,
-    literal_column,
     select,
-    type_coerce,
 )
 
-from services.adapters.sql_store.integers import Ints, Packed, read_columns, together
+from services.adapters.sql_store.integers import Ints, Packed, in_order, read_columns
 from services.adapters.tables import (
     AliasRow,
-    ExchangeRow,
-    JointPartyRow,
-    LegRow,
     OrganizationVersionRow,
     PartyRow,
     TopicRow,
@@ -43,6 +36,14 @@ _WORD_BITS: Final = 8
 """Of a word of the contract, such as a kind."""
 _PERIOD_BITS: Final = 8
 """A quarter has at most 92 days."""
+_PARTIES: Final = ("giver", "receiver", "party")
+_REVISED: Final = (
+    "SELECT exchange FROM exchange WHERE programme = ? AND from_offset >= ? AND revision > 0"
+)
+"""Numbers of exchanges with a new revision that is not the first; served by the index on changes.
+
+A condition that chose the older ones would make SQLite look through all of them instead.
+"""
 
 
 class Flows:
@@ -54,7 +55,7 @@ class Flows:
         self._connection = connection
         self._programme = programme
         self._from_offset = from_offset
-        self._number_bits = next_offset.bit_length()
+        self._exchange = {"exchange": Packed("exchange", next_offset.bit_length())}
 
     def read(self, programme_id: str, *, party_count: int, topic_set_count: int) -> FlowRows:
         party = PartyRow.table().c
@@ -63,94 +64,52 @@ class Flows:
             .where(party.programme == self._programme, party.party >= party_count)
             .order_by(party.party)
         )
-        parties = [row[0] for row in ids]
-        party_bits = (party_count + len(parties)).bit_length()
+        party_bits = (party_count + len(ids)).bit_length()
         topic_sets = self._topic_sets(topic_set_count)
+        topic_set_bits = max([topic_set_count, *topic_sets]).bit_length()
         replaced = self._replaced()
         exchanges = self._table(
-            ExchangeRow,
-            self._exchange_fields(party_bits, max([topic_set_count, *topic_sets]).bit_length()),
-            ("number",),
+            f"exchange WHERE to_offset IS NULL AND state <> {State.RETRACTED:d}",
+            _fields_of_exchanges(party_bits, topic_set_bits),
             replaced,
         )
         exchanges["end_day"] += exchanges["first_day"]
-        legs = self._table(
-            LegRow,
-            self._number(LegRow)
-            | {side: Packed(LegRow.table().c[side], party_bits) for side in ("giver", "receiver")},
-            ("number", "giver", "receiver"),
-            replaced,
-        )
-        joint = self._table(
-            JointPartyRow,
-            self._number(JointPartyRow)
-            | {"party": Packed(JointPartyRow.table().c.party, party_bits)},
-            ("number", "party"),
-            replaced,
-        )
+        legs = self._table("leg WHERE true", _parties(party_bits, "giver", "receiver"), replaced)
+        joint = self._table("joint_party WHERE true", _parties(party_bits, "party"), replaced)
         return FlowRows(
-            parties=parties,
+            parties=[row[0] for row in ids],
             topic_sets=topic_sets,
             organizations=self._organizations(programme_id),
             aliases=self._aliases(),
-            exchanges=ExchangeColumns(*(exchanges[name] for name in ExchangeColumns._fields)),
-            legs=LegColumns(legs["number"], legs["giver"], legs["receiver"]),
-            joint=JointColumns(joint["number"], joint["party"]),
+            exchanges=ExchangeColumns(*exchanges.values()),
+            legs=LegColumns(*legs.values()),
+            joint=JointColumns(*joint.values()),
             replaced=replaced,
         )
 
     def _table(
-        self, model: Any, fields: Mapping[str, Packed], order: Sequence[str], replaced: Ints
+        self, standing: str, fields: Mapping[str, Packed], replaced: Ints
     ) -> dict[str, Ints]:
-        """Rows of standing exchanges that are new or were replaced."""
-        table = model.table().c
-        standing = [table.programme == self._programme]
-        if model is ExchangeRow:
-            standing += [table.to_offset.is_(None), table.state != State.RETRACTED]
-        new = table.exchange >= self._from_offset
-        parts = [read_columns(self._connection, fields, [*standing, new])]
+        """The number of the exchange and the fields, of exchanges that are new or were replaced."""
+        parties = [name for name in fields if name in _PARTIES]
+        fields = {**self._exchange, **fields}
+        source = f"{standing} AND programme = ? AND exchange"
+        values = [self._programme, self._from_offset]
+        parts = [read_columns(self._connection, fields, f"{source} >= ?", values)]
         if len(replaced):
-            older = table.exchange.in_(self._older())
-            parts.append(read_columns(self._connection, fields, [*standing, older]))
-        return together(parts, order)
+            revised = f"{source} IN ({_REVISED})"
+            found = read_columns(self._connection, fields, revised, [self._programme, *values])
+            older = found["exchange"] < self._from_offset
+            parts.append({name: column[older] for name, column in found.items()})
+        return in_order(parts, ["exchange", *parties])
 
     def _replaced(self) -> Ints:
         if not self._from_offset:
             return np.empty(0, dtype=np.int64)
-        return np.array([row[0] for row in self._rows(self._older().distinct())], dtype=np.int64)
-
-    def _older(self) -> Select[int]:
-        """Numbers of exchanges that were there already and have a later revision now."""
-        exchange = ExchangeRow.table().c
-        return select(exchange.exchange).where(
-            exchange.programme == self._programme,
-            exchange.exchange < self._from_offset,
-            exchange.from_offset >= self._from_offset,
-            literal_column("revision > 0"),  # as the index says it, so that it is used
-        )
-
-    def _number(self, model: Any) -> dict[str, Packed]:
-        return {"number": Packed(model.table().c.exchange, self._number_bits)}
-
-    def _exchange_fields(self, party_bits: int, topic_set_bits: int) -> dict[str, Packed]:
-        exchange = ExchangeRow.table().c
-
-        def or_unknown(column: ColumnElement[Any], bits: int) -> Packed:
-            return Packed(func.ifnull(column + 1, 0), bits, excess=1)
-
-        return self._number(ExchangeRow) | {
-            "first_day": Packed(exchange.first_day + _DAY_EXCESS, _DAY_BITS, excess=_DAY_EXCESS),
-            "end_day": Packed(exchange.end_day - exchange.first_day, _PERIOD_BITS),
-            "kind": Packed(exchange.kind, _WORD_BITS),
-            "formality": Packed(exchange.formality, _WORD_BITS),
-            "reported_by": Packed(exchange.reported_by, _WORD_BITS),
-            "symmetric": Packed(type_coerce(exchange.symmetric, Integer), 1),
-            "topic_set": Packed(exchange.topic_set, topic_set_bits),
-            "recorder": or_unknown(exchange.recorder, party_bits),
-            "giver_minutes": or_unknown(exchange.giver_minutes, _MINUTE_BITS),
-            "receiver_minutes": or_unknown(exchange.receiver_minutes, _MINUTE_BITS),
-            "benefit_minutes": or_unknown(exchange.benefit_minutes, _MINUTE_BITS),
-        }
+        values = (self._programme, self._from_offset)
+        found = self._connection.exec_driver_sql(_REVISED, values)
+        revised = np.array([row[0] for row in found], dtype=np.int64)
+        return np.unique(revised[revised < self._from_offset])
 
     def _topic_sets(self, known_count: int) -> dict[int, tuple[str, ...]]:
         topic = TopicRow.table().c
@@ -191,6 +150,32 @@ class Flows:
 
     def _rows(self, statement: Select[Any]) -> list[Any]:
         return list(self._connection.execute(statement))
+
+
+def _fields_of_exchanges(party_bits: int, topic_set_bits: int) -> dict[str, Packed]:
+    """Those of `ports.ExchangeColumns`, in its order; end_day as days after first_day."""
+    return {
+        "first_day": Packed(f"first_day + {_DAY_EXCESS}", _DAY_BITS, excess=_DAY_EXCESS),
+        "end_day": Packed("end_day - first_day", _PERIOD_BITS),
+        "kind": Packed("kind", _WORD_BITS),
+        "formality": Packed("formality", _WORD_BITS),
+        "reported_by": Packed("reported_by", _WORD_BITS),
+        "symmetric": Packed("symmetric", 1),
+        "topic_set": Packed("topic_set", topic_set_bits),
+        "recorder": _or_unknown("recorder", party_bits),
+        "giver_minutes": _or_unknown("giver_minutes", _MINUTE_BITS),
+        "receiver_minutes": _or_unknown("receiver_minutes", _MINUTE_BITS),
+        "benefit_minutes": _or_unknown("benefit_minutes", _MINUTE_BITS),
+    }
+
+
+def _parties(bits: int, *names: str) -> dict[str, Packed]:
+    return {name: Packed(name, bits) for name in names}
+
+
+def _or_unknown(column: str, bits: int) -> Packed:
+    """-1 stands for NULL."""
+    return Packed(f"ifnull({column} + 1, 0)", bits, excess=1)
 
 
 def _organization(content: bytes, programme_id: str) -> Organization:

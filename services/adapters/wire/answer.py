@@ -1,6 +1,7 @@
 """Answers on the wire."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from mutua.v1 import event_pb2, types_pb2
 from mutua.v1 import query_service_pb2 as pb
@@ -28,32 +29,42 @@ def from_balance(balance: Balance) -> pb.Balance:
 
 
 def from_pair(pair: Pair) -> pb.Pair:
-    return pb.Pair(
-        giver_id=pair.giver_id,
-        receiver_id=pair.receiver_id,
-        given=to_units(pair.given),
-        received=to_units(pair.received),
-        net=to_units(pair.given - pair.received),
-        given_count=pair.given_count,
-        received_count=pair.received_count,
-        given_days=pair.given_days,
-        received_days=pair.received_days,
-        direction_differs=pair.direction_differs,
-        undated_count=pair.undated_count,
-        given_unknown_count=pair.given_unknown_count,
-        received_unknown_count=pair.received_unknown_count,
-        reasons=pair.reasons,
-    )
+    return pb.Pair(**pair_fields(pair))
+
+
+def pair_fields(pair: Pair) -> Any:
+    """The fields of a pb.Pair: repeated fields take them for it, faster than the message."""
+    return {
+        "giver_id": pair.giver_id,
+        "receiver_id": pair.receiver_id,
+        "given": to_units(pair.given),
+        "received": to_units(pair.received),
+        "net": to_units(pair.given - pair.received),
+        "given_count": pair.given_count,
+        "received_count": pair.received_count,
+        "given_days": pair.given_days,
+        "received_days": pair.received_days,
+        "direction_differs": pair.direction_differs,
+        "undated_count": pair.undated_count,
+        "given_unknown_count": pair.given_unknown_count,
+        "received_unknown_count": pair.received_unknown_count,
+        "reasons": pair.reasons,
+    }
 
 
 def from_edge(edge: Edge) -> pb.Edge:
-    return pb.Edge(
-        giver_id=edge.giver_id,
-        receiver_id=edge.receiver_id,
-        weight=to_units(edge.weight),
-        exchange_count=edge.exchange_count,
-        unknown_count=edge.unknown_count,
-    )
+    return pb.Edge(**edge_fields(edge))
+
+
+def edge_fields(edge: Edge) -> Any:
+    """The fields of a pb.Edge; see `pair_fields`."""
+    return {
+        "giver_id": edge.giver_id,
+        "receiver_id": edge.receiver_id,
+        "weight": to_units(edge.weight),
+        "exchange_count": edge.exchange_count,
+        "unknown_count": edge.unknown_count,
+    }
 
 
 def from_node(node: Node) -> pb.Node:

@@ -33,26 +33,10 @@ def to_question(message: pb.Question, *, today: Day, scope: Scope = ALL) -> Ques
         question = _read(message, today, scope)
     except Unfit as unfit:
         raise _impossible(unfit.violation) from None
-    found: Violations = []
-    check_programme(question.programme_id, found)
-    for index, organization_id in enumerate(message.organization_ids):
-        check_id(tidy(organization_id), f"organization_ids[{index}]", found)
-    for index, topic in enumerate(message.topics):
-        check_topic(tidy(topic), f"topics[{index}]", found)
-    if Kind.UNSPECIFIED in question.kinds:
-        found.append(Violation("kinds", "has the unspecified kind, which no exchange has"))
-    start, end = question.from_day, question.to_day
-    if start is not None and end is not None and start >= end:
-        found.append(Violation("to_date", "must be after from_date; the window is half open"))
+    found = _violations(message, question)
     if found:
         raise _impossible(*found)
     return question
-
-
-def require_no_order(order_by: str) -> None:
-    """Raises NotBuilt: rows are sorted by id."""
-    if order_by:
-        raise _not_built("order_by", "--order-by")
 
 
 def _read(message: pb.Question, today: Day, scope: Scope) -> Question:
@@ -73,6 +57,23 @@ def _read(message: pb.Question, today: Day, scope: Scope) -> Question:
         if has("as_of_date")
         else today,
     )
+
+
+def _violations(message: pb.Question, question: Question) -> Violations:
+    """What is wrong, at its place in what was sent."""
+    found: Violations = []
+    check_programme(question.programme_id, found)
+    for index, organization_id in enumerate(message.organization_ids):
+        check_id(tidy(organization_id), f"organization_ids[{index}]", found)
+    for index, topic in enumerate(message.topics):
+        check_topic(tidy(topic), f"topics[{index}]", found)
+    for index, kind in enumerate(message.kinds):
+        if not kind:
+            found.append(Violation(f"kinds[{index}]", "is unspecified; every exchange has a kind"))
+    start, end = question.from_day, question.to_day
+    if start is not None and end is not None and start >= end:
+        found.append(Violation("to_date", "must be after from_date; the window is half open"))
+    return found
 
 
 def _words(words: type[Word], values: Iterable[int], path: str) -> tuple[Word, ...]:

@@ -1,0 +1,108 @@
+"""The organizations that recorded ids mean under an identity, by number and by name."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from services.ledger.identity import resolve
+from services.ledger.organization import Organization
+from services.ledger.question import Question
+from services.ledger.times import day_number
+from services.ledger.words import BOUNDARY_ROLE
+from services.network.columns import Columns
+from services.network.table import Flags, Ints
+
+_NEVER: Final = np.iinfo(np.int64).max
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Names:
+    """Organizations are numbered from 1 in order of appearance; 0 is nobody."""
+
+    numbers: Mapping[str, int]
+    names: NDArray[Any]
+    """By number."""
+    rank: Ints
+    """The place of each number's name in ascending order of code points."""
+    organization: Ints
+    """The number that each party means."""
+    roster: Mapping[str, list[Organization]]
+    member: Ints
+    """The numbers of the registered, boundary ones aside, with the days they are in force."""
+    open_day: Ints
+    close_day: Ints
+    made_of: tuple[int, Mapping[str, Organization]]
+    """How many parties and which organizations it knows."""
+
+    def grown(self, columns: Columns, aliases: Mapping[str, str]) -> "Names":
+        """With all parties and organizations of the columns, under the same aliases."""
+        made_of = (len(columns.ids), columns.organizations)
+        if made_of[0] == self.made_of[0] and made_of[1] is self.made_of[1]:
+            return self
+        numbers = dict(self.numbers)
+        mapped = [resolve(aliases, recorded) for recorded in columns.ids]
+        roster: dict[str, list[Organization]] = {}
+        for organization in columns.organizations.values():
+            name = resolve(aliases, organization.organization_id)
+            roster.setdefault(name, []).append(organization)
+        for name in (*mapped, *roster):
+            numbers.setdefault(name, len(numbers))
+        rank = np.empty(len(numbers), dtype=np.intp)
+        rank[[numbers[name] for name in sorted(numbers)]] = np.arange(len(numbers))
+        members = [
+            (numbers[name], *_days_in_force(organization))
+            for name, organizations in roster.items()
+            for organization in organizations
+            if organization.role != BOUNDARY_ROLE
+        ]
+        member, open_day, close_day = np.array(members, dtype=np.int64).reshape(-1, 3).T
+        return Names(
+            numbers=numbers,
+            names=np.array(list(numbers), dtype=object),
+            rank=rank,
+            organization=np.array([numbers[name] for name in mapped], dtype=np.intp),
+            roster=roster,
+            member=member,
+            open_day=open_day,
+            close_day=close_day,
+            made_of=made_of,
+        )
+
+    def population(self, question: Question) -> Flags:
+        """By number, who of the roster is in force on a day of the window."""
+        in_force = self.open_day < self.close_day
+        if question.to_day is not None:
+            in_force &= self.open_day < question.to_day
+        if question.from_day is not None:
+            in_force &= self.close_day > question.from_day
+        return self.flags(self.member[in_force])
+
+    def flags(self, numbers: Any) -> Flags:
+        """By number, whether it is one of these."""
+        flags = np.zeros(len(self.numbers), dtype=np.bool_)
+        flags[numbers] = True
+        return flags
+
+
+def _days_in_force(organization: Organization) -> tuple[int, int]:
+    opened, closed = organization.open_date, organization.close_date
+    return (
+        -_NEVER if opened is None else day_number(opened),
+        _NEVER if closed is None else day_number(closed),
+    )
+
+
+NONE: Final = Names(
+    numbers={"": 0},
+    names=np.array([""], dtype=object),
+    rank=np.zeros(1, dtype=np.intp),
+    organization=np.empty(0, dtype=np.intp),
+    roster={},
+    member=np.empty(0, dtype=np.int64),
+    open_day=np.empty(0, dtype=np.int64),
+    close_day=np.empty(0, dtype=np.int64),
+    made_of=(0, {}),
+)

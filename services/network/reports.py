@@ -1,0 +1,93 @@
+"""Who reported which exchange: whoever recorded it as a party to it, and the side that was named.
+
+A side is named for all of its members, unless one of them recorded the exchange.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import ClassVar, Final
+
+import numpy as np
+
+from services.ledger.words import Side
+from services.network.columns import Columns
+from services.network.table import Flags, Ints, Table
+from services.network.ties import Members
+
+_BLOCK: Final = 1 << 16
+
+
+class Recorders(Table):
+    """One row an exchange: the organization that recorded it as a party to it; 0 is nobody."""
+
+    TYPES: ClassVar = {"organization": np.intp}
+    organization: Ints
+
+
+@dataclass(frozen=True, slots=True)
+class Reports:
+    """The reports of the first exchanges of some columns, seen through an identity."""
+
+    recorders: Recorders
+    named: Members
+    reporters: Flags
+    """By number of the organization, who is in either."""
+
+    @property
+    def nbytes(self) -> int:
+        return self.recorders.nbytes + self.named.nbytes
+
+    def grown(self, columns: Columns, organization: Ints) -> "Reports":
+        """Those of all exchanges; `organization` is that of each party."""
+        begin = self.recorders.length
+        exchanges = columns.exchanges
+        recorder = exchanges.recorder[begin:]
+        who = np.where(recorder >= 0, organization[recorder], 0) if len(organization) else recorder
+        legs = columns.legs
+        new = slice(int(np.searchsorted(legs.exchange, begin)), None)
+        of_leg, leads = legs.exchange[new] - begin, legs.leads[new]
+        is_party = np.zeros(len(who), dtype=np.bool_)
+        named = []
+        for side, party, bit in ((Side.GIVER, legs.giver, 1), (Side.RECEIVER, legs.receiver, 2)):
+            member = organization[party[new]]
+            recorded = np.zeros(len(who), dtype=np.bool_)
+            recorded[of_leg[member == who[of_leg]]] = True
+            is_party |= recorded
+            silent = (exchanges.reported_by[begin:] == side) & ~recorded
+            told = silent[of_leg] & (leads & bit > 0)
+            named.append((of_leg[told] + begin, member[told]))
+        joint = slice(int(np.searchsorted(columns.joint.exchange, begin)), None)
+        of_joint = columns.joint.exchange[joint] - begin
+        member = organization[columns.joint.party[joint]]
+        is_party[of_joint[member == who[of_joint]]] = True
+        itself = np.where(is_party, who, 0)
+        rows, members = map(np.concatenate, zip(*named, strict=True))
+        reporters = np.zeros(organization.max(initial=0) + 1, dtype=np.bool_)
+        reporters[np.flatnonzero(self.reporters)] = True
+        reporters[itself] = reporters[members] = True
+        return Reports(self.recorders.grown(itself), self.named.grown(rows, members), reporters)
+
+    def count(self, inside: Flags, wanted: Flags) -> int:
+        """How many of the organizations wanted reported an exchange of the mask."""
+        wanted = wanted.copy()
+        wanted[: len(self.reporters)] &= self.reporters
+        wanted[len(self.reporters) :] = False
+        reported = np.zeros(len(wanted), dtype=np.bool_)
+        for who in self._found(inside):
+            reported[who] = True
+            if reported[wanted].all():
+                break
+        return int(np.count_nonzero(reported & wanted))
+
+    def _found(self, inside: Flags) -> Iterator[Ints]:
+        """Who reported, block by block: most organizations report often, and are soon found."""
+        recorders, named = self.recorders.organization, self.named
+        for start in range(0, len(recorders), _BLOCK):
+            block = slice(start, start + _BLOCK)
+            yield recorders[block][inside[block]]
+        for start in range(0, named.length, _BLOCK):
+            block = slice(start, start + _BLOCK)
+            yield named.member[block][inside[named.exchange[block]]]
+
+
+NONE: Final = Reports(Recorders.empty(), Members.empty(), np.zeros(0, dtype=np.bool_))

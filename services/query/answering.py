@@ -1,0 +1,288 @@
+"""How a request becomes an answer: what is the same for every question.
+
+What differs is a function of `Asked` in a file of its own, which says what was found and what that
+rests on. Position, day, pages, the cache and a model that moved are here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any, Final, Generic, NamedTuple, TypeVar, cast
+
+from google.protobuf.message import Message
+
+from mutua.v1 import query_service_pb2 as pb
+from services.adapters.grpc_server import Context, remaining_seconds, scope_of
+from services.adapters.wire.answer import from_coverage
+from services.adapters.wire.question import to_question
+from services.adapters.wire.values import from_day
+from services.ledger.errors import NotAllowed
+from services.ledger.ports import QueryStore, Snapshot
+from services.ledger.position import Position, parse_position
+from services.ledger.question import Answer, Coverage, Question
+from services.ledger.times import Instant, day_of
+from services.network.frame import Frame
+from services.query.cache import Cache
+from services.query.order import Ints, Order
+from services.query.paging import Moment, Page, digest, page_of
+from services.query.programmes import Programmes
+from services.query.progress import DEFAULT_WAIT_SECONDS, Progress
+
+MODEL_MOVED: Final = "MODEL_MOVED"
+_THREADS: Final = 8
+_ANSWER_SECONDS: Final = 0.2
+"""Kept of the caller's deadline, so that the caller hears the reason rather than a deadline."""
+_ROW_BYTES: Final = 600
+"""About what a row takes that is an object, and what a small answer takes."""
+
+
+Row = TypeVar("Row")
+Found = TypeVar("Found", bound=Answer[Any])
+Response = TypeVar("Response", bound=Message)
+
+
+class Listed(NamedTuple, Generic[Found]):
+    """An answer, the rows of a page of it, and the fields of a response that say the rest."""
+
+    found: Found
+    rows: list[Any]
+    rest: dict[str, Any]
+
+
+class _Ahead(Exception):
+    """Another question moved the columns on; a newer snapshot is needed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """A request as read: what it asks, which page, and the position it wants at least."""
+
+    message: Any
+    question: Question
+    page: Page | None
+    wanted_offset: int
+
+
+class Asked:
+    """One request, and all that its answer is made of, at one position."""
+
+    def __init__(
+        self, request: Request, snapshot: Snapshot, programmes: Programmes, cache: Cache
+    ) -> None:
+        self.request = request.message
+        self.question = request.question
+        self.snapshot = snapshot
+        self.moment = Moment(
+            programme_offset=snapshot.programme_offset(request.question.programme_id),
+            next_offset=snapshot.position(),
+            as_of_day=request.question.as_of_day,
+        )
+        """What the answer is made of: that of the pages before, where it goes on in theirs."""
+        self._page = request.page
+        self._wanted_offset = request.wanted_offset
+        self._programmes = programmes
+        self._cache = cache
+
+    @property
+    def page(self) -> Page:
+        assert self._page is not None, "a request without pages"
+        return self._page
+
+    @property
+    def has_moved(self) -> bool:
+        """Whether the pages before were made of other facts."""
+        begun = None if self._page is None else self._page.begun
+        return begun is not None and begun.programme_offset != self.moment.programme_offset
+
+    @cached_property
+    def frame(self) -> Frame:
+        question = self.question
+        frame = self._programmes.frame(self.snapshot, question.programme_id, question.identity)
+        if frame.columns.next_offset != self.snapshot.position():
+            raise _Ahead
+        return frame
+
+    def rest(self) -> dict[str, Any]:
+        """The fields that say what an answer rests on that adds nothing up."""
+
+        def compute() -> Coverage:
+            return self.frame.coverage(self.question, self.frame.inside(self.question))
+
+        key = (Coverage, self.question, self.moment.programme_offset)
+        return {"coverage": from_coverage(self._cache.get(key, compute, lambda _: _ROW_BYTES))}
+
+    def token(self, last: Any) -> str:
+        """next_page_token after the row with the key `last`, which JSON has to know."""
+        return self.page.token(last, self.moment)
+
+    def listed(
+        self,
+        find: Callable[[Frame, Question], Found],
+        order: Order[Any],
+    ) -> Listed[Found]:
+        """A page of what `find` answers, in the order that is asked for, else in `order`.
+
+        Pages come from the answer that the ones before came from, while that is kept and nobody
+        wants a later position; else from a new one, after the same key.
+        """
+        order = order.by(self.request.order_by)
+        found, places = self._found(find, order)
+        rows = found.rows
+        start = order.after(self.page.after, rows, places)
+        end = start + self.page.size
+        page = _taken(rows, slice(start, end) if places is None else places[start:end])
+        rest = {
+            "next_page_token": self.token(order.key(page[-1])) if end < len(rows) else "",
+            "coverage": from_coverage(found.coverage),
+            "warnings": found.warnings,
+        }
+        return Listed(found, page, rest)
+
+    def _found(
+        self,
+        find: Callable[[Frame, Question], Found],
+        order: Order[Any],
+    ) -> tuple[Found, Ints | None]:
+        """The whole answer, and the places of its rows in the order."""
+
+        def compute() -> tuple[Found, Ints | None]:
+            found = find(self.frame, self.question)
+            return found, order.places(found.rows)
+
+        def size_of(kept: tuple[Found, Ints | None]) -> int:
+            rows, places = kept[0].rows, kept[1]
+            rows_bytes = getattr(rows, "nbytes", len(rows) * _ROW_BYTES)
+            return _ROW_BYTES + int(rows_bytes) + (0 if places is None else places.nbytes)
+
+        key = (find, self.question, order.terms)
+        begun = self.page.begun
+        if begun is not None and begun.next_offset >= self._wanted_offset:
+            kept: tuple[Found, Ints | None] | None = self._cache.find(
+                (*key, begun.programme_offset)
+            )
+            if kept is not None:
+                self.moment = begun
+                return kept
+        return self._cache.get((*key, self.moment.programme_offset), compute, size_of)
+
+
+class _Kept(NamedTuple):
+    """A response as it goes over the wire, but for its position."""
+
+    message: type[Message]
+    content: bytes
+
+
+class _Models(NamedTuple):
+    """The read models that answer, and what was made of them: numbers of others are not these."""
+
+    store: QueryStore
+    programmes: Programmes
+    cache: Cache
+
+
+class Answering:
+    """Answers requests off the event loop, each from one snapshot, equal ones from the cache."""
+
+    def __init__(
+        self, store: QueryStore, progress: Progress, *, log_id: str, clock: Callable[[], Instant]
+    ) -> None:
+        self._progress = progress
+        self._log_id = log_id
+        self._clock = clock
+        self.answer_from(store)
+        # Threads of its own: questions never take those in which facts are checked.
+        self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="question")
+
+    def answer_from(self, store: QueryStore) -> None:
+        """Goes over to other read models, and keeps nothing of those before. Thread-safe."""
+        self._models = _Models(store, Programmes(), Cache())
+
+    async def answer(
+        self,
+        message: Any,
+        context: Context,
+        respond: Callable[[Asked], Response],
+        *,
+        is_kept: bool = True,
+    ) -> Response:
+        """The response, serialized, once the position that is wanted is reached.
+
+        `respond` sets everything but position and as_of_date. `is_kept` is whether the same request
+        has the same answer until another fact of its programme is projected.
+        """
+        request = self._read(message, context)
+        if request.wanted_offset:
+            await self._progress.reach(request.wanted_offset, _patience(context))
+
+        def run() -> bytes:
+            models = self._models
+            while True:
+                with models.store.snapshot() as snapshot:
+                    asked = Asked(request, snapshot, models.programmes, models.cache)
+                    try:
+                        return self._respond(asked, models.cache, respond, is_kept=is_kept)
+                    except _Ahead:
+                        continue
+
+        content = await asyncio.get_running_loop().run_in_executor(self._threads, run)
+        return cast("Response", content)  # which is what the stubs know of a servicer
+
+    def _respond(
+        self, asked: Asked, cache: Cache, respond: Callable[[Asked], Message], *, is_kept: bool
+    ) -> bytes:
+        def make() -> _Kept:
+            response: Any = respond(asked)
+            response.as_of_date.CopyFrom(from_day(asked.question.as_of_day))
+            if asked.has_moved:
+                response.warnings.append(MODEL_MOVED)
+            return _Kept(type(response), response.SerializeToString())
+
+        if is_kept and not asked.has_moved:
+            same = digest(asked.request, without=("min_position",))
+            key = (same, asked.question, asked.moment.programme_offset)
+            kept = cache.get(key, make, lambda found: len(found.content) + _ROW_BYTES)
+        else:
+            kept = make()
+        position = Position(self._log_id, 0, asked.moment.next_offset)
+        # On the wire a message may stand in pieces, one after the other.
+        return kept.content + kept.message(position=str(position)).SerializeToString()
+
+    def _read(self, message: Any, context: Context) -> Request:
+        """What is asked and by whom. Raises NotAllowed, before anything is computed."""
+        scope = scope_of(context)
+        if not scope.sees_all:
+            raise NotAllowed("this caller may not ask this question")
+        fields = message.DESCRIPTOR.fields_by_name
+        asked = message.question if "question" in fields else _everything(message.programme_id)
+        question = to_question(asked, today=day_of(self._clock()), scope=scope)
+        page = page_of(message) if "page_token" in fields else None
+        if page is not None and page.begun is not None:  # a list has one day, whatever the time
+            question = replace(question, as_of_day=page.begun.as_of_day)
+        wanted = 0
+        if message.min_position:
+            wanted = parse_position(message.min_position, log_id=self._log_id).next_offset
+        return Request(message=message, question=question, page=page, wanted_offset=wanted)
+
+
+def _taken(rows: Sequence[Row], places: slice | Ints) -> list[Row]:
+    """The rows at these places; rows in columns are made all at once."""
+    take: Callable[[Any], list[Row]] | None = getattr(rows, "take", None)
+    if take is not None:
+        return take(places)
+    return list(rows[places] if isinstance(places, slice) else map(rows.__getitem__, places))
+
+
+def _everything(programme_id: str) -> pb.Question:
+    return pb.Question(programme_id=programme_id)
+
+
+def _patience(context: Context) -> float:
+    remaining = remaining_seconds(context)
+    if remaining is None:
+        return DEFAULT_WAIT_SECONDS
+    return max(0.0, remaining - _ANSWER_SECONDS)

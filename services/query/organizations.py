@@ -1,0 +1,56 @@
+"""The roster, and everybody else who was named."""
+
+from collections import defaultdict
+from typing import Final
+
+from mutua.v1 import query_service_pb2 as pb
+from services.adapters.wire.answer import from_organization
+from services.ledger.identity import resolve
+from services.ledger.organization import Organization
+from services.ledger.question import Answer, Question
+from services.network.frame import Frame
+from services.query.answering import Asked
+from services.query.order import Order
+
+
+def _itself(row: pb.Organization) -> pb.Organization:
+    return row
+
+
+BY_ID: Final = Order(pb.Organization.DESCRIPTOR, ("organization_id",), _itself)
+
+
+def list_organizations(asked: Asked) -> pb.ListOrganizationsResponse:
+    page = asked.listed(organizations, BY_ID)
+    return pb.ListOrganizationsResponse(organizations=page.rows, **page.rest)
+
+
+def organizations(frame: Frame, question: Question) -> Answer[pb.Organization]:
+    """The roster and every other party of a standing exchange of the window, by id."""
+    inside = frame.inside(question)
+    days = frame.days(inside)
+    chosen = frame.chosen(question)
+    aliases = defaultdict(list)
+    for alias in sorted(frame.columns.aliases):
+        aliases[resolve(frame.columns.aliases, alias)].append(alias)
+    rows = []
+    for name in frame.names:
+        known = frame.roster.get(name)
+        if (known is None and name not in days) or (chosen and name not in chosen):
+            continue
+        first_day, last_day = days.get(name, (None, None))
+        rows.append(
+            from_organization(
+                known[-1] if known else Organization(organization_id=name),
+                registered=known is not None,
+                aliases=aliases[name],
+                first_day=first_day,
+                last_day=last_day,
+            )
+        )
+    return Answer(rows, frame.coverage(question, inside))
+
+
+def organization_count(frame: Frame, question: Question) -> int:
+    """How many organizations are registered or named in a standing exchange."""
+    return len({*frame.roster, *frame.days(frame.inside(question))})

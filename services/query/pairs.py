@@ -1,0 +1,16 @@
+"""What each two organizations gave each other."""
+
+from typing import Final
+
+from mutua.v1 import query_service_pb2 as pb
+from services.adapters.wire.answer import from_pair, pair_fields
+from services.network.pairs import pairs
+from services.query.answering import Asked
+from services.query.order import Order
+
+BY_IDS: Final = Order(pb.Pair.DESCRIPTOR, ("giver_id", "receiver_id"), from_pair)
+
+
+def list_pairs(asked: Asked) -> pb.ListPairsResponse:
+    page = asked.listed(pairs, BY_IDS)
+    return pb.ListPairsResponse(pairs=map(pair_fields, page.rows), **page.rest)

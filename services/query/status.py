@@ -1,0 +1,45 @@
+"""How far the read models are, and what they hold."""
+
+from collections.abc import Callable
+from typing import Final
+
+from mutua.v1 import query_service_pb2 as pb
+from services.ledger.position import Position
+from services.query.answering import Asked
+from services.query.organizations import organization_count
+from services.query.progress import Progress
+
+FACTS_WAITING: Final = "FACTS_WAITING"
+FACTS_QUARANTINED: Final = "FACTS_QUARANTINED"
+
+
+def get_status(
+    asked: Asked,
+    *,
+    log_id: str,
+    log_end: Callable[[], int],
+    model_version: int,
+    progress: Progress,
+) -> pb.GetStatusResponse:
+    counts = asked.snapshot.counts(asked.question.programme_id)
+    projected = asked.moment.next_offset
+    end = max(log_end(), projected)
+    warnings = [FACTS_WAITING] if counts.waiting_count else []
+    warnings += [FACTS_QUARANTINED] if counts.quarantine_count else []
+    held = pb.HeldPartition(
+        position=str(Position(log_id, 0, progress.next_offset)), reason=progress.held
+    )
+    return pb.GetStatusResponse(
+        log_position=str(Position(log_id, 0, end)),
+        projection_position=str(Position(log_id, 0, projected)),
+        lag_count=end - projected,
+        fact_count=counts.fact_count,
+        exchange_count=counts.exchange_count,
+        organization_count=organization_count(asked.frame, asked.question),
+        waiting_count=counts.waiting_count,
+        quarantine_count=counts.quarantine_count,
+        model_version=model_version,
+        held=[held] if progress.held else [],
+        warnings=warnings,
+        **asked.rest(),
+    )

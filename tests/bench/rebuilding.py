@@ -1,0 +1,95 @@
+"""Read models made again from the whole log, and what that takes."""
+
+import json
+import statistics
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import closing
+from itertools import islice
+from pathlib import Path
+
+from mutua.v1.event_pb2 import Event
+from mutua.v1.types_pb2 import ASSURANCE_OPEN
+from services.adapters.data_directory import DataDirectory
+from services.adapters.sqlite_log import SqliteLog
+from services.adapters.wire.event import normalize
+from services.demo.programme import generate
+from tests.bench.measure import Figure, median_seconds
+
+FACTS = 1_000_000
+RUNS = 3
+PAGE = 10_000
+BOUND_MEGABYTES = 1_000
+REBUILD = """
+import json, resource, sys, time
+from pathlib import Path
+from services.bootstrap import rebuild
+start = time.perf_counter()
+rebuild(Path(sys.argv[1]), on_progress=lambda *_: None)
+took = time.perf_counter() - start
+print(json.dumps([took, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024]))
+"""
+
+
+def figures() -> Iterator[Figure]:
+    with tempfile.TemporaryDirectory() as name:
+        data = Path(name)
+        with closing(SqliteLog(data / "log.sqlite")) as log:
+            _fill(log)
+        runs = [_rebuild(data) for _ in range(RUNS)]
+        with closing(SqliteLog(data / "log.sqlite", read_only=True)) as log:
+            parsing = median_seconds(lambda: _parse(log), RUNS)
+    yield Figure(
+        f"rebuild of {FACTS:,} facts, until they answer",
+        FACTS / statistics.median(seconds for seconds, _ in runs),
+        "facts/s",
+        FACTS / parsing,
+        "reading the log and parsing alone",
+    )
+    yield Figure(
+        f"rebuild of {FACTS:,} facts, peak memory of the process",
+        max(megabytes for _, megabytes in runs),
+        "MiB",
+        BOUND_MEGABYTES,
+        "the bound set",
+    )
+
+
+def _fill(log: SqliteLog) -> None:
+    facts = (
+        _recorded(event)
+        for recording in generate(scale=FACTS // 560 + 1, programme="default")
+        for event in recording.events
+    )
+    remaining = islice(facts, FACTS)
+    while page := list(islice(remaining, PAGE)):
+        log.append("default", page).result()
+
+
+def _recorded(event: Event) -> bytes:
+    """The record that ingest makes of it."""
+    normalize(event)
+    event.assurance = ASSURANCE_OPEN
+    return event.SerializeToString(deterministic=True)
+
+
+def _rebuild(data: Path) -> tuple[float, float]:
+    """Seconds and MiB of a rebuild in a process of its own."""
+    done = subprocess.run(
+        [sys.executable, "-c", REBUILD, str(data)], check=True, capture_output=True, text=True
+    )
+    seconds, megabytes = json.loads(done.stdout)
+    directory = DataDirectory(data)
+    for path in directory.superseded():
+        directory.delete(path)
+    return seconds, megabytes
+
+
+def _parse(log: SqliteLog) -> None:
+    offset = 0
+    while records := log.read(offset, PAGE):
+        for record in records:
+            Event().ParseFromString(record.value)
+        offset += len(records)

@@ -1,0 +1,64 @@
+"""`mutua rebuild`, and what `status` and `verify` say of read models that stand still."""
+
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from services.adapters.sqlite_log import SqliteLog
+from services.cli import rebuild
+from tests.cli.conftest import Run
+from tests.projector.newer import newer_fact
+
+
+@pytest.fixture
+def data(run: Run, tmp_path: Path) -> Path:
+    """Two exchanges in mutua-data."""
+    for giver in "ab":
+        words = ("--from", giver, "--to", "c", "--kind", "call")
+        assert run("log", *words).code == 0
+    return tmp_path / "mutua-data"
+
+
+def test_it_says_what_it_did_and_what_is_kept(run: Run, data: Path) -> None:
+    first, *rest = run("rebuild").out.splitlines()
+    assert first.startswith("rebuilt from 2 facts in ")
+    assert first.endswith("the new read models answer")
+    assert rest == ["kept: read-1.sqlite; mutua rebuild --drop-old deletes what is kept"]
+    assert run("rebuild", "--drop-old").out == "deleted: read-1.sqlite\n"
+    assert (
+        run("rebuild", "--drop-old").out == "nothing is kept beside the read models that answer\n"
+    )
+    assert run("verify").out == "ok: 2 facts\n"
+    assert not (data / "read-1.sqlite").exists()
+
+
+def test_it_tells_how_far_it_is_on_stderr(
+    run: Run, data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rebuild, "_SECONDS_BETWEEN_LINES", 0.0)
+    assert "2 of 2 facts, " in run("rebuild").err
+
+
+def test_where_nothing_was_recorded_it_says_so(run: Run, tmp_path: Path) -> None:
+    result = run("rebuild")
+    assert result.code == 1
+    assert "holds no mutua data" in result.err
+    assert not (tmp_path / "mutua-data").exists()
+
+
+def test_status_and_verify_say_what_is_held(run: Run, data: Path) -> None:
+    with closing(SqliteLog(data / "log.sqlite")) as log:
+        log.append("default", [newer_fact(35, programme="default")]).result(timeout=30)
+    why = "fact kind 35 at offset 2 is newer than this mutua; upgrade it"
+    status = run("status")
+    assert f".2: {why}.\n" in status.out
+    assert "        1 facts on the log that answers do not show yet" in status.out
+    [held] = run("status", "--format", "json").answer["held"]
+    assert held["reason"] == why
+    assert run("verify").out == f"ok: 2 facts; 1 more are not projected: {why}\n"
+    assert run("verify", "--format", "json").answer == {
+        "ok": True,
+        "fact_count": 2,
+        "differences": [],
+    }

@@ -1,0 +1,245 @@
+"""Recording as a stream: sent ahead, answered group by group, resumed where it broke."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import aclosing
+from itertools import islice
+from threading import Event as Flag
+from typing import Any
+
+import pytest
+from grpc import StatusCode
+
+from mutua import AsyncClient, Client, MutuaError, Recorded
+from mutua.recording import BYTES_AHEAD, GROUPS_AHEAD
+from mutua.v1.event_pb2 import Event
+from mutua.v1.ingest_service_pb2 import RecordStreamResponse
+from tests.client.scripted import END, Failure, FakeClock, ScriptedServer, serving
+from tests.client.test_record import LOG_DOWN, OUTCOME_UNKNOWN, OVERLOADED, exchange
+
+DURABLE = None
+
+
+def events(count: int) -> Iterator[Event]:
+    return (exchange() for _ in range(count))
+
+
+def sizes(server: ScriptedServer) -> list[int]:
+    return [len(request.events) for request in server.requests]
+
+
+def test_each_group_is_yielded_when_it_is_durable(client: Client, server: ScriptedServer) -> None:
+    events = [exchange() for _ in range(2_001)]
+
+    assert list(client.record_stream(iter(events))) == [
+        Recorded(count=1_000, position="p1"),
+        Recorded(count=1_000, position="p2"),
+        Recorded(count=1, position="p3"),
+    ]
+    assert [event for request in server.requests for event in request.events] == events
+    assert {event.programme_id for event in events} == {"gde"}
+    assert len({event.event_id for event in events}) == 2_001
+    assert server.stream_count == 1
+
+
+@pytest.mark.parametrize(
+    ("note_kib", "counts"),
+    [([], []), ([300, 300, 300], [2, 1]), ([1, 1_100, 1], [1, 1, 1])],
+)
+def test_groups_are_cut_as_batches_are(
+    client: Client, server: ScriptedServer, note_kib: list[int], counts: list[int]
+) -> None:
+    events = [exchange(note_bytes=kib * 1024) for kib in note_kib]
+
+    assert [each.count for each in client.record_stream(events)] == counts
+    assert sizes(server) == counts
+
+
+@pytest.mark.parametrize(
+    "failure",
+    [
+        OVERLOADED,
+        LOG_DOWN,
+        OUTCOME_UNKNOWN,
+        Failure(code=StatusCode.UNAVAILABLE),
+        Failure(code=StatusCode.CANCELLED),
+        END,
+    ],
+    ids=lambda failure: getattr(failure, "reason", failure) or failure.code.name,
+)
+def test_a_stream_that_breaks_is_resumed_from_the_first_group_without_an_answer(
+    client: Client, server: ScriptedServer, clock: FakeClock, failure: Any
+) -> None:
+    server.answers = [DURABLE, failure, failure, DURABLE, failure]
+
+    recorded = list(client.record_stream(exchange() for _ in range(2_500)))
+
+    assert [each.count for each in recorded] == [1_000, 1_000, 500]
+    assert sizes(server) == [1_000, 1_000, 1_000, 1_000, 500, 500]
+    _, second, again, once_more, third, third_again = server.requests
+    assert second == again == once_more
+    assert third == third_again
+    assert server.stream_count == 4
+    assert len(clock.slept) == 3
+    assert server.stream_finished.wait(30)
+
+
+@pytest.mark.parametrize(
+    "failure",
+    [
+        Failure(code=StatusCode.INVALID_ARGUMENT, reason="INVALID_FACT", violations=[("f", "d")]),
+        Failure(code=StatusCode.FAILED_PRECONDITION, reason="LOG_FULL"),
+        Failure(code=StatusCode.RESOURCE_EXHAUSTED),
+    ],
+    ids=lambda failure: f"{failure.code.name} {failure.reason}",
+)
+def test_what_was_yielded_before_a_refusal_is_durable(
+    client: Client, server: ScriptedServer, failure: Failure
+) -> None:
+    server.answers = [DURABLE, DURABLE, failure]
+    yielded: list[str] = []
+
+    with pytest.raises(MutuaError) as raised:
+        yielded.extend(each.position for each in client.record_stream(events(9_000)))
+
+    assert yielded == ["p1", "p2"]
+    assert (raised.value.code, raised.value.reason) == (failure.code, failure.reason)
+    assert len(raised.value.field_violations) == len(failure.violations)
+    assert server.stream_count == 1
+
+
+def test_the_deadline_is_for_each_answer(
+    client: Client, server: ScriptedServer, clock: FakeClock
+) -> None:
+    slow = Failure(code=StatusCode.UNAVAILABLE, reason="LOG_DOWN", retry_delay_seconds=20.0)
+    server.answers = [slow, DURABLE] * 4
+
+    assert len(list(client.record_stream(events(4_000)))) == 4
+    assert sum(clock.slept) >= 80.0
+
+
+def test_retries_end_with_the_deadline(
+    client: Client, server: ScriptedServer, clock: FakeClock
+) -> None:
+    server.answers = [OUTCOME_UNKNOWN] + [OVERLOADED] * 1_000
+
+    with pytest.raises(MutuaError) as raised:
+        list(client.record_stream(events(1)))
+
+    assert raised.value.reason == "OUTCOME_UNKNOWN"
+    assert 20.0 < sum(clock.slept) < 30.0
+
+
+def test_a_server_that_is_not_there(make_client: Any, clock: FakeClock) -> None:
+    gone = ScriptedServer()
+    with serving(gone):
+        pass
+    with make_client(gone.address, clock=clock) as client, pytest.raises(MutuaError) as raised:
+        list(client.record_stream(events(1)))
+    assert raised.value.code is StatusCode.UNAVAILABLE
+    assert "`mutua up`" in raised.value.message
+    assert sum(clock.slept) < 2.0
+
+
+def test_nothing_is_recorded_unless_it_is_iterated(client: Client, server: ScriptedServer) -> None:
+    client.record_stream(events(1))
+    list(client.record_stream(events(1)))
+
+    assert len(server.requests) == 1
+
+
+class Holding(ScriptedServer):
+    """Answers nothing before it has `ahead` groups; `on_held` is called then."""
+
+    def __init__(self, ahead: int, on_held: Callable[[], object] = lambda: None) -> None:
+        super().__init__()
+        self.ahead = ahead
+        self.on_held = on_held
+        self.gone = Flag()
+
+    def RecordStream(self, request_iterator: Any, context: Any) -> Any:  # noqa: N802
+        context.add_callback(self.gone.set)
+        self.requests += islice(request_iterator, self.ahead)
+        self.on_held()
+        for _ in range(self.ahead):
+            yield RecordStreamResponse(position="p")
+        for request in request_iterator:
+            self.requests.append(request)
+            yield RecordStreamResponse(position="p")
+
+
+@pytest.mark.parametrize(("kib", "ahead"), [(0, GROUPS_AHEAD), (850, 5)])
+def test_groups_are_sent_ahead_within_bounds(make_client: Any, kib: int, ahead: int) -> None:
+    """Without an answer so many groups are sent, and no event beyond the next group is taken."""
+    size = 1 if kib else 1_000
+    taken: list[int] = []
+
+    def source() -> Iterator[Event]:
+        for number in range(20 * size):
+            taken.append(number)
+            yield exchange(note_bytes=kib * 1024)
+
+    held: list[int] = []
+    server = Holding(ahead, lambda: held.append(len(taken)))
+    with serving(server), make_client(server.address) as client:
+        assert sum(each.count for each in client.record_stream(source())) == 20 * size
+    assert held[0] <= (ahead + 1) * size + 1
+    assert BYTES_AHEAD < 5 * 850 * 1024
+
+
+def test_a_server_that_does_not_answer_in_time(make_client: Any) -> None:
+    forever = Flag()
+    server = Holding(1, lambda: forever.wait(30))
+    with serving(server):
+        with (
+            make_client(server.address, deadline_seconds=0.3) as client,
+            pytest.raises(MutuaError) as raised,
+        ):
+            list(client.record_stream(events(1)))
+        forever.set()
+    assert raised.value.code is StatusCode.DEADLINE_EXCEEDED
+    assert "did not answer in time" in raised.value.message
+
+
+def test_giving_up_ends_the_call(make_client: Any) -> None:
+    server = Holding(1)
+    with serving(server), make_client(server.address) as client:
+        recorded = client.record_stream(events(100_000))
+        assert next(recorded).count == 1_000
+        recorded.close()
+        assert server.gone.wait(30)
+    assert len(server.requests) < 100
+
+
+def test_an_error_of_the_events_is_raised(client: Client, server: ScriptedServer) -> None:
+    def source() -> Iterator[Event]:
+        yield from events(1_001)
+        raise KeyError("a row")
+
+    with pytest.raises(KeyError, match="a row"):
+        list(client.record_stream(source()))
+
+
+def test_events_may_come_asynchronously_and_answers_do_not_wait_for_them(
+    server: ScriptedServer,
+) -> None:
+    async def main() -> list[int]:
+        answered = asyncio.Event()
+
+        async def source() -> AsyncIterator[Event]:
+            for event in events(1_001):
+                yield event
+            await answered.wait()
+            yield exchange()
+
+        counts = []
+        async with (
+            AsyncClient(server.address) as client,
+            aclosing(client.record_stream(source())) as recorded,
+        ):
+            async for each in recorded:
+                counts.append(each.count)
+                answered.set()
+        return counts
+
+    assert asyncio.run(main()) == [1_000, 2]

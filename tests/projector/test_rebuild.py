@@ -1,0 +1,105 @@
+"""Read models built at once from the log are those that a live projector makes step by step."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mutua.v1.event_pb2 import Event
+from mutua.v1.types_pb2 import EXCHANGE_KIND_CALL
+from services.adapters.building_store import BuildingStore
+from services.adapters.sqlite_log import SqliteLog
+from services.adapters.sqlite_store import SqliteStore
+from services.projector.rebuild import build
+from services.projector.verify import verify
+from tests.projector.newer import newer_fact
+from tests.strategies import PROGRAMME, event_id, histories, mixed_histories
+
+UNREADABLE = (b"\xff", b"", Event(event_id=event_id(0), programme_id=PROGRAMME).SerializeToString())
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    histories() | mixed_histories(),
+    st.lists(st.sampled_from(UNREADABLE), max_size=2),
+    st.sampled_from((1, 2, 3, 20_000)),
+)
+def test_what_is_built_is_what_the_log_says(
+    events: list[Event], unreadable: list[bytes], slab_size: int
+) -> None:
+    values = [(event.programme_id, event.SerializeToString()) for event in events]
+    values += [(PROGRAMME, value) for value in unreadable]
+    with TemporaryDirectory() as name, _log(Path(name), values) as log:
+        path, told = Path(name, "built"), list[int]()
+        assert _build(log, path, slab_size, told) == len(values)
+        assert told == sorted(set(told))
+        assert told[-1] == len(values)
+        with closing(SqliteStore(path)) as store:
+            assert verify(log, store).differences == []
+            watermark = store.watermark()
+            assert watermark is not None
+            assert watermark.next_offset == len(values)
+
+
+def test_what_is_built_has_the_tables_and_indexes_of_any_other(tmp_path: Path) -> None:
+    with _log(tmp_path, _values(5)) as log:
+        _build(log, tmp_path / "built")
+    SqliteStore(tmp_path / "other").close()
+    assert _schema(tmp_path / "built") == _schema(tmp_path / "other")
+    assert any(name == "index" for name, _ in _schema(tmp_path / "built"))
+
+
+def test_an_empty_log_makes_empty_read_models(tmp_path: Path) -> None:
+    with _log(tmp_path, []) as log:
+        assert _build(log, tmp_path / "built") == 0
+        with closing(SqliteStore(tmp_path / "built")) as store:
+            assert store.watermark() is None
+
+
+def test_building_ends_before_a_fact_of_a_later_version(tmp_path: Path) -> None:
+    values = [*_values(4), (PROGRAMME, newer_fact(35)), *_values(6)]
+    with _log(tmp_path, values) as log:
+        assert _build(log, tmp_path / "built") == 4
+        with closing(SqliteStore(tmp_path / "built")) as store:
+            report = verify(log, store)
+    assert (report.differences, report.beyond_count) == ([], 7)
+    assert report.held == "fact kind 35 at offset 4 is newer than this mutua; upgrade it"
+
+
+def _build(
+    log: SqliteLog, path: Path, slab_size: int = 20_000, told: list[int] | None = None
+) -> int:
+    positions: list[int] = [] if told is None else told
+    with closing(BuildingStore(path)) as store:
+        position = build(log, store, slab_size=slab_size, on_progress=positions.append)
+        store.finish()
+    return position
+
+
+def _values(count: int) -> list[tuple[str, bytes]]:
+    values = []
+    for number in range(count):
+        event = Event(event_id=event_id(number), programme_id=PROGRAMME)
+        event.occur_time.FromJsonString("2024-03-04T10:00:00Z")
+        event.exchange_recorded.exchange.giver_ids.append(f"g{number}")
+        event.exchange_recorded.exchange.receiver_ids.append("birch")
+        event.exchange_recorded.exchange.kind = EXCHANGE_KIND_CALL
+        values.append((PROGRAMME, event.SerializeToString()))
+    return values
+
+
+def _log(folder: Path, values: list[tuple[str, bytes]]) -> closing[SqliteLog]:
+    log = SqliteLog(folder / "log.sqlite")
+    for appended in [log.append(programme_id, [value]) for programme_id, value in values]:
+        appended.result(timeout=30)
+    return closing(log)
+
+
+def _schema(path: Path) -> set[tuple[str, str]]:
+    with closing(sqlite3.connect(path)) as connection:
+        return set(connection.execute("SELECT type, name || coalesce(sql, '') FROM sqlite_schema"))

@@ -1,0 +1,76 @@
+"""What is computed once, what is kept, and what has to go."""
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier, Event
+
+import pytest
+
+from services.query.cache import Cache
+
+
+def test_what_was_computed_is_kept_by_recency_within_the_budget() -> None:
+    cache, computed = Cache(budget_bytes=30), list[str]()
+
+    def ask(key: str) -> str:
+        def compute() -> str:
+            computed.append(key)
+            return key.upper()
+
+        return cache.get(key, compute, lambda _: 10)
+
+    assert [ask(key) for key in "abcab"] == list("ABCAB")
+    assert computed == list("abc")
+    assert (ask("d"), cache.find("c"), cache.find("a")) == ("D", None, "A")
+    assert cache.size_bytes == 30
+    assert ask("c") == "C"
+    assert computed == list("abcdc")
+
+
+def test_what_is_larger_than_the_budget_is_answered_and_not_kept() -> None:
+    cache = Cache(budget_bytes=10)
+    assert cache.get("a", lambda: "A", lambda _: 11) == "A"
+    assert (cache.find("a"), cache.size_bytes) == (None, 0)
+
+
+def test_equal_questions_at_once_are_computed_once() -> None:
+    cache, computing, computed = Cache(), Event(), list[int]()
+
+    def compute() -> int:
+        computed.append(1)
+        assert computing.wait(10)
+        return 42
+
+    with ThreadPoolExecutor(8) as threads:
+        asked = [threads.submit(cache.get, "a", compute, lambda _: 1) for _ in range(8)]
+        # Another question does not wait for this one.
+        assert cache.get("b", lambda: 43, lambda _: 1) == 43
+        computing.set()
+        assert [each.result(10) for each in asked] == [42] * 8
+    assert computed == [1]
+
+
+def test_a_failure_reaches_everybody_who_waits_and_is_not_kept() -> None:
+    cache, together = Cache(), Barrier(2, timeout=10)
+
+    def failing() -> int:
+        together.wait()
+        raise ValueError("once")
+
+    with ThreadPoolExecutor(2) as threads:
+        first = threads.submit(cache.get, "a", failing, lambda _: 1)
+        together.wait()
+        with pytest.raises(ValueError, match="once"):
+            first.result(10)
+    assert cache.get("a", lambda: 1, lambda _: 1) == 1
+    assert cache.size_bytes == 1
+
+
+def test_a_value_may_be_made_of_others() -> None:
+    cache = Cache()
+
+    def of(depth: int) -> Callable[[], int]:
+        return lambda: 1 + cache.get(depth - 1, of(depth - 1), lambda _: 1) if depth else 0
+
+    assert cache.get(5, of(5), lambda _: 1) == 5
+    assert cache.size_bytes == 6

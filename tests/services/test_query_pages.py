@@ -1,0 +1,135 @@
+"""Lists that go on while facts are recorded, and answers that need not be computed again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from mutua import Client
+from mutua.v1 import query_service_pb2 as pb
+from services.network.pairs import pairs as list_rows
+from services.query import pairs as pairs_file
+from tests.services import facts
+from tests.services.facts import exchange
+
+MOVED = "MODEL_MOVED"
+FROM_COLUMNS = ("ListBalances", "ListPairs", "GetNetwork", "ListOrganizations")
+EVERY = (*FROM_COLUMNS, "ListExchanges", "ListBatches", "ListQuarantine")
+
+
+def ring(batch: str = "") -> list[Any]:
+    """Exchanges that make five rows or more of every list."""
+    events = [exchange(f"o{n}", f"o{(n + 1) % 5}", batch=f"{batch}{n}") for n in range(5)]
+    # A record that can never apply: the id stands with other content.
+    return events + [exchange("x", "y", event_id=each.event_id) for each in events]
+
+
+def page(client: Client, method: str, **fields: Any) -> Any:
+    request_of = getattr(pb, f"{method}Request")
+    if "question" in request_of.DESCRIPTOR.fields_by_name:
+        fields["question"] = pb.Question(programme_id=client.programme)
+    else:
+        fields["programme_id"] = client.programme
+    return client._query.call(getattr(client._query_stub, method), request_of(**fields))
+
+
+def rows_of(answer: Any) -> list[Any]:
+    return list(getattr(answer, answer.DESCRIPTOR.fields_by_number[1].name))
+
+
+@pytest.fixture
+def other(address: str) -> Iterator[Client]:
+    with Client(address, programme=f"other-{uuid4().hex}") as client:
+        yield client
+
+
+@pytest.mark.parametrize("method", EVERY)
+class TestALaterPage:
+    def test_says_when_the_facts_are_others(self, client: Client, method: str) -> None:
+        client.record(ring())
+        first = page(client, method, page_size=2, min_position=client.record(ring()))
+        later = client.record([*ring("later "), exchange("o0", "zz")])
+        second = page(
+            client, method, page_size=2, page_token=first.next_page_token, min_position=later
+        )
+        assert MOVED not in first.warnings
+        assert MOVED in second.warnings
+        assert second.position == later
+        assert rows_of(second)
+        # From here on the list is that of the second page.
+        third = page(
+            client, method, page_size=2, page_token=second.next_page_token, min_position=later
+        )
+        assert MOVED not in third.warnings
+
+    def test_says_nothing_when_another_programme_moved(
+        self, client: Client, other: Client, method: str
+    ) -> None:
+        first = page(client, method, page_size=2, min_position=client.record(ring()))
+        later = other.record(ring())
+        second = page(
+            client, method, page_size=2, page_token=first.next_page_token, min_position=later
+        )
+        assert (list(second.warnings), second.position) == (list(first.warnings), later)
+
+
+@pytest.mark.parametrize("method", FROM_COLUMNS)
+@pytest.mark.parametrize("order_by", ["", "exchange_count desc"])
+def test_a_list_is_one_list_while_facts_are_recorded(
+    client: Client, method: str, order_by: str
+) -> None:
+    if order_by and method in ("ListPairs", "ListOrganizations"):
+        order_by = "giver_id desc" if method == "ListPairs" else "organization_id desc"
+    position = client.record([*ring(), facts.registered("silent")])
+    whole = page(client, method, min_position=position, order_by=order_by)
+    rows, token = [], ""
+    while True:
+        part = page(client, method, page_size=2, page_token=token, order_by=order_by)
+        rows += rows_of(part)
+        assert (part.position, part.coverage, list(part.warnings)) == (
+            position,
+            whole.coverage,
+            [],
+        )
+        client.get_status(min_position=client.record([exchange("o4", "a"), exchange("b", "o0")]))
+        if not (token := part.next_page_token):
+            break
+    assert rows == rows_of(whole)
+    assert len(rows) >= 5
+
+
+def test_an_answer_is_computed_once_until_its_programme_moves(
+    client: Client, other: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    computed = list[str]()
+
+    def counting(frame: Any, question: Any) -> Any:
+        computed.append(question.programme_id)
+        return found(frame, question)
+
+    found = list_rows
+    monkeypatch.setattr(pairs_file, "pairs", counting)
+    position = client.record(ring())
+    first = client.list_pairs(min_position=position)
+    assert list(first) == list(client.list_pairs())
+    list(client.list_pairs(page_size=2))
+    assert len(computed) == 1
+    later = other.record(ring())
+    again = client.list_pairs(min_position=later)
+    assert (list(again), again.position) == (list(first), later)
+    assert len(computed) == 1
+    list(client.list_pairs(pb.Question(lens=pb.LENS_BURDEN)))
+    assert len(computed) == 2
+    assert len(list(client.list_pairs(min_position=client.record([exchange("new", "o1")])))) == 6
+    assert len(computed) == 3
+
+
+def test_two_who_ask_for_different_things_get_them(client: Client) -> None:
+    position = client.record([exchange("A", "B"), exchange("C", "D")])
+    asked = [client.get_balance(each, min_position=position).balance for each in "ABCDA"]
+    assert [each.organization_id for each in asked] == list("ABCDA")
+    refused = [client.list_pairs(order_by=each) for each in ("given", "received desc")]
+    assert [len(list(each)) for each in refused] == [2, 2]

@@ -1,0 +1,405 @@
+"""What a stream of groups promises: order, one answer a group, holding back, and its ends."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future
+from contextlib import asynccontextmanager
+from pathlib import Path
+from threading import Event
+from typing import Any
+
+import grpc
+import pytest
+from google.rpc.error_details_pb2 import BadRequest, ErrorInfo
+from grpc_status import rpc_status
+
+from mutua import Client
+from mutua.v1 import event_pb2 as pb
+from mutua.v1.ingest_service_pb2 import RecordStreamRequest
+from mutua.v1.ingest_service_pb2_grpc import (
+    IngestServiceStub,
+    add_IngestServiceServicer_to_server,
+)
+from services.adapters.grpc_server import Server
+from services.bootstrap import embedded
+from services.ingest import service, stream
+from services.ingest.appends import Appends
+from services.ledger.errors import LogFull
+from services.ledger.ports import Record
+from services.ledger.position import Position
+from tests.services.facts import exchange
+
+PATIENCE_SECONDS = 20.0
+LOG_ID = "0" * 32
+
+
+def group(*events: pb.Event) -> RecordStreamRequest:
+    """A group of the programme p, unless its events say otherwise."""
+    for event in events:
+        event.programme_id = event.programme_id or "p"
+    return RecordStreamRequest(events=events)
+
+
+def told(error: Any) -> tuple[str, list[str]]:
+    """The reason and the fields of a refusal."""
+    info, bad_request = ErrorInfo(), BadRequest()
+    for detail in rpc_status.from_call(error).details:
+        detail.Unpack(info)
+        detail.Unpack(bad_request)
+    return info.reason, [each.field for each in bad_request.field_violations]
+
+
+def facts_of(client: Client) -> int:
+    status = client.get_status(min_position=client.get_status().log_position)
+    return status.fact_count
+
+
+def test_each_group_is_answered_in_order_when_it_is_durable(
+    client: Client, channel: grpc.Channel
+) -> None:
+    sizes = [1, 30, 2, 1_000, 1]
+    groups = [group(*(exchange(programme=client.programme) for _ in range(size))) for size in sizes]
+    answers = list(IngestServiceStub(channel).RecordStream(iter(groups)))
+    assert [(each.group_count, each.event_count) for each in answers] == [
+        (number + 1, sum(sizes[: number + 1])) for number in range(5)
+    ]
+    status = client.get_status(min_position=answers[-1].position)
+    assert (status.exchange_count, status.quarantine_count) == (sum(sizes), 0)
+    listed = [each.exchange_id for each in client.list_exchanges(page_size=10_000)]
+    assert listed == [event.event_id for each in groups for event in each.events]
+
+
+def test_nothing_sent_is_nothing_answered(channel: grpc.Channel) -> None:
+    assert list(IngestServiceStub(channel).RecordStream(iter([]))) == []
+
+
+BAD: dict[str, tuple[Callable[[str], RecordStreamRequest | bytes], str, list[str]]] = {
+    # case: (the third group, reason, fields)
+    "another programme": (
+        lambda p: group(exchange(programme=f"{p[:9]}-2")),
+        "MIXED_PROGRAMMES",
+        [],
+    ),
+    "two programmes": (
+        lambda p: group(exchange(programme=p), exchange(programme="x")),
+        "MIXED_PROGRAMMES",
+        [],
+    ),
+    "a bad fact": (
+        lambda p: group(exchange(programme=p), exchange(kind=0, programme=p)),
+        "INVALID_FACT",
+        ["events[1].exchange_recorded.exchange.kind"],
+    ),
+    "no facts": (lambda p: group(), "INVALID_FACT", ["events"]),
+    "1,001 facts": (
+        lambda p: group(*(exchange(programme=p) for _ in range(1_001))),
+        "REQUEST_TOO_LARGE",
+        [],
+    ),
+    "no protobuf": (lambda p: b"\xff\xff\xff", "INVALID_FACT", []),
+}
+
+
+@pytest.mark.parametrize(("bad", "reason", "fields"), BAD.values(), ids=BAD)
+def test_a_group_that_is_refused_ends_the_stream(
+    client: Client,
+    channel: grpc.Channel,
+    bad: Callable[[str], RecordStreamRequest | bytes],
+    reason: str,
+    fields: list[str],
+) -> None:
+    """What was sent before is answered and durable; nothing of it or after it is appended."""
+    good = [group(exchange(programme=client.programme)) for _ in range(4)]
+    record: Any = channel.stream_stream("/mutua.v1.IngestService/RecordStream")
+    sent = [*good[:2], bad(client.programme), *good[2:]]
+    answers = record(
+        iter(each if isinstance(each, bytes) else each.SerializeToString() for each in sent)
+    )
+    received = [next(answers), next(answers)]
+    with pytest.raises(grpc.RpcError) as refused:
+        received.append(next(answers))
+    assert refused.value.code() is grpc.StatusCode.INVALID_ARGUMENT
+    assert told(refused.value) == (reason, fields)
+    assert facts_of(client) == 2
+
+
+def test_every_answer_comes_before_the_refusal(client: Client, channel: grpc.Channel) -> None:
+    groups = [group(exchange(programme=client.programme)) for _ in range(200)]
+    answers = IngestServiceStub(channel).RecordStream(iter([*groups, group()]))
+    assert [next(answers).group_count for _ in groups] == list(range(1, 201))
+    with pytest.raises(grpc.RpcError):
+        next(answers)
+
+
+def test_a_bad_caller_is_refused(client: Client, channel: grpc.Channel) -> None:
+    groups = iter([group(exchange(programme=client.programme))])
+    metadata = (("mutua-organization", "x" * 129),)
+    with pytest.raises(grpc.RpcError) as refused:
+        next(IngestServiceStub(channel).RecordStream(groups, metadata=metadata))
+    assert told(refused.value) == ("INVALID_FACT", ["metadata.mutua-organization"])
+
+
+def test_a_server_that_stops_answers_what_it_took_and_says_so(tmp_path: Path) -> None:
+    ended = Event()
+
+    def groups() -> Iterator[RecordStreamRequest]:
+        yield group(exchange())
+        ended.wait(PATIENCE_SECONDS)  # a sender that stays, as one with nothing to record does
+
+    with embedded(tmp_path / "data", purpose="a test", write=True) as running:
+        channel = grpc.insecure_channel(running.address)
+        answers = IngestServiceStub(channel).RecordStream(groups())
+        assert next(answers).event_count == 1
+    with pytest.raises(grpc.RpcError) as refused:
+        next(answers)
+    assert told(refused.value)[0] == "LOG_DOWN"
+    ended.set()
+    channel.close()
+
+
+class SlowLog:
+    """Keeps what it is given; a test says when it is durable."""
+
+    log_id = LOG_ID
+
+    def __init__(self) -> None:
+        self.appended: list[tuple[Sequence[bytes], Future[Position]]] = []
+
+    def append(self, programme_id: str, values: Sequence[bytes]) -> Future[Position]:
+        done: Future[Position] = Future()
+        done.set_running_or_notify_cancel()
+        self.appended.append((values, done))
+        return done
+
+    def settle(self, number: int) -> None:
+        self.appended[number][1].set_result(Position(LOG_ID, 0, number + 1))
+
+    def read(self, next_offset: int, limit: int) -> list[Record]:
+        return []
+
+    def end(self) -> int:
+        return len(self.appended)
+
+    def on_append(self, wake: Callable[[], None]) -> None: ...
+
+
+class Served:
+    """An ingest service on a slow log; a test sets the lag and sees how often it is looked at."""
+
+    channel: grpc.aio.Channel
+
+    def __init__(self) -> None:
+        self.log = SlowLog()
+        self.lag = 0
+        self.looks = 0
+        self.server = Server([service.NAME])
+        ingest = service.IngestService(self.log, lag=self._lag, stopping=self.server.stopping)
+        add_IngestServiceServicer_to_server(ingest, self.server.grpc)
+
+    def _lag(self) -> int:
+        self.looks += 1
+        return self.lag
+
+    def record(self, groups: Iterable[RecordStreamRequest], **options: Any) -> Any:
+        return IngestServiceStub(self.channel).RecordStream(iter(groups), **options)
+
+    async def appends(self, count: int) -> None:
+        await eventually(lambda: len(self.log.appended) >= count)
+
+
+@asynccontextmanager
+async def served() -> AsyncIterator[Served]:
+    it = Served()
+    address = await it.server.start("127.0.0.1:0")
+    async with grpc.aio.insecure_channel(address) as it.channel:
+        try:
+            yield it
+        finally:
+            await it.server.stop(0)
+
+
+async def eventually(holds: Callable[[], bool]) -> None:
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while not holds():  # noqa: ASYNC110
+            await asyncio.sleep(0.005)
+
+
+async def read(call: Any, count: int) -> list[str]:
+    return [(await call.read()).position for _ in range(count)]
+
+
+async def refusal(awaited: Awaitable[Any]) -> str:
+    with pytest.raises(grpc.RpcError) as refused:
+        await awaited
+    return told(refused.value)[0]
+
+
+def positions(count: int) -> list[str]:
+    return [str(Position(LOG_ID, 0, number + 1)) for number in range(count)]
+
+
+def test_groups_are_appended_ahead_of_answers_and_answered_in_order() -> None:
+    async def main() -> None:
+        async with served() as it:
+            call = it.record(group(exchange()) for _ in range(3))
+            await it.appends(3)
+            it.log.settle(2)
+            it.log.settle(1)
+            answer = asyncio.create_task(call.read())
+            it.log.settle(0)
+            assert (await answer).group_count == 1
+            assert await read(call, 2) == positions(3)[1:]
+            assert await call.read() is grpc.aio.EOF
+
+    asyncio.run(main())
+
+
+LARGE = b"x" * 19_000
+
+AHEAD = {
+    # case: (events a group, what each holds, groups ahead)
+    "small groups": (1, b"", 64),
+    "a mebibyte each": (50, LARGE, 5),
+}
+
+
+@pytest.mark.parametrize(("size", "sealed", "ahead"), AHEAD.values(), ids=AHEAD)
+def test_what_is_ahead_of_answers_is_bounded(size: int, sealed: bytes, ahead: int) -> None:
+    async def main() -> None:
+        async with served() as it:
+            events = [exchange() for _ in range(size)]
+            for event in events:
+                event.exchange_recorded.exchange.note.sealed = sealed
+            call = it.record([group(*events)] * (ahead + 10))
+            await it.appends(ahead)
+            for number in range(10):
+                assert len(it.log.appended) == ahead + number
+                it.log.settle(number)
+                await call.read()
+                await it.appends(ahead + number + 1)
+
+    asyncio.run(main())
+
+
+def test_a_stream_is_read_only_while_readers_are_not_far_behind() -> None:
+    async def main() -> None:
+        async with served() as it:
+            it.lag = stream.MAX_LAG + 1
+            call = it.record(group(exchange()) for _ in range(2))
+            await eventually(lambda: it.looks > 3)
+            assert it.log.appended == []
+            it.lag = stream.MAX_LAG
+            await it.appends(2)
+            it.log.settle(0)
+            it.log.settle(1)
+            assert await read(call, 2) == positions(2)
+
+    asyncio.run(main())
+
+
+def test_readers_that_come_no_closer_end_a_stream(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stream, "_MAX_PAUSE_SECONDS", 0.05)
+
+    async def main() -> None:
+        async with served() as it:
+            call = it.record(group(exchange()) for _ in range(65))
+            await it.appends(64)  # no room for another
+            it.lag = stream.MAX_LAG + 1
+            for number in range(64):
+                it.log.settle(number)
+            assert await read(call, 64) == positions(64)
+            assert await refusal(call.read()) == "OVERLOADED"
+            assert len(it.log.appended) == 64
+
+    asyncio.run(main())
+
+
+def test_a_log_that_does_not_answer_leaves_the_outcome_open() -> None:
+    """With a deadline the caller hears it in time; the append goes on."""
+
+    async def main() -> None:
+        async with served() as it:
+            call = it.record([group(exchange())], timeout=0.6)
+            assert await refusal(call.read()) == "OUTCOME_UNKNOWN"
+            it.log.settle(0)
+            again = it.record([group(exchange())])
+            await it.appends(2)
+            it.log.settle(1)
+            assert await read(again, 1) == positions(2)[1:]
+
+    asyncio.run(main())
+
+
+def test_what_the_log_refuses_ends_the_stream_after_the_answers_before_it() -> None:
+    async def main() -> None:
+        async with served() as it:
+            call = it.record(group(exchange()) for _ in range(3))
+            await it.appends(3)
+            it.log.appended[1][1].set_exception(LogFull("no room"))
+            it.log.settle(2)
+            it.log.settle(0)
+            assert await read(call, 1) == positions(1)
+            assert await refusal(call.read()) == "LOG_FULL"
+
+    asyncio.run(main())
+
+
+def test_a_caller_that_goes_away_ends_no_append() -> None:
+    async def main() -> None:
+        async with served() as it:
+            call = it.record(group(exchange()) for _ in range(3))
+            await it.appends(3)
+            call.cancel()
+            single = it.record([group(exchange())])
+            await it.appends(4)
+            for number in range(4):
+                it.log.settle(number)
+            assert await read(single, 1) == positions(4)[3:]
+
+    asyncio.run(main())
+
+
+def test_a_server_that_stops_reads_no_more_and_answers_what_it_appended() -> None:
+    async def main() -> None:
+        async with served() as it:
+            # One that is not read. More, and a client of asyncio could fail at sending them.
+            call = it.record(group(exchange()) for _ in range(65))
+            await it.appends(64)
+            stopping = asyncio.create_task(it.server.stop(PATIENCE_SECONDS))
+            await it.server.stopping.wait()
+            for number in range(64):
+                it.log.settle(number)
+            assert await read(call, 64) == positions(64)
+            assert await refusal(call.read()) == "LOG_DOWN"
+            await stopping
+            assert len(it.log.appended) == 64
+
+    asyncio.run(main())
+
+
+def test_outcomes_that_wait_come_with_one_wake_up() -> None:
+    async def main() -> None:
+        log = SlowLog()
+        appends = Appends(log)
+        outcomes = [appends.append("p", [b"x"]) for _ in range(5)]
+        loop, wakes = asyncio.get_running_loop(), []
+        call_soon = loop.call_soon_threadsafe
+
+        def counted(wake: Callable[[], None]) -> asyncio.Handle:
+            wakes.append(wake)
+            return call_soon(wake)
+
+        loop.call_soon_threadsafe = counted  # type: ignore[method-assign,assignment]
+        outcomes[3].cancel()
+        for number in range(4):
+            log.settle(number)
+        assert [await outcomes[0], await outcomes[2]] == [
+            Position(LOG_ID, 0, 1),
+            Position(LOG_ID, 0, 3),
+        ]
+        assert len(wakes) == 1
+        log.settle(4)
+        await outcomes[4]
+        assert len(wakes) == 2
+
+    asyncio.run(main())
