@@ -58,16 +58,22 @@ def project_slab(store: ProjectionStore, log_id: str, records: Sequence[Record])
 
 def _project(store: ProjectionStore, programme_id: str, slab: _Slab) -> Changes:
     """Lays out what nothing else concerns, and folds the rest."""
-    named = Counter(fresh.event_id for _, fresh in slab.fresh)
-    concerned = affected(slab.facts).event_ids | store.known(programme_id, named)
+    facts, fresh, ledger = slab.facts, slab.fresh, Ledger()
+    named = Counter(each.event_id for _, each in fresh)
+    concerned = affected(facts).event_ids | store.known(programme_id, named)
     concerned |= {event_id for event_id, count in named.items() if count > 1}
-    fresh = [each for _, each in slab.fresh if each.event_id not in concerned]
-    facts = slab.facts
-    if len(fresh) < len(slab.fresh):
-        facts = facts + [_read(record) for record, each in slab.fresh if each.event_id in concerned]
-        facts.sort(key=lambda logged: logged.offset)
-    ledger = store.load(programme_id, affected(facts)) if facts else Ledger()
-    return project(programme_id, ledger, facts, fresh)
+    while True:
+        met = [_read(record) for record, each in fresh if each.event_id in concerned]
+        if met:
+            fresh = [pair for pair in fresh if pair[1].event_id not in concerned]
+            facts = sorted(facts + met, key=lambda logged: logged.offset)
+        needs = affected(facts)
+        if facts:
+            ledger = store.load(programme_id, needs)
+        # A waiting fact that is released here may concern what no fact of the slab itself does.
+        if not any(each.event_id in needs.event_ids for _, each in fresh):
+            return project(programme_id, ledger, facts, [each for _, each in fresh])
+        concerned = needs.event_ids
 
 
 def _read(record: Record) -> Logged:

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mutua.v1.event_pb2 import Event
-from mutua.v1.types_pb2 import EXCHANGE_KIND_CALL
+from mutua.v1.types_pb2 import ASSURANCE_OPEN, EXCHANGE_KIND_CALL
 from services.adapters.building_store import BuildingStore
 from services.adapters.sqlite_log import SqliteLog
 from services.adapters.sqlite_store import SqliteStore
@@ -44,6 +44,25 @@ def test_what_is_built_is_what_the_log_says(
             watermark = store.watermark()
             assert watermark is not None
             assert watermark.next_offset == len(values)
+
+
+def test_a_waiting_correction_meets_all_new_exchanges_of_a_slab(tmp_path: Path) -> None:
+    """It waits for the one; that what it replaces is another exchange tells the other."""
+    corrected, other, recorded = (_exchange(number) for number in range(3))
+    content = corrected.exchange_recorded.exchange
+    corrected.exchange_corrected.exchange.CopyFrom(content)
+    corrected.exchange_corrected.exchange_id = recorded.event_id
+    corrected.exchange_corrected.replaces_event_id = other.event_id
+    values = [
+        (PROGRAMME, event.SerializeToString())
+        for event in (_exchange(9), corrected, other, recorded)
+    ]
+    with _log(tmp_path, values) as log:
+        _build(log, tmp_path / "built", slab_size=2)
+        with closing(SqliteStore(tmp_path / "built")) as store:
+            assert verify(log, store).differences == []
+            with store.snapshot() as snapshot:
+                assert snapshot.counts(PROGRAMME).quarantine_count == 1
 
 
 def test_what_is_built_has_the_tables_and_indexes_of_any_other(tmp_path: Path) -> None:
@@ -82,15 +101,18 @@ def _build(
 
 
 def _values(count: int) -> list[tuple[str, bytes]]:
-    values = []
-    for number in range(count):
-        event = Event(event_id=event_id(number), programme_id=PROGRAMME)
-        event.occur_time.FromJsonString("2024-03-04T10:00:00Z")
-        event.exchange_recorded.exchange.giver_ids.append(f"g{number}")
-        event.exchange_recorded.exchange.receiver_ids.append("birch")
-        event.exchange_recorded.exchange.kind = EXCHANGE_KIND_CALL
-        values.append((PROGRAMME, event.SerializeToString()))
-    return values
+    return [(PROGRAMME, _exchange(number).SerializeToString()) for number in range(count)]
+
+
+def _exchange(number: int) -> Event:
+    """As it stands on the log."""
+    event = Event(event_id=event_id(number), programme_id=PROGRAMME, assurance=ASSURANCE_OPEN)
+    event.occur_time.FromJsonString("2024-03-04T10:00:00Z")
+    content = event.exchange_recorded.exchange
+    content.giver_ids.append(f"g{number}")
+    content.receiver_ids.append("birch")
+    content.kind = EXCHANGE_KIND_CALL
+    return event
 
 
 def _log(folder: Path, values: list[tuple[str, bytes]]) -> closing[SqliteLog]:
