@@ -134,6 +134,15 @@ class ExchangeFilter:
     standing_only: bool = False
 
 
+class Known(NamedTuple):
+    """What columns know of a programme: all up to a position, so many parties and so on."""
+
+    next_offset: int = 0
+    party_count: int = 0
+    topic_set_count: int = 0
+    alias_count: int = 0
+
+
 Integers = Any
 """A column of native 64-bit integers: anything with the buffer protocol that holds them."""
 
@@ -174,8 +183,9 @@ class JointColumns(NamedTuple):
 class FlowRows:
     """What columns are made of; see `services.network.columns`. Parties are dense numbers.
 
-    `parties` are new ones, in order of their numbers; `topic_sets`, `organizations` and `aliases`
-    are new or changed. `replaced` are the numbers of exchanges whose earlier rows no longer hold.
+    `parties` are new ones, in order of their numbers; `topic_sets` and `organizations` are new or
+    changed; `aliases` are all of them where there are new ones. `replaced` are the numbers of
+    exchanges whose earlier rows no longer hold.
     """
 
     parties: Sequence[str]
@@ -250,13 +260,8 @@ class Snapshot(Protocol):
     def has_programme(self, programme_id: str) -> bool:
         """Whether anything was recorded in it."""
 
-    def flows(
-        self, programme_id: str, from_offset: int, *, party_count: int, topic_set_count: int
-    ) -> FlowRows:
-        """What columns at `from_offset` lack to stand at this view; all from 0.
-
-        They know the first parties and topic sets already, so many of them.
-        """
+    def flows(self, programme_id: str, known: Known) -> FlowRows:
+        """What columns lack that know so much, to stand at this view."""
 
     def exchanges(
         self,

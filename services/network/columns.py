@@ -12,11 +12,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.ledger.organization import Organization
-from services.ledger.ports import FlowRows
-from services.network.shares import UNKNOWN, burden, grid, of_each_receiver
+from services.ledger.ports import FlowRows, Known
+from services.ledger.times import Day
+from services.ledger.words import Lens
+from services.network.shares import burden, grid, of_each_receiver
 from services.network.table import Flags, Ints, Table
 
 Value = TypeVar("Value")
+NO_DAY: Final = np.iinfo(np.int32).min
+"""The contact day of an exchange that is known only to a month or quarter."""
+UNKNOWN_BITS: Final = {Lens.BURDEN: 1, Lens.ATTENTION: 2, Lens.BENEFIT: 4}
 _WORN_PARTS: Final = 4
 
 
@@ -58,7 +63,8 @@ class Exchanges(Table):
 class Legs(Table):
     """One row a leg, by exchange (its row), giver and receiver; shares in millionths.
 
-    `leads` has bit 1 on the first leg of a giver in its exchange, bit 2 on that of a receiver.
+    `leads` has bit 1 on the first leg of a giver in its exchange, bit 2 on that of a receiver;
+    `unknown` has UNKNOWN_BITS of the lenses under which minutes are unknown, and shares 0.
     """
 
     TYPES: ClassVar = {
@@ -66,6 +72,8 @@ class Legs(Table):
         "giver": np.int32,
         "receiver": np.int32,
         "leads": np.uint8,
+        "unknown": np.uint8,
+        "contact_day": np.int32,
         "burden": np.int64,
         "attention": np.int64,
         "benefit": np.int64,
@@ -74,6 +82,8 @@ class Legs(Table):
     giver: Ints
     receiver: Ints
     leads: Ints
+    unknown: Ints
+    contact_day: Ints
     burden: Ints
     attention: Ints
     benefit: Ints
@@ -114,10 +124,26 @@ class Columns:
     joint: Joint
 
     @property
+    def known(self) -> Known:
+        return Known(self.next_offset, len(self.ids), len(self.topic_sets), len(self.aliases))
+
+    @property
     def is_worn(self) -> bool:
         """So many rows are dead that the columns are better loaded again."""
         dead_count = len(self.alive) - int(np.count_nonzero(self.alive))
         return _WORN_PARTS * dead_count > len(self.alive)
+
+    @property
+    def is_dated(self) -> Flags:
+        """Which exchanges are known to the day."""
+        dated: Flags = self.exchanges.end_day - self.exchanges.first_day == 1
+        return dated
+
+    @property
+    def days(self) -> tuple[Day, Day]:
+        """The first and the last first day of an exchange; (0, 0) without any."""
+        day = self.exchanges.first_day
+        return (int(day.min()), int(day.max())) if len(day) else (0, 0)
 
     @property
     def nbytes(self) -> int:
@@ -152,7 +178,7 @@ def advance(columns: Columns, rows: FlowRows, next_offset: int) -> Columns:
     legs, joint = map(_ints, rows.legs), map(_ints, rows.joint)
     restated = int(np.searchsorted(first, columns.next_offset))
     before = len(columns.alive)
-    last = columns.exchanges.number[-1] if before else UNKNOWN
+    last = columns.exchanges.number[-1] if before else -1
     ascending = np.where(np.arange(len(first)) < restated, last, first)
     exchanges = columns.exchanges.grown(ascending, *others)
     added = np.arange(before, before + len(first))
@@ -208,14 +234,22 @@ def _grown_legs(
 ) -> Legs:
     exchange = len(columns.alive) + np.searchsorted(first, number)
     places = grid(exchange, giver, receiver, columns.rank)
+    day = exchanges.first_day[exchange]
+    giver_minutes = exchanges.giver_minutes[exchange]
+    receiver_minutes = exchanges.receiver_minutes[exchange]
+    benefit_minutes = exchanges.benefit_minutes[exchange]
     return columns.legs.grown(
         exchange,
         giver,
         receiver,
         places.leads_giver + 2 * places.leads_receiver.astype(np.uint8),
-        burden(exchanges.giver_minutes[exchange], places),
-        of_each_receiver(exchanges.receiver_minutes[exchange], places),
-        of_each_receiver(exchanges.benefit_minutes[exchange], places),
+        UNKNOWN_BITS[Lens.BURDEN] * (giver_minutes < 0)
+        + UNKNOWN_BITS[Lens.ATTENTION] * (receiver_minutes < 0)
+        + UNKNOWN_BITS[Lens.BENEFIT] * (benefit_minutes < 0),
+        np.where(exchanges.end_day[exchange] - day == 1, day, NO_DAY),
+        burden(giver_minutes, places),
+        of_each_receiver(receiver_minutes, places),
+        of_each_receiver(benefit_minutes, places),
     )
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 
 from services.ledger.question import Edge, Network, Node, Question
-from services.ledger.words import Allocation, Lens
+from services.ledger.words import Allocation
 from services.network.balances import Totals, by_name, total
 from services.network.frame import Frame
 from services.network.rows import Rows
@@ -20,14 +20,10 @@ def network(frame: Frame, question: Question) -> Network:
     question.require_edges()
     inside = frame.inside(question)
     sums = add_up(frame, question, inside)
-    counts = sums.exchanges(frame, inside)
-    unknown = sums.unknown_exchanges(frame, inside & frame.unknown(question.lens))
-    if question.lens is Lens.COUNT:
-        unknown = np.zeros_like(counts)
     found = total(frame, question, inside, sums)
     shown = found.party | frame.population(question)
     shown[0] = False
-    direction = _directions(frame, counts, frame.choice(question))
+    direction = _directions(frame, sums.exchanges, frame.choice(question))
     giver, receiver = frame.ends[0][direction], frame.ends[1][direction]
     chosen = frame.choice(question)
     if chosen is not None:
@@ -36,8 +32,8 @@ def network(frame: Frame, question: Question) -> Network:
         "giver_id": frame.known.names[giver],
         "receiver_id": frame.known.names[receiver],
         "weight": sums.amounts[direction],
-        "exchange_count": counts[direction],
-        "unknown_count": unknown[direction],
+        "exchange_count": sums.exchanges[direction],
+        "unknown_count": sums.unknown_exchanges[direction],
     }
     rank = frame.known.rank
     edges = Rows(
@@ -58,7 +54,8 @@ def _directions(frame: Frame, counts: Ints, chosen: Flags | None) -> Ints:
         shown &= chosen[giver] | chosen[receiver]
     direction = np.flatnonzero(shown)
     rank = frame.known.rank
-    return direction[np.lexsort((rank[receiver[direction]], rank[giver[direction]]))]
+    key = rank[giver[direction]] * frame.size + rank[receiver[direction]]
+    return direction[np.argsort(key)]
 
 
 def _nodes(frame: Frame, question: Question, found: Totals, numbers: Ints) -> list[Node]:

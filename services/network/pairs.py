@@ -5,12 +5,12 @@ from typing import Final
 import numpy as np
 
 from services.ledger.question import Answer, Pair, Question
-from services.ledger.words import Lens
+from services.network.columns import NO_DAY
 from services.network.frame import Frame
 from services.network.rows import Rows
 from services.network.sums import add_up
 from services.network.table import Flags, Ints
-from services.network.ties import LEADS
+from services.network.ties import LEADS_BITS
 
 _NOT_BUILT: Final = ("p_value", "q_value", "interval_low", "interval_high", "informants")
 
@@ -24,10 +24,7 @@ def pairs(frame: Frame, question: Question) -> Answer[Pair]:
     question.require_edges()
     inside = frame.inside(question)
     sums = add_up(frame, question, inside)
-    counts = sums.exchanges(frame, inside)
-    unknown = sums.unknown_exchanges(frame, inside & frame.unknown(question.lens))
-    if question.lens is Lens.COUNT:
-        unknown = np.zeros_like(counts)
+    counts, unknown = sums.exchanges, sums.unknown_exchanges
     days, undated = _days(frame, inside)
     there, pair = _directions(frame, counts, sums.amounts, frame.choice(question))
     back = there ^ 1
@@ -82,30 +79,30 @@ def _directions(
     reverse = (back > forth) | ((back == forth) & (rank[high[pair]] < rank[low[pair]]))
     there = 2 * pair + reverse
     giver, receiver = frame.ends
-    order = np.lexsort((rank[receiver[there]], rank[giver[there]]))
+    order = np.argsort(rank[giver[there]] * frame.size + rank[receiver[there]])
     return there[order], pair[order]
 
 
 def _days(frame: Frame, inside: Flags) -> tuple[Ints, Ints]:
     """Contact days by direction, and exchanges without one by pair."""
-    place, exchanges = frame.ties.legs.place, frame.columns.exchanges
-    day = exchanges.first_day
-    is_dated = exchanges.end_day - day == 1
-    first_day = int(day.min(initial=0))
-    span = int(day.max(initial=0)) - first_day
+    place, day = frame.ties.legs.place, frame.columns.legs.contact_day
     size = frame.ties.direction_count
-    bits = span.bit_length()
+    first, last = frame.columns.days
+    bits = (last - first).bit_length()
+    # A direction and a day in one number, half as wide where that is enough: sorting takes longest.
     kind = np.int32 if size << bits <= np.iinfo(np.int32).max else np.int64
     undated = np.zeros(size, dtype=np.int64)
     contacts = [np.empty(0, dtype=kind)]
     for rows in frame.legs_inside(inside):
-        of = frame.columns.legs.exchange[rows]
-        direction, dated = place[rows] // LEADS, is_dated[of]
-        contacts.append((direction << bits | day[of] - first_day)[dated].astype(kind))
-        np.add.at(undated, direction[~dated], 1)
+        direction: Ints = (place[rows] >> LEADS_BITS).astype(kind)
+        days = day[rows]
+        dated = days != NO_DAY
+        without = np.flatnonzero(~dated)
+        np.add.at(undated, direction[without].astype(np.intp), 1)
+        contacts.append(np.compress(dated, (direction << bits) + (days - first).astype(kind)))
     found = np.sort(np.concatenate(contacts))
     is_first = np.ones(len(found), dtype=np.bool_)
     np.not_equal(found[1:], found[:-1], out=is_first[1:])
-    days = np.bincount(found[is_first] >> bits, minlength=size)
-    again = frame.ties.again.pairs.count(inside & ~is_dated, size // 2)
-    return days, undated[::2] + undated[1::2] - again
+    contact_days = np.bincount(found[np.flatnonzero(is_first)] >> bits, minlength=size)
+    again = frame.ties.again.pairs.count(inside & ~frame.columns.is_dated, size // 2)
+    return contact_days, undated[::2] + undated[1::2] - again

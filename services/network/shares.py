@@ -1,14 +1,11 @@
 """What `ledger.allocation.legs` lays on the legs of exchanges, for all of them at once."""
 
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from services.ledger.allocation import MILLION
 from services.network.table import Flags, Ints
-
-UNKNOWN: Final = -1
-"""Stands for unknown minutes and for nobody; known values are never negative."""
 
 
 class Grid(NamedTuple):
@@ -62,7 +59,7 @@ def grid(exchange: Ints, giver: Ints, receiver: Ints, rank: Ints) -> Grid:
 
 
 def burden(minutes: Ints, legs: Grid) -> Ints:
-    """Millionths of the minutes of all givers, by leg; UNKNOWN where they are."""
+    """Millionths of the minutes of all givers, by leg; unknown ones are nothing."""
     amount = _millionths(minutes)
     own = _part(amount[legs.several], legs.giver_count, legs.giver_place)
     amount[legs.several] = _part(own, legs.receiver_count, legs.receiver_place)
@@ -70,7 +67,7 @@ def burden(minutes: Ints, legs: Grid) -> Ints:
 
 
 def of_each_receiver(minutes: Ints, legs: Grid) -> Ints:
-    """Millionths of the minutes of each receiver, by leg; UNKNOWN where they are."""
+    """Millionths of the minutes of each receiver, by leg; unknown ones are nothing."""
     amount = _millionths(minutes)
     amount[legs.several] = _part(amount[legs.several], legs.giver_count, legs.giver_place)
     return amount
@@ -92,10 +89,10 @@ def _places(group: Ints, rank: Ints) -> Ints:
 
 
 def _millionths(minutes: Ints) -> Ints:
-    return np.where(minutes < 0, UNKNOWN, minutes.astype(np.int64) * MILLION)
+    return np.maximum(minutes, 0).astype(np.int64) * MILLION
 
 
 def _part(amount: Ints, count: Ints, place: Ints) -> Ints:
     """An equal whole part; what is left over goes one each to the first."""
     share, left_over = np.divmod(amount, count)
-    return np.where(amount < 0, UNKNOWN, share + (place < left_over))
+    return share + (place < left_over)

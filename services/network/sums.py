@@ -1,79 +1,86 @@
 """What the legs of a question add up to, exactly, by direction of the ties."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import reduce
+from typing import Final
 
 import numpy as np
 
 from services.ledger.allocation import MILLION
 from services.ledger.question import Question
 from services.ledger.words import Allocation, Lens
+from services.network.columns import UNKNOWN_BITS
 from services.network.frame import Frame
 from services.network.table import Flags, Ints
 from services.network.ties import LEADS
 
-_SHARES = {Lens.BURDEN: "burden", Lens.ATTENTION: "attention", Lens.BENEFIT: "benefit"}
+_SHARES: Final = {Lens.BURDEN: "burden", Lens.ATTENTION: "attention", Lens.BENEFIT: "benefit"}
 
 
 @dataclass(frozen=True, slots=True)
 class Sums:
-    """Amounts are by direction, legs by their place; see `ties`."""
+    """Legs are by place, the others by direction; see `ties`. Exchanges count once each.
+
+    Unknown are those without known minutes under the lens; none under count.
+    """
 
     legs: Ints
     unknown_legs: Ints
-    """Those without known minutes under the lens; none under count."""
+    exchanges: Ints
+    unknown_exchanges: Ints
     amounts: Ints
     """Millionths; under full the whole quantity, once an exchange."""
-
-    def exchanges(self, frame: Frame, inside: Flags) -> Ints:
-        """Exchanges by direction, each once."""
-        return _once(frame, inside, self.legs)
-
-    def unknown_exchanges(self, frame: Frame, unknown: Flags) -> Ints:
-        """Those of the exchanges of a mask, which are unknown, by direction."""
-        return _once(frame, unknown, self.unknown_legs)
 
 
 def add_up(frame: Frame, question: Question, inside: Flags) -> Sums:
     """Adds up the legs of the exchanges of the mask."""
     size = LEADS * frame.ties.direction_count
-    place = frame.ties.legs.place
-    legs, unknown_legs, amounts = (np.zeros(size, dtype=np.int64) for _ in range(3))
-    if question.lens is Lens.COUNT:
-        for rows in frame.legs_inside(inside):
-            np.add.at(legs, place[rows], 1)
-        counted = Sums(legs, unknown_legs, amounts)
-        full = question.allocation is Allocation.FULL
-        found = counted.exchanges(frame, inside) if full else of_leads(legs, range(LEADS))
-        return Sums(legs, unknown_legs, found * MILLION)
-    is_full = question.allocation is Allocation.FULL
-    minutes, exchange = frame.minutes(question.lens), frame.columns.legs.exchange
-    shares: Ints = getattr(frame.columns.legs, _SHARES[question.lens])
+    legs, unknown_legs, by_place = (np.zeros(size, dtype=np.int64) for _ in range(3))
+    place, unknown = frame.ties.legs.place, frame.columns.legs.unknown
+    is_count, is_full = question.lens is Lens.COUNT, question.allocation is Allocation.FULL
+    amount = _whole(frame, question.lens) if is_full else _share(frame, question.lens)
     for rows in frame.legs_inside(inside):
         places = place[rows]
-        amount = _whole(minutes[exchange[rows]]) if is_full else shares[rows]
         np.add.at(legs, places, 1)
-        np.add.at(unknown_legs, places[np.flatnonzero(amount < 0)], 1)
-        np.add.at(amounts, places, np.maximum(amount, 0))
-    found = of_leads(amounts, range(LEADS))
+        if not is_count:
+            without = np.flatnonzero(unknown[rows] & UNKNOWN_BITS[question.lens])
+            np.add.at(unknown_legs, places[without], 1)
+            np.add.at(by_place, places, amount(rows))
+    again = frame.ties.again.edges
+    leg_counts, unknown_counts = of_leads(legs), of_leads(unknown_legs)
+    exchanges = leg_counts - again.count(inside, len(leg_counts))
+    if is_count:
+        amounts = (exchanges if is_full else leg_counts) * MILLION
+        return Sums(legs, unknown_legs, exchanges, unknown_counts, amounts)
+    unknown_exchanges = inside & frame.unknown(question.lens)
+    unknown_counts -= again.count(unknown_exchanges, len(leg_counts))
+    amounts = of_leads(by_place)
     if is_full:
-        again = frame.ties.again.edges
         kept = inside[again.exchange]
-        twice = np.maximum(_whole(minutes[again.exchange[kept]]), 0)
-        np.subtract.at(found, again.member[kept], twice)
-    return Sums(legs, unknown_legs, found)
+        minutes = frame.minutes(question.lens)[again.exchange[kept]]
+        np.subtract.at(amounts, again.member[kept], _millionths(minutes))
+    return Sums(legs, unknown_legs, exchanges, unknown_counts, amounts)
 
 
-def of_leads(values: Ints, chosen: Iterable[int]) -> Ints:
+def of_leads(values: Ints, chosen: Iterable[int] = range(LEADS)) -> Ints:
     """By direction, what the legs with these leads have of values that are by place."""
     return reduce(np.add, (values[leads::LEADS] for leads in chosen))
 
 
-def _whole(minutes: Ints) -> Ints:
-    return minutes.astype(np.int64) * MILLION
+Rows = slice | Ints
 
 
-def _once(frame: Frame, mask: Flags, legs: Ints) -> Ints:
-    found = of_leads(legs, range(LEADS))
-    return found - frame.ties.again.edges.count(mask, len(found))
+def _share(frame: Frame, lens: Lens) -> Callable[[Rows], Ints]:
+    shares: Ints = getattr(frame.columns.legs, _SHARES.get(lens, "burden"))
+    return shares.__getitem__
+
+
+def _whole(frame: Frame, lens: Lens) -> Callable[[Rows], Ints]:
+    exchange, minutes = frame.columns.legs.exchange, frame.minutes(lens)
+    return lambda rows: _millionths(minutes[exchange[rows]])
+
+
+def _millionths(minutes: Ints) -> Ints:
+    """Unknown ones are nothing."""
+    return np.maximum(minutes, 0).astype(np.int64) * MILLION

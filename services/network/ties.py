@@ -14,7 +14,8 @@ import numpy as np
 from services.network.columns import Columns
 from services.network.table import Flags, Ints, Table
 
-LEADS: Final = 4
+LEADS_BITS: Final = 2
+LEADS: Final = 1 << LEADS_BITS
 """Combinations of `Legs.leads`: a leg counts in place LEADS * direction + leads."""
 GIVER_LEADS: Final = (1, 3)
 """With these it leads its giver: it is the one by which an exchange counts for the giver."""

@@ -61,15 +61,16 @@ class Programmes:
             )
             is_level = kept.last_offset == last_offset
         with self._lock:
-            self._make_room()
+            self._make_room(programme_id)
         return frame.at(position) if is_level else frame
 
-    def _make_room(self) -> None:
-        """Forgets what was asked about longest ago."""
-        size_bytes = self.size_bytes
-        while size_bytes > self._budget_bytes:
-            _, forgotten = self._programmes.popitem(last=False)
-            size_bytes -= forgotten.size_bytes
+    def _make_room(self, programme_id: str) -> None:
+        """Forgets the one just asked about, if it fits nowhere, else those of longest ago."""
+        kept = self._programmes.get(programme_id)
+        if kept is not None and kept.size_bytes > self._budget_bytes:
+            del self._programmes[programme_id]
+        while self.size_bytes > self._budget_bytes:
+            self._programmes.popitem(last=False)
 
 
 def _bring_forward(kept: _Kept, snapshot: Snapshot, programme_id: str) -> None:
@@ -78,10 +79,5 @@ def _bring_forward(kept: _Kept, snapshot: Snapshot, programme_id: str) -> None:
     if columns.is_worn:
         columns = EMPTY
         kept.frames.clear()
-    rows = snapshot.flows(
-        programme_id,
-        columns.next_offset,
-        party_count=len(columns.ids),
-        topic_set_count=len(columns.topic_sets),
-    )
+    rows = snapshot.flows(programme_id, columns.known)
     kept.columns = advance(columns, rows, snapshot.position())

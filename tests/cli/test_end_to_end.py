@@ -111,7 +111,15 @@ def test_an_allocation_that_is_never_added_up_is_refused(run: Run) -> None:
 
 
 @pytest.mark.parametrize(
-    "words", [("--topic", "x"), ("--where", "region=Y55"), ("--order-by", "x")]
+    "words",
+    [
+        ("--where", "region=Y55"),
+        ("--population", "seen"),
+        ("--known-at", "2026-01-01"),
+        ("--basis", "recorded"),
+        ("--report-view", "confirmed"),
+        ("--identity", "as-was"),
+    ],
 )
 def test_what_is_not_built_is_never_ignored(run: Run, words: tuple[str, str]) -> None:
     run(*CALL)

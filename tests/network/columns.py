@@ -2,16 +2,66 @@
 
 from __future__ import annotations
 
-from services.ledger.ports import Snapshot
+import numpy as np
+
+from services.ledger.ports import (
+    NO_ROWS,
+    ExchangeColumns,
+    FlowRows,
+    Integers,
+    LegColumns,
+    Snapshot,
+)
+from services.ledger.words import Kind
 from services.network.columns import EMPTY, Columns, advance
 
 
 def level(snapshot: Snapshot, programme_id: str, columns: Columns = EMPTY) -> Columns:
     """The columns brought to the position of the snapshot; loaded where there are none."""
-    rows = snapshot.flows(
-        programme_id,
-        columns.next_offset,
-        party_count=len(columns.ids),
-        topic_set_count=len(columns.topic_sets),
+    return advance(columns, snapshot.flows(programme_id, columns.known), snapshot.position())
+
+
+def flow_rows(
+    numbers: range | list[int],
+    *,
+    replaced: range | list[int] = range(0),
+    minutes: int = 1,
+    giver_count: int = 1,
+) -> FlowRows:
+    """Exchanges from the first parties to the one after them, all on one day."""
+    number = _ints(numbers)
+
+    def all_of(value: int) -> Integers:
+        return np.full(len(number), value, dtype=np.int64)
+
+    return FlowRows(
+        parties=[f"org-{place}" for place in range(giver_count + 1)] if 0 in numbers else [],
+        topic_sets={},
+        organizations=(),
+        aliases=(),
+        exchanges=ExchangeColumns(
+            number=number,
+            first_day=all_of(19_800),
+            end_day=all_of(19_801),
+            kind=all_of(Kind.CALL),
+            formality=all_of(0),
+            reported_by=all_of(0),
+            symmetric=all_of(0),
+            topic_set=all_of(0),
+            recorder=all_of(-1),
+            giver_minutes=all_of(minutes),
+            receiver_minutes=all_of(minutes),
+            benefit_minutes=all_of(minutes),
+        ),
+        legs=LegColumns(
+            exchange=np.repeat(number, giver_count),
+            giver=_ints([*range(giver_count)] * len(number)),
+            receiver=np.repeat(all_of(giver_count), giver_count),
+        ),
+        joint=NO_ROWS.joint,
+        replaced=_ints(replaced),
     )
-    return advance(columns, rows, snapshot.position())
+
+
+def _ints(values: range | list[int]) -> Integers:
+    return np.array([*values], dtype=np.int64)

@@ -6,18 +6,12 @@ import numpy as np
 import pytest
 
 from services.ledger.allocation import MILLION
-from services.ledger.ports import (
-    NO_ROWS,
-    ExchangeColumns,
-    FlowRows,
-    Integers,
-    LegColumns,
-)
 from services.ledger.question import Question
-from services.ledger.words import Identity, Kind, Lens
+from services.ledger.words import Identity, Lens
 from services.network import balances
 from services.network.columns import EMPTY, Columns, Joint, advance, load
 from services.network.frame import Frame
+from tests.network.columns import flow_rows
 
 
 def test_a_table_grows_twice_from_one_place() -> None:
@@ -39,7 +33,7 @@ def test_columns_wear_as_exchanges_are_restated() -> None:
     columns = _loaded(range(9))
     assert not columns.is_worn
     for offset, count in ((9, 3), (12, 1)):
-        columns = advance(columns, _rows(range(count), replaced=range(count)), offset)
+        columns = advance(columns, flow_rows(range(count), replaced=range(count)), offset)
     assert (len(columns.alive), int(np.count_nonzero(columns.alive))) == (13, 9)
     assert columns.is_worn
 
@@ -48,14 +42,14 @@ def test_columns_wear_as_exchanges_are_restated() -> None:
 def test_an_exchange_stands_once_however_often_it_is_restated(times: int) -> None:
     columns = _loaded(range(5))
     for time in range(times):
-        columns = advance(columns, _rows([2], replaced=[2]), 5 + time)
+        columns = advance(columns, flow_rows([2], replaced=[2]), 5 + time)
     assert _given(columns) == 5
-    assert _given(advance(columns, _rows([], replaced=[2]), 9)) == 4
+    assert _given(advance(columns, flow_rows([], replaced=[2]), 9)) == 4
 
 
 def test_columns_advance_to_two_sides_from_one_place() -> None:
     before = _loaded(range(5))
-    after = [advance(before, _rows([5], minutes=minutes), 6) for minutes in (10, 20)]
+    after = [advance(before, flow_rows([5], minutes=minutes), 6) for minutes in (10, 20)]
     question = Question(programme_id="gde", lens=Lens.BURDEN)
     given = [
         balances.balances(Frame(columns, Identity.AS_NOW), question).rows[0].given
@@ -66,7 +60,7 @@ def test_columns_advance_to_two_sides_from_one_place() -> None:
 
 def test_sums_are_exact_beyond_what_a_double_holds() -> None:
     count, minutes = 12_001, 5_256_000
-    columns = load(_rows(range(count), minutes=minutes, giver_count=7), count)
+    columns = load(flow_rows(range(count), minutes=minutes, giver_count=7), count)
     frame = Frame(columns, Identity.AS_NOW)
     rows = balances.balances(frame, Question(programme_id="gde", lens=Lens.BENEFIT)).rows
     share, left_over = divmod(minutes * MILLION, 7)
@@ -79,56 +73,10 @@ def test_sums_are_exact_beyond_what_a_double_holds() -> None:
 
 
 def _loaded(numbers: range) -> Columns:
-    return advance(EMPTY, _rows(numbers), numbers.stop)
+    return advance(EMPTY, flow_rows(numbers), numbers.stop)
 
 
 def _given(columns: Columns) -> int | None:
     question = Question(programme_id="gde")
     given = balances.balances(Frame(columns, Identity.AS_NOW), question).rows[0].given
     return None if given is None else given // MILLION
-
-
-def _rows(
-    numbers: range | list[int],
-    *,
-    replaced: range | list[int] = range(0),
-    minutes: int = 1,
-    giver_count: int = 1,
-) -> FlowRows:
-    """Exchanges from the first parties to the one after them, all on one day."""
-    number = _ints(numbers)
-
-    def all_of(value: int) -> Integers:
-        return np.full(len(number), value, dtype=np.int64)
-
-    return FlowRows(
-        parties=[f"org-{place}" for place in range(giver_count + 1)] if 0 in numbers else [],
-        topic_sets={},
-        organizations=(),
-        aliases=(),
-        exchanges=ExchangeColumns(
-            number=number,
-            first_day=all_of(19_800),
-            end_day=all_of(19_801),
-            kind=all_of(Kind.CALL),
-            formality=all_of(0),
-            reported_by=all_of(0),
-            symmetric=all_of(0),
-            topic_set=all_of(0),
-            recorder=all_of(-1),
-            giver_minutes=all_of(minutes),
-            receiver_minutes=all_of(minutes),
-            benefit_minutes=all_of(minutes),
-        ),
-        legs=LegColumns(
-            exchange=np.repeat(number, giver_count),
-            giver=_ints([*range(giver_count)] * len(number)),
-            receiver=np.repeat(all_of(giver_count), giver_count),
-        ),
-        joint=NO_ROWS.joint,
-        replaced=_ints(replaced),
-    )
-
-
-def _ints(values: range | list[int]) -> Integers:
-    return np.array([*values], dtype=np.int64)

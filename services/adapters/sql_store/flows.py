@@ -25,7 +25,7 @@ from services.ledger.organization import (
     OrganizationRegistered,
     OrganizationUpdated,
 )
-from services.ledger.ports import ExchangeColumns, FlowRows, JointColumns, LegColumns
+from services.ledger.ports import ExchangeColumns, FlowRows, JointColumns, Known, LegColumns
 from services.ledger.words import State
 
 _DAY_EXCESS: Final = 1 << 20
@@ -50,23 +50,24 @@ class Flows:
     """What a programme's exchanges lack that columns at `from_offset` do not know yet."""
 
     def __init__(
-        self, connection: Connection, programme: int, *, from_offset: int, next_offset: int
+        self, connection: Connection, programme: int, known: Known, next_offset: int
     ) -> None:
         self._connection = connection
         self._programme = programme
-        self._from_offset = from_offset
+        self._known = known
+        self._from_offset = known.next_offset
         self._exchange = {"exchange": Packed("exchange", next_offset.bit_length())}
 
-    def read(self, programme_id: str, *, party_count: int, topic_set_count: int) -> FlowRows:
+    def read(self, programme_id: str) -> FlowRows:
         party = PartyRow.table().c
         ids = self._rows(
             select(party.organization_id)
-            .where(party.programme == self._programme, party.party >= party_count)
+            .where(party.programme == self._programme, party.party >= self._known.party_count)
             .order_by(party.party)
         )
-        party_bits = (party_count + len(ids)).bit_length()
-        topic_sets = self._topic_sets(topic_set_count)
-        topic_set_bits = max([topic_set_count, *topic_sets]).bit_length()
+        party_bits = (self._known.party_count + len(ids)).bit_length()
+        topic_sets = self._topic_sets()
+        topic_set_bits = (self._known.topic_set_count + len(topic_sets)).bit_length()
         replaced = self._replaced()
         exchanges = self._table(
             f"exchange WHERE to_offset IS NULL AND state <> {State.RETRACTED:d}",
@@ -111,12 +112,14 @@ class Flows:
         revised = np.array([row[0] for row in found], dtype=np.int64)
         return np.unique(revised[revised < self._from_offset])
 
-    def _topic_sets(self, known_count: int) -> dict[int, tuple[str, ...]]:
+    def _topic_sets(self) -> dict[int, tuple[str, ...]]:
         topic = TopicRow.table().c
         found = defaultdict[int, tuple[str, ...]](tuple)
         for number, name in self._rows(
             select(topic.topic_set, topic.topic)
-            .where(topic.programme == self._programme, topic.topic_set > known_count)
+            .where(
+                topic.programme == self._programme, topic.topic_set > self._known.topic_set_count
+            )
             .order_by(topic.topic_set, topic.topic)
         ):
             found[number] += (name,)
@@ -142,10 +145,13 @@ class Flows:
         ]
 
     def _aliases(self) -> list[tuple[str, str]]:
+        """All, where there are more than are known: some take effect long after they were said."""
         alias = AliasRow.table().c
-        bound = select(alias.alias, alias.organization_id).where(
-            alias.programme == self._programme, alias.from_offset >= self._from_offset
-        )
+        of_programme = alias.programme == self._programme
+        [(count,)] = self._rows(select(func.count()).where(of_programme))
+        if count == self._known.alias_count:
+            return []
+        bound = select(alias.alias, alias.organization_id).where(of_programme)
         return [(row[0], row[1]) for row in self._rows(bound.order_by(alias.alias))]
 
     def _rows(self, statement: Select[Any]) -> list[Any]:

@@ -22,6 +22,7 @@ from services.ledger.ports import (
     ExchangeFilter,
     FlowRows,
     ImportedBatch,
+    Known,
     QuarantinedRow,
     RevisionRow,
 )
@@ -68,16 +69,9 @@ class SqlSnapshot:
             quarantine_count=self._count(QuarantineRow.table(), programme),
         )
 
-    def flows(
-        self, programme_id: str, from_offset: int, *, party_count: int, topic_set_count: int
-    ) -> FlowRows:
-        flows = Flows(
-            self.connection,
-            self._programme(programme_id),
-            from_offset=from_offset,
-            next_offset=self.position(),
-        )
-        return flows.read(programme_id, party_count=party_count, topic_set_count=topic_set_count)
+    def flows(self, programme_id: str, known: Known) -> FlowRows:
+        programme = self._programme(programme_id)
+        return Flows(self.connection, programme, known, self.position()).read(programme_id)
 
     def exchanges(
         self,
