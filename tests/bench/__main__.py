@@ -2,13 +2,14 @@
 
 import sys
 
-from tests.bench import commands, embedded, rebuilding, recording
+from tests.bench import asking, commands, embedded, rebuilding, recording
 
 GROUPS = {
     "commands": commands.figures,
     "embedded": embedded.figures,
     "recording": recording.figures,
     "rebuilding": rebuilding.figures,
+    "asking": asking.figures,
 }
 
 
