@@ -145,7 +145,7 @@ def programmes(data: Path) -> list[str]:
     directory.require_data()
     with (
         closing(SqliteStore(directory.to_read(), read_only=True)) as store,
-        store.snapshot() as snapshot,
+        store.snapshot(SqliteLog.number) as snapshot,
     ):
         return snapshot.programmes()
 
@@ -272,10 +272,9 @@ async def _serving(
             on_failure=stop.fail,
             check=stop.check,
         )
-        progress = _progress(store)
-        asking = query.QueryService(
-            store, progress, log_id=log.log_id, log_end=log.end, model_version=MODEL_VERSION
-        )
+        progress = Progress()
+        progress.advance(log.number, _next_offset(log, store))
+        asking = query.QueryService(store, progress, log=log, model_version=MODEL_VERSION)
         models = AnsweringModels(directory, store, answer_from=asking.answer_from)
         resources.callback(models.close)
         if not holds:
@@ -286,9 +285,9 @@ async def _serving(
             projector = EmbeddedProjector(
                 log,
                 store,
-                on_progress=progress.advance,
+                on_progress=partial(progress.advance, log.number),
                 on_failure=stop.fail,
-                on_held=progress.hold,
+                on_held=partial(progress.hold, log.number),
                 succession=models,
             )
             if not write:  # whoever only reads expects to see everything
@@ -327,12 +326,8 @@ async def _enter_to_write(
         await asyncio.sleep(PAUSE_SECONDS)
 
 
-def _progress(store: SqliteStore) -> Progress:
-    return Progress(_next_offset(store))
-
-
-def _next_offset(store: SqliteStore) -> int:
-    watermark = store.watermark()
+def _next_offset(log: SqliteLog, store: SqliteStore) -> int:
+    watermark = store.watermark(log.number)
     return 0 if watermark is None else watermark.next_offset
 
 
@@ -341,7 +336,7 @@ async def _follow(log: SqliteLog, models: AnsweringModels, progress: Progress) -
 
     def look() -> tuple[int, str]:
         models.follow()
-        next_offset = _next_offset(models.store)
+        next_offset = _next_offset(log, models.store)
         return next_offset, why_held(log, next_offset)
 
     while True:
@@ -350,6 +345,6 @@ async def _follow(log: SqliteLog, models: AnsweringModels, progress: Progress) -
         except Exception:
             logger.exception("the read models cannot be followed at the moment")
         else:
-            progress.advance(next_offset)
-            progress.hold(held)
+            progress.advance(log.number, next_offset)
+            progress.hold(log.number, held)
         await asyncio.sleep(_POLL_SECONDS)

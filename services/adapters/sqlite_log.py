@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 from queue import Empty, SimpleQueue
-from typing import Final
+from typing import Final, Self
 from uuid import uuid4
 
 from services.adapters.crash_point import crash_point
@@ -51,7 +51,12 @@ class _Append:
 
 
 class SqliteLog:
-    """All programmes in one partition, numbered 0. The caller sees to there being one writer."""
+    """All programmes in one partition. The caller sees to there being one writer.
+
+    See `ports.Log`, and `ports.Partition` for what is read.
+    """
+
+    number: Final = 0
 
     def __init__(
         self,
@@ -108,6 +113,13 @@ class SqliteLog:
             )
         return offset + 1, record_time
 
+    def partition_of(self, programme_id: str) -> int:  # noqa: ARG002 (there is one)
+        return self.number
+
+    def partition(self, number: int) -> Self:
+        assert number == self.number, f"this log has no partition {number}"
+        return self
+
     def append(self, programme_id: str, values: Sequence[bytes]) -> Future[Position]:
         """See `ports.Log`. All or nothing, even when the outcome is unknown."""
         cost = sum(len(value) + _RECORD_OVERHEAD for value in values)
@@ -160,6 +172,7 @@ class SqliteLog:
         return damaged, None
 
     def on_append(self, wake: Callable[[], None]) -> None:
+        """Calls `wake` on the writer's thread after each append. A poll must stand beside it."""
         self._wakes.append(wake)
 
     def close(self) -> None:
@@ -207,7 +220,7 @@ class SqliteLog:
                 digest = record_digest(now, append.programme_id, value)
                 rows.append((offset, now, append.programme_id, value, digest))
                 offset += 1
-            positions.append(Position(self.log_id, 0, offset))
+            positions.append(Position(self.log_id, self.number, offset))
         failure = self._failure(rows)
         with self._admission:
             self._queued_bytes -= sum(append.cost for append in group)

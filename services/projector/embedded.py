@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Final, Protocol
 
 from services.adapters.wire.event import read_record
-from services.ledger.ports import Held, Log, ProjectionStore, StoreBusy
+from services.ledger.ports import Held, Partition, ProjectionStore, Record, StoreBusy
 from services.projector.slab import check_same_log, project_slab
 
 logger = logging.getLogger(__name__)
@@ -15,6 +15,13 @@ _SLAB: Final = 4_000
 """Records of one transaction: larger ones are cheaper, and answers wait longer for them."""
 _POLL_SECONDS: Final = 0.25
 """The floor: a wake-up that was missed costs no more than this."""
+
+
+class FollowedPartition(Partition, Protocol):
+    """A partition that tells when it grows."""
+
+    def on_append(self, wake: Callable[[], None]) -> None:
+        """Calls `wake`, on any thread, after each append; one that is missed does no harm."""
 
 
 class Succession(Protocol):
@@ -35,7 +42,7 @@ class EmbeddedProjector:
 
     def __init__(
         self,
-        log: Log,
+        log: FollowedPartition,
         store: ProjectionStore,
         *,
         on_progress: Callable[[int], None],
@@ -110,7 +117,7 @@ class EmbeddedProjector:
         if not records:
             return False
         try:
-            self.next_offset = project_slab(self._store, self._log.log_id, records).next_offset
+            self.next_offset = self._project(self._store, records)
         except Held as held:
             self.held = str(held)
             logger.warning("%s", held)
@@ -118,6 +125,10 @@ class EmbeddedProjector:
             return False
         self._on_progress(self.next_offset)
         return True
+
+    def _project(self, store: ProjectionStore, records: list[Record]) -> int:
+        log = self._log
+        return project_slab(store, log.log_id, records, partition=log.number).next_offset
 
     def _try_succession(self, succession: Succession) -> None:
         """Goes over to read models that are offered, once they are as far as those here."""
@@ -128,7 +139,7 @@ class EmbeddedProjector:
             position = _position(self._log, store)
             while position < self.next_offset:
                 records = self._log.read(position, _SLAB)
-                position = project_slab(store, self._log.log_id, records).next_offset
+                position = self._project(store, records)
             succession.accept()
         except Exception:
             logger.exception("new read models cannot take over; those that answer go on")
@@ -138,14 +149,14 @@ class EmbeddedProjector:
         self._on_progress(position)
 
 
-def _position(log: Log, store: ProjectionStore) -> int:
+def _position(log: Partition, store: ProjectionStore) -> int:
     """How far the read models are. Raises DataForeign when they were not made from this log."""
-    watermark = store.watermark()
+    watermark = store.watermark(log.number)
     check_same_log(log, watermark)
     return 0 if watermark is None else watermark.next_offset
 
 
-def why_held(log: Log, next_offset: int) -> str:
+def why_held(log: Partition, next_offset: int) -> str:
     """Why read models at this position stand still; "" when they do not."""
     for record in log.read(next_offset, 1):
         try:

@@ -5,14 +5,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Final
 
-from services.ledger.ports import Held, Log, ProjectionStore
+from services.ledger.ports import Held, Partition, ProjectionStore
 from services.projector.slab import project_slab
 
 SLAB: Final = 20_000
 
 
 def build(
-    log: Log,
+    log: Partition,
     store: ProjectionStore,
     *,
     slab_size: int = SLAB,
@@ -27,7 +27,9 @@ def build(
     with _collecting_seldom():
         while records := log.read(position, slab_size):
             try:
-                position = project_slab(store, log.log_id, records).next_offset
+                position = project_slab(
+                    store, log.log_id, records, partition=log.number
+                ).next_offset
             except Held:
                 break
             on_progress(position)

@@ -12,7 +12,7 @@ from services.ledger.errors import DataForeign
 from services.ledger.exchange import MAX_LEGS_AT_ONCE, ExchangeCorrected, ExchangeRecorded
 from services.ledger.facts import Event, Logged
 from services.ledger.fresh import Fresh
-from services.ledger.ports import Held, Log, ProjectionStore, Record, Watermark
+from services.ledger.ports import Held, Partition, ProjectionStore, Record, Watermark
 from services.ledger.state import Ledger
 
 
@@ -24,8 +24,10 @@ class _Slab:
     facts: list[Logged] = field(default_factory=list)
 
 
-def project_slab(store: ProjectionStore, log_id: str, records: Sequence[Record]) -> Watermark:
-    """Projects contiguous records, or the first of them, and returns where the read models stand.
+def project_slab(
+    store: ProjectionStore, log_id: str, records: Sequence[Record], *, partition: int = 0
+) -> Watermark:
+    """Projects contiguous records of a partition, or the first of them; how far it is then.
 
     Raises StaleWriter when somebody else has moved the read models, StoreBusy when the same may
     succeed later, Held when the first record needs a later version.
@@ -51,7 +53,7 @@ def project_slab(store: ProjectionStore, log_id: str, records: Sequence[Record])
         taken += 1
     records = records[:taken]
     changes = [_project(store, programme_id, slab) for programme_id, slab in slabs.items()]
-    end = mark(log_id, records[-1])
+    end = mark(log_id, partition, records[-1])
     store.commit(changes, records[0].offset, end)
     return end
 
@@ -92,12 +94,13 @@ def _leg_count(logged: Logged | None) -> int:
             return 0
 
 
-def mark(log_id: str, last: Record) -> Watermark:
-    """The watermark of read models that reflect everything up to `last`."""
-    return Watermark(log_id, last.offset + 1, last.record_time, sha256(last.value).digest()[:16])
+def mark(log_id: str, partition: int, last: Record) -> Watermark:
+    """The watermark of read models that reflect a partition up to `last`."""
+    digest = sha256(last.value).digest()[:16]
+    return Watermark(log_id, partition, last.offset + 1, last.record_time, digest)
 
 
-def check_same_log(log: Log, watermark: Watermark | None) -> None:
+def check_same_log(log: Partition, watermark: Watermark | None) -> None:
     """Raises DataForeign when the read models were not made from this log as it stands."""
     if watermark is None:
         return
@@ -110,7 +113,7 @@ def check_same_log(log: Log, watermark: Watermark | None) -> None:
             f"the log ends at {log.end():,}, before the {watermark.next_offset:,} facts the read "
             f"models have seen: it was cut or restored; if the log is right, {remedy}"
         )
-    if mark(log.log_id, last[0]) != watermark:
+    if mark(log.log_id, log.number, last[0]) != watermark:
         raise DataForeign(
             "the log does not hold the fact that was projected last: it was changed or restored; "
             f"if the log is right, {remedy}"
