@@ -6,12 +6,13 @@ from collections.abc import Callable
 from typing import Final, Protocol
 
 from services.adapters.wire.event import read_record
-from services.ledger.ports import Held, Partition, ProjectionStore, Record, StoreBusy
-from services.projector.slab import check_same_log, project_slab
+from services.ledger.ports import Held, Partition, ProjectionStore, StoreBusy
+from services.projector.ahead import ReadAhead
+from services.projector.slab import check_same_log, write_slab
 
 logger = logging.getLogger(__name__)
 
-_SLAB: Final = 4_000
+_SLAB: Final = 10_000
 """Records of one transaction: larger ones are cheaper, and answers wait longer for them."""
 _POLL_SECONDS: Final = 0.25
 """The floor: a wake-up that was missed costs no more than this."""
@@ -65,6 +66,7 @@ class EmbeddedProjector:
         self._on_failure = on_failure
         self._on_held = on_held
         self._succession = succession
+        self._slabs = ReadAhead(log, _SLAB)
         self._wake = threading.Event()
         self._stopping = False
         self._thread = threading.Thread(target=self._run, name="projector", daemon=True)
@@ -89,6 +91,7 @@ class EmbeddedProjector:
         self._wake.set()
         if self._thread.is_alive():
             self._thread.join()
+        self._slabs.close()
 
     def _run(self) -> None:
         try:
@@ -113,11 +116,11 @@ class EmbeddedProjector:
         """Projects what is there, up to a slab; whether there was anything."""
         if self.held:
             return False
-        records = self._log.read(self.next_offset, _SLAB)
-        if not records:
-            return False
         try:
-            self.next_offset = self._project(self._store, records)
+            slab = self._slabs.slab(self.next_offset)
+            if slab is None:
+                return False
+            self.next_offset = write_slab(self._store, slab).next_offset
         except Held as held:
             self.held = str(held)
             logger.warning("%s", held)
@@ -125,10 +128,6 @@ class EmbeddedProjector:
             return False
         self._on_progress(self.next_offset)
         return True
-
-    def _project(self, store: ProjectionStore, records: list[Record]) -> int:
-        log = self._log
-        return project_slab(store, log.log_id, records, partition=log.number).next_offset
 
     def _try_succession(self, succession: Succession) -> None:
         """Goes over to read models that are offered, once they are as far as those here."""
@@ -138,8 +137,9 @@ class EmbeddedProjector:
                 return
             position = _position(self._log, store)
             while position < self.next_offset:
-                records = self._log.read(position, _SLAB)
-                position = self._project(store, records)
+                slab = self._slabs.slab(position)
+                assert slab is not None, "what was projected before is on the log"
+                position = write_slab(store, slab).next_offset
             succession.accept()
         except Exception:
             logger.exception("new read models cannot take over; those that answer go on")
