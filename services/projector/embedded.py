@@ -2,6 +2,7 @@
 
 import logging
 import threading
+import time
 from collections.abc import Callable
 from typing import Final, Protocol
 
@@ -16,6 +17,13 @@ _SLAB: Final = 10_000
 """Records of one transaction: larger ones are cheaper, and answers wait longer for them."""
 _POLL_SECONDS: Final = 0.25
 """The floor: a wake-up that was missed costs no more than this."""
+
+
+_WAY_GIVEN: Final = 2
+"""Times as long as a slab took."""
+_MAX_PAUSE_SECONDS: Final = 0.5
+_CLOSE_RECORDS: Final = 50_000
+"""Further behind than this, projecting goes on whoever records."""
 
 
 class FollowedPartition(Partition, Protocol):
@@ -68,7 +76,7 @@ class EmbeddedProjector:
         self._succession = succession
         self._slabs = ReadAhead(log, _SLAB)
         self._wake = threading.Event()
-        self._stopping = False
+        self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run, name="projector", daemon=True)
         log.on_append(self._wake.set)
 
@@ -87,7 +95,7 @@ class EmbeddedProjector:
 
     def stop(self) -> None:
         """Ends after the slab under way."""
-        self._stopping = True
+        self._stopped.set()
         self._wake.set()
         if self._thread.is_alive():
             self._thread.join()
@@ -95,15 +103,23 @@ class EmbeddedProjector:
 
     def _run(self) -> None:
         try:
-            while not self._stopping:
+            while not self._stopped.is_set():
                 if self._succession is not None:
                     self._try_succession(self._succession)
+                began = time.monotonic()
+                self._wake.clear()
                 if not self._try_step():
                     self._wake.wait(_POLL_SECONDS)
-                    self._wake.clear()
+                elif self._wake.is_set():
+                    self._give_way(time.monotonic() - began)
         except Exception as error:
             logger.exception("projecting stopped at offset %d", self.next_offset)
             self._on_failure(f"projecting stopped at offset {self.next_offset}: {error}")
+
+    def _give_way(self, took_seconds: float) -> None:
+        """Leaves most of the time to those who record at this moment, while answers are close."""
+        if self.lag < _CLOSE_RECORDS:
+            self._stopped.wait(min(_WAY_GIVEN * took_seconds, _MAX_PAUSE_SECONDS))
 
     def _try_step(self) -> bool:
         try:
