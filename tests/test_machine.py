@@ -1,7 +1,6 @@
 """Whatever happens to an instance, in any order: it says what its log says, and loses nothing.
 
-MUTUA_MACHINE_EXAMPLES runs more of them than CI does: MUTUA_MACHINE_EXAMPLES=2000
-.venv/bin/python -m pytest tests/test_machine.py --timeout 0
+`MUTUA_MACHINE_EXAMPLES=1000 .venv/bin/python -m pytest tests/test_machine.py` tries more of them.
 """
 
 from __future__ import annotations
@@ -50,6 +49,8 @@ from tests.strategies import (
     told_organizations,
 )
 
+EXAMPLES = int(os.environ.get("MUTUA_MACHINE_EXAMPLES", "25"))
+"""Each takes about half a second."""
 MEMORY = Path("/dev/shm")
 """A disk to wait for would tell nothing more: what is tested is the order of what happens."""
 few = st.integers(1, 4)
@@ -394,9 +395,5 @@ class Machine(RuleBasedStateMachine):
         return ""
 
 
-Machine.TestCase.settings = settings(
-    max_examples=int(os.environ.get("MUTUA_MACHINE_EXAMPLES", "25")),
-    stateful_step_count=30,
-    deadline=None,
-)
-TestMachine = Machine.TestCase
+Machine.TestCase.settings = settings(max_examples=EXAMPLES, stateful_step_count=30, deadline=None)
+TestMachine = pytest.mark.timeout(20 * EXAMPLES)(Machine.TestCase)
