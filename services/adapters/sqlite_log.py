@@ -3,9 +3,9 @@
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -86,7 +86,8 @@ class SqliteLog:
         self._tail = LogTail(_READ_BYTES)
         self._wakes: list[Callable[[], None]] = []
         try:
-            self._open(read_only=read_only)
+            with self._in_words():
+                self._open(read_only=read_only)
         except BaseException:
             self._connection.close()
             raise
@@ -147,7 +148,7 @@ class SqliteLog:
         """The fourth of the columns is the value. Between pages nothing holds up the writer."""
         assert self._reader is not None
         page, room = [], _READ_BYTES
-        with self._read_lock:
+        with self._read_lock, self._in_words():
             rows = self._reader.execute(
                 f"SELECT {columns} FROM record WHERE offset >= ? ORDER BY offset LIMIT ?",
                 (next_offset, limit),
@@ -159,6 +160,21 @@ class SqliteLog:
                     break
             rows.close()
         return page
+
+    @contextmanager
+    def _in_words(self) -> Iterator[None]:
+        """What cannot be read. Raises DataForeign when the file is damaged, else LogDown."""
+        try:
+            yield
+        except sqlite3.Error as error:
+            code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT) & 0xFF
+            if code == sqlite3.SQLITE_FULL:
+                raise
+            if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR):
+                raise DataForeign(
+                    f"{self._path} is damaged ({error}); restore the directory from a backup"
+                ) from error
+            raise LogDown(f"{self._path} cannot be read: {error}") from error
 
     def end(self) -> int:
         if self._closed:

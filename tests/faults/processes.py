@@ -6,7 +6,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from threading import Event
@@ -79,13 +79,17 @@ def environment(**more: str) -> dict[str, str]:
     return {**os.environ, "PYTHONPATH": path, **more}
 
 
-def start(program: str, *arguments: str, **more: str) -> "subprocess.Popen[str]":
+def start(
+    program: str, *arguments: str, under: Sequence[str] = (), **more: str
+) -> "subprocess.Popen[str]":
+    """Python as a process, which another program may run; then both are one process group."""
     return subprocess.Popen(
-        [sys.executable, "-c", program, *arguments],
+        [*under, sys.executable, "-c", program, *arguments],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
         env=environment(**more),
+        start_new_session=bool(under),
     )
 
 

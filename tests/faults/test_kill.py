@@ -107,7 +107,7 @@ def test_an_import_killed_at_any_moment_keeps_what_it_was_told(tmp_path: Path, s
 
 @pytest.mark.parametrize("seed", range(SEED, SEED + ceil(ROUNDS / A_TEST)))
 def test_a_server_killed_25_times_under_load_loses_nothing(tmp_path: Path, seed: int) -> None:
-    """Killed while it starts, records, projects or takes read models over; no caller hears of it."""
+    """Killed as it starts, records, projects or takes read models over; no caller hears of it."""
     data, listen, dice = tmp_path / "data", f"127.0.0.1:{free_port()}", random.Random(seed)
     load = Load(listen, seed)
     with ExitStack() as ending:

@@ -126,8 +126,9 @@ def test_the_room_of_a_programme_beyond_the_budget_is_free_before_another_is_loa
             sizes.append(programmes.size_bytes)
             return super().flows(programme_id, known)
 
+    watching: Any = Watching(models, models.end)
     for name in ("first", "second"):
-        programmes.frame(Watching(models, models.end), name, Identity.AS_NOW)
+        programmes.frame(watching, name, Identity.AS_NOW)
     assert sizes == [0, 0]
 
 
