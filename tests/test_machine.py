@@ -50,12 +50,14 @@ from tests.strategies import (
 )
 
 EXAMPLES = int(os.environ.get("MUTUA_MACHINE_EXAMPLES", "25"))
-"""Each takes about half a second."""
+"""Each takes half a second of a processor."""
 MEMORY = Path("/dev/shm")
 """A disk to wait for would tell nothing more: what is tested is the order of what happens."""
 few = st.integers(1, 4)
 which = st.integers(0, 7)
 programmes = st.sampled_from((PROGRAMME, PROGRAMME, PROGRAMME, OTHER_PROGRAMME))
+batches = st.sampled_from(("spring", "autumn"))
+group_counts = st.sampled_from((None, None, None, 0, 1))
 recorders = st.sampled_from(("", *ORGANIZATIONS))
 
 
@@ -107,20 +109,33 @@ class Machine(RuleBasedStateMachine):
         self.send(programme, said, by, at)
 
     @rule(
-        said=told_exchanges(),
+        said=st.lists(told_exchanges(), min_size=1, max_size=3),
         of=which,
-        replaces=st.sampled_from((Replaces.CURRENT, *Replaces)),
+        replaces=st.sampled_from((Replaces.CURRENT, Replaces.CURRENT, *Replaces)),
+        in_order=st.booleans(),
         by=recorders,
         programme=programmes,
     )
-    def correct(self, said: Event, of: int, replaces: Replaces, by: str, programme: str) -> None:
-        self.identify(said, programme)
-        exchange = said.exchange_recorded.exchange
-        said.exchange_corrected.exchange.CopyFrom(exchange)
+    def correct(
+        self,
+        said: list[Event],
+        of: int,
+        replaces: Replaces,
+        in_order: bool,  # noqa: FBT001 (drawn)
+        by: str,
+        programme: str,
+    ) -> None:
+        """One correction, or further ones each of the one before, in whatever order they come."""
+        for event in said:
+            self.identify(event, programme)
         exchange_id = self.target(programme, of)
-        said.exchange_corrected.exchange_id = exchange_id
-        said.exchange_corrected.replaces_event_id = self.replaced(programme, exchange_id, replaces)
-        self.send(programme, [said], by)
+        replaced = self.replaced(programme, exchange_id, replaces)
+        for event in said:
+            event.exchange_corrected.exchange.CopyFrom(event.exchange_recorded.exchange)
+            event.exchange_corrected.exchange_id = exchange_id
+            event.exchange_corrected.replaces_event_id = replaced
+            replaced = event.event_id
+        self.send(programme, said if in_order else said[::-1], by)
 
     @rule(of=which, by=recorders, programme=programmes)
     def retract(self, of: int, by: str, programme: str) -> None:
@@ -242,25 +257,26 @@ class Machine(RuleBasedStateMachine):
     # Files are imported.
 
     @rule(
-        batch=st.sampled_from(("spring", "autumn")),
+        batch=batches,
         said=rows(),
-        group_count=st.sampled_from((None, None, None, 0, 1)),
+        group_count=group_counts,
         at=killed("before_append", "after_append_before_ack", "in_slab", "after_commit_before_ack"),
     )
     def import_file(self, batch: str, said: list[Row], group_count: int | None, at: str) -> None:
         if batch in self.files.undoing:
-            self.undo(batch, None, "")
+            self.files.undo(batch)
         with self.until(at), self.interrupted(group_count):
             self.files.import_new(batch, said)
 
     @precondition(lambda self: self.files.whole)
-    @rule(batch=st.sampled_from(("spring", "autumn")))
+    @rule(batch=batches)
     def import_file_again(self, batch: str) -> None:
         self.files.import_again(batch)
 
+    @precondition(lambda self: self.files.batches())
     @rule(
-        batch=st.sampled_from(("spring", "autumn")),
-        group_count=st.sampled_from((None, None, None, 0, 1)),
+        batch=batches,
+        group_count=group_counts,
         at=killed("before_append", "after_append_before_ack", "in_slab"),
     )
     def undo(self, batch: str, group_count: int | None, at: str) -> None:
@@ -296,14 +312,14 @@ class Machine(RuleBasedStateMachine):
 
     def hold_to_the_end(self) -> None:
         checks.check_log(self.instance, self.told)
-        self.catch_up()
+        self.instance.catch_up()
         self.the_read_models_say_what_the_log_says()
         checks.check_exactly_once(self.instance, self.told)
         for programme in checks.PROGRAMMES:
             checks.check_answers(self.instance, self.told, Question(programme_id=programme))
             checks.check_sums(self.instance, programme)
         before = tables(self.instance.store)
-        self.rebuild(2, beside=True, at="")
+        self.instance.take_over(self.instance.rebuild(slab_size=2))
         assert tables(self.instance.store) == before
 
     # How steps are made.
@@ -374,12 +390,15 @@ class Machine(RuleBasedStateMachine):
         return event
 
     def target(self, programme: str, place: int) -> str:
-        """An exchange, the latest first; a fact that comes later; a fact that is none."""
+        """One of the latest exchanges; for larger numbers what comes later, or is no exchange."""
         ledger, number = self.told.ledger(programme), self.numbers[programme]
+        exchanges = [*ledger.exchanges]
         others = [each for each in ledger.first_record if each not in ledger.exchanges]
-        choice = [*ledger.exchanges][: -1 - 5 : -1]
-        choice += [event_id(number), event_id(number + 1), *others[-1:]]
-        return choice[place % len(choice)]
+        if place < 5 and exchanges:
+            return exchanges[-1 - place % len(exchanges)]
+        if place == 7 and others:
+            return others[-1]
+        return event_id(number + place % 4)
 
     def replaced(self, programme: str, exchange_id: str, replaces: Replaces) -> str:
         ledger, number = self.told.ledger(programme), self.numbers[programme]

@@ -11,6 +11,7 @@ from mutua.ids import uuid8
 from mutua.v1.event_pb2 import Event, ExchangeContent
 from mutua.v1.types_pb2 import ExchangeKind
 from services.imports import ImportOptions, ImportRefused, ImportReport, import_exchanges
+from services.imports.rows import CLIENT
 from services.imports.undo import undo_import
 from tests.machine.client import DirectClient
 from tests.machine.told import Told
@@ -90,6 +91,12 @@ class Files:
             assert report.retracted_count == len(standing)
         assert self._standing(batch) == []
         self.undoing.remove(batch)
+
+    def batches(self) -> set[str]:
+        """Of which anything was recorded."""
+        exchanges = self._told.ledger(self._client.programme).exchanges.values()
+        sources = [each.revisions[0].source for each in exchanges]
+        return {source.batch for source in sources if source.client == CLIENT}
 
     def _import(self, batch: str, said: list[Row]) -> ImportReport:
         self._path.write_text("\n".join([HEADER, *map(",".join, said)]))
