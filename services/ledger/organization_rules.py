@@ -11,6 +11,7 @@ from services.ledger.state import (
     Applied,
     Journal,
     Ledger,
+    Needs,
     Refused,
     Verdict,
     Version,
@@ -46,6 +47,14 @@ def add_alias(
         return refused
     _bind(ledger, journal, logged, fact.alias, fact.organization_id)
     return Applied()
+
+
+def touch_organization(needs: Needs, fact: OrganizationRegistered | OrganizationUpdated) -> None:
+    needs.organization_ids.add(fact.organization.organization_id)
+
+
+def touch_alias(needs: Needs, fact: AliasAdded) -> None:
+    needs.organization_ids.add(fact.organization_id)
 
 
 def _settle(

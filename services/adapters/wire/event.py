@@ -14,7 +14,6 @@ from mutua.v1 import event_pb2 as pb
 from mutua.v1 import types_pb2
 from services.adapters.wire import exchange, organization, values
 from services.adapters.wire.values import Unfit, to_instant, to_word
-from services.ledger.exchange import ExchangeCorrected, ExchangeRecorded
 from services.ledger.facts import Event, Fact, Logged, Source
 from services.ledger.ports import Held
 from services.ledger.times import Instant
@@ -97,11 +96,8 @@ _LENGTH_DELIMITED: Final = 2
 
 def _belongs(event: Event, programme_id: str) -> bool:
     """Whether a fact that somebody else may have put on the log can be folded here."""
-    timed = event.occur_time is not None or not isinstance(event.fact, _TIMED)
+    timed = event.occur_time is not None or not event.fact.IS_TIMED
     return timed and event.programme_id == programme_id
-
-
-_TIMED: Final = (ExchangeRecorded, ExchangeCorrected)
 
 
 def normalize(message: pb.Event) -> None:
