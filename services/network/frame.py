@@ -115,9 +115,15 @@ class Frame:
         minutes: Ints = getattr(self.columns.exchanges, _MINUTES[lens])
         return minutes
 
-    def population(self, question: Question) -> Flags:
-        """By number, who of the roster is in force on a day of the window."""
-        return self.known.population(question)
+    def population(self, question: Question, party: Flags) -> Flags:
+        """By number, who the question is about; `party` are the parties to what it counts."""
+        return self.known.in_force(question) if self.known.roster else party
+
+    def shown(self, question: Question, party: Flags) -> Flags:
+        """By number, who has a row: the population, and every other party."""
+        shown = self.population(question, party) | party
+        shown[0] = False
+        return shown
 
     def seen(self, inside: Flags) -> Flags:
         """By number, who is party to an exchange of the mask."""
@@ -170,7 +176,7 @@ class Frame:
 
     def coverage(self, question: Question, inside: Flags) -> Coverage:
         symmetric = self.columns.exchanges.symmetric
-        roster = self.population(question)
+        roster = self.known.in_force(question)
         return Coverage(
             roster_count=int(np.count_nonzero(roster)),
             recorded_count=self.reports.count(inside, roster),
