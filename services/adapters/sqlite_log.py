@@ -10,11 +10,12 @@ from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 from queue import Empty, SimpleQueue
-from typing import Final
+from typing import Final, Self
 from uuid import uuid4
 
 from services.adapters.crash_point import crash_point
-from services.adapters.sqlite_file import open_file
+from services.adapters.log_tail import LogTail
+from services.adapters.sqlite_file import open_file, write_rows
 from services.ledger.errors import DataForeign, LogDown, LogFull, OutcomeUnknown, Overloaded
 from services.ledger.ports import Record
 from services.ledger.position import Position
@@ -51,7 +52,12 @@ class _Append:
 
 
 class SqliteLog:
-    """All programmes in one partition, numbered 0. The caller sees to there being one writer."""
+    """All programmes in one partition. The caller sees to there being one writer.
+
+    See `ports.Log`, and `ports.Partition` for what is read.
+    """
+
+    number: Final = 0
 
     def __init__(
         self,
@@ -75,6 +81,7 @@ class SqliteLog:
         self._queued_bytes = 0
         self._closed = read_only
         self._failed = False
+        self._tail = LogTail(_READ_BYTES)
         self._wakes: list[Callable[[], None]] = []
         try:
             self._open(read_only=read_only)
@@ -108,6 +115,13 @@ class SqliteLog:
             )
         return offset + 1, record_time
 
+    def partition_of(self, programme_id: str) -> int:  # noqa: ARG002 (there is one)
+        return self.number
+
+    def partition(self, number: int) -> Self:
+        assert number == self.number, f"this log has no partition {number}"
+        return self
+
     def append(self, programme_id: str, values: Sequence[bytes]) -> Future[Position]:
         """See `ports.Log`. All or nothing, even when the outcome is unknown."""
         cost = sum(len(value) + _RECORD_OVERHEAD for value in values)
@@ -124,6 +138,8 @@ class SqliteLog:
 
     def read(self, next_offset: int, limit: int) -> list[Record]:
         assert self._reader is not None
+        if (last := self._tail.read(next_offset, limit)) is not None:
+            return last
         records, room = [], _READ_BYTES
         with self._read_lock:
             rows = self._reader.execute(
@@ -160,6 +176,7 @@ class SqliteLog:
         return damaged, None
 
     def on_append(self, wake: Callable[[], None]) -> None:
+        """Calls `wake` on the writer's thread after each append. A poll must stand beside it."""
         self._wakes.append(wake)
 
     def close(self) -> None:
@@ -207,7 +224,7 @@ class SqliteLog:
                 digest = record_digest(now, append.programme_id, value)
                 rows.append((offset, now, append.programme_id, value, digest))
                 offset += 1
-            positions.append(Position(self.log_id, 0, offset))
+            positions.append(Position(self.log_id, self.number, offset))
         failure = self._failure(rows)
         with self._admission:
             self._queued_bytes -= sum(append.cost for append in group)
@@ -215,6 +232,7 @@ class SqliteLog:
             for append in group:
                 append.done.set_exception(failure)
             return
+        self._tail.add([Record._make(row[:4]) for row in rows])
         self._end, self._last_time = offset, now
         crash_point("after_append_before_ack")
         for append, position in zip(group, positions, strict=True):
@@ -229,7 +247,7 @@ class SqliteLog:
         try:
             crash_point("before_append")
             self._connection.execute("BEGIN IMMEDIATE")
-            self._connection.executemany("INSERT INTO record VALUES (?, ?, ?, ?, ?)", rows)
+            write_rows(self._connection, "INSERT INTO record VALUES (?, ?, ?, ?, ?)", rows)
             self._connection.execute("COMMIT")
         except sqlite3.Error as error:
             return self._judge(error)

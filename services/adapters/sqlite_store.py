@@ -17,7 +17,7 @@ from services.adapters.sql_store.loading import load_dictionary, load_ledger
 from services.adapters.sql_store.numbers import Dictionary
 from services.adapters.sql_store.reading import SqlSnapshot
 from services.adapters.sql_store.rows import insertions
-from services.adapters.sqlite_file import open_file
+from services.adapters.sqlite_file import open_file, write_rows
 from services.adapters.tables import (
     MODEL_VERSION,
     BatchRow,
@@ -64,13 +64,14 @@ class SqliteStore:
         self._programmes: dict[str, int] = {}
         self._dictionaries: dict[str, Dictionary] = {}
 
-    def watermark(self) -> Watermark | None:
+    def watermark(self, partition: int) -> Watermark | None:
         position = PositionRow.table()
+        found = select(position).where(position.c.partition == partition)
         with self._engine.connect() as connection:
-            found = connection.execute(select(position)).first()
-        if found is None:
+            row = connection.execute(found).first()
+        if row is None:
             return None
-        return Watermark(found.log_id, found.next_offset, found.record_time, found.digest)
+        return Watermark(row.log_id, partition, row.next_offset, row.record_time, row.digest)
 
     def load(self, programme_id: str, needs: Needs) -> Ledger:
         programme = self._known().get(programme_id)
@@ -98,7 +99,7 @@ class SqliteStore:
         try:
             self._advance(start, end)
             for each, dictionary in zip(changes, dictionaries, strict=True):
-                self._write(each, dictionary)
+                self._write(each, dictionary, end.partition)
             crash_point("in_slab")
             self._writer.execute("COMMIT")
         except BaseException:
@@ -110,9 +111,9 @@ class SqliteStore:
         crash_point("after_commit_before_ack")
 
     @contextmanager
-    def snapshot(self) -> Iterator[SqlSnapshot]:
+    def snapshot(self, partition: int) -> Iterator[SqlSnapshot]:
         with self._engine.connect() as connection, connection.begin():
-            yield SqlSnapshot(connection)
+            yield SqlSnapshot(connection, partition)
 
     def close(self) -> None:
         """Leaves the -wal and -shm files, for readers who may not write here; see `sqlite_log`."""
@@ -132,17 +133,18 @@ class SqliteStore:
         row = (end.log_id, end.next_offset, end.record_time, end.digest)
         moved = self._writer.execute(
             "UPDATE position SET log_id = ?, next_offset = ?, record_time = ?, digest = ? "
-            "WHERE partition = 0 AND next_offset = ? AND log_id = ?",
-            (*row, start, end.log_id),
+            "WHERE partition = ? AND next_offset = ? AND log_id = ?",
+            (*row, end.partition, start, end.log_id),
         ).rowcount
         if moved == 0 and start == 0:
             moved = self._writer.execute(
-                "INSERT INTO position VALUES (0, ?, ?, ?, ?) ON CONFLICT DO NOTHING", row
+                "INSERT INTO position VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+                (end.partition, *row),
             ).rowcount
         if moved == 0:
-            raise StaleWriter(f"the read models are no longer at offset {start}")
+            raise StaleWriter(f"partition {end.partition} is no longer at offset {start}")
 
-    def _write(self, changes: Changes, dictionary: Dictionary) -> None:
+    def _write(self, changes: Changes, dictionary: Dictionary, partition: int) -> None:
         programme = dictionary.programme
         write = self._writer.executemany
         waiting = changes.journal.waiting
@@ -157,8 +159,7 @@ class SqliteStore:
                 [(programme, number) for number in changes.cleared],
             )
         for model, rows in insertions(dictionary, changes).items():
-            if rows:
-                write(_INSERT[model], rows)
+            write_rows(self._writer, _INSERT[model], rows)
         write(
             "UPDATE exchange SET to_offset = ? "
             "WHERE programme = ? AND exchange = ? AND revision = ?",
@@ -167,9 +168,9 @@ class SqliteStore:
         if changes.cleared:
             self._drop_empty_months(programme)
         self._writer.execute(
-            "INSERT INTO programme VALUES (?, ?, ?) "
+            "INSERT INTO programme VALUES (?, ?, ?, ?) "
             "ON CONFLICT DO UPDATE SET last_offset = excluded.last_offset",
-            (programme, changes.programme_id, changes.last_offset),
+            (programme, changes.programme_id, partition, changes.last_offset),
         )
 
     def _drop_empty_months(self, programme: int) -> None:

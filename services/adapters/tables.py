@@ -13,7 +13,7 @@ from sqlmodel import Field, SQLModel
 
 from services.ledger.months import FIELDS as MONTH_FIELDS
 
-MODEL_VERSION: Final = 2
+MODEL_VERSION: Final = 3
 
 
 class ReadModel(SQLModel):
@@ -51,11 +51,12 @@ class PositionRow(ReadModel, table=True):
 
 
 class ProgrammeRow(ReadModel, table=True):
-    """A programme by its dense number, and the last record of it that was projected."""
+    """A programme by its dense number, where it lies, and its last record that was projected."""
 
     __tablename__ = "programme"
     programme: int = Field(primary_key=True)
     programme_id: str = Field(unique=True)
+    partition: int
     last_offset: int = _big()
 
 

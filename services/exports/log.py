@@ -7,7 +7,7 @@ from typing import Final
 from services.exports.files import Sink
 from services.exports.lines import Header, header_line, record_line
 from services.ledger.errors import NotFound
-from services.ledger.ports import Log, Record
+from services.ledger.ports import Partition, Record
 from services.ledger.position import Position
 
 Progress = Callable[[int, int], None]
@@ -16,7 +16,9 @@ Progress = Callable[[int, int], None]
 PAGE: Final = 1_000
 
 
-def export_log(log: Log, file: Sink, *, programme_id: str, progress: Progress) -> Mapping[str, int]:
+def export_log(
+    log: Partition, file: Sink, *, programme_id: str, progress: Progress
+) -> Mapping[str, int]:
     """Writes what the log holds by now; how many records of each programme that was.
 
     With a `programme_id` only those of this programme. Raises NotFound when there are none.
@@ -32,7 +34,7 @@ def export_log(log: Log, file: Sink, *, programme_id: str, progress: Progress) -
         counts = Counter({programme_id: counts[programme_id]})
     header = Header(
         log_id=log.log_id,
-        position=str(Position(log.log_id, 0, end)),
+        position=str(Position(log.log_id, log.number, end)),
         record_count=counts.total(),
         programme_id=programme_id,
     )
@@ -48,7 +50,7 @@ def export_log(log: Log, file: Sink, *, programme_id: str, progress: Progress) -
     return counts
 
 
-def records_of(log: Log, end: int) -> Iterator[Record]:
+def records_of(log: Partition, end: int) -> Iterator[Record]:
     """What stands before `end`, a page at a time."""
     position = 0
     while position < end:

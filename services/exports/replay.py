@@ -9,7 +9,7 @@ from services.exports.files import FileUnfit, lines
 from services.exports.lines import Header, Line, LineUnfit, read_header, read_line
 from services.exports.log import PAGE, Progress, records_of
 from services.ledger.errors import DataForeign, SchemaAhead
-from services.ledger.ports import Log, Record
+from services.ledger.ports import Record, SingleLog
 from services.ledger.times import DAY, Instant
 
 _WINDOW_BYTES: Final = 8 << 20
@@ -93,7 +93,7 @@ class LogFile:
         return FileUnfit(f"{self.path}, line {number:,}: {what}")
 
 
-def replay_log(file: LogFile, log: Log, clock: RecordedTime, progress: Progress) -> None:
+def replay_log(file: LogFile, log: SingleLog, clock: RecordedTime, progress: Progress) -> None:
     """Appends the records of the file that the log, whose clock this is, does not hold yet.
 
     Raises DataForeign, with nothing appended, when the log holds anything that is not the

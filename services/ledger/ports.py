@@ -15,8 +15,7 @@ from services.ledger.times import Day, Instant
 from services.ledger.words import Quarantine, State
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(NamedTuple):
     """One record as it stands on the log."""
 
     offset: int
@@ -25,12 +24,39 @@ class Record:
     value: bytes
 
 
-class Log(Protocol):
-    """An append-only log. Offsets of a partition start at 0 and have no gaps."""
+class Partition(Protocol):
+    """A part of a log with an order of its own. Offsets start at 0 and have no gaps."""
 
     @property
     def log_id(self) -> str:
         """32 hexadecimal digits that no other log has."""
+
+    @property
+    def number(self) -> int:
+        """Which partition of the log it is, from 0."""
+
+    def read(self, next_offset: int, limit: int) -> list[Record]:
+        """Up to `limit` records from `next_offset` on, fewer when they are large; [] at the end."""
+
+    def end(self) -> int:
+        """The offset that the next record will have."""
+
+
+class ReadableLog(Protocol):
+    """A log as those see it who only read. All facts of a programme lie in one partition."""
+
+    @property
+    def log_id(self) -> str:
+        """32 hexadecimal digits that no other log has."""
+
+    def partition_of(self, programme_id: str) -> int:
+        """The number of the partition in which a programme lies."""
+
+    def partition(self, number: int) -> Partition: ...
+
+
+class Log(Protocol):
+    """An append-only log as those see it who record."""
 
     def append(self, programme_id: str, values: Sequence[bytes]) -> Future[Position]:
         """Appends the values next to each other, in order; resolves when all are durable.
@@ -39,14 +65,9 @@ class Log(Protocol):
         nothing was appended, with OutcomeUnknown when any part may have been.
         """
 
-    def read(self, next_offset: int, limit: int) -> list[Record]:
-        """Up to `limit` records from `next_offset` on, fewer when they are large; [] at the end."""
 
-    def end(self) -> int:
-        """The offset that the next record will have."""
-
-    def on_append(self, wake: Callable[[], None]) -> None:
-        """Calls `wake`, on any thread, after each append. A poll must stand beside it."""
+class SingleLog(Log, Partition, Protocol):
+    """A log that is one partition."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +78,7 @@ class Watermark:
     """
 
     log_id: str
+    partition: int
     next_offset: int
     record_time: Instant
     digest: bytes
@@ -65,8 +87,8 @@ class Watermark:
 class ProjectionStore(Protocol):
     """The read models, as the projector writes them."""
 
-    def watermark(self) -> Watermark | None:
-        """How far the read models are; None when they are empty."""
+    def watermark(self, partition: int) -> Watermark | None:
+        """How far a partition is projected; None when nothing of it is."""
 
     def load(self, programme_id: str, needs: Needs) -> Ledger:
         """The part of a programme's state that `needs` names."""
@@ -75,10 +97,10 @@ class ProjectionStore(Protocol):
         """Those of the ids that a fact has already, or that a waiting fact waits for."""
 
     def commit(self, changes: Sequence[Changes], start: int, end: Watermark) -> None:
-        """Writes a slab and its position in one transaction.
+        """Writes a slab of one partition and the position after it in one transaction.
 
-        With nothing written it raises StaleWriter when the read models are no longer at `start`,
-        and StoreBusy when somebody else holds them.
+        With nothing written it raises StaleWriter when the partition is no longer at `start`, and
+        StoreBusy when somebody else holds the read models.
         """
 
 
@@ -249,7 +271,7 @@ class QuarantinedRow:
 
 
 class Snapshot(Protocol):
-    """One consistent view of the read models."""
+    """One consistent view of what the read models hold of one partition."""
 
     def position(self) -> int:
         """The first offset that is not in this view."""
@@ -295,7 +317,7 @@ class Snapshot(Protocol):
 class QueryStore(Protocol):
     """The read models, as the query service reads them."""
 
-    def snapshot(self) -> AbstractContextManager[Snapshot]: ...
+    def snapshot(self, partition: int) -> AbstractContextManager[Snapshot]: ...
 
 
 class StoreBusy(Exception):

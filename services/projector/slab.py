@@ -12,25 +12,43 @@ from services.ledger.errors import DataForeign
 from services.ledger.exchange import MAX_LEGS_AT_ONCE, ExchangeCorrected, ExchangeRecorded
 from services.ledger.facts import Event, Logged
 from services.ledger.fresh import Fresh
-from services.ledger.ports import Held, Log, ProjectionStore, Record, Watermark
+from services.ledger.ports import Held, Partition, ProjectionStore, Record, Watermark
 from services.ledger.state import Ledger
 
 
 @dataclass(slots=True)
-class _Slab:
+class _Part:
     """A programme's records: exchanges that are new as it seems, and all others."""
 
     fresh: list[tuple[Record, Fresh]] = field(default_factory=list)
     facts: list[Logged] = field(default_factory=list)
 
 
-def project_slab(store: ProjectionStore, log_id: str, records: Sequence[Record]) -> Watermark:
-    """Projects contiguous records, or the first of them, and returns where the read models stand.
+@dataclass(frozen=True, slots=True)
+class Slab:
+    """Contiguous records of a partition, read, and by programme."""
 
-    Raises StaleWriter when somebody else has moved the read models, StoreBusy when the same may
-    succeed later, Held when the first record needs a later version.
+    start: int
+    end: Watermark
+    parts: dict[str, _Part]
+
+
+def project_slab(
+    store: ProjectionStore, log_id: str, records: Sequence[Record], *, partition: int = 0
+) -> Watermark:
+    """Projects contiguous records of a partition, or the first of them; how far it is then.
+
+    Raises as `read_slab` and `write_slab`.
     """
-    slabs: dict[str, _Slab] = {}
+    return write_slab(store, read_slab(log_id, records, partition=partition))
+
+
+def read_slab(log_id: str, records: Sequence[Record], *, partition: int = 0) -> Slab:
+    """Contiguous records of a partition, or the first of them, read; knows no read models.
+
+    Raises Held when the first record needs a later version.
+    """
+    parts: dict[str, _Part] = {}
     taken, legs = 0, 0
     for record in records:
         fresh = read_fresh(record)
@@ -43,22 +61,30 @@ def project_slab(store: ProjectionStore, log_id: str, records: Sequence[Record])
         legs += len(fresh.giver_ids) * len(fresh.receiver_ids) if fresh else _leg_count(logged)
         if taken and legs > MAX_LEGS_AT_ONCE:
             break
-        slab = slabs.get(record.programme_id) or slabs.setdefault(record.programme_id, _Slab())
+        part = parts.get(record.programme_id) or parts.setdefault(record.programme_id, _Part())
         if fresh:
-            slab.fresh.append((record, fresh))
+            part.fresh.append((record, fresh))
         elif logged:
-            slab.facts.append(logged)
+            part.facts.append(logged)
         taken += 1
-    records = records[:taken]
-    changes = [_project(store, programme_id, slab) for programme_id, slab in slabs.items()]
-    end = mark(log_id, records[-1])
-    store.commit(changes, records[0].offset, end)
-    return end
+    end = mark(log_id, partition, records[taken - 1])
+    return Slab(records[0].offset, end, parts)
 
 
-def _project(store: ProjectionStore, programme_id: str, slab: _Slab) -> Changes:
+def write_slab(store: ProjectionStore, slab: Slab) -> Watermark:
+    """Folds what was read into the read models; how far the partition is then.
+
+    Raises StaleWriter when somebody else has moved the read models, StoreBusy when the same may
+    succeed later.
+    """
+    changes = [_project(store, programme_id, part) for programme_id, part in slab.parts.items()]
+    store.commit(changes, slab.start, slab.end)
+    return slab.end
+
+
+def _project(store: ProjectionStore, programme_id: str, part: _Part) -> Changes:
     """Lays out what nothing else concerns, and folds the rest."""
-    facts, fresh, ledger = slab.facts, slab.fresh, Ledger()
+    facts, fresh, ledger = part.facts, part.fresh, Ledger()
     named = Counter(each.event_id for _, each in fresh)
     concerned = affected(facts).event_ids | store.known(programme_id, named)
     concerned |= {event_id for event_id, count in named.items() if count > 1}
@@ -92,12 +118,13 @@ def _leg_count(logged: Logged | None) -> int:
             return 0
 
 
-def mark(log_id: str, last: Record) -> Watermark:
-    """The watermark of read models that reflect everything up to `last`."""
-    return Watermark(log_id, last.offset + 1, last.record_time, sha256(last.value).digest()[:16])
+def mark(log_id: str, partition: int, last: Record) -> Watermark:
+    """The watermark of read models that reflect a partition up to `last`."""
+    digest = sha256(last.value).digest()[:16]
+    return Watermark(log_id, partition, last.offset + 1, last.record_time, digest)
 
 
-def check_same_log(log: Log, watermark: Watermark | None) -> None:
+def check_same_log(log: Partition, watermark: Watermark | None) -> None:
     """Raises DataForeign when the read models were not made from this log as it stands."""
     if watermark is None:
         return
@@ -110,7 +137,7 @@ def check_same_log(log: Log, watermark: Watermark | None) -> None:
             f"the log ends at {log.end():,}, before the {watermark.next_offset:,} facts the read "
             f"models have seen: it was cut or restored; if the log is right, {remedy}"
         )
-    if mark(log.log_id, last[0]) != watermark:
+    if mark(log.log_id, log.number, last[0]) != watermark:
         raise DataForeign(
             "the log does not hold the fact that was projected last: it was changed or restored; "
             f"if the log is right, {remedy}"

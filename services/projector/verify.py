@@ -55,7 +55,7 @@ class VerifyReport:
 
 def verify(log: SqliteLog, store: SqliteStore) -> VerifyReport:
     """Compares at the position of one snapshot of the read models; needs no lock."""
-    with store.snapshot() as snapshot:
+    with store.snapshot(log.number) as snapshot:
         end = snapshot.position()
         differences = _check_log(log)
         records = _read(log, end)
@@ -109,14 +109,16 @@ def _expected(log_id: str, records: list[Record], snapshot: SqlSnapshot) -> Tabl
         )
     tables: Tables = defaultdict(list)
     if records:
-        last = mark(log_id, records[-1])
-        tables[PositionRow] = [(0, last.log_id, last.next_offset, last.record_time, last.digest)]
+        last = mark(log_id, 0, records[-1])
+        tables[PositionRow] = [
+            (last.partition, last.log_id, last.next_offset, last.record_time, last.digest)
+        ]
     for programme_id, facts in by_programme.items():
         changes = project(programme_id, Ledger(), facts)
         number = programmes.get(programme_id, -1)
         dictionary = load_dictionary(snapshot.connection, number)
         rows = insertions(dictionary, changes)
-        rows[ProgrammeRow] = [(number, programme_id, changes.last_offset)]
+        rows[ProgrammeRow] = [(number, programme_id, 0, changes.last_offset)]
         rows[PartyRow] = [
             (number, dictionary.party.numbers[each], each) for each in _parties(changes)
         ]

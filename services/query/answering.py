@@ -21,7 +21,7 @@ from services.adapters.wire.answer import from_coverage
 from services.adapters.wire.question import to_question
 from services.adapters.wire.values import from_day
 from services.ledger.errors import NotAllowed
-from services.ledger.ports import QueryStore, Snapshot
+from services.ledger.ports import QueryStore, ReadableLog, Snapshot
 from services.ledger.position import Position, parse_position
 from services.ledger.question import Answer, Coverage, Question
 from services.ledger.times import Instant, day_of
@@ -64,16 +64,22 @@ class Request:
     message: Any
     question: Question
     page: Page | None
-    wanted_offset: int
+    wanted: Position | None
 
 
 class Asked:
     """One request, and all that its answer is made of, at one position."""
 
     def __init__(
-        self, request: Request, snapshot: Snapshot, programmes: Programmes, cache: Cache
+        self,
+        request: Request,
+        partition: int,
+        snapshot: Snapshot,
+        programmes: Programmes,
+        cache: Cache,
     ) -> None:
         self.request = request.message
+        self.partition = partition
         self.question = request.question
         self.snapshot = snapshot
         self.moment = Moment(
@@ -83,7 +89,10 @@ class Asked:
         )
         """What the answer is made of: that of the pages before, where it goes on in theirs."""
         self._page = request.page
-        self._wanted_offset = request.wanted_offset
+        wanted = request.wanted
+        self._wanted_offset = (
+            wanted.next_offset if wanted is not None and wanted.partition == partition else 0
+        )
         self._programmes = programmes
         self._cache = cache
 
@@ -189,10 +198,15 @@ class Answering:
     """Answers requests off the event loop, each from one snapshot, equal ones from the cache."""
 
     def __init__(
-        self, store: QueryStore, progress: Progress, *, log_id: str, clock: Callable[[], Instant]
+        self,
+        store: QueryStore,
+        progress: Progress,
+        *,
+        log: ReadableLog,
+        clock: Callable[[], Instant],
     ) -> None:
         self._progress = progress
-        self._log_id = log_id
+        self._log = log
         self._clock = clock
         self.answer_from(store)
         # Threads of its own: questions never take those in which facts are checked.
@@ -216,14 +230,15 @@ class Answering:
         has the same answer until another fact of its programme is projected.
         """
         request = self._read(message, context)
-        if request.wanted_offset:
-            await self._progress.reach(request.wanted_offset, _patience(context))
+        if (wanted := request.wanted) is not None:
+            await self._progress.reach(wanted.partition, wanted.next_offset, _patience(context))
+        partition = self._log.partition_of(request.question.programme_id)
 
         def run() -> bytes:
             models = self._models
             while True:
-                with models.store.snapshot() as snapshot:
-                    asked = Asked(request, snapshot, models.programmes, models.cache)
+                with models.store.snapshot(partition) as snapshot:
+                    asked = Asked(request, partition, snapshot, models.programmes, models.cache)
                     try:
                         return self._respond(asked, models.cache, respond, is_kept=is_kept)
                     except _Ahead:
@@ -248,7 +263,7 @@ class Answering:
             kept = cache.get(key, make, lambda found: len(found.content) + _ROW_BYTES)
         else:
             kept = make()
-        position = Position(self._log_id, 0, asked.moment.next_offset)
+        position = Position(self._log.log_id, asked.partition, asked.moment.next_offset)
         # On the wire a message may stand in pieces, one after the other.
         return kept.content + kept.message(position=str(position)).SerializeToString()
 
@@ -263,10 +278,10 @@ class Answering:
         page = page_of(message) if "page_token" in fields else None
         if page is not None and page.begun is not None:  # a list has one day, whatever the time
             question = replace(question, as_of_day=page.begun.as_of_day)
-        wanted = 0
+        wanted = None
         if message.min_position:
-            wanted = parse_position(message.min_position, log_id=self._log_id).next_offset
-        return Request(message=message, question=question, page=page, wanted_offset=wanted)
+            wanted = parse_position(message.min_position, log_id=self._log.log_id)
+        return Request(message=message, question=question, page=page, wanted=wanted)
 
 
 def _taken(rows: Sequence[Row], places: slice | Ints) -> list[Row]:

@@ -1,6 +1,8 @@
 """How far the read models are, for those who wait for a position."""
 
 import asyncio
+from collections import defaultdict
+from dataclasses import dataclass
 from typing import Final
 
 from services.ledger.errors import PositionNotReached
@@ -8,41 +10,53 @@ from services.ledger.errors import PositionNotReached
 DEFAULT_WAIT_SECONDS: Final = 5.0
 
 
-class Progress:
-    """Written by the projector's thread, awaited on the event loop that made it."""
+@dataclass(slots=True)
+class Reached:
+    """How far a partition is projected; `held` says why no further although the log goes on."""
 
-    def __init__(self, next_offset: int) -> None:
-        self.next_offset = next_offset
-        self.held = ""
+    next_offset: int = 0
+    held: str = ""
+
+
+class Progress:
+    """Written by whoever projects or follows, awaited on the event loop that made it."""
+
+    def __init__(self) -> None:
+        self._partitions = defaultdict[int, Reached](Reached)
         self._loop = asyncio.get_running_loop()
         self._moved = asyncio.Event()
 
-    def advance(self, next_offset: int) -> None:
+    def of(self, partition: int) -> Reached:
+        return self._partitions[partition]
+
+    def advance(self, partition: int, next_offset: int) -> None:
         """Thread-safe; calls after the loop has closed are without effect."""
-        self.next_offset = next_offset
+        self._partitions[partition].next_offset = next_offset
         if not self._loop.is_closed():
             self._loop.call_soon_threadsafe(self._notify)
 
-    def hold(self, reason: str) -> None:
+    def hold(self, partition: int, reason: str) -> None:
         """Why nothing more will be visible although the log goes on; "" when it will."""
-        self.held = reason
-        self.advance(self.next_offset)
+        reached = self._partitions[partition]
+        reached.held = reason
+        self.advance(partition, reached.next_offset)
 
-    async def reach(self, next_offset: int, patience_seconds: float) -> None:
+    async def reach(self, partition: int, next_offset: int, patience_seconds: float) -> None:
         """Returns when everything before `next_offset` is visible.
 
         Raises PositionNotReached, at once where it cannot be.
         """
+        reached = self._partitions[partition]
         try:
             async with asyncio.timeout(patience_seconds):
-                while self.next_offset < next_offset:
-                    if self.held:
+                while reached.next_offset < next_offset:
+                    if reached.held:
                         raise PositionNotReached(
-                            f"the read models stand still before that position: {self.held}"
+                            f"the read models stand still before that position: {reached.held}"
                         )
                     await self._moved.wait()
         except TimeoutError:
-            behind = next_offset - self.next_offset
+            behind = next_offset - reached.next_offset
             raise PositionNotReached(
                 f"the read models are {behind:,} facts behind that position; ask again later"
             ) from None

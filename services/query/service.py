@@ -10,7 +10,7 @@ from typing import Final
 from mutua.v1 import query_service_pb2 as pb
 from mutua.v1.query_service_pb2_grpc import QueryServiceServicer
 from services.adapters.grpc_server import Context
-from services.ledger.ports import QueryStore
+from services.ledger.ports import QueryStore, ReadableLog
 from services.ledger.times import Instant
 from services.query.answering import Answering
 from services.query.balances import get_balance, list_balances
@@ -34,16 +34,14 @@ class QueryService(QueryServiceServicer):
         store: QueryStore,
         progress: Progress,
         *,
-        log_id: str,
-        log_end: Callable[[], int],
+        log: ReadableLog,
         model_version: int,
         clock: Callable[[], Instant] = lambda: time.time_ns() // 1000,
     ) -> None:
-        self._answering = Answering(store, progress, log_id=log_id, clock=clock)
+        self._answering = Answering(store, progress, log=log, clock=clock)
         self._status = partial(
             get_status,
-            log_id=log_id,
-            log_end=log_end,
+            log=log,
             model_version=model_version,
             progress=progress,
         )

@@ -1,9 +1,10 @@
 """How far the read models are, and what they hold."""
 
-from collections.abc import Callable
+from functools import partial
 from typing import Final
 
 from mutua.v1 import query_service_pb2 as pb
+from services.ledger.ports import ReadableLog
 from services.ledger.position import Position
 from services.query.answering import Asked
 from services.query.organizations import organization_count
@@ -16,22 +17,21 @@ FACTS_QUARANTINED: Final = "FACTS_QUARANTINED"
 def get_status(
     asked: Asked,
     *,
-    log_id: str,
-    log_end: Callable[[], int],
+    log: ReadableLog,
     model_version: int,
     progress: Progress,
 ) -> pb.GetStatusResponse:
     counts = asked.snapshot.counts(asked.question.programme_id)
+    reached = progress.of(asked.partition)
     projected = asked.moment.next_offset
-    end = max(log_end(), projected)
+    end = max(log.partition(asked.partition).end(), projected)
     warnings = [FACTS_WAITING] if counts.waiting_count else []
     warnings += [FACTS_QUARANTINED] if counts.quarantine_count else []
-    held = pb.HeldPartition(
-        position=str(Position(log_id, 0, progress.next_offset)), reason=progress.held
-    )
+    position = partial(Position, log.log_id, asked.partition)
+    held = pb.HeldPartition(position=str(position(reached.next_offset)), reason=reached.held)
     return pb.GetStatusResponse(
-        log_position=str(Position(log_id, 0, end)),
-        projection_position=str(Position(log_id, 0, projected)),
+        log_position=str(position(end)),
+        projection_position=str(position(projected)),
         lag_count=end - projected,
         fact_count=counts.fact_count,
         exchange_count=counts.exchange_count,
@@ -39,7 +39,7 @@ def get_status(
         waiting_count=counts.waiting_count,
         quarantine_count=counts.quarantine_count,
         model_version=model_version,
-        held=[held] if progress.held else [],
+        held=[held] if reached.held else [],
         warnings=warnings,
         **asked.rest(),
     )

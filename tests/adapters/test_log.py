@@ -13,7 +13,7 @@ import pytest
 from services.adapters import sqlite_log
 from services.adapters.sqlite_log import SqliteLog
 from services.ledger.errors import DataForeign, LogDown, LogFull, Overloaded, SchemaAhead
-from services.ledger.ports import Log
+from services.ledger.ports import Log, SingleLog
 from services.ledger.position import Position
 
 PROGRAMME = "default"
@@ -30,7 +30,9 @@ class Clock:
         return self.times.pop(0) if len(self.times) > 1 else self.times[0]
 
 
-class OpenLog(Log, Protocol):
+class OpenLog(SingleLog, Protocol):
+    def on_append(self, wake: Callable[[], None]) -> None: ...
+
     def close(self) -> None: ...
 
 

@@ -47,7 +47,7 @@ def slab(start: int, end: int, *, programme: str = PROGRAMME) -> list[Record]:
 
 def contents(store: SqliteStore) -> dict[str, list[Any]]:
     """Every row of every table."""
-    with store.snapshot() as snapshot:
+    with store.snapshot(0) as snapshot:
         return {
             str(model.__tablename__): sorted(map(tuple, snapshot.rows(select(model.table()))))
             for model in ReadModel.__subclasses__()
@@ -55,7 +55,7 @@ def contents(store: SqliteStore) -> dict[str, list[Any]]:
 
 
 def count(store: SqliteStore) -> int:
-    with store.snapshot() as snapshot:
+    with store.snapshot(0) as snapshot:
         return snapshot.counts(PROGRAMME).exchange_count
 
 
@@ -75,8 +75,8 @@ class TestEveryStore:
 
     def test_an_empty_store_stands_nowhere(self, open_store: Opened) -> None:
         store = open_store()
-        assert store.watermark() is None
-        with store.snapshot() as snapshot:
+        assert store.watermark(0) is None
+        with store.snapshot(0) as snapshot:
             assert snapshot.position() == 0
             assert snapshot.counts("nobody").fact_count == 0
             assert snapshot.exchanges("nobody", ExchangeFilter(), (), None, 9) == []
@@ -84,7 +84,7 @@ class TestEveryStore:
     def test_a_slab_and_its_position_are_written_together(self, open_store: Opened) -> None:
         store = open_store()
         end = project_slab(store, LOG, slab(0, 3))
-        assert store.watermark() == end
+        assert store.watermark(0) == end
         assert (end.log_id, end.next_offset, end.record_time) == (LOG, 3, 1_002)
         assert count(store) == 3
 
@@ -94,7 +94,7 @@ class TestEveryStore:
         before = contents(store)
         store.close()
         again = open_store()
-        assert again.watermark() == end
+        assert again.watermark(0) == end
         assert contents(again) == before
 
     @pytest.mark.parametrize(
@@ -144,7 +144,7 @@ class TestEveryStore:
             with pytest.raises(OSError, match="power"):
                 project_slab(store, LOG, slab(2, 4))
         assert contents(store) == before
-        assert store.watermark() == end
+        assert store.watermark(0) == end
         project_slab(store, LOG, slab(2, 4))
         assert count(store) == 4
 
@@ -152,20 +152,20 @@ class TestEveryStore:
         writer = open_store()
         project_slab(writer, LOG, slab(0, 2))
         reader = open_store(read_only=True)
-        assert (count(reader), reader.watermark()) == (2, writer.watermark())
+        assert (count(reader), reader.watermark(0)) == (2, writer.watermark(0))
         project_slab(writer, LOG, slab(2, 5))
-        assert (count(reader), reader.watermark()) == (5, writer.watermark())
+        assert (count(reader), reader.watermark(0)) == (5, writer.watermark(0))
         assert contents(reader) == contents(writer)
 
     def test_a_snapshot_stays_as_it_was_while_others_write(self, open_store: Opened) -> None:
         store = open_store()
         project_slab(store, LOG, slab(0, 2))
-        with store.snapshot() as old:
+        with store.snapshot(0) as old:
             assert old.position() == 2
             project_slab(store, LOG, slab(2, 5))
             assert (old.position(), old.counts(PROGRAMME).exchange_count) == (2, 2)
             assert len(old.exchanges(PROGRAMME, ExchangeFilter(), (), None, 9)) == 2
-            with store.snapshot() as new:
+            with store.snapshot(0) as new:
                 assert (new.position(), new.counts(PROGRAMME).exchange_count) == (5, 5)
 
     @pytest.mark.parametrize("together", [True, False])
@@ -197,13 +197,13 @@ class TestEveryStore:
         rows = contents(store)
         assert rows["position"] == [(0, LOG, 6, 1_005, _last_digest(store))]
         assert len(rows["exchange"]) == len(rows["leg"]) == len(rows["fact"]) == 6
-        with store.snapshot() as snapshot:
+        with store.snapshot(0) as snapshot:
             table = ReadModel.metadata.tables["organization_month"]
             given = snapshot.rows(select(func.sum(table.c.given_exchange_count)))
         assert given[0][0] == 6
 
 
 def _last_digest(store: SqliteStore) -> bytes:
-    watermark = store.watermark()
+    watermark = store.watermark(0)
     assert isinstance(watermark, Watermark)
     return watermark.digest

@@ -106,7 +106,7 @@ def _one_of_few(organization_id: str) -> str:
 
 
 def _level(store: SqliteStore, columns: Columns) -> Columns:
-    with store.snapshot() as snapshot:
+    with store.snapshot(0) as snapshot:
         return advance(columns, snapshot.flows(PROGRAMME, columns.known), snapshot.position())
 
 
@@ -128,7 +128,7 @@ def _advancing(data: Path, path: Path, facts: Iterator[bytes]) -> Figure:
         for _ in range(SLABS):
             log.append(PROGRAMME, list(islice(facts, SLAB))).result()
             project_slab(store, log.log_id, log.read(frame.columns.next_offset, SLAB))
-            with store.snapshot() as snapshot:
+            with store.snapshot(0) as snapshot:
                 alone.append(seconds(partial(snapshot.flows, PROGRAMME, frame.columns.known)))
             start = time.perf_counter()
             frame = Frame(_level(store, frame.columns), Identity.AS_NOW, frame)

@@ -242,7 +242,7 @@ def test_what_is_offered_is_level_before_it_answers(data: Path) -> None:
     directory.offer(data / "read-2.sqlite")
     with directory.lock("a test"), ExitStack() as resources:
         log, store = opening.open_directory(directory, resources, write=True)
-        watermark = store.watermark()
+        watermark = store.watermark(0)
         assert watermark is not None
         assert watermark.next_offset == log.end() == 35
     assert current(data) == "read-2.sqlite"

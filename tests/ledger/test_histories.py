@@ -68,7 +68,7 @@ def test_the_core_answers_as_expected(history: History, expected: ExpectedAnswer
 def test_the_store_counts_and_lists_as_expected(history: History, slabs: str) -> None:
     with empty_store() as store:
         _project(store, history, slabs)
-        with store.snapshot() as snapshot:
+        with store.snapshot(0) as snapshot:
             counted = snapshot.counts("gde")
             listed = snapshot.exchanges("gde", ExchangeFilter(), (), None, 1_000)
     assert {
@@ -89,7 +89,7 @@ def test_the_store_counts_and_lists_as_expected(history: History, slabs: str) ->
 def test_the_columns_answer_as_expected(history: History, slabs: str) -> None:
     with empty_store() as store:
         _project(store, history, slabs)
-        with store.snapshot() as snapshot:
+        with store.snapshot(0) as snapshot:
             columns = level(snapshot, "gde")
     for expected in history.answers:
         question = to_question(expected.question, today=0)

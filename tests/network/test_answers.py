@@ -138,7 +138,7 @@ def _advancing(
         for slab in slabs(as_records(events), where) if events else [[]]:
             if slab:
                 project_slab(store, LOG_ID, slab)
-            with store.snapshot() as snapshot:
+            with store.snapshot(0) as snapshot:
                 whole = level(snapshot, PROGRAMME)
                 before = [frame.columns for frame in frames.values()]
                 columns = level(snapshot, PROGRAMME, *before[:1])

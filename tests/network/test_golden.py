@@ -147,7 +147,7 @@ def dpdk() -> Frame:
         records = as_records([as_event(row) for row in csv.DictReader(lines)])
     with empty_store() as store:
         project(store, records, range(1_000, len(records), 1_000))
-        with store.snapshot() as snapshot:
+        with store.snapshot(0) as snapshot:
             columns = level(snapshot, "dpdk")
     return Frame(columns, Identity.RECORDED)
 

@@ -40,7 +40,7 @@ def slabs(records: Sequence[Record], cuts: Sequence[int]) -> list[Sequence[Recor
 
 def tables(store: SqliteStore) -> Tables:
     """Every row of every table, by the name of the table, in order of the primary keys."""
-    with store.snapshot() as snapshot:
+    with store.snapshot(0) as snapshot:
         return {
             str(model.__tablename__): [
                 tuple(row)

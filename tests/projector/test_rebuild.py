@@ -41,7 +41,7 @@ def test_what_is_built_is_what_the_log_says(
         assert told[-1] == len(values)
         with closing(SqliteStore(path)) as store:
             assert verify(log, store).differences == []
-            watermark = store.watermark()
+            watermark = store.watermark(0)
             assert watermark is not None
             assert watermark.next_offset == len(values)
 
@@ -61,7 +61,7 @@ def test_a_waiting_correction_meets_all_new_exchanges_of_a_slab(tmp_path: Path) 
         _build(log, tmp_path / "built", slab_size=2)
         with closing(SqliteStore(tmp_path / "built")) as store:
             assert verify(log, store).differences == []
-            with store.snapshot() as snapshot:
+            with store.snapshot(0) as snapshot:
                 assert snapshot.counts(PROGRAMME).quarantine_count == 1
 
 
@@ -77,7 +77,7 @@ def test_an_empty_log_makes_empty_read_models(tmp_path: Path) -> None:
     with _log(tmp_path, []) as log:
         assert _build(log, tmp_path / "built") == 0
         with closing(SqliteStore(tmp_path / "built")) as store:
-            assert store.watermark() is None
+            assert store.watermark(0) is None
 
 
 def test_building_ends_before_a_fact_of_a_later_version(tmp_path: Path) -> None:

@@ -81,7 +81,7 @@ def test_what_replaces_a_waiting_fact_waits_in_a_later_slab_too(tmp_path: Path) 
     with _log(tmp_path, values) as log, closing(SqliteStore(tmp_path / "read.sqlite")) as store:
         project(store, log.read(0, 3), (1, 2), log_id=log.log_id)
         assert verify(log, store).differences == []
-        with store.snapshot() as snapshot:
+        with store.snapshot(0) as snapshot:
             assert snapshot.counts(PROGRAMME).waiting_count == 2
 
 
@@ -142,7 +142,7 @@ def test_verify_tells_a_programme_that_nothing_was_recorded_in(
     projected: Path, tmp_path: Path
 ) -> None:
     with _tampered(projected, tmp_path, "read.sqlite") as connection:
-        _insert(connection, ProgrammeRow, (99, "ghost", 0))
+        _insert(connection, ProgrammeRow, (99, "ghost", 0, 0))
     assert _differences(tmp_path)
 
 

@@ -32,10 +32,10 @@ class Asker:
             message=message,
             question=to_question(message.question, today=0),
             page=page_of(message),
-            wanted_offset=0,
+            wanted=None,
         )
-        with self._store.snapshot() as snapshot:
-            return respond(Asked(request, snapshot, self._programmes, self.cache))
+        with self._store.snapshot(0) as snapshot:
+            return respond(Asked(request, 0, snapshot, self._programmes, self.cache))
 
     def rows(self, respond: Callable[[Asked], Any], message: Any) -> list[Any]:
         """The rows of all pages, in a list of their own."""

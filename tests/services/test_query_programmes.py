@@ -29,7 +29,7 @@ class Models:
     """Which programme was read, from which offset."""
 
     @contextmanager
-    def snapshot(self) -> Iterator[Any]:
+    def snapshot(self, partition: int) -> Iterator[Any]:
         yield _Snapshot(self, self.end)
 
 
@@ -76,7 +76,7 @@ def test_facts_of_others_move_the_position_and_nothing_is_read(models: Models) -
 
 def test_an_older_snapshot_gets_what_somebody_else_is_at_already(models: Models) -> None:
     programmes = Programmes()
-    with models.snapshot() as older:
+    with models.snapshot(0) as older:
         models.end = 103
         _ask(programmes, models, "first")
         frame = programmes.frame(older, "first", Identity.AS_NOW)
@@ -125,7 +125,7 @@ def test_worn_columns_are_loaded_again(models: Models) -> None:
 def _ask(
     programmes: Programmes, models: Models, name: str, identity: Identity = Identity.AS_NOW
 ) -> Frame:
-    with models.snapshot() as snapshot:
+    with models.snapshot(0) as snapshot:
         return programmes.frame(snapshot, name, identity)
 
 

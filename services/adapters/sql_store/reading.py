@@ -32,12 +32,14 @@ from services.ledger.words import Quarantine, State
 class SqlSnapshot:
     """See `ports.Snapshot`. Lives as long as the transaction of its connection."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, partition: int) -> None:
         self.connection = connection
+        self._partition = partition
 
     def position(self) -> int:
-        found = self.connection.execute(select(PositionRow.table().c.next_offset)).scalar()
-        return found or 0
+        row = PositionRow.table().c
+        found = select(row.next_offset).where(row.partition == self._partition)
+        return self.connection.execute(found).scalar() or 0
 
     def programmes(self) -> list[str]:
         """Those in which something was recorded, by id."""
