@@ -27,6 +27,7 @@ from mutua.v1.query_service_pb2 import (
     IDENTITY_RECORDED,
     IDENTITY_UNSPECIFIED,
     Lens,
+    Population,
     Question,
 )
 from mutua.v1.types_pb2 import (
@@ -346,6 +347,7 @@ def _questions(draw: Draw) -> Question:
         lens=draw(st.sampled_from(Lens.values())),
         allocation=draw(st.sampled_from(_ALLOCATIONS)),
         identity=draw(st.sampled_from(_IDENTITIES)),
+        population=draw(st.sampled_from(Population.values())),
     )
     names = st.sampled_from((*ORGANIZATIONS, "nobody"))
     question.kinds.extend(draw(_some(EXCHANGE_KINDS)))

@@ -21,7 +21,15 @@ from services.ledger.question import (
 )
 from services.ledger.state import Ledger, Revision
 from services.ledger.times import Day, day_number, period_days
-from services.ledger.words import BOUNDARY_ROLE, Allocation, Identity, Lens, Precision, Side
+from services.ledger.words import (
+    BOUNDARY_ROLE,
+    Allocation,
+    Identity,
+    Lens,
+    Population,
+    Precision,
+    Side,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,8 +118,25 @@ def shown(ledger: Ledger, question: Question, framed: list[Framed]) -> set[str]:
 
 
 def population(ledger: Ledger, question: Question, framed: list[Framed]) -> set[str]:
-    """Who the question is about: the roster, if there is one, or else the parties."""
-    return _roster(ledger, question) if ledger.roster else _parties(framed)
+    """Who the question is about; without a word, the roster if there is one, or else the active."""
+    match question.population:
+        case Population.SEEN:
+            whole = Question(programme_id=question.programme_id, identity=question.identity)
+            return _parties(list(counted(ledger, whole))) - _boundary(ledger, question)
+        case Population.UNSPECIFIED if not ledger.roster:
+            return _parties(framed)
+        case Population.ACTIVE:
+            return _parties(framed) - _boundary(ledger, question)
+        case _:
+            return _roster(ledger, question)
+
+
+def _boundary(ledger: Ledger, question: Question) -> set[str]:
+    return {
+        _map(ledger, question, organization_id)
+        for organization_id, version in ledger.roster.items()
+        if version.organization.role == BOUNDARY_ROLE
+    }
 
 
 def _parties(framed: list[Framed]) -> set[str]:

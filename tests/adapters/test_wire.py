@@ -170,6 +170,7 @@ def test_what_differs_has_another_digest(change: object) -> None:
         (words.Lens, query_service_pb2.Lens, "LENS_"),
         (words.Allocation, query_service_pb2.Allocation, "ALLOCATION_"),
         (words.Identity, query_service_pb2.Identity, "IDENTITY_"),
+        (words.Population, query_service_pb2.Population, "POPULATION_"),
     ],
 )
 def test_words_have_the_numbers_of_the_contract(

@@ -6,6 +6,7 @@ import csv
 import gzip
 import os
 import uuid
+from dataclasses import replace
 from datetime import date
 from functools import cache
 from pathlib import Path
@@ -17,7 +18,7 @@ from mutua.v1.types_pb2 import EXCHANGE_KIND_ADVICE
 from services.ledger.allocation import MILLION
 from services.ledger.question import Answer, Balance, Pair, Question
 from services.ledger.times import day_number
-from services.ledger.words import Identity
+from services.ledger.words import Identity, Population
 from services.network import balances, pairs
 from services.network.frame import Frame
 from tests.ledger.product import as_records
@@ -28,13 +29,12 @@ REAL_DATA = os.environ.get("MUTUA_REAL_DATA")
 pytestmark = pytest.mark.skipif(
     REAL_DATA is None, reason="MUTUA_REAL_DATA does not name the folder of the real data"
 )
-EVERYTHING = Question(programme_id="dpdk", identity=Identity.RECORDED)
+EVERYTHING = Question(programme_id="dpdk", identity=Identity.RECORDED, population=Population.ACTIVE)
 
 
 def window(from_day: date | None, to_day: date | None) -> Question:
-    return Question(
-        programme_id="dpdk",
-        identity=Identity.RECORDED,
+    return replace(
+        EVERYTHING,
         from_day=None if from_day is None else day_number(from_day),
         to_day=None if to_day is None else day_number(to_day),
     )

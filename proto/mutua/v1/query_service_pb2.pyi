@@ -151,23 +151,25 @@ class _PopulationEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Population
     POPULATION_UNSPECIFIED: _Population.ValueType  # 0
     """Roster when any organization is registered, else active."""
     POPULATION_ROSTER: _Population.ValueType  # 1
-    """Registered, not boundary, and in force on a day of the window."""
+    """Registered, and in force on a day of the window."""
     POPULATION_ACTIVE: _Population.ValueType  # 2
-    """Party to an exchange in the window."""
+    """Party to an exchange in the window that the other filters let through."""
     POPULATION_SEEN: _Population.ValueType  # 3
-    """Party to an exchange at any time."""
+    """Party to a standing exchange at any time, whatever the other filters."""
 
 class Population(_Population, metaclass=_PopulationEnumTypeWrapper):
-    """Which organizations an answer is about."""
+    """Which organizations an answer is about; boundary ones are in none. Whoever else is party to an
+    exchange that is asked for has a row too.
+    """
 
 POPULATION_UNSPECIFIED: Population.ValueType  # 0
 """Roster when any organization is registered, else active."""
 POPULATION_ROSTER: Population.ValueType  # 1
-"""Registered, not boundary, and in force on a day of the window."""
+"""Registered, and in force on a day of the window."""
 POPULATION_ACTIVE: Population.ValueType  # 2
-"""Party to an exchange in the window."""
+"""Party to an exchange in the window that the other filters let through."""
 POPULATION_SEEN: Population.ValueType  # 3
-"""Party to an exchange at any time."""
+"""Party to a standing exchange at any time, whatever the other filters."""
 Global___Population: _TypeAlias = Population  # noqa: Y015
 
 class _Basis:
@@ -1202,7 +1204,7 @@ class ListPairsRequest(_message.Message):
     """Fields of the rows, such as "net desc". Empty: by ids. Absent values stand last."""
     @_builtins.property
     def question(self) -> Global___Question:
-        """The filters."""
+        """The filters; population changes nothing here."""
 
     def __init__(
         self,
@@ -1305,7 +1307,7 @@ class ListExchangesRequest(_message.Message):
     """Only exchanges that stand: the evidence behind a number. False: retracted ones too."""
     @_builtins.property
     def question(self) -> Global___Question:
-        """The filters; lens and allocation change nothing here."""
+        """The filters; lens, allocation and population change nothing here."""
 
     @_builtins.property
     def exchange_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
@@ -1404,7 +1406,9 @@ class ListOrganizationsRequest(_message.Message):
     """Fields of the rows, such as "net desc, organization_id". Empty: by id. Absent values stand last."""
     @_builtins.property
     def question(self) -> Global___Question:
-        """The filters; the window limits first_exchange_date and last_exchange_date."""
+        """The filters; the window limits first_exchange_date and last_exchange_date. Without a population
+        the whole roster is listed, whether or not it is in force.
+        """
 
     def __init__(
         self,
