@@ -26,6 +26,7 @@ COMMANDS: Final = {
     "balances": "services.cli.reading:balances",
     "pairs": "services.cli.reading:pairs",
     "network": "services.cli.reading:network",
+    "concentration": "services.cli.concentration:concentration",
     "exchanges": "services.cli.reading:exchanges",
     "organizations": "services.cli.reading:organizations",
     "status": "services.cli.server:status",

@@ -30,7 +30,7 @@ from tests.cli.conftest import Run
 from tests.cli.fake import FakeProgramme, balances
 from tests.client.scripted import Failure
 
-COMMANDS = ("balances", "pairs", "network", "exchanges", "organizations")
+COMMANDS = ("balances", "pairs", "network", "concentration", "exchanges", "organizations")
 BALANCE_FIELDS = [
     "organization_id", "given", "received", "net", "net_share", "exchange_count",
     "given_unknown_count", "received_unknown_count", "joint_count", "reasons",
