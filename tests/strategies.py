@@ -137,6 +137,9 @@ def sloppy(event: Event) -> Event:
         case "alias_added":
             said.alias_added.alias = _blur(said.alias_added.alias)
             said.alias_added.organization_id = _blur(said.alias_added.organization_id)
+        case "nothing_to_report":
+            fact = said.nothing_to_report
+            fact.organization_id = _blur(fact.organization_id)
     return said
 
 
@@ -248,10 +251,17 @@ def _alias(draw: Draw, event: Event, number: int) -> None:
     event.alias_added.organization_id = draw(st.sampled_from(ORGANIZATIONS))
 
 
-_KINDS = (_record, _correct, _correct, _retract, _register, _update, _alias)
+def _nothing(draw: Draw, event: Event, number: int) -> None:
+    day = draw(st.sampled_from(DAYS)).replace(day=1)
+    event.occur_time.FromDatetime(datetime(day.year, day.month, day.day, tzinfo=UTC))
+    event.occur_precision = OCCUR_PRECISION_MONTH
+    event.nothing_to_report.organization_id = draw(st.sampled_from(ORGANIZATIONS))
+
+
+_KINDS = (_record, _correct, _correct, _retract, _register, _update, _alias, _nothing)
 _THEMES = (
     (_correct, _correct, _correct, _correct, _retract),
-    (_register, _update, _update, _alias, _alias, _alias),
+    (_register, _update, _update, _alias, _alias, _alias, _nothing, _nothing),
     (_alias, _alias, _alias, _register, _correct, _retract),
     _KINDS,
 )

@@ -22,6 +22,7 @@ COMMANDS: Final = {
     "log": "services.cli.recording:log",
     "correct": "services.cli.recording:correct",
     "retract": "services.cli.recording:retract",
+    "nothing-to-report": "services.cli.nothing_to_report:nothing_to_report",
     "import": "services.cli.importing:import_files",
     "balances": "services.cli.reading:balances",
     "pairs": "services.cli.reading:pairs",

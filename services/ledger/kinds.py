@@ -3,7 +3,13 @@
 from collections.abc import Callable
 from typing import Any, Final, NamedTuple
 
-from services.ledger import exchange, exchange_rules, organization, organization_rules
+from services.ledger import (
+    exchange,
+    exchange_rules,
+    nothing_to_report,
+    organization,
+    organization_rules,
+)
 from services.ledger.errors import Violation
 from services.ledger.facts import Event, Fact, Logged
 from services.ledger.state import Journal, Ledger, Needs, Verdict
@@ -47,6 +53,9 @@ KINDS: Final[dict[type[Fact], FactKind]] = {
     ),
     organization.AliasAdded: FactKind(
         organization.check_alias, organization_rules.add_alias, organization_rules.touch_alias
+    ),
+    nothing_to_report.NothingToReport: FactKind(
+        nothing_to_report.check_nothing, nothing_to_report.report_nothing
     ),
 }
 

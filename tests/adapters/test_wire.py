@@ -49,6 +49,8 @@ def untidy_events(draw: st.DrawFn) -> pb.Event:
         event.exchange_retracted.reason.plain = draw(NAMES) + draw(SPACES)
     elif field == "alias_added":
         event.alias_added.alias = draw(NAMES) + draw(SPACES)
+    elif field == "nothing_to_report":
+        event.nothing_to_report.organization_id = draw(NAMES) + draw(SPACES)
     return event
 
 
