@@ -6,9 +6,8 @@ from pathlib import Path
 from typing import Final
 
 import click
-from click.core import ParameterSource
 
-from services.cli.connect import Settings
+from services.cli.connect import Settings, is_typed, require_directory
 from services.cli.output import show_progress
 from services.cli.words import counted
 
@@ -31,8 +30,8 @@ def export() -> None:
 @click.argument("file", type=click.Path(path_type=Path, allow_dash=True))
 @click.option("--only-programme", default="", metavar="PROGRAMME", help="Leave out all the others.")
 @click.option("--force", is_flag=True, help="Replace the file if it is there.")
-@click.pass_context
-def export_log(context: click.Context, file: Path, only_programme: str, *, force: bool) -> None:
+@click.pass_obj
+def export_log(settings: Settings, file: Path, only_programme: str, *, force: bool) -> None:
     """Write every fact of every programme, in its order and with its time, as JSON Lines.
 
     FILE ends in .gz to be compressed; - is stdout. A server on the data directory may go on.
@@ -45,9 +44,8 @@ def export_log(context: click.Context, file: Path, only_programme: str, *, force
     """
     from services.bootstrap import export_log as write
 
-    settings: Settings = context.obj
-    _require_directory(context, "mutua export log")
-    if _is_typed(context, "programme"):
+    require_directory(settings, "mutua export log")
+    if is_typed("programme"):
         raise click.UsageError(
             "export log writes all programmes; to leave out the others type "
             f"mutua export log --only-programme {settings.programme} FILE."
@@ -62,7 +60,7 @@ def export_log(context: click.Context, file: Path, only_programme: str, *, force
         )
     except BrokenPipeError:  # whoever read it has enough; there is nobody to tell
         sys.stdout = None
-        context.exit(1)
+        click.get_current_context().exit(1)
     names = [f"{name} ({count:,})" for name, count in sorted(counts.items())]
     more = f" and {len(names) - _SHOWN:,} more" if len(names) > _SHOWN else ""
     told = ", ".join(names[:_SHOWN]) or "none: nothing is recorded yet"
@@ -71,8 +69,8 @@ def export_log(context: click.Context, file: Path, only_programme: str, *, force
 
 @click.command()
 @click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
-@click.pass_context
-def replay(context: click.Context, file: Path) -> None:
+@click.pass_obj
+def replay(settings: Settings, file: Path) -> None:
     """Make a log anew from what mutua export log wrote, in an empty or new data directory.
 
     Nothing is recorded unless every line of the file is right. After an interruption type the same
@@ -84,8 +82,7 @@ def replay(context: click.Context, file: Path) -> None:
     """
     from services.bootstrap import replay as replay_file
 
-    settings: Settings = context.obj
-    _require_directory(context, "mutua replay")
+    require_directory(settings, "mutua replay")
     try:
         report = replay_file(file, settings.data, now=time.time_ns() // 1000, progress=_show)
     except KeyboardInterrupt:
@@ -103,17 +100,3 @@ def replay(context: click.Context, file: Path) -> None:
 
 def _show(what: str, done: int, total: int) -> None:
     show_progress(f"{done:,} of {total:,} records {what}", is_last=done == total)
-
-
-def _require_directory(context: click.Context, command: str) -> None:
-    settings: Settings = context.obj
-    if settings.server and not _is_typed(context, "data"):
-        raise click.UsageError(
-            f"{command} works on a data directory, not through a server: run it where the data of "
-            f"{settings.server} is, with --data and without --server."
-        )
-
-
-def _is_typed(context: click.Context, option: str) -> bool:
-    """Whether a global option stands on the command line."""
-    return context.find_root().get_parameter_source(option) is ParameterSource.COMMANDLINE

@@ -119,6 +119,11 @@ def network(settings: Settings, asked: Asked, *, nodes: bool) -> None:
       mutua network --topic interfaces --nodes
       mutua network --format csv > edges.csv
     """
+    if nodes and asked.order_by:
+        raise click.UsageError(
+            "--order-by sorts the ties, and --nodes shows organizations, by id: leave one of them "
+            "out, or sort the same figures by mutua balances --order-by."
+        )
     if nodes:
         show(NODES, settings, asked)
     else:
@@ -164,7 +169,8 @@ def exchanges(
         standing_only=standing,
     )
     listed = {row.exchange_id for row in found}
-    for each in ids:
+    # What a limit left out may be there.
+    for each in ids if asked.limit == 0 or len(found) <= asked.limit else ():
         if each.strip().lower() not in listed:
             click.echo(f"no exchange {each!r} was found with these filters", err=True)
 

@@ -25,9 +25,8 @@ def register(
     ledger: Ledger, journal: Journal, logged: Logged, fact: OrganizationRegistered, at: int
 ) -> Verdict:
     """A second registration replaces the first: nothing said of an organization is lost."""
-    identifier = fact.organization.organization_id
-    if (bound := ledger.aliases.get(identifier)) is not None:
-        return _not_applicable(f"{identifier!r} is already an alias of {bound!r}")
+    if refused := _refusal_of_alias(ledger, fact.organization.organization_id):
+        return refused
     return _settle(ledger, journal, logged, fact.organization, at)
 
 
@@ -35,6 +34,8 @@ def update(
     ledger: Ledger, journal: Journal, logged: Logged, fact: OrganizationUpdated, at: int
 ) -> Verdict:
     identifier = fact.organization.organization_id
+    if refused := _refusal_of_alias(ledger, identifier):
+        return refused
     if identifier not in ledger.roster:
         return Waits(awaited_organization(identifier))
     return _settle(ledger, journal, logged, fact.organization, at)
@@ -46,15 +47,16 @@ def add_alias(
     if refused := _refusal(ledger, fact.alias, fact.organization_id):
         return refused
     _bind(ledger, journal, logged, fact.alias, fact.organization_id)
-    return Applied()
+    return Applied((awaited_organization(fact.alias),))
 
 
 def touch_organization(needs: Needs, fact: OrganizationRegistered | OrganizationUpdated) -> None:
-    needs.organization_ids.add(fact.organization.organization_id)
+    organization = fact.organization
+    needs.organization_ids.update((organization.organization_id, *organization.aliases))
 
 
 def touch_alias(needs: Needs, fact: AliasAdded) -> None:
-    needs.organization_ids.add(fact.organization_id)
+    needs.organization_ids.update((fact.organization_id, fact.alias))
 
 
 def _settle(
@@ -78,7 +80,14 @@ def _settle(
     )
     ledger.roster[identifier] = version
     journal.versions.append(version)
-    return Applied(awaited_organization(identifier))
+    return Applied(tuple(map(awaited_organization, (identifier, *organization.aliases))))
+
+
+def _refusal_of_alias(ledger: Ledger, identifier: str) -> Refused | None:
+    """Of a fact about an organization itself: an alias is never registered."""
+    if (bound := ledger.aliases.get(identifier)) is None:
+        return None
+    return _not_applicable(f"{identifier!r} is already an alias of {bound!r}")
 
 
 def _refusal(ledger: Ledger, alias: str, organization_id: str) -> Refused | None:
