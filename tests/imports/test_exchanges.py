@@ -162,7 +162,7 @@ def test_strangers_that_look_like_somebody_known_are_named_first(desk: Desk) -> 
     ("row", "field", "message"),
     [
         (",2024-05-31,A,B,call", "reference", "is empty"),
-        ("r1,,A,B,call", "occur_time", "say when the exchange happened"),
+        ("r1,,A,B,call", "occur_time", "say when it happened"),
         ("r1,2024-05-31,,B,call", "giver", "say who gave"),
         ("r1,2024-05-31,;,B,call", "giver", "say who gave"),
         ("r1,2024-05-31,A,B,", "kind", "say what form it took"),
