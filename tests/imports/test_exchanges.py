@@ -281,6 +281,11 @@ def test_options_are_checked_before_any_row(desk: Desk, options: dict[str, Any],
     assert said in str(refused.value)
 
 
+def test_who_waits_for_many_rows_hears_how_many_were_checked(desk: Desk) -> None:
+    desk.imports(*(f"r{number},2024-05-31,A,B,call" for number in range(2_500)))
+    assert desk.told == [1_000, 2_000]
+
+
 def test_a_dry_run_records_nothing(desk: Desk) -> None:
     report = desk.imports(CALL, dry_run=True, batch="May")
     assert (report.batch, report.dry_run, changes(report)) == ("May", True, "1 recorded")
