@@ -37,7 +37,7 @@ bench: .venv/tests ## measure, each figure beside its limit
 	@.venv/bin/python -m tests.bench
 
 clean: ## remove everything that was set up or generated here
-	@rm -rf .venv .demo .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	@rm -rf .venv .demo .broker .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
 .venv/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
