@@ -2,8 +2,10 @@
 
 from typing import Any, Final
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from services.ledger.errors import InvalidArgument
 
 _KAFKA: Final = "kafka_"
 
@@ -51,3 +53,16 @@ class Settings(BaseSettings):
             for name, value in options.items()
             if name.startswith(_KAFKA)
         }
+
+
+def read_settings(**given: Any) -> Settings:
+    """What is given, and else what the environment says. Raises InvalidArgument in one line."""
+    try:
+        return Settings(**given)
+    except ValidationError as error:
+        problems = [
+            f"MUTUA_{str(each['loc'][0]).upper()} "
+            + ("is not set" if each["type"] == "missing" else each["msg"].lower())
+            for each in error.errors()
+        ]
+        raise InvalidArgument("; ".join(problems)) from None

@@ -1,7 +1,7 @@
 """What a topic is and must be to be a log, asked and made through Kafka's administration."""
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, Final
 from uuid import UUID
@@ -116,11 +116,12 @@ class KafkaAdmin:
         )
 
     def create(self, *, partition_count: int, replica_count: int | None) -> None:
-        """Makes the topic as a log must be; without a number on up to three brokers.
+        """Makes the topic as a log must be, unless it is there; without a number of replicas on up
+        to three brokers.
 
         Raises LogDown when no broker answers, TopicUnfit when the broker refuses to.
         """
-        with in_words(self._address):
+        with in_words(self._address), suppress(errors.TopicAlreadyExistsError):
             replicas = replica_count or min(3, self._broker_count())
             self._client.create_topics(
                 {

@@ -40,7 +40,8 @@ class _Append:
 class KafkaLog:
     """See `ports.Log`. It opens by itself as soon as broker and topic are there.
 
-    An append that is the same as one under way, or as one of the last two minutes, is that one.
+    An append that is the same as one under way, or as one of the last two minutes, is that one,
+    unless retries are not joined.
     """
 
     def __init__(
@@ -50,13 +51,14 @@ class KafkaLog:
         partition_count: int | None = None,
         queue_bytes: int,
         facts_per_second: int,
+        joins_retries: bool = True,
         on_failure: Callable[[str], None] = lambda _: None,
     ) -> None:
         """`on_failure` is called once, on another thread, when the topic became another log: the
         process has to end, and to start again if it is to go on with that one.
         """
         self._admission = Admission(budget_bytes=queue_bytes, facts_per_second=facts_per_second)
-        self._retries = Retries()
+        self._retries = Retries() if joins_retries else None
         self._topic = address.topic
         self._sending = threading.Lock()
         """Keeps the records of one append next to each other. Never taken with the other held."""
@@ -82,10 +84,10 @@ class KafkaLog:
 
         Raises RequestTooLarge when a record has no place on the topic.
         """
-        key = content_key(programme_id, values)
+        key = content_key(programme_id, values) if self._retries else b""
         with self._sending:
             with self._lock:
-                if (known := self._retries.find(key)) is not None:
+                if self._retries and (known := self._retries.find(key)) is not None:
                     return known
                 append = self._admitted(key, programme_id, values)
             crash_point("before_append")
@@ -119,7 +121,8 @@ class KafkaLog:
         partition, cost = partition_of(programme_id, ready.partition_count), cost_of(values)
         self._admission.admit(programme_id, partition, count=len(values), cost=cost)
         append = _Append(key, ready, partition, cost)
-        self._retries.begin(key, append.outcome)
+        if self._retries:
+            self._retries.begin(key, append.outcome)
         self._pending[append] = None
         return append
 
@@ -177,7 +180,8 @@ class KafkaLog:
             if append not in self._pending:
                 return
             del self._pending[append]
-            self._retries.end(append.key, end if isinstance(end, Position) else None)
+            if self._retries:
+                self._retries.end(append.key, end if isinstance(end, Position) else None)
             self._settled.notify_all()
         self._admission.release(append.partition, append.cost)
         if isinstance(end, Position):

@@ -4,10 +4,8 @@ import logging
 import sys
 from collections.abc import Callable
 
-from pydantic import ValidationError
-
 from services.ledger.errors import MutuaError
-from services.settings import Settings
+from services.settings import Settings, read_settings
 
 
 def main(run: Callable[[Settings], int]) -> None:
@@ -19,22 +17,8 @@ def main(run: Callable[[Settings], int]) -> None:
     # While a broker is away it tells of every attempt; what matters of it is told by our own.
     logging.getLogger("kafka").setLevel(logging.CRITICAL)
     try:
-        status = run(Settings())
-    except ValidationError as error:
-        status = _refused("; ".join(_told(each) for each in error.errors()))
-    except MutuaError as error:
-        status = _refused(error.message)
-    except OSError as error:
-        status = _refused(str(error))
+        status = run(read_settings())
+    except (MutuaError, OSError) as error:
+        sys.stderr.write(f"error: {error}\n")
+        status = 1
     sys.exit(status)
-
-
-def _refused(what: str) -> int:
-    sys.stderr.write(f"error: {what}\n")
-    return 1
-
-
-def _told(problem: object) -> str:
-    assert isinstance(problem, dict)
-    name = f"MUTUA_{str(problem['loc'][0]).upper()}"
-    return f"{name} {'is not set' if problem['type'] == 'missing' else problem['msg'].lower()}"
