@@ -9,19 +9,21 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import TypeVar
 from urllib.parse import urlsplit
 from uuid import uuid4
 
 import asyncpg
 import pytest
-from kafka import KafkaAdminClient
 
 from services.dev import broker as brokers
 from services.dev import postgres as postgreses
 from services.dev.programs import Child, Missing, Program, free_port
-from tests.cluster.topics import create_topic
+from tests.cluster.topics import new_topic
 
 START_SECONDS = 60.0
+
+Built = TypeVar("Built")
 
 
 @pytest.fixture(scope="session")
@@ -54,12 +56,7 @@ def postgres() -> Iterator[str]:
 @pytest.fixture
 def topic(broker: str) -> Iterator[str]:
     """The name of a topic that is new."""
-    name = f"test-{uuid4().hex}"
-    create_topic(broker, name)
-    yield name
-    admin = KafkaAdminClient(bootstrap_servers=broker)
-    admin.delete_topics([name])
-    admin.close()
+    yield from new_topic(broker)
 
 
 @pytest.fixture
@@ -85,15 +82,19 @@ def running(build: Callable[[Path], Program]) -> Iterator[Path]:
     with TemporaryDirectory(prefix="mutua-tests-") as name:
         folder = Path(name)
         folder.chmod(0o711)  # root starts PostgreSQL as another user
-        try:
-            program = build(folder)
-        except Missing as missing:
-            if os.environ.get("CI"):
-                pytest.fail(missing.message)
-            pytest.skip(missing.message)
-        child = Child(program, folder / "log")
+        child = Child(or_skipped(lambda: build(folder)), folder / "log")
         try:
             child.wait_until_ready(seconds=START_SECONDS)
             yield folder
         finally:
             child.stop()
+
+
+def or_skipped(build: Callable[[], Built]) -> Built:
+    """What is built; where something for it is missing the test is skipped, and fails in CI."""
+    try:
+        return build()
+    except Missing as missing:
+        if os.environ.get("CI"):
+            pytest.fail(missing.message)
+        pytest.skip(missing.message)
