@@ -1,0 +1,130 @@
+"""A projector of the cluster: a Faust worker from Kafka into the read models."""
+
+import asyncio
+import logging
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Final, NoReturn
+
+from kafka import KafkaAdminClient
+from kafka.admin import MemberToRemove
+from kafka.errors import KafkaError
+
+from services.adapters.faust_transport import SlabApp
+from services.adapters.kafka_reader import KafkaReader, Topic, parse_topic
+from services.adapters.sqlite_store import SqliteStore
+from services.adapters.tables import MODEL_VERSION
+from services.ledger.errors import LogDown, MutuaError
+from services.projector.app import Store, Worker, create_app
+from services.settings import Settings
+
+_GRACE_SECONDS: Final = 15.0
+"""For the slab under way and the last commit; longer than any timeout of the store."""
+_WATCH_SECONDS: Final = 1.0
+_SAME_LOG_SECONDS: Final = 5.0
+
+
+def run(settings: Settings) -> int:
+    """Projects until SIGTERM, then returns 0. Any failure ends the process with 1 and a reason."""
+    logging.basicConfig(level=logging.WARNING, stream=sys.stderr)
+    try:
+        topic = parse_topic(settings.log_url)
+        open_store = _store(settings.store_url)
+        with KafkaReader(topic):  # says what is missing, before Faust says it in its way
+            pass
+    except (MutuaError, ValueError) as error:
+        fail(str(error))
+    worker = Worker(
+        open_log=lambda: KafkaReader(topic),
+        open_store=open_store,
+        on_ready=lambda: print("mutua projector is ready", flush=True),
+        on_failure=fail,
+    )
+    asyncio.run(_serve(settings, topic, worker))
+    if settings.instance:
+        _leave(settings, topic)
+    worker.close()
+    return 0
+
+
+def fail(reason: str) -> NoReturn:
+    """Ends the process at once, whatever its threads are in the middle of.
+
+    A transaction that is not committed then is none, and what was projected and not yet committed
+    to Kafka is found in the read models at the next start.
+    """
+    print(f"mutua projector: {' '.join(reason.split())}", file=sys.stderr, flush=True)
+    os._exit(1)
+
+
+def group_of(topic: str) -> str:
+    """The consumer group: one for each version of the read models, which are built side by side."""
+    return f"mutua-{topic}-{MODEL_VERSION}"
+
+
+def _store(url: str) -> Callable[[], Store]:
+    """Opens the read models that a URL names. Raises ValueError when it names none."""
+    scheme, _, rest = url.partition("://")
+    if scheme == "sqlite":
+        return lambda: SqliteStore(Path(rest.removeprefix("/")))
+    raise ValueError(f"{url}: read models are named postgresql://...")
+
+
+async def _serve(settings: Settings, topic: Topic, worker: Worker) -> None:
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    app = create_app(settings, worker, topic=topic.name, group=group_of(topic.name))
+    watch = threading.Thread(target=_watch, args=(settings, topic, worker, app), daemon=True)
+    watch.start()
+    try:
+        starting = asyncio.ensure_future(app.start())
+        await asyncio.wait(
+            {starting, asyncio.ensure_future(stop.wait())}, return_when=asyncio.FIRST_COMPLETED
+        )
+        if starting.done():
+            await starting
+        await stop.wait()
+        worker.stop()
+        await asyncio.wait_for(app.stop(), _GRACE_SECONDS)
+    except Exception as error:
+        fail(f"{error!r}")
+
+
+def _watch(settings: Settings, topic: Topic, worker: Worker, app: SlabApp) -> None:
+    """Ends the process when it gets no further, or when its topic is another one by now.
+
+    On a thread of its own: a stuck event loop does not notice that it is stuck. aiokafka knows
+    topics by name alone, and reads on in one that was deleted and made again.
+    """
+    pause, next_look = threading.Event(), 0.0
+    while not pause.wait(_WATCH_SECONDS):
+        reason = worker.stuck(settings.stuck_seconds, rebalancing=app.rebalancing)
+        if reason:
+            fail(reason)
+        if time.monotonic() < next_look:
+            continue
+        next_look = time.monotonic() + _SAME_LOG_SECONDS
+        with suppress(LogDown), KafkaReader(topic) as log:
+            if worker.log_id not in ("", log.log_id):
+                fail(
+                    f"topic {topic.name} was deleted and made again; the read models are of the "
+                    "log before: mutua rebuild makes them again from the log"
+                )
+
+
+def _leave(settings: Settings, topic: Topic) -> None:
+    """Tells the group that this instance is gone, for aiokafka lets others wait for it."""
+    try:
+        admin = KafkaAdminClient(bootstrap_servers=list(topic.servers), bootstrap_timeout_ms=2_000)
+        member = MemberToRemove(group_instance_id=settings.instance)
+        admin.remove_group_members(group_of(topic.name), [member])
+        admin.close()
+    except KafkaError as error:
+        print(f"mutua projector: left without a word: {error!r}", file=sys.stderr)
