@@ -98,7 +98,9 @@ class SlabThread(driver.AIOKafkaConsumerThread):
     """The thread that fetches."""
 
     async def getmany(
-        self, active_partitions: set[TP] | None, timeout: float  # noqa: ASYNC109 (Faust's)
+        self,
+        active_partitions: set[TP] | None,
+        timeout: float,  # noqa: ASYNC109 (Faust's)
     ) -> Any:
         try:
             records = await super().getmany(active_partitions, timeout)

@@ -6,9 +6,7 @@ import os
 import signal
 import sys
 import threading
-import time
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 from typing import Final, NoReturn
 
@@ -27,15 +25,17 @@ from services.settings import Settings
 _GRACE_SECONDS: Final = 15.0
 """For the slab under way and the last commit; longer than any timeout of the store."""
 _WATCH_SECONDS: Final = 1.0
-_SAME_LOG_SECONDS: Final = 5.0
 
 
-def run(settings: Settings) -> int:
-    """Projects until SIGTERM, then returns 0. Any failure ends the process with 1 and a reason."""
+def run(settings: Settings, *, open_store: Callable[[], Store] | None = None) -> int:
+    """Projects until SIGTERM, then returns 0. Any failure ends the process with 1 and a reason.
+
+    The read models are those that the settings name, unless others are given.
+    """
     logging.basicConfig(level=logging.WARNING, stream=sys.stderr)
     try:
         topic = parse_topic(settings.log_url)
-        open_store = _store(settings.store_url)
+        open_store = open_store or _store(settings.store_url)
         with KafkaReader(topic):  # says what is missing, before Faust says it in its way
             pass
     except (MutuaError, ValueError) as error:
@@ -103,20 +103,24 @@ def _watch(settings: Settings, topic: Topic, worker: Worker, app: SlabApp) -> No
     On a thread of its own: a stuck event loop does not notice that it is stuck. aiokafka knows
     topics by name alone, and reads on in one that was deleted and made again.
     """
-    pause, next_look = threading.Event(), 0.0
+    pause, reader = threading.Event(), None
     while not pause.wait(_WATCH_SECONDS):
         reason = worker.stuck(settings.stuck_seconds, rebalancing=app.rebalancing)
         if reason:
             fail(reason)
-        if time.monotonic() < next_look:
+        try:
+            reader = reader or KafkaReader(topic)
+            now = reader.describe()
+        except LogDown:  # or deleted, which is no harm as long as it is not made again
+            if reader is not None:
+                reader.close()
+            reader = None
             continue
-        next_look = time.monotonic() + _SAME_LOG_SECONDS
-        with suppress(LogDown), KafkaReader(topic) as log:
-            if worker.log_id not in ("", log.log_id):
-                fail(
-                    f"topic {topic.name} was deleted and made again; the read models are of the "
-                    "log before: mutua rebuild makes them again from the log"
-                )
+        if worker.log not in (None, now):
+            fail(
+                f"topic {topic.name} was made again, or given more partitions: its facts are not "
+                "those that the read models were made from; mutua rebuild makes them again"
+            )
 
 
 def _leave(settings: Settings, topic: Topic) -> None:

@@ -68,7 +68,8 @@ class Worker:
     ) -> None:
         self.durable: dict[int, int] = {}
         self.held: dict[int, Hold] = {}
-        self.log_id = ""
+        self.log: tuple[str, int] | None = None
+        """The id of the log that is projected, and how many partitions it has."""
         self._open_log = open_log
         self._open_store = open_store
         self._on_ready = on_ready
@@ -116,13 +117,13 @@ class Worker:
         Looks at numbers only, so that any thread can ask while all others hang.
         """
         now = time.monotonic()
-        patience = seconds * (_REBALANCING if rebalancing else 1)
-        if self.durable.keys() - self.held.keys() and now - self._polled_time > patience:
-            return f"the consumer has not answered for {patience:g} s"
         for partition, next_offset in list(self.durable.items()):
             behind = self._fetched.get(partition, 0) > next_offset and partition not in self.held
             if behind and now - self._moved_time.get(partition, now) > seconds:
                 return f"partition {partition} stands at offset {next_offset} for {seconds:g} s"
+        patience = seconds * (_REBALANCING if rebalancing else 1)
+        if self.durable.keys() - self.held.keys() and now - self._polled_time > patience:
+            return f"the consumer has not answered for {patience:g} s"
         return ""
 
     def stop(self) -> None:
@@ -166,7 +167,7 @@ class Worker:
                     store.release(number)
                 elif hold is not None and hold.stands:
                     held[number] = hold
-            self.log_id = log.log_id
+            self.log = log.log_id, log.partition_count
             self._read = {
                 number: record_reader(number, log.partition_count) for number in partitions
             }
@@ -194,9 +195,10 @@ class Worker:
     def _commit(self, partition: int, records: Sequence[Record]) -> None:
         """Projects all of the records, in as many transactions as it takes."""
         assert self._store is not None
+        assert self.log is not None
         while records:
             try:
-                end = project_slab(self._store, self.log_id, records, partition=partition)
+                end = project_slab(self._store, self.log[0], records, partition=partition)
             except StoreBusy as busy:
                 logger.warning("projecting waits: %s", busy)
                 threading.Event().wait(_RETRY_SECONDS)  # `stuck` ends it when it takes too long

@@ -1,0 +1,39 @@
+"""A broker for the session, and a topic of its own for each test."""
+
+import os
+from collections.abc import Iterator
+from uuid import uuid4
+
+import pytest
+from kafka import KafkaAdminClient
+from kafka.admin import NewTopic
+
+PARTITIONS = 4
+
+
+@pytest.fixture(scope="session")
+def broker() -> str:
+    found = os.environ.get("MUTUA_TEST_BROKER", "")
+    if not found:
+        missing = "MUTUA_TEST_BROKER names no broker"
+        if os.environ.get("CI"):
+            pytest.fail(missing)
+        pytest.skip(missing)
+    return found
+
+
+@pytest.fixture
+def topic(broker: str) -> Iterator[str]:
+    name = f"test-{uuid4().hex}"
+    create_topic(broker, name)
+    yield name
+    admin = KafkaAdminClient(bootstrap_servers=broker)
+    admin.delete_topics([name])
+    admin.close()
+
+
+def create_topic(broker: str, name: str) -> None:
+    admin = KafkaAdminClient(bootstrap_servers=broker)
+    made = NewTopic(name, PARTITIONS, 1, topic_configs={"message.timestamp.type": "LogAppendTime"})
+    admin.create_topics([made])
+    admin.close()
