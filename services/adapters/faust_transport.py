@@ -7,7 +7,7 @@ the version is pinned; `tests/adapters/test_faust_internals.py` names each assum
 """
 
 from collections.abc import Collection, Mapping
-from typing import Any, Final, NamedTuple, Protocol, cast
+from typing import Any, Final, NamedTuple, Protocol
 
 import faust
 from aiokafka.errors import NoOffsetForPartitionError, OffsetOutOfRangeError
@@ -84,7 +84,7 @@ class SlabApp(faust.App):
         self.owner.failed(reason)
 
 
-class SlabSchema(faust.Schema):
+class SlabSchema(faust.Schema[Any, Any]):
     """Passes slabs through: what fails to decode here, Faust would skip and commit."""
 
     def loads_key(self, app: Any, message: Any, **options: Any) -> Any:  # noqa: ARG002 (Faust's)
@@ -96,6 +96,8 @@ class SlabSchema(faust.Schema):
 
 class SlabThread(driver.AIOKafkaConsumerThread):
     """The thread that fetches."""
+
+    app: SlabApp
 
     async def getmany(
         self,
@@ -127,7 +129,7 @@ class SlabThread(driver.AIOKafkaConsumerThread):
 class SlabConsumer(driver.Consumer):
     """Seeks and commits by what the owner says is durable."""
 
-    app: Any
+    app: SlabApp
 
     def _new_consumer_thread(self) -> SlabThread:
         return SlabThread(self, loop=self.loop, beacon=self.beacon)
@@ -141,7 +143,7 @@ class SlabConsumer(driver.Consumer):
             offset=first.offset,
             timestamp=first.timestamp / 1_000,
             timestamp_type=first.timestamp_type,
-            headers=(),
+            headers=[],
             key=None,
             value=record.records,
             checksum=None,
@@ -166,7 +168,7 @@ class SlabConsumer(driver.Consumer):
     def _new_offset(self, tp: TP) -> int | None:
         self._acked[tp].clear()
         self._acked_index[tp].clear()
-        return cast(int | None, self.app.owner.durable.get(tp.partition))
+        return self.app.owner.durable.get(tp.partition)
 
     async def _add_gap(self, tp: TP, offset_from: int, offset_to: int) -> None:
         """Between the first records of two slabs there is no gap, whatever it looks like."""

@@ -268,9 +268,9 @@ class QuarantineRow(ReadModel, table=True):
 
 
 class HeldRow(SQLModel, table=True):
-    """What keeps a partition from going on. It lies with the read models and is not made from the log.
+    """What keeps a partition from going on; deleting the row has it tried again.
 
-    For whoever looks after it: deleting the row has the partition tried again.
+    It lies with the read models and is none of them: it is not made from the log.
     """
 
     __tablename__ = "held"

@@ -22,6 +22,8 @@ from services.ledger.errors import LogDown, MutuaError
 from services.projector.app import Store, Worker, create_app
 from services.settings import Settings
 
+logger = logging.getLogger(__name__)
+
 _GRACE_SECONDS: Final = 15.0
 """For the slab under way and the last commit; longer than any timeout of the store."""
 _WATCH_SECONDS: Final = 1.0
@@ -94,6 +96,7 @@ async def _serve(settings: Settings, topic: Topic, worker: Worker) -> None:
         worker.stop()
         await asyncio.wait_for(app.stop(), _GRACE_SECONDS)
     except Exception as error:
+        logger.debug("Faust ended", exc_info=True)
         fail(f"{error!r}")
 
 

@@ -130,7 +130,7 @@ class ProjectionStore(Protocol):
         """What was last said to keep a partition from going on."""
 
     def hold(self, hold: Hold) -> None:
-        """Says it, in a transaction of its own, instead of what was said of the partition before."""
+        """Says it in a transaction of its own, instead of what was said of the partition."""
 
     def release(self, partition: int) -> None:
         """Nothing keeps the partition from going on."""

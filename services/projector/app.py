@@ -11,18 +11,20 @@ import threading
 import time
 from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from typing import Any, Final, Protocol, TypeVar
 
 from faust.types import TP
 from mode.supervisors import CrashingSupervisor
 
 from services.adapters.faust_transport import FIXED, Fetch, SlabApp, SlabSchema
-from services.adapters.kafka_reader import KafkaReader, record_reader
+from services.adapters.kafka_reader import record_reader
 from services.ledger.ports import (
     Held,
     Hold,
     Partition,
     ProjectionStore,
+    ReadableLog,
     Record,
     StaleWriter,
     StoreBusy,
@@ -40,6 +42,15 @@ _REBALANCING: Final = 4
 """So many times as patient: a rebalance waits for members that are dead, and nobody polls."""
 
 
+class PartitionedLog(ReadableLog, Protocol):
+    """A log that is opened to look something up."""
+
+    @property
+    def partition_count(self) -> int: ...
+
+    def close(self) -> None: ...
+
+
 class Store(ProjectionStore, Protocol):
     """Read models of which a worker has the partitions that are assigned to it."""
 
@@ -52,6 +63,10 @@ Failed = Callable[[str], None]
 _T = TypeVar("_T")
 
 
+class ProjectingFailed(Exception):
+    """Not for want of the read models, but at a record; it may be the record's fault."""
+
+
 class Worker:
     """See `faust_transport.Owner`. What touches the read models runs on one thread, in order.
 
@@ -61,7 +76,7 @@ class Worker:
     def __init__(
         self,
         *,
-        open_log: Callable[[], KafkaReader],
+        open_log: Callable[[], PartitionedLog],
         open_store: Callable[[], Store],
         on_ready: Callable[[], None],
         on_failure: Failed,
@@ -157,7 +172,7 @@ class Worker:
         self._store = store = self._open_store()
         durable: dict[int, int] = {}
         held: dict[int, Hold] = {}
-        with self._open_log() as log:
+        with closing(self._open_log()) as log:
             for number in partitions:
                 partition, watermark = log.partition(number), store.watermark(number)
                 check_same_log(partition, watermark)
@@ -206,6 +221,7 @@ class Worker:
             except (StaleWriter, Held):
                 raise
             except Exception as error:
+                logger.info("projecting %d records failed", len(records), exc_info=True)
                 self._narrow(partition, records, error)
                 return
             records = records[end.next_offset - records[0].offset :]
@@ -227,7 +243,7 @@ class Worker:
         hold = Hold(partition, offset, reason, count)
         self._hold(hold)
         if not hold.stands:
-            raise error
+            raise ProjectingFailed(reason) from error
 
     def _hold(self, hold: Hold) -> None:
         assert self._store is not None
@@ -280,11 +296,11 @@ def create_app(settings: Settings, worker: Worker, *, topic: str, group: str) ->
                 app.consumer.pause_partitions({place})
             await stream.ack(event)
 
-    @app.timer(_RELEASE_SECONDS)
     async def release() -> None:
         if worker.held and not app.rebalancing:
             at = {TP(topic, number): offset for number, offset in (await worker.released()).items()}
             await app.consumer.seek_wait(at)
             app.consumer.resume_partitions(at)
 
+    app.timer(_RELEASE_SECONDS)(release)
     return app

@@ -20,7 +20,6 @@ from services.adapters.sqlite_store import SqliteStore
 from services.adapters.tables import FactRow, OrganizationMonthRow
 from services.cluster.projector import group_of
 from tests.cluster.conftest import PARTITIONS
-from tests.cluster.partitions import PartitionFiles
 from tests.faults.processes import environment, eventually, facts
 
 SESSION_SECONDS = 3
@@ -96,11 +95,12 @@ class Cluster:
         self._producer = KafkaProducer(bootstrap_servers=broker, acks="all", linger_ms=5)
         self._recorded = 0
 
-    def start(self, name: str, **more: str) -> Worker:
-        worker = Worker(name, self.broker, self.topic, self.folder, **more)
-        self.workers.append(worker)
-        self.eventually(worker.ready, f"{name} is ready")
-        return worker
+    def start(self, *names: str, **more: str) -> list[Worker]:
+        """Workers of these names, at work."""
+        started = [Worker(name, self.broker, self.topic, self.folder, **more) for name in names]
+        self.workers += started
+        self.eventually(lambda: all(each.ready() for each in started), f"{names} are ready")
+        return started
 
     def eventually(self, holds: Any, what: str) -> None:
         """As a process manager would have it: what ends is started again meanwhile."""
