@@ -1,10 +1,12 @@
 """A Kafka topic as those see it who read a record here and there, by kafka-python."""
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from types import TracebackType
 from typing import Any, Final, NamedTuple, Self
 
 from kafka import KafkaAdminClient, KafkaConsumer, TopicPartition
+from kafka.admin import MemberToRemove
 from kafka.errors import KafkaError
 from kafka.partitioner import murmur2
 
@@ -127,6 +129,21 @@ class KafkaPartition:
             )
         except KafkaError as error:
             raise LogDown(f"partition {self.number} does not say its end: {error!r}") from error
+
+
+def leave_group(topic: Topic, group: str, instance: str) -> None:
+    """Tells a consumer group that a static member is gone, which aiokafka does not.
+
+    When nobody listens its partitions are taken over after the session timeout.
+    """
+    with suppress(KafkaError):
+        admin = KafkaAdminClient(
+            bootstrap_servers=list(topic.servers), bootstrap_timeout_ms=_BOOTSTRAP_MILLISECONDS
+        )
+        try:
+            admin.remove_group_members(group, [MemberToRemove(group_instance_id=instance)])
+        finally:
+            admin.close()
 
 
 def partition_of(key: bytes, partition_count: int) -> int:

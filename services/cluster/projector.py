@@ -10,12 +10,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final, NoReturn
 
-from kafka import KafkaAdminClient
-from kafka.admin import MemberToRemove
-from kafka.errors import KafkaError
-
 from services.adapters.faust_transport import SlabApp
-from services.adapters.kafka_reader import KafkaReader, Topic, parse_topic
+from services.adapters.kafka_reader import KafkaReader, Topic, leave_group, parse_topic
 from services.adapters.sqlite_store import SqliteStore
 from services.adapters.tables import MODEL_VERSION
 from services.ledger.errors import LogDown, MutuaError
@@ -50,7 +46,7 @@ def run(settings: Settings, *, open_store: Callable[[], Store] | None = None) ->
     )
     asyncio.run(_serve(settings, topic, worker))
     if settings.instance:
-        _leave(settings, topic)
+        leave_group(topic, group_of(topic.name), settings.instance)
     worker.close()
     return 0
 
@@ -124,14 +120,3 @@ def _watch(settings: Settings, topic: Topic, worker: Worker, app: SlabApp) -> No
                 f"topic {topic.name} was made again, or given more partitions: its facts are not "
                 "those that the read models were made from; mutua rebuild makes them again"
             )
-
-
-def _leave(settings: Settings, topic: Topic) -> None:
-    """Tells the group that this instance is gone, for aiokafka lets others wait for it."""
-    try:
-        admin = KafkaAdminClient(bootstrap_servers=list(topic.servers), bootstrap_timeout_ms=2_000)
-        member = MemberToRemove(group_instance_id=settings.instance)
-        admin.remove_group_members(group_of(topic.name), [member])
-        admin.close()
-    except KafkaError as error:
-        print(f"mutua projector: left without a word: {error!r}", file=sys.stderr)
