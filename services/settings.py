@@ -1,11 +1,11 @@
 """Every setting of the processes that have settings of their own, from MUTUA_ variables."""
 
-from pydantic import Field
+from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
 class Settings(BaseSettings):
-    """What the environment says; `docs` of each field are its promise."""
+    """What the environment says."""
 
     model_config = SettingsConfigDict(env_prefix="MUTUA_", frozen=True)
 
@@ -35,3 +35,12 @@ class Settings(BaseSettings):
     stuck_seconds: float = Field(
         default=30.0, description="A projector that gets no further for so long ends itself."
     )
+
+
+def read_settings() -> Settings:
+    """What the environment says; ends the process with a line when it is not complete."""
+    try:
+        return Settings()
+    except ValidationError as error:
+        said = (f"MUTUA_{each['loc'][0]}".upper() + f": {each['msg']}" for each in error.errors())
+        raise SystemExit("; ".join(said)) from None

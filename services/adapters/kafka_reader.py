@@ -1,6 +1,6 @@
 """A Kafka topic as those see it who read a record here and there, by kafka-python."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import suppress
 from types import TracebackType
 from typing import Any, Final, NamedTuple, Self
@@ -14,6 +14,7 @@ from services.ledger.errors import LogDown
 from services.ledger.ports import Record
 
 _BOOTSTRAP_MILLISECONDS: Final = 5_000
+_LEAVE_MILLISECONDS: Final = 1_000
 _READ_MILLISECONDS: Final = 5_000
 _UNKNOWN_TOPIC: Final = 3
 
@@ -37,13 +38,12 @@ def parse_topic(url: str) -> Topic:
 class KafkaReader:
     """See `ports.ReadableLog`. For one thread; to be closed."""
 
-    def __init__(self, topic: Topic, *, security: Mapping[str, Any] | None = None) -> None:
+    def __init__(self, topic: Topic) -> None:
         """Raises LogDown when no broker answers or there is no such topic."""
         self.topic = topic
         self._options = {
             "bootstrap_servers": list(topic.servers),
             "bootstrap_timeout_ms": _BOOTSTRAP_MILLISECONDS,
-            **(security or {}),
         }
         self._consumer: Any = None
         servers = ",".join(topic.servers)
@@ -138,7 +138,7 @@ def leave_group(topic: Topic, group: str, instance: str) -> None:
     """
     with suppress(KafkaError):
         admin = KafkaAdminClient(
-            bootstrap_servers=list(topic.servers), bootstrap_timeout_ms=_BOOTSTRAP_MILLISECONDS
+            bootstrap_servers=list(topic.servers), bootstrap_timeout_ms=_LEAVE_MILLISECONDS
         )
         try:
             admin.remove_group_members(group, [MemberToRemove(group_instance_id=instance)])

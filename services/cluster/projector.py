@@ -20,7 +20,7 @@ from services.settings import Settings
 
 logger = logging.getLogger(__name__)
 
-_GRACE_SECONDS: Final = 15.0
+_GRACE_SECONDS: Final = 10.0
 """For the slab under way and the last commit; longer than any timeout of the store."""
 _WATCH_SECONDS: Final = 1.0
 
@@ -31,6 +31,8 @@ def run(settings: Settings, *, open_store: Callable[[], Store] | None = None) ->
     The read models are those that the settings name, unless others are given.
     """
     logging.basicConfig(level=logging.WARNING, stream=sys.stderr)
+    for name in ("aiokafka", "kafka"):  # they tell each attempt to reconnect, for minutes
+        logging.getLogger(name).setLevel(logging.CRITICAL)
     try:
         topic = parse_topic(settings.log_url)
         open_store = open_store or _store(settings.store_url)
@@ -67,7 +69,10 @@ def group_of(topic: str) -> str:
 
 
 def _store(url: str) -> Callable[[], Store]:
-    """Opens the read models that a URL names. Raises ValueError when it names none."""
+    """Opens the read models that a URL names; in SQLite they are for one projector alone.
+
+    Raises ValueError when it names none.
+    """
     scheme, _, rest = url.partition("://")
     if scheme == "sqlite":
         return lambda: SqliteStore(Path(rest.removeprefix("/")))
@@ -110,8 +115,9 @@ def _watch(settings: Settings, topic: Topic, worker: Worker, app: SlabApp) -> No
         try:
             reader = reader or KafkaReader(topic)
             now = reader.describe()
-        except LogDown:  # or deleted, which is no harm as long as it is not made again
+        except LogDown as down:  # or deleted, which is no harm as long as it is not made again
             if reader is not None:
+                logger.warning("projecting waits: %s", down)
                 reader.close()
             reader = None
             continue
