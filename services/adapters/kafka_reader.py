@@ -52,23 +52,10 @@ class KafkaReader:
         except KafkaError as error:
             raise LogDown(f"no broker answers at {servers}: {error!r}") from error
         try:
-            self.log_id, self.partition_count = self.describe()
+            self.log_id, self.partition_count = self._describe()
         except BaseException:
             self._admin.close()
             raise
-
-    def describe(self) -> tuple[str, int]:
-        """The id and the number of partitions that the topic has now; raises as opening does."""
-        name = self.topic.name
-        try:
-            (found,) = self._admin.describe_topics([name])
-        except KafkaError as error:
-            raise LogDown(f"the brokers do not describe topic {name}: {error!r}") from error
-        if found["error_code"] == _UNKNOWN_TOPIC:
-            raise LogDown(f"there is no topic {name}; mutua topic create makes it")
-        if found["error_code"]:
-            raise LogDown(f"topic {name} cannot be read now: error {found['error_code']} of Kafka")
-        return str(found["topic_id"]).replace("-", ""), len(found["partitions"])
 
     def partition_of(self, programme_id: str) -> int:
         return partition_of(programme_id.encode(), self.partition_count)
@@ -95,6 +82,18 @@ class KafkaReader:
         trace: TracebackType | None,
     ) -> None:
         self.close()
+
+    def _describe(self) -> tuple[str, int]:
+        name = self.topic.name
+        try:
+            (found,) = self._admin.describe_topics([name])
+        except KafkaError as error:
+            raise LogDown(f"the brokers do not describe topic {name}: {error!r}") from error
+        if found["error_code"] == _UNKNOWN_TOPIC:
+            raise LogDown(f"there is no topic {name}; mutua topic create makes it")
+        if found["error_code"]:
+            raise LogDown(f"topic {name} cannot be read now: error {found['error_code']} of Kafka")
+        return str(found["topic_id"]).replace("-", ""), len(found["partitions"])
 
 
 class KafkaPartition:

@@ -22,7 +22,6 @@ logger = logging.getLogger(__name__)
 
 _GRACE_SECONDS: Final = 10.0
 """For the slab under way and the last commit; longer than any timeout of the store."""
-_WATCH_SECONDS: Final = 1.0
 
 
 def run(settings: Settings, *, open_store: Callable[[], Store] | None = None) -> int:
@@ -84,8 +83,8 @@ async def _serve(settings: Settings, topic: Topic, worker: Worker) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     app = create_app(settings, worker, topic=topic.name, group=group_of(topic.name))
-    watch = threading.Thread(target=_watch, args=(settings, topic, worker, app), daemon=True)
-    watch.start()
+    _watch(lambda: _watch_progress(settings.stuck_seconds, worker, app), every_seconds=0.5)
+    _watch(lambda: _watch_log(topic, worker), every_seconds=2.0)
     try:
         starting = asyncio.ensure_future(app.start())
         await asyncio.wait(
@@ -101,28 +100,37 @@ async def _serve(settings: Settings, topic: Topic, worker: Worker) -> None:
         fail(f"{error!r}")
 
 
-def _watch(settings: Settings, topic: Topic, worker: Worker, app: SlabApp) -> None:
-    """Ends the process when it gets no further, or when its topic is another one by now.
+def _watch(look: Callable[[], None], *, every_seconds: float) -> None:
+    """Looks again and again, on a thread of its own: what is stuck does not notice that it is."""
 
-    On a thread of its own: a stuck event loop does not notice that it is stuck. aiokafka knows
-    topics by name alone, and reads on in one that was deleted and made again.
-    """
-    pause, reader = threading.Event(), None
-    while not pause.wait(_WATCH_SECONDS):
-        reason = worker.stuck(settings.stuck_seconds, rebalancing=app.rebalancing)
-        if reason:
-            fail(reason)
+    def watch() -> None:
+        pause = threading.Event()
         try:
-            reader = reader or KafkaReader(topic)
-            now = reader.describe()
-        except LogDown as down:  # or deleted, which is no harm as long as it is not made again
-            if reader is not None:
-                logger.warning("projecting waits: %s", down)
-                reader.close()
-            reader = None
-            continue
-        if worker.log not in (None, now):
-            fail(
-                f"topic {topic.name} was made again, or given more partitions: its facts are not "
-                "those that the read models were made from; mutua rebuild makes them again"
-            )
+            while not pause.wait(every_seconds):
+                look()
+        except Exception as error:
+            logger.debug("nobody watches any more", exc_info=True)
+            fail(f"{error!r}")
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
+def _watch_progress(stuck_seconds: float, worker: Worker, app: SlabApp) -> None:
+    reason = worker.stuck(stuck_seconds, rebalancing=app.rebalancing)
+    if reason:
+        fail(reason)
+
+
+def _watch_log(topic: Topic, worker: Worker) -> None:
+    """aiokafka knows topics by name alone, and reads on in one that was deleted and made again."""
+    try:
+        with KafkaReader(topic) as log:
+            now = log.log_id, log.partition_count
+    except LogDown as down:  # also when it is deleted, which does no harm yet
+        logger.warning("projecting waits: %s", down)
+        return
+    if worker.log not in (None, now):
+        fail(
+            f"topic {topic.name} was made again, or given more partitions: its facts are not "
+            "those that the read models were made from; mutua rebuild makes them again"
+        )

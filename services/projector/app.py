@@ -19,6 +19,7 @@ from mode.supervisors import CrashingSupervisor
 
 from services.adapters.faust_transport import FIXED, Fetch, SlabApp, SlabSchema
 from services.adapters.kafka_reader import record_reader
+from services.ledger.errors import MutuaError
 from services.ledger.ports import (
     Held,
     Hold,
@@ -57,9 +58,6 @@ class Store(ProjectionStore, Protocol):
     def close(self) -> None: ...
 
 
-Failed = Callable[[str], None]
-"""Ends the process with a reason. In a test it may return; then nothing more is to be done."""
-
 _T = TypeVar("_T")
 
 
@@ -79,8 +77,9 @@ class Worker:
         open_log: Callable[[], PartitionedLog],
         open_store: Callable[[], Store],
         on_ready: Callable[[], None],
-        on_failure: Failed,
+        on_failure: Callable[[str], None],
     ) -> None:
+        """`on_failure` ends the process, with a reason; where it returns, nothing more is done."""
         self.durable: dict[int, int] = {}
         self.held: dict[int, Hold] = {}
         self.log: tuple[str, int] | None = None
@@ -124,13 +123,16 @@ class Worker:
 
     def failed(self, reason: BaseException) -> None:
         if not self._stopping:
-            self._on_failure(f"{reason}" or f"{reason!r}")
+            told = isinstance(reason, MutuaError | StaleWriter | ProjectingFailed)
+            self._on_failure(str(reason) if told else repr(reason))
 
     def stuck(self, seconds: float, *, rebalancing: bool) -> str:
         """Why it seems that this worker gets no further; "" when it does.
 
         Looks at numbers only, so that any thread can ask while all others hang.
         """
+        if self._stopping:
+            return ""
         now = time.monotonic()
         for partition, next_offset in list(self.durable.items()):
             behind = self._fetched.get(partition, 0) > next_offset and partition not in self.held

@@ -161,7 +161,7 @@ def test_a_database_that_was_away_is_found_again(cluster: Cluster) -> None:
     away.unlink()
     cluster.assert_whole()
     assert set(worker.exits) == {1}
-    assert "projector: the database is away" in worker.said
+    assert "projector: ConnectionRefusedError('the database is away')" in worker.said
     assert all(hold(cluster, partition) is None for partition in range(4))
 
 
