@@ -94,9 +94,10 @@ async def _serve(settings: Settings, topic: Topic, worker: Worker) -> None:
             await starting
         await stop.wait()
         worker.stop()
-        await asyncio.wait_for(app.stop(), _GRACE_SECONDS)
-    except TimeoutError:
-        fail(f"what was under way did not end within {_GRACE_SECONDS:g} s; it is done again")
+        try:
+            await asyncio.wait_for(app.stop(), _GRACE_SECONDS)
+        except TimeoutError:
+            fail(f"what was under way did not end within {_GRACE_SECONDS:g} s; it is done again")
     except Exception as error:
         logger.debug("Faust ended", exc_info=True)
         fail(f"{error!r}")

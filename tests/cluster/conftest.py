@@ -6,9 +6,8 @@ from uuid import uuid4
 
 import pytest
 from kafka import KafkaAdminClient
-from kafka.admin import NewTopic
 
-PARTITIONS = 4
+from tests.cluster.topics import create_topic
 
 
 @pytest.fixture(scope="session")
@@ -29,11 +28,4 @@ def topic(broker: str) -> Iterator[str]:
     yield name
     admin = KafkaAdminClient(bootstrap_servers=broker)
     admin.delete_topics([name])
-    admin.close()
-
-
-def create_topic(broker: str, name: str) -> None:
-    admin = KafkaAdminClient(bootstrap_servers=broker)
-    made = NewTopic(name, PARTITIONS, 1, topic_configs={"message.timestamp.type": "LogAppendTime"})
-    admin.create_topics([made])
     admin.close()

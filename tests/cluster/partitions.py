@@ -13,7 +13,7 @@ from services.adapters.sqlite_store import SqliteStore
 from services.ledger.changes import Changes, Needs
 from services.ledger.ports import Hold, Watermark
 from services.ledger.state import Ledger
-from tests.cluster.conftest import PARTITIONS
+from tests.cluster.topics import PARTITIONS
 
 
 class PartitionFiles:

@@ -13,7 +13,7 @@ from services.adapters.sqlite_store import SqliteStore
 from services.adapters.tables import QuarantineRow
 from services.ledger.ports import CRASHES_THAT_HOLD, Hold
 from services.ledger.words import Quarantine
-from tests.cluster.conftest import create_topic
+from tests.cluster.topics import create_topic
 from tests.cluster.workers import Cluster, Worker
 from tests.faults.processes import free_port
 from tests.projector.newer import newer_fact

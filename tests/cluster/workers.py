@@ -19,7 +19,7 @@ from services.adapters.kafka_reader import KafkaReader, Topic, partition_of
 from services.adapters.sqlite_store import SqliteStore
 from services.adapters.tables import FactRow, OrganizationMonthRow
 from services.cluster.projector import group_of
-from tests.cluster.conftest import PARTITIONS
+from tests.cluster.topics import PARTITIONS
 from tests.faults.processes import environment, eventually, facts
 
 SESSION_SECONDS = 3
