@@ -13,20 +13,42 @@ _KAFKA: Final = "kafka_"
 class Settings(BaseSettings):
     """What one process is started with; nothing changes it afterwards."""
 
-    model_config = SettingsConfigDict(env_prefix="MUTUA_", frozen=True, env_ignore_empty=True)
+    model_config = SettingsConfigDict(
+        env_prefix="MUTUA_", frozen=True, env_ignore_empty=True, use_attribute_docstrings=True
+    )
 
     log_url: str
     """`kafka://host:port,host:port/topic`"""
+    store_url: str = ""
+    """`postgresql://...`, where the read models are; those who only record do without."""
+
     listen: str = "127.0.0.1:7420"
     """Where calls are taken; port 0 takes a free one."""
     reuse_port: bool = False
     """Whether several processes share the address; the kernel spreads connections over them."""
+
     partitions: int | None = Field(default=None, ge=1)
     """How many partitions the topic must have; None takes it as it is."""
     queue_bytes: int = Field(default=64 << 20, ge=16 << 20)
     """What may wait for Kafka in one process, each record counted with 1,000 bytes beside it."""
     facts_per_second: int = Field(default=10_000, ge=1)
     """What one programme may record through one process."""
+
+    instance: str = ""
+    """The name of this projector among its likes, the same after a restart: its partitions then
+    wait for it, for up to the session timeout. Without one they are moved."""
+    session_timeout_seconds: float = 10.0
+    """So long may a projector be silent before others take over."""
+    slab_records: int = 5_000
+    """At most so many records of a partition in one transaction."""
+    slab_bytes: int = 1_000_000
+    """At most so many bytes of a partition are fetched at once."""
+    fetch_min_bytes: int = 65_536
+    """The broker waits for so much before it answers a fetch ..."""
+    fetch_wait_seconds: float = 0.025
+    """... but no longer than this; new facts are seen so much later."""
+    stuck_seconds: float = 30.0
+    """A projector that gets no further for so long ends itself."""
 
     kafka_security_protocol: str | None = None
     kafka_ssl_cafile: str | None = None
@@ -53,6 +75,12 @@ class Settings(BaseSettings):
             for name, value in options.items()
             if name.startswith(_KAFKA)
         }
+
+    def require_store_url(self) -> str:
+        """For those who cannot do without. Raises InvalidArgument."""
+        if not self.store_url:
+            raise InvalidArgument("MUTUA_STORE_URL is not set")
+        return self.store_url
 
 
 def read_settings(**given: Any) -> Settings:

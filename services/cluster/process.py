@@ -14,8 +14,9 @@ def main(run: Callable[[Settings], int]) -> None:
     What stops it is told in one line on stderr.
     """
     logging.basicConfig(format="%(levelname)s %(message)s", level=logging.WARNING)
-    # While a broker is away it tells of every attempt; what matters of it is told by our own.
-    logging.getLogger("kafka").setLevel(logging.CRITICAL)
+    # While a broker is away they tell of every attempt; what matters of it is told by our own.
+    for name in ("aiokafka", "kafka"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)
     try:
         status = run(read_settings())
     except (MutuaError, OSError) as error:
