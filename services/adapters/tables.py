@@ -13,7 +13,7 @@ from sqlmodel import Field, SQLModel
 
 from services.ledger.months import FIELDS as MONTH_FIELDS
 
-MODEL_VERSION: Final = 3
+MODEL_VERSION: Final = 4
 
 
 class ReadModel(SQLModel):
@@ -265,6 +265,21 @@ class QuarantineRow(ReadModel, table=True):
     event_id: str
     record_time: int = _big()
     value: bytes = Field(sa_type=LargeBinary)
+
+
+class HeldRow(SQLModel, table=True):
+    """What keeps a partition from going on; deleting the row has it tried again.
+
+    It lies with the read models and is none of them: it is not made from the log.
+    """
+
+    __tablename__ = "held"
+    metadata = ReadModel.metadata
+    __table_args__: Any = {"sqlite_with_rowid": False}
+    partition: int = Field(primary_key=True)
+    offset: int = _big()
+    reason: str
+    crash_count: int
 
 
 assert tuple(OrganizationMonthRow.model_fields)[3:] == MONTH_FIELDS

@@ -12,7 +12,7 @@ from mutua.v1 import event_pb2, types_pb2
 from services.adapters.sqlite_store import SqliteStore
 from services.adapters.tables import ReadModel
 from services.ledger.errors import DataForeign
-from services.ledger.ports import ExchangeFilter, Record, StaleWriter, Watermark
+from services.ledger.ports import ExchangeFilter, Hold, Record, StaleWriter, Watermark
 from services.projector.slab import project_slab
 
 PROGRAMME = "default"
@@ -96,6 +96,18 @@ class TestEveryStore:
         again = open_store()
         assert again.watermark(0) == end
         assert contents(again) == before
+
+    def test_what_holds_a_partition_is_kept_until_it_is_released(self, open_store: Opened) -> None:
+        store = open_store()
+        assert store.held(3) is None
+        store.hold(Hold(3, 7, "it failed", 1))
+        store.hold(Hold(3, 8, "a later version is needed", 0))
+        store.hold(Hold(1, 0, "it failed", 3))
+        store.close()
+        again = open_store()
+        assert again.held(3) == Hold(3, 8, "a later version is needed", 0)
+        again.release(3)
+        assert (again.held(3), again.held(1)) == (None, Hold(1, 0, "it failed", 3))
 
     @pytest.mark.parametrize(
         ("start", "end", "programme", "log_id"),

@@ -1,0 +1,1 @@
+"""The processes of the cluster, each put together from settings."""
