@@ -5,8 +5,7 @@ A connection may be used on any thread where no event loop runs, by one at a tim
 
 import asyncio
 import socket
-from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Any, Final, TypeVar
 
 import asyncpg
@@ -131,7 +130,7 @@ class PostgresConnection:
             self._loop.close()
 
     def _end(self, statement: str) -> None:
-        if self.raw.is_in_transaction():
+        if self.raw.is_in_transaction() and not self.raw.is_closed():
             self.run(self.raw.execute(statement))
 
 
@@ -173,7 +172,7 @@ class PostgresCursor:
 
 
 class _Types(PGTypeCompiler):
-    def visit_VARCHAR(self, type_: Any, **_: Any) -> str:  # noqa: N802, the name is SQLAlchemy's
+    def visit_VARCHAR(self, *_: Any, **__: Any) -> str:  # noqa: N802, the name is SQLAlchemy's
         """Text is in order of code points, whatever the database is set to."""
         return 'TEXT COLLATE "C"'
 
@@ -193,8 +192,14 @@ class PostgresDialect(PGDialect):
     def do_begin(self, dbapi_connection: Any) -> None:
         dbapi_connection.driver_connection.begin()
 
-    def is_disconnect(self, e: Any, connection: Any, cursor: Any) -> bool:
+    def is_disconnect(self, e: Any, *_: Any) -> bool:
         return isinstance(e, Error) and e.lost
+
+
+def dialect() -> Any:
+    """PostgreSQL as we write it."""
+    untyped: Any = PostgresDialect
+    return untyped()
 
 
 def engine(open_connection: Callable[[], PostgresConnection], size: int) -> Engine:

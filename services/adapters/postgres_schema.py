@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from sqlalchemy.schema import CreateIndex, CreateTable
 
-from services.adapters.postgres_driver import PostgresDialect
+from services.adapters.postgres_driver import dialect
 from services.adapters.tables import MODEL_VERSION, ReadModel
 from services.ledger.errors import DataForeign, SchemaAhead
 
@@ -116,12 +116,12 @@ async def _version_of(raw: Any, schema: str) -> int:
 
 
 async def _create(raw: Any, schema: str) -> None:
-    dialect = PostgresDialect()
+    postgres = dialect()
     await raw.execute(f"CREATE SCHEMA {schema}; SET LOCAL search_path = {schema}")
     for table in ReadModel.metadata.sorted_tables:
-        await raw.execute(str(CreateTable(table).compile(dialect=dialect)))
+        await raw.execute(str(CreateTable(table).compile(dialect=postgres)))
         for index in table.indexes:
-            await raw.execute(str(CreateIndex(index).compile(dialect=dialect)))
+            await raw.execute(str(CreateIndex(index).compile(dialect=postgres)))
     await raw.execute(
         "CREATE SEQUENCE programme_number MINVALUE 0; "
         f"CREATE TABLE model AS SELECT {MODEL_VERSION} AS version"

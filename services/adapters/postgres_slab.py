@@ -10,9 +10,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from sqlalchemy import Boolean, Column
-from sqlalchemy.schema import CreateTable
 
-from services.adapters.postgres_driver import PostgresDialect
+from services.adapters.postgres_driver import dialect
 from services.adapters.sql_store.numbers import Dictionary
 from services.adapters.sql_store.rows import Row, insertions
 from services.adapters.tables import (
@@ -28,7 +27,7 @@ from services.ledger.ports import Watermark
 Rows = Mapping[str, list[Row]]
 """By the name of the temporary table they go into."""
 
-_DIALECT: Final = PostgresDialect()
+_DIALECT: Final = dialect()
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,9 +80,7 @@ async def advance(raw: Any, start: int, end: Watermark) -> bool:
 
 async def merge(raw: Any, rows: Rows, channel: str, end: Watermark) -> None:
     """Brings the rows to their tables, and tells who listens once they are committed."""
-    statements = [
-        statement for step in _STEPS if rows[step.name] for statement in step.statements
-    ]
+    statements = [statement for step in _STEPS if rows[step.name] for statement in step.statements]
     notice = f"SELECT pg_notify('{channel}', '{end.partition} {end.next_offset}')"
     await raw.execute("; ".join([*statements, notice]))
 

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Collection, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import astuple
 from typing import Any, Final
 
@@ -122,15 +122,15 @@ class PostgresStore:
             rows = slab.rows_of(zip(changes, dictionaries, strict=True), end.partition)
             self._write(rows, start, end)
         except BaseException:
+            self._roll_back()
             self._forget()
             raise
         crash_point("after_commit_before_ack")
 
     def held(self, partition: int) -> Hold | None:
+        held = HeldRow.metadata.tables["held"]
         with self._projecting() as connection:
-            row = connection.execute(
-                select(HeldRow.metadata.tables["held"]).where(HeldRow.partition == partition)
-            ).first()
+            row = connection.execute(select(held).where(held.c.partition == partition)).first()
         return None if row is None else Hold(*row)
 
     def hold(self, hold: Hold) -> None:
@@ -156,7 +156,7 @@ class PostgresStore:
                 self._transaction(rows, start, end, owner)
                 return
             except Error as error:
-                self._tidy(error)
+                self._roll_back()
                 if is_last or not (error.lost or error.code in (_LOCKED, *_CONFLICTS)):
                     raise _passing(error) from error
                 logger.info("a slab is written again: %s", error)
@@ -167,8 +167,8 @@ class PostgresStore:
         writer = self._open_writer()
         writer.run(slab.begin(writer.raw, rows, owner))
         if not writer.run(slab.advance(writer.raw, start, end)):
-            writer.rollback()
             if self._unsure == end == self.watermark(end.partition):
+                self._roll_back()
                 self._forget()  # it was committed, by us or by an owner who numbered for itself
                 return
             raise StaleWriter(f"partition {end.partition} is no longer at offset {start}")
@@ -178,13 +178,12 @@ class PostgresStore:
         writer.commit()
         self._unsure = None
 
-    def _tidy(self, error: Error) -> None:
-        if self._writer is not None and not error.lost:
-            try:
+    def _roll_back(self) -> None:
+        """Ends what is under way; a connection that was lost is opened anew when it is needed."""
+        with suppress(Error):
+            if self._writer is not None:
                 self._writer.rollback()
-            except Error:
-                self._drop_writer()
-        else:
+        if self._writer is not None and self._writer.raw.is_closed():
             self._drop_writer()
 
     def _execute(self, statement: str, *values: Any) -> None:
@@ -195,7 +194,7 @@ class PostgresStore:
                 writer.run(writer.raw.execute(statement, *values))
                 return
             except Error as error:
-                self._tidy(error)
+                self._roll_back()
                 if is_last or not error.lost:
                     raise _passing(error) from error
 

@@ -42,7 +42,7 @@ class _Number:
 
 
 ReadNumbers = Callable[[Connection, Sequence[str], str, Sequence[int]], Sequence[Ints]]
-"""The columns of `SELECT expressions FROM source`; the last are the values of its question marks."""
+"""The columns of `SELECT expressions FROM source`; last come the values of its question marks."""
 
 
 def read_as_text(
