@@ -34,6 +34,7 @@ COMMANDS: Final = {
     "quarantine": "services.cli.quarantine:quarantine",
     "export": "services.cli.exporting:export",
     "replay": "services.cli.exporting:replay",
+    "topic": "services.cli.topic:topic",
 }
 FAILED: Final = 1
 INTERRUPTED: Final = 130

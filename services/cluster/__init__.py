@@ -1,1 +1,1 @@
-"""The processes of the cluster, each put together from settings."""
+"""The processes of a cluster: each puts adapters and one service together from settings."""

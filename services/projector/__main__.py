@@ -1,6 +1,6 @@
-import sys
+"""`python -m services.projector`: projects the facts on Kafka into the read models."""
 
+from services.cluster.process import main
 from services.cluster.projector import run
-from services.settings import read_settings
 
-sys.exit(run(read_settings()))
+main(run)

@@ -1,31 +1,24 @@
-"""A broker for the session, and a topic of its own for each test."""
+"""A broker that tests may freeze and kill, beside the one in tests/backends.py that all share."""
 
-import os
 from collections.abc import Iterator
-from uuid import uuid4
 
 import pytest
-from kafka import KafkaAdminClient
 
-from tests.cluster.topics import create_topic
+from services.dev.broker import fetch
+from tests.backends import or_skipped
+from tests.cluster.brokers import Broker
+from tests.cluster.topics import new_topic
 
 
 @pytest.fixture(scope="session")
-def broker() -> str:
-    found = os.environ.get("MUTUA_TEST_BROKER", "")
-    if not found:
-        missing = "MUTUA_TEST_BROKER names no broker"
-        if os.environ.get("CI"):
-            pytest.fail(missing)
-        pytest.skip(missing)
-    return found
+def own_broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
+    """Tests leave it running."""
+    broker = Broker(or_skipped(fetch), tmp_path_factory.mktemp("broker"))
+    yield broker
+    broker.kill()
 
 
 @pytest.fixture
-def topic(broker: str) -> Iterator[str]:
-    name = f"test-{uuid4().hex}"
-    create_topic(broker, name)
-    yield name
-    admin = KafkaAdminClient(bootstrap_servers=broker)
-    admin.delete_topics([name])
-    admin.close()
+def own_topic(own_broker: Broker) -> Iterator[str]:
+    """The name of a new topic of the broker that may be frozen and killed."""
+    yield from new_topic(own_broker.address)
