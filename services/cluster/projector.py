@@ -7,14 +7,13 @@ import signal
 import sys
 import threading
 from collections.abc import Callable
-from pathlib import Path
 from typing import Final, NoReturn
 
 from services.adapters.faust_transport import SlabApp
 from services.adapters.kafka_reader import KafkaReader, Topic, leave_group, parse_topic
-from services.adapters.sqlite_store import SqliteStore
+from services.adapters.postgres_store import PostgresStore
 from services.adapters.tables import MODEL_VERSION
-from services.ledger.errors import LogDown, MutuaError
+from services.ledger.errors import InvalidArgument, LogDown, MutuaError
 from services.projector.app import Store, Worker, create_app
 from services.settings import Settings
 
@@ -65,14 +64,10 @@ def group_of(topic: str) -> str:
 
 
 def _store(url: str) -> Callable[[], Store]:
-    """Opens the read models that a URL names; in SQLite they are for one projector alone.
-
-    Raises ValueError when it names none.
-    """
-    scheme, _, rest = url.partition("://")
-    if scheme == "sqlite":
-        return lambda: SqliteStore(Path(rest.removeprefix("/")))
-    raise ValueError(f"{url}: read models are named postgresql://...")
+    """Opens the read models that a URL names. Raises InvalidArgument when it names none."""
+    if not url.startswith("postgresql://"):
+        raise InvalidArgument(f"{url!r} names no read models; write postgresql://...")
+    return lambda: PostgresStore(url)
 
 
 async def _serve(settings: Settings, topic: Topic, worker: Worker) -> None:

@@ -9,6 +9,7 @@ from sqlalchemy import func, select
 
 from mutua.ids import uuid8
 from mutua.v1 import event_pb2, types_pb2
+from services.adapters.postgres_store import PostgresStore
 from services.adapters.sqlite_store import SqliteStore
 from services.adapters.tables import ReadModel
 from services.ledger.errors import DataForeign
@@ -19,8 +20,9 @@ PROGRAMME = "default"
 LOG = "0" * 32
 OTHER_LOG = "1" * 32
 
-Opened = Callable[..., SqliteStore]
-ADAPTERS = {"sqlite": lambda folder, **options: SqliteStore(folder / "read-2.sqlite", **options)}
+Store = SqliteStore | PostgresStore
+Opened = Callable[..., Store]
+ADAPTERS = ("sqlite", "postgres")
 
 
 def exchange(offset: int, *, programme: str = PROGRAMME) -> Record:
@@ -45,7 +47,7 @@ def slab(start: int, end: int, *, programme: str = PROGRAMME) -> list[Record]:
     return [exchange(offset, programme=programme) for offset in range(start, end)]
 
 
-def contents(store: SqliteStore) -> dict[str, list[Any]]:
+def contents(store: Store) -> dict[str, list[Any]]:
     """Every row of every table."""
     with store.snapshot(0) as snapshot:
         return {
@@ -54,7 +56,7 @@ def contents(store: SqliteStore) -> dict[str, list[Any]]:
         }
 
 
-def count(store: SqliteStore) -> int:
+def count(store: Store) -> int:
     with store.snapshot(0) as snapshot:
         return snapshot.counts(PROGRAMME).exchange_count
 
@@ -62,11 +64,17 @@ def count(store: SqliteStore) -> int:
 @pytest.mark.parametrize("adapter", ADAPTERS)
 class TestEveryStore:
     @pytest.fixture
-    def open_store(self, adapter: str, tmp_path: Path) -> Iterator[Opened]:
-        opened: list[SqliteStore] = []
+    def open_store(
+        self, adapter: str, tmp_path: Path, request: pytest.FixtureRequest
+    ) -> Iterator[Opened]:
+        opened: list[Store] = []
+        url = request.getfixturevalue("database") if adapter == "postgres" else ""
 
-        def open_store(**options: bool) -> SqliteStore:
-            opened.append(ADAPTERS[adapter](tmp_path, **options))
+        def open_store(**options: bool) -> Store:
+            if url:
+                opened.append(PostgresStore(url, **options))
+            else:
+                opened.append(SqliteStore(tmp_path / "read-2.sqlite", **options))
             return opened[-1]
 
         yield open_store
@@ -152,7 +160,7 @@ class TestEveryStore:
             raise OSError("the power went")
 
         with monkeypatch.context() as patched:
-            patched.setattr("services.adapters.sqlite_store.crash_point", fail)
+            patched.setattr(f"{type(store).__module__}.crash_point", fail)
             with pytest.raises(OSError, match="power"):
                 project_slab(store, LOG, slab(2, 4))
         assert contents(store) == before
@@ -215,7 +223,7 @@ class TestEveryStore:
         assert given[0][0] == 6
 
 
-def _last_digest(store: SqliteStore) -> bytes:
+def _last_digest(store: Store) -> bytes:
     watermark = store.watermark(0)
     assert isinstance(watermark, Watermark)
     return watermark.digest
