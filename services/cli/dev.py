@@ -9,6 +9,7 @@ import click
 
 from services.cli.output import Column, to_json, to_table
 from services.cli.recording import FORMAT
+from services.cli.server import tell_report
 
 if TYPE_CHECKING:
     from services.dev.supervisor import Process
@@ -72,7 +73,7 @@ def up(path: Path, partitions: int) -> None:
 @DIRECTORY
 @FORMAT
 def status(path: Path, form: str) -> None:
-    """Show what runs. Exits 1 when the cluster does not run.
+    """Show what runs. Exits 1 while the cluster is not ready, or does not run.
 
     \b
     Examples:
@@ -90,6 +91,8 @@ def status(path: Path, form: str) -> None:
         click.echo()
         if told.server:
             click.echo(f"export MUTUA_SERVER={told.server}")
+        elif any(each.pid for each in told.processes):
+            click.echo(f"The cluster is not ready; mutua dev logs --dir {path} says why.")
         else:
             click.echo(f"The cluster does not run: mutua dev up --dir {path}")
     sys.exit(0 if told.server else 1)
@@ -113,6 +116,22 @@ def logs(path: Path, name: str, *, follow: bool) -> None:
     opened.require_started()
     for line in opened.lines(name, follow=follow):
         click.echo(line)
+
+
+@dev.command()
+@DIRECTORY
+@FORMAT
+def verify(path: Path, form: str) -> None:
+    """Fold the whole log anew and compare every table with it. Exits 1 on any difference.
+
+    \b
+    Examples:
+      mutua dev verify
+      mutua dev verify --dir ./cluster --format json
+    """
+    from services.dev import cluster
+
+    tell_report(cluster.verify(path), form)
 
 
 @dev.command()

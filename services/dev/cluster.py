@@ -11,10 +11,13 @@ from typing import Final
 
 from services.adapters.kafka_address import KafkaAddress
 from services.adapters.kafka_admin import KafkaAdmin
+from services.cluster.verify import verify as compare
 from services.dev import broker, postgres
 from services.dev.directory import MARK, DevDirectory, Told
 from services.dev.programs import Program, free_port, is_free
 from services.dev.supervisor import Process, Supervisor
+from services.ledger.errors import NotFound
+from services.projector.verify import VerifyReport
 
 _TOPIC: Final = "mutua"
 _PORTS: Final = ("broker", "controller", "postgres", "ingest", "query")
@@ -44,6 +47,7 @@ class Cluster:
             postgres.postgres(programs, path / "postgres", port=self._ports["postgres"])
         )
         self.server = f"{self._address('ingest')},{self._address('query')}"
+        self._is_ready = False
         self._urls = {
             "MUTUA_LOG_URL": f"kafka://{self._broker.address}/{_TOPIC}",
             "MUTUA_STORE_URL": postgres.url(path / "postgres", port=self._ports["postgres"]),
@@ -62,12 +66,14 @@ class Cluster:
         say(f"query is ready on {self._address('query')}")
         supervisor.start(self._ingest("ingest-1"), self._ingest("ingest-2"))
         say(f"ingest is ready on {self._address('ingest')}")
+        self._is_ready = True
+        supervisor.tell()
 
     def tell(self, processes: list[Process]) -> None:
         """Writes down what runs, for other commands."""
         self._directory.tell(
             Told(
-                server=self.server,
+                server=self.server if self._is_ready else "",
                 log_url=self._urls["MUTUA_LOG_URL"],
                 store_url=self._urls["MUTUA_STORE_URL"],
                 ports=self._ports,
@@ -133,7 +139,7 @@ def up(path: Path, *, partitions: int, say: Callable[[str], None]) -> None:
 
 
 def status(path: Path) -> Told:
-    """What runs in a directory now; `server` is "" when its supervisor does not run.
+    """What runs in a directory now; `server` is "" before it is ready, and once it has ended.
 
     Raises NotFound when no cluster was ever started there.
     """
@@ -151,6 +157,17 @@ def status(path: Path) -> Told:
             for each in told.processes
         ]
     )
+
+
+def verify(path: Path) -> VerifyReport:
+    """Compares what runs in a directory; see `services.cluster.verify`.
+
+    Raises NotFound when nothing is ready there.
+    """
+    told = status(path)
+    if not told.server:
+        raise NotFound(f"no cluster is ready in {path}: mutua dev up --dir {path}")
+    return compare(KafkaAddress.parse(told.log_url), told.store_url)
 
 
 @contextmanager

@@ -57,7 +57,7 @@ class Supervisor:
     def start(self, *programs: Program) -> None:
         """Returns when all of them are ready. Raises NotStarted when one is not."""
         group = [
-            _Kept(each, self._logs / f"{each.name}.log", self._pause, self._changed)
+            _Kept(each, self._logs / f"{each.name}.log", self._pause, self.tell)
             for each in programs
         ]
         self._groups.append(group)
@@ -78,7 +78,8 @@ class Supervisor:
             for thread in ending:
                 thread.join()
 
-    def _changed(self) -> None:
+    def tell(self) -> None:
+        """Tells what runs, as at every change of it."""
         with self._changing:  # so that the last to be told is the last to have happened
             self._on_change(self.processes())
 
