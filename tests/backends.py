@@ -79,15 +79,22 @@ async def execute(url: str, statement: str) -> str:
 @contextmanager
 def running(build: Callable[[Path], Program]) -> Iterator[Path]:
     """Runs a program for the time of the block, in a folder of its own, which it yields."""
-    with TemporaryDirectory(prefix="mutua-tests-") as name:
-        folder = Path(name)
-        folder.chmod(0o711)  # root starts PostgreSQL as another user
+    with reachable_folder() as folder:
         child = Child(or_skipped(lambda: build(folder)), folder / "log")
         try:
             child.wait_until_ready(seconds=START_SECONDS)
             yield folder
         finally:
             child.stop()
+
+
+@contextmanager
+def reachable_folder() -> Iterator[Path]:
+    """A new folder that others may pass through: root starts PostgreSQL as another user."""
+    with TemporaryDirectory(prefix="mutua-tests-") as name:
+        folder = Path(name)
+        folder.chmod(0o711)
+        yield folder
 
 
 def or_skipped(build: Callable[[], Built]) -> Built:
