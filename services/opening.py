@@ -98,7 +98,12 @@ def build_beside(
 
 
 def catch_up(log: SqliteLog, store: SqliteStore) -> None:
-    EmbeddedProjector(log, store, on_progress=lambda _: None, on_failure=lambda _: None).catch_up()
+    """Projects what the log holds by now."""
+    projector = EmbeddedProjector(log, store, on_progress=lambda _: None, on_failure=lambda _: None)
+    try:
+        projector.catch_up()
+    finally:
+        projector.stop()
 
 
 def see_it_answer(directory: DataDirectory, path: Path) -> None:

@@ -1,14 +1,19 @@
 """SQLite files of ours: opened with the right settings, refused when they are somebody else's."""
 
 import sqlite3
+from collections.abc import Sequence
 from contextlib import closing
+from functools import lru_cache
+from itertools import chain
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from services.ledger.errors import DataForeign, LogDown, SchemaAhead
 
 _APPLICATION_ID: Final = 0x6D757475
 """'mutu': marks a file as ours."""
+_MAX_VALUES: Final = 32_766
+"""What SQLite takes in one statement."""
 _ANY: Final = 2**31 - 1
 """Above the version of any file."""
 
@@ -44,6 +49,33 @@ def open_file(path: Path, *, version: int, durable: bool, read_only: bool) -> sq
         connection.close()
         raise
     return connection
+
+
+def write_rows(
+    connection: sqlite3.Connection, insertion: str, rows: Sequence[tuple[Any, ...]]
+) -> None:
+    """Inserts the rows; `insertion` is the statement for one, with its places in parentheses.
+
+    Python lets other threads run while SQLite works on a statement, and then waits for its turn:
+    with a statement a row, as in `executemany`, a busy server would make that wait for each row.
+    """
+    if not rows:
+        return
+    width = len(rows[0])
+    count = max(1, _MAX_VALUES // width)
+    start = 0
+    while start < len(rows):
+        while count > len(rows) - start:
+            count = max(1, count // 8)
+        part = rows[start : start + count]
+        connection.execute(_insertion(insertion, width, count), tuple(chain.from_iterable(part)))
+        start += count
+
+
+@lru_cache(maxsize=256)
+def _insertion(insertion: str, width: int, count: int) -> str:
+    places = f"({', '.join('?' * width)})"
+    return insertion.replace(places, ", ".join([places] * count), 1)
 
 
 def version_of(path: Path) -> int:

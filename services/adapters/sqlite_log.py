@@ -14,7 +14,8 @@ from typing import Final, Self
 from uuid import uuid4
 
 from services.adapters.crash_point import crash_point
-from services.adapters.sqlite_file import open_file
+from services.adapters.log_tail import LogTail
+from services.adapters.sqlite_file import open_file, write_rows
 from services.ledger.errors import DataForeign, LogDown, LogFull, OutcomeUnknown, Overloaded
 from services.ledger.ports import Record
 from services.ledger.position import Position
@@ -80,6 +81,7 @@ class SqliteLog:
         self._queued_bytes = 0
         self._closed = read_only
         self._failed = False
+        self._tail = LogTail(_READ_BYTES)
         self._wakes: list[Callable[[], None]] = []
         try:
             self._open(read_only=read_only)
@@ -136,6 +138,8 @@ class SqliteLog:
 
     def read(self, next_offset: int, limit: int) -> list[Record]:
         assert self._reader is not None
+        if (last := self._tail.read(next_offset, limit)) is not None:
+            return last
         records, room = [], _READ_BYTES
         with self._read_lock:
             rows = self._reader.execute(
@@ -228,6 +232,7 @@ class SqliteLog:
             for append in group:
                 append.done.set_exception(failure)
             return
+        self._tail.add([Record._make(row[:4]) for row in rows])
         self._end, self._last_time = offset, now
         crash_point("after_append_before_ack")
         for append, position in zip(group, positions, strict=True):
@@ -242,7 +247,7 @@ class SqliteLog:
         try:
             crash_point("before_append")
             self._connection.execute("BEGIN IMMEDIATE")
-            self._connection.executemany("INSERT INTO record VALUES (?, ?, ?, ?, ?)", rows)
+            write_rows(self._connection, "INSERT INTO record VALUES (?, ?, ?, ?, ?)", rows)
             self._connection.execute("COMMIT")
         except sqlite3.Error as error:
             return self._judge(error)

@@ -17,7 +17,7 @@ from services.adapters.sql_store.loading import load_dictionary, load_ledger
 from services.adapters.sql_store.numbers import Dictionary
 from services.adapters.sql_store.reading import SqlSnapshot
 from services.adapters.sql_store.rows import insertions
-from services.adapters.sqlite_file import open_file
+from services.adapters.sqlite_file import open_file, write_rows
 from services.adapters.tables import (
     MODEL_VERSION,
     BatchRow,
@@ -159,8 +159,7 @@ class SqliteStore:
                 [(programme, number) for number in changes.cleared],
             )
         for model, rows in insertions(dictionary, changes).items():
-            if rows:
-                write(_INSERT[model], rows)
+            write_rows(self._writer, _INSERT[model], rows)
         write(
             "UPDATE exchange SET to_offset = ? "
             "WHERE programme = ? AND exchange = ? AND revision = ?",

@@ -20,12 +20,13 @@ from services.ledger.validation import (
     EARLIEST,
     MAX_ITEMS,
     MAX_NOTE_LENGTH,
+    NIL,
+    UUID,
     Violations,
     check_id,
     check_label,
     check_programme,
     check_topic,
-    check_uuid,
 )
 from services.ledger.words import Formality, Kind, Precision, Side, Visibility
 
@@ -35,6 +36,8 @@ _KINDS: Final = frozenset(map(int, Kind)) - {0} - STAFF_KINDS
 _FORMALITIES: Final = frozenset(map(int, Formality))
 _SIDES: Final = frozenset(map(int, Side))
 _VISIBILITIES: Final = frozenset({0, *map(int, Visibility)})
+_UUID: Final = UUID.fullmatch
+_EXACT: Final = Precision.EXACT
 _PRECISIONS: Final = {0: Precision.EXACT, **{int(each): each for each in Precision}}
 
 
@@ -50,9 +53,10 @@ def plain_legs(message: pb.Event, now: Instant) -> int | None:
         or message.HasField("record_time")
         or message.visibility not in _VISIBILITIES
         or not _is_programme(message.programme_id)
-        or not _is_uuid(message.event_id)
+        or not _UUID(message.event_id)
+        or message.event_id == NIL
         or not _has_plain_times(message, now)
-        or (message.HasField("source") and not _is_plain_source(message))
+        or (message.HasField("source") and not _is_plain_source(message.source))
     ):
         return None
     content = message.exchange_recorded.exchange
@@ -60,20 +64,22 @@ def plain_legs(message: pb.Event, now: Instant) -> int | None:
         return None
     givers, receivers = content.giver_ids, content.receiver_ids
     if len(givers) == 1 == len(receivers):
-        if givers[0] != receivers[0] and _is_id(givers[0]) and _is_id(receivers[0]):
+        giver, receiver = givers[0], receivers[0]
+        if giver != receiver and _is_id(giver) and _is_id(receiver):
             return None if len(content.party_ids) else 1
         return None
     return _legs_of_several(content) if len(givers) else _legs_of_all(content)
 
 
 def _has_plain_times(message: pb.Event, now: Instant) -> bool:
-    if not message.HasField("occur_time") or message.occur_precision not in _PRECISIONS:
+    precision = _PRECISIONS.get(message.occur_precision)
+    occurred = _instant(message.occur_time)  # 1970 when there is none
+    if precision is None or not EARLIEST <= occurred <= now + DAY:
         return False
-    occurred = _instant(message.occur_time)
-    if not EARLIEST <= occurred <= now + DAY:
-        return False
-    precision = _PRECISIONS[message.occur_precision]
-    if precision is not Precision.EXACT and not starts_period(occurred, precision):
+    if precision is _EXACT:
+        if not message.HasField("occur_time"):
+            return False
+    elif not _starts_period(occurred, precision) or not message.HasField("occur_time"):
         return False
     if not message.HasField("report_time"):
         return True
@@ -88,8 +94,7 @@ def _instant(time: Timestamp) -> Instant:
     return seconds * SECOND + nanos // 1000
 
 
-def _is_plain_source(message: pb.Event) -> bool:
-    source = message.source
+def _is_plain_source(source: types_pb2.Source) -> bool:
     reference = source.reference
     return (
         source.generation >= 0
@@ -104,16 +109,11 @@ def _is_plain_content(content: pb.ExchangeContent) -> bool:
         content.kind not in _KINDS
         or content.formality not in _FORMALITIES
         or content.reported_by not in _SIDES
-        or not _are_plain_groups(content.participants)
-        or not all(
-            name == "" or _is_id(name)
-            for name in (
-                content.asset_id,
-                content.network_id,
-                content.arose_from_id,
-                content.answers_request_id,
-            )
-        )
+        or (len(content.participants) and not _are_plain_groups(content.participants))
+        or not _is_id_or_none(content.asset_id)
+        or not _is_id_or_none(content.network_id)
+        or not _is_id_or_none(content.arose_from_id)
+        or not _is_id_or_none(content.answers_request_id)
         or (content.HasField("note") and not _is_plain_note(content.note))
     ):
         return False
@@ -153,8 +153,6 @@ def _legs_of_all(content: pb.ExchangeContent) -> int | None:
 
 
 def _are_plain_groups(groups: Sequence[pb.ParticipantGroup]) -> bool:
-    if len(groups) == 0:
-        return True
     return (
         len(groups) == 1
         and groups[0].participant_count >= 1
@@ -175,16 +173,12 @@ def _is_plain_note(note: types_pb2.Text) -> bool:
 
 def _are_plain(values: Sequence[str], is_plain: Callable[[str], bool], limit: int) -> bool:
     """Whether a set is short enough, without repetition, and of plain members."""
+    if len(values) == 1:
+        return is_plain(values[0])
     members = values[:]
-    if len(members) > 1 and (len(members) > limit or len(members) > len(set(members))):
+    if len(members) > limit or len(members) > len(set(members)):
         return False
     return all(map(is_plain, members))
-
-
-def _is_uuid(text: str) -> bool:
-    found: Violations = []
-    check_uuid(text, "", found)
-    return not found
 
 
 @lru_cache(maxsize=1_000)
@@ -202,6 +196,11 @@ def _is_id(text: str) -> bool:
 
 
 @lru_cache(maxsize=_REMEMBERED)
+def _is_id_or_none(text: str) -> bool:
+    return not text or _is_id(text)
+
+
+@lru_cache(maxsize=_REMEMBERED)
 def _is_topic(text: str) -> bool:
     found: Violations = []
     check_topic(text, "", found)
@@ -215,3 +214,4 @@ def _is_label_itself(text: str) -> bool:
 
 
 _is_label = lru_cache(maxsize=_REMEMBERED)(_is_label_itself)
+_starts_period = lru_cache(maxsize=_REMEMBERED)(starts_period)

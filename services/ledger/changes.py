@@ -9,7 +9,7 @@ from services.ledger.exchange import ExchangeCorrected, ExchangeRetracted
 from services.ledger.facts import Logged
 from services.ledger.fold import fold
 from services.ledger.fresh import Fresh
-from services.ledger.months import Months, add_exchange
+from services.ledger.months import Months, add_exchange, add_fresh
 from services.ledger.organization import AliasAdded, OrganizationRegistered, OrganizationUpdated
 from services.ledger.state import (
     History,
@@ -96,22 +96,21 @@ def project(
     of the same slab that need no folding; no other record concerns them.
     """
     journal = fold(ledger, records)
+    months: Months = {}
     changes = Changes(
         programme_id=programme_id,
         journal=journal,
         fallen=[],
         cleared=[],
         standing=[],
-        fresh=[(each, legs(each)) for each in fresh],
-        months={},
+        fresh=[(each, add_fresh(months, each)) for each in fresh],
+        months=months,
         batches=batches_of(journal, fresh),
         last_offset=max(
             max((record.offset for record in records[-1:]), default=-1),
             max((each.offset for each in fresh[-1:]), default=-1),
         ),
     )
-    for each, shared in changes.fresh:
-        add_exchange(changes.months, each, shared, day_of(each.occur_time), 1)
     first_new: dict[str, tuple[History, Revision]] = {}
     for history, revision in journal.revisions:
         first_new.setdefault(history.exchange_id, (history, revision))

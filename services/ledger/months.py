@@ -2,8 +2,9 @@
 
 from typing import Final
 
-from services.ledger.allocation import Leg, Shared
-from services.ledger.times import Day, Month, month_of
+from services.ledger.allocation import MILLION, Leg, Shared, legs
+from services.ledger.fresh import Fresh
+from services.ledger.times import DAY, Day, Month, month_of
 
 _DIRECTED: Final = (
     "exchange_count",
@@ -57,6 +58,36 @@ def add_exchange(months: Months, exchange: Shared, shared: list[Leg], day: Day, 
         if benefit:
             given[_LEGS + 3] += sign * benefit
             received[_RECEIVED + _LEGS + 3] += sign * benefit
+
+
+def add_fresh(months: Months, fresh: Fresh) -> list[Leg]:
+    """The legs of a new exchange, which are added; what `legs` and `add_exchange` do, in one go."""
+    givers, receivers = fresh.giver_ids, fresh.receiver_ids
+    if len(givers) != 1 or len(receivers) != 1:
+        shared = legs(fresh)
+        add_exchange(months, fresh, shared, fresh.occur_time // DAY, 1)
+        return shared
+    month = month_of(fresh.occur_time // DAY)
+    given = months.get((givers[0], month)) or _sums(months, givers[0], month)
+    received = months.get((receivers[0], month)) or _sums(months, receivers[0], month)
+    given[0] += 1
+    given[_LEGS] += 1
+    received[_RECEIVED] += 1
+    received[_RECEIVED + _LEGS] += 1
+    amounts: list[int | None] = []
+    place = _LEGS + 1
+    for minutes in (fresh.giver_minutes, fresh.receiver_minutes, fresh.benefit_minutes):
+        if minutes is None:
+            given[place + 3] += 1
+            received[_RECEIVED + place + 3] += 1
+            amounts.append(None)
+        else:
+            amount = minutes * MILLION
+            given[place] += amount
+            received[_RECEIVED + place] += amount
+            amounts.append(amount)
+        place += 1
+    return [Leg(givers[0], receivers[0], *amounts)]
 
 
 def _sums(months: Months, party: str, month: Month) -> Sums:

@@ -15,8 +15,7 @@ from services.ledger.times import Day, Instant
 from services.ledger.words import Quarantine, State
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(NamedTuple):
     """One record as it stands on the log."""
 
     offset: int

@@ -23,10 +23,10 @@ MAX_ITEMS: Final = 1_000
 EARLIEST: Final = day_number(date(1900, 1, 1)) * DAY
 """Before 1900 a date is a slip of the pen, not history."""
 
-_UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
+UUID: Final = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 _PROGRAMME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 _TOPIC = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
-_NIL: Final = "00000000-0000-0000-0000-000000000000"
+NIL: Final = "00000000-0000-0000-0000-000000000000"
 
 Violations = list[Violation]
 
@@ -73,9 +73,9 @@ def check_programme(programme_id: str, found: Violations) -> None:
 
 
 def check_uuid(value: str, path: str, found: Violations) -> None:
-    if not _UUID.fullmatch(value):
+    if not UUID.fullmatch(value):
         found.append(Violation(path, "must be a UUID such as 018f3c2e-7b1a-7cc0-9d3e-5a0b1c2d3e4f"))
-    elif value == _NIL:
+    elif value == NIL:
         found.append(Violation(path, "is the nil UUID, which names nothing"))
 
 

@@ -2,19 +2,28 @@
 
 import logging
 import threading
+import time
 from collections.abc import Callable
 from typing import Final, Protocol
 
 from services.adapters.wire.event import read_record
-from services.ledger.ports import Held, Partition, ProjectionStore, Record, StoreBusy
-from services.projector.slab import check_same_log, project_slab
+from services.ledger.ports import Held, Partition, ProjectionStore, StoreBusy
+from services.projector.ahead import ReadAhead
+from services.projector.slab import check_same_log, write_slab
 
 logger = logging.getLogger(__name__)
 
-_SLAB: Final = 4_000
+_SLAB: Final = 10_000
 """Records of one transaction: larger ones are cheaper, and answers wait longer for them."""
 _POLL_SECONDS: Final = 0.25
 """The floor: a wake-up that was missed costs no more than this."""
+
+
+_WAY_GIVEN: Final = 2
+"""Times as long as a slab took."""
+_MAX_PAUSE_SECONDS: Final = 0.5
+_CLOSE_RECORDS: Final = 50_000
+"""Further behind than this, projecting goes on whoever records."""
 
 
 class FollowedPartition(Partition, Protocol):
@@ -65,8 +74,9 @@ class EmbeddedProjector:
         self._on_failure = on_failure
         self._on_held = on_held
         self._succession = succession
+        self._slabs = ReadAhead(log, _SLAB)
         self._wake = threading.Event()
-        self._stopping = False
+        self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run, name="projector", daemon=True)
         log.on_append(self._wake.set)
 
@@ -85,22 +95,31 @@ class EmbeddedProjector:
 
     def stop(self) -> None:
         """Ends after the slab under way."""
-        self._stopping = True
+        self._stopped.set()
         self._wake.set()
         if self._thread.is_alive():
             self._thread.join()
+        self._slabs.close()
 
     def _run(self) -> None:
         try:
-            while not self._stopping:
+            while not self._stopped.is_set():
                 if self._succession is not None:
                     self._try_succession(self._succession)
+                began = time.monotonic()
+                self._wake.clear()
                 if not self._try_step():
                     self._wake.wait(_POLL_SECONDS)
-                    self._wake.clear()
+                elif self._wake.is_set():
+                    self._give_way(time.monotonic() - began)
         except Exception as error:
             logger.exception("projecting stopped at offset %d", self.next_offset)
             self._on_failure(f"projecting stopped at offset {self.next_offset}: {error}")
+
+    def _give_way(self, took_seconds: float) -> None:
+        """Leaves most of the time to those who record at this moment, while answers are close."""
+        if self.lag < _CLOSE_RECORDS:
+            self._stopped.wait(min(_WAY_GIVEN * took_seconds, _MAX_PAUSE_SECONDS))
 
     def _try_step(self) -> bool:
         try:
@@ -113,11 +132,11 @@ class EmbeddedProjector:
         """Projects what is there, up to a slab; whether there was anything."""
         if self.held:
             return False
-        records = self._log.read(self.next_offset, _SLAB)
-        if not records:
-            return False
         try:
-            self.next_offset = self._project(self._store, records)
+            slab = self._slabs.slab(self.next_offset)
+            if slab is None:
+                return False
+            self.next_offset = write_slab(self._store, slab).next_offset
         except Held as held:
             self.held = str(held)
             logger.warning("%s", held)
@@ -125,10 +144,6 @@ class EmbeddedProjector:
             return False
         self._on_progress(self.next_offset)
         return True
-
-    def _project(self, store: ProjectionStore, records: list[Record]) -> int:
-        log = self._log
-        return project_slab(store, log.log_id, records, partition=log.number).next_offset
 
     def _try_succession(self, succession: Succession) -> None:
         """Goes over to read models that are offered, once they are as far as those here."""
@@ -138,8 +153,9 @@ class EmbeddedProjector:
                 return
             position = _position(self._log, store)
             while position < self.next_offset:
-                records = self._log.read(position, _SLAB)
-                position = self._project(store, records)
+                slab = self._slabs.slab(position)
+                assert slab is not None, "what was projected before is on the log"
+                position = write_slab(store, slab).next_offset
             succession.accept()
         except Exception:
             logger.exception("new read models cannot take over; those that answer go on")

@@ -2,11 +2,12 @@
 
 import gc
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from typing import Final
 
 from services.ledger.ports import Held, Partition, ProjectionStore
-from services.projector.slab import project_slab
+from services.projector.ahead import ReadAhead
+from services.projector.slab import write_slab
 
 SLAB: Final = 20_000
 
@@ -24,15 +25,13 @@ def build(
     with the position after each slab; what it raises ends the building.
     """
     position = 0
-    with _collecting_seldom():
-        while records := log.read(position, slab_size):
-            try:
-                position = project_slab(
-                    store, log.log_id, records, partition=log.number
-                ).next_offset
-            except Held:
-                break
-            on_progress(position)
+    with _collecting_seldom(), closing(ReadAhead(log, slab_size)) as slabs:
+        try:
+            while slab := slabs.slab(position):
+                position = write_slab(store, slab).next_offset
+                on_progress(position)
+        except Held:
+            pass
     return position
 
 

@@ -17,11 +17,20 @@ from services.ledger.state import Ledger
 
 
 @dataclass(slots=True)
-class _Slab:
+class _Part:
     """A programme's records: exchanges that are new as it seems, and all others."""
 
     fresh: list[tuple[Record, Fresh]] = field(default_factory=list)
     facts: list[Logged] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Slab:
+    """Contiguous records of a partition, read, and by programme."""
+
+    start: int
+    end: Watermark
+    parts: dict[str, _Part]
 
 
 def project_slab(
@@ -29,10 +38,17 @@ def project_slab(
 ) -> Watermark:
     """Projects contiguous records of a partition, or the first of them; how far it is then.
 
-    Raises StaleWriter when somebody else has moved the read models, StoreBusy when the same may
-    succeed later, Held when the first record needs a later version.
+    Raises as `read_slab` and `write_slab`.
     """
-    slabs: dict[str, _Slab] = {}
+    return write_slab(store, read_slab(log_id, records, partition=partition))
+
+
+def read_slab(log_id: str, records: Sequence[Record], *, partition: int = 0) -> Slab:
+    """Contiguous records of a partition, or the first of them, read; knows no read models.
+
+    Raises Held when the first record needs a later version.
+    """
+    parts: dict[str, _Part] = {}
     taken, legs = 0, 0
     for record in records:
         fresh = read_fresh(record)
@@ -45,22 +61,30 @@ def project_slab(
         legs += len(fresh.giver_ids) * len(fresh.receiver_ids) if fresh else _leg_count(logged)
         if taken and legs > MAX_LEGS_AT_ONCE:
             break
-        slab = slabs.get(record.programme_id) or slabs.setdefault(record.programme_id, _Slab())
+        part = parts.get(record.programme_id) or parts.setdefault(record.programme_id, _Part())
         if fresh:
-            slab.fresh.append((record, fresh))
+            part.fresh.append((record, fresh))
         elif logged:
-            slab.facts.append(logged)
+            part.facts.append(logged)
         taken += 1
-    records = records[:taken]
-    changes = [_project(store, programme_id, slab) for programme_id, slab in slabs.items()]
-    end = mark(log_id, partition, records[-1])
-    store.commit(changes, records[0].offset, end)
-    return end
+    end = mark(log_id, partition, records[taken - 1])
+    return Slab(records[0].offset, end, parts)
 
 
-def _project(store: ProjectionStore, programme_id: str, slab: _Slab) -> Changes:
+def write_slab(store: ProjectionStore, slab: Slab) -> Watermark:
+    """Folds what was read into the read models; how far the partition is then.
+
+    Raises StaleWriter when somebody else has moved the read models, StoreBusy when the same may
+    succeed later.
+    """
+    changes = [_project(store, programme_id, part) for programme_id, part in slab.parts.items()]
+    store.commit(changes, slab.start, slab.end)
+    return slab.end
+
+
+def _project(store: ProjectionStore, programme_id: str, part: _Part) -> Changes:
     """Lays out what nothing else concerns, and folds the rest."""
-    facts, fresh, ledger = slab.facts, slab.fresh, Ledger()
+    facts, fresh, ledger = part.facts, part.fresh, Ledger()
     named = Counter(each.event_id for _, each in fresh)
     concerned = affected(facts).event_ids | store.known(programme_id, named)
     concerned |= {event_id for event_id, count in named.items() if count > 1}

@@ -1,26 +1,23 @@
-"""The embedded size from the inside: recording, projecting, asking."""
+"""Facts recorded in batches, as imports and other systems send them."""
 
 import sqlite3
 import tempfile
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from itertools import count, islice
 from pathlib import Path
 
 from mutua import Client
 from mutua.v1.event_pb2 import Event
 from mutua.v1.types_pb2 import ASSURANCE_OPEN
-from services.adapters.sqlite_log import SqliteLog
 from services.adapters.sqlite_store import SqliteStore
 from services.adapters.wire.event import normalize
 from services.demo.programme import generate
-from services.projector.slab import project_slab
 from tests.bench.commands import server
 from tests.bench.measure import Figure, median_seconds, seconds
 
 FACTS = 100_000
 BATCH = 1_000
-SLAB = 4_000
-"""What the projector takes at a time when it is behind."""
 
 
 def figures() -> Iterator[Figure]:
@@ -28,8 +25,8 @@ def figures() -> Iterator[Figure]:
     values = [event.SerializeToString() for event in events]
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        yield _recording(folder, events, values)
-        yield _projecting(folder, [as_recorded(event) for event in events])
+        for callers in (1, 4):
+            yield _recording(folder, events, values, callers)
 
 
 def facts() -> Iterator[Event]:
@@ -46,16 +43,29 @@ def as_recorded(event: Event) -> bytes:
     return record.SerializeToString(deterministic=True)
 
 
-def _recording(folder: Path, events: Sequence[Event], values: Sequence[bytes]) -> Figure:
-    some, fresh = events[: FACTS // 5], count()
+def _recording(
+    folder: Path, events: Sequence[Event], values: Sequence[bytes], callers: int
+) -> Figure:
+    some, fresh = events[: FACTS // 2], count()
+    each = len(some) // callers
 
     def recorded() -> float:
-        with server(folder / f"recorded-{next(fresh)}") as address, Client(address) as client:
-            batches = client.record_in_batches(some)
-            return len(some) / seconds(lambda: list(batches))
+        def record(start: int) -> None:
+            list(client.record_in_batches(some[start : start + each]))
+
+        data = folder / f"recorded-{callers}-{next(fresh)}"
+        with (
+            server(data) as address,
+            Client(address) as client,
+            ThreadPoolExecutor(callers) as pool,
+        ):
+            starts = range(0, len(some), each)
+            return len(some) / seconds(lambda: list(pool.map(record, starts)))
 
     def written() -> None:
-        connection = sqlite3.connect(folder / f"limit-{next(fresh)}.sqlite", isolation_level=None)
+        connection = sqlite3.connect(
+            folder / f"limit-{callers}-{next(fresh)}.sqlite", isolation_level=None
+        )
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute("CREATE TABLE record (offset INTEGER PRIMARY KEY, value BLOB)")
@@ -68,7 +78,7 @@ def _recording(folder: Path, events: Sequence[Event], values: Sequence[bytes]) -
 
     rates = sorted(recorded() for _ in range(5))
     return Figure(
-        f"RecordEvents, batches of {BATCH:,}, durable, beside live projection",
+        f"RecordEvents, batches of {BATCH:,}, callers: {callers}, durable, beside live projection",
         rates[2],
         "events/s",
         len(some) / median_seconds(written),
@@ -76,33 +86,7 @@ def _recording(folder: Path, events: Sequence[Event], values: Sequence[bytes]) -
     )
 
 
-def _projecting(folder: Path, values: Sequence[bytes]) -> Figure:
-    log = SqliteLog(folder / "log.sqlite")
-    for start in range(0, len(values), BATCH):
-        log.append("default", values[start : start + BATCH]).result()
-    fresh, last = count(), folder / "none"
-
-    def projected() -> None:
-        nonlocal last
-        last = folder / f"read-{next(fresh)}.sqlite"
-        store, offset = SqliteStore(last), 0
-        while records := log.read(offset, SLAB):
-            offset = project_slab(store, log.log_id, records).next_offset
-        store.close()
-
-    took = median_seconds(projected, runs=3)
-    limit = median_seconds(lambda: _copied(last, folder / f"copy-{next(fresh)}.sqlite"), runs=3)
-    log.close()
-    return Figure(
-        f"live projection of {len(values):,} generated facts, all tables",
-        len(values) / took,
-        "facts/s",
-        len(values) / limit,
-        "sqlite3 writing the same rows",
-    )
-
-
-def _copied(source: Path, target: Path) -> None:
+def copied(source: Path, target: Path) -> None:
     """Writes the rows of one store into another, slab-sized transactions, without our code."""
     SqliteStore(target).close()
     reader, writer = sqlite3.connect(source), sqlite3.connect(target, isolation_level=None)

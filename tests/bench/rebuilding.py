@@ -1,10 +1,11 @@
-"""Read models made again from the whole log, and what that takes."""
+"""The whole log projected: live, and into read models made again beside those."""
 
 import json
 import statistics
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import closing
 from itertools import islice
@@ -14,11 +15,16 @@ from mutua.v1.event_pb2 import Event
 from mutua.v1.types_pb2 import ASSURANCE_OPEN
 from services.adapters.data_directory import DataDirectory
 from services.adapters.sqlite_log import SqliteLog
+from services.adapters.sqlite_store import SqliteStore
 from services.adapters.wire.event import normalize
+from services.bootstrap import collect_seldom
 from services.demo.programme import generate
+from services.projector.embedded import EmbeddedProjector
+from tests.bench.embedded import copied
 from tests.bench.measure import Figure, median_seconds
 
 FACTS = 1_000_000
+TENTHS = 10
 RUNS = 3
 PAGE = 10_000
 BOUND_MEGABYTES = 1_000
@@ -34,13 +40,32 @@ print(json.dumps([took, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 102
 
 
 def figures() -> Iterator[Figure]:
+    collect_seldom()
     with tempfile.TemporaryDirectory() as name:
         data = Path(name)
         with closing(SqliteLog(data / "log.sqlite")) as log:
             _fill(log)
         runs = [_rebuild(data) for _ in range(RUNS)]
-        with closing(SqliteLog(data / "log.sqlite", read_only=True)) as log:
+        with closing(SqliteLog(data / "log.sqlite")) as log:
             parsing = median_seconds(lambda: _parse(log), RUNS)
+            projected = [_project(log, data / f"live-{run}.sqlite") for run in range(RUNS)]
+        writing = median_seconds(lambda: copied(data / "live-0.sqlite", data / "copy.sqlite"), 1)
+    took = sorted(each[-1] for each in projected)[RUNS // 2]
+    yield Figure(
+        f"live projection of {FACTS:,} generated facts, all tables",
+        FACTS / took,
+        "facts/s",
+        FACTS / writing,
+        "sqlite3 writing the same rows",
+    )
+    first, last = zip(*(_tenths(each) for each in projected), strict=True)
+    yield Figure(
+        f"the last tenth of {FACTS:,} facts",
+        statistics.median(last) * TENTHS / FACTS * 1e6,
+        "us a fact",
+        statistics.median(first) * TENTHS / FACTS * 1e6,
+        "the first tenth",
+    )
     yield Figure(
         f"rebuild of {FACTS:,} facts, until they answer",
         FACTS / statistics.median(seconds for seconds, _ in runs),
@@ -85,6 +110,27 @@ def _rebuild(data: Path) -> tuple[float, float]:
     for path in directory.superseded():
         directory.delete(path)
     return seconds, megabytes
+
+
+def _project(log: SqliteLog, path: Path) -> list[float]:
+    """Seconds after which each tenth of the log was projected, as a server projects it."""
+    ends: list[float] = []
+
+    def note(position: int) -> None:
+        while position >= (len(ends) + 1) * FACTS // TENTHS:
+            ends.append(time.perf_counter() - start)
+
+    with closing(SqliteStore(path)) as store:
+        projector = EmbeddedProjector(log, store, on_progress=note, on_failure=lambda _: None)
+        start = time.perf_counter()
+        projector.catch_up()
+        projector.stop()
+    return ends
+
+
+def _tenths(ends: list[float]) -> tuple[float, float]:
+    """Seconds of the first and of the last tenth."""
+    return ends[0], ends[-1] - ends[-2]
 
 
 def _parse(log: SqliteLog) -> None:

@@ -13,6 +13,7 @@ from services.ledger.words import Precision, State
 Row = tuple[Any, ...]
 
 _RECORDED: Final = int(State.RECORDED)
+_DAY: Final = int(Precision.DAY)
 
 
 def fresh_rows(
@@ -20,54 +21,54 @@ def fresh_rows(
 ) -> dict[type[ReadModel], list[Row]]:
     """The rows of new exchanges, in the order of the tables' columns, all they name numbered."""
     programme, party = dictionary.programme, dictionary.party.numbers
+    topic_set = dictionary.topic_set.numbers
     facts: list[Row] = []
     exchanges: list[Row] = []
     legs: list[Row] = []
     joint: list[Row] = []
     for each, shared in fresh:
-        number = each.offset
-        facts.append((programme, each.event_id, number, each.digest))
-        legs += [(programme, number, party[leg[0]], party[leg[1]], *leg[2:]) for leg in shared]
+        number, event_id = each.offset, each.event_id
+        facts.append((programme, event_id, number, each.digest))
+        for giver, receiver, *shares in shared:
+            legs.append((programme, number, party[giver], party[receiver], *shares))
         if each.party_ids:
             joint += [(programme, number, party[member]) for member in each.party_ids]
-        exchanges.append(_exchange(dictionary, each))
+        dated = each.occur_precision <= _DAY
+        first_day = end_day = each.occur_time // DAY
+        if dated:  # which most are
+            end_day += 1
+        else:
+            _, end_day = period_days(each.occur_time, Precision(each.occur_precision))
+        exchanges.append(
+            (
+                programme,
+                number,
+                0,
+                event_id,
+                event_id,
+                number,
+                None,
+                each.record_time,
+                each.report_time,
+                _RECORDED,
+                each.occur_time,
+                first_day,
+                end_day,
+                1 if dated else 0,
+                each.kind,
+                each.formality,
+                each.reported_by,
+                topic_set[each.topics],
+                party[each.recorded_by] if each.recorded_by else None,
+                each.giver_minutes,
+                each.receiver_minutes,
+                each.benefit_minutes,
+                1 if each.party_ids else 0,
+                each.visibility,
+                each.recorded_by,
+                each.batch,
+                each.generation,
+                each.value,
+            )
+        )
     return {FactRow: facts, ExchangeRow: exchanges, LegRow: legs, JointPartyRow: joint}
-
-
-def _exchange(dictionary: Dictionary, fresh: Fresh) -> Row:
-    dated = fresh.occur_precision <= Precision.DAY
-    if dated:  # which most are
-        first_day = fresh.occur_time // DAY
-        end_day = first_day + 1
-    else:
-        first_day, end_day = period_days(fresh.occur_time, Precision(fresh.occur_precision))
-    return (
-        dictionary.programme,
-        fresh.offset,
-        0,
-        fresh.event_id,
-        fresh.event_id,
-        fresh.offset,
-        None,
-        fresh.record_time,
-        fresh.report_time,
-        _RECORDED,
-        fresh.occur_time,
-        first_day,
-        end_day,
-        1 if dated else 0,
-        fresh.kind,
-        fresh.formality,
-        fresh.reported_by,
-        dictionary.topic_set.numbers[fresh.topics],
-        dictionary.party.numbers[fresh.recorded_by] if fresh.recorded_by else None,
-        fresh.giver_minutes,
-        fresh.receiver_minutes,
-        fresh.benefit_minutes,
-        1 if fresh.party_ids else 0,
-        fresh.visibility,
-        fresh.recorded_by,
-        fresh.batch,
-        fresh.generation,
-        fresh.value,
-    )

@@ -1,6 +1,6 @@
 """Changes of a programme as rows of its tables."""
 
-from operator import itemgetter
+from operator import attrgetter, itemgetter
 from typing import Any
 
 from services.adapters.sql_store.fresh import fresh_rows
@@ -73,6 +73,8 @@ def insertions(dictionary: Dictionary, changes: Changes) -> dict[type[ReadModel]
 
 def _number(dictionary: Dictionary, changes: Changes) -> None:
     """Gives numbers in log order, so that they do not depend on how the log was cut."""
+    if _names_nothing_new(dictionary, changes):  # which is usual, and quickly seen
+        return
     told: list[tuple[int, Exchange | Fresh, str]] = [
         (each.offset, each, each.recorded_by) for each, _ in changes.fresh
     ]
@@ -89,6 +91,22 @@ def _number(dictionary: Dictionary, changes: Changes) -> None:
         if recorder:
             dictionary.party.give((recorder,))
         dictionary.topic_set.give((exchange.topics,))
+
+
+def _names_nothing_new(dictionary: Dictionary, changes: Changes) -> bool:
+    fresh = [each for each, _ in changes.fresh]
+    said = [revision.said for _, revision in changes.journal.revisions]
+    exchanges = [*fresh, *(revision.exchange for _, revision in changes.journal.revisions)]
+    names = {each.recorded_by for each in fresh}
+    names |= {each.recorded_by for each in said}
+    names.discard("")
+    for ids in ("giver_ids", "receiver_ids", "party_ids"):
+        names.update(*map(attrgetter(ids), exchanges))
+    topic_sets = set(map(attrgetter("topics"), exchanges))
+    return (
+        names <= dictionary.party.numbers.keys()
+        and topic_sets <= dictionary.topic_set.numbers.keys()
+    )
 
 
 def _of_exchanges(dictionary: Dictionary, changes: Changes) -> dict[type[ReadModel], list[Row]]:

@@ -24,6 +24,9 @@ _VISIBILITIES: Final = {
 }
 """The words this version knows; what is unspecified means the usual."""
 
+_NORMALIZED: Final = (types_pb2.ASSURANCE_OPEN, types_pb2.ASSURANCE_AUTHENTICATED)
+"""What a server sets that has normalized the event."""
+
 
 def read_fresh(record: Record) -> Fresh | None:
     """The new exchange that a record tells of; None when it is anything else, or out of the common.
@@ -32,38 +35,39 @@ def read_fresh(record: Record) -> Fresh | None:
     their bytes are those of the one form in which events are compared, the server's fields last.
     """
     message = pb.Event()
+    value = record.value
     try:
-        message.ParseFromString(record.value)
+        message.ParseFromString(value)
     except DecodeError:
         return None
-    has = message.HasField
+    has, assurance, recorded_by = message.HasField, message.assurance, message.recorded_by
     if (
         message.WhichOneof("fact") != "exchange_recorded"
-        or message.assurance not in (types_pb2.ASSURANCE_OPEN, types_pb2.ASSURANCE_AUTHENTICATED)
+        or assurance not in _NORMALIZED
         or message.programme_id != record.programme_id
         or not has("occur_time")
     ):
         return None
-    suffix = _suffix(message.recorded_by, message.assurance)
-    if has("record_time"):
-        suffix += pb.Event(record_time=message.record_time).SerializeToString()
-    if not record.value.endswith(suffix):
-        return None
+    record_time, suffix = record.record_time, _suffix(recorded_by, assurance)
     content, source = message.exchange_recorded.exchange, message.source
-    known = content.HasField
+    knows = content.HasField
     try:
+        if has("record_time"):
+            suffix += pb.Event(record_time=message.record_time).SerializeToString()
+            record_time = to_instant(message.record_time, "record_time") or record_time
+        if not value.endswith(suffix):
+            return None
         return Fresh(
             record.offset,
-            (to_instant(message.record_time, "record_time") if has("record_time") else 0)
-            or record.record_time,
+            record_time,
             message.event_id,
-            sha256(record.value[: -len(suffix)]).digest(),
-            record.value,
+            sha256(value[: -len(suffix)]).digest(),
+            value,
             to_instant(message.occur_time, "occur_time"),
             _PRECISIONS[message.occur_precision],
             to_instant(message.report_time, "report_time") if has("report_time") else None,
             _VISIBILITIES[message.visibility],
-            message.recorded_by,
+            recorded_by,
             source.client,
             source.batch,
             source.generation,
@@ -74,9 +78,9 @@ def read_fresh(record: Record) -> Fresh | None:
             _texts(content.giver_ids),
             _texts(content.receiver_ids),
             _texts(content.party_ids),
-            content.giver_minutes if known("giver_minutes") else None,
-            content.receiver_minutes if known("receiver_minutes") else None,
-            content.benefit_minutes if known("benefit_minutes") else None,
+            content.giver_minutes if knows("giver_minutes") else None,
+            content.receiver_minutes if knows("receiver_minutes") else None,
+            content.benefit_minutes if knows("benefit_minutes") else None,
         )
     except (KeyError, Unfit):  # a word of a newer version, or no time
         return None
