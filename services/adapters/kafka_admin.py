@@ -10,6 +10,7 @@ from kafka import KafkaAdminClient, errors
 from kafka.admin import ConfigResource, ConfigResourceType
 
 from services.adapters.kafka_address import KafkaAddress
+from services.adapters.kafka_client import opened
 from services.ledger.errors import LogDown, TopicUnfit
 
 MAX_RECORD_BYTES: Final = 1 << 20
@@ -81,12 +82,11 @@ class KafkaAdmin:
         """Raises LogDown when no broker answers."""
         self._address = address
         with in_words(address):
-            self._client = KafkaAdminClient(
-                **{
-                    **address.options(),
-                    "bootstrap_timeout_ms": _TIMEOUT_MS,
-                    "request_timeout_ms": _TIMEOUT_MS,
-                }
+            self._client = opened(
+                KafkaAdminClient,
+                address,
+                bootstrap_timeout_ms=_TIMEOUT_MS,
+                request_timeout_ms=_TIMEOUT_MS,
             )
 
     def close(self) -> None:

@@ -12,6 +12,7 @@ from kafka.errors import KafkaError, KafkaTimeoutError
 
 from services.adapters.kafka_address import KafkaAddress
 from services.adapters.kafka_admin import MAX_RECORD_BYTES, KafkaAdmin, in_words
+from services.adapters.kafka_client import opened
 from services.adapters.kafka_topic import another_log
 from services.ledger.errors import DataForeign, LogDown, TopicUnfit
 
@@ -149,7 +150,7 @@ class ProducerKeeper:
 
     def _opened(self, partition_count: int) -> Any:
         with in_words(self._address):
-            producer = KafkaProducer(**{**self._address.options(), **_OPTIONS})
+            producer = opened(KafkaProducer, self._address, **_OPTIONS)
             deadline = time.monotonic() + _METADATA_SECONDS
             while time.monotonic() < deadline and not self._stopping:
                 with suppress(KafkaTimeoutError):

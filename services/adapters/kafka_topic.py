@@ -10,6 +10,7 @@ from kafka.partitioner.default import murmur2
 
 from services.adapters.kafka_address import KafkaAddress
 from services.adapters.kafka_admin import KafkaAdmin, in_words
+from services.adapters.kafka_client import opened
 from services.ledger.errors import DataForeign, LogDown
 from services.ledger.ports import Record
 
@@ -86,8 +87,9 @@ class KafkaPartition:
         self._lock = threading.Lock()
         self._end = 0
         with in_words(topic.address):
-            self._consumer = KafkaConsumer(
-                **topic.address.options(),
+            self._consumer = opened(
+                KafkaConsumer,
+                topic.address,
                 group_id=None,
                 enable_auto_commit=False,
                 auto_offset_reset="none",  # what is not there any more is an error, not a jump

@@ -35,8 +35,7 @@ class Ingest:
             stderr=subprocess.PIPE,
             text=True,
             env=environment(
-                **inherited,
-                **{"MUTUA_LOG_URL": log_url, "MUTUA_LISTEN": self.address, **settings},
+                **{**inherited, "MUTUA_LOG_URL": log_url, "MUTUA_LISTEN": self.address, **settings},
             ),
         )
         self.said: list[str] = []
@@ -78,6 +77,10 @@ class Ingest:
         for stream in (self.process.stdout, self.process.stderr):
             if stream is not None:
                 stream.close()
+
+
+def until_said(running: Ingest, *words: str) -> None:
+    eventually(lambda: all(word in "".join(running.said) for word in words), f"stderr says {words}")
 
 
 @contextmanager
