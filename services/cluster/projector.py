@@ -12,6 +12,7 @@ from typing import Final, NoReturn
 
 from services.adapters.faust_transport import SlabApp
 from services.adapters.kafka_reader import KafkaReader, Topic, leave_group, parse_topic
+from services.adapters.postgres_store import PostgresStore
 from services.adapters.sqlite_store import SqliteStore
 from services.adapters.tables import MODEL_VERSION
 from services.ledger.errors import LogDown, MutuaError
@@ -73,6 +74,8 @@ def _store(url: str) -> Callable[[], Store]:
     Raises ValueError when it names none.
     """
     scheme, _, rest = url.partition("://")
+    if scheme in ("postgresql", "postgres"):
+        return lambda: PostgresStore(url)
     if scheme == "sqlite":
         return lambda: SqliteStore(Path(rest.removeprefix("/")))
     raise ValueError(f"{url}: read models are named postgresql://...")
