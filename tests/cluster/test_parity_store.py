@@ -125,12 +125,15 @@ def asked(log: SqliteLog, store: QueryStore) -> Iterator[QueryServiceStub]:
 
 
 def pages(call: Callable[[Any], Any], request: Any) -> list[dict[str, Any]]:
-    """All pages of an answer, without what names a place."""
+    """All pages of an answer, or the refusal, without what names a place."""
     found = []
     next_request = type(request)()
     next_request.CopyFrom(request)
     while True:
-        response = call(next_request)
+        try:
+            response = call(next_request)
+        except grpc.RpcError as refusal:
+            return [*found, {"refused": f"{refusal}"}]
         found.append(_plain(MessageToDict(response, preserving_proto_field_name=True)))
         token = getattr(response, "next_page_token", "")
         if not token:
