@@ -126,7 +126,7 @@ def asked(log: SqliteLog, store: QueryStore) -> Iterator[QueryServiceStub]:
 
 def pages(call: Callable[[Any], Any], request: Any) -> list[dict[str, Any]]:
     """All pages of an answer, or the refusal, without what names a place."""
-    found = []
+    found: list[dict[str, Any]] = []
     next_request = type(request)()
     next_request.CopyFrom(request)
     while True:

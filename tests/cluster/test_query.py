@@ -54,7 +54,7 @@ class Query:
         return self._said.read_text()
 
     def address(self) -> str:
-        eventually(lambda: "is ready on" in self.said)
+        eventually(lambda: "is ready on" in self.said, "it answers")
         return self.said.rpartition("is ready on ")[2].split()[0]
 
     def stop(self) -> int:
@@ -99,14 +99,14 @@ def project(log: KafkaTopic, store: PostgresStore, partition: int) -> int:
 
 def status(address: str) -> Any:
     with grpc.insecure_channel(address) as channel:
-        health = health_pb2_grpc.HealthStub(channel)
+        health: Any = health_pb2_grpc.HealthStub(channel)  # whose methods the stubs do not know
         return health.Check(health_pb2.HealthCheckRequest(service="mutua.v1.QueryService")).status
 
 
 def test_it_waits_for_read_models_and_then_for_positions(
     running: Query, log: KafkaTopic, database: str
 ) -> None:
-    eventually(lambda: "there are no read models yet" in running.said)
+    eventually(lambda: "there are no read models yet" in running.said, "it says so")
     with closing(PostgresStore(database)) as store:
         partition = produce(log, 0, 5)
         project(log, store, partition)
@@ -150,13 +150,13 @@ def test_health_is_true_while_the_database_is_away(
             f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'"
         )
     )
-    eventually(lambda: status(address) != SERVING)
+    eventually(lambda: status(address) != SERVING, "health says so")
     with grpc.insecure_channel(address) as channel:
         with pytest.raises(grpc.RpcError) as refused:
             QueryServiceStub(channel).GetStatus(pb.GetStatusRequest(programme_id=PROGRAMME))
         assert refused.value.code() is grpc.StatusCode.UNAVAILABLE
         admin.run(admin.raw.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS true"))
         admin.close()
-        eventually(lambda: status(address) == SERVING)
+        eventually(lambda: status(address) == SERVING, "it recovers")
         found = QueryServiceStub(channel).GetStatus(pb.GetStatusRequest(programme_id=PROGRAMME))
     assert found.fact_count == 5
