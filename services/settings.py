@@ -78,8 +78,10 @@ class Settings(BaseSettings):
 
     def require_store_url(self) -> str:
         """For those who cannot do without. Raises InvalidArgument."""
-        if not self.store_url:
-            raise InvalidArgument("MUTUA_STORE_URL is not set")
+        if not self.store_url.startswith(("postgresql://", "postgres://")):
+            raise InvalidArgument(
+                f"MUTUA_STORE_URL is {self.store_url!r}; read models are named postgresql://..."
+            )
         return self.store_url
 
 

@@ -46,12 +46,14 @@ class DatabaseError(Error):
     """The same under the name by which SQLAlchemy knows it."""
 
 
-async def connect(url: str, settings: Mapping[str, str]) -> Any:
-    """A connection of asyncpg with our time limits."""
+async def connect(
+    url: str, settings: Mapping[str, str], *, patience_seconds: float = _ANSWER_SECONDS
+) -> Any:
+    """A connection of asyncpg with our time limits, where `settings` has no others."""
     connection = await asyncpg.connect(
         url,
         timeout=CONNECT_SECONDS,
-        command_timeout=_ANSWER_SECONDS,
+        command_timeout=patience_seconds,
         server_settings={
             "lock_timeout": f"{LOCK_SECONDS:g}s",
             "statement_timeout": f"{STATEMENT_SECONDS:g}s",
@@ -71,11 +73,13 @@ async def connect(url: str, settings: Mapping[str, str]) -> Any:
 class PostgresConnection:
     """A connection of DB-API 2.0, as far as SQLAlchemy needs it; `raw` is that of asyncpg."""
 
-    def __init__(self, url: str, settings: Mapping[str, str]) -> None:
+    def __init__(
+        self, url: str, settings: Mapping[str, str], *, patience_seconds: float = _ANSWER_SECONDS
+    ) -> None:
         self._loop = asyncio.new_event_loop()
         self._prepared: dict[str, Any] = {}
         try:
-            self.raw = self.run(connect(url, settings))
+            self.raw = self.run(connect(url, settings, patience_seconds=patience_seconds))
         except BaseException:
             self._loop.close()
             raise

@@ -30,6 +30,11 @@ _READERS: Final = 8
 _WRITING: Final = {"synchronous_commit": "off"}
 """A crash of the server may lose the last slabs, never a part of one: the position goes with them,
 and the log has their facts."""
+READING_SECONDS: Final = 60.0
+_ASKING: Final = {
+    "statement_timeout": f"{READING_SECONDS:g}s",
+    "idle_in_transaction_session_timeout": "10min",  # verify folds a log in between
+}
 _LOCKED: Final = "55P03"
 _CONFLICTS: Final = ("40001", "40P01")
 _PASSING: Final = ("25006", "28", "3D", "40", "53", "55P03", "57014")
@@ -46,6 +51,11 @@ _HOLD: Final = """
 
 class PostgresSnapshot(SqlSnapshot):
     """Reads columns of integers in PostgreSQL's binary format."""
+
+    def answer_within(self, seconds: float) -> None:
+        milliseconds = max(1, min(int(seconds * 1000), int(READING_SECONDS * 1000)))
+        driver: Any = self.connection.connection.driver_connection
+        driver.run(driver.raw.execute(f"SET LOCAL statement_timeout = {milliseconds}"))
 
     @staticmethod
     def read_numbers(
@@ -141,7 +151,7 @@ class PostgresStore:
 
     @contextmanager
     def snapshot(self, partition: int) -> Iterator[PostgresSnapshot]:
-        with _asked(), self._engine.connect() as connection:
+        with _asked(), self._engine.connect() as connection, connection.begin():
             yield PostgresSnapshot(connection, partition)
 
     def close(self) -> None:
@@ -239,8 +249,11 @@ class PostgresStore:
         self._dictionaries.clear()
 
     def _open_reader(self) -> PostgresConnection:
+        settings = {"search_path": self.schema, "application_name": f"{self.schema} reading"}
+        if not self._read_only:
+            return PostgresConnection(self._url, settings)
         return PostgresConnection(
-            self._url, {"search_path": self.schema, "application_name": f"{self.schema} reading"}
+            self._url, settings | _ASKING, patience_seconds=READING_SECONDS + 1.0
         )
 
     def _open_writer(self) -> PostgresConnection:

@@ -7,13 +7,14 @@ import signal
 import sys
 import threading
 from collections.abc import Callable
+from functools import partial
 from typing import Final, NoReturn
 
 from services.adapters.faust_transport import SlabApp
 from services.adapters.kafka_reader import KafkaReader, Topic, leave_group, parse_topic
 from services.adapters.postgres_store import PostgresStore
 from services.adapters.tables import MODEL_VERSION
-from services.ledger.errors import InvalidArgument, LogDown, MutuaError
+from services.ledger.errors import LogDown, MutuaError
 from services.projector.app import Store, Worker, create_app
 from services.settings import Settings
 
@@ -30,7 +31,7 @@ def run(settings: Settings, *, open_store: Callable[[], Store] | None = None) ->
     """
     try:
         topic = parse_topic(settings.log_url)
-        open_store = open_store or _store(settings.require_store_url())
+        open_store = open_store or partial(PostgresStore, settings.require_store_url())
         with KafkaReader(topic):  # says what is missing, before Faust says it in its way
             pass
     except (MutuaError, ValueError) as error:
@@ -61,13 +62,6 @@ def fail(reason: str) -> NoReturn:
 def group_of(topic: str) -> str:
     """The consumer group: one for each version of the read models, which are built side by side."""
     return f"mutua-{topic}-{MODEL_VERSION}"
-
-
-def _store(url: str) -> Callable[[], Store]:
-    """Opens the read models that a URL names. Raises InvalidArgument when it names none."""
-    if not url.startswith("postgresql://"):
-        raise InvalidArgument(f"{url!r} names no read models; write postgresql://...")
-    return lambda: PostgresStore(url)
 
 
 async def _serve(settings: Settings, topic: Topic, worker: Worker) -> None:

@@ -304,6 +304,9 @@ class QuarantinedRow:
 class Snapshot(Protocol):
     """One consistent view of what the read models hold of one partition."""
 
+    def answer_within(self, seconds: float) -> None:
+        """Lets no single question to a database take longer from here on."""
+
     def position(self) -> int:
         """The first offset that is not in this view."""
 

@@ -180,7 +180,7 @@ def _fields_of_exchanges(party_bits: int, topic_set_bits: int) -> dict[str, Pack
         "kind": Packed("kind", _WORD_BITS),
         "formality": Packed("formality", _WORD_BITS),
         "reported_by": Packed("reported_by", _WORD_BITS),
-        "symmetric": Packed("CAST(symmetric AS integer)", 1),
+        "symmetric": Packed('CAST("symmetric" AS integer)', 1),
         "topic_set": Packed("topic_set", topic_set_bits),
         "recorder": _or_unknown("recorder", party_bits),
         "giver_minutes": _or_unknown("giver_minutes", _MINUTE_BITS),

@@ -39,6 +39,9 @@ class SqlSnapshot:
         self.connection = connection
         self._partition = partition
 
+    def answer_within(self, seconds: float) -> None:
+        """What is asked of a file in this process cannot be given up."""
+
     def position(self) -> int:
         row = PositionRow.table().c
         found = select(row.next_offset).where(row.partition == self._partition)

@@ -1,0 +1,162 @@
+"""The query service as a process, beside projectors and a log of Kafka."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import grpc
+import pytest
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+from kafka import KafkaProducer
+
+from mutua.v1 import query_service_pb2 as pb
+from mutua.v1.query_service_pb2_grpc import QueryServiceStub
+from services.adapters.kafka_address import KafkaAddress
+from services.adapters.kafka_topic import KafkaTopic
+from services.adapters.postgres_driver import PostgresConnection
+from services.adapters.postgres_store import PostgresStore
+from services.ledger.ports import Hold
+from services.ledger.position import Position
+from services.projector.slab import project_slab
+from services.projector.verify import verify
+from tests.bench.embedded import as_recorded
+from tests.faults.processes import environment, eventually, facts
+
+PROGRAMME = "default"
+SERVING = health_pb2.HealthCheckResponse.SERVING
+
+
+class Query:
+    """A process that answers."""
+
+    def __init__(self, folder: Path, broker: str, topic: str, database: str) -> None:
+        self._said = folder / "query.log"
+        with self._said.open("w") as said:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "services.query"],
+                stdout=said,
+                stderr=said,
+                env=environment(
+                    MUTUA_LOG_URL=f"kafka://{broker}/{topic}",
+                    MUTUA_STORE_URL=database,
+                    MUTUA_LISTEN="127.0.0.1:0",
+                ),
+            )
+
+    @property
+    def said(self) -> str:
+        return self._said.read_text()
+
+    def address(self) -> str:
+        eventually(lambda: "is ready on" in self.said, "it answers")
+        return self.said.rpartition("is ready on ")[2].split()[0]
+
+    def stop(self) -> int:
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(timeout=20)
+
+
+@pytest.fixture
+def log(broker: str, topic: str) -> Iterator[KafkaTopic]:
+    with closing(KafkaTopic(KafkaAddress(servers=(broker,), topic=topic))) as log:
+        yield log
+
+
+@pytest.fixture
+def running(tmp_path: Path, broker: str, topic: str, database: str) -> Iterator[Query]:
+    process = Query(tmp_path, broker, topic, database)
+    yield process
+    if process.process.poll() is None:
+        process.process.kill()
+        process.process.wait()
+
+
+def produce(log: KafkaTopic, start: int, end: int) -> int:
+    """Puts facts on the log; the partition of their programme."""
+    partition = log.partition_of(PROGRAMME)
+    with closing(KafkaProducer(bootstrap_servers=list(log.address.servers))) as producer:
+        for event in facts(start, end):
+            event.programme_id = PROGRAMME
+            key, value = PROGRAMME.encode(), as_recorded(event)
+            producer.send(log.address.topic, key=key, value=value, partition=partition)
+        producer.flush()
+    return partition
+
+
+def project(log: KafkaTopic, store: PostgresStore, partition: int) -> int:
+    """Projects what is new; the position then."""
+    before = store.watermark(partition)
+    start = 0 if before is None else before.next_offset
+    records = log.partition(partition).read(start, 1_000)
+    return project_slab(store, log.log_id, records, partition=partition).next_offset
+
+
+def status(address: str) -> Any:
+    with grpc.insecure_channel(address) as channel:
+        health: Any = health_pb2_grpc.HealthStub(channel)  # whose methods the stubs do not know
+        return health.Check(health_pb2.HealthCheckRequest(service="mutua.v1.QueryService")).status
+
+
+def test_it_waits_for_read_models_and_then_for_positions(
+    running: Query, log: KafkaTopic, database: str
+) -> None:
+    eventually(lambda: "there are no read models yet" in running.said, "it says so")
+    with closing(PostgresStore(database)) as store:
+        partition = produce(log, 0, 5)
+        project(log, store, partition)
+        assert verify(log.partition(partition), store, partition_count=4).ok
+        address = running.address()
+        assert status(address) == SERVING
+        with grpc.insecure_channel(address) as channel:
+            stub = QueryServiceStub(channel)
+            position = str(Position(log.log_id, partition, 8))
+            waiting = stub.GetStatus.future(
+                pb.GetStatusRequest(programme_id=PROGRAMME, min_position=position), timeout=30
+            )
+            produce(log, 5, 8)
+            project(log, store, partition)
+            found = waiting.result()
+            assert (found.fact_count, found.lag_count, found.projection_position) == (
+                8,
+                0,
+                position,
+            )
+            store.hold(Hold(partition, 8, "a later version is needed", 0))
+            beyond = pb.GetStatusRequest(
+                programme_id=PROGRAMME, min_position=str(Position(log.log_id, partition, 9))
+            )
+            with pytest.raises(grpc.RpcError, match="a later version is needed"):
+                stub.GetStatus(beyond, timeout=30)
+    assert running.stop() == 0
+
+
+def test_health_is_true_while_the_database_is_away(
+    running: Query, log: KafkaTopic, database: str, postgres: str
+) -> None:
+    with closing(PostgresStore(database)) as store:
+        project(log, store, produce(log, 0, 5))
+    address = running.address()
+    name = database.rpartition("/")[2]
+    admin = PostgresConnection(postgres, {})
+    admin.run(admin.raw.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS false"))
+    admin.run(
+        admin.raw.execute(
+            f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'"
+        )
+    )
+    eventually(lambda: status(address) != SERVING, "health says so")
+    with grpc.insecure_channel(address) as channel:
+        with pytest.raises(grpc.RpcError) as refused:
+            QueryServiceStub(channel).GetStatus(pb.GetStatusRequest(programme_id=PROGRAMME))
+        assert refused.value.code() is grpc.StatusCode.UNAVAILABLE
+        admin.run(admin.raw.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS true"))
+        admin.close()
+        eventually(lambda: status(address) == SERVING, "it recovers")
+        found = QueryServiceStub(channel).GetStatus(pb.GetStatusRequest(programme_id=PROGRAMME))
+    assert found.fact_count == 5
