@@ -1,6 +1,5 @@
 """A Kafka topic as those see it who read a record here and there, by kafka-python."""
 
-from collections.abc import Callable
 from contextlib import suppress
 from types import TracebackType
 from typing import Any, Final, NamedTuple, Self
@@ -8,8 +7,8 @@ from typing import Any, Final, NamedTuple, Self
 from kafka import KafkaAdminClient, KafkaConsumer, TopicPartition
 from kafka.admin import MemberToRemove
 from kafka.errors import KafkaError
-from kafka.partitioner import murmur2
 
+from services.adapters.kafka_topic import partition_of, record_reader
 from services.ledger.errors import LogDown
 from services.ledger.ports import Record
 
@@ -58,7 +57,7 @@ class KafkaReader:
             raise
 
     def partition_of(self, programme_id: str) -> int:
-        return partition_of(programme_id.encode(), self.partition_count)
+        return partition_of(programme_id, self.partition_count)
 
     def partition(self, number: int) -> "KafkaPartition":
         if self._consumer is None:
@@ -143,34 +142,3 @@ def leave_group(topic: Topic, group: str, instance: str) -> None:
             admin.remove_group_members(group, [MemberToRemove(group_instance_id=instance)])
         finally:
             admin.close()
-
-
-def partition_of(key: bytes, partition_count: int) -> int:
-    """Where every Kafka client puts a record with this key."""
-    return int((murmur2(key) & 0x7FFFFFFF) % partition_count)
-
-
-def record_reader(partition: int, partition_count: int) -> Callable[[Any], Record]:
-    """Reads the records of a partition, as kafka-python or aiokafka give them.
-
-    A record whose key belongs elsewhere is nobody's: its programme is `?` and the partition, which
-    no programme can be called, so that it is set aside and no two partitions share a programme.
-    """
-    programmes: dict[bytes | None, str] = {}
-
-    def programme_of(key: bytes | None) -> str:
-        if key is None or partition_of(key, partition_count) != partition:
-            return f"?{partition}"
-        try:
-            return key.decode("ascii")
-        except UnicodeDecodeError:
-            return f"?{partition}"
-
-    def read(record: Any) -> Record:
-        key = record.key
-        programme_id = programmes.get(key)
-        if programme_id is None:
-            programme_id = programmes[key] = programme_of(key)
-        return Record(record.offset, record.timestamp * 1_000, programme_id, record.value or b"")
-
-    return read

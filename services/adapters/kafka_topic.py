@@ -1,6 +1,7 @@
 """A topic of Kafka as a log that is read: its identity, its partitions and their records."""
 
 import threading
+from collections.abc import Callable
 from functools import lru_cache
 from typing import Any, Final
 
@@ -25,8 +26,7 @@ ahead would stand in the way of the next question."""
 @lru_cache(maxsize=10_000)
 def partition_of(programme_id: str, partition_count: int) -> int:
     """Where every client of Kafka puts a record with this key."""
-    hashed: int = murmur2(programme_id.encode())
-    return (hashed & 0x7FFFFFFF) % partition_count
+    return _partition_of(programme_id.encode(), partition_count)
 
 
 class KafkaTopic:
@@ -83,6 +83,7 @@ class KafkaPartition:
         self.log_id = topic.log_id
         self.number = number
         self._topic = topic
+        self._record = record_reader(number, topic.partition_count)
         self._place = TopicPartition(topic.address.topic, number)
         self._lock = threading.Lock()
         self._end = 0
@@ -107,7 +108,7 @@ class KafkaPartition:
                 self._consumer.seek(self._place, next_offset)
                 found = self._poll(limit)
         self._topic.check_same()
-        return [_record(each) for each in found]
+        return [self._record(each) for each in found]
 
     def end(self) -> int:
         with self._lock:
@@ -147,7 +148,31 @@ def another_log(address: KafkaAddress) -> DataForeign:
     )
 
 
-def _record(found: Any) -> Record:
-    """Whatever somebody else may have put there: the key is text, the value bytes."""
-    programme_id = (found.key or b"").decode(errors="replace")
-    return Record(found.offset, found.timestamp * 1000, programme_id, found.value or b"")
+def record_reader(partition: int, partition_count: int) -> Callable[[Any], Record]:
+    """Reads the records of a partition, as kafka-python or aiokafka give them.
+
+    A record whose key belongs elsewhere is nobody's: its programme is `?` and the partition, which
+    no programme can be called, so that it is set aside and no two partitions share a programme.
+    """
+    programmes: dict[bytes | None, str] = {}
+
+    def programme_of(key: bytes | None) -> str:
+        if key is None or _partition_of(key, partition_count) != partition:
+            return f"?{partition}"
+        try:
+            return key.decode("ascii")
+        except UnicodeDecodeError:
+            return f"?{partition}"
+
+    def read(record: Any) -> Record:
+        key = record.key
+        programme_id = programmes.get(key)
+        if programme_id is None:
+            programme_id = programmes[key] = programme_of(key)
+        return Record(record.offset, record.timestamp * 1_000, programme_id, record.value or b"")
+
+    return read
+
+
+def _partition_of(key: bytes, partition_count: int) -> int:
+    return int((murmur2(key) & 0x7FFFFFFF) % partition_count)

@@ -55,17 +55,16 @@ class Cluster:
 
     def start(self, supervisor: Supervisor, *, partitions: int, say: Callable[[str], None]) -> None:
         """Returns when facts are taken and questions answered. Raises NotStarted."""
+        supervisor.start([self._postgres], [self._broker])
         for program in (self._postgres, self._broker):
-            supervisor.start(program)
             say(f"{program.name} is ready on {program.address}")
         with closing(KafkaAdmin(KafkaAddress.parse(self._urls["MUTUA_LOG_URL"]))) as admin:
             admin.create(partition_count=partitions, replica_count=1)
-        supervisor.start(self._projector("projector-1"), self._projector("projector-2"))
-        say("projectors are ready")
-        supervisor.start(self._query("query"))
-        say(f"query is ready on {self._address('query')}")
-        supervisor.start(self._ingest("ingest-1"), self._ingest("ingest-2"))
-        say(f"ingest is ready on {self._address('ingest')}")
+        supervisor.start(
+            [self._projector("projector-1"), self._projector("projector-2")],
+            [self._query("query")],
+            [self._ingest("ingest-1"), self._ingest("ingest-2")],
+        )
         self._is_ready = True
         supervisor.tell()
 

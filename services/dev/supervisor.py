@@ -2,8 +2,9 @@
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Final, Literal
 
@@ -39,7 +40,7 @@ class Process:
 
 
 class Supervisor:
-    """Runs programs in groups: each group is started when the one before is ready."""
+    """Runs programs in groups, which end in the opposite order to that in which they started."""
 
     def __init__(
         self,
@@ -54,20 +55,20 @@ class Supervisor:
         self._groups: list[list[_Kept]] = []
         self._changing = threading.Lock()
 
-    def start(self, *programs: Program) -> None:
-        """Returns when all of them are ready. Raises NotStarted when one is not."""
-        group = [
-            _Kept(each, self._logs / f"{each.name}.log", self._pause, self.tell)
-            for each in programs
+    def start(self, *groups: Sequence[Program]) -> None:
+        """Starts all at once; returns when they are ready. Raises NotStarted when one is not."""
+        started = [
+            [_Kept(each, self._logs / f"{each.name}.log", self._pause, self.tell) for each in group]
+            for group in groups
         ]
-        self._groups.append(group)
-        for kept in group:
+        self._groups += started
+        for kept in chain(*started):
             kept.start()
-        for kept in group:
+        for kept in chain(*started):
             kept.wait_until_ready()
 
     def processes(self) -> list[Process]:
-        return [kept.process() for group in list(self._groups) for kept in group]
+        return [kept.process() for kept in chain(*self._groups)]
 
     def stop(self) -> None:
         """Ends the groups, the last one first, and returns when nothing runs any more."""

@@ -18,7 +18,7 @@ from faust.types import TP
 from mode.supervisors import CrashingSupervisor
 
 from services.adapters.faust_transport import FIXED, Fetch, SlabApp, SlabSchema
-from services.adapters.kafka_reader import record_reader
+from services.adapters.kafka_topic import record_reader
 from services.ledger.errors import MutuaError
 from services.ledger.ports import (
     Held,

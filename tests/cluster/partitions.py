@@ -8,7 +8,7 @@ import threading
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
-from services.adapters.kafka_reader import partition_of
+from services.adapters.kafka_topic import partition_of
 from services.adapters.sqlite_store import SqliteStore
 from services.ledger.changes import Changes, Needs
 from services.ledger.ports import Hold, Watermark
@@ -57,7 +57,7 @@ class PartitionFiles:
 
     def _of(self, programme_id: str) -> SqliteStore:
         alien = programme_id.startswith("?")
-        number = int(programme_id[1:]) if alien else partition_of(programme_id.encode(), PARTITIONS)
+        number = int(programme_id[1:]) if alien else partition_of(programme_id, PARTITIONS)
         return self.stores[number]
 
     def _fail_if_away(self) -> None:

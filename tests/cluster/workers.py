@@ -15,7 +15,8 @@ from kafka import KafkaAdminClient, KafkaProducer
 from sqlalchemy import func, select
 
 from mutua.v1.event_pb2 import Event
-from services.adapters.kafka_reader import KafkaReader, Topic, partition_of
+from services.adapters.kafka_reader import KafkaReader, Topic
+from services.adapters.kafka_topic import partition_of
 from services.adapters.sqlite_store import SqliteStore
 from services.adapters.tables import FactRow, OrganizationMonthRow
 from services.cluster.projector import group_of
@@ -128,7 +129,7 @@ class Cluster:
     def put(self, programme_id: str, value: bytes, partition: int | None = None) -> int:
         """Puts any record on the log; its partition."""
         key = programme_id.encode()
-        place = partition_of(key, PARTITIONS) if partition is None else partition
+        place = partition_of(programme_id, PARTITIONS) if partition is None else partition
         self._producer.send(self.topic, value=value, key=key, partition=place)
         return place
 

@@ -29,8 +29,8 @@ with directory.held():
     supervisor = Supervisor(directory.logs)
     mark = {MARK: str(directory.path)}
     supervisor.start(
-        shell("obedient", READY + FOREVER, **mark),
-        shell("stubborn", "trap '' TERM; " + READY + FOREVER, **mark),
+        [shell("obedient", READY + FOREVER, **mark)],
+        [shell("stubborn", "trap '' TERM; " + READY + FOREVER, **mark)],
     )
     print(*(process.pid for process in supervisor.processes()), flush=True)
     threading.Event().wait()

@@ -35,7 +35,7 @@ def supervisor(tmp_path: Path) -> Iterator[Watched]:
 
 
 def test_a_program_that_is_killed_is_started_again(supervisor: Watched) -> None:
-    supervisor.start(shell("worker", READY + FOREVER))
+    supervisor.start([shell("worker", READY + FOREVER)])
     first = supervisor.one()
     assert (first.state, first.restarts) == ("ready", 0)
     os.kill(first.pid, signal.SIGKILL)
@@ -60,7 +60,7 @@ def test_pauses_grow_until_it_ran_well(
     supervisor = Watched(
         tmp_path, Pause(first_seconds=0.01, longest_seconds=0.04, well_seconds=well_seconds)
     )
-    supervisor.start(shell("worker", READY + "exit 3"))
+    supervisor.start([shell("worker", READY + "exit 3")])
     eventually(lambda: supervisor.one().restarts >= len(pauses), "it is started again and again")
     supervisor.stop()
     ended = [line for line in said(tmp_path, "worker") if "ended with code" in line]
@@ -74,7 +74,7 @@ def test_a_program_that_never_becomes_ready_is_told_with_what_it_said(
     supervisor: Watched,
 ) -> None:
     with pytest.raises(NotStarted, match=r"worker does not start\n(.*\n)*.*no such topic") as told:
-        supervisor.start(shell("worker", "echo no such topic; exit 1"))
+        supervisor.start([shell("worker", "echo no such topic; exit 1")])
     assert "ended with code 1" in told.value.message
 
 
@@ -82,21 +82,17 @@ def test_a_program_that_is_not_there_is_told(tmp_path: Path, supervisor: Watched
     program = shell("worker", "", PATH=str(tmp_path))
     missing = tmp_path / "missing"
     with pytest.raises(NotStarted, match=str(missing)):
-        supervisor.start(type(program)(name="worker", command=(str(missing),), ready="ready"))
+        supervisor.start([type(program)(name="worker", command=(str(missing),), ready="ready")])
 
 
 def test_groups_end_in_the_opposite_order(tmp_path: Path, supervisor: Watched) -> None:
     ended = tmp_path / "ended"
-    for group in (["postgres"], ["broker"], ["ingest-1", "ingest-2"]):
-        supervisor.start(
-            *(
-                shell(
-                    name,
-                    f"trap 'echo {name} >> {ended}; kill $!; exit' TERM; {READY} sleep 60 & wait",
-                )
-                for name in group
-            )
-        )
+    postgres, broker, first, second = (
+        shell(name, f"trap 'echo {name} >> {ended}; kill $!; exit' TERM; {READY} sleep 60 & wait")
+        for name in ("postgres", "broker", "ingest-1", "ingest-2")
+    )
+    supervisor.start([postgres], [broker])
+    supervisor.start([first, second])
     supervisor.stop()
     names = ended.read_text().split()
     assert set(names[:2]) == {"ingest-1", "ingest-2"}
@@ -105,7 +101,7 @@ def test_groups_end_in_the_opposite_order(tmp_path: Path, supervisor: Watched) -
 
 
 def test_a_program_that_does_not_end_is_killed(supervisor: Watched) -> None:
-    supervisor.start(shell("worker", f"trap '' TERM; {READY}{FOREVER}", grace_seconds=0.05))
+    supervisor.start([shell("worker", f"trap '' TERM; {READY}{FOREVER}", grace_seconds=0.05)])
     process = supervisor.one().pid
     assert runs(process)
     supervisor.stop()
@@ -114,7 +110,7 @@ def test_a_program_that_does_not_end_is_killed(supervisor: Watched) -> None:
 
 def test_nothing_is_started_after_the_end(tmp_path: Path) -> None:
     supervisor = Watched(tmp_path, Pause(first_seconds=30.0))
-    supervisor.start(shell("worker", READY))
+    supervisor.start([shell("worker", READY)])
     eventually(lambda: supervisor.one().state == "waiting", "it waits to be started again")
     supervisor.stop()
     assert (supervisor.one().state, supervisor.one().restarts) == ("ended", 0)
