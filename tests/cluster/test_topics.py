@@ -3,6 +3,7 @@
 import socket
 from collections.abc import Iterable
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from uuid import uuid4
 
@@ -92,7 +93,10 @@ def told_of(found: Iterable[Record], programme_id: str) -> list[tuple[Event, Ins
         for each in found
         if each.programme_id == programme_id
     ]
-    return [(each.event, each.record_time) if each.event else None for each in read_ones]
+    return [
+        (replace(each.event, record_time=None), each.record_time) if each.event else None
+        for each in read_ones
+    ]
 
 
 def test_an_interrupted_replay_goes_on_and_a_finished_one_does_nothing(
