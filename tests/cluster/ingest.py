@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -17,7 +18,7 @@ from mutua.v1.event_pb2 import Event
 from services.adapters.kafka_address import KafkaAddress
 from services.adapters.kafka_topic import KafkaTopic
 from services.ledger.ports import Record
-from tests.faults.processes import environment, eventually, free_port
+from tests.faults.processes import PATIENCE_SECONDS, environment, eventually, free_port
 
 SERVING = health_pb2.HealthCheckResponse.SERVING
 SERVICE = "mutua.v1.IngestService"
@@ -58,8 +59,10 @@ class Ingest:
             return False
         return bool(answer.status == SERVING)
 
-    def until_serving(self) -> None:
+    def until_serving(self, *, within_seconds: float = PATIENCE_SECONDS) -> None:
+        started = time.monotonic()
         eventually(self.is_serving, "ingest serves")
+        assert time.monotonic() - started < within_seconds
 
     def ended(self) -> int:
         """Its exit status, once it ends by itself."""

@@ -25,6 +25,8 @@ from tests.faults.processes import eventually
 from tests.services.facts import exchange
 
 CALLERS = 6
+RECOVERY_SECONDS = 10.0
+"""How soon ingest is itself again, of its own accord, when the cause is gone."""
 
 
 class Load:
@@ -85,7 +87,7 @@ def test_nothing_acknowledged_is_lost_and_nothing_stands_twice(
         recover = fault(own_broker)
         eventually(lambda: not running.is_serving(), "health tells that the broker is away")
         recover()
-        running.until_serving()
+        running.until_serving(within_seconds=RECOVERY_SECONDS)
         load.until_more()
         acknowledged = load.stop()
     on_log = event_ids(own_broker.address, own_topic)
@@ -113,7 +115,7 @@ def test_a_broker_that_is_absent_is_waited_for(own_broker: Broker, own_topic: st
         assert not running.is_serving()
         assert send(running, deadline_seconds=5) == "LOG_DOWN"
         own_broker.start()
-        running.until_serving()
+        running.until_serving(within_seconds=RECOVERY_SECONDS)
         assert send(running, deadline_seconds=5) == ""
         assert len(running.said) == 1
 
