@@ -200,6 +200,18 @@ class TestEveryStore:
             project_slab(store, LOG, records)
         assert len(contents(store)["organization_version"]) == 11
 
+    def test_text_with_a_nul_is_set_aside_whoever_wrote_it(self, open_store: Opened) -> None:
+        store = open_store()
+        for number, field in enumerate(("giver_ids", "topics")):
+            record = exchange(number)
+            event = event_pb2.Event.FromString(record.value)
+            getattr(event.exchange_recorded.exchange, field).append("a\0b")
+            event.assurance = types_pb2.ASSURANCE_OPEN
+            project_slab(store, LOG, [record._replace(value=event.SerializeToString())])
+        with store.snapshot(0) as snapshot:
+            counts = snapshot.counts(PROGRAMME)
+        assert (counts.exchange_count, counts.quarantine_count) == (0, 2)
+
     def test_one_that_only_reads_refuses_a_store_that_is_not_there(
         self, open_store: Opened
     ) -> None:
