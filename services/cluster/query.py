@@ -5,17 +5,21 @@ from __future__ import annotations
 import asyncio
 import logging
 import signal
-from collections.abc import Callable
-from typing import Final, Protocol, TypeVar
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import Any, Final, Protocol, TypeVar, cast
 
-from mutua.v1.query_service_pb2_grpc import add_QueryServiceServicer_to_server
+from mutua.v1.query_service_pb2_grpc import (
+    QueryServiceServicer,
+    add_QueryServiceServicer_to_server,
+)
 from services.adapters.grpc_server import Server
 from services.adapters.kafka_address import KafkaAddress
 from services.adapters.kafka_topic import KafkaTopic
 from services.adapters.postgres_store import PostgresStore
 from services.adapters.postgres_watch import Seen, watch
 from services.adapters.tables import MODEL_VERSION
-from services.ledger.errors import MutuaError, Precondition
+from services.ledger.errors import LogDown, MutuaError, Precondition
 from services.ledger.ports import ReadableLog
 from services.query import service as query
 from services.query.progress import Progress
@@ -49,9 +53,11 @@ async def _serve(settings: Settings, open_log: Callable[[], Log]) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     server = Server([query.NAME], reuse_port=settings.reuse_port)
+    door = _Door()
+    add_QueryServiceServicer_to_server(cast("QueryServiceServicer", door), server.grpc)
     await server.set_serving(serving=False)
     address = await server.start(settings.listen)
-    answering = asyncio.create_task(_answer(settings.store_url, open_log, server, address))
+    answering = asyncio.create_task(_answer(settings.store_url, open_log, server, door, address))
     stopped = asyncio.create_task(stop.wait())
     await asyncio.wait({answering, stopped}, return_when=asyncio.FIRST_COMPLETED)
     await server.stop(_GRACE_SECONDS)
@@ -61,28 +67,47 @@ async def _serve(settings: Settings, open_log: Callable[[], Log]) -> int:
     return 0
 
 
-async def _answer(url: str, open_log: Callable[[], Log], server: Server, address: str) -> None:
+class _Door:
+    """Answers as the service does, once there is one, and until then says why it cannot."""
+
+    def __init__(self) -> None:
+        self.service: query.QueryService | None = None
+        self.trouble = "mutua has only just been started"
+
+    def __getattr__(self, method: str) -> Callable[[Any, Any], Awaitable[Any]]:
+        return partial(self._ask, method)
+
+    async def _ask(self, method: str, request: Any, context: Any) -> Any:
+        if self.service is None:
+            raise LogDown(f"questions wait: {self.trouble}")
+        return await getattr(self.service, method)(request, context)
+
+
+async def _answer(
+    url: str, open_log: Callable[[], Log], server: Server, door: _Door, address: str
+) -> None:
     """Answers for ever."""
-    log = await _when_there(open_log)
-    store = await _when_there(lambda: PostgresStore(url, read_only=True))
+    log = await _when_there(open_log, door)
+    store = await _when_there(lambda: PostgresStore(url, read_only=True), door)
     answers = _Answers(url, log, store, server, address)
+    door.service = answers.service
     try:
         await watch(url, on_seen=answers.see, on_moved=answers.move, on_lost=answers.lose)
     finally:
         await asyncio.to_thread(answers.close)
 
 
-async def _when_there(build: Callable[[], _T]) -> _T:
+async def _when_there(build: Callable[[], _T], door: _Door) -> _T:
     """What can be opened as soon as it can; says once why not yet."""
-    said = ""
     while True:
         try:
             return await asyncio.to_thread(build)
         except MutuaError as error:
             if isinstance(error, Precondition) and error.reason == "SCHEMA_AHEAD":
                 raise
-            if error.message != said:
-                logger.warning("questions wait: %s", said := error.message)
+            if error.message != door.trouble:
+                logger.warning("questions wait: %s", error.message)
+                door.trouble = error.message
         await asyncio.sleep(_AGAIN_SECONDS)
 
 
@@ -101,10 +126,9 @@ class _Answers:
         self._held: frozenset[int] = frozenset()
         self._trouble = "nothing was looked at yet"
         self._was_ready = False
-        self._service = query.QueryService(
+        self.service = query.QueryService(
             store, self._progress, log=log, model_version=MODEL_VERSION
         )
-        add_QueryServiceServicer_to_server(self._service, server.grpc)
 
     async def see(self, seen: Seen) -> None:
         if seen.schema != self._store.schema:
@@ -147,5 +171,5 @@ class _Answers:
         """Answers from the read models that were switched to."""
         before = self._store
         self._store = await asyncio.to_thread(PostgresStore, self._url, read_only=True)
-        self._service.answer_from(self._store)
+        self.service.answer_from(self._store)
         await asyncio.to_thread(before.close)

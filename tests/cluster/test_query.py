@@ -26,7 +26,7 @@ from services.ledger.position import Position
 from services.projector.slab import project_slab
 from services.projector.verify import verify
 from tests.bench.embedded import as_recorded
-from tests.faults.processes import environment, eventually, facts
+from tests.faults.processes import environment, eventually, facts, free_port
 
 PROGRAMME = "default"
 SERVING = health_pb2.HealthCheckResponse.SERVING
@@ -37,6 +37,7 @@ class Query:
 
     def __init__(self, folder: Path, broker: str, topic: str, database: str) -> None:
         self._said = folder / "query.log"
+        self.listen = f"127.0.0.1:{free_port()}"
         with self._said.open("w") as said:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "services.query"],
@@ -45,7 +46,7 @@ class Query:
                 env=environment(
                     MUTUA_LOG_URL=f"kafka://{broker}/{topic}",
                     MUTUA_STORE_URL=database,
-                    MUTUA_LISTEN="127.0.0.1:0",
+                    MUTUA_LISTEN=self.listen,
                 ),
             )
 
@@ -107,6 +108,10 @@ def test_it_waits_for_read_models_and_then_for_positions(
     running: Query, log: KafkaTopic, database: str
 ) -> None:
     eventually(lambda: "there are no read models yet" in running.said, "it says so")
+    with grpc.insecure_channel(running.listen) as channel:
+        with pytest.raises(grpc.RpcError, match="there are no read models yet") as refused:
+            QueryServiceStub(channel).GetStatus(pb.GetStatusRequest(programme_id=PROGRAMME))
+        assert refused.value.code() is grpc.StatusCode.UNAVAILABLE
     with closing(PostgresStore(database)) as store:
         partition = produce(log, 0, 5)
         project(log, store, partition)
