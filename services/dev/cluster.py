@@ -58,6 +58,7 @@ class Cluster:
         supervisor.start([self._postgres], [self._broker])
         for program in (self._postgres, self._broker):
             say(f"{program.name} is ready on {program.address}")
+        say("Starting ingest, projectors and query ...")
         with closing(KafkaAdmin(KafkaAddress.parse(self._urls["MUTUA_LOG_URL"]))) as admin:
             admin.create(partition_count=partitions, replica_count=1)
         supervisor.start(
@@ -119,7 +120,7 @@ def up(path: Path, *, partitions: int, say: Callable[[str], None]) -> None:
     directory.prepare()
     with directory.held(), _stopped_by_signals():
         directory.end_orphans()
-        say(f"Starting a broker, a PostgreSQL and the services of mutua in {directory.path} ...")
+        say(f"Starting a Kafka broker and PostgreSQL in {directory.path} ...")
         cluster = Cluster(directory)
         supervisor = Supervisor(directory.logs, on_change=cluster.tell)
         cluster.tell([])
