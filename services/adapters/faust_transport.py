@@ -6,11 +6,13 @@ commits that they have come so far. It uses internals of Faust 0.15.3 and aiokaf
 the version is pinned; `tests/adapters/test_faust_internals.py` names each assumption.
 """
 
+import ssl
 from collections.abc import Collection, Mapping
 from typing import Any, Final, NamedTuple, Protocol
 
 import faust
 from aiokafka.errors import NoOffsetForPartitionError, OffsetOutOfRangeError
+from aiokafka.helpers import create_ssl_context
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP, ConsumerMessage
 
@@ -194,3 +196,41 @@ FIXED: Final = {
     "stream_buffer_maxsize": 2,  # slabs
 }
 """Settings of Faust without which the above does not hold."""
+
+
+def credentials(security: Mapping[str, Any]) -> Any:
+    """What Faust calls the TLS and SASL options of kafka-python; None where there are none."""
+    protocol = security.get("security_protocol", "PLAINTEXT")
+    if protocol == "PLAINTEXT":
+        return None
+    context = _tls(security) if protocol.endswith("SSL") else None
+    if protocol == "SSL":
+        return faust.SSLCredentials(context)
+    mechanism = security.get("sasl_mechanism", "PLAIN")
+    if mechanism == "GSSAPI":
+        return faust.GSSAPICredentials(
+            kerberos_service_name=security.get("sasl_kerberos_service_name", "kafka"),
+            kerberos_domain_name=security.get("sasl_kerberos_domain_name"),
+            ssl_context=context,
+            mechanism=mechanism,
+        )
+    return faust.SASLCredentials(
+        username=security.get("sasl_plain_username"),
+        password=security.get("sasl_plain_password"),
+        ssl_context=context,
+        mechanism=mechanism,
+    )
+
+
+def _tls(security: Mapping[str, Any]) -> ssl.SSLContext:
+    names = ("cafile", "certfile", "keyfile", "password")
+    context: ssl.SSLContext = create_ssl_context(
+        **{name: security.get(f"ssl_{name}") for name in names}
+    )
+    context.check_hostname = security.get("ssl_check_hostname", True)
+    if revoked := security.get("ssl_crlfile"):
+        context.load_verify_locations(revoked)
+        context.verify_flags |= ssl.VERIFY_CRL_CHECK_LEAF
+    if ciphers := security.get("ssl_ciphers"):
+        context.set_ciphers(ciphers)
+    return context

@@ -11,7 +11,8 @@ from functools import partial
 from typing import Final, NoReturn
 
 from services.adapters.faust_transport import SlabApp
-from services.adapters.kafka_reader import KafkaReader, Topic, leave_group, parse_topic
+from services.adapters.kafka_address import KafkaAddress
+from services.adapters.kafka_reader import KafkaReader, leave_group
 from services.adapters.postgres_store import PostgresStore
 from services.adapters.tables import MODEL_VERSION
 from services.ledger.errors import LogDown, MutuaError
@@ -30,21 +31,21 @@ def run(settings: Settings, *, open_store: Callable[[], Store] | None = None) ->
     The read models are those that the settings name, unless others are given.
     """
     try:
-        topic = parse_topic(settings.log_url)
+        address = KafkaAddress.parse(settings.log_url, settings.kafka_options())
         open_store = open_store or partial(PostgresStore, settings.require_store_url())
-        with KafkaReader(topic):  # says what is missing, before Faust says it in its way
+        with KafkaReader(address):  # says what is missing, before Faust says it in its way
             pass
-    except (MutuaError, ValueError) as error:
+    except MutuaError as error:
         fail(str(error))
     worker = Worker(
-        open_log=lambda: KafkaReader(topic),
+        open_log=lambda: KafkaReader(address),
         open_store=open_store,
         on_ready=lambda: print("mutua projector is ready", flush=True),
         on_failure=fail,
     )
-    asyncio.run(_serve(settings, topic, worker))
+    asyncio.run(_serve(settings, address, worker))
     if settings.instance:
-        leave_group(topic, group_of(topic.name), settings.instance)
+        leave_group(address, group_of(address.topic), settings.instance)
     worker.close()
     return 0
 
@@ -64,13 +65,13 @@ def group_of(topic: str) -> str:
     return f"mutua-{topic}-{MODEL_VERSION}"
 
 
-async def _serve(settings: Settings, topic: Topic, worker: Worker) -> None:
+async def _serve(settings: Settings, address: KafkaAddress, worker: Worker) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    app = create_app(settings, worker, topic=topic.name, group=group_of(topic.name))
+    app = create_app(settings, worker, address=address, group=group_of(address.topic))
     _watch(lambda: _watch_progress(settings.stuck_seconds, worker, app), every_seconds=0.5)
-    _watch(lambda: _watch_log(topic, worker), every_seconds=2.0)
+    _watch(lambda: _watch_log(address, worker), every_seconds=2.0)
     try:
         starting = asyncio.ensure_future(app.start())
         await asyncio.wait(
@@ -110,16 +111,16 @@ def _watch_progress(stuck_seconds: float, worker: Worker, app: SlabApp) -> None:
         fail(reason)
 
 
-def _watch_log(topic: Topic, worker: Worker) -> None:
+def _watch_log(address: KafkaAddress, worker: Worker) -> None:
     """aiokafka knows topics by name alone, and reads on in one that was deleted and made again."""
     try:
-        with KafkaReader(topic) as log:
+        with KafkaReader(address) as log:
             now = log.log_id, log.partition_count
     except LogDown as down:  # also when it is deleted, which does no harm yet
         logger.warning("projecting waits: %s", down)
         return
     if worker.log not in (None, now):
         fail(
-            f"topic {topic.name} was made again, or given more partitions: its facts are not "
+            f"topic {address.topic} was made again, or given more partitions: its facts are not "
             "those that the read models were made from; mutua rebuild makes them again"
         )

@@ -17,7 +17,8 @@ from typing import Any, Final, Protocol, TypeVar
 from faust.types import TP
 from mode.supervisors import CrashingSupervisor
 
-from services.adapters.faust_transport import FIXED, Fetch, SlabApp, SlabSchema
+from services.adapters.faust_transport import FIXED, Fetch, SlabApp, SlabSchema, credentials
+from services.adapters.kafka_address import KafkaAddress
 from services.adapters.kafka_topic import record_reader
 from services.ledger.errors import MutuaError
 from services.ledger.ports import (
@@ -270,14 +271,14 @@ def _is_over(hold: Hold, partition: Partition, next_offset: int) -> bool:
     )
 
 
-def create_app(settings: Settings, worker: Worker, *, topic: str, group: str) -> SlabApp:
+def create_app(settings: Settings, worker: Worker, *, address: KafkaAddress, group: str) -> SlabApp:
     """The Faust application of a worker, to be started on the running event loop."""
-    servers = settings.log_url.partition("://")[2].partition("/")[0].split(",")
     app = SlabApp(
         group,
         owner=worker,
         fetch=Fetch(settings.fetch_min_bytes, settings.fetch_wait_seconds),
-        broker=[f"kafka://{server}" for server in servers],
+        broker=[f"kafka://{server}" for server in address.servers],
+        broker_credentials=credentials(address.security),
         consumer_group_instance_id=settings.instance or None,
         broker_session_timeout=settings.session_timeout_seconds,
         broker_heartbeat_interval=settings.session_timeout_seconds / 4,
@@ -286,7 +287,7 @@ def create_app(settings: Settings, worker: Worker, *, topic: str, group: str) ->
         consumer_max_fetch_size=settings.slab_bytes,
         **FIXED,
     )
-    slabs = app.topic(topic, schema=SlabSchema())
+    slabs = app.topic(address.topic, schema=SlabSchema())
 
     @app.agent(slabs, supervisor_strategy=CrashingSupervisor)
     async def project(stream: Any) -> None:
@@ -300,7 +301,10 @@ def create_app(settings: Settings, worker: Worker, *, topic: str, group: str) ->
 
     async def release() -> None:
         if worker.held and not app.rebalancing:
-            at = {TP(topic, number): offset for number, offset in (await worker.released()).items()}
+            at = {
+                TP(address.topic, number): offset
+                for number, offset in (await worker.released()).items()
+            }
             await app.consumer.seek_wait(at)
             app.consumer.resume_partitions(at)
 

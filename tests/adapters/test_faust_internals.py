@@ -23,6 +23,7 @@ from mode import Service
 from mode.supervisors import CrashingSupervisor
 
 from services.adapters import faust_transport as ours
+from services.adapters.kafka_address import KafkaAddress
 from services.ledger.ports import Hold
 from services.projector.app import Worker, create_app
 from services.settings import Settings
@@ -97,7 +98,9 @@ def run(test: Callable[[Made], Coroutine[Any, Any, None]]) -> Callable[[], None]
         settings = Settings(
             log_url="kafka://one:1,two:2/facts", store_url="none", instance="w1", slab_records=7
         )
-        app = create_app(settings, owner, topic="facts", group="group")
+        app = create_app(
+            settings, owner, address=KafkaAddress.parse(settings.log_url), group="group"
+        )
         app.producer.flush = _nothing  # type: ignore[method-assign] # else it would connect
         consumer: Any = app.consumer
         real, consumer._thread = consumer._thread, thread

@@ -29,6 +29,8 @@ ssl.keystore.password={keystore_password}
 ssl.keystore.type=PKCS12
 log.dirs={folder}/data
 offsets.topic.replication.factor=1
+group.min.session.timeout.ms=1000
+group.initial.rebalance.delay.ms=0
 auto.create.topics.enable=false
 """
 

@@ -13,6 +13,7 @@ from services.adapters.sqlite_store import SqliteStore
 from services.adapters.tables import QuarantineRow
 from services.ledger.ports import CRASHES_THAT_HOLD, Hold
 from services.ledger.words import Quarantine
+from tests.cluster.brokers import PASSWORD, USER, Broker
 from tests.cluster.topics import create_topic
 from tests.cluster.workers import Cluster, Worker
 from tests.faults.processes import free_port
@@ -184,3 +185,20 @@ def test_a_missing_broker_or_topic_is_named(cluster: Cluster) -> None:
     ):
         assert worker.wait() == 1
         assert reason in worker.said.splitlines()[-1]
+
+
+def test_a_broker_may_ask_for_tls_and_a_password(
+    own_broker: Broker, own_topic: str, tmp_path: Path
+) -> None:
+    with closing(Cluster(own_broker.address, own_topic, tmp_path)) as cluster:
+        cluster.record(80)
+        cluster.start(
+            "w1",
+            MUTUA_LOG_URL=f"kafka://{own_broker.safe_address}/{own_topic}",
+            MUTUA_KAFKA_SECURITY_PROTOCOL="SASL_SSL",
+            MUTUA_KAFKA_SASL_MECHANISM="PLAIN",
+            MUTUA_KAFKA_SASL_PLAIN_USERNAME=USER,
+            MUTUA_KAFKA_SASL_PLAIN_PASSWORD=PASSWORD,
+            MUTUA_KAFKA_SSL_CAFILE=str(own_broker.certificate),
+        )
+        cluster.assert_whole()

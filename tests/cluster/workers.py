@@ -15,7 +15,8 @@ from kafka import KafkaAdminClient, KafkaProducer
 from sqlalchemy import func, select
 
 from mutua.v1.event_pb2 import Event
-from services.adapters.kafka_reader import KafkaReader, Topic
+from services.adapters.kafka_address import KafkaAddress
+from services.adapters.kafka_reader import KafkaReader
 from services.adapters.kafka_topic import partition_of
 from services.adapters.sqlite_store import SqliteStore
 from services.adapters.tables import FactRow, OrganizationMonthRow
@@ -46,10 +47,9 @@ class Worker:
         self._folder = folder
         self._said = folder / f"{name}.log"
         self._environment = environment(
-            MUTUA_LOG_URL=f"kafka://{broker}/{topic}",
             MUTUA_INSTANCE=name,
             MUTUA_SESSION_TIMEOUT_SECONDS=str(SESSION_SECONDS),
-            **more,
+            **{"MUTUA_LOG_URL": f"kafka://{broker}/{topic}", **more},
         )
         self.exits: list[int] = []
         self.start()
@@ -151,7 +151,7 @@ class Cluster:
             thread.join()
 
     def reader(self) -> KafkaReader:
-        return KafkaReader(Topic((self.broker,), self.topic))
+        return KafkaReader(KafkaAddress(servers=(self.broker,), topic=self.topic))
 
     def ends(self) -> list[int]:
         with self.reader() as log:
