@@ -27,6 +27,7 @@ from mutua.v1.query_service_pb2 import (
     IDENTITY_RECORDED,
     IDENTITY_UNSPECIFIED,
     Lens,
+    Population,
     Question,
 )
 from mutua.v1.types_pb2 import (
@@ -152,6 +153,9 @@ def sloppy(event: Event) -> Event:
         case "alias_added":
             said.alias_added.alias = _blur(said.alias_added.alias)
             said.alias_added.organization_id = _blur(said.alias_added.organization_id)
+        case "nothing_to_report":
+            fact = said.nothing_to_report
+            fact.organization_id = _blur(fact.organization_id)
     return said
 
 
@@ -263,10 +267,17 @@ def _alias(draw: Draw, event: Event, number: int) -> None:
     event.alias_added.organization_id = draw(st.sampled_from(ORGANIZATIONS))
 
 
-_KINDS = (_record, _correct, _correct, _retract, _register, _update, _alias)
+def _nothing(draw: Draw, event: Event, number: int) -> None:
+    day = draw(st.sampled_from(DAYS)).replace(day=1)
+    event.occur_time.FromDatetime(datetime(day.year, day.month, day.day, tzinfo=UTC))
+    event.occur_precision = OCCUR_PRECISION_MONTH
+    event.nothing_to_report.organization_id = draw(st.sampled_from(ORGANIZATIONS))
+
+
+_KINDS = (_record, _correct, _correct, _retract, _register, _update, _alias, _nothing)
 _THEMES = (
     (_correct, _correct, _correct, _correct, _retract),
-    (_register, _update, _update, _alias, _alias, _alias),
+    (_register, _update, _update, _alias, _alias, _alias, _nothing, _nothing),
     (_alias, _alias, _alias, _register, _correct, _retract),
     _KINDS,
 )
@@ -362,6 +373,7 @@ def _questions(draw: Draw) -> Question:
         lens=draw(st.sampled_from(Lens.values())),
         allocation=draw(st.sampled_from(_ALLOCATIONS)),
         identity=draw(st.sampled_from(_IDENTITIES)),
+        population=draw(st.sampled_from(Population.values())),
     )
     names = st.sampled_from((*ORGANIZATIONS, "nobody"))
     question.kinds.extend(draw(_some(EXCHANGE_KINDS)))

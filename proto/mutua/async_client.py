@@ -116,6 +116,7 @@ class AsyncClient:
             stream.close()
 
     get_balance = _answer(reads.get_balance)
+    get_concentration = _answer(reads.get_concentration)
     get_exchange = _answer(reads.get_exchange)
     get_status = _answer(reads.get_status)
     list_balances = _list(reads.list_balances)

@@ -108,6 +108,7 @@ class Client:
             yield from stream.finish()
 
     get_balance = _answer(reads.get_balance)
+    get_concentration = _answer(reads.get_concentration)
     get_exchange = _answer(reads.get_exchange)
     get_status = _answer(reads.get_status)
     list_balances = _list(reads.list_balances)

@@ -17,6 +17,8 @@ from mutua.v1.query_service_pb2 import (
     Exchange,
     GetBalanceRequest,
     GetBalanceResponse,
+    GetConcentrationRequest,
+    GetConcentrationResponse,
     GetExchangeRequest,
     GetExchangeResponse,
     GetNetworkRequest,
@@ -138,6 +140,16 @@ def join(network: GetNetworkResponse, page: GetNetworkResponse) -> None:
     network.edges.extend(page.edges)
     network.warnings.extend(each for each in page.warnings if each not in network.warnings)
     network.next_page_token = page.next_page_token
+
+
+def get_concentration(
+    programme: str, question: Question | None = None, *, min_position: str = ""
+) -> Read[GetConcentrationResponse]:
+    """How far giving, and receiving, lie with a few."""
+    request = GetConcentrationRequest(
+        question=_asked(programme, question), min_position=min_position
+    )
+    return Read(lambda stub: stub.GetConcentration, request)
 
 
 def list_organizations(

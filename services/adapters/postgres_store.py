@@ -19,10 +19,10 @@ from services.adapters.sql_store.loading import among, load_dictionary, load_led
 from services.adapters.sql_store.numbers import Dictionary
 from services.adapters.sql_store.reading import SqlSnapshot
 from services.adapters.tables import FactRow, HeldRow, PositionRow, ProgrammeRow, WaitingRow
-from services.ledger.changes import Changes, Needs
+from services.ledger.changes import Changes
 from services.ledger.errors import LogDown
 from services.ledger.ports import Hold, StaleWriter, StoreBusy, Watermark
-from services.ledger.state import Ledger
+from services.ledger.state import Ledger, Needs
 
 logger = logging.getLogger(__name__)
 

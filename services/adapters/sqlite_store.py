@@ -28,10 +28,10 @@ from services.adapters.tables import (
     PositionRow,
     ReadModel,
 )
-from services.ledger.changes import Changes, Needs
+from services.ledger.changes import Changes
 from services.ledger.months import FIELDS as MONTH_FIELDS
 from services.ledger.ports import Hold, StaleWriter, StoreBusy, Watermark
-from services.ledger.state import Ledger
+from services.ledger.state import Ledger, Needs
 
 _READERS: Final = 8
 _KNOWN: Final = """

@@ -13,7 +13,7 @@ from sqlmodel import Field, SQLModel
 
 from services.ledger.months import FIELDS as MONTH_FIELDS
 
-MODEL_VERSION: Final = 4
+MODEL_VERSION: Final = 5
 
 
 class ReadModel(SQLModel):
@@ -102,6 +102,20 @@ class AliasRow(ReadModel, table=True):
     alias: str = Field(primary_key=True)
     organization_id: str
     from_offset: int = _big()
+
+
+class NothingToReportRow(ReadModel, table=True):
+    """That an organization, as recorded, had nothing to report for a month, each time it was said.
+
+    `recorded_by` tells whether it said so itself.
+    """
+
+    __tablename__ = "nothing_to_report"
+    programme: int = Field(primary_key=True)
+    organization_id: str = Field(primary_key=True)
+    month: int = Field(primary_key=True)
+    offset: int = _key()
+    recorded_by: str
 
 
 class FactRow(ReadModel, table=True):

@@ -106,8 +106,8 @@ OPTIONS: Final = (
     click.option(
         "--population",
         type=Words(Population.items()),
-        help="Organizations the answer is about; default roster, if there is one. "
-        "Not in this version.",
+        help="Organizations the answer is about; default roster, if there is one; "
+        "else active: party to an exchange asked for. seen: to any at any time.",
     ),
     click.option(
         "--where",

@@ -179,7 +179,9 @@ def _import(
     chosen = ImportOptions(**given)
     try:
         with connected(settings, write=True, purpose="mutua import") as client:
-            report = import_file(client, file, chosen, progress=_show_progress)
+            report = import_file(
+                client, file, chosen, progress=_show_progress, on_checked=_show_checked
+            )
     except ImportRefused as error:
         raise click.ClickException(str(error)) from error
     except ImportInterrupted as error:
@@ -193,6 +195,10 @@ def _import(
         raise click.Abort(report.notes[-1])
     if not report.ok:
         click.get_current_context().exit(1)
+
+
+def _show_checked(count: int) -> None:
+    show_progress(f"{count:,} rows checked", is_last=False)
 
 
 def _show_progress(recorded: int, total: int) -> None:

@@ -130,7 +130,7 @@ def _cell(value: Any) -> str:
     match value:
         case str():
             return value
-        case list() if all(isinstance(part, str) for part in value):
-            return ";".join(value)
+        case list() if not any(isinstance(part, dict) for part in value):
+            return ";".join(map(_cell, value))
         case _:
             return _line(value)

@@ -95,8 +95,8 @@ def _about(record: QuarantinedRecord, directory: Directory) -> str:
             return directory.label(event.organization_registered.organization.organization_id)
         case "organization_updated":
             return directory.label(event.organization_updated.organization.organization_id)
-        case _:
-            return ""
+        case fact:
+            return (fact or "").replace("_", " ")
 
 
 def telling_of_fact(event: Event) -> Telling:

@@ -1,68 +1,19 @@
-"""`balances`, `pairs`, `network`, `exchanges`, `organizations`: an answer in three formats."""
+"""`balances`, `pairs`, `network`, `exchanges`, `organizations`: questions and their answers."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from itertools import islice
-from typing import Any, Final, Generic, TypeVar
+from dataclasses import replace
+from typing import Final
 
 import click
-from google.protobuf.descriptor import Descriptor
-from google.protobuf.message import Message
 
 from mutua import Client
-from mutua.v1.query_service_pb2 import (
-    IDENTITY_RECORDED,
-    Balance,
-    Edge,
-    Exchange,
-    Node,
-    Organization,
-    Pair,
-    Question,
-)
+from mutua.v1.query_service_pb2 import Balance, Edge, Exchange, Node, Organization, Pair
 from services.cli import tables
 from services.cli.asking import Asked, asks
-from services.cli.connect import Settings, connected, tell_if_empty
+from services.cli.connect import Settings
 from services.cli.exchanges import lines
-from services.cli.names import Directory
-from services.cli.output import to_csv, to_dictionary, to_json, to_table
-from services.cli.words import (
-    NEITHER_IS_BETTER,
-    coverage_lines,
-    isolate_lines,
-    warning_lines,
-)
-
-Row = TypeVar("Row", bound=Message)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Shown(Generic[Row]):
-    """What people see: rows, and beside them the question, names, and the whole answer."""
-
-    rows: Sequence[Row]
-    question: Question
-    directory: Directory
-    answer: Any
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Read(Generic[Row]):
-    """An answer that can be asked for.
-
-    `name` is that of its rows in the contract, `beside` of other rows that JSON tells with them.
-    `ask` answers with `rows_of` and with position, day, coverage and warnings. `foot` is what
-    people read under the table.
-    """
-
-    name: str
-    row: Descriptor
-    ask: Callable[..., Any]
-    rows_of: Callable[[Any], Iterable[Row]] = iter
-    beside: str = ""
-    table: Callable[[Shown[Row]], str]
-    foot: Callable[[Shown[Row]], Sequence[str]] = lambda _: ()
-
+from services.cli.output import to_table
+from services.cli.showing import Read, Shown, show
+from services.cli.words import NEITHER_IS_BETTER, isolate_lines
 
 BALANCES: Final[Read[Balance]] = Read(
     name="balances",
@@ -135,7 +86,7 @@ def balances(settings: Settings, asked: Asked) -> None:
       mutua balances --order-by "net desc" --limit 10
       mutua balances --organization Thornwick --format csv
     """
-    _answer(BALANCES, settings, asked)
+    show(BALANCES, settings, asked)
 
 
 @click.command()
@@ -150,7 +101,7 @@ def pairs(settings: Settings, asked: Asked) -> None:
       mutua pairs --topic interfaces --order-by "given_days desc"
       mutua pairs --from 2026-01 --format json
     """
-    _answer(PAIRS, settings, asked)
+    show(PAIRS, settings, asked)
 
 
 @click.command()
@@ -174,9 +125,9 @@ def network(settings: Settings, asked: Asked, *, nodes: bool) -> None:
             "out, or sort the same figures by mutua balances --order-by."
         )
     if nodes:
-        _answer(NODES, settings, asked)
+        show(NODES, settings, asked)
     else:
-        _answer(EDGES, settings, asked)
+        show(EDGES, settings, asked)
 
 
 @click.command()
@@ -209,7 +160,7 @@ def exchanges(
       mutua exchanges --id 0198c6f0-4e5a-7cc1-a1b5-0242ac120002 --revisions
       mutua exchanges --format json
     """
-    found = _answer(
+    found = show(
         REVISIONS if revisions else EXCHANGES,
         settings,
         asked,
@@ -235,64 +186,7 @@ def organizations(settings: Settings, asked: Asked) -> None:
       mutua organizations --topic interfaces --order-by "last_exchange_date desc"
       mutua organizations --format csv
     """
-    _answer(ORGANIZATIONS, settings, asked)
-
-
-def _answer(
-    read: Read[Row],
-    settings: Settings,
-    asked: Asked,
-    organizations: Mapping[str, str] | None = None,
-    **fields: Any,
-) -> list[Row]:
-    """Asks and shows; returns the rows, with a limit one more where there are more.
-
-    `organizations` are fields filled with names, `fields` others.
-    """
-    question, named = Question(), organizations or {}
-    question.CopyFrom(asked.question)
-    with connected(settings, write=False, purpose=f"mutua {read.name}") as client:
-        typed = [*question.organization_ids, *filter(None, named.values())]
-        meant = _meant(client, typed, question)
-        question.organization_ids[:] = [meant[each] for each in question.organization_ids]
-        fields |= {field: meant.get(each, "") for field, each in named.items()}
-        answer = read.ask(client, question, order_by=asked.order_by, **fields)
-        # One more than is shown tells that there are more; the rest is not asked for.
-        rows = list(islice(read.rows_of(answer), asked.limit + 1 if asked.limit else None))
-        if not rows:
-            tell_if_empty(settings, client.get_status())
-        # Names are for people only; programs get what was asked for and wait for nothing else.
-        directory = Directory(client.list_organizations() if asked.form == "table" else ())
-    shown = rows[: asked.limit] if asked.limit else rows
-    foot = []
-    if len(shown) < len(rows):
-        foot.append(f"The first {len(shown):,} {read.name}; there are more: --limit 0 shows all.")
-    if asked.form == "json":
-        click.echo(to_json(_document(read, shown, answer)))
-    else:
-        foot += [*coverage_lines(answer.coverage), *warning_lines(answer.warnings)]
-        if asked.form == "csv":
-            click.echo(to_csv(shown, read.row))
-        else:
-            told = Shown(rows=shown, question=question, directory=directory, answer=answer)
-            foot += read.foot(told)
-            click.echo((read.table(told) or f"No {read.name}.") + "\n")
-    # With CSV and JSON nothing but the answer stands on stdout.
-    for line in foot:
-        click.echo(line, err=asked.form != "table")
-    return rows
-
-
-def _document(read: Read[Row], rows: Sequence[Row], answer: Any) -> dict[str, Any]:
-    beside = {read.beside: getattr(answer, read.beside)} if read.beside else {}
-    return {
-        **{name: [to_dictionary(row) for row in found] for name, found in beside.items()},
-        read.name: [to_dictionary(row) for row in rows],
-        "position": answer.position,
-        "as_of_date": to_dictionary(answer.as_of_date),
-        "coverage": to_dictionary(answer.coverage),
-        "warnings": list(answer.warnings),
-    }
+    show(ORGANIZATIONS, settings, asked)
 
 
 def _exchange_table(shown: Shown[Exchange], *, revisions: bool) -> str:
@@ -301,19 +195,3 @@ def _exchange_table(shown: Shown[Exchange], *, revisions: bool) -> str:
         [line for row in shown.rows for line in lines(row, directory, revisions=revisions)],
         tables.exchange_columns(directory, revisions=revisions),
     )
-
-
-def _meant(client: Client, typed: Sequence[str], question: Question) -> dict[str, str]:
-    """Ids for the names that were typed; ids as recorded stay as typed."""
-    if not typed or question.identity == IDENTITY_RECORDED:
-        return {each: each for each in typed}
-    directory = Directory(client.list_organizations())
-    meant = {}
-    for each in typed:
-        found = directory.find(each)
-        if found is None:
-            near = directory.labels(directory.resembling(each))
-            hint = f" Did you mean {near}?" if near else ""
-            click.echo(f"nobody is called {each!r}.{hint}", err=True)
-        meant[each] = found or each
-    return meant

@@ -24,7 +24,7 @@ from services.cli.words import amount, band, pair_words
 def balance_columns(
     lens: Lens.ValueType, directory: Directory, warnings: Iterable[str]
 ) -> list[Column[Balance]]:
-    unit = _unit(lens)
+    unit = unit_of(lens)
     return [
         Column("id", lambda row: row.organization_id),
         Column("name", lambda row: directory.name(row.organization_id)),
@@ -51,8 +51,8 @@ def pair_columns(lens: Lens.ValueType, directory: Directory) -> list[Column[Pair
     columns: list[Column[Pair]] = [
         Column("A", lambda row: directory.label(row.giver_id)),
         Column("B", lambda row: directory.label(row.receiver_id)),
-        Column(f"A to B{_unit(lens)}", lambda row: amount(row.given), True),
-        Column(f"B to A{_unit(lens)}", lambda row: amount(row.received), True),
+        Column(f"A to B{unit_of(lens)}", lambda row: amount(row.given), True),
+        Column(f"B to A{unit_of(lens)}", lambda row: amount(row.received), True),
     ]
     if _is_minutes(lens):  # under count the amounts are the counts
         columns += [
@@ -105,7 +105,7 @@ def edge_columns(lens: Lens.ValueType, directory: Directory) -> list[Column[Edge
 
 
 def node_columns(lens: Lens.ValueType, directory: Directory) -> list[Column[Node]]:
-    unit = _unit(lens)
+    unit = unit_of(lens)
     return [
         Column("id", lambda row: row.organization_id),
         Column("name", lambda row: directory.name(row.organization_id)),
@@ -141,7 +141,7 @@ def _is_minutes(lens: Lens.ValueType) -> bool:
     return lens not in (LENS_UNSPECIFIED, LENS_COUNT)
 
 
-def _unit(lens: Lens.ValueType) -> str:
+def unit_of(lens: Lens.ValueType) -> str:
     return ", minutes" if _is_minutes(lens) else ""
 
 

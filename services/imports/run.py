@@ -1,7 +1,7 @@
 """The import itself: read and check every row, then record what is new or changed."""
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -36,6 +36,7 @@ from services.ledger.validation import Violations, check_label
 Confirm = Callable[[Sequence[Overlap]], bool]
 """Asked whether rows shall be recorded whose references stand in other batches already."""
 
+_TOLD_ROWS: Final = 1_000
 _AGAIN: Final = "Import the same file again: nothing is recorded twice."
 _VIOLATION = re.compile(r"events\[(\d+)\]\.?(.*)")
 
@@ -66,14 +67,17 @@ def import_exchanges(
     options: ImportOptions | None = None,
     *,
     progress: Progress | None = None,
+    on_checked: Callable[[int], None] = lambda _: None,
     confirm: Confirm | None = None,
     now: datetime | None = None,
 ) -> ImportReport:
     """Records the exchanges of a file; with an error in any row nothing, unless it is set aside.
 
     Rows that seem to be those of another batch are recorded when `confirm` says so; without it that
-    is an error. Raises ImportRefused when the file or the options cannot be used, MutuaError when
-    the server cannot be asked, both before anything is recorded; ImportInterrupted after.
+    is an error. `on_checked` hears now and then how many rows were checked, `progress` how many
+    facts of how many are recorded. Raises ImportRefused when the file or the options cannot be
+    used, MutuaError when the server cannot be asked, both before anything is recorded;
+    ImportInterrupted after.
     """
     options = options or ImportOptions()
     with ExitStack() as kept:
@@ -86,6 +90,7 @@ def import_exchanges(
             standing = Standing(client, batch, known, position=position)
             contents = ContentReader(organizations, options.kind_map)
             rows = ExchangeRows(plan, client.programme, standing, contents, dates)
+            table = table._replace(rows=_counted(table.rows, on_checked))
             aside = _check(rows, table, options, dates, kept=kept, now=now or datetime.now(UTC))
         if not rows.errors.count:  # a row that cannot be read names no exchange
             rows.counts.missing = standing.missing_count()
@@ -106,6 +111,7 @@ def import_organizations(
     options: ImportOptions | None = None,
     *,
     progress: Progress | None = None,
+    on_checked: Callable[[int], None] = lambda _: None,
 ) -> ImportReport:
     """Registers the organizations of a file, updates those it changes; raises as exchanges do."""
     options = options or ImportOptions()
@@ -123,8 +129,17 @@ def import_organizations(
                 organizations=client.list_organizations(AS_RECORDED, min_position=position),
                 dates=dates,
             )
+            table = table._replace(rows=_counted(table.rows, on_checked))
             aside = _check(rows, table, options, dates, kept=kept, now=datetime.now(UTC))
         return _recorded(client, rows, _report(rows, options), aside, progress)
+
+
+def _counted(rows: Iterable[Row], tell: Callable[[int], None]) -> Iterator[Row]:
+    """The rows, telling now and then how many there were."""
+    for count, row in enumerate(rows, 1):
+        if count % _TOLD_ROWS == 0:
+            tell(count)
+        yield row
 
 
 def _plan(fields: Sequence[Field], table: Table, options: ImportOptions) -> Plan:

@@ -21,7 +21,15 @@ from services.ledger.question import (
 )
 from services.ledger.state import Ledger, Revision
 from services.ledger.times import Day, day_number, period_days
-from services.ledger.words import BOUNDARY_ROLE, Allocation, Identity, Lens, Precision, Side
+from services.ledger.words import (
+    BOUNDARY_ROLE,
+    Allocation,
+    Identity,
+    Lens,
+    Population,
+    Precision,
+    Side,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,12 +65,10 @@ def balances(ledger: Ledger, question: Question) -> Answer[Balance]:
     """One row for each organization of the population and each other party, by id."""
     question.require_totals()
     framed = list(counted(ledger, question))
-    parties = {party for exchange in framed for party in exchange.parties}
-    roster = population(ledger, question)
-    rows = [_balance(party, framed, question) for party in sorted(parties | (roster or set()))]
+    rows = [_balance(each, framed, question) for each in sorted(shown(ledger, question, framed))]
     if chosen := _chosen(ledger, question):
         rows = [row for row in rows if row.organization_id in chosen]
-    coverage = _coverage(ledger, question, framed, roster)
+    coverage = _coverage(ledger, question, framed)
     return Answer(rows, coverage, _warnings(question, coverage, framed))
 
 
@@ -80,7 +86,7 @@ def pairs(ledger: Ledger, question: Question) -> Answer[Pair]:
     )
     if chosen := _chosen(ledger, question):
         rows = [pair for pair in rows if chosen & {pair.giver_id, pair.receiver_id}]
-    coverage = _coverage(ledger, question, framed, population(ledger, question))
+    coverage = _coverage(ledger, question, framed)
     return Answer(rows, coverage, _warnings(question, coverage, framed))
 
 
@@ -93,25 +99,52 @@ def network(ledger: Ledger, question: Question) -> Network:
     question.require_edges()
     framed = list(counted(ledger, question))
     edges = sorted({leg[:2] for exchange in framed for leg in exchange.legs})
-    roster = population(ledger, question)
-    parties = {party for exchange in framed for party in exchange.parties}
-    shown = parties | (roster or set())
+    nodes = shown(ledger, question, framed)
     if chosen := _chosen(ledger, question):
         edges = [edge for edge in edges if chosen & {*edge}]
-        shown &= chosen.union(*edges)
-    coverage = _coverage(ledger, question, framed, roster)
+        nodes &= chosen.union(*edges)
+    coverage = _coverage(ledger, question, framed)
     return Network(
         [_edge(giver, receiver, framed, question) for giver, receiver in edges],
         coverage,
         _warnings(question, coverage, framed),
-        [_node(each, framed, question) for each in sorted(shown)],
+        [_node(each, framed, question) for each in sorted(nodes)],
     )
 
 
-def population(ledger: Ledger, question: Question) -> set[str] | None:
-    """Organizations of the roster in force on a day of the window; None without a roster."""
-    if not ledger.roster:
-        return None
+def shown(ledger: Ledger, question: Question, framed: list[Framed]) -> set[str]:
+    """Who has a row: the population, and every other party to what the question counts."""
+    return population(ledger, question, framed) | _parties(framed)
+
+
+def population(ledger: Ledger, question: Question, framed: list[Framed]) -> set[str]:
+    """Who the question is about; without a word, the roster if there is one, or else the active."""
+    match question.population:
+        case Population.SEEN:
+            whole = Question(programme_id=question.programme_id, identity=question.identity)
+            return _parties(list(counted(ledger, whole))) - _boundary(ledger, question)
+        case Population.UNSPECIFIED if not ledger.roster:
+            return _parties(framed)
+        case Population.ACTIVE:
+            return _parties(framed) - _boundary(ledger, question)
+        case _:
+            return _roster(ledger, question)
+
+
+def _boundary(ledger: Ledger, question: Question) -> set[str]:
+    return {
+        _map(ledger, question, organization_id)
+        for organization_id, version in ledger.roster.items()
+        if version.organization.role == BOUNDARY_ROLE
+    }
+
+
+def _parties(framed: list[Framed]) -> set[str]:
+    return {party for exchange in framed for party in exchange.parties}
+
+
+def _roster(ledger: Ledger, question: Question) -> set[str]:
+    """Organizations of the roster in force on a day of the window."""
     return {
         _map(ledger, question, organization_id)
         for organization_id, version in ledger.roster.items()
@@ -299,15 +332,14 @@ def _flow(giver: str, receiver: str, framed: list[Framed], question: Question) -
     return _Flow(amount, count, len(days), frozenset(undated), unknown)
 
 
-def _coverage(
-    ledger: Ledger, question: Question, framed: list[Framed], roster: set[str] | None
-) -> Coverage:
+def _coverage(ledger: Ledger, question: Question, framed: list[Framed]) -> Coverage:
+    roster = _roster(ledger, question)
     reported = {party for exchange in framed for party in exchange.reporters()}
     lens = Lens.BURDEN if question.lens is Lens.COUNT else question.lens
     contents = [exchange.revision.exchange for exchange in framed]
     return Coverage(
-        roster_count=len(roster or ()),
-        recorded_count=len(reported & (roster or set())),
+        roster_count=len(roster),
+        recorded_count=len(reported & roster),
         exchange_count=len(framed),
         unknown_minutes_count=sum(
             quantity(content, lens) is None for content in contents if not content.party_ids

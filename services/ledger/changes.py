@@ -1,45 +1,17 @@
 """From a slab of the log to the changes it makes in the read models, purely."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from services.ledger.allocation import Leg, legs
 from services.ledger.batches import Batches, batches_of
-from services.ledger.exchange import ExchangeCorrected, ExchangeRetracted
 from services.ledger.facts import Logged
 from services.ledger.fold import fold
 from services.ledger.fresh import Fresh
+from services.ledger.kinds import KINDS
 from services.ledger.months import Months, add_exchange, add_fresh
-from services.ledger.organization import AliasAdded, OrganizationRegistered, OrganizationUpdated
-from services.ledger.state import (
-    History,
-    Journal,
-    Ledger,
-    Revision,
-    awaited_organization,
-)
+from services.ledger.state import History, Journal, Ledger, Needs, Revision
 from services.ledger.times import day_of
-
-
-@dataclass(slots=True)
-class Needs:
-    """What a slab can touch. Waiting facts that it can release are part of what is loaded."""
-
-    event_ids: set[str] = field(default_factory=set)
-    """Facts that the slab brings or refers to."""
-    exchange_ids: set[str] = field(default_factory=set)
-    """Exchanges that the slab changes."""
-    organization_ids: set[str] = field(default_factory=set)
-    """Organizations and aliases that the slab names in facts of their own; () needs no roster."""
-
-    def add(self, other: "Needs") -> None:
-        self.event_ids |= other.event_ids
-        self.exchange_ids |= other.exchange_ids
-        self.organization_ids |= other.organization_ids
-
-    def awaited_keys(self) -> set[str]:
-        """The keys that the slab may settle."""
-        return self.event_ids | {awaited_organization(each) for each in self.organization_ids}
 
 
 @dataclass(slots=True)
@@ -69,20 +41,7 @@ def affected(records: Iterable[Logged]) -> Needs:
         if record.event is None:
             continue
         needs.event_ids.add(record.event.event_id)
-        match record.event.fact:
-            case ExchangeCorrected() as fact:
-                needs.exchange_ids.add(fact.exchange_id)
-                needs.event_ids.update((fact.exchange_id, fact.replaces_event_id))
-            case ExchangeRetracted() as fact:
-                needs.exchange_ids.add(fact.exchange_id)
-                needs.event_ids.add(fact.exchange_id)
-            case OrganizationRegistered() | OrganizationUpdated() as fact:
-                organization = fact.organization
-                needs.organization_ids.update((organization.organization_id, *organization.aliases))
-            case AliasAdded() as fact:
-                needs.organization_ids.update((fact.organization_id, fact.alias))
-            case _:
-                pass
+        KINDS[type(record.event.fact)].touch(needs, record.event.fact)
     needs.event_ids.discard("")
     return needs
 

@@ -76,12 +76,14 @@ class Exchange:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExchangeRecorded(Fact):
     FIELD: ClassVar = "exchange_recorded"
+    IS_TIMED: ClassVar = True
     exchange: Exchange
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExchangeCorrected(Fact):
     FIELD: ClassVar = "exchange_corrected"
+    IS_TIMED: ClassVar = True
     exchange_id: str
     exchange: Exchange
     replaces_event_id: str = ""
@@ -95,7 +97,7 @@ class ExchangeRetracted(Fact):
 
 
 def check_recorded(event: Event, fact: ExchangeRecorded, found: Violations) -> None:
-    _check_exchange(event, fact.exchange, "exchange_recorded.exchange.", found)
+    _check_exchange(fact.exchange, "exchange_recorded.exchange.", found)
 
 
 def check_corrected(event: Event, fact: ExchangeCorrected, found: Violations) -> None:
@@ -104,7 +106,7 @@ def check_corrected(event: Event, fact: ExchangeCorrected, found: Violations) ->
         check_uuid(fact.replaces_event_id, "exchange_corrected.replaces_event_id", found)
     if event.event_id in (fact.exchange_id, fact.replaces_event_id):
         found.append(Violation("event_id", "is also what it corrects; a correction has its own id"))
-    _check_exchange(event, fact.exchange, "exchange_corrected.exchange.", found)
+    _check_exchange(fact.exchange, "exchange_corrected.exchange.", found)
 
 
 def check_retracted(event: Event, fact: ExchangeRetracted, found: Violations) -> None:
@@ -114,9 +116,7 @@ def check_retracted(event: Event, fact: ExchangeRetracted, found: Violations) ->
     check_text(fact.reason, "exchange_retracted.reason", found)
 
 
-def _check_exchange(event: Event, exchange: Exchange, path: str, found: Violations) -> None:
-    if event.occur_time is None:
-        found.append(Violation("occur_time", "is missing; say when the exchange happened"))
+def _check_exchange(exchange: Exchange, path: str, found: Violations) -> None:
     if exchange.kind is Kind.UNSPECIFIED:
         found.append(Violation(f"{path}kind", "is missing or unknown; say what form it took"))
     _check_parties(exchange, path, found)

@@ -12,6 +12,7 @@ from services.ledger.state import (
     History,
     Journal,
     Ledger,
+    Needs,
     Refused,
     Revision,
     Verdict,
@@ -66,6 +67,16 @@ def retract(
         last = history.current
         _revise(journal, history, logged, at, State.RETRACTED, last.said, last.exchange)
     return Applied()
+
+
+def touch_corrected(needs: Needs, fact: ExchangeCorrected) -> None:
+    needs.exchange_ids.add(fact.exchange_id)
+    needs.event_ids.update((fact.exchange_id, fact.replaces_event_id))
+
+
+def touch_retracted(needs: Needs, fact: ExchangeRetracted) -> None:
+    needs.exchange_ids.add(fact.exchange_id)
+    needs.event_ids.add(fact.exchange_id)
 
 
 def _await_exchange(ledger: Ledger, exchange_id: str) -> Verdict:

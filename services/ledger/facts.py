@@ -13,10 +13,14 @@ from services.ledger.words import Assurance, Precision, Visibility
 
 
 class Fact:
-    """What happened. `FIELD` is its name in the contract's `Event.fact`."""
+    """What happened. `FIELD` is its name in the contract's `Event.fact`.
+
+    `IS_TIMED` facts happened at some time, and are no facts without it.
+    """
 
     __slots__ = ()
     FIELD: ClassVar[str]
+    IS_TIMED: ClassVar[bool] = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,6 +11,7 @@ from services.ledger.state import (
     Applied,
     Journal,
     Ledger,
+    Needs,
     Refused,
     Verdict,
     Version,
@@ -47,6 +48,15 @@ def add_alias(
         return refused
     _bind(ledger, journal, logged, fact.alias, fact.organization_id)
     return Applied((awaited_organization(fact.alias),))
+
+
+def touch_organization(needs: Needs, fact: OrganizationRegistered | OrganizationUpdated) -> None:
+    organization = fact.organization
+    needs.organization_ids.update((organization.organization_id, *organization.aliases))
+
+
+def touch_alias(needs: Needs, fact: AliasAdded) -> None:
+    needs.organization_ids.update((fact.organization_id, fact.alias))
 
 
 def _settle(

@@ -6,11 +6,11 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple, Protocol
 
-from services.ledger.changes import Changes, Needs
+from services.ledger.changes import Changes
 from services.ledger.facts import Logged
 from services.ledger.organization import Organization
 from services.ledger.position import Position
-from services.ledger.state import Ledger
+from services.ledger.state import Ledger, Needs
 from services.ledger.times import Day, Instant
 from services.ledger.words import Quarantine, State
 

@@ -7,7 +7,7 @@ from typing import Final, Generic, NamedTuple, TypeVar
 from services.ledger.allocation import MILLION
 from services.ledger.errors import QuestionImpossible
 from services.ledger.times import Day
-from services.ledger.words import Allocation, Formality, Identity, Kind, Lens
+from services.ledger.words import Allocation, Formality, Identity, Kind, Lens, Population
 
 Row = TypeVar("Row")
 
@@ -52,6 +52,7 @@ class Question:
     topics: tuple[str, ...] = ()
     organization_ids: tuple[str, ...] = ()
     identity: Identity = Identity.AS_NOW
+    population: Population = Population.UNSPECIFIED
     as_of_day: Day = 0
 
     def wants(self, kind: Kind, formality: Formality, topics: Collection[str]) -> bool:

@@ -107,6 +107,27 @@ class Journal:
     """Offset -> reason, detail, record."""
 
 
+@dataclass(slots=True)
+class Needs:
+    """What a slab can touch. Waiting facts that it can release are part of what is loaded."""
+
+    event_ids: set[str] = field(default_factory=set)
+    """Facts that the slab brings or refers to."""
+    exchange_ids: set[str] = field(default_factory=set)
+    """Exchanges that the slab changes."""
+    organization_ids: set[str] = field(default_factory=set)
+    """Organizations and aliases that the slab names in facts of their own; () needs no roster."""
+
+    def add(self, other: "Needs") -> None:
+        self.event_ids |= other.event_ids
+        self.exchange_ids |= other.exchange_ids
+        self.organization_ids |= other.organization_ids
+
+    def awaited_keys(self) -> set[str]:
+        """The keys that the slab may settle."""
+        return self.event_ids | {awaited_organization(each) for each in self.organization_ids}
+
+
 @dataclass(frozen=True, slots=True)
 class Applied:
     """The fact took effect; those that wait for it, or for one of `keys`, may now follow."""

@@ -44,6 +44,8 @@ def check_envelope(event: Event, *, now: Instant, found: Violations) -> None:
 
 def _check_times(event: Event, now: Instant, found: Violations) -> None:
     start = EARLIEST
+    if event.occur_time is None and event.fact.IS_TIMED:
+        found.append(Violation("occur_time", "is missing; say when it happened"))
     if (occurred := event.occur_time) is not None:
         if occurred > now + DAY:
             found.append(Violation("occur_time", "is more than a day ahead; check the date"))

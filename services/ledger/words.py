@@ -117,6 +117,15 @@ class Identity(IntEnum):
     AS_NOW = 3
 
 
+class Population(IntEnum):
+    """Which organizations an answer is about; unspecified is the roster if there is one."""
+
+    UNSPECIFIED = 0
+    ROSTER = 1
+    ACTIVE = 2
+    SEEN = 3
+
+
 class Quarantine(IntEnum):
     """Why a fact can never apply."""
 

@@ -23,12 +23,12 @@ def balances(frame: Frame, question: Question, including: str = "") -> Answer[Ba
     question.require_totals()
     inside = frame.inside(question)
     found = total(frame, question, inside, add_up(frame, question, inside))
-    shown = found.party | frame.population(question)
-    shown[frame.known.numbers.get(including, 0)] = True
+    shown = frame.shown(question, found.party)
+    if including:
+        shown[frame.known.numbers[including]] = True
     chosen = frame.choice(question)
     if chosen is not None:
         shown &= chosen
-    shown[0] = False
     coverage = frame.coverage(question, inside)
     rows = _rows(frame, question, found, by_name(frame, shown))
     return Answer(rows, coverage, frame.warnings(question, coverage, inside))

@@ -12,7 +12,7 @@ from services.ledger.identity import resolve
 from services.ledger.organization import Organization
 from services.ledger.question import Coverage, Question, warnings_for
 from services.ledger.times import Day
-from services.ledger.words import Identity, Lens
+from services.ledger.words import BOUNDARY_ROLE, Identity, Lens, Population
 from services.network import names, reports, ties
 from services.network.columns import Columns
 from services.network.names import Names
@@ -60,11 +60,6 @@ class Frame:
     def nbytes(self) -> int:
         """What it takes beyond its columns."""
         return self.ties.nbytes + self.reports.nbytes
-
-    @property
-    def names(self) -> list[str]:
-        """Everybody who is registered or named in an exchange, ascending by code point."""
-        return sorted(self.known.numbers)[1:]
 
     @property
     def roster(self) -> Mapping[str, list[Organization]]:
@@ -115,9 +110,23 @@ class Frame:
         minutes: Ints = getattr(self.columns.exchanges, _MINUTES[lens])
         return minutes
 
-    def population(self, question: Question) -> Flags:
-        """By number, who of the roster is in force on a day of the window."""
-        return self.known.population(question)
+    def population(self, question: Question, party: Flags) -> Flags:
+        """By number, who the question is about; `party` are the parties to what it counts."""
+        match question.population:
+            case Population.SEEN:
+                return self._ever & ~self._boundary
+            case Population.UNSPECIFIED if not self.roster:
+                return party
+            case Population.ACTIVE:
+                return party & ~self._boundary
+            case _:
+                return self.known.in_force(question)
+
+    def shown(self, question: Question, party: Flags) -> Flags:
+        """By number, who has a row: the population, and every other party."""
+        shown = self.population(question, party) | party
+        shown[0] = False
+        return shown
 
     def seen(self, inside: Flags) -> Flags:
         """By number, who is party to an exchange of the mask."""
@@ -132,7 +141,22 @@ class Frame:
     def has_seen(self, name: str) -> bool:
         """Whether an organization is party to a standing exchange at any time."""
         number = self.known.numbers.get(name, 0)
-        return bool(self.seen(self.columns.alive)[number]) if number else False
+        return bool(self._ever[number]) if number else False
+
+    @cached_property
+    def _ever(self) -> Flags:
+        """By number, who is party to a standing exchange at any time."""
+        return self.seen(self.columns.alive)
+
+    @cached_property
+    def _boundary(self) -> Flags:
+        """By number, who is registered as outside the programme."""
+        outside = [
+            self.known.numbers[name]
+            for name, known in self.roster.items()
+            if all(each.role == BOUNDARY_ROLE for each in known)
+        ]
+        return self.known.flags(outside)
 
     def days(self, inside: Flags) -> dict[str, tuple[Day, Day]]:
         """First and last day of each party to an exchange of the mask."""
@@ -170,7 +194,7 @@ class Frame:
 
     def coverage(self, question: Question, inside: Flags) -> Coverage:
         symmetric = self.columns.exchanges.symmetric
-        roster = self.population(question)
+        roster = self.known.in_force(question)
         return Coverage(
             roster_count=int(np.count_nonzero(roster)),
             recorded_count=self.reports.count(inside, roster),

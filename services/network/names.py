@@ -71,7 +71,7 @@ class Names:
             made_of=made_of,
         )
 
-    def population(self, question: Question) -> Flags:
+    def in_force(self, question: Question) -> Flags:
         """By number, who of the roster is in force on a day of the window."""
         in_force = self.open_day < self.close_day
         if question.to_day is not None:

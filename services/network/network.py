@@ -21,8 +21,7 @@ def network(frame: Frame, question: Question) -> Network:
     inside = frame.inside(question)
     sums = add_up(frame, question, inside)
     found = total(frame, question, inside, sums)
-    shown = found.party | frame.population(question)
-    shown[0] = False
+    shown = frame.shown(question, found.party)
     direction = _directions(frame, sums.exchanges, frame.choice(question))
     giver, receiver = frame.ends[0][direction], frame.ends[1][direction]
     chosen = frame.choice(question)

@@ -8,6 +8,7 @@ from services.adapters.wire.answer import from_organization
 from services.ledger.identity import resolve
 from services.ledger.organization import Organization
 from services.ledger.question import Answer, Question
+from services.ledger.words import Population
 from services.network.frame import Frame
 from services.query.answering import Asked
 from services.query.order import Order
@@ -26,18 +27,23 @@ def list_organizations(asked: Asked) -> pb.ListOrganizationsResponse:
 
 
 def organizations(frame: Frame, question: Question) -> Answer[pb.Organization]:
-    """The roster and every other party of a standing exchange of the window, by id."""
+    """The roster and every other party of a standing exchange of the window, by id.
+
+    Where a population is asked for it stands for the roster, which otherwise is shown whole, also
+    who is not in force.
+    """
     inside = frame.inside(question)
     days = frame.days(inside)
     chosen = frame.chosen(question)
     aliases = defaultdict(list)
     for alias in sorted(frame.columns.aliases):
         aliases[resolve(frame.columns.aliases, alias)].append(alias)
+    shown = {*frame.roster, *days}
+    if question.population is not Population.UNSPECIFIED:
+        shown = {*frame.known.names[frame.shown(question, frame.seen(inside))].tolist()}
     rows = []
-    for name in frame.names:
+    for name in sorted(shown & chosen if chosen else shown):
         known = frame.roster.get(name)
-        if (known is None and name not in days) or (chosen and name not in chosen):
-            continue
         first_day, last_day = days.get(name, (None, None))
         rows.append(
             from_organization(

@@ -15,6 +15,7 @@ from services.ledger.times import Instant
 from services.query.answering import Answering
 from services.query.balances import get_balance, list_balances
 from services.query.batches import batches
+from services.query.concentration import get_concentration
 from services.query.exchanges import get_exchange, list_exchanges
 from services.query.network import get_network
 from services.query.organizations import list_organizations
@@ -79,6 +80,11 @@ class QueryService(QueryServiceServicer):
         self, request: pb.GetNetworkRequest, context: Context
     ) -> pb.GetNetworkResponse:
         return await self._answering.answer(request, context, get_network)
+
+    async def GetConcentration(
+        self, request: pb.GetConcentrationRequest, context: Context
+    ) -> pb.GetConcentrationResponse:
+        return await self._answering.answer(request, context, get_concentration)
 
     async def ListOrganizations(
         self, request: pb.ListOrganizationsRequest, context: Context

@@ -49,6 +49,8 @@ def untidy_events(draw: st.DrawFn) -> pb.Event:
         event.exchange_retracted.reason.plain = draw(NAMES) + draw(SPACES)
     elif field == "alias_added":
         event.alias_added.alias = draw(NAMES) + draw(SPACES)
+    elif field == "nothing_to_report":
+        event.nothing_to_report.organization_id = draw(NAMES) + draw(SPACES)
     return event
 
 
@@ -170,6 +172,7 @@ def test_what_differs_has_another_digest(change: object) -> None:
         (words.Lens, query_service_pb2.Lens, "LENS_"),
         (words.Allocation, query_service_pb2.Allocation, "ALLOCATION_"),
         (words.Identity, query_service_pb2.Identity, "IDENTITY_"),
+        (words.Population, query_service_pb2.Population, "POPULATION_"),
     ],
 )
 def test_words_have_the_numbers_of_the_contract(

@@ -12,9 +12,11 @@ from mutua.v1.query_service_pb2 import (
     EXCHANGE_STATE_RECORDED,
     EXCHANGE_STATE_RETRACTED,
     Balance,
+    Concentration,
     Coverage,
     Edge,
     Exchange,
+    GetConcentrationResponse,
     GetNetworkResponse,
     GetStatusResponse,
     ListBalancesResponse,
@@ -58,6 +60,7 @@ class FakeProgramme(ScriptedServer):
         self.pairs: list[Pair] = []
         self.edges: list[Edge] = []
         self.nodes: list[Node] = []
+        self.concentrations: list[Concentration] = []
         self.coverage = Coverage(roster_count=4, recorded_count=3, exchange_count=9)
         self.warnings: list[str] = []
         self.failure: Failure | None = None
@@ -80,6 +83,10 @@ class FakeProgramme(ScriptedServer):
     def GetNetwork(self, request: Any, context: Any) -> GetNetworkResponse:  # noqa: N802
         answer = self._begin(request, context)
         return GetNetworkResponse(edges=self.edges, nodes=self.nodes, **answer)
+
+    def GetConcentration(self, request: Any, context: Any) -> GetConcentrationResponse:  # noqa: N802
+        answer = self._begin(request, context)
+        return GetConcentrationResponse(concentrations=self.concentrations, **answer)
 
     def ListExchanges(self, request: Any, context: Any) -> ListExchangesResponse:  # noqa: N802
         self.requests_for_exchanges.append(request)

@@ -114,7 +114,6 @@ def test_an_allocation_that_is_never_added_up_is_refused(run: Run) -> None:
     "words",
     [
         ("--where", "region=Y55"),
-        ("--population", "seen"),
         ("--known-at", "2026-01-01"),
         ("--basis", "recorded"),
         ("--report-view", "confirmed"),

@@ -30,7 +30,7 @@ from tests.cli.conftest import Run
 from tests.cli.fake import FakeProgramme, balances
 from tests.client.scripted import Failure
 
-COMMANDS = ("balances", "pairs", "network", "exchanges", "organizations")
+COMMANDS = ("balances", "pairs", "network", "concentration", "exchanges", "organizations")
 BALANCE_FIELDS = [
     "organization_id", "given", "received", "net", "net_share", "exchange_count",
     "given_unknown_count", "received_unknown_count", "joint_count", "reasons",
@@ -205,7 +205,7 @@ def test_known_at_a_date_is_its_end() -> None:
 @pytest.mark.parametrize("command", COMMANDS)
 def test_help_says_what_is_not_in_this_version(run: Run, command: str) -> None:
     text = " ".join(run(command, "--help").out.split())
-    for option in ("--report-view", "--population", "--where", "--known-at", "--basis"):
+    for option in ("--report-view", "--where", "--known-at", "--basis"):
         after = text.partition(f"{option} ")[2]
         assert "ot in this version." in after.partition(" --")[0], option
     assert "as-was: not in this version" in text
@@ -216,7 +216,7 @@ def test_what_is_not_built_is_the_server_s_word(
     ask: Run, programme: FakeProgramme, command: str
 ) -> None:
     programme.failure = Failure(code=grpc.StatusCode.UNIMPLEMENTED)
-    result = ask(command, "--population", "seen", "--format", "json")
+    result = ask(command, "--basis", "recorded", "--format", "json")
     assert (result.code, result.out) == (1, "")
     assert '"code": "UNIMPLEMENTED"' in result.err
 

@@ -103,7 +103,7 @@ class ScriptedServer(IngestServiceServicer, QueryServiceServicer):
         return answer
 
     RecordEvents = _answer
-    GetBalance = GetExchange = GetNetwork = GetStatus = _answer
+    GetBalance = GetConcentration = GetExchange = GetNetwork = GetStatus = _answer
     ListBalances = ListPairs = ListExchanges = ListOrganizations = _answer
     ListBatches = ListQuarantine = _answer
 

@@ -10,9 +10,9 @@ from pathlib import Path
 
 from services.adapters.kafka_topic import partition_of
 from services.adapters.sqlite_store import SqliteStore
-from services.ledger.changes import Changes, Needs
+from services.ledger.changes import Changes
 from services.ledger.ports import Hold, Watermark
-from services.ledger.state import Ledger
+from services.ledger.state import Ledger, Needs
 from tests.cluster.topics import PARTITIONS
 
 

@@ -54,11 +54,11 @@ def what_verify_says(data: Path) -> list[str]:
 
 
 def contents(data: Path) -> list[Any]:
+    tables = [model.table() for model in ReadModel.__subclasses__()]
     with (
         closing(SqliteStore(data / READ_MODELS, read_only=True)) as store,
         store.snapshot(0) as snapshot,
     ):
-        tables = [model.table() for model in ReadModel.__subclasses__()]
         return [sorted(map(tuple, snapshot.rows(select(table)))) for table in tables]
 
 

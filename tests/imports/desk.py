@@ -19,6 +19,8 @@ class Desk:
         self.folder = folder
         self.programme = FakeProgramme()
         self.confirm: Callable[[Sequence[Overlap]], bool] | None = None
+        self.told: list[int] = []
+        """How many rows were checked, each time that somebody heard of it."""
 
     def imports(
         self, *rows: str, header: str = HEADER, name: str = "log.csv", **options: Any
@@ -29,7 +31,12 @@ class Desk:
 
     def imports_file(self, path: Path, **options: Any) -> ImportReport:
         return import_exchanges(
-            self.programme.client, path, ImportOptions(**options), confirm=self.confirm, now=NOW
+            self.programme.client,
+            path,
+            ImportOptions(**options),
+            on_checked=self.told.append,
+            confirm=self.confirm,
+            now=NOW,
         )
 
 

@@ -162,7 +162,7 @@ def test_strangers_that_look_like_somebody_known_are_named_first(desk: Desk) -> 
     ("row", "field", "message"),
     [
         (",2024-05-31,A,B,call", "reference", "is empty"),
-        ("r1,,A,B,call", "occur_time", "say when the exchange happened"),
+        ("r1,,A,B,call", "occur_time", "say when it happened"),
         ("r1,2024-05-31,,B,call", "giver", "say who gave"),
         ("r1,2024-05-31,;,B,call", "giver", "say who gave"),
         ("r1,2024-05-31,A,B,", "kind", "say what form it took"),
@@ -279,6 +279,11 @@ def test_options_are_checked_before_any_row(desk: Desk, options: dict[str, Any],
     with pytest.raises(ImportRefused) as refused:
         desk.imports(CALL, **options)
     assert said in str(refused.value)
+
+
+def test_who_waits_for_many_rows_hears_how_many_were_checked(desk: Desk) -> None:
+    desk.imports(*(f"r{number},2024-05-31,A,B,call" for number in range(2_500)))
+    assert desk.told == [1_000, 2_000]
 
 
 def test_a_dry_run_records_nothing(desk: Desk) -> None:

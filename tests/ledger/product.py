@@ -17,7 +17,9 @@ from services.adapters.wire.answer import (
     from_node,
     from_pair,
 )
+from services.adapters.wire.concentration import from_concentration
 from services.adapters.wire.event import read_record
+from services.ledger.concentration import Concentration
 from services.ledger.facts import Logged
 from services.ledger.fold import fold
 from services.ledger.ports import Record
@@ -117,6 +119,7 @@ _TO_WIRE: dict[type, Callable[[Any], Message]] = {
     Balance: from_balance,
     Pair: from_pair,
     Edge: from_edge,
+    Concentration: from_concentration,
 }
 
 

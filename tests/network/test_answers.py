@@ -17,11 +17,12 @@ from mutua.v1.event_pb2 import Event
 from services.adapters.sqlite_store import SqliteStore
 from services.adapters.wire.question import to_question
 from services.ledger import answers
+from services.ledger import concentration as obvious
 from services.ledger.errors import QuestionImpossible
 from services.ledger.question import Answer, Network, Question
 from services.ledger.state import Ledger
 from services.ledger.words import Allocation, Identity, Lens
-from services.network import balances, network, pairs
+from services.network import balances, concentration, network, pairs
 from services.network.columns import Columns
 from services.network.frame import Frame
 from services.projector.slab import project_slab
@@ -29,6 +30,7 @@ from tests.ledger.product import as_records, counts, folded, graph, rows
 from tests.network.columns import level
 from tests.oracle import answers as oracle
 from tests.oracle import fold
+from tests.oracle.concentration import concentration as oracle_concentration
 from tests.projector.embedded import LOG_ID, slabs
 from tests.strategies import PROGRAMME, cuts, histories, questions
 
@@ -52,6 +54,8 @@ def test_the_core_answers_as_the_oracle(events: list[Event], asked: list[pb.Ques
         assert told == _expected(oracle.pairs, expected, question)
         told = _told(answers.network, ledger, ours)
         assert told == _expected(oracle.network, expected, question)
+        told = _told(obvious.concentration, ledger, ours)
+        assert told == _expected(oracle_concentration, expected, question)
 
 
 @SETTINGS
@@ -69,6 +73,9 @@ def test_columns_answer_as_the_core(
             assert _answer(pairs.pairs, frame, question) == _answer(answers.pairs, ledger, question)
             assert _answer(network.network, frame, question) == _answer(
                 answers.network, ledger, question
+            )
+            assert _answer(concentration.concentration, frame, question) == _answer(
+                obvious.concentration, ledger, question
             )
 
 
@@ -127,6 +134,9 @@ def test_an_empty_ledger_has_answers(lens: Lens) -> None:
     assert _answer(balances.balances, frame, once) == _answer(answers.balances, ledger, once)
     assert _answer(pairs.pairs, frame, full) == _answer(answers.pairs, ledger, full)
     assert _answer(network.network, frame, full) == _answer(answers.network, ledger, full)
+    found = concentration.concentration(frame, once).rows
+    assert all(row.gini is row.top_three_share is None for row in found)
+    assert all(row.reasons for row in found)
 
 
 def _advancing(

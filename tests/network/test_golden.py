@@ -6,6 +6,7 @@ import csv
 import gzip
 import os
 import uuid
+from dataclasses import replace
 from datetime import date
 from functools import cache
 from pathlib import Path
@@ -17,8 +18,8 @@ from mutua.v1.types_pb2 import EXCHANGE_KIND_ADVICE
 from services.ledger.allocation import MILLION
 from services.ledger.question import Answer, Balance, Pair, Question
 from services.ledger.times import day_number
-from services.ledger.words import Identity
-from services.network import balances, pairs
+from services.ledger.words import Identity, Population
+from services.network import balances, concentration, pairs
 from services.network.frame import Frame
 from tests.ledger.product import as_records
 from tests.network.columns import level
@@ -28,13 +29,12 @@ REAL_DATA = os.environ.get("MUTUA_REAL_DATA")
 pytestmark = pytest.mark.skipif(
     REAL_DATA is None, reason="MUTUA_REAL_DATA does not name the folder of the real data"
 )
-EVERYTHING = Question(programme_id="dpdk", identity=Identity.RECORDED)
+EVERYTHING = Question(programme_id="dpdk", identity=Identity.RECORDED, population=Population.ACTIVE)
 
 
 def window(from_day: date | None, to_day: date | None) -> Question:
-    return Question(
-        programme_id="dpdk",
-        identity=Identity.RECORDED,
+    return replace(
+        EVERYTHING,
         from_day=None if from_day is None else day_number(from_day),
         to_day=None if to_day is None else day_number(to_day),
     )
@@ -131,6 +131,37 @@ def test_pairs(giver_id: str, receiver_id: str, unit: str, larger: int, both: in
     )
     given, received = getattr(row, f"given_{unit}"), getattr(row, f"received_{unit}")
     assert (given, received) == (larger, both - larger)
+
+
+@pytest.mark.parametrize(
+    ("question", "giving", "receiving"),
+    [
+        pytest.param(EVERYTHING, 0.9428, 0.9202, id="all"),
+        pytest.param(year(2016), 0.8830, 0.7949, id="2016"),
+        pytest.param(year(2018), 0.8793, 0.8514, id="2018"),
+        pytest.param(year(2020), 0.8583, 0.8357, id="2020"),
+        pytest.param(year(2022), 0.8518, 0.8083, id="2022"),
+        pytest.param(year(2023), 0.8410, 0.8415, id="2023"),
+        pytest.param(year(2025), 0.8012, 0.7697, id="2025"),
+    ],
+)
+def test_ginis(question: Question, giving: float, receiving: float) -> None:
+    gave, received = concentration.concentration(dpdk(), question).rows
+    assert gave.gini == pytest.approx(giving, abs=5e-5)
+    assert received.gini == pytest.approx(receiving, abs=5e-5)
+
+
+@pytest.mark.parametrize(("question", "share"), [(EVERYTHING, 0.4599), (year(2023), 0.4619)])
+def test_the_share_of_the_top_three(question: Question, share: float) -> None:
+    gave, _ = concentration.concentration(dpdk(), question).rows
+    assert gave.top_three_share == pytest.approx(share, abs=1e-4)
+
+
+def test_who_was_ever_seen_is_more_than_who_was_active() -> None:
+    gave, _ = concentration.concentration(
+        dpdk(), replace(year(2023), population=Population.SEEN)
+    ).rows
+    assert (gave.organization_count, len(gave.lorenz)) == (321, 322)
 
 
 def ask_balances(question: Question) -> Answer[Balance]:

@@ -59,6 +59,8 @@ class Ledger:
     roster: dict[str, OrganizationContent] = field(default_factory=dict)
     aliases: dict[str, str] = field(default_factory=dict)
     waiting: dict[str, list[int]] = field(default_factory=dict)
+    nothing_to_report: list[tuple[str, str, str]] = field(default_factory=list)
+    """Organization, month such as 2024-03, who said so."""
 
     def resolve(self, organization_id: str) -> str:
         while organization_id in self.aliases:
@@ -118,6 +120,10 @@ def _apply(ledger: Ledger, event: Event) -> str | Wait:
             return _register(ledger, organization)
         case "alias_added":
             return _bind(ledger, [event.alias_added.alias], event.alias_added.organization_id)
+        case "nothing_to_report":
+            said = (event.nothing_to_report.organization_id, event.occur_time.ToJsonString()[:7])
+            ledger.nothing_to_report.append((*said, event.recorded_by))
+            return APPLIED
         case other:
             raise ValueError(f"the oracle does not know facts of kind {other}")
 

@@ -14,6 +14,9 @@ from mutua.v1.query_service_pb2 import (
     LENS_ATTENTION,
     LENS_BENEFIT,
     LENS_BURDEN,
+    POPULATION_ACTIVE,
+    POPULATION_ROSTER,
+    POPULATION_UNSPECIFIED,
     Lens,
     Question,
 )
@@ -42,6 +45,7 @@ ANSWERED = {
     "topics",
     "organization_ids",
     "identity",
+    "population",
     "as_of_date",
 }
 
@@ -80,8 +84,22 @@ class Frame:
         return not self.asked_ids or organization_id in self.asked_ids
 
     def population(self) -> set[str]:
-        """The roster in force when anybody is registered, else the parties of the window."""
-        return self.roster_ids() if self.ledger.roster else self.parties()
+        """Who the question is about: the roster in force when anybody is registered, else the
+        parties of the window, unless it says otherwise."""
+        of_whom = self.question.population
+        if of_whom == POPULATION_UNSPECIFIED:
+            of_whom = POPULATION_ROSTER if self.ledger.roster else POPULATION_ACTIVE
+        outsiders = {
+            self.organization(organization.organization_id)
+            for organization in self.ledger.roster.values()
+            if organization.role == "boundary"
+        }
+        if of_whom == POPULATION_ROSTER:
+            return self.roster_ids()
+        if of_whom == POPULATION_ACTIVE:
+            return self.parties() - outsiders
+        everybody = (self.mapped_parties(exchange.content) for exchange in standing(self.ledger))
+        return set().union(*everybody) - outsiders
 
     def roster_ids(self) -> set[str]:
         return {

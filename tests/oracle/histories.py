@@ -36,13 +36,15 @@ class ExpectedAnswer:
 @dataclass(frozen=True, slots=True)
 class History:
     """Events in log order with record_time and recorded_by; one outcome an event, as it is at the
-    end of the log; exchanges by id, each {"state": ..., "revisions": [event ids]}."""
+    end of the log; exchanges by id, each {"state": ..., "revisions": [event ids]}; what there was
+    nothing to report of: organization, month, who said so."""
 
     name: str
     why: str
     events: list[Event]
     outcomes: list[str]
     exchanges: dict[str, dict[str, Any]]
+    nothing_to_report: list[tuple[str, str, str]]
     answers: list[ExpectedAnswer]
 
     def __str__(self) -> str:
@@ -68,6 +70,7 @@ def _history(data: dict[str, Any]) -> History:
         events=[ParseDict(event, Event()) for event in data["events"]],
         outcomes=expect["outcomes"],
         exchanges=expect["exchanges"],
+        nothing_to_report=[tuple(said) for said in expect.get("nothing_to_report", [])],
         answers=[_answer(answer) for answer in expect["questions"]],
     )
 

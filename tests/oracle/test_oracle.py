@@ -61,6 +61,11 @@ def test_every_exchange_of_a_history_has_its_state_and_revisions(history: Histor
     assert exchanges == history.exchanges
 
 
+@pytest.mark.parametrize("history", HISTORIES, ids=str)
+def test_a_history_knows_of_whom_there_was_nothing_to_report(history: History) -> None:
+    assert sorted(fold(history.events).nothing_to_report) == history.nothing_to_report
+
+
 @pytest.mark.parametrize(("history", "expected"), ANSWERS)
 def test_every_question_of_a_history_has_its_answer(
     history: History, expected: ExpectedAnswer

@@ -69,6 +69,14 @@ def organization(**values: Any) -> pb.Event:
     return event
 
 
+def nothing(month: str = "2026-02-01", *, of: str = "A", precision: int = 3) -> pb.Event:
+    event = pb.Event(event_id=uuid7(), nothing_to_report=pb.NothingToReport(organization_id=of))
+    if month:
+        event.occur_time.FromJsonString(f"{month}T00:00:00Z")
+    event.occur_precision = types.OccurPrecision.ValueType(precision)
+    return event
+
+
 def reported(on: str, at: str, precision: int = 0) -> pb.Event:
     event = exchange(on=on, precision=precision)
     event.report_time.FromJsonString(at)
@@ -95,6 +103,15 @@ BAD: dict[str, tuple[pb.Event, str, str]] = {
     "programme with a hyphen first": (exchange(programme="-a"), "programme_id", "must be 1 to 63"),
     "no fact": (pb.Event(event_id=uuid7()), "fact", "missing"),
     "no time": (exchange(on=""), "occur_time", "say when"),
+    "nothing to report without a month": (nothing(""), "occur_time", "say when"),
+    "nothing to report on a day": (nothing(precision=2), "occur_precision", "must be month"),
+    "nothing to report from within a month": (nothing("2026-02-02"), "occur_time", "first instant"),
+    "nothing to report in years": (nothing("2099-01-01"), "occur_time", "a day ahead"),
+    "nothing to report of nobody": (
+        nothing(of=" "),
+        "nothing_to_report.organization_id",
+        "1 to 128",
+    ),
     "no giver": (exchange(()), f"{EXCHANGE}giver_ids", "say who gave"),
     "no receiver": (exchange("A", ()), f"{EXCHANGE}receiver_ids", "say who received"),
     "on both sides": (exchange("A", ["A", "B"]), f"{EXCHANGE}receiver_ids[0]", "choose a side"),

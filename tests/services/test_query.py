@@ -73,6 +73,25 @@ def refusal(ask: Callable[[], Any]) -> MutuaError:
     return refused.value
 
 
+@pytest.mark.parametrize(
+    ("population", "others"),
+    [
+        (pb.POPULATION_UNSPECIFIED, {"o2", "o3", "silent"}),
+        (pb.POPULATION_ROSTER, {"o2", "o3", "silent"}),
+        (pb.POPULATION_ACTIVE, set()),
+        (pb.POPULATION_SEEN, {f"o{n}" for n in range(9)}),
+    ],
+)
+@pytest.mark.parametrize("method", ["ListBalances", "GetNetwork", "ListOrganizations"])
+def test_a_population_says_of_whom_there_are_rows(
+    ask: Ask, method: str, population: pb.Population.ValueType, others: set[str]
+) -> None:
+    in_2025 = {"to_date": date("2026-01-01"), "population": population}
+    answer = ask(method, in_2025)
+    rows = answer.nodes if method == "GetNetwork" else getattr(answer, method[4:].lower())
+    assert {row.organization_id for row in rows} == others | {"o1", "o5"}
+
+
 def test_an_empty_programme_has_empty_answers(client: Client) -> None:
     assert list(client.list_balances()) == []
     assert list(client.list_pairs()) == []
@@ -231,7 +250,6 @@ class TestEveryList:
         [
             {"identity": pb.IDENTITY_AS_WAS},
             {"report_view": pb.REPORT_VIEW_CONFIRMED},
-            {"population": pb.POPULATION_SEEN},
             {"where": [pb.AttributeFilter(attribute="region", value="Y55")]},
             {"known_at": Timestamp(seconds=1)},
             {"basis": pb.BASIS_RECORDED},

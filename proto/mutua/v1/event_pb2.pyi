@@ -54,7 +54,7 @@ class _FactKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_FactKind.Val
     FACT_KIND_ALIAS_ADDED: _FactKind.ValueType  # 33
     """Another id or name for an organization."""
     FACT_KIND_NOTHING_TO_REPORT: _FactKind.ValueType  # 34
-    """An organization had no exchange in a period."""
+    """An organization had no exchange in a month."""
     FACT_KIND_CAPACITY_DECLARED: _FactKind.ValueType  # 35
     """How much time an organization has for giving."""
     FACT_KIND_PAIRING_FORMED: _FactKind.ValueType  # 40
@@ -108,7 +108,7 @@ FACT_KIND_ORGANIZATION_MERGED: FactKind.ValueType  # 32
 FACT_KIND_ALIAS_ADDED: FactKind.ValueType  # 33
 """Another id or name for an organization."""
 FACT_KIND_NOTHING_TO_REPORT: FactKind.ValueType  # 34
-"""An organization had no exchange in a period."""
+"""An organization had no exchange in a month."""
 FACT_KIND_CAPACITY_DECLARED: FactKind.ValueType  # 35
 """How much time an organization has for giving."""
 FACT_KIND_PAIRING_FORMED: FactKind.ValueType  # 40
@@ -154,6 +154,7 @@ class Event(_message.Message):
     ORGANIZATION_REGISTERED_FIELD_NUMBER: _builtins.int
     ORGANIZATION_UPDATED_FIELD_NUMBER: _builtins.int
     ALIAS_ADDED_FIELD_NUMBER: _builtins.int
+    NOTHING_TO_REPORT_FIELD_NUMBER: _builtins.int
     RECORDED_BY_FIELD_NUMBER: _builtins.int
     ASSURANCE_FIELD_NUMBER: _builtins.int
     RECORD_TIME_FIELD_NUMBER: _builtins.int
@@ -174,8 +175,8 @@ class Event(_message.Message):
     @_builtins.property
     def occur_time(self) -> _timestamp_pb2.Timestamp:
         """When the act of sharing happened (for a correction: happened according to the correction);
-        at most a day ahead of the server's clock. Required for exchanges and their corrections; without
-        meaning otherwise.
+        at most a day ahead of the server's clock. Required for exchanges and their corrections, and for
+        NothingToReport, where it is the month; without meaning otherwise.
         """
 
     @_builtins.property
@@ -213,6 +214,10 @@ class Event(_message.Message):
         """Another id or name for an organization."""
 
     @_builtins.property
+    def nothing_to_report(self) -> Global___NothingToReport:
+        """An organization had no exchange in a month."""
+
+    @_builtins.property
     def record_time(self) -> _timestamp_pb2.Timestamp:
         """When the fact was appended. Present only in replayed and restored logs; refused from clients."""
 
@@ -232,15 +237,16 @@ class Event(_message.Message):
         organization_registered: Global___OrganizationRegistered | None = ...,
         organization_updated: Global___OrganizationUpdated | None = ...,
         alias_added: Global___AliasAdded | None = ...,
+        nothing_to_report: Global___NothingToReport | None = ...,
         recorded_by: _builtins.str = ...,
         assurance: _types_pb2.Assurance.ValueType = ...,
         record_time: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["alias_added", b"alias_added", "exchange_corrected", b"exchange_corrected", "exchange_recorded", b"exchange_recorded", "exchange_retracted", b"exchange_retracted", "fact", b"fact", "occur_time", b"occur_time", "organization_registered", b"organization_registered", "organization_updated", b"organization_updated", "record_time", b"record_time", "report_time", b"report_time", "source", b"source"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["alias_added", b"alias_added", "exchange_corrected", b"exchange_corrected", "exchange_recorded", b"exchange_recorded", "exchange_retracted", b"exchange_retracted", "fact", b"fact", "nothing_to_report", b"nothing_to_report", "occur_time", b"occur_time", "organization_registered", b"organization_registered", "organization_updated", b"organization_updated", "record_time", b"record_time", "report_time", b"report_time", "source", b"source"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["alias_added", b"alias_added", "assurance", b"assurance", "event_id", b"event_id", "exchange_corrected", b"exchange_corrected", "exchange_recorded", b"exchange_recorded", "exchange_retracted", b"exchange_retracted", "fact", b"fact", "occur_precision", b"occur_precision", "occur_time", b"occur_time", "organization_registered", b"organization_registered", "organization_updated", b"organization_updated", "programme_id", b"programme_id", "record_time", b"record_time", "recorded_by", b"recorded_by", "report_time", b"report_time", "source", b"source", "visibility", b"visibility"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["alias_added", b"alias_added", "assurance", b"assurance", "event_id", b"event_id", "exchange_corrected", b"exchange_corrected", "exchange_recorded", b"exchange_recorded", "exchange_retracted", b"exchange_retracted", "fact", b"fact", "nothing_to_report", b"nothing_to_report", "occur_precision", b"occur_precision", "occur_time", b"occur_time", "organization_registered", b"organization_registered", "organization_updated", b"organization_updated", "programme_id", b"programme_id", "record_time", b"record_time", "recorded_by", b"recorded_by", "report_time", b"report_time", "source", b"source", "visibility", b"visibility"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_fact: _TypeAlias = _typing.Literal["exchange_recorded", "exchange_corrected", "exchange_retracted", "organization_registered", "organization_updated", "alias_added"]  # noqa: Y015
+    _WhichOneofReturnType_fact: _TypeAlias = _typing.Literal["exchange_recorded", "exchange_corrected", "exchange_retracted", "organization_registered", "organization_updated", "alias_added", "nothing_to_report"]  # noqa: Y015
     _WhichOneofArgType_fact: _TypeAlias = _typing.Literal["fact", b"fact"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_fact) -> _WhichOneofReturnType_fact | None: ...
 
@@ -672,3 +678,28 @@ class AliasAdded(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___AliasAdded: _TypeAlias = AliasAdded  # noqa: Y015
+
+@_typing.final
+class NothingToReport(_message.Message):
+    """Says that an organization gave and received nothing in a month, which is other than silence. The
+    month is occur_time, with precision month. It takes no exchange away: where one stands in the same
+    month, the two contradict each other, and the exchange counts. Kept; no answer shows it yet.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ORGANIZATION_ID_FIELD_NUMBER: _builtins.int
+    organization_id: _builtins.str
+    """The organization, registered or not: 1 to 128 characters, compared exactly."""
+    def __init__(
+        self,
+        *,
+        organization_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["organization_id", b"organization_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___NothingToReport: _TypeAlias = NothingToReport  # noqa: Y015

@@ -151,23 +151,25 @@ class _PopulationEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Population
     POPULATION_UNSPECIFIED: _Population.ValueType  # 0
     """Roster when any organization is registered, else active."""
     POPULATION_ROSTER: _Population.ValueType  # 1
-    """Registered, not boundary, and in force on a day of the window."""
+    """Registered, and in force on a day of the window."""
     POPULATION_ACTIVE: _Population.ValueType  # 2
-    """Party to an exchange in the window."""
+    """Party to an exchange in the window that the other filters let through."""
     POPULATION_SEEN: _Population.ValueType  # 3
-    """Party to an exchange at any time."""
+    """Party to a standing exchange at any time, whatever the other filters."""
 
 class Population(_Population, metaclass=_PopulationEnumTypeWrapper):
-    """Which organizations an answer is about."""
+    """Which organizations an answer is about; boundary ones are in none. Whoever else is party to an
+    exchange that is asked for has a row too.
+    """
 
 POPULATION_UNSPECIFIED: Population.ValueType  # 0
 """Roster when any organization is registered, else active."""
 POPULATION_ROSTER: Population.ValueType  # 1
-"""Registered, not boundary, and in force on a day of the window."""
+"""Registered, and in force on a day of the window."""
 POPULATION_ACTIVE: Population.ValueType  # 2
-"""Party to an exchange in the window."""
+"""Party to an exchange in the window that the other filters let through."""
 POPULATION_SEEN: Population.ValueType  # 3
-"""Party to an exchange at any time."""
+"""Party to a standing exchange at any time, whatever the other filters."""
 Global___Population: _TypeAlias = Population  # noqa: Y015
 
 class _Basis:
@@ -193,6 +195,30 @@ BASIS_REPORTED: Basis.ValueType  # 1
 BASIS_RECORDED: Basis.ValueType  # 2
 """By record_time, which is provable."""
 Global___Basis: _TypeAlias = Basis  # noqa: Y015
+
+class _Direction:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _DirectionEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Direction.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    DIRECTION_UNSPECIFIED: _Direction.ValueType  # 0
+    """Never sent."""
+    DIRECTION_GIVING: _Direction.ValueType  # 1
+    """What organizations gave."""
+    DIRECTION_RECEIVING: _Direction.ValueType  # 2
+    """What organizations received."""
+
+class Direction(_Direction, metaclass=_DirectionEnumTypeWrapper):
+    """Which side of the flow a measure is about."""
+
+DIRECTION_UNSPECIFIED: Direction.ValueType  # 0
+"""Never sent."""
+DIRECTION_GIVING: Direction.ValueType  # 1
+"""What organizations gave."""
+DIRECTION_RECEIVING: Direction.ValueType  # 2
+"""What organizations received."""
+Global___Direction: _TypeAlias = Direction  # noqa: Y015
 
 class _QuarantineReason:
     ValueType = _typing.NewType("ValueType", _builtins.int)
@@ -702,6 +728,77 @@ class Node(_message.Message):
 Global___Node: _TypeAlias = Node  # noqa: Y015
 
 @_typing.final
+class Concentration(_message.Message):
+    """How far one side of the flow lies with a few. Measured over the population, those with nothing
+    included; boundary and other organizations outside it are left out.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DIRECTION_FIELD_NUMBER: _builtins.int
+    ORGANIZATION_COUNT_FIELD_NUMBER: _builtins.int
+    TOTAL_FIELD_NUMBER: _builtins.int
+    GINI_FIELD_NUMBER: _builtins.int
+    TOP_THREE_SHARE_FIELD_NUMBER: _builtins.int
+    LORENZ_FIELD_NUMBER: _builtins.int
+    REASONS_FIELD_NUMBER: _builtins.int
+    METRIC_VERSION_FIELD_NUMBER: _builtins.int
+    direction: Global___Direction.ValueType
+    """Which side."""
+    organization_count: _builtins.int
+    """Organizations in the population."""
+    total: _builtins.float
+    """Exchanges, or known minutes, of all of them. Absent when the allocation bears nothing here."""
+    gini: _builtins.float
+    """0 when all have the same, 1 - 1 / organization_count when one has everything. Absent when
+    nothing is known, under 5 directed exchanges, and when the allocation bears nothing here.
+    """
+    top_three_share: _builtins.float
+    """The part of total with the three that have most, whichever they are, 0 to 1. Absent likewise."""
+    metric_version: _builtins.int
+    """Of the definitions of these measures; compare numbers of the same version only."""
+    @_builtins.property
+    def lorenz(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]:
+        """The Lorenz curve: at place k the part of total with the k organizations that have least, from 0
+        at place 0 to 1 at place organization_count. Empty likewise.
+        """
+
+    @_builtins.property
+    def reasons(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Why there are no measures: NO_KNOWN_AMOUNT, TOO_FEW_EXCHANGES, NOT_BORNE (allocation once)."""
+
+    def __init__(
+        self,
+        *,
+        direction: Global___Direction.ValueType = ...,
+        organization_count: _builtins.int = ...,
+        total: _builtins.float | None = ...,
+        gini: _builtins.float | None = ...,
+        top_three_share: _builtins.float | None = ...,
+        lorenz: _abc.Iterable[_builtins.float] | None = ...,
+        reasons: _abc.Iterable[_builtins.str] | None = ...,
+        metric_version: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_gini", b"_gini", "_top_three_share", b"_top_three_share", "_total", b"_total", "gini", b"gini", "top_three_share", b"top_three_share", "total", b"total"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_gini", b"_gini", "_top_three_share", b"_top_three_share", "_total", b"_total", "direction", b"direction", "gini", b"gini", "lorenz", b"lorenz", "metric_version", b"metric_version", "organization_count", b"organization_count", "reasons", b"reasons", "top_three_share", b"top_three_share", "total", b"total"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__gini: _TypeAlias = _typing.Literal["gini"]  # noqa: Y015
+    _WhichOneofArgType__gini: _TypeAlias = _typing.Literal["_gini", b"_gini"]  # noqa: Y015
+    _WhichOneofReturnType__top_three_share: _TypeAlias = _typing.Literal["top_three_share"]  # noqa: Y015
+    _WhichOneofArgType__top_three_share: _TypeAlias = _typing.Literal["_top_three_share", b"_top_three_share"]  # noqa: Y015
+    _WhichOneofReturnType__total: _TypeAlias = _typing.Literal["total"]  # noqa: Y015
+    _WhichOneofArgType__total: _TypeAlias = _typing.Literal["_total", b"_total"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__gini) -> _WhichOneofReturnType__gini | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__top_three_share) -> _WhichOneofReturnType__top_three_share | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__total) -> _WhichOneofReturnType__total | None: ...
+
+Global___Concentration: _TypeAlias = Concentration  # noqa: Y015
+
+@_typing.final
 class Batch(_message.Message):
     """What one import brought."""
 
@@ -1202,7 +1299,7 @@ class ListPairsRequest(_message.Message):
     """Fields of the rows, such as "net desc". Empty: by ids. Absent values stand last."""
     @_builtins.property
     def question(self) -> Global___Question:
-        """The filters."""
+        """The filters; population changes nothing here."""
 
     def __init__(
         self,
@@ -1305,7 +1402,7 @@ class ListExchangesRequest(_message.Message):
     """Only exchanges that stand: the evidence behind a number. False: retracted ones too."""
     @_builtins.property
     def question(self) -> Global___Question:
-        """The filters; lens and allocation change nothing here."""
+        """The filters; lens, allocation and population change nothing here."""
 
     @_builtins.property
     def exchange_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
@@ -1404,7 +1501,9 @@ class ListOrganizationsRequest(_message.Message):
     """Fields of the rows, such as "net desc, organization_id". Empty: by id. Absent values stand last."""
     @_builtins.property
     def question(self) -> Global___Question:
-        """The filters; the window limits first_exchange_date and last_exchange_date."""
+        """The filters; the window limits first_exchange_date and last_exchange_date. Without a population
+        the whole roster is listed, whether or not it is in force.
+        """
 
     def __init__(
         self,
@@ -1782,6 +1881,80 @@ class GetNetworkResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___GetNetworkResponse: _TypeAlias = GetNetworkResponse  # noqa: Y015
+
+@_typing.final
+class GetConcentrationRequest(_message.Message):
+    """Asks how far giving and receiving lie with a few."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    QUESTION_FIELD_NUMBER: _builtins.int
+    MIN_POSITION_FIELD_NUMBER: _builtins.int
+    min_position: _builtins.str
+    """Wait until this position is reached. Empty: answer at once."""
+    @_builtins.property
+    def question(self) -> Global___Question:
+        """The filters; organization_ids change nothing here, as they choose rows of organizations."""
+
+    def __init__(
+        self,
+        *,
+        question: Global___Question | None = ...,
+        min_position: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["question", b"question"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["min_position", b"min_position", "question", b"question"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetConcentrationRequest: _TypeAlias = GetConcentrationRequest  # noqa: Y015
+
+@_typing.final
+class GetConcentrationResponse(_message.Message):
+    """How far giving and receiving lie with a few."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CONCENTRATIONS_FIELD_NUMBER: _builtins.int
+    POSITION_FIELD_NUMBER: _builtins.int
+    AS_OF_DATE_FIELD_NUMBER: _builtins.int
+    COVERAGE_FIELD_NUMBER: _builtins.int
+    WARNINGS_FIELD_NUMBER: _builtins.int
+    position: _builtins.str
+    """The position the answer was computed at. Opaque."""
+    @_builtins.property
+    def concentrations(self) -> _containers.RepeatedCompositeFieldContainer[Global___Concentration]:
+        """Giving, then receiving."""
+
+    @_builtins.property
+    def as_of_date(self) -> _types_pb2.Date:
+        """The day that ages are counted from, as resolved."""
+
+    @_builtins.property
+    def coverage(self) -> Global___Coverage:
+        """How much the answer rests on."""
+
+    @_builtins.property
+    def warnings(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """What to keep in mind, in upper-snake words such as MANY_UNKNOWN."""
+
+    def __init__(
+        self,
+        *,
+        concentrations: _abc.Iterable[Global___Concentration] | None = ...,
+        position: _builtins.str = ...,
+        as_of_date: _types_pb2.Date | None = ...,
+        coverage: Global___Coverage | None = ...,
+        warnings: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["as_of_date", b"as_of_date", "coverage", b"coverage"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["as_of_date", b"as_of_date", "concentrations", b"concentrations", "coverage", b"coverage", "position", b"position", "warnings", b"warnings"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetConcentrationResponse: _TypeAlias = GetConcentrationResponse  # noqa: Y015
 
 @_typing.final
 class ListBatchesRequest(_message.Message):

@@ -73,6 +73,11 @@ class QueryServiceStub:
                 request_serializer=mutua_dot_v1_dot_query__service__pb2.GetNetworkRequest.SerializeToString,
                 response_deserializer=mutua_dot_v1_dot_query__service__pb2.GetNetworkResponse.FromString,
                 _registered_method=True)
+        self.GetConcentration = channel.unary_unary(
+                '/mutua.v1.QueryService/GetConcentration',
+                request_serializer=mutua_dot_v1_dot_query__service__pb2.GetConcentrationRequest.SerializeToString,
+                response_deserializer=mutua_dot_v1_dot_query__service__pb2.GetConcentrationResponse.FromString,
+                _registered_method=True)
         self.ListOrganizations = channel.unary_unary(
                 '/mutua.v1.QueryService/ListOrganizations',
                 request_serializer=mutua_dot_v1_dot_query__service__pb2.ListOrganizationsRequest.SerializeToString,
@@ -149,6 +154,13 @@ class QueryServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetConcentration(self, request, context):
+        """How far giving, and receiving, lie with a few: Gini, Lorenz curve, share of the top three.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ListOrganizations(self, request, context):
         """The roster and every unregistered organization that was named, by id.
         """
@@ -209,6 +221,11 @@ def add_QueryServiceServicer_to_server(servicer, server):
                     servicer.GetNetwork,
                     request_deserializer=mutua_dot_v1_dot_query__service__pb2.GetNetworkRequest.FromString,
                     response_serializer=mutua_dot_v1_dot_query__service__pb2.GetNetworkResponse.SerializeToString,
+            ),
+            'GetConcentration': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetConcentration,
+                    request_deserializer=mutua_dot_v1_dot_query__service__pb2.GetConcentrationRequest.FromString,
+                    response_serializer=mutua_dot_v1_dot_query__service__pb2.GetConcentrationResponse.SerializeToString,
             ),
             'ListOrganizations': grpc.unary_unary_rpc_method_handler(
                     servicer.ListOrganizations,
@@ -402,6 +419,33 @@ class QueryService:
             '/mutua.v1.QueryService/GetNetwork',
             mutua_dot_v1_dot_query__service__pb2.GetNetworkRequest.SerializeToString,
             mutua_dot_v1_dot_query__service__pb2.GetNetworkResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetConcentration(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/mutua.v1.QueryService/GetConcentration',
+            mutua_dot_v1_dot_query__service__pb2.GetConcentrationRequest.SerializeToString,
+            mutua_dot_v1_dot_query__service__pb2.GetConcentrationResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -54,6 +54,8 @@ class QueryServiceStub:
     """One exchange with all its revisions. NOT_FOUND when no such exchange was recorded."""
     GetNetwork: _grpc.UnaryUnaryMultiCallable[_query_service_pb2.GetNetworkRequest, _query_service_pb2.GetNetworkResponse]
     """Who gives to whom: organizations as nodes, isolates too, and directed ties as edges."""
+    GetConcentration: _grpc.UnaryUnaryMultiCallable[_query_service_pb2.GetConcentrationRequest, _query_service_pb2.GetConcentrationResponse]
+    """How far giving, and receiving, lie with a few: Gini, Lorenz curve, share of the top three."""
     ListOrganizations: _grpc.UnaryUnaryMultiCallable[_query_service_pb2.ListOrganizationsRequest, _query_service_pb2.ListOrganizationsResponse]
     """The roster and every unregistered organization that was named, by id."""
     ListBatches: _grpc.UnaryUnaryMultiCallable[_query_service_pb2.ListBatchesRequest, _query_service_pb2.ListBatchesResponse]
@@ -89,6 +91,8 @@ class QueryServiceAsyncStub(QueryServiceStub):
     """One exchange with all its revisions. NOT_FOUND when no such exchange was recorded."""
     GetNetwork: _aio.UnaryUnaryMultiCallable[_query_service_pb2.GetNetworkRequest, _query_service_pb2.GetNetworkResponse]  # type: ignore[assignment]
     """Who gives to whom: organizations as nodes, isolates too, and directed ties as edges."""
+    GetConcentration: _aio.UnaryUnaryMultiCallable[_query_service_pb2.GetConcentrationRequest, _query_service_pb2.GetConcentrationResponse]  # type: ignore[assignment]
+    """How far giving, and receiving, lie with a few: Gini, Lorenz curve, share of the top three."""
     ListOrganizations: _aio.UnaryUnaryMultiCallable[_query_service_pb2.ListOrganizationsRequest, _query_service_pb2.ListOrganizationsResponse]  # type: ignore[assignment]
     """The roster and every unregistered organization that was named, by id."""
     ListBatches: _aio.UnaryUnaryMultiCallable[_query_service_pb2.ListBatchesRequest, _query_service_pb2.ListBatchesResponse]  # type: ignore[assignment]
@@ -157,6 +161,14 @@ class QueryServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_query_service_pb2.GetNetworkResponse, _abc.Awaitable[_query_service_pb2.GetNetworkResponse]]:
         """Who gives to whom: organizations as nodes, isolates too, and directed ties as edges."""
+
+    @_abc_1.abstractmethod
+    def GetConcentration(
+        self,
+        request: _query_service_pb2.GetConcentrationRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_query_service_pb2.GetConcentrationResponse, _abc.Awaitable[_query_service_pb2.GetConcentrationResponse]]:
+        """How far giving, and receiving, lie with a few: Gini, Lorenz curve, share of the top three."""
 
     @_abc_1.abstractmethod
     def ListOrganizations(

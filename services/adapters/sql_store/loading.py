@@ -18,11 +18,11 @@ from services.adapters.tables import (
     WaitingRow,
 )
 from services.adapters.wire.event import read_record
-from services.ledger.changes import Needs, affected
+from services.ledger.changes import affected
 from services.ledger.exchange import ExchangeCorrected, ExchangeRecorded
 from services.ledger.facts import Event
 from services.ledger.organization import OrganizationRegistered, OrganizationUpdated
-from services.ledger.state import History, Ledger, Revision, Version
+from services.ledger.state import History, Ledger, Needs, Revision, Version
 from services.ledger.words import State
 
 Item = TypeVar("Item")

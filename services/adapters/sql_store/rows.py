@@ -12,6 +12,7 @@ from services.adapters.tables import (
     FactRow,
     JointPartyRow,
     LegRow,
+    NothingToReportRow,
     OrganizationMonthRow,
     OrganizationVersionRow,
     PartyRow,
@@ -24,6 +25,7 @@ from services.adapters.tables import (
 from services.ledger.changes import Changes
 from services.ledger.exchange import Exchange
 from services.ledger.fresh import Fresh
+from services.ledger.nothing_to_report import NothingToReport, month_without
 from services.ledger.state import History, Journal, Revision
 from services.ledger.times import period_days
 from services.ledger.words import Precision, Side, State
@@ -163,6 +165,17 @@ def _of_facts(programme: int, journal: Journal) -> dict[type[ReadModel], list[Ro
         AliasRow: [
             (programme, alias, organization_id, logged.offset)
             for alias, organization_id, logged in journal.aliases
+        ],
+        NothingToReportRow: [
+            (
+                programme,
+                event.fact.organization_id,
+                month_without(event),
+                logged.offset,
+                event.recorded_by,
+            )
+            for logged in journal.facts
+            if (event := logged.event) and isinstance(event.fact, NothingToReport)
         ],
         WaitingRow: [
             (programme, event_id, key, logged.offset, logged.record_time, logged.value)

@@ -12,9 +12,8 @@ from google.protobuf.unknown_fields import UnknownFieldSet
 
 from mutua.v1 import event_pb2 as pb
 from mutua.v1 import types_pb2
-from services.adapters.wire import exchange, organization, values
+from services.adapters.wire import exchange, nothing_to_report, organization, values
 from services.adapters.wire.values import Unfit, to_instant, to_word
-from services.ledger.exchange import ExchangeCorrected, ExchangeRecorded
 from services.ledger.facts import Event, Fact, Logged, Source
 from services.ledger.ports import Held
 from services.ledger.times import Instant
@@ -46,6 +45,11 @@ FACTS: dict[str, Form] = {
         organization.tidy_organization, organization.order_organization, organization.to_updated
     ),
     "alias_added": Form(organization.tidy_alias, organization.order_alias, organization.to_alias),
+    "nothing_to_report": Form(
+        nothing_to_report.tidy_nothing,
+        nothing_to_report.order_nothing,
+        nothing_to_report.to_nothing,
+    ),
 }
 
 
@@ -110,11 +114,8 @@ def _has_nul(message: Message) -> bool:
 
 def _belongs(event: Event, programme_id: str) -> bool:
     """Whether a fact that somebody else may have put on the log can be folded here."""
-    timed = event.occur_time is not None or not isinstance(event.fact, _TIMED)
+    timed = event.occur_time is not None or not event.fact.IS_TIMED
     return timed and event.programme_id == programme_id
-
-
-_TIMED: Final = (ExchangeRecorded, ExchangeCorrected)
 
 
 def normalize(message: pb.Event) -> None:

@@ -9,10 +9,9 @@ from services.ledger.errors import NotBuilt, QuestionImpossible, Violation
 from services.ledger.question import ALL, Question, Scope
 from services.ledger.times import Day, day_number
 from services.ledger.validation import Violations, check_id, check_programme, check_topic
-from services.ledger.words import Allocation, Formality, Identity, Kind, Lens
+from services.ledger.words import Allocation, Formality, Identity, Kind, Lens, Population
 
 _NOT_BUILT: Final = {
-    "population": "--population",
     "where": "--where",
     "known_at": "--known-at",
     "basis": "--basis",
@@ -53,6 +52,7 @@ def _read(message: pb.Question, today: Day, scope: Scope) -> Question:
         topics=tuple(sorted({tidy(each) for each in message.topics})),
         organization_ids=tuple(sorted({tidy(each) for each in message.organization_ids})),
         identity=to_word(Identity, message.identity, "identity", Identity.AS_NOW),
+        population=to_word(Population, message.population, "population"),
         as_of_day=day_number(to_date(message.as_of_date, "as_of_date"))
         if has("as_of_date")
         else today,

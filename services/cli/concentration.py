@@ -1,0 +1,81 @@
+"""`concentration`: how far giving, and receiving, lie with a few."""
+
+from collections.abc import Sequence
+from typing import Final
+
+import click
+
+from mutua.v1.query_service_pb2 import Concentration, Direction, Lens
+from services.cli.asking import Asked, asks
+from services.cli.connect import Settings
+from services.cli.output import Column, to_table
+from services.cli.parameters import words_of
+from services.cli.showing import Read, show
+from services.cli.tables import unit_of
+from services.cli.words import NEITHER_IS_BETTER, amount
+
+WHAT_IT_SAYS: Final = (
+    "Gini is 0 when all have the same and near 1 when one has everything; top three is the part "
+    "with the three that have most, and half is with no fewer than so many of them."
+)
+
+
+@click.command()
+@asks
+def concentration(settings: Settings, asked: Asked) -> None:
+    """How far giving, and receiving, lie with a few organizations.
+
+    Over the population, those with nothing included.
+
+    \b
+    Examples:
+      mutua concentration
+      mutua concentration --lens burden --from 2026-01 --population active
+      mutua concentration --format json
+    """
+    if asked.order_by:
+        raise click.UsageError(
+            "--order-by: there are two rows, giving and receiving; leave it out."
+        )
+    show(CONCENTRATION, settings, asked)
+
+
+def columns(lens: Lens.ValueType) -> list[Column[Concentration]]:
+    sides = words_of(Direction.items())
+    return [
+        Column("", lambda row: sides[row.direction]),
+        Column("organizations", lambda row: amount(row.organization_count), True),
+        Column(
+            f"total{unit_of(lens)}",
+            lambda row: amount(row.total) if row.HasField("total") else "",
+            True,
+        ),
+        Column("Gini", lambda row: f"{row.gini:.2f}" if row.HasField("gini") else "", True),
+        Column(
+            "top three",
+            lambda row: f"{row.top_three_share:.0%}" if row.HasField("top_three_share") else "",
+            True,
+        ),
+        Column("half with", lambda row: amount(half_count(row.lorenz)) if row.lorenz else "", True),
+        Column("in words", lambda row: ", ".join(WORDS[each] for each in row.reasons)),
+    ]
+
+
+def half_count(lorenz: Sequence[float]) -> int:
+    """How few organizations have half of everything."""
+    return next(count for count, rest in enumerate(reversed(lorenz)) if rest <= 0.5)
+
+
+WORDS: Final = {
+    "NO_KNOWN_AMOUNT": "no known amount",
+    "TOO_FEW_EXCHANGES": "too few",
+    "NOT_BORNE": "not borne on this side",
+}
+CONCENTRATION: Final[Read[Concentration]] = Read(
+    name="concentrations",
+    row=Concentration.DESCRIPTOR,
+    ask=lambda client, question, **_: client.get_concentration(question),
+    rows_of=lambda answer: answer.concentrations,
+    table=lambda shown: to_table(shown.rows, columns(shown.question.lens)),
+    foot=lambda _: [WHAT_IT_SAYS, NEITHER_IS_BETTER],
+)

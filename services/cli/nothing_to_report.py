@@ -1,0 +1,70 @@
+"""`nothing-to-report`: an organization says that it shared nothing in a month."""
+
+from datetime import UTC, date, datetime, timedelta
+
+import click
+
+from mutua.v1.event_pb2 import Event, NothingToReport
+from mutua.v1.types_pb2 import OCCUR_PRECISION_MONTH
+from services.cli.connect import Settings, connected
+from services.cli.dates import Period, parse_period
+from services.cli.names import Directory
+from services.cli.output import to_json
+from services.cli.parameters import Parsed
+from services.cli.recording import FORMAT, SOURCE
+
+
+def parse_month(typed: str) -> Period:
+    """Reads 2026-03. Raises ValueError with what to type instead."""
+    period = parse_period(typed)
+    if period.precision != OCCUR_PRECISION_MONTH:
+        raise ValueError(f"{typed!r} is no month: type 2026-03, and say it for each month.")
+    return period
+
+
+@click.command("nothing-to-report")
+@click.argument("organization")
+@click.argument("month", type=Parsed("month", parse_month), required=False)
+@FORMAT
+@click.pass_obj
+def nothing_to_report(
+    settings: Settings, organization: str, month: Period | None, form: str
+) -> None:
+    """Record that an organization gave and received nothing in a month; default the last one.
+
+    That is other than silence, which answers do not tell apart yet. Exchanges of that month count
+    all the same.
+
+    \b
+    Examples:
+      mutua nothing-to-report Thornwick
+      mutua --as T-02 nothing-to-report T-02 2026-03
+    """
+    period = month or _last_month(datetime.now(UTC).date())
+    with connected(settings, write=True, purpose="mutua nothing-to-report") as client:
+        directory = Directory(client.list_organizations())
+        found = directory.find(organization)
+        event = Event(
+            occur_time=period.to_timestamp(),
+            occur_precision=period.precision,
+            source=SOURCE,
+            nothing_to_report=NothingToReport(organization_id=found or organization),
+        )
+        position = client.record([event])
+    if form == "json":
+        click.echo(to_json({"event_id": event.event_id, "position": position}))
+    else:
+        label = directory.label(found or organization)
+        click.echo(f"Recorded: {label} had nothing to report for {period.first:%Y-%m}.")
+        click.echo("If it did share something then, log that: exchanges count all the same.")
+    if found is None and (near := directory.resembling(organization)):
+        click.echo(
+            f"unknown organization {organization!r}: recorded as written. "
+            f"Did you mean {directory.labels(near)}? Then say it again of that one.",
+            err=True,
+        )
+
+
+def _last_month(today: date) -> Period:
+    last = today.replace(day=1) - timedelta(days=1)
+    return Period(first=last.replace(day=1), precision=OCCUR_PRECISION_MONTH)

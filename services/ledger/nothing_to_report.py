@@ -1,0 +1,39 @@
+"""An organization that says it had nothing to report for a month is not silent."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from services.ledger.errors import Violation
+from services.ledger.facts import Event, Fact, Logged
+from services.ledger.state import Applied, Journal, Ledger, Verdict
+from services.ledger.times import Month, day_of, month_of
+from services.ledger.validation import Violations, check_id
+from services.ledger.words import Precision
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NothingToReport(Fact):
+    """The month is that of the event's `occur_time`."""
+
+    FIELD: ClassVar = "nothing_to_report"
+    IS_TIMED: ClassVar = True
+    organization_id: str
+
+
+def check_nothing(event: Event, fact: NothingToReport, found: Violations) -> None:
+    check_id(fact.organization_id, "nothing_to_report.organization_id", found)
+    if event.occur_precision is not Precision.MONTH:
+        found.append(Violation("occur_precision", "must be month; say it for each month"))
+
+
+def report_nothing(
+    ledger: Ledger, journal: Journal, logged: Logged, fact: NothingToReport, at: int
+) -> Verdict:
+    """Applies whatever else was said: what contradicts it is told when somebody asks."""
+    return Applied()
+
+
+def month_without(event: Event) -> Month:
+    """The month for which there was nothing to report."""
+    assert event.occur_time is not None
+    return month_of(day_of(event.occur_time))

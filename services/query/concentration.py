@@ -1,0 +1,16 @@
+"""How far giving, and receiving, lie with a few."""
+
+from mutua.v1 import query_service_pb2 as pb
+from services.adapters.wire.answer import from_coverage
+from services.adapters.wire.concentration import from_concentration
+from services.network.concentration import concentration
+from services.query.answering import Asked
+
+
+def get_concentration(asked: Asked) -> pb.GetConcentrationResponse:
+    found = concentration(asked.frame, asked.question)
+    return pb.GetConcentrationResponse(
+        concentrations=map(from_concentration, found.rows),
+        coverage=from_coverage(found.coverage),
+        warnings=found.warnings,
+    )

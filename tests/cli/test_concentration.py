@@ -1,0 +1,95 @@
+"""How far giving and receiving lie with a few, as people and programs get it."""
+
+import csv
+import io
+import re
+
+import pytest
+
+from mutua.v1.query_service_pb2 import (
+    DIRECTION_GIVING,
+    DIRECTION_RECEIVING,
+    Concentration,
+)
+from services.cli.concentration import half_count
+from tests.cli.conftest import Run
+from tests.cli.fake import FakeProgramme
+
+
+@pytest.fixture
+def few(programme: FakeProgramme) -> FakeProgramme:
+    """One of four gave nearly everything; what was received is not known."""
+    programme.concentrations = [
+        Concentration(
+            direction=DIRECTION_GIVING,
+            organization_count=4,
+            total=1200,
+            gini=0.7,
+            top_three_share=1,
+            lorenz=[0, 0, 0.02, 0.1, 1],
+            metric_version=1,
+        ),
+        Concentration(
+            direction=DIRECTION_RECEIVING,
+            organization_count=4,
+            total=0,
+            reasons=["NO_KNOWN_AMOUNT", "TOO_FEW_EXCHANGES"],
+            metric_version=1,
+        ),
+    ]
+    return programme
+
+
+def test_as_a_table(ask: Run, few: FakeProgramme) -> None:
+    text = ask("concentration", "--lens", "burden").out
+    header, _, gave, received = text.splitlines()[:4]
+    assert re.split(r"  +", header.strip()) == [
+        "organizations", "total, minutes", "Gini", "top three", "half with", "in words",
+    ]  # fmt: skip
+    assert re.split(r"  +", gave.strip()) == ["giving", "4", "1,200", "0.70", "100%", "1"]
+    assert re.split(r"  +", received.strip()) == [
+        "receiving", "4", "0", "no known amount, too few",
+    ]  # fmt: skip
+    assert "Neither side is better" in text
+    assert "3 of 4 organizations on the roster recorded something" in text
+
+
+def test_for_programs(ask: Run, few: FakeProgramme) -> None:
+    answer = ask("concentration", "--format", "json").answer
+    assert next(iter(answer)) == "concentrations"
+    gave, received = answer["concentrations"]
+    assert (gave["direction"], gave["lorenz"]) == ("DIRECTION_GIVING", [0, 0, 0.02, 0.1, 1])
+    assert received.keys() & {"gini", "top_three_share"} == set()
+    rows = list(csv.DictReader(io.StringIO(ask("concentration", "--format", "csv").out)))
+    assert [row["gini"] for row in rows] == ["0.7", ""]
+    assert rows[0]["lorenz"] == "0.0;0.0;0.02;0.1;1.0"
+
+
+def test_an_order_is_refused_and_not_ignored(ask: Run, few: FakeProgramme) -> None:
+    result = ask("concentration", "--order-by", "gini")
+    assert (result.code, result.out) == (2, "")
+
+
+@pytest.mark.parametrize(
+    ("lorenz", "count"),
+    [([0, 1], 1), ([0, 0.5, 1], 1), ([0, 0.25, 0.5, 0.75, 1], 2), ([0, 0, 0.4, 1], 1)],
+)
+def test_half_is_with_no_fewer(lorenz: list[float], count: int) -> None:
+    assert half_count(lorenz) == count
+
+
+def test_a_programme_is_asked_end_to_end(run: Run) -> None:
+    for receiver, times in (("B", 3), ("C", 2)):
+        for _ in range(times):
+            run("log", "--from", "A", "--to", receiver, "--kind", "call", "--minutes", "10")
+    gave, received = run("concentration", "--format", "json").answer["concentrations"]
+    assert (gave["organization_count"], gave["total"]) == (3, 5)
+    assert gave["gini"] == pytest.approx(2 / 3)
+    assert gave["lorenz"] == [0, 0, 0, 1]
+    assert received["gini"] == pytest.approx(0.4)
+    burden = ("--lens", "burden", "--allocation", "once")
+    gave, received = run("concentration", *burden, "--format", "json").answer["concentrations"]
+    assert (gave["total"], received["reasons"]) == (50, ["NOT_BORNE"])
+    assert "total" not in received
+    refused = run("concentration", "--allocation", "full", "--format", "json")
+    assert (refused.code, "QUESTION_IMPOSSIBLE" in refused.err) == (1, True)

@@ -1,0 +1,65 @@
+"""How far giving and receiving lie with a few, from the differences between every two."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from itertools import product
+
+from mutua.v1.query_service_pb2 import (
+    ALLOCATION_ONCE,
+    DIRECTION_GIVING,
+    DIRECTION_RECEIVING,
+    LENS_ATTENTION,
+    LENS_BENEFIT,
+    LENS_BURDEN,
+    Question,
+)
+from tests.oracle.answers import Row, balances, coverage
+from tests.oracle.fold import Ledger
+from tests.oracle.frame import ONE, Frame
+
+UNBORNE = {LENS_BURDEN: ["received"], LENS_ATTENTION: ["given"], LENS_BENEFIT: ["given"]}
+
+
+def concentration(ledger: Ledger, question: Question) -> list[Row]:
+    """Giving and receiving. Raises QuestionImpossibleError under allocation full."""
+    everybody = Question()
+    everybody.CopyFrom(question)
+    del everybody.organization_ids[:]
+    members = Frame(ledger, question).population()
+    rows = [row for row in balances(ledger, everybody) if str(row["organization_id"]) in members]
+    counted = coverage(ledger, question)
+    directed = int(str(counted["exchange_count"])) - int(str(counted["joint_count"]))
+    found = []
+    for direction, side in ((DIRECTION_GIVING, "given"), (DIRECTION_RECEIVING, "received")):
+        row: Row = {
+            "direction": direction,
+            "organization_count": len(rows),
+            "lorenz": [],
+            "reasons": [],
+            "metric_version": 1,
+        }
+        found.append(row)
+        if question.allocation == ALLOCATION_ONCE and side in UNBORNE.get(question.lens, []):
+            row["reasons"] = ["NOT_BORNE"]
+            continue
+        amounts = sorted(round(float(str(each[side])) * ONE) for each in rows)
+        total = sum(amounts)
+        row["total"] = total / ONE
+        nothing = ["NO_KNOWN_AMOUNT"] if total == 0 else []
+        row["reasons"] = nothing + (["TOO_FEW_EXCHANGES"] if directed < 5 else [])
+        if not row["reasons"]:
+            row |= _measures(amounts, total)
+    return found
+
+
+def _measures(amounts: list[int], total: int) -> Row:
+    """Half the mean difference between two of them, as a part of the mean."""
+    differences = sum(abs(one - other) for one, other in product(amounts, amounts))
+    return {
+        "gini": float(Fraction(differences, 2 * len(amounts) * total)),
+        "top_three_share": float(Fraction(sum(sorted(amounts, reverse=True)[:3]), total)),
+        "lorenz": [
+            float(Fraction(sum(amounts[:count]), total)) for count in range(len(amounts) + 1)
+        ],
+    }

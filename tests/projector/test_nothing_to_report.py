@@ -1,0 +1,37 @@
+"""Each time that an organization had nothing to report is a row, however the log is cut."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mutua.v1.event_pb2 import Event
+from tests.ledger.product import as_records
+from tests.oracle.fold import fold
+from tests.oracle.histories import History, load_histories
+from tests.projector.embedded import empty_store, project, tables
+from tests.strategies import cuts, histories
+
+
+@pytest.mark.parametrize("history", load_histories(), ids=str)
+def test_rows_are_those_of_the_history(history: History) -> None:
+    assert _said(history.events) == history.nothing_to_report
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.data(), histories())
+def test_rows_are_those_of_the_oracle(data: st.DataObject, events: list[Event]) -> None:
+    found = _said(events, data.draw(cuts(len(events))))
+    assert found == sorted(fold(events).nothing_to_report)
+
+
+def _said(events: Sequence[Event], where: Sequence[int] = ()) -> list[tuple[str, str, str]]:
+    """Organization, month, and who said so, of every row."""
+    with empty_store() as store:
+        if events:
+            project(store, as_records(events), where)
+        rows = tables(store)["nothing_to_report"]
+    return sorted((row[1], f"{row[2] // 12:04}-{row[2] % 12 + 1:02}", row[4]) for row in rows)
