@@ -5,6 +5,7 @@ import sys
 from collections.abc import Callable
 
 from services.ledger.errors import MutuaError
+from services.memory import collect_seldom
 from services.settings import Settings, read_settings
 
 
@@ -17,7 +18,9 @@ def main(run: Callable[[Settings], int]) -> None:
     # While a broker is away it tells of every attempt; what matters of it is told by our own.
     logging.getLogger("kafka").setLevel(logging.CRITICAL)
     try:
-        status = run(read_settings())
+        settings = read_settings()
+        collect_seldom()
+        status = run(settings)
     except (MutuaError, OSError) as error:
         sys.stderr.write(f"error: {error}\n")
         status = 1
