@@ -13,6 +13,8 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
+from sqlalchemy.exc import DatabaseError
+
 from mutua.v1.ingest_service_pb2_grpc import add_IngestServiceServicer_to_server
 from mutua.v1.query_service_pb2_grpc import add_QueryServiceServicer_to_server
 from services.adapters.data_directory import BUILD_LOCK, DataDirectory
@@ -221,7 +223,13 @@ def replay(
 
 def _compare(directory: DataDirectory) -> VerifyReport:
     with ExitStack() as resources:
-        return compare(*open_directory(directory, resources, write=False))
+        log, store = open_directory(directory, resources, write=False)
+        try:
+            return compare(log, store)
+        except DatabaseError as error:
+            raise DataForeign(
+                f"{store.path} is damaged ({error.orig}); mutua rebuild makes it again from the log"
+            ) from error
 
 
 class _Stopped(Exception):

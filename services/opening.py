@@ -14,6 +14,7 @@ from services.adapters.data_directory import BUILD_LOCK, DataDirectory
 from services.adapters.sqlite_log import SqliteLog
 from services.adapters.sqlite_store import SqliteStore
 from services.ledger.errors import DataInUse, LogDown, LogFull
+from services.ledger.ports import StoreBusy
 from services.projector.embedded import EmbeddedProjector
 from services.projector.rebuild import build
 
@@ -186,8 +187,8 @@ def _in_words(directory: DataDirectory) -> Iterator[None]:
     """What SQLite fails at, for the person who meets it. Raises LogFull or LogDown."""
     try:
         yield
-    except sqlite3.Error as error:
-        code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR)
+    except (sqlite3.Error, StoreBusy) as error:
+        code = getattr(error.__cause__ or error, "sqlite_errorcode", sqlite3.SQLITE_ERROR)
         if code & 0xFF == sqlite3.SQLITE_FULL:
             raise LogFull(
                 f"no room is left in {directory.path}; free some disk space and try again"

@@ -101,6 +101,22 @@ def questions() -> st.SearchStrategy[Question]:
     return _questions()
 
 
+@st.composite
+def told_exchanges(draw: Draw) -> Event:
+    """A new exchange as a client tells it, without ids."""
+    event = Event()
+    _record(draw, event, 0)
+    return event
+
+
+@st.composite
+def told_organizations(draw: Draw) -> OrganizationContent:
+    """What is told of an organization, its aliases included."""
+    content = OrganizationContent()
+    _organization(draw, content)
+    return content
+
+
 def cuts(count: int) -> st.SearchStrategy[list[int]]:
     """Where `count` records are cut into slabs: ascending, neither start nor end among them."""
     inner = st.integers(1, max(1, count - 1))

@@ -14,6 +14,10 @@ _APPLICATION_ID: Final = 0x6D757475
 """'mutu': marks a file as ours."""
 _MAX_VALUES: Final = 32_766
 """What SQLite takes in one statement."""
+_WAL_BYTES: Final = 32 << 20
+"""A -wal file that is longer takes no more transactions; the last one may bring it to 64 MiB."""
+_READER_MILLISECONDS: Final = 300
+"""Our own readers take less; whoever takes longer is not waited for with a writer's thread."""
 _ANY: Final = 2**31 - 1
 """Above the version of any file."""
 
@@ -76,6 +80,27 @@ def write_rows(
 def _insertion(insertion: str, width: int, count: int) -> str:
     places = f"({', '.join('?' * width)})"
     return insertion.replace(places, ", ".join([places] * count), 1)
+
+
+def shorten_wal(connection: sqlite3.Connection, path: Path) -> bool:
+    """Empties a -wal file that has become long; False when a reader still needs what is in it.
+
+    SQLite keeps what a reader sees and writes behind it: beside one who reads on for hours the file
+    would fill the disk. Waits a moment for readers; needs to be outside of a transaction.
+    """
+    try:
+        length = path.with_name(f"{path.name}-wal").stat().st_size
+    except FileNotFoundError:
+        return True
+    if length < _WAL_BYTES:
+        return True
+    (patience,) = connection.execute("PRAGMA busy_timeout").fetchone()
+    connection.execute(f"PRAGMA busy_timeout = {min(patience, _READER_MILLISECONDS)}")
+    try:
+        (busy, _, _) = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+    finally:
+        connection.execute(f"PRAGMA busy_timeout = {patience}")
+    return not busy
 
 
 def version_of(path: Path) -> int:

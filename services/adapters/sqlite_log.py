@@ -3,19 +3,19 @@
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 from queue import Empty, SimpleQueue
-from typing import Final, Self
+from typing import Any, Final, Self
 from uuid import uuid4
 
 from services.adapters.crash_point import crash_point
 from services.adapters.log_tail import LogTail
-from services.adapters.sqlite_file import open_file, write_rows
+from services.adapters.sqlite_file import open_file, shorten_wal, write_rows
 from services.ledger.errors import DataForeign, LogDown, LogFull, OutcomeUnknown, Overloaded
 from services.ledger.ports import Record
 from services.ledger.position import Position
@@ -24,6 +24,8 @@ from services.ledger.times import Instant
 FORMAT: Final = 1
 _GROUP_RECORDS: Final = 10_000
 """One transaction takes at most this many records, so that nobody waits long behind an import."""
+_GROUP_BYTES: Final = 16 << 20
+"""And not many more bytes: what a transaction writes has to find room in the -wal file."""
 _READ_BYTES: Final = 4 << 20
 _QUEUE_BYTES: Final = 64 << 20
 _RECORD_OVERHEAD: Final = 1_000
@@ -84,7 +86,8 @@ class SqliteLog:
         self._tail = LogTail(_READ_BYTES)
         self._wakes: list[Callable[[], None]] = []
         try:
-            self._open(read_only=read_only)
+            with self._in_words():
+                self._open(read_only=read_only)
         except BaseException:
             self._connection.close()
             raise
@@ -137,22 +140,41 @@ class SqliteLog:
         return done
 
     def read(self, next_offset: int, limit: int) -> list[Record]:
-        assert self._reader is not None
         if (last := self._tail.read(next_offset, limit)) is not None:
             return last
-        records, room = [], _READ_BYTES
-        with self._read_lock:
+        return [Record(*row) for row in self._page(_COLUMNS, next_offset, limit)]
+
+    def _page(self, columns: str, next_offset: int, limit: int) -> list[tuple[Any, ...]]:
+        """The fourth of the columns is the value. Between pages nothing holds up the writer."""
+        assert self._reader is not None
+        page, room = [], _READ_BYTES
+        with self._read_lock, self._in_words():
             rows = self._reader.execute(
-                f"SELECT {_COLUMNS} FROM record WHERE offset >= ? ORDER BY offset LIMIT ?",
+                f"SELECT {columns} FROM record WHERE offset >= ? ORDER BY offset LIMIT ?",
                 (next_offset, limit),
             )
             for row in rows:
-                records.append(Record(*row))
+                page.append(row)
                 room -= len(row[3])
                 if room < 0:
                     break
             rows.close()
-        return records
+        return page
+
+    @contextmanager
+    def _in_words(self) -> Iterator[None]:
+        """What cannot be read. Raises DataForeign when the file is damaged, else LogDown."""
+        try:
+            yield
+        except sqlite3.Error as error:
+            code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT) & 0xFF
+            if code == sqlite3.SQLITE_FULL:
+                raise
+            if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR):
+                raise DataForeign(
+                    f"{self._path} is damaged ({error}); restore the directory from a backup"
+                ) from error
+            raise LogDown(f"{self._path} cannot be read: {error}") from error
 
     def end(self) -> int:
         if self._closed:
@@ -162,12 +184,10 @@ class SqliteLog:
 
     def damage(self) -> tuple[list[int], int | None]:
         """Offsets of records that are not as they were written, and the first missing one."""
-        assert self._reader is not None
         damaged: list[int] = []
         expected = 0
-        with self._read_lock:
-            rows = self._reader.execute(f"SELECT {_COLUMNS}, digest FROM record ORDER BY offset")
-            for offset, record_time, programme_id, value, digest in rows:
+        while page := self._page(f"{_COLUMNS}, digest", expected, _GROUP_RECORDS):
+            for offset, record_time, programme_id, value, digest in page:
                 if offset != expected:
                     return damaged, expected
                 if record_digest(record_time, programme_id, value) != digest:
@@ -204,8 +224,8 @@ class SqliteLog:
 
     def _group(self, first: _Append) -> tuple[list[_Append], bool]:
         """What waits right now, up to the limit of a transaction; and whether the end was met."""
-        group, count = [first], len(first.values)
-        while count < _GROUP_RECORDS:
+        group, count, cost = [first], len(first.values), first.cost
+        while count < _GROUP_RECORDS and cost < _GROUP_BYTES:
             try:
                 following = self._queue.get_nowait()
             except Empty:
@@ -214,6 +234,7 @@ class SqliteLog:
                 return group, True
             group.append(following)
             count += len(following.values)
+            cost += following.cost
         return group, False
 
     def _commit(self, group: list[_Append]) -> None:
@@ -245,6 +266,10 @@ class SqliteLog:
         if self._failed:
             return LogDown("the log failed and does not take facts any more")
         try:
+            if not shorten_wal(self._connection, self._path):
+                return Overloaded(
+                    f"somebody reads an old state of {self._path}; try again when they have ended"
+                )
             crash_point("before_append")
             self._connection.execute("BEGIN IMMEDIATE")
             write_rows(self._connection, "INSERT INTO record VALUES (?, ?, ?, ?, ?)", rows)

@@ -17,7 +17,7 @@ from services.adapters.sql_store.loading import load_dictionary, load_ledger
 from services.adapters.sql_store.numbers import Dictionary
 from services.adapters.sql_store.reading import SqlSnapshot
 from services.adapters.sql_store.rows import insertions
-from services.adapters.sqlite_file import open_file, write_rows
+from services.adapters.sqlite_file import open_file, shorten_wal, write_rows
 from services.adapters.tables import (
     MODEL_VERSION,
     BatchRow,
@@ -90,24 +90,11 @@ class SqliteStore:
     def commit(self, changes: Sequence[Changes], start: int, end: Watermark) -> None:
         # Read before the transaction begins, which closing a reading connection would end.
         dictionaries = [self._dictionary(each.programme_id) for each in changes]
-        try:
-            self._writer.execute("BEGIN IMMEDIATE")
-        except sqlite3.OperationalError as error:
-            if error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY:
-                raise StoreBusy(f"the read models are held by another process: {error}") from error
-            raise
-        try:
+        with _busy_in_words(), self._transaction():
             self._advance(start, end)
             for each, dictionary in zip(changes, dictionaries, strict=True):
                 self._write(each, dictionary, end.partition)
             crash_point("in_slab")
-            self._writer.execute("COMMIT")
-        except BaseException:
-            if self._writer.in_transaction:
-                self._writer.execute("ROLLBACK")
-            self._programmes.clear()
-            self._dictionaries.clear()
-            raise
         crash_point("after_commit_before_ack")
 
     @contextmanager
@@ -128,6 +115,21 @@ class SqliteStore:
             self._own.dispose()
             self._writer.close()
         self._engine.dispose()
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        if not shorten_wal(self._writer, self.path):
+            raise StoreBusy("somebody reads an old state of the read models")
+        self._writer.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+            self._writer.execute("COMMIT")
+        except BaseException:
+            if self._writer.in_transaction:
+                self._writer.execute("ROLLBACK")
+            self._programmes.clear()
+            self._dictionaries.clear()
+            raise
 
     def _advance(self, start: int, end: Watermark) -> None:
         row = (end.log_id, end.next_offset, end.record_time, end.digest)
@@ -195,6 +197,17 @@ class SqliteStore:
                 self._writer.execute("SELECT programme_id, programme FROM programme")
             )
         return self._programmes
+
+
+@contextmanager
+def _busy_in_words() -> Iterator[None]:
+    """What ends when somebody lets go or makes room. Raises StoreBusy."""
+    try:
+        yield
+    except sqlite3.OperationalError as error:
+        if error.sqlite_errorcode & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_FULL):
+            raise StoreBusy(f"the read models cannot be written for now: {error}") from error
+        raise
 
 
 def _create_tables(connection: sqlite3.Connection) -> None:

@@ -13,7 +13,7 @@ from sqlmodel import Field, SQLModel
 
 from services.ledger.months import FIELDS as MONTH_FIELDS
 
-MODEL_VERSION: Final = 3
+MODEL_VERSION: Final = 4
 
 
 class ReadModel(SQLModel):

@@ -8,7 +8,7 @@ import click
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from mutua.v1.query_service_pb2 import Batch
-from services.cli.connect import Settings, connected
+from services.cli.connect import Settings, connected, tell_if_empty
 from services.cli.output import Column, show_progress, to_csv, to_dictionary, to_json, to_table
 from services.cli.recording import FORMAT
 from services.cli.words import amount, counted, warning_lines
@@ -49,6 +49,8 @@ def list_batches(settings: Settings, form: str) -> None:
     with connected(settings, write=False, purpose="mutua import list") as client:
         pages = client.list_batches()
         rows = list(pages)
+        if not rows:
+            tell_if_empty(settings, client.get_status())
     if form == "json":
         document = {
             "batches": [to_dictionary(row) for row in rows],

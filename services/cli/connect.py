@@ -9,7 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+import click
+from click.core import ParameterSource
+
 from mutua import Client
+from mutua.v1.query_service_pb2 import GetStatusResponse
+from services.cli.words import nothing_recorded
 
 # Only to tell a server that is there from a stale file; a busy server still accepts at once.
 LISTENING_SECONDS: Final = 1.0
@@ -45,6 +50,33 @@ def connected(settings: Settings, *, write: bool, purpose: str) -> Iterator[Clie
         yield stack.enter_context(
             Client(address, programme=settings.programme, organization=settings.organization)
         )
+
+
+def require_directory(settings: Settings, command: str) -> None:
+    """Raises UsageError when a server is named instead of the data directory that is needed."""
+    if settings.server and not is_typed("data"):
+        raise click.UsageError(
+            f"{command} works on a data directory, not through a server: run it where the data of "
+            f"{settings.server} is, with --data and without --server."
+        )
+
+
+def is_typed(option: str) -> bool:
+    """Whether a global option stands on the command line."""
+    root = click.get_current_context().find_root()
+    return root.get_parameter_source(option) is ParameterSource.COMMANDLINE
+
+
+def tell_if_empty(settings: Settings, status: GetStatusResponse) -> None:
+    """Says on stderr that nothing was recorded in a programme, and which others there are."""
+    if status.fact_count or status.lag_count:
+        return
+    others = []
+    if not settings.server:  # a server does not say whom it serves
+        from services.bootstrap import programmes
+
+        others = programmes(settings.data)
+    click.echo(nothing_recorded(settings.programme, others), err=True)
 
 
 def running_server(data: Path) -> str:

@@ -6,9 +6,8 @@ from pathlib import Path
 from typing import Final
 
 import click
-from click.core import ParameterSource
 
-from services.cli.connect import Settings
+from services.cli.connect import Settings, is_typed, require_directory
 from services.cli.output import show_progress
 from services.cli.words import counted
 
@@ -31,8 +30,8 @@ def export() -> None:
 @click.argument("file", type=click.Path(path_type=Path, allow_dash=True))
 @click.option("--only-programme", default="", metavar="PROGRAMME", help="Leave out all the others.")
 @click.option("--force", is_flag=True, help="Replace the file if it is there.")
-@click.pass_context
-def export_log(context: click.Context, file: Path, only_programme: str, *, force: bool) -> None:
+@click.pass_obj
+def export_log(settings: Settings, file: Path, only_programme: str, *, force: bool) -> None:
     """Write every fact of every programme, in its order and with its time, as JSON Lines.
 
     FILE ends in .gz to be compressed; - is stdout. A server on the data directory may go on.
@@ -45,9 +44,8 @@ def export_log(context: click.Context, file: Path, only_programme: str, *, force
     """
     from services.bootstrap import export_log as write
 
-    settings: Settings = context.obj
-    _require_directory(context, "mutua export log")
-    if _is_typed(context, "programme"):
+    require_directory(settings, "mutua export log")
+    if is_typed("programme"):
         raise click.UsageError(
             "export log writes all programmes; to leave out the others type "
             f"mutua export log --only-programme {settings.programme} FILE."
@@ -62,7 +60,7 @@ def export_log(context: click.Context, file: Path, only_programme: str, *, force
         )
     except BrokenPipeError:  # whoever read it has enough; there is nobody to tell
         sys.stdout = None
-        context.exit(1)
+        click.get_current_context().exit(1)
     names = [f"{name} ({count:,})" for name, count in sorted(counts.items())]
     more = f" and {len(names) - _SHOWN:,} more" if len(names) > _SHOWN else ""
     told = ", ".join(names[:_SHOWN]) or "none: nothing is recorded yet"
@@ -78,8 +76,8 @@ def export_log(context: click.Context, file: Path, only_programme: str, *, force
     metavar="kafka://HOST:PORT,.../TOPIC",
     help="An empty topic of Kafka to make the log in, instead of a data directory.",
 )
-@click.pass_context
-def replay(context: click.Context, file: Path, log_url: str) -> None:
+@click.pass_obj
+def replay(settings: Settings, file: Path, log_url: str) -> None:
     """Make a log anew from what mutua export log wrote, in an empty data directory or topic.
 
     Nothing is recorded unless every line of the file is right. After an interruption type the same
@@ -90,12 +88,11 @@ def replay(context: click.Context, file: Path, log_url: str) -> None:
       mutua --data ./moved replay 2026-11-24.jsonl.gz
       mutua replay 2026-11-24.jsonl.gz --log-url kafka://127.0.0.1:9092/mutua
     """
-    settings: Settings = context.obj
     try:
-        if log_url and not _is_typed(context, "data"):
+        if log_url and not is_typed("data"):
             _replay_into_topic(file, log_url)
         else:
-            _require_directory(context, "mutua replay")
+            require_directory(settings, "mutua replay")
             _replay_into_directory(file, settings)
     except KeyboardInterrupt:
         again = f"{settings.command} replay {file}" + f" --log-url {log_url}" * bool(log_url)
@@ -126,17 +123,3 @@ def _replay_into_directory(file: Path, settings: Settings) -> None:
 
 def _show(what: str, done: int, total: int) -> None:
     show_progress(f"{done:,} of {total:,} records {what}", is_last=done == total)
-
-
-def _require_directory(context: click.Context, command: str) -> None:
-    settings: Settings = context.obj
-    if settings.server and not _is_typed(context, "data"):
-        raise click.UsageError(
-            f"{command} works on a data directory, not through a server: run it where the data of "
-            f"{settings.server} is, with --data and without --server."
-        )
-
-
-def _is_typed(context: click.Context, option: str) -> bool:
-    """Whether a global option stands on the command line."""
-    return context.find_root().get_parameter_source(option) is ParameterSource.COMMANDLINE

@@ -53,6 +53,8 @@ class Failure:
             return
         click.echo(f"error: {self.message}", err=True)
         for violation in self.violations:
+            if violation.description in self.message:  # the only one has been told
+                continue
             click.echo(f"  {violation.field}: {violation.description}", err=True)
 
     def _document(self) -> dict[str, Any]:

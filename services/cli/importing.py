@@ -24,7 +24,15 @@ if TYPE_CHECKING:
 
 @click.group("import")
 def import_files() -> None:
-    """Record what stands in a CSV or Excel file; the same file again records nothing twice."""
+    """Record what stands in a CSV or Excel file; the same file again records nothing twice.
+
+    \b
+    Examples:
+      mutua import organizations roster.csv
+      mutua import exchanges visits.xlsx --dry-run
+      mutua import list
+      mutua import undo visits
+    """
 
 
 import_files.add_command(list_batches)

@@ -10,6 +10,7 @@ from typing import Final
 import click
 from click.core import ParameterSource
 
+from mutua import FieldViolation
 from mutua import MutuaError as ClientError
 from services.cli.connect import Settings
 from services.cli.failures import Failure, wants_json
@@ -152,7 +153,11 @@ def _with_place(error: click.ClickException) -> click.ClickException:
 
 
 def _show_misuse(error: click.ClickException, words: Sequence[str]) -> None:
-    failure = Failure(message=error.format_message(), code="INVALID_ARGUMENT")
+    message = error.format_message()
+    violations: tuple[FieldViolation, ...] = ()
+    if isinstance(error, click.BadParameter) and error.param is not None:
+        violations = (FieldViolation(error.param.opts[0], error.message or message),)
+    failure = Failure(message=message, code="INVALID_ARGUMENT", violations=violations)
     if isinstance(error, click.UsageError) and not wants_json(words):
         error.show()  # with the usage of the command
     else:

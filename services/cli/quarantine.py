@@ -17,7 +17,7 @@ from mutua.v1.query_service_pb2 import (
     Exchange,
     QuarantinedRecord,
 )
-from services.cli.connect import Settings, connected
+from services.cli.connect import Settings, connected, tell_if_empty
 from services.cli.exchanges import changes, current_revision, details, telling_of
 from services.cli.names import Directory
 from services.cli.output import to_csv, to_dictionary, to_json, to_table
@@ -69,6 +69,8 @@ def list_records(settings: Settings, form: str) -> None:
     with connected(settings, write=False, purpose="mutua quarantine") as client:
         pages = client.list_quarantine()
         rows = list(pages)
+        if not rows:
+            tell_if_empty(settings, client.get_status())
         directory = Directory(client.list_organizations() if form == "table" else ())
     if form == "json":
         document = {

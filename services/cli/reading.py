@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 from typing import Any, Final, Generic, TypeVar
 
 import click
@@ -21,7 +22,7 @@ from mutua.v1.query_service_pb2 import (
 )
 from services.cli import tables
 from services.cli.asking import Asked, asks
-from services.cli.connect import Settings, connected
+from services.cli.connect import Settings, connected, tell_if_empty
 from services.cli.exchanges import lines
 from services.cli.names import Directory
 from services.cli.output import to_csv, to_dictionary, to_json, to_table
@@ -29,7 +30,6 @@ from services.cli.words import (
     NEITHER_IS_BETTER,
     coverage_lines,
     isolate_lines,
-    nothing_recorded,
     warning_lines,
 )
 
@@ -168,6 +168,11 @@ def network(settings: Settings, asked: Asked, *, nodes: bool) -> None:
       mutua network --topic interfaces --nodes
       mutua network --format csv > edges.csv
     """
+    if nodes and asked.order_by:
+        raise click.UsageError(
+            "--order-by sorts the ties, and --nodes shows organizations, by id: leave one of them "
+            "out, or sort the same figures by mutua balances --order-by."
+        )
     if nodes:
         _answer(NODES, settings, asked)
     else:
@@ -213,7 +218,8 @@ def exchanges(
         standing_only=standing,
     )
     listed = {row.exchange_id for row in found}
-    for each in ids:
+    # What a limit left out may be there.
+    for each in ids if asked.limit == 0 or len(found) <= asked.limit else ():
         if each.strip().lower() not in listed:
             click.echo(f"no exchange {each!r} was found with these filters", err=True)
 
@@ -239,7 +245,10 @@ def _answer(
     organizations: Mapping[str, str] | None = None,
     **fields: Any,
 ) -> list[Row]:
-    """Asks, shows and returns; `organizations` are fields filled with names, `fields` others."""
+    """Asks and shows; returns the rows, with a limit one more where there are more.
+
+    `organizations` are fields filled with names, `fields` others.
+    """
     question, named = Question(), organizations or {}
     question.CopyFrom(asked.question)
     with connected(settings, write=False, purpose=f"mutua {read.name}") as client:
@@ -248,15 +257,16 @@ def _answer(
         question.organization_ids[:] = [meant[each] for each in question.organization_ids]
         fields |= {field: meant.get(each, "") for field, each in named.items()}
         answer = read.ask(client, question, order_by=asked.order_by, **fields)
-        rows = list(read.rows_of(answer))
-        if not rows and not client.get_status().fact_count:
-            click.echo(nothing_recorded(settings.programme, _programmes(settings)), err=True)
+        # One more than is shown tells that there are more; the rest is not asked for.
+        rows = list(islice(read.rows_of(answer), asked.limit + 1 if asked.limit else None))
+        if not rows:
+            tell_if_empty(settings, client.get_status())
         # Names are for people only; programs get what was asked for and wait for nothing else.
         directory = Directory(client.list_organizations() if asked.form == "table" else ())
     shown = rows[: asked.limit] if asked.limit else rows
     foot = []
     if len(shown) < len(rows):
-        foot.append(f"{len(shown):,} of {len(rows):,} {read.name}; --limit 0 shows all.")
+        foot.append(f"The first {len(shown):,} {read.name}; there are more: --limit 0 shows all.")
     if asked.form == "json":
         click.echo(to_json(_document(read, shown, answer)))
     else:
@@ -307,12 +317,3 @@ def _meant(client: Client, typed: Sequence[str], question: Question) -> dict[str
             click.echo(f"nobody is called {each!r}.{hint}", err=True)
         meant[each] = found or each
     return meant
-
-
-def _programmes(settings: Settings) -> list[str]:
-    """Those of the data directory on this machine; a server does not say whom it serves."""
-    if settings.server:
-        return []
-    from services.bootstrap import programmes
-
-    return programmes(settings.data)

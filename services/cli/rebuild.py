@@ -7,7 +7,7 @@ from typing import Final
 
 import click
 
-from services.cli.connect import Settings
+from services.cli.connect import Settings, require_directory
 from services.cli.words import counted
 
 _SECONDS_BETWEEN_LINES: Final = 2.0
@@ -34,6 +34,7 @@ def rebuild(settings: Settings, *, drop_old: bool) -> None:
     from services.bootstrap import delete_superseded
     from services.bootstrap import rebuild as rebuild_data
 
+    require_directory(settings, "mutua rebuild")
     if drop_old:
         deleted = delete_superseded(settings.data)
         nothing = "nothing is kept beside the read models that answer"

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import click
 
@@ -25,7 +25,31 @@ from services.cli.output import to_json
 from services.cli.parameters import Parsed, Words
 
 SOURCE: Final = Source(client="mutua-cli")
-MINUTES: Final = click.IntRange(0, 2**31 - 1)  # the server knows the limit of each kind
+UNKNOWN: Final = "unknown"
+MINUTE_FIELDS: Final[
+    tuple[Literal["giver_minutes", "receiver_minutes", "benefit_minutes"], ...]
+] = ("giver_minutes", "receiver_minutes", "benefit_minutes")
+
+
+class Minutes(click.IntRange):
+    """A number, or the word for one that nobody knows."""
+
+    name = "minutes"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> int | str:
+        if value == UNKNOWN:
+            return UNKNOWN
+        try:
+            int(value)
+        except ValueError:
+            self.fail(f"{value!r} is no number: type whole minutes, or {UNKNOWN}.", param, ctx)
+        minutes: int = super().convert(value, param, ctx)
+        return minutes
+
+
+MINUTES: Final = Minutes(0, 2**31 - 1)  # the server knows the limit of each kind
 FORMAT: Final = click.option(
     "--format", "form", type=click.Choice(["table", "json"]), default="table", show_default=True
 )
@@ -115,8 +139,11 @@ def log(settings: Settings, form: str, **said: Any) -> None:
 def correct(settings: Settings, exchange_id: str, form: str, **said: Any) -> None:
     """Change what is known of an exchange; what you do not name stays as it is.
 
+    Minutes that turn out to be a guess become unknown again by that word.
+
     \b
     Examples:
+      mutua correct 018f3c2e-7b1a-7cc0-9d3e-5a0b1c2d3e4f --minutes unknown
       mutua correct 018f3c2e-7b1a-7cc0-9d3e-5a0b1c2d3e4f --minutes 60
       mutua correct 018f3c2e-7b1a-7cc0-9d3e-5a0b1c2d3e4f --to Millbury --on 2026-03-14
     """
@@ -218,9 +245,10 @@ def _overlaid(telling: Telling, said: Said, directory: Directory) -> Telling:
         if said[field]:
             ids = [directory.find(typed) or typed for typed in said[field]]
             getattr(content, field)[:] = dict.fromkeys(ids)
-    for field in ("kind", "formality", "giver_minutes", "receiver_minutes", "benefit_minutes"):
+    for field in ("kind", "formality"):
         if said[field] is not None:
             setattr(content, field, said[field])
+    _lay_minutes(content, said)
     if said["topics"]:
         content.topics[:] = said["topics"]
     if said["note"] is not None:
@@ -231,6 +259,14 @@ def _overlaid(telling: Telling, said: Said, directory: Directory) -> Telling:
         occur_time=period.to_timestamp() if period else telling.occur_time,
         occur_precision=period.precision if period else telling.occur_precision,
     )
+
+
+def _lay_minutes(content: ExchangeContent, said: Said) -> None:
+    for field in MINUTE_FIELDS:
+        if said[field] == UNKNOWN:
+            content.ClearField(field)
+        elif said[field] is not None:
+            setattr(content, field, said[field])
 
 
 def _find(client: Client, exchange_id: str) -> tuple[Exchange, str]:

@@ -5,7 +5,7 @@ from typing import Final
 
 import click
 
-from services.cli.connect import Settings, connected
+from services.cli.connect import Settings, connected, require_directory, tell_if_empty
 from services.cli.output import to_dictionary, to_json
 from services.cli.recording import FORMAT
 from services.cli.words import coverage_lines, warning_lines
@@ -73,6 +73,7 @@ def status(settings: Settings, form: str) -> None:
     """
     with connected(settings, write=False, purpose="mutua status") as client:
         answer = client.get_status()
+        tell_if_empty(settings, answer)
     if form == "json":
         click.echo(to_json(to_dictionary(answer)))
         return
@@ -107,6 +108,7 @@ def verify(settings: Settings, form: str) -> None:
     """
     from services.bootstrap import verify as verify_data
 
+    require_directory(settings, "mutua verify")
     report = verify_data(settings.data)
     if form == "json":
         document = {

@@ -77,9 +77,10 @@ def affected(records: Iterable[Logged]) -> Needs:
                 needs.exchange_ids.add(fact.exchange_id)
                 needs.event_ids.add(fact.exchange_id)
             case OrganizationRegistered() | OrganizationUpdated() as fact:
-                needs.organization_ids.add(fact.organization.organization_id)
+                organization = fact.organization
+                needs.organization_ids.update((organization.organization_id, *organization.aliases))
             case AliasAdded() as fact:
-                needs.organization_ids.add(fact.organization_id)
+                needs.organization_ids.update((fact.organization_id, fact.alias))
             case _:
                 pass
     needs.event_ids.discard("")

@@ -63,6 +63,6 @@ def _settle(ledger: Ledger, journal: Journal, record: Logged) -> None:
             continue
         if isinstance(verdict, Refused):
             journal.quarantined[fact.offset] = (verdict.reason, verdict.detail, fact)
-        for key in (event_id, verdict.key if isinstance(verdict, Applied) else ""):
+        for key in (event_id, *(verdict.keys if isinstance(verdict, Applied) else ())):
             for waiter in ledger.wake(key):
                 heappush(ready, (waiter.offset, waiter))

@@ -24,9 +24,8 @@ def register(
     ledger: Ledger, journal: Journal, logged: Logged, fact: OrganizationRegistered, at: int
 ) -> Verdict:
     """A second registration replaces the first: nothing said of an organization is lost."""
-    identifier = fact.organization.organization_id
-    if (bound := ledger.aliases.get(identifier)) is not None:
-        return _not_applicable(f"{identifier!r} is already an alias of {bound!r}")
+    if refused := _refusal_of_alias(ledger, fact.organization.organization_id):
+        return refused
     return _settle(ledger, journal, logged, fact.organization, at)
 
 
@@ -34,6 +33,8 @@ def update(
     ledger: Ledger, journal: Journal, logged: Logged, fact: OrganizationUpdated, at: int
 ) -> Verdict:
     identifier = fact.organization.organization_id
+    if refused := _refusal_of_alias(ledger, identifier):
+        return refused
     if identifier not in ledger.roster:
         return Waits(awaited_organization(identifier))
     return _settle(ledger, journal, logged, fact.organization, at)
@@ -45,7 +46,7 @@ def add_alias(
     if refused := _refusal(ledger, fact.alias, fact.organization_id):
         return refused
     _bind(ledger, journal, logged, fact.alias, fact.organization_id)
-    return Applied()
+    return Applied((awaited_organization(fact.alias),))
 
 
 def _settle(
@@ -69,7 +70,14 @@ def _settle(
     )
     ledger.roster[identifier] = version
     journal.versions.append(version)
-    return Applied(awaited_organization(identifier))
+    return Applied(tuple(map(awaited_organization, (identifier, *organization.aliases))))
+
+
+def _refusal_of_alias(ledger: Ledger, identifier: str) -> Refused | None:
+    """Of a fact about an organization itself: an alias is never registered."""
+    if (bound := ledger.aliases.get(identifier)) is None:
+        return None
+    return _not_applicable(f"{identifier!r} is already an alias of {bound!r}")
 
 
 def _refusal(ledger: Ledger, alias: str, organization_id: str) -> Refused | None:

@@ -100,7 +100,7 @@ class ProjectionStore(Protocol):
         """Writes a slab of one partition and the position after it in one transaction.
 
         With nothing written it raises StaleWriter when the partition is no longer at `start`, and
-        StoreBusy when somebody else holds the read models.
+        StoreBusy when it cannot be at the moment.
         """
 
 
@@ -321,7 +321,9 @@ class QueryStore(Protocol):
 
 
 class StoreBusy(Exception):
-    """Somebody holds the read models; nothing was written, and the same again may succeed."""
+    """Somebody holds the read models, or no room is left for them; nothing was written, and the
+    same again may succeed.
+    """
 
 
 class StaleWriter(Exception):

@@ -109,9 +109,9 @@ class Journal:
 
 @dataclass(frozen=True, slots=True)
 class Applied:
-    """The fact took effect; those that wait for it, or for `key`, may now follow."""
+    """The fact took effect; those that wait for it, or for one of `keys`, may now follow."""
 
-    key: str = ""
+    keys: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

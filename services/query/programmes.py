@@ -26,9 +26,10 @@ class _Kept:
 
 
 class Programmes:
-    """Kept by recency within a budget of bytes.
+    """Kept by recency within a budget of bytes; the one asked about last is kept whatever it takes.
 
-    A programme that exceeds it alone is loaded for each question anew, and forgotten with it.
+    So one that exceeds the budget alone is in memory once, however many questions it gets, and
+    nothing is beside it.
     """
 
     def __init__(self, budget_bytes: int = BUDGET_BYTES) -> None:
@@ -48,6 +49,7 @@ class Programmes:
         with self._lock:
             kept = self._programmes.setdefault(programme_id, _Kept())
             self._programmes.move_to_end(programme_id)
+            self._make_room()  # before it grows
         with kept.lock:
             if kept.last_offset < last_offset:
                 _bring_forward(kept, snapshot, programme_id)
@@ -61,15 +63,12 @@ class Programmes:
             )
             is_level = kept.last_offset == last_offset
         with self._lock:
-            self._make_room(programme_id)
+            self._make_room()
         return frame.at(position) if is_level else frame
 
-    def _make_room(self, programme_id: str) -> None:
-        """Forgets the one just asked about, if it fits nowhere, else those of longest ago."""
-        kept = self._programmes.get(programme_id)
-        if kept is not None and kept.size_bytes > self._budget_bytes:
-            del self._programmes[programme_id]
-        while self.size_bytes > self._budget_bytes:
+    def _make_room(self) -> None:
+        """Forgets those asked about longest ago."""
+        while self.size_bytes > self._budget_bytes and len(self._programmes) > 1:
             self._programmes.popitem(last=False)
 
 

@@ -54,6 +54,7 @@ class FakeProgramme(ScriptedServer):
         self.requests_for_exchanges: list[ListExchangesRequest] = []
         self.fact_count = 1234
         self.balances: list[Balance] = []
+        self.has_more_balances = False
         self.pairs: list[Pair] = []
         self.edges: list[Edge] = []
         self.nodes: list[Node] = []
@@ -69,7 +70,9 @@ class FakeProgramme(ScriptedServer):
         return RecordEventsResponse(position=self._position)
 
     def ListBalances(self, request: Any, context: Any) -> ListBalancesResponse:  # noqa: N802
-        return ListBalancesResponse(balances=self.balances, **self._begin(request, context))
+        more = "more" if self.has_more_balances and not request.page_token else ""
+        answer = self._begin(request, context)
+        return ListBalancesResponse(balances=self.balances, next_page_token=more, **answer)
 
     def ListPairs(self, request: Any, context: Any) -> ListPairsResponse:  # noqa: N802
         return ListPairsResponse(pairs=self.pairs, **self._begin(request, context))

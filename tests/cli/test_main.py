@@ -22,8 +22,6 @@ HEAVY = ("sqlmodel", "sqlalchemy", "numpy", "pydantic", "tabulate", "services.bo
 @pytest.mark.parametrize("command", cli.COMMANDS)
 def test_every_command_has_help_with_an_example(run: Run, command: str) -> None:
     text = run(command, "--help").out
-    if command == "import":
-        text = run(command, "exchanges", "--help").out + run(command, "organizations", "-h").out
     assert "Example" in text
     assert f"mutua {command}" in text or "programme-data" in text
 
@@ -57,6 +55,40 @@ def test_misuse_as_json(run: Run) -> None:
     error = json.loads(result.err)["error"]
     assert (result.code, error["code"], error["reason"]) == (2, "INVALID_ARGUMENT", "")
     assert "'chat' is not one of" in error["message"]
+    [violation] = error["field_violations"]
+    assert violation["field"] == "--kind"
+    assert violation["description"].startswith("'chat' is not one of")
+
+
+def test_a_required_option_that_is_missing_is_named_in_json(run: Run) -> None:
+    error = json.loads(run("retract", "e1", "--format", "json").err)["error"]
+    assert [each["field"] for each in error["field_violations"]] == ["--reason"]
+
+
+def test_what_the_sentence_says_is_not_said_again(ask: Run, programme: FakeProgramme) -> None:
+    programme.failure = Failure(
+        code=grpc.StatusCode.INVALID_ARGUMENT,
+        reason="QUESTION_IMPOSSIBLE",
+        violations=[("order_by", "QUESTION_IMPOSSIBLE in words"), ("page_size", "is negative")],
+    )
+    assert ask("balances").err.splitlines() == [
+        "error: QUESTION_IMPOSSIBLE in words",
+        "  page_size: is negative",
+    ]
+
+
+@pytest.mark.parametrize(
+    "command", [("rebuild",), ("verify",), ("replay", "f"), ("export", "log", "g")]
+)
+def test_what_needs_the_directory_does_not_take_another_for_the_servers(
+    run: Run, command: tuple[str, ...]
+) -> None:
+    """`./mutua-data` is there too, and is not what the server has."""
+    Path("f").write_text("")
+    run("log", "--from", "A", "--to", "B", "--kind", "call")
+    result = run("--server", "far.example:1", *command)
+    assert (result.code, result.out) == (2, "")
+    assert "works on a data directory, not through a server" in " ".join(result.err.split())
 
 
 def test_an_error_as_json(ask: Run, programme: FakeProgramme) -> None:

@@ -112,7 +112,7 @@ def test_csv_has_the_same_names_and_always_a_header(ask: Run, programme: FakePro
     assert empty.err.startswith("3 of 4 organizations")
 
 
-def test_limit_cuts_the_rows_and_says_how_many_there_are(
+def test_limit_cuts_the_rows_and_says_that_there_are_more(
     ask: Run, programme: FakeProgramme
 ) -> None:
     programme.balances = balances([(f"T-{number:02}", 1, 1) for number in range(30)])
@@ -120,8 +120,36 @@ def test_limit_cuts_the_rows_and_says_how_many_there_are(
         result = ask("balances", "--limit", 2, "--format", form)
         assert "T-01" in result.out
         assert "T-02" not in result.out
-        assert "2 of 30 balances" in (result.out if form == "table" else result.err)
+        assert "The first 2 balances; there are more" in (
+            result.out if form == "table" else result.err
+        )
+    whole = ask("balances", "--limit", 30).out
+    assert (whole.count("T-"), "there are more" in whole) == (30, False)
     assert ask("balances", "--limit", 0).out.count("T-") == 30
+
+
+def test_pages_beyond_the_limit_are_not_asked_for(ask: Run, programme: FakeProgramme) -> None:
+    programme.balances = balances([("T-01", 1, 1), ("T-02", 1, 1)])
+    programme.has_more_balances = True
+    for limit, pages in ((1, 1), (2, 2), (0, 2)):
+        programme.questions.clear()
+        ask("balances", "--limit", limit, "--format", "json")
+        assert len(programme.questions) == pages
+
+
+def test_an_exchange_that_a_limit_left_out_is_not_called_missing(
+    ask: Run, programme: FakeProgramme
+) -> None:
+    for giver in ("T-01", "T-02"):
+        ask("log", "--from", giver, "--to", "T-03", "--kind", "call")
+    ids = [word for exchange_id in programme.exchanges for word in ("--id", exchange_id)]
+    assert ask("exchanges", *ids, "--limit", 1).err == ""
+
+
+def test_nodes_are_not_sorted_and_that_is_said(ask: Run, programme: FakeProgramme) -> None:
+    result = ask("network", "--nodes", "--order-by", "weight desc")
+    assert (result.code, result.out, programme.questions) == (2, "", [])
+    assert "mutua balances --order-by" in " ".join(result.err.split())
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -361,6 +389,9 @@ def test_an_empty_programme_is_named_with_those_that_are_not(run: Run) -> None:
         result = run("--programme", "gdee", "pairs", "--format", form)
         assert result.code == 0
         assert "nothing was recorded in programme 'gdee'; programmes here: gde, wales" in result.err
+    for words in (("import", "list"), ("quarantine", "list"), ("status",)):
+        assert "programmes here: gde, wales" in run("--programme", "gdee", *words).err
+        assert "nothing was recorded" not in run("--programme", "gde", *words).err
     known = run("--programme", "gde", "pairs", "--from", "2050-01")
     assert "nothing was recorded" not in known.err
 

@@ -128,6 +128,7 @@ def test_without_a_date_it_happened_now(ask: Run, programme: FakeProgramme) -> N
         ((*CALL, "--kind", "chat"), "'chat' is not one of 'document', 'message', 'call'"),
         ((*CALL, "--minutes", "-1"), "-1 is not in the range"),
         ((*CALL, "--minutes", 2**31), "is not in the range"),
+        ((*CALL, "--minutes", "some"), "'some' is no number: type whole minutes, or unknown."),
         ((*CALL, "--on", "yesterday"), "type 2026-03-14, 2026-03 or 2026-Q1"),
         ((*CALL, "--on", "2026-02-30"), "is not in the calendar"),
         ((*CALL, "--on", "2026-Q5"), "is no date"),
@@ -165,6 +166,16 @@ def test_a_correction_keeps_what_is_not_named_and_tells_what_changed(
     assert again.replaces_event_id == programme.events[1].event_id
     assert again.exchange.party_ids == ["T-01", "T-04"]
     assert not again.exchange.giver_ids
+
+
+def test_minutes_become_unknown_again(ask: Run, programme: FakeProgramme) -> None:
+    ask(*CALL, "--minutes", 45, "--receiver-minutes", 30)
+    result = ask("correct", programme.events[0].event_id, "--minutes", "unknown")
+    corrected = programme.events[1].exchange_corrected.exchange
+    assert (corrected.HasField("giver_minutes"), corrected.receiver_minutes) == (False, 30)
+    assert result.out.splitlines()[1:] == ["minutes: 45 -> unknown"]
+    ask(*CALL, "--minutes", "unknown")
+    assert not programme.events[2].exchange_recorded.exchange.HasField("giver_minutes")
 
 
 def test_a_correction_is_shown_to_those_who_see_the_exchange(

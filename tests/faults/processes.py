@@ -6,7 +6,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from threading import Event
@@ -29,6 +29,13 @@ from pathlib import Path
 from services.bootstrap import serve
 ready = lambda address: print(address, flush=True)
 sys.exit(serve(Path(sys.argv[1]), listen=sys.argv[2], on_ready=ready))
+"""
+
+REBUILD: Final = """
+import sys
+from pathlib import Path
+from services.bootstrap import rebuild
+rebuild(Path(sys.argv[1]), on_progress=lambda *_: None)
 """
 
 IMPORT: Final = """
@@ -72,13 +79,17 @@ def environment(**more: str) -> dict[str, str]:
     return {**os.environ, "PYTHONPATH": path, **more}
 
 
-def start(program: str, *arguments: str, **more: str) -> "subprocess.Popen[str]":
+def start(
+    program: str, *arguments: str, under: Sequence[str] = (), **more: str
+) -> "subprocess.Popen[str]":
+    """Python as a process, which another program may run; then both are one process group."""
     return subprocess.Popen(
-        [sys.executable, "-c", program, *arguments],
+        [*under, sys.executable, "-c", program, *arguments],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
         env=environment(**more),
+        start_new_session=bool(under),
     )
 
 
@@ -129,12 +140,17 @@ def eventually(holds: Callable[[], bool], what: str) -> None:
 
 def assert_whole(data: Path, durable: int) -> None:
     """The first `durable` facts of the import are there, once, and every table is right."""
+    assert_there(data, range(durable))
+
+
+def assert_there(data: Path, durable: Iterable[int]) -> None:
+    """These facts are there, once, and every table is right."""
     with embedded(data, purpose="a test", write=True) as running, Client(running.address) as client:
         status = client.get_status()
         client.get_status(min_position=status.log_position)
         there = [each.exchange_id for each in client.list_exchanges(page_size=10_000)]
         assert len(there) == len(set(there))
-        assert {fact_id(number) for number in range(durable)} <= set(there)
+        assert {fact_id(number) for number in durable} <= set(there)
         assert client.get_status().quarantine_count == 0
         given = sum(balance.given for balance in client.list_balances())
         assert given == len(there)

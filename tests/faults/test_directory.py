@@ -350,7 +350,9 @@ def test_who_may_only_read_reads(data: Path) -> None:
         folder.chmod(0o755)
     program = (
         "import sys; from pathlib import Path; from tests.faults.test_directory import *\n"
-        "print(exchange_count(Path(sys.argv[1]), write=False), verify(Path(sys.argv[1])).ok)"
+        "print(exchange_count(Path(sys.argv[1]), write=False), verify(Path(sys.argv[1])).ok)\n"
+        "try: record(Path(sys.argv[1]), 30, 31)\n"
+        "except PermissionError as refused: print(refused.filename)"
     )
     as_nobody = [setpriv, f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups"]
     probe = subprocess.run([*as_nobody, sys.executable, "-c", ""], capture_output=True, check=False)
@@ -365,4 +367,5 @@ def test_who_may_only_read_reads(data: Path) -> None:
         cwd=ROOT,
         env=environment(HOME="/nonexistent"),
     )
-    assert done.stdout.split() == ["30", "True"], done.stderr[-2_000:]
+    assert done.stdout.split() == ["30", "True", str(data / "lock")], done.stderr[-2_000:]
+    assert exchange_count(data, write=True) == 30

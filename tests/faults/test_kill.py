@@ -1,17 +1,27 @@
 """kill -9: what was acknowledged is there afterwards, once, and every table is right."""
 
+import os
 import random
+import re
+import signal
 import subprocess
-from contextlib import suppress
+from contextlib import ExitStack, suppress
+from math import ceil
 from pathlib import Path
+from typing import Final
 
 import pytest
 
 from mutua import Client, MutuaError
 from services.bootstrap import verify
+from tests.faults.load import Load
 from tests.faults.processes import (
     IMPORT,
+    REBUILD,
+    ROOT,
+    SERVE,
     acknowledged,
+    assert_there,
     assert_whole,
     eventually,
     facts,
@@ -21,6 +31,11 @@ from tests.faults.processes import (
     start,
 )
 
+A_TEST: Final = 25
+ROUNDS: Final = int(os.environ.get("MUTUA_KILL_ROUNDS", A_TEST))
+SEED: Final = int(os.environ.get("MUTUA_KILL_SEED", "20261123"))
+"""See the README beside this."""
+
 CRASHES = [
     "before_append:2",
     "after_append_before_ack:1",
@@ -29,6 +44,18 @@ CRASHES = [
     "in_slab:2",
     "after_commit_before_ack:1",
 ]
+
+
+def test_every_crash_point_is_tried() -> None:
+    named = r'crash_point\("(\w+)"\)'
+    there = {
+        name
+        for path in ROOT.glob("services/**/*.py")
+        for name in re.findall(named, path.read_text())
+    }
+    tried = "".join(path.read_text() for path in Path(__file__).parent.glob("*.py"))
+    assert len(there) >= 6
+    assert {name for name in there if f'"{name}:' not in tried} == set()
 
 
 @pytest.mark.parametrize("crash", CRASHES)
@@ -78,29 +105,31 @@ def test_an_import_killed_at_any_moment_keeps_what_it_was_told(tmp_path: Path, s
     assert_whole(data, told)
 
 
-def test_25_kills_of_a_server_under_one_import(tmp_path: Path) -> None:
-    """The import never hears of it: its client sends again until each request is answered."""
-    data, listen, seed = tmp_path / "data", f"127.0.0.1:{free_port()}", 20261123
-    dice = random.Random(seed)
-    print(f"seed {seed}")
-    importing, told = None, 0
-    try:
-        for _ in range(25):
-            with serving(data, listen) as (server, address):
-                if importing is None:
-                    importing = start(IMPORT, "--server", address, "0", "1000000")
-                    assert importing.stdout is not None
-                    told = int(importing.stdout.readline())
-                kill(server, after_seconds=dice.uniform(0, 0.4))
-        assert importing is not None
-        assert importing.poll() is None, importing.communicate()[1]
-    finally:
-        if importing is not None:
-            kill(importing)
-    assert importing is not None
-    told += acknowledged(importing)
-    importing.communicate()
-    assert_whole(data, told)
+@pytest.mark.parametrize("seed", range(SEED, SEED + ceil(ROUNDS / A_TEST)))
+def test_a_server_killed_25_times_under_load_loses_nothing(tmp_path: Path, seed: int) -> None:
+    """Killed as it starts, records, projects or takes read models over; no caller hears of it."""
+    data, listen, dice = tmp_path / "data", f"127.0.0.1:{free_port()}", random.Random(seed)
+    load = Load(listen, seed)
+    with ExitStack() as ending:
+        with serving(data, listen) as (server, _):
+            ending.enter_context(load.running())
+            kill(server)
+        for _ in range(A_TEST - 1):
+            _kill_a_server(data, listen, dice)
+        with serving(data, listen):
+            ending.close()
+    assert_there(data, load.told)
+    print(f"seed {seed}: {A_TEST} kills, {len(load.told):,} facts acknowledged, each there once")
+
+
+def _kill_a_server(data: Path, listen: str, dice: random.Random) -> None:
+    """Now and then together with a rebuild beside it, which was to take its read models over."""
+    with ExitStack() as ending:
+        server = ending.enter_context(start(SERVE, str(data), listen))
+        if dice.random() < 0.2:
+            ending.callback(kill, ending.enter_context(start(REBUILD, str(data))))
+        kill(server, after_seconds=dice.uniform(0, 2))
+        assert server.returncode == -signal.SIGKILL, server.stderr and server.stderr.read()
 
 
 def _record_20_and_die_before_they_are_projected(data: Path) -> None:

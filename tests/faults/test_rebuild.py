@@ -22,14 +22,16 @@ from services.adapters.data_directory import BUILD_LOCK, DataDirectory
 from services.adapters.tables import MODEL_VERSION
 from services.bootstrap import delete_superseded, embedded, verify
 from services.ledger.errors import DataForeign, DataInUse, LogFull, SchemaAhead
-from tests.faults.processes import assert_whole, eventually, facts, kill, serving, start
+from tests.faults.processes import (
+    REBUILD,
+    assert_whole,
+    eventually,
+    facts,
+    kill,
+    serving,
+    start,
+)
 
-REBUILD = """
-import sys
-from pathlib import Path
-from services.bootstrap import rebuild
-rebuild(Path(sys.argv[1]), on_progress=lambda *_: print("a slab", flush=True))
-"""
 CRASHED = 137
 
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mutua.v1.event_pb2 import Event, OrganizationContent
 from services.ledger.state import Ledger, Revision, Version
-from services.ledger.words import State
+from services.ledger.words import Quarantine, State
 from tests.ledger.product import (
     Folded,
     as_logged,
@@ -103,6 +104,25 @@ def test_many_facts_that_wait_for_one_are_all_applied_once() -> None:
     registration.organization_registered.organization.organization_id = "alder"
     found = folded([*updates, registration])
     assert [version.number for version in found.versions] == list(range(12))
+
+
+@pytest.mark.parametrize("is_bound_first", [True, False])
+@pytest.mark.parametrize("is_registered_with_it", [True, False])
+def test_an_update_of_an_alias_does_not_wait_for_ever(
+    *, is_bound_first: bool, is_registered_with_it: bool
+) -> None:
+    update, binding = (Event(event_id=event_id(number), programme_id="gde") for number in (1, 2))
+    update.organization_updated.organization.organization_id = "The Alder"
+    if is_registered_with_it:
+        registered = binding.organization_registered.organization
+        registered.organization_id = "alder"
+        registered.aliases.append("The Alder")
+    else:
+        binding.alias_added.alias, binding.alias_added.organization_id = "The Alder", "alder"
+    found = folded([binding, update] if is_bound_first else [update, binding])
+    [(reason, detail, _)] = found.quarantined.values()
+    assert (reason, found.ledger.awaited) == (Quarantine.NOT_APPLICABLE, {})
+    assert detail == "'The Alder' is already an alias of 'alder'"
 
 
 def said(value: bytes) -> Event:

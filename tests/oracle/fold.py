@@ -95,8 +95,7 @@ def _settle(ledger: Ledger, number: int) -> None:
             continue
         ledger.outcomes[number] = outcome
         woken = ledger.waiting.pop(event.event_id, [])
-        if event.WhichOneof("fact") == "organization_registered":
-            organization_id = event.organization_registered.organization.organization_id
+        for organization_id in {*ledger.roster, *ledger.aliases}:
             woken += ledger.waiting.pop(f"registration of {organization_id}", [])
         to_judge += sorted(woken, reverse=True)
 
@@ -114,7 +113,7 @@ def _apply(ledger: Ledger, event: Event) -> str | Wait:
             return _register(ledger, event.organization_registered.organization)
         case "organization_updated":
             organization = event.organization_updated.organization
-            if organization.organization_id not in ledger.roster:
+            if organization.organization_id not in {*ledger.roster, *ledger.aliases}:
                 return Wait(f"registration of {organization.organization_id}")
             return _register(ledger, organization)
         case "alias_added":

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import Any, TypeVar
 
 from mutua.v1.event_pb2 import Event
+from mutua.v1.query_service_pb2 import Question
 from services.adapters.sqlite_store import SqliteStore
 from services.adapters.wire.question import to_question
 from services.query.answering import Asked, Request
@@ -28,9 +29,10 @@ class Asker:
         self.cache = Cache()
 
     def ask(self, respond: Callable[[Asked], Response], message: Any) -> Response:
+        question = getattr(message, "question", None) or Question(programme_id=message.programme_id)
         request = Request(
             message=message,
-            question=to_question(message.question, today=0),
+            question=to_question(question, today=0),
             page=page_of(message),
             wanted=None,
         )

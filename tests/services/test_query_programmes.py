@@ -104,13 +104,32 @@ def test_programmes_are_kept_by_recency_within_the_budget(models: Models) -> Non
     assert programmes.size_bytes == 2 * one
 
 
-def test_a_programme_beyond_the_budget_is_answered_and_not_kept(models: Models) -> None:
+def test_a_programme_beyond_the_budget_is_loaded_once_and_kept_alone(models: Models) -> None:
     programmes = Programmes()
     _ask(programmes, models, "first")
-    programmes = Programmes(programmes.size_bytes - 1)
-    assert _given(_ask(programmes, models, "first")) == EXCHANGES
-    assert programmes.size_bytes == 0
-    assert _given(_ask(programmes, models, "first")) == EXCHANGES
+    one = programmes.size_bytes
+    programmes = Programmes(one - 1)
+    for name in ("first", "first", "second", "second", "first"):
+        assert _given(_ask(programmes, models, name)) == EXCHANGES
+        assert programmes.size_bytes == one
+    assert [name for name, _ in models.asked] == ["first", "first", "second", "first"]
+
+
+def test_the_room_of_a_programme_beyond_the_budget_is_free_before_another_is_loaded(
+    models: Models,
+) -> None:
+    programmes = Programmes(0)
+    sizes = []
+
+    class Watching(_Snapshot):
+        def flows(self, programme_id: str, known: Known) -> FlowRows:
+            sizes.append(programmes.size_bytes)
+            return super().flows(programme_id, known)
+
+    watching: Any = Watching(models, models.end)
+    for name in ("first", "second"):
+        programmes.frame(watching, name, Identity.AS_NOW)
+    assert sizes == [0, 0]
 
 
 def test_worn_columns_are_loaded_again(models: Models) -> None:

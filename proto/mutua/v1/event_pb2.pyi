@@ -616,7 +616,7 @@ Global___OrganizationRegistered: _TypeAlias = OrganizationRegistered  # noqa: Y0
 @_typing.final
 class OrganizationUpdated(_message.Message):
     """Replaces what is known of a registered organization; waits until it is registered. Aliases are
-    added to those it has.
+    added to those it has. Of an id that is an alias it is quarantined as NOT_APPLICABLE.
     """
 
     DESCRIPTOR: _descriptor.Descriptor

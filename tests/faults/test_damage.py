@@ -1,0 +1,129 @@
+"""Bits that turned, files that were cut, a clock that went back: said, never answered from."""
+
+import random
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import select
+
+from mutua import Client
+from services.adapters.sqlite_log import SqliteLog
+from services.adapters.sqlite_store import SqliteStore
+from services.adapters.tables import ReadModel
+from services.bootstrap import embedded, verify
+from services.ledger.errors import MutuaError
+from services.ledger.ports import Record
+from tests.faults.processes import assert_whole, facts, serving
+
+LOG = "log.sqlite"
+READ_MODELS = "read-1.sqlite"
+COUNT = 300
+TURNED = 60
+
+
+@pytest.fixture(scope="module")
+def sound(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    data = tmp_path_factory.mktemp("sound") / "data"
+    record(data, 0, COUNT)
+    return data
+
+
+def record(data: Path, start: int, end: int) -> None:
+    with (
+        embedded(data, purpose="a test", write=True) as running,
+        Client(running.address) as client,
+    ):
+        client.get_status(min_position=client.record(list(facts(start, end))))
+
+
+def records(data: Path) -> list[Record]:
+    with closing(SqliteLog(data / LOG, read_only=True)) as log:
+        return log.read(0, COUNT + 1)
+
+
+def what_verify_says(data: Path) -> list[str]:
+    try:
+        return verify(data).differences
+    except MutuaError as error:
+        return [error.message]
+
+
+def contents(data: Path) -> list[Any]:
+    tables = [model.table() for model in ReadModel.__subclasses__()]
+    with (
+        closing(SqliteStore(data / READ_MODELS, read_only=True)) as store,
+        store.snapshot(0) as snapshot,
+    ):
+        return [sorted(map(tuple, snapshot.rows(select(table)))) for table in tables]
+
+
+def turned(size: int) -> Iterator[tuple[int, int]]:
+    dice = random.Random(20261125)
+    for _ in range(TURNED):
+        yield dice.randrange(size), 1 << dice.randrange(8)
+
+
+@pytest.mark.parametrize(("name", "rows"), [(LOG, records), (READ_MODELS, contents)])
+def test_a_bit_that_turned_is_found_or_was_in_no_row(
+    sound: Path, tmp_path: Path, name: str, rows: Callable[[Path], list[Any]]
+) -> None:
+    """verify says it in words, wherever it lies; a bit of unused room changes no row."""
+    data, before, found = tmp_path / "data", rows(sound), 0
+    shutil.copytree(sound, data)
+    whole = (data / name).read_bytes()
+    for at, bit in turned(len(whole)):
+        (data / name).write_bytes(whole[:at] + bytes([whole[at] ^ bit]) + whole[at + 1 :])
+        if what_verify_says(data):
+            found += 1
+        else:
+            assert rows(data) == before, f"bit {bit} of byte {at}"
+    assert found > TURNED / 4
+
+
+@pytest.mark.parametrize("part", [0.2, 0.5, 0.9])
+def test_a_log_that_was_cut_anywhere_is_found(sound: Path, tmp_path: Path, part: float) -> None:
+    data = tmp_path / "data"
+    shutil.copytree(sound, data)
+    whole = (data / LOG).read_bytes()
+    (data / LOG).write_bytes(whole[: int(len(whole) * part)])
+    assert what_verify_says(data)
+
+
+@pytest.mark.parametrize("cut", [True, False])
+def test_what_a_killed_server_left_beside_the_log_is_missed_when_it_is_damaged(
+    tmp_path: Path, *, cut: bool
+) -> None:
+    """The last records are in the -wal file alone; the read models know of them."""
+    data = tmp_path / "data"
+    with serving(data) as (server, address), Client(address) as client:
+        client.get_status(min_position=client.record(list(facts(0, 20))))
+        client.get_status(min_position=client.record(list(facts(20, 40))))
+        server.kill()
+        server.wait()
+    wal = data / f"{LOG}-wal"
+    whole = wal.read_bytes()
+    wal.write_bytes(whole[:-5_000] if cut else whole[:-3_000] + b"\xff" * 3_000)
+    assert what_verify_says(data)
+    with pytest.raises(MutuaError):
+        record(data, 40, 41)
+
+
+def test_a_clock_that_goes_back_by_an_hour_changes_no_order(tmp_path: Path) -> None:
+    data, ahead = tmp_path / "data", time.time_ns() // 1_000 + 3_600_000_000
+    events = list(facts(0, 20))
+    with closing(SqliteLog(tmp_path / "aside", clock=lambda: ahead)) as log:
+        values = []
+        for event in events:
+            event.programme_id = "default"
+            values.append(event.SerializeToString())
+        log.append("default", values).result(20)
+    data.mkdir()
+    shutil.copy(tmp_path / "aside", data / LOG)
+    record(data, 20, 40)
+    assert {each.record_time for each in records(data)} == {ahead}
+    assert_whole(data, 40)

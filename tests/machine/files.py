@@ -1,0 +1,144 @@
+"""Who keeps files and imports them, and what that must lead to by the oracle's reading."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import NamedTuple
+
+from hypothesis import strategies as st
+
+from mutua.ids import uuid8
+from mutua.v1.event_pb2 import Event, ExchangeContent
+from mutua.v1.types_pb2 import ExchangeKind
+from services.imports import ImportOptions, ImportRefused, ImportReport, import_exchanges
+from services.imports.rows import CLIENT
+from services.imports.undo import undo_import
+from tests.machine.client import DirectClient
+from tests.machine.told import Told
+from tests.oracle.fold import Exchange
+
+HEADER = "reference,occur_time,giver,receiver,kind,giver_minutes"
+
+
+class Row(NamedTuple):
+    """A row; its organizations are other ones than facts by hand give aliases to, by which names
+    in files are read.
+    """
+
+    reference: str
+    day: str
+    giver: str
+    receiver: str
+    kind: str
+    minutes: str
+
+
+def rows() -> st.SearchStrategy[list[Row]]:
+    row = st.builds(
+        Row,
+        st.sampled_from(("r1", "r2", "r3", "r4", "r5")),
+        st.sampled_from(("2024-03-31", "2024-04-01")),
+        st.sampled_from(("fir", "oak")),
+        st.sampled_from(("yew", "elm")),
+        st.sampled_from(("call", "visit")),
+        st.sampled_from(("", "30")),
+    )
+    return st.lists(row, min_size=1, max_size=5, unique_by=lambda row: row.reference)
+
+
+class Files:
+    """`whole` are files, by batch, that were imported to the end; `undoing` are batches of which an
+    undo was begun.
+    """
+
+    def __init__(self, client: DirectClient, told: Told, path: Path) -> None:
+        self.whole: dict[str, list[Row]] = {}
+        self.undoing: set[str] = set()
+        self._client = client
+        self._told = told
+        self._path = path
+
+    def import_new(self, batch: str, said: list[Row]) -> None:
+        """The file says what stands, but for what was done by hand, and the same again nothing."""
+        self.whole.pop(batch, None)
+        generation = self._next_generation(batch)
+        report = self._import(batch, said)
+        assert report.ok
+        assert report.generation == generation
+        for row in said:
+            self._check(row, batch, generation)
+        self.whole[batch] = said
+        self.import_again(batch)
+
+    def import_again(self, batch: str) -> None:
+        if batch not in self.whole:
+            return
+        before = len(self._told.values)
+        counts = self._import(batch, self.whole[batch]).counts
+        assert (counts.recorded, counts.corrected, counts.wrong) == (0, 0, 0)
+        assert len(self._told.values) == before
+
+    def undo(self, batch: str) -> None:
+        """Nothing of the batch stands any more."""
+        self.whole.pop(batch, None)
+        standing = self._standing(batch)
+        try:
+            self.undoing.add(batch)
+            report = undo_import(self._client, batch)
+        except ImportRefused:
+            assert not self._of(batch)
+        else:
+            assert report.retracted_count == len(standing)
+        assert self._standing(batch) == []
+        self.undoing.remove(batch)
+
+    def batches(self) -> set[str]:
+        """Of which anything was recorded."""
+        exchanges = self._told.ledger(self._client.programme).exchanges.values()
+        sources = [each.revisions[0].source for each in exchanges]
+        return {source.batch for source in sources if source.client == CLIENT}
+
+    def _import(self, batch: str, said: list[Row]) -> ImportReport:
+        self._path.write_text("\n".join([HEADER, *map(",".join, said)]))
+        options = ImportOptions(batch=batch, as_new=True)
+        return import_exchanges(self._client, self._path, options)
+
+    def _check(self, row: Row, batch: str, generation: int) -> None:
+        programme = self._client.programme
+        exchange_id = uuid8("exchange", programme, batch, str(generation), row.reference)
+        exchange = self._told.ledger(programme).exchanges[exchange_id]
+        last = exchange.revisions[-1]
+        if last.source.batch != batch or exchange.retracted:
+            return
+        content = _content(last)
+        assert list(content.giver_ids) == [row.giver]
+        assert list(content.receiver_ids) == [row.receiver]
+        assert content.kind == ExchangeKind.Value(f"EXCHANGE_KIND_{row.kind.upper()}")
+        assert last.occur_time.ToJsonString() == f"{row.day}T00:00:00Z"
+        if row.minutes:
+            assert content.giver_minutes == int(row.minutes)
+
+    def _of(self, batch: str) -> list[Exchange]:
+        exchanges = self._told.ledger(self._client.programme).exchanges.values()
+        return [each for each in exchanges if each.revisions[0].source.batch == batch]
+
+    def _standing(self, batch: str) -> list[Exchange]:
+        return [each for each in self._of(batch) if not each.retracted]
+
+    def _next_generation(self, batch: str) -> int:
+        """The latest, or the one after it when an undo took back what was left of that."""
+        ours = self._of(batch)
+        latest = max((each.revisions[0].source.generation for each in ours), default=1)
+        of_latest = [each for each in ours if each.revisions[0].source.generation == latest]
+        is_undone = (
+            bool(of_latest)
+            and all(each.retracted for each in of_latest)
+            and any(each.revisions[-1].source.batch == batch for each in of_latest)
+        )
+        return latest + is_undone
+
+
+def _content(event: Event) -> ExchangeContent:
+    if event.HasField("exchange_corrected"):
+        return event.exchange_corrected.exchange
+    return event.exchange_recorded.exchange

@@ -1,0 +1,161 @@
+"""A data directory with all that `mutua up` has open of it, on one thread and without the wire."""
+
+from __future__ import annotations
+
+import gc
+import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, closing, contextmanager
+from pathlib import Path
+from threading import Event as Flag
+from types import SimpleNamespace
+from unittest.mock import patch
+
+from services.adapters import crash_point
+from services.adapters.building_store import BuildingStore
+from services.adapters.data_directory import DataDirectory
+from services.adapters.sqlite_log import SqliteLog
+from services.adapters.sqlite_store import SqliteStore
+from services.ledger.position import Position
+from services.opening import AnsweringModels, open_directory
+from services.projector.embedded import EmbeddedProjector
+from services.projector.rebuild import build
+from services.projector.slab import project_slab
+from tests.services.asking import Asker
+
+PATIENCE_SECONDS = 30.0
+
+
+class Instance:
+    """Works in a folder of its own; `next_offset` is how far it has projected.
+
+    It can be killed: from there on it works with the files as they were on the disk at that moment,
+    and knows nothing but what they say.
+    """
+
+    log: SqliteLog
+    store: SqliteStore
+    asker: Asker
+    next_offset: int
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._life = 0
+        self._picture: Path | None = None
+        self._open()
+
+    def _open(self) -> None:
+        self.directory = DataDirectory(self._folder / f"life-{self._life}")
+        self.directory.prepare()
+        self._resources = ExitStack()
+        # Before each build it would look at all that a test run keeps, and take most of the time.
+        self._resources.enter_context(patch.object(gc, "collect"))
+        self.log, store = open_directory(self.directory, self._resources, write=True)
+        self._answer_from(store)
+
+    def _answer_from(self, store: SqliteStore) -> None:
+        self.store, self.asker = store, Asker(store)
+        watermark = store.watermark(self.log.number)
+        self.next_offset = 0 if watermark is None else watermark.next_offset
+
+    def close(self) -> None:
+        self._resources.close()
+
+    def restart(self) -> None:
+        self.close()
+        self._open()
+
+    def append(self, programme_id: str, values: Sequence[bytes]) -> Position:
+        """Returns when the values are durable."""
+        return self.log.append(programme_id, values).result(timeout=PATIENCE_SECONDS)
+
+    def project(self, limit: int) -> None:
+        """One slab of up to `limit` records, if there are any."""
+        if records := self.log.read(self.next_offset, limit):
+            end = project_slab(self.store, self.log.log_id, records, partition=self.log.number)
+            self.next_offset = end.next_offset
+
+    def catch_up(self) -> None:
+        """As the thread does that follows the log."""
+        projector = self._projector()
+        projector.catch_up()
+        self.next_offset = projector.next_offset
+
+    def _projector(
+        self, moved: Flag | None = None, succession: AnsweringModels | None = None
+    ) -> EmbeddedProjector:
+        failures: list[str] = []
+        projector = EmbeddedProjector(
+            self.log,
+            self.store,
+            on_progress=lambda _: moved.set() if moved else None,
+            on_failure=failures.append,
+            succession=succession,
+        )
+        assert failures == []
+        return projector
+
+    def reassign(self) -> SqliteStore:
+        """Another writer takes over; returns the one before, which does not know of it."""
+        before = self.store
+        self._answer_from(self._resources.enter_context(closing(SqliteStore(before.path))))
+        return before
+
+    def rebuild(self, slab_size: int) -> Path:
+        """Whole new read models, which do not answer yet."""
+        with (
+            self.directory.building() as (place, path),
+            closing(BuildingStore(place)) as store,
+        ):
+            build(self.log, store, slab_size=slab_size, on_progress=self._passed)
+            store.finish()
+        return path
+
+    def take_over(self, path: Path) -> None:
+        """Has read models that were built answer from now on, while the server runs."""
+        models = AnsweringModels(self.directory, self.store, answer_from=self._taken_over)
+        moved = Flag()
+        self.directory.offer(path)
+        projector = self._projector(moved, models)
+        projector.start()
+        assert moved.wait(PATIENCE_SECONDS)
+        projector.stop()
+        assert self.directory.current == path == self.store.path
+        self._answer_from(self.store)
+
+    def _taken_over(self, store: SqliteStore) -> None:
+        self._resources.enter_context(closing(store))
+        self.store = store
+
+    @contextmanager
+    def killed(self, point: str = "") -> Iterator[None]:
+        """As kill -9 when what is done within comes to a crash point, at the end at the latest.
+
+        What the process would have done afterwards is done by a ghost, whose files are forgotten.
+        """
+        ghost = SimpleNamespace(
+            environ={"MUTUA_CRASH_AT": f"{point}:1"}, _exit=lambda _: self._take_picture()
+        )
+        with patch.object(crash_point, "os", ghost):
+            yield
+        self._take_picture()
+        self.close()
+        shutil.rmtree(self.directory.path)
+        self._life += 1
+        self._picture = None
+        self._open()
+
+    def was_killed(self) -> bool:
+        """Whether what is being done is done by a ghost, see `killed`."""
+        return self._picture is not None
+
+    def _passed(self, _: int) -> None:
+        """A crash point that the product has no name for: read models are half built."""
+        crash_point.crash_point("in_copy")
+
+    def _take_picture(self) -> None:
+        """The files as they are now. What SQLite shares in -shm is worth nothing after a crash."""
+        if self._picture is None:
+            self._picture = self._folder / f"life-{self._life + 1}"
+            without = shutil.ignore_patterns("*-shm")
+            shutil.copytree(self.directory.path, self._picture, ignore=without)

@@ -1,0 +1,418 @@
+"""Whatever happens to an instance, in any order: it says what its log says, and loses nothing.
+
+`MUTUA_MACHINE_EXAMPLES=1000 .venv/bin/python -m pytest tests/test_machine.py` tries more of them.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from enum import Enum, auto
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+
+from mutua.ids import resubmission_id
+from mutua.v1.event_pb2 import Event, OrganizationContent
+from mutua.v1.query_service_pb2 import (
+    QUARANTINE_REASON_NOT_APPLICABLE,
+    QUARANTINE_REASON_UNREADABLE,
+    QuarantinedRecord,
+    Question,
+)
+from services.adapters.sqlite_store import SqliteStore
+from services.cli.quarantined import mended
+from services.imports import ImportInterrupted
+from services.ledger.ports import StaleWriter
+from services.ledger.position import Position
+from services.projector.slab import project_slab
+from tests.machine import checks
+from tests.machine.client import DirectClient
+from tests.machine.files import Files, Row, rows
+from tests.machine.instance import Instance
+from tests.machine.told import Told, legible
+from tests.projector.embedded import tables
+from tests.strategies import (
+    ORGANIZATIONS,
+    OTHER_PROGRAMME,
+    PROGRAMME,
+    Pick,
+    event_id,
+    questions,
+    sloppy,
+    told_exchanges,
+    told_organizations,
+)
+
+EXAMPLES = int(os.environ.get("MUTUA_MACHINE_EXAMPLES", "25"))
+"""Each takes half a second of a processor."""
+MEMORY = Path("/dev/shm")
+"""A disk to wait for would tell nothing more: what is tested is the order of what happens."""
+few = st.integers(1, 4)
+which = st.integers(0, 7)
+programmes = st.sampled_from((PROGRAMME, PROGRAMME, PROGRAMME, OTHER_PROGRAMME))
+batches = st.sampled_from(("spring", "autumn"))
+group_counts = st.sampled_from((None, None, None, 0, 1))
+recorders = st.sampled_from(("", *ORGANIZATIONS))
+
+
+class Killed(Exception):
+    """The process is gone; whoever waits for it hears nothing more."""
+
+
+def killed(*points: str) -> st.SearchStrategy[str]:
+    """Mostly nowhere, which is ""."""
+    return st.sampled_from(("",) * 3 * len(points) + points)
+
+
+class Replaces(Enum):
+    """What a correction says that it was made from."""
+
+    CURRENT = auto()
+    ANYTHING = auto()
+    THE_FIRST = auto()
+    WHAT_COMES_NEXT = auto()
+    THE_LATEST_FACT = auto()
+
+
+class Machine(RuleBasedStateMachine):
+    def __init__(self) -> None:
+        super().__init__()
+        memory = MEMORY if MEMORY.is_dir() else None
+        self.folder = TemporaryDirectory(prefix="mutua-machine-", dir=memory)
+        self.instance = Instance(Path(self.folder.name))
+        self.told = Told()
+        self.numbers = dict.fromkeys(checks.PROGRAMMES, 0)
+        self.clients = {
+            each: DirectClient(self.instance, each, self.append) for each in checks.PROGRAMMES
+        }
+        self.files = Files(self.clients[PROGRAMME], self.told, Path(self.folder.name, "log.csv"))
+        self.checked = 0
+        self.log_id = self.instance.log.log_id
+
+    # Facts come to the log.
+
+    @rule(
+        said=st.lists(told_exchanges(), min_size=1, max_size=3),
+        by=recorders,
+        programme=programmes,
+        at=killed("before_append", "after_append_before_ack"),
+    )
+    def record(self, said: list[Event], by: str, programme: str, at: str) -> None:
+        for event in said:
+            self.identify(event, programme)
+        self.send(programme, said, by, at)
+
+    @rule(
+        said=st.lists(told_exchanges(), min_size=1, max_size=3),
+        of=which,
+        replaces=st.sampled_from((Replaces.CURRENT, Replaces.CURRENT, *Replaces)),
+        in_order=st.booleans(),
+        by=recorders,
+        programme=programmes,
+    )
+    def correct(
+        self,
+        said: list[Event],
+        of: int,
+        replaces: Replaces,
+        in_order: bool,  # noqa: FBT001 (drawn)
+        by: str,
+        programme: str,
+    ) -> None:
+        """One correction, or further ones each of the one before, in whatever order they come."""
+        for event in said:
+            self.identify(event, programme)
+        exchange_id = self.target(programme, of)
+        replaced = self.replaced(programme, exchange_id, replaces)
+        for event in said:
+            event.exchange_corrected.exchange.CopyFrom(event.exchange_recorded.exchange)
+            event.exchange_corrected.exchange_id = exchange_id
+            event.exchange_corrected.replaces_event_id = replaced
+            replaced = event.event_id
+        self.send(programme, said if in_order else said[::-1], by)
+
+    @rule(of=which, by=recorders, programme=programmes)
+    def retract(self, of: int, by: str, programme: str) -> None:
+        event = self.identify(Event(), programme)
+        event.exchange_retracted.exchange_id = self.target(programme, of)
+        event.exchange_retracted.reason.plain = "twice"
+        self.send(programme, [event], by)
+
+    @rule(content=told_organizations(), is_new=st.booleans(), programme=programmes)
+    def describe(self, content: OrganizationContent, is_new: bool, programme: str) -> None:  # noqa: FBT001 (drawn)
+        event = self.identify(Event(), programme)
+        fact = event.organization_registered if is_new else event.organization_updated
+        fact.organization.CopyFrom(content)
+        self.send(programme, [event])
+
+    @rule(names=st.permutations(ORGANIZATIONS), programme=programmes)
+    def alias(self, names: Sequence[str], programme: str) -> None:
+        event = self.identify(Event(), programme)
+        event.alias_added.alias, event.alias_added.organization_id, *_ = names
+        self.send(programme, [event])
+
+    @precondition(lambda self: self.told.values)
+    @rule(place=which, pick=st.sampled_from(Pick), said=told_exchanges())
+    def record_again(self, place: int, pick: Pick, said: Event) -> None:
+        """As a client that heard nothing does, or somebody who writes to the log past us."""
+        programme, value = self.told.values[-1 - place % len(self.told.values)]
+        event = legible(value)
+        if event is not None and pick is not Pick.PLAIN:
+            if pick is Pick.SLOPPY:
+                event = sloppy(event)
+            elif pick is Pick.RECORDED_BY_ANOTHER:
+                event.recorded_by = "centre"
+            else:
+                said.event_id, said.programme_id = event.event_id, event.programme_id
+                event = said
+            value = event.SerializeToString()
+        self.append(programme, [value])
+
+    @rule(value=st.sampled_from((b"", b"\xff")), programme=programmes)
+    def record_garbage(self, value: bytes, programme: str) -> None:
+        self.append(programme, [value])
+
+    @rule(place=which, said=told_exchanges(), again=told_exchanges())
+    def resubmit(self, place: int, said: Event, again: Event) -> None:
+        """Twice, the second time by somebody who does not know of the first."""
+        client = self.clients[PROGRAMME]
+        found = list(client.list_quarantine(min_position=self.end()))
+        if not found:
+            return
+        record = found[-1 - place % len(found)]
+        for event in (self.mend(client, record, said), again):
+            event.event_id = resubmission_id(PROGRAMME, record.offset)
+            client.record([event])
+        [record] = client.list_quarantine(offsets=[record.offset], min_position=self.end())
+        assert record.resubmitted_as == event.event_id
+        ledger = self.told.ledger(PROGRAMME)
+        counted = [
+            each
+            for exchange in ledger.exchanges.values()
+            for each in exchange.revision_ids
+            if each == event.event_id
+        ]
+        assert len(counted) <= 1
+
+    # The log comes to the read models.
+
+    @precondition(lambda self: self.lag())
+    @rule(limit=few, at=killed("in_slab", "after_commit_before_ack"))
+    def project(self, limit: int, at: str) -> None:
+        with self.until(at):
+            self.instance.project(limit)
+
+    @rule()
+    def catch_up(self) -> None:
+        self.instance.catch_up()
+        assert self.lag() == 0
+
+    @precondition(lambda self: self.instance.next_offset)
+    @rule(back=few, limit=few)
+    def redeliver(self, back: int, limit: int) -> None:
+        start = max(0, self.instance.next_offset - back)
+        self.refused(self.instance.store, start, back - 1 + limit)
+
+    @precondition(lambda self: self.lag())
+    @rule(limit=few, behind=few)
+    def reassign(self, limit: int, behind: int) -> None:
+        """The writer before goes on where it stood."""
+        start = self.instance.next_offset
+        before = self.instance.reassign()
+        self.instance.project(limit)
+        self.refused(before, start, behind)
+        before.close()
+
+    # The process ends, and read models are replaced.
+
+    @rule(orderly=st.booleans())
+    def restart(self, orderly: bool) -> None:  # noqa: FBT001 (drawn)
+        if orderly:
+            self.instance.restart()
+        else:
+            with self.until("now"):
+                pass
+
+    @rule(
+        slab_size=st.sampled_from((1, 3, 20_000)),
+        beside=st.booleans(),
+        at=killed("in_copy", "in_slab", "before_switch", "after_switch"),
+    )
+    def rebuild(self, slab_size: int, beside: bool, at: str) -> None:  # noqa: FBT001 (drawn)
+        with self.until(at):
+            path = self.instance.rebuild(slab_size)
+            if beside:
+                self.instance.take_over(path)
+            else:
+                self.instance.directory.offer(path)
+                self.instance.restart()
+            assert self.instance.store.path == path
+
+    # Files are imported.
+
+    @rule(
+        batch=batches,
+        said=rows(),
+        group_count=group_counts,
+        at=killed("before_append", "after_append_before_ack", "in_slab", "after_commit_before_ack"),
+    )
+    def import_file(self, batch: str, said: list[Row], group_count: int | None, at: str) -> None:
+        if batch in self.files.undoing:
+            self.files.undo(batch)
+        with self.until(at), self.interrupted(group_count):
+            self.files.import_new(batch, said)
+
+    @precondition(lambda self: self.files.whole)
+    @rule(batch=batches)
+    def import_file_again(self, batch: str) -> None:
+        self.files.import_again(batch)
+
+    @precondition(lambda self: self.files.batches())
+    @rule(
+        batch=batches,
+        group_count=group_counts,
+        at=killed("before_append", "after_append_before_ack", "in_slab"),
+    )
+    def undo(self, batch: str, group_count: int | None, at: str) -> None:
+        with self.until(at), self.interrupted(group_count):
+            self.files.undo(batch)
+
+    # What holds after each step.
+
+    @rule(question=questions())
+    def ask(self, question: Question) -> None:
+        checks.check_answers(self.instance, self.told, question)
+
+    @invariant()
+    def the_read_models_say_what_the_log_says(self) -> None:
+        position = self.instance.next_offset
+        watermark = self.instance.store.watermark(0)
+        assert position == (0 if watermark is None else watermark.next_offset)
+        assert self.instance.log.end() == len(self.told.values)
+        assert self.instance.log.log_id == self.log_id
+        if position != self.checked:
+            assert position > self.checked
+            checks.check_tables(self.instance)
+            for programme in checks.PROGRAMMES:
+                checks.check_exchanges(self.instance, self.told, programme)
+            self.checked = position
+
+    def teardown(self) -> None:
+        try:
+            self.hold_to_the_end()
+        finally:
+            self.instance.close()
+            self.folder.cleanup()
+
+    def hold_to_the_end(self) -> None:
+        checks.check_log(self.instance, self.told)
+        self.instance.catch_up()
+        self.the_read_models_say_what_the_log_says()
+        checks.check_exactly_once(self.instance, self.told)
+        for programme in checks.PROGRAMMES:
+            checks.check_answers(self.instance, self.told, Question(programme_id=programme))
+            checks.check_sums(self.instance, programme)
+        before = tables(self.instance.store)
+        self.instance.take_over(self.instance.rebuild(slab_size=2))
+        assert tables(self.instance.store) == before
+
+    # How steps are made.
+
+    def append(self, programme: str, values: Sequence[bytes]) -> Position:
+        """What a ghost is told reaches nobody."""
+        if self.instance.was_killed():
+            raise Killed
+        position = self.instance.append(programme, values)
+        if self.instance.was_killed():
+            self.told.doubt(programme, values)
+            raise Killed
+        self.told.acknowledge(programme, values)
+        return position
+
+    def send(self, programme: str, events: list[Event], by: str = "", at: str = "") -> None:
+        with self.until(at):
+            self.clients[programme].record(events, recorded_by=by)
+
+    @contextmanager
+    def until(self, point: str) -> Iterator[None]:
+        """The process is killed within, where it comes to the point or else at the end."""
+        if not point:
+            yield
+            return
+        with self.instance.killed(point), suppress(Killed):
+            yield
+        checks.check_log(self.instance, self.told)
+
+    @contextmanager
+    def interrupted(self, group_count: int | None) -> Iterator[None]:
+        """The user ends it when so many requests are answered."""
+        client = self.clients[PROGRAMME]
+        client.group_count = group_count
+        try:
+            yield
+        except ImportInterrupted:
+            assert group_count is not None
+        finally:
+            client.group_count = None
+
+    def refused(self, store: SqliteStore, start: int, limit: int) -> None:
+        """A writer that is not where the read models are changes nothing."""
+        log, before = self.instance.log, tables(self.instance.store)
+        with pytest.raises(StaleWriter):
+            project_slab(store, log.log_id, log.read(start, limit), partition=log.number)
+        assert tables(self.instance.store) == before
+
+    def mend(self, client: DirectClient, record: QuarantinedRecord, said: Event) -> Event:
+        """By hand where that is needed."""
+        reason = record.reason
+        if reason in (QUARANTINE_REASON_NOT_APPLICABLE, QUARANTINE_REASON_UNREADABLE):
+            return said
+        exchange_id = record.event.exchange_corrected.exchange_id or record.event.event_id
+        exchanges = client.list_exchanges(exchange_ids=[exchange_id], min_position=self.end())
+        return mended(record, next(iter(exchanges), None))
+
+    def lag(self) -> int:
+        return self.instance.log.end() - self.instance.next_offset
+
+    def end(self) -> str:
+        return self.clients[PROGRAMME].get_status().log_position
+
+    def identify(self, event: Event, programme: str) -> Event:
+        """Gives it the next id; ids are told of before they come, see `target`."""
+        event.event_id, event.programme_id = event_id(self.numbers[programme]), programme
+        self.numbers[programme] += 1
+        return event
+
+    def target(self, programme: str, place: int) -> str:
+        """One of the latest exchanges; for larger numbers what comes later, or is no exchange."""
+        ledger, number = self.told.ledger(programme), self.numbers[programme]
+        exchanges = [*ledger.exchanges]
+        others = [each for each in ledger.first_record if each not in ledger.exchanges]
+        if place < 5 and exchanges:
+            return exchanges[-1 - place % len(exchanges)]
+        if place == 7 and others:
+            return others[-1]
+        return event_id(number + place % 4)
+
+    def replaced(self, programme: str, exchange_id: str, replaces: Replaces) -> str:
+        ledger, number = self.told.ledger(programme), self.numbers[programme]
+        match replaces:
+            case Replaces.CURRENT if exchange_id in ledger.exchanges:
+                return ledger.exchanges[exchange_id].revision_ids[-1]
+            case Replaces.THE_FIRST:
+                return exchange_id
+            case Replaces.WHAT_COMES_NEXT:
+                return event_id(number)
+            case Replaces.THE_LATEST_FACT if ledger.first_record:
+                return [*ledger.first_record][-1]
+        return ""
+
+
+Machine.TestCase.settings = settings(max_examples=EXAMPLES, stateful_step_count=30, deadline=None)
+TestMachine = pytest.mark.timeout(20 * EXAMPLES)(Machine.TestCase)
