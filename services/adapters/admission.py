@@ -34,6 +34,7 @@ class Admission:
         self._clock = clock
         self._lock = threading.Lock()
         self._waiting_bytes: Counter[int] = Counter()
+        self._all_waiting_bytes = 0
         self._allowances: dict[str, tuple[float, float]] = {}
 
     def admit(self, programme_id: str, partition: int, *, count: int, cost: int) -> None:
@@ -45,7 +46,8 @@ class Admission:
         with self._lock:
             waiting = self._waiting_bytes
             partition_room = self._budget_bytes // _PARTITION_SHARE
-            if (waiting.total() and waiting.total() + cost > self._budget_bytes) or (
+            everything = self._all_waiting_bytes
+            if (everything and everything + cost > self._budget_bytes) or (
                 waiting[partition] and waiting[partition] + cost > partition_room
             ):
                 raise Overloaded("too many facts wait to be written; try again in a moment")
@@ -58,10 +60,12 @@ class Admission:
                 )
             self._allowances[programme_id] = (allowance - count, now)
             waiting[partition] += cost
+            self._all_waiting_bytes += cost
 
     def release(self, partition: int, cost: int) -> None:
         with self._lock:
             self._waiting_bytes[partition] -= cost
+            self._all_waiting_bytes -= cost
 
     def _allowance(self, programme_id: str, now: float) -> float:
         """What a programme may record now: a second's worth, unless it did so just before."""

@@ -3,14 +3,14 @@
 from collections.abc import Callable
 from typing import Any
 
-from kafka.errors import KafkaError, KafkaTimeoutError
+from kafka.errors import KafkaError, KafkaTimeoutError, SaslAuthenticationFailedError
 from kafka.net.compat import KafkaNetClient
 
 from services.adapters.kafka_address import KafkaAddress
 
 
 def opened(make: Callable[..., Any], address: KafkaAddress, **options: Any) -> Any:
-    """The client that `make` makes. Raises the KafkaError that kept it from the first broker tried.
+    """The client that `make` makes. Raises the KafkaError that kept it from a broker.
 
     kafka-python 3.0.12 would say that it took too long, whatever the reason, and leave a thread and
     three open files behind: too many after an hour without a broker.
@@ -40,5 +40,10 @@ def opened(make: Callable[..., Any], address: KafkaAddress, **options: Any) -> A
 
 
 def _failure(tried: list[Any]) -> Exception | None:
+    """What the brokers that were tried failed with: that they refuse us, else what came first."""
     futures = [connection.init_future for connection in tried]
-    return next((future.exception for future in futures if future.is_done), None)
+    failures = [future.exception for future in futures if future.is_done and future.exception]
+    return next(
+        (each for each in failures if isinstance(each, SaslAuthenticationFailedError)),
+        next(iter(failures), None),
+    )

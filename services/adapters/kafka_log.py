@@ -7,7 +7,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from kafka.errors import KafkaError
+from kafka import TopicPartition
 
 from services.adapters.admission import Admission, cost_of
 from services.adapters.crash_point import crash_point
@@ -128,13 +128,20 @@ class KafkaLog:
 
     def _send(self, append: _Append, key: bytes, values: Sequence[bytes]) -> None:
         """Hands the records to the producer. Raises LogDown when it took none of them."""
-        send, topic, partition = append.to.producer.send, self._topic, append.partition
-        sent = append.sent
+        producer, sent = append.to.producer, append.sent
+        place = TopicPartition(self._topic, append.partition)
+        accumulate, wake = producer._accumulator.append, producer._sender.wakeup
         try:
-            for value in values:
-                sent.append(send(topic, value, key, None, partition))
-        except (KafkaError, ValueError) as error:
-            self._keeper.broken(append.to.producer)
+            # What `send` looks at holds for all when it holds for the first; it costs more than
+            # the sending.
+            sent.append(producer.send(place.topic, values[0], key, None, place.partition))
+            for value in values[1:]:
+                future, is_full, is_new, _ = accumulate(place, None, key, value, [])
+                sent.append(future)
+                if is_full or is_new:
+                    wake()
+        except Exception as error:  # some of kafka-python's are no KafkaError
+            self._keeper.broken(producer)
             refusal = LogDown if not sent else OutcomeUnknown
             problem = refusal(f"Kafka takes no facts at the moment: {error}")
             self._finish(append, problem)

@@ -30,7 +30,7 @@ _OPTIONS: Final[dict[str, Any]] = {
     "acks": "all",
     "enable_idempotence": True,
     "allow_auto_create_topics": False,
-    "linger_ms": 2,
+    "linger_ms": 10,
     "batch_size": 262_144,
     "max_request_size": MAX_RECORD_BYTES,
     # Sending never blocks: what is known of the topic is asked for beforehand, here.

@@ -5,6 +5,7 @@ import sys
 from collections.abc import Callable
 
 from services.ledger.errors import MutuaError
+from services.memory import collect_seldom
 from services.settings import Settings, read_settings
 
 
@@ -18,7 +19,9 @@ def main(run: Callable[[Settings], int]) -> None:
     for name in ("aiokafka", "kafka"):
         logging.getLogger(name).setLevel(logging.CRITICAL)
     try:
-        status = run(read_settings())
+        settings = read_settings()
+        collect_seldom()
+        status = run(settings)
     except (MutuaError, OSError) as error:
         sys.stderr.write(f"error: {error}\n")
         status = 1
