@@ -13,7 +13,7 @@ from sqlalchemy.exc import DBAPIError
 from services.adapters import postgres_slab as slab
 from services.adapters.crash_point import crash_point
 from services.adapters.postgres_driver import Error, PostgresConnection, engine
-from services.adapters.postgres_schema import to_read, to_write
+from services.adapters.postgres_schema import switch, to_read, to_write
 from services.adapters.sql_store.integers import Ints
 from services.adapters.sql_store.loading import among, load_dictionary, load_ledger
 from services.adapters.sql_store.numbers import Dictionary
@@ -89,6 +89,7 @@ class PostgresStore:
                 first.close()
         self._engine = engine(self._open_reader, _READERS)
         self._writer: PostgresConnection | None = None
+        self._answers = False
         self._unsure: Watermark | None = None
         """Where the partition may be, of a commit that was not answered."""
         self._programmes: dict[str, int] = {}
@@ -136,6 +137,8 @@ class PostgresStore:
             self._forget()
             raise
         crash_point("after_commit_before_ack")
+        if not self._answers:
+            self._go_over()
 
     def held(self, partition: int) -> Hold | None:
         held = HeldRow.metadata.tables["held"]
@@ -187,6 +190,12 @@ class PostgresStore:
         self._unsure = end
         writer.commit()
         self._unsure = None
+
+    def _go_over(self) -> None:
+        """Has these read models answer once they are as far as those that do."""
+        writer = self._open_writer()
+        with suppress(Error):  # the next slab asks again
+            self._answers = writer.run(switch(writer.raw, self.schema))
 
     def _roll_back(self) -> None:
         """Ends what is under way; a connection that was lost is opened anew when it is needed."""

@@ -26,21 +26,22 @@ from services.ledger.position import Position
 from services.projector.slab import project_slab
 from services.projector.verify import verify
 from tests.bench.embedded import as_recorded
+from tests.databases import execute
 from tests.faults.processes import environment, eventually, facts, free_port
 
 PROGRAMME = "default"
 SERVING = health_pb2.HealthCheckResponse.SERVING
 
 
-class Query:
-    """A process that answers."""
+class Process:
+    """`python -m services.NAME` on a topic and a database."""
 
-    def __init__(self, folder: Path, broker: str, topic: str, database: str) -> None:
-        self._said = folder / "query.log"
+    def __init__(self, name: str, folder: Path, broker: str, topic: str, database: str) -> None:
+        self._said = folder / f"{name}.log"
         self.listen = f"127.0.0.1:{free_port()}"
         with self._said.open("w") as said:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "services.query"],
+                [sys.executable, "-m", f"services.{name}"],
                 stdout=said,
                 stderr=said,
                 env=environment(
@@ -58,6 +59,10 @@ class Query:
         eventually(lambda: "is ready on" in self.said, "it answers")
         return self.said.rpartition("is ready on ")[2].split()[0]
 
+    def kill(self) -> None:
+        self.process.kill()
+        self.process.wait()
+
     def stop(self) -> int:
         self.process.send_signal(signal.SIGTERM)
         return self.process.wait(timeout=20)
@@ -70,21 +75,26 @@ def log(broker: str, topic: str) -> Iterator[KafkaTopic]:
 
 
 @pytest.fixture
-def running(tmp_path: Path, broker: str, topic: str, database: str) -> Iterator[Query]:
-    process = Query(tmp_path, broker, topic, database)
+def running(tmp_path: Path, broker: str, topic: str, database: str) -> Iterator[Process]:
+    process = Process("query", tmp_path, broker, topic, database)
     yield process
-    if process.process.poll() is None:
-        process.process.kill()
-        process.process.wait()
+    process.kill()
 
 
-def produce(log: KafkaTopic, start: int, end: int) -> int:
+@pytest.fixture
+def projecting(tmp_path: Path, broker: str, topic: str, database: str) -> Iterator[Process]:
+    process = Process("projector", tmp_path, broker, topic, database)
+    yield process
+    process.kill()
+
+
+def produce(log: KafkaTopic, start: int, end: int, programme: str = PROGRAMME) -> int:
     """Puts facts on the log; the partition of their programme."""
-    partition = log.partition_of(PROGRAMME)
+    partition = log.partition_of(programme)
     with closing(KafkaProducer(bootstrap_servers=list(log.address.servers))) as producer:
         for event in facts(start, end):
-            event.programme_id = PROGRAMME
-            key, value = PROGRAMME.encode(), as_recorded(event)
+            event.programme_id = programme
+            key, value = programme.encode(), as_recorded(event)
             producer.send(log.address.topic, key=key, value=value, partition=partition)
         producer.flush()
     return partition
@@ -105,7 +115,7 @@ def status(address: str) -> Any:
 
 
 def test_it_waits_for_read_models_and_then_for_positions(
-    running: Query, log: KafkaTopic, database: str
+    running: Process, log: KafkaTopic, database: str
 ) -> None:
     eventually(lambda: "there are no read models yet" in running.said, "it says so")
     with grpc.insecure_channel(running.listen) as channel:
@@ -141,8 +151,37 @@ def test_it_waits_for_read_models_and_then_for_positions(
     assert running.stop() == 0
 
 
+def test_what_projectors_project_is_answered_and_right(
+    running: Process, projecting: Process, log: KafkaTopic, database: str
+) -> None:
+    eventually(lambda: "mutua projector is ready" in projecting.said, "it projects")
+    address = running.address()
+    programmes = [f"p{number}" for number in range(8)]
+    for start in range(0, 60, 20):
+        for programme in programmes:
+            produce(log, start, start + 20, programme)
+        execute(  # whatever is under way begins again
+            database,
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+            "WHERE application_name LIKE '%partition%'",
+        )
+    with grpc.insecure_channel(address) as channel:
+        stub = QueryServiceStub(channel)
+        for programme in programmes:
+            partition = log.partition_of(programme)
+            end = Position(log.log_id, partition, log.partition(partition).end())
+            request = pb.GetStatusRequest(programme_id=programme, min_position=str(end))
+            found = stub.GetStatus(request, timeout=30)
+            assert (found.exchange_count, found.lag_count) == (60, 0)
+    with closing(PostgresStore(database, read_only=True)) as store:
+        for partition in range(log.partition_count):
+            report = verify(log.partition(partition), store, partition_count=log.partition_count)
+            assert report.differences == []
+    assert projecting.stop() == 0
+
+
 def test_health_is_true_while_the_database_is_away(
-    running: Query, log: KafkaTopic, database: str, postgres: str
+    running: Process, log: KafkaTopic, database: str, postgres: str
 ) -> None:
     with closing(PostgresStore(database)) as store:
         project(log, store, produce(log, 0, 5))
