@@ -177,10 +177,13 @@ def test_a_worker_that_gets_no_further_ends_itself(cluster: Cluster) -> None:
 def test_a_missing_broker_or_topic_is_named(cluster: Cluster) -> None:
     nowhere = f"127.0.0.1:{free_port()}"
     for worker, reason in (
-        (Worker("w1", nowhere, cluster.topic, cluster.folder), f"no broker answers at {nowhere}"),
+        (
+            Worker("w1", nowhere, cluster.topic, cluster.folder),
+            f"Kafka at {nowhere} does not answer",
+        ),
         (
             Worker("w2", cluster.broker, "test-none", cluster.folder),
-            "there is no topic test-none; mutua topic create makes it",
+            "topic test-none is not there; make it with mutua topic create",
         ),
     ):
         assert worker.wait() == 1
