@@ -1,4 +1,5 @@
-# Set-up happens by itself: every target names what it needs. Nothing is installed outside this folder.
+# Set-up happens by itself: every target names what it needs. Nothing is installed outside this folder,
+# but what Maven keeps of what it fetched: the jars of the broker that the tests of the cluster start.
 PYTHON ?= python3
 LOCK_OPTIONS = --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate
 
@@ -10,6 +11,7 @@ demo: .venv/mutua ## set up, record a generated programme, print who gives and r
 	@.venv/bin/mutua demo --dir .demo
 
 test: .venv/tests ## run the tests
+	@.venv/bin/python -m tests.cluster
 	@.venv/bin/python -m pytest -q
 
 lint: .venv/tests ## style, types, contract and import arrows
@@ -37,7 +39,7 @@ bench: .venv/tests ## measure, each figure beside its limit
 	@.venv/bin/python -m tests.bench
 
 clean: ## remove everything that was set up or generated here
-	@rm -rf .venv .demo .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	@rm -rf .venv .demo .broker .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
 .venv/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \

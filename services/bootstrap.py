@@ -1,7 +1,6 @@
 """The one place where adapters and services are put together."""
 
 import asyncio
-import gc
 import logging
 import signal
 import threading
@@ -29,6 +28,7 @@ from services.exports.replay import LogFile, RecordedTime, replay_log
 from services.ingest import service as ingest
 from services.ledger.errors import DataForeign, DataInUse, LogDown
 from services.ledger.times import Instant
+from services.memory import collect_seldom
 from services.opening import (
     PAUSE_SECONDS,
     AnsweringModels,
@@ -230,16 +230,6 @@ def _compare(directory: DataDirectory) -> VerifyReport:
             raise DataForeign(
                 f"{store.path} is damaged ({error.orig}); mutua rebuild makes it again from the log"
             ) from error
-
-
-def collect_seldom() -> None:
-    """Facts make many objects and few cycles: the usual search for these took a sixth of the time.
-
-    For processes that do nothing but serve.
-    """
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(100_000, 20, 20)
 
 
 class _Stopped(Exception):

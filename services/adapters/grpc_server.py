@@ -38,7 +38,6 @@ message goes there twice, once with every byte of a letter outside ASCII written
 _OPTIONS: Final = [
     ("grpc.max_receive_message_length", 4 << 20),
     ("grpc.max_send_message_length", 64 << 20),
-    ("grpc.so_reuseport", 0),
     ("grpc.keepalive_time_ms", 60_000),
     ("grpc.keepalive_timeout_ms", 20_000),
     ("grpc.http2.min_recv_ping_interval_without_data_ms", 5_000),
@@ -58,9 +57,14 @@ class Server:
     `stopping` is set when it begins to stop: calls that would go on for long end themselves then.
     """
 
-    def __init__(self, services: Sequence[str]) -> None:
-        """`services` are full names, such as `mutua.v1.QueryService`."""
-        self.grpc = grpc.aio.server(interceptors=[ErrorInterceptor()], options=_OPTIONS)
+    def __init__(self, services: Sequence[str], *, reuse_port: bool = False) -> None:
+        """`services` are full names, such as `mutua.v1.QueryService`.
+
+        With `reuse_port` other processes may listen on the same address, each for its share of
+        the connections.
+        """
+        options = [*_OPTIONS, ("grpc.so_reuseport", int(reuse_port))]
+        self.grpc = grpc.aio.server(interceptors=[ErrorInterceptor()], options=options)
         self.stopping = asyncio.Event()
         self._health = health.aio.HealthServicer()
         self._services = services

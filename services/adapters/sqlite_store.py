@@ -4,6 +4,7 @@ import json
 import sqlite3
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import astuple
 from pathlib import Path
 from typing import Final
 
@@ -29,7 +30,7 @@ from services.adapters.tables import (
 )
 from services.ledger.changes import Changes
 from services.ledger.months import FIELDS as MONTH_FIELDS
-from services.ledger.ports import StaleWriter, StoreBusy, Watermark
+from services.ledger.ports import Hold, StaleWriter, StoreBusy, Watermark
 from services.ledger.state import Ledger, Needs
 
 _READERS: Final = 8
@@ -96,6 +97,17 @@ class SqliteStore:
                 self._write(each, dictionary, end.partition)
             crash_point("in_slab")
         crash_point("after_commit_before_ack")
+
+    def held(self, partition: int) -> Hold | None:
+        found = self._writer.execute("SELECT * FROM held WHERE partition = ?", (partition,))
+        row = found.fetchone()
+        return None if row is None else Hold(*row)
+
+    def hold(self, hold: Hold) -> None:
+        self._writer.execute("INSERT OR REPLACE INTO held VALUES (?, ?, ?, ?)", astuple(hold))
+
+    def release(self, partition: int) -> None:
+        self._writer.execute("DELETE FROM held WHERE partition = ?", (partition,))
 
     @contextmanager
     def snapshot(self, partition: int) -> Iterator[SqlSnapshot]:

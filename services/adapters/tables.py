@@ -281,4 +281,19 @@ class QuarantineRow(ReadModel, table=True):
     value: bytes = Field(sa_type=LargeBinary)
 
 
+class HeldRow(SQLModel, table=True):
+    """What keeps a partition from going on; deleting the row has it tried again.
+
+    It lies with the read models and is none of them: it is not made from the log.
+    """
+
+    __tablename__ = "held"
+    metadata = ReadModel.metadata
+    __table_args__: Any = {"sqlite_with_rowid": False}
+    partition: int = Field(primary_key=True)
+    offset: int = _big()
+    reason: str
+    crash_count: int
+
+
 assert tuple(OrganizationMonthRow.model_fields)[3:] == MONTH_FIELDS

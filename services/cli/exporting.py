@@ -69,26 +69,49 @@ def export_log(settings: Settings, file: Path, only_programme: str, *, force: bo
 
 @click.command()
 @click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@click.option(
+    "--log-url",
+    envvar="MUTUA_LOG_URL",
+    default="",
+    metavar="kafka://HOST:PORT,.../TOPIC",
+    help="An empty topic of Kafka to make the log in, instead of a data directory.",
+)
 @click.pass_obj
-def replay(settings: Settings, file: Path) -> None:
-    """Make a log anew from what mutua export log wrote, in an empty or new data directory.
+def replay(settings: Settings, file: Path, log_url: str) -> None:
+    """Make a log anew from what mutua export log wrote, in an empty data directory or topic.
 
     Nothing is recorded unless every line of the file is right. After an interruption type the same
     again: it goes on where it was.
 
     \b
-    Example:
+    Examples:
       mutua --data ./moved replay 2026-11-24.jsonl.gz
+      mutua replay 2026-11-24.jsonl.gz --log-url kafka://127.0.0.1:9092/mutua
     """
+    try:
+        if log_url and not is_typed("data"):
+            _replay_into_topic(file, log_url)
+        else:
+            require_directory(settings, "mutua replay")
+            _replay_into_directory(file, settings)
+    except KeyboardInterrupt:
+        again = f"{settings.command} replay {file}" + f" --log-url {log_url}" * bool(log_url)
+        raise click.Abort(f"Interrupted. To go on, type again: {again}") from None
+
+
+def _replay_into_topic(file: Path, log_url: str) -> None:
+    from services.cluster import topics
+    from services.settings import read_settings
+
+    settings = read_settings(log_url=log_url)
+    count = topics.replay(file, settings, now=time.time_ns() // 1000, progress=_show)
+    click.echo(f"Replayed: {log_url} holds {counted(count, 'record')}, with ids and times kept.")
+
+
+def _replay_into_directory(file: Path, settings: Settings) -> None:
     from services.bootstrap import replay as replay_file
 
-    require_directory(settings, "mutua replay")
-    try:
-        report = replay_file(file, settings.data, now=time.time_ns() // 1000, progress=_show)
-    except KeyboardInterrupt:
-        raise click.Abort(
-            f"Interrupted. To go on, type again: {settings.command} replay {file}"
-        ) from None
+    report = replay_file(file, settings.data, now=time.time_ns() // 1000, progress=_show)
     if not report.ok:
         for difference in report.differences:
             click.echo(difference)

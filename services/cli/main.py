@@ -37,6 +37,8 @@ COMMANDS: Final = {
     "quarantine": "services.cli.quarantine:quarantine",
     "export": "services.cli.exporting:export",
     "replay": "services.cli.exporting:replay",
+    "topic": "services.cli.topic:topic",
+    "dev": "services.cli.dev:dev",
 }
 FAILED: Final = 1
 INTERRUPTED: Final = 130
@@ -87,8 +89,9 @@ class Commands(click.Group):
     "--server",
     envvar="MUTUA_SERVER",
     default="",
-    metavar="HOST:PORT",
-    help="Server to talk to; without it the one on the data directory, if any runs there.",
+    metavar="HOST:PORT[,HOST:PORT]",
+    help="Server to talk to, or one to record and one to ask; "
+    "without it the one on the data directory, if any runs there.",
 )
 @click.option(
     "--programme",

@@ -1,7 +1,7 @@
 """`up`, `status` and `verify`: a server, how far it is, and whether its tables are right."""
 
 import sys
-from typing import Final
+from typing import TYPE_CHECKING, Final, NoReturn
 
 import click
 
@@ -9,6 +9,9 @@ from services.cli.connect import Settings, connected, require_directory, tell_if
 from services.cli.output import to_dictionary, to_json
 from services.cli.recording import FORMAT
 from services.cli.words import coverage_lines, warning_lines
+
+if TYPE_CHECKING:
+    from services.projector.verify import VerifyReport
 
 DEFAULT_LISTEN: Final = "127.0.0.1:7420"
 MAX_PORT: Final = 65_535
@@ -109,7 +112,11 @@ def verify(settings: Settings, form: str) -> None:
     from services.bootstrap import verify as verify_data
 
     require_directory(settings, "mutua verify")
-    report = verify_data(settings.data)
+    tell_report(verify_data(settings.data), form)
+
+
+def tell_report(report: "VerifyReport", form: str) -> NoReturn:
+    """Tells what was compared, and exits: 1 on any difference."""
     if form == "json":
         document = {
             "ok": report.ok,

@@ -102,12 +102,12 @@ def replay_log(file: LogFile, log: SingleLog, clock: RecordedTime, progress: Pro
     records, done, total = file.records(), log.end(), file.header.record_count
     for held in records_of(log, done):
         line = next(records, None)
-        if line is None or not _is_same(line.record, held):
+        if line is None or not is_same(line.record, held):
             raise DataForeign(
                 f"the data directory holds records of its own, from offset {held.offset:,} on; "
                 "name an empty or new directory with --data"
             )
-    for window in _windows(records):
+    for window in windows(records):
         clock.now = window[-1].record.record_time
         pending = [
             log.append(programme_id, [line.record.value for line in run])
@@ -120,7 +120,7 @@ def replay_log(file: LogFile, log: SingleLog, clock: RecordedTime, progress: Pro
     progress(total, total)
 
 
-def _windows(found: Iterable[Line]) -> Iterator[list[Line]]:
+def windows(found: Iterable[Line]) -> Iterator[list[Line]]:
     """What is appended together. A record that cannot say its own time stands alone: at that time
     the log appends it."""
     window: list[Line] = []
@@ -136,5 +136,5 @@ def _windows(found: Iterable[Line]) -> Iterator[list[Line]]:
         yield window
 
 
-def _is_same(line: Record, held: Record) -> bool:
+def is_same(line: Record, held: Record) -> bool:
     return (line.programme_id, line.value) == (held.programme_id, held.value)

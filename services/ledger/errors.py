@@ -84,6 +84,10 @@ class LogDown(MutuaError):
     retry_seconds = 1.0
 
 
+class TopicUnfit(LogDown):
+    """Nothing was appended; the topic has to be made or mended first, as the message says."""
+
+
 class OutcomeUnknown(MutuaError):
     """Any part may be on the log; the identical request completes it."""
 

@@ -84,6 +84,28 @@ class Watermark:
     digest: bytes
 
 
+CRASHES_THAT_HOLD: Final = 3
+"""So often may projecting fail at one record before its partition is held there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """What keeps a partition from going past the record at `offset`.
+
+    `crash_count` is how often projecting failed there; 0 when a later version is needed.
+    """
+
+    partition: int
+    offset: int
+    reason: str
+    crash_count: int
+
+    @property
+    def stands(self) -> bool:
+        """Whether nothing more is to be projected; otherwise it is worth another try."""
+        return not 0 < self.crash_count < CRASHES_THAT_HOLD
+
+
 class ProjectionStore(Protocol):
     """The read models, as the projector writes them."""
 
@@ -102,6 +124,15 @@ class ProjectionStore(Protocol):
         With nothing written it raises StaleWriter when the partition is no longer at `start`, and
         StoreBusy when it cannot be at the moment.
         """
+
+    def held(self, partition: int) -> Hold | None:
+        """What was last said to keep a partition from going on."""
+
+    def hold(self, hold: Hold) -> None:
+        """Says it in a transaction of its own, instead of what was said of the partition."""
+
+    def release(self, partition: int) -> None:
+        """Nothing keeps the partition from going on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -272,6 +303,9 @@ class QuarantinedRow:
 
 class Snapshot(Protocol):
     """One consistent view of what the read models hold of one partition."""
+
+    def answer_within(self, seconds: float) -> None:
+        """Lets no single question to a database take longer from here on."""
 
     def position(self) -> int:
         """The first offset that is not in this view."""

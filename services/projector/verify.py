@@ -1,16 +1,15 @@
 """The check behind every number: the log folded anew, compared with every table."""
 
 from collections import Counter, defaultdict
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, Protocol, runtime_checkable
 
-from sqlalchemy import select
+from sqlalchemy import Select, between, not_, select
 
 from services.adapters.sql_store.loading import load_dictionary
 from services.adapters.sql_store.reading import SqlSnapshot
 from services.adapters.sql_store.rows import Row, insertions
-from services.adapters.sqlite_log import SqliteLog
-from services.adapters.sqlite_store import SqliteStore
 from services.adapters.tables import (
     ExchangeRow,
     FactRow,
@@ -23,7 +22,7 @@ from services.adapters.tables import (
 from services.adapters.wire.event import read_record
 from services.ledger.changes import Changes, project
 from services.ledger.facts import Logged
-from services.ledger.ports import Held, Record
+from services.ledger.ports import Held, Partition, Record
 from services.ledger.state import Ledger
 from services.projector.embedded import why_held
 from services.projector.slab import mark
@@ -53,28 +52,64 @@ class VerifyReport:
         return not self.differences
 
 
-def verify(log: SqliteLog, store: SqliteStore) -> VerifyReport:
-    """Compares at the position of one snapshot of the read models; needs no lock."""
+class SqlStore(Protocol):
+    """Read models in tables."""
+
+    def snapshot(self, partition: int) -> AbstractContextManager[SqlSnapshot]: ...
+
+
+def verify(log: Partition, store: SqlStore, *, partition_count: int = 1) -> VerifyReport:
+    """Compares one partition, of as many as the log has, at the position of one snapshot.
+
+    Needs no lock. Rows that belong to no partition of the log are differences of the first.
+    """
     with store.snapshot(log.number) as snapshot:
         end = snapshot.position()
-        differences = _check_log(log)
+        differences = _check_log(log) if isinstance(log, _Checkable) else []
         records = _read(log, end)
         if len(records) < end:
             differences.append(
                 f"log: ends at {len(records):,}, but {end:,} facts were projected; it was cut"
             )
         try:
-            expected = _expected(log.log_id, records, snapshot)
+            expected = _expected(log, records, snapshot)
         except Held as held:
             return VerifyReport(0, [*differences, f"log: {held}, it was projected by a newer one"])
         for model in ReadModel.__subclasses__():
-            actual = [tuple(row) for row in snapshot.rows(select(model.table()))]
+            rows = snapshot.rows(_of_partition(model, log.number, partition_count))
+            actual = [tuple(row) for row in rows]
             differences += _compare(model, expected.get(model, []), actual)
     facts = len(expected.get(FactRow, []))
     return VerifyReport(facts, differences, max(0, log.end() - end), why_held(log, end))
 
 
-def _check_log(log: SqliteLog) -> list[str]:
+@runtime_checkable
+class _Checkable(Protocol):
+    """A log that can tell which of its records are not as they were written, and which is missing.
+
+    Where the log cannot, whatever keeps it can.
+    """
+
+    def damage(self) -> tuple[list[int], int | None]: ...
+
+
+def _of_partition(model: type[ReadModel], partition: int, partition_count: int) -> Select[Any]:
+    """The rows that are made from a partition; the first also has those that are made from none."""
+    table, programme = model.table(), ProgrammeRow.table().c
+
+    def is_there(column: Any) -> Any:
+        return column == partition if partition else not_(between(column, 1, partition_count - 1))
+
+    if "partition" in table.c:
+        return select(table).where(is_there(table.c.partition))
+    if partition == 0:
+        elsewhere = select(programme.programme).where(not_(is_there(programme.partition)))
+        return select(table).where(table.c.programme.not_in(elsewhere))
+    here = select(programme.programme).where(is_there(programme.partition))
+    return select(table).where(table.c.programme.in_(here))
+
+
+def _check_log(log: _Checkable) -> list[str]:
     """Whether every record is as it was written and none is missing."""
     damaged, gap = log.damage()
     found = [f"log: the record at offset {offset:,} is damaged" for offset in damaged[:_SHOWN]]
@@ -85,7 +120,7 @@ def _check_log(log: SqliteLog) -> list[str]:
     return found
 
 
-def _read(log: SqliteLog, end: int) -> list[Record]:
+def _read(log: Partition, end: int) -> list[Record]:
     records: list[Record] = []
     while len(records) < end:
         page = log.read(len(records), min(_PAGE, end - len(records)))
@@ -95,7 +130,7 @@ def _read(log: SqliteLog, end: int) -> list[Record]:
     return records
 
 
-def _expected(log_id: str, records: list[Record], snapshot: SqlSnapshot) -> Tables:
+def _expected(log: Partition, records: list[Record], snapshot: SqlSnapshot) -> Tables:
     """The rows that the tables must hold, made from nothing but the log.
 
     Which number stands for which name is the tables' own affair; that each stands for one is not.
@@ -109,7 +144,7 @@ def _expected(log_id: str, records: list[Record], snapshot: SqlSnapshot) -> Tabl
         )
     tables: Tables = defaultdict(list)
     if records:
-        last = mark(log_id, 0, records[-1])
+        last = mark(log.log_id, log.number, records[-1])
         tables[PositionRow] = [
             (last.partition, last.log_id, last.next_offset, last.record_time, last.digest)
         ]
@@ -118,7 +153,7 @@ def _expected(log_id: str, records: list[Record], snapshot: SqlSnapshot) -> Tabl
         number = programmes.get(programme_id, -1)
         dictionary = load_dictionary(snapshot.connection, number)
         rows = insertions(dictionary, changes)
-        rows[ProgrammeRow] = [(number, programme_id, 0, changes.last_offset)]
+        rows[ProgrammeRow] = [(number, programme_id, log.number, changes.last_offset)]
         rows[PartyRow] = [
             (number, dictionary.party.numbers[each], each) for each in _parties(changes)
         ]

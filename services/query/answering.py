@@ -7,6 +7,7 @@ rests on. Position, day, pages, the cache and a model that moved are here.
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -233,11 +234,15 @@ class Answering:
         if (wanted := request.wanted) is not None:
             await self._progress.reach(wanted.partition, wanted.next_offset, _patience(context))
         partition = self._log.partition_of(request.question.programme_id)
+        remaining = remaining_seconds(context)
+        end_time = None if remaining is None else time.monotonic() + remaining
 
         def run() -> bytes:
             models = self._models
             while True:
                 with models.store.snapshot(partition) as snapshot:
+                    if end_time is not None:
+                        snapshot.answer_within(end_time - time.monotonic())
                     asked = Asked(request, partition, snapshot, models.programmes, models.cache)
                     try:
                         return self._respond(asked, models.cache, respond, is_kept=is_kept)

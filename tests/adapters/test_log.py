@@ -1,23 +1,25 @@
-"""The contract of the log port, run against every adapter, and what only a file can go through."""
+"""The log as a SQLite file: the contract of the port, and what only a file can go through."""
 
 import sqlite3
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import closing, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
 from threading import Event, Thread, get_ident
-from typing import Protocol
 
 import pytest
 
 from services.adapters import sqlite_log
 from services.adapters.sqlite_log import SqliteLog
 from services.ledger.errors import DataForeign, LogDown, LogFull, Overloaded, SchemaAhead
-from services.ledger.ports import Log, SingleLog
 from services.ledger.position import Position
-
-PROGRAMME = "default"
-PATIENCE_SECONDS = 20.0
+from tests.adapters.log_contract import (
+    PATIENCE_SECONDS,
+    PROGRAMME,
+    LogContract,
+    Opened,
+    appended,
+)
 
 
 class Clock:
@@ -30,150 +32,63 @@ class Clock:
         return self.times.pop(0) if len(self.times) > 1 else self.times[0]
 
 
-class OpenLog(SingleLog, Protocol):
-    def on_append(self, wake: Callable[[], None]) -> None: ...
-
-    def close(self) -> None: ...
-
-
-Opened = Callable[..., OpenLog]
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "log.sqlite"
 
 
-def open_sqlite(folder: Path, clock: Callable[[], int]) -> OpenLog:
-    return SqliteLog(folder / "log.sqlite", clock=clock)
-
-
-ADAPTERS = {"sqlite": open_sqlite}
-
-
-def appended(log: Log, *values: bytes, programme: str = PROGRAMME) -> Position:
-    return log.append(programme, values).result(PATIENCE_SECONDS)
-
-
-@pytest.mark.parametrize("adapter", ADAPTERS)
-class TestEveryLog:
+class TestSqliteLog(LogContract):
     @pytest.fixture
-    def open_log(self, adapter: str, tmp_path: Path) -> Iterator[Opened]:
-        opened: list[OpenLog] = []
+    def open_log(self, path: Path) -> Iterator[Opened]:
+        with ExitStack() as opened:
+            yield lambda: opened.enter_context(closing(SqliteLog(path, clock=lambda: 1)))
 
-        def open_log(clock: Callable[[], int] | None = None) -> OpenLog:
-            opened.append(ADAPTERS[adapter](tmp_path, clock or Clock(1)))
-            return opened[-1]
 
-        yield open_log
-        for log in opened:
-            log.close()
-
-    def test_offsets_start_at_0_and_have_no_gaps(self, open_log: Opened) -> None:
-        log = open_log()
-        assert log.end() == 0
-        assert log.read(0, 10) == []
-        assert appended(log, b"a") == Position(log.log_id, 0, 1)
-        assert appended(log, b"b", b"c", programme="other") == Position(log.log_id, 0, 3)
-        assert log.end() == 3
-        found = [(each.offset, each.programme_id, each.value) for each in log.read(0, 10)]
-        assert found == [(0, PROGRAMME, b"a"), (1, "other", b"b"), (2, "other", b"c")]
-
-    @pytest.mark.parametrize(
-        ("told", "kept"),
-        [
-            ([10, 20, 30], [10, 20, 30]),
-            ([10, 5, 7, 12], [10, 10, 10, 12]),
-            ([10, -3], [10, 10]),
-            ([10, 10], [10, 10]),
-        ],
-    )
-    def test_record_time_never_goes_back(
-        self, open_log: Opened, told: list[int], kept: list[int]
-    ) -> None:
-        log = open_log(Clock(*told))
+@pytest.mark.parametrize(
+    ("told", "kept"),
+    [
+        ([10, 20, 30], [10, 20, 30]),
+        ([10, 5, 7, 12], [10, 10, 10, 12]),
+        ([10, -3], [10, 10]),
+        ([10, 10], [10, 10]),
+    ],
+)
+def test_record_time_never_goes_back(path: Path, told: list[int], kept: list[int]) -> None:
+    with closing(SqliteLog(path, clock=Clock(*told))) as log:
         for number in range(len(told)):
             appended(log, b"%d" % number)
         assert [each.record_time for each in log.read(0, 10)] == kept
 
-    def test_record_time_does_not_go_back_over_a_restart(self, open_log: Opened) -> None:
-        log = open_log(Clock(10))
+
+def test_record_time_does_not_go_back_over_a_restart(path: Path) -> None:
+    with closing(SqliteLog(path, clock=Clock(10))) as log:
         appended(log, b"a")
-        log.close()
-        again = open_log(Clock(3))
+    with closing(SqliteLog(path, clock=Clock(3))) as again:
         appended(again, b"b")
         assert [each.record_time for each in again.read(0, 10)] == [10, 10]
 
-    def test_a_log_keeps_its_id_and_its_records_when_opened_again(self, open_log: Opened) -> None:
-        log = open_log()
-        log_id, before = log.log_id, (appended(log, b"a", b"b"), log.read(0, 10))
-        log.close()
-        again = open_log()
-        assert again.log_id == log_id
-        assert len(log_id) == 32
-        assert again.read(0, 10) == before[1]
-        assert appended(again, b"c") == Position(log_id, 0, 3)
 
-    @pytest.mark.parametrize(
-        ("start", "limit", "found"),
-        [(0, 2, [0, 1]), (2, 2, [2, 3]), (4, 9, [4]), (5, 9, []), (99, 9, []), (0, 5, [*range(5)])],
-    )
-    def test_reads_are_pages(
-        self, open_log: Opened, start: int, limit: int, found: list[int]
-    ) -> None:
-        log = open_log()
-        appended(log, *(b"%d" % number for number in range(5)))
-        assert [each.offset for each in log.read(start, limit)] == found
-
-    def test_what_one_append_brings_stands_next_to_each_other(self, open_log: Opened) -> None:
-        """32 threads append at once: everything is durable, in order, whole, and told so."""
-        log = open_log()
-
-        def import_one(thread: int) -> list[Position]:
-            return [
-                appended(log, *(b"%d.%d.%d" % (thread, batch, each) for each in range(3)))
-                for batch in range(10)
-            ]
-
-        with ThreadPoolExecutor(32) as pool:
-            positions = list(pool.map(import_one, range(32)))
-        assert log.end() == 32 * 10 * 3
-        values = [each.value for each in log.read(0, 10_000)]
-        for thread, told in enumerate(positions):
-            assert told == sorted(told, key=lambda each: each.next_offset)
-            for batch, position in enumerate(told):
-                stands = values[position.next_offset - 3 : position.next_offset]
-                assert stands == [b"%d.%d.%d" % (thread, batch, each) for each in range(3)]
-
-    def test_who_waits_is_woken_on_every_append(self, open_log: Opened) -> None:
-        log, woken = open_log(), Event()
+def test_who_waits_is_woken_on_every_append(path: Path) -> None:
+    woken = Event()
+    with closing(SqliteLog(path)) as log:
         log.on_append(woken.set)
         appended(log, b"a")
         assert woken.wait(PATIENCE_SECONDS)
 
-    def test_what_was_admitted_is_written_when_the_log_closes(self, open_log: Opened) -> None:
-        log = open_log()
-        waiting = [log.append(PROGRAMME, [b"%d" % number]) for number in range(200)]
-        log.close()
-        assert sorted(each.result(0).next_offset for each in waiting) == [*range(1, 201)]
-        with pytest.raises(LogDown):
-            log.append(PROGRAMME, [b"late"])
-        log.close()
-        assert open_log().end() == 200
 
-    def test_a_caller_that_gives_up_harms_nobody(self, open_log: Opened) -> None:
-        """Whoever holds the future may cancel it; the next append is answered all the same."""
-        times = Event()
+def test_who_gives_up_while_the_log_is_slow_harms_nobody(path: Path) -> None:
+    """Whoever holds the future may cancel it; the next append is answered all the same."""
+    times = Event()
 
-        def slow_clock() -> int:
-            times.wait(PATIENCE_SECONDS)
-            return 1
+    def slow_clock() -> int:
+        times.wait(PATIENCE_SECONDS)
+        return 1
 
-        log = open_log(slow_clock)
+    with closing(SqliteLog(path, clock=slow_clock)) as log:
         given_up = log.append(PROGRAMME, [b"a"])
         given_up.cancel()
         times.set()
         assert log.append(PROGRAMME, [b"b"]).result(timeout=2.0).next_offset == 2
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "log.sqlite"
 
 
 @contextmanager

@@ -9,18 +9,20 @@ from sqlalchemy import func, select
 
 from mutua.ids import uuid8
 from mutua.v1 import event_pb2, types_pb2
+from services.adapters.postgres_store import PostgresStore
 from services.adapters.sqlite_store import SqliteStore
 from services.adapters.tables import ReadModel
 from services.ledger.errors import DataForeign
-from services.ledger.ports import ExchangeFilter, Record, StaleWriter, Watermark
+from services.ledger.ports import ExchangeFilter, Hold, Record, StaleWriter, Watermark
 from services.projector.slab import project_slab
 
 PROGRAMME = "default"
 LOG = "0" * 32
 OTHER_LOG = "1" * 32
 
-Opened = Callable[..., SqliteStore]
-ADAPTERS = {"sqlite": lambda folder, **options: SqliteStore(folder / "read-2.sqlite", **options)}
+Store = SqliteStore | PostgresStore
+Opened = Callable[..., Store]
+ADAPTERS = ("sqlite", "postgres")
 
 
 def exchange(offset: int, *, programme: str = PROGRAMME) -> Record:
@@ -45,7 +47,7 @@ def slab(start: int, end: int, *, programme: str = PROGRAMME) -> list[Record]:
     return [exchange(offset, programme=programme) for offset in range(start, end)]
 
 
-def contents(store: SqliteStore) -> dict[str, list[Any]]:
+def contents(store: Store) -> dict[str, list[Any]]:
     """Every row of every table."""
     with store.snapshot(0) as snapshot:
         return {
@@ -54,7 +56,7 @@ def contents(store: SqliteStore) -> dict[str, list[Any]]:
         }
 
 
-def count(store: SqliteStore) -> int:
+def count(store: Store) -> int:
     with store.snapshot(0) as snapshot:
         return snapshot.counts(PROGRAMME).exchange_count
 
@@ -62,11 +64,17 @@ def count(store: SqliteStore) -> int:
 @pytest.mark.parametrize("adapter", ADAPTERS)
 class TestEveryStore:
     @pytest.fixture
-    def open_store(self, adapter: str, tmp_path: Path) -> Iterator[Opened]:
-        opened: list[SqliteStore] = []
+    def open_store(
+        self, adapter: str, tmp_path: Path, request: pytest.FixtureRequest
+    ) -> Iterator[Opened]:
+        opened: list[Store] = []
+        url = request.getfixturevalue("database") if adapter == "postgres" else ""
 
-        def open_store(**options: bool) -> SqliteStore:
-            opened.append(ADAPTERS[adapter](tmp_path, **options))
+        def open_store(**options: bool) -> Store:
+            if url:
+                opened.append(PostgresStore(url, **options))
+            else:
+                opened.append(SqliteStore(tmp_path / "read-2.sqlite", **options))
             return opened[-1]
 
         yield open_store
@@ -96,6 +104,18 @@ class TestEveryStore:
         again = open_store()
         assert again.watermark(0) == end
         assert contents(again) == before
+
+    def test_what_holds_a_partition_is_kept_until_it_is_released(self, open_store: Opened) -> None:
+        store = open_store()
+        assert store.held(3) is None
+        store.hold(Hold(3, 7, "it failed", 1))
+        store.hold(Hold(3, 8, "a later version is needed", 0))
+        store.hold(Hold(1, 0, "it failed", 3))
+        store.close()
+        again = open_store()
+        assert again.held(3) == Hold(3, 8, "a later version is needed", 0)
+        again.release(3)
+        assert (again.held(3), again.held(1)) == (None, Hold(1, 0, "it failed", 3))
 
     @pytest.mark.parametrize(
         ("start", "end", "programme", "log_id"),
@@ -140,7 +160,7 @@ class TestEveryStore:
             raise OSError("the power went")
 
         with monkeypatch.context() as patched:
-            patched.setattr("services.adapters.sqlite_store.crash_point", fail)
+            patched.setattr(f"{type(store).__module__}.crash_point", fail)
             with pytest.raises(OSError, match="power"):
                 project_slab(store, LOG, slab(2, 4))
         assert contents(store) == before
@@ -180,6 +200,18 @@ class TestEveryStore:
             project_slab(store, LOG, records)
         assert len(contents(store)["organization_version"]) == 11
 
+    def test_text_with_a_nul_is_set_aside_whoever_wrote_it(self, open_store: Opened) -> None:
+        store = open_store()
+        for number, field in enumerate(("giver_ids", "topics")):
+            record = exchange(number)
+            event = event_pb2.Event.FromString(record.value)
+            getattr(event.exchange_recorded.exchange, field).append("a\0b")
+            event.assurance = types_pb2.ASSURANCE_OPEN
+            project_slab(store, LOG, [record._replace(value=event.SerializeToString())])
+        with store.snapshot(0) as snapshot:
+            counts = snapshot.counts(PROGRAMME)
+        assert (counts.exchange_count, counts.quarantine_count) == (0, 2)
+
     def test_one_that_only_reads_refuses_a_store_that_is_not_there(
         self, open_store: Opened
     ) -> None:
@@ -203,7 +235,7 @@ class TestEveryStore:
         assert given[0][0] == 6
 
 
-def _last_digest(store: SqliteStore) -> bytes:
+def _last_digest(store: Store) -> bytes:
     watermark = store.watermark(0)
     assert isinstance(watermark, Watermark)
     return watermark.digest

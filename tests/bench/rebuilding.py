@@ -17,8 +17,8 @@ from services.adapters.data_directory import DataDirectory
 from services.adapters.sqlite_log import SqliteLog
 from services.adapters.sqlite_store import SqliteStore
 from services.adapters.wire.event import normalize
-from services.bootstrap import collect_seldom
 from services.demo.programme import generate
+from services.memory import collect_seldom
 from services.projector.embedded import EmbeddedProjector
 from tests.bench.embedded import copied
 from tests.bench.measure import Figure, median_seconds

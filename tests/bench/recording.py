@@ -42,9 +42,9 @@ def figures() -> Iterator[Figure]:
     with tempfile.TemporaryDirectory() as folder:
         for _ in range(RUNS):
             with server(Path(folder) / f"data-{next(fresh)}") as address:
-                ours.append(asyncio.run(_calls_a_second(address, requests)))
-            with _empty_server() as address:
-                limit.append(asyncio.run(_calls_a_second(address, requests)))
+                ours.append(asyncio.run(calls_a_second(address, requests)))
+            with empty_server() as address:
+                limit.append(asyncio.run(calls_a_second(address, requests)))
     yield Figure(
         f"RecordEvents, 1 event, {CALLERS} callers, durable, beside live projection",
         statistics.median(ours),
@@ -54,7 +54,7 @@ def figures() -> Iterator[Figure]:
     )
 
 
-async def _calls_a_second(address: str, requests: Sequence[RecordEventsRequest]) -> float:
+async def calls_a_second(address: str, requests: Sequence[RecordEventsRequest]) -> float:
     async with grpc.aio.insecure_channel(address) as channel:
         record, waiting = IngestServiceStub(channel).RecordEvents, iter(requests)
 
@@ -68,7 +68,7 @@ async def _calls_a_second(address: str, requests: Sequence[RecordEventsRequest])
 
 
 @contextmanager
-def _empty_server() -> Iterator[str]:
+def empty_server() -> Iterator[str]:
     """Its address. Its process ends with its input."""
     command = [sys.executable, "-m", "tests.bench.recording"]
     with subprocess.Popen(

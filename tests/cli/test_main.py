@@ -36,7 +36,7 @@ def test_the_commands_stand_in_the_order_of_use(run: Run) -> None:
     ("words", "told"),
     [
         (("balances", "--data", "x"), "--data stands before the command: mutua --data DIRECTORY b"),
-        (("log", "--server=x:1"), "mutua --server HOST:PORT log"),
+        (("log", "--server=x:1"), "mutua --server HOST:PORT[,HOST:PORT] log"),
         (("status", "--programme", "gde"), "mutua --programme TEXT status"),
         (("retract", "e1", "--as", "T-01"), "mutua --as ORGANIZATION retract"),
         (("import", "exchanges", "f.csv", "--data", "x"), "--data DIRECTORY import exchanges"),

@@ -11,6 +11,7 @@ from typing import Any
 
 from sqlalchemy import select
 
+from services.adapters.postgres_store import PostgresStore
 from services.adapters.sqlite_store import SqliteStore
 from services.adapters.tables import ReadModel
 from services.ledger.ports import Record
@@ -38,7 +39,7 @@ def slabs(records: Sequence[Record], cuts: Sequence[int]) -> list[Sequence[Recor
     return [records[start:end] for start, end in pairwise((0, *cuts, len(records)))]
 
 
-def tables(store: SqliteStore) -> Tables:
+def tables(store: SqliteStore | PostgresStore) -> Tables:
     """Every row of every table, by the name of the table, in order of the primary keys."""
     with store.snapshot(0) as snapshot:
         return {

@@ -12,17 +12,19 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Boolean, Column
 
 from mutua.v1.event_pb2 import Event
+from services.adapters.postgres_store import PostgresStore
 from services.adapters.sqlite_log import SqliteLog
 from services.adapters.sqlite_store import SqliteStore
 from services.adapters.tables import ProgrammeRow, ReadModel
 from services.ledger.ports import StaleWriter
 from services.projector.slab import project_slab
 from services.projector.verify import verify
+from tests.databases import drop_read_models
 from tests.ledger.product import START_TIME
 from tests.projector.embedded import project, slabs, tables
 from tests.strategies import PROGRAMME, as_date, cuts, event_id, histories, mixed_histories
@@ -67,6 +69,46 @@ def test_tables_are_the_same_however_the_log_is_cut(
         with closing(store):
             assert tables(store) == in_one_slab
             assert verify(log, store).differences == []
+
+
+@settings(SETTINGS, max_examples=6, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    st.data(), histories() | mixed_histories(), st.lists(st.sampled_from(UNREADABLE), max_size=2)
+)
+def test_tables_of_postgresql_are_the_same_however_the_log_is_cut(
+    database: str, data: st.DataObject, events: list[Event], unreadable: list[bytes]
+) -> None:
+    """And the same as those of SQLite, but for the numbers of the programmes."""
+    values = [(event.programme_id, event.SerializeToString()) for event in events]
+    for value in unreadable:
+        values.insert(data.draw(st.integers(0, len(values))), (PROGRAMME, value))
+    with TemporaryDirectory() as folder, _log(Path(folder), values) as log:
+        records = log.read(0, len(values))
+        drop_read_models(database)
+        store = PostgresStore(database)
+        for slab in slabs(records, data.draw(cuts(len(records)))):
+            if data.draw(st.booleans()):
+                store.close()
+                store = PostgresStore(database)
+            project_slab(store, log.log_id, slab)
+            with pytest.raises(StaleWriter):
+                project_slab(store, log.log_id, slab)
+        with closing(store):
+            assert verify(log, store).differences == []
+            with closing(SqliteStore(Path(folder, "one.sqlite"))) as embedded:
+                project(embedded, records, log_id=log.log_id)
+                assert _by_programme(store) == _by_programme(embedded)
+
+
+def _by_programme(store: SqliteStore | PostgresStore) -> dict[str, list[tuple[Any, ...]]]:
+    """Every row of every table, under the id of its programme instead of the number."""
+    rows = tables(store)
+    ids = {row[0]: row[1] for row in rows["programme"]}
+    position = rows.pop("position")
+    return {"position": position} | {
+        name: sorted(((ids[row[0]], *row[1:]) for row in found), key=repr)
+        for name, found in rows.items()
+    }
 
 
 def test_what_replaces_a_waiting_fact_waits_in_a_later_slab_too(tmp_path: Path) -> None:

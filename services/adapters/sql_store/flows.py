@@ -1,7 +1,7 @@
 """The rows that columns are made of; see `ports.Snapshot.flows`."""
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -12,7 +12,13 @@ from sqlalchemy import (
     select,
 )
 
-from services.adapters.sql_store.integers import Ints, Packed, in_order, read_columns
+from services.adapters.sql_store.integers import (
+    Ints,
+    Packed,
+    ReadNumbers,
+    in_order,
+    read_columns,
+)
 from services.adapters.tables import (
     AliasRow,
     OrganizationVersionRow,
@@ -37,10 +43,8 @@ _WORD_BITS: Final = 8
 _PERIOD_BITS: Final = 8
 """A quarter has at most 92 days."""
 _PARTIES: Final = ("giver", "receiver", "party")
-_REVISED: Final = (
-    "SELECT exchange FROM exchange WHERE programme = ? AND from_offset >= ? AND revision > 0"
-)
-"""Numbers of exchanges with a new revision that is not the first; served by the index on changes.
+_REVISED: Final = "exchange WHERE programme = ? AND from_offset >= ? AND revision > 0"
+"""Exchanges with a new revision that is not the first; served by the index on changes.
 
 A condition that chose the older ones would make SQLite look through all of them instead.
 """
@@ -50,9 +54,15 @@ class Flows:
     """What a programme's exchanges lack that columns at `from_offset` do not know yet."""
 
     def __init__(
-        self, connection: Connection, programme: int, known: Known, next_offset: int
+        self,
+        connection: Connection,
+        programme: int,
+        known: Known,
+        next_offset: int,
+        read_numbers: ReadNumbers,
     ) -> None:
         self._connection = connection
+        self._read_numbers = read_numbers
         self._programme = programme
         self._known = known
         self._from_offset = known.next_offset
@@ -96,10 +106,10 @@ class Flows:
         fields = {**self._exchange, **fields}
         source = f"{standing} AND programme = ? AND exchange"
         values = [self._programme, self._from_offset]
-        parts = [read_columns(self._connection, fields, f"{source} >= ?", values)]
+        parts = [self._columns(fields, f"{source} >= ?", values)]
         if len(replaced):
-            revised = f"{source} IN ({_REVISED})"
-            found = read_columns(self._connection, fields, revised, [self._programme, *values])
+            revised = f"{source} IN (SELECT exchange FROM {_REVISED})"
+            found = self._columns(fields, revised, [self._programme, *values])
             older = found["exchange"] < self._from_offset
             parts.append({name: column[older] for name, column in found.items()})
         return in_order(parts, ["exchange", *parties])
@@ -108,9 +118,13 @@ class Flows:
         if not self._from_offset:
             return np.empty(0, dtype=np.int64)
         values = (self._programme, self._from_offset)
-        found = self._connection.exec_driver_sql(_REVISED, values)
-        revised = np.array([row[0] for row in found], dtype=np.int64)
+        revised = self._columns(self._exchange, _REVISED, values)["exchange"]
         return np.unique(revised[revised < self._from_offset])
+
+    def _columns(
+        self, fields: Mapping[str, Packed], source: str, values: Sequence[int]
+    ) -> dict[str, Ints]:
+        return read_columns(self._connection, fields, source, values, self._read_numbers)
 
     def _topic_sets(self) -> dict[int, tuple[str, ...]]:
         topic = TopicRow.table().c
@@ -166,7 +180,7 @@ def _fields_of_exchanges(party_bits: int, topic_set_bits: int) -> dict[str, Pack
         "kind": Packed("kind", _WORD_BITS),
         "formality": Packed("formality", _WORD_BITS),
         "reported_by": Packed("reported_by", _WORD_BITS),
-        "symmetric": Packed("symmetric", 1),
+        "symmetric": Packed('CAST("symmetric" AS integer)', 1),
         "topic_set": Packed("topic_set", topic_set_bits),
         "recorder": _or_unknown("recorder", party_bits),
         "giver_minutes": _or_unknown("giver_minutes", _MINUTE_BITS),
@@ -181,7 +195,7 @@ def _parties(bits: int, *names: str) -> dict[str, Packed]:
 
 def _or_unknown(column: str, bits: int) -> Packed:
     """-1 stands for NULL."""
-    return Packed(f"ifnull({column} + 1, 0)", bits, excess=1)
+    return Packed(f"coalesce({column} + 1, 0)", bits, excess=1)
 
 
 def _organization(content: bytes, programme_id: str) -> Organization:

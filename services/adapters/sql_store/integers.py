@@ -1,10 +1,10 @@
 """Whole columns of integers out of SQL, three times as fast as rows.
 
-Several fields are packed into one number, SQLite writes each column of those as one text, and numpy
-reads the text: all of it outside of Python.
+Several fields are packed into one number, the database gives each column of those as one piece, and
+numpy reads the pieces: all of it outside of Python.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -35,12 +35,31 @@ class _Number:
     bits: int = 0
 
     def expression(self) -> str:
-        parts = (f"(({packed.expression}) << {at})" for packed, at in self.fields.values())
+        parts = (
+            f"(CAST({packed.expression} AS bigint) << {at})" for packed, at in self.fields.values()
+        )
         return " | ".join(parts)
 
 
+ReadNumbers = Callable[[Connection, Sequence[str], str, Sequence[int]], Sequence[Ints]]
+"""The columns of `SELECT expressions FROM source`; last come the values of its question marks."""
+
+
+def read_as_text(
+    connection: Connection, expressions: Sequence[str], source: str, values: Sequence[int]
+) -> Sequence[Ints]:
+    """See `ReadNumbers`. SQLite writes each column as one text."""
+    texts = ", ".join(f"group_concat({each})" for each in expressions)
+    found = connection.exec_driver_sql(f"SELECT {texts} FROM {source}", tuple(values)).one()
+    return [np.fromstring(text or "", dtype=np.int64, sep=_SEPARATOR) for text in found]
+
+
 def read_columns(
-    connection: Connection, fields: Mapping[str, Packed], source: str, values: Sequence[int]
+    connection: Connection,
+    fields: Mapping[str, Packed],
+    source: str,
+    values: Sequence[int],
+    read_numbers: ReadNumbers,
 ) -> dict[str, Ints]:
     """The fields of all rows of a source, in no order that is promised.
 
@@ -52,11 +71,10 @@ def read_columns(
             numbers.append(_Number())
         numbers[-1].fields[name] = (packed, numbers[-1].bits)
         numbers[-1].bits += packed.bits
-    texts = ", ".join(f"group_concat({number.expression()})" for number in numbers)
-    found = connection.exec_driver_sql(f"SELECT {texts} FROM {source}", tuple(values)).one()
+    expressions = [number.expression() for number in numbers]
     columns = {}
-    for number, text in zip(numbers, found, strict=True):
-        together = np.fromstring(text or "", dtype=np.int64, sep=_SEPARATOR)
+    found = read_numbers(connection, expressions, source, values)
+    for number, together in zip(numbers, found, strict=True):
         for name, (packed, at) in number.fields.items():
             columns[name] = (together >> at & (1 << packed.bits) - 1) - packed.excess
     return columns

@@ -1,10 +1,11 @@
 """The part of a programme's state that a slab can touch, read back from its tables."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from itertools import groupby, islice
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
-from sqlalchemy import Connection, or_, select
+from sqlalchemy import Connection, any_, bindparam, or_, select
+from sqlalchemy.dialects.postgresql import ARRAY
 
 from services.adapters.sql_store.numbers import Dictionary
 from services.adapters.tables import (
@@ -42,7 +43,7 @@ def load_ledger(connection: Connection, programme: int, programme_id: str, needs
     fact, offsets = FactRow.table().c, {}
     for chunk in _chunks(needs.event_ids):
         known = select(fact.event_id, fact.offset, fact.digest).where(
-            fact.programme == programme, fact.event_id.in_(chunk)
+            fact.programme == programme, among(connection, fact.event_id, chunk)
         )
         for event_id, offset, digest in connection.execute(known):
             ledger.seen[event_id] = digest
@@ -72,6 +73,13 @@ def load_dictionary(connection: Connection, programme: int) -> Dictionary:
     )
 
 
+def among(connection: Connection, column: Any, values: Sequence[Any]) -> Any:
+    """That a column has one of many values; PostgreSQL reads an array faster than a list."""
+    if connection.dialect.name == "postgresql":
+        return column == any_(bindparam(None, values, type_=ARRAY(column.type)))
+    return column.in_(values)
+
+
 def _load_waiting(
     connection: Connection, programme: int, programme_id: str, needs: Needs, ledger: Ledger
 ) -> None:
@@ -85,7 +93,10 @@ def _load_waiting(
         for chunk in _chunks(needs.awaited_keys()):
             touched = select(WaitingRow.table()).where(
                 waiting.programme == programme,
-                or_(waiting.awaited.in_(chunk), waiting.event_id.in_(chunk)),
+                or_(
+                    among(connection, waiting.awaited, chunk),
+                    among(connection, waiting.event_id, chunk),
+                ),
             )
             for row in connection.execute(touched):
                 if row.event_id not in ledger.awaited:
@@ -129,7 +140,7 @@ def _histories(
     for chunk in _chunks(numbers):
         revisions = (
             select(ExchangeRow.table())
-            .where(exchange.programme == programme, exchange.exchange.in_(chunk))
+            .where(exchange.programme == programme, among(connection, exchange.exchange, chunk))
             .order_by(exchange.exchange, exchange.revision)
         )
         for number, rows in groupby(connection.execute(revisions), lambda row: row.exchange):

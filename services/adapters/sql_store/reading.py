@@ -8,6 +8,7 @@ from sqlalchemy import Connection, func, select
 
 from services.adapters.sql_store.exchanges import list_exchanges
 from services.adapters.sql_store.flows import Flows
+from services.adapters.sql_store.integers import ReadNumbers, read_as_text
 from services.adapters.tables import (
     BatchRow,
     ExchangeRow,
@@ -32,9 +33,14 @@ from services.ledger.words import Quarantine, State
 class SqlSnapshot:
     """See `ports.Snapshot`. Lives as long as the transaction of its connection."""
 
+    read_numbers: ReadNumbers = staticmethod(read_as_text)
+
     def __init__(self, connection: Connection, partition: int) -> None:
         self.connection = connection
         self._partition = partition
+
+    def answer_within(self, seconds: float) -> None:
+        """What is asked of a file in this process cannot be given up."""
 
     def position(self) -> int:
         row = PositionRow.table().c
@@ -73,7 +79,8 @@ class SqlSnapshot:
 
     def flows(self, programme_id: str, known: Known) -> FlowRows:
         programme = self._programme(programme_id)
-        return Flows(self.connection, programme, known, self.position()).read(programme_id)
+        flows = Flows(self.connection, programme, known, self.position(), self.read_numbers)
+        return flows.read(programme_id)
 
     def exchanges(
         self,

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from hashlib import sha256
 from typing import Any, Final, NamedTuple
 
-from google.protobuf.message import DecodeError
+from google.protobuf.message import DecodeError, Message
 from google.protobuf.unknown_fields import UnknownFieldSet
 
 from mutua.v1 import event_pb2 as pb
@@ -66,6 +66,8 @@ def read_record(offset: int, record_time: Instant, programme_id: str, value: byt
             raise Held(kind, offset)
         if not message.assurance:  # a server that sets it has normalized the event before
             normalize(message)
+        if b"\0" in value and _has_nul(message):
+            raise Unfit("text", "has a NUL, which no text may have")
         event = to_event(message)
         digest = digest_of(message)
     except (DecodeError, Unfit):
@@ -97,6 +99,17 @@ _FACT_NUMBERS: Final = range(20, 80)
 """What the contract keeps for facts in `Event`."""
 _LENGTH_DELIMITED: Final = 2
 """How a message stands in a message; anything else there is garbage."""
+
+
+def _has_nul(message: Message) -> bool:
+    """Whether any text in it has a character that PostgreSQL cannot store."""
+    for field, value in message.ListFields():
+        values = value if field.is_repeated else (value,)
+        if field.type == field.TYPE_MESSAGE and any(map(_has_nul, values)):
+            return True
+        if field.type == field.TYPE_STRING and any("\0" in each for each in values):
+            return True
+    return False
 
 
 def _belongs(event: Event, programme_id: str) -> bool:

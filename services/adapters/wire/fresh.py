@@ -40,6 +40,8 @@ def read_fresh(record: Record) -> Fresh | None:
         message.ParseFromString(value)
     except DecodeError:
         return None
+    if b"\0" in value:  # perhaps in a text, which is not for here to find out
+        return None
     has, assurance, recorded_by = message.HasField, message.assurance, message.recorded_by
     if (
         message.WhichOneof("fact") != "exchange_recorded"

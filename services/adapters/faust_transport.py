@@ -1,0 +1,236 @@
+"""Faust over slabs: one message is all records of a partition that one fetch brought.
+
+Faust's work is per message, about 70 microseconds; per slab it is next to nothing. What is read
+and what is committed to Kafka follows the read models alone: Faust seeks where they stand, and
+commits that they have come so far. It uses internals of Faust 0.15.3 and aiokafka, which is why
+the version is pinned; `tests/adapters/test_faust_internals.py` names each assumption.
+"""
+
+import ssl
+from collections.abc import Collection, Mapping
+from typing import Any, Final, NamedTuple, Protocol
+
+import faust
+from aiokafka.errors import NoOffsetForPartitionError, OffsetOutOfRangeError
+from aiokafka.helpers import create_ssl_context
+from faust.transport.drivers import aiokafka as driver
+from faust.types import TP, ConsumerMessage
+
+from services.ledger.errors import DataForeign
+
+
+class Fetch(NamedTuple):
+    """When a broker answers a fetch: at so many bytes, or after so long."""
+
+    min_bytes: int
+    wait_seconds: float
+
+
+class Owner(Protocol):
+    """Whoever projects the slabs. Everything but `failed` is called on Faust's event loop."""
+
+    @property
+    def durable(self) -> Mapping[int, int]:
+        """The first offset that is not projected, of each partition that is assigned."""
+
+    @property
+    def held(self) -> Collection[int]:
+        """The partitions from which nothing more is wanted."""
+
+    async def take_over(self, partitions: Collection[int]) -> None:
+        """These partitions are assigned and no others: brings `durable` and `held` up to date.
+
+        Called after each change of the assignment, often twice. It raises nothing: one of the
+        callers in Faust would go on as if nothing had happened.
+        """
+
+    def polled(self) -> None:
+        """The consumer was asked for records, and answered."""
+
+    def fetched(self, partition: int, end: int) -> None:
+        """Records up to `end` are on their way to the agent."""
+
+    def settled(self) -> None:
+        """A rebalance is over; every partition is read from where it stands."""
+
+    def failed(self, reason: BaseException) -> None:
+        """Faust cannot go on. May be called on any thread."""
+
+
+class Slab(NamedTuple):
+    """Contiguous records of a partition, as aiokafka reads them."""
+
+    records: list[Any]
+
+
+class SlabApp(faust.App):
+    """Faust, reading slabs for an owner."""
+
+    def __init__(self, name: str, *, owner: Owner, fetch: Fetch, **options: Any) -> None:
+        self.owner = owner
+        self.fetch = fetch
+        super().__init__(name, **options)
+
+    def _new_transport(self) -> "SlabTransport":
+        return SlabTransport(self.conf.broker_consumer, self)
+
+    def _create_directories(self) -> None:
+        """Without tables there is nothing to keep on the disk."""
+
+    def on_rebalance_end(self) -> None:
+        super().on_rebalance_end()
+        self.owner.settled()
+
+    def _crash(self, reason: BaseException) -> None:
+        super()._crash(reason)
+        self.owner.failed(reason)
+
+
+class SlabSchema(faust.Schema[Any, Any]):
+    """Passes slabs through: what fails to decode here, Faust would skip and commit."""
+
+    def loads_key(self, app: Any, message: Any, **options: Any) -> Any:  # noqa: ARG002 (Faust's)
+        return message.key
+
+    def loads_value(self, app: Any, message: Any, **options: Any) -> Any:  # noqa: ARG002 (Faust's)
+        return message.value
+
+
+class SlabThread(driver.AIOKafkaConsumerThread):
+    """The thread that fetches."""
+
+    app: SlabApp
+
+    async def getmany(
+        self,
+        active_partitions: set[TP] | None,
+        timeout: float,  # noqa: ASYNC109 (Faust's)
+    ) -> Any:
+        try:
+            records = await super().getmany(active_partitions, timeout)
+        except NoOffsetForPartitionError:
+            # A group's first start: nothing is committed, and the seek is still to come.
+            records = {}
+        except OffsetOutOfRangeError as error:
+            raise DataForeign(
+                f"the log does not have what is to be projected next ({error}): it was cut, or its "
+                "retention is shorter than the projector was away; mutua rebuild makes the read "
+                "models again from what is there"
+            ) from error
+        self.app.owner.polled()
+        return {place: [Slab(found)] for place, found in records.items()}
+
+    def _create_worker_consumer(self, transport: Any) -> Any:
+        """Faust has no settings for how long the broker collects before it answers."""
+        consumer = super()._create_worker_consumer(transport)
+        consumer._fetch_min_bytes = self.app.fetch.min_bytes
+        consumer._fetch_max_wait_ms = int(self.app.fetch.wait_seconds * 1_000)
+        return consumer
+
+
+class SlabConsumer(driver.Consumer):
+    """Seeks and commits by what the owner says is durable."""
+
+    app: SlabApp
+
+    def _new_consumer_thread(self) -> SlabThread:
+        return SlabThread(self, loop=self.loop, beacon=self.beacon)
+
+    def _to_message(self, tp: TP, record: Any) -> ConsumerMessage:
+        first, last = record.records[0], record.records[-1]
+        self.app.owner.fetched(tp.partition, last.offset + 1)
+        return ConsumerMessage(
+            topic=tp.topic,
+            partition=tp.partition,
+            offset=first.offset,
+            timestamp=first.timestamp / 1_000,
+            timestamp_type=first.timestamp_type,
+            headers=[],
+            key=None,
+            value=record.records,
+            checksum=None,
+            tp=tp,
+            generation_id=self.app.consumer_generation_id,
+        )
+
+    async def perform_seek(self) -> None:
+        """Goes on where the read models stand. What Kafka has as committed is not asked."""
+        owner = self.app.owner
+        places = {place.partition: place for place in self.assignment()}
+        await owner.take_over(places.keys())
+        durable = owner.durable
+        await self.seek_wait({place: durable[n] for n, place in places.items() if n in durable})
+        for place in places.values():
+            # So that the next commit says it even where nothing more is projected.
+            self._acked[place] = []
+            self._acked_index[place] = set()
+            self._committed_offset[place] = None
+        self.pause_partitions({place for number, place in places.items() if number in owner.held})
+
+    def _new_offset(self, tp: TP) -> int | None:
+        self._acked[tp].clear()
+        self._acked_index[tp].clear()
+        return self.app.owner.durable.get(tp.partition)
+
+    async def _add_gap(self, tp: TP, offset_from: int, offset_to: int) -> None:
+        """Between the first records of two slabs there is no gap, whatever it looks like."""
+
+    def on_buffer_full(self, tp: TP) -> None:
+        """A full buffer stops the fetcher by itself; pausing costs half of the throughput."""
+
+    def verify_event_path(self, now: float, tp: TP) -> None:
+        """The owner watches; what is looked at here counts messages, and says nothing of slabs."""
+
+
+class SlabTransport(driver.Transport):
+    Consumer = SlabConsumer
+
+
+FIXED: Final = {
+    "stream_wait_empty": True,
+    "table_standby_replicas": 0,
+    "topic_disable_leader": True,
+    "topic_allow_declare": False,
+    "consumer_auto_offset_reset": "none",
+    "web_enabled": False,
+    "stream_buffer_maxsize": 2,  # slabs
+}
+"""Settings of Faust without which the above does not hold."""
+
+
+def credentials(security: Mapping[str, Any]) -> Any:
+    """What Faust calls the TLS and SASL options of kafka-python; None where there are none."""
+    protocol = security.get("security_protocol", "PLAINTEXT")
+    if protocol == "PLAINTEXT":
+        return None
+    context = _tls(security) if protocol.endswith("SSL") else None
+    if protocol == "SSL":
+        return faust.SSLCredentials(context)
+    mechanism = security.get("sasl_mechanism", "PLAIN")
+    if mechanism == "GSSAPI":
+        return faust.GSSAPICredentials(
+            kerberos_service_name=security.get("sasl_kerberos_service_name", "kafka"),
+            kerberos_domain_name=security.get("sasl_kerberos_domain_name"),
+            ssl_context=context,
+            mechanism=mechanism,
+        )
+    return faust.SASLCredentials(
+        username=security.get("sasl_plain_username"),
+        password=security.get("sasl_plain_password"),
+        ssl_context=context,
+        mechanism=mechanism,
+    )
+
+
+def _tls(security: Mapping[str, Any]) -> ssl.SSLContext:
+    names = ("cafile", "certfile", "keyfile", "password")
+    context: ssl.SSLContext = create_ssl_context(
+        **{name: security.get(f"ssl_{name}") for name in names}
+    )
+    context.check_hostname = security.get("ssl_check_hostname", True)
+    if revoked := security.get("ssl_crlfile"):
+        context.load_verify_locations(revoked)
+        context.verify_flags |= ssl.VERIFY_CRL_CHECK_LEAF
+    if ciphers := security.get("ssl_ciphers"):
+        context.set_ciphers(ciphers)
+    return context

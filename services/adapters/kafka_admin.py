@@ -1,0 +1,175 @@
+"""What a topic is and must be to be a log, asked and made through Kafka's administration."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from typing import Any, Final
+from uuid import UUID
+
+from kafka import KafkaAdminClient, errors
+from kafka.admin import ConfigResource, ConfigResourceType
+
+from services.adapters.kafka_address import KafkaAddress
+from services.adapters.kafka_client import opened
+from services.ledger.errors import LogDown, TopicUnfit
+
+MAX_RECORD_BYTES: Final = 1 << 20
+"""What one record may take with its key, and so what the topic must let through."""
+_TIMEOUT_MS: Final = 3_000
+_REQUIRED: Final = {
+    "cleanup.policy": "delete",
+    "message.timestamp.type": "LogAppendTime",
+    "retention.ms": "-1",
+    "retention.bytes": "-1",
+}
+"""Nothing is ever deleted or compacted, and the broker tells the time."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TopicFacts:
+    """A topic as the broker describes it. `log_id` are the 32 digits of its id."""
+
+    name: str
+    log_id: str
+    partition_count: int
+    leader_count: int
+    replica_count: int
+    settings: Mapping[str, str]
+
+    def unfit(self, *, partition_count: int | None) -> list[str]:
+        """Why it cannot be a log, one sentence each with its remedy; [] when it can.
+
+        `partition_count` is what it must have; None takes it as it is.
+        """
+        found = [
+            f"{name} is {self.settings.get(name)}; set it to {value}"
+            for name, value in _REQUIRED.items()
+            if self.settings.get(name) != value
+        ]
+        if partition_count not in (None, self.partition_count):
+            found.append(
+                f"it has {self.partition_count} partitions, not {partition_count}: set "
+                "MUTUA_PARTITIONS to what it has, or replay into a new topic made by "
+                f"mutua topic create --partitions {partition_count}"
+            )
+        if int(self.settings["max.message.bytes"]) < MAX_RECORD_BYTES:
+            found.append(
+                f"max.message.bytes is {self.settings['max.message.bytes']}; "
+                f"set it to {MAX_RECORD_BYTES} or more"
+            )
+        in_sync = int(self.settings["min.insync.replicas"])
+        if not self._fewest_in_sync <= in_sync <= self.replica_count:
+            found.append(
+                f"min.insync.replicas is {in_sync} of {self.replica_count} replicas; "
+                f"set it to {self._fewest_in_sync}"
+            )
+        return found
+
+    @property
+    def _fewest_in_sync(self) -> int:
+        return fewest_in_sync(self.replica_count)
+
+
+def fewest_in_sync(replica_count: int) -> int:
+    """How many replicas must hold what is acknowledged, so that losing one loses nothing."""
+    return 2 if replica_count > 2 else 1
+
+
+class KafkaAdmin:
+    """Asks one broker at a time, on the caller's thread. For one thread."""
+
+    def __init__(self, address: KafkaAddress) -> None:
+        """Raises LogDown when no broker answers."""
+        self._address = address
+        with in_words(address):
+            self._client = opened(
+                KafkaAdminClient,
+                address,
+                bootstrap_timeout_ms=_TIMEOUT_MS,
+                request_timeout_ms=_TIMEOUT_MS,
+            )
+
+    def close(self) -> None:
+        with in_words(self._address):
+            self._client.close()
+
+    def log_id(self) -> str:
+        """Which log the topic is by now; raises as `describe` does."""
+        with in_words(self._address):
+            return _log_id(self._topic())
+
+    def describe(self) -> TopicFacts:
+        """Raises TopicUnfit when the topic is not there, LogDown when no broker answers."""
+        name = self._address.topic
+        with in_words(self._address):
+            found = self._topic()
+            resource = ConfigResource(ConfigResourceType.TOPIC, name)
+            told = self._client.describe_configs([resource], config_filter="all")
+        partitions = found["partitions"]
+        return TopicFacts(
+            name=name,
+            log_id=_log_id(found),
+            partition_count=len(partitions),
+            leader_count=sum(each["leader_id"] >= 0 for each in partitions),
+            replica_count=min(len(each["replica_nodes"]) for each in partitions),
+            settings={key: str(each["value"]) for key, each in told["topic"][name].items()},
+        )
+
+    def create(self, *, partition_count: int, replica_count: int | None) -> None:
+        """Makes the topic as a log must be, unless it is there; without a number of replicas on up
+        to three brokers.
+
+        Raises LogDown when no broker answers, TopicUnfit when the broker refuses to.
+        """
+        with in_words(self._address), suppress(errors.TopicAlreadyExistsError):
+            replicas = replica_count or min(3, self._broker_count())
+            self._client.create_topics(
+                {
+                    self._address.topic: {
+                        "num_partitions": partition_count,
+                        "replication_factor": replicas,
+                        "configs": {
+                            **_REQUIRED,
+                            "max.message.bytes": str(2 * MAX_RECORD_BYTES),
+                            "min.insync.replicas": str(fewest_in_sync(replicas)),
+                        },
+                    }
+                },
+                wait_for_metadata=True,
+            )
+
+    def _topic(self) -> Mapping[str, Any]:
+        name = self._address.topic
+        [found] = self._client.describe_topics([name])
+        if found["error_code"]:
+            raise errors.for_code(found["error_code"])(f"topic {name}")
+        topic: Mapping[str, Any] = found
+        return topic
+
+    def _broker_count(self) -> int:
+        cluster: Mapping[str, Any] = self._client.describe_cluster()
+        return len(cluster["brokers"])
+
+
+def _log_id(topic: Mapping[str, Any]) -> str:
+    return UUID(str(topic["topic_id"])).hex
+
+
+@contextmanager
+def in_words(address: KafkaAddress) -> Iterator[None]:
+    """Turns errors of kafka-python into ours, with what to do about them."""
+    try:
+        yield
+    except errors.UnknownTopicOrPartitionError:
+        raise TopicUnfit(
+            f"topic {address.topic} is not there; "
+            f"make it with mutua topic create --log-url {address}"
+        ) from None
+    except (errors.SaslAuthenticationFailedError, errors.IllegalSaslStateError) as error:
+        raise LogDown(
+            f"Kafka at {','.join(address.servers)} refuses the credentials ({error}); "
+            "set MUTUA_KAFKA_SASL_PLAIN_USERNAME and MUTUA_KAFKA_SASL_PLAIN_PASSWORD"
+        ) from None
+    except errors.KafkaError as error:
+        what = str(error) or type(error).__name__
+        raise LogDown(f"Kafka at {','.join(address.servers)} does not answer: {what}") from error

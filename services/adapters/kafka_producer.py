@@ -1,0 +1,196 @@
+"""A producer of Kafka that is opened, judged and replaced on a thread of its own."""
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any, Final, NamedTuple
+
+from kafka import KafkaProducer
+from kafka.errors import KafkaError, KafkaTimeoutError
+
+from services.adapters.kafka_address import KafkaAddress
+from services.adapters.kafka_admin import MAX_RECORD_BYTES, KafkaAdmin, in_words
+from services.adapters.kafka_client import opened
+from services.adapters.kafka_topic import another_log
+from services.ledger.errors import DataForeign, LogDown, TopicUnfit
+
+logger = logging.getLogger(__name__)
+
+_LOOK_SECONDS: Final = 1.0
+"""How often the broker is asked whether it, the topic and its leaders are there."""
+_METADATA_SECONDS: Final = 5.0
+_PAUSE_SECONDS: Final = 0.02
+_STUCK_SECONDS: Final = 30.0
+"""Appends that wait so long, with a broker that answers, will not be answered any more."""
+_CLOSE_SECONDS: Final = 1.0
+
+_OPTIONS: Final[dict[str, Any]] = {
+    "acks": "all",
+    "enable_idempotence": True,
+    "allow_auto_create_topics": False,
+    "linger_ms": 10,
+    "batch_size": 262_144,
+    "max_request_size": MAX_RECORD_BYTES,
+    # Sending never blocks: what is known of the topic is asked for beforehand, here.
+    "max_block_ms": 0,
+    "request_timeout_ms": 5_000,
+    # A batch that is tried again and runs into this one wedges kafka-python 3.0.12 for ever.
+    "delivery_timeout_ms": 10**9,
+    "metrics_enabled": False,
+}
+
+
+class Ready(NamedTuple):
+    """A producer that can be sent to, and the log it sends to."""
+
+    producer: Any
+    log_id: str
+    partition_count: int
+
+
+class ProducerKeeper:
+    """Keeps a producer ready while the broker and the topic are.
+
+    `ready` is None while they are not, and `reason` says why.
+    """
+
+    def __init__(
+        self,
+        address: KafkaAddress,
+        *,
+        partition_count: int | None,
+        oldest: Callable[[], float | None],
+        on_drop: Callable[[Any, str], None],
+        on_failure: Callable[[str], None],
+    ) -> None:
+        """`oldest` tells since when the oldest append waits, by the monotonic clock. `on_drop`
+        gets a producer that nothing more is expected of; `on_failure` is called once when the
+        topic became another log. Both are called on the keeper's thread.
+        """
+        self.ready: Ready | None = None
+        self.reason = f"Kafka at {','.join(address.servers)} was not asked yet"
+        self._address = address
+        self._partition_count = partition_count
+        self._oldest = oldest
+        self._on_drop = on_drop
+        self._on_failure = on_failure
+        self._log_id = ""
+        self._producer: Any = None
+        self._broken: Any = None
+        self._well_since = 0.0
+        self._admin: KafkaAdmin | None = None
+        self._wake = threading.Event()
+        self._stopping = False
+        self._thread = threading.Thread(target=self._run, name="kafka-keeper", daemon=True)
+        self._thread.start()
+
+    def broken(self, producer: Any) -> None:
+        """A send of this producer failed; it is replaced unless it was already. Any thread."""
+        self._broken = producer
+        self._wake.set()
+
+    def stop(self) -> None:
+        """Ends without waiting for a broker that may never answer."""
+        self._stopping = True
+        self.ready = None
+        self._wake.set()
+        self._thread.join(_CLOSE_SECONDS)
+        if self._producer is not None:
+            _close(self._producer)
+
+    def _run(self) -> None:
+        while not self._stopping:
+            try:
+                self._look()
+            except LogDown as error:
+                self._down(error)
+            except DataForeign as error:
+                self.reason = error.message
+                self._drop(error.message)
+                self._on_failure(error.message)
+                break
+            except Exception as error:
+                logger.exception("the log on Kafka cannot be looked after")
+                self._down(LogDown(f"Kafka cannot be spoken to: {error!r}"))
+            self._wake.wait(_LOOK_SECONDS)
+            self._wake.clear()
+        self._close_admin()
+
+    def _look(self) -> None:
+        """Makes sure that all is well. Raises LogDown when not, DataForeign when never again."""
+        if self._producer is not None and self._broken is self._producer:
+            self._drop("a send to Kafka failed")
+        if self._admin is None:
+            self._admin = KafkaAdmin(self._address)
+        facts = self._admin.describe()
+        if facts.log_id != (self._log_id or facts.log_id):
+            raise another_log(self._address)
+        if unfit := facts.unfit(partition_count=self._partition_count):
+            raise TopicUnfit(f"topic {facts.name} cannot be a log: {'; '.join(unfit)}")
+        if facts.leader_count == 0:
+            raise LogDown(f"no partition of topic {facts.name} has a leader at the moment")
+        self._log_id = facts.log_id
+        self._judge()
+        if self._producer is None:
+            self._producer = self._opened(facts.partition_count)
+        if self.ready is None:
+            logger.info("the log on %s takes facts", self._address)
+        self.ready = Ready(self._producer, facts.log_id, facts.partition_count)
+        self.reason = ""
+
+    def _judge(self) -> None:
+        """Drops a producer that does not bring anything to its end although all is well."""
+        now = time.monotonic()
+        self._well_since = self._well_since or now
+        oldest = self._oldest()
+        if oldest is not None and max(oldest, self._well_since) < now - _STUCK_SECONDS:
+            self._drop(f"Kafka has not acknowledged anything for {_STUCK_SECONDS:.0f} s")
+
+    def _opened(self, partition_count: int) -> Any:
+        with in_words(self._address):
+            producer = opened(KafkaProducer, self._address, **_OPTIONS)
+            deadline = time.monotonic() + _METADATA_SECONDS
+            while time.monotonic() < deadline and not self._stopping:
+                with suppress(KafkaTimeoutError):
+                    if len(producer.partitions_for(self._address.topic) or ()) == partition_count:
+                        return producer
+                time.sleep(_PAUSE_SECONDS)
+        _close(producer)
+        raise LogDown(f"the partitions of topic {self._address.topic} are not known yet")
+
+    def _down(self, error: LogDown) -> None:
+        """What is under way may still come to its end; nothing new is sent."""
+        if self.reason != error.message:
+            logger.warning("%s", error.message)
+        self.ready = None
+        self.reason = error.message
+        self._well_since = 0.0
+        self._close_admin()
+        if isinstance(error, TopicUnfit) or (
+            self._producer is not None and self._broken is self._producer
+        ):
+            # In a topic that is made anew these facts would stand on another log.
+            self._drop(error.message)
+
+    def _drop(self, why: str) -> None:
+        producer, self._producer, self.ready = self._producer, None, None
+        if producer is not None:
+            logger.info("the producer is given up: %s", why)
+            self._on_drop(producer, why)
+            threading.Thread(target=_close, args=(producer,), daemon=True).start()
+
+    def _close_admin(self) -> None:
+        if self._admin is not None:
+            with suppress(LogDown):
+                self._admin.close()
+            self._admin = None
+
+
+def _close(producer: Any) -> None:
+    try:
+        producer.close(timeout=_CLOSE_SECONDS)
+    except KafkaError:
+        # With records in flight it raises and goes on; only its sender can be told to give up.
+        producer._sender.force_close()

@@ -1,0 +1,128 @@
+"""Read models as schemas of PostgreSQL, and the one row that says which of them answer.
+
+`mutua_read_N` counts builds; each holds its own model version. `mutua_control.answering` names the
+schema that answers, so that to go over to another, and back, is to change one row.
+"""
+
+from typing import Any, Final
+
+from sqlalchemy.schema import CreateIndex, CreateTable
+
+from services.adapters.postgres_driver import dialect
+from services.adapters.tables import MODEL_VERSION, ReadModel
+from services.ledger.errors import DataForeign, SchemaAhead
+
+_LOCK: Final = 0x6D757475
+"""'mutu': whoever makes schemas holds this advisory lock, so that one process makes them."""
+_CONTROL: Final = """
+    CREATE SCHEMA IF NOT EXISTS mutua_control;
+    CREATE TABLE IF NOT EXISTS mutua_control.answering (
+        one boolean PRIMARY KEY DEFAULT true CHECK (one),
+        schema_name text NOT NULL
+    )
+"""
+_HAS_CONTROL: Final = "SELECT to_regclass('mutua_control.answering') IS NOT NULL"
+_ANSWERING: Final = "SELECT schema_name FROM mutua_control.answering"
+_BUILDS: Final = "SELECT nspname FROM pg_namespace WHERE nspname ~ '^mutua_read_[0-9]+$'"
+
+
+async def answering(raw: Any) -> str | None:
+    """The schema that answers; None where there is none yet."""
+    if not await raw.fetchval(_HAS_CONTROL):
+        return None
+    found: str | None = await raw.fetchval(_ANSWERING)
+    return found
+
+
+async def to_read(raw: Any) -> str:
+    """The schema that answers. Raises DataForeign when there is none that this mutua reads."""
+    schema = await answering(raw)
+    if schema is None:
+        raise DataForeign(
+            "there are no read models yet in this database; a projector makes them: "
+            "start one, or see whether MUTUA_STORE_URL names the right database"
+        )
+    if (version := await _version(raw, schema)) != MODEL_VERSION:
+        raise DataForeign(
+            f"the read models in {schema} have format {version}, this mutua reads {MODEL_VERSION}; "
+            "a projector of this version makes new ones"
+        )
+    return schema
+
+
+async def to_write(raw: Any) -> str:
+    """The newest schema of this version, made where there is none; the first made answers.
+
+    Raises SchemaAhead when those that answer were made by a newer mutua.
+    """
+    async with raw.transaction():
+        await raw.execute("SELECT pg_advisory_xact_lock($1)", _LOCK)
+        await raw.execute(_CONTROL)
+        current = await answering(raw)
+        if current is not None:
+            await _version(raw, current)
+        builds = sorted(int(row[0].rpartition("_")[2]) for row in await raw.fetch(_BUILDS))
+        for number in reversed(builds):
+            schema = f"mutua_read_{number}"
+            if await _version_of(raw, schema) == MODEL_VERSION:
+                break
+        else:
+            schema = f"mutua_read_{max(builds, default=0) + 1}"
+            await _create(raw, schema)
+        if current is None:
+            await raw.execute(
+                "INSERT INTO mutua_control.answering (schema_name) VALUES ($1)", schema
+            )
+    return schema
+
+
+async def switch(raw: Any, schema: str) -> bool:
+    """Has the read models of a schema answer if they are as far as those that do; whether they do.
+
+    In a partition that they have not reached, the others may still be ahead.
+    """
+    current = await answering(raw)
+    if current == schema:
+        return True
+    ahead = (
+        f"EXISTS (SELECT FROM {current}.position AS old LEFT JOIN {schema}.position AS new "
+        "USING (partition) WHERE new.next_offset IS NULL OR new.next_offset < old.next_offset)"
+    )
+    done = await raw.execute(
+        f"UPDATE mutua_control.answering SET schema_name = $1 "
+        f"WHERE schema_name = $2 AND NOT {ahead}",
+        schema,
+        current,
+    )
+    return bool(done == "UPDATE 1")
+
+
+async def _version(raw: Any, schema: str) -> int:
+    """Raises SchemaAhead when it is newer than this mutua."""
+    version = await _version_of(raw, schema)
+    if version > MODEL_VERSION:
+        raise SchemaAhead(
+            f"the read models in {schema} have format {version}, this mutua reads up to "
+            f"{MODEL_VERSION}; upgrade mutua"
+        )
+    return version
+
+
+async def _version_of(raw: Any, schema: str) -> int:
+    """0 where a schema does not say."""
+    if not await raw.fetchval(f"SELECT to_regclass('{schema}.model') IS NOT NULL"):
+        return 0
+    return int(await raw.fetchval(f"SELECT version FROM {schema}.model"))
+
+
+async def _create(raw: Any, schema: str) -> None:
+    postgres = dialect()
+    await raw.execute(f"CREATE SCHEMA {schema}; SET LOCAL search_path = {schema}")
+    for table in ReadModel.metadata.sorted_tables:
+        await raw.execute(str(CreateTable(table).compile(dialect=postgres)))
+        for index in table.indexes:
+            await raw.execute(str(CreateIndex(index).compile(dialect=postgres)))
+    await raw.execute(
+        "CREATE SEQUENCE programme_number MINVALUE 0; "
+        f"CREATE TABLE model AS SELECT {MODEL_VERSION} AS version"
+    )

@@ -1,0 +1,316 @@
+"""The read models in PostgreSQL: those who project own partitions, those who ask only read."""
+
+import logging
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import astuple
+from typing import Any, Final
+
+import numpy as np
+from sqlalchemy import Connection, select, union_all
+from sqlalchemy.exc import DBAPIError
+
+from services.adapters import postgres_slab as slab
+from services.adapters.crash_point import crash_point
+from services.adapters.postgres_driver import Error, PostgresConnection, engine
+from services.adapters.postgres_schema import switch, to_read, to_write
+from services.adapters.sql_store.integers import Ints
+from services.adapters.sql_store.loading import among, load_dictionary, load_ledger
+from services.adapters.sql_store.numbers import Dictionary
+from services.adapters.sql_store.reading import SqlSnapshot
+from services.adapters.tables import FactRow, HeldRow, PositionRow, ProgrammeRow, WaitingRow
+from services.ledger.changes import Changes
+from services.ledger.errors import LogDown
+from services.ledger.ports import Hold, StaleWriter, StoreBusy, Watermark
+from services.ledger.state import Ledger, Needs
+
+logger = logging.getLogger(__name__)
+
+_READERS: Final = 8
+_WRITING: Final = {"synchronous_commit": "off"}
+"""A crash of the server may lose the last slabs, never a part of one: the position goes with them,
+and the log has their facts."""
+READING_SECONDS: Final = 60.0
+_ASKING: Final = {
+    "statement_timeout": f"{READING_SECONDS:g}s",
+    "idle_in_transaction_session_timeout": "10min",  # verify folds a log in between
+}
+_LOCKED: Final = "55P03"
+_CONFLICTS: Final = ("40001", "40P01")
+_PASSING: Final = ("25006", "28", "3D", "40", "53", "55P03", "57014")
+"""Codes, and classes of codes, of what may be over soon: the same again may succeed."""
+_END_OWNER: Final = """
+    SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
+    WHERE datname = current_database() AND application_name = $1 AND pid <> pg_backend_pid()
+"""
+_HOLD: Final = """
+    INSERT INTO held VALUES ($1, $2, $3, $4) ON CONFLICT (partition) DO UPDATE
+    SET "offset" = excluded."offset", reason = excluded.reason, crash_count = excluded.crash_count
+"""
+
+
+class PostgresSnapshot(SqlSnapshot):
+    """Reads columns of integers in PostgreSQL's binary format."""
+
+    def answer_within(self, seconds: float) -> None:
+        milliseconds = max(1, min(int(seconds * 1000), int(READING_SECONDS * 1000)))
+        driver: Any = self.connection.connection.driver_connection
+        driver.run(driver.raw.execute(f"SET LOCAL statement_timeout = {milliseconds}"))
+
+    @staticmethod
+    def read_numbers(
+        connection: Connection, expressions: Sequence[str], source: str, values: Sequence[int]
+    ) -> Sequence[Ints]:
+        """See `integers.ReadNumbers`."""
+        query = f"SELECT {', '.join(expressions)} FROM {source}"
+        for value in values:
+            query = query.replace("?", str(int(value)), 1)
+        driver: Any = connection.connection.driver_connection
+        return _numbers(driver.copy_out(query), len(expressions))
+
+
+class PostgresStore:
+    """See `ports.ProjectionStore` and `ports.QueryStore`.
+
+    Any number may read; whoever projects uses it on one thread, and owns the partitions it commits
+    to. Projecting raises StoreBusy while the database is away, full or taken, asking LogDown.
+    """
+
+    def __init__(self, url: str, *, read_only: bool = False) -> None:
+        """Raises LogDown when the database does not answer, DataForeign when there is nothing to
+        read in it, SchemaAhead when a newer mutua made what is there."""
+        self._url = url
+        self._read_only = read_only
+        with _asked():
+            first = PostgresConnection(url, {"application_name": "mutua"})
+            try:
+                self.schema = first.run((to_read if read_only else to_write)(first.raw))
+            finally:
+                first.close()
+        self._engine = engine(self._open_reader, _READERS)
+        self._writer: PostgresConnection | None = None
+        self._answers = False
+        self._unsure: Watermark | None = None
+        """Where the partition may be, of a commit that was not answered."""
+        self._programmes: dict[str, int] = {}
+        self._dictionaries: dict[str, Dictionary] = {}
+
+    def watermark(self, partition: int) -> Watermark | None:
+        position = PositionRow.table()
+        found = select(position).where(position.c.partition == partition)
+        with self._projecting() as connection:
+            row = connection.execute(found).first()
+        if row is None:
+            return None
+        return Watermark(row.log_id, partition, row.next_offset, row.record_time, row.digest)
+
+    def load(self, programme_id: str, needs: Needs) -> Ledger:
+        with self._projecting() as connection:
+            programme = self._programme(connection, programme_id)
+            if programme is None:
+                return Ledger()
+            return load_ledger(connection, programme, programme_id, needs)
+
+    def known(self, programme_id: str, event_ids: Collection[str]) -> set[str]:
+        if not event_ids:
+            return set()
+        fact, waiting, ids = FactRow.table().c, WaitingRow.table().c, list(event_ids)
+        with self._projecting() as connection:
+            programme = self._programme(connection, programme_id)
+            if programme is None:
+                return set()
+            seen = select(fact.event_id).where(
+                fact.programme == programme, among(connection, fact.event_id, ids)
+            )
+            awaited = select(waiting.awaited).where(
+                waiting.programme == programme, among(connection, waiting.awaited, ids)
+            )
+            return {row[0] for row in connection.execute(union_all(seen, awaited))}
+
+    def commit(self, changes: Sequence[Changes], start: int, end: Watermark) -> None:
+        try:
+            dictionaries = [self._dictionary(each.programme_id) for each in changes]
+            rows = slab.rows_of(zip(changes, dictionaries, strict=True), end.partition)
+            self._write(rows, start, end)
+        except BaseException:
+            self._roll_back()
+            self._forget()
+            raise
+        crash_point("after_commit_before_ack")
+        if not self._answers:
+            self._go_over()
+
+    def held(self, partition: int) -> Hold | None:
+        held = HeldRow.metadata.tables["held"]
+        with self._projecting() as connection:
+            row = connection.execute(select(held).where(held.c.partition == partition)).first()
+        return None if row is None else Hold(*row)
+
+    def hold(self, hold: Hold) -> None:
+        self._execute(_HOLD, *astuple(hold))
+
+    def release(self, partition: int) -> None:
+        self._execute("DELETE FROM held WHERE partition = $1", partition)
+
+    @contextmanager
+    def snapshot(self, partition: int) -> Iterator[PostgresSnapshot]:
+        with _asked(), self._engine.connect() as connection, connection.begin():
+            yield PostgresSnapshot(connection, partition)
+
+    def close(self) -> None:
+        self._drop_writer()
+        self._engine.dispose()
+
+    def _write(self, rows: slab.Rows, start: int, end: Watermark) -> None:
+        """Tries again at once where something of another process, or of before, was in the way."""
+        owner = f"{self.schema} partition {end.partition}"
+        for is_last in (False, True):
+            try:
+                self._transaction(rows, start, end, owner)
+                return
+            except Error as error:
+                self._roll_back()
+                if is_last or not (error.lost or error.code in (_LOCKED, *_CONFLICTS)):
+                    raise _passing(error) from error
+                logger.info("a slab is written again: %s", error)
+                if error.code == _LOCKED:
+                    self._execute(_END_OWNER, owner)
+
+    def _transaction(self, rows: slab.Rows, start: int, end: Watermark, owner: str) -> None:
+        writer = self._open_writer()
+        writer.run(slab.begin(writer.raw, rows, owner))
+        if not writer.run(slab.advance(writer.raw, start, end)):
+            if self._unsure == end == self.watermark(end.partition):
+                self._roll_back()
+                self._forget()  # it was committed, by us or by an owner who numbered for itself
+                return
+            raise StaleWriter(f"partition {end.partition} is no longer at offset {start}")
+        writer.run(slab.merge(writer.raw, rows, self.schema, end))
+        crash_point("in_slab")
+        self._unsure = end
+        writer.commit()
+        self._unsure = None
+
+    def _go_over(self) -> None:
+        """Has these read models answer once they are as far as those that do."""
+        writer = self._open_writer()
+        with suppress(Error):  # the next slab asks again
+            self._answers = writer.run(switch(writer.raw, self.schema))
+
+    def _roll_back(self) -> None:
+        """Ends what is under way; a connection that was lost is opened anew when it is needed."""
+        with suppress(Error):
+            if self._writer is not None:
+                self._writer.rollback()
+        if self._writer is not None and self._writer.raw.is_closed():
+            self._drop_writer()
+
+    def _execute(self, statement: str, *values: Any) -> None:
+        """In a transaction of its own; may be done twice."""
+        for is_last in (False, True):
+            try:
+                writer = self._open_writer()
+                writer.run(writer.raw.execute(statement, *values))
+                return
+            except Error as error:
+                self._roll_back()
+                if is_last or not error.lost:
+                    raise _passing(error) from error
+
+    @contextmanager
+    def _projecting(self) -> Iterator[Connection]:
+        try:
+            with self._engine.connect() as connection:
+                yield connection
+        except (DBAPIError, Error) as error:
+            raise _passing(error) from error
+
+    def _programme(self, connection: Connection, programme_id: str) -> int | None:
+        """The number of a programme that has one."""
+        if programme_id not in self._programmes:
+            programme = ProgrammeRow.table().c
+            number = connection.execute(
+                select(programme.programme).where(programme.programme_id == programme_id)
+            ).scalar()
+            if number is None:
+                return None
+            self._programmes[programme_id] = number
+        return self._programmes[programme_id]
+
+    def _dictionary(self, programme_id: str) -> Dictionary:
+        """The numbers of a programme, which gets one itself when it is met first."""
+        found = self._dictionaries.get(programme_id)
+        if found is None:
+            with self._projecting() as connection:
+                number = self._programme(connection, programme_id)
+                if number is None:
+                    number = self._programmes[programme_id] = self._next_number()
+                found = self._dictionaries[programme_id] = load_dictionary(connection, number)
+        return found
+
+    def _next_number(self) -> int:
+        """One that no other process gives, nor gave."""
+        writer = self._open_writer()
+        return int(writer.run(writer.raw.fetchval("SELECT nextval('programme_number')")))
+
+    def _forget(self) -> None:
+        self._programmes.clear()
+        self._dictionaries.clear()
+
+    def _open_reader(self) -> PostgresConnection:
+        settings = {"search_path": self.schema, "application_name": f"{self.schema} reading"}
+        if not self._read_only:
+            return PostgresConnection(self._url, settings)
+        return PostgresConnection(
+            self._url, settings | _ASKING, patience_seconds=READING_SECONDS + 1.0
+        )
+
+    def _open_writer(self) -> PostgresConnection:
+        if self._writer is None:
+            assert not self._read_only, "these read models were opened to be read"
+            settings = {"search_path": self.schema, "application_name": f"{self.schema} projecting"}
+            writer = PostgresConnection(self._url, settings | _WRITING)
+            try:
+                writer.run(slab.create_stage(writer.raw))
+            except BaseException:
+                writer.close()
+                raise
+            self._writer = writer
+        return self._writer
+
+    def _drop_writer(self) -> None:
+        if self._writer is not None:
+            self._writer.close()
+            self._writer = None
+
+
+def _numbers(content: bytes, width: int) -> Sequence[Ints]:
+    """Columns of 64-bit integers from rows in PostgreSQL's binary format.
+
+    A header of 19 bytes; then for each row the number of its fields, and for each field its length
+    and its value; then -1 as the number of fields.
+    """
+    fields = [(f"{kind}{place}", kind) for place in range(width) for kind in (">i4", ">i8")]
+    rows = np.frombuffer(content, dtype=[("width", ">i2"), *fields], offset=19, count=0)
+    count = (len(content) - 19 - 2) // rows.itemsize
+    rows = np.frombuffer(content, dtype=rows.dtype, offset=19, count=count)
+    return [rows[f">i8{place}"].astype(np.int64) for place in range(width)]
+
+
+def _passing(error: DBAPIError | Error) -> Exception:
+    """StoreBusy for what may be over soon, else the error itself."""
+    cause = error.orig if isinstance(error, DBAPIError) else error
+    if isinstance(cause, Error) and (cause.lost or cause.code.startswith(_PASSING)):
+        return StoreBusy(f"the read models cannot be reached at the moment: {cause}")
+    return error
+
+
+@contextmanager
+def _asked() -> Iterator[None]:
+    try:
+        yield
+    except (DBAPIError, Error) as error:
+        passing = _passing(error)
+        if isinstance(passing, StoreBusy):
+            raise LogDown(str(passing)) from error
+        raise

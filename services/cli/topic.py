@@ -1,0 +1,128 @@
+"""`topic create` and `topic check`: a topic of Kafka that can be a log."""
+
+import sys
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Final
+
+import click
+
+from services.cli.output import Column, to_json, to_table
+from services.cli.recording import FORMAT
+
+if TYPE_CHECKING:
+    from services.adapters.kafka_admin import TopicFacts
+
+_LOG_URL: Final = click.option(
+    "--log-url",
+    envvar="MUTUA_LOG_URL",
+    required=True,
+    metavar="kafka://HOST:PORT,.../TOPIC",
+    help="The topic, and where its brokers are.",
+)
+_SHOWN: Final = (
+    "cleanup.policy",
+    "max.message.bytes",
+    "message.timestamp.type",
+    "min.insync.replicas",
+    "retention.bytes",
+    "retention.ms",
+)
+
+
+@click.group()
+def topic() -> None:
+    """Make a topic of Kafka that can be a log, or see whether one can.
+
+    TLS and SASL are set by MUTUA_KAFKA_SECURITY_PROTOCOL, MUTUA_KAFKA_SASL_MECHANISM and so on,
+    under the names of kafka-python.
+
+    \b
+    Example:
+      mutua topic create --log-url kafka://127.0.0.1:9092/mutua
+    """
+
+
+@topic.command()
+@_LOG_URL
+@click.option(
+    "--partitions",
+    type=click.IntRange(1, 10_000),
+    default=64,
+    show_default=True,
+    help="Fixed for the life of the topic; a programme lies in one of them.",
+)
+@click.option(
+    "--replicas",
+    type=click.IntRange(1, 9),
+    help="Brokers that hold each partition; without it up to three, as many as there are.",
+)
+@FORMAT
+def create(log_url: str, partitions: int, replicas: int | None, form: str) -> None:
+    """Make the topic, unless it is there, and check it. Exits 1 when it cannot be a log.
+
+    \b
+    Examples:
+      mutua topic create --log-url kafka://127.0.0.1:9092/mutua
+      mutua topic create --log-url kafka://a:9092,b:9092,c:9092/mutua --partitions 128 --replicas 3
+    """
+    from services.cluster import topics
+    from services.settings import read_settings
+
+    facts = topics.create(
+        read_settings(log_url=log_url), partition_count=partitions, replica_count=replicas
+    )
+    _tell(facts, facts.unfit(partition_count=partitions), form)
+
+
+@topic.command()
+@_LOG_URL
+@FORMAT
+def check(log_url: str, form: str) -> None:
+    """See whether the topic can be a log. Exits 1 when it cannot, and says what to change.
+
+    MUTUA_PARTITIONS, when set, is how many partitions it must have.
+
+    \b
+    Examples:
+      mutua topic check --log-url kafka://127.0.0.1:9092/mutua
+      mutua topic check --format json
+    """
+    from services.cluster import topics
+    from services.settings import read_settings
+
+    settings = read_settings(log_url=log_url)
+    facts = topics.look(settings)
+    _tell(facts, facts.unfit(partition_count=settings.partitions), form)
+
+
+def _tell(facts: "TopicFacts", problems: list[str], form: str) -> None:
+    if form == "json":
+        document = {
+            "topic": facts.name,
+            "log_id": facts.log_id,
+            "partition_count": facts.partition_count,
+            "leader_count": facts.leader_count,
+            "replica_count": facts.replica_count,
+            "settings": {name: facts.settings[name] for name in _SHOWN},
+            "ok": not problems,
+            "problems": problems,
+        }
+        click.echo(to_json(document))
+    else:
+        rows = [
+            ("partitions", str(facts.partition_count)),
+            ("of these with a leader", str(facts.leader_count)),
+            ("replicas", str(facts.replica_count)),
+            *((name, facts.settings[name]) for name in _SHOWN),
+            ("log", facts.log_id),
+        ]
+        heading, value = (_part(number) for number in (0, 1))
+        click.echo(to_table(rows, [Column("topic", heading), Column(facts.name, value)]))
+        click.echo()
+        for problem in problems or ["ok: it can be a log"]:
+            click.echo(f"{facts.name}: {problem}" if problems else problem)
+    sys.exit(1 if problems else 0)
+
+
+def _part(number: int) -> Callable[[tuple[str, str]], str]:
+    return lambda row: row[number]

@@ -1,0 +1,99 @@
+"""One of the processes that take facts and put them on Kafka."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+from collections.abc import Callable
+from typing import Final
+
+from mutua.v1.ingest_service_pb2_grpc import add_IngestServiceServicer_to_server
+from services.adapters.grpc_server import Server
+from services.adapters.kafka_address import KafkaAddress
+from services.adapters.kafka_log import KafkaLog
+from services.ingest import service as ingest
+from services.settings import Settings
+
+logger = logging.getLogger(__name__)
+
+_GRACE_SECONDS: Final = 5.0
+_LAST_WORDS_SECONDS: Final = 1.0
+"""After the grace, for telling those who still wait that the outcome is unknown."""
+_LOOK_SECONDS: Final = 0.1
+
+
+def run(settings: Settings, *, lag: Callable[[], int] = lambda: 0) -> int:
+    """Takes facts until SIGTERM or SIGINT, whenever Kafka can; health tells when it can.
+
+    Says where it listens, on stdout, once it took up its work. `lag` tells how many facts are not
+    projected yet, as far as is known; it must answer at once. Returns the exit status: 0 after a
+    signal, 1 when the topic became another log. Raises MutuaError for settings that cannot be
+    meant, OSError when nothing can listen there.
+    """
+    return asyncio.run(_Ingest(settings, lag).serve())
+
+
+class _Ingest:
+    def __init__(self, settings: Settings, lag: Callable[[], int]) -> None:
+        self._settings = settings
+        self._address = KafkaAddress.parse(settings.log_url, settings.kafka_options())
+        self._lag = lag
+        self._failure = ""
+
+    async def serve(self) -> int:
+        loop, stop = asyncio.get_running_loop(), asyncio.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, stop.set)
+
+        def fail(message: str) -> None:
+            self._failure = message
+            loop.call_soon_threadsafe(stop.set)
+
+        server = Server([ingest.NAME], reuse_port=self._settings.reuse_port)
+        log = KafkaLog(
+            self._address,
+            partition_count=self._settings.partitions,
+            queue_bytes=self._settings.queue_bytes,
+            facts_per_second=self._settings.facts_per_second,
+            on_failure=fail,
+        )
+        recording = ingest.IngestService(log, lag=self._lag, stopping=server.stopping)
+        add_IngestServiceServicer_to_server(recording, server.grpc)
+        try:
+            await server.set_serving(serving=False)
+            address = await server.start(self._settings.listen)
+            telling = asyncio.create_task(_tell_health(server, log, address))
+            await stop.wait()
+            telling.cancel()
+            await _stop(server, log)
+        finally:
+            await asyncio.to_thread(log.close)
+        if self._failure:
+            logger.error("%s", self._failure)
+        return 1 if self._failure else 0
+
+
+async def _tell_health(server: Server, log: KafkaLog, address: str) -> None:
+    """Tells truly, within a moment, whether facts are taken; and the first time that they are."""
+    was_ready, was_serving = False, False
+    while True:
+        serving = not log.unready
+        if serving != was_serving:
+            await server.set_serving(serving=serving)
+            was_serving = serving
+        if serving and not was_ready:
+            print(f"mutua ingest is ready on {address}", flush=True)
+            was_ready = True
+        await asyncio.sleep(_LOOK_SECONDS)
+
+
+async def _stop(server: Server, log: KafkaLog) -> None:
+    """Takes no more calls, and answers those under way: what Kafka does not say in time is
+    unknown.
+    """
+    stopping = asyncio.create_task(server.stop(_GRACE_SECONDS + _LAST_WORDS_SECONDS))
+    done, _ = await asyncio.wait([stopping], timeout=_GRACE_SECONDS)
+    if not done:
+        log.give_up()
+    await stopping

@@ -1,0 +1,175 @@
+"""One of the processes that answer questions from the read models in PostgreSQL."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import Any, Final, Protocol, TypeVar, cast
+
+from mutua.v1.query_service_pb2_grpc import (
+    QueryServiceServicer,
+    add_QueryServiceServicer_to_server,
+)
+from services.adapters.grpc_server import Server
+from services.adapters.kafka_address import KafkaAddress
+from services.adapters.kafka_topic import KafkaTopic
+from services.adapters.postgres_store import PostgresStore
+from services.adapters.postgres_watch import Seen, watch
+from services.adapters.tables import MODEL_VERSION
+from services.ledger.errors import LogDown, MutuaError, Precondition
+from services.ledger.ports import ReadableLog
+from services.query import service as query
+from services.query.progress import Progress
+from services.settings import Settings
+
+logger = logging.getLogger(__name__)
+
+_GRACE_SECONDS: Final = 5.0
+_AGAIN_SECONDS: Final = 1.0
+_T = TypeVar("_T")
+
+
+class Log(ReadableLog, Protocol):
+    def close(self) -> None: ...
+
+
+def run(settings: Settings, *, open_log: Callable[[], Log] | None = None) -> int:
+    """Answers until SIGTERM or SIGINT, whenever PostgreSQL does; health tells when it can.
+
+    Says where it listens, on stdout, once it can answer. Waits for a log and for read models that
+    are not there yet. Returns the exit status, 0. Raises MutuaError for settings that cannot be
+    meant and for read models of a newer mutua, OSError when nothing can listen there.
+    """
+    settings.require_store_url()
+    address = KafkaAddress.parse(settings.log_url, settings.kafka_options())
+    return asyncio.run(_serve(settings, open_log or (lambda: KafkaTopic(address))))
+
+
+async def _serve(settings: Settings, open_log: Callable[[], Log]) -> int:
+    loop, stop = asyncio.get_running_loop(), asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    server = Server([query.NAME], reuse_port=settings.reuse_port)
+    door = _Door()
+    add_QueryServiceServicer_to_server(cast("QueryServiceServicer", door), server.grpc)
+    await server.set_serving(serving=False)
+    address = await server.start(settings.listen)
+    answering = asyncio.create_task(_answer(settings.store_url, open_log, server, door, address))
+    stopped = asyncio.create_task(stop.wait())
+    await asyncio.wait({answering, stopped}, return_when=asyncio.FIRST_COMPLETED)
+    await server.stop(_GRACE_SECONDS)
+    if answering.done():
+        await answering
+    answering.cancel()
+    return 0
+
+
+class _Door:
+    """Answers as the service does, once there is one, and until then says why it cannot."""
+
+    def __init__(self) -> None:
+        self.service: query.QueryService | None = None
+        self.trouble = "mutua has only just been started"
+
+    def __getattr__(self, method: str) -> Callable[[Any, Any], Awaitable[Any]]:
+        return partial(self._ask, method)
+
+    async def _ask(self, method: str, request: Any, context: Any) -> Any:
+        if self.service is None:
+            raise LogDown(f"questions wait: {self.trouble}")
+        return await getattr(self.service, method)(request, context)
+
+
+async def _answer(
+    url: str, open_log: Callable[[], Log], server: Server, door: _Door, address: str
+) -> None:
+    """Answers for ever."""
+    log = await _when_there(open_log, door)
+    store = await _when_there(lambda: PostgresStore(url, read_only=True), door)
+    answers = _Answers(url, log, store, server, address)
+    door.service = answers.service
+    try:
+        await watch(url, on_seen=answers.see, on_moved=answers.move, on_lost=answers.lose)
+    finally:
+        await asyncio.to_thread(answers.close)
+
+
+async def _when_there(build: Callable[[], _T], door: _Door) -> _T:
+    """What can be opened as soon as it can; says once why not yet."""
+    while True:
+        try:
+            return await asyncio.to_thread(build)
+        except MutuaError as error:
+            if isinstance(error, Precondition) and error.reason == "SCHEMA_AHEAD":
+                raise
+            if error.message != door.trouble:
+                logger.warning("questions wait: %s", error.message)
+                door.trouble = error.message
+        await asyncio.sleep(_AGAIN_SECONDS)
+
+
+class _Answers:
+    """The service, level with what is projected, and its health."""
+
+    def __init__(
+        self, url: str, log: Log, store: PostgresStore, server: Server, address: str
+    ) -> None:
+        self._url = url
+        self._log = log
+        self._store = store
+        self._server = server
+        self._address = address
+        self._progress = Progress()
+        self._held: frozenset[int] = frozenset()
+        self._trouble = "nothing was looked at yet"
+        self._was_ready = False
+        self.service = query.QueryService(
+            store, self._progress, log=log, model_version=MODEL_VERSION
+        )
+
+    async def see(self, seen: Seen) -> None:
+        if seen.schema != self._store.schema:
+            await self._go_over()
+        for partition, next_offset in seen.positions.items():
+            self._progress.advance(partition, next_offset)
+        for partition in self._held | seen.held.keys():
+            self._progress.hold(partition, seen.held.get(partition, ""))
+        self._held = frozenset(seen.held)
+        alien = seen.log_ids - {self._log.log_id}
+        await self._tell(
+            "the read models were made from another log; see MUTUA_LOG_URL and MUTUA_STORE_URL"
+            if alien
+            else ""
+        )
+
+    def move(self, partition: int, next_offset: int) -> None:
+        self._progress.advance(partition, next_offset)
+
+    async def lose(self, reason: str) -> None:
+        await self._tell(f"the read models cannot be reached: {reason}")
+
+    def close(self) -> None:
+        self._store.close()
+        self._log.close()
+
+    async def _tell(self, trouble: str) -> None:
+        """Health, and a line when it changes."""
+        if trouble == self._trouble:
+            return
+        self._trouble = trouble
+        await self._server.set_serving(serving=not trouble)
+        if trouble:
+            logger.warning("questions wait: %s", trouble)
+        elif not self._was_ready:
+            self._was_ready = True
+            print(f"mutua query is ready on {self._address}", flush=True)
+
+    async def _go_over(self) -> None:
+        """Answers from the read models that were switched to."""
+        before = self._store
+        self._store = await asyncio.to_thread(PostgresStore, self._url, read_only=True)
+        self.service.answer_from(self._store)
+        await asyncio.to_thread(before.close)

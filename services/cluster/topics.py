@@ -1,0 +1,73 @@
+"""Topics made, looked at and filled: what is done to a log on Kafka by hand."""
+
+import time
+from collections.abc import Callable
+from contextlib import ExitStack, closing
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+from services.adapters.kafka_address import KafkaAddress
+from services.adapters.kafka_admin import KafkaAdmin, TopicFacts
+from services.adapters.kafka_log import KafkaLog
+from services.adapters.kafka_topic import KafkaTopic
+from services.exports.replay import LogFile
+from services.exports.replay_partitions import replay_partitions
+from services.ledger.errors import LogDown
+from services.ledger.times import Instant
+from services.settings import Settings
+
+_OPEN_SECONDS: Final = 10.0
+_PAUSE_SECONDS: Final = 0.02
+_NO_LIMIT: Final = 10**9
+
+
+def create(settings: Settings, *, partition_count: int, replica_count: int | None) -> TopicFacts:
+    """Makes the topic unless it is there; what it is. See `KafkaAdmin.create`."""
+    with closing(KafkaAdmin(_address(settings))) as admin:
+        admin.create(partition_count=partition_count, replica_count=replica_count)
+        return admin.describe()
+
+
+def look(settings: Settings) -> TopicFacts:
+    """What the topic is. Raises TopicUnfit when it is not there, LogDown when no broker answers."""
+    with closing(KafkaAdmin(_address(settings))) as admin:
+        return admin.describe()
+
+
+def replay(
+    path: Path, settings: Settings, *, now: Instant, progress: Callable[[str, int, int], None]
+) -> int:
+    """Makes an exported log a log on Kafka, or goes on with that; how many records it holds then.
+
+    Nothing is recorded unless every line is right; see `exports.replay_partitions`. `progress` is
+    told what was done to how many records of how many.
+    """
+    file = LogFile(path, now=now)
+    file.check(partial(progress, "checked"))
+    address = _address(settings)
+    with ExitStack() as resources:
+        held = resources.enter_context(closing(KafkaTopic(address)))
+        log = KafkaLog(
+            address,
+            partition_count=settings.partitions,
+            queue_bytes=settings.queue_bytes,
+            facts_per_second=_NO_LIMIT,
+            joins_retries=False,  # what stands twice in the file stands twice on the log
+        )
+        resources.enter_context(closing(log))
+        _wait_until_ready(log)
+        replay_partitions(file, log, held, partial(progress, "replayed"))
+    return file.header.record_count
+
+
+def _address(settings: Settings) -> KafkaAddress:
+    return KafkaAddress.parse(settings.log_url, settings.kafka_options())
+
+
+def _wait_until_ready(log: KafkaLog) -> None:
+    deadline = time.monotonic() + _OPEN_SECONDS
+    while log.unready:
+        if time.monotonic() > deadline:
+            raise LogDown(log.unready)
+        time.sleep(_PAUSE_SECONDS)

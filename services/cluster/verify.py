@@ -1,0 +1,35 @@
+"""The check behind every number of a cluster, partition by partition."""
+
+from contextlib import closing
+
+from services.adapters.kafka_address import KafkaAddress
+from services.adapters.kafka_topic import KafkaTopic
+from services.adapters.postgres_store import PostgresStore
+from services.projector.verify import VerifyReport
+from services.projector.verify import verify as compare
+
+
+def verify(address: KafkaAddress, store_url: str) -> VerifyReport:
+    """Folds the whole log anew and compares every table; beside projectors, as far as they are.
+
+    Raises LogDown when Kafka or PostgreSQL do not answer, DataForeign when there are no read
+    models of this version.
+    """
+    with (
+        closing(KafkaTopic(address)) as log,
+        closing(PostgresStore(store_url, read_only=True)) as store,
+    ):
+        reports = [
+            compare(log.partition(number), store, partition_count=log.partition_count)
+            for number in range(log.partition_count)
+        ]
+    return VerifyReport(
+        sum(report.fact_count for report in reports),
+        [
+            f"partition {number}: {difference}"
+            for number, report in enumerate(reports)
+            for difference in report.differences
+        ],
+        sum(report.beyond_count for report in reports),
+        "; ".join(report.held for report in reports if report.held),
+    )

@@ -1,0 +1,1 @@
+"""The cluster as plain processes on one machine, for development and for the tests."""

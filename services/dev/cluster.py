@@ -1,0 +1,200 @@
+"""The whole cluster on one machine: what it is made of, and one run of it in the foreground."""
+
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing, contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Final
+
+from services.adapters.kafka_address import KafkaAddress
+from services.adapters.kafka_admin import KafkaAdmin
+from services.cluster.verify import verify as compare
+from services.dev import broker, postgres
+from services.dev.directory import MARK, DevDirectory, Told
+from services.dev.programs import Program, free_port, is_free
+from services.dev.supervisor import Process, Supervisor
+from services.ledger.errors import NotFound
+from services.projector.verify import VerifyReport
+
+_TOPIC: Final = "mutua"
+_PORTS: Final = ("broker", "controller", "postgres", "ingest", "query")
+_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+class Cluster:
+    """A broker, a PostgreSQL, two ingest on one address, two projectors and one query."""
+
+    def __init__(self, directory: DevDirectory) -> None:
+        """Raises Missing or NotStarted when the broker or PostgreSQL are not there."""
+        path = directory.path
+        self._directory = directory
+        self._ports = _choose_ports(directory.told().ports)
+        self._mark = {MARK: str(path), "PYTHONUNBUFFERED": "1"}
+        programs = postgres.find_programs()
+        jars = broker.fetch()
+        self._broker = self._marked(
+            broker.broker(
+                jars,
+                path / "broker",
+                port=self._ports["broker"],
+                controller_port=self._ports["controller"],
+            )
+        )
+        self._postgres = self._marked(
+            postgres.postgres(programs, path / "postgres", port=self._ports["postgres"])
+        )
+        self.server = f"{self._address('ingest')},{self._address('query')}"
+        self._is_ready = False
+        self._urls = {
+            "MUTUA_LOG_URL": f"kafka://{self._broker.address}/{_TOPIC}",
+            "MUTUA_STORE_URL": postgres.url(path / "postgres", port=self._ports["postgres"]),
+        }
+
+    def start(self, supervisor: Supervisor, *, partitions: int, say: Callable[[str], None]) -> None:
+        """Returns when facts are taken and questions answered. Raises NotStarted."""
+        supervisor.start([self._postgres], [self._broker])
+        for program in (self._postgres, self._broker):
+            say(f"{program.name} is ready on {program.address}")
+        say("Starting ingest, projectors and query ...")
+        with closing(KafkaAdmin(KafkaAddress.parse(self._urls["MUTUA_LOG_URL"]))) as admin:
+            admin.create(partition_count=partitions, replica_count=1)
+        supervisor.start(
+            [self._projector("projector-1"), self._projector("projector-2")],
+            [self._query("query")],
+            [self._ingest("ingest-1"), self._ingest("ingest-2")],
+        )
+        self._is_ready = True
+        supervisor.tell()
+
+    def tell(self, processes: list[Process]) -> None:
+        """Writes down what runs, for other commands."""
+        self._directory.tell(
+            Told(
+                server=self.server if self._is_ready else "",
+                log_url=self._urls["MUTUA_LOG_URL"],
+                store_url=self._urls["MUTUA_STORE_URL"],
+                ports=self._ports,
+                processes=processes,
+            )
+        )
+
+    def _projector(self, name: str) -> Program:
+        # Its name is the same after a crash, so that it gets its partitions back at once.
+        return self._service("projector", name, MUTUA_INSTANCE=name)
+
+    def _ingest(self, name: str) -> Program:
+        listen = self._address("ingest")
+        return self._service("ingest", name, listen, MUTUA_LISTEN=listen, MUTUA_REUSE_PORT="true")
+
+    def _query(self, name: str) -> Program:
+        listen = self._address("query")
+        return self._service("query", name, listen, MUTUA_LISTEN=listen)
+
+    def _service(self, service: str, name: str, address: str = "", **settings: str) -> Program:
+        return Program(
+            name=name,
+            command=(sys.executable, "-m", f"services.{service}"),
+            ready=f"mutua {service} is ready",
+            address=address,
+            environment={**self._mark, **self._urls, **settings},
+            grace_seconds=15.0,  # what is under way may take 10
+        )
+
+    def _marked(self, program: Program) -> Program:
+        return replace(program, environment=self._mark)
+
+    def _address(self, name: str) -> str:
+        return f"127.0.0.1:{self._ports[name]}"
+
+
+def up(path: Path, *, partitions: int, say: Callable[[str], None]) -> None:
+    """Runs a cluster in a directory until SIGINT, SIGTERM or SIGHUP.
+
+    Raises DataInUse when one runs there already, Missing when something has to be installed, and
+    NotStarted, after ending everything, when a program does not start.
+    """
+    directory = DevDirectory(path)
+    directory.prepare()
+    with directory.held(), _stopped_by_signals():
+        directory.end_orphans()
+        say(f"Starting a Kafka broker and PostgreSQL in {directory.path} ...")
+        cluster = Cluster(directory)
+        supervisor = Supervisor(directory.logs, on_change=cluster.tell)
+        cluster.tell([])
+        try:
+            cluster.start(supervisor, partitions=partitions, say=say)
+            say(f"mutua is ready on {cluster.server}")
+            say("What to type next, in another terminal:")
+            say(f"  export MUTUA_SERVER={cluster.server}")
+            say(f"  mutua dev status --dir {path}")
+            threading.Event().wait()
+        except KeyboardInterrupt:
+            say("Ending ...")
+        finally:
+            _ignore_signals()
+            supervisor.stop()
+
+
+def status(path: Path) -> Told:
+    """What runs in a directory now; `server` is "" before it is ready, and once it has ended.
+
+    Raises NotFound when no cluster was ever started there.
+    """
+    directory = DevDirectory(path)
+    directory.require_started()
+    told = directory.told()
+    if directory.holder():
+        return told
+    alive = directory.processes()
+    return Told(
+        processes=[
+            replace(each, state="orphaned")
+            if each.pid in alive
+            else replace(each, state="ended", pid=0)
+            for each in told.processes
+        ]
+    )
+
+
+def verify(path: Path) -> VerifyReport:
+    """Compares what runs in a directory; see `services.cluster.verify`.
+
+    Raises NotFound when nothing is ready there.
+    """
+    told = status(path)
+    if not told.server:
+        raise NotFound(f"no cluster is ready in {path}: mutua dev up --dir {path}")
+    return compare(KafkaAddress.parse(told.log_url), told.store_url)
+
+
+@contextmanager
+def _stopped_by_signals() -> Iterator[None]:
+    """Makes all of them a KeyboardInterrupt in the block, as Ctrl-C is."""
+    before = {number: signal.signal(number, signal.default_int_handler) for number in _SIGNALS}
+    try:
+        yield
+    except KeyboardInterrupt:
+        pass
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _ignore_signals() -> None:
+    """Ends in order also for those who press Ctrl-C twice."""
+    for number in _SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
+
+
+def _choose_ports(before: Mapping[str, int]) -> dict[str, int]:
+    """Those of the last run, so that clients find it again, where they are still free."""
+    chosen: dict[str, int] = {}
+    for name in _PORTS:
+        port = before.get(name) or free_port()
+        while port in chosen.values() or not is_free(port):
+            port = free_port()
+        chosen[name] = port
+    return chosen

@@ -1,0 +1,89 @@
+"""An exported log into an empty one of many partitions, each programme in its own."""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from concurrent.futures import Future
+from itertools import groupby
+from typing import Protocol
+
+from services.exports.lines import Line
+from services.exports.log import Progress, records_of
+from services.exports.replay import LogFile, is_same, windows
+from services.ledger.errors import DataForeign, OutcomeUnknown
+from services.ledger.ports import Log, ReadableLog, Record
+from services.ledger.position import Position
+
+
+class PartitionedLog(ReadableLog, Protocol):
+    @property
+    def partition_count(self) -> int:
+        """Partitions are numbered below it."""
+
+
+def replay_partitions(file: LogFile, log: Log, held: PartitionedLog, progress: Progress) -> None:
+    """Appends the records of the file that are not `held` by the log yet.
+
+    Each partition gets its records in the order of the file; their values tell the times when they
+    were first appended, where anything can. Raises DataForeign, with nothing appended, when a
+    partition holds anything that is not the beginning of what it would get; LogDown and
+    OutcomeUnknown as the log does: the same again goes on.
+    """
+    ends = {number: held.partition(number).end() for number in range(held.partition_count)}
+    _require_beginnings(file, held, ends)
+    done, total = sum(ends.values()), file.header.record_count
+    for window in windows(_missing(file, held, ends)):
+        pending: list[Future[Position]] = [
+            log.append(programme_id, [line.record.value for line in run])
+            for programme_id, run in groupby(window, lambda line: line.record.programme_id)
+        ]
+        try:
+            for appended in pending:
+                appended.result()
+        except OutcomeUnknown as error:
+            raise OutcomeUnknown(
+                f"Kafka failed after {done:,} records; type the same again, it goes on there"
+            ) from error
+        done += len(window)
+        if done < total:
+            progress(done, total)
+    _require_nothing_else(file, held)
+    progress(total, total)
+
+
+def _require_beginnings(file: LogFile, log: PartitionedLog, ends: Mapping[int, int]) -> None:
+    if not any(ends.values()):
+        return
+    found = {number: records_of(log.partition(number), end) for number, end in ends.items()}
+    for line in file.records():
+        number = log.partition_of(line.record.programme_id)
+        there = next(found[number], None)
+        if there is not None and not is_same(line.record, there):
+            raise _foreign(number, there)
+    for number, records in found.items():
+        for more in records:
+            raise _foreign(number, more)
+
+
+def _missing(file: LogFile, log: PartitionedLog, ends: Mapping[int, int]) -> Iterator[Line]:
+    passed: Counter[int] = Counter()
+    for line in file.records():
+        number = log.partition_of(line.record.programme_id)
+        passed[number] += 1
+        if passed[number] > ends[number]:
+            yield line
+
+
+def _require_nothing_else(file: LogFile, log: PartitionedLog) -> None:
+    ends = [log.partition(number).end() for number in range(log.partition_count)]
+    if sum(ends) != file.header.record_count:
+        raise DataForeign(
+            f"the topic holds {sum(ends):,} records, the file {file.header.record_count:,}: "
+            "somebody recorded into it meanwhile; replay into a topic that nobody uses yet"
+        )
+
+
+def _foreign(number: int, record: Record) -> DataForeign:
+    return DataForeign(
+        f"partition {number} of the topic holds records of its own, from offset "
+        f"{record.offset:,} on; name a new topic with --log-url"
+    )

@@ -1,0 +1,292 @@
+"""What the slab transport takes for granted of Faust and aiokafka; each test is an assumption.
+
+They run without a broker. When one fails after an upgrade, the transport has to be thought through
+again, and `tests/cluster/test_projector.py` run.
+"""
+
+import asyncio
+import inspect
+from collections.abc import Callable, Collection, Coroutine
+from importlib.metadata import version
+from types import SimpleNamespace
+from typing import Any, NamedTuple
+
+import faust
+import pytest
+from aiokafka import AIOKafkaConsumer
+from aiokafka.consumer.fetcher import Fetcher
+from aiokafka.consumer.group_coordinator import GroupCoordinator
+from faust.tables.recovery import Recovery
+from faust.transport.drivers import aiokafka as driver
+from faust.types import TP
+from mode import Service
+from mode.supervisors import CrashingSupervisor
+
+from services.adapters import faust_transport as ours
+from services.adapters.kafka_address import KafkaAddress
+from services.ledger.ports import Hold
+from services.projector.app import Worker, create_app
+from services.settings import Settings
+
+HERE, THERE = TP("facts", 0), TP("facts", 1)
+
+
+class Owner(Worker):
+    """A worker whose read models stand still, and that keeps what it is told."""
+
+    def __init__(self) -> None:
+        def nothing() -> Any:
+            raise AssertionError("nothing is opened here")
+
+        self.reasons: list[str] = []
+        super().__init__(
+            open_log=nothing,
+            open_store=nothing,
+            on_ready=lambda: self.reasons.append("ready"),
+            on_failure=self.reasons.append,
+        )
+        self.stands = {0: 70, 1: 0}
+
+    async def take_over(self, partitions: Collection[int]) -> None:
+        self.durable = {number: self.stands[number] for number in partitions}
+
+
+class Thread:
+    """What a consumer asks of the thread that fetches."""
+
+    def __init__(self) -> None:
+        self.fetched: dict[TP, list[Any]] = {}
+        self.sought: dict[TP, int] = {}
+        self.committed: dict[TP, int] = {}
+
+    def assignment(self) -> set[TP]:
+        return {HERE, THERE}
+
+    def highwater(self, tp: TP) -> int:
+        return 100
+
+    async def seek_wait(self, places: dict[TP, int]) -> None:
+        self.sought.update(places)
+
+    async def commit(self, offsets: dict[TP, int]) -> bool:
+        self.committed.update(offsets)
+        return True
+
+    async def getmany(self, active: set[TP] | None, timeout: float) -> Any:  # noqa: ASYNC109
+        return {place: [ours.Slab(records)] for place, records in self.fetched.items()}
+
+
+def record(offset: int) -> Any:
+    return SimpleNamespace(offset=offset, timestamp=5_000, timestamp_type=1, key=b"p", value=b"v")
+
+
+class Made(NamedTuple):
+    """An app that is made and not started; the thread that fetches is a pretended one."""
+
+    app: ours.SlabApp
+    owner: Owner
+    consumer: Any
+    thread: Thread
+    real_thread: Any
+
+
+def run(test: Callable[[Made], Coroutine[Any, Any, None]]) -> Callable[[], None]:
+    """Runs a test on an event loop, with an app that was made there."""
+
+    async def run_with_an_app() -> None:
+        owner, thread = Owner(), Thread()
+        settings = Settings(
+            log_url="kafka://one:1,two:2/facts", store_url="none", instance="w1", slab_records=7
+        )
+        app = create_app(
+            settings, owner, address=KafkaAddress.parse(settings.log_url), group="group"
+        )
+        app.producer.flush = _nothing  # type: ignore[method-assign] # else it would connect
+        consumer: Any = app.consumer
+        real, consumer._thread = consumer._thread, thread
+        try:
+            await test(Made(app, owner, consumer, thread, real))
+        finally:
+            real.thread_loop.close()
+            owner.close()
+
+    return lambda: asyncio.run(run_with_an_app())
+
+
+async def _nothing() -> None:
+    pass
+
+
+def test_the_version_is_the_one_that_was_looked_at() -> None:
+    assert version("faust-streaming") == "0.15.3"
+
+
+@pytest.mark.parametrize(
+    ("changed", "original"),
+    [
+        (ours.SlabApp, faust.App),
+        (ours.SlabSchema, faust.Schema),
+        (ours.SlabThread, driver.AIOKafkaConsumerThread),
+        (ours.SlabConsumer, driver.Consumer),
+    ],
+)
+def test_what_is_replaced_is_there_and_takes_the_same(changed: type, original: type) -> None:
+    for name, method in vars(changed).items():
+        if not inspect.isfunction(method) or name == "__init__":
+            continue
+        assert hasattr(original, name), f"{original.__name__} has no {name} any more"
+        replaced = inspect.signature(getattr(original, name)).parameters
+        if not any(each.kind is each.VAR_KEYWORD for each in _parameters(method)):
+            assert list(replaced) == [each.name for each in _parameters(method)], name
+        assert inspect.iscoroutinefunction(method) == inspect.iscoroutinefunction(
+            getattr(original, name)
+        ), name
+
+
+def _parameters(method: Any) -> list[inspect.Parameter]:
+    return list(inspect.signature(method).parameters.values())
+
+
+@run
+async def test_an_app_makes_our_transport_consumer_and_thread(
+    made: Made,
+) -> None:
+    assert type(made.app.transport) is ours.SlabTransport
+    assert type(made.app.consumer) is ours.SlabConsumer
+    assert type(made.real_thread) is ours.SlabThread
+
+
+@run
+async def test_settings_are_known_and_reach_the_consumer(made: Made) -> None:
+    for name, value in ours.FIXED.items():
+        assert getattr(made.app.conf, name) == value, name
+    assert made.app.conf.id == "group"
+    consumer = made.real_thread._create_worker_consumer(made.app.transport)
+    try:
+        assert (consumer._fetch_min_bytes, consumer._fetch_max_wait_ms) == (65_536, 25)
+        assert consumer._max_poll_records == 7
+        assert consumer._auto_offset_reset == "none"
+        assert consumer._group_instance_id == "w1"
+        assert consumer._client._bootstrap_servers == ["one:1", "two:2"]
+    finally:
+        await consumer.stop()
+
+
+def test_how_long_a_fetch_waits_is_read_when_the_consumer_starts() -> None:
+    source = inspect.getsource(AIOKafkaConsumer.start)
+    assert "fetch_min_bytes=self._fetch_min_bytes" in source
+    assert "fetch_max_wait_ms=self._fetch_max_wait_ms" in source
+
+
+@run
+async def test_no_web_server_is_started(made: Made) -> None:
+    assert not made.app.boot_strategy._should_enable_web()
+
+
+@run
+async def test_a_slab_becomes_one_message_of_the_current_generation(made: Made) -> None:
+    slab = [record(70), record(71)]
+    made.app.consumer_generation_id = 9
+    made.thread.fetched = {HERE: slab}
+    await made.owner.take_over([0, 1])
+    made.consumer._set_active_tps({HERE, THERE})
+    found = [message async for _, message in made.consumer.getmany(timeout=1.0)]
+    (message,) = found
+    assert (message.tp, message.offset, message.generation_id) == (HERE, 70, 9)
+    assert message.value is slab
+    schema = ours.SlabSchema()
+    event = await schema.decode(made.app, message, propagate=True)
+    assert event.value is slab
+
+
+@run
+async def test_a_seek_goes_where_the_read_models_stand_and_a_commit_says_it(
+    made: Made,
+) -> None:
+    consumer = made.consumer
+    consumer._committed_offset[HERE] = 90  # by somebody else, before
+    await consumer.perform_seek()
+    assert consumer._thread.sought == {HERE: 70, THERE: 0}
+    await consumer.commit()
+    assert consumer._thread.committed == {HERE: 70, THERE: 0}
+
+
+@run
+async def test_what_is_committed_is_what_is_durable_whatever_was_acknowledged(made: Made) -> None:
+    consumer = made.consumer
+    await consumer.perform_seek()
+    await consumer.commit()
+    message = consumer._to_message(HERE, ours.Slab([record(70), record(79)]))
+    made.owner.durable[0] = 75
+    made.app.topics.acking_topics.add("facts")
+    assert consumer.ack(message)
+    await consumer.commit()
+    assert consumer._thread.committed[HERE] == 75
+    assert consumer._acked[HERE] == []
+    assert not consumer._acked_index[HERE]
+
+
+@run
+async def test_a_held_partition_is_paused_by_the_seek(made: Made) -> None:
+    consumer = made.consumer
+    made.thread.fetched = {HERE: [record(70)], THERE: [record(0)]}
+    made.owner.held = {1: Hold(1, 0, "", 0)}
+    consumer._set_active_tps({HERE, THERE})
+    await consumer.perform_seek()
+    found = [place async for place, _ in consumer.getmany(timeout=1.0)]
+    assert found == [HERE]
+
+
+def test_streams_are_resumed_in_the_order_on_which_readiness_rests() -> None:
+    source = inspect.getsource(Recovery._resume_streams)
+    steps = ["resume_partitions(", "perform_seek(", "resume_flow(", "on_rebalance_end("]
+    places = [source.find(step) for step in steps]
+    assert -1 not in places
+    assert places == sorted(places)
+
+
+@run
+async def test_a_rebalance_that_is_over_is_told(made: Made) -> None:
+    made.app.on_rebalance_start()
+    made.app.on_rebalance_end()
+    assert made.owner.reasons == ["ready"]
+
+
+@run
+async def test_whatever_crashes_crashes_the_app_and_the_owner_hears_why(made: Made) -> None:
+    await made.real_thread.crash(ValueError("it broke"))
+    assert set(made.owner.reasons) == {"ValueError('it broke')"}
+
+
+@run
+async def test_what_crashes_while_it_is_stopped_is_no_failure(made: Made) -> None:
+    made.owner.stop()
+    await made.real_thread.crash(ValueError("it broke"))
+    assert made.owner.reasons == []
+
+
+@run
+async def test_a_crashing_supervisor_restarts_nothing(made: Made) -> None:
+    class Child(Service):
+        pass
+
+    child = Child()
+    CrashingSupervisor().add(child)
+    assert child.supervisor is None  # so `crash` goes up to the app
+
+
+@run
+async def test_a_stream_without_acknowledgements_is_acknowledged_by_hand_only(made: Made) -> None:
+    stream: Any = made.app.stream(made.app.channel())
+    assert stream.enable_acks
+    assert not stream.noack().enable_acks
+
+
+def test_a_seek_forgets_that_nothing_was_committed() -> None:
+    source = inspect.getsource(Fetcher.seek_to)
+    assert "del self._records[tp]" in source
+
+
+def test_a_static_member_does_not_leave_the_group() -> None:
+    source = inspect.getsource(GroupCoordinator._maybe_leave_group)
+    assert "self._group_instance_id is None" in source

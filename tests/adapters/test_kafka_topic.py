@@ -1,0 +1,97 @@
+"""What a topic must be to be a log."""
+
+from dataclasses import replace
+
+import pytest
+
+from services.adapters.kafka_address import KafkaAddress
+from services.adapters.kafka_admin import TopicFacts
+from services.adapters.kafka_topic import partition_of
+from services.ledger.errors import InvalidArgument
+
+FIT = TopicFacts(
+    name="mutua",
+    log_id="0" * 32,
+    partition_count=64,
+    leader_count=64,
+    replica_count=3,
+    settings={
+        "cleanup.policy": "delete",
+        "message.timestamp.type": "LogAppendTime",
+        "retention.ms": "-1",
+        "retention.bytes": "-1",
+        "max.message.bytes": "1048588",
+        "min.insync.replicas": "2",
+    },
+)
+
+
+def test_a_fit_topic_has_no_problems() -> None:
+    assert FIT.unfit(partition_count=None) == FIT.unfit(partition_count=64) == []
+
+
+@pytest.mark.parametrize(
+    ("setting", "value", "remedy"),
+    [
+        ("cleanup.policy", "compact", "set it to delete"),
+        ("message.timestamp.type", "CreateTime", "set it to LogAppendTime"),
+        ("retention.ms", "604800000", "retention.ms is 604800000; set it to -1"),
+        ("retention.bytes", "1", "set it to -1"),
+        ("max.message.bytes", "1000000", "set it to 1048576 or more"),
+        ("min.insync.replicas", "1", "is 1 of 3 replicas; set it to 2"),
+        ("min.insync.replicas", "4", "is 4 of 3 replicas; set it to 2"),
+    ],
+)
+def test_a_setting_that_would_lose_facts_is_named_with_its_remedy(
+    setting: str, value: str, remedy: str
+) -> None:
+    topic = replace(FIT, settings={**FIT.settings, setting: value})
+    [problem] = topic.unfit(partition_count=None)
+    assert problem.startswith(setting)
+    assert problem.endswith(remedy)
+
+
+def test_a_topic_of_one_replica_cannot_ask_for_two_in_sync() -> None:
+    single = replace(FIT, replica_count=1)
+    [problem] = single.unfit(partition_count=None)
+    assert problem.endswith("is 2 of 1 replicas; set it to 1")
+    fit = replace(single, settings={**FIT.settings, "min.insync.replicas": "1"})
+    assert fit.unfit(partition_count=None) == []
+
+
+@pytest.mark.parametrize(
+    ("programme", "of_four", "of_sixty_four"),
+    [("default", 3, 43), ("a", 0, 60), ("hospitals", 0, 36), ("Über", 0, 40)],
+)
+def test_a_programme_lies_where_the_clients_of_kafka_put_it(
+    programme: str, of_four: int, of_sixty_four: int
+) -> None:
+    """The expected are what Kafka's own client for Java answers."""
+    assert (partition_of(programme, 4), partition_of(programme, 64)) == (of_four, of_sixty_four)
+
+
+def test_an_address_names_brokers_and_a_topic() -> None:
+    address = KafkaAddress.parse("kafka://a:9092,b.example:9093/mutua.log-1")
+    assert (address.servers, address.topic) == (("a:9092", "b.example:9093"), "mutua.log-1")
+    assert str(address) == "kafka://a:9092,b.example:9093/mutua.log-1"
+    secret = KafkaAddress.parse(str(address), {"sasl_plain_password": "secret"})
+    assert "secret" not in repr(secret)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "",
+        "mutua",
+        "kafka://a/mutua",
+        "kafka://a:9092",
+        "kafka://a:9092/",
+        "kafka://u:p@a:9092/m",
+        "kafka://a:9092/m/n",
+        "kafka://a:9092,/m",
+        "http://a:9092/m",
+    ],
+)
+def test_anything_else_is_refused(url: str) -> None:
+    with pytest.raises(InvalidArgument, match="write kafka://HOST:PORT"):
+        KafkaAddress.parse(url)

@@ -1,0 +1,255 @@
+"""What only PostgreSQL can do to the read models: other writers, other versions, going away."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, closing, contextmanager
+from typing import Any
+
+import pytest
+
+from mutua.v1.event_pb2 import Event
+from services.adapters import postgres_slab, postgres_store
+from services.adapters.postgres_driver import LOCK_SECONDS, PostgresConnection
+from services.adapters.postgres_store import PostgresStore
+from services.adapters.tables import MODEL_VERSION
+from services.ledger.errors import DataForeign, LogDown, SchemaAhead
+from services.ledger.ports import ExchangeFilter, StaleWriter, StoreBusy
+from services.projector.slab import project_slab
+from tests.adapters.test_store import LOG, contents, count, exchange, slab
+from tests.databases import execute
+
+OWNER = "mutua_read_1 partition 0"
+
+
+@contextmanager
+def connected(url: str, **settings: str) -> Iterator[PostgresConnection]:
+    with closing(PostgresConnection(url, settings)) as connection:
+        yield connection
+
+
+@pytest.fixture
+def store(database: str) -> Iterator[PostgresStore]:
+    with closing(PostgresStore(database)) as store:
+        yield store
+
+
+def test_of_several_that_open_an_empty_database_one_makes_the_tables(database: str) -> None:
+    with ThreadPoolExecutor(6) as threads, ExitStack() as opened:
+        stores = list(threads.map(lambda _: PostgresStore(database), range(6)))
+        for each in stores:
+            opened.callback(each.close)
+        assert {each.schema for each in stores} == {"mutua_read_1"}
+
+
+def test_read_models_of_a_newer_mutua_are_refused(store: PostgresStore, database: str) -> None:
+    execute(database, f"UPDATE mutua_read_1.model SET version = {MODEL_VERSION + 1}")
+    for read_only in (True, False):
+        with pytest.raises(SchemaAhead, match=f"reads up to {MODEL_VERSION}; upgrade mutua"):
+            PostgresStore(database, read_only=read_only)
+
+
+def test_older_read_models_answer_until_the_new_are_as_far(
+    store: PostgresStore, database: str
+) -> None:
+    project_slab(store, LOG, slab(0, 3))
+    execute(database, f"UPDATE mutua_read_1.model SET version = {MODEL_VERSION - 1}")
+    with closing(PostgresStore(database)) as new:
+        assert (new.schema, new.watermark(0)) == ("mutua_read_2", None)
+        project_slab(new, LOG, slab(0, 2))
+        with pytest.raises(DataForeign, match="a projector of this version makes new ones"):
+            PostgresStore(database, read_only=True)
+        project_slab(new, LOG, slab(2, 3))
+        with closing(PostgresStore(database, read_only=True)) as reader:
+            assert (reader.schema, count(reader)) == ("mutua_read_2", 3)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "says"),
+    [
+        (lambda url: f"{url}_not_there", "does not exist"),
+        (lambda url: "postgresql://nobody@127.0.0.1:1/none", "refused|Connect call failed"),
+    ],
+)
+def test_a_database_that_is_not_there_is_named(
+    database: str, wrong: Callable[[str], str], says: str
+) -> None:
+    with pytest.raises(LogDown, match=says):
+        PostgresStore(wrong(database))
+
+
+def test_programmes_of_several_owners_have_numbers_of_their_own(
+    store: PostgresStore, database: str
+) -> None:
+    with closing(PostgresStore(database)) as other:
+        project_slab(store, LOG, slab(0, 2, programme="one"))
+        project_slab(other, LOG, slab(0, 3, programme="two"), partition=1)
+        project_slab(store, LOG, slab(2, 4, programme="three"))
+        numbers = [row[0] for row in contents(store)["programme"]]
+        assert len(set(numbers)) == 3
+        with other.snapshot(1) as snapshot:
+            assert (snapshot.position(), snapshot.counts("two").exchange_count) == (3, 3)
+
+
+def test_an_owner_that_stops_while_it_sends_rows_is_in_nobodys_way(
+    store: PostgresStore, database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    advance = postgres_slab.advance
+
+    def project_elsewhere() -> None:
+        with closing(PostgresStore(database)) as other:
+            project_slab(other, LOG, slab(0, 3))
+
+    async def late(*given: Any) -> bool:
+        """Goes on when another owner has projected the same."""
+        monkeypatch.setattr(postgres_slab, "advance", advance)
+        with ThreadPoolExecutor(1) as thread:
+            thread.submit(project_elsewhere).result(timeout=LOCK_SECONDS)
+        return await advance(*given)
+
+    monkeypatch.setattr(postgres_slab, "advance", late)
+    with pytest.raises(StaleWriter):
+        project_slab(store, LOG, slab(0, 3))
+    assert count(store) == 3
+
+
+def test_an_owner_that_holds_the_position_is_ended(store: PostgresStore, database: str) -> None:
+    project_slab(store, LOG, slab(0, 2))
+    with connected(database, idle_in_transaction_session_timeout="0") as frozen:
+        frozen.run(frozen.raw.execute(f"BEGIN; SET LOCAL application_name = '{OWNER}'"))
+        frozen.run(frozen.raw.execute("UPDATE mutua_read_1.position SET next_offset = 9"))
+        project_slab(store, LOG, slab(2, 5))
+    assert count(store) == 5
+
+
+def test_a_connection_lost_in_the_middle_of_a_slab_is_replaced(
+    store: PostgresStore, database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project_slab(store, LOG, slab(0, 2))
+    lost: list[int] = []
+
+    def lose(name: str) -> None:
+        if name == "in_slab" and not lost:
+            lost.append(store._open_writer().raw.get_server_pid())
+            execute(database, f"SELECT pg_terminate_backend({lost[0]}, 5000)")
+
+    monkeypatch.setattr(postgres_store, "crash_point", lose)
+    project_slab(store, LOG, slab(2, 5))
+    assert (len(lost), count(store)) == (1, 5)
+
+
+@pytest.mark.parametrize("committed", [True, False])
+def test_a_commit_that_was_not_answered_is_found_out(
+    store: PostgresStore, database: str, monkeypatch: pytest.MonkeyPatch, *, committed: bool
+) -> None:
+    commit = PostgresConnection.commit
+    lost: list[bool] = []
+
+    def lose(connection: PostgresConnection) -> None:
+        if not lost:
+            lost.append(True)
+            if committed:
+                commit(connection)
+            execute(
+                database, f"SELECT pg_terminate_backend({connection.raw.get_server_pid()}, 5000)"
+            )
+            connection.run(connection.raw.execute("SELECT 1"))
+        commit(connection)
+
+    monkeypatch.setattr(PostgresConnection, "commit", lose)
+    end = project_slab(store, LOG, slab(0, 3))
+    project_slab(store, LOG, slab(3, 5))
+    assert (len(lost), end.next_offset, count(store)) == (1, 3, 5)
+    with pytest.raises(StaleWriter):
+        project_slab(store, LOG, slab(3, 5))
+
+
+def test_projecting_waits_while_the_database_is_away(
+    store: PostgresStore, database: str, postgres: str
+) -> None:
+    project_slab(store, LOG, slab(0, 2))
+    name = database.rpartition("/")[2]
+    execute(postgres, f"ALTER DATABASE {name} ALLOW_CONNECTIONS false")
+    execute(
+        postgres, f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'"
+    )
+    for _ in range(2):
+        with pytest.raises(StoreBusy, match="not currently accepting connections"):
+            project_slab(store, LOG, slab(2, 5))
+    with pytest.raises(LogDown), store.snapshot(0):
+        pass
+    execute(postgres, f"ALTER DATABASE {name} ALLOW_CONNECTIONS true")
+    project_slab(store, LOG, slab(2, 5))
+    assert count(store) == 5
+
+
+def test_projecting_waits_while_the_disk_is_full(store: PostgresStore, database: str) -> None:
+    project_slab(store, LOG, slab(0, 2))
+    execute(
+        database,
+        """
+        CREATE FUNCTION full_disk() RETURNS trigger LANGUAGE plpgsql AS $$
+        BEGIN RAISE EXCEPTION 'No space left on device' USING ERRCODE = '53100'; END $$;
+        CREATE TRIGGER full_disk BEFORE INSERT ON mutua_read_1.leg
+        FOR EACH ROW EXECUTE FUNCTION full_disk()
+        """,
+    )
+    before = contents(store)
+    with pytest.raises(StoreBusy, match="No space left"):
+        project_slab(store, LOG, slab(2, 4))
+    assert contents(store) == before
+    execute(database, "DROP TRIGGER full_disk ON mutua_read_1.leg")
+    project_slab(store, LOG, slab(2, 4))
+    assert count(store) == 4
+
+
+def test_a_question_ends_with_its_deadline(store: PostgresStore) -> None:
+    def ask() -> None:
+        with store.snapshot(0) as snapshot:
+            snapshot.answer_within(0.05)
+            snapshot.connection.exec_driver_sql("SELECT pg_sleep(5)")
+
+    with pytest.raises(LogDown, match="statement timeout"):
+        ask()
+
+
+def test_who_listens_hears_of_each_slab(store: PostgresStore, database: str) -> None:
+    heard: list[str] = []
+    with connected(database) as listener:
+        listener.run(
+            listener.raw.add_listener("mutua_read_1", lambda *told: heard.append(told[-1]))
+        )
+        project_slab(store, LOG, slab(0, 3))
+        listener.run(listener.raw.execute("SELECT 1"))
+    assert heard == ["0 3"]
+
+
+def test_text_is_in_order_of_code_points_whatever_the_database_is_set_to(
+    store: PostgresStore,
+) -> None:
+    with store.snapshot(0) as snapshot:
+        columns = snapshot.connection.exec_driver_sql(
+            "SELECT table_name || '.' || column_name, collation_name "
+            "FROM information_schema.columns WHERE table_schema = current_schema() "
+            "AND data_type IN ('text', 'character varying')"
+        )
+        found: dict[str, str] = {row[0]: row[1] for row in columns}
+    assert found["party.organization_id"] == "C"
+    assert set(found.values()) == {"C"}
+
+
+def test_what_is_too_long_for_a_page_is_kept(store: PostgresStore) -> None:
+    record = exchange(0)
+    long = _with_receivers(record.value, [f"{number:0128d}" for number in range(2_000)])
+    project_slab(store, LOG, [record._replace(value=long)])
+    with store.snapshot(0) as snapshot:
+        ((found,),) = snapshot.exchanges("default", ExchangeFilter(), (), None, 9)
+    assert len(long) > 256_000
+    assert found.value == long
+
+
+def _with_receivers(value: bytes, names: list[str]) -> bytes:
+    event = Event.FromString(value)
+    event.exchange_recorded.exchange.receiver_ids[:] = names
+    return event.SerializeToString()

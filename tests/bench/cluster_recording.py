@@ -1,0 +1,113 @@
+"""Facts recorded by one ingest process on Kafka, one a call and in batches."""
+
+import asyncio
+import os
+import statistics
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from itertools import islice
+
+from kafka import KafkaProducer
+
+from mutua import Client
+from mutua.v1.event_pb2 import Event
+from mutua.v1.ingest_service_pb2 import RecordEventsRequest
+from tests.bench.embedded import BATCH, facts
+from tests.bench.measure import RUNS, Figure, seconds
+from tests.bench.recording import CALLERS, CALLS, calls_a_second, empty_server
+from tests.cluster.topics import new_topic
+
+FACTS = 50_000
+
+
+def figures() -> Iterator[Figure]:
+    """On the broker that MUTUA_TEST_BROKER names."""
+    broker = os.environ["MUTUA_TEST_BROKER"]
+    events = list(islice(facts(), FACTS))
+    yield _unary(broker, events[:CALLS])
+    for callers in (1, 4):
+        yield _batches(broker, events, callers)
+
+
+def _unary(broker: str, events: Sequence[Event]) -> Figure:
+    requests = [RecordEventsRequest(events=[event]) for event in events]
+    ours, limit = [], []
+    for _ in range(RUNS):
+        with _ingest(broker) as address:
+            ours.append(asyncio.run(calls_a_second(address, requests)))
+        with empty_server() as address:
+            limit.append(asyncio.run(calls_a_second(address, requests)))
+    return Figure(
+        f"RecordEvents on Kafka, 1 event, {CALLERS} callers, durable",
+        statistics.median(ours),
+        "events/s",
+        statistics.median(limit),
+        "the same server with an empty handler",
+    )
+
+
+def _batches(broker: str, events: Sequence[Event], callers: int) -> Figure:
+    each = len(events) // callers
+
+    def recorded() -> float:
+        def record(start: int) -> None:
+            list(client.record_in_batches(events[start : start + each]))
+
+        with (
+            _ingest(broker) as address,
+            Client(address) as client,
+            ThreadPoolExecutor(callers) as pool,
+        ):
+            starts = range(0, len(events), each)
+            return len(events) / seconds(lambda: list(pool.map(record, starts)))
+
+    return Figure(
+        f"RecordEvents on Kafka, batches of {BATCH:,}, callers: {callers}, durable",
+        statistics.median(recorded() for _ in range(RUNS)),
+        "events/s",
+        statistics.median(_sent(broker, events) for _ in range(RUNS)),
+        "kafka-python's producer sending the same payloads",
+    )
+
+
+def _sent(broker: str, events: Sequence[Event]) -> float:
+    """How many records a second a bare producer brings to the broker."""
+    values = [event.SerializeToString() for event in events]
+    topic = next(topics := new_topic(broker))
+    producer = KafkaProducer(bootstrap_servers=broker, acks="all", linger_ms=2, batch_size=262_144)
+    producer.partitions_for(topic)
+
+    def send() -> None:
+        for value in values:
+            producer.send(topic, value, b"default", partition=0)
+        producer.flush()
+
+    rate = len(values) / seconds(send)
+    producer.close()
+    list(topics)
+    return rate
+
+
+@contextmanager
+def _ingest(broker: str) -> Iterator[str]:
+    """The address of a process that puts facts on a new topic."""
+    for topic in new_topic(broker):
+        settings = {
+            "MUTUA_LOG_URL": f"kafka://{broker}/{topic}",
+            "MUTUA_LISTEN": "127.0.0.1:0",
+            "MUTUA_FACTS_PER_SECOND": "1000000",
+        }
+        with subprocess.Popen(
+            [sys.executable, "-m", "services.ingest"],
+            env={**os.environ, **settings},
+            stdout=subprocess.PIPE,
+            text=True,
+        ) as process:
+            assert process.stdout is not None
+            try:
+                yield process.stdout.readline().split()[-1]
+            finally:
+                process.terminate()

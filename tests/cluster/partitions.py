@@ -1,0 +1,65 @@
+"""Read models in one SQLite file a partition, so that several processes can project side by side.
+
+A file in their folder makes them fail: `away` as a database does that is not there, `hang` as one
+that never answers, `poison` at whatever concerns the programme of that name.
+"""
+
+import threading
+from collections.abc import Collection, Sequence
+from pathlib import Path
+
+from services.adapters.kafka_topic import partition_of
+from services.adapters.sqlite_store import SqliteStore
+from services.ledger.changes import Changes
+from services.ledger.ports import Hold, Watermark
+from services.ledger.state import Ledger, Needs
+from tests.cluster.topics import PARTITIONS
+
+
+class PartitionFiles:
+    """See `ports.ProjectionStore`."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._fail_if_away()
+        self.stores = [SqliteStore(folder / f"{number}.sqlite") for number in range(PARTITIONS)]
+
+    def watermark(self, partition: int) -> Watermark | None:
+        return self.stores[partition].watermark(partition)
+
+    def load(self, programme_id: str, needs: Needs) -> Ledger:
+        return self._of(programme_id).load(programme_id, needs)
+
+    def known(self, programme_id: str, event_ids: Collection[str]) -> set[str]:
+        return self._of(programme_id).known(programme_id, event_ids)
+
+    def commit(self, changes: Sequence[Changes], start: int, end: Watermark) -> None:
+        self._fail_if_away()
+        if (self._folder / "hang").exists():
+            threading.Event().wait()
+        if (self._folder / "poison").exists() and "poison" in {c.programme_id for c in changes}:
+            raise ZeroDivisionError("a rule divides by nothing")
+        self.stores[end.partition].commit(changes, start, end)
+
+    def held(self, partition: int) -> Hold | None:
+        return self.stores[partition].held(partition)
+
+    def hold(self, hold: Hold) -> None:
+        self._fail_if_away()
+        self.stores[hold.partition].hold(hold)
+
+    def release(self, partition: int) -> None:
+        self.stores[partition].release(partition)
+
+    def close(self) -> None:
+        for store in self.stores:
+            store.close()
+
+    def _of(self, programme_id: str) -> SqliteStore:
+        alien = programme_id.startswith("?")
+        number = int(programme_id[1:]) if alien else partition_of(programme_id, PARTITIONS)
+        return self.stores[number]
+
+    def _fail_if_away(self) -> None:
+        if (self._folder / "away").exists():
+            raise ConnectionRefusedError("the database is away")

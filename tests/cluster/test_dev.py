@@ -1,0 +1,149 @@
+"""The whole cluster as `mutua dev up` runs it: real processes, asked as a person asks them."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from kafka import KafkaProducer
+
+from mutua import Client
+from services.adapters.kafka_address import KafkaAddress
+from services.dev.broker import fetch
+from services.dev.cluster import status
+from services.dev.directory import DevDirectory
+from services.dev.postgres import find_programs
+from services.dev.supervisor import Process
+from tests.backends import or_skipped, reachable_folder
+from tests.faults.processes import environment, eventually
+
+MUTUA = (sys.executable, "-c", "from services.cli.entry import main; main()")
+PROCESSES = ["postgres", "broker", "projector-1", "projector-2", "query", "ingest-1", "ingest-2"]
+
+
+class Dev:
+    """One directory for a cluster, and the commands about it."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def run(self, *words: str, server: str = "") -> "subprocess.CompletedProcess[str]":
+        return subprocess.run(
+            [*MUTUA, *words],
+            capture_output=True,
+            text=True,
+            env=environment(MUTUA_SERVER=server),
+            check=False,
+        )
+
+    def ask(self, *words: str, server: str = "") -> Any:
+        done = self.run(*words, "--format", "json", server=server)
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout)
+
+    def dev(self, command: str, *words: str) -> "subprocess.CompletedProcess[str]":
+        return self.run("dev", command, "--dir", str(self.path), *words)
+
+    def process(self, name: str) -> Process:
+        [found] = [each for each in status(self.path).processes if each.name == name]
+        return found
+
+    @contextmanager
+    def up(self) -> Iterator["subprocess.Popen[str]"]:
+        """A cluster that is ready, and the process that runs it; ended at the end, if it is not."""
+        command = [*MUTUA, "dev", "up", "--dir", str(self.path)]
+        with subprocess.Popen(
+            command,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            env=environment(),
+        ) as running:
+            assert running.stdout is not None
+            try:
+                said = []
+                for line in running.stdout:
+                    said.append(line)
+                    if "export MUTUA_SERVER=" in line:
+                        break
+                else:
+                    pytest.fail("".join(said))
+                yield running
+            finally:
+                DevDirectory(self.path).end()
+
+
+@pytest.fixture(scope="module")
+def dev() -> Iterator[Dev]:
+    or_skipped(fetch)
+    or_skipped(find_programs)
+    with reachable_folder() as folder:
+        yield Dev(folder / "cluster")
+
+
+@pytest.mark.timeout(400)
+def test_a_cluster_takes_facts_and_answers_whatever_is_killed(dev: Dev) -> None:
+    with dev.up() as first:
+        told = dev.ask("dev", "status", "--dir", str(dev.path))
+        assert list(told) == ["server", "processes"]
+        assert [each["name"] for each in told["processes"]] == PROCESSES
+        assert {each["state"] for each in told["processes"]} == {"ready"}
+        server = told["server"]
+        log(dev, server, "Thornwick", "Millbury")
+        eventually(lambda: givers(server) == {"Thornwick"}, "the exchange is answered")
+        put_garbage(dev)
+        eventually(lambda: dev.dev("verify").stdout == "ok: 1 facts\n", "all is projected")
+
+        second = dev.dev("up")
+        assert second.returncode == 1
+        assert f"process {first.pid}" in second.stderr
+
+        os.kill(dev.process("projector-1").pid, signal.SIGKILL)
+        eventually(lambda: dev.process("projector-1").restarts == 1, "it is started again")
+        log(dev, server, "Ashford", "Millbury")
+        eventually(lambda: givers(server) == {"Thornwick", "Ashford"}, "the next one is answered")
+        eventually(lambda: dev.process("projector-1").state == "ready", "it is ready again")
+        assert "ended with code -9; it is started again" in dev.dev("logs", "projector-1").stdout
+
+        assert dev.dev("down").stdout == "The cluster has ended; its data stay.\n"
+        assert first.wait() == 0
+    assert DevDirectory(dev.path).processes() == []
+    assert dev.dev("status").returncode == 1
+
+    with dev.up() as again:
+        assert status(dev.path).server == server
+        assert givers(server) == {"Thornwick", "Ashford"}
+        assert dev.dev("verify").stdout == "ok: 2 facts\n"
+        again.kill()
+        again.wait()
+        dev.dev("down")
+        assert DevDirectory(dev.path).processes() == []
+        assert dev.dev("down").stdout == "Nothing runs.\n"
+
+
+def log(dev: Dev, server: str, giver: str, receiver: str) -> None:
+    done = dev.run(
+        *("log", "--from", giver, "--to", receiver, "--kind", "call", "--minutes", "45"),
+        server=server,
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def put_garbage(dev: Dev) -> None:
+    """Records of somebody who does not know where they belong, or how they are written."""
+    address = KafkaAddress.parse(DevDirectory(dev.path).told().log_url)
+    with closing(KafkaProducer(bootstrap_servers=list(address.servers))) as producer:
+        for partition in range(2):
+            producer.send(address.topic, key=b"default", value=b"garbage", partition=partition)
+
+
+def givers(server: str) -> set[str]:
+    """Who gave something, by the answers."""
+    with Client(server) as client:
+        return {row.organization_id for row in client.list_balances() if row.given > 0}

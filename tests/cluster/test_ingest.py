@@ -1,0 +1,163 @@
+"""What ingest says, and when, of a topic that is not there, is unfit, or is another one now."""
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import grpc
+import pytest
+
+from mutua import Client, MutuaError
+from mutua.v1.ingest_service_pb2 import RecordEventsRequest
+from mutua.v1.ingest_service_pb2_grpc import IngestServiceStub
+from services.adapters.kafka_topic import partition_of
+from tests.cluster.ingest import Ingest, event_ids, ingest, records, until_said, url
+from tests.cluster.topics import PARTITIONS, create_topic, delete_topic, new_topic
+from tests.faults.processes import eventually, free_port
+from tests.services.facts import exchange
+
+
+def record(running: Ingest, *, programme: str = "default") -> str:
+    with Client(running.address, programme=programme) as client:
+        return client.record([exchange()])
+
+
+def refusal(running: Ingest) -> MutuaError:
+    """What a call is refused with; it is sent once."""
+    with Client(running.address, deadline_seconds=1) as client, pytest.raises(MutuaError) as error:
+        client.record([exchange()])
+    return error.value
+
+
+@pytest.fixture(scope="module")
+def shared_topic(broker: str) -> Iterator[str]:
+    yield from new_topic(broker)
+
+
+@pytest.fixture(scope="module")
+def serving(broker: str, shared_topic: str) -> Iterator[Ingest]:
+    """One process for tests that each keep to a programme of their own."""
+    with ingest(url(broker, shared_topic)) as running:
+        running.until_serving()
+        yield running
+        running.terminate()
+        assert running.ended() == 0
+    assert running.told == [f"mutua ingest is ready on {running.address}\n"]
+    assert running.said == []
+
+
+def test_what_is_acknowledged_stands_where_every_client_of_kafka_puts_it(
+    broker: str, shared_topic: str, serving: Ingest
+) -> None:
+    positions = {each: record(serving, programme=each) for each in ("a", "b", "c", "d", "e")}
+    held = records(broker, shared_topic)
+    for programme, position in positions.items():
+        log_id, partition, end = position.split(".")
+        number = partition_of(programme, PARTITIONS)
+        assert (len(log_id), int(partition)) == (32, number)
+        found = held[number][int(end) - 1]
+        assert (found.programme_id, found.offset) == (programme, int(end) - 1)
+
+
+def test_the_same_request_again_joins_the_first(
+    broker: str, shared_topic: str, serving: Ingest
+) -> None:
+    events = [exchange() for _ in range(50)]
+    with Client(serving.address, programme="joins") as client:
+        with ThreadPoolExecutor(10) as pool:
+            positions = set(pool.map(lambda _: client.record(events), range(30)))
+        assert len(positions) == 1
+        assert client.record(events) in positions
+    on_log = event_ids(broker, shared_topic)
+    assert {on_log[event.event_id] for event in events} == {1}
+
+
+def test_equal_ids_with_other_content_are_another_request(
+    broker: str, shared_topic: str, serving: Ingest
+) -> None:
+    event = exchange()
+    with Client(serving.address, programme="reuses") as client:
+        client.record([event])
+        client.record([exchange("X", "Y", event_id=event.event_id)])
+    assert event_ids(broker, shared_topic)[event.event_id] == 2
+
+
+def test_a_topic_that_is_missing_is_waited_for(broker: str, topic: str) -> None:
+    missing = f"{topic}-not-yet"
+    with ingest(url(broker, missing)) as running:
+        until_said(running, f"topic {missing} is not there", "mutua topic create --log-url kafka:")
+        assert not running.is_serving()
+        assert refusal(running).reason == "LOG_DOWN"
+        create_topic(broker, missing)
+        running.until_serving()
+        assert record(running)
+        assert len(running.said) == 1
+    delete_topic(broker, missing)
+
+
+def test_a_topic_that_is_unfit_is_told_with_the_remedy(broker: str, topic: str) -> None:
+    with ingest(url(broker, topic), MUTUA_PARTITIONS="7") as running:
+        until_said(running, "it has 4 partitions, not 7", "mutua topic create --partitions 7")
+        assert not running.is_serving()
+        assert "partitions" in refusal(running).message
+
+
+def test_a_topic_that_is_made_anew_is_another_log(broker: str, topic: str) -> None:
+    with ingest(url(broker, topic)) as running:
+        running.until_serving()
+        before = record(running)
+        delete_topic(broker, topic)
+        create_topic(broker, topic)
+        assert running.ended() == 1
+        until_said(running, "was deleted and made anew")
+    with ingest(url(broker, topic)) as running:
+        running.until_serving()
+        assert record(running).split(".")[0] != before.split(".")[0]
+
+
+def test_a_programme_that_records_too_fast_is_told_to_wait(broker: str, topic: str) -> None:
+    with ingest(url(broker, topic), MUTUA_FACTS_PER_SECOND="100") as running:
+        running.until_serving()
+        stub = IngestServiceStub(running.channel)
+
+        def send(programme: str) -> str:
+            events = [exchange(programme=programme) for _ in range(300)]
+            return stub.RecordEvents(RecordEventsRequest(events=events)).position
+
+        assert send("fast")
+        with pytest.raises(grpc.RpcError) as refused:
+            send("fast")
+        error: grpc.Call = refused.value  # type: ignore[assignment]
+        assert error.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+        assert "more than 100 facts a second" in (error.details() or "")
+        assert send("another")
+        with Client(running.address, programme="fast") as client:
+            assert client.record([exchange()])  # it tries again until it may
+
+
+def test_two_processes_share_an_address(broker: str, topic: str) -> None:
+    shared = {"port": str(free_port()), "MUTUA_REUSE_PORT": "true"}
+    with ingest(url(broker, topic), **shared) as one, ingest(url(broker, topic), **shared) as two:
+        eventually(lambda: len(one.told) == len(two.told) == 1, "both are ready")
+        for number in range(8):
+            with Client(one.address, programme=f"p{number}") as client:
+                assert client.record([exchange()])
+        one.terminate()
+        assert one.ended() == 0
+        assert two.process.poll() is None
+        assert record(two)
+
+
+def test_an_address_in_use_is_told_and_ends_it(broker: str, topic: str) -> None:
+    port = str(free_port())
+    with ingest(url(broker, topic), port=port) as one:
+        one.until_serving()
+        with ingest(url(broker, topic), port=port) as two:
+            assert two.ended() == 1
+            until_said(two, "cannot listen on")
+
+
+def test_settings_that_cannot_be_meant_end_it() -> None:
+    with ingest("kafka://nowhere") as running:
+        assert running.ended() == 1
+        until_said(running, "error: 'kafka://nowhere' names no log on Kafka; write kafka://")
+        assert len(running.said) == 1

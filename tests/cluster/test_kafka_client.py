@@ -1,0 +1,29 @@
+"""A client that cannot be opened leaves nothing behind."""
+
+import socket
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer
+from kafka.errors import KafkaError
+
+from services.adapters.kafka_address import KafkaAddress
+from services.adapters.kafka_client import opened
+
+
+@pytest.mark.parametrize("make", [KafkaAdminClient, KafkaConsumer, KafkaProducer])
+def test_a_client_that_is_not_opened_leaves_no_thread_and_no_file(
+    make: Callable[..., Any],
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        address = KafkaAddress(servers=(f"127.0.0.1:{silent.getsockname()[1]}",), topic="any")
+
+        def attempt() -> tuple[int, int]:
+            with pytest.raises(KafkaError):
+                opened(make, address, bootstrap_timeout_ms=50)
+            return threading.active_count(), len(list(Path("/proc/self/fd").iterdir()))
+
+        assert len({attempt() for _ in range(5)}) == 1

@@ -1,0 +1,121 @@
+"""The log as a topic of Kafka: the contract of the port, and producers that are replaced."""
+
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future
+from contextlib import ExitStack, closing
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from kafka.errors import CorruptRecordError
+from kafka.future import Future as KafkaFuture
+
+from services.adapters import kafka_producer
+from services.adapters.kafka_address import KafkaAddress
+from services.adapters.kafka_log import KafkaLog
+from services.adapters.kafka_topic import KafkaTopic
+from services.ledger.errors import LogDown, OutcomeUnknown, RequestTooLarge
+from services.ledger.ports import Record
+from services.ledger.position import Position
+from tests.adapters.log_contract import PATIENCE_SECONDS, LogContract, Opened, appended
+from tests.cluster.topics import create_topic, delete_topic
+from tests.faults.processes import eventually
+
+
+class OnePartition:
+    """A topic of one partition, as those see it who record and as those who read."""
+
+    number = 0
+
+    def __init__(self, address: KafkaAddress) -> None:
+        self._log = KafkaLog(address, queue_bytes=64 << 20, facts_per_second=10**9)
+        self._topic = KafkaTopic(address)
+        self._partition = self._topic.partition(0)
+        self._is_open = True
+        self.log_id = self._topic.log_id
+        eventually(lambda: not self._log.unready, "the log is open")
+
+    def append(self, programme_id: str, values: Sequence[bytes]) -> Future[Position]:
+        return self._log.append(programme_id, values)
+
+    def read(self, next_offset: int, limit: int) -> list[Record]:
+        return self._partition.read(next_offset, limit)
+
+    def end(self) -> int:
+        return self._partition.end()
+
+    def close(self) -> None:
+        self._log.close()
+        if self._is_open:
+            self._topic.close()
+            self._is_open = False
+
+
+class TestKafkaLog(LogContract):
+    @pytest.fixture
+    def open_log(self, broker: str) -> Iterator[Opened]:
+        name = f"test-{uuid4().hex}"
+        address = KafkaAddress(servers=(broker,), topic=name)
+        create_topic(broker, name, partition_count=1)
+        with ExitStack() as opened:
+            yield lambda: opened.enter_context(closing(OnePartition(address)))
+        delete_topic(broker, name)
+
+
+@pytest.fixture
+def log(broker: str, topic: str) -> Iterator[KafkaLog]:
+    address = KafkaAddress(servers=(broker,), topic=topic)
+    with closing(KafkaLog(address, queue_bytes=64 << 20, facts_per_second=10**9)) as log:
+        eventually(lambda: not log.unready, "the log is open")
+        yield log
+
+
+def producer_of(log: KafkaLog) -> Any:
+    ready = log._keeper.ready
+    return ready and ready.producer
+
+
+def test_a_producer_that_brings_nothing_to_its_end_is_replaced(
+    log: KafkaLog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(kafka_producer, "_STUCK_SECONDS", 0.5)
+    stuck = producer_of(log)
+    stuck.send = lambda *_: KafkaFuture()
+    with pytest.raises(OutcomeUnknown, match="not acknowledged anything"):
+        appended(log, b"a")
+    eventually(lambda: producer_of(log) not in (None, stuck), "another producer is there")
+    assert appended(log, b"a").next_offset == 1
+
+
+def test_a_producer_that_fails_is_replaced_once_whatever_it_says_later(log: KafkaLog) -> None:
+    failing, late = producer_of(log), KafkaFuture()
+    answers = [KafkaFuture().failure(CorruptRecordError()), late]
+    failing.send = lambda *_: answers.pop()
+    pending = log.append("slow", [b"a"])
+    with pytest.raises(OutcomeUnknown, match="CorruptRecord"):
+        appended(log, b"b")
+    with pytest.raises(OutcomeUnknown, match="a send to Kafka failed"):
+        pending.result(PATIENCE_SECONDS)
+    eventually(lambda: producer_of(log) not in (None, failing), "another producer is there")
+    replacement = producer_of(log)
+    late.failure(CorruptRecordError())
+    judged = log._keeper.ready
+    log._keeper.broken(failing)
+    eventually(lambda: log._keeper.ready is not judged, "the keeper has looked again")
+    assert appended(log, b"c").next_offset == 1
+    assert producer_of(log) is replacement
+
+
+def test_a_producer_that_takes_nothing_is_down_and_nothing_is_appended(log: KafkaLog) -> None:
+    closed = producer_of(log)
+    closed.close(timeout=5)
+    with pytest.raises(LogDown):
+        log.append("default", [b"a"])
+    eventually(lambda: producer_of(log) not in (None, closed), "another producer is there")
+    assert appended(log, b"a").next_offset == 1
+
+
+def test_a_fact_that_has_no_place_on_the_topic_is_refused(log: KafkaLog) -> None:
+    with pytest.raises(RequestTooLarge, match="the log takes at most"):
+        log.append("default", [b"x" * (1 << 20)])
+    assert appended(log, b"x" * ((1 << 20) - 1_000)).next_offset == 1

@@ -1,0 +1,207 @@
+"""Projectors on a real broker: whatever becomes of them, every fact is projected once."""
+
+import signal
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from kafka import KafkaAdminClient
+from sqlalchemy import select
+
+from services.adapters.sqlite_store import SqliteStore
+from services.adapters.tables import QuarantineRow
+from services.ledger.ports import CRASHES_THAT_HOLD, Hold
+from services.ledger.words import Quarantine
+from tests.cluster.brokers import PASSWORD, USER, Broker
+from tests.cluster.topics import create_topic
+from tests.cluster.workers import Cluster, Worker
+from tests.faults.processes import free_port
+from tests.projector.newer import newer_fact
+
+POISONED = 1
+"""The partition of the programme that `partitions` fails at."""
+
+
+@pytest.fixture
+def cluster(broker: str, topic: str, tmp_path: Path) -> Iterator[Cluster]:
+    running = Cluster(broker, topic, tmp_path)
+    yield running
+    running.close()
+
+
+def store(cluster: Cluster, partition: int) -> "closing[SqliteStore]":
+    return closing(SqliteStore(cluster.folder / f"{partition}.sqlite"))
+
+
+def hold(cluster: Cluster, partition: int) -> Hold | None:
+    with store(cluster, partition) as found:
+        return found.held(partition)
+
+
+def test_facts_arrive_once_and_in_order_and_garbage_is_set_aside(cluster: Cluster) -> None:
+    cluster.record(400)
+    bad = cluster.put("p0", b"\xff\xfe no fact")
+    cluster.put("p1", b"", partition=3)  # a key that belongs elsewhere
+    cluster.record(400)
+    (worker,) = cluster.start("w1")
+    cluster.record(400)
+    cluster.assert_whole()
+    for partition, programme in ((bad, "p0"), (3, "?3")):
+        with store(cluster, partition) as found, found.snapshot(partition) as snapshot:
+            (row,) = snapshot.quarantine(programme, (), -1, 9)
+            assert row.reason is Quarantine.UNREADABLE
+            assert len(snapshot.rows(select(QuarantineRow.table()))) == 1
+    worker.signal(signal.SIGTERM)
+    assert worker.wait() == 0
+    assert cluster.committed() == cluster.ends()
+
+
+def test_a_killed_worker_goes_on_where_the_read_models_stand(cluster: Cluster) -> None:
+    with cluster.load():
+        for worker in cluster.start("w1", "w2"):
+            cluster.wait_until_all_move()
+            worker.kill()
+    cluster.assert_whole()
+
+
+def test_a_frozen_worker_is_replaced_and_does_no_harm_when_it_wakes(cluster: Cluster) -> None:
+    with cluster.load():
+        frozen, _ = cluster.start("w1", "w2")
+        frozen.signal(signal.SIGSTOP)
+        cluster.wait_until_all_move()  # so the other one has taken over
+        frozen.signal(signal.SIGCONT)
+    cluster.assert_whole()
+
+
+def test_workers_come_and_go(cluster: Cluster) -> None:
+    with cluster.load():
+        first, _ = cluster.start("w1", "w2")
+        cluster.workers.remove(first)
+        first.signal(signal.SIGTERM)
+        assert first.wait() == 0
+        cluster.start("w3")
+    cluster.assert_whole()
+    assert [each.exits for each in cluster.workers] == [[], []]
+
+
+def test_a_newer_fact_holds_its_partition_and_no_other(cluster: Cluster) -> None:
+    cluster.record(80)
+    held = cluster.put("p6", newer_fact(29, programme="p6"))
+    cluster.record(80)
+    (worker,) = cluster.start("w1")
+    ends = cluster.ends()
+    ends[held] = 10
+    cluster.eventually(lambda: cluster.watermarks() == ends, f"projected up to {ends}")
+    cluster.record(80, ["p0", "p1", "p7"])
+    ends = [*cluster.ends()]
+    ends[held] = 10
+    cluster.eventually(lambda: cluster.watermarks() == ends, f"projected up to {ends}")
+    found = hold(cluster, held)
+    assert found is not None
+    assert (found.offset, found.crash_count) == (10, 0)
+    assert "fact kind 29 at offset 10 is newer" in found.reason
+    worker.signal(signal.SIGTERM)
+    assert worker.wait() == 0
+    assert cluster.committed() == ends
+
+
+def test_a_record_that_fails_three_times_is_held_until_it_is_released(cluster: Cluster) -> None:
+    poison = cluster.folder / "poison"
+    poison.touch()
+    cluster.record(80)
+    cluster.record(1, ["poison"])
+    cluster.record(80)
+    (worker,) = cluster.start("w1")
+    ends = cluster.ends()
+    ends[POISONED] = 10
+    cluster.eventually(lambda: cluster.watermarks() == ends, f"projected up to {ends}")
+    cluster.eventually(lambda: (found := hold(cluster, POISONED)) and found.stands, "it is held")
+    assert worker.exits == [1] * (CRASHES_THAT_HOLD - 1)
+    assert (
+        "failed at offset 10 of partition 1: ZeroDivisionError('a rule divides by nothing')"
+        in worker.said
+    )
+    found = hold(cluster, POISONED)
+    assert found is not None
+    assert (found.offset, found.crash_count) == (10, CRASHES_THAT_HOLD)
+    cluster.record(80, ["p0", "p1", "p7"])
+    ends = cluster.ends()
+    ends[POISONED] = 10
+    cluster.eventually(lambda: cluster.watermarks() == ends, f"projected up to {ends}")
+    poison.unlink()
+    with store(cluster, POISONED) as found_store:
+        found_store.release(POISONED)
+    cluster.assert_whole()
+    assert len(worker.exits) == CRASHES_THAT_HOLD - 1
+
+
+def test_a_topic_that_was_made_again_stops_the_worker_with_the_remedy(cluster: Cluster) -> None:
+    cluster.record(80)
+    (worker,) = cluster.start("w1")
+    cluster.wait_until_level()
+    cluster.workers.remove(worker)
+    admin = KafkaAdminClient(bootstrap_servers=cluster.broker)
+    admin.delete_topics([cluster.topic])
+    cluster.eventually(lambda: cluster.topic not in admin.list_topics(), "the topic is gone")
+    admin.close()
+    create_topic(cluster.broker, cluster.topic)
+    cluster.record(8)
+    assert worker.wait() == 1
+    worker.start()
+    assert worker.wait() == 1
+    assert worker.said.count("mutua rebuild makes") == 2
+
+
+def test_a_database_that_was_away_is_found_again(cluster: Cluster) -> None:
+    away = cluster.folder / "away"
+    (worker,) = cluster.start("w1")
+    away.touch()
+    cluster.record(80)
+    cluster.eventually(lambda: worker.exits, "the worker ends")
+    away.unlink()
+    cluster.assert_whole()
+    assert set(worker.exits) == {1}
+    assert "projector: ConnectionRefusedError('the database is away')" in worker.said
+    assert all(hold(cluster, partition) is None for partition in range(4))
+
+
+def test_a_worker_that_gets_no_further_ends_itself(cluster: Cluster) -> None:
+    (worker,) = cluster.start("w1", MUTUA_STUCK_SECONDS="2")
+    (cluster.folder / "hang").touch()
+    cluster.record(8, ["p0"])
+    assert worker.wait() == 1
+    assert "stands at offset 0 for 2 s" in worker.said
+
+
+def test_a_missing_broker_or_topic_is_named(cluster: Cluster) -> None:
+    nowhere = f"127.0.0.1:{free_port()}"
+    for worker, reason in (
+        (
+            Worker("w1", nowhere, cluster.topic, cluster.folder),
+            f"Kafka at {nowhere} does not answer",
+        ),
+        (
+            Worker("w2", cluster.broker, "test-none", cluster.folder),
+            "topic test-none is not there; make it with mutua topic create",
+        ),
+    ):
+        assert worker.wait() == 1
+        assert reason in worker.said.splitlines()[-1]
+
+
+def test_a_broker_may_ask_for_tls_and_a_password(
+    own_broker: Broker, own_topic: str, tmp_path: Path
+) -> None:
+    with closing(Cluster(own_broker.address, own_topic, tmp_path)) as cluster:
+        cluster.record(80)
+        cluster.start(
+            "w1",
+            MUTUA_LOG_URL=f"kafka://{own_broker.safe_address}/{own_topic}",
+            MUTUA_KAFKA_SECURITY_PROTOCOL="SASL_SSL",
+            MUTUA_KAFKA_SASL_MECHANISM="PLAIN",
+            MUTUA_KAFKA_SASL_PLAIN_USERNAME=USER,
+            MUTUA_KAFKA_SASL_PLAIN_PASSWORD=PASSWORD,
+            MUTUA_KAFKA_SSL_CAFILE=str(own_broker.certificate),
+        )
+        cluster.assert_whole()

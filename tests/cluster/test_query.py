@@ -1,0 +1,206 @@
+"""The query service as a process, beside projectors and a log of Kafka."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import grpc
+import pytest
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+from kafka import KafkaProducer
+
+from mutua.v1 import query_service_pb2 as pb
+from mutua.v1.query_service_pb2_grpc import QueryServiceStub
+from services.adapters.kafka_address import KafkaAddress
+from services.adapters.kafka_topic import KafkaTopic
+from services.adapters.postgres_driver import PostgresConnection
+from services.adapters.postgres_store import PostgresStore
+from services.ledger.ports import Hold
+from services.ledger.position import Position
+from services.projector.slab import project_slab
+from services.projector.verify import verify
+from tests.bench.embedded import as_recorded
+from tests.databases import execute
+from tests.faults.processes import environment, eventually, facts, free_port
+
+PROGRAMME = "default"
+SERVING = health_pb2.HealthCheckResponse.SERVING
+
+
+class Process:
+    """`python -m services.NAME` on a topic and a database."""
+
+    def __init__(self, name: str, folder: Path, broker: str, topic: str, database: str) -> None:
+        self._said = folder / f"{name}.log"
+        self.listen = f"127.0.0.1:{free_port()}"
+        with self._said.open("w") as said:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", f"services.{name}"],
+                stdout=said,
+                stderr=said,
+                env=environment(
+                    MUTUA_LOG_URL=f"kafka://{broker}/{topic}",
+                    MUTUA_STORE_URL=database,
+                    MUTUA_LISTEN=self.listen,
+                ),
+            )
+
+    @property
+    def said(self) -> str:
+        return self._said.read_text()
+
+    def address(self) -> str:
+        eventually(lambda: "is ready on" in self.said, "it answers")
+        return self.said.rpartition("is ready on ")[2].split()[0]
+
+    def kill(self) -> None:
+        self.process.kill()
+        self.process.wait()
+
+    def stop(self) -> int:
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(timeout=20)
+
+
+@pytest.fixture
+def log(broker: str, topic: str) -> Iterator[KafkaTopic]:
+    with closing(KafkaTopic(KafkaAddress(servers=(broker,), topic=topic))) as log:
+        yield log
+
+
+@pytest.fixture
+def running(tmp_path: Path, broker: str, topic: str, database: str) -> Iterator[Process]:
+    process = Process("query", tmp_path, broker, topic, database)
+    yield process
+    process.kill()
+
+
+@pytest.fixture
+def projecting(tmp_path: Path, broker: str, topic: str, database: str) -> Iterator[Process]:
+    process = Process("projector", tmp_path, broker, topic, database)
+    yield process
+    process.kill()
+
+
+def produce(log: KafkaTopic, start: int, end: int, programme: str = PROGRAMME) -> int:
+    """Puts facts on the log; the partition of their programme."""
+    partition = log.partition_of(programme)
+    with closing(KafkaProducer(bootstrap_servers=list(log.address.servers))) as producer:
+        for event in facts(start, end):
+            event.programme_id = programme
+            key, value = programme.encode(), as_recorded(event)
+            producer.send(log.address.topic, key=key, value=value, partition=partition)
+        producer.flush()
+    return partition
+
+
+def project(log: KafkaTopic, store: PostgresStore, partition: int) -> int:
+    """Projects what is new; the position then."""
+    before = store.watermark(partition)
+    start = 0 if before is None else before.next_offset
+    records = log.partition(partition).read(start, 1_000)
+    return project_slab(store, log.log_id, records, partition=partition).next_offset
+
+
+def status(address: str) -> Any:
+    with grpc.insecure_channel(address) as channel:
+        health: Any = health_pb2_grpc.HealthStub(channel)  # whose methods the stubs do not know
+        return health.Check(health_pb2.HealthCheckRequest(service="mutua.v1.QueryService")).status
+
+
+def test_it_waits_for_read_models_and_then_for_positions(
+    running: Process, log: KafkaTopic, database: str
+) -> None:
+    eventually(lambda: "there are no read models yet" in running.said, "it says so")
+    with grpc.insecure_channel(running.listen) as channel:
+        with pytest.raises(grpc.RpcError, match="there are no read models yet") as refused:
+            QueryServiceStub(channel).GetStatus(pb.GetStatusRequest(programme_id=PROGRAMME))
+        assert refused.value.code() is grpc.StatusCode.UNAVAILABLE
+    with closing(PostgresStore(database)) as store:
+        partition = produce(log, 0, 5)
+        project(log, store, partition)
+        assert verify(log.partition(partition), store, partition_count=4).ok
+        address = running.address()
+        assert status(address) == SERVING
+        with grpc.insecure_channel(address) as channel:
+            stub = QueryServiceStub(channel)
+            position = str(Position(log.log_id, partition, 8))
+            waiting = stub.GetStatus.future(
+                pb.GetStatusRequest(programme_id=PROGRAMME, min_position=position), timeout=30
+            )
+            produce(log, 5, 8)
+            project(log, store, partition)
+            found = waiting.result()
+            assert (found.fact_count, found.lag_count, found.projection_position) == (
+                8,
+                0,
+                position,
+            )
+            store.hold(Hold(partition, 8, "a later version is needed", 0))
+            beyond = pb.GetStatusRequest(
+                programme_id=PROGRAMME, min_position=str(Position(log.log_id, partition, 9))
+            )
+            with pytest.raises(grpc.RpcError, match="a later version is needed"):
+                stub.GetStatus(beyond, timeout=30)
+    assert running.stop() == 0
+
+
+def test_what_projectors_project_is_answered_and_right(
+    running: Process, projecting: Process, log: KafkaTopic, database: str
+) -> None:
+    eventually(lambda: "mutua projector is ready" in projecting.said, "it projects")
+    address = running.address()
+    programmes = [f"p{number}" for number in range(8)]
+    for start in range(0, 60, 20):
+        for programme in programmes:
+            produce(log, start, start + 20, programme)
+        execute(  # whatever is under way begins again
+            database,
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+            "WHERE application_name LIKE '%partition%'",
+        )
+    with grpc.insecure_channel(address) as channel:
+        stub = QueryServiceStub(channel)
+        for programme in programmes:
+            partition = log.partition_of(programme)
+            end = Position(log.log_id, partition, log.partition(partition).end())
+            request = pb.GetStatusRequest(programme_id=programme, min_position=str(end))
+            found = stub.GetStatus(request, timeout=30)
+            assert (found.exchange_count, found.lag_count) == (60, 0)
+    with closing(PostgresStore(database, read_only=True)) as store:
+        for partition in range(log.partition_count):
+            report = verify(log.partition(partition), store, partition_count=log.partition_count)
+            assert report.differences == []
+    assert projecting.stop() == 0
+
+
+def test_health_is_true_while_the_database_is_away(
+    running: Process, log: KafkaTopic, database: str, postgres: str
+) -> None:
+    with closing(PostgresStore(database)) as store:
+        project(log, store, produce(log, 0, 5))
+    address = running.address()
+    name = database.rpartition("/")[2]
+    admin = PostgresConnection(postgres, {})
+    admin.run(admin.raw.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS false"))
+    admin.run(
+        admin.raw.execute(
+            f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'"
+        )
+    )
+    eventually(lambda: status(address) != SERVING, "health says so")
+    with grpc.insecure_channel(address) as channel:
+        with pytest.raises(grpc.RpcError) as refused:
+            QueryServiceStub(channel).GetStatus(pb.GetStatusRequest(programme_id=PROGRAMME))
+        assert refused.value.code() is grpc.StatusCode.UNAVAILABLE
+        admin.run(admin.raw.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS true"))
+        admin.close()
+        eventually(lambda: status(address) == SERVING, "it recovers")
+        found = QueryServiceStub(channel).GetStatus(pb.GetStatusRequest(programme_id=PROGRAMME))
+    assert found.fact_count == 5

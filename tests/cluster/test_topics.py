@@ -1,0 +1,141 @@
+"""Topics made, looked at and filled from the command line."""
+
+import socket
+from collections.abc import Iterable
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+from kafka import KafkaAdminClient
+from kafka.admin import ConfigResource, ConfigResourceType
+
+from services.adapters.wire.event import read_record
+from services.bootstrap import export_log
+from services.cli import exporting
+from services.exports import replay as replaying
+from services.ledger.facts import Event
+from services.ledger.ports import Record
+from services.ledger.times import Instant
+from tests.cli.conftest import Run
+from tests.cli.conftest import run as run  # a fixture
+from tests.cluster.ingest import records, url
+from tests.cluster.topics import create_topic, delete_topic
+from tests.exports.logs import OTHER, PROGRAMME, fill, read
+from tests.exports.logs import records as facts
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    """A log of two programmes with all that can come to stand on one, exported."""
+    fill(tmp_path / "data", facts())
+    path = tmp_path / "log.jsonl"
+    export_log(tmp_path / "data", path, programme_id="", force=False, progress=lambda *_: None)
+    return path
+
+
+def test_a_topic_is_made_fit_to_be_a_log_and_made_once(run: Run, broker: str) -> None:
+    name = f"test-{uuid4().hex}"
+    words = ("topic", "create", "--log-url", url(broker, name), "--partitions", 3)
+    made, again = run(*words), run(*words, "--format", "json")
+    checked = run("topic", "check", "--log-url", url(broker, name), "--format", "json")
+    more = run("topic", "create", "--log-url", url(broker, name), "--partitions", 5)
+    delete_topic(broker, name)
+    assert (made.code, made.err, made.out.splitlines()[-1]) == (0, "", "ok: it can be a log")
+    assert again.answer == checked.answer
+    assert (again.answer["ok"], again.answer["partition_count"]) == (True, 3)
+    assert again.answer["settings"]["message.timestamp.type"] == "LogAppendTime"
+    assert more.code == 1
+    assert "it has 3 partitions, not 5" in more.out
+
+
+def test_a_topic_that_would_lose_facts_is_found_out(run: Run, broker: str, topic: str) -> None:
+    with closing(KafkaAdminClient(bootstrap_servers=broker)) as admin:
+        shortened = {"retention.ms": "60000"}
+        admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, topic, configs=shortened)])
+    checked = run("topic", "check", "--log-url", url(broker, topic))
+    assert checked.code == 1
+    assert "retention.ms is 60000; set it to -1" in checked.out
+
+
+def test_what_is_not_there_is_told_with_what_to_type(run: Run, broker: str) -> None:
+    absent = run("topic", "check", "--log-url", url(broker, "no-such-topic"))
+    assert absent.code == 1
+    assert f"mutua topic create --log-url {url(broker, 'no-such-topic')}" in absent.err
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        address = f"127.0.0.1:{silent.getsockname()[1]}"
+        away = run("topic", "check", "--log-url", url(address, "any"))
+    assert away.code == 1
+    assert f"Kafka at {address} does not answer" in away.err
+
+
+def test_a_log_is_replayed_with_ids_order_and_times_kept(
+    run: Run, broker: str, topic: str, file: Path, tmp_path: Path
+) -> None:
+    told = run("replay", file, "--log-url", url(broker, topic))
+    count = len(facts())
+    assert (told.code, told.out) == (
+        0,
+        f"Replayed: {url(broker, topic)} holds {count} records, with ids and times kept.\n",
+    )
+    there = [each for partition in records(broker, topic) for each in partition]
+    assert len(there) == count
+    for programme_id in (PROGRAMME, OTHER):
+        before = read(tmp_path / "data")
+        assert told_of(there, programme_id) == told_of(before, programme_id)
+
+
+def told_of(found: Iterable[Record], programme_id: str) -> list[tuple[Event, Instant] | None]:
+    """The facts of a programme and their times, in order; what is no fact has no time to keep."""
+    read_ones = [
+        read_record(each.offset, each.record_time, each.programme_id, each.value)
+        for each in found
+        if each.programme_id == programme_id
+    ]
+    return [
+        (replace(each.event, record_time=None), each.record_time) if each.event else None
+        for each in read_ones
+    ]
+
+
+def test_an_interrupted_replay_goes_on_and_a_finished_one_does_nothing(
+    run: Run, broker: str, topic: str, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = (run("replay", file, "--log-url", url(broker, topic)), records(broker, topic))
+    assert run("replay", file, "--log-url", url(broker, topic)) == whole[0]
+    assert records(broker, topic) == whole[1]
+    half = f"{topic}-half"
+    create_topic(broker, half)
+
+    def interrupt(what: str, done: int, total: int) -> None:
+        if (what, done) == ("replayed", 5):
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(replaying, "_WINDOW_BYTES", 1)
+        patched.setattr(exporting, "_show", interrupt)
+        stopped = run("replay", file, "--log-url", url(broker, half))
+    assert stopped.code == 130
+    assert f"replay {file} --log-url {url(broker, half)}" in stopped.err
+    begun = records(broker, half)
+    assert 0 < sum(map(len, begun)) < len(facts())
+    assert run("replay", file, "--log-url", url(broker, half)).code == 0
+    finished = records(broker, half)
+    delete_topic(broker, half)
+    assert [[each.value for each in part] for part in finished] == [
+        [each.value for each in part] for part in whole[1]
+    ]
+
+
+def test_a_topic_that_holds_anything_else_is_not_touched(
+    run: Run, broker: str, topic: str, file: Path, tmp_path: Path
+) -> None:
+    fill(tmp_path / "other", [facts()[-1]])
+    other = tmp_path / "other.jsonl"
+    export_log(tmp_path / "other", other, programme_id="", force=False, progress=lambda *_: None)
+    run("replay", other, "--log-url", url(broker, topic))
+    refused = run("replay", file, "--log-url", url(broker, topic))
+    assert refused.code == 1
+    assert "holds records of its own" in refused.err
+    assert sum(map(len, records(broker, topic))) == 1

@@ -1,0 +1,30 @@
+"""Topics as the tests need them."""
+
+from collections.abc import Iterator
+from contextlib import closing
+from uuid import uuid4
+
+from kafka import KafkaAdminClient
+
+from services.adapters.kafka_address import KafkaAddress
+from services.adapters.kafka_admin import KafkaAdmin
+
+PARTITIONS = 4
+
+
+def new_topic(broker: str) -> Iterator[str]:
+    """The name of one, which is deleted afterwards."""
+    name = f"test-{uuid4().hex}"
+    create_topic(broker, name)
+    yield name
+    delete_topic(broker, name)
+
+
+def create_topic(broker: str, name: str, partition_count: int = PARTITIONS) -> None:
+    with closing(KafkaAdmin(KafkaAddress(servers=(broker,), topic=name))) as admin:
+        admin.create(partition_count=partition_count, replica_count=1)
+
+
+def delete_topic(broker: str, name: str) -> None:
+    with closing(KafkaAdminClient(bootstrap_servers=broker)) as admin:
+        admin.delete_topics([name], raise_errors=False)

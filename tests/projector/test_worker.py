@@ -1,0 +1,290 @@
+"""The Faust worker without Faust: what it does with slabs, and when it ends or holds."""
+
+import asyncio
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from services.adapters.sqlite_store import SqliteStore
+from services.ledger.changes import Changes
+from services.ledger.ports import CRASHES_THAT_HOLD, Hold, Partition, Record, StoreBusy, Watermark
+from services.projector.app import Worker
+from tests.faults.processes import facts
+from tests.projector.newer import newer_fact
+
+LOG_ID, OTHER_LOG_ID = "0" * 32, "1" * 32
+PROGRAMME = "default"
+VALUES = [event.SerializeToString() for event in facts(0, 40)]
+
+
+class Log:
+    """One partition, as `Worker` looks things up in it."""
+
+    partition_count, number = 1, 0
+
+    def __init__(self, values: Sequence[bytes], log_id: str = LOG_ID) -> None:
+        self.log_id = log_id
+        self.values = list(values)
+
+    def partition_of(self, programme_id: str) -> int:
+        return 0
+
+    def partition(self, number: int) -> Partition:
+        return self
+
+    def read(self, next_offset: int, limit: int) -> list[Record]:
+        chosen = self.values[next_offset : next_offset + limit]
+        return [
+            Record(next_offset + index, 5_000_000, PROGRAMME, value)
+            for index, value in enumerate(chosen)
+        ]
+
+    def end(self) -> int:
+        return len(self.values)
+
+    def close(self) -> None:
+        pass
+
+    def fetched(self, start: int, end: int) -> list[Any]:
+        """Records as aiokafka reads them."""
+        return [
+            SimpleNamespace(
+                offset=start + index, timestamp=5_000, key=PROGRAMME.encode(), value=value
+            )
+            for index, value in enumerate(self.values[start:end])
+        ]
+
+
+class FailingStore(SqliteStore):
+    """Fails as often as it is told at a slab that has the record at `poison`."""
+
+    poison: int | None = None
+    busy = 0
+
+    def commit(self, changes: Sequence[Changes], start: int, end: Watermark) -> None:
+        if self.busy:
+            FailingStore.busy -= 1
+            raise StoreBusy("somebody else has it")
+        if self.poison is not None and start <= self.poison < end.next_offset:
+            raise ZeroDivisionError("a rule divides by nothing")
+        super().commit(changes, start, end)
+
+
+class Running:
+    """A worker, and why it ended."""
+
+    def __init__(self, log: Log, path: Path) -> None:
+        self.log = log
+        self.reasons: list[str] = []
+        self.worker = Worker(
+            open_log=lambda: log,
+            open_store=lambda: FailingStore(path),
+            on_ready=lambda: None,
+            on_failure=self.reasons.append,
+        )
+
+    def take_over(self, *partitions: int) -> None:
+        asyncio.run(self.worker.take_over(partitions))
+
+    def project(self, start: int, end: int) -> None:
+        asyncio.run(self.worker.project(0, self.log.fetched(start, end)))
+
+    @property
+    def at(self) -> int:
+        return self.worker.durable[0]
+
+
+Start = Callable[..., Running]
+
+
+@pytest.fixture
+def start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Start]:
+    """Starts a worker that has taken over the partition."""
+    monkeypatch.setattr(FailingStore, "poison", None)
+    monkeypatch.setattr(FailingStore, "busy", 0)
+    started: list[Running] = []
+
+    def start(log: Log | None = None) -> Running:
+        started.append(Running(log or Log(VALUES), tmp_path / "read.sqlite"))
+        started[-1].take_over(0)
+        return started[-1]
+
+    yield start
+    for each in started:
+        each.worker.close()
+
+
+def hold(path: Path) -> Hold | None:
+    store = SqliteStore(path)
+    found = store.held(0)
+    store.close()
+    return found
+
+
+def test_slabs_are_projected_and_the_next_worker_goes_on_there(start: Start) -> None:
+    first = start()
+    first.project(0, 10)
+    first.project(10, 25)
+    assert (first.at, start().at, first.reasons) == (25, 25, [])
+
+
+def test_records_that_are_projected_already_are_left_out(start: Start) -> None:
+    running = start()
+    running.project(0, 10)
+    running.project(0, 10)
+    running.project(5, 15)
+    assert (running.at, running.reasons) == (15, [])
+
+
+def test_a_slab_of_a_partition_that_is_gone_is_left_out(start: Start) -> None:
+    running = start()
+    running.take_over()
+    running.project(0, 10)
+    assert running.reasons == []
+    assert start().at == 0
+
+
+def test_a_gap_ends_the_worker(start: Start) -> None:
+    running = start()
+    running.project(1, 10)
+    assert "is to go on at offset 0, and the records that came are 1 to 9" in running.reasons[0]
+    assert running.at == 0
+
+
+def test_a_gap_inside_a_slab_ends_the_worker(start: Start) -> None:
+    running = start()
+    slab = running.log.fetched(0, 10)
+    del slab[4]
+    asyncio.run(running.worker.project(0, slab))
+    assert "the records that came are 0 to 9, 9 of them" in running.reasons[0]
+    assert running.at == 0
+
+
+def test_a_worker_that_was_overtaken_ends(start: Start) -> None:
+    overtaken, other = start(), start()
+    other.project(0, 10)
+    overtaken.project(0, 20)
+    assert overtaken.reasons == ["partition 0 is no longer at offset 0"]
+    assert start().at == 10
+
+
+def test_what_others_wrote_meanwhile_is_known_after_taking_over_again(start: Start) -> None:
+    first, other = start(), start()
+    first.project(0, 1)  # it knows one giver and one receiver now
+    other.take_over(0)
+    other.project(1, 6)
+    first.take_over(0)
+    first.project(6, 40)
+    assert (first.at, first.reasons) == (40, [])
+
+
+@pytest.mark.parametrize(
+    ("log", "reason"),
+    [
+        (Log(VALUES, OTHER_LOG_ID), "from another log; mutua rebuild makes them again"),
+        (Log(VALUES[:5]), "the log ends at 5, before the 10 facts"),
+        (Log(VALUES[:9] + VALUES[20:]), "does not hold the fact that was projected last"),
+    ],
+    ids=["another log", "a log that was cut", "a log that was changed"],
+)
+def test_a_log_that_is_not_the_one_that_was_read_is_refused(
+    start: Start, log: Log, reason: str
+) -> None:
+    start().project(0, 10)
+    (found,) = start(log).reasons
+    assert reason in found
+
+
+def test_a_store_that_is_busy_is_asked_again(start: Start) -> None:
+    running = start()
+    FailingStore.busy = 2
+    running.project(0, 10)
+    assert (running.at, running.reasons) == (10, [])
+
+
+def test_a_record_that_fails_is_found_and_held_the_third_time(start: Start, tmp_path: Path) -> None:
+    FailingStore.poison = 23
+    for crash in range(1, CRASHES_THAT_HOLD):
+        running = start()
+        running.project(running.at, 40)
+        reason = (
+            "projecting failed at offset 23 of partition 0: "
+            "ZeroDivisionError('a rule divides by nothing')"
+        )
+        assert (running.at, running.reasons) == (23, [reason])
+        assert hold(tmp_path / "read.sqlite") == Hold(0, 23, reason, crash)
+        assert not running.worker.held
+    running = start()
+    running.project(23, 40)
+    assert (running.at, running.reasons, list(running.worker.held)) == (23, [], [0])
+    again = start()
+    assert list(again.worker.held) == [0]
+    again.project(23, 40)
+    assert again.at == 23
+
+
+def test_what_was_released_by_hand_goes_on(start: Start, tmp_path: Path) -> None:
+    with_store(tmp_path, lambda store: store.hold(Hold(0, 0, "it failed", 3)))
+    running = start()
+    assert asyncio.run(running.worker.released()) == {}
+    with_store(tmp_path, lambda store: store.release(0))
+    assert asyncio.run(running.worker.released()) == {0: 0}
+    running.project(0, 10)
+    assert running.at == 10
+
+
+def with_store(folder: Path, work: Callable[[SqliteStore], None]) -> None:
+    store = SqliteStore(folder / "read.sqlite")
+    work(store)
+    store.close()
+
+
+def test_a_fact_of_a_newer_kind_is_held_until_it_is_known(start: Start, tmp_path: Path) -> None:
+    log = Log([*VALUES[:10], newer_fact(29), *VALUES[10:]])
+    running = start(log)
+    running.project(0, 41)
+    assert (running.at, list(running.worker.held), running.reasons) == (10, [0], [])
+    assert list(start(log).worker.held) == [0]
+    log.values[10] = VALUES[39]  # as if this version knew it
+    upgraded = start(log)
+    assert upgraded.worker.held == {}
+    assert hold(tmp_path / "read.sqlite") is None
+    upgraded.project(10, 41)
+    assert upgraded.at == 41
+
+
+def test_what_was_held_elsewhere_on_the_partition_is_over(start: Start, tmp_path: Path) -> None:
+    with_store(tmp_path, lambda store: store.hold(Hold(0, 7, "it failed", 3)))
+    assert start().worker.held == {}
+    assert hold(tmp_path / "read.sqlite") is None
+
+
+def test_a_worker_is_stuck_when_what_was_fetched_is_not_projected(start: Start) -> None:
+    running = start()
+    worker = running.worker
+    worker.polled()
+    assert worker.stuck(60, rebalancing=False) == ""
+    worker.fetched(0, 10)
+    assert worker.stuck(0, rebalancing=True) == "partition 0 stands at offset 0 for 0 s"
+    running.project(0, 10)
+    worker.polled()
+    assert worker.stuck(60, rebalancing=False) == ""
+
+
+def test_a_worker_is_stuck_when_nobody_asks_for_records(start: Start) -> None:
+    worker = start().worker
+    assert worker.stuck(0, rebalancing=False) == "the consumer has not answered for 0 s"
+    asyncio.run(worker.take_over([]))
+    assert worker.stuck(0, rebalancing=False) == ""
+
+
+def test_a_worker_with_nothing_but_held_partitions_is_not_stuck(
+    start: Start, tmp_path: Path
+) -> None:
+    with_store(tmp_path, lambda store: store.hold(Hold(0, 0, "it failed", 3)))
+    worker = start().worker
+    worker.fetched(0, 10)
+    assert worker.stuck(0, rebalancing=False) == ""
