@@ -8,12 +8,18 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.faults.processes import eventually
+
 ROOT = Path(__file__).parent.parent
 _BLOCK = re.compile(r"^```console\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 _CHANGING = (
     (re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"), "EXCHANGE-ID"),
     (re.compile(r"\b[0-9a-f]{32}(?=\.0\.)"), "LOG-ID"),
     (re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d UTC"), "NOW"),
+    (re.compile(r"\S+/mutua-dev\b"), "FOLDER"),
+    (re.compile(r"127\.0\.0\.1:\d+"), "ADDRESS"),
+    (re.compile(r"(?<=  )\d+(?=  ready)"), "PROCESS"),
+    (re.compile(r"  +|---+"), "  "),  # a table is as wide as its addresses
 )
 
 
@@ -32,21 +38,55 @@ def examples() -> Iterator[Example]:
             yield Example(command, output.rstrip())
 
 
-def run(command: str, folder: Path) -> str:
-    """Standard output of a command as a newcomer would type it; `make demo` is what it runs."""
-    command = command.replace("make demo", ".venv/bin/mutua demo --dir .demo")
-    command = command.replace(".venv/bin/mutua ", "mutua ")
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    environment = {k: v for k, v in os.environ.items() if not k.startswith("MUTUA_")}
-    return subprocess.run(
-        ["bash", "-c", command],
-        cwd=folder,
-        env={**environment, "PATH": path},
-        stdout=subprocess.PIPE,
-        text=True,
-        check=True,
-        timeout=60,
-    ).stdout.rstrip()
+class Newcomer:
+    """Types the commands in one folder, in a shell that keeps what they export."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        own = {k: v for k, v in os.environ.items() if not k.startswith("MUTUA_")}
+        path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+        self._environment = {**own, "PATH": path}
+        self._cluster: subprocess.Popen[bytes] | None = None
+
+    def run(self, command: str) -> str:
+        """Standard output of a command; `make demo` is what it runs.
+
+        `mutua dev up` goes on running, as in a terminal of its own, until `close`.
+        """
+        command = command.replace("make demo", ".venv/bin/mutua demo --dir .demo")
+        command = command.replace(".venv/bin/mutua ", "mutua ")
+        if command == "mutua dev up":
+            return self._up(command)
+        if command.startswith("export "):
+            return ""  # the address is another each time: `_up` took it from what was printed
+        return self._finished(command)
+
+    def close(self) -> None:
+        if self._cluster is not None:
+            self._finished("mutua dev down")
+            self._cluster.wait()
+
+    def _finished(self, command: str) -> str:
+        return subprocess.run(
+            ["bash", "-c", command],
+            cwd=self.folder,
+            env=self._environment,
+            stdout=subprocess.PIPE,
+            text=True,
+            check=True,
+            timeout=60,
+        ).stdout.rstrip()
+
+    def _up(self, command: str) -> str:
+        said = self.folder / "up"
+        with said.open("w") as file:
+            self._cluster = subprocess.Popen(
+                command.split(), cwd=self.folder, env=self._environment, stdout=file
+            )
+        eventually(lambda: "mutua dev status" in said.read_text(), "the cluster is ready")
+        [server] = re.findall("export MUTUA_SERVER=(.*)", said.read_text())
+        self._environment["MUTUA_SERVER"] = server
+        return said.read_text().rstrip()
 
 
 def settled(text: str) -> str:

@@ -159,7 +159,8 @@ def requests(organization_id: str, exchange_id: str) -> Iterator[tuple[str, Any]
         question.programme_id = PROGRAMME
         for name in ("ListBalances", "ListPairs", "ListExchanges", "ListOrganizations"):
             yield name, getattr(pb, f"{name}Request")(question=question, page_size=37)
-        yield "GetNetwork", pb.GetNetworkRequest(question=question)
+        for name in ("GetNetwork", "GetConcentration"):
+            yield name, getattr(pb, f"{name}Request")(question=question)
         yield "GetBalance", pb.GetBalanceRequest(question=question, organization_id=organization_id)
         for order in ("occur_time desc", "record_time"):
             yield "ListExchanges", pb.ListExchangesRequest(question=question, order_by=order)
