@@ -7,7 +7,7 @@ the version is pinned; `tests/adapters/test_faust_internals.py` names each assum
 """
 
 import ssl
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Final, NamedTuple, Protocol
 
 import faust
@@ -47,8 +47,8 @@ class Owner(Protocol):
     def polled(self) -> None:
         """The consumer was asked for records, and answered."""
 
-    def fetched(self, partition: int, end: int) -> None:
-        """Records up to `end` are on their way to the agent."""
+    def fetched(self, partition: int, records: Sequence[Any]) -> None:
+        """These are on their way to the agent, behind what it has in hand."""
 
     def settled(self) -> None:
         """A rebalance is over; every partition is read from where it stands."""
@@ -137,8 +137,8 @@ class SlabConsumer(driver.Consumer):
         return SlabThread(self, loop=self.loop, beacon=self.beacon)
 
     def _to_message(self, tp: TP, record: Any) -> ConsumerMessage:
-        first, last = record.records[0], record.records[-1]
-        self.app.owner.fetched(tp.partition, last.offset + 1)
+        first = record.records[0]
+        self.app.owner.fetched(tp.partition, record.records)
         return ConsumerMessage(
             topic=tp.topic,
             partition=tp.partition,

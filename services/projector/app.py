@@ -10,7 +10,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Collection, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from typing import Any, Final, Protocol, TypeVar
 
@@ -30,13 +30,16 @@ from services.ledger.ports import (
     Record,
     StaleWriter,
     StoreBusy,
+    Watermark,
 )
 from services.projector.embedded import why_held
-from services.projector.slab import check_same_log, project_slab
+from services.projector.slab import Slab, check_same_log, read_slab, write_slab
 from services.settings import Settings
 
 logger = logging.getLogger(__name__)
 
+_WORTH_RECORDS: Final = 500
+"""Fewer are read faster than a thread is asked to."""
 _RETRY_SECONDS: Final = 0.25
 _RELEASE_SECONDS: Final = 2.0
 """How soon a partition goes on that was released by hand."""
@@ -92,6 +95,9 @@ class Worker:
         self._store: Store | None = None
         self._read: dict[int, Callable[[Any], Record]] = {}
         self._thread = ThreadPoolExecutor(1, "projector")
+        self._reader = ThreadPoolExecutor(1, "slab-reader")
+        self._ahead: dict[tuple[int, int], Future[Slab]] = {}
+        """Read while a database works outside of Python; by partition and first offset."""
         self._fetched: dict[int, int] = {}
         self._moved_time: dict[int, float] = {}
         self._polled_time = time.monotonic()
@@ -112,10 +118,13 @@ class Worker:
     def polled(self) -> None:
         self._polled_time = time.monotonic()
 
-    def fetched(self, partition: int, end: int) -> None:
+    def fetched(self, partition: int, records: Sequence[Any]) -> None:
         if self._fetched.get(partition, 0) <= self.durable.get(partition, 0):
             self._moved_time[partition] = time.monotonic()
-        self._fetched[partition] = end
+        self._fetched[partition] = records[-1].offset + 1
+        if len(records) >= _WORTH_RECORDS and partition in self._read:
+            place = partition, records[0].offset
+            self._ahead[place] = self._reader.submit(self._slab, partition, records)
 
     def settled(self) -> None:
         if not self._ready:
@@ -151,6 +160,7 @@ class Worker:
     def close(self) -> None:
         """Ends after the slab under way."""
         self._thread.shutdown()
+        self._reader.shutdown()
         if self._store is not None:
             self._store.close()
 
@@ -190,48 +200,63 @@ class Worker:
                 number: record_reader(number, log.partition_count) for number in partitions
             }
         self._fetched.clear()
+        self._ahead.clear()
         self.held, self.durable = held, durable
 
     def _project(self, partition: int, found: Sequence[Any]) -> None:
         next_offset = self.durable.get(partition)
         if next_offset is None or partition in self.held:
             return  # fetched for an assignment that is over, or before it was held
-        read = self._read[partition]
-        records = [read(each) for each in found if each.offset >= next_offset]
-        if not records:
+        ahead = self._ahead.pop((partition, found[0].offset), None)
+        left = [each for each in found if each.offset >= next_offset]
+        if not left:
             return
-        if (records[0].offset, records[-1].offset) != (next_offset, next_offset + len(records) - 1):
+        if (left[0].offset, left[-1].offset) != (next_offset, next_offset + len(left) - 1):
             raise StaleWriter(
                 f"partition {partition} is to go on at offset {next_offset}, and the records that "
-                f"came are {records[0].offset} to {records[-1].offset}, {len(records)} of them"
+                f"came are {left[0].offset} to {left[-1].offset}, {len(left)} of them"
             )
         try:
-            self._commit(partition, records)
+            self._commit(partition, left, ahead if len(left) == len(found) else None)
         except Held as held:
             self._hold(Hold(partition, self.durable[partition], str(held), 0))
 
-    def _commit(self, partition: int, records: Sequence[Record]) -> None:
+    def _slab(self, partition: int, records: Sequence[Any]) -> Slab:
+        assert self.log is not None
+        read = self._read[partition]
+        return read_slab(self.log[0], [read(each) for each in records], partition=partition)
+
+    def _commit(
+        self, partition: int, records: Sequence[Any], ahead: Future[Slab] | None = None
+    ) -> None:
         """Projects all of the records, in as many transactions as it takes."""
         assert self._store is not None
-        assert self.log is not None
         while records:
             try:
-                end = project_slab(self._store, self.log[0], records, partition=partition)
-            except StoreBusy as busy:
-                logger.warning("projecting waits: %s", busy)
-                threading.Event().wait(_RETRY_SECONDS)  # `stuck` ends it when it takes too long
-                continue
+                slab = ahead.result() if ahead else self._slab(partition, records)
+                end = self._written(slab)
             except (StaleWriter, Held):
                 raise
             except Exception as error:
                 logger.info("projecting %d records failed", len(records), exc_info=True)
                 self._narrow(partition, records, error)
                 return
-            records = records[end.next_offset - records[0].offset :]
+            records, ahead = records[end.next_offset - records[0].offset :], None
             self.durable[partition] = end.next_offset
             self._moved_time[partition] = time.monotonic()
 
-    def _narrow(self, partition: int, records: Sequence[Record], error: Exception) -> None:
+    def _written(self, slab: Slab) -> Watermark:
+        """Where the partition stands once the read models have the slab, however long that takes:
+        `stuck` ends it when it is too long."""
+        assert self._store is not None
+        while True:
+            try:
+                return write_slab(self._store, slab)
+            except StoreBusy as busy:
+                logger.warning("projecting waits: %s", busy)
+                threading.Event().wait(_RETRY_SECONDS)
+
+    def _narrow(self, partition: int, records: Sequence[Any], error: Exception) -> None:
         """Looks for the one record at which projecting fails, and counts that as a crash there."""
         if len(records) > 1:
             middle = len(records) // 2

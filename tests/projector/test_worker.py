@@ -90,7 +90,9 @@ class Running:
         asyncio.run(self.worker.take_over(partitions))
 
     def project(self, start: int, end: int) -> None:
-        asyncio.run(self.worker.project(0, self.log.fetched(start, end)))
+        found = self.log.fetched(start, end)
+        self.worker.fetched(0, found)
+        asyncio.run(self.worker.project(0, found))
 
     @property
     def at(self) -> int:
@@ -100,9 +102,12 @@ class Running:
 Start = Callable[..., Running]
 
 
-@pytest.fixture
-def start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Start]:
+@pytest.fixture(params=[1, 1_000], ids=["read ahead", "read when it is its turn"])
+def start(
+    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Start]:
     """Starts a worker that has taken over the partition."""
+    monkeypatch.setattr("services.projector.app._WORTH_RECORDS", request.param)
     monkeypatch.setattr(FailingStore, "poison", None)
     monkeypatch.setattr(FailingStore, "busy", 0)
     started: list[Running] = []
@@ -267,7 +272,7 @@ def test_a_worker_is_stuck_when_what_was_fetched_is_not_projected(start: Start) 
     worker = running.worker
     worker.polled()
     assert worker.stuck(60, rebalancing=False) == ""
-    worker.fetched(0, 10)
+    worker.fetched(0, running.log.fetched(0, 10))
     assert worker.stuck(0, rebalancing=True) == "partition 0 stands at offset 0 for 0 s"
     running.project(0, 10)
     worker.polled()
@@ -285,6 +290,7 @@ def test_a_worker_with_nothing_but_held_partitions_is_not_stuck(
     start: Start, tmp_path: Path
 ) -> None:
     with_store(tmp_path, lambda store: store.hold(Hold(0, 0, "it failed", 3)))
-    worker = start().worker
-    worker.fetched(0, 10)
+    running = start()
+    worker = running.worker
+    worker.fetched(0, running.log.fetched(0, 10))
     assert worker.stuck(0, rebalancing=False) == ""
