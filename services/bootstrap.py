@@ -39,7 +39,7 @@ from services.opening import (
     see_it_answer,
 )
 from services.projector.embedded import EmbeddedProjector, why_held
-from services.projector.verify import VerifyReport
+from services.projector.verify import VerifyReport, Watcher, unseen
 from services.projector.verify import verify as compare
 from services.query import service as query
 from services.query.progress import Progress
@@ -126,7 +126,7 @@ def embedded(
         raise LogDown(stop.failure)
 
 
-def verify(data: Path) -> VerifyReport:
+def verify(data: Path, *, progress: Watcher = unseen) -> VerifyReport:
     """Folds the log anew and compares every table.
 
     Needs no lock: beside a live server it compares as far as that has projected. When nobody holds
@@ -134,13 +134,13 @@ def verify(data: Path) -> VerifyReport:
     """
     directory = DataDirectory(data)
     directory.require_data()
-    report = _compare(directory)
+    report = _compare(directory, progress)
     if report.ok and report.beyond_count and not report.held:
         with ExitStack() as held:
             if enter(directory, "mutua verify", held):
                 with ExitStack() as resources:
                     catch_up(*open_directory(directory, resources, write=True))
-                report = _compare(directory)
+                report = _compare(directory, progress)
     return report
 
 
@@ -221,11 +221,11 @@ def replay(
     return verify(data)
 
 
-def _compare(directory: DataDirectory) -> VerifyReport:
+def _compare(directory: DataDirectory, progress: Watcher) -> VerifyReport:
     with ExitStack() as resources:
         log, store = open_directory(directory, resources, write=False)
         try:
-            return compare(log, store)
+            return compare(log, store, progress=progress)
         except DatabaseError as error:
             raise DataForeign(
                 f"{store.path} is damaged ({error.orig}); mutua rebuild makes it again from the log"

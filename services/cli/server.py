@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final, NoReturn
 import click
 
 from services.cli.connect import Settings, connected, require_directory, tell_if_empty
-from services.cli.output import to_dictionary, to_json
+from services.cli.output import show_progress, to_dictionary, to_json
 from services.cli.recording import FORMAT
 from services.cli.words import coverage_lines, warning_lines
 
@@ -112,7 +112,13 @@ def verify(settings: Settings, form: str) -> None:
     from services.bootstrap import verify as verify_data
 
     require_directory(settings, "mutua verify")
-    tell_report(verify_data(settings.data), form)
+    tell_report(verify_data(settings.data, progress=show_verified), form)
+
+
+def show_verified(what: str, done: int, total: int) -> None:
+    """On a terminal only: who is not watching wants the outcome."""
+    if sys.stderr.isatty():
+        show_progress(f"{done:,} of {total:,} {what}", is_last=done == total)
 
 
 def tell_report(report: "VerifyReport", form: str) -> NoReturn:
