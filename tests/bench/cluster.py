@@ -48,9 +48,7 @@ class Service:
 
 def fill(broker: str, topic: str, records: Iterable[tuple[str, bytes]]) -> None:
     """Puts records of programmes on a topic, in order."""
-    producer = KafkaProducer(
-        bootstrap_servers=broker, acks="all", linger_ms=20, batch_size=262_144, max_in_flight=5
-    )
+    producer = KafkaProducer(bootstrap_servers=broker, acks="all", linger_ms=20, batch_size=262_144)
     for programme, value in records:
         place = partition_of(programme, PARTITIONS)
         producer.send(topic, value, programme.encode(), partition=place)
