@@ -9,9 +9,9 @@ import asyncio
 import logging
 import threading
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import closing
+from contextlib import ExitStack, closing, contextmanager
 from typing import Any, Final, Protocol, TypeVar
 
 from faust.types import TP
@@ -38,6 +38,7 @@ from services.settings import Settings
 
 logger = logging.getLogger(__name__)
 
+_LANES: Final = 2
 _WORTH_RECORDS: Final = 500
 """Fewer are read faster than a thread is asked to."""
 _RETRY_SECONDS: Final = 0.25
@@ -69,10 +70,38 @@ class ProjectingFailed(Exception):
     """Not for want of the read models, but at a record; it may be the record's fault."""
 
 
-class Worker:
-    """See `faust_transport.Owner`. What touches the read models runs on one thread, in order.
+class _Lane:
+    """A thread that projects, with read models of its own: a database works outside of Python.
 
-    So a seek waits for the slab under way, and no slab runs with what was loaded for another owner.
+    Every second partition has the one, all others the other. Whoever holds `lock` may use them.
+    """
+
+    def __init__(self, number: int) -> None:
+        self.lock = threading.Lock()
+        self.thread = ThreadPoolExecutor(1, f"projector-{number}")
+        self._store: Store | None = None
+
+    @property
+    def store(self) -> Store:
+        assert self._store is not None
+        return self._store
+
+    def reopen(self, open_store: Callable[[], Store]) -> None:
+        """What a store remembers of a partition is wrong once somebody else has had it."""
+        self.close()
+        self._store = open_store()
+
+    def close(self) -> None:
+        if self._store is not None:
+            self._store.close()
+            self._store = None
+
+
+class Worker:
+    """See `faust_transport.Owner`.
+
+    A seek waits for the slabs under way, and no slab runs with what was loaded for another owner:
+    what changes the assignment holds the locks of all lanes.
     """
 
     def __init__(
@@ -92,9 +121,8 @@ class Worker:
         self._open_store = open_store
         self._on_ready = on_ready
         self._on_failure = on_failure
-        self._store: Store | None = None
+        self._lanes = [_Lane(number) for number in range(_LANES)]
         self._read: dict[int, Callable[[Any], Record]] = {}
-        self._thread = ThreadPoolExecutor(1, "projector")
         self._reader = ThreadPoolExecutor(1, "slab-reader")
         self._ahead: dict[tuple[int, int], Future[Slab]] = {}
         """Read while a database works outside of Python; by partition and first offset."""
@@ -105,15 +133,18 @@ class Worker:
         self._stopping = False
 
     async def take_over(self, partitions: Collection[int]) -> None:
-        await self._run(lambda: self._load(sorted(partitions)))
+        await self._run(self._lanes[0], lambda: self._load(sorted(partitions)))
 
     async def project(self, partition: int, records: Sequence[Any]) -> None:
-        """Projects what aiokafka read of a partition; returns when it is durable, or held."""
-        await self._run(lambda: self._project(partition, records))
+        """Projects what aiokafka read of a partition; returns when it is durable, or held.
+
+        To be called in the order of the partition; several partitions go on side by side.
+        """
+        await self._run(self._lane(partition), lambda: self._project(partition, records))
 
     async def released(self) -> dict[int, int]:
         """Where the partitions go on that somebody has released; they are held no longer."""
-        return await self._run(self._release) or {}
+        return await self._run(self._lanes[0], self._release) or {}
 
     def polled(self) -> None:
         self._polled_time = time.monotonic()
@@ -158,36 +189,34 @@ class Worker:
         self._stopping = True
 
     def close(self) -> None:
-        """Ends after the slab under way."""
-        self._thread.shutdown()
+        """Ends after the slabs under way."""
+        for lane in self._lanes:
+            lane.thread.shutdown()
+            lane.close()
         self._reader.shutdown()
-        if self._store is not None:
-            self._store.close()
 
-    async def _run(self, work: Callable[[], _T]) -> _T | None:
-        """Runs it on the thread of the read models; what it raises ends the process."""
+    def _lane(self, partition: int) -> _Lane:
+        return self._lanes[partition % _LANES]
+
+    async def _run(self, lane: _Lane, work: Callable[[], _T]) -> _T | None:
+        """Runs it on the thread of a lane; what it raises ends the process."""
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._thread, work)
+            return await asyncio.get_running_loop().run_in_executor(lane.thread, work)
         except Exception as error:
             logger.debug("the worker ends", exc_info=True)
             self.failed(error)
             return None
 
     def _load(self, partitions: Sequence[int]) -> None:
-        """Reads where the partitions stand, and whether that is of the log as it is.
-
-        The read models are opened anew: what a store remembers of a partition is wrong once
-        somebody else has had it.
-        """
-        if self._store is not None:
-            self._store.close()
-        self._store = None
-        self._store = store = self._open_store()
+        """Reads where the partitions stand, and whether that is of the log as it is."""
         durable: dict[int, int] = {}
         held: dict[int, Hold] = {}
-        with closing(self._open_log()) as log:
+        with self._all_lanes(), closing(self._open_log()) as log:
+            for lane in self._lanes:
+                lane.reopen(self._open_store)
             for number in partitions:
-                partition, watermark = log.partition(number), store.watermark(number)
+                store, partition = self._lane(number).store, log.partition(number)
+                watermark = store.watermark(number)
                 check_same_log(partition, watermark)
                 durable[number] = 0 if watermark is None else watermark.next_offset
                 hold = store.held(number)
@@ -199,11 +228,23 @@ class Worker:
             self._read = {
                 number: record_reader(number, log.partition_count) for number in partitions
             }
-        self._fetched.clear()
-        self._ahead.clear()
-        self.held, self.durable = held, durable
+            self._fetched.clear()
+            self._ahead.clear()
+            self.held, self.durable = held, durable
+
+    @contextmanager
+    def _all_lanes(self) -> Iterator[None]:
+        with ExitStack() as locks:
+            for lane in self._lanes:
+                locks.enter_context(lane.lock)
+            yield
 
     def _project(self, partition: int, found: Sequence[Any]) -> None:
+        lane = self._lane(partition)
+        with lane.lock:
+            self._project_with(lane.store, partition, found)
+
+    def _project_with(self, store: Store, partition: int, found: Sequence[Any]) -> None:
         next_offset = self.durable.get(partition)
         if next_offset is None or partition in self.held:
             return  # fetched for an assignment that is over, or before it was held
@@ -217,9 +258,9 @@ class Worker:
                 f"came are {left[0].offset} to {left[-1].offset}, {len(left)} of them"
             )
         try:
-            self._commit(partition, left, ahead if len(left) == len(found) else None)
+            self._commit(store, partition, left, ahead if len(left) == len(found) else None)
         except Held as held:
-            self._hold(Hold(partition, self.durable[partition], str(held), 0))
+            self._hold(store, Hold(partition, self.durable[partition], str(held), 0))
 
     def _slab(self, partition: int, records: Sequence[Any]) -> Slab:
         assert self.log is not None
@@ -227,66 +268,73 @@ class Worker:
         return read_slab(self.log[0], [read(each) for each in records], partition=partition)
 
     def _commit(
-        self, partition: int, records: Sequence[Any], ahead: Future[Slab] | None = None
+        self,
+        store: Store,
+        partition: int,
+        records: Sequence[Any],
+        ahead: Future[Slab] | None = None,
     ) -> None:
         """Projects all of the records, in as many transactions as it takes."""
-        assert self._store is not None
         while records:
             try:
                 slab = ahead.result() if ahead else self._slab(partition, records)
-                end = self._written(slab)
+                end = _written(store, slab)
             except (StaleWriter, Held):
                 raise
             except Exception as error:
                 logger.info("projecting %d records failed", len(records), exc_info=True)
-                self._narrow(partition, records, error)
+                self._narrow(store, partition, records, error)
                 return
             records, ahead = records[end.next_offset - records[0].offset :], None
             self.durable[partition] = end.next_offset
             self._moved_time[partition] = time.monotonic()
 
-    def _written(self, slab: Slab) -> Watermark:
-        """Where the partition stands once the read models have the slab, however long that takes:
-        `stuck` ends it when it is too long."""
-        assert self._store is not None
-        while True:
-            try:
-                return write_slab(self._store, slab)
-            except StoreBusy as busy:
-                logger.warning("projecting waits: %s", busy)
-                threading.Event().wait(_RETRY_SECONDS)
-
-    def _narrow(self, partition: int, records: Sequence[Any], error: Exception) -> None:
+    def _narrow(
+        self, store: Store, partition: int, records: Sequence[Any], error: Exception
+    ) -> None:
         """Looks for the one record at which projecting fails, and counts that as a crash there."""
         if len(records) > 1:
             middle = len(records) // 2
-            self._commit(partition, records[:middle])
+            self._commit(store, partition, records[:middle])
             if partition not in self.held:
-                self._commit(partition, records[middle:])
+                self._commit(store, partition, records[middle:])
             return
-        assert self._store is not None
-        offset, before = records[0].offset, self._store.held(partition)
+        offset, before = records[0].offset, store.held(partition)
         count = before.crash_count + 1 if before is not None and before.offset == offset else 1
         reason = f"projecting failed at offset {offset} of partition {partition}: {error!r}"
         hold = Hold(partition, offset, reason, count)
-        self._hold(hold)
+        self._hold(store, hold)
         if not hold.stands:
             raise ProjectingFailed(reason) from error
 
-    def _hold(self, hold: Hold) -> None:
-        assert self._store is not None
-        self._store.hold(hold)
+    def _hold(self, store: Store, hold: Hold) -> None:
+        store.hold(hold)
         if hold.stands:
-            self.held = {**self.held, hold.partition: hold}
+            self.held[hold.partition] = hold
             logger.error("partition %d is held: %s", hold.partition, hold.reason)
 
     def _release(self) -> dict[int, int]:
-        assert self._store is not None
-        released = [number for number in self.held if self._store.held(number) is None]
-        self.held = {number: hold for number, hold in self.held.items() if number not in released}
-        for number in released:
-            self._fetched.pop(number, None)
-        return {number: self.durable[number] for number in released}
+        with self._all_lanes():
+            released = [
+                number for number in self.held if self._lane(number).store.held(number) is None
+            ]
+            for number in released:
+                del self.held[number]
+                self._fetched.pop(number, None)
+            return {number: self.durable[number] for number in released}
+
+
+def _written(store: Store, slab: Slab) -> Watermark:
+    """Where the partition stands once the read models have the slab, however long that takes.
+
+    `Worker.stuck` ends it when it is too long.
+    """
+    while True:
+        try:
+            return write_slab(store, slab)
+        except StoreBusy as busy:
+            logger.warning("projecting waits: %s", busy)
+            threading.Event().wait(_RETRY_SECONDS)
 
 
 def _is_over(hold: Hold, partition: Partition, next_offset: int) -> bool:
@@ -316,13 +364,25 @@ def create_app(settings: Settings, worker: Worker, *, address: KafkaAddress, gro
 
     @app.agent(slabs, supervisor_strategy=CrashingSupervisor)
     async def project(stream: Any) -> None:
+        """Goes on with other partitions while one is projected, and with that one in order."""
+        under_way: dict[TP, asyncio.Task[None]] = {}
+
+        async def one(event: Any) -> None:
+            place = event.message.tp
+            try:
+                await worker.project(place.partition, event.value)
+                if place.partition in worker.held:
+                    app.consumer.pause_partitions({place})
+                await stream.ack(event)
+            except Exception as error:
+                logger.debug("the worker ends", exc_info=True)
+                worker.failed(error)
+
         # Acknowledged by hand: everything else of Faust acknowledges when the handler raises.
         async for event in stream.noack().events():
-            place = event.message.tp
-            await worker.project(place.partition, event.value)
-            if place.partition in worker.held:
-                app.consumer.pause_partitions({place})
-            await stream.ack(event)
+            if before := under_way.get(event.message.tp):
+                await before
+            under_way[event.message.tp] = asyncio.create_task(one(event))
 
     async def release() -> None:
         if worker.held and not app.rebalancing:
