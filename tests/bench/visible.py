@@ -10,7 +10,7 @@ import grpc
 
 from mutua.v1.ingest_service_pb2 import RecordEventsRequest
 from mutua.v1.ingest_service_pb2_grpc import IngestServiceStub
-from mutua.v1.query_service_pb2 import GetStatusRequest
+from mutua.v1.query_service_pb2 import ListBalancesRequest, Question
 from mutua.v1.query_service_pb2_grpc import QueryServiceStub
 from tests.backends import new_database
 from tests.bench.cluster import Service
@@ -20,6 +20,7 @@ from tests.cluster.topics import new_topic
 
 RATE = 1_000
 BATCH = 10
+ASKED_EVERY = 10
 SECONDS = 20
 FLOORS = {"p50": 0.120, "p99": 0.300}
 
@@ -40,26 +41,31 @@ def figures(broker: str, postgres: str) -> Iterator[Figure]:
 
 
 async def _latencies(ingest: str, query: str) -> list[float]:
-    """Seconds from each acknowledgement to an answer that has it."""
+    """Seconds from acknowledgements, ten a second, to an answer that has what was recorded."""
     events = iter(list(islice(facts(), RATE * SECONDS)))
     async with grpc.aio.insecure_channel(ingest) as to, grpc.aio.insecure_channel(query) as asked:
-        record, status = IngestServiceStub(to).RecordEvents, QueryServiceStub(asked).GetStatus
+        record, balances = IngestServiceStub(to).RecordEvents, QueryServiceStub(asked).ListBalances
 
-        async def one(request: RecordEventsRequest) -> float:
+        async def one(request: RecordEventsRequest, *, ask: bool) -> float | None:
             acknowledged = await record(request)
+            if not ask:
+                return None
             start = time.perf_counter()
-            await status(
-                GetStatusRequest(
-                    programme_id=request.events[0].programme_id,
-                    min_position=acknowledged.position,
+            question = Question(programme_id=request.events[0].programme_id)
+            await balances(
+                ListBalancesRequest(
+                    question=question, page_size=1, min_position=acknowledged.position
                 )
             )
             return time.perf_counter() - start
 
-        calls, start = [], time.perf_counter()
+        start = time.perf_counter()
+        calls: list[asyncio.Task[float | None]] = []
         while batch := list(islice(events, BATCH)):
-            calls.append(asyncio.create_task(one(RecordEventsRequest(events=batch))))
+            ask = len(calls) % ASKED_EVERY == 0
+            calls.append(asyncio.create_task(one(RecordEventsRequest(events=batch), ask=ask)))
             due = start + len(calls) * BATCH / RATE
             await asyncio.sleep(max(0.0, due - time.perf_counter()))
         # The first second is connections opened and columns not yet there.
-        return (await asyncio.gather(*calls))[RATE // BATCH :]
+        seen = (await asyncio.gather(*calls))[RATE // BATCH :]
+    return [each for each in seen if each is not None]
