@@ -112,7 +112,7 @@ class ProducerKeeper:
                 self._on_failure(error.message)
                 break
             except Exception as error:
-                logger.exception("the log on Kafka cannot be looked after")
+                logger.debug("the log on Kafka cannot be looked after", exc_info=True)
                 self._down(LogDown(f"Kafka cannot be spoken to: {error!r}"))
             self._wake.wait(_LOOK_SECONDS)
             self._wake.clear()

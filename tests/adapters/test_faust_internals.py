@@ -95,9 +95,7 @@ def run(test: Callable[[Made], Coroutine[Any, Any, None]]) -> Callable[[], None]
 
     async def run_with_an_app() -> None:
         owner, thread = Owner(), Thread()
-        settings = Settings(
-            log_url="kafka://one:1,two:2/facts", store_url="none", instance="w1", slab_records=7
-        )
+        settings = Settings(log_url="kafka://one:1,two:2/facts", instance="w1", slab_records=7)
         app = create_app(
             settings, owner, address=KafkaAddress.parse(settings.log_url), group="group"
         )
