@@ -118,7 +118,7 @@ class KafkaLog:
         room = MAX_RECORD_BYTES - _ENVELOPE_BYTES - len(programme_id.encode())
         if (largest := max(map(len, values))) > room:
             raise RequestTooLarge(f"a fact has {largest:,} bytes; the log takes at most {room:,}")
-        partition, cost = partition_of(programme_id, ready.partition_count), cost_of(values)
+        partition, cost = partition_of(programme_id, ready.log.partition_count), cost_of(values)
         self._admission.admit(programme_id, partition, count=len(values), cost=cost)
         append = _Append(key, ready, partition, cost)
         if self._retries:
@@ -158,7 +158,7 @@ class KafkaLog:
         failures = [sent.exception for sent in append.sent if sent.exception is not None]
         end = -1 if failures else append.sent[-1].value.offset + 1
         if end > 0:
-            self._finish(append, Position(append.to.log_id, append.partition, end))
+            self._finish(append, Position(append.to.log.log_id, append.partition, end))
             return
         if failures:
             self._keeper.broken(append.to.producer)

@@ -11,7 +11,6 @@ import threading
 import time
 from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
 from typing import Any, Final, Protocol, TypeVar
 
 from faust.types import TP
@@ -44,13 +43,11 @@ _REBALANCING: Final = 4
 """So many times as patient: a rebalance waits for members that are dead, and nobody polls."""
 
 
-class PartitionedLog(ReadableLog, Protocol):
-    """A log that is opened to look something up."""
+class Log(ReadableLog, Protocol):
+    """The log of which a worker projects what aiokafka reads."""
 
-    @property
-    def partition_count(self) -> int: ...
-
-    def close(self) -> None: ...
+    def check_same(self) -> None:
+        """Raises DataForeign when it is not the log any more that it was."""
 
 
 class Store(ProjectionStore, Protocol):
@@ -75,7 +72,7 @@ class Worker:
     def __init__(
         self,
         *,
-        open_log: Callable[[], PartitionedLog],
+        log: Log,
         open_store: Callable[[], Store],
         on_ready: Callable[[], None],
         on_failure: Callable[[str], None],
@@ -83,9 +80,7 @@ class Worker:
         """`on_failure` ends the process, with a reason; where it returns, nothing more is done."""
         self.durable: dict[int, int] = {}
         self.held: dict[int, Hold] = {}
-        self.log: tuple[str, int] | None = None
-        """The id of the log that is projected, and how many partitions it has."""
-        self._open_log = open_log
+        self._log = log
         self._open_store = open_store
         self._on_ready = on_ready
         self._on_failure = on_failure
@@ -175,20 +170,18 @@ class Worker:
         self._store = store = self._open_store()
         durable: dict[int, int] = {}
         held: dict[int, Hold] = {}
-        with closing(self._open_log()) as log:
-            for number in partitions:
-                partition, watermark = log.partition(number), store.watermark(number)
-                check_same_log(partition, watermark)
-                durable[number] = 0 if watermark is None else watermark.next_offset
-                hold = store.held(number)
-                if hold is not None and _is_over(hold, partition, durable[number]):
-                    store.release(number)
-                elif hold is not None and hold.stands:
-                    held[number] = hold
-            self.log = log.log_id, log.partition_count
-            self._read = {
-                number: record_reader(number, log.partition_count) for number in partitions
-            }
+        self._log.check_same()
+        for number in partitions:
+            partition, watermark = self._log.partition(number), store.watermark(number)
+            check_same_log(partition, watermark)
+            durable[number] = 0 if watermark is None else watermark.next_offset
+            hold = store.held(number)
+            if hold is not None and _is_over(hold, partition, durable[number]):
+                store.release(number)
+            elif hold is not None and hold.stands:
+                held[number] = hold
+        count = self._log.partition_count
+        self._read = {number: record_reader(number, count) for number in partitions}
         self._fetched.clear()
         self.held, self.durable = held, durable
 
@@ -213,10 +206,9 @@ class Worker:
     def _commit(self, partition: int, records: Sequence[Record]) -> None:
         """Projects all of the records, in as many transactions as it takes."""
         assert self._store is not None
-        assert self.log is not None
         while records:
             try:
-                end = project_slab(self._store, self.log[0], records, partition=partition)
+                end = project_slab(self._store, self._log.log_id, records, partition=partition)
             except StoreBusy as busy:
                 logger.warning("projecting waits: %s", busy)
                 threading.Event().wait(_RETRY_SECONDS)  # `stuck` ends it when it takes too long

@@ -16,8 +16,7 @@ from sqlalchemy import func, select
 
 from mutua.v1.event_pb2 import Event
 from services.adapters.kafka_address import KafkaAddress
-from services.adapters.kafka_reader import KafkaReader
-from services.adapters.kafka_topic import partition_of
+from services.adapters.kafka_topic import KafkaTopic, partition_of
 from services.adapters.sqlite_store import SqliteStore
 from services.adapters.tables import FactRow, OrganizationMonthRow
 from services.cluster.projector import group_of
@@ -150,8 +149,8 @@ class Cluster:
             over.set()
             thread.join()
 
-    def reader(self) -> KafkaReader:
-        return KafkaReader(KafkaAddress(servers=(self.broker,), topic=self.topic))
+    def reader(self) -> "closing[KafkaTopic]":
+        return closing(KafkaTopic(KafkaAddress(servers=(self.broker,), topic=self.topic)))
 
     def ends(self) -> list[int]:
         with self.reader() as log:
