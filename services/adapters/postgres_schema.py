@@ -23,6 +23,10 @@ _CONTROL: Final = """
 """
 _HAS_CONTROL: Final = "SELECT to_regclass('mutua_control.answering') IS NOT NULL"
 _ANSWERING: Final = "SELECT schema_name FROM mutua_control.answering"
+_ANSWER: Final = """
+    INSERT INTO mutua_control.answering (schema_name) VALUES ($1)
+    ON CONFLICT (one) DO UPDATE SET schema_name = excluded.schema_name
+"""
 _BUILDS: Final = "SELECT nspname FROM pg_namespace WHERE nspname ~ '^mutua_read_[0-9]+$'"
 
 
@@ -51,7 +55,7 @@ async def to_read(raw: Any) -> str:
 
 
 async def to_write(raw: Any) -> str:
-    """The newest schema of this version, made where there is none; the first made answers.
+    """The newest schema of this version, made where there is none; it answers where none else is.
 
     Raises SchemaAhead when those that answer were made by a newer mutua.
     """
@@ -61,18 +65,17 @@ async def to_write(raw: Any) -> str:
         current = await answering(raw)
         if current is not None:
             await _version(raw, current)
-        builds = sorted(int(row[0].rpartition("_")[2]) for row in await raw.fetch(_BUILDS))
-        for number in reversed(builds):
-            schema = f"mutua_read_{number}"
+        builds: list[str] = [row[0] for row in await raw.fetch(_BUILDS)]
+        for schema in sorted(builds, key=_number, reverse=True):
             if await _version_of(raw, schema) == MODEL_VERSION:
                 break
         else:
-            schema = f"mutua_read_{max(builds, default=0) + 1}"
+            # Never one that there was: whoever asks has kept what it made of that.
+            before = [*builds, current] if current else builds
+            schema = f"mutua_read_{max(map(_number, before), default=0) + 1}"
             await _create(raw, schema)
-        if current is None:
-            await raw.execute(
-                "INSERT INTO mutua_control.answering (schema_name) VALUES ($1)", schema
-            )
+        if current not in builds:
+            await raw.execute(_ANSWER, schema)
     return schema
 
 
@@ -95,6 +98,10 @@ async def switch(raw: Any, schema: str) -> bool:
         current,
     )
     return bool(done == "UPDATE 1")
+
+
+def _number(schema: str) -> int:
+    return int(schema.rpartition("_")[2])
 
 
 async def _version(raw: Any, schema: str) -> int:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Final, NoReturn
 
-from services.adapters.faust_transport import SlabApp
+from services.adapters.faust_transport import SlabApp, refusal
 from services.adapters.kafka_address import KafkaAddress
 from services.adapters.kafka_admin import leave_group
 from services.adapters.kafka_topic import KafkaTopic
@@ -108,7 +108,7 @@ def _watch(look: Callable[[], None], *, every_seconds: float) -> None:
 
 
 def _watch_progress(stuck_seconds: float, worker: Worker, app: SlabApp) -> None:
-    reason = worker.stuck(stuck_seconds, rebalancing=app.rebalancing)
+    reason = refusal(app) or worker.stuck(stuck_seconds, rebalancing=app.rebalancing)
     if reason:
         fail(reason)
 

@@ -39,6 +39,10 @@ logger = logging.getLogger(__name__)
 _RETRY_SECONDS: Final = 0.25
 _RELEASE_SECONDS: Final = 2.0
 """How soon a partition goes on that was released by hand."""
+_REMEDY: Final = (
+    "drop the schema they lie in, which mutua_control.answering names, and projectors make them "
+    "again from the log"
+)
 _REBALANCING: Final = 4
 """So many times as patient: a rebalance waits for members that are dead, and nobody polls."""
 
@@ -173,7 +177,7 @@ class Worker:
         self._log.check_same()
         for number in partitions:
             partition, watermark = self._log.partition(number), store.watermark(number)
-            check_same_log(partition, watermark)
+            check_same_log(partition, watermark, remedy=_REMEDY)
             durable[number] = 0 if watermark is None else watermark.next_offset
             hold = store.held(number)
             if hold is not None and _is_over(hold, partition, durable[number]):
