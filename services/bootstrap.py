@@ -307,7 +307,7 @@ async def _serving(
             resources.callback(projector.stop)
             server = Server([ingest.NAME, query.NAME])
             recording = ingest.IngestService(
-                log, lag=lambda: projector.lag, stopping=server.stopping
+                log, lag=lambda _: projector.lag, stopping=server.stopping
             )
             add_IngestServiceServicer_to_server(recording, server.grpc)
         add_QueryServiceServicer_to_server(asking, server.grpc)

@@ -80,7 +80,7 @@ class Server:
         except RuntimeError as error:
             raise OSError(
                 f"cannot listen on {listen}: it is in use, or no address of this machine; "
-                "choose another with --listen"
+                "choose another with --listen or MUTUA_LISTEN"
             ) from error
         await self.grpc.start()
         return f"{host}:{port}"

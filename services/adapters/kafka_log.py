@@ -65,6 +65,7 @@ class KafkaLog:
         self._lock = threading.Lock()
         self._settled = threading.Condition(self._lock)
         self._pending: dict[_Append, None] = {}
+        self._ends: dict[int, int] = {}
         self._closed = False
         self._keeper = ProducerKeeper(
             address,
@@ -78,6 +79,16 @@ class KafkaLog:
     def unready(self) -> str:
         """Why no facts are taken at the moment; "" when they are."""
         return "" if self._keeper.ready else self._keeper.reason
+
+    def last_seen(self, programme_id: str) -> Position | None:
+        """The end of the programme's partition by what was last appended here; None before that."""
+        ready = self._keeper.ready
+        if ready is None:
+            return None
+        partition = partition_of(programme_id, ready.log.partition_count)
+        with self._lock:
+            end = self._ends.get(partition)
+        return None if end is None else Position(ready.log.log_id, partition, end)
 
     def append(self, programme_id: str, values: Sequence[bytes]) -> Future[Position]:
         """See `ports.Log`. Records that other processes append may stand between.
@@ -118,7 +129,7 @@ class KafkaLog:
         room = MAX_RECORD_BYTES - _ENVELOPE_BYTES - len(programme_id.encode())
         if (largest := max(map(len, values))) > room:
             raise RequestTooLarge(f"a fact has {largest:,} bytes; the log takes at most {room:,}")
-        partition, cost = partition_of(programme_id, ready.partition_count), cost_of(values)
+        partition, cost = partition_of(programme_id, ready.log.partition_count), cost_of(values)
         self._admission.admit(programme_id, partition, count=len(values), cost=cost)
         append = _Append(key, ready, partition, cost)
         if self._retries:
@@ -158,7 +169,7 @@ class KafkaLog:
         failures = [sent.exception for sent in append.sent if sent.exception is not None]
         end = -1 if failures else append.sent[-1].value.offset + 1
         if end > 0:
-            self._finish(append, Position(append.to.log_id, append.partition, end))
+            self._finish(append, Position(append.to.log.log_id, append.partition, end))
             return
         if failures:
             self._keeper.broken(append.to.producer)
@@ -187,6 +198,9 @@ class KafkaLog:
             if append not in self._pending:
                 return
             del self._pending[append]
+            if isinstance(end, Position):
+                before = self._ends.get(append.partition, 0)
+                self._ends[append.partition] = max(before, end.next_offset)
             if self._retries:
                 self._retries.end(append.key, end if isinstance(end, Position) else None)
             self._settled.notify_all()

@@ -60,6 +60,7 @@ class SqliteLog:
     """
 
     number: Final = 0
+    partition_count: Final = 1
 
     def __init__(
         self,

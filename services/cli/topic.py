@@ -99,8 +99,8 @@ def _tell(facts: "TopicFacts", problems: list[str], form: str) -> None:
     if form == "json":
         document = {
             "topic": facts.name,
-            "log_id": facts.log_id,
-            "partition_count": facts.partition_count,
+            "log_id": facts.identity.log_id,
+            "partition_count": facts.identity.partition_count,
             "leader_count": facts.leader_count,
             "replica_count": facts.replica_count,
             "settings": {name: facts.settings[name] for name in _SHOWN},
@@ -110,11 +110,11 @@ def _tell(facts: "TopicFacts", problems: list[str], form: str) -> None:
         click.echo(to_json(document))
     else:
         rows = [
-            ("partitions", str(facts.partition_count)),
+            ("partitions", str(facts.identity.partition_count)),
             ("of these with a leader", str(facts.leader_count)),
             ("replicas", str(facts.replica_count)),
             *((name, facts.settings[name]) for name in _SHOWN),
-            ("log", facts.log_id),
+            ("log", facts.identity.log_id),
         ]
         heading, value = (_part(number) for number in (0, 1))
         click.echo(to_table(rows, [Column("topic", heading), Column(facts.name, value)]))

@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import logging
 import signal
-from collections.abc import Callable
 from typing import Final
 
 from mutua.v1.ingest_service_pb2_grpc import add_IngestServiceServicer_to_server
 from services.adapters.grpc_server import Server
 from services.adapters.kafka_address import KafkaAddress
 from services.adapters.kafka_log import KafkaLog
+from services.cluster.read_models import ReadModels
 from services.ingest import service as ingest
 from services.settings import Settings
 
@@ -23,22 +23,21 @@ _LAST_WORDS_SECONDS: Final = 1.0
 _LOOK_SECONDS: Final = 0.1
 
 
-def run(settings: Settings, *, lag: Callable[[], int] = lambda: 0) -> int:
+def run(settings: Settings) -> int:
     """Takes facts until SIGTERM or SIGINT, whenever Kafka can; health tells when it can.
 
-    Says where it listens, on stdout, once it took up its work. `lag` tells how many facts are not
-    projected yet, as far as is known; it must answer at once. Returns the exit status: 0 after a
-    signal, 1 when the topic became another log. Raises MutuaError for settings that cannot be
-    meant, OSError when nothing can listen there.
+    Says where it listens, on stdout, once it took up its work. Where the settings name read models,
+    streams are held back while these are far behind; single calls never are. Returns the exit
+    status: 0 after a signal, 1 when the topic became another log. Raises MutuaError for settings
+    that cannot be meant, OSError when nothing can listen there.
     """
-    return asyncio.run(_Ingest(settings, lag).serve())
+    return asyncio.run(_Ingest(settings).serve())
 
 
 class _Ingest:
-    def __init__(self, settings: Settings, lag: Callable[[], int]) -> None:
+    def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._address = KafkaAddress.parse(settings.log_url, settings.kafka_options())
-        self._lag = lag
         self._failure = ""
 
     async def serve(self) -> int:
@@ -58,14 +57,20 @@ class _Ingest:
             facts_per_second=self._settings.facts_per_second,
             on_failure=fail,
         )
-        recording = ingest.IngestService(log, lag=self._lag, stopping=server.stopping)
+        models = ReadModels(log)
+        recording = ingest.IngestService(
+            log, lag=models.lag, refused=lambda: models.refused, stopping=server.stopping
+        )
         add_IngestServiceServicer_to_server(recording, server.grpc)
         try:
             await server.set_serving(serving=False)
             address = await server.start(self._settings.listen)
-            telling = asyncio.create_task(_tell_health(server, log, address))
+            looking = [asyncio.create_task(_tell_health(server, log, address))]
+            if url := self._settings.store_url:
+                looking.append(asyncio.create_task(models.follow(url)))
             await stop.wait()
-            telling.cancel()
+            for each in looking:
+                each.cancel()
             await _stop(server, log)
         finally:
             await asyncio.to_thread(log.close)

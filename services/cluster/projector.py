@@ -10,12 +10,13 @@ from collections.abc import Callable
 from functools import partial
 from typing import Final, NoReturn
 
-from services.adapters.faust_transport import SlabApp
+from services.adapters.faust_transport import SlabApp, refusal
 from services.adapters.kafka_address import KafkaAddress
-from services.adapters.kafka_reader import KafkaReader, leave_group
+from services.adapters.kafka_admin import leave_group
+from services.adapters.kafka_topic import KafkaTopic
 from services.adapters.postgres_store import PostgresStore
 from services.adapters.tables import MODEL_VERSION
-from services.ledger.errors import LogDown, MutuaError
+from services.ledger.errors import DataForeign, LogDown, MutuaError
 from services.projector.app import Store, Worker, create_app
 from services.settings import Settings
 
@@ -33,20 +34,21 @@ def run(settings: Settings, *, open_store: Callable[[], Store] | None = None) ->
     try:
         address = KafkaAddress.parse(settings.log_url, settings.kafka_options())
         open_store = open_store or partial(PostgresStore, settings.require_store_url())
-        with KafkaReader(address):  # says what is missing, before Faust says it in its way
-            pass
+        # Says what is missing, before Faust says it in its way.
+        log = KafkaTopic(address, partition_count=settings.partitions)
     except MutuaError as error:
         fail(str(error))
     worker = Worker(
-        open_log=lambda: KafkaReader(address),
+        log=log,
         open_store=open_store,
         on_ready=lambda: print("mutua projector is ready", flush=True),
         on_failure=fail,
     )
-    asyncio.run(_serve(settings, address, worker))
+    asyncio.run(_serve(settings, log, worker))
     if settings.instance:
         leave_group(address, group_of(address.topic), settings.instance)
     worker.close()
+    log.close()
     return 0
 
 
@@ -65,13 +67,13 @@ def group_of(topic: str) -> str:
     return f"mutua-{topic}-{MODEL_VERSION}"
 
 
-async def _serve(settings: Settings, address: KafkaAddress, worker: Worker) -> None:
+async def _serve(settings: Settings, log: KafkaTopic, worker: Worker) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    app = create_app(settings, worker, address=address, group=group_of(address.topic))
+    app = create_app(settings, worker, address=log.address, group=group_of(log.address.topic))
     _watch(lambda: _watch_progress(settings.stuck_seconds, worker, app), every_seconds=0.5)
-    _watch(lambda: _watch_log(address, worker), every_seconds=2.0)
+    _watch(_LogWatch(log).look, every_seconds=2.0)
     try:
         starting = asyncio.ensure_future(app.start())
         await asyncio.wait(
@@ -106,21 +108,26 @@ def _watch(look: Callable[[], None], *, every_seconds: float) -> None:
 
 
 def _watch_progress(stuck_seconds: float, worker: Worker, app: SlabApp) -> None:
-    reason = worker.stuck(stuck_seconds, rebalancing=app.rebalancing)
+    reason = refusal(app) or worker.stuck(stuck_seconds, rebalancing=app.rebalancing)
     if reason:
         fail(reason)
 
 
-def _watch_log(address: KafkaAddress, worker: Worker) -> None:
+class _LogWatch:
     """aiokafka knows topics by name alone, and reads on in one that was deleted and made again."""
-    try:
-        with KafkaReader(address) as log:
-            now = log.log_id, log.partition_count
-    except LogDown as down:  # also when it is deleted, which does no harm yet
-        logger.warning("projecting waits: %s", down)
-        return
-    if worker.log not in (None, now):
-        fail(
-            f"topic {address.topic} was made again, or given more partitions: its facts are not "
-            "those that the read models were made from; mutua rebuild makes them again"
-        )
+
+    def __init__(self, log: KafkaTopic) -> None:
+        self._log = log
+        self._trouble = ""
+
+    def look(self) -> None:
+        trouble = ""
+        try:
+            self._log.check_same()
+        except LogDown as down:  # also when it is deleted, which does no harm yet
+            trouble = down.message
+        except DataForeign as foreign:
+            fail(foreign.message)
+        if trouble and not self._trouble:
+            logger.warning("projecting waits: %s", trouble)
+        self._trouble = trouble

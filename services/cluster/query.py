@@ -6,8 +6,9 @@ import asyncio
 import logging
 import signal
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from functools import partial
-from typing import Any, Final, Protocol, TypeVar, cast
+from typing import Any, Final, TypeVar, cast
 
 from mutua.v1.query_service_pb2_grpc import (
     QueryServiceServicer,
@@ -20,7 +21,6 @@ from services.adapters.postgres_store import PostgresStore
 from services.adapters.postgres_watch import Seen, watch
 from services.adapters.tables import MODEL_VERSION
 from services.ledger.errors import LogDown, MutuaError, Precondition
-from services.ledger.ports import ReadableLog
 from services.query import service as query
 from services.query.progress import Progress
 from services.settings import Settings
@@ -29,26 +29,24 @@ logger = logging.getLogger(__name__)
 
 _GRACE_SECONDS: Final = 5.0
 _AGAIN_SECONDS: Final = 1.0
+_LOOK_SECONDS: Final = 2.0
 _T = TypeVar("_T")
 
 
-class Log(ReadableLog, Protocol):
-    def close(self) -> None: ...
-
-
-def run(settings: Settings, *, open_log: Callable[[], Log] | None = None) -> int:
+def run(settings: Settings) -> int:
     """Answers until SIGTERM or SIGINT, whenever PostgreSQL does; health tells when it can.
 
     Says where it listens, on stdout, once it can answer. Waits for a log and for read models that
     are not there yet. Returns the exit status, 0. Raises MutuaError for settings that cannot be
-    meant and for read models of a newer mutua, OSError when nothing can listen there.
+    meant, for read models of a newer mutua, and when the topic became another log; OSError when
+    nothing can listen there.
     """
     settings.require_store_url()
     address = KafkaAddress.parse(settings.log_url, settings.kafka_options())
-    return asyncio.run(_serve(settings, open_log or (lambda: KafkaTopic(address))))
+    return asyncio.run(_serve(settings, address))
 
 
-async def _serve(settings: Settings, open_log: Callable[[], Log]) -> int:
+async def _serve(settings: Settings, log_address: KafkaAddress) -> int:
     loop, stop = asyncio.get_running_loop(), asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
@@ -57,7 +55,7 @@ async def _serve(settings: Settings, open_log: Callable[[], Log]) -> int:
     add_QueryServiceServicer_to_server(cast("QueryServiceServicer", door), server.grpc)
     await server.set_serving(serving=False)
     address = await server.start(settings.listen)
-    answering = asyncio.create_task(_answer(settings.store_url, open_log, server, door, address))
+    answering = asyncio.create_task(_answer(settings, log_address, server, door, address))
     stopped = asyncio.create_task(stop.wait())
     await asyncio.wait({answering, stopped}, return_when=asyncio.FIRST_COMPLETED)
     await server.stop(_GRACE_SECONDS)
@@ -84,17 +82,31 @@ class _Door:
 
 
 async def _answer(
-    url: str, open_log: Callable[[], Log], server: Server, door: _Door, address: str
+    settings: Settings, log_address: KafkaAddress, server: Server, door: _Door, address: str
 ) -> None:
-    """Answers for ever."""
-    log = await _when_there(open_log, door)
+    """Answers for ever. Raises DataForeign when the log is another one now."""
+    url = settings.store_url
+    log = await _when_there(
+        lambda: KafkaTopic(log_address, partition_count=settings.partitions), door
+    )
     store = await _when_there(lambda: PostgresStore(url, read_only=True), door)
     answers = _Answers(url, log, store, server, address)
     door.service = answers.service
     try:
-        await watch(url, on_seen=answers.see, on_moved=answers.move, on_lost=answers.lose)
+        await asyncio.gather(
+            watch(url, on_seen=answers.see, on_moved=answers.move, on_lost=answers.lose),
+            _see_it_stay(log),
+        )
     finally:
         await asyncio.to_thread(answers.close)
+
+
+async def _see_it_stay(log: KafkaTopic) -> None:
+    """Watches that the topic is not made anew; while Kafka is away, or it is, that can wait."""
+    while True:
+        with suppress(LogDown):
+            await asyncio.to_thread(log.check_same)
+        await asyncio.sleep(_LOOK_SECONDS)
 
 
 async def _when_there(build: Callable[[], _T], door: _Door) -> _T:
@@ -115,7 +127,7 @@ class _Answers:
     """The service, level with what is projected, and its health."""
 
     def __init__(
-        self, url: str, log: Log, store: PostgresStore, server: Server, address: str
+        self, url: str, log: KafkaTopic, store: PostgresStore, server: Server, address: str
     ) -> None:
         self._url = url
         self._log = log

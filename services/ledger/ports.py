@@ -49,6 +49,10 @@ class ReadableLog(Protocol):
     def log_id(self) -> str:
         """32 hexadecimal digits that no other log has."""
 
+    @property
+    def partition_count(self) -> int:
+        """Partitions are numbered below it."""
+
     def partition_of(self, programme_id: str) -> int:
         """The number of the partition in which a programme lies."""
 

@@ -11,7 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any, Final, Protocol, TypeVar
 
 from faust.types import TP
@@ -44,17 +44,19 @@ _WORTH_RECORDS: Final = 500
 _RETRY_SECONDS: Final = 0.25
 _RELEASE_SECONDS: Final = 2.0
 """How soon a partition goes on that was released by hand."""
+_REMEDY: Final = (
+    "drop the schema they lie in, which mutua_control.answering names, and projectors make them "
+    "again from the log"
+)
 _REBALANCING: Final = 4
 """So many times as patient: a rebalance waits for members that are dead, and nobody polls."""
 
 
-class PartitionedLog(ReadableLog, Protocol):
-    """A log that is opened to look something up."""
+class Log(ReadableLog, Protocol):
+    """The log of which a worker projects what aiokafka reads."""
 
-    @property
-    def partition_count(self) -> int: ...
-
-    def close(self) -> None: ...
+    def check_same(self) -> None:
+        """Raises DataForeign when it is not the log any more that it was."""
 
 
 class Store(ProjectionStore, Protocol):
@@ -107,7 +109,7 @@ class Worker:
     def __init__(
         self,
         *,
-        open_log: Callable[[], PartitionedLog],
+        log: Log,
         open_store: Callable[[], Store],
         on_ready: Callable[[], None],
         on_failure: Callable[[str], None],
@@ -115,9 +117,7 @@ class Worker:
         """`on_failure` ends the process, with a reason; where it returns, nothing more is done."""
         self.durable: dict[int, int] = {}
         self.held: dict[int, Hold] = {}
-        self.log: tuple[str, int] | None = None
-        """The id of the log that is projected, and how many partitions it has."""
-        self._open_log = open_log
+        self._log = log
         self._open_store = open_store
         self._on_ready = on_ready
         self._on_failure = on_failure
@@ -211,23 +211,22 @@ class Worker:
         """Reads where the partitions stand, and whether that is of the log as it is."""
         durable: dict[int, int] = {}
         held: dict[int, Hold] = {}
-        with self._all_lanes(), closing(self._open_log()) as log:
+        self._log.check_same()
+        with self._all_lanes():
             for lane in self._lanes:
                 lane.reopen(self._open_store)
             for number in partitions:
-                store, partition = self._lane(number).store, log.partition(number)
+                store, partition = self._lane(number).store, self._log.partition(number)
                 watermark = store.watermark(number)
-                check_same_log(partition, watermark)
+                check_same_log(partition, watermark, remedy=_REMEDY)
                 durable[number] = 0 if watermark is None else watermark.next_offset
                 hold = store.held(number)
                 if hold is not None and _is_over(hold, partition, durable[number]):
                     store.release(number)
                 elif hold is not None and hold.stands:
                     held[number] = hold
-            self.log = log.log_id, log.partition_count
-            self._read = {
-                number: record_reader(number, log.partition_count) for number in partitions
-            }
+            count = self._log.partition_count
+            self._read = {number: record_reader(number, count) for number in partitions}
             self._fetched.clear()
             self._ahead.clear()
             self.held, self.durable = held, durable
@@ -263,9 +262,8 @@ class Worker:
             self._hold(store, Hold(partition, self.durable[partition], str(held), 0))
 
     def _slab(self, partition: int, records: Sequence[Any]) -> Slab:
-        assert self.log is not None
         read = self._read[partition]
-        return read_slab(self.log[0], [read(each) for each in records], partition=partition)
+        return read_slab(self._log.log_id, [read(each) for each in records], partition=partition)
 
     def _commit(
         self,

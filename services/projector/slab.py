@@ -124,11 +124,15 @@ def mark(log_id: str, partition: int, last: Record) -> Watermark:
     return Watermark(log_id, partition, last.offset + 1, last.record_time, digest)
 
 
-def check_same_log(log: Partition, watermark: Watermark | None) -> None:
+def check_same_log(
+    log: Partition,
+    watermark: Watermark | None,
+    *,
+    remedy: str = "mutua rebuild makes them again from the log",
+) -> None:
     """Raises DataForeign when the read models were not made from this log as it stands."""
     if watermark is None:
         return
-    remedy = "mutua rebuild makes them again from the log"
     if watermark.log_id != log.log_id:
         raise DataForeign(f"the read models were made from another log; {remedy}")
     last = log.read(watermark.next_offset - 1, 1)

@@ -148,9 +148,10 @@ def test_a_topic_that_was_made_again_stops_the_worker_with_the_remedy(cluster: C
     create_topic(cluster.broker, cluster.topic)
     cluster.record(8)
     assert worker.wait() == 1
+    assert "was deleted and made anew" in worker.said.splitlines()[-1]
     worker.start()
     assert worker.wait() == 1
-    assert worker.said.count("mutua rebuild makes") == 2
+    assert "made from another log; drop the schema they lie in" in worker.said.splitlines()[-1]
 
 
 def test_a_database_that_was_away_is_found_again(cluster: Cluster) -> None:
@@ -188,6 +189,30 @@ def test_a_missing_broker_or_topic_is_named(cluster: Cluster) -> None:
     ):
         assert worker.wait() == 1
         assert reason in worker.said.splitlines()[-1]
+
+
+def test_a_session_the_broker_does_not_take_is_named(cluster: Cluster) -> None:
+    short = Worker(
+        "w1", cluster.broker, cluster.topic, cluster.folder, MUTUA_SESSION_TIMEOUT_SECONDS="0.5"
+    )
+    assert short.wait() == 1
+    assert "does not take MUTUA_SESSION_TIMEOUT_SECONDS 0.5" in short.said.splitlines()[-1]
+
+
+def test_a_number_of_partitions_is_insisted_on(cluster: Cluster) -> None:
+    worker = Worker("w1", cluster.broker, cluster.topic, cluster.folder, MUTUA_PARTITIONS="7")
+    assert worker.wait() == 1
+    assert "it has 4 partitions, not 7: set MUTUA_PARTITIONS" in worker.said.splitlines()[-1]
+
+
+def test_a_topic_that_got_more_partitions_stops_the_worker(cluster: Cluster) -> None:
+    (worker,) = cluster.start("w1")
+    cluster.workers.remove(worker)
+    admin = KafkaAdminClient(bootstrap_servers=cluster.broker)
+    admin.create_partitions({cluster.topic: 6})
+    admin.close()
+    assert worker.wait() == 1
+    assert "has 6 partitions and had 4" in worker.said.splitlines()[-1]
 
 
 def test_a_broker_may_ask_for_tls_and_a_password(

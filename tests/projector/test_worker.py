@@ -45,7 +45,7 @@ class Log:
     def end(self) -> int:
         return len(self.values)
 
-    def close(self) -> None:
+    def check_same(self) -> None:
         pass
 
     def fetched(self, start: int, end: int) -> list[Any]:
@@ -80,7 +80,7 @@ class Running:
         self.log = log
         self.reasons: list[str] = []
         self.worker = Worker(
-            open_log=lambda: log,
+            log=log,
             open_store=lambda: FailingStore(path),
             on_ready=lambda: None,
             on_failure=self.reasons.append,

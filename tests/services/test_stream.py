@@ -196,7 +196,7 @@ class Served:
         ingest = service.IngestService(self.log, lag=self._lag, stopping=self.server.stopping)
         add_IngestServiceServicer_to_server(ingest, self.server.grpc)
 
-    def _lag(self) -> int:
+    def _lag(self, programme_id: str) -> int:
         self.looks += 1
         return self.lag
 
