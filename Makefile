@@ -3,7 +3,7 @@
 PYTHON ?= python3
 LOCK_OPTIONS = --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate
 
-.PHONY: help demo test lint all proto lock bench clean
+.PHONY: help demo test lint all proto lock bench chaos clean
 help: ## what can be made
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' Makefile | expand -t 12
 
@@ -37,6 +37,10 @@ lock: .venv/tests ## resolve the dependencies anew
 
 bench: .venv/tests ## measure, each figure beside its limit
 	@.venv/bin/python -m tests.bench
+
+chaos: .venv/tests ## break a whole cluster ROUNDS times, in ways that SEED chooses
+	@GRPC_ENABLE_FORK_SUPPORT=false .venv/bin/python -m tests.cluster.chaos \
+	  $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(SEED),--seed $(SEED))
 
 clean: ## remove everything that was set up or generated here
 	@rm -rf .venv .demo .broker .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

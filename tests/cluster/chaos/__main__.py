@@ -2,13 +2,11 @@
 
 import argparse
 import random
-import shutil
 import sys
 import time
-from pathlib import Path
-from tempfile import mkdtemp
+from functools import partial
 
-from tests.cluster.chaos.rounds import RECOVERY_SECONDS, Run, run
+from tests.cluster.chaos.rounds import RECOVERY_SECONDS, run
 from tests.cluster.chaos.summing_up import summary
 
 SESSION_SECONDS = 10.0
@@ -18,36 +16,26 @@ SESSION_SECONDS = 10.0
 def main() -> int:
     parser = argparse.ArgumentParser(prog="tests.cluster.chaos", description=__doc__)
     parser.add_argument("--rounds", type=int, default=200)
-    parser.add_argument("--seed", type=int, default=None, help="a number; default: any")
-    parser.add_argument("--only", default="", help="words of a choice, such as 'projector'")
+    parser.add_argument("--seed", type=int, default=random.randrange(1_000_000))
+    parser.add_argument("--only", default="", help="words of a choice, such as 'projector-1: kill'")
     parser.add_argument("--session", type=float, default=SESSION_SECONDS)
     parser.add_argument("--patience", type=float, default=RECOVERY_SECONDS)
     given = parser.parse_args()
-    seed = random.randrange(1_000_000) if given.seed is None else given.seed
-    folder = Path(mkdtemp(prefix="mutua-chaos-"))
-    folder.chmod(0o711)  # PostgreSQL may have to run as another user
-    print(f"seed {seed}, {given.rounds} rounds, in {folder}", flush=True)
-    started = time.monotonic()
+    say, started = partial(print, flush=True), time.monotonic()
     try:
         found = run(
-            folder,
             rounds=given.rounds,
-            seed=seed,
+            seed=given.seed,
             session_seconds=given.session,
             patience_seconds=given.patience,
             only=given.only,
-            say=lambda line: print(line, flush=True),
+            say=say,
         )
     except AssertionError as error:
-        print(f"{error}\nseed {seed}; what the processes said is in {folder}/logs", flush=True)
+        say("\n".join([str(error), *getattr(error, "__notes__", ())]))
         return 1
-    _tell(found, time.monotonic() - started)
-    shutil.rmtree(folder)
+    say("\n".join(summary(found, time.monotonic() - started)))
     return 0
-
-
-def _tell(found: Run, seconds: float) -> None:
-    print("\n".join(summary(found, seconds)), flush=True)
 
 
 if __name__ == "__main__":

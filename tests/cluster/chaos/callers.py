@@ -67,6 +67,8 @@ class Load:
     """What callers met that they should never meet."""
     counts: Counter[str] = field(default_factory=Counter)
     """How often each caller was answered, by its name."""
+    positions: dict[str, str] = field(default_factory=dict)
+    """Up to where facts were acknowledged last, by programme."""
     lock: Lock = field(default_factory=Lock)
     _over: Signal = field(default_factory=Signal)
 
@@ -114,6 +116,7 @@ class Load:
                 with self.lock:
                     self.told.acknowledged.update(event.event_id for event in events)
                     self.counts[client.programme] += 1
+                    self.positions[client.programme] = position
                 self.on_acknowledged(position)
                 return
 
@@ -138,13 +141,16 @@ class Load:
             clients = [Client(self.server, programme=each) for each in PROGRAMMES]
             while not self._over.wait(_PACE_SECONDS):
                 client, lens = dice.choice(clients), dice.choice(LENSES)
+                wanted = dice.choice(("", self.positions.get(client.programme, "")))
                 try:
-                    answer = client.list_balances(pb.Question(lens=lens))
+                    answer = client.list_balances(pb.Question(lens=lens), min_position=wanted)
                     rows = [as_json(row) for row in answer]
                 except MutuaError as error:
                     if error.code not in _PATIENCE:
                         self.wrong.append(f"reader {number} is not answered: {error.code} {error}")
                     continue
+                if offset(answer.position) < offset(wanted):
+                    self.wrong.append(f"reader {number} wants {wanted}, gets {answer.position}")
                 found = Answered(client.programme, lens, answer.position, rows)
                 self._answered(f"reader {number}", found, dice)
             for client in clients:
@@ -161,6 +167,11 @@ class Load:
                 self.answers.append(found)
             elif (place := dice.randrange(seen)) < _KEPT_ANSWERS:
                 self.answers[place] = found
+
+
+def offset(position: str) -> int:
+    """How far in its partition; "" is nowhere."""
+    return int(position.rpartition(".")[2] or 0)
 
 
 class Content:

@@ -24,6 +24,16 @@ PARTITIONS: Final = 4
 NUMBERS: Final = (1, 2)
 """Two of each service."""
 SERVICES: Final = ("projector", "ingest", "query")
+PROCESSES: Final = (
+    *("postgres", "broker"),
+    *(f"{service}-{number}" for service in SERVICES for number in NUMBERS),
+)
+LINKS: Final = (
+    *(f"callers {service}" for service in ("ingest", "query")),
+    *(f"{service}-{number} broker" for service in SERVICES for number in NUMBERS),
+    *(f"{service}-{number} postgres" for service in ("projector", "query") for number in NUMBERS),
+)
+"""By the names of both ends."""
 _HEALTH_SECONDS: Final = 2.0
 _RPC: Final = {"ingest": "mutua.v1.IngestService", "query": "mutua.v1.QueryService"}
 
@@ -37,7 +47,7 @@ class Cluster:
         self.session_seconds = session_seconds
         self._network = Network()
         self.links: dict[str, Proxy] = {}
-        """By the names of both ends, "projector-1 broker"; callers reach a service by one."""
+        """All of LINKS; callers reach the processes of a service by one."""
         (folder / "logs").mkdir()
         self._supervisor = Supervisor(folder / "logs")
         self._listens = {name: f"127.0.0.1:{free_port()}" for name in _names("ingest", "query")}
@@ -55,10 +65,6 @@ class Cluster:
     def process(self, name: str) -> Process:
         [found] = [each for each in self._supervisor.processes() if each.name == name]
         return found
-
-    def names(self) -> list[str]:
-        """Of all processes."""
-        return [each.name for each in self._supervisor.processes()]
 
     def address_of(self, service: str, number: int | None = None) -> str:
         """Where callers reach a service, or one of its processes without a proxy."""

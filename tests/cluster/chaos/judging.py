@@ -16,7 +16,7 @@ from services.adapters.tables import ExchangeRow, FactRow, HeldRow, ProgrammeRow
 from services.cluster.projector import group_of
 from services.cluster.verify import verify
 from services.ledger.ports import Record
-from tests.cluster.chaos.callers import LENSES, PROGRAMMES, Load, Told
+from tests.cluster.chaos.callers import LENSES, PROGRAMMES, Load, Told, offset
 from tests.cluster.chaos.cluster import NUMBERS, PARTITIONS, TOPIC, Cluster
 from tests.faults.processes import eventually
 from tests.ledger.product import as_json
@@ -93,7 +93,7 @@ def _check_once(cluster: Cluster, told: Told, on_log: set[str]) -> None:
 def _check_answers(load: Load, by_programme: dict[str, list[tuple[int, Event]]]) -> None:
     """Every answer that was kept is what the log added up to at its position."""
     for answer in load.answers:
-        end = int(answer.position.rpartition(".")[2])
+        end = offset(answer.position)
         ledger = fold(event for at, event in by_programme[answer.programme] if at < end)
         expected = balances(ledger, pb.Question(programme_id=answer.programme, lens=answer.lens))
         assert answer.rows == expected, f"{answer.programme} at {answer.position}"

@@ -1,11 +1,13 @@
 """One round after the other: something is broken, and everything comes back by itself."""
 
 import random
+import shutil
 import time
 from collections.abc import Callable, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import mkdtemp
 from threading import Event
 from typing import Final
 
@@ -13,7 +15,7 @@ from services.ledger.errors import LogDown
 from tests.cluster.chaos.callers import Load
 from tests.cluster.chaos.cluster import PARTITIONS, Cluster
 from tests.cluster.chaos.judging import Judgement, judge
-from tests.cluster.chaos.victims import Choice, choices
+from tests.cluster.chaos.victims import Choice, plan
 from tests.cluster.chaos.watching import Watch
 
 RECOVERY_SECONDS: Final = 60.0
@@ -50,7 +52,6 @@ class Run:
 
 
 def run(
-    folder: Path,
     *,
     rounds: int,
     seed: int,
@@ -59,23 +60,41 @@ def run(
     only: str = "",
     say: Callable[[str], None],
 ) -> Run:
-    """Plays the rounds and judges what they left. Raises AssertionError with what is wrong.
+    """Plays the rounds of a plan and judges what they left; see `victims.plan`.
 
-    `only` is a part of the words of the choices that are made; "" makes all.
+    Raises AssertionError with what is wrong, the seed and the folder, which stays then.
     """
-    with closing(Cluster(folder, session_seconds=session_seconds)) as cluster:
-        with closing(Watch(cluster.store_url)) as watch:
-            load = Load(cluster.server, seed, watch.acknowledged)
-            with load.running():
-                game = _Game(cluster, load, watch, patience_seconds)
-                game.settle()
-                played = []
-                for number in range(1, rounds + 1):
-                    dice = random.Random(f"{seed} {number}")
-                    played.append(game.play(number, _choose(cluster, dice, only), dice))
-                    say(str(played[-1]))
-            game.settle(goes_on=False)
-        return Run(played, judge(cluster, load))
+    folder = Path(mkdtemp(prefix="mutua-chaos-"))
+    folder.chmod(0o711)  # PostgreSQL may have to run as another user
+    say(f"seed {seed}, {rounds} rounds, in {folder}")
+    try:
+        with closing(Cluster(folder, session_seconds=session_seconds)) as cluster:
+            found = _run(cluster, plan(seed, rounds, only=only), seed, patience_seconds, say)
+    except Exception as error:
+        error.add_note(f"seed {seed}; what the processes said is in {folder / 'logs'}")
+        raise
+    shutil.rmtree(folder)
+    return found
+
+
+def _run(
+    cluster: Cluster,
+    choices: Sequence[Choice],
+    seed: int,
+    patience_seconds: float,
+    say: Callable[[str], None],
+) -> Run:
+    played = []
+    with closing(Watch(cluster.store_url)) as watch:
+        load = Load(cluster.server, seed, watch.acknowledged)
+        game = _Game(cluster, load, watch, patience_seconds)
+        with load.running():
+            game.settle()
+            for number, choice in enumerate(choices, 1):
+                played.append(game.play(number, choice, random.Random(f"{seed} {number}")))
+                say(str(played[-1]))
+        game.settle(goes_on=False)
+    return Run(played, judge(cluster, load))
 
 
 class _Game:
@@ -125,8 +144,3 @@ class _Game:
             with suppress(LogDown), self._cluster.reader() as log:
                 return [log.partition(number).end() for number in range(PARTITIONS)]
         raise NotRecovered(f"the broker does not answer within {self._patience_seconds:g} s")
-
-
-def _choose(cluster: Cluster, dice: random.Random, only: str) -> Choice:
-    groups = [[each for each in group if only in str(each)] for group in choices(cluster)]
-    return dice.choice(dice.choice([group for group in groups if group]))

@@ -11,9 +11,7 @@ def summary(found: Run, seconds: float) -> Iterator[str]:
     """A line for the whole, a table by victim and fault, and what was judged."""
     groups: dict[str, list[Round]] = defaultdict(list)
     for each in found.rounds:
-        victim, _, fault = str(each.choice).partition(": ")
-        kind = "network" if " " in victim else victim.partition("-")[0]
-        groups[f"{kind}, {fault}"].append(each)
+        groups[f"{each.choice.kind}, {each.choice.fault}"].append(each)
     yield f"\n{len(found.rounds)} rounds in {seconds / 60:.0f} min"
     yield "| what | rounds | stall p50 | p99 | recovery p50 | p99 |"
     yield "|---|---|---|---|---|---|"

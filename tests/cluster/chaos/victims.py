@@ -8,13 +8,14 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Event
-from typing import Final
+from typing import Final, TypeVar
 
-from tests.cluster.chaos.cluster import Cluster
+from tests.cluster.chaos.cluster import LINKS, PROCESSES, Cluster
 from tests.cluster.chaos.proxy import Fault
 from tests.faults.processes import eventually
 
 Strike = Callable[[Cluster, str, random.Random], None]
+Card = TypeVar("Card")
 _BEYOND_SECONDS: Final = 2.0
 _DELAYS: Final = (0.05, 0.3, 1.0)
 _START_SECONDS: Final = 3.0
@@ -28,6 +29,10 @@ class Choice:
     victim: str
     fault: str
     strike: Strike
+
+    @property
+    def kind(self) -> str:
+        return "network" if self.victim in LINKS else self.victim.partition("-")[0]
 
     def __str__(self) -> str:
         return f"{self.victim}: {self.fault}"
@@ -81,16 +86,38 @@ OF_PROCESSES: Final[Mapping[str, Strike]] = {
 OF_LINKS: Final[Mapping[str, Strike]] = {str(fault): _fails(fault) for fault in Fault}
 
 
-def choices(cluster: Cluster) -> Sequence[Sequence[Choice]]:
-    """Everything that can be done, in groups each of which has the same chance."""
-    groups: dict[str, list[Choice]] = {}
-    for name in cluster.names():
-        group = groups.setdefault(name.partition("-")[0], [])
+def plan(seed: int, rounds: int, *, only: str = "") -> list[Choice]:
+    """What is struck in each round: every kind of victim as often, the network twice, and of a kind
+    each victim and fault before any of them comes again.
+
+    `only` is a part of the words of the choices that may be made.
+    """
+    dice = random.Random(seed)
+    decks: dict[str, Iterator[Choice]] = {}
+    for kind, found in _choices().items():
+        chosen = [each for each in found if only in str(each)]
+        if chosen:
+            decks[kind] = _dealt(chosen, dice)
+    kinds = _dealt([*decks, *({"network"} & decks.keys())], dice)
+    return [next(decks[next(kinds)]) for _ in range(rounds)]
+
+
+def _choices() -> Mapping[str, Sequence[Choice]]:
+    """Everything that can be done, by the kind of victim."""
+    found: dict[str, list[Choice]] = {}
+    for name in PROCESSES:
+        group = found.setdefault(name.partition("-")[0], [])
         group += [Choice(name, fault, strike) for fault, strike in OF_PROCESSES.items()]
-    links = [
-        Choice(link, fault, strike) for link in cluster.links for fault, strike in OF_LINKS.items()
+    found["network"] = [
+        Choice(link, fault, strike) for link in LINKS for fault, strike in OF_LINKS.items()
     ]
-    return [*groups.values(), links]
+    return found
+
+
+def _dealt(cards: Sequence[Card], dice: random.Random) -> Iterator[Card]:
+    """All of them in some order, and then again in another."""
+    while True:
+        yield from dice.sample(cards, len(cards))
 
 
 def _signal(cluster: Cluster, name: str, number: signal.Signals) -> int:
