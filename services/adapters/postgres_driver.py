@@ -142,7 +142,7 @@ class PostgresConnection:
             self._loop.close()
 
     def _end(self, statement: str) -> None:
-        if self.raw.is_in_transaction() and not self.raw.is_closed():
+        if not self.raw.is_closed() and self.raw.is_in_transaction():
             self.run(self.raw.execute(statement))
 
 

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from sqlalchemy.schema import CreateIndex, CreateTable
 
+from services.adapters.crash_point import crash_point
 from services.adapters.postgres_driver import dialect
 from services.adapters.tables import MODEL_VERSION, ReadModel
 from services.ledger.errors import DataForeign, SchemaAhead
@@ -69,6 +70,7 @@ async def to_write(raw: Any) -> str:
         else:
             schema = f"mutua_read_{max(builds, default=0) + 1}"
             await _create(raw, schema)
+            crash_point("in_schema")
         if current is None:
             await raw.execute(
                 "INSERT INTO mutua_control.answering (schema_name) VALUES ($1)", schema

@@ -11,7 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import closing, suppress
 from typing import Any, Final, Protocol, TypeVar
 
 from faust.types import TP
@@ -92,6 +92,9 @@ class Worker:
         self._store: Store | None = None
         self._read: dict[int, Callable[[Any], Record]] = {}
         self._thread = ThreadPoolExecutor(1, "projector")
+        self._failed: dict[int, int] = {}
+        """Where projecting failed, of partitions in which it is tried once more: this may be a
+        later version, or the cause may be gone."""
         self._fetched: dict[int, int] = {}
         self._moved_time: dict[int, float] = {}
         self._polled_time = time.monotonic()
@@ -175,22 +178,27 @@ class Worker:
         self._store = store = self._open_store()
         durable: dict[int, int] = {}
         held: dict[int, Hold] = {}
+        failed: dict[int, int] = {}
         with closing(self._open_log()) as log:
             for number in partitions:
                 partition, watermark = log.partition(number), store.watermark(number)
                 check_same_log(partition, watermark)
                 durable[number] = 0 if watermark is None else watermark.next_offset
                 hold = store.held(number)
-                if hold is not None and _is_over(hold, partition, durable[number]):
+                if hold is None:
+                    continue
+                if _is_over(hold, partition, durable[number]):
                     store.release(number)
-                elif hold is not None and hold.stands:
+                elif hold.crash_count:
+                    failed[number] = hold.offset
+                else:
                     held[number] = hold
             self.log = log.log_id, log.partition_count
             self._read = {
                 number: record_reader(number, log.partition_count) for number in partitions
             }
         self._fetched.clear()
-        self.held, self.durable = held, durable
+        self.held, self.durable, self._failed = held, durable, failed
 
     def _project(self, partition: int, found: Sequence[Any]) -> None:
         next_offset = self.durable.get(partition)
@@ -230,6 +238,10 @@ class Worker:
             records = records[end.next_offset - records[0].offset :]
             self.durable[partition] = end.next_offset
             self._moved_time[partition] = time.monotonic()
+            if self._failed.get(partition, end.next_offset) < end.next_offset:
+                with suppress(StoreBusy):  # the next slab says so again
+                    self._store.release(partition)
+                    del self._failed[partition]
 
     def _narrow(self, partition: int, records: Sequence[Record], error: Exception) -> None:
         """Looks for the one record at which projecting fails, and counts that as a crash there."""
