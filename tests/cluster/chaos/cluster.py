@@ -39,10 +39,12 @@ _RPC: Final = {"ingest": "mutua.v1.IngestService", "query": "mutua.v1.QueryServi
 
 
 class Cluster:
-    """Everything runs when it was made, and is started again by a supervisor when it ends."""
+    """A broker, a PostgreSQL and two of each service, in one folder, kept running."""
 
     def __init__(self, folder: Path, *, session_seconds: float) -> None:
-        """`folder` is one that others may pass through; `session_seconds` see MUTUA_SESSION..."""
+        """`folder` is one that others may pass through; `session_seconds` is how long a projector
+        may be silent.
+        """
         self.folder = folder
         self.session_seconds = session_seconds
         self._network = Network()
@@ -50,11 +52,15 @@ class Cluster:
         """All of LINKS; callers reach the processes of a service by one."""
         (folder / "logs").mkdir()
         self._supervisor = Supervisor(folder / "logs")
-        self._listens = {name: f"127.0.0.1:{free_port()}" for name in _names("ingest", "query")}
+        self._ports: set[int] = set()
+        self._listens = {name: f"127.0.0.1:{self._port()}" for name in _names("ingest", "query")}
         for service in _RPC:
             targets = [self._listens[f"{service}-{number}"] for number in NUMBERS]
-            self.links[f"callers {service}"] = self._network.proxy(*targets)
+            self.links[f"callers {service}"] = self._network.proxy(self._port(), *targets)
         self.server = f"{self.address_of('ingest')},{self.address_of('query')}"
+
+    def start(self) -> None:
+        """Returns when all are ready. Raises NotStarted."""
         self._start_broker_and_postgres()
         self._supervisor.start(*([self._service(name)] for name in _names(*SERVICES)))
 
@@ -86,23 +92,30 @@ class Cluster:
         return KafkaReader(self.log)
 
     def _start_broker_and_postgres(self) -> None:
-        folder, port = self.folder, free_port()
+        folder, port = self.folder, self._port()
         program = postgres.postgres(postgres.find_programs(), folder / "postgres", port=port)
         self.store_url = postgres.url(folder / "postgres", port=port)
-        ports = {"port": free_port(), "controller_port": free_port()}
+        ports = {"port": self._port(), "controller_port": self._port()}
         kafka = broker.broker(broker.fetch(), folder / "broker", **ports)
         self.log = KafkaAddress(servers=(kafka.address,), topic=TOPIC)
         listeners: dict[str, tuple[str, str]] = {}
         for name in _names(*SERVICES):
-            listen = f"127.0.0.1:{free_port()}"
-            self.links[f"{name} broker"] = link = self._network.proxy(listen)
+            listen = f"127.0.0.1:{self._port()}"
+            self.links[f"{name} broker"] = link = self._network.proxy(self._port(), listen)
             listeners[name.replace("-", "_").upper()] = (listen, link.address)
         for name in _names("projector", "query"):
-            self.links[f"{name} postgres"] = self._network.proxy(program.address)
+            self.links[f"{name} postgres"] = self._network.proxy(self._port(), program.address)
         _add_listeners(folder / "broker" / "server.properties", listeners)
         self._supervisor.start([_kept(program)], [_kept(kafka)])
         with closing(KafkaAdmin(self.log)) as admin:
             admin.create(partition_count=PARTITIONS, replica_count=1)
+
+    def _port(self) -> int:
+        """One on which nobody listens, nor is going to."""
+        while (port := free_port()) in self._ports:
+            pass
+        self._ports.add(port)
+        return port
 
     def _service(self, name: str) -> Program:
         service = name.partition("-")[0]

@@ -9,8 +9,6 @@ from contextlib import suppress
 from enum import StrEnum
 from typing import Any, Final, TypeVar
 
-from services.dev.programs import free_port
-
 _PIECE_BYTES: Final = 65_536
 _RESET: Final = struct.pack("ii", 1, 0)
 """For SO_LINGER: whoever is at the other end hears of a reset, not of an orderly end."""
@@ -41,9 +39,9 @@ class Network:
         self._thread.start()
         self._proxies: list[Proxy] = []
 
-    def proxy(self, *targets: str) -> "Proxy":
-        """A proxy that listens, and leads each connection to the next of these addresses."""
-        made = Proxy(targets, self._run)
+    def proxy(self, port: int, *targets: str) -> "Proxy":
+        """One that listens on a port, and leads each connection to the next of these addresses."""
+        made = Proxy(port, targets, self._run)
         self._proxies.append(made)
         self._run(made.listen())
         return made
@@ -63,10 +61,10 @@ class Proxy:
     """Carries connections from its address to its targets, as long as there is no fault."""
 
     def __init__(
-        self, targets: Sequence[str], run: Callable[[Coroutine[Any, Any, None]], None]
+        self, port: int, targets: Sequence[str], run: Callable[[Coroutine[Any, Any, None]], None]
     ) -> None:
-        self.port = free_port()
-        self.address = f"127.0.0.1:{self.port}"
+        self.port = port
+        self.address = f"127.0.0.1:{port}"
         self._targets = list(targets)
         self._run = run
         self._fault: Fault | None = None

@@ -69,6 +69,7 @@ def run(
     say(f"seed {seed}, {rounds} rounds, in {folder}")
     try:
         with closing(Cluster(folder, session_seconds=session_seconds)) as cluster:
+            cluster.start()
             found = _run(cluster, plan(seed, rounds, only=only), seed, patience_seconds, say)
     except Exception as error:
         error.add_note(f"seed {seed}; what the processes said is in {folder / 'logs'}")
