@@ -3,7 +3,7 @@
 PYTHON ?= python3
 LOCK_OPTIONS = --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate
 
-.PHONY: help demo test lint all proto lock bench bench-cluster clean
+.PHONY: help demo test lint all proto lock bench bench-cluster chaos clean
 help: ## what can be made
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' Makefile | expand -t 20
 
@@ -40,6 +40,10 @@ bench: .venv/tests ## measure, each figure beside its limit
 
 bench-cluster: .venv/tests ## the same with Kafka and PostgreSQL; MUTUA_PEERS names others to run beside
 	@.venv/bin/python -m tests.bench cluster
+
+chaos: .venv/tests ## break a whole cluster ROUNDS times, in ways that SEED chooses
+	@GRPC_ENABLE_FORK_SUPPORT=false .venv/bin/python -m tests.cluster.chaos \
+	  $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(SEED),--seed $(SEED))
 
 clean: ## remove everything that was set up or generated here
 	@rm -rf .venv .demo .broker .peers .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -21,6 +21,7 @@ from aiokafka.helpers import create_ssl_context
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP, ConsumerMessage
 
+from services.adapters.crash_point import crash_point
 from services.ledger.errors import DataForeign
 
 
@@ -195,6 +196,7 @@ class SlabConsumer(driver.Consumer):
         places = {place.partition: place for place in self.assignment()}
         await owner.take_over(places.keys())
         durable = owner.durable
+        crash_point("before_seek")
         await self.seek_wait({place: durable[n] for n, place in places.items() if n in durable})
         for place in places.values():
             # So that the next commit says it even where nothing more is projected.
@@ -204,6 +206,7 @@ class SlabConsumer(driver.Consumer):
         self.pause_partitions({place for number, place in places.items() if number in owner.held})
 
     def _new_offset(self, tp: TP) -> int | None:
+        crash_point("before_committed_offset")
         self._acked[tp].clear()
         self._acked_index[tp].clear()
         return self.app.owner.durable.get(tp.partition)

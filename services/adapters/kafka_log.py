@@ -103,6 +103,7 @@ class KafkaLog:
                 append = self._admitted(key, programme_id, values)
             crash_point("before_append")
             self._send(append, programme_id.encode(), values)
+            crash_point("after_send")
         # Behind it in the batches of its producer: whatever was sent before is done by then.
         append.sent[-1].add_both(lambda _: self._look_at(append))
         return append.outcome
@@ -151,6 +152,7 @@ class KafkaLog:
                 sent.append(future)
                 if is_full or is_new:
                     wake()
+                    crash_point("in_send")
         except Exception as error:  # some of kafka-python's are no KafkaError
             self._keeper.broken(producer)
             refusal = LogDown if not sent else OutcomeUnknown

@@ -29,6 +29,10 @@ _MAX_PREPARED: Final = 200
 _SNAPSHOT: Final = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 _LOST: Final = ("08", "57P")
 """Classes of PostgreSQL's codes after which a connection is of no use."""
+_OVER: Final = (OSError, asyncpg.InternalClientError)
+"""After these too; asyncpg does not know what to make of a server that ended between two calls."""
+FAILURES: Final = (asyncpg.PostgresError, asyncpg.InterfaceError, *_OVER)
+"""Everything that asyncpg raises where something is wrong with the server, or the way to it."""
 
 paramstyle = "numeric_dollar"
 
@@ -38,7 +42,7 @@ class Error(Exception):
 
     def __init__(self, cause: BaseException) -> None:
         self.code: str = getattr(cause, "sqlstate", None) or ""
-        self.lost = isinstance(cause, OSError) or self.code.startswith(_LOST)
+        self.lost = isinstance(cause, _OVER) or self.code.startswith(_LOST)
         super().__init__(" ".join(str(cause).split()) or type(cause).__name__)
 
 
@@ -88,7 +92,7 @@ class PostgresConnection:
         """What the work returns. Raises Error for whatever goes wrong with the server."""
         try:
             return self._loop.run_until_complete(work)
-        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
+        except FAILURES as error:
             failure = DatabaseError(error)
             failure.lost |= not hasattr(self, "raw") or self.raw.is_closed()
             raise failure from error
@@ -104,7 +108,11 @@ class PostgresConnection:
         self._end("COMMIT")
 
     def rollback(self) -> None:
-        self._end("ROLLBACK")
+        """Ends the connection where that can no longer be said: then the server does it."""
+        try:
+            self._end("ROLLBACK")
+        except Error:
+            self.raw.terminate()
 
     def copy_out(self, query: str) -> bytes:
         """The rows of a query in PostgreSQL's binary format."""
@@ -134,7 +142,7 @@ class PostgresConnection:
             self._loop.close()
 
     def _end(self, statement: str) -> None:
-        if self.raw.is_in_transaction() and not self.raw.is_closed():
+        if not self.raw.is_closed() and self.raw.is_in_transaction():
             self.run(self.raw.execute(statement))
 
 

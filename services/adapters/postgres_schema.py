@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from sqlalchemy.schema import CreateIndex, CreateTable
 
+from services.adapters.crash_point import crash_point
 from services.adapters.postgres_driver import dialect
 from services.adapters.tables import MODEL_VERSION, ReadModel
 from services.adapters.wire.event import FACT_KINDS
@@ -96,6 +97,7 @@ async def to_write(raw: Any) -> str:
             before = [*builds, current] if current else builds
             schema = f"mutua_read_{max(map(_number, before), default=0) + 1}"
             await _create(raw, schema)
+            crash_point("in_schema")
         if current not in builds:
             await raw.execute(_ANSWER, schema)
         kinds = list(FACT_KINDS.values())

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Final, NoReturn
 
+from services.adapters.crash_point import crash_point
 from services.adapters.faust_transport import SlabApp, refusal
 from services.adapters.kafka_address import KafkaAddress
 from services.adapters.kafka_admin import leave_group
@@ -45,6 +46,7 @@ def run(settings: Settings, *, open_store: Callable[[], Store] | None = None) ->
         on_failure=fail,
     )
     asyncio.run(_serve(settings, log, worker))
+    crash_point("before_leave")
     if settings.instance:
         leave_group(address, group_of(address.topic), settings.instance)
     worker.close()

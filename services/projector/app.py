@@ -11,7 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from typing import Any, Final, Protocol, TypeVar
 
 from faust.types import TP
@@ -126,6 +126,9 @@ class Worker:
         self._reader = ThreadPoolExecutor(1, "slab-reader")
         self._ahead: dict[tuple[int, int], Future[Slab]] = {}
         """Read while a database works outside of Python; by partition and first offset."""
+        self._failed: dict[int, int] = {}
+        """Where projecting failed, of partitions in which it is tried once more: this may be a
+        later version, or the cause may be gone."""
         self._fetched: dict[int, int] = {}
         self._moved_time: dict[int, float] = {}
         self._polled_time = time.monotonic()
@@ -211,6 +214,7 @@ class Worker:
         """Reads where the partitions stand, and whether that is of the log as it is."""
         durable: dict[int, int] = {}
         held: dict[int, Hold] = {}
+        failed: dict[int, int] = {}
         self._log.check_same()
         with self._all_lanes():
             for lane in self._lanes:
@@ -221,15 +225,19 @@ class Worker:
                 check_same_log(partition, watermark, remedy=_REMEDY)
                 durable[number] = 0 if watermark is None else watermark.next_offset
                 hold = store.held(number)
-                if hold is not None and _is_over(hold, partition, durable[number]):
+                if hold is None:
+                    continue
+                if _is_over(hold, partition, durable[number]):
                     store.release(number)
-                elif hold is not None and hold.stands:
+                elif hold.crash_count:
+                    failed[number] = hold.offset
+                else:
                     held[number] = hold
             count = self._log.partition_count
             self._read = {number: record_reader(number, count) for number in partitions}
             self._fetched.clear()
             self._ahead.clear()
-            self.held, self.durable = held, durable
+            self.held, self.durable, self._failed = held, durable, failed
 
     @contextmanager
     def _all_lanes(self) -> Iterator[None]:
@@ -286,6 +294,10 @@ class Worker:
             records, ahead = records[end.next_offset - records[0].offset :], None
             self.durable[partition] = end.next_offset
             self._moved_time[partition] = time.monotonic()
+            if self._failed.get(partition, end.next_offset) < end.next_offset:
+                with suppress(StoreBusy):  # the next slab says so again
+                    store.release(partition)
+                    del self._failed[partition]
 
     def _narrow(
         self, store: Store, partition: int, records: Sequence[Any], error: Exception

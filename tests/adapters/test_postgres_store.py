@@ -226,6 +226,24 @@ def test_a_question_ends_with_its_deadline(store: PostgresStore) -> None:
         ask()
 
 
+def test_a_connection_lost_between_two_parts_of_an_answer_is_replaced(
+    store: PostgresStore, database: str
+) -> None:
+    def ask() -> None:
+        with store.snapshot(0) as snapshot:
+            driver: Any = snapshot.connection.connection.driver_connection
+            pid = driver.raw.get_server_pid()
+            execute(database, f"SELECT pg_terminate_backend({pid}, 5000)")
+            driver._loop.call_soon(driver._loop.stop)
+            driver._loop.run_forever()  # its last word is read, and not that it was the last
+            snapshot.read_numbers(snapshot.connection, ["next_offset"], "position", ())
+
+    project_slab(store, LOG, slab(0, 3))
+    with pytest.raises(LogDown):
+        ask()
+    assert count(store) == 3
+
+
 def test_who_listens_hears_of_each_slab(store: PostgresStore, database: str) -> None:
     heard: list[str] = []
     with connected(database) as listener:

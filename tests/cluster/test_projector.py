@@ -136,6 +136,22 @@ def test_a_record_that_fails_three_times_is_held_until_it_is_released(cluster: C
     assert len(worker.exits) == CRASHES_THAT_HOLD - 1
 
 
+def test_what_was_held_goes_on_with_a_version_that_can_project_it(cluster: Cluster) -> None:
+    poison = cluster.folder / "poison"
+    poison.touch()
+    cluster.record(80)
+    cluster.record(1, ["poison"])
+    (worker,) = cluster.start("w1")
+    cluster.eventually(lambda: (found := hold(cluster, POISONED)) and found.stands, "it is held")
+    cluster.workers.remove(worker)
+    worker.signal(signal.SIGTERM)
+    assert worker.wait() == 0
+    poison.unlink()  # as if the rule had been mended
+    cluster.start("w2")
+    cluster.assert_whole()
+    cluster.eventually(lambda: hold(cluster, POISONED) is None, "it is held no longer")
+
+
 def test_a_topic_that_was_made_again_stops_the_worker_with_the_remedy(cluster: Cluster) -> None:
     cluster.record(80)
     (worker,) = cluster.start("w1")
