@@ -7,7 +7,7 @@ import logging
 import signal
 from collections.abc import Awaitable, Callable
 from functools import partial
-from typing import Any, Final, Protocol, TypeVar, cast
+from typing import Any, Final, Protocol, cast
 
 from mutua.v1.query_service_pb2_grpc import (
     QueryServiceServicer,
@@ -19,7 +19,8 @@ from services.adapters.kafka_topic import KafkaTopic
 from services.adapters.postgres_store import PostgresStore
 from services.adapters.postgres_watch import Seen, watch
 from services.adapters.tables import MODEL_VERSION
-from services.ledger.errors import LogDown, MutuaError, Precondition
+from services.cluster.process import when_there
+from services.ledger.errors import LogDown
 from services.ledger.ports import ReadableLog
 from services.query import service as query
 from services.query.progress import Progress
@@ -28,8 +29,6 @@ from services.settings import Settings
 logger = logging.getLogger(__name__)
 
 _GRACE_SECONDS: Final = 5.0
-_AGAIN_SECONDS: Final = 1.0
-_T = TypeVar("_T")
 
 
 class Log(ReadableLog, Protocol):
@@ -72,14 +71,18 @@ class _Door:
 
     def __init__(self) -> None:
         self.service: query.QueryService | None = None
-        self.trouble = "mutua has only just been started"
+        self._trouble = "mutua has only just been started"
+
+    def wait_for(self, trouble: str) -> None:
+        logger.warning("questions wait: %s", trouble)
+        self._trouble = trouble
 
     def __getattr__(self, method: str) -> Callable[[Any, Any], Awaitable[Any]]:
         return partial(self._ask, method)
 
     async def _ask(self, method: str, request: Any, context: Any) -> Any:
         if self.service is None:
-            raise LogDown(f"questions wait: {self.trouble}")
+            raise LogDown(f"questions wait: {self._trouble}")
         return await getattr(self.service, method)(request, context)
 
 
@@ -87,28 +90,14 @@ async def _answer(
     url: str, open_log: Callable[[], Log], server: Server, door: _Door, address: str
 ) -> None:
     """Answers for ever."""
-    log = await _when_there(open_log, door)
-    store = await _when_there(lambda: PostgresStore(url, read_only=True), door)
+    log = await when_there(open_log, tell=door.wait_for)
+    store = await when_there(lambda: PostgresStore(url, read_only=True), tell=door.wait_for)
     answers = _Answers(url, log, store, server, address)
     door.service = answers.service
     try:
         await watch(url, on_seen=answers.see, on_moved=answers.move, on_lost=answers.lose)
     finally:
         await asyncio.to_thread(answers.close)
-
-
-async def _when_there(build: Callable[[], _T], door: _Door) -> _T:
-    """What can be opened as soon as it can; says once why not yet."""
-    while True:
-        try:
-            return await asyncio.to_thread(build)
-        except MutuaError as error:
-            if isinstance(error, Precondition) and error.reason == "SCHEMA_AHEAD":
-                raise
-            if error.message != door.trouble:
-                logger.warning("questions wait: %s", error.message)
-                door.trouble = error.message
-        await asyncio.sleep(_AGAIN_SECONDS)
 
 
 class _Answers:

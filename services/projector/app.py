@@ -97,6 +97,8 @@ class Worker:
         self._polled_time = time.monotonic()
         self._ready = False
         self._stopping = False
+        self._waiting_for = ""
+        """What is amiss with the read models; "" when they can be written, as far as was seen."""
 
     async def take_over(self, partitions: Collection[int]) -> None:
         await self._run(lambda: self._load(sorted(partitions)))
@@ -106,7 +108,10 @@ class Worker:
         await self._run(lambda: self._project(partition, records))
 
     async def released(self) -> dict[int, int]:
-        """Where the partitions go on that somebody has released; they are held no longer."""
+        """Where the partitions go on that somebody has released; they are held no longer.
+
+        Asks the read models also when nothing is held: so it is seen that they are away.
+        """
         return await self._run(self._release) or {}
 
     def polled(self) -> None:
@@ -126,6 +131,13 @@ class Worker:
         if not self._stopping:
             told = isinstance(reason, MutuaError | StaleWriter | ProjectingFailed)
             self._on_failure(str(reason) if told else repr(reason))
+
+    @property
+    def unready(self) -> str:
+        """Why facts of its partitions are not projected as they come; "" when they are."""
+        if not self._ready:
+            return "it has not got its partitions yet"
+        return "; ".join(hold.reason for hold in self.held.values()) or self._waiting_for
 
     def stuck(self, seconds: float, *, rebalancing: bool) -> str:
         """Why it seems that this worker gets no further; "" when it does.
@@ -218,6 +230,7 @@ class Worker:
             try:
                 end = project_slab(self._store, self.log[0], records, partition=partition)
             except StoreBusy as busy:
+                self._waiting_for = str(busy)
                 logger.warning("projecting waits: %s", busy)
                 threading.Event().wait(_RETRY_SECONDS)  # `stuck` ends it when it takes too long
                 continue
@@ -227,6 +240,7 @@ class Worker:
                 logger.info("projecting %d records failed", len(records), exc_info=True)
                 self._narrow(partition, records, error)
                 return
+            self._waiting_for = ""
             records = records[end.next_offset - records[0].offset :]
             self.durable[partition] = end.next_offset
             self._moved_time[partition] = time.monotonic()
@@ -256,8 +270,17 @@ class Worker:
             logger.error("partition %d is held: %s", hold.partition, hold.reason)
 
     def _release(self) -> dict[int, int]:
-        assert self._store is not None
-        released = [number for number in self.held if self._store.held(number) is None]
+        if self._store is None:
+            return {}
+        try:
+            holds = {
+                number: self._store.held(number) for number in self.held or [*self.durable][:1]
+            }
+        except StoreBusy as busy:
+            self._waiting_for = str(busy)
+            return {}
+        self._waiting_for = ""
+        released = [number for number in self.held if holds[number] is None]
         self.held = {number: hold for number, hold in self.held.items() if number not in released}
         for number in released:
             self._fetched.pop(number, None)
@@ -300,11 +323,10 @@ def create_app(settings: Settings, worker: Worker, *, address: KafkaAddress, gro
             await stream.ack(event)
 
     async def release() -> None:
-        if worker.held and not app.rebalancing:
-            at = {
-                TP(address.topic, number): offset
-                for number, offset in (await worker.released()).items()
-            }
+        if app.rebalancing:
+            return
+        if released := await worker.released():
+            at = {TP(address.topic, number): offset for number, offset in released.items()}
             await app.consumer.seek_wait(at)
             app.consumer.resume_partitions(at)
 
