@@ -28,7 +28,7 @@ from services.settings import Settings
 
 logger = logging.getLogger(__name__)
 
-_GRACE_SECONDS: Final = 5.0
+GRACE_SECONDS: Final = 5.0
 
 
 class Log(ReadableLog, Protocol):
@@ -59,7 +59,7 @@ async def _serve(settings: Settings, open_log: Callable[[], Log]) -> int:
     answering = asyncio.create_task(_answer(settings.store_url, open_log, server, door, address))
     stopped = asyncio.create_task(stop.wait())
     await asyncio.wait({answering, stopped}, return_when=asyncio.FIRST_COMPLETED)
-    await server.stop(_GRACE_SECONDS)
+    await server.stop(GRACE_SECONDS)
     if answering.done():
         await answering
     answering.cancel()
