@@ -30,6 +30,8 @@ from services.ledger.question import ALL, Scope
 logger = logging.getLogger(__name__)
 
 DOMAIN: Final = "mutua"
+ALIVE: Final = "alive"
+"""What health calls a process that answers at all, whether or not it can do its work."""
 _MAX_MESSAGE: Final = 600
 _MAX_DESCRIPTION: Final = 300
 _MAX_VIOLATIONS: Final = 3_000
@@ -82,6 +84,7 @@ class Server:
                 f"cannot listen on {listen}: it is in use, or no address of this machine; "
                 "choose another with --listen or MUTUA_LISTEN"
             ) from error
+        await self._health.set(ALIVE, health_pb2.HealthCheckResponse.SERVING)
         await self.grpc.start()
         return f"{host}:{port}"
 

@@ -38,6 +38,7 @@ COMMANDS: Final = {
     "export": "services.cli.exporting:export",
     "replay": "services.cli.exporting:replay",
     "topic": "services.cli.topic:topic",
+    "health": "services.cli.health:health",
     "dev": "services.cli.dev:dev",
 }
 FAILED: Final = 1

@@ -17,7 +17,7 @@ from services.settings import Settings
 
 logger = logging.getLogger(__name__)
 
-_GRACE_SECONDS: Final = 5.0
+GRACE_SECONDS: Final = 5.0
 _LAST_WORDS_SECONDS: Final = 1.0
 """After the grace, for telling those who still wait that the outcome is unknown."""
 _LOOK_SECONDS: Final = 0.1
@@ -97,8 +97,8 @@ async def _stop(server: Server, log: KafkaLog) -> None:
     """Takes no more calls, and answers those under way: what Kafka does not say in time is
     unknown.
     """
-    stopping = asyncio.create_task(server.stop(_GRACE_SECONDS + _LAST_WORDS_SECONDS))
-    done, _ = await asyncio.wait([stopping], timeout=_GRACE_SECONDS)
+    stopping = asyncio.create_task(server.stop(GRACE_SECONDS + _LAST_WORDS_SECONDS))
+    done, _ = await asyncio.wait([stopping], timeout=GRACE_SECONDS)
     if not done:
         log.give_up()
     await stopping

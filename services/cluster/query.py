@@ -8,7 +8,7 @@ import signal
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from functools import partial
-from typing import Any, Final, TypeVar, cast
+from typing import Any, Final, cast
 
 from mutua.v1.query_service_pb2_grpc import (
     QueryServiceServicer,
@@ -20,17 +20,16 @@ from services.adapters.kafka_topic import KafkaTopic
 from services.adapters.postgres_store import PostgresStore
 from services.adapters.postgres_watch import Seen, watch
 from services.adapters.tables import MODEL_VERSION
-from services.ledger.errors import LogDown, MutuaError, Precondition
+from services.cluster.process import when_there
+from services.ledger.errors import LogDown
 from services.query import service as query
 from services.query.progress import Progress
 from services.settings import Settings
 
 logger = logging.getLogger(__name__)
 
-_GRACE_SECONDS: Final = 5.0
-_AGAIN_SECONDS: Final = 1.0
+GRACE_SECONDS: Final = 5.0
 _LOOK_SECONDS: Final = 2.0
-_T = TypeVar("_T")
 
 
 def run(settings: Settings) -> int:
@@ -58,7 +57,7 @@ async def _serve(settings: Settings, log_address: KafkaAddress) -> int:
     answering = asyncio.create_task(_answer(settings, log_address, server, door, address))
     stopped = asyncio.create_task(stop.wait())
     await asyncio.wait({answering, stopped}, return_when=asyncio.FIRST_COMPLETED)
-    await server.stop(_GRACE_SECONDS)
+    await server.stop(GRACE_SECONDS)
     if answering.done():
         await answering
     answering.cancel()
@@ -70,14 +69,18 @@ class _Door:
 
     def __init__(self) -> None:
         self.service: query.QueryService | None = None
-        self.trouble = "mutua has only just been started"
+        self._trouble = "mutua has only just been started"
+
+    def wait_for(self, trouble: str) -> None:
+        logger.warning("questions wait: %s", trouble)
+        self._trouble = trouble
 
     def __getattr__(self, method: str) -> Callable[[Any, Any], Awaitable[Any]]:
         return partial(self._ask, method)
 
     async def _ask(self, method: str, request: Any, context: Any) -> Any:
         if self.service is None:
-            raise LogDown(f"questions wait: {self.trouble}")
+            raise LogDown(f"questions wait: {self._trouble}")
         return await getattr(self.service, method)(request, context)
 
 
@@ -86,10 +89,10 @@ async def _answer(
 ) -> None:
     """Answers for ever. Raises DataForeign when the log is another one now."""
     url = settings.store_url
-    log = await _when_there(
-        lambda: KafkaTopic(log_address, partition_count=settings.partitions), door
+    log = await when_there(
+        lambda: KafkaTopic(log_address, partition_count=settings.partitions), tell=door.wait_for
     )
-    store = await _when_there(lambda: PostgresStore(url, read_only=True), door)
+    store = await when_there(lambda: PostgresStore(url, read_only=True), tell=door.wait_for)
     answers = _Answers(url, log, store, server, address)
     door.service = answers.service
     try:
@@ -107,20 +110,6 @@ async def _see_it_stay(log: KafkaTopic) -> None:
         with suppress(LogDown):
             await asyncio.to_thread(log.check_same)
         await asyncio.sleep(_LOOK_SECONDS)
-
-
-async def _when_there(build: Callable[[], _T], door: _Door) -> _T:
-    """What can be opened as soon as it can; says once why not yet."""
-    while True:
-        try:
-            return await asyncio.to_thread(build)
-        except MutuaError as error:
-            if isinstance(error, Precondition) and error.reason == "SCHEMA_AHEAD":
-                raise
-            if error.message != door.trouble:
-                logger.warning("questions wait: %s", error.message)
-                door.trouble = error.message
-        await asyncio.sleep(_AGAIN_SECONDS)
 
 
 class _Answers:

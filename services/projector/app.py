@@ -134,6 +134,8 @@ class Worker:
         self._polled_time = time.monotonic()
         self._ready = False
         self._stopping = False
+        self._waiting_for = ""
+        """What is amiss with the read models; "" when they can be written, as far as was seen."""
 
     async def take_over(self, partitions: Collection[int]) -> None:
         await self._run(self._lanes[0], lambda: self._load(sorted(partitions)))
@@ -146,7 +148,10 @@ class Worker:
         await self._run(self._lane(partition), lambda: self._project(partition, records))
 
     async def released(self) -> dict[int, int]:
-        """Where the partitions go on that somebody has released; they are held no longer."""
+        """Where the partitions go on that somebody has released; they are held no longer.
+
+        Asks the read models also when nothing is held: so it is seen that they are away.
+        """
         return await self._run(self._lanes[0], self._release) or {}
 
     def polled(self) -> None:
@@ -169,6 +174,13 @@ class Worker:
         if not self._stopping:
             told = isinstance(reason, MutuaError | StaleWriter | ProjectingFailed)
             self._on_failure(str(reason) if told else repr(reason))
+
+    @property
+    def unready(self) -> str:
+        """Why facts of its partitions are not projected as they come; "" when they are."""
+        if not self._ready:
+            return "it has not got its partitions yet"
+        return "; ".join(hold.reason for hold in self.held.values()) or self._waiting_for
 
     def stuck(self, seconds: float, *, rebalancing: bool) -> str:
         """Why it seems that this worker gets no further; "" when it does.
@@ -284,7 +296,7 @@ class Worker:
         while records:
             try:
                 slab = ahead.result() if ahead else self._slab(partition, records)
-                end = _written(store, slab)
+                end = self._written(store, slab)
             except (StaleWriter, Held):
                 raise
             except Exception as error:
@@ -325,26 +337,36 @@ class Worker:
 
     def _release(self) -> dict[int, int]:
         with self._all_lanes():
-            released = [
-                number for number in self.held if self._lane(number).store.held(number) is None
-            ]
+            if not self.durable:
+                return {}
+            asked = [*self.held] or [*self.durable][:1]
+            try:
+                holds = {number: self._lane(number).store.held(number) for number in asked}
+            except StoreBusy as busy:
+                self._waiting_for = str(busy)
+                return {}
+            self._waiting_for = ""
+            released = [number for number in self.held if holds[number] is None]
             for number in released:
                 del self.held[number]
                 self._fetched.pop(number, None)
             return {number: self.durable[number] for number in released}
 
+    def _written(self, store: Store, slab: Slab) -> Watermark:
+        """Where the partition stands once the read models have the slab, however long that takes.
 
-def _written(store: Store, slab: Slab) -> Watermark:
-    """Where the partition stands once the read models have the slab, however long that takes.
-
-    `Worker.stuck` ends it when it is too long.
-    """
-    while True:
-        try:
-            return write_slab(store, slab)
-        except StoreBusy as busy:
-            logger.warning("projecting waits: %s", busy)
-            threading.Event().wait(_RETRY_SECONDS)
+        `stuck` ends it when it is too long.
+        """
+        while True:
+            try:
+                end = write_slab(store, slab)
+            except StoreBusy as busy:
+                self._waiting_for = str(busy)
+                logger.warning("projecting waits: %s", busy)
+                threading.Event().wait(_RETRY_SECONDS)
+            else:
+                self._waiting_for = ""
+                return end
 
 
 def _is_over(hold: Hold, partition: Partition, next_offset: int) -> bool:
@@ -395,11 +417,10 @@ def create_app(settings: Settings, worker: Worker, *, address: KafkaAddress, gro
             under_way[event.message.tp] = asyncio.create_task(one(event))
 
     async def release() -> None:
-        if worker.held and not app.rebalancing:
-            at = {
-                TP(address.topic, number): offset
-                for number, offset in (await worker.released()).items()
-            }
+        if app.rebalancing:
+            return
+        if released := await worker.released():
+            at = {TP(address.topic, number): offset for number, offset in released.items()}
             await app.consumer.seek_wait(at)
             app.consumer.resume_partitions(at)
 

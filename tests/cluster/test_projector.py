@@ -14,7 +14,7 @@ from services.adapters.tables import QuarantineRow
 from services.ledger.ports import CRASHES_THAT_HOLD, Hold
 from services.ledger.words import Quarantine
 from tests.cluster.brokers import PASSWORD, USER, Broker
-from tests.cluster.topics import create_topic
+from tests.cluster.topics import create_topic, delete_topic
 from tests.cluster.workers import Cluster, Worker
 from tests.faults.processes import free_port
 from tests.projector.newer import newer_fact
@@ -191,20 +191,24 @@ def test_a_worker_that_gets_no_further_ends_itself(cluster: Cluster) -> None:
     assert "stands at offset 0 for 2 s" in worker.said
 
 
-def test_a_missing_broker_or_topic_is_named(cluster: Cluster) -> None:
-    nowhere = f"127.0.0.1:{free_port()}"
+def test_a_missing_broker_or_topic_is_named_and_waited_for(cluster: Cluster) -> None:
+    nowhere, later = f"127.0.0.1:{free_port()}", f"{cluster.topic}-later"
+    lost = Worker("w1", nowhere, cluster.topic, cluster.folder)
+    early = Worker("w2", cluster.broker, later, cluster.folder)
+    cluster.workers += [lost, early]
     for worker, reason in (
-        (
-            Worker("w1", nowhere, cluster.topic, cluster.folder),
-            f"Kafka at {nowhere} does not answer",
-        ),
-        (
-            Worker("w2", cluster.broker, "test-none", cluster.folder),
-            "topic test-none is not there; make it with mutua topic create",
-        ),
+        (lost, f"Kafka at {nowhere} does not answer"),
+        (early, f"topic {later} is not there; make it with mutua topic create"),
     ):
-        assert worker.wait() == 1
-        assert reason in worker.said.splitlines()[-1]
+        cluster.eventually(lambda w=worker, r=reason: r in w.said, reason)
+    create_topic(cluster.broker, later)
+    cluster.eventually(early.ready, "it has found its topic")
+    for worker in (lost, early):
+        cluster.workers.remove(worker)
+        worker.signal(signal.SIGTERM)
+        assert worker.wait() == 0
+        assert worker.said.count("projecting waits") == 1
+    delete_topic(cluster.broker, later)
 
 
 def test_a_session_the_broker_does_not_take_is_named(cluster: Cluster) -> None:
