@@ -6,6 +6,7 @@ from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from services.ledger.errors import InvalidArgument
+from services.logs import Form, Level
 
 _KAFKA: Final = "kafka_"
 
@@ -26,6 +27,13 @@ class Settings(BaseSettings):
     """Where calls are taken; port 0 takes a free one."""
     reuse_port: bool = False
     """Whether several processes share the address; the kernel spreads connections over them."""
+
+    metrics_listen: str = ""
+    """Where Prometheus reads how the process does; without an address nothing is measured."""
+    log_format: Form = "text"
+    """How the process says things on stderr: lines of `text`, or objects of `json`."""
+    log_level: Level = "warning"
+    """The least that is said: `info` has a line for every call."""
 
     partitions: int | None = Field(default=None, ge=1)
     """How many partitions the topic must have; None takes it as it is."""

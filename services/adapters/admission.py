@@ -37,6 +37,10 @@ class Admission:
         self._all_waiting_bytes = 0
         self._allowances: dict[str, tuple[float, float]] = {}
 
+    @property
+    def waiting_bytes(self) -> int:
+        return self._all_waiting_bytes
+
     def admit(self, programme_id: str, partition: int, *, count: int, cost: int) -> None:
         """Takes the room for an append, or raises Overloaded and takes nothing.
 

@@ -12,7 +12,9 @@ from mutua.v1.ingest_service_pb2_grpc import add_IngestServiceServicer_to_server
 from services.adapters.grpc_server import Server
 from services.adapters.kafka_address import KafkaAddress
 from services.adapters.kafka_log import KafkaLog
+from services.cluster.process import measuring
 from services.ingest import service as ingest
+from services.metrics import QUEUE_LIMIT_BYTES, QUEUED_BYTES, READY, Meter
 from services.settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -50,7 +52,6 @@ class _Ingest:
             self._failure = message
             loop.call_soon_threadsafe(stop.set)
 
-        server = Server([ingest.NAME], reuse_port=self._settings.reuse_port)
         log = KafkaLog(
             self._address,
             partition_count=self._settings.partitions,
@@ -58,20 +59,28 @@ class _Ingest:
             facts_per_second=self._settings.facts_per_second,
             on_failure=fail,
         )
-        recording = ingest.IngestService(log, lag=self._lag, stopping=server.stopping)
-        add_IngestServiceServicer_to_server(recording, server.grpc)
         try:
-            await server.set_serving(serving=False)
-            address = await server.start(self._settings.listen)
-            telling = asyncio.create_task(_tell_health(server, log, address))
-            await stop.wait()
-            telling.cancel()
-            await _stop(server, log)
+            with measuring(self._settings.metrics_listen) as meter:
+                meter.watch(READY, lambda: {("ingest",): not log.unready})
+                meter.watch(QUEUED_BYTES, lambda: log.queued_bytes)
+                meter.watch(QUEUE_LIMIT_BYTES, lambda: self._settings.queue_bytes)
+                await self._take_facts(log, meter, stop)
         finally:
             await asyncio.to_thread(log.close)
         if self._failure:
             logger.error("%s", self._failure)
         return 1 if self._failure else 0
+
+    async def _take_facts(self, log: KafkaLog, meter: Meter, stop: asyncio.Event) -> None:
+        server = Server([ingest.NAME], reuse_port=self._settings.reuse_port, meter=meter)
+        recording = ingest.IngestService(log, lag=self._lag, stopping=server.stopping, meter=meter)
+        add_IngestServiceServicer_to_server(recording, server.grpc)
+        await server.set_serving(serving=False)
+        address = await server.start(self._settings.listen)
+        telling = asyncio.create_task(_tell_health(server, log, address))
+        await stop.wait()
+        telling.cancel()
+        await _stop(server, log)
 
 
 async def _tell_health(server: Server, log: KafkaLog, address: str) -> None:

@@ -2,11 +2,19 @@
 
 import logging
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from importlib.metadata import version
 
+from services.adapters.prometheus import measured
+from services.adapters.tables import MODEL_VERSION
 from services.ledger.errors import MutuaError
+from services.logs import set_up_logs
 from services.memory import collect_seldom
+from services.metrics import BUILD, Meter
 from services.settings import Settings, read_settings
+
+logger = logging.getLogger(__name__)
 
 
 def main(run: Callable[[Settings], int]) -> None:
@@ -14,15 +22,21 @@ def main(run: Callable[[Settings], int]) -> None:
 
     What stops it is told in one line on stderr.
     """
-    logging.basicConfig(format="%(levelname)s %(message)s", level=logging.WARNING)
-    # While a broker is away they tell of every attempt; what matters of it is told by our own.
-    for name in ("aiokafka", "kafka"):
-        logging.getLogger(name).setLevel(logging.CRITICAL)
+    set_up_logs()
     try:
         settings = read_settings()
+        set_up_logs(form=settings.log_format, level=settings.log_level)
         collect_seldom()
         status = run(settings)
     except (MutuaError, OSError) as error:
-        sys.stderr.write(f"error: {error}\n")
+        logger.critical("%s", error)
         status = 1
     sys.exit(status)
+
+
+@contextmanager
+def measuring(listen: str) -> Iterator[Meter]:
+    """See `prometheus.measured`; tells which version this is."""
+    with measured(listen) as meter:
+        meter.watch(BUILD, lambda: {(version("mutua"), str(MODEL_VERSION)): 1})
+        yield meter

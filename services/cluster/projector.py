@@ -4,7 +4,6 @@ import asyncio
 import logging
 import os
 import signal
-import sys
 import threading
 from collections.abc import Callable
 from functools import partial
@@ -15,7 +14,9 @@ from services.adapters.kafka_address import KafkaAddress
 from services.adapters.kafka_reader import KafkaReader, leave_group
 from services.adapters.postgres_store import PostgresStore
 from services.adapters.tables import MODEL_VERSION
+from services.cluster.process import measuring
 from services.ledger.errors import LogDown, MutuaError
+from services.metrics import READY
 from services.projector.app import Store, Worker, create_app
 from services.settings import Settings
 
@@ -37,13 +38,16 @@ def run(settings: Settings, *, open_store: Callable[[], Store] | None = None) ->
             pass
     except MutuaError as error:
         fail(str(error))
-    worker = Worker(
-        open_log=lambda: KafkaReader(address),
-        open_store=open_store,
-        on_ready=lambda: print("mutua projector is ready", flush=True),
-        on_failure=fail,
-    )
-    asyncio.run(_serve(settings, address, worker))
+    with measuring(settings.metrics_listen) as meter:
+        worker = Worker(
+            open_log=lambda: KafkaReader(address),
+            open_store=open_store,
+            on_ready=lambda: print("mutua projector is ready", flush=True),
+            on_failure=fail,
+            meter=meter,
+        )
+        meter.watch(READY, lambda: {("projector",): worker.is_ready})
+        asyncio.run(_serve(settings, address, worker))
     if settings.instance:
         leave_group(address, group_of(address.topic), settings.instance)
     worker.close()
@@ -56,7 +60,7 @@ def fail(reason: str) -> NoReturn:
     A transaction that is not committed then is none, and what was projected and not yet committed
     to Kafka is found in the read models at the next start.
     """
-    print(f"mutua projector: {' '.join(reason.split())}", file=sys.stderr, flush=True)
+    logger.critical("mutua projector: %s", " ".join(reason.split()))
     os._exit(1)
 
 

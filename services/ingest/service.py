@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator, Callable
+from functools import partial
 from typing import Final
 
 from mutua.v1 import ingest_service_pb2 as pb
@@ -13,9 +14,11 @@ from services.adapters.grpc_server import Context, scope_of
 from services.ingest.appends import Appends, durable
 from services.ingest.check import to_records
 from services.ingest.stream import RecordStream
+from services.ledger.errors import MutuaError
 from services.ledger.ports import Log
 from services.ledger.question import Scope
 from services.ledger.times import Instant
+from services.metrics import UNMEASURED, Meter
 
 NAME: Final = "mutua.v1.IngestService"
 _SMALL_EVENTS: Final = 20
@@ -31,11 +34,12 @@ class IngestService(IngestServiceServicer):
         lag: Callable[[], int],
         stopping: asyncio.Event,
         clock: Callable[[], Instant] = lambda: time.time_ns() // 1000,
+        meter: Meter = UNMEASURED,
     ) -> None:
         """`lag` tells how many facts on the log are not projected yet; streams end soon after
         `stopping` is set.
         """
-        self._appends = Appends(log)
+        self._appends = Appends(log, meter)
         self._lag = lag
         self._stopping = stopping
         self._clock = clock
@@ -63,7 +67,11 @@ class IngestService(IngestServiceServicer):
         self, request: pb.RecordEventsRequest | pb.RecordStreamRequest, scope: Scope
     ) -> tuple[str, list[bytes]]:
         """The programme and the records of a request, without holding up other callers."""
-        now = self._clock()
-        if len(request.events) <= _SMALL_EVENTS and request.ByteSize() <= _SMALL_BYTES:
-            return to_records(request, scope=scope, now=now)
-        return await asyncio.to_thread(to_records, request, scope=scope, now=now)
+        check = partial(to_records, request, scope=scope, now=self._clock())
+        try:
+            if len(request.events) <= _SMALL_EVENTS and request.ByteSize() <= _SMALL_BYTES:
+                return check()
+            return await asyncio.to_thread(check)
+        except MutuaError as refusal:
+            self._appends.count(len(request.events), refusal)
+            raise

@@ -20,6 +20,7 @@ from mode.supervisors import CrashingSupervisor
 from services.adapters.faust_transport import FIXED, Fetch, SlabApp, SlabSchema, credentials
 from services.adapters.kafka_address import KafkaAddress
 from services.adapters.kafka_topic import record_reader
+from services.adapters.tracing import slab_span
 from services.ledger.errors import MutuaError
 from services.ledger.ports import (
     Held,
@@ -31,6 +32,7 @@ from services.ledger.ports import (
     StaleWriter,
     StoreBusy,
 )
+from services.metrics import BUSY, PARTITIONS, UNMEASURED, Meter
 from services.projector.embedded import why_held
 from services.projector.slab import check_same_log, project_slab
 from services.settings import Settings
@@ -79,6 +81,7 @@ class Worker:
         open_store: Callable[[], Store],
         on_ready: Callable[[], None],
         on_failure: Callable[[str], None],
+        meter: Meter = UNMEASURED,
     ) -> None:
         """`on_failure` ends the process, with a reason; where it returns, nothing more is done."""
         self.durable: dict[int, int] = {}
@@ -89,6 +92,7 @@ class Worker:
         self._open_store = open_store
         self._on_ready = on_ready
         self._on_failure = on_failure
+        self._meter = meter
         self._store: Store | None = None
         self._read: dict[int, Callable[[Any], Record]] = {}
         self._thread = ThreadPoolExecutor(1, "projector")
@@ -97,6 +101,13 @@ class Worker:
         self._polled_time = time.monotonic()
         self._ready = False
         self._stopping = False
+        meter.add(BUSY, 0)
+        meter.watch(PARTITIONS, lambda: len(self.durable))
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether it has joined the others, and was not told to stop."""
+        return self._ready and not self._stopping
 
     async def take_over(self, partitions: Collection[int]) -> None:
         await self._run(lambda: self._load(sorted(partitions)))
@@ -197,9 +208,12 @@ class Worker:
         if next_offset is None or partition in self.held:
             return  # fetched for an assignment that is over, or before it was held
         read = self._read[partition]
-        records = [read(each) for each in found if each.offset >= next_offset]
-        if not records:
-            return
+        found = [each for each in found if each.offset >= next_offset]
+        if found:
+            with slab_span(partition, found):
+                self._project_from(partition, next_offset, [read(each) for each in found])
+
+    def _project_from(self, partition: int, next_offset: int, records: Sequence[Record]) -> None:
         if (records[0].offset, records[-1].offset) != (next_offset, next_offset + len(records) - 1):
             raise StaleWriter(
                 f"partition {partition} is to go on at offset {next_offset}, and the records that "
@@ -216,7 +230,9 @@ class Worker:
         assert self.log is not None
         while records:
             try:
-                end = project_slab(self._store, self.log[0], records, partition=partition)
+                end = project_slab(
+                    self._store, self.log[0], records, partition=partition, meter=self._meter
+                )
             except StoreBusy as busy:
                 logger.warning("projecting waits: %s", busy)
                 threading.Event().wait(_RETRY_SECONDS)  # `stuck` ends it when it takes too long
