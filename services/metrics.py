@@ -64,7 +64,7 @@ OK: Final = "OK"
 `INTERNAL` and `CANCELLED`."""
 
 # Every process.
-READY: Final = Gauge("mutua_ready", "1 while the service does its work, else 0.", ("service",))
+READY: Final = Gauge("mutua_ready", "1 where a service does its work, else 0.", ("service",))
 BUILD: Final = Gauge("mutua_build_info", "1, of this version.", ("version", "model_version"))
 CALL_SECONDS: Final = Histogram(
     "mutua_call_seconds", "Calls, from request to answer.", ("method", "outcome")

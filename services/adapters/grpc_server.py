@@ -28,7 +28,7 @@ from services.ledger.errors import (
 )
 from services.ledger.question import ALL, Scope
 from services.logs import request_id
-from services.metrics import UNMEASURED, Meter
+from services.metrics import READY, UNMEASURED, Meter
 
 logger = logging.getLogger(__name__)
 
@@ -72,8 +72,11 @@ class Server:
         options = [*_OPTIONS, ("grpc.so_reuseport", int(reuse_port))]
         self.grpc = grpc.aio.server(interceptors=[ErrorInterceptor(meter)], options=options)
         self.stopping = asyncio.Event()
+        self._is_serving = False
         self._health = health.aio.HealthServicer()
         self._services = services
+        labels = [(name.rpartition(".")[2],) for name in services]
+        meter.watch(READY, lambda: dict.fromkeys(labels, self._is_serving))
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self.grpc)
         names = [*services, health_pb2.DESCRIPTOR.services_by_name["Health"].full_name]
         reflection.enable_server_reflection([*names, reflection.SERVICE_NAME], self.grpc)
@@ -93,6 +96,7 @@ class Server:
 
     async def set_serving(self, *, serving: bool) -> None:
         """What health says, of each service and of the whole."""
+        self._is_serving = serving
         status = health_pb2.HealthCheckResponse
         now = status.SERVING if serving else status.NOT_SERVING
         for name in ("", *self._services):
@@ -101,6 +105,7 @@ class Server:
     async def stop(self, grace_seconds: float) -> None:
         """Says so to health, takes no more calls, and gives those under way some time."""
         self.stopping.set()
+        self._is_serving = False
         await self._health.enter_graceful_shutdown()
         await self.grpc.stop(grace_seconds)
 

@@ -82,8 +82,11 @@ class KafkaLog:
 
     @property
     def queued_bytes(self) -> int:
-        """What waits for Kafka to answer."""
         return self._admission.waiting_bytes
+
+    @property
+    def queue_limit_bytes(self) -> int:
+        return self._admission.budget_bytes
 
     def append(self, programme_id: str, values: Sequence[bytes]) -> Future[Position]:
         """See `ports.Log`. Records that other processes append may stand between.

@@ -35,16 +35,27 @@ class KafkaReader:
         return partition_of(programme_id, self.partition_count)
 
     def partition(self, number: int) -> "KafkaPartition":
+        return KafkaPartition(self, number, self._opened())
+
+    def ends(self) -> dict[int, int]:
+        """The offset that the next record of each partition will have. Raises LogDown."""
+        numbers = range(self.partition_count)
+        places = [TopicPartition(self.address.topic, number) for number in numbers]
+        with in_words(self.address):
+            found = self._opened().end_offsets(places, timeout_ms=_READ_MILLISECONDS)
+        return {place.partition: end for place, end in found.items()}
+
+    def close(self) -> None:
+        if self._consumer is not None:
+            self._consumer.close(autocommit=False)
+
+    def _opened(self) -> Any:
         if self._consumer is None:
             with in_words(self.address):
                 self._consumer = opened(
                     KafkaConsumer, self.address, enable_auto_commit=False, auto_offset_reset="none"
                 )
-        return KafkaPartition(self, number, self._consumer)
-
-    def close(self) -> None:
-        if self._consumer is not None:
-            self._consumer.close(autocommit=False)
+        return self._consumer
 
     def __enter__(self) -> Self:
         return self

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from importlib.metadata import version
 from threading import Lock
 from typing import Any, Final
 
@@ -10,7 +11,8 @@ import prometheus_client as prometheus
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
 
-from services.metrics import UNMEASURED, Counter, Gauge, Histogram, Meter, Metric, Reading
+from services.adapters.tables import MODEL_VERSION
+from services.metrics import BUILD, UNMEASURED, Counter, Gauge, Histogram, Meter, Metric, Reading
 
 logger = logging.getLogger(__name__)
 
@@ -19,8 +21,9 @@ _MAX_PORT: Final = 65_535
 
 @contextmanager
 def measured(listen: str) -> Iterator[Meter]:
-    """A meter whose figures are served on `host:port`; without an address nothing is measured.
+    """A meter whose figures are served on `host:port`, at first the version of this process.
 
+       Without an address nothing is measured.
     Raises OSError when nothing can listen there.
     """
     if not listen:
@@ -32,6 +35,7 @@ def measured(listen: str) -> Iterator[Meter]:
     untyped: Any = prometheus
     untyped.disable_created_metrics()  # a second series beside each, which nothing reads
     meter = PrometheusMeter()
+    meter.watch(BUILD, lambda: {(version("mutua"), str(MODEL_VERSION)): 1})
     try:
         server, thread = prometheus.start_http_server(
             int(port), host.strip("[]"), registry=meter.registry

@@ -12,9 +12,9 @@ from mutua.v1.ingest_service_pb2_grpc import add_IngestServiceServicer_to_server
 from services.adapters.grpc_server import Server
 from services.adapters.kafka_address import KafkaAddress
 from services.adapters.kafka_log import KafkaLog
-from services.cluster.process import measuring
+from services.adapters.prometheus import measured
 from services.ingest import service as ingest
-from services.metrics import QUEUE_LIMIT_BYTES, QUEUED_BYTES, READY, Meter
+from services.metrics import Meter
 from services.settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -60,10 +60,7 @@ class _Ingest:
             on_failure=fail,
         )
         try:
-            with measuring(self._settings.metrics_listen) as meter:
-                meter.watch(READY, lambda: {("ingest",): not log.unready})
-                meter.watch(QUEUED_BYTES, lambda: log.queued_bytes)
-                meter.watch(QUEUE_LIMIT_BYTES, lambda: self._settings.queue_bytes)
+            with measured(self._settings.metrics_listen) as meter:
                 await self._take_facts(log, meter, stop)
         finally:
             await asyncio.to_thread(log.close)

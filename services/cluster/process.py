@@ -2,16 +2,11 @@
 
 import logging
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from importlib.metadata import version
+from collections.abc import Callable
 
-from services.adapters.prometheus import measured
-from services.adapters.tables import MODEL_VERSION
 from services.ledger.errors import MutuaError
 from services.logs import set_up_logs
 from services.memory import collect_seldom
-from services.metrics import BUILD, Meter
 from services.settings import Settings, read_settings
 
 logger = logging.getLogger(__name__)
@@ -32,11 +27,3 @@ def main(run: Callable[[Settings], int]) -> None:
         logger.critical("%s", error)
         status = 1
     sys.exit(status)
-
-
-@contextmanager
-def measuring(listen: str) -> Iterator[Meter]:
-    """See `prometheus.measured`; tells which version this is."""
-    with measured(listen) as meter:
-        meter.watch(BUILD, lambda: {(version("mutua"), str(MODEL_VERSION)): 1})
-        yield meter

@@ -13,8 +13,8 @@ from services.adapters.faust_transport import SlabApp
 from services.adapters.kafka_address import KafkaAddress
 from services.adapters.kafka_reader import KafkaReader, leave_group
 from services.adapters.postgres_store import PostgresStore
+from services.adapters.prometheus import measured
 from services.adapters.tables import MODEL_VERSION
-from services.cluster.process import measuring
 from services.ledger.errors import LogDown, MutuaError
 from services.metrics import READY
 from services.projector.app import Store, Worker, create_app
@@ -38,7 +38,7 @@ def run(settings: Settings, *, open_store: Callable[[], Store] | None = None) ->
             pass
     except MutuaError as error:
         fail(str(error))
-    with measuring(settings.metrics_listen) as meter:
+    with measured(settings.metrics_listen) as meter:
         worker = Worker(
             open_log=lambda: KafkaReader(address),
             open_store=open_store,
@@ -46,7 +46,7 @@ def run(settings: Settings, *, open_store: Callable[[], Store] | None = None) ->
             on_failure=fail,
             meter=meter,
         )
-        meter.watch(READY, lambda: {("projector",): worker.is_ready})
+        meter.watch(READY, lambda: {("Projector",): worker.is_ready})
         asyncio.run(_serve(settings, address, worker))
     if settings.instance:
         leave_group(address, group_of(address.topic), settings.instance)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import signal
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from functools import partial
 from typing import Any, Final, Protocol, TypeVar, cast
 
@@ -15,13 +16,17 @@ from mutua.v1.query_service_pb2_grpc import (
 )
 from services.adapters.grpc_server import Server
 from services.adapters.kafka_address import KafkaAddress
+from services.adapters.kafka_reader import KafkaReader
 from services.adapters.kafka_topic import KafkaTopic
 from services.adapters.postgres_store import PostgresStore
 from services.adapters.postgres_watch import Seen, watch
+from services.adapters.prometheus import measured
 from services.adapters.tables import MODEL_VERSION
 from services.ledger.errors import LogDown, MutuaError, Precondition
 from services.ledger.ports import ReadableLog
+from services.metrics import Meter
 from services.query import service as query
+from services.query.behind import Behind
 from services.query.progress import Progress
 from services.settings import Settings
 
@@ -52,18 +57,19 @@ async def _serve(settings: Settings, open_log: Callable[[], Log]) -> int:
     loop, stop = asyncio.get_running_loop(), asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    server = Server([query.NAME], reuse_port=settings.reuse_port)
-    door = _Door()
-    add_QueryServiceServicer_to_server(cast("QueryServiceServicer", door), server.grpc)
-    await server.set_serving(serving=False)
-    address = await server.start(settings.listen)
-    answering = asyncio.create_task(_answer(settings.store_url, open_log, server, door, address))
-    stopped = asyncio.create_task(stop.wait())
-    await asyncio.wait({answering, stopped}, return_when=asyncio.FIRST_COMPLETED)
-    await server.stop(_GRACE_SECONDS)
-    if answering.done():
-        await answering
-    answering.cancel()
+    with measured(settings.metrics_listen) as meter:
+        server = Server([query.NAME], reuse_port=settings.reuse_port, meter=meter)
+        door = _Door()
+        add_QueryServiceServicer_to_server(cast("QueryServiceServicer", door), server.grpc)
+        await server.set_serving(serving=False)
+        address = await server.start(settings.listen)
+        answering = asyncio.create_task(_answer(settings, open_log, server, door, address, meter))
+        stopped = asyncio.create_task(stop.wait())
+        await asyncio.wait({answering, stopped}, return_when=asyncio.FIRST_COMPLETED)
+        await server.stop(_GRACE_SECONDS)
+        if answering.done():
+            await answering
+        answering.cancel()
     return 0
 
 
@@ -84,15 +90,22 @@ class _Door:
 
 
 async def _answer(
-    url: str, open_log: Callable[[], Log], server: Server, door: _Door, address: str
+    settings: Settings,
+    open_log: Callable[[], Log],
+    server: Server,
+    door: _Door,
+    address: str,
+    meter: Meter,
 ) -> None:
     """Answers for ever."""
+    url = settings.store_url
     log = await _when_there(open_log, door)
     store = await _when_there(lambda: PostgresStore(url, read_only=True), door)
-    answers = _Answers(url, log, store, server, address)
+    answers = _Answers(url, log, store, server, address, meter)
     door.service = answers.service
     try:
-        await watch(url, on_seen=answers.see, on_moved=answers.move, on_lost=answers.lose)
+        with answers.looked_at(settings) if settings.metrics_listen else nullcontext():
+            await watch(url, on_seen=answers.see, on_moved=answers.move, on_lost=answers.lose)
     finally:
         await asyncio.to_thread(answers.close)
 
@@ -115,20 +128,42 @@ class _Answers:
     """The service, level with what is projected, and its health."""
 
     def __init__(
-        self, url: str, log: Log, store: PostgresStore, server: Server, address: str
+        self,
+        url: str,
+        log: Log,
+        store: PostgresStore,
+        server: Server,
+        address: str,
+        meter: Meter,
     ) -> None:
         self._url = url
         self._log = log
         self._store = store
         self._server = server
         self._address = address
+        self._meter = meter
         self._progress = Progress()
         self._held: frozenset[int] = frozenset()
         self._trouble = "nothing was looked at yet"
         self._was_ready = False
         self.service = query.QueryService(
-            store, self._progress, log=log, model_version=MODEL_VERSION
+            store, self._progress, log=log, model_version=MODEL_VERSION, meter=meter
         )
+
+    @contextmanager
+    def looked_at(self, settings: Settings) -> Iterator[None]:
+        """Tells how far behind they are, on a connection of its own to Kafka."""
+        kafka = KafkaAddress.parse(settings.log_url, settings.kafka_options())
+        behind = Behind(
+            open_log=lambda: KafkaReader(kafka),
+            set_aside=self.service.set_aside,
+            progress=self._progress,
+            meter=self._meter,
+        )
+        try:
+            yield
+        finally:
+            behind.stop()
 
     async def see(self, seen: Seen) -> None:
         if seen.schema != self._store.schema:

@@ -18,7 +18,7 @@ from services.ledger.errors import MutuaError
 from services.ledger.ports import Log
 from services.ledger.question import Scope
 from services.ledger.times import Instant
-from services.metrics import UNMEASURED, Meter
+from services.metrics import QUEUE_LIMIT_BYTES, QUEUED_BYTES, UNMEASURED, Meter
 
 NAME: Final = "mutua.v1.IngestService"
 _SMALL_EVENTS: Final = 20
@@ -40,6 +40,8 @@ class IngestService(IngestServiceServicer):
         `stopping` is set.
         """
         self._appends = Appends(log, meter)
+        meter.watch(QUEUED_BYTES, lambda: log.queued_bytes)
+        meter.watch(QUEUE_LIMIT_BYTES, lambda: log.queue_limit_bytes)
         self._lag = lag
         self._stopping = stopping
         self._clock = clock
