@@ -62,6 +62,11 @@ def topic(broker: str) -> Iterator[str]:
 @pytest.fixture
 def database(postgres: str) -> Iterator[str]:
     """Where a database is that is new and empty."""
+    yield from new_database(postgres)
+
+
+def new_database(postgres: str) -> Iterator[str]:
+    """Where one is, which is deleted afterwards."""
     name = f"test_{uuid4().hex}"
     asyncio.run(execute(postgres, f"CREATE DATABASE {name}"))
     yield urlsplit(postgres)._replace(path=f"/{name}").geturl()

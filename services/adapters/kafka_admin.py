@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 from uuid import UUID
 
 from kafka import KafkaAdminClient, errors
@@ -68,6 +68,14 @@ class TopicFacts:
     @property
     def _fewest_in_sync(self) -> int:
         return fewest_in_sync(self.replica_count)
+
+
+class Room(NamedTuple):
+    """A folder of a broker; `free_bytes` is None where an old one does not tell."""
+
+    broker: int
+    path: str
+    free_bytes: int | None
 
 
 def fewest_in_sync(replica_count: int) -> int:
@@ -137,6 +145,17 @@ class KafkaAdmin:
                 },
                 wait_for_metadata=True,
             )
+
+    def rooms(self) -> list[Room]:
+        """Where the brokers keep their data. Raises LogDown."""
+        with in_words(self._address):
+            told = self._client.describe_log_dirs([self._address.topic])
+        return [
+            Room(each["broker"], found["log_dir"], free if free >= 0 else None)
+            for each in told
+            for found in each["log_dirs"]
+            for free in [found.get("usable_bytes", -1)]
+        ]
 
     def _topic(self) -> Mapping[str, Any]:
         name = self._address.topic

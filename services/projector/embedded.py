@@ -8,7 +8,7 @@ from typing import Final, Protocol
 
 from services.adapters.wire.event import read_record
 from services.ledger.ports import Held, Partition, ProjectionStore, StoreBusy
-from services.metrics import BUSY, UNMEASURED, Meter
+from services.metrics import BUSY, PARTITIONS, UNMEASURED, Meter
 from services.projector.ahead import ReadAhead
 from services.projector.slab import check_same_log, write_slab
 
@@ -78,6 +78,7 @@ class EmbeddedProjector:
         self._succession = succession
         self._meter = meter
         meter.add(BUSY, 0)
+        meter.watch(PARTITIONS, lambda: 1)
         self._slabs = ReadAhead(log, _SLAB)
         self._wake = threading.Event()
         self._stopped = threading.Event()
