@@ -1,7 +1,7 @@
 """What a check finds, and how checks are run."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from services.ledger.errors import MutuaError
@@ -28,11 +28,17 @@ Check = Callable[[], Iterable[Finding]]
 
 def examine(checks: Mapping[str, Check]) -> Iterator[tuple[str, Finding]]:
     """Runs checks by name; what one raises is found there, and the others go on."""
+    raised: set[str] = set()
     for name, check in checks.items():
         try:
             yield from ((name, found) for found in check())
         except (MutuaError, OSError) as error:
-            yield name, problem(str(error))
+            said = str(error)
+            yield (
+                name,
+                note("not looked at", "mend the above first") if said in raised else _of(said),
+            )
+            raised.add(said)
 
 
 def ok(said: str) -> Finding:
@@ -47,6 +53,15 @@ def problem(told: str) -> Finding:
     """Of a sentence as errors are told: what is wrong; what to do."""
     said, _, remedy = told.partition("; ")
     return Finding(State.PROBLEM, said, remedy)
+
+
+def _again() -> Finding:
+    return note("not looked at", "mend what is told above first")
+
+
+def _of(raised: str) -> Finding:
+    found = problem(raised)
+    return found if found.remedy else replace(found, remedy="see that it runs, and what is set")
 
 
 def size(count: int) -> str:
