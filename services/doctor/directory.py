@@ -36,9 +36,11 @@ def _files(directory: DataDirectory) -> Iterator[Finding]:
         yield ok(f"{directory.path} is not there yet; the first fact makes it")
         return
     directory.require_data()
-    models = directory.to_read()
+    answering = "read models are made at the next start"
+    if directory.current is not None:
+        answering = f"answered from {directory.to_read().name}"
     with closing(SqliteLog(directory.log, read_only=True)) as log:
-        yield ok(f"{directory.path} holds {log.end():,} facts, answered from {models.name}")
+        yield ok(f"{directory.path} holds {log.end():,} facts, {answering}")
 
 
 def _disk(directory: DataDirectory) -> Iterator[Finding]:

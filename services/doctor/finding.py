@@ -33,12 +33,8 @@ def examine(checks: Mapping[str, Check]) -> Iterator[tuple[str, Finding]]:
         try:
             yield from ((name, found) for found in check())
         except (MutuaError, OSError) as error:
-            said = str(error)
-            yield (
-                name,
-                note("not looked at", "mend the above first") if said in raised else _of(said),
-            )
-            raised.add(said)
+            yield name, _again() if str(error) in raised else _of(str(error))
+            raised.add(str(error))
 
 
 def ok(said: str) -> Finding:
