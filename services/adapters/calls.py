@@ -4,11 +4,11 @@ import asyncio
 import logging
 import re
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import aclosing, contextmanager
+from collections.abc import AsyncIterator, Callable
+from contextlib import aclosing
 from typing import Any, Final
 
-from services.adapters.tracing import call_span, trace_id
+from services.adapters.tracing import TRACEPARENT, call_span, trace_id
 from services.ledger.errors import MutuaError
 from services.logs import begin_request
 from services.metrics import CALL_SECONDS, OK, Meter
@@ -26,11 +26,11 @@ def observed(
     name = method.rpartition("/")[2]
 
     async def unary(request: Any, context: Any) -> Any:
-        with _call(name, context, meter):
+        with _Call(name, context, meter):
             return await handle(request, context)
 
     async def stream(request: Any, context: Any) -> AsyncIterator[Any]:
-        with _call(name, context, meter):
+        with _Call(name, context, meter):
             async with aclosing(handle(request, context)) as answers:
                 async for answer in answers:
                     yield answer
@@ -38,27 +38,48 @@ def observed(
     return stream if streams else unary
 
 
-@contextmanager
-def _call(name: str, context: Any, meter: Meter) -> Iterator[None]:
-    metadata = {
-        key: value for key, value in context.invocation_metadata() or () if isinstance(value, str)
-    }
-    outcome, began = OK, time.perf_counter()
-    with call_span(name, metadata):
-        given = metadata.get(_REQUEST_ID, "")
-        begin_request(given if _FIT.fullmatch(given) else trace_id())
-        try:
-            yield
-        except MutuaError as error:
-            outcome = error.reason or error.code
-            raise
-        except (asyncio.CancelledError, GeneratorExit):
-            outcome = "CANCELLED"
-            raise
-        except BaseException:
-            outcome = "INTERNAL"
-            raise
-        finally:
-            seconds = time.perf_counter() - began
-            meter.observe(CALL_SECONDS, seconds, name, outcome)
-            logger.info("%s: %s in %.3f s", name, outcome, seconds)
+class _Call:
+    """One call, from its first step to its last. A class, as a generator costs twice as much."""
+
+    __slots__ = ("_began", "_context", "_meter", "_name", "_span")
+
+    def __init__(self, name: str, context: Any, meter: Meter) -> None:
+        self._name = name
+        self._context = context
+        self._meter = meter
+
+    def __enter__(self) -> None:
+        self._began = time.perf_counter()
+        given = traceparent = ""
+        for key, value in self._context.invocation_metadata() or ():
+            if key == _REQUEST_ID and _FIT.fullmatch(value):
+                given = value
+            elif key == TRACEPARENT:
+                traceparent = value
+        self._span = call_span(self._name, traceparent)
+        if self._span is not None:
+            self._span.__enter__()
+            given = given or trace_id()
+        begin_request(given)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: Any
+    ) -> None:
+        outcome = _outcome(error)
+        seconds = time.perf_counter() - self._began
+        self._meter.observe(CALL_SECONDS, seconds, self._name, outcome)
+        logger.info("%s: %s in %.3f s", self._name, outcome, seconds)
+        if self._span is not None:
+            self._span.__exit__(kind, error, trace)
+
+
+def _outcome(error: BaseException | None) -> str:
+    match error:
+        case None:
+            return OK
+        case MutuaError():
+            return error.reason or error.code
+        case asyncio.CancelledError() | GeneratorExit():
+            return "CANCELLED"
+        case _:
+            return "INTERNAL"

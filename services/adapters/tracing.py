@@ -4,8 +4,8 @@ Only OpenTelemetry's API is used. Where somebody has set up its SDK, calls and s
 the context is passed on as it came. Nobody who is not traced pays for it.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from itertools import islice
 from typing import Any, Final
 
@@ -23,23 +23,22 @@ _NAME: Final = "mutua"
 _MAX_LINKS: Final = 128
 
 
+def call_span(name: str, traceparent: str) -> AbstractContextManager[Any] | None:
+    """What is done in its block is done for the trace that a caller names; None without one."""
+    caller = _PROPAGATOR.extract({TRACEPARENT: traceparent}) if traceparent else None
+    if _is_recorded():
+        tracer = trace.get_tracer(_NAME)
+        return tracer.start_as_current_span(name, context=caller, kind=SpanKind.SERVER)
+    return None if caller is None else _attached(caller)
+
+
 @contextmanager
-def call_span(name: str, carrier: Mapping[str, str]) -> Iterator[None]:
-    """What is done in the block is done for the trace that a caller's metadata name, if any."""
-    if not _is_recorded():
-        if TRACEPARENT not in carrier:
-            yield
-            return
-        token = context.attach(_PROPAGATOR.extract(carrier))
-        try:
-            yield
-        finally:
-            context.detach(token)
-        return
-    caller = _PROPAGATOR.extract(carrier)
-    tracer = trace.get_tracer(_NAME)
-    with tracer.start_as_current_span(name, context=caller, kind=SpanKind.SERVER):
+def _attached(caller: Context) -> Iterator[None]:
+    token = context.attach(caller)
+    try:
         yield
+    finally:
+        context.detach(token)
 
 
 def trace_id() -> str:
