@@ -33,6 +33,7 @@ COMMANDS: Final = {
     "organizations": "services.cli.reading:organizations",
     "status": "services.cli.server:status",
     "verify": "services.cli.server:verify",
+    "doctor": "services.cli.doctor:doctor",
     "rebuild": "services.cli.rebuild:rebuild",
     "quarantine": "services.cli.quarantine:quarantine",
     "export": "services.cli.exporting:export",

@@ -4,7 +4,6 @@ import asyncio
 import logging
 import os
 import signal
-import sys
 import threading
 from collections.abc import Callable, Coroutine
 from functools import partial
@@ -17,9 +16,11 @@ from services.adapters.kafka_address import KafkaAddress
 from services.adapters.kafka_admin import leave_group
 from services.adapters.kafka_topic import KafkaTopic
 from services.adapters.postgres_store import PostgresStore
+from services.adapters.prometheus import measured
 from services.adapters.tables import MODEL_VERSION
 from services.cluster.process import when_there
 from services.ledger.errors import DataForeign, LogDown, MutuaError
+from services.metrics import READY, Meter
 from services.projector.app import Store, Worker, create_app
 from services.settings import Settings
 
@@ -38,8 +39,9 @@ def run(settings: Settings, *, open_store: Callable[[], Store] | None = None) ->
     OSError when nothing can listen where health is to be told.
     """
     open_store = open_store or partial(PostgresStore, settings.require_store_url())
-    projector = _Projector(settings, open_store)
-    asyncio.run(projector.serve())
+    with measured(settings.metrics_listen) as meter:
+        projector = _Projector(settings, open_store, meter)
+        asyncio.run(projector.serve())
     projector.close()
     return 0
 
@@ -50,7 +52,7 @@ def fail(reason: str) -> NoReturn:
     A transaction that is not committed then is none, and what was projected and not yet committed
     to Kafka is found in the read models at the next start.
     """
-    print(f"mutua projector: {' '.join(reason.split())}", file=sys.stderr, flush=True)
+    logger.critical("mutua projector: %s", " ".join(reason.split()))
     os._exit(1)
 
 
@@ -62,14 +64,16 @@ def group_of(topic: str) -> str:
 class _Projector:
     """A worker and what it needs, and what health says of them."""
 
-    def __init__(self, settings: Settings, open_store: Callable[[], Store]) -> None:
+    def __init__(self, settings: Settings, open_store: Callable[[], Store], meter: Meter) -> None:
         self._settings = settings
+        self._meter = meter
         self._address = KafkaAddress.parse(settings.log_url, settings.kafka_options())
         self._group = group_of(self._address.topic)
         self._open_store = open_store
         self._trouble = "it has only just been started"
         self._log: KafkaTopic | None = None
         self._worker: Worker | None = None
+        meter.watch(READY, lambda: {("Projector",): self._is_ready})
 
     async def serve(self) -> None:
         """Returns after SIGTERM or SIGINT."""
@@ -116,6 +120,7 @@ class _Projector:
             open_store=self._open_store,
             on_ready=lambda: print("mutua projector is ready", flush=True),
             on_failure=fail,
+            meter=self._meter,
         )
         app = create_app(self._settings, worker, address=self._address, group=self._group)
         stuck_seconds = self._settings.stuck_seconds
@@ -129,11 +134,15 @@ class _Projector:
         except TimeoutError:
             fail(f"what was under way did not end within {GRACE_SECONDS:g} s; it is done again")
 
+    @property
+    def _is_ready(self) -> bool:
+        return self._worker is not None and not (self._trouble or self._worker.unready)
+
     async def _tell_health(self, server: Server) -> None:
         """Tells truly, within a moment, whether facts are projected as they come."""
         was_serving = None
         while True:
-            serving = self._worker is not None and not (self._trouble or self._worker.unready)
+            serving = self._is_ready
             if serving != was_serving:
                 await server.set_serving(serving=serving)
                 was_serving = serving

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import signal
-from collections.abc import Awaitable, Callable
-from contextlib import suppress
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager, nullcontext, suppress
 from functools import partial
 from typing import Any, Final, cast
 
@@ -19,10 +19,13 @@ from services.adapters.kafka_address import KafkaAddress
 from services.adapters.kafka_topic import KafkaTopic
 from services.adapters.postgres_store import PostgresStore
 from services.adapters.postgres_watch import Seen, watch
+from services.adapters.prometheus import measured
 from services.adapters.tables import MODEL_VERSION
 from services.cluster.process import when_there
 from services.ledger.errors import LogDown
+from services.metrics import Meter
 from services.query import service as query
+from services.query.behind import Behind
 from services.query.progress import Progress
 from services.settings import Settings
 
@@ -49,18 +52,21 @@ async def _serve(settings: Settings, log_address: KafkaAddress) -> int:
     loop, stop = asyncio.get_running_loop(), asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    server = Server([query.NAME], reuse_port=settings.reuse_port)
-    door = _Door()
-    add_QueryServiceServicer_to_server(cast("QueryServiceServicer", door), server.grpc)
-    await server.set_serving(serving=False)
-    address = await server.start(settings.listen)
-    answering = asyncio.create_task(_answer(settings, log_address, server, door, address))
-    stopped = asyncio.create_task(stop.wait())
-    await asyncio.wait({answering, stopped}, return_when=asyncio.FIRST_COMPLETED)
-    await server.stop(GRACE_SECONDS)
-    if answering.done():
-        await answering
-    answering.cancel()
+    with measured(settings.metrics_listen) as meter:
+        server = Server([query.NAME], reuse_port=settings.reuse_port, meter=meter)
+        door = _Door()
+        add_QueryServiceServicer_to_server(cast("QueryServiceServicer", door), server.grpc)
+        await server.set_serving(serving=False)
+        address = await server.start(settings.listen)
+        answering = asyncio.create_task(
+            _answer(settings, log_address, server, door, address, meter)
+        )
+        stopped = asyncio.create_task(stop.wait())
+        await asyncio.wait({answering, stopped}, return_when=asyncio.FIRST_COMPLETED)
+        await server.stop(GRACE_SECONDS)
+        if answering.done():
+            await answering
+        answering.cancel()
     return 0
 
 
@@ -85,7 +91,12 @@ class _Door:
 
 
 async def _answer(
-    settings: Settings, log_address: KafkaAddress, server: Server, door: _Door, address: str
+    settings: Settings,
+    log_address: KafkaAddress,
+    server: Server,
+    door: _Door,
+    address: str,
+    meter: Meter,
 ) -> None:
     """Answers for ever. Raises DataForeign when the log is another one now."""
     url = settings.store_url
@@ -93,13 +104,14 @@ async def _answer(
         lambda: KafkaTopic(log_address, partition_count=settings.partitions), tell=door.wait_for
     )
     store = await when_there(lambda: PostgresStore(url, read_only=True), tell=door.wait_for)
-    answers = _Answers(url, log, store, server, address)
+    answers = _Answers(url, log, store, server, address, meter)
     door.service = answers.service
     try:
-        await asyncio.gather(
-            watch(url, on_seen=answers.see, on_moved=answers.move, on_lost=answers.lose),
-            _see_it_stay(log),
-        )
+        with answers.looked_at() if settings.metrics_listen else nullcontext():
+            await asyncio.gather(
+                watch(url, on_seen=answers.see, on_moved=answers.move, on_lost=answers.lose),
+                _see_it_stay(log),
+            )
     finally:
         await asyncio.to_thread(answers.close)
 
@@ -116,20 +128,41 @@ class _Answers:
     """The service, level with what is projected, and its health."""
 
     def __init__(
-        self, url: str, log: KafkaTopic, store: PostgresStore, server: Server, address: str
+        self,
+        url: str,
+        log: KafkaTopic,
+        store: PostgresStore,
+        server: Server,
+        address: str,
+        meter: Meter,
     ) -> None:
         self._url = url
         self._log = log
         self._store = store
         self._server = server
         self._address = address
+        self._meter = meter
         self._progress = Progress()
         self._held: frozenset[int] = frozenset()
         self._trouble = "nothing was looked at yet"
         self._was_ready = False
         self.service = query.QueryService(
-            store, self._progress, log=log, model_version=MODEL_VERSION
+            store, self._progress, log=log, model_version=MODEL_VERSION, meter=meter
         )
+
+    @contextmanager
+    def looked_at(self) -> Iterator[None]:
+        """Tells how far behind they are."""
+        behind = Behind(
+            log=self._log,
+            set_aside=self.service.set_aside,
+            progress=self._progress,
+            meter=self._meter,
+        )
+        try:
+            yield
+        finally:
+            behind.stop()
 
     async def see(self, seen: Seen) -> None:
         if seen.schema != self._store.schema:

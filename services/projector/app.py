@@ -20,6 +20,7 @@ from mode.supervisors import CrashingSupervisor
 from services.adapters.faust_transport import FIXED, Fetch, SlabApp, SlabSchema, credentials
 from services.adapters.kafka_address import KafkaAddress
 from services.adapters.kafka_topic import record_reader
+from services.adapters.tracing import slab_span
 from services.ledger.errors import MutuaError
 from services.ledger.ports import (
     Held,
@@ -32,6 +33,7 @@ from services.ledger.ports import (
     StoreBusy,
     Watermark,
 )
+from services.metrics import BUSY, PARTITIONS, UNMEASURED, Meter
 from services.projector.embedded import why_held
 from services.projector.slab import Slab, check_same_log, read_slab, write_slab
 from services.settings import Settings
@@ -113,6 +115,7 @@ class Worker:
         open_store: Callable[[], Store],
         on_ready: Callable[[], None],
         on_failure: Callable[[str], None],
+        meter: Meter = UNMEASURED,
     ) -> None:
         """`on_failure` ends the process, with a reason; where it returns, nothing more is done."""
         self.durable: dict[int, int] = {}
@@ -121,6 +124,7 @@ class Worker:
         self._open_store = open_store
         self._on_ready = on_ready
         self._on_failure = on_failure
+        self._meter = meter
         self._lanes = [_Lane(number) for number in range(_LANES)]
         self._read: dict[int, Callable[[Any], Record]] = {}
         self._reader = ThreadPoolExecutor(1, "slab-reader")
@@ -136,6 +140,8 @@ class Worker:
         self._stopping = False
         self._waiting_for = ""
         """What is amiss with the read models; "" when they can be written, as far as was seen."""
+        meter.add(BUSY, 0)
+        meter.watch(PARTITIONS, lambda: len(self.durable))
 
     async def take_over(self, partitions: Collection[int]) -> None:
         await self._run(self._lanes[0], lambda: self._load(sorted(partitions)))
@@ -267,17 +273,30 @@ class Worker:
         next_offset = self.durable.get(partition)
         if next_offset is None or partition in self.held:
             return  # fetched for an assignment that is over, or before it was held
-        ahead = self._ahead.pop((partition, found[0].offset), None)
         left = [each for each in found if each.offset >= next_offset]
         if not left:
             return
+        ahead = self._ahead.pop((partition, found[0].offset), None)
+        with slab_span(partition, left):
+            self._project_from(
+                store, partition, next_offset, left, ahead if len(left) == len(found) else None
+            )
+
+    def _project_from(
+        self,
+        store: Store,
+        partition: int,
+        next_offset: int,
+        left: Sequence[Any],
+        ahead: Future[Slab] | None,
+    ) -> None:
         if (left[0].offset, left[-1].offset) != (next_offset, next_offset + len(left) - 1):
             raise StaleWriter(
                 f"partition {partition} is to go on at offset {next_offset}, and the records that "
                 f"came are {left[0].offset} to {left[-1].offset}, {len(left)} of them"
             )
         try:
-            self._commit(store, partition, left, ahead if len(left) == len(found) else None)
+            self._commit(store, partition, left, ahead)
         except Held as held:
             self._hold(store, Hold(partition, self.durable[partition], str(held), 0))
 
@@ -359,7 +378,7 @@ class Worker:
         """
         while True:
             try:
-                end = write_slab(store, slab)
+                end = write_slab(store, slab, self._meter)
             except StoreBusy as busy:
                 self._waiting_for = str(busy)
                 logger.warning("projecting waits: %s", busy)

@@ -10,6 +10,7 @@ from typing import Any, cast
 from mutua.v1 import query_service_pb2 as pb
 from services.adapters.grpc_server import Context
 from services.adapters.sqlite_store import SqliteStore
+from services.metrics import UNMEASURED
 from services.ledger.ports import ReadableLog
 from services.ledger.position import Position
 from services.query.answering import Answering
@@ -81,6 +82,7 @@ def play(story: Callable[[Database, SqliteStore, Watched, Ask], Awaitable[None]]
                 progress,
                 log=cast("ReadableLog", Log()),
                 clock=lambda: START_TIME,
+                meter=UNMEASURED,
             )
 
             async def ask(min_position: str) -> pb.ListBalancesResponse:
