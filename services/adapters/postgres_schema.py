@@ -5,6 +5,7 @@ schema that answers, so that to go over to another, and back, is to change one r
 `mutua_control.fact_kind` has the kinds of facts that those who project into a schema know.
 """
 
+from collections.abc import Iterable
 from typing import Any, Final
 
 from sqlalchemy.schema import CreateIndex, CreateTable
@@ -43,6 +44,10 @@ _ANSWER: Final = """
     INSERT INTO mutua_control.answering (schema_name) VALUES ($1)
     ON CONFLICT (one) DO UPDATE SET schema_name = excluded.schema_name
 """
+_NONE: Final = (
+    "there are no read models yet in this database; a projector makes them: "
+    "start one, or see whether MUTUA_STORE_URL names the right database"
+)
 _BUILDS: Final = "SELECT nspname FROM pg_namespace WHERE nspname ~ '^mutua_read_[0-9]+$'"
 
 
@@ -58,10 +63,7 @@ async def to_follow(raw: Any) -> str:
     """The schema that answers, of whatever version. Raises DataForeign when there is none."""
     schema = await answering(raw)
     if schema is None:
-        raise DataForeign(
-            "there are no read models yet in this database; a projector makes them: "
-            "start one, or see whether MUTUA_STORE_URL names the right database"
-        )
+        raise DataForeign(_NONE)
     return schema
 
 
@@ -88,11 +90,9 @@ async def to_write(raw: Any) -> str:
         current = await answering(raw)
         if current is not None:
             await _version(raw, current)
-        builds: list[str] = [row[0] for row in await raw.fetch(_BUILDS)]
-        for schema in sorted(builds, key=_number, reverse=True):
-            if await _version_of(raw, schema) == MODEL_VERSION:
-                break
-        else:
+        builds = await _builds(raw)
+        schema = await _newest(raw, builds)
+        if schema is None:
             # Never one that there was: whoever asks has kept what it made of that.
             before = [*builds, current] if current else builds
             schema = f"mutua_read_{max(map(_number, before), default=0) + 1}"
@@ -103,6 +103,14 @@ async def to_write(raw: Any) -> str:
         kinds = list(FACT_KINDS.values())
         await raw.execute(_FORGET_KINDS, schema, kinds)
         await raw.execute(_DECLARE_KINDS, schema, kinds)
+    return schema
+
+
+async def to_mend(raw: Any) -> str:
+    """The newest schema of this version. Raises DataForeign when there is none."""
+    schema = await _newest(raw, await _builds(raw))
+    if schema is None:
+        raise DataForeign(_NONE)
     return schema
 
 
@@ -134,6 +142,17 @@ async def switch(raw: Any, schema: str) -> bool:
         current,
     )
     return bool(done == "UPDATE 1")
+
+
+async def _builds(raw: Any) -> list[str]:
+    return [row[0] for row in await raw.fetch(_BUILDS)]
+
+
+async def _newest(raw: Any, builds: Iterable[str]) -> str | None:
+    for schema in sorted(builds, key=_number, reverse=True):
+        if await _version_of(raw, schema) == MODEL_VERSION:
+            return schema
+    return None
 
 
 def _number(schema: str) -> int:

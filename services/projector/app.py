@@ -352,7 +352,10 @@ class Worker:
         store.hold(hold)
         if hold.stands:
             self.held[hold.partition] = hold
-            logger.error("partition %d is held: %s", hold.partition, hold.reason)
+            logger.error(
+                "partition %d is held: %s; mutua topic release %d has it tried again",
+                *(hold.partition, hold.reason, hold.partition),
+            )
 
     def _release(self) -> dict[int, int]:
         with self._all_lanes():

@@ -10,9 +10,9 @@ from typing import Any, cast
 from mutua.v1 import query_service_pb2 as pb
 from services.adapters.grpc_server import Context
 from services.adapters.sqlite_store import SqliteStore
-from services.metrics import UNMEASURED
 from services.ledger.ports import ReadableLog
 from services.ledger.position import Position
+from services.metrics import UNMEASURED
 from services.query.answering import Answering
 from services.query.balances import list_balances
 from services.query.progress import Progress
