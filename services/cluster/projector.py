@@ -21,7 +21,8 @@ from services.adapters.tables import MODEL_VERSION
 from services.cluster.process import when_there
 from services.ledger.errors import DataForeign, LogDown, MutuaError
 from services.metrics import READY, Meter
-from services.projector.app import Store, Worker, create_app
+from services.projector.app import create_app
+from services.projector.worker import Store, Worker
 from services.settings import Settings
 
 logger = logging.getLogger(__name__)

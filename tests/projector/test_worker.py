@@ -11,7 +11,7 @@ import pytest
 from services.adapters.sqlite_store import SqliteStore
 from services.ledger.changes import Changes
 from services.ledger.ports import CRASHES_THAT_HOLD, Hold, Partition, Record, StoreBusy, Watermark
-from services.projector.app import Worker
+from services.projector.worker import Worker
 from tests.faults.processes import facts
 from tests.projector.newer import newer_fact
 
@@ -107,7 +107,7 @@ def start(
     request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Start]:
     """Starts a worker that has taken over the partition."""
-    monkeypatch.setattr("services.projector.app._WORTH_RECORDS", request.param)
+    monkeypatch.setattr("services.projector.worker._WORTH_RECORDS", request.param)
     monkeypatch.setattr(FailingStore, "poison", None)
     monkeypatch.setattr(FailingStore, "busy", 0)
     started: list[Running] = []
