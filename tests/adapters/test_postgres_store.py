@@ -65,6 +65,26 @@ def test_older_read_models_answer_until_the_new_are_as_far(
             assert (reader.schema, count(reader)) == ("mutua_read_2", 3)
 
 
+def test_those_of_before_go_on_beside_newer_ones_that_answer(
+    store: PostgresStore, database: str
+) -> None:
+    project_slab(store, LOG, slab(0, 2))
+    execute(
+        database,
+        "CREATE SCHEMA mutua_read_2",
+        f"CREATE TABLE mutua_read_2.model AS SELECT {MODEL_VERSION + 1} AS version",
+        "CREATE TABLE mutua_read_2.position AS SELECT * FROM mutua_read_1.position",
+        "UPDATE mutua_control.answering SET schema_name = 'mutua_read_2'",
+    )
+    with closing(PostgresStore(database)) as restarted:
+        project_slab(restarted, LOG, slab(2, 3))
+    with closing(PostgresStore(database, read_only=True)) as reader:
+        assert (reader.schema, count(reader)) == ("mutua_read_1", 3)
+    with connected(database) as connection:
+        asked = "SELECT schema_name FROM mutua_control.answering"
+        assert connection.run(connection.raw.fetchval(asked)) == "mutua_read_2"
+
+
 def test_read_models_that_were_dropped_are_made_again_under_another_name(
     store: PostgresStore, database: str
 ) -> None:

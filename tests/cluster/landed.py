@@ -58,7 +58,7 @@ def landed(folder: Path) -> Version:
 
 
 def raised(folder: Path) -> Version:
-    """Ours with read models of another format, which have to be built anew; its sources copied."""
+    """Ours, but with read models of a format of its own, which are built anew; in a folder."""
     for name in ("services", "proto"):
         shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
     tables = folder / "services" / "adapters" / "tables.py"

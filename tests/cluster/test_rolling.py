@@ -12,11 +12,14 @@ import pytest
 from mutua import Client, MutuaError
 from services.adapters.kafka_address import KafkaAddress
 from services.cluster.verify import verify
-from tests.cluster.landed import OURS, Processes, Version, landed
+from tests.cluster.landed import OURS, Processes, Version, landed, raised
 from tests.faults.processes import eventually, fact_id, facts, free_port
 
-ORDER = ("projector-1", "projector-2", "query-1", "query-2", "ingest-1", "ingest-2")
-"""In which README deploys; back is the opposite."""
+ANSWERS = ("projector-2", "query-1", "query-2", "projector-1")
+"""Queries of either version have a projector of theirs at any time."""
+INGEST = ("ingest-1", "ingest-2")
+THERE, BACK = (*ANSWERS, *INGEST), (*INGEST, *ANSWERS)
+"""In which order README deploys."""
 PROGRAMMES = ("p0", "p1", "p2", "p3")
 DEADLINE_SECONDS = 60.0
 STEP = 5
@@ -76,7 +79,7 @@ class Deploy:
         return {**found, "MUTUA_LISTEN": f"127.0.0.1:{port}", "MUTUA_REUSE_PORT": "true"}
 
     def start(self, version: Version) -> None:
-        for name in ORDER:
+        for name in THERE:
             self._processes.start(name, version)
 
     @contextmanager
@@ -144,12 +147,24 @@ def test_what_runs_as_the_landed_version_is_the_landed_version(before: Version) 
         assert [Path(each).is_relative_to(version.sources) for each in shown.split()] == [True] * 2
 
 
+def there_and_back(deploy: Deploy, old: Version, new: Version) -> None:
+    deploy.start(old)
+    with deploy.called():
+        for name in THERE:
+            deploy.replace(name, new)
+        for name in BACK:
+            deploy.replace(name, old)
+
+
 @pytest.mark.timeout(600)
 def test_a_deploy_and_the_way_back_while_callers_go_on(deploy: Deploy, before: Version) -> None:
-    deploy.start(before)
-    with deploy.called():
-        for name in ORDER:
-            deploy.replace(name, OURS)
-        for name in reversed(ORDER):
-            deploy.replace(name, before)
+    there_and_back(deploy, before, OURS)
+    deploy.assert_whole()
+
+
+@pytest.mark.timeout(600)
+def test_a_deploy_that_makes_the_read_models_anew_and_the_way_back(
+    deploy: Deploy, tmp_path: Path
+) -> None:
+    there_and_back(deploy, OURS, raised(tmp_path / "raised"))
     deploy.assert_whole()
