@@ -6,10 +6,12 @@ from contextlib import closing
 
 import click
 import pytest
+from pydantic_core import PydanticUndefined
 
 from services.cli.main import mutua
 from services.dev.broker import fetch
 from services.dev.postgres import find_programs
+from services.settings import Settings
 from tests.backends import or_skipped, reachable_folder
 from tests.faults.processes import eventually
 from tests.readme import ROOT, Example, Newcomer, examples, settled
@@ -39,6 +41,21 @@ def test_every_setting_is_documented() -> None:
     used = {name for path in code for name in re.findall(r"MUTUA_[A-Z_]+", path.read_text())}
     assert used
     assert used - set(re.findall(r"MUTUA_[A-Z_]+", readme)) == set()
+
+
+def test_every_setting_of_the_cluster_is_documented_with_its_default() -> None:
+    readme = (ROOT / "README.md").read_text()
+    rows = re.findall(r"^\| (`MUTUA_.*?) \| (.*) \|$", readme, re.MULTILINE)
+    told = [
+        (name, default) for names, default in rows for name in re.findall(r"MUTUA_[A-Z_]+", names)
+    ]
+    for name, field in Settings.model_fields.items():
+        told_here = [default for named, default in told if named == f"MUTUA_{name.upper()}"]
+        assert told_here, name
+        if field.default not in (None, "", PydanticUndefined):
+            assert any(default.startswith(f"`{field.default}`".lower()) for default in told_here), (
+                name
+            )
 
 
 def test_every_command_is_documented() -> None:

@@ -21,8 +21,60 @@ def test_what_is_missing_or_wrong_is_named(monkeypatch: pytest.MonkeyPatch) -> N
     with pytest.raises(InvalidArgument) as told:
         read_settings()
     assert told.value.message.startswith(
-        "MUTUA_LOG_URL is not set; MUTUA_SLAB_RECORDS input should be a valid integer"
+        "MUTUA_LOG_URL is not set; MUTUA_SLAB_RECORDS is 'many': input should be a valid integer"
     )
+
+
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        ({"listen": "7420"}, "MUTUA_LISTEN is '7420': write HOST:PORT"),
+        ({"listen": "here:70000"}, "write HOST:PORT with a port of 0 (any) to 65535"),
+        ({"store_url": "mysql://ann:secret@one/two"}, "MUTUA_STORE_URL: write postgresql://"),
+        ({"store_url": "postgresql://ann:secret@one:port/two"}, "write postgresql://"),
+        (
+            {"partitions": "0"},
+            "MUTUA_PARTITIONS is '0': input should be greater than or equal to 1",
+        ),
+        ({"queue_bytes": "1000"}, "MUTUA_QUEUE_BYTES is '1000': input should be greater"),
+        ({"facts_per_second": "0"}, "MUTUA_FACTS_PER_SECOND is '0': input should be greater"),
+        ({"instance": "one/two"}, "MUTUA_INSTANCE is 'one/two': use up to 249 of"),
+        ({"session_timeout_seconds": "61"}, "input should be less than or equal to 60"),
+        ({"stuck_seconds": "nan"}, "MUTUA_STUCK_SECONDS is 'nan': input should be a finite number"),
+        ({"fetch_wait_seconds": "0"}, "MUTUA_FETCH_WAIT_SECONDS is '0': input should be greater"),
+        ({"kafka_security_protocol": "TLS"}, "input should be 'PLAINTEXT', 'SSL'"),
+        ({"kafka_ssl_cafile": "/none"}, "MUTUA_KAFKA_SSL_CAFILE is '/none': there is no such file"),
+        (
+            {"kafka_security_protocol": "SASL_SSL", "kafka_sasl_mechanism": "PLAIN"},
+            "MUTUA_KAFKA_SASL_PLAIN_USERNAME is not set; SASL_SSL needs it",
+        ),
+    ],
+)
+def test_what_cannot_be_meant_is_refused_with_what_can(given: dict[str, str], says: str) -> None:
+    with pytest.raises(InvalidArgument) as told:
+        read_settings(log_url="kafka://one:1/facts", **given)
+    assert says in told.value.message
+    assert "secret" not in told.value.message
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://",
+        "postgres:///mutua",
+        "postgresql://ann:s%40cret@127.0.0.1:5432/mutua?sslmode=require",
+        "postgresql://ann@one:1,two:2/mutua",
+        "postgresql://[::1]:5432/mutua",
+    ],
+)
+def test_databases_are_named_as_postgresql_names_them(url: str) -> None:
+    assert read_settings(log_url="kafka://one:1/facts", store_url=url).store_url == url
+
+
+def test_kerberos_needs_no_password() -> None:
+    security = {"kafka_security_protocol": "SASL_SSL", "kafka_sasl_mechanism": "GSSAPI"}
+    options = read_settings(log_url="kafka://one:1/facts", **security).kafka_options()
+    assert options == {"security_protocol": "SASL_SSL", "sasl_mechanism": "GSSAPI"}
 
 
 def test_every_setting_of_ours_says_what_it_is() -> None:

@@ -7,11 +7,16 @@ the version is pinned; `tests/adapters/test_faust_internals.py` names each assum
 """
 
 import ssl
-from collections.abc import Collection, Mapping
-from typing import Any, Final, NamedTuple, Protocol
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any, Final, NamedTuple, Protocol, cast
 
 import faust
-from aiokafka.errors import NoOffsetForPartitionError, OffsetOutOfRangeError
+from aiokafka.errors import (
+    GroupAuthorizationFailedError,
+    InvalidSessionTimeoutError,
+    NoOffsetForPartitionError,
+    OffsetOutOfRangeError,
+)
 from aiokafka.helpers import create_ssl_context
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP, ConsumerMessage
@@ -48,8 +53,8 @@ class Owner(Protocol):
     def polled(self) -> None:
         """The consumer was asked for records, and answered."""
 
-    def fetched(self, partition: int, end: int) -> None:
-        """Records up to `end` are on their way to the agent."""
+    def fetched(self, partition: int, records: Sequence[Any]) -> None:
+        """These are on their way to the agent, behind what it has in hand."""
 
     def settled(self) -> None:
         """A rebalance is over; every partition is read from where it stands."""
@@ -87,6 +92,37 @@ class SlabApp(faust.App):
         self.owner.failed(reason)
 
 
+def refusal(app: SlabApp) -> str:
+    """Why the consumer group does not take this worker, or keep it; "" when it does. Any thread.
+
+    aiokafka tells it to whoever asks, and Faust never does: it would wait without a word.
+    """
+    error, group = _failure(app._consumer), app.conf.id
+    if error is None:
+        return ""
+    if isinstance(error, InvalidSessionTimeoutError):
+        return (
+            "the broker does not take MUTUA_SESSION_TIMEOUT_SECONDS "
+            f"{app.conf.broker_session_timeout:g}; choose one from its "
+            "group.min.session.timeout.ms to its group.max.session.timeout.ms"
+        )
+    if isinstance(error, GroupAuthorizationFailedError):
+        return f"this user may not join consumer group {group}; allow it to read there"
+    return f"consumer group {group} does not keep this projector: {error!r}"
+
+
+def _failure(consumer: Any) -> BaseException | None:
+    """What made aiokafka's coordinator of a group give up."""
+    thread = getattr(consumer, "_thread", None)
+    coordinator = getattr(getattr(thread, "_consumer", None), "_coordinator", None)
+    if coordinator is None:  # not started yet
+        return None
+    ended = coordinator._coordination_task
+    if ended.done() and not ended.cancelled() and ended.exception() is not None:
+        return cast(BaseException, ended.exception())
+    return cast("BaseException | None", coordinator._pending_exception)
+
+
 class SlabSchema(faust.Schema[Any, Any]):
     """Passes slabs through: what fails to decode here, Faust would skip and commit."""
 
@@ -115,8 +151,8 @@ class SlabThread(driver.AIOKafkaConsumerThread):
         except OffsetOutOfRangeError as error:
             raise DataForeign(
                 f"the log does not have what is to be projected next ({error}): it was cut, or its "
-                "retention is shorter than the projector was away; mutua rebuild makes the read "
-                "models again from what is there"
+                "retention is shorter than the projector was away; restore the topic, or replay a "
+                "backup into a new one"
             ) from error
         self.app.owner.polled()
         return {place: [Slab(found)] for place, found in records.items()}
@@ -138,8 +174,8 @@ class SlabConsumer(driver.Consumer):
         return SlabThread(self, loop=self.loop, beacon=self.beacon)
 
     def _to_message(self, tp: TP, record: Any) -> ConsumerMessage:
-        first, last = record.records[0], record.records[-1]
-        self.app.owner.fetched(tp.partition, last.offset + 1)
+        first = record.records[0]
+        self.app.owner.fetched(tp.partition, record.records)
         return ConsumerMessage(
             topic=tp.topic,
             partition=tp.partition,

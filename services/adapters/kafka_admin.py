@@ -1,13 +1,13 @@
 """What a topic is and must be to be a log, asked and made through Kafka's administration."""
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 from uuid import UUID
 
 from kafka import KafkaAdminClient, errors
-from kafka.admin import ConfigResource, ConfigResourceType
+from kafka.admin import ConfigResource, ConfigResourceType, MemberToRemove
 
 from services.adapters.kafka_address import KafkaAddress
 from services.adapters.kafka_client import opened
@@ -16,6 +16,7 @@ from services.ledger.errors import LogDown, TopicUnfit
 MAX_RECORD_BYTES: Final = 1 << 20
 """What one record may take with its key, and so what the topic must let through."""
 _TIMEOUT_MS: Final = 3_000
+_LEAVE_MS: Final = 1_000
 _REQUIRED: Final = {
     "cleanup.policy": "delete",
     "message.timestamp.type": "LogAppendTime",
@@ -25,13 +26,29 @@ _REQUIRED: Final = {
 """Nothing is ever deleted or compacted, and the broker tells the time."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TopicFacts:
-    """A topic as the broker describes it. `log_id` are the 32 digits of its id."""
+class TopicIdentity(NamedTuple):
+    """Which log a topic is: the 32 digits of its id, and how many partitions it has."""
 
-    name: str
     log_id: str
     partition_count: int
+
+    def unfit(self, partition_count: int | None) -> str:
+        """Why it is not what is insisted on, with the remedy; None takes it as it is."""
+        if partition_count in (None, self.partition_count):
+            return ""
+        return (
+            f"it has {self.partition_count} partitions, not {partition_count}: set "
+            "MUTUA_PARTITIONS to what it has, or replay into a new topic made by "
+            f"mutua topic create --partitions {partition_count}"
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TopicFacts:
+    """A topic as the broker describes it."""
+
+    name: str
+    identity: TopicIdentity
     leader_count: int
     replica_count: int
     settings: Mapping[str, str]
@@ -46,12 +63,8 @@ class TopicFacts:
             for name, value in _REQUIRED.items()
             if self.settings.get(name) != value
         ]
-        if partition_count not in (None, self.partition_count):
-            found.append(
-                f"it has {self.partition_count} partitions, not {partition_count}: set "
-                "MUTUA_PARTITIONS to what it has, or replay into a new topic made by "
-                f"mutua topic create --partitions {partition_count}"
-            )
+        if unfit := self.identity.unfit(partition_count):
+            found.append(unfit)
         if int(self.settings["max.message.bytes"]) < MAX_RECORD_BYTES:
             found.append(
                 f"max.message.bytes is {self.settings['max.message.bytes']}; "
@@ -68,6 +81,14 @@ class TopicFacts:
     @property
     def _fewest_in_sync(self) -> int:
         return fewest_in_sync(self.replica_count)
+
+
+class Room(NamedTuple):
+    """A folder of a broker; `free_bytes` is None where an old one does not tell."""
+
+    broker: int
+    path: str
+    free_bytes: int | None
 
 
 def fewest_in_sync(replica_count: int) -> int:
@@ -93,10 +114,10 @@ class KafkaAdmin:
         with in_words(self._address):
             self._client.close()
 
-    def log_id(self) -> str:
+    def identity(self) -> TopicIdentity:
         """Which log the topic is by now; raises as `describe` does."""
         with in_words(self._address):
-            return _log_id(self._topic())
+            return _identity(self._topic())
 
     def describe(self) -> TopicFacts:
         """Raises TopicUnfit when the topic is not there, LogDown when no broker answers."""
@@ -108,8 +129,7 @@ class KafkaAdmin:
         partitions = found["partitions"]
         return TopicFacts(
             name=name,
-            log_id=_log_id(found),
-            partition_count=len(partitions),
+            identity=_identity(found),
             leader_count=sum(each["leader_id"] >= 0 for each in partitions),
             replica_count=min(len(each["replica_nodes"]) for each in partitions),
             settings={key: str(each["value"]) for key, each in told["topic"][name].items()},
@@ -138,6 +158,17 @@ class KafkaAdmin:
                 wait_for_metadata=True,
             )
 
+    def rooms(self) -> list[Room]:
+        """Where the brokers keep their data. Raises LogDown."""
+        with in_words(self._address):
+            told = self._client.describe_log_dirs([self._address.topic])
+        return [
+            Room(each["broker"], found["log_dir"], free if free >= 0 else None)
+            for each in told
+            for found in each["log_dirs"]
+            for free in [found.get("usable_bytes", -1)]
+        ]
+
     def _topic(self) -> Mapping[str, Any]:
         name = self._address.topic
         [found] = self._client.describe_topics([name])
@@ -151,8 +182,20 @@ class KafkaAdmin:
         return len(cluster["brokers"])
 
 
-def _log_id(topic: Mapping[str, Any]) -> str:
-    return UUID(str(topic["topic_id"])).hex
+def _identity(topic: Mapping[str, Any]) -> TopicIdentity:
+    return TopicIdentity(UUID(str(topic["topic_id"])).hex, len(topic["partitions"]))
+
+
+def leave_group(address: KafkaAddress, group: str, instance: str) -> None:
+    """Tells a consumer group that a static member is gone, which aiokafka does not.
+
+    When nobody listens its partitions are taken over after the session timeout.
+    """
+    with (
+        suppress(errors.KafkaError),
+        closing(opened(KafkaAdminClient, address, bootstrap_timeout_ms=_LEAVE_MS)) as admin,
+    ):
+        admin.remove_group_members(group, [MemberToRemove(group_instance_id=instance)])
 
 
 @contextmanager

@@ -16,6 +16,7 @@ from services.adapters.kafka_admin import MAX_RECORD_BYTES
 from services.adapters.kafka_producer import ProducerKeeper, Ready
 from services.adapters.kafka_topic import partition_of
 from services.adapters.retries import Retries, content_key
+from services.adapters.tracing import record_headers
 from services.ledger.errors import LogDown, MutuaError, OutcomeUnknown, RequestTooLarge
 from services.ledger.position import Position
 
@@ -65,6 +66,7 @@ class KafkaLog:
         self._lock = threading.Lock()
         self._settled = threading.Condition(self._lock)
         self._pending: dict[_Append, None] = {}
+        self._ends: dict[int, int] = {}
         self._closed = False
         self._keeper = ProducerKeeper(
             address,
@@ -78,6 +80,24 @@ class KafkaLog:
     def unready(self) -> str:
         """Why no facts are taken at the moment; "" when they are."""
         return "" if self._keeper.ready else self._keeper.reason
+
+    def last_seen(self, programme_id: str) -> Position | None:
+        """The end of the programme's partition by what was last appended here; None before that."""
+        ready = self._keeper.ready
+        if ready is None:
+            return None
+        partition = partition_of(programme_id, ready.log.partition_count)
+        with self._lock:
+            end = self._ends.get(partition)
+        return None if end is None else Position(ready.log.log_id, partition, end)
+
+    @property
+    def queued_bytes(self) -> int:
+        return self._admission.waiting_bytes
+
+    @property
+    def queue_limit_bytes(self) -> int:
+        return self._admission.budget_bytes
 
     def append(self, programme_id: str, values: Sequence[bytes]) -> Future[Position]:
         """See `ports.Log`. Records that other processes append may stand between.
@@ -119,7 +139,7 @@ class KafkaLog:
         room = MAX_RECORD_BYTES - _ENVELOPE_BYTES - len(programme_id.encode())
         if (largest := max(map(len, values))) > room:
             raise RequestTooLarge(f"a fact has {largest:,} bytes; the log takes at most {room:,}")
-        partition, cost = partition_of(programme_id, ready.partition_count), cost_of(values)
+        partition, cost = partition_of(programme_id, ready.log.partition_count), cost_of(values)
         self._admission.admit(programme_id, partition, count=len(values), cost=cost)
         append = _Append(key, ready, partition, cost)
         if self._retries:
@@ -132,12 +152,13 @@ class KafkaLog:
         producer, sent = append.to.producer, append.sent
         place = TopicPartition(self._topic, append.partition)
         accumulate, wake = producer._accumulator.append, producer._sender.wakeup
+        headers = record_headers()
         try:
             # What `send` looks at holds for all when it holds for the first; it costs more than
             # the sending.
-            sent.append(producer.send(place.topic, values[0], key, None, place.partition))
+            sent.append(producer.send(place.topic, values[0], key, headers, place.partition))
             for value in values[1:]:
-                future, is_full, is_new, _ = accumulate(place, None, key, value, [])
+                future, is_full, is_new, _ = accumulate(place, None, key, value, headers)
                 sent.append(future)
                 if is_full or is_new:
                     wake()
@@ -160,7 +181,7 @@ class KafkaLog:
         failures = [sent.exception for sent in append.sent if sent.exception is not None]
         end = -1 if failures else append.sent[-1].value.offset + 1
         if end > 0:
-            self._finish(append, Position(append.to.log_id, append.partition, end))
+            self._finish(append, Position(append.to.log.log_id, append.partition, end))
             return
         if failures:
             self._keeper.broken(append.to.producer)
@@ -189,6 +210,9 @@ class KafkaLog:
             if append not in self._pending:
                 return
             del self._pending[append]
+            if isinstance(end, Position):
+                before = self._ends.get(append.partition, 0)
+                self._ends[append.partition] = max(before, end.next_offset)
             if self._retries:
                 self._retries.end(append.key, end if isinstance(end, Position) else None)
             self._settled.notify_all()

@@ -11,7 +11,7 @@ from kafka import KafkaProducer
 from kafka.errors import KafkaError, KafkaTimeoutError
 
 from services.adapters.kafka_address import KafkaAddress
-from services.adapters.kafka_admin import MAX_RECORD_BYTES, KafkaAdmin, in_words
+from services.adapters.kafka_admin import MAX_RECORD_BYTES, KafkaAdmin, TopicIdentity, in_words
 from services.adapters.kafka_client import opened
 from services.adapters.kafka_topic import another_log
 from services.ledger.errors import DataForeign, LogDown, TopicUnfit
@@ -46,8 +46,7 @@ class Ready(NamedTuple):
     """A producer that can be sent to, and the log it sends to."""
 
     producer: Any
-    log_id: str
-    partition_count: int
+    log: TopicIdentity
 
 
 class ProducerKeeper:
@@ -76,7 +75,7 @@ class ProducerKeeper:
         self._oldest = oldest
         self._on_drop = on_drop
         self._on_failure = on_failure
-        self._log_id = ""
+        self._log: TopicIdentity | None = None
         self._producer: Any = None
         self._broken: Any = None
         self._well_since = 0.0
@@ -112,7 +111,7 @@ class ProducerKeeper:
                 self._on_failure(error.message)
                 break
             except Exception as error:
-                logger.exception("the log on Kafka cannot be looked after")
+                logger.debug("the log on Kafka cannot be looked after", exc_info=True)
                 self._down(LogDown(f"Kafka cannot be spoken to: {error!r}"))
             self._wake.wait(_LOOK_SECONDS)
             self._wake.clear()
@@ -125,19 +124,19 @@ class ProducerKeeper:
         if self._admin is None:
             self._admin = KafkaAdmin(self._address)
         facts = self._admin.describe()
-        if facts.log_id != (self._log_id or facts.log_id):
-            raise another_log(self._address)
+        if self._log not in (None, facts.identity):
+            raise another_log(self._address, self._log, facts.identity)
         if unfit := facts.unfit(partition_count=self._partition_count):
             raise TopicUnfit(f"topic {facts.name} cannot be a log: {'; '.join(unfit)}")
         if facts.leader_count == 0:
             raise LogDown(f"no partition of topic {facts.name} has a leader at the moment")
-        self._log_id = facts.log_id
+        self._log = facts.identity
         self._judge()
         if self._producer is None:
-            self._producer = self._opened(facts.partition_count)
+            self._producer = self._opened(facts.identity.partition_count)
         if self.ready is None:
             logger.info("the log on %s takes facts", self._address)
-        self.ready = Ready(self._producer, facts.log_id, facts.partition_count)
+        self.ready = Ready(self._producer, facts.identity)
         self.reason = ""
 
     def _judge(self) -> None:

@@ -1,7 +1,9 @@
 """A topic of Kafka as a log that is read: its identity, its partitions and their records."""
 
 import threading
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import lru_cache
 from typing import Any, Final
 
@@ -10,17 +12,26 @@ from kafka.errors import OffsetOutOfRangeError
 from kafka.partitioner.default import murmur2
 
 from services.adapters.kafka_address import KafkaAddress
-from services.adapters.kafka_admin import KafkaAdmin, in_words
+from services.adapters.kafka_admin import KafkaAdmin, TopicIdentity, in_words
 from services.adapters.kafka_client import opened
-from services.ledger.errors import DataForeign, LogDown
+from services.ledger.errors import DataForeign, LogDown, TopicUnfit
 from services.ledger.ports import Record
 
 _READ_BYTES: Final = 4 << 20
-_WAIT_MS: Final = 10_000
+_WAIT_MS: Final = 5_000
 """A broker that brings nothing for so long is away."""
+_AWAY_SECONDS: Final = 0.5
 _FETCH_MS: Final = 10
 """What the broker waits for more: it is asked when something is there, and a client that looked
 ahead would stand in the way of the next question."""
+_OPTIONS: Final[dict[str, Any]] = {
+    "group_id": None,
+    "enable_auto_commit": False,
+    "auto_offset_reset": "none",  # what is not there any more is an error, not a jump
+    "allow_auto_create_topics": False,
+    "max_partition_fetch_bytes": _READ_BYTES,
+    "fetch_max_wait_ms": _FETCH_MS,
+}
 
 
 @lru_cache(maxsize=10_000)
@@ -30,50 +41,99 @@ def partition_of(programme_id: str, partition_count: int) -> int:
 
 
 class KafkaTopic:
-    """See `ports.ReadableLog`. It is the log that was found when it was opened, and no other."""
+    """See `ports.ReadableLog`. It is the log that was found when it was opened, and no other.
 
-    def __init__(self, address: KafkaAddress) -> None:
-        """Raises LogDown when the broker is away, TopicUnfit when the topic is not there."""
+    Any number of threads may ask; they take turns, and one client reads all partitions.
+    """
+
+    def __init__(self, address: KafkaAddress, *, partition_count: int | None = None) -> None:
+        """Raises LogDown when the broker is away, TopicUnfit when the topic is not there, or has
+        not as many partitions as are insisted on.
+        """
         self.address = address
+        self._lock = threading.Lock()
+        self._away: tuple[float, LogDown] | None = None
+        """Since when, and why, the broker does not answer."""
+        self._consumer: Any = None
+        self._assigned: TopicPartition | None = None
         self._admin = KafkaAdmin(address)
         try:
-            facts = self._admin.describe()
+            self.identity = self._admin.identity()
+            if unfit := self.identity.unfit(partition_count):
+                raise TopicUnfit(f"topic {address.topic} cannot be read: {unfit}")
         except BaseException:
             self._admin.close()
             raise
-        self.log_id = facts.log_id
-        self.partition_count = facts.partition_count
-        self._partitions: dict[int, KafkaPartition] = {}
-        self._lock = threading.Lock()
+
+    @property
+    def log_id(self) -> str:
+        return self.identity.log_id
+
+    @property
+    def partition_count(self) -> int:
+        return self.identity.partition_count
 
     def partition_of(self, programme_id: str) -> int:
         return partition_of(programme_id, self.partition_count)
 
     def partition(self, number: int) -> "KafkaPartition":
         assert 0 <= number < self.partition_count, f"{self.address} has no partition {number}"
-        with self._lock:
-            if number not in self._partitions:
-                self._partitions[number] = KafkaPartition(self, number)
-            return self._partitions[number]
+        return KafkaPartition(self, number)
+
+    def ends(self) -> dict[int, int]:
+        """The offset that the next record of each partition will have."""
+        places = [
+            TopicPartition(self.address.topic, number) for number in range(self.partition_count)
+        ]
+        with self.reading(places[0]) as consumer:
+            found = consumer.end_offsets(places, timeout_ms=_WAIT_MS)
+        self.check_same()
+        return {place.partition: int(end) for place, end in found.items()}
 
     def check_same(self) -> None:
         """Raises DataForeign when the topic of this name is not this log any more.
 
         Clients follow the name: they go on in a topic made anew without a word.
         """
+        with self._turn():
+            found = self._admin.identity()
+        if found != self.identity:
+            raise another_log(self.address, self.identity, found)
+
+    @contextmanager
+    def reading(self, place: TopicPartition) -> Iterator[Any]:
+        """The client for the time of the block, reading this partition and no other."""
+        with self._turn():
+            if self._consumer is None:
+                self._consumer = opened(KafkaConsumer, self.address, **_OPTIONS)
+            if place != self._assigned:
+                self._consumer.assign([place])
+                self._assigned = place
+            yield self._consumer
+
+    @contextmanager
+    def _turn(self) -> Iterator[None]:
+        """Waits for a turn; those who waited while the broker was asked in vain ask no more."""
         with self._lock:
-            log_id = self._admin.log_id()
-        if log_id != self.log_id:
-            raise another_log(self.address)
+            if self._away is not None and time.monotonic() < self._away[0] + _AWAY_SECONDS:
+                raise LogDown(self._away[1].message)
+            try:
+                with in_words(self.address):
+                    yield
+            except LogDown as down:
+                self._away = (time.monotonic(), down)
+                raise
+            self._away = None
 
     def close(self) -> None:
-        for partition in self._partitions.values():
-            partition.close()
-        self._admin.close()
+        with self._lock:
+            if self._consumer is not None:
+                self._consumer.close(autocommit=False, timeout_ms=1_000)
+            self._admin.close()
 
 
 class KafkaPartition:
-    """See `ports.Partition`. Any number of threads may ask; they take turns.
+    """See `ports.Partition`.
 
     Every call raises LogDown when the broker does not answer, and DataForeign when the topic was
     made anew or its beginning was deleted.
@@ -85,66 +145,54 @@ class KafkaPartition:
         self._topic = topic
         self._record = record_reader(number, topic.partition_count)
         self._place = TopicPartition(topic.address.topic, number)
-        self._lock = threading.Lock()
         self._end = 0
-        with in_words(topic.address):
-            self._consumer = opened(
-                KafkaConsumer,
-                topic.address,
-                group_id=None,
-                enable_auto_commit=False,
-                auto_offset_reset="none",  # what is not there any more is an error, not a jump
-                allow_auto_create_topics=False,
-                max_partition_fetch_bytes=_READ_BYTES,
-                fetch_max_wait_ms=_FETCH_MS,
-            )
-            self._consumer.assign([self._place])
 
     def read(self, next_offset: int, limit: int) -> list[Record]:
-        with self._lock:
-            if next_offset >= self._end and next_offset >= self._ask_end():
-                return []
-            with in_words(self._topic.address):
-                self._consumer.seek(self._place, next_offset)
-                found = self._poll(limit)
+        with self._topic.reading(self._place) as consumer:
+            found = self._find(consumer, next_offset, limit)
         self._topic.check_same()
-        return [self._record(each) for each in found]
-
-    def end(self) -> int:
-        with self._lock:
-            end = self._ask_end()
-        self._topic.check_same()
-        return end
-
-    def close(self) -> None:
-        with self._lock:
-            self._consumer.close(autocommit=False, timeout_ms=1_000)
-
-    def _ask_end(self) -> int:
-        with in_words(self._topic.address):
-            ends = self._consumer.end_offsets([self._place], timeout_ms=_WAIT_MS)
-        self._end = int(ends[self._place])
-        return self._end
-
-    def _poll(self, limit: int) -> list[Any]:
-        """What stands from where the consumer was sent to on; there is something."""
-        try:
-            found = self._consumer.poll(_WAIT_MS, max_records=limit)
-        except OffsetOutOfRangeError:
-            self._topic.check_same()
+        if found is None:
             raise DataForeign(
                 f"partition {self.number} of {self._topic.address} does not hold its first "
                 "records any more: restore the topic, or replay a backup into a new one"
-            ) from None
+            )
+        return [self._record(each) for each in found]
+
+    def end(self) -> int:
+        with self._topic.reading(self._place) as consumer:
+            end = self._ask_end(consumer)
+        self._topic.check_same()
+        return end
+
+    def _find(self, consumer: Any, next_offset: int, limit: int) -> list[Any] | None:
+        """As Kafka gives them; None where the partition begins later."""
+        if next_offset >= self._end and next_offset >= self._ask_end(consumer):
+            return []
+        consumer.seek(self._place, next_offset)
+        try:
+            found = consumer.poll(_WAIT_MS, max_records=limit)
+        except OffsetOutOfRangeError:
+            return None
         if not found:
             raise LogDown(f"{self._topic.address} brought nothing for {_WAIT_MS // 1000} s")
         return list(found[self._place])
 
+    def _ask_end(self, consumer: Any) -> int:
+        ends = consumer.end_offsets([self._place], timeout_ms=_WAIT_MS)
+        self._end = int(ends[self._place])
+        return self._end
 
-def another_log(address: KafkaAddress) -> DataForeign:
+
+def another_log(address: KafkaAddress, before: TopicIdentity, now: TopicIdentity) -> DataForeign:
+    if before.log_id != now.log_id:
+        return DataForeign(
+            f"topic {address.topic} was deleted and made anew: it is another log now; start mutua "
+            "again to go on with that one"
+        )
     return DataForeign(
-        f"topic {address.topic} was deleted and made anew: it is another log now; start mutua "
-        "again to go on with that one"
+        f"topic {address.topic} has {now.partition_count} partitions and had "
+        f"{before.partition_count}: programmes would lie in others than before; replay the log "
+        "into a new topic"
     )
 
 

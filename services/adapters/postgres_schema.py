@@ -2,8 +2,10 @@
 
 `mutua_read_N` counts builds; each holds its own model version. `mutua_control.answering` names the
 schema that answers, so that to go over to another, and back, is to change one row.
+`mutua_control.fact_kind` has the kinds of facts that those who project into a schema know.
 """
 
+from collections.abc import Iterable
 from typing import Any, Final
 
 from sqlalchemy.schema import CreateIndex, CreateTable
@@ -11,6 +13,7 @@ from sqlalchemy.schema import CreateIndex, CreateTable
 from services.adapters.crash_point import crash_point
 from services.adapters.postgres_driver import dialect
 from services.adapters.tables import MODEL_VERSION, ReadModel
+from services.adapters.wire.event import FACT_KINDS
 from services.ledger.errors import DataForeign, SchemaAhead
 
 _LOCK: Final = 0x6D757475
@@ -20,10 +23,31 @@ _CONTROL: Final = """
     CREATE TABLE IF NOT EXISTS mutua_control.answering (
         one boolean PRIMARY KEY DEFAULT true CHECK (one),
         schema_name text NOT NULL
+    );
+    CREATE TABLE IF NOT EXISTS mutua_control.fact_kind (
+        schema_name text,
+        kind integer,
+        PRIMARY KEY (schema_name, kind)
     )
 """
 _HAS_CONTROL: Final = "SELECT to_regclass('mutua_control.answering') IS NOT NULL"
+_HAS_KINDS: Final = "SELECT to_regclass('mutua_control.fact_kind') IS NOT NULL"
+_KINDS: Final = "SELECT kind FROM mutua_control.fact_kind WHERE schema_name = $1"
+_FORGET_KINDS: Final = (
+    "DELETE FROM mutua_control.fact_kind WHERE schema_name = $1 AND kind <> ALL ($2)"
+)
+_DECLARE_KINDS: Final = """
+    INSERT INTO mutua_control.fact_kind SELECT $1, unnest($2::integer[]) ON CONFLICT DO NOTHING
+"""
 _ANSWERING: Final = "SELECT schema_name FROM mutua_control.answering"
+_ANSWER: Final = """
+    INSERT INTO mutua_control.answering (schema_name) VALUES ($1)
+    ON CONFLICT (one) DO UPDATE SET schema_name = excluded.schema_name
+"""
+_NONE: Final = (
+    "there are no read models yet in this database; a projector makes them: "
+    "start one, or see whether MUTUA_STORE_URL names the right database"
+)
 _BUILDS: Final = "SELECT nspname FROM pg_namespace WHERE nspname ~ '^mutua_read_[0-9]+$'"
 
 
@@ -35,14 +59,17 @@ async def answering(raw: Any) -> str | None:
     return found
 
 
-async def to_read(raw: Any) -> str:
-    """The schema that answers. Raises DataForeign when there is none that this mutua reads."""
+async def to_follow(raw: Any) -> str:
+    """The schema that answers, of whatever version. Raises DataForeign when there is none."""
     schema = await answering(raw)
     if schema is None:
-        raise DataForeign(
-            "there are no read models yet in this database; a projector makes them: "
-            "start one, or see whether MUTUA_STORE_URL names the right database"
-        )
+        raise DataForeign(_NONE)
+    return schema
+
+
+async def to_read(raw: Any) -> str:
+    """The schema that answers. Raises DataForeign when there is none that this mutua reads."""
+    schema = await to_follow(raw)
     if (version := await _version(raw, schema)) != MODEL_VERSION:
         raise DataForeign(
             f"the read models in {schema} have format {version}, this mutua reads {MODEL_VERSION}; "
@@ -52,9 +79,10 @@ async def to_read(raw: Any) -> str:
 
 
 async def to_write(raw: Any) -> str:
-    """The newest schema of this version, made where there is none; the first made answers.
+    """The newest schema of this version, made where there is none; it answers where none else is.
 
-    Raises SchemaAhead when those that answer were made by a newer mutua.
+    Says there which kinds of facts this mutua knows. Raises SchemaAhead when those that answer were
+    made by a newer one.
     """
     async with raw.transaction():
         await raw.execute("SELECT pg_advisory_xact_lock($1)", _LOCK)
@@ -62,20 +90,37 @@ async def to_write(raw: Any) -> str:
         current = await answering(raw)
         if current is not None:
             await _version(raw, current)
-        builds = sorted(int(row[0].rpartition("_")[2]) for row in await raw.fetch(_BUILDS))
-        for number in reversed(builds):
-            schema = f"mutua_read_{number}"
-            if await _version_of(raw, schema) == MODEL_VERSION:
-                break
-        else:
-            schema = f"mutua_read_{max(builds, default=0) + 1}"
+        builds = await _builds(raw)
+        schema = await _newest(raw, builds)
+        if schema is None:
+            # Never one that there was: whoever asks has kept what it made of that.
+            before = [*builds, current] if current else builds
+            schema = f"mutua_read_{max(map(_number, before), default=0) + 1}"
             await _create(raw, schema)
             crash_point("in_schema")
-        if current is None:
-            await raw.execute(
-                "INSERT INTO mutua_control.answering (schema_name) VALUES ($1)", schema
-            )
+        if current not in builds:
+            await raw.execute(_ANSWER, schema)
+        kinds = list(FACT_KINDS.values())
+        await raw.execute(_FORGET_KINDS, schema, kinds)
+        await raw.execute(_DECLARE_KINDS, schema, kinds)
     return schema
+
+
+async def to_mend(raw: Any) -> str:
+    """The newest schema of this version. Raises DataForeign when there is none."""
+    schema = await _newest(raw, await _builds(raw))
+    if schema is None:
+        raise DataForeign(_NONE)
+    return schema
+
+
+async def fact_kinds(raw: Any, schema: str) -> frozenset[int]:
+    """The kinds of facts that whoever opened a schema last to project knows; none where nobody
+    said.
+    """
+    if not await raw.fetchval(_HAS_KINDS):
+        return frozenset()
+    return frozenset(row[0] for row in await raw.fetch(_KINDS, schema))
 
 
 async def switch(raw: Any, schema: str) -> bool:
@@ -97,6 +142,21 @@ async def switch(raw: Any, schema: str) -> bool:
         current,
     )
     return bool(done == "UPDATE 1")
+
+
+async def _builds(raw: Any) -> list[str]:
+    return [row[0] for row in await raw.fetch(_BUILDS)]
+
+
+async def _newest(raw: Any, builds: Iterable[str]) -> str | None:
+    for schema in sorted(builds, key=_number, reverse=True):
+        if await _version_of(raw, schema) == MODEL_VERSION:
+            return schema
+    return None
+
+
+def _number(schema: str) -> int:
+    return int(schema.rpartition("_")[2])
 
 
 async def _version(raw: Any, schema: str) -> int:

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Collection, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import astuple
 from typing import Any, Final
 
@@ -13,7 +13,7 @@ from sqlalchemy.exc import DBAPIError
 from services.adapters import postgres_slab as slab
 from services.adapters.crash_point import crash_point
 from services.adapters.postgres_driver import Error, PostgresConnection, engine
-from services.adapters.postgres_schema import switch, to_read, to_write
+from services.adapters.postgres_schema import switch, to_mend, to_read, to_write
 from services.adapters.sql_store.integers import Ints
 from services.adapters.sql_store.loading import among, load_dictionary, load_ledger
 from services.adapters.sql_store.numbers import Dictionary
@@ -21,7 +21,7 @@ from services.adapters.sql_store.reading import SqlSnapshot
 from services.adapters.tables import FactRow, HeldRow, PositionRow, ProgrammeRow, WaitingRow
 from services.ledger.changes import Changes
 from services.ledger.errors import LogDown
-from services.ledger.ports import Hold, StaleWriter, StoreBusy, Watermark
+from services.ledger.ports import CRASHES_THAT_HOLD, Hold, StaleWriter, StoreBusy, Watermark
 from services.ledger.state import Ledger, Needs
 
 logger = logging.getLogger(__name__)
@@ -46,6 +46,12 @@ _END_OWNER: Final = """
 _HOLD: Final = """
     INSERT INTO held VALUES ($1, $2, $3, $4) ON CONFLICT (partition) DO UPDATE
     SET "offset" = excluded."offset", reason = excluded.reason, crash_count = excluded.crash_count
+"""
+_RELEASE: Final = f"""
+    DELETE FROM {{schema}}.held
+    WHERE (partition = ANY ($1) OR cardinality($1::integer[]) = 0)
+        AND crash_count NOT BETWEEN 1 AND {CRASHES_THAT_HOLD - 1}
+    RETURNING partition, "offset", reason, crash_count
 """
 
 
@@ -286,6 +292,19 @@ class PostgresStore:
         if self._writer is not None:
             self._writer.close()
             self._writer = None
+
+
+def release(url: str, partitions: Collection[int]) -> list[Hold]:
+    """Has projectors try again where they hold these partitions, or any if none are named.
+
+    Returns what was held, and why. Raises LogDown when the database does not answer, DataForeign
+    when there is nothing projected in it.
+    """
+    with _asked(), closing(PostgresConnection(url, {"application_name": "mutua"})) as connection:
+        schema = connection.run(to_mend(connection.raw))
+        statement = _RELEASE.format(schema=schema)
+        rows = connection.run(connection.raw.fetch(statement, list(partitions)))
+    return sorted((Hold(*row) for row in rows), key=lambda hold: hold.partition)
 
 
 def _numbers(content: bytes, width: int) -> Sequence[Ints]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from services.adapters.postgres_driver import FAILURES, connect
-from services.adapters.postgres_schema import to_read
+from services.adapters.postgres_schema import fact_kinds, to_read
 from services.ledger.errors import MutuaError
 from services.ledger.ports import Hold
 
@@ -23,13 +23,15 @@ _HELD: Final = 'SELECT partition, "offset", reason, crash_count FROM {schema}.he
 class Seen:
     """How the read models that answer stand: the id of their log and how far it is, by partition.
 
-    `held` are the partitions that go no further, and why.
+    `held` are the partitions that go no further, and why; `fact_kinds` what those who project know,
+    none where they do not say.
     """
 
     schema: str
     log_ids: frozenset[str]
     positions: Mapping[int, int]
     held: Mapping[int, str]
+    fact_kinds: frozenset[int]
 
 
 async def watch(
@@ -38,8 +40,9 @@ async def watch(
     on_seen: Callable[[Seen], Awaitable[None]],
     on_moved: Callable[[int, int], None],
     on_lost: Callable[[str], Awaitable[None]],
+    choose: Callable[[Any], Awaitable[str]] = to_read,
 ) -> None:
-    """Tells for ever; everything is called on the event loop.
+    """Tells for ever of the schema that is chosen; everything is called on the event loop.
 
     `on_seen` has everything, at least every 250 ms, `on_moved` a partition and its position as soon
     as they are committed. `on_lost` has the reason when nothing can be seen; then it tries again.
@@ -48,7 +51,7 @@ async def watch(
         try:
             connection = await connect(url, {"application_name": "mutua watching"})
             try:
-                await _follow(connection, on_seen, on_moved)
+                await _follow(connection, on_seen, on_moved, choose)
             finally:
                 connection.terminate()
         except (*FAILURES, MutuaError) as error:
@@ -60,6 +63,7 @@ async def _follow(
     connection: Any,
     on_seen: Callable[[Seen], Awaitable[None]],
     on_moved: Callable[[int, int], None],
+    choose: Callable[[Any], Awaitable[str]],
 ) -> None:
     """Until another schema answers, or the connection is lost."""
 
@@ -67,9 +71,9 @@ async def _follow(
         partition, next_offset = map(int, payload.split())
         on_moved(partition, next_offset)
 
-    schema = await to_read(connection)
+    schema = await choose(connection)
     await connection.add_listener(schema, told)
-    while await to_read(connection) == schema:
+    while await choose(connection) == schema:
         positions = await connection.fetch(_POSITIONS.format(schema=schema))
         held = [Hold(*row) for row in await connection.fetch(_HELD.format(schema=schema))]
         await on_seen(
@@ -78,6 +82,7 @@ async def _follow(
                 frozenset(row["log_id"] for row in positions),
                 {row["partition"]: row["next_offset"] for row in positions},
                 {each.partition: each.reason for each in held if each.stands},
+                await fact_kinds(connection, schema),
             )
         )
         await asyncio.sleep(_POLL_SECONDS)

@@ -1,7 +1,8 @@
-"""`topic create` and `topic check`: a topic of Kafka that can be a log."""
+"""`topic`: a topic of Kafka that can be a log, and what of it is not projected."""
 
 import sys
 from collections.abc import Callable
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Final
 
 import click
@@ -31,7 +32,7 @@ _SHOWN: Final = (
 
 @click.group()
 def topic() -> None:
-    """Make a topic of Kafka that can be a log, or see whether one can.
+    """Make a topic of Kafka that can be a log, see whether one can, or release what is held of it.
 
     TLS and SASL are set by MUTUA_KAFKA_SECURITY_PROTOCOL, MUTUA_KAFKA_SASL_MECHANISM and so on,
     under the names of kafka-python.
@@ -95,12 +96,51 @@ def check(log_url: str, form: str) -> None:
     _tell(facts, facts.unfit(partition_count=settings.partitions), form)
 
 
+@topic.command()
+@click.argument("partitions", type=click.IntRange(min=0), nargs=-1, metavar="[PARTITION]...")
+@click.option(
+    "--store-url",
+    envvar="MUTUA_STORE_URL",
+    required=True,
+    metavar="postgresql://...",
+    help="Where the read models are.",
+)
+@FORMAT
+def release(partitions: tuple[int, ...], store_url: str, form: str) -> None:
+    """Have projectors try again where they stand still at a record; without numbers, everywhere.
+
+    A partition is held where a record needs a later version, or where projecting failed three
+    times; mutua status says so. It goes on within seconds, or is held again for the same reason.
+
+    \b
+    Examples:
+      mutua topic release
+      mutua topic release 3 --store-url postgresql://127.0.0.1/mutua
+    """
+    from services.cluster import topics
+    from services.settings import read_settings
+
+    released = topics.release(read_settings(log_url="", store_url=store_url), partitions)
+    if form == "json":
+        click.echo(to_json({"released": [asdict(hold) for hold in released]}))
+        return
+    for hold in released:
+        click.echo(
+            f"Partition {hold.partition} goes on at offset {hold.offset:,}; it was held: "
+            f"{hold.reason}."
+        )
+    for number in sorted(set(partitions) - {hold.partition for hold in released}):
+        click.echo(f"Partition {number} is not held.")
+    if not released and not partitions:
+        click.echo("Nothing is held.")
+
+
 def _tell(facts: "TopicFacts", problems: list[str], form: str) -> None:
     if form == "json":
         document = {
             "topic": facts.name,
-            "log_id": facts.log_id,
-            "partition_count": facts.partition_count,
+            "log_id": facts.identity.log_id,
+            "partition_count": facts.identity.partition_count,
             "leader_count": facts.leader_count,
             "replica_count": facts.replica_count,
             "settings": {name: facts.settings[name] for name in _SHOWN},
@@ -110,11 +150,11 @@ def _tell(facts: "TopicFacts", problems: list[str], form: str) -> None:
         click.echo(to_json(document))
     else:
         rows = [
-            ("partitions", str(facts.partition_count)),
+            ("partitions", str(facts.identity.partition_count)),
             ("of these with a leader", str(facts.leader_count)),
             ("replicas", str(facts.replica_count)),
             *((name, facts.settings[name]) for name in _SHOWN),
-            ("log", facts.log_id),
+            ("log", facts.identity.log_id),
         ]
         heading, value = (_part(number) for number in (0, 1))
         click.echo(to_table(rows, [Column("topic", heading), Column(facts.name, value)]))

@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import logging
 import signal
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager, nullcontext, suppress
 from functools import partial
-from typing import Any, Final, Protocol, TypeVar, cast
+from typing import Any, Final, cast
 
 from mutua.v1.query_service_pb2_grpc import (
     QueryServiceServicer,
@@ -18,52 +19,54 @@ from services.adapters.kafka_address import KafkaAddress
 from services.adapters.kafka_topic import KafkaTopic
 from services.adapters.postgres_store import PostgresStore
 from services.adapters.postgres_watch import Seen, watch
+from services.adapters.prometheus import measured
 from services.adapters.tables import MODEL_VERSION
-from services.ledger.errors import LogDown, MutuaError, Precondition
-from services.ledger.ports import ReadableLog
+from services.cluster.process import when_there
+from services.ledger.errors import LogDown
+from services.metrics import Meter
 from services.query import service as query
+from services.query.behind import Behind
 from services.query.progress import Progress
 from services.settings import Settings
 
 logger = logging.getLogger(__name__)
 
-_GRACE_SECONDS: Final = 5.0
-_AGAIN_SECONDS: Final = 1.0
-_T = TypeVar("_T")
+GRACE_SECONDS: Final = 5.0
+_LOOK_SECONDS: Final = 2.0
 
 
-class Log(ReadableLog, Protocol):
-    def close(self) -> None: ...
-
-
-def run(settings: Settings, *, open_log: Callable[[], Log] | None = None) -> int:
+def run(settings: Settings) -> int:
     """Answers until SIGTERM or SIGINT, whenever PostgreSQL does; health tells when it can.
 
     Says where it listens, on stdout, once it can answer. Waits for a log and for read models that
     are not there yet. Returns the exit status, 0. Raises MutuaError for settings that cannot be
-    meant and for read models of a newer mutua, OSError when nothing can listen there.
+    meant, for read models of a newer mutua, and when the topic became another log; OSError when
+    nothing can listen there.
     """
     settings.require_store_url()
     address = KafkaAddress.parse(settings.log_url, settings.kafka_options())
-    return asyncio.run(_serve(settings, open_log or (lambda: KafkaTopic(address))))
+    return asyncio.run(_serve(settings, address))
 
 
-async def _serve(settings: Settings, open_log: Callable[[], Log]) -> int:
+async def _serve(settings: Settings, log_address: KafkaAddress) -> int:
     loop, stop = asyncio.get_running_loop(), asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    server = Server([query.NAME], reuse_port=settings.reuse_port)
-    door = _Door()
-    add_QueryServiceServicer_to_server(cast("QueryServiceServicer", door), server.grpc)
-    await server.set_serving(serving=False)
-    address = await server.start(settings.listen)
-    answering = asyncio.create_task(_answer(settings.store_url, open_log, server, door, address))
-    stopped = asyncio.create_task(stop.wait())
-    await asyncio.wait({answering, stopped}, return_when=asyncio.FIRST_COMPLETED)
-    await server.stop(_GRACE_SECONDS)
-    if answering.done():
-        await answering
-    answering.cancel()
+    with measured(settings.metrics_listen) as meter:
+        server = Server([query.NAME], reuse_port=settings.reuse_port, meter=meter)
+        door = _Door()
+        add_QueryServiceServicer_to_server(cast("QueryServiceServicer", door), server.grpc)
+        await server.set_serving(serving=False)
+        address = await server.start(settings.listen)
+        answering = asyncio.create_task(
+            _answer(settings, log_address, server, door, address, meter)
+        )
+        stopped = asyncio.create_task(stop.wait())
+        await asyncio.wait({answering, stopped}, return_when=asyncio.FIRST_COMPLETED)
+        await server.stop(GRACE_SECONDS)
+        if answering.done():
+            await answering
+        answering.cancel()
     return 0
 
 
@@ -72,63 +75,94 @@ class _Door:
 
     def __init__(self) -> None:
         self.service: query.QueryService | None = None
-        self.trouble = "mutua has only just been started"
+        self._trouble = "mutua has only just been started"
+
+    def wait_for(self, trouble: str) -> None:
+        logger.warning("questions wait: %s", trouble)
+        self._trouble = trouble
 
     def __getattr__(self, method: str) -> Callable[[Any, Any], Awaitable[Any]]:
         return partial(self._ask, method)
 
     async def _ask(self, method: str, request: Any, context: Any) -> Any:
         if self.service is None:
-            raise LogDown(f"questions wait: {self.trouble}")
+            raise LogDown(f"questions wait: {self._trouble}")
         return await getattr(self.service, method)(request, context)
 
 
 async def _answer(
-    url: str, open_log: Callable[[], Log], server: Server, door: _Door, address: str
+    settings: Settings,
+    log_address: KafkaAddress,
+    server: Server,
+    door: _Door,
+    address: str,
+    meter: Meter,
 ) -> None:
-    """Answers for ever."""
-    log = await _when_there(open_log, door)
-    store = await _when_there(lambda: PostgresStore(url, read_only=True), door)
-    answers = _Answers(url, log, store, server, address)
+    """Answers for ever. Raises DataForeign when the log is another one now."""
+    url = settings.store_url
+    log = await when_there(
+        lambda: KafkaTopic(log_address, partition_count=settings.partitions), tell=door.wait_for
+    )
+    store = await when_there(lambda: PostgresStore(url, read_only=True), tell=door.wait_for)
+    answers = _Answers(url, log, store, server, address, meter)
     door.service = answers.service
     try:
-        await watch(url, on_seen=answers.see, on_moved=answers.move, on_lost=answers.lose)
+        with answers.looked_at() if settings.metrics_listen else nullcontext():
+            await asyncio.gather(
+                watch(url, on_seen=answers.see, on_moved=answers.move, on_lost=answers.lose),
+                _see_it_stay(log),
+            )
     finally:
         await asyncio.to_thread(answers.close)
 
 
-async def _when_there(build: Callable[[], _T], door: _Door) -> _T:
-    """What can be opened as soon as it can; says once why not yet."""
+async def _see_it_stay(log: KafkaTopic) -> None:
+    """Watches that the topic is not made anew; while Kafka is away, or it is, that can wait."""
     while True:
-        try:
-            return await asyncio.to_thread(build)
-        except MutuaError as error:
-            if isinstance(error, Precondition) and error.reason == "SCHEMA_AHEAD":
-                raise
-            if error.message != door.trouble:
-                logger.warning("questions wait: %s", error.message)
-                door.trouble = error.message
-        await asyncio.sleep(_AGAIN_SECONDS)
+        with suppress(LogDown):
+            await asyncio.to_thread(log.check_same)
+        await asyncio.sleep(_LOOK_SECONDS)
 
 
 class _Answers:
     """The service, level with what is projected, and its health."""
 
     def __init__(
-        self, url: str, log: Log, store: PostgresStore, server: Server, address: str
+        self,
+        url: str,
+        log: KafkaTopic,
+        store: PostgresStore,
+        server: Server,
+        address: str,
+        meter: Meter,
     ) -> None:
         self._url = url
         self._log = log
         self._store = store
         self._server = server
         self._address = address
+        self._meter = meter
         self._progress = Progress()
         self._held: frozenset[int] = frozenset()
         self._trouble = "nothing was looked at yet"
         self._was_ready = False
         self.service = query.QueryService(
-            store, self._progress, log=log, model_version=MODEL_VERSION
+            store, self._progress, log=log, model_version=MODEL_VERSION, meter=meter
         )
+
+    @contextmanager
+    def looked_at(self) -> Iterator[None]:
+        """Tells how far behind they are."""
+        behind = Behind(
+            log=self._log,
+            set_aside=self.service.set_aside,
+            progress=self._progress,
+            meter=self._meter,
+        )
+        try:
+            yield
+        finally:
+            behind.stop()
 
     async def see(self, seen: Seen) -> None:
         if seen.schema != self._store.schema:

@@ -1,12 +1,13 @@
-"""Topics made, looked at and filled: what is done to a log on Kafka by hand."""
+"""Topics made, looked at, filled and gone on with: what is done to a log on Kafka by hand."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import ExitStack, closing
 from functools import partial
 from pathlib import Path
 from typing import Final
 
+from services.adapters import postgres_store
 from services.adapters.kafka_address import KafkaAddress
 from services.adapters.kafka_admin import KafkaAdmin, TopicFacts
 from services.adapters.kafka_log import KafkaLog
@@ -14,6 +15,7 @@ from services.adapters.kafka_topic import KafkaTopic
 from services.exports.replay import LogFile
 from services.exports.replay_partitions import replay_partitions
 from services.ledger.errors import LogDown
+from services.ledger.ports import Hold
 from services.ledger.times import Instant
 from services.settings import Settings
 
@@ -59,6 +61,11 @@ def replay(
         _wait_until_ready(log)
         replay_partitions(file, log, held, partial(progress, "replayed"))
     return file.header.record_count
+
+
+def release(settings: Settings, partitions: Collection[int]) -> list[Hold]:
+    """Has projectors go on with partitions that are held; see `postgres_store.release`."""
+    return postgres_store.release(settings.require_store_url(), partitions)
 
 
 def _address(settings: Settings) -> KafkaAddress:

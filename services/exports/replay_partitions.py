@@ -4,7 +4,6 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Future
 from itertools import groupby
-from typing import Protocol
 
 from services.exports.lines import Line
 from services.exports.log import Progress, records_of
@@ -14,13 +13,7 @@ from services.ledger.ports import Log, ReadableLog, Record
 from services.ledger.position import Position
 
 
-class PartitionedLog(ReadableLog, Protocol):
-    @property
-    def partition_count(self) -> int:
-        """Partitions are numbered below it."""
-
-
-def replay_partitions(file: LogFile, log: Log, held: PartitionedLog, progress: Progress) -> None:
+def replay_partitions(file: LogFile, log: Log, held: ReadableLog, progress: Progress) -> None:
     """Appends the records of the file that are not `held` by the log yet.
 
     Each partition gets its records in the order of the file; their values tell the times when they
@@ -50,7 +43,7 @@ def replay_partitions(file: LogFile, log: Log, held: PartitionedLog, progress: P
     progress(total, total)
 
 
-def _require_beginnings(file: LogFile, log: PartitionedLog, ends: Mapping[int, int]) -> None:
+def _require_beginnings(file: LogFile, log: ReadableLog, ends: Mapping[int, int]) -> None:
     if not any(ends.values()):
         return
     found = {number: records_of(log.partition(number), end) for number, end in ends.items()}
@@ -64,7 +57,7 @@ def _require_beginnings(file: LogFile, log: PartitionedLog, ends: Mapping[int, i
             raise _foreign(number, more)
 
 
-def _missing(file: LogFile, log: PartitionedLog, ends: Mapping[int, int]) -> Iterator[Line]:
+def _missing(file: LogFile, log: ReadableLog, ends: Mapping[int, int]) -> Iterator[Line]:
     passed: Counter[int] = Counter()
     for line in file.records():
         number = log.partition_of(line.record.programme_id)
@@ -73,7 +66,7 @@ def _missing(file: LogFile, log: PartitionedLog, ends: Mapping[int, int]) -> Ite
             yield line
 
 
-def _require_nothing_else(file: LogFile, log: PartitionedLog) -> None:
+def _require_nothing_else(file: LogFile, log: ReadableLog) -> None:
     ends = [log.partition(number).end() for number in range(log.partition_count)]
     if sum(ends) != file.header.record_count:
         raise DataForeign(

@@ -1,5 +1,6 @@
 """From a request to the records it becomes, or to everything that is wrong with it."""
 
+from collections.abc import Collection, Iterable
 from typing import Final
 
 from mutua.v1 import event_pb2 as pb
@@ -13,6 +14,7 @@ from services.ledger.errors import (
     MixedProgrammes,
     NotAllowed,
     RequestTooLarge,
+    SchemaAhead,
     Violation,
 )
 from services.ledger.exchange import MAX_LEGS_AT_ONCE
@@ -26,11 +28,16 @@ MAX_BYTES: Final = 1 << 20
 
 
 def to_records(
-    request: rpc.RecordEventsRequest | rpc.RecordStreamRequest, *, scope: Scope, now: Instant
+    request: rpc.RecordEventsRequest | rpc.RecordStreamRequest,
+    *,
+    scope: Scope,
+    now: Instant,
+    refused: Collection[str] = (),
 ) -> tuple[str, list[bytes]]:
     """The programme of a request and its records. All events are checked before any is let through.
 
-    Raises RequestTooLarge, MixedProgrammes, InvalidFact (naming each field) or NotAllowed.
+    `refused` are facts, by their field of Event, that the read models do not know yet. Raises
+    RequestTooLarge, MixedProgrammes, InvalidFact (naming each field), SchemaAhead or NotAllowed.
     """
     if not scope.sees_all:
         raise NotAllowed("this caller may not record facts")
@@ -57,6 +64,8 @@ def to_records(
         )
     if violations:
         raise InvalidFact(_summary(violations, len(request.events)), tuple(violations))
+    if refused:
+        _require_known(request.events, refused)
     return programmes[0], [_record(event, scope) for event in request.events]
 
 
@@ -71,6 +80,15 @@ def _check_size(request: rpc.RecordEventsRequest | rpc.RecordStreamRequest) -> N
         raise RequestTooLarge(f"the request has {count:,} events; send at most {MAX_EVENTS:,}")
     if size > MAX_BYTES:
         raise RequestTooLarge(f"the request has {size:,} bytes; send at most {MAX_BYTES:,}")
+
+
+def _require_known(events: Iterable[pb.Event], refused: Collection[str]) -> None:
+    for index, event in enumerate(events):
+        if (kind := event.WhichOneof("fact")) in refused:
+            raise SchemaAhead(
+                f"events[{index}].{kind} is of a kind that the read models do not know yet, and "
+                "nothing was recorded: upgrade projectors and query first"
+            )
 
 
 def _check(message: pb.Event, now: Instant) -> list[Violation]:

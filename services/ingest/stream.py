@@ -42,7 +42,7 @@ class RecordStream:
         *,
         check: Check,
         appends: Appends,
-        lag: Callable[[], int],
+        lag: Callable[[str], int],
     ) -> None:
         self._requests = requests
         self._check = check
@@ -89,12 +89,12 @@ class RecordStream:
         try:
             while True:
                 await self._until_room()
-                await self._until_level()
                 request = await anext(self._requests, None)
                 if request is None:
                     return
                 programme_id, records = await self._check(request)
                 self._require_same(programme_id)
+                await self._until_level()
                 # Nothing is awaited from here to the queue: what is appended is also answered.
                 appended = self._appends.append(programme_id, records)
                 size = request.ByteSize()
@@ -113,7 +113,7 @@ class RecordStream:
         """Lets the projector come closer. What is not read meanwhile holds back the sender."""
         try:
             async with asyncio.timeout(_MAX_PAUSE_SECONDS):
-                while self._lag() > MAX_LAG:  # noqa: ASYNC110 (moved by another thread)
+                while self._lag(self._programme_id) > MAX_LAG:  # noqa: ASYNC110 (moved by another thread)
                     await asyncio.sleep(_POLL_SECONDS)
         except TimeoutError:
             raise Overloaded(

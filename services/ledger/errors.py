@@ -123,7 +123,7 @@ class DataForeign(Precondition):
 
 
 class SchemaAhead(Precondition):
-    """The data were written by a newer mutua."""
+    """The data are of a newer mutua: those that are there, or those that were to be recorded."""
 
     reason = "SCHEMA_AHEAD"
 

@@ -49,6 +49,10 @@ class ReadableLog(Protocol):
     def log_id(self) -> str:
         """32 hexadecimal digits that no other log has."""
 
+    @property
+    def partition_count(self) -> int:
+        """Partitions are numbered below it."""
+
     def partition_of(self, programme_id: str) -> int:
         """The number of the partition in which a programme lies."""
 
@@ -57,6 +61,14 @@ class ReadableLog(Protocol):
 
 class Log(Protocol):
     """An append-only log as those see it who record."""
+
+    @property
+    def queued_bytes(self) -> int:
+        """What waits to be appended, a fact counted with 1,000 bytes beside it ..."""
+
+    @property
+    def queue_limit_bytes(self) -> int:
+        """... and how much of it may wait."""
 
     def append(self, programme_id: str, values: Sequence[bytes]) -> Future[Position]:
         """Appends the values next to each other, in order; resolves when all are durable.
@@ -162,6 +174,14 @@ class Counts:
 
     fact_count: int
     exchange_count: int
+    waiting_count: int
+    quarantine_count: int
+
+
+@dataclass(frozen=True, slots=True)
+class SetAside:
+    """How many facts of all programmes are not in the answers: until others come, or for ever."""
+
     waiting_count: int
     quarantine_count: int
 
@@ -335,6 +355,9 @@ class Snapshot(Protocol):
         """
 
     def counts(self, programme_id: str) -> Counts: ...
+
+    def set_aside(self) -> SetAside:
+        """Of all partitions."""
 
     def batches(self, programme_id: str) -> list[ImportedBatch]:
         """Everything that was imported, by batch and generation."""

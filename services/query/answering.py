@@ -10,6 +10,7 @@ import asyncio
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from typing import Any, Final, Generic, NamedTuple, TypeVar, cast
@@ -22,10 +23,11 @@ from services.adapters.wire.answer import from_coverage
 from services.adapters.wire.question import to_question
 from services.adapters.wire.values import from_day
 from services.ledger.errors import NotAllowed
-from services.ledger.ports import QueryStore, ReadableLog, Snapshot
+from services.ledger.ports import QueryStore, ReadableLog, SetAside, Snapshot
 from services.ledger.position import Position, parse_position
 from services.ledger.question import Answer, Coverage, Question
 from services.ledger.times import Instant, day_of
+from services.metrics import CACHE_BYTES, CACHE_REQUESTS, COLUMNS_BYTES, Meter
 from services.network.frame import Frame
 from services.query.cache import Cache
 from services.query.order import Ints, Order
@@ -209,6 +211,7 @@ class Answering:
         *,
         log: ReadableLog,
         clock: Callable[[], Instant],
+        meter: Meter,
     ) -> None:
         self._progress = progress
         self._log = log
@@ -216,6 +219,14 @@ class Answering:
         self.answer_from(store)
         # Threads of its own: questions never take those in which facts are checked.
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="question")
+        meter.watch(CACHE_BYTES, lambda: self._models.cache.size_bytes)
+        meter.watch(COLUMNS_BYTES, lambda: self._models.programmes.size_bytes)
+        meter.watch(CACHE_REQUESTS, lambda: _cache_requests(self._models.cache))
+
+    def set_aside(self) -> SetAside:
+        """How many facts the answers leave out, whatever their programme."""
+        with self._models.store.snapshot(0) as snapshot:
+            return snapshot.set_aside()
 
     def answer_from(self, store: QueryStore) -> None:
         """Goes over to other read models, and keeps nothing of those before. Thread-safe."""
@@ -241,11 +252,14 @@ class Answering:
         answer = partial(
             self._from_snapshots, request, partition, end_time, respond, is_kept=is_kept
         )
+        context_of_call = copy_context()
         content: bytes | None = None
         while content is None:
             if (wanted := request.wanted) is not None:
                 await self._progress.reach(wanted.partition, wanted.next_offset, _patience(context))
-            content = await asyncio.get_running_loop().run_in_executor(self._threads, answer)
+            content = await asyncio.get_running_loop().run_in_executor(
+                self._threads, context_of_call.run, answer
+            )
         return cast("Response", content)  # which is what the stubs know of a servicer
 
     def _from_snapshots(
@@ -321,6 +335,10 @@ def _taken(rows: Sequence[Row], places: slice | Ints) -> list[Row]:
     if take is not None:
         return take(places)
     return list(rows[places] if isinstance(places, slice) else map(rows.__getitem__, places))
+
+
+def _cache_requests(cache: Cache) -> dict[tuple[str, ...], float]:
+    return {("hit",): cache.hit_count, ("miss",): cache.miss_count}
 
 
 def _everything(programme_id: str) -> pb.Question:

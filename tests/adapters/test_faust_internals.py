@@ -16,6 +16,7 @@ import pytest
 from aiokafka import AIOKafkaConsumer
 from aiokafka.consumer.fetcher import Fetcher
 from aiokafka.consumer.group_coordinator import GroupCoordinator
+from aiokafka.errors import InvalidSessionTimeoutError
 from faust.tables.recovery import Recovery
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
@@ -25,7 +26,8 @@ from mode.supervisors import CrashingSupervisor
 from services.adapters import faust_transport as ours
 from services.adapters.kafka_address import KafkaAddress
 from services.ledger.ports import Hold
-from services.projector.app import Worker, create_app
+from services.projector.app import create_app
+from services.projector.worker import Worker
 from services.settings import Settings
 
 HERE, THERE = TP("facts", 0), TP("facts", 1)
@@ -35,12 +37,10 @@ class Owner(Worker):
     """A worker whose read models stand still, and that keeps what it is told."""
 
     def __init__(self) -> None:
-        def nothing() -> Any:
-            raise AssertionError("nothing is opened here")
-
+        nothing: Any = None  # nothing is read here
         self.reasons: list[str] = []
         super().__init__(
-            open_log=nothing,
+            log=nothing,
             open_store=nothing,
             on_ready=lambda: self.reasons.append("ready"),
             on_failure=self.reasons.append,
@@ -95,9 +95,7 @@ def run(test: Callable[[Made], Coroutine[Any, Any, None]]) -> Callable[[], None]
 
     async def run_with_an_app() -> None:
         owner, thread = Owner(), Thread()
-        settings = Settings(
-            log_url="kafka://one:1,two:2/facts", store_url="none", instance="w1", slab_records=7
-        )
+        settings = Settings(log_url="kafka://one:1,two:2/facts", instance="w1", slab_records=7)
         app = create_app(
             settings, owner, address=KafkaAddress.parse(settings.log_url), group="group"
         )
@@ -280,6 +278,33 @@ async def test_a_stream_without_acknowledgements_is_acknowledged_by_hand_only(ma
     stream: Any = made.app.stream(made.app.channel())
     assert stream.enable_acks
     assert not stream.noack().enable_acks
+
+
+@run
+async def test_why_the_group_refuses_a_worker_is_found(made: Made) -> None:
+    made.consumer._thread = made.real_thread
+    consumer = made.real_thread._create_worker_consumer(made.app.transport)
+    made.real_thread._consumer = consumer
+    assert ours.refusal(made.app) == ""
+    group = GroupCoordinator(consumer._client, consumer._subscription, group_id="group")
+    consumer._subscription.register_fetch_waiters(set())  # as its fetcher does
+    consumer._coordinator = group
+    assert ours.refusal(made.app) == ""
+    pushed = asyncio.ensure_future(group._push_error_to_user(InvalidSessionTimeoutError()))
+    assert "does not take MUTUA_SESSION_TIMEOUT_SECONDS 10" in ours.refusal(made.app)
+    with pytest.raises(InvalidSessionTimeoutError):
+        group.check_errors()
+    await pushed
+    group._coordination_task.cancel()
+    group._coordination_task = asyncio.ensure_future(_failing())
+    await asyncio.wait([group._coordination_task])
+    assert "does not keep this projector: ValueError('it broke')" in ours.refusal(made.app)
+    consumer._coordinator = None
+    await consumer.stop()
+
+
+async def _failing() -> None:
+    raise ValueError("it broke")
 
 
 def test_a_seek_forgets_that_nothing_was_committed() -> None:

@@ -5,14 +5,13 @@ from dataclasses import replace
 import pytest
 
 from services.adapters.kafka_address import KafkaAddress
-from services.adapters.kafka_admin import TopicFacts
+from services.adapters.kafka_admin import TopicFacts, TopicIdentity
 from services.adapters.kafka_topic import partition_of
 from services.ledger.errors import InvalidArgument
 
 FIT = TopicFacts(
     name="mutua",
-    log_id="0" * 32,
-    partition_count=64,
+    identity=TopicIdentity("0" * 32, 64),
     leader_count=64,
     replica_count=3,
     settings={

@@ -65,6 +65,18 @@ def test_older_read_models_answer_until_the_new_are_as_far(
             assert (reader.schema, count(reader)) == ("mutua_read_2", 3)
 
 
+def test_read_models_that_were_dropped_are_made_again_under_another_name(
+    store: PostgresStore, database: str
+) -> None:
+    project_slab(store, LOG, slab(0, 3))
+    execute(database, "DROP SCHEMA mutua_read_1 CASCADE")
+    with closing(PostgresStore(database)) as again:
+        assert (again.schema, again.watermark(0)) == ("mutua_read_2", None)
+        project_slab(again, LOG, slab(0, 2))
+    with closing(PostgresStore(database, read_only=True)) as reader:
+        assert (reader.schema, count(reader)) == ("mutua_read_2", 2)
+
+
 @pytest.mark.parametrize(
     ("wrong", "says"),
     [

@@ -66,7 +66,7 @@ class Ingest:
 
     def ended(self) -> int:
         """Its exit status, once it ends by itself."""
-        return self.process.wait(15)
+        return self.process.wait(PATIENCE_SECONDS)
 
     def terminate(self) -> None:
         self.process.send_signal(signal.SIGTERM)

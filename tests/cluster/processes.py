@@ -34,6 +34,7 @@ class Process:
                     MUTUA_LOG_URL=f"kafka://{broker}/{topic}",
                     MUTUA_STORE_URL=database,
                     MUTUA_LISTEN=self.listen,
+                    MUTUA_HEALTH_LISTEN=self.listen,
                     **settings,
                 ),
             )

@@ -14,7 +14,7 @@ from services.adapters.tables import QuarantineRow
 from services.ledger.ports import CRASHES_THAT_HOLD, Hold
 from services.ledger.words import Quarantine
 from tests.cluster.brokers import PASSWORD, USER, Broker
-from tests.cluster.topics import create_topic
+from tests.cluster.topics import create_topic, delete_topic
 from tests.cluster.workers import Cluster, Worker
 from tests.faults.processes import free_port
 from tests.projector.newer import newer_fact
@@ -164,9 +164,10 @@ def test_a_topic_that_was_made_again_stops_the_worker_with_the_remedy(cluster: C
     create_topic(cluster.broker, cluster.topic)
     cluster.record(8)
     assert worker.wait() == 1
+    assert "was deleted and made anew" in worker.said.splitlines()[-1]
     worker.start()
     assert worker.wait() == 1
-    assert worker.said.count("mutua rebuild makes") == 2
+    assert "made from another log; drop the schema they lie in" in worker.said.splitlines()[-1]
 
 
 def test_a_database_that_was_away_is_found_again(cluster: Cluster) -> None:
@@ -190,20 +191,48 @@ def test_a_worker_that_gets_no_further_ends_itself(cluster: Cluster) -> None:
     assert "stands at offset 0 for 2 s" in worker.said
 
 
-def test_a_missing_broker_or_topic_is_named(cluster: Cluster) -> None:
-    nowhere = f"127.0.0.1:{free_port()}"
+def test_a_missing_broker_or_topic_is_named_and_waited_for(cluster: Cluster) -> None:
+    nowhere, later = f"127.0.0.1:{free_port()}", f"{cluster.topic}-later"
+    lost = Worker("w1", nowhere, cluster.topic, cluster.folder)
+    early = Worker("w2", cluster.broker, later, cluster.folder)
+    cluster.workers += [lost, early]
     for worker, reason in (
-        (
-            Worker("w1", nowhere, cluster.topic, cluster.folder),
-            f"Kafka at {nowhere} does not answer",
-        ),
-        (
-            Worker("w2", cluster.broker, "test-none", cluster.folder),
-            "topic test-none is not there; make it with mutua topic create",
-        ),
+        (lost, f"Kafka at {nowhere} does not answer"),
+        (early, f"topic {later} is not there; make it with mutua topic create"),
     ):
-        assert worker.wait() == 1
-        assert reason in worker.said.splitlines()[-1]
+        cluster.eventually(lambda w=worker, r=reason: r in w.said, reason)
+    create_topic(cluster.broker, later)
+    cluster.eventually(early.ready, "it has found its topic")
+    for worker in (lost, early):
+        cluster.workers.remove(worker)
+        worker.signal(signal.SIGTERM)
+        assert worker.wait() == 0
+        assert worker.said.count("projecting waits") == 1
+    delete_topic(cluster.broker, later)
+
+
+def test_a_session_the_broker_does_not_take_is_named(cluster: Cluster) -> None:
+    short = Worker(
+        "w1", cluster.broker, cluster.topic, cluster.folder, MUTUA_SESSION_TIMEOUT_SECONDS="0.5"
+    )
+    assert short.wait() == 1
+    assert "does not take MUTUA_SESSION_TIMEOUT_SECONDS 0.5" in short.said.splitlines()[-1]
+
+
+def test_a_number_of_partitions_is_insisted_on(cluster: Cluster) -> None:
+    worker = Worker("w1", cluster.broker, cluster.topic, cluster.folder, MUTUA_PARTITIONS="7")
+    assert worker.wait() == 1
+    assert "it has 4 partitions, not 7: set MUTUA_PARTITIONS" in worker.said.splitlines()[-1]
+
+
+def test_a_topic_that_got_more_partitions_stops_the_worker(cluster: Cluster) -> None:
+    (worker,) = cluster.start("w1")
+    cluster.workers.remove(worker)
+    admin = KafkaAdminClient(bootstrap_servers=cluster.broker)
+    admin.create_partitions({cluster.topic: 6})
+    admin.close()
+    assert worker.wait() == 1
+    assert "has 6 partitions and had 4" in worker.said.splitlines()[-1]
 
 
 def test_a_broker_may_ask_for_tls_and_a_password(

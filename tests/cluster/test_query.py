@@ -16,7 +16,6 @@ from mutua.v1 import query_service_pb2 as pb
 from mutua.v1.query_service_pb2_grpc import QueryServiceStub
 from services.adapters.kafka_address import KafkaAddress
 from services.adapters.kafka_topic import KafkaTopic
-from services.adapters.postgres_driver import PostgresConnection
 from services.adapters.postgres_store import PostgresStore
 from services.ledger.ports import Hold
 from services.ledger.position import Position
@@ -24,7 +23,7 @@ from services.projector.slab import project_slab
 from services.projector.verify import verify
 from tests.bench.embedded import as_recorded
 from tests.cluster.processes import Process
-from tests.databases import execute
+from tests.databases import away, execute
 from tests.faults.processes import eventually, facts
 
 PROGRAMME = "default"
@@ -149,21 +148,13 @@ def test_health_is_true_while_the_database_is_away(
     with closing(PostgresStore(database)) as store:
         project(log, store, produce(log, 0, 5))
     address = running.address()
-    name = database.rpartition("/")[2]
-    admin = PostgresConnection(postgres, {})
-    admin.run(admin.raw.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS false"))
-    admin.run(
-        admin.raw.execute(
-            f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'"
-        )
-    )
-    eventually(lambda: status(address) != SERVING, "health says so")
     with grpc.insecure_channel(address) as channel:
-        with pytest.raises(grpc.RpcError) as refused:
-            QueryServiceStub(channel).GetStatus(pb.GetStatusRequest(programme_id=PROGRAMME))
-        assert refused.value.code() is grpc.StatusCode.UNAVAILABLE
-        admin.run(admin.raw.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS true"))
-        admin.close()
+        stub = QueryServiceStub(channel)
+        with away(postgres, database):
+            eventually(lambda: status(address) != SERVING, "health says so")
+            with pytest.raises(grpc.RpcError) as refused:
+                stub.GetStatus(pb.GetStatusRequest(programme_id=PROGRAMME))
+            assert refused.value.code() is grpc.StatusCode.UNAVAILABLE
         eventually(lambda: status(address) == SERVING, "it recovers")
-        found = QueryServiceStub(channel).GetStatus(pb.GetStatusRequest(programme_id=PROGRAMME))
+        found = stub.GetStatus(pb.GetStatusRequest(programme_id=PROGRAMME))
     assert found.fact_count == 5

@@ -3,7 +3,7 @@
 import socket
 from collections.abc import Iterable
 from contextlib import closing
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from uuid import uuid4
 
@@ -11,12 +11,13 @@ import pytest
 from kafka import KafkaAdminClient
 from kafka.admin import ConfigResource, ConfigResourceType
 
+from services.adapters.postgres_store import PostgresStore
 from services.adapters.wire.event import read_record
 from services.bootstrap import export_log
 from services.cli import exporting
 from services.exports import replay as replaying
 from services.ledger.facts import Event
-from services.ledger.ports import Record
+from services.ledger.ports import Hold, Record
 from services.ledger.times import Instant
 from tests.cli.conftest import Run
 from tests.cli.conftest import run as run  # a fixture
@@ -57,6 +58,26 @@ def test_a_topic_that_would_lose_facts_is_found_out(run: Run, broker: str, topic
     checked = run("topic", "check", "--log-url", url(broker, topic))
     assert checked.code == 1
     assert "retention.ms is 60000; set it to -1" in checked.out
+
+
+def test_what_is_held_is_released_by_number_or_all_at_once(run: Run, database: str) -> None:
+    words = ("topic", "release", "--store-url", database)
+    assert "there are no read models yet" in run(*words).err
+    with closing(PostgresStore(database)) as store:
+        assert run(*words).out == "Nothing is held.\n"
+        trying = Hold(0, 70, "it failed once", 1)
+        holds = [Hold(1, 7, "it fails", 3), Hold(2, 8, "kind 29 is newer", 0), Hold(3, 9, "it", 4)]
+        for each in (trying, *holds):
+            store.hold(each)
+        one = run(*words, "1", "0")
+        assert one.out == (
+            "Partition 1 goes on at offset 7; it was held: it fails.\nPartition 0 is not held.\n"
+        )
+        assert [store.held(number) for number in range(4)] == [trying, None, *holds[1:]]
+        rest = run(*words, "--format", "json")
+        assert rest.answer["released"] == [asdict(each) for each in holds[1:]]
+        assert [store.held(number) for number in range(4)] == [trying, None, None, None]
+    assert "write postgresql://" in run(*words[:3], "mysql://one/two").err
 
 
 def test_what_is_not_there_is_told_with_what_to_type(run: Run, broker: str) -> None:

@@ -16,13 +16,12 @@ from sqlalchemy import func, select
 
 from mutua.v1.event_pb2 import Event
 from services.adapters.kafka_address import KafkaAddress
-from services.adapters.kafka_reader import KafkaReader
-from services.adapters.kafka_topic import partition_of
+from services.adapters.kafka_topic import KafkaTopic, partition_of
 from services.adapters.sqlite_store import SqliteStore
 from services.adapters.tables import FactRow, OrganizationMonthRow
 from services.cluster.projector import group_of
 from tests.cluster.topics import PARTITIONS
-from tests.faults.processes import environment, eventually, facts
+from tests.faults.processes import PATIENCE_SECONDS, environment, eventually, facts
 
 SESSION_SECONDS = 3
 PROGRAMMES = [f"p{number}" for number in range(8)]
@@ -48,8 +47,11 @@ class Worker:
         self._said = folder / f"{name}.log"
         self._environment = environment(
             MUTUA_INSTANCE=name,
-            MUTUA_SESSION_TIMEOUT_SECONDS=str(SESSION_SECONDS),
-            **{"MUTUA_LOG_URL": f"kafka://{broker}/{topic}", **more},
+            **{
+                "MUTUA_LOG_URL": f"kafka://{broker}/{topic}",
+                "MUTUA_SESSION_TIMEOUT_SECONDS": str(SESSION_SECONDS),
+                **more,
+            },
         )
         self.exits: list[int] = []
         self.start()
@@ -77,7 +79,7 @@ class Worker:
             self.start()
 
     def wait(self) -> int:
-        return self.process.wait(30)
+        return self.process.wait(PATIENCE_SECONDS)
 
     def signal(self, number: signal.Signals) -> None:
         self.process.send_signal(number)
@@ -150,8 +152,8 @@ class Cluster:
             over.set()
             thread.join()
 
-    def reader(self) -> KafkaReader:
-        return KafkaReader(KafkaAddress(servers=(self.broker,), topic=self.topic))
+    def reader(self) -> "closing[KafkaTopic]":
+        return closing(KafkaTopic(KafkaAddress(servers=(self.broker,), topic=self.topic)))
 
     def ends(self) -> list[int]:
         with self.reader() as log:

@@ -12,6 +12,7 @@ from services.adapters.grpc_server import Context
 from services.adapters.sqlite_store import SqliteStore
 from services.ledger.ports import ReadableLog
 from services.ledger.position import Position
+from services.metrics import UNMEASURED
 from services.query.answering import Answering
 from services.query.balances import list_balances
 from services.query.progress import Progress
@@ -81,6 +82,7 @@ def play(story: Callable[[Database, SqliteStore, Watched, Ask], Awaitable[None]]
                 progress,
                 log=cast("ReadableLog", Log()),
                 clock=lambda: START_TIME,
+                meter=UNMEASURED,
             )
 
             async def ask(min_position: str) -> pb.ListBalancesResponse:

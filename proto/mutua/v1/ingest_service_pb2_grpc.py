@@ -69,7 +69,8 @@ class IngestServiceServicer:
 
         INVALID_ARGUMENT: INVALID_FACT (BadRequest names each field), MIXED_PROGRAMMES,
         REQUEST_TOO_LARGE. RESOURCE_EXHAUSTED: OVERLOADED. UNAVAILABLE: LOG_DOWN (nothing appended),
-        OUTCOME_UNKNOWN. FAILED_PRECONDITION: LOG_FULL (nothing appended).
+        OUTCOME_UNKNOWN. FAILED_PRECONDITION: LOG_FULL, SCHEMA_AHEAD (a fact of a kind that the read
+        models do not know yet); nothing appended.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -48,7 +48,8 @@ class IngestServiceStub:
 
     INVALID_ARGUMENT: INVALID_FACT (BadRequest names each field), MIXED_PROGRAMMES,
     REQUEST_TOO_LARGE. RESOURCE_EXHAUSTED: OVERLOADED. UNAVAILABLE: LOG_DOWN (nothing appended),
-    OUTCOME_UNKNOWN. FAILED_PRECONDITION: LOG_FULL (nothing appended).
+    OUTCOME_UNKNOWN. FAILED_PRECONDITION: LOG_FULL, SCHEMA_AHEAD (a fact of a kind that the read
+    models do not know yet); nothing appended.
     """
     RecordStream: _grpc.StreamStreamMultiCallable[_ingest_service_pb2.RecordStreamRequest, _ingest_service_pb2.RecordStreamResponse]
     """Appends groups of events of one programme, in their order, for as long as the caller sends.
@@ -82,7 +83,8 @@ class IngestServiceAsyncStub(IngestServiceStub):
 
     INVALID_ARGUMENT: INVALID_FACT (BadRequest names each field), MIXED_PROGRAMMES,
     REQUEST_TOO_LARGE. RESOURCE_EXHAUSTED: OVERLOADED. UNAVAILABLE: LOG_DOWN (nothing appended),
-    OUTCOME_UNKNOWN. FAILED_PRECONDITION: LOG_FULL (nothing appended).
+    OUTCOME_UNKNOWN. FAILED_PRECONDITION: LOG_FULL, SCHEMA_AHEAD (a fact of a kind that the read
+    models do not know yet); nothing appended.
     """
     RecordStream: _aio.StreamStreamMultiCallable[_ingest_service_pb2.RecordStreamRequest, _ingest_service_pb2.RecordStreamResponse]  # type: ignore[assignment]
     """Appends groups of events of one programme, in their order, for as long as the caller sends.
@@ -119,7 +121,8 @@ class IngestServiceServicer(metaclass=_abc_1.ABCMeta):
 
         INVALID_ARGUMENT: INVALID_FACT (BadRequest names each field), MIXED_PROGRAMMES,
         REQUEST_TOO_LARGE. RESOURCE_EXHAUSTED: OVERLOADED. UNAVAILABLE: LOG_DOWN (nothing appended),
-        OUTCOME_UNKNOWN. FAILED_PRECONDITION: LOG_FULL (nothing appended).
+        OUTCOME_UNKNOWN. FAILED_PRECONDITION: LOG_FULL, SCHEMA_AHEAD (a fact of a kind that the read
+        models do not know yet); nothing appended.
         """
 
     @_abc_1.abstractmethod

@@ -26,6 +26,7 @@ from services.ledger.ports import (
     Known,
     QuarantinedRow,
     RevisionRow,
+    SetAside,
 )
 from services.ledger.words import Quarantine, State
 
@@ -76,6 +77,13 @@ class SqlSnapshot:
             waiting_count=self._count(WaitingRow.table(), programme),
             quarantine_count=self._count(QuarantineRow.table(), programme),
         )
+
+    def set_aside(self) -> SetAside:
+        waiting, quarantined = (
+            self.connection.execute(select(func.count()).select_from(table)).scalar_one()
+            for table in (WaitingRow.table(), QuarantineRow.table())
+        )
+        return SetAside(waiting, quarantined)
 
     def flows(self, programme_id: str, known: Known) -> FlowRows:
         programme = self._programme(programme_id)

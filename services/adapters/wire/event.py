@@ -53,6 +53,10 @@ FACTS: dict[str, Form] = {
 }
 
 
+FACT_KINDS: Final = {name: pb.Event.DESCRIPTOR.fields_by_name[name].number for name in FACTS}
+"""The number of each kind of fact in the contract, by the name of its field."""
+
+
 def read_record(offset: int, record_time: Instant, programme_id: str, value: bytes) -> Logged:
     """One record of the log, read. `event` is None when it is no fact this version can read.
 

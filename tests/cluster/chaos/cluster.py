@@ -12,7 +12,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from services.adapters.kafka_address import KafkaAddress
 from services.adapters.kafka_admin import KafkaAdmin
-from services.adapters.kafka_reader import KafkaReader
+from services.adapters.kafka_topic import KafkaTopic
 from services.dev import broker, postgres
 from services.dev.programs import Program, free_port
 from services.dev.supervisor import Process, Supervisor
@@ -87,9 +87,9 @@ class Cluster:
             if name not in found and not _is_serving(listen, _RPC[name.partition("-")[0]])
         ]
 
-    def reader(self) -> KafkaReader:
+    def reader(self) -> "closing[KafkaTopic]":
         """The log, read without a proxy."""
-        return KafkaReader(self.log)
+        return closing(KafkaTopic(self.log))
 
     def _start_broker_and_postgres(self) -> None:
         folder, port = self.folder, self._port()
