@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from concurrent.futures import Future
-from contextlib import ExitStack, asynccontextmanager, closing, contextmanager
+from contextlib import ExitStack, asynccontextmanager, closing, contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -332,7 +332,10 @@ async def _serving(
         if meter is not UNMEASURED:
             meter.watch(DISK_FREE_BYTES, lambda: disk_usage(directory.path).free)
             behind = Behind(
-                open_log=lambda: log, set_aside=asking.set_aside, progress=progress, meter=meter
+                open_log=lambda: nullcontext(log),
+                standing=asking.standing,
+                progress=progress,
+                meter=meter,
             )
             resources.callback(behind.stop)
         address = await server.start(listen)

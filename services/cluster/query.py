@@ -156,7 +156,7 @@ class _Answers:
         kafka = KafkaAddress.parse(settings.log_url, settings.kafka_options())
         behind = Behind(
             open_log=lambda: KafkaReader(kafka),
-            set_aside=self.service.set_aside,
+            standing=self.service.standing,
             progress=self._progress,
             meter=self._meter,
         )
