@@ -1,0 +1,44 @@
+"""Services of a cluster as processes under test."""
+
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.faults.processes import environment, eventually, free_port
+
+
+class Process:
+    """`python -m services.NAME` on a topic and a database."""
+
+    def __init__(self, name: str, folder: Path, log_url: str, store_url: str) -> None:
+        port = free_port()
+        self.listen = f"127.0.0.1:{port}"
+        self._said = folder / f"{name}-{port}.log"
+        with self._said.open("w") as said:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", f"services.{name}"],
+                stdout=said,
+                stderr=said,
+                env=environment(
+                    MUTUA_LOG_URL=log_url,
+                    MUTUA_STORE_URL=store_url,
+                    MUTUA_LISTEN=self.listen,
+                ),
+            )
+
+    @property
+    def said(self) -> str:
+        return self._said.read_text()
+
+    def address(self) -> str:
+        eventually(lambda: "is ready on" in self.said, "it answers")
+        return self.said.rpartition("is ready on ")[2].split()[0]
+
+    def kill(self) -> None:
+        self.process.kill()
+        self.process.wait()
+
+    def stop(self) -> int:
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(timeout=20)
