@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from itertools import cycle, zip_longest
 from typing import Any, Final
 
@@ -24,9 +24,13 @@ DEADLINE_SECONDS: Final = 120.0
 
 
 def pages(
-    stubs: Sequence[QueryServiceStub], name: str, request: Any, *, without: Collection[str] = PLACES
+    stubs: Sequence[QueryServiceStub],
+    name: str,
+    request: Any,
+    *,
+    tidy: Callable[[Message], None] = lambda _: None,
 ) -> list[Any]:
-    """All pages of an answer, the refusal last if there is one, without some fields.
+    """All pages of an answer, each made tidy, and the refusal last if there is one.
 
     Where several answer, each page comes from the next of them.
     """
@@ -39,7 +43,7 @@ def pages(
         except grpc.RpcError as refusal:
             return [*found, refused(refusal)]
         token = getattr(response, "next_page_token", "")
-        forget(response, without)
+        tidy(response)
         found.append(response)
         if not token:
             break

@@ -7,6 +7,8 @@ from pathlib import Path
 
 from tests.faults.processes import environment, eventually, free_port
 
+START_SECONDS = 120.0
+
 
 class Process:
     """`python -m services.NAME` on a topic and a database."""
@@ -32,8 +34,12 @@ class Process:
         return self._said.read_text()
 
     def address(self) -> str:
-        eventually(lambda: "is ready on" in self.said, "it answers")
+        eventually(self._is_ready, "it answers", patience_seconds=START_SECONDS)
         return self.said.rpartition("is ready on ")[2].split()[0]
+
+    def _is_ready(self) -> bool:
+        assert self.process.poll() is None, self.said
+        return "is ready on" in self.said
 
     def kill(self) -> None:
         self.process.kill()

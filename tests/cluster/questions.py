@@ -33,8 +33,7 @@ class Subject:
     programme_id: str
     from_date: types.Date
     to_date: types.Date
-    organization_ids: Sequence[str] = ()
-    exchange_ids: Sequence[str] = ()
+    organization_ids: Sequence[str]
     topics: Sequence[str] = ()
 
 
@@ -69,11 +68,14 @@ def questions(subject: Subject) -> Iterator[pb.Question]:
 
 
 def requests(
-    subject: Subject, *, exchange_orders: Sequence[str] = EXCHANGE_ORDERS
+    subject: Subject,
+    exchange_ids: Sequence[str],
+    *,
+    exchange_orders: Sequence[str] = EXCHANGE_ORDERS,
 ) -> Iterator[tuple[str, Any]]:
     """Names of rpcs and what to ask them, answerable or not."""
     yield from about_flows(subject)
-    yield from about_evidence(subject, exchange_orders)
+    yield from about_evidence(subject, exchange_ids, exchange_orders)
     programme: dict[str, Any] = {"programme_id": subject.programme_id}
     for size in (0, 7):
         yield "ListBatches", pb.ListBatchesRequest(**programme, page_size=size)
@@ -95,7 +97,9 @@ def about_flows(subject: Subject) -> Iterator[tuple[str, Any]]:
             yield "GetBalance", pb.GetBalanceRequest(question=question, organization_id=name)
 
 
-def about_evidence(subject: Subject, orders: Sequence[str]) -> Iterator[tuple[str, Any]]:
+def about_evidence(
+    subject: Subject, exchange_ids: Sequence[str], orders: Sequence[str]
+) -> Iterator[tuple[str, Any]]:
     """Exchanges, whole and chosen."""
     turn = cycle(["", *orders])
     for number, chosen in enumerate(filters(subject)):
@@ -117,10 +121,10 @@ def about_evidence(subject: Subject, orders: Sequence[str]) -> Iterator[tuple[st
                 question=question,
                 page_size=2,
                 order_by=order,
-                exchange_ids=subject.exchange_ids,
+                exchange_ids=exchange_ids,
             ),
         )
-    for exchange_id in subject.exchange_ids:
+    for exchange_id in exchange_ids:
         yield (
             "GetExchange",
             pb.GetExchangeRequest(programme_id=subject.programme_id, exchange_id=exchange_id),
