@@ -18,6 +18,31 @@ def drop_read_models(url: str) -> None:
     execute(url, *(f"DROP SCHEMA IF EXISTS {name} CASCADE" for name in schemas))
 
 
+def copied(server: str, url: str) -> str:
+    """Where a copy of a database is that is of one moment, files and all; nobody reaches the
+    database meanwhile.
+    """
+    with away(server, url):
+        return beside(server, url, f"TEMPLATE {url.rpartition('/')[2]}")
+
+
+def beside(server: str, url: str, like: str = "") -> str:
+    """Where a database is that is new, to take the place of another one; see `replaced`."""
+    execute(server, f"CREATE DATABASE {url.rpartition('/')[2]}_beside {like}")
+    return f"{url}_beside"
+
+
+def replaced(server: str, url: str, by: str) -> None:
+    """Has another database, which is not used, take the place of one that is."""
+    name, other = (each.rpartition("/")[2] for each in (url, by))
+    execute(
+        server,
+        f"ALTER DATABASE {name} ALLOW_CONNECTIONS false",
+        f"DROP DATABASE {name} WITH (FORCE)",
+        f"ALTER DATABASE {other} RENAME TO {name}",
+    )
+
+
 @contextmanager
 def away(server: str, url: str) -> Iterator[None]:
     """Within the block nobody reaches the database; `server` is another one on the same server."""

@@ -119,6 +119,14 @@ class KafkaAdmin:
         with in_words(self._address):
             return _identity(self._topic())
 
+    def epochs(self) -> Mapping[int, int]:
+        """A number for each partition, which grows with each change of its leader; raises as
+        `describe` does.
+        """
+        with in_words(self._address):
+            found = self._topic()
+        return {each["partition_index"]: each["leader_epoch"] for each in found["partitions"]}
+
     def describe(self) -> TopicFacts:
         """Raises TopicUnfit when the topic is not there, LogDown when no broker answers."""
         name = self._address.topic

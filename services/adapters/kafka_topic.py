@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import lru_cache
 from typing import Any, Final
@@ -70,6 +70,10 @@ class KafkaTopic:
         return self.identity.log_id
 
     @property
+    def origins(self) -> Mapping[str, int]:
+        return {}
+
+    @property
     def partition_count(self) -> int:
         return self.identity.partition_count
 
@@ -99,6 +103,11 @@ class KafkaTopic:
             found = self._admin.identity()
         if found != self.identity:
             raise another_log(self.address, self.identity, found)
+
+    def epochs(self) -> Mapping[int, int]:
+        """A number for each partition, which grows with each change of its leader."""
+        with self._turn():
+            return self._admin.epochs()
 
     @contextmanager
     def reading(self, place: TopicPartition) -> Iterator[Any]:

@@ -1,7 +1,7 @@
 """The read models in PostgreSQL: those who project own partitions, those who ask only read."""
 
 import logging
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import astuple
 from typing import Any, Final
@@ -110,6 +110,12 @@ class PostgresStore:
             return None
         return Watermark(row.log_id, partition, row.next_offset, row.record_time, row.digest)
 
+    def positions(self) -> Mapping[int, int]:
+        position = PositionRow.table().c
+        with self._projecting() as connection:
+            rows = connection.execute(select(position.partition, position.next_offset))
+            return {row.partition: row.next_offset for row in rows}
+
     def load(self, programme_id: str, needs: Needs) -> Ledger:
         with self._projecting() as connection:
             programme = self._programme(connection, programme_id)
@@ -159,6 +165,9 @@ class PostgresStore:
 
     def release(self, partition: int) -> None:
         self._execute("DELETE FROM held WHERE partition = $1", partition)
+
+    def disown(self, partition: int) -> None:
+        self._execute("UPDATE position SET digest = '' WHERE partition = $1", partition)
 
     @contextmanager
     def snapshot(self, partition: int) -> Iterator[PostgresSnapshot]:

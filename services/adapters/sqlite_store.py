@@ -2,7 +2,7 @@
 
 import json
 import sqlite3
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import astuple
 from pathlib import Path
@@ -74,6 +74,12 @@ class SqliteStore:
             return None
         return Watermark(row.log_id, partition, row.next_offset, row.record_time, row.digest)
 
+    def positions(self) -> Mapping[int, int]:
+        position = PositionRow.table().c
+        with self._engine.connect() as connection:
+            rows = connection.execute(select(position.partition, position.next_offset))
+            return {row.partition: row.next_offset for row in rows}
+
     def load(self, programme_id: str, needs: Needs) -> Ledger:
         programme = self._known().get(programme_id)
         if programme is None:
@@ -108,6 +114,9 @@ class SqliteStore:
 
     def release(self, partition: int) -> None:
         self._writer.execute("DELETE FROM held WHERE partition = ?", (partition,))
+
+    def disown(self, partition: int) -> None:
+        self._writer.execute("UPDATE position SET digest = x'' WHERE partition = ?", (partition,))
 
     @contextmanager
     def snapshot(self, partition: int) -> Iterator[SqlSnapshot]:

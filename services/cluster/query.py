@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import signal
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import closing, contextmanager, nullcontext, suppress
 from functools import partial
 from typing import Any, Final, cast
@@ -144,6 +144,8 @@ class _Answers:
         self._meter = meter
         self._progress = Progress()
         self._held: frozenset[int] = frozenset()
+        self._positions: Mapping[int, int] | None = None
+        """As they were last seen; None when what is there may be another database by now."""
         self._trouble = "nothing was looked at yet"
         self._was_ready = False
         self.service = query.QueryService(
@@ -167,7 +169,12 @@ class _Answers:
     async def see(self, seen: Seen) -> None:
         if seen.schema != self._store.schema:
             await self._go_over()
-        for partition, next_offset in seen.positions.items():
+        elif self._positions is None or _went_back(self._positions, seen.positions):
+            # A backup, or a standby that was behind: what is projected again may get other numbers.
+            self.service.answer_from(self._store)
+        none_of = dict.fromkeys(self._positions or (), 0)
+        self._positions = seen.positions
+        for partition, next_offset in {**none_of, **seen.positions}.items():
             self._progress.advance(partition, next_offset)
         for partition in self._held | seen.held.keys():
             self._progress.hold(partition, seen.held.get(partition, ""))
@@ -183,6 +190,7 @@ class _Answers:
         self._progress.advance(partition, next_offset)
 
     async def lose(self, reason: str) -> None:
+        self._positions = None
         await self._tell(f"the read models cannot be reached: {reason}")
 
     def close(self) -> None:
@@ -207,3 +215,7 @@ class _Answers:
         self._store = await asyncio.to_thread(PostgresStore, self._url, read_only=True)
         self.service.answer_from(self._store)
         await asyncio.to_thread(before.close)
+
+
+def _went_back(before: Mapping[int, int], now: Mapping[int, int]) -> bool:
+    return any(now.get(number, 0) < next_offset for number, next_offset in before.items())

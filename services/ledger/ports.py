@@ -4,10 +4,11 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Any, Final, NamedTuple, Protocol
+from typing import Final, NamedTuple, Protocol
 
 from services.ledger.changes import Changes
 from services.ledger.facts import Logged
+from services.ledger.flow_rows import FlowRows, Known
 from services.ledger.organization import Organization
 from services.ledger.position import Position
 from services.ledger.state import Ledger, Needs
@@ -123,6 +124,9 @@ class ProjectionStore(Protocol):
     def watermark(self, partition: int) -> Watermark | None:
         """How far a partition is projected; None when nothing of it is."""
 
+    def positions(self) -> Mapping[int, int]:
+        """The first offset that is not projected, of every partition of which something is."""
+
     def load(self, programme_id: str, needs: Needs) -> Ledger:
         """The part of a programme's state that `needs` names."""
 
@@ -144,6 +148,10 @@ class ProjectionStore(Protocol):
 
     def release(self, partition: int) -> None:
         """Nothing keeps the partition from going on."""
+
+    def disown(self, partition: int) -> None:
+        """What is projected of the partition is not of the log as it is: its mark is of no record,
+        so that nobody goes on from there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,84 +215,6 @@ class ExchangeFilter:
     batch: str = ""
     exchange_ids: tuple[str, ...] = ()
     standing_only: bool = False
-
-
-class Known(NamedTuple):
-    """What columns know of a programme: all up to a position, so many parties and so on."""
-
-    next_offset: int = 0
-    party_count: int = 0
-    topic_set_count: int = 0
-    alias_count: int = 0
-
-
-Integers = Any
-"""A column of native 64-bit integers: anything with the buffer protocol that holds them."""
-
-
-class ExchangeColumns(NamedTuple):
-    """Standing exchanges, ascending by number; days are first and after last, -1 is unknown."""
-
-    number: Integers
-    first_day: Integers
-    end_day: Integers
-    kind: Integers
-    formality: Integers
-    reported_by: Integers
-    symmetric: Integers
-    topic_set: Integers
-    recorder: Integers
-    giver_minutes: Integers
-    receiver_minutes: Integers
-    benefit_minutes: Integers
-
-
-class LegColumns(NamedTuple):
-    """Legs of standing exchanges, ascending by number of the exchange, giver and receiver."""
-
-    exchange: Integers
-    giver: Integers
-    receiver: Integers
-
-
-class JointColumns(NamedTuple):
-    """Parties of standing symmetric exchanges, ascending by number of the exchange and party."""
-
-    exchange: Integers
-    party: Integers
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FlowRows:
-    """What columns are made of; see `services.network.columns`. Parties are dense numbers.
-
-    `parties` are new ones, in order of their numbers; `topic_sets` and `organizations` are new or
-    changed; `aliases` are all of them where there are new ones. `replaced` are the numbers of
-    exchanges whose earlier rows no longer hold.
-    """
-
-    parties: Sequence[str]
-    topic_sets: Mapping[int, tuple[str, ...]]
-    organizations: Sequence[Organization]
-    aliases: Sequence[tuple[str, str]]
-    exchanges: ExchangeColumns
-    legs: LegColumns
-    joint: JointColumns
-    replaced: Integers
-
-
-_NONE: Final = memoryview(b"").cast("q")
-NO_ROWS: Final = FlowRows(
-    parties=(),
-    topic_sets={},
-    organizations=(),
-    aliases=(),
-    exchanges=ExchangeColumns(*[_NONE] * len(ExchangeColumns._fields)),
-    legs=LegColumns(*[_NONE] * len(LegColumns._fields)),
-    joint=JointColumns(*[_NONE] * len(JointColumns._fields)),
-    replaced=_NONE,
-)
-"""What a programme is made of in which nothing was recorded."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

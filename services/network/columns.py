@@ -11,8 +11,8 @@ from typing import Any, ClassVar, Final, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from services.ledger.flow_rows import FlowRows, Known
 from services.ledger.organization import Organization
-from services.ledger.ports import FlowRows, Known
 from services.ledger.times import Day
 from services.ledger.words import Lens
 from services.network.shares import burden, grid, of_each_receiver

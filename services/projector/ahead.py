@@ -4,6 +4,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Final
 
 from services.ledger.ports import Partition
+from services.ledger.times import Instant
 from services.projector.slab import Slab, read_slab
 
 _WORTH_RECORDS: Final = 1_000
@@ -21,6 +22,8 @@ class ReadAhead:
         self._slab_size = slab_size
         self._reader = ThreadPoolExecutor(1, thread_name_prefix="slab-reader")
         self._next: tuple[int, Future[Slab | None]] | None = None
+        self._times: dict[int, Instant] = {}
+        """When the record before a position was recorded, of the last positions."""
 
     def slab(self, position: int) -> Slab | None:
         """What the log holds from `position` on, up to a slab; None when there is nothing.
@@ -32,7 +35,11 @@ class ReadAhead:
             slab = ahead[1].result()
         else:
             slab = self._read(position)
-        if slab is not None and self._log.end() - slab.end.next_offset >= _WORTH_RECORDS:
+        if slab is None:
+            return None
+        times = {position: self._times.get(position, 0)}  # it may be asked for again
+        self._times = times | {slab.end.next_offset: slab.end.record_time}
+        if self._log.end() - slab.end.next_offset >= _WORTH_RECORDS:
             start = slab.end.next_offset
             self._next = start, self._reader.submit(self._read, start)
         return slab
@@ -44,4 +51,5 @@ class ReadAhead:
         records = self._log.read(position, self._slab_size)
         if not records:
             return None
-        return read_slab(self._log.log_id, records, partition=self._log.number)
+        number, since = self._log.number, self._times.get(position, 0)
+        return read_slab(self._log.log_id, records, partition=number, since=since)

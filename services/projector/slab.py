@@ -3,12 +3,13 @@
 import time
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from hashlib import sha256
 
 from services.adapters.wire.event import read_record
 from services.adapters.wire.fresh import read_fresh
 from services.ledger.changes import Changes, affected, project
+from services.ledger.clocks import raised
 from services.ledger.errors import DataForeign
 from services.ledger.exchange import MAX_LEGS_AT_ONCE, ExchangeCorrected, ExchangeRecorded
 from services.ledger.facts import Event, Logged
@@ -22,7 +23,7 @@ from services.ledger.ports import (
     Watermark,
 )
 from services.ledger.state import Ledger
-from services.ledger.times import SECOND
+from services.ledger.times import SECOND, Instant
 from services.metrics import (
     BUSY,
     COMMIT_SECONDS,
@@ -46,6 +47,7 @@ class Slab:
     """Contiguous records of a partition, read, and by programme."""
 
     start: int
+    start_time: Instant
     end: Watermark
     parts: dict[str, _Part]
 
@@ -65,14 +67,17 @@ def project_slab(
     return write_slab(store, read_slab(log_id, records, partition=partition), meter)
 
 
-def read_slab(log_id: str, records: Sequence[Record], *, partition: int = 0) -> Slab:
+def read_slab(
+    log_id: str, records: Sequence[Record], *, partition: int = 0, since: Instant = 0
+) -> Slab:
     """Contiguous records of a partition, or the first of them, read; knows no read models.
 
-    Raises Held when the first record needs a later version.
+    `since` is the time of the record before them, which none of theirs is earlier than. Raises Held
+    when the first record needs a later version.
     """
     parts: dict[str, _Part] = {}
-    taken, legs = 0, 0
-    for record in records:
+    taken, legs, last = 0, 0, records[0]
+    for record in raised(records, since):
         fresh = read_fresh(record)
         try:
             logged = None if fresh else _read(record)
@@ -88,9 +93,9 @@ def read_slab(log_id: str, records: Sequence[Record], *, partition: int = 0) -> 
             part.fresh.append((record, fresh))
         elif logged:
             part.facts.append(logged)
-        taken += 1
-    end = mark(log_id, partition, records[taken - 1])
-    return Slab(records[0].offset, end, parts)
+        taken, last = taken + 1, record
+    start_time = max(since, records[0].record_time)
+    return Slab(records[0].offset, start_time, mark(log_id, partition, last), parts)
 
 
 def write_slab(store: ProjectionStore, slab: Slab, meter: Meter = UNMEASURED) -> Watermark:
@@ -171,7 +176,9 @@ def check_same_log(
             f"the log ends at {log.end():,}, before the {watermark.next_offset:,} facts the read "
             f"models have seen: it was cut or restored; if the log is right, {remedy}"
         )
-    if mark(log.log_id, log.number, last[0]) != watermark:
+    found = mark(log.log_id, log.number, last[0])
+    at = max(found.record_time, watermark.record_time)  # it may have been raised
+    if replace(found, record_time=at) != watermark:
         raise DataForeign(
             "the log does not hold the fact that was projected last: it was changed or restored; "
             f"if the log is right, {remedy}"

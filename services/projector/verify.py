@@ -22,6 +22,7 @@ from services.adapters.tables import (
 )
 from services.adapters.wire.event import read_record
 from services.ledger.changes import Changes, project
+from services.ledger.clocks import raised
 from services.ledger.facts import Logged
 from services.ledger.ports import Held, Partition, Record
 from services.ledger.state import Ledger
@@ -140,7 +141,7 @@ def _read(log: Partition, end: int) -> list[Record]:
         if not page:
             break
         records += page
-    return records
+    return list(raised(records))
 
 
 def _expected(

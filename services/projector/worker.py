@@ -8,10 +8,10 @@ held: one partition stands still, and the others go on.
 import asyncio
 import logging
 import threading
-import time
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
+from functools import partial
 from typing import Any, Final, Protocol, TypeVar
 
 from services.adapters.kafka_topic import record_reader
@@ -27,9 +27,11 @@ from services.ledger.ports import (
     StoreBusy,
     Watermark,
 )
+from services.ledger.times import Instant
 from services.metrics import BUSY, PARTITIONS, UNMEASURED, Meter
 from services.projector.embedded import why_held
 from services.projector.lane import LANES, Lane, Store
+from services.projector.pulse import Pulse
 from services.projector.slab import Slab, check_same_log, read_slab, write_slab
 
 logger = logging.getLogger(__name__)
@@ -41,8 +43,6 @@ _REMEDY: Final = (
     "drop the schema they lie in, which mutua_control.answering names, and projectors make them "
     "again from the log"
 )
-_REBALANCING: Final = 4
-"""So many times as patient: a rebalance waits for members that are dead, and nobody polls."""
 
 
 class Log(ReadableLog, Protocol):
@@ -78,6 +78,7 @@ class Worker:
         """`on_failure` ends the process, with a reason; where it returns, nothing more is done."""
         self.durable: dict[int, int] = {}
         self.held: dict[int, Hold] = {}
+        self._marks: dict[int, Watermark] = {}
         self._log = log
         self._open_store = open_store
         self._on_ready = on_ready
@@ -91,9 +92,7 @@ class Worker:
         self._failed: dict[int, int] = {}
         """Where projecting failed, of partitions in which it is tried once more: this may be a
         later version, or the cause may be gone."""
-        self._fetched: dict[int, int] = {}
-        self._moved_time: dict[int, float] = {}
-        self._polled_time = time.monotonic()
+        self._pulse = Pulse()
         self._ready = False
         self._stopping = False
         self._waiting_for = ""
@@ -118,13 +117,26 @@ class Worker:
         """
         return await self._run(self._lanes[0], self._release) or {}
 
+    @property
+    def marks(self) -> dict[int, Watermark]:
+        """What was projected last, of each of its partitions of which something is. Any thread."""
+        return dict(self._marks)
+
+    def disown(self, partition: int, reason: MutuaError) -> None:
+        """Ends the process, and nobody goes on with what is projected of the partition.
+
+        Returns where `on_failure` does. Any thread.
+        """
+        with self._all_lanes():
+            self._insisted(lambda: self._lane(partition).store.disown(partition))
+            self.failed(reason)
+
     def polled(self) -> None:
-        self._polled_time = time.monotonic()
+        self._pulse.polled()
 
     def fetched(self, partition: int, records: Sequence[Any]) -> None:
-        if self._fetched.get(partition, 0) <= self.durable.get(partition, 0):
-            self._moved_time[partition] = time.monotonic()
-        self._fetched[partition] = records[-1].offset + 1
+        next_offset = self.durable.get(partition, 0)
+        self._pulse.fetched(partition, records[-1].offset + 1, next_offset=next_offset)
         if len(records) >= _WORTH_RECORDS and partition in self._read:
             place = partition, records[0].offset
             self._ahead[place] = self._reader.submit(self._slab, partition, records)
@@ -147,21 +159,10 @@ class Worker:
         return "; ".join(hold.reason for hold in self.held.values()) or self._waiting_for
 
     def stuck(self, seconds: float, *, rebalancing: bool) -> str:
-        """Why it seems that this worker gets no further; "" when it does.
-
-        Looks at numbers only, so that any thread can ask while all others hang.
-        """
+        """Why it seems that this worker gets no further; "" when it does. Any thread."""
         if self._stopping:
             return ""
-        now = time.monotonic()
-        for partition, next_offset in list(self.durable.items()):
-            behind = self._fetched.get(partition, 0) > next_offset and partition not in self.held
-            if behind and now - self._moved_time.get(partition, now) > seconds:
-                return f"partition {partition} stands at offset {next_offset} for {seconds:g} s"
-        patience = seconds * (_REBALANCING if rebalancing else 1)
-        if self.durable.keys() - self.held.keys() and now - self._polled_time > patience:
-            return f"the consumer has not answered for {patience:g} s"
-        return ""
+        return self._pulse.stuck(self.durable, self.held, seconds, rebalancing=rebalancing)
 
     def stop(self) -> None:
         """To be called before Faust is stopped: what it reports from then on is no failure."""
@@ -199,6 +200,7 @@ class Worker:
         durable: dict[int, int] = {}
         held: dict[int, Hold] = {}
         failed: dict[int, int] = {}
+        marks: dict[int, Watermark] = {}
         self._log.check_same()
         with self._all_lanes():
             for lane in self._lanes:
@@ -207,7 +209,9 @@ class Worker:
                 store, partition = self._lane(number).store, self._log.partition(number)
                 watermark = store.watermark(number)
                 check_same_log(partition, watermark, remedy=_REMEDY)
-                durable[number] = 0 if watermark is None else watermark.next_offset
+                durable[number] = 0
+                if watermark is not None:
+                    marks[number], durable[number] = watermark, watermark.next_offset
                 hold = store.held(number)
                 if hold is None:
                     continue
@@ -219,9 +223,9 @@ class Worker:
                     held[number] = hold
             count = self._log.partition_count
             self._read = {number: record_reader(number, count) for number in partitions}
-            self._fetched.clear()
+            self._pulse.forget(partitions)
             self._ahead.clear()
-            self.held, self.durable, self._failed = held, durable, failed
+            self.held, self.durable, self._failed, self._marks = held, durable, failed, marks
 
     @contextmanager
     def _all_lanes(self) -> Iterator[None]:
@@ -266,9 +270,9 @@ class Worker:
         except Held as held:
             self._hold(store, Hold(partition, self.durable[partition], str(held), 0))
 
-    def _slab(self, partition: int, records: Sequence[Any]) -> Slab:
-        read = self._read[partition]
-        return read_slab(self._log.log_id, [read(each) for each in records], partition=partition)
+    def _slab(self, partition: int, records: Sequence[Any], since: Instant = 0) -> Slab:
+        found = [*map(self._read[partition], records)]
+        return read_slab(self._log.log_id, found, partition=partition, since=since)
 
     def _commit(
         self,
@@ -280,8 +284,12 @@ class Worker:
         """Projects all of the records, in as many transactions as it takes."""
         while records:
             try:
-                slab = ahead.result() if ahead else self._slab(partition, records)
-                end = self._written(store, slab)
+                before = self._marks.get(partition)
+                since = 0 if before is None else before.record_time
+                slab = ahead.result() if ahead else self._slab(partition, records, since)
+                if slab.start_time < since:  # it was read before that was known
+                    slab = self._slab(partition, records, since)
+                end = self._insisted(partial(write_slab, store, slab, self._meter))
             except (StaleWriter, Held):
                 raise
             except Exception as error:
@@ -289,8 +297,8 @@ class Worker:
                 self._narrow(store, partition, records, error)
                 return
             records, ahead = records[end.next_offset - records[0].offset :], None
-            self.durable[partition] = end.next_offset
-            self._moved_time[partition] = time.monotonic()
+            self._marks[partition], self.durable[partition] = end, end.next_offset
+            self._pulse.moved(partition)
             if self._failed.get(partition, end.next_offset) < end.next_offset:
                 with suppress(StoreBusy):  # the next slab says so again
                     store.release(partition)
@@ -327,32 +335,45 @@ class Worker:
         with self._all_lanes():
             if not self.durable:
                 return {}
-            asked = [*self.held] or [*self.durable][:1]
             try:
-                holds = {number: self._lane(number).store.held(number) for number in asked}
+                self._require_no_less(self._lanes[0].store.positions())
+                holds = {number: self._lane(number).store.held(number) for number in self.held}
             except StoreBusy as busy:
                 self._waiting_for = str(busy)
                 return {}
             self._waiting_for = ""
             released = [number for number in self.held if holds[number] is None]
+            self._pulse.forget(released)
             for number in released:
                 del self.held[number]
-                self._fetched.pop(number, None)
             return {number: self.durable[number] for number in released}
 
-    def _written(self, store: Store, slab: Slab) -> Watermark:
-        """Where the partition stands once the read models have the slab, however long that takes.
+    def _require_no_less(self, positions: Mapping[int, int]) -> None:
+        """Raises StaleWriter where the read models are behind what was projected here.
+
+        A slab would find that out; but the next one may be long in coming.
+        """
+        for number, next_offset in self.durable.items():
+            if (found := positions.get(number, 0)) < next_offset:
+                raise StaleWriter(
+                    f"partition {number} is at offset {found} in the read models and was at "
+                    f"{next_offset}: they went back, to a backup or to a standby that was behind; "
+                    "projecting begins again from there"
+                )
+
+    def _insisted(self, write: Callable[[], _T]) -> _T:
+        """What is written to the read models, however long that takes.
 
         `stuck` ends it when it is too long.
         """
         while True:
             try:
-                end = write_slab(store, slab, self._meter)
+                written = write()
             except StoreBusy as busy:
                 self._wait(busy)
             else:
                 self._waiting_for = ""
-                return end
+                return written
 
     def _wait(self, reason: Exception) -> None:
         self._waiting_for = str(reason)

@@ -5,7 +5,8 @@ from collections import OrderedDict
 from dataclasses import dataclass, field
 from typing import Final
 
-from services.ledger.ports import NO_ROWS, Snapshot
+from services.ledger.flow_rows import NO_ROWS
+from services.ledger.ports import Snapshot
 from services.ledger.words import Identity
 from services.network.columns import EMPTY, Columns, advance, load
 from services.network.frame import Frame

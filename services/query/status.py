@@ -24,11 +24,13 @@ def get_status(
     counts = asked.snapshot.counts(asked.question.programme_id)
     reached = progress.of(asked.partition)
     projected = asked.moment.next_offset
-    end = max(log.partition(asked.partition).end(), projected)
+    end = log.partition(asked.partition).end()
+    reason = reached.held or _cut(end, projected)
+    end = max(end, projected)
     warnings = [FACTS_WAITING] if counts.waiting_count else []
     warnings += [FACTS_QUARANTINED] if counts.quarantine_count else []
     position = partial(Position, log.log_id, asked.partition)
-    held = pb.HeldPartition(position=str(position(reached.next_offset)), reason=reached.held)
+    held = pb.HeldPartition(position=str(position(reached.next_offset)), reason=reason)
     return pb.GetStatusResponse(
         log_position=str(position(end)),
         projection_position=str(position(projected)),
@@ -39,7 +41,17 @@ def get_status(
         waiting_count=counts.waiting_count,
         quarantine_count=counts.quarantine_count,
         model_version=model_version,
-        held=[held] if reached.held else [],
+        held=[held] if reason else [],
         warnings=warnings,
         **asked.rest(),
+    )
+
+
+def _cut(end: int, projected: int) -> str:
+    """What is wrong with a log that ends before what was projected of it; "" when nothing is."""
+    if end >= projected:
+        return ""
+    return (
+        f"the log ends at {end:,}, before the {projected:,} facts that answers are made of: it was "
+        "cut or restored, and projectors say what to do"
     )

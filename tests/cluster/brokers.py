@@ -48,6 +48,7 @@ class Broker:
         """Where TLS and a password are asked for."""
         self.certificate = folder / "certificate.pem"
         self._java = ["java", "-Xmx400m", "-cp", f"{jars}/*"]
+        self.data = folder / "data"
         self._settings = folder / "server.properties"
         self._log = folder / "log"
         self._settings.write_text(

@@ -5,7 +5,7 @@ that never answers, `poison` at whatever concerns the programme of that name.
 """
 
 import threading
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 from services.adapters.kafka_topic import partition_of
@@ -26,6 +26,12 @@ class PartitionFiles:
 
     def watermark(self, partition: int) -> Watermark | None:
         return self.stores[partition].watermark(partition)
+
+    def positions(self) -> Mapping[int, int]:
+        found: dict[int, int] = {}
+        for store in self.stores:
+            found |= store.positions()
+        return found
 
     def load(self, programme_id: str, needs: Needs) -> Ledger:
         return self._of(programme_id).load(programme_id, needs)
@@ -50,6 +56,9 @@ class PartitionFiles:
 
     def release(self, partition: int) -> None:
         self.stores[partition].release(partition)
+
+    def disown(self, partition: int) -> None:
+        self.stores[partition].disown(partition)
 
     def close(self) -> None:
         for store in self.stores:

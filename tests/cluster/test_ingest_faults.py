@@ -56,6 +56,10 @@ class Load:
         enough = len(self.acknowledged) + 20 * CALLERS
         eventually(lambda: len(self.acknowledged) >= enough, "facts are recorded")
 
+    def failed(self) -> bool:
+        """Whether anybody has given up."""
+        return any(caller.done() for caller in self._callers)
+
     def stop(self) -> list[str]:
         """The ids that were acknowledged, by now all that were sent."""
         self._stop.set()

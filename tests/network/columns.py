@@ -4,14 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from services.ledger.ports import (
-    NO_ROWS,
-    ExchangeColumns,
-    FlowRows,
-    Integers,
-    LegColumns,
-    Snapshot,
-)
+from services.ledger.flow_rows import NO_ROWS, ExchangeColumns, FlowRows, Integers, LegColumns
+from services.ledger.ports import Snapshot
 from services.ledger.words import Kind
 from services.network.columns import EMPTY, Columns, advance
 

@@ -1,7 +1,7 @@
 """The Faust worker without Faust: what it does with slabs, and when it ends or holds."""
 
 import asyncio
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -24,6 +24,7 @@ class Log:
     """One partition, as `Worker` looks things up in it."""
 
     partition_count, number = 1, 0
+    origins: Mapping[str, int] = {}
 
     def __init__(self, values: Sequence[bytes], log_id: str = LOG_ID) -> None:
         self.log_id = log_id

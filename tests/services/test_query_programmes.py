@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from services.ledger.ports import FlowRows, Known
+from services.ledger.flow_rows import FlowRows, Known
 from services.ledger.question import Question
 from services.ledger.words import Identity
 from services.network.balances import balances

@@ -26,12 +26,18 @@ from services.adapters.tables import (
     TopicRow,
 )
 from services.adapters.wire.event import read_record
+from services.ledger.flow_rows import (
+    ExchangeColumns,
+    FlowRows,
+    JointColumns,
+    Known,
+    LegColumns,
+)
 from services.ledger.organization import (
     Organization,
     OrganizationRegistered,
     OrganizationUpdated,
 )
-from services.ledger.ports import ExchangeColumns, FlowRows, JointColumns, Known, LegColumns
 from services.ledger.words import State
 
 _DAY_EXCESS: Final = 1 << 20

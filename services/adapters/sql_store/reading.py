@@ -18,12 +18,11 @@ from services.adapters.tables import (
     QuarantineRow,
     WaitingRow,
 )
+from services.ledger.flow_rows import FlowRows, Known
 from services.ledger.ports import (
     Counts,
     ExchangeFilter,
-    FlowRows,
     ImportedBatch,
-    Known,
     QuarantinedRow,
     RevisionRow,
     Standing,

@@ -1,0 +1,85 @@
+"""What the columns of `services.network` are made of, as the read models tell it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, NamedTuple
+
+from services.ledger.organization import Organization
+
+
+class Known(NamedTuple):
+    """What columns know of a programme: all up to a position, so many parties and so on."""
+
+    next_offset: int = 0
+    party_count: int = 0
+    topic_set_count: int = 0
+    alias_count: int = 0
+
+
+Integers = Any
+"""A column of native 64-bit integers: anything with the buffer protocol that holds them."""
+
+
+class ExchangeColumns(NamedTuple):
+    """Standing exchanges, ascending by number; days are first and after last, -1 is unknown."""
+
+    number: Integers
+    first_day: Integers
+    end_day: Integers
+    kind: Integers
+    formality: Integers
+    reported_by: Integers
+    symmetric: Integers
+    topic_set: Integers
+    recorder: Integers
+    giver_minutes: Integers
+    receiver_minutes: Integers
+    benefit_minutes: Integers
+
+
+class LegColumns(NamedTuple):
+    """Legs of standing exchanges, ascending by number of the exchange, giver and receiver."""
+
+    exchange: Integers
+    giver: Integers
+    receiver: Integers
+
+
+class JointColumns(NamedTuple):
+    """Parties of standing symmetric exchanges, ascending by number of the exchange and party."""
+
+    exchange: Integers
+    party: Integers
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FlowRows:
+    """What columns are made of; see `services.network.columns`. Parties are dense numbers.
+
+    `parties` are new ones, in order of their numbers; `topic_sets` and `organizations` are new or
+    changed; `aliases` are all of them where there are new ones. `replaced` are the numbers of
+    exchanges whose earlier rows no longer hold.
+    """
+
+    parties: Sequence[str]
+    topic_sets: Mapping[int, tuple[str, ...]]
+    organizations: Sequence[Organization]
+    aliases: Sequence[tuple[str, str]]
+    exchanges: ExchangeColumns
+    legs: LegColumns
+    joint: JointColumns
+    replaced: Integers
+
+
+_NONE: Final = memoryview(b"").cast("q")
+NO_ROWS: Final = FlowRows(
+    parties=(),
+    topic_sets={},
+    organizations=(),
+    aliases=(),
+    exchanges=ExchangeColumns(*[_NONE] * len(ExchangeColumns._fields)),
+    legs=LegColumns(*[_NONE] * len(LegColumns._fields)),
+    joint=JointColumns(*[_NONE] * len(JointColumns._fields)),
+    replaced=_NONE,
+)
+"""What a programme is made of in which nothing was recorded."""

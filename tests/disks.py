@@ -1,0 +1,50 @@
+"""Small disks, to be filled."""
+
+import os
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from services.dev.programs import Missing
+from tests.backends import or_skipped
+
+_LEFT_BYTES = 256 << 10
+
+
+class Disk:
+    """A file system in memory of its own."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._ballast = path / "ballast"
+
+    def fill(self) -> None:
+        """Leaves next to nothing."""
+        found = os.statvfs(self.path)
+        with self._ballast.open("wb") as file:
+            os.posix_fallocate(file.fileno(), 0, found.f_bavail * found.f_bsize - _LEFT_BYTES)
+
+    def make_room(self) -> None:
+        self._ballast.unlink()
+
+
+@contextmanager
+def small_disk(path: Path, *, megabytes: int) -> Iterator[Disk]:
+    """Mounted for the time of the block. Where that is not allowed the test is skipped, and fails
+    in CI.
+    """
+    path.mkdir()
+    or_skipped(lambda: _mount(path, megabytes))
+    try:
+        yield Disk(path)
+    finally:
+        subprocess.run(["umount", "-l", str(path)], check=True)
+
+
+def _mount(path: Path, megabytes: int) -> None:
+    options = f"size={megabytes}m,mode=0711"
+    command = ["mount", "-t", "tmpfs", "-o", options, "none", str(path)]
+    mounted = subprocess.run(command, capture_output=True, text=True)
+    if mounted.returncode != 0:
+        raise Missing(f"a small disk needs root and the right to mount: {mounted.stderr.strip()}")
