@@ -5,7 +5,7 @@ import logging
 import signal
 import threading
 import time
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import Future
 from contextlib import ExitStack, asynccontextmanager, closing, contextmanager, nullcontext
 from dataclasses import dataclass
@@ -195,7 +195,7 @@ def delete_superseded(data: Path) -> list[Path]:
 
 def export_log(
     data: Path, path: Path, *, programme_id: str, force: bool, progress: exports.Progress
-) -> Mapping[str, int]:
+) -> exports.Exported:
     """Writes the log into a file; see `exports.log.export_log` and `exports.files.written`.
 
     Needs no lock. Raises DataForeign when a record is not as it was written.

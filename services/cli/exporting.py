@@ -2,14 +2,19 @@
 
 import sys
 import time
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import click
 
 from services.cli.connect import Settings, is_typed, require_directory
 from services.cli.output import show_progress
 from services.cli.words import counted
+
+if TYPE_CHECKING:
+    from services.exports.log import Exported
 
 STDOUT: Final = Path("-")
 _SHOWN: Final = 5
@@ -30,34 +35,41 @@ def export() -> None:
 @click.argument("file", type=click.Path(path_type=Path, allow_dash=True))
 @click.option("--only-programme", default="", metavar="PROGRAMME", help="Leave out all the others.")
 @click.option("--force", is_flag=True, help="Replace the file if it is there.")
+@click.option(
+    "--log-url",
+    envvar="MUTUA_LOG_URL",
+    default="",
+    metavar="kafka://HOST:PORT,.../TOPIC",
+    help="The topic of Kafka to write, instead of the log of a data directory.",
+)
 @click.pass_obj
-def export_log(settings: Settings, file: Path, only_programme: str, *, force: bool) -> None:
+def export_log(
+    settings: Settings, file: Path, only_programme: str, log_url: str, *, force: bool
+) -> None:
     """Write every fact of every programme, in its order and with its time, as JSON Lines.
 
-    FILE ends in .gz to be compressed; - is stdout. A server on the data directory may go on.
+    FILE ends in .gz to be compressed; - is stdout. Whoever records may go on meanwhile.
     What is written can be made a log again by mutua replay.
 
     \b
     Examples:
       mutua export log 2026-11-24.jsonl.gz
       mutua export log - | head
+      mutua export log 2026-11-24.jsonl.gz --log-url kafka://127.0.0.1:9092/mutua
     """
-    from services.bootstrap import export_log as write
-
-    require_directory(settings, "mutua export log")
     if is_typed("programme"):
         raise click.UsageError(
             "export log writes all programmes; to leave out the others type "
             f"mutua export log --only-programme {settings.programme} FILE."
         )
+    write = partial(
+        _exported(settings, log_url),
+        programme_id=only_programme,
+        force=force,
+        progress=partial(_show, "exported"),
+    )
     try:
-        counts = write(
-            settings.data,
-            file,
-            programme_id=only_programme,
-            force=force,
-            progress=lambda done, total: _show("exported", done, total),
-        )
+        counts, nobodys_count = write(file)
     except BrokenPipeError:  # whoever read it has enough; there is nobody to tell
         sys.stdout = None
         click.get_current_context().exit(1)
@@ -65,6 +77,25 @@ def export_log(settings: Settings, file: Path, only_programme: str, *, force: bo
     more = f" and {len(names) - _SHOWN:,} more" if len(names) > _SHOWN else ""
     told = ", ".join(names[:_SHOWN]) or "none: nothing is recorded yet"
     click.echo(f"Programmes: {told}{more}.", err=True)
+    if nobodys_count:
+        click.echo(
+            f"{counted(nobodys_count, 'record')} left out: their keys name no programme that lies "
+            "where they are, so that nobody can ask for them.",
+            err=True,
+        )
+
+
+def _exported(settings: Settings, log_url: str) -> "Callable[..., Exported]":
+    """What writes the log into a file: that of a topic, or of the data directory."""
+    if log_url and not is_typed("data"):
+        from services.cluster import topics
+        from services.settings import read_settings
+
+        return partial(topics.export, settings=read_settings(log_url=log_url))
+    from services.bootstrap import export_log as write
+
+    require_directory(settings, "mutua export log")
+    return partial(write, settings.data)
 
 
 @click.command()

@@ -12,6 +12,8 @@ from services.adapters.kafka_address import KafkaAddress
 from services.adapters.kafka_admin import KafkaAdmin, TopicFacts
 from services.adapters.kafka_log import KafkaLog
 from services.adapters.kafka_topic import KafkaTopic
+from services.exports import log as exports
+from services.exports.files import written
 from services.exports.replay import LogFile
 from services.exports.replay_partitions import replay_partitions
 from services.ledger.errors import LogDown
@@ -61,6 +63,22 @@ def replay(
         _wait_until_ready(log)
         replay_partitions(file, log, held, partial(progress, "replayed"))
     return file.header.record_count
+
+
+def export(
+    path: Path,
+    settings: Settings,
+    *,
+    programme_id: str,
+    force: bool,
+    progress: exports.Progress,
+) -> exports.Exported:
+    """Writes what the topic holds by now into a file; see `exports.log.export_log`.
+
+    Raises DataForeign when the topic does not hold its first records any more.
+    """
+    with closing(KafkaTopic(_address(settings))) as log, written(path, force=force) as file:
+        return exports.export_log(log, file, programme_id=programme_id, progress=progress)
 
 
 def release(settings: Settings, partitions: Collection[int]) -> list[Hold]:

@@ -7,6 +7,7 @@ wrote in its own way) holds base64 instead.
 
 import json
 from base64 import b64decode, b64encode
+from collections.abc import MutableMapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -86,10 +87,16 @@ def read_header(line: bytes) -> Header:
     )
 
 
-def record_line(record: Record) -> str:
-    """One line, without its end, from which `read_line` makes the same record again."""
+def record_line(record: Record, latest: MutableMapping[str, Instant]) -> str:
+    """One line, without its end, from which `read_line` makes the same record again.
+
+    `latest` has the time of the last record of each programme, and gets this one's: it is raised to
+    the one before it where a clock stepped back, as a log of one file does when it appends.
+    """
     event, record_time = _read(record)
     value = record.value.removesuffix(_stamp(record_time))
+    record_time = max(record_time, latest.get(record.programme_id, 0))
+    latest[record.programme_id] = record_time
     line: dict[str, Any] = {
         "offset": record.offset,
         "record_time": _told(record_time),

@@ -19,14 +19,14 @@ from tests.strategies import histories
 LATER = START + 1
 EVENT = as_logged(facts.exchange(minutes=30), PROGRAMME)
 LINE: dict[str, Any] = json.loads(
-    record_line(Record(0, START, PROGRAMME, EVENT.SerializeToString()))
+    record_line(Record(0, START, PROGRAMME, EVENT.SerializeToString()), {})
 )
 
 
 @pytest.mark.parametrize("index", range(len(records())))
 def test_a_record_comes_back_as_it_was(index: int) -> None:
     programme, value = records()[index]
-    line = read_line(record_line(record := Record(7, START, programme, value)).encode())
+    line = read_line(record_line(record := Record(7, START, programme, value), {}).encode())
     before, after = logged(record), logged(line.record)
     assert line.record.offset == 7
     assert line.record.value.startswith(value)
@@ -47,7 +47,7 @@ def test_a_record_that_tells_its_time_comes_back_with_it(nanos: int) -> None:
     event = as_logged(facts.exchange(), PROGRAMME)
     event.record_time.FromNanoseconds(START * 1_000 + nanos)  # a server has whole microseconds
     value = event.SerializeToString()
-    line = read_line(record_line(Record(0, LATER, PROGRAMME, value)).encode())
+    line = read_line(record_line(Record(0, LATER, PROGRAMME, value), {}).encode())
     assert line.record.record_time == START + nanos // 1_000
     assert line.record.value.startswith(value)
     assert logged(line.record).record_time == line.record.record_time
@@ -57,7 +57,7 @@ def test_a_record_that_tells_its_time_comes_back_with_it(nanos: int) -> None:
 def test_a_fact_comes_back_exactly_when_it_is_one(history: list[Event]) -> None:
     for event in history:
         record = Record(0, START, PROGRAMME, event.SerializeToString(deterministic=True))
-        text = record_line(record)
+        text = record_line(record, {})
         fact = logged(record).event
         if validate(fact, now=START):
             with pytest.raises(LineUnfit):
@@ -66,14 +66,14 @@ def test_a_fact_comes_back_exactly_when_it_is_one(history: list[Event]) -> None:
         again = read_line(text.encode()).record
         assert again.value.startswith(record.value)
         assert digest_of(Event.FromString(again.value)) == digest_of(event)
-        assert record_line(again) == text
+        assert record_line(again, {}) == text
         # A replayed log appends at other times, and tells the same.
-        assert record_line(Record(0, LATER, PROGRAMME, again.value)) == text
+        assert record_line(Record(0, LATER, PROGRAMME, again.value), {}) == text
 
 
 @given(st.binary(max_size=200))
 def test_no_bytes_are_lost(value: bytes) -> None:
-    line = read_line(record_line(Record(3, START, PROGRAMME, value)).encode())
+    line = read_line(record_line(Record(3, START, PROGRAMME, value), {}).encode())
     assert line.record == Record(3, START, PROGRAMME, value)
 
 
@@ -86,7 +86,7 @@ def test_a_line_says_what_it_is_under_the_names_of_the_contract() -> None:
 
 def test_what_proto_json_cannot_say_stands_as_bytes() -> None:
     kept = [
-        "value" in json.loads(record_line(Record(0, START, programme, value)))
+        "value" in json.loads(record_line(Record(0, START, programme, value), {}))
         for programme, value in records()
     ]
     assert kept == [False] * 17 + [True, True, True, False, True, True]

@@ -1,0 +1,141 @@
+"""What a cluster held is lost and made again from what was kept: all answers are as they were."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import grpc
+import pytest
+
+from mutua.v1 import query_service_pb2 as pb
+from mutua.v1.query_service_pb2_grpc import QueryServiceStub
+from services.adapters.kafka_topic import KafkaTopic
+from services.dev.postgres import find_programs
+from services.ledger.ports import Record
+from services.ledger.position import Position
+from tests.backends import new_database, or_skipped
+from tests.cli.conftest import Run
+from tests.cli.conftest import run as run  # a fixture
+from tests.cluster.alike import PLACES, difference, forget, pages
+from tests.cluster.ingest import records, url
+from tests.cluster.processes import Process
+from tests.cluster.sites import Site
+from tests.cluster.topics import PARTITIONS, delete_topic
+from tests.cluster.troubles import troubled
+from tests.databases import beside, replaced
+from tests.faults.processes import eventually
+
+PROGRAMMES = ("p0", "p1", "p2", "p3")
+RPCS = {
+    "ListBalances": pb.ListBalancesRequest,
+    "ListPairs": pb.ListPairsRequest,
+    "ListExchanges": pb.ListExchangesRequest,
+    "ListOrganizations": pb.ListOrganizationsRequest,
+}
+LISTS = {"ListQuarantine": pb.ListQuarantineRequest, "ListBatches": pb.ListBatchesRequest}
+
+
+@pytest.fixture
+def site(tmp_path: Path, broker: str, topic: str, database: str) -> Iterator[Site]:
+    """In each programme everything is on the log that goes wrong."""
+    with closing(Site(tmp_path, broker, topic, database)) as site:
+        for programme in PROGRAMMES:
+            site.put(event for event in in_programme(programme))
+        yield site
+
+
+def in_programme(programme: str) -> Iterator[Any]:
+    for event in troubled(programme):
+        event.programme_id = programme
+        yield event
+
+
+def answers(site: Site, query: Process) -> dict[str, list[Any]]:
+    """All that can be asked, times included, once everything is projected."""
+    found: dict[str, list[Any]] = {}
+    with (
+        closing(KafkaTopic(site.address)) as log,
+        grpc.insecure_channel(query.address()) as channel,
+    ):
+        stub = QueryServiceStub(channel)
+        for programme in PROGRAMMES:
+            number = log.partition_of(programme)
+            end = str(Position(log.log_id, number, log.partition(number).end()))
+            stub.GetStatus(
+                pb.GetStatusRequest(programme_id=programme, min_position=end), timeout=60
+            )
+            question = pb.Question(programme_id=programme)
+            asked: dict[str, Any] = {name: ask(question=question) for name, ask in RPCS.items()}
+            asked |= {name: ask(programme_id=programme) for name, ask in LISTS.items()}
+            for name, request in asked.items():
+                found[f"{name} {programme}"] = pages(
+                    [stub], name, request, tidy=lambda page: forget(page, PLACES | {"record"})
+                )
+    return found
+
+
+def assert_alike(now: dict[str, list[Any]], before: dict[str, list[Any]]) -> None:
+    assert now.keys() == before.keys()
+    for name, found in before.items():
+        assert difference(now[name], found) == "", name
+        assert found
+
+
+def test_a_cluster_is_made_again_from_an_export_of_its_log(
+    site: Site, run: Run, tmp_path: Path, broker: str, topic: str, postgres: str
+) -> None:
+    """Topic and database are gone. It is another log, with the same facts at the same places."""
+    file, log_url = tmp_path / "log.jsonl.gz", ("--log-url", url(broker, topic))
+    projector, query = site.projector(), site.query()
+    before, on_log = answers(site, query), records(broker, topic)
+    for process in (projector, query):
+        process.kill()
+    assert run("export", "log", file, *log_url).code == 0
+    delete_topic(broker, topic)
+    eventually(lambda: "is not there" in run("topic", "check", *log_url).err, "the topic is gone")
+    assert run("topic", "create", *log_url, "--partitions", PARTITIONS).code == 0
+    assert run("replay", file, *log_url).code == 0
+    assert places(records(broker, topic)) == places(on_log)
+    with (
+        new_database(postgres) as database,
+        closing(Site(tmp_path, broker, topic, database)) as restored,
+    ):
+        restored.projector()
+        assert_alike(answers(restored, restored.query()), before)
+        restored.assert_whole()
+
+
+def places(found: list[list[Record]]) -> list[list[tuple[int, str]]]:
+    """Which programme has which place, in each partition."""
+    return [[(each.offset, each.programme_id) for each in held] for held in found]
+
+
+def test_a_database_is_restored_from_a_dump_and_the_rest_projected(
+    site: Site, tmp_path: Path, database: str, postgres: str
+) -> None:
+    """Dumped while facts are projected, and put in the place of what is lost at once."""
+    programs, dump = or_skipped(find_programs), tmp_path / "read-models.dump"
+    projector, query = site.projector(), site.query()
+    eventually(lambda: sum(site.positions()) > 0, "something is projected")
+    subprocess.run(
+        [programs / "pg_dump", "--format=custom", f"--file={dump}", database], check=True
+    )
+    site.record(400, PROGRAMMES)
+    before = answers(site, query)
+    restored = beside(postgres, database)
+    done = subprocess.run(
+        [programs / "pg_restore", "--exit-on-error", f"--dbname={restored}", dump],
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    replaced(postgres, database, restored)
+    eventually(projector.has_ended, "the projector notices")
+    site.projector()
+    assert_alike(answers(site, query), before)
+    site.assert_whole()
+    assert_alike(answers(site, site.query()), before)
