@@ -71,8 +71,9 @@ class DataDirectory:
                 return
             if name.startswith((f"{LOG}-", "read-", "control.sqlite")):
                 raise DataForeign(
-                    f"{self.path} has {name} but no {LOG}: the log is missing; restore it from a "
-                    "backup, or choose another directory with --data"
+                    f"{self.path} has {name} but no {LOG}: the log is missing; make another "
+                    "directory of a backup, mutua --data DIRECTORY restore FILE, or choose one "
+                    "with --data"
                 )
             if name not in _OURS and not name.startswith("."):
                 raise DataForeign(
@@ -155,9 +156,9 @@ class DataDirectory:
         self._clear()
         try:
             yield place, path
-            _flush(place)
+            flush(place)
             place.rename(path)
-            _flush(self.path)
+            flush(self.path)
         finally:
             self._clear()
 
@@ -228,9 +229,9 @@ class DataDirectory:
         """Replaces a file so that readers see the old or the new one, never a part."""
         fresh = self.path / f".{name}.{os.getpid()}"
         fresh.write_text(text)
-        _flush(fresh)
+        flush(fresh)
         fresh.replace(self.path / name)
-        _flush(self.path)
+        flush(self.path)
 
 
 def _number(name: str) -> int:
@@ -263,7 +264,7 @@ def _ahead(path: Path, version: int) -> SchemaAhead:
     )
 
 
-def _flush(path: Path) -> None:
+def flush(path: Path) -> None:
     """Returns when a file, or the names in a directory, are on the disk."""
     opened = os.open(path, os.O_RDONLY)
     try:

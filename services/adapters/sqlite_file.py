@@ -115,8 +115,9 @@ def _check(connection: sqlite3.Connection, path: Path, version: int, *, read_onl
         (application_id,) = connection.execute("PRAGMA application_id").fetchone()
         (found,) = connection.execute("PRAGMA user_version").fetchone()
         (objects,) = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
-    except sqlite3.DatabaseError as error:
-        if error.sqlite_errorcode in (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT):
+    except (sqlite3.DatabaseError, UnicodeDecodeError) as error:  # the schema may be garbage
+        code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT)
+        if code in (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT):
             raise DataForeign(
                 f"{path} is not an SQLite file, or is damaged; restore it from a backup, or choose "
                 "another data directory with --data"

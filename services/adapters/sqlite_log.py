@@ -3,7 +3,7 @@
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -31,8 +31,9 @@ _QUEUE_BYTES: Final = 64 << 20
 _RECORD_OVERHEAD: Final = 1_000
 """Bytes a queued record costs beside its value."""
 
-_SCHEMA: Final = """
+SCHEMA: Final = """
 CREATE TABLE IF NOT EXISTS log (id TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS origin (log_id TEXT PRIMARY KEY, next_offset INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS record (
     offset INTEGER PRIMARY KEY,
     record_time INTEGER NOT NULL,
@@ -73,7 +74,7 @@ class SqliteLog:
         """`on_failure` is called once, on the writer's thread, when a commit's outcome is unknown:
         the process has to end, and the file decides at the next open.
         """
-        self._path = path
+        self.path = path
         self._clock = clock
         self._on_failure = on_failure
         self._connection = open_file(path, version=FORMAT, durable=True, read_only=read_only)
@@ -95,15 +96,23 @@ class SqliteLog:
 
     def _open(self, *, read_only: bool) -> None:
         if not read_only:
-            self._connection.executescript(_SCHEMA)
+            self._connection.executescript(SCHEMA)
             if self._connection.execute("SELECT count(*) FROM log").fetchone() == (0,):
                 self._connection.execute("INSERT INTO log VALUES (?)", (uuid4().hex,))
         (self.log_id,) = self._connection.execute("SELECT id FROM log").fetchone()
+        self.origins = self._find_origins()
         self._end, self._last_time = self._check_last()
         if self._reader is None:
-            self._reader = open_file(self._path, version=FORMAT, durable=False, read_only=True)
+            self._reader = open_file(self.path, version=FORMAT, durable=False, read_only=True)
             self._writer = threading.Thread(target=self._write, name="log-writer", daemon=True)
             self._writer.start()
+
+    def _find_origins(self) -> Mapping[str, int]:
+        """See `ports.ReadableLog`; a log that an older mutua wrote has no table of them."""
+        found = "SELECT count(*) FROM sqlite_schema WHERE name = 'origin'"
+        if self._connection.execute(found).fetchone() == (0,):
+            return {}
+        return dict(self._connection.execute("SELECT log_id, next_offset FROM origin").fetchall())
 
     def _check_last(self) -> tuple[int, Instant]:
         """The end of the log. Raises DataForeign when its last record is not as it was written."""
@@ -115,7 +124,7 @@ class SqliteLog:
         offset, record_time, programme_id, value, digest = last
         if record_digest(record_time, programme_id, value) != digest:
             raise DataForeign(
-                f"the last record of {self._path} is damaged; restore the directory from a backup"
+                f"the last record of {self.path} is damaged; restore the directory from a backup"
             )
         return offset + 1, record_time
 
@@ -175,15 +184,15 @@ class SqliteLog:
         """What cannot be read. Raises DataForeign when the file is damaged, else LogDown."""
         try:
             yield
-        except sqlite3.Error as error:
+        except (sqlite3.Error, UnicodeDecodeError) as error:
             code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT) & 0xFF
             if code == sqlite3.SQLITE_FULL:
                 raise
             if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR):
                 raise DataForeign(
-                    f"{self._path} is damaged ({error}); restore the directory from a backup"
+                    f"{self.path} is damaged ({error}); restore the directory from a backup"
                 ) from error
-            raise LogDown(f"{self._path} cannot be read: {error}") from error
+            raise LogDown(f"{self.path} cannot be read: {error}") from error
 
     def end(self) -> int:
         if self._closed:
@@ -195,11 +204,16 @@ class SqliteLog:
         """The end of each of its partitions."""
         return {self.number: self.end()}
 
+    def stored(self, next_offset: int) -> list[tuple[Any, ...]]:
+        """A page of records from an offset on, each with its digest as the last column."""
+        columns = "offset, record_time, programme_id, coalesce(CAST(value AS BLOB), ''), digest"
+        return self._page(columns, next_offset, _GROUP_RECORDS)
+
     def damage(self) -> tuple[list[int], int | None]:
         """Offsets of records that are not as they were written, and the first missing one."""
         damaged: list[int] = []
         expected = 0
-        while page := self._page(f"{_COLUMNS}, digest", expected, _GROUP_RECORDS):
+        while page := self.stored(expected):
             for offset, record_time, programme_id, value, digest in page:
                 if offset != expected:
                     return damaged, expected
@@ -279,9 +293,9 @@ class SqliteLog:
         if self._failed:
             return LogDown("the log failed and does not take facts any more")
         try:
-            if not shorten_wal(self._connection, self._path):
+            if not shorten_wal(self._connection, self.path):
                 return Overloaded(
-                    f"somebody reads an old state of {self._path}; try again when they have ended"
+                    f"somebody reads an old state of {self.path}; try again when they have ended"
                 )
             crash_point("before_append")
             self._connection.execute("BEGIN IMMEDIATE")
@@ -296,11 +310,11 @@ class SqliteLog:
         if self._connection.in_transaction:
             self._connection.execute("ROLLBACK")
         if code == sqlite3.SQLITE_FULL:
-            return LogFull(f"no room is left for {self._path}; free some disk space and try again")
+            return LogFull(f"no room is left for {self.path}; free some disk space and try again")
         if code in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_BUSY, sqlite3.SQLITE_PERM):
-            return LogDown(f"{self._path} cannot be written: {error}")
+            return LogDown(f"{self.path} cannot be written: {error}")
         self._failed = True
-        message = f"writing {self._path} failed ({error}); restart mutua: the file decides"
+        message = f"writing {self.path} failed ({error}); restart mutua: the file decides"
         self._on_failure(message)
         return OutcomeUnknown(message)
 

@@ -38,6 +38,8 @@ COMMANDS: Final = {
     "quarantine": "services.cli.quarantine:quarantine",
     "export": "services.cli.exporting:export",
     "replay": "services.cli.exporting:replay",
+    "backup": "services.cli.backup:backup",
+    "restore": "services.cli.backup:restore",
     "topic": "services.cli.topic:topic",
     "health": "services.cli.health:health",
     "dev": "services.cli.dev:dev",

@@ -51,6 +51,11 @@ class ReadableLog(Protocol):
         """32 hexadecimal digits that no other log has."""
 
     @property
+    def origins(self) -> Mapping[str, int]:
+        """The logs that it was restored from, by their ids, and the offset before which it holds
+        what they held."""
+
+    @property
     def partition_count(self) -> int:
         """Partitions are numbered below it."""
 

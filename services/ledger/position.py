@@ -1,6 +1,7 @@
 """Positions: how far along which log an answer was read. Opaque to callers."""
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -21,14 +22,25 @@ class Position:
         return f"{self.log_id}.{self.partition}.{self.next_offset}"
 
 
-def parse_position(text: str, *, log_id: str) -> Position:
-    """The position in `text`. Raises PositionInvalid or PositionOfAnotherLog."""
+def parse_position(text: str, *, log_id: str, origins: Mapping[str, int]) -> Position:
+    """The position in `text`, as one of this log.
+
+    One of a log that this was restored from means the same here, as far as that goes: see
+    `ports.ReadableLog.origins`. Raises PositionInvalid, or PositionOfAnotherLog for all others.
+    """
     form = _FORM.fullmatch(text)
     if form is None:
         raise PositionInvalid("the position is not one that mutua gave; leave it out or ask again")
-    position = Position(form[1], int(form[2]), int(form[3]))
-    if position.log_id != log_id:
+    position = Position(log_id, int(form[2]), int(form[3]))
+    if form[1] == log_id:
+        return position
+    if form[1] not in origins:
         raise PositionOfAnotherLog(
-            "the position is of another log; this server reads a different or a restored one"
+            "the position is of another log; this server reads a different one"
+        )
+    if position.next_offset > origins[form[1]]:
+        raise PositionOfAnotherLog(
+            "the position is of a fact that was recorded after the backup from which this log was "
+            "restored, and is lost: record it again, and go on from the position of that"
         )
     return position

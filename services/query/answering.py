@@ -325,7 +325,9 @@ class Answering:
             question = replace(question, as_of_day=page.begun.as_of_day)
         wanted = None
         if message.min_position:
-            wanted = parse_position(message.min_position, log_id=self._log.log_id)
+            wanted = parse_position(
+                message.min_position, log_id=self._log.log_id, origins=self._log.origins
+            )
         return Request(message=message, question=question, page=page, wanted=wanted)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractContextManager
 from typing import Any, cast
 
@@ -36,6 +36,7 @@ class Database:
 
 class Log:
     log_id = LOG_ID
+    origins: Mapping[str, int] = {}
 
     def partition_of(self, programme_id: str) -> int:
         return 0
