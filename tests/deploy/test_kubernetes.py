@@ -117,6 +117,8 @@ def test_projectors_are_known_by_their_ordinals(objects: list[Object]) -> None:
     [instance] = [each for each in container(found)["env"] if each["name"] == "MUTUA_INSTANCE"]
     assert instance["valueFrom"] == {"fieldRef": {"fieldPath": "metadata.name"}}
     assert found["spec"]["podManagementPolicy"] == "Parallel"
+    strategy = found["spec"]["updateStrategy"]
+    assert strategy == {"rollingUpdate": {"partition": found["spec"]["replicas"] // 2}}
     assert named(objects, "Service")[found["spec"]["serviceName"]]["spec"]["clusterIP"] == "None"
 
 
