@@ -39,11 +39,10 @@ def set_up_logs(*, form: Form = "text", level: Level = "warning") -> None:
 
 class _Lines(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
-        said = super().format(record)
-        if record.levelno == logging.CRITICAL:
-            return f"error: {said}"
+        level = "error:" if record.levelno == logging.CRITICAL else record.levelname
         about = f" (request {request_id()})" if request_id() else ""
-        return f"{record.levelname} {said}{about}"
+        said = f"{level} {record.getMessage()}{about}"
+        return f"{said}\n{self.formatException(record.exc_info)}" if record.exc_info else said
 
 
 class _Objects(logging.Formatter):

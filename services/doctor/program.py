@@ -13,15 +13,16 @@ from typing import Final
 from services.adapters.tables import MODEL_VERSION
 from services.doctor.finding import Finding, note, ok, problem
 
-_CRASH: Final = "MUTUA_CRASH_AT"
-_OTHERS: Final = (_CRASH, "MUTUA_DEV_DIR", "MUTUA_REAL_DATA", "MUTUA_TEST_")
-"""Set by tests and by mutua dev."""
+_PREFIX: Final = "MUTUA_"
+_CRASH: Final = f"{_PREFIX}CRASH_AT"
+_OTHERS: Final = tuple(f"{_PREFIX}{name}" for name in ("CRASH_AT", "DEV_DIR", "REAL_DATA", "TEST_"))
+"""How those begin that are set by tests and by mutua dev."""
 _PINNED: Final = re.compile(r"([\w.-]+)(?:\[[\w,-]+\])?==([\w.]+)$")
 
 
 def settings(known: Collection[str]) -> Iterator[Finding]:
     """Whether everything that is set means something; `known` are the settings there are."""
-    given = sorted(name for name in os.environ if name.startswith("MUTUA_") and os.environ[name])
+    given = sorted(name for name in os.environ if name.startswith(_PREFIX) and os.environ[name])
     unknown = [name for name in given if name not in known and not name.startswith(_OTHERS)]
     for name in unknown:
         near = get_close_matches(name, known, 1)

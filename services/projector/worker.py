@@ -16,7 +16,7 @@ from typing import Any, Final, Protocol, TypeVar
 
 from services.adapters.kafka_topic import record_reader
 from services.adapters.tracing import slab_span
-from services.ledger.errors import MutuaError
+from services.ledger.errors import LogDown, MutuaError
 from services.ledger.ports import (
     Held,
     Hold,
@@ -221,6 +221,14 @@ class Worker:
             return None
 
     def _load(self, partitions: Sequence[int]) -> None:
+        """Reads where the partitions stand, however long the log or the read models are away."""
+        while True:
+            try:
+                return self._look_up(partitions)
+            except LogDown as down:
+                self._wait(down)
+
+    def _look_up(self, partitions: Sequence[int]) -> None:
         """Reads where the partitions stand, and whether that is of the log as it is."""
         durable: dict[int, int] = {}
         held: dict[int, Hold] = {}
@@ -375,12 +383,15 @@ class Worker:
             try:
                 end = write_slab(store, slab, self._meter)
             except StoreBusy as busy:
-                self._waiting_for = str(busy)
-                logger.warning("projecting waits: %s", busy)
-                threading.Event().wait(_RETRY_SECONDS)
+                self._wait(busy)
             else:
                 self._waiting_for = ""
                 return end
+
+    def _wait(self, reason: Exception) -> None:
+        self._waiting_for = str(reason)
+        logger.warning("projecting waits: %s", reason)
+        threading.Event().wait(_RETRY_SECONDS)
 
 
 def _is_over(hold: Hold, partition: Partition, next_offset: int) -> bool:

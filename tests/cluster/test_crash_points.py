@@ -294,10 +294,11 @@ def test_an_ingest_that_dies_at_a_crash_point_loses_nothing_that_was_acknowledge
     listen = first.address()
     with ThreadPoolExecutor(2) as pool:
         callers = [pool.submit(record, number) for number in range(2)]
+        eventually(lambda: len(sent) > 2 * BATCH, "both have reached it")
         first.kill()
         for crash in INGEST_CRASHES:
             dying = site.ingest(MUTUA_LISTEN=listen, MUTUA_CRASH_AT=crash)
-            assert dying.process.wait() == CRASHED
+            assert dying.process.wait(60) == CRASHED
         last = site.ingest(MUTUA_LISTEN=listen)
         over.set()
         for caller in callers:
