@@ -331,7 +331,7 @@ async def _serving(
         add_QueryServiceServicer_to_server(asking, server.grpc)
         if meter is not UNMEASURED:
             meter.watch(DISK_FREE_BYTES, lambda: disk_usage(directory.path).free)
-            behind = Behind(log=log, set_aside=asking.set_aside, progress=progress, meter=meter)
+            behind = Behind(log=log, standing=asking.standing, progress=progress, meter=meter)
             resources.callback(behind.stop)
         address = await server.start(listen)
         await server.set_serving(serving=True)

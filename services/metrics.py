@@ -100,7 +100,9 @@ BUSY: Final = Counter(
 # Whoever answers, of all partitions.
 LAG_FACTS: Final = Gauge("mutua_lag_facts", "Facts that are not projected yet.", ("partition",))
 LAG_SECONDS: Final = Gauge(
-    "mutua_lag_seconds", "Since the first fact that is not projected was recorded.", ("partition",)
+    "mutua_lag_seconds",
+    "At most so long waits the first fact not projected.",
+    ("partition",),
 )
 HELD: Final = Gauge(
     "mutua_partition_held", "1 where a partition is held at a fact, else 0.", ("partition",)

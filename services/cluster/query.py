@@ -155,7 +155,7 @@ class _Answers:
         """Tells how far behind they are."""
         behind = Behind(
             log=self._log,
-            set_aside=self.service.set_aside,
+            standing=self.service.standing,
             progress=self._progress,
             meter=self._meter,
         )

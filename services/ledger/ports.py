@@ -179,9 +179,12 @@ class Counts:
 
 
 @dataclass(frozen=True, slots=True)
-class SetAside:
-    """How many facts of all programmes are not in the answers: until others come, or for ever."""
+class Standing:
+    """How all partitions and programmes stand: of each partition the first offset that is not
+    projected and when the one before it was recorded; how many facts wait, or can never apply.
+    """
 
+    positions: Mapping[int, tuple[int, Instant]]
     waiting_count: int
     quarantine_count: int
 
@@ -356,8 +359,7 @@ class Snapshot(Protocol):
 
     def counts(self, programme_id: str) -> Counts: ...
 
-    def set_aside(self) -> SetAside:
-        """Of all partitions."""
+    def standing(self) -> Standing: ...
 
     def batches(self, programme_id: str) -> list[ImportedBatch]:
         """Everything that was imported, by batch and generation."""

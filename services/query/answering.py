@@ -23,7 +23,7 @@ from services.adapters.wire.answer import from_coverage
 from services.adapters.wire.question import to_question
 from services.adapters.wire.values import from_day
 from services.ledger.errors import NotAllowed
-from services.ledger.ports import QueryStore, ReadableLog, SetAside, Snapshot
+from services.ledger.ports import QueryStore, ReadableLog, Snapshot, Standing
 from services.ledger.position import Position, parse_position
 from services.ledger.question import Answer, Coverage, Question
 from services.ledger.times import Instant, day_of
@@ -223,10 +223,10 @@ class Answering:
         meter.watch(COLUMNS_BYTES, lambda: self._models.programmes.size_bytes)
         meter.watch(CACHE_REQUESTS, lambda: _cache_requests(self._models.cache))
 
-    def set_aside(self) -> SetAside:
-        """How many facts the answers leave out, whatever their programme."""
+    def standing(self) -> Standing:
+        """See `ports.Standing`, of the read models that answer."""
         with self._models.store.snapshot(0) as snapshot:
-            return snapshot.set_aside()
+            return snapshot.standing()
 
     def answer_from(self, store: QueryStore) -> None:
         """Goes over to other read models, and keeps nothing of those before. Thread-safe."""

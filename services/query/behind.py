@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping
 from typing import Final, NamedTuple, Protocol, TypeVar
 
 from services.ledger.errors import MutuaError
-from services.ledger.ports import Partition, ReadableLog, SetAside
-from services.ledger.times import SECOND, Instant
+from services.ledger.ports import Standing
+from services.ledger.times import SECOND
 from services.metrics import HELD, LAG_FACTS, LAG_SECONDS, QUARANTINED, WAITING, Meter
 from services.query.progress import Progress
 
@@ -17,10 +17,10 @@ logger = logging.getLogger(__name__)
 _LOOK_SECONDS: Final = 5.0
 _STOP_SECONDS: Final = 1.0
 
-_Of = TypeVar("_Of")
+_Seen = TypeVar("_Seen")
 
 
-class Log(ReadableLog, Protocol):
+class Log(Protocol):
     """A log that any thread may ask."""
 
     def ends(self) -> Mapping[int, int]:
@@ -41,27 +41,25 @@ class Behind:
         self,
         *,
         log: Log,
-        set_aside: Callable[[], SetAside],
+        standing: Callable[[], Standing],
         progress: Progress,
         meter: Meter,
     ) -> None:
-        """`log` and `set_aside` may raise MutuaError; then they are asked again."""
+        """`log` and `standing` may raise; then they are asked again."""
         self._log = log
-        self._set_aside = set_aside
-        self._progress = progress
+        self._ask_standing = standing
+        self._level_time: dict[int, float] = {}
+        """When each partition was last seen to be projected whole; of one of which nothing is, when
+        it was seen first."""
         self._lags: Mapping[int, Lag] = {}
-        self._aside: SetAside | None = None
-        self._first: dict[int, tuple[int, Instant]] = {}
-        """When the record at an offset was recorded, of partitions that stand there."""
+        self._standing: Standing | None = None
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run, name="behind", daemon=True)
-        meter.watch(LAG_FACTS, lambda: _labelled(self._lags, lambda lag: lag.fact_count))
-        meter.watch(LAG_SECONDS, lambda: _labelled(self._lags, lambda lag: lag.seconds))
-        meter.watch(HELD, lambda: _labelled(progress.all(), lambda reached: bool(reached.held)))
-        meter.watch(WAITING, lambda: {} if self._aside is None else self._aside.waiting_count)
-        meter.watch(
-            QUARANTINED, lambda: {} if self._aside is None else self._aside.quarantine_count
-        )
+        meter.watch(LAG_FACTS, lambda: {(str(n),): lag.fact_count for n, lag in self._lags.items()})
+        meter.watch(LAG_SECONDS, lambda: {(str(n),): lag.seconds for n, lag in self._lags.items()})
+        meter.watch(HELD, lambda: {(str(n),): bool(at.held) for n, at in progress.all().items()})
+        meter.watch(WAITING, lambda: self._count("waiting_count"))
+        meter.watch(QUARANTINED, lambda: self._count("quarantine_count"))
         self._thread.start()
 
     def stop(self) -> None:
@@ -69,37 +67,43 @@ class Behind:
         self._stopped.set()
         self._thread.join(_STOP_SECONDS)
 
+    def _count(self, name: str) -> float | Mapping[tuple[str, ...], float]:
+        standing = self._standing
+        return {} if standing is None else float(getattr(standing, name))
+
     def _run(self) -> None:
-        while True:
-            try:
-                self._lags = self._look()
-            except MutuaError as error:
-                logger.info("nobody knows how far answers are behind: %s", error)
-                self._lags = {}
-            try:
-                self._aside = self._set_aside()
-            except MutuaError as error:
-                logger.info("nobody knows what answers leave out: %s", error)
-                self._aside = None
-            if self._stopped.wait(_LOOK_SECONDS):
-                return
+        while not self._stopped.is_set():
+            self._standing = self._tried(self._ask_standing)
+            self._lags = self._tried(self._look) or {}
+            self._stopped.wait(_LOOK_SECONDS)
+
+    def _tried(self, look: Callable[[], _Seen]) -> _Seen | None:
+        try:
+            return look()
+        except MutuaError as error:
+            logger.info("how far answers are behind cannot be seen: %s", error)
+        except Exception:
+            logger.exception("how far answers are behind cannot be seen")
+        return None
 
     def _look(self) -> dict[int, Lag]:
-        ends = self._log.ends()
-        return {number: self._lag(self._log.partition(number), end) for number, end in ends.items()}
+        standing = self._standing
+        if standing is None:
+            return {}
+        return {
+            number: self._lag(number, end, standing) for number, end in self._log.ends().items()
+        }
 
-    def _lag(self, partition: Partition, end: int) -> Lag:
-        next_offset = self._progress.of(partition.number).next_offset
+    def _lag(self, partition: int, end: int, standing: Standing) -> Lag:
+        """The first fact that is not projected was recorded after the one before it, and after
+        all was projected: it waits at most since then.
+        """
+        now = time.time()
+        next_offset, recorded = standing.positions.get(partition, (0, 0))
         if next_offset >= end:
+            self._level_time[partition] = now
             return Lag(0, 0.0)
-        offset, recorded = self._first.get(partition.number, (-1, 0))
-        if offset != next_offset:
-            recorded = partition.read(next_offset, 1)[0].record_time
-            self._first[partition.number] = next_offset, recorded
-        return Lag(end - next_offset, max(0.0, time.time() - recorded / SECOND))
-
-
-def _labelled(
-    found: Mapping[int, _Of], value: Callable[[_Of], float]
-) -> dict[tuple[str, ...], float]:
-    return {(str(partition),): value(each) for partition, each in found.items()}
+        if not recorded:
+            self._level_time.setdefault(partition, now)
+        since = max(recorded / SECOND, self._level_time.get(partition, 0.0))
+        return Lag(end - next_offset, max(0.0, now - since))

@@ -42,7 +42,7 @@ class QueryService(QueryServiceServicer):
         meter: Meter = UNMEASURED,
     ) -> None:
         self._answering = Answering(store, progress, log=log, clock=clock, meter=meter)
-        self.set_aside = self._answering.set_aside
+        self.standing = self._answering.standing
         self._status = partial(
             get_status,
             log=log,

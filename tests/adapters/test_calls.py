@@ -76,8 +76,9 @@ async def answered(handle: Handler, meter: Written, ask: Ask) -> Any:
         await server.stop(PATIENCE_SECONDS)
 
 
-def once(*, given: str = "", timeout: float = PATIENCE_SECONDS) -> Ask:
-    metadata = (("x-request-id", given),) if given else ()
+def once(*, timeout: float = PATIENCE_SECONDS, **given: str) -> Ask:
+    """Asks with the metadata that are given."""
+    metadata = tuple((name.replace("_", "-"), value) for name, value in given.items())
 
     async def ask(stub: Any) -> Any:
         return await stub.RecordEvents(RecordEventsRequest(), metadata=metadata, timeout=timeout)
@@ -138,13 +139,18 @@ def test_a_stream_is_one_call() -> None:
     assert meter.observed[1:] == [(CALL_SECONDS, ("RecordStream", "INVALID_FACT"))]
 
 
-def test_the_id_that_is_given_is_kept_if_it_is_fit() -> None:
-    def told(given: str) -> str:
-        return str(asyncio.run(answered(fine, Written(), once(given=given))).position)
+def test_an_id_that_is_given_is_kept_if_it_is_fit_else_that_of_the_trace() -> None:
+    def told(**given: str) -> str:
+        return str(asyncio.run(answered(fine, Written(), once(**given))).position)
 
-    assert told("from-a-proxy") == "from-a-proxy"
-    for unfit in ("", "two words", "x" * 129):
-        assert len(told(unfit)) == 32
+    trace = "0af7651916cd43dd8448eb211c80319c"
+    traced = {"traceparent": f"00-{trace}-b7ad6b7169203331-01"}
+    assert told(x_request_id="from-a-proxy", **traced) == "from-a-proxy"
+    assert told(x_request_id="two words", **traced) == told(**traced) == trace
+    for unfit in ({}, {"x_request_id": "x" * 129}, {"traceparent": f"00-{trace}"}):
+        found = told(**unfit)
+        assert len(found) == 32
+        assert found != trace
 
 
 def test_who_meets_a_failure_is_told_where_the_log_says_more() -> None:
@@ -157,7 +163,7 @@ def test_who_meets_a_failure_is_told_where_the_log_says_more() -> None:
     handler = Keep()
     logging.getLogger().addHandler(handler)
     try:
-        error = asyncio.run(answered(failed, Written(), once(given="from-a-proxy")))
+        error = asyncio.run(answered(failed, Written(), once(x_request_id="from-a-proxy")))
     finally:
         logging.getLogger().removeHandler(handler)
     assert error.code() is grpc.StatusCode.INTERNAL

@@ -26,7 +26,7 @@ from services.ledger.ports import (
     Known,
     QuarantinedRow,
     RevisionRow,
-    SetAside,
+    Standing,
 )
 from services.ledger.words import Quarantine, State
 
@@ -78,12 +78,18 @@ class SqlSnapshot:
             quarantine_count=self._count(QuarantineRow.table(), programme),
         )
 
-    def set_aside(self) -> SetAside:
+    def standing(self) -> Standing:
+        row = PositionRow.table().c
+        positions = self.rows(select(row.partition, row.next_offset, row.record_time))
         waiting, quarantined = (
             self.connection.execute(select(func.count()).select_from(table)).scalar_one()
             for table in (WaitingRow.table(), QuarantineRow.table())
         )
-        return SetAside(waiting, quarantined)
+        return Standing(
+            {partition: (end, recorded) for partition, end, recorded in positions},
+            waiting,
+            quarantined,
+        )
 
     def flows(self, programme_id: str, known: Known) -> FlowRows:
         programme = self._programme(programme_id)

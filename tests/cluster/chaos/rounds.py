@@ -2,7 +2,6 @@
 
 import random
 import shutil
-import time
 from collections.abc import Callable, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from typing import Final
 
 from services.ledger.errors import LogDown
 from tests.cluster.chaos.callers import Load
+from tests.cluster.chaos.clock import Clock
 from tests.cluster.chaos.cluster import PARTITIONS, Cluster
 from tests.cluster.chaos.judging import Judgement, judge
 from tests.cluster.chaos.victims import Choice, plan
@@ -86,9 +86,9 @@ def _run(
     say: Callable[[str], None],
 ) -> Run:
     played = []
-    with closing(Watch(cluster.store_url)) as watch:
+    with closing(Clock()) as clock, closing(Watch(cluster.store_url, clock)) as watch:
         load = Load(cluster.server, seed, watch.acknowledged)
-        game = _Game(cluster, load, watch, patience_seconds)
+        game = _Game(cluster, load, watch, clock, patience_seconds)
         with load.running():
             game.settle()
             for number, choice in enumerate(choices, 1):
@@ -99,7 +99,10 @@ def _run(
 
 
 class _Game:
-    def __init__(self, cluster: Cluster, load: Load, watch: Watch, patience_seconds: float) -> None:
+    def __init__(
+        self, cluster: Cluster, load: Load, watch: Watch, clock: Clock, patience_seconds: float
+    ) -> None:
+        self._clock = clock
         self._patience_seconds = patience_seconds
         self._cluster = cluster
         self._load = load
@@ -119,15 +122,15 @@ class _Game:
         """Waits until all are ready, everything that is on the log now is projected and, where it
         goes on, every caller is answered again; how long that took.
         """
-        start, ends = time.monotonic(), self._ends()
+        start, ends = self._clock.seconds(), self._ends()
         answered = dict(self._load.counts)
         while missing := self._missing(ends, answered if goes_on else {}):
             if self._load.wrong:
                 raise NotRecovered("; ".join(self._load.wrong[:5]))
-            if time.monotonic() - start > self._patience_seconds:
+            if self._clock.seconds() - start > self._patience_seconds:
                 raise NotRecovered(f"after {self._patience_seconds:g} s still {'; '.join(missing)}")
             Event().wait(_LOOK_SECONDS)
-        return time.monotonic() - start
+        return self._clock.seconds() - start
 
     def _missing(self, ends: Sequence[int], answered: dict[str, int]) -> list[str]:
         counts, watermarks = dict(self._load.counts), list(self._watch.watermarks)
@@ -140,8 +143,8 @@ class _Game:
         return missing or [f"{name} is not ready" for name in self._cluster.unready()]
 
     def _ends(self) -> list[int]:
-        deadline = time.monotonic() + self._patience_seconds
-        while time.monotonic() < deadline:
+        deadline = self._clock.seconds() + self._patience_seconds
+        while self._clock.seconds() < deadline:
             with suppress(LogDown), self._cluster.reader() as log:
                 return [log.partition(number).end() for number in range(PARTITIONS)]
         raise NotRecovered(f"the broker does not answer within {self._patience_seconds:g} s")

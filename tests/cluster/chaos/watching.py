@@ -2,11 +2,11 @@
 
 import heapq
 import threading
-import time
 from contextlib import closing
 from typing import Final
 
 from services.adapters.postgres_driver import Error, PostgresConnection
+from tests.cluster.chaos.clock import Clock
 from tests.cluster.chaos.cluster import PARTITIONS
 
 _LOOK_SECONDS: Final = 0.05
@@ -16,8 +16,9 @@ _POSITIONS: Final = "SELECT partition, next_offset FROM mutua_read_1.position"
 class Watch:
     """Looks at the database itself, without a proxy."""
 
-    def __init__(self, store_url: str) -> None:
+    def __init__(self, store_url: str, clock: Clock) -> None:
         self._url = store_url
+        self._clock = clock
         self._lock = threading.Lock()
         self._waiting: list[list[tuple[int, float]]] = [[] for _ in range(PARTITIONS)]
         self._longest = [0.0] * PARTITIONS
@@ -30,7 +31,7 @@ class Watch:
         """Somebody was told that everything before a position is durable."""
         _, partition, end = position.split(".")
         with self._lock:
-            heapq.heappush(self._waiting[int(partition)], (int(end), time.monotonic()))
+            heapq.heappush(self._waiting[int(partition)], (int(end), self._clock.seconds()))
 
     def take_stalls(self) -> list[float]:
         """By partition, the longest that something acknowledged was not visible, in seconds, since
@@ -55,7 +56,7 @@ class Watch:
                 self._over.wait(_LOOK_SECONDS)
 
     def _saw(self, partition: int, watermark: int) -> None:
-        now = time.monotonic()
+        now = self._clock.seconds()
         with self._lock:
             self.watermarks[partition] = watermark
             waiting = self._waiting[partition]
