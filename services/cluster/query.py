@@ -63,6 +63,7 @@ async def _serve(settings: Settings, log_address: KafkaAddress) -> int:
         )
         stopped = asyncio.create_task(stop.wait())
         await asyncio.wait({answering, stopped}, return_when=asyncio.FIRST_COMPLETED)
+        door.progress.end()
         await server.stop(GRACE_SECONDS)
         if answering.done():
             await answering
@@ -75,6 +76,7 @@ class _Door:
 
     def __init__(self) -> None:
         self.service: query.QueryService | None = None
+        self.progress = Progress()
         self._trouble = "mutua has only just been started"
 
     def wait_for(self, trouble: str) -> None:
@@ -104,7 +106,7 @@ async def _answer(
         lambda: KafkaTopic(log_address, partition_count=settings.partitions), tell=door.wait_for
     )
     store = await when_there(lambda: PostgresStore(url, read_only=True), tell=door.wait_for)
-    answers = _Answers(url, log, store, server, address, meter)
+    answers = _Answers(url, log, store, server, address, door.progress, meter)
     door.service = answers.service
     try:
         with answers.looked_at() if settings.metrics_listen else nullcontext():
@@ -134,6 +136,7 @@ class _Answers:
         store: PostgresStore,
         server: Server,
         address: str,
+        progress: Progress,
         meter: Meter,
     ) -> None:
         self._url = url
@@ -142,7 +145,7 @@ class _Answers:
         self._server = server
         self._address = address
         self._meter = meter
-        self._progress = Progress()
+        self._progress = progress
         self._held: frozenset[int] = frozenset()
         self._trouble = "nothing was looked at yet"
         self._was_ready = False

@@ -142,6 +142,25 @@ def test_what_projectors_project_is_answered_and_right(
     assert projecting.stop() == 0
 
 
+def test_who_waits_for_a_position_is_sent_elsewhere_when_it_ends(
+    running: Process, log: KafkaTopic, database: str
+) -> None:
+    with closing(PostgresStore(database)) as store:
+        partition = produce(log, 0, 5)
+        project(log, store, partition)
+    position = str(Position(log.log_id, partition, 6))
+    with grpc.insecure_channel(running.address()) as channel:
+        stub = QueryServiceStub(channel)
+        request = pb.GetStatusRequest(programme_id=PROGRAMME, min_position=position)
+        waiting = stub.GetStatus.future(request, timeout=60)
+        # Asked after it on the same connection, so that it waits by now.
+        assert stub.GetStatus(pb.GetStatusRequest(programme_id=PROGRAMME)).fact_count == 5
+        assert running.stop() == 0
+        with pytest.raises(grpc.RpcError) as refused:
+            waiting.result()
+    assert refused.value.code() is grpc.StatusCode.UNAVAILABLE
+
+
 def test_health_is_true_while_the_database_is_away(
     running: Process, log: KafkaTopic, database: str, postgres: str
 ) -> None:
