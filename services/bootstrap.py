@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from concurrent.futures import Future
-from contextlib import ExitStack, asynccontextmanager, closing, contextmanager
+from contextlib import ExitStack, asynccontextmanager, closing, contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -331,7 +331,12 @@ async def _serving(
         add_QueryServiceServicer_to_server(asking, server.grpc)
         if meter is not UNMEASURED:
             meter.watch(DISK_FREE_BYTES, lambda: disk_usage(directory.path).free)
-            behind = Behind(log=log, standing=asking.standing, progress=progress, meter=meter)
+            behind = Behind(
+                open_log=lambda: nullcontext(log),
+                standing=asking.standing,
+                progress=progress,
+                meter=meter,
+            )
             resources.callback(behind.stop)
         address = await server.start(listen)
         await server.set_serving(serving=True)

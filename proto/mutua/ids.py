@@ -5,6 +5,10 @@ import os
 import time
 from collections.abc import Sequence
 
+from google.protobuf.message import DecodeError
+
+from mutua.v1.event_pb2 import Event
+
 
 def uuid7() -> str:
     """A new RFC 9562 UUID, version 7: milliseconds since 1970, then 74 random bits."""
@@ -26,12 +30,25 @@ def uuid7_of(milliseconds: int, *parts: str) -> str:
     return _with_version(milliseconds.to_bytes(6, "big") + _digest(parts)[:10], 7)
 
 
-def resubmission_id(programme_id: str, offset: int) -> str:
-    """The event id that the quarantined record at `offset` is resubmitted under.
+def resubmission_id(programme_id: str, record: bytes) -> str:
+    """The event id that a quarantined record, as it stands on a log, is resubmitted under.
 
-    There is one, so that a resubmission counts once and a second, different one does not count.
+    There is one, so that a resubmission counts once and a second, different one does not count. It
+    is the same on every log that the record is moved to, and for records that are equal.
     """
-    return uuid8("resubmission", programme_id, str(offset))
+    digest = hashlib.sha256(_as_recorded(record)).hexdigest()
+    return uuid8("resubmission", programme_id, digest)
+
+
+def _as_recorded(record: bytes) -> bytes:
+    """A record without the time of its first log, which a move puts behind it."""
+    try:
+        event = Event.FromString(record)
+    except DecodeError:
+        return record
+    if not event.HasField("record_time"):
+        return record
+    return record.removesuffix(Event(record_time=event.record_time).SerializeToString())
 
 
 def _digest(parts: Sequence[str]) -> bytes:

@@ -22,7 +22,8 @@ from services.cluster.process import when_there
 from services.ledger.errors import DataForeign, LogDown, MutuaError
 from services.metrics import READY, Meter
 from services.projector.app import create_app
-from services.projector.worker import Store, Worker
+from services.projector.lane import Store
+from services.projector.worker import Worker
 from services.settings import Settings
 
 logger = logging.getLogger(__name__)

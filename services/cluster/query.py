@@ -6,7 +6,7 @@ import asyncio
 import logging
 import signal
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import closing, contextmanager, nullcontext, suppress
 from functools import partial
 from typing import Any, Final, cast
 
@@ -155,9 +155,9 @@ class _Answers:
 
     @contextmanager
     def looked_at(self) -> Iterator[None]:
-        """Tells how far behind they are."""
+        """Tells how far behind they are, on a connection of its own to Kafka."""
         behind = Behind(
-            log=self._log,
+            open_log=lambda: closing(KafkaTopic(self._log.address)),
             standing=self.service.standing,
             progress=self._progress,
             meter=self._meter,

@@ -84,9 +84,8 @@ class SingleLog(Log, Partition, Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Watermark:
-    """How far a partition is projected; `next_offset` is the first record that is not.
-
-    The digest of the last record tells whether the log is still the one that was read.
+    """How far a partition is projected, and the digest of the last record that is: whether the
+    log is still the one that was read.
     """
 
     log_id: str

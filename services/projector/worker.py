@@ -21,7 +21,6 @@ from services.ledger.ports import (
     Held,
     Hold,
     Partition,
-    ProjectionStore,
     ReadableLog,
     Record,
     StaleWriter,
@@ -30,11 +29,11 @@ from services.ledger.ports import (
 )
 from services.metrics import BUSY, PARTITIONS, UNMEASURED, Meter
 from services.projector.embedded import why_held
+from services.projector.lane import LANES, Lane, Store
 from services.projector.slab import Slab, check_same_log, read_slab, write_slab
 
 logger = logging.getLogger(__name__)
 
-_LANES: Final = 2
 _WORTH_RECORDS: Final = 500
 """Fewer are read faster than a thread is asked to."""
 _RETRY_SECONDS: Final = 0.25
@@ -53,44 +52,11 @@ class Log(ReadableLog, Protocol):
         """Raises DataForeign when it is not the log any more that it was."""
 
 
-class Store(ProjectionStore, Protocol):
-    """Read models of which a worker has the partitions that are assigned to it."""
-
-    def close(self) -> None: ...
-
-
 _T = TypeVar("_T")
 
 
 class ProjectingFailed(Exception):
     """Not for want of the read models, but at a record; it may be the record's fault."""
-
-
-class _Lane:
-    """A thread that projects, with read models of its own: a database works outside of Python.
-
-    Every second partition has the one, all others the other. Whoever holds `lock` may use them.
-    """
-
-    def __init__(self, number: int) -> None:
-        self.lock = threading.Lock()
-        self.thread = ThreadPoolExecutor(1, f"projector-{number}")
-        self._store: Store | None = None
-
-    @property
-    def store(self) -> Store:
-        assert self._store is not None
-        return self._store
-
-    def reopen(self, open_store: Callable[[], Store]) -> None:
-        """What a store remembers of a partition is wrong once somebody else has had it."""
-        self.close()
-        self._store = open_store()
-
-    def close(self) -> None:
-        if self._store is not None:
-            self._store.close()
-            self._store = None
 
 
 class Worker:
@@ -117,7 +83,7 @@ class Worker:
         self._on_ready = on_ready
         self._on_failure = on_failure
         self._meter = meter
-        self._lanes = [_Lane(number) for number in range(_LANES)]
+        self._lanes = [Lane(number) for number in range(LANES)]
         self._read: dict[int, Callable[[Any], Record]] = {}
         self._reader = ThreadPoolExecutor(1, "slab-reader")
         self._ahead: dict[tuple[int, int], Future[Slab]] = {}
@@ -208,10 +174,10 @@ class Worker:
             lane.close()
         self._reader.shutdown()
 
-    def _lane(self, partition: int) -> _Lane:
-        return self._lanes[partition % _LANES]
+    def _lane(self, partition: int) -> Lane:
+        return self._lanes[partition % LANES]
 
-    async def _run(self, lane: _Lane, work: Callable[[], _T]) -> _T | None:
+    async def _run(self, lane: Lane, work: Callable[[], _T]) -> _T | None:
         """Runs it on the thread of a lane; what it raises ends the process."""
         try:
             return await asyncio.get_running_loop().run_in_executor(lane.thread, work)

@@ -4,6 +4,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, ExitStack
 from typing import Final, NamedTuple, Protocol, TypeVar
 
 from services.ledger.errors import MutuaError
@@ -21,7 +22,7 @@ _Seen = TypeVar("_Seen")
 
 
 class Log(Protocol):
-    """A log that any thread may ask."""
+    """A log of which the ends are asked, on one thread."""
 
     def ends(self) -> Mapping[int, int]:
         """The offset that the next record will have, of each partition."""
@@ -40,13 +41,15 @@ class Behind:
     def __init__(
         self,
         *,
-        log: Log,
+        open_log: Callable[[], AbstractContextManager[Log]],
         standing: Callable[[], Standing],
         progress: Progress,
         meter: Meter,
     ) -> None:
-        """`log` and `standing` may raise; then they are asked again."""
-        self._log = log
+        """`open_log` and `standing` may raise; then they are asked again."""
+        self._open_log = open_log
+        self._opened = ExitStack()
+        self._log: Log | None = None
         self._ask_standing = standing
         self._level_time: dict[int, float] = {}
         """When each partition was last seen to be projected whole; of one of which nothing is, when
@@ -76,6 +79,7 @@ class Behind:
             self._standing = self._tried(self._ask_standing)
             self._lags = self._tried(self._look) or {}
             self._stopped.wait(_LOOK_SECONDS)
+        self._opened.close()
 
     def _tried(self, look: Callable[[], _Seen]) -> _Seen | None:
         try:
@@ -90,9 +94,17 @@ class Behind:
         standing = self._standing
         if standing is None:
             return {}
-        return {
-            number: self._lag(number, end, standing) for number, end in self._log.ends().items()
-        }
+        return {number: self._lag(number, end, standing) for number, end in self._ends().items()}
+
+    def _ends(self) -> Mapping[int, int]:
+        try:
+            if self._log is None:
+                self._log = self._opened.enter_context(self._open_log())
+            return self._log.ends()
+        except BaseException:
+            self._log = None
+            self._opened.close()
+            raise
 
     def _lag(self, partition: int, end: int, standing: Standing) -> Lag:
         """The first fact that is not projected was recorded after the one before it, and after

@@ -140,7 +140,7 @@ def test_a_stream_is_one_call() -> None:
 
 
 def test_an_id_that_is_given_is_kept_if_it_is_fit_else_that_of_the_trace() -> None:
-    def told(**given: str) -> str:
+    def told(**given: Any) -> str:
         return str(asyncio.run(answered(fine, Written(), once(**given))).position)
 
     trace = "0af7651916cd43dd8448eb211c80319c"

@@ -1,4 +1,4 @@
-"""The services of a cluster as processes, on the broker and the database of a test."""
+"""The services of a cluster as processes under test."""
 
 import signal
 import subprocess
@@ -8,6 +8,8 @@ from pathlib import Path
 
 from tests.faults.processes import environment, eventually, free_port
 
+START_SECONDS = 120.0
+
 
 class Process:
     """`python -m services.NAME`, or another Python program, on a topic and a database."""
@@ -16,9 +18,8 @@ class Process:
         self,
         name: str,
         folder: Path,
-        broker: str,
-        topic: str,
-        database: str,
+        log_url: str,
+        store_url: str,
         *,
         program: Sequence[str] = (),
         **settings: str,
@@ -31,8 +32,8 @@ class Process:
                 stdout=said,
                 stderr=said,
                 env=environment(
-                    MUTUA_LOG_URL=f"kafka://{broker}/{topic}",
-                    MUTUA_STORE_URL=database,
+                    MUTUA_LOG_URL=log_url,
+                    MUTUA_STORE_URL=store_url,
                     MUTUA_LISTEN=self.listen,
                     MUTUA_HEALTH_LISTEN=self.listen,
                     **settings,
@@ -44,8 +45,12 @@ class Process:
         return self._said.read_text()
 
     def address(self) -> str:
-        eventually(lambda: "is ready on" in self.said, "it answers")
+        eventually(self._is_ready, "it answers", patience_seconds=START_SECONDS)
         return self.said.rpartition("is ready on ")[2].split()[0]
+
+    def _is_ready(self) -> bool:
+        assert not self.has_ended(), self.said
+        return "is ready on" in self.said
 
     def has_ended(self) -> bool:
         return self.process.poll() is not None

@@ -20,7 +20,7 @@ from services.cluster.projector import group_of
 from services.cluster.verify import verify
 from services.ledger.ports import CRASHES_THAT_HOLD
 from tests.bench.embedded import as_recorded
-from tests.cluster.ingest import event_ids
+from tests.cluster.ingest import event_ids, url
 from tests.cluster.processes import Process
 from tests.cluster.topics import PARTITIONS
 from tests.faults.processes import eventually
@@ -95,7 +95,7 @@ class Site:
     """A topic, a database, those who project, and somebody who records."""
 
     def __init__(self, folder: Path, broker: str, topic: str, database: str) -> None:
-        self._folder, self._broker, self._topic = folder, broker, topic
+        self._folder, self._log_url = folder, url(broker, topic)
         self.address = KafkaAddress(servers=(broker,), topic=topic)
         self.database = database
         self._producer = KafkaProducer(bootstrap_servers=broker, acks="all", linger_ms=5)
@@ -117,8 +117,7 @@ class Site:
         started = Process(
             name,
             self._folder,
-            self._broker,
-            self._topic,
+            self._log_url,
             self.database,
             program=program,
             **settings,

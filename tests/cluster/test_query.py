@@ -22,6 +22,7 @@ from services.ledger.position import Position
 from services.projector.slab import project_slab
 from services.projector.verify import verify
 from tests.bench.embedded import as_recorded
+from tests.cluster.ingest import url
 from tests.cluster.processes import Process
 from tests.databases import away, execute
 from tests.faults.processes import eventually, facts
@@ -38,14 +39,14 @@ def log(broker: str, topic: str) -> Iterator[KafkaTopic]:
 
 @pytest.fixture
 def running(tmp_path: Path, broker: str, topic: str, database: str) -> Iterator[Process]:
-    process = Process("query", tmp_path, broker, topic, database)
+    process = Process("query", tmp_path, url(broker, topic), database)
     yield process
     process.kill()
 
 
 @pytest.fixture
 def projecting(tmp_path: Path, broker: str, topic: str, database: str) -> Iterator[Process]:
-    process = Process("projector", tmp_path, broker, topic, database)
+    process = Process("projector", tmp_path, url(broker, topic), database)
     yield process
     process.kill()
 

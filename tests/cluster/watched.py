@@ -65,6 +65,7 @@ class WatchedCluster:
             "MUTUA_STORE_URL": database,
             "MUTUA_LOG_FORMAT": "json",
             "MUTUA_LOG_LEVEL": "info",
+            "MUTUA_SESSION_TIMEOUT_SECONDS": "60",  # who is frozen stays in the group
         }
         up = "from services.cli.entry import main; main()"
         self.projector, self.query, self.ingest = (

@@ -132,8 +132,10 @@ def free_port() -> int:
         return int(listening.getsockname()[1])
 
 
-def eventually(holds: Callable[[], bool], what: str) -> None:
-    deadline, pause = time.monotonic() + PATIENCE_SECONDS, Event()
+def eventually(
+    holds: Callable[[], bool], what: str, *, patience_seconds: float = PATIENCE_SECONDS
+) -> None:
+    deadline, pause = time.monotonic() + patience_seconds, Event()
     while not holds():
         assert time.monotonic() < deadline, f"never: {what}"
         pause.wait(0.01)
