@@ -6,9 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-import asyncpg
-
-from services.adapters.postgres_driver import connect
+from services.adapters.postgres_driver import FAILURES, connect, in_words
 from services.adapters.postgres_schema import fact_kinds, to_read
 from services.ledger.errors import MutuaError
 from services.ledger.ports import Hold
@@ -56,8 +54,8 @@ async def watch(
                 await _follow(connection, on_seen, on_moved, choose)
             finally:
                 connection.terminate()
-        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, MutuaError) as error:
-            await on_lost(" ".join(str(error).split()) or type(error).__name__)
+        except (*FAILURES, MutuaError) as error:
+            await on_lost(in_words(error))
         await asyncio.sleep(_AGAIN_SECONDS)
 
 

@@ -66,7 +66,7 @@ async def _serve(settings: Settings, log_address: KafkaAddress) -> int:
 
 
 class _Door:
-    """Answers as the service does, once there is one, and until then says why it cannot."""
+    """Answers as the service does, unless there is trouble, and then says which."""
 
     def __init__(self) -> None:
         self.service: query.QueryService | None = None
@@ -76,7 +76,7 @@ class _Door:
         return partial(self._ask, method)
 
     async def _ask(self, method: str, request: Any, context: Any) -> Any:
-        if self.service is None:
+        if self.service is None or self.trouble:
             raise LogDown(f"questions wait: {self.trouble}")
         return await getattr(self.service, method)(request, context)
 
@@ -90,8 +90,7 @@ async def _answer(
         lambda: KafkaTopic(log_address, partition_count=settings.partitions), door
     )
     store = await _when_there(lambda: PostgresStore(url, read_only=True), door)
-    answers = _Answers(url, log, store, server, address)
-    door.service = answers.service
+    answers = _Answers(url, log, store, server, door, address)
     try:
         await asyncio.gather(
             watch(url, on_seen=answers.see, on_moved=answers.move, on_lost=answers.lose),
@@ -127,20 +126,27 @@ class _Answers:
     """The service, level with what is projected, and its health."""
 
     def __init__(
-        self, url: str, log: KafkaTopic, store: PostgresStore, server: Server, address: str
+        self,
+        url: str,
+        log: KafkaTopic,
+        store: PostgresStore,
+        server: Server,
+        door: _Door,
+        address: str,
     ) -> None:
         self._url = url
         self._log = log
         self._store = store
         self._server = server
+        self._door = door
         self._address = address
         self._progress = Progress()
         self._held: frozenset[int] = frozenset()
-        self._trouble = "nothing was looked at yet"
         self._was_ready = False
-        self.service = query.QueryService(
+        self._service = query.QueryService(
             store, self._progress, log=log, model_version=MODEL_VERSION
         )
+        door.service = self._service
 
     async def see(self, seen: Seen) -> None:
         if seen.schema != self._store.schema:
@@ -161,7 +167,7 @@ class _Answers:
         self._progress.advance(partition, next_offset)
 
     async def lose(self, reason: str) -> None:
-        await self._tell(f"the read models cannot be reached: {reason}")
+        await self._tell(f"the read models cannot be read: {reason}")
 
     def close(self) -> None:
         self._store.close()
@@ -169,9 +175,9 @@ class _Answers:
 
     async def _tell(self, trouble: str) -> None:
         """Health, and a line when it changes."""
-        if trouble == self._trouble:
+        if trouble == self._door.trouble:
             return
-        self._trouble = trouble
+        self._door.trouble = trouble
         await self._server.set_serving(serving=not trouble)
         if trouble:
             logger.warning("questions wait: %s", trouble)
@@ -183,5 +189,5 @@ class _Answers:
         """Answers from the read models that were switched to."""
         before = self._store
         self._store = await asyncio.to_thread(PostgresStore, self._url, read_only=True)
-        self.service.answer_from(self._store)
+        self._service.answer_from(self._store)
         await asyncio.to_thread(before.close)

@@ -210,11 +210,14 @@ class Worker:
     def _commit(self, partition: int, records: Sequence[Record]) -> None:
         """Projects all of the records, in as many transactions as it takes."""
         assert self._store is not None
+        waiting = False
         while records:
             try:
                 end = project_slab(self._store, self._log.log_id, records, partition=partition)
             except StoreBusy as busy:
-                logger.warning("projecting waits: %s", busy)
+                if not waiting:
+                    logger.warning("projecting waits: %s", busy)
+                waiting = True
                 threading.Event().wait(_RETRY_SECONDS)  # `stuck` ends it when it takes too long
                 continue
             except (StaleWriter, Held):
