@@ -3,16 +3,16 @@
 PYTHON ?= python3
 LOCK_OPTIONS = --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate
 
-.PHONY: help demo test lint all proto lock bench clean
+.PHONY: help demo test lint all proto lock bench bench-cluster chaos clean
 help: ## what can be made
-	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' Makefile | expand -t 12
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' Makefile | expand -t 20
 
 demo: .venv/mutua ## set up, record a generated programme, print who gives and receives
 	@.venv/bin/mutua demo --dir .demo
 
 test: .venv/tests ## run the tests
 	@.venv/bin/python -m tests.cluster
-	@.venv/bin/python -m pytest -q
+	@.venv/bin/python -m pytest -q -n 2 --dist loadfile
 
 lint: .venv/tests ## style, types, contract and import arrows
 	@.venv/bin/ruff check .
@@ -36,10 +36,17 @@ lock: .venv/tests ## resolve the dependencies anew
 	  -c requirements.lock -o tests/requirements.lock
 
 bench: .venv/tests ## measure, each figure beside its limit
-	@.venv/bin/python -m tests.bench
+	@.venv/bin/python -m tests.bench embedded
+
+bench-cluster: .venv/tests ## the same with Kafka and PostgreSQL; MUTUA_PEERS names others to run beside
+	@.venv/bin/python -m tests.bench cluster
+
+chaos: .venv/tests ## break a whole cluster ROUNDS times, in ways that SEED chooses
+	@GRPC_ENABLE_FORK_SUPPORT=false .venv/bin/python -m tests.cluster.chaos \
+	  $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(SEED),--seed $(SEED))
 
 clean: ## remove everything that was set up or generated here
-	@rm -rf .venv .demo .broker .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	@rm -rf .venv .demo .broker .peers .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
 .venv/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \

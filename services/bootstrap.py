@@ -7,10 +7,11 @@ import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from concurrent.futures import Future
-from contextlib import ExitStack, asynccontextmanager, closing, contextmanager
+from contextlib import ExitStack, asynccontextmanager, closing, contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from shutil import disk_usage
 from typing import Final
 
 from sqlalchemy.exc import DatabaseError
@@ -19,6 +20,7 @@ from mutua.v1.ingest_service_pb2_grpc import add_IngestServiceServicer_to_server
 from mutua.v1.query_service_pb2_grpc import add_QueryServiceServicer_to_server
 from services.adapters.data_directory import BUILD_LOCK, DataDirectory
 from services.adapters.grpc_server import Server
+from services.adapters.prometheus import measured
 from services.adapters.sqlite_log import SqliteLog
 from services.adapters.sqlite_store import SqliteStore
 from services.adapters.tables import MODEL_VERSION
@@ -29,6 +31,7 @@ from services.ingest import service as ingest
 from services.ledger.errors import DataForeign, DataInUse, LogDown
 from services.ledger.times import Instant
 from services.memory import collect_seldom
+from services.metrics import DISK_FREE_BYTES, UNMEASURED, Meter
 from services.opening import (
     PAUSE_SECONDS,
     AnsweringModels,
@@ -39,9 +42,10 @@ from services.opening import (
     see_it_answer,
 )
 from services.projector.embedded import EmbeddedProjector, why_held
-from services.projector.verify import VerifyReport
+from services.projector.verify import VerifyReport, Watcher, unseen
 from services.projector.verify import verify as compare
 from services.query import service as query
+from services.query.behind import Behind
 from services.query.progress import Progress
 
 logger = logging.getLogger(__name__)
@@ -59,7 +63,9 @@ class Running:
     address: str
 
 
-def serve(data: Path, *, listen: str, on_ready: Callable[[str], None]) -> int:
+def serve(
+    data: Path, *, listen: str, metrics_listen: str = "", on_ready: Callable[[str], None]
+) -> int:
     """Serves a data directory until SIGTERM or SIGINT; `on_ready` gets the address.
 
     Returns the exit status: 0 after a signal, 1 when recording or projecting cannot go on. Raises
@@ -74,13 +80,16 @@ def serve(data: Path, *, listen: str, on_ready: Callable[[str], None]) -> int:
             asyncio.get_running_loop().add_signal_handler(number, stop.now)
         directory = DataDirectory(data)
         try:
-            async with _serving(directory, listen, "mutua up", stop, write=True) as address:
-                directory.publish(address, "")
-                try:
-                    on_ready(address)
-                    await stop.wait()
-                finally:
-                    directory.unpublish()
+            with measured(metrics_listen) as meter:
+                async with _serving(
+                    directory, listen, "mutua up", stop, write=True, meter=meter
+                ) as address:
+                    directory.publish(address, "")
+                    try:
+                        on_ready(address)
+                        await stop.wait()
+                    finally:
+                        directory.unpublish()
         except _Stopped:
             return 0
         return 1 if stop.failure else 0
@@ -126,7 +135,7 @@ def embedded(
         raise LogDown(stop.failure)
 
 
-def verify(data: Path) -> VerifyReport:
+def verify(data: Path, *, progress: Watcher = unseen) -> VerifyReport:
     """Folds the log anew and compares every table.
 
     Needs no lock: beside a live server it compares as far as that has projected. When nobody holds
@@ -134,13 +143,13 @@ def verify(data: Path) -> VerifyReport:
     """
     directory = DataDirectory(data)
     directory.require_data()
-    report = _compare(directory)
+    report = _compare(directory, progress)
     if report.ok and report.beyond_count and not report.held:
         with ExitStack() as held:
             if enter(directory, "mutua verify", held):
                 with ExitStack() as resources:
                     catch_up(*open_directory(directory, resources, write=True))
-                report = _compare(directory)
+                report = _compare(directory, progress)
     return report
 
 
@@ -221,11 +230,11 @@ def replay(
     return verify(data)
 
 
-def _compare(directory: DataDirectory) -> VerifyReport:
+def _compare(directory: DataDirectory, progress: Watcher) -> VerifyReport:
     with ExitStack() as resources:
         log, store = open_directory(directory, resources, write=False)
         try:
-            return compare(log, store)
+            return compare(log, store, progress=progress)
         except DatabaseError as error:
             raise DataForeign(
                 f"{store.path} is damaged ({error.orig}); mutua rebuild makes it again from the log"
@@ -267,7 +276,13 @@ class _Stop:
 
 @asynccontextmanager
 async def _serving(
-    directory: DataDirectory, listen: str, purpose: str, stop: _Stop, *, write: bool
+    directory: DataDirectory,
+    listen: str,
+    purpose: str,
+    stop: _Stop,
+    *,
+    write: bool,
+    meter: Meter = UNMEASURED,
 ) -> AsyncIterator[str]:
     """The services of a directory on one address, and everything behind them."""
     with ExitStack() as resources:
@@ -285,7 +300,9 @@ async def _serving(
         )
         progress = Progress()
         progress.advance(log.number, _next_offset(log, store))
-        asking = query.QueryService(store, progress, log=log, model_version=MODEL_VERSION)
+        asking = query.QueryService(
+            store, progress, log=log, model_version=MODEL_VERSION, meter=meter
+        )
         models = AnsweringModels(directory, store, answer_from=asking.answer_from)
         resources.callback(models.close)
         if not holds:
@@ -300,17 +317,27 @@ async def _serving(
                 on_failure=stop.fail,
                 on_held=partial(progress.hold, log.number),
                 succession=models,
+                meter=meter,
             )
             if not write:  # whoever only reads expects to see everything
                 projector.catch_up()
             projector.start()
             resources.callback(projector.stop)
-            server = Server([ingest.NAME, query.NAME])
+            server = Server([ingest.NAME, query.NAME], meter=meter)
             recording = ingest.IngestService(
-                log, lag=lambda _: projector.lag, stopping=server.stopping
+                log, lag=lambda _: projector.lag, stopping=server.stopping, meter=meter
             )
             add_IngestServiceServicer_to_server(recording, server.grpc)
         add_QueryServiceServicer_to_server(asking, server.grpc)
+        if meter is not UNMEASURED:
+            meter.watch(DISK_FREE_BYTES, lambda: disk_usage(directory.path).free)
+            behind = Behind(
+                open_log=lambda: nullcontext(log),
+                standing=asking.standing,
+                progress=progress,
+                meter=meter,
+            )
+            resources.callback(behind.stop)
         address = await server.start(listen)
         await server.set_serving(serving=True)
         try:

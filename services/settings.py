@@ -9,6 +9,7 @@ from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from services.ledger.errors import InvalidArgument
+from services.logs import Form, Level
 
 _KAFKA: Final = "kafka_"
 _SASL: Final = ("sasl_mechanism", "sasl_plain_username", "sasl_plain_password")
@@ -70,8 +71,17 @@ class Settings(BaseSettings):
 
     listen: Address = "127.0.0.1:7420"
     """Where calls are taken; port 0 takes a free one."""
+    health_listen: str = ""
+    """Where a projector tells its health, through gRPC; without it nowhere."""
     reuse_port: bool = False
     """Whether several processes share the address; the kernel spreads connections over them."""
+
+    metrics_listen: str = ""
+    """Where Prometheus reads how the process does; without an address nothing is measured."""
+    log_format: Form = "text"
+    """How the process says things on stderr: lines of `text`, or objects of `json`."""
+    log_level: Level = "warning"
+    """The least that is said: `info` has a line for every call."""
 
     partitions: int | None = Field(default=None, ge=1)
     """How many partitions the topic must have; None takes it as it is."""

@@ -29,28 +29,17 @@ Built = TypeVar("Built")
 @pytest.fixture(scope="session")
 def broker() -> Iterator[str]:
     """The address of a broker, "127.0.0.1:PORT"."""
-    given = os.environ.get("MUTUA_TEST_BROKER", "")
-    if given:
-        yield given
-        return
-    ports = {"port": free_port(), "controller_port": free_port()}
-    with running(lambda folder: brokers.broker(brokers.fetch(), folder, **ports)) as folder:
-        assert folder.exists()
-        yield f"127.0.0.1:{ports['port']}"
+    or_skipped(brokers.fetch)
+    with running_broker() as address:
+        yield address
 
 
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[str]:
     """Where a PostgreSQL is, "postgresql://USER:PASSWORD@127.0.0.1:PORT/postgres"."""
-    given = os.environ.get("MUTUA_TEST_POSTGRES", "")
-    if given:
-        yield given
-        return
-    port = free_port()
-    with running(
-        lambda folder: postgreses.postgres(postgreses.find_programs(), folder, port=port)
-    ) as folder:
-        yield postgreses.url(folder, port=port)
+    or_skipped(postgreses.find_programs)
+    with running_postgres() as url:
+        yield url
 
 
 @pytest.fixture
@@ -62,6 +51,13 @@ def topic(broker: str) -> Iterator[str]:
 @pytest.fixture
 def database(postgres: str) -> Iterator[str]:
     """Where a database is that is new and empty."""
+    with new_database(postgres) as url:
+        yield url
+
+
+@contextmanager
+def new_database(postgres: str) -> Iterator[str]:
+    """Where it is; dropped afterwards."""
     name = f"test_{uuid4().hex}"
     asyncio.run(execute(postgres, f"CREATE DATABASE {name}"))
     yield urlsplit(postgres)._replace(path=f"/{name}").geturl()
@@ -77,10 +73,36 @@ async def execute(url: str, statement: str) -> str:
 
 
 @contextmanager
-def running(build: Callable[[Path], Program]) -> Iterator[Path]:
+def running_broker() -> Iterator[str]:
+    """The address of the one that was named, or of a new one for the time of the block."""
+    given = os.environ.get("MUTUA_TEST_BROKER", "")
+    if given:
+        yield given
+        return
+    ports = {"port": free_port(), "controller_port": free_port()}
+    with _running(lambda folder: brokers.broker(brokers.fetch(), folder, **ports)):
+        yield f"127.0.0.1:{ports['port']}"
+
+
+@contextmanager
+def running_postgres() -> Iterator[str]:
+    """The URL of the one that was named, or of a new one for the time of the block."""
+    given = os.environ.get("MUTUA_TEST_POSTGRES", "")
+    if given:
+        yield given
+        return
+    port = free_port()
+    with _running(
+        lambda folder: postgreses.postgres(postgreses.find_programs(), folder, port=port)
+    ) as folder:
+        yield postgreses.url(folder, port=port)
+
+
+@contextmanager
+def _running(build: Callable[[Path], Program]) -> Iterator[Path]:
     """Runs a program for the time of the block, in a folder of its own, which it yields."""
     with reachable_folder() as folder:
-        child = Child(or_skipped(lambda: build(folder)), folder / "log")
+        child = Child(build(folder), folder / "log")
         try:
             child.wait_until_ready(seconds=START_SECONDS)
             yield folder

@@ -187,7 +187,7 @@ class Machine(RuleBasedStateMachine):
             return
         record = found[-1 - place % len(found)]
         for event in (self.mend(client, record, said), again):
-            event.event_id = resubmission_id(PROGRAMME, record.offset)
+            event.event_id = resubmission_id(PROGRAMME, record.record)
             client.record([event])
         [record] = client.list_quarantine(offsets=[record.offset], min_position=self.end())
         assert record.resubmitted_as == event.event_id

@@ -20,8 +20,10 @@ CHANNEL_OPTIONS = (
     # Errors travel as metadata: gRPC's 8 KiB would turn a BadRequest of many fields into nonsense.
     ("grpc.max_metadata_size", 1024 * 1024),
     # A vanished host is noticed during a call, not at its deadline.
-    ("grpc.keepalive_time_ms", 20_000),
+    ("grpc.keepalive_time_ms", 10_000),
     ("grpc.keepalive_timeout_ms", 5_000),
+    # gRPC has pings of its own, waits a minute for them, and sends no other meanwhile.
+    ("grpc.http2.ping_timeout_ms", 5_000),
     ("grpc.http2.max_pings_without_data", 0),
     # gRPC waits up to 2 minutes before it connects again: longer than any deadline of ours.
     ("grpc.initial_reconnect_backoff_ms", 100),

@@ -3,6 +3,11 @@
 import hashlib
 import os
 import time
+from collections.abc import Sequence
+
+from google.protobuf.message import DecodeError
+
+from mutua.v1.event_pb2 import Event
 
 
 def uuid7() -> str:
@@ -17,19 +22,41 @@ def uuid8(*parts: str) -> str:
     The first 16 bytes of SHA-256 over each part's UTF-8 preceded by its length in 4 bytes, big
     end first, so that ("ab", "c") and ("a", "bc") differ.
     """
+    return _with_version(_digest(parts)[:16], 8)
+
+
+def uuid7_of(milliseconds: int, *parts: str) -> str:
+    """The UUID, version 7, of a time since 1970, whose other bits are derived as in `uuid8`."""
+    return _with_version(milliseconds.to_bytes(6, "big") + _digest(parts)[:10], 7)
+
+
+def resubmission_id(programme_id: str, record: bytes) -> str:
+    """The event id that a quarantined record, as it stands on a log, is resubmitted under.
+
+    There is one, so that a resubmission counts once and a second, different one does not count. It
+    is the same on every log that the record is moved to, and for records that are equal.
+    """
+    digest = hashlib.sha256(_as_recorded(record)).hexdigest()
+    return uuid8("resubmission", programme_id, digest)
+
+
+def _as_recorded(record: bytes) -> bytes:
+    """A record without the time of its first log, which a move puts behind it."""
+    try:
+        event = Event.FromString(record)
+    except DecodeError:
+        return record
+    if not event.HasField("record_time"):
+        return record
+    return record.removesuffix(Event(record_time=event.record_time).SerializeToString())
+
+
+def _digest(parts: Sequence[str]) -> bytes:
     digest = hashlib.sha256()
     for part in parts:
         encoded = part.encode()
         digest.update(len(encoded).to_bytes(4, "big") + encoded)
-    return _with_version(digest.digest()[:16], 8)
-
-
-def resubmission_id(programme_id: str, offset: int) -> str:
-    """The event id that the quarantined record at `offset` is resubmitted under.
-
-    There is one, so that a resubmission counts once and a second, different one does not count.
-    """
-    return uuid8("resubmission", programme_id, str(offset))
+    return digest.digest()
 
 
 def _with_version(value: bytes, version: int) -> str:

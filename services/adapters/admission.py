@@ -29,13 +29,17 @@ class Admission:
         facts_per_second: int,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._budget_bytes = budget_bytes
+        self.budget_bytes = budget_bytes
         self._facts_per_second = facts_per_second
         self._clock = clock
         self._lock = threading.Lock()
         self._waiting_bytes: Counter[int] = Counter()
         self._all_waiting_bytes = 0
         self._allowances: dict[str, tuple[float, float]] = {}
+
+    @property
+    def waiting_bytes(self) -> int:
+        return self._all_waiting_bytes
 
     def admit(self, programme_id: str, partition: int, *, count: int, cost: int) -> None:
         """Takes the room for an append, or raises Overloaded and takes nothing.
@@ -45,9 +49,9 @@ class Admission:
         """
         with self._lock:
             waiting = self._waiting_bytes
-            partition_room = self._budget_bytes // _PARTITION_SHARE
+            partition_room = self.budget_bytes // _PARTITION_SHARE
             everything = self._all_waiting_bytes
-            if (everything and everything + cost > self._budget_bytes) or (
+            if (everything and everything + cost > self.budget_bytes) or (
                 waiting[partition] and waiting[partition] + cost > partition_room
             ):
                 raise Overloaded("too many facts wait to be written; try again in a moment")

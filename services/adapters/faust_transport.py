@@ -7,7 +7,7 @@ the version is pinned; `tests/adapters/test_faust_internals.py` names each assum
 """
 
 import ssl
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Final, NamedTuple, Protocol, cast
 
 import faust
@@ -21,6 +21,7 @@ from aiokafka.helpers import create_ssl_context
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP, ConsumerMessage
 
+from services.adapters.crash_point import crash_point
 from services.ledger.errors import DataForeign
 
 
@@ -52,8 +53,8 @@ class Owner(Protocol):
     def polled(self) -> None:
         """The consumer was asked for records, and answered."""
 
-    def fetched(self, partition: int, end: int) -> None:
-        """Records up to `end` are on their way to the agent."""
+    def fetched(self, partition: int, records: Sequence[Any]) -> None:
+        """These are on their way to the agent, behind what it has in hand."""
 
     def settled(self) -> None:
         """A rebalance is over; every partition is read from where it stands."""
@@ -173,8 +174,8 @@ class SlabConsumer(driver.Consumer):
         return SlabThread(self, loop=self.loop, beacon=self.beacon)
 
     def _to_message(self, tp: TP, record: Any) -> ConsumerMessage:
-        first, last = record.records[0], record.records[-1]
-        self.app.owner.fetched(tp.partition, last.offset + 1)
+        first = record.records[0]
+        self.app.owner.fetched(tp.partition, record.records)
         return ConsumerMessage(
             topic=tp.topic,
             partition=tp.partition,
@@ -195,6 +196,7 @@ class SlabConsumer(driver.Consumer):
         places = {place.partition: place for place in self.assignment()}
         await owner.take_over(places.keys())
         durable = owner.durable
+        crash_point("before_seek")
         await self.seek_wait({place: durable[n] for n, place in places.items() if n in durable})
         for place in places.values():
             # So that the next commit says it even where nothing more is projected.
@@ -204,6 +206,7 @@ class SlabConsumer(driver.Consumer):
         self.pause_partitions({place for number, place in places.items() if number in owner.held})
 
     def _new_offset(self, tp: TP) -> int | None:
+        crash_point("before_committed_offset")
         self._acked[tp].clear()
         self._acked_index[tp].clear()
         return self.app.owner.durable.get(tp.partition)

@@ -17,6 +17,7 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 from grpc_status import rpc_status
 
+from services.adapters.calls import observed
 from services.adapters.wire.values import tidy
 from services.ledger.errors import (
     InvalidArgument,
@@ -26,10 +27,15 @@ from services.ledger.errors import (
     Violation,
 )
 from services.ledger.question import ALL, Scope
+from services.logs import request_id
+from services.metrics import READY, UNMEASURED, Meter
 
 logger = logging.getLogger(__name__)
 
 DOMAIN: Final = "mutua"
+ALIVE: Final = "alive"
+"""What health calls a process that answers at all, whether or not it can do its work."""
+_OURS: Final = "/mutua."
 _MAX_MESSAGE: Final = 600
 _MAX_DESCRIPTION: Final = 300
 _MAX_VIOLATIONS: Final = 3_000
@@ -57,17 +63,22 @@ class Server:
     `stopping` is set when it begins to stop: calls that would go on for long end themselves then.
     """
 
-    def __init__(self, services: Sequence[str], *, reuse_port: bool = False) -> None:
+    def __init__(
+        self, services: Sequence[str], *, reuse_port: bool = False, meter: Meter = UNMEASURED
+    ) -> None:
         """`services` are full names, such as `mutua.v1.QueryService`.
 
         With `reuse_port` other processes may listen on the same address, each for its share of
         the connections.
         """
         options = [*_OPTIONS, ("grpc.so_reuseport", int(reuse_port))]
-        self.grpc = grpc.aio.server(interceptors=[ErrorInterceptor()], options=options)
+        self.grpc = grpc.aio.server(interceptors=[ErrorInterceptor(meter)], options=options)
         self.stopping = asyncio.Event()
+        self._is_serving = False
         self._health = health.aio.HealthServicer()
         self._services = services
+        labels = [(name.rpartition(".")[2],) for name in services]
+        meter.watch(READY, lambda: dict.fromkeys(labels, self._is_serving))
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self.grpc)
         names = [*services, health_pb2.DESCRIPTOR.services_by_name["Health"].full_name]
         reflection.enable_server_reflection([*names, reflection.SERVICE_NAME], self.grpc)
@@ -82,11 +93,13 @@ class Server:
                 f"cannot listen on {listen}: it is in use, or no address of this machine; "
                 "choose another with --listen or MUTUA_LISTEN"
             ) from error
+        await self._health.set(ALIVE, health_pb2.HealthCheckResponse.SERVING)
         await self.grpc.start()
         return f"{host}:{port}"
 
     async def set_serving(self, *, serving: bool) -> None:
         """What health says, of each service and of the whole."""
+        self._is_serving = serving
         status = health_pb2.HealthCheckResponse
         now = status.SERVING if serving else status.NOT_SERVING
         for name in ("", *self._services):
@@ -95,6 +108,7 @@ class Server:
     async def stop(self, grace_seconds: float) -> None:
         """Says so to health, takes no more calls, and gives those under way some time."""
         self.stopping.set()
+        self._is_serving = False
         await self._health.enter_graceful_shutdown()
         await self.grpc.stop(grace_seconds)
 
@@ -102,7 +116,8 @@ class Server:
 class ErrorInterceptor(grpc.aio.ServerInterceptor):
     """Turns errors of the core into a status with the details of the contract."""
 
-    def __init__(self) -> None:
+    def __init__(self, meter: Meter = UNMEASURED) -> None:
+        self._meter = meter
         self._translated: dict[str, MethodHandler] = {}
 
     async def intercept_service(
@@ -116,16 +131,19 @@ class ErrorInterceptor(grpc.aio.ServerInterceptor):
         handler = await continuation(handler_call_details)
         if handler is None:
             return None
-        self._translated[method] = translated = _translated(handler, method)
+        self._translated[method] = translated = _translated(handler, method, self._meter)
         return translated
 
 
-def _translated(handler: MethodHandler, method: str) -> MethodHandler:
+def _translated(handler: MethodHandler, method: str, meter: Meter) -> MethodHandler:
     streams = (handler.request_streaming, handler.response_streaming)
     behaviour = "_".join("stream" if is_stream else "unary" for is_stream in streams)
     assert handler.request_deserializer is not None
+    handle = getattr(handler, behaviour)
+    if method.startswith(_OURS):
+        handle = observed(handle, method, meter, streams=handler.response_streaming)
     translated: MethodHandler = getattr(grpc, f"{behaviour}_rpc_method_handler")(
-        _translating(getattr(handler, behaviour), method),
+        _translating(handle, method),
         request_deserializer=_reading(handler.request_deserializer),
         response_serializer=_writing(handler.response_serializer),
     )
@@ -179,7 +197,10 @@ def _translating(handle: Handler, method: str) -> Handler:
             raise
         except Exception:
             logger.exception("%s failed", method)
-            await context.abort(grpc.StatusCode.INTERNAL, "mutua failed at this; its log says more")
+            await context.abort(
+                grpc.StatusCode.INTERNAL,
+                f"mutua failed at this; its log says more under request {request_id()}",
+            )
 
     return translated
 

@@ -83,6 +83,14 @@ class TopicFacts:
         return fewest_in_sync(self.replica_count)
 
 
+class Room(NamedTuple):
+    """A folder of a broker; `free_bytes` is None where an old one does not tell."""
+
+    broker: int
+    path: str
+    free_bytes: int | None
+
+
 def fewest_in_sync(replica_count: int) -> int:
     """How many replicas must hold what is acknowledged, so that losing one loses nothing."""
     return 2 if replica_count > 2 else 1
@@ -145,6 +153,17 @@ class KafkaAdmin:
                 },
                 wait_for_metadata=True,
             )
+
+    def rooms(self) -> list[Room]:
+        """Where the brokers keep their data."""
+        with self._asked() as client:
+            told = client.describe_log_dirs([self._address.topic])
+        return [
+            Room(each["broker"], found["log_dir"], free if free >= 0 else None)
+            for each in told
+            for found in each["log_dirs"]
+            for free in [found.get("usable_bytes", -1)]
+        ]
 
     @contextmanager
     def _asked(self) -> Iterator[Any]:

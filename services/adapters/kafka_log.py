@@ -16,6 +16,7 @@ from services.adapters.kafka_admin import MAX_RECORD_BYTES
 from services.adapters.kafka_producer import ProducerKeeper, Ready
 from services.adapters.kafka_topic import partition_of
 from services.adapters.retries import Retries, content_key
+from services.adapters.tracing import record_headers
 from services.ledger.errors import LogDown, MutuaError, OutcomeUnknown, RequestTooLarge
 from services.ledger.position import Position
 
@@ -90,6 +91,14 @@ class KafkaLog:
             end = self._ends.get(partition)
         return None if end is None else Position(ready.log.log_id, partition, end)
 
+    @property
+    def queued_bytes(self) -> int:
+        return self._admission.waiting_bytes
+
+    @property
+    def queue_limit_bytes(self) -> int:
+        return self._admission.budget_bytes
+
     def append(self, programme_id: str, values: Sequence[bytes]) -> Future[Position]:
         """See `ports.Log`. Records that other processes append may stand between.
 
@@ -103,6 +112,7 @@ class KafkaLog:
                 append = self._admitted(key, programme_id, values)
             crash_point("before_append")
             self._send(append, programme_id.encode(), values)
+            crash_point("after_send")
         # Behind it in the batches of its producer: whatever was sent before is done by then.
         append.sent[-1].add_both(lambda _: self._look_at(append))
         return append.outcome
@@ -142,15 +152,17 @@ class KafkaLog:
         producer, sent = append.to.producer, append.sent
         place = TopicPartition(self._topic, append.partition)
         accumulate, wake = producer._accumulator.append, producer._sender.wakeup
+        headers = record_headers()
         try:
             # What `send` looks at holds for all when it holds for the first; it costs more than
             # the sending.
-            sent.append(producer.send(place.topic, values[0], key, None, place.partition))
+            sent.append(producer.send(place.topic, values[0], key, headers, place.partition))
             for value in values[1:]:
-                future, is_full, is_new, _ = accumulate(place, None, key, value, [])
+                future, is_full, is_new, _ = accumulate(place, None, key, value, headers)
                 sent.append(future)
                 if is_full or is_new:
                     wake()
+                    crash_point("in_send")
         except Exception as error:  # some of kafka-python's are no KafkaError
             self._keeper.broken(producer)
             refusal = LogDown if not sent else OutcomeUnknown

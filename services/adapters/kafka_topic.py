@@ -81,6 +81,16 @@ class KafkaTopic:
         assert 0 <= number < self.partition_count, f"{self.address} has no partition {number}"
         return KafkaPartition(self, number)
 
+    def ends(self) -> dict[int, int]:
+        """The offset that the next record of each partition will have."""
+        places = [
+            TopicPartition(self.address.topic, number) for number in range(self.partition_count)
+        ]
+        with self.reading(places[0]) as consumer:
+            found = consumer.end_offsets(places, timeout_ms=_WAIT_MS)
+        self.check_same()
+        return {place.partition: int(end) for place, end in found.items()}
+
     def check_same(self) -> None:
         """Raises DataForeign when the topic of this name is not this log any more.
 

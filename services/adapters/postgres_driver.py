@@ -32,14 +32,10 @@ _MAX_PREPARED: Final = 200
 _SNAPSHOT: Final = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 _LOST: Final = ("08", "57P")
 """Classes of PostgreSQL's codes after which a connection is of no use."""
-
-FAILURES: Final = (
-    asyncpg.PostgresError,
-    asyncpg.InterfaceError,
-    asyncpg.InternalClientError,
-    OSError,
-)
-"""What asyncpg raises when something is wrong with the server, or with how far we are with it."""
+_OVER: Final = (OSError, asyncpg.InternalClientError)
+"""After these too; asyncpg does not know what to make of a server that ended between two calls."""
+FAILURES: Final = (asyncpg.PostgresError, asyncpg.InterfaceError, *_OVER)
+"""Everything that asyncpg raises where something is wrong with the server, or the way to it."""
 
 paramstyle = "numeric_dollar"
 
@@ -56,8 +52,7 @@ class Error(Exception):
 
     def __init__(self, cause: BaseException) -> None:
         self.code: str = getattr(cause, "sqlstate", None) or ""
-        broken = isinstance(cause, OSError | asyncpg.InternalClientError)
-        self.lost = broken or self.code.startswith(_LOST)
+        self.lost = isinstance(cause, _OVER) or self.code.startswith(_LOST)
         super().__init__(in_words(cause))
 
 
@@ -145,7 +140,11 @@ class PostgresConnection:
         self._end("COMMIT")
 
     def rollback(self) -> None:
-        self._end("ROLLBACK")
+        """Ends the connection where that can no longer be said: then the server does it."""
+        try:
+            self._end("ROLLBACK")
+        except Error:
+            self.raw.terminate()
 
     def copy_out(self, query: str) -> bytes:
         """The rows of a query in PostgreSQL's binary format."""

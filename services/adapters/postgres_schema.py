@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from sqlalchemy.schema import CreateIndex, CreateTable
 
+from services.adapters.crash_point import crash_point
 from services.adapters.postgres_driver import dialect
 from services.adapters.tables import MODEL_VERSION, ReadModel
 from services.adapters.wire.event import FACT_KINDS
@@ -67,9 +68,20 @@ async def to_follow(raw: Any) -> str:
 
 
 async def to_read(raw: Any) -> str:
-    """The schema that answers. Raises DataForeign when there is none that this mutua reads."""
+    """The schema that answers; where that is of a newer mutua, the newest of this version, which
+    its projectors keep level until they are replaced.
+
+    Raises DataForeign when there is none yet that this mutua reads, SchemaAhead when there are
+    newer ones alone.
+    """
     schema = await to_follow(raw)
-    if (version := await _version(raw, schema)) != MODEL_VERSION:
+    version = await _version_of(raw, schema)
+    if version > MODEL_VERSION:
+        own = await _newest(raw, await _builds(raw))
+        if own is None:
+            raise _ahead(schema, version)
+        return own
+    if version < MODEL_VERSION:
         raise DataForeign(
             f"the read models in {schema} have format {version}, this mutua reads {MODEL_VERSION}; "
             "a projector of this version makes new ones"
@@ -80,22 +92,23 @@ async def to_read(raw: Any) -> str:
 async def to_write(raw: Any) -> str:
     """The newest schema of this version, made where there is none; it answers where none else is.
 
-    Says there which kinds of facts this mutua knows. Raises SchemaAhead when those that answer were
-    made by a newer one.
+    Says there which kinds of facts this mutua knows. Raises SchemaAhead where it would be made
+    beside what a newer one has made.
     """
     async with raw.transaction():
         await raw.execute("SELECT pg_advisory_xact_lock($1)", _LOCK)
         await raw.execute(_CONTROL)
         current = await answering(raw)
-        if current is not None:
-            await _version(raw, current)
         builds = await _builds(raw)
         schema = await _newest(raw, builds)
         if schema is None:
+            if current and (version := await _version_of(raw, current)) > MODEL_VERSION:
+                raise _ahead(current, version)
             # Never one that there was: whoever asks has kept what it made of that.
             before = [*builds, current] if current else builds
             schema = f"mutua_read_{max(map(_number, before), default=0) + 1}"
             await _create(raw, schema)
+            crash_point("in_schema")
         if current not in builds:
             await raw.execute(_ANSWER, schema)
         kinds = list(FACT_KINDS.values())
@@ -122,12 +135,14 @@ async def fact_kinds(raw: Any, schema: str) -> frozenset[int]:
 
 
 async def switch(raw: Any, schema: str) -> bool:
-    """Has the read models of a schema answer if they are as far as those that do; whether they do.
+    """Has the read models of a schema answer if they are as far as those that do; whether that is
+    done with.
 
-    In a partition that they have not reached, the others may still be ahead.
+    In a partition that they have not reached, the others may still be ahead. Those of a newer mutua
+    stay: only by hand does it go back.
     """
     current = await answering(raw)
-    if current == schema:
+    if current == schema or (current and await _version_of(raw, current) > MODEL_VERSION):
         return True
     ahead = (
         f"EXISTS (SELECT FROM {current}.position AS old LEFT JOIN {schema}.position AS new "
@@ -157,15 +172,11 @@ def _number(schema: str) -> int:
     return int(schema.rpartition("_")[2])
 
 
-async def _version(raw: Any, schema: str) -> int:
-    """Raises SchemaAhead when it is newer than this mutua."""
-    version = await _version_of(raw, schema)
-    if version > MODEL_VERSION:
-        raise SchemaAhead(
-            f"the read models in {schema} have format {version}, this mutua reads up to "
-            f"{MODEL_VERSION}; upgrade mutua"
-        )
-    return version
+def _ahead(schema: str, version: int) -> SchemaAhead:
+    return SchemaAhead(
+        f"the read models in {schema} have format {version}, this mutua reads up to "
+        f"{MODEL_VERSION}; upgrade mutua"
+    )
 
 
 async def _version_of(raw: Any, schema: str) -> int:

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from sqlalchemy import Boolean, Column
 
+from services.adapters.crash_point import crash_point
 from services.adapters.postgres_driver import dialect
 from services.adapters.sql_store.numbers import Dictionary
 from services.adapters.sql_store.rows import Row, insertions
@@ -82,6 +83,7 @@ async def begin(raw: Any, rows: Rows, owner: str) -> None:
     for name, found in rows.items():
         if found:
             await raw.copy_records_to_table(name, records=found)
+            crash_point("in_copy")
 
 
 async def advance(raw: Any, start: int, end: Watermark) -> bool:

@@ -155,7 +155,9 @@ class PostgresStore:
         return None if row is None else Hold(*row)
 
     def hold(self, hold: Hold) -> None:
+        crash_point("before_hold")
         self._execute(_HOLD, *astuple(hold))
+        crash_point("after_hold")
 
     def release(self, partition: int) -> None:
         self._execute("DELETE FROM held WHERE partition = $1", partition)
@@ -187,12 +189,14 @@ class PostgresStore:
     def _transaction(self, rows: slab.Rows, start: int, end: Watermark, owner: str) -> None:
         writer = self._open_writer()
         writer.run(slab.begin(writer.raw, rows, owner))
+        crash_point("after_copy_before_move")
         if not writer.run(slab.advance(writer.raw, start, end)):
             if self._unsure == end == self.watermark(end.partition):
                 self._roll_back()
                 self._forget()  # it was committed, by us or by an owner who numbered for itself
                 return
             raise StaleWriter(f"partition {end.partition} is no longer at offset {start}")
+        crash_point("after_move_before_merge")
         writer.run(slab.merge(writer.raw, rows, self.schema, end))
         crash_point("in_slab")
         self._unsure = end

@@ -126,6 +126,14 @@ class SqliteLog:
         assert number == self.number, f"this log has no partition {number}"
         return self
 
+    @property
+    def queued_bytes(self) -> int:
+        return self._queued_bytes
+
+    @property
+    def queue_limit_bytes(self) -> int:
+        return _QUEUE_BYTES
+
     def append(self, programme_id: str, values: Sequence[bytes]) -> Future[Position]:
         """See `ports.Log`. All or nothing, even when the outcome is unknown."""
         cost = sum(len(value) + _RECORD_OVERHEAD for value in values)
@@ -182,6 +190,10 @@ class SqliteLog:
             with self._read_lock:
                 return self._check_last()[0]
         return self._end
+
+    def ends(self) -> dict[int, int]:
+        """The end of each of its partitions."""
+        return {self.number: self.end()}
 
     def damage(self) -> tuple[list[int], int | None]:
         """Offsets of records that are not as they were written, and the first missing one."""

@@ -9,7 +9,7 @@ import click
 
 from services.cli.output import Column, to_json, to_table
 from services.cli.recording import FORMAT
-from services.cli.server import tell_report
+from services.cli.server import show_verified, tell_report
 
 if TYPE_CHECKING:
     from services.dev.supervisor import Process
@@ -131,7 +131,7 @@ def verify(path: Path, form: str) -> None:
     """
     from services.dev import cluster
 
-    tell_report(cluster.verify(path), form)
+    tell_report(cluster.verify(path, progress=show_verified), form)
 
 
 @dev.command()

@@ -33,11 +33,13 @@ COMMANDS: Final = {
     "organizations": "services.cli.reading:organizations",
     "status": "services.cli.server:status",
     "verify": "services.cli.server:verify",
+    "doctor": "services.cli.doctor:doctor",
     "rebuild": "services.cli.rebuild:rebuild",
     "quarantine": "services.cli.quarantine:quarantine",
     "export": "services.cli.exporting:export",
     "replay": "services.cli.exporting:replay",
     "topic": "services.cli.topic:topic",
+    "health": "services.cli.health:health",
     "dev": "services.cli.dev:dev",
 }
 FAILED: Final = 1

@@ -49,7 +49,7 @@ def to_table(rows: Sequence[Row], columns: Iterable[Column[Row]]) -> str:
 def show_progress(text: str, *, is_last: bool) -> None:
     """Writes over its own line on a terminal; elsewhere only the last one is written."""
     if sys.stderr.isatty():
-        click.echo(f"\r{text}", nl=is_last, err=True)
+        click.echo(f"\r{text}\x1b[K", nl=is_last, err=True)
     elif is_last:
         click.echo(text, err=True)
 

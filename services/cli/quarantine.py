@@ -154,7 +154,7 @@ def resubmit(settings: Settings, offset: int, file: Path | None, form: str, *, y
             event = _given(file, record, client.programme)
         else:
             event = _derived(client, record, settings, is_sure=yes)
-        event.event_id = resubmission_id(client.programme, offset)
+        event.event_id = resubmission_id(client.programme, record.record)
         event.programme_id = client.programme
         position = client.record([event])
         again = _set_aside_again(client, event.event_id, position)
@@ -210,7 +210,7 @@ def _given(file: Path, record: QuarantinedRecord, programme: str) -> Event:
             f"{name} holds no fact ({str(error).partition(chr(10))[0]}): give what quarantine show "
             "--format json writes, with its member fact mended."
         ) from None
-    own = resubmission_id(programme, record.offset)
+    own = resubmission_id(programme, record.record)
     if event.event_id not in ("", own, record.event.event_id):
         raise click.ClickException(
             f"{name}: event_id is {event.event_id}; leave it out, the fact gets {own}."

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Final, NoReturn
 import click
 
 from services.cli.connect import Settings, connected, require_directory, tell_if_empty
-from services.cli.output import to_dictionary, to_json
+from services.cli.output import show_progress, to_dictionary, to_json
 from services.cli.recording import FORMAT
 from services.cli.words import coverage_lines, warning_lines
+from services.logs import Form, Level, set_up_logs
 
 if TYPE_CHECKING:
     from services.projector.verify import VerifyReport
@@ -33,33 +34,68 @@ MAX_PORT: Final = 65_535
     metavar="HOST:PORT",
     help="Where the dashboard is to listen; this version has none yet, and says so.",
 )
+@click.option(
+    "--metrics-listen",
+    envvar="MUTUA_METRICS_LISTEN",
+    default="",
+    metavar="HOST:PORT",
+    help="Where Prometheus reads how the server does; without it nothing is measured.",
+)
+@click.option(
+    "--log-format",
+    envvar="MUTUA_LOG_FORMAT",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    show_default=True,
+    help="How the server says things on stderr.",
+)
+@click.option(
+    "--log-level",
+    envvar="MUTUA_LOG_LEVEL",
+    type=click.Choice(["debug", "info", "warning", "error"]),
+    default="warning",
+    show_default=True,
+    help="The least that it says; info has a line for every call.",
+)
 @click.pass_obj
-def up(settings: Settings, listen: str, http_listen: str) -> None:
+def up(
+    settings: Settings,
+    listen: str,
+    http_listen: str,
+    metrics_listen: str,
+    log_format: Form,
+    log_level: Level,
+) -> None:
     """Serve the data directory until told to stop (Ctrl-C or SIGTERM).
 
     \b
     Examples:
       mutua up
       mutua --data ./programme-data up --listen 0.0.0.0:7420
+      mutua up --metrics-listen 127.0.0.1:7422
     """
     from services.bootstrap import serve
 
-    _require_address(listen)
+    _require_address("--listen", listen)
+    if metrics_listen:
+        _require_address("--metrics-listen", metrics_listen)
+    set_up_logs(form=log_format, level=log_level)
     if http_listen:
         click.echo(f"nothing listens on {http_listen}: this version has no dashboard yet", err=True)
     code = serve(
         settings.data,
         listen=listen,
+        metrics_listen=metrics_listen,
         on_ready=lambda address: click.echo(f"mutua is ready on {address}"),
     )
     sys.exit(code)
 
 
-def _require_address(listen: str) -> None:
-    host, _, port = listen.rpartition(":")
+def _require_address(option: str, address: str) -> None:
+    host, _, port = address.rpartition(":")
     if not host or not port.isdecimal() or int(port) > MAX_PORT:
         raise click.UsageError(
-            f"--listen {listen}: give HOST:PORT with a port of 0 (any) to {MAX_PORT}."
+            f"{option} {address}: give HOST:PORT with a port of 0 (any) to {MAX_PORT}."
         )
 
 
@@ -112,7 +148,13 @@ def verify(settings: Settings, form: str) -> None:
     from services.bootstrap import verify as verify_data
 
     require_directory(settings, "mutua verify")
-    tell_report(verify_data(settings.data), form)
+    tell_report(verify_data(settings.data, progress=show_verified), form)
+
+
+def show_verified(what: str, done: int, total: int) -> None:
+    """On a terminal only: who is not watching wants the outcome."""
+    if sys.stderr.isatty():
+        show_progress(f"{done:,} of {total:,} {what}", is_last=done == total)
 
 
 def tell_report(report: "VerifyReport", form: str) -> NoReturn:

@@ -11,13 +11,15 @@ from mutua.v1.ingest_service_pb2_grpc import add_IngestServiceServicer_to_server
 from services.adapters.grpc_server import Server
 from services.adapters.kafka_address import KafkaAddress
 from services.adapters.kafka_log import KafkaLog
+from services.adapters.prometheus import measured
 from services.cluster.read_models import ReadModels
 from services.ingest import service as ingest
+from services.metrics import Meter
 from services.settings import Settings
 
 logger = logging.getLogger(__name__)
 
-_GRACE_SECONDS: Final = 5.0
+GRACE_SECONDS: Final = 5.0
 _LAST_WORDS_SECONDS: Final = 1.0
 """After the grace, for telling those who still wait that the outcome is unknown."""
 _LOOK_SECONDS: Final = 0.1
@@ -49,7 +51,6 @@ class _Ingest:
             self._failure = message
             loop.call_soon_threadsafe(stop.set)
 
-        server = Server([ingest.NAME], reuse_port=self._settings.reuse_port)
         log = KafkaLog(
             self._address,
             partition_count=self._settings.partitions,
@@ -57,26 +58,35 @@ class _Ingest:
             facts_per_second=self._settings.facts_per_second,
             on_failure=fail,
         )
-        models = ReadModels(log)
-        recording = ingest.IngestService(
-            log, lag=models.lag, refused=lambda: models.refused, stopping=server.stopping
-        )
-        add_IngestServiceServicer_to_server(recording, server.grpc)
         try:
-            await server.set_serving(serving=False)
-            address = await server.start(self._settings.listen)
-            looking = [asyncio.create_task(_tell_health(server, log, address))]
-            if url := self._settings.store_url:
-                looking.append(asyncio.create_task(models.follow(url)))
-            await stop.wait()
-            for each in looking:
-                each.cancel()
-            await _stop(server, log)
+            with measured(self._settings.metrics_listen) as meter:
+                await self._take_facts(log, meter, stop)
         finally:
             await asyncio.to_thread(log.close)
         if self._failure:
             logger.error("%s", self._failure)
         return 1 if self._failure else 0
+
+    async def _take_facts(self, log: KafkaLog, meter: Meter, stop: asyncio.Event) -> None:
+        server = Server([ingest.NAME], reuse_port=self._settings.reuse_port, meter=meter)
+        models = ReadModels(log)
+        recording = ingest.IngestService(
+            log,
+            lag=models.lag,
+            refused=lambda: models.refused,
+            stopping=server.stopping,
+            meter=meter,
+        )
+        add_IngestServiceServicer_to_server(recording, server.grpc)
+        await server.set_serving(serving=False)
+        address = await server.start(self._settings.listen)
+        looking = [asyncio.create_task(_tell_health(server, log, address))]
+        if url := self._settings.store_url:
+            looking.append(asyncio.create_task(models.follow(url)))
+        await stop.wait()
+        for each in looking:
+            each.cancel()
+        await _stop(server, log)
 
 
 async def _tell_health(server: Server, log: KafkaLog, address: str) -> None:
@@ -97,8 +107,8 @@ async def _stop(server: Server, log: KafkaLog) -> None:
     """Takes no more calls, and answers those under way: what Kafka does not say in time is
     unknown.
     """
-    stopping = asyncio.create_task(server.stop(_GRACE_SECONDS + _LAST_WORDS_SECONDS))
-    done, _ = await asyncio.wait([stopping], timeout=_GRACE_SECONDS)
+    stopping = asyncio.create_task(server.stop(GRACE_SECONDS + _LAST_WORDS_SECONDS))
+    done, _ = await asyncio.wait([stopping], timeout=GRACE_SECONDS)
     if not done:
         log.give_up()
     await stopping

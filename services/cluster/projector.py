@@ -4,51 +4,47 @@ import asyncio
 import logging
 import os
 import signal
-import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from functools import partial
-from typing import Final, NoReturn
+from typing import Any, Final, NoReturn
 
+from services.adapters.crash_point import crash_point
 from services.adapters.faust_transport import SlabApp, refusal
+from services.adapters.grpc_server import Server
 from services.adapters.kafka_address import KafkaAddress
 from services.adapters.kafka_admin import leave_group
 from services.adapters.kafka_topic import KafkaTopic
 from services.adapters.postgres_store import PostgresStore
+from services.adapters.prometheus import measured
 from services.adapters.tables import MODEL_VERSION
+from services.cluster.process import when_there
 from services.ledger.errors import DataForeign, LogDown, MutuaError
-from services.projector.app import Store, Worker, create_app
+from services.metrics import READY, Meter
+from services.projector.app import create_app
+from services.projector.lane import Store
+from services.projector.worker import Worker
 from services.settings import Settings
 
 logger = logging.getLogger(__name__)
 
-_GRACE_SECONDS: Final = 10.0
+GRACE_SECONDS: Final = 10.0
 """For the slab under way and the last commit; longer than any timeout of the store."""
+_LOOK_SECONDS: Final = 0.1
 
 
 def run(settings: Settings, *, open_store: Callable[[], Store] | None = None) -> int:
     """Projects until SIGTERM, then returns 0. Any failure ends the process with 1 and a reason.
 
-    The read models are those that the settings name, unless others are given.
+    Waits for a topic and for read models that are not there yet. The read models are those that
+    the settings name, unless others are given. Raises MutuaError for settings that cannot be meant,
+    OSError when nothing can listen where health is to be told.
     """
-    try:
-        address = KafkaAddress.parse(settings.log_url, settings.kafka_options())
-        open_store = open_store or partial(PostgresStore, settings.require_store_url())
-        # Says what is missing, before Faust says it in its way.
-        log = KafkaTopic(address, partition_count=settings.partitions)
-    except MutuaError as error:
-        fail(str(error))
-    worker = Worker(
-        log=log,
-        open_store=open_store,
-        on_ready=lambda: print("mutua projector is ready", flush=True),
-        on_failure=fail,
-    )
-    asyncio.run(_serve(settings, log, worker))
-    if settings.instance:
-        leave_group(address, group_of(address.topic), settings.instance)
-    worker.close()
-    log.close()
+    open_store = open_store or partial(PostgresStore, settings.require_store_url())
+    with measured(settings.metrics_listen) as meter:
+        projector = _Projector(settings, open_store, meter)
+        asyncio.run(projector.serve())
+    projector.close()
     return 0
 
 
@@ -58,7 +54,7 @@ def fail(reason: str) -> NoReturn:
     A transaction that is not committed then is none, and what was projected and not yet committed
     to Kafka is found in the read models at the next start.
     """
-    print(f"mutua projector: {' '.join(reason.split())}", file=sys.stderr, flush=True)
+    logger.critical("mutua projector: %s", " ".join(reason.split()))
     os._exit(1)
 
 
@@ -67,29 +63,117 @@ def group_of(topic: str) -> str:
     return f"mutua-{topic}-{MODEL_VERSION}"
 
 
-async def _serve(settings: Settings, log: KafkaTopic, worker: Worker) -> None:
-    stop = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    app = create_app(settings, worker, address=log.address, group=group_of(log.address.topic))
-    _watch(lambda: _watch_progress(settings.stuck_seconds, worker, app), every_seconds=0.5)
-    _watch(_LogWatch(log).look, every_seconds=2.0)
-    try:
-        starting = asyncio.ensure_future(app.start())
-        await asyncio.wait(
-            {starting, asyncio.ensure_future(stop.wait())}, return_when=asyncio.FIRST_COMPLETED
+class _Projector:
+    """A worker and what it needs, and what health says of them."""
+
+    def __init__(self, settings: Settings, open_store: Callable[[], Store], meter: Meter) -> None:
+        self._settings = settings
+        self._meter = meter
+        self._address = KafkaAddress.parse(settings.log_url, settings.kafka_options())
+        self._group = group_of(self._address.topic)
+        self._open_store = open_store
+        self._trouble = "it has only just been started"
+        self._log: KafkaTopic | None = None
+        self._worker: Worker | None = None
+        meter.watch(READY, lambda: {("Projector",): self._is_ready})
+
+    async def serve(self) -> None:
+        """Returns after SIGTERM or SIGINT."""
+        stop = asyncio.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(number, stop.set)
+        server = Server([])
+        if self._settings.health_listen:
+            await server.start(self._settings.health_listen)
+        telling = asyncio.create_task(self._tell_health(server))
+        try:
+            if await _done_before(stop, self._find_what_it_needs()):
+                await self._project(stop)
+        except Exception as error:
+            logger.debug("the projector ends", exc_info=True)
+            fail(str(error) if isinstance(error, MutuaError) else repr(error))
+        finally:
+            telling.cancel()
+            await server.stop(0.0)
+
+    def close(self) -> None:
+        """Ends after the slabs under way."""
+        crash_point("before_leave")
+        if self._worker is not None:
+            if self._settings.instance:
+                leave_group(self._address, self._group, self._settings.instance)
+            self._worker.close()
+        if self._log is not None:
+            self._log.close()
+
+    async def _find_what_it_needs(self) -> None:
+        """Faust would say of a missing broker what nobody understands, and end."""
+        count = self._settings.partitions
+        self._log = await when_there(
+            lambda: KafkaTopic(self._address, partition_count=count), tell=self._wait_for
         )
-        if starting.done():
-            await starting
-        await stop.wait()
+        await when_there(lambda: self._open_store().close(), tell=self._wait_for)
+        self._wait_for("")
+
+    async def _project(self, stop: asyncio.Event) -> None:
+        assert self._log is not None
+        self._worker = worker = Worker(
+            log=self._log,
+            open_store=self._open_store,
+            on_ready=lambda: print("mutua projector is ready", flush=True),
+            on_failure=fail,
+            meter=self._meter,
+        )
+        app = create_app(self._settings, worker, address=self._address, group=self._group)
+        stuck_seconds = self._settings.stuck_seconds
+        _watch(lambda: _watch_progress(stuck_seconds, worker, app), every_seconds=0.5)
+        _watch(partial(self._watch_log, self._log), every_seconds=2.0)
+        if await _done_before(stop, app.start()):
+            await stop.wait()
         worker.stop()
         try:
-            await asyncio.wait_for(app.stop(), _GRACE_SECONDS)
+            await asyncio.wait_for(app.stop(), GRACE_SECONDS)
         except TimeoutError:
-            fail(f"what was under way did not end within {_GRACE_SECONDS:g} s; it is done again")
-    except Exception as error:
-        logger.debug("Faust ended", exc_info=True)
-        fail(f"{error!r}")
+            fail(f"what was under way did not end within {GRACE_SECONDS:g} s; it is done again")
+
+    @property
+    def _is_ready(self) -> bool:
+        return self._worker is not None and not (self._trouble or self._worker.unready)
+
+    async def _tell_health(self, server: Server) -> None:
+        """Tells truly, within a moment, whether facts are projected as they come."""
+        was_serving = None
+        while True:
+            serving = self._is_ready
+            if serving != was_serving:
+                await server.set_serving(serving=serving)
+                was_serving = serving
+            await asyncio.sleep(_LOOK_SECONDS)
+
+    def _wait_for(self, trouble: str) -> None:
+        if trouble and trouble != self._trouble:
+            logger.warning("projecting waits: %s", trouble)
+        self._trouble = trouble
+
+    def _watch_log(self, log: KafkaTopic) -> None:
+        """aiokafka knows topics by name alone, and reads on in one that was made again."""
+        try:
+            log.check_same()
+        except LogDown as down:  # also when it is deleted, which does no harm yet
+            self._wait_for(down.message)
+        except DataForeign as foreign:
+            fail(foreign.message)
+        else:
+            self._wait_for("")
+
+
+async def _done_before(stop: asyncio.Event, work: Coroutine[Any, Any, None]) -> bool:
+    """Whether the work was done before it was time to stop; raises what it raises."""
+    working, stopped = asyncio.ensure_future(work), asyncio.ensure_future(stop.wait())
+    await asyncio.wait({working, stopped}, return_when=asyncio.FIRST_COMPLETED)
+    if working.done():
+        await working
+    return working.done()
 
 
 def _watch(look: Callable[[], None], *, every_seconds: float) -> None:
@@ -111,23 +195,3 @@ def _watch_progress(stuck_seconds: float, worker: Worker, app: SlabApp) -> None:
     reason = refusal(app) or worker.stuck(stuck_seconds, rebalancing=app.rebalancing)
     if reason:
         fail(reason)
-
-
-class _LogWatch:
-    """aiokafka knows topics by name alone, and reads on in one that was deleted and made again."""
-
-    def __init__(self, log: KafkaTopic) -> None:
-        self._log = log
-        self._trouble = ""
-
-    def look(self) -> None:
-        trouble = ""
-        try:
-            self._log.check_same()
-        except LogDown as down:  # also when it is deleted, which does no harm yet
-            trouble = down.message
-        except DataForeign as foreign:
-            fail(foreign.message)
-        if trouble and not self._trouble:
-            logger.warning("projecting waits: %s", trouble)
-        self._trouble = trouble

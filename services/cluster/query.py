@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 import logging
 import signal
-from collections.abc import Awaitable, Callable
-from contextlib import suppress
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import closing, contextmanager, nullcontext, suppress
 from functools import partial
-from typing import Any, Final, TypeVar, cast
+from typing import Any, Final, cast
 
 from mutua.v1.query_service_pb2_grpc import (
     QueryServiceServicer,
@@ -19,18 +19,20 @@ from services.adapters.kafka_address import KafkaAddress
 from services.adapters.kafka_topic import KafkaTopic
 from services.adapters.postgres_store import PostgresStore
 from services.adapters.postgres_watch import Seen, watch
+from services.adapters.prometheus import measured
 from services.adapters.tables import MODEL_VERSION
-from services.ledger.errors import LogDown, MutuaError, Precondition
+from services.cluster.process import when_there
+from services.ledger.errors import LogDown
+from services.metrics import Meter
 from services.query import service as query
+from services.query.behind import Behind
 from services.query.progress import Progress
 from services.settings import Settings
 
 logger = logging.getLogger(__name__)
 
-_GRACE_SECONDS: Final = 5.0
-_AGAIN_SECONDS: Final = 1.0
+GRACE_SECONDS: Final = 5.0
 _LOOK_SECONDS: Final = 2.0
-_T = TypeVar("_T")
 
 
 def run(settings: Settings) -> int:
@@ -50,18 +52,21 @@ async def _serve(settings: Settings, log_address: KafkaAddress) -> int:
     loop, stop = asyncio.get_running_loop(), asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    server = Server([query.NAME], reuse_port=settings.reuse_port)
-    door = _Door()
-    add_QueryServiceServicer_to_server(cast("QueryServiceServicer", door), server.grpc)
-    await server.set_serving(serving=False)
-    address = await server.start(settings.listen)
-    answering = asyncio.create_task(_answer(settings, log_address, server, door, address))
-    stopped = asyncio.create_task(stop.wait())
-    await asyncio.wait({answering, stopped}, return_when=asyncio.FIRST_COMPLETED)
-    await server.stop(_GRACE_SECONDS)
-    if answering.done():
-        await answering
-    answering.cancel()
+    with measured(settings.metrics_listen) as meter:
+        server = Server([query.NAME], reuse_port=settings.reuse_port, meter=meter)
+        door = _Door()
+        add_QueryServiceServicer_to_server(cast("QueryServiceServicer", door), server.grpc)
+        await server.set_serving(serving=False)
+        address = await server.start(settings.listen)
+        answering = asyncio.create_task(
+            _answer(settings, log_address, server, door, address, meter)
+        )
+        stopped = asyncio.create_task(stop.wait())
+        await asyncio.wait({answering, stopped}, return_when=asyncio.FIRST_COMPLETED)
+        await server.stop(GRACE_SECONDS)
+        if answering.done():
+            await answering
+        answering.cancel()
     return 0
 
 
@@ -71,6 +76,10 @@ class _Door:
     def __init__(self) -> None:
         self.service: query.QueryService | None = None
         self.trouble = "mutua has only just been started"
+
+    def wait_for(self, trouble: str) -> None:
+        logger.warning("questions wait: %s", trouble)
+        self.trouble = trouble
 
     def __getattr__(self, method: str) -> Callable[[Any, Any], Awaitable[Any]]:
         return partial(self._ask, method)
@@ -82,20 +91,26 @@ class _Door:
 
 
 async def _answer(
-    settings: Settings, log_address: KafkaAddress, server: Server, door: _Door, address: str
+    settings: Settings,
+    log_address: KafkaAddress,
+    server: Server,
+    door: _Door,
+    address: str,
+    meter: Meter,
 ) -> None:
     """Answers for ever. Raises DataForeign when the log is another one now."""
     url = settings.store_url
-    log = await _when_there(
-        lambda: KafkaTopic(log_address, partition_count=settings.partitions), door
+    log = await when_there(
+        lambda: KafkaTopic(log_address, partition_count=settings.partitions), tell=door.wait_for
     )
-    store = await _when_there(lambda: PostgresStore(url, read_only=True), door)
-    answers = _Answers(url, log, store, server, door, address)
+    store = await when_there(lambda: PostgresStore(url, read_only=True), tell=door.wait_for)
+    answers = _Answers(url, log, store, server, door, address, meter)
     try:
-        await asyncio.gather(
-            watch(url, on_seen=answers.see, on_moved=answers.move, on_lost=answers.lose),
-            _see_it_stay(log),
-        )
+        with answers.looked_at() if settings.metrics_listen else nullcontext():
+            await asyncio.gather(
+                watch(url, on_seen=answers.see, on_moved=answers.move, on_lost=answers.lose),
+                _see_it_stay(log),
+            )
     finally:
         await asyncio.to_thread(answers.close)
 
@@ -106,20 +121,6 @@ async def _see_it_stay(log: KafkaTopic) -> None:
         with suppress(LogDown):
             await asyncio.to_thread(log.check_same)
         await asyncio.sleep(_LOOK_SECONDS)
-
-
-async def _when_there(build: Callable[[], _T], door: _Door) -> _T:
-    """What can be opened as soon as it can; says once why not yet."""
-    while True:
-        try:
-            return await asyncio.to_thread(build)
-        except MutuaError as error:
-            if isinstance(error, Precondition) and error.reason == "SCHEMA_AHEAD":
-                raise
-            if error.message != door.trouble:
-                logger.warning("questions wait: %s", error.message)
-                door.trouble = error.message
-        await asyncio.sleep(_AGAIN_SECONDS)
 
 
 class _Answers:
@@ -133,6 +134,7 @@ class _Answers:
         server: Server,
         door: _Door,
         address: str,
+        meter: Meter,
     ) -> None:
         self._url = url
         self._log = log
@@ -140,13 +142,28 @@ class _Answers:
         self._server = server
         self._door = door
         self._address = address
+        self._meter = meter
         self._progress = Progress()
         self._held: frozenset[int] = frozenset()
         self._was_ready = False
         self._service = query.QueryService(
-            store, self._progress, log=log, model_version=MODEL_VERSION
+            store, self._progress, log=log, model_version=MODEL_VERSION, meter=meter
         )
         door.service = self._service
+
+    @contextmanager
+    def looked_at(self) -> Iterator[None]:
+        """Tells how far behind they are, on a connection of its own to Kafka."""
+        behind = Behind(
+            open_log=lambda: closing(KafkaTopic(self._log.address)),
+            standing=self._service.standing,
+            progress=self._progress,
+            meter=self._meter,
+        )
+        try:
+            yield
+        finally:
+            behind.stop()
 
     async def see(self, seen: Seen) -> None:
         if seen.schema != self._store.schema:
@@ -177,11 +194,11 @@ class _Answers:
         """Health, and a line when it changes."""
         if trouble == self._door.trouble:
             return
+        if trouble:
+            self._door.wait_for(trouble)
         self._door.trouble = trouble
         await self._server.set_serving(serving=not trouble)
-        if trouble:
-            logger.warning("questions wait: %s", trouble)
-        elif not self._was_ready:
+        if not trouble and not self._was_ready:
             self._was_ready = True
             print(f"mutua query is ready on {self._address}", flush=True)
 

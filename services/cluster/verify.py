@@ -5,11 +5,11 @@ from contextlib import closing
 from services.adapters.kafka_address import KafkaAddress
 from services.adapters.kafka_topic import KafkaTopic
 from services.adapters.postgres_store import PostgresStore
-from services.projector.verify import VerifyReport
+from services.projector.verify import VerifyReport, Watcher, unseen
 from services.projector.verify import verify as compare
 
 
-def verify(address: KafkaAddress, store_url: str) -> VerifyReport:
+def verify(address: KafkaAddress, store_url: str, *, progress: Watcher = unseen) -> VerifyReport:
     """Folds the whole log anew and compares every table; beside projectors, as far as they are.
 
     Raises LogDown when Kafka or PostgreSQL do not answer, DataForeign when there are no read
@@ -20,7 +20,14 @@ def verify(address: KafkaAddress, store_url: str) -> VerifyReport:
         closing(PostgresStore(store_url, read_only=True)) as store,
     ):
         reports = [
-            compare(log.partition(number), store, partition_count=log.partition_count)
+            compare(
+                log.partition(number),
+                store,
+                partition_count=log.partition_count,
+                progress=lambda what, *counts, number=number: progress(
+                    f"{what} in partition {number}", *counts
+                ),
+            )
             for number in range(log.partition_count)
         ]
     return VerifyReport(

@@ -7,7 +7,7 @@ from heapq import heappop, heappush
 from random import Random
 from typing import Final, NamedTuple
 
-from mutua.ids import uuid8
+from mutua.ids import uuid7_of
 from mutua.v1 import types_pb2 as words
 from mutua.v1.event_pb2 import (
     Event,
@@ -218,11 +218,13 @@ class History:
     def _make_fact(self, organization: str, told_day: int, event: Event) -> Fact:
         """A fact that is recorded on the first log day of the organization from told_day on."""
         self._fact_count += 1
-        event.event_id = uuid8(*self._id_parts, str(self._fact_count))
+        wait_days = (self._log_turns[organization] - told_day) % LOG_DAYS
+        recording_day = told_day + wait_days
+        told_ms = calendar.to_timestamp(recording_day, calendar.EVENING).ToMilliseconds()
+        event.event_id = uuid7_of(told_ms, *self._id_parts, str(self._fact_count))
         event.programme_id = self._programme
         event.source.client = "mutua-demo"
-        wait_days = (self._log_turns[organization] - told_day) % LOG_DAYS
-        return Fact(told_day + wait_days, organization, self._fact_count, event)
+        return Fact(recording_day, organization, self._fact_count, event)
 
 
 def _describe_alike(content: ExchangeContent) -> tuple[object, ...]:

@@ -17,7 +17,7 @@ from services.dev.directory import MARK, DevDirectory, Told
 from services.dev.programs import Program, free_port, is_free
 from services.dev.supervisor import Process, Supervisor
 from services.ledger.errors import NotFound
-from services.projector.verify import VerifyReport
+from services.projector.verify import VerifyReport, Watcher, unseen
 
 _TOPIC: Final = "mutua"
 _PORTS: Final = ("broker", "controller", "postgres", "ingest", "query")
@@ -159,7 +159,7 @@ def status(path: Path) -> Told:
     )
 
 
-def verify(path: Path) -> VerifyReport:
+def verify(path: Path, *, progress: Watcher = unseen) -> VerifyReport:
     """Compares what runs in a directory; see `services.cluster.verify`.
 
     Raises NotFound when nothing is ready there.
@@ -167,7 +167,7 @@ def verify(path: Path) -> VerifyReport:
     told = status(path)
     if not told.server:
         raise NotFound(f"no cluster is ready in {path}: mutua dev up --dir {path}")
-    return compare(KafkaAddress.parse(told.log_url), told.store_url)
+    return compare(KafkaAddress.parse(told.log_url), told.store_url, progress=progress)
 
 
 @contextmanager

@@ -162,8 +162,8 @@ class _Kept:
                 self._state = "starting"
                 child = Child(self._program, self._log, on_ready=self._ready)
                 self._child = child
-            self._note(f"started as process {child.pid}")
-            self._on_change()
+                self._note(f"started as process {child.pid}")
+                self._on_change()
             code = child.wait()
         except OSError as error:
             return f"cannot be started: {error}"
@@ -172,7 +172,8 @@ class _Kept:
         return f"ended with code {code}"
 
     def _ready(self) -> None:
-        self._was_ready = True
+        with self._starting:  # it may be ready before it is told to have been started
+            self._was_ready = True
         self._set("ready")
         self._settled.set()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import deque
 from collections.abc import Sequence
 from concurrent.futures import Future
@@ -10,9 +11,10 @@ from contextlib import suppress
 from typing import Final
 
 from services.adapters.grpc_server import Context, remaining_seconds
-from services.ledger.errors import OutcomeUnknown
+from services.ledger.errors import MutuaError, OutcomeUnknown
 from services.ledger.ports import Log
 from services.ledger.position import Position
+from services.metrics import APPEND_SECONDS, FACTS, OK, UNMEASURED, Meter
 
 _MAX_WAIT_SECONDS: Final = 20.0
 _ANSWER_SECONDS: Final = 0.2
@@ -25,25 +27,41 @@ class Appends:
     Belongs to one event loop.
     """
 
-    def __init__(self, log: Log) -> None:
+    def __init__(self, log: Log, meter: Meter = UNMEASURED) -> None:
         self._log = log
+        self._meter = meter
+        meter.add(FACTS, 0, OK)
         self._settled: deque[tuple[asyncio.Future[Position], Future[Position]]] = deque()
         self._is_waking = False
 
     def append(self, programme_id: str, values: Sequence[bytes]) -> asyncio.Future[Position]:
         """See `ports.Log`. Whoever cancels the result gives up waiting, never the append."""
-        loop = asyncio.get_running_loop()
+        loop, began = asyncio.get_running_loop(), time.perf_counter()
         outcome: asyncio.Future[Position] = loop.create_future()
 
         def settle(done: Future[Position]) -> None:
+            error = done.exception()
+            self.count(len(values), error)
+            if error is None:
+                self._meter.observe(APPEND_SECONDS, time.perf_counter() - began)
             self._settled.append((outcome, done))
             if not self._is_waking:
                 self._is_waking = True
                 with suppress(RuntimeError):  # the loop is closed: nobody waits any more
                     loop.call_soon_threadsafe(self._tell)
 
-        self._log.append(programme_id, values).add_done_callback(settle)
+        try:
+            appending = self._log.append(programme_id, values)
+        except MutuaError as refusal:
+            self.count(len(values), refusal)
+            raise
+        appending.add_done_callback(settle)
         return outcome
+
+    def count(self, fact_count: int, error: BaseException | None) -> None:
+        """Tells what became of facts: that they are durable, or why they are not."""
+        outcome = OK if error is None else getattr(error, "reason", "") or "INTERNAL"
+        self._meter.add(FACTS, fact_count, outcome)
 
     def _tell(self) -> None:
         # Before looking: what is settled from here on makes a wake-up of its own.

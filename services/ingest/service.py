@@ -14,9 +14,11 @@ from services.adapters.grpc_server import Context, scope_of
 from services.ingest.appends import Appends, durable
 from services.ingest.check import to_records
 from services.ingest.stream import RecordStream
+from services.ledger.errors import MutuaError
 from services.ledger.ports import Log
 from services.ledger.question import Scope
 from services.ledger.times import Instant
+from services.metrics import QUEUE_LIMIT_BYTES, QUEUED_BYTES, UNMEASURED, Meter
 
 NAME: Final = "mutua.v1.IngestService"
 _SMALL_EVENTS: Final = 20
@@ -33,12 +35,15 @@ class IngestService(IngestServiceServicer):
         refused: Callable[[], Collection[str]] = frozenset,
         stopping: asyncio.Event,
         clock: Callable[[], Instant] = lambda: time.time_ns() // 1000,
+        meter: Meter = UNMEASURED,
     ) -> None:
         """`lag` tells how many facts on the log are to be projected before those that a programme
         records next, `refused` which facts, by their field of Event, the read models do not know
         yet; both answer at once, with what is known. Streams end soon after `stopping` is set.
         """
-        self._appends = Appends(log)
+        self._appends = Appends(log, meter)
+        meter.watch(QUEUED_BYTES, lambda: log.queued_bytes)
+        meter.watch(QUEUE_LIMIT_BYTES, lambda: log.queue_limit_bytes)
         self._lag = lag
         self._refused = refused
         self._stopping = stopping
@@ -70,6 +75,10 @@ class IngestService(IngestServiceServicer):
         check = partial(
             to_records, request, scope=scope, now=self._clock(), refused=self._refused()
         )
-        if len(request.events) <= _SMALL_EVENTS and request.ByteSize() <= _SMALL_BYTES:
-            return check()
-        return await asyncio.to_thread(check)
+        try:
+            if len(request.events) <= _SMALL_EVENTS and request.ByteSize() <= _SMALL_BYTES:
+                return check()
+            return await asyncio.to_thread(check)
+        except MutuaError as refusal:
+            self._appends.count(len(request.events), refusal)
+            raise

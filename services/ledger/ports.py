@@ -62,6 +62,14 @@ class ReadableLog(Protocol):
 class Log(Protocol):
     """An append-only log as those see it who record."""
 
+    @property
+    def queued_bytes(self) -> int:
+        """What waits to be appended, a fact counted with 1,000 bytes beside it ..."""
+
+    @property
+    def queue_limit_bytes(self) -> int:
+        """... and how much of it may wait."""
+
     def append(self, programme_id: str, values: Sequence[bytes]) -> Future[Position]:
         """Appends the values next to each other, in order; resolves when all are durable.
 
@@ -76,9 +84,8 @@ class SingleLog(Log, Partition, Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Watermark:
-    """How far a partition is projected; `next_offset` is the first record that is not.
-
-    The digest of the last record tells whether the log is still the one that was read.
+    """How far a partition is projected, and the digest of the last record that is: whether the
+    log is still the one that was read.
     """
 
     log_id: str
@@ -166,6 +173,17 @@ class Counts:
 
     fact_count: int
     exchange_count: int
+    waiting_count: int
+    quarantine_count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How all partitions and programmes stand: of each partition the first offset that is not
+    projected and when the one before it was recorded; how many facts wait, or can never apply.
+    """
+
+    positions: Mapping[int, tuple[int, Instant]]
     waiting_count: int
     quarantine_count: int
 
@@ -339,6 +357,8 @@ class Snapshot(Protocol):
         """
 
     def counts(self, programme_id: str) -> Counts: ...
+
+    def standing(self) -> Standing: ...
 
     def batches(self, programme_id: str) -> list[ImportedBatch]:
         """Everything that was imported, by batch and generation."""

@@ -8,6 +8,7 @@ from typing import Final, Protocol
 
 from services.adapters.wire.event import read_record
 from services.ledger.ports import Held, Partition, ProjectionStore, StoreBusy
+from services.metrics import BUSY, PARTITIONS, UNMEASURED, Meter
 from services.projector.ahead import ReadAhead
 from services.projector.slab import check_same_log, write_slab
 
@@ -58,6 +59,7 @@ class EmbeddedProjector:
         on_failure: Callable[[str], None],
         on_held: Callable[[str], None] = lambda _: None,
         succession: Succession | None = None,
+        meter: Meter = UNMEASURED,
     ) -> None:
         """Raises DataForeign when the read models were not made from this log.
 
@@ -74,6 +76,9 @@ class EmbeddedProjector:
         self._on_failure = on_failure
         self._on_held = on_held
         self._succession = succession
+        self._meter = meter
+        meter.add(BUSY, 0)
+        meter.watch(PARTITIONS, lambda: 1)
         self._slabs = ReadAhead(log, _SLAB)
         self._wake = threading.Event()
         self._stopped = threading.Event()
@@ -136,7 +141,7 @@ class EmbeddedProjector:
             slab = self._slabs.slab(self.next_offset)
             if slab is None:
                 return False
-            self.next_offset = write_slab(self._store, slab).next_offset
+            self.next_offset = write_slab(self._store, slab, self._meter).next_offset
         except Held as held:
             self.held = str(held)
             logger.warning("%s", held)

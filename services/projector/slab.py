@@ -1,5 +1,6 @@
 """One slab of one partition: read, folded by programme, written with its position."""
 
+import time
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -12,8 +13,24 @@ from services.ledger.errors import DataForeign
 from services.ledger.exchange import MAX_LEGS_AT_ONCE, ExchangeCorrected, ExchangeRecorded
 from services.ledger.facts import Event, Logged
 from services.ledger.fresh import Fresh
-from services.ledger.ports import Held, Partition, ProjectionStore, Record, Watermark
+from services.ledger.ports import (
+    Held,
+    Partition,
+    ProjectionStore,
+    Record,
+    StoreBusy,
+    Watermark,
+)
 from services.ledger.state import Ledger
+from services.ledger.times import SECOND
+from services.metrics import (
+    BUSY,
+    COMMIT_SECONDS,
+    SLAB_FACTS,
+    UNMEASURED,
+    VISIBLE_SECONDS,
+    Meter,
+)
 
 
 @dataclass(slots=True)
@@ -34,13 +51,18 @@ class Slab:
 
 
 def project_slab(
-    store: ProjectionStore, log_id: str, records: Sequence[Record], *, partition: int = 0
+    store: ProjectionStore,
+    log_id: str,
+    records: Sequence[Record],
+    *,
+    partition: int = 0,
+    meter: Meter = UNMEASURED,
 ) -> Watermark:
     """Projects contiguous records of a partition, or the first of them; how far it is then.
 
     Raises as `read_slab` and `write_slab`.
     """
-    return write_slab(store, read_slab(log_id, records, partition=partition))
+    return write_slab(store, read_slab(log_id, records, partition=partition), meter)
 
 
 def read_slab(log_id: str, records: Sequence[Record], *, partition: int = 0) -> Slab:
@@ -71,14 +93,22 @@ def read_slab(log_id: str, records: Sequence[Record], *, partition: int = 0) -> 
     return Slab(records[0].offset, end, parts)
 
 
-def write_slab(store: ProjectionStore, slab: Slab) -> Watermark:
+def write_slab(store: ProjectionStore, slab: Slab, meter: Meter = UNMEASURED) -> Watermark:
     """Folds what was read into the read models; how far the partition is then.
 
     Raises StaleWriter when somebody else has moved the read models, StoreBusy when the same may
     succeed later.
     """
     changes = [_project(store, programme_id, part) for programme_id, part in slab.parts.items()]
-    store.commit(changes, slab.start, slab.end)
+    began = time.perf_counter()
+    try:
+        store.commit(changes, slab.start, slab.end)
+    except StoreBusy:
+        meter.add(BUSY, 1)
+        raise
+    meter.observe(COMMIT_SECONDS, time.perf_counter() - began)
+    meter.observe(SLAB_FACTS, slab.end.next_offset - slab.start)
+    meter.observe(VISIBLE_SECONDS, max(0.0, time.time() - slab.end.record_time / SECOND))
     return slab.end
 
 

@@ -1,6 +1,7 @@
 """The check behind every number: the log folded anew, compared with every table."""
 
 from collections import Counter, defaultdict
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, Final, Protocol, runtime_checkable
@@ -58,7 +59,17 @@ class SqlStore(Protocol):
     def snapshot(self, partition: int) -> AbstractContextManager[SqlSnapshot]: ...
 
 
-def verify(log: Partition, store: SqlStore, *, partition_count: int = 1) -> VerifyReport:
+Watcher = Callable[[str, int, int], None]
+"""Told of what ("facts folded"), how much of how much is done."""
+
+
+def unseen(what: str, done: int, total: int) -> None:
+    """For those whom nobody watches."""
+
+
+def verify(
+    log: Partition, store: SqlStore, *, partition_count: int = 1, progress: Watcher = unseen
+) -> VerifyReport:
     """Compares one partition, of as many as the log has, at the position of one snapshot.
 
     Needs no lock. Rows that belong to no partition of the log are differences of the first.
@@ -72,13 +83,15 @@ def verify(log: Partition, store: SqlStore, *, partition_count: int = 1) -> Veri
                 f"log: ends at {len(records):,}, but {end:,} facts were projected; it was cut"
             )
         try:
-            expected = _expected(log, records, snapshot)
+            expected = _expected(log, records, snapshot, progress)
         except Held as held:
             return VerifyReport(0, [*differences, f"log: {held}, it was projected by a newer one"])
-        for model in ReadModel.__subclasses__():
+        models = ReadModel.__subclasses__()
+        for number, model in enumerate(models, start=1):
             rows = snapshot.rows(_of_partition(model, log.number, partition_count))
             actual = [tuple(row) for row in rows]
             differences += _compare(model, expected.get(model, []), actual)
+            progress("tables compared", number, len(models))
     facts = len(expected.get(FactRow, []))
     return VerifyReport(facts, differences, max(0, log.end() - end), why_held(log, end))
 
@@ -130,7 +143,9 @@ def _read(log: Partition, end: int) -> list[Record]:
     return records
 
 
-def _expected(log: Partition, records: list[Record], snapshot: SqlSnapshot) -> Tables:
+def _expected(
+    log: Partition, records: list[Record], snapshot: SqlSnapshot, progress: Watcher
+) -> Tables:
     """The rows that the tables must hold, made from nothing but the log.
 
     Which number stands for which name is the tables' own affair; that each stands for one is not.
@@ -138,7 +153,9 @@ def _expected(log: Partition, records: list[Record], snapshot: SqlSnapshot) -> T
     programme = ProgrammeRow.table().c
     programmes = dict(snapshot.rows(select(programme.programme_id, programme.programme)))
     by_programme: dict[str, list[Logged]] = defaultdict(list)
-    for record in records:
+    for number, record in enumerate(records):
+        if number % _PAGE == 0:
+            progress("facts folded", number, len(records))
         by_programme[record.programme_id].append(
             read_record(record.offset, record.record_time, record.programme_id, record.value)
         )

@@ -10,8 +10,9 @@ import asyncio
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any, Final, Generic, NamedTuple, TypeVar, cast
 
 from google.protobuf.message import Message
@@ -22,10 +23,11 @@ from services.adapters.wire.answer import from_coverage
 from services.adapters.wire.question import to_question
 from services.adapters.wire.values import from_day
 from services.ledger.errors import NotAllowed
-from services.ledger.ports import QueryStore, ReadableLog, Snapshot
+from services.ledger.ports import QueryStore, ReadableLog, Snapshot, Standing
 from services.ledger.position import Position, parse_position
 from services.ledger.question import Answer, Coverage, Question
 from services.ledger.times import Instant, day_of
+from services.metrics import CACHE_BYTES, CACHE_REQUESTS, COLUMNS_BYTES, Meter
 from services.network.frame import Frame
 from services.query.cache import Cache
 from services.query.order import Ints, Order
@@ -55,7 +57,11 @@ class Listed(NamedTuple, Generic[Found]):
 
 
 class _Ahead(Exception):
-    """Another question moved the columns on; a newer snapshot is needed."""
+    """Another question moved the columns on, to `next_offset`; a newer snapshot is needed."""
+
+    def __init__(self, next_offset: int) -> None:
+        super().__init__()
+        self.next_offset = next_offset
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,7 +97,7 @@ class Asked:
         """What the answer is made of: that of the pages before, where it goes on in theirs."""
         self._page = request.page
         wanted = request.wanted
-        self._wanted_offset = (
+        self.wanted_offset = (
             wanted.next_offset if wanted is not None and wanted.partition == partition else 0
         )
         self._programmes = programmes
@@ -113,7 +119,7 @@ class Asked:
         question = self.question
         frame = self._programmes.frame(self.snapshot, question.programme_id, question.identity)
         if frame.columns.next_offset != self.snapshot.position():
-            raise _Ahead
+            raise _Ahead(frame.columns.next_offset)
         return frame
 
     def rest(self) -> dict[str, Any]:
@@ -170,7 +176,7 @@ class Asked:
 
         key = (find, self.question, order.terms)
         begun = self.page.begun
-        if begun is not None and begun.next_offset >= self._wanted_offset:
+        if begun is not None and begun.next_offset >= self.wanted_offset:
             kept: tuple[Found, Ints | None] | None = self._cache.find(
                 (*key, begun.programme_offset)
             )
@@ -205,6 +211,7 @@ class Answering:
         *,
         log: ReadableLog,
         clock: Callable[[], Instant],
+        meter: Meter,
     ) -> None:
         self._progress = progress
         self._log = log
@@ -212,6 +219,14 @@ class Answering:
         self.answer_from(store)
         # Threads of its own: questions never take those in which facts are checked.
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="question")
+        meter.watch(CACHE_BYTES, lambda: self._models.cache.size_bytes)
+        meter.watch(COLUMNS_BYTES, lambda: self._models.programmes.size_bytes)
+        meter.watch(CACHE_REQUESTS, lambda: _cache_requests(self._models.cache))
+
+    def standing(self) -> Standing:
+        """See `ports.Standing`, of the read models that answer."""
+        with self._models.store.snapshot(0) as snapshot:
+            return snapshot.standing()
 
     def answer_from(self, store: QueryStore) -> None:
         """Goes over to other read models, and keeps nothing of those before. Thread-safe."""
@@ -231,26 +246,51 @@ class Answering:
         has the same answer until another fact of its programme is projected.
         """
         request = self._read(message, context)
-        if (wanted := request.wanted) is not None:
-            await self._progress.reach(wanted.partition, wanted.next_offset, _patience(context))
         partition = self._log.partition_of(request.question.programme_id)
         remaining = remaining_seconds(context)
         end_time = None if remaining is None else time.monotonic() + remaining
-
-        def run() -> bytes:
-            models = self._models
-            while True:
-                with models.store.snapshot(partition) as snapshot:
-                    if end_time is not None:
-                        snapshot.answer_within(end_time - time.monotonic())
-                    asked = Asked(request, partition, snapshot, models.programmes, models.cache)
-                    try:
-                        return self._respond(asked, models.cache, respond, is_kept=is_kept)
-                    except _Ahead:
-                        continue
-
-        content = await asyncio.get_running_loop().run_in_executor(self._threads, run)
+        answer = partial(
+            self._from_snapshots, request, partition, end_time, respond, is_kept=is_kept
+        )
+        context_of_call = copy_context()
+        content: bytes | None = None
+        while content is None:
+            if (wanted := request.wanted) is not None:
+                await self._progress.reach(wanted.partition, wanted.next_offset, _patience(context))
+            content = await asyncio.get_running_loop().run_in_executor(
+                self._threads, context_of_call.run, answer
+            )
         return cast("Response", content)  # which is what the stubs know of a servicer
+
+    def _from_snapshots(
+        self,
+        request: Request,
+        partition: int,
+        end_time: float | None,
+        respond: Callable[[Asked], Message],
+        *,
+        is_kept: bool,
+    ) -> bytes | None:
+        """The response, of the first snapshot that is as far as the columns.
+
+        None when the read models are not where they were said to be: after a crash, or from a
+        backup, a database may be behind what it was.
+        """
+        models, ahead = self._models, 0
+        while True:
+            with models.store.snapshot(partition) as snapshot:
+                if end_time is not None:
+                    snapshot.answer_within(end_time - time.monotonic())
+                asked = Asked(request, partition, snapshot, models.programmes, models.cache)
+                if (position := asked.moment.next_offset) < asked.wanted_offset:
+                    self._progress.advance(partition, position)
+                    return None
+                if position < ahead:
+                    models.programmes.forget(request.question.programme_id)
+                try:
+                    return self._respond(asked, models.cache, respond, is_kept=is_kept)
+                except _Ahead as error:
+                    ahead = error.next_offset
 
     def _respond(
         self, asked: Asked, cache: Cache, respond: Callable[[Asked], Message], *, is_kept: bool
@@ -295,6 +335,10 @@ def _taken(rows: Sequence[Row], places: slice | Ints) -> list[Row]:
     if take is not None:
         return take(places)
     return list(rows[places] if isinstance(places, slice) else map(rows.__getitem__, places))
+
+
+def _cache_requests(cache: Cache) -> dict[tuple[str, ...], float]:
+    return {("hit",): cache.hit_count, ("miss",): cache.miss_count}
 
 
 def _everything(programme_id: str) -> pb.Question:

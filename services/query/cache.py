@@ -28,6 +28,8 @@ class Cache:
         self._places: OrderedDict[Hashable, _Place] = OrderedDict()
         self._size_bytes = 0
         self._lock = Lock()
+        self.hit_count = 0
+        self.miss_count = 0
 
     def get(
         self, key: Hashable, compute: Callable[[], Value], size_of: Callable[[Value], int]
@@ -39,8 +41,10 @@ class Cache:
         with self._lock:
             place = self._places.get(key)
             if place is not None:
+                self.hit_count += 1
                 self._places.move_to_end(key)
             else:
+                self.miss_count += 1
                 mine = self._places[key] = _Place()
         if place is not None:
             found: Value = place.value.result()

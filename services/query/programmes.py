@@ -66,6 +66,11 @@ class Programmes:
             self._make_room()
         return frame.at(position) if is_level else frame
 
+    def forget(self, programme_id: str) -> None:
+        """Has its columns loaded again."""
+        with self._lock:
+            self._programmes.pop(programme_id, None)
+
     def _make_room(self) -> None:
         """Forgets those asked about longest ago."""
         while self.size_bytes > self._budget_bytes and len(self._programmes) > 1:

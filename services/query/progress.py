@@ -29,6 +29,10 @@ class Progress:
     def of(self, partition: int) -> Reached:
         return self._partitions[partition]
 
+    def all(self) -> dict[int, Reached]:
+        """Every partition of which something is known."""
+        return dict(self._partitions)
+
     def advance(self, partition: int, next_offset: int) -> None:
         """Thread-safe; calls after the loop has closed are without effect."""
         self._partitions[partition].next_offset = next_offset

@@ -40,7 +40,7 @@ def list_quarantine(asked: Asked) -> pb.ListQuarantineResponse:
         programme_id, offsets, -1 if after is None else after, size + 1
     )
     rows = list(_fitting(found[:size]))
-    ids = {row.offset: resubmission_id(programme_id, row.offset) for row in rows}
+    ids = {row.offset: resubmission_id(programme_id, row.value) for row in rows}
     resubmitted = asked.snapshot.recorded(programme_id, ids.values())
     return pb.ListQuarantineResponse(
         records=[

@@ -12,6 +12,7 @@ from mutua.v1.query_service_pb2_grpc import QueryServiceServicer
 from services.adapters.grpc_server import Context
 from services.ledger.ports import QueryStore, ReadableLog
 from services.ledger.times import Instant
+from services.metrics import UNMEASURED, Meter
 from services.query.answering import Answering
 from services.query.balances import get_balance, list_balances
 from services.query.batches import batches
@@ -38,8 +39,10 @@ class QueryService(QueryServiceServicer):
         log: ReadableLog,
         model_version: int,
         clock: Callable[[], Instant] = lambda: time.time_ns() // 1000,
+        meter: Meter = UNMEASURED,
     ) -> None:
-        self._answering = Answering(store, progress, log=log, clock=clock)
+        self._answering = Answering(store, progress, log=log, clock=clock, meter=meter)
+        self.standing = self._answering.standing
         self._status = partial(
             get_status,
             log=log,

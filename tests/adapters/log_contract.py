@@ -37,6 +37,7 @@ class LogContract:
         assert appended(log, b"a") == Position(log.log_id, 0, 1)
         assert appended(log, b"b", b"c", programme="other") == Position(log.log_id, 0, 3)
         assert log.end() == 3
+        assert 0 == log.queued_bytes < log.queue_limit_bytes
         found = [(each.offset, each.programme_id, each.value) for each in log.read(0, 10)]
         assert found == [(0, PROGRAMME, b"a"), (1, "other", b"b"), (2, "other", b"c")]
 

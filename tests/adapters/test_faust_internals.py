@@ -26,7 +26,8 @@ from mode.supervisors import CrashingSupervisor
 from services.adapters import faust_transport as ours
 from services.adapters.kafka_address import KafkaAddress
 from services.ledger.ports import Hold
-from services.projector.app import Worker, create_app
+from services.projector.app import create_app
+from services.projector.worker import Worker
 from services.settings import Settings
 
 HERE, THERE = TP("facts", 0), TP("facts", 1)

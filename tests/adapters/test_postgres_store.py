@@ -65,6 +65,26 @@ def test_older_read_models_answer_until_the_new_are_as_far(
             assert (reader.schema, count(reader)) == ("mutua_read_2", 3)
 
 
+def test_those_of_before_go_on_beside_newer_ones_that_answer(
+    store: PostgresStore, database: str
+) -> None:
+    project_slab(store, LOG, slab(0, 2))
+    execute(
+        database,
+        "CREATE SCHEMA mutua_read_2",
+        f"CREATE TABLE mutua_read_2.model AS SELECT {MODEL_VERSION + 1} AS version",
+        "CREATE TABLE mutua_read_2.position AS SELECT * FROM mutua_read_1.position",
+        "UPDATE mutua_control.answering SET schema_name = 'mutua_read_2'",
+    )
+    with closing(PostgresStore(database)) as restarted:
+        project_slab(restarted, LOG, slab(2, 3))
+    with closing(PostgresStore(database, read_only=True)) as reader:
+        assert (reader.schema, count(reader)) == ("mutua_read_1", 3)
+    with connected(database) as connection:
+        asked = "SELECT schema_name FROM mutua_control.answering"
+        assert connection.run(connection.raw.fetchval(asked)) == "mutua_read_2"
+
+
 def test_read_models_that_were_dropped_are_made_again_under_another_name(
     store: PostgresStore, database: str
 ) -> None:
@@ -224,6 +244,24 @@ def test_a_question_ends_with_its_deadline(store: PostgresStore) -> None:
 
     with pytest.raises(LogDown, match="statement timeout"):
         ask()
+
+
+def test_a_connection_lost_between_two_parts_of_an_answer_is_replaced(
+    store: PostgresStore, database: str
+) -> None:
+    def ask() -> None:
+        with store.snapshot(0) as snapshot:
+            driver: Any = snapshot.connection.connection.driver_connection
+            pid = driver.raw.get_server_pid()
+            execute(database, f"SELECT pg_terminate_backend({pid}, 5000)")
+            driver._loop.call_soon(driver._loop.stop)
+            driver._loop.run_forever()  # its last word is read, and not that it was the last
+            snapshot.read_numbers(snapshot.connection, ["next_offset"], "position", ())
+
+    project_slab(store, LOG, slab(0, 3))
+    with pytest.raises(LogDown):
+        ask()
+    assert count(store) == 3
 
 
 def test_who_listens_hears_of_each_slab(store: PostgresStore, database: str) -> None:

@@ -1,27 +1,54 @@
-"""`make bench`: the table of `tests/bench/README.md`, measured now."""
+"""`make bench` and `make bench-cluster`: the tables of `tests/bench/README.md`, measured now."""
 
 import sys
+from collections.abc import Iterator, Sequence
 
-from tests.bench import asking, cluster_recording, commands, embedded, rebuilding, recording
+from tests.backends import running_broker, running_postgres
+from tests.bench import (
+    asking,
+    commands,
+    embedded,
+    on_kafka,
+    projecting,
+    rebuilding,
+    recording,
+    visible,
+)
+from tests.bench.measure import Figure
 
-GROUPS = {
+EMBEDDED = {
     "commands": commands.figures,
     "embedded": embedded.figures,
     "recording": recording.figures,
     "rebuilding": rebuilding.figures,
     "asking": asking.figures,
 }
-ON_A_CLUSTER = {"cluster_recording": cluster_recording.figures}
-"""Measured when named: they need a broker."""
+CLUSTER = {
+    "on_kafka": on_kafka.figures,
+    "projecting": projecting.figures,
+    "visible": visible.figures,
+}
+"""With a broker and a PostgreSQL of their own, or those that MUTUA_TEST_BROKER and
+MUTUA_TEST_POSTGRES name."""
 
 
-def main(names: list[str]) -> None:
-    """Prints the figures of the groups named, or of all that need nothing but this machine."""
+def main(size: str, names: Sequence[str]) -> None:
+    """Prints the figures of the groups named, or of all."""
     print("| what | measured | limit | ratio | the limit is |")
     print("|---|---|---|---|---|")
-    for name in names or GROUPS:
-        for figure in {**GROUPS, **ON_A_CLUSTER}[name]():
-            print(figure.row(), flush=True)
+    for figure in _on_a_cluster(names) if size == "cluster" else _embedded(names):
+        print(figure.row(), flush=True)
 
 
-main(sys.argv[1:])
+def _embedded(names: Sequence[str]) -> Iterator[Figure]:
+    for name in names or EMBEDDED:
+        yield from EMBEDDED[name]()
+
+
+def _on_a_cluster(names: Sequence[str]) -> Iterator[Figure]:
+    with running_broker() as broker, running_postgres() as postgres:
+        for name in names or CLUSTER:
+            yield from CLUSTER[name](broker, postgres)
+
+
+main(sys.argv[1], sys.argv[2:])

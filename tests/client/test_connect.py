@@ -5,7 +5,7 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from typing import Any
 
 import pytest
@@ -14,7 +14,9 @@ from grpc import StatusCode
 from mutua import AsyncClient, Client, MutuaError, Recorded
 from mutua.v1.event_pb2 import Event
 from mutua.v1.query_service_pb2 import GetStatusResponse
+from services.dev.programs import free_port
 from tests.client.scripted import FakeClock, ScriptedServer, serving
+from tests.cluster.chaos.proxy import Fault, Network
 
 
 def unused_address() -> str:
@@ -209,3 +211,19 @@ def test_importing_the_client_brings_in_nothing_heavy() -> None:
     ).stdout.split()
 
     assert not {"services", "numpy", "scipy", "pydantic", "sqlalchemy", "sqlmodel"} & set(loaded)
+
+
+def test_a_connection_over_which_no_answer_comes_any_more_is_replaced(
+    make_client: Any, server: ScriptedServer
+) -> None:
+    """Neither end is told: what lies between them has forgotten the connection."""
+    with closing(Network()) as network:
+        between = network.proxy(free_port(), server.address)
+        with make_client(between.address, "gde") as client:
+            client.record([Event()])
+            between.fail(Fault.HALF_OPEN)
+            between.heal()
+            client.record([Event()])
+    first, lost, *again = server.requests
+    assert first != lost
+    assert {each == lost for each in again} == {True}

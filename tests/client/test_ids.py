@@ -3,7 +3,7 @@ from uuid import UUID
 
 import pytest
 
-from mutua.ids import uuid7, uuid8
+from mutua.ids import uuid7, uuid7_of, uuid8
 
 
 def test_new_ids_are_version_7_and_tell_their_millisecond() -> None:
@@ -30,3 +30,10 @@ def test_new_ids_are_version_7_and_tell_their_millisecond() -> None:
 def test_derived_ids(parts: tuple[str, ...], derived: str) -> None:
     assert uuid8(*parts) == derived
     assert UUID(derived).version == 8
+
+
+def test_derived_ids_of_a_time_sort_by_it() -> None:
+    milliseconds = 1_700_000_000_123
+    # The digest is that of ("a", "bc") above.
+    assert uuid7_of(milliseconds, "a", "bc") == "018bcfe5-687b-7534-8e16-ac9c8b36823f"
+    assert uuid7_of(milliseconds, "a", "bc") < uuid7_of(milliseconds + 1, "a", "b")

@@ -38,6 +38,14 @@ class OnePartition:
     def append(self, programme_id: str, values: Sequence[bytes]) -> Future[Position]:
         return self._log.append(programme_id, values)
 
+    @property
+    def queued_bytes(self) -> int:
+        return self._log.queued_bytes
+
+    @property
+    def queue_limit_bytes(self) -> int:
+        return self._log.queue_limit_bytes
+
     def read(self, next_offset: int, limit: int) -> list[Record]:
         return self._partition.read(next_offset, limit)
 

@@ -14,7 +14,7 @@ from services.adapters.tables import QuarantineRow
 from services.ledger.ports import CRASHES_THAT_HOLD, Hold
 from services.ledger.words import Quarantine
 from tests.cluster.brokers import PASSWORD, USER, Broker
-from tests.cluster.topics import create_topic
+from tests.cluster.topics import create_topic, delete_topic
 from tests.cluster.workers import Cluster, Worker
 from tests.faults.processes import free_port
 from tests.projector.newer import newer_fact
@@ -136,6 +136,22 @@ def test_a_record_that_fails_three_times_is_held_until_it_is_released(cluster: C
     assert len(worker.exits) == CRASHES_THAT_HOLD - 1
 
 
+def test_what_was_held_goes_on_with_a_version_that_can_project_it(cluster: Cluster) -> None:
+    poison = cluster.folder / "poison"
+    poison.touch()
+    cluster.record(80)
+    cluster.record(1, ["poison"])
+    (worker,) = cluster.start("w1")
+    cluster.eventually(lambda: (found := hold(cluster, POISONED)) and found.stands, "it is held")
+    cluster.workers.remove(worker)
+    worker.signal(signal.SIGTERM)
+    assert worker.wait() == 0
+    poison.unlink()  # as if the rule had been mended
+    cluster.start("w2")
+    cluster.assert_whole()
+    cluster.eventually(lambda: hold(cluster, POISONED) is None, "it is held no longer")
+
+
 def test_a_topic_that_was_made_again_stops_the_worker_with_the_remedy(cluster: Cluster) -> None:
     cluster.record(80)
     (worker,) = cluster.start("w1")
@@ -175,20 +191,24 @@ def test_a_worker_that_gets_no_further_ends_itself(cluster: Cluster) -> None:
     assert "stands at offset 0 for 2 s" in worker.said
 
 
-def test_a_missing_broker_or_topic_is_named(cluster: Cluster) -> None:
-    nowhere = f"127.0.0.1:{free_port()}"
+def test_a_missing_broker_or_topic_is_named_and_waited_for(cluster: Cluster) -> None:
+    nowhere, later = f"127.0.0.1:{free_port()}", f"{cluster.topic}-later"
+    lost = Worker("w1", nowhere, cluster.topic, cluster.folder)
+    early = Worker("w2", cluster.broker, later, cluster.folder)
+    cluster.workers += [lost, early]
     for worker, reason in (
-        (
-            Worker("w1", nowhere, cluster.topic, cluster.folder),
-            f"Kafka at {nowhere} does not answer",
-        ),
-        (
-            Worker("w2", cluster.broker, "test-none", cluster.folder),
-            "topic test-none is not there; make it with mutua topic create",
-        ),
+        (lost, f"Kafka at {nowhere} does not answer"),
+        (early, f"topic {later} is not there; make it with mutua topic create"),
     ):
-        assert worker.wait() == 1
-        assert reason in worker.said.splitlines()[-1]
+        cluster.eventually(lambda w=worker, r=reason: r in w.said, reason)
+    create_topic(cluster.broker, later)
+    cluster.eventually(early.ready, "it has found its topic")
+    for worker in (lost, early):
+        cluster.workers.remove(worker)
+        worker.signal(signal.SIGTERM)
+        assert worker.wait() == 0
+        assert worker.said.count("projecting waits") == 1
+    delete_topic(cluster.broker, later)
 
 
 def test_a_session_the_broker_does_not_take_is_named(cluster: Cluster) -> None:
@@ -201,8 +221,9 @@ def test_a_session_the_broker_does_not_take_is_named(cluster: Cluster) -> None:
 
 def test_a_number_of_partitions_is_insisted_on(cluster: Cluster) -> None:
     worker = Worker("w1", cluster.broker, cluster.topic, cluster.folder, MUTUA_PARTITIONS="7")
-    assert worker.wait() == 1
-    assert "it has 4 partitions, not 7: set MUTUA_PARTITIONS" in worker.said.splitlines()[-1]
+    reason = "it has 4 partitions, not 7: set MUTUA_PARTITIONS"
+    cluster.eventually(lambda: reason in worker.said, "it says so, and waits")
+    worker.kill()
 
 
 def test_a_topic_that_got_more_partitions_stops_the_worker(cluster: Cluster) -> None:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import signal
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -19,53 +16,19 @@ from mutua.v1 import query_service_pb2 as pb
 from mutua.v1.query_service_pb2_grpc import QueryServiceStub
 from services.adapters.kafka_address import KafkaAddress
 from services.adapters.kafka_topic import KafkaTopic
-from services.adapters.postgres_driver import PostgresConnection
 from services.adapters.postgres_store import PostgresStore
 from services.ledger.ports import Hold
 from services.ledger.position import Position
 from services.projector.slab import project_slab
 from services.projector.verify import verify
 from tests.bench.embedded import as_recorded
-from tests.databases import execute
-from tests.faults.processes import environment, eventually, facts, free_port
+from tests.cluster.ingest import url
+from tests.cluster.processes import Process
+from tests.databases import away, execute
+from tests.faults.processes import eventually, facts
 
 PROGRAMME = "default"
 SERVING = health_pb2.HealthCheckResponse.SERVING
-
-
-class Process:
-    """`python -m services.NAME` on a topic and a database."""
-
-    def __init__(self, name: str, folder: Path, broker: str, topic: str, database: str) -> None:
-        self._said = folder / f"{name}.log"
-        self.listen = f"127.0.0.1:{free_port()}"
-        with self._said.open("w") as said:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", f"services.{name}"],
-                stdout=said,
-                stderr=said,
-                env=environment(
-                    MUTUA_LOG_URL=f"kafka://{broker}/{topic}",
-                    MUTUA_STORE_URL=database,
-                    MUTUA_LISTEN=self.listen,
-                ),
-            )
-
-    @property
-    def said(self) -> str:
-        return self._said.read_text()
-
-    def address(self) -> str:
-        eventually(lambda: "is ready on" in self.said, "it answers")
-        return self.said.rpartition("is ready on ")[2].split()[0]
-
-    def kill(self) -> None:
-        self.process.kill()
-        self.process.wait()
-
-    def stop(self) -> int:
-        self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(timeout=20)
 
 
 @pytest.fixture
@@ -76,14 +39,14 @@ def log(broker: str, topic: str) -> Iterator[KafkaTopic]:
 
 @pytest.fixture
 def running(tmp_path: Path, broker: str, topic: str, database: str) -> Iterator[Process]:
-    process = Process("query", tmp_path, broker, topic, database)
+    process = Process("query", tmp_path, url(broker, topic), database)
     yield process
     process.kill()
 
 
 @pytest.fixture
 def projecting(tmp_path: Path, broker: str, topic: str, database: str) -> Iterator[Process]:
-    process = Process("projector", tmp_path, broker, topic, database)
+    process = Process("projector", tmp_path, url(broker, topic), database)
     yield process
     process.kill()
 
@@ -186,21 +149,13 @@ def test_health_is_true_while_the_database_is_away(
     with closing(PostgresStore(database)) as store:
         project(log, store, produce(log, 0, 5))
     address = running.address()
-    name = database.rpartition("/")[2]
-    admin = PostgresConnection(postgres, {})
-    admin.run(admin.raw.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS false"))
-    admin.run(
-        admin.raw.execute(
-            f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'"
-        )
-    )
-    eventually(lambda: status(address) != SERVING, "health says so")
     with grpc.insecure_channel(address) as channel:
-        with pytest.raises(grpc.RpcError) as refused:
-            QueryServiceStub(channel).GetStatus(pb.GetStatusRequest(programme_id=PROGRAMME))
-        assert refused.value.code() is grpc.StatusCode.UNAVAILABLE
-        admin.run(admin.raw.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS true"))
-        admin.close()
+        stub = QueryServiceStub(channel)
+        with away(postgres, database):
+            eventually(lambda: status(address) != SERVING, "health says so")
+            with pytest.raises(grpc.RpcError) as refused:
+                stub.GetStatus(pb.GetStatusRequest(programme_id=PROGRAMME))
+            assert refused.value.code() is grpc.StatusCode.UNAVAILABLE
         eventually(lambda: status(address) == SERVING, "it recovers")
-        found = QueryServiceStub(channel).GetStatus(pb.GetStatusRequest(programme_id=PROGRAMME))
+        found = stub.GetStatus(pb.GetStatusRequest(programme_id=PROGRAMME))
     assert found.fact_count == 5

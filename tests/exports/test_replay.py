@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from mutua import Client
+from mutua.ids import resubmission_id
 from mutua.v1.event_pb2 import Event
 from mutua.v1.query_service_pb2 import QuarantineReason
 from services.adapters.sqlite_log import SqliteLog
@@ -21,8 +22,19 @@ from services.exports.files import FileUnfit
 from services.exports.replay import LogFile
 from services.ledger.errors import DataForeign, DataInUse, MutuaError, NotFound, SchemaAhead
 from services.ledger.times import DAY
-from tests.exports.logs import OTHER, PROGRAMME, START, answers, asking, fill, read, records
+from tests.exports.logs import (
+    OTHER,
+    PROGRAMME,
+    START,
+    answers,
+    as_logged,
+    asking,
+    fill,
+    read,
+    records,
+)
 from tests.projector.newer import newer_fact
+from tests.services import facts
 
 NOW = START + DAY
 
@@ -127,6 +139,26 @@ def test_one_programme_alone(data: Path, tmp_path: Path) -> None:
     [exchange] = answers(again, OTHER)["exchanges"]
     assert exchange == answers(data, OTHER)["exchanges"][0]
     assert answers(again, PROGRAMME)["status"].fact_count == 0
+
+
+@pytest.mark.parametrize("programme", [PROGRAMME, OTHER])
+def test_what_was_resubmitted_before_the_move_stays_so_after_it(
+    tmp_path: Path, programme: str
+) -> None:
+    values = records()
+    sent = [
+        facts.exchange(event_id=resubmission_id(programme, value))
+        for name, value in values
+        if name == programme
+    ]
+    values += [(programme, as_logged(event, programme).SerializeToString()) for event in sent]
+    fill(tmp_path / "data", values)
+    file = exported(tmp_path / "data", tmp_path / "log.jsonl", programme)
+    again = replayed(file, tmp_path / "again")
+    before, after = (answers(each, programme)["quarantine"] for each in (tmp_path / "data", again))
+    told = [each.resubmitted_as for each in after]
+    assert told == [each.resubmitted_as for each in before]
+    assert {*told} <= {event.event_id for event in sent}
 
 
 def body_of(file: Path) -> list[str]:

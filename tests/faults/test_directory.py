@@ -346,7 +346,7 @@ def test_who_may_only_read_reads(data: Path) -> None:
     if setpriv is None or os.geteuid() != 0:
         pytest.skip("needs root and setpriv, to become somebody else")
     # Everything on the way must be readable, and nothing writable.
-    for folder in (data, *data.parents[:3]):
+    for folder in (data, *data.parents[:4]):
         folder.chmod(0o755)
     program = (
         "import sys; from pathlib import Path; from tests.faults.test_directory import *\n"

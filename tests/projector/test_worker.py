@@ -11,7 +11,7 @@ import pytest
 from services.adapters.sqlite_store import SqliteStore
 from services.ledger.changes import Changes
 from services.ledger.ports import CRASHES_THAT_HOLD, Hold, Partition, Record, StoreBusy, Watermark
-from services.projector.app import Worker
+from services.projector.worker import Worker
 from tests.faults.processes import facts
 from tests.projector.newer import newer_fact
 
@@ -90,7 +90,9 @@ class Running:
         asyncio.run(self.worker.take_over(partitions))
 
     def project(self, start: int, end: int) -> None:
-        asyncio.run(self.worker.project(0, self.log.fetched(start, end)))
+        found = self.log.fetched(start, end)
+        self.worker.fetched(0, found)
+        asyncio.run(self.worker.project(0, found))
 
     @property
     def at(self) -> int:
@@ -100,9 +102,12 @@ class Running:
 Start = Callable[..., Running]
 
 
-@pytest.fixture
-def start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Start]:
+@pytest.fixture(params=[1, 1_000], ids=["read ahead", "read when it is its turn"])
+def start(
+    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Start]:
     """Starts a worker that has taken over the partition."""
+    monkeypatch.setattr("services.projector.worker._WORTH_RECORDS", request.param)
     monkeypatch.setattr(FailingStore, "poison", None)
     monkeypatch.setattr(FailingStore, "busy", 0)
     started: list[Running] = []
@@ -184,7 +189,7 @@ def test_what_others_wrote_meanwhile_is_known_after_taking_over_again(start: Sta
 @pytest.mark.parametrize(
     ("log", "reason"),
     [
-        (Log(VALUES, OTHER_LOG_ID), "from another log; mutua rebuild makes them again"),
+        (Log(VALUES, OTHER_LOG_ID), "from another log; drop the schema they lie in"),
         (Log(VALUES[:5]), "the log ends at 5, before the 10 facts"),
         (Log(VALUES[:9] + VALUES[20:]), "does not hold the fact that was projected last"),
     ],
@@ -221,14 +226,30 @@ def test_a_record_that_fails_is_found_and_held_the_third_time(start: Start, tmp_
     running.project(23, 40)
     assert (running.at, running.reasons, list(running.worker.held)) == (23, [], [0])
     again = start()
-    assert list(again.worker.held) == [0]
     again.project(23, 40)
-    assert again.at == 23
+    assert (again.at, again.reasons, list(again.worker.held)) == (23, [], [0])
+    assert hold(tmp_path / "read.sqlite") == Hold(0, 23, reason, CRASHES_THAT_HOLD + 1)
+
+
+def test_what_failed_too_often_is_tried_once_by_each_later_worker(
+    start: Start, tmp_path: Path
+) -> None:
+    with_store(tmp_path, lambda store: store.hold(Hold(0, 0, "it failed", 3)))
+    running = start()
+    assert running.worker.held == {}
+    FailingStore.busy = 1  # which is no failure
+    running.project(0, 10)
+    assert (running.at, running.reasons, running.worker.held) == (10, [], {})
+    assert hold(tmp_path / "read.sqlite") is None
 
 
 def test_what_was_released_by_hand_goes_on(start: Start, tmp_path: Path) -> None:
-    with_store(tmp_path, lambda store: store.hold(Hold(0, 0, "it failed", 3)))
+    FailingStore.poison = 0
+    with_store(tmp_path, lambda store: store.hold(Hold(0, 0, "it failed", 2)))
     running = start()
+    running.project(0, 10)
+    assert list(running.worker.held) == [0]
+    FailingStore.poison = None
     assert asyncio.run(running.worker.released()) == {}
     with_store(tmp_path, lambda store: store.release(0))
     assert asyncio.run(running.worker.released()) == {0: 0}
@@ -267,7 +288,7 @@ def test_a_worker_is_stuck_when_what_was_fetched_is_not_projected(start: Start) 
     worker = running.worker
     worker.polled()
     assert worker.stuck(60, rebalancing=False) == ""
-    worker.fetched(0, 10)
+    worker.fetched(0, running.log.fetched(0, 10))
     assert worker.stuck(0, rebalancing=True) == "partition 0 stands at offset 0 for 0 s"
     running.project(0, 10)
     worker.polled()
@@ -285,6 +306,9 @@ def test_a_worker_with_nothing_but_held_partitions_is_not_stuck(
     start: Start, tmp_path: Path
 ) -> None:
     with_store(tmp_path, lambda store: store.hold(Hold(0, 0, "it failed", 3)))
-    worker = start().worker
-    worker.fetched(0, 10)
+    FailingStore.poison = 0
+    running = start()
+    running.project(0, 10)
+    worker = running.worker
+    worker.fetched(0, running.log.fetched(0, 10))
     assert worker.stuck(0, rebalancing=False) == ""

@@ -121,7 +121,7 @@ def test_a_record_is_resubmitted_when_the_log_has_the_id_of_that(
 ) -> None:
     record = told(alias_of_registered(client))
     mended = facts.alias("B", "A")
-    mended.event_id = resubmission_id(client.programme, record.offset)
+    mended.event_id = resubmission_id(client.programme, record.record)
     client.record([mended])
     assert [each.resubmitted_as for each in records()] == [mended.event_id]
     client.record([mended])  # counts once
@@ -134,8 +134,20 @@ def test_a_record_is_resubmitted_when_the_log_has_the_id_of_that(
 
 
 def test_the_id_of_a_resubmission_is_for_ever() -> None:
-    assert resubmission_id("default", 12) == "a94379c9-de98-8189-8518-ade62b97a497"
-    assert resubmission_id("default", 12) != resubmission_id("other", 12)
+    assert resubmission_id("default", b"\xff") == "631db6b6-b040-8c27-8abe-5322d026cc1d"
+    assert resubmission_id("other", b"\xff") != resubmission_id("default", b"\xff")
+    assert resubmission_id("default", b"") != resubmission_id("default", b"\xff")
+
+
+def test_what_was_recorded_twice_is_resubmitted_once(
+    client: Client, told: Told, records: Records
+) -> None:
+    event = reused(client)
+    one, other = told(event), told(event)
+    assert one.offset < other.offset
+    mended = facts.exchange("X", "Y", event_id=resubmission_id(client.programme, one.record))
+    client.record([mended])
+    assert [each.resubmitted_as for each in records()] == [mended.event_id, mended.event_id]
 
 
 def test_records_stand_in_log_order_page_by_page(client: Client, records: Records) -> None:

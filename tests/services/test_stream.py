@@ -161,6 +161,7 @@ class SlowLog:
     """Keeps what it is given; a test says when it is durable."""
 
     log_id = LOG_ID
+    queue_limit_bytes = 1 << 30
 
     def __init__(self) -> None:
         self.appended: list[tuple[Sequence[bytes], Future[Position]]] = []
@@ -170,6 +171,12 @@ class SlowLog:
         done.set_running_or_notify_cancel()
         self.appended.append((values, done))
         return done
+
+    @property
+    def queued_bytes(self) -> int:
+        return sum(
+            len(value) for values, done in self.appended if not done.done() for value in values
+        )
 
     def settle(self, number: int) -> None:
         self.appended[number][1].set_result(Position(LOG_ID, 0, number + 1))

@@ -26,6 +26,7 @@ from services.ledger.ports import (
     Known,
     QuarantinedRow,
     RevisionRow,
+    Standing,
 )
 from services.ledger.words import Quarantine, State
 
@@ -75,6 +76,19 @@ class SqlSnapshot:
             exchange_count=self.connection.execute(standing).scalar_one(),
             waiting_count=self._count(WaitingRow.table(), programme),
             quarantine_count=self._count(QuarantineRow.table(), programme),
+        )
+
+    def standing(self) -> Standing:
+        row = PositionRow.table().c
+        positions = self.rows(select(row.partition, row.next_offset, row.record_time))
+        waiting, quarantined = (
+            self.connection.execute(select(func.count()).select_from(table)).scalar_one()
+            for table in (WaitingRow.table(), QuarantineRow.table())
+        )
+        return Standing(
+            {partition: (end, recorded) for partition, end, recorded in positions},
+            waiting,
+            quarantined,
         )
 
     def flows(self, programme_id: str, known: Known) -> FlowRows:

@@ -1,10 +1,7 @@
 """Facts recorded by one ingest process on Kafka, one a call and in batches."""
 
 import asyncio
-import os
 import statistics
-import subprocess
-import sys
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -15,6 +12,7 @@ from kafka import KafkaProducer
 from mutua import Client
 from mutua.v1.event_pb2 import Event
 from mutua.v1.ingest_service_pb2 import RecordEventsRequest
+from tests.bench.cluster import Service
 from tests.bench.embedded import BATCH, facts
 from tests.bench.measure import RUNS, Figure, seconds
 from tests.bench.recording import CALLERS, CALLS, calls_a_second, empty_server
@@ -23,9 +21,7 @@ from tests.cluster.topics import new_topic
 FACTS = 50_000
 
 
-def figures() -> Iterator[Figure]:
-    """On the broker that MUTUA_TEST_BROKER names."""
-    broker = os.environ["MUTUA_TEST_BROKER"]
+def figures(broker: str, _: str) -> Iterator[Figure]:
     events = list(islice(facts(), FACTS))
     yield _unary(broker, events[:CALLS])
     for callers in (1, 4):
@@ -95,19 +91,5 @@ def _sent(broker: str, events: Sequence[Event]) -> float:
 def _ingest(broker: str) -> Iterator[str]:
     """The address of a process that puts facts on a new topic."""
     for topic in new_topic(broker):
-        settings = {
-            "MUTUA_LOG_URL": f"kafka://{broker}/{topic}",
-            "MUTUA_LISTEN": "127.0.0.1:0",
-            "MUTUA_FACTS_PER_SECOND": "1000000",
-        }
-        with subprocess.Popen(
-            [sys.executable, "-m", "services.ingest"],
-            env={**os.environ, **settings},
-            stdout=subprocess.PIPE,
-            text=True,
-        ) as process:
-            assert process.stdout is not None
-            try:
-                yield process.stdout.readline().split()[-1]
-            finally:
-                process.terminate()
+        with Service("ingest", broker, topic) as ingest:
+            yield ingest.address

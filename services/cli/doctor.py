@@ -1,0 +1,93 @@
+"""`doctor`: what keeps mutua from its work, or soon will, and what to do about it."""
+
+import sys
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING
+
+import click
+
+from services.cli.connect import Settings, require_directory
+from services.cli.output import to_json
+from services.cli.recording import FORMAT
+
+if TYPE_CHECKING:
+    from services.doctor.finding import Check
+
+
+@click.command()
+@click.option(
+    "--log-url",
+    envvar="MUTUA_LOG_URL",
+    default="",
+    metavar="kafka://HOST:PORT,.../TOPIC",
+    help="The log of a cluster; without one the data directory is looked at.",
+)
+@click.option(
+    "--store-url",
+    envvar="MUTUA_STORE_URL",
+    default="",
+    metavar="postgresql://...",
+    help="Where the read models of a cluster are.",
+)
+@FORMAT
+@click.pass_obj
+def doctor(settings: Settings, log_url: str, store_url: str, form: str) -> None:
+    """See whether settings, versions, log, read models, clocks and disks are as they should be.
+
+    Looks and changes nothing, beside whatever runs. Says of each problem what to do. Exits 1 when
+    there is one.
+
+    \b
+    Examples:
+      mutua doctor
+      mutua doctor --log-url kafka://127.0.0.1:9092/mutua --store-url postgresql://127.0.0.1/mutua
+      mutua doctor --format json
+    """
+    from services.doctor.finding import State, examine
+
+    checks = _checks(settings, {"log_url": log_url, "store_url": store_url})
+    findings = list(examine(checks))
+    is_ok = all(found.state is not State.PROBLEM for _, found in findings)
+    if form == "json":
+        told = [
+            {"check": name, "state": found.state, "found": found.said, "remedy": found.remedy}
+            for name, found in findings
+        ]
+        click.echo(to_json({"ok": is_ok, "checks": told}))
+    else:
+        for name, found in findings:
+            click.echo(f"{found.state:<8} {name:<12} {found.said}")
+            if found.remedy:
+                click.echo(f"{'':<21} {found.remedy}")
+    sys.exit(0 if is_ok else 1)
+
+
+def _checks(settings: Settings, given: Mapping[str, str]) -> "Mapping[str, Check]":
+    from services.doctor import cluster, directory
+
+    known = set(_known())
+    if any(given.values()):
+        return cluster.checks(known, {name: value for name, value in given.items() if value})
+    require_directory(settings, "mutua doctor")
+    return directory.checks(settings.data, known)
+
+
+def _known() -> Iterator[str]:
+    """The settings there are: of processes, and of commands."""
+    from services.cli.main import mutua
+    from services.settings import Settings as ProcessSettings
+
+    yield from (f"MUTUA_{name.upper()}" for name in ProcessSettings.model_fields)
+    with click.Context(mutua) as context:
+        yield from _of(mutua, context)
+
+
+def _of(command: click.Command, context: click.Context) -> Iterator[str]:
+    for option in command.params:
+        if isinstance(option.envvar, str):
+            yield option.envvar
+    if isinstance(command, click.Group):
+        for name in command.list_commands(context):
+            found = command.get_command(context, name)
+            assert found is not None, name
+            yield from _of(found, context)

@@ -1,0 +1,1 @@
+"""What keeps mutua from its work, or soon will: looked for one thing after the other."""

@@ -1,0 +1,140 @@
+"""A cluster, seen from where one of its processes is to run: settings, topic, database, clocks."""
+
+import time
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import closing
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Final
+
+from services.adapters.kafka_address import KafkaAddress
+from services.adapters.kafka_admin import KafkaAdmin, TopicFacts
+from services.adapters.kafka_topic import KafkaTopic
+from services.adapters.postgres_facts import PostgresFacts, describe
+from services.doctor import program
+from services.doctor.finding import Check, Finding, note, ok, problem, size
+from services.ledger.times import SECOND
+from services.settings import Settings, read_settings
+
+_AHEAD_SECONDS: Final = 1.0
+_FEW_CONNECTIONS: Final = 20
+_SCARCE_BYTES: Final = 1 << 30
+
+
+def checks(known: Collection[str], given: Mapping[str, str]) -> Mapping[str, Check]:
+    """By name, for the settings that are given and those of the environment."""
+    looked = _Looked(given)
+
+    def settings() -> Iterator[Finding]:
+        looked.settings.require_store_url()
+        yield from program.settings(known)
+
+    return {
+        "settings": settings,
+        "versions": program.versions,
+        "topic": lambda: _topic(looked),
+        "read models": lambda: _read_models(looked),
+        "clock": lambda: _clock(looked),
+        "disk": lambda: _disk(looked),
+    }
+
+
+@dataclass(frozen=True)
+class _Looked:
+    """What more than one check looks at. Each raises MutuaError where it cannot be seen."""
+
+    given: Mapping[str, str]
+
+    @cached_property
+    def settings(self) -> Settings:
+        return read_settings(**self.given)
+
+    @cached_property
+    def address(self) -> KafkaAddress:
+        return KafkaAddress.parse(self.settings.log_url, self.settings.kafka_options())
+
+    @cached_property
+    def topic(self) -> TopicFacts:
+        with closing(KafkaAdmin(self.address)) as admin:
+            return admin.describe()
+
+    @cached_property
+    def postgres(self) -> PostgresFacts:
+        return describe(self.settings.require_store_url())
+
+
+def _topic(looked: _Looked) -> Iterator[Finding]:
+    topic = looked.topic
+    unfit = topic.unfit(partition_count=looked.settings.partitions)
+    yield from map(problem, unfit)
+    leaderless = topic.identity.partition_count - topic.leader_count
+    if leaderless:
+        yield problem(f"{leaderless} partitions have no leader; start the brokers that hold them")
+    if topic.replica_count == 1:
+        yield note(
+            f"each fact of {topic.name} is on one broker",
+            "in production, have three and make the topic with --replicas 3",
+        )
+    if not unfit and not leaderless:
+        yield ok(f"{topic.name} has {topic.identity.partition_count} partitions and can be a log")
+
+
+def _read_models(looked: _Looked) -> Iterator[Finding]:
+    postgres = looked.postgres
+    if postgres.log_ids - {looked.topic.identity.log_id}:
+        yield problem(
+            f"the read models in {postgres.schema} were made from another log; see MUTUA_LOG_URL "
+            "and MUTUA_STORE_URL, or have them made again: mutua rebuild"
+        )
+    for hold in postgres.held:
+        if hold.stands:
+            yield problem(
+                f"partition {hold.partition} is held: {hold.reason}; upgrade mutua, or release it "
+                f"by hand: DELETE FROM {postgres.schema}.held WHERE partition = {hold.partition}"
+            )
+    if postgres.free_connections < _FEW_CONNECTIONS:
+        yield problem(
+            f"PostgreSQL has {postgres.free_connections} connections left; raise max_connections: "
+            "a projector takes up to 10, a query process 9"
+        )
+    yield ok(f"{postgres.schema} in PostgreSQL {postgres.version}, {size(postgres.size_bytes)}")
+
+
+def _clock(looked: _Looked) -> Iterator[Finding]:
+    """Times of facts are the brokers', which tell theirs by the facts they took."""
+    seconds = looked.postgres.ahead_seconds
+    if abs(seconds) > _AHEAD_SECONDS:
+        yield problem(
+            f"PostgreSQL's clock is {seconds:+,.0f} s off this machine's; have both set by NTP"
+        )
+    with closing(KafkaTopic(looked.address)) as log:
+        ahead = max((_ahead(log, *each) for each in log.ends().items()), default=0.0)
+    if ahead > _AHEAD_SECONDS:
+        yield problem(
+            f"the last fact was recorded {ahead:,.0f} s from now; have the clocks of the brokers "
+            "and of this machine set by NTP"
+        )
+    if max(abs(seconds), ahead) <= _AHEAD_SECONDS:
+        yield ok("PostgreSQL's and this machine's agree, and no fact is from the future")
+
+
+def _ahead(log: KafkaTopic, partition: int, end: int) -> float:
+    """How far the last record of a partition is from the future."""
+    last = log.partition(partition).read(end - 1, 1) if end else []
+    return last[0].record_time / SECOND - time.time() if last else 0.0
+
+
+def _disk(looked: _Looked) -> Iterator[Finding]:
+    with closing(KafkaAdmin(looked.address)) as admin:
+        rooms = admin.rooms()
+    for room in rooms:
+        if room.free_bytes is not None and room.free_bytes < _SCARCE_BYTES:
+            yield problem(
+                f"broker {room.broker} has {size(room.free_bytes)} left in {room.path}; give it "
+                "more: the log only grows"
+            )
+    told = [room.free_bytes for room in rooms if room.free_bytes is not None]
+    if not told:
+        yield note("the brokers do not tell how much room they have", "watch their disks")
+    elif min(told) >= _SCARCE_BYTES:
+        yield ok(f"{size(min(told))} are free on the brokers; PostgreSQL does not tell its room")

@@ -1,0 +1,43 @@
+"""Partitions are projected side by side, each in order: a database works outside of Python."""
+
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Final, Protocol
+
+from services.ledger.ports import ProjectionStore
+
+LANES: Final = 2
+
+
+class Store(ProjectionStore, Protocol):
+    """Read models of which a worker has the partitions that are assigned to it."""
+
+    def close(self) -> None: ...
+
+
+class Lane:
+    """A thread that projects, with read models of its own.
+
+    Every second partition has the one, all others the other. Whoever holds `lock` may use them.
+    """
+
+    def __init__(self, number: int) -> None:
+        self.lock = threading.Lock()
+        self.thread = ThreadPoolExecutor(1, f"projector-{number}")
+        self._store: Store | None = None
+
+    @property
+    def store(self) -> Store:
+        assert self._store is not None
+        return self._store
+
+    def reopen(self, open_store: Callable[[], Store]) -> None:
+        """What a store remembers of a partition is wrong once somebody else has had it."""
+        self.close()
+        self._store = open_store()
+
+    def close(self) -> None:
+        if self._store is not None:
+            self._store.close()
+            self._store = None

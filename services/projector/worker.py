@@ -1,0 +1,368 @@
+"""The worker under Faust: takes slabs of the partitions that are its own, and projects them.
+
+It crashes rather than skips. Whatever goes wrong ends the process, and whoever started it starts it
+again; it then goes on where the read models stand. Only what would go wrong again the same way is
+held: one partition stands still, and the others go on.
+"""
+
+import asyncio
+import logging
+import threading
+import time
+from collections.abc import Callable, Collection, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager, suppress
+from typing import Any, Final, Protocol, TypeVar
+
+from services.adapters.kafka_topic import record_reader
+from services.adapters.tracing import slab_span
+from services.ledger.errors import LogDown, MutuaError
+from services.ledger.ports import (
+    Held,
+    Hold,
+    Partition,
+    ReadableLog,
+    Record,
+    StaleWriter,
+    StoreBusy,
+    Watermark,
+)
+from services.metrics import BUSY, PARTITIONS, UNMEASURED, Meter
+from services.projector.embedded import why_held
+from services.projector.lane import LANES, Lane, Store
+from services.projector.slab import Slab, check_same_log, read_slab, write_slab
+
+logger = logging.getLogger(__name__)
+
+_WORTH_RECORDS: Final = 500
+"""Fewer are read faster than a thread is asked to."""
+_RETRY_SECONDS: Final = 0.25
+_REMEDY: Final = (
+    "drop the schema they lie in, which mutua_control.answering names, and projectors make them "
+    "again from the log"
+)
+_REBALANCING: Final = 4
+"""So many times as patient: a rebalance waits for members that are dead, and nobody polls."""
+
+
+class Log(ReadableLog, Protocol):
+    """The log of which a worker projects what aiokafka reads."""
+
+    def check_same(self) -> None:
+        """Raises DataForeign when it is not the log any more that it was."""
+
+
+_T = TypeVar("_T")
+
+
+class ProjectingFailed(Exception):
+    """Not for want of the read models, but at a record; it may be the record's fault."""
+
+
+class Worker:
+    """See `faust_transport.Owner`.
+
+    A seek waits for the slabs under way, and no slab runs with what was loaded for another owner:
+    what changes the assignment holds the locks of all lanes.
+    """
+
+    def __init__(
+        self,
+        *,
+        log: Log,
+        open_store: Callable[[], Store],
+        on_ready: Callable[[], None],
+        on_failure: Callable[[str], None],
+        meter: Meter = UNMEASURED,
+    ) -> None:
+        """`on_failure` ends the process, with a reason; where it returns, nothing more is done."""
+        self.durable: dict[int, int] = {}
+        self.held: dict[int, Hold] = {}
+        self._log = log
+        self._open_store = open_store
+        self._on_ready = on_ready
+        self._on_failure = on_failure
+        self._meter = meter
+        self._lanes = [Lane(number) for number in range(LANES)]
+        self._read: dict[int, Callable[[Any], Record]] = {}
+        self._reader = ThreadPoolExecutor(1, "slab-reader")
+        self._ahead: dict[tuple[int, int], Future[Slab]] = {}
+        """Read while a database works outside of Python; by partition and first offset."""
+        self._failed: dict[int, int] = {}
+        """Where projecting failed, of partitions in which it is tried once more: this may be a
+        later version, or the cause may be gone."""
+        self._fetched: dict[int, int] = {}
+        self._moved_time: dict[int, float] = {}
+        self._polled_time = time.monotonic()
+        self._ready = False
+        self._stopping = False
+        self._waiting_for = ""
+        """What is amiss with the read models; "" when they can be written, as far as was seen."""
+        meter.add(BUSY, 0)
+        meter.watch(PARTITIONS, lambda: len(self.durable))
+
+    async def take_over(self, partitions: Collection[int]) -> None:
+        await self._run(self._lanes[0], lambda: self._load(sorted(partitions)))
+
+    async def project(self, partition: int, records: Sequence[Any]) -> None:
+        """Projects what aiokafka read of a partition; returns when it is durable, or held.
+
+        To be called in the order of the partition; several partitions go on side by side.
+        """
+        await self._run(self._lane(partition), lambda: self._project(partition, records))
+
+    async def released(self) -> dict[int, int]:
+        """Where the partitions go on that somebody has released; they are held no longer.
+
+        Asks the read models also when nothing is held: so it is seen that they are away.
+        """
+        return await self._run(self._lanes[0], self._release) or {}
+
+    def polled(self) -> None:
+        self._polled_time = time.monotonic()
+
+    def fetched(self, partition: int, records: Sequence[Any]) -> None:
+        if self._fetched.get(partition, 0) <= self.durable.get(partition, 0):
+            self._moved_time[partition] = time.monotonic()
+        self._fetched[partition] = records[-1].offset + 1
+        if len(records) >= _WORTH_RECORDS and partition in self._read:
+            place = partition, records[0].offset
+            self._ahead[place] = self._reader.submit(self._slab, partition, records)
+
+    def settled(self) -> None:
+        if not self._ready:
+            self._ready = True
+            self._on_ready()
+
+    def failed(self, reason: BaseException) -> None:
+        if not self._stopping:
+            told = isinstance(reason, MutuaError | StaleWriter | ProjectingFailed)
+            self._on_failure(str(reason) if told else repr(reason))
+
+    @property
+    def unready(self) -> str:
+        """Why facts of its partitions are not projected as they come; "" when they are."""
+        if not self._ready:
+            return "it has not got its partitions yet"
+        return "; ".join(hold.reason for hold in self.held.values()) or self._waiting_for
+
+    def stuck(self, seconds: float, *, rebalancing: bool) -> str:
+        """Why it seems that this worker gets no further; "" when it does.
+
+        Looks at numbers only, so that any thread can ask while all others hang.
+        """
+        if self._stopping:
+            return ""
+        now = time.monotonic()
+        for partition, next_offset in list(self.durable.items()):
+            behind = self._fetched.get(partition, 0) > next_offset and partition not in self.held
+            if behind and now - self._moved_time.get(partition, now) > seconds:
+                return f"partition {partition} stands at offset {next_offset} for {seconds:g} s"
+        patience = seconds * (_REBALANCING if rebalancing else 1)
+        if self.durable.keys() - self.held.keys() and now - self._polled_time > patience:
+            return f"the consumer has not answered for {patience:g} s"
+        return ""
+
+    def stop(self) -> None:
+        """To be called before Faust is stopped: what it reports from then on is no failure."""
+        self._stopping = True
+
+    def close(self) -> None:
+        """Ends after the slabs under way."""
+        for lane in self._lanes:
+            lane.thread.shutdown()
+            lane.close()
+        self._reader.shutdown()
+
+    def _lane(self, partition: int) -> Lane:
+        return self._lanes[partition % LANES]
+
+    async def _run(self, lane: Lane, work: Callable[[], _T]) -> _T | None:
+        """Runs it on the thread of a lane; what it raises ends the process."""
+        try:
+            return await asyncio.get_running_loop().run_in_executor(lane.thread, work)
+        except Exception as error:
+            logger.debug("the worker ends", exc_info=True)
+            self.failed(error)
+            return None
+
+    def _load(self, partitions: Sequence[int]) -> None:
+        """Reads where the partitions stand, however long the log or the read models are away."""
+        while True:
+            try:
+                return self._look_up(partitions)
+            except LogDown as down:
+                self._wait(down)
+
+    def _look_up(self, partitions: Sequence[int]) -> None:
+        """Reads where the partitions stand, and whether that is of the log as it is."""
+        durable: dict[int, int] = {}
+        held: dict[int, Hold] = {}
+        failed: dict[int, int] = {}
+        self._log.check_same()
+        with self._all_lanes():
+            for lane in self._lanes:
+                lane.reopen(self._open_store)
+            for number in partitions:
+                store, partition = self._lane(number).store, self._log.partition(number)
+                watermark = store.watermark(number)
+                check_same_log(partition, watermark, remedy=_REMEDY)
+                durable[number] = 0 if watermark is None else watermark.next_offset
+                hold = store.held(number)
+                if hold is None:
+                    continue
+                if _is_over(hold, partition, durable[number]):
+                    store.release(number)
+                elif hold.crash_count:
+                    failed[number] = hold.offset
+                else:
+                    held[number] = hold
+            count = self._log.partition_count
+            self._read = {number: record_reader(number, count) for number in partitions}
+            self._fetched.clear()
+            self._ahead.clear()
+            self.held, self.durable, self._failed = held, durable, failed
+
+    @contextmanager
+    def _all_lanes(self) -> Iterator[None]:
+        with ExitStack() as locks:
+            for lane in self._lanes:
+                locks.enter_context(lane.lock)
+            yield
+
+    def _project(self, partition: int, found: Sequence[Any]) -> None:
+        lane = self._lane(partition)
+        with lane.lock:
+            self._project_with(lane.store, partition, found)
+
+    def _project_with(self, store: Store, partition: int, found: Sequence[Any]) -> None:
+        next_offset = self.durable.get(partition)
+        if next_offset is None or partition in self.held:
+            return  # fetched for an assignment that is over, or before it was held
+        left = [each for each in found if each.offset >= next_offset]
+        if not left:
+            return
+        ahead = self._ahead.pop((partition, found[0].offset), None)
+        with slab_span(partition, left):
+            self._project_from(
+                store, partition, next_offset, left, ahead if len(left) == len(found) else None
+            )
+
+    def _project_from(
+        self,
+        store: Store,
+        partition: int,
+        next_offset: int,
+        left: Sequence[Any],
+        ahead: Future[Slab] | None,
+    ) -> None:
+        if (left[0].offset, left[-1].offset) != (next_offset, next_offset + len(left) - 1):
+            raise StaleWriter(
+                f"partition {partition} is to go on at offset {next_offset}, and the records that "
+                f"came are {left[0].offset} to {left[-1].offset}, {len(left)} of them"
+            )
+        try:
+            self._commit(store, partition, left, ahead)
+        except Held as held:
+            self._hold(store, Hold(partition, self.durable[partition], str(held), 0))
+
+    def _slab(self, partition: int, records: Sequence[Any]) -> Slab:
+        read = self._read[partition]
+        return read_slab(self._log.log_id, [read(each) for each in records], partition=partition)
+
+    def _commit(
+        self,
+        store: Store,
+        partition: int,
+        records: Sequence[Any],
+        ahead: Future[Slab] | None = None,
+    ) -> None:
+        """Projects all of the records, in as many transactions as it takes."""
+        while records:
+            try:
+                slab = ahead.result() if ahead else self._slab(partition, records)
+                end = self._written(store, slab)
+            except (StaleWriter, Held):
+                raise
+            except Exception as error:
+                logger.info("projecting %d records failed", len(records), exc_info=True)
+                self._narrow(store, partition, records, error)
+                return
+            records, ahead = records[end.next_offset - records[0].offset :], None
+            self.durable[partition] = end.next_offset
+            self._moved_time[partition] = time.monotonic()
+            if self._failed.get(partition, end.next_offset) < end.next_offset:
+                with suppress(StoreBusy):  # the next slab says so again
+                    store.release(partition)
+                    del self._failed[partition]
+
+    def _narrow(
+        self, store: Store, partition: int, records: Sequence[Any], error: Exception
+    ) -> None:
+        """Looks for the one record at which projecting fails, and counts that as a crash there."""
+        if len(records) > 1:
+            middle = len(records) // 2
+            self._commit(store, partition, records[:middle])
+            if partition not in self.held:
+                self._commit(store, partition, records[middle:])
+            return
+        offset, before = records[0].offset, store.held(partition)
+        count = before.crash_count + 1 if before is not None and before.offset == offset else 1
+        reason = f"projecting failed at offset {offset} of partition {partition}: {error!r}"
+        hold = Hold(partition, offset, reason, count)
+        self._hold(store, hold)
+        if not hold.stands:
+            raise ProjectingFailed(reason) from error
+
+    def _hold(self, store: Store, hold: Hold) -> None:
+        store.hold(hold)
+        if hold.stands:
+            self.held[hold.partition] = hold
+            logger.error(
+                "partition %d is held: %s; mutua topic release %d has it tried again",
+                *(hold.partition, hold.reason, hold.partition),
+            )
+
+    def _release(self) -> dict[int, int]:
+        with self._all_lanes():
+            if not self.durable:
+                return {}
+            asked = [*self.held] or [*self.durable][:1]
+            try:
+                holds = {number: self._lane(number).store.held(number) for number in asked}
+            except StoreBusy as busy:
+                self._waiting_for = str(busy)
+                return {}
+            self._waiting_for = ""
+            released = [number for number in self.held if holds[number] is None]
+            for number in released:
+                del self.held[number]
+                self._fetched.pop(number, None)
+            return {number: self.durable[number] for number in released}
+
+    def _written(self, store: Store, slab: Slab) -> Watermark:
+        """Where the partition stands once the read models have the slab, however long that takes.
+
+        `stuck` ends it when it is too long.
+        """
+        while True:
+            try:
+                end = write_slab(store, slab, self._meter)
+            except StoreBusy as busy:
+                self._wait(busy)
+            else:
+                self._waiting_for = ""
+                return end
+
+    def _wait(self, reason: Exception) -> None:
+        if self._waiting_for != str(reason):
+            logger.warning("projecting waits: %s", reason)
+        self._waiting_for = str(reason)
+        threading.Event().wait(_RETRY_SECONDS)
+
+
+def _is_over(hold: Hold, partition: Partition, next_offset: int) -> bool:
+    """Whether the partition went past it, or this is the later version that was waited for."""
+    return hold.offset != next_offset or (
+        hold.crash_count == 0 and not why_held(partition, next_offset)
+    )

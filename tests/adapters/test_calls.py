@@ -1,0 +1,171 @@
+"""Whatever becomes of a call, it is measured under its outcome and found in the log by its id."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
+
+import grpc
+import pytest
+
+from mutua.v1.ingest_service_pb2 import (
+    RecordEventsRequest,
+    RecordEventsResponse,
+    RecordStreamRequest,
+    RecordStreamResponse,
+)
+from mutua.v1.ingest_service_pb2_grpc import (
+    IngestServiceServicer,
+    IngestServiceStub,
+    add_IngestServiceServicer_to_server,
+)
+from services.adapters.grpc_server import Server
+from services.ledger.errors import InvalidFact, NotFound
+from services.logs import request_id
+from services.metrics import CALL_SECONDS, READY, Counter, Gauge, Histogram, Reading
+
+Handler = Callable[[], Awaitable[RecordEventsResponse]]
+PATIENCE_SECONDS = 20
+
+
+class Written:
+    """A meter that keeps what it is told."""
+
+    def __init__(self) -> None:
+        self.observed: list[tuple[Histogram, tuple[str, ...]]] = []
+        self.watched: dict[Counter | Gauge, Callable[[], Reading]] = {}
+
+    def add(self, counter: Counter, amount: float, *labels: str) -> None: ...
+
+    def observe(self, histogram: Histogram, value: float, *labels: str) -> None:
+        assert value > 0
+        self.observed.append((histogram, labels))
+
+    def watch(self, metric: Counter | Gauge, read: Callable[[], Reading]) -> None:
+        self.watched[metric] = read
+
+
+class Answers(IngestServiceServicer):
+    def __init__(self, handle: Handler) -> None:
+        self.handle = handle
+
+    async def RecordEvents(self, request: Any, context: Any) -> RecordEventsResponse:  # noqa: N802
+        return await self.handle()
+
+    async def RecordStream(  # noqa: N802
+        self, request_iterator: Any, context: Any
+    ) -> AsyncIterator[RecordStreamResponse]:
+        async for _ in request_iterator:
+            yield RecordStreamResponse(position=(await self.handle()).position)
+
+
+Ask = Callable[[Any], Awaitable[Any]]
+
+
+async def answered(handle: Handler, meter: Written, ask: Ask) -> Any:
+    """What the caller is told."""
+    server = Server(["mutua.v1.IngestService"], meter=meter)
+    add_IngestServiceServicer_to_server(Answers(handle), server.grpc)
+    address = await server.start("127.0.0.1:0")
+    try:
+        async with grpc.aio.insecure_channel(address) as channel:
+            return await ask(IngestServiceStub(channel))
+    except grpc.aio.AioRpcError as error:
+        return error
+    finally:
+        await server.stop(PATIENCE_SECONDS)
+
+
+def once(*, timeout: float = PATIENCE_SECONDS, **given: str) -> Ask:
+    """Asks with the metadata that are given."""
+    metadata = tuple((name.replace("_", "-"), value) for name, value in given.items())
+
+    async def ask(stub: Any) -> Any:
+        return await stub.RecordEvents(RecordEventsRequest(), metadata=metadata, timeout=timeout)
+
+    return ask
+
+
+async def in_a_stream(stub: Any) -> Any:
+    requests = (RecordStreamRequest() for _ in range(3))
+    return [each.position async for each in stub.RecordStream(requests, timeout=PATIENCE_SECONDS)]
+
+
+async def fine() -> RecordEventsResponse:
+    return RecordEventsResponse(position=request_id())
+
+
+async def refused() -> RecordEventsResponse:
+    raise InvalidFact("no fact")
+
+
+async def missing() -> RecordEventsResponse:
+    raise NotFound("nowhere")  # has no reason of the contract
+
+
+async def failed() -> RecordEventsResponse:
+    raise ZeroDivisionError("nothing to divide by")
+
+
+async def endless() -> RecordEventsResponse:
+    await asyncio.Event().wait()
+    raise AssertionError
+
+
+@pytest.mark.parametrize(
+    ("handle", "outcome"),
+    [
+        (fine, "OK"),
+        (refused, "INVALID_FACT"),
+        (missing, "NOT_FOUND"),
+        (failed, "INTERNAL"),
+        (endless, "CANCELLED"),
+    ],
+)
+def test_a_call_is_measured_under_its_outcome(handle: Handler, outcome: str) -> None:
+    meter = Written()
+    patience = 0.2 if handle is endless else PATIENCE_SECONDS
+    asyncio.run(answered(handle, meter, once(timeout=patience)))
+    assert meter.observed == [(CALL_SECONDS, ("RecordEvents", outcome))]
+    assert meter.watched[READY]() == {("IngestService",): False}
+
+
+def test_a_stream_is_one_call() -> None:
+    meter = Written()
+    ids = asyncio.run(answered(fine, meter, in_a_stream))
+    assert (len(ids), len(set(ids))) == (3, 1)
+    assert meter.observed == [(CALL_SECONDS, ("RecordStream", "OK"))]
+    asyncio.run(answered(refused, meter, in_a_stream))
+    assert meter.observed[1:] == [(CALL_SECONDS, ("RecordStream", "INVALID_FACT"))]
+
+
+def test_an_id_that_is_given_is_kept_if_it_is_fit_else_that_of_the_trace() -> None:
+    def told(**given: Any) -> str:
+        return str(asyncio.run(answered(fine, Written(), once(**given))).position)
+
+    trace = "0af7651916cd43dd8448eb211c80319c"
+    traced = {"traceparent": f"00-{trace}-b7ad6b7169203331-01"}
+    assert told(x_request_id="from-a-proxy", **traced) == "from-a-proxy"
+    assert told(x_request_id="two words", **traced) == told(**traced) == trace
+    for unfit in ({}, {"x_request_id": "x" * 129}, {"traceparent": f"00-{trace}"}):
+        found = told(**unfit)
+        assert len(found) == 32
+        assert found != trace
+
+
+def test_who_meets_a_failure_is_told_where_the_log_says_more() -> None:
+    said: list[tuple[str, str]] = []
+
+    class Keep(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            said.append((record.getMessage(), request_id()))
+
+    handler = Keep()
+    logging.getLogger().addHandler(handler)
+    try:
+        error = asyncio.run(answered(failed, Written(), once(x_request_id="from-a-proxy")))
+    finally:
+        logging.getLogger().removeHandler(handler)
+    assert error.code() is grpc.StatusCode.INTERNAL
+    assert error.details() == "mutua failed at this; its log says more under request from-a-proxy"
+    assert ("/mutua.v1.IngestService/RecordEvents failed", "from-a-proxy") in said

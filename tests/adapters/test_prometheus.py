@@ -1,0 +1,81 @@
+"""Figures are told as Prometheus reads them, and nobody who does not want them pays."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from services.adapters.prometheus import measured
+from services.metrics import UNMEASURED, Counter, Gauge, Histogram
+from tests.faults.processes import free_port
+from tests.scraping import scrape
+
+APPLES = Counter("apples_total", "Apples, by colour.", ("colour",))
+WEIGHT = Histogram("apple_weight", "Weight of an apple.", buckets=(1, 10))
+TREES = Gauge("trees", "Trees that stand.")
+LEAVES = Counter("leaves_total", "Leaves, by tree.", ("tree", "side"))
+
+
+@pytest.fixture
+def address() -> str:
+    return f"127.0.0.1:{free_port()}"
+
+
+def test_without_an_address_nothing_is_measured() -> None:
+    with measured("") as meter:
+        assert meter is UNMEASURED
+
+
+def test_what_is_told_from_many_threads_is_read(address: str) -> None:
+    with measured(address) as meter, ThreadPoolExecutor(8) as pool:
+        meter.add(APPLES, 0, "green")
+        list(pool.map(lambda _: meter.add(APPLES, 2, "red"), range(500)))
+        list(pool.map(lambda weight: meter.observe(WEIGHT, weight), (0.5, 1, 5, 20)))
+        found = scrape(address)
+    assert found.by("apples_total", "colour") == {"green": 0, "red": 1_000}
+    assert found.by("apple_weight_bucket", "le") == {"1.0": 2, "10.0": 3, "+Inf": 4}
+    assert found.value("apple_weight_sum") == 26.5
+    assert (found.kinds["apples"], found.kinds["apple_weight"]) == ("counter", "histogram")
+    assert found.value("process_resident_memory_bytes") > 0
+    assert sum(found.by("mutua_build_info", "version").values()) == 1
+
+
+def test_what_is_watched_is_read_when_it_is_asked_for(address: str) -> None:
+    trees = 3.0
+    leaves: dict[tuple[str, ...], float] = {("oak", "left"): 7.0}
+    with measured(address) as meter:
+        meter.watch(TREES, lambda: trees)
+        meter.watch(LEAVES, lambda: leaves)
+        before = scrape(address)
+        trees, leaves = 4, {}
+        after = scrape(address)
+    assert (before.value("trees"), after.value("trees")) == (3, 4)
+    assert before.value("leaves_total", tree="oak", side="left") == 7
+    assert after.by("leaves_total", "tree") == {}
+
+
+def test_what_cannot_be_read_is_left_out_and_said(
+    address: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fallen() -> float:
+        raise LookupError("no tree stands")
+
+    with measured(address) as meter:
+        meter.watch(TREES, fallen)
+        meter.add(APPLES, 1, "red")
+        found = scrape(address)
+    assert "trees" not in found.kinds
+    assert found.value("apples_total", colour="red") == 1
+    assert "trees cannot be read" in caplog.text
+
+
+def test_an_address_that_is_none_or_taken_is_named(address: str) -> None:
+    with pytest.raises(OSError, match="MUTUA_METRICS_LISTEN is 'nowhere'; give HOST:PORT"):
+        measured("nowhere").__enter__()
+    with (
+        measured(address),
+        pytest.raises(OSError, match=f"{address} .*in use.*choose another .*MUTUA_METRICS_LISTEN"),
+        measured(address),
+    ):
+        pass
+    with measured(address):  # it is free again
+        pass

@@ -1,0 +1,79 @@
+"""Other stream processors on their own, smaller job, where MUTUA_PEERS names their programs.
+
+Each runs in an environment of its own, made once in .peers/.
+"""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import venv
+from collections.abc import Iterator
+from pathlib import Path
+from uuid import uuid4
+
+QUIX = ("quixstreams==3.28.0", "confluent-kafka", "grpcio-tools")
+_HERE = Path(".peers")
+
+
+def rates(broker: str, count: int) -> Iterator[tuple[str, float]]:
+    """What each is, and how many events a second it took; nothing where there are no peers."""
+    folder = os.environ.get("MUTUA_PEERS", "")
+    if not folder:
+        print("MUTUA_PEERS names no folder with peers; they are left out", file=sys.stderr)
+        return
+    source, topic = Path(folder).resolve(), f"peers-{uuid4().hex}"
+    python = _python(source)
+    _run(python, source / "load.py", str(count), topic, broker)
+    for guarantee in ("at-least-once", "exactly-once"):
+        said = _run(python, source / "quix.py", str(count), topic, guarantee, broker)
+        yield f"Quix Streams, balances in RocksDB, {guarantee}", _rate(said)
+    if shutil.which("protoc"):
+        jar = _streams(source)
+        said = _run("java", "-cp", jar, "Balances", topic, "exactly_once_v2", str(count), broker)
+        yield "Kafka Streams, balances in RocksDB, exactly once", _rate(said)
+    else:
+        print("Kafka Streams is left out: it needs protoc", file=sys.stderr)
+
+
+def _python(source: Path) -> str:
+    """The interpreter of an environment with Quix Streams, with the records' code beside it."""
+    python = _HERE / "quix" / "bin" / "python"
+    if not python.exists():
+        venv.create(_HERE / "quix", with_pip=True)
+        _run(str(python), "-m", "pip", "install", "-q", *QUIX)
+    _run(
+        str(python),
+        *("-m", "grpc_tools.protoc", f"-I{source}", f"--python_out={_HERE}", "exchange.proto"),
+    )
+    return str(python)
+
+
+def _streams(source: Path) -> str:
+    """The class path of Kafka Streams and its program, built."""
+    target = _HERE / "kafka-streams"
+    if not target.exists():
+        shutil.copytree(source / "kafka-streams", target)
+        code = target / "src" / "main" / "java"
+        _run("protoc", f"-I{source}", f"--java_out={code}", "exchange.proto")
+        _run(
+            *("mvn", "-q", "-f", str(target / "pom.xml"), "compile"),
+            *("dependency:copy-dependencies", "-DoutputDirectory=libs"),
+        )
+    return f"{target}/target/classes:{target}/libs/*"
+
+
+def _run(*command: str | Path) -> str:
+    return subprocess.run(
+        [str(word) for word in command],
+        check=True,
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(_HERE)},
+    ).stdout
+
+
+def _rate(said: str) -> float:
+    [rate] = re.findall(r"(\d+) events/s", said)
+    return float(rate)

@@ -1,0 +1,123 @@
+"""What `mutua doctor` finds in an environment and in a data directory, and what it says to do."""
+
+import time
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from services.adapters.sqlite_log import SqliteLog
+from services.bootstrap import embedded
+from services.doctor import directory, program
+from tests.cli.conftest import Result, Run
+from tests.exports.logs import fill, records
+
+HOUR = 3_600_000_000
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    """A data directory in which something was recorded."""
+    fill(tmp_path / "data", records())
+    with embedded(tmp_path / "data", purpose="a test", write=True):
+        return tmp_path / "data"
+
+
+def told(result: Result) -> dict[str, list[Any]]:
+    """What was found, by check: its state, what was said, and the remedy."""
+    found: dict[str, list[Any]] = {}
+    for each in result.answer["checks"]:
+        found.setdefault(each["check"], []).append((each["state"], each["found"], each["remedy"]))
+    assert result.answer["ok"] == (result.code == 0)
+    return found
+
+
+@pytest.fixture
+def examined(run: Run, data: Path) -> Callable[[], dict[str, list[Any]]]:
+    return lambda: told(run("--data", data, "doctor", "--format", "json"))
+
+
+def test_a_directory_that_is_well_and_one_that_is_not_there_yet(run: Run, data: Path) -> None:
+    well, absent = run("--data", data, "doctor"), run("--data", data / "absent", "doctor")
+    assert (well.code, absent.code) == (0, 0)
+    assert f"{data} holds {len(records())} facts, answered from read-1.sqlite" in well.out
+    assert {line.split()[0] for line in well.out.splitlines()} == {"ok"}
+    assert "is not there yet; the first fact makes it" in absent.out
+
+
+def test_a_setting_that_is_none_is_named_with_the_one_that_was_meant(
+    run: Run, data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MUTUA_LISTN", "127.0.0.1:0")
+    monkeypatch.setenv("MUTUA_SLAB_BYTES", "1000000")
+    monkeypatch.setenv("MUTUA_CRASH_AT", "nowhere:1")
+    result = run("--data", data, "doctor")
+    assert result.code == 1
+    lines = [line.split(maxsplit=2) for line in result.out.splitlines()]
+    assert lines[0] == ["problem", "settings", "MUTUA_LISTN is no setting"]
+    assert " ".join(lines[1]) == "did you mean MUTUA_LISTEN?"
+    assert lines[2][2] == "MUTUA_CRASH_AT ends processes at a named place"
+    assert "MUTUA_SLAB_BYTES" not in result.out
+
+
+def test_a_library_that_is_not_the_one_it_was_made_with(
+    examined: Callable[[], dict[str, list[Any]]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        program, "version", lambda name: "9.9" if name == "faust-streaming" else "3.0.12"
+    )
+    [_, found] = examined()["versions"]
+    assert found[0] == "problem"
+    assert "faust-streaming is 9.9" in found[1]
+    assert found[2] == "pip install 'faust-streaming==0.15.3'"
+
+
+@pytest.mark.parametrize(
+    ("free", "state", "words"),
+    [(10 << 20, "problem", "10 MiB are free"), (256 << 20, "note", "stand twice")],
+)
+def test_a_disk_that_fills(
+    examined: Callable[[], dict[str, list[Any]]],
+    monkeypatch: pytest.MonkeyPatch,
+    free: int,
+    state: str,
+    words: str,
+) -> None:
+    monkeypatch.setattr(directory, "disk_usage", lambda _: SimpleNamespace(free=free))
+    [found] = examined()["disk"]
+    assert found[0] == state
+    assert words in found[1]
+    assert "free some space" in found[2]
+
+
+def test_a_clock_that_was_set_back(examined: Any, data: Path) -> None:
+    with closing(
+        SqliteLog(data / "log.sqlite", clock=lambda: time.time_ns() // 1000 + HOUR)
+    ) as log:
+        log.append("default", [b"a fact"]).result(20)
+    [found] = examined()["clock"]
+    assert found[0] == "problem"
+    assert "the last fact was recorded 3," in found[1]
+    assert "NTP" in found[2]
+
+
+def test_what_cannot_be_opened_is_told_and_the_rest_is_looked_at(
+    examined: Callable[[], dict[str, list[Any]]], data: Path
+) -> None:
+    (data / "read-1.sqlite").write_bytes(b"no file of ours")
+    [found] = examined()["directory"]
+    assert found == (
+        "problem",
+        f"{data / 'read-1.sqlite'} is not an SQLite file of mutua, or is damaged",
+        "mutua rebuild makes them again from the log",
+    )
+    assert [each[0] for each in examined()["clock"]] == ["ok"]
+
+
+def test_a_server_is_not_looked_at_from_afar(run: Run) -> None:
+    result = run("--server", "127.0.0.1:1", "doctor")
+    assert result.code == 2
+    assert "works on a data directory" in result.err

@@ -1,0 +1,1 @@
+"""The whole cluster under load, broken in one place after the other; see ../README.md."""

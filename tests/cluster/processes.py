@@ -1,0 +1,67 @@
+"""The services of a cluster as processes under test."""
+
+import signal
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from tests.faults.processes import environment, eventually, free_port
+
+START_SECONDS = 120.0
+
+
+class Process:
+    """`python -m services.NAME`, or another Python program, on a topic and a database."""
+
+    def __init__(
+        self,
+        name: str,
+        folder: Path,
+        log_url: str,
+        store_url: str,
+        *,
+        program: Sequence[str] = (),
+        **settings: str,
+    ) -> None:
+        self.listen = settings.pop("MUTUA_LISTEN", "") or f"127.0.0.1:{free_port()}"
+        self._said = folder / f"{name}-{self.listen.rpartition(':')[2]}.log"
+        with self._said.open("a") as said:
+            self.process = subprocess.Popen(
+                [sys.executable, *(program or ("-m", f"services.{name}"))],
+                stdout=said,
+                stderr=said,
+                env=environment(
+                    MUTUA_LOG_URL=log_url,
+                    MUTUA_STORE_URL=store_url,
+                    MUTUA_LISTEN=self.listen,
+                    MUTUA_HEALTH_LISTEN=self.listen,
+                    **settings,
+                ),
+            )
+
+    @property
+    def said(self) -> str:
+        return self._said.read_text()
+
+    def address(self) -> str:
+        eventually(self._is_ready, "it answers", patience_seconds=START_SECONDS)
+        return self.said.rpartition("is ready on ")[2].split()[0]
+
+    def _is_ready(self) -> bool:
+        assert not self.has_ended(), self.said
+        return "is ready on" in self.said
+
+    def has_ended(self) -> bool:
+        return self.process.poll() is not None
+
+    def signal(self, number: signal.Signals) -> None:
+        self.process.send_signal(number)
+
+    def kill(self) -> None:
+        self.process.kill()
+        self.process.wait()
+
+    def stop(self) -> int:
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(timeout=20)

@@ -1,0 +1,308 @@
+"""A process of the cluster that dies, or stands still, at the worst moment: each by its name."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from pathlib import Path
+from threading import Event as Signal
+
+import pytest
+from kafka import KafkaAdminClient, KafkaProducer
+
+from mutua import Client
+from services.adapters.kafka_address import KafkaAddress
+from services.adapters.kafka_topic import KafkaTopic, partition_of
+from services.adapters.postgres_store import PostgresStore
+from services.cluster.projector import group_of
+from services.cluster.verify import verify
+from services.ledger.ports import CRASHES_THAT_HOLD
+from tests.bench.embedded import as_recorded
+from tests.cluster.ingest import event_ids, url
+from tests.cluster.processes import Process
+from tests.cluster.topics import PARTITIONS
+from tests.faults.processes import eventually
+from tests.services.facts import exchange
+
+SESSION_SECONDS = "3"
+CRASHED = 137
+PROGRAMMES = [f"p{number}" for number in range(8)]
+"""They lie in all four partitions."""
+PROJECTOR_CRASHES = [
+    "in_schema:1",
+    "before_seek:1",
+    "in_copy:1",
+    "in_copy:9",
+    "after_copy_before_move:2",
+    "after_move_before_merge:2",
+    "in_slab:2",
+    "after_commit_before_ack:2",
+    "before_committed_offset:1",
+    "before_committed_offset:9",
+]
+INGEST_CRASHES = [
+    "before_append:9",
+    "in_send:1",
+    "in_send:2",
+    "after_send:5",
+    "after_append_before_ack:5",
+]
+BATCH = 500
+"""Facts that do not fit into one batch of the producer."""
+
+WITH_A_FAULT = """
+from services.cluster.process import main
+from services.cluster.projector import run
+from services.projector import slab
+
+project = slab.project
+
+def failing(programme_id, *given):
+    if programme_id == "poison":
+        raise ZeroDivisionError("a rule divides by nothing")
+    return project(programme_id, *given)
+
+slab.project = failing
+main(run)
+"""
+"""A version of the projector whose rules fail at whatever concerns one programme."""
+
+FREEZING_IN_COPY = """
+import os, signal
+import asyncpg
+from services.cluster.process import main
+from services.cluster.projector import run
+
+copy = asyncpg.Connection.copy_records_to_table
+
+async def freezing(self, name, *, records):
+    def read():
+        for number, record in enumerate(records):
+            if number == 300:
+                os.kill(os.getpid(), signal.SIGSTOP)
+            yield record
+    return await copy(self, name, records=read())
+
+asyncpg.Connection.copy_records_to_table = freezing
+main(run)
+"""
+"""A projector that stands still whenever it is in the middle of sending so many rows."""
+
+
+class Site:
+    """A topic, a database, those who project, and somebody who records."""
+
+    def __init__(self, folder: Path, broker: str, topic: str, database: str) -> None:
+        self._folder, self._log_url = folder, url(broker, topic)
+        self.address = KafkaAddress(servers=(broker,), topic=topic)
+        self.database = database
+        self._producer = KafkaProducer(bootstrap_servers=broker, acks="all", linger_ms=5)
+        self._started: list[Process] = []
+
+    def projector(self, name: str = "projector-1", *program: str, **settings: str) -> Process:
+        return self._start(
+            "projector",
+            program,
+            MUTUA_INSTANCE=name,
+            MUTUA_SESSION_TIMEOUT_SECONDS=SESSION_SECONDS,
+            **settings,
+        )
+
+    def ingest(self, **settings: str) -> Process:
+        return self._start("ingest", **settings)
+
+    def _start(self, name: str, program: Sequence[str] = (), **settings: str) -> Process:
+        started = Process(
+            name,
+            self._folder,
+            self._log_url,
+            self.database,
+            program=program,
+            **settings,
+        )
+        self._started.append(started)
+        return started
+
+    def record(self, count: int, programmes: Sequence[str] = PROGRAMMES) -> None:
+        """Puts so many new facts on the log, in turn for each of the programmes."""
+        for number in range(count):
+            programme = programmes[number % len(programmes)]
+            self._producer.send(
+                self.address.topic,
+                value=as_recorded(exchange(programme=programme)),
+                key=programme.encode(),
+                partition=partition_of(programme, PARTITIONS),
+            )
+        self._producer.flush()
+
+    def record_until_it_ends(self, process: Process) -> int:
+        """Its exit code; there is always something new to project."""
+
+        def ended() -> bool:
+            self.record(40)
+            return process.has_ended()
+
+        eventually(ended, f"it ends; it said {process.said}")
+        return process.process.returncode
+
+    def positions(self) -> list[int]:
+        """How far the partitions are projected."""
+        with closing(PostgresStore(self.database)) as store:
+            found = [store.watermark(number) for number in range(PARTITIONS)]
+        return [0 if each is None else each.next_offset for each in found]
+
+    def held(self) -> dict[int, int]:
+        """The partitions that stand, and where."""
+        with closing(PostgresStore(self.database)) as store:
+            found = [store.held(number) for number in range(PARTITIONS)]
+        return {each.partition: each.offset for each in found if each is not None and each.stands}
+
+    def ends(self) -> list[int]:
+        with closing(KafkaTopic(self.address)) as log:
+            return [log.partition(number).end() for number in range(PARTITIONS)]
+
+    def committed(self) -> list[int]:
+        """What Kafka has of the group."""
+        with closing(KafkaAdminClient(bootstrap_servers=list(self.address.servers))) as admin:
+            (offsets,) = admin.list_group_offsets(group_of(self.address.topic)).values()
+        by_partition = {place.partition: said.offset for place, said in offsets.items()}
+        return [by_partition.get(number, -1) for number in range(PARTITIONS)]
+
+    def assert_right(self) -> None:
+        """Every table is what the log adds up to, as far as it is projected."""
+        report = verify(self.address, self.database)
+        assert report.differences == []
+
+    def assert_whole(self) -> None:
+        """All of the log is projected, and Kafka knows of it."""
+        ends = self.ends()
+        eventually(lambda: self.positions() == ends, f"projected up to {ends}")
+        eventually(lambda: self.committed() == ends, f"committed up to {ends}")
+        self.assert_right()
+
+    def close(self) -> None:
+        for process in self._started:
+            process.signal(signal.SIGCONT)
+            process.kill()
+        self._producer.close()
+
+
+@pytest.fixture
+def site(tmp_path: Path, broker: str, topic: str, database: str) -> Iterator[Site]:
+    with closing(Site(tmp_path, broker, topic, database)) as site:
+        yield site
+
+
+@pytest.mark.timeout(600)
+def test_a_projector_that_dies_at_a_crash_point_is_followed_by_one_that_goes_on(site: Site) -> None:
+    for crash in PROJECTOR_CRASHES:
+        assert site.record_until_it_ends(site.projector(MUTUA_CRASH_AT=crash)) == CRASHED, crash
+        if crash != PROJECTOR_CRASHES[0]:
+            site.assert_right()
+    leaving = site.projector(MUTUA_CRASH_AT="before_leave:1")
+    site.assert_whole()
+    leaving.signal(signal.SIGTERM)
+    assert leaving.process.wait() == CRASHED
+    site.record(40)
+    site.projector()
+    site.assert_whole()
+
+
+@pytest.mark.timeout(600)
+def test_a_rule_that_fails_holds_its_partition_until_it_is_mended(site: Site) -> None:
+    """Whatever the process dies of while it says so."""
+    faulty = ("projector-1", "-c", WITH_A_FAULT)
+    site.record(40)
+    site.record(1, ["poison"])
+    site.record(40)
+    for crash in ("before_hold:1", "after_hold:1"):
+        assert site.record_until_it_ends(site.projector(*faulty, MUTUA_CRASH_AT=crash)) == CRASHED
+    for _ in range(CRASHES_THAT_HOLD - 2):
+        assert site.record_until_it_ends(site.projector(*faulty)) == 1
+    last = site.projector(*faulty)
+    poisoned = partition_of("poison", PARTITIONS)
+    eventually(lambda: poisoned in site.held(), "it is held")
+    site.record(40)
+    ends = site.ends()
+    ends[poisoned] = site.held()[poisoned]
+    eventually(lambda: site.positions() == ends, f"projected up to {ends}")
+    site.assert_right()
+    assert last.stop() == 0
+    site.projector()
+    site.assert_whole()
+    assert site.held() == {}
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize(
+    "where",
+    [
+        "in the middle of COPY",
+        "after_copy_before_move:1",
+        "after_move_before_merge:1",
+        "in_slab:1",
+        "after_commit_before_ack:1",
+    ],
+)
+def test_a_projector_that_stands_still_is_in_nobodys_way(site: Site, where: str) -> None:
+    """Others take its partitions over; when it wakes it does no harm, and goes on as they do."""
+    site.record(8)
+    other = site.projector("projector-2")
+    site.assert_whole()
+    program = ("-c", FREEZING_IN_COPY) if " " in where else ()
+    settings = {} if program else {"MUTUA_FREEZE_AT": where}
+    frozen = site.projector("projector-1", *program, **settings)
+    eventually(lambda: "is ready" in frozen.said, "it projects too")
+
+    def stands_still() -> bool:
+        site.record(4_000)
+        return _state(frozen) == "T"
+
+    eventually(stands_still, "it stands still")
+    ends = site.ends()
+    eventually(lambda: site.positions() == ends, f"the other one projects up to {ends}")
+    frozen.signal(signal.SIGCONT)
+    site.record(400)
+    site.assert_whole()
+    assert not other.has_ended()
+
+
+def _state(process: Process) -> str:
+    """As ps says it; T stands still."""
+    return Path(f"/proc/{process.process.pid}/stat").read_text().rpartition(")")[2].split()[0]
+
+
+@pytest.mark.timeout(300)
+def test_an_ingest_that_dies_at_a_crash_point_loses_nothing_that_was_acknowledged(
+    site: Site,
+) -> None:
+    """Its callers live on, and send again what was in doubt."""
+    sent: list[str] = []
+    over = Signal()
+
+    def record(number: int) -> None:
+        with Client(listen, programme=f"p{number}", deadline_seconds=120) as client:
+            while not over.is_set():
+                events = [exchange("A" * 60, ["B" * 60, "C" * 60]) for _ in range(BATCH)]
+                client.record(events)
+                sent.extend(event.event_id for event in events)
+
+    first = site.ingest()
+    listen = first.address()
+    with ThreadPoolExecutor(2) as pool:
+        callers = [pool.submit(record, number) for number in range(2)]
+        eventually(lambda: len(sent) > 2 * BATCH, "both have reached it")
+        first.kill()
+        for crash in INGEST_CRASHES:
+            dying = site.ingest(MUTUA_LISTEN=listen, MUTUA_CRASH_AT=crash)
+            assert dying.process.wait(60) == CRASHED
+        last = site.ingest(MUTUA_LISTEN=listen)
+        over.set()
+        for caller in callers:
+            caller.result()
+        assert last.stop() == 0
+    on_log = event_ids(site.address.servers[0], site.address.topic)
+    assert set(sent) == set(on_log)
+    assert max(on_log.values()) <= 1 + len(INGEST_CRASHES)

@@ -1,0 +1,120 @@
+"""What `mutua doctor` finds in a cluster, and what it says to do."""
+
+import socket
+import time
+from contextlib import closing
+from typing import Any
+
+import pytest
+from kafka import KafkaAdminClient, KafkaProducer
+from kafka.admin import ConfigResource, ConfigResourceType
+
+from services.adapters.kafka_address import KafkaAddress
+from services.adapters.kafka_topic import KafkaTopic
+from services.adapters.postgres_store import PostgresStore
+from services.ledger.ports import Hold
+from services.projector.slab import project_slab
+from tests.bench.embedded import as_recorded
+from tests.cli.conftest import Run
+from tests.cli.conftest import run as run  # a fixture
+from tests.cluster.ingest import url
+from tests.cluster.topics import create_topic, delete_topic
+from tests.faults.processes import facts
+
+PROGRAMME = "default"
+HALF_AN_HOUR_MS = 1_800_000
+
+
+def examined(run: Run, broker: str, topic: str, database: str) -> dict[str, list[Any]]:
+    """What was found, by check: its state, what was said, and the remedy."""
+    urls = ("--log-url", url(broker, topic), "--store-url", database)
+    result = run("doctor", *urls, "--format", "json")
+    found: dict[str, list[Any]] = {}
+    for each in result.answer["checks"]:
+        found.setdefault(each["check"], []).append((each["state"], each["found"], each["remedy"]))
+    assert result.answer["ok"] == (result.code == 0)
+    return found
+
+
+def states(found: dict[str, list[Any]]) -> dict[str, set[str]]:
+    return {name: {each[0] for each in several} for name, several in found.items()}
+
+
+@pytest.fixture
+def projected(broker: str, topic: str, database: str) -> str:
+    """The topic, with facts of which the read models in the database are made."""
+    address = KafkaAddress(servers=(broker,), topic=topic)
+    with closing(KafkaTopic(address)) as log, closing(PostgresStore(database)) as store:
+        partition = log.partition_of(PROGRAMME)
+        with closing(KafkaProducer(bootstrap_servers=broker)) as producer:
+            for event in facts(0, 5):
+                event.programme_id = PROGRAMME
+                value = as_recorded(event)
+                producer.send(topic, value, PROGRAMME.encode(), partition=partition)
+            producer.flush()
+        records = log.partition(partition).read(0, 10)
+        project_slab(store, log.log_id, records, partition=partition)
+    return topic
+
+
+def test_a_cluster_that_is_well(run: Run, broker: str, projected: str, database: str) -> None:
+    found = examined(run, broker, projected, database)
+    told = states(found)
+    assert told.pop("topic") == {"ok", "note"}  # one broker has one replica
+    assert set.union(*told.values()) == {"ok"}
+    assert list(told) == ["settings", "versions", "read models", "clock", "disk"]
+    [(_, disk, _)] = found["disk"]
+    assert "are free on the brokers" in disk
+
+
+def test_what_was_never_started(run: Run, broker: str, topic: str, database: str) -> None:
+    found = examined(run, broker, topic, database)
+    [(state, said, _)] = found["read models"]
+    assert state == "problem"
+    assert "a projector makes them" in said + found["read models"][0][2]
+    assert states(found)["topic"] == {"ok", "note"}
+
+
+def test_read_models_of_another_log_and_a_partition_that_is_held(
+    run: Run, broker: str, projected: str, database: str
+) -> None:
+    with closing(PostgresStore(database)) as store:
+        store.hold(Hold(3, 7, "projecting failed at offset 7", 3))
+    other = f"{projected}-other"
+    create_topic(broker, other)
+    alien, held, _ = examined(run, broker, other, database)["read models"]
+    delete_topic(broker, other)
+    assert "were made from another log" in alien[1]
+    assert held[1] == "partition 3 is held: projecting failed at offset 7"
+    assert "DELETE FROM mutua_read_1.held WHERE partition = 3" in held[2]
+
+
+def test_a_topic_that_would_lose_facts_and_clocks_that_differ(
+    run: Run, broker: str, projected: str, database: str
+) -> None:
+    wrong = {"retention.ms": "60000", "message.timestamp.type": "CreateTime"}
+    with closing(KafkaAdminClient(bootstrap_servers=broker)) as admin:
+        resource = ConfigResource(ConfigResourceType.TOPIC, projected, configs=wrong)
+        admin.alter_configs([resource])
+    with closing(KafkaProducer(bootstrap_servers=broker)) as producer:
+        future = time.time_ns() // 1_000_000 + HALF_AN_HOUR_MS
+        producer.send(projected, b"from the future", partition=0, timestamp_ms=future).get(20)
+    found = examined(run, broker, projected, database)
+    assert ("problem", "retention.ms is 60000", "set it to -1") in found["topic"]
+    [(state, said, remedy)] = found["clock"]
+    assert state == "problem"
+    assert "the last fact was recorded 1," in said
+    assert "NTP" in remedy
+
+
+def test_what_is_away_is_told_once(run: Run, broker: str, topic: str, database: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        nowhere = f"127.0.0.1:{silent.getsockname()[1]}"
+        without = f"{database.rpartition('/')[0]}/none"
+        found = examined(run, nowhere, topic, without)
+    [(state, said, remedy)] = found["topic"]
+    assert (state, bool(remedy)) == ("problem", True)
+    assert f"Kafka at {nowhere} does not answer" in said
+    assert "PostgreSQL does not answer" in found["read models"][0][1]
+    for name in ("clock", "disk"):
+        assert found[name] == [("note", "not looked at", "mend what is told above first")]

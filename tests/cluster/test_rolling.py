@@ -1,0 +1,170 @@
+"""A deploy while callers go on: each process is replaced by one of another version, and back."""
+
+import os
+import subprocess
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+import pytest
+
+from mutua import Client, MutuaError
+from services.adapters.kafka_address import KafkaAddress
+from services.cluster.verify import verify
+from tests.cluster.landed import OURS, Processes, Version, landed, raised
+from tests.faults.processes import eventually, fact_id, facts, free_port
+
+ANSWERS = ("projector-2", "query-1", "query-2", "projector-1")
+"""Queries of either version have a projector of theirs at any time."""
+INGEST = ("ingest-1", "ingest-2")
+THERE, BACK = (*ANSWERS, *INGEST), (*INGEST, *ANSWERS)
+"""In which order README deploys."""
+PROGRAMMES = ("p0", "p1", "p2", "p3")
+DEADLINE_SECONDS = 60.0
+STEP = 5
+
+
+class Caller:
+    """Records facts of one programme and sees each of them in an answer, until it is stopped."""
+
+    def __init__(self, server: str, programme: str, seed: int) -> None:
+        self.programme = programme
+        self.first = self.seen = seed * 1_000_000
+        self.failure: AssertionError | MutuaError | None = None
+        self._server = server
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread.start()
+
+    def _run(self) -> None:
+        try:
+            with Client(self._server, self.programme, deadline_seconds=DEADLINE_SECONDS) as client:
+                while not self._over.wait(0.05):
+                    self._once(client)
+        except (AssertionError, MutuaError) as failure:
+            self.failure = failure
+
+    def _once(self, client: Client) -> None:
+        position = client.record(facts(self.seen, self.seen + STEP))
+        given = sum(row.given for row in client.list_balances(min_position=position))
+        self.seen += STEP
+        assert given == self.seen - self.first, "an answer has each fact once"
+
+    def stop(self) -> None:
+        self._over.set()
+        self._thread.join()
+
+
+class Deploy:
+    """A cluster whose processes are replaced, one after the other, while callers go on."""
+
+    def __init__(self, broker: str, topic: str, database: str, folder: Path) -> None:
+        self._address = KafkaAddress(servers=(broker,), topic=topic)
+        self._database = database
+        self._ports = {name: free_port() for name in ("ingest", "query")}
+        self._processes = Processes(folder, self._settings)
+        self.server = ",".join(f"127.0.0.1:{self._ports[name]}" for name in ("ingest", "query"))
+        self._callers: list[Caller] = []
+
+    def _settings(self, name: str) -> Mapping[str, str]:
+        port = self._ports.get(name.partition("-")[0])
+        found = {
+            "MUTUA_LOG_URL": str(self._address),
+            "MUTUA_STORE_URL": self._database,
+            "MUTUA_SESSION_TIMEOUT_SECONDS": "3",
+        }
+        if port is None:
+            return {**found, "MUTUA_INSTANCE": name}
+        return {**found, "MUTUA_LISTEN": f"127.0.0.1:{port}", "MUTUA_REUSE_PORT": "true"}
+
+    def start(self, version: Version) -> None:
+        for name in THERE:
+            self._processes.start(name, version)
+
+    @contextmanager
+    def called(self) -> Iterator[None]:
+        """Facts are recorded and seen all the while; whatever fails for a caller fails here."""
+        self._callers = [Caller(self.server, each, n) for n, each in enumerate(PROGRAMMES)]
+        try:
+            yield
+        finally:
+            for each in self._callers:
+                each.stop()
+        for each in self._callers:
+            if each.failure is not None:
+                raise each.failure
+
+    def replace(self, name: str, version: Version) -> None:
+        """Returns when every caller was answered anew, by what runs then."""
+        self._processes.replace(name, version)
+        before = [each.seen for each in self._callers]
+
+        def all_went_on() -> bool:
+            failed = [each.failure for each in self._callers if each.failure is not None]
+            assert not failed, f"with {name} of {version.name}: {failed}"
+            return all(
+                each.seen > seen + STEP for each, seen in zip(self._callers, before, strict=True)
+            )
+
+        eventually(all_went_on, f"callers go on with {name} of {version.name}")
+
+    def assert_whole(self) -> None:
+        """What was recorded stands once, and the tables are what the log says."""
+        for each in self._callers:
+            with Client(self.server, each.programme) as client:
+                there = [row.exchange_id for row in client.list_exchanges(page_size=10_000)]
+            assert sorted(there) == sorted(fact_id(n) for n in range(each.first, each.seen))
+        report = verify(self._address, self._database)
+        assert (report.differences, report.beyond_count, report.held) == ([], 0, "")
+
+    def close(self) -> None:
+        self._processes.close()
+
+
+@pytest.fixture
+def deploy(broker: str, topic: str, database: str, tmp_path: Path) -> Iterator[Deploy]:
+    with closing(Deploy(broker, topic, database, tmp_path)) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def before(tmp_path_factory: pytest.TempPathFactory) -> Version:
+    return landed(tmp_path_factory.mktemp("landed"))
+
+
+def test_what_runs_as_the_landed_version_is_the_landed_version(before: Version) -> None:
+    for version in (before, OURS):
+        shown = subprocess.run(
+            version.command(
+                "-c", "import mutua, services; print(mutua.__file__, services.__file__)"
+            ),
+            env={**os.environ, **version.environment},
+            stdout=subprocess.PIPE,
+            text=True,
+            check=True,
+        ).stdout
+        assert [Path(each).is_relative_to(version.sources) for each in shown.split()] == [True] * 2
+
+
+def there_and_back(deploy: Deploy, old: Version, new: Version) -> None:
+    deploy.start(old)
+    with deploy.called():
+        for name in THERE:
+            deploy.replace(name, new)
+        for name in BACK:
+            deploy.replace(name, old)
+
+
+@pytest.mark.timeout(600)
+def test_a_deploy_and_the_way_back_while_callers_go_on(deploy: Deploy, before: Version) -> None:
+    there_and_back(deploy, before, OURS)
+    deploy.assert_whole()
+
+
+@pytest.mark.timeout(600)
+def test_a_deploy_that_makes_the_read_models_anew_and_the_way_back(
+    deploy: Deploy, tmp_path: Path
+) -> None:
+    there_and_back(deploy, OURS, raised(tmp_path / "raised"))
+    deploy.assert_whole()

@@ -1,0 +1,132 @@
+"""Whoever is traced finds their facts on Kafka and in the projector; records stay as they are."""
+
+import json
+import re
+from collections.abc import Iterator
+from contextlib import ExitStack, closing
+from pathlib import Path
+from typing import Any
+
+import grpc
+import pytest
+from kafka import KafkaConsumer, TopicPartition
+
+from mutua.v1.event_pb2 import Event
+from mutua.v1.ingest_service_pb2 import RecordEventsRequest
+from mutua.v1.ingest_service_pb2_grpc import IngestServiceStub
+from services.adapters.kafka_address import KafkaAddress
+from services.adapters.kafka_topic import partition_of
+from services.cluster.verify import verify
+from tests.backends import reachable_folder
+from tests.cluster.topics import PARTITIONS
+from tests.cluster.watched import Watched
+from tests.faults.processes import eventually
+from tests.services.facts import exchange
+
+PROGRAMME = "traced"
+TRACE, CALLER = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
+RECORDED = """
+import sys
+from runpy import run_module
+from opentelemetry import trace
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import ConsoleSpanExporter, SimpleSpanProcessor
+printed = ConsoleSpanExporter(formatter=lambda span: span.to_json(indent=None) + "\\n")
+provider = TracerProvider()
+provider.add_span_processor(SimpleSpanProcessor(printed))
+trace.set_tracer_provider(provider)
+run_module(sys.argv[1], run_name="__main__")
+"""
+"""Runs a module as those do who have set up OpenTelemetry's SDK."""
+
+
+class Running:
+    """Processes on a topic and a database."""
+
+    def __init__(self, broker: str, topic: str, database: str) -> None:
+        self.broker, self.topic, self.database = broker, topic, database
+        self._stack = ExitStack()
+        self._folder = self._stack.enter_context(reachable_folder())
+
+    def start(self, name: str, *words: str) -> Watched:
+        settings = {
+            "MUTUA_LOG_URL": f"kafka://{self.broker}/{self.topic}",
+            "MUTUA_STORE_URL": self.database,
+            "MUTUA_LOG_FORMAT": "json",
+            "MUTUA_LOG_LEVEL": "info",
+        }
+        process = Watched(name, Path(self._folder), *words, **settings)
+        self._stack.enter_context(closing(process))
+        process.wait_until_ready()
+        return process
+
+    def headers(self) -> list[list[tuple[str, bytes]]]:
+        """Of each record of the programme, in order."""
+        place = TopicPartition(self.topic, partition_of(PROGRAMME, PARTITIONS))
+        with closing(
+            KafkaConsumer(bootstrap_servers=self.broker, auto_offset_reset="earliest")
+        ) as consumer:
+            consumer.assign([place])
+            end, found = consumer.end_offsets([place])[place], list[Any]()
+            while len(found) < end:
+                found += consumer.poll(1_000).get(place, [])
+        return [list(each.headers) for each in found]
+
+    def close(self) -> None:
+        self._stack.close()
+
+
+@pytest.fixture
+def running(broker: str, topic: str, database: str) -> Iterator[Running]:
+    with closing(Running(broker, topic, database)) as found:
+        yield found
+
+
+def record(ingest: Watched, events: list[Event], *, traced: bool) -> None:
+    for event in events:
+        event.programme_id = PROGRAMME
+    metadata = (("traceparent", f"00-{TRACE}-{CALLER}-01"),) if traced else ()
+    with grpc.insecure_channel(ingest.address) as channel:
+        IngestServiceStub(channel).RecordEvents(
+            RecordEventsRequest(events=events), metadata=metadata, timeout=30
+        )
+
+
+def objects(process: Watched) -> list[dict[str, Any]]:
+    """What it wrote as JSON: lines of its log, and spans."""
+    return [json.loads(line) for line in re.findall(r"\{.*\}", process.said)]
+
+
+def spans(process: Watched, name: str) -> list[dict[str, Any]]:
+    return [each for each in objects(process) if each.get("name") == name]
+
+
+def test_the_context_of_a_caller_goes_with_each_record_and_nothing_else_does(
+    running: Running,
+) -> None:
+    ingest = running.start("ingest")
+    record(ingest, [exchange(), exchange()], traced=True)
+    record(ingest, [exchange()], traced=False)
+    mine = [("traceparent", f"00-{TRACE}-{CALLER}-01".encode())]
+    assert running.headers() == [mine, mine, []]
+    ids = [each["request_id"] for each in objects(ingest) if "request_id" in each]
+    assert [each == TRACE for each in ids] == [True, False]
+
+
+def test_spans_of_ingest_and_projector_belong_to_the_trace_and_records_are_as_before(
+    running: Running,
+) -> None:
+    ingest = running.start("ingest", "-c", RECORDED, "services.ingest")
+    projector = running.start("projector", "-c", RECORDED, "services.projector")
+    record(ingest, [exchange(), exchange()], traced=True)
+    eventually(lambda: bool(spans(projector, "project")), "they are projected")
+    [call] = spans(ingest, "RecordEvents")
+    assert call["context"]["trace_id"] == f"0x{TRACE}"
+    assert call["parent_id"] == f"0x{CALLER}"
+    [slab] = spans(projector, "project")
+    [link] = slab["links"]
+    assert link["context"]["trace_id"] == f"0x{TRACE}"
+    assert link["context"]["span_id"] == call["context"]["span_id"]
+    address = KafkaAddress(servers=(running.broker,), topic=running.topic)
+    report = verify(address, running.database)
+    assert (report.differences, report.fact_count) == ([], 2)

@@ -1,0 +1,185 @@
+"""deploy/kubernetes, rendered: what the schemas say, and what its objects say of each other."""
+
+import tomllib
+from typing import Any
+
+import kubernetes_validate
+import pytest
+
+from services.query.programmes import BUDGET_BYTES
+from services.settings import Settings
+from tests.deploy.containers import (
+    CLOSING_SECONDS,
+    GRACE_SECONDS,
+    assert_known_command,
+    assert_known_settings,
+    assert_pinned,
+    port_of,
+)
+from tests.deploy.dockerfile import DOCKERFILE, ROOT, stages
+from tests.deploy.manifests import Object, containers, named, pod, rendered
+
+PROCESSES = {"ingest": "Deployment", "projector": "StatefulSet", "query": "Deployment"}
+OLDEST = "1.30"
+"""What kustomization.yaml says: PodLifecycleSleepAction is on from then on."""
+
+
+@pytest.fixture(scope="module")
+def objects() -> list[Object]:
+    return rendered()
+
+
+@pytest.fixture(params=PROCESSES)
+def workload(request: pytest.FixtureRequest, objects: list[Object]) -> Object:
+    return named(objects, PROCESSES[request.param])[request.param]
+
+
+def container(workload: Object) -> Object:
+    [found] = containers(workload)
+    return found
+
+
+def variables(workload: Object) -> dict[str, Any]:
+    return {each["name"]: each.get("value") for each in container(workload).get("env", [])}
+
+
+def bytes_of(quantity: str) -> int:
+    units = {"Ki": 1 << 10, "Mi": 1 << 20, "Gi": 1 << 30}
+    return int(quantity[:-2]) * units[quantity[-2:]]
+
+
+def workloads(objects: list[Object]) -> list[Object]:
+    return [each for each in objects if pod(each)]
+
+
+@pytest.mark.parametrize("version", [OLDEST, kubernetes_validate.latest_version()])
+def test_every_object_is_what_the_schemas_know(objects: list[Object], version: str) -> None:
+    for each in objects:
+        kubernetes_validate.validate(each, version, strict=True)
+
+
+def test_a_misspelt_field_is_none_that_the_schemas_know() -> None:
+    found = named(rendered(), "StatefulSet")["projector"]
+    pod(found)["spec"]["terminationGracePeriod"] = 30
+    with pytest.raises(kubernetes_validate.ValidationError, match="terminationGracePeriod"):
+        kubernetes_validate.validate(found, OLDEST, strict=True)
+
+
+def test_everything_is_in_the_namespace_that_is_made(objects: list[Object]) -> None:
+    [namespace] = named(objects, "Namespace")
+    assert {each["metadata"].get("namespace", namespace) for each in objects} == {namespace}
+
+
+def test_there_are_two_of_each_and_one_of_them_stays(
+    workload: Object, objects: list[Object]
+) -> None:
+    name, labels = workload["metadata"]["name"], pod(workload)["metadata"]["labels"]
+    assert workload["spec"]["replicas"] == 2
+    assert workload["spec"]["selector"]["matchLabels"] == labels
+    [spread] = pod(workload)["spec"]["topologySpreadConstraints"]
+    assert spread["labelSelector"]["matchLabels"] == labels
+    budget = named(objects, "PodDisruptionBudget")[name]["spec"]
+    assert budget["selector"]["matchLabels"] == labels
+    assert budget["maxUnavailable"] == 1
+    others = [pod(each)["metadata"]["labels"] for each in workloads(objects) if each != workload]
+    assert labels not in others
+
+
+def test_services_lead_to_where_processes_listen(workload: Object, objects: list[Object]) -> None:
+    service = named(objects, "Service")[workload["metadata"]["name"]]["spec"]
+    assert service["selector"] == pod(workload)["metadata"]["labels"]
+    [port] = container(workload)["ports"]
+    assert service["ports"][0]["targetPort"] == port["name"]
+    [listen] = [value for key, value in variables(workload).items() if key.endswith("LISTEN")]
+    exposed = int(stages(DOCKERFILE.read_text())[-1].last("EXPOSE"))
+    assert port_of(listen) == port["containerPort"] == exposed
+
+
+def test_probes_ask_what_is_meant(workload: Object) -> None:
+    [port] = container(workload)["ports"]
+    alive, ready = (container(workload)[f"{kind}Probe"] for kind in ("liveness", "readiness"))
+    assert alive["grpc"] == {"port": port["containerPort"], "service": "alive"}
+    assert ready["grpc"] == {"port": port["containerPort"]}
+    patience = alive["periodSeconds"] * alive["failureThreshold"]
+    assert patience > Settings.model_fields["stuck_seconds"].default  # it ends itself, and says why
+
+
+def test_who_is_told_to_stop_has_the_time_for_it(workload: Object) -> None:
+    grace = pod(workload)["spec"]["terminationGracePeriodSeconds"]
+    before = container(workload).get("lifecycle", {"preStop": {"sleep": {"seconds": 0}}})
+    module = container(workload)["command"][-1]
+    needed = before["preStop"]["sleep"]["seconds"] + GRACE_SECONDS[module] + CLOSING_SECONDS
+    assert grace >= needed
+
+
+def test_projectors_are_known_by_their_ordinals(objects: list[Object]) -> None:
+    found = named(objects, "StatefulSet")["projector"]
+    [instance] = [each for each in container(found)["env"] if each["name"] == "MUTUA_INSTANCE"]
+    assert instance["valueFrom"] == {"fieldRef": {"fieldPath": "metadata.name"}}
+    assert found["spec"]["podManagementPolicy"] == "Parallel"
+    assert named(objects, "Service")[found["spec"]["serviceName"]]["spec"]["clusterIP"] == "None"
+
+
+def test_every_variable_is_a_setting_and_every_command_exists(objects: list[Object]) -> None:
+    settings = named(objects, "ConfigMap")
+    for each in settings.values():
+        assert_known_settings(each["data"])
+    for each in workloads(objects):
+        assert_known_settings(variables(each))
+        assert_known_command(container(each)["command"])
+        config, secret = container(each)["envFrom"]
+        assert config["configMapRef"]["name"] in settings
+        made = f"create secret generic {secret['secretRef']['name']} "
+        assert made in (ROOT / "README.md").read_text()
+
+
+def test_the_image_is_the_one_of_this_version(objects: list[Object]) -> None:
+    version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+    for each in workloads(objects):
+        assert_pinned(container(each)["image"])
+        assert container(each)["image"] == f"mutua:{version}"
+
+
+def test_every_process_has_its_limits(objects: list[Object]) -> None:
+    for each in workloads(objects):
+        resources = container(each)["resources"]
+        assert resources["requests"]["memory"] == resources["limits"]["memory"]
+        assert resources["requests"].keys() == resources["limits"].keys() == {"cpu", "memory"}
+    query, ingest = (
+        bytes_of(container(named(objects, "Deployment")[name])["resources"]["limits"]["memory"])
+        for name in ("query", "ingest")
+    )
+    assert query >= 2 * BUDGET_BYTES
+    assert ingest >= 4 * Settings.model_fields["queue_bytes"].default
+
+
+def test_nothing_can_write_or_become_more(objects: list[Object]) -> None:
+    user, _, group = stages(DOCKERFILE.read_text())[-1].last("USER").partition(":")
+    for each in workloads(objects):
+        spec = pod(each)["spec"]
+        assert not spec["automountServiceAccountToken"]
+        assert not spec["enableServiceLinks"]
+        assert spec["securityContext"] == {
+            "runAsNonRoot": True,
+            "runAsUser": int(user),
+            "runAsGroup": int(group),
+            "seccompProfile": {"type": "RuntimeDefault"},
+        }
+        assert container(each)["securityContext"] == {
+            "allowPrivilegeEscalation": False,
+            "readOnlyRootFilesystem": True,
+            "capabilities": {"drop": ["ALL"]},
+        }
+        assert "volumes" not in spec
+
+
+def test_only_the_namespace_reaches_what_believes_its_callers(objects: list[Object]) -> None:
+    policy = named(objects, "NetworkPolicy")["callers"]["spec"]
+    for each in workloads(objects):
+        assert (
+            policy["podSelector"]["matchLabels"].items() <= pod(each)["metadata"]["labels"].items()
+        )
+    [rule] = policy["ingress"]
+    assert rule["from"] == [{"podSelector": {}}]
+    [port] = rule["ports"]
+    assert port["port"] == container(named(objects, "Deployment")["ingest"])["ports"][0]["name"]

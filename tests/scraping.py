@@ -1,0 +1,46 @@
+"""What a process tells of itself, read as Prometheus reads it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from urllib.request import urlopen
+
+from prometheus_client.parser import text_string_to_metric_families
+
+Labels = frozenset[tuple[str, str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Scrape:
+    """Values by name and labels, and the kind of each family."""
+
+    values: Mapping[tuple[str, Labels], float]
+    kinds: Mapping[str, str]
+
+    def value(self, name: str, **labels: str) -> float:
+        """Of one series; KeyError where it is not told."""
+        return self.values[name, frozenset(labels.items())]
+
+    def get(self, name: str, **labels: str) -> float:
+        """0 where it is not told."""
+        return self.values.get((name, frozenset(labels.items())), 0.0)
+
+    def by(self, name: str, label: str) -> dict[str, float]:
+        """All values of a name, by one label."""
+        return {
+            dict(labels)[label]: value
+            for (each, labels), value in self.values.items()
+            if each == name
+        }
+
+
+def scrape(address: str) -> Scrape:
+    with urlopen(f"http://{address}/metrics", timeout=30) as answer:
+        families = list(text_string_to_metric_families(answer.read().decode()))
+    return Scrape(
+        {
+            (sample.name, frozenset(sample.labels.items())): sample.value
+            for family in families
+            for sample in family.samples
+        },
+        {family.name: family.type for family in families},
+    )

@@ -1,0 +1,68 @@
+"""Lines for people and objects for programs say the same, and of which call it is."""
+
+import json
+import logging
+from collections.abc import Iterator
+from contextvars import copy_context
+
+import pytest
+
+from services.logs import Form, begin_request, set_up_logs
+
+logger = logging.getLogger("a.part")
+
+
+@pytest.fixture(autouse=True)
+def _as_before() -> Iterator[None]:
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    root.handlers.clear()
+    yield
+    root.handlers[:] = handlers
+    root.setLevel(level)
+
+
+def said(capsys: pytest.CaptureFixture[str], form: Form) -> list[str]:
+    set_up_logs(form=form)
+    logger.info("not said at this level")
+    logger.warning("%d of them wait", 3)
+
+    def call() -> None:
+        begin_request("the-call")
+        try:
+            raise ZeroDivisionError("nothing to divide by")
+        except ZeroDivisionError:
+            logger.exception("it failed")
+
+    copy_context().run(call)
+    logger.critical("it is over")
+    return capsys.readouterr().err.splitlines()
+
+
+def test_lines(capsys: pytest.CaptureFixture[str]) -> None:
+    lines = said(capsys, "text")
+    assert lines[:2] == ["WARNING 3 of them wait", "ERROR it failed (request the-call)"]
+    assert lines[2].startswith("Traceback")
+    assert lines[-2:] == ["ZeroDivisionError: nothing to divide by", "error: it is over"]
+
+
+def test_objects(capsys: pytest.CaptureFixture[str]) -> None:
+    first, second, third = map(json.loads, said(capsys, "json"))
+    assert first.pop("time").endswith("+00:00")
+    assert first == {"level": "WARNING", "logger": "a.part", "message": "3 of them wait"}
+    assert (second["message"], second["request_id"]) == ("it failed", "the-call")
+    assert second["exception"].endswith("ZeroDivisionError: nothing to divide by")
+    assert (third["level"], third["message"]) == ("CRITICAL", "it is over")
+
+
+def test_a_call_without_an_id_gets_one_of_its_own(capsys: pytest.CaptureFixture[str]) -> None:
+    def call() -> None:
+        begin_request("")
+        logger.warning("said")
+
+    set_up_logs(form="json")
+    copy_context().run(call)
+    copy_context().run(call)
+    one, two = (json.loads(line)["request_id"] for line in capsys.readouterr().err.splitlines())
+    assert one != two
+    assert len(one) == len(two) == 32
