@@ -12,7 +12,7 @@ demo: .venv/mutua ## set up, record a generated programme, print who gives and r
 
 test: .venv/tests ## run the tests
 	@.venv/bin/python -m tests.cluster
-	@.venv/bin/python -m pytest -q -n 2 --dist loadfile
+	@.venv/bin/python -m pytest -q -n 2 --dist loadfile --no-loadscope-reorder
 
 lint: .venv/tests ## style, types, contract and import arrows
 	@.venv/bin/ruff check .

@@ -1,5 +1,7 @@
 """A whole cluster, broken in one place after the other; `make chaos` does it for longer."""
 
+import gc
+
 import pytest
 
 from services.dev.broker import fetch
@@ -15,7 +17,7 @@ PATIENCE_SECONDS = 150.0
 """For machines that have something else to do."""
 
 
-# Connections that were cut are left to the collector, which says that nobody closed them.
+# Connections that were cut are left to the collector, which says here that nobody closed them.
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.timeout(900)
 def test_a_cluster_that_is_broken_comes_back_by_itself_with_every_fact() -> None:
@@ -33,6 +35,7 @@ def test_a_cluster_that_is_broken_comes_back_by_itself_with_every_fact() -> None
     }
     assert found.judgement.acknowledged > 0
     assert found.judgement.answers > 0
+    gc.collect()
 
 
 def test_a_long_run_does_everything_to_everybody() -> None:

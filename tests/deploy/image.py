@@ -15,6 +15,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from sysconfig import get_path
+from tempfile import mkdtemp
 
 from services.dev.programs import Missing
 from tests.deploy.dockerfile import DOCKERFILE, ROOT, Stage, Step, context, stages
@@ -56,7 +57,7 @@ class Image:
 
     def _build(self, stage: Stage) -> None:
         upper = self._upper[stage.name] = self._folder / f"upper-{stage.name or 'final'}"
-        for folder in (upper, self._folder / "work", self._merged):
+        for folder in (upper, self._merged):
             folder.mkdir(exist_ok=True)
         environment, place = dict(_BASE), "/"
         for step in stage.steps:
@@ -118,7 +119,8 @@ class Image:
     ) -> list[str]:
         """Runs a command with an overlay as its root, in mounts that nobody else sees."""
         merged = self._merged
-        overlay = f"lowerdir=/,upperdir={upper},workdir={self._folder / 'work'}"
+        work = mkdtemp(prefix="work-", dir=self._folder)  # which no two mounts may share
+        overlay = f"lowerdir=/,upperdir={upper},workdir={work}"
         binds = {"/proc": "/proc", "/dev": "/dev"}
         read_only = {sys.base_prefix: "/usr/local", get_path("purelib"): _PACKAGES}
         mounts = [f"mount -t overlay overlay -o {overlay} {merged}"]
