@@ -355,8 +355,9 @@ class Worker:
                 return end
 
     def _wait(self, reason: Exception) -> None:
+        if self._waiting_for != str(reason):
+            logger.warning("projecting waits: %s", reason)
         self._waiting_for = str(reason)
-        logger.warning("projecting waits: %s", reason)
         threading.Event().wait(_RETRY_SECONDS)
 
 
