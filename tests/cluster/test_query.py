@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import grpc
 import pytest
@@ -22,10 +23,11 @@ from services.ledger.position import Position
 from services.projector.slab import project_slab
 from services.projector.verify import verify
 from tests.bench.embedded import as_recorded
+from tests.cluster.chaos.proxy import Fault, Network
 from tests.cluster.ingest import url
 from tests.cluster.processes import Process
 from tests.databases import away, execute
-from tests.faults.processes import eventually, facts
+from tests.faults.processes import eventually, facts, free_port
 
 PROGRAMME = "default"
 SERVING = health_pb2.HealthCheckResponse.SERVING
@@ -178,3 +180,30 @@ def test_health_is_true_while_the_database_is_away(
         eventually(lambda: status(address) == SERVING, "it recovers")
         found = stub.GetStatus(pb.GetStatusRequest(programme_id=PROGRAMME))
     assert found.fact_count == 5
+
+
+def test_a_database_that_hangs_is_not_waited_for(
+    tmp_path: Path, broker: str, topic: str, log: KafkaTopic, database: str
+) -> None:
+    with closing(PostgresStore(database)) as store:
+        project(log, store, produce(log, 0, 5))
+    place = urlsplit(database)
+    with closing(Network()) as network:
+        link = network.proxy(free_port(), f"{place.hostname}:{place.port}")
+        through = database.replace(f":{place.port}/", f":{link.port}/")
+        running = Process("query", tmp_path, url(broker, topic), through)
+        try:
+            with grpc.insecure_channel(running.address()) as channel:
+                stub = QueryServiceStub(channel)
+                request = pb.GetStatusRequest(programme_id=PROGRAMME)
+                assert stub.GetStatus(request).fact_count == 5
+                link.fail(Fault.BLACK_HOLE)
+                with pytest.raises(grpc.RpcError) as refused:
+                    stub.GetStatus(request, timeout=60)
+                assert refused.value.code() is grpc.StatusCode.UNAVAILABLE
+                eventually(lambda: status(running.listen) != SERVING, "health says so")
+                link.heal()
+                eventually(lambda: status(running.listen) == SERVING, "it recovers")
+                assert stub.GetStatus(request).fact_count == 5
+        finally:
+            running.kill()
