@@ -191,8 +191,8 @@ class Worker:
         while True:
             try:
                 return self._look_up(partitions)
-            except LogDown as down:
-                self._wait(down)
+            except (LogDown, StoreBusy) as away:
+                self._wait(away)
 
     def _look_up(self, partitions: Sequence[int]) -> None:
         """Reads where the partitions stand, and whether that is of the log as it is."""
