@@ -343,6 +343,7 @@ async def _serving(
         try:
             yield address
         finally:
+            progress.end()
             await server.stop(_GRACE_SECONDS)
 
 

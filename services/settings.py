@@ -71,7 +71,7 @@ class Settings(BaseSettings):
 
     listen: Address = "127.0.0.1:7420"
     """Where calls are taken; port 0 takes a free one."""
-    health_listen: str = ""
+    health_listen: Address = ""
     """Where a projector tells its health, through gRPC; without it nowhere."""
     reuse_port: bool = False
     """Whether several processes share the address; the kernel spreads connections over them."""

@@ -19,7 +19,9 @@ def outcome_of(code: StatusCode, reason: str, *, is_write: bool) -> Outcome:
     RESOURCE_EXHAUSTED without a reason is gRPC's own, a message too large: it would fail again.
     """
     if not is_write:
-        return Outcome.NOTHING_DONE if code is StatusCode.UNAVAILABLE else Outcome.FINAL
+        # Cut off by a server that ended: another one answers.
+        passing = code in (StatusCode.UNAVAILABLE, StatusCode.CANCELLED)
+        return Outcome.NOTHING_DONE if passing else Outcome.FINAL
     match code:
         case StatusCode.RESOURCE_EXHAUSTED if reason:
             return Outcome.NOTHING_DONE

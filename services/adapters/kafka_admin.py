@@ -97,43 +97,42 @@ def fewest_in_sync(replica_count: int) -> int:
 
 
 class KafkaAdmin:
-    """Asks one broker at a time, on the caller's thread. For one thread."""
+    """Asks one broker at a time, on the caller's thread. For one thread.
+
+    Every call raises LogDown when no broker answers within seconds.
+    """
 
     def __init__(self, address: KafkaAddress) -> None:
-        """Raises LogDown when no broker answers."""
         self._address = address
-        with in_words(address):
-            self._client = opened(
-                KafkaAdminClient,
-                address,
-                bootstrap_timeout_ms=_TIMEOUT_MS,
-                request_timeout_ms=_TIMEOUT_MS,
-            )
+        self._client: Any = None
 
     def close(self) -> None:
-        with in_words(self._address):
-            self._client.close()
+        client, self._client = self._client, None
+        if client is not None:
+            with suppress(errors.KafkaError):
+                client.close()
 
     def identity(self) -> TopicIdentity:
-        """Which log the topic is by now; raises as `describe` does."""
-        with in_words(self._address):
-            return _identity(self._topic())
+        """Which log the topic is by now. Raises TopicUnfit when it is not there."""
+        with self._asked() as client:
+            return _identity(self._topic(client))
 
     def epochs(self) -> Mapping[int, int]:
-        """A number for each partition, which grows with each change of its leader; raises as
-        `describe` does.
+        """A number for each partition, which grows with each change of its leader.
+
+        Raises TopicUnfit when the topic is not there.
         """
-        with in_words(self._address):
-            found = self._topic()
+        with self._asked() as client:
+            found = self._topic(client)
         return {each["partition_index"]: each["leader_epoch"] for each in found["partitions"]}
 
     def describe(self) -> TopicFacts:
-        """Raises TopicUnfit when the topic is not there, LogDown when no broker answers."""
+        """Raises TopicUnfit when the topic is not there."""
         name = self._address.topic
-        with in_words(self._address):
-            found = self._topic()
+        with self._asked() as client:
+            found = self._topic(client)
             resource = ConfigResource(ConfigResourceType.TOPIC, name)
-            told = self._client.describe_configs([resource], config_filter="all")
+            told = client.describe_configs([resource], config_filter="all")
         partitions = found["partitions"]
         return TopicFacts(
             name=name,
@@ -146,12 +145,10 @@ class KafkaAdmin:
     def create(self, *, partition_count: int, replica_count: int | None) -> None:
         """Makes the topic as a log must be, unless it is there; without a number of replicas on up
         to three brokers.
-
-        Raises LogDown when no broker answers, TopicUnfit when the broker refuses to.
         """
-        with in_words(self._address), suppress(errors.TopicAlreadyExistsError):
-            replicas = replica_count or min(3, self._broker_count())
-            self._client.create_topics(
+        with self._asked() as client, suppress(errors.TopicAlreadyExistsError):
+            replicas = replica_count or min(3, len(client.describe_cluster()["brokers"]))
+            client.create_topics(
                 {
                     self._address.topic: {
                         "num_partitions": partition_count,
@@ -167,9 +164,9 @@ class KafkaAdmin:
             )
 
     def rooms(self) -> list[Room]:
-        """Where the brokers keep their data. Raises LogDown."""
-        with in_words(self._address):
-            told = self._client.describe_log_dirs([self._address.topic])
+        """Where the brokers keep their data."""
+        with self._asked() as client:
+            told = client.describe_log_dirs([self._address.topic])
         return [
             Room(each["broker"], found["log_dir"], free if free >= 0 else None)
             for each in told
@@ -177,17 +174,32 @@ class KafkaAdmin:
             for free in [found.get("usable_bytes", -1)]
         ]
 
-    def _topic(self) -> Mapping[str, Any]:
+    @contextmanager
+    def _asked(self) -> Iterator[Any]:
+        """The client for the time of the block, opened where there is none.
+
+        One that failed is given up: it would go on waiting for what was not answered.
+        """
+        with in_words(self._address):
+            try:
+                self._client = self._client or opened(
+                    KafkaAdminClient,
+                    self._address,
+                    bootstrap_timeout_ms=_TIMEOUT_MS,
+                    request_timeout_ms=_TIMEOUT_MS,
+                )
+                yield self._client
+            except errors.KafkaError:
+                self.close()
+                raise
+
+    def _topic(self, client: Any) -> Mapping[str, Any]:
         name = self._address.topic
-        [found] = self._client.describe_topics([name])
+        [found] = client.describe_topics([name])
         if found["error_code"]:
             raise errors.for_code(found["error_code"])(f"topic {name}")
         topic: Mapping[str, Any] = found
         return topic
-
-    def _broker_count(self) -> int:
-        cluster: Mapping[str, Any] = self._client.describe_cluster()
-        return len(cluster["brokers"])
 
 
 def _identity(topic: Mapping[str, Any]) -> TopicIdentity:
@@ -221,6 +233,10 @@ def in_words(address: KafkaAddress) -> Iterator[None]:
             f"Kafka at {','.join(address.servers)} refuses the credentials ({error}); "
             "set MUTUA_KAFKA_SASL_PLAIN_USERNAME and MUTUA_KAFKA_SASL_PLAIN_PASSWORD"
         ) from None
+    except (errors.RequestTimedOutError, errors.KafkaTimeoutError) as error:
+        raise LogDown(f"Kafka at {','.join(address.servers)} does not answer in time") from error
     except errors.KafkaError as error:
         what = str(error) or type(error).__name__
-        raise LogDown(f"Kafka at {','.join(address.servers)} does not answer: {what}") from error
+        is_refusal = isinstance(error, errors.BrokerResponseError) and not error.retriable
+        verb = "refuses this" if is_refusal else "does not answer"
+        raise LogDown(f"Kafka at {','.join(address.servers)} {verb}: {what}") from error

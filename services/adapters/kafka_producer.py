@@ -79,7 +79,7 @@ class ProducerKeeper:
         self._producer: Any = None
         self._broken: Any = None
         self._well_since = 0.0
-        self._admin: KafkaAdmin | None = None
+        self._admin = KafkaAdmin(address)
         self._wake = threading.Event()
         self._stopping = False
         self._thread = threading.Thread(target=self._run, name="kafka-keeper", daemon=True)
@@ -115,14 +115,12 @@ class ProducerKeeper:
                 self._down(LogDown(f"Kafka cannot be spoken to: {error!r}"))
             self._wake.wait(_LOOK_SECONDS)
             self._wake.clear()
-        self._close_admin()
+        self._admin.close()
 
     def _look(self) -> None:
         """Makes sure that all is well. Raises LogDown when not, DataForeign when never again."""
         if self._producer is not None and self._broken is self._producer:
             self._drop("a send to Kafka failed")
-        if self._admin is None:
-            self._admin = KafkaAdmin(self._address)
         facts = self._admin.describe()
         if self._log not in (None, facts.identity):
             raise another_log(self._address, self._log, facts.identity)
@@ -166,7 +164,6 @@ class ProducerKeeper:
         self.ready = None
         self.reason = error.message
         self._well_since = 0.0
-        self._close_admin()
         if isinstance(error, TopicUnfit) or (
             self._producer is not None and self._broken is self._producer
         ):
@@ -179,12 +176,6 @@ class ProducerKeeper:
             logger.info("the producer is given up: %s", why)
             self._on_drop(producer, why)
             threading.Thread(target=_close, args=(producer,), daemon=True).start()
-
-    def _close_admin(self) -> None:
-        if self._admin is not None:
-            with suppress(LogDown):
-                self._admin.close()
-            self._admin = None
 
 
 def _close(producer: Any) -> None:

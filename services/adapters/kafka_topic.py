@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import lru_cache
+from math import inf
 from typing import Any, Final
 
 from kafka import KafkaConsumer, TopicPartition
@@ -20,7 +21,7 @@ from services.ledger.ports import Record
 _READ_BYTES: Final = 4 << 20
 _WAIT_MS: Final = 5_000
 """A broker that brings nothing for so long is away."""
-_AWAY_SECONDS: Final = 0.5
+_END_MS: Final = 3_000
 _FETCH_MS: Final = 10
 """What the broker waits for more: it is asked when something is there, and a client that looked
 ahead would stand in the way of the next question."""
@@ -52,8 +53,8 @@ class KafkaTopic:
         """
         self.address = address
         self._lock = threading.Lock()
-        self._away: tuple[float, LogDown] | None = None
-        """Since when, and why, the broker does not answer."""
+        self._failed: tuple[float, str] = (-inf, "")
+        """When the broker was last asked in vain, and why."""
         self._consumer: Any = None
         self._assigned: TopicPartition | None = None
         self._admin = KafkaAdmin(address)
@@ -123,16 +124,17 @@ class KafkaTopic:
     @contextmanager
     def _turn(self) -> Iterator[None]:
         """Waits for a turn; those who waited while the broker was asked in vain ask no more."""
+        since = time.monotonic()
         with self._lock:
-            if self._away is not None and time.monotonic() < self._away[0] + _AWAY_SECONDS:
-                raise LogDown(self._away[1].message)
+            failed, why = self._failed
+            if since < failed:
+                raise LogDown(why)
             try:
                 with in_words(self.address):
                     yield
             except LogDown as down:
-                self._away = (time.monotonic(), down)
+                self._failed = (time.monotonic(), down.message)
                 raise
-            self._away = None
 
     def close(self) -> None:
         with self._lock:
@@ -187,7 +189,7 @@ class KafkaPartition:
         return list(found[self._place])
 
     def _ask_end(self, consumer: Any) -> int:
-        ends = consumer.end_offsets([self._place], timeout_ms=_WAIT_MS)
+        ends = consumer.end_offsets([self._place], timeout_ms=_END_MS)
         self._end = int(ends[self._place])
         return self._end
 

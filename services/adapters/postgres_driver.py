@@ -17,6 +17,7 @@ from sqlalchemy.pool import QueuePool
 _T = TypeVar("_T")
 
 CONNECT_SECONDS: Final = 5.0
+_PING_SECONDS: Final = 2.0
 STATEMENT_SECONDS: Final = 8.0
 """Below the time in which whoever stops a process loses patience."""
 LOCK_SECONDS: Final = 3.0
@@ -25,6 +26,8 @@ IDLE_SECONDS: Final = 2.0
 _ANSWER_SECONDS: Final = STATEMENT_SECONDS + 1.0
 """A server that says nothing for so long is away."""
 _UNSENT_MILLISECONDS: Final = 5_000
+_KEEPALIVE: Final = {"idle": 5, "interval": 2, "count": 3}
+"""In seconds and probes: whoever waits for an answer notices that it was lost on the way."""
 _MAX_PREPARED: Final = 200
 _SNAPSHOT: Final = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 _LOST: Final = ("08", "57P")
@@ -37,13 +40,20 @@ FAILURES: Final = (asyncpg.PostgresError, asyncpg.InterfaceError, *_OVER)
 paramstyle = "numeric_dollar"
 
 
+def in_words(cause: BaseException) -> str:
+    """What went wrong, in one line."""
+    if isinstance(cause, TimeoutError) and not str(cause):
+        return "it does not answer"
+    return " ".join(str(cause).split()) or type(cause).__name__
+
+
 class Error(Exception):
     """What went wrong with PostgreSQL: its `code`, and whether the connection is `lost`."""
 
     def __init__(self, cause: BaseException) -> None:
         self.code: str = getattr(cause, "sqlstate", None) or ""
         self.lost = isinstance(cause, _OVER) or self.code.startswith(_LOST)
-        super().__init__(" ".join(str(cause).split()) or type(cause).__name__)
+        super().__init__(in_words(cause))
 
 
 class DatabaseError(Error):
@@ -63,14 +73,23 @@ async def connect(
             "statement_timeout": f"{STATEMENT_SECONDS:g}s",
             "idle_in_transaction_session_timeout": f"{IDLE_SECONDS:g}s",
             "tcp_user_timeout": f"{_UNSENT_MILLISECONDS}ms",
+            **{f"tcp_keepalives_{name}": str(value) for name, value in _KEEPALIVE.items()},
             "jit": "off",
             **settings,
         },
     )
-    # asyncpg has no setting for it: what a server does not acknowledge is otherwise sent for long.
+    # asyncpg has no settings for it: what a server does not acknowledge is otherwise sent for long,
+    # and what it does not say waited for.
     found = connection._transport.get_extra_info("socket")
     if found is not None and found.family != socket.AF_UNIX:
-        found.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, _UNSENT_MILLISECONDS)
+        found.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        for option, value in (
+            (socket.TCP_USER_TIMEOUT, _UNSENT_MILLISECONDS),
+            (socket.TCP_KEEPIDLE, _KEEPALIVE["idle"]),
+            (socket.TCP_KEEPINTVL, _KEEPALIVE["interval"]),
+            (socket.TCP_KEEPCNT, _KEEPALIVE["count"]),
+        ):
+            found.setsockopt(socket.IPPROTO_TCP, option, value)
     return connection
 
 
@@ -80,6 +99,8 @@ class PostgresConnection:
     def __init__(
         self, url: str, settings: Mapping[str, str], *, patience_seconds: float = _ANSWER_SECONDS
     ) -> None:
+        self.patience_seconds: float | None = None
+        """What is left of that, until another transaction begins; None is all of it."""
         self._loop = asyncio.new_event_loop()
         self._prepared: dict[str, Any] = {}
         try:
@@ -91,17 +112,28 @@ class PostgresConnection:
     def run(self, work: Coroutine[Any, Any, _T]) -> _T:
         """What the work returns. Raises Error for whatever goes wrong with the server."""
         try:
-            return self._loop.run_until_complete(work)
+            if self.patience_seconds is None:
+                return self._loop.run_until_complete(work)
+            return self._loop.run_until_complete(asyncio.wait_for(work, self.patience_seconds))
         except FAILURES as error:
             failure = DatabaseError(error)
+            if failure.lost and hasattr(self, "raw"):
+                self.raw.terminate()  # else it would go on with what nobody waits for
             failure.lost |= not hasattr(self, "raw") or self.raw.is_closed()
             raise failure from error
 
     def cursor(self) -> "PostgresCursor":
         return PostgresCursor(self)
 
+    def ping(self) -> None:
+        """Raises Error when the server does not answer at once."""
+        self.patience_seconds = _PING_SECONDS
+        self.run(self.raw.execute("SELECT 1"))
+        self.patience_seconds = None
+
     def begin(self) -> None:
         """Begins a transaction that sees one state of the database and changes nothing."""
+        self.patience_seconds = None
         self.run(self.raw.execute(_SNAPSHOT))
 
     def commit(self) -> None:
@@ -203,6 +235,10 @@ class PostgresDialect(PGDialect):
 
     def do_begin(self, dbapi_connection: Any) -> None:
         dbapi_connection.driver_connection.begin()
+
+    def do_ping(self, dbapi_connection: Any) -> bool:
+        dbapi_connection.ping()
+        return True
 
     def is_disconnect(self, e: Any, *_: Any) -> bool:
         return isinstance(e, Error) and e.lost

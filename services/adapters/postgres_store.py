@@ -31,6 +31,7 @@ _WRITING: Final = {"synchronous_commit": "off"}
 """A crash of the server may lose the last slabs, never a part of one: the position goes with them,
 and the log has their facts."""
 READING_SECONDS: Final = 60.0
+_ANSWER_SECONDS: Final = 1.0
 _ASKING: Final = {
     "statement_timeout": f"{READING_SECONDS:g}s",
     "idle_in_transaction_session_timeout": "10min",  # verify folds a log in between
@@ -59,9 +60,10 @@ class PostgresSnapshot(SqlSnapshot):
     """Reads columns of integers in PostgreSQL's binary format."""
 
     def answer_within(self, seconds: float) -> None:
-        milliseconds = max(1, min(int(seconds * 1000), int(READING_SECONDS * 1000)))
+        seconds = max(0.001, min(seconds, READING_SECONDS))
         driver: Any = self.connection.connection.driver_connection
-        driver.run(driver.raw.execute(f"SET LOCAL statement_timeout = {milliseconds}"))
+        driver.patience_seconds = seconds + _ANSWER_SECONDS  # for a server that hangs
+        driver.run(driver.raw.execute(f"SET LOCAL statement_timeout = {int(seconds * 1000)}"))
 
     @staticmethod
     def read_numbers(
@@ -281,7 +283,7 @@ class PostgresStore:
         if not self._read_only:
             return PostgresConnection(self._url, settings)
         return PostgresConnection(
-            self._url, settings | _ASKING, patience_seconds=READING_SECONDS + 1.0
+            self._url, settings | _ASKING, patience_seconds=READING_SECONDS + _ANSWER_SECONDS
         )
 
     def _open_writer(self) -> PostgresConnection:

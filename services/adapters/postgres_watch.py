@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from services.adapters.postgres_driver import FAILURES, connect
+from services.adapters.postgres_driver import FAILURES, connect, in_words
 from services.adapters.postgres_schema import fact_kinds, to_read
 from services.ledger.errors import MutuaError
 from services.ledger.ports import Hold
@@ -55,7 +55,7 @@ async def watch(
             finally:
                 connection.terminate()
         except (*FAILURES, MutuaError) as error:
-            await on_lost(" ".join(str(error).split()) or type(error).__name__)
+            await on_lost(in_words(error))
         await asyncio.sleep(_AGAIN_SECONDS)
 
 

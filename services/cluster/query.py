@@ -63,6 +63,7 @@ async def _serve(settings: Settings, log_address: KafkaAddress) -> int:
         )
         stopped = asyncio.create_task(stop.wait())
         await asyncio.wait({answering, stopped}, return_when=asyncio.FIRST_COMPLETED)
+        door.progress.end()
         await server.stop(GRACE_SECONDS)
         if answering.done():
             await answering
@@ -71,22 +72,23 @@ async def _serve(settings: Settings, log_address: KafkaAddress) -> int:
 
 
 class _Door:
-    """Answers as the service does, once there is one, and until then says why it cannot."""
+    """Answers as the service does, unless there is trouble, and then says which."""
 
     def __init__(self) -> None:
         self.service: query.QueryService | None = None
-        self._trouble = "mutua has only just been started"
+        self.progress = Progress()
+        self.trouble = "mutua has only just been started"
 
     def wait_for(self, trouble: str) -> None:
         logger.warning("questions wait: %s", trouble)
-        self._trouble = trouble
+        self.trouble = trouble
 
     def __getattr__(self, method: str) -> Callable[[Any, Any], Awaitable[Any]]:
         return partial(self._ask, method)
 
     async def _ask(self, method: str, request: Any, context: Any) -> Any:
-        if self.service is None:
-            raise LogDown(f"questions wait: {self._trouble}")
+        if self.service is None or self.trouble:
+            raise LogDown(f"questions wait: {self.trouble}")
         return await getattr(self.service, method)(request, context)
 
 
@@ -104,8 +106,7 @@ async def _answer(
         lambda: KafkaTopic(log_address, partition_count=settings.partitions), tell=door.wait_for
     )
     store = await when_there(lambda: PostgresStore(url, read_only=True), tell=door.wait_for)
-    answers = _Answers(url, log, store, server, address, meter)
-    door.service = answers.service
+    answers = _Answers(url, log, store, server, door, address, meter)
     try:
         with answers.looked_at() if settings.metrics_listen else nullcontext():
             await asyncio.gather(
@@ -133,6 +134,7 @@ class _Answers:
         log: KafkaTopic,
         store: PostgresStore,
         server: Server,
+        door: _Door,
         address: str,
         meter: Meter,
     ) -> None:
@@ -140,24 +142,25 @@ class _Answers:
         self._log = log
         self._store = store
         self._server = server
+        self._door = door
         self._address = address
         self._meter = meter
-        self._progress = Progress()
+        self._progress = door.progress
         self._held: frozenset[int] = frozenset()
         self._positions: Mapping[int, int] | None = None
         """As they were last seen; None when what is there may be another database by now."""
-        self._trouble = "nothing was looked at yet"
         self._was_ready = False
-        self.service = query.QueryService(
+        self._service = query.QueryService(
             store, self._progress, log=log, model_version=MODEL_VERSION, meter=meter
         )
+        door.service = self._service
 
     @contextmanager
     def looked_at(self) -> Iterator[None]:
         """Tells how far behind they are, on a connection of its own to Kafka."""
         behind = Behind(
             open_log=lambda: closing(KafkaTopic(self._log.address)),
-            standing=self.service.standing,
+            standing=self._service.standing,
             progress=self._progress,
             meter=self._meter,
         )
@@ -171,7 +174,7 @@ class _Answers:
             await self._go_over()
         elif self._positions is None or _went_back(self._positions, seen.positions):
             # A backup, or a standby that was behind: what is projected again may get other numbers.
-            self.service.answer_from(self._store)
+            self._service.answer_from(self._store)
         none_of = dict.fromkeys(self._positions or (), 0)
         self._positions = seen.positions
         for partition, next_offset in {**none_of, **seen.positions}.items():
@@ -191,7 +194,7 @@ class _Answers:
 
     async def lose(self, reason: str) -> None:
         self._positions = None
-        await self._tell(f"the read models cannot be reached: {reason}")
+        await self._tell(f"the read models cannot be read: {reason}")
 
     def close(self) -> None:
         self._store.close()
@@ -199,13 +202,13 @@ class _Answers:
 
     async def _tell(self, trouble: str) -> None:
         """Health, and a line when it changes."""
-        if trouble == self._trouble:
+        if trouble == self._door.trouble:
             return
-        self._trouble = trouble
-        await self._server.set_serving(serving=not trouble)
         if trouble:
-            logger.warning("questions wait: %s", trouble)
-        elif not self._was_ready:
+            self._door.wait_for(trouble)
+        self._door.trouble = trouble
+        await self._server.set_serving(serving=not trouble)
+        if not trouble and not self._was_ready:
             self._was_ready = True
             print(f"mutua query is ready on {self._address}", flush=True)
 
@@ -213,7 +216,7 @@ class _Answers:
         """Answers from the read models that were switched to."""
         before = self._store
         self._store = await asyncio.to_thread(PostgresStore, self._url, read_only=True)
-        self.service.answer_from(self._store)
+        self._service.answer_from(self._store)
         await asyncio.to_thread(before.close)
 
 

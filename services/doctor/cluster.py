@@ -3,18 +3,16 @@
 import time
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import closing
-from dataclasses import dataclass
-from functools import cached_property
 from typing import Final
 
 from services.adapters.kafka_address import KafkaAddress
 from services.adapters.kafka_admin import KafkaAdmin, TopicFacts
 from services.adapters.kafka_topic import KafkaTopic
-from services.adapters.postgres_facts import PostgresFacts, describe
+from services.adapters.postgres_facts import describe
 from services.doctor import program
-from services.doctor.finding import Check, Finding, note, ok, problem, size
+from services.doctor.finding import Check, Finding, note, ok, once, problem, size
 from services.ledger.times import SECOND
-from services.settings import Settings, read_settings
+from services.settings import read_settings
 
 _AHEAD_SECONDS: Final = 1.0
 _FEW_CONNECTIONS: Final = 20
@@ -26,7 +24,7 @@ def checks(known: Collection[str], given: Mapping[str, str]) -> Mapping[str, Che
     looked = _Looked(given)
 
     def settings() -> Iterator[Finding]:
-        looked.settings.require_store_url()
+        looked.settings().require_store_url()
         yield from program.settings(known)
 
     return {
@@ -39,33 +37,27 @@ def checks(known: Collection[str], given: Mapping[str, str]) -> Mapping[str, Che
     }
 
 
-@dataclass(frozen=True)
 class _Looked:
     """What more than one check looks at. Each raises MutuaError where it cannot be seen."""
 
-    given: Mapping[str, str]
+    def __init__(self, given: Mapping[str, str]) -> None:
+        self.settings = once(lambda: read_settings(**given))
+        self.address = once(self._address)
+        self.topic = once(self._topic)
+        self.postgres = once(lambda: describe(self.settings().require_store_url()))
 
-    @cached_property
-    def settings(self) -> Settings:
-        return read_settings(**self.given)
+    def _address(self) -> KafkaAddress:
+        settings = self.settings()
+        return KafkaAddress.parse(settings.log_url, settings.kafka_options())
 
-    @cached_property
-    def address(self) -> KafkaAddress:
-        return KafkaAddress.parse(self.settings.log_url, self.settings.kafka_options())
-
-    @cached_property
-    def topic(self) -> TopicFacts:
-        with closing(KafkaAdmin(self.address)) as admin:
+    def _topic(self) -> TopicFacts:
+        with closing(KafkaAdmin(self.address())) as admin:
             return admin.describe()
-
-    @cached_property
-    def postgres(self) -> PostgresFacts:
-        return describe(self.settings.require_store_url())
 
 
 def _topic(looked: _Looked) -> Iterator[Finding]:
-    topic = looked.topic
-    unfit = topic.unfit(partition_count=looked.settings.partitions)
+    topic = looked.topic()
+    unfit = topic.unfit(partition_count=looked.settings().partitions)
     yield from map(problem, unfit)
     leaderless = topic.identity.partition_count - topic.leader_count
     if leaderless:
@@ -80,8 +72,8 @@ def _topic(looked: _Looked) -> Iterator[Finding]:
 
 
 def _read_models(looked: _Looked) -> Iterator[Finding]:
-    postgres = looked.postgres
-    if postgres.log_ids - {looked.topic.identity.log_id}:
+    postgres = looked.postgres()
+    if postgres.log_ids - {looked.topic().identity.log_id}:
         yield problem(
             f"the read models in {postgres.schema} were made from another log; see MUTUA_LOG_URL "
             "and MUTUA_STORE_URL, or have them made again: mutua rebuild"
@@ -102,12 +94,13 @@ def _read_models(looked: _Looked) -> Iterator[Finding]:
 
 def _clock(looked: _Looked) -> Iterator[Finding]:
     """Times of facts are the brokers', which tell theirs by the facts they took."""
-    seconds = looked.postgres.ahead_seconds
+    seconds = looked.postgres().ahead_seconds
     if abs(seconds) > _AHEAD_SECONDS:
         yield problem(
             f"PostgreSQL's clock is {seconds:+,.0f} s off this machine's; have both set by NTP"
         )
-    with closing(KafkaTopic(looked.address)) as log:
+    looked.topic()  # a broker that is away was told of
+    with closing(KafkaTopic(looked.address())) as log:
         ahead = max((_ahead(log, *each) for each in log.ends().items()), default=0.0)
     if ahead > _AHEAD_SECONDS:
         yield problem(
@@ -125,7 +118,8 @@ def _ahead(log: KafkaTopic, partition: int, end: int) -> float:
 
 
 def _disk(looked: _Looked) -> Iterator[Finding]:
-    with closing(KafkaAdmin(looked.address)) as admin:
+    looked.topic()
+    with closing(KafkaAdmin(looked.address())) as admin:
         rooms = admin.rooms()
     for room in rooms:
         if room.free_bytes is not None and room.free_bytes < _SCARCE_BYTES:

@@ -1,8 +1,10 @@
 """What a check finds, and how checks are run."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from typing import TypeVar
 
 from services.ledger.errors import MutuaError
 
@@ -24,6 +26,22 @@ class Finding:
 
 
 Check = Callable[[], Iterable[Finding]]
+_T = TypeVar("_T")
+
+
+def once(look: Callable[[], _T]) -> Callable[[], _T]:
+    """Looks when it is asked first; then tells the same, also when that is an error."""
+    seen = Future[_T]()
+
+    def tell() -> _T:
+        if not seen.done():
+            try:
+                seen.set_result(look())
+            except MutuaError as error:
+                seen.set_exception(error)
+        return seen.result()
+
+    return tell
 
 
 def examine(checks: Mapping[str, Check]) -> Iterator[tuple[str, Finding]]:

@@ -192,8 +192,8 @@ class Worker:
         while True:
             try:
                 return self._look_up(partitions)
-            except LogDown as down:
-                self._wait(down)
+            except (LogDown, StoreBusy) as away:
+                self._wait(away)
 
     def _look_up(self, partitions: Sequence[int]) -> None:
         """Reads where the partitions stand, and whether that is of the log as it is."""
@@ -376,8 +376,9 @@ class Worker:
                 return written
 
     def _wait(self, reason: Exception) -> None:
+        if self._waiting_for != str(reason):
+            logger.warning("projecting waits: %s", reason)
         self._waiting_for = str(reason)
-        logger.warning("projecting waits: %s", reason)
         threading.Event().wait(_RETRY_SECONDS)
 
 

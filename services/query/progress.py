@@ -5,7 +5,7 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import Final
 
-from services.ledger.errors import PositionNotReached
+from services.ledger.errors import LogDown, PositionNotReached
 
 DEFAULT_WAIT_SECONDS: Final = 5.0
 
@@ -25,6 +25,7 @@ class Progress:
         self._partitions = defaultdict[int, Reached](Reached)
         self._loop = asyncio.get_running_loop()
         self._moved = asyncio.Event()
+        self._over = False
 
     def of(self, partition: int) -> Reached:
         return self._partitions[partition]
@@ -45,15 +46,22 @@ class Progress:
         reached.held = reason
         self.advance(partition, reached.next_offset)
 
+    def end(self) -> None:
+        """Has nobody wait any longer, as the process is about to end."""
+        self._over = True
+        self._notify()
+
     async def reach(self, partition: int, next_offset: int, patience_seconds: float) -> None:
         """Returns when everything before `next_offset` is visible.
 
-        Raises PositionNotReached, at once where it cannot be.
+        Raises PositionNotReached, at once where it cannot be; LogDown when it is over with waiting.
         """
         reached = self._partitions[partition]
         try:
             async with asyncio.timeout(patience_seconds):
                 while reached.next_offset < next_offset:
+                    if self._over:
+                        raise LogDown("this server is stopping; ask again, others answer")
                     if reached.held:
                         raise PositionNotReached(
                             f"the read models stand still before that position: {reached.held}"

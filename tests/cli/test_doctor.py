@@ -5,13 +5,15 @@ from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 
 from services.adapters.sqlite_log import SqliteLog
 from services.bootstrap import embedded
 from services.doctor import directory, program
+from services.doctor.finding import Check, examine, once
+from services.ledger.errors import LogDown
 from tests.cli.conftest import Result, Run
 from tests.exports.logs import fill, records
 
@@ -121,3 +123,15 @@ def test_a_server_is_not_looked_at_from_afar(run: Run) -> None:
     result = run("--server", "127.0.0.1:1", "doctor")
     assert result.code == 2
     assert "works on a data directory" in result.err
+
+
+def test_what_two_checks_look_at_is_looked_at_once() -> None:
+    answers = iter([LogDown("Kafka does not answer"), LogDown("Kafka does not answer in time")])
+
+    def look() -> NoReturn:
+        raise next(answers)
+
+    looked = once(look)
+    checks: dict[str, Check] = {"topic": looked, "clock": looked}
+    told = [(name, each.said) for name, each in examine(checks)]
+    assert told == [("topic", "Kafka does not answer"), ("clock", "not looked at")]

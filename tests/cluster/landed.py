@@ -8,7 +8,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,6 +32,16 @@ class Version:
     def command(self, *words: str) -> tuple[str, ...]:
         """Python, which finds this version and nothing in the folder it is started in."""
         return (sys.executable, "-P", *words)
+
+    def run(self, program: str, *arguments: str) -> str:
+        """What a program prints that this version is imported by."""
+        return subprocess.run(
+            self.command("-c", program, *arguments),
+            env={**os.environ, **self.environment},
+            stdout=subprocess.PIPE,
+            text=True,
+            check=True,
+        ).stdout
 
     @property
     def environment(self) -> dict[str, str]:
@@ -78,8 +88,20 @@ class Processes:
         self._settings = settings
         self._running: dict[str, Child] = {}
 
-    def start(self, name: str, version: Version) -> None:
-        """Returns when it is ready."""
+    def start(self, names: Iterable[str], version: Version) -> None:
+        """Starts all at once; returns when they are ready."""
+        started = [self._start(name, version) for name in names]
+        for child in started:
+            child.wait_until_ready(seconds=READY_SECONDS)
+
+    def replace(self, name: str, version: Version) -> None:
+        """Ends it as a deploy does, and starts it in another version."""
+        child = self._running.pop(name)
+        child.stop()
+        assert child.wait() == 0, (self._logs / f"{name}.log").read_text()[-2_000:]
+        self.start([name], version)
+
+    def _start(self, name: str, version: Version) -> Child:
         service = name.partition("-")[0]
         program = Program(
             name=f"{name} ({version.name})",
@@ -89,14 +111,7 @@ class Processes:
             grace_seconds=STOP_SECONDS,
         )
         self._running[name] = child = Child(program, self._logs / f"{name}.log")
-        child.wait_until_ready(seconds=READY_SECONDS)
-
-    def replace(self, name: str, version: Version) -> None:
-        """Ends it as a deploy does, and starts it in another version."""
-        child = self._running.pop(name)
-        child.stop()
-        assert child.wait() == 0, (self._logs / f"{name}.log").read_text()[-2_000:]
-        self.start(name, version)
+        return child
 
     def close(self) -> None:
         for child in self._running.values():

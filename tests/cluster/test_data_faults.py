@@ -170,6 +170,7 @@ def test_read_models_that_went_back_are_made_level_again(
     with asking(query) as stub:
         expected, end = balances(stub, "p0"), status(stub, "p0").position
         replaced(postgres, database, backup)
+        eventually(lambda: went_back(stub, end), "it answers from the older one, and says so")
         waiting = stub.GetStatus.future(
             pb.GetStatusRequest(programme_id="p0", min_position=end), timeout=60
         )
@@ -183,6 +184,14 @@ def test_read_models_that_went_back_are_made_level_again(
         with asking(site.query()) as fresh:
             assert balances(stub, "p0") == balances(fresh, "p0")
     assert not query.has_ended()
+
+
+def went_back(stub: QueryServiceStub, end: str) -> bool:
+    try:
+        found = status(stub, "p0")
+    except grpc.RpcError:  # it has lost the database for a moment
+        return False
+    return bool(found.exchange_count == 5 and found.position != end)
 
 
 def set_topic(broker: str, topic: str, name: str, value: str) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import grpc
 import pytest
@@ -22,10 +23,11 @@ from services.ledger.position import Position
 from services.projector.slab import project_slab
 from services.projector.verify import verify
 from tests.bench.embedded import as_recorded
+from tests.cluster.chaos.proxy import Fault, Network
 from tests.cluster.ingest import url
 from tests.cluster.processes import Process
 from tests.databases import away, execute
-from tests.faults.processes import eventually, facts
+from tests.faults.processes import eventually, facts, free_port
 
 PROGRAMME = "default"
 SERVING = health_pb2.HealthCheckResponse.SERVING
@@ -143,6 +145,25 @@ def test_what_projectors_project_is_answered_and_right(
     assert projecting.stop() == 0
 
 
+def test_who_waits_for_a_position_is_sent_elsewhere_when_it_ends(
+    running: Process, log: KafkaTopic, database: str
+) -> None:
+    with closing(PostgresStore(database)) as store:
+        partition = produce(log, 0, 5)
+        project(log, store, partition)
+    position = str(Position(log.log_id, partition, 6))
+    with grpc.insecure_channel(running.address()) as channel:
+        stub = QueryServiceStub(channel)
+        request = pb.GetStatusRequest(programme_id=PROGRAMME, min_position=position)
+        waiting = stub.GetStatus.future(request, timeout=60)
+        # Asked after it on the same connection, so that it waits by now.
+        assert stub.GetStatus(pb.GetStatusRequest(programme_id=PROGRAMME)).fact_count == 5
+        assert running.stop() == 0
+        with pytest.raises(grpc.RpcError) as refused:
+            waiting.result()
+    assert refused.value.code() is grpc.StatusCode.UNAVAILABLE
+
+
 def test_health_is_true_while_the_database_is_away(
     running: Process, log: KafkaTopic, database: str, postgres: str
 ) -> None:
@@ -159,3 +180,30 @@ def test_health_is_true_while_the_database_is_away(
         eventually(lambda: status(address) == SERVING, "it recovers")
         found = stub.GetStatus(pb.GetStatusRequest(programme_id=PROGRAMME))
     assert found.fact_count == 5
+
+
+def test_a_database_that_hangs_is_not_waited_for(
+    tmp_path: Path, broker: str, topic: str, log: KafkaTopic, database: str
+) -> None:
+    with closing(PostgresStore(database)) as store:
+        project(log, store, produce(log, 0, 5))
+    place = urlsplit(database)
+    with closing(Network()) as network:
+        link = network.proxy(free_port(), f"{place.hostname}:{place.port}")
+        through = database.replace(f":{place.port}/", f":{link.port}/")
+        running = Process("query", tmp_path, url(broker, topic), through)
+        try:
+            with grpc.insecure_channel(running.address()) as channel:
+                stub = QueryServiceStub(channel)
+                request = pb.GetStatusRequest(programme_id=PROGRAMME)
+                assert stub.GetStatus(request).fact_count == 5
+                link.fail(Fault.BLACK_HOLE)
+                with pytest.raises(grpc.RpcError) as refused:
+                    stub.GetStatus(request, timeout=60)
+                assert refused.value.code() is grpc.StatusCode.UNAVAILABLE
+                eventually(lambda: status(running.listen) != SERVING, "health says so")
+                link.heal()
+                eventually(lambda: status(running.listen) == SERVING, "it recovers")
+                assert stub.GetStatus(request).fact_count == 5
+        finally:
+            running.kill()

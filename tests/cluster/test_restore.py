@@ -24,6 +24,7 @@ from tests.cluster.alike import PLACES, difference, forget, pages
 from tests.cluster.ingest import records, url
 from tests.cluster.processes import Process
 from tests.cluster.sites import Site
+from tests.cluster.test_query import SERVING, status
 from tests.cluster.topics import PARTITIONS, delete_topic
 from tests.cluster.troubles import troubled
 from tests.databases import beside, replaced
@@ -136,6 +137,7 @@ def test_a_database_is_restored_from_a_dump_and_the_rest_projected(
     replaced(postgres, database, restored)
     eventually(projector.has_ended, "the projector notices")
     site.projector()
+    eventually(lambda: status(query.listen) == SERVING, "the restored one is asked")
     assert_alike(answers(site, query), before)
     site.assert_whole()
     assert_alike(answers(site, site.query()), before)

@@ -25,6 +25,7 @@ from tests.cluster.ingest import records, url
 from tests.cluster.topics import create_topic, delete_topic
 from tests.exports.logs import OTHER, PROGRAMME, fill, read
 from tests.exports.logs import records as facts
+from tests.faults.processes import eventually
 
 
 @pytest.fixture
@@ -55,9 +56,9 @@ def test_a_topic_that_would_lose_facts_is_found_out(run: Run, broker: str, topic
     with closing(KafkaAdminClient(bootstrap_servers=broker)) as admin:
         shortened = {"retention.ms": "60000"}
         admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, topic, configs=shortened)])
-    checked = run("topic", "check", "--log-url", url(broker, topic))
-    assert checked.code == 1
-    assert "retention.ms is 60000; set it to -1" in checked.out
+    check = ("topic", "check", "--log-url", url(broker, topic))
+    eventually(lambda: run(*check).code == 1, "the broker has set it")
+    assert "retention.ms is 60000; set it to -1" in run(*check).out
 
 
 def test_what_is_held_is_released_by_number_or_all_at_once(run: Run, database: str) -> None:

@@ -17,6 +17,8 @@ GRACE_SECONDS = {
     "services.projector": projector.GRACE_SECONDS,
     "services.query": query.GRACE_SECONDS,
 }
+LISTENING = ("MUTUA_LISTEN", "MUTUA_HEALTH_LISTEN")
+METRICS = "MUTUA_METRICS_LISTEN"
 _PINNED = re.compile(r"[a-z][a-z0-9/-]*:[0-9]+(\.[0-9]+)+(-[a-z]+)*|postgres:[0-9]+-[a-z]+")
 
 

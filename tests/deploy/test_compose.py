@@ -20,6 +20,8 @@ from tests.cluster.topics import delete_topic
 from tests.deploy.containers import (
     CLOSING_SECONDS,
     GRACE_SECONDS,
+    LISTENING,
+    METRICS,
     assert_known_command,
     assert_known_settings,
     assert_pinned,
@@ -32,7 +34,6 @@ from tests.services.facts import exchange
 
 COMPOSE = ROOT / "deploy" / "compose.yaml"
 PROCESSES = ["ingest-1", "ingest-2", "projector-1", "projector-2", "query-1", "query-2"]
-LISTENING = ("MUTUA_LISTEN", "MUTUA_HEALTH_LISTEN")
 
 Service: TypeAlias = Mapping[str, Any]
 
@@ -98,12 +99,13 @@ def test_every_variable_is_a_setting_and_every_command_exists(ours: dict[str, Se
 def test_ports_are_where_processes_listen_and_only_this_machine_reaches_them(
     ours: dict[str, Service],
 ) -> None:
-    exposed = int(stages(DOCKERFILE.read_text())[-1].last("EXPOSE"))
+    exposed, measured = map(int, stages(DOCKERFILE.read_text())[-1].last("EXPOSE").split())
     published = []
     for name in PROCESSES:
         each = ours[name]
         [listen] = [each["environment"][key] for key in LISTENING if key in each["environment"]]
         assert port_of(listen) == exposed
+        assert port_of(each["environment"][METRICS]) == measured
         assert each["healthcheck"]["test"][-1] == f"127.0.0.1:{exposed}"
         for mapping in each.get("ports", []):
             host, port, inside = mapping.split(":")
@@ -139,6 +141,7 @@ class Started:
         self.address = f"127.0.0.1:{free_port()}"
         places = {"MUTUA_LOG_URL": log_url, "MUTUA_STORE_URL": database}
         listening = {name: self.address for name in LISTENING if name in service["environment"]}
+        listening[METRICS] = f"127.0.0.1:{free_port()}"
         environment = {**service["environment"], **places, **listening}
         self._image = image
         self.process = subprocess.Popen(image.running(service["command"], environment))

@@ -6,11 +6,14 @@ from typing import Any
 import kubernetes_validate
 import pytest
 
+from services.adapters.grpc_server import ALIVE
 from services.query.programmes import BUDGET_BYTES
 from services.settings import Settings
 from tests.deploy.containers import (
     CLOSING_SECONDS,
     GRACE_SECONDS,
+    LISTENING,
+    METRICS,
     assert_known_command,
     assert_known_settings,
     assert_pinned,
@@ -85,21 +88,31 @@ def test_there_are_two_of_each_and_one_of_them_stays(
     assert labels not in others
 
 
-def test_services_lead_to_where_processes_listen(workload: Object, objects: list[Object]) -> None:
+def ports(workload: Object) -> dict[str, int]:
+    return {each["name"]: each["containerPort"] for each in container(workload)["ports"]}
+
+
+def test_ports_are_where_processes_listen(workload: Object, objects: list[Object]) -> None:
     service = named(objects, "Service")[workload["metadata"]["name"]]["spec"]
     assert service["selector"] == pod(workload)["metadata"]["labels"]
-    [port] = container(workload)["ports"]
-    assert service["ports"][0]["targetPort"] == port["name"]
-    [listen] = [value for key, value in variables(workload).items() if key.endswith("LISTEN")]
-    exposed = int(stages(DOCKERFILE.read_text())[-1].last("EXPOSE"))
-    assert port_of(listen) == port["containerPort"] == exposed
+    assert service["ports"][0]["targetPort"] == "grpc"
+    told = {**named(objects, "ConfigMap")["mutua"]["data"], **variables(workload)}
+    [calls] = {port_of(told[name]) for name in LISTENING if name in told}
+    exposed = stages(DOCKERFILE.read_text())[-1].last("EXPOSE").split()
+    assert (
+        list(ports(workload).values()) == [calls, port_of(told[METRICS])] == list(map(int, exposed))
+    )
+    assert pod(workload)["metadata"]["annotations"] == {
+        "prometheus.io/scrape": "true",
+        "prometheus.io/port": str(ports(workload)["metrics"]),
+    }
 
 
 def test_probes_ask_what_is_meant(workload: Object) -> None:
-    [port] = container(workload)["ports"]
+    port = ports(workload)["grpc"]
     alive, ready = (container(workload)[f"{kind}Probe"] for kind in ("liveness", "readiness"))
-    assert alive["grpc"] == {"port": port["containerPort"], "service": "alive"}
-    assert ready["grpc"] == {"port": port["containerPort"]}
+    assert alive["grpc"] == {"port": port, "service": ALIVE}
+    assert ready["grpc"] == {"port": port}
     patience = alive["periodSeconds"] * alive["failureThreshold"]
     assert patience > Settings.model_fields["stuck_seconds"].default  # it ends itself, and says why
 
@@ -117,6 +130,8 @@ def test_projectors_are_known_by_their_ordinals(objects: list[Object]) -> None:
     [instance] = [each for each in container(found)["env"] if each["name"] == "MUTUA_INSTANCE"]
     assert instance["valueFrom"] == {"fieldRef": {"fieldPath": "metadata.name"}}
     assert found["spec"]["podManagementPolicy"] == "Parallel"
+    strategy = found["spec"]["updateStrategy"]
+    assert strategy == {"rollingUpdate": {"partition": found["spec"]["replicas"] // 2}}
     assert named(objects, "Service")[found["spec"]["serviceName"]]["spec"]["clusterIP"] == "None"
 
 
@@ -179,7 +194,7 @@ def test_only_the_namespace_reaches_what_believes_its_callers(objects: list[Obje
         assert (
             policy["podSelector"]["matchLabels"].items() <= pod(each)["metadata"]["labels"].items()
         )
-    [rule] = policy["ingress"]
-    assert rule["from"] == [{"podSelector": {}}]
-    [port] = rule["ports"]
-    assert port["port"] == container(named(objects, "Deployment")["ingest"])["ports"][0]["name"]
+    assert policy["ingress"] == [
+        {"from": [{"podSelector": {}}], "ports": [{"port": "grpc"}]},
+        {"from": [{"namespaceSelector": {}}], "ports": [{"port": "metrics"}]},
+    ]

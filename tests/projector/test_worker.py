@@ -64,6 +64,13 @@ class FailingStore(SqliteStore):
 
     poison: int | None = None
     busy = 0
+    away = 0
+
+    def watermark(self, partition: int) -> Watermark | None:
+        if self.away:
+            FailingStore.away -= 1
+            raise StoreBusy("it does not answer")
+        return super().watermark(partition)
 
     def commit(self, changes: Sequence[Changes], start: int, end: Watermark) -> None:
         if self.busy:
@@ -111,6 +118,7 @@ def start(
     monkeypatch.setattr("services.projector.worker._WORTH_RECORDS", request.param)
     monkeypatch.setattr(FailingStore, "poison", None)
     monkeypatch.setattr(FailingStore, "busy", 0)
+    monkeypatch.setattr(FailingStore, "away", 0)
     started: list[Running] = []
 
     def start(log: Log | None = None) -> Running:
@@ -135,6 +143,15 @@ def test_slabs_are_projected_and_the_next_worker_goes_on_there(start: Start) -> 
     first.project(0, 10)
     first.project(10, 25)
     assert (first.at, start().at, first.reasons) == (25, 25, [])
+
+
+def test_read_models_that_are_away_when_it_takes_over_are_waited_for(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(FailingStore, "away", 2)
+    running = start()
+    running.project(0, 10)
+    assert (FailingStore.away, running.at, running.reasons) == (0, 10, [])
 
 
 def test_records_that_are_projected_already_are_left_out(start: Start) -> None:
