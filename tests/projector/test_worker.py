@@ -1,7 +1,9 @@
 """The Faust worker without Faust: what it does with slabs, and when it ends or holds."""
 
 import asyncio
+import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -10,7 +12,9 @@ import pytest
 
 from services.adapters.sqlite_store import SqliteStore
 from services.ledger.changes import Changes
+from services.ledger.errors import DataForeign
 from services.ledger.ports import CRASHES_THAT_HOLD, Hold, Partition, Record, StoreBusy, Watermark
+from services.ledger.times import SECOND
 from services.projector.worker import Worker
 from tests.faults.processes import facts
 from tests.projector.newer import newer_fact
@@ -26,9 +30,13 @@ class Log:
     partition_count, number = 1, 0
     origins: Mapping[str, int] = {}
 
-    def __init__(self, values: Sequence[bytes], log_id: str = LOG_ID) -> None:
+    def __init__(
+        self, values: Sequence[bytes], log_id: str = LOG_ID, times: Sequence[int] = ()
+    ) -> None:
+        """`times` are in microseconds; without them all is recorded at once."""
         self.log_id = log_id
         self.values = list(values)
+        self.times = list(times) or [5 * SECOND] * len(values)
 
     def partition_of(self, programme_id: str) -> int:
         return 0
@@ -39,7 +47,7 @@ class Log:
     def read(self, next_offset: int, limit: int) -> list[Record]:
         chosen = self.values[next_offset : next_offset + limit]
         return [
-            Record(next_offset + index, 5_000_000, PROGRAMME, value)
+            Record(next_offset + index, self.times[next_offset + index], PROGRAMME, value)
             for index, value in enumerate(chosen)
         ]
 
@@ -53,7 +61,10 @@ class Log:
         """Records as aiokafka reads them."""
         return [
             SimpleNamespace(
-                offset=start + index, timestamp=5_000, key=PROGRAMME.encode(), value=value
+                offset=start + index,
+                timestamp=self.times[start + index] // 1_000,
+                key=PROGRAMME.encode(),
+                value=value,
             )
             for index, value in enumerate(self.values[start:end])
         ]
@@ -192,6 +203,43 @@ def test_a_worker_that_was_overtaken_ends(start: Start) -> None:
     overtaken.project(0, 20)
     assert overtaken.reasons == ["partition 0 is no longer at offset 0"]
     assert start().at == 10
+
+
+def test_read_models_that_went_back_end_the_worker_though_nothing_is_recorded(
+    start: Start, tmp_path: Path
+) -> None:
+    running = start()
+    running.project(0, 10)
+    with closing(sqlite3.connect(tmp_path / "read.sqlite")) as backup, backup:
+        running.project(10, 20)
+        asyncio.run(running.worker.released())
+        assert running.reasons == []
+        backup.execute("UPDATE position SET next_offset = 10")
+    asyncio.run(running.worker.released())
+    [reason] = running.reasons
+    assert "partition 0 is at offset 10 in the read models and was at 20" in reason
+
+
+def test_nobody_goes_on_with_a_partition_that_is_not_of_the_log(start: Start) -> None:
+    running = start()
+    running.project(0, 10)
+    running.worker.disown(0, DataForeign("the log was cut"))
+    assert running.reasons == ["the log was cut"]
+    [reason] = start().reasons
+    assert "does not hold the fact that was projected last" in reason
+
+
+def test_a_time_that_steps_back_is_raised_however_it_was_read(start: Start) -> None:
+    """Within a slab, from one to the next, and after another worker has taken over."""
+    seconds = [5, 9, 7, 6, 10, 8, 8, 3]
+    log = Log(VALUES[:8], times=[each * SECOND for each in seconds])
+    running = start(log)
+    for at, end, expected in ((0, 1, 5), (1, 3, 9), (3, 4, 9), (4, 6, 10)):
+        running.project(at, end)
+        assert running.worker.marks[0].record_time == expected * SECOND
+    again = start(log)
+    again.project(6, 8)
+    assert (again.reasons, again.worker.marks[0].record_time) == ([], 10 * SECOND)
 
 
 def test_what_others_wrote_meanwhile_is_known_after_taking_over_again(start: Start) -> None:
