@@ -25,6 +25,7 @@ from services.ledger.ports import (
     Record,
     StaleWriter,
     StoreBusy,
+    Superseded,
     Watermark,
 )
 from services.metrics import BUSY, PARTITIONS, UNMEASURED, Meter
@@ -37,10 +38,6 @@ logger = logging.getLogger(__name__)
 _WORTH_RECORDS: Final = 500
 """Fewer are read faster than a thread is asked to."""
 _RETRY_SECONDS: Final = 0.25
-_REMEDY: Final = (
-    "drop the schema they lie in, which mutua_control.answering names, and projectors make them "
-    "again from the log"
-)
 _REBALANCING: Final = 4
 """So many times as patient: a rebalance waits for members that are dead, and nobody polls."""
 
@@ -72,15 +69,20 @@ class Worker:
         log: Log,
         open_store: Callable[[], Store],
         on_ready: Callable[[], None],
+        on_superseded: Callable[[], None],
         on_failure: Callable[[str], None],
         meter: Meter = UNMEASURED,
     ) -> None:
-        """`on_failure` ends the process, with a reason; where it returns, nothing more is done."""
+        """`on_superseded` has the worker stopped, as other read models are to be written.
+
+        `on_failure` ends the process, with a reason; where it returns, nothing more is done.
+        """
         self.durable: dict[int, int] = {}
         self.held: dict[int, Hold] = {}
         self._log = log
         self._open_store = open_store
         self._on_ready = on_ready
+        self._on_superseded = on_superseded
         self._on_failure = on_failure
         self._meter = meter
         self._lanes = [Lane(number) for number in range(LANES)]
@@ -114,7 +116,8 @@ class Worker:
     async def released(self) -> dict[int, int]:
         """Where the partitions go on that somebody has released; they are held no longer.
 
-        Asks the read models also when nothing is held: so it is seen that they are away.
+        Asks the read models also when nothing is held: so it is seen that they are away, or that
+        others are to be written.
         """
         return await self._run(self._lanes[0], self._release) or {}
 
@@ -181,6 +184,10 @@ class Worker:
         """Runs it on the thread of a lane; what it raises ends the process."""
         try:
             return await asyncio.get_running_loop().run_in_executor(lane.thread, work)
+        except Superseded as superseded:
+            logger.warning("projecting goes over: %s", superseded)
+            self._on_superseded()
+            return None
         except Exception as error:
             logger.debug("the worker ends", exc_info=True)
             self.failed(error)
@@ -206,7 +213,7 @@ class Worker:
             for number in partitions:
                 store, partition = self._lane(number).store, self._log.partition(number)
                 watermark = store.watermark(number)
-                check_same_log(partition, watermark, remedy=_REMEDY)
+                check_same_log(partition, watermark)
                 durable[number] = 0 if watermark is None else watermark.next_offset
                 hold = store.held(number)
                 if hold is None:
@@ -329,6 +336,7 @@ class Worker:
                 return {}
             asked = [*self.held] or [*self.durable][:1]
             try:
+                self._lanes[0].store.require_current()
                 holds = {number: self._lane(number).store.held(number) for number in asked}
             except StoreBusy as busy:
                 self._waiting_for = str(busy)

@@ -51,6 +51,9 @@ class PartitionFiles:
     def release(self, partition: int) -> None:
         self.stores[partition].release(partition)
 
+    def require_current(self) -> None:
+        """They are the only ones."""
+
     def close(self) -> None:
         for store in self.stores:
             store.close()

@@ -10,7 +10,15 @@ import pytest
 
 from services.adapters.sqlite_store import SqliteStore
 from services.ledger.changes import Changes
-from services.ledger.ports import CRASHES_THAT_HOLD, Hold, Partition, Record, StoreBusy, Watermark
+from services.ledger.ports import (
+    CRASHES_THAT_HOLD,
+    Hold,
+    Partition,
+    Record,
+    StoreBusy,
+    Superseded,
+    Watermark,
+)
 from services.projector.worker import Worker
 from tests.faults.processes import facts
 from tests.projector.newer import newer_fact
@@ -63,6 +71,11 @@ class FailingStore(SqliteStore):
 
     poison: int | None = None
     busy = 0
+    is_superseded = False
+
+    def require_current(self) -> None:
+        if self.is_superseded:
+            raise Superseded("others are to be written")
 
     def commit(self, changes: Sequence[Changes], start: int, end: Watermark) -> None:
         if self.busy:
@@ -83,6 +96,7 @@ class Running:
             log=log,
             open_store=lambda: FailingStore(path),
             on_ready=lambda: None,
+            on_superseded=lambda: self.reasons.append("goes over"),
             on_failure=self.reasons.append,
         )
 
@@ -110,6 +124,7 @@ def start(
     monkeypatch.setattr("services.projector.worker._WORTH_RECORDS", request.param)
     monkeypatch.setattr(FailingStore, "poison", None)
     monkeypatch.setattr(FailingStore, "busy", 0)
+    monkeypatch.setattr(FailingStore, "is_superseded", False)
     started: list[Running] = []
 
     def start(log: Log | None = None) -> Running:
@@ -189,7 +204,7 @@ def test_what_others_wrote_meanwhile_is_known_after_taking_over_again(start: Sta
 @pytest.mark.parametrize(
     ("log", "reason"),
     [
-        (Log(VALUES, OTHER_LOG_ID), "from another log; drop the schema they lie in"),
+        (Log(VALUES, OTHER_LOG_ID), "from another log; mutua rebuild makes them again"),
         (Log(VALUES[:5]), "the log ends at 5, before the 10 facts"),
         (Log(VALUES[:9] + VALUES[20:]), "does not hold the fact that was projected last"),
     ],
