@@ -65,12 +65,14 @@ class Build:
     """Read models that are written: their schema, and which answered when they were chosen.
 
     `group` tells those apart who project into them: the model version, and the number of the
-    schema where it was made by a rebuild, as there are then several of a version.
+    schema where it was made by a rebuild, as there are then several of a version. `goes_over` is
+    whether they are to answer as soon as they are as far as those that do.
     """
 
     schema: str
     answering: str
     group: str = str(MODEL_VERSION)
+    goes_over: bool = False
 
 
 async def answering(raw: Any) -> str | None:
@@ -136,7 +138,7 @@ async def to_write(raw: Any) -> Build:
         await raw.execute(_DECLARE_KINDS, schema, kinds)
         is_rebuilt = await raw.fetchval(_IS_REBUILT.format(schema))
     group = f"{MODEL_VERSION}-{number_of(schema)}" if is_rebuilt else str(MODEL_VERSION)
-    return Build(schema, current, group)
+    return Build(schema, current, group, goes_over=True)
 
 
 async def still_to_write(raw: Any, build: Build) -> Build:

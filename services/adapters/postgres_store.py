@@ -104,7 +104,7 @@ class PostgresStore:
         """Of those that are read, only the schema matters."""
         self._engine = engine(self._open_reader, _READERS)
         self._writer: PostgresConnection | None = None
-        self._answers = False
+        self._answers = not self._build.goes_over
         self._unsure: Watermark | None = None
         """Where the partition may be, of a commit that was not answered."""
         self._programmes: dict[str, int] = {}

@@ -21,7 +21,7 @@ from services.cluster.verify import verify
 from services.ledger.ports import CRASHES_THAT_HOLD
 from tests.bench.embedded import as_recorded
 from tests.cluster.ingest import event_ids, url
-from tests.cluster.processes import Process
+from tests.cluster.processes import Process, state
 from tests.cluster.topics import PARTITIONS
 from tests.faults.processes import eventually
 from tests.services.facts import exchange
@@ -258,7 +258,7 @@ def test_a_projector_that_stands_still_is_in_nobodys_way(site: Site, where: str)
 
     def stands_still() -> bool:
         site.record(4_000)
-        return _state(frozen) == "T"
+        return state(frozen.process.pid) == "T"
 
     eventually(stands_still, "it stands still")
     ends = site.ends()
@@ -267,11 +267,6 @@ def test_a_projector_that_stands_still_is_in_nobodys_way(site: Site, where: str)
     site.record(400)
     site.assert_whole()
     assert not other.has_ended()
-
-
-def _state(process: Process) -> str:
-    """As ps says it; T stands still."""
-    return Path(f"/proc/{process.process.pid}/stat").read_text().rpartition(")")[2].split()[0]
 
 
 @pytest.mark.timeout(300)
