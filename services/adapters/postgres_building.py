@@ -6,7 +6,7 @@ whoever builds next.
 """
 
 import secrets
-from collections.abc import Callable, Coroutine, Iterator, Mapping
+from collections.abc import Callable, Collection, Coroutine, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Final, TypeVar
 
@@ -14,6 +14,7 @@ from sqlalchemy.schema import CreateIndex, DropIndex
 
 from services.adapters import postgres_slab as slab
 from services.adapters.crash_point import crash_point
+from services.adapters.met import Met
 from services.adapters.postgres_driver import Error, PostgresConnection, dialect
 from services.adapters.postgres_schema import (
     LOCK,
@@ -31,7 +32,7 @@ from services.adapters.postgres_schema import (
     version_of,
 )
 from services.adapters.postgres_store import PostgresStore
-from services.adapters.tables import MODEL_VERSION, ExchangeRow, ReadModel
+from services.adapters.tables import MODEL_VERSION, ExchangeRow, FactRow, ReadModel, WaitingRow
 from services.ledger.errors import DataInUse, LogDown, NotFound, SchemaAhead
 from services.ledger.ports import StaleWriter, Superseded, Watermark
 
@@ -58,7 +59,16 @@ _HOLDER: Final = f"""
 
 
 class BuildingStore(PostgresStore):
-    """Read models that nobody else uses: rows go to their tables at once."""
+    """Read models that nobody else uses: rows go to their tables at once, and ids that were not
+    met before are not looked for.
+    """
+
+    def __init__(self, url: str, *, build: Build) -> None:
+        super().__init__(url, build=build)
+        self._met = Met()
+
+    def known(self, programme_id: str, event_ids: Collection[str]) -> set[str]:
+        return super().known(programme_id, self._met.among(event_ids))
 
     def _transaction(self, rows: slab.Rows, start: int, end: Watermark, owner: str) -> None:
         writer = self._open_writer()
@@ -66,6 +76,8 @@ class BuildingStore(PostgresStore):
             raise StaleWriter(f"{owner} is no longer at offset {start}")
         crash_point("in_building")
         writer.commit()
+        self._met.add(slab.values(rows, FactRow, "event_id"))
+        self._met.add(slab.values(rows, WaitingRow, "awaited"))
 
 
 class Succession:

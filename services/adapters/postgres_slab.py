@@ -64,6 +64,12 @@ def rows_of(changes: Iterable[tuple[Changes, Dictionary]], partition: int) -> Ro
     return found
 
 
+def values(rows: Rows, model: type[ReadModel], name: str) -> list[Any]:
+    """A column of what a slab adds to a table."""
+    place = list(model.table().columns.keys()).index(name)
+    return [row[place] for row in rows[_stage(model)]]
+
+
 async def create_stage(raw: Any) -> None:
     """Makes the temporary tables of a connection.
 
@@ -122,7 +128,7 @@ async def fill(raw: Any, rows: Rows, build: Build, start: int, end: Watermark) -
 
 
 _MAY_MOVE: Final = (
-    "EXISTS (SELECT FROM mutua_control.answering WHERE schema_name IN ($1::text, $2::text))"
+    "NOT EXISTS (SELECT FROM mutua_control.answering WHERE schema_name NOT IN ($1::text, $2::text))"
 )
 _MOVE: Final = (
     "UPDATE position SET next_offset = $5, record_time = $6, digest = $7 "

@@ -125,7 +125,7 @@ class _Progress:
         if now - self._told < _SECONDS_BETWEEN_LINES:
             return
         self._told = now
-        rate = max(1, count) / (now - self._start)
+        rate = count / (now - self._start)
         click.echo(
             f"{count:,} of {counted(total, 'fact')}, {rate:,.0f} a second, "
             f"{max(0, total - count) / rate:,.0f} s left",

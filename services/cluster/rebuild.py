@@ -18,6 +18,8 @@ from typing import Final
 
 from services.adapters.crash_point import crash_point
 from services.adapters.kafka_address import KafkaAddress
+from services.adapters.kafka_admin import TopicIdentity
+from services.adapters.kafka_scan import KafkaScan
 from services.adapters.kafka_topic import KafkaTopic
 from services.adapters.postgres_building import BuildingStore, Succession
 from services.adapters.postgres_schema import Build
@@ -95,7 +97,7 @@ def _build(
     context = get_context("spawn")
     with ProcessPoolExecutor(min(len(ends), os.cpu_count() or 1), context, _leave_signals) as pool:
         under_way = {
-            pool.submit(_build_partition, log.address, store_url, new, number)
+            pool.submit(_build_partition, log.address, log.identity, store_url, new, number)
             for number in sorted(ends, key=ends.__getitem__, reverse=True)
         }
         try:
@@ -103,8 +105,8 @@ def _build(
                 done, under_way = wait(under_way, _LOOK_SECONDS, FIRST_EXCEPTION)
                 for each in done:
                     each.result()
-                built = succession.positions(new.schema, log.log_id)
-                on_progress(sum(built.values()), sum(ends.values()))
+                if built := sum(succession.positions(new.schema, log.log_id).values()):
+                    on_progress(built, max(built, sum(ends.values())))  # the log grows
         except BrokenProcessPool as error:
             raise Precondition(
                 "a process that builds was ended, by whoever ends those that take too much memory "
@@ -121,12 +123,14 @@ def _leave_signals() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
-def _build_partition(address: KafkaAddress, store_url: str, new: Build, number: int) -> int:
+def _build_partition(
+    address: KafkaAddress, identity: TopicIdentity, store_url: str, new: Build, number: int
+) -> int:
     with (
-        closing(KafkaTopic(address)) as log,
+        closing(KafkaScan(address, identity, number)) as partition,
         closing(BuildingStore(store_url, build=new)) as store,
     ):
-        return build(log.partition(number), store, on_progress=lambda _: None)
+        return build(partition, store, on_progress=lambda _: None)
 
 
 def _replace(

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import random
 import subprocess
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
+from itertools import cycle
 from pathlib import Path
 from typing import Any
 
 import grpc
 from kafka import KafkaAdminClient
 
-from mutua import Client
+from mutua import Client, MutuaError
 from mutua.v1 import query_service_pb2 as pb
 from mutua.v1.query_service_pb2_grpc import QueryServiceStub
 from services.adapters.kafka_address import KafkaAddress
@@ -20,20 +22,20 @@ from services.adapters.kafka_topic import KafkaTopic
 from services.adapters.postgres_driver import PostgresConnection
 from services.cluster.projector import group_of
 from services.cluster.verify import verify
-from tests.cluster.chaos.callers import PROGRAMMES, Load, offset
+from tests.cluster.chaos.callers import Answered, Content, offset
 from tests.cluster.chaos.judging import by_programme, check_answers, records_of
 from tests.cluster.dev import MUTUA
 from tests.cluster.ingest import url
 from tests.cluster.processes import Process
-from tests.cluster.topics import PARTITIONS
 from tests.faults.processes import environment, eventually
+from tests.ledger.product import as_json
 from tests.services.facts import exchange
 
 PROJECTORS = ("projector-1", "projector-2")
 READY = "mutua projector is ready"
+PROGRAMMES = ("p0", "p1", "p2", "p3")
 STILL = "still"
 """A programme in which nothing is recorded while read models change."""
-_PATIENCE = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED)
 
 
 class Site:
@@ -92,18 +94,21 @@ class Site:
             return list(connection.run(connection.raw.fetch(statement)))
 
     @contextmanager
-    def called(self, seed: int) -> Iterator[None]:
-        """Facts are recorded and questions asked all the while, and all of it was right."""
-        load = Load(self.server, seed, on_acknowledged=lambda _: None)
-        with load.running(), _watched(self.queries) as seen:
-            eventually(lambda: min(seen.values(), default=0) > 0, "there is something to see")
+    def called(self) -> Iterator[None]:
+        """Facts are recorded and questions asked all the while: no answer is older than one before,
+        whoever gave that, each is the oracle's, and all is projected at the end.
+        """
+        caller = Caller(self.server, self.queries)
+        try:
             yield
-            before = dict(seen)
-            eventually(lambda: all(seen[each] > before[each] for each in seen), "all moves on")
-        assert load.wrong == []
+            asked = len(caller.answers)
+            eventually(lambda: len(caller.answers) > asked + 8, "answers go on")
+        finally:
+            caller.stop()
+        assert caller.wrong == []
         self.assert_whole()
         with closing(KafkaTopic(self.log)) as log:
-            check_answers(load, by_programme(records_of(log)))
+            check_answers(caller.answers[::4], by_programme(records_of(log)))
 
     def assert_whole(self) -> None:
         """All of the log is projected, into the read models that answer, in their own group."""
@@ -132,34 +137,47 @@ class Site:
             process.kill()
 
 
-@contextmanager
-def _watched(queries: list[Any]) -> Iterator[dict[str, int]]:
-    """Asks one process after the other; whoever is asked, no answer is older than one before."""
-    over, wrong, seen = threading.Event(), list[str](), dict[str, int]()
+class Caller:
+    """Records in one programme after the other, and asks one process after the other of each."""
 
-    def look() -> None:
-        while not over.wait(0.02):
-            for programme in PROGRAMMES[:PARTITIONS]:
-                for query in queries:
-                    try:
-                        found = query.ListBalances(
-                            pb.ListBalancesRequest(question=pb.Question(programme_id=programme)),
-                            timeout=20,
-                        )
-                    except grpc.RpcError as error:
-                        if error.code() not in _PATIENCE:
-                            wrong.append(str(error))
-                        continue
-                    position = offset(found.position)
-                    if position < seen.get(programme, 0):
-                        wrong.append(f"{programme} is at {position} after {seen[programme]}")
-                    seen[programme] = position
+    def __init__(self, server: str, queries: Sequence[Any]) -> None:
+        self.wrong: list[str] = []
+        self.answers: list[Answered] = []
+        self._server = server
+        self._queries = queries
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread.start()
 
-    thread = threading.Thread(target=look)
-    thread.start()
-    try:
-        yield seen
-    finally:
-        over.set()
-        thread.join()
-    assert wrong == []
+    def stop(self) -> None:
+        self._over.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        try:
+            for programme in cycle(PROGRAMMES):
+                if self._over.wait(0.1):
+                    return
+                self._once(programme)
+        except (MutuaError, grpc.RpcError) as error:
+            self.wrong.append(f"the caller ended: {error}")
+
+    def _once(self, programme: str) -> None:
+        with Client(self._server, programme=programme, deadline_seconds=60) as client:
+            client.record(Content(random.Random()).more())
+        question, position = pb.Question(programme_id=programme, lens=pb.LENS_COUNT), ""
+        for query in (*self._queries, *self._queries):
+            found = self._asked(query, pb.ListBalancesRequest(question=question))
+            if offset(found.position) < offset(position):
+                self.wrong.append(f"{found.position} is answered after {position}")
+            position = found.position
+            rows = [as_json(row) for row in found.balances]
+            self.answers.append(Answered(programme, question.lens, position, rows))
+
+    def _asked(self, query: Any, request: Any) -> Any:
+        while True:
+            try:
+                return query.ListBalances(request, timeout=30)
+            except grpc.RpcError as error:
+                if error.code() is not grpc.StatusCode.UNAVAILABLE:
+                    raise

@@ -51,7 +51,7 @@ def is_ready_again(process: Process) -> bool:
 def test_it_takes_place_beside_those_who_record_and_ask(site: Site) -> None:
     runs = {name: process.process.pid for name, process in site.projectors.items()}
     methods = ("ListBalances", "ListExchanges")
-    with site.called(seed=1):
+    with site.called():
         frozen = site.start_rebuild(MUTUA_FREEZE_AT="after_building:1")
         eventually(lambda: state(frozen.pid) == "T", "it has built")
         for options in ((), ("--drop-old",), ("--back",)):
@@ -81,18 +81,17 @@ def test_it_takes_place_beside_those_who_record_and_ask(site: Site) -> None:
 
 @pytest.mark.timeout(300)
 def test_whoever_dies_on_the_way_those_that_answer_go_on(site: Site) -> None:
-    with site.called(seed=2):
-        before = site.answering()
-        code, _, err = site.rebuild(MUTUA_CRASH_AT="in_building:1")
-        assert (code, "start mutua rebuild again" in err) == (1, True)
-        for crash in ("after_building:1", "before_answering:1"):
-            assert site.rebuild(MUTUA_CRASH_AT=crash)[0] == CRASHED
-        assert site.answering() == before
-        assert len([each for each in site.schemas() if "building" in each]) == 1
-        going = PROJECTORS[0]
-        site.projectors[going].stop()
-        site.projectors[going] = site.projector(going, MUTUA_CRASH_AT="before_going_over:1")
-        eventually(lambda: READY in site.projectors[going].said, "it projects")
+    before, going = site.answering(), PROJECTORS[0]
+    code, _, err = site.rebuild(MUTUA_CRASH_AT="in_building:1")
+    assert (code, "start mutua rebuild again" in err) == (1, True)
+    for crash in ("after_building:1", "before_answering:1"):
+        assert site.rebuild(MUTUA_CRASH_AT=crash)[0] == CRASHED
+    assert site.answering() == before
+    assert len([each for each in site.schemas() if "building" in each]) == 1
+    site.projectors[going].stop()
+    site.projectors[going] = site.projector(going, MUTUA_CRASH_AT="before_going_over:1")
+    eventually(lambda: READY in site.projectors[going].said, "it projects")
+    with site.called():
         assert site.rebuild(MUTUA_CRASH_AT="after_answering:1")[0] == CRASHED
         assert site.answering() != before
         eventually(site.projectors[going].has_ended, "it dies as it goes over")
@@ -103,7 +102,7 @@ def test_whoever_dies_on_the_way_those_that_answer_go_on(site: Site) -> None:
 @pytest.mark.timeout(300)
 def test_there_is_a_way_back_also_when_nothing_happens(site: Site) -> None:
     before = site.answering()
-    with site.called(seed=3):
+    with site.called():
         code, out, err = site.rebuild("--back")
         assert (code, out.splitlines()[0]) == (0, "the read models of before answer again"), err
     back = site.answering()

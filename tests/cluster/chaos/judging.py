@@ -1,6 +1,7 @@
 """What must be true at the end, whatever was broken on the way."""
 
 from collections import Counter, defaultdict
+from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from typing import Final
@@ -17,7 +18,7 @@ from services.adapters.tables import ExchangeRow, FactRow, HeldRow, ProgrammeRow
 from services.cluster.projector import group_of
 from services.cluster.verify import verify
 from services.ledger.ports import Record
-from tests.cluster.chaos.callers import LENSES, PROGRAMMES, Load, Told, offset
+from tests.cluster.chaos.callers import LENSES, PROGRAMMES, Answered, Load, Told, offset
 from tests.cluster.chaos.cluster import NUMBERS, PARTITIONS, TOPIC, Cluster
 from tests.faults.processes import eventually
 from tests.ledger.product import as_json
@@ -61,7 +62,7 @@ def judge(cluster: Cluster, load: Load) -> Judgement:
     ids = Counter(event.event_id for each in found.values() for _, event in each)
     told = load.told
     _check_once(cluster, told, set(ids))
-    check_answers(load, found)
+    check_answers(load.answers, found)
     _check_balances(cluster, found)
     return Judgement(
         acknowledged=len(told.acknowledged),
@@ -92,9 +93,11 @@ def _check_once(cluster: Cluster, told: Told, on_log: set[str]) -> None:
     assert found.keys() - told.acknowledged - told.unknown == set(), "refused facts are there"
 
 
-def check_answers(load: Load, by_programme: dict[str, list[tuple[int, Event]]]) -> None:
-    """Every answer that was kept is what the log added up to at its position."""
-    for answer in load.answers:
+def check_answers(
+    answers: Sequence[Answered], by_programme: dict[str, list[tuple[int, Event]]]
+) -> None:
+    """Each is what the log added up to at its position."""
+    for answer in answers:
         end = offset(answer.position)
         ledger = fold(event for at, event in by_programme[answer.programme] if at < end)
         expected = balances(ledger, pb.Question(programme_id=answer.programme, lens=answer.lens))
