@@ -6,7 +6,7 @@ from typing import Any, Final
 import numpy as np
 
 _BITS: Final = 1 << 28
-"""32 MiB: of 20 million ids that are met, one in 100 that was not looks as if it had been."""
+"""32 MiB: when 20 million ids were met, one in 200 that was not looks as if it had been."""
 _PLACES: Final = 4
 
 

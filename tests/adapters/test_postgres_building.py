@@ -122,6 +122,15 @@ def test_those_that_answer_stand_still_while_others_take_their_place(
     assert count(store) == 3
 
 
+def test_the_first_read_models_can_be_built_too(database: str) -> None:
+    with closing(Succession(database)) as succession:
+        first = succession.replace(built(database, succession, 3), LOG, lambda _: None)
+        assert (first.schema, succession.kept()) == ("mutua_read_1", [])
+    with closing(PostgresStore(database)) as projecting:
+        project_slab(projecting, LOG, slab(3, 5))
+        assert count(projecting) == 5
+
+
 def test_nothing_changes_where_bringing_them_level_fails(
     database: str, store: PostgresStore, succession: Succession
 ) -> None:

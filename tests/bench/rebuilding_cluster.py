@@ -17,7 +17,6 @@ from tests.cluster.topics import new_topic
 FACTS = 1_000_000
 RUNS = 3
 PROGRAMMES = ("north", "south", "east", "west")
-"""They lie in all four partitions."""
 REBUILD = """
 import json, sys, time
 from services.adapters.postgres_store import choose

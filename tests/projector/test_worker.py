@@ -327,3 +327,15 @@ def test_a_worker_with_nothing_but_held_partitions_is_not_stuck(
     worker = running.worker
     worker.fetched(0, running.log.fetched(0, 10))
     assert worker.stuck(0, rebalancing=False) == ""
+
+
+def test_it_goes_over_when_others_are_to_be_written(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    running = start()
+    running.project(0, 10)
+    assert asyncio.run(running.worker.released()) == {}
+    assert running.reasons == []
+    monkeypatch.setattr(FailingStore, "is_superseded", True)
+    assert asyncio.run(running.worker.released()) == {}
+    assert (running.reasons, running.at) == (["goes over"], 10)
