@@ -103,7 +103,7 @@ def _in_cluster(cluster: "ClusterSettings", command: str, *, back: bool, drop_ol
 
     try:
         if back:
-            work.go_back(cluster, on_answering=tell)
+            work.go_back(cluster, on_progress=progress, on_answering=tell)
         else:
             work.rebuild(cluster, on_progress=progress, on_answering=tell)
     except KeyboardInterrupt:

@@ -27,7 +27,7 @@ from services.adapters.postgres_store import PostgresStore
 from services.ledger.errors import DataInUse, LogDown, Precondition, SchemaAhead
 from services.ledger.ports import Held, StaleWriter, StoreBusy, Superseded
 from services.projector.rebuild import build
-from services.projector.slab import project_slab
+from services.projector.slab import check_same_log, project_slab
 from services.settings import Settings
 
 Progress = Callable[[int, int], None]
@@ -54,16 +54,21 @@ def rebuild(settings: Settings, *, on_progress: Progress, on_answering: Answerin
         _build(log, settings.store_url, new, succession, on_progress)
         succession.finish(new)
         crash_point("after_building")
-        _replace(log, settings.store_url, new, succession, on_answering)
+        _replace(log, settings.store_url, new, succession, on_progress, on_answering)
 
 
-def go_back(settings: Settings, *, on_answering: Answering) -> None:
+def go_back(settings: Settings, *, on_progress: Progress, on_answering: Answering) -> None:
     """Has those that answered last before answer again, once they are level.
 
-    Raises as `rebuild` does, and NotFound when none are kept.
+    Raises as `rebuild` does, NotFound when none are kept, and DataForeign when these were made from
+    another log.
     """
     with _at_work(settings) as (log, succession):
-        _replace(log, settings.store_url, succession.before(), succession, on_answering)
+        before = succession.before()
+        with closing(PostgresStore(settings.store_url, build=before)) as store:
+            for number in range(log.partition_count):
+                check_same_log(log.partition(number), store.watermark(number))
+        _replace(log, settings.store_url, before, succession, on_progress, on_answering)
 
 
 def drop_kept(settings: Settings) -> list[str]:
@@ -134,9 +139,15 @@ def _build_partition(
 
 
 def _replace(
-    log: KafkaTopic, store_url: str, new: Build, succession: Succession, on_answering: Answering
+    log: KafkaTopic,
+    store_url: str,
+    new: Build,
+    succession: Succession,
+    on_progress: Progress,
+    on_answering: Answering,
 ) -> None:
-    with closing(_Follower(log, store_url, new, succession)) as follower:
+    """Brings a build level, has it answer, and keeps it level until somebody projects into it."""
+    with closing(_Follower(log, store_url, new, succession, on_progress)) as follower:
         while follower.advance() > _FEW:
             pass
         new = succession.replace(new, log.log_id, follower.reach)
@@ -154,9 +165,15 @@ class _Follower:
     """Keeps read models level that nobody else projects into."""
 
     def __init__(
-        self, log: KafkaTopic, store_url: str, models: Build, succession: Succession
+        self,
+        log: KafkaTopic,
+        store_url: str,
+        models: Build,
+        succession: Succession,
+        on_progress: Progress = lambda *_: None,
     ) -> None:
         self._log = log
+        self._on_progress = on_progress
         self._store = PostgresStore(store_url, build=models)
         self._positions = succession.positions(models.schema, log.log_id)
 
@@ -165,25 +182,30 @@ class _Follower:
 
     def advance(self) -> int:
         """Projects what is new on the log; how many facts that were."""
-        before = sum(self._positions.values())
-        for number, end in self._log.ends().items():
+        before, ends = sum(self._positions.values()), self._log.ends()
+        for number, end in ends.items():
             with suppress(Held):  # what needs a later version is waited for
-                self._project(number, end)
+                while self._project(number, end):
+                    self._on_progress(sum(self._positions.values()), sum(ends.values()))
         return sum(self._positions.values()) - before
 
     def reach(self, wanted: Mapping[int, int]) -> None:
         """Brings them to these positions. Raises SchemaAhead when that needs a later version."""
         for number, end in wanted.items():
             try:
-                self._project(number, end)
+                while self._project(number, end):
+                    pass
             except Held as held:
                 raise SchemaAhead(f"those that answer went on where this cannot: {held}") from held
 
-    def _project(self, number: int, end: int) -> None:
-        """Brings one partition to a position, or to the end of a log that was cut before it."""
-        while (position := self._positions.get(number, 0)) < end:
-            records = self._log.partition(number).read(position, _SLAB)
-            if not records:
-                break
+    def _project(self, number: int, end: int) -> bool:
+        """Projects a slab of a partition, unless that is at `end`; whether there was one.
+
+        There is none either where the log was cut before it.
+        """
+        position = self._positions.get(number, 0)
+        records = self._log.partition(number).read(position, _SLAB) if position < end else []
+        if records:
             reached = project_slab(self._store, self._log.log_id, records, partition=number)
             self._positions[number] = reached.next_offset
+        return bool(records)
