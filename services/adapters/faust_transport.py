@@ -6,7 +6,6 @@ commits that they have come so far. It uses internals of Faust 0.15.3 and aiokaf
 the version is pinned; `tests/adapters/test_faust_internals.py` names each assumption.
 """
 
-import ssl
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Final, NamedTuple, Protocol, cast
 
@@ -17,11 +16,11 @@ from aiokafka.errors import (
     NoOffsetForPartitionError,
     OffsetOutOfRangeError,
 )
-from aiokafka.helpers import create_ssl_context
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP, ConsumerMessage
 
 from services.adapters.crash_point import crash_point
+from services.adapters.kafka_tls import tls_context
 from services.ledger.errors import DataForeign
 
 
@@ -242,7 +241,7 @@ def credentials(security: Mapping[str, Any]) -> Any:
     protocol = security.get("security_protocol", "PLAINTEXT")
     if protocol == "PLAINTEXT":
         return None
-    context = _tls(security) if protocol.endswith("SSL") else None
+    context = tls_context(security) if protocol.endswith("SSL") else None
     if protocol == "SSL":
         return faust.SSLCredentials(context)
     mechanism = security.get("sasl_mechanism", "PLAIN")
@@ -259,17 +258,3 @@ def credentials(security: Mapping[str, Any]) -> Any:
         ssl_context=context,
         mechanism=mechanism,
     )
-
-
-def _tls(security: Mapping[str, Any]) -> ssl.SSLContext:
-    names = ("cafile", "certfile", "keyfile", "password")
-    context: ssl.SSLContext = create_ssl_context(
-        **{name: security.get(f"ssl_{name}") for name in names}
-    )
-    context.check_hostname = security.get("ssl_check_hostname", True)
-    if revoked := security.get("ssl_crlfile"):
-        context.load_verify_locations(revoked)
-        context.verify_flags |= ssl.VERIFY_CRL_CHECK_LEAF
-    if ciphers := security.get("ssl_ciphers"):
-        context.set_ciphers(ciphers)
-    return context

@@ -1,11 +1,13 @@
 """Read models as schemas of PostgreSQL, and the one row that says which of them answer.
 
-`mutua_read_N` counts builds; each holds its own model version. `mutua_control.answering` names the
-schema that answers, so that to go over to another, and back, is to change one row.
-`mutua_control.fact_kind` has the kinds of facts that those who project into a schema know.
+Schemas `mutua_read_N` are numbered in the order in which they came to answer, or are to; each
+holds its own model version. `mutua_control.answering` names the one that answers, so that to go
+over to another, and back, is to change one row. `mutua_control.fact_kind` has the kinds of facts
+that those who project into a schema know; where it has none, nobody projects into it yet.
 """
 
 from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from sqlalchemy.schema import CreateIndex, CreateTable
@@ -15,9 +17,10 @@ from services.adapters.postgres_driver import dialect
 from services.adapters.tables import MODEL_VERSION, ReadModel
 from services.adapters.wire.event import FACT_KINDS
 from services.ledger.errors import DataForeign, SchemaAhead
+from services.ledger.ports import Superseded
 
-_LOCK: Final = 0x6D757475
-"""'mutu': whoever makes schemas holds this advisory lock, so that one process makes them."""
+LOCK: Final = 0x6D757475
+"""'mutu': whoever makes or names schemas holds this advisory lock, so that one process does."""
 _CONTROL: Final = """
     CREATE SCHEMA IF NOT EXISTS mutua_control;
     CREATE TABLE IF NOT EXISTS mutua_control.answering (
@@ -43,12 +46,33 @@ _ANSWERING: Final = "SELECT schema_name FROM mutua_control.answering"
 _ANSWER: Final = """
     INSERT INTO mutua_control.answering (schema_name) VALUES ($1)
     ON CONFLICT (one) DO UPDATE SET schema_name = excluded.schema_name
+    WHERE answering.schema_name = $2
 """
+_FORGET: Final = "DELETE FROM mutua_control.fact_kind WHERE schema_name = $1"
 _NONE: Final = (
     "there are no read models yet in this database; a projector makes them: "
     "start one, or see whether MUTUA_STORE_URL names the right database"
 )
 _BUILDS: Final = "SELECT nspname FROM pg_namespace WHERE nspname ~ '^mutua_read_[0-9]+$'"
+_IS_REBUILT: Final = """
+    SELECT coalesce((to_jsonb(model) ->> 'is_rebuilt')::boolean, false) FROM {}.model
+"""
+"""False where the column is not there: it came with rebuilds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Build:
+    """Read models that are written: their schema, and which answered when they were chosen.
+
+    `group` tells those apart who project into them: the model version, and the number of the
+    schema where it was made by a rebuild, as there are then several of a version. `goes_over` is
+    whether they are to answer as soon as they are as far as those that do.
+    """
+
+    schema: str
+    answering: str
+    group: str = str(MODEL_VERSION)
+    goes_over: bool = False
 
 
 async def answering(raw: Any) -> str | None:
@@ -75,9 +99,9 @@ async def to_read(raw: Any) -> str:
     newer ones alone.
     """
     schema = await to_follow(raw)
-    version = await _version_of(raw, schema)
+    version = await version_of(raw, schema)
     if version > MODEL_VERSION:
-        own = await _newest(raw, await _builds(raw))
+        own = await newest(raw, await builds(raw))
         if own is None:
             raise _ahead(schema, version)
         return own
@@ -89,37 +113,51 @@ async def to_read(raw: Any) -> str:
     return schema
 
 
-async def to_write(raw: Any) -> str:
+async def to_write(raw: Any) -> Build:
     """The newest schema of this version, made where there is none; it answers where none else is.
 
     Says there which kinds of facts this mutua knows. Raises SchemaAhead where it would be made
     beside what a newer one has made.
     """
     async with raw.transaction():
-        await raw.execute("SELECT pg_advisory_xact_lock($1)", _LOCK)
-        await raw.execute(_CONTROL)
+        await begin_naming(raw)
         current = await answering(raw)
-        builds = await _builds(raw)
-        schema = await _newest(raw, builds)
+        names = await builds(raw)
+        schema = await newest(raw, names)
         if schema is None:
-            if current and (version := await _version_of(raw, current)) > MODEL_VERSION:
+            if current and (version := await version_of(raw, current)) > MODEL_VERSION:
                 raise _ahead(current, version)
-            # Never one that there was: whoever asks has kept what it made of that.
-            before = [*builds, current] if current else builds
-            schema = f"mutua_read_{max(map(_number, before), default=0) + 1}"
-            await _create(raw, schema)
+            schema = await next_name(raw)
+            await create(raw, schema)
             crash_point("in_schema")
-        if current not in builds:
-            await raw.execute(_ANSWER, schema)
+        if current not in names:
+            await raw.execute(_ANSWER, schema, current)
+            current = schema
         kinds = list(FACT_KINDS.values())
         await raw.execute(_FORGET_KINDS, schema, kinds)
         await raw.execute(_DECLARE_KINDS, schema, kinds)
-    return schema
+        is_rebuilt = await raw.fetchval(_IS_REBUILT.format(schema))
+    group = f"{MODEL_VERSION}-{number_of(schema)}" if is_rebuilt else str(MODEL_VERSION)
+    return Build(schema, current, group, goes_over=True)
+
+
+async def still_to_write(raw: Any, build: Build) -> Build:
+    """The same read models, beside what answers now. Raises Superseded when others are to be
+    written instead.
+
+    That those of another version have come to answer is nothing to who projects into these.
+    """
+    current = await answering(raw) or ""
+    if current not in (build.schema, build.answering):
+        own = await newest(raw, await builds(raw))
+        if own != build.schema:
+            raise Superseded(f"{own} is to be written instead of {build.schema}")
+    return replace(build, answering=current)
 
 
 async def to_mend(raw: Any) -> str:
     """The newest schema of this version. Raises DataForeign when there is none."""
-    schema = await _newest(raw, await _builds(raw))
+    schema = await newest(raw, await builds(raw))
     if schema is None:
         raise DataForeign(_NONE)
     return schema
@@ -134,6 +172,31 @@ async def fact_kinds(raw: Any, schema: str) -> frozenset[int]:
     return frozenset(row[0] for row in await raw.fetch(_KINDS, schema))
 
 
+async def begin_naming(raw: Any) -> None:
+    """Lets nobody else make or name schemas until the end of the transaction."""
+    await raw.execute("SELECT pg_advisory_xact_lock($1)", LOCK)
+    await raw.execute(_CONTROL)
+
+
+async def next_name(raw: Any) -> str:
+    """Never one that there was: whoever asks has kept what it made of that."""
+    current = await answering(raw)
+    before = [*await builds(raw), *([current] if current else [])]
+    return f"mutua_read_{max(map(number_of, before), default=0) + 1}"
+
+
+async def answer(raw: Any, schema: str, before: str) -> bool:
+    """Has a schema answer that nobody projects into yet, unless others do by now than before."""
+    await forget(raw, schema)
+    done = await raw.execute(_ANSWER, schema, before)
+    return not done.endswith(" 0")
+
+
+async def forget(raw: Any, schema: str) -> None:
+    """What was said there of a schema is of one that is no more."""
+    await raw.execute(_FORGET, schema)
+
+
 async def switch(raw: Any, schema: str) -> bool:
     """Has the read models of a schema answer if they are as far as those that do; whether that is
     done with.
@@ -142,7 +205,7 @@ async def switch(raw: Any, schema: str) -> bool:
     stay: only by hand does it go back.
     """
     current = await answering(raw)
-    if current == schema or (current and await _version_of(raw, current) > MODEL_VERSION):
+    if current == schema or (current and await version_of(raw, current) > MODEL_VERSION):
         return True
     ahead = (
         f"EXISTS (SELECT FROM {current}.position AS old LEFT JOIN {schema}.position AS new "
@@ -157,18 +220,18 @@ async def switch(raw: Any, schema: str) -> bool:
     return bool(done == "UPDATE 1")
 
 
-async def _builds(raw: Any) -> list[str]:
+async def builds(raw: Any) -> list[str]:
     return [row[0] for row in await raw.fetch(_BUILDS)]
 
 
-async def _newest(raw: Any, builds: Iterable[str]) -> str | None:
-    for schema in sorted(builds, key=_number, reverse=True):
-        if await _version_of(raw, schema) == MODEL_VERSION:
+async def newest(raw: Any, builds: Iterable[str]) -> str | None:
+    for schema in sorted(builds, key=number_of, reverse=True):
+        if await version_of(raw, schema) == MODEL_VERSION:
             return schema
     return None
 
 
-def _number(schema: str) -> int:
+def number_of(schema: str) -> int:
     return int(schema.rpartition("_")[2])
 
 
@@ -179,14 +242,15 @@ def _ahead(schema: str, version: int) -> SchemaAhead:
     )
 
 
-async def _version_of(raw: Any, schema: str) -> int:
+async def version_of(raw: Any, schema: str) -> int:
     """0 where a schema does not say."""
     if not await raw.fetchval(f"SELECT to_regclass('{schema}.model') IS NOT NULL"):
         return 0
     return int(await raw.fetchval(f"SELECT version FROM {schema}.model"))
 
 
-async def _create(raw: Any, schema: str) -> None:
+async def create(raw: Any, schema: str, *, is_rebuilt: bool = False) -> None:
+    """Makes a schema of this version, whose tables are empty; in a transaction."""
     postgres = dialect()
     await raw.execute(f"CREATE SCHEMA {schema}; SET LOCAL search_path = {schema}")
     for table in ReadModel.metadata.sorted_tables:
@@ -195,5 +259,5 @@ async def _create(raw: Any, schema: str) -> None:
             await raw.execute(str(CreateIndex(index).compile(dialect=postgres)))
     await raw.execute(
         "CREATE SEQUENCE programme_number MINVALUE 0; "
-        f"CREATE TABLE model AS SELECT {MODEL_VERSION} AS version"
+        f"CREATE TABLE model AS SELECT {MODEL_VERSION} AS version, {is_rebuilt} AS is_rebuilt"
     )

@@ -9,10 +9,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import Boolean, Column
+from sqlalchemy import Column
 
 from services.adapters.crash_point import crash_point
 from services.adapters.postgres_driver import dialect
+from services.adapters.postgres_schema import Build
 from services.adapters.sql_store.numbers import Dictionary
 from services.adapters.sql_store.rows import Row, insertions
 from services.adapters.tables import (
@@ -37,11 +38,15 @@ _DIALECT: Final = dialect()
 
 @dataclass(frozen=True, slots=True)
 class _Step:
-    """Rows of one form, and what is done with them; `columns` as in CREATE TABLE."""
+    """Rows of one form, and what is done with them; `columns` as in CREATE TABLE.
+
+    `table` is where they belong as they are; "" where there may be rows that they change.
+    """
 
     name: str
     columns: tuple[str, ...]
     statements: tuple[str, ...]
+    table: str = ""
 
 
 def rows_of(changes: Iterable[tuple[Changes, Dictionary]], partition: int) -> Rows:
@@ -57,6 +62,12 @@ def rows_of(changes: Iterable[tuple[Changes, Dictionary]], partition: int) -> Ro
         programme = (number, each.programme_id, partition, each.last_offset)
         found[_stage(ProgrammeRow)].append(programme)
     return found
+
+
+def values(rows: Rows, model: type[ReadModel], name: str) -> list[Any]:
+    """A column of what a slab adds to a table."""
+    place = list(model.table().columns.keys()).index(name)
+    return [row[place] for row in rows[_stage(model)]]
 
 
 async def create_stage(raw: Any) -> None:
@@ -86,9 +97,12 @@ async def begin(raw: Any, rows: Rows, owner: str) -> None:
             crash_point("in_copy")
 
 
-async def advance(raw: Any, start: int, end: Watermark) -> bool:
-    """Moves the position, if it is at `start`; otherwise False."""
-    values = (end.partition, end.log_id, end.next_offset, end.record_time, end.digest)
+async def advance(raw: Any, build: Build, start: int, end: Watermark) -> bool:
+    """Moves the position, if it is at `start` and no others came to answer; otherwise False."""
+    values = (
+        *(build.schema, build.answering),
+        *(end.partition, end.log_id, end.next_offset, end.record_time, end.digest),
+    )
     moved = await raw.execute(_MOVE, *values, start)
     if moved == "UPDATE 0" and start == 0:
         moved = await raw.execute(_PLACE, *values)
@@ -102,11 +116,28 @@ async def merge(raw: Any, rows: Rows, channel: str, end: Watermark) -> None:
     await raw.execute("; ".join([*statements, notice]))
 
 
-_MOVE: Final = (
-    "UPDATE position SET next_offset = $3, record_time = $4, digest = $5 "
-    "WHERE partition = $1 AND log_id = $2 AND next_offset = $6"
+async def fill(raw: Any, rows: Rows, build: Build, start: int, end: Watermark) -> bool:
+    """All of the above but the end of the transaction, in tables that nobody else uses."""
+    await raw.execute("BEGIN")
+    for step in _STEPS:
+        if found := rows[step.name]:
+            await raw.copy_records_to_table(step.table or step.name, records=found)
+            if not step.table:
+                await raw.execute("; ".join(step.statements))
+    return await advance(raw, build, start, end)
+
+
+_MAY_MOVE: Final = (
+    "NOT EXISTS (SELECT FROM mutua_control.answering WHERE schema_name NOT IN ($1::text, $2::text))"
 )
-_PLACE: Final = "INSERT INTO position VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING"
+_MOVE: Final = (
+    "UPDATE position SET next_offset = $5, record_time = $6, digest = $7 "
+    f"WHERE partition = $3 AND log_id = $4 AND next_offset = $8 AND {_MAY_MOVE}"
+)
+_PLACE: Final = (
+    "INSERT INTO position SELECT $3::integer, $4::text, $5::bigint, $6::bigint, $7::bytea "
+    f"WHERE {_MAY_MOVE} ON CONFLICT DO NOTHING"
+)
 
 
 def _stage(model: type[ReadModel]) -> str:
@@ -146,19 +177,14 @@ def _merging(model: type[ReadModel]) -> _Step:
     table, stage = model.table(), _stage(model)
     columns = list(table.columns)
     keys = ", ".join(_name(column) for column in table.primary_key.columns)
-    values = ", ".join(
-        f"{_name(column)}::boolean" if _is_flag(column) else _name(column) for column in columns
-    )
+    values = ", ".join(map(_name, columns))
     insertion = f"INSERT INTO {table.name} SELECT {values} FROM {stage} ORDER BY {keys}"
     if model in _UPDATES:
         insertion += f" ON CONFLICT ({keys}) DO UPDATE SET " + ", ".join(_UPDATES[model])
-    # Flags come as 0 and 1, and text is compared in its tables only.
-    types = (
-        "integer" if _is_flag(column) else _DIALECT.type_compiler_instance.process(column.type)
-        for column in columns
-    )
+    types = (_DIALECT.type_compiler_instance.process(column.type) for column in columns)
     placed = tuple(f"{_name(column)} {type_}" for column, type_ in zip(columns, types, strict=True))
-    return _Step(stage, placed, (insertion, *_AFTER.get(model, ())))
+    statements = (insertion, *_AFTER.get(model, ()))
+    return _Step(stage, placed, statements, "" if model in _UPDATES else str(table.name))
 
 
 def _same(table: str, stage: str, *names: str) -> str:
@@ -167,10 +193,6 @@ def _same(table: str, stage: str, *names: str) -> str:
 
 def _name(column: Column[Any]) -> str:
     return str(_DIALECT.identifier_preparer.quote(column.name))
-
-
-def _is_flag(column: Column[Any]) -> bool:
-    return isinstance(column.type, Boolean)
 
 
 def _added(table: str, names: Iterable[str]) -> Sequence[str]:

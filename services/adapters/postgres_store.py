@@ -1,10 +1,10 @@
 """The read models in PostgreSQL: those who project own partitions, those who ask only read."""
 
 import logging
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Coroutine, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import astuple
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import numpy as np
 from sqlalchemy import Connection, select, union_all
@@ -13,7 +13,14 @@ from sqlalchemy.exc import DBAPIError
 from services.adapters import postgres_slab as slab
 from services.adapters.crash_point import crash_point
 from services.adapters.postgres_driver import Error, PostgresConnection, engine
-from services.adapters.postgres_schema import switch, to_mend, to_read, to_write
+from services.adapters.postgres_schema import (
+    Build,
+    still_to_write,
+    switch,
+    to_mend,
+    to_read,
+    to_write,
+)
 from services.adapters.sql_store.integers import Ints
 from services.adapters.sql_store.loading import among, load_dictionary, load_ledger
 from services.adapters.sql_store.numbers import Dictionary
@@ -25,6 +32,8 @@ from services.ledger.ports import CRASHES_THAT_HOLD, Hold, StaleWriter, StoreBus
 from services.ledger.state import Ledger, Needs
 
 logger = logging.getLogger(__name__)
+
+_T = TypeVar("_T")
 
 _READERS: Final = 8
 _WRITING: Final = {"synchronous_commit": "off"}
@@ -40,6 +49,7 @@ _LOCKED: Final = "55P03"
 _CONFLICTS: Final = ("40001", "40P01")
 _PASSING: Final = ("25006", "28", "3D", "40", "53", "55P03", "57014")
 """Codes, and classes of codes, of what may be over soon: the same again may succeed."""
+_GONE: Final = ("3F000", "42P01")
 _END_OWNER: Final = """
     SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
     WHERE datname = current_database() AND application_name = $1 AND pid <> pg_backend_pid()
@@ -84,24 +94,31 @@ class PostgresStore:
     to. Projecting raises StoreBusy while the database is away, full or taken, asking LogDown.
     """
 
-    def __init__(self, url: str, *, read_only: bool = False) -> None:
-        """Raises LogDown when the database does not answer, DataForeign when there is nothing to
-        read in it, SchemaAhead when a newer mutua made what is there."""
+    def __init__(self, url: str, *, build: Build | None = None, read_only: bool = False) -> None:
+        """Opens a build to write it, else what is to be read or written.
+
+        Raises LogDown when the database does not answer, DataForeign when there is nothing to
+        read in it, SchemaAhead when a newer mutua made what is there.
+        """
         self._url = url
         self._read_only = read_only
-        with _asked():
-            first = PostgresConnection(url, {"application_name": "mutua"})
-            try:
-                self.schema = first.run((to_read if read_only else to_write)(first.raw))
-            finally:
-                first.close()
+        self._build = build or (_to_read(url) if read_only else choose(url))
+        """Of those that are read, only the schema matters."""
         self._engine = engine(self._open_reader, _READERS)
         self._writer: PostgresConnection | None = None
-        self._answers = False
+        self._answers = not self._build.goes_over
         self._unsure: Watermark | None = None
         """Where the partition may be, of a commit that was not answered."""
         self._programmes: dict[str, int] = {}
         self._dictionaries: dict[str, Dictionary] = {}
+
+    @property
+    def name(self) -> str:
+        return self.schema
+
+    @property
+    def schema(self) -> str:
+        return self._build.schema
 
     def watermark(self, partition: int) -> Watermark | None:
         position = PositionRow.table()
@@ -171,6 +188,15 @@ class PostgresStore:
     def disown(self, partition: int) -> None:
         self._execute("UPDATE position SET digest = '' WHERE partition = $1", partition)
 
+    def require_current(self) -> None:
+        """Raises Superseded when others are to be written by now, StoreBusy."""
+        try:
+            writer = self._open_writer()
+            self._build = writer.run(still_to_write(writer.raw, self._build))
+        except Error as error:
+            self._roll_back()
+            raise _passing(error) from error
+
     @contextmanager
     def snapshot(self, partition: int) -> Iterator[PostgresSnapshot]:
         with _asked(), self._engine.connect() as connection, connection.begin():
@@ -199,12 +225,18 @@ class PostgresStore:
         writer = self._open_writer()
         writer.run(slab.begin(writer.raw, rows, owner))
         crash_point("after_copy_before_move")
-        if not writer.run(slab.advance(writer.raw, start, end)):
+        if not writer.run(slab.advance(writer.raw, self._build, start, end)):
             if self._unsure == end == self.watermark(end.partition):
                 self._roll_back()
                 self._forget()  # it was committed, by us or by an owner who numbered for itself
                 return
-            raise StaleWriter(f"partition {end.partition} is no longer at offset {start}")
+            self._roll_back()
+            before = self._build
+            self.require_current()
+            if self._build == before:
+                raise StaleWriter(f"partition {end.partition} is no longer at offset {start}")
+            self._transaction(rows, start, end, owner)  # beside others that answer
+            return
         crash_point("after_move_before_merge")
         writer.run(slab.merge(writer.raw, rows, self.schema, end))
         crash_point("in_slab")
@@ -305,17 +337,33 @@ class PostgresStore:
             self._writer = None
 
 
+def choose(url: str) -> Build:
+    """What whoever projects is to write; raises as `PostgresStore` does."""
+    return _ask(url, to_write)
+
+
 def release(url: str, partitions: Collection[int]) -> list[Hold]:
     """Has projectors try again where they hold these partitions, or any if none are named.
 
     Returns what was held, and why. Raises LogDown when the database does not answer, DataForeign
     when there is nothing projected in it.
     """
-    with _asked(), closing(PostgresConnection(url, {"application_name": "mutua"})) as connection:
-        schema = connection.run(to_mend(connection.raw))
-        statement = _RELEASE.format(schema=schema)
-        rows = connection.run(connection.raw.fetch(statement, list(partitions)))
+
+    async def free(raw: Any) -> Any:
+        return await raw.fetch(_RELEASE.format(schema=await to_mend(raw)), list(partitions))
+
+    rows = _ask(url, free)
     return sorted((Hold(*row) for row in rows), key=lambda hold: hold.partition)
+
+
+def _to_read(url: str) -> Build:
+    schema = _ask(url, to_read)
+    return Build(schema, schema)
+
+
+def _ask(url: str, question: Callable[[Any], Coroutine[Any, Any, _T]]) -> _T:
+    with _asked(), closing(PostgresConnection(url, {"application_name": "mutua"})) as connection:
+        return connection.run(question(connection.raw))
 
 
 def _numbers(content: bytes, width: int) -> Sequence[Ints]:
@@ -344,6 +392,9 @@ def _asked() -> Iterator[None]:
     try:
         yield
     except (DBAPIError, Error) as error:
+        cause = error.orig if isinstance(error, DBAPIError) else error
+        if isinstance(cause, Error) and cause.code in _GONE:
+            raise LogDown("the read models were dropped, others answer; ask again") from error
         passing = _passing(error)
         if isinstance(passing, StoreBusy):
             raise LogDown(str(passing)) from error

@@ -65,6 +65,10 @@ class SqliteStore:
         self._programmes: dict[str, int] = {}
         self._dictionaries: dict[str, Dictionary] = {}
 
+    @property
+    def name(self) -> str:
+        return self.path.name
+
     def watermark(self, partition: int) -> Watermark | None:
         position = PositionRow.table()
         found = select(position).where(position.c.partition == partition)

@@ -2,54 +2,114 @@
 
 import time
 from collections.abc import Iterable
-from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import click
 
 from services.cli.connect import Settings, require_directory
 from services.cli.words import counted
 
+if TYPE_CHECKING:
+    from services.settings import Settings as ClusterSettings
+
 _SECONDS_BETWEEN_LINES: Final = 2.0
 
 
 @click.command()
+@click.option(
+    "--log-url",
+    envvar="MUTUA_LOG_URL",
+    default="",
+    metavar="kafka://HOST:PORT,.../TOPIC",
+    help="The log of a cluster; without one the data directory is rebuilt.",
+)
+@click.option(
+    "--store-url",
+    envvar="MUTUA_STORE_URL",
+    default="",
+    metavar="postgresql://...",
+    help="Where the read models of a cluster are.",
+)
+@click.option(
+    "--back",
+    is_flag=True,
+    help="Build nothing; have those of a cluster answer again that answered before.",
+)
 @click.option(
     "--drop-old",
     is_flag=True,
     help="Build nothing; delete the read models that do not answer any more.",
 )
 @click.pass_obj
-def rebuild(settings: Settings, *, drop_old: bool) -> None:
+def rebuild(
+    settings: Settings, log_url: str, store_url: str, *, back: bool, drop_old: bool
+) -> None:
     """Make the read models again from the log, beside those that answer, and switch to them.
 
-    Nobody waits: a server on the directory goes on answering, and takes the new ones over when they
-    are level. Those from before are kept until --drop-old.
+    Nobody waits: a server on the directory, or the projectors of a cluster, go on meanwhile and
+    take the new ones over when they are level. Those from before are kept until --drop-old.
 
     \b
     Examples:
       mutua rebuild
       mutua --data ./programme-data rebuild --drop-old
+      mutua rebuild --log-url kafka://127.0.0.1:9092/mutua --store-url postgresql://127.0.0.1/mutua
+      mutua rebuild --back
     """
+    if back and drop_old:
+        raise click.UsageError("--back and --drop-old are two things: say one of them.")
+    if log_url or store_url:
+        from services.settings import read_settings
+
+        given = {"log_url": log_url, "store_url": store_url}
+        cluster = read_settings(**{name: url for name, url in given.items() if url})
+        _in_cluster(cluster, settings.command, back=back, drop_old=drop_old)
+        return
+    if back:
+        raise click.UsageError("--back is for a cluster: name it with --log-url and --store-url.")
+    require_directory(settings, "mutua rebuild")
+    _in_directory(settings, drop_old=drop_old)
+
+
+def _in_directory(settings: Settings, *, drop_old: bool) -> None:
     from services.bootstrap import delete_superseded
     from services.bootstrap import rebuild as rebuild_data
 
-    require_directory(settings, "mutua rebuild")
     if drop_old:
-        deleted = delete_superseded(settings.data)
-        nothing = "nothing is kept beside the read models that answer"
-        click.echo(f"deleted: {_names(deleted)}" if deleted else nothing)
+        _tell_deleted([path.name for path in delete_superseded(settings.data)])
         return
     progress = _Progress()
     kept = rebuild_data(settings.data, on_progress=progress)
-    click.echo(
-        f"rebuilt from {counted(progress.count, 'fact')} in {progress.seconds():.1f} s; the new "
-        "read models answer"
-    )
-    if kept:
-        click.echo(
-            f"kept: {_names(kept)}; {settings.command} rebuild --drop-old deletes what is kept"
-        )
+    _tell_rebuilt(progress, [path.name for path in kept], settings.command)
+
+
+def _in_cluster(cluster: "ClusterSettings", command: str, *, back: bool, drop_old: bool) -> None:
+    from services.cluster import rebuild as work
+
+    if drop_old:
+        _tell_deleted(work.drop_kept(cluster))
+        return
+    progress, answers = _Progress(), False
+
+    def tell(kept: list[str]) -> None:
+        nonlocal answers
+        answers = True
+        if back:
+            click.echo("the read models of before answer again")
+            _tell_kept(kept, command)
+        else:
+            _tell_rebuilt(progress, kept, command)
+        click.echo("they are kept level from here until a projector goes on with them", err=True)
+
+    try:
+        if back:
+            work.go_back(cluster, on_progress=progress, on_answering=tell)
+        else:
+            work.rebuild(cluster, on_progress=progress, on_answering=tell)
+    except KeyboardInterrupt:
+        if not answers:
+            raise
+        click.echo("projectors go on with them as soon as they run", err=True)
 
 
 class _Progress:
@@ -76,5 +136,20 @@ class _Progress:
         return time.monotonic() - self._start
 
 
-def _names(paths: Iterable[Path]) -> str:
-    return ", ".join(path.name for path in paths)
+def _tell_rebuilt(progress: _Progress, kept: Iterable[str], command: str) -> None:
+    click.echo(
+        f"rebuilt from {counted(progress.count, 'fact')} in {progress.seconds():.1f} s; the new "
+        "read models answer"
+    )
+    _tell_kept(kept, command)
+
+
+def _tell_kept(kept: Iterable[str], command: str) -> None:
+    if names := ", ".join(kept):
+        click.echo(f"kept: {names}; {command} rebuild --drop-old deletes what is kept")
+
+
+def _tell_deleted(names: Iterable[str]) -> None:
+    deleted = ", ".join(names)
+    nothing = "nothing is kept beside the read models that answer"
+    click.echo(f"deleted: {deleted}" if deleted else nothing)

@@ -4,10 +4,12 @@ import asyncio
 import logging
 import os
 import signal
+import sys
 import threading
 from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
 from functools import partial
-from typing import Any, Final, NoReturn
+from typing import Any, Final, NoReturn, TypeVar
 
 from services.adapters.crash_point import crash_point
 from services.adapters.faust_transport import SlabApp, refusal
@@ -15,7 +17,7 @@ from services.adapters.grpc_server import Server
 from services.adapters.kafka_address import KafkaAddress
 from services.adapters.kafka_admin import leave_group
 from services.adapters.kafka_topic import KafkaTopic
-from services.adapters.postgres_store import PostgresStore
+from services.adapters.postgres_store import PostgresStore, choose
 from services.adapters.prometheus import measured
 from services.adapters.tables import MODEL_VERSION
 from services.cluster.process import when_there
@@ -29,23 +31,37 @@ from services.settings import Settings
 
 logger = logging.getLogger(__name__)
 
+_T = TypeVar("_T")
+
 GRACE_SECONDS: Final = 10.0
 """For the slab under way and the last commit; longer than any timeout of the store."""
 _LOOK_SECONDS: Final = 0.1
 
 
-def run(settings: Settings, *, open_store: Callable[[], Store] | None = None) -> int:
+@dataclass(frozen=True, slots=True)
+class Models:
+    """Read models to project into; `group` tells the consumer group of those who do from others."""
+
+    open_store: Callable[[], Store]
+    group: str
+
+
+def run(settings: Settings, *, choose_models: Callable[[], Models] | None = None) -> int:
     """Projects until SIGTERM, then returns 0. Any failure ends the process with 1 and a reason.
 
     Waits for a topic and for read models that are not there yet. The read models are those that
-    the settings name, unless others are given. Raises MutuaError for settings that cannot be meant,
-    OSError when nothing can listen where health is to be told.
+    the settings name, unless others are given; when others are to be written later, the process
+    starts itself anew. Raises MutuaError for settings that cannot be meant, OSError when nothing
+    can listen where health is to be told.
     """
-    open_store = open_store or partial(PostgresStore, settings.require_store_url())
+    choose_models = choose_models or partial(_chosen, settings.require_store_url())
     with measured(settings.metrics_listen) as meter:
-        projector = _Projector(settings, open_store, meter)
+        projector = _Projector(settings, choose_models, meter)
         asyncio.run(projector.serve())
     projector.close()
+    if projector.is_superseded:
+        crash_point("before_going_over")
+        os.execv(sys.executable, sys.orig_argv)
     return 0
 
 
@@ -59,37 +75,47 @@ def fail(reason: str) -> NoReturn:
     os._exit(1)
 
 
-def group_of(topic: str) -> str:
-    """The consumer group: one for each version of the read models, which are built side by side."""
-    return f"mutua-{topic}-{MODEL_VERSION}"
+def group_of(topic: str, models: str = str(MODEL_VERSION)) -> str:
+    """The consumer group: one for each of the read models, which are kept side by side."""
+    return f"mutua-{topic}-{models}"
+
+
+def _chosen(store_url: str) -> Models:
+    build = choose(store_url)
+    return Models(partial(PostgresStore, store_url, build=build), build.group)
 
 
 class _Projector:
     """A worker and what it needs, and what health says of them."""
 
-    def __init__(self, settings: Settings, open_store: Callable[[], Store], meter: Meter) -> None:
+    def __init__(
+        self, settings: Settings, choose_models: Callable[[], Models], meter: Meter
+    ) -> None:
+        self.is_superseded = False
+        """Whether it ends because other read models are to be written."""
         self._settings = settings
         self._meter = meter
         self._address = KafkaAddress.parse(settings.log_url, settings.kafka_options())
-        self._group = group_of(self._address.topic)
-        self._open_store = open_store
+        self._choose_models = choose_models
+        self._group = ""
+        self._stop = asyncio.Event()
         self._trouble = "it has only just been started"
         self._log: KafkaTopic | None = None
         self._worker: Worker | None = None
         meter.watch(READY, lambda: {("Projector",): self._is_ready})
 
     async def serve(self) -> None:
-        """Returns after SIGTERM or SIGINT."""
-        stop = asyncio.Event()
+        """Returns after SIGTERM or SIGINT, or when other read models are to be written."""
         for number in (signal.SIGTERM, signal.SIGINT):
-            asyncio.get_running_loop().add_signal_handler(number, stop.set)
+            asyncio.get_running_loop().add_signal_handler(number, self._end)
         server = Server([])
         if self._settings.health_listen:
             await server.start(self._settings.health_listen)
         telling = asyncio.create_task(self._tell_health(server))
         try:
-            if await _done_before(stop, self._find_what_it_needs()):
-                await self._project(stop)
+            models = await self._done_before_it_stops(self._find_what_it_needs())
+            if models is not None:
+                await self._project(models)
         except Exception as error:
             logger.debug("the projector ends", exc_info=True)
             fail(str(error) if isinstance(error, MutuaError) else repr(error))
@@ -107,21 +133,34 @@ class _Projector:
         if self._log is not None:
             self._log.close()
 
-    async def _find_what_it_needs(self) -> None:
+    def _end(self) -> None:
+        self.is_superseded = False
+        self._stop.set()
+
+    def _go_over(self) -> None:
+        """Ends, and starts anew with what is to be written by now, unless it was told to end."""
+        if not self._stop.is_set():
+            self.is_superseded = True
+            self._stop.set()
+
+    async def _find_what_it_needs(self) -> Models:
         """Faust would say of a missing broker what nobody understands, and end."""
         count = self._settings.partitions
         self._log = await when_there(
             lambda: KafkaTopic(self._address, partition_count=count), tell=self._wait_for
         )
-        await when_there(lambda: self._open_store().close(), tell=self._wait_for)
+        models = await when_there(self._choose_models, tell=self._wait_for)
         self._wait_for("")
+        return models
 
-    async def _project(self, stop: asyncio.Event) -> None:
+    async def _project(self, models: Models) -> None:
         assert self._log is not None
+        self._group = group_of(self._address.topic, models.group)
         self._worker = worker = Worker(
             log=self._log,
-            open_store=self._open_store,
+            open_store=models.open_store,
             on_ready=lambda: print("mutua projector is ready", flush=True),
+            on_superseded=self._go_over,
             on_failure=fail,
             meter=self._meter,
         )
@@ -129,13 +168,20 @@ class _Projector:
         stuck_seconds = self._settings.stuck_seconds
         _watch(lambda: _watch_progress(stuck_seconds, worker, app), every_seconds=0.5)
         _watch(partial(self._watch_log, self._log, Kept(self._log), worker), every_seconds=2.0)
-        if await _done_before(stop, app.start()):
-            await stop.wait()
+        await self._done_before_it_stops(app.start())
+        await self._stop.wait()
         worker.stop()
         try:
             await asyncio.wait_for(app.stop(), GRACE_SECONDS)
         except TimeoutError:
             fail(f"what was under way did not end within {GRACE_SECONDS:g} s; it is done again")
+
+    async def _done_before_it_stops(self, work: Coroutine[Any, Any, _T]) -> _T | None:
+        """What the work returns; None when it is time to stop first. Raises what it raises."""
+        working = asyncio.ensure_future(work)
+        stopped = asyncio.ensure_future(self._stop.wait())
+        await asyncio.wait({working, stopped}, return_when=asyncio.FIRST_COMPLETED)
+        return await working if working.done() else None
 
     @property
     def _is_ready(self) -> bool:
@@ -170,15 +216,6 @@ class _Projector:
             fail(foreign.message)
         else:
             self._wait_for("")
-
-
-async def _done_before(stop: asyncio.Event, work: Coroutine[Any, Any, None]) -> bool:
-    """Whether the work was done before it was time to stop; raises what it raises."""
-    working, stopped = asyncio.ensure_future(work), asyncio.ensure_future(stop.wait())
-    await asyncio.wait({working, stopped}, return_when=asyncio.FIRST_COMPLETED)
-    if working.done():
-        await working
-    return working.done()
 
 
 def _watch(look: Callable[[], None], *, every_seconds: float) -> None:

@@ -310,6 +310,10 @@ class Snapshot(Protocol):
 class QueryStore(Protocol):
     """The read models, as the query service reads them."""
 
+    @property
+    def name(self) -> str:
+        """Tells them from others that were made of the same log."""
+
     def snapshot(self, partition: int) -> AbstractContextManager[Snapshot]: ...
 
 
@@ -321,6 +325,10 @@ class StoreBusy(Exception):
 
 class StaleWriter(Exception):
     """Somebody else moved the read models; this writer has to stop."""
+
+
+class Superseded(StaleWriter):
+    """Other read models answer now, and are to be written instead of these."""
 
 
 class Held(Exception):

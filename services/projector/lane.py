@@ -13,6 +13,9 @@ LANES: Final = 2
 class Store(ProjectionStore, Protocol):
     """Read models of which a worker has the partitions that are assigned to it."""
 
+    def require_current(self) -> None:
+        """Raises Superseded when others are to be written by now, StoreBusy."""
+
     def close(self) -> None: ...
 
 

@@ -159,13 +159,9 @@ def mark(log_id: str, partition: int, last: Record) -> Watermark:
     return Watermark(log_id, partition, last.offset + 1, last.record_time, digest)
 
 
-def check_same_log(
-    log: Partition,
-    watermark: Watermark | None,
-    *,
-    remedy: str = "mutua rebuild makes them again from the log",
-) -> None:
+def check_same_log(log: Partition, watermark: Watermark | None) -> None:
     """Raises DataForeign when the read models were not made from this log as it stands."""
+    remedy = "mutua rebuild makes them again from the log"
     if watermark is None:
         return
     if watermark.log_id != log.log_id:

@@ -25,6 +25,7 @@ from services.ledger.ports import (
     Record,
     StaleWriter,
     StoreBusy,
+    Superseded,
     Watermark,
 )
 from services.ledger.times import Instant
@@ -39,10 +40,6 @@ logger = logging.getLogger(__name__)
 _WORTH_RECORDS: Final = 500
 """Fewer are read faster than a thread is asked to."""
 _RETRY_SECONDS: Final = 0.25
-_REMEDY: Final = (
-    "drop the schema they lie in, which mutua_control.answering names, and projectors make them "
-    "again from the log"
-)
 
 
 class Log(ReadableLog, Protocol):
@@ -72,16 +69,21 @@ class Worker:
         log: Log,
         open_store: Callable[[], Store],
         on_ready: Callable[[], None],
+        on_superseded: Callable[[], None],
         on_failure: Callable[[str], None],
         meter: Meter = UNMEASURED,
     ) -> None:
-        """`on_failure` ends the process, with a reason; where it returns, nothing more is done."""
+        """`on_superseded` has the worker stopped, as other read models are to be written.
+
+        `on_failure` ends the process, with a reason; where it returns, nothing more is done.
+        """
         self.durable: dict[int, int] = {}
         self.held: dict[int, Hold] = {}
         self._marks: dict[int, Watermark] = {}
         self._log = log
         self._open_store = open_store
         self._on_ready = on_ready
+        self._on_superseded = on_superseded
         self._on_failure = on_failure
         self._meter = meter
         self._lanes = [Lane(number) for number in range(LANES)]
@@ -113,7 +115,8 @@ class Worker:
     async def released(self) -> dict[int, int]:
         """Where the partitions go on that somebody has released; they are held no longer.
 
-        Asks the read models also when nothing is held: so it is seen that they are away.
+        Asks the read models also when nothing is held: so it is seen that they are away, or that
+        others are to be written.
         """
         return await self._run(self._lanes[0], self._release) or {}
 
@@ -182,6 +185,10 @@ class Worker:
         """Runs it on the thread of a lane; what it raises ends the process."""
         try:
             return await asyncio.get_running_loop().run_in_executor(lane.thread, work)
+        except Superseded as superseded:
+            logger.warning("projecting goes over: %s", superseded)
+            self._on_superseded()
+            return None
         except Exception as error:
             logger.debug("the worker ends", exc_info=True)
             self.failed(error)
@@ -208,7 +215,7 @@ class Worker:
             for number in partitions:
                 store, partition = self._lane(number).store, self._log.partition(number)
                 watermark = store.watermark(number)
-                check_same_log(partition, watermark, remedy=_REMEDY)
+                check_same_log(partition, watermark)
                 durable[number] = 0
                 if watermark is not None:
                     marks[number], durable[number] = watermark, watermark.next_offset
@@ -336,6 +343,7 @@ class Worker:
             if not self.durable:
                 return {}
             try:
+                self._lanes[0].store.require_current()
                 self._require_no_less(self._lanes[0].store.positions())
                 holds = {number: self._lane(number).store.held(number) for number in self.held}
             except StoreBusy as busy:

@@ -64,6 +64,14 @@ class _Ahead(Exception):
         self.next_offset = next_offset
 
 
+class Models(NamedTuple):
+    """The read models that answer, and what was made of them: numbers of others are not these."""
+
+    store: QueryStore
+    programmes: Programmes
+    cache: Cache
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
     """A request as read: what it asks, which page, and the position it wants at least."""
@@ -82,8 +90,7 @@ class Asked:
         request: Request,
         partition: int,
         snapshot: Snapshot,
-        programmes: Programmes,
-        cache: Cache,
+        models: Models,
     ) -> None:
         self.request = request.message
         self.partition = partition
@@ -93,6 +100,7 @@ class Asked:
             programme_offset=snapshot.programme_offset(request.question.programme_id),
             next_offset=snapshot.position(),
             as_of_day=request.question.as_of_day,
+            models=models.store.name,
         )
         """What the answer is made of: that of the pages before, where it goes on in theirs."""
         self._page = request.page
@@ -100,8 +108,8 @@ class Asked:
         self.wanted_offset = (
             wanted.next_offset if wanted is not None and wanted.partition == partition else 0
         )
-        self._programmes = programmes
-        self._cache = cache
+        self._programmes = models.programmes
+        self._cache = models.cache
 
     @property
     def page(self) -> Page:
@@ -110,9 +118,9 @@ class Asked:
 
     @property
     def has_moved(self) -> bool:
-        """Whether the pages before were made of other facts."""
+        """Whether the pages before were made of other facts, or by other read models."""
         begun = None if self._page is None else self._page.begun
-        return begun is not None and begun.programme_offset != self.moment.programme_offset
+        return begun is not None and not begun.is_of(self.moment)
 
     @cached_property
     def frame(self) -> Frame:
@@ -176,7 +184,8 @@ class Asked:
 
         key = (find, self.question, order.terms)
         begun = self.page.begun
-        if begun is not None and begun.next_offset >= self.wanted_offset:
+        is_ours = begun is not None and begun.models == self.moment.models
+        if begun is not None and is_ours and begun.next_offset >= self.wanted_offset:
             kept: tuple[Found, Ints | None] | None = self._cache.find(
                 (*key, begun.programme_offset)
             )
@@ -191,14 +200,6 @@ class _Kept(NamedTuple):
 
     message: type[Message]
     content: bytes
-
-
-class _Models(NamedTuple):
-    """The read models that answer, and what was made of them: numbers of others are not these."""
-
-    store: QueryStore
-    programmes: Programmes
-    cache: Cache
 
 
 class Answering:
@@ -230,7 +231,7 @@ class Answering:
 
     def answer_from(self, store: QueryStore) -> None:
         """Goes over to other read models, and keeps nothing of those before. Thread-safe."""
-        self._models = _Models(store, Programmes(), Cache())
+        self._models = Models(store, Programmes(), Cache())
 
     async def answer(
         self,
@@ -281,7 +282,7 @@ class Answering:
             with models.store.snapshot(partition) as snapshot:
                 if end_time is not None:
                     snapshot.answer_within(end_time - time.monotonic())
-                asked = Asked(request, partition, snapshot, models.programmes, models.cache)
+                asked = Asked(request, partition, snapshot, models)
                 if (position := asked.moment.next_offset) < asked.wanted_offset:
                     self._progress.advance(partition, position)
                     return None

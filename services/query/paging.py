@@ -14,11 +14,18 @@ MAX_SIZE: Final = 10_000
 
 
 class Moment(NamedTuple):
-    """What a list was made of: the facts of its programme up to one, at a position, on a day."""
+    """What a list was made of: the facts of its programme up to one, at a position, on a day, as
+    these read models have them; tokens of before do not say which.
+    """
 
     programme_offset: int
     next_offset: int
     as_of_day: Day
+    models: str = ""
+
+    def is_of(self, other: "Moment") -> bool:
+        """Whether both are made of the same, so that rows of one go on in the other."""
+        return (self.programme_offset, self.models) == (other.programme_offset, other.models)
 
 
 @dataclass(frozen=True, slots=True)

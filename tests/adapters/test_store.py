@@ -70,11 +70,11 @@ class TestEveryStore:
         opened: list[Store] = []
         url = request.getfixturevalue("database") if adapter == "postgres" else ""
 
-        def open_store(**options: bool) -> Store:
+        def open_store(*, read_only: bool = False) -> Store:
             if url:
-                opened.append(PostgresStore(url, **options))
+                opened.append(PostgresStore(url, read_only=read_only))
             else:
-                opened.append(SqliteStore(tmp_path / "read-2.sqlite", **options))
+                opened.append(SqliteStore(tmp_path / "read-2.sqlite", read_only=read_only))
             return opened[-1]
 
         yield open_store

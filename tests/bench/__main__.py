@@ -11,6 +11,7 @@ from tests.bench import (
     on_kafka,
     projecting,
     rebuilding,
+    rebuilding_cluster,
     recording,
     visible,
 )
@@ -26,6 +27,7 @@ EMBEDDED = {
 CLUSTER = {
     "on_kafka": on_kafka.figures,
     "projecting": projecting.figures,
+    "rebuilding": rebuilding_cluster.figures,
     "visible": visible.figures,
 }
 """With a broker and a PostgreSQL of their own, or those that MUTUA_TEST_BROKER and

@@ -25,11 +25,11 @@ _SOON_SECONDS = 0.05
 
 
 def figures(broker: str, postgres: str) -> Iterator[Figure]:
-    one = [("default", as_recorded(event)) for event in _facts("default", FACTS)]
+    one = [("default", as_recorded(event)) for event in facts("default", FACTS)]
     quarters = [
         (programme, as_recorded(event))
         for programme in ("north", "south", "east", "west")
-        for event in _facts(programme, FACTS // 4)
+        for event in facts(programme, FACTS // 4)
     ]
     rate, rows = _projected(broker, postgres, one)
     yield _figure("one programme", rate, rows, "PostgreSQL, COPY of the same rows")
@@ -44,7 +44,7 @@ def _figure(what: str, rate: float, limit: float, limit_is: str) -> Figure:
     return Figure(name, rate, "facts/s", limit, limit_is)
 
 
-def _facts(programme: str, count: int) -> Iterator[Event]:
+def facts(programme: str, count: int) -> Iterator[Event]:
     recordings = generate(scale=count // 560 + 1, programme=programme)
     return islice((event for each in recordings for event in each.events), count)
 
@@ -58,7 +58,7 @@ def _projected(broker: str, postgres: str, records: list[tuple[str, bytes]]) -> 
             with new_database(postgres) as database:
                 with Service("projector", broker, topic, database):
                     ours.append(asyncio.run(_rate(database, len(records))))
-                rows.append(len(records) / asyncio.run(_copied(database)))
+                rows.append(len(records) / asyncio.run(copied(database)))
     return statistics.median(ours), statistics.median(rows)
 
 
@@ -86,7 +86,7 @@ async def _projected_so_far(connection: Any) -> int:
     )
 
 
-async def _copied(database: str) -> float:
+async def copied(database: str) -> float:
     """Seconds to write all rows of a database into tables like theirs, slab by slab."""
     connection = await asyncpg.connect(database)
     schema = await connection.fetchval("SELECT schema_name FROM mutua_control.answering")

@@ -40,6 +40,31 @@ def test_it_tells_how_far_it_is_on_stderr(
     assert "2 of 2 facts, " in run("rebuild").err
 
 
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (("--back",), "--back is for a cluster: name it with --log-url and --store-url"),
+        (("--back", "--drop-old"), "say one of them"),
+        (("--store-url", "postgresql://127.0.0.1:1/none"), "MUTUA_LOG_URL is not set"),
+        (
+            ("--log-url", "kafka://127.0.0.1:1/mutua", "--store-url", "postgresql://127.0.0.1:1/x"),
+            "Kafka at 127.0.0.1:1 does not answer",
+        ),
+        (
+            (
+                *("--log-url", "kafka://127.0.0.1:1/mutua"),
+                *("--store-url", "postgresql://127.0.0.1:1/x", "--drop-old"),
+            ),
+            "PostgreSQL does not answer",
+        ),
+    ],
+)
+def test_what_it_cannot_do_it_says(run: Run, words: tuple[str, ...], says: str) -> None:
+    result = run("rebuild", *words)
+    assert result.code in (1, 2)
+    assert says in result.err
+
+
 def test_where_nothing_was_recorded_it_says_so(run: Run, tmp_path: Path) -> None:
     result = run("rebuild")
     assert result.code == 1

@@ -60,6 +60,9 @@ class PartitionFiles:
     def disown(self, partition: int) -> None:
         self.stores[partition].disown(partition)
 
+    def require_current(self) -> None:
+        """They are the only ones."""
+
     def close(self) -> None:
         for store in self.stores:
             store.close()

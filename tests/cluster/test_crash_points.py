@@ -15,7 +15,6 @@ from mutua import Client
 from services.adapters.kafka_topic import partition_of
 from services.ledger.ports import CRASHES_THAT_HOLD
 from tests.cluster.ingest import event_ids
-from tests.cluster.processes import Process
 from tests.cluster.sites import Site
 from tests.cluster.topics import PARTITIONS
 from tests.faults.processes import eventually
@@ -152,7 +151,7 @@ def test_a_projector_that_stands_still_is_in_nobodys_way(site: Site, where: str)
 
     def stands_still() -> bool:
         site.record(4_000)
-        return _state(frozen) == "T"
+        return state(frozen.process.pid) == "T"
 
     eventually(stands_still, "it stands still")
     ends = site.ends()
@@ -161,11 +160,6 @@ def test_a_projector_that_stands_still_is_in_nobodys_way(site: Site, where: str)
     site.record(400)
     site.assert_whole()
     assert not other.has_ended()
-
-
-def _state(process: Process) -> str:
-    """As ps says it; T stands still."""
-    return Path(f"/proc/{process.process.pid}/stat").read_text().rpartition(")")[2].split()[0]
 
 
 @pytest.mark.timeout(300)

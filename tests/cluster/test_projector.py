@@ -167,7 +167,7 @@ def test_a_topic_that_was_made_again_stops_the_worker_with_the_remedy(cluster: C
     assert "was deleted and made anew" in worker.said.splitlines()[-1]
     worker.start()
     assert worker.wait() == 1
-    assert "made from another log; drop the schema they lie in" in worker.said.splitlines()[-1]
+    assert "made from another log; mutua rebuild makes them again" in worker.said.splitlines()[-1]
 
 
 def test_a_database_that_was_away_is_found_again(cluster: Cluster) -> None:

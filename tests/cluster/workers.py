@@ -32,9 +32,10 @@ import sys
 from functools import partial
 from pathlib import Path
 from services.cluster.process import main
-from services.cluster.projector import run
+from services.cluster.projector import Models, run
 from tests.cluster.partitions import PartitionFiles
-main(partial(run, open_store=lambda: PartitionFiles(Path(sys.argv[1]))))
+models = Models(partial(PartitionFiles, Path(sys.argv[1])), "5")
+main(partial(run, choose_models=lambda: models))
 """
 
 

@@ -13,7 +13,15 @@ import pytest
 from services.adapters.sqlite_store import SqliteStore
 from services.ledger.changes import Changes
 from services.ledger.errors import DataForeign
-from services.ledger.ports import CRASHES_THAT_HOLD, Hold, Partition, Record, StoreBusy, Watermark
+from services.ledger.ports import (
+    CRASHES_THAT_HOLD,
+    Hold,
+    Partition,
+    Record,
+    StoreBusy,
+    Superseded,
+    Watermark,
+)
 from services.ledger.times import SECOND
 from services.projector.worker import Worker
 from tests.faults.processes import facts
@@ -76,12 +84,17 @@ class FailingStore(SqliteStore):
     poison: int | None = None
     busy = 0
     away = 0
+    is_superseded = False
 
     def watermark(self, partition: int) -> Watermark | None:
         if self.away:
             FailingStore.away -= 1
             raise StoreBusy("it does not answer")
         return super().watermark(partition)
+
+    def require_current(self) -> None:
+        if self.is_superseded:
+            raise Superseded("others are to be written")
 
     def commit(self, changes: Sequence[Changes], start: int, end: Watermark) -> None:
         if self.busy:
@@ -102,6 +115,7 @@ class Running:
             log=log,
             open_store=lambda: FailingStore(path),
             on_ready=lambda: None,
+            on_superseded=lambda: self.reasons.append("goes over"),
             on_failure=self.reasons.append,
         )
 
@@ -130,6 +144,7 @@ def start(
     monkeypatch.setattr(FailingStore, "poison", None)
     monkeypatch.setattr(FailingStore, "busy", 0)
     monkeypatch.setattr(FailingStore, "away", 0)
+    monkeypatch.setattr(FailingStore, "is_superseded", False)
     started: list[Running] = []
 
     def start(log: Log | None = None) -> Running:
@@ -255,7 +270,7 @@ def test_what_others_wrote_meanwhile_is_known_after_taking_over_again(start: Sta
 @pytest.mark.parametrize(
     ("log", "reason"),
     [
-        (Log(VALUES, OTHER_LOG_ID), "from another log; drop the schema they lie in"),
+        (Log(VALUES, OTHER_LOG_ID), "from another log; mutua rebuild makes them again"),
         (Log(VALUES[:5]), "the log ends at 5, before the 10 facts"),
         (Log(VALUES[:9] + VALUES[20:]), "does not hold the fact that was projected last"),
     ],
@@ -378,3 +393,15 @@ def test_a_worker_with_nothing_but_held_partitions_is_not_stuck(
     worker = running.worker
     worker.fetched(0, running.log.fetched(0, 10))
     assert worker.stuck(0, rebalancing=False) == ""
+
+
+def test_it_goes_over_when_others_are_to_be_written(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    running = start()
+    running.project(0, 10)
+    assert asyncio.run(running.worker.released()) == {}
+    assert running.reasons == []
+    monkeypatch.setattr(FailingStore, "is_superseded", True)
+    assert asyncio.run(running.worker.released()) == {}
+    assert (running.reasons, running.at) == (["goes over"], 10)

@@ -10,7 +10,7 @@ from mutua.v1.event_pb2 import Event
 from mutua.v1.query_service_pb2 import Question
 from services.adapters.sqlite_store import SqliteStore
 from services.adapters.wire.question import to_question
-from services.query.answering import Asked, Request
+from services.query.answering import Asked, Models, Request
 from services.query.cache import Cache
 from services.query.paging import page_of
 from services.query.programmes import Programmes
@@ -24,9 +24,8 @@ class Asker:
     """Answers at the position of the read models, and keeps what it computed."""
 
     def __init__(self, store: SqliteStore) -> None:
-        self._store = store
-        self._programmes = Programmes()
-        self.cache = Cache()
+        self._models = Models(store, Programmes(), Cache())
+        self.cache = self._models.cache
 
     def ask(self, respond: Callable[[Asked], Response], message: Any) -> Response:
         question = getattr(message, "question", None) or Question(programme_id=message.programme_id)
@@ -36,8 +35,8 @@ class Asker:
             page=page_of(message),
             wanted=None,
         )
-        with self._store.snapshot(0) as snapshot:
-            return respond(Asked(request, 0, snapshot, self._programmes, self.cache))
+        with self._models.store.snapshot(0) as snapshot:
+            return respond(Asked(request, 0, snapshot, self._models))
 
     def rows(self, respond: Callable[[Asked], Any], message: Any) -> list[Any]:
         """The rows of all pages, in a list of their own."""

@@ -30,6 +30,8 @@ class Database:
     def __init__(self, now: SqliteStore) -> None:
         self.now = now
 
+    name = "read-1.sqlite"
+
     def snapshot(self, partition: int) -> AbstractContextManager[Any]:
         return self.now.snapshot(partition)
 

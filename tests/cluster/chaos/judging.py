@@ -1,6 +1,7 @@
 """What must be true at the end, whatever was broken on the way."""
 
 from collections import Counter, defaultdict
+from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from typing import Final
@@ -11,12 +12,13 @@ from sqlalchemy import select
 from mutua import Client
 from mutua.v1 import query_service_pb2 as pb
 from mutua.v1.event_pb2 import Event
+from services.adapters.kafka_topic import KafkaTopic
 from services.adapters.postgres_store import PostgresStore
 from services.adapters.tables import ExchangeRow, FactRow, HeldRow, ProgrammeRow
 from services.cluster.projector import group_of
 from services.cluster.verify import verify
 from services.ledger.ports import Record
-from tests.cluster.chaos.callers import LENSES, PROGRAMMES, Load, Told, offset
+from tests.cluster.chaos.callers import LENSES, PROGRAMMES, Answered, Load, Told, offset
 from tests.cluster.chaos.cluster import NUMBERS, PARTITIONS, TOPIC, Cluster
 from tests.faults.processes import eventually
 from tests.ledger.product import as_json
@@ -49,18 +51,19 @@ class Judgement:
 def judge(cluster: Cluster, load: Load) -> Judgement:
     """Raises AssertionError with what is wrong. Needs all to be projected."""
     assert load.wrong == []
-    partitions = _records(cluster)
+    with cluster.reader() as log:
+        partitions = records_of(log)
     ends = [len(records) for records in partitions]
     eventually(lambda: _committed(cluster) == ends, f"Kafka knows that {ends} are projected")
     report = verify(cluster.log, cluster.store_url)
     assert report.differences == []
     assert (report.beyond_count, report.held) == (0, "")
-    by_programme = _by_programme(partitions)
-    ids = Counter(event.event_id for each in by_programme.values() for _, event in each)
+    found = by_programme(partitions)
+    ids = Counter(event.event_id for each in found.values() for _, event in each)
     told = load.told
     _check_once(cluster, told, set(ids))
-    _check_answers(load, by_programme)
-    _check_balances(cluster, by_programme)
+    check_answers(load.answers, found)
+    _check_balances(cluster, found)
     return Judgement(
         acknowledged=len(told.acknowledged),
         unknown=len(told.unknown - told.acknowledged),
@@ -90,9 +93,11 @@ def _check_once(cluster: Cluster, told: Told, on_log: set[str]) -> None:
     assert found.keys() - told.acknowledged - told.unknown == set(), "refused facts are there"
 
 
-def _check_answers(load: Load, by_programme: dict[str, list[tuple[int, Event]]]) -> None:
-    """Every answer that was kept is what the log added up to at its position."""
-    for answer in load.answers:
+def check_answers(
+    answers: Sequence[Answered], by_programme: dict[str, list[tuple[int, Event]]]
+) -> None:
+    """Each is what the log added up to at its position."""
+    for answer in answers:
         end = offset(answer.position)
         ledger = fold(event for at, event in by_programme[answer.programme] if at < end)
         expected = balances(ledger, pb.Question(programme_id=answer.programme, lens=answer.lens))
@@ -111,18 +116,18 @@ def _check_balances(cluster: Cluster, by_programme: dict[str, list[tuple[int, Ev
                     assert found == balances(ledger, question), f"{programme} at query-{number}"
 
 
-def _records(cluster: Cluster) -> list[list[Record]]:
+def records_of(log: KafkaTopic) -> list[list[Record]]:
+    """All records of a log, by partition."""
     found = []
-    with cluster.reader() as log:
-        for number in range(PARTITIONS):
-            partition, held = log.partition(number), list[Record]()
-            while page := partition.read(len(held), _PAGE):
-                held += page
-            found.append(held)
+    for number in range(log.partition_count):
+        partition, held = log.partition(number), list[Record]()
+        while page := partition.read(len(held), _PAGE):
+            held += page
+        found.append(held)
     return found
 
 
-def _by_programme(partitions: list[list[Record]]) -> dict[str, list[tuple[int, Event]]]:
+def by_programme(partitions: list[list[Record]]) -> dict[str, list[tuple[int, Event]]]:
     """Offsets and facts, in the order of the log."""
     found: dict[str, list[tuple[int, Event]]] = defaultdict(list)
     for records in partitions:

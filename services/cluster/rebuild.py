@@ -1,0 +1,211 @@
+"""Read models of a cluster made again beside live traffic, and the way back.
+
+What was made, or was kept, is brought level by whoever runs this and switched to, while those that
+answer stand still for a moment; it is kept level from here until a projector goes on with it. So
+facts are projected and questions answered all the while, and there is nothing half done that
+somebody would have to know of.
+"""
+
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import FIRST_EXCEPTION, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import closing, contextmanager, suppress
+from multiprocessing import active_children, get_context
+from typing import Final
+
+from services.adapters.crash_point import crash_point
+from services.adapters.kafka_address import KafkaAddress
+from services.adapters.kafka_admin import TopicIdentity
+from services.adapters.kafka_scan import KafkaScan
+from services.adapters.kafka_topic import KafkaTopic
+from services.adapters.postgres_building import BuildingStore, Succession
+from services.adapters.postgres_schema import Build
+from services.adapters.postgres_store import PostgresStore
+from services.ledger.errors import DataInUse, LogDown, Precondition, SchemaAhead
+from services.ledger.ports import Held, StaleWriter, StoreBusy, Superseded
+from services.projector.rebuild import build
+from services.projector.slab import check_same_log, project_slab
+from services.settings import Settings
+
+Progress = Callable[[int, int], None]
+"""Is called with the facts done and the facts there are."""
+Answering = Callable[[list[str]], None]
+"""Is called once the new read models answer, with the names of those that are kept."""
+
+_LOOK_SECONDS: Final = 0.5
+_PAUSE_SECONDS: Final = 0.05
+_FEW: Final = 2_000
+"""Facts that are projected in a moment."""
+_SLAB: Final = 5_000
+
+
+def rebuild(settings: Settings, *, on_progress: Progress, on_answering: Answering) -> None:
+    """Makes new read models from the whole log and has them answer; returns when a projector has
+    gone on with them.
+
+    Raises DataInUse when somebody else does, SchemaAhead when a newer mutua is at work, LogDown
+    when Kafka or PostgreSQL do not answer; then those that answered go on.
+    """
+    with _at_work(settings) as (log, succession):
+        new = succession.begin()
+        _build(log, settings.store_url, new, succession, on_progress)
+        succession.finish(new)
+        crash_point("after_building")
+        _replace(log, settings.store_url, new, succession, on_progress, on_answering)
+
+
+def go_back(settings: Settings, *, on_progress: Progress, on_answering: Answering) -> None:
+    """Has those that answered last before answer again, once they are level.
+
+    Raises as `rebuild` does, NotFound when none are kept, and DataForeign when these were made from
+    another log.
+    """
+    with _at_work(settings) as (log, succession):
+        before = succession.before()
+        with closing(PostgresStore(settings.store_url, build=before)) as store:
+            for number in range(log.partition_count):
+                check_same_log(log.partition(number), store.watermark(number))
+        _replace(log, settings.store_url, before, succession, on_progress, on_answering)
+
+
+def drop_kept(settings: Settings) -> list[str]:
+    """Drops the read models that do not answer any more, and returns their names."""
+    with closing(Succession(settings.require_store_url())) as succession:
+        return succession.drop_kept()
+
+
+@contextmanager
+def _at_work(settings: Settings) -> Iterator[tuple[KafkaTopic, Succession]]:
+    address = KafkaAddress.parse(settings.log_url, settings.kafka_options())
+    with (
+        closing(KafkaTopic(address, partition_count=settings.partitions)) as log,
+        closing(Succession(settings.require_store_url())) as succession,
+    ):
+        try:
+            yield log, succession
+        except StoreBusy as busy:
+            raise LogDown(f"{busy}; those that answer go on") from busy
+        except Superseded as superseded:
+            raise DataInUse(f"{superseded}; start mutua rebuild again") from superseded
+
+
+def _build(
+    log: KafkaTopic, store_url: str, new: Build, succession: Succession, on_progress: Progress
+) -> None:
+    """Builds partitions side by side, the longest first, on every processor."""
+    ends = {number: end for number, end in log.ends().items() if end}
+    if not ends:
+        return
+    context = get_context("spawn")
+    with ProcessPoolExecutor(min(len(ends), os.cpu_count() or 1), context, _leave_signals) as pool:
+        under_way = {
+            pool.submit(_build_partition, log.address, log.identity, store_url, new, number)
+            for number in sorted(ends, key=ends.__getitem__, reverse=True)
+        }
+        try:
+            while under_way:
+                done, under_way = wait(under_way, _LOOK_SECONDS, FIRST_EXCEPTION)
+                for each in done:
+                    each.result()
+                if built := sum(succession.positions(new.schema, log.log_id).values()):
+                    on_progress(built, max(built, sum(ends.values())))  # the log grows
+        except BrokenProcessPool as error:
+            raise Precondition(
+                "a process that builds was ended, by whoever ends those that take too much memory "
+                "or by hand; those that answered go on; start mutua rebuild again"
+            ) from error
+        except BaseException:
+            for child in active_children():
+                child.terminate()
+            raise
+
+
+def _leave_signals() -> None:
+    """Ctrl-C is for who started us."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def _build_partition(
+    address: KafkaAddress, identity: TopicIdentity, store_url: str, new: Build, number: int
+) -> int:
+    with (
+        closing(KafkaScan(address, identity, number)) as partition,
+        closing(BuildingStore(store_url, build=new)) as store,
+    ):
+        return build(partition, store, on_progress=lambda _: None)
+
+
+def _replace(
+    log: KafkaTopic,
+    store_url: str,
+    new: Build,
+    succession: Succession,
+    on_progress: Progress,
+    on_answering: Answering,
+) -> None:
+    """Brings a build level, has it answer, and keeps it level until somebody projects into it."""
+    with closing(_Follower(log, store_url, new, succession, on_progress)) as follower:
+        while follower.advance() > _FEW:
+            pass
+        new = succession.replace(new, log.log_id, follower.reach)
+    on_answering(succession.kept())
+    with closing(_Follower(log, store_url, new, succession)) as follower:
+        try:
+            while not succession.is_projected(new):
+                if not follower.advance():
+                    time.sleep(_PAUSE_SECONDS)
+        except StaleWriter:
+            pass  # somebody projects
+
+
+class _Follower:
+    """Keeps read models level that nobody else projects into."""
+
+    def __init__(
+        self,
+        log: KafkaTopic,
+        store_url: str,
+        models: Build,
+        succession: Succession,
+        on_progress: Progress = lambda *_: None,
+    ) -> None:
+        self._log = log
+        self._on_progress = on_progress
+        self._store = PostgresStore(store_url, build=models)
+        self._positions = succession.positions(models.schema, log.log_id)
+
+    def close(self) -> None:
+        self._store.close()
+
+    def advance(self) -> int:
+        """Projects what is new on the log; how many facts that were."""
+        before, ends = sum(self._positions.values()), self._log.ends()
+        for number, end in ends.items():
+            with suppress(Held):  # what needs a later version is waited for
+                while self._project(number, end):
+                    self._on_progress(sum(self._positions.values()), sum(ends.values()))
+        return sum(self._positions.values()) - before
+
+    def reach(self, wanted: Mapping[int, int]) -> None:
+        """Brings them to these positions. Raises SchemaAhead when that needs a later version."""
+        for number, end in wanted.items():
+            try:
+                while self._project(number, end):
+                    pass
+            except Held as held:
+                raise SchemaAhead(f"those that answer went on where this cannot: {held}") from held
+
+    def _project(self, number: int, end: int) -> bool:
+        """Projects a slab of a partition, unless that is at `end`; whether there was one.
+
+        There is none either where the log was cut before it.
+        """
+        position = self._positions.get(number, 0)
+        records = self._log.partition(number).read(position, _SLAB) if position < end else []
+        if records:
+            reached = project_slab(self._store, self._log.log_id, records, partition=number)
+            self._positions[number] = reached.next_offset
+        return bool(records)

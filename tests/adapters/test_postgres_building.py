@@ -1,0 +1,217 @@
+"""Read models made beside those that answer: filled, switched to, kept and dropped."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+
+import pytest
+
+from services.adapters.postgres_building import BuildingStore, Succession
+from services.adapters.postgres_driver import PostgresConnection
+from services.adapters.postgres_schema import Build
+from services.adapters.postgres_store import PostgresStore, choose
+from services.adapters.tables import MODEL_VERSION
+from services.ledger.errors import DataInUse, LogDown, NotFound, SchemaAhead
+from services.ledger.ports import Record, Superseded
+from services.projector.slab import project_slab
+from tests.adapters.test_store import LOG, PROGRAMME, count, slab
+from tests.bench.embedded import as_recorded
+from tests.cluster.chaos.callers import Content
+from tests.databases import execute
+from tests.projector.embedded import tables
+
+
+@pytest.fixture
+def store(database: str) -> Iterator[PostgresStore]:
+    """Those that answer, with three facts."""
+    with closing(PostgresStore(database)) as store:
+        project_slab(store, LOG, slab(0, 3))
+        yield store
+
+
+@pytest.fixture
+def succession(database: str, store: PostgresStore) -> Iterator[Succession]:
+    with closing(Succession(database)) as succession:
+        yield succession
+
+
+def built(database: str, succession: Succession, count: int) -> Build:
+    """New read models with so many facts."""
+    new = succession.begin()
+    with closing(BuildingStore(database, build=new)) as store:
+        project_slab(store, LOG, slab(0, count))
+    succession.finish(new)
+    return new
+
+
+def schemas(database: str) -> list[str]:
+    with closing(PostgresConnection(database, {})) as connection:
+        found = connection.run(
+            connection.raw.fetch("SELECT nspname FROM pg_namespace WHERE nspname LIKE 'mutua_%'")
+        )
+    return sorted(row[0] for row in found)
+
+
+def indexes(database: str, schema: str) -> set[str]:
+    asked = "SELECT indexdef FROM pg_indexes WHERE schemaname = $1"
+    with closing(PostgresConnection(database, {})) as connection:
+        found = connection.run(connection.raw.fetch(asked, schema))
+    return {row[0].replace(schema, "SCHEMA") for row in found}
+
+
+def test_what_is_built_is_what_a_projector_writes(database: str) -> None:
+    content = Content(random.Random(3))
+    values = [as_recorded(event) for _ in range(150) for event in content.more()]
+    records = [Record(at, 1_000 + at, PROGRAMME, value) for at, value in enumerate(values)]
+    with closing(PostgresStore(database)) as live, closing(Succession(database)) as succession:
+        for start in range(0, len(records), 40):
+            project_slab(live, LOG, records[start : start + 40])
+        new = succession.begin()
+        with closing(BuildingStore(database, build=new)) as building:
+            for start in range(0, len(records), 90):
+                project_slab(building, LOG, records[start : start + 90])
+            succession.finish(new)
+            assert tables(building) == tables(live)
+            assert len(tables(live)["quarantine"]) > 0
+        assert indexes(database, new.schema) == indexes(database, live.schema)
+
+
+def test_those_of_before_move_no_more_once_others_answer(
+    database: str, store: PostgresStore, succession: Succession
+) -> None:
+    new = built(database, succession, 4)
+    replaced = succession.replace(new, LOG, lambda positions: None)
+    assert (replaced.schema, succession.kept()) == ("mutua_read_2", ["mutua_read_1"])
+    with pytest.raises(Superseded, match="mutua_read_2 is to be written instead of mutua_read_1"):
+        project_slab(store, LOG, slab(3, 6))
+    with pytest.raises(Superseded):
+        store.require_current()
+    assert count(store) == 3
+    assert not succession.is_projected(replaced)
+    chosen = choose(database)
+    assert (chosen.schema, chosen.group) == ("mutua_read_2", f"{MODEL_VERSION}-2")
+    assert succession.is_projected(replaced)
+    with closing(PostgresStore(database, build=chosen)) as projecting:
+        project_slab(projecting, LOG, slab(4, 6))
+    with closing(PostgresStore(database, read_only=True)) as reader:
+        assert (reader.name, count(reader)) == ("mutua_read_2", 6)
+
+
+def test_those_that_answer_stand_still_while_others_take_their_place(
+    database: str, store: PostgresStore, succession: Succession
+) -> None:
+    new = built(database, succession, 3)
+    with ThreadPoolExecutor(1) as thread:
+
+        def reach(positions: object) -> None:
+            assert positions == {0: 3}
+            late.append(thread.submit(project_slab, store, LOG, slab(3, 6)))
+            with closing(PostgresConnection(database, {})) as connection:
+                asked = "SELECT count(*) FROM pg_locks WHERE NOT granted"
+                while not connection.run(connection.raw.fetchval(asked)):
+                    pass
+
+        late: list[object] = []
+        succession.replace(new, LOG, reach)
+        [slab_under_way] = late
+        with pytest.raises(Superseded):
+            slab_under_way.result()  # type: ignore[attr-defined]
+    assert count(store) == 3
+
+
+def test_the_first_read_models_can_be_built_too(database: str) -> None:
+    with closing(Succession(database)) as succession:
+        first = succession.replace(built(database, succession, 3), LOG, lambda _: None)
+        assert (first.schema, succession.kept()) == ("mutua_read_1", [])
+    with closing(PostgresStore(database)) as projecting:
+        project_slab(projecting, LOG, slab(3, 5))
+        assert count(projecting) == 5
+
+
+def test_nothing_changes_where_bringing_them_level_fails(
+    database: str, store: PostgresStore, succession: Succession
+) -> None:
+    def fail(_: object) -> None:
+        raise ZeroDivisionError
+
+    new = built(database, succession, 3)
+    with pytest.raises(ZeroDivisionError):
+        succession.replace(new, LOG, fail)
+    project_slab(store, LOG, slab(3, 6))
+    with closing(PostgresStore(database, read_only=True)) as reader:
+        assert (reader.name, count(reader)) == ("mutua_read_1", 6)
+
+
+def test_read_models_of_another_log_are_not_waited_for(
+    database: str, store: PostgresStore, succession: Succession
+) -> None:
+    new = succession.begin()
+    wanted: list[object] = []
+    succession.replace(new, "1" * 32, wanted.append)
+    assert wanted == [{}]
+
+
+def test_that_another_version_answers_is_nothing_to_who_projects(
+    database: str, store: PostgresStore
+) -> None:
+    execute(
+        database,
+        "CREATE SCHEMA mutua_read_2",
+        f"CREATE TABLE mutua_read_2.model AS SELECT {MODEL_VERSION + 1} AS version",
+        "UPDATE mutua_control.answering SET schema_name = 'mutua_read_2'",
+    )
+    store.require_current()
+    project_slab(store, LOG, slab(3, 6))
+    assert count(store) == 6
+    with pytest.raises(SchemaAhead, match="upgrade mutua"):
+        Succession(database)
+
+
+def test_one_rebuilds_at_a_time(database: str, succession: Succession) -> None:
+    with pytest.raises(DataInUse, match=r"at work on this database since .*; wait for it, or end"):
+        Succession(database)
+    succession.close()
+    Succession(database).close()
+
+
+def test_what_was_left_unfinished_is_dropped(database: str, succession: Succession) -> None:
+    left = succession.begin().schema
+    assert schemas(database) == [left, "mutua_control", "mutua_read_1"]
+    second = succession.begin().schema
+    assert schemas(database) == [second, "mutua_control", "mutua_read_1"]
+    assert succession.drop_kept() == [second]
+    assert schemas(database) == ["mutua_control", "mutua_read_1"]
+
+
+def test_those_of_before_answer_again_and_are_dropped_on_demand(
+    database: str, store: PostgresStore, succession: Succession
+) -> None:
+    with pytest.raises(NotFound, match="mutua rebuild makes new ones"):
+        succession.before()
+    succession.replace(built(database, succession, 3), LOG, lambda _: None)
+    back = succession.replace(succession.before(), LOG, lambda _: None)
+    assert (back.schema, succession.kept()) == ("mutua_read_3", ["mutua_read_2"])
+    chosen = choose(database)
+    assert (chosen.schema, chosen.group) == ("mutua_read_3", str(MODEL_VERSION))
+    execute(
+        database,
+        "CREATE SCHEMA mutua_read_4",
+        f"CREATE TABLE mutua_read_4.model AS SELECT {MODEL_VERSION + 1} AS version",
+    )
+    assert succession.drop_kept() == ["mutua_read_2"]
+    assert schemas(database) == ["mutua_control", "mutua_read_3", "mutua_read_4"]
+
+
+def test_who_reads_what_was_dropped_is_told_to_ask_again(
+    database: str, succession: Succession
+) -> None:
+    with closing(PostgresStore(database, read_only=True)) as reader:
+        assert count(reader) == 3
+        succession.replace(built(database, succession, 3), LOG, lambda _: None)
+        assert count(reader) == 3
+        succession.drop_kept()
+        with pytest.raises(LogDown, match="were dropped, others answer; ask again"):
+            count(reader)
