@@ -12,6 +12,8 @@ import time
 from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
+from functools import partial
+from itertools import chain
 from typing import Any, Final, Protocol, TypeVar
 
 from services.adapters.kafka_topic import record_reader
@@ -116,7 +118,10 @@ class Worker:
 
         Asks the read models also when nothing is held: so it is seen that they are away.
         """
-        return await self._run(self._lanes[0], self._release) or {}
+        asked = [self._run(lane, partial(self._release, lane)) for lane in self._lanes]
+        return dict(
+            chain.from_iterable((each or {}).items() for each in await asyncio.gather(*asked))
+        )
 
     def polled(self) -> None:
         self._polled_time = time.monotonic()
@@ -323,18 +328,19 @@ class Worker:
                 *(hold.partition, hold.reason, hold.partition),
             )
 
-    def _release(self) -> dict[int, int]:
-        with self._all_lanes():
-            if not self.durable:
-                return {}
-            asked = [*self.held] or [*self.durable][:1]
+    def _release(self, lane: Lane) -> dict[int, int]:
+        """Of one lane: whoever waited for all would let none go on meanwhile."""
+        with lane.lock:
+            mine = [number for number in self.durable if self._lane(number) is lane]
+            asked = [number for number in mine if number in self.held] or mine[:1]
             try:
-                holds = {number: self._lane(number).store.held(number) for number in asked}
+                holds = {number: lane.store.held(number) for number in asked}
             except StoreBusy as busy:
                 self._waiting_for = str(busy)
                 return {}
-            self._waiting_for = ""
-            released = [number for number in self.held if holds[number] is None]
+            if asked:
+                self._waiting_for = ""
+            released = [each for each in asked if each in self.held and holds[each] is None]
             for number in released:
                 del self.held[number]
                 self._fetched.pop(number, None)
