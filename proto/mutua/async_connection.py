@@ -47,10 +47,11 @@ class AsyncConnection(Peer):
         """The answer. Raises the MutuaError that ended the attempts."""
         self.require_open()
         attempts = Attempts(self, is_write=is_write)
+        metadata = self.metadata(attempts.request_id)
         while True:
             try:
                 response = await method(
-                    request, timeout=attempts.timeout_seconds(), metadata=self.metadata
+                    request, timeout=attempts.timeout_seconds(), metadata=metadata
                 )
             except grpc.RpcError as failure:
                 delay = attempts.delay_seconds(self.failed(failure))

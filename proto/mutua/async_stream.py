@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 
 from mutua.async_connection import AsyncConnection
-from mutua.connection import Attempts
+from mutua.connection import Attempts, new_request_id
 from mutua.recording import Recorded, Window
 from mutua.stream import Method, Received, StreamCall
 from mutua.v1.event_pb2 import Event
@@ -18,6 +18,7 @@ class AsyncStream:
     def __init__(self, connection: AsyncConnection, method: Method) -> None:
         self._connection = connection
         self._method = method
+        self._request_id = new_request_id()
         self._window = Window()
         self._is_complete = False
         self._changed = asyncio.Event()
@@ -43,7 +44,7 @@ class AsyncStream:
         return bool(self._window)
 
     async def answer(self) -> Recorded:
-        attempts = Attempts(self._connection, is_write=True)
+        attempts = Attempts(self._connection, is_write=True, request_id=self._request_id)
         while True:
             received = await self._next(attempts.timeout_seconds())
             if isinstance(received, RecordStreamResponse):
@@ -73,7 +74,7 @@ class AsyncStream:
             with suppress(RuntimeError):  # the loop is closed: nobody waits any more
                 loop.call_soon_threadsafe(put, received)
 
-        self._call = StreamCall(self._method, self._connection, receive)
+        self._call = StreamCall(self._method, self._connection, self._request_id, receive)
         for group in self._window:
             self._call.send(group)
         if self._is_complete:

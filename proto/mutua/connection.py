@@ -1,9 +1,10 @@
 """One server address: the channel to it, and the retries of a request."""
 
+import os
 import random
 import time
 from collections.abc import Callable
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol, TypeAlias, TypeVar
 
 import grpc
 
@@ -35,6 +36,7 @@ CHANNEL_OPTIONS = (
 )
 
 Response = TypeVar("Response")
+Metadata: TypeAlias = tuple[tuple[str, str | bytes], ...]
 
 
 class Clock(Protocol):
@@ -57,7 +59,7 @@ class Peer:
         monotonic: Callable[[], float],
     ) -> None:
         self.address = address
-        self.metadata = _metadata(organization)
+        self._caller = _caller(organization)
         self.deadline_seconds = deadline_seconds
         self.monotonic = monotonic
         self.was_reached = False
@@ -66,6 +68,10 @@ class Peer:
     def require_open(self) -> None:
         if self.is_closed:
             raise ValueError("the client is closed")
+
+    def metadata(self, request_id: str) -> Metadata:
+        """What goes with a call: on whose behalf it is, and the id under which it is logged."""
+        return (*self._caller, ("x-request-id", request_id))
 
     def failed(self, failure: grpc.RpcError) -> MutuaError:
         """What a failed call means; gRPC's own words remain in its `__cause__`."""
@@ -99,9 +105,11 @@ class Peer:
 
 
 class Attempts:
-    """The attempts of one request, from now on until the deadline."""
+    """The attempts of one request, from now on until the deadline, all under one id."""
 
-    def __init__(self, peer: Peer, *, is_write: bool) -> None:
+    def __init__(self, peer: Peer, *, is_write: bool, request_id: str = "") -> None:
+        """A new id unless one is given."""
+        self.request_id = request_id or new_request_id()
         self._peer = peer
         self._is_write = is_write
         self._start = peer.monotonic()
@@ -120,6 +128,7 @@ class Attempts:
         last one that left a write in doubt, since an attempt that appended nothing says nothing
         about the one before.
         """
+        error.request_id = self.request_id
         outcome = outcome_of(error.code, error.reason, is_write=self._is_write)
         if outcome is Outcome.FINAL:
             raise error
@@ -159,11 +168,10 @@ class Connection(Peer):
         """The answer. Raises the MutuaError that ended the attempts."""
         self.require_open()
         attempts = Attempts(self, is_write=is_write)
+        metadata = self.metadata(attempts.request_id)
         while True:
             try:
-                response = method(
-                    request, timeout=attempts.timeout_seconds(), metadata=self.metadata
-                )
+                response = method(request, timeout=attempts.timeout_seconds(), metadata=metadata)
             except grpc.RpcError as failure:
                 delay = attempts.delay_seconds(self.failed(failure))
             else:
@@ -198,7 +206,11 @@ def _was_never_connected(error: MutuaError, failure: grpc.RpcError) -> bool:
     return "failed to connect" in told or "resolution" in told
 
 
-def _metadata(organization: str) -> tuple[tuple[str, str | bytes], ...]:
+def new_request_id() -> str:
+    return os.urandom(16).hex()
+
+
+def _caller(organization: str) -> Metadata:
     """Plain metadata is printable ASCII; any other organization id travels as UTF-8 bytes."""
     if not organization:
         return ()

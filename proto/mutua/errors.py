@@ -20,8 +20,11 @@ class FieldViolation:
 class MutuaError(Exception):
     """A request failed. `reason` is one of the contract's, "" when the error is not mutua's own.
 
-    str() is the message; field violations stand in a traceback as notes.
+    str() is the message; field violations stand in a traceback as notes. By `request_id` the
+    server's log tells of the request and of each attempt at it; "" when none was sent.
     """
+
+    request_id: str = ""
 
     def __init__(
         self,

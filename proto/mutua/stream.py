@@ -7,7 +7,7 @@ from typing import TypeAlias
 
 import grpc
 
-from mutua.connection import Attempts, Connection, Peer
+from mutua.connection import Attempts, Connection, Peer, new_request_id
 from mutua.errors import MutuaError
 from mutua.recording import Recorded, Window
 from mutua.v1.event_pb2 import Event
@@ -24,11 +24,13 @@ class StreamCall:
     being sent, its asyncio calls often tell an INTERNAL error of their own instead of the reason.
     """
 
-    def __init__(self, method: Method, peer: Peer, receive: Callable[[Received], object]) -> None:
+    def __init__(
+        self, method: Method, peer: Peer, request_id: str, receive: Callable[[Received], object]
+    ) -> None:
         self._peer = peer
         self._receive = receive
         self._requests: SimpleQueue[RecordStreamRequest | None] = SimpleQueue()
-        self._call = method(iter(self._requests.get, None), metadata=peer.metadata)
+        self._call = method(iter(self._requests.get, None), metadata=peer.metadata(request_id))
         Thread(target=self._run, name="mutua-answers", daemon=True).start()
 
     def send(self, group: RecordStreamRequest) -> None:
@@ -59,6 +61,7 @@ class Stream:
     def __init__(self, connection: Connection, method: Method) -> None:
         self._connection = connection
         self._method = method
+        self._request_id = new_request_id()
         self._window = Window()
         self._is_complete = False
         self._open()
@@ -84,7 +87,7 @@ class Stream:
             self._call.cancel()
 
     def _answer(self) -> Recorded:
-        attempts = Attempts(self._connection, is_write=True)
+        attempts = Attempts(self._connection, is_write=True, request_id=self._request_id)
         while True:
             received = self._next(attempts.timeout_seconds())
             if isinstance(received, RecordStreamResponse):
@@ -102,7 +105,9 @@ class Stream:
     def _open(self) -> None:
         """Begins a call with the first group that was not answered."""
         self._received: SimpleQueue[Received] = SimpleQueue()
-        self._call = StreamCall(self._method, self._connection, self._received.put)
+        self._call = StreamCall(
+            self._method, self._connection, self._request_id, self._received.put
+        )
         for group in self._window:
             self._call.send(group)
         if self._is_complete:

@@ -6,6 +6,7 @@ commits that they have come so far. It uses internals of Faust 0.15.3 and aiokaf
 the version is pinned; `tests/adapters/test_faust_internals.py` names each assumption.
 """
 
+import asyncio
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Final, NamedTuple, Protocol, cast
 
@@ -19,9 +20,14 @@ from aiokafka.errors import (
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP, ConsumerMessage
 
+from services.adapters.ahead import Ahead
 from services.adapters.crash_point import crash_point
 from services.adapters.kafka_tls import tls_context
 from services.ledger.errors import DataForeign
+
+_FULL_SECONDS: Final = 0.01
+"""How soon to ask again for partitions of which enough is under way. What was fetched of them waits
+in aiokafka, which fetches no more before: to pause them would have it fetched again."""
 
 
 class Fetch(NamedTuple):
@@ -74,6 +80,8 @@ class SlabApp(faust.App):
     def __init__(self, name: str, *, owner: Owner, fetch: Fetch, **options: Any) -> None:
         self.owner = owner
         self.fetch = fetch
+        self.ahead = Ahead(options["broker_max_poll_records"])
+        """What the agent has taken and not projected yet; it says so."""
         super().__init__(name, **options)
 
     def _new_transport(self) -> "SlabTransport":
@@ -142,8 +150,14 @@ class SlabThread(driver.AIOKafkaConsumerThread):
         active_partitions: set[TP] | None,
         timeout: float,  # noqa: ASYNC109 (Faust's)
     ) -> Any:
+        wanted = self.app.ahead.wanted(active_partitions or set())
+        if wanted != active_partitions:
+            timeout = _FULL_SECONDS
         try:
-            records = await super().getmany(active_partitions, timeout)
+            if wanted:
+                records = await super().getmany(wanted, timeout)
+            else:
+                records = await asyncio.sleep(timeout, {})
         except NoOffsetForPartitionError:
             # A group's first start: nothing is committed, and the seek is still to come.
             records = {}

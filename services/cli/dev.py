@@ -28,6 +28,7 @@ COLUMNS: Final[tuple[Column["Process"], ...]] = (
     Column("state", lambda each: each.state),
     Column("restarts", lambda each: str(each.restarts or ""), is_number=True),
     Column("address", lambda each: each.address),
+    Column("metrics", lambda each: each.metrics),
 )
 
 

@@ -20,6 +20,8 @@ class Failure:
     message: str
     code: str
     reason: str = ""
+    request_id: str = ""
+    """Under which a server's log tells of it; "" when no server was asked."""
     violations: tuple[FieldViolation, ...] = ()
 
     @classmethod
@@ -40,6 +42,7 @@ class Failure:
                     message=error.message,
                     code=error.code.name,
                     reason=error.reason,
+                    request_id=error.request_id,
                     violations=error.field_violations,
                 )
             case _:
@@ -62,6 +65,7 @@ class Failure:
             "code": self.code,
             "reason": self.reason,
             "message": self.message,
+            "request_id": self.request_id,
             "field_violations": [asdict(violation) for violation in self.violations],
         }
 

@@ -20,7 +20,9 @@ from services.ledger.errors import NotFound
 from services.projector.verify import VerifyReport, Watcher, unseen
 
 _TOPIC: Final = "mutua"
-_PORTS: Final = ("broker", "controller", "postgres", "ingest", "query")
+_SERVICES: Final = ("projector-1", "projector-2", "query", "ingest-1", "ingest-2")
+_METRICS: Final = {name: f"{name} metrics" for name in _SERVICES}
+_PORTS: Final = ("broker", "controller", "postgres", "ingest", "query", *_METRICS.values())
 _SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -94,11 +96,14 @@ class Cluster:
         return self._service("query", name, listen, MUTUA_LISTEN=listen)
 
     def _service(self, service: str, name: str, address: str = "", **settings: str) -> Program:
+        metrics = self._address(_METRICS[name])
+        settings["MUTUA_METRICS_LISTEN"] = metrics
         return Program(
             name=name,
             command=(sys.executable, "-m", f"services.{service}"),
             ready=f"mutua {service} is ready",
             address=address,
+            metrics=metrics,
             environment={**self._mark, **self._urls, **settings},
             grace_seconds=15.0,  # what is under way may take 10
         )

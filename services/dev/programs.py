@@ -39,6 +39,8 @@ class Program:
     command: tuple[str, ...]
     ready: str
     address: str = ""
+    metrics: str = ""
+    """Where it tells Prometheus how it does; "" where it does not."""
     environment: Mapping[str, str] = field(default_factory=dict)
     user: str = ""
     """Whom it runs as; "" is whoever starts it."""

@@ -37,6 +37,7 @@ class Process:
     state: State
     restarts: int
     address: str
+    metrics: str = ""
 
 
 class Supervisor:
@@ -116,6 +117,7 @@ class _Kept:
             state=self._state,
             restarts=self._restarts,
             address=self._program.address,
+            metrics=self._program.metrics,
         )
 
     def wait_until_ready(self) -> None:

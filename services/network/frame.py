@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterator, Mapping
 from copy import copy
 from dataclasses import replace
-from functools import cached_property, reduce
+from functools import reduce
 from typing import Final
 
 import numpy as np
@@ -16,6 +16,7 @@ from services.ledger.words import BOUNDARY_ROLE, Identity, Lens, Population
 from services.network import names, reports, ties
 from services.network.columns import Columns
 from services.network.names import Names
+from services.network.once import once
 from services.network.reports import Reports
 from services.network.table import Flags, Ints
 from services.network.ties import Ties
@@ -70,7 +71,7 @@ class Frame:
         """How many numbers of organizations there are, 0 included."""
         return len(self.known.numbers)
 
-    @cached_property
+    @once
     def ends(self) -> tuple[Ints, Ints]:
         """The giver and the receiver of each direction; see `ties`."""
         pairs = self.ties.pairs
@@ -143,12 +144,12 @@ class Frame:
         number = self.known.numbers.get(name, 0)
         return bool(self._ever[number]) if number else False
 
-    @cached_property
+    @once
     def _ever(self) -> Flags:
         """By number, who is party to a standing exchange at any time."""
         return self.seen(self.columns.alive)
 
-    @cached_property
+    @once
     def _boundary(self) -> Flags:
         """By number, who is registered as outside the programme."""
         outside = [

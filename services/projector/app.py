@@ -38,12 +38,14 @@ def create_app(settings: Settings, worker: Worker, *, address: KafkaAddress, gro
 
     @app.agent(slabs, supervisor_strategy=CrashingSupervisor)
     async def project(stream: Any) -> None:
-        """Goes on with other partitions while one is projected, and with that one in order."""
-        under_way: dict[TP, asyncio.Task[None]] = {}
+        """Takes what comes and waits for nothing: the slabs of a partition wait for each other."""
+        last: dict[TP, asyncio.Task[None]] = {}
 
-        async def one(event: Any) -> None:
+        async def one(event: Any, before: asyncio.Task[None] | None) -> None:
             place = event.message.tp
             try:
+                if before is not None:
+                    await before
                 await worker.project(place.partition, event.value)
                 if place.partition in worker.held:
                     app.consumer.pause_partitions({place})
@@ -51,12 +53,14 @@ def create_app(settings: Settings, worker: Worker, *, address: KafkaAddress, gro
             except Exception as error:
                 logger.debug("the worker ends", exc_info=True)
                 worker.failed(error)
+            finally:
+                app.ahead.done(place, event.value)
 
         # Acknowledged by hand: everything else of Faust acknowledges when the handler raises.
         async for event in stream.noack().events():
-            if before := under_way.get(event.message.tp):
-                await before
-            under_way[event.message.tp] = asyncio.create_task(one(event))
+            place = event.message.tp
+            app.ahead.take(place, event.value)
+            last[place] = asyncio.create_task(one(event, last.get(place)))
 
     async def release() -> None:
         if app.rebalancing:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
+from itertools import chain
 from typing import Any, Final, Protocol, TypeVar
 
 from services.adapters.kafka_topic import record_reader
@@ -118,7 +119,10 @@ class Worker:
         Asks the read models also when nothing is held: so it is seen that they are away, or that
         others are to be written.
         """
-        return await self._run(self._lanes[0], self._release) or {}
+        asked = [self._run(lane, partial(self._release, lane)) for lane in self._lanes]
+        return dict(
+            chain.from_iterable((each or {}).items() for each in await asyncio.gather(*asked))
+        )
 
     @property
     def marks(self) -> dict[int, Watermark]:
@@ -338,36 +342,25 @@ class Worker:
                 *(hold.partition, hold.reason, hold.partition),
             )
 
-    def _release(self) -> dict[int, int]:
-        with self._all_lanes():
-            if not self.durable:
+    def _release(self, lane: Lane) -> dict[int, int]:
+        """Of one lane: whoever waited for all would let none go on meanwhile."""
+        with lane.lock:
+            mine = {number: at for number, at in self.durable.items() if self._lane(number) is lane}
+            if not mine:
                 return {}
             try:
-                self._lanes[0].store.require_current()
-                self._require_no_less(self._lanes[0].store.positions())
-                holds = {number: self._lane(number).store.held(number) for number in self.held}
+                lane.store.require_current()
+                _require_no_less(lane.store.positions(), mine)
+                holds = {number: lane.store.held(number) for number in mine if number in self.held}
             except StoreBusy as busy:
                 self._waiting_for = str(busy)
                 return {}
             self._waiting_for = ""
-            released = [number for number in self.held if holds[number] is None]
+            released = [number for number, hold in holds.items() if hold is None]
             self._pulse.forget(released)
             for number in released:
                 del self.held[number]
             return {number: self.durable[number] for number in released}
-
-    def _require_no_less(self, positions: Mapping[int, int]) -> None:
-        """Raises StaleWriter where the read models are behind what was projected here.
-
-        A slab would find that out; but the next one may be long in coming.
-        """
-        for number, next_offset in self.durable.items():
-            if (found := positions.get(number, 0)) < next_offset:
-                raise StaleWriter(
-                    f"partition {number} is at offset {found} in the read models and was at "
-                    f"{next_offset}: they went back, to a backup or to a standby that was behind; "
-                    "projecting begins again from there"
-                )
 
     def _insisted(self, write: Callable[[], _T]) -> _T:
         """What is written to the read models, however long that takes.
@@ -395,3 +388,17 @@ def _is_over(hold: Hold, partition: Partition, next_offset: int) -> bool:
     return hold.offset != next_offset or (
         hold.crash_count == 0 and not why_held(partition, next_offset)
     )
+
+
+def _require_no_less(found: Mapping[int, int], durable: Mapping[int, int]) -> None:
+    """Raises StaleWriter where the read models are behind what was projected here.
+
+    A slab would find that out; but the next one may be long in coming.
+    """
+    for number, next_offset in durable.items():
+        if (at := found.get(number, 0)) < next_offset:
+            raise StaleWriter(
+                f"partition {number} is at offset {at} in the read models and was at "
+                f"{next_offset}: they went back, to a backup or to a standby that was behind; "
+                "projecting begins again from there"
+            )

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from dataclasses import dataclass, replace
-from functools import cached_property, partial
+from functools import partial
 from typing import Any, Final, Generic, NamedTuple, TypeVar, cast
 
 from google.protobuf.message import Message
@@ -29,6 +29,7 @@ from services.ledger.question import Answer, Coverage, Question
 from services.ledger.times import Instant, day_of
 from services.metrics import CACHE_BYTES, CACHE_REQUESTS, COLUMNS_BYTES, Meter
 from services.network.frame import Frame
+from services.network.once import once
 from services.query.cache import Cache
 from services.query.order import Ints, Order
 from services.query.paging import Moment, Page, digest, page_of
@@ -122,7 +123,7 @@ class Asked:
         begun = None if self._page is None else self._page.begun
         return begun is not None and not begun.is_of(self.moment)
 
-    @cached_property
+    @once
     def frame(self) -> Frame:
         question = self.question
         frame = self._programmes.frame(self.snapshot, question.programme_id, question.identity)

@@ -79,9 +79,8 @@ class Cache:
 
     def _make_room(self) -> None:
         """Drops what was asked for longest ago; what is being computed stays."""
-        for key, place in list(self._places.items()):
-            if self._size_bytes <= self._budget_bytes:
+        while self._size_bytes > self._budget_bytes:
+            oldest = next((key for key, each in self._places.items() if each.value.done()), None)
+            if oldest is None:
                 return
-            if place.value.done():
-                self._size_bytes -= place.size_bytes
-                del self._places[key]
+            self._size_bytes -= self._places.pop(oldest).size_bytes

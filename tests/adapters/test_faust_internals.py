@@ -245,6 +245,31 @@ def test_streams_are_resumed_in_the_order_on_which_readiness_rests() -> None:
 
 
 @run
+async def test_partitions_of_which_enough_is_under_way_are_not_asked_for(
+    made: Made,
+) -> None:
+    asked: list[set[TP]] = []
+
+    async def getmany(thread: Any, active: set[TP], timeout: float) -> Any:  # noqa: ASYNC109
+        asked.append(active)
+        return {}
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(driver.AIOKafkaConsumerThread, "getmany", getmany)
+        for place in (HERE, THERE):
+            await made.real_thread.getmany({HERE, THERE}, 1.0)
+            made.app.ahead.take(place, [record(offset) for offset in range(8)])
+        await made.real_thread.getmany({HERE, THERE}, 1.0)  # nothing is asked for
+    assert asked == [{HERE, THERE}, {THERE}]
+
+
+def test_what_is_not_asked_for_stays_where_it_was_fetched() -> None:
+    source = inspect.getsource(Fetcher.fetched_records)
+    assert "if partitions and tp not in partitions:" in source
+    assert "if tp in self._records:" in inspect.getsource(Fetcher._get_actions_per_node)
+
+
+@run
 async def test_a_rebalance_that_is_over_is_told(made: Made) -> None:
     made.app.on_rebalance_start()
     made.app.on_rebalance_end()

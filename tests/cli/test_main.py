@@ -104,6 +104,7 @@ def test_an_error_as_json(ask: Run, programme: FakeProgramme) -> None:
             "code": "INVALID_ARGUMENT",
             "reason": "QUESTION_IMPOSSIBLE",
             "message": "QUESTION_IMPOSSIBLE in words",
+            "request_id": programme.metadata[-1]["x-request-id"],
             "field_violations": [
                 {"field": "question.allocation", "description": "full is never added up"}
             ],

@@ -163,6 +163,20 @@ def test_the_organization_travels_as_metadata(
     assert ours == ({key} if value else set())
 
 
+def test_the_attempts_at_a_request_have_one_id_and_the_error_tells_it(
+    client: Client, server: ScriptedServer
+) -> None:
+    server.answers = [OVERLOADED, Failure(code=StatusCode.INVALID_ARGUMENT, reason="INVALID_FACT")]
+
+    with pytest.raises(MutuaError) as raised:
+        client.record([exchange()])
+    client.record([exchange()])
+
+    first, second, another = (each["x-request-id"] for each in server.metadata)
+    assert first == second == raised.value.request_id
+    assert another != first
+
+
 def test_batches_are_cut_at_a_thousand_events(
     blocking_client: Client, server: ScriptedServer
 ) -> None:

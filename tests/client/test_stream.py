@@ -118,6 +118,18 @@ def test_the_deadline_is_for_each_answer(
     assert sum(clock.slept) >= 80.0
 
 
+def test_the_calls_of_a_stream_have_one_id_and_the_error_tells_it(
+    client: Client, server: ScriptedServer
+) -> None:
+    server.answers = [DURABLE, OVERLOADED, Failure(code=StatusCode.RESOURCE_EXHAUSTED)]
+
+    with pytest.raises(MutuaError) as raised:
+        list(client.record_stream(events(2_000)))
+
+    assert [each["x-request-id"] for each in server.metadata] == [raised.value.request_id] * 2
+    assert len(raised.value.request_id) == 32
+
+
 def test_retries_end_with_the_deadline(
     client: Client, server: ScriptedServer, clock: FakeClock
 ) -> None:

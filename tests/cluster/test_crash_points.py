@@ -15,6 +15,7 @@ from mutua import Client
 from services.adapters.kafka_topic import partition_of
 from services.ledger.ports import CRASHES_THAT_HOLD
 from tests.cluster.ingest import event_ids
+from tests.cluster.processes import state
 from tests.cluster.sites import Site
 from tests.cluster.topics import PARTITIONS
 from tests.faults.processes import eventually

@@ -14,6 +14,7 @@ from services.dev.cluster import status
 from services.dev.directory import DevDirectory
 from tests.cluster.dev import Dev, own_dev
 from tests.faults.processes import eventually
+from tests.scraping import scrape
 
 PROCESSES = ["postgres", "broker", "projector-1", "projector-2", "query", "ingest-1", "ingest-2"]
 
@@ -31,6 +32,13 @@ def test_a_cluster_takes_facts_and_answers_whatever_is_killed(dev: Dev) -> None:
         assert list(told) == ["server", "processes"]
         assert [each["name"] for each in told["processes"]] == PROCESSES
         assert {each["state"] for each in told["processes"]} == {"ready"}
+        ready = {
+            each["name"]: scrape(each["metrics"]).by("mutua_ready", "service")
+            for each in told["processes"]
+            if each["metrics"]
+        }
+        assert list(ready) == PROCESSES[2:]
+        assert all(1 in each.values() for each in ready.values()), ready
         server = told["server"]
         log(dev, server, "Thornwick", "Millbury")
         eventually(lambda: givers(server) == {"Thornwick"}, "the exchange is answered")

@@ -3,12 +3,9 @@
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
-import grpc
 import pytest
 
 from mutua import Client, MutuaError
-from mutua.v1.ingest_service_pb2 import RecordEventsRequest
-from mutua.v1.ingest_service_pb2_grpc import IngestServiceStub
 from services.adapters.kafka_topic import partition_of
 from tests.cluster.ingest import Ingest, event_ids, ingest, records, until_said, url
 from tests.cluster.topics import PARTITIONS, create_topic, delete_topic, new_topic
@@ -112,26 +109,6 @@ def test_a_topic_that_is_made_anew_is_another_log(broker: str, topic: str) -> No
     with ingest(url(broker, topic)) as running:
         running.until_serving()
         assert record(running).split(".")[0] != before.split(".")[0]
-
-
-def test_a_programme_that_records_too_fast_is_told_to_wait(broker: str, topic: str) -> None:
-    with ingest(url(broker, topic), MUTUA_FACTS_PER_SECOND="100") as running:
-        running.until_serving()
-        stub = IngestServiceStub(running.channel)
-
-        def send(programme: str) -> str:
-            events = [exchange(programme=programme) for _ in range(300)]
-            return stub.RecordEvents(RecordEventsRequest(events=events)).position
-
-        assert send("fast")
-        with pytest.raises(grpc.RpcError) as refused:
-            send("fast")
-        error: grpc.Call = refused.value  # type: ignore[assignment]
-        assert error.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
-        assert "more than 100 facts a second" in (error.details() or "")
-        assert send("another")
-        with Client(running.address, programme="fast") as client:
-            assert client.record([exchange()])  # it tries again until it may
 
 
 def test_two_processes_share_an_address(broker: str, topic: str) -> None:

@@ -33,6 +33,33 @@ def test_what_is_larger_than_the_budget_is_answered_and_not_kept() -> None:
     assert (cache.find("a"), cache.size_bytes) == (None, 0)
 
 
+class Key:
+    """Counts how often any is looked at."""
+
+    looks = 0
+
+    def __hash__(self) -> int:
+        Key.looks += 1
+        return id(self)
+
+
+def test_what_is_kept_makes_nothing_dearer() -> None:
+    """Neither where there is room nor where there is none."""
+    cache = Cache(budget_bytes=1_000)
+    keys = [Key() for _ in range(2_000)]
+
+    def looks() -> list[int]:
+        found = []
+        for key in keys:
+            before = Key.looks
+            cache.get(key, lambda: None, lambda _: 1)
+            found.append(Key.looks - before)
+        return found
+
+    assert max(looks()) < 10
+    assert cache.size_bytes == 1_000
+
+
 def test_equal_questions_at_once_are_computed_once() -> None:
     cache, computing, computed = Cache(), Event(), list[int]()
 
