@@ -25,15 +25,18 @@ _SASL: Final = "sasl_"
 
 
 class KafkaScan:
-    """See `ports.Partition`. Used by one thread at a time.
+    """See `ports.Partition`. Used by one thread at a time; ends where it was told to.
 
     That the topic is still the log it was is for who scans to see afterwards.
     """
 
-    def __init__(self, address: KafkaAddress, identity: TopicIdentity, number: int) -> None:
+    def __init__(
+        self, address: KafkaAddress, identity: TopicIdentity, number: int, end: int
+    ) -> None:
         """Raises LogDown when the broker is away."""
         self.log_id = identity.log_id
         self.number = number
+        self._end = end
         self._address = address
         self._place = TopicPartition(address.topic, number)
         self._record = record_reader(number, identity.partition_count)
@@ -46,7 +49,8 @@ class KafkaScan:
             raise
 
     def read(self, next_offset: int, limit: int) -> list[Record]:
-        if next_offset >= self.end():
+        limit = min(limit, self._end - next_offset)
+        if limit <= 0:
             return []
         if next_offset != self._next_offset:
             self._consumer.seek(self._place, next_offset)
@@ -60,8 +64,7 @@ class KafkaScan:
         return records
 
     def end(self) -> int:
-        ends = self._run(self._consumer.end_offsets([self._place]))
-        return int(ends[self._place])
+        return self._end
 
     def close(self) -> None:
         self._loop.run_until_complete(self._consumer.stop())

@@ -137,9 +137,10 @@ class _Projector:
         self.is_superseded = False
         self._stop.set()
 
-    def _go_over(self) -> None:
+    def _go_over(self, reason: str) -> None:
         """Ends, and starts anew with what is to be written by now, unless it was told to end."""
         if not self._stop.is_set():
+            logger.warning("the projector starts anew: %s", reason)
             self.is_superseded = True
             self._stop.set()
 

@@ -14,6 +14,7 @@ from concurrent.futures import FIRST_EXCEPTION, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import closing, contextmanager, suppress
 from multiprocessing import active_children, get_context
+from operator import itemgetter
 from typing import Final
 
 from services.adapters.crash_point import crash_point
@@ -95,15 +96,15 @@ def _at_work(settings: Settings) -> Iterator[tuple[KafkaTopic, Succession]]:
 def _build(
     log: KafkaTopic, store_url: str, new: Build, succession: Succession, on_progress: Progress
 ) -> None:
-    """Builds partitions side by side, the longest first, on every processor."""
+    """Builds partitions side by side, the longest first, up to where the log ends now."""
     ends = {number: end for number, end in log.ends().items() if end}
     if not ends:
         return
     context = get_context("spawn")
     with ProcessPoolExecutor(min(len(ends), os.cpu_count() or 1), context, _leave_signals) as pool:
         under_way = {
-            pool.submit(_build_partition, log.address, log.identity, store_url, new, number)
-            for number in sorted(ends, key=ends.__getitem__, reverse=True)
+            pool.submit(_build_partition, log.address, log.identity, store_url, new, number, end)
+            for number, end in sorted(ends.items(), key=itemgetter(1), reverse=True)
         }
         try:
             while under_way:
@@ -111,7 +112,7 @@ def _build(
                 for each in done:
                     each.result()
                 if built := sum(succession.positions(new.schema, log.log_id).values()):
-                    on_progress(built, max(built, sum(ends.values())))  # the log grows
+                    on_progress(built, sum(ends.values()))
         except BrokenProcessPool as error:
             raise Precondition(
                 "a process that builds was ended, by whoever ends those that take too much memory "
@@ -129,10 +130,15 @@ def _leave_signals() -> None:
 
 
 def _build_partition(
-    address: KafkaAddress, identity: TopicIdentity, store_url: str, new: Build, number: int
+    address: KafkaAddress,
+    identity: TopicIdentity,
+    store_url: str,
+    new: Build,
+    number: int,
+    end: int,
 ) -> int:
     with (
-        closing(KafkaScan(address, identity, number)) as partition,
+        closing(KafkaScan(address, identity, number, end)) as partition,
         closing(BuildingStore(store_url, build=new)) as store,
     ):
         return build(partition, store, on_progress=lambda _: None)

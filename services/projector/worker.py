@@ -70,11 +70,11 @@ class Worker:
         log: Log,
         open_store: Callable[[], Store],
         on_ready: Callable[[], None],
-        on_superseded: Callable[[], None],
+        on_superseded: Callable[[str], None],
         on_failure: Callable[[str], None],
         meter: Meter = UNMEASURED,
     ) -> None:
-        """`on_superseded` has the worker stopped, as other read models are to be written.
+        """`on_superseded` has the worker stopped, as other read models are to be written: which.
 
         `on_failure` ends the process, with a reason; where it returns, nothing more is done.
         """
@@ -190,8 +190,7 @@ class Worker:
         try:
             return await asyncio.get_running_loop().run_in_executor(lane.thread, work)
         except Superseded as superseded:
-            logger.warning("projecting goes over: %s", superseded)
-            self._on_superseded()
+            self._on_superseded(str(superseded))
             return None
         except Exception as error:
             logger.debug("the worker ends", exc_info=True)

@@ -43,7 +43,7 @@ class Owner(Worker):
             log=nothing,
             open_store=nothing,
             on_ready=lambda: self.reasons.append("ready"),
-            on_superseded=lambda: self.reasons.append("superseded"),
+            on_superseded=self.reasons.append,
             on_failure=self.reasons.append,
         )
         self.stands = {0: 70, 1: 0}

@@ -114,7 +114,7 @@ class Site:
         """All of the log is projected, into the read models that answer, in their own group."""
         schema = self.answering()
         with closing(KafkaTopic(self.log)) as log:
-            ends = log.ends()
+            ends = {number: end for number, end in log.ends().items() if end}
         positions = f"SELECT partition, next_offset FROM {schema}.position"
         eventually(lambda: dict(map(tuple, self.fetch(positions))) == ends, f"up to {ends}")
         eventually(lambda: self._committed(schema) == ends, f"committed up to {ends}")
@@ -128,7 +128,7 @@ class Site:
         group = group_of(self.log.topic, f"5-{number}" if is_rebuilt else "5")
         with closing(KafkaAdminClient(bootstrap_servers=list(self.log.servers))) as admin:
             (offsets,) = admin.list_group_offsets(group).values()
-        return {place.partition: said.offset for place, said in offsets.items()}
+        return {place.partition: said.offset for place, said in offsets.items() if said.offset}
 
     def close(self) -> None:
         for channel in self.channels:

@@ -115,7 +115,7 @@ class Running:
             log=log,
             open_store=lambda: FailingStore(path),
             on_ready=lambda: None,
-            on_superseded=lambda: self.reasons.append("goes over"),
+            on_superseded=self.reasons.append,
             on_failure=self.reasons.append,
         )
 
@@ -404,4 +404,4 @@ def test_it_goes_over_when_others_are_to_be_written(
     assert running.reasons == []
     monkeypatch.setattr(FailingStore, "is_superseded", True)
     assert asyncio.run(running.worker.released()) == {}
-    assert (running.reasons, running.at) == (["goes over"], 10)
+    assert (running.reasons, running.at) == (["others are to be written"], 10)
