@@ -21,7 +21,6 @@ from services.ledger.ports import (
     Held,
     Hold,
     Partition,
-    ReadableLog,
     Record,
     StaleWriter,
     StoreBusy,
@@ -30,6 +29,8 @@ from services.ledger.ports import (
 from services.ledger.times import Instant
 from services.metrics import BUSY, PARTITIONS, UNMEASURED, Meter
 from services.projector.embedded import why_held
+from services.projector.kept import Kept, LogCut
+from services.projector.kept import Log as Led
 from services.projector.lane import LANES, Lane, Store
 from services.projector.pulse import Pulse
 from services.projector.slab import Slab, check_same_log, read_slab, write_slab
@@ -45,7 +46,7 @@ _REMEDY: Final = (
 )
 
 
-class Log(ReadableLog, Protocol):
+class Log(Led, Protocol):
     """The log of which a worker projects what aiokafka reads."""
 
     def check_same(self) -> None:
@@ -78,7 +79,9 @@ class Worker:
         """`on_failure` ends the process, with a reason; where it returns, nothing more is done."""
         self.durable: dict[int, int] = {}
         self.held: dict[int, Hold] = {}
-        self._marks: dict[int, Watermark] = {}
+        self._kept = Kept(log)
+        self._times: dict[int, Instant] = {}
+        """When what was projected last of a partition was recorded."""
         self._log = log
         self._open_store = open_store
         self._on_ready = on_ready
@@ -117,19 +120,19 @@ class Worker:
         """
         return await self._run(self._lanes[0], self._release) or {}
 
-    @property
-    def marks(self) -> dict[int, Watermark]:
-        """What was projected last, of each of its partitions of which something is. Any thread."""
-        return dict(self._marks)
+    def look(self) -> None:
+        """Sees that the log holds what was projected of it, if another broker leads it by now.
 
-    def disown(self, partition: int, reason: MutuaError) -> None:
-        """Ends the process, and nobody goes on with what is projected of the partition.
-
-        Returns where `on_failure` does. Any thread.
+        Otherwise ends the process, and nobody goes on with what is projected. Raises LogDown when
+        the log cannot be asked. One thread looks, again and again.
         """
-        with self._all_lanes():
-            self._insisted(lambda: self._lane(partition).store.disown(partition))
-            self.failed(reason)
+        try:
+            self._kept.look()
+        except LogCut as cut:
+            number = cut.partition
+            with self._all_lanes():
+                self._insisted(lambda: self._lane(number).store.disown(number))
+                self.failed(cut)
 
     def polled(self) -> None:
         self._pulse.polled()
@@ -200,8 +203,9 @@ class Worker:
         durable: dict[int, int] = {}
         held: dict[int, Hold] = {}
         failed: dict[int, int] = {}
-        marks: dict[int, Watermark] = {}
+        marks: list[Watermark] = []
         self._log.check_same()
+        epochs = self._log.epochs()
         with self._all_lanes():
             for lane in self._lanes:
                 lane.reopen(self._open_store)
@@ -209,9 +213,8 @@ class Worker:
                 store, partition = self._lane(number).store, self._log.partition(number)
                 watermark = store.watermark(number)
                 check_same_log(partition, watermark, remedy=_REMEDY)
-                durable[number] = 0
-                if watermark is not None:
-                    marks[number], durable[number] = watermark, watermark.next_offset
+                durable[number] = 0 if watermark is None else watermark.next_offset
+                marks += [watermark] if watermark else []
                 hold = store.held(number)
                 if hold is None:
                     continue
@@ -225,7 +228,9 @@ class Worker:
             self._read = {number: record_reader(number, count) for number in partitions}
             self._pulse.forget(partitions)
             self._ahead.clear()
-            self.held, self.durable, self._failed, self._marks = held, durable, failed, marks
+            self.held, self.durable, self._failed = held, durable, failed
+            self._times = {mark.partition: mark.record_time for mark in marks}
+            self._kept.begin(epochs, partitions, marks)
 
     @contextmanager
     def _all_lanes(self) -> Iterator[None]:
@@ -284,8 +289,7 @@ class Worker:
         """Projects all of the records, in as many transactions as it takes."""
         while records:
             try:
-                before = self._marks.get(partition)
-                since = 0 if before is None else before.record_time
+                since = self._times.get(partition, 0)
                 slab = ahead.result() if ahead else self._slab(partition, records, since)
                 if slab.start_time < since:  # it was read before that was known
                     slab = self._slab(partition, records, since)
@@ -297,7 +301,8 @@ class Worker:
                 self._narrow(store, partition, records, error)
                 return
             records, ahead = records[end.next_offset - records[0].offset :], None
-            self._marks[partition], self.durable[partition] = end, end.next_offset
+            self._kept.add(end)
+            self._times[partition], self.durable[partition] = end.record_time, end.next_offset
             self._pulse.moved(partition)
             if self._failed.get(partition, end.next_offset) < end.next_offset:
                 with suppress(StoreBusy):  # the next slab says so again
