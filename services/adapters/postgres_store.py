@@ -6,7 +6,6 @@ from contextlib import closing, contextmanager, suppress
 from dataclasses import astuple
 from typing import Any, Final, TypeVar
 
-import numpy as np
 from sqlalchemy import Connection, select, union_all
 from sqlalchemy.exc import DBAPIError
 
@@ -21,10 +20,13 @@ from services.adapters.postgres_schema import (
     to_read,
     to_write,
 )
-from services.adapters.sql_store.integers import Ints
+from services.adapters.postgres_snapshot import (
+    ANSWER_SECONDS,
+    READING_SECONDS,
+    PostgresSnapshot,
+)
 from services.adapters.sql_store.loading import among, load_dictionary, load_ledger
 from services.adapters.sql_store.numbers import Dictionary
-from services.adapters.sql_store.reading import SqlSnapshot
 from services.adapters.tables import FactRow, HeldRow, PositionRow, ProgrammeRow, WaitingRow
 from services.ledger.changes import Changes
 from services.ledger.errors import LogDown
@@ -39,8 +41,6 @@ _READERS: Final = 8
 _WRITING: Final = {"synchronous_commit": "off"}
 """A crash of the server may lose the last slabs, never a part of one: the position goes with them,
 and the log has their facts."""
-READING_SECONDS: Final = 60.0
-_ANSWER_SECONDS: Final = 1.0
 _ASKING: Final = {
     "statement_timeout": f"{READING_SECONDS:g}s",
     "idle_in_transaction_session_timeout": "10min",  # verify folds a log in between
@@ -64,27 +64,6 @@ _RELEASE: Final = f"""
         AND crash_count NOT BETWEEN 1 AND {CRASHES_THAT_HOLD - 1}
     RETURNING partition, "offset", reason, crash_count
 """
-
-
-class PostgresSnapshot(SqlSnapshot):
-    """Reads columns of integers in PostgreSQL's binary format."""
-
-    def answer_within(self, seconds: float) -> None:
-        seconds = max(0.001, min(seconds, READING_SECONDS))
-        driver: Any = self.connection.connection.driver_connection
-        driver.patience_seconds = seconds + _ANSWER_SECONDS  # for a server that hangs
-        driver.run(driver.raw.execute(f"SET LOCAL statement_timeout = {int(seconds * 1000)}"))
-
-    @staticmethod
-    def read_numbers(
-        connection: Connection, expressions: Sequence[str], source: str, values: Sequence[int]
-    ) -> Sequence[Ints]:
-        """See `integers.ReadNumbers`."""
-        query = f"SELECT {', '.join(expressions)} FROM {source}"
-        for value in values:
-            query = query.replace("?", str(int(value)), 1)
-        driver: Any = connection.connection.driver_connection
-        return _numbers(driver.copy_out(query), len(expressions))
 
 
 class PostgresStore:
@@ -315,7 +294,7 @@ class PostgresStore:
         if not self._read_only:
             return PostgresConnection(self._url, settings)
         return PostgresConnection(
-            self._url, settings | _ASKING, patience_seconds=READING_SECONDS + _ANSWER_SECONDS
+            self._url, settings | _ASKING, patience_seconds=READING_SECONDS + ANSWER_SECONDS
         )
 
     def _open_writer(self) -> PostgresConnection:
@@ -364,19 +343,6 @@ def _to_read(url: str) -> Build:
 def _ask(url: str, question: Callable[[Any], Coroutine[Any, Any, _T]]) -> _T:
     with _asked(), closing(PostgresConnection(url, {"application_name": "mutua"})) as connection:
         return connection.run(question(connection.raw))
-
-
-def _numbers(content: bytes, width: int) -> Sequence[Ints]:
-    """Columns of 64-bit integers from rows in PostgreSQL's binary format.
-
-    A header of 19 bytes; then for each row the number of its fields, and for each field its length
-    and its value; then -1 as the number of fields.
-    """
-    fields = [(f"{kind}{place}", kind) for place in range(width) for kind in (">i4", ">i8")]
-    rows = np.frombuffer(content, dtype=[("width", ">i2"), *fields], offset=19, count=0)
-    count = (len(content) - 19 - 2) // rows.itemsize
-    rows = np.frombuffer(content, dtype=rows.dtype, offset=19, count=count)
-    return [rows[f">i8{place}"].astype(np.int64) for place in range(width)]
 
 
 def _passing(error: DBAPIError | Error) -> Exception:

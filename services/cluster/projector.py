@@ -24,7 +24,6 @@ from services.cluster.process import when_there
 from services.ledger.errors import DataForeign, LogDown, MutuaError
 from services.metrics import READY, Meter
 from services.projector.app import create_app
-from services.projector.kept import Kept, LogCut
 from services.projector.lane import Store
 from services.projector.worker import Worker
 from services.settings import Settings
@@ -168,7 +167,7 @@ class _Projector:
         app = create_app(self._settings, worker, address=self._address, group=self._group)
         stuck_seconds = self._settings.stuck_seconds
         _watch(lambda: _watch_progress(stuck_seconds, worker, app), every_seconds=0.5)
-        _watch(partial(self._watch_log, self._log, Kept(self._log), worker), every_seconds=2.0)
+        _watch(partial(self._watch_log, self._log, worker), every_seconds=2.0)
         await self._done_before_it_stops(app.start())
         await self._stop.wait()
         worker.stop()
@@ -203,16 +202,14 @@ class _Projector:
             logger.warning("projecting waits: %s", trouble)
         self._trouble = trouble
 
-    def _watch_log(self, log: KafkaTopic, kept: Kept, worker: Worker) -> None:
+    def _watch_log(self, log: KafkaTopic, worker: Worker) -> None:
         """aiokafka knows topics by name and records by offset alone, and reads on in a topic that
         was made again, or cut."""
         try:
             log.check_same()
-            kept.look(worker.marks)
+            worker.look()
         except LogDown as down:  # also when it is deleted, which does no harm yet
             self._wait_for(down.message)
-        except LogCut as cut:
-            worker.disown(cut.partition, cut)
         except DataForeign as foreign:
             fail(foreign.message)
         else:

@@ -1,7 +1,8 @@
 """Whether a log still holds what was projected of it when another broker has come to lead it."""
 
-from collections.abc import Mapping
-from typing import Protocol
+from collections import deque
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple, Protocol
 
 from services.ledger.errors import DataForeign
 from services.ledger.ports import ReadableLog, Watermark
@@ -23,28 +24,56 @@ class LogCut(DataForeign):
         self.partition = partition
 
 
+class _Seen(NamedTuple):
+    """The leaders, and what was projected since they were looked at, the last before that first."""
+
+    epochs: Mapping[int, int]
+    marks: Mapping[int, deque[Watermark]]
+
+
 class Kept:
-    """Remembers what was projected, and asks for it when a leader was replaced.
+    """Remembers what is projected, and asks for it when a leader was replaced.
 
     The new leader may lack the last records, or have been restored from a backup, and give their
-    offsets to others. Who reads on by offset would not notice.
+    offsets to others. Who reads on by offset would not notice. One thread looks.
     """
 
     def __init__(self, log: Log) -> None:
         self._log = log
-        self._marks: Mapping[int, Watermark] = {}
-        self._epochs: Mapping[int, int] = {}
+        self._seen = _Seen({}, {})
 
-    def look(self, marks: Mapping[int, Watermark]) -> None:
-        """To be called again and again with what was projected last, of each partition.
+    def begin(
+        self, epochs: Mapping[int, int], partitions: Iterable[int], marks: Iterable[Watermark]
+    ) -> None:
+        """Watches these partitions and no others: the log had `marks` after it had these epochs."""
+        self._seen = _Seen(epochs, {number: deque() for number in partitions})
+        for mark in marks:
+            self.add(mark)
 
-        Raises LogCut, and LogDown when the log cannot be asked.
+    def add(self, mark: Watermark) -> None:
+        """So far a partition is projected."""
+        self._seen.marks[mark.partition].append(mark)
+
+    def look(self) -> None:
+        """Raises LogCut, and LogDown when the log cannot be asked: then it is asked the next time.
+
+        To be called again and again: what is projected in between is remembered slab by slab.
         """
+        seen = self._seen
+        counts = {number: len(marks) for number, marks in seen.marks.items()}
         epochs = self._log.epochs()
-        for number, mark in self._marks.items():
-            if number in marks and epochs.get(number) != self._epochs.get(number):
-                try:
-                    check_same_log(self._log.partition(number), mark)
-                except DataForeign as foreign:
-                    raise LogCut(number, foreign.message) from foreign
-        self._marks, self._epochs = marks, epochs
+        for number, count in counts.items():
+            marks = seen.marks[number]
+            if epochs.get(number) != seen.epochs.get(number):
+                for place in range(count):
+                    self._check(marks[place])
+            for _ in range(count - 1):
+                marks.popleft()
+        if self._seen is seen:
+            self._seen = seen._replace(epochs=epochs)
+
+    def _check(self, mark: Watermark) -> None:
+        try:
+            check_same_log(self._log.partition(mark.partition), mark)
+        except DataForeign as foreign:
+            raise LogCut(mark.partition, foreign.message) from foreign

@@ -2,7 +2,7 @@
 
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
 
@@ -19,6 +19,7 @@ from services.ledger.ports import (
     Partition,
     ProjectionStore,
     Record,
+    StaleWriter,
     StoreBusy,
     Watermark,
 )
@@ -179,3 +180,17 @@ def check_same_log(log: Partition, watermark: Watermark | None) -> None:
             "the log does not hold the fact that was projected last: it was changed or restored; "
             f"if the log is right, {remedy}"
         )
+
+
+def check_went_forward(found: Mapping[int, int], durable: Mapping[int, int]) -> None:
+    """Raises StaleWriter where the read models are behind what was projected here.
+
+    A slab would find that out; but the next one may be long in coming.
+    """
+    for number, next_offset in durable.items():
+        if (at := found.get(number, 0)) < next_offset:
+            raise StaleWriter(
+                f"partition {number} is at offset {at} in the read models and was at "
+                f"{next_offset}: they went back, to a backup or to a standby that was behind; "
+                "projecting begins again from there"
+            )

@@ -8,7 +8,7 @@ held: one partition stands still, and the others go on.
 import asyncio
 import logging
 import threading
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
@@ -22,7 +22,6 @@ from services.ledger.ports import (
     Held,
     Hold,
     Partition,
-    ReadableLog,
     Record,
     StaleWriter,
     StoreBusy,
@@ -32,9 +31,11 @@ from services.ledger.ports import (
 from services.ledger.times import Instant
 from services.metrics import BUSY, PARTITIONS, UNMEASURED, Meter
 from services.projector.embedded import why_held
+from services.projector.kept import Kept, LogCut
+from services.projector.kept import Log as Led
 from services.projector.lane import LANES, Lane, Store
 from services.projector.pulse import Pulse
-from services.projector.slab import Slab, check_same_log, read_slab, write_slab
+from services.projector.slab import Slab, check_same_log, check_went_forward, read_slab, write_slab
 
 logger = logging.getLogger(__name__)
 
@@ -43,7 +44,7 @@ _WORTH_RECORDS: Final = 500
 _RETRY_SECONDS: Final = 0.25
 
 
-class Log(ReadableLog, Protocol):
+class Log(Led, Protocol):
     """The log of which a worker projects what aiokafka reads."""
 
     def check_same(self) -> None:
@@ -80,7 +81,9 @@ class Worker:
         """
         self.durable: dict[int, int] = {}
         self.held: dict[int, Hold] = {}
-        self._marks: dict[int, Watermark] = {}
+        self._kept = Kept(log)
+        self._times: dict[int, Instant] = {}
+        """When what was projected last of a partition was recorded."""
         self._log = log
         self._open_store = open_store
         self._on_ready = on_ready
@@ -124,19 +127,19 @@ class Worker:
             chain.from_iterable((each or {}).items() for each in await asyncio.gather(*asked))
         )
 
-    @property
-    def marks(self) -> dict[int, Watermark]:
-        """What was projected last, of each of its partitions of which something is. Any thread."""
-        return dict(self._marks)
+    def look(self) -> None:
+        """Sees that the log holds what was projected of it, if another broker leads it by now.
 
-    def disown(self, partition: int, reason: MutuaError) -> None:
-        """Ends the process, and nobody goes on with what is projected of the partition.
-
-        Returns where `on_failure` does. Any thread.
+        Otherwise ends the process, and nobody goes on with what is projected. Raises LogDown when
+        the log cannot be asked. One thread looks, again and again.
         """
-        with self._all_lanes():
-            self._insisted(lambda: self._lane(partition).store.disown(partition))
-            self.failed(reason)
+        try:
+            self._kept.look()
+        except LogCut as cut:
+            number = cut.partition
+            with self._all_lanes():
+                self._insisted(lambda: self._lane(number).store.disown(number))
+                self.failed(cut)
 
     def polled(self) -> None:
         self._pulse.polled()
@@ -210,8 +213,9 @@ class Worker:
         durable: dict[int, int] = {}
         held: dict[int, Hold] = {}
         failed: dict[int, int] = {}
-        marks: dict[int, Watermark] = {}
+        marks: list[Watermark] = []
         self._log.check_same()
+        epochs = self._log.epochs()
         with self._all_lanes():
             for lane in self._lanes:
                 lane.reopen(self._open_store)
@@ -219,9 +223,8 @@ class Worker:
                 store, partition = self._lane(number).store, self._log.partition(number)
                 watermark = store.watermark(number)
                 check_same_log(partition, watermark)
-                durable[number] = 0
-                if watermark is not None:
-                    marks[number], durable[number] = watermark, watermark.next_offset
+                durable[number] = 0 if watermark is None else watermark.next_offset
+                marks += [watermark] if watermark else []
                 hold = store.held(number)
                 if hold is None:
                     continue
@@ -235,7 +238,9 @@ class Worker:
             self._read = {number: record_reader(number, count) for number in partitions}
             self._pulse.forget(partitions)
             self._ahead.clear()
-            self.held, self.durable, self._failed, self._marks = held, durable, failed, marks
+            self.held, self.durable, self._failed = held, durable, failed
+            self._times = {mark.partition: mark.record_time for mark in marks}
+            self._kept.begin(epochs, partitions, marks)
 
     @contextmanager
     def _all_lanes(self) -> Iterator[None]:
@@ -294,8 +299,7 @@ class Worker:
         """Projects all of the records, in as many transactions as it takes."""
         while records:
             try:
-                before = self._marks.get(partition)
-                since = 0 if before is None else before.record_time
+                since = self._times.get(partition, 0)
                 slab = ahead.result() if ahead else self._slab(partition, records, since)
                 if slab.start_time < since:  # it was read before that was known
                     slab = self._slab(partition, records, since)
@@ -307,7 +311,8 @@ class Worker:
                 self._narrow(store, partition, records, error)
                 return
             records, ahead = records[end.next_offset - records[0].offset :], None
-            self._marks[partition], self.durable[partition] = end, end.next_offset
+            self._kept.add(end)
+            self._times[partition], self.durable[partition] = end.record_time, end.next_offset
             self._pulse.moved(partition)
             if self._failed.get(partition, end.next_offset) < end.next_offset:
                 with suppress(StoreBusy):  # the next slab says so again
@@ -349,7 +354,7 @@ class Worker:
                 return {}
             try:
                 lane.store.require_current()
-                _require_no_less(lane.store.positions(), mine)
+                check_went_forward(lane.store.positions(), mine)
                 holds = {number: lane.store.held(number) for number in mine if number in self.held}
             except StoreBusy as busy:
                 self._waiting_for = str(busy)
@@ -387,17 +392,3 @@ def _is_over(hold: Hold, partition: Partition, next_offset: int) -> bool:
     return hold.offset != next_offset or (
         hold.crash_count == 0 and not why_held(partition, next_offset)
     )
-
-
-def _require_no_less(found: Mapping[int, int], durable: Mapping[int, int]) -> None:
-    """Raises StaleWriter where the read models are behind what was projected here.
-
-    A slab would find that out; but the next one may be long in coming.
-    """
-    for number, next_offset in durable.items():
-        if (at := found.get(number, 0)) < next_offset:
-            raise StaleWriter(
-                f"partition {number} is at offset {at} in the read models and was at "
-                f"{next_offset}: they went back, to a backup or to a standby that was behind; "
-                "projecting begins again from there"
-            )

@@ -12,7 +12,6 @@ import pytest
 
 from services.adapters.sqlite_store import SqliteStore
 from services.ledger.changes import Changes
-from services.ledger.errors import DataForeign
 from services.ledger.ports import (
     CRASHES_THAT_HOLD,
     Hold,
@@ -35,7 +34,7 @@ VALUES = [event.SerializeToString() for event in facts(0, 40)]
 class Log:
     """One partition, as `Worker` looks things up in it."""
 
-    partition_count, number = 1, 0
+    partition_count, number, epoch = 1, 0, 0
     origins: Mapping[str, int] = {}
 
     def __init__(
@@ -64,6 +63,9 @@ class Log:
 
     def check_same(self) -> None:
         pass
+
+    def epochs(self) -> Mapping[int, int]:
+        return {0: self.epoch}
 
     def fetched(self, start: int, end: int) -> list[Any]:
         """Records as aiokafka reads them."""
@@ -236,25 +238,38 @@ def test_read_models_that_went_back_end_the_worker_though_nothing_is_recorded(
 
 
 def test_nobody_goes_on_with_a_partition_that_is_not_of_the_log(start: Start) -> None:
-    running = start()
+    """It read on where the log was cut, and grew again under another leader."""
+    running = start(Log(VALUES))
     running.project(0, 10)
-    running.worker.disown(0, DataForeign("the log was cut"))
-    assert running.reasons == ["the log was cut"]
-    [reason] = start().reasons
+    running.worker.look()
+    assert running.reasons == []
+    running.log.epoch, running.log.values = 1, VALUES[:5] + VALUES[20:]
+    running.project(10, 15)
+    running.worker.look()
+    assert "partition 0: the log does not hold the fact" in running.reasons[0]
+    [reason] = start(running.log).reasons
     assert "does not hold the fact that was projected last" in reason
 
 
-def test_a_time_that_steps_back_is_raised_however_it_was_read(start: Start) -> None:
+def test_a_time_that_steps_back_is_raised_however_it_was_read(start: Start, tmp_path: Path) -> None:
     """Within a slab, from one to the next, and after another worker has taken over."""
     seconds = [5, 9, 7, 6, 10, 8, 8, 3]
     log = Log(VALUES[:8], times=[each * SECOND for each in seconds])
     running = start(log)
     for at, end, expected in ((0, 1, 5), (1, 3, 9), (3, 4, 9), (4, 6, 10)):
         running.project(at, end)
-        assert running.worker.marks[0].record_time == expected * SECOND
+        assert recorded(tmp_path) == expected * SECOND
     again = start(log)
     again.project(6, 8)
-    assert (again.reasons, again.worker.marks[0].record_time) == ([], 10 * SECOND)
+    assert (again.reasons, recorded(tmp_path)) == ([], 10 * SECOND)
+
+
+def recorded(folder: Path) -> int:
+    """The time of what was projected last."""
+    with closing(SqliteStore(folder / "read.sqlite", read_only=True)) as store:
+        watermark = store.watermark(0)
+    assert watermark is not None
+    return watermark.record_time
 
 
 def test_what_others_wrote_meanwhile_is_known_after_taking_over_again(start: Start) -> None:

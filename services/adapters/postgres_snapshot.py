@@ -1,0 +1,49 @@
+"""One state of the read models in PostgreSQL, as those who ask see it."""
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+import numpy as np
+from sqlalchemy import Connection
+
+from services.adapters.sql_store.integers import Ints
+from services.adapters.sql_store.reading import SqlSnapshot
+
+READING_SECONDS: Final = 60.0
+"""The longest that a question may take."""
+ANSWER_SECONDS: Final = 1.0
+"""A server that says nothing for so long after that hangs."""
+
+
+class PostgresSnapshot(SqlSnapshot):
+    """Reads columns of integers in PostgreSQL's binary format."""
+
+    def answer_within(self, seconds: float) -> None:
+        seconds = max(0.001, min(seconds, READING_SECONDS))
+        driver: Any = self.connection.connection.driver_connection
+        driver.patience_seconds = seconds + ANSWER_SECONDS  # for a server that hangs
+        driver.run(driver.raw.execute(f"SET LOCAL statement_timeout = {int(seconds * 1000)}"))
+
+    @staticmethod
+    def read_numbers(
+        connection: Connection, expressions: Sequence[str], source: str, values: Sequence[int]
+    ) -> Sequence[Ints]:
+        """See `integers.ReadNumbers`."""
+        query = f"SELECT {', '.join(expressions)} FROM {source}"
+        for value in values:
+            query = query.replace("?", str(int(value)), 1)
+        driver: Any = connection.connection.driver_connection
+        return _numbers(driver.copy_out(query), len(expressions))
+
+
+def _numbers(content: bytes, width: int) -> Sequence[Ints]:
+    """Columns of 64-bit integers from rows in PostgreSQL's binary format.
+
+    A header of 19 bytes; then for each row the number of its fields, and for each field its length
+    and its value; then -1 as the number of fields.
+    """
+    fields = [(f"{kind}{place}", kind) for place in range(width) for kind in (">i4", ">i8")]
+    rows = np.frombuffer(content, dtype=[("width", ">i2"), *fields], offset=19, count=0)
+    count = (len(content) - 19 - 2) // rows.itemsize
+    rows = np.frombuffer(content, dtype=rows.dtype, offset=19, count=count)
+    return [rows[f">i8{place}"].astype(np.int64) for place in range(width)]
