@@ -5,18 +5,8 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from mutua import AsyncClient
 from tests.bench.measure import Figure
-from tests.cluster.programmes import (
-    DEADLINE_SECONDS,
-    NOISY,
-    QUIET,
-    Cluster,
-    Import,
-    Quiet,
-    cluster,
-    importing,
-)
+from tests.cluster.programmes import QUIET, Cluster, Import, Quiet, cluster, importing
 
 EARLY, LATE = 500_000, 2_000_000
 EVERY_SECONDS = 1.0
@@ -39,17 +29,14 @@ def figures(broker: str, postgres: str) -> Iterator[Figure]:
 async def _memory(running: Cluster, noise: Import) -> list[dict[str, float]]:
     """Mebibytes by process: when EARLY, and when LATE facts of the import are visible."""
     found, quiet = [], Quiet(running.servers[1], QUIET[0])
-    async with AsyncClient(
-        running.servers[0], NOISY, deadline_seconds=DEADLINE_SECONDS
-    ) as importer:
-        for count in (EARLY, LATE):
-            while noise.count < count:
-                await quiet.record_and_see()
-                await asyncio.sleep(EVERY_SECONDS)
-            await importer.get_status(min_position=noise.position)
-            found.append(
-                {name: _resident(each.process.pid) for name, each in running.processes.items()}
-            )
+    for count in (EARLY, LATE):
+        while noise.count < count:
+            await quiet.record_and_see()
+            await asyncio.sleep(EVERY_SECONDS)
+        await quiet.see(noise.position)
+        found.append(
+            {name: _resident(each.process.pid) for name, each in running.processes.items()}
+        )
     await quiet.close()
     return found
 

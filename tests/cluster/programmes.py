@@ -145,10 +145,13 @@ class Quiet:
         position = await self._client.record([event])
         self.recorded += 1
         acknowledged = time.perf_counter()
+        assert await self.see(position) == self.recorded
+        return time.perf_counter() - acknowledged
+
+    async def see(self, position: str) -> float:
+        """How many facts an answer has that reflects a position, whoever recorded up to there."""
         balances = await self._client.list_balances(min_position=position)
-        seen = time.perf_counter() - acknowledged
-        assert sum([each.given async for each in balances]) == self.recorded
-        return seen
+        return sum([each.given async for each in balances])
 
     async def close(self) -> None:
         await self._client.close()
