@@ -8,6 +8,8 @@ from tests.bench import (
     asking,
     commands,
     embedded,
+    many,
+    memory,
     on_kafka,
     projecting,
     rebuilding,
@@ -29,6 +31,8 @@ CLUSTER = {
     "projecting": projecting.figures,
     "rebuilding": rebuilding_cluster.figures,
     "visible": visible.figures,
+    "many": many.figures,
+    "memory": memory.figures,
 }
 """With a broker and a PostgreSQL of their own, or those that MUTUA_TEST_BROKER and
 MUTUA_TEST_POSTGRES name."""

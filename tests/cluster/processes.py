@@ -44,13 +44,16 @@ class Process:
     def said(self) -> str:
         return self._said.read_text()
 
+    def until_ready(self) -> None:
+        eventually(self._is_ready, "it is ready", patience_seconds=START_SECONDS)
+
     def address(self) -> str:
-        eventually(self._is_ready, "it answers", patience_seconds=START_SECONDS)
+        self.until_ready()
         return self.said.rpartition("is ready on ")[2].split()[0]
 
     def _is_ready(self) -> bool:
         assert not self.has_ended(), self.said
-        return "is ready on" in self.said
+        return "is ready" in self.said
 
     def has_ended(self) -> bool:
         return self.process.poll() is not None

@@ -12,10 +12,10 @@ from services.adapters.kafka_admin import KafkaAdmin
 PARTITIONS = 4
 
 
-def new_topic(broker: str) -> Iterator[str]:
+def new_topic(broker: str, partition_count: int = PARTITIONS) -> Iterator[str]:
     """The name of one, which is deleted afterwards."""
     name = f"test-{uuid4().hex}"
-    create_topic(broker, name)
+    create_topic(broker, name, partition_count)
     yield name
     delete_topic(broker, name)
 
