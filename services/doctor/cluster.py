@@ -10,7 +10,7 @@ from services.adapters.kafka_admin import KafkaAdmin, TopicFacts
 from services.adapters.kafka_topic import KafkaTopic
 from services.adapters.postgres_facts import describe
 from services.doctor import program
-from services.doctor.finding import Check, Finding, note, ok, once, problem, size
+from services.doctor.finding import Check, Finding, note, ok, problem, remembered, size
 from services.ledger.times import SECOND
 from services.settings import read_settings
 
@@ -41,10 +41,10 @@ class _Looked:
     """What more than one check looks at. Each raises MutuaError where it cannot be seen."""
 
     def __init__(self, given: Mapping[str, str]) -> None:
-        self.settings = once(lambda: read_settings(**given))
-        self.address = once(self._address)
-        self.topic = once(self._topic)
-        self.postgres = once(lambda: describe(self.settings().require_store_url()))
+        self.settings = remembered(lambda: read_settings(**given))
+        self.address = remembered(self._address)
+        self.topic = remembered(self._topic)
+        self.postgres = remembered(lambda: describe(self.settings().require_store_url()))
 
     def _address(self) -> KafkaAddress:
         settings = self.settings()

@@ -29,7 +29,7 @@ Check = Callable[[], Iterable[Finding]]
 _T = TypeVar("_T")
 
 
-def once(look: Callable[[], _T]) -> Callable[[], _T]:
+def remembered(look: Callable[[], _T]) -> Callable[[], _T]:
     """Looks when it is asked first; then tells the same, also when that is an error."""
     seen = Future[_T]()
 

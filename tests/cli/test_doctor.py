@@ -12,7 +12,7 @@ import pytest
 from services.adapters.sqlite_log import SqliteLog
 from services.bootstrap import embedded
 from services.doctor import directory, program
-from services.doctor.finding import Check, examine, once
+from services.doctor.finding import Check, examine, remembered
 from services.ledger.errors import LogDown
 from tests.cli.conftest import Result, Run
 from tests.exports.logs import fill, records
@@ -131,7 +131,7 @@ def test_what_two_checks_look_at_is_looked_at_once() -> None:
     def look() -> NoReturn:
         raise next(answers)
 
-    looked = once(look)
+    looked = remembered(look)
     checks: dict[str, Check] = {"topic": looked, "clock": looked}
     told = [(name, each.said) for name, each in examine(checks)]
     assert told == [("topic", "Kafka does not answer"), ("clock", "not looked at")]
