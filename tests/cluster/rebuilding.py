@@ -105,7 +105,7 @@ class Site:
             eventually(lambda: len(caller.answers) > asked + 8, "answers go on")
         finally:
             caller.stop()
-        assert caller.wrong == []
+        assert caller.wrong == [], caller.wrong
         self.assert_whole()
         with closing(KafkaTopic(self.log)) as log:
             check_answers(caller.answers[::4], by_programme(records_of(log)))
