@@ -1,13 +1,12 @@
 """What the services need of a technology. Each port has one contract test in `tests/adapters`."""
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Final, NamedTuple, Protocol
 
 from services.ledger.changes import Changes
-from services.ledger.facts import Logged
 from services.ledger.flow_rows import FlowRows, Known
 from services.ledger.organization import Organization
 from services.ledger.position import Position
@@ -318,9 +317,7 @@ class QueryStore(Protocol):
 
 
 class StoreBusy(Exception):
-    """Somebody holds the read models, or no room is left for them; nothing was written, and the
-    same again may succeed.
-    """
+    """Somebody holds the read models, or no room is left; the same again may succeed."""
 
 
 class StaleWriter(Exception):
@@ -338,6 +335,3 @@ class Held(Exception):
         super().__init__(
             f"fact kind {kind} at offset {offset} is newer than this mutua; upgrade it"
         )
-
-
-Read = Callable[[Record], Logged]
