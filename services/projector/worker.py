@@ -287,7 +287,7 @@ class Worker:
             try:
                 slab = ahead.result() if ahead else self._slab(partition, records)
                 end = self._written(store, slab)
-            except (StaleWriter, Held):
+            except (StaleWriter, Held, StoreBusy):
                 raise
             except Exception as error:
                 logger.info("projecting %d records failed", len(records), exc_info=True)
@@ -361,6 +361,9 @@ class Worker:
                 return end
 
     def _wait(self, reason: Exception) -> None:
+        """Raises the reason when it is time to stop: what waits is done by the next process."""
+        if self._stopping:
+            raise reason
         self._waiting_for = str(reason)
         logger.warning("projecting waits: %s", reason)
         threading.Event().wait(_RETRY_SECONDS)
