@@ -304,7 +304,7 @@ class Worker:
                 if slab.start_time < since:  # it was read before that was known
                     slab = self._slab(partition, records, since)
                 end = self._insisted(partial(write_slab, store, slab, self._meter))
-            except (StaleWriter, Held):
+            except (StaleWriter, Held, StoreBusy):
                 raise
             except Exception as error:
                 logger.info("projecting %d records failed", len(records), exc_info=True)
@@ -381,6 +381,9 @@ class Worker:
                 return written
 
     def _wait(self, reason: Exception) -> None:
+        """Raises the reason when it is time to stop: what waits is done by the next process."""
+        if self._stopping:
+            raise reason
         if self._waiting_for != str(reason):
             logger.warning("projecting waits: %s", reason)
         self._waiting_for = str(reason)

@@ -306,6 +306,14 @@ def test_a_store_that_is_busy_is_asked_again(start: Start) -> None:
     assert (running.at, running.reasons) == (10, [])
 
 
+def test_whoever_is_told_to_stop_waits_for_no_store(start: Start) -> None:
+    running = start()
+    running.worker.stop()
+    FailingStore.busy = 1_000_000
+    running.project(0, 10)
+    assert (running.at, running.reasons, running.worker.held) == (0, [], {})
+
+
 def test_a_record_that_fails_is_found_and_held_the_third_time(start: Start, tmp_path: Path) -> None:
     FailingStore.poison = 23
     for crash in range(1, CRASHES_THAT_HOLD):
