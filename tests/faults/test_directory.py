@@ -151,7 +151,7 @@ def _execute(path: Path, statement: str) -> None:
 
 
 TORN = {
-    "the log is missing": (_remove("log.sqlite"), DataForeign, "log is missing; restore"),
+    "the log is missing": (_remove("log.sqlite"), DataForeign, "log is missing; make another"),
     "the log is empty": (
         lambda data: (data / "log.sqlite").write_bytes(b""),
         DataForeign,
