@@ -2,6 +2,8 @@
 
 import asyncio
 import logging
+from collections import defaultdict, deque
+from collections.abc import Sequence
 from typing import Any, Final
 
 from faust.types import TP
@@ -9,7 +11,7 @@ from mode.supervisors import CrashingSupervisor
 
 from services.adapters.faust_transport import FIXED, Fetch, SlabApp, SlabSchema, credentials
 from services.adapters.kafka_address import KafkaAddress
-from services.projector.worker import Worker
+from services.projector.worker import WORTH_RECORDS, Worker
 from services.settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -38,29 +40,10 @@ def create_app(settings: Settings, worker: Worker, *, address: KafkaAddress, gro
 
     @app.agent(slabs, supervisor_strategy=CrashingSupervisor)
     async def project(stream: Any) -> None:
-        """Takes what comes and waits for nothing: the slabs of a partition wait for each other."""
-        last: dict[TP, asyncio.Task[None]] = {}
-
-        async def one(event: Any, before: asyncio.Task[None] | None) -> None:
-            place = event.message.tp
-            try:
-                if before is not None:
-                    await before
-                await worker.project(place.partition, event.value)
-                if place.partition in worker.held:
-                    app.consumer.pause_partitions({place})
-                await stream.ack(event)
-            except Exception as error:
-                logger.debug("the worker ends", exc_info=True)
-                worker.failed(error)
-            finally:
-                app.ahead.done(place, event.value)
-
         # Acknowledged by hand: everything else of Faust acknowledges when the handler raises.
-        async for event in stream.noack().events():
-            place = event.message.tp
-            app.ahead.take(place, event.value)
-            last[place] = asyncio.create_task(one(event, last.get(place)))
+        turns = _Turns(app, worker, stream.noack())
+        async for event in turns.stream.events():
+            turns.take(event)
 
     async def release() -> None:
         if app.rebalancing:
@@ -72,3 +55,58 @@ def create_app(settings: Settings, worker: Worker, *, address: KafkaAddress, gro
 
     app.timer(_RELEASE_SECONDS)(release)
     return app
+
+
+class _Turns:
+    """Projects what it takes, and nobody waits: each partition goes on by itself, in its order."""
+
+    def __init__(self, app: SlabApp, worker: Worker, stream: Any) -> None:
+        self.stream = stream
+        self._app = app
+        self._worker = worker
+        self._waiting = defaultdict[TP, deque[Any]](deque)
+        self._under_way: dict[TP, asyncio.Task[None]] = {}
+
+    def take(self, event: Any) -> None:
+        place = event.message.tp
+        self._app.ahead.take(place, event.value)
+        self._waiting[place].append(event)
+        if place not in self._under_way:
+            self._under_way[place] = asyncio.create_task(self._go_on(place))
+
+    async def _go_on(self, place: TP) -> None:
+        try:
+            while self._waiting[place]:
+                await self._project(place, together(self._waiting[place], WORTH_RECORDS))
+        except Exception as error:
+            logger.debug("the worker ends", exc_info=True)
+            self._worker.failed(error)
+        finally:
+            del self._under_way[place]
+
+    async def _project(self, place: TP, events: Sequence[Any]) -> None:
+        records = [record for event in events for record in event.value]
+        try:
+            await self._worker.project(place.partition, records)
+            if place.partition in self._worker.held:
+                self._app.consumer.pause_partitions({place})
+            for event in events:
+                await self.stream.ack(event)
+        finally:
+            self._app.ahead.done(place, records)
+
+
+def together(waiting: deque[Any], most: int) -> list[Any]:
+    """Takes the slab that waits first, and those that follow it without a gap: one transaction.
+
+    Slabs are as small as what was there when they were fetched: whoever fell behind would stay
+    there with a transaction for each. Together they have fewer records than `most`, or it is one.
+    """
+    taken = [waiting.popleft()]
+    count = len(taken[0].value)
+    while waiting and waiting[0].value[0].offset == taken[-1].value[-1].offset + 1:
+        count += len(waiting[0].value)
+        if count >= most:
+            break
+        taken.append(waiting.popleft())
+    return taken

@@ -39,8 +39,8 @@ from services.projector.slab import Slab, check_same_log, check_went_forward, re
 
 logger = logging.getLogger(__name__)
 
-_WORTH_RECORDS: Final = 500
-"""Fewer are read faster than a thread is asked to."""
+WORTH_RECORDS: Final = 500
+"""Fewer are read faster than a thread is asked to, and projected together with what follows."""
 _RETRY_SECONDS: Final = 0.25
 
 
@@ -147,7 +147,7 @@ class Worker:
     def fetched(self, partition: int, records: Sequence[Any]) -> None:
         next_offset = self.durable.get(partition, 0)
         self._pulse.fetched(partition, records[-1].offset + 1, next_offset=next_offset)
-        if len(records) >= _WORTH_RECORDS and partition in self._read:
+        if len(records) >= WORTH_RECORDS and partition in self._read:
             place = partition, records[0].offset
             self._ahead[place] = self._reader.submit(self._slab, partition, records)
 

@@ -1,14 +1,17 @@
 """The agent of a projector: whose slab is projected while another one takes its time."""
 
 import asyncio
+from collections import deque
 from collections.abc import AsyncIterator, Sequence
+from itertools import accumulate
 from types import SimpleNamespace
 from typing import Any
 
+import pytest
 from faust.types import TP
 
 from services.adapters.kafka_address import KafkaAddress
-from services.projector.app import create_app
+from services.projector.app import create_app, together
 from services.settings import Settings
 
 SLOW, QUICK = TP("facts", 0), TP("facts", 1)
@@ -20,12 +23,12 @@ class Owner:
     def __init__(self) -> None:
         self.durable: dict[int, int] = {}
         self.held: dict[int, Any] = {}
-        self.begun: list[tuple[int, int]] = []
+        self.begun: list[tuple[int, int, int]] = []
         self.reasons: list[BaseException] = []
         self.go_on = asyncio.Event()
 
     async def project(self, partition: int, records: Sequence[Any]) -> None:
-        self.begun.append((partition, records[0]))
+        self.begun.append((partition, records[0].offset, len(records)))
         if partition == SLOW.partition:
             await self.go_on.wait()
 
@@ -33,10 +36,14 @@ class Owner:
         self.reasons.append(reason)
 
 
+def slab(start: int, end: int) -> list[Any]:
+    return [SimpleNamespace(offset=offset) for offset in range(start, end)]
+
+
 class Stream:
     """Slabs, one after the other, and which of them were acknowledged."""
 
-    def __init__(self, *slabs: tuple[TP, list[int]]) -> None:
+    def __init__(self, *slabs: tuple[TP, list[Any]]) -> None:
         self.slabs = slabs
         self.acknowledged: list[tuple[int, int]] = []
 
@@ -48,7 +55,7 @@ class Stream:
             yield SimpleNamespace(message=SimpleNamespace(tp=place), value=records)
 
     async def ack(self, event: Any) -> None:
-        self.acknowledged.append((event.message.tp.partition, event.value[0]))
+        self.acknowledged.append((event.message.tp.partition, event.value[0].offset))
 
 
 async def settled() -> None:
@@ -60,7 +67,10 @@ async def settled() -> None:
 def test_slabs_of_a_partition_wait_for_each_other_and_nobody_else_does() -> None:
     async def main() -> None:
         owner: Any = Owner()
-        stream = Stream((SLOW, [0, 1]), (SLOW, [2, 3]), (QUICK, [0]), (SLOW, [4]), (QUICK, [1]))
+        stream = Stream(
+            *((SLOW, slab(0, 2)), (SLOW, slab(2, 4)), (QUICK, slab(0, 1))),
+            *((SLOW, slab(4, 5)), (SLOW, slab(7, 8))),
+        )
         settings = Settings(log_url="kafka://one:1/facts", slab_records=3)
         address = KafkaAddress.parse(settings.log_url)
         app = create_app(settings, owner, address=address, group="group")
@@ -68,13 +78,27 @@ def test_slabs_of_a_partition_wait_for_each_other_and_nobody_else_does() -> None
         taking: Any = agent
         await taking.fun(stream)
         await settled()
-        assert owner.begun == [(0, 0), (1, 0), (1, 1)]
-        assert stream.acknowledged == [(1, 0), (1, 1)]
+        assert owner.begun == [(0, 0, 5), (1, 0, 1)]  # what follows without a gap is one
+        assert stream.acknowledged == [(1, 0)]
         assert app.ahead.wanted({SLOW, QUICK}) == {QUICK}
         owner.go_on.set()
         await settled()
-        assert owner.begun[3:] == stream.acknowledged[3:] == [(0, 2), (0, 4)]
+        assert owner.begun[2:] == [(0, 7, 1)]
+        assert stream.acknowledged[1:] == [(0, 0), (0, 2), (0, 4), (0, 7)]
         assert app.ahead.wanted({SLOW, QUICK}) == {SLOW, QUICK}
         assert owner.reasons == []
 
     asyncio.run(main())
+
+
+@pytest.mark.parametrize(
+    ("sizes", "first"), [((3, 2, 1, 1), 3), ((7, 1), 1), ((2, 7), 1), ((6, 1), 1), ((5, 1), 2)]
+)
+def test_small_slabs_are_projected_together(sizes: tuple[int, ...], first: int) -> None:
+    ends = list(accumulate(sizes))
+    waiting = deque(
+        SimpleNamespace(value=slab(end - size, end)) for size, end in zip(sizes, ends, strict=True)
+    )
+    left = list(waiting)[first:]
+    assert len(together(waiting, 7)) == first
+    assert list(waiting) == left

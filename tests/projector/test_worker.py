@@ -142,7 +142,7 @@ def start(
     request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Start]:
     """Starts a worker that has taken over the partition."""
-    monkeypatch.setattr("services.projector.worker._WORTH_RECORDS", request.param)
+    monkeypatch.setattr("services.projector.worker.WORTH_RECORDS", request.param)
     monkeypatch.setattr(FailingStore, "poison", None)
     monkeypatch.setattr(FailingStore, "busy", 0)
     monkeypatch.setattr(FailingStore, "away", 0)
