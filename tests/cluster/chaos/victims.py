@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from threading import Event
 from typing import Final, TypeVar
 
+from tests.cluster.brokers import pause
 from tests.cluster.chaos.cluster import LINKS, PROCESSES, Cluster
 from tests.cluster.chaos.proxy import Fault
 from tests.faults.processes import eventually
@@ -54,7 +54,7 @@ def freeze(cluster: Cluster, name: str, dice: random.Random) -> None:
     _send(pids, signal.SIGSTOP)
     pids += _descendants(pids[0])  # none are added any more
     _send(pids, signal.SIGSTOP)
-    _pause(cluster.session_seconds + dice.uniform(0.5, _BEYOND_SECONDS))
+    pause(cluster.session_seconds + dice.uniform(0.5, _BEYOND_SECONDS))
     _send(pids, signal.SIGCONT)
 
 
@@ -62,7 +62,7 @@ def stop_in_start_up(cluster: Cluster, name: str, dice: random.Random) -> None:
     """Killed, and stopped in its own way somewhere in its next start."""
     before = _signal(cluster, name, signal.SIGKILL)
     eventually(lambda: cluster.process(name).pid not in (0, before), f"{name} is started again")
-    _pause(dice.uniform(0.0, _START_SECONDS))
+    pause(dice.uniform(0.0, _START_SECONDS))
     _stop(cluster, name)
 
 
@@ -71,7 +71,7 @@ def _fails(fault: Fault) -> Strike:
         """Sometimes for a moment, sometimes for longer than the session of a consumer."""
         longest = dice.choice((2.0, cluster.session_seconds + _BEYOND_SECONDS))
         cluster.links[link].fail(fault, delay_seconds=dice.choice(_DELAYS))
-        _pause(dice.uniform(0.5, longest))
+        pause(dice.uniform(0.5, longest))
         cluster.links[link].heal()
 
     return fail
@@ -146,8 +146,3 @@ def _descendants(pid: int) -> Iterator[int]:
         for child in map(int, entry.read_text().split()):
             yield child
             yield from _descendants(child)
-
-
-def _pause(seconds: float) -> None:
-    """For faults that have to last: nothing tells when they lasted long enough."""
-    Event().wait(seconds)
