@@ -13,7 +13,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
 from itertools import chain
-from typing import Any, Final, Protocol, TypeVar
+from typing import Any, Final, TypeVar
 
 from services.adapters.kafka_topic import record_reader
 from services.adapters.tracing import slab_span
@@ -31,8 +31,7 @@ from services.ledger.ports import (
 from services.ledger.times import Instant
 from services.metrics import BUSY, PARTITIONS, UNMEASURED, Meter
 from services.projector.embedded import why_held
-from services.projector.kept import Kept, LogCut
-from services.projector.kept import Log as Led
+from services.projector.kept import Kept, Log, LogCut, cause
 from services.projector.lane import LANES, Lane, Store
 from services.projector.pulse import Pulse
 from services.projector.slab import Slab, check_same_log, check_went_forward, read_slab, write_slab
@@ -42,13 +41,6 @@ logger = logging.getLogger(__name__)
 WORTH_RECORDS: Final = 500
 """Fewer are read faster than a thread is asked to, and projected together with what follows."""
 _RETRY_SECONDS: Final = 0.25
-
-
-class Log(Led, Protocol):
-    """The log of which a worker projects what aiokafka reads."""
-
-    def check_same(self) -> None:
-        """Raises DataForeign when it is not the log any more that it was."""
 
 
 _T = TypeVar("_T")
@@ -158,6 +150,7 @@ class Worker:
 
     def failed(self, reason: BaseException) -> None:
         if not self._stopping:
+            reason = cause(self._log, reason)
             told = isinstance(reason, MutuaError | StaleWriter | ProjectingFailed)
             self._on_failure(str(reason) if told else repr(reason))
 

@@ -20,9 +20,9 @@ from mutua.v1.query_service_pb2_grpc import QueryServiceStub
 from services.adapters.kafka_topic import partition_of
 from services.bootstrap import embedded, replay
 from services.cluster import topics
-from services.settings import read_settings
+from services.settings import Settings, read_settings
 from tests.bench.embedded import as_recorded
-from tests.cluster.brokers import Broker
+from tests.cluster.brokers import Broker, pause
 from tests.cluster.ingest import event_ids, ingest, until_said, url
 from tests.cluster.processes import Process
 from tests.cluster.sites import Site
@@ -36,6 +36,8 @@ from tests.services.facts import correction, exchange
 
 PATIENT = {"MUTUA_SESSION_TIMEOUT_SECONDS": "60", "MUTUA_STUCK_SECONDS": "300"}
 """Who is frozen stays in the group, and does not end for having stood still."""
+ANSWERED_SECONDS = 20 * Settings.model_fields["fetch_wait_seconds"].default
+"""So long after it was frozen the broker has answered all that it asked; it asks no more."""
 NEXT = "if the log is right"
 """What follows says what to do with the read models."""
 
@@ -56,6 +58,7 @@ def own_site(tmp_path: Path, own_broker: Broker, own_topic: str, database: str) 
 @contextmanager
 def frozen(process: Process) -> Iterator[None]:
     process.signal(signal.SIGSTOP)
+    pause(ANSWERED_SECONDS)
     try:
         yield
     finally:
