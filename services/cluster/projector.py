@@ -126,11 +126,30 @@ class _Projector:
         """Ends after the slabs under way."""
         crash_point("before_leave")
         if self._worker is not None:
-            if self._settings.instance:
-                leave_group(self._address, self._group, self._settings.instance)
+            self._leave()
             self._worker.close()
         if self._log is not None:
             self._log.close()
+
+    def _leave(self) -> None:
+        """Has others, or the next process, get the partitions that Kafka keeps for this one."""
+        if self._settings.instance:
+            leave_group(self._address, self._group, self._settings.instance)
+
+    def _fail(self, reason: str) -> None:
+        """Ends; where the log is another one by now, that is why, whatever went wrong with it.
+
+        Kafka would give the next process what it gave this one while there was no topic: nothing.
+        """
+        assert self._log is not None
+        try:
+            self._log.check_same()
+        except DataForeign as another:
+            self._leave()
+            fail(another.message)
+        except LogDown:
+            pass
+        fail(reason)
 
     def _end(self) -> None:
         self.is_superseded = False
@@ -161,7 +180,7 @@ class _Projector:
             open_store=models.open_store,
             on_ready=lambda: print("mutua projector is ready", flush=True),
             on_superseded=self._go_over,
-            on_failure=fail,
+            on_failure=self._fail,
             meter=self._meter,
         )
         app = create_app(self._settings, worker, address=self._address, group=self._group)
@@ -211,7 +230,7 @@ class _Projector:
         except LogDown as down:  # also when it is deleted, which does no harm yet
             self._wait_for(down.message)
         except DataForeign as foreign:
-            fail(foreign.message)
+            self._fail(foreign.message)
         else:
             self._wait_for("")
 

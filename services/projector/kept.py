@@ -4,7 +4,7 @@ from collections import deque
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple, Protocol
 
-from services.ledger.errors import DataForeign, LogDown
+from services.ledger.errors import DataForeign
 from services.ledger.ports import ReadableLog, Watermark
 from services.projector.slab import check_same_log
 
@@ -25,18 +25,6 @@ class LogCut(DataForeign):
     def __init__(self, partition: int, message: str) -> None:
         super().__init__(f"partition {partition}: {message}")
         self.partition = partition
-
-
-def cause(log: Log, reason: BaseException) -> BaseException:
-    """Why something failed: of what a log lacks, that it is another log, if it is."""
-    if isinstance(reason, DataForeign):
-        try:
-            log.check_same()
-        except DataForeign as another:
-            return another
-        except LogDown:
-            pass
-    return reason
 
 
 class _Seen(NamedTuple):

@@ -31,7 +31,7 @@ from services.ledger.ports import (
 from services.ledger.times import Instant
 from services.metrics import BUSY, PARTITIONS, UNMEASURED, Meter
 from services.projector.embedded import why_held
-from services.projector.kept import Kept, Log, LogCut, cause
+from services.projector.kept import Kept, Log, LogCut
 from services.projector.lane import LANES, Lane, Store
 from services.projector.pulse import Pulse
 from services.projector.slab import Slab, check_same_log, check_went_forward, read_slab, write_slab
@@ -150,7 +150,6 @@ class Worker:
 
     def failed(self, reason: BaseException) -> None:
         if not self._stopping:
-            reason = cause(self._log, reason)
             told = isinstance(reason, MutuaError | StaleWriter | ProjectingFailed)
             self._on_failure(str(reason) if told else repr(reason))
 

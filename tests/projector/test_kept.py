@@ -4,9 +4,9 @@ from collections.abc import Sequence
 
 import pytest
 
-from services.ledger.errors import DataForeign, LogDown
+from services.ledger.errors import LogDown
 from services.ledger.ports import Record, Watermark
-from services.projector.kept import Kept, LogCut, cause
+from services.projector.kept import Kept, LogCut
 from services.projector.slab import mark
 from tests.projector.test_worker import LOG_ID, VALUES, Log
 
@@ -97,15 +97,3 @@ def test_a_partition_that_others_have_by_now_is_theirs() -> None:
     looking.begin(log.epochs(), [], [])
     looking.look()
     assert log.asked == 0
-
-
-def test_what_another_log_lacks_is_told_of_the_log() -> None:
-    class Another(LedLog):
-        def check_same(self) -> None:
-            raise DataForeign("it was made anew")
-
-    lacking, same = DataForeign("it does not have what is next"), LedLog(VALUES)
-    assert str(cause(Another(VALUES), lacking)) == "it was made anew"
-    assert cause(same, lacking) is lacking
-    other = ZeroDivisionError()
-    assert cause(Another(VALUES), other) is other
