@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from services.cli import addresses
 from services.cli.connect import Settings, require_directory
 from services.cli.output import to_json
 from services.cli.recording import FORMAT
@@ -15,20 +16,8 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.option(
-    "--log-url",
-    envvar="MUTUA_LOG_URL",
-    default="",
-    metavar="kafka://HOST:PORT,.../TOPIC",
-    help="The log of a cluster; without one the data directory is looked at.",
-)
-@click.option(
-    "--store-url",
-    envvar="MUTUA_STORE_URL",
-    default="",
-    metavar="postgresql://...",
-    help="Where the read models of a cluster are.",
-)
+@addresses.log_url("The log of a cluster; without one the data directory is looked at.")
+@addresses.store_url("Where the read models of a cluster are.")
 @FORMAT
 @click.pass_obj
 def doctor(settings: Settings, log_url: str, store_url: str, form: str) -> None:

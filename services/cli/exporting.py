@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
+from services.cli import addresses
 from services.cli.connect import Settings, is_typed, require_directory
 from services.cli.output import show_progress
 from services.cli.words import counted
@@ -35,13 +36,7 @@ def export() -> None:
 @click.argument("file", type=click.Path(path_type=Path, allow_dash=True))
 @click.option("--only-programme", default="", metavar="PROGRAMME", help="Leave out all the others.")
 @click.option("--force", is_flag=True, help="Replace the file if it is there.")
-@click.option(
-    "--log-url",
-    envvar="MUTUA_LOG_URL",
-    default="",
-    metavar="kafka://HOST:PORT,.../TOPIC",
-    help="The topic of Kafka to write, instead of the log of a data directory.",
-)
+@addresses.log_url("The topic of Kafka to write, instead of the log of a data directory.")
 @click.pass_obj
 def export_log(
     settings: Settings, file: Path, only_programme: str, log_url: str, *, force: bool
@@ -100,13 +95,7 @@ def _exported(settings: Settings, log_url: str) -> "Callable[..., Exported]":
 
 @click.command()
 @click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
-@click.option(
-    "--log-url",
-    envvar="MUTUA_LOG_URL",
-    default="",
-    metavar="kafka://HOST:PORT,.../TOPIC",
-    help="An empty topic of Kafka to make the log in, instead of a data directory.",
-)
+@addresses.log_url("An empty topic of Kafka to make the log in, instead of a data directory.")
 @click.pass_obj
 def replay(settings: Settings, file: Path, log_url: str) -> None:
     """Make a log anew from what mutua export log wrote, in an empty data directory or topic.

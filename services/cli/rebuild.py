@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
+from services.cli import addresses
 from services.cli.connect import Settings, require_directory
 from services.cli.words import counted
 
@@ -16,20 +17,8 @@ _SECONDS_BETWEEN_LINES: Final = 2.0
 
 
 @click.command()
-@click.option(
-    "--log-url",
-    envvar="MUTUA_LOG_URL",
-    default="",
-    metavar="kafka://HOST:PORT,.../TOPIC",
-    help="The log of a cluster; without one the data directory is rebuilt.",
-)
-@click.option(
-    "--store-url",
-    envvar="MUTUA_STORE_URL",
-    default="",
-    metavar="postgresql://...",
-    help="Where the read models of a cluster are.",
-)
+@addresses.log_url("The log of a cluster; without one the data directory is rebuilt.")
+@addresses.store_url("Where the read models of a cluster are.")
 @click.option(
     "--back",
     is_flag=True,

@@ -7,19 +7,14 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
+from services.cli import addresses
 from services.cli.output import Column, to_json, to_table
 from services.cli.recording import FORMAT
 
 if TYPE_CHECKING:
     from services.adapters.kafka_admin import TopicFacts
 
-_LOG_URL: Final = click.option(
-    "--log-url",
-    envvar="MUTUA_LOG_URL",
-    required=True,
-    metavar="kafka://HOST:PORT,.../TOPIC",
-    help="The topic, and where its brokers are.",
-)
+_LOG_URL: Final = addresses.log_url("The topic, and where its brokers are.", required=True)
 _SHOWN: Final = (
     "cleanup.policy",
     "max.message.bytes",
@@ -98,13 +93,7 @@ def check(log_url: str, form: str) -> None:
 
 @topic.command()
 @click.argument("partitions", type=click.IntRange(min=0), nargs=-1, metavar="[PARTITION]...")
-@click.option(
-    "--store-url",
-    envvar="MUTUA_STORE_URL",
-    required=True,
-    metavar="postgresql://...",
-    help="Where the read models are.",
-)
+@addresses.store_url("Where the read models are.", required=True)
 @FORMAT
 def release(partitions: tuple[int, ...], store_url: str, form: str) -> None:
     """Have projectors try again where they stand still at a record; without numbers, everywhere.
