@@ -38,6 +38,7 @@ Answering = Callable[[list[str]], None]
 
 _LOOK_SECONDS: Final = 0.5
 _PAUSE_SECONDS: Final = 0.05
+"""Between looks at the ends of the log: Kafka tells nobody that something was recorded."""
 _FEW: Final = 2_000
 """Facts that are projected in a moment."""
 _SLAB: Final = 5_000

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 
 import pytest
@@ -15,7 +15,7 @@ from services.adapters.postgres_schema import Build
 from services.adapters.postgres_store import PostgresStore, choose
 from services.adapters.tables import MODEL_VERSION
 from services.ledger.errors import DataInUse, LogDown, NotFound, SchemaAhead
-from services.ledger.ports import Record, Superseded
+from services.ledger.ports import Record, Superseded, Watermark
 from services.projector.slab import project_slab
 from tests.adapters.test_store import LOG, PROGRAMME, count, slab
 from tests.bench.embedded import as_recorded
@@ -114,11 +114,11 @@ def test_those_that_answer_stand_still_while_others_take_their_place(
                 while not connection.run(connection.raw.fetchval(asked)):
                     pass
 
-        late: list[object] = []
+        late: list[Future[Watermark]] = []
         succession.replace(new, LOG, reach)
         [slab_under_way] = late
         with pytest.raises(Superseded):
-            slab_under_way.result()  # type: ignore[attr-defined]
+            slab_under_way.result()
     assert count(store) == 3
 
 
