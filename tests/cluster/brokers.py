@@ -8,7 +8,8 @@ from pathlib import Path
 from threading import Event
 from uuid import uuid4
 
-from tests.faults.processes import eventually, free_port
+from services.dev.programs import free_port
+from tests.faults.processes import eventually
 
 USER, PASSWORD = "mutua", "right"
 _KEYSTORE_PASSWORD = "of the test"

@@ -6,7 +6,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from tests.faults.processes import environment, eventually, free_port
+from services.dev.programs import free_port
+from tests.faults.processes import environment, eventually
 
 START_SECONDS = 120.0
 

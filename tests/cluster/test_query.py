@@ -18,6 +18,7 @@ from mutua.v1.query_service_pb2_grpc import QueryServiceStub
 from services.adapters.kafka_address import KafkaAddress
 from services.adapters.kafka_topic import KafkaTopic
 from services.adapters.postgres_store import PostgresStore
+from services.dev.programs import free_port
 from services.ledger.ports import Hold
 from services.ledger.position import Position
 from services.projector.slab import project_slab
@@ -27,7 +28,7 @@ from tests.cluster.chaos.proxy import Fault, Network
 from tests.cluster.ingest import url
 from tests.cluster.processes import Process
 from tests.databases import away, execute
-from tests.faults.processes import eventually, facts, free_port
+from tests.faults.processes import eventually, facts
 
 PROGRAMME = "default"
 SERVING = health_pb2.HealthCheckResponse.SERVING

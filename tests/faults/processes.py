@@ -2,7 +2,6 @@
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -125,11 +124,6 @@ def kill(process: "subprocess.Popen[str]", *, after_seconds: float = 0.0) -> Non
         process.wait(after_seconds)
     process.send_signal(signal.SIGKILL)
     process.wait()
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        return int(listening.getsockname()[1])
 
 
 def eventually(

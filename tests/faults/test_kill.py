@@ -14,6 +14,7 @@ import pytest
 
 from mutua import Client, MutuaError
 from services.bootstrap import verify
+from services.dev.programs import free_port
 from tests.faults.load import Load
 from tests.faults.processes import (
     IMPORT,
@@ -25,7 +26,6 @@ from tests.faults.processes import (
     assert_whole,
     eventually,
     facts,
-    free_port,
     kill,
     serving,
     start,
