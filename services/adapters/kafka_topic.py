@@ -165,7 +165,7 @@ class KafkaPartition:
         if found is None:
             raise DataForeign(
                 f"partition {self.number} of {self._topic.address} does not hold its first "
-                "records any more: restore the topic, or replay a backup into a new one"
+                "records any more; restore the topic, or replay a backup into a new one"
             )
         return [self._record(each) for each in found]
 

@@ -59,9 +59,7 @@ _HOLDER: Final = f"""
 
 
 class BuildingStore(PostgresStore):
-    """Read models that nobody else uses: rows go to their tables at once, and ids that were not
-    met before are not looked for.
-    """
+    """Read models that nobody else uses: ids that were not met before are not looked for."""
 
     def __init__(self, url: str, *, build: Build) -> None:
         super().__init__(url, build=build)
@@ -72,8 +70,9 @@ class BuildingStore(PostgresStore):
 
     def _transaction(self, rows: slab.Rows, start: int, end: Watermark, owner: str) -> None:
         writer = self._open_writer()
-        if not writer.run(slab.fill(writer.raw, rows, self._build, start, end)):
+        if not writer.run(slab.advance(writer.raw, self._build, start, end, owner)):
             raise StaleWriter(f"{owner} is no longer at offset {start}")
+        writer.run(slab.write(writer.raw, rows, self.schema, end))
         crash_point("in_building")
         writer.commit()
         self._met.add(slab.values(rows, FactRow, "event_id"))

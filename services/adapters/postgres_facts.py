@@ -9,13 +9,13 @@ from typing import Any
 from services.adapters.postgres_driver import Error, PostgresConnection
 from services.adapters.postgres_schema import to_read
 from services.ledger.errors import LogDown
-from services.ledger.ports import Hold
+from services.ledger.ports import Hold, Watermark
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PostgresFacts:
     """A server, and what of ours is in it. `ahead_seconds` is its clock against this machine's,
-    as far as the way there can tell; `log_ids` are those of the logs that were projected.
+    as far as the way there can tell; `marks` is how far each partition is projected.
     """
 
     version: str
@@ -23,7 +23,7 @@ class PostgresFacts:
     ahead_seconds: float
     free_connections: int
     schema: str
-    log_ids: frozenset[str]
+    marks: tuple[Watermark, ...]
     held: tuple[Hold, ...]
 
 
@@ -50,7 +50,10 @@ async def _described(raw: Any) -> PostgresFacts:
         " current_setting('max_connections')::int - (SELECT count(*) FROM pg_stat_activity) AS free"
     )
     schema = await to_read(raw)
-    logs = await raw.fetch(f"SELECT DISTINCT log_id FROM {schema}.position")
+    marks = await raw.fetch(
+        "SELECT log_id, partition, next_offset, record_time, digest "
+        f"FROM {schema}.position ORDER BY partition"
+    )
     held = await raw.fetch(
         f'SELECT partition, "offset", reason, crash_count FROM {schema}.held ORDER BY partition'
     )
@@ -60,6 +63,6 @@ async def _described(raw: Any) -> PostgresFacts:
         ahead_seconds=theirs - min(max(theirs, began), ended),
         free_connections=row["free"],
         schema=schema,
-        log_ids=frozenset(each["log_id"] for each in logs),
+        marks=tuple(Watermark(*each) for each in marks),
         held=tuple(Hold(*each) for each in held),
     )

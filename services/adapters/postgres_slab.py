@@ -1,8 +1,8 @@
 """One slab in one transaction of PostgreSQL.
 
-Its rows go into temporary tables first, where they are in nobody's way. Only then is the position
-moved, which locks it, and from there on the server needs nothing more from us than short commands:
-a process that is stopped in the middle of sending rows holds nothing that others wait for.
+The position is moved first, which locks it. New rows go to their tables as they come, so that the
+server writes them while we send; what changes rows that are there goes by temporary tables. A
+process that stops in the middle holds the position until whoever takes its partition over ends it.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -18,56 +18,52 @@ from services.adapters.sql_store.numbers import Dictionary
 from services.adapters.sql_store.rows import Row, insertions
 from services.adapters.tables import (
     BatchRow,
-    ExchangeRow,
     OrganizationMonthRow,
-    OrganizationVersionRow,
+    PositionRow,
     ProgrammeRow,
-    QuarantineRow,
     ReadModel,
-    WaitingRow,
 )
 from services.ledger.changes import Changes
 from services.ledger.months import FIELDS as MONTH_FIELDS
 from services.ledger.ports import Watermark
 
 Rows = Mapping[str, list[Row]]
-"""By the name of the temporary table they go into."""
+"""By the name of the table they are sent to."""
 
 _DIALECT: Final = dialect()
 
 
 @dataclass(frozen=True, slots=True)
 class _Step:
-    """Rows of one form, and what is done with them; `columns` as in CREATE TABLE.
+    """Rows of one form: where they are sent, and what is done with them there.
 
-    `table` is where they belong as they are; "" where there may be rows that they change.
+    `columns` are those of a temporary table, as in CREATE TABLE.
     """
 
-    name: str
-    columns: tuple[str, ...]
-    statements: tuple[str, ...]
-    table: str = ""
+    table: str
+    columns: tuple[str, ...] = ()
+    statements: tuple[str, ...] = ()
 
 
 def rows_of(changes: Iterable[tuple[Changes, Dictionary]], partition: int) -> Rows:
-    """Everything that a slab writes, in the order of the columns of `create_stage`."""
-    found: dict[str, list[Row]] = {step.name: [] for step in _STEPS}
+    """Everything that a slab writes, in the order of the tables' columns."""
+    found: dict[str, list[Row]] = {step.table: [] for step in _STEPS}
     for each, dictionary in changes:
         number = dictionary.programme
         found["settled"] += [(number, event_id) for event_id in each.journal.waiting]
         found["cleared"] += [(number, exchange) for exchange in each.cleared]
         for model, rows in insertions(dictionary, each).items():
-            found[_stage(model)] += rows
+            found[_sent_to(model)] += rows
         found["fallen"] += [(number, *fallen) for fallen in each.fallen]
         programme = (number, each.programme_id, partition, each.last_offset)
-        found[_stage(ProgrammeRow)].append(programme)
+        found[_sent_to(ProgrammeRow)].append(programme)
     return found
 
 
 def values(rows: Rows, model: type[ReadModel], name: str) -> list[Any]:
     """A column of what a slab adds to a table."""
     place = list(model.table().columns.keys()).index(name)
-    return [row[place] for row in rows[_stage(model)]]
+    return [row[place] for row in rows[_sent_to(model)]]
 
 
 async def create_stage(raw: Any) -> None:
@@ -75,30 +71,25 @@ async def create_stage(raw: Any) -> None:
 
     To empty a table at each commit takes 20 times as long when it has a place for long values
     beside it. PostgreSQL makes none where columns are stored plainly from the start, which only
-    LIKE can say.
+    LIKE can say; keys and names are short.
     """
     for step in _STEPS:
-        statements = [f"CREATE TEMPORARY TABLE shape ({', '.join(step.columns)})"]
-        if step.name not in _WIDE:
-            names = (column.split()[0] for column in step.columns)
-            plain = ", ".join(f"ALTER {name} SET STORAGE PLAIN" for name in names)
-            statements.append(f"ALTER TABLE shape {plain}")
-        form = "(LIKE shape INCLUDING STORAGE) ON COMMIT DELETE ROWS"
-        statements += [f"CREATE TEMPORARY TABLE {step.name} {form}", "DROP TABLE shape"]
-        await raw.execute("; ".join(statements))
+        if step.columns:
+            plain = ", ".join(f"ALTER {each.split()[0]} SET STORAGE PLAIN" for each in step.columns)
+            form = "(LIKE shape INCLUDING STORAGE) ON COMMIT DELETE ROWS"
+            await raw.execute(
+                f"CREATE TEMPORARY TABLE shape ({', '.join(step.columns)}); "
+                f"ALTER TABLE shape {plain}; "
+                f"CREATE TEMPORARY TABLE {step.table} {form}; DROP TABLE shape"
+            )
 
 
-async def begin(raw: Any, rows: Rows, owner: str) -> None:
-    """Begins a transaction under the name of who owns the partition, and sends the rows."""
+async def advance(raw: Any, build: Build, start: int, end: Watermark, owner: str) -> bool:
+    """Begins a transaction under the name of who owns the partition, and moves the position.
+
+    Returns False, and does not move it, when it is not at `start`, or others came to answer.
+    """
     await raw.execute(f"BEGIN; SET LOCAL application_name = '{owner}'")
-    for name, found in rows.items():
-        if found:
-            await raw.copy_records_to_table(name, records=found)
-            crash_point("in_copy")
-
-
-async def advance(raw: Any, build: Build, start: int, end: Watermark) -> bool:
-    """Moves the position, if it is at `start` and no others came to answer; otherwise False."""
     values = (
         *(build.schema, build.answering),
         *(end.partition, end.log_id, end.next_offset, end.record_time, end.digest),
@@ -109,22 +100,15 @@ async def advance(raw: Any, build: Build, start: int, end: Watermark) -> bool:
     return not moved.endswith(" 0")
 
 
-async def merge(raw: Any, rows: Rows, channel: str, end: Watermark) -> None:
+async def write(raw: Any, rows: Rows, channel: str, end: Watermark) -> None:
     """Brings the rows to their tables, and tells who listens once they are committed."""
-    statements = [statement for step in _STEPS if rows[step.name] for statement in step.statements]
-    notice = f"SELECT pg_notify('{channel}', '{end.partition} {end.next_offset}')"
-    await raw.execute("; ".join([*statements, notice]))
-
-
-async def fill(raw: Any, rows: Rows, build: Build, start: int, end: Watermark) -> bool:
-    """All of the above but the end of the transaction, in tables that nobody else uses."""
-    await raw.execute("BEGIN")
     for step in _STEPS:
-        if found := rows[step.name]:
-            await raw.copy_records_to_table(step.table or step.name, records=found)
-            if not step.table:
+        if found := rows[step.table]:
+            await raw.copy_records_to_table(step.table, records=found)
+            crash_point("in_copy")
+            if step.statements:
                 await raw.execute("; ".join(step.statements))
-    return await advance(raw, build, start, end)
+    await raw.execute(f"SELECT pg_notify('{channel}', '{end.partition} {end.next_offset}')")
 
 
 _MAY_MOVE: Final = (
@@ -140,8 +124,8 @@ _PLACE: Final = (
 )
 
 
-def _stage(model: type[ReadModel]) -> str:
-    return f"new_{model.__tablename__}"
+def _sent_to(model: type[ReadModel]) -> str:
+    return f"new_{model.__tablename__}" if model in _UPDATES else str(model.__tablename__)
 
 
 def _steps() -> Iterator[_Step]:
@@ -161,8 +145,10 @@ def _steps() -> Iterator[_Step]:
         ),
     )
     for model in ReadModel.__subclasses__():
-        if model.__tablename__ != "position":
+        if model in _UPDATES:
             yield _merging(model)
+        elif model is not PositionRow:
+            yield _Step(_sent_to(model))
     yield _Step(
         "fallen",
         (programme, exchange, "revision integer", "to_offset bigint"),
@@ -174,17 +160,17 @@ def _steps() -> Iterator[_Step]:
 
 
 def _merging(model: type[ReadModel]) -> _Step:
-    table, stage = model.table(), _stage(model)
+    table, sent = model.table(), _sent_to(model)
     columns = list(table.columns)
     keys = ", ".join(_name(column) for column in table.primary_key.columns)
     values = ", ".join(map(_name, columns))
-    insertion = f"INSERT INTO {table.name} SELECT {values} FROM {stage} ORDER BY {keys}"
-    if model in _UPDATES:
-        insertion += f" ON CONFLICT ({keys}) DO UPDATE SET " + ", ".join(_UPDATES[model])
+    insertion = (
+        f"INSERT INTO {table.name} SELECT {values} FROM {sent} ORDER BY {keys} "
+        f"ON CONFLICT ({keys}) DO UPDATE SET " + ", ".join(_UPDATES[model])
+    )
     types = (_DIALECT.type_compiler_instance.process(column.type) for column in columns)
     placed = tuple(f"{_name(column)} {type_}" for column, type_ in zip(columns, types, strict=True))
-    statements = (insertion, *_AFTER.get(model, ()))
-    return _Step(stage, placed, statements, "" if model in _UPDATES else str(table.name))
+    return _Step(sent, placed, (insertion, *_AFTER.get(model, ())))
 
 
 def _same(table: str, stage: str, *names: str) -> str:
@@ -210,7 +196,7 @@ _UPDATES: Final[Mapping[type[ReadModel], Sequence[str]]] = {
 }
 """Tables in which a row may be there already, and what it becomes then."""
 
-_MONTH_STAGE: Final = _stage(OrganizationMonthRow)
+_MONTH_STAGE: Final = _sent_to(OrganizationMonthRow)
 _AFTER: Final[Mapping[type[ReadModel], Sequence[str]]] = {
     OrganizationMonthRow: [
         f"DELETE FROM organization_month USING {_MONTH_STAGE} WHERE "
@@ -221,10 +207,5 @@ _AFTER: Final[Mapping[type[ReadModel], Sequence[str]]] = {
         )
     ],
 }
-
-_WIDE: Final = {
-    _stage(model) for model in (ExchangeRow, OrganizationVersionRow, WaitingRow, QuarantineRow)
-}
-"""Tables whose rows may be too long for a page; the others have keys and short names only."""
 
 _STEPS: Final = tuple(_steps())

@@ -50,9 +50,9 @@ _CONFLICTS: Final = ("40001", "40P01")
 _PASSING: Final = ("25006", "28", "3D", "40", "53", "55P03", "57014")
 """Codes, and classes of codes, of what may be over soon: the same again may succeed."""
 _GONE: Final = ("3F000", "42P01")
-_END_OWNER: Final = """
+_END_OWNERS: Final = """
     SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
-    WHERE datname = current_database() AND application_name = $1 AND pid <> pg_backend_pid()
+    WHERE datname = current_database() AND application_name = ANY ($1) AND pid <> pg_backend_pid()
 """
 _HOLD: Final = """
     INSERT INTO held VALUES ($1, $2, $3, $4) ON CONFLICT (partition) DO UPDATE
@@ -167,6 +167,10 @@ class PostgresStore:
     def disown(self, partition: int) -> None:
         self._execute("UPDATE position SET digest = '' WHERE partition = $1", partition)
 
+    def fence(self, partitions: Collection[int]) -> None:
+        """Ends what others have under way of these partitions."""
+        self._execute(_END_OWNERS, [*map(self._owner, partitions)])
+
     def require_current(self) -> None:
         """Raises Superseded when others are to be written by now, StoreBusy."""
         try:
@@ -185,9 +189,13 @@ class PostgresStore:
         self._drop_writer()
         self._engine.dispose()
 
+    def _owner(self, partition: int) -> str:
+        """Under what name a connection changes a partition, while it does."""
+        return f"{self.schema} partition {partition}"
+
     def _write(self, rows: slab.Rows, start: int, end: Watermark) -> None:
         """Tries again at once where something of another process, or of before, was in the way."""
-        owner = f"{self.schema} partition {end.partition}"
+        owner = self._owner(end.partition)
         for is_last in (False, True):
             try:
                 self._transaction(rows, start, end, owner)
@@ -198,13 +206,11 @@ class PostgresStore:
                     raise _passing(error) from error
                 logger.info("a slab is written again: %s", error)
                 if error.code == _LOCKED:
-                    self._execute(_END_OWNER, owner)
+                    self.fence([end.partition])
 
     def _transaction(self, rows: slab.Rows, start: int, end: Watermark, owner: str) -> None:
         writer = self._open_writer()
-        writer.run(slab.begin(writer.raw, rows, owner))
-        crash_point("after_copy_before_move")
-        if not writer.run(slab.advance(writer.raw, self._build, start, end)):
+        if not writer.run(slab.advance(writer.raw, self._build, start, end, owner)):
             if self._unsure == end == self.watermark(end.partition):
                 self._roll_back()
                 self._forget()  # it was committed, by us or by an owner who numbered for itself
@@ -216,8 +222,8 @@ class PostgresStore:
                 raise StaleWriter(f"partition {end.partition} is no longer at offset {start}")
             self._transaction(rows, start, end, owner)  # beside others that answer
             return
-        crash_point("after_move_before_merge")
-        writer.run(slab.merge(writer.raw, rows, self.schema, end))
+        crash_point("after_move")
+        writer.run(slab.write(writer.raw, rows, self.schema, end))
         crash_point("in_slab")
         self._unsure = end
         writer.commit()

@@ -6,8 +6,10 @@ facts are projected and questions answered all the while, and there is nothing h
 somebody would have to know of.
 """
 
+import ctypes
 import os
 import signal
+import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import FIRST_EXCEPTION, ProcessPoolExecutor, wait
@@ -42,6 +44,8 @@ _PAUSE_SECONDS: Final = 0.05
 _FEW: Final = 2_000
 """Facts that are projected in a moment."""
 _SLAB: Final = 5_000
+_SET_DEATH_SIGNAL: Final = 1
+"""PR_SET_PDEATHSIG of prctl(2)."""
 
 
 def rebuild(settings: Settings, *, on_progress: Progress, on_answering: Answering) -> None:
@@ -102,7 +106,7 @@ def _build(
     if not ends:
         return
     context = get_context("spawn")
-    with ProcessPoolExecutor(min(len(ends), os.cpu_count() or 1), context, _leave_signals) as pool:
+    with ProcessPoolExecutor(min(len(ends), os.cpu_count() or 1), context, _begin_child) as pool:
         under_way = {
             pool.submit(_build_partition, log.address, log.identity, store_url, new, number, end)
             for number, end in sorted(ends.items(), key=itemgetter(1), reverse=True)
@@ -125,9 +129,11 @@ def _build(
             raise
 
 
-def _leave_signals() -> None:
-    """Ctrl-C is for who started us."""
+def _begin_child() -> None:
+    """Ctrl-C is for who started us; when that is killed, this ends too (Linux)."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_SET_DEATH_SIGNAL, signal.SIGKILL)
 
 
 def _build_partition(

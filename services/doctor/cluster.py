@@ -11,7 +11,9 @@ from services.adapters.kafka_topic import KafkaTopic
 from services.adapters.postgres_facts import describe
 from services.doctor import program
 from services.doctor.finding import Check, Finding, note, ok, problem, remembered, size
+from services.ledger.errors import DataForeign
 from services.ledger.times import SECOND
+from services.projector.slab import check_same_log
 from services.settings import read_settings
 
 _AHEAD_SECONDS: Final = 1.0
@@ -67,22 +69,28 @@ def _topic(looked: _Looked) -> Iterator[Finding]:
             f"each fact of {topic.name} is on one broker",
             "in production, have three and make the topic with --replicas 3",
         )
-    if not unfit and not leaderless:
-        yield ok(f"{topic.name} has {topic.identity.partition_count} partitions and can be a log")
+    if unfit or leaderless:
+        return
+    with closing(KafkaTopic(looked.address())) as log:
+        for number in range(log.partition_count):
+            log.partition(number).read(0, 1)  # raises where that was deleted
+    yield ok(f"{topic.name} has {topic.identity.partition_count} partitions and can be a log")
 
 
 def _read_models(looked: _Looked) -> Iterator[Finding]:
     postgres = looked.postgres()
-    if postgres.log_ids - {looked.topic().identity.log_id}:
+    if {mark.log_id for mark in postgres.marks} - {looked.topic().identity.log_id}:
         yield problem(
             f"the read models in {postgres.schema} were made from another log; see MUTUA_LOG_URL "
             "and MUTUA_STORE_URL, or have them made again: mutua rebuild"
         )
+    else:
+        yield from _lost(looked)
     for hold in postgres.held:
         if hold.stands:
             yield problem(
-                f"partition {hold.partition} is held: {hold.reason}; upgrade mutua, or release it "
-                f"by hand: DELETE FROM {postgres.schema}.held WHERE partition = {hold.partition}"
+                f"partition {hold.partition} is held: {hold.reason}; upgrade mutua, or have it "
+                f"tried again: mutua topic release {hold.partition}"
             )
     if postgres.free_connections < _FEW_CONNECTIONS:
         yield problem(
@@ -90,6 +98,16 @@ def _read_models(looked: _Looked) -> Iterator[Finding]:
             "a projector takes up to 10, a query process 9"
         )
     yield ok(f"{postgres.schema} in PostgreSQL {postgres.version}, {size(postgres.size_bytes)}")
+
+
+def _lost(looked: _Looked) -> Iterator[Finding]:
+    """What the read models have seen and the log does not hold."""
+    with closing(KafkaTopic(looked.address())) as log:
+        for mark in looked.postgres().marks:
+            try:
+                check_same_log(log.partition(mark.partition), mark)
+            except DataForeign as foreign:
+                yield problem(f"partition {mark.partition}: {foreign.message}")
 
 
 def _clock(looked: _Looked) -> Iterator[Finding]:

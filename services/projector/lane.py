@@ -1,7 +1,7 @@
 """Partitions are projected side by side, each in order: a database works outside of Python."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final, Protocol
 
@@ -12,6 +12,9 @@ LANES: Final = 2
 
 class Store(ProjectionStore, Protocol):
     """Read models of which a worker has the partitions that are assigned to it."""
+
+    def fence(self, partitions: Collection[int]) -> None:
+        """Ends what those have under way who had these before; they may stand still."""
 
     def require_current(self) -> None:
         """Raises Superseded when others are to be written by now, StoreBusy."""

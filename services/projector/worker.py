@@ -211,6 +211,7 @@ class Worker:
         with self._all_lanes():
             for lane in self._lanes:
                 lane.reopen(self._open_store)
+            self._lanes[0].store.fence(partitions)
             for number in partitions:
                 store, partition = self._lane(number).store, self._log.partition(number)
                 watermark = store.watermark(number)

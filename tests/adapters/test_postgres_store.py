@@ -124,23 +124,29 @@ def test_programmes_of_several_owners_have_numbers_of_their_own(
             assert (snapshot.position(), snapshot.counts("two").exchange_count) == (3, 3)
 
 
-def test_an_owner_that_stops_while_it_sends_rows_is_in_nobodys_way(
-    store: PostgresStore, database: str, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("fenced", [True, False])
+def test_an_owner_that_stops_while_it_sends_rows_is_ended(
+    store: PostgresStore, database: str, monkeypatch: pytest.MonkeyPatch, *, fenced: bool
 ) -> None:
-    advance = postgres_slab.advance
+    """At once by who takes its partition over, or when it turns out that it is in the way."""
+    write = postgres_slab.write
 
     def project_elsewhere() -> None:
         with closing(PostgresStore(database)) as other:
+            if fenced:
+                other.fence([0])
             project_slab(other, LOG, slab(0, 3))
 
-    async def late(*given: Any) -> bool:
-        """Goes on when another owner has projected the same."""
-        monkeypatch.setattr(postgres_slab, "advance", advance)
+    def sent_late(rows: list[Any]) -> Iterator[Any]:
         with ThreadPoolExecutor(1) as thread:
-            thread.submit(project_elsewhere).result(timeout=LOCK_SECONDS)
-        return await advance(*given)
+            thread.submit(project_elsewhere).result(LOCK_SECONDS * (1 if fenced else 2))
+        yield from rows
 
-    monkeypatch.setattr(postgres_slab, "advance", late)
+    async def late(raw: Any, rows: postgres_slab.Rows, *given: Any) -> None:
+        monkeypatch.setattr(postgres_slab, "write", write)
+        await write(raw, {**rows, "fact": sent_late(rows["fact"])}, *given)  # type: ignore[dict-item]
+
+    monkeypatch.setattr(postgres_slab, "write", late)
     with pytest.raises(StaleWriter):
         project_slab(store, LOG, slab(0, 3))
     assert count(store) == 3

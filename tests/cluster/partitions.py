@@ -60,6 +60,9 @@ class PartitionFiles:
     def disown(self, partition: int) -> None:
         self.stores[partition].disown(partition)
 
+    def fence(self, partitions: Collection[int]) -> None:
+        """What others have under way holds nothing."""
+
     def require_current(self) -> None:
         """They are the only ones."""
 

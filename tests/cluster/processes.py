@@ -3,7 +3,7 @@
 import signal
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from services.dev.programs import free_port
@@ -72,5 +72,16 @@ class Process:
 
 
 def state(pid: int) -> str:
-    """As ps says it; T stands still."""
-    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    """As ps says it: T stands still, Z has ended; "" is not there any more."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except (FileNotFoundError, ProcessLookupError):
+        return ""
+
+
+def descendants(pid: int) -> Iterator[int]:
+    """The processes that a process has started, and theirs."""
+    for entry in Path(f"/proc/{pid}/task").glob("*/children"):
+        for child in map(int, entry.read_text().split()):
+            yield child
+            yield from descendants(child)

@@ -25,10 +25,9 @@ CRASHED = 137
 PROJECTOR_CRASHES = [
     "in_schema:1",
     "before_seek:1",
+    "after_move:2",
     "in_copy:1",
     "in_copy:9",
-    "after_copy_before_move:2",
-    "after_move_before_merge:2",
     "in_slab:2",
     "after_commit_before_ack:2",
     "before_committed_offset:1",
@@ -134,8 +133,8 @@ def test_a_rule_that_fails_holds_its_partition_until_it_is_mended(site: Site) ->
     "where",
     [
         "in the middle of COPY",
-        "after_copy_before_move:1",
-        "after_move_before_merge:1",
+        "after_move:1",
+        "in_copy:2",
         "in_slab:1",
         "after_commit_before_ack:1",
     ],

@@ -6,11 +6,11 @@ from contextlib import closing
 from typing import Any
 
 import pytest
-from kafka import KafkaAdminClient, KafkaProducer
+from kafka import KafkaAdminClient, KafkaProducer, TopicPartition
 from kafka.admin import ConfigResource, ConfigResourceType
 
 from services.adapters.kafka_address import KafkaAddress
-from services.adapters.kafka_topic import KafkaTopic
+from services.adapters.kafka_topic import KafkaTopic, partition_of
 from services.adapters.postgres_store import PostgresStore
 from services.ledger.ports import Hold
 from services.projector.slab import project_slab
@@ -18,7 +18,8 @@ from tests.bench.embedded import as_recorded
 from tests.cli.conftest import Run
 from tests.cli.conftest import run as run  # a fixture
 from tests.cluster.ingest import url
-from tests.cluster.topics import create_topic, delete_topic
+from tests.cluster.topics import PARTITIONS, create_topic, delete_topic
+from tests.databases import execute
 from tests.faults.processes import facts
 
 PROGRAMME = "default"
@@ -86,7 +87,29 @@ def test_read_models_of_another_log_and_a_partition_that_is_held(
     delete_topic(broker, other)
     assert "were made from another log" in alien[1]
     assert held[1] == "partition 3 is held: projecting failed at offset 7"
-    assert "DELETE FROM mutua_read_1.held WHERE partition = 3" in held[2]
+    assert "mutua topic release 3" in held[2]
+
+
+def test_a_topic_that_lacks_what_was_projected(
+    run: Run, broker: str, projected: str, database: str
+) -> None:
+    execute(database, "UPDATE mutua_read_1.position SET next_offset = 9")
+    [(state, said, remedy), _] = examined(run, broker, projected, database)["read models"]
+    assert state == "problem"
+    assert "the log ends at 5, before the 9 facts the read models have seen" in said
+    assert "mutua rebuild" in remedy
+
+
+def test_a_topic_of_which_the_beginning_was_deleted(
+    run: Run, broker: str, projected: str, database: str
+) -> None:
+    place = TopicPartition(projected, partition_of(PROGRAMME, PARTITIONS))
+    with closing(KafkaAdminClient(bootstrap_servers=broker)) as admin:
+        admin.delete_records({place: 2})
+    *_, (state, said, remedy) = examined(run, broker, projected, database)["topic"]
+    assert state == "problem"
+    assert "does not hold its first records any more" in said
+    assert "restore the topic" in remedy
 
 
 def test_a_topic_that_would_lose_facts_and_clocks_that_differ(

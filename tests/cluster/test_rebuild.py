@@ -12,7 +12,7 @@ import pytest
 
 from mutua.v1 import query_service_pb2 as pb
 from tests.backends import new_database
-from tests.cluster.processes import Process, state
+from tests.cluster.processes import Process, descendants, state
 from tests.cluster.rebuilding import PROJECTORS, READY, STILL, Site
 from tests.cluster.topics import new_topic
 from tests.faults.processes import eventually
@@ -84,6 +84,12 @@ def test_whoever_dies_on_the_way_those_that_answer_go_on(site: Site) -> None:
     before, going = site.answering(), PROJECTORS[0]
     code, _, err = site.rebuild(MUTUA_CRASH_AT="in_building:1")
     assert (code, "start mutua rebuild again" in err) == (1, True)
+    killed = site.start_rebuild(MUTUA_FREEZE_AT="in_building:1")
+    eventually(lambda: "T" in map(state, descendants(killed.pid)), "it builds")
+    building = list(descendants(killed.pid))
+    killed.kill()
+    killed.communicate()
+    eventually(lambda: {*map(state, building)} <= {"", "Z"}, "nobody builds any more")
     for crash in ("after_building:1", "before_answering:1"):
         assert site.rebuild(MUTUA_CRASH_AT=crash)[0] == CRASHED
     assert site.answering() == before

@@ -2,7 +2,7 @@
 
 import asyncio
 import sqlite3
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 from types import SimpleNamespace
@@ -93,6 +93,9 @@ class FailingStore(SqliteStore):
             FailingStore.away -= 1
             raise StoreBusy("it does not answer")
         return super().watermark(partition)
+
+    def fence(self, partitions: Collection[int]) -> None:
+        """Nobody else is there."""
 
     def require_current(self) -> None:
         if self.is_superseded:

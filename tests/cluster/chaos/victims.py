@@ -6,12 +6,12 @@ import signal
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final, TypeVar
 
 from tests.cluster.brokers import pause
 from tests.cluster.chaos.cluster import LINKS, PROCESSES, Cluster
 from tests.cluster.chaos.proxy import Fault
+from tests.cluster.processes import descendants
 from tests.faults.processes import eventually
 
 Strike = Callable[[Cluster, str, random.Random], None]
@@ -52,7 +52,7 @@ def freeze(cluster: Cluster, name: str, dice: random.Random) -> None:
     """Stands still until others have taken over, and then goes on as if nothing had happened."""
     pids = [cluster.process(name).pid]
     _send(pids, signal.SIGSTOP)
-    pids += _descendants(pids[0])  # none are added any more
+    pids += descendants(pids[0])  # none are added any more
     _send(pids, signal.SIGSTOP)
     pause(cluster.session_seconds + dice.uniform(0.5, _BEYOND_SECONDS))
     _send(pids, signal.SIGCONT)
@@ -139,10 +139,3 @@ def _send(pids: Sequence[int], number: signal.Signals) -> None:
     for pid in pids:
         with suppress(ProcessLookupError):
             os.kill(pid, number)
-
-
-def _descendants(pid: int) -> Iterator[int]:
-    for entry in Path(f"/proc/{pid}/task").glob("*/children"):
-        for child in map(int, entry.read_text().split()):
-            yield child
-            yield from _descendants(child)
