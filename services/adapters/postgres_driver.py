@@ -131,7 +131,7 @@ class PostgresConnection:
         self.run(self.raw.execute("SELECT 1"))
         self.patience_seconds = None
 
-    def begin(self) -> None:
+    def begin_snapshot(self) -> None:
         """Begins a transaction that sees one state of the database and changes nothing."""
         self.patience_seconds = None
         self.run(self.raw.execute(_SNAPSHOT))
@@ -222,7 +222,7 @@ class _Types(PGTypeCompiler):
 
 
 class PostgresDialect(PGDialect):
-    """PostgreSQL through this module; every transaction is one snapshot that is only read."""
+    """PostgreSQL through this module. Each statement is by itself, until a snapshot is begun."""
 
     driver = "mutua"
     supports_statement_cache = True
@@ -232,9 +232,6 @@ class PostgresDialect(PGDialect):
     @classmethod
     def import_dbapi(cls) -> Any:
         return __import__(__name__, fromlist=["paramstyle"])
-
-    def do_begin(self, dbapi_connection: Any) -> None:
-        dbapi_connection.driver_connection.begin()
 
     def do_ping(self, dbapi_connection: Any) -> bool:
         dbapi_connection.ping()
@@ -250,8 +247,11 @@ def dialect() -> Any:
     return untyped()
 
 
-def engine(open_connection: Callable[[], PostgresConnection], size: int) -> Engine:
-    """Reads through up to `size` connections, of which those that were lost are opened anew."""
+def engine(open_connection: Callable[[], PostgresConnection], size: int, *, pings: bool) -> Engine:
+    """Reads through up to `size` connections, of which those that were lost are opened anew.
+
+    With `pings` that is found out before a connection is used, so that nobody notices.
+    """
     registry.register("postgresql.mutua", __name__, PostgresDialect.__name__)
     return create_engine(
         "postgresql+mutua://",
@@ -259,5 +259,5 @@ def engine(open_connection: Callable[[], PostgresConnection], size: int) -> Engi
         poolclass=QueuePool,
         pool_size=size,
         max_overflow=0,
-        pool_pre_ping=True,
+        pool_pre_ping=pings,
     )

@@ -1,7 +1,7 @@
 """One state of the read models in PostgreSQL, as those who ask see it."""
 
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Any, Final, Self
 
 import numpy as np
 from sqlalchemy import Connection
@@ -17,6 +17,13 @@ ANSWER_SECONDS: Final = 1.0
 
 class PostgresSnapshot(SqlSnapshot):
     """Reads columns of integers in PostgreSQL's binary format."""
+
+    @classmethod
+    def begin(cls, connection: Connection, partition: int) -> Self:
+        """The state as it is now, until the connection is given back."""
+        driver: Any = connection.connection.driver_connection
+        driver.begin_snapshot()
+        return cls(connection, partition)
 
     def answer_within(self, seconds: float) -> None:
         seconds = max(0.001, min(seconds, READING_SECONDS))

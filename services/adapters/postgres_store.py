@@ -83,7 +83,7 @@ class PostgresStore:
         self._read_only = read_only
         self._build = build or (_to_read(url) if read_only else choose(url))
         """Of those that are read, only the schema matters."""
-        self._engine = engine(self._open_reader, _READERS)
+        self._engine = engine(self._open_reader, _READERS, pings=read_only)
         self._writer: PostgresConnection | None = None
         self._answers = not self._build.goes_over
         self._unsure: Watermark | None = None
@@ -102,30 +102,32 @@ class PostgresStore:
     def watermark(self, partition: int) -> Watermark | None:
         position = PositionRow.table()
         found = select(position).where(position.c.partition == partition)
-        with self._projecting() as connection:
-            row = connection.execute(found).first()
+        row = self._read(lambda connection: connection.execute(found).first())
         if row is None:
             return None
         return Watermark(row.log_id, partition, row.next_offset, row.record_time, row.digest)
 
     def positions(self) -> Mapping[int, int]:
         position = PositionRow.table().c
-        with self._projecting() as connection:
-            rows = connection.execute(select(position.partition, position.next_offset))
-            return {row.partition: row.next_offset for row in rows}
+        found = select(position.partition, position.next_offset)
+        rows = self._read(lambda connection: connection.execute(found).all())
+        return {row.partition: row.next_offset for row in rows}
 
     def load(self, programme_id: str, needs: Needs) -> Ledger:
-        with self._projecting() as connection:
+        def load(connection: Connection) -> Ledger:
             programme = self._programme(connection, programme_id)
             if programme is None:
                 return Ledger()
             return load_ledger(connection, programme, programme_id, needs)
 
+        return self._read(load)
+
     def known(self, programme_id: str, event_ids: Collection[str]) -> set[str]:
         if not event_ids:
             return set()
         fact, waiting, ids = FactRow.table().c, WaitingRow.table().c, list(event_ids)
-        with self._projecting() as connection:
+
+        def among_them(connection: Connection) -> set[str]:
             programme = self._programme(connection, programme_id)
             if programme is None:
                 return set()
@@ -136,6 +138,8 @@ class PostgresStore:
                 waiting.programme == programme, among(connection, waiting.awaited, ids)
             )
             return {row[0] for row in connection.execute(union_all(seen, awaited))}
+
+        return self._read(among_them)
 
     def commit(self, changes: Sequence[Changes], start: int, end: Watermark) -> None:
         try:
@@ -152,8 +156,8 @@ class PostgresStore:
 
     def held(self, partition: int) -> Hold | None:
         held = HeldRow.metadata.tables["held"]
-        with self._projecting() as connection:
-            row = connection.execute(select(held).where(held.c.partition == partition)).first()
+        found = select(held).where(held.c.partition == partition)
+        row = self._read(lambda connection: connection.execute(found).first())
         return None if row is None else Hold(*row)
 
     def hold(self, hold: Hold) -> None:
@@ -182,8 +186,8 @@ class PostgresStore:
 
     @contextmanager
     def snapshot(self, partition: int) -> Iterator[PostgresSnapshot]:
-        with _asked(), self._engine.connect() as connection, connection.begin():
-            yield PostgresSnapshot(connection, partition)
+        with _asked(), self._engine.connect() as connection:
+            yield PostgresSnapshot.begin(connection, partition)
 
     def close(self) -> None:
         self._drop_writer()
@@ -255,13 +259,17 @@ class PostgresStore:
                 if is_last or not error.lost:
                     raise _passing(error) from error
 
-    @contextmanager
-    def _projecting(self) -> Iterator[Connection]:
-        try:
-            with self._engine.connect() as connection:
-                yield connection
-        except (DBAPIError, Error) as error:
-            raise _passing(error) from error
+    def _read(self, question: Callable[[Connection], _T]) -> _T:
+        """What whoever projects has to know; asked again at once where a connection was lost."""
+        is_again = False
+        while True:
+            try:
+                with self._engine.connect() as connection:
+                    return question(connection)
+            except (DBAPIError, Error) as error:
+                if is_again or not _is_lost(error):
+                    raise _passing(error) from error
+                is_again = True
 
     def _programme(self, connection: Connection, programme_id: str) -> int | None:
         """The number of a programme that has one."""
@@ -279,12 +287,18 @@ class PostgresStore:
         """The numbers of a programme, which gets one itself when it is met first."""
         found = self._dictionaries.get(programme_id)
         if found is None:
-            with self._projecting() as connection:
-                number = self._programme(connection, programme_id)
-                if number is None:
-                    number = self._programmes[programme_id] = self._next_number()
-                found = self._dictionaries[programme_id] = load_dictionary(connection, number)
+            found = self._dictionaries[programme_id] = self._read(
+                lambda connection: load_dictionary(
+                    connection, self._number(connection, programme_id)
+                )
+            )
         return found
+
+    def _number(self, connection: Connection, programme_id: str) -> int:
+        number = self._programme(connection, programme_id)
+        if number is None:
+            number = self._programmes[programme_id] = self._next_number()
+        return number
 
     def _next_number(self) -> int:
         """One that no other process gives, nor gave."""
@@ -353,10 +367,19 @@ def _ask(url: str, question: Callable[[Any], Coroutine[Any, Any, _T]]) -> _T:
 
 def _passing(error: DBAPIError | Error) -> Exception:
     """StoreBusy for what may be over soon, else the error itself."""
-    cause = error.orig if isinstance(error, DBAPIError) else error
+    cause = _cause(error)
     if isinstance(cause, Error) and (cause.lost or cause.code.startswith(_PASSING)):
         return StoreBusy(f"the read models cannot be reached at the moment: {cause}")
     return error
+
+
+def _is_lost(error: DBAPIError | Error) -> bool:
+    cause = _cause(error)
+    return isinstance(cause, Error) and cause.lost
+
+
+def _cause(error: DBAPIError | Error) -> BaseException | None:
+    return error.orig if isinstance(error, DBAPIError) else error
 
 
 @contextmanager
@@ -364,7 +387,7 @@ def _asked() -> Iterator[None]:
     try:
         yield
     except (DBAPIError, Error) as error:
-        cause = error.orig if isinstance(error, DBAPIError) else error
+        cause = _cause(error)
         if isinstance(cause, Error) and cause.code in _GONE:
             raise LogDown("the read models were dropped, others answer; ask again") from error
         passing = _passing(error)
