@@ -96,8 +96,8 @@ class Settings(BaseSettings):
     session_timeout_seconds: Seconds = Field(default=10.0, le=60)
     """So long may a projector be silent before others take over; not below the broker's
     group.min.session.timeout.ms, which is 6 s unless it was set."""
-    slab_records: int = Field(default=5_000, ge=1, le=100_000)
-    """At most so many records of a partition in one transaction."""
+    slab_records: int = Field(default=10_000, ge=1, le=100_000)
+    """At most so many records of a partition in one transaction; of most there are fewer bytes."""
     slab_bytes: int = Field(default=1_000_000, ge=1_000, le=64 << 20)
     """At most so many bytes of a partition are fetched at once."""
     fetch_min_bytes: int = Field(default=65_536, ge=1, le=64 << 20)
