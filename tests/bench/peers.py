@@ -55,8 +55,10 @@ def _streams(source: Path) -> str:
     target = _HERE / "kafka-streams"
     if not target.exists():
         shutil.copytree(source / "kafka-streams", target)
+        # The program calls the class Ex, which protoc names after the file.
+        shutil.copyfile(source / "exchange.proto", target / "ex.proto")
         code = target / "src" / "main" / "java"
-        _run("protoc", f"-I{source}", f"--java_out={code}", "exchange.proto")
+        _run("protoc", f"-I{target}", f"--java_out={code}", "ex.proto")
         _run(
             *("mvn", "-q", "-f", str(target / "pom.xml"), "compile"),
             *("dependency:copy-dependencies", "-DoutputDirectory=libs"),
