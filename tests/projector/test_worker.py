@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
@@ -87,15 +87,17 @@ class FailingStore(SqliteStore):
     busy = 0
     away = 0
     is_superseded = False
+    asked: ClassVar[list[tuple[Any, ...]]] = []
 
     def watermark(self, partition: int) -> Watermark | None:
+        FailingStore.asked.append(("watermark", partition))
         if self.away:
             FailingStore.away -= 1
             raise StoreBusy("it does not answer")
         return super().watermark(partition)
 
     def fence(self, partitions: Collection[int]) -> None:
-        """Nobody else is there."""
+        FailingStore.asked.append(("fence", *partitions))
 
     def require_current(self) -> None:
         if self.is_superseded:
@@ -150,6 +152,7 @@ def start(
     monkeypatch.setattr(FailingStore, "busy", 0)
     monkeypatch.setattr(FailingStore, "away", 0)
     monkeypatch.setattr(FailingStore, "is_superseded", False)
+    monkeypatch.setattr(FailingStore, "asked", [])
     started: list[Running] = []
 
     def start(log: Log | None = None) -> Running:
@@ -183,6 +186,11 @@ def test_read_models_that_are_away_when_it_takes_over_are_waited_for(
     running = start()
     running.project(0, 10)
     assert (FailingStore.away, running.at, running.reasons) == (0, 10, [])
+
+
+def test_what_others_have_under_way_is_ended_before_it_looks_where_they_stood(start: Start) -> None:
+    start()
+    assert FailingStore.asked == [("fence", 0), ("watermark", 0)]
 
 
 def test_records_that_are_projected_already_are_left_out(start: Start) -> None:
