@@ -33,7 +33,8 @@ logger = logging.getLogger(__name__)
 _T = TypeVar("_T")
 
 GRACE_SECONDS: Final = 10.0
-"""For the slab under way and the last commit; longer than any timeout of the store."""
+"""From when it is told to end: for the slab under way and the last commit; longer than any timeout
+of the store."""
 _LOOK_SECONDS: Final = 0.1
 
 
@@ -74,6 +75,10 @@ def fail(reason: str) -> NoReturn:
     os._exit(1)
 
 
+def _fail_to_end() -> NoReturn:
+    fail(f"what was under way did not end within {GRACE_SECONDS:g} s; it is done again")
+
+
 def group_of(topic: str, models: str = str(MODEL_VERSION)) -> str:
     """The consumer group: one for each of the read models, which are kept side by side."""
     return f"mutua-{topic}-{models}"
@@ -101,6 +106,9 @@ class _Projector:
         self._trouble = "it has only just been started"
         self._log: KafkaTopic | None = None
         self._worker: Worker | None = None
+        self._deadline = threading.Timer(GRACE_SECONDS, _fail_to_end)
+        """On a thread of its own: Faust ends its consumer on the event loop, which waits for it."""
+        self._deadline.daemon = True
         meter.watch(READY, lambda: {("Projector",): self._is_ready})
 
     async def serve(self) -> None:
@@ -130,6 +138,7 @@ class _Projector:
             self._worker.close()
         if self._log is not None:
             self._log.close()
+        self._deadline.cancel()
 
     def _leave(self) -> None:
         """Has others, or the next process, get the partitions that Kafka keeps for this one."""
@@ -190,10 +199,8 @@ class _Projector:
         await self._done_before_it_stops(app.start())
         await self._stop.wait()
         worker.stop()
-        try:
-            await asyncio.wait_for(app.stop(), GRACE_SECONDS)
-        except TimeoutError:
-            fail(f"what was under way did not end within {GRACE_SECONDS:g} s; it is done again")
+        self._deadline.start()
+        await app.stop()
 
     async def _done_before_it_stops(self, work: Coroutine[Any, Any, _T]) -> _T | None:
         """What the work returns; None when it is time to stop first. Raises what it raises."""

@@ -13,6 +13,7 @@ import pytest
 
 from mutua import Client
 from services.adapters.kafka_topic import partition_of
+from services.cluster.projector import GRACE_SECONDS
 from services.ledger.ports import CRASHES_THAT_HOLD
 from tests.cluster.ingest import event_ids
 from tests.cluster.processes import state
@@ -80,6 +81,20 @@ asyncpg.Connection.copy_records_to_table = freezing
 main(run)
 """
 """A projector that stands still whenever it is in the middle of sending so many rows."""
+
+NEVER_ENDING = """
+import asyncio
+import aiokafka
+from services.cluster.process import main
+from services.cluster.projector import run
+
+async def stop(self):
+    await asyncio.Event().wait()
+
+aiokafka.AIOKafkaConsumer.stop = stop
+main(run)
+"""
+"""A projector whose consumer waits for a broker to answer its last words."""
 
 
 @pytest.fixture
@@ -160,6 +175,15 @@ def test_a_projector_that_stands_still_is_in_nobodys_way(site: Site, where: str)
     site.record(400)
     site.assert_whole()
     assert not other.has_ended()
+
+
+def test_a_projector_that_cannot_end_by_itself_ends_at_once_after_a_while(site: Site) -> None:
+    site.record(40)
+    projector = site.projector("projector-1", "-c", NEVER_ENDING)
+    site.assert_whole()
+    projector.signal(signal.SIGTERM)
+    assert projector.process.wait(2 * GRACE_SECONDS) == 1
+    assert "did not end within 10 s; it is done again" in projector.said
 
 
 @pytest.mark.timeout(300)
