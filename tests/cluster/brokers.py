@@ -63,7 +63,13 @@ class Broker:
         )
         self._make_keys(folder / "keys.p12")
         cluster = base64.urlsafe_b64encode(uuid4().bytes).decode().rstrip("=")
-        self._run("kafka.tools.StorageTool", "format", "-t", cluster, "-c", str(self._settings))
+        self._run(
+            "kafka.tools.StorageTool",
+            "format",
+            f"--cluster-id={cluster}",
+            "-c",
+            str(self._settings),
+        )
         self.start()
 
     def start(self) -> None:
