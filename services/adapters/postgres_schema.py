@@ -16,7 +16,7 @@ from services.adapters.crash_point import crash_point
 from services.adapters.postgres_driver import dialect
 from services.adapters.tables import MODEL_VERSION, ReadModel
 from services.adapters.wire.event import FACT_KINDS
-from services.ledger.errors import DataForeign, SchemaAhead
+from services.ledger.errors import DataForeign, LogDown, SchemaAhead
 from services.ledger.ports import Superseded
 
 LOCK: Final = 0x6D757475
@@ -152,6 +152,17 @@ async def still_to_write(raw: Any, build: Build) -> Build:
         own = await newest(raw, await builds(raw))
         if own != build.schema:
             raise Superseded(f"{own} is to be written instead of {build.schema}")
+    return replace(build, answering=current)
+
+
+async def still_to_read(raw: Any, build: Build) -> Build:
+    """The same read models, beside what answers now. Raises LogDown when others are to be read.
+
+    Asked in the snapshot of each question: whoever went over already may have told newer answers.
+    """
+    current: str = await raw.fetchval(_ANSWERING)
+    if current not in (build.schema, build.answering) and await to_read(raw) != build.schema:
+        raise LogDown("other read models have just come to answer; ask again")
     return replace(build, answering=current)
 
 

@@ -1,13 +1,15 @@
 """One state of the read models in PostgreSQL, as those who ask see it."""
 
-from collections.abc import Sequence
-from typing import Any, Final, Self
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any, Final, Self, TypeVar
 
 import numpy as np
 from sqlalchemy import Connection
 
 from services.adapters.sql_store.integers import Ints
 from services.adapters.sql_store.reading import SqlSnapshot
+
+_T = TypeVar("_T")
 
 READING_SECONDS: Final = 60.0
 """The longest that a question may take."""
@@ -24,6 +26,12 @@ class PostgresSnapshot(SqlSnapshot):
         driver: Any = connection.connection.driver_connection
         driver.begin_snapshot()
         return cls(connection, partition)
+
+    def ask(self, question: Callable[[Any, _T], Coroutine[Any, Any, _T]], about: _T) -> _T:
+        """What a question, put to asyncpg's connection, has as an answer."""
+        driver: Any = self.connection.connection.driver_connection
+        answer: _T = driver.run(question(driver.raw, about))
+        return answer
 
     def answer_within(self, seconds: float) -> None:
         seconds = max(0.001, min(seconds, READING_SECONDS))

@@ -14,6 +14,7 @@ from services.adapters.crash_point import crash_point
 from services.adapters.postgres_driver import Error, PostgresConnection, engine
 from services.adapters.postgres_schema import (
     Build,
+    still_to_read,
     still_to_write,
     switch,
     to_mend,
@@ -82,7 +83,6 @@ class PostgresStore:
         self._url = url
         self._read_only = read_only
         self._build = build or (_to_read(url) if read_only else choose(url))
-        """Of those that are read, only the schema matters."""
         self._engine = engine(self._open_reader, _READERS, pings=read_only)
         self._writer: PostgresConnection | None = None
         self._answers = not self._build.goes_over
@@ -187,7 +187,10 @@ class PostgresStore:
     @contextmanager
     def snapshot(self, partition: int) -> Iterator[PostgresSnapshot]:
         with _asked(), self._engine.connect() as connection:
-            yield PostgresSnapshot.begin(connection, partition)
+            snapshot = PostgresSnapshot.begin(connection, partition)
+            if self._read_only:
+                self._build = snapshot.ask(still_to_read, self._build)
+            yield snapshot
 
     def close(self) -> None:
         self._drop_writer()

@@ -85,6 +85,25 @@ def test_those_of_before_go_on_beside_newer_ones_that_answer(
         assert connection.run(connection.raw.fetchval(asked)) == "mutua_read_2"
 
 
+def test_who_asks_is_told_when_others_have_come_to_answer(
+    store: PostgresStore, database: str
+) -> None:
+    """Those may have told newer answers already."""
+    project_slab(store, LOG, slab(0, 2))
+    with closing(PostgresStore(database, read_only=True)) as reader:
+        execute(
+            database,
+            "CREATE SCHEMA mutua_read_2",
+            f"CREATE TABLE mutua_read_2.model AS SELECT {MODEL_VERSION} AS version",
+            "UPDATE mutua_control.answering SET schema_name = 'mutua_read_2'",
+        )
+        with (
+            pytest.raises(LogDown, match="other read models have just come to answer; ask again"),
+            reader.snapshot(0),
+        ):
+            pass
+
+
 def test_read_models_that_were_dropped_are_made_again_under_another_name(
     store: PostgresStore, database: str
 ) -> None:
