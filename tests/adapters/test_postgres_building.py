@@ -208,12 +208,13 @@ def test_those_of_before_answer_again_and_are_dropped_on_demand(
 def test_who_reads_what_was_dropped_is_told_to_ask_again(
     database: str, succession: Succession
 ) -> None:
-    with closing(PostgresStore(database, read_only=True)) as reader:
-        assert count(reader) == 3
-        with (
-            pytest.raises(LogDown, match="were dropped, others answer; ask again"),
-            reader.snapshot(0) as snapshot,
-        ):
+    def ask(reader: PostgresStore) -> None:
+        with reader.snapshot(0) as snapshot:
             succession.replace(built(database, succession, 3), LOG, lambda _: None)
             succession.drop_kept()
             snapshot.position()
+
+    with closing(PostgresStore(database, read_only=True)) as reader:
+        assert count(reader) == 3
+        with pytest.raises(LogDown, match="were dropped, others answer; ask again"):
+            ask(reader)
