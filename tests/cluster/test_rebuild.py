@@ -88,7 +88,7 @@ def test_whoever_dies_on_the_way_those_that_answer_go_on(site: Site) -> None:
     eventually(lambda: "T" in map(state, descendants(killed.pid)), "it builds")
     building = list(descendants(killed.pid))
     killed.kill()
-    killed.communicate()
+    killed.communicate(timeout=30)
     eventually(lambda: {*map(state, building)} <= {"", "Z"}, "nobody builds any more")
     for crash in ("after_building:1", "before_answering:1"):
         assert site.rebuild(MUTUA_CRASH_AT=crash)[0] == CRASHED
