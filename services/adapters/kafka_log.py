@@ -79,7 +79,7 @@ class KafkaLog:
     @property
     def unready(self) -> str:
         """Why no facts are taken at the moment; "" when they are."""
-        return "" if self._keeper.ready else self._keeper.reason
+        return self._keeper.trouble
 
     def last_seen(self, programme_id: str) -> Position | None:
         """The end of the programme's partition by what was last appended here; None before that."""

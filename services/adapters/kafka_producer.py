@@ -20,6 +20,8 @@ logger = logging.getLogger(__name__)
 
 _LOOK_SECONDS: Final = 1.0
 """How often the broker is asked whether it, the topic and its leaders are there."""
+_SILENT_SECONDS: Final = 15.0
+"""A look that takes longer than all its time limits together hangs in the client."""
 _METADATA_SECONDS: Final = 5.0
 _PAUSE_SECONDS: Final = 0.02
 _STUCK_SECONDS: Final = 30.0
@@ -79,11 +81,20 @@ class ProducerKeeper:
         self._producer: Any = None
         self._broken: Any = None
         self._well_since = 0.0
+        self._looked = time.monotonic()
         self._admin = KafkaAdmin(address)
         self._wake = threading.Event()
         self._stopping = False
         self._thread = threading.Thread(target=self._run, name="kafka-keeper", daemon=True)
         self._thread.start()
+
+    @property
+    def trouble(self) -> str:
+        """Why nothing is taken, or nobody can say whether it is; "" when all is well."""
+        if self.ready is None:
+            return self.reason
+        silent = time.monotonic() - self._looked
+        return f"Kafka has not answered for {silent:.0f} s" if silent > _SILENT_SECONDS else ""
 
     def broken(self, producer: Any) -> None:
         """A send of this producer failed; it is replaced unless it was already. Any thread."""
@@ -101,6 +112,7 @@ class ProducerKeeper:
 
     def _run(self) -> None:
         while not self._stopping:
+            self._looked = time.monotonic()
             try:
                 self._look()
             except LogDown as error:

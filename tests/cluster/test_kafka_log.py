@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import ExitStack, closing
+from threading import Event
 from typing import Any
 from uuid import uuid4
 
@@ -127,3 +128,14 @@ def test_a_fact_that_has_no_place_on_the_topic_is_refused(log: KafkaLog) -> None
     with pytest.raises(RequestTooLarge, match="the log takes at most"):
         log.append("default", [b"x" * (1 << 20)])
     assert appended(log, b"x" * ((1 << 20) - 1_000)).next_offset == 1
+
+
+def test_a_client_that_hangs_is_no_health(log: KafkaLog, monkeypatch: pytest.MonkeyPatch) -> None:
+    over = Event()
+    monkeypatch.setattr(kafka_producer, "_SILENT_SECONDS", 2.5)
+    eventually(lambda: not log.unready, "the log is open")
+    monkeypatch.setattr(log._keeper._admin, "describe", over.wait)
+    eventually(lambda: "Kafka has not answered for" in log.unready, "health tells")
+    monkeypatch.undo()
+    over.set()
+    eventually(lambda: not log.unready, "it goes on")
