@@ -23,19 +23,18 @@ class PostgresSnapshot(SqlSnapshot):
     @classmethod
     def begin(cls, connection: Connection, partition: int) -> Self:
         """The state as it is now, until the connection is given back."""
-        driver: Any = connection.connection.driver_connection
-        driver.begin_snapshot()
+        _driver(connection).begin_snapshot()
         return cls(connection, partition)
 
     def ask(self, question: Callable[[Any, _T], Coroutine[Any, Any, _T]], about: _T) -> _T:
         """What a question, put to asyncpg's connection, has as an answer."""
-        driver: Any = self.connection.connection.driver_connection
+        driver = _driver(self.connection)
         answer: _T = driver.run(question(driver.raw, about))
         return answer
 
     def answer_within(self, seconds: float) -> None:
         seconds = max(0.001, min(seconds, READING_SECONDS))
-        driver: Any = self.connection.connection.driver_connection
+        driver = _driver(self.connection)
         driver.patience_seconds = seconds + ANSWER_SECONDS  # for a server that hangs
         driver.run(driver.raw.execute(f"SET LOCAL statement_timeout = {int(seconds * 1000)}"))
 
@@ -47,8 +46,12 @@ class PostgresSnapshot(SqlSnapshot):
         query = f"SELECT {', '.join(expressions)} FROM {source}"
         for value in values:
             query = query.replace("?", str(int(value)), 1)
-        driver: Any = connection.connection.driver_connection
-        return _numbers(driver.copy_out(query), len(expressions))
+        return _numbers(_driver(connection).copy_out(query), len(expressions))
+
+
+def _driver(connection: Connection) -> Any:
+    """The `PostgresConnection` of a connection of SQLAlchemy."""
+    return connection.connection.driver_connection
 
 
 def _numbers(content: bytes, width: int) -> Sequence[Ints]:

@@ -252,27 +252,31 @@ class PostgresStore:
 
     def _execute(self, statement: str, *values: Any) -> None:
         """In a transaction of its own; may be done twice."""
-        for is_last in (False, True):
-            try:
-                writer = self._open_writer()
-                writer.run(writer.raw.execute(statement, *values))
-                return
-            except Error as error:
-                self._roll_back()
-                if is_last or not error.lost:
-                    raise _passing(error) from error
+
+        def execute() -> None:
+            writer = self._open_writer()
+            writer.run(writer.raw.execute(statement, *values))
+
+        self._done(execute)
 
     def _read(self, question: Callable[[Connection], _T]) -> _T:
-        """What whoever projects has to know; asked again at once where a connection was lost."""
-        is_again = False
-        while True:
-            try:
-                with self._engine.connect() as connection:
-                    return question(connection)
-            except (DBAPIError, Error) as error:
-                if is_again or not _is_lost(error):
-                    raise _passing(error) from error
-                is_again = True
+        """What whoever projects has to know; may be asked twice."""
+
+        def read() -> _T:
+            with self._engine.connect() as connection:
+                return question(connection)
+
+        return self._done(read)
+
+    def _done(self, work: Callable[[], _T], *, is_last: bool = False) -> _T:
+        """What the work returns; it is done again at once where a connection was lost."""
+        try:
+            return work()
+        except (DBAPIError, Error) as error:
+            self._roll_back()
+            if is_last or not _is_lost(error):
+                raise _passing(error) from error
+        return self._done(work, is_last=True)
 
     def _programme(self, connection: Connection, programme_id: str) -> int | None:
         """The number of a programme that has one."""
@@ -288,20 +292,16 @@ class PostgresStore:
 
     def _dictionary(self, programme_id: str) -> Dictionary:
         """The numbers of a programme, which gets one itself when it is met first."""
-        found = self._dictionaries.get(programme_id)
-        if found is None:
-            found = self._dictionaries[programme_id] = self._read(
-                lambda connection: load_dictionary(
-                    connection, self._number(connection, programme_id)
-                )
-            )
-        return found
 
-    def _number(self, connection: Connection, programme_id: str) -> int:
-        number = self._programme(connection, programme_id)
-        if number is None:
-            number = self._programmes[programme_id] = self._next_number()
-        return number
+        def load(connection: Connection) -> Dictionary:
+            number = self._programme(connection, programme_id)
+            if number is None:
+                number = self._programmes[programme_id] = self._next_number()
+            return load_dictionary(connection, number)
+
+        if programme_id not in self._dictionaries:
+            self._dictionaries[programme_id] = self._read(load)
+        return self._dictionaries[programme_id]
 
     def _next_number(self) -> int:
         """One that no other process gives, nor gave."""
