@@ -17,7 +17,6 @@ _RECIPE: Final = CHECKOUT / "deploy" / "broker"
 _FETCHED: Final = CHECKOUT / ".broker"
 _MIN_JAVA: Final = 17
 _COPY: Final = "dependency:copy-dependencies"
-_FORMAT: Final = ("kafka.tools.StorageTool", "format")
 
 
 def fetch() -> Path:
@@ -74,18 +73,21 @@ def broker(jars: Path, directory: Path, *, port: int, controller_port: int) -> P
         f"{jars}/*",
     )
     if not (data / "meta.properties").exists():
-        # Written with its =, as one may begin with a hyphen.
-        identity = base64.urlsafe_b64encode(uuid4().bytes).decode().rstrip("=")
-        _run(
-            "the Kafka broker cannot make its directory",
-            [*java, *_FORMAT, f"--cluster-id={identity}", f"--config={settings}"],
-        )
+        _run("the Kafka broker cannot make its directory", [*java, *formatting(settings)])
     return Program(
         name="broker",
         command=(*java, "kafka.Kafka", str(settings)),
         ready="Kafka Server started",  # it is printed when clients are answered
         address=address,
     )
+
+
+def formatting(settings: Path) -> tuple[str, ...]:
+    """The program, and its words, that makes the directory of a broker with these settings."""
+    # Written with its =, as one may begin with a hyphen.
+    identity = base64.urlsafe_b64encode(uuid4().bytes).decode().rstrip("=")
+    tool = "kafka.tools.StorageTool"
+    return tool, "format", f"--cluster-id={identity}", f"--config={settings}"
 
 
 def _java() -> str:

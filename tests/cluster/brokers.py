@@ -1,13 +1,12 @@
 """A broker that a test may freeze, kill and start again."""
 
-import base64
 import signal
 import socket
 import subprocess
 from pathlib import Path
 from threading import Event
-from uuid import uuid4
 
+from services.dev.broker import formatting
 from services.dev.programs import free_port
 from tests.faults.processes import eventually
 
@@ -62,14 +61,7 @@ class Broker:
             )
         )
         self._make_keys(folder / "keys.p12")
-        cluster = base64.urlsafe_b64encode(uuid4().bytes).decode().rstrip("=")
-        self._run(
-            "kafka.tools.StorageTool",
-            "format",
-            f"--cluster-id={cluster}",
-            "-c",
-            str(self._settings),
-        )
+        self._run(*formatting(self._settings))
         self.start()
 
     def start(self) -> None:
