@@ -212,6 +212,21 @@ class TestEveryStore:
             counts = snapshot.counts(PROGRAMME)
         assert (counts.exchange_count, counts.quarantine_count) == (0, 2)
 
+    @pytest.mark.parametrize("absent", ["giver_ids", "receiver_ids"])
+    @pytest.mark.parametrize("assurance", [0, types_pb2.ASSURANCE_OPEN])
+    def test_an_exchange_with_one_side_is_set_aside_whoever_wrote_it(
+        self, open_store: Opened, absent: str, assurance: types_pb2.Assurance.ValueType
+    ) -> None:
+        store, record = open_store(), exchange(0)
+        event = event_pb2.Event.FromString(record.value)
+        del getattr(event.exchange_recorded.exchange, absent)[:]
+        event.exchange_recorded.exchange.giver_minutes = 30
+        event.assurance = assurance
+        project_slab(store, LOG, [record._replace(value=event.SerializeToString())])
+        with store.snapshot(0) as snapshot:
+            counts = snapshot.counts(PROGRAMME)
+        assert (counts.exchange_count, counts.quarantine_count) == (0, 1)
+
     def test_one_that_only_reads_refuses_a_store_that_is_not_there(
         self, open_store: Opened
     ) -> None:

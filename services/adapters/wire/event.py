@@ -14,6 +14,7 @@ from mutua.v1 import event_pb2 as pb
 from mutua.v1 import types_pb2
 from services.adapters.wire import exchange, nothing_to_report, organization, values
 from services.adapters.wire.values import Unfit, to_instant, to_word
+from services.ledger.exchange import ExchangeCorrected, ExchangeRecorded
 from services.ledger.facts import Event, Fact, Logged, Source
 from services.ledger.ports import Held
 from services.ledger.times import Instant
@@ -118,6 +119,10 @@ def _has_nul(message: Message) -> bool:
 
 def _belongs(event: Event, programme_id: str) -> bool:
     """Whether a fact that somebody else may have put on the log can be folded here."""
+    match event.fact:
+        case ExchangeRecorded(exchange=told) | ExchangeCorrected(exchange=told):
+            if bool(told.giver_ids) != bool(told.receiver_ids):
+                return False
     timed = event.occur_time is not None or not event.fact.IS_TIMED
     return timed and event.programme_id == programme_id
 

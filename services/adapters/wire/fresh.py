@@ -52,7 +52,9 @@ def read_fresh(record: Record) -> Fresh | None:
         return None
     record_time, suffix = record.record_time, _suffix(recorded_by, assurance)
     content, source = message.exchange_recorded.exchange, message.source
-    knows = content.HasField
+    givers, receivers, knows = content.giver_ids, content.receiver_ids, content.HasField
+    if bool(givers) != bool(receivers):
+        return None
     try:
         if has("record_time"):
             suffix += pb.Event(record_time=message.record_time).SerializeToString()
@@ -77,8 +79,8 @@ def read_fresh(record: Record) -> Fresh | None:
             _FORMALITIES[content.formality],
             _SIDES[content.reported_by],
             _texts(content.topics),
-            _texts(content.giver_ids),
-            _texts(content.receiver_ids),
+            _texts(givers),
+            _texts(receivers),
             _texts(content.party_ids),
             content.giver_minutes if knows("giver_minutes") else None,
             content.receiver_minutes if knows("receiver_minutes") else None,
