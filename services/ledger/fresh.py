@@ -2,7 +2,7 @@
 
 An exchange recorded for the first time that nothing else in its slab and nothing that waits refers
 to can only become revision 0 of itself. It is laid out from plain values; that this is what the
-fold makes of it is held by `tests/projector/test_fresh.py` and by `verify`, which folds everything.
+fold makes of it is held by `tests/adapters/test_fresh.py` and by `verify`, which folds everything.
 """
 
 from typing import NamedTuple

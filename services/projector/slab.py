@@ -123,17 +123,20 @@ def _project(store: ProjectionStore, programme_id: str, part: _Part) -> Changes:
     facts, fresh, ledger = part.facts, part.fresh, Ledger()
     named = Counter(each.event_id for _, each in fresh)
     concerned = affected(facts).event_ids | store.known(programme_id, named)
-    concerned |= {event_id for event_id, count in named.items() if count > 1}
+    if len(named) < len(fresh):
+        concerned |= {event_id for event_id, count in named.items() if count > 1}
+    left = set(named)
     while True:
-        met = [_read(record) for record, each in fresh if each.event_id in concerned]
-        if met:
+        if not left.isdisjoint(concerned):
+            met = [_read(record) for record, each in fresh if each.event_id in concerned]
             fresh = [pair for pair in fresh if pair[1].event_id not in concerned]
             facts = sorted(facts + met, key=lambda logged: logged.offset)
+            left -= concerned
         needs = affected(facts)
         if facts:
             ledger = store.load(programme_id, needs)
         # A waiting fact that is released here may concern what no fact of the slab itself does.
-        if not any(each.event_id in needs.event_ids for _, each in fresh):
+        if left.isdisjoint(needs.event_ids):
             return project(programme_id, ledger, facts, [each for _, each in fresh])
         concerned = needs.event_ids
 

@@ -1,6 +1,6 @@
 """Changes of a programme as rows of its tables."""
 
-from operator import attrgetter, itemgetter
+from operator import itemgetter
 from typing import Any
 
 from services.adapters.sql_store.fresh import fresh_rows
@@ -38,9 +38,15 @@ def insertions(dictionary: Dictionary, changes: Changes) -> dict[type[ReadModel]
 
     `organization_month` and `batch` hold differences, to be added to what is there.
     """
-    _number(dictionary, changes)
+    if _names_new(dictionary, changes.journal):
+        _number(dictionary, changes)
+    try:
+        fresh = fresh_rows(dictionary, changes.fresh)
+    except KeyError:  # cheaper than to look at all that they name, which is seldom new
+        _number(dictionary, changes)
+        fresh = fresh_rows(dictionary, changes.fresh)
     rows = _of_exchanges(dictionary, changes) | _of_facts(dictionary.programme, changes.journal)
-    for model, added in fresh_rows(dictionary, changes.fresh).items():
+    for model, added in fresh.items():
         rows[model] += added
     programme, party = dictionary.programme, dictionary.party.numbers
     rows[OrganizationMonthRow] = [
@@ -73,10 +79,19 @@ def insertions(dictionary: Dictionary, changes: Changes) -> dict[type[ReadModel]
     return rows
 
 
+def _names_new(dictionary: Dictionary, journal: Journal) -> bool:
+    """Whether an exchange that was folded names what has no number: it may do so in no row."""
+    party, topic_set = dictionary.party.numbers.keys(), dictionary.topic_set.numbers
+    return any(
+        not party >= {*revision.exchange.everybody()}
+        or (revision.said.recorded_by and revision.said.recorded_by not in party)
+        or revision.exchange.topics not in topic_set
+        for _, revision in journal.revisions
+    )
+
+
 def _number(dictionary: Dictionary, changes: Changes) -> None:
     """Gives numbers in log order, so that they do not depend on how the log was cut."""
-    if _names_nothing_new(dictionary, changes):  # which is usual, and quickly seen
-        return
     told: list[tuple[int, Exchange | Fresh, str]] = [
         (each.offset, each, each.recorded_by) for each, _ in changes.fresh
     ]
@@ -93,22 +108,6 @@ def _number(dictionary: Dictionary, changes: Changes) -> None:
         if recorder:
             dictionary.party.give((recorder,))
         dictionary.topic_set.give((exchange.topics,))
-
-
-def _names_nothing_new(dictionary: Dictionary, changes: Changes) -> bool:
-    fresh = [each for each, _ in changes.fresh]
-    said = [revision.said for _, revision in changes.journal.revisions]
-    exchanges = [*fresh, *(revision.exchange for _, revision in changes.journal.revisions)]
-    names = {each.recorded_by for each in fresh}
-    names |= {each.recorded_by for each in said}
-    names.discard("")
-    for ids in ("giver_ids", "receiver_ids", "party_ids"):
-        names.update(*map(attrgetter(ids), exchanges))
-    topic_sets = set(map(attrgetter("topics"), exchanges))
-    return (
-        names <= dictionary.party.numbers.keys()
-        and topic_sets <= dictionary.topic_set.numbers.keys()
-    )
 
 
 def _of_exchanges(dictionary: Dictionary, changes: Changes) -> dict[type[ReadModel], list[Row]]:
