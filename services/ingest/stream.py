@@ -12,9 +12,9 @@ from services.ingest.appends import Appends, durable
 from services.ledger.errors import LogDown, MixedProgrammes, Overloaded
 from services.ledger.position import Position
 
-MAX_LAG: Final = 10_000
-"""Facts that may wait to be projected while a stream is still read: two slabs, so that one is
-projected while the next is read, and no more, as other programmes of the partition wait behind."""
+MAX_LAG: Final = 5_000
+"""Facts that may wait to be projected while a stream is still read: some are projected while the
+next come, and no more, as other programmes of the partition wait behind."""
 _MAX_GROUPS: Final = 64
 _MAX_BYTES: Final = 4 << 20
 """Of one stream, appended and not yet answered: enough to keep the log busy while groups are
