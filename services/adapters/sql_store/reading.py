@@ -31,21 +31,27 @@ from services.ledger.words import Quarantine, State
 
 
 class SqlSnapshot:
-    """See `ports.Snapshot`. Lives as long as the transaction of its connection."""
+    """See `ports.Snapshot`. Lives as long as the transaction of its connection, in which nothing
+    changes: where it and its programmes stand is asked once.
+    """
 
     read_numbers: ReadNumbers = staticmethod(read_as_text)
 
     def __init__(self, connection: Connection, partition: int) -> None:
         self.connection = connection
         self._partition = partition
+        self._next_offset: int | None = None
+        self._programmes: dict[str, tuple[int, int]] = {}
 
     def answer_within(self, seconds: float) -> None:
         """What is asked of a file in this process cannot be given up."""
 
     def position(self) -> int:
-        row = PositionRow.table().c
-        found = select(row.next_offset).where(row.partition == self._partition)
-        return self.connection.execute(found).scalar() or 0
+        if self._next_offset is None:
+            row = PositionRow.table().c
+            found = select(row.next_offset).where(row.partition == self._partition)
+            self._next_offset = self.connection.execute(found).scalar() or 0
+        return self._next_offset
 
     def programmes(self) -> list[str]:
         """Those in which something was recorded, by id."""
@@ -53,11 +59,8 @@ class SqlSnapshot:
         return [row[0] for row in self.rows(select(programme).order_by(programme))]
 
     def programme_offset(self, programme_id: str) -> int:
-        programme = ProgrammeRow.table().c
-        found = self.connection.execute(
-            select(programme.last_offset).where(programme.programme_id == programme_id)
-        ).scalar()
-        return -1 if found is None else found
+        _, last_offset = self._standing_of(programme_id)
+        return last_offset
 
     def has_programme(self, programme_id: str) -> bool:
         return self._programme(programme_id) >= 0
@@ -138,12 +141,21 @@ class SqlSnapshot:
         return {row.event_id for row in self.rows(found)}
 
     def _programme(self, programme_id: str) -> int:
-        """Its dense number; -1, which no row has, when nothing was recorded in it."""
-        programme = ProgrammeRow.table().c
-        found = self.connection.execute(
-            select(programme.programme).where(programme.programme_id == programme_id)
-        ).scalar()
-        return -1 if found is None else found
+        number, _ = self._standing_of(programme_id)
+        return number
+
+    def _standing_of(self, programme_id: str) -> tuple[int, int]:
+        """The dense number of a programme and its last record; -1, which no row has, when nothing
+        was recorded in it.
+        """
+        if programme_id not in self._programmes:
+            programme = ProgrammeRow.table().c
+            standing = select(programme.programme, programme.last_offset)
+            found = self.connection.execute(
+                standing.where(programme.programme_id == programme_id)
+            ).first()
+            self._programmes[programme_id] = (-1, -1) if found is None else (found[0], found[1])
+        return self._programmes[programme_id]
 
     def _count(self, table: Any, programme: int) -> int:
         counting = select(func.count()).select_from(table).where(table.c.programme == programme)
