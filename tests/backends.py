@@ -18,8 +18,9 @@ import pytest
 
 from services.dev import broker as brokers
 from services.dev import postgres as postgreses
-from services.dev.programs import Child, Missing, Program, free_port
+from services.dev.programs import Child, Missing, Program
 from tests.cluster.topics import new_topic
+from tests.ports import free_port
 
 START_SECONDS = 60.0
 

@@ -17,7 +17,7 @@ from typing import Final
 
 from services.ledger.errors import Precondition
 
-_PORTS: Final = range(20_000, 32_000)
+PORTS: Final = range(20_000, 32_000)
 """Below those that the system gives to outgoing connections, which could take one between two runs
 of a program."""
 _LAST_LINES: Final = 5
@@ -128,7 +128,7 @@ def stamped(line: str) -> str:
 def free_port() -> int:
     """A port of the loopback address on which nobody listens."""
     while True:
-        port = _PORTS[randrange(len(_PORTS))]
+        port = PORTS[randrange(len(PORTS))]
         if is_free(port):
             return port
 

@@ -5,8 +5,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from services.adapters.prometheus import measured
-from services.dev.programs import free_port
 from services.metrics import UNMEASURED, Counter, Gauge, Histogram
+from tests.ports import free_port
 from tests.scraping import scrape
 
 APPLES = Counter("apples_total", "Apples, by colour.", ("colour",))

@@ -14,9 +14,9 @@ from grpc import StatusCode
 from mutua import AsyncClient, Client, MutuaError, Recorded
 from mutua.v1.event_pb2 import Event
 from mutua.v1.query_service_pb2 import GetStatusResponse
-from services.dev.programs import free_port
 from tests.client.scripted import FakeClock, ScriptedServer, serving
 from tests.cluster.chaos.proxy import Fault, Network
+from tests.ports import free_port
 
 
 def unused_address() -> str:

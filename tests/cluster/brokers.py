@@ -7,8 +7,8 @@ from pathlib import Path
 from threading import Event
 
 from services.dev.broker import formatting
-from services.dev.programs import free_port
 from tests.faults.processes import eventually
+from tests.ports import free_port
 
 USER, PASSWORD = "mutua", "right"
 _KEYSTORE_PASSWORD = "of the test"

@@ -17,9 +17,9 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from mutua.v1.event_pb2 import Event
 from services.adapters.kafka_address import KafkaAddress
 from services.adapters.kafka_topic import KafkaTopic
-from services.dev.programs import free_port
 from services.ledger.ports import Record
 from tests.faults.processes import PATIENCE_SECONDS, environment, eventually
+from tests.ports import free_port
 
 SERVING = health_pb2.HealthCheckResponse.SERVING
 SERVICE = "mutua.v1.IngestService"

@@ -6,8 +6,8 @@ import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from services.dev.programs import free_port
 from tests.faults.processes import environment, eventually
+from tests.ports import free_port
 
 START_SECONDS = 120.0
 

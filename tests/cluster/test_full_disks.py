@@ -10,7 +10,7 @@ import pytest
 
 from services.dev import broker as brokers
 from services.dev import postgres as postgreses
-from services.dev.programs import Child, Program, free_port
+from services.dev.programs import Child, Program
 from tests.backends import START_SECONDS, or_skipped, reachable_folder
 from tests.cluster.ingest import event_ids, ingest, until_said, url
 from tests.cluster.sites import Site
@@ -19,6 +19,7 @@ from tests.cluster.test_ingest_faults import RECOVERY_SECONDS, Load, send
 from tests.cluster.topics import create_topic
 from tests.disks import Disk, small_disk
 from tests.faults.processes import eventually
+from tests.ports import free_port
 
 TOPIC = "mutua"
 

@@ -12,12 +12,12 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from services.adapters.grpc_server import ALIVE
 from services.adapters.postgres_store import PostgresStore
-from services.dev.programs import free_port
 from tests.cluster.brokers import Broker
 from tests.cluster.topics import create_topic, delete_topic
 from tests.cluster.workers import Cluster
 from tests.databases import away
 from tests.faults.processes import environment, eventually
+from tests.ports import free_port
 from tests.projector.newer import newer_fact
 
 Status = health_pb2.HealthCheckResponse

@@ -7,10 +7,10 @@ import pytest
 
 from mutua import Client, MutuaError
 from services.adapters.kafka_topic import partition_of
-from services.dev.programs import free_port
 from tests.cluster.ingest import Ingest, event_ids, ingest, records, until_said, url
 from tests.cluster.topics import PARTITIONS, create_topic, delete_topic, new_topic
 from tests.faults.processes import eventually
+from tests.ports import free_port
 from tests.services.facts import exchange
 
 

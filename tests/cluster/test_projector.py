@@ -11,12 +11,12 @@ from sqlalchemy import select
 
 from services.adapters.sqlite_store import SqliteStore
 from services.adapters.tables import QuarantineRow
-from services.dev.programs import free_port
 from services.ledger.ports import CRASHES_THAT_HOLD, Hold
 from services.ledger.words import Quarantine
 from tests.cluster.brokers import PASSWORD, USER, Broker
 from tests.cluster.topics import create_topic, delete_topic
 from tests.cluster.workers import Cluster, Worker
+from tests.ports import free_port
 from tests.projector.newer import newer_fact
 
 POISONED = 1

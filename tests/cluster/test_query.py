@@ -18,7 +18,6 @@ from mutua.v1.query_service_pb2_grpc import QueryServiceStub
 from services.adapters.kafka_address import KafkaAddress
 from services.adapters.kafka_topic import KafkaTopic
 from services.adapters.postgres_store import PostgresStore
-from services.dev.programs import free_port
 from services.ledger.ports import Hold
 from services.ledger.position import Position
 from services.projector.slab import project_slab
@@ -29,6 +28,7 @@ from tests.cluster.ingest import url
 from tests.cluster.processes import Process
 from tests.databases import away, execute
 from tests.faults.processes import eventually, facts
+from tests.ports import free_port
 
 PROGRAMME = "default"
 SERVING = health_pb2.HealthCheckResponse.SERVING

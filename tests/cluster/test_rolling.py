@@ -9,9 +9,9 @@ import pytest
 
 from mutua import Client, MutuaError
 from services.adapters.kafka_address import KafkaAddress
-from services.dev.programs import free_port
 from tests.cluster.landed import OURS, Processes, Version, landed, raised
 from tests.faults.processes import eventually, fact_id, facts
+from tests.ports import free_port
 
 ANSWERS = ("projector-2", "query-1", "query-2", "projector-1")
 """Queries of either version have a projector of theirs at any time."""

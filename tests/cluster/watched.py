@@ -9,9 +9,10 @@ from pathlib import Path
 
 from services.adapters.kafka_address import KafkaAddress
 from services.adapters.kafka_topic import KafkaTopic
-from services.dev.programs import Child, Program, free_port
+from services.dev.programs import Child, Program
 from tests.backends import START_SECONDS
 from tests.faults.processes import environment
+from tests.ports import free_port
 from tests.scraping import Scrape, scrape
 
 

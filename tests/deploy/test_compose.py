@@ -16,7 +16,6 @@ import yaml
 from mutua import Client
 from services.adapters.kafka_address import KafkaAddress
 from services.adapters.postgres_driver import LOCK_SECONDS, STATEMENT_SECONDS
-from services.dev.programs import free_port
 from tests.cluster.topics import delete_topic
 from tests.deploy.containers import (
     CLOSING_SECONDS,
@@ -31,6 +30,7 @@ from tests.deploy.containers import (
 from tests.deploy.dockerfile import DOCKERFILE, ROOT, stages
 from tests.deploy.image import Image
 from tests.faults.processes import eventually
+from tests.ports import free_port
 from tests.services.facts import exchange
 
 COMPOSE = ROOT / "deploy" / "compose.yaml"

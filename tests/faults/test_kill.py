@@ -14,7 +14,6 @@ import pytest
 
 from mutua import Client, MutuaError
 from services.bootstrap import verify
-from services.dev.programs import free_port
 from tests.faults.load import Load
 from tests.faults.processes import (
     IMPORT,
@@ -30,6 +29,7 @@ from tests.faults.processes import (
     serving,
     start,
 )
+from tests.ports import free_port
 
 A_TEST: Final = 25
 ROUNDS: Final = int(os.environ.get("MUTUA_KILL_ROUNDS", A_TEST))

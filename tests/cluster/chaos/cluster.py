@@ -14,10 +14,11 @@ from services.adapters.kafka_address import KafkaAddress
 from services.adapters.kafka_admin import KafkaAdmin
 from services.adapters.kafka_topic import KafkaTopic
 from services.dev import broker, postgres
-from services.dev.programs import Program, free_port
+from services.dev.programs import Program
 from services.dev.supervisor import Process, Supervisor
 from tests.cluster.chaos.proxy import Network, Proxy
 from tests.faults.processes import environment
+from tests.ports import free_port
 
 TOPIC: Final = "mutua"
 PARTITIONS: Final = 4
