@@ -53,11 +53,10 @@ class Cluster:
         """All of LINKS; callers reach the processes of a service by one."""
         (folder / "logs").mkdir()
         self._supervisor = Supervisor(folder / "logs")
-        self._ports: set[int] = set()
-        self._listens = {name: f"127.0.0.1:{self._port()}" for name in _names("ingest", "query")}
+        self._listens = {name: f"127.0.0.1:{free_port()}" for name in _names("ingest", "query")}
         for service in _RPC:
             targets = [self._listens[f"{service}-{number}"] for number in NUMBERS]
-            self.links[f"callers {service}"] = self._network.proxy(self._port(), *targets)
+            self.links[f"callers {service}"] = self._network.proxy(free_port(), *targets)
         self.server = f"{self.address_of('ingest')},{self.address_of('query')}"
 
     def start(self) -> None:
@@ -93,30 +92,23 @@ class Cluster:
         return closing(KafkaTopic(self.log))
 
     def _start_broker_and_postgres(self) -> None:
-        folder, port = self.folder, self._port()
+        folder, port = self.folder, free_port()
         program = postgres.postgres(postgres.find_programs(), folder / "postgres", port=port)
         self.store_url = postgres.url(folder / "postgres", port=port)
-        ports = {"port": self._port(), "controller_port": self._port()}
+        ports = {"port": free_port(), "controller_port": free_port()}
         kafka = broker.broker(broker.fetch(), folder / "broker", **ports)
         self.log = KafkaAddress(servers=(kafka.address,), topic=TOPIC)
         listeners: dict[str, tuple[str, str]] = {}
         for name in _names(*SERVICES):
-            listen = f"127.0.0.1:{self._port()}"
-            self.links[f"{name} broker"] = link = self._network.proxy(self._port(), listen)
+            listen = f"127.0.0.1:{free_port()}"
+            self.links[f"{name} broker"] = link = self._network.proxy(free_port(), listen)
             listeners[name.replace("-", "_").upper()] = (listen, link.address)
         for name in _names("projector", "query"):
-            self.links[f"{name} postgres"] = self._network.proxy(self._port(), program.address)
+            self.links[f"{name} postgres"] = self._network.proxy(free_port(), program.address)
         _add_listeners(folder / "broker" / "server.properties", listeners)
         self._supervisor.start([_kept(program)], [_kept(kafka)])
         with closing(KafkaAdmin(self.log)) as admin:
             admin.create(partition_count=PARTITIONS, replica_count=1)
-
-    def _port(self) -> int:
-        """One on which nobody listens, nor is going to."""
-        while (port := free_port()) in self._ports:
-            pass
-        self._ports.add(port)
-        return port
 
     def _service(self, name: str) -> Program:
         service = name.partition("-")[0]
