@@ -26,7 +26,7 @@ from services.adapters.postgres_snapshot import (
     READING_SECONDS,
     PostgresSnapshot,
 )
-from services.adapters.sql_store.loading import among, load_dictionary, load_ledger
+from services.adapters.sql_store.loading import among_many, load_dictionary, load_ledger
 from services.adapters.sql_store.numbers import Dictionary
 from services.adapters.tables import FactRow, HeldRow, PositionRow, ProgrammeRow, WaitingRow
 from services.ledger.changes import Changes
@@ -132,12 +132,12 @@ class PostgresStore:
             if programme is None:
                 return set()
             seen = select(fact.event_id).where(
-                fact.programme == programme, among(connection, fact.event_id, ids)
+                fact.programme == programme, among_many(connection, fact.event_id)
             )
             awaited = select(waiting.awaited).where(
-                waiting.programme == programme, among(connection, waiting.awaited, ids)
+                waiting.programme == programme, among_many(connection, waiting.awaited)
             )
-            return {row[0] for row in connection.execute(union_all(seen, awaited))}
+            return {row[0] for row in connection.execute(union_all(seen, awaited), {"many": ids})}
 
         return self._read(among_them)
 

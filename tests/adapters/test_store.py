@@ -1,5 +1,7 @@
 """The contract of the store port, run against every adapter."""
 
+import gc
+import weakref
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,6 +16,7 @@ from services.adapters.sqlite_store import SqliteStore
 from services.adapters.tables import ReadModel
 from services.ledger.errors import DataForeign
 from services.ledger.ports import ExchangeFilter, Hold, Record, StaleWriter, Watermark
+from services.ledger.state import Needs
 from services.projector.slab import project_slab
 
 PROGRAMME = "default"
@@ -23,6 +26,12 @@ OTHER_LOG = "1" * 32
 Store = SqliteStore | PostgresStore
 Opened = Callable[..., Store]
 ADAPTERS = ("sqlite", "postgres")
+
+
+class Id(str):
+    """An event id of which it can be seen when it is gone."""
+
+    __slots__ = ("__weakref__",)
 
 
 def exchange(offset: int, *, programme: str = PROGRAMME) -> Record:
@@ -232,6 +241,20 @@ class TestEveryStore:
     ) -> None:
         with pytest.raises(DataForeign):
             open_store(read_only=True)
+
+    def test_ids_that_were_asked_for_are_gone_with_the_answer(self, open_store: Opened) -> None:
+        store = open_store()
+        project_slab(store, LOG, [exchange(0), roster(1, "organization_updated")])  # this one waits
+        ids = [Id(uuid8("test", str(offset))) for offset in range(3)]
+        left = [weakref.ref(each) for each in ids]
+        gc.disable()
+        try:
+            assert len(store.known(PROGRAMME, ids)) == 2
+            assert len(store.load(PROGRAMME, Needs({*ids}, {*ids})).histories) == 1
+            del ids
+            assert not any(each() for each in left)
+        finally:
+            gc.enable()
 
     @pytest.mark.parametrize("sizes", [[1] * 6, [2, 4], [5, 1], [6]])
     def test_slabs_of_any_size_lead_to_the_same_rows(
