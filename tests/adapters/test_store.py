@@ -236,6 +236,25 @@ class TestEveryStore:
             counts = snapshot.counts(PROGRAMME)
         assert (counts.exchange_count, counts.quarantine_count) == (0, 1)
 
+    @pytest.mark.parametrize("field", ["giver_ids", "receiver_ids", "party_ids", "topics"])
+    @pytest.mark.parametrize("is_corrected", [False, True])
+    def test_an_exchange_that_names_one_twice_though_normalized_is_set_aside(
+        self, open_store: Opened, field: str, *, is_corrected: bool
+    ) -> None:
+        store, first, record = open_store(), exchange(0), exchange(1)
+        event = event_pb2.Event.FromString(record.value)
+        content = event.exchange_recorded.exchange
+        getattr(content, field).extend(["A", "B", "A", "B"])
+        if is_corrected:
+            correction = event.exchange_corrected
+            correction.exchange_id = event_pb2.Event.FromString(first.value).event_id
+            correction.exchange.CopyFrom(content)
+        event.assurance = types_pb2.ASSURANCE_OPEN
+        project_slab(store, LOG, [first, record._replace(value=event.SerializeToString())])
+        with store.snapshot(0) as snapshot:
+            counts = snapshot.counts(PROGRAMME)
+        assert (counts.exchange_count, counts.quarantine_count) == (1, 1)
+
     def test_one_that_only_reads_refuses_a_store_that_is_not_there(
         self, open_store: Opened
     ) -> None:

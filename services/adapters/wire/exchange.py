@@ -4,7 +4,7 @@ from collections.abc import MutableSequence
 
 from mutua.v1 import event_pb2 as pb
 from mutua.v1 import types_pb2
-from services.adapters.wire.values import order_set, tidy, tidy_set, to_text, to_word
+from services.adapters.wire.values import order_set, tidy, tidy_set, to_set, to_text, to_word
 from services.ledger.exchange import (
     Exchange,
     ExchangeCorrected,
@@ -103,18 +103,18 @@ def _tidy_text(text: types_pb2.Text) -> None:
 def _to_exchange(content: pb.ExchangeContent, path: str) -> Exchange:
     return Exchange(
         kind=to_word(Kind, content.kind, f"{path}kind"),
-        giver_ids=tuple(content.giver_ids),
-        receiver_ids=tuple(content.receiver_ids),
-        party_ids=tuple(content.party_ids),
+        giver_ids=to_set(content.giver_ids, f"{path}giver_ids"),
+        receiver_ids=to_set(content.receiver_ids, f"{path}receiver_ids"),
+        party_ids=to_set(content.party_ids, f"{path}party_ids"),
         formality=to_word(Formality, content.formality, f"{path}formality"),
-        topics=tuple(content.topics),
+        topics=to_set(content.topics, f"{path}topics"),
         giver_minutes=content.giver_minutes if content.HasField("giver_minutes") else None,
         receiver_minutes=content.receiver_minutes if content.HasField("receiver_minutes") else None,
         benefit_minutes=content.benefit_minutes if content.HasField("benefit_minutes") else None,
         reported_by=to_word(Side, content.reported_by, f"{path}reported_by"),
         asset_id=content.asset_id,
         network_id=content.network_id,
-        brokered_by_ids=tuple(content.brokered_by_ids),
+        brokered_by_ids=to_set(content.brokered_by_ids, f"{path}brokered_by_ids"),
         arose_from_id=content.arose_from_id,
         answers_request_id=content.answers_request_id,
         note=to_text(content.note) if content.HasField("note") else _NO_TEXT,

@@ -1,6 +1,5 @@
 """Records of new exchanges, read without the objects of the core; see `services.ledger.fresh`."""
 
-from collections.abc import Sequence
 from functools import lru_cache
 from hashlib import sha256
 from typing import Final
@@ -9,7 +8,7 @@ from google.protobuf.message import DecodeError
 
 from mutua.v1 import event_pb2 as pb
 from mutua.v1 import types_pb2
-from services.adapters.wire.values import Unfit, to_instant
+from services.adapters.wire.values import Unfit, to_instant, to_set
 from services.ledger.fresh import Fresh
 from services.ledger.ports import Record
 from services.ledger.words import Formality, Kind, Precision, Side, Visibility
@@ -78,24 +77,16 @@ def read_fresh(record: Record) -> Fresh | None:
             _KINDS[content.kind],
             _FORMALITIES[content.formality],
             _SIDES[content.reported_by],
-            _texts(content.topics),
-            _texts(givers),
-            _texts(receivers),
-            _texts(content.party_ids),
+            to_set(content.topics, "topics"),
+            to_set(givers, "giver_ids"),
+            to_set(receivers, "receiver_ids"),
+            to_set(content.party_ids, "party_ids"),
             content.giver_minutes if knows("giver_minutes") else None,
             content.receiver_minutes if knows("receiver_minutes") else None,
             content.benefit_minutes if knows("benefit_minutes") else None,
         )
-    except (KeyError, Unfit):  # a word of a newer version, or no time
+    except (KeyError, Unfit):  # a word of a newer version, no time, or no set
         return None
-
-
-def _texts(values: Sequence[str]) -> tuple[str, ...]:
-    # Twice as fast as tuple(values), four times a fact.
-    count = len(values)
-    if count == 0:
-        return ()
-    return (values[0],) if count == 1 else tuple(values[:])
 
 
 @lru_cache(maxsize=10_000)

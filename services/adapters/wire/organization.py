@@ -3,7 +3,7 @@
 from datetime import date
 
 from mutua.v1 import event_pb2 as pb
-from services.adapters.wire.values import order_set, tidy, tidy_set, to_date, to_word
+from services.adapters.wire.values import order_set, tidy, tidy_set, to_date, to_set, to_word
 from services.ledger.organization import (
     AliasAdded,
     Organization,
@@ -72,7 +72,7 @@ def _to_organization(content: pb.OrganizationContent, path: str) -> Organization
     return Organization(
         organization_id=content.organization_id,
         name=content.name,
-        aliases=tuple(content.aliases),
+        aliases=to_set(content.aliases, f"{path}aliases"),
         type=to_word(OrganizationType, content.type, f"{path}type"),
         sector=content.sector,
         region=content.region,
