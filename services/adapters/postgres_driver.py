@@ -126,15 +126,22 @@ class PostgresConnection:
         return PostgresCursor(self)
 
     def ping(self) -> None:
-        """Raises Error when the server does not answer at once."""
+        """Raises Error when the server does not answer at once.
+
+        Begins a snapshot: whoever sees whether it answers reads next.
+        """
         self.patience_seconds = _PING_SECONDS
-        self.run(self.raw.execute("SELECT 1"))
+        self.run(self.raw.execute(_SNAPSHOT))
         self.patience_seconds = None
 
     def begin_snapshot(self) -> None:
-        """Begins a transaction that sees one state of the database and changes nothing."""
+        """Begins a transaction that sees one state of the database and changes nothing.
+
+        It does so with what is asked first, and may have been begun by `ping`.
+        """
         self.patience_seconds = None
-        self.run(self.raw.execute(_SNAPSHOT))
+        if not self.raw.is_in_transaction():
+            self.run(self.raw.execute(_SNAPSHOT))
 
     def commit(self) -> None:
         self._end("COMMIT")

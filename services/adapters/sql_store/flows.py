@@ -2,15 +2,10 @@
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
-from sqlalchemy import (
-    Connection,
-    Select,
-    func,
-    select,
-)
+from sqlalchemy import Connection, Select, exists, func, select
 
 from services.adapters.sql_store.integers import (
     Ints,
@@ -21,6 +16,7 @@ from services.adapters.sql_store.integers import (
 )
 from services.adapters.tables import (
     AliasRow,
+    ExchangeRow,
     OrganizationVersionRow,
     PartyRow,
     TopicRow,
@@ -48,12 +44,24 @@ _WORD_BITS: Final = 8
 """Of a word of the contract, such as a kind."""
 _PERIOD_BITS: Final = 8
 """A quarter has at most 92 days."""
+_NO_INTS: Final = np.empty(0, dtype=np.int64)
 _PARTIES: Final = ("giver", "receiver", "party")
 _REVISED: Final = "exchange WHERE programme = ? AND from_offset >= ? AND revision > 0"
 """Exchanges with a new revision that is not the first; served by the index on changes.
 
 A condition that chose the older ones would make SQLite look through all of them instead.
 """
+
+
+class _News(NamedTuple):
+    """Of what there is more than columns know."""
+
+    parties: bool
+    topics: bool
+    revisions: bool
+    """Of exchanges that they know, or of new ones."""
+    versions: bool
+    aliases: bool
 
 
 class Flows:
@@ -75,34 +83,56 @@ class Flows:
         self._exchange = {"exchange": Packed("exchange", next_offset.bit_length())}
 
     def read(self, programme_id: str) -> FlowRows:
-        party = PartyRow.table().c
-        ids = self._rows(
-            select(party.organization_id)
-            .where(party.programme == self._programme, party.party >= self._known.party_count)
-            .order_by(party.party)
-        )
-        party_bits = (self._known.party_count + len(ids)).bit_length()
-        topic_sets = self._topic_sets()
+        news = self._news()
+        parties = self._parties() if news.parties else []
+        party_bits = (self._known.party_count + len(parties)).bit_length()
+        topic_sets = self._topic_sets() if news.topics else {}
         topic_set_bits = (self._known.topic_set_count + len(topic_sets)).bit_length()
-        replaced = self._replaced()
+        replaced = self._replaced() if self._from_offset and news.revisions else _NO_INTS
         exchanges = self._table(
             f"exchange WHERE to_offset IS NULL AND state <> {State.RETRACTED:d}",
             _fields_of_exchanges(party_bits, topic_set_bits),
             replaced,
         )
         exchanges["end_day"] += exchanges["first_day"]
-        legs = self._table("leg WHERE true", _parties(party_bits, "giver", "receiver"), replaced)
-        joint = self._table("joint_party WHERE true", _parties(party_bits, "party"), replaced)
+        legs = self._table("leg WHERE true", _ends(party_bits, "giver", "receiver"), replaced)
+        joint = self._table("joint_party WHERE true", _ends(party_bits, "party"), replaced)
         return FlowRows(
-            parties=[row[0] for row in ids],
+            parties=parties,
             topic_sets=topic_sets,
-            organizations=self._organizations(programme_id),
-            aliases=self._aliases(),
+            organizations=self._organizations(programme_id) if news.versions else [],
+            aliases=self._aliases() if news.aliases else [],
             exchanges=ExchangeColumns(*exchanges.values()),
             legs=LegColumns(*legs.values()),
             joint=JointColumns(*joint.values()),
             replaced=replaced,
         )
+
+    def _news(self) -> "_News":
+        """One question, so that what seldom changes is not asked for in vain each time."""
+        party, topic, exchange = PartyRow.table().c, TopicRow.table().c, ExchangeRow.table().c
+        version, alias = OrganizationVersionRow.table().c, AliasRow.table().c
+        known, start = self._known, self._from_offset
+        bound = select(func.count()).where(alias.programme == self._programme)
+        asked = select(
+            self._any(party, party.party >= known.party_count),
+            self._any(topic, topic.topic_set > known.topic_set_count),
+            self._any(exchange, exchange.from_offset >= start, exchange.revision > 0),
+            self._any(version, version.from_offset >= start),
+            # All of them, as some take effect long after they were said.
+            bound.scalar_subquery() != known.alias_count,
+        )
+        return _News(*self._rows(asked)[0])
+
+    def _any(self, columns: Any, *conditions: Any) -> Any:
+        return exists().where(columns.programme == self._programme, *conditions)
+
+    def _parties(self) -> list[str]:
+        party = PartyRow.table().c
+        found = select(party.organization_id).where(
+            party.programme == self._programme, party.party >= self._known.party_count
+        )
+        return [row[0] for row in self._rows(found.order_by(party.party))]
 
     def _table(
         self, standing: str, fields: Mapping[str, Packed], replaced: Ints
@@ -121,8 +151,6 @@ class Flows:
         return in_order(parts, ["exchange", *parties])
 
     def _replaced(self) -> Ints:
-        if not self._from_offset:
-            return np.empty(0, dtype=np.int64)
         values = (self._programme, self._from_offset)
         revised = self._columns(self._exchange, _REVISED, values)["exchange"]
         return np.unique(revised[revised < self._from_offset])
@@ -165,13 +193,8 @@ class Flows:
         ]
 
     def _aliases(self) -> list[tuple[str, str]]:
-        """All, where there are more than are known: some take effect long after they were said."""
         alias = AliasRow.table().c
-        of_programme = alias.programme == self._programme
-        [(count,)] = self._rows(select(func.count()).where(of_programme))
-        if count == self._known.alias_count:
-            return []
-        bound = select(alias.alias, alias.organization_id).where(of_programme)
+        bound = select(alias.alias, alias.organization_id).where(alias.programme == self._programme)
         return [(row[0], row[1]) for row in self._rows(bound.order_by(alias.alias))]
 
     def _rows(self, statement: Select[Any]) -> list[Any]:
@@ -195,7 +218,7 @@ def _fields_of_exchanges(party_bits: int, topic_set_bits: int) -> dict[str, Pack
     }
 
 
-def _parties(bits: int, *names: str) -> dict[str, Packed]:
+def _ends(bits: int, *names: str) -> dict[str, Packed]:
     return {name: Packed(name, bits) for name in names}
 
 
