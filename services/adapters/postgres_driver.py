@@ -75,6 +75,7 @@ async def connect(
             "tcp_user_timeout": f"{_UNSENT_MILLISECONDS}ms",
             **{f"tcp_keepalives_{name}": str(value) for name, value in _KEEPALIVE.items()},
             "jit": "off",
+            "plan_cache_mode": "force_custom_plan",  # a kept one may be of when a table was small
             **settings,
         },
     )

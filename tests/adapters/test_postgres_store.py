@@ -301,6 +301,20 @@ def test_who_listens_hears_of_each_slab(store: PostgresStore, database: str) -> 
     assert heard == ["0 3"]
 
 
+def test_no_plan_is_kept_from_when_a_table_was_small(store: PostgresStore) -> None:
+    for start in range(10):  # after five PostgreSQL would keep one
+        project_slab(store, LOG, slab(start, start + 1))
+        store.known("default", ["a", "b"])
+    writer = store._open_writer()
+    found = writer.run(
+        writer.raw.fetchrow(
+            "SELECT sum(generic_plans) AS kept, sum(custom_plans) AS made "
+            "FROM pg_prepared_statements WHERE cardinality(parameter_types) > 0"
+        )
+    )
+    assert (found["kept"], found["made"] >= 10) == (0, True)
+
+
 def test_text_is_in_order_of_code_points_whatever_the_database_is_set_to(
     store: PostgresStore,
 ) -> None:
