@@ -131,8 +131,8 @@ def _signal(cluster: Cluster, name: str, number: signal.Signals) -> int:
 def _stop(cluster: Cluster, name: str) -> None:
     """Asks it to end, and waits until it has, as whoever deploys would.
 
-    Kafka 4.1.1 can hang when it is told to end while it starts (a publisher in its MetadataLoader is
-    null by then). It is killed after a while, which is what whoever runs it does.
+    Kafka 4.1.1 can hang when it is told to end while it starts (a publisher of its MetadataLoader
+    is null by then). It is killed after a while, which is what whoever runs it does.
     """
     number = signal.SIGINT if name == "postgres" else signal.SIGTERM
     pid = _signal(cluster, name, number)
