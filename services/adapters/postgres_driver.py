@@ -145,6 +145,9 @@ class PostgresConnection:
             self.run(self.raw.execute(_SNAPSHOT))
 
     def commit(self) -> None:
+        """Raises Error where the server has ended the connection, and the transaction with it."""
+        if self.raw.is_closed():
+            raise DatabaseError(ConnectionResetError("the connection ended before the commit"))
         self._end("COMMIT")
 
     def rollback(self) -> None:

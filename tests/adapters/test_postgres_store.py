@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager
@@ -299,6 +300,24 @@ def test_who_listens_hears_of_each_slab(store: PostgresStore, database: str) -> 
         project_slab(store, LOG, slab(0, 3))
         listener.run(listener.raw.execute("SELECT 1"))
     assert heard == ["0 3"]
+
+
+def test_a_server_that_ends_the_connection_before_the_commit_has_not_committed(
+    store: PostgresStore, database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ended: list[str] = []
+
+    def end_once(point: str) -> None:
+        if point == "in_slab" and not ended:
+            ended.append(point)
+            writer = store._open_writer()
+            execute(database, f"SELECT pg_terminate_backend({writer.raw.get_server_pid()})")
+            while not writer.raw.is_closed():
+                writer.run(asyncio.sleep(0.01))
+
+    monkeypatch.setattr(postgres_store, "crash_point", end_once)
+    end = project_slab(store, LOG, slab(0, 3))
+    assert (ended, store.watermark(0), count(store)) == (["in_slab"], end, 3)
 
 
 def test_no_plan_is_kept_from_when_a_table_was_small(store: PostgresStore) -> None:

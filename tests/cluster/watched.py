@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
+from urllib.error import URLError
 
 from services.adapters.kafka_address import KafkaAddress
 from services.adapters.kafka_topic import KafkaTopic
@@ -40,7 +41,10 @@ class Watched:
         return self._said.read_text()
 
     def scraped(self) -> Scrape:
-        return scrape(self.metrics)
+        try:
+            return scrape(self.metrics)
+        except URLError as error:
+            raise AssertionError(f"no figures, {error}; it said:\n{self.said}") from error
 
     @contextmanager
     def frozen(self) -> Iterator[None]:
