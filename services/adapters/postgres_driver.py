@@ -12,6 +12,7 @@ import asyncpg
 from sqlalchemy import Engine, create_engine
 from sqlalchemy.dialects import registry
 from sqlalchemy.dialects.postgresql.base import PGDialect, PGTypeCompiler
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import QueuePool
 
 _T = TypeVar("_T")
@@ -58,6 +59,17 @@ class Error(Exception):
 
 class DatabaseError(Error):
     """The same under the name by which SQLAlchemy knows it."""
+
+
+def cause_of(error: DBAPIError | Error) -> BaseException | None:
+    """What went wrong, also where SQLAlchemy was asked."""
+    return error.orig if isinstance(error, DBAPIError) else error
+
+
+def is_lost(error: DBAPIError | Error) -> bool:
+    """Whether the connection is of no use any more."""
+    cause = cause_of(error)
+    return isinstance(cause, Error) and cause.lost
 
 
 async def connect(

@@ -11,7 +11,7 @@ from sqlalchemy.exc import DBAPIError
 
 from services.adapters import postgres_slab as slab
 from services.adapters.crash_point import crash_point
-from services.adapters.postgres_driver import Error, PostgresConnection, engine
+from services.adapters.postgres_driver import Error, PostgresConnection, cause_of, engine, is_lost
 from services.adapters.postgres_schema import (
     Build,
     still_to_read,
@@ -181,7 +181,7 @@ class PostgresStore:
             writer = self._open_writer()
             self._build = writer.run(still_to_write(writer.raw, self._build))
         except Error as error:
-            self._roll_back()
+            self._recover(error)
             raise _passing(error) from error
 
     @contextmanager
@@ -208,7 +208,7 @@ class PostgresStore:
                 self._transaction(rows, start, end, owner)
                 return
             except Error as error:
-                self._roll_back()
+                self._recover(error)
                 if is_last or not (error.lost or error.code in (_LOCKED, *_CONFLICTS)):
                     raise _passing(error) from error
                 logger.info("a slab is written again: %s", error)
@@ -242,6 +242,15 @@ class PostgresStore:
         with suppress(Error):  # the next slab asks again
             self._answers = writer.run(switch(writer.raw, self.schema))
 
+    def _recover(self, error: DBAPIError | Error) -> None:
+        """Ends what is under way. Whoever projects trusts no other connection either where one was
+        lost: each might be waited for, one after the other.
+        """
+        if is_lost(error) and not self._read_only:
+            self.close()  # all are opened anew when they are needed
+        else:
+            self._roll_back()
+
     def _roll_back(self) -> None:
         """Ends what is under way; a connection that was lost is opened anew when it is needed."""
         with suppress(Error):
@@ -273,8 +282,8 @@ class PostgresStore:
         try:
             return work()
         except (DBAPIError, Error) as error:
-            self._roll_back()
-            if is_last or not _is_lost(error):
+            self._recover(error)
+            if is_last or not is_lost(error):
                 raise _passing(error) from error
         return self._done(work, is_last=True)
 
@@ -370,19 +379,10 @@ def _ask(url: str, question: Callable[[Any], Coroutine[Any, Any, _T]]) -> _T:
 
 def _passing(error: DBAPIError | Error) -> Exception:
     """StoreBusy for what may be over soon, else the error itself."""
-    cause = _cause(error)
+    cause = cause_of(error)
     if isinstance(cause, Error) and (cause.lost or cause.code.startswith(_PASSING)):
         return StoreBusy(f"the read models cannot be reached at the moment: {cause}")
     return error
-
-
-def _is_lost(error: DBAPIError | Error) -> bool:
-    cause = _cause(error)
-    return isinstance(cause, Error) and cause.lost
-
-
-def _cause(error: DBAPIError | Error) -> BaseException | None:
-    return error.orig if isinstance(error, DBAPIError) else error
 
 
 @contextmanager
@@ -390,7 +390,7 @@ def _asked() -> Iterator[None]:
     try:
         yield
     except (DBAPIError, Error) as error:
-        cause = _cause(error)
+        cause = cause_of(error)
         if isinstance(cause, Error) and cause.code in _GONE:
             raise LogDown("the read models were dropped, others answer; ask again") from error
         passing = _passing(error)

@@ -320,6 +320,33 @@ def test_a_server_that_ends_the_connection_before_the_commit_has_not_committed(
     assert (ended, store.watermark(0), count(store)) == (["in_slab"], end, 3)
 
 
+@pytest.mark.parametrize("which", ["reading", "projecting"])
+def test_where_one_connection_was_lost_no_other_is_waited_for(
+    store: PostgresStore, database: str, which: str
+) -> None:
+    project_slab(store, LOG, slab(0, 2))
+    before = _connections(database)
+    assert len(before) == 2
+    execute(database, f"SELECT pg_terminate_backend({before[f'mutua_read_1 {which}']}, 5000)")
+
+    project_slab(store, LOG, slab(2, 5))
+    assert count(store) == 5
+    after = _connections(database)
+    assert (after.keys(), {*after.values()} & {*before.values()}) == (before.keys(), set())
+
+
+def _connections(database: str) -> dict[str, int]:
+    """Processes of the server that serve a store, by what they do."""
+    with connected(database) as other:
+        found = other.run(
+            other.raw.fetch(
+                "SELECT application_name, pid FROM pg_stat_activity "
+                "WHERE datname = current_database() AND application_name LIKE 'mutua_read_%'"
+            )
+        )
+    return {row["application_name"]: row["pid"] for row in found}
+
+
 def test_no_plan_is_kept_from_when_a_table_was_small(store: PostgresStore) -> None:
     for start in range(10):  # after five PostgreSQL would keep one
         project_slab(store, LOG, slab(start, start + 1))
