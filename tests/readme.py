@@ -17,6 +17,7 @@ _CHANGING = (
     (re.compile(r"\b[0-9a-f]{32}(?=\.0\.)"), "LOG-ID"),
     (re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d UTC"), "NOW"),
     (re.compile(r"\S+/mutua-dev\b"), "FOLDER"),
+    (re.compile(r"\.venv/bin/(?=mutua )"), ""),  # named so until it is on the path
     (re.compile(r"127\.0\.0\.1:\d+"), "ADDRESS"),
     (re.compile(r"(?<=  )\d+(?=  ready)"), "PROCESS"),
     (re.compile(r"  +|---+"), "  "),  # a table is as wide as its addresses
