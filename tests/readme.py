@@ -17,7 +17,6 @@ _CHANGING = (
     (re.compile(r"\b[0-9a-f]{32}(?=\.0\.)"), "LOG-ID"),
     (re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d UTC"), "NOW"),
     (re.compile(r"\S+/mutua-dev\b"), "FOLDER"),
-    (re.compile(r"\.venv/bin/(?=mutua )"), ""),  # named so until it is on the path
     (re.compile(r"127\.0\.0\.1:\d+"), "ADDRESS"),
     (re.compile(r"(?<=  )\d+(?=  ready)"), "PROCESS"),
     (re.compile(r"  +|---+"), "  "),  # a table is as wide as its addresses
@@ -44,9 +43,12 @@ class Newcomer:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        (folder / ".venv").symlink_to(sys.prefix)
         own = {k: v for k, v in os.environ.items() if not k.startswith("MUTUA_")}
-        path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-        self._environment = {**own, "PATH": path}
+        programs = str(Path(sys.executable).parent)
+        others = [each for each in os.environ["PATH"].split(os.pathsep) if each != programs]
+        self._path = os.pathsep.join([programs, *others])
+        self._environment = {**own, "PATH": os.pathsep.join(others)}
         self._cluster: subprocess.Popen[bytes] | None = None
 
     def run(self, command: str) -> str:
@@ -55,7 +57,8 @@ class Newcomer:
         `mutua dev up` goes on running, as in a terminal of its own, until `close`.
         """
         command = command.replace("make demo", ".venv/bin/mutua demo --dir .demo")
-        command = command.replace(".venv/bin/mutua ", "mutua ")
+        if not command.startswith(".venv/bin/"):
+            self._environment["PATH"] = self._path  # which the text says to do before
         if command == "mutua dev up":
             return self._up(command)
         if command.startswith("export "):

@@ -261,7 +261,7 @@ class PostgresDialect(PGDialect):
         return True
 
     def is_disconnect(self, e: Any, *_: Any) -> bool:
-        return isinstance(e, Error) and e.lost
+        return is_lost(e)
 
 
 def dialect() -> Any:
