@@ -25,13 +25,14 @@ _sym_db = _symbol_database.Default()
 from mutua.v1 import event_pb2 as mutua_dot_v1_dot_event__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1dmutua/v1/ingest_service.proto\x12\x08mutua.v1\x1a\x14mutua/v1/event.proto\"6\n\x13RecordEventsRequest\x12\x1f\n\x06\x65vents\x18\x01 \x03(\x0b\x32\x0f.mutua.v1.Event\"(\n\x14RecordEventsResponse\x12\x10\n\x08position\x18\x01 \x01(\t\"6\n\x13RecordStreamRequest\x12\x1f\n\x06\x65vents\x18\x01 \x03(\x0b\x32\x0f.mutua.v1.Event\"R\n\x14RecordStreamResponse\x12\x13\n\x0bgroup_count\x18\x01 \x01(\x03\x12\x13\n\x0b\x65vent_count\x18\x02 \x01(\x03\x12\x10\n\x08position\x18\x03 \x01(\t2\xbb\x01\n\rIngestService\x12R\n\x0cRecordEvents\x12\x1d.mutua.v1.RecordEventsRequest\x1a\x1e.mutua.v1.RecordEventsResponse\"\x03\x90\x02\x02\x12V\n\x0cRecordStream\x12\x1d.mutua.v1.RecordStreamRequest\x1a\x1e.mutua.v1.RecordStreamResponse\"\x03\x90\x02\x02(\x01\x30\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1dmutua/v1/ingest_service.proto\x12\x08mutua.v1\x1a\x14mutua/v1/event.proto\"6\n\x13RecordEventsRequest\x12\x1f\n\x06\x65vents\x18\x01 \x03(\x0b\x32\x0f.mutua.v1.Event\"(\n\x14RecordEventsResponse\x12\x10\n\x08position\x18\x01 \x01(\t\"6\n\x13RecordStreamRequest\x12\x1f\n\x06\x65vents\x18\x01 \x03(\x0b\x32\x0f.mutua.v1.Event\"R\n\x14RecordStreamResponse\x12\x13\n\x0bgroup_count\x18\x01 \x01(\x03\x12\x13\n\x0b\x65vent_count\x18\x02 \x01(\x03\x12\x10\n\x08position\x18\x03 \x01(\t2\xbb\x01\n\rIngestService\x12R\n\x0cRecordEvents\x12\x1d.mutua.v1.RecordEventsRequest\x1a\x1e.mutua.v1.RecordEventsResponse\"\x03\x90\x02\x02\x12V\n\x0cRecordStream\x12\x1d.mutua.v1.RecordStreamRequest\x1a\x1e.mutua.v1.RecordStreamResponse\"\x03\x90\x02\x02(\x01\x30\x01\x42\"\n\x0corg.mutua.v1P\x01Z\x10mutua/v1;mutuav1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'mutua.v1.ingest_service_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
-  DESCRIPTOR._loaded_options = None
+  _globals['DESCRIPTOR']._loaded_options = None
+  _globals['DESCRIPTOR']._serialized_options = b'\n\014org.mutua.v1P\001Z\020mutua/v1;mutuav1'
   _globals['_INGESTSERVICE'].methods_by_name['RecordEvents']._loaded_options = None
   _globals['_INGESTSERVICE'].methods_by_name['RecordEvents']._serialized_options = b'\220\002\002'
   _globals['_INGESTSERVICE'].methods_by_name['RecordStream']._loaded_options = None

@@ -418,6 +418,8 @@ class Coverage(_message.Message):
     UNKNOWN_MINUTES_COUNT_FIELD_NUMBER: _builtins.int
     JOINT_COUNT_FIELD_NUMBER: _builtins.int
     STRADDLING_COUNT_FIELD_NUMBER: _builtins.int
+    INTERNAL_COUNT_FIELD_NUMBER: _builtins.int
+    POSSIBLE_DOUBLE_COUNT_FIELD_NUMBER: _builtins.int
     roster_count: _builtins.int
     """Organizations of the roster in force in the window, boundary ones aside."""
     recorded_count: _builtins.int
@@ -425,13 +427,23 @@ class Coverage(_message.Message):
     the window.
     """
     exchange_count: _builtins.int
-    """Exchanges in the window that stand, joint ones included."""
+    """Exchanges in the window that stand, joint and internal ones included."""
     unknown_minutes_count: _builtins.int
-    """Directed ones among them whose minutes are unknown under the lens; giver minutes under count."""
+    """Directed ones among them whose minutes are unknown under the lens; giver minutes under count.
+    Out of exchange_count - joint_count - internal_count.
+    """
     joint_count: _builtins.int
     """Symmetric ones among them."""
     straddling_count: _builtins.int
     """Exchanges whose period lies partly in the window and partly outside."""
+    internal_count: _builtins.int
+    """Exchanges among exchange_count whose sides share an organization once aliases are resolved, and
+    symmetric ones with one organization only. They enter no measure and are not in joint_count.
+    """
+    possible_double_count: _builtins.int
+    """Exchanges among exchange_count that may report another one a second time: same parties, kind
+    and day, reported by another side. Above 0 the answer warns POSSIBLE_DOUBLE_REPORTS.
+    """
     def __init__(
         self,
         *,
@@ -441,10 +453,12 @@ class Coverage(_message.Message):
         unknown_minutes_count: _builtins.int = ...,
         joint_count: _builtins.int = ...,
         straddling_count: _builtins.int = ...,
+        internal_count: _builtins.int = ...,
+        possible_double_count: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["exchange_count", b"exchange_count", "joint_count", b"joint_count", "recorded_count", b"recorded_count", "roster_count", b"roster_count", "straddling_count", b"straddling_count", "unknown_minutes_count", b"unknown_minutes_count"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["exchange_count", b"exchange_count", "internal_count", b"internal_count", "joint_count", b"joint_count", "possible_double_count", b"possible_double_count", "recorded_count", b"recorded_count", "roster_count", b"roster_count", "straddling_count", b"straddling_count", "unknown_minutes_count", b"unknown_minutes_count"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -466,6 +480,7 @@ class Balance(_message.Message):
     RECEIVED_UNKNOWN_COUNT_FIELD_NUMBER: _builtins.int
     JOINT_COUNT_FIELD_NUMBER: _builtins.int
     REASONS_FIELD_NUMBER: _builtins.int
+    ISOLATE_FIELD_NUMBER: _builtins.int
     organization_id: _builtins.str
     """The organization."""
     given: _builtins.float
@@ -486,9 +501,16 @@ class Balance(_message.Message):
     """Exchanges it received in whose minutes are unknown under the lens; 0 under count."""
     joint_count: _builtins.int
     """Symmetric exchanges it was party to."""
+    isolate: _builtins.bool
+    """Of the population, and party to no exchange of any kind in the window, whatever the other
+    filters.
+    """
     @_builtins.property
     def reasons(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """Why net_share is absent: NO_KNOWN_AMOUNT, TOO_FEW_EXCHANGES, NOT_BORNE (allocation once)."""
+        """Why net_share is absent: NO_KNOWN_AMOUNT, TOO_FEW_EXCHANGES, NOT_BORNE (allocation once). With
+        an exchange_count of 0 also NOTHING_SEEN (isolate) or NONE_OF_THESE (only exchanges that the
+        filters leave out).
+        """
 
     def __init__(
         self,
@@ -503,10 +525,11 @@ class Balance(_message.Message):
         received_unknown_count: _builtins.int = ...,
         joint_count: _builtins.int = ...,
         reasons: _abc.Iterable[_builtins.str] | None = ...,
+        isolate: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_given", b"_given", "_net", b"_net", "_net_share", b"_net_share", "_received", b"_received", "given", b"given", "net", b"net", "net_share", b"net_share", "received", b"received"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_given", b"_given", "_net", b"_net", "_net_share", b"_net_share", "_received", b"_received", "exchange_count", b"exchange_count", "given", b"given", "given_unknown_count", b"given_unknown_count", "joint_count", b"joint_count", "net", b"net", "net_share", b"net_share", "organization_id", b"organization_id", "reasons", b"reasons", "received", b"received", "received_unknown_count", b"received_unknown_count"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_given", b"_given", "_net", b"_net", "_net_share", b"_net_share", "_received", b"_received", "exchange_count", b"exchange_count", "given", b"given", "given_unknown_count", b"given_unknown_count", "isolate", b"isolate", "joint_count", b"joint_count", "net", b"net", "net_share", b"net_share", "organization_id", b"organization_id", "reasons", b"reasons", "received", b"received", "received_unknown_count", b"received_unknown_count"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__given: _TypeAlias = _typing.Literal["given"]  # noqa: Y015
     _WhichOneofArgType__given: _TypeAlias = _typing.Literal["_given", b"_given"]  # noqa: Y015
@@ -693,6 +716,7 @@ class Node(_message.Message):
     RECEIVED_FIELD_NUMBER: _builtins.int
     EXCHANGE_COUNT_FIELD_NUMBER: _builtins.int
     ISOLATE_FIELD_NUMBER: _builtins.int
+    REASONS_FIELD_NUMBER: _builtins.int
     organization_id: _builtins.str
     """The organization."""
     given: _builtins.float
@@ -702,7 +726,15 @@ class Node(_message.Message):
     exchange_count: _builtins.int
     """Exchanges it was party to, each once, joint ones included."""
     isolate: _builtins.bool
-    """Of the population, and party to no exchange of any kind in the window: nothing was seen of it."""
+    """Of the population, and party to no exchange of any kind in the window, whatever the other
+    filters: nothing was seen of it.
+    """
+    @_builtins.property
+    def reasons(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """With an exchange_count of 0: NOTHING_SEEN (isolate) or NONE_OF_THESE (only exchanges that the
+        filters leave out).
+        """
+
     def __init__(
         self,
         *,
@@ -711,10 +743,11 @@ class Node(_message.Message):
         received: _builtins.float | None = ...,
         exchange_count: _builtins.int = ...,
         isolate: _builtins.bool = ...,
+        reasons: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_given", b"_given", "_received", b"_received", "given", b"given", "received", b"received"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_given", b"_given", "_received", b"_received", "exchange_count", b"exchange_count", "given", b"given", "isolate", b"isolate", "organization_id", b"organization_id", "received", b"received"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_given", b"_given", "_received", b"_received", "exchange_count", b"exchange_count", "given", b"given", "isolate", b"isolate", "organization_id", b"organization_id", "reasons", b"reasons", "received", b"received"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__given: _TypeAlias = _typing.Literal["given"]  # noqa: Y015
     _WhichOneofArgType__given: _TypeAlias = _typing.Literal["_given", b"_given"]  # noqa: Y015
@@ -743,6 +776,7 @@ class Concentration(_message.Message):
     LORENZ_FIELD_NUMBER: _builtins.int
     REASONS_FIELD_NUMBER: _builtins.int
     METRIC_VERSION_FIELD_NUMBER: _builtins.int
+    SPILL_OVER_FIELD_NUMBER: _builtins.int
     direction: Global___Direction.ValueType
     """Which side."""
     organization_count: _builtins.int
@@ -757,6 +791,10 @@ class Concentration(_message.Message):
     """The part of total with the three that have most, whichever they are, 0 to 1. Absent likewise."""
     metric_version: _builtins.int
     """Of the definitions of these measures; compare numbers of the same version only."""
+    spill_over: _builtins.float
+    """Exchanges, or known minutes, that organizations of the population gave to, or received from,
+    parties outside it. Part of total. Absent when the allocation has no edges.
+    """
     @_builtins.property
     def lorenz(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]:
         """The Lorenz curve: at place k the part of total with the k organizations that have least, from 0
@@ -778,19 +816,24 @@ class Concentration(_message.Message):
         lorenz: _abc.Iterable[_builtins.float] | None = ...,
         reasons: _abc.Iterable[_builtins.str] | None = ...,
         metric_version: _builtins.int = ...,
+        spill_over: _builtins.float | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_gini", b"_gini", "_top_three_share", b"_top_three_share", "_total", b"_total", "gini", b"gini", "top_three_share", b"top_three_share", "total", b"total"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_gini", b"_gini", "_spill_over", b"_spill_over", "_top_three_share", b"_top_three_share", "_total", b"_total", "gini", b"gini", "spill_over", b"spill_over", "top_three_share", b"top_three_share", "total", b"total"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_gini", b"_gini", "_top_three_share", b"_top_three_share", "_total", b"_total", "direction", b"direction", "gini", b"gini", "lorenz", b"lorenz", "metric_version", b"metric_version", "organization_count", b"organization_count", "reasons", b"reasons", "top_three_share", b"top_three_share", "total", b"total"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_gini", b"_gini", "_spill_over", b"_spill_over", "_top_three_share", b"_top_three_share", "_total", b"_total", "direction", b"direction", "gini", b"gini", "lorenz", b"lorenz", "metric_version", b"metric_version", "organization_count", b"organization_count", "reasons", b"reasons", "spill_over", b"spill_over", "top_three_share", b"top_three_share", "total", b"total"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__gini: _TypeAlias = _typing.Literal["gini"]  # noqa: Y015
     _WhichOneofArgType__gini: _TypeAlias = _typing.Literal["_gini", b"_gini"]  # noqa: Y015
+    _WhichOneofReturnType__spill_over: _TypeAlias = _typing.Literal["spill_over"]  # noqa: Y015
+    _WhichOneofArgType__spill_over: _TypeAlias = _typing.Literal["_spill_over", b"_spill_over"]  # noqa: Y015
     _WhichOneofReturnType__top_three_share: _TypeAlias = _typing.Literal["top_three_share"]  # noqa: Y015
     _WhichOneofArgType__top_three_share: _TypeAlias = _typing.Literal["_top_three_share", b"_top_three_share"]  # noqa: Y015
     _WhichOneofReturnType__total: _TypeAlias = _typing.Literal["total"]  # noqa: Y015
     _WhichOneofArgType__total: _TypeAlias = _typing.Literal["_total", b"_total"]  # noqa: Y015
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__gini) -> _WhichOneofReturnType__gini | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__spill_over) -> _WhichOneofReturnType__spill_over | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__top_three_share) -> _WhichOneofReturnType__top_three_share | None: ...
     @_typing.overload
@@ -814,6 +857,7 @@ class Batch(_message.Message):
     FIRST_RECORD_TIME_FIELD_NUMBER: _builtins.int
     LAST_RECORD_TIME_FIELD_NUMBER: _builtins.int
     UNDONE_FIELD_NUMBER: _builtins.int
+    RECORDED_BY_FIELD_NUMBER: _builtins.int
     batch: _builtins.str
     """Its name."""
     generation: _builtins.int
@@ -830,6 +874,8 @@ class Batch(_message.Message):
     """Organizations it registered or updated."""
     undone: _builtins.bool
     """An undo retracted it, and none of its exchanges stands."""
+    recorded_by: _builtins.str
+    """The organization it was recorded for (--as), part of the batch's identity; empty: nobody named."""
     @_builtins.property
     def first_record_time(self) -> _timestamp_pb2.Timestamp:
         """When its first fact was appended."""
@@ -851,10 +897,11 @@ class Batch(_message.Message):
         first_record_time: _timestamp_pb2.Timestamp | None = ...,
         last_record_time: _timestamp_pb2.Timestamp | None = ...,
         undone: _builtins.bool = ...,
+        recorded_by: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["first_record_time", b"first_record_time", "last_record_time", b"last_record_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["batch", b"batch", "client", b"client", "correction_count", b"correction_count", "exchange_count", b"exchange_count", "first_record_time", b"first_record_time", "generation", b"generation", "last_record_time", b"last_record_time", "organization_count", b"organization_count", "retracted_count", b"retracted_count", "undone", b"undone"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["batch", b"batch", "client", b"client", "correction_count", b"correction_count", "exchange_count", b"exchange_count", "first_record_time", b"first_record_time", "generation", b"generation", "last_record_time", b"last_record_time", "organization_count", b"organization_count", "recorded_by", b"recorded_by", "retracted_count", b"retracted_count", "undone", b"undone"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1153,6 +1200,7 @@ class GetBalanceResponse(_message.Message):
     AS_OF_DATE_FIELD_NUMBER: _builtins.int
     COVERAGE_FIELD_NUMBER: _builtins.int
     WARNINGS_FIELD_NUMBER: _builtins.int
+    QUESTION_FIELD_NUMBER: _builtins.int
     position: _builtins.str
     """The position the answer was computed at. Opaque."""
     @_builtins.property
@@ -1171,6 +1219,10 @@ class GetBalanceResponse(_message.Message):
     def warnings(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """What to keep in mind, in upper-snake words such as MANY_UNKNOWN."""
 
+    @_builtins.property
+    def question(self) -> Global___Question:
+        """The question as it was answered: defaults filled in, names turned into ids."""
+
     def __init__(
         self,
         *,
@@ -1179,10 +1231,11 @@ class GetBalanceResponse(_message.Message):
         as_of_date: _types_pb2.Date | None = ...,
         coverage: Global___Coverage | None = ...,
         warnings: _abc.Iterable[_builtins.str] | None = ...,
+        question: Global___Question | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["as_of_date", b"as_of_date", "balance", b"balance", "coverage", b"coverage"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["as_of_date", b"as_of_date", "balance", b"balance", "coverage", b"coverage", "question", b"question"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["as_of_date", b"as_of_date", "balance", b"balance", "coverage", b"coverage", "position", b"position", "warnings", b"warnings"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["as_of_date", b"as_of_date", "balance", b"balance", "coverage", b"coverage", "position", b"position", "question", b"question", "warnings", b"warnings"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1240,6 +1293,7 @@ class ListBalancesResponse(_message.Message):
     AS_OF_DATE_FIELD_NUMBER: _builtins.int
     COVERAGE_FIELD_NUMBER: _builtins.int
     WARNINGS_FIELD_NUMBER: _builtins.int
+    QUESTION_FIELD_NUMBER: _builtins.int
     next_page_token: _builtins.str
     """Ask for the next page with it; empty on the last."""
     position: _builtins.str
@@ -1260,6 +1314,10 @@ class ListBalancesResponse(_message.Message):
     def warnings(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """What to keep in mind, in upper-snake words such as MANY_UNKNOWN."""
 
+    @_builtins.property
+    def question(self) -> Global___Question:
+        """The question as it was answered: defaults filled in, names turned into ids."""
+
     def __init__(
         self,
         *,
@@ -1269,10 +1327,11 @@ class ListBalancesResponse(_message.Message):
         as_of_date: _types_pb2.Date | None = ...,
         coverage: Global___Coverage | None = ...,
         warnings: _abc.Iterable[_builtins.str] | None = ...,
+        question: Global___Question | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["as_of_date", b"as_of_date", "coverage", b"coverage"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["as_of_date", b"as_of_date", "coverage", b"coverage", "question", b"question"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["as_of_date", b"as_of_date", "balances", b"balances", "coverage", b"coverage", "next_page_token", b"next_page_token", "position", b"position", "warnings", b"warnings"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["as_of_date", b"as_of_date", "balances", b"balances", "coverage", b"coverage", "next_page_token", b"next_page_token", "position", b"position", "question", b"question", "warnings", b"warnings"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1330,6 +1389,7 @@ class ListPairsResponse(_message.Message):
     AS_OF_DATE_FIELD_NUMBER: _builtins.int
     COVERAGE_FIELD_NUMBER: _builtins.int
     WARNINGS_FIELD_NUMBER: _builtins.int
+    QUESTION_FIELD_NUMBER: _builtins.int
     next_page_token: _builtins.str
     """Ask for the next page with it; empty on the last."""
     position: _builtins.str
@@ -1350,6 +1410,10 @@ class ListPairsResponse(_message.Message):
     def warnings(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """What to keep in mind, in upper-snake words such as MANY_UNKNOWN."""
 
+    @_builtins.property
+    def question(self) -> Global___Question:
+        """The question as it was answered: defaults filled in, names turned into ids."""
+
     def __init__(
         self,
         *,
@@ -1359,10 +1423,11 @@ class ListPairsResponse(_message.Message):
         as_of_date: _types_pb2.Date | None = ...,
         coverage: Global___Coverage | None = ...,
         warnings: _abc.Iterable[_builtins.str] | None = ...,
+        question: Global___Question | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["as_of_date", b"as_of_date", "coverage", b"coverage"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["as_of_date", b"as_of_date", "coverage", b"coverage", "question", b"question"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["as_of_date", b"as_of_date", "coverage", b"coverage", "next_page_token", b"next_page_token", "pairs", b"pairs", "position", b"position", "warnings", b"warnings"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["as_of_date", b"as_of_date", "coverage", b"coverage", "next_page_token", b"next_page_token", "pairs", b"pairs", "position", b"position", "question", b"question", "warnings", b"warnings"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1384,6 +1449,7 @@ class ListExchangesRequest(_message.Message):
     GIVER_ID_FIELD_NUMBER: _builtins.int
     RECEIVER_ID_FIELD_NUMBER: _builtins.int
     STANDING_ONLY_FIELD_NUMBER: _builtins.int
+    POSSIBLE_DOUBLES_FIELD_NUMBER: _builtins.int
     page_size: _builtins.int
     """Rows a page; 0 is 1,000, more than 10,000 is 10,000."""
     page_token: _builtins.str
@@ -1400,6 +1466,10 @@ class ListExchangesRequest(_message.Message):
     """Only exchanges this organization received in; with giver_id the evidence of one edge."""
     standing_only: _builtins.bool
     """Only exchanges that stand: the evidence behind a number. False: retracted ones too."""
+    possible_doubles: _builtins.bool
+    """Only standing exchanges that may be two reports of one: same parties, kind and day, reported by
+    different sides. Those of one act follow each other.
+    """
     @_builtins.property
     def question(self) -> Global___Question:
         """The filters; lens, allocation and population change nothing here."""
@@ -1421,10 +1491,11 @@ class ListExchangesRequest(_message.Message):
         giver_id: _builtins.str = ...,
         receiver_id: _builtins.str = ...,
         standing_only: _builtins.bool = ...,
+        possible_doubles: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["question", b"question"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["batch", b"batch", "exchange_ids", b"exchange_ids", "giver_id", b"giver_id", "min_position", b"min_position", "order_by", b"order_by", "page_size", b"page_size", "page_token", b"page_token", "question", b"question", "receiver_id", b"receiver_id", "standing_only", b"standing_only"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["batch", b"batch", "exchange_ids", b"exchange_ids", "giver_id", b"giver_id", "min_position", b"min_position", "order_by", b"order_by", "page_size", b"page_size", "page_token", b"page_token", "possible_doubles", b"possible_doubles", "question", b"question", "receiver_id", b"receiver_id", "standing_only", b"standing_only"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1442,6 +1513,7 @@ class ListExchangesResponse(_message.Message):
     AS_OF_DATE_FIELD_NUMBER: _builtins.int
     COVERAGE_FIELD_NUMBER: _builtins.int
     WARNINGS_FIELD_NUMBER: _builtins.int
+    QUESTION_FIELD_NUMBER: _builtins.int
     next_page_token: _builtins.str
     """Ask for the next page with it; empty on the last."""
     position: _builtins.str
@@ -1462,6 +1534,10 @@ class ListExchangesResponse(_message.Message):
     def warnings(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """What to keep in mind, in upper-snake words such as MANY_UNKNOWN."""
 
+    @_builtins.property
+    def question(self) -> Global___Question:
+        """The question as it was answered: defaults filled in, names turned into ids."""
+
     def __init__(
         self,
         *,
@@ -1471,10 +1547,11 @@ class ListExchangesResponse(_message.Message):
         as_of_date: _types_pb2.Date | None = ...,
         coverage: Global___Coverage | None = ...,
         warnings: _abc.Iterable[_builtins.str] | None = ...,
+        question: Global___Question | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["as_of_date", b"as_of_date", "coverage", b"coverage"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["as_of_date", b"as_of_date", "coverage", b"coverage", "question", b"question"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["as_of_date", b"as_of_date", "coverage", b"coverage", "exchanges", b"exchanges", "next_page_token", b"next_page_token", "position", b"position", "warnings", b"warnings"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["as_of_date", b"as_of_date", "coverage", b"coverage", "exchanges", b"exchanges", "next_page_token", b"next_page_token", "position", b"position", "question", b"question", "warnings", b"warnings"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1534,6 +1611,7 @@ class ListOrganizationsResponse(_message.Message):
     AS_OF_DATE_FIELD_NUMBER: _builtins.int
     COVERAGE_FIELD_NUMBER: _builtins.int
     WARNINGS_FIELD_NUMBER: _builtins.int
+    QUESTION_FIELD_NUMBER: _builtins.int
     next_page_token: _builtins.str
     """Ask for the next page with it; empty on the last."""
     position: _builtins.str
@@ -1554,6 +1632,10 @@ class ListOrganizationsResponse(_message.Message):
     def warnings(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """What to keep in mind, in upper-snake words such as MANY_UNKNOWN."""
 
+    @_builtins.property
+    def question(self) -> Global___Question:
+        """The question as it was answered: defaults filled in, names turned into ids."""
+
     def __init__(
         self,
         *,
@@ -1563,10 +1645,11 @@ class ListOrganizationsResponse(_message.Message):
         as_of_date: _types_pb2.Date | None = ...,
         coverage: Global___Coverage | None = ...,
         warnings: _abc.Iterable[_builtins.str] | None = ...,
+        question: Global___Question | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["as_of_date", b"as_of_date", "coverage", b"coverage"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["as_of_date", b"as_of_date", "coverage", b"coverage", "question", b"question"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["as_of_date", b"as_of_date", "coverage", b"coverage", "next_page_token", b"next_page_token", "organizations", b"organizations", "position", b"position", "warnings", b"warnings"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["as_of_date", b"as_of_date", "coverage", b"coverage", "next_page_token", b"next_page_token", "organizations", b"organizations", "position", b"position", "question", b"question", "warnings", b"warnings"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1839,6 +1922,7 @@ class GetNetworkResponse(_message.Message):
     AS_OF_DATE_FIELD_NUMBER: _builtins.int
     COVERAGE_FIELD_NUMBER: _builtins.int
     WARNINGS_FIELD_NUMBER: _builtins.int
+    QUESTION_FIELD_NUMBER: _builtins.int
     next_page_token: _builtins.str
     """Ask for the next page with it; empty on the last."""
     position: _builtins.str
@@ -1863,6 +1947,10 @@ class GetNetworkResponse(_message.Message):
     def warnings(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """What to keep in mind, in upper-snake words such as MANY_UNKNOWN."""
 
+    @_builtins.property
+    def question(self) -> Global___Question:
+        """The question as it was answered: defaults filled in, names turned into ids."""
+
     def __init__(
         self,
         *,
@@ -1873,10 +1961,11 @@ class GetNetworkResponse(_message.Message):
         as_of_date: _types_pb2.Date | None = ...,
         coverage: Global___Coverage | None = ...,
         warnings: _abc.Iterable[_builtins.str] | None = ...,
+        question: Global___Question | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["as_of_date", b"as_of_date", "coverage", b"coverage"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["as_of_date", b"as_of_date", "coverage", b"coverage", "question", b"question"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["as_of_date", b"as_of_date", "coverage", b"coverage", "edges", b"edges", "next_page_token", b"next_page_token", "nodes", b"nodes", "position", b"position", "warnings", b"warnings"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["as_of_date", b"as_of_date", "coverage", b"coverage", "edges", b"edges", "next_page_token", b"next_page_token", "nodes", b"nodes", "position", b"position", "question", b"question", "warnings", b"warnings"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1921,6 +2010,7 @@ class GetConcentrationResponse(_message.Message):
     AS_OF_DATE_FIELD_NUMBER: _builtins.int
     COVERAGE_FIELD_NUMBER: _builtins.int
     WARNINGS_FIELD_NUMBER: _builtins.int
+    QUESTION_FIELD_NUMBER: _builtins.int
     position: _builtins.str
     """The position the answer was computed at. Opaque."""
     @_builtins.property
@@ -1939,6 +2029,10 @@ class GetConcentrationResponse(_message.Message):
     def warnings(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """What to keep in mind, in upper-snake words such as MANY_UNKNOWN."""
 
+    @_builtins.property
+    def question(self) -> Global___Question:
+        """The question as it was answered: defaults filled in, names turned into ids."""
+
     def __init__(
         self,
         *,
@@ -1947,10 +2041,11 @@ class GetConcentrationResponse(_message.Message):
         as_of_date: _types_pb2.Date | None = ...,
         coverage: Global___Coverage | None = ...,
         warnings: _abc.Iterable[_builtins.str] | None = ...,
+        question: Global___Question | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["as_of_date", b"as_of_date", "coverage", b"coverage"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["as_of_date", b"as_of_date", "coverage", b"coverage", "question", b"question"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["as_of_date", b"as_of_date", "concentrations", b"concentrations", "coverage", b"coverage", "position", b"position", "warnings", b"warnings"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["as_of_date", b"as_of_date", "concentrations", b"concentrations", "coverage", b"coverage", "position", b"position", "question", b"question", "warnings", b"warnings"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
