@@ -9,7 +9,15 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from mutua.v1.query_service_pb2 import Batch
 from services.cli.connect import Settings, connected, tell_if_empty
-from services.cli.output import Column, show_progress, to_csv, to_dictionary, to_json, to_table
+from services.cli.output import (
+    Column,
+    show_progress,
+    to_csv,
+    to_dictionary,
+    to_iso,
+    to_json,
+    to_table,
+)
 from services.cli.recording import FORMAT
 from services.cli.words import amount, counted, warning_lines
 
@@ -55,7 +63,7 @@ def list_batches(settings: Settings, form: str) -> None:
         document = {
             "batches": [to_dictionary(row) for row in rows],
             "position": pages.position,
-            "as_of_date": to_dictionary(pages.as_of_date),
+            "as_of_date": to_iso(pages.as_of_date),
             "coverage": to_dictionary(pages.coverage),
             "warnings": list(pages.warnings),
         }

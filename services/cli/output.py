@@ -5,15 +5,17 @@ import io
 import json
 import sys
 from base64 import b64encode
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, Generic, TypeVar
+from typing import Any, Final, Generic, TypeVar
 
 import click
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
+
+from mutua.v1.types_pb2 import Date
 
 Row = TypeVar("Row")
 _line = json.JSONEncoder(ensure_ascii=False).encode
@@ -74,7 +76,7 @@ def _indented(value: Any) -> str:
 
 
 def to_dictionary(message: Any) -> dict[str, Any]:
-    """Proto JSON under the names of the .proto, 64-bit integers as numbers.
+    """Proto JSON under the names of the .proto, 64-bit integers as numbers, dates as YYYY-MM-DD.
 
     Every field is there except unset optional ones and unset messages.
     """
@@ -86,7 +88,9 @@ def to_dictionary(message: Any) -> dict[str, Any]:
 
 
 def to_csv(rows: Iterable[Message], descriptor: Descriptor) -> str:
-    """A header and a line a row: lists joined by ";", messages as JSON, absent values empty."""
+    """A header and a line a row: lists joined by ";", dates as text, other messages as JSON, absent
+    values empty.
+    """
     names = [field.name for field in descriptor.fields]
     text = io.StringIO()
     writer = csv.DictWriter(text, names, lineterminator="\n")
@@ -113,7 +117,7 @@ def _telling(field: FieldDescriptor) -> Callable[[Any], Any] | None:
 def _telling_one(field: FieldDescriptor) -> Callable[[Any], Any] | None:
     """How one value of a field stands in proto JSON."""
     if field.message_type is not None:
-        return _time if field.message_type is Timestamp.DESCRIPTOR else to_dictionary
+        return _TEXTS.get(field.message_type, to_dictionary)
     if field.enum_type is not None:
         names = {number: each.name for number, each in field.enum_type.values_by_number.items()}
         return lambda number: names.get(number, number)
@@ -122,8 +126,16 @@ def _telling_one(field: FieldDescriptor) -> Callable[[Any], Any] | None:
     return None
 
 
-def _time(time: Timestamp) -> str:
-    return time.ToJsonString()
+def to_iso(day: Date) -> str:
+    """YYYY-MM-DD."""
+    return f"{day.year:04}-{day.month:02}-{day.day:02}"
+
+
+_TEXTS: Final[Mapping[Descriptor, Callable[[Any], str]]] = {
+    Timestamp.DESCRIPTOR: Timestamp.ToJsonString,
+    Date.DESCRIPTOR: to_iso,
+}
+"""Messages that stand as text in JSON."""
 
 
 def _cell(value: Any) -> str:

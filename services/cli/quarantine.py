@@ -19,8 +19,9 @@ from mutua.v1.query_service_pb2 import (
 )
 from services.cli.connect import Settings, connected, tell_if_empty
 from services.cli.exchanges import changes, current_revision, details, telling_of
+from services.cli.json_dates import with_message_dates
 from services.cli.names import Directory
-from services.cli.output import to_csv, to_dictionary, to_json, to_table
+from services.cli.output import to_csv, to_dictionary, to_iso, to_json, to_table
 from services.cli.quarantined import (
     SET_BY_SERVER,
     columns,
@@ -76,7 +77,7 @@ def list_records(settings: Settings, form: str) -> None:
         document = {
             "records": [to_dictionary(row) for row in rows],
             "position": pages.position,
-            "as_of_date": to_dictionary(pages.as_of_date),
+            "as_of_date": to_iso(pages.as_of_date),
             "coverage": to_dictionary(pages.coverage),
             "warnings": list(pages.warnings),
         }
@@ -204,7 +205,8 @@ def _given(file: Path, record: QuarantinedRecord, programme: str) -> Event:
         given = json.loads(sys.stdin.buffer.read() if file == STDIN else file.read_bytes())
         if not isinstance(given, dict):
             raise ValueError("it is no object")
-        ParseDict(given.get("fact", given), event)
+        fact = with_message_dates(given.get("fact", given), Event.DESCRIPTOR)
+        ParseDict(fact, event)
     except (ParseError, ValueError, TypeError, AttributeError, RecursionError) as error:
         raise click.ClickException(
             f"{name} holds no fact ({str(error).partition(chr(10))[0]}): give what quarantine show "

@@ -19,6 +19,7 @@ from mutua.v1.types_pb2 import OCCUR_PRECISION_EXACT
 from services.cli.connect import Settings
 from services.cli.dates import told
 from services.cli.exchanges import Telling, current_revision, details, telling_of
+from services.cli.json_dates import with_text_dates
 from services.cli.names import Directory
 from services.cli.output import Column, to_json, to_table
 from services.cli.parameters import words_of
@@ -57,8 +58,9 @@ def is_retracted(exchange: Exchange) -> bool:
 
 
 def plain(event: Event) -> dict[str, Any]:
-    """A fact to be edited: proto JSON without what is not set."""
-    plain: dict[str, Any] = MessageToDict(event, preserving_proto_field_name=True)
+    """A fact to be edited: proto JSON without what is not set, dates as text."""
+    document = MessageToDict(event, preserving_proto_field_name=True)
+    plain: dict[str, Any] = with_text_dates(document, Event.DESCRIPTOR)
     return plain
 
 

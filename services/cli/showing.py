@@ -14,7 +14,7 @@ from mutua.v1.query_service_pb2 import IDENTITY_RECORDED, Question
 from services.cli.asking import Asked
 from services.cli.connect import Settings, connected, tell_if_empty
 from services.cli.names import Directory
-from services.cli.output import to_csv, to_dictionary, to_json
+from services.cli.output import to_csv, to_dictionary, to_iso, to_json
 from services.cli.words import coverage_lines, warning_lines
 
 Row = TypeVar("Row", bound=Message)
@@ -99,7 +99,7 @@ def _document(read: Read[Row], rows: Sequence[Row], answer: Any) -> dict[str, An
         **{name: [to_dictionary(row) for row in found] for name, found in beside.items()},
         read.name: [to_dictionary(row) for row in rows],
         "position": answer.position,
-        "as_of_date": to_dictionary(answer.as_of_date),
+        "as_of_date": to_iso(answer.as_of_date),
         "coverage": to_dictionary(answer.coverage),
         "warnings": list(answer.warnings),
     }

@@ -16,7 +16,7 @@ from mutua.v1.types_pb2 import OCCUR_PRECISION_EXACT, Date, OrganizationType
 from services.cli.dates import told
 from services.cli.exchanges import Line
 from services.cli.names import Directory
-from services.cli.output import Column
+from services.cli.output import Column, to_iso
 from services.cli.parameters import words_of
 from services.cli.words import amount, band, pair_words
 
@@ -150,4 +150,4 @@ def _unless_zero(count: int) -> str:
 
 
 def _day(day: Date) -> str:
-    return f"{day.year:04}-{day.month:02}-{day.day:02}" if day.year else ""
+    return to_iso(day) if day.year else ""

@@ -6,6 +6,7 @@ import json
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from datetime import date
 from pathlib import Path
 
 import click
@@ -198,6 +199,37 @@ def test_what_cannot_apply_has_to_be_mended(run: Run) -> None:
     assert run("quarantine", "resubmit", REFUSED, "--fact", "fact.json").code == 0
     [alder, *_] = run("organizations", "--format", "json").answer["organizations"]
     assert alder["aliases"] == ["old A"]
+
+
+@pytest.mark.parametrize(
+    "as_written", ["1948-07-05", {"year": 1948, "month": 7, "day": 5}], ids=["text", "as before"]
+)
+def test_a_fact_with_a_date_is_sent_again_as_it_was_shown(run: Run, as_written: object) -> None:
+    event = facts.registered("Z")
+    opened = event.organization_registered.organization.open_date
+    opened.year, opened.month, opened.day = 1948, 7, 5
+    with asking() as client:  # A is bound to itself, so that it is no alias
+        event.organization_registered.organization.aliases.append("A")
+        client.get_status(min_position=client.record([event]))
+    for words in (("quarantine", "list"), ("import", "list"), ("status",)):
+        date.fromisoformat(run(*words, "--format", "json").answer["as_of_date"])
+    document = run("quarantine", "show", 6, "--format", "json").answer
+    organization = document["fact"]["organization_registered"]["organization"]
+    assert organization["open_date"] == "1948-07-05"
+    assert document["event"]["organization_registered"]["organization"]["open_date"] == "1948-07-05"
+    organization |= {"aliases": [], "open_date": as_written}
+    Path("fact.json").write_text(json.dumps(document))
+    assert run("quarantine", "resubmit", 6, "--fact", "fact.json").code == 0
+    rows = run("organizations", "--format", "json").answer["organizations"]
+    assert [row["open_date"] for row in rows if row["organization_id"] == "Z"] == ["1948-07-05"]
+
+
+def test_a_date_that_is_none_is_refused(run: Run) -> None:
+    organization = {"organization_id": "Z", "open_date": "5 July"}
+    fact = {"organization_registered": {"organization": organization}}
+    Path("fact.json").write_text(json.dumps(fact))
+    result = run("quarantine", "resubmit", REFUSED, "--fact", "fact.json")
+    assert (result.code, "'5 July'" in result.err) == (1, True)
 
 
 def test_what_can_not_apply_again_says_so(run: Run) -> None:

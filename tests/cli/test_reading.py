@@ -33,7 +33,7 @@ from tests.client.scripted import Failure
 COMMANDS = ("balances", "pairs", "network", "concentration", "exchanges", "organizations")
 BALANCE_FIELDS = [
     "organization_id", "given", "received", "net", "net_share", "exchange_count",
-    "given_unknown_count", "received_unknown_count", "joint_count", "reasons",
+    "given_unknown_count", "received_unknown_count", "joint_count", "reasons", "isolate",
 ]  # fmt: skip
 
 
@@ -78,16 +78,14 @@ def test_json_is_one_object_with_the_names_of_the_contract(
         "received_unknown_count": 0,
         "joint_count": 0,
         "reasons": [],
+        "isolate": False,
     }
-    assert result.answer["coverage"] == {
+    assert result.answer["coverage"] == dict.fromkeys(Coverage.DESCRIPTOR.fields_by_name, 0) | {
         "roster_count": 4,
         "recorded_count": 3,
         "exchange_count": 9,
-        "unknown_minutes_count": 0,
-        "joint_count": 0,
-        "straddling_count": 0,
     }
-    assert result.answer["as_of_date"] == {"year": 2026, "month": 5, "day": 1}
+    assert result.answer["as_of_date"] == "2026-05-01"
     assert (result.answer["position"], result.answer["warnings"]) == ("p0", ["MANY_UNKNOWN"])
     assert result.err == ""
 
@@ -110,6 +108,19 @@ def test_csv_has_the_same_names_and_always_a_header(ask: Run, programme: FakePro
     assert rows[2]["aliases"] == "Eastmere;The General"
     assert (rows[2]["registered"], rows[2]["open_date"]) == ("true", "")
     assert empty.err.startswith("3 of 4 organizations")
+
+
+def test_dates_are_text_for_programs(ask: Run, programme: FakeProgramme) -> None:
+    programme.organizations[0].open_date.CopyFrom(Date(year=1948, month=7, day=5))
+    programme.organizations[0].last_exchange_date.CopyFrom(Date(year=2026, month=3, day=14))
+    answer = ask("organizations", "--format", "json").answer
+    first, second, *_ = answer["organizations"]
+    assert (first["open_date"], first["last_exchange_date"]) == ("1948-07-05", "2026-03-14")
+    assert "open_date" not in second
+    assert ask("status", "--format", "json").answer["as_of_date"] == "2026-05-01"
+    [row, *_] = csv.DictReader(io.StringIO(ask("organizations", "--format", "csv").out))
+    assert (row["open_date"], row["last_exchange_date"]) == ("1948-07-05", "2026-03-14")
+    assert "2026-03-14" in ask("organizations").out
 
 
 def test_limit_cuts_the_rows_and_says_that_there_are_more(
