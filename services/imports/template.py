@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from typing import Final, NamedTuple
 
 from openpyxl import Workbook
+from openpyxl.comments import Comment
 from openpyxl.styles import Alignment, Font
 from openpyxl.utils import get_column_letter
 from openpyxl.worksheet.datavalidation import DataValidation
@@ -21,7 +22,8 @@ ORGANIZATIONS: Final = "organizations"
 FIELDS: Final = "fields"
 _LISTS: Final = "lists"
 _ROWS: Final = 10_000
-"""So many rows have drop-downs."""
+"""Number of rows with drop-downs."""
+_LAST_ROW: Final = "Drop-downs end with this row. This comment keeps them: leave it here."
 _PROMPT_CHARACTERS: Final = 255
 _DAY: Final = "yyyy-mm-dd"
 _TEXT: Final = "@"
@@ -157,6 +159,9 @@ def _fill(sheet: Worksheet, fields: Sequence[Field], lists: dict[str, list[str]]
         rule = _rule(field, entry, list(lists).index(entry.words) + 1 if entry.words else 0, lists)
         rule.add(f"{letter}2:{letter}{_ROWS + 1}")
         sheet.add_data_validation(rule)
+    # LibreOffice cuts drop-downs 1,000 rows below the last row in use. A comment puts a row in use
+    # although it has no text, so an import does not see it.
+    sheet.cell(_ROWS + 1, 1).comment = Comment(_LAST_ROW, "mutua")
 
 
 def _rule(

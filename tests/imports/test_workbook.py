@@ -211,9 +211,9 @@ def test_the_filled_template_imports_as_it_is(desk: Desk, path: Path) -> None:
     kinds = {row[0].value for row in book["lists"]["B2:B16"]}
     day = MIDNIGHT
     for number, kind in enumerate(sorted(kinds)):
-        book["exchanges"].append([f"{number:03}", day, None, "=Twin", "T2; T3", kind])
+        fill(book["exchanges"], number + 2, f"{number:03}", day, "", "=Twin", "T2; T3", kind)
         book["exchanges"].cell(number + 2, 4).data_type = "s"
-    book["organizations"].append(["T9", "Nine", None, "mental health", *[None] * 7, day])
+    fill(book["organizations"], 2, "T9", "Nine", "", "mental health", *[""] * 7, day)
     book.save(path)
     report = desk.imports_file(path)
     assert (report.errors, changes(report)) == ((), "15 recorded")
@@ -239,6 +239,29 @@ def test_every_field_is_explained(path: Path) -> None:
         rules = book[title].data_validations.dataValidation
         assert len(rules) == 13
         assert all(rule.prompt for rule in rules)
+
+
+def test_template_keeps_last_row_in_use_for_libreoffice(path: Path) -> None:
+    """LibreOffice 7.4 saves drop-downs only up to 1,000 rows below the last row in use."""
+    from openpyxl import load_workbook
+
+    path.write_bytes(template(()))
+    for title in ("exchanges", "organizations"):
+        sheet = load_workbook(path)[title]
+        [last_row] = {
+            part.max_row
+            for rule in sheet.data_validations.dataValidation
+            for part in rule.sqref.ranges
+        }
+        assert (last_row, sheet.max_row) == (10_001, 10_001)
+        assert sheet.cell(last_row, 1).comment is not None
+        assert sheet.cell(last_row, 1).value is None
+
+
+def fill(sheet: Any, row: int, *values: Any) -> None:
+    for column, value in enumerate(values, start=1):
+        if value != "":
+            sheet.cell(row, column, value)
 
 
 def roster(desk: Desk, path: Path) -> Any:
