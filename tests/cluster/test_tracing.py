@@ -2,6 +2,7 @@
 
 import json
 import re
+import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
 from pathlib import Path
@@ -20,6 +21,7 @@ from services.cluster.verify import verify
 from tests.backends import reachable_folder
 from tests.cluster.topics import PARTITIONS
 from tests.cluster.watched import Watched
+from tests.environments import lowest_versions
 from tests.faults.processes import eventually
 from tests.services.facts import exchange
 
@@ -48,14 +50,17 @@ class Running:
         self._stack = ExitStack()
         self._folder = self._stack.enter_context(reachable_folder())
 
-    def start(self, name: str, *words: str) -> Watched:
+    def start(
+        self, name: str, *words: str, python: str | Path = sys.executable, **others: str
+    ) -> Watched:
         settings = {
             "MUTUA_LOG_URL": f"kafka://{self.broker}/{self.topic}",
             "MUTUA_STORE_URL": self.database,
             "MUTUA_LOG_FORMAT": "json",
             "MUTUA_LOG_LEVEL": "info",
+            **others,
         }
-        process = Watched(name, Path(self._folder), *words, **settings)
+        process = Watched(name, Path(self._folder), *words, python=python, **settings)
         self._stack.enter_context(closing(process))
         process.wait_until_ready()
         return process
@@ -82,13 +87,16 @@ def running(broker: str, topic: str, database: str) -> Iterator[Running]:
         yield found
 
 
-def record(ingest: Watched, events: list[Event], *, traced: bool) -> None:
+def record(
+    ingest: Watched, events: list[Event], *, traced: bool, baggage: str | None = None
+) -> None:
     for event in events:
         event.programme_id = PROGRAMME
-    metadata = (("traceparent", f"00-{TRACE}-{CALLER}-01"),) if traced else ()
+    metadata = [("traceparent", f"00-{TRACE}-{CALLER}-01")] if traced else []
+    metadata += [("baggage", baggage)] if baggage else []
     with grpc.insecure_channel(ingest.address) as channel:
         IngestServiceStub(channel).RecordEvents(
-            RecordEventsRequest(events=events), metadata=metadata, timeout=30
+            RecordEventsRequest(events=events), metadata=tuple(metadata), timeout=30
         )
 
 
@@ -130,3 +138,30 @@ def test_spans_of_ingest_and_projector_belong_to_the_trace_and_records_are_as_be
     address = KafkaAddress(servers=(running.broker,), topic=running.topic)
     report = verify(address, running.database)
     assert (report.differences, report.fact_count) == ([], 2)
+
+
+# The newest that can be installed together: each names one version of the SDK.
+INSTRUMENTATION = (
+    "opentelemetry-distro==0.66b1",
+    "opentelemetry-instrumentation-grpc==0.66b1",
+    "opentelemetry-instrumentation-kafka-python==0.66b1",
+    "opentelemetry-sdk==1.45.1",
+)
+NOT_EXPORTED = {f"OTEL_{signal}_EXPORTER": "none" for signal in ("TRACES", "METRICS", "LOGS")}
+
+
+def test_instrumentation_of_grpc_and_kafka_adds_nothing_to_a_record(running: Running) -> None:
+    """With the real packages, started as README says."""
+    with lowest_versions(*INSTRUMENTATION) as programs:
+        ingest = running.start(
+            *("ingest", str(programs / "python"), "-m", "services.ingest"),
+            python=programs / "opentelemetry-instrument",
+            **NOT_EXPORTED,
+        )
+        record(ingest, [exchange(), exchange()], traced=True, baggage="user=jane,ward=7")
+        record(ingest, [exchange(), exchange()], traced=False, baggage="user=jane,ward=7")
+        headers = running.headers()
+    assert [[name for name, _ in each] for each in headers] == [["traceparent"]] * 4
+    traces = [value.decode().split("-")[1] for [(_, value)] in headers]
+    assert traces[:2] == [TRACE, TRACE]
+    assert traces[2] == traces[3] != TRACE, "ingest began a trace where the caller had none"

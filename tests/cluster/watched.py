@@ -20,12 +20,20 @@ from tests.scraping import Scrape, scrape
 class Watched:
     """One process, where it answers and where it tells its figures."""
 
-    def __init__(self, name: str, folder: Path, *words: str, **settings: str) -> None:
+    def __init__(
+        self,
+        name: str,
+        folder: Path,
+        *words: str,
+        python: str | Path = sys.executable,
+        **settings: str,
+    ) -> None:
+        """`words` are for Python, or for another program that stands for `python`."""
         self.address, self.metrics = (f"127.0.0.1:{free_port()}" for _ in range(2))
         self._said = folder / f"{name}.log"
         program = Program(
             name=name,
-            command=(sys.executable, *(words or ("-m", f"services.{name}"))),
+            command=(str(python), *(words or ("-m", f"services.{name}"))),
             ready="is ready",
             environment=environment(
                 MUTUA_LISTEN=self.address, MUTUA_METRICS_LISTEN=self.metrics, **settings
