@@ -105,6 +105,8 @@ class Balance(NamedTuple):
     received_unknown_count: int = 0
     joint_count: int = 0
     has_net: bool = True
+    isolate: bool = False
+    """Of the population, and party to no exchange of any kind in the window."""
 
     @property
     def net(self) -> int | None:
@@ -181,6 +183,7 @@ class Node(NamedTuple):
     received: int | None
     exchange_count: int
     isolate: bool
+    reasons: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -193,6 +196,8 @@ class Coverage:
     unknown_minutes_count: int = 0
     joint_count: int = 0
     straddling_count: int = 0
+    internal_count: int = 0
+    possible_double_count: int = 0
 
 
 @dataclass(frozen=True, slots=True)

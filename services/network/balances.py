@@ -111,6 +111,7 @@ def _rows(frame: Frame, question: Question, found: Totals, numbers: Ints) -> Row
     absent = np.full(len(numbers), np.nan)
     nothing = np.full(len(numbers), None)
     net, both = given - received, given + received
+    isolate = np.zeros(len(numbers), dtype=np.bool_)
     share = np.where((both > 0) & (directed >= FEW_EXCHANGES), net / np.maximum(both, 1), np.nan)
     columns: dict[str, Column] = {
         "organization_id": frame.known.names[numbers],
@@ -122,6 +123,7 @@ def _rows(frame: Frame, question: Question, found: Totals, numbers: Ints) -> Row
         "received_unknown_count": took_unknown,
         "joint_count": joint,
         "has_net": np.full(len(numbers), not once),
+        "isolate": isolate,
     }
     return Rows(
         Balance._make,
@@ -133,5 +135,6 @@ def _rows(frame: Frame, question: Question, found: Totals, numbers: Ints) -> Row
             "received": absent if no_receiver else received,
             "net": absent if once else net,
             "net_share": absent if once else share,
+            "isolate": isolate.astype(int),
         },
     )

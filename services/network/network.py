@@ -61,7 +61,7 @@ def _nodes(frame: Frame, question: Question, found: Totals, numbers: Ints) -> li
     totals = question.allocation is not Allocation.FULL
     nothing = np.full(len(numbers), None)
     return [
-        Node._make(values)
+        Node(*values)
         for values in zip(
             frame.known.names[numbers].tolist(),
             (found.given[numbers] if totals else nothing).tolist(),

@@ -93,6 +93,7 @@ def network(ledger: Ledger, question: Question) -> tuple[list[Row], list[Row]]:
             "organization_id": organization_id,
             "exchange_count": len(numbers),
             "isolate": organization_id not in frame.parties(),
+            "reasons": [],
         }
         if question.allocation != ALLOCATION_FULL:
             node |= {"given": found.given / ONE, "received": found.received / ONE}
@@ -115,6 +116,8 @@ def coverage(ledger: Ledger, question: Question) -> Row:
         "unknown_minutes_count": minutes.count(None),
         "joint_count": len(frame.exchanges) - len(directed),
         "straddling_count": len(straddling),
+        "internal_count": 0,
+        "possible_double_count": 0,
     }
 
 
@@ -178,6 +181,7 @@ def _balance(organization_id: str, sums: Sums, question: Question) -> Row:
         "received_unknown_count": len(sums.received_unknown),
         "joint_count": len(sums.joint_numbers),
         "reasons": [],
+        "isolate": False,
     }
     once = question.allocation == ALLOCATION_ONCE
     if not (once and question.lens in (LENS_ATTENTION, LENS_BENEFIT)):

@@ -17,8 +17,15 @@ from mutua.v1.event_pb2 import Event
 from mutua.v1.query_service_pb2 import Question
 
 FOLDER = Path(__file__).parent.parent / "histories"
-LATER_FIELDS = {"given_unknown_count", "received_unknown_count", "reasons"}
-"""What rows tell since the first histories were written, which are silent about it."""
+LATER_FIELDS = {
+    "given_unknown_count",
+    "received_unknown_count",
+    "reasons",
+    "isolate",
+    "internal_count",
+    "possible_double_count",
+}
+"""Fields that were added after the first histories were written; those do not mention them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,10 +63,23 @@ def load_histories() -> list[History]:
     return [_history(json.loads(path.read_text("utf-8"))) for path in sorted(FOLDER.glob("*.json"))]
 
 
-def as_told(found: list[dict[str, Any]], expected: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The rows found, without later fields that the rows expected are silent about."""
+def without_later_fields(
+    rows: list[dict[str, Any]], expected: list[dict[str, Any]]
+) -> list[dict[str, Any]]:
+    """The rows without those later fields that no expected row mentions."""
     silent = LATER_FIELDS - {name for row in expected for name in row}
-    return [{name: row[name] for name in row if name not in silent} for row in found]
+    return [{name: row[name] for name in row if name not in silent} for row in rows]
+
+
+def assert_rows(rows: list[dict[str, Any]], expected: list[dict[str, Any]]) -> None:
+    assert without_later_fields(rows, expected) == expected
+
+
+def assert_graph(
+    graph: dict[str, list[dict[str, Any]]], expected: dict[str, list[dict[str, Any]]]
+) -> None:
+    assert_rows(graph["edges"], expected["edges"])
+    assert_rows(graph["nodes"], expected["nodes"])
 
 
 def _history(data: dict[str, Any]) -> History:

@@ -26,7 +26,13 @@ from tests.oracle.answers import (
     warnings,
 )
 from tests.oracle.fold import APPLIED, Ledger, fold
-from tests.oracle.histories import ExpectedAnswer, History, as_told, load_histories
+from tests.oracle.histories import (
+    ExpectedAnswer,
+    History,
+    assert_graph,
+    assert_rows,
+    load_histories,
+)
 
 HISTORIES = load_histories()
 ANSWERS = [
@@ -72,15 +78,14 @@ def test_every_question_of_a_history_has_its_answer(
 ) -> None:
     ledger, question = fold(history.events), expected.question
     if expected.balances is not None:
-        found = balances(ledger, question)
-        assert as_told(found, expected.balances) == expected.balances
+        assert_rows(balances(ledger, question), expected.balances)
     if expected.pairs is not None:
-        assert as_told(pairs(ledger, question), expected.pairs) == expected.pairs
+        assert_rows(pairs(ledger, question), expected.pairs)
     if expected.network is not None:
         edges, nodes = network(ledger, question)
-        assert {"edges": edges, "nodes": nodes} == expected.network
+        assert_graph({"edges": edges, "nodes": nodes}, expected.network)
     if expected.coverage is not None:
-        assert coverage(ledger, question) == expected.coverage
+        assert_rows([coverage(ledger, question)], [expected.coverage])
     if expected.warnings is not None:
         assert warnings(ledger, question) == expected.warnings
 

@@ -367,12 +367,12 @@ WINDOW = {"from_date": date("2026-03-01"), "to_date": date("2026-04-01")}
 @pytest.mark.parametrize(
     ("question", "coverage"),
     [
-        # roster, recorded, exchanges, unknown minutes, joint, straddling
-        ({}, (4, 1, 11, 1, 1, 0)),
-        (WINDOW, (4, 1, 10, 0, 1, 0)),
-        ({"to_date": date("2026-01-01")}, (4, 1, 1, 1, 0, 0)),
-        ({"lens": pb.LENS_ATTENTION}, (4, 1, 11, 10, 1, 0)),
-        ({"from_date": date("2030-01-01")}, (4, 0, 0, 0, 0, 0)),
+        # roster, recorded, exchanges, unknown minutes, joint, straddling, internal, doubles
+        ({}, (4, 1, 11, 1, 1, 0, 0, 0)),
+        (WINDOW, (4, 1, 10, 0, 1, 0, 0, 0)),
+        ({"to_date": date("2026-01-01")}, (4, 1, 1, 1, 0, 0, 0, 0)),
+        ({"lens": pb.LENS_ATTENTION}, (4, 1, 11, 10, 1, 0, 0, 0)),
+        ({"from_date": date("2030-01-01")}, (4, 0, 0, 0, 0, 0, 0, 0)),
     ],
 )
 def test_coverage_stands_beside_every_answer(

@@ -25,6 +25,7 @@ def from_balance(balance: Balance) -> pb.Balance:
         received_unknown_count=balance.received_unknown_count,
         joint_count=balance.joint_count,
         reasons=balance.reasons,
+        isolate=balance.isolate,
     )
 
 
@@ -74,6 +75,7 @@ def from_node(node: Node) -> pb.Node:
         received=_units(node.received),
         exchange_count=node.exchange_count,
         isolate=node.isolate,
+        reasons=node.reasons,
     )
 
 
@@ -85,6 +87,8 @@ def from_coverage(coverage: Coverage) -> pb.Coverage:
         unknown_minutes_count=coverage.unknown_minutes_count,
         joint_count=coverage.joint_count,
         straddling_count=coverage.straddling_count,
+        internal_count=coverage.internal_count,
+        possible_double_count=coverage.possible_double_count,
     )
 
 
