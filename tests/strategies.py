@@ -156,6 +156,13 @@ def sloppy(event: Event) -> Event:
         case "nothing_to_report":
             fact = said.nothing_to_report
             fact.organization_id = _blur(fact.organization_id)
+        case "programme_configured":
+            labels = list(reversed(said.programme_configured.topics))
+            del said.programme_configured.topics[:]
+            for each in labels:
+                said.programme_configured.topics.add(
+                    topic=_blur(each.topic), label=_blur(each.label)
+                )
     return said
 
 
@@ -274,10 +281,29 @@ def _nothing(draw: Draw, event: Event, number: int) -> None:
     event.nothing_to_report.organization_id = draw(st.sampled_from(ORGANIZATIONS))
 
 
-_KINDS = (_record, _correct, _correct, _retract, _register, _update, _alias, _nothing)
+def _configure(draw: Draw, event: Event, number: int) -> None:
+    fact = event.programme_configured
+    labelled = draw(st.lists(st.sampled_from((*TOPICS, "unused")), max_size=3, unique=True))
+    for topic in sorted(labelled):
+        fact.topics.add(topic=topic, label=draw(st.sampled_from(("", "Caf\u00e9 & co", "B"))))
+    if not labelled or draw(st.booleans()):
+        fact.working_day_minutes = draw(st.sampled_from((1, 450, 1_440)))
+
+
+_KINDS = (
+    _record,
+    _correct,
+    _correct,
+    _retract,
+    _register,
+    _update,
+    _alias,
+    _nothing,
+    _configure,
+)
 _THEMES = (
     (_correct, _correct, _correct, _correct, _retract),
-    (_register, _update, _update, _alias, _alias, _alias, _nothing, _nothing),
+    (_register, _update, _update, _alias, _alias, _alias, _nothing, _configure),
     (_alias, _alias, _alias, _register, _correct, _retract),
     _KINDS,
 )

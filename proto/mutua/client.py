@@ -110,6 +110,7 @@ class Client:
     get_balance = _answer(reads.get_balance)
     get_concentration = _answer(reads.get_concentration)
     get_exchange = _answer(reads.get_exchange)
+    get_programme = _answer(reads.get_programme)
     get_status = _answer(reads.get_status)
     list_balances = _list(reads.list_balances)
     list_pairs = _list(reads.list_pairs)

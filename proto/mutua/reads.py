@@ -23,6 +23,8 @@ from mutua.v1.query_service_pb2 import (
     GetExchangeResponse,
     GetNetworkRequest,
     GetNetworkResponse,
+    GetProgrammeRequest,
+    GetProgrammeResponse,
     GetStatusRequest,
     GetStatusResponse,
     ListBalancesRequest,
@@ -219,6 +221,12 @@ def list_batches(
         programme_id=programme, page_size=page_size, min_position=min_position
     )
     return ListRead(lambda stub: stub.ListBatches, request, lambda page: page.batches)
+
+
+def get_programme(programme: str, *, min_position: str = "") -> Read[GetProgrammeResponse]:
+    """What the programme is configured to, and its topics with their labels."""
+    request = GetProgrammeRequest(programme_id=programme, min_position=min_position)
+    return Read(lambda stub: stub.GetProgramme, request)
 
 
 def list_quarantine(

@@ -13,7 +13,7 @@ from sqlmodel import Field, SQLModel
 
 from services.ledger.months import FIELDS as MONTH_FIELDS
 
-MODEL_VERSION: Final = 5
+MODEL_VERSION: Final = 6
 
 
 class ReadModel(SQLModel):
@@ -116,6 +116,16 @@ class NothingToReportRow(ReadModel, table=True):
     month: int = Field(primary_key=True)
     offset: int = _key()
     recorded_by: str
+
+
+class ProgrammeConfigurationRow(ReadModel, table=True):
+    """A fact that configured a programme. Later ones overrule earlier ones, field by field."""
+
+    __tablename__ = "programme_configuration"
+    programme: int = Field(primary_key=True)
+    offset: int = _key()
+    event_id: str
+    content: bytes = Field(sa_type=LargeBinary)
 
 
 class FactRow(ReadModel, table=True):

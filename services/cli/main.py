@@ -24,6 +24,7 @@ COMMANDS: Final = {
     "correct": "services.cli.recording:correct",
     "retract": "services.cli.recording:retract",
     "nothing-to-report": "services.cli.nothing_to_report:nothing_to_report",
+    "programme": "services.cli.programme:programme",
     "import": "services.cli.importing:import_files",
     "balances": "services.cli.reading:balances",
     "pairs": "services.cli.reading:pairs",

@@ -9,6 +9,7 @@ from services.ledger import (
     nothing_to_report,
     organization,
     organization_rules,
+    programme,
 )
 from services.ledger.errors import Violation
 from services.ledger.facts import Event, Fact, Logged
@@ -57,6 +58,7 @@ KINDS: Final[dict[type[Fact], FactKind]] = {
     nothing_to_report.NothingToReport: FactKind(
         nothing_to_report.check_nothing, nothing_to_report.report_nothing
     ),
+    programme.ProgrammeConfigured: FactKind(programme.check_configured, programme.configure),
 }
 
 

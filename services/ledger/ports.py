@@ -10,6 +10,7 @@ from services.ledger.changes import Changes
 from services.ledger.flow_rows import FlowRows, Known
 from services.ledger.organization import Organization
 from services.ledger.position import Position
+from services.ledger.programme import ProgrammeConfigured
 from services.ledger.state import Ledger, Needs
 from services.ledger.times import Day, Instant
 from services.ledger.words import Quarantine, State
@@ -296,6 +297,9 @@ class Snapshot(Protocol):
 
     def batches(self, programme_id: str) -> list[ImportedBatch]:
         """Everything that was imported, by batch and generation."""
+
+    def configurations(self, programme_id: str) -> list[ProgrammeConfigured]:
+        """The facts that configured a programme, in log order."""
 
     def quarantine(
         self, programme_id: str, offsets: Collection[int], after: int, limit: int

@@ -21,6 +21,7 @@ from services.query.exchanges import get_exchange, list_exchanges
 from services.query.network import get_network
 from services.query.organizations import list_organizations
 from services.query.pairs import list_pairs
+from services.query.programme import get_programme
 from services.query.progress import Progress
 from services.query.quarantine import list_quarantine
 from services.query.status import get_status
@@ -98,6 +99,11 @@ class QueryService(QueryServiceServicer):
         self, request: pb.ListBatchesRequest, context: Context
     ) -> pb.ListBatchesResponse:
         return await self._answering.answer(request, context, batches)
+
+    async def GetProgramme(
+        self, request: pb.GetProgrammeRequest, context: Context
+    ) -> pb.GetProgrammeResponse:
+        return await self._answering.answer(request, context, get_programme)
 
     async def ListQuarantine(
         self, request: pb.ListQuarantineRequest, context: Context

@@ -44,14 +44,22 @@ def untidy_events(draw: st.DrawFn) -> pb.Event:
         organization.aliases.extend(draw(TOPICS))
         for scheme, value in draw(st.lists(st.tuples(NAMES, NAMES), max_size=3)):
             organization.external_ids.add(scheme=scheme, value=value)
-    elif field == "exchange_retracted":
+    else:
+        _fill_small(draw, event, field)
+    return event
+
+
+def _fill_small(draw: st.DrawFn, event: pb.Event, field: str | None) -> None:
+    if field == "exchange_retracted":
         event.exchange_retracted.exchange_id = draw(NAMES)
         event.exchange_retracted.reason.plain = draw(NAMES) + draw(SPACES)
     elif field == "alias_added":
         event.alias_added.alias = draw(NAMES) + draw(SPACES)
     elif field == "nothing_to_report":
         event.nothing_to_report.organization_id = draw(NAMES) + draw(SPACES)
-    return event
+    elif field == "programme_configured":
+        for topic, label in draw(st.lists(st.tuples(NAMES, NAMES), max_size=3)):
+            event.programme_configured.topics.add(topic=topic, label=draw(SPACES) + label)
 
 
 def _fill(draw: st.DrawFn, content: pb.ExchangeContent) -> None:

@@ -18,6 +18,7 @@ from mutua.v1.query_service_pb2 import (
     Exchange,
     GetConcentrationResponse,
     GetNetworkResponse,
+    GetProgrammeResponse,
     GetStatusResponse,
     ListBalancesResponse,
     ListExchangesRequest,
@@ -27,8 +28,10 @@ from mutua.v1.query_service_pb2 import (
     Node,
     Organization,
     Pair,
+    Programme,
     Question,
     Revision,
+    Topic,
 )
 from mutua.v1.types_pb2 import Date
 from tests.client.scripted import Failure, ScriptedServer
@@ -60,6 +63,8 @@ class FakeProgramme(ScriptedServer):
         self.pairs: list[Pair] = []
         self.edges: list[Edge] = []
         self.nodes: list[Node] = []
+        self.topics: list[Topic] = []
+        self.working_day_minutes: int | None = None
         self.concentrations: list[Concentration] = []
         self.coverage = Coverage(roster_count=4, recorded_count=3, exchange_count=9)
         self.warnings: list[str] = []
@@ -87,6 +92,14 @@ class FakeProgramme(ScriptedServer):
     def GetConcentration(self, request: Any, context: Any) -> GetConcentrationResponse:  # noqa: N802
         answer = self._begin(request, context)
         return GetConcentrationResponse(concentrations=self.concentrations, **answer)
+
+    def GetProgramme(self, request: Any, context: Any) -> GetProgrammeResponse:  # noqa: N802
+        programme = Programme(
+            programme_id=request.programme_id,
+            topics=self.topics,
+            working_day_minutes=self.working_day_minutes,
+        )
+        return GetProgrammeResponse(programme=programme, **self._begin(request, context))
 
     def ListExchanges(self, request: Any, context: Any) -> ListExchangesResponse:  # noqa: N802
         self.requests_for_exchanges.append(request)

@@ -80,6 +80,7 @@ def requests(
     for size in (0, 7):
         yield "ListBatches", pb.ListBatchesRequest(**programme, page_size=size)
         yield "ListQuarantine", pb.ListQuarantineRequest(**programme, page_size=size)
+    yield "GetProgramme", pb.GetProgrammeRequest(**programme)
     yield "GetStatus", pb.GetStatusRequest(**programme)
     yield from refusals(subject)
 

@@ -10,7 +10,7 @@ from typing import TypeVar
 from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import Message
 
-from mutua.v1.event_pb2 import Event, OrganizationContent
+from mutua.v1.event_pb2 import Event, OrganizationContent, ProgrammeConfigured
 
 APPLIED = "applied"
 WAITING = "waiting"
@@ -61,6 +61,8 @@ class Ledger:
     waiting: dict[str, list[int]] = field(default_factory=dict)
     nothing_to_report: list[tuple[str, str, str]] = field(default_factory=list)
     """Organization, month such as 2024-03, who said so."""
+    topic_labels: dict[str, str] = field(default_factory=dict)
+    working_day_minutes: int | None = None
 
     def resolve(self, organization_id: str) -> str:
         while organization_id in self.aliases:
@@ -121,11 +123,25 @@ def _apply(ledger: Ledger, event: Event) -> str | Wait:
         case "alias_added":
             return _bind(ledger, [event.alias_added.alias], event.alias_added.organization_id)
         case "nothing_to_report":
-            said = (event.nothing_to_report.organization_id, event.occur_time.ToJsonString()[:7])
-            ledger.nothing_to_report.append((*said, event.recorded_by))
-            return APPLIED
+            return _report_nothing(ledger, event)
+        case "programme_configured":
+            return _configure(ledger, event.programme_configured)
         case other:
             raise ValueError(f"the oracle does not know facts of kind {other}")
+
+
+def _report_nothing(ledger: Ledger, event: Event) -> str:
+    said = (event.nothing_to_report.organization_id, event.occur_time.ToJsonString()[:7])
+    ledger.nothing_to_report.append((*said, event.recorded_by))
+    return APPLIED
+
+
+def _configure(ledger: Ledger, fact: ProgrammeConfigured) -> str:
+    for each in fact.topics:
+        ledger.topic_labels[each.topic] = each.label
+    if fact.HasField("working_day_minutes"):
+        ledger.working_day_minutes = fact.working_day_minutes
+    return APPLIED
 
 
 def _correct(ledger: Ledger, event: Event) -> str | Wait:

@@ -44,7 +44,7 @@ class ExpectedAnswer:
 class History:
     """Events in log order with record_time and recorded_by; one outcome an event, as it is at the
     end of the log; exchanges by id, each {"state": ..., "revisions": [event ids]}; what there was
-    nothing to report of: organization, month, who said so."""
+    nothing to report of: organization, month, who said so; what the programme is configured to."""
 
     name: str
     why: str
@@ -52,6 +52,8 @@ class History:
     outcomes: list[str]
     exchanges: dict[str, dict[str, Any]]
     nothing_to_report: list[tuple[str, str, str]]
+    topic_labels: dict[str, str]
+    working_day_minutes: int | None
     answers: list[ExpectedAnswer]
 
     def __str__(self) -> str:
@@ -91,6 +93,8 @@ def _history(data: dict[str, Any]) -> History:
         outcomes=expect["outcomes"],
         exchanges=expect["exchanges"],
         nothing_to_report=[tuple(said) for said in expect.get("nothing_to_report", [])],
+        topic_labels=expect.get("topic_labels", {}),
+        working_day_minutes=expect.get("working_day_minutes"),
         answers=[_answer(answer) for answer in expect["questions"]],
     )
 

@@ -72,6 +72,16 @@ def test_a_history_knows_of_whom_there_was_nothing_to_report(history: History) -
     assert sorted(fold(history.events).nothing_to_report) == history.nothing_to_report
 
 
+@pytest.mark.parametrize("history", HISTORIES, ids=str)
+def test_a_history_knows_what_its_programme_is_configured_to(history: History) -> None:
+    ledger = fold(history.events)
+    labels = {topic: label for topic, label in ledger.topic_labels.items() if label}
+    assert (labels, ledger.working_day_minutes) == (
+        history.topic_labels,
+        history.working_day_minutes,
+    )
+
+
 @pytest.mark.parametrize(("history", "expected"), ANSWERS)
 def test_every_question_of_a_history_has_its_answer(
     history: History, expected: ExpectedAnswer

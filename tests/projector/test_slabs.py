@@ -208,10 +208,10 @@ def test_verify_tells_a_changed_log(projected: Path, tmp_path: Path, tampering: 
 def _one_of_each() -> list[Event]:
     events = [
         Event(event_id=event_id(number), programme_id=PROGRAMME, recorded_by="alder")
-        for number in range(11)
+        for number in range(12)
     ]
     recorded, corrected, joint, waiting, lost, reused, registered, alias, undone, *rest = events
-    retracted, nothing = rest
+    retracted, nothing, configured = rest
     for event in (recorded, corrected, joint, waiting, lost, undone):
         event.occur_time.FromJsonString("2024-03-04T10:00:00Z")
         event.report_time.FromJsonString("2024-03-05T10:00:00Z")
@@ -237,10 +237,11 @@ def _one_of_each() -> list[Event]:
     retracted.exchange_retracted.exchange_id = undone.event_id
     nothing.occur_time.FromJsonString("2024-02-01T00:00:00Z")
     nothing.nothing_to_report.organization_id = "birch"
+    configured.programme_configured.topics.add(topic="interfaces", label="Interfaces & messages")
     reused.CopyFrom(recorded)
     reused.exchange_recorded.exchange.giver_minutes = 60
     told = [recorded, corrected, joint, waiting, registered, lost, reused, alias]
-    return [*told, undone, retracted, nothing]
+    return [*told, undone, retracted, nothing, configured]
 
 
 @contextmanager

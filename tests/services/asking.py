@@ -32,7 +32,7 @@ class Asker:
         request = Request(
             message=message,
             question=to_question(question, today=0),
-            page=page_of(message),
+            page=page_of(message) if hasattr(message, "page_token") else None,
             wanted=None,
         )
         with self._models.store.snapshot(0) as snapshot:

@@ -155,6 +155,7 @@ class Event(_message.Message):
     ORGANIZATION_UPDATED_FIELD_NUMBER: _builtins.int
     ALIAS_ADDED_FIELD_NUMBER: _builtins.int
     NOTHING_TO_REPORT_FIELD_NUMBER: _builtins.int
+    PROGRAMME_CONFIGURED_FIELD_NUMBER: _builtins.int
     RECORDED_BY_FIELD_NUMBER: _builtins.int
     ASSURANCE_FIELD_NUMBER: _builtins.int
     RECORD_TIME_FIELD_NUMBER: _builtins.int
@@ -218,6 +219,10 @@ class Event(_message.Message):
         """An organization had no exchange in a month."""
 
     @_builtins.property
+    def programme_configured(self) -> Global___ProgrammeConfigured:
+        """Rules of the programme, such as what its topics are called."""
+
+    @_builtins.property
     def record_time(self) -> _timestamp_pb2.Timestamp:
         """When the fact was appended. Present only in replayed and restored logs; refused from clients."""
 
@@ -238,15 +243,16 @@ class Event(_message.Message):
         organization_updated: Global___OrganizationUpdated | None = ...,
         alias_added: Global___AliasAdded | None = ...,
         nothing_to_report: Global___NothingToReport | None = ...,
+        programme_configured: Global___ProgrammeConfigured | None = ...,
         recorded_by: _builtins.str = ...,
         assurance: _types_pb2.Assurance.ValueType = ...,
         record_time: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["alias_added", b"alias_added", "exchange_corrected", b"exchange_corrected", "exchange_recorded", b"exchange_recorded", "exchange_retracted", b"exchange_retracted", "fact", b"fact", "nothing_to_report", b"nothing_to_report", "occur_time", b"occur_time", "organization_registered", b"organization_registered", "organization_updated", b"organization_updated", "record_time", b"record_time", "report_time", b"report_time", "source", b"source"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["alias_added", b"alias_added", "exchange_corrected", b"exchange_corrected", "exchange_recorded", b"exchange_recorded", "exchange_retracted", b"exchange_retracted", "fact", b"fact", "nothing_to_report", b"nothing_to_report", "occur_time", b"occur_time", "organization_registered", b"organization_registered", "organization_updated", b"organization_updated", "programme_configured", b"programme_configured", "record_time", b"record_time", "report_time", b"report_time", "source", b"source"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["alias_added", b"alias_added", "assurance", b"assurance", "event_id", b"event_id", "exchange_corrected", b"exchange_corrected", "exchange_recorded", b"exchange_recorded", "exchange_retracted", b"exchange_retracted", "fact", b"fact", "nothing_to_report", b"nothing_to_report", "occur_precision", b"occur_precision", "occur_time", b"occur_time", "organization_registered", b"organization_registered", "organization_updated", b"organization_updated", "programme_id", b"programme_id", "record_time", b"record_time", "recorded_by", b"recorded_by", "report_time", b"report_time", "source", b"source", "visibility", b"visibility"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["alias_added", b"alias_added", "assurance", b"assurance", "event_id", b"event_id", "exchange_corrected", b"exchange_corrected", "exchange_recorded", b"exchange_recorded", "exchange_retracted", b"exchange_retracted", "fact", b"fact", "nothing_to_report", b"nothing_to_report", "occur_precision", b"occur_precision", "occur_time", b"occur_time", "organization_registered", b"organization_registered", "organization_updated", b"organization_updated", "programme_configured", b"programme_configured", "programme_id", b"programme_id", "record_time", b"record_time", "recorded_by", b"recorded_by", "report_time", b"report_time", "source", b"source", "visibility", b"visibility"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_fact: _TypeAlias = _typing.Literal["exchange_recorded", "exchange_corrected", "exchange_retracted", "organization_registered", "organization_updated", "alias_added", "nothing_to_report"]  # noqa: Y015
+    _WhichOneofReturnType_fact: _TypeAlias = _typing.Literal["exchange_recorded", "exchange_corrected", "exchange_retracted", "organization_registered", "organization_updated", "alias_added", "nothing_to_report", "programme_configured"]  # noqa: Y015
     _WhichOneofArgType_fact: _TypeAlias = _typing.Literal["fact", b"fact"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_fact) -> _WhichOneofReturnType_fact | None: ...
 
@@ -703,3 +709,61 @@ class NothingToReport(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___NothingToReport: _TypeAlias = NothingToReport  # noqa: Y015
+
+@_typing.final
+class ProgrammeConfigured(_message.Message):
+    """Sets rules of the programme that decide answers and how files are read. What is set replaces what
+    was set before; what is absent stays. At least one field is set. Always applies.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TOPICS_FIELD_NUMBER: _builtins.int
+    WORKING_DAY_MINUTES_FIELD_NUMBER: _builtins.int
+    working_day_minutes: _builtins.int
+    """Minutes of a working day, 1 to 1,440: what "1 day" and "half a day" mean. Absent: stays."""
+    @_builtins.property
+    def topics(self) -> _containers.RepeatedCompositeFieldContainer[Global___TopicLabel]:
+        """Labels of topics, at most 1,000, each topic once; labels of other topics stay."""
+
+    def __init__(
+        self,
+        *,
+        topics: _abc.Iterable[Global___TopicLabel] | None = ...,
+        working_day_minutes: _builtins.int | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_working_day_minutes", b"_working_day_minutes", "working_day_minutes", b"working_day_minutes"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_working_day_minutes", b"_working_day_minutes", "topics", b"topics", "working_day_minutes", b"working_day_minutes"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__working_day_minutes: _TypeAlias = _typing.Literal["working_day_minutes"]  # noqa: Y015
+    _WhichOneofArgType__working_day_minutes: _TypeAlias = _typing.Literal["_working_day_minutes", b"_working_day_minutes"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__working_day_minutes) -> _WhichOneofReturnType__working_day_minutes | None: ...
+
+Global___ProgrammeConfigured: _TypeAlias = ProgrammeConfigured  # noqa: Y015
+
+@_typing.final
+class TopicLabel(_message.Message):
+    """What people call a topic."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TOPIC_FIELD_NUMBER: _builtins.int
+    LABEL_FIELD_NUMBER: _builtins.int
+    topic: _builtins.str
+    """The topic as exchanges have it: lower-kebab, such as "it-and-data"."""
+    label: _builtins.str
+    """What is shown instead, such as "IT & data"; at most 200 characters. Empty: the topic itself."""
+    def __init__(
+        self,
+        *,
+        topic: _builtins.str = ...,
+        label: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["label", b"label", "topic", b"topic"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___TopicLabel: _TypeAlias = TopicLabel  # noqa: Y015

@@ -2224,3 +2224,139 @@ class ListQuarantineResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ListQuarantineResponse: _TypeAlias = ListQuarantineResponse  # noqa: Y015
+
+@_typing.final
+class Programme(_message.Message):
+    """A programme as its facts configure it, and the topics in use."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PROGRAMME_ID_FIELD_NUMBER: _builtins.int
+    TOPICS_FIELD_NUMBER: _builtins.int
+    WORKING_DAY_MINUTES_FIELD_NUMBER: _builtins.int
+    programme_id: _builtins.str
+    """The ledger."""
+    working_day_minutes: _builtins.int
+    """Minutes of a working day: what "1 day" means in a file. Absent: nobody has said."""
+    @_builtins.property
+    def topics(self) -> _containers.RepeatedCompositeFieldContainer[Global___Topic]:
+        """By topic: every topic of a standing exchange, and every other one that has a label."""
+
+    def __init__(
+        self,
+        *,
+        programme_id: _builtins.str = ...,
+        topics: _abc.Iterable[Global___Topic] | None = ...,
+        working_day_minutes: _builtins.int | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_working_day_minutes", b"_working_day_minutes", "working_day_minutes", b"working_day_minutes"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_working_day_minutes", b"_working_day_minutes", "programme_id", b"programme_id", "topics", b"topics", "working_day_minutes", b"working_day_minutes"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__working_day_minutes: _TypeAlias = _typing.Literal["working_day_minutes"]  # noqa: Y015
+    _WhichOneofArgType__working_day_minutes: _TypeAlias = _typing.Literal["_working_day_minutes", b"_working_day_minutes"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__working_day_minutes) -> _WhichOneofReturnType__working_day_minutes | None: ...
+
+Global___Programme: _TypeAlias = Programme  # noqa: Y015
+
+@_typing.final
+class Topic(_message.Message):
+    """A topic of a programme."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TOPIC_FIELD_NUMBER: _builtins.int
+    LABEL_FIELD_NUMBER: _builtins.int
+    EXCHANGE_COUNT_FIELD_NUMBER: _builtins.int
+    topic: _builtins.str
+    """As exchanges have it: lower-kebab, such as "it-and-data"."""
+    label: _builtins.str
+    """What people call it, such as "IT & data". Empty: nobody has said, show the topic."""
+    exchange_count: _builtins.int
+    """Standing exchanges with this topic."""
+    def __init__(
+        self,
+        *,
+        topic: _builtins.str = ...,
+        label: _builtins.str = ...,
+        exchange_count: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["exchange_count", b"exchange_count", "label", b"label", "topic", b"topic"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Topic: _TypeAlias = Topic  # noqa: Y015
+
+@_typing.final
+class GetProgrammeRequest(_message.Message):
+    """Asks what a programme is configured to."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PROGRAMME_ID_FIELD_NUMBER: _builtins.int
+    MIN_POSITION_FIELD_NUMBER: _builtins.int
+    programme_id: _builtins.str
+    """The ledger asked."""
+    min_position: _builtins.str
+    """Wait until this position is reached. Empty: answer at once."""
+    def __init__(
+        self,
+        *,
+        programme_id: _builtins.str = ...,
+        min_position: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["min_position", b"min_position", "programme_id", b"programme_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetProgrammeRequest: _TypeAlias = GetProgrammeRequest  # noqa: Y015
+
+@_typing.final
+class GetProgrammeResponse(_message.Message):
+    """What a programme is configured to."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PROGRAMME_FIELD_NUMBER: _builtins.int
+    POSITION_FIELD_NUMBER: _builtins.int
+    AS_OF_DATE_FIELD_NUMBER: _builtins.int
+    COVERAGE_FIELD_NUMBER: _builtins.int
+    WARNINGS_FIELD_NUMBER: _builtins.int
+    position: _builtins.str
+    """The position the answer was computed at. Opaque."""
+    @_builtins.property
+    def programme(self) -> Global___Programme:
+        """Its topics and settings; empty ones when nothing was recorded in it."""
+
+    @_builtins.property
+    def as_of_date(self) -> _types_pb2.Date:
+        """Today, UTC."""
+
+    @_builtins.property
+    def coverage(self) -> Global___Coverage:
+        """How much the programme's answers rest on, without a window."""
+
+    @_builtins.property
+    def warnings(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """What to keep in mind, in upper-snake words."""
+
+    def __init__(
+        self,
+        *,
+        programme: Global___Programme | None = ...,
+        position: _builtins.str = ...,
+        as_of_date: _types_pb2.Date | None = ...,
+        coverage: Global___Coverage | None = ...,
+        warnings: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["as_of_date", b"as_of_date", "coverage", b"coverage", "programme", b"programme"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["as_of_date", b"as_of_date", "coverage", b"coverage", "position", b"position", "programme", b"programme", "warnings", b"warnings"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetProgrammeResponse: _TypeAlias = GetProgrammeResponse  # noqa: Y015

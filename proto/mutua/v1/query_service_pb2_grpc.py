@@ -88,6 +88,11 @@ class QueryServiceStub:
                 request_serializer=mutua_dot_v1_dot_query__service__pb2.ListBatchesRequest.SerializeToString,
                 response_deserializer=mutua_dot_v1_dot_query__service__pb2.ListBatchesResponse.FromString,
                 _registered_method=True)
+        self.GetProgramme = channel.unary_unary(
+                '/mutua.v1.QueryService/GetProgramme',
+                request_serializer=mutua_dot_v1_dot_query__service__pb2.GetProgrammeRequest.SerializeToString,
+                response_deserializer=mutua_dot_v1_dot_query__service__pb2.GetProgrammeResponse.FromString,
+                _registered_method=True)
         self.ListQuarantine = channel.unary_unary(
                 '/mutua.v1.QueryService/ListQuarantine',
                 request_serializer=mutua_dot_v1_dot_query__service__pb2.ListQuarantineRequest.SerializeToString,
@@ -175,6 +180,13 @@ class QueryServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetProgramme(self, request, context):
+        """What a programme is configured to, and its topics with their labels.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ListQuarantine(self, request, context):
         """Records that can never apply, with the reason and what to do, in log order.
         """
@@ -236,6 +248,11 @@ def add_QueryServiceServicer_to_server(servicer, server):
                     servicer.ListBatches,
                     request_deserializer=mutua_dot_v1_dot_query__service__pb2.ListBatchesRequest.FromString,
                     response_serializer=mutua_dot_v1_dot_query__service__pb2.ListBatchesResponse.SerializeToString,
+            ),
+            'GetProgramme': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetProgramme,
+                    request_deserializer=mutua_dot_v1_dot_query__service__pb2.GetProgrammeRequest.FromString,
+                    response_serializer=mutua_dot_v1_dot_query__service__pb2.GetProgrammeResponse.SerializeToString,
             ),
             'ListQuarantine': grpc.unary_unary_rpc_method_handler(
                     servicer.ListQuarantine,
@@ -500,6 +517,33 @@ class QueryService:
             '/mutua.v1.QueryService/ListBatches',
             mutua_dot_v1_dot_query__service__pb2.ListBatchesRequest.SerializeToString,
             mutua_dot_v1_dot_query__service__pb2.ListBatchesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetProgramme(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/mutua.v1.QueryService/GetProgramme',
+            mutua_dot_v1_dot_query__service__pb2.GetProgrammeRequest.SerializeToString,
+            mutua_dot_v1_dot_query__service__pb2.GetProgrammeResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -60,6 +60,8 @@ class QueryServiceStub:
     """The roster and every unregistered organization that was named, by id."""
     ListBatches: _grpc.UnaryUnaryMultiCallable[_query_service_pb2.ListBatchesRequest, _query_service_pb2.ListBatchesResponse]
     """What was imported, by batch and generation."""
+    GetProgramme: _grpc.UnaryUnaryMultiCallable[_query_service_pb2.GetProgrammeRequest, _query_service_pb2.GetProgrammeResponse]
+    """What a programme is configured to, and its topics with their labels."""
     ListQuarantine: _grpc.UnaryUnaryMultiCallable[_query_service_pb2.ListQuarantineRequest, _query_service_pb2.ListQuarantineResponse]
     """Records that can never apply, with the reason and what to do, in log order."""
     GetStatus: _grpc.UnaryUnaryMultiCallable[_query_service_pb2.GetStatusRequest, _query_service_pb2.GetStatusResponse]
@@ -97,6 +99,8 @@ class QueryServiceAsyncStub(QueryServiceStub):
     """The roster and every unregistered organization that was named, by id."""
     ListBatches: _aio.UnaryUnaryMultiCallable[_query_service_pb2.ListBatchesRequest, _query_service_pb2.ListBatchesResponse]  # type: ignore[assignment]
     """What was imported, by batch and generation."""
+    GetProgramme: _aio.UnaryUnaryMultiCallable[_query_service_pb2.GetProgrammeRequest, _query_service_pb2.GetProgrammeResponse]  # type: ignore[assignment]
+    """What a programme is configured to, and its topics with their labels."""
     ListQuarantine: _aio.UnaryUnaryMultiCallable[_query_service_pb2.ListQuarantineRequest, _query_service_pb2.ListQuarantineResponse]  # type: ignore[assignment]
     """Records that can never apply, with the reason and what to do, in log order."""
     GetStatus: _aio.UnaryUnaryMultiCallable[_query_service_pb2.GetStatusRequest, _query_service_pb2.GetStatusResponse]  # type: ignore[assignment]
@@ -185,6 +189,14 @@ class QueryServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_query_service_pb2.ListBatchesResponse, _abc.Awaitable[_query_service_pb2.ListBatchesResponse]]:
         """What was imported, by batch and generation."""
+
+    @_abc_1.abstractmethod
+    def GetProgramme(
+        self,
+        request: _query_service_pb2.GetProgrammeRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_query_service_pb2.GetProgrammeResponse, _abc.Awaitable[_query_service_pb2.GetProgrammeResponse]]:
+        """What a programme is configured to, and its topics with their labels."""
 
     @_abc_1.abstractmethod
     def ListQuarantine(

@@ -14,10 +14,12 @@ from services.adapters.tables import (
     ExchangeRow,
     FactRow,
     PositionRow,
+    ProgrammeConfigurationRow,
     ProgrammeRow,
     QuarantineRow,
     WaitingRow,
 )
+from services.adapters.wire.event import read_record
 from services.ledger.flow_rows import FlowRows, Known
 from services.ledger.ports import (
     Counts,
@@ -27,6 +29,7 @@ from services.ledger.ports import (
     RevisionRow,
     Standing,
 )
+from services.ledger.programme import ProgrammeConfigured
 from services.ledger.words import Quarantine, State
 
 
@@ -119,6 +122,15 @@ class SqlSnapshot:
         )
         return [ImportedBatch(**row._mapping) for row in self.rows(found)]
 
+    def configurations(self, programme_id: str) -> list[ProgrammeConfigured]:
+        row = ProgrammeConfigurationRow.table().c
+        contents = (
+            select(row.content)
+            .where(row.programme == self._programme(programme_id))
+            .order_by(row.offset)
+        )
+        return [_configured(each.content, programme_id) for each in self.rows(contents)]
+
     def quarantine(
         self, programme_id: str, offsets: Collection[int], after: int, limit: int
     ) -> list[QuarantinedRow]:
@@ -163,6 +175,13 @@ class SqlSnapshot:
 
     def rows(self, statement: Any) -> list[Any]:
         return list(self.connection.execute(statement))
+
+
+def _configured(content: bytes, programme_id: str) -> ProgrammeConfigured:
+    event = read_record(0, 0, programme_id, content).event
+    assert event is not None
+    assert isinstance(event.fact, ProgrammeConfigured)
+    return event.fact
 
 
 def _stands() -> tuple[Any, ...]:

@@ -16,6 +16,7 @@ from services.adapters.tables import (
     OrganizationMonthRow,
     OrganizationVersionRow,
     PartyRow,
+    ProgrammeConfigurationRow,
     QuarantineRow,
     ReadModel,
     RetractedPartyRow,
@@ -26,6 +27,7 @@ from services.ledger.changes import Changes
 from services.ledger.exchange import Exchange
 from services.ledger.fresh import Fresh
 from services.ledger.nothing_to_report import NothingToReport, month_without
+from services.ledger.programme import ProgrammeConfigured
 from services.ledger.state import History, Journal, Revision
 from services.ledger.times import period_days
 from services.ledger.words import Precision, Side, State
@@ -175,6 +177,11 @@ def _of_facts(programme: int, journal: Journal) -> dict[type[ReadModel], list[Ro
             )
             for logged in journal.facts
             if (event := logged.event) and isinstance(event.fact, NothingToReport)
+        ],
+        ProgrammeConfigurationRow: [
+            (programme, logged.offset, event.event_id, logged.value)
+            for logged in journal.facts
+            if (event := logged.event) and isinstance(event.fact, ProgrammeConfigured)
         ],
         WaitingRow: [
             (programme, event_id, key, logged.offset, logged.record_time, logged.value)

@@ -12,7 +12,7 @@ from google.protobuf.unknown_fields import UnknownFieldSet
 
 from mutua.v1 import event_pb2 as pb
 from mutua.v1 import types_pb2
-from services.adapters.wire import exchange, nothing_to_report, organization, values
+from services.adapters.wire import exchange, nothing_to_report, organization, programme, values
 from services.adapters.wire.values import Unfit, to_instant, to_word
 from services.ledger.exchange import ExchangeCorrected, ExchangeRecorded
 from services.ledger.facts import Event, Fact, Logged, Source
@@ -50,6 +50,9 @@ FACTS: dict[str, Form] = {
         nothing_to_report.tidy_nothing,
         nothing_to_report.order_nothing,
         nothing_to_report.to_nothing,
+    ),
+    "programme_configured": Form(
+        programme.tidy_configured, programme.order_configured, programme.to_configured
     ),
 }
 

@@ -1,0 +1,31 @@
+"""ProgrammeConfigured on the wire, and the answer about a programme."""
+
+from mutua.v1 import event_pb2 as pb
+from mutua.v1 import query_service_pb2
+from services.adapters.wire.values import tidy
+from services.ledger.programme import ProgrammeConfigured, Topic
+
+
+def tidy_configured(fact: pb.ProgrammeConfigured) -> None:
+    for each in fact.topics:
+        each.topic = tidy(each.topic)
+        each.label = tidy(each.label)
+
+
+def order_configured(fact: pb.ProgrammeConfigured) -> None:
+    fact.topics.sort(key=lambda each: (each.topic, each.label))
+
+
+def to_configured(fact: pb.ProgrammeConfigured) -> ProgrammeConfigured:
+    return ProgrammeConfigured(
+        topic_labels=tuple((each.topic, each.label) for each in fact.topics),
+        working_day_minutes=(
+            fact.working_day_minutes if fact.HasField("working_day_minutes") else None
+        ),
+    )
+
+
+def from_topic(topic: Topic) -> query_service_pb2.Topic:
+    return query_service_pb2.Topic(
+        topic=topic.topic, label=topic.label, exchange_count=topic.exchange_count
+    )

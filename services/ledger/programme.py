@@ -1,0 +1,107 @@
+"""The configuration of a programme: what its facts set, and the topics it has."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import ClassVar, Final
+
+from services.ledger.errors import Violation
+from services.ledger.facts import Event, Fact, Logged
+from services.ledger.state import Applied, Journal, Ledger, Verdict
+from services.ledger.validation import Violations, check_count, check_label, check_topic
+from services.ledger.words import State
+
+MAX_WORKING_DAY_MINUTES: Final = 1_440
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProgrammeConfigured(Fact):
+    """Sets what it names; everything else stays as it was."""
+
+    FIELD: ClassVar = "programme_configured"
+    topic_labels: tuple[tuple[str, str], ...] = ()
+    """Topic and label. An empty label takes the label away."""
+    working_day_minutes: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Configuration:
+    """What the facts of a programme set, later ones over earlier ones."""
+
+    topic_labels: Mapping[str, str]
+    working_day_minutes: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Topic:
+    """A topic, its label ("" without one), and how many standing exchanges have it."""
+
+    topic: str
+    label: str
+    exchange_count: int
+
+
+def check_configured(event: Event, fact: ProgrammeConfigured, found: Violations) -> None:
+    path = "programme_configured."
+    minutes = fact.working_day_minutes
+    if not fact.topic_labels and minutes is None:
+        found.append(Violation(f"{path}topics", "is empty; set a label or working_day_minutes"))
+    if minutes is not None and not 1 <= minutes <= MAX_WORKING_DAY_MINUTES:
+        found.append(
+            Violation(
+                f"{path}working_day_minutes",
+                f"is {minutes:,}; a working day has 1 to {MAX_WORKING_DAY_MINUTES:,} minutes",
+            )
+        )
+    if not check_count(fact.topic_labels, f"{path}topics", found):
+        return
+    labelled = set[str]()
+    for index, (topic, label) in enumerate(fact.topic_labels):
+        check_topic(topic, f"{path}topics[{index}].topic", found)
+        check_label(label, f"{path}topics[{index}].label", found)
+        if topic in labelled:
+            found.append(Violation(f"{path}topics[{index}].topic", "has a label already"))
+        labelled.add(topic)
+
+
+def configure(
+    ledger: Ledger, journal: Journal, logged: Logged, fact: ProgrammeConfigured, at: int
+) -> Verdict:
+    """Always applies. `configuration` adds the facts up when somebody asks."""
+    return Applied()
+
+
+def configuration(facts: Iterable[ProgrammeConfigured]) -> Configuration:
+    """What the facts, in log order, lead to."""
+    labels = dict[str, str]()
+    minutes = None
+    for fact in facts:
+        labels.update(fact.topic_labels)
+        if fact.working_day_minutes is not None:
+            minutes = fact.working_day_minutes
+    return Configuration(
+        topic_labels={topic: label for topic, label in labels.items() if label},
+        working_day_minutes=minutes,
+    )
+
+
+def topics(configured: Configuration, exchange_counts: Mapping[str, int]) -> list[Topic]:
+    """Every topic that a standing exchange or a label has, by topic."""
+    used = {topic: count for topic, count in exchange_counts.items() if count}
+    return [
+        Topic(
+            topic=topic,
+            label=configured.topic_labels.get(topic, ""),
+            exchange_count=used.get(topic, 0),
+        )
+        for topic in sorted({*used, *configured.topic_labels})
+    ]
+
+
+def exchange_counts(ledger: Ledger) -> dict[str, int]:
+    """Topic -> standing exchanges that have it."""
+    counts = dict[str, int]()
+    for history in ledger.histories.values():
+        if history.current.state is not State.RETRACTED:
+            for topic in history.current.exchange.topics:
+                counts[topic] = counts.get(topic, 0) + 1
+    return counts

@@ -1,0 +1,122 @@
+"""What a programme is configured to: what may be said, and what that leads to."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mutua import Client, MutuaError
+from mutua.v1 import query_service_pb2 as pb
+from mutua.v1.event_pb2 import Event, ProgrammeConfigured, TopicLabel
+from services.query.programme import get_programme
+from tests.ledger.product import as_records
+from tests.oracle.fold import fold
+from tests.oracle.histories import History, load_histories
+from tests.projector.embedded import empty_store, project
+from tests.services.asking import Asker, asking
+from tests.services.facts import exchange
+from tests.strategies import PROGRAMME, cuts, histories
+
+REQUEST = pb.GetProgrammeRequest(programme_id=PROGRAMME)
+
+
+PATH = "events[0].programme_configured."
+
+
+def configured(*labels: tuple[str, str], minutes: int | None = None) -> Event:
+    topics = [TopicLabel(topic=topic, label=label) for topic, label in labels]
+    fact = ProgrammeConfigured(topics=topics, working_day_minutes=minutes)
+    return Event(programme_configured=fact)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.data(), histories(exchanges=4, max_facts=12))
+def test_it_is_that_of_the_oracle(data: st.DataObject, events: list[Event]) -> None:
+    with empty_store() as store:
+        asker = Asker(store)
+        if events:
+            project(store, as_records(events), data.draw(cuts(len(events))))
+        found = asker.ask(get_programme, REQUEST).programme
+    assert found == _expected(events)
+
+
+@pytest.mark.parametrize("history", load_histories(), ids=str)
+def test_it_is_that_of_the_recorded_history(history: History) -> None:
+    with asking(history.events) as asker:
+        found = asker.ask(get_programme, REQUEST).programme
+    labels = {each.topic: each.label for each in found.topics if each.label}
+    minutes = found.working_day_minutes if found.HasField("working_day_minutes") else None
+    assert (labels, minutes) == (history.topic_labels, history.working_day_minutes)
+
+
+def _expected(events: list[Event]) -> pb.Programme:
+    ledger = fold(events)
+    standing = [each for each in ledger.exchanges.values() if not each.retracted]
+    counts = Counter(topic for each in standing for topic in _topics(each.revisions[-1]))
+    labels = {topic: label for topic, label in ledger.topic_labels.items() if label}
+    return pb.Programme(
+        programme_id=PROGRAMME,
+        topics=[
+            pb.Topic(topic=topic, label=labels.get(topic, ""), exchange_count=counts[topic])
+            for topic in sorted({*counts, *labels})
+        ],
+        working_day_minutes=ledger.working_day_minutes,
+    )
+
+
+def _topics(said: Event) -> Sequence[str]:
+    fact = said.exchange_recorded if said.HasField("exchange_recorded") else said.exchange_corrected
+    return fact.exchange.topics
+
+
+def test_what_is_set_replaces_and_what_is_absent_stays(client: Client) -> None:
+    def configure(*labels: tuple[str, str], minutes: int | None = None) -> str:
+        return client.record([configured(*labels, minutes=minutes)])
+
+    call = exchange("A", "B")
+    call.exchange_recorded.exchange.topics.extend(["it-and-data", "beds"])
+    client.record([call])
+    configure(("it-and-data", "IT"), ("unused", "Not used"), minutes=450)
+    position = configure(("it-and-data", "IT & data"), ("gone", "Gone"), ("gone-too", "x"))
+    position = configure(("gone", ""), ("gone-too", ""))
+    answer = client.get_programme(min_position=position)
+    assert [(each.topic, each.label, each.exchange_count) for each in answer.programme.topics] == [
+        ("beds", "", 1),
+        ("it-and-data", "IT & data", 1),
+        ("unused", "Not used", 0),
+    ]
+    assert answer.programme.working_day_minutes == 450
+    assert (answer.programme.programme_id, answer.position) == (client.programme, position)
+
+
+def test_of_a_programme_without_facts_nothing_is_known(client: Client) -> None:
+    programme = client.get_programme().programme
+    assert programme == pb.Programme(programme_id=client.programme)
+
+
+@pytest.mark.parametrize(
+    ("fact", "field", "told"),
+    [
+        pytest.param(configured(), "topics", "set a label or", id="nothing"),
+        pytest.param(configured(("IT", "x")), "topics[0].topic", "lower-kebab", id="no slug"),
+        pytest.param(configured(("it", "a\nb")), "topics[0].label", "control", id="line break"),
+        pytest.param(configured(("it", "x" * 201)), "topics[0].label", "at most 200", id="long"),
+        pytest.param(
+            configured(("it", "A"), ("it", "B")), "topics[1].topic", "already", id="twice"
+        ),
+        pytest.param(configured(minutes=0), "working_day_minutes", "1 to 1,440", id="no minute"),
+        pytest.param(configured(minutes=1_441), "working_day_minutes", "is 1,441", id="two days"),
+    ],
+)
+def test_a_bad_configuration_is_refused_by_field_with_a_remedy(
+    client: Client, fact: Event, field: str, told: str
+) -> None:
+    with pytest.raises(MutuaError) as refused:
+        client.record([fact])
+    [violation] = refused.value.field_violations
+    assert violation.field == PATH + field
+    assert told in violation.description
