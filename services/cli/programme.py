@@ -21,7 +21,13 @@ COLUMNS: Final[tuple[Column[Topic], ...]] = (
 
 @click.group()
 def programme() -> None:
-    """See and set what holds for the whole programme."""
+    """See and set what holds for the whole programme.
+
+    \b
+    Examples:
+      mutua programme show
+      mutua programme set --working-day-minutes 450
+    """
 
 
 @programme.command()
