@@ -5,7 +5,6 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
-from inspect import unwrap
 from typing import Any, Final
 
 from kafka import TopicPartition
@@ -153,15 +152,11 @@ class KafkaLog:
         producer, sent = append.to.producer, append.sent
         place = TopicPartition(self._topic, append.partition)
         accumulate, wake = producer._accumulator.append, producer._sender.wakeup
-        # Instrumentation of Kafka wraps `send` to add headers of its own, baggage among them.
-        send = unwrap(type(producer).send)
         headers = record_headers()
         try:
             # What `send` looks at holds for all when it holds for the first; it costs more than
             # the sending.
-            sent.append(
-                send(producer, place.topic, values[0], key, headers.copy(), place.partition)
-            )
+            sent.append(producer.send(place.topic, values[0], key, headers, place.partition))
             for value in values[1:]:
                 future, is_full, is_new, _ = accumulate(place, None, key, value, headers)
                 sent.append(future)

@@ -5,6 +5,7 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from inspect import unwrap
 from typing import Any, Final, NamedTuple
 
 from kafka import KafkaProducer
@@ -42,6 +43,11 @@ _OPTIONS: Final[dict[str, Any]] = {
     "delivery_timeout_ms": 10**9,
     "metrics_enabled": False,
 }
+
+
+_Producer: Final[Any] = type("Producer", (KafkaProducer,), {"send": unwrap(KafkaProducer.send)})
+"""KafkaProducer without what instrumentation wraps around `send`, before or after this is imported:
+OpenTelemetry's appends `traceparent` and the caller's baggage to the headers that it is given."""
 
 
 class Ready(NamedTuple):
@@ -159,7 +165,7 @@ class ProducerKeeper:
 
     def _opened(self, partition_count: int) -> Any:
         with in_words(self._address):
-            producer = opened(KafkaProducer, self._address, **_OPTIONS)
+            producer = opened(_Producer, self._address, **_OPTIONS)
             deadline = time.monotonic() + _METADATA_SECONDS
             while time.monotonic() < deadline and not self._stopping:
                 with suppress(KafkaTimeoutError):

@@ -16,6 +16,9 @@ CHECKOUT: Final = Path(__file__).parents[2]
 _RECIPE: Final = CHECKOUT / "deploy" / "broker"
 _FETCHED: Final = CHECKOUT / ".broker"
 _MIN_JAVA: Final = 17
+_FORMATTED_BY: Final = "formatted-by"
+"""File in a broker's directory with the version of Kafka that formatted its data. An older Kafka
+cannot read them: it ends with a `MetadataParseException`."""
 _COPY: Final = "dependency:copy-dependencies"
 
 
@@ -50,8 +53,13 @@ def fetch() -> Path:
 
 
 def broker(jars: Path, directory: Path, *, port: int, controller_port: int) -> Program:
-    """The broker whose data are in a directory, which is made when it is not there."""
+    """The broker whose data are in a directory, which is made when it is not there.
+
+    Raises NotStarted when a newer Kafka formatted the data, or formatting fails.
+    """
     directory.mkdir(parents=True, exist_ok=True)
+    version = _version(jars)
+    _require_readable(directory, version)
     address, data = f"127.0.0.1:{port}", directory / "data"
     places = {
         "listeners": f"PLAINTEXT://{address},CONTROLLER://127.0.0.1:{controller_port}",
@@ -74,6 +82,7 @@ def broker(jars: Path, directory: Path, *, port: int, controller_port: int) -> P
     )
     if not (data / "meta.properties").exists():
         _run("the Kafka broker cannot make its directory", [*java, *formatting(settings)])
+        (directory / _FORMATTED_BY).write_text(f"{version}\n")
     return Program(
         name="broker",
         command=(*java, "kafka.Kafka", str(settings)),
@@ -88,6 +97,27 @@ def formatting(settings: Path) -> tuple[str, ...]:
     identity = base64.urlsafe_b64encode(uuid4().bytes).decode().rstrip("=")
     tool = "kafka.tools.StorageTool"
     return tool, "format", f"--cluster-id={identity}", f"--config={settings}"
+
+
+def _version(jars: Path) -> str:
+    """The version of Kafka, such as 4.4.0, by the name of its jar."""
+    [jar] = jars.glob("kafka_*.jar")
+    return jar.stem.rpartition("-")[2]
+
+
+def _require_readable(directory: Path, version: str) -> None:
+    """Raises NotStarted when a newer Kafka than `version` formatted the directory."""
+    mark = directory / _FORMATTED_BY
+    formatted_by = mark.read_text().strip() if mark.exists() else version
+    if _numbers(formatted_by) > _numbers(version):
+        raise NotStarted(
+            f"Kafka {formatted_by} formatted {directory}, and this mutua starts Kafka {version}, "
+            "which cannot read it; start the newer mutua, or name a new directory with --dir"
+        )
+
+
+def _numbers(version: str) -> list[int]:
+    return [int(number) for number in re.findall(r"\d+", version)]
 
 
 def _java() -> str:

@@ -40,6 +40,7 @@ def test_a_cluster_takes_facts_and_answers_whatever_is_killed(dev: Dev) -> None:
         assert list(ready) == PROCESSES[2:]
         assert all(1 in each.values() for each in ready.values()), ready
         server = told["server"]
+        assert (dev.path / "broker" / "formatted-by").read_text() == "4.4.0\n"
         log(dev, server, "Thornwick", "Millbury")
         eventually(lambda: givers(server) == {"Thornwick"}, "the exchange is answered")
         put_garbage(dev)

@@ -1,0 +1,53 @@
+"""The broker of `mutua dev`, as far as no broker has to run."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from services.dev.broker import broker
+from services.dev.programs import NotStarted
+
+
+@pytest.fixture
+def jars(tmp_path: Path) -> Path:
+    folder = tmp_path / "jars"
+    folder.mkdir()
+    (folder / "kafka_2.13-4.4.0.jar").touch()
+    return folder
+
+
+@pytest.fixture
+def directory(tmp_path: Path) -> Path:
+    """A directory that was formatted."""
+    folder = tmp_path / "broker"
+    (folder / "data").mkdir(parents=True)
+    (folder / "data" / "meta.properties").touch()
+    return folder
+
+
+@pytest.mark.parametrize("newer", ["4.4.1", "4.10.0", "5.0.0"])
+def test_directory_formatted_by_a_newer_kafka_is_refused(
+    newer: str, jars: Path, directory: Path
+) -> None:
+    (directory / "formatted-by").write_text(f"{newer}\n")
+    with pytest.raises(
+        NotStarted,
+        match=rf"Kafka {re.escape(newer)} formatted .*broker, and this mutua starts Kafka 4\.4\.0, "
+        r"which cannot read it; start the newer mutua, or name a new directory with --dir",
+    ):
+        broker(jars, directory, port=20_000, controller_port=20_001)
+
+
+@pytest.mark.parametrize("older", ["4.4.0", "4.1.1", "3.10.2"])
+def test_directory_formatted_by_this_or_an_older_kafka_is_started(
+    older: str, jars: Path, directory: Path
+) -> None:
+    (directory / "formatted-by").write_text(f"{older}\n")
+    assert broker(jars, directory, port=20_000, controller_port=20_001).name == "broker"
+
+
+def test_directory_from_before_versions_were_written_down_is_started(
+    jars: Path, directory: Path
+) -> None:
+    assert broker(jars, directory, port=20_000, controller_port=20_001).name == "broker"
