@@ -184,10 +184,12 @@ def list_exchanges(
     giver_id: str = "",
     receiver_id: str = "",
     standing_only: bool = False,
+    possible_doubles: bool = False,
 ) -> ListRead[ListExchangesResponse, Exchange]:
     """Exchanges with all their revisions, in log order; retracted ones unless `standing_only`.
 
-    `giver_id` and `receiver_id` together choose the evidence of one edge.
+    `giver_id` and `receiver_id` together choose the evidence of one edge. `possible_doubles`
+    chooses those that may be two reports of one exchange, and lists them next to each other.
     """
     request = ListExchangesRequest(
         question=_asked(programme, question),
@@ -199,6 +201,7 @@ def list_exchanges(
         giver_id=giver_id,
         receiver_id=receiver_id,
         standing_only=standing_only,
+        possible_doubles=possible_doubles,
     )
     return ListRead(lambda stub: stub.ListExchanges, request, lambda page: page.exchanges)
 

@@ -121,7 +121,7 @@ def _told(client: Client, position: str, data: Path) -> Iterator[str]:
     yield to_table(balances[:SHOWN_BALANCES], columns)
     yield f"\n{NEITHER_IS_BETTER}"
     yield from coverage_lines(pages.coverage)
-    yield from warning_lines(pages.warnings)
+    yield from warning_lines(pages.warnings, coverage=pages.coverage)
     yield f"\nThe most one-sided pairs with {CONTACT_DAYS} days of contact or more:\n"
     one_sided = _one_sided(client.list_pairs(question))[:SHOWN_PAIRS]
     yield to_table(one_sided, pair_columns(LENS_COUNT, directory))

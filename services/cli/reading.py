@@ -13,7 +13,7 @@ from services.cli.connect import Settings
 from services.cli.exchanges import lines
 from services.cli.output import to_table
 from services.cli.showing import Read, Shown, show
-from services.cli.words import NEITHER_IS_BETTER, isolate_lines
+from services.cli.words import NEITHER_IS_BETTER, doubles_line, isolate_lines
 
 BALANCES: Final[Read[Balance]] = Read(
     name="balances",
@@ -135,6 +135,11 @@ def network(settings: Settings, asked: Asked, *, nodes: bool) -> None:
 @click.option("--giver", default="", help="Only exchanges in which this organization gave.")
 @click.option("--receiver", default="", help="Only exchanges in which this one received.")
 @click.option("--standing", is_flag=True, help="Only exchanges that stand: none that is retracted.")
+@click.option(
+    "--possible-doubles",
+    is_flag=True,
+    help="Only exchanges that may be two reports of one, next to each other.",
+)
 @click.option("--id", "ids", multiple=True, metavar="EXCHANGE", help="Only these exchanges.")
 @click.option("--revisions", is_flag=True, help="Also what was said before a change (table).")
 def exchanges(
@@ -144,29 +149,36 @@ def exchanges(
     giver: str,
     receiver: str,
     standing: bool,
+    possible_doubles: bool,
     ids: tuple[str, ...],
     revisions: bool,
 ) -> None:
     """Show the exchanges themselves, the evidence behind every number.
 
     A pair's count is the exchanges that --giver, --receiver and --standing list. What an
-    organization gave itself, under two ids, is listed and counts nowhere.
+    organization gave itself, under two ids, is listed and counts nowhere. Possible doubles have
+    the same parties, kind and day, and were reported by different sides.
 
     \b
     Examples:
       mutua exchanges --organization Thornwick --from 2026-03-01
       mutua exchanges --giver Thornwick --receiver Millbury --standing
+      mutua exchanges --possible-doubles
       mutua exchanges --kind visit --topic interfaces --order-by "occur_time desc"
       mutua exchanges --id 0198c6f0-4e5a-7cc1-a1b5-0242ac120002 --revisions
       mutua exchanges --format json
     """
+    read = REVISIONS if revisions else EXCHANGES
+    chosen = (*asked.question.organization_ids, giver, receiver, *ids)
+    is_whole = asked.limit == 0 and not any(chosen)
     found = show(
-        REVISIONS if revisions else EXCHANGES,
+        _doubles(read, is_whole=is_whole) if possible_doubles else read,
         settings,
         asked,
         organizations={"giver_id": giver, "receiver_id": receiver},
         exchange_ids=ids,
         standing_only=standing,
+        possible_doubles=possible_doubles,
     )
     listed = {row.exchange_id for row in found}
     # What a limit left out may be there.
@@ -187,6 +199,16 @@ def organizations(settings: Settings, asked: Asked) -> None:
       mutua organizations --format csv
     """
     show(ORGANIZATIONS, settings, asked)
+
+
+def _doubles(read: Read[Exchange], *, is_whole: bool) -> Read[Exchange]:
+    """The same, with the number of possible doubles at the foot."""
+    return replace(
+        read,
+        foot=lambda shown: [
+            doubles_line(shown.answer.coverage, len(shown.rows), is_whole=is_whole)
+        ],
+    )
 
 
 def _exchange_table(shown: Shown[Exchange], *, revisions: bool) -> str:

@@ -80,7 +80,8 @@ def show(
     if asked.form == "json":
         click.echo(to_json(_document(read, shown, answer)))
     else:
-        foot += [*coverage_lines(answer.coverage), *warning_lines(answer.warnings)]
+        foot += coverage_lines(answer.coverage)
+        foot += warning_lines(answer.warnings, settings.command, answer.coverage)
         if asked.form == "csv":
             click.echo(to_csv(shown, read.row))
         else:

@@ -15,6 +15,9 @@ WARNINGS: Final = {
     "missing or stand there twice. Ask again for one consistent list.",
     "MANY_UNKNOWN": "More than a fifth of the minutes are unknown (MANY_UNKNOWN): amounts may be "
     "low, so nothing is said about who gives more.",
+    "POSSIBLE_DOUBLE_REPORTS": "{doubles} may be counted twice (POSSIBLE_DOUBLE_REPORTS): another "
+    "side reported the same parties, kind and day. To see them: "
+    "{mutua} exchanges --possible-doubles.",
     "TOPICS_OVERLAP": "Figures by topic do not add up (TOPICS_OVERLAP): an exchange with several "
     "topics counts under each of them.",
     "FACTS_QUARANTINED": "Some facts could not be applied (FACTS_QUARANTINED); they count nowhere. "
@@ -106,6 +109,19 @@ def nothing_recorded(programme: str, others: Iterable[str]) -> str:
     return f"nothing was recorded in programme {programme!r}{here}"
 
 
-def warning_lines(warnings: Iterable[str], mutua: str = "mutua") -> list[str]:
+def doubles_line(coverage: Coverage, row_count: int, *, is_whole: bool) -> str:
+    """How many possible doubles there are; `is_whole` when all their exchanges are shown."""
+    doubles = counted(coverage.possible_double_count, "possible double report")
+    exchanges = counted(row_count, "exchange")
+    return f"{doubles}: {exchanges}." if is_whole else f"{doubles} in all; {exchanges} shown."
+
+
+def warning_lines(
+    warnings: Iterable[str], mutua: str = "mutua", coverage: Coverage | None = None
+) -> list[str]:
     """`mutua` is how the command was typed, with its global options."""
-    return [WARNINGS.get(warning, warning).format(mutua=mutua) for warning in warnings]
+    double_count = 0 if coverage is None else coverage.possible_double_count
+    doubles = counted(double_count, "exchange")
+    return [
+        WARNINGS.get(warning, warning).format(mutua=mutua, doubles=doubles) for warning in warnings
+    ]

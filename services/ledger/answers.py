@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from services.ledger.allocation import MILLION, Leg, legs, quantity
+from services.ledger.doubles import possible_double_count
 from services.ledger.organization import Organization
 from services.ledger.question import (
     Answer,
@@ -346,6 +347,7 @@ def _coverage(ledger: Ledger, question: Question, framed: list[Framed]) -> Cover
         ),
         joint_count=sum(bool(content.party_ids) for content in contents),
         straddling_count=_straddling(ledger, question),
+        possible_double_count=possible_double_count(framed),
     )
 
 

@@ -206,7 +206,8 @@ class ExchangeFilter:
     """Which exchanges to list, by their current revision; None, "" and () mean all.
 
     Parties, givers and receivers are ids as recorded, and () of them means none. Givers and
-    receivers are those of one exchange, whichever of them were asked for.
+    receivers are those of one exchange, whichever of them were asked for. `numbers` are those of
+    exchanges, the offsets of their first records; () of them means none.
     """
 
     from_day: Day | None = None
@@ -219,6 +220,7 @@ class ExchangeFilter:
     receivers: tuple[str, ...] | None = None
     batch: str = ""
     exchange_ids: tuple[str, ...] = ()
+    numbers: tuple[int, ...] | None = None
     standing_only: bool = False
 
 

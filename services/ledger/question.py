@@ -12,6 +12,8 @@ from services.ledger.words import Allocation, Formality, Identity, Kind, Lens, P
 Row = TypeVar("Row")
 
 MANY_UNKNOWN: Final = "MANY_UNKNOWN"
+POSSIBLE_DOUBLE_REPORTS: Final = "POSSIBLE_DOUBLE_REPORTS"
+"""Some exchanges may be counted twice: two sides reported them; see `ledger.doubles`."""
 TOPICS_OVERLAP: Final = "TOPICS_OVERLAP"
 """Figures by topic do not add up: an exchange with several topics counts under each."""
 NO_KNOWN_AMOUNT: Final = "NO_KNOWN_AMOUNT"
@@ -221,14 +223,17 @@ def warnings_for(
 ) -> tuple[str, ...]:
     """What to keep in mind, in the order of the words.
 
-    MANY_UNKNOWN when a lens of minutes rests on too few known ones; TOPICS_OVERLAP when topics are
-    asked for and a counted exchange carries several (`topics_overlap`).
+    MANY_UNKNOWN when a lens of minutes rests on too few known ones; POSSIBLE_DOUBLE_REPORTS when
+    two sides may have reported one exchange; TOPICS_OVERLAP when topics are asked for and a
+    counted exchange carries several (`topics_overlap`).
     """
     directed = coverage.exchange_count - coverage.joint_count
     many = MANY_UNKNOWN_PARTS * coverage.unknown_minutes_count > directed
     unknown = question.lens is not Lens.COUNT and many
     overlap = bool(question.topics) and topics_overlap
-    return (MANY_UNKNOWN,) * unknown + (TOPICS_OVERLAP,) * overlap
+    doubled = coverage.possible_double_count > 0
+    applies = {MANY_UNKNOWN: unknown, POSSIBLE_DOUBLE_REPORTS: doubled, TOPICS_OVERLAP: overlap}
+    return tuple(warning for warning, is_so in applies.items() if is_so)
 
 
 def to_units(millionths: int) -> float:

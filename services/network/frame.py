@@ -13,8 +13,9 @@ from services.ledger.organization import Organization
 from services.ledger.question import Coverage, Question, warnings_for
 from services.ledger.times import Day
 from services.ledger.words import BOUNDARY_ROLE, Identity, Lens, Population
-from services.network import names, reports, ties
+from services.network import doubles, names, reports, ties
 from services.network.columns import Columns
+from services.network.doubles import Doubles
 from services.network.names import Names
 from services.network.once import once
 from services.network.reports import Reports
@@ -38,6 +39,7 @@ class Frame:
     known: Names
     ties: Ties
     reports: Reports
+    doubles: Doubles
 
     def __init__(self, columns: Columns, identity: Identity, before: "Frame | None" = None) -> None:
         """`before` is of columns that these were advanced from."""
@@ -50,6 +52,7 @@ class Frame:
         organization = self.known.organization
         self.ties = (before.ties if before else ties.NONE).grown(columns, organization)
         self.reports = (before.reports if before else reports.NONE).grown(columns, organization)
+        self.doubles = (before.doubles if before else doubles.NONE).grown(columns, organization)
 
     def at(self, next_offset: int) -> "Frame":
         """This frame, where nothing changes up to a position, or nothing has since."""
@@ -60,7 +63,7 @@ class Frame:
     @property
     def nbytes(self) -> int:
         """What it takes beyond its columns."""
-        return self.ties.nbytes + self.reports.nbytes
+        return self.ties.nbytes + self.reports.nbytes + self.doubles.nbytes
 
     @property
     def roster(self) -> Mapping[str, list[Organization]]:
@@ -203,7 +206,14 @@ class Frame:
             unknown_minutes_count=int(np.count_nonzero(inside & self.unknown(question.lens))),
             joint_count=int(np.count_nonzero(inside & symmetric)),
             straddling_count=self._straddling_count(question),
+            possible_double_count=self.doubles.count(inside),
         )
+
+    def possible_doubles(self, inside: Flags) -> tuple[Ints, Ints]:
+        """The exchanges of the mask that may be one act, by their numbers; see `Doubles.acts`."""
+        number = self.columns.exchanges.number.copy()
+        number[self.columns.restated.exchange] = self.columns.restated.number
+        return self.doubles.acts(inside, number)
 
     def warnings(self, question: Question, coverage: Coverage, inside: Flags) -> tuple[str, ...]:
         sets = self.columns.topic_sets

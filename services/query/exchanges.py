@@ -1,6 +1,8 @@
 """Exchanges with all their revisions: the evidence behind every number."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from itertools import islice
 from typing import Final
 
 from mutua.v1 import query_service_pb2 as pb
@@ -9,6 +11,7 @@ from services.adapters.wire.values import tidy, to_instant
 from services.ledger.errors import NotFound, QuestionImpossible, Violation
 from services.ledger.identity import resolve
 from services.ledger.ports import ExchangeFilter, RevisionRow
+from services.ledger.question import POSSIBLE_DOUBLE_REPORTS
 from services.query.answering import Asked
 from services.query.order import Term, parse_order
 from services.query.paging import MAX_SIZE
@@ -18,20 +21,35 @@ TIMES: Final = ("occur_time", "record_time")
 _PAGE_BYTES: Final = 4 << 20
 
 
+Revisions = list[RevisionRow]
+
+
 def list_exchanges(asked: Asked) -> pb.ListExchangesResponse:
-    """Those that fit a page, in log order or by the times asked for."""
+    """Those that fit a page, in log order or by the times asked for; doubles act by act."""
     order = parse_order(asked.request.order_by, TIMES)
     size = asked.page.size
-    found = asked.snapshot.exchanges(
-        asked.question.programme_id, _chosen(asked), order, asked.page.after, size + 1
-    )
-    rows = list(_fitting(found[:size]))
+    acts: dict[int, int] = {}
+    if asked.request.possible_doubles:
+        acts = _acts(asked)
+        matching = _doubles(asked, acts)
+    else:
+        matching = asked.snapshot.exchanges(
+            asked.question.programme_id, _chosen(asked), order, asked.page.after, size + 1
+        )
+    rows = list(_fitting(matching[:size]))
     exchanges = [from_revisions(revisions) for revisions in rows]
-    more = len(found) > len(rows)
+    token = ""
+    if len(matching) > len(rows):
+        number = rows[-1][-1].exchange
+        key = [acts[number], number] if acts else _key(exchanges[-1], rows[-1], order)
+        token = asked.token(key)
+    rest = asked.rest()
+    doubled = rest["coverage"].possible_double_count > 0
     return pb.ListExchangesResponse(
         exchanges=exchanges,
-        next_page_token=asked.token(_key(exchanges[-1], rows[-1], order)) if more else "",
-        **asked.rest(),
+        next_page_token=token,
+        warnings=[POSSIBLE_DOUBLE_REPORTS] if doubled else [],
+        **rest,
     )
 
 
@@ -46,6 +64,32 @@ def get_exchange(asked: Asked) -> pb.GetExchangeResponse:
             "mutua exchanges lists those that were"
         )
     return pb.GetExchangeResponse(exchange=from_revisions(found[0]), **asked.rest())
+
+
+def _acts(asked: Asked) -> dict[int, int]:
+    """The exchanges that may be two reports of one, act by act: of each number that of its act.
+
+    Raises QuestionImpossible when another order is asked for.
+    """
+    if asked.request.order_by:
+        said = "is given with possible_doubles, which are listed act by act; leave one of them out"
+        raise QuestionImpossible(f"order_by {said}", (Violation("order_by", said),))
+    acts, numbers = asked.frame.possible_doubles(asked.frame.inside(asked.question))
+    return dict(zip(numbers.tolist(), acts.tolist(), strict=True))
+
+
+def _doubles(asked: Asked, acts: Mapping[int, int]) -> list[Revisions]:
+    """Up to one more than a page of these exchanges that all filters let through, in order."""
+    chosen, after = _chosen(asked), tuple(asked.page.after or ())
+    numbers = iter([number for number, act in acts.items() if (act, number) > after])
+    matching: list[Revisions] = []
+    while len(matching) <= asked.page.size and (some := tuple(islice(numbers, MAX_SIZE))):
+        rows = asked.snapshot.exchanges(
+            asked.question.programme_id, replace(chosen, numbers=some), (), None, len(some)
+        )
+        by_number = {revisions[0].exchange: revisions for revisions in rows}
+        matching += [by_number[number] for number in some if number in by_number]
+    return matching[: asked.page.size + 1]
 
 
 def _chosen(asked: Asked) -> ExchangeFilter:
@@ -89,7 +133,7 @@ def _key(exchange: pb.Exchange, rows: Sequence[RevisionRow], order: Sequence[Ter
     return [*(times[term.field] for term in order), rows[-1].exchange]
 
 
-def _fitting(exchanges: list[list[RevisionRow]]) -> Iterator[list[RevisionRow]]:
+def _fitting(exchanges: list[Revisions]) -> Iterator[Revisions]:
     """As many exchanges as a page of bytes holds, at least one."""
     room = _PAGE_BYTES
     for revisions in exchanges:

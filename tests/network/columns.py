@@ -2,17 +2,49 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
 import numpy as np
 
+from mutua.v1.event_pb2 import Event
+from services.adapters.sqlite_store import SqliteStore
 from services.ledger.flow_rows import NO_ROWS, ExchangeColumns, FlowRows, Integers, LegColumns
 from services.ledger.ports import Snapshot
-from services.ledger.words import Kind
+from services.ledger.words import Identity, Kind
 from services.network.columns import EMPTY, Columns, advance
+from services.network.frame import Frame
+from services.projector.slab import project_slab
+from tests.ledger.product import as_records
+from tests.projector.embedded import LOG_ID, slabs
+from tests.strategies import PROGRAMME
+
+IDENTITIES = (Identity.RECORDED, Identity.AS_NOW)
 
 
 def level(snapshot: Snapshot, programme_id: str, columns: Columns = EMPTY) -> Columns:
     """The columns brought to the position of the snapshot; loaded where there are none."""
     return advance(columns, snapshot.flows(programme_id, columns.known), snapshot.position())
+
+
+def advancing(
+    events: list[Event], where: Sequence[int]
+) -> Iterator[tuple[Columns, dict[Identity, Frame]]]:
+    """After each slab: the columns loaded whole, and the frames advanced from those before."""
+    with TemporaryDirectory() as folder, closing(SqliteStore(Path(folder, "read"))) as store:
+        frames: dict[Identity, Frame] = {}
+        for slab in slabs(as_records(events), where) if events else [[]]:
+            if slab:
+                project_slab(store, LOG_ID, slab)
+            with store.snapshot(0) as snapshot:
+                whole = level(snapshot, PROGRAMME)
+                before = [frame.columns for frame in frames.values()]
+                columns = level(snapshot, PROGRAMME, *before[:1])
+            for identity in IDENTITIES:
+                frames[identity] = Frame(columns, identity, frames.get(identity))
+            yield whole, dict(frames)
 
 
 def flow_rows(

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing
-from pathlib import Path
-from tempfile import TemporaryDirectory
+from collections.abc import Callable
 from typing import Any, TypeVar
 
 import pytest
@@ -14,7 +11,6 @@ from hypothesis import strategies as st
 
 from mutua.v1 import query_service_pb2 as pb
 from mutua.v1.event_pb2 import Event
-from services.adapters.sqlite_store import SqliteStore
 from services.adapters.wire.question import to_question
 from services.ledger import answers
 from services.ledger import concentration as obvious
@@ -23,21 +19,17 @@ from services.ledger.question import Answer, Network, Question
 from services.ledger.state import Ledger
 from services.ledger.words import Allocation, Identity, Lens
 from services.network import balances, concentration, network, pairs
-from services.network.columns import Columns
 from services.network.frame import Frame
-from services.projector.slab import project_slab
-from tests.ledger.product import as_records, counts, folded, graph, rows
-from tests.network.columns import level
+from tests.ledger.product import counts, folded, graph, rows
+from tests.network.columns import IDENTITIES, advancing
 from tests.oracle import answers as oracle
 from tests.oracle import fold
 from tests.oracle.concentration import concentration as oracle_concentration
-from tests.projector.embedded import LOG_ID, slabs
 from tests.strategies import PROGRAMME, cuts, histories, questions
 
 SETTINGS = settings(max_examples=60, deadline=None)
 IMPOSSIBLE = "QUESTION_IMPOSSIBLE"
 LENSES = pytest.mark.parametrize("lens", list(Lens), ids=lambda lens: lens.name.lower())
-IDENTITIES = (Identity.RECORDED, Identity.AS_NOW)
 Subject = TypeVar("Subject")
 rich_histories = histories(exchanges=6, max_facts=14)
 
@@ -64,7 +56,7 @@ def test_columns_answer_as_the_core(
     data: st.DataObject, events: list[Event], asked: list[pb.Question]
 ) -> None:
     ledger = folded(events).ledger
-    *_, (whole, frames) = _advancing(events, data.draw(cuts(len(events))))
+    *_, (whole, frames) = advancing(events, data.draw(cuts(len(events))))
     for question in (to_question(each, today=0) for each in asked):
         for frame in (Frame(whole, question.identity), frames[question.identity]):
             assert _answer(balances.balances, frame, question) == _answer(
@@ -86,7 +78,7 @@ def test_a_frame_stays_what_it_was_while_others_advance_from_it(
 ) -> None:
     question = to_question(asked, today=0)
     ends = [*data.draw(cuts(len(events))), len(events)]
-    seen = [frames[question.identity] for _, frames in _advancing(events, ends[:-1])]
+    seen = [frames[question.identity] for _, frames in advancing(events, ends[:-1])]
     for end, frame in zip(ends, seen, strict=True):
         ledger = folded(events[:end]).ledger
         found = _answer(network.network, frame, question)
@@ -96,7 +88,7 @@ def test_a_frame_stays_what_it_was_while_others_advance_from_it(
 @SETTINGS
 @given(rich_histories)
 def test_what_is_given_is_received(events: list[Event]) -> None:
-    *_, (columns, _) = _advancing(events, [])
+    *_, (columns, _) = advancing(events, [])
     for identity in IDENTITIES:
         frame = Frame(columns, identity)
         for lens in Lens:
@@ -114,7 +106,7 @@ def test_what_is_given_is_received(events: list[Event]) -> None:
 @given(rich_histories, questions())
 def test_days_are_those_of_the_exchanges(events: list[Event], asked: pb.Question) -> None:
     question = to_question(asked, today=0)
-    *_, (columns, _) = _advancing(events, [])
+    *_, (columns, _) = advancing(events, [])
     frame, ledger = Frame(columns, question.identity), folded(events).ledger
     days: dict[str, list[int]] = {}
     for exchange in answers.counted(ledger, question):
@@ -127,7 +119,7 @@ def test_days_are_those_of_the_exchanges(events: list[Event], asked: pb.Question
 
 @LENSES
 def test_an_empty_ledger_has_answers(lens: Lens) -> None:
-    *_, (columns, _) = _advancing([], [])
+    *_, (columns, _) = advancing([], [])
     frame, ledger = Frame(columns, Identity.AS_NOW), folded([]).ledger
     once = Question(programme_id=PROGRAMME, lens=lens, allocation=Allocation.ONCE)
     full = Question(programme_id=PROGRAMME, lens=lens, allocation=Allocation.FULL)
@@ -137,24 +129,6 @@ def test_an_empty_ledger_has_answers(lens: Lens) -> None:
     found = concentration.concentration(frame, once).rows
     assert all(row.gini is row.top_three_share is None for row in found)
     assert all(row.reasons for row in found)
-
-
-def _advancing(
-    events: list[Event], where: Sequence[int]
-) -> Iterator[tuple[Columns, dict[Identity, Frame]]]:
-    """After each slab: the columns loaded whole, and the frames advanced from those before."""
-    with TemporaryDirectory() as folder, closing(SqliteStore(Path(folder, "read"))) as store:
-        frames: dict[Identity, Frame] = {}
-        for slab in slabs(as_records(events), where) if events else [[]]:
-            if slab:
-                project_slab(store, LOG_ID, slab)
-            with store.snapshot(0) as snapshot:
-                whole = level(snapshot, PROGRAMME)
-                before = [frame.columns for frame in frames.values()]
-                columns = level(snapshot, PROGRAMME, *before[:1])
-            for identity in IDENTITIES:
-                frames[identity] = Frame(columns, identity, frames.get(identity))
-            yield whole, dict(frames)
 
 
 def _answer(

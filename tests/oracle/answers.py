@@ -19,6 +19,7 @@ from mutua.v1.query_service_pb2 import (
     LENS_BURDEN,
     Question,
 )
+from tests.oracle.doubles import possible_double_count
 from tests.oracle.fold import Ledger
 from tests.oracle.frame import MINUTE_LENSES, ONE, Frame, Standing, minutes_under, standing
 
@@ -117,7 +118,7 @@ def coverage(ledger: Ledger, question: Question) -> Row:
         "joint_count": len(frame.exchanges) - len(directed),
         "straddling_count": len(straddling),
         "internal_count": 0,
-        "possible_double_count": 0,
+        "possible_double_count": possible_double_count(frame),
     }
 
 
@@ -128,6 +129,8 @@ def warnings(ledger: Ledger, question: Question) -> list[str]:
     directed = [exchange for exchange in frame.exchanges if not exchange.content.party_ids]
     unknown = [exchange for exchange in directed if frame.quantity(exchange.content) is None]
     found = ["MANY_UNKNOWN"] if 5 * len(unknown) > len(directed) else []
+    if possible_double_count(frame):
+        found.append("POSSIBLE_DOUBLE_REPORTS")
     overlap = any(len(set(exchange.content.topics)) >= 2 for exchange in frame.exchanges)
     return [*found, "TOPICS_OVERLAP"] if overlap and question.topics else found
 

@@ -102,6 +102,8 @@ def _conditions(programme: int, chosen: ExchangeFilter) -> Iterator[Any]:
                 fact.programme == programme, fact.event_id.in_(chosen.exchange_ids)
             )
         )
+    if chosen.numbers is not None:
+        yield exchange.exchange.in_(chosen.numbers)
     if chosen.standing_only:
         yield exchange.state != State.RETRACTED
 

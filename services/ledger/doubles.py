@@ -1,0 +1,70 @@
+"""Possible double reports: exchanges that may tell of one act, reported by different sides.
+
+Until the reports of both sides are matched, two exchanges with the same parties, kind and day from
+different sides may be one act that counts twice. Exchanges known only to a month or quarter are
+never compared, because they name no day. Parties are compared after aliases are resolved.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable
+from typing import Protocol, TypeVar
+
+from services.ledger.state import Revision
+from services.ledger.times import Day
+from services.ledger.words import Precision, Side
+
+
+class Report(Protocol):
+    """An exchange as one side reported it, with organizations instead of recorded ids."""
+
+    @property
+    def revision(self) -> Revision: ...
+    @property
+    def day(self) -> Day: ...
+    @property
+    def givers(self) -> frozenset[str]: ...
+    @property
+    def receivers(self) -> frozenset[str]: ...
+    @property
+    def parties(self) -> frozenset[str]: ...
+    @property
+    def recorded_by(self) -> str: ...
+
+
+AnyReport = TypeVar("AnyReport", bound=Report)
+
+
+def side_of(report: Report) -> tuple[Side, str]:
+    """The side that a report comes from; two reports of one side are never doubles.
+
+    Directed: `reported_by`, else the side that `recorded_by` is on (the givers' where an
+    organization is on both), else third party. Joint exchanges have no giver's and no receiver's
+    side, so each party is a side of its own: the recorder where it is a party, else third party.
+    """
+    named = report.revision.exchange.reported_by
+    if report.revision.exchange.party_ids:
+        if named is not Side.THIRD_PARTY and report.recorded_by in report.parties:
+            return Side.UNSPECIFIED, report.recorded_by
+        return Side.THIRD_PARTY, ""
+    if named is not Side.UNSPECIFIED:
+        return named, ""
+    if report.recorded_by in report.givers:
+        return Side.GIVER, ""
+    return (Side.RECEIVER if report.recorded_by in report.receivers else Side.THIRD_PARTY), ""
+
+
+def possible_doubles(reports: Iterable[AnyReport]) -> list[list[AnyReport]]:
+    """Groups of reports with the same parties, kind and day that come from two sides or more."""
+    groups = defaultdict(list)
+    for report in reports:
+        exchange = report.revision.exchange
+        if report.revision.said.occur_precision in (Precision.EXACT, Precision.DAY):
+            joint = report.parties if exchange.party_ids else frozenset[str]()
+            groups[report.givers, report.receivers, joint, exchange.kind, report.day].append(report)
+    return [group for group in groups.values() if len({*map(side_of, group)}) > 1]
+
+
+def possible_double_count(reports: Iterable[Report]) -> int:
+    """How many exchanges may report another one again: of each group, all but the largest side."""
+    groups = possible_doubles(reports)
+    return sum(len(group) - max(Counter(map(side_of, group)).values()) for group in groups)

@@ -1,0 +1,195 @@
+"""Possible double reports: the columns, the plain core and the oracle find the same ones."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+from itertools import groupby
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.strategies import DrawFn as Draw
+
+from mutua.v1.event_pb2 import Event
+from mutua.v1.query_service_pb2 import IDENTITY_AS_NOW, IDENTITY_RECORDED, Question
+from mutua.v1.types_pb2 import (
+    EXCHANGE_KIND_CALL,
+    EXCHANGE_KIND_MESSAGE,
+    OCCUR_PRECISION_DAY,
+    OCCUR_PRECISION_MONTH,
+    REPORT_SIDE_GIVER,
+    REPORT_SIDE_RECEIVER,
+    REPORT_SIDE_THIRD_PARTY,
+    REPORT_SIDE_UNSPECIFIED,
+    ExchangeKind,
+    OccurPrecision,
+    ReportSide,
+)
+from services.adapters.wire.question import to_question
+from services.ledger import answers
+from services.ledger.doubles import possible_doubles
+from services.network.frame import Frame
+from tests.ledger.product import folded
+from tests.network.columns import advancing
+from tests.oracle import fold
+from tests.oracle.answers import coverage
+from tests.strategies import PROGRAMME, as_date, cuts, event_id
+
+NAMES = ("alder", "birch", "cedar", "Alder Trust")
+DAYS = (date(1969, 12, 1), date(2024, 3, 1), date(2024, 3, 1), date(2024, 3, 2))
+GIVER, RECEIVER, THIRD = REPORT_SIDE_GIVER, REPORT_SIDE_RECEIVER, REPORT_SIDE_THIRD_PARTY
+
+
+def report(
+    number: int,
+    givers: str,
+    receivers: str = "",
+    *,
+    by: str = "",
+    side: ReportSide.ValueType = REPORT_SIDE_UNSPECIFIED,
+    day: date = DAYS[1],
+    precision: OccurPrecision.ValueType = OCCUR_PRECISION_DAY,
+    kind: ExchangeKind.ValueType = EXCHANGE_KIND_CALL,
+) -> Event:
+    """An exchange as one side tells it, parties separated by ";"; joint without receivers."""
+    event = Event(event_id=event_id(number), programme_id=PROGRAMME, recorded_by=by)
+    event.occur_time.FromDatetime(datetime(day.year, day.month, day.day, tzinfo=UTC))
+    event.occur_precision = precision
+    content = event.exchange_recorded.exchange
+    content.kind, content.reported_by = kind, side
+    (content.giver_ids if receivers else content.party_ids).extend(sorted(givers.split(";")))
+    content.receiver_ids.extend(sorted(receivers.split(";")) if receivers else ())
+    return event
+
+
+@st.composite
+def reported(draw: Draw) -> list[Event]:
+    """A few acts, told again and again by whoever; aliases, corrections, retractions between."""
+    return [_fact(draw, number) for number in range(draw(st.integers(2, 16)))]
+
+
+def _fact(draw: Draw, number: int) -> Event:
+    event = Event(event_id=event_id(number), programme_id=PROGRAMME)
+    target = event_id(draw(st.integers(0, 5)))
+    match draw(st.integers(0, 9)):
+        case 0:
+            event.alias_added.alias, event.alias_added.organization_id = NAMES[3], NAMES[0]
+        case 1:
+            event.exchange_retracted.exchange_id = target
+        case 2:
+            event = _told(draw, number)
+            content = event.exchange_recorded.exchange
+            event.exchange_corrected.exchange_id = target
+            event.exchange_corrected.exchange.CopyFrom(content)
+        case _:
+            event = _told(draw, number)
+    return event
+
+
+def _told(draw: Draw, number: int) -> Event:
+    parties = draw(st.permutations(NAMES))
+    givers, is_joint = draw(st.sampled_from((1, 1, 1, 2))), draw(st.integers(0, 3)) == 0
+    is_coarse = draw(st.integers(0, 5)) == 0
+    return report(
+        number,
+        ";".join(parties[: givers + is_joint]),
+        "" if is_joint else parties[givers],
+        by=draw(st.sampled_from(("", "centre", *NAMES))),
+        side=draw(st.sampled_from((REPORT_SIDE_UNSPECIFIED, *ReportSide.values()))),
+        day=DAYS[1] if is_coarse else draw(st.sampled_from(DAYS)),
+        precision=OCCUR_PRECISION_MONTH if is_coarse else OCCUR_PRECISION_DAY,
+        kind=draw(st.sampled_from((EXCHANGE_KIND_CALL,) * 4 + (EXCHANGE_KIND_MESSAGE,))),
+    )
+
+
+@st.composite
+def asked(draw: Draw) -> Question:
+    identity = draw(st.sampled_from((IDENTITY_RECORDED, IDENTITY_AS_NOW)))
+    question = Question(programme_id=PROGRAMME, identity=identity)
+    if draw(st.booleans()):
+        question.from_date.CopyFrom(as_date(DAYS[1]))
+    if draw(st.booleans()):
+        question.kinds.append(EXCHANGE_KIND_CALL)
+    return question
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.data(), reported(), st.lists(asked(), min_size=1, max_size=4))
+def test_columns_core_and_oracle_find_the_same(
+    data: st.DataObject, events: list[Event], questions: list[Question]
+) -> None:
+    ledger, expected = folded(events).ledger, fold.fold(events)
+    numbers = {each.current.event_id: each.number for each in ledger.histories.values()}
+    *_, (whole, frames) = advancing(events, data.draw(cuts(len(events))))
+    for question in questions:
+        ours = to_question(question, today=0)
+        count = answers.balances(ledger, ours).coverage.possible_double_count
+        assert count == coverage(expected, question)["possible_double_count"]
+        groups = {
+            frozenset(numbers[each.revision.event_id] for each in group)
+            for group in possible_doubles(answers.counted(ledger, ours))
+        }
+        for frame in (Frame(whole, ours.identity), frames[ours.identity]):
+            inside = frame.inside(ours)
+            assert frame.doubles.count(inside) == count
+            listed = list(zip(*map(list, frame.possible_doubles(inside)), strict=True))
+            assert listed == sorted(listed)
+            acts = groupby(listed, lambda row: row[0])
+            found = {act: frozenset(number for _, number in rows) for act, rows in acts}
+            assert {*found.values()} == groups
+            assert all(act == min(act_numbers) for act, act_numbers in found.items())
+
+
+@pytest.mark.parametrize(
+    ("count", "reports"),
+    [
+        pytest.param(1, [report(1, "a", "b", by="a"), report(2, "a", "b", by="b")], id="both"),
+        pytest.param(0, [report(1, "a", "b", by="a"), report(2, "a", "b", by="a")], id="one twice"),
+        pytest.param(0, [report(1, "a", "b", by="a"), report(2, "b", "a", by="b")], id="back"),
+        pytest.param(1, [report(1, "a", "b", by="a"), report(2, "a", "b", by="x")], id="outsider"),
+        pytest.param(0, [report(1, "a", "b", by="x"), report(2, "a", "b", by="y")], id="outsiders"),
+        pytest.param(
+            1, [report(1, "a", "b", by="a"), report(2, "a", "b", by="a", side=RECEIVER)], id="named"
+        ),
+        pytest.param(1, [report(1, "a;b", by="a"), report(2, "a;b", by="b")], id="joint"),
+        pytest.param(0, [report(1, "a;b", by="a"), report(2, "a;b", by="a")], id="joint, one"),
+        pytest.param(0, [report(1, "a;b", by="a"), report(2, "a", "b", by="b")], id="other form"),
+        pytest.param(
+            0, [report(1, "a;b", by="a", side=THIRD), report(2, "a;b")], id="joint, outsiders"
+        ),
+        pytest.param(0, [report(1, "a;b", "c"), report(2, "a", "b;c", by="a")], id="other sides"),
+        pytest.param(
+            0,
+            [report(1, "a", "b", by="a"), report(2, "a", "b", by="b", kind=EXCHANGE_KIND_MESSAGE)],
+            id="other kind",
+        ),
+        pytest.param(
+            0,
+            [report(1, "a", "b", by="a"), report(2, "a", "b", by="b", day=DAYS[3])],
+            id="later",
+        ),
+        pytest.param(
+            0,
+            [
+                report(1, "a", "b", by="a", precision=OCCUR_PRECISION_MONTH),
+                report(2, "a", "b", by="b", precision=OCCUR_PRECISION_MONTH),
+            ],
+            id="no day",
+        ),
+        pytest.param(
+            2,
+            [report(each, "a", "b", side=GIVER) for each in (1, 2, 3)]
+            + [report(each, "a", "b", side=RECEIVER) for each in (4, 5)],
+            id="three and two",
+        ),
+    ],
+)
+def test_what_may_be_told_twice(count: int, reports: list[Event]) -> None:
+    question = Question(programme_id=PROGRAMME)
+    ours = to_question(question, today=0)
+    *_, (columns, _) = advancing(reports, [])
+    assert Frame(columns, ours.identity).doubles.count(columns.alive) == count
+    assert coverage(fold.fold(reports), question)["possible_double_count"] == count
+    core = answers.balances(folded(reports).ledger, ours)
+    assert core.coverage.possible_double_count == count
+    assert ("POSSIBLE_DOUBLE_REPORTS" in core.warnings) == (count > 0)

@@ -1,0 +1,62 @@
+"""Exchanges that may be told twice: pairs of reports compared one by one."""
+
+from __future__ import annotations
+
+from mutua.v1.types_pb2 import (
+    REPORT_SIDE_GIVER,
+    REPORT_SIDE_RECEIVER,
+    REPORT_SIDE_THIRD_PARTY,
+    REPORT_SIDE_UNSPECIFIED,
+)
+from tests.oracle.frame import Frame, Standing
+
+ELSEWHERE = "a third party"
+SIDES = {
+    REPORT_SIDE_GIVER: "the givers",
+    REPORT_SIDE_RECEIVER: "the receivers",
+    REPORT_SIDE_THIRD_PARTY: ELSEWHERE,
+}
+
+
+def possible_double_count(frame: Frame) -> int:
+    """Over all acts that several sides reported: the reports but those of the busiest side."""
+    return sum(len(act) - max(map(act.count, act)) for act in acts(frame).values())
+
+
+def acts(frame: Frame) -> dict[int, list[str]]:
+    """The sides of the reports that tell of the same act, by the place of the first of them."""
+    found: dict[int, list[str]] = {}
+    for place, exchange in enumerate(frame.exchanges):
+        others = (before for before in found if _same(frame, frame.exchanges[before], exchange))
+        found.setdefault(next(others, place), []).append(_side(frame, exchange))
+    return found
+
+
+def _same(frame: Frame, one: Standing, other: Standing) -> bool:
+    if not (one.dated and other.dated and one.first_day == other.first_day):
+        return False
+    names = ("giver_ids", "receiver_ids", "party_ids")
+    return one.content.kind == other.content.kind and all(
+        _mapped(frame, getattr(one.content, name)) == _mapped(frame, getattr(other.content, name))
+        for name in names
+    )
+
+
+def _mapped(frame: Frame, recorded_ids: list[str]) -> set[str]:
+    return {frame.organization(each) for each in recorded_ids}
+
+
+def _side(frame: Frame, exchange: Standing) -> str:
+    content, recorder = exchange.content, frame.organization(exchange.recorded_by)
+    if content.party_ids:
+        if content.reported_by == REPORT_SIDE_THIRD_PARTY:
+            return ELSEWHERE
+        is_party = recorder in _mapped(frame, list(content.party_ids))
+        return f"party {recorder}" if is_party else ELSEWHERE
+    if content.reported_by != REPORT_SIDE_UNSPECIFIED:
+        return SIDES[content.reported_by]
+    if recorder in _mapped(frame, list(content.giver_ids)):
+        return SIDES[REPORT_SIDE_GIVER]
+    if recorder in _mapped(frame, list(content.receiver_ids)):
+        return SIDES[REPORT_SIDE_RECEIVER]
+    return ELSEWHERE
