@@ -202,18 +202,19 @@ def organizations(settings: Settings, asked: Asked) -> None:
 
 
 def _doubles(read: Read[Exchange], *, is_whole: bool) -> Read[Exchange]:
-    """The same, with the number of possible doubles at the foot."""
+    """The same, with who reported each and the number of possible doubles at the foot."""
     return replace(
         read,
+        table=lambda shown: _exchange_table(shown, revisions=read is REVISIONS, reporters=True),
         foot=lambda shown: [
             doubles_line(shown.answer.coverage, len(shown.rows), is_whole=is_whole)
         ],
     )
 
 
-def _exchange_table(shown: Shown[Exchange], *, revisions: bool) -> str:
+def _exchange_table(shown: Shown[Exchange], *, revisions: bool, reporters: bool = False) -> str:
     directory = shown.directory
     return to_table(
         [line for row in shown.rows for line in lines(row, directory, revisions=revisions)],
-        tables.exchange_columns(directory, revisions=revisions),
+        tables.exchange_columns(directory, revisions=revisions, reporters=reporters),
     )

@@ -12,7 +12,7 @@ from mutua.v1.query_service_pb2 import (
     Organization,
     Pair,
 )
-from mutua.v1.types_pb2 import OCCUR_PRECISION_EXACT, Date, OrganizationType
+from mutua.v1.types_pb2 import OCCUR_PRECISION_EXACT, Date, OrganizationType, ReportSide
 from services.cli.dates import told
 from services.cli.exchanges import Line
 from services.cli.names import Directory
@@ -72,7 +72,17 @@ def pair_columns(lens: Lens.ValueType, directory: Directory) -> list[Column[Pair
     ]
 
 
-def exchange_columns(directory: Directory, *, revisions: bool) -> list[Column[Line]]:
+def exchange_columns(
+    directory: Directory, *, revisions: bool, reporters: bool = False
+) -> list[Column[Line]]:
+    sides = words_of(ReportSide.items())
+
+    def reporter(row: Line) -> str:
+        """The side that is named, else who recorded it."""
+        revision = row.revision
+        side = sides.get(revision.content.reported_by, "")
+        return side or directory.label(revision.recorded_by)
+
     def detail(word: str) -> Column[Line]:
         return Column(word, lambda row: row.known.get(word, ""), word.endswith("minutes"))
 
@@ -85,6 +95,7 @@ def exchange_columns(directory: Directory, *, revisions: bool) -> list[Column[Li
         Column("exchange", lambda row: row.exchange_id),
         *map(detail, ("on", "kind", "from", "to", "with")),
         *map(detail, ("minutes", "receiver minutes", "benefit minutes", "topics", "formality")),
+        *([Column("reported by", reporter)] if reporters else ()),
         Column("state", lambda row: row.state),
         *(who_said_it if revisions else ()),
     ]

@@ -48,7 +48,9 @@ class _Run:
         return _Run.of(np.concatenate(keys), np.concatenate(rows))
 
     def has(self, keys: Keys) -> Flags:
-        has: Flags = np.asarray(self._counts(keys) > 0)
+        place = np.searchsorted(self.keys, keys)
+        has: Flags = np.asarray(place < len(self.keys))
+        has[has] = self.keys[place[has]] == keys[has]
         return has
 
     def rows_of(self, keys: Keys) -> Ints:

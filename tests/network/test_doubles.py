@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
+import csv
+import os
 from itertools import groupby
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -15,91 +17,19 @@ from mutua.v1.query_service_pb2 import IDENTITY_AS_NOW, IDENTITY_RECORDED, Quest
 from mutua.v1.types_pb2 import (
     EXCHANGE_KIND_CALL,
     EXCHANGE_KIND_MESSAGE,
-    OCCUR_PRECISION_DAY,
     OCCUR_PRECISION_MONTH,
-    REPORT_SIDE_GIVER,
-    REPORT_SIDE_RECEIVER,
-    REPORT_SIDE_THIRD_PARTY,
-    REPORT_SIDE_UNSPECIFIED,
-    ExchangeKind,
-    OccurPrecision,
-    ReportSide,
 )
 from services.adapters.wire.question import to_question
 from services.ledger import answers
 from services.ledger.doubles import possible_doubles
+from services.ledger.words import Identity
 from services.network.frame import Frame
 from tests.ledger.product import folded
 from tests.network.columns import advancing
 from tests.oracle import fold
 from tests.oracle.answers import coverage
-from tests.strategies import PROGRAMME, as_date, cuts, event_id
-
-NAMES = ("alder", "birch", "cedar", "Alder Trust")
-DAYS = (date(1969, 12, 1), date(2024, 3, 1), date(2024, 3, 1), date(2024, 3, 2))
-GIVER, RECEIVER, THIRD = REPORT_SIDE_GIVER, REPORT_SIDE_RECEIVER, REPORT_SIDE_THIRD_PARTY
-
-
-def report(
-    number: int,
-    givers: str,
-    receivers: str = "",
-    *,
-    by: str = "",
-    side: ReportSide.ValueType = REPORT_SIDE_UNSPECIFIED,
-    day: date = DAYS[1],
-    precision: OccurPrecision.ValueType = OCCUR_PRECISION_DAY,
-    kind: ExchangeKind.ValueType = EXCHANGE_KIND_CALL,
-) -> Event:
-    """An exchange as one side tells it, parties separated by ";"; joint without receivers."""
-    event = Event(event_id=event_id(number), programme_id=PROGRAMME, recorded_by=by)
-    event.occur_time.FromDatetime(datetime(day.year, day.month, day.day, tzinfo=UTC))
-    event.occur_precision = precision
-    content = event.exchange_recorded.exchange
-    content.kind, content.reported_by = kind, side
-    (content.giver_ids if receivers else content.party_ids).extend(sorted(givers.split(";")))
-    content.receiver_ids.extend(sorted(receivers.split(";")) if receivers else ())
-    return event
-
-
-@st.composite
-def reported(draw: Draw) -> list[Event]:
-    """A few acts, told again and again by whoever; aliases, corrections, retractions between."""
-    return [_fact(draw, number) for number in range(draw(st.integers(2, 16)))]
-
-
-def _fact(draw: Draw, number: int) -> Event:
-    event = Event(event_id=event_id(number), programme_id=PROGRAMME)
-    target = event_id(draw(st.integers(0, 5)))
-    match draw(st.integers(0, 9)):
-        case 0:
-            event.alias_added.alias, event.alias_added.organization_id = NAMES[3], NAMES[0]
-        case 1:
-            event.exchange_retracted.exchange_id = target
-        case 2:
-            event = _told(draw, number)
-            content = event.exchange_recorded.exchange
-            event.exchange_corrected.exchange_id = target
-            event.exchange_corrected.exchange.CopyFrom(content)
-        case _:
-            event = _told(draw, number)
-    return event
-
-
-def _told(draw: Draw, number: int) -> Event:
-    parties = draw(st.permutations(NAMES))
-    givers, is_joint = draw(st.sampled_from((1, 1, 1, 2))), draw(st.integers(0, 3)) == 0
-    is_coarse = draw(st.integers(0, 5)) == 0
-    return report(
-        number,
-        ";".join(parties[: givers + is_joint]),
-        "" if is_joint else parties[givers],
-        by=draw(st.sampled_from(("", "centre", *NAMES))),
-        side=draw(st.sampled_from((REPORT_SIDE_UNSPECIFIED, *ReportSide.values()))),
-        day=DAYS[1] if is_coarse else draw(st.sampled_from(DAYS)),
-        precision=OCCUR_PRECISION_MONTH if is_coarse else OCCUR_PRECISION_DAY,
-        kind=draw(st.sampled_from((EXCHANGE_KIND_CALL,) * 4 + (EXCHANGE_KIND_MESSAGE,))),
-    )
+from tests.reports import DAYS, GIVER, RECEIVER, THIRD, report, reported
+from tests.strategies import PROGRAMME, as_date, cuts
 
 
 @st.composite
@@ -193,3 +123,22 @@ def test_what_may_be_told_twice(count: int, reports: list[Event]) -> None:
     core = answers.balances(folded(reports).ledger, ours)
     assert core.coverage.possible_double_count == count
     assert ("POSSIBLE_DOUBLE_REPORTS" in core.warnings) == (count > 0)
+
+
+REAL_DATA = os.environ.get("MUTUA_REAL_DATA")
+
+
+@pytest.mark.skipif(REAL_DATA is None, reason="MUTUA_REAL_DATA names no folder of real data")
+def test_chemnet_tells_63_ties_twice() -> None:
+    with Path(REAL_DATA or "", "chemnet-reports.csv").open(encoding="utf-8") as lines:
+        reports = [
+            report(number, row["giver"], row["receiver"], by=row["reported_by"])
+            for number, row in enumerate(csv.DictReader(lines))
+        ]
+    *_, (columns, _) = advancing(reports, [100, 200])
+    frame = Frame(columns, Identity.AS_NOW)
+    assert frame.doubles.count(columns.alive) == 63
+    acts, numbers = frame.possible_doubles(columns.alive)
+    assert (len({*acts.tolist()}), len(numbers)) == (63, 126)
+    told = coverage(fold.fold(reports), Question(programme_id=PROGRAMME))
+    assert (told["exchange_count"], told["possible_double_count"]) == (374, 63)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import date
+
 from mutua.v1.types_pb2 import (
     REPORT_SIDE_GIVER,
     REPORT_SIDE_RECEIVER,
@@ -26,14 +28,19 @@ def possible_double_count(frame: Frame) -> int:
 def acts(frame: Frame) -> dict[int, list[str]]:
     """The sides of the reports that tell of the same act, by the place of the first of them."""
     found: dict[int, list[str]] = {}
+    first_places: dict[date, list[int]] = {}
     for place, exchange in enumerate(frame.exchanges):
-        others = (before for before in found if _same(frame, frame.exchanges[before], exchange))
-        found.setdefault(next(others, place), []).append(_side(frame, exchange))
+        earlier = first_places.setdefault(exchange.first_day, [])
+        same = (each for each in earlier if _same(frame, frame.exchanges[each], exchange))
+        act = next(same, place)
+        if act == place:
+            earlier.append(place)
+        found.setdefault(act, []).append(_side(frame, exchange))
     return found
 
 
 def _same(frame: Frame, one: Standing, other: Standing) -> bool:
-    if not (one.dated and other.dated and one.first_day == other.first_day):
+    if not (one.dated and other.dated):
         return False
     names = ("giver_ids", "receiver_ids", "party_ids")
     return one.content.kind == other.content.kind and all(

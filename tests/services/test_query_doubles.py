@@ -1,0 +1,82 @@
+"""Possible double reports are listed act by act, through every filter and page by page."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mutua.v1 import query_service_pb2 as pb
+from mutua.v1.event_pb2 import Event
+from services.adapters.wire.question import to_question
+from services.ledger import answers
+from services.ledger.doubles import possible_doubles
+from services.ledger.errors import QuestionImpossible
+from services.query.exchanges import list_exchanges
+from tests.ledger.product import folded
+from tests.reports import NAMES, report, reported
+from tests.services.asking import asking
+from tests.strategies import PROGRAMME, event_id
+
+
+@settings(max_examples=30, deadline=None)
+@given(reported(), st.sampled_from(("", *NAMES)), st.sampled_from(("", *NAMES)), st.integers(1, 3))
+def test_a_list_holds_the_possible_doubles_act_by_act(
+    events: list[Event], organization: str, giver: str, page_size: int
+) -> None:
+    ledger = folded(events).ledger
+    histories = {each.current.event_id: each for each in ledger.histories.values()}
+    question = to_question(pb.Question(programme_id=PROGRAMME), today=0)
+    wanted, wanted_giver = ledger.resolve(organization), ledger.resolve(giver)
+    groups = [
+        sorted((histories[each.revision.event_id].number, each) for each in group)
+        for group in possible_doubles(answers.counted(ledger, question))
+    ]
+    expected = [
+        histories[each.revision.event_id].exchange_id
+        for group in sorted(groups, key=lambda group: group[0][0])
+        for _, each in group
+        if (not organization or wanted in each.parties)
+        and (not giver or wanted_giver in each.givers)
+    ]
+    request = pb.ListExchangesRequest(
+        question=pb.Question(
+            programme_id=PROGRAMME, organization_ids=[organization] if organization else []
+        ),
+        giver_id=giver,
+        possible_doubles=True,
+        page_size=page_size,
+    )
+    with asking(events) as asker:
+        listed = asker.rows(list_exchanges, request)
+    assert [each.exchange_id for each in listed] == expected
+
+
+def test_acts_stay_together_and_the_answer_warns() -> None:
+    reports = [
+        report(1, "a", "b", by="a"),
+        report(2, "c", "b", by="c"),
+        report(3, "x", "y", by="x"),
+        report(4, "c", "b", by="b"),
+        report(5, "a", "b", by="b"),
+    ]
+    reports[4].source.batch = "receivers"
+    request = pb.ListExchangesRequest(
+        question=pb.Question(programme_id=PROGRAMME), possible_doubles=True, page_size=1
+    )
+    with asking(reports) as asker:
+        listed = asker.rows(list_exchanges, request)
+        assert [each.exchange_id for each in listed] == [event_id(each) for each in (1, 5, 2, 4)]
+        request.page_token = ""
+        answer = asker.ask(list_exchanges, request)
+        assert (list(answer.warnings), answer.coverage.possible_double_count) == (
+            ["POSSIBLE_DOUBLE_REPORTS"],
+            2,
+        )
+        request.batch = "receivers"
+        [only] = asker.rows(list_exchanges, request)
+        assert only.exchange_id == event_id(5)
+        request.page_token = ""
+        request.order_by = "occur_time"
+        with pytest.raises(QuestionImpossible, match="act by act"):
+            asker.ask(list_exchanges, request)
