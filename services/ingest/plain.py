@@ -83,7 +83,8 @@ def _has_plain_times(message: pb.Event, now: Instant) -> bool:
         return False
     if not message.HasField("report_time"):
         return True
-    return occurred // DAY * DAY <= _instant(message.report_time) <= now
+    reported = _instant(message.report_time)
+    return occurred // DAY * DAY - DAY <= reported <= now + DAY
 
 
 def _instant(time: Timestamp) -> Instant:

@@ -43,6 +43,7 @@ def check_envelope(event: Event, *, now: Instant, found: Violations) -> None:
 
 
 def _check_times(event: Event, now: Instant, found: Violations) -> None:
+    """Times may be a day off, because civil days differ by up to 14 hours from those of UTC."""
     start = EARLIEST
     if event.occur_time is None and event.fact.IS_TIMED:
         found.append(Violation("occur_time", "is missing; say when it happened"))
@@ -58,10 +59,14 @@ def _check_times(event: Event, now: Instant, found: Violations) -> None:
             start = day_of(occurred) * DAY
     if event.report_time is None:
         return
-    if event.report_time > now:
-        found.append(Violation("report_time", "is in the future; it says when it was reported"))
-    elif event.report_time < start:
-        found.append(Violation("report_time", "is before the period the exchange occurred in"))
+    if event.report_time > now + DAY:
+        found.append(Violation("report_time", "is more than a day ahead; check the date"))
+    elif event.report_time < start - DAY:
+        found.append(
+            Violation(
+                "report_time", "is more than a day before the period the exchange occurred in"
+            )
+        )
 
 
 def check_programme(programme_id: str, found: Violations) -> None:

@@ -182,8 +182,9 @@ class Event(_message.Message):
 
     @_builtins.property
     def report_time(self) -> _timestamp_pb2.Timestamp:
-        """When the source says the fact was first reported; importers only. Not after record_time, not
-        before the start of the period the exchange occurred in. Absent: record_time stands for it.
+        """When the source says the fact was first reported; importers only. At most a day after
+        record_time and a day before the start of the period the exchange occurred in, because civil
+        days differ by up to 14 hours from those of UTC. Absent: record_time stands for it.
         """
 
     @_builtins.property
