@@ -7,6 +7,7 @@ from typing import Final
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
+from mutua.v1.query_service_pb2 import Question
 from mutua.v1.types_pb2 import (
     OCCUR_PRECISION_DAY,
     OCCUR_PRECISION_MONTH,
@@ -72,6 +73,17 @@ def to_timestamp(moment: datetime) -> Timestamp:
     stamp = Timestamp()
     stamp.FromDatetime(moment)
     return stamp
+
+
+def leaves(question: Question, at: Timestamp, precision: OccurPrecision.ValueType) -> bool:
+    """Whether an occurrence in the window of a question may also have been outside of it."""
+    first = at.ToDatetime(UTC).date()
+    months = {OCCUR_PRECISION_MONTH: 1, OCCUR_PRECISION_QUARTER: 3}.get(precision, 0)
+    number = first.year * 12 + first.month - 1 + months
+    if not months or not question.HasField("to_date") or number // 12 > date.max.year:
+        return False
+    end, to_date = date(number // 12, number % 12 + 1, 1), question.to_date
+    return end > date(to_date.year, to_date.month, to_date.day)
 
 
 def told(at: Timestamp, precision: OccurPrecision.ValueType) -> str:

@@ -216,5 +216,7 @@ def _exchange_table(shown: Shown[Exchange], *, revisions: bool, reporters: bool 
     directory = shown.directory
     return to_table(
         [line for row in shown.rows for line in lines(row, directory, revisions=revisions)],
-        tables.exchange_columns(directory, revisions=revisions, reporters=reporters),
+        tables.exchange_columns(
+            directory, shown.question, revisions=revisions, reporters=reporters
+        ),
     )

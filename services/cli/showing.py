@@ -80,7 +80,7 @@ def show(
     if asked.form == "json":
         click.echo(to_json(_document(read, shown, answer)))
     else:
-        foot += coverage_lines(answer.coverage)
+        foot += coverage_lines(answer.coverage, question)
         foot += warning_lines(answer.warnings, settings.command, answer.coverage)
         if asked.form == "csv":
             click.echo(to_csv(shown, read.row))

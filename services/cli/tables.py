@@ -1,8 +1,10 @@
 """The columns that people see of each answer."""
 
 from collections.abc import Iterable
+from typing import Final
 
 from mutua.v1.query_service_pb2 import (
+    EXCHANGE_STATE_RETRACTED,
     LENS_COUNT,
     LENS_UNSPECIFIED,
     Balance,
@@ -11,14 +13,17 @@ from mutua.v1.query_service_pb2 import (
     Node,
     Organization,
     Pair,
+    Question,
 )
 from mutua.v1.types_pb2 import OCCUR_PRECISION_EXACT, Date, OrganizationType, ReportSide
-from services.cli.dates import told
-from services.cli.exchanges import Line
+from services.cli.dates import leaves, told
+from services.cli.exchanges import STATES, Line
 from services.cli.names import Directory
 from services.cli.output import Column, to_iso
 from services.cli.parameters import words_of
 from services.cli.words import amount, band, pair_words
+
+RETRACTED: Final = STATES[EXCHANGE_STATE_RETRACTED]
 
 
 def balance_columns(
@@ -73,7 +78,7 @@ def pair_columns(lens: Lens.ValueType, directory: Directory) -> list[Column[Pair
 
 
 def exchange_columns(
-    directory: Directory, *, revisions: bool, reporters: bool = False
+    directory: Directory, question: Question, *, revisions: bool, reporters: bool = False
 ) -> list[Column[Line]]:
     sides = words_of(ReportSide.items())
 
@@ -86,6 +91,12 @@ def exchange_columns(
     def detail(word: str) -> Column[Line]:
         return Column(word, lambda row: row.known.get(word, ""), word.endswith("minutes"))
 
+    def window(row: Line) -> str:
+        """That an exchange is counted though its period is not all in the window."""
+        revision = row.revision
+        partly = leaves(question, revision.occur_time, revision.occur_precision)
+        return "partly outside, counted here" if partly and row.state != RETRACTED else ""
+
     who_said_it: list[Column[Line]] = [
         Column("recorded", lambda row: told(row.revision.record_time, OCCUR_PRECISION_EXACT)),
         Column("by", lambda row: directory.label(row.revision.recorded_by)),
@@ -97,6 +108,7 @@ def exchange_columns(
         *map(detail, ("minutes", "receiver minutes", "benefit minutes", "topics", "formality")),
         *([Column("reported by", reporter)] if reporters else ()),
         Column("state", lambda row: row.state),
+        Column("window", window),
         *(who_said_it if revisions else ()),
     ]
 

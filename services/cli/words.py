@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-from mutua.v1.query_service_pb2 import Balance, Coverage, Pair
+from mutua.v1.query_service_pb2 import Balance, Coverage, Pair, Question
 
 EVEN_SHARE: Final = 0.20
 FEW_EXCHANGES: Final = 5
@@ -58,8 +58,8 @@ def pair_words(pair: Pair) -> str:
     return ", ".join(said)
 
 
-def coverage_lines(coverage: Coverage) -> list[str]:
-    """What an answer rests on, a sentence each."""
+def coverage_lines(coverage: Coverage, question: Question | None = None) -> list[str]:
+    """What the answer to a question rests on, a sentence each."""
     if coverage.roster_count and not coverage.recorded_count:
         seen = (
             f"None of {counted(coverage.roster_count, 'organization')} on the roster recorded "
@@ -83,11 +83,28 @@ def coverage_lines(coverage: Coverage) -> list[str]:
             "a contact, but neither given nor received."
         )
     if coverage.straddling_count:
-        lines.append(
-            f"{counted(coverage.straddling_count, 'exchange')} known only to a month or quarter "
-            "that lies partly outside the window."
-        )
+        lines.append(straddling_line(coverage, question or Question()))
     return lines
+
+
+def straddling_line(coverage: Coverage, question: Question) -> str:
+    """Where exchanges are counted whose month or quarter lies partly outside the window."""
+    year, month = question.from_date.year, question.from_date.month
+    places = {
+        "here": coverage.straddling_counted_count,
+        f"in {year}-{month:02}": coverage.straddling_month_count,
+        f"in {year}-Q{(month + 2) // 3}": coverage.straddling_quarter_count,
+    }
+    total = coverage.straddling_count
+    counts = [
+        f"{'it' if total == 1 else f'{count:,}'} {'is' if count == 1 else 'are'} counted {place}"
+        for place, count in places.items()
+        if count
+    ]
+    return (
+        f"{counted(total, 'exchange')} {'is' if total == 1 else 'are'} known only to a month or "
+        f"quarter that lies partly outside the window: {', '.join(counts)}."
+    )
 
 
 def isolate_lines(labels: Sequence[str], *, narrowed: bool) -> list[str]:

@@ -21,6 +21,7 @@ from services.ledger.question import (
     warnings_for,
 )
 from services.ledger.state import Ledger, Revision
+from services.ledger.straddling import straddling
 from services.ledger.times import Day, day_number, period_days
 from services.ledger.words import (
     BOUNDARY_ROLE,
@@ -346,19 +347,9 @@ def _coverage(ledger: Ledger, question: Question, framed: list[Framed]) -> Cover
             quantity(content, lens) is None for content in contents if not content.party_ids
         ),
         joint_count=sum(bool(content.party_ids) for content in contents),
-        straddling_count=_straddling(ledger, question),
         possible_double_count=possible_double_count(framed),
+        **straddling(ledger, question)._asdict(),
     )
-
-
-def _straddling(ledger: Ledger, question: Question) -> int:
-    count = 0
-    for history in ledger.histories.values():
-        said = history.current.said
-        assert said.occur_time is not None
-        if not history.retracted and _wanted(question, history.current):
-            count += question.cuts(*period_days(said.occur_time, said.occur_precision))
-    return count
 
 
 def _warnings(question: Question, coverage: Coverage, framed: list[Framed]) -> tuple[str, ...]:

@@ -200,6 +200,9 @@ class Coverage:
     straddling_count: int = 0
     internal_count: int = 0
     possible_double_count: int = 0
+    straddling_counted_count: int = 0
+    straddling_month_count: int = 0
+    straddling_quarter_count: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ import numpy as np
 from services.ledger.identity import resolve
 from services.ledger.organization import Organization
 from services.ledger.question import Coverage, Question, warnings_for
+from services.ledger.straddling import Straddling
 from services.ledger.times import Day
 from services.ledger.words import BOUNDARY_ROLE, Identity, Lens, Population
 from services.network import doubles, names, reports, ties
@@ -24,6 +25,7 @@ from services.network.ties import Ties
 
 BLOCK: Final = 1 << 16
 """Rows that are looked at together, so that what is computed of them stays near the processor."""
+MAX_MONTH_DAYS: Final = 31
 _MINUTES: Final = {
     Lens.COUNT: "giver_minutes",
     Lens.BURDEN: "giver_minutes",
@@ -205,8 +207,8 @@ class Frame:
             exchange_count=int(np.count_nonzero(inside)),
             unknown_minutes_count=int(np.count_nonzero(inside & self.unknown(question.lens))),
             joint_count=int(np.count_nonzero(inside & symmetric)),
-            straddling_count=self._straddling_count(question),
             possible_double_count=self.doubles.count(inside),
+            **self._straddling(question)._asdict(),
         )
 
     def possible_doubles(self, inside: Flags) -> tuple[Ints, Ints]:
@@ -241,14 +243,23 @@ class Frame:
         is_one[list(numbers)] = True
         return is_one[self.columns.exchanges.topic_set]
 
-    def _straddling_count(self, question: Question) -> int:
-        """Exchanges whose period lies on both sides of an end of the window."""
+    def _straddling(self, question: Question) -> Straddling:
+        """See `ledger.straddling`: exchanges whose period lies on both sides of a window's end."""
         ends = [day for day in (question.from_day, question.to_day) if day is not None]
         if not ends:
-            return 0
+            return Straddling()
         first, end = self.columns.exchanges.first_day, self.columns.exchanges.end_day
         cut = reduce(np.logical_or, ((first < day) & (end > day) for day in ends))
-        return int(np.count_nonzero(cut & self._wanted(question)))
+        rows = np.flatnonzero(cut & self._wanted(question))
+        early = rows[first[rows] < question.from_day] if question.from_day is not None else rows[:0]
+        is_quarter = end[early] - first[early] > MAX_MONTH_DAYS
+        quarter_count = int(np.count_nonzero(is_quarter))
+        return Straddling(
+            straddling_count=len(rows),
+            straddling_counted_count=len(rows) - len(early),
+            straddling_month_count=len(early) - quarter_count,
+            straddling_quarter_count=quarter_count,
+        )
 
 
 def _one_of(values: Ints, members: Collection[int]) -> Flags:

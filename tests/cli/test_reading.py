@@ -266,6 +266,7 @@ def test_coverage_in_words() -> None:
             unknown_minutes_count=41,
             joint_count=12,
             straddling_count=1,
+            straddling_counted_count=1,
         )
     ) == [
         (
@@ -273,7 +274,10 @@ def test_coverage_in_words() -> None:
             "41 of 1,560 exchanges have no minutes."
         ),
         "12 exchanges of all parties together: a contact, but neither given nor received.",
-        "1 exchange known only to a month or quarter that lies partly outside the window.",
+        (
+            "1 exchange is known only to a month or quarter that lies partly outside the window: "
+            "it is counted here."
+        ),
     ]
     [line] = coverage_lines(Coverage(exchange_count=2))
     assert line.startswith("No organization is on the roster")

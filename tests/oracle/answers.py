@@ -110,6 +110,8 @@ def coverage(ledger: Ledger, question: Question) -> Row:
     recorders = {who for exchange in frame.exchanges for who in frame.informants(exchange)}
     minutes = [minutes_under(question.lens, exchange.content) for exchange in directed]
     straddling = [exchange for exchange in standing(ledger) if frame.straddles(exchange)]
+    elsewhere = [each for each in straddling if each.first_day < frame.from_day]
+    quarters = [each for each in elsewhere if (each.end_day - each.first_day).days > 31]
     return {
         "roster_count": len(roster_ids),
         "recorded_count": len(roster_ids & recorders),
@@ -117,6 +119,9 @@ def coverage(ledger: Ledger, question: Question) -> Row:
         "unknown_minutes_count": minutes.count(None),
         "joint_count": len(frame.exchanges) - len(directed),
         "straddling_count": len(straddling),
+        "straddling_counted_count": len(straddling) - len(elsewhere),
+        "straddling_month_count": len(elsewhere) - len(quarters),
+        "straddling_quarter_count": len(quarters),
         "internal_count": 0,
         "possible_double_count": possible_double_count(frame),
     }

