@@ -366,7 +366,7 @@ def _minutes(draw: Draw, content: ExchangeContent, names: tuple[str, ...]) -> No
 
 def _organization(draw: Draw, content: OrganizationContent) -> None:
     content.organization_id = draw(st.sampled_from(_REGISTERED))
-    content.name = draw(st.sampled_from(("", "A Trust")))
+    content.name = draw(st.sampled_from(("", "", "A Trust", "BIR\u200bCH", "\u00c9LAN")))
     content.role = draw(st.sampled_from(("", "", "boundary")))
     others = [each for each in ORGANIZATIONS if each != content.organization_id]
     content.aliases.extend(sorted(draw(st.lists(st.sampled_from(others), max_size=2, unique=True))))

@@ -1,50 +1,106 @@
 """Organizations by the names people use."""
 
-import difflib
-import unicodedata
+from collections import defaultdict
 from collections.abc import Iterable
-from typing import Final
+from functools import cached_property
+from typing import Final, NamedTuple
 
+from mutua.names import name_key, quoted
+from mutua.near_misses import NearMisses
 from mutua.v1.query_service_pb2 import Organization
 
-# Below this, difflib's likeness of two names is chance rather than a slip of the finger.
-ALIKE: Final = 0.8
+_MOST_NEAR: Final = 3
 
 
 class AmbiguousName(LookupError):
-    """Several organizations go by one name; `names` has the label of each."""
+    """Several organizations have one name; `names` has the label of each."""
 
     def __init__(self, names: Iterable[str]) -> None:
         self.names = tuple(names)
         super().__init__(f"may be {' or '.join(self.names)}")
 
 
+class Unbound(NamedTuple):
+    """An unregistered organization with a spelling of a registered one, or of several.
+
+    Both count, as two organizations, until the id becomes an alias of the registered one.
+    """
+
+    organization_id: str
+    registered_ids: tuple[str, ...]
+
+
 class Directory:
-    """The organizations of a programme, found by id, name or alias without regard to case."""
+    """The organizations of a programme, found by id, name or alias.
+
+    Spellings are compared by `name_key`. Registered organizations are found before unregistered
+    ones, which are ids that somebody recorded.
+    """
 
     def __init__(self, organizations: Iterable[Organization]) -> None:
-        self._by_id = {organization.organization_id: organization for organization in organizations}
-        self._by_word: dict[str, set[str]] = {}
+        self._by_id = {each.organization_id: each for each in organizations}
+        self._registered: dict[str, set[str]] = defaultdict(set)
+        self._unregistered: dict[str, set[str]] = defaultdict(set)
         for organization_id, organization in self._by_id.items():
-            for word in (organization_id, organization.name, *organization.aliases):
-                self._by_word.setdefault(_folded(word), set()).add(organization_id)
-        self._by_word.pop("", None)
+            ids_by_key = self._registered if organization.registered else self._unregistered
+            for spelling in _spellings(organization):
+                ids_by_key[name_key(spelling)].add(organization_id)
+        self._registered.pop("", None)
+        self._unregistered.pop("", None)
 
     def find(self, typed: str) -> str | None:
-        """The id meant, or None when nobody is called so. Raises AmbiguousName when several are."""
-        if typed in self._by_id:
+        """The id of an organization; None when no organization has this id, name or alias.
+
+        A registered id as written goes first, then what the roster calls so, then unregistered
+        ids. Raises AmbiguousName when several organizations have the name.
+        """
+        registered_id = self.find_registered(typed)
+        if registered_id is not None:
+            return registered_id
+        return typed if typed in self._by_id else self._only(self._unregistered, typed)
+
+    def find_registered(self, typed: str) -> str | None:
+        """As `find`, of the roster alone."""
+        known = self._by_id.get(typed)
+        if known is not None and known.registered:
             return typed
-        found = self._by_word.get(_folded(typed), set())
-        # A slip recorded earlier must not make the organization that it meant ambiguous.
-        meant = sorted({one for one in found if self._by_id[one].registered} or found)
-        if len(meant) > 1:
-            raise AmbiguousName(map(self.label, meant))
-        return meant[0] if meant else None
+        return self._only(self._registered, typed)
 
     def resembling(self, typed: str) -> list[str]:
-        """Up to three ids whose id, name or alias looks like what was typed, best first."""
-        words = difflib.get_close_matches(_folded(typed), self._by_word, n=3, cutoff=ALIKE)
-        return list(dict.fromkeys(one for word in words for one in sorted(self._by_word[word])))[:3]
+        """Up to three ids of organizations with a near miss of what was typed, best first.
+
+        Near misses are other legal forms (Ltd and Limited, Trust and NHS Trust), the first words of
+        a name, and slips of the finger; see `NearMisses`.
+        """
+        near: dict[str, None] = {}
+        for key in self._near_misses.near(typed):
+            ids = self._registered.get(key) or self._unregistered[key]
+            near |= dict.fromkeys(sorted(ids))
+            if len(near) >= _MOST_NEAR:
+                break
+        return list(near)[:_MOST_NEAR]
+
+    def unbound(self) -> list[Unbound]:
+        """Unregistered organizations with a spelling of a registered one, by id.
+
+        There are none when the organizations are those of identity as-now and every such id is an
+        alias already.
+        """
+        return [
+            Unbound(organization_id, tuple(sorted(registered_ids)))
+            for organization_id, organization in sorted(self._by_id.items())
+            if not organization.registered
+            and (registered_ids := self._registered_with_spelling_of(organization))
+        ]
+
+    def unregistered_spellings(self, typed: str) -> list[str]:
+        """The unregistered ids that are spellings of what was typed, sorted."""
+        ids = self._unregistered.get(name_key(typed), set())
+        return sorted(each for each in ids if name_key(each) == name_key(typed))
+
+    def get(self, organization_id: str) -> Organization | None:
+        """The organization with exactly this id."""
+        return self._by_id.get(organization_id)
 
     def name(self, organization_id: str) -> str:
         """The name on the roster, or ""."""
@@ -59,6 +115,27 @@ class Directory:
     def labels(self, organization_ids: Iterable[str]) -> str:
         return ", ".join(map(self.label, organization_ids))
 
+    @cached_property
+    def _near_misses(self) -> NearMisses:
+        return NearMisses({*self._registered, *self._unregistered})
 
-def _folded(word: str) -> str:
-    return unicodedata.normalize("NFC", word).strip().casefold()
+    def _only(self, ids_by_key: dict[str, set[str]], typed: str) -> str | None:
+        """The only id under a spelling. Raises AmbiguousName when there are several."""
+        ids = sorted(ids_by_key.get(name_key(typed), ()))
+        if len(ids) > 1:
+            raise AmbiguousName(self._distinct_label(each) for each in ids)
+        return ids[0] if ids else None
+
+    def _distinct_label(self, organization_id: str) -> str:
+        """The label; of an id without a name with quotation marks and what is hidden in it."""
+        return (
+            self.label(organization_id) if self.name(organization_id) else quoted(organization_id)
+        )
+
+    def _registered_with_spelling_of(self, organization: Organization) -> set[str]:
+        keys = map(name_key, _spellings(organization))
+        return set().union(*(self._registered.get(key, ()) for key in keys))
+
+
+def _spellings(organization: Organization) -> Iterable[str]:
+    return (organization.organization_id, organization.name, *organization.aliases)

@@ -122,6 +122,20 @@ def takes_file(command: Callable[..., None]) -> Callable[..., None]:
     is_flag=True,
     help="Record rows also when their references stand in another batch; do not ask.",
 )
+@click.option(
+    "--names",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="What names of the file mean. Not there yet: FILE (.csv) is written with all new names, "
+    "to edit and give back.",
+)
+@click.option(
+    "--party-separator",
+    default="",
+    metavar="TEXT",
+    help="Also stands between several organizations in a cell, such as ','. Default ; and | alone, "
+    "and a question about commas between known organizations.",
+)
 @takes_file
 def exchanges(settings: Settings, file: Path, form: str, **options: Any) -> None:
     """Import exchanges.
@@ -139,8 +153,13 @@ def exchanges(settings: Settings, file: Path, form: str, **options: Any) -> None
     from services.imports import import_exchanges
 
     def import_file(*arguments: Any, **keywords: Any) -> "ImportReport":
-        confirm = _confirm if sys.stdin.isatty() else None
-        return import_exchanges(*arguments, **keywords, confirm=confirm)
+        is_terminal = sys.stdin.isatty()
+        return import_exchanges(
+            *arguments,
+            **keywords,
+            confirm=_confirm if is_terminal else None,
+            confirm_split=_confirm_split if is_terminal else None,
+        )
 
     _import(import_file, settings, file, form, options)
 
@@ -210,6 +229,11 @@ def _confirm(found: Sequence["Overlap"]) -> bool:
 
     click.echo(f"{told(found)}\n{remedies(found)}", err=True)
     return click.confirm("Record them as other exchanges?", err=True)
+
+
+def _confirm_split(cell: str, labels: list[str]) -> bool:
+    click.echo(f"{cell!r} may be several organizations: {'; '.join(labels)}.", err=True)
+    return click.confirm("Do commas stand between organizations in this file?", err=True)
 
 
 def _told(report: "ImportReport", settings: Settings, file: Path) -> Iterable[str]:

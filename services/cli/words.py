@@ -20,6 +20,8 @@ WARNINGS: Final = {
     "{mutua} exchanges --possible-doubles.",
     "TOPICS_OVERLAP": "Figures by topic do not add up (TOPICS_OVERLAP): an exchange with several "
     "topics counts under each of them.",
+    "UNBOUND_NAMES": "Some recorded ids are spelled like an organization on the roster and are not "
+    "bound to it (UNBOUND_NAMES), so one organization counts as two.",
     "FACTS_QUARANTINED": "Some facts could not be applied (FACTS_QUARANTINED); they count nowhere. "
     "To see which, and what to do: {mutua} quarantine list.",
     "FACTS_WAITING": "Some facts wait for a fact that they refer to (FACTS_WAITING).",

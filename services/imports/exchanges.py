@@ -18,6 +18,7 @@ from services.imports.batches import Standing
 from services.imports.cells import CellError, DateReader
 from services.imports.columns import Plan
 from services.imports.contents import ContentReader
+from services.imports.parties import PARTY_FIELDS
 from services.imports.rows import CLIENT, Decision, Heard, Rows, Told, overlaid
 from services.imports.skipping import MEND_COLUMN
 from services.imports.table import Row
@@ -79,6 +80,7 @@ class ExchangeRows(Rows):
         # Many rows say the same of different times: what they say is read and judged once.
         self._sound: dict[object, _Content | None] = {}
         self._columns = _content_columns(plan)
+        self._parties = [field for field in PARTY_FIELDS if field in plan.sources]
 
     def read_field(self, said: Event, field: str, text: str) -> None:
         match field:
@@ -97,6 +99,12 @@ class ExchangeRows(Rows):
         return said.source.reference if self.key in self.plan.sources else self._digest(row)
 
     def hear(self, row: Row, now: Instant) -> Heard:
+        heard = self._hear(row, now)
+        if len(self._contents.new_names) and len(row.cells) == len(self.plan.header):
+            self._contents.new_names.count_row([self._text(row, field) for field in self._parties])
+        return heard
+
+    def _hear(self, row: Row, now: Instant) -> Heard:
         """Takes the short way when it is sound, and the long one to tell all that is wrong."""
         if not row.flaw and len(row.cells) == len(self.plan.header):
             try:

@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Final
 
 from mutua import Client
+from mutua.directory import Directory
+from mutua.v1.query_service_pb2 import Organization
 from services.adapters.wire.values import tidy
 from services.imports.batches import AS_RECORDED, Standing
 from services.imports.cells import DAY_FIRST, DateOrder, DateReader
@@ -23,7 +25,9 @@ from services.imports.columns import (
 from services.imports.contents import ContentReader
 from services.imports.elsewhere import overlaps, remedies, told
 from services.imports.exchanges import ExchangeRows
+from services.imports.new_names import NamesFile, read_names
 from services.imports.organizations import OrganizationRows
+from services.imports.parties import ConfirmSplit, PartyReader
 from services.imports.reading import Sheet, batch_name, open_table
 from services.imports.report import ImportRefused, ImportReport, Overlap, Problem
 from services.imports.rows import Rows, file_field
@@ -47,7 +51,9 @@ class ImportOptions:
 
     `kind_map`: a word of the file to one of our kinds. `batch` is the file's name when empty.
     `skip_bad`: a file for rows that cannot be taken; without it one such row keeps all back.
-    `as_new` records rows also when their references stand in another batch.
+    `names`: a file that says which organizations names of the file mean; it is written when it is
+    not there and names are new. `party_separator` also stands between several organizations in a
+    cell. `as_new` records rows also when their references stand in another batch.
     """
 
     map: dict[str, str] = field(default_factory=dict)
@@ -57,6 +63,8 @@ class ImportOptions:
     sheet: str = ""
     date_order: DateOrder = DAY_FIRST
     skip_bad: Path | None = None
+    names: Path | None = None
+    party_separator: str = ""
     as_new: bool = False
     dry_run: bool = False
 
@@ -69,12 +77,14 @@ def import_exchanges(
     progress: Progress | None = None,
     on_checked: Callable[[int], None] = lambda _: None,
     confirm: Confirm | None = None,
+    confirm_split: ConfirmSplit | None = None,
     now: datetime | None = None,
 ) -> ImportReport:
     """Records the exchanges of a file; with an error in any row nothing, unless it is set aside.
 
     Rows that seem to be those of another batch are recorded when `confirm` says so; without it that
-    is an error. `on_checked` hears now and then how many rows were checked, `progress` how many
+    is an error; so are cells with commas between known organizations, without `confirm_split`.
+    `on_checked` hears now and then how many rows were checked, `progress` how many
     facts of how many are recorded. Raises ImportRefused when the file or the options cannot be
     used, MutuaError when the server cannot be asked, both before anything is recorded;
     ImportInterrupted after.
@@ -88,14 +98,20 @@ def import_exchanges(
             organizations = list(client.list_organizations(AS_RECORDED, min_position=position))
             known = list(client.list_batches(min_position=position))
             standing = Standing(client, batch, known, position=position)
-            contents = ContentReader(organizations, options.kind_map)
+            given = _names_file(options, organizations)
+            parties = PartyReader(
+                organizations,
+                given=given.ids if given is not None else None,
+                separator=options.party_separator,
+                confirm_split=confirm_split,
+            )
+            contents = ContentReader(parties, options.kind_map)
             rows = ExchangeRows(plan, client.programme, standing, contents, dates)
             table = table._replace(rows=_counted(table.rows, on_checked))
             aside = _check(rows, table, options, dates, kept=kept, now=now or datetime.now(UTC))
         if not rows.errors.count:  # a row that cannot be read names no exchange
             rows.counts.missing = standing.missing_count()
-        if note := contents.strangers_note():
-            rows.notes[note] = None
+        rows.notes |= dict.fromkeys(contents.new_names.notes(options.names, given))
         report = _report(rows, options)
         if report.ok and not options.as_new:
             found = overlaps(client, rows, known, position=position)
@@ -103,6 +119,12 @@ def import_exchanges(
             if found and not options.dry_run:
                 _require_consent(found, confirm)
         return _recorded(client, rows, report, aside, progress)
+
+
+def _names_file(options: ImportOptions, organizations: Sequence[Organization]) -> NamesFile | None:
+    if options.names is None or not options.names.exists():
+        return None
+    return read_names(options.names, Directory(organizations))
 
 
 def import_organizations(

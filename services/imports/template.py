@@ -14,7 +14,7 @@ from openpyxl.worksheet.worksheet import Worksheet
 from mutua.directory import AmbiguousName, Directory
 from mutua.v1.query_service_pb2 import Organization
 from mutua.v1.types_pb2 import ExchangeKind, Formality, OrganizationType, ReportSide
-from services.imports.cells import enum_words, read_list
+from services.imports.cells import enum_words
 from services.imports.columns import EXCHANGE_FIELDS, ORGANIZATION_FIELDS, Field
 
 EXCHANGES: Final = "exchanges"
@@ -140,7 +140,7 @@ def _word_for(organization: Organization, directory: Directory) -> str:
         is_clear = directory.find(name) == organization.organization_id
     except AmbiguousName:
         is_clear = False
-    return name if is_clear and read_list(name) == [name] else organization.organization_id
+    return name if is_clear else organization.organization_id
 
 
 def _words(items: Iterable[tuple[str, int]]) -> list[str]:

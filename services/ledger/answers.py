@@ -20,6 +20,7 @@ from services.ledger.question import (
     Question,
     warnings_for,
 )
+from services.ledger.spelling import unbound_names
 from services.ledger.state import Ledger, Revision
 from services.ledger.straddling import straddling
 from services.ledger.times import Day, day_number, period_days
@@ -71,7 +72,7 @@ def balances(ledger: Ledger, question: Question) -> Answer[Balance]:
     if chosen := _chosen(ledger, question):
         rows = [row for row in rows if row.organization_id in chosen]
     coverage = _coverage(ledger, question, framed)
-    return Answer(rows, coverage, _warnings(question, coverage, framed))
+    return Answer(rows, coverage, _warnings(ledger, question, coverage, framed))
 
 
 def pairs(ledger: Ledger, question: Question) -> Answer[Pair]:
@@ -89,7 +90,7 @@ def pairs(ledger: Ledger, question: Question) -> Answer[Pair]:
     if chosen := _chosen(ledger, question):
         rows = [pair for pair in rows if chosen & {pair.giver_id, pair.receiver_id}]
     coverage = _coverage(ledger, question, framed)
-    return Answer(rows, coverage, _warnings(question, coverage, framed))
+    return Answer(rows, coverage, _warnings(ledger, question, coverage, framed))
 
 
 def network(ledger: Ledger, question: Question) -> Network:
@@ -109,7 +110,7 @@ def network(ledger: Ledger, question: Question) -> Network:
     return Network(
         [_edge(giver, receiver, framed, question) for giver, receiver in edges],
         coverage,
-        _warnings(question, coverage, framed),
+        _warnings(ledger, question, coverage, framed),
         [_node(each, framed, question) for each in sorted(nodes)],
     )
 
@@ -352,9 +353,13 @@ def _coverage(ledger: Ledger, question: Question, framed: list[Framed]) -> Cover
     )
 
 
-def _warnings(question: Question, coverage: Coverage, framed: list[Framed]) -> tuple[str, ...]:
+def _warnings(
+    ledger: Ledger, question: Question, coverage: Coverage, framed: list[Framed]
+) -> tuple[str, ...]:
     overlap = any(len(exchange.revision.exchange.topics) > 1 for exchange in framed)
-    return warnings_for(question, coverage, topics_overlap=overlap)
+    roster = [version.organization for version in ledger.roster.values()]
+    unbound = unbound_names(roster, ledger.aliases, _parties(framed))
+    return warnings_for(question, coverage, topics_overlap=overlap, has_unbound=bool(unbound))
 
 
 def _chosen(ledger: Ledger, question: Question) -> set[str]:

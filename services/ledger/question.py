@@ -16,6 +16,8 @@ POSSIBLE_DOUBLE_REPORTS: Final = "POSSIBLE_DOUBLE_REPORTS"
 """Some exchanges may be counted twice: two sides reported them; see `ledger.doubles`."""
 TOPICS_OVERLAP: Final = "TOPICS_OVERLAP"
 """Figures by topic do not add up: an exchange with several topics counts under each."""
+UNBOUND_NAMES: Final = "UNBOUND_NAMES"
+"""A party is unregistered and yet spelled as a registered organization, so that both count."""
 NO_KNOWN_AMOUNT: Final = "NO_KNOWN_AMOUNT"
 TOO_FEW_EXCHANGES: Final = "TOO_FEW_EXCHANGES"
 NOT_BORNE: Final = "NOT_BORNE"
@@ -222,20 +224,25 @@ class Network(Answer[Edge]):
 
 
 def warnings_for(
-    question: Question, coverage: Coverage, *, topics_overlap: bool
+    question: Question, coverage: Coverage, *, topics_overlap: bool, has_unbound: bool
 ) -> tuple[str, ...]:
     """What to keep in mind, in the order of the words.
 
     MANY_UNKNOWN when a lens of minutes rests on too few known ones; POSSIBLE_DOUBLE_REPORTS when
     two sides may have reported one exchange; TOPICS_OVERLAP when topics are asked for and a
-    counted exchange carries several (`topics_overlap`).
+    counted exchange carries several (`topics_overlap`); UNBOUND_NAMES when a party to a counted
+    exchange is one of `spelling.unbound_names` (`has_unbound`).
     """
     directed = coverage.exchange_count - coverage.joint_count
     many = MANY_UNKNOWN_PARTS * coverage.unknown_minutes_count > directed
     unknown = question.lens is not Lens.COUNT and many
     overlap = bool(question.topics) and topics_overlap
-    doubled = coverage.possible_double_count > 0
-    applies = {MANY_UNKNOWN: unknown, POSSIBLE_DOUBLE_REPORTS: doubled, TOPICS_OVERLAP: overlap}
+    applies = {
+        MANY_UNKNOWN: unknown,
+        POSSIBLE_DOUBLE_REPORTS: coverage.possible_double_count > 0,
+        TOPICS_OVERLAP: overlap,
+        UNBOUND_NAMES: has_unbound,
+    }
     return tuple(warning for warning, is_so in applies.items() if is_so)
 
 

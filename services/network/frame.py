@@ -221,7 +221,14 @@ class Frame:
         sets = self.columns.topic_sets
         several = [number for number, topics in sets.items() if len(topics) > 1]
         overlap = bool(question.topics) and bool(self._of_sets(several)[inside].any())
-        return warnings_for(question, coverage, topics_overlap=overlap)
+        return warnings_for(
+            question, coverage, topics_overlap=overlap, has_unbound=self.has_unbound(inside)
+        )
+
+    def has_unbound(self, inside: Flags) -> bool:
+        """Whether a party to an exchange of the mask is one of `spelling.unbound_names`."""
+        unbound = self.known.unbound
+        return bool(unbound.any()) and bool((unbound & self.seen(inside)).any())
 
     def _wanted(self, question: Question) -> Flags:
         """Which exchanges every filter but the window lets through."""

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from services.ledger.identity import resolve
 from services.ledger.organization import Organization
 from services.ledger.question import Question
+from services.ledger.spelling import unbound_names
 from services.ledger.times import day_number
 from services.ledger.words import BOUNDARY_ROLE
 from services.network.columns import Columns
@@ -34,13 +35,17 @@ class Names:
     """The numbers of the registered, boundary ones aside, with the days they are in force."""
     open_day: Ints
     close_day: Ints
-    made_of: tuple[int, Mapping[str, Organization]]
-    """How many parties and which organizations it knows."""
+    unbound: Flags
+    """By number, who is unregistered and yet spelled as a registered organization."""
+    made_of: tuple[int, Mapping[str, Organization], Mapping[str, str]]
+    """How many parties, which organizations, and which aliases it knows."""
 
     def grown(self, columns: Columns, aliases: Mapping[str, str]) -> "Names":
         """With all parties and organizations of the columns, under the same aliases."""
-        made_of = (len(columns.ids), columns.organizations)
-        if made_of[0] == self.made_of[0] and made_of[1] is self.made_of[1]:
+        made_of = (len(columns.ids), columns.organizations, columns.aliases)
+        if made_of[0] == self.made_of[0] and all(
+            one is other for one, other in zip(made_of[1:], self.made_of[1:], strict=True)
+        ):
             return self
         numbers = dict(self.numbers)
         mapped = [resolve(aliases, recorded) for recorded in columns.ids]
@@ -58,6 +63,8 @@ class Names:
             for organization in organizations
             if organization.role != BOUNDARY_ROLE
         ]
+        unbound = unbound_names(columns.organizations.values(), columns.aliases, numbers)
+        is_unbound = [name in unbound for name in numbers]
         member, open_day, close_day = np.array(members, dtype=np.int64).reshape(-1, 3).T
         return Names(
             numbers=numbers,
@@ -68,6 +75,7 @@ class Names:
             member=member,
             open_day=open_day,
             close_day=close_day,
+            unbound=np.array(is_unbound, dtype=np.bool_),
             made_of=made_of,
         )
 
@@ -104,5 +112,6 @@ NONE: Final = Names(
     member=np.empty(0, dtype=np.int64),
     open_day=np.empty(0, dtype=np.int64),
     close_day=np.empty(0, dtype=np.int64),
-    made_of=(0, {}),
+    unbound=np.zeros(1, dtype=np.bool_),
+    made_of=(0, {}, {}),
 )

@@ -7,7 +7,7 @@ from mutua.v1 import query_service_pb2 as pb
 from services.adapters.wire.answer import from_organization
 from services.ledger.identity import resolve
 from services.ledger.organization import Organization
-from services.ledger.question import Answer, Question
+from services.ledger.question import UNBOUND_NAMES, Answer, Question
 from services.ledger.words import Population
 from services.network.frame import Frame
 from services.query.answering import Asked
@@ -54,7 +54,8 @@ def organizations(frame: Frame, question: Question) -> Answer[pb.Organization]:
                 last_day=last_day,
             )
         )
-    return Answer(rows, frame.coverage(question, inside))
+    warnings = (UNBOUND_NAMES,) if frame.has_unbound(inside) else ()
+    return Answer(rows, frame.coverage(question, inside), warnings)
 
 
 def organization_count(frame: Frame, question: Question) -> int:

@@ -6,6 +6,7 @@ from typing import Final
 from mutua.v1 import query_service_pb2 as pb
 from services.ledger.ports import ReadableLog
 from services.ledger.position import Position
+from services.ledger.question import UNBOUND_NAMES
 from services.query.answering import Asked
 from services.query.organizations import organization_count
 from services.query.progress import Progress
@@ -29,6 +30,8 @@ def get_status(
     end = max(end, projected)
     warnings = [FACTS_WAITING] if counts.waiting_count else []
     warnings += [FACTS_QUARANTINED] if counts.quarantine_count else []
+    inside = asked.frame.inside(asked.question)
+    warnings += [UNBOUND_NAMES] if asked.frame.has_unbound(inside) else []
     position = partial(Position, log.log_id, asked.partition)
     held = pb.HeldPartition(position=str(position(reached.next_offset)), reason=reason)
     return pb.GetStatusResponse(

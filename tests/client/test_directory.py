@@ -1,8 +1,10 @@
 """Whom people mean by an id, a name or an alias."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from mutua.directory import AmbiguousName, Directory
+from mutua.directory import AmbiguousName, Directory, Unbound
 from mutua.v1.query_service_pb2 import Organization
 
 DIRECTORY = Directory(
@@ -16,6 +18,25 @@ DIRECTORY = Directory(
     ]
 )
 
+ROSTER = [
+    Organization(organization_id="ash-1", name="Ashcombe Hospital", registered=True),
+    Organization(organization_id="oak-2", name="Oakdale Trust", registered=True),
+    Organization(organization_id="elm-3", name="NHS England | South East", registered=True),
+    Organization(organization_id="T-17", name="Hollinbeck General Hospital", registered=True),
+    Organization(organization_id="T-18", name="St. Mary's Hospital & Clinic plc", registered=True),
+    Organization(organization_id="T-19", name="Müller GmbH", registered=True),
+]
+REPORTED = Directory(ROSTER)
+SPELLINGS = (
+    "Ashcombe",
+    "oakdale  trust",
+    "Oakdale Trst",
+    "St Marys",
+    "NHS England",
+    "T-1",
+    "ash-1",
+)
+
 
 @pytest.mark.parametrize(
     ("typed", "found"),
@@ -23,7 +44,7 @@ DIRECTORY = Directory(
         ("R1A", "R1A"),
         ("r1a", "R1A"),
         ("SOLENT", "R1A"),
-        ("solent", "solent"),
+        ("solent", "R1A"),
         ("sol", "R1A"),
         ("zoe\u0308 ", "R1D"),
         ("elsewhere", "Elsewhere"),
@@ -31,7 +52,7 @@ DIRECTORY = Directory(
         ("", None),
     ],
 )
-def test_an_id_goes_before_names_and_the_roster_before_strangers(
+def test_registered_organizations_are_found_before_recorded_ids(
     typed: str, found: str | None
 ) -> None:
     assert DIRECTORY.find(typed) == found
@@ -45,10 +66,99 @@ def test_a_name_of_several_is_ambiguous() -> None:
 
 @pytest.mark.parametrize(
     ("typed", "near"),
-    [("Solnt", ["R1A", "solent"]), ("twinn", ["R1B", "R1C"]), ("Nobody", []), ("", [])],
+    [("Solnt", ["R1A"]), ("twinn", ["R1B", "R1C"]), ("Nobody", []), ("", [])],
 )
 def test_what_resembles_a_slip(typed: str, near: list[str]) -> None:
     assert DIRECTORY.resembling(typed) == near
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [
+        "Ashcombe\u00a0Hospital",
+        "Ashcombe  Hospital",
+        "Ashcombe Hospital\u200b",
+        "\ufeffASHCOMBE\u2009HOSPITAL",
+        "ash\u00adcombe hospital",
+        "ash-1",
+        "Ash-1",
+    ],
+)
+def test_what_an_eye_does_not_see_makes_no_difference(typed: str) -> None:
+    assert REPORTED.find(typed) == "ash-1"
+
+
+@pytest.mark.parametrize(
+    ("typed", "near"),
+    [
+        ("Oakdale Trust.", ["oak-2"]),
+        ("Oakdale Trust Ltd", ["oak-2"]),
+        ("Oakdale NHS FT", ["oak-2"]),
+        ("Oakdale NHS Foundation Trust", ["oak-2"]),
+        ("The Oakdale", ["oak-2"]),
+        ("NHS England South East", ["elm-3"]),
+        ("Hollinbeck", ["T-17"]),
+        ("Hollinbeck General", ["T-17"]),
+        ("St Mary's", ["T-18"]),
+        ("Saint Marys Hospital and Clinic Limited", ["T-18"]),
+        ("Muller", ["T-19"]),
+        ("Müller Gesellschaft mit beschränkter Haftung", ["T-19"]),
+        ("Saltwick General Hospital", []),  # it has common words in common with another, no more
+    ],
+)
+def test_a_near_miss_is_never_taken_for_the_name(typed: str, near: list[str]) -> None:
+    assert REPORTED.find(typed) is None
+    assert REPORTED.resembling(typed) == near
+
+
+def test_first_words_of_many_names_say_nothing() -> None:
+    directory = Directory(
+        Organization(organization_id=f"u-{n}", name=f"University of {chr(97 + n) * 9}")
+        for n in range(11)
+    )
+    assert directory.resembling("University") == []
+    assert directory.resembling("University of ccccccccc Ltd") == ["u-2"]
+
+
+def test_a_recorded_id_with_a_registered_spelling_is_unbound() -> None:
+    directory = Directory(
+        [
+            *ROSTER,
+            Organization(organization_id="Ashcombe\u00a0Hospital"),
+            Organization(organization_id="OAK-2", aliases=["somewhere"]),
+            Organization(organization_id="elsewhere", aliases=["hollinbeck general hospital"]),
+            Organization(organization_id="Hollinbeck"),
+        ]
+    )
+    assert directory.unbound() == [
+        Unbound("Ashcombe\u00a0Hospital", ("ash-1",)),
+        Unbound("OAK-2", ("oak-2",)),
+        Unbound("elsewhere", ("T-17",)),
+    ]
+    assert directory.unregistered_spellings("ashcombe hospital") == ["Ashcombe\u00a0Hospital"]
+
+
+def test_recorded_ids_that_look_alike_are_told_apart_by_what_differs() -> None:
+    directory = Directory(
+        [Organization(organization_id="Oak Trust"), Organization(organization_id="Oak\u00a0Trust")]
+    )
+    assert directory.find("Oak\u00a0Trust") == "Oak\u00a0Trust"
+    with pytest.raises(AmbiguousName) as ambiguous:
+        directory.find("oak trust")
+    assert ambiguous.value.names == (
+        "'Oak Trust'",
+        "'Oak\u00a0Trust' (has a non-breaking space)",
+    )
+
+
+@given(st.permutations(ROSTER), st.sampled_from(SPELLINGS))
+def test_finding_is_independent_of_the_order_of_the_roster(
+    roster: list[Organization], typed: str
+) -> None:
+    one, other = Directory(ROSTER), Directory(roster)
+    assert one.find(typed) == other.find(typed)
+    assert one.resembling(typed) == other.resembling(typed)
+    assert one.unbound() == other.unbound()
 
 
 def test_labels() -> None:

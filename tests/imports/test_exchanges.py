@@ -134,7 +134,7 @@ def test_without_a_reference_equal_rows_are_counted(desk: Desk) -> None:
     assert changes(turned) == "1 unchanged 2 missing"
 
 
-def test_names_of_the_roster_are_resolved_and_strangers_named(desk: Desk) -> None:
+def test_names_of_the_roster_are_resolved_and_new_names_quoted(desk: Desk) -> None:
     desk.programme.organizations["R1A"] = Organization(
         organization_id="R1A", name="Solent", registered=True
     )
@@ -142,11 +142,11 @@ def test_names_of_the_roster_are_resolved_and_strangers_named(desk: Desk) -> Non
     content = desk.programme.events[CALL_ID].exchange_recorded.exchange
     assert (list(content.giver_ids), list(content.receiver_ids)) == (["R1A"], ["Elsewhere"])
     assert report.notes == (
-        "New and not on the roster, so counted as unregistered organizations: Elsewhere.",
+        "New and not on the roster, so counted as unregistered organizations: 'Elsewhere'.",
     )
 
 
-def test_strangers_that_look_like_somebody_known_are_named_first(desk: Desk) -> None:
+def test_new_names_with_near_misses_are_named_first(desk: Desk) -> None:
     strangers = [f"r{n},2024-05-31,A{n},Solnt,call" for n in range(20)]
     assert desk.imports(*strangers).notes == ()  # nobody is on a roster
     desk.programme = FakeProgramme()
@@ -154,8 +154,8 @@ def test_strangers_that_look_like_somebody_known_are_named_first(desk: Desk) -> 
         organization_id="R1A", name="Solent", registered=True
     )
     (note,) = desk.imports(*strangers).notes
-    assert "organizations: Solnt (did you mean Solent (R1A)?), A0, A1, A10" in note
-    assert note.endswith(" and 11 more.")
+    assert "organizations: 'Solnt' (did you mean Solent (R1A)?), 'A0', 'A1', 'A10'" in note
+    assert " and 11 more. --names FILE lists all of them" in note
 
 
 @pytest.mark.parametrize(

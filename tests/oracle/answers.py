@@ -6,6 +6,7 @@ P-values, intervals and informants are left out. Amounts inside are millionths.
 
 from __future__ import annotations
 
+import unicodedata
 from collections import defaultdict
 from dataclasses import dataclass, field
 from datetime import date
@@ -129,7 +130,8 @@ def coverage(ledger: Ledger, question: Question) -> Row:
 
 def warnings(ledger: Ledger, question: Question) -> list[str]:
     """MANY_UNKNOWN when over a fifth of the directed exchanges have no minutes under the lens;
-    TOPICS_OVERLAP when an exchange that was asked for by topic has another topic too."""
+    TOPICS_OVERLAP when an exchange that was asked for by topic has another topic too;
+    UNBOUND_NAMES when a party that is not on the roster looks like somebody who is."""
     frame = Frame(ledger, question)
     directed = [exchange for exchange in frame.exchanges if not exchange.content.party_ids]
     unknown = [exchange for exchange in directed if frame.quantity(exchange.content) is None]
@@ -137,7 +139,21 @@ def warnings(ledger: Ledger, question: Question) -> list[str]:
     if possible_double_count(frame):
         found.append("POSSIBLE_DOUBLE_REPORTS")
     overlap = any(len(set(exchange.content.topics)) >= 2 for exchange in frame.exchanges)
-    return [*found, "TOPICS_OVERLAP"] if overlap and question.topics else found
+    if overlap and question.topics:
+        found.append("TOPICS_OVERLAP")
+    strangers = {ledger.resolve(party) for party in frame.parties()} - {*ledger.roster}
+    if _looks(ledger, strangers) & _looks(ledger, {*ledger.roster}):
+        found.append("UNBOUND_NAMES")
+    return found
+
+
+def _looks(ledger: Ledger, organization_ids: set[str]) -> set[str]:
+    """How ids, names and aliases look to who reads without regard to case."""
+    words = {*organization_ids}
+    words |= {alias for alias in ledger.aliases if ledger.resolve(alias) in organization_ids}
+    words |= {ledger.roster[each].name for each in organization_ids if each in ledger.roster}
+    seen = (unicodedata.normalize("NFC", word).replace("\u200b", "").casefold() for word in words)
+    return {look for look in seen if look}
 
 
 @dataclass(slots=True)

@@ -1,0 +1,113 @@
+"""Finds the names that resemble a spelling, among thousands of them in milliseconds."""
+
+import difflib
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
+from itertools import pairwise
+from typing import Final
+
+from mutua.names import core_words, name_key
+
+ALIKE: Final = 0.8
+"""Below this, difflib's likeness of two names is chance rather than a slip of the finger."""
+_MOST_WITH_FIRST_WORDS: Final = 10
+"""First words that more names begin with, such as "University", say too little."""
+
+
+class NearMisses:
+    """An index of name keys; see `name_key`."""
+
+    def __init__(self, keys: Iterable[str]) -> None:
+        self._keys = sorted(keys)
+        self._words = [key.split() for key in self._keys]
+        self._by_core: dict[tuple[str, ...], list[str]] = defaultdict(list)
+        self._by_first_words: dict[tuple[str, ...], list[str]] = defaultdict(list)
+        for key in self._keys:
+            if core := core_words(key):
+                self._by_core[core].append(key)
+            for count in range(1, len(core)):
+                self._by_first_words[core[:count]].append(key)
+        # A bit for each bigram that any key has, so that what two have in common is one operation.
+        self._bits: dict[tuple[str, int], int] = {}
+        self._masks = [
+            sum(self._bits.setdefault(each, 1 << len(self._bits)) for each in _bigrams(key))
+            for key in self._keys
+        ]
+
+    def near(self, text: str) -> list[str]:
+        """The keys that resemble a spelling, best first, its own left out.
+
+        First those with the same core words, then those that begin with them, then those that
+        difflib finds alike, by likeness. Equally near ones come in order of code points.
+        """
+        key, core = name_key(text), core_words(text)
+        if not key:
+            return []
+        longer = self._by_first_words.get(core, [])
+        found = [
+            *self._by_core.get(core, []),
+            *(longer if len(longer) <= _MOST_WITH_FIRST_WORDS else []),
+            *self._alike(key),
+        ]
+        return [each for each in dict.fromkeys(found) if each != key]
+
+    def _alike(self, key: str) -> list[str]:
+        """Keys with a difflib ratio of ALIKE or more, most alike first.
+
+        So alike must also be what is left when the words that both have are taken away, unless
+        nothing is left of one: names of hospitals are alike by "University Hospitals" alone.
+        """
+        words = key.split()
+        matcher = difflib.SequenceMatcher(b=key)
+        ratios = []
+        for place in self._candidates(key):
+            if not _differ_by_a_slip(words, self._words[place]):
+                continue
+            matcher.set_seq1(self._keys[place])
+            if (ratio := matcher.ratio()) >= ALIKE:
+                ratios.append((-ratio, self._keys[place]))
+        return [candidate for _, candidate in sorted(ratios)]
+
+    def _candidates(self, key: str) -> list[int]:
+        """The places of a superset of the keys whose difflib ratio is ALIKE or more.
+
+        Let two keys have T characters together, of which M are matched in k blocks, so that the
+        ratio is 2M/T. Between two blocks a character is unmatched, so k <= T - 2M + 1, and the
+        blocks have M - k >= 3M - T - 1 bigrams in common: T/5 - 1, where the ratio is 4/5.
+        """
+        mask = sum(self._bits.get(each, 0) for each in _bigrams(key))
+        least = len(key) - 5
+        return [
+            place
+            for place, other in enumerate(self._masks)
+            if 5 * (mask & other).bit_count() >= least + len(self._keys[place])
+        ]
+
+
+def _differ_by_a_slip(words: Sequence[str], others: Sequence[str]) -> bool:
+    left = "".join([word for word in words if word not in others])
+    other_left = "".join([word for word in others if word not in words])
+    if not left or not other_left:
+        return True
+    length = len(left) + len(other_left)
+    if 2 * min(len(left), len(other_left)) < ALIKE * length:
+        return False
+    characters = set(left)
+    most = sum(map(min, map(left.count, characters), map(other_left.count, characters)))
+    return 2 * most >= ALIKE * length and _ratio(left, other_left) >= ALIKE
+
+
+@lru_cache(maxsize=10_000)
+def _ratio(text: str, other: str) -> float:
+    return difflib.SequenceMatcher(None, text, other).ratio()
+
+
+def _bigrams(key: str) -> list[tuple[str, int]]:
+    """Each two characters in sequence, numbered where they come again."""
+    seen: Counter[str] = Counter()
+    bigrams = []
+    for pair in map("".join, pairwise(key)):
+        bigrams.append((pair, seen[pair]))
+        seen[pair] += 1
+    return bigrams

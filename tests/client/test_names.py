@@ -1,0 +1,112 @@
+"""Spellings that name one organization, and spellings that nearly do."""
+
+import difflib
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mutua.names import core_words, hidden_difference, name_key, quoted
+from mutua.near_misses import ALIKE, NearMisses
+from services.ledger.spelling import name_key as server_name_key
+
+WORDS = (
+    "ashcombe",
+    "oakdale",
+    "oakdle",
+    "general",
+    "genral",
+    "hospital",
+    "hospitals",
+    "trust",
+    "st",
+)
+names = st.lists(st.sampled_from(WORDS), min_size=1, max_size=4).map(" ".join)
+
+
+class TestNameKey:
+    @given(st.text())
+    def test_is_idempotent(self, text: str) -> None:
+        assert name_key(name_key(text)) == name_key(text)
+
+    @given(st.text())
+    def test_is_the_same_for_client_and_server(self, text: str) -> None:
+        assert name_key(text) == server_name_key(text)
+
+    @given(
+        names,
+        st.sampled_from("\u00a0\u2009\u3000\t\n"),
+        st.sampled_from("\u200b\ufeff\u00ad\u200e\ufe0f"),
+    )
+    def test_hidden_characters_and_blanks_make_no_difference(
+        self, name: str, blank: str, invisible: str
+    ) -> None:
+        disguised = name.replace(" ", f"{blank} ").replace("a", f"a{invisible}").upper()
+        assert name_key(f"{blank}{disguised}{invisible}") == name
+
+    @pytest.mark.parametrize(
+        ("one", "other"),
+        [("Straße", "STRASSE"), ("Zoe\u0308", "Zo\u00eb"), ("\u0390", "\u0399\u0308\u0301")],
+    )
+    def test_folds_case_and_composes(self, one: str, other: str) -> None:
+        assert name_key(one) == name_key(other)
+
+
+class TestCoreWords:
+    @pytest.mark.parametrize(
+        ("name", "core"),
+        [
+            ("Oakdale Trust", ("oakdale",)),
+            ("Oakdale NHS Foundation Trust", ("oakdale",)),
+            ("Smith & Co. Ltd.", ("smith",)),
+            ("Trust", ("trust",)),
+            ("NHS England", ("nhs", "england")),
+            ("The St. Mary's", ("saint", "marys")),
+            ("Acme S.A.", ("acme",)),
+            ("...", ()),
+        ],
+    )
+    def test_leaves_out_what_people_leave_out(self, name: str, core: tuple[str, ...]) -> None:
+        assert core_words(name) == core
+
+
+class TestHiddenDifference:
+    @pytest.mark.parametrize(
+        ("text", "difference"),
+        [
+            ("Oakdale Trust", ""),
+            ("Oakdale\u00a0Trust", "has a non-breaking space"),
+            ("Oakdale  Trust ", "has two blanks together and a blank at an end"),
+            ("\ufeffOak\u00addale", "has a byte order mark and a soft hyphen"),
+            ("Oak\u2009dale", "has a thin space"),
+        ],
+    )
+    def test_names_what_an_eye_does_not_see(self, text: str, difference: str) -> None:
+        assert hidden_difference(text) == difference
+        assert quoted(text) == (f"'{text}' ({difference})" if difference else f"'{text}'")
+
+
+class TestNearMisses:
+    @given(st.lists(names, unique=True, max_size=12), names)
+    def test_finds_every_slip_that_difflib_finds(self, known: list[str], typed: str) -> None:
+        near = NearMisses(known).near(typed)
+        for name in known:
+            missing_words = {*typed.split()} <= {*name.split()}
+            ratio = difflib.SequenceMatcher(None, name, typed).ratio()
+            if missing_words and ratio >= ALIKE and name != typed:
+                assert name in near
+
+    @given(
+        st.lists(st.text("abc ", max_size=9), unique=True, max_size=12), st.text("abc ", max_size=9)
+    )
+    def test_leaves_out_none_that_difflib_finds(self, known: list[str], typed: str) -> None:
+        index, key = NearMisses(map(name_key, known)), name_key(typed)
+        candidates = {index._keys[place] for place in index._candidates(key)}
+        for name in map(name_key, known):
+            if difflib.SequenceMatcher(None, name, key).ratio() >= ALIKE:
+                assert name in candidates
+
+    def test_common_words_alone_are_no_likeness(self) -> None:
+        known = ["ashcombe university hospitals nhs foundation trust"]
+        assert NearMisses(known).near("Oakdale University Hospitals NHS Foundation Trust") == []
+        assert NearMisses(known).near("Ashcomb University Hospitals NHS Foundation Trust") == known

@@ -1,0 +1,254 @@
+"""Which organizations a cell names: names with separators, several in a cell, new names."""
+
+import csv
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mutua.directory import AmbiguousName, Directory
+from mutua.names import name_key
+from mutua.v1.query_service_pb2 import Organization
+from services.imports import ImportRefused
+from services.imports.cells import CellError
+from services.imports.parties import PartyReader
+from tests.imports.desk import Desk
+
+HEADER = "date,giver,receiver,kind"
+ROSTER = (
+    Organization(organization_id="ash-1", name="Ashcombe Hospital", registered=True),
+    Organization(
+        organization_id="oak-2", name="Oakdale Trust", aliases=["Oakdale"], registered=True
+    ),
+    Organization(organization_id="elm-3", name="NHS England | South East", registered=True),
+    Organization(organization_id="tru-4", name="Trust, Inc", registered=True),
+    Organization(organization_id="Elmwood"),
+)
+
+
+def reader(*organizations: Organization, separator: str = "") -> PartyReader:
+    return PartyReader(organizations or ROSTER, separator=separator)
+
+
+class TestSeparators:
+    @pytest.mark.parametrize(
+        ("cell", "ids"),
+        [
+            ("NHS England | South East", ["elm-3"]),
+            ("nhs england  |\u00a0south east", ["elm-3"]),
+            ("Oakdale; Ashcombe Hospital|oak-2;", ["oak-2", "ash-1"]),
+            ("Oakdale; NHS England | South East; ash-1", ["oak-2", "elm-3", "ash-1"]),
+            ("NHS England | South West", ["NHS England", "South West"]),
+            ("Trust, Inc", ["tru-4"]),
+            ("Oakdale;Trust, Inc", ["oak-2", "tru-4"]),
+            ("Oakdale, Nowhere", ["Oakdale, Nowhere"]),
+            ("New  Trust; new trust; Elsewhere", ["New  Trust", "Elsewhere"]),
+            (";", []),
+        ],
+    )
+    def test_a_name_of_the_roster_is_not_split(self, cell: str, ids: list[str]) -> None:
+        assert reader().read(cell) == ids
+
+    def test_names_that_overlap_are_refused(self) -> None:
+        overlapping = [
+            Organization(organization_id=name, name=name, registered=True)
+            for name in ("A; B", "B; C")
+        ]
+        with pytest.raises(CellError, match=r"several ways \('A; B' and 'B; C'\); write ids"):
+            reader(*overlapping).read("A; B; C")
+
+    def test_the_longest_name_wins(self) -> None:
+        nested = [
+            Organization(organization_id=str(count), name="; ".join("ABC"[:count]), registered=True)
+            for count in (1, 2, 3)
+        ]
+        assert reader(*nested).read("A; B; C") == ["3"]
+        assert reader(*nested).read("A; B; D") == ["2", "D"]
+
+    def test_a_further_separator_splits_all_but_names_of_the_roster(self) -> None:
+        assert reader(separator=",").read("Oakdale, Trust, Inc, Nowhere") == [
+            "oak-2",
+            "tru-4",
+            "Nowhere",
+        ]
+        assert reader(separator="\n").read("Oakdale\nElmwood; Nowhere") == [
+            "oak-2",
+            "Elmwood",
+            "Nowhere",
+        ]
+
+    def test_commas_between_known_organizations_are_refused_with_the_remedy(self) -> None:
+        with pytest.raises(CellError, match="write ; instead, or say --party-separator ','"):
+            reader().read("Oakdale, Elmwood")
+        assert reader(separator=";").read("Oakdale, Elmwood") == ["Oakdale, Elmwood"]
+
+    @pytest.mark.parametrize("answer", [True, False])
+    def test_commas_are_asked_about_once(self, *, answer: bool) -> None:
+        asked: list[tuple[str, list[str]]] = []
+
+        def confirm(cell: str, labels: list[str]) -> bool:
+            asked.append((cell, labels))
+            return answer
+
+        parties = PartyReader(ROSTER, confirm_split=confirm)
+        found = [parties.read(cell) for cell in ("Oakdale, Elmwood", "Elmwood, ash-1; oak-2")]
+        assert asked == [("Oakdale, Elmwood", ["Oakdale Trust (oak-2)", "Elmwood"])]
+        split = [["oak-2", "Elmwood"], ["Elmwood", "ash-1", "oak-2"]]
+        whole = [["Oakdale, Elmwood"], ["Elmwood, ash-1", "oak-2"]]
+        assert found == (split if answer else whole)
+
+
+PIECES = ("Ash", "Oak", "Elm", "ash", "Trust Ltd", "St. Mary", "St Mary's")
+DISGUISES = ("", "\u200b", "\u00a0", "  ")
+
+
+@st.composite
+def spellings(draw: st.DrawFn) -> str:
+    pieces = draw(st.lists(st.sampled_from(PIECES), min_size=1, max_size=3))
+    separator = draw(st.sampled_from(("; ", " | ", ", ", ";", " ")))
+    return separator.join(pieces) + draw(st.sampled_from(DISGUISES))
+
+
+@st.composite
+def rosters(draw: st.DrawFn) -> list[Organization]:
+    names = draw(st.lists(spellings(), min_size=1, max_size=5))
+    return [
+        Organization(
+            organization_id=f"id-{place}", name=name, registered=draw(st.integers(0, 3)) > 0
+        )
+        for place, name in enumerate(names)
+    ]
+
+
+def read(parties: PartyReader, cell: str) -> Sequence[str] | str:
+    try:
+        return parties.read(cell)
+    except CellError as error:
+        return str(error)
+
+
+class TestAnyRoster:
+    @given(rosters(), st.data())
+    def test_no_name_of_the_roster_is_split(
+        self, roster: list[Organization], data: st.DataObject
+    ) -> None:
+        registered = [each for each in roster if each.registered]
+        for organization in registered:
+            same = [
+                each.organization_id
+                for each in registered
+                if name_key(each.name) == name_key(organization.name)
+            ]
+            found = read(PartyReader(roster), organization.name.upper().strip())
+            if len(same) == 1:
+                assert found == same
+            else:
+                assert "write the id" in found
+        chosen = data.draw(st.lists(st.sampled_from(registered), max_size=3)) if registered else []
+        found = read(PartyReader(roster), "; ".join(each.name for each in chosen))
+        if isinstance(found, str):
+            assert "write the id" in found or "can be read in several ways" in found
+            return
+        found_keys = [name_key(each.name) for each in registered if each.organization_id in found]
+        for each in chosen:  # found itself, or as a part of a longer name
+            assert any(name_key(each.name) in key for key in found_keys)
+
+    @given(rosters(), st.lists(spellings(), max_size=4), st.randoms())
+    def test_the_order_of_the_roster_does_not_matter(
+        self, roster: list[Organization], cells: list[str], random: object
+    ) -> None:
+        turned = list(reversed(roster))
+        one, other = PartyReader(roster, separator=","), PartyReader(turned, separator=",")
+        for cell in cells:
+            assert read(one, cell) == read(other, cell)
+        assert one.new_names == other.new_names
+
+    @given(rosters(), spellings())
+    def test_what_is_found_has_the_key_of_what_was_typed(
+        self, roster: list[Organization], typed: str
+    ) -> None:
+        directory = Directory(roster)
+        matching = [each for each in roster if name_key(each.name) == name_key(typed)]
+        meant = [each for each in matching if each.registered] or matching
+        if len(meant) > 1:
+            with pytest.raises(AmbiguousName):
+                directory.find(typed)
+        else:
+            assert directory.find(typed) == (meant[0].organization_id if meant else None)
+
+
+class TestNamesFile:
+    @pytest.fixture
+    def desk(self, tmp_path: Path) -> Desk:
+        desk = Desk(tmp_path)
+        desk.programme.organizations |= {each.organization_id: each for each in ROSTER}
+        return desk
+
+    def rows(self, path: Path) -> list[dict[str, str]]:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            return list(csv.DictReader(file))
+
+    def test_all_new_names_are_written_with_near_misses_and_row_counts(self, desk: Desk) -> None:
+        names = desk.folder / "names.csv"
+        cells = [f"2024-05-31,Zeta {number:02},oak-2,call" for number in range(15)]
+        cells += ["2024-05-31,Oakdale Trust.,oak-2,call", "2024-05-31,Nowhere,nowhere;ash-1,visit"]
+        cells += ["2024-05-31,Nowhere; Oakdale NHS FT,ash-1,call"]
+        report = desk.imports(*cells, header=HEADER, names=names, dry_run=True)
+        rows = self.rows(names)
+        assert rows[:3] == [
+            {"name": name, "row_count": count, "did_you_mean": near, "organization_id": ""}
+            for name, count, near in (
+                ("Oakdale NHS FT", "1", "Oakdale Trust (oak-2)"),
+                ("Oakdale Trust.", "1", "Oakdale Trust (oak-2)"),
+                ("Nowhere", "2", ""),
+            )
+        ]
+        assert len(rows) == 18
+        listed, told = report.notes[-2:]
+        assert listed.startswith(f"18 new names are listed in {names}: write the id")
+        assert told.endswith("and 8 more.")
+
+    def test_ids_that_were_filled_in_are_what_the_names_mean(self, desk: Desk) -> None:
+        names = desk.folder / "names.csv"
+        row = "2024-05-31,Oakdale Trust.,Nowhere,call"
+        desk.imports(row, header=HEADER, names=names, dry_run=True)
+        names.write_text(
+            "name;row_count;did_you_mean;organization_id\n"
+            'Oakdale Trust.;1;;OAKDALE\nNowhere;1;;\n"Oak; Elm";1;;ash-1\n'
+        )
+        report = desk.imports(row, '2024-06-01,"Oak; Elm",Nowhere,call', header=HEADER, names=names)
+        assert report.notes[-1] == f"{names} gives the organization of 2 names."
+        contents = [each.exchange_recorded.exchange for each in desk.programme.events.values()]
+        assert [(*each.giver_ids, *each.receiver_ids) for each in contents] == [
+            ("oak-2", "Nowhere"),
+            ("ash-1", "Nowhere"),
+        ]
+
+    @pytest.mark.parametrize(
+        ("text", "told"),
+        [
+            (
+                "name,organization_id\nA,oak-9\nB,oak-2\nC,??\n",
+                "line 2: 'oak-9' is no organization",
+            ),
+            ("name,id\nA,oak-2\n", "has no columns name and organization_id"),
+        ],
+    )
+    def test_what_cannot_be_meant_is_refused(self, desk: Desk, text: str, told: str) -> None:
+        names = desk.folder / "names.csv"
+        names.write_text(text)
+        with pytest.raises(ImportRefused, match=told):
+            desk.imports("2024-05-31,A,B,call", header=HEADER, names=names)
+        assert not desk.programme.events
+
+    def test_without_new_names_nothing_is_written(self, desk: Desk) -> None:
+        names = desk.folder / "names.csv"
+        report = desk.imports("2024-05-31,oak-2,ash-1,call", header=HEADER, names=names)
+        assert report.notes[-1] == f"No name is new: {names} was not written."
+        assert not names.exists()
+
+    def test_the_file_has_to_be_a_csv_file(self, desk: Desk) -> None:
+        with pytest.raises(ImportRefused, match=r"name a \.csv file"):
+            desk.imports("2024-05-31,A,B,call", header=HEADER, names=desk.folder / "names.txt")
