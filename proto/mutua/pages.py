@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterat
 from functools import cached_property
 from typing import Generic, Protocol, TypeVar
 
-from mutua.v1.query_service_pb2 import Coverage
+from mutua.v1.query_service_pb2 import Coverage, Question
 from mutua.v1.types_pb2 import Date
 
 Row = TypeVar("Row")
@@ -34,7 +34,8 @@ class Page(Protocol):
 
 
 class Answer(ABC):
-    """What a list rests on: position, date and coverage of its first page, and the warnings."""
+    """What a list answers and rests on: question, position, date and coverage of its first page,
+    and the warnings."""
 
     def __init__(self) -> None:
         self._later_warnings: list[str] = []
@@ -54,6 +55,11 @@ class Answer(ABC):
     @property
     def coverage(self) -> Coverage:
         return self.first_page.coverage
+
+    @property
+    def question(self) -> Question:
+        """The question as it was answered; empty for lists that take none."""
+        return getattr(self.first_page, "question", None) or Question()
 
     @property
     def warnings(self) -> tuple[str, ...]:

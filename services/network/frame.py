@@ -190,6 +190,17 @@ class Frame:
         """The organizations whose rows are asked for; empty means all."""
         return {resolve(self.aliases, each) for each in question.organization_ids}
 
+    def resolved(self, question: Question) -> Question:
+        """The same question with nothing left open: ids resolved, the population decided."""
+        population = question.population
+        if population is Population.UNSPECIFIED:
+            population = Population.ROSTER if self.roster else Population.ACTIVE
+        return replace(
+            question,
+            organization_ids=tuple(sorted(self.chosen(question))),
+            population=population,
+        )
+
     def choice(self, question: Question) -> Flags | None:
         """By number, whether its rows are asked for; None means all."""
         if not question.organization_ids:

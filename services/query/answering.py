@@ -20,7 +20,7 @@ from google.protobuf.message import Message
 from mutua.v1 import query_service_pb2 as pb
 from services.adapters.grpc_server import Context, remaining_seconds, scope_of
 from services.adapters.wire.answer import from_coverage
-from services.adapters.wire.question import to_question
+from services.adapters.wire.question import from_question, to_question
 from services.adapters.wire.values import from_day
 from services.ledger.errors import NotAllowed
 from services.ledger.ports import QueryStore, ReadableLog, Snapshot, Standing
@@ -140,6 +140,15 @@ class Asked:
         key = (Coverage, self.question, self.moment.programme_offset)
         return {"coverage": from_coverage(self._cache.get(key, compute, lambda _: _ROW_BYTES))}
 
+    def answered(self) -> Question:
+        """The question as it is answered: defaults filled in, names turned into ids."""
+
+        def compute() -> Question:
+            return self.frame.resolved(self.question)
+
+        key = ("answered", self.question, self.moment.programme_offset)
+        return self._cache.get(key, compute, lambda _: _ROW_BYTES)
+
     def token(self, last: Any) -> str:
         """next_page_token after the row with the key `last`, which JSON has to know."""
         return self.page.token(last, self.moment)
@@ -244,7 +253,8 @@ class Answering:
     ) -> Response:
         """The response, serialized, once the position that is wanted is reached.
 
-        `respond` sets everything but position and as_of_date. `is_kept` is whether the same request
+        `respond` sets everything but position and as_of_date; the question only where it was
+        answered otherwise than asked. `is_kept` is whether the same request
         has the same answer until another fact of its programme is projected.
         """
         request = self._read(message, context)
@@ -300,6 +310,8 @@ class Answering:
         def make() -> _Kept:
             response: Any = respond(asked)
             response.as_of_date.CopyFrom(from_day(asked.question.as_of_day))
+            if _states_question(response) and not response.HasField("question"):
+                response.question.CopyFrom(from_question(asked.answered()))
             if asked.has_moved:
                 response.warnings.append(MODEL_MOVED)
             return _Kept(type(response), response.SerializeToString())
@@ -343,6 +355,10 @@ def _taken(rows: Sequence[Row], places: slice | Ints) -> list[Row]:
 
 def _cache_requests(cache: Cache) -> dict[tuple[str, ...], float]:
     return {("hit",): cache.hit_count, ("miss",): cache.miss_count}
+
+
+def _states_question(response: Message) -> bool:
+    return "question" in response.DESCRIPTOR.fields_by_name
 
 
 def _everything(programme_id: str) -> pb.Question:

@@ -5,6 +5,7 @@ from typing import Final
 
 from mutua.v1 import query_service_pb2 as pb
 from services.adapters.wire.answer import from_balance, from_coverage
+from services.adapters.wire.question import from_question
 from services.adapters.wire.values import tidy
 from services.ledger.errors import NotFound
 from services.ledger.identity import resolve
@@ -34,6 +35,7 @@ def get_balance(asked: Asked) -> pb.GetBalanceResponse:
     [balance] = [row for row in found.rows if row.organization_id == wanted]
     return pb.GetBalanceResponse(
         balance=from_balance(balance),
+        question=from_question(replace(asked.answered(), organization_ids=(wanted,))),
         coverage=from_coverage(found.coverage),
         warnings=found.warnings,
     )

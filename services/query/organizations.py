@@ -1,10 +1,12 @@
 """The roster, and everybody else who was named."""
 
 from collections import defaultdict
+from dataclasses import replace
 from typing import Final
 
 from mutua.v1 import query_service_pb2 as pb
 from services.adapters.wire.answer import from_organization
+from services.adapters.wire.question import from_question
 from services.ledger.identity import resolve
 from services.ledger.organization import Organization
 from services.ledger.question import UNBOUND_NAMES, Answer, Question
@@ -23,7 +25,11 @@ BY_ID: Final = Order(pb.Organization.DESCRIPTOR, ("organization_id",), _itself)
 
 def list_organizations(asked: Asked) -> pb.ListOrganizationsResponse:
     page = asked.listed(organizations, BY_ID)
-    return pb.ListOrganizationsResponse(organizations=page.rows, **page.rest)
+    # Without a population the whole roster is listed, which no population is.
+    answered = replace(asked.answered(), population=asked.question.population)
+    return pb.ListOrganizationsResponse(
+        organizations=page.rows, question=from_question(answered), **page.rest
+    )
 
 
 def organizations(frame: Frame, question: Question) -> Answer[pb.Organization]:

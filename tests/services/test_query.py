@@ -384,6 +384,31 @@ def test_coverage_stands_beside_every_answer(
         assert counts[: len(coverage)] == coverage
 
 
+@pytest.mark.parametrize("method", ["GetBalance", "GetConcentration", *LISTS])
+def test_every_answer_states_the_question_it_answers(ask: Ask, method: str) -> None:
+    fields = {"organization_id": "old o1"} if method == "GetBalance" else {}
+    answered = ask(method, {**WINDOW, "organization_ids": ["old o1"], "kinds": [3]}, **fields)
+    is_roster = method == "ListOrganizations"
+    assert answered.question == pb.Question(
+        programme_id=answered.question.programme_id,
+        lens=pb.LENS_COUNT,
+        allocation=pb.ALLOCATION_SPLIT,
+        kinds=[types.EXCHANGE_KIND_CALL],
+        organization_ids=["o1"],
+        identity=pb.IDENTITY_AS_NOW,
+        report_view=pb.REPORT_VIEW_UNION,
+        population=pb.POPULATION_UNSPECIFIED if is_roster else pb.POPULATION_ROSTER,
+        basis=pb.BASIS_REPORTED,
+        as_of_date=answered.as_of_date,
+        from_date=WINDOW["from_date"],
+        to_date=WINDOW["to_date"],
+    )
+    asked = {"identity": pb.IDENTITY_RECORDED, "population": pb.POPULATION_SEEN}
+    answered = ask(method, {**asked, "organization_ids": ["old o1"]}, **fields)
+    assert answered.question.organization_ids == ["old o1"]
+    assert answered.question.population == pb.POPULATION_SEEN
+
+
 @pytest.mark.parametrize(
     ("organization_id", "question", "numbers"),
     [

@@ -1239,7 +1239,7 @@ class GetBalanceResponse(_message.Message):
 
     @_builtins.property
     def question(self) -> Global___Question:
-        """The question as it was answered: defaults filled in, names turned into ids."""
+        """The question as it was answered: defaults filled in, organization_ids the organization alone."""
 
     def __init__(
         self,
@@ -1334,7 +1334,7 @@ class ListBalancesResponse(_message.Message):
 
     @_builtins.property
     def question(self) -> Global___Question:
-        """The question as it was answered: defaults filled in, names turned into ids."""
+        """The question as it was answered: defaults filled in, aliases resolved to organization ids."""
 
     def __init__(
         self,
@@ -1430,7 +1430,7 @@ class ListPairsResponse(_message.Message):
 
     @_builtins.property
     def question(self) -> Global___Question:
-        """The question as it was answered: defaults filled in, names turned into ids."""
+        """The question as it was answered: defaults filled in, aliases resolved to organization ids."""
 
     def __init__(
         self,
@@ -1554,7 +1554,7 @@ class ListExchangesResponse(_message.Message):
 
     @_builtins.property
     def question(self) -> Global___Question:
-        """The question as it was answered: defaults filled in, names turned into ids."""
+        """The question as it was answered: defaults filled in, aliases resolved to organization ids."""
 
     def __init__(
         self,
@@ -1652,7 +1652,9 @@ class ListOrganizationsResponse(_message.Message):
 
     @_builtins.property
     def question(self) -> Global___Question:
-        """The question as it was answered: defaults filled in, names turned into ids."""
+        """The question as it was answered: defaults filled in, aliases resolved to organization ids.
+        Population stays unspecified when none was asked for, because the whole roster is listed.
+        """
 
     def __init__(
         self,
@@ -1967,7 +1969,7 @@ class GetNetworkResponse(_message.Message):
 
     @_builtins.property
     def question(self) -> Global___Question:
-        """The question as it was answered: defaults filled in, names turned into ids."""
+        """The question as it was answered: defaults filled in, aliases resolved to organization ids."""
 
     def __init__(
         self,
@@ -2049,7 +2051,7 @@ class GetConcentrationResponse(_message.Message):
 
     @_builtins.property
     def question(self) -> Global___Question:
-        """The question as it was answered: defaults filled in, names turned into ids."""
+        """The question as it was answered: defaults filled in, aliases resolved to organization ids."""
 
     def __init__(
         self,

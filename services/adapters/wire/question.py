@@ -4,7 +4,8 @@ from collections.abc import Iterable
 from typing import Final
 
 from mutua.v1 import query_service_pb2 as pb
-from services.adapters.wire.values import Unfit, Word, tidy, to_date, to_word
+from mutua.v1 import types_pb2
+from services.adapters.wire.values import Unfit, Word, from_day, tidy, to_date, to_word
 from services.ledger.errors import NotBuilt, QuestionImpossible, Violation
 from services.ledger.question import ALL, Question, Scope
 from services.ledger.times import Day, day_number
@@ -14,7 +15,6 @@ from services.ledger.words import Allocation, Formality, Identity, Kind, Lens, P
 _NOT_BUILT: Final = {
     "where": "--where",
     "known_at": "--known-at",
-    "basis": "--basis",
 }
 """Fields that wait for a later version, with the option that sets them."""
 
@@ -26,6 +26,8 @@ def to_question(message: pb.Question, *, today: Day, scope: Scope = ALL) -> Ques
             raise _not_built(field.name, _NOT_BUILT[field.name])
     if message.report_view not in (pb.REPORT_VIEW_UNSPECIFIED, pb.REPORT_VIEW_UNION):
         raise _not_built("report_view", "--report-view other than union")
+    if message.basis not in (pb.BASIS_UNSPECIFIED, pb.BASIS_REPORTED):
+        raise _not_built("basis", "--basis other than reported")
     if message.identity == pb.IDENTITY_AS_WAS:
         raise _not_built("identity", "--identity as-was")
     try:
@@ -36,6 +38,26 @@ def to_question(message: pb.Question, *, today: Day, scope: Scope = ALL) -> Ques
     if found:
         raise _impossible(*found)
     return question
+
+
+def from_question(question: Question) -> pb.Question:
+    """The question as it was answered; the population is as in `question`, resolved or not."""
+    return pb.Question(
+        programme_id=question.programme_id,
+        lens=pb.Lens.ValueType(question.lens),
+        allocation=pb.Allocation.ValueType(question.allocation),
+        from_date=None if question.from_day is None else from_day(question.from_day),
+        to_date=None if question.to_day is None else from_day(question.to_day),
+        kinds=map(types_pb2.ExchangeKind.ValueType, question.kinds),
+        formalities=map(types_pb2.Formality.ValueType, question.formalities),
+        topics=question.topics,
+        organization_ids=question.organization_ids,
+        identity=pb.Identity.ValueType(question.identity),
+        report_view=pb.REPORT_VIEW_UNION,
+        population=pb.Population.ValueType(question.population),
+        basis=pb.BASIS_REPORTED,
+        as_of_date=from_day(question.as_of_day),
+    )
 
 
 def _read(message: pb.Question, today: Day, scope: Scope) -> Question:

@@ -1,0 +1,50 @@
+"""A question with nothing left open has the answer of the one that was asked."""
+
+from __future__ import annotations
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mutua.v1 import query_service_pb2 as pb
+from mutua.v1.event_pb2 import Event
+from services.adapters.wire.question import from_question, to_question
+from services.ledger.errors import QuestionImpossible
+from services.network.balances import balances
+from services.network.concentration import concentration
+from services.network.frame import Frame
+from services.network.network import network
+from services.network.pairs import pairs
+from tests.network.columns import advancing
+from tests.strategies import histories, questions
+
+ANSWERS = (balances, pairs, network, concentration)
+
+
+@settings(max_examples=60, deadline=None)
+@given(histories(exchanges=6, max_facts=14), st.lists(questions(), min_size=1, max_size=5))
+def test_the_question_as_answered_has_the_same_answer(
+    events: list[Event], asked: list[pb.Question]
+) -> None:
+    *_, (columns, _) = advancing(events, [])
+    for question in (to_question(each, today=7) for each in asked):
+        frame = Frame(columns, question.identity)
+        answered = from_question(frame.resolved(question))
+        again = to_question(answered, today=9)
+        assert again == frame.resolved(question)
+        assert frame.resolved(again) == again
+        for find in ANSWERS:
+            try:
+                expected = find(frame, question)
+            except QuestionImpossible:
+                continue
+            found = find(frame, again)
+            assert list(found.rows) == list(expected.rows)
+            assert (found.coverage, found.warnings) == (expected.coverage, expected.warnings)
+        unspecified = [
+            field.name
+            for field in answered.DESCRIPTOR.fields
+            if field.enum_type is not None
+            and not field.is_repeated
+            and getattr(answered, field.name) == 0
+        ]
+        assert unspecified == []
