@@ -1,8 +1,6 @@
-"""Dates as people type them."""
+"""Dates as people type them; what may be typed is that of `services.notation.dates`."""
 
-import re
-from dataclasses import dataclass
-from datetime import UTC, date, datetime, time
+from datetime import UTC, date, datetime
 from typing import Final
 
 from google.protobuf.timestamp_pb2 import Timestamp
@@ -10,59 +8,58 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from mutua.v1.query_service_pb2 import Question
 from mutua.v1.types_pb2 import (
     OCCUR_PRECISION_DAY,
+    OCCUR_PRECISION_EXACT,
     OCCUR_PRECISION_MONTH,
     OCCUR_PRECISION_QUARTER,
     Date,
     OccurPrecision,
 )
+from services.adapters.wire.values import from_instant
+from services.ledger.times import DAY
+from services.notation.dates import Moment, TimeReader
+from services.notation.errors import DateOrderError, NotationError
 
-FORM: Final = re.compile(r"(?P<year>\d{4})-(Q(?P<quarter>[1-4])|(?P<month>\d\d)(-(?P<day>\d\d))?)")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Period:
-    """A day, month or quarter, by its first day."""
-
-    first: date
-    precision: OccurPrecision.ValueType
-
-    def to_timestamp(self) -> Timestamp:
-        return to_timestamp(datetime.combine(self.first, time(), UTC))
+_IN_UTC: Final = TimeReader()
+_WITH_ZONE: Final = TimeReader(zone=None)
 
 
-def parse_period(typed: str) -> Period:
-    """Reads 2026-03-14, 2026-03 or 2026-Q1. Raises ValueError with what to type instead."""
-    found = FORM.fullmatch(typed.strip().upper())
-    if found is None:
-        raise ValueError(f"{typed!r} is no date: type 2026-03-14, 2026-03 or 2026-Q1.")
-    if found["quarter"]:
-        month, precision = int(found["quarter"]) * 3 - 2, OCCUR_PRECISION_QUARTER
-    else:
-        month = int(found["month"])
-        precision = OCCUR_PRECISION_DAY if found["day"] else OCCUR_PRECISION_MONTH
-    try:
-        first = date(int(found["year"]), month, int(found["day"] or 1))
-    except ValueError as error:
-        raise ValueError(f"{typed!r} is not in the calendar: {error}.") from error
-    return Period(first=first, precision=precision)
+def parse_moment(typed: str) -> Moment:
+    """Reads a time, a day, a month or a quarter. Raises ValueError with what to type instead."""
+    return _parse(typed, _IN_UTC)
+
+
+def parse_period(typed: str) -> Moment:
+    """Reads a day, a month or a quarter. Raises ValueError with what to type instead."""
+    moment = parse_moment(typed)
+    if moment.precision == OCCUR_PRECISION_EXACT:
+        raise ValueError(f"{typed!r} has a time of day: type 2026-03-14, 2026-03 or 2026-Q1.")
+    return moment
 
 
 def parse_date(typed: str) -> Date:
     """The first day of what `parse_period` reads."""
-    return to_date(parse_period(typed).first)
+    return parse_period(typed).date
 
 
 def parse_known_at(typed: str) -> Timestamp:
     """Reads a time with its zone, or a date, which stands for its last instant (UTC)."""
-    if FORM.fullmatch(typed) and (period := parse_period(typed)).precision == OCCUR_PRECISION_DAY:
-        return to_timestamp(datetime.combine(period.first, time.max, UTC))
-    try:
-        moment = datetime.fromisoformat(typed)
-    except ValueError:
-        moment = None
-    if moment is None or moment.tzinfo is None:
+    moment = _parse(typed, _WITH_ZONE)
+    if moment.precision == OCCUR_PRECISION_DAY:
+        return from_instant(moment.instant + DAY - 1)
+    if moment.precision != OCCUR_PRECISION_EXACT:
         raise ValueError(f"{typed!r} is no time: type 2026-03-14 or 2026-03-14T09:30:00Z.")
-    return to_timestamp(moment)
+    return moment.timestamp
+
+
+def _parse(typed: str, reader: TimeReader) -> Moment:
+    try:
+        return reader.read_time(typed.strip())
+    except NotationError as error:
+        raise ValueError(f"{typed!r} {error}.") from error
+    except DateOrderError as error:
+        raise ValueError(
+            f"{typed!r} may be day/month or month/day: type the year first, as in 2026-03-14."
+        ) from error
 
 
 def to_date(day: date) -> Date:

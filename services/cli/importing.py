@@ -4,7 +4,8 @@ import reprlib
 import shlex
 import sys
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -19,7 +20,8 @@ from services.cli.recording import FORMAT
 from services.cli.words import counted
 
 if TYPE_CHECKING:
-    from services.imports import ImportReport, Overlap, RowError
+    from services.imports import ImportReport, Overlap, RowError, UnknownDateOrderError
+    from services.notation.dates import DateOrder
 
 
 @click.group("import")
@@ -45,10 +47,19 @@ def parse_assignment(typed: str) -> tuple[str, str]:
     left, equals, right = typed.partition("=")
     if not left or not equals:
         raise ValueError(f"{typed!r} is no assignment: type it like left=right.")
-    return left, right
+    return left.strip(), right
+
+
+def parse_word(typed: str) -> tuple[str, str]:
+    """Reads left=right, where the left side is a word of the file and may have equals signs."""
+    left, equals, right = typed.rpartition("=")
+    if not left.strip() or not equals or not right.strip():
+        raise ValueError(f'{typed!r} is no assignment: type it like "Telephone call=call".')
+    return left.strip(), right.strip()
 
 
 ASSIGNMENT: Final = Parsed("field=text", parse_assignment)
+WORD: Final = Parsed("word=meaning", parse_word)
 OPTIONS: Final = (
     click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False)),
     click.option(
@@ -70,9 +81,13 @@ OPTIONS: Final = (
     click.option(
         "--date-order",
         type=click.Choice(["day-first", "month-first"]),
-        default="day-first",
-        show_default=True,
-        help="What 01/02/2026 means.",
+        help="What 01/02/2026 means; default what other rows of the file show.",
+    ),
+    click.option(
+        "--zone",
+        default="",
+        metavar="AREA/CITY",
+        help="Where times without a zone are from, such as Australia/Sydney; default UTC.",
     ),
     click.option(
         "--skip-bad",
@@ -112,10 +127,17 @@ def takes_file(command: Callable[..., None]) -> Callable[..., None]:
 @import_files.command()
 @click.option(
     "--kind-map",
-    type=ASSIGNMENT,
+    type=WORD,
     multiple=True,
     metavar="WORD=KIND",
-    help="The kind that a word of the file means.",
+    help='The kind that a word of the file means, such as "Telephone call=call".',
+)
+@click.option(
+    "--topic-map",
+    type=WORD,
+    multiple=True,
+    metavar="LABEL=TOPIC",
+    help='The topic that a label of the file means, such as "Beds, flow=bed-management".',
 )
 @click.option(
     "--as-new",
@@ -190,7 +212,12 @@ def _import(
     form: str,
     options: dict[str, Any],
 ) -> None:
-    from services.imports import ImportInterrupted, ImportOptions, ImportRefused
+    from services.imports import (
+        ImportInterrupted,
+        ImportOptions,
+        ImportRefused,
+        UnknownDateOrderError,
+    )
 
     given: dict[str, Any] = {
         name: dict(value) if isinstance(value, tuple) else value for name, value in options.items()
@@ -198,9 +225,13 @@ def _import(
     chosen = ImportOptions(**given)
     try:
         with connected(settings, write=True, purpose="mutua import") as client:
-            report = import_file(
-                client, file, chosen, progress=_show_progress, on_checked=_show_checked
+            run = partial(
+                import_file, client, file, progress=_show_progress, on_checked=_show_checked
             )
+            try:
+                report = run(chosen)
+            except UnknownDateOrderError as error:
+                report = run(replace(chosen, date_order=_ask_date_order(error)))
     except ImportRefused as error:
         raise click.ClickException(str(error)) from error
     except ImportInterrupted as error:
@@ -214,6 +245,17 @@ def _import(
         raise click.Abort(report.notes[-1])
     if not report.ok:
         click.get_current_context().exit(1)
+
+
+def _ask_date_order(error: "UnknownDateOrderError") -> "DateOrder":
+    """Asks on a terminal; elsewhere raises the error."""
+    if not sys.stdin.isatty():
+        raise error
+    click.echo(str(error), err=True)
+    order: DateOrder = click.prompt(
+        "What comes first?", type=click.Choice(["day-first", "month-first"]), err=True
+    )
+    return order
 
 
 def _show_checked(count: int) -> None:

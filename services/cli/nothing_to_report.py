@@ -7,14 +7,16 @@ import click
 from mutua.v1.event_pb2 import Event, NothingToReport
 from mutua.v1.types_pb2 import OCCUR_PRECISION_MONTH
 from services.cli.connect import Settings, connected
-from services.cli.dates import Period, parse_period
+from services.cli.dates import parse_period
 from services.cli.names import Directory
 from services.cli.output import to_json
 from services.cli.parameters import Parsed
 from services.cli.recording import FORMAT, SOURCE
+from services.ledger.times import DAY, day_number, moment
+from services.notation.dates import Moment
 
 
-def parse_month(typed: str) -> Period:
+def parse_month(typed: str) -> Moment:
     """Reads 2026-03. Raises ValueError with what to type instead."""
     period = parse_period(typed)
     if period.precision != OCCUR_PRECISION_MONTH:
@@ -28,7 +30,7 @@ def parse_month(typed: str) -> Period:
 @FORMAT
 @click.pass_obj
 def nothing_to_report(
-    settings: Settings, organization: str, month: Period | None, form: str
+    settings: Settings, organization: str, month: Moment | None, form: str
 ) -> None:
     """Record that an organization gave and received nothing in a month; default the last one.
 
@@ -45,7 +47,7 @@ def nothing_to_report(
         directory = Directory(client.list_organizations())
         found = directory.find(organization)
         event = Event(
-            occur_time=period.to_timestamp(),
+            occur_time=period.timestamp,
             occur_precision=period.precision,
             source=SOURCE,
             nothing_to_report=NothingToReport(organization_id=found or organization),
@@ -55,7 +57,7 @@ def nothing_to_report(
         click.echo(to_json({"event_id": event.event_id, "position": position}))
     else:
         label = directory.label(found or organization)
-        click.echo(f"Recorded: {label} had nothing to report for {period.first:%Y-%m}.")
+        click.echo(f"Recorded: {label} had nothing to report for {moment(period.instant):%Y-%m}.")
         click.echo("If it did share something then, log that: exchanges count all the same.")
     if found is None and (near := directory.resembling(organization)):
         click.echo(
@@ -65,6 +67,6 @@ def nothing_to_report(
         )
 
 
-def _last_month(today: date) -> Period:
+def _last_month(today: date) -> Moment:
     last = today.replace(day=1) - timedelta(days=1)
-    return Period(first=last.replace(day=1), precision=OCCUR_PRECISION_MONTH)
+    return Moment(day_number(last.replace(day=1)) * DAY, OCCUR_PRECISION_MONTH)

@@ -18,11 +18,12 @@ from mutua.v1.event_pb2 import (
 from mutua.v1.query_service_pb2 import EXCHANGE_STATE_RETRACTED, Exchange
 from mutua.v1.types_pb2 import OCCUR_PRECISION_EXACT, ExchangeKind, Formality, Source, Text
 from services.cli.connect import Settings, connected
-from services.cli.dates import Period, parse_period, to_timestamp
+from services.cli.dates import parse_moment, to_timestamp
 from services.cli.exchanges import Telling, changes, current_revision, details, sentence, telling_of
 from services.cli.names import Directory
 from services.cli.output import to_json
 from services.cli.parameters import Parsed, Words
+from services.notation.dates import Moment
 
 SOURCE: Final = Source(client="mutua-cli")
 UNKNOWN: Final = "unknown"
@@ -73,7 +74,7 @@ SAID: Final = (
     click.option("--note", help="A remark."),
     click.option(
         "--on",
-        type=Parsed("date", parse_period),
+        type=Parsed("date", parse_moment),
         help="2026-03-14; if you know no better 2026-03 or 2026-Q1.",
     ),
 )
@@ -253,11 +254,11 @@ def _overlaid(telling: Telling, said: Said, directory: Directory) -> Telling:
         content.topics[:] = said["topics"]
     if said["note"] is not None:
         content.note.plain = said["note"]
-    period: Period | None = said["on"]
+    moment: Moment | None = said["on"]
     return Telling(
         content=content,
-        occur_time=period.to_timestamp() if period else telling.occur_time,
-        occur_precision=period.precision if period else telling.occur_precision,
+        occur_time=moment.timestamp if moment else telling.occur_time,
+        occur_precision=moment.precision if moment else telling.occur_precision,
     )
 
 

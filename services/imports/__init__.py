@@ -1,5 +1,6 @@
 """Tables of people become facts, recorded through `mutua.Client`."""
 
+from services.imports.date_order import UnknownDateOrderError
 from services.imports.report import (
     ImportInterrupted,
     ImportRefused,
@@ -16,6 +17,7 @@ __all__ = [
     "ImportReport",
     "Overlap",
     "RowError",
+    "UnknownDateOrderError",
     "import_exchanges",
     "import_organizations",
 ]

@@ -7,7 +7,7 @@ from mutua.names import name_key
 from mutua.v1.event_pb2 import ExchangeContent
 from mutua.v1.types_pb2 import ExchangeKind, Formality, ReportSide
 from services.imports import cells
-from services.imports.cells import CellError
+from services.imports.cells import CellError, DurationReader, TopicReader
 from services.imports.new_names import NewNames
 from services.imports.parties import PartyReader
 from services.imports.report import ImportRefused
@@ -22,13 +22,28 @@ _FURTHER_WORDS: Final = {
 class ContentReader:
     """Reads cells about an exchange; `parties` reads those that name organizations."""
 
-    def __init__(self, parties: PartyReader, kind_map: Mapping[str, str]) -> None:
-        """Raises ImportRefused when `kind_map` (word of the file to kind) names no kind of ours."""
+    def __init__(
+        self,
+        parties: PartyReader,
+        kind_map: Mapping[str, str],
+        *,
+        topic_map: Mapping[str, str],
+        working_day_minutes: int | None,
+    ) -> None:
+        """Raises ImportRefused when `kind_map` (word of the file to kind) names no kind of ours,
+        or `topic_map` (label to topic) no topic.
+        """
         self._parties = parties
         self.new_names = NewNames(parties)
         self._kinds = _kind_words(kind_map)
         self._formalities = cells.enum_words(Formality.items())
         self._sides = cells.enum_words(ReportSide.items())
+        self._durations = DurationReader(working_day_minutes)
+        self.notes = self._durations.notes
+        try:
+            self.topics = TopicReader(topic_map)
+        except CellError as error:
+            raise ImportRefused(f"--topic-map {error}.") from error
 
     def read_field(self, content: ExchangeContent, field: str, text: str) -> None:
         """Adds what a cell says, which is never empty. Raises CellError."""
@@ -42,13 +57,15 @@ class ContentReader:
             case "formality":
                 content.formality = Formality.ValueType(cells.read_word(text, self._formalities))
             case "topics":
-                content.topics.extend(cells.read_topics(text))
+                content.topics.extend(self.topics.read(text))
             case "reported_by":
                 content.reported_by = self._read_side(text, content)
             case "note":
                 content.note.plain = text
             case _:
-                setattr(content, field, cells.read_minutes(text))
+                minutes = self._durations.read_minutes(text)
+                if minutes is not None:
+                    setattr(content, field, minutes)
 
     def _read_side(self, text: str, content: ExchangeContent) -> ReportSide.ValueType:
         """The side by its word, or by one of the parties' ids or names."""

@@ -11,10 +11,10 @@ from typing import Final
 
 from mutua import Client
 from mutua.directory import Directory
-from mutua.v1.query_service_pb2 import Organization
+from mutua.v1.query_service_pb2 import Organization, Programme
 from services.adapters.wire.values import tidy
 from services.imports.batches import AS_RECORDED, Standing
-from services.imports.cells import DAY_FIRST, DateOrder, DateReader
+from services.imports.cells import CellError, DateOrder, DateReader
 from services.imports.columns import (
     EXCHANGE_FIELDS,
     ORGANIZATION_FIELDS,
@@ -23,6 +23,7 @@ from services.imports.columns import (
     plan_columns,
 )
 from services.imports.contents import ContentReader
+from services.imports.date_order import find_date_order
 from services.imports.elsewhere import overlaps, remedies, told
 from services.imports.exchanges import ExchangeRows
 from services.imports.new_names import NamesFile, read_names
@@ -36,6 +37,8 @@ from services.imports.skipping import SetAside
 from services.imports.table import Row, Table
 from services.ledger.times import instant
 from services.ledger.validation import Violations, check_label
+from services.notation.dates import ProvenOrder
+from services.notation.zones import read_zone
 
 Confirm = Callable[[Sequence[Overlap]], bool]
 """Asked whether rows shall be recorded whose references stand in other batches already."""
@@ -49,7 +52,9 @@ _VIOLATION = re.compile(r"events\[(\d+)\]\.?(.*)")
 class ImportOptions:
     """`map`: field to column, "" leaves the field out. `set`: field to the text of every row.
 
-    `kind_map`: a word of the file to one of our kinds. `batch` is the file's name when empty.
+    `kind_map`: a word of the file to one of our kinds. `topic_map`: a label of the file to a topic.
+    `date_order`: what comes first in 01/02/2026; None finds it out from the rows. `zone`: where
+    times without a zone are from, "" is UTC. `batch` is the file's name when empty.
     `skip_bad`: a file for rows that cannot be taken; without it one such row keeps all back.
     `names`: a file that says which organizations names of the file mean; it is written when it is
     not there and names are new. `party_separator` also stands between several organizations in a
@@ -61,7 +66,9 @@ class ImportOptions:
     kind_map: dict[str, str] = field(default_factory=dict)
     batch: str = ""
     sheet: str = ""
-    date_order: DateOrder = DAY_FIRST
+    topic_map: dict[str, str] = field(default_factory=dict)
+    date_order: DateOrder | None = None
+    zone: str = ""
     skip_bad: Path | None = None
     names: Path | None = None
     party_separator: str = ""
@@ -91,9 +98,10 @@ def import_exchanges(
     """
     options = options or ImportOptions()
     with ExitStack() as kept:
-        with open_table(path, Sheet(options.sheet, "exchanges")) as table:
+        sheet = Sheet(options.sheet, "exchanges")
+        with open_table(path, sheet) as table:
             plan = _plan(EXCHANGE_FIELDS, table, options)
-            batch, dates = _batch(path, options), DateReader(options.date_order)
+            batch, dates = _batch(path, options), _dates(path, sheet, plan, options)
             position = _log_end(client)
             organizations = list(client.list_organizations(AS_RECORDED, min_position=position))
             known = list(client.list_batches(min_position=position))
@@ -105,12 +113,14 @@ def import_exchanges(
                 separator=options.party_separator,
                 confirm_split=confirm_split,
             )
-            contents = ContentReader(parties, options.kind_map)
+            programme = client.get_programme(min_position=position).programme
+            contents = _contents(parties, programme, options)
             rows = ExchangeRows(plan, client.programme, standing, contents, dates)
             table = table._replace(rows=_counted(table.rows, on_checked))
             aside = _check(rows, table, options, dates, kept=kept, now=now or datetime.now(UTC))
         if not rows.errors.count:  # a row that cannot be read names no exchange
             rows.counts.missing = standing.missing_count()
+        rows.notes |= contents.notes
         rows.notes |= dict.fromkeys(contents.new_names.notes(options.names, given))
         report = _report(rows, options)
         if report.ok and not options.as_new:
@@ -138,9 +148,10 @@ def import_organizations(
     """Registers the organizations of a file, updates those it changes; raises as exchanges do."""
     options = options or ImportOptions()
     with ExitStack() as kept:
-        with open_table(path, Sheet(options.sheet, "organizations")) as table:
+        sheet = Sheet(options.sheet, "organizations")
+        with open_table(path, sheet) as table:
             plan = _plan(ORGANIZATION_FIELDS, table, options)
-            batch, dates = _batch(path, options), DateReader(options.date_order)
+            batch, dates = _batch(path, options), _dates(path, sheet, plan, options)
             position = _log_end(client)
             known = list(client.list_batches(min_position=position))
             rows = OrganizationRows(
@@ -166,6 +177,33 @@ def _counted(rows: Iterable[Row], tell: Callable[[int], None]) -> Iterator[Row]:
 
 def _plan(fields: Sequence[Field], table: Table, options: ImportOptions) -> Plan:
     return plan_columns(fields, table.header, mapped=options.map, constants=options.set)
+
+
+def _dates(path: Path, sheet: Sheet, plan: Plan, options: ImportOptions) -> DateReader:
+    """Reads the file a second time when dates have the day or the month first and nobody said so.
+
+    Raises ImportRefused when there is no such zone.
+    """
+
+    def find_order() -> ProvenOrder:
+        with open_table(path, sheet) as table:
+            return find_date_order(path.name, plan, table.rows)
+
+    try:
+        zone = read_zone(options.zone) if options.zone else UTC
+    except CellError as error:
+        raise ImportRefused(f"--zone {options.zone} {error}.") from error
+    return DateReader(options.date_order, zone, find_order=find_order)
+
+
+def _contents(parties: PartyReader, programme: Programme, options: ImportOptions) -> ContentReader:
+    is_set = programme.HasField("working_day_minutes")
+    return ContentReader(
+        parties,
+        options.kind_map,
+        topic_map=options.topic_map,
+        working_day_minutes=programme.working_day_minutes if is_set else None,
+    )
 
 
 def _batch(path: Path, options: ImportOptions) -> str:

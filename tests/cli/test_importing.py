@@ -207,7 +207,7 @@ def test_a_template_knows_the_roster(run: Run, calls: Path) -> None:
 def test_month_first(run: Run, calls: Path) -> None:
     calls.write_text(HEADER + FIRST.replace("2026-03-14", "03/04/2026"))
     planned = run("import", "exchanges", "calls.csv", "--date-order", "month-first").out
-    assert "Dates with slashes were read as month/day/year" in planned
+    assert "Dates such as 05/31/2024 were read as month/day/year" in planned
     assert exchanges(run)[0]["revisions"][0]["occur_time"] == "2026-03-04T00:00:00Z"
 
 

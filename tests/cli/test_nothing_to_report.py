@@ -28,8 +28,9 @@ def test_it_is_said_of_a_month_by_name(ask: Run, programme: FakeProgramme) -> No
 def test_without_a_month_it_is_the_last_one(ask: Run, programme: FakeProgramme) -> None:
     assert ask("nothing-to-report", "T-01").code == 0
     assert programme.events[0].occur_precision == OCCUR_PRECISION_MONTH
-    assert _last_month(date(2026, 1, 31)).first == date(2025, 12, 1)
-    assert _last_month(date(2026, 3, 1)).first == date(2026, 2, 1)
+    for today, first in (("2026-01-31", "2025-12-01"), ("2026-03-01", "2026-02-01")):
+        last = _last_month(date.fromisoformat(today))
+        assert last.timestamp.ToJsonString() == f"{first}T00:00:00Z"
 
 
 @pytest.mark.parametrize("typed", ["2026-03-14", "2026-Q1", "March"])

@@ -209,7 +209,7 @@ def test_known_at_a_date_is_its_end() -> None:
     assert parse_known_at("2026-01-31").ToJsonString() == "2026-01-31T23:59:59.999999Z"
     assert parse_known_at("2026-01-31T09:30:00+01:00").ToJsonString() == "2026-01-31T08:30:00Z"
     for typed in ("2026-01", "2026-01-31T09:30:00", "soon"):
-        with pytest.raises(ValueError, match="is no time"):
+        with pytest.raises(ValueError, match=r"is no time|no zone|not a time"):
             parse_known_at(typed)
 
 

@@ -13,8 +13,10 @@ from mutua.v1.query_service_pb2 import (
     EXCHANGE_STATE_RETRACTED,
     Batch,
     Exchange,
+    GetProgrammeResponse,
     GetStatusResponse,
     Organization,
+    Programme,
     Question,
     Revision,
 )
@@ -33,6 +35,7 @@ class FakeProgramme:
         self.events: dict[str, Event] = {}
         self.exchanges: dict[str, Exchange] = {}
         self.organizations: dict[str, Organization] = {}
+        self.configuration = Programme()
         self.batch_size = batch_size
         self.asked_ids: list[str] = []
         self.fails_after: int | None = None
@@ -64,6 +67,9 @@ class FakeProgramme:
         self, question: Question | None = None, *, min_position: str = ""
     ) -> list[Organization]:
         return list(self.organizations.values())
+
+    def get_programme(self, *, min_position: str = "") -> GetProgrammeResponse:
+        return GetProgrammeResponse(programme=self.configuration)
 
     def list_exchanges(
         self,

@@ -32,7 +32,7 @@ def test_a_row_becomes_a_fact(programme: FakeProgramme, tmp_path: Path) -> None:
         programme,
         tmp_path,
         "id,name,aliases,type,external_ids,opened_on,closed_on",
-        "R1B,Worcester,W;WO,Mental health,ods:R1B,01/07/2011,2020-04-01",
+        "R1B,Worcester,W;WO,Mental health,ods:R1B,2011-07-01,2020-04-01",
     )
     assert (report.errors, report.counts.recorded) == ((), 1)
     event = programme.events[uuid8("organization", "gde", "roster", "1", "R1B")]

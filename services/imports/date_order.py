@@ -1,0 +1,64 @@
+"""Whether the dates of a file have the day or the month first, as its rows show."""
+
+from collections.abc import Iterable, Iterator
+from typing import Final
+
+from services.imports.cells import DAY_FIRST, MONTH_FIRST
+from services.imports.columns import Plan
+from services.imports.report import ImportRefused
+from services.imports.table import Row
+from services.notation.dates import ProvenOrder, proven_order
+
+_DATE_FIELDS: Final = frozenset({"occur_time", "report_time", "open_date", "close_date"})
+_SHOWN: Final = 5
+_CHOICE: Final = f"--date-order {DAY_FIRST} or --date-order {MONTH_FIRST}"
+
+
+class UnknownDateOrderError(ImportRefused):
+    """Dates can be read in both orders, and no row of the file shows which is meant."""
+
+
+def find_date_order(name: str, plan: Plan, rows: Iterable[Row]) -> ProvenOrder:
+    """The order that rows prove: 31/05/2024 can only have the day first.
+
+    Raises UnknownDateOrderError when none does, ImportRefused when they contradict each other.
+    """
+    proofs: dict[str, str] = {}
+    ambiguous: list[str] = []
+    ambiguous_count = 0
+    for place, text in _dates(plan, rows):
+        order = proven_order(text)
+        if order == "either":
+            ambiguous_count += 1
+            if len(ambiguous) < _SHOWN:
+                ambiguous.append(f"{place} ({text})")
+        elif order is not None:
+            proofs.setdefault(order, f"{place} ({text})")
+    if len(proofs) == 2:
+        raise ImportRefused(
+            f"{name} has dates in both orders: {proofs[DAY_FIRST]} is day/month, and "
+            f"{proofs[MONTH_FIRST]} is month/day. Mend the rows of one sort, or say {_CHOICE}, "
+            "which refuses the others."
+        )
+    if DAY_FIRST in proofs:
+        return ProvenOrder(DAY_FIRST, proofs[DAY_FIRST])
+    if MONTH_FIRST in proofs:
+        return ProvenOrder(MONTH_FIRST, proofs[MONTH_FIRST])
+    more = ambiguous_count - len(ambiguous)
+    raise UnknownDateOrderError(
+        f"{name} has dates that may be day/month or month/day, and no row shows which: "
+        f"{', '.join(ambiguous)}{f' and {more:,} more' if more else ''}. Say {_CHOICE}."
+    )
+
+
+def _dates(plan: Plan, rows: Iterable[Row]) -> Iterator[tuple[str, str]]:
+    """Every text that should be a date, with its place."""
+    sources = {field: plan.sources[field] for field in sorted(_DATE_FIELDS & plan.sources.keys())}
+    for field, source in sources.items():
+        if isinstance(source, str):
+            yield f"--set {field}", source
+    columns = [source for source in sources.values() if isinstance(source, int)]
+    for row in rows:
+        for column in columns:
+            if column < len(row.cells) and row.cells[column].strip():
+                yield f"line {row.line:,}", row.cells[column].strip()

@@ -1,0 +1,359 @@
+"""Times as people write them: an instant, a day, a month or a quarter.
+
+One pattern for each way to write a day or a longer period, and one for the time behind a day.
+"""
+
+import re
+from calendar import month_name, monthrange
+from collections.abc import Callable
+from datetime import UTC, date, datetime, tzinfo
+from typing import Final, Literal, NamedTuple
+
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from mutua.v1.types_pb2 import (
+    OCCUR_PRECISION_DAY,
+    OCCUR_PRECISION_EXACT,
+    OCCUR_PRECISION_MONTH,
+    OCCUR_PRECISION_QUARTER,
+    Date,
+    OccurPrecision,
+)
+from services.adapters.wire.values import from_day, from_instant
+from services.ledger.times import Instant, day_of, instant
+from services.notation.calendar_names import month_number
+from services.notation.clock import BEHIND_A_DAY, time_on
+from services.notation.errors import FORMS, DateOrderError, NotationError
+
+DateOrder = Literal["day-first", "month-first"]
+DAY_FIRST: Final = "day-first"
+MONTH_FIRST: Final = "month-first"
+
+_LAST_OF_CENTURY: Final = 68
+"""Two-digit years up to this one are of this century, as in POSIX."""
+# Files whose times are days have few different ones.
+_TIMES_KEPT: Final = 10_000
+_MARKS: Final = str.maketrans("", "", "\u200e\u200f\ufeff")
+"""Marks that spreadsheets put beside dates and nobody sees."""
+
+
+class Moment(NamedTuple):
+    """A time with the precision it is known to; coarse ones are the first instant of the period."""
+
+    instant: Instant
+    precision: OccurPrecision.ValueType
+
+    @property
+    def timestamp(self) -> Timestamp:
+        return from_instant(self.instant)
+
+    @property
+    def date(self) -> Date:
+        return from_day(day_of(self.instant))
+
+
+class ProvenOrder(NamedTuple):
+    """The order of the dates of a file, and what shows it."""
+
+    order: DateOrder
+    proof: str
+
+
+class _Period(NamedTuple):
+    """A civil day, or the first day of a month or quarter."""
+
+    first: date
+    precision: OccurPrecision.ValueType
+
+
+_ISO_DAY = re.compile(r"(\d{4})-(\d\d)-(\d\d)", re.ASCII)
+_ISO_INSTANT = re.compile(
+    r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d{1,6})?)?(Z|[+-]\d\d:\d\d)?", re.ASCII
+)
+_BASIC_INSTANT = re.compile(r"(\d{8})[Tt](\d\d)(\d\d)(\d\d)?(.*)")
+_ORDERED = re.compile(r"(\d\d?)([/-])(\d\d?)\2(\d{4}|\d\d)")
+"""What can be read day first or month first."""
+
+
+class TimeReader:
+    """Reads times. `order` is what comes first in 01/02/2024; `zone` is where times without a zone
+    are from, and None refuses those.
+
+    `notes` has what was assumed to read them, once each. Without an order a date with the day or
+    the month first raises DateOrderError.
+    """
+
+    def __init__(
+        self,
+        order: DateOrder | None = None,
+        zone: tzinfo | None = UTC,
+        *,
+        find_order: Callable[[], ProvenOrder] | None = None,
+    ) -> None:
+        """`find_order` is asked for the order when it is needed and nobody has said it."""
+        self.notes: dict[str, None] = {}
+        self._find_order = find_order
+        self._proof = ""
+        self._order = order
+        self._zone = zone
+        self._read: dict[str, Moment] = {}
+
+    def read_time(self, text: str) -> Moment:
+        """The instant or period that a text names. Raises NotationError, DateOrderError."""
+        moment = self._read.get(text)
+        if moment is None:
+            if len(self._read) == _TIMES_KEPT:
+                self._read.clear()
+            moment = self._read[text] = self._moment(text)
+        return moment
+
+    def read_day(self, text: str) -> Moment:
+        """An instant or a day."""
+        moment = self.read_time(text)
+        if moment.precision not in (OCCUR_PRECISION_EXACT, OCCUR_PRECISION_DAY):
+            raise NotationError("names no day; write 2024-05-31")
+        return moment
+
+    def _moment(self, text: str) -> Moment:
+        if _ISO_INSTANT.fullmatch(text):
+            try:
+                return self._exact(datetime.fromisoformat(text))
+            except ValueError:
+                pass  # the long way says why
+        elif match := _ISO_DAY.fullmatch(text):
+            return _first_instant(_day(*map(int, match.groups())))
+        tidied = _tidied(text)
+        if match := _BASIC_INSTANT.fullmatch(tidied):
+            day, hour, minute, second, zone = match.groups(default="00")
+            tidied = f"{day} {hour}:{minute}:{second}{zone}"
+        match = BEHIND_A_DAY.fullmatch(tidied)
+        if match is None or not (match["minute"] or match["half"]):
+            return _first_instant(self._period(tidied))
+        period = self._period(match["date"])
+        if period.precision != OCCUR_PRECISION_DAY:
+            raise NotationError(f"has a time and no day; {FORMS}")
+        return self._exact(time_on(period.first, match))
+
+    def _exact(self, at: datetime) -> Moment:
+        if at.tzinfo is None:
+            at = self._zoned(at)
+        return Moment(instant(at), OCCUR_PRECISION_EXACT)
+
+    def _zoned(self, at: datetime) -> datetime:
+        if self._zone is None:
+            raise NotationError("has a time and no zone; write 2024-05-31T14:30:00Z")
+        zoned = at.replace(tzinfo=self._zone)
+        if self._zone is UTC:
+            self.notes[
+                "Times without a zone were read as UTC; --zone AREA/CITY says where they are from."
+            ] = None
+            return zoned
+        self.notes[f"Times without a zone were read as those of {self._zone}."] = None
+        if zoned.astimezone(UTC).astimezone(self._zone).replace(tzinfo=None) != at:
+            raise NotationError(
+                f"is no time of {self._zone}, where clocks go forward over it; write another"
+            )
+        if zoned.utcoffset() != zoned.replace(fold=1).utcoffset():
+            self.notes[
+                f"Times that clocks in {self._zone} show twice were read as the first of the two."
+            ] = None
+        return zoned
+
+    def _period(self, text: str) -> _Period:
+        for form, read in _FORMS:
+            if match := form.fullmatch(text):
+                return read(*match.groups())
+        if match := _DOTTED.fullmatch(text):
+            day, month, year = match.groups()
+            self.notes["Dates with dots were read as day.month.year."] = None
+            return _day(self._year(year), int(month), int(day))
+        if match := _NAMED_DAY.fullmatch(text):
+            day, name, year = match.groups()
+            return _day(self._year(year), _month_called(name), int(day))
+        if match := _NAMED_MONTH.fullmatch(text):
+            name, short_year, year = match.groups()
+            return _month(self._year(short_year or year), _month_called(name))
+        if match := _ORDERED.fullmatch(text):
+            return self._ordered(text, match)
+        for form, message in _REFUSED:
+            if match := form.fullmatch(text):
+                raise NotationError(message(match))
+        raise NotationError(f"is not a time we can read; {FORMS}")
+
+    def _ordered(self, text: str, match: re.Match[str]) -> _Period:
+        first, _, second, year = match.groups()
+        if first == second and len(year) == 4:
+            return _day(int(year), int(first), int(second))
+        if self._order is None:
+            if self._find_order is None:
+                raise DateOrderError(text)
+            self._order, proof = self._find_order()
+            self._proof = f", as {proof} shows"
+        said, example = _SAID[self._order]
+        other = MONTH_FIRST if self._order == DAY_FIRST else DAY_FIRST
+        self.notes[
+            f"Dates such as {example} were read as {said}{self._proof}; --date-order {other} reads "
+            f"{_SAID[other][0]}."
+        ] = None
+        day, month = (first, second) if self._order == DAY_FIRST else (second, first)
+        try:
+            return _day(self._year(year), int(month), int(day))
+        except NotationError as error:
+            raise NotationError(
+                f"is no date, read as {said} ({error}); or is it --date-order {other}?"
+            ) from error
+
+    def _year(self, text: str) -> int:
+        year = int(text)
+        if len(text) == 4:
+            return year
+        self.notes["Years of two digits were read as 1969 to 2068."] = None
+        return year + (2000 if year <= _LAST_OF_CENTURY else 1900)
+
+
+_SAID: Final = {
+    DAY_FIRST: ("day/month/year", "31/05/2024"),
+    MONTH_FIRST: ("month/day/year", "05/31/2024"),
+}
+
+
+def proven_order(text: str) -> DateOrder | Literal["either"] | None:
+    """Which order a date proves: one, "either", or None when it has no order or is no date.
+
+    A year of two digits proves month first only: 26/03/02 may begin with the year.
+    """
+    tidied = _tidied(text)
+    time = BEHIND_A_DAY.fullmatch(tidied)
+    if time is not None and (time["minute"] or time["half"]):
+        tidied = time["date"]
+    match = _ORDERED.fullmatch(tidied)
+    if match is None:
+        return None
+    first, second, year = int(match[1]), int(match[3]), match[4]
+    if len(year) == 4 and first == second:
+        return None
+    if first <= 12 < second <= 31:
+        return MONTH_FIRST
+    if second <= 12 < first <= 31 and len(year) == 4:
+        return DAY_FIRST
+    return "either" if min(first, second) <= 12 and max(first, second) <= 31 else None
+
+
+def _tidied(text: str) -> str:
+    """With single spaces and no invisible marks. Digits of other scripts are none that we read."""
+    tidied = " ".join(text.translate(_MARKS).split())
+    return "" if any(each.isdigit() and not each.isascii() for each in tidied) else tidied
+
+
+def _first_instant(period: _Period) -> Moment:
+    first = period.first
+    at = datetime(first.year, first.month, first.day, tzinfo=UTC)
+    return Moment(instant(at), period.precision)
+
+
+def _day(year: int, month: int, day: int) -> _Period:
+    try:
+        return _Period(date(year, month, day), OCCUR_PRECISION_DAY)
+    except ValueError:
+        raise NotationError(_why_no_day(year, month, day)) from None
+
+
+def _month(year: int, month: int) -> _Period:
+    if not 1 <= month <= 12 or year < 1:
+        raise NotationError(_why_no_day(year, month, 1))
+    return _Period(date(year, month, 1), OCCUR_PRECISION_MONTH)
+
+
+def _quarter(year: int, quarter: int) -> _Period:
+    if year < 1:
+        raise NotationError(_why_no_day(year, 1, 1))
+    return _Period(date(year, quarter * 3 - 2, 1), OCCUR_PRECISION_QUARTER)
+
+
+def _why_no_day(year: int, month: int, day: int) -> str:
+    if year < 1:
+        return "is no real date: there is no year 0; check the year"
+    if not 1 <= month <= 12:
+        return f"is no real date: there is no month {month}; write 2024-05-31, year first"
+    last = monthrange(year, month)[1]
+    return f"is no real date: {month_name[month]} {year} has {last} days, not {day}"
+
+
+def _month_called(name: str) -> int:
+    number = month_number(name)
+    if not number:
+        raise NotationError(f"has no month that we know, {name!r}; {FORMS}")
+    return number
+
+
+_NAME: Final = r"([^\W\d_]+)\.?"
+_DOTTED = re.compile(r"(\d\d?)\. ?(\d\d?)\. ?(\d{4}|\d\d)")
+_NAMED_DAY = re.compile(
+    rf"(\d\d?)(?:st|nd|rd|th|er|\.)?(?:[ -]| ?de | of ){_NAME}(?:[ -]|, | de )(\d{{4}}|\d\d)",
+    re.IGNORECASE,
+)
+_NAMED_MONTH = re.compile(rf"{_NAME}(?:-(\d\d)|[ /-](?:de )?(\d{{4}}))")
+_FORMS: Final[tuple[tuple[re.Pattern[str], Callable[..., _Period]], ...]] = tuple(
+    (re.compile(form, re.IGNORECASE), read)
+    for form, read in (
+        (
+            r"(\d{4})([-/.])(\d\d?)\2(\d\d?)",
+            lambda year, _, month, day: _day(int(year), int(month), int(day)),
+        ),
+        (r"(\d{4})(\d\d)(\d\d)", lambda year, month, day: _day(int(year), int(month), int(day))),
+        (
+            rf"{_NAME} (\d\d?)(?:st|nd|rd|th)?,? (\d{{4}})",
+            lambda name, day, year: _day(int(year), _month_called(name), int(day)),
+        ),
+        (
+            rf"(\d{{4}})[ -]{_NAME}[ -](\d\d?)",
+            lambda year, name, day: _day(int(year), _month_called(name), int(day)),
+        ),
+        (r"(\d{4})[-/](\d\d?)", lambda year, month: _month(int(year), int(month))),
+        (r"(\d\d?)[-/.](\d{4})", lambda month, year: _month(int(year), int(month))),
+        (r"(\d{4})[- /]?Q([1-4])", lambda year, quarter: _quarter(int(year), int(quarter))),
+        (r"Q([1-4])[- /]?(\d{4})", lambda quarter, year: _quarter(int(year), int(quarter))),
+        (
+            r"([1-4])(?:\.|st|nd|rd|th)? ?(?:quarter|quartal)(?: of)? (\d{4})",
+            lambda quarter, year: _quarter(int(year), int(quarter)),
+        ),
+    )
+)
+_REFUSED: Final[tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], str]], ...]] = (
+    (
+        re.compile(r"(\d{4})"),
+        lambda match: (
+            f"is a year, which is too coarse; write a quarter, {match[1]}-Q1, a month, "
+            f"{match[1]}-01, or a day"
+        ),
+    ),
+    (
+        re.compile(r"(\d{4})-?W(\d\d)(?:-?([1-7]))?", re.IGNORECASE),
+        lambda match: _why_no_week(*match.groups()),
+    ),
+    (
+        re.compile(rf"{_NAME} (\d\d)"),
+        lambda match: f"may be a month or a day; write 20{match[2]}-05, or 2024-05-{match[2]}",
+    ),
+    (
+        re.compile(rf"(\d\d?)\.?[ -]{_NAME}"),
+        lambda _: "has no year; write 2024-05-31",
+    ),
+    (
+        re.compile(r"\d{5}(?:[.,]\d+)?"),
+        lambda _: (
+            "is a number; if a spreadsheet shows dates so, format its cells as dates, "
+            "yyyy-mm-dd, and save it again"
+        ),
+    ),
+)
+
+
+def _why_no_week(year: str, week: str, day: str | None) -> str:
+    try:
+        monday = date.fromisocalendar(int(year), int(week), int(day or 1))
+    except ValueError:
+        return f"is a week that {year} does not have; {FORMS}"
+    what = "a day of a week" if day else "a week, and a week is no period here"
+    which = "it" if day else "its Monday"
+    return f"is {what}; write {which}, {monday}, or the month, {monday:%Y-%m}"

@@ -1,0 +1,127 @@
+"""Durations as people write them, in whole minutes."""
+
+import re
+from fractions import Fraction
+from typing import Final
+
+from services.notation.errors import NotationError
+
+UNKNOWN: Final = frozenset({"-", "–", "—", "?", "na", "n/a", "unknown", "unbekannt"})
+_FORMS: Final = "write whole minutes, such as 45, or a duration, such as 1:30, 1h30 or 1.5 h"
+_NUMBER: Final = r"\d+(?:[.,]\d+)?"
+_WHOLE = re.compile(r"(\d{1,12})(?:[.,]0+)?")
+_CLOCK = re.compile(r"(\d{1,5}):(\d\d)(?::(\d\d)(?:\.0+)?)?")
+_HOURS_AND_MINUTES = re.compile(r"(\d{1,5}) ?h ?(\d\d?) ?(?:m|min)?", re.IGNORECASE)
+_ISO = re.compile(
+    rf"P(?:({_NUMBER})D)?(?:T(?:({_NUMBER})H)?(?:({_NUMBER})M)?(?:({_NUMBER})S)?)?", re.IGNORECASE
+)
+_ISO_MINUTES: Final = (Fraction(1_440), Fraction(60), Fraction(1), Fraction(1, 60))
+_PART = re.compile(rf"({_NUMBER}) ?([^\W\d_]+)\.?(?: and |, ?| |$)?", re.IGNORECASE)
+_HALF = re.compile(r"(?:an? |eine?n? )?(?:half|halbe[rsn]?)(?: an?)?[ -]([^\W\d_]+)", re.IGNORECASE)
+_DAY_UNITS: Final = frozenset({"d", "day", "days", "tag", "tage", "tagen"})
+_UNIT_MINUTES: Final = {
+    name: minutes
+    for names, minutes in (
+        ("s sec secs second seconds sek sekunde sekunden", Fraction(1, 60)),
+        ("m min mins minute minutes minuten", Fraction(1)),
+        ("h hr hrs hour hours std stunde stunden", Fraction(60)),
+    )
+    for name in names.split()
+}
+
+
+class DurationReader:
+    """Reads durations. `working_day_minutes` is what a day of work is in the programme, if known.
+
+    `notes` has what was assumed to read them, once each.
+    """
+
+    def __init__(self, working_day_minutes: int | None = None) -> None:
+        self.notes: dict[str, None] = {}
+        self._working_day_minutes = working_day_minutes
+
+    def read_minutes(self, text: str) -> int | None:
+        """Whole minutes; None when the text says that nobody knows. Raises NotationError."""
+        if text.isascii() and text.isdigit() and len(text) < 10:
+            return int(text)
+        if text.casefold() in UNKNOWN:
+            self.notes[f"Minutes that say {text!r} were read as unknown."] = None
+            return None
+        if any(each.isdigit() and not each.isascii() for each in text):
+            raise NotationError(f"has digits of another script; {_FORMS}")
+        minutes = self._minutes(" ".join(text.split()))
+        if minutes.denominator != 1:
+            told = f"{float(minutes):,.2f}".rstrip("0").rstrip(".")
+            raise NotationError(f"is {told} minutes; {_FORMS}")
+        if minutes >= 10**9:
+            raise NotationError(f"is too long; {_FORMS}")
+        return int(minutes)
+
+    def _minutes(self, text: str) -> Fraction:
+        if match := _WHOLE.fullmatch(text):
+            return Fraction(match[1])
+        if match := _CLOCK.fullmatch(text):
+            return _of_clock(*match.groups())
+        if match := _HOURS_AND_MINUTES.fullmatch(text):
+            return _of_clock(match[1], match[2], None)
+        if (match := _ISO.fullmatch(text)) and any(match.groups()):
+            parts = zip(match.groups(), _ISO_MINUTES, strict=True)
+            return sum((_number(part) * unit for part, unit in parts if part), Fraction())
+        if match := _HALF.fullmatch(text):
+            return Fraction(1, 2) * self._unit(match[1])
+        parts_with_units = _parts(text)
+        if parts_with_units:
+            return sum((_number(n) * self._unit(unit) for n, unit in parts_with_units), Fraction())
+        raise NotationError(_why_none(text))
+
+    def _unit(self, name: str) -> Fraction:
+        unit = name.casefold()
+        if unit in _DAY_UNITS:
+            if self._working_day_minutes is None:
+                raise NotationError(
+                    "needs to know how long a working day is: "
+                    "mutua programme set --working-day-minutes 450"
+                )
+            return Fraction(self._working_day_minutes)
+        if unit not in _UNIT_MINUTES:
+            raise NotationError(f"has the unit {name!r}, which we do not know; {_FORMS}")
+        return _UNIT_MINUTES[unit]
+
+
+def _of_clock(hours: str, minutes: str, seconds: str | None) -> Fraction:
+    if int(minutes) > 59 or int(seconds or 0) > 59:
+        raise NotationError(f"has more than 59 minutes or seconds behind a colon; {_FORMS}")
+    return Fraction(int(hours) * 60 + int(minutes)) + Fraction(int(seconds or 0), 60)
+
+
+def _parts(text: str) -> list[tuple[str, str]]:
+    """Numbers with their units, such as 1 h 30 min; [] when the text is something else."""
+    found, end = [], 0
+    while end < len(text):
+        match = _PART.match(text, end)
+        if match is None:
+            return []
+        found.append((match[1], match[2]))
+        end = match.end()
+    return found
+
+
+def _number(text: str) -> Fraction:
+    return Fraction(text.replace(",", "."))
+
+
+def _why_none(text: str) -> str:
+    if re.fullmatch(r"-.*\d.*", text):
+        return "is below 0, and minutes cannot be negative"
+    if text.casefold() in ("nan", "null", "none", "#n/a"):
+        return "is how a program writes that it has no number; leave the cell empty"
+    if re.fullmatch(_NUMBER, text):
+        number = _number(text)
+        if number < 1:
+            day = f"{float(number * 1_440):,.1f}".removesuffix(".0")
+            return (
+                f"is no whole number of minutes; if it is a spreadsheet's part of a day ({day} "
+                "minutes), format the cells as [h]:mm"
+            )
+        return f"is no whole number of minutes; if it is hours, write {text} h; else {_FORMS}"
+    return f"is no duration; {_FORMS}"

@@ -1,0 +1,66 @@
+"""Topics as people call them, and the slugs that exchanges have."""
+
+import re
+import unicodedata
+from collections.abc import Mapping
+from typing import Final
+
+from services.notation.errors import NotationError
+from services.notation.words import read_list
+
+_LETTERS: Final = str.maketrans(
+    dict(zip("æœøłđðþı&", ("ae", "oe", "o", "l", "d", "d", "th", "i", " and "), strict=True))
+)
+"""Letters that do not decompose into an ASCII letter and a mark."""
+_MAPPED_SLUG = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
+
+
+def slug(label: str) -> str:
+    """The topic of a label: lower-kebab ASCII, so `IT & data` is `it-and-data`.
+
+    Raises NotationError when letters have no ASCII form, or when nothing is left.
+    """
+    folded = unicodedata.normalize("NFKD", label.casefold().translate(_LETTERS))
+    plain = "".join(letter for letter in folded if not unicodedata.combining(letter))
+    words = re.findall(r"[a-z0-9]+", plain.replace("'", "").replace("\u2019", ""))
+    if not words or any(letter.isalpha() and not letter.isascii() for letter in plain):
+        raise NotationError(
+            f'is no topic in Latin letters; say which it is: --topic-map "{label}=TOPIC"'
+        )
+    return "-".join(words)
+
+
+def is_plain(label: str) -> bool:
+    """Whether the slug of a label shows the label itself, but for case and spaces."""
+    return re.sub(r"[\s_]+", "-", label.lower()) == slug(label)
+
+
+class TopicReader:
+    """Reads topics and keeps what they are called, for those that the slug does not show."""
+
+    def __init__(self, topic_map: Mapping[str, str] | None = None) -> None:
+        """Raises NotationError when `topic_map` (label to topic) names no topic."""
+        self.labels: dict[str, dict[str, None]] = {}
+        """Topic -> its labels, in the order in which they were met."""
+        self._mapped = {_key(label): topic for label, topic in (topic_map or {}).items()}
+        for label, topic in (topic_map or {}).items():
+            if not _MAPPED_SLUG.fullmatch(topic):
+                raise NotationError(
+                    f"{label}={topic}: {topic!r} must be lower-kebab, like beds-flow"
+                )
+
+    def read(self, text: str) -> list[str]:
+        """`E-Prescribing; IT & data` is two topics. Raises NotationError."""
+        return [self._topic(label) for label in read_list(text)]
+
+    def _topic(self, label: str) -> str:
+        mapped = self._mapped.get(_key(label))
+        if mapped is not None:
+            return mapped
+        topic = slug(label)
+        self.labels.setdefault(topic, {})[label] = None
+        return topic
+
+
+def _key(label: str) -> str:
+    return " ".join(label.casefold().split())

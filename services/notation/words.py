@@ -1,0 +1,33 @@
+"""The words of the contract's enums, and lists in one text."""
+
+import re
+from collections.abc import Iterable, Mapping
+
+from services.notation.errors import WordError
+
+_ENUM_PREFIX = re.compile("^(exchange_kind|formality|report_side|organization_type)_")
+
+
+def enum_words(values: Iterable[tuple[str, int]]) -> dict[str, int]:
+    """The words people write for the values of a contract's enum, such as `site_visit`."""
+    words = {_ENUM_PREFIX.sub("", name.lower()): value for name, value in values}
+    return {word: value for word, value in words.items() if word != "unspecified"}
+
+
+def read_word(text: str, words: Mapping[str, int], remedy: str = "") -> int:
+    """The value of a word or contract name, without regard to case, spaces and hyphens."""
+    word = normalized_word(text)
+    value = words.get(word, words.get(_ENUM_PREFIX.sub("", word)))
+    if value is None:
+        known = ", ".join(word.replace("_", " ") for word in words)
+        raise WordError(remedy or f"is unknown; use one of {known}")
+    return value
+
+
+def normalized_word(text: str) -> str:
+    return re.sub(r"[\s_-]+", "_", text.strip().casefold())
+
+
+def read_list(text: str) -> list[str]:
+    """The parts between `;` or `|`, trimmed, without empty ones."""
+    return [part for part in map(str.strip, re.split(r"[;|]", text)) if part]

@@ -1,0 +1,37 @@
+"""Time zones by name."""
+
+import difflib
+from datetime import UTC, tzinfo
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
+
+from services.notation.errors import NotationError
+
+
+def read_zone(name: str) -> tzinfo:
+    """The zone called `name`, such as Australia/Sydney. Raises NotationError with near misses."""
+    wanted = name.strip().replace(" ", "_")
+    if wanted.upper() in ("UTC", "GMT", "Z"):
+        return UTC
+    zones = {zone.casefold(): zone for zone in available_timezones()}
+    if exact := zones.get(wanted.casefold()):
+        try:
+            return ZoneInfo(exact)
+        except (ZoneInfoNotFoundError, OSError) as error:
+            raise NotationError(f"cannot be read on this machine: {error}") from error
+    near = _resembling(wanted, sorted(zones.values()))
+    hint = f"did you mean {' or '.join(near)}?" if near else "such as Australia/Sydney"
+    raise NotationError(f"is no time zone; give AREA/CITY, {hint}")
+
+
+def _resembling(wanted: str, zones: list[str]) -> list[str]:
+    """Zones of that city, else those whose name is alike."""
+    city = wanted.rpartition("/")[2].casefold()
+    places = {zone.casefold(): zone for zone in zones if "/" in zone}
+    same = [zone for folded, zone in places.items() if folded.rpartition("/")[2] == city]
+    if same:
+        return same[:3]
+    alike = difflib.get_close_matches(wanted.casefold(), places, n=2)
+    cities = {folded.rpartition("/")[2]: zone for folded, zone in places.items()}
+    alike_cities = difflib.get_close_matches(city, cities, n=2)
+    found = [places[each] for each in alike] + [cities[each] for each in alike_cities]
+    return list(dict.fromkeys(found))[:3]

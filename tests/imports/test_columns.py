@@ -1,0 +1,64 @@
+"""Which column is which field."""
+
+import pytest
+
+from services.imports import ImportRefused
+from services.imports.columns import EXCHANGE_FIELDS, ORGANIZATION_FIELDS, plan_columns
+
+
+@pytest.mark.parametrize(
+    ("header", "mapped", "constants", "columns"),
+    [
+        ("date,from,to,kind", {}, {}, "occur_time=date giver=from receiver=to kind=kind"),
+        (
+            "When,Giver IDs,Recipient,Exchange-Type,x",
+            {},
+            {},
+            "occur_time=When giver=Giver IDs receiver=Recipient kind=Exchange-Type",
+        ),
+        (
+            "date,a,b,giver,minutes",
+            {"giver": "a", "receiver": "b", "giver_minutes": ""},
+            {"kind": "call"},
+            "occur_time=date giver=a receiver=b",
+        ),
+        (
+            "date,from,to,kind",
+            {"note": "kind"},
+            {"kind": "call"},
+            "occur_time=date giver=from receiver=to note=kind",
+        ),
+    ],
+)
+def test_columns(
+    header: str, mapped: dict[str, str], constants: dict[str, str], columns: str
+) -> None:
+    plan = plan_columns(
+        EXCHANGE_FIELDS, tuple(header.split(",")), mapped=mapped, constants=constants
+    )
+    assert " ".join(f"{field}={name}" for field, name in plan.columns.items()) == columns
+    assert plan.constants == constants
+    assert set(plan.columns.values()) | set(plan.unused) == set(header.split(","))
+
+
+@pytest.mark.parametrize(
+    ("mapped", "constants", "said"),
+    [
+        ({}, {}, "No column was found for giver, kind: say which it is, --map giver=COLUMN"),
+        ({"give": "a"}, {}, "no field 'give' (did you mean 'giver'?)"),
+        ({"giver": "whom"}, {}, "no column 'whom' (did you mean 'who'?)"),
+        ({"giver": "who"}, {"giver": "R1A"}, "stands in --map and in --set"),
+        ({"occur_time": ""}, {}, "No column was found for occur_time, giver, kind"),
+    ],
+)
+def test_refuses_columns(mapped: dict[str, str], constants: dict[str, str], said: str) -> None:
+    with pytest.raises(ImportRefused) as refused:
+        plan_columns(EXCHANGE_FIELDS, ("date", "who", "to"), mapped=mapped, constants=constants)
+    assert said in str(refused.value)
+
+
+def test_organization_columns() -> None:
+    header = ("ODS code", "Organisation name", "Strategic grouping", "closed_on", "postcode")
+    plan = plan_columns(ORGANIZATION_FIELDS, header, mapped={}, constants={})
+    assert tuple(plan.columns) == ("organization_id", "name", "strategic_group", "close_date")
+    assert plan.unused == ("postcode",)

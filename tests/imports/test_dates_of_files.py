@@ -1,0 +1,160 @@
+"""The dates of a whole file: in which order they are, where they are from, what they say."""
+
+import os
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from services.imports import (
+    ImportOptions,
+    ImportRefused,
+    ImportReport,
+    UnknownDateOrderError,
+    import_exchanges,
+)
+from services.notation.dates import DateOrder, TimeReader
+from services.notation.errors import DateOrderError, NotationError
+from tests.imports.desk import HEADER, Desk
+
+DATES = {
+    # r21-dates.csv: each text with its instant and precision, or why it is none.
+    "02.03.2026": ("2026-03-02T00:00:00Z", 2),
+    "2/3/26": "--date-order",
+    "20260302": ("2026-03-02T00:00:00Z", 2),
+    "2 March 2026": ("2026-03-02T00:00:00Z", 2),
+    "2026-W10": "write its Monday, 2026-03-02",
+    "2026-03-02 14:30:00 +0100": ("2026-03-02T13:30:00Z", 1),
+    "2026-03-02T14:30": ("2026-03-02T14:30:00Z", 1),
+    "2026/03/02": ("2026-03-02T00:00:00Z", 2),
+    "02-03-2026": "--date-order",
+    "2026-03-02 00:30:00 UTC": ("2026-03-02T00:30:00Z", 1),
+    "2026": "is a year",
+    "03/2026": ("2026-03-01T00:00:00Z", 3),
+    "2026-03-02T24:00:00Z": ("2026-03-03T00:00:00Z", 1),
+    "2026-02-29": "February 2026 has 28 days",
+    "2016-12-31T23:59:60Z": "leap second",
+    "02/03/2026 14:30": "--date-order",
+    "2026-3-2": ("2026-03-02T00:00:00Z", 2),
+}
+
+
+def rows(*dates: str) -> tuple[str, ...]:
+    return tuple(f'r{place},"{date}",A,B,call' for place, date in enumerate(dates))
+
+
+def days(report: ImportReport, desk: Desk) -> list[str]:
+    assert report.ok, report.errors
+    return sorted(event.occur_time.ToJsonString()[:10] for event in desk.programme.events.values())
+
+
+@pytest.mark.parametrize(("text", "expected"), DATES.items(), ids=list(DATES))
+def test_a_reported_date_has_its_value_or_its_reason(
+    text: str, expected: tuple[str, int] | str
+) -> None:
+    reader = TimeReader()
+    if isinstance(expected, str):
+        with pytest.raises((NotationError, DateOrderError)) as error:
+            reader.read_time(text)
+        assert expected in str(error.value)
+    else:
+        moment = reader.read_time(text)
+        assert (moment.timestamp.ToJsonString(), moment.precision) == expected
+
+
+@pytest.mark.skipif("MUTUA_REAL_DATA" not in os.environ, reason="no folder of real data is named")
+def test_the_reported_files_are_read(desk: Desk) -> None:
+    reports = Path(os.environ["MUTUA_REAL_DATA"]).parent / "reports"
+
+    def imported(name: str, order: DateOrder | None = None) -> ImportReport:
+        options = ImportOptions(date_order=order, dry_run=True)
+        now = datetime(2026, 10, 14, tzinfo=UTC)
+        return import_exchanges(desk.programme.client, reports / name, options, now=now)
+
+    with pytest.raises(UnknownDateOrderError) as refused:
+        imported("r21-dates.csv")
+    assert "line 3 (2/3/26), line 10 (02-03-2026), line 17 (02/03/2026 14:30)" in str(refused.value)
+    assert [error.row for error in imported("r21-dates.csv", "day-first").errors] == [6, 12, 15, 16]
+    assert imported("german-dates.csv").counts.recorded == 2
+    assert imported("r05-logged.csv").counts.recorded == 4
+    assert [error.value for error in imported("r21-minutes.csv").errors] == ["1,5", "nan"]
+
+
+class TestDateOrder:
+    def test_a_row_that_can_only_be_read_one_way_proves_it_for_all(self, desk: Desk) -> None:
+        report = desk.imports(*rows("01/02/2024", "31/05/2024", "3/4/24"))
+        assert days(report, desk) == ["2024-02-01", "2024-04-03", "2024-05-31"]
+        assert any(
+            "read as day/month/year, as line 3 (31/05/2024) shows" in n for n in report.notes
+        )
+
+    def test_month_first_is_proven_too(self, desk: Desk) -> None:
+        report = desk.imports(*rows("01/02/2024", "7/27/25 19:06:23"))
+        assert days(report, desk) == ["2024-01-02", "2025-07-27"]
+
+    def test_nothing_that_proves_it_is_refused_with_the_rows(self, desk: Desk) -> None:
+        with pytest.raises(UnknownDateOrderError) as refused:
+            desk.imports(*rows("2024-05-31", "01/02/2024", *["03/04/2024"] * 7))
+        assert "line 3 (01/02/2024), line 4 (03/04/2024)" in str(refused.value)
+        assert "and 3 more. Say --date-order day-first or --date-order month-first." in str(
+            refused.value
+        )
+        assert desk.programme.events == {}
+
+    def test_rows_that_contradict_each_other_are_refused(self, desk: Desk) -> None:
+        with pytest.raises(ImportRefused) as refused:
+            desk.imports(*rows("31/05/2024", "05/31/2024"))
+        assert "line 2 (31/05/2024) is day/month, and line 3 (05/31/2024) is month/day" in str(
+            refused.value
+        )
+
+    def test_what_is_said_wins_over_what_rows_show(self, desk: Desk) -> None:
+        report = desk.imports(*rows("01/02/2024", "31/05/2024"), date_order="month-first")
+        assert [error.value for error in report.errors] == ["31/05/2024"]
+
+    def test_other_columns_than_dates_prove_nothing(self, desk: Desk) -> None:
+        with pytest.raises(UnknownDateOrderError):
+            desk.imports("r,01/02/2024,A,B,call,31/05/2024", header=f"{HEADER},note")
+
+    def test_a_report_time_proves_it(self, desk: Desk) -> None:
+        report = desk.imports("r,01/02/2024,A,B,call,31/05/2024", header=f"{HEADER},reported_on")
+        assert days(report, desk) == ["2024-02-01"]
+
+    def test_a_constant_is_asked_about(self, desk: Desk) -> None:
+        with pytest.raises(UnknownDateOrderError, match=r"--set occur_time \(01/02/2024\)"):
+            desk.imports(
+                "r,A,B,call", header="ref,giver,receiver,kind", set={"occur_time": "01/02/2024"}
+            )
+
+
+class TestZone:
+    def test_times_without_a_zone_are_of_it_and_days_stay(self, desk: Desk) -> None:
+        report = desk.imports(*rows("2025-10-14 09:15", "2025-10-15"), zone="australia/sydney")
+        assert report.ok
+        times = sorted(e.occur_time.ToJsonString() for e in desk.programme.events.values())
+        assert times == ["2025-10-13T22:15:00Z", "2025-10-15T00:00:00Z"]
+        assert "Times without a zone were read as those of Australia/Sydney." in report.notes
+
+    def test_a_zone_that_is_none_is_refused_with_near_misses(self, desk: Desk) -> None:
+        with pytest.raises(ImportRefused, match=r"--zone Sydney .*did you mean Australia/Sydney"):
+            desk.imports(*rows("2025-10-14"), zone="Sydney")
+
+    @pytest.mark.parametrize(
+        ("occurred", "reported"),
+        [
+            # A morning in Auckland, told the same morning: in UTC it is the day before.
+            ("2025-10-14", "2025-10-14T09:15:00+13:00"),
+            ("2025-10-14", "2025-10-14"),
+            ("2025-10", "2025-10-01T09:00:00+11:00"),
+            # The desk's now is the start of 2026 in UTC, which is afternoon there.
+            ("2026-01-01", "2026-01-01T13:00:00+13:00"),
+            ("2026-01-01", "2026-01-01"),
+        ],
+    )
+    def test_a_morning_in_auckland_imports(self, desk: Desk, occurred: str, reported: str) -> None:
+        report = desk.imports(
+            f"r,{occurred},A,B,call,{reported}",
+            header=f"{HEADER},logged_at",
+            zone="Pacific/Auckland",
+        )
+        assert report.ok, report.errors
