@@ -71,7 +71,6 @@ def serve(
     Returns the exit status: 0 after a signal, 1 when recording or projecting cannot go on. Raises
     MutuaError when the directory cannot be opened, OSError when nothing can listen there.
     """
-
     collect_seldom()
 
     async def main() -> int:
@@ -84,12 +83,8 @@ def serve(
                 async with _serving(
                     directory, listen, "mutua up", stop, write=True, meter=meter
                 ) as address:
-                    directory.publish(address, "")
-                    try:
-                        on_ready(address)
-                        await stop.wait()
-                    finally:
-                        directory.unpublish()
+                    on_ready(address)
+                    await stop.wait()
         except _Stopped:
             return 0
         return 1 if stop.failure else 0
@@ -99,18 +94,26 @@ def serve(
 
 @contextmanager
 def embedded(
-    data: Path, *, purpose: str, write: bool, listen: str = "127.0.0.1:0"
+    data: Path,
+    *,
+    purpose: str,
+    write: bool,
+    listen: str = "127.0.0.1:0",
+    lock_seconds: float = _LOCK_SECONDS,
 ) -> Iterator[Running]:
-    """Serves a data directory to this process while the context lasts.
+    """Serves a data directory from this process while the context lasts.
 
-    With `write` it waits for the lock; otherwise, when somebody else holds it, answers come from
-    what they have projected. Raises MutuaError when the directory cannot be opened.
+    With `write` it waits for the lock; otherwise, when another process holds it, answers come from
+    what that has projected. The process with the lock publishes its address, so that others need
+    not wait. Raises MutuaError when the directory cannot be opened.
     """
     ready: Future[tuple[str, _Stop]] = Future()
 
     async def main() -> None:
         stop = _Stop()
-        async with _serving(DataDirectory(data), listen, purpose, stop, write=write) as address:
+        async with _serving(
+            DataDirectory(data), listen, purpose, stop, write=write, lock_seconds=lock_seconds
+        ) as address:
             ready.set_result((address, stop))
             await stop.wait()
 
@@ -282,12 +285,13 @@ async def _serving(
     stop: _Stop,
     *,
     write: bool,
+    lock_seconds: float = _LOCK_SECONDS,
     meter: Meter = UNMEASURED,
 ) -> AsyncIterator[str]:
     """The services of a directory on one address, and everything behind them."""
     with ExitStack() as resources:
         if write:
-            await _enter_to_write(directory, purpose, resources, stop)
+            await _enter_to_write(directory, purpose, resources, stop, lock_seconds)
         holds = write or enter(directory, purpose, resources)
         # Opening may build read models, while a signal has to be heard.
         log, store = await asyncio.to_thread(
@@ -331,28 +335,33 @@ async def _serving(
         add_QueryServiceServicer_to_server(asking, server.grpc)
         if meter is not UNMEASURED:
             meter.watch(DISK_FREE_BYTES, lambda: disk_usage(directory.path).free)
-            behind = Behind(
-                open_log=lambda: nullcontext(log),
-                standing=asking.standing,
-                progress=progress,
-                meter=meter,
-            )
-            resources.callback(behind.stop)
+            resources.callback(_behind(log, asking, progress, meter).stop)
         address = await server.start(listen)
         await server.set_serving(serving=True)
         try:
-            yield address
+            with directory.published(address, "") if holds else nullcontext():
+                yield address
         finally:
             progress.end()
             await server.stop(_GRACE_SECONDS)
 
 
+def _behind(log: SqliteLog, asking: query.QueryService, progress: Progress, meter: Meter) -> Behind:
+    return Behind(
+        open_log=lambda: nullcontext(log), standing=asking.standing, progress=progress, meter=meter
+    )
+
+
 async def _enter_to_write(
-    directory: DataDirectory, purpose: str, resources: ExitStack, stop: _Stop
+    directory: DataDirectory,
+    purpose: str,
+    resources: ExitStack,
+    stop: _Stop,
+    lock_seconds: float = _LOCK_SECONDS,
 ) -> None:
     """Makes the directory ours and takes it, as soon as it is free. Raises DataInUse."""
     directory.prepare()
-    deadline = time.monotonic() + _LOCK_SECONDS
+    deadline = time.monotonic() + lock_seconds
     while True:
         try:
             resources.enter_context(directory.lock(purpose))

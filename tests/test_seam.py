@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from pathlib import Path
 from typing import Any
 
@@ -31,12 +32,28 @@ def name(subject: Any) -> str:
 @pytest.mark.parametrize("rpc", RPCS, ids=name)
 def test_a_question_can_be_asked_and_is_answered(rpc: MethodDescriptor) -> None:
     assert getattr(QueryService, rpc.name) is not getattr(QueryServiceServicer, rpc.name)
-    method = "".join(f"_{each.lower()}" if each.isupper() else each for each in rpc.name)[1:]
+    method = _method(rpc)
     for client in (Client, AsyncClient):
         assert hasattr(client, method), f"{client.__name__} lacks {method}"
     commands = "".join(path.read_text() for path in ROOT.glob("services/cli/*.py"))
     lists = method.replace("get_", "list_") + "s"
     assert f".{method}" in commands or f".{lists}" in commands, f"no command asks {method}"
+
+
+@pytest.mark.parametrize("rpc", RPCS, ids=name)
+def test_both_clients_show_every_field_of_a_request(rpc: MethodDescriptor) -> None:
+    """As help() and editors show them, with the words that explain them."""
+    method = _method(rpc)
+    blocking, awaited = getattr(Client, method), getattr(AsyncClient, method)
+    fields = {field.name for field in rpc.input_type.fields} - {"programme_id", "page_token"}
+    if "question" in fields:
+        fields |= {each.name for each in FILTERS}
+    if method == "get_network":  # joins its pages
+        fields -= {"page_size"}
+    shown = inspect.signature(blocking).parameters
+    assert set(shown) == {"self", *fields}
+    assert shown == inspect.signature(awaited).parameters
+    assert blocking.__doc__ == awaited.__doc__ != None  # noqa: E711
 
 
 @pytest.mark.parametrize("field", FILTERS, ids=name)
@@ -46,6 +63,10 @@ def test_a_filter_can_be_typed_and_is_answered_or_refused(field: FieldDescriptor
     asked, plain = pb.Question(programme_id="gde"), pb.Question(programme_id="gde")
     text_format.Merge(f"{field.name}: {_value(field)}", asked)
     assert _refused(asked) == [field.name] or _read(asked) != _read(plain)
+
+
+def _method(rpc: MethodDescriptor) -> str:
+    return "".join(f"_{each.lower()}" if each.isupper() else each for each in rpc.name)[1:]
 
 
 def _read(question: pb.Question) -> Question:

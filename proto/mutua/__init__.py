@@ -3,6 +3,8 @@
 from mutua.async_client import AsyncClient
 from mutua.client import Client
 from mutua.errors import FieldViolation, MutuaError
+from mutua.filters import Filters
+from mutua.location import DirectoryLocation
 from mutua.pages import AsyncPages, Pages
 from mutua.recording import Recorded
 
@@ -10,7 +12,9 @@ __all__ = [
     "AsyncClient",
     "AsyncPages",
     "Client",
+    "DirectoryLocation",
     "FieldViolation",
+    "Filters",
     "MutuaError",
     "Pages",
     "Recorded",

@@ -1,35 +1,58 @@
 """What asyncio programs use: the twin of `Client`."""
 
 import asyncio
+import os
 import time
 from collections.abc import (
     AsyncGenerator,
     AsyncIterable,
     AsyncIterator,
-    Awaitable,
-    Callable,
     Iterable,
+    Sequence,
 )
-from functools import wraps
+from contextlib import nullcontext, suppress
 from types import TracebackType
-from typing import Any, Concatenate, ParamSpec, Self, TypeVar, cast
-
-import grpc
+from typing import Self, TypeVar, Unpack
 
 from mutua import reads
 from mutua.async_connection import AsyncClock, AsyncConnection
 from mutua.async_stream import AsyncStream
-from mutua.connection import addresses
-from mutua.pages import AsyncPages, Page
+from mutua.errors import MutuaError
+from mutua.filters import Filters, takes_filters, to_question
+from mutua.location import DirectoryLocation, locate
+from mutua.pages import AsyncPages, ListRequest, Page
 from mutua.reads import ListRead, Read
 from mutua.recording import Batching, Recorded, completed
 from mutua.v1.event_pb2 import Event
 from mutua.v1.ingest_service_pb2 import RecordEventsRequest
-from mutua.v1.ingest_service_pb2_grpc import IngestServiceStub
-from mutua.v1.query_service_pb2 import GetNetworkResponse, Question
-from mutua.v1.query_service_pb2_grpc import QueryServiceStub
+from mutua.v1.query_service_pb2 import (
+    Balance,
+    Batch,
+    Exchange,
+    GetBalanceRequest,
+    GetBalanceResponse,
+    GetConcentrationRequest,
+    GetConcentrationResponse,
+    GetExchangeRequest,
+    GetExchangeResponse,
+    GetNetworkRequest,
+    GetNetworkResponse,
+    GetProgrammeRequest,
+    GetProgrammeResponse,
+    GetStatusRequest,
+    GetStatusResponse,
+    ListBalancesRequest,
+    ListBatchesRequest,
+    ListExchangesRequest,
+    ListOrganizationsRequest,
+    ListPairsRequest,
+    ListQuarantineRequest,
+    Organization,
+    Pair,
+    QuarantinedRecord,
+    Question,
+)
 
-Asked = ParamSpec("Asked")
 Response = TypeVar("Response")
 PageOf = TypeVar("PageOf", bound=Page)
 Row = TypeVar("Row")
@@ -38,28 +61,6 @@ Row = TypeVar("Row")
 class _AsyncioClock:
     monotonic = staticmethod(time.monotonic)
     sleep = staticmethod(asyncio.sleep)
-
-
-def _answer(
-    read: Callable[Concatenate[str, Asked], Read[Response]],
-) -> "Callable[Concatenate[AsyncClient, Asked], Awaitable[Response]]":
-    @wraps(read)
-    async def ask(self: "AsyncClient", /, *args: Asked.args, **kwargs: Asked.kwargs) -> Response:
-        return await self._ask(read(self.programme, *args, **kwargs))
-
-    return ask
-
-
-def _list(
-    read: Callable[Concatenate[str, Asked], ListRead[PageOf, Row]],
-) -> "Callable[Concatenate[AsyncClient, Asked], Awaitable[AsyncPages[Row]]]":
-    @wraps(read)
-    async def ask(
-        self: "AsyncClient", /, *args: Asked.args, **kwargs: Asked.kwargs
-    ) -> AsyncPages[Row]:
-        return await self._pages(read(self.programme, *args, **kwargs))
-
-    return ask
 
 
 class AsyncClient:
@@ -71,30 +72,31 @@ class AsyncClient:
 
     def __init__(
         self,
-        server: str,
+        server: str = "",
         programme: str = "default",
         organization: str = "",
         deadline_seconds: float = 30.0,
         *,
+        directory: str | os.PathLike[str] | DirectoryLocation | None = None,
         clock: AsyncClock = _AsyncioClock,
     ) -> None:
         self.programme = programme
         self._connections = [
             AsyncConnection(
-                address, organization=organization, deadline_seconds=deadline_seconds, clock=clock
+                location, organization=organization, deadline_seconds=deadline_seconds, clock=clock
             )
-            for address in addresses(server)
+            for location in locate(server, directory)
         ]
-        # One address serves both.
+        # One server does both.
         self._ingest, self._query = self._connections[0], self._connections[-1]
-        self._ingest_stub = IngestServiceStub(self._ingest.channel)
-        self._stub = QueryServiceStub(self._query.channel)
 
     async def record(self, events: Iterable[Event]) -> str:
         """See `Client.record`. When its task is cancelled, nobody knows whether the facts stand."""
         request = RecordEventsRequest(events=[completed(each, self.programme) for each in events])
-        method = self._ingest_stub.RecordEvents
-        return (await self._ingest.call(method, request, is_write=True)).position
+        response = await self._ingest.call(
+            lambda link: link.ingest.RecordEvents, request, is_write=True
+        )
+        return response.position
 
     async def record_stream(
         self, events: Iterable[Event] | AsyncIterable[Event]
@@ -104,8 +106,7 @@ class AsyncClient:
         What was sent is answered before an error of `events` itself is raised. Close it when it
         is not iterated to its end (`contextlib.aclosing`).
         """
-        method = IngestServiceStub(self._ingest.blocking_channel).RecordStream
-        stream = AsyncStream(self._ingest, method)
+        stream = AsyncStream(self._ingest, await self._ingest.link())
         feeding = asyncio.create_task(stream.feed(self._batches(events)))
         try:
             while await stream.has_unanswered():
@@ -115,33 +116,193 @@ class AsyncClient:
             feeding.cancel()
             stream.close()
 
-    get_balance = _answer(reads.get_balance)
-    get_concentration = _answer(reads.get_concentration)
-    get_exchange = _answer(reads.get_exchange)
-    get_programme = _answer(reads.get_programme)
-    get_status = _answer(reads.get_status)
-    list_balances = _list(reads.list_balances)
-    list_pairs = _list(reads.list_pairs)
-    list_organizations = _list(reads.list_organizations)
-    list_exchanges = _list(reads.list_exchanges)
-    list_batches = _list(reads.list_batches)
-    list_quarantine = _list(reads.list_quarantine)
+    @takes_filters
+    async def get_balance(
+        self,
+        organization_id: str,
+        question: Question | None = None,
+        *,
+        min_position: str = "",
+        **filters: Unpack[Filters],
+    ) -> GetBalanceResponse:
+        """One organization's balance. Raises NOT_FOUND when it is neither registered nor seen."""
+        request = GetBalanceRequest(
+            organization_id=organization_id,
+            question=to_question(self.programme, question, filters),
+            min_position=min_position,
+        )
+        return await self._ask(reads.BALANCE, request)
 
+    @takes_filters
+    async def get_concentration(
+        self,
+        question: Question | None = None,
+        *,
+        min_position: str = "",
+        **filters: Unpack[Filters],
+    ) -> GetConcentrationResponse:
+        """How far giving, and receiving, lie with a few."""
+        request = GetConcentrationRequest(
+            question=to_question(self.programme, question, filters), min_position=min_position
+        )
+        return await self._ask(reads.CONCENTRATION, request)
+
+    async def get_exchange(
+        self, exchange_id: str, *, min_position: str = ""
+    ) -> GetExchangeResponse:
+        """One exchange with all its revisions. Raises NOT_FOUND when nobody recorded it."""
+        request = GetExchangeRequest(
+            programme_id=self.programme, exchange_id=exchange_id, min_position=min_position
+        )
+        return await self._ask(reads.EXCHANGE, request)
+
+    @takes_filters
     async def get_network(
-        self, question: Question | None = None, *, min_position: str = "", order_by: str = ""
+        self,
+        question: Question | None = None,
+        *,
+        min_position: str = "",
+        order_by: str = "",
+        **filters: Unpack[Filters],
     ) -> GetNetworkResponse:
         """Organizations as nodes, isolates too, and all directed ties as edges."""
-        read = reads.get_network(
-            self.programme, question, min_position=min_position, order_by=order_by
+        request = GetNetworkRequest(
+            question=to_question(self.programme, question, filters),
+            page_size=reads.MAX_PAGE_SIZE,
+            min_position=min_position,
+            order_by=order_by,
         )
-        network = await self._ask(read)
+        network = await self._ask(reads.NETWORK, request)
         while network.next_page_token:
-            read.request.page_token = network.next_page_token
-            reads.join(network, await self._ask(read))
+            request.page_token = network.next_page_token
+            reads.join(network, await self._ask(reads.NETWORK, request))
         return network
 
+    async def get_programme(self, *, min_position: str = "") -> GetProgrammeResponse:
+        """What the programme is configured to, and its topics with their labels."""
+        request = GetProgrammeRequest(programme_id=self.programme, min_position=min_position)
+        return await self._ask(reads.PROGRAMME, request)
+
+    async def get_status(self, *, min_position: str = "") -> GetStatusResponse:
+        """How far the read models are and what they hold."""
+        request = GetStatusRequest(programme_id=self.programme, min_position=min_position)
+        return await self._ask(reads.STATUS, request)
+
+    @takes_filters
+    async def list_balances(
+        self,
+        question: Question | None = None,
+        *,
+        page_size: int = 0,
+        min_position: str = "",
+        order_by: str = "",
+        **filters: Unpack[Filters],
+    ) -> AsyncPages[Balance]:
+        """What each organization gave and received, by organization id."""
+        request = ListBalancesRequest(
+            question=to_question(self.programme, question, filters),
+            page_size=page_size,
+            min_position=min_position,
+            order_by=order_by,
+        )
+        return await self._pages(reads.BALANCES, request)
+
+    @takes_filters
+    async def list_pairs(
+        self,
+        question: Question | None = None,
+        *,
+        page_size: int = 0,
+        min_position: str = "",
+        order_by: str = "",
+        **filters: Unpack[Filters],
+    ) -> AsyncPages[Pair]:
+        """One row for each two organizations with an exchange, by giver and receiver id."""
+        request = ListPairsRequest(
+            question=to_question(self.programme, question, filters),
+            page_size=page_size,
+            min_position=min_position,
+            order_by=order_by,
+        )
+        return await self._pages(reads.PAIRS, request)
+
+    @takes_filters
+    async def list_organizations(
+        self,
+        question: Question | None = None,
+        *,
+        page_size: int = 0,
+        min_position: str = "",
+        order_by: str = "",
+        **filters: Unpack[Filters],
+    ) -> AsyncPages[Organization]:
+        """The roster and every unregistered organization that was named, by id."""
+        request = ListOrganizationsRequest(
+            question=to_question(self.programme, question, filters),
+            page_size=page_size,
+            min_position=min_position,
+            order_by=order_by,
+        )
+        return await self._pages(reads.ORGANIZATIONS, request)
+
+    @takes_filters
+    async def list_exchanges(
+        self,
+        question: Question | None = None,
+        *,
+        page_size: int = 0,
+        min_position: str = "",
+        order_by: str = "",
+        batch: str = "",
+        exchange_ids: Sequence[str] = (),
+        giver_id: str = "",
+        receiver_id: str = "",
+        standing_only: bool = False,
+        possible_doubles: bool = False,
+        **filters: Unpack[Filters],
+    ) -> AsyncPages[Exchange]:
+        """Exchanges with all their revisions, in log order.
+
+        Retracted ones too, unless `standing_only`. `giver_id` and `receiver_id` together choose the
+        evidence of one edge, `possible_doubles` those that may be two reports of one exchange.
+        """
+        request = ListExchangesRequest(
+            question=to_question(self.programme, question, filters),
+            page_size=page_size,
+            min_position=min_position,
+            order_by=order_by,
+            batch=batch,
+            exchange_ids=exchange_ids,
+            giver_id=giver_id,
+            receiver_id=receiver_id,
+            standing_only=standing_only,
+            possible_doubles=possible_doubles,
+        )
+        return await self._pages(reads.EXCHANGES, request)
+
+    async def list_batches(
+        self, *, page_size: int = 0, min_position: str = ""
+    ) -> AsyncPages[Batch]:
+        """What was imported, by batch and generation."""
+        request = ListBatchesRequest(
+            programme_id=self.programme, page_size=page_size, min_position=min_position
+        )
+        return await self._pages(reads.BATCHES, request)
+
+    async def list_quarantine(
+        self, *, offsets: Sequence[int] = (), page_size: int = 0, min_position: str = ""
+    ) -> AsyncPages[QuarantinedRecord]:
+        """Records that can never apply, with the reason, in log order: all, or at `offsets`."""
+        request = ListQuarantineRequest(
+            programme_id=self.programme,
+            page_size=page_size,
+            min_position=min_position,
+            offsets=offsets,
+        )
+        return await self._pages(reads.QUARANTINE, request)
+
     async def close(self) -> None:
-        """Ends requests under way as CANCELLED; later ones raise ValueError, like a closed file."""
+        """See `Client.close`."""
         for connection in self._connections:
             await connection.close()
 
@@ -154,7 +315,9 @@ class AsyncClient:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        await self.close()
+        # What went wrong first says more than what it led to.
+        with suppress(MutuaError) if error is not None else nullcontext():
+            await self.close()
 
     async def _batches(
         self, events: Iterable[Event] | AsyncIterable[Event]
@@ -166,15 +329,13 @@ class AsyncClient:
         if batch := batching.rest():
             yield batch
 
-    async def _ask(self, read: Read[Response]) -> Response:
-        # The table names the stub's methods by their other sort; on this channel they are async.
-        method = cast("grpc.aio.UnaryUnaryMultiCallable[Any, Response]", read.method(self._stub))
-        return await self._query.call(method, read.request)
+    async def _ask(self, read: Read[Response], request: object) -> Response:
+        return await self._query.call(lambda link: read.method(link.query), request)
 
-    async def _pages(self, read: ListRead[PageOf, Row]) -> AsyncPages[Row]:
+    async def _pages(self, read: ListRead[PageOf, Row], request: ListRequest) -> AsyncPages[Row]:
         async def fetch(page_token: str) -> tuple[PageOf, Iterable[Row]]:
-            read.request.page_token = page_token
-            page = await self._ask(read)
+            request.page_token = page_token
+            page = await self._ask(read, request)
             return page, read.rows_of(page)
 
         return AsyncPages(await fetch(""), fetch)

@@ -1,13 +1,16 @@
-"""One server address for asyncio: the channel to it, and the retries of a request."""
+"""One server for asyncio: the channel to it, and the retries of a request."""
 
 import asyncio
-from collections.abc import Awaitable
-from typing import Any, Protocol, TypeVar
+from collections.abc import Awaitable, Callable
+from typing import Any, Protocol, TypeVar, cast
 
 import grpc
 
-from mutua.connection import CHANNEL_OPTIONS, Attempts, Peer
+from mutua.connection import CHANNEL_OPTIONS, Attempts, Link, Peer
 from mutua.errors import MutuaError
+from mutua.location import Location
+from mutua.v1.ingest_service_pb2_grpc import IngestServiceStub
+from mutua.v1.query_service_pb2_grpc import QueryServiceStub
 
 Response = TypeVar("Response")
 
@@ -20,37 +23,63 @@ class AsyncClock(Protocol):
     def sleep(self, seconds: float, /) -> Awaitable[None]: ...
 
 
+class AsyncLink:
+    """A channel to one address, and the stubs on it; `blocking` is the same for threads."""
+
+    def __init__(self, address: str) -> None:
+        self.channel = grpc.aio.insecure_channel(address, options=CHANNEL_OPTIONS)
+        # The stubs are typed for blocking channels; on this one their methods are awaited.
+        self.ingest = IngestServiceStub(cast(grpc.Channel, self.channel))
+        self.query = QueryServiceStub(cast(grpc.Channel, self.channel))
+        self.blocking = Link(grpc.insecure_channel(address, options=CHANNEL_OPTIONS))
+
+    async def close(self) -> None:
+        self.blocking.channel.close()
+        await self.channel.close()
+
+
 class AsyncConnection(Peer):
-    """Sends requests to one address until they are answered or the deadline has passed."""
+    """`Connection` for asyncio."""
 
     def __init__(
-        self, address: str, *, organization: str, deadline_seconds: float, clock: AsyncClock
+        self, location: Location, *, organization: str, deadline_seconds: float, clock: AsyncClock
     ) -> None:
         super().__init__(
-            address,
+            location,
             organization=organization,
             deadline_seconds=deadline_seconds,
             monotonic=clock.monotonic,
         )
         asyncio.get_running_loop()  # gRPC would take another loop in silence, and then hang
-        self.channel = grpc.aio.insecure_channel(address, options=CHANNEL_OPTIONS)
-        self.blocking_channel = grpc.insecure_channel(address, options=CHANNEL_OPTIONS)
         self.sleep = clock.sleep
+        self._lock = asyncio.Lock()
+        self._link: AsyncLink | None = None
+        self._former: list[AsyncLink] = []  # their calls end by themselves
+
+    async def link(self) -> AsyncLink:
+        """See `Connection.link`. To open a data directory takes time: it is done on a thread."""
+        async with self._lock:
+            self.require_open()
+            if self._link is None:
+                self.address = await asyncio.to_thread(self.location.address)
+                self._link = AsyncLink(self.address)
+            return self._link
 
     async def call(
         self,
-        method: "grpc.aio.UnaryUnaryMultiCallable[Any, Response]",
+        method: "Callable[[AsyncLink], grpc.UnaryUnaryMultiCallable[Any, Response]]",
         request: object,
         *,
         is_write: bool = False,
     ) -> Response:
         """The answer. Raises the MutuaError that ended the attempts."""
-        self.require_open()
+        link = await self.link()
         attempts = Attempts(self, is_write=is_write)
         metadata = self.metadata(attempts.request_id)
         while True:
+            send = cast("grpc.aio.UnaryUnaryMultiCallable[Any, Response]", method(link))
             try:
-                response = await method(
+                response = await send(
                     request, timeout=attempts.timeout_seconds(), metadata=metadata
                 )
             except grpc.RpcError as failure:
@@ -65,9 +94,25 @@ class AsyncConnection(Peer):
                 self.was_reached = True
                 return response
             await self.sleep(delay)
+            link = await self.link_after(link, attempts)
+
+    async def link_after(self, link: AsyncLink, attempts: Attempts) -> AsyncLink:
+        """See `Connection.link_after`."""
+        async with self._lock:
+            has_moved = self.location.has_moved
+            if self._link is link and await asyncio.to_thread(has_moved, self.address):
+                self._former.append(link)
+                self._link = None
+        found = await self.link()
+        if found is not link:
+            attempts.begin_anew()
+        return found
 
     async def close(self) -> None:
         """Ends requests under way as CANCELLED."""
         self.is_closed = True
-        self.blocking_channel.close()
-        await self.channel.close()
+        async with self._lock:
+            for link in (self._link, *self._former):
+                if link is not None:
+                    await link.close()
+        await asyncio.to_thread(self.location.close)

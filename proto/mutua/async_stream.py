@@ -4,10 +4,10 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 
-from mutua.async_connection import AsyncConnection
+from mutua.async_connection import AsyncConnection, AsyncLink
 from mutua.connection import Attempts, new_request_id
 from mutua.recording import Recorded, Window
-from mutua.stream import Method, Received, StreamCall
+from mutua.stream import Received, StreamCall
 from mutua.v1.event_pb2 import Event
 from mutua.v1.ingest_service_pb2 import RecordStreamRequest, RecordStreamResponse
 
@@ -15,9 +15,9 @@ from mutua.v1.ingest_service_pb2 import RecordStreamRequest, RecordStreamRespons
 class AsyncStream:
     """Groups in, answers out, through as many calls as it takes: one task feeds, one takes."""
 
-    def __init__(self, connection: AsyncConnection, method: Method) -> None:
+    def __init__(self, connection: AsyncConnection, link: AsyncLink) -> None:
         self._connection = connection
-        self._method = method
+        self._link = link
         self._request_id = new_request_id()
         self._window = Window()
         self._is_complete = False
@@ -52,6 +52,7 @@ class AsyncStream:
                 return self._window.answered(received)
             await self._connection.sleep(attempts.delay_seconds(received))
             self._call.cancel()
+            self._link = await self._connection.link_after(self._link, attempts)
             self._open()
 
     def close(self) -> None:
@@ -74,7 +75,7 @@ class AsyncStream:
             with suppress(RuntimeError):  # the loop is closed: nobody waits any more
                 loop.call_soon_threadsafe(put, received)
 
-        self._call = StreamCall(self._method, self._connection, self._request_id, receive)
+        self._call = StreamCall(self._link.blocking, self._connection, self._request_id, receive)
         for group in self._window:
             self._call.send(group)
         if self._is_complete:

@@ -1,52 +1,62 @@
 """What programs use: one `Client` a programme, safe to share between threads."""
 
+import os
 import time
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import closing
-from functools import wraps
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing, nullcontext, suppress
 from types import TracebackType
-from typing import Concatenate, ParamSpec, Self, TypeVar
+from typing import Self, TypeVar, Unpack
 
 from mutua import reads
-from mutua.connection import Clock, Connection, addresses
-from mutua.pages import Page, Pages
+from mutua.connection import Clock, Connection
+from mutua.errors import MutuaError
+from mutua.filters import Filters, takes_filters, to_question
+from mutua.location import DirectoryLocation, locate
+from mutua.pages import ListRequest, Page, Pages
 from mutua.reads import ListRead, Read
 from mutua.recording import Recorded, batches, completed
 from mutua.stream import Stream
 from mutua.v1.event_pb2 import Event
 from mutua.v1.ingest_service_pb2 import RecordEventsRequest
-from mutua.v1.ingest_service_pb2_grpc import IngestServiceStub
-from mutua.v1.query_service_pb2 import GetNetworkResponse, Question
-from mutua.v1.query_service_pb2_grpc import QueryServiceStub
+from mutua.v1.query_service_pb2 import (
+    Balance,
+    Batch,
+    Exchange,
+    GetBalanceRequest,
+    GetBalanceResponse,
+    GetConcentrationRequest,
+    GetConcentrationResponse,
+    GetExchangeRequest,
+    GetExchangeResponse,
+    GetNetworkRequest,
+    GetNetworkResponse,
+    GetProgrammeRequest,
+    GetProgrammeResponse,
+    GetStatusRequest,
+    GetStatusResponse,
+    ListBalancesRequest,
+    ListBatchesRequest,
+    ListExchangesRequest,
+    ListOrganizationsRequest,
+    ListPairsRequest,
+    ListQuarantineRequest,
+    Organization,
+    Pair,
+    QuarantinedRecord,
+    Question,
+)
 
-Asked = ParamSpec("Asked")
 Response = TypeVar("Response")
 PageOf = TypeVar("PageOf", bound=Page)
 Row = TypeVar("Row")
 
 
-def _answer(
-    read: Callable[Concatenate[str, Asked], Read[Response]],
-) -> "Callable[Concatenate[Client, Asked], Response]":
-    @wraps(read)
-    def ask(self: "Client", /, *args: Asked.args, **kwargs: Asked.kwargs) -> Response:
-        return self._ask(read(self.programme, *args, **kwargs))
-
-    return ask
-
-
-def _list(
-    read: Callable[Concatenate[str, Asked], ListRead[PageOf, Row]],
-) -> "Callable[Concatenate[Client, Asked], Pages[Row]]":
-    @wraps(read)
-    def ask(self: "Client", /, *args: Asked.args, **kwargs: Asked.kwargs) -> Pages[Row]:
-        return self._pages(read(self.programme, *args, **kwargs))
-
-    return ask
-
-
 class Client:
-    """Talks to one server ("host:port"), or to two ("ingest_host:port,query_host:port").
+    """Records facts in one programme, and asks what they add up to.
+
+    Talks to the server at `server` ("host:port"), or to two ("ingest_host:port,query_host:port"),
+    or to the one of a data `directory` on this machine. While no process serves that directory,
+    this one opens it, and serves it to itself and to others until `close`; see `DirectoryLocation`.
 
     `organization` says on whose behalf facts are recorded. `deadline_seconds` bounds each request
     together with its retries. Connects at the first request. Every method raises MutuaError.
@@ -54,24 +64,23 @@ class Client:
 
     def __init__(
         self,
-        server: str,
+        server: str = "",
         programme: str = "default",
         organization: str = "",
         deadline_seconds: float = 30.0,
         *,
+        directory: str | os.PathLike[str] | DirectoryLocation | None = None,
         clock: Clock = time,
     ) -> None:
         self.programme = programme
         self._connections = [
             Connection(
-                address, organization=organization, deadline_seconds=deadline_seconds, clock=clock
+                location, organization=organization, deadline_seconds=deadline_seconds, clock=clock
             )
-            for address in addresses(server)
+            for location in locate(server, directory)
         ]
-        # One address serves both.
+        # One server does both.
         self._ingest, self._query = self._connections[0], self._connections[-1]
-        self._ingest_stub = IngestServiceStub(self._ingest.channel)
-        self._query_stub = QueryServiceStub(self._query.channel)
 
     def record(self, events: Iterable[Event]) -> str:
         """Records up to 1,000 events or 1 MiB in one request; returns the position after them.
@@ -81,7 +90,9 @@ class Client:
         same call can be made again: facts count once by event id.
         """
         request = RecordEventsRequest(events=[completed(each, self.programme) for each in events])
-        return self._ingest.call(self._ingest_stub.RecordEvents, request, is_write=True).position
+        return self._ingest.call(
+            lambda link: link.ingest.RecordEvents, request, is_write=True
+        ).position
 
     def record_in_batches(self, events: Iterable[Event]) -> Iterator[Recorded]:
         """Records any number of events, one request after the other, in their order.
@@ -102,38 +113,198 @@ class Client:
         the error are of the group after the last one yielded, and nothing of it or of what follows
         is recorded; after any other end some of what was sent ahead may be.
         """
-        with closing(Stream(self._ingest, self._ingest_stub.RecordStream)) as stream:
+        with closing(Stream(self._ingest)) as stream:
             for batch in batches(completed(each, self.programme) for each in events):
                 yield from stream.send(batch)
             yield from stream.finish()
 
-    get_balance = _answer(reads.get_balance)
-    get_concentration = _answer(reads.get_concentration)
-    get_exchange = _answer(reads.get_exchange)
-    get_programme = _answer(reads.get_programme)
-    get_status = _answer(reads.get_status)
-    list_balances = _list(reads.list_balances)
-    list_pairs = _list(reads.list_pairs)
-    list_organizations = _list(reads.list_organizations)
-    list_exchanges = _list(reads.list_exchanges)
-    list_batches = _list(reads.list_batches)
-    list_quarantine = _list(reads.list_quarantine)
+    @takes_filters
+    def get_balance(
+        self,
+        organization_id: str,
+        question: Question | None = None,
+        *,
+        min_position: str = "",
+        **filters: Unpack[Filters],
+    ) -> GetBalanceResponse:
+        """One organization's balance. Raises NOT_FOUND when it is neither registered nor seen."""
+        request = GetBalanceRequest(
+            organization_id=organization_id,
+            question=to_question(self.programme, question, filters),
+            min_position=min_position,
+        )
+        return self._ask(reads.BALANCE, request)
 
+    @takes_filters
+    def get_concentration(
+        self,
+        question: Question | None = None,
+        *,
+        min_position: str = "",
+        **filters: Unpack[Filters],
+    ) -> GetConcentrationResponse:
+        """How far giving, and receiving, lie with a few."""
+        request = GetConcentrationRequest(
+            question=to_question(self.programme, question, filters), min_position=min_position
+        )
+        return self._ask(reads.CONCENTRATION, request)
+
+    def get_exchange(self, exchange_id: str, *, min_position: str = "") -> GetExchangeResponse:
+        """One exchange with all its revisions. Raises NOT_FOUND when nobody recorded it."""
+        request = GetExchangeRequest(
+            programme_id=self.programme, exchange_id=exchange_id, min_position=min_position
+        )
+        return self._ask(reads.EXCHANGE, request)
+
+    @takes_filters
     def get_network(
-        self, question: Question | None = None, *, min_position: str = "", order_by: str = ""
+        self,
+        question: Question | None = None,
+        *,
+        min_position: str = "",
+        order_by: str = "",
+        **filters: Unpack[Filters],
     ) -> GetNetworkResponse:
         """Organizations as nodes, isolates too, and all directed ties as edges."""
-        read = reads.get_network(
-            self.programme, question, min_position=min_position, order_by=order_by
+        request = GetNetworkRequest(
+            question=to_question(self.programme, question, filters),
+            page_size=reads.MAX_PAGE_SIZE,
+            min_position=min_position,
+            order_by=order_by,
         )
-        network = self._ask(read)
+        network = self._ask(reads.NETWORK, request)
         while network.next_page_token:
-            read.request.page_token = network.next_page_token
-            reads.join(network, self._ask(read))
+            request.page_token = network.next_page_token
+            reads.join(network, self._ask(reads.NETWORK, request))
         return network
 
+    def get_programme(self, *, min_position: str = "") -> GetProgrammeResponse:
+        """What the programme is configured to, and its topics with their labels."""
+        request = GetProgrammeRequest(programme_id=self.programme, min_position=min_position)
+        return self._ask(reads.PROGRAMME, request)
+
+    def get_status(self, *, min_position: str = "") -> GetStatusResponse:
+        """How far the read models are and what they hold."""
+        request = GetStatusRequest(programme_id=self.programme, min_position=min_position)
+        return self._ask(reads.STATUS, request)
+
+    @takes_filters
+    def list_balances(
+        self,
+        question: Question | None = None,
+        *,
+        page_size: int = 0,
+        min_position: str = "",
+        order_by: str = "",
+        **filters: Unpack[Filters],
+    ) -> Pages[Balance]:
+        """What each organization gave and received, by organization id."""
+        request = ListBalancesRequest(
+            question=to_question(self.programme, question, filters),
+            page_size=page_size,
+            min_position=min_position,
+            order_by=order_by,
+        )
+        return self._pages(reads.BALANCES, request)
+
+    @takes_filters
+    def list_pairs(
+        self,
+        question: Question | None = None,
+        *,
+        page_size: int = 0,
+        min_position: str = "",
+        order_by: str = "",
+        **filters: Unpack[Filters],
+    ) -> Pages[Pair]:
+        """One row for each two organizations with an exchange, by giver and receiver id."""
+        request = ListPairsRequest(
+            question=to_question(self.programme, question, filters),
+            page_size=page_size,
+            min_position=min_position,
+            order_by=order_by,
+        )
+        return self._pages(reads.PAIRS, request)
+
+    @takes_filters
+    def list_organizations(
+        self,
+        question: Question | None = None,
+        *,
+        page_size: int = 0,
+        min_position: str = "",
+        order_by: str = "",
+        **filters: Unpack[Filters],
+    ) -> Pages[Organization]:
+        """The roster and every unregistered organization that was named, by id."""
+        request = ListOrganizationsRequest(
+            question=to_question(self.programme, question, filters),
+            page_size=page_size,
+            min_position=min_position,
+            order_by=order_by,
+        )
+        return self._pages(reads.ORGANIZATIONS, request)
+
+    @takes_filters
+    def list_exchanges(
+        self,
+        question: Question | None = None,
+        *,
+        page_size: int = 0,
+        min_position: str = "",
+        order_by: str = "",
+        batch: str = "",
+        exchange_ids: Sequence[str] = (),
+        giver_id: str = "",
+        receiver_id: str = "",
+        standing_only: bool = False,
+        possible_doubles: bool = False,
+        **filters: Unpack[Filters],
+    ) -> Pages[Exchange]:
+        """Exchanges with all their revisions, in log order.
+
+        Retracted ones too, unless `standing_only`. `giver_id` and `receiver_id` together choose the
+        evidence of one edge, `possible_doubles` those that may be two reports of one exchange.
+        """
+        request = ListExchangesRequest(
+            question=to_question(self.programme, question, filters),
+            page_size=page_size,
+            min_position=min_position,
+            order_by=order_by,
+            batch=batch,
+            exchange_ids=exchange_ids,
+            giver_id=giver_id,
+            receiver_id=receiver_id,
+            standing_only=standing_only,
+            possible_doubles=possible_doubles,
+        )
+        return self._pages(reads.EXCHANGES, request)
+
+    def list_batches(self, *, page_size: int = 0, min_position: str = "") -> Pages[Batch]:
+        """What was imported, by batch and generation."""
+        request = ListBatchesRequest(
+            programme_id=self.programme, page_size=page_size, min_position=min_position
+        )
+        return self._pages(reads.BATCHES, request)
+
+    def list_quarantine(
+        self, *, offsets: Sequence[int] = (), page_size: int = 0, min_position: str = ""
+    ) -> Pages[QuarantinedRecord]:
+        """Records that can never apply, with the reason, in log order: all, or at `offsets`."""
+        request = ListQuarantineRequest(
+            programme_id=self.programme,
+            page_size=page_size,
+            min_position=min_position,
+            offsets=offsets,
+        )
+        return self._pages(reads.QUARANTINE, request)
+
     def close(self) -> None:
-        """Ends requests under way as CANCELLED; later ones raise ValueError, like a closed file."""
+        """Ends requests under way as CANCELLED; later ones raise ValueError, like a closed file.
+
+        A data directory that this client opened is free again afterwards. Raises MutuaError when
+        the server on it had failed.
+        """
         for connection in self._connections:
             connection.close()
 
@@ -146,15 +317,17 @@ class Client:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self.close()
+        # What went wrong first says more than what it led to.
+        with suppress(MutuaError) if error is not None else nullcontext():
+            self.close()
 
-    def _ask(self, read: Read[Response]) -> Response:
-        return self._query.call(read.method(self._query_stub), read.request)
+    def _ask(self, read: Read[Response], request: object) -> Response:
+        return self._query.call(lambda link: read.method(link.query), request)
 
-    def _pages(self, read: ListRead[PageOf, Row]) -> Pages[Row]:
+    def _pages(self, read: ListRead[PageOf, Row], request: ListRequest) -> Pages[Row]:
         def fetch(page_token: str) -> tuple[PageOf, Iterable[Row]]:
-            read.request.page_token = page_token
-            page = self._ask(read)
+            request.page_token = page_token
+            page = self._ask(read, request)
             return page, read.rows_of(page)
 
         return Pages(fetch)

@@ -1,15 +1,19 @@
-"""One server address: the channel to it, and the retries of a request."""
+"""One server: the channel to it, and the retries of a request."""
 
 import os
 import random
 import time
 from collections.abc import Callable
+from threading import Lock
 from typing import Any, Protocol, TypeAlias, TypeVar
 
 import grpc
 
 from mutua.errors import MutuaError, error_from
+from mutua.location import Location
 from mutua.retry import Outcome, longest_delay_seconds, outcome_of
+from mutua.v1.ingest_service_pb2_grpc import IngestServiceStub
+from mutua.v1.query_service_pb2_grpc import QueryServiceStub
 
 # A server that was never reached is more likely absent than restarting: tell the user soon.
 CONNECT_SECONDS = 2.0
@@ -48,17 +52,18 @@ class Clock(Protocol):
 
 
 class Peer:
-    """An address, and what is known of it: the part that both clients share."""
+    """A server, where it is, and what is known of it: the part that both clients share."""
 
     def __init__(
         self,
-        address: str,
+        location: Location,
         *,
         organization: str,
         deadline_seconds: float,
         monotonic: Callable[[], float],
     ) -> None:
-        self.address = address
+        self.location = location
+        self.address = ""
         self._caller = _caller(organization)
         self.deadline_seconds = deadline_seconds
         self.monotonic = monotonic
@@ -116,6 +121,10 @@ class Attempts:
         self._in_doubt: MutuaError | None = None
         self._failures = 0
 
+    def begin_anew(self) -> None:
+        """Counts the deadline from now on: finding another server took time of its own."""
+        self._start = self._peer.monotonic()
+
     def timeout_seconds(self) -> float:
         """What the next attempt may take."""
         left = self._start + self._peer.deadline_seconds - self._peer.monotonic()
@@ -143,60 +152,87 @@ class Attempts:
         return delay
 
 
+class Link:
+    """A channel to one address, and the stubs on it."""
+
+    def __init__(self, channel: grpc.Channel) -> None:
+        self.channel = channel
+        self.ingest = IngestServiceStub(channel)
+        self.query = QueryServiceStub(channel)
+
+
 class Connection(Peer):
-    """Sends requests to one address until they are answered or the deadline has passed."""
+    """Sends requests to one server until they are answered or the deadline has passed.
+
+    Finds the server at the first request, and again when it is no longer where it was.
+    """
 
     def __init__(
-        self, address: str, *, organization: str, deadline_seconds: float, clock: Clock = time
+        self, location: Location, *, organization: str, deadline_seconds: float, clock: Clock = time
     ) -> None:
         super().__init__(
-            address,
+            location,
             organization=organization,
             deadline_seconds=deadline_seconds,
             monotonic=clock.monotonic,
         )
-        self.channel = grpc.insecure_channel(address, options=CHANNEL_OPTIONS)
         self.sleep = clock.sleep
+        self._lock = Lock()
+        self._link: Link | None = None
+        self._former: list[Link] = []  # their calls end by themselves
+
+    def link(self) -> Link:
+        """The way to the server. Raises MutuaError when there is none."""
+        with self._lock:
+            self.require_open()
+            if self._link is None:
+                self.address = self.location.address()
+                self._link = Link(grpc.insecure_channel(self.address, options=CHANNEL_OPTIONS))
+            return self._link
 
     def call(
         self,
-        method: "grpc.UnaryUnaryMultiCallable[Any, Response]",
+        method: "Callable[[Link], grpc.UnaryUnaryMultiCallable[Any, Response]]",
         request: object,
         *,
         is_write: bool = False,
     ) -> Response:
         """The answer. Raises the MutuaError that ended the attempts."""
-        self.require_open()
+        link = self.link()
         attempts = Attempts(self, is_write=is_write)
         metadata = self.metadata(attempts.request_id)
         while True:
             try:
-                response = method(request, timeout=attempts.timeout_seconds(), metadata=metadata)
+                response = method(link)(
+                    request, timeout=attempts.timeout_seconds(), metadata=metadata
+                )
             except grpc.RpcError as failure:
                 delay = attempts.delay_seconds(self.failed(failure))
             else:
                 self.was_reached = True
                 return response
             self.sleep(delay)
+            link = self.link_after(link, attempts)
+
+    def link_after(self, link: Link, attempts: Attempts) -> Link:
+        """The way for the next attempt, after one by `link` failed."""
+        with self._lock:
+            if self._link is link and self.location.has_moved(self.address):
+                self._former.append(link)
+                self._link = None
+        found = self.link()
+        if found is not link:
+            attempts.begin_anew()
+        return found
 
     def close(self) -> None:
         """Ends requests under way as CANCELLED."""
         self.is_closed = True
-        self.channel.close()
-
-
-def addresses(server: str) -> list[str]:
-    """The one or two addresses of a server, for writes first. Raises MutuaError."""
-    found = [address.strip() for address in server.split(",")]
-    # gRPC would take 443 for a missing port, and the user would wait for nothing.
-    if len(found) > 2 or not all(
-        host and port.isdecimal() for host, _, port in (each.rpartition(":") for each in found)
-    ):
-        raise MutuaError(
-            f"server is {server!r}: give host:port, or ingest_host:port,query_host:port",
-            code=grpc.StatusCode.INVALID_ARGUMENT,
-        )
-    return found
+        with self._lock:
+            for link in (self._link, *self._former):
+                if link is not None:
+                    link.channel.close()
+        self.location.close()
 
 
 def _was_never_connected(error: MutuaError, failure: grpc.RpcError) -> bool:

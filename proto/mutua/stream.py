@@ -7,14 +7,13 @@ from typing import TypeAlias
 
 import grpc
 
-from mutua.connection import Attempts, Connection, Peer, new_request_id
+from mutua.connection import Attempts, Connection, Link, Peer, new_request_id
 from mutua.errors import MutuaError
 from mutua.recording import Recorded, Window
 from mutua.v1.event_pb2 import Event
 from mutua.v1.ingest_service_pb2 import RecordStreamRequest, RecordStreamResponse
 
 Received: TypeAlias = RecordStreamResponse | MutuaError
-Method: TypeAlias = "grpc.StreamStreamMultiCallable[RecordStreamRequest, RecordStreamResponse]"
 
 
 class StreamCall:
@@ -25,12 +24,14 @@ class StreamCall:
     """
 
     def __init__(
-        self, method: Method, peer: Peer, request_id: str, receive: Callable[[Received], object]
+        self, link: Link, peer: Peer, request_id: str, receive: Callable[[Received], object]
     ) -> None:
         self._peer = peer
         self._receive = receive
         self._requests: SimpleQueue[RecordStreamRequest | None] = SimpleQueue()
-        self._call = method(iter(self._requests.get, None), metadata=peer.metadata(request_id))
+        self._call = link.ingest.RecordStream(
+            iter(self._requests.get, None), metadata=peer.metadata(request_id)
+        )
         Thread(target=self._run, name="mutua-answers", daemon=True).start()
 
     def send(self, group: RecordStreamRequest) -> None:
@@ -58,9 +59,9 @@ class StreamCall:
 class Stream:
     """Groups in, answers out, through as many calls as it takes. Belongs to one thread."""
 
-    def __init__(self, connection: Connection, method: Method) -> None:
+    def __init__(self, connection: Connection) -> None:
         self._connection = connection
-        self._method = method
+        self._link = connection.link()
         self._request_id = new_request_id()
         self._window = Window()
         self._is_complete = False
@@ -94,6 +95,7 @@ class Stream:
                 return self._window.answered(received)
             self._connection.sleep(attempts.delay_seconds(received))
             self._call.cancel()
+            self._link = self._connection.link_after(self._link, attempts)
             self._open()
 
     def _next(self, timeout_seconds: float) -> Received:
@@ -105,9 +107,7 @@ class Stream:
     def _open(self) -> None:
         """Begins a call with the first group that was not answered."""
         self._received: SimpleQueue[Received] = SimpleQueue()
-        self._call = StreamCall(
-            self._method, self._connection, self._request_id, self._received.put
-        )
+        self._call = StreamCall(self._link, self._connection, self._request_id, self._received.put)
         for group in self._window:
             self._call.send(group)
         if self._is_complete:

@@ -7,6 +7,7 @@ the one that answers, `next` one that was built to take its place.
 
 import fcntl
 import json
+import logging
 import os
 import re
 from collections.abc import Iterator
@@ -19,6 +20,8 @@ from services.adapters.crash_point import crash_point
 from services.adapters.sqlite_file import version_of
 from services.adapters.tables import MODEL_VERSION
 from services.ledger.errors import DataForeign, DataInUse, MutuaError, SchemaAhead
+
+logger = logging.getLogger(__name__)
 
 LOG: Final = "log.sqlite"
 SERVER: Final = "server.json"
@@ -172,18 +175,23 @@ class DataDirectory:
         for each in (path, *self.path.glob(f"{path.name}-*")):
             each.unlink(missing_ok=True)
 
-    def publish(self, address: str, http_address: str) -> None:
-        """Tells other processes where the server of this directory listens."""
+    @contextmanager
+    def published(self, address: str, http_address: str) -> Iterator[None]:
+        """Shows other processes where the server of this directory listens. Needs the lock."""
         server = {
             "pid": os.getpid(),
             "address": address,
             "http_address": http_address,
             "start_time": datetime.now(UTC).isoformat(timespec="seconds"),
         }
-        self._write(SERVER, json.dumps(server) + "\n")
-
-    def unpublish(self) -> None:
-        (self.path / SERVER).unlink(missing_ok=True)
+        try:
+            self._write(SERVER, json.dumps(server) + "\n", durable=False)
+        except OSError as error:  # a full disk: they wait until the directory is free
+            logger.warning("other commands do not find this server: %s", error)
+        try:
+            yield
+        finally:
+            (self.path / SERVER).unlink(missing_ok=True)
 
     @contextmanager
     def lock(self, purpose: str, name: str = LOCK) -> Iterator[None]:
@@ -225,13 +233,15 @@ class DataDirectory:
         for path in self.path.glob(f"read-*{_BUILDING}*"):
             path.unlink()
 
-    def _write(self, name: str, text: str) -> None:
+    def _write(self, name: str, text: str, *, durable: bool = True) -> None:
         """Replaces a file so that readers see the old or the new one, never a part."""
         fresh = self.path / f".{name}.{os.getpid()}"
         fresh.write_text(text)
-        flush(fresh)
+        if durable:
+            flush(fresh)
         fresh.replace(self.path / name)
-        flush(self.path)
+        if durable:
+            flush(self.path)
 
 
 def _number(name: str) -> int:

@@ -1,23 +1,16 @@
 """Where a command finds its server."""
 
-import json
-import os
-import socket
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
 
 import click
 from click.core import ParameterSource
 
-from mutua import Client
+from mutua import Client, DirectoryLocation
 from mutua.v1.query_service_pb2 import GetStatusResponse
 from services.cli.words import nothing_recorded
-
-# Only to tell a server that is there from a stale file; a busy server still accepts at once.
-LISTENING_SECONDS: Final = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,23 +26,31 @@ class Settings:
 
 @contextmanager
 def connected(settings: Settings, *, write: bool, purpose: str) -> Iterator[Client]:
-    """A client of the server given, else of the one on the data directory, else of our own.
+    """A client of the server given, else of the data directory.
 
-    Our own opens the data directory in this process; `write` and `purpose` are for its lock.
+    While no process serves the directory, this one opens it: `write` and `purpose` say for what.
     """
-    with ExitStack() as stack:
-        address = settings.server or running_server(settings.data)
-        if not address:
-            # It imports databases, which a command that talks to a server must not wait for.
-            from services.bootstrap import embedded
-
-            running = stack.enter_context(
-                embedded(settings.data, write=write, purpose=purpose),
-            )
-            address = running.address
-        yield stack.enter_context(
-            Client(address, programme=settings.programme, organization=settings.organization)
+    directory = None
+    if not settings.server:
+        directory = DirectoryLocation(
+            settings.data, read_only=not write, purpose=purpose, open_directory=_open_directory
         )
+    with Client(
+        settings.server,
+        directory=directory,
+        programme=settings.programme,
+        organization=settings.organization,
+    ) as client:
+        yield client
+
+
+def _open_directory(
+    directory: Path, *, read_only: bool, purpose: str
+) -> AbstractContextManager[str]:
+    # It imports databases, which a command that talks to a server must not wait for.
+    from services.client_directory import serve_directory
+
+    return serve_directory(directory, read_only=read_only, purpose=purpose)
 
 
 def require_directory(settings: Settings, command: str) -> None:
@@ -77,27 +78,3 @@ def tell_if_empty(settings: Settings, status: GetStatusResponse) -> None:
 
         others = programmes(settings.data)
     click.echo(nothing_recorded(settings.programme, others), err=True)
-
-
-def running_server(data: Path) -> str:
-    """Address of the server on a data directory, "" when none runs; a stale file is ignored."""
-    try:
-        told = json.loads((data / "server.json").read_bytes())
-        pid, address = int(told["pid"]), str(told["address"])
-        host, _, port = address.rpartition(":")
-        if not _is_alive(pid):
-            return ""
-        socket.create_connection((host.strip("[]"), int(port)), LISTENING_SECONDS).close()
-    except (OSError, ValueError, KeyError, TypeError):
-        return ""
-    return address
-
-
-def _is_alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except PermissionError:
-        return True  # somebody else's
-    except ProcessLookupError:
-        return False
-    return True

@@ -9,8 +9,9 @@ from typing import Final
 import click
 
 from mutua import Client
+from mutua.location import running_server
 from mutua.v1.query_service_pb2 import LENS_COUNT, Pair, Question
-from services.cli.connect import Settings, running_server
+from services.cli.connect import Settings
 from services.cli.dates import to_date
 from services.cli.names import Directory
 from services.cli.output import show_progress, to_table

@@ -7,7 +7,8 @@ import click
 import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
-from mutua.connection import CHANNEL_OPTIONS, addresses
+from mutua.connection import CHANNEL_OPTIONS
+from mutua.location import addresses
 
 _SECONDS: Final = 3.0
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import click
 
+from mutua import MutuaError as ClientError
 from mutua.v1.query_service_pb2 import Organization
 from services.cli.connect import Settings, connected
 from services.cli.words import counted
@@ -53,6 +54,8 @@ def _roster(settings: Settings) -> list[Organization]:
     try:
         with connected(settings, write=False, purpose="mutua import template") as client:
             return list(client.list_organizations())
-    except DataForeign as error:
+    except ClientError as error:
+        if error.reason != DataForeign.reason:
+            raise
         click.echo(f"No roster: {error.message}", err=True)
         return []

@@ -5,6 +5,8 @@ from typing import Any, Generic, TypeVar
 
 import click
 
+from mutua.words import words_of as words_of
+
 Value = TypeVar("Value")
 
 
@@ -34,13 +36,3 @@ class Parsed(click.ParamType, Generic[Value]):
             return self._parse(value)
         except ValueError as error:
             self.fail(str(error), param, ctx)
-
-
-def words_of(items: Iterable[tuple[str, int]]) -> dict[int, str]:
-    """Number to word, such as 9 to shared-configuration, without the unspecified zero."""
-    names = {number: name for name, number in items}
-    prefix = names.pop(0).removesuffix("UNSPECIFIED")
-    return {
-        number: name.removeprefix(prefix).lower().replace("_", "-")
-        for number, name in names.items()
-    }

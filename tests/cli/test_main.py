@@ -4,14 +4,16 @@ import json
 import os
 import subprocess
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 
 import click
 import grpc
 import pytest
 
+from mutua.location import running_server
+from services.adapters.data_directory import DataDirectory
 from services.cli import main as cli
-from services.cli.connect import running_server
 from tests.cli.conftest import Run
 from tests.cli.fake import FakeProgramme
 from tests.client.scripted import Failure
@@ -143,23 +145,30 @@ def test_a_command_finds_the_server_of_the_data_directory(
     run: Run, programme: FakeProgramme, tmp_path: Path
 ) -> None:
     _say_running(tmp_path, programme.address, os.getpid())
-    assert run("--data", tmp_path, "status").code == 0
+    with DataDirectory(tmp_path).lock("a test"):
+        assert run("--data", tmp_path, "status").code == 0
 
 
-@pytest.mark.parametrize("case", ["no file", "torn file", "dead process", "nobody listens"])
+@pytest.mark.parametrize(
+    "case", ["no file", "torn file", "dead process", "nobody listens", "nobody holds"]
+)
 def test_a_stale_server_file_is_ignored(
     programme: FakeProgramme, tmp_path: Path, case: str
 ) -> None:
     ended = subprocess.Popen([sys.executable, "-c", ""])
     ended.wait()
+    held = DataDirectory(tmp_path).lock("a test") if case != "nobody holds" else nullcontext()
     match case:
+        case "nobody holds":  # the ids of a killed server's process and port are another's by now
+            _say_running(tmp_path, programme.address, os.getpid())
         case "torn file":
             (tmp_path / "server.json").write_text('{"pid":')
         case "dead process":
             _say_running(tmp_path, programme.address, ended.pid)
         case "nobody listens":
             _say_running(tmp_path, "127.0.0.1:1", os.getpid())
-    assert running_server(tmp_path) == ""
+    with held:
+        assert running_server(tmp_path) == ""
 
 
 def test_a_command_that_talks_to_a_server_imports_nothing_heavy(programme: FakeProgramme) -> None:

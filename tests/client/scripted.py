@@ -163,9 +163,11 @@ class Waited:
     def __enter__(self) -> "Waited":
         return self
 
-    def __exit__(self, *_: object) -> None:
-        self._wait(self._client.close())
-        self._runner.close()
+    def __exit__(self, *error: Any) -> None:
+        try:
+            self._wait(self._client.__aexit__(*error))
+        finally:
+            self._runner.close()
 
     def _wait(self, work: Coroutine[Any, Any, Any]) -> Any:
         return self._runner.run(work)

@@ -63,13 +63,13 @@ class DirectClient(Client):
             group = events[start : start + GROUP]
             yield Recorded(count=len(group), position=self.record(group))
 
-    def _ask(self, read: Read[Response]) -> Response:
+    def _ask(self, read: Read[Response], request: Any) -> Response:
         """Waits for nobody: what a request wants to see is projected before it is answered."""
-        if read.request.min_position:
+        if request.min_position:
             self._instance.catch_up()
-        if isinstance(read.request, pb.GetStatusRequest):
+        if isinstance(request, pb.GetStatusRequest):
             log = self._instance.log
             end = Position(log.log_id, log.number, log.end())
             return cast("Response", pb.GetStatusResponse(log_position=str(end)))
-        respond = RESPONDS[type(read.request)]
-        return cast("Response", self._instance.asker.ask(respond, read.request))
+        respond = RESPONDS[type(request)]
+        return cast("Response", self._instance.asker.ask(respond, request))

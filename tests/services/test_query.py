@@ -57,7 +57,7 @@ def ask(told: tuple[Client, str]) -> Ask:
             fields["question"] = pb.Question(
                 **{"programme_id": client.programme} | (question or {})
             )
-        return client._query.call(getattr(client._query_stub, method), request_of(**fields))
+        return client._query.call(lambda link: getattr(link.query, method), request_of(**fields))
 
     return ask
 
@@ -140,8 +140,9 @@ class TestEveryRead:
             if method != "GetStatus":
                 fields["question"] = pb.Question(programme_id=client.programme)
             request = getattr(pb, f"{method}Request")(min_position=ahead, **fields)
-            rpc = getattr(client._query_stub, method)
-            found = refusal(lambda: client._query.call(rpc, request))
+            found = refusal(
+                lambda: client._query.call(lambda link: getattr(link.query, method), request)
+            )
         assert found.code is grpc.StatusCode.DEADLINE_EXCEEDED
         assert found.reason == "POSITION_NOT_REACHED"
 

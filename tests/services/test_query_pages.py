@@ -33,7 +33,7 @@ def page(client: Client, method: str, **fields: Any) -> Any:
         fields["question"] = pb.Question(programme_id=client.programme)
     else:
         fields["programme_id"] = client.programme
-    return client._query.call(getattr(client._query_stub, method), request_of(**fields))
+    return client._query.call(lambda link: getattr(link.query, method), request_of(**fields))
 
 
 def rows_of(answer: Any) -> list[Any]:

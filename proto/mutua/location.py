@@ -1,0 +1,210 @@
+"""Where a client's server is: at a fixed address, or wherever a data directory is served."""
+
+import fcntl
+import json
+import os
+import socket
+import time
+from contextlib import AbstractContextManager, ExitStack
+from importlib.metadata import entry_points
+from pathlib import Path
+from threading import Lock
+from typing import Final, Protocol
+
+import grpc
+
+from mutua.errors import MutuaError
+
+OPENERS: Final = "mutua.data_directory"
+"""Entry point group in which the server side registers one `OpenDirectory`."""
+# Only to tell a server that is there from a stale file; a busy server still accepts at once.
+LISTENING_SECONDS: Final = 1.0
+PAUSE_SECONDS: Final = 0.05
+
+
+class Location(Protocol):
+    """Finds the server. Threads share it."""
+
+    def address(self) -> str:
+        """host:port of the server. Raises MutuaError when there is none and none can be opened."""
+        ...
+
+    def has_moved(self, address: str) -> bool:
+        """Whether the server is no longer at `address`, where a call has just failed."""
+        ...
+
+    def close(self) -> None:
+        """Ends what was opened. Raises MutuaError when its data could not be written to the end."""
+        ...
+
+
+class OpenDirectory(Protocol):
+    """Serves a data directory from this process until the context ends; yields the address.
+
+    While another process holds the directory it raises MutuaError with the reason DATA_IN_USE, or
+    with `read_only` answers from what that process has projected. `purpose` names this process to
+    others that find the directory in use.
+    """
+
+    def __call__(
+        self, directory: Path, *, read_only: bool, purpose: str
+    ) -> AbstractContextManager[str]: ...
+
+
+class FixedLocation:
+    """A server at an address, which is looked for nowhere else."""
+
+    def __init__(self, address: str) -> None:
+        self._address = address
+
+    def address(self) -> str:
+        return self._address
+
+    def has_moved(self, address: str) -> bool:  # noqa: ARG002 - it never moves
+        return False
+
+    def close(self) -> None:
+        pass
+
+
+class DirectoryLocation:
+    """The server of a data directory, in whichever process it is.
+
+    That is the process that holds the directory: `mutua up`, an import, another client. While there
+    is none, this process opens the directory and serves it, to itself and to others, until `close`.
+    """
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        read_only: bool = False,
+        purpose: str = "mutua.Client",
+        open_directory: OpenDirectory | None = None,
+        wait_seconds: float = 5.0,
+    ) -> None:
+        """For the options see `OpenDirectory`: by default the one of the installed server side.
+
+        `wait_seconds` bounds the wait for a process that holds the directory and does not serve it.
+        """
+        self.path = Path(path)
+        self._read_only = read_only
+        self._purpose = purpose
+        self._open_directory = open_directory
+        self._wait_seconds = wait_seconds
+        self._lock = Lock()
+        self._opened = ExitStack()
+        self._own_address = ""
+
+    def address(self) -> str:
+        with self._lock:
+            deadline = time.monotonic() + self._wait_seconds
+            while not self._own_address:
+                if address := running_server(self.path):
+                    return address
+                try:
+                    self._open()
+                except MutuaError as error:
+                    # The holder is about to serve the directory, or to leave it.
+                    if error.reason != "DATA_IN_USE" or time.monotonic() >= deadline:
+                        raise
+                    time.sleep(PAUSE_SECONDS)
+            return self._own_address
+
+    def has_moved(self, address: str) -> bool:
+        return address != self._own_address and address != running_server(self.path)
+
+    def close(self) -> None:
+        with self._lock:
+            self._opened.close()
+
+    def _open(self) -> None:
+        open_directory = self._open_directory or _registered_opener()
+        self._own_address = self._opened.enter_context(
+            open_directory(self.path, read_only=self._read_only, purpose=self._purpose)
+        )
+
+
+def running_server(data: Path) -> str:
+    """Address of the server that runs on a data directory, "" when none does."""
+    try:
+        server = json.loads((data / "server.json").read_bytes())
+        pid, address = int(server["pid"]), str(server["address"])
+        host, _, port = address.rpartition(":")
+        # A killed server leaves the file. Its process id and its port may be another's by now.
+        if not _is_alive(pid) or not _is_held(data / "lock"):
+            return ""
+        socket.create_connection((host.strip("[]"), int(port)), LISTENING_SECONDS).close()
+    except (OSError, ValueError, KeyError, TypeError):
+        return ""
+    return address
+
+
+def locate(
+    server: str, directory: str | os.PathLike[str] | DirectoryLocation | None
+) -> list[Location]:
+    """The one or two servers that a client talks to, the one that takes facts first.
+
+    Raises MutuaError unless either `server` or `directory` says where they are.
+    """
+    if directory is None:
+        return [FixedLocation(address) for address in addresses(server)]
+    if server:
+        raise MutuaError(
+            f"server is {server!r} and directory is {str(directory)!r}: give one of them",
+            code=grpc.StatusCode.INVALID_ARGUMENT,
+        )
+    if isinstance(directory, DirectoryLocation):
+        return [directory]
+    return [DirectoryLocation(directory)]
+
+
+def addresses(server: str) -> list[str]:
+    """The one or two addresses of a server, for writes first. Raises MutuaError."""
+    found = [address.strip() for address in server.split(",")]
+    # gRPC would take 443 for a missing port, and the user would wait for nothing.
+    if len(found) > 2 or not all(
+        host and port.isdecimal() for host, _, port in (each.rpartition(":") for each in found)
+    ):
+        raise MutuaError(
+            f"server is {server!r}: give host:port, or ingest_host:port,query_host:port, "
+            "or name a data directory with directory=",
+            code=grpc.StatusCode.INVALID_ARGUMENT,
+        )
+    return found
+
+
+def _registered_opener() -> OpenDirectory:
+    for entry_point in entry_points(group=OPENERS):
+        opener: OpenDirectory = entry_point.load()
+        return opener
+    raise MutuaError(
+        "No server runs on the data directory, and only mutua's client library is installed, which "
+        "cannot open it: install mutua with its server side (pip install mutua), or start "
+        "`mutua up` on the directory.",
+        code=grpc.StatusCode.FAILED_PRECONDITION,
+    )
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except PermissionError:
+        return True  # another user's process
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def _is_held(lock: Path) -> bool:
+    """Whether a process holds the lock of a data directory; True where that cannot be seen."""
+    try:
+        file = lock.open()
+    except PermissionError:
+        return True
+    with file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False

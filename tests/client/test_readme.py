@@ -1,0 +1,23 @@
+"""The Python of the README runs as it stands there."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.faults.processes import ROOT, environment
+
+
+def test_the_program_of_the_readme_records_and_asks(tmp_path: Path) -> None:
+    [program] = re.findall(r"^```python\n(.*?)^```$", (ROOT / "README.md").read_text(), re.S | re.M)
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+        env=environment(),
+    )
+    assert done.stdout.splitlines() == ["ash-1 1.0 0.0", "oak-2 0.0 1.0", "1"], done.stderr
+    assert (tmp_path / "mutua-data" / "log.sqlite").exists()

@@ -1,0 +1,147 @@
+"""One directory and many commands at once: they share a server, and take turns in being it."""
+
+import json
+import os
+import signal
+import subprocess
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from threading import Event
+
+import pytest
+
+from mutua import Client
+from mutua.location import running_server
+from services.bootstrap import verify
+from tests.faults.processes import (
+    BATCH,
+    acknowledged,
+    assert_there,
+    eventually,
+    facts,
+    start,
+)
+
+ROUNDS = int(os.environ.get("MUTUA_TURNS_ROUNDS", "50"))
+_OWN = 1_000_000
+"""The facts of one who records lie so far from those of the next."""
+
+RECORD = """
+import sys
+from mutua import Client
+from tests.faults.processes import BATCH, facts
+with Client(directory=sys.argv[1], deadline_seconds=60) as client:
+    for start in range(int(sys.argv[2]), int(sys.argv[3]), BATCH):
+        client.record(facts(start, start + BATCH))
+        print(BATCH, flush=True)
+"""
+
+
+@contextmanager
+def recording(data: Path, first: int, end: int) -> Iterator["subprocess.Popen[str]"]:
+    """A process that records, and has begun to."""
+    process = start(RECORD, str(data), str(first), str(end))
+    assert process.stdout is not None
+    assert process.stderr is not None
+    try:
+        assert process.stdout.readline(), process.stderr.read()
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+        process.stdout.close()
+        process.stderr.close()
+
+
+def log(data: Path, *words: str) -> "subprocess.Popen[str]":
+    command = ["--data", str(data), "log", "--from", "A", "--to", "B", "--kind", "call"]
+    return start("from services.cli.entry import main; main()", *command, *words)
+
+
+def test_short_imports_and_logs_at_once_lose_nothing_and_double_nothing(tmp_path: Path) -> None:
+    """Each opens the directory or finds it served, by another that may end at any moment."""
+    data, ended = tmp_path / "data", Event()
+
+    def import_often() -> list[int]:
+        durable: list[int] = []
+        try:
+            for number in range(ROUNDS):
+                numbers = range(number * 40, number * 40 + 40)
+                with Client(directory=data, deadline_seconds=60) as client:
+                    for _ in client.record_stream(facts(numbers.start, numbers.stop)):
+                        durable += numbers
+        finally:
+            ended.set()
+        return durable
+
+    def log_often(thread: int) -> list[int]:
+        number, durable = thread * _OWN, []
+        while not ended.is_set():
+            with Client(directory=data, deadline_seconds=60) as client:
+                position = client.record(facts(number, number + 1))
+                client.get_status(min_position=position)
+            durable.append(number)
+            number += 1
+        return durable
+
+    with ThreadPoolExecutor(3) as pool:
+        works = [pool.submit(import_often), *(pool.submit(log_often, each) for each in (1, 2))]
+        told = [each.result() for each in works]
+    assert all(told)
+    assert_there(data, {number for each in told for number in each})
+    assert not (data / "server.json").exists()
+
+
+def test_log_beside_a_process_that_records_is_served_by_it(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    with recording(data, 0, 1_000_000) as importing:
+        told = json.loads((data / "server.json").read_text())
+        assert told["pid"] == importing.pid
+        logging = log(data)
+        said, errors = logging.communicate(timeout=30)
+        assert said.startswith("Recorded: A gave to B: call"), errors
+        assert errors == ""
+        assert importing.poll() is None
+
+
+@pytest.mark.parametrize("ends", [signal.SIGKILL, signal.SIGINT])
+def test_log_goes_on_when_the_process_that_served_it_is_gone(
+    tmp_path: Path, ends: signal.Signals
+) -> None:
+    """It is stopped first, so that the log is waiting for it when it goes."""
+    data = tmp_path / "data"
+    with recording(data, 0, 1_000_000) as importing:
+        importing.send_signal(signal.SIGSTOP)
+        logging = log(data, "--minutes", "7")
+        eventually(lambda: _is_connected(data, logging.pid), "the log has found the server")
+        importing.send_signal(ends)
+        importing.send_signal(signal.SIGCONT)
+        said, errors = logging.communicate(timeout=60)
+        assert said.startswith("Recorded: A gave to B: call"), errors
+        importing.wait(30)
+        durable = acknowledged(importing) + BATCH  # the first of them was read before
+    assert running_server(data) == ""
+    with Client(directory=data) as client:
+        logged = [
+            each
+            for each in client.list_exchanges(page_size=10_000)
+            if each.revisions[-1].content.giver_minutes == 7
+        ]
+        status = client.get_status()
+    assert len(logged) == 1
+    assert status.exchange_count >= durable + 1
+    assert verify(data).differences == []
+
+
+def _is_connected(data: Path, pid: int) -> bool:
+    """Whether a process has a connection to the server of a directory."""
+    port = int(json.loads((data / "server.json").read_text())["address"].rpartition(":")[2])
+    tables = Path("/proc/net/tcp").read_text() + Path("/proc/net/tcp6").read_text()
+    rows = [line.split() for line in tables.splitlines()]
+    inodes = {row[9] for row in rows if row[2].endswith(f":{port:04X}")}
+    with suppress(FileNotFoundError):  # one was closed meanwhile
+        opened = {str(each.readlink()) for each in Path(f"/proc/{pid}/fd").iterdir()}
+        return any(f"socket:[{inode}]" in opened for inode in inodes)
+    return False
