@@ -5,13 +5,13 @@ from typing import Final
 
 import click
 
-from mutua.v1.query_service_pb2 import Concentration, Direction, Lens
+from mutua.v1.query_service_pb2 import DIRECTION_GIVING, Concentration, Direction, Lens
 from services.cli.asking import Asked, asks
 from services.cli.connect import Settings
 from services.cli.output import Column, to_table
 from services.cli.parameters import words_of
 from services.cli.showing import Read, show
-from services.cli.tables import unit_of
+from services.cli.tables import is_minutes, unit_of
 from services.cli.words import NEITHER_IS_BETTER, amount
 
 WHAT_IT_SAYS: Final = (
@@ -57,8 +57,21 @@ def columns(lens: Lens.ValueType) -> list[Column[Concentration]]:
             True,
         ),
         Column("half with", lambda row: amount(half_count(row.lorenz)) if row.lorenz else "", True),
-        Column("in words", lambda row: ", ".join(WORDS[each] for each in row.reasons)),
+        Column("in words", lambda row: in_words(row, lens)),
     ]
+
+
+def in_words(row: Concentration, lens: Lens.ValueType) -> str:
+    """Why there are no measures, and which part of the total left or entered the population."""
+    words = [WORDS.get(reason, reason) for reason in row.reasons]
+    if row.spill_over:
+        went = "went to" if row.direction == DIRECTION_GIVING else "came from"
+        minutes = " minutes" if is_minutes(lens) else ""
+        words.append(
+            f"of which {amount(row.spill_over)}{minutes} {went} organizations outside the "
+            "population"
+        )
+    return ", ".join(words)
 
 
 def half_count(lorenz: Sequence[float]) -> int:
@@ -69,6 +82,7 @@ def half_count(lorenz: Sequence[float]) -> int:
 WORDS: Final = {
     "NO_KNOWN_AMOUNT": "no known amount",
     "TOO_FEW_EXCHANGES": "too few",
+    "MANY_UNKNOWN": "many minutes unknown",
     "NOT_BORNE": "not borne on this side",
 }
 CONCENTRATION: Final[Read[Concentration]] = Read(

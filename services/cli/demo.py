@@ -16,7 +16,13 @@ from services.cli.dates import to_date
 from services.cli.names import Directory
 from services.cli.output import show_progress, to_table
 from services.cli.tables import balance_columns, pair_columns
-from services.cli.words import NEITHER_IS_BETTER, counted, coverage_lines, warning_lines
+from services.cli.words import (
+    NEITHER_IS_BETTER,
+    counted,
+    coverage_lines,
+    isolate_lines,
+    warning_lines,
+)
 
 # Only a directory with this file in it is ever removed.
 MARK: Final = ".made-by-mutua-demo"
@@ -126,9 +132,11 @@ def _told(client: Client, position: str, data: Path) -> Iterator[str]:
     yield f"\nThe most one-sided pairs with {CONTACT_DAYS} days of contact or more:\n"
     one_sided = _one_sided(client.list_pairs(question))[:SHOWN_PAIRS]
     yield to_table(one_sided, pair_columns(LENS_COUNT, directory))
-    silent = [row.organization_id for row in balances if row.exchange_count == 0]
-    yield f"\nNothing seen of {counted(len(silent), 'organization')}: {directory.labels(silent)}."
-    yield "They may share in ways that nobody recorded.\n"
+    yield ""
+    yield from isolate_lines(
+        [directory.label(row.organization_id) for row in balances if row.isolate]
+    )
+    yield ""
     yield from _next_steps(data)
     yield f"\nPosition {position}"
 

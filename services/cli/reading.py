@@ -43,10 +43,7 @@ EDGES: Final[Read[Edge]] = Read(
     table=lambda shown: to_table(
         shown.rows, tables.edge_columns(shown.question.lens, shown.directory)
     ),
-    foot=lambda shown: isolate_lines(
-        [shown.directory.label(row.organization_id) for row in shown.answer.nodes if row.isolate],
-        narrowed=bool(shown.question.kinds or shown.question.formalities or shown.question.topics),
-    ),
+    foot=lambda shown: _without_exchanges(shown),
 )
 NODES: Final[Read[Node]] = Read(
     name="nodes",
@@ -155,9 +152,9 @@ def exchanges(
 ) -> None:
     """Show the exchanges themselves, the evidence behind every number.
 
-    A pair's count is the exchanges that --giver, --receiver and --standing list. What an
-    organization gave itself, under two ids, is listed and counts nowhere. Possible doubles have
-    the same parties, kind and day, and were reported by different sides.
+    With --giver, --receiver and --standing, they are the exchanges that a pair counts. An internal
+    exchange, whose sides share an organization, counts nowhere: no --giver or --receiver lists it.
+    Possible doubles have the same parties, kind and day, and were reported by different sides.
 
     \b
     Examples:
@@ -209,6 +206,16 @@ def _doubles(read: Read[Exchange], *, is_whole: bool) -> Read[Exchange]:
         foot=lambda shown: [
             doubles_line(shown.answer.coverage, len(shown.rows), is_whole=is_whole)
         ],
+    )
+
+
+def _without_exchanges(shown: Shown[Edge]) -> list[str]:
+    nodes = [row for row in shown.answer.nodes if not row.exchange_count]
+    return isolate_lines(
+        *(
+            [shown.directory.label(row.organization_id) for row in nodes if row.isolate is isolate]
+            for isolate in (True, False)
+        )
     )
 
 

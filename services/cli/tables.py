@@ -21,7 +21,7 @@ from services.cli.exchanges import STATES, Line
 from services.cli.names import Directory
 from services.cli.output import Column, to_iso
 from services.cli.parameters import words_of
-from services.cli.words import amount, band, pair_words
+from services.cli.words import amount, band, nothing_words, pair_words
 
 RETRACTED: Final = STATES[EXCHANGE_STATE_RETRACTED]
 
@@ -59,7 +59,7 @@ def pair_columns(lens: Lens.ValueType, directory: Directory) -> list[Column[Pair
         Column(f"A to B{unit_of(lens)}", lambda row: amount(row.given), True),
         Column(f"B to A{unit_of(lens)}", lambda row: amount(row.received), True),
     ]
-    if _is_minutes(lens):  # under count the amounts are the counts
+    if is_minutes(lens):  # under count the amounts are the counts
         columns += [
             Column("A to B exchanges", lambda row: amount(row.given_count), True),
             Column("B to A exchanges", lambda row: amount(row.received_count), True),
@@ -118,7 +118,7 @@ def edge_columns(lens: Lens.ValueType, directory: Directory) -> list[Column[Edge
         Column("from", lambda row: directory.label(row.giver_id)),
         Column("to", lambda row: directory.label(row.receiver_id)),
     ]
-    if _is_minutes(lens):  # under count the weights are the exchanges
+    if is_minutes(lens):  # under count the weights are the exchanges
         columns.append(Column("minutes", lambda row: amount(row.weight), True))
     return [
         *columns,
@@ -139,7 +139,7 @@ def node_columns(lens: Lens.ValueType, directory: Directory) -> list[Column[Node
             True,
         ),
         Column("exchanges", lambda row: amount(row.exchange_count), True),
-        Column("", lambda row: "nothing seen" if row.isolate else ""),
+        Column("", lambda row: "" if row.exchange_count else nothing_words(row.reasons)),
     ]
 
 
@@ -160,12 +160,12 @@ def organization_columns() -> list[Column[Organization]]:
     ]
 
 
-def _is_minutes(lens: Lens.ValueType) -> bool:
+def is_minutes(lens: Lens.ValueType) -> bool:
     return lens not in (LENS_UNSPECIFIED, LENS_COUNT)
 
 
 def unit_of(lens: Lens.ValueType) -> str:
-    return ", minutes" if _is_minutes(lens) else ""
+    return ", minutes" if is_minutes(lens) else ""
 
 
 def _unless_zero(count: int) -> str:

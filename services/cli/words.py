@@ -1,6 +1,6 @@
 """What numbers say in words. No word judges: giving and receiving are both needed."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Final
 
 from mutua.v1.query_service_pb2 import Balance, Coverage, Pair, Question
@@ -41,16 +41,23 @@ def band(balance: Balance, warnings: Iterable[str]) -> str:
     """Which way a balance leans, as far as it may be said; "" when it may not."""
     directed_count = balance.exchange_count - balance.joint_count
     if balance.exchange_count == 0:
-        return "nothing seen"
+        return nothing_words(balance.reasons)
     if "MANY_UNKNOWN" in warnings or not balance.HasField("net"):
         return ""
     if directed_count < FEW_EXCHANGES:
         return "too few"
+    if "MANY_UNKNOWN" in balance.reasons:
+        return "many minutes unknown"
     if not balance.HasField("net_share"):
         return "no known amount"
     if abs(balance.net_share) <= EVEN_SHARE:
         return "about even"
     return "gives more" if balance.net_share > 0 else "receives more"
+
+
+def nothing_words(reasons: Collection[str]) -> str:
+    """Why an organization has no exchange in an answer."""
+    return "none of these" if "NONE_OF_THESE" in reasons else "nothing seen"
 
 
 def pair_words(pair: Pair) -> str:
@@ -74,11 +81,22 @@ def coverage_lines(coverage: Coverage, question: Question | None = None) -> list
         )
     else:
         seen = "No organization is on the roster, so nobody is seen to be silent; "
-    if coverage.exchange_count:
-        exchanges = counted(coverage.exchange_count, "exchange")
-        lines = [f"{seen}{coverage.unknown_minutes_count:,} of {exchanges} have no minutes."]
+    directed_count = coverage.exchange_count - coverage.joint_count - coverage.internal_count
+    unknown_count = coverage.unknown_minutes_count
+    if directed_count:
+        directed = counted(directed_count, "directed exchange")
+        have = "has" if unknown_count == 1 else "have"
+        lines = [f"{seen}{unknown_count:,} of {directed} {have} no minutes."]
     else:
-        lines = [f"{seen}no exchange was found."]
+        lines = [f"{seen}no {'directed ' if coverage.exchange_count else ''}exchange was found."]
+    if coverage.internal_count:
+        internal, are = counted(coverage.internal_count, "exchange"), "are"
+        if coverage.internal_count == 1:
+            are = "is"
+        lines.append(
+            f"{internal} {are} internal to one organization once its aliases are resolved, and "
+            f"{are} left out of every number."
+        )
     if coverage.joint_count:
         lines.append(
             f"{counted(coverage.joint_count, 'exchange')} of all parties together: "
@@ -109,16 +127,20 @@ def straddling_line(coverage: Coverage, question: Question) -> str:
     )
 
 
-def isolate_lines(labels: Sequence[str], *, narrowed: bool) -> list[str]:
-    """Of whom nothing was seen, if there is anybody; `narrowed` when only some was looked at."""
-    if not labels:
-        return []
-    silent = counted(len(labels), "organization")
-    where = " in what was asked for" if narrowed else ""
-    return [
-        f"Nothing seen of {silent}{where}: {', '.join(labels)}.",
-        "They may share in ways that nobody recorded.",
-    ]
+def isolate_lines(isolates: Sequence[str], others: Sequence[str] = ()) -> list[str]:
+    """Who has no exchange in an answer: isolates, and others that have some which do not count."""
+    lines = []
+    if isolates:
+        silent = counted(len(isolates), "organization")
+        lines += [
+            f"Nothing seen of {silent}: {', '.join(isolates)}.",
+            "They may share in ways that nobody recorded.",
+        ]
+    if others:
+        have = "has" if len(others) == 1 else "have"
+        organizations = counted(len(others), "organization")
+        lines.append(f"{organizations} {have} none of these exchanges: {', '.join(others)}.")
+    return lines
 
 
 def nothing_recorded(programme: str, others: Iterable[str]) -> str:

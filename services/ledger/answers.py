@@ -3,13 +3,16 @@
 Slow and plain on purpose: this is what the fast answers of `services.network` are held against.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from services.ledger.allocation import MILLION, Leg, legs, quantity
 from services.ledger.doubles import possible_double_count
+from services.ledger.exchange import Exchange
+from services.ledger.identity import is_internal, resolve, resolve_exchange
 from services.ledger.organization import Organization
 from services.ledger.question import (
+    MANY_UNKNOWN,
     Answer,
     Balance,
     Coverage,
@@ -37,49 +40,59 @@ from services.ledger.words import (
 
 @dataclass(frozen=True, slots=True)
 class Framed:
-    """A standing exchange of the window with its ids mapped.
+    """A standing exchange of the window between organizations, its ids resolved."""
 
-    `legs` and `joint` leave out what is internal to one organization; the parties do not.
-    """
-
-    revision: Revision
+    event_id: str
+    exchange: Exchange
     day: Day
-    legs: tuple[tuple[str, str, Leg], ...]
-    joint: frozenset[str]
-    givers: frozenset[str]
-    receivers: frozenset[str]
-    parties: frozenset[str]
+    is_dated: bool
     recorded_by: str
+    is_internal: bool
+    """It enters no measure, and so has neither legs nor joint parties."""
+    legs: tuple[Leg, ...]
+    joint: frozenset[str]
+
+    @property
+    def parties(self) -> frozenset[str]:
+        return frozenset(self.exchange.everybody())
 
     def reporters(self) -> frozenset[str]:
-        """The parties that reported: who recorded it, and a side that was named without them."""
-        themselves = self.parties & {self.recorded_by}
-        match self.revision.exchange.reported_by:
-            case Side.GIVER:
-                named = self.givers
-            case Side.RECEIVER:
-                named = self.receivers
-            case _:
-                return themselves
-        return themselves if named & themselves else themselves | named
+        """The recorder where it is a party, and every organization of the side that reported.
+
+        That side is the one that is named, else the one its recorder is on.
+        """
+        givers, receivers = self.exchange.giver_ids, self.exchange.receiver_ids
+        reporters = self.parties & {self.recorded_by}
+        for side, ids in ((Side.GIVER, givers), (Side.RECEIVER, receivers)):
+            unnamed = self.exchange.reported_by is Side.UNSPECIFIED
+            if self.exchange.reported_by is side or (unnamed and self.recorded_by in ids):
+                reporters |= {*ids}
+        return reporters
 
 
 def balances(ledger: Ledger, question: Question) -> Answer[Balance]:
     """One row for each organization of the population and each other party, by id."""
     question.require_totals()
     framed = list(counted(ledger, question))
-    rows = [_balance(each, framed, question) for each in sorted(shown(ledger, question, framed))]
+    coverage = _coverage(ledger, question, framed)
+    warnings = _warnings(ledger, question, coverage, framed)
+    isolates = _isolates(ledger, question, framed)
+    rows = [
+        _balance(each, framed, question)._replace(
+            answer_is_vague=MANY_UNKNOWN in warnings, isolate=each in isolates
+        )
+        for each in sorted(shown(ledger, question, framed))
+    ]
     if chosen := _chosen(ledger, question):
         rows = [row for row in rows if row.organization_id in chosen]
-    coverage = _coverage(ledger, question, framed)
-    return Answer(rows, coverage, _warnings(ledger, question, coverage, framed))
+    return Answer(rows, coverage, warnings)
 
 
 def pairs(ledger: Ledger, question: Question) -> Answer[Pair]:
     """One row for each two organizations with a directed exchange, by giver and receiver id."""
     question.require_edges()
     framed = list(counted(ledger, question))
-    ties = {(giver, receiver) for exchange in framed for giver, receiver, _ in exchange.legs}
+    ties = {leg[:2] for exchange in framed for leg in exchange.legs}
     rows = sorted(
         (
             _pair(one, other, framed, question)
@@ -107,11 +120,15 @@ def network(ledger: Ledger, question: Question) -> Network:
         edges = [edge for edge in edges if chosen & {*edge}]
         nodes &= chosen.union(*edges)
     coverage = _coverage(ledger, question, framed)
+    isolates = _isolates(ledger, question, framed)
     return Network(
         [_edge(giver, receiver, framed, question) for giver, receiver in edges],
         coverage,
         _warnings(ledger, question, coverage, framed),
-        [_node(each, framed, question) for each in sorted(nodes)],
+        [
+            _node(each, framed, question)._replace(isolate=each in isolates)
+            for each in sorted(nodes)
+        ],
     )
 
 
@@ -132,6 +149,12 @@ def population(ledger: Ledger, question: Question, framed: list[Framed]) -> set[
             return _parties(framed) - _boundary(ledger, question)
         case _:
             return _roster(ledger, question)
+
+
+def _isolates(ledger: Ledger, question: Question, framed: list[Framed]) -> set[str]:
+    """Of the population, those that are party to no exchange of any kind in the window."""
+    anything = list(counted(ledger, question.of_any_exchange()))
+    return population(ledger, question, framed) - _parties(anything)
 
 
 def _boundary(ledger: Ledger, question: Question) -> set[str]:
@@ -188,80 +211,64 @@ def _wanted(question: Question, revision: Revision) -> bool:
 
 
 def _frame(ledger: Ledger, question: Question, revision: Revision, day: Day) -> Framed:
-    def mapped(ids: tuple[str, ...]) -> frozenset[str]:
-        return frozenset(_map(ledger, question, each) for each in ids)
-
-    exchange = revision.exchange
-    all_legs = (
-        (_map(ledger, question, leg.giver_id), _map(ledger, question, leg.receiver_id), leg)
-        for leg in legs(exchange)
-    )
-    joint = mapped(exchange.party_ids)
-    givers, receivers = mapped(exchange.giver_ids), mapped(exchange.receiver_ids)
+    exchange = resolve_exchange(_aliases(ledger, question), revision.exchange)
+    internal = is_internal(exchange)
     return Framed(
-        revision=revision,
+        event_id=revision.event_id,
+        exchange=exchange,
         day=day,
-        legs=tuple(leg for leg in all_legs if leg[0] != leg[1]),
-        joint=joint if len(joint) > 1 else frozenset(),
-        givers=givers,
-        receivers=receivers,
-        parties=givers | receivers | joint,
+        is_dated=revision.said.occur_precision in (Precision.EXACT, Precision.DAY),
         recorded_by=_map(ledger, question, revision.said.recorded_by),
+        is_internal=internal,
+        legs=() if internal else tuple(legs(exchange)),
+        joint=frozenset(() if internal else exchange.party_ids),
     )
+
+
+def _aliases(ledger: Ledger, question: Question) -> Mapping[str, str]:
+    return {} if question.identity is Identity.RECORDED else ledger.aliases
 
 
 def _map(ledger: Ledger, question: Question, organization_id: str) -> str:
-    return (
-        organization_id
-        if question.identity is Identity.RECORDED
-        else ledger.resolve(organization_id)
-    )
+    return resolve(_aliases(ledger, question), organization_id)
 
 
 def _balance(party: str, framed: list[Framed], question: Question) -> Balance:
-    giving = [exchange for exchange in framed if any(leg[0] == party for leg in exchange.legs)]
-    taking = [exchange for exchange in framed if any(leg[1] == party for leg in exchange.legs)]
-    joint = [exchange for exchange in framed if party in exchange.joint]
+    giving = [each for each in framed if any(leg.giver_id == party for leg in each.legs)]
+    taking = [each for each in framed if any(leg.receiver_id == party for leg in each.legs)]
+    joint_count = sum(party in exchange.joint for exchange in framed)
     once = question.allocation is Allocation.ONCE
-    directed = {exchange.revision.event_id for exchange in (*giving, *taking)}
     return Balance(
         organization_id=party,
         given=None
         if once and question.lens in (Lens.ATTENTION, Lens.BENEFIT)
-        else _total(giving, party, 0, question),
+        else _total(giving, party, "giver_id", question),
         received=None
         if once and question.lens is Lens.BURDEN
-        else _total(taking, party, 1, question),
-        directed_count=len(directed),
-        exchange_count=len(directed) + len(joint),
+        else _total(taking, party, "receiver_id", question),
+        given_count=len(giving),
+        received_count=len(taking),
         given_unknown_count=sum(_unknown(exchange, question.lens) for exchange in giving),
         received_unknown_count=sum(_unknown(exchange, question.lens) for exchange in taking),
-        joint_count=len(joint),
+        joint_count=joint_count,
         has_net=not once,
     )
 
 
-def _total(exchanges: list[Framed], party: str, end: int, question: Question) -> int:
+def _total(exchanges: list[Framed], party: str, end: str, question: Question) -> int:
+    """What the legs of these exchanges lay on a party at one end, `giver_id` or `receiver_id`."""
     if question.lens is Lens.COUNT and question.allocation is Allocation.ONCE:
-        recorded = (
-            {
-                leg.receiver_id if end else leg.giver_id
-                for *ends, leg in exchange.legs
-                if ends[end] == party
-            }
-            for exchange in exchanges
-        )
-        return sum(len(ids) for ids in recorded) * MILLION
+        return len(exchanges) * MILLION
     return sum(
         leg.amount(question.lens) or 0
         for exchange in exchanges
-        for *ends, leg in exchange.legs
-        if ends[end] == party
+        for leg in exchange.legs
+        if getattr(leg, end) == party
     )
 
 
 def _unknown(exchange: Framed, lens: Lens) -> bool:
-    return quantity(exchange.revision.exchange, lens) is None
+    return quantity(exchange.exchange, lens) is None
 
 
 def _pair(one: str, other: str, framed: list[Framed], question: Question) -> Pair:
@@ -303,7 +310,6 @@ def _node(party: str, framed: list[Framed], question: Question) -> Node:
         given=balance.given if totals else None,
         received=balance.received if totals else None,
         exchange_count=balance.exchange_count,
-        isolate=not any(party in exchange.parties for exchange in framed),
     )
 
 
@@ -319,19 +325,19 @@ class _Flow:
 def _flow(giver: str, receiver: str, framed: list[Framed], question: Question) -> _Flow:
     amount, count, days, undated, unknown = 0, 0, set(), set(), 0
     for exchange in framed:
-        between = [leg for one, other, leg in exchange.legs if (one, other) == (giver, receiver)]
-        if not between:
+        leg = next((leg for leg in exchange.legs if leg[:2] == (giver, receiver)), None)
+        if leg is None:
             continue
         count += 1
         unknown += _unknown(exchange, question.lens)
-        if exchange.revision.said.occur_precision in (Precision.EXACT, Precision.DAY):
+        if exchange.is_dated:
             days.add(exchange.day)
         else:
-            undated.add(exchange.revision.event_id)
+            undated.add(exchange.event_id)
         if question.allocation is Allocation.FULL:
-            amount += quantity(exchange.revision.exchange, question.lens) or 0
+            amount += quantity(exchange.exchange, question.lens) or 0
         else:
-            amount += sum(leg.amount(question.lens) or 0 for leg in between)
+            amount += leg.amount(question.lens) or 0
     return _Flow(amount, count, len(days), frozenset(undated), unknown)
 
 
@@ -339,16 +345,15 @@ def _coverage(ledger: Ledger, question: Question, framed: list[Framed]) -> Cover
     roster = _roster(ledger, question)
     reported = {party for exchange in framed for party in exchange.reporters()}
     lens = Lens.BURDEN if question.lens is Lens.COUNT else question.lens
-    contents = [exchange.revision.exchange for exchange in framed]
+    directed = [exchange for exchange in framed if exchange.legs]
     return Coverage(
         roster_count=len(roster),
         recorded_count=len(reported & roster),
         exchange_count=len(framed),
-        unknown_minutes_count=sum(
-            quantity(content, lens) is None for content in contents if not content.party_ids
-        ),
-        joint_count=sum(bool(content.party_ids) for content in contents),
+        unknown_minutes_count=sum(quantity(each.exchange, lens) is None for each in directed),
+        joint_count=sum(bool(exchange.joint) for exchange in framed),
         possible_double_count=possible_double_count(framed),
+        internal_count=sum(exchange.is_internal for exchange in framed),
         **straddling(ledger, question)._asdict(),
     )
 
@@ -356,7 +361,7 @@ def _coverage(ledger: Ledger, question: Question, framed: list[Framed]) -> Cover
 def _warnings(
     ledger: Ledger, question: Question, coverage: Coverage, framed: list[Framed]
 ) -> tuple[str, ...]:
-    overlap = any(len(exchange.revision.exchange.topics) > 1 for exchange in framed)
+    overlap = any(len(exchange.exchange.topics) > 1 for exchange in framed)
     roster = [version.organization for version in ledger.roster.values()]
     unbound = unbound_names(roster, ledger.aliases, _parties(framed))
     return warnings_for(question, coverage, topics_overlap=overlap, has_unbound=bool(unbound))

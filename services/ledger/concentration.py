@@ -1,14 +1,15 @@
 """How far giving, and receiving, lie with a few: Gini, Lorenz and the share of the top three."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from enum import IntEnum
 from itertools import accumulate
 from typing import Final, NamedTuple
 
-from services.ledger.answers import balances, counted, population
+from services.ledger.answers import Framed, balances, counted, population
 from services.ledger.question import (
     FEW_EXCHANGES,
+    MANY_UNKNOWN,
     NO_KNOWN_AMOUNT,
     NOT_BORNE,
     TOO_FEW_EXCHANGES,
@@ -44,6 +45,17 @@ class Concentration(NamedTuple):
     """The share of those that have least: of none of them, of one, and so on to all."""
     reasons: tuple[str, ...] = ()
     """Why there are no measures; () when there are."""
+    spill_over: int | None = None
+    """The part of `total` that went to, or came from, parties outside the population; in
+    millionths, None where the allocation has no edges."""
+
+
+class Flow(NamedTuple):
+    """One side of the flow over a population, in millionths."""
+
+    amounts: Sequence[int]
+    """Of each organization of the population, those with nothing too; in any order."""
+    spill_over: int | None
 
 
 def concentration(ledger: Ledger, question: Question) -> Answer[Concentration]:
@@ -51,37 +63,66 @@ def concentration(ledger: Ledger, question: Question) -> Answer[Concentration]:
 
     Organizations that are asked for change nothing: they choose rows of organizations.
     """
-    members = population(ledger, question, list(counted(ledger, question)))
+    exchanges = list(counted(ledger, question))
+    members = population(ledger, question, exchanges)
     found = balances(ledger, replace(question, organization_ids=()))
     rows = [row for row in found.rows if row.organization_id in members]
     given, received = [row.given or 0 for row in rows], [row.received or 0 for row in rows]
-    measured = measure(question, found.coverage, given, received)
+    gave_outside, received_outside = _spill_over(exchanges, members, question)
+    measured = measure(
+        question,
+        found.coverage,
+        found.warnings,
+        giving=Flow(given, gave_outside),
+        receiving=Flow(received, received_outside),
+    )
     return Answer(measured, found.coverage, found.warnings)
 
 
 def measure(
-    question: Question, coverage: Coverage, given: Iterable[int], received: Iterable[int]
+    question: Question,
+    coverage: Coverage,
+    warnings: Collection[str],
+    *,
+    giving: Flow,
+    receiving: Flow,
 ) -> list[Concentration]:
-    """Of what each organization of the population gave and received, those with nothing too.
+    """The measures of both sides.
 
-    Nothing is said under 5 directed exchanges, without an amount, and of a side that bears nothing.
+    Nothing is said under 5 directed exchanges, without an amount, where many minutes are unknown,
+    and of a side that bears nothing.
     """
-    few = coverage.exchange_count - coverage.joint_count < FEW_EXCHANGES
-    sides = ((Direction.GIVING, sorted(given)), (Direction.RECEIVING, sorted(received)))
+    few = (TOO_FEW_EXCHANGES,) * (coverage.directed_count < FEW_EXCHANGES)
+    vague = (MANY_UNKNOWN,) * (MANY_UNKNOWN in warnings)
     return [
-        _measure(direction, amounts, few=few)
+        _measure(direction, flow, few + vague)
         if _is_borne(question, direction)
-        else Concentration(direction, len(amounts), reasons=(NOT_BORNE,))
-        for direction, amounts in sides
+        else Concentration(direction, len(flow.amounts), reasons=(NOT_BORNE,))
+        for direction, flow in ((Direction.GIVING, giving), (Direction.RECEIVING, receiving))
     ]
 
 
-def _measure(direction: Direction, ascending: list[int], *, few: bool) -> Concentration:
-    count, sums = len(ascending), list(accumulate(ascending, initial=0))
+def _spill_over(
+    exchanges: list[Framed], members: set[str], question: Question
+) -> tuple[int | None, int | None]:
+    """What members gave to others, and what they received from others."""
+    if question.allocation is Allocation.ONCE:
+        return None, None
+    gave = received = 0
+    for leg in (leg for exchange in exchanges for leg in exchange.legs):
+        amount = leg.amount(question.lens) or 0
+        gave += amount if leg.giver_id in members and leg.receiver_id not in members else 0
+        received += amount if leg.receiver_id in members and leg.giver_id not in members else 0
+    return gave, received
+
+
+def _measure(direction: Direction, flow: Flow, unsaid: tuple[str, ...]) -> Concentration:
+    """`unsaid` are the reasons that both sides have for saying nothing."""
+    count, sums = len(flow.amounts), list(accumulate(sorted(flow.amounts), initial=0))
     total = sums[-1]
-    if few or not total:
-        reasons = (NO_KNOWN_AMOUNT,) * (not total) + (TOO_FEW_EXCHANGES,) * few
-        return Concentration(direction, count, total, reasons=reasons)
+    reasons = (NO_KNOWN_AMOUNT,) * (not total) + unsaid
+    if reasons:
+        return Concentration(direction, count, total, reasons=reasons, spill_over=flow.spill_over)
     return Concentration(
         direction,
         count,
@@ -90,6 +131,7 @@ def _measure(direction: Direction, ascending: list[int], *, few: bool) -> Concen
         gini=((count + 1) * total - 2 * sum(sums)) / (count * total),
         top_three_share=(total - sums[max(0, count - _TOP)]) / total,
         lorenz=tuple(each / total for each in sums),
+        spill_over=flow.spill_over,
     )
 
 

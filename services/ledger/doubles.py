@@ -9,24 +9,20 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable
 from typing import Protocol, TypeVar
 
-from services.ledger.state import Revision
+from services.ledger.exchange import Exchange
 from services.ledger.times import Day
-from services.ledger.words import Precision, Side
+from services.ledger.words import Side
 
 
 class Report(Protocol):
     """An exchange as one side reported it, with organizations instead of recorded ids."""
 
     @property
-    def revision(self) -> Revision: ...
+    def exchange(self) -> Exchange: ...
     @property
     def day(self) -> Day: ...
     @property
-    def givers(self) -> frozenset[str]: ...
-    @property
-    def receivers(self) -> frozenset[str]: ...
-    @property
-    def parties(self) -> frozenset[str]: ...
+    def is_dated(self) -> bool: ...
     @property
     def recorded_by(self) -> str: ...
 
@@ -41,26 +37,26 @@ def side_of(report: Report) -> tuple[Side, str]:
     organization is on both), else third party. Joint exchanges have no giver's and no receiver's
     side, so each party is a side of its own: the recorder where it is a party, else third party.
     """
-    named = report.revision.exchange.reported_by
-    if report.revision.exchange.party_ids:
-        if named is not Side.THIRD_PARTY and report.recorded_by in report.parties:
+    exchange, named = report.exchange, report.exchange.reported_by
+    if exchange.party_ids:
+        if named is not Side.THIRD_PARTY and report.recorded_by in exchange.party_ids:
             return Side.UNSPECIFIED, report.recorded_by
         return Side.THIRD_PARTY, ""
     if named is not Side.UNSPECIFIED:
         return named, ""
-    if report.recorded_by in report.givers:
+    if report.recorded_by in exchange.giver_ids:
         return Side.GIVER, ""
-    return (Side.RECEIVER if report.recorded_by in report.receivers else Side.THIRD_PARTY), ""
+    return (Side.RECEIVER if report.recorded_by in exchange.receiver_ids else Side.THIRD_PARTY), ""
 
 
 def possible_doubles(reports: Iterable[AnyReport]) -> list[list[AnyReport]]:
     """Groups of reports with the same parties, kind and day that come from two sides or more."""
     groups = defaultdict(list)
     for report in reports:
-        exchange = report.revision.exchange
-        if report.revision.said.occur_precision in (Precision.EXACT, Precision.DAY):
-            joint = report.parties if exchange.party_ids else frozenset[str]()
-            groups[report.givers, report.receivers, joint, exchange.kind, report.day].append(report)
+        exchange = report.exchange
+        if report.is_dated:
+            parties = exchange.giver_ids, exchange.receiver_ids, exchange.party_ids
+            groups[parties, exchange.kind, report.day].append(report)
     return [group for group in groups.values() if len({*map(side_of, group)}) > 1]
 
 

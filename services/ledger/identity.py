@@ -1,6 +1,9 @@
-"""Which organization an id means."""
+"""Which organization an id means, and an exchange between the organizations that its ids mean."""
 
 from collections.abc import Mapping
+from dataclasses import replace
+
+from services.ledger.exchange import Exchange
 
 
 def resolve(aliases: Mapping[str, str], recorded: str) -> str:
@@ -8,3 +11,29 @@ def resolve(aliases: Mapping[str, str], recorded: str) -> str:
     while recorded in aliases:
         recorded = aliases[recorded]
     return recorded
+
+
+def resolve_exchange(aliases: Mapping[str, str], exchange: Exchange) -> Exchange:
+    """The exchange with every side as a set of organizations, ascending by id.
+
+    An alias is another spelling of its organization, so two spellings on one side are one party.
+    """
+
+    def organizations(recorded_ids: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(sorted({resolve(aliases, each) for each in recorded_ids}))
+
+    return replace(
+        exchange,
+        giver_ids=organizations(exchange.giver_ids),
+        receiver_ids=organizations(exchange.receiver_ids),
+        party_ids=organizations(exchange.party_ids),
+    )
+
+
+def is_internal(resolved: Exchange) -> bool:
+    """Whether both sides of a resolved exchange share an organization, or its parties are one.
+
+    Such an exchange enters no measure: none of its legs says who gave to whom.
+    """
+    shared = not set(resolved.giver_ids).isdisjoint(resolved.receiver_ids)
+    return shared or len(resolved.party_ids) == 1

@@ -222,6 +222,8 @@ class ExchangeFilter:
     exchange_ids: tuple[str, ...] = ()
     numbers: tuple[int, ...] | None = None
     standing_only: bool = False
+    excluded: tuple[int, ...] = ()
+    """Numbers of exchanges that are not listed, whatever the other fields say."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,8 +1,8 @@
 """Questions, who asks them, and the answers they get."""
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field
-from typing import Final, Generic, NamedTuple, TypeVar
+from dataclasses import dataclass, field, replace
+from typing import Any, Final, Generic, NamedTuple, TypeVar
 
 from services.ledger.allocation import MILLION
 from services.ledger.errors import QuestionImpossible
@@ -21,6 +21,8 @@ UNBOUND_NAMES: Final = "UNBOUND_NAMES"
 NO_KNOWN_AMOUNT: Final = "NO_KNOWN_AMOUNT"
 TOO_FEW_EXCHANGES: Final = "TOO_FEW_EXCHANGES"
 NOT_BORNE: Final = "NOT_BORNE"
+NOTHING_SEEN: Final = "NOTHING_SEEN"
+NONE_OF_THESE: Final = "NONE_OF_THESE"
 MANY_UNKNOWN_PARTS: Final = 5
 """More than one part in so many is many: over 20 %, or over 20 points apart."""
 FEW_EXCHANGES: Final = 5
@@ -67,6 +69,15 @@ class Question:
             and (not self.topics or any(topic in self.topics for topic in topics))
         )
 
+    @property
+    def is_narrowed(self) -> bool:
+        """Whether it leaves out exchanges of the window."""
+        return bool(self.kinds or self.formalities or self.topics)
+
+    def of_any_exchange(self) -> "Question":
+        """The same question of every exchange of the window."""
+        return replace(self, kinds=(), formalities=(), topics=())
+
     def places(self, first: Day) -> bool:
         """Whether a period that begins on day `first` lies in the window; its beginning decides."""
         return (self.from_day is None or first >= self.from_day) and (
@@ -103,14 +114,25 @@ class Balance(NamedTuple):
     organization_id: str
     given: int | None = 0
     received: int | None = 0
-    directed_count: int = 0
-    exchange_count: int = 0
+    given_count: int = 0
+    """Directed exchanges in which it gave; in none of them does it receive as well."""
+    received_count: int = 0
     given_unknown_count: int = 0
     received_unknown_count: int = 0
     joint_count: int = 0
     has_net: bool = True
+    answer_is_vague: bool = False
+    """The answer that this row is of carries MANY_UNKNOWN."""
     isolate: bool = False
     """Of the population, and party to no exchange of any kind in the window."""
+
+    @property
+    def directed_count(self) -> int:
+        return self.given_count + self.received_count
+
+    @property
+    def exchange_count(self) -> int:
+        return self.directed_count + self.joint_count
 
     @property
     def net(self) -> int | None:
@@ -120,21 +142,31 @@ class Balance(NamedTuple):
 
     @property
     def net_share(self) -> float | None:
-        """net / (given + received); None without a net, an amount, or enough exchanges."""
-        net = self.net
-        total = (self.given or 0) + (self.received or 0)
-        if net is None or total == 0 or self.directed_count < FEW_EXCHANGES:
-            return None
-        return net / total
+        """net / (given + received); None where `reasons` says why."""
+        net, total = self.net, self._total
+        return None if net is None or self.reasons else net / total
 
     @property
     def reasons(self) -> tuple[str, ...]:
-        """Why there is no net_share; () when there is one."""
+        """Why there is no net_share, then why there is no exchange; () where there is a share."""
         if not self.has_net:
-            return (NOT_BORNE,)
-        nothing = (self.given or 0) + (self.received or 0) == 0
-        few = self.directed_count < FEW_EXCHANGES
-        return (NO_KNOWN_AMOUNT,) * nothing + (TOO_FEW_EXCHANGES,) * few
+            absent: tuple[str, ...] = (NOT_BORNE,)
+        else:
+            few = self.directed_count < FEW_EXCHANGES
+            vague = self.answer_is_vague or many_unknown(
+                (self.given_count, self.given_unknown_count),
+                (self.received_count, self.received_unknown_count),
+            )
+            absent = (
+                (NO_KNOWN_AMOUNT,) * (self._total == 0)
+                + (TOO_FEW_EXCHANGES,) * few
+                + (MANY_UNKNOWN,) * vague
+            )
+        return absent + why_no_exchange(self.exchange_count, isolate=self.isolate)
+
+    @property
+    def _total(self) -> int:
+        return (self.given or 0) + (self.received or 0)
 
 
 class Pair(NamedTuple):
@@ -160,13 +192,11 @@ class Pair(NamedTuple):
     @property
     def reasons(self) -> tuple[str, ...]:
         """Why nothing is said of its reciprocity; () when something may be."""
-        given, received = self.given_count, self.received_count
-        given_unknown, received_unknown = self.given_unknown_count, self.received_unknown_count
-        unknown = MANY_UNKNOWN_PARTS * (given_unknown + received_unknown) > given + received
-        # Shares of unknowns by cross-multiplication: a direction without exchanges has none.
-        apart = abs(given_unknown * received - received_unknown * given)
-        uneven = MANY_UNKNOWN_PARTS * apart > given * received
-        return (MANY_UNKNOWN,) if unknown or uneven else ()
+        vague = many_unknown(
+            (self.given_count, self.given_unknown_count),
+            (self.received_count, self.received_unknown_count),
+        )
+        return (MANY_UNKNOWN,) if vague else ()
 
 
 class Edge(NamedTuple):
@@ -186,13 +216,20 @@ class Node(NamedTuple):
     given: int | None
     received: int | None
     exchange_count: int
-    isolate: bool
-    reasons: tuple[str, ...] = ()
+    isolate: bool = False
+
+    @property
+    def reasons(self) -> tuple[str, ...]:
+        """Why there is no exchange; () when there is one."""
+        return why_no_exchange(self.exchange_count, isolate=self.isolate)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Coverage:
-    """How much an answer rests on; counts of exchanges are of those that stand in the window."""
+    """How much an answer rests on; counts of exchanges are of those that stand in the window.
+
+    Internal exchanges are neither directed nor joint; see `identity.is_internal`.
+    """
 
     roster_count: int = 0
     recorded_count: int = 0
@@ -205,6 +242,11 @@ class Coverage:
     straddling_counted_count: int = 0
     straddling_month_count: int = 0
     straddling_quarter_count: int = 0
+
+    @property
+    def directed_count(self) -> int:
+        """Exchanges that enter measures of direction."""
+        return self.exchange_count - self.joint_count - self.internal_count
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,6 +265,30 @@ class Network(Answer[Edge]):
     nodes: Sequence[Node] = ()
 
 
+def many_unknown(given: tuple[Any, Any], received: tuple[Any, Any]) -> Any:
+    """Whether too many minutes are unknown to compare two directions.
+
+    Each direction is its number of exchanges, and how many of these have no known minutes: whole
+    numbers, or arrays of them. Too many are over 20 % of both directions together, or shares that
+    lie over 20 points apart.
+    """
+    (given_count, given_unknown), (received_count, received_unknown) = given, received
+    unknown = MANY_UNKNOWN_PARTS * (given_unknown + received_unknown) > given_count + received_count
+    # Shares of unknowns by cross-multiplication: a direction without exchanges has none.
+    apart = abs(given_unknown * received_count - received_unknown * given_count)
+    return unknown | (MANY_UNKNOWN_PARTS * apart > given_count * received_count)
+
+
+def why_no_exchange(exchange_count: int, *, isolate: bool) -> tuple[str, ...]:
+    """Why an organization has no exchange in an answer; () when it has one.
+
+    NONE_OF_THESE: it has exchanges, but they are internal or the question leaves them out.
+    """
+    if exchange_count:
+        return ()
+    return (NOTHING_SEEN,) if isolate else (NONE_OF_THESE,)
+
+
 def warnings_for(
     question: Question, coverage: Coverage, *, topics_overlap: bool, has_unbound: bool
 ) -> tuple[str, ...]:
@@ -233,8 +299,7 @@ def warnings_for(
     counted exchange carries several (`topics_overlap`); UNBOUND_NAMES when a party to a counted
     exchange is one of `spelling.unbound_names` (`has_unbound`).
     """
-    directed = coverage.exchange_count - coverage.joint_count
-    many = MANY_UNKNOWN_PARTS * coverage.unknown_minutes_count > directed
+    many = MANY_UNKNOWN_PARTS * coverage.unknown_minutes_count > coverage.directed_count
     unknown = question.lens is not Lens.COUNT and many
     overlap = bool(question.topics) and topics_overlap
     applies = {

@@ -5,7 +5,14 @@ from typing import NamedTuple
 import numpy as np
 
 from services.ledger.allocation import MILLION
-from services.ledger.question import FEW_EXCHANGES, Answer, Balance, Question
+from services.ledger.question import (
+    FEW_EXCHANGES,
+    MANY_UNKNOWN,
+    Answer,
+    Balance,
+    Question,
+    many_unknown,
+)
 from services.ledger.words import Allocation, Lens
 from services.network.frame import Frame
 from services.network.rows import Column, Rows
@@ -23,6 +30,7 @@ def balances(frame: Frame, question: Question, including: str = "") -> Answer[Ba
     question.require_totals()
     inside = frame.inside(question)
     found = total(frame, question, inside, add_up(frame, question, inside))
+    isolates = frame.isolates(question, found.party)
     shown = frame.shown(question, found.party)
     if including:
         shown[frame.known.numbers[including]] = True
@@ -30,8 +38,10 @@ def balances(frame: Frame, question: Question, including: str = "") -> Answer[Ba
     if chosen is not None:
         shown &= chosen
     coverage = frame.coverage(question, inside)
-    rows = _rows(frame, question, found, by_name(frame, shown))
-    return Answer(rows, coverage, frame.warnings(question, coverage, inside))
+    warnings = frame.warnings(question, coverage, inside)
+    numbers = by_name(frame, shown)
+    rows = _rows(frame, question, found, isolates, numbers, is_vague=MANY_UNKNOWN in warnings)
+    return Answer(rows, coverage, warnings)
 
 
 class Totals(NamedTuple):
@@ -39,12 +49,17 @@ class Totals(NamedTuple):
 
     given: Ints
     received: Ints
-    directed_count: Ints
+    given_count: Ints
+    received_count: Ints
     joint_count: Ints
     given_unknown_count: Ints
     received_unknown_count: Ints
     party: Flags
-    """Party to any exchange, also to one with itself."""
+    """Party to any exchange, also to an internal one."""
+
+    @property
+    def directed_count(self) -> Ints:
+        return self.given_count + self.received_count
 
     @property
     def exchange_count(self) -> Ints:
@@ -53,9 +68,8 @@ class Totals(NamedTuple):
 
 def total(frame: Frame, question: Question, inside: Flags, sums: Sums) -> Totals:
     """What the sums come to for each organization."""
-    size, again = frame.size, frame.ties.again
+    size, internal = frame.size, frame.ties.internal
     giver, receiver = frame.ends
-    unknown = inside & frame.unknown(question.lens)
 
     def of(end: Ints, values: Ints) -> Ints:
         amounts = np.zeros(size, dtype=np.int64)
@@ -63,35 +77,27 @@ def total(frame: Frame, question: Question, inside: Flags, sums: Sums) -> Totals
         amounts[0] = 0
         return amounts
 
-    gave = of(giver, of_leads(sums.legs, GIVER_LEADS))
-    took = of(receiver, of_leads(sums.legs, RECEIVER_LEADS))
-    gave_unknown = of(giver, of_leads(sums.unknown_legs, GIVER_LEADS))
-    took_unknown = of(receiver, of_leads(sums.unknown_legs, RECEIVER_LEADS))
-    giving, taking = (
-        gave - again.giving.count(inside, size),
-        took - again.taking.count(inside, size),
-    )
-    if question.lens is not Lens.COUNT:
-        gave_unknown -= again.giving.count(unknown, size)
-        took_unknown -= again.taking.count(unknown, size)
+    giving = of(giver, of_leads(sums.legs, GIVER_LEADS))
+    taking = of(receiver, of_leads(sums.legs, RECEIVER_LEADS))
     given, received = of(giver, sums.amounts), of(receiver, sums.amounts)
     if question.allocation is Allocation.ONCE and question.lens is Lens.COUNT:
-        # Whoever bears minutes has of split what once lays there; 1 goes to each recorded party.
-        given, received = gave * MILLION, took * MILLION
+        # Whoever bears minutes has of split what once lays there; 1 goes to each party.
+        given, received = giving * MILLION, taking * MILLION
     joint = np.bincount(
         frame.ties.joint.organization[inside[frame.columns.joint.exchange]], minlength=size
     )
     joint[0] = 0
-    directed = giving + taking - again.both.count(inside, size)
-    internal = again.internal.count(inside, size)
+    party = giving + taking + joint > 0
+    party[internal.member[inside[internal.exchange]]] = True
     return Totals(
-        given,
-        received,
-        directed,
-        joint,
-        gave_unknown,
-        took_unknown,
-        directed + joint + internal > 0,
+        given=given,
+        received=received,
+        given_count=giving,
+        received_count=taking,
+        joint_count=joint,
+        given_unknown_count=of(giver, of_leads(sums.unknown_legs, GIVER_LEADS)),
+        received_unknown_count=of(receiver, of_leads(sums.unknown_legs, RECEIVER_LEADS)),
+        party=party,
     )
 
 
@@ -101,28 +107,33 @@ def by_name(frame: Frame, shown: Flags) -> Ints:
     return numbers[np.argsort(frame.known.rank[numbers])]
 
 
-def _rows(frame: Frame, question: Question, found: Totals, numbers: Ints) -> Rows[Balance]:
+def _rows(
+    frame: Frame,
+    question: Question,
+    totals: Totals,
+    isolates: Flags,
+    numbers: Ints,
+    *,
+    is_vague: bool,
+) -> Rows[Balance]:
     once = question.allocation is Allocation.ONCE
     no_giver = once and question.lens in (Lens.ATTENTION, Lens.BENEFIT)
     no_receiver = once and question.lens is Lens.BURDEN
-    given, received, directed, joint, gave_unknown, took_unknown, _ = (
-        each[numbers] for each in found
-    )
+    totals = Totals(*(each[numbers] for each in totals))
+    given, received, isolate = totals.given, totals.received, isolates[numbers]
     absent = np.full(len(numbers), np.nan)
     nothing = np.full(len(numbers), None)
-    net, both = given - received, given + received
-    isolate = np.zeros(len(numbers), dtype=np.bool_)
-    share = np.where((both > 0) & (directed >= FEW_EXCHANGES), net / np.maximum(both, 1), np.nan)
     columns: dict[str, Column] = {
         "organization_id": frame.known.names[numbers],
         "given": nothing if no_giver else given,
         "received": nothing if no_receiver else received,
-        "directed_count": directed,
-        "exchange_count": directed + joint,
-        "given_unknown_count": gave_unknown,
-        "received_unknown_count": took_unknown,
-        "joint_count": joint,
+        "given_count": totals.given_count,
+        "received_count": totals.received_count,
+        "given_unknown_count": totals.given_unknown_count,
+        "received_unknown_count": totals.received_unknown_count,
+        "joint_count": totals.joint_count,
         "has_net": np.full(len(numbers), not once),
+        "answer_is_vague": np.full(len(numbers), is_vague),
         "isolate": isolate,
     }
     return Rows(
@@ -133,8 +144,20 @@ def _rows(frame: Frame, question: Question, found: Totals, numbers: Ints) -> Row
             "organization_id": frame.known.rank[numbers],
             "given": absent if no_giver else given,
             "received": absent if no_receiver else received,
-            "net": absent if once else net,
-            "net_share": absent if once else share,
+            "net": absent if once else given - received,
+            "net_share": absent if once or is_vague else _net_share(totals),
+            "exchange_count": totals.exchange_count,
             "isolate": isolate.astype(int),
         },
     )
+
+
+def _net_share(totals: Totals) -> Column:
+    """See `Balance.net_share`; NaN where it is absent."""
+    both = totals.given + totals.received
+    vague = many_unknown(
+        (totals.given_count, totals.given_unknown_count),
+        (totals.received_count, totals.received_unknown_count),
+    )
+    is_said = (both > 0) & (totals.directed_count >= FEW_EXCHANGES) & ~vague
+    return np.where(is_said, (totals.given - totals.received) / np.maximum(both, 1), np.nan)

@@ -139,6 +139,12 @@ class Columns:
         dated: Flags = self.exchanges.end_day - self.exchanges.first_day == 1
         return dated
 
+    def numbers(self) -> Ints:
+        """The number of the exchange that each row of `exchanges` holds a state of."""
+        numbers: Ints = self.exchanges.number.copy()
+        numbers[self.restated.exchange] = self.restated.number
+        return numbers
+
     @property
     def days(self) -> tuple[Day, Day]:
         """The first and the last first day of an exchange; (0, 0) without any."""
@@ -175,7 +181,8 @@ def advance(columns: Columns, rows: FlowRows, next_offset: int) -> Columns:
     """The columns at `next_offset`: exchanges that were replaced go, fresh ones come."""
     columns = _named(columns, rows)
     first, *others = (_ints(column) for column in rows.exchanges)
-    legs, joint = map(_ints, rows.legs), map(_ints, rows.joint)
+    leg_number, giver, receiver = map(_ints, rows.legs)
+    joint_number, party = map(_ints, rows.joint)
     restated = int(np.searchsorted(first, columns.next_offset))
     before = len(columns.alive)
     last = columns.exchanges.number[-1] if before else -1
@@ -190,8 +197,16 @@ def advance(columns: Columns, rows: FlowRows, next_offset: int) -> Columns:
         exchanges=exchanges,
         alive=alive,
         restated=columns.restated.grown(first[:restated], added[:restated]),
-        legs=_grown_legs(columns, exchanges, first, *legs),
-        joint=_grown_joint(columns.joint, first, before, *joint),
+        legs=columns.legs.grown(
+            *lay_out(
+                exchanges,
+                before + np.searchsorted(first, leg_number),
+                giver,
+                receiver,
+                columns.rank,
+            )
+        ),
+        joint=columns.joint.grown(before + np.searchsorted(first, joint_number), party),
     )
 
 
@@ -229,16 +244,19 @@ def _rows_of(columns: Columns, replaced: Ints) -> Ints:
     return np.concatenate([at[known], restated])
 
 
-def _grown_legs(
-    columns: Columns, exchanges: Exchanges, first: Ints, number: Ints, giver: Ints, receiver: Ints
-) -> Legs:
-    exchange = len(columns.alive) + np.searchsorted(first, number)
-    places = grid(exchange, giver, receiver, columns.rank)
+def lay_out(
+    exchanges: Exchanges, exchange: Ints, giver: Ints, receiver: Ints, rank: Ints
+) -> tuple[Ints, ...]:
+    """The columns of `Legs`, where these ascend by exchange (its row), giver and receiver.
+
+    `rank` has the place of the id of each giver and receiver among all ids in ascending order.
+    """
+    places = grid(exchange, giver, receiver, rank)
     day = exchanges.first_day[exchange]
     giver_minutes = exchanges.giver_minutes[exchange]
     receiver_minutes = exchanges.receiver_minutes[exchange]
     benefit_minutes = exchanges.benefit_minutes[exchange]
-    return columns.legs.grown(
+    return (
         exchange,
         giver,
         receiver,
@@ -251,10 +269,6 @@ def _grown_legs(
         of_each_receiver(receiver_minutes, places),
         of_each_receiver(benefit_minutes, places),
     )
-
-
-def _grown_joint(joint: Joint, first: Ints, before: int, number: Ints, party: Ints) -> Joint:
-    return joint.grown(before + np.searchsorted(first, number), party)
 
 
 def _ints(column: Any) -> NDArray[np.int64]:

@@ -1,19 +1,36 @@
 """How far giving, and receiving, lie with a few."""
 
-from services.ledger.concentration import Concentration, measure
+from services.ledger.concentration import Concentration, Flow, measure
 from services.ledger.question import Answer, Question
+from services.ledger.words import Allocation
 from services.network.balances import total
 from services.network.frame import Frame
 from services.network.sums import add_up
+from services.network.table import Flags, Ints
 
 
 def concentration(frame: Frame, question: Question) -> Answer[Concentration]:
     """See `ledger.concentration.concentration`."""
     question.require_totals()
     inside = frame.inside(question)
-    found = total(frame, question, inside, add_up(frame, question, inside))
-    members = frame.population(question, found.party)[1:]  # 0 is nobody
-    given, received = found.given[1:][members], found.received[1:][members]
+    sums = add_up(frame, question, inside)
+    totals = total(frame, question, inside, sums)
+    members = frame.population(question, totals.party)
+    members[0] = False  # nobody
+    giver, receiver = (members[each] for each in frame.ends)
+
+    def flow(amounts: Ints, crossing: Flags) -> Flow:
+        once = question.allocation is Allocation.ONCE
+        spill_over = None if once else int(sums.amounts[crossing].sum())
+        return Flow(amounts[members].tolist(), spill_over)
+
     coverage = frame.coverage(question, inside)
-    rows = measure(question, coverage, given.tolist(), received.tolist())
-    return Answer(rows, coverage, frame.warnings(question, coverage, inside))
+    warnings = frame.warnings(question, coverage, inside)
+    rows = measure(
+        question,
+        coverage,
+        warnings,
+        giving=flow(totals.given, giver & ~receiver),
+        receiving=flow(totals.received, receiver & ~giver),
+    )
+    return Answer(rows, coverage, warnings)

@@ -15,7 +15,7 @@ from services.ledger.straddling import Straddling
 from services.ledger.times import Day
 from services.ledger.words import BOUNDARY_ROLE, Identity, Lens, Population
 from services.network import doubles, names, reports, ties
-from services.network.columns import Columns
+from services.network.columns import Columns, Legs
 from services.network.doubles import Doubles
 from services.network.names import Names
 from services.network.once import once
@@ -32,6 +32,7 @@ _MINUTES: Final = {
     Lens.ATTENTION: "receiver_minutes",
     Lens.BENEFIT: "benefit_minutes",
 }
+Rows = slice | Ints
 _NO_ALIASES: Final[Mapping[str, str]] = {}
 
 
@@ -52,7 +53,7 @@ class Frame:
             before = None
         self.known = (before.known if before else names.NONE).grown(columns, self.aliases)
         organization = self.known.organization
-        self.ties = (before.ties if before else ties.NONE).grown(columns, organization)
+        self.ties = (before.ties if before else ties.NONE).grown(columns, self.known)
         self.reports = (before.reports if before else reports.NONE).grown(columns, organization)
         self.doubles = (before.doubles if before else doubles.NONE).grown(columns, organization)
 
@@ -94,22 +95,25 @@ class Frame:
             inside &= first < question.to_day
         return inside
 
-    def legs_inside(self, inside: Flags) -> Iterator[slice | Ints]:
-        """The rows of legs of the exchanges of the mask, block by block."""
-        exchange = self.columns.legs.exchange
-        for start in range(0, len(exchange), BLOCK):
-            block = slice(start, start + BLOCK)
-            rows = exchange[block]
-            touched = inside[rows[0] : rows[-1] + 1]
-            if touched.all():
-                yield block
-            elif touched.any():
-                yield np.flatnonzero(inside[rows]) + start
+    def legs_inside(self, inside: Flags) -> Iterator[Rows]:
+        """The rows of legs of the columns, of the exchanges of the mask, block by block."""
+        return _blocks(self.columns.legs, inside)
 
-    def unknown(self, lens: Lens) -> Flags:
-        """Which directed exchanges have no known minutes under a lens; see `minutes`."""
-        unknown: Flags = (self.minutes(lens) < 0) & ~self.columns.exchanges.symmetric
-        return unknown
+    def placed_legs(self, inside: Flags) -> Iterator[tuple[Legs, Ints, Rows]]:
+        """Legs between organizations, their places, and the rows of the exchanges of the mask."""
+        for legs, places in (
+            (self.columns.legs, self.ties.places),
+            (self.ties.resolved_legs, self.ties.resolved_places),
+        ):
+            for rows in _blocks(legs, inside):
+                yield legs, places.place, rows
+
+    @once
+    def internal(self) -> Flags:
+        """Which exchanges are internal, by row; see `ledger.identity.is_internal`."""
+        internal = np.zeros(len(self.columns.alive), dtype=np.bool_)
+        internal[self.ties.internal.exchange] = True
+        return internal
 
     def minutes(self, lens: Lens) -> Ints:
         """Whole minutes of each exchange, negative where unknown; of givers under count."""
@@ -127,6 +131,20 @@ class Frame:
                 return party & ~self._boundary
             case _:
                 return self.known.in_force(question)
+
+    def internal_numbers(self, name: str) -> list[int]:
+        """The numbers of the standing internal exchanges that an organization is party to."""
+        internal, columns = self.ties.internal, self.columns
+        rows = internal.exchange[internal.member == self.known.numbers.get(name, 0)]
+        numbers: list[int] = columns.numbers()[rows[columns.alive[rows]]].tolist()
+        return numbers
+
+    def isolates(self, question: Question, party: Flags) -> Flags:
+        """By number, who of the population is party to no exchange of any kind in the window."""
+        seen = party
+        if question.is_narrowed:
+            seen = self.seen(self.inside(question.of_any_exchange()))
+        return self.population(question, party) & ~seen
 
     def shown(self, question: Question, party: Flags) -> Flags:
         """By number, who has a row: the population, and every other party."""
@@ -211,22 +229,23 @@ class Frame:
 
     def coverage(self, question: Question, inside: Flags) -> Coverage:
         symmetric = self.columns.exchanges.symmetric
+        measured = inside & ~self.internal
+        unknown = measured & ~symmetric & (self.minutes(question.lens) < 0)
         roster = self.known.in_force(question)
         return Coverage(
             roster_count=int(np.count_nonzero(roster)),
             recorded_count=self.reports.count(inside, roster),
             exchange_count=int(np.count_nonzero(inside)),
-            unknown_minutes_count=int(np.count_nonzero(inside & self.unknown(question.lens))),
-            joint_count=int(np.count_nonzero(inside & symmetric)),
+            unknown_minutes_count=int(np.count_nonzero(unknown)),
+            joint_count=int(np.count_nonzero(measured & symmetric)),
+            internal_count=int(np.count_nonzero(inside & self.internal)),
             possible_double_count=self.doubles.count(inside),
             **self._straddling(question)._asdict(),
         )
 
     def possible_doubles(self, inside: Flags) -> tuple[Ints, Ints]:
         """The exchanges of the mask that may be one act, by their numbers; see `Doubles.acts`."""
-        number = self.columns.exchanges.number.copy()
-        number[self.columns.restated.exchange] = self.columns.restated.number
-        return self.doubles.acts(inside, number)
+        return self.doubles.acts(inside, self.columns.numbers())
 
     def warnings(self, question: Question, coverage: Coverage, inside: Flags) -> tuple[str, ...]:
         sets = self.columns.topic_sets
@@ -278,6 +297,17 @@ class Frame:
             straddling_month_count=len(early) - quarter_count,
             straddling_quarter_count=quarter_count,
         )
+
+
+def _blocks(legs: Legs, inside: Flags) -> Iterator[Rows]:
+    for start in range(0, legs.length, BLOCK):
+        block = slice(start, start + BLOCK)
+        exchange = legs.exchange[block]
+        touched = inside[exchange[0] : exchange[-1] + 1]
+        if touched.all():
+            yield block
+        elif touched.any():
+            yield np.flatnonzero(inside[exchange]) + start
 
 
 def _one_of(values: Ints, members: Collection[int]) -> Flags:

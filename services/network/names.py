@@ -30,6 +30,8 @@ class Names:
     """The place of each number's name in ascending order of code points."""
     organization: Ints
     """The number that each party means."""
+    is_alias: Flags
+    """Which parties are recorded under another id than that of their organization."""
     roster: Mapping[str, list[Organization]]
     member: Ints
     """The numbers of the registered, boundary ones aside, with the days they are in force."""
@@ -71,6 +73,7 @@ class Names:
             names=np.array(list(numbers), dtype=object),
             rank=rank,
             organization=np.array([numbers[name] for name in mapped], dtype=np.intp),
+            is_alias=np.array([recorded in aliases for recorded in columns.ids], dtype=np.bool_),
             roster=roster,
             member=member,
             open_day=open_day,
@@ -108,6 +111,7 @@ NONE: Final = Names(
     names=np.array([""], dtype=object),
     rank=np.zeros(1, dtype=np.intp),
     organization=np.empty(0, dtype=np.intp),
+    is_alias=np.empty(0, dtype=np.bool_),
     roster={},
     member=np.empty(0, dtype=np.int64),
     open_day=np.empty(0, dtype=np.int64),

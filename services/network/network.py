@@ -42,7 +42,9 @@ def network(frame: Frame, question: Question) -> Network:
     )
     coverage = frame.coverage(question, inside)
     warnings = frame.warnings(question, coverage, inside)
-    return Network(edges, coverage, warnings, _nodes(frame, question, found, by_name(frame, shown)))
+    isolates = frame.isolates(question, found.party)
+    nodes = _nodes(frame, question, found, isolates, by_name(frame, shown))
+    return Network(edges, coverage, warnings, nodes)
 
 
 def _directions(frame: Frame, counts: Ints, chosen: Flags | None) -> Ints:
@@ -57,17 +59,19 @@ def _directions(frame: Frame, counts: Ints, chosen: Flags | None) -> Ints:
     return direction[np.argsort(key)]
 
 
-def _nodes(frame: Frame, question: Question, found: Totals, numbers: Ints) -> list[Node]:
+def _nodes(
+    frame: Frame, question: Question, found: Totals, isolates: Flags, numbers: Ints
+) -> list[Node]:
     totals = question.allocation is not Allocation.FULL
     nothing = np.full(len(numbers), None)
     return [
-        Node(*values)
+        Node._make(values)
         for values in zip(
             frame.known.names[numbers].tolist(),
             (found.given[numbers] if totals else nothing).tolist(),
             (found.received[numbers] if totals else nothing).tolist(),
             found.exchange_count[numbers].tolist(),
-            (~found.party[numbers]).tolist(),
+            isolates[numbers].tolist(),
             strict=True,
         )
     ]

@@ -85,7 +85,6 @@ def _directions(
 
 def _days(frame: Frame, inside: Flags) -> tuple[Ints, Ints]:
     """Contact days by direction, and exchanges without one by pair."""
-    place, day = frame.ties.legs.place, frame.columns.legs.contact_day
     size = frame.ties.direction_count
     first, last = frame.columns.days
     bits = (last - first).bit_length()
@@ -93,9 +92,9 @@ def _days(frame: Frame, inside: Flags) -> tuple[Ints, Ints]:
     kind = np.int32 if size << bits <= np.iinfo(np.int32).max else np.int64
     undated = np.zeros(size, dtype=np.int64)
     contacts = [np.empty(0, dtype=kind)]
-    for rows in frame.legs_inside(inside):
+    for legs, place, rows in frame.placed_legs(inside):
         direction: Ints = (place[rows] >> LEADS_BITS).astype(kind)
-        days = day[rows]
+        days = legs.contact_day[rows]
         dated = days != NO_DAY
         without = np.flatnonzero(~dated)
         np.add.at(undated, direction[without].astype(np.intp), 1)
@@ -104,5 +103,4 @@ def _days(frame: Frame, inside: Flags) -> tuple[Ints, Ints]:
     is_first = np.ones(len(found), dtype=np.bool_)
     np.not_equal(found[1:], found[:-1], out=is_first[1:])
     contact_days = np.bincount(found[np.flatnonzero(is_first)] >> bits, minlength=size)
-    again = frame.ties.again.pairs.count(inside & ~frame.columns.is_dated, size // 2)
-    return contact_days, undated[::2] + undated[1::2] - again
+    return contact_days, undated[::2] + undated[1::2]

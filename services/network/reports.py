@@ -1,6 +1,7 @@
-"""Who reported which exchange: whoever recorded it as a party to it, and the side that was named.
+"""Who reported which exchange: its recorder, where that is a party, and the side that reported.
 
-A side is named for all of its members, unless one of them recorded the exchange.
+The side that reported is the one that is named, else the one that the recorder is on. All of its
+organizations count as reporting.
 """
 
 from collections.abc import Iterator
@@ -29,13 +30,14 @@ class Reports:
     """The reports of the first exchanges of some columns, seen through an identity."""
 
     recorders: Recorders
-    named: Members
+    beside: Members
+    """Organizations that reported with, or instead of, the recorder."""
     reporters: Flags
     """By number of the organization, who is in either."""
 
     @property
     def nbytes(self) -> int:
-        return self.recorders.nbytes + self.named.nbytes
+        return self.recorders.nbytes + self.beside.nbytes
 
     def grown(self, columns: Columns, organization: Ints) -> "Reports":
         """Those of all exchanges; `organization` is that of each party."""
@@ -47,25 +49,26 @@ class Reports:
         new = slice(int(np.searchsorted(legs.exchange, begin)), None)
         of_leg, leads = legs.exchange[new] - begin, legs.leads[new]
         is_party = np.zeros(len(who), dtype=np.bool_)
-        named = []
+        reported_by, beside = exchanges.reported_by[begin:], []
         for side, party, bit in ((Side.GIVER, legs.giver, 1), (Side.RECEIVER, legs.receiver, 2)):
             member = organization[party[new]]
             recorded = np.zeros(len(who), dtype=np.bool_)
             recorded[of_leg[member == who[of_leg]]] = True
             is_party |= recorded
-            silent = (exchanges.reported_by[begin:] == side) & ~recorded
-            told = silent[of_leg] & (leads & bit > 0)
-            named.append((of_leg[told] + begin, member[told]))
+            reported = (reported_by == side) | ((reported_by == Side.UNSPECIFIED) & recorded)
+            # The recorder itself has its place among the recorders.
+            other = reported[of_leg] & (leads & bit > 0) & (member != who[of_leg])
+            beside.append((of_leg[other] + begin, member[other]))
         joint = slice(int(np.searchsorted(columns.joint.exchange, begin)), None)
         of_joint = columns.joint.exchange[joint] - begin
         member = organization[columns.joint.party[joint]]
         is_party[of_joint[member == who[of_joint]]] = True
         itself = np.where(is_party, who, 0)
-        rows, members = map(np.concatenate, zip(*named, strict=True))
+        rows, members = map(np.concatenate, zip(*beside, strict=True))
         reporters = np.zeros(organization.max(initial=0) + 1, dtype=np.bool_)
         reporters[np.flatnonzero(self.reporters)] = True
         reporters[itself] = reporters[members] = True
-        return Reports(self.recorders.grown(itself), self.named.grown(rows, members), reporters)
+        return Reports(self.recorders.grown(itself), self.beside.grown(rows, members), reporters)
 
     def count(self, inside: Flags, wanted: Flags) -> int:
         """How many of the organizations wanted reported an exchange of the mask."""
@@ -81,13 +84,13 @@ class Reports:
 
     def _found(self, inside: Flags) -> Iterator[Ints]:
         """Who reported, block by block: most organizations report often, and are soon found."""
-        recorders, named = self.recorders.organization, self.named
+        recorders, beside = self.recorders.organization, self.beside
         for start in range(0, len(recorders), _BLOCK):
             block = slice(start, start + _BLOCK)
             yield recorders[block][inside[block]]
-        for start in range(0, named.length, _BLOCK):
+        for start in range(0, beside.length, _BLOCK):
             block = slice(start, start + _BLOCK)
-            yield named.member[block][inside[named.exchange[block]]]
+            yield beside.member[block][inside[beside.exchange[block]]]
 
 
 NONE: Final = Reports(Recorders.empty(), Members.empty(), np.zeros(0, dtype=np.bool_))

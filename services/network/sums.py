@@ -1,6 +1,6 @@
 """What the legs of a question add up to, exactly, by direction of the ties."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import reduce
 from typing import Final
@@ -20,65 +20,52 @@ _SHARES: Final = {Lens.BURDEN: "burden", Lens.ATTENTION: "attention", Lens.BENEF
 
 @dataclass(frozen=True, slots=True)
 class Sums:
-    """Legs are by place, the others by direction; see `ties`. Exchanges count once each.
+    """Exchanges and amounts; an exchange has at most one leg in a direction.
 
     Unknown are those without known minutes under the lens; none under count.
     """
 
     legs: Ints
+    """By place; see `ties`."""
     unknown_legs: Ints
-    exchanges: Ints
-    unknown_exchanges: Ints
     amounts: Ints
-    """Millionths; under full the whole quantity, once an exchange."""
+    """By direction, in millionths; under full the whole quantity of each exchange."""
+
+    @property
+    def exchanges(self) -> Ints:
+        """By direction."""
+        return of_leads(self.legs)
+
+    @property
+    def unknown_exchanges(self) -> Ints:
+        """By direction."""
+        return of_leads(self.unknown_legs)
 
 
 def add_up(frame: Frame, question: Question, inside: Flags) -> Sums:
     """Adds up the legs of the exchanges of the mask."""
+    lens, is_full = question.lens, question.allocation is Allocation.FULL
     size = LEADS * frame.ties.direction_count
-    legs, unknown_legs, by_place = (np.zeros(size, dtype=np.int64) for _ in range(3))
-    place, unknown = frame.ties.legs.place, frame.columns.legs.unknown
-    is_count, is_full = question.lens is Lens.COUNT, question.allocation is Allocation.FULL
-    amount = _whole(frame, question.lens) if is_full else _share(frame, question.lens)
-    for rows in frame.legs_inside(inside):
+    counts, unknown_counts, amounts = (np.zeros(size, dtype=np.int64) for _ in range(3))
+    for legs, place, rows in frame.placed_legs(inside):
         places = place[rows]
-        np.add.at(legs, places, 1)
-        if not is_count:
-            without = np.flatnonzero(unknown[rows] & UNKNOWN_BITS[question.lens])
-            np.add.at(unknown_legs, places[without], 1)
-            np.add.at(by_place, places, amount(rows))
-    again = frame.ties.again.edges
-    leg_counts, unknown_counts = of_leads(legs), of_leads(unknown_legs)
-    exchanges = leg_counts - again.count(inside, len(leg_counts))
-    if is_count:
-        amounts = (exchanges if is_full else leg_counts) * MILLION
-        return Sums(legs, unknown_legs, exchanges, unknown_counts, amounts)
-    unknown_exchanges = inside & frame.unknown(question.lens)
-    unknown_counts -= again.count(unknown_exchanges, len(leg_counts))
-    amounts = of_leads(by_place)
-    if is_full:
-        kept = inside[again.exchange]
-        minutes = frame.minutes(question.lens)[again.exchange[kept]]
-        np.subtract.at(amounts, again.member[kept], _millionths(minutes))
-    return Sums(legs, unknown_legs, exchanges, unknown_counts, amounts)
+        np.add.at(counts, places, 1)
+        if lens is not Lens.COUNT:
+            without = np.flatnonzero(legs.unknown[rows] & UNKNOWN_BITS[lens])
+            np.add.at(unknown_counts, places[without], 1)
+            if is_full:
+                amount = _millionths(frame.minutes(lens)[legs.exchange[rows]])
+            else:
+                amount = getattr(legs, _SHARES[lens])[rows]
+            np.add.at(amounts, places, amount)
+    if lens is Lens.COUNT:
+        amounts = counts * MILLION
+    return Sums(counts, unknown_counts, of_leads(amounts))
 
 
 def of_leads(values: Ints, chosen: Iterable[int] = range(LEADS)) -> Ints:
     """By direction, what the legs with these leads have of values that are by place."""
     return reduce(np.add, (values[leads::LEADS] for leads in chosen))
-
-
-Rows = slice | Ints
-
-
-def _share(frame: Frame, lens: Lens) -> Callable[[Rows], Ints]:
-    shares: Ints = getattr(frame.columns.legs, _SHARES.get(lens, "burden"))
-    return shares.__getitem__
-
-
-def _whole(frame: Frame, lens: Lens) -> Callable[[Rows], Ints]:
-    exchange, minutes = frame.columns.legs.exchange, frame.minutes(lens)
-    return lambda rows: _millionths(minutes[exchange[rows]])
 
 
 def _millionths(minutes: Ints) -> Ints:

@@ -1,17 +1,21 @@
 """Who is tied to whom through which leg, seen through an identity; grown as columns grow.
 
-Organizations and pairs of them are numbered in order of appearance, from 1; 0 is nobody and what
-became internal to one organization. Of pair p the direction 2p leads from its lower number to its
-higher one, 2p + 1 back. Where several ids of one exchange mean one organization, what a simple sum
-counts too often stands in `Again`, to be taken away.
+Organizations and pairs of them are numbered in order of appearance, from 1; 0 is nobody. Of pair p
+the direction 2p leads from its lower number to its higher one, 2p + 1 back.
+
+A leg of the columns counts in the direction of its organizations, with two exceptions. The legs of
+an internal exchange count nowhere. An exchange that has several legs and names an organization by
+an alias is laid out again, between organizations, because what is divided and where a remainder
+goes depend on who the parties are; its legs in the columns count nowhere.
 """
 
 from dataclasses import dataclass
-from typing import ClassVar, Final, NamedTuple
+from typing import ClassVar, Final
 
 import numpy as np
 
-from services.network.columns import Columns
+from services.network.columns import Columns, Legs, lay_out
+from services.network.names import Names
 from services.network.table import Flags, Ints, Table
 
 LEADS_BITS: Final = 2
@@ -37,30 +41,11 @@ class JointParties(Table):
 
 
 class Members(Table):
-    """Rows of exchanges, each with what it has: an organization, a direction, a pair."""
+    """Rows of exchanges, each with an organization that it has."""
 
     TYPES: ClassVar = {"exchange": np.intp, "member": np.intp}
     exchange: Ints
     member: Ints
-
-    def count(self, inside: Flags, size: int) -> Ints:
-        """How often each member stands in an exchange of the mask."""
-        return np.bincount(self.member[inside[self.exchange]], minlength=size)
-
-
-class Again(NamedTuple):
-    """What a sum over legs counts too often, or not at all."""
-
-    giving: Members
-    """Organizations, once for each further id under which they give."""
-    taking: Members
-    both: Members
-    """Organizations that both give and take."""
-    edges: Members
-    """Directions, once for each further leg."""
-    pairs: Members
-    internal: Members
-    """Organizations with an exchange with themselves."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,9 +88,14 @@ class Ties:
     """The ties of the first legs and joint parties of some columns."""
 
     pairs: Pairs
-    legs: Places
+    places: Places
+    """Of the legs of the columns."""
+    resolved_legs: Legs
+    """What was laid out again; givers and receivers are organizations."""
+    resolved_places: Places
     joint: JointParties
-    again: Again
+    internal: Members
+    """Internal exchanges with their parties, each at least once."""
 
     @property
     def direction_count(self) -> int:
@@ -113,87 +103,88 @@ class Ties:
 
     @property
     def nbytes(self) -> int:
-        tables = (self.legs, self.joint, *self.again)
+        tables = (
+            self.places,
+            self.resolved_legs,
+            self.resolved_places,
+            self.joint,
+            self.internal,
+        )
         return sum(table.nbytes for table in tables)
 
-    def grown(self, columns: Columns, organization: Ints) -> "Ties":
-        """Those of all legs and joint parties; `organization` is that of each party."""
-        shared = np.bincount(organization)[organization] > 1
-        legs, begin = columns.legs, self.legs.length
+    def grown(self, columns: Columns, known: Names) -> "Ties":
+        """Those of all legs and joint parties; `known` has all organizations of the columns."""
+        legs, begin = columns.legs, self.places.length
         exchange, leads = legs.exchange[begin:], legs.leads[begin:]
-        party = legs.giver[begin:], legs.receiver[begin:]
-        giver, receiver = organization[party[0]], organization[party[1]]
-        outside = giver != receiver
-        pairs, numbers = self.pairs.grown(
-            np.minimum(giver, receiver)[outside], np.maximum(giver, receiver)[outside]
+        parties = legs.giver[begin:], legs.receiver[begin:]
+        giver, receiver = (known.organization[each] for each in parties)
+        internal, resolved = _exceptions(
+            exchange, known.is_alias[parties[0]] | known.is_alias[parties[1]], giver == receiver
         )
+        counted = ~(internal | resolved)
         direction = np.zeros(len(exchange), dtype=np.intp)
-        direction[outside] = 2 * numbers + (giver > receiver)[outside]
-        again = self.again
-        mixed = _mixed(exchange, shared[party[0]] | shared[party[1]], ~outside)
-        if len(mixed):
-            found = _Mixed(*(each[mixed] for each in (exchange, *party, giver, receiver)))
-            leads = leads.copy()
-            leads[mixed] = found.leads()
-            again = found.added_to(again, direction[mixed])
-        joint, alone = _joint(columns, self.joint.length, organization)
+        pairs, direction[counted] = _directed(self.pairs, giver[counted], receiver[counted])
+        between = _between(*(each[resolved] for each in (exchange, giver, receiver)))
+        laid_out = lay_out(columns.exchanges, *between, known.rank)
+        resolved_legs = self.resolved_legs.grown(*laid_out)
+        new = slice(self.resolved_legs.length, None)
+        pairs, resolved_direction = _directed(pairs, *between[1:])
+        joint, alone = _joint(columns, self.joint.length, known.organization)
         return Ties(
             pairs,
-            self.legs.grown(LEADS * direction + leads),
+            self.places.grown(LEADS * direction + leads),
+            resolved_legs,
+            self.resolved_places.grown(LEADS * resolved_direction + resolved_legs.leads[new]),
             self.joint.grown(joint),
-            again._replace(internal=again.internal.grown(*alone)),
+            self.internal.grown(exchange[internal], giver[internal])
+            .grown(exchange[internal], receiver[internal])
+            .grown(*alone),
         )
 
 
 NONE: Final = Ties(
     _NO_PAIRS,
     Places.empty(),
+    Legs.empty(),
+    Places.empty(),
     JointParties.empty(),
-    Again(*(Members.empty() for _ in Again._fields)),
+    Members.empty(),
 )
 
 
-class _Mixed(NamedTuple):
-    """Legs of exchanges in which an organization may stand under several ids."""
+def _directed(pairs: Pairs, giver: Ints, receiver: Ints) -> tuple[Pairs, Ints]:
+    """Pairs with these, and the direction of each."""
+    pairs, numbers = pairs.grown(np.minimum(giver, receiver), np.maximum(giver, receiver))
+    return pairs, 2 * numbers + (giver > receiver)
 
-    exchange: Ints
-    giver_party: Ints
-    receiver_party: Ints
-    giver: Ints
-    receiver: Ints
 
-    @property
-    def outside(self) -> Flags:
-        outside: Flags = self.giver != self.receiver
-        return outside
+def _exceptions(exchange: Ints, aliased: Flags, same: Flags) -> tuple[Flags, Flags]:
+    """Which legs are of internal exchanges, and which of exchanges that are laid out again.
 
-    def leads(self) -> Ints:
-        """As `Legs.leads`, among the legs that are not internal."""
-        leads_giver = firsts(self.outside, self.exchange, self.giver_party)
-        leads_receiver = firsts(self.outside, self.exchange, self.receiver_party)
-        return leads_giver + 2 * leads_receiver.astype(np.uint8)
+    `aliased` legs name an organization by an alias, and `same` ones lead from it to itself.
+    """
+    if not aliased.any():
+        return same, same  # ids of one exchange are distinct, so that no leg is the same
+    internal = _spread(exchange, same)
+    has_one_leg = _differs(exchange, 1) & _differs(exchange, -1)
+    return internal, _spread(exchange, aliased & ~has_one_leg) & ~internal
 
-    def added_to(self, again: Again, direction: Ints) -> Again:
-        outside, exchange = self.outside, self.exchange
-        gives = firsts(outside, exchange, self.giver)
-        takes = firsts(outside, exchange, self.receiver)
-        leads = self.leads()
-        giving, taking = (leads & 1 > 0) & ~gives, (leads & 2 > 0) & ~takes
-        edges = outside & ~firsts(outside, exchange, direction)
-        pairs = outside & ~firsts(outside, exchange, direction >> 1)
-        # Whoever takes and also gives is there twice among the givers and takers of an exchange.
-        sides = np.concatenate([np.flatnonzero(gives), np.flatnonzero(takes)])
-        who = np.where(np.arange(len(sides)) < gives.sum(), self.giver[sides], self.receiver[sides])
-        both = ~firsts(np.ones(len(sides), dtype=np.bool_), exchange[sides], who)
-        internal = ~outside
-        return Again(
-            again.giving.grown(exchange[giving], self.giver[giving]),
-            again.taking.grown(exchange[taking], self.receiver[taking]),
-            again.both.grown(exchange[sides[both]], who[both]),
-            again.edges.grown(exchange[edges], direction[edges]),
-            again.pairs.grown(exchange[pairs], direction[pairs] >> 1),
-            again.internal.grown(exchange[internal], self.giver[internal]),
-        )
+
+def _spread(exchange: Ints, flags: Flags) -> Flags:
+    """Flags all legs of an exchange with a flagged leg."""
+    row = exchange - exchange[0]
+    touched = np.zeros(row[-1] + 1, dtype=np.bool_)
+    touched[row[flags]] = True
+    spread: Flags = touched[row]
+    return spread
+
+
+def _between(exchange: Ints, giver: Ints, receiver: Ints) -> tuple[Ints, Ints, Ints]:
+    """Each giver and receiver of an exchange once, ascending."""
+    order = np.lexsort((receiver, giver, exchange))
+    exchange, giver, receiver = exchange[order], giver[order], receiver[order]
+    first = _differs(exchange, 1) | _differs(giver, 1) | _differs(receiver, 1)
+    return exchange[first], giver[first], receiver[first]
 
 
 def firsts(among: Flags, exchange: Ints, member: Ints) -> Flags:
@@ -205,21 +196,6 @@ def firsts(among: Flags, exchange: Ints, member: Ints) -> Flags:
     return first
 
 
-def _mixed(exchange: Ints, shared: Flags, internal: Flags) -> Ints:
-    """The legs of exchanges in which two ids may mean one organization.
-
-    With one leg it is internal, or they do not.
-    """
-    alone = _differs(exchange, 1) & _differs(exchange, -1)
-    suspected = shared & (internal | ~alone)
-    if not suspected.any():
-        return np.empty(0, dtype=np.intp)
-    row = exchange - exchange[0]
-    touched = np.zeros(row[-1] + 1, dtype=np.bool_)
-    touched[row[suspected]] = True
-    return np.flatnonzero(touched[row])
-
-
 def _differs(values: Ints, step: int) -> Flags:
     """Which values are not the one `step`, 1 or -1, before; that at the end has none and is."""
     differs = np.ones(len(values), dtype=np.bool_)
@@ -229,7 +205,7 @@ def _differs(values: Ints, step: int) -> Flags:
 
 
 def _joint(columns: Columns, begin: int, organization: Ints) -> tuple[Ints, tuple[Ints, Ints]]:
-    """The joint parties from a row on, and those that are an exchange with themselves."""
+    """The joint parties from a row on, and those that are alone in their exchange."""
     exchange, who = columns.joint.exchange[begin:], organization[columns.joint.party[begin:]]
     first = firsts(np.ones(len(exchange), dtype=np.bool_), exchange, who)
     row = exchange - exchange.min(initial=len(columns.alive))

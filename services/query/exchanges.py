@@ -110,6 +110,7 @@ def _chosen(asked: Asked) -> ExchangeFilter:
         batch=tidy(request.batch),
         exchange_ids=tuple(map(_id, request.exchange_ids)),
         standing_only=request.standing_only,
+        excluded=_internal(asked),
     )
 
 
@@ -120,6 +121,15 @@ def _recorded(asked: Asked, organization_ids: Sequence[str]) -> tuple[str, ...] 
     if not wanted:
         return None
     return tuple(each for each in asked.frame.columns.ids if resolve(aliases, each) in wanted)
+
+
+def _internal(asked: Asked) -> tuple[int, ...]:
+    """Where a side is asked for: standing internal exchanges, which are evidence of no tie."""
+    named = tidy(asked.request.giver_id) or tidy(asked.request.receiver_id)
+    if not named:
+        return ()
+    frame = asked.frame
+    return tuple(frame.internal_numbers(resolve(frame.aliases, named)))
 
 
 def _id(typed: str) -> str:

@@ -28,6 +28,7 @@ def few(programme: FakeProgramme) -> FakeProgramme:
             top_three_share=1,
             lorenz=[0, 0, 0.02, 0.1, 1],
             metric_version=1,
+            spill_over=45,
         ),
         Concentration(
             direction=DIRECTION_RECEIVING,
@@ -46,7 +47,10 @@ def test_as_a_table(ask: Run, few: FakeProgramme) -> None:
     assert re.split(r"  +", header.strip()) == [
         "organizations", "total, minutes", "Gini", "top three", "half with", "in words",
     ]  # fmt: skip
-    assert re.split(r"  +", gave.strip()) == ["giving", "4", "1,200", "0.70", "100%", "1"]
+    assert re.split(r"  +", gave.strip()) == [
+        "giving", "4", "1,200", "0.70", "100%", "1",
+        "of which 45 minutes went to organizations outside the population",
+    ]  # fmt: skip
     assert re.split(r"  +", received.strip()) == [
         "receiving", "4", "0", "no known amount, too few",
     ]  # fmt: skip

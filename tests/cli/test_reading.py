@@ -241,6 +241,8 @@ def test_an_organization_that_nobody_is_called_is_told(ask: Run) -> None:
     ("balance", "warnings", "words"),
     [
         (Balance(), [], "nothing seen"),
+        (Balance(reasons=["TOO_FEW_EXCHANGES", "NONE_OF_THESE"]), [], "none of these"),
+        (Balance(net=1, exchange_count=9, reasons=["MANY_UNKNOWN"]), [], "many minutes unknown"),
         (Balance(net=0, net_share=0.2, exchange_count=5), [], "about even"),
         (Balance(net=0, net_share=-0.2, exchange_count=5), [], "about even"),
         (Balance(net=1, net_share=0.21, exchange_count=9), [], "gives more"),
@@ -271,7 +273,7 @@ def test_coverage_in_words() -> None:
     ) == [
         (
             "29 of 36 organizations on the roster recorded something in this window; "
-            "41 of 1,560 exchanges have no minutes."
+            "41 of 1,548 directed exchanges have no minutes."
         ),
         "12 exchanges of all parties together: a contact, but neither given nor received.",
         (
@@ -279,8 +281,25 @@ def test_coverage_in_words() -> None:
             "it is counted here."
         ),
     ]
-    [line] = coverage_lines(Coverage(exchange_count=2))
+    [line] = coverage_lines(Coverage(exchange_count=2, unknown_minutes_count=1))
     assert line.startswith("No organization is on the roster")
+    assert line.endswith("; 1 of 2 directed exchanges has no minutes.")
+    line, _ = coverage_lines(Coverage(exchange_count=2, joint_count=2))
+    assert line.endswith("; no directed exchange was found.")
+
+
+@pytest.mark.parametrize(
+    ("count", "words"),
+    [
+        (1, "1 exchange is internal to one organization once its aliases are resolved, and is"),
+        (2, "2 exchanges are internal to one organization once its aliases are resolved, and are"),
+    ],
+)
+def test_internal_exchanges_have_a_sentence_of_their_own(count: int, words: str) -> None:
+    line, sentence = coverage_lines(Coverage(exchange_count=9, internal_count=count))
+    assert f"0 of {9 - count} directed exchanges have no minutes." in line
+    assert sentence == f"{words} left out of every number."
+
     assert warning_lines(["SOMETHING_NEW"]) == ["SOMETHING_NEW"]
 
 
@@ -320,14 +339,15 @@ def test_a_pair_says_when_many_minutes_are_unknown(ask: Run, programme: FakeProg
 
 @pytest.fixture
 def connected(programme: FakeProgramme) -> FakeProgramme:
-    """Two ties, and one of whom nothing was seen."""
+    """Two ties, an isolate, and an organization that only other exchanges name."""
     programme.edges = [
         Edge(giver_id="T-01", receiver_id="T-02", weight=90, exchange_count=2, unknown_count=1),
         Edge(giver_id="T-03", receiver_id="T-01", weight=30.5, exchange_count=1),
     ]
     programme.nodes = [
         Node(organization_id="T-01", given=90, received=30.5, exchange_count=3),
-        Node(organization_id="T-04", given=0, received=0, isolate=True),
+        Node(organization_id="T-04", given=0, received=0, isolate=True, reasons=["NOTHING_SEEN"]),
+        Node(organization_id="T-05", given=0, received=0, reasons=["NONE_OF_THESE"]),
     ]
     return programme
 
@@ -341,15 +361,18 @@ def test_the_network_as_a_table(ask: Run, connected: FakeProgramme) -> None:
     ]  # fmt: skip
     assert second.startswith("Eastmere District Hospital (T-03)")
     assert "Nothing seen of 1 organization: Brackenford University Hospitals (T-04)." in text
+    assert "1 organization has none of these exchanges: T-05." in text
     assert "minutes" not in ask("network").out.splitlines()[0].replace("minutes unknown", "")
     nodes = ask("network", "--nodes").out
-    assert "nothing seen" in next(line for line in nodes.splitlines() if line.startswith("T-04"))
+    for organization_id, words in (("T-04", "nothing seen"), ("T-05", "none of these")):
+        [line] = [line for line in nodes.splitlines() if line.startswith(organization_id)]
+        assert line.endswith(words)
 
 
 def test_the_network_for_programs(ask: Run, connected: FakeProgramme) -> None:
     answer = ask("network", "--format", "json").answer
     assert list(answer)[:3] == ["nodes", "edges", "position"]
-    assert [each["organization_id"] for each in answer["nodes"]] == ["T-01", "T-04"]
+    assert [each["organization_id"] for each in answer["nodes"]] == ["T-01", "T-04", "T-05"]
     assert answer["edges"][1] == {
         "giver_id": "T-03",
         "receiver_id": "T-01",
@@ -363,6 +386,7 @@ def test_the_network_for_programs(ask: Run, connected: FakeProgramme) -> None:
     assert [(each["organization_id"], each["isolate"]) for each in nodes] == [
         ("T-01", "false"),
         ("T-04", "true"),
+        ("T-05", "false"),
     ]
 
 

@@ -56,7 +56,7 @@ def test_columns_core_and_oracle_find_the_same(
         count = answers.balances(ledger, ours).coverage.possible_double_count
         assert count == coverage(expected, question)["possible_double_count"]
         groups = {
-            frozenset(numbers[each.revision.event_id] for each in group)
+            frozenset(numbers[each.event_id] for each in group)
             for group in possible_doubles(answers.counted(ledger, ours))
         }
         for frame in (Frame(whole, ours.identity), frames[ours.identity]):

@@ -11,6 +11,7 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from datetime import date
 from fractions import Fraction
+from typing import Any
 
 from mutua.v1.query_service_pb2 import (
     ALLOCATION_FULL,
@@ -22,7 +23,15 @@ from mutua.v1.query_service_pb2 import (
 )
 from tests.oracle.doubles import possible_double_count
 from tests.oracle.fold import Ledger
-from tests.oracle.frame import MINUTE_LENSES, ONE, Frame, Standing, minutes_under, standing
+from tests.oracle.frame import (
+    MINUTE_LENSES,
+    ONE,
+    Frame,
+    Standing,
+    informants,
+    minutes_under,
+    standing,
+)
 
 Row = dict[str, object]
 
@@ -35,16 +44,18 @@ def balances(ledger: Ledger, question: Question) -> list[Row]:
     """One row an organization, by id. Raises QuestionImpossibleError under allocation full."""
     if question.allocation == ALLOCATION_FULL:
         raise QuestionImpossibleError("what is counted whole on every edge has no total")
-    frame = Frame(ledger, question)
-    sums: dict[str, Sums] = defaultdict(Sums)
-    for number, exchange in enumerate(frame.exchanges):
-        _add_to_balances(frame, number, exchange, sums)
-    organization_ids = frame.population() | frame.parties()
-    return [
-        _balance(organization_id, sums[organization_id], question)
-        for organization_id in sorted(organization_ids)
-        if frame.asks_about(organization_id)
-    ]
+    frame, isolates = Frame(ledger, question), Frame(ledger, question).isolates()
+    sums = _sums(frame)
+    many_unknown = "MANY_UNKNOWN" in warnings(ledger, question)
+    rows = []
+    for organization_id in sorted(frame.population() | frame.parties()):
+        if frame.asks_about(organization_id):
+            row = _balance(sums[organization_id], question, many_unknown=many_unknown)
+            row["organization_id"] = organization_id
+            row["isolate"] = organization_id in isolates
+            row["reasons"] = [*row["reasons"], *_why_nothing(row)]
+            rows.append(row)
+    return rows
 
 
 def pairs(ledger: Ledger, question: Question) -> list[Row]:
@@ -81,9 +92,7 @@ def network(ledger: Ledger, question: Question) -> tuple[list[Row], list[Row]]:
         }
         for (giver, receiver), tie in ties.items()
     ]
-    sums: dict[str, Sums] = defaultdict(Sums)
-    for number, exchange in enumerate(frame.exchanges):
-        _add_to_balances(frame, number, exchange, sums)
+    sums, isolates = _sums(frame), frame.isolates()
     shown = frame.population() | frame.parties()
     if frame.asked_ids:
         shown &= frame.asked_ids | {organization_id for edge in ties for organization_id in edge}
@@ -94,9 +103,9 @@ def network(ledger: Ledger, question: Question) -> tuple[list[Row], list[Row]]:
         node: Row = {
             "organization_id": organization_id,
             "exchange_count": len(numbers),
-            "isolate": organization_id not in frame.parties(),
-            "reasons": [],
+            "isolate": organization_id in isolates,
         }
+        node["reasons"] = _why_nothing(node)
         if question.allocation != ALLOCATION_FULL:
             node |= {"given": found.given / ONE, "received": found.received / ONE}
         nodes.append(node)
@@ -106,10 +115,9 @@ def network(ledger: Ledger, question: Question) -> tuple[list[Row], list[Row]]:
 def coverage(ledger: Ledger, question: Question) -> Row:
     """How much the answer to the question rests on."""
     frame = Frame(ledger, question)
-    directed = [exchange for exchange in frame.exchanges if not exchange.content.party_ids]
     roster_ids = frame.roster_ids()
-    recorders = {who for exchange in frame.exchanges for who in frame.informants(exchange)}
-    minutes = [minutes_under(question.lens, exchange.content) for exchange in directed]
+    recorders = {who for exchange in frame.exchanges for who in informants(exchange)}
+    minutes = [minutes_under(question.lens, exchange.content) for exchange in frame.directed]
     straddling = [exchange for exchange in standing(ledger) if frame.straddles(exchange)]
     elsewhere = [each for each in straddling if each.first_day < frame.from_day]
     quarters = [each for each in elsewhere if (each.end_day - each.first_day).days > 31]
@@ -118,12 +126,12 @@ def coverage(ledger: Ledger, question: Question) -> Row:
         "recorded_count": len(roster_ids & recorders),
         "exchange_count": len(frame.exchanges),
         "unknown_minutes_count": minutes.count(None),
-        "joint_count": len(frame.exchanges) - len(directed),
+        "joint_count": len(frame.measured) - len(frame.directed),
         "straddling_count": len(straddling),
         "straddling_counted_count": len(straddling) - len(elsewhere),
         "straddling_month_count": len(elsewhere) - len(quarters),
         "straddling_quarter_count": len(quarters),
-        "internal_count": 0,
+        "internal_count": len(frame.exchanges) - len(frame.measured),
         "possible_double_count": possible_double_count(frame),
     }
 
@@ -133,7 +141,7 @@ def warnings(ledger: Ledger, question: Question) -> list[str]:
     TOPICS_OVERLAP when an exchange that was asked for by topic has another topic too;
     UNBOUND_NAMES when a party that is not on the roster looks like somebody who is."""
     frame = Frame(ledger, question)
-    directed = [exchange for exchange in frame.exchanges if not exchange.content.party_ids]
+    directed = frame.directed
     unknown = [exchange for exchange in directed if frame.quantity(exchange.content) is None]
     found = ["MANY_UNKNOWN"] if 5 * len(unknown) > len(directed) else []
     if possible_double_count(frame):
@@ -169,43 +177,52 @@ class Sums:
     received_unknown: set[int] = field(default_factory=set)
 
 
+def _sums(frame: Frame) -> dict[str, Sums]:
+    sums: dict[str, Sums] = defaultdict(Sums)
+    for number, exchange in enumerate(frame.measured):
+        _add_to_balances(frame, number, exchange, sums)
+    return sums
+
+
 def _add_to_balances(frame: Frame, number: int, exchange: Standing, sums: dict[str, Sums]) -> None:
     content = exchange.content
     if content.party_ids:
-        parties = frame.mapped_parties(content)
-        for party in parties if len(parties) > 1 else ():
+        for party in content.party_ids:
             sums[party].joint_numbers.add(number)
         return
-    shares, edges = frame.shares(content), frame.edges(content)
-    for recorded_giver, recorded_receiver in edges:
-        giver = sums[frame.organization(recorded_giver)]
-        receiver = sums[frame.organization(recorded_receiver)]
+    once = frame.question.allocation == ALLOCATION_ONCE
+    for (giver_id, receiver_id), share in frame.shares(content).items():
+        giver, receiver = sums[giver_id], sums[receiver_id]
         giver.given_numbers.add(number)
         receiver.received_numbers.add(number)
         if frame.quantity(content) is None:
             giver.given_unknown.add(number)
             receiver.received_unknown.add(number)
-        if frame.question.allocation != ALLOCATION_ONCE or frame.question.lens in MINUTE_LENSES:
-            giver.given += shares[recorded_giver, recorded_receiver]
-            receiver.received += shares[recorded_giver, recorded_receiver]
-    if frame.question.allocation == ALLOCATION_ONCE and frame.question.lens not in MINUTE_LENSES:
-        for recorded_giver in {giver for giver, _ in edges}:
-            sums[frame.organization(recorded_giver)].given += ONE
-        for recorded_receiver in {receiver for _, receiver in edges}:
-            sums[frame.organization(recorded_receiver)].received += ONE
+        if not once or frame.question.lens in MINUTE_LENSES:
+            giver.given += share
+            receiver.received += share
+    if once and frame.question.lens not in MINUTE_LENSES:
+        for giver_id in content.giver_ids:
+            sums[giver_id].given += ONE
+        for receiver_id in content.receiver_ids:
+            sums[receiver_id].received += ONE
 
 
-def _balance(organization_id: str, sums: Sums, question: Question) -> Row:
+def _balance(sums: Sums, question: Question, *, many_unknown: bool) -> dict[str, Any]:
     directed = sums.given_numbers | sums.received_numbers
     net, total = sums.given - sums.received, sums.given + sums.received
-    row: Row = {
-        "organization_id": organization_id,
+    many_unknown |= _many_unknown(
+        len(sums.given_numbers),
+        len(sums.given_unknown),
+        len(sums.received_numbers),
+        len(sums.received_unknown),
+    )
+    row: dict[str, Any] = {
         "exchange_count": len(directed | sums.joint_numbers),
         "given_unknown_count": len(sums.given_unknown),
         "received_unknown_count": len(sums.received_unknown),
         "joint_count": len(sums.joint_numbers),
         "reasons": [],
-        "isolate": False,
     }
     once = question.allocation == ALLOCATION_ONCE
     if not (once and question.lens in (LENS_ATTENTION, LENS_BENEFIT)):
@@ -214,14 +231,37 @@ def _balance(organization_id: str, sums: Sums, question: Question) -> Row:
         row["received"] = sums.received / ONE
     if not once:
         row["net"] = net / ONE
-        if total > 0 and len(directed) >= 5:
-            row["net_share"] = net / total
+    reasons = {
+        "NO_KNOWN_AMOUNT": total == 0,
+        "TOO_FEW_EXCHANGES": len(directed) < 5,
+        "MANY_UNKNOWN": many_unknown,
+    }
     if once:
         row["reasons"] = ["NOT_BORNE"]
-    elif "net_share" not in row:
-        nothing = ["NO_KNOWN_AMOUNT"] if total == 0 else []
-        row["reasons"] = nothing + (["TOO_FEW_EXCHANGES"] if len(directed) < 5 else [])
+    elif not any(reasons.values()):
+        row["net_share"] = net / total
+    else:
+        row["reasons"] = [reason for reason, holds in reasons.items() if holds]
     return row
+
+
+def _why_nothing(row: Row) -> list[str]:
+    """Why an organization has no exchange in the answer."""
+    if row["exchange_count"]:
+        return []
+    return ["NOTHING_SEEN" if row["isolate"] else "NONE_OF_THESE"]
+
+
+def _many_unknown(given: int, given_unknown: int, received: int, received_unknown: int) -> bool:
+    """Whether over a fifth is unknown, or the directions are over 20 points apart."""
+    if given + received == 0:
+        return False
+    if Fraction(given_unknown + received_unknown, given + received) > Fraction(20, 100):
+        return True
+    if not given or not received:
+        return False
+    apart = abs(Fraction(given_unknown, given) - Fraction(received_unknown, received))
+    return apart > Fraction(20, 100)
 
 
 @dataclass(slots=True)
@@ -253,19 +293,11 @@ class Tie:
 
 def _ties(frame: Frame) -> dict[tuple[str, str], Tie]:
     ties: dict[tuple[str, str], Tie] = {}
-    for number, exchange in enumerate(frame.exchanges):
-        if exchange.content.party_ids:
-            continue
-        shares = frame.shares(exchange.content)
-        for edge in frame.edges(exchange.content):
-            giver, receiver = map(frame.organization, edge)
-            tie = ties.setdefault((giver, receiver), Tie())
-            tie.add(number, exchange, shares[edge], frame.quantity(exchange.content))
+    for number, exchange in enumerate(frame.directed):
+        for edge, share in frame.shares(exchange.content).items():
+            tie = ties.setdefault(edge, Tie())
+            tie.add(number, exchange, share, frame.quantity(exchange.content))
     return ties
-
-
-def _unknown_share(tie: Tie) -> Fraction:
-    return Fraction(len(tie.unknown), len(tie.numbers))
 
 
 def _pair(one: str, other: str, ties: dict[tuple[str, str], Tie], question: Question) -> Row:
@@ -276,10 +308,9 @@ def _pair(one: str, other: str, ties: dict[tuple[str, str], Tie], question: Ques
         there, back = back, there
         giver_id, receiver_id = other, one
     given, received = there.amount(question), back.amount(question)
-    both = Fraction(len(there.unknown) + len(back.unknown), len(there.numbers) + len(back.numbers))
-    many = both > Fraction(20, 100)
-    if there.numbers and back.numbers:
-        many |= abs(_unknown_share(there) - _unknown_share(back)) > Fraction(20, 100)
+    many = _many_unknown(
+        len(there.numbers), len(there.unknown), len(back.numbers), len(back.unknown)
+    )
     return {
         "giver_id": giver_id,
         "receiver_id": receiver_id,

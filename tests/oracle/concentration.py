@@ -14,7 +14,7 @@ from mutua.v1.query_service_pb2 import (
     LENS_BURDEN,
     Question,
 )
-from tests.oracle.answers import Row, balances, coverage
+from tests.oracle.answers import Row, balances, warnings
 from tests.oracle.fold import Ledger
 from tests.oracle.frame import ONE, Frame
 
@@ -26,10 +26,9 @@ def concentration(ledger: Ledger, question: Question) -> list[Row]:
     everybody = Question()
     everybody.CopyFrom(question)
     del everybody.organization_ids[:]
-    members = Frame(ledger, question).population()
+    frame = Frame(ledger, question)
+    members = frame.population()
     rows = [row for row in balances(ledger, everybody) if str(row["organization_id"]) in members]
-    counted = coverage(ledger, question)
-    directed = int(str(counted["exchange_count"])) - int(str(counted["joint_count"]))
     found = []
     for direction, side in ((DIRECTION_GIVING, "given"), (DIRECTION_RECEIVING, "received")):
         row: Row = {
@@ -46,11 +45,28 @@ def concentration(ledger: Ledger, question: Question) -> list[Row]:
         amounts = sorted(round(float(str(each[side])) * ONE) for each in rows)
         total = sum(amounts)
         row["total"] = total / ONE
-        nothing = ["NO_KNOWN_AMOUNT"] if total == 0 else []
-        row["reasons"] = nothing + (["TOO_FEW_EXCHANGES"] if directed < 5 else [])
+        if question.allocation != ALLOCATION_ONCE:
+            row["spill_over"] = _spill_over(frame, members, direction) / ONE
+        reasons = {
+            "NO_KNOWN_AMOUNT": total == 0,
+            "TOO_FEW_EXCHANGES": len(frame.directed) < 5,
+            "MANY_UNKNOWN": "MANY_UNKNOWN" in warnings(ledger, question),
+        }
+        row["reasons"] = [reason for reason, holds in reasons.items() if holds]
         if not row["reasons"]:
             row |= _measures(amounts, total)
     return found
+
+
+def _spill_over(frame: Frame, members: set[str], direction: int) -> int:
+    """What members gave to others, or received from others."""
+    spilled = 0
+    for exchange in frame.directed:
+        for (giver_id, receiver_id), share in frame.shares(exchange.content).items():
+            ends = (giver_id, receiver_id)
+            inside, outside = ends if direction == DIRECTION_GIVING else reversed(ends)
+            spilled += share if inside in members and outside not in members else 0
+    return spilled
 
 
 def _measures(amounts: list[int], total: int) -> Row:

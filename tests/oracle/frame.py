@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, timedelta
 
 from mutua.v1.event_pb2 import ExchangeContent, OrganizationContent
@@ -26,6 +26,7 @@ from mutua.v1.types_pb2 import (
     OCCUR_PRECISION_QUARTER,
     REPORT_SIDE_GIVER,
     REPORT_SIDE_RECEIVER,
+    REPORT_SIDE_UNSPECIFIED,
     Date,
     OccurPrecision,
 )
@@ -61,10 +62,25 @@ class Frame:
         self.to_day = _day(question.to_date) if question.HasField("to_date") else date.max
         self.asked_ids = {self.organization(name) for name in question.organization_ids}
         self.exchanges = [
-            exchange
+            self.resolved(exchange)
             for exchange in standing(ledger)
-            if self.from_day <= exchange.first_day < self.to_day and self.asks_for(exchange)
+            if self.in_window(exchange) and self.asks_for(exchange)
         ]
+        self.measured = [each for each in self.exchanges if not is_internal(each.content)]
+        self.directed = [each for each in self.measured if not each.content.party_ids]
+
+    def in_window(self, exchange: Standing) -> bool:
+        return self.from_day <= exchange.first_day < self.to_day
+
+    def resolved(self, exchange: Standing) -> Standing:
+        """The exchange between organizations: every id resolved, every side a set again."""
+        content = ExchangeContent()
+        content.CopyFrom(exchange.content)
+        for ids in (content.giver_ids, content.receiver_ids, content.party_ids):
+            ids[:] = sorted({self.organization(each) for each in ids})
+        return replace(
+            exchange, content=content, recorded_by=self.organization(exchange.recorded_by)
+        )
 
     def organization(self, recorded_id: str) -> str:
         if self.question.identity == IDENTITY_RECORDED:
@@ -98,8 +114,15 @@ class Frame:
             return self.roster_ids()
         if of_whom == POPULATION_ACTIVE:
             return self.parties() - outsiders
-        everybody = (self.mapped_parties(exchange.content) for exchange in standing(self.ledger))
+        everybody = (parties_of(self.resolved(each)) for each in standing(self.ledger))
         return set().union(*everybody) - outsiders
+
+    def isolates(self) -> set[str]:
+        """Of the population, those that nobody saw in any exchange of the window."""
+        in_window = [each for each in standing(self.ledger) if self.in_window(each)]
+        return self.population() - {
+            party for each in in_window for party in parties_of(self.resolved(each))
+        }
 
     def roster_ids(self) -> set[str]:
         return {
@@ -118,20 +141,7 @@ class Frame:
         return max(opened, self.from_day) < min(closed, self.to_day)
 
     def parties(self) -> set[str]:
-        return {who for exchange in self.exchanges for who in self.mapped_parties(exchange.content)}
-
-    def mapped_parties(self, content: ExchangeContent) -> set[str]:
-        named = [*content.giver_ids, *content.receiver_ids, *content.party_ids]
-        return {self.organization(recorded_id) for recorded_id in named}
-
-    def edges(self, content: ExchangeContent) -> list[tuple[str, str]]:
-        """Giver and receiver as recorded, where they are not the same organization."""
-        return [
-            (giver, receiver)
-            for giver in content.giver_ids
-            for receiver in content.receiver_ids
-            if self.organization(giver) != self.organization(receiver)
-        ]
+        return {party for exchange in self.exchanges for party in parties_of(exchange)}
 
     def quantity(self, content: ExchangeContent) -> int | None:
         """What the lens sees of the exchange; None when unknown."""
@@ -141,7 +151,7 @@ class Frame:
         return None if minutes is None else minutes * ONE
 
     def shares(self, content: ExchangeContent) -> Counter[tuple[str, str]]:
-        """The quantity split over all edges as recorded; unknown is nothing."""
+        """The quantity split over all edges, by giver and receiver; unknown is nothing."""
         shares: Counter[tuple[str, str]] = Counter()
         givers, receivers = sorted(content.giver_ids), sorted(content.receiver_ids)
         quantity = self.quantity(content) or 0
@@ -162,16 +172,31 @@ class Frame:
         touches = max(starts, self.from_day) < min(ends, self.to_day) and self.asks_for(exchange)
         return touches and not (self.from_day <= starts and ends <= self.to_day)
 
-    def informants(self, exchange: Standing) -> set[str]:
-        """Who recorded the exchange as a party to it, or is on the side that is said to have."""
-        recorder = self.organization(exchange.recorded_by)
-        sides = {
-            REPORT_SIDE_GIVER: exchange.content.giver_ids,
-            REPORT_SIDE_RECEIVER: exchange.content.receiver_ids,
-        }
-        side = {self.organization(who) for who in sides.get(exchange.content.reported_by, ())}
-        itself = {recorder} & self.mapped_parties(exchange.content)
-        return itself if recorder in side else itself | side
+
+def parties_of(exchange: Standing) -> set[str]:
+    content = exchange.content
+    return {*content.giver_ids, *content.receiver_ids, *content.party_ids}
+
+
+def is_internal(content: ExchangeContent) -> bool:
+    """Whether its sides share an organization, or its parties are one."""
+    shared = set(content.giver_ids) & set(content.receiver_ids)
+    return bool(shared) or len(content.party_ids) == 1
+
+
+def informants(exchange: Standing) -> set[str]:
+    """The recorder where it is a party, and everybody on the side that reported: the side that is
+    named, or that of the recorder where none is named."""
+    content, recorder = exchange.content, exchange.recorded_by
+    reporting = {recorder} & parties_of(exchange)
+    for side, ids in (
+        (REPORT_SIDE_GIVER, content.giver_ids),
+        (REPORT_SIDE_RECEIVER, content.receiver_ids),
+    ):
+        unnamed = content.reported_by == REPORT_SIDE_UNSPECIFIED
+        if content.reported_by == side or (unnamed and recorder in ids):
+            reporting |= set(ids)
+    return reporting
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import grpc
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from mutua import Client, MutuaError
@@ -15,14 +16,18 @@ from mutua.ids import uuid8
 from mutua.v1 import query_service_pb2 as pb
 from mutua.v1.event_pb2 import Event
 from services.adapters.wire.question import to_question
-from services.ledger import answers
+from services.ledger import state
 from services.ledger.identity import resolve
 from services.ledger.question import Question
-from services.ledger.state import History, Ledger
 from services.ledger.times import day_of
 from services.ledger.words import Identity
+from services.query.balances import list_balances
 from services.query.exchanges import list_exchanges
-from tests.ledger.product import folded
+from services.query.network import get_network
+from services.query.pairs import list_pairs
+from tests.ledger.product import as_json, folded
+from tests.oracle import answers as oracle
+from tests.oracle.fold import Ledger, fold
 from tests.services import facts
 from tests.services.asking import Asker, asking
 from tests.services.facts import exchange
@@ -66,31 +71,50 @@ def test_a_list_holds_the_exchanges_that_are_asked_for(
 
 
 @SETTINGS
-@given(rich_histories, st.lists(sums(), min_size=1, max_size=4))
-def test_a_number_has_as_many_exchanges_behind_it(
-    events: list[Event], asked: list[pb.Question]
-) -> None:
-    """What became internal to one organization is listed with it, and counts nowhere."""
-    ledger = folded(events).ledger
+@given(rich_histories, questions())
+def test_evidence_of_a_pair_adds_up_to_it(events: list[Event], question: pb.Question) -> None:
+    """The exchanges listed for it, and no others, give the same row."""
+    assume(question.allocation != pb.ALLOCATION_ONCE)
+    ledger = fold(events)
     with asking(events) as asker:
-        for question in asked:
-            question.ClearField("organization_ids")
-            ours = to_question(question, today=0)
-            for pair in answers.pairs(ledger, ours).rows:
-                there = _behind(asker, question, pair.giver_id, pair.receiver_id)
-                back = _behind(asker, question, pair.receiver_id, pair.giver_id)
-                assert (len(there), len(back)) == (pair.given_count, pair.received_count)
-            for balance in answers.balances(ledger, ours).rows:
-                chosen = pb.Question()
-                chosen.CopyFrom(question)
-                chosen.organization_ids.append(balance.organization_id)
-                listed = _behind(asker, chosen)
-                counted = [
-                    each
-                    for each in listed
-                    if not _is_internal(ledger, ours, each, balance.organization_id)
-                ]
-                assert len(counted) == balance.exchange_count
+        for pair in asker.rows(list_pairs, pb.ListPairsRequest(question=question)):
+            there = _behind(asker, question, pair.giver_id, pair.receiver_id)
+            back = _behind(asker, question, pair.receiver_id, pair.giver_id)
+            assert (len(there), len(back)) == (pair.given_count, pair.received_count)
+            assert as_json(pair) in oracle.pairs(_only(ledger, [*there, *back]), question)
+
+
+@SETTINGS
+@given(rich_histories, questions())
+def test_evidence_of_a_tie_adds_up_to_it(events: list[Event], question: pb.Question) -> None:
+    assume(question.allocation != pb.ALLOCATION_ONCE)
+    ledger = fold(events)
+    with asking(events) as asker:
+        for edge in asker.rows(get_network, pb.GetNetworkRequest(question=question)):
+            listed = _behind(asker, question, edge.giver_id, edge.receiver_id)
+            assert len(listed) == edge.exchange_count
+            edges, _ = oracle.network(_only(ledger, listed), question)
+            assert as_json(edge) in edges
+
+
+@SETTINGS
+@given(rich_histories, questions())
+def test_evidence_of_a_balance_adds_up_to_it(events: list[Event], question: pb.Question) -> None:
+    assume(question.allocation != pb.ALLOCATION_FULL)
+    ledger = fold(events)
+    with asking(events) as asker:
+        for balance in asker.rows(list_balances, pb.ListBalancesRequest(question=question)):
+            organization_id = balance.organization_id
+            given = _behind(asker, question, giver_id=organization_id)
+            received = _behind(asker, question, receiver_id=organization_id)
+            joint_count = balance.exchange_count - len(given) - len(received)
+            assert joint_count == balance.joint_count
+            row = as_json(balance)
+            gave = _balance_of(ledger, given, question, organization_id)
+            took = _balance_of(ledger, received, question, organization_id)
+            for side, found in (("given", gave), ("received", took)):
+                assert found.get(side, 0) == row.get(side, 0)
+                assert found[f"{side}_unknown_count"] == row[f"{side}_unknown_count"]
 
 
 ORDERS: dict[str, Callable[[pb.Exchange], Any]] = {
@@ -150,7 +174,25 @@ def _behind(
     return asker.rows(list_exchanges, request)
 
 
-def _is_asked_for(ledger: Ledger, history: History, request: pb.ListExchangesRequest) -> bool:
+def _only(ledger: Ledger, listed: list[pb.Exchange]) -> Ledger:
+    """The ledger without any other exchange."""
+    ids = {each.exchange_id for each in listed}
+    found = {name: each for name, each in ledger.exchanges.items() if name in ids}
+    return replace(ledger, exchanges=found)
+
+
+def _balance_of(
+    ledger: Ledger, listed: list[pb.Exchange], question: pb.Question, organization_id: str
+) -> oracle.Row:
+    """What the listed exchanges alone add up to."""
+    rows = oracle.balances(_only(ledger, listed), question)
+    nothing: oracle.Row = {"given_unknown_count": 0, "received_unknown_count": 0}
+    return next((row for row in rows if row["organization_id"] == organization_id), nothing)
+
+
+def _is_asked_for(
+    ledger: state.Ledger, history: state.History, request: pb.ListExchangesRequest
+) -> bool:
     question, revision = to_question(request.question, today=0), history.current
     assert revision.said.occur_time is not None
     said = revision.exchange
@@ -159,6 +201,7 @@ def _is_asked_for(ledger: Ledger, history: History, request: pb.ListExchangesReq
         for side in (said.giver_ids, said.receiver_ids, said.party_ids)
     )
     chosen = {_mean(ledger, question, each) for each in question.organization_ids}
+    names_a_side, is_internal = request.giver_id or request.receiver_id, givers & receivers
     return (
         question.places(day_of(revision.said.occur_time))
         and (not question.kinds or said.kind in question.kinds)
@@ -168,25 +211,11 @@ def _is_asked_for(ledger: Ledger, history: History, request: pb.ListExchangesReq
         and (not request.giver_id or _mean(ledger, question, request.giver_id) in givers)
         and (not request.receiver_id or _mean(ledger, question, request.receiver_id) in receivers)
         and not (request.standing_only and history.retracted)
+        and not (names_a_side and is_internal and not history.retracted)
     )
 
 
-def _is_internal(ledger: Ledger, question: Question, row: pb.Exchange, organization: str) -> bool:
-    """Whether nobody else was on the other side, or took part."""
-    said = ledger.histories[row.exchange_id].current.exchange
-    givers, receivers, joint = (
-        {_mean(ledger, question, each) for each in side}
-        for side in (said.giver_ids, said.receiver_ids, said.party_ids)
-    )
-    others = {organization}
-    if organization in givers:
-        others |= receivers
-    if organization in receivers:
-        others |= givers
-    return others | joint == {organization}
-
-
-def _mean(ledger: Ledger, question: Question, organization_id: str) -> str:
+def _mean(ledger: state.Ledger, question: Question, organization_id: str) -> str:
     recorded = question.identity is Identity.RECORDED
     return organization_id if recorded else resolve(ledger.aliases, organization_id)
 

@@ -426,8 +426,8 @@ class Coverage(_message.Message):
     roster_count: _builtins.int
     """Organizations of the roster in force in the window, boundary ones aside."""
     recorded_count: _builtins.int
-    """Those of them that themselves recorded, or were named as the reporting side of, an exchange in
-    the window.
+    """Those of them that recorded an exchange of the window that they are party to, or are on the side
+    that reported it: the side that is named, else the one its recorder is on.
     """
     exchange_count: _builtins.int
     """Exchanges in the window that stand, joint and internal ones included."""
@@ -525,9 +525,9 @@ class Balance(_message.Message):
     """
     @_builtins.property
     def reasons(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """Why net_share is absent: NO_KNOWN_AMOUNT, TOO_FEW_EXCHANGES, NOT_BORNE (allocation once). With
-        an exchange_count of 0 also NOTHING_SEEN (isolate) or NONE_OF_THESE (only exchanges that the
-        filters leave out).
+        """Why net_share is absent: NO_KNOWN_AMOUNT, TOO_FEW_EXCHANGES, MANY_UNKNOWN (of the answer, or of
+        this row), NOT_BORNE (allocation once). With an exchange_count of 0 also NOTHING_SEEN (isolate)
+        or NONE_OF_THESE (only exchanges that are internal, or that the filters leave out).
         """
 
     def __init__(
@@ -749,8 +749,8 @@ class Node(_message.Message):
     """
     @_builtins.property
     def reasons(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """With an exchange_count of 0: NOTHING_SEEN (isolate) or NONE_OF_THESE (only exchanges that the
-        filters leave out).
+        """With an exchange_count of 0: NOTHING_SEEN (isolate) or NONE_OF_THESE (only exchanges that are
+        internal, or that the filters leave out).
         """
 
     def __init__(
@@ -821,7 +821,9 @@ class Concentration(_message.Message):
 
     @_builtins.property
     def reasons(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """Why there are no measures: NO_KNOWN_AMOUNT, TOO_FEW_EXCHANGES, NOT_BORNE (allocation once)."""
+        """Why there are no measures: NO_KNOWN_AMOUNT, TOO_FEW_EXCHANGES (directed ones, internal ones left
+        out), MANY_UNKNOWN (of the answer), NOT_BORNE (allocation once).
+        """
 
     def __init__(
         self,
@@ -1479,9 +1481,11 @@ class ListExchangesRequest(_message.Message):
     batch: _builtins.str
     """Only exchanges first recorded by this import batch. Empty: all."""
     giver_id: _builtins.str
-    """Only exchanges this organization gave in. Empty: all."""
+    """Only exchanges this organization gave in, standing internal ones left out. Empty: all."""
     receiver_id: _builtins.str
-    """Only exchanges this organization received in; with giver_id the evidence of one edge."""
+    """Only exchanges this organization received in, standing internal ones left out; with giver_id
+    the evidence of one edge.
+    """
     standing_only: _builtins.bool
     """Only exchanges that stand: the evidence behind a number. False: retracted ones too."""
     possible_doubles: _builtins.bool

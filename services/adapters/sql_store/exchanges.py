@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from itertools import groupby
 from typing import Any
 
-from sqlalchemy import Connection, and_, exists, or_, select
+from sqlalchemy import Connection, and_, bindparam, exists, or_, select
 
 from services.adapters.tables import (
     ExchangeRow,
@@ -38,6 +38,7 @@ def list_exchanges(
             exchange.to_offset.is_(None),
             *([] if after is None else [_beyond(columns, after)]),
             *_conditions(programme, chosen),
+            *_selection(programme, chosen),
             *_sides(programme, chosen),
         )
         .order_by(*(column.desc() if latest else column for column, latest in columns))
@@ -79,7 +80,7 @@ def _beyond(columns: Sequence[tuple[Any, bool]], after: Sequence[int]) -> Any:
 
 
 def _conditions(programme: int, chosen: ExchangeFilter) -> Iterator[Any]:
-    exchange, topic, fact = ExchangeRow.table().c, TopicRow.table().c, FactRow.table().c
+    exchange, topic = ExchangeRow.table().c, TopicRow.table().c
     if chosen.from_day is not None:
         yield exchange.first_day >= chosen.from_day
     if chosen.to_day is not None:
@@ -94,6 +95,10 @@ def _conditions(programme: int, chosen: ExchangeFilter) -> Iterator[Any]:
                 topic.programme == programme, topic.topic.in_(chosen.topics)
             )
         )
+
+
+def _selection(programme: int, chosen: ExchangeFilter) -> Iterator[Any]:
+    exchange, fact = ExchangeRow.table().c, FactRow.table().c
     if chosen.batch:
         yield exchange.batch == chosen.batch
     if chosen.exchange_ids:
@@ -106,6 +111,10 @@ def _conditions(programme: int, chosen: ExchangeFilter) -> Iterator[Any]:
         yield exchange.exchange.in_(chosen.numbers)
     if chosen.standing_only:
         yield exchange.state != State.RETRACTED
+    if chosen.excluded:
+        # As literals: there may be more than a statement takes parameters.
+        numbers: Any = bindparam("excluded", chosen.excluded, expanding=True, literal_execute=True)
+        yield exchange.exchange.not_in(numbers)
 
 
 def _sides(programme: int, chosen: ExchangeFilter) -> Iterator[Any]:

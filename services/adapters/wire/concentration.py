@@ -15,4 +15,5 @@ def from_concentration(found: Concentration) -> pb.Concentration:
         lorenz=found.lorenz,
         reasons=found.reasons,
         metric_version=METRIC_VERSION,
+        spill_over=None if found.spill_over is None else to_units(found.spill_over),
     )
