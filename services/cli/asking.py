@@ -21,6 +21,7 @@ from mutua.v1.types_pb2 import ExchangeKind, Formality
 from services.cli.connect import Settings
 from services.cli.dates import parse_date, parse_known_at
 from services.cli.parameters import Parsed, Words
+from services.cli.typed import parse_topic_word
 
 Form = Literal["table", "json", "csv"]
 DAY: Final = Parsed("date", parse_date)
@@ -86,7 +87,13 @@ OPTIONS: Final = (
         multiple=True,
         help="Only these; recorded, never guessed.",
     ),
-    click.option("--topic", "topics", multiple=True, help="Only exchanges on one of these."),
+    click.option(
+        "--topic",
+        "topics",
+        type=Parsed("topic", parse_topic_word),
+        multiple=True,
+        help="Only exchanges on one of these.",
+    ),
     click.option(
         "--organization",
         "organization_ids",

@@ -1,7 +1,8 @@
 """One exchange in words."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Final
 
 from google.protobuf.timestamp_pb2 import Timestamp
@@ -13,6 +14,7 @@ from services.cli.dates import told
 from services.cli.names import Directory
 from services.cli.parameters import words_of
 
+NO_LABELS: Final[Mapping[str, str]] = MappingProxyType({})
 KINDS: Final = words_of(ExchangeKind.items())
 FORMALITIES: Final = words_of(Formality.items())
 STATES: Final = words_of(ExchangeState.items())
@@ -53,8 +55,13 @@ def telling_of(revision: Revision) -> Telling:
     )
 
 
-def details(telling: Telling, directory: Directory) -> dict[str, str]:
-    """What is known of an exchange, by the word for it; what is unknown is left out."""
+def details(
+    telling: Telling, directory: Directory, labels: Mapping[str, str] = NO_LABELS
+) -> dict[str, str]:
+    """What is known of an exchange, by the word for it; what is unknown is left out.
+
+    `labels` are what topics are shown as, where that is not the topic itself.
+    """
     content = telling.content
     known = {
         "from": directory.labels(content.giver_ids),
@@ -62,7 +69,7 @@ def details(telling: Telling, directory: Directory) -> dict[str, str]:
         "with": directory.labels(content.party_ids),
         "kind": KINDS.get(content.kind, ""),
         "on": told(telling.occur_time, telling.occur_precision),
-        "topics": ", ".join(content.topics),
+        "topics": _listed(labels.get(topic, topic) for topic in content.topics),
         "formality": FORMALITIES.get(content.formality, ""),
         "note": content.note.plain,
     }
@@ -85,12 +92,20 @@ class Line:
     revision: Revision
 
 
-def lines(exchange: Exchange, directory: Directory, *, revisions: bool) -> Iterator[Line]:
+def lines(
+    exchange: Exchange,
+    directory: Directory,
+    labels: Mapping[str, str] = NO_LABELS,
+    *,
+    revisions: bool,
+) -> Iterator[Line]:
     """What stands of an exchange, or stood; with `revisions` all that was said, oldest first."""
     last = exchange.revisions[-1]
     for revision in exchange.revisions if revisions else (current_revision(exchange),):
         is_replaced = revisions and revision.event_id != last.event_id
-        known = details(telling_of(revision), directory) if revision.HasField("content") else {}
+        known = {}
+        if revision.HasField("content"):
+            known = details(telling_of(revision), directory, labels)
         if revision.reason.plain:
             known["note"] = revision.reason.plain
         yield Line(
@@ -101,9 +116,9 @@ def lines(exchange: Exchange, directory: Directory, *, revisions: bool) -> Itera
         )
 
 
-def sentence(telling: Telling, directory: Directory) -> str:
+def sentence(telling: Telling, directory: Directory, labels: Mapping[str, str] = NO_LABELS) -> str:
     """Such as "Thornwick (T-02) gave to Millbury (T-01): call, 2026-03-14, 45 minutes."."""
-    known = details(telling, directory)
+    known = details(telling, directory, labels)
     parties = (
         f"{known['with']} together" if "with" in known else f"{known['from']} gave to {known['to']}"
     )
@@ -111,6 +126,12 @@ def sentence(telling: Telling, directory: Directory) -> str:
         phrase.format(known[word]) for word, phrase in PHRASES.items() if word in known
     )
     return f"{parties}: {told_details}."
+
+
+def _listed(names: Iterable[str]) -> str:
+    """Such as "beds, e-prescribing"; separated by semicolons where a name has a comma."""
+    listed = list(names)
+    return ("; " if any("," in name for name in listed) else ", ").join(listed)
 
 
 def changes(before: Mapping[str, str], after: Mapping[str, str]) -> list[str]:

@@ -1,25 +1,35 @@
 """What an option's value may be."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from types import MappingProxyType
 from typing import Any, Generic, TypeVar
 
 import click
 
 from mutua.words import words_of as words_of
+from services.notation.words import normalized_word
 
 Value = TypeVar("Value")
 
 
 class Words(click.Choice[Any]):
-    """The words of an enum of the contract, given as its items; the value is the number."""
+    """The words of an enum of the contract, given as its items; the value is the number.
 
-    def __init__(self, items: Iterable[tuple[str, int]]) -> None:
+    Spaces and underscores stand for hyphens. `synonyms` are further words, normalized.
+    """
+
+    def __init__(
+        self, items: Iterable[tuple[str, int]], synonyms: Mapping[str, str] = MappingProxyType({})
+    ) -> None:
         self._words = words_of(items)
+        self._synonyms = synonyms
         super().__init__(self._words, case_sensitive=False)
 
     def normalize_choice(self, choice: Any, ctx: click.Context | None) -> str:
         # Click passes the numbers, to list what may be typed, and also what was typed.
-        return super().normalize_choice(self._words.get(choice, choice), ctx)
+        word = normalized_word(self._words.get(choice, choice))
+        word = self._synonyms.get(word, word).replace("_", "-")
+        return super().normalize_choice(word, ctx)
 
 
 class Parsed(click.ParamType, Generic[Value]):

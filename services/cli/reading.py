@@ -60,6 +60,7 @@ EXCHANGES: Final[Read[Exchange]] = Read(
     row=Exchange.DESCRIPTOR,
     ask=Client.list_exchanges,
     table=lambda shown: _exchange_table(shown, revisions=False),
+    names_topics=True,
 )
 REVISIONS: Final = replace(EXCHANGES, table=lambda shown: _exchange_table(shown, revisions=True))
 ORGANIZATIONS: Final[Read[Organization]] = Read(
@@ -222,7 +223,11 @@ def _without_exchanges(shown: Shown[Edge]) -> list[str]:
 def _exchange_table(shown: Shown[Exchange], *, revisions: bool, reporters: bool = False) -> str:
     directory = shown.directory
     return to_table(
-        [line for row in shown.rows for line in lines(row, directory, revisions=revisions)],
+        [
+            line
+            for row in shown.rows
+            for line in lines(row, directory, shown.topic_labels, revisions=revisions)
+        ],
         tables.exchange_columns(
             directory, shown.question, revisions=revisions, reporters=reporters
         ),

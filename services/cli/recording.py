@@ -14,6 +14,7 @@ from mutua.v1.event_pb2 import (
     ExchangeCorrected,
     ExchangeRecorded,
     ExchangeRetracted,
+    ProgrammeConfigured,
 )
 from mutua.v1.query_service_pb2 import EXCHANGE_STATE_RETRACTED, Exchange
 from mutua.v1.types_pb2 import OCCUR_PRECISION_EXACT, ExchangeKind, Formality, Source, Text
@@ -23,34 +24,26 @@ from services.cli.exchanges import Telling, changes, current_revision, details, 
 from services.cli.names import Directory
 from services.cli.output import to_json
 from services.cli.parameters import Parsed, Words
+from services.cli.typed import (
+    NO_TOPIC,
+    TOPIC,
+    UNKNOWN,
+    Minutes,
+    new_labels,
+    read_topics,
+    resolve_minutes,
+    topic_labels,
+)
 from services.notation.dates import Moment
+from services.notation.words import KIND_SYNONYMS
 
 SOURCE: Final = Source(client="mutua-cli")
-UNKNOWN: Final = "unknown"
 MINUTE_FIELDS: Final[
     tuple[Literal["giver_minutes", "receiver_minutes", "benefit_minutes"], ...]
 ] = ("giver_minutes", "receiver_minutes", "benefit_minutes")
 
 
-class Minutes(click.IntRange):
-    """A number, or the word for one that nobody knows."""
-
-    name = "minutes"
-
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> int | str:
-        if value == UNKNOWN:
-            return UNKNOWN
-        try:
-            int(value)
-        except ValueError:
-            self.fail(f"{value!r} is no number: type whole minutes, or {UNKNOWN}.", param, ctx)
-        minutes: int = super().convert(value, param, ctx)
-        return minutes
-
-
-MINUTES: Final = Minutes(0, 2**31 - 1)  # the server knows the limit of each kind
+MINUTES: Final = Minutes()  # the server knows the limit of each kind
 FORMAT: Final = click.option(
     "--format", "form", type=click.Choice(["table", "json"]), default="table", show_default=True
 )
@@ -63,11 +56,24 @@ SAID: Final = (
         multiple=True,
         help="Instead of both, for an exchange without direction: each who took part.",
     ),
-    click.option("--kind", type=Words(ExchangeKind.items()), help="What form it took."),
-    click.option("--minutes", "giver_minutes", type=MINUTES, help="Spent by all givers together."),
+    click.option(
+        "--kind", type=Words(ExchangeKind.items(), KIND_SYNONYMS), help="What form it took."
+    ),
+    click.option(
+        "--minutes",
+        "giver_minutes",
+        type=MINUTES,
+        help="Spent by all givers together: 45, 1:30, 1.5 h or half a day.",
+    ),
     click.option("--receiver-minutes", type=MINUTES, help="Spent by each receiver."),
     click.option("--benefit-minutes", type=MINUTES, help="Saved by each receiver, so far."),
-    click.option("--topic", "topics", multiple=True, help="Such as e-prescribing."),
+    click.option(
+        "--topic",
+        "topics",
+        type=TOPIC,
+        multiple=True,
+        help=f"Such as e-prescribing or IT & data; {NO_TOPIC} says that there is none.",
+    ),
     click.option(
         "--formality", type=Words(Formality.items()), help="Did a planned activity lead to it?"
     ),
@@ -106,6 +112,7 @@ def log(settings: Settings, form: str, **said: Any) -> None:
         raise click.UsageError("say what form it took: --kind call, or see --help.")
     with connected(settings, write=True, purpose="mutua log") as client:
         directory = Directory(client.list_organizations())
+        resolve_minutes(client, said, MINUTE_FIELDS)
         telling = _overlaid(
             Telling(
                 content=ExchangeContent(),
@@ -121,13 +128,14 @@ def log(settings: Settings, form: str, **said: Any) -> None:
             source=SOURCE,
             exchange_recorded=ExchangeRecorded(exchange=telling.content),
         )
-        position = client.record([event])
+        labels, labelling = _labels(client, telling, said)
+        position = client.record([event, *labelling])
         undo = f"{settings.command} retract {event.event_id} --reason ..."
         _tell(
             form,
             event.event_id,
             position,
-            f"Recorded: {sentence(telling, directory)}",
+            f"Recorded: {sentence(telling, directory, labels)}",
             f"Exchange {event.event_id}. To undo it: {undo}",
         )
         _tell_near_misses(said, directory, undo)
@@ -155,6 +163,7 @@ def correct(settings: Settings, exchange_id: str, form: str, **said: Any) -> Non
         exchange, position = _find(client, exchange_id)
         revision = current_revision(exchange)
         directory = Directory(client.list_organizations())
+        resolve_minutes(client, said, MINUTE_FIELDS)
         before = telling_of(revision)
         after = _overlaid(before, said, directory)
         if after == before:
@@ -171,19 +180,20 @@ def correct(settings: Settings, exchange_id: str, form: str, **said: Any) -> Non
                 replaces_event_id=revision.event_id,
             ),
         )
-        position = client.record([event])
+        labels, labelling = _labels(client, after, said, before)
+        position = client.record([event, *labelling])
         seen = _look(client, exchange.exchange_id, position)
         if seen is not None and seen.revisions[-1].event_id != event.event_id:
             raise click.ClickException(
                 "somebody changed this exchange at the same time, so the correction was set "
                 f"aside: see {settings.command} exchanges, then correct it again."
             )
-        what = changes(details(before, directory), details(after, directory))
+        what = changes(details(before, directory, labels), details(after, directory, labels))
         _tell(
             form,
             exchange.exchange_id,
             position,
-            f"Corrected: {sentence(after, directory)}",
+            f"Corrected: {sentence(after, directory, labels)}",
             *what,
         )
         undo = f"{settings.command} correct {exchange.exchange_id} ..."
@@ -206,6 +216,8 @@ def retract(settings: Settings, exchange_id: str, reason: str, form: str) -> Non
         raise click.UsageError("--reason is empty: say why it should not stand, it is final.")
     with connected(settings, write=True, purpose="mutua retract") as client:
         exchange, _ = _find(client, exchange_id)
+        telling = telling_of(current_revision(exchange))
+        labels = topic_labels(client) if telling.content.topics else {}
         directory = Directory(client.list_organizations())
         event = Event(
             source=SOURCE,
@@ -218,7 +230,7 @@ def retract(settings: Settings, exchange_id: str, reason: str, form: str) -> Non
             form,
             exchange.exchange_id,
             position,
-            f"Retracted: {sentence(telling_of(current_revision(exchange)), directory)}",
+            f"Retracted: {sentence(telling, directory, labels)}",
             "This is final: if it did happen, log it again.",
         )
         _look(client, exchange.exchange_id, position)
@@ -251,7 +263,7 @@ def _overlaid(telling: Telling, said: Said, directory: Directory) -> Telling:
             setattr(content, field, said[field])
     _lay_minutes(content, said)
     if said["topics"]:
-        content.topics[:] = said["topics"]
+        content.topics[:], _ = read_topics(said["topics"])
     if said["note"] is not None:
         content.note.plain = said["note"]
     moment: Moment | None = said["on"]
@@ -260,6 +272,20 @@ def _overlaid(telling: Telling, said: Said, directory: Directory) -> Telling:
         occur_time=moment.timestamp if moment else telling.occur_time,
         occur_precision=moment.precision if moment else telling.occur_precision,
     )
+
+
+def _labels(
+    client: Client, telling: Telling, said: Said, before: Telling | None = None
+) -> tuple[dict[str, str], list[Event]]:
+    """What topics are shown as, and the fact that says it of those that are typed as labels."""
+    if not telling.content.topics and not (before and before.content.topics):
+        return {}, []
+    known = topic_labels(client)
+    _, typed = read_topics(said["topics"])
+    topics = new_labels(typed, known)
+    fact = ProgrammeConfigured(topics=topics)
+    labelling = [Event(source=SOURCE, programme_configured=fact)] if topics else []
+    return {**typed, **known}, labelling
 
 
 def _lay_minutes(content: ExchangeContent, said: Said) -> None:

@@ -15,6 +15,7 @@ from services.cli.asking import Asked
 from services.cli.connect import Settings, connected, tell_if_empty
 from services.cli.names import Directory
 from services.cli.output import to_csv, to_dictionary, to_iso, to_json
+from services.cli.typed import topic_labels
 from services.cli.words import coverage_lines, warning_lines
 
 Row = TypeVar("Row", bound=Message)
@@ -28,6 +29,7 @@ class Shown(Generic[Row]):
     question: Question
     directory: Directory
     answer: Any
+    topic_labels: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,7 +38,7 @@ class Read(Generic[Row]):
 
     `name` is that of its rows in the contract, `beside` of other rows that JSON tells with them.
     `ask` answers with `rows_of` and with position, day, coverage and warnings. `foot` is what
-    people read under the table.
+    people read under the table. `names_topics` is whether the table shows topics by their labels.
     """
 
     name: str
@@ -46,6 +48,7 @@ class Read(Generic[Row]):
     beside: str = ""
     table: Callable[[Shown[Row]], str]
     foot: Callable[[Shown[Row]], Sequence[str]] = lambda _: ()
+    names_topics: bool = False
 
 
 def show(
@@ -73,6 +76,7 @@ def show(
             tell_if_empty(settings, client.get_status())
         # Names are for people only; programs get what was asked for and wait for nothing else.
         directory = Directory(client.list_organizations() if asked.form == "table" else ())
+        labels = topic_labels(client) if asked.form == "table" and read.names_topics else {}
     shown = rows[: asked.limit] if asked.limit else rows
     foot = []
     if len(shown) < len(rows):
@@ -85,7 +89,13 @@ def show(
         if asked.form == "csv":
             click.echo(to_csv(shown, read.row))
         else:
-            told = Shown(rows=shown, question=question, directory=directory, answer=answer)
+            told = Shown(
+                rows=shown,
+                question=question,
+                directory=directory,
+                answer=answer,
+                topic_labels=labels,
+            )
             foot += read.foot(told)
             click.echo((read.table(told) or f"No {read.name}.") + "\n")
     # With CSV and JSON nothing but the answer stands on stdout.

@@ -1,7 +1,6 @@
 """What the cells of a row say of an exchange itself: all but when it was, and its reference."""
 
 from collections.abc import Mapping
-from typing import Final
 
 from mutua.names import name_key
 from mutua.v1.event_pb2 import ExchangeContent
@@ -11,12 +10,7 @@ from services.imports.cells import CellError, DurationReader, TopicReader
 from services.imports.new_names import NewNames
 from services.imports.parties import PartyReader
 from services.imports.report import ImportRefused
-
-_FURTHER_WORDS: Final = {
-    "call": ("phone_call", "telephone_call", "video_call"),
-    "message": ("e_mail", "email"),
-    "visit": ("site_visit",),
-}
+from services.notation.words import KIND_SYNONYMS
 
 
 class ContentReader:
@@ -90,7 +84,7 @@ class ContentReader:
 def _kind_words(kind_map: Mapping[str, str]) -> dict[str, int]:
     """Normalized words to kinds: the contract's, a few of every day, and the user's own."""
     ours = cells.enum_words(ExchangeKind.items())
-    words = ours | {word: ours[kind] for kind in _FURTHER_WORDS for word in _FURTHER_WORDS[kind]}
+    words = ours | {word: ours[kind] for word, kind in KIND_SYNONYMS.items()}
     for word, kind in kind_map.items():
         try:
             words[cells.normalized_word(word)] = cells.read_word(kind, ours)

@@ -35,6 +35,7 @@ from services.imports.rows import Rows, file_field
 from services.imports.sending import FactRefused, Progress, send
 from services.imports.skipping import SetAside
 from services.imports.table import Row, Table
+from services.imports.topic_labels import label_topics
 from services.ledger.times import instant
 from services.ledger.validation import Violations, check_label
 from services.notation.dates import ProvenOrder
@@ -44,6 +45,8 @@ Confirm = Callable[[Sequence[Overlap]], bool]
 """Asked whether rows shall be recorded whose references stand in other batches already."""
 
 _TOLD_ROWS: Final = 1_000
+_WHOLE_FILE: Final = 0
+"""The line of what is said of no row."""
 _AGAIN: Final = "Import the same file again: nothing is recorded twice."
 _VIOLATION = re.compile(r"events\[(\d+)\]\.?(.*)")
 
@@ -120,7 +123,8 @@ def import_exchanges(
             aside = _check(rows, table, options, dates, kept=kept, now=now or datetime.now(UTC))
         if not rows.errors.count:  # a row that cannot be read names no exchange
             rows.counts.missing = standing.missing_count()
-        rows.notes |= contents.notes
+        labelling = label_topics(contents.topics, programme)
+        rows.notes |= contents.notes | labelling.notes
         rows.notes |= dict.fromkeys(contents.new_names.notes(options.names, given))
         report = _report(rows, options)
         if report.ok and not options.as_new:
@@ -128,6 +132,8 @@ def import_exchanges(
             report = replace(report, elsewhere=found)
             if found and not options.dry_run:
                 _require_consent(found, confirm)
+        if labelling.event is not None and report.ok and not report.dry_run:
+            rows.facts.add(_WHOLE_FILE, labelling.event.SerializeToString())
         return _recorded(client, rows, report, aside, progress)
 
 

@@ -4,7 +4,7 @@ import re
 from fractions import Fraction
 from typing import Final
 
-from services.notation.errors import NotationError
+from services.notation.errors import NotationError, WorkingDayError
 
 UNKNOWN: Final = frozenset({"-", "–", "—", "?", "na", "n/a", "unknown", "unbekannt"})
 _FORMS: Final = "write whole minutes, such as 45, or a duration, such as 1:30, 1h30 or 1.5 h"
@@ -78,10 +78,7 @@ class DurationReader:
         unit = name.casefold()
         if unit in _DAY_UNITS:
             if self._working_day_minutes is None:
-                raise NotationError(
-                    "needs to know how long a working day is: "
-                    "mutua programme set --working-day-minutes 450"
-                )
+                raise WorkingDayError
             return Fraction(self._working_day_minutes)
         if unit not in _UNIT_MINUTES:
             raise NotationError(f"has the unit {name!r}, which we do not know; {_FORMS}")

@@ -23,6 +23,15 @@ class WordError(NotationError):
     """A word that is unknown wherever it stands, so that one remedy mends all its rows."""
 
 
+class WorkingDayError(NotationError):
+    """A duration in working days, and nobody has said how long one is."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "needs to know how long a working day is: mutua programme set --working-day-minutes 450"
+        )
+
+
 class DateOrderError(Exception):
     """A date can be read day first or month first, and nobody has said which."""
 

@@ -53,6 +53,23 @@ class TopicReader:
         """`E-Prescribing; IT & data` is two topics. Raises NotationError."""
         return [self._topic(label) for label in read_list(text)]
 
+    def shown_labels(self) -> dict[str, str]:
+        """Topic -> the first label that the topic itself does not show."""
+        return {
+            topic: shown[0]
+            for topic, labels in self.labels.items()
+            if (shown := [label for label in labels if not is_plain(label)])
+        }
+
+    def shared_topics(self) -> dict[str, list[str]]:
+        """Topic -> its labels, where several differ by more than case and spaces."""
+        several = {}
+        for topic, labels in self.labels.items():
+            distinct = {_key(label.replace("-", " ").replace("_", " ")): label for label in labels}
+            if len(distinct) > 1:
+                several[topic] = list(distinct.values())
+        return several
+
     def _topic(self, label: str) -> str:
         mapped = self._mapped.get(_key(label))
         if mapped is not None:

@@ -2,10 +2,22 @@
 
 import re
 from collections.abc import Iterable, Mapping
+from typing import Final
 
 from services.notation.errors import WordError
 
 _ENUM_PREFIX = re.compile("^(exchange_kind|formality|report_side|organization_type)_")
+
+
+KIND_SYNONYMS: Final = {
+    "phone_call": "call",
+    "telephone_call": "call",
+    "video_call": "call",
+    "e_mail": "message",
+    "email": "message",
+    "site_visit": "visit",
+}
+"""Everyday words for kinds of the contract, normalized."""
 
 
 def enum_words(values: Iterable[tuple[str, int]]) -> dict[str, int]:

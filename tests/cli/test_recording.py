@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 import grpc
 import pytest
 
+from mutua.v1.query_service_pb2 import Topic
 from mutua.v1.types_pb2 import (
     EXCHANGE_KIND_CALL,
     FORMALITY_INFORMAL,
@@ -110,6 +111,61 @@ def test_a_date_is_as_exact_as_it_was_typed(
     assert f": call, {told}." in result.out
 
 
+def test_a_time_of_day_is_exact(ask: Run, programme: FakeProgramme) -> None:
+    assert "call, 2026-03-02 13:30 UTC" in ask(*CALL, "--on", "02.03.2026 14:30 +0100").out
+    [event] = programme.events
+    assert event.occur_time.ToJsonString() == "2026-03-02T13:30:00Z"
+    assert event.occur_precision == OCCUR_PRECISION_EXACT
+
+
+@pytest.mark.parametrize(
+    ("typed", "minutes"),
+    [("45", 45), ("1h30", 90), ("1:30", 90), ("1,5 h", 90), ("half a day", 225)],
+)
+def test_durations_are_typed_as_people_write_them(
+    ask: Run, programme: FakeProgramme, typed: str, minutes: int
+) -> None:
+    programme.working_day_minutes = 450
+    assert ask(*CALL, "--minutes", typed).code == 0
+    assert programme.events[0].exchange_recorded.exchange.giver_minutes == minutes
+
+
+def test_a_working_day_of_no_known_length_is_refused(ask: Run, programme: FakeProgramme) -> None:
+    result = ask(*CALL, "--minutes", "1 day")
+    assert (result.code, programme.events) == (1, [])
+    assert "mutua programme set --working-day-minutes 450" in result.err
+
+
+@pytest.mark.parametrize(("word", "kind"), [("phone call", "call"), ("E-mail", "message")])
+def test_a_kind_has_everyday_words(
+    ask: Run, programme: FakeProgramme, word: str, kind: str
+) -> None:
+    assert f": {kind}, " in ask("log", "--from", "A", "--to", "B", "--kind", word).out
+
+
+def test_a_topic_is_typed_by_its_label_which_is_kept(ask: Run, programme: FakeProgramme) -> None:
+    result = ask(*CALL, "--topic", "IT & data", "--topic", "beds")
+    recorded, labelled = programme.events
+    assert recorded.exchange_recorded.exchange.topics == ["it-and-data", "beds"]
+    [label] = labelled.programme_configured.topics
+    assert (label.topic, label.label) == ("it-and-data", "IT & data")
+    assert "about IT & data, beds." in result.out
+
+
+def test_a_topic_with_a_label_gets_no_other(ask: Run, programme: FakeProgramme) -> None:
+    programme.topics = [Topic(topic="it-and-data", label="Digital, data")]
+    result = ask(*CALL, "--topic", "IT & data", "--topic", "beds")
+    assert len(programme.events) == 1
+    assert "about Digital, data; beds." in result.out
+
+
+def test_correct_topic_none_clears(ask: Run, programme: FakeProgramme) -> None:
+    ask(*CALL, "--topic", "beds")
+    corrected = ask("correct", programme.events[0].event_id, "--topic", "none")
+    assert programme.events[1].exchange_corrected.exchange.topics == []
+    assert "topics: beds -> unknown" in corrected.out
+
+
 def test_without_a_date_it_happened_now(ask: Run, programme: FakeProgramme) -> None:
     before = datetime.now(UTC) - timedelta(seconds=1)
     ask(*CALL)
@@ -126,9 +182,9 @@ def test_without_a_date_it_happened_now(ask: Run, programme: FakeProgramme) -> N
         (("log", "--with", "A", "--kind", "call"), "give it twice or more"),
         ((*CALL, "--with", "A", "--with", "B"), "without direction"),
         ((*CALL, "--kind", "chat"), "'chat' is not one of 'document', 'message', 'call'"),
-        ((*CALL, "--minutes", "-1"), "-1 is not in the range"),
-        ((*CALL, "--minutes", 2**31), "is not in the range"),
-        ((*CALL, "--minutes", "some"), "'some' is no number: type whole minutes, or unknown."),
+        ((*CALL, "--minutes", "-1"), "below 0, and minutes cannot be negative"),
+        ((*CALL, "--minutes", 2**31), "is too long"),
+        ((*CALL, "--minutes", "some"), "'some' is no duration; write whole minutes, such as 45"),
         ((*CALL, "--on", "yesterday"), "is not a time we can read; write 2024-05-31"),
         ((*CALL, "--on", "2026-02-30"), "February 2026 has 28 days, not 30"),
         ((*CALL, "--on", "02/03/2026"), "type the year first, as in 2026-03-14"),

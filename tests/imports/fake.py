@@ -19,6 +19,7 @@ from mutua.v1.query_service_pb2 import (
     Programme,
     Question,
     Revision,
+    Topic,
 )
 
 
@@ -153,6 +154,9 @@ class FakeProgramme:
                 assert exchange.state != EXCHANGE_STATE_RETRACTED, "retracted twice"
                 exchange.state = EXCHANGE_STATE_RETRACTED
                 exchange.revisions.append(Revision(event_id=event.event_id, source=event.source))
+            case "programme_configured":
+                for each in event.programme_configured.topics:
+                    self.configuration.topics.append(Topic(topic=each.topic, label=each.label))
             case fact:
                 assert fact in ("organization_registered", "organization_updated")
                 content = getattr(event, fact).organization

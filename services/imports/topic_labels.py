@@ -1,0 +1,49 @@
+"""What a file calls its topics, kept for display."""
+
+from typing import NamedTuple
+
+from mutua.ids import uuid8
+from mutua.v1.event_pb2 import Event, ProgrammeConfigured, TopicLabel
+from mutua.v1.query_service_pb2 import Programme
+from mutua.v1.types_pb2 import Source
+from services.imports.cells import TopicReader
+from services.imports.rows import CLIENT
+
+
+class Labelling(NamedTuple):
+    """The fact that labels topics, None where all are labelled, and what the user should know."""
+
+    event: Event | None
+    notes: dict[str, None]
+
+
+def label_topics(topics: TopicReader, programme: Programme) -> Labelling:
+    """Labels topics that have none in the programme and that their slug does not show.
+
+    The fact has the same id for the same labels, so that it counts once.
+    """
+    known = {topic.topic for topic in programme.topics if topic.label}
+    new = {
+        topic: label for topic, label in sorted(topics.shown_labels().items()) if topic not in known
+    }
+    notes = dict.fromkeys(
+        f"{' and '.join(map(_quoted, labels))} are one topic, {topic}: --topic-map parts them."
+        for topic, labels in topics.shared_topics().items()
+    )
+    if not new:
+        return Labelling(None, notes)
+    shown = ", ".join(f"{topic} as {_quoted(label)}" for topic, label in new.items())
+    notes[f"Topics are shown by their labels: {shown}."] = None
+    words = (word for each in new.items() for word in each)
+    event = Event(
+        event_id=uuid8("topics", programme.programme_id, *words),
+        source=Source(client=CLIENT),
+        programme_configured=ProgrammeConfigured(
+            topics=[TopicLabel(topic=topic, label=label) for topic, label in new.items()]
+        ),
+    )
+    return Labelling(event, notes)
+
+
+def _quoted(label: str) -> str:
+    return f'"{label}"'
