@@ -20,7 +20,15 @@ from services.cli.recording import FORMAT
 from services.cli.words import counted
 
 if TYPE_CHECKING:
-    from services.imports import ImportReport, Overlap, RowError, UnknownDateOrderError
+    from mutua import Client
+    from services.imports import (
+        HeaderlessError,
+        ImportOptions,
+        ImportReport,
+        Overlap,
+        RowError,
+        UnknownDateOrderError,
+    )
     from services.notation.dates import DateOrder
 
 
@@ -77,7 +85,20 @@ OPTIONS: Final = (
         help="The same value of a field for every row.",
     ),
     click.option("--batch", default="", help="Name of the import; default that of the file."),
-    click.option("--sheet", default="", help="Of an Excel file; default the first with a header."),
+    click.option(
+        "--sheet", default="", help="Of a workbook; default the first with the columns needed."
+    ),
+    click.option(
+        "--header-row",
+        type=click.IntRange(min=1),
+        metavar="N",
+        help="The row with the column names; default the first with the columns needed.",
+    ),
+    click.option(
+        "--no-header",
+        is_flag=True,
+        help="No row has column names: --map FIELD=NUMBER says which column is what.",
+    ),
     click.option(
         "--date-order",
         type=click.Choice(["day-first", "month-first"]),
@@ -212,26 +233,17 @@ def _import(
     form: str,
     options: dict[str, Any],
 ) -> None:
-    from services.imports import (
-        ImportInterrupted,
-        ImportOptions,
-        ImportRefused,
-        UnknownDateOrderError,
-    )
+    from services.imports import ImportInterrupted, ImportOptions, ImportRefused
 
+    if options["no_header"] and options["header_row"]:
+        raise click.UsageError("--no-header and --header-row: leave one of them out.")
     given: dict[str, Any] = {
         name: dict(value) if isinstance(value, tuple) else value for name, value in options.items()
     }
     chosen = ImportOptions(**given)
     try:
         with connected(settings, write=True, purpose="mutua import") as client:
-            run = partial(
-                import_file, client, file, progress=_show_progress, on_checked=_show_checked
-            )
-            try:
-                report = run(chosen)
-            except UnknownDateOrderError as error:
-                report = run(replace(chosen, date_order=_ask_date_order(error)))
+            report = _run(import_file, client, file, chosen)
     except ImportRefused as error:
         raise click.ClickException(str(error)) from error
     except ImportInterrupted as error:
@@ -245,6 +257,35 @@ def _import(
         raise click.Abort(report.notes[-1])
     if not report.ok:
         click.get_current_context().exit(1)
+
+
+def _run(
+    import_file: Callable[..., "ImportReport"],
+    client: "Client",
+    file: Path,
+    options: "ImportOptions",
+) -> "ImportReport":
+    """Imports the file, after a question on a terminal for each thing that the file leaves open."""
+    from services.imports import HeaderlessError, UnknownDateOrderError
+
+    run = partial(import_file, client, file, progress=_show_progress, on_checked=_show_checked)
+    try:
+        return run(options)
+    except HeaderlessError as error:
+        options = replace(options, no_header=True, map=_ask_without_header(error))
+    except UnknownDateOrderError as error:
+        options = replace(options, date_order=_ask_date_order(error))
+    return _run(import_file, client, file, options)
+
+
+def _ask_without_header(error: "HeaderlessError") -> dict[str, str]:
+    """The columns by number; raises the error unless somebody agrees on a terminal."""
+    if not (error.is_complete and sys.stdin.isatty()):
+        raise error
+    click.echo(error.question, err=True)
+    if not click.confirm(f"Import all its rows, with {error.remedy}?", err=True):
+        raise error
+    return error.mapped
 
 
 def _ask_date_order(error: "UnknownDateOrderError") -> "DateOrder":

@@ -1,6 +1,7 @@
 """Tables of people become facts, recorded through `mutua.Client`."""
 
 from services.imports.date_order import UnknownDateOrderError
+from services.imports.headerless import HeaderlessError
 from services.imports.report import (
     ImportInterrupted,
     ImportRefused,
@@ -11,6 +12,7 @@ from services.imports.report import (
 from services.imports.run import ImportOptions, import_exchanges, import_organizations
 
 __all__ = [
+    "HeaderlessError",
     "ImportInterrupted",
     "ImportOptions",
     "ImportRefused",

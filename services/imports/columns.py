@@ -20,19 +20,21 @@ class Field:
 
 
 def _fields(table: str, *, required: str) -> tuple[Field, ...]:
-    rows = [line.split() for line in table.strip().splitlines()]
+    rows = [line.split() for line in table.replace("\n    +", " ").strip().splitlines()]
     return tuple(Field(row[0], tuple(row), row[0] in required.split()) for row in rows)
 
 
-# A field a line, then the column names that are taken for it, best first.
+# A field a line, then the column names that are taken for it, best first; + continues a line.
 EXCHANGE_FIELDS: Final = _fields(
     """
-    reference  ref event_ref exchange_ref exchange_id event_id id
+    reference  ref event_ref exchange_ref exchange_id event_id responseid response_id id
     occur_time  occurred_at occurred_on occurred happened_on date day when time
     report_time  reported_at reported_on recorded_at recorded_on report_date logged_at
-    giver  givers giver_id giver_ids given_by from from_organization sender
+    + timestamp completion_time recordeddate recorded_date submission_date submitted_at
+    giver  givers giver_id giver_ids given_by who_gave from from_organization sender
     receiver  receivers receiver_id receiver_ids received_by to to_organization recipient
-    kind  exchange_kind type exchange_type
+    + who_received
+    kind  exchange_kind type exchange_type how
     formality
     topics  topic tags tag
     giver_minutes  minutes duration_minutes
@@ -45,14 +47,14 @@ EXCHANGE_FIELDS: Final = _fields(
 )
 ORGANIZATION_FIELDS: Final = _fields(
     """
-    organization_id  id org_id ods_code code organization
+    organization_id  id org_id ods_code code organization_code organization
     name  organization_name organization trust title
     aliases  alias other_names also_known_as
     type  organization_type kind
     sector
-    region  region_code
+    region  region_code national_grouping
     core_system  system ehr epr
-    strategic_group  strategic_grouping stp ics group
+    strategic_group  strategic_grouping stp ics group high_level_health_geography
     size  size_band
     role  programme_role
     external_ids  external_id
@@ -60,6 +62,13 @@ ORGANIZATION_FIELDS: Final = _fields(
     close_date  closed_on closed closing_date
     """,
     required="organization_id",
+)
+# When a form was filled in: it says when something happened only if no other column may.
+_FORM_TIMES: Final = ("timestamp", "completion_time", "recordeddate", "recorded_date")
+_OF_TIME: Final = frozenset(("date", "day", "when"))
+# What people write behind a column's name for whoever fills it in.
+_HINT: Final = re.compile(
+    r"\((?:[dmyhs :./-]+|optional|required|mandatory|if known|utc|gmt|e\.g\.[^)]*)\)", re.IGNORECASE
 )
 
 
@@ -98,8 +107,11 @@ def plan_columns(
     *,
     mapped: Mapping[str, str],
     constants: Mapping[str, str],
+    where: str = "the file",
 ) -> Plan:
     """`mapped` (field to column; "" leaves the field out) and `constants` go before guesses.
+
+    `where` names the file, for messages.
 
     Raises ImportRefused for a field or column there is not, and a required field without either.
     """
@@ -115,25 +127,87 @@ def plan_columns(
         raise ImportRefused(f"--set {empty[0]}= is empty: give what all rows shall have.")
     if both := sorted(mapped.keys() & constants.keys()):
         raise ImportRefused(f"{both[0]} stands in --map and in --set: leave one of them out.")
-    found: dict[str, int | str] = {name: tidy(text) for name, text in constants.items()}
-    found |= {name: _column(name, column, header) for name, column in mapped.items() if column}
-    free = {_normalized(column): i for i, column in enumerate(header) if i not in found.values()}
-    for field in fields:
-        guess = next((column for column in field.columns if column in free), None)
-        if guess is not None and field.name not in mapped and field.name not in constants:
-            found[field.name] = free.pop(guess)  # a column is guessed for one field only
-    if missing := [field.name for field in fields if field.required and field.name not in found]:
+    found = _sources(fields, header, mapped, constants)
+    for name, source in found.items():
+        if isinstance(source, int) and header.count(header[source]) > 1:
+            raise ImportRefused(
+                f"{where} has two columns named {header[source]!r}, so it is not clear which is "
+                f"{name}: rename one."
+            )
+    if missing := _missing(fields, found):
         remedy = " ".join(f"--map {name}=COLUMN" for name in missing)
         raise ImportRefused(
             f"No column was found for {', '.join(missing)}: say which it is, {remedy} "
             f"(or --set {missing[0]}=VALUE for all rows). "
-            f"The file's columns are {', '.join(filter(None, header))}."
+            f"The columns of {where} are {', '.join(filter(None, header))}."
         )
     return Plan(header, {name: found[name] for name in names if name in found})
 
 
+def found_fields(
+    fields: Sequence[Field],
+    header: tuple[str, ...],
+    *,
+    mapped: Mapping[str, str],
+    constants: Mapping[str, str],
+) -> int:
+    """Number of fields that a header gives; 0 when it lacks a required or mapped column."""
+    try:
+        found = _sources(fields, header, mapped, constants)
+    except ImportRefused:
+        return 0
+    return 0 if _missing(fields, found) else len(found)
+
+
+def is_known_name(column: str, fields: Sequence[Field]) -> bool:
+    """Whether a column of this name is taken for one of the fields."""
+    names = {_normalized(column), _normalized(_HINT.sub("", column))}
+    return any(names.intersection(field.columns) for field in fields)
+
+
+def _sources(
+    fields: Sequence[Field],
+    header: tuple[str, ...],
+    mapped: Mapping[str, str],
+    constants: Mapping[str, str],
+) -> dict[str, int | str]:
+    """Where each field comes from. Raises ImportRefused when the header lacks a mapped column."""
+    found: dict[str, int | str] = {name: tidy(text) for name, text in constants.items()}
+    found |= {name: _column(name, column, header) for name, column in mapped.items() if column}
+    taken = set(found.values())
+    free = {
+        name: i
+        for without_hint in (True, False)  # a whole name wins over one without its hint
+        for i, column in enumerate(header)
+        if i not in taken
+        and (name := _normalized(_HINT.sub("", column) if without_hint else column))
+    }
+    for field in fields:
+        if field.name in mapped or field.name in constants:
+            continue
+        guess = next((column for column in field.columns if column in free), None)
+        if guess is None and field.name == "occur_time":
+            guess = _form_time(free)
+        if guess is not None:
+            index = found[field.name] = free[guess]
+            # A column is guessed for one field only.
+            free = {name: i for name, i in free.items() if i != index}
+    return found
+
+
+def _form_time(free: Mapping[str, int]) -> str | None:
+    """The column that says when a form was filled in, unless another one seems to have a date."""
+    if any(_OF_TIME.intersection(name.split("_")) for name in free if name not in _FORM_TIMES):
+        return None
+    return next((name for name in _FORM_TIMES if name in free), None)
+
+
+def _missing(fields: Sequence[Field], found: Mapping[str, object]) -> list[str]:
+    return [field.name for field in fields if field.required and field.name not in found]
+
+
 def _column(name: str, column: str, header: tuple[str, ...]) -> int:
-    wanted = column.strip()
+    wanted = " ".join(column.split())
     if wanted in header:
         return header.index(wanted)
     raise ImportRefused(

@@ -2,56 +2,111 @@
 
 import csv
 import io
-from collections.abc import Iterator
-from itertools import chain
-from typing import BinaryIO, Final
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from itertools import chain, islice
+from typing import IO, Final
 
 from services.imports.report import ImportRefused
-from services.imports.table import Row, Table, require_distinct
+from services.imports.table import Grid, Row
 
 SEPARATORS: Final = ",;\t"
 SAVE: Final = "save it as CSV (UTF-8) and import that file"
 
+BinaryFile = IO[bytes] | io.BufferedIOBase
+
 _BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
+_UTF_16_MARKS: Final = (b"\xff\xfe", b"\xfe\xff")
 # First bytes of files that people take for a CSV, and what they are.
 _FOREIGN: Final = {
     b"PK\x03\x04": "an Excel or zip file",
     b"\xd0\xcf\x11\xe0": "an old Excel file",
     b"%PDF": "a PDF file",
-    b"\xff\xfe": "UTF-16 text",
-    b"\xfe\xff": "UTF-16 text",
 }
 _BLOCK_BYTES: Final = 1 << 18
+# Lines in which the column names are looked for: their rows may have several lines each.
+_HEAD_LINES: Final = 200
+# A first line that tells Excel the separator.
+_SEPARATOR_LINE: Final = re.compile(r'"?sep=(?P<separator>[^"\r\n])"?[\r\n]*', re.IGNORECASE)
 
 
-def read(name: str, file: BinaryIO | io.BufferedIOBase) -> Table:
-    """Raises ImportRefused, here or while rows are read."""
-    lines = _lines(name, file)
-    first = next(lines, "")
-    if not first.strip():
-        raise ImportRefused(f"{name} has no first line with the column names: {SAVE}.")
-    # The separator stands most often outside of quotes.
-    outside = "".join(first.split('"')[::2])
-    separator = max(SEPARATORS, key=outside.count)
-    rows = _rows(name, chain([first], lines), separator)
-    header = tuple(cell.strip() for cell in next(rows).cells)
-    require_distinct(name, header)
-    return Table(header, (row for row in rows if any(map(str.strip, row.cells))), separator)
+def grids(name: str, file: BinaryFile, *, head_rows: int) -> Iterator[Grid]:
+    """The file as rows, once for each separator it may have, the likeliest first.
+
+    Only the rows of one of them can be read. Raises ImportRefused, here or while rows are read.
+    """
+    lines = _lines(name, _as_utf8(name, file))
+    head = list(islice(lines, max(_HEAD_LINES, 2 * head_rows)))
+    first_line = 1
+    named = _SEPARATOR_LINE.fullmatch(head[0]) if head else None
+    if named:
+        first_line, head = 2, head[1:]
+    if not any(map(str.strip, head)):
+        raise ImportRefused(f"{name} has no row with the column names: {SAVE}.")
+    is_found = False
+    for separator in (named["separator"],) if named else _separators(head):
+        rows = _head(name, head, separator, first_line, head_rows)
+        is_found = is_found or bool(rows)
+
+        def read(separator: str = separator) -> Iterator[Row]:
+            return _rows(name, chain(head, lines), separator, first_line)
+
+        yield Grid("", rows, read, separator, keeps_surplus=True)
+    if not is_found:
+        next(_rows(name, iter(head), ",", first_line), None)  # says what is wrong
 
 
-def _lines(name: str, file: BinaryIO | io.BufferedIOBase) -> Iterator[str]:
-    """Lines as text, with their ends. Line feeds alone end them; the csv reader sees to others."""
-    offset, line_count = 0, 0
+def _separators(head: Sequence[str]) -> list[str]:
+    """Those that stand most often outside of quotes on the first line with any, first."""
+    unquoted = ["".join(line.split('"')[::2]) for line in head]
+    first = next((line for line in unquoted if any(mark in line for mark in SEPARATORS)), "")
+    return sorted(SEPARATORS, key=first.count, reverse=True)
+
+
+def _head(
+    name: str, lines: Sequence[str], separator: str, first_line: int, count: int
+) -> list[Row]:
+    """The first rows with any text, before any that cannot be read."""
+    rows = []
+    with suppress(ImportRefused):
+        for row in _rows(name, iter(lines), separator, first_line):
+            if not row.is_blank:
+                rows.append(row)
+            if len(rows) == count:
+                break
+    return rows
+
+
+def _as_utf8(name: str, file: BinaryFile) -> BinaryFile:
+    """The file, converted when it is UTF-16, which Excel calls Unicode text."""
+    start = file.read(2)
+    file.seek(0)
+    if start not in _UTF_16_MARKS:
+        return file
+    try:
+        return io.BytesIO(file.read().decode("utf-16").encode())
+    except UnicodeDecodeError as error:
+        raise ImportRefused(f"{name} is damaged UTF-16 text ({error.reason}): {SAVE}.") from error
+
+
+def _lines(name: str, file: BinaryFile) -> Iterator[str]:
+    """Lines as text, with their ends; a file without line feeds has Macintosh line ends."""
+    offset, line_count, ends = 0, 0, "\n"
     while block := file.readlines(_BLOCK_BYTES):
-        if not line_count:
-            _require_text(name, block[0])
-            if block[0].startswith(_BYTE_ORDER_MARK):
-                block[0] = block[0].removeprefix(_BYTE_ORDER_MARK)
-                offset = len(_BYTE_ORDER_MARK)
         joined = b"".join(block)
+        if not line_count:
+            _require_text(name, joined)
+            if joined.startswith(_BYTE_ORDER_MARK):
+                joined = joined.removeprefix(_BYTE_ORDER_MARK)
+                offset = len(_BYTE_ORDER_MARK)
+            if b"\n" not in joined and b"\r" in joined:
+                ends, block = "", joined.splitlines(keepends=True)
+            else:
+                block[0] = block[0].removeprefix(_BYTE_ORDER_MARK)
         if b"\0" not in joined:
             try:
-                yield from io.StringIO(joined.decode(), newline="\n")
+                yield from io.StringIO(joined.decode(), newline=ends)
                 offset, line_count = offset + len(joined), line_count + len(block)
                 continue
             except UnicodeDecodeError:
@@ -83,14 +138,14 @@ def _until_wrong(name: str, block: list[bytes], offset: int, line_count: int) ->
         offset += len(line)
 
 
-def _rows(name: str, lines: Iterator[str], separator: str) -> Iterator[Row]:
+def _rows(name: str, lines: Iterator[str], separator: str, first_line: int) -> Iterator[Row]:
     # Strict: else an unclosed quote would swallow the rest of the file without a word.
     reader = csv.reader(lines, delimiter=separator, strict=True)
-    line = 1
+    line = first_line
     try:
         for cells in reader:
             yield Row(line, cells)
-            line = reader.line_num + 1
+            line = first_line + reader.line_num
     except csv.Error as error:
         raise ImportRefused(
             f"{name} stops being a CSV in the row that starts on line {line:,} ({error}): "

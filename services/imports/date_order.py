@@ -1,5 +1,6 @@
 """Whether the dates of a file have the day or the month first, as its rows show."""
 
+import re
 from collections.abc import Iterable, Iterator
 from typing import Final
 
@@ -10,6 +11,11 @@ from services.imports.table import Row
 from services.notation.dates import ProvenOrder, proven_order
 
 _DATE_FIELDS: Final = frozenset({"occur_time", "report_time", "open_date", "close_date"})
+# In column names such as "Date (dd/mm/yyyy)".
+_NAMED_ORDERS: Final = {
+    DAY_FIRST: re.compile(r"\bdd?([-/.])mm?\1yy", re.IGNORECASE),
+    MONTH_FIRST: re.compile(r"\bmm?([-/.])dd?\1yy", re.IGNORECASE),
+}
 _SHOWN: Final = 5
 _CHOICE: Final = f"--date-order {DAY_FIRST} or --date-order {MONTH_FIRST}"
 
@@ -19,11 +25,11 @@ class UnknownDateOrderError(ImportRefused):
 
 
 def find_date_order(name: str, plan: Plan, rows: Iterable[Row]) -> ProvenOrder:
-    """The order that rows prove: 31/05/2024 can only have the day first.
+    """The order that rows prove, as 31/05/2024 can only have the day first, or a column's name.
 
     Raises UnknownDateOrderError when none does, ImportRefused when they contradict each other.
     """
-    proofs: dict[str, str] = {}
+    proofs = _named_orders(plan)
     ambiguous: list[str] = []
     ambiguous_count = 0
     for place, text in _dates(plan, rows):
@@ -49,6 +55,17 @@ def find_date_order(name: str, plan: Plan, rows: Iterable[Row]) -> ProvenOrder:
         f"{name} has dates that may be day/month or month/day, and no row shows which: "
         f"{', '.join(ambiguous)}{f' and {more:,} more' if more else ''}. Say {_CHOICE}."
     )
+
+
+def _named_orders(plan: Plan) -> dict[str, str]:
+    """The columns whose names say the order of their dates, by that order."""
+    columns = [column for field, column in plan.columns.items() if field in _DATE_FIELDS]
+    return {
+        order: f"the column {column!r}"
+        for order, form in _NAMED_ORDERS.items()
+        for column in columns
+        if form.search(column)
+    }
 
 
 def _dates(plan: Plan, rows: Iterable[Row]) -> Iterator[tuple[str, str]]:

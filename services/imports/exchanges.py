@@ -106,7 +106,7 @@ class ExchangeRows(Rows):
 
     def _hear(self, row: Row, now: Instant) -> Heard:
         """Takes the short way when it is sound, and the long one to tell all that is wrong."""
-        if not row.flaw and len(row.cells) == len(self.plan.header):
+        if not self.flaws(row) and len(row.cells) == len(self.plan.header):
             try:
                 heard = self._hear_sound(row, now)
             except CellError:

@@ -13,6 +13,7 @@ from typing import Final
 
 from mutua.directory import AmbiguousName, Directory
 from mutua.names import name_key, quoted
+from services.imports.header import TableRequest
 from services.imports.parties import PartyReader
 from services.imports.reading import open_table
 from services.imports.report import ImportRefused
@@ -55,7 +56,7 @@ def read_names(path: Path, directory: Directory) -> NamesFile:
     names: set[str] = set()
     ids: dict[str, str] = {}
     unknown: list[str] = []
-    with open_table(path) as table:
+    with open_table(path, TableRequest(fields=(), header_row=1)) as table:
         try:
             name_place, id_place = map(table.header.index, (NAME_COLUMN, ID_COLUMN))
         except ValueError as error:

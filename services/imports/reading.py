@@ -2,67 +2,77 @@
 
 import gzip
 import zlib
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import IO, Final
 
-from services.imports import csv_table
+from services.imports import csv_table, workbook
+from services.imports.header import TableRequest, find_table
 from services.imports.report import ImportRefused
 from services.imports.table import Table
 
-_PLAIN: Final = ".csv"
-_PACKED: Final = ".csv.gz"
-_WORKBOOK: Final = ".xlsx"
-SUFFIXES: Final = (_PLAIN, _PACKED, _WORKBOOK)
-
-
-class Sheet(NamedTuple):
-    """Which sheet of a workbook is read: the one `named`, else one called as `preferred`.
-
-    Else the first one with a header.
-    """
-
-    named: str = ""
-    preferred: str = ""
+_PACKED: Final = ".gz"
+_TEXTS: Final = (".csv", ".tsv", ".txt")
+_WORKBOOKS: Final = (".xlsx", ".xlsm", ".xlsb", ".xls", ".ods")
+SUFFIXES: Final = (*_TEXTS, *(text + _PACKED for text in _TEXTS), *_WORKBOOKS)
 
 
 def batch_name(path: Path) -> str:
     """The file's name without what says how it is packed."""
-    return path.name.removesuffix(path.name[len(path.name) - len(_suffix(path, SUFFIXES)) :])
+    return path.name[: len(path.name) - len(_suffix(path))]
 
 
 @contextmanager
-def open_table(path: Path, sheet: Sheet = Sheet()) -> Iterator[Table]:  # noqa: B008 - immutable
+def open_table(path: Path, request: TableRequest) -> Iterator[Table]:
     """Raises ImportRefused, here or while rows are read, when the file is no readable table."""
-    suffix = _suffix(path, SUFFIXES)
+    suffix = _suffix(path)
     if not suffix:
-        raise ImportRefused(f"{path.name} is neither .csv, .csv.gz nor .xlsx: {csv_table.SAVE}.")
-    if sheet.named and suffix != _WORKBOOK:
-        raise ImportRefused(f"--sheet is for Excel files, and {path.name} has no sheets.")
+        raise ImportRefused(
+            f"{path.name} has none of the endings {', '.join(SUFFIXES)}: {csv_table.SAVE}."
+        )
+    if request.sheet and suffix not in _WORKBOOKS:
+        raise ImportRefused(f"--sheet is for workbooks, and {path.name} has no sheets.")
     try:
-        with path.open("rb") as file:
-            if suffix == _WORKBOOK:
-                # Imported when it is needed: it takes as long as all the rest.
-                from services.imports import workbook
-
-                with workbook.opened(path.name, file, sheet.named, sheet.preferred) as table:
-                    yield table
-                return
-            packed = file.read(2) == b"\x1f\x8b"
-            file.seek(0)
-            if packed:
-                with gzip.open(file) as unpacked:
-                    yield csv_table.read(path.name, unpacked)
+        with ExitStack() as stack:
+            file = stack.enter_context(path.open("rb"))
+            if suffix in _WORKBOOKS:
+                yield _sheet_table(path.name, file, request, stack)
             else:
-                yield csv_table.read(path.name, file)
+                yield _text_table(path.name, file, request, stack)
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise ImportRefused(f"{path.name} is damaged: {error}. Fetch or pack it again.") from error
     except OSError as error:
         raise ImportRefused(f"{path} cannot be read: {error.strerror or error}.") from error
 
 
-def _suffix(path: Path, suffixes: Sequence[str]) -> str:
-    """The longest that the name ends with, whatever its case, or ""."""
-    found = [suffix for suffix in suffixes if path.name.lower().endswith(suffix)]
-    return max(found, key=len, default="")
+def _sheet_table(name: str, file: IO[bytes], request: TableRequest, stack: ExitStack) -> Table:
+    sheets = stack.enter_context(workbook.opened(name, file))
+    grids = workbook.grids(
+        name,
+        sheets,
+        sheet=request.sheet,
+        preferred=request.preferred_sheet,
+        head_rows=request.head_rows,
+    )
+    table = find_table(name, grids, request)
+    notes = list(table.notes)
+    if others := [title for title in sheets.titles if title != table.sheet]:
+        notes.insert(
+            0, f"Sheet {table.sheet!r} was read; --sheet names another: {', '.join(others)}."
+        )
+    if sheets.note:
+        notes.append(sheets.note)
+    return table._replace(notes=tuple(notes))
+
+
+def _text_table(name: str, file: IO[bytes], request: TableRequest, stack: ExitStack) -> Table:
+    is_packed = file.read(2) == b"\x1f\x8b"
+    file.seek(0)
+    text = stack.enter_context(gzip.GzipFile(fileobj=file)) if is_packed else file
+    return find_table(name, csv_table.grids(name, text, head_rows=request.head_rows), request)
+
+
+def _suffix(path: Path) -> str:
+    """The longest ending that is known, whatever its case, or ""."""
+    return max((end for end in SUFFIXES if path.name.lower().endswith(end)), key=len, default="")

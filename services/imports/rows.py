@@ -100,8 +100,8 @@ class Rows(ABC):
 
     def hear(self, row: Row, now: Instant) -> Heard:
         """What a row says, or everything that is wrong with it."""
-        if row.flaw:
-            return [Problem("", "", row.flaw)]
+        if flaws := self.flaws(row):
+            return flaws
         if len(row.cells) != len(self.plan.header):
             counted = f"has {len(row.cells)} cells and the header {len(self.plan.header)}"
             return [Problem("", "", f"{counted}: quote cells that hold the separator")]
@@ -125,6 +125,16 @@ class Rows(ABC):
         if problems := self._judged(said, texts, now):
             return problems
         return self.first_told(row, reference, Told(said.event_id, said.SerializeToString()))
+
+    def flaws(self, row: Row) -> list[Problem]:
+        """What keeps cells of columns that are used from being read."""
+        if not row.flaws:
+            return []
+        return [
+            Problem(field, row.cells[source], row.flaws[source])
+            for field, source in self.plan.sources.items()
+            if isinstance(source, int) and source in row.flaws
+        ]
 
     def first_told(self, row: Row, reference: str, told: Told) -> Heard:
         """The same, unless an earlier row has this reference."""

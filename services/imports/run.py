@@ -26,10 +26,11 @@ from services.imports.contents import ContentReader
 from services.imports.date_order import find_date_order
 from services.imports.elsewhere import overlaps, remedies, told
 from services.imports.exchanges import ExchangeRows
+from services.imports.header import TableRequest
 from services.imports.new_names import NamesFile, read_names
 from services.imports.organizations import OrganizationRows
 from services.imports.parties import ConfirmSplit, PartyReader
-from services.imports.reading import Sheet, batch_name, open_table
+from services.imports.reading import batch_name, open_table
 from services.imports.report import ImportRefused, ImportReport, Overlap, Problem
 from services.imports.rows import Rows, file_field
 from services.imports.sending import FactRefused, Progress, send
@@ -59,6 +60,8 @@ class ImportOptions:
     `date_order`: what comes first in 01/02/2026; None finds it out from the rows. `zone`: where
     times without a zone are from, "" is UTC. `batch` is the file's name when empty.
     `skip_bad`: a file for rows that cannot be taken; without it one such row keeps all back.
+    `header_row`: the row that names the columns, None to search. `no_header`: no row does, and
+    columns go by number.
     `names`: a file that says which organizations names of the file mean; it is written when it is
     not there and names are new. `party_separator` also stands between several organizations in a
     cell. `as_new` records rows also when their references stand in another batch.
@@ -69,6 +72,8 @@ class ImportOptions:
     kind_map: dict[str, str] = field(default_factory=dict)
     batch: str = ""
     sheet: str = ""
+    header_row: int | None = None
+    no_header: bool = False
     topic_map: dict[str, str] = field(default_factory=dict)
     date_order: DateOrder | None = None
     zone: str = ""
@@ -101,10 +106,10 @@ def import_exchanges(
     """
     options = options or ImportOptions()
     with ExitStack() as kept:
-        sheet = Sheet(options.sheet, "exchanges")
-        with open_table(path, sheet) as table:
+        request = _request(EXCHANGE_FIELDS, "exchanges", options)
+        with open_table(path, request) as table:
             plan = _plan(EXCHANGE_FIELDS, table, options)
-            batch, dates = _batch(path, options), _dates(path, sheet, plan, options)
+            batch, dates = _batch(path, options), _dates(path, request, plan, options)
             position = _log_end(client)
             organizations = list(client.list_organizations(AS_RECORDED, min_position=position))
             known = list(client.list_batches(min_position=position))
@@ -119,7 +124,8 @@ def import_exchanges(
             programme = client.get_programme(min_position=position).programme
             contents = _contents(parties, programme, options)
             rows = ExchangeRows(plan, client.programme, standing, contents, dates)
-            table = table._replace(rows=_counted(table.rows, on_checked))
+            used = _used(table.rows, plan, rows.notes)
+            table = table._replace(rows=_counted(used, on_checked))
             aside = _check(rows, table, options, dates, kept=kept, now=now or datetime.now(UTC))
         if not rows.errors.count:  # a row that cannot be read names no exchange
             rows.counts.missing = standing.missing_count()
@@ -154,10 +160,10 @@ def import_organizations(
     """Registers the organizations of a file, updates those it changes; raises as exchanges do."""
     options = options or ImportOptions()
     with ExitStack() as kept:
-        sheet = Sheet(options.sheet, "organizations")
-        with open_table(path, sheet) as table:
+        request = _request(ORGANIZATION_FIELDS, "organizations", options)
+        with open_table(path, request) as table:
             plan = _plan(ORGANIZATION_FIELDS, table, options)
-            batch, dates = _batch(path, options), _dates(path, sheet, plan, options)
+            batch, dates = _batch(path, options), _dates(path, request, plan, options)
             position = _log_end(client)
             known = list(client.list_batches(min_position=position))
             rows = OrganizationRows(
@@ -168,9 +174,25 @@ def import_organizations(
                 organizations=client.list_organizations(AS_RECORDED, min_position=position),
                 dates=dates,
             )
-            table = table._replace(rows=_counted(table.rows, on_checked))
+            used = _used(table.rows, plan, rows.notes)
+            table = table._replace(rows=_counted(used, on_checked))
             aside = _check(rows, table, options, dates, kept=kept, now=datetime.now(UTC))
         return _recorded(client, rows, _report(rows, options), aside, progress)
+
+
+def _used(rows: Iterable[Row], plan: Plan, notes: dict[str, None]) -> Iterator[Row]:
+    """The rows with text in a column that is used: formulas are often filled in far below them."""
+    columns = [source for source in plan.sources.values() if isinstance(source, int)]
+    unused_count = 0
+    for row in rows:
+        cells, flaws = row.cells, row.flaws
+        if any(cells[column].strip() or column in flaws for column in columns):
+            yield row
+        else:
+            unused_count += 1
+    if unused_count:
+        have = "row has" if unused_count == 1 else "rows have"
+        notes[f"{unused_count:,} {have} text only in columns that are not used: left out."] = None
 
 
 def _counted(rows: Iterable[Row], tell: Callable[[int], None]) -> Iterator[Row]:
@@ -181,18 +203,32 @@ def _counted(rows: Iterable[Row], tell: Callable[[int], None]) -> Iterator[Row]:
         yield row
 
 
+def _request(fields: Sequence[Field], sheet: str, options: ImportOptions) -> TableRequest:
+    return TableRequest(
+        fields=fields,
+        mapped=options.map,
+        constants=options.set,
+        sheet=options.sheet,
+        preferred_sheet=sheet,
+        header_row=options.header_row,
+        has_header=not options.no_header,
+    )
+
+
 def _plan(fields: Sequence[Field], table: Table, options: ImportOptions) -> Plan:
-    return plan_columns(fields, table.header, mapped=options.map, constants=options.set)
+    return plan_columns(
+        fields, table.header, mapped=options.map, constants=options.set, where=table.where
+    )
 
 
-def _dates(path: Path, sheet: Sheet, plan: Plan, options: ImportOptions) -> DateReader:
+def _dates(path: Path, request: TableRequest, plan: Plan, options: ImportOptions) -> DateReader:
     """Reads the file a second time when dates have the day or the month first and nobody said so.
 
     Raises ImportRefused when there is no such zone.
     """
 
     def find_order() -> ProvenOrder:
-        with open_table(path, sheet) as table:
+        with open_table(path, request) as table:
             return find_date_order(path.name, plan, table.rows)
 
     try:

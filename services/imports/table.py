@@ -1,39 +1,52 @@
 """A table of people: named columns, and rows of text below them."""
 
-from collections.abc import Iterator
-from typing import NamedTuple
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from types import MappingProxyType
+from typing import Final, NamedTuple
 
-from services.imports.report import ImportRefused
+_NO_FLAWS: Final[Mapping[int, str]] = MappingProxyType({})
 
 
 class Row(NamedTuple):
-    """`line` is the line of the file that the row starts on; a CSV's header is line 1.
+    """`line` is the number that people see: a sheet's row, or the line on which a row starts.
 
-    `flaw` says why its cells cannot be read as they stand, and what to do.
+    `flaws` says, by column index, why a cell cannot be read as it stands, and what to do.
     """
 
     line: int
     cells: list[str]
-    flaw: str = ""
+    flaws: Mapping[int, str] = _NO_FLAWS
+
+    @property
+    def is_blank(self) -> bool:
+        return not self.flaws and not any(map(str.strip, self.cells))
+
+
+class Grid(NamedTuple):
+    """Rows of a sheet or text file before it is known which row names the columns.
+
+    `head` has the first rows with any text; `rows` reads all of them, `head` included. Text right
+    of the header is left out when `keeps_surplus` is false: a sheet may have remarks there, whereas
+    in a text file it is a sign of cells that were split.
+    """
+
+    title: str
+    head: Sequence[Row]
+    rows: Callable[[], Iterator[Row]]
+    separator: str = ","
+    keeps_surplus: bool = False
 
 
 class Table(NamedTuple):
     """Column names, trimmed, and the rows below them, which are read as they are asked for.
 
-    Rows without any text are left out; a row may have more or fewer cells than there are columns.
+    Rows without any text are left out. A row has as many cells as there are columns, or more when
+    the file has text where no column is. `where` names file, sheet and row of the column names.
     """
 
     header: tuple[str, ...]
     rows: Iterator[Row]
     separator: str = ","
     notes: tuple[str, ...] = ()
-
-
-def require_distinct(name: str, header: tuple[str, ...]) -> None:
-    """Raises ImportRefused when two columns of the file `name` have one name."""
-    named = [column for column in header if column]
-    if twice := sorted({column for column in named if named.count(column) > 1}):
-        raise ImportRefused(
-            f"{name} has two columns named {twice[0]!r}: rename one, so that it is clear "
-            "which is meant."
-        )
+    where: str = "the file"
+    sheet: str = ""

@@ -1,191 +1,109 @@
-"""Reads a sheet of an Excel workbook as the text that people would have written in a CSV."""
+"""Opens a workbook of any program by what the file contains, whatever its name."""
 
-import re
-import warnings
 import zipfile
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import closing, contextmanager
-from datetime import date, datetime, time
-from itertools import repeat
-from typing import Any, BinaryIO, Final
-
-from openpyxl import Workbook, load_workbook
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from itertools import islice
+from typing import IO, Final, Protocol
 
 from services.imports.report import ImportRefused
-from services.imports.table import Row, Table, require_distinct
+from services.imports.table import Grid, Row
 
-_ENCRYPTED: Final = b"\xd0\xcf\x11\xe0"
+_OLE: Final = b"\xd0\xcf\x11\xe0"
 _ZIP: Final = b"PK"
-_FORMULA: Final = re.compile(rb"<(\w+:)?f[ >/]")
-_READ_BYTES: Final = 1 << 20
-# What stands in a number format beside its letters: quoted text, [colours], escaped characters.
-_LITERALS: Final = re.compile(r'"[^"]*"|\[[^\]]*\]|\\.')
 
-Cells = Sequence[Any]
+
+class Sheets(Protocol):
+    """The visible sheets of a workbook. `note` says what the user should know of its format."""
+
+    note: str
+    titles: list[str]
+
+    def rows(self, title: str) -> Iterator[Row]: ...
 
 
 @contextmanager
-def opened(name: str, file: BinaryIO, sheet: str, preferred: str) -> Iterator[Table]:
-    """The table of the sheet called `sheet`, else `preferred`, else of the first with a header.
-
-    Raises ImportRefused, here or while rows are read.
-    """
-    _require_workbook(name, file)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # openpyxl's, about decoration that it leaves out
-        with _mended(name):
-            book = load_workbook(file, read_only=True, data_only=True)
-            formulas = _with_formulas(file)
-        with closing(book), closing(formulas or book):
-            yield _table(name, book, formulas, sheet, preferred)
+def opened(name: str, file: IO[bytes]) -> Iterator[Sheets]:
+    """Raises ImportRefused when the file `name` is no workbook, here or while rows are read."""
+    with _refusals(name):
+        context = _reader(name, file)
+        sheets = context.__enter__()
+    try:
+        yield sheets
+    finally:
+        context.__exit__(None, None, None)
 
 
-def _require_workbook(name: str, file: BinaryIO) -> None:
+def grids(
+    name: str, sheets: Sheets, *, sheet: str, preferred: str, head_rows: int
+) -> Iterator[Grid]:
+    """The sheet called `sheet`, else all visible ones, `preferred` first; found as asked for."""
+    for title in _titles(name, sheets.titles, sheet, preferred):
+
+        def rows(title: str = title) -> Iterator[Row]:
+            with _refusals(name):
+                yield from sheets.rows(title)
+
+        yield Grid(title, list(islice(rows(), head_rows)), rows)
+
+
+def _titles(name: str, titles: list[str], sheet: str, preferred: str) -> list[str]:
+    if not sheet:
+        return sorted(titles, key=lambda title: title.strip().casefold() != preferred)
+    found = [title for title in titles if title.strip().casefold() == sheet.strip().casefold()]
+    if not found:
+        raise ImportRefused(
+            f"{name} has no sheet {sheet!r}; its sheets are {', '.join(titles) or 'all hidden'}."
+        )
+    return found
+
+
+def _reader(name: str, file: IO[bytes]) -> AbstractContextManager[Sheets]:
+    """Each library is imported when it is needed: that takes as long as all the rest."""
     start = file.read(4)
     file.seek(0)
-    if start == _ENCRYPTED:
-        raise ImportRefused(
-            f"{name} is protected by a password, or an old Excel file: save it as .xlsx without "
-            "a password and import that."
-        )
+    if start == _OLE:
+        from services.imports import binary_excel
+
+        return binary_excel.opened(file)
     if not start.startswith(_ZIP):
         raise ImportRefused(
-            f"{name} is no Excel file, whatever its name says: if it is text, name it .csv."
+            f"{name} is no workbook, whatever its name says: if it is text, name it .csv."
         )
+    with zipfile.ZipFile(file) as archive:
+        parts = archive.namelist()
+        manifest = "META-INF/manifest.xml"
+        if manifest in parts and b"encryption-data" in archive.read(manifest):
+            raise _protected(name)
+    file.seek(0)
+    if "xl/workbook.bin" in parts:
+        from services.imports import binary_excel
+
+        return binary_excel.opened(file)
+    if "content.xml" in parts:
+        from services.imports import opendocument
+
+        return opendocument.opened(file)
+    from services.imports import excel
+
+    return excel.opened(file)
 
 
 @contextmanager
-def _mended(name: str) -> Iterator[None]:
-    """Everything that openpyxl may raise over a file that is not as it should be."""
+def _refusals(name: str) -> Iterator[None]:
+    """Turns whatever a library raises over a file that is not as it should be into a refusal."""
     try:
         yield
     except (ImportRefused, OSError):
         raise
     except Exception as error:
+        if type(error).__name__ == "PasswordError":
+            raise _protected(name) from error
         raise ImportRefused(
-            f"{name} is damaged, or no Excel workbook ({type(error).__name__}: {error}): open it "
+            f"{name} is damaged, or no workbook ({type(error).__name__}: {error}): open it "
             "in Excel or LibreOffice and save it again as .xlsx."
         ) from error
 
 
-def _with_formulas(file: BinaryIO) -> Workbook | None:
-    """The workbook with formulas in place of values; None when there are none."""
-    with zipfile.ZipFile(file) as archive:
-        for part in archive.namelist():
-            if part.startswith("xl/worksheets/") and _has_formula(archive, part):
-                return load_workbook(file, read_only=True)
-    return None
-
-
-def _has_formula(archive: zipfile.ZipFile, part: str) -> bool:
-    rest = b""
-    with archive.open(part) as content:
-        while block := content.read(_READ_BYTES):
-            if _FORMULA.search(rest + block):
-                return True
-            rest = block[-16:]
-    return False
-
-
-def _table(
-    name: str, book: Workbook, formulas: Workbook | None, sheet: str, preferred: str
-) -> Table:
-    visible = [each.title for each in book.worksheets if each.sheet_state == "visible"]
-    for title in _candidates(name, visible, sheet, preferred):
-        rows = _rows(name, book, formulas, title)
-        first = next(rows, None)
-        if first is None:
-            continue
-        if first.flaw:
-            raise ImportRefused(f"{name}, sheet {title!r}: {first.flaw}.")
-        header = tuple(cell.strip() for cell in first.cells)
-        while header and not header[-1]:
-            header = header[:-1]
-        require_distinct(f"{name}, sheet {title!r},", header)
-        others = [other for other in visible if other != title]
-        notes = [f"Sheet {title!r} was read; --sheet names another: {', '.join(others)}."]
-        return Table(header, _squared(rows, len(header)), notes=tuple(notes if others else ()))
-    where = f"sheet {sheet!r} of {name}" if sheet else name
-    raise ImportRefused(f"{where} has no row with the column names: write them in its first row.")
-
-
-def _candidates(name: str, visible: list[str], sheet: str, preferred: str) -> list[str]:
-    if not sheet:
-        return sorted(visible, key=lambda title: title.strip().casefold() != preferred)
-    found = [title for title in visible if title.strip().casefold() == sheet.strip().casefold()]
-    if not found:
-        raise ImportRefused(
-            f"{name} has no sheet {sheet!r}; its sheets are {', '.join(visible) or 'all hidden'}."
-        )
-    return found
-
-
-def _squared(rows: Iterable[Row], width: int) -> Iterator[Row]:
-    """Rows as wide as the header: what stands right of it has no name and is left out."""
-    for line, cells, flaw in rows:
-        squared = (cells + [""] * width)[:width]
-        if any(map(str.strip, squared)) or flaw:
-            yield Row(line, squared, flaw)
-
-
-def _rows(name: str, book: Workbook, formulas: Workbook | None, title: str) -> Iterator[Row]:
-    """The rows of a sheet that have any text, each with its number."""
-    with _mended(name):
-        shown = _cells(book, title)
-        written = _cells(formulas, title) if formulas else repeat(())
-        for line, (cells, sources) in enumerate(zip(shown, written, strict=False), start=1):
-            flaws = [flaw for cell in cells if (flaw := _error(cell))]
-            flaws += [_uncalculated(cell) for cell in _never_calculated(cells, sources)]
-            texts = [_text(cell.value, cell) for cell in cells]
-            if flaws or any(map(str.strip, texts)):
-                yield Row(line, texts, flaws[0] if flaws else "")
-
-
-def _cells(book: Workbook, title: str) -> Iterator[Cells]:
-    sheet = book[title]
-    sheet.reset_dimensions()  # programs write wrong ones, and cells outside would be lost
-    return sheet.iter_rows()
-
-
-def _never_calculated(cells: Cells, sources: Cells) -> Iterator[Any]:
-    """Cells whose formula has no value, because the program that wrote it did not work it out."""
-    for shown, source in zip(cells, sources, strict=False):
-        if shown.value is None and source.data_type == "f":
-            yield source
-
-
-def _uncalculated(cell: Any) -> str:
-    return (
-        f"cell {cell.coordinate} has a formula and no value: open the file in Excel or "
-        "LibreOffice and save it"
-    )
-
-
-def _error(cell: Any) -> str:
-    return f"cell {cell.coordinate} shows {cell.value}: mend it" if cell.data_type == "e" else ""
-
-
-def _text(value: Any, cell: Any) -> str:
-    """What a person would have typed for a value."""
-    match value:
-        case None:
-            return ""
-        case str():
-            return value
-        case bool():
-            return str(value).lower()
-        case float() if value.is_integer():
-            return str(int(value))
-        case datetime() if value.time() != time():
-            return value.isoformat()
-        case date():
-            return _period(value, _LITERALS.sub("", cell.number_format).lower())
-        case _:
-            return str(value)
-
-
-def _period(day: date, form: str) -> str:
-    """A date no finer than its cell shows it: Excel makes the 1st of the month of "2024-05"."""
-    if "y" in form and "d" not in form:
-        return f"{day:%Y-%m}" if "m" in form else f"{day:%Y}"
-    return f"{day:%Y-%m-%d}"
+def _protected(name: str) -> ImportRefused:
+    return ImportRefused(f"{name} is protected by a password: save it without one and import that.")

@@ -127,8 +127,18 @@ def test_a_list_comes_page_by_page(run: Run, calls: Path) -> None:
         (("undo", "calls"), 2, "Retract 2 exchanges of batch calls? There is no terminal"),
         (("exchanges", "copy.csv"), 1, "2 new rows have a reference that stands in batch calls"),
         (("exchanges", "calls.csv", "--skip-bad", "calls.csv"), 1, "the file is there already"),
-        (("exchanges", "calls.csv", "--sheet", "One"), 1, "--sheet is for Excel files"),
+        (("exchanges", "calls.csv", "--sheet", "One"), 1, "--sheet is for workbooks"),
         (("exchanges", "calls.csv", "--date-order", "year-first"), 2, "year-first"),
+        (
+            ("exchanges", "calls.csv", "--no-header", "--header-row", "1"),
+            2,
+            "leave one of them out",
+        ),
+        (
+            ("exchanges", "calls.csv", "--header-row", "9"),
+            1,
+            "--header-row 9: calls.csv has no text",
+        ),
         (("template", "calls.csv"), 2, "name a file that ends in .xlsx"),
     ],
 )
@@ -157,6 +167,21 @@ def test_a_copy_is_asked_about_on_a_terminal(
     assert (result.code, len(exchanges(run))) == (code, count)
     assert "2 of them say the same.\nIf this is a copy of that file" in result.err
     assert "Record them as other exchanges? [y/N]" in result.err
+
+
+@pytest.mark.parametrize(("answer", "code", "count"), [("y\n", 0, 2), ("n\n", 1, 0)])
+def test_a_first_row_of_data_is_asked_about_on_a_terminal(
+    run: Run, calls: Path, monkeypatch: pytest.MonkeyPatch, answer: str, code: int, count: int
+) -> None:
+    calls.write_text("2026-03-14,T-01,T-02,call\n2026-03-15,T-02,T-01,visit\n")
+    remedy = "--no-header --map occur_time=1 --map giver=2 --map receiver=3 --map kind=4"
+    result = run("import", "exchanges", "calls.csv")
+    assert (result.code, remedy in " ".join(result.err.split())) == (1, True)
+    monkeypatch.setattr(sys, "stdin", Terminal(answer))
+    result = run("import", "exchanges", "calls.csv")
+    assert f"Import all its rows, with {remedy}? [y/N]" in " ".join(result.err.split())
+    assert result.code == code
+    assert f"{count} rows recorded" in result.out or not count
 
 
 @pytest.mark.parametrize(("answer", "code", "undone"), [("y\n", 0, True), ("n\n", 1, False)])

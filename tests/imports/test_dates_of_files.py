@@ -120,6 +120,20 @@ class TestDateOrder:
         report = desk.imports("r,01/02/2024,A,B,call,31/05/2024", header=f"{HEADER},reported_on")
         assert days(report, desk) == ["2024-02-01"]
 
+    @pytest.mark.parametrize(
+        ("name", "day"), [("Date (dd/mm/yyyy)", "2024-02-01"), ("Date (MM-DD-YY)", "2024-01-02")]
+    )
+    def test_a_column_name_proves_it(self, desk: Desk, name: str, day: str) -> None:
+        report = desk.imports("r,01/02/2024,A,B,call", header=f"ref,{name},giver,receiver,kind")
+        assert days(report, desk) == [day]
+        assert any(f"as the column {name!r} shows" in note for note in report.notes)
+
+    def test_a_column_name_that_a_row_contradicts_is_refused(self, desk: Desk) -> None:
+        with pytest.raises(ImportRefused, match="the column 'Date "):
+            desk.imports(
+                "r,31/02/2024,A,B,call", header="ref,Date (mm/dd/yyyy),giver,receiver,kind"
+            )
+
     def test_a_constant_is_asked_about(self, desk: Desk) -> None:
         with pytest.raises(UnknownDateOrderError, match=r"--set occur_time \(01/02/2024\)"):
             desk.imports(

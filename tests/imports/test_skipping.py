@@ -33,9 +33,7 @@ def test_bad_rows_are_written_as_they_stand(desk: Desk, aside: Path) -> None:
     assert header == "ref,date,giver,receiver,kind,what_to_mend"
     assert rows[0].startswith(' r2 ,never,"A, the first",A,chat,"occur_time is not a time')
     assert "; kind is no kind of ours" in rows[0]
-    assert rows[1] == (
-        "r3,2024-05-31,A,,,has 3 cells and the header 5: quote cells that hold the separator"
-    )
+    assert rows[1].startswith("r3,2024-05-31,A,,,kind is missing")
     assert rows[2].startswith("r4,2024-05-31,A,B,call,surplus,has 6 cells")
     assert rows[3].endswith('reference stands on line 2 too, with other content"')
 

@@ -4,7 +4,7 @@ import io
 import re
 import zipfile
 from collections.abc import Callable
-from datetime import UTC, datetime, time
+from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,9 @@ from openpyxl import Workbook
 
 from mutua.v1.query_service_pb2 import Organization
 from services.imports import ImportOptions, ImportRefused, import_organizations
-from services.imports.reading import Sheet, batch_name, open_table
+from services.imports.header import TableRequest
+from services.imports.reading import batch_name, open_table
+from services.imports.table import Row
 from services.imports.template import template
 from tests.imports.desk import Desk, changes
 
@@ -38,8 +40,8 @@ def save(path: Path, *rows: list[Any], formats: dict[str, str] | None = None) ->
     return book
 
 
-def read(path: Path, sheet: Sheet = Sheet()) -> list[list[str]]:  # noqa: B008 - immutable
-    with open_table(path, sheet) as table:
+def read(path: Path, **request: Any) -> list[list[str]]:
+    with open_table(path, TableRequest(fields=(), **request)) as table:
         return [list(table.header), *(row.cells for row in table.rows)]
 
 
@@ -54,11 +56,26 @@ def read(path: Path, sheet: Sheet = Sheet()) -> list[list[str]]:  # noqa: B008 -
         (True, "General", "true"),
         (MIDNIGHT, "yyyy-mm-dd", "2024-05-01"),
         (MIDNIGHT, "dd/mm/yyyy hh:mm", "2024-05-01"),
+        (MIDNIGHT, r"yyyy\-mm\-dd", "2024-05-01"),
         (MIDNIGHT, "mmm-yy", "2024-05"),
         (MIDNIGHT, '[$-409]mmmm\\ yyyy" (d)"', "2024-05"),
         (MIDNIGHT, "yyyy", "2024"),
         (AFTERNOON, "yyyy-mm-dd", "2024-05-31T14:30:00"),
-        (time(0, 45), "hh:mm", "00:45:00"),
+        (time(0, 45), "hh:mm", "PT45M"),
+        (time(14, 5, 59, 999_000), "hh:mm", "PT14H6M"),
+        (timedelta(hours=30, minutes=15), "[h]:mm", "PT30H15M"),
+        (timedelta(hours=-12), "[h]:mm", "-PT12H"),
+        (timedelta(), "[h]:mm", "PT0S"),
+        (AFTERNOON - timedelta(milliseconds=1), "yyyy-mm-dd hh:mm", "2024-05-31T14:30:00"),
+        (0.1 + 0.2, "General", "0.3"),
+        (123, "00000", "00123"),
+        (123.0, "00000", "00123"),
+        (1234567, "00000", "1234567"),
+        (12345, r"000\-000", "012-345"),
+        (7, '"T-"000;@', "T-007"),
+        (123.5, "00000", "123.5"),
+        (5, '0" min"', "5"),
+        (5, "0.00", "5"),
     ],
 )
 def test_a_cell_is_what_a_person_would_have_typed(
@@ -70,28 +87,28 @@ def test_a_cell_is_what_a_person_would_have_typed(
 
 def test_empty_rows_and_cells_beside_the_table_are_left_out(path: Path) -> None:
     save(path, [], ["a", "b", None], ["1", None], [], ["2", "3", "a remark"], [" ", None])
-    with open_table(path) as table:
+    with open_table(path, TableRequest(fields=())) as table:
         assert table.header == ("a", "b")
         assert [(row.line, row.cells) for row in table.rows] == [(3, ["1", ""]), (5, ["2", "3"])]
 
 
 @pytest.mark.parametrize(
-    ("sheet", "header"),
+    ("choice", "header"),
     [
-        (Sheet(), "first"),
-        (Sheet(preferred="second"), "second"),
-        (Sheet(named=" SECOND "), "second"),
-        (Sheet(named="Third", preferred="second"), "third"),
+        ({}, "first"),
+        ({"preferred_sheet": "second"}, "second"),
+        ({"sheet": " SECOND "}, "second"),
+        ({"sheet": "Third", "preferred_sheet": "second"}, "third"),
     ],
 )
-def test_which_sheet_is_read(path: Path, sheet: Sheet, header: str) -> None:
+def test_which_sheet_is_read(path: Path, choice: dict[str, Any], header: str) -> None:
     book = save(path, [None])
     for title in ("hidden", "First", "Second", "Third"):
         book.create_sheet(title).append([title.lower(), "x"])
     book["hidden"].sheet_state = "hidden"
     book.save(path)
-    assert read(path, sheet)[0] == [header, "x"]
-    with open_table(path, sheet) as table:
+    assert read(path, **choice)[0] == [header, "x"]
+    with open_table(path, TableRequest(fields=(), **choice)) as table:
         assert f"Sheet {header.title()!r} was read" in table.notes[0]
 
 
@@ -101,17 +118,68 @@ def test_what_a_sheet_says_of_its_size_is_not_believed(path: Path) -> None:
     assert read(path) == [["a", "b"], ["x", "y"]]
 
 
-def test_formulas_count_by_their_values(path: Path) -> None:
+@pytest.mark.parametrize(
+    ("written", "text"),
+    [
+        ("<c r='B2'><f>1+1</f><v>2</v></c>", "2"),
+        ("<c r='B2' t='str'><f>A1</f><v></v></c>", ""),
+        ("<c r='B2' t='str'><f>A1</f><v/></c>", ""),
+        ("<c r='B2' t='str'><f>A1</f><v>y</v></c>", "y"),
+        ("<c r='B2' s='0'/>", ""),
+    ],
+)
+def test_formulas_count_by_their_values(path: Path, written: str, text: str) -> None:
     save(path, ["a", "b"], ["x", "=1+1"])
-    with_value(path, "<f>1+1</f>", "<f>1+1</f><v>2</v>")
-    assert read(path) == [["a", "b"], ["x", "2"]]
+    with_value(path, '<c r="B2"><f>1+1</f></c>', written.replace("'", '"'))
+    with open_table(path, TableRequest(fields=())) as table:
+        assert list(table.rows) == [Row(2, ["x", text])]
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "<c r='B2'><f>1+1</f></c>",
+        "<c r='B2'><f>1+1</f><v/></c>",
+        "<c r='B2'><f>1+1</f><v></v></c>",
+        "<c r='B2' t='str'><f>A1</f></c>",
+        "<c r='B2' s='0'><f t='shared' si='0'/></c>",
+    ],
+)
+def test_formulas_without_a_value_are_named(path: Path, written: str) -> None:
+    save(path, ["a", "b"], ["x", "=1+1"])
+    with_value(path, '<c r="B2"><f>1+1</f></c>', written.replace("'", '"'))
+    with open_table(path, TableRequest(fields=())) as table:
+        [row] = table.rows
+    assert list(row.flaws) == [1]
+    assert "cell B2 of sheet 'Sheet' has a formula and no value" in row.flaws[1]
+
+
+def test_formulas_are_found_wherever_a_block_of_the_file_ends(path: Path) -> None:
+    """The sheet is searched in blocks of a megabyte."""
+    rows = [[str(number), f"={number}+1"] for number in range(30_000)]
+    save(path, ["a", "b"], *rows)
+    with open_table(path, TableRequest(fields=())) as table:
+        assert all(list(row.flaws) == [1] for row in table.rows)
+
+
+def test_errors_matter_only_in_columns_that_are_used(desk: Desk, path: Path) -> None:
+    header = ["ref", "date", "giver", "receiver", "kind", "helper", None]
+    save(path, header, ["r1", "2024-05-31", "A", "B", "call", "#N/A", "#REF!"], [*[None] * 5, "=1"])
+    report = desk.imports_file(path)
+    assert changes(report) == "1 recorded"
+    assert "1 row has text only in columns that are not used: left out." in report.notes
+    report = desk.imports_file(path, map={"note": "helper"})
+    assert [(error.row, error.field, error.value) for error in report.errors] == [
+        (2, "note", "#N/A"),
+        (3, "note", ""),
+    ]
 
 
 @pytest.mark.parametrize(
     ("cell", "said"),
     [
-        ("=1+1", "cell B2 has a formula and no value: open the file in Excel or LibreOffice"),
-        ("#N/A", "cell B2 shows #N/A: mend it"),
+        ("=1+1", "cell B2 of sheet 'Sheet' has a formula and no value: open the file in Excel"),
+        ("#N/A", "cell B2 of sheet 'Sheet' shows #N/A: correct its formula"),
     ],
 )
 def test_a_cell_without_a_value_to_be_read_is_a_wrong_row(
@@ -121,7 +189,7 @@ def test_a_cell_without_a_value_to_be_read_is_a_wrong_row(
     rows = [["r1", cell, "A", "B", "call"], ["r2", "2024-05-31", "A", "B", "call"]]
     save(path, header, *rows)
     [error] = desk.imports_file(path).errors
-    assert (error.row, error.field, said in error.message) == (2, "", True)
+    assert (error.row, error.field, said in error.message) == (2, "occur_time", True)
     aside = desk.folder / "mend.csv"
     assert changes(desk.imports_file(path, skip_bad=aside)) == "1 recorded 1 wrong"
     assert said in aside.read_text()
@@ -131,8 +199,7 @@ def test_a_cell_without_a_value_to_be_read_is_a_wrong_row(
     ("rows", "said"),
     [
         ([[]], "has no row with the column names"),
-        ([["a", "b", " a"]], "log.xlsx, sheet 'Sheet', has two columns named 'a'"),
-        ([["a", "#REF!"], ["x", "y"]], "sheet 'Sheet': cell B1 shows #REF!"),
+        ([["a", "#REF!"], ["x", "y"]], "cell B1 of sheet 'Sheet' shows #REF!"),
     ],
 )
 def test_a_header_that_is_none(path: Path, rows: list[list[str]], said: str) -> None:
@@ -144,10 +211,10 @@ def test_a_header_that_is_none(path: Path, rows: list[list[str]], said: str) -> 
 def test_an_unknown_sheet_is_named_with_those_there_are(path: Path) -> None:
     save(path, ["a"])
     with pytest.raises(ImportRefused, match="no sheet 'Calls'; its sheets are Sheet"):
-        read(path, Sheet(named="Calls"))
+        read(path, sheet="Calls")
     path.with_suffix(".csv").write_text("a\n")
-    with pytest.raises(ImportRefused, match="--sheet is for Excel files"):
-        read(path.with_suffix(".csv"), Sheet(named="Calls"))
+    with pytest.raises(ImportRefused, match="--sheet is for workbooks"):
+        read(path.with_suffix(".csv"), sheet="Calls")
 
 
 def zipped(*names: str) -> bytes:
@@ -166,13 +233,13 @@ def cut(path: Path) -> bytes:
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        (lambda _: b"\xd0\xcf\x11\xe0 and so on", "protected by a password, or an old Excel file"),
-        (lambda _: b"a,b\n1,2\n", "is no Excel file, whatever its name says"),
-        (lambda _: b"", "is no Excel file"),
-        (lambda _: b"PK\x03\x04nonsense", "is damaged, or no Excel workbook"),
-        (lambda _: zipped("notes.txt"), "is damaged, or no Excel workbook"),
-        (lambda _: zipped("[Content_Types].xml"), "is damaged, or no Excel workbook"),
-        (cut, "is damaged, or no Excel workbook"),
+        (lambda _: b"\xd0\xcf\x11\xe0 and so on", "is damaged, or no workbook"),
+        (lambda _: b"a,b\n1,2\n", "is no workbook, whatever its name says"),
+        (lambda _: b"", "is no workbook"),
+        (lambda _: b"PK\x03\x04nonsense", "is damaged, or no workbook"),
+        (lambda _: zipped("notes.txt"), "is damaged, or no workbook"),
+        (lambda _: zipped("[Content_Types].xml"), "is damaged, or no workbook"),
+        (cut, "is damaged, or no workbook"),
     ],
 )
 def test_what_is_no_workbook(path: Path, content: Callable[[Path], bytes], said: str) -> None:
@@ -274,7 +341,7 @@ def with_value(path: Path, old: str, new: str) -> None:
         parts = {name: archive.read(name) for name in archive.namelist()}
     sheet = parts["xl/worksheets/sheet1.xml"].decode()
     sheet = re.sub(r"(<f>1\+1</f>)<v ?/>", r"\1", sheet)
-    assert old in sheet
+    assert old in sheet, sheet
     parts["xl/worksheets/sheet1.xml"] = sheet.replace(old, new).encode()
     with zipfile.ZipFile(path, "w") as archive:
         for name, content in parts.items():

@@ -1,0 +1,160 @@
+"""Finds the row that names the columns among the sheets and first rows of a file."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final, NamedTuple
+
+from services.imports.columns import Field, found_fields
+from services.imports.headerless import HeaderlessError, known_layout, seems_headerless
+from services.imports.report import ImportRefused
+from services.imports.table import Grid, Row, Table
+
+_SEARCHED_ROWS: Final = 30
+# Qualtrics writes the names, then the questions, then a row such as {"ImportId":"QID1_TEXT"}.
+_IMPORT_ID: Final = '{"ImportId"'
+_IMPORT_ID_ROWS: Final = 2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TableRequest:
+    """Which table of a file is read: the one whose columns have the required `fields`.
+
+    `mapped` and `constants` are what the user says of fields, as for `plan_columns`. `sheet` and
+    `header_row` choose by hand ("" and None: search); `preferred_sheet` is tried first.
+    """
+
+    fields: Sequence[Field]
+    mapped: Mapping[str, str] = field(default_factory=dict)
+    constants: Mapping[str, str] = field(default_factory=dict)
+    sheet: str = ""
+    preferred_sheet: str = ""
+    header_row: int | None = None
+    has_header: bool = True
+
+    @property
+    def head_rows(self) -> int:
+        return max(_SEARCHED_ROWS, self.header_row or 0)
+
+
+class _Place(NamedTuple):
+    """The header of a grid, by its position in the grid's head."""
+
+    grid: Grid
+    position: int
+
+
+def find_table(name: str, grids: Iterable[Grid], request: TableRequest) -> Table:
+    """The first grid with a row that has the required columns; else the first row of all.
+
+    Raises ImportRefused when the file `name` has no row, or not the one that the user names;
+    HeaderlessError when its first row looks like data.
+    """
+    first: Grid | None = None
+    for grid in grids:
+        if not grid.head:
+            continue
+        if not request.has_header:
+            return _numbered(name, grid)
+        if place := _header_place(grid, request):
+            return _checked(name, place, request)
+        if layout := known_layout(grid.head, request.fields):
+            note = f"{name} has no row with column names; it was read as {layout.description}."
+            rows = _fitted(grid, grid.rows(), layout.columns)
+            return Table(layout.columns, rows, grid.separator, (note,), name, grid.title)
+        first = first or grid
+    if first is None:
+        where = f"Sheet {request.sheet!r} of {name}" if request.sheet else name
+        raise ImportRefused(
+            f"{where} has no row with the column names: write them in its first row."
+        )
+    if request.header_row:
+        return _checked(name, _row_by_hand(name, first, request.header_row), request)
+    if flaws := first.head[0].flaws:
+        raise ImportRefused(
+            f"{name} has no row with the column names: {next(iter(flaws.values()))}."
+        )
+    return _checked(name, _Place(first, 0), request)
+
+
+def _header_place(grid: Grid, request: TableRequest) -> _Place | None:
+    """The row that has the required columns and the most others; None when no row has them."""
+    counts = {
+        index: found_fields(
+            request.fields, _names(row), mapped=request.mapped, constants=request.constants
+        )
+        for index, row in enumerate(grid.head)
+        if request.header_row in (None, row.line)
+    }
+    best = max(counts, key=lambda index: counts[index], default=None)
+    return _Place(grid, best) if best is not None and counts[best] else None
+
+
+def _row_by_hand(name: str, grid: Grid, line: int) -> _Place:
+    for index, row in enumerate(grid.head):
+        if row.line == line:
+            return _Place(grid, index)
+    raise ImportRefused(
+        f"--header-row {line}: {name} has no text there. Its first row with text is "
+        f"{grid.head[0].line}."
+    )
+
+
+def _checked(name: str, place: _Place, request: TableRequest) -> Table:
+    grid, position = place
+    if not request.header_row:
+        suggestion = seems_headerless(grid.head[position:], request.fields, request.constants)
+        if suggestion is not None:
+            raise HeaderlessError(name, grid.head[position], suggestion)
+    header = grid.head[position]
+    columns = _names(header)
+    last, notes = header.line, []
+    in_sheet = f" of sheet {grid.title!r}" if grid.title else ""
+    if position and not request.header_row:
+        notes.append(
+            f"The column names were read from row {header.line}{in_sheet}; --header-row names "
+            "another."
+        )
+    for row in grid.head[position + 1 :][:_IMPORT_ID_ROWS]:
+        if any(cell.startswith(_IMPORT_ID) for cell in row.cells):
+            last = row.line
+            notes.append(
+                f"The rows down to {last} were left out: Qualtrics explains columns there."
+            )
+    rows = (row for row in grid.rows() if row.line > last)
+    where = f"{name}{f', sheet {grid.title!r}' if grid.title else ''}, row {header.line}"
+    return Table(
+        columns, _fitted(grid, rows, columns), grid.separator, tuple(notes), where, grid.title
+    )
+
+
+def _numbered(name: str, grid: Grid) -> Table:
+    width = max(len(row.cells) for row in grid.head)
+    columns = tuple(str(number) for number in range(1, width + 1))
+    where = f"{name}, sheet {grid.title!r}" if grid.title else name
+    return Table(
+        columns, _fitted(grid, grid.rows(), columns), grid.separator, (), where, grid.title
+    )
+
+
+def _names(row: Row) -> tuple[str, ...]:
+    """Column names on one line each, without the empty ones at the end."""
+    names = [" ".join(cell.split()) for cell in row.cells]
+    while names and not names[-1]:
+        names.pop()
+    return tuple(names)
+
+
+def _fitted(grid: Grid, rows: Iterator[Row], columns: Sequence[str]) -> Iterator[Row]:
+    """Rows as wide as the header. Cells that are missing at the end are empty."""
+    width = len(columns)
+    for row in rows:
+        line, cells, flaws = row
+        if len(cells) != width:
+            if len(cells) < width:
+                cells = cells + [""] * (width - len(cells))
+            elif not (grid.keeps_surplus and any(map(str.strip, cells[width:]))):
+                cells = cells[:width]
+            flaws = {index: flaw for index, flaw in flaws.items() if index < width}
+            row = Row(line, cells, flaws)
+        if flaws or any(map(str.strip, cells)):
+            yield row
