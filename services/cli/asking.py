@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import wraps
+from pathlib import Path
 from typing import Any, Final, Literal
 
 import click
@@ -29,12 +30,16 @@ DAY: Final = Parsed("date", parse_date)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
-    """What a read was asked: the filters, and how to answer. `limit` 0 is all rows."""
+    """What a read was asked: the filters, and how to answer.
+
+    `limit` 0 is all rows. Without `output` the answer goes to stdout.
+    """
 
     question: Question
     order_by: str
     limit: int
     form: Form
+    output: Path | None = None
 
 
 def asks(command: Callable[..., None]) -> Callable[..., None]:
@@ -47,7 +52,7 @@ def asks(command: Callable[..., None]) -> Callable[..., None]:
     def with_options(settings: Settings, **values: Any) -> None:
         # Each filter is named as its field of the question. What is not built yet, the server says.
         question = Question(**{name: values.pop(name) for name in FILTERS})
-        how = {name: values.pop(name) for name in ("order_by", "limit", "form")}
+        how = {name: values.pop(name) for name in ("order_by", "limit", "form", "output")}
         command(settings, Asked(question=question, **how), **values)
 
     decorated: Callable[..., None] = click.pass_obj(with_options)
@@ -151,6 +156,12 @@ OPTIONS: Final = (
         type=click.Choice(["table", "json", "csv"]),
         default="table",
         show_default=True,
+    ),
+    click.option(
+        "--output",
+        type=click.Path(path_type=Path, dir_okay=False),
+        metavar="FILE",
+        help="Write the answer to FILE; with csv, also its question to FILE.question.json.",
     ),
 )
 FILTERS: Final = tuple(Question.DESCRIPTOR.fields_by_name)[1:]

@@ -8,6 +8,7 @@ from base64 import b64encode
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 from typing import Any, Final, Generic, TypeVar
 
 import click
@@ -18,6 +19,12 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from mutua.v1.types_pb2 import Date
 
 Row = TypeVar("Row")
+NAME_COLUMNS: Final = {
+    "organization_id": "organization_name",
+    "giver_id": "giver_name",
+    "receiver_id": "receiver_name",
+}
+"""Columns of ids, and the column of names that follows each in CSV."""
 _line = json.JSONEncoder(ensure_ascii=False).encode
 
 
@@ -87,17 +94,39 @@ def to_dictionary(message: Any) -> dict[str, Any]:
     }
 
 
-def to_csv(rows: Iterable[Message], descriptor: Descriptor) -> str:
+def to_csv(
+    rows: Iterable[Message], descriptor: Descriptor, name_of: Callable[[str], str] | None = None
+) -> str:
     """A header and a line a row: lists joined by ";", dates as text, other messages as JSON, absent
     values empty.
+
+    With `name_of`, which returns the name of an organization's id, a column of names follows each
+    column of ids: giver_id, giver_name.
     """
-    names = [field.name for field in descriptor.fields]
+    fields = [field.name for field in descriptor.fields]
+    names = {}
+    if name_of is not None and "name" not in fields:
+        names = {field: NAME_COLUMNS[field] for field in fields if field in NAME_COLUMNS}
+    header = [column for field in fields for column in (field, names.get(field)) if column]
     text = io.StringIO()
-    writer = csv.DictWriter(text, names, lineterminator="\n")
+    writer = csv.DictWriter(text, header, lineterminator="\n")
     writer.writeheader()
     for row in rows:
-        writer.writerow({name: _cell(value) for name, value in to_dictionary(row).items()})
+        values = to_dictionary(row)
+        cells = {field: _cell(value) for field, value in values.items()}
+        if name_of is not None:
+            cells |= {column: name_of(values[field]) for field, column in names.items()}
+        writer.writerow(cells)
     return text.getvalue().removesuffix("\n")
+
+
+def write_text(path: Path, content: str) -> None:
+    """Writes a file, in place of one that is there."""
+    # Most commands write no files.
+    from services.exports.files import written
+
+    with written(path, force=True) as file:
+        file.write(f"{content}\n".encode())
 
 
 # protobuf's own MessageToDict looks all this up anew for each value, at five times the cost.

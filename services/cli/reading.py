@@ -59,6 +59,8 @@ EXCHANGES: Final[Read[Exchange]] = Read(
     name="exchanges",
     row=Exchange.DESCRIPTOR,
     ask=Client.list_exchanges,
+    has_amounts=False,
+    lists_retracted=True,
     table=lambda shown: _exchange_table(shown, revisions=False),
     names_topics=True,
 )
@@ -67,6 +69,7 @@ ORGANIZATIONS: Final[Read[Organization]] = Read(
     name="organizations",
     row=Organization.DESCRIPTOR,
     ask=Client.list_organizations,
+    has_amounts=False,
     table=lambda shown: to_table(shown.rows, tables.organization_columns()),
 )
 
@@ -115,7 +118,7 @@ def network(settings: Settings, asked: Asked, *, nodes: bool) -> None:
       mutua network
       mutua network --lens burden --formality informal --order-by "weight desc"
       mutua network --topic interfaces --nodes
-      mutua network --format csv > edges.csv
+      mutua network --format csv --output edges.csv
     """
     if nodes and asked.order_by:
         raise click.UsageError(
@@ -183,6 +186,8 @@ def exchanges(
     for each in ids if asked.limit == 0 or len(found) <= asked.limit else ():
         if each.strip().lower() not in listed:
             click.echo(f"no exchange {each!r} was found with these filters", err=True)
+    if ids and not listed:
+        click.get_current_context().exit(1)
 
 
 @click.command()

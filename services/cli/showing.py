@@ -10,13 +10,16 @@ from google.protobuf.descriptor import Descriptor
 from google.protobuf.message import Message
 
 from mutua import Client
-from mutua.v1.query_service_pb2 import IDENTITY_RECORDED, Question
+from mutua.v1.query_service_pb2 import Question
 from services.cli.asking import Asked
 from services.cli.connect import Settings, connected, tell_if_empty
+from services.cli.filters import Unknown, resolve_organizations, resolve_topics
 from services.cli.names import Directory
-from services.cli.output import to_csv, to_dictionary, to_iso, to_json
+from services.cli.output import to_csv, to_dictionary, to_iso, to_json, write_text
+from services.cli.question_words import question_line
 from services.cli.typed import topic_labels
 from services.cli.words import coverage_lines, warning_lines
+from services.exports.files import STDOUT
 
 Row = TypeVar("Row", bound=Message)
 
@@ -37,8 +40,10 @@ class Read(Generic[Row]):
     """An answer that can be asked for.
 
     `name` is that of its rows in the contract, `beside` of other rows that JSON tells with them.
-    `ask` answers with `rows_of` and with position, day, coverage and warnings. `foot` is what
-    people read under the table. `names_topics` is whether the table shows topics by their labels.
+    `ask` answers with `rows_of` and with question, position, day, coverage and warnings. `foot` is
+    what people read under the table. `has_amounts` says whether lens and allocation matter,
+    `lists_retracted` whether rows may have what no standing exchange has, `names_topics` whether
+    the table shows topics by their labels.
     """
 
     name: str
@@ -49,6 +54,8 @@ class Read(Generic[Row]):
     table: Callable[[Shown[Row]], str]
     foot: Callable[[Shown[Row]], Sequence[str]] = lambda _: ()
     names_topics: bool = False
+    has_amounts: bool = True
+    lists_retracted: bool = False
 
 
 def show(
@@ -56,77 +63,133 @@ def show(
     settings: Settings,
     asked: Asked,
     organizations: Mapping[str, str] | None = None,
-    **fields: Any,
+    **filters: Any,
 ) -> list[Row]:
     """Asks and shows; returns the rows, with a limit one more where there are more.
 
-    `organizations` are fields filled with names, `fields` others.
+    `organizations` are fields of the request filled with names, `filters` others. Raises
+    NothingMatchesError when a filter names only what the programme does not know.
     """
     question, named = Question(), organizations or {}
     question.CopyFrom(asked.question)
     with connected(settings, write=False, purpose=f"mutua {read.name}") as client:
-        typed = [*question.organization_ids, *filter(None, named.values())]
-        meant = _meant(client, typed, question)
-        question.organization_ids[:] = [meant[each] for each in question.organization_ids]
-        fields |= {field: meant.get(each, "") for field, each in named.items()}
-        answer = read.ask(client, question, order_by=asked.order_by, **fields)
+        filters |= named
+        unknown = _resolve(client, question, filters, list(named), settings.command)
+        if unknown.is_all and not read.lists_retracted:
+            raise unknown.error()
+        answer = read.ask(client, question, order_by=asked.order_by, **filters)
         # One more than is shown tells that there are more; the rest is not asked for.
         rows = list(islice(read.rows_of(answer), asked.limit + 1 if asked.limit else None))
         if not rows:
             tell_if_empty(settings, client.get_status())
-        # Names are for people only; programs get what was asked for and wait for nothing else.
-        directory = Directory(client.list_organizations() if asked.form == "table" else ())
+            if unknown.is_all:
+                raise unknown.error()
+        unknown.warn()
+        # JSON has ids only, so that programs do not wait for names.
+        directory = Directory(client.list_organizations() if asked.form != "json" else ())
         labels = topic_labels(client) if asked.form == "table" and read.names_topics else {}
-    shown = rows[: asked.limit] if asked.limit else rows
-    foot = []
-    if len(shown) < len(rows):
-        foot.append(f"The first {len(shown):,} {read.name}; there are more: --limit 0 shows all.")
-    if asked.form == "json":
-        click.echo(to_json(_document(read, shown, answer)))
-    else:
-        foot += coverage_lines(answer.coverage, question)
-        foot += warning_lines(answer.warnings, settings.command, answer.coverage)
-        if asked.form == "csv":
-            click.echo(to_csv(shown, read.row))
-        else:
-            told = Shown(
-                rows=shown,
-                question=question,
-                directory=directory,
-                answer=answer,
-                topic_labels=labels,
-            )
-            foot += read.foot(told)
-            click.echo((read.table(told) or f"No {read.name}.") + "\n")
-    # With CSV and JSON nothing but the answer stands on stdout.
-    for line in foot:
-        click.echo(line, err=asked.form != "table")
+    shown = Shown(
+        rows=rows[: asked.limit] if asked.limit else rows,
+        question=answer.question if answer.question.programme_id else question,
+        directory=directory,
+        answer=answer,
+        topic_labels=labels,
+    )
+    has_more = len(shown.rows) < len(rows)
+    foot = _foot(read, shown, asked, filters, settings.command, has_more=has_more)
+    _write(read, shown, asked, filters, foot)
     return rows
 
 
-def _document(read: Read[Row], rows: Sequence[Row], answer: Any) -> dict[str, Any]:
-    beside = {read.beside: getattr(answer, read.beside)} if read.beside else {}
+def _resolve(
+    client: Client, question: Question, filters: dict[str, Any], named: Sequence[str], mutua: str
+) -> Unknown:
+    """Puts ids and topics for the names that were typed; returns those that are not known."""
+    typed = [list(question.organization_ids), *([filters[name]] for name in named if filters[name])]
+    ids, unknown = resolve_organizations(client, question.identity, typed, mutua)
+    question.organization_ids[:] = [ids[each] for each in question.organization_ids]
+    for name in named:
+        filters[name] = ids.get(filters[name], "")
+    topics, unknown_topics = resolve_topics(client, question.topics, mutua)
+    question.topics[:] = topics
+    return unknown + unknown_topics
+
+
+def _foot(
+    read: Read[Row],
+    shown: Shown[Row],
+    asked: Asked,
+    filters: Mapping[str, Any],
+    mutua: str,
+    *,
+    has_more: bool,
+) -> list[str]:
+    """What people read under an answer; with JSON, which has it in fields, only of the limit."""
+    foot = []
+    if has_more:
+        count = f"{len(shown.rows):,}"
+        foot.append(f"The first {count} {read.name}; there are more: --limit 0 shows all.")
+    if asked.form == "json":
+        return foot
+    line = question_line(
+        shown.question, asked.question, shown.directory, filters, has_amounts=read.has_amounts
+    )
+    foot += [line, *coverage_lines(shown.answer.coverage, shown.question)]
+    foot += warning_lines(shown.answer.warnings, mutua, shown.answer.coverage)
+    return [*foot, *read.foot(shown)] if asked.form == "table" else foot
+
+
+def _write(
+    read: Read[Row],
+    shown: Shown[Row],
+    asked: Asked,
+    filters: Mapping[str, Any],
+    foot: Sequence[str],
+) -> None:
+    """Writes the answer where it was asked for; what is no part of it goes to stderr.
+
+    A file of CSV gets another beside it, with all that JSON has but the rows.
+    """
+    match asked.form:
+        case "json":
+            content = to_json(_document(read, shown, filters))
+        case "csv":
+            content = to_csv(shown.rows, read.row, shown.directory.name)
+        case _:
+            table = read.table(shown) or f"No {read.name}."
+            content, foot = "\n".join([table, "", *foot]), ()
+    if asked.output is None or asked.output == STDOUT:
+        click.echo(content)
+    else:
+        write_text(asked.output, content)
+        if asked.form == "csv":
+            beside = asked.output.with_name(f"{asked.output.name}.question.json")
+            write_text(beside, to_json(_statement(shown, filters)))
+            foot = [*foot, f"Written: {asked.output}, and its question to {beside}."]
+    for line in foot:
+        click.echo(line, err=True)
+
+
+def _document(read: Read[Row], shown: Shown[Row], filters: Mapping[str, Any]) -> dict[str, Any]:
+    beside = {read.beside: getattr(shown.answer, read.beside)} if read.beside else {}
     return {
-        **{name: [to_dictionary(row) for row in found] for name, found in beside.items()},
-        read.name: [to_dictionary(row) for row in rows],
-        "position": answer.position,
-        "as_of_date": to_iso(answer.as_of_date),
-        "coverage": to_dictionary(answer.coverage),
-        "warnings": list(answer.warnings),
+        **{name: [to_dictionary(row) for row in rows] for name, rows in beside.items()},
+        read.name: [to_dictionary(row) for row in shown.rows],
+        **_statement(shown, filters),
     }
 
 
-def _meant(client: Client, typed: Sequence[str], question: Question) -> dict[str, str]:
-    """Ids for the names that were typed; ids as recorded stay as typed."""
-    if not typed or question.identity == IDENTITY_RECORDED:
-        return {each: each for each in typed}
-    directory = Directory(client.list_organizations())
-    meant = {}
-    for each in typed:
-        found = directory.find(each)
-        if found is None:
-            near = directory.labels(directory.resembling(each))
-            hint = f" Did you mean {near}?" if near else ""
-            click.echo(f"nobody is called {each!r}.{hint}", err=True)
-        meant[each] = found or each
-    return meant
+def _statement(shown: Shown[Any], filters: Mapping[str, Any]) -> dict[str, Any]:
+    """What an answer is about and rests on: all of it but its rows.
+
+    `filters` are those that stand beside the question of a request, where any is set.
+    """
+    set_filters = {name: value for name, value in filters.items() if value}
+    return {
+        "question": to_dictionary(shown.question),
+        **({"filters": set_filters} if set_filters else {}),
+        "position": shown.answer.position,
+        "as_of_date": to_iso(shown.answer.as_of_date),
+        "coverage": to_dictionary(shown.answer.coverage),
+        "warnings": list(shown.answer.warnings),
+    }

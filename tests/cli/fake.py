@@ -8,9 +8,15 @@ import grpc
 from mutua.v1.event_pb2 import Event
 from mutua.v1.ingest_service_pb2 import RecordEventsRequest, RecordEventsResponse
 from mutua.v1.query_service_pb2 import (
+    ALLOCATION_SPLIT,
+    BASIS_REPORTED,
     EXCHANGE_STATE_CORRECTED,
     EXCHANGE_STATE_RECORDED,
     EXCHANGE_STATE_RETRACTED,
+    IDENTITY_AS_NOW,
+    LENS_COUNT,
+    POPULATION_ROSTER,
+    REPORT_VIEW_UNION,
     Balance,
     Concentration,
     Coverage,
@@ -44,6 +50,10 @@ ROSTER = (
 )
 
 
+AS_OF = Date(year=2026, month=5, day=1)
+TOPICS = (("a", ""), ("b", ""), ("interfaces", ""), ("it-and-data", "IT & data"))
+
+
 class FakeProgramme(ScriptedServer):
     """`failure` is answered instead of anything; `is_raced` sets every correction aside."""
 
@@ -57,13 +67,13 @@ class FakeProgramme(ScriptedServer):
             for id_, name, aliases in ROSTER
         ]
         self.requests_for_exchanges: list[ListExchangesRequest] = []
+        self.topics = [Topic(topic=topic, label=label) for topic, label in TOPICS]
         self.fact_count = 1234
         self.balances: list[Balance] = []
         self.has_more_balances = False
         self.pairs: list[Pair] = []
         self.edges: list[Edge] = []
         self.nodes: list[Node] = []
-        self.topics: list[Topic] = []
         self.working_day_minutes: int | None = None
         self.concentrations: list[Concentration] = []
         self.coverage = Coverage(roster_count=4, recorded_count=3, exchange_count=9)
@@ -125,15 +135,18 @@ class FakeProgramme(ScriptedServer):
 
     def _begin(self, request: Any, context: grpc.ServicerContext) -> dict[str, Any]:
         self.metadata.append({key: str(value) for key, value in context.invocation_metadata()})
+        stated = {}
         if hasattr(request, "question"):
             self.questions.append(request.question)
+            stated["question"] = answered(request.question)
         if self.failure is not None:
             self.failure.end(context)
         return {
             "position": self._position,
-            "as_of_date": Date(year=2026, month=5, day=1),
+            "as_of_date": AS_OF,
             "coverage": self.coverage,
             "warnings": self.warnings,
+            **stated,
         }
 
     def _take(self, event: Event) -> None:
@@ -153,6 +166,21 @@ class FakeProgramme(ScriptedServer):
                 exchange = self.exchanges[event.exchange_retracted.exchange_id]
                 exchange.state = EXCHANGE_STATE_RETRACTED
                 exchange.revisions.append(Revision(event_id=event.event_id))
+
+
+def answered(question: Question) -> Question:
+    """As the service states it, but for what only read models know."""
+    whole = Question(
+        lens=LENS_COUNT,
+        allocation=ALLOCATION_SPLIT,
+        identity=IDENTITY_AS_NOW,
+        report_view=REPORT_VIEW_UNION,
+        population=POPULATION_ROSTER,
+        basis=BASIS_REPORTED,
+        as_of_date=AS_OF,
+    )
+    whole.MergeFrom(question)
+    return whole
 
 
 def _revision(event: Event, content: Any) -> Revision:

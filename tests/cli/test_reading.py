@@ -67,7 +67,8 @@ def test_json_is_one_object_with_the_names_of_the_contract(
     ]
     programme.warnings = ["MANY_UNKNOWN"]
     result = ask("balances", "--format", "json")
-    assert list(result.answer) == ["balances", "position", "as_of_date", "coverage", "warnings"]
+    names = ["balances", "question", "position", "as_of_date", "coverage", "warnings"]
+    assert list(result.answer) == names
     full, bare = result.answer["balances"]
     assert list(full) == BALANCE_FIELDS
     assert full["net_share"] == pytest.approx(1 / 3)
@@ -103,11 +104,15 @@ def test_an_exchange_as_json(ask: Run, programme: FakeProgramme) -> None:
 
 def test_csv_has_the_same_names_and_always_a_header(ask: Run, programme: FakeProgramme) -> None:
     empty = ask("balances", "--format", "csv")
-    assert empty.out == ",".join(BALANCE_FIELDS) + "\n"
+    assert (
+        empty.out == ",".join(["organization_id", "organization_name", *BALANCE_FIELDS[1:]]) + "\n"
+    )
     rows = list(csv.DictReader(io.StringIO(ask("organizations", "--format", "csv").out)))
     assert rows[2]["aliases"] == "Eastmere;The General"
     assert (rows[2]["registered"], rows[2]["open_date"]) == ("true", "")
-    assert empty.err.startswith("3 of 4 organizations")
+    question, coverage = empty.err.splitlines()
+    assert question == "Question: lens count; all time; identity as-now."
+    assert coverage.startswith("3 of 4 organizations")
 
 
 def test_dates_are_text_for_programs(ask: Run, programme: FakeProgramme) -> None:
@@ -180,8 +185,8 @@ def test_nodes_are_not_sorted_and_that_is_said(ask: Run, programme: FakeProgramm
         (("--topic", "a", "--topic", "b"), {"topics": ["a", "b"]}),
         (("--organization", "millbury"), {"organization_ids": ["T-01"]}),
         (
-            ("--organization", "millbury", "--identity", "recorded"),
-            {"organization_ids": ["millbury"], "identity": query.IDENTITY_RECORDED},
+            ("--organization", "T-01", "--identity", "recorded"),
+            {"organization_ids": ["T-01"], "identity": query.IDENTITY_RECORDED},
         ),
         (("--report-view", "confirmed"), {"report_view": query.REPORT_VIEW_CONFIRMED}),
         (("--population", "seen"), {"population": query.POPULATION_SEEN}),
@@ -234,7 +239,7 @@ def test_what_is_not_built_is_the_server_s_word(
 
 def test_an_organization_that_nobody_is_called_is_told(ask: Run) -> None:
     result = ask("balances", "--organization", "Thornwik", "--format", "json")
-    assert "nobody is called 'Thornwik'. Did you mean Thornwick Teaching Hosp" in result.err
+    assert "no organization is called 'Thornwik'; did you mean Thornwick Teaching" in result.err
 
 
 @pytest.mark.parametrize(
@@ -371,7 +376,7 @@ def test_the_network_as_a_table(ask: Run, connected: FakeProgramme) -> None:
 
 def test_the_network_for_programs(ask: Run, connected: FakeProgramme) -> None:
     answer = ask("network", "--format", "json").answer
-    assert list(answer)[:3] == ["nodes", "edges", "position"]
+    assert list(answer)[:3] == ["nodes", "edges", "question"]
     assert [each["organization_id"] for each in answer["nodes"]] == ["T-01", "T-04", "T-05"]
     assert answer["edges"][1] == {
         "giver_id": "T-03",
@@ -395,9 +400,9 @@ def test_the_evidence_of_a_tie_is_asked_for_by_names(ask: Run, programme: FakePr
     assert result.code == 0
     asked = programme.requests_for_exchanges[-1]
     assert (asked.giver_id, asked.receiver_id, asked.standing_only) == ("T-02", "T-01", True)
-    assert "nobody is called 'Nobody'" in ask("exchanges", "--giver", "Nobody").err
-    ask("exchanges", "--giver", "Thornwick", "--identity", "recorded")
-    assert programme.requests_for_exchanges[-1].giver_id == "Thornwick"
+    assert "no organization is called 'Nobody'" in ask("exchanges", "--giver", "Nobody").err
+    ask("exchanges", "--giver", "T-02", "--identity", "recorded")
+    assert programme.requests_for_exchanges[-1].giver_id == "T-02"
 
 
 def test_an_exchange_by_its_id_with_all_that_was_said(ask: Run, programme: FakeProgramme) -> None:
@@ -417,7 +422,8 @@ def test_an_exchange_by_its_id_with_all_that_was_said(ask: Run, programme: FakeP
     assert ["call" in rows[0], "visit" in rows[1], "In person." in rows[1]] == [True] * 3
     missing = ask("exchanges", "--id", "0000", "--id", exchange_id)
     assert missing.err == "no exchange '0000' was found with these filters\n"
-    assert exchange_id in missing.out
+    assert (exchange_id in missing.out, missing.code) == (True, 0)
+    assert ask("exchanges", "--id", "0000").code == 1
 
 
 def test_an_empty_programme_is_named_with_those_that_are_not(run: Run) -> None:

@@ -1,0 +1,95 @@
+"""Organizations and topics that were typed as filters, as the programme knows them."""
+
+import difflib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import click
+
+from mutua import Client
+from mutua.v1.query_service_pb2 import IDENTITY_RECORDED, Identity, Question
+from services.cli.names import Directory
+from services.cli.typed import parse_topic_word
+from services.ledger.errors import NotFound
+
+ALIKE: Final = 0.6
+"""Below this, difflib's likeness of two topics is chance. Topics are shorter than names."""
+
+
+class NothingMatchesError(NotFound):
+    """A filter names only what the programme does not know, so that no row can match it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unknown:
+    """What was typed and is not known, a sentence each; `is_all` when a filter has nothing else."""
+
+    sentences: tuple[str, ...] = ()
+    is_all: bool = False
+
+    def __add__(self, other: "Unknown") -> "Unknown":
+        return Unknown(
+            sentences=self.sentences + other.sentences, is_all=self.is_all or other.is_all
+        )
+
+    def warn(self) -> None:
+        """Writes the sentences to stderr."""
+        for sentence in self.sentences:
+            click.echo(sentence, err=True)
+
+    def error(self) -> NothingMatchesError:
+        return NothingMatchesError(" ".join(self.sentences))
+
+
+def resolve_organizations(
+    client: Client, identity: Identity.ValueType, filters: Iterable[Sequence[str]], mutua: str
+) -> tuple[dict[str, str], Unknown]:
+    """The id that each name means, and the names that mean nobody; those stay as typed.
+
+    The names of one filter are alternatives. Under identity recorded only ids are known, exactly
+    as they were recorded. `mutua` is how the command was typed.
+    """
+    filters = [names for names in filters if names]
+    meant, unknown = dict[str, str](), Unknown()
+    if not filters:
+        return meant, unknown
+    directory = Directory(client.list_organizations(Question(identity=identity)))
+    for names in filters:
+        sentences = []
+        for typed in names:
+            found = directory.find(typed)
+            match = found
+            if identity == IDENTITY_RECORDED:
+                match = typed if directory.get(typed) else None
+            meant[typed] = match or typed
+            if match is None:
+                near = directory.labels([found] if found else directory.resembling(typed))
+                fact = f"no organization is called {typed!r}"
+                sentences.append(_sentence(fact, near, f"{mutua} organizations"))
+        unknown += Unknown(sentences=tuple(sentences), is_all=len(sentences) == len(names))
+    return meant, unknown
+
+
+def resolve_topics(client: Client, typed: Sequence[str], mutua: str) -> tuple[list[str], Unknown]:
+    """The topic that each topic or label means, and those that no exchange has."""
+    if not typed:
+        return [], Unknown()
+    topics = client.get_programme().programme.topics
+    # A topic goes before a label that is spelled like it.
+    by_word = {parse_topic_word(topic.label): topic.topic for topic in topics if topic.label}
+    by_word |= {topic.topic: topic.topic for topic in topics}
+    meant, sentences = [], []
+    for each in typed:
+        word = parse_topic_word(each)
+        meant.append(by_word.get(word, each))
+        if word not in by_word:
+            alike = difflib.get_close_matches(word, by_word, n=3, cutoff=ALIKE)
+            near = ", ".join(dict.fromkeys(by_word[one] for one in alike))
+            fact = f"no exchange has the topic {each!r}"
+            sentences.append(_sentence(fact, near, f"{mutua} programme show"))
+    return meant, Unknown(sentences=tuple(sentences), is_all=len(sentences) == len(typed))
+
+
+def _sentence(fact: str, near: str, command: str) -> str:
+    return f"{fact}; did you mean {near}?" if near else f"{fact}: {command} lists those there are."
