@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 @click.group("import")
 def import_files() -> None:
-    """Record what stands in a CSV or Excel file; the same file again records nothing twice.
+    """Record what stands in a CSV file or workbook; the same file again records nothing twice.
 
     \b
     Examples:

@@ -1,5 +1,16 @@
-"""Reads .xls and .xlsb workbooks through calamine."""
+"""Reads .xls and .xlsb workbooks through calamine, in a process of its own.
 
+On damaged files calamine panics, or ends its process because it asks for more memory than there is.
+The process reads the workbook from its standard input and writes a line of JSON for each sheet, a
+title, and for each row with any text, its number and its cells.
+"""
+
+import io
+import json
+import os
+import subprocess
+import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date, time, timedelta
@@ -17,32 +28,62 @@ _NOTE: Final = (
 )
 
 
+class BinaryWorkbookError(Exception):
+    """calamine cannot read the workbook."""
+
+
 class BinarySheets:
-    """The visible sheets of a workbook. calamine's errors are passed on."""
+    """The visible sheets of a workbook, from the lines that the process wrote."""
 
     note = _NOTE
 
-    def __init__(self, book: CalamineWorkbook) -> None:
-        self._book = book
-        self.titles = [
-            sheet.name
-            for sheet in book.sheets_metadata
-            if sheet.typ == SheetTypeEnum.WorkSheet and sheet.visible == SheetVisibleEnum.Visible
-        ]
+    def __init__(self, lines: IO[bytes]) -> None:
+        self._lines = lines
+        self._starts: dict[str, int] = {}
+        place = 0
+        for line in lines:
+            place += len(line)
+            if isinstance(title := json.loads(line), str):
+                self._starts[title] = place
+        self.titles = list(self._starts)
 
     def rows(self, title: str) -> Iterator[Row]:
         """Every row that has any text, from the first one each time."""
-        # Begins with the sheet's first row, also where that is empty.
-        for line, values in enumerate(self._book.get_sheet_by_name(title).iter_rows(), start=1):
-            row = Row(line, [_text(value) for value in values])
-            if not row.is_blank:
-                yield row
+        self._lines.seek(self._starts[title])
+        while line := self._lines.readline():
+            row = json.loads(line)
+            if isinstance(row, str):  # the title of the next sheet
+                return
+            yield Row(*row)
 
 
 @contextmanager
 def opened(file: IO[bytes]) -> Iterator[BinarySheets]:
-    with CalamineWorkbook.from_filelike(file) as book:
-        yield BinarySheets(book)
+    with tempfile.TemporaryFile() as lines:
+        command = [sys.executable, "-m", "services.imports.binary_excel"]
+        os.lseek(file.fileno(), 0, os.SEEK_SET)  # the process shares what was read of it so far
+        read = subprocess.run(
+            command, stdin=file, stdout=lines, stderr=subprocess.PIPE, check=False
+        )
+        if read.returncode:
+            told = read.stderr.decode(errors="replace").strip().splitlines()
+            raise BinaryWorkbookError(told[-1] if told else f"exit code {read.returncode}")
+        lines.seek(0)
+        yield BinarySheets(lines)
+
+
+def _write_lines(file: IO[bytes], lines: IO[str]) -> None:
+    with CalamineWorkbook.from_filelike(io.BytesIO(file.read())) as book:
+        for sheet in book.sheets_metadata:
+            if sheet.typ != SheetTypeEnum.WorkSheet or sheet.visible != SheetVisibleEnum.Visible:
+                continue
+            print(json.dumps(sheet.name), file=lines)
+            # Begins with the sheet's first row, also where that is empty.
+            rows = book.get_sheet_by_name(sheet.name).iter_rows()
+            for number, values in enumerate(rows, start=1):
+                row = Row(number, [_text(value) for value in values])
+                if not row.is_blank:
+                    print(json.dumps((row.line, row.cells)), file=lines)
 
 
 def _text(value: str | float | date | time | timedelta) -> str:
@@ -57,3 +98,7 @@ def _text(value: str | float | date | time | timedelta) -> str:
             return moment_text(value)
         case _:
             return duration_text(value)
+
+
+if __name__ == "__main__":
+    _write_lines(sys.stdin.buffer, sys.stdout)

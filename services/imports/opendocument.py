@@ -31,8 +31,8 @@ _DURATION: Final = re.compile(
     r"(?P<sign>-?)P(?:(?P<days>\d+)D)?T?(?:(?P<hours>\d+)H)?(?:(?P<minutes>\d+)M)?"
     r"(?:(?P<seconds>\d+(?:\.\d+)?)S)?"
 )
-# LibreOffice repeats the last empty row and cell up to the edge of the sheet.
-_MOST_REPEATED: Final = 10_000
+# No sheet has more columns; a cell that claims to be repeated more often is damaged.
+_MOST_COLUMNS: Final = 16_384
 
 
 class _Form(NamedTuple):
@@ -63,12 +63,12 @@ class OpenDocumentSheets:
             if element.tag == f"{_TABLE}table-column":
                 count = _repeated(element, "columns")
                 style = element.get(f"{_TABLE}default-cell-style-name", "")
-                columns += [style] * min(count, _MOST_REPEATED)
+                columns += [style] * min(count, _MOST_COLUMNS)
             else:
                 count = _repeated(element, "rows")
                 row = self._row(title, line, element, columns)
                 if not row.is_blank:
-                    for repeat in range(min(count, _MOST_REPEATED)):
+                    for repeat in range(count):
                         yield row._replace(line=line + repeat)
                 line += count
 
@@ -118,7 +118,7 @@ class OpenDocumentSheets:
             elif not text:
                 empty += count
                 continue
-            cells += [""] * empty + [text] * min(count, _MOST_REPEATED)
+            cells += [""] * empty + [text] * min(count, _MOST_COLUMNS)
             empty = 0
         return Row(line, cells, flaws)
 

@@ -97,7 +97,7 @@ def _refusals(name: str) -> Iterator[None]:
     except (ImportRefused, OSError):
         raise
     except Exception as error:
-        if type(error).__name__ == "PasswordError":
+        if "PasswordError" in str(error):
             raise _protected(name) from error
         raise ImportRefused(
             f"{name} is damaged, or no workbook ({type(error).__name__}: {error}): open it "
