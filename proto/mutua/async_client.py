@@ -154,7 +154,11 @@ class AsyncClient:
         request = GetExchangeRequest(
             programme_id=self.programme, exchange_id=exchange_id, min_position=min_position
         )
-        return await self._ask(reads.EXCHANGE, request)
+        answer = await self._ask(reads.EXCHANGE, request)
+        while answer.exchange.earlier_revision_count:
+            request.before_event_id = answer.exchange.revisions[0].event_id
+            reads.prepend(answer, await self._ask(reads.EXCHANGE, request))
+        return answer
 
     @takes_filters
     async def get_network(

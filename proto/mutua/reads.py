@@ -77,7 +77,17 @@ QUARANTINE: Final[ListRead[ListQuarantineResponse, QuarantinedRecord]] = ListRea
 
 
 def join(network: GetNetworkResponse, page: GetNetworkResponse) -> None:
-    """Adds the page that follows; all nodes are on the first."""
+    """Adds the page that follows."""
+    network.nodes.extend(page.nodes)
     network.edges.extend(page.edges)
     network.warnings.extend(each for each in page.warnings if each not in network.warnings)
     network.next_page_token = page.next_page_token
+
+
+def prepend(answer: GetExchangeResponse, earlier: GetExchangeResponse) -> None:
+    """Adds the revisions before those of an answer."""
+    exchange = earlier.exchange
+    exchange.revisions.extend(answer.exchange.revisions)
+    answer.exchange.ClearField("revisions")
+    answer.exchange.revisions.extend(exchange.revisions)
+    answer.exchange.earlier_revision_count = exchange.earlier_revision_count

@@ -6,7 +6,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import aclosing
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, NamedTuple, TypeAlias
 
 import grpc
 from google.protobuf.any_pb2 import Any as AnyMessage
@@ -24,6 +24,7 @@ from services.ledger.errors import (
     InvalidFact,
     MutuaError,
     QuestionImpossible,
+    RequestTooLarge,
     Violation,
 )
 from services.ledger.question import ALL, Scope
@@ -41,13 +42,20 @@ _MAX_DESCRIPTION: Final = 300
 _MAX_VIOLATIONS: Final = 3_000
 """Bytes. Errors travel in trailers, which clients read up to 8 KiB unless they ask for more; the
 message goes there twice, once with every byte of a letter outside ASCII written as three."""
+MAX_REQUEST_BYTES: Final = 1 << 20
+"""Of a request, or of a message of a stream, as sent. Larger ones are REQUEST_TOO_LARGE."""
+_MAX_RECEIVED_BYTES: Final = 64 << 20
+"""Requests between the two are received whole, unparsed, to be refused in our words; larger ones by
+gRPC, with a RESOURCE_EXHAUSTED that names no reason. Without a bound one message could take all the
+memory of a process: a call holds its message twice while it is received."""
 _OPTIONS: Final = [
-    ("grpc.max_receive_message_length", 4 << 20),
+    ("grpc.max_receive_message_length", _MAX_RECEIVED_BYTES),
     ("grpc.max_send_message_length", 64 << 20),
     ("grpc.keepalive_time_ms", 60_000),
     ("grpc.keepalive_timeout_ms", 20_000),
-    ("grpc.http2.min_recv_ping_interval_without_data_ms", 5_000),
-    ("grpc.http2.min_ping_interval_without_data_ms", 5_000),
+    # Clients may ask once a second whether their connection lives, also when they wait for nothing.
+    ("grpc.keepalive_permit_without_calls", 1),
+    ("grpc.http2.min_recv_ping_interval_without_data_ms", 1_000),
 ]
 
 # The stubs' classes take parameters that the classes themselves do not.
@@ -139,7 +147,7 @@ def _translated(handler: MethodHandler, method: str, meter: Meter) -> MethodHand
     streams = (handler.request_streaming, handler.response_streaming)
     behaviour = "_".join("stream" if is_stream else "unary" for is_stream in streams)
     assert handler.request_deserializer is not None
-    handle = getattr(handler, behaviour)
+    handle = _checking(getattr(handler, behaviour), method)
     if method.startswith(_OURS):
         handle = observed(handle, method, meter, streams=handler.response_streaming)
     translated: MethodHandler = getattr(grpc, f"{behaviour}_rpc_method_handler")(
@@ -160,30 +168,61 @@ def _writing(write: Callable[[Any], bytes] | None) -> Callable[[Any], bytes]:
     return writing
 
 
-class _Unreadable:
-    """Stands for a request that is no protobuf: gRPC would answer UNKNOWN if reading it raised."""
+class _Unread(NamedTuple):
+    """Stands for a request that is too large or no protobuf: gRPC would answer UNKNOWN if reading
+    it raised.
+    """
 
-
-_UNREADABLE: Final = _Unreadable()
+    size: int
 
 
 def _reading(read: Callable[[bytes], Any]) -> Callable[[bytes], Any]:
     def reading(message: bytes) -> Any:
+        if len(message) > MAX_REQUEST_BYTES:
+            return _Unread(len(message))
         try:
             return read(message)
         except DecodeError:
-            return _UNREADABLE
+            return _Unread(len(message))
 
     return reading
+
+
+def _checking(handle: Handler, method: str) -> Handler:
+    """Raises RequestTooLarge, or what `_refusal` says, for what was not read."""
+
+    def checked(request: Any, context: Context) -> Any:
+        if isinstance(request, _Unread):
+            raise _refusal(request, method)
+        if isinstance(request, AsyncIterator):
+            request = _checked(request, method)
+        return handle(request, context)
+
+    return checked
+
+
+async def _checked(requests: AsyncIterator[Any], method: str) -> AsyncIterator[Any]:
+    async for request in requests:
+        if isinstance(request, _Unread):
+            raise _refusal(request, method)
+        yield request
+
+
+def _refusal(request: _Unread, method: str) -> InvalidArgument:
+    if request.size > MAX_REQUEST_BYTES:
+        return RequestTooLarge(
+            f"the request has {request.size:,} bytes; send at most {MAX_REQUEST_BYTES:,}"
+        )
+    refusal = InvalidFact if "IngestService" in method else QuestionImpossible
+    return refusal(
+        f"the message sent to {method} is not the protobuf it takes; "
+        "make requests from the .proto files of mutua.v1, with text in UTF-8"
+    )
 
 
 def _translating(handle: Handler, method: str) -> Handler:
     async def translated(request: Any, context: Context) -> Any:
         try:
-            if request is _UNREADABLE:
-                raise _unreadable(method)
-            if isinstance(request, AsyncIterator):
-                request = _readable(request, method)
             answer = handle(request, context)
             if isinstance(answer, Awaitable):
                 return await answer
@@ -203,21 +242,6 @@ def _translating(handle: Handler, method: str) -> Handler:
             )
 
     return translated
-
-
-async def _readable(requests: AsyncIterator[Any], method: str) -> AsyncIterator[Any]:
-    async for request in requests:
-        if request is _UNREADABLE:
-            raise _unreadable(method)
-        yield request
-
-
-def _unreadable(method: str) -> InvalidArgument:
-    refusal = InvalidFact if "IngestService" in method else QuestionImpossible
-    return refusal(
-        f"the message sent to {method} is not the protobuf it takes; "
-        "make requests from the .proto files of mutua.v1, with text in UTF-8"
-    )
 
 
 def to_status(error: MutuaError) -> status_pb2.Status:

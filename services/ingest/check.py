@@ -24,7 +24,6 @@ from services.ledger.times import Instant
 from services.ledger.validation import Violations, check_id
 
 MAX_EVENTS: Final = 1_000
-MAX_BYTES: Final = 1 << 20
 
 
 def to_records(
@@ -70,7 +69,7 @@ def to_records(
 
 
 def _check_size(request: rpc.RecordEventsRequest | rpc.RecordStreamRequest) -> None:
-    count, size = len(request.events), request.ByteSize()
+    count = len(request.events)
     if count == 0:
         raise InvalidFact(
             "the request has no events",
@@ -78,8 +77,6 @@ def _check_size(request: rpc.RecordEventsRequest | rpc.RecordStreamRequest) -> N
         )
     if count > MAX_EVENTS:
         raise RequestTooLarge(f"the request has {count:,} events; send at most {MAX_EVENTS:,}")
-    if size > MAX_BYTES:
-        raise RequestTooLarge(f"the request has {size:,} bytes; send at most {MAX_BYTES:,}")
 
 
 def _require_known(events: Iterable[pb.Event], refused: Collection[str]) -> None:

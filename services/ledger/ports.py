@@ -1,6 +1,6 @@
 """What the services need of a technology. Each port has one contract test in `tests/adapters`."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -287,8 +287,8 @@ class Snapshot(Protocol):
         order: Sequence[tuple[str, bool]],
         after: Sequence[int] | None,
         limit: int,
-    ) -> list[list[RevisionRow]]:
-        """Up to `limit` exchanges, each with its revisions, oldest first.
+    ) -> Iterator[list[RevisionRow]]:
+        """Up to `limit` exchanges, each with its revisions, oldest first, read as they are taken.
 
         `order` names times of the current revision, `occur_time` or `record_time`, and whether the
         latest comes first; equal ones are in log order. `after` is the key of an exchange, which

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from dataclasses import dataclass, replace
@@ -32,7 +32,7 @@ from services.network.frame import Frame
 from services.network.once import once
 from services.query.cache import Cache
 from services.query.order import Ints, Order
-from services.query.paging import Moment, Page, digest, page_of
+from services.query.paging import Moment, Page, Room, digest, page_of
 from services.query.programmes import Programmes
 from services.query.progress import DEFAULT_WAIT_SECONDS, Progress
 
@@ -50,11 +50,14 @@ Response = TypeVar("Response", bound=Message)
 
 
 class Listed(NamedTuple, Generic[Found]):
-    """An answer, the rows of a page of it, and the fields of a response that say the rest."""
+    """An answer, the rows that a page of it may have, one more where others follow, and the fields
+    of a response that say the rest."""
 
     found: Found
     rows: list[Any]
     rest: dict[str, Any]
+    key: Callable[[Any], list[Any]]
+    """Of a row, for a token."""
 
 
 class _Ahead(Exception):
@@ -149,16 +152,42 @@ class Asked:
         key = ("answered", self.question, self.moment.programme_offset)
         return self._cache.get(key, compute, lambda _: _ROW_BYTES)
 
+    def state_question(self, response: Any) -> None:
+        """Sets the question that was answered, where a response has one and it is not set."""
+        has_one = "question" in response.DESCRIPTOR.fields_by_name
+        if has_one and not response.HasField("question"):
+            response.question.CopyFrom(from_question(self.answered()))
+
     def token(self, last: Any) -> str:
         """next_page_token after the row with the key `last`, which JSON has to know."""
         return self.page.token(last, self.moment)
+
+    def room(self, page: Message) -> Room:
+        """What a page that lacks nothing but its rows has left for them; it states the question."""
+        self.state_question(page)
+        return Room(page)
+
+    def fill(
+        self,
+        page: Response,
+        rows: Iterable[Row],
+        to_wire: Callable[[Row], Message | Mapping[str, Any]],
+        key: Callable[[Row], Any],
+    ) -> Response:
+        """Adds rows until the page has its size or its bytes; others go on after the last one."""
+        field = getattr(page, page.DESCRIPTOR.fields_by_number[1].name)
+        added = self.room(page).add(field, rows, to_wire, self.page.size)
+        if added.has_more and added.last is not None:
+            cast("Any", page).next_page_token = self.token(key(added.last))
+        return page
 
     def listed(
         self,
         find: Callable[[Frame, Question], Found],
         order: Order[Any],
+        after: list[Any] | None,
     ) -> Listed[Found]:
-        """A page of what `find` answers, in the order that is asked for, else in `order`.
+        """What `find` answers, in the order that is asked for, else in `order`, behind a key.
 
         Pages come from the answer that the ones before came from, while that is kept and nobody
         wants a later position; else from a new one, after the same key.
@@ -166,15 +195,11 @@ class Asked:
         order = order.by(self.request.order_by)
         found, places = self._found(find, order)
         rows = found.rows
-        start = order.after(self.page.after, rows, places)
-        end = start + self.page.size
+        start = order.after(after, rows, places)
+        end = start + self.page.size + 1
         page = _taken(rows, slice(start, end) if places is None else places[start:end])
-        rest = {
-            "next_page_token": self.token(order.key(page[-1])) if end < len(rows) else "",
-            "coverage": from_coverage(found.coverage),
-            "warnings": found.warnings,
-        }
-        return Listed(found, page, rest)
+        rest = {"coverage": from_coverage(found.coverage), "warnings": found.warnings}
+        return Listed(found, page, rest, order.key)
 
     def _found(
         self,
@@ -310,8 +335,7 @@ class Answering:
         def make() -> _Kept:
             response: Any = respond(asked)
             response.as_of_date.CopyFrom(from_day(asked.question.as_of_day))
-            if _states_question(response) and not response.HasField("question"):
-                response.question.CopyFrom(from_question(asked.answered()))
+            asked.state_question(response)
             if asked.has_moved:
                 response.warnings.append(MODEL_MOVED)
             return _Kept(type(response), response.SerializeToString())
@@ -355,10 +379,6 @@ def _taken(rows: Sequence[Row], places: slice | Ints) -> list[Row]:
 
 def _cache_requests(cache: Cache) -> dict[tuple[str, ...], float]:
     return {("hit",): cache.hit_count, ("miss",): cache.miss_count}
-
-
-def _states_question(response: Message) -> bool:
-    return "question" in response.DESCRIPTOR.fields_by_name
 
 
 def _everything(programme_id: str) -> pb.Question:

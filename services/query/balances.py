@@ -17,8 +17,9 @@ BY_ID: Final = Order(pb.Balance.DESCRIPTOR, ("organization_id",), from_balance)
 
 
 def list_balances(asked: Asked) -> pb.ListBalancesResponse:
-    page = asked.listed(balances, BY_ID)
-    return pb.ListBalancesResponse(balances=map(from_balance, page.rows), **page.rest)
+    listed = asked.listed(balances, BY_ID, asked.page.after)
+    page = pb.ListBalancesResponse(**listed.rest)
+    return asked.fill(page, listed.rows, from_balance, listed.key)
 
 
 def get_balance(asked: Asked) -> pb.GetBalanceResponse:

@@ -7,16 +7,14 @@ from services.query.answering import Asked
 
 
 def batches(asked: Asked) -> pb.ListBatchesResponse:
-    size, after = asked.page.size, tuple(asked.page.after or ())
+    after = tuple(asked.page.after or ())
     found = asked.snapshot.batches(asked.question.programme_id)
-    rest = [each for each in found if (each.batch, each.generation) > after]
-    rows = rest[:size]
-    last = (rows[-1].batch, rows[-1].generation) if len(rest) > size else None
-    return pb.ListBatchesResponse(
-        batches=map(_batch, rows),
-        next_page_token=asked.token(last) if last else "",
-        **asked.rest(),
-    )
+    rest = (each for each in found if _key(each) > after)
+    return asked.fill(pb.ListBatchesResponse(**asked.rest()), rest, _batch, _key)
+
+
+def _key(each: ImportedBatch) -> tuple[str, int]:
+    return each.batch, each.generation
 
 
 def _batch(each: ImportedBatch) -> pb.Batch:

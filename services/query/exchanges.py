@@ -5,6 +5,7 @@ from dataclasses import replace
 from itertools import islice
 from typing import Final
 
+from mutua.v1 import event_pb2
 from mutua.v1 import query_service_pb2 as pb
 from services.adapters.wire.answer import from_revisions
 from services.adapters.wire.values import tidy, to_instant
@@ -12,14 +13,15 @@ from services.ledger.errors import NotFound, QuestionImpossible, Violation
 from services.ledger.identity import resolve
 from services.ledger.ports import ExchangeFilter, RevisionRow
 from services.ledger.question import POSSIBLE_DOUBLE_REPORTS
+from services.ledger.words import State
 from services.query.answering import Asked
 from services.query.order import Term, parse_order
 from services.query.paging import MAX_SIZE
 
 TIMES: Final = ("occur_time", "record_time")
 """What exchanges can be sorted by: times of the current revision."""
-_PAGE_BYTES: Final = 4 << 20
-
+_READ_AT_ONCE: Final = 500
+"""Possible doubles that are in memory at once: a page may have room for few of them."""
 
 Revisions = list[RevisionRow]
 
@@ -27,43 +29,56 @@ Revisions = list[RevisionRow]
 def list_exchanges(asked: Asked) -> pb.ListExchangesResponse:
     """Those that fit a page, in log order or by the times asked for; doubles act by act."""
     order = parse_order(asked.request.order_by, TIMES)
-    size = asked.page.size
-    acts: dict[int, int] = {}
     if asked.request.possible_doubles:
         acts = _acts(asked)
-        matching = _doubles(asked, acts)
+        rows = _doubles(asked, acts)
+
+        def key(revisions: Revisions) -> list[int]:
+            return [acts[revisions[-1].exchange], revisions[-1].exchange]
     else:
-        matching = asked.snapshot.exchanges(
-            asked.question.programme_id, _chosen(asked), order, asked.page.after, size + 1
+        rows = asked.snapshot.exchanges(
+            *(asked.question.programme_id, _chosen(asked), order),
+            *(asked.page.after, asked.page.size + 1),
         )
-    rows = list(_fitting(matching[:size]))
-    exchanges = [from_revisions(revisions) for revisions in rows]
-    token = ""
-    if len(matching) > len(rows):
-        number = rows[-1][-1].exchange
-        key = [acts[number], number] if acts else _key(exchanges[-1], rows[-1], order)
-        token = asked.token(key)
+
+        def key(revisions: Revisions) -> list[int]:
+            return _key(revisions, order)
+
     rest = asked.rest()
     doubled = rest["coverage"].possible_double_count > 0
-    return pb.ListExchangesResponse(
-        exchanges=exchanges,
-        next_page_token=token,
+    page = pb.ListExchangesResponse(
         warnings=[POSSIBLE_DOUBLE_REPORTS] if doubled else [],
         **rest,
     )
+    return asked.fill(page, rows, from_revisions, key)
 
 
 def get_exchange(asked: Asked) -> pb.GetExchangeResponse:
-    """Raises NotFound for an id under which no exchange was recorded."""
+    """With the revisions before one, where one is named; see `from_revisions`.
+
+    Raises NotFound for an id under which no exchange was recorded, QuestionImpossible for a
+    revision that it does not have.
+    """
     programme_id, exchange_id = asked.question.programme_id, _id(asked.request.exchange_id)
     wanted = ExchangeFilter(exchange_ids=(exchange_id,))
-    found = asked.snapshot.exchanges(programme_id, wanted, (), None, 1)
-    if not found:
+    revisions = next(asked.snapshot.exchanges(programme_id, wanted, (), None, 1), None)
+    if revisions is None:
         raise NotFound(
             f"no exchange {exchange_id!r} was recorded in programme {programme_id!r}; "
             "mutua exchanges lists those that were"
         )
-    return pb.GetExchangeResponse(exchange=from_revisions(found[0]), **asked.rest())
+    if before := _id(asked.request.before_event_id):
+        revisions = _earlier(revisions, before)
+    return pb.GetExchangeResponse(exchange=from_revisions(revisions), **asked.rest())
+
+
+def _earlier(revisions: list[RevisionRow], event_id: str) -> list[RevisionRow]:
+    """The revisions before one. Raises QuestionImpossible where there are none."""
+    places = [place for place, row in enumerate(revisions) if row.event_id == event_id]
+    if not any(places):
+        said = "is not the event id of a revision of this exchange that has one before it"
+        raise QuestionImpossible(f"before_event_id {said}", (Violation("before_event_id", said),))
+    return revisions[: places[0]]
 
 
 def _acts(asked: Asked) -> dict[int, int]:
@@ -78,18 +93,16 @@ def _acts(asked: Asked) -> dict[int, int]:
     return dict(zip(numbers.tolist(), acts.tolist(), strict=True))
 
 
-def _doubles(asked: Asked, acts: Mapping[int, int]) -> list[Revisions]:
-    """Up to one more than a page of these exchanges that all filters let through, in order."""
+def _doubles(asked: Asked, acts: Mapping[int, int]) -> Iterator[Revisions]:
+    """Those of these exchanges that all filters let through, behind the page before, in order."""
     chosen, after = _chosen(asked), tuple(asked.page.after or ())
     numbers = iter([number for number, act in acts.items() if (act, number) > after])
-    matching: list[Revisions] = []
-    while len(matching) <= asked.page.size and (some := tuple(islice(numbers, MAX_SIZE))):
+    while some := tuple(islice(numbers, _READ_AT_ONCE)):
         rows = asked.snapshot.exchanges(
             asked.question.programme_id, replace(chosen, numbers=some), (), None, len(some)
         )
         by_number = {revisions[0].exchange: revisions for revisions in rows}
-        matching += [by_number[number] for number in some if number in by_number]
-    return matching[: asked.page.size + 1]
+        yield from (by_number[number] for number in some if number in by_number)
 
 
 def _chosen(asked: Asked) -> ExchangeFilter:
@@ -136,19 +149,13 @@ def _id(typed: str) -> str:
     return typed.strip().lower()
 
 
-def _key(exchange: pb.Exchange, rows: Sequence[RevisionRow], order: Sequence[Term]) -> list[int]:
+def _key(revisions: Sequence[RevisionRow], order: Sequence[Term]) -> list[int]:
     """Where an exchange stands in an order; see `Snapshot.exchanges`."""
-    said = [each for each in exchange.revisions if each.HasField("content")][-1]
-    times = {"occur_time": to_instant(said.occur_time, ""), "record_time": rows[-1].record_time}
-    return [*(times[term.field] for term in order), rows[-1].exchange]
-
-
-def _fitting(exchanges: list[Revisions]) -> Iterator[Revisions]:
-    """As many exchanges as a page of bytes holds, at least one."""
-    room = _PAGE_BYTES
-    for revisions in exchanges:
-        size = sum(len(row.value) for row in revisions)
-        if size > room < _PAGE_BYTES:
-            return
-        room -= size
-        yield revisions
+    current = revisions[-1]
+    said = [row for row in revisions if row.state is not State.RETRACTED][-1]
+    event = event_pb2.Event.FromString(said.value)
+    times = {
+        "occur_time": to_instant(event.occur_time, ""),
+        "record_time": current.record_time,
+    }
+    return [*(times[term.field] for term in order), current.exchange]

@@ -24,12 +24,11 @@ BY_ID: Final = Order(pb.Organization.DESCRIPTOR, ("organization_id",), _itself)
 
 
 def list_organizations(asked: Asked) -> pb.ListOrganizationsResponse:
-    page = asked.listed(organizations, BY_ID)
+    listed = asked.listed(organizations, BY_ID, asked.page.after)
     # Without a population the whole roster is listed, which no population is.
     answered = replace(asked.answered(), population=asked.question.population)
-    return pb.ListOrganizationsResponse(
-        organizations=page.rows, question=from_question(answered), **page.rest
-    )
+    page = pb.ListOrganizationsResponse(question=from_question(answered), **listed.rest)
+    return asked.fill(page, listed.rows, _itself, listed.key)
 
 
 def organizations(frame: Frame, question: Question) -> Answer[pb.Organization]:

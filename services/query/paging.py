@@ -1,16 +1,29 @@
-"""Pages: a size within bounds, and a token that knows its question and where the list began."""
+"""Pages: bounded in rows and bytes, with a token that knows its question and where it began."""
 
 import json
 from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import Any, Final, NamedTuple
+from itertools import islice
+from typing import Any, Final, Generic, NamedTuple, TypeVar
+
+from google.protobuf.message import Message
 
 from services.ledger.errors import PageTokenInvalid, QuestionImpossible, Violation
 from services.ledger.times import Day
 
 DEFAULT_SIZE: Final = 1_000
 MAX_SIZE: Final = 10_000
+MAX_ANSWER_BYTES: Final = 3 << 20
+"""Encoded bytes of a page: clients read answers up to 4 MiB unless they raise gRPC's limit."""
+RESERVED_BYTES: Final = 64 << 10
+"""What a page gets when its rows are chosen: next_page_token (a row's key, all of it escaped, has
+40 KB), position, as_of_date and a warning."""
+_LENGTH_BYTES: Final = 5
+"""Tag and length before a row: at most one and four bytes."""
+
+Row = TypeVar("Row")
 
 
 class Moment(NamedTuple):
@@ -42,6 +55,55 @@ class Page:
         words = [self.question, last, begun]
         sealed = json.dumps([*words, _seal(words)])
         return urlsafe_b64encode(sealed.encode()).decode().rstrip("=")
+
+
+class Added(NamedTuple, Generic[Row]):
+    """The last row that was added, None when there was none, and whether others follow it."""
+
+    last: Row | None
+    has_more: bool
+
+
+class Room:
+    """The encoded bytes that are left for rows of a page. The first row of a page always fits."""
+
+    def __init__(
+        self,
+        page: Message,
+        *,
+        most_bytes: int = MAX_ANSWER_BYTES,
+        reserved_bytes: int = RESERVED_BYTES,
+    ) -> None:
+        """`page` has everything but its rows and what `reserved_bytes` are for."""
+        self._bytes = most_bytes - reserved_bytes - page.ByteSize()
+        self._is_new = True
+
+    def add(
+        self,
+        field: Any,
+        rows: Iterable[Row],
+        to_wire: Callable[[Row], Message | Mapping[str, Any]],
+        limit: int | None = None,
+    ) -> Added[Row]:
+        """Adds rows to a repeated field, at most `limit`, until one does not fit.
+
+        Takes no more of the rows than it adds, and one. `to_wire` makes a message of a row, or the
+        fields of one, which is faster.
+        """
+        iterator, last = iter(rows), None
+        for row in islice(iterator, limit):
+            message = to_wire(row)
+            if isinstance(message, Message):
+                field.append(message)
+            else:
+                message = field.add(**message)
+            self._bytes -= message.ByteSize() + _LENGTH_BYTES
+            if self._bytes < 0 and not self._is_new:
+                del field[-1]
+                return Added(last, has_more=True)
+            self._is_new = False
+            last = row
+        return Added(last, has_more=any(True for _ in iterator))
 
 
 def page_of(request: Any) -> Page:

@@ -12,5 +12,6 @@ BY_IDS: Final = Order(pb.Pair.DESCRIPTOR, ("giver_id", "receiver_id"), from_pair
 
 
 def list_pairs(asked: Asked) -> pb.ListPairsResponse:
-    page = asked.listed(pairs, BY_IDS)
-    return pb.ListPairsResponse(pairs=map(pair_fields, page.rows), **page.rest)
+    listed = asked.listed(pairs, BY_IDS, asked.page.after)
+    page = pb.ListPairsResponse(**listed.rest)
+    return asked.fill(page, listed.rows, pair_fields, listed.key)

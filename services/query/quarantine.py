@@ -1,7 +1,7 @@
 """Records that can never apply: why, and what to do."""
 
-from collections.abc import Iterator, Sequence
-from typing import Any, Final
+from collections.abc import Iterator
+from typing import Final
 
 from google.protobuf.message import DecodeError
 
@@ -25,30 +25,30 @@ REMEDIES: Final = {
     Quarantine.NOT_APPLICABLE: "The fact contradicts what stands: mend what the detail names, and "
     "resubmit it.",
 }
-_PAGE_BYTES: Final = 1 << 20
-"""Of records: each goes over the wire twice, as a fact and as it stands on the log."""
+_READ_AT_ONCE: Final = 50
+"""Records that are in memory at once: a page may have room for few of them."""
 
 
 def list_quarantine(asked: Asked) -> pb.ListQuarantineResponse:
     """Raises QuestionImpossible for more offsets than one page holds."""
-    offsets, programme_id = asked.request.offsets, asked.question.programme_id
+    offsets = asked.request.offsets
     if len(offsets) > MAX_SIZE:
         limit = f"has {len(offsets):,} numbers; at most {MAX_SIZE:,}"
         raise QuestionImpossible(f"offsets {limit}", (Violation("offsets", limit),))
-    size, after = asked.page.size, asked.page.after
-    found = asked.snapshot.quarantine(
-        programme_id, offsets, -1 if after is None else after, size + 1
-    )
-    rows = list(_fitting(found[:size]))
-    ids = {row.offset: resubmission_id(programme_id, row.value) for row in rows}
-    resubmitted = asked.snapshot.recorded(programme_id, ids.values())
-    return pb.ListQuarantineResponse(
-        records=[
-            _record(row, ids[row.offset] if ids[row.offset] in resubmitted else "") for row in rows
-        ],
-        next_page_token=asked.token(rows[-1].offset) if len(found) > len(rows) else "",
-        **asked.rest(),
-    )
+    page = pb.ListQuarantineResponse(**asked.rest())
+    return asked.fill(page, _records(asked), lambda record: record, lambda record: record.offset)
+
+
+def _records(asked: Asked) -> Iterator[pb.QuarantinedRecord]:
+    """Those asked for, in log order, behind the page before."""
+    offsets, programme_id = asked.request.offsets, asked.question.programme_id
+    after = -1 if asked.page.after is None else asked.page.after
+    while rows := asked.snapshot.quarantine(programme_id, offsets, after, _READ_AT_ONCE):
+        ids = {row.offset: resubmission_id(programme_id, row.value) for row in rows}
+        resubmitted = asked.snapshot.recorded(programme_id, ids.values())
+        for row in rows:
+            yield _record(row, ids[row.offset] if ids[row.offset] in resubmitted else "")
+        after = rows[-1].offset
 
 
 def _record(row: QuarantinedRow, resubmitted_as: str) -> pb.QuarantinedRecord:
@@ -81,13 +81,3 @@ def _legible(value: bytes) -> event_pb2.Event | None:
         except Unfit:
             event.ClearField(name)
     return event if event.ListFields() else None
-
-
-def _fitting(rows: Sequence[QuarantinedRow]) -> Iterator[Any]:
-    """As many records as a page of bytes holds, at least one."""
-    room = _PAGE_BYTES
-    for row in rows:
-        if len(row.value) > room < _PAGE_BYTES:
-            return
-        room -= len(row.value)
-        yield row

@@ -96,7 +96,7 @@ class TestEveryStore:
         with store.snapshot(0) as snapshot:
             assert snapshot.position() == 0
             assert snapshot.counts("nobody").fact_count == 0
-            assert snapshot.exchanges("nobody", ExchangeFilter(), (), None, 9) == []
+            assert list(snapshot.exchanges("nobody", ExchangeFilter(), (), None, 9)) == []
 
     def test_a_slab_and_its_position_are_written_together(self, open_store: Opened) -> None:
         store = open_store()
@@ -193,7 +193,7 @@ class TestEveryStore:
             assert old.position() == 2
             project_slab(store, LOG, slab(2, 5))
             assert (old.position(), old.counts(PROGRAMME).exchange_count) == (2, 2)
-            assert len(old.exchanges(PROGRAMME, ExchangeFilter(), (), None, 9)) == 2
+            assert len(list(old.exchanges(PROGRAMME, ExchangeFilter(), (), None, 9))) == 2
             with store.snapshot(0) as new:
                 assert (new.position(), new.counts(PROGRAMME).exchange_count) == (5, 5)
 

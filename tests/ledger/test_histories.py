@@ -76,7 +76,7 @@ def test_the_store_counts_and_lists_as_expected(history: History, slabs: str) ->
         _project(store, history, slabs)
         with store.snapshot(0) as snapshot:
             counted = snapshot.counts("gde")
-            listed = snapshot.exchanges("gde", ExchangeFilter(), (), None, 1_000)
+            listed = list(snapshot.exchanges("gde", ExchangeFilter(), (), None, 1_000))
     assert {
         revisions[-1].exchange_id: {
             "state": state_name(revisions[-1].state),

@@ -378,8 +378,19 @@ def test_a_request_that_is_wrong_as_a_whole(
     assert remedy in "; ".join([found.message, *(it.description for it in found.field_violations)])
 
 
-def test_a_message_over_the_receive_limit_is_refused_by_grpc(client: Client) -> None:
-    huge = changed(exchange(), lambda it: setattr(it.note, "sealed", b"x" * (5 << 20)))
+@pytest.mark.parametrize("mebibytes", [4, 5, 60])
+def test_a_message_over_the_default_limit_of_grpc_is_refused_in_our_words(
+    client: Client, mebibytes: int
+) -> None:
+    huge = changed(exchange(), lambda it: setattr(it.note, "sealed", b"x" * (mebibytes << 20)))
+    found = refusal(client, huge)
+    assert (found.code, found.reason) == (INVALID[0], "REQUEST_TOO_LARGE")
+    assert "at most 1,048,576" in found.message
+
+
+def test_a_message_over_64_mib_is_refused_by_grpc(client: Client) -> None:
+    """Without a reason, so that nobody sends it again."""
+    huge = changed(exchange(), lambda it: setattr(it.note, "sealed", b"x" * (65 << 20)))
     found = refusal(client, huge)
     assert (found.code, found.reason) == (grpc.StatusCode.RESOURCE_EXHAUSTED, "")
 

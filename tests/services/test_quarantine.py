@@ -20,7 +20,6 @@ from mutua.v1.query_service_pb2 import (
 )
 from services.adapters.sqlite_log import SqliteLog
 from services.bootstrap import embedded
-from services.query import quarantine
 from services.query.quarantine import REMEDIES
 from tests.services import facts
 
@@ -161,16 +160,6 @@ def test_records_stand_in_log_order_page_by_page(client: Client, records: Record
         offsets[5],
     ]
     assert records(offsets=[10**12]) == []
-
-
-def test_a_page_ends_before_it_is_too_large(
-    client: Client, records: Records, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(quarantine, "_PAGE_BYTES", 200)
-    client.record([facts.registered("A"), *(facts.alias("A", "B" * n) for n in (1, 99, 120, 2))])
-    pages = client.list_quarantine(min_position=client.get_status().log_position)
-    assert len(list(pages)) == 4
-    assert pages._first[0].next_page_token
 
 
 def test_more_offsets_than_a_page_has_are_refused(records: Records) -> None:

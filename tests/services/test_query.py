@@ -318,7 +318,7 @@ class TestEveryList:
         assert rows_of(chosen) == rows_of(ask(method, {"organization_ids": ["o1"]}))
 
     def test_more_ids_than_a_statement_takes_are_answered(self, ask: Ask, method: str) -> None:
-        many = {"organization_ids": [f"x{number}" for number in range(260_000)] + ["o1"]}
+        many = {"organization_ids": [f"x{number}" for number in range(100_000)] + ["o1"]}
         assert rows_of(ask(method, many)) == rows_of(ask(method, {"organization_ids": ["o1"]}))
 
 

@@ -96,6 +96,7 @@ BAD: dict[str, tuple[Callable[[str], RecordStreamRequest | bytes], str, list[str
         "REQUEST_TOO_LARGE",
         [],
     ),
+    "over 4 MiB": (lambda p: b"\x0a" * (5 << 20), "REQUEST_TOO_LARGE", []),
     "no protobuf": (lambda p: b"\xff\xff\xff", "INVALID_FACT", []),
 }
 

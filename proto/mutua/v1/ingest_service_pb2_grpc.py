@@ -31,6 +31,8 @@ class IngestServiceStub:
     Every error carries one google.rpc.ErrorInfo of domain "mutua" whose reason says what to do.
     UNAVAILABLE and RESOURCE_EXHAUSTED also carry a RetryInfo. After OUTCOME_UNKNOWN,
     DEADLINE_EXCEEDED or CANCELLED send the identical request again: facts count once by event id.
+    RESOURCE_EXHAUSTED without an ErrorInfo is gRPC's own, for a message over 64 MiB: do not send it
+    again.
     """
 
     def __init__(self, channel):
@@ -57,6 +59,8 @@ class IngestServiceServicer:
     Every error carries one google.rpc.ErrorInfo of domain "mutua" whose reason says what to do.
     UNAVAILABLE and RESOURCE_EXHAUSTED also carry a RetryInfo. After OUTCOME_UNKNOWN,
     DEADLINE_EXCEEDED or CANCELLED send the identical request again: facts count once by event id.
+    RESOURCE_EXHAUSTED without an ErrorInfo is gRPC's own, for a message over 64 MiB: do not send it
+    again.
     """
 
     def RecordEvents(self, request, context):
@@ -118,6 +122,8 @@ class IngestService:
     Every error carries one google.rpc.ErrorInfo of domain "mutua" whose reason says what to do.
     UNAVAILABLE and RESOURCE_EXHAUSTED also carry a RetryInfo. After OUTCOME_UNKNOWN,
     DEADLINE_EXCEEDED or CANCELLED send the identical request again: facts count once by event id.
+    RESOURCE_EXHAUSTED without an ErrorInfo is gRPC's own, for a message over 64 MiB: do not send it
+    again.
     """
 
     @staticmethod

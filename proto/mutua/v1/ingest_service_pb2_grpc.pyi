@@ -32,6 +32,8 @@ class IngestServiceStub:
     Every error carries one google.rpc.ErrorInfo of domain "mutua" whose reason says what to do.
     UNAVAILABLE and RESOURCE_EXHAUSTED also carry a RetryInfo. After OUTCOME_UNKNOWN,
     DEADLINE_EXCEEDED or CANCELLED send the identical request again: facts count once by event id.
+    RESOURCE_EXHAUSTED without an ErrorInfo is gRPC's own, for a message over 64 MiB: do not send it
+    again.
     """
 
     @_typing.overload
@@ -70,6 +72,8 @@ class IngestServiceAsyncStub(IngestServiceStub):
     Every error carries one google.rpc.ErrorInfo of domain "mutua" whose reason says what to do.
     UNAVAILABLE and RESOURCE_EXHAUSTED also carry a RetryInfo. After OUTCOME_UNKNOWN,
     DEADLINE_EXCEEDED or CANCELLED send the identical request again: facts count once by event id.
+    RESOURCE_EXHAUSTED without an ErrorInfo is gRPC's own, for a message over 64 MiB: do not send it
+    again.
     """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
@@ -104,6 +108,8 @@ class IngestServiceServicer(metaclass=_abc_1.ABCMeta):
     Every error carries one google.rpc.ErrorInfo of domain "mutua" whose reason says what to do.
     UNAVAILABLE and RESOURCE_EXHAUSTED also carry a RetryInfo. After OUTCOME_UNKNOWN,
     DEADLINE_EXCEEDED or CANCELLED send the identical request again: facts count once by event id.
+    RESOURCE_EXHAUSTED without an ErrorInfo is gRPC's own, for a message over 64 MiB: do not send it
+    again.
     """
 
     @_abc_1.abstractmethod

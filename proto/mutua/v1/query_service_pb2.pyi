@@ -990,10 +990,15 @@ class Exchange(_message.Message):
     EXCHANGE_ID_FIELD_NUMBER: _builtins.int
     STATE_FIELD_NUMBER: _builtins.int
     REVISIONS_FIELD_NUMBER: _builtins.int
+    EARLIER_REVISION_COUNT_FIELD_NUMBER: _builtins.int
     exchange_id: _builtins.str
     """The event id of its ExchangeRecorded."""
     state: Global___ExchangeState.ValueType
     """Whether it stands."""
+    earlier_revision_count: _builtins.int
+    """Revisions before the first of these, left out because all of them exceed 2 MiB. Ask for them with
+    GetExchangeRequest.before_event_id. 0: these are all.
+    """
     @_builtins.property
     def revisions(self) -> _containers.RepeatedCompositeFieldContainer[Global___Revision]:
         """What was said of it, oldest first; the last one is current unless the exchange is retracted."""
@@ -1004,10 +1009,11 @@ class Exchange(_message.Message):
         exchange_id: _builtins.str = ...,
         state: Global___ExchangeState.ValueType = ...,
         revisions: _abc.Iterable[Global___Revision] | None = ...,
+        earlier_revision_count: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["exchange_id", b"exchange_id", "revisions", b"revisions", "state", b"state"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["earlier_revision_count", b"earlier_revision_count", "exchange_id", b"exchange_id", "revisions", b"revisions", "state", b"state"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1273,7 +1279,7 @@ class ListBalancesRequest(_message.Message):
     MIN_POSITION_FIELD_NUMBER: _builtins.int
     ORDER_BY_FIELD_NUMBER: _builtins.int
     page_size: _builtins.int
-    """Rows a page; 0 is 1,000, more than 10,000 is 10,000."""
+    """Rows a page; 0 is 1,000, more than 10,000 is 10,000. A page ends earlier at 3 MiB."""
     page_token: _builtins.str
     """next_page_token of the page before, with the same question. Empty: the first page."""
     min_position: _builtins.str
@@ -1369,7 +1375,7 @@ class ListPairsRequest(_message.Message):
     MIN_POSITION_FIELD_NUMBER: _builtins.int
     ORDER_BY_FIELD_NUMBER: _builtins.int
     page_size: _builtins.int
-    """Rows a page; 0 is 1,000, more than 10,000 is 10,000."""
+    """Rows a page; 0 is 1,000, more than 10,000 is 10,000. A page ends earlier at 3 MiB."""
     page_token: _builtins.str
     """next_page_token of the page before, with the same question. Empty: the first page."""
     min_position: _builtins.str
@@ -1471,7 +1477,7 @@ class ListExchangesRequest(_message.Message):
     STANDING_ONLY_FIELD_NUMBER: _builtins.int
     POSSIBLE_DOUBLES_FIELD_NUMBER: _builtins.int
     page_size: _builtins.int
-    """Rows a page; 0 is 1,000, more than 10,000 is 10,000."""
+    """Rows a page; 0 is 1,000, more than 10,000 is 10,000. A page ends earlier at 3 MiB."""
     page_token: _builtins.str
     """next_page_token of the page before, with the same question. Empty: the first page."""
     min_position: _builtins.str
@@ -1591,7 +1597,7 @@ class ListOrganizationsRequest(_message.Message):
     MIN_POSITION_FIELD_NUMBER: _builtins.int
     ORDER_BY_FIELD_NUMBER: _builtins.int
     page_size: _builtins.int
-    """Rows a page; 0 is 1,000, more than 10,000 is 10,000."""
+    """Rows a page; 0 is 1,000, more than 10,000 is 10,000. A page ends earlier at 3 MiB."""
     page_token: _builtins.str
     """next_page_token of the page before, with the same question. Empty: the first page."""
     min_position: _builtins.str
@@ -1826,22 +1832,26 @@ class GetExchangeRequest(_message.Message):
     PROGRAMME_ID_FIELD_NUMBER: _builtins.int
     EXCHANGE_ID_FIELD_NUMBER: _builtins.int
     MIN_POSITION_FIELD_NUMBER: _builtins.int
+    BEFORE_EVENT_ID_FIELD_NUMBER: _builtins.int
     programme_id: _builtins.str
     """The ledger asked."""
     exchange_id: _builtins.str
     """The exchange."""
     min_position: _builtins.str
     """Wait until this position is reached. Empty: answer at once."""
+    before_event_id: _builtins.str
+    """Only revisions before this one, by its event id: what earlier_revision_count left out. Empty: all."""
     def __init__(
         self,
         *,
         programme_id: _builtins.str = ...,
         exchange_id: _builtins.str = ...,
         min_position: _builtins.str = ...,
+        before_event_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["exchange_id", b"exchange_id", "min_position", b"min_position", "programme_id", b"programme_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["before_event_id", b"before_event_id", "exchange_id", b"exchange_id", "min_position", b"min_position", "programme_id", b"programme_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1905,7 +1915,7 @@ class GetNetworkRequest(_message.Message):
     MIN_POSITION_FIELD_NUMBER: _builtins.int
     ORDER_BY_FIELD_NUMBER: _builtins.int
     page_size: _builtins.int
-    """Edges a page; 0 is 1,000, more than 10,000 is 10,000."""
+    """Edges a page; 0 is 1,000, more than 10,000 is 10,000. A page ends earlier at 3 MiB."""
     page_token: _builtins.str
     """next_page_token of the page before, with the same question. Empty: the first page."""
     min_position: _builtins.str
@@ -1957,7 +1967,9 @@ class GetNetworkResponse(_message.Message):
 
     @_builtins.property
     def nodes(self) -> _containers.RepeatedCompositeFieldContainer[Global___Node]:
-        """Nodes by organization id, all of them on the first page and none on later ones."""
+        """Nodes by organization id, before the edges: all of them on the first page, unless they exceed
+        3 MiB, and then the rest on the pages that follow.
+        """
 
     @_builtins.property
     def as_of_date(self) -> _types_pb2.Date:
@@ -2088,7 +2100,7 @@ class ListBatchesRequest(_message.Message):
     programme_id: _builtins.str
     """The ledger asked."""
     page_size: _builtins.int
-    """Rows a page; 0 is 1,000, more than 10,000 is 10,000."""
+    """Rows a page; 0 is 1,000, more than 10,000 is 10,000. A page ends earlier at 3 MiB."""
     page_token: _builtins.str
     """next_page_token of the page before, with the same request. Empty: the first page."""
     min_position: _builtins.str
@@ -2173,7 +2185,7 @@ class ListQuarantineRequest(_message.Message):
     programme_id: _builtins.str
     """The ledger asked."""
     page_size: _builtins.int
-    """Rows a page; 0 is 1,000, more than 10,000 is 10,000."""
+    """Rows a page; 0 is 1,000, more than 10,000 is 10,000. A page ends earlier at 3 MiB."""
     page_token: _builtins.str
     """next_page_token of the page before, with the same request. Empty: the first page."""
     min_position: _builtins.str

@@ -31,10 +31,13 @@ class QueryServiceStub:
     Every answer carries the position it was computed at. With min_position an answer waits until
     that position is reached, up to the deadline (5 s without one).
 
+    A page ends before the row with which it would exceed 3 MiB, so that clients read it that leave
+    gRPC's receive limit at 4 MiB: it may have fewer rows than page_size and a next_page_token.
+
     Every error carries one google.rpc.ErrorInfo of domain "mutua". INVALID_ARGUMENT:
-    QUESTION_IMPOSSIBLE, PAGE_TOKEN_INVALID, POSITION_INVALID. FAILED_PRECONDITION:
-    POSITION_OF_ANOTHER_LOG. DEADLINE_EXCEEDED: POSITION_NOT_REACHED. UNIMPLEMENTED: a filter that
-    this version declares and does not answer yet; it is never ignored.
+    QUESTION_IMPOSSIBLE, PAGE_TOKEN_INVALID, POSITION_INVALID, REQUEST_TOO_LARGE (more than 1 MiB).
+    FAILED_PRECONDITION: POSITION_OF_ANOTHER_LOG. DEADLINE_EXCEEDED: POSITION_NOT_REACHED.
+    UNIMPLEMENTED: a filter that this version declares and does not answer yet; it is never ignored.
     """
 
     def __init__(self, channel):
@@ -111,10 +114,13 @@ class QueryServiceServicer:
     Every answer carries the position it was computed at. With min_position an answer waits until
     that position is reached, up to the deadline (5 s without one).
 
+    A page ends before the row with which it would exceed 3 MiB, so that clients read it that leave
+    gRPC's receive limit at 4 MiB: it may have fewer rows than page_size and a next_page_token.
+
     Every error carries one google.rpc.ErrorInfo of domain "mutua". INVALID_ARGUMENT:
-    QUESTION_IMPOSSIBLE, PAGE_TOKEN_INVALID, POSITION_INVALID. FAILED_PRECONDITION:
-    POSITION_OF_ANOTHER_LOG. DEADLINE_EXCEEDED: POSITION_NOT_REACHED. UNIMPLEMENTED: a filter that
-    this version declares and does not answer yet; it is never ignored.
+    QUESTION_IMPOSSIBLE, PAGE_TOKEN_INVALID, POSITION_INVALID, REQUEST_TOO_LARGE (more than 1 MiB).
+    FAILED_PRECONDITION: POSITION_OF_ANOTHER_LOG. DEADLINE_EXCEEDED: POSITION_NOT_REACHED.
+    UNIMPLEMENTED: a filter that this version declares and does not answer yet; it is never ignored.
     """
 
     def GetBalance(self, request, context):
@@ -278,10 +284,13 @@ class QueryService:
     Every answer carries the position it was computed at. With min_position an answer waits until
     that position is reached, up to the deadline (5 s without one).
 
+    A page ends before the row with which it would exceed 3 MiB, so that clients read it that leave
+    gRPC's receive limit at 4 MiB: it may have fewer rows than page_size and a next_page_token.
+
     Every error carries one google.rpc.ErrorInfo of domain "mutua". INVALID_ARGUMENT:
-    QUESTION_IMPOSSIBLE, PAGE_TOKEN_INVALID, POSITION_INVALID. FAILED_PRECONDITION:
-    POSITION_OF_ANOTHER_LOG. DEADLINE_EXCEEDED: POSITION_NOT_REACHED. UNIMPLEMENTED: a filter that
-    this version declares and does not answer yet; it is never ignored.
+    QUESTION_IMPOSSIBLE, PAGE_TOKEN_INVALID, POSITION_INVALID, REQUEST_TOO_LARGE (more than 1 MiB).
+    FAILED_PRECONDITION: POSITION_OF_ANOTHER_LOG. DEADLINE_EXCEEDED: POSITION_NOT_REACHED.
+    UNIMPLEMENTED: a filter that this version declares and does not answer yet; it is never ignored.
     """
 
     @staticmethod

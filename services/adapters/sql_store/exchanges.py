@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from itertools import groupby
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import Connection, and_, bindparam, exists, or_, select
 
@@ -18,6 +18,9 @@ from services.adapters.tables import (
 from services.ledger.ports import ExchangeFilter, RevisionRow
 from services.ledger.words import Side, State
 
+_READ_AT_ONCE: Final = 500
+"""Exchanges whose revisions are in memory at once: a page may have room for few of them."""
+
 
 def list_exchanges(
     connection: Connection,
@@ -26,13 +29,13 @@ def list_exchanges(
     order: Sequence[tuple[str, bool]],
     after: Sequence[int] | None,
     limit: int,
-) -> list[list[RevisionRow]]:
+) -> Iterator[list[RevisionRow]]:
     """See `ports.Snapshot.exchanges`."""
     exchange = ExchangeRow.table().c
     times = [(exchange[name], latest) for name, latest in order]
     columns = [*times, (exchange.exchange, False)]
-    found = (
-        select(*(column for column, _ in columns))
+    keys = (
+        select(exchange.exchange)
         .where(
             exchange.programme == programme,
             exchange.to_offset.is_(None),
@@ -43,13 +46,18 @@ def list_exchanges(
         )
         .order_by(*(column.desc() if latest else column for column, latest in columns))
         .limit(limit)
-        .subquery()
     )
-    placed = [
-        found.c[column.name].desc() if latest else found.c[column.name]
-        for column, latest in columns
-    ]
-    revisions = (
+    numbers = list(connection.execute(keys).scalars())
+    for start in range(0, len(numbers), _READ_AT_ONCE):
+        yield from _revisions(connection, programme, numbers[start : start + _READ_AT_ONCE])
+
+
+def _revisions(
+    connection: Connection, programme: int, numbers: Sequence[int]
+) -> Iterator[list[RevisionRow]]:
+    """Of each of these exchanges, in their order."""
+    exchange = ExchangeRow.table().c
+    statement = (
         select(
             exchange.exchange,
             exchange.exchange_id,
@@ -59,14 +67,15 @@ def list_exchanges(
             exchange.recorded_by,
             exchange.content,
         )
-        .where(exchange.programme == programme, exchange.exchange == found.c.exchange)
-        .order_by(*placed, exchange.revision)
+        .where(exchange.programme == programme, exchange.exchange.in_(numbers))
+        .order_by(exchange.exchange, exchange.revision)
     )
     rows = (
         RevisionRow(row[0], row[1], State(row[2]), *row[3:])
-        for row in connection.execute(revisions)
+        for row in connection.execute(statement).all()
     )
-    return [list(group) for _, group in groupby(rows, lambda row: row.exchange)]
+    found = {number: list(group) for number, group in groupby(rows, lambda row: row.exchange)}
+    return map(found.__getitem__, numbers)
 
 
 def _beyond(columns: Sequence[tuple[Any, bool]], after: Sequence[int]) -> Any:

@@ -1,6 +1,6 @@
 """One consistent view of the read models, as the query service reads it."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import fields
 from typing import Any
 
@@ -108,7 +108,7 @@ class SqlSnapshot:
         order: Sequence[tuple[str, bool]],
         after: Sequence[int] | None,
         limit: int,
-    ) -> list[list[RevisionRow]]:
+    ) -> Iterator[list[RevisionRow]]:
         programme = self._programme(programme_id)
         return list_exchanges(self.connection, programme, chosen, order, after, limit)
 

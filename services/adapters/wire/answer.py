@@ -1,7 +1,7 @@
 """Answers on the wire."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 from mutua.v1 import event_pb2, types_pb2
 from mutua.v1 import query_service_pb2 as pb
@@ -11,6 +11,11 @@ from services.ledger.ports import RevisionRow
 from services.ledger.question import Balance, Coverage, Edge, Node, Pair, to_units
 from services.ledger.times import Day
 from services.ledger.words import State
+
+MAX_EXCHANGE_BYTES: Final = 2 << 20
+"""Of one exchange with its revisions: a page of 3 MiB has room for it beside anything else."""
+_RECORD_TIME_BYTES: Final = 32
+"""Of a revision, with the tags and lengths of its fields."""
 
 
 def from_balance(balance: Balance) -> pb.Balance:
@@ -96,11 +101,20 @@ def from_coverage(coverage: Coverage) -> pb.Coverage:
 
 
 def from_revisions(rows: Sequence[RevisionRow]) -> pb.Exchange:
-    """An exchange from the facts about it, oldest first, as they stand on the log."""
+    """An exchange from the facts about it, oldest first, as they stand on the log.
+
+    Leaves out the oldest where all of them exceed MAX_EXCHANGE_BYTES. A fact has 1 MiB at most, so
+    that the current content is always there, and the reason of a retraction.
+    """
+    earlier_count = len(rows) - 1
+    room = MAX_EXCHANGE_BYTES - _revision_bytes(rows[-1])
+    while earlier_count and (room := room - _revision_bytes(rows[earlier_count - 1])) >= 0:
+        earlier_count -= 1
     return pb.Exchange(
         exchange_id=rows[-1].exchange_id,
         state=pb.ExchangeState.ValueType(rows[-1].state),
-        revisions=[_revision(row) for row in rows],
+        revisions=[_revision(row) for row in rows[earlier_count:]],
+        earlier_revision_count=earlier_count,
     )
 
 
@@ -134,6 +148,11 @@ def from_organization(
         first_exchange_date=None if first_day is None else from_day(first_day),
         last_exchange_date=None if last_day is None else from_day(last_day),
     )
+
+
+def _revision_bytes(row: RevisionRow) -> int:
+    """At least what it takes encoded: what the fact has, and when it was recorded."""
+    return len(row.value) + _RECORD_TIME_BYTES
 
 
 def _revision(row: RevisionRow) -> pb.Revision:
