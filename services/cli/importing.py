@@ -186,6 +186,9 @@ def exchanges(settings: Settings, file: Path, form: str, **options: Any) -> None
     \b
     Fields: reference occur_time report_time giver receiver kind formality topics
     giver_minutes receiver_minutes benefit_minutes reported_by note
+    parties instead of giver and receiver, when all gave and all received
+    direction organization other instead: gave, received or both; by whom; with whom
+    count: so many exchanges of one row
     \b
     Examples:
       mutua import exchanges visits.csv --dry-run

@@ -42,6 +42,11 @@ EXCHANGE_FIELDS: Final = _fields(
     benefit_minutes
     reported_by  side reporter
     note  notes remark remarks comment comments
+    parties  party_ids
+    direction
+    organization  our_organization
+    other  other_organization partner counterpart
+    count
     """,
     required="occur_time giver receiver kind",
 )
@@ -70,6 +75,13 @@ _OF_TIME: Final = frozenset(("date", "day", "when"))
 _HINT: Final = re.compile(
     r"\((?:[dmyhs :./-]+|optional|required|mandatory|if known|utc|gmt|e\.g\.[^)]*)\)", re.IGNORECASE
 )
+
+
+_SIDES: Final = ("giver", "receiver")
+_BY_DIRECTION: Final = ("direction", "organization", "other")
+"""What says the sides instead, where a file tells what an organization gave or received."""
+_NEVER_GUESSED: Final = frozenset({"count"})
+"""A column of this name counts people as often as exchanges."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +140,11 @@ def plan_columns(
     if both := sorted(mapped.keys() & constants.keys()):
         raise ImportRefused(f"{both[0]} stands in --map and in --set: leave one of them out.")
     found = _sources(fields, header, mapped, constants)
+    if "direction" in found and (sides := [name for name in _SIDES if name in found]):
+        raise ImportRefused(
+            f"direction and {sides[0]}: a direction says who of organization and other gave, so "
+            f"leave one of them out, with --map {sides[0]}= or --map direction=."
+        )
     for name, source in found.items():
         if isinstance(source, int) and header.count(header[source]) > 1:
             raise ImportRefused(
@@ -183,7 +200,9 @@ def _sources(
         and (name := _normalized(_HINT.sub("", column) if without_hint else column))
     }
     for field in fields:
-        if field.name in mapped or field.name in constants:
+        if field.name in mapped or field.name in constants or field.name in _NEVER_GUESSED:
+            continue
+        if field.name in _BY_DIRECTION and not _goes_by_direction(field, found):
             continue
         guess = next((column for column in field.columns if column in free), None)
         if guess is None and field.name == "occur_time":
@@ -195,6 +214,11 @@ def _sources(
     return found
 
 
+def _goes_by_direction(field: Field, found: Mapping[str, object]) -> bool:
+    """Whether a column may say the sides by a direction: none does by itself."""
+    return found.keys().isdisjoint(_SIDES) and (field.name == "direction" or "direction" in found)
+
+
 def _form_time(free: Mapping[str, int]) -> str | None:
     """The column that says when a form was filled in, unless another one seems to have a date."""
     if any(_OF_TIME.intersection(name.split("_")) for name in free if name not in _FORM_TIMES):
@@ -203,7 +227,13 @@ def _form_time(free: Mapping[str, int]) -> str | None:
 
 
 def _missing(fields: Sequence[Field], found: Mapping[str, object]) -> list[str]:
-    return [field.name for field in fields if field.required and field.name not in found]
+    """Required fields that nothing gives; who took part can be said in three ways."""
+    required = [field.name for field in fields if field.required]
+    if "direction" in found:
+        required = [name for name in required if name not in _SIDES] + list(_BY_DIRECTION)
+    elif "parties" in found and found.keys().isdisjoint(_SIDES):
+        required = [name for name in required if name not in _SIDES]
+    return [name for name in required if name not in found]
 
 
 def _column(name: str, column: str, header: tuple[str, ...]) -> int:

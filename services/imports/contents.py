@@ -1,6 +1,7 @@
 """What the cells of a row say of an exchange itself: all but when it was, and its reference."""
 
 from collections.abc import Mapping
+from typing import Final
 
 from mutua.names import name_key
 from mutua.v1.event_pb2 import ExchangeContent
@@ -11,6 +12,8 @@ from services.imports.new_names import NewNames
 from services.imports.parties import PartyReader
 from services.imports.report import ImportRefused
 from services.notation.words import KIND_SYNONYMS
+
+PARTY_COLUMNS: Final = {"giver": "giver_ids", "receiver": "receiver_ids", "parties": "party_ids"}
 
 
 class ContentReader:
@@ -32,8 +35,8 @@ class ContentReader:
         self._kinds = _kind_words(kind_map)
         self._formalities = cells.enum_words(Formality.items())
         self._sides = cells.enum_words(ReportSide.items())
-        self._durations = DurationReader(working_day_minutes)
-        self.notes = self._durations.notes
+        self.durations = DurationReader(working_day_minutes)
+        self.notes = self.durations.notes
         try:
             self.topics = TopicReader(topic_map)
         except CellError as error:
@@ -42,10 +45,10 @@ class ContentReader:
     def read_field(self, content: ExchangeContent, field: str, text: str) -> None:
         """Adds what a cell says, which is never empty. Raises CellError."""
         match field:
-            case "giver":
-                content.giver_ids.extend(self._parties.read(text))
-            case "receiver":
-                content.receiver_ids.extend(self._parties.read(text))
+            case "giver" | "receiver" | "parties":
+                getattr(content, PARTY_COLUMNS[field]).extend(self._parties.read(text))
+            case "direction" | "count":
+                """Rows were split by them."""
             case "kind":
                 content.kind = ExchangeKind.ValueType(self._read_kind(text))
             case "formality":
@@ -57,7 +60,7 @@ class ContentReader:
             case "note":
                 content.note.plain = text
             case _:
-                minutes = self._durations.read_minutes(text)
+                minutes = self.durations.read_minutes(text)
                 if minutes is not None:
                     setattr(content, field, minutes)
 

@@ -148,7 +148,7 @@ def _fitted(grid: Grid, rows: Iterator[Row], columns: Sequence[str]) -> Iterator
     """Rows as wide as the header. Cells that are missing at the end are empty."""
     width = len(columns)
     for row in rows:
-        line, cells, flaws = row
+        line, cells, flaws, _ = row
         if len(cells) != width:
             if len(cells) < width:
                 cells = cells + [""] * (width - len(cells))

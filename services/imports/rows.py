@@ -30,7 +30,7 @@ SetAside = Callable[[Row, Sequence[Problem]], None]
 """Told of each row that cannot be taken, and why."""
 
 # What a file calls the fields of the contract, where that differs.
-_FILE_NAMES: Final = {"giver_ids": "giver", "receiver_ids": "receiver"}
+_FILE_NAMES: Final = {"giver_ids": "giver", "receiver_ids": "receiver", "party_ids": "parties"}
 
 
 class Told(NamedTuple):

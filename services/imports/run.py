@@ -30,6 +30,7 @@ from services.imports.header import TableRequest
 from services.imports.new_names import NamesFile, read_names
 from services.imports.organizations import OrganizationRows
 from services.imports.parties import ConfirmSplit, PartyReader
+from services.imports.parts import RowSplitter
 from services.imports.reading import batch_name, open_table
 from services.imports.report import ImportRefused, ImportReport, Overlap, Problem
 from services.imports.rows import Rows, file_field
@@ -123,16 +124,22 @@ def import_exchanges(
             )
             programme = client.get_programme(min_position=position).programme
             contents = _contents(parties, programme, options)
-            rows = ExchangeRows(plan, client.programme, standing, contents, dates)
-            used = _used(table.rows, plan, rows.notes)
+            splitter = RowSplitter(plan, contents.durations)
+            rows = ExchangeRows(splitter.plan, client.programme, standing, contents, dates)
+            used = splitter.split(_used(table.rows, plan, rows.notes))
             table = table._replace(rows=_counted(used, on_checked))
             aside = _check(rows, table, options, dates, kept=kept, now=now or datetime.now(UTC))
         if not rows.errors.count:  # a row that cannot be read names no exchange
             rows.counts.missing = standing.missing_count()
         labelling = label_topics(contents.topics, programme)
-        rows.notes |= contents.notes | labelling.notes
+        rows.notes |= contents.notes | labelling.notes | dict.fromkeys(splitter.notes())
         rows.notes |= dict.fromkeys(contents.new_names.notes(options.names, given))
-        report = _report(rows, options)
+        report = replace(
+            _report(rows, options),
+            columns=plan.columns,
+            constants=plan.constants,
+            unused=plan.unused,
+        )
         if report.ok and not options.as_new:
             found = overlaps(client, rows, known, position=position)
             report = replace(report, elsewhere=found)

@@ -29,6 +29,7 @@ class SetAside:
         self._path = path
         self._part = path.with_name(f"{path.name}.part")
         self._width = len(header)
+        self._last_line = 0
         self._kept = [place for place, name in enumerate(header) if name != MEND_COLUMN]
         try:
             # With a mark, so that spreadsheets read it as what it is.
@@ -40,8 +41,12 @@ class SetAside:
 
     def add(self, row: Row, problems: Sequence[Problem]) -> None:
         """The cells as they stand, below their columns, and what is wrong with them."""
-        cells = row.cells + [""] * (self._width - len(row.cells))
-        surplus = row.cells[self._width :]
+        if row.original is not None and row.line == self._last_line:
+            return  # several exchanges of one row
+        self._last_line = row.line
+        own = list(row.cells if row.original is None else row.original)
+        cells = own + [""] * (self._width - len(own))
+        surplus = own[self._width :]
         said = "; ".join(f"{each.field} {each.message}".strip() for each in problems)
         self._writer.writerow([*(cells[place] for place in self._kept), *surplus, said])
 

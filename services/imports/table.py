@@ -11,11 +11,13 @@ class Row(NamedTuple):
     """`line` is the number that people see: a sheet's row, or the line on which a row starts.
 
     `flaws` says, by column index, why a cell cannot be read as it stands, and what to do.
+    `original` has the cells of the file where those of the row were made from them.
     """
 
     line: int
     cells: list[str]
     flaws: Mapping[int, str] = _NO_FLAWS
+    original: Sequence[str] | None = None
 
     @property
     def is_blank(self) -> bool:

@@ -114,8 +114,8 @@ def template(organizations: Iterable[Organization]) -> bytes:
     first = book.active
     assert isinstance(first, Worksheet)
     first.title = EXCHANGES
-    _fill(first, EXCHANGE_FIELDS, lists)
-    _fill(book.create_sheet(ORGANIZATIONS), ORGANIZATION_FIELDS, lists)
+    _fill(first, _entered(EXCHANGES), lists)
+    _fill(book.create_sheet(ORGANIZATIONS), _entered(ORGANIZATIONS), lists)
     _explain(book.create_sheet(FIELDS))
     sheet = book.create_sheet(_LISTS)
     for column, (name, words) in enumerate(lists.items(), start=1):
@@ -141,6 +141,12 @@ def _word_for(organization: Organization, directory: Directory) -> str:
     except AmbiguousName:
         is_clear = False
     return name if is_clear else organization.organization_id
+
+
+def _entered(title: str) -> list[Field]:
+    """The fields that a sheet has columns for: not those that say the same in another way."""
+    fields = EXCHANGE_FIELDS if title == EXCHANGES else ORGANIZATION_FIELDS
+    return [field for field in fields if field.name in ENTRIES[title]]
 
 
 def _words(items: Iterable[tuple[str, int]]) -> list[str]:
@@ -192,8 +198,8 @@ def _explain(sheet: Worksheet) -> None:
         _write(sheet, 1, column, heading, font=Font(bold=True))
         sheet.column_dimensions[get_column_letter(column)].width = width
     row = 2
-    for title, fields in ((EXCHANGES, EXCHANGE_FIELDS), (ORGANIZATIONS, ORGANIZATION_FIELDS)):
-        for field in fields:
+    for title in (EXCHANGES, ORGANIZATIONS):
+        for field in _entered(title):
             entry = ENTRIES[title][field.name]
             needed = "yes" if field.required else ""
             for column, text in enumerate(
