@@ -98,6 +98,20 @@ class Directory:
         ids = self._unregistered.get(name_key(typed), set())
         return sorted(each for each in ids if name_key(each) == name_key(typed))
 
+    def registered_with(self, spelling: str) -> set[str]:
+        """The registered organizations with this id, name or alias."""
+        return set(self._registered.get(name_key(spelling), ()))
+
+    def aliases_of(self, organization_id: str) -> tuple[str, ...]:
+        known = self._by_id.get(organization_id)
+        return tuple(known.aliases) if known is not None else ()
+
+    def owner_of_alias(self, alias: str) -> str | None:
+        """The organization that has exactly this alias."""
+        key = name_key(alias)
+        candidates = (*self._registered.get(key, ()), *self._unregistered.get(key, ()))
+        return next((each for each in sorted(candidates) if alias in self.aliases_of(each)), None)
+
     def get(self, organization_id: str) -> Organization | None:
         """The organization with exactly this id."""
         return self._by_id.get(organization_id)

@@ -19,69 +19,85 @@ class NearMisses:
     """An index of name keys; see `name_key`."""
 
     def __init__(self, keys: Iterable[str]) -> None:
-        self._keys = sorted(keys)
-        self._words = [key.split() for key in self._keys]
-        self._by_core: dict[tuple[str, ...], list[str]] = defaultdict(list)
+        self._by_core: dict[str, list[str]] = defaultdict(list)
         self._by_first_words: dict[tuple[str, ...], list[str]] = defaultdict(list)
-        for key in self._keys:
-            if core := core_words(key):
-                self._by_core[core].append(key)
+        sorted_keys = sorted(keys)
+        for key in sorted_keys:
+            core = core_words(key)
+            self._by_core[" ".join(core)].append(key)
             for count in range(1, len(core)):
                 self._by_first_words[core[:count]].append(key)
-        # A bit for each bigram that any key has, so that what two have in common is one operation.
-        self._bits: dict[tuple[str, int], int] = {}
-        self._masks = [
-            sum(self._bits.setdefault(each, 1 << len(self._bits)) for each in _bigrams(key))
-            for key in self._keys
-        ]
+        self._by_core.pop("", None)
+        self._keys = SlipIndex(sorted_keys)
+        self._cores = SlipIndex(self._by_core)
 
     def near(self, text: str) -> list[str]:
         """The keys that resemble a spelling, best first, its own left out.
 
-        First those with the same core words, then those that begin with them, then those that
-        difflib finds alike, by likeness. Equally near ones come in order of code points.
+        First those with the same core words, then those that begin with them, then those from which
+        it differs by a slip of the finger, with or without legal forms. Equally near ones come in
+        order of code points.
         """
         key, core = name_key(text), core_words(text)
         if not key:
             return []
         longer = self._by_first_words.get(core, [])
         found = [
-            *self._by_core.get(core, []),
+            *self._by_core.get(" ".join(core), []),
             *(longer if len(longer) <= _MOST_WITH_FIRST_WORDS else []),
-            *self._alike(key),
+            *self._keys.alike(key),
         ]
+        for other_core in self._cores.alike(" ".join(core)):
+            found += self._by_core[other_core]
         return [each for each in dict.fromkeys(found) if each != key]
 
-    def _alike(self, key: str) -> list[str]:
-        """Keys with a difflib ratio of ALIKE or more, most alike first.
+
+class SlipIndex:
+    """Texts, to find those from which another one differs by a slip of the finger."""
+
+    def __init__(self, texts: Iterable[str]) -> None:
+        self._texts = list(texts)
+        self._words = [text.split() for text in self._texts]
+        # A bit for each bigram that any text has, so that what two have in common is one operation.
+        self._bits: dict[tuple[str, int], int] = {}
+        self._masks = [
+            sum(self._bits.setdefault(each, 1 << len(self._bits)) for each in _bigrams(text))
+            for text in self._texts
+        ]
+
+    def alike(self, text: str) -> list[str]:
+        """The texts with a difflib ratio of ALIKE or more, most alike first.
 
         So alike must also be what is left when the words that both have are taken away, unless
         nothing is left of one: names of hospitals are alike by "University Hospitals" alone.
         """
-        words = key.split()
-        matcher = difflib.SequenceMatcher(b=key)
+        words = text.split()
+        matcher = difflib.SequenceMatcher(b=text)
         ratios = []
-        for place in self._candidates(key):
+        for place in self._candidates(text):
             if not _differ_by_a_slip(words, self._words[place]):
                 continue
-            matcher.set_seq1(self._keys[place])
+            matcher.set_seq1(self._texts[place])
             if (ratio := matcher.ratio()) >= ALIKE:
-                ratios.append((-ratio, self._keys[place]))
+                ratios.append((-ratio, self._texts[place]))
         return [candidate for _, candidate in sorted(ratios)]
 
-    def _candidates(self, key: str) -> list[int]:
-        """The places of a superset of the keys whose difflib ratio is ALIKE or more.
+    def candidates(self, text: str) -> list[str]:
+        """A superset of the texts whose difflib ratio is ALIKE or more.
 
-        Let two keys have T characters together, of which M are matched in k blocks, so that the
+        Let two texts have T characters together, of which M are matched in k blocks, so that the
         ratio is 2M/T. Between two blocks a character is unmatched, so k <= T - 2M + 1, and the
         blocks have M - k >= 3M - T - 1 bigrams in common: T/5 - 1, where the ratio is 4/5.
         """
-        mask = sum(self._bits.get(each, 0) for each in _bigrams(key))
-        least = len(key) - 5
+        return [self._texts[place] for place in self._candidates(text)]
+
+    def _candidates(self, text: str) -> list[int]:
+        mask = sum(self._bits.get(each, 0) for each in _bigrams(text))
+        least = len(text) - 5
         return [
             place
             for place, other in enumerate(self._masks)
-            if 5 * (mask & other).bit_count() >= least + len(self._keys[place])
+            if 5 * (mask & other).bit_count() >= least + len(self._texts[place])
         ]
 
 

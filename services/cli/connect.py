@@ -1,7 +1,7 @@
 """Where a command finds its server."""
 
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,7 +9,9 @@ import click
 from click.core import ParameterSource
 
 from mutua import Client, DirectoryLocation
+from mutua.names import quoted
 from mutua.v1.query_service_pb2 import GetStatusResponse
+from services.cli.names import Directory
 from services.cli.words import nothing_recorded
 
 
@@ -28,20 +30,43 @@ class Settings:
 def connected(settings: Settings, *, write: bool, purpose: str) -> Iterator[Client]:
     """A client of the server given, else of the data directory.
 
-    While no process serves the directory, this one opens it: `write` and `purpose` say for what.
+    While no process serves the directory, this one opens it: `write` and `purpose` say for what. A
+    client that writes records for the organization that --as means by id, name or alias.
     """
-    directory = None
-    if not settings.server:
-        directory = DirectoryLocation(
-            settings.data, read_only=not write, purpose=purpose, open_directory=_open_directory
+
+    def client_for(organization: str) -> Client:
+        directory = None
+        if not settings.server:
+            directory = DirectoryLocation(
+                settings.data, read_only=not write, purpose=purpose, open_directory=_open_directory
+            )
+        return Client(
+            settings.server,
+            directory=directory,
+            programme=settings.programme,
+            organization=organization,
         )
-    with Client(
-        settings.server,
-        directory=directory,
-        programme=settings.programme,
-        organization=settings.organization,
-    ) as client:
+
+    with ExitStack() as stack:
+        client = stack.enter_context(client_for(settings.organization))
+        if write and settings.organization:
+            organization_id = _recorder_id(client, settings.organization)
+            if organization_id != settings.organization:  # served by the first one, maybe
+                client = stack.enter_context(client_for(organization_id))
         yield client
+
+
+def _recorder_id(client: Client, typed: str) -> str:
+    """The id of the organization on whose behalf facts are recorded, as typed where it is new."""
+    directory = Directory(client.list_organizations())
+    found = directory.find(typed)
+    if found is None and (near := directory.near_labels(typed)):
+        click.echo(
+            f"--as {quoted(typed)} is no organization that is known: facts are recorded for it as "
+            f"written. Did you mean {near}?",
+            err=True,
+        )
+    return found or typed
 
 
 def _open_directory(

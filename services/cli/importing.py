@@ -14,6 +14,7 @@ import click
 from services.cli.batches import list_batches, undo
 from services.cli.connect import Settings, connected
 from services.cli.import_template import template
+from services.cli.names import Directory, unbound_lines
 from services.cli.output import Column, show_progress, to_json, to_table
 from services.cli.parameters import Parsed
 from services.cli.recording import FORMAT
@@ -226,7 +227,19 @@ def organizations(settings: Settings, file: Path, form: str, **options: Any) -> 
     """
     from services.imports import import_organizations
 
-    _import(import_organizations, settings, file, form, options)
+    unbound: list[str] = []
+
+    def import_file(client: "Client", *arguments: Any, **keywords: Any) -> "ImportReport":
+        report = import_organizations(client, *arguments, **keywords)
+        if report.acknowledged:
+            directory = Directory(client.list_organizations())
+            unbound.extend(unbound_lines(directory, settings.command))
+        return report
+
+    _import(import_file, settings, file, form, options)
+    if unbound and form != "json":
+        click.echo("Ids that were recorded before are not bound to the roster:")
+        click.echo("\n".join(unbound))
 
 
 def _import(

@@ -32,6 +32,7 @@ COMMANDS: Final = {
     "concentration": "services.cli.concentration:concentration",
     "exchanges": "services.cli.reading:exchanges",
     "organizations": "services.cli.reading:organizations",
+    "organization": "services.cli.organization:organization",
     "status": "services.cli.server:status",
     "verify": "services.cli.server:verify",
     "doctor": "services.cli.doctor:doctor",
@@ -111,7 +112,7 @@ class Commands(click.Group):
     envvar="MUTUA_RECORDED_BY",
     default="",
     metavar="ORGANIZATION",
-    help="Id of the organization you record for.",
+    help="The organization you record for: id, name or alias.",
 )
 @click.version_option(package_name="mutua", message="%(prog)s %(version)s")
 @click.pass_context

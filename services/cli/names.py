@@ -1,16 +1,115 @@
 """Organizations by the names that people type at a command."""
 
+import shlex
+import sys
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Final
+
 import click
 
 from mutua import directory
+from mutua.names import name_key, quoted
+
+UNBOUND_NAMES: Final = "UNBOUND_NAMES"
+"""The warning of answers about which `unbound_lines` says more."""
+_SHOWN: Final = 5
 
 
 class Directory(directory.Directory):
-    """Says of a name that several go by what to type instead."""
+    """Says of a name that several organizations have what to type instead."""
 
     def find(self, typed: str) -> str | None:
-        """The id meant, or None when nobody is called so. Raises UsageError when several are."""
+        """As the client library's. Raises UsageError when several organizations have the name."""
         try:
             return super().find(typed)
         except directory.AmbiguousName as error:
             raise click.UsageError(f"{typed!r} {error}: type the id.") from error
+
+    def near_labels(self, typed: str) -> str:
+        """The near misses of a name, such as "Oakdale Trust (oak-2) or Oakley (oak-7)"."""
+        return " or ".join(map(self.label, self.resembling(typed)))
+
+
+@dataclass(slots=True)
+class TypedNames:
+    """What the names that were typed are recorded as."""
+
+    ids: dict[str, str] = field(default_factory=dict)
+    """The id of each, or the name itself where it is new."""
+    new: list[str] = field(default_factory=list)
+    """Those that no organization had."""
+    doubtful: list[str] = field(default_factory=list)
+    """Those of `new` that resemble an organization, and that nobody confirmed."""
+
+    def lines(self, directory: Directory, undo: str) -> Iterator[str]:
+        """What to say of the new ones after they were recorded; `undo` takes that back."""
+        if new := [name for name in self.new if name not in self.doubtful]:
+            organizations = "organization" if len(new) == 1 else "organizations"
+            yield f"New {organizations}, recorded as written: {', '.join(map(quoted, new))}."
+        for name in self.doubtful:
+            yield (
+                f"unknown organization {quoted(name)}: recorded as written. "
+                f"Did you mean {directory.near_labels(name)}? Then: {undo}"
+            )
+
+
+def resolve_names(typed: Iterable[str], directory: Directory, *, yes: bool) -> TypedNames:
+    """Finds organizations by what was typed; a name that nobody has is kept as it is.
+
+    On a terminal it asks about a new name that resembles an organization, unless `yes` is set.
+    Raises UsageError when a name is that of several organizations.
+    """
+    names = TypedNames()
+    first_spellings: dict[str, str] = {}
+    for name in dict.fromkeys(typed):
+        found = directory.find(name)
+        if found is None:
+            spelling = first_spellings.setdefault(name_key(name), name)
+            found = (
+                names.ids[spelling]
+                if spelling != name
+                else _confirmed(name, names, directory, yes=yes)
+            )
+        names.ids[name] = found
+    return names
+
+
+def unbound_lines(directory: Directory, mutua: str) -> list[str]:
+    """Which recorded ids are spelled like a registered organization, and the command that binds
+    them. `mutua` is how the command was typed, with its global options."""
+    unbound = directory.unbound()
+    lines = []
+    for each in unbound[:_SHOWN]:
+        spelling = shlex.quote(each.organization_id)
+        labels = " or ".join(map(directory.label, each.registered_ids))
+        ids = [shlex.quote(organization_id) for organization_id in each.registered_ids]
+        lines.append(
+            f"  {quoted(each.organization_id)} is spelled like {labels}. To bind it: "
+            f"{mutua} organization alias {spelling} {ids[0] if len(ids) == 1 else 'ORGANIZATION'}"
+        )
+    if len(unbound) > 1:
+        more = f"{len(unbound) - _SHOWN:,} more; all" if len(unbound) > _SHOWN else "All"
+        lines.append(f"  {more} of them at once: {mutua} organization alias --unbound")
+    return lines
+
+
+def _confirmed(name: str, names: TypedNames, directory: Directory, *, yes: bool) -> str:
+    """The id that is meant by a new name: its own, or that of an organization it resembles."""
+    near = directory.resembling(name)
+    if near and sys.stdin.isatty() and not yes:
+        click.echo(f"{quoted(name)} is new. Did you mean one of these?", err=True)
+        for number, organization_id in enumerate(near, start=1):
+            click.echo(f"  {number}  {directory.label(organization_id)}", err=True)
+        answers = [*map(str, range(1, len(near) + 1)), "y"]
+        answer = click.prompt(
+            "Type its number, or y to record the name as written",
+            type=click.Choice(answers),
+            err=True,
+        )
+        if answer != "y":
+            return near[int(answer) - 1]
+    elif near:
+        names.doubtful.append(name)
+    names.new.append(name)
+    return name

@@ -8,10 +8,10 @@ from mutua.v1.event_pb2 import Event, NothingToReport
 from mutua.v1.types_pb2 import OCCUR_PRECISION_MONTH
 from services.cli.connect import Settings, connected
 from services.cli.dates import parse_period
-from services.cli.names import Directory
+from services.cli.names import Directory, resolve_names
 from services.cli.output import to_json
 from services.cli.parameters import Parsed
-from services.cli.recording import FORMAT, SOURCE
+from services.cli.recording import FORMAT, SOURCE, YES
 from services.ledger.times import DAY, day_number, moment
 from services.notation.dates import Moment
 
@@ -27,10 +27,11 @@ def parse_month(typed: str) -> Moment:
 @click.command("nothing-to-report")
 @click.argument("organization")
 @click.argument("month", type=Parsed("month", parse_month), required=False)
+@YES
 @FORMAT
 @click.pass_obj
 def nothing_to_report(
-    settings: Settings, organization: str, month: Moment | None, form: str
+    settings: Settings, organization: str, month: Moment | None, form: str, *, yes: bool
 ) -> None:
     """Record that an organization gave and received nothing in a month; default the last one.
 
@@ -45,26 +46,23 @@ def nothing_to_report(
     period = month or _last_month(datetime.now(UTC).date())
     with connected(settings, write=True, purpose="mutua nothing-to-report") as client:
         directory = Directory(client.list_organizations())
-        found = directory.find(organization)
+        names = resolve_names([organization], directory, yes=yes)
+        organization_id = names.ids[organization]
         event = Event(
             occur_time=period.timestamp,
             occur_precision=period.precision,
             source=SOURCE,
-            nothing_to_report=NothingToReport(organization_id=found or organization),
+            nothing_to_report=NothingToReport(organization_id=organization_id),
         )
         position = client.record([event])
     if form == "json":
         click.echo(to_json({"event_id": event.event_id, "position": position}))
     else:
-        label = directory.label(found or organization)
+        label = directory.label(organization_id)
         click.echo(f"Recorded: {label} had nothing to report for {moment(period.instant):%Y-%m}.")
         click.echo("If it did share something then, log that: exchanges count all the same.")
-    if found is None and (near := directory.resembling(organization)):
-        click.echo(
-            f"unknown organization {organization!r}: recorded as written. "
-            f"Did you mean {directory.labels(near)}? Then say it again of that one.",
-            err=True,
-        )
+    for line in names.lines(directory, "say it again of that one."):
+        click.echo(line, err=True)
 
 
 def _last_month(today: date) -> Moment:

@@ -21,7 +21,7 @@ from mutua.v1.types_pb2 import OCCUR_PRECISION_EXACT, ExchangeKind, Formality, S
 from services.cli.connect import Settings, connected
 from services.cli.dates import parse_moment, to_timestamp
 from services.cli.exchanges import Telling, changes, current_revision, details, sentence, telling_of
-from services.cli.names import Directory
+from services.cli.names import Directory, TypedNames, resolve_names
 from services.cli.output import to_json
 from services.cli.parameters import Parsed, Words
 from services.cli.typed import (
@@ -46,6 +46,9 @@ MINUTE_FIELDS: Final[
 MINUTES: Final = Minutes()  # the server knows the limit of each kind
 FORMAT: Final = click.option(
     "--format", "form", type=click.Choice(["table", "json"]), default="table", show_default=True
+)
+YES: Final = click.option(
+    "--yes", is_flag=True, help="Record names that are new as written; do not ask."
 )
 SAID: Final = (
     click.option("--from", "giver_ids", multiple=True, help="Who gave: id, name or alias."),
@@ -89,14 +92,14 @@ Said = dict[str, Any]
 
 def takes_content(command: Callable[..., None]) -> Callable[..., None]:
     """Adds the options that say what an exchange was; they arrive as keywords, None if not said."""
-    for option in reversed((*SAID, FORMAT)):
+    for option in reversed((*SAID, YES, FORMAT)):
         command = option(command)
     return click.pass_obj(command)
 
 
 @click.command()
 @takes_content
-def log(settings: Settings, form: str, **said: Any) -> None:
+def log(settings: Settings, form: str, *, yes: bool, **said: Any) -> None:
     """Record one exchange.
 
     \b
@@ -113,6 +116,7 @@ def log(settings: Settings, form: str, **said: Any) -> None:
     with connected(settings, write=True, purpose="mutua log") as client:
         directory = Directory(client.list_organizations())
         resolve_minutes(client, said, MINUTE_FIELDS)
+        names = _resolve_parties(said, directory, yes=yes)
         telling = _overlaid(
             Telling(
                 content=ExchangeContent(),
@@ -120,7 +124,7 @@ def log(settings: Settings, form: str, **said: Any) -> None:
                 occur_precision=OCCUR_PRECISION_EXACT,
             ),
             said,
-            directory,
+            names,
         )
         event = Event(
             occur_time=telling.occur_time,
@@ -138,14 +142,14 @@ def log(settings: Settings, form: str, **said: Any) -> None:
             f"Recorded: {sentence(telling, directory, labels)}",
             f"Exchange {event.event_id}. To undo it: {undo}",
         )
-        _tell_near_misses(said, directory, undo)
+        _tell_new_names(names, directory, undo)
         _look(client, event.event_id, position)
 
 
 @click.command()
 @click.argument("exchange_id", metavar="EXCHANGE")
 @takes_content
-def correct(settings: Settings, exchange_id: str, form: str, **said: Any) -> None:
+def correct(settings: Settings, exchange_id: str, form: str, *, yes: bool, **said: Any) -> None:
     """Change what is known of an exchange; what you do not name stays as it is.
 
     Minutes that turn out to be a guess become unknown again by that word.
@@ -165,7 +169,8 @@ def correct(settings: Settings, exchange_id: str, form: str, **said: Any) -> Non
         directory = Directory(client.list_organizations())
         resolve_minutes(client, said, MINUTE_FIELDS)
         before = telling_of(revision)
-        after = _overlaid(before, said, directory)
+        names = _resolve_parties(said, directory, yes=yes)
+        after = _overlaid(before, said, names)
         if after == before:
             _tell(form, exchange.exchange_id, position, "It says so already: nothing changed.")
             return
@@ -197,7 +202,7 @@ def correct(settings: Settings, exchange_id: str, form: str, **said: Any) -> Non
             *what,
         )
         undo = f"{settings.command} correct {exchange.exchange_id} ..."
-        _tell_near_misses(said, directory, undo)
+        _tell_new_names(names, directory, undo)
 
 
 @click.command()
@@ -246,8 +251,13 @@ def _check_parties(said: Said) -> None:
         raise click.UsageError("--with needs everybody who took part: give it twice or more.")
 
 
-def _overlaid(telling: Telling, said: Said, directory: Directory) -> Telling:
-    """What was told, changed by what is said; a name is found or kept as it was typed."""
+def _resolve_parties(said: Said, directory: Directory, *, yes: bool) -> TypedNames:
+    typed = (*said["giver_ids"], *said["receiver_ids"], *said["party_ids"])
+    return resolve_names(typed, directory, yes=yes)
+
+
+def _overlaid(telling: Telling, said: Said, names: TypedNames) -> Telling:
+    """What was told, changed by what is said."""
     content = ExchangeContent()
     content.CopyFrom(telling.content)
     if said["party_ids"]:
@@ -256,8 +266,7 @@ def _overlaid(telling: Telling, said: Said, directory: Directory) -> Telling:
         del content.party_ids[:]
     for field in ("giver_ids", "receiver_ids", "party_ids"):
         if said[field]:
-            ids = [directory.find(typed) or typed for typed in said[field]]
-            getattr(content, field)[:] = dict.fromkeys(ids)
+            getattr(content, field)[:] = dict.fromkeys(names.ids[typed] for typed in said[field])
     for field in ("kind", "formality"):
         if said[field] is not None:
             setattr(content, field, said[field])
@@ -330,11 +339,6 @@ def _tell(form: str, exchange_id: str, position: str, *lines: str) -> None:
         click.echo(line)
 
 
-def _tell_near_misses(said: Said, directory: Directory, undo: str) -> None:
-    for typed in (*said["giver_ids"], *said["receiver_ids"], *said["party_ids"]):
-        if directory.find(typed) is None and (near := directory.resembling(typed)):
-            click.echo(
-                f"unknown organization {typed!r}: recorded as written. "
-                f"Did you mean {' or '.join(map(directory.label, near))}? Then: {undo}",
-                err=True,
-            )
+def _tell_new_names(names: TypedNames, directory: Directory, undo: str) -> None:
+    for line in names.lines(directory, undo):
+        click.echo(line, err=True)

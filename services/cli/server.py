@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final, NoReturn
 import click
 
 from services.cli.connect import Settings, connected, require_directory, tell_if_empty
+from services.cli.names import UNBOUND_NAMES, Directory, unbound_lines
 from services.cli.output import show_progress, to_dictionary, to_json
 from services.cli.recording import FORMAT
 from services.cli.words import coverage_lines, warning_lines
@@ -113,6 +114,9 @@ def status(settings: Settings, form: str) -> None:
     with connected(settings, write=False, purpose="mutua status") as client:
         answer = client.get_status()
         tell_if_empty(settings, answer)
+        unbound = []
+        if form != "json" and UNBOUND_NAMES in answer.warnings:
+            unbound = unbound_lines(Directory(client.list_organizations()), settings.command)
     if form == "json":
         click.echo(to_json(to_dictionary(answer)))
         return
@@ -128,7 +132,7 @@ def status(settings: Settings, form: str) -> None:
     for held in answer.held:
         click.echo(f"Answers stand still at {held.position}: {held.reason}.")
     warnings = warning_lines(answer.warnings, settings.command)
-    for line in (*coverage_lines(answer.coverage), *warnings):
+    for line in (*coverage_lines(answer.coverage), *warnings, *unbound):
         click.echo(line)
     click.echo(f"The log ends at {answer.log_position}; answers are as of {answer.position}.")
     click.echo(f"The read models are of version {answer.model_version}.")

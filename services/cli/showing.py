@@ -14,7 +14,7 @@ from mutua.v1.query_service_pb2 import Question
 from services.cli.asking import Asked
 from services.cli.connect import Settings, connected, tell_if_empty
 from services.cli.filters import Unknown, resolve_organizations, resolve_topics
-from services.cli.names import Directory
+from services.cli.names import UNBOUND_NAMES, Directory, unbound_lines
 from services.cli.output import to_csv, to_dictionary, to_iso, to_json, write_text
 from services.cli.question_words import question_line
 from services.cli.typed import topic_labels
@@ -136,6 +136,8 @@ def _foot(
     )
     foot += [line, *coverage_lines(shown.answer.coverage, shown.question)]
     foot += warning_lines(shown.answer.warnings, mutua, shown.answer.coverage)
+    if UNBOUND_NAMES in shown.answer.warnings:
+        foot += unbound_lines(shown.directory, mutua)
     return [*foot, *read.foot(shown)] if asked.form == "table" else foot
 
 

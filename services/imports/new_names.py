@@ -22,7 +22,7 @@ NAME_COLUMN: Final = "name"
 ID_COLUMN: Final = "organization_id"
 COLUMNS: Final = (NAME_COLUMN, "row_count", "did_you_mean", ID_COLUMN)
 _SHOWN: Final = 10
-_COMPARED: Final = 500
+_COMPARED: Final = 200
 """For a note, near misses are looked for of so many names: on a roster of thousands each search
 takes milliseconds."""
 

@@ -27,7 +27,8 @@ EXCHANGES = (
 
 def test_a_fact_typed_in_is_a_balance_printed(run: Run) -> None:
     logged = run(*CALL, "--format", "json")
-    assert (logged.code, logged.err) == (0, "")
+    told = "New organizations, recorded as written: 'T-01', 'T-02'.\n"
+    assert (logged.code, logged.err) == (0, told)
     exchange_id = logged.answer["exchange_id"]
     [giver, receiver] = run("balances", "--lens", "burden", "--format", "json").answer["balances"]
     assert (giver["organization_id"], giver["given"]) == ("T-01", 45)

@@ -1,0 +1,345 @@
+"""`organization add`, `alias` and `update`: the roster changed by hand, without an import."""
+
+import shlex
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any, Final
+
+import click
+
+from mutua import Client
+from mutua import MutuaError as ClientError
+from mutua.names import quoted
+from mutua.v1.event_pb2 import (
+    AliasAdded,
+    Event,
+    OrganizationContent,
+    OrganizationRegistered,
+    OrganizationUpdated,
+)
+from mutua.v1.query_service_pb2 import Organization
+from services.cli.connect import Settings, connected
+from services.cli.names import Directory, unbound_lines
+from services.cli.organization_details import (
+    ALIAS_STAYS,
+    SAID,
+    Said,
+    changes,
+    content_of,
+    laid_over,
+    sentence,
+    undo_lines,
+)
+from services.cli.output import to_json
+from services.cli.recording import FORMAT, SOURCE
+from services.cli.words import counted
+
+YES: Final = click.option("--yes", is_flag=True, help="Do not ask.")
+
+
+def takes_organization(command: Callable[..., None]) -> Callable[..., None]:
+    """Adds the options that say what an organization is; they arrive as keywords."""
+    for option in reversed((*SAID, YES, FORMAT)):
+        command = option(command)
+    return click.pass_obj(command)
+
+
+@click.group()
+def organization() -> None:
+    """Change the roster by hand; a file is imported by mutua import organizations.
+
+    \b
+    Examples:
+      mutua organization add elm-3 --name "Elmwood Trust" --type acute
+      mutua organization alias "Elmwood Hosp." elm-3
+      mutua organization update elm-3 --role exemplar
+    """
+
+
+@organization.command()
+@click.argument("organization_id", metavar="ID")
+@takes_organization
+def add(settings: Settings, organization_id: str, form: str, *, yes: bool, **said: Any) -> None:
+    """Register an organization under an id of the programme's own.
+
+    \b
+    Examples:
+      mutua organization add elm-3 --name "Elmwood Trust"
+      mutua organization add R1A --name "Solent NHS Trust" --alias Solent --type community
+      mutua organization add ext-1 --name "A vendor" --role boundary
+    """
+    organization_id = organization_id.strip()
+    with connected(settings, write=True, purpose="mutua organization add") as client:
+        directory = Directory(client.list_organizations())
+        if (known := directory.get(organization_id)) is not None and known.registered:
+            raise click.ClickException(
+                f"{directory.label(organization_id)} is registered already. To change it: "
+                f"{settings.command} organization update {shlex.quote(organization_id)} ..."
+            )
+        _require_free([organization_id, *said["aliases"]], organization_id, directory)
+        _confirm_spellings(organization_id, said, directory, yes=yes)
+        content = laid_over(OrganizationContent(organization_id=organization_id), said)
+        event = Event(
+            source=SOURCE,
+            organization_registered=OrganizationRegistered(organization=content),
+        )
+        after, position = _recorded(client, [event])
+        change = f"{settings.command} organization update {shlex.quote(organization_id)} ..."
+        lines = [
+            f"Registered: {sentence(content)}.",
+            f"A registration cannot be taken back. To change it: {change}",
+        ]
+        _tell(form, organization_id, event, position, lines, after, settings)
+
+
+@organization.command()
+@click.argument("organization", metavar="ORGANIZATION")
+@takes_organization
+def update(settings: Settings, organization: str, form: str, *, yes: bool, **said: Any) -> None:
+    """Change what is known of a registered organization; what you do not name stays as it is.
+
+    An empty text clears a field, --external-id replaces all of them, and aliases are added.
+
+    \b
+    Examples:
+      mutua organization update elm-3 --name "Elmwood NHS Trust" --region Y55
+      mutua organization update Elmwood --sector "" --close-date 2026-04-01
+    """
+    if all(value in (None, ()) for value in said.values()):
+        raise click.UsageError("say what to change, for example --name NAME.")
+    with connected(settings, write=True, purpose="mutua organization update") as client:
+        directory = Directory(client.list_organizations())
+        known = _registered(organization, directory, settings)
+        organization_id = known.organization_id
+        before = content_of(known)
+        after = laid_over(before, said)
+        if after == before:
+            _tell_nothing_changed(form, organization_id)
+            return
+        new_aliases = [each for each in after.aliases if each not in before.aliases]
+        _require_free(new_aliases, organization_id, directory)
+        if said["name"] == before.name:
+            said["name"] = None
+        _confirm_spellings(organization_id, said, directory, yes=yes)
+        event = Event(source=SOURCE, organization_updated=OrganizationUpdated(organization=after))
+        seen, position = _recorded(client, [event])
+        undo = f"{settings.command} organization update {shlex.quote(organization_id)}"
+        lines = [
+            f"Changed: {sentence(after)}.",
+            *changes(before, after),
+            *undo_lines(undo, before, after),
+        ]
+        _tell(form, organization_id, event, position, lines, seen, settings)
+
+
+@organization.command()
+@click.argument("spelling", metavar="[SPELLING", required=False)
+@click.argument("organization", metavar="ORGANIZATION]", required=False)
+@click.option(
+    "--unbound",
+    is_flag=True,
+    help="Every recorded id that is spelled like one registered organization; see mutua status.",
+)
+@YES
+@FORMAT
+@click.pass_obj
+def alias(
+    settings: Settings,
+    spelling: str | None,
+    organization: str | None,
+    form: str,
+    *,
+    unbound: bool,
+    yes: bool,
+) -> None:
+    """Say that another id or spelling means an organization, also in what was recorded before.
+
+    Recorded ids that look like SPELLING, but for case, blanks and invisible characters, are bound
+    with it. An alias cannot be taken away, so that a terminal is asked first.
+
+    \b
+    Examples:
+      mutua organization alias "Ashcombe Hospital" ash-1
+      mutua organization alias R0X "Ashcombe Hospital" --yes
+      mutua organization alias --unbound
+    """
+    if unbound == (spelling is not None) or (spelling is None) != (organization is None):
+        raise click.UsageError("type a SPELLING and an ORGANIZATION, or --unbound.")
+    with connected(settings, write=True, purpose="mutua organization alias") as client:
+        directory = Directory(client.list_organizations())
+        bindings = (
+            _unbound_bindings(directory)
+            if spelling is None or organization is None
+            else _bindings(spelling, organization, directory, settings)
+        )
+        if not bindings:
+            _tell_nothing_changed(form, "")
+            return
+        _confirm_bindings(bindings, directory, yes=yes)
+        events = [
+            Event(source=SOURCE, alias_added=AliasAdded(alias=each, organization_id=means))
+            for each, means in bindings
+        ]
+        after, position = _recorded(client, events)
+        lines = [
+            f"Bound: {quoted(each)} means {directory.label(means)}, also in what was recorded "
+            "before."
+            for each, means in bindings
+        ]
+        _tell(form, bindings[0][1], events[-1], position, [*lines, ALIAS_STAYS], after, settings)
+
+
+def _registered(typed: str, directory: Directory, settings: Settings) -> Organization:
+    """A registered organization by id, name or alias. Raises ClickException."""
+    organization_id = directory.find(typed)
+    known = directory.get(organization_id) if organization_id is not None else None
+    if known is not None and known.registered:
+        return known
+    near = directory.near_labels(typed)
+    hint = f" Did you mean {near}?" if near else ""
+    raise click.ClickException(
+        f"{quoted(typed)} is not registered.{hint} To register it: "
+        f"{settings.command} organization add {shlex.quote(organization_id or typed)} --name NAME"
+    )
+
+
+def _bindings(
+    spelling: str, typed: str, directory: Directory, settings: Settings
+) -> list[tuple[str, str]]:
+    """What becomes an alias of what; [] when it is so already. Raises ClickException."""
+    means = directory.find(typed)
+    if means is None:
+        means = _registered(typed, directory, settings).organization_id
+    spelling = spelling.strip()
+    aliases = directory.unregistered_spellings(spelling) or [spelling]
+    bound = directory.aliases_of(means)
+    aliases = [each for each in aliases if each != means and each not in bound]
+    _require_free(aliases, means, directory)
+    return [(each, means) for each in aliases]
+
+
+def _unbound_bindings(directory: Directory) -> list[tuple[str, str]]:
+    """Those with one meaning; the others are left to whoever knows, and told."""
+    found = directory.unbound()
+    for each in found:
+        if len(each.registered_ids) > 1:
+            labels = " or ".join(map(directory.label, each.registered_ids))
+            click.echo(f"{quoted(each.organization_id)} may be {labels}: bind it by id.", err=True)
+    return [
+        (each.organization_id, each.registered_ids[0])
+        for each in found
+        if len(each.registered_ids) == 1
+    ]
+
+
+def _require_free(spellings: Sequence[str], organization_id: str, directory: Directory) -> None:
+    """Raises ClickException where the core would set the fact aside."""
+    for spelling in spellings:
+        owner = directory.owner_of_alias(spelling)
+        if owner is not None and owner != organization_id:
+            raise click.ClickException(
+                f"{quoted(spelling)} is an alias of {directory.label(owner)} already, and stays "
+                "so. Use another id or spelling."
+            )
+        known = directory.get(spelling)
+        if spelling != organization_id and known is not None and known.registered:
+            raise click.ClickException(
+                f"{quoted(spelling)} is itself registered, so it cannot become an alias: exchanges "
+                "of the two would have to be merged, which this version cannot do yet."
+            )
+
+
+def _confirm_spellings(
+    organization_id: str, said: Said, directory: Directory, *, yes: bool
+) -> None:
+    """Asks where the id or a name is spelled like another registered organization.
+
+    Raises ClickException without a terminal, and Abort when the answer is no.
+    """
+    for spelling in (organization_id, said["name"], *said["aliases"]):
+        if not spelling or yes:
+            continue
+        others = directory.registered_with(spelling) - {organization_id}
+        if not others:
+            continue
+        labels = " and ".join(map(directory.label, sorted(others)))
+        message = (
+            f"{quoted(spelling)} is spelled like {labels}: after this, people have to type ids."
+        )
+        if not sys.stdin.isatty():
+            raise click.ClickException(f"{message} If that is meant, say --yes.")
+        click.confirm(f"{message} Go on?", abort=True, err=True)
+
+
+def _confirm_bindings(
+    bindings: Sequence[tuple[str, str]], directory: Directory, *, yes: bool
+) -> None:
+    """Asks on a terminal, since an alias stays. Raises Abort when the answer is no."""
+    if yes or not sys.stdin.isatty():
+        return
+    for spelling, means in bindings:
+        click.echo(f"{quoted(spelling)} will mean {directory.label(means)}.", err=True)
+    aliases = counted(len(bindings), "spelling")
+    click.confirm(f"{ALIAS_STAYS} Bind {aliases}?", abort=True, err=True)
+
+
+def _recorded(client: Client, events: Sequence[Event]) -> tuple[Directory | None, str]:
+    """The organizations once the facts are visible, None with a note while they are not; and the
+    position of the last. Raises ClickException when a fact was set aside."""
+    position = ""
+    for recorded in client.record_in_batches(events):
+        position = recorded.position
+    try:
+        directory = Directory(client.list_organizations(min_position=position))
+    except ClientError as error:
+        click.echo(f"It is recorded; answers do not show it yet: {error.message}", err=True)
+        return None, position
+    for event in events:
+        if not _applies(event, directory):
+            raise click.ClickException(
+                "somebody changed the roster at the same time, so the fact was set aside: "
+                "mutua quarantine list shows why."
+            )
+    return directory, position
+
+
+def _applies(event: Event, directory: Directory) -> bool:
+    """Whether a fact is seen in what answers show; aliases of who is not listed are not."""
+    if event.HasField("alias_added"):
+        fact = event.alias_added
+        known = directory.get(fact.organization_id)
+        return known is None or fact.alias in known.aliases
+    content = getattr(event, str(event.WhichOneof("fact"))).organization
+    known = directory.get(content.organization_id)
+    return known is not None and known.registered
+
+
+def _tell(
+    form: str,
+    organization_id: str,
+    event: Event,
+    position: str,
+    lines: Sequence[str],
+    after: Directory | None,
+    settings: Settings,
+) -> None:
+    if form == "json":
+        document = {
+            "organization_id": organization_id,
+            "event_id": event.event_id,
+            "position": position,
+        }
+        click.echo(to_json(document))
+        return
+    for line in lines:
+        click.echo(line)
+    if after is not None and (unbound := unbound_lines(after, settings.command)):
+        click.echo("Ids that were recorded before are not bound to the roster:", err=True)
+        click.echo("\n".join(unbound), err=True)
+
+
+def _tell_nothing_changed(form: str, organization_id: str) -> None:
+    if form == "json":
+        click.echo(to_json({"organization_id": organization_id}))
+    else:
+        click.echo("It is so already: nothing changed.")

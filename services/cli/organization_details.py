@@ -1,0 +1,145 @@
+"""What is said of an organization at a command, and how it is told."""
+
+import shlex
+from collections.abc import Iterator
+from typing import Any, Final, Literal
+
+import click
+
+from mutua.v1.event_pb2 import ExternalId, OrganizationContent
+from mutua.v1.query_service_pb2 import Organization
+from mutua.v1.types_pb2 import Date, OrganizationType
+from services.cli.dates import parse_date
+from services.cli.parameters import Parsed, Words, words_of
+
+NONE: Final = "none"
+"""Typed to take away a type, a date or the external ids; an empty text takes away others."""
+LABELS: Final = ("name", "sector", "region", "core_system", "strategic_group", "size", "role")
+DATES: Final[tuple[Literal["open_date", "close_date"], ...]] = ("open_date", "close_date")
+TYPES: Final = words_of(OrganizationType.items())
+ALIAS_STAYS: Final = "An alias cannot be taken away."
+Said = dict[str, Any]
+
+
+class TypeOrNone(Words):
+    """A type of organization, or the word for none."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        return 0 if value == NONE else super().convert(value, param, ctx)
+
+
+def parse_external_id(typed: str) -> ExternalId:
+    """Reads scheme:value; an empty one for the word for none. Raises ValueError without a colon."""
+    scheme, colon, value = map(str.strip, typed.partition(":"))
+    if typed != NONE and not (scheme and colon and value):
+        raise ValueError(f"{typed!r} is no external id: type it like ods:R1A.")
+    return ExternalId(scheme=scheme, value=value) if colon else ExternalId()
+
+
+def parse_day(typed: str) -> Date:
+    """Reads a date; an empty one for the word for none."""
+    return Date() if typed == NONE else parse_date(typed)
+
+
+DAY: Final = Parsed("date", parse_day)
+SAID: Final = (
+    click.option("--name", help="The name that people use."),
+    click.option(
+        "--alias", "aliases", multiple=True, help="Another id or spelling; it stays for good."
+    ),
+    click.option("--type", type=TypeOrNone(OrganizationType.items()), help="What sort it is."),
+    click.option("--sector", help="Such as acute."),
+    click.option("--region", help="Such as Y55."),
+    click.option("--core-system", help="The main record system it runs."),
+    click.option("--strategic-group", help="The grouping it belongs to."),
+    click.option("--size", help="A size band, such as large."),
+    click.option("--role", help="Such as exemplar; boundary stands outside the programme."),
+    click.option(
+        "--external-id",
+        "external_ids",
+        type=Parsed("scheme:value", parse_external_id),
+        multiple=True,
+        help="Its id in another register, such as ods:R1A.",
+    ),
+    click.option("--open-date", type=DAY, help=f"First day in force; {NONE}: always was."),
+    click.option("--close-date", type=DAY, help=f"First day no longer in force; {NONE}: still is."),
+)
+
+
+def laid_over(standing: OrganizationContent, said: Said) -> OrganizationContent:
+    """What is known, changed by what is said."""
+    content = OrganizationContent()
+    content.CopyFrom(standing)
+    for field in LABELS:
+        if said[field] is not None:
+            setattr(content, field, said[field].strip())
+    if said["type"] is not None:
+        content.type = said["type"]
+    if said["external_ids"]:
+        del content.external_ids[:]
+        content.external_ids.extend(each for each in said["external_ids"] if each.scheme)
+    for field in DATES:
+        if said[field] is not None:
+            content.ClearField(field)
+            if said[field] != Date():
+                getattr(content, field).CopyFrom(said[field])
+    aliases = {*content.aliases, *(alias.strip() for alias in said["aliases"])}
+    content.aliases[:] = sorted(aliases - {content.organization_id})
+    return content
+
+
+def content_of(organization: Organization) -> OrganizationContent:
+    names = OrganizationContent.DESCRIPTOR.fields_by_name
+    known = {field.name: value for field, value in organization.ListFields() if field.name in names}
+    return OrganizationContent(**known)
+
+
+def details(content: OrganizationContent) -> dict[str, str]:
+    """What is known of an organization, by the option that says it."""
+    known = {field.replace("_", "-"): getattr(content, field) for field in LABELS}
+    known["type"] = TYPES.get(content.type, "")
+    known["external-id"] = ", ".join(f"{each.scheme}:{each.value}" for each in content.external_ids)
+    for field in DATES:
+        if content.HasField(field):
+            day = getattr(content, field)
+            text = f"{day.year:04}-{day.month:02}-{day.day:02}"
+            known[field.replace("_", "-")] = text
+    known["alias"] = ", ".join(content.aliases)
+    return {option: value for option, value in known.items() if value}
+
+
+def sentence(content: OrganizationContent) -> str:
+    """Such as "Elmwood Trust (elm-3), type acute, region Y55"."""
+    known = details(content)
+    name = known.pop("name", "")
+    label = f"{name} ({content.organization_id})" if name else content.organization_id
+    return ", ".join([label, *(f"{option} {value}" for option, value in known.items())])
+
+
+def changes(before: OrganizationContent, after: OrganizationContent) -> list[str]:
+    """Lines such as "region: Y55 -> Y56"."""
+    old, new = details(before), details(after)
+    return [
+        f"{option}: {old.get(option, 'nothing')} -> {new.get(option, 'nothing')}"
+        for option in dict.fromkeys((*old, *new))
+        if old.get(option) != new.get(option)
+    ]
+
+
+def undo_lines(
+    command: str, before: OrganizationContent, after: OrganizationContent
+) -> Iterator[str]:
+    old, new = details(before), details(after)
+    words = []
+    for option in dict.fromkeys((*old, *new)):
+        if old.get(option) == new.get(option) or option in ("alias", "external-id"):
+            continue
+        nothing = NONE if option == "type" or option.endswith("-date") else ""
+        words += [f"--{option}", old.get(option, nothing)]
+    if old.get("external-id") != new.get("external-id"):
+        ids = [f"{each.scheme}:{each.value}" for each in before.external_ids] or [NONE]
+        words += [word for each in ids for word in ("--external-id", each)]
+    if words:
+        yield f"To undo it: {command} {shlex.join(words)}"
+    if old.get("alias") != new.get("alias"):
+        yield ALIAS_STAYS
