@@ -85,7 +85,7 @@ def coverage_lines(coverage: Coverage, question: Question | None = None) -> list
     unknown_count = coverage.unknown_minutes_count
     if directed_count:
         directed = counted(directed_count, "directed exchange")
-        have = "has" if unknown_count == 1 else "have"
+        have = "has" if unknown_count == 1 or directed_count == 1 else "have"
         lines = [f"{seen}{unknown_count:,} of {directed} {have} no minutes."]
     else:
         lines = [f"{seen}no {'directed ' if coverage.exchange_count else ''}exchange was found."]

@@ -1,0 +1,102 @@
+"""How an organization is spelled changes no number."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.strategies import DrawFn as Draw
+
+from mutua.v1.event_pb2 import Event, ExchangeContent
+from services.ledger.question import Question
+from services.ledger.words import Allocation, Identity, Lens
+from services.network import balances, concentration, network, pairs
+from services.network.frame import Frame
+from tests.network.columns import advancing
+from tests.reports import report
+from tests.strategies import PROGRAMME, cuts, event_id
+
+SPELLINGS = {
+    "alder": ("alder", "Alder Trust", "AT"),
+    "birch": ("birch", "Zed"),
+    "cedar": ("cedar", "a cedar"),
+    "damson": ("damson",),
+}
+"""Some sort before all organizations, some behind."""
+MINUTES = (None, 0, 1, 7, 100)
+
+
+@st.composite
+def told_twice(draw: Draw) -> tuple[list[Event], list[Event]]:
+    """The same exchanges in other spellings, and between organizations; without aliases."""
+    spelled, plain = [], []
+    for number in range(draw(st.integers(1, 7))):
+        names = draw(st.permutations(list(SPELLINGS)))
+        giver_count = draw(st.integers(1, 2))
+        receivers = [] if draw(st.integers(0, 4)) == 0 else names[giver_count:]
+        receivers = receivers[: draw(st.integers(1, 3))]
+        givers = names[: giver_count if receivers else 2]
+        event = report(number, ";".join(givers), ";".join(receivers), by="centre")
+        _add_minutes(draw, event.exchange_recorded.exchange)
+        plain.append(event)
+        other = Event()
+        other.CopyFrom(event)
+        content = other.exchange_recorded.exchange
+        for ids in (content.giver_ids, content.receiver_ids, content.party_ids):
+            ids[:] = sorted(spelling for name in ids for spelling in draw(_spellings(name)))
+        spelled.append(other)
+    return spelled, plain
+
+
+def _add_minutes(draw: Draw, content: ExchangeContent) -> None:
+    fields = ["giver_minutes"] if content.party_ids else ["giver_minutes", "receiver_minutes"]
+    for field in fields:
+        if (minutes := draw(st.sampled_from(MINUTES))) is not None:
+            setattr(content, field, minutes)
+
+
+def _spellings(name: str) -> st.SearchStrategy[list[str]]:
+    return st.lists(st.sampled_from(SPELLINGS[name]), min_size=1, unique=True)
+
+
+@settings(max_examples=60, deadline=None)
+@given(told=told_twice(), roster_first=st.booleans(), data=st.data())
+def test_a_spelling_changes_no_number(
+    *, told: tuple[list[Event], list[Event]], roster_first: bool, data: st.DataObject
+) -> None:
+    spelled, plain = told
+    aliases = _aliases(len(spelled))
+    log = [*aliases, *spelled] if roster_first else [*spelled, *aliases]
+    *_, (whole, frames) = advancing(log, data.draw(cuts(len(log))))
+    *_, (expected, _) = advancing([*aliases, *plain], [])
+    for frame in (Frame(whole, Identity.AS_NOW), frames[Identity.AS_NOW]):
+        assert _answers(frame) == _answers(Frame(expected, Identity.AS_NOW))
+
+
+def _aliases(first: int) -> list[Event]:
+    events: list[Event] = []
+    for name, spellings in SPELLINGS.items():
+        for spelling in spellings[1:]:
+            event = Event(event_id=event_id(first + len(events)), programme_id=PROGRAMME)
+            event.alias_added.alias, event.alias_added.organization_id = spelling, name
+            events.append(event)
+    return events
+
+
+def _answers(frame: Frame) -> list[Any]:
+    """Everything that can be asked about all exchanges."""
+    found: list[Any] = []
+    for lens in Lens:
+        question = Question(programme_id=PROGRAMME, lens=lens)
+        for allocation in (Allocation.SPLIT, Allocation.ONCE):
+            asked = replace(question, allocation=allocation)
+            answer = balances.balances(frame, asked)
+            found += [list(answer.rows), answer.coverage, answer.warnings]
+            found.append(list(concentration.concentration(frame, asked).rows))
+        for allocation in (Allocation.SPLIT, Allocation.FULL):
+            asked = replace(question, allocation=allocation)
+            graph = network.network(frame, asked)
+            found += [list(pairs.pairs(frame, asked).rows), list(graph.rows), list(graph.nodes)]
+    return found
