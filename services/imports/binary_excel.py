@@ -58,7 +58,7 @@ class BinarySheets:
 
 
 @contextmanager
-def opened(file: IO[bytes]) -> Iterator[BinarySheets]:
+def open_sheets(file: IO[bytes]) -> Iterator[BinarySheets]:
     with tempfile.TemporaryFile() as lines:
         command = [sys.executable, "-m", "services.imports.binary_excel"]
         os.lseek(file.fileno(), 0, os.SEEK_SET)  # the process shares what was read of it so far

@@ -28,7 +28,7 @@ def _fields(table: str, *, required: str) -> tuple[Field, ...]:
 EXCHANGE_FIELDS: Final = _fields(
     """
     reference  ref event_ref exchange_ref exchange_id event_id responseid response_id id
-    occur_time  occurred_at occurred_on occurred happened_on date day when time
+    occur_time  occurred_at occurred_on occurred happened_on date day when time when_did_it_happen
     report_time  reported_at reported_on recorded_at recorded_on report_date logged_at
     + timestamp completion_time recordeddate recorded_date submission_date submitted_at
     giver  givers giver_id giver_ids given_by who_gave from from_organization sender
@@ -161,7 +161,7 @@ def plan_columns(
     return Plan(header, {name: found[name] for name in names if name in found})
 
 
-def found_fields(
+def count_fields(
     fields: Sequence[Field],
     header: tuple[str, ...],
     *,

@@ -36,7 +36,7 @@ def grids(name: str, file: BinaryFile, *, head_rows: int) -> Iterator[Grid]:
 
     Only the rows of one of them can be read. Raises ImportRefused, here or while rows are read.
     """
-    lines = _lines(name, _as_utf8(name, file))
+    lines = _lines(name, _convert_to_utf8(name, file))
     head = list(islice(lines, max(_HEAD_LINES, 2 * head_rows)))
     first_line = 1
     named = _SEPARATOR_LINE.fullmatch(head[0]) if head else None
@@ -46,7 +46,7 @@ def grids(name: str, file: BinaryFile, *, head_rows: int) -> Iterator[Grid]:
         raise ImportRefused(f"{name} has no row with the column names: {SAVE}.")
     is_found = False
     for separator in (named["separator"],) if named else _separators(head):
-        rows = _head(name, head, separator, first_line, head_rows)
+        rows = _read_head(name, head, separator, first_line, head_rows)
         is_found = is_found or bool(rows)
 
         def read(separator: str = separator) -> Iterator[Row]:
@@ -64,7 +64,7 @@ def _separators(head: Sequence[str]) -> list[str]:
     return sorted(SEPARATORS, key=first.count, reverse=True)
 
 
-def _head(
+def _read_head(
     name: str, lines: Sequence[str], separator: str, first_line: int, count: int
 ) -> list[Row]:
     """The first rows with any text, before any that cannot be read."""
@@ -78,7 +78,7 @@ def _head(
     return rows
 
 
-def _as_utf8(name: str, file: BinaryFile) -> BinaryFile:
+def _convert_to_utf8(name: str, file: BinaryFile) -> BinaryFile:
     """The file, converted when it is UTF-16, which Excel calls Unicode text."""
     start = file.read(2)
     file.seek(0)

@@ -58,13 +58,16 @@ class ExcelSheets:
 
     def __init__(self, book: Workbook) -> None:
         self._book = book
+        self._uncalculated: dict[str, Mapping[int, dict[int, str]]] = {}
         self.titles = [each.title for each in book.worksheets if each.sheet_state == "visible"]
 
     def rows(self, title: str) -> Iterator[Row]:
         """Every row that has any text, from the first one each time."""
         sheet = self._book[title]
         sheet.reset_dimensions()  # programs write wrong ones, and cells outside would be lost
-        uncalculated = _uncalculated_cells(sheet)
+        if title not in self._uncalculated:
+            self._uncalculated[title] = _uncalculated_cells(sheet)
+        uncalculated = self._uncalculated[title]
         for line, cells in enumerate(sheet.iter_rows(), start=1):
             flaws = {
                 column: f"{_cell(title, cell.coordinate)} shows {cell.value}: correct its formula "
@@ -83,7 +86,7 @@ class ExcelSheets:
 
 
 @contextmanager
-def opened(file: IO[bytes]) -> Iterator[ExcelSheets]:
+def open_sheets(file: IO[bytes]) -> Iterator[ExcelSheets]:
     with ExitStack() as stack:
         stack.enter_context(warnings.catch_warnings())
         warnings.simplefilter("ignore")  # openpyxl's, about decoration that it leaves out

@@ -4,8 +4,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
-from services.imports.columns import Field, found_fields
-from services.imports.headerless import HeaderlessError, known_layout, seems_headerless
+from services.imports.columns import Field, count_fields
+from services.imports.headerless import HeaderlessError, find_layout, suggest_columns
 from services.imports.report import ImportRefused
 from services.imports.table import Grid, Row, Table
 
@@ -54,12 +54,12 @@ def find_table(name: str, grids: Iterable[Grid], request: TableRequest) -> Table
         if not grid.head:
             continue
         if not request.has_header:
-            return _numbered(name, grid)
-        if place := _header_place(grid, request):
-            return _checked(name, place, request)
-        if layout := known_layout(grid.head, request.fields):
+            return _table_by_number(name, grid)
+        if place := _find_header(grid, request):
+            return _table_below(name, place, request)
+        if layout := find_layout(grid.head, request.fields):
             note = f"{name} has no row with column names; it was read as {layout.description}."
-            rows = _fitted(grid, grid.rows(), layout.columns)
+            rows = _fit_rows(grid, grid.rows(), layout.columns)
             return Table(layout.columns, rows, grid.separator, (note,), name, grid.title)
         first = first or grid
     if first is None:
@@ -68,19 +68,19 @@ def find_table(name: str, grids: Iterable[Grid], request: TableRequest) -> Table
             f"{where} has no row with the column names: write them in its first row."
         )
     if request.header_row:
-        return _checked(name, _row_by_hand(name, first, request.header_row), request)
+        return _table_below(name, _chosen_header(name, first, request.header_row), request)
     if flaws := first.head[0].flaws:
         raise ImportRefused(
             f"{name} has no row with the column names: {next(iter(flaws.values()))}."
         )
-    return _checked(name, _Place(first, 0), request)
+    return _table_below(name, _Place(first, 0), request)
 
 
-def _header_place(grid: Grid, request: TableRequest) -> _Place | None:
+def _find_header(grid: Grid, request: TableRequest) -> _Place | None:
     """The row that has the required columns and the most others; None when no row has them."""
     counts = {
-        index: found_fields(
-            request.fields, _names(row), mapped=request.mapped, constants=request.constants
+        index: count_fields(
+            request.fields, _column_names(row), mapped=request.mapped, constants=request.constants
         )
         for index, row in enumerate(grid.head)
         if request.header_row in (None, row.line)
@@ -89,7 +89,7 @@ def _header_place(grid: Grid, request: TableRequest) -> _Place | None:
     return _Place(grid, best) if best is not None and counts[best] else None
 
 
-def _row_by_hand(name: str, grid: Grid, line: int) -> _Place:
+def _chosen_header(name: str, grid: Grid, line: int) -> _Place:
     for index, row in enumerate(grid.head):
         if row.line == line:
             return _Place(grid, index)
@@ -99,14 +99,14 @@ def _row_by_hand(name: str, grid: Grid, line: int) -> _Place:
     )
 
 
-def _checked(name: str, place: _Place, request: TableRequest) -> Table:
+def _table_below(name: str, place: _Place, request: TableRequest) -> Table:
     grid, position = place
     if not request.header_row:
-        suggestion = seems_headerless(grid.head[position:], request.fields, request.constants)
+        suggestion = suggest_columns(grid.head[position:], request.fields, request.constants)
         if suggestion is not None:
             raise HeaderlessError(name, grid.head[position], suggestion)
     header = grid.head[position]
-    columns = _names(header)
+    columns = _column_names(header)
     last, notes = header.line, []
     in_sheet = f" of sheet {grid.title!r}" if grid.title else ""
     if position and not request.header_row:
@@ -123,20 +123,20 @@ def _checked(name: str, place: _Place, request: TableRequest) -> Table:
     rows = (row for row in grid.rows() if row.line > last)
     where = f"{name}{f', sheet {grid.title!r}' if grid.title else ''}, row {header.line}"
     return Table(
-        columns, _fitted(grid, rows, columns), grid.separator, tuple(notes), where, grid.title
+        columns, _fit_rows(grid, rows, columns), grid.separator, tuple(notes), where, grid.title
     )
 
 
-def _numbered(name: str, grid: Grid) -> Table:
+def _table_by_number(name: str, grid: Grid) -> Table:
     width = max(len(row.cells) for row in grid.head)
     columns = tuple(str(number) for number in range(1, width + 1))
     where = f"{name}, sheet {grid.title!r}" if grid.title else name
     return Table(
-        columns, _fitted(grid, grid.rows(), columns), grid.separator, (), where, grid.title
+        columns, _fit_rows(grid, grid.rows(), columns), grid.separator, (), where, grid.title
     )
 
 
-def _names(row: Row) -> tuple[str, ...]:
+def _column_names(row: Row) -> tuple[str, ...]:
     """Column names on one line each, without the empty ones at the end."""
     names = [" ".join(cell.split()) for cell in row.cells]
     while names and not names[-1]:
@@ -144,7 +144,7 @@ def _names(row: Row) -> tuple[str, ...]:
     return tuple(names)
 
 
-def _fitted(grid: Grid, rows: Iterator[Row], columns: Sequence[str]) -> Iterator[Row]:
+def _fit_rows(grid: Grid, rows: Iterator[Row], columns: Sequence[str]) -> Iterator[Row]:
     """Rows as wide as the header. Cells that are missing at the end are empty."""
     width = len(columns)
     for row in rows:

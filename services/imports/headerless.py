@@ -44,6 +44,8 @@ class HeaderlessError(ImportRefused):
 
 
 class Suggestion(NamedTuple):
+    """Fields with the number of their column, and the required fields that have none."""
+
     mapped: dict[str, str]
     missing: tuple[str, ...]
 
@@ -92,7 +94,7 @@ _LAYOUTS: Final = (
 )
 
 
-def known_layout(head: Sequence[Row], fields: Sequence[Field]) -> Layout | None:
+def find_layout(head: Sequence[Row], fields: Sequence[Field]) -> Layout | None:
     """The published format that every row of the head has."""
     for layout in _LAYOUTS:
         if any(field.name == layout.key for field in fields) and all(
@@ -102,7 +104,7 @@ def known_layout(head: Sequence[Row], fields: Sequence[Field]) -> Layout | None:
     return None
 
 
-def seems_headerless(
+def suggest_columns(
     rows: Sequence[Row], fields: Sequence[Field], constants: Mapping[str, str]
 ) -> Suggestion | None:
     """How to map the columns when the first of the rows looks like those below it.

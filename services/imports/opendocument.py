@@ -124,7 +124,7 @@ class OpenDocumentSheets:
 
 
 @contextmanager
-def opened(file: IO[bytes]) -> Iterator[OpenDocumentSheets]:
+def open_sheets(file: IO[bytes]) -> Iterator[OpenDocumentSheets]:
     with zipfile.ZipFile(file) as archive:
         yield OpenDocumentSheets(archive)
 

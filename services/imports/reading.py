@@ -47,7 +47,7 @@ def open_table(path: Path, request: TableRequest) -> Iterator[Table]:
 
 
 def _sheet_table(name: str, file: IO[bytes], request: TableRequest, stack: ExitStack) -> Table:
-    sheets = stack.enter_context(workbook.opened(name, file))
+    sheets = stack.enter_context(workbook.open_sheets(name, file))
     grids = workbook.grids(
         name,
         sheets,

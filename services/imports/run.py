@@ -126,7 +126,7 @@ def import_exchanges(
             contents = _contents(parties, programme, options)
             splitter = RowSplitter(plan, contents.durations)
             rows = ExchangeRows(splitter.plan, client.programme, standing, contents, dates)
-            used = splitter.split(_used(table.rows, plan, rows.notes))
+            used = splitter.split(_used_rows(table.rows, plan, rows.notes))
             table = table._replace(rows=_counted(used, on_checked))
             aside = _check(rows, table, options, dates, kept=kept, now=now or datetime.now(UTC))
         if not rows.errors.count:  # a row that cannot be read names no exchange
@@ -181,13 +181,13 @@ def import_organizations(
                 organizations=client.list_organizations(AS_RECORDED, min_position=position),
                 dates=dates,
             )
-            used = _used(table.rows, plan, rows.notes)
+            used = _used_rows(table.rows, plan, rows.notes)
             table = table._replace(rows=_counted(used, on_checked))
             aside = _check(rows, table, options, dates, kept=kept, now=datetime.now(UTC))
         return _recorded(client, rows, _report(rows, options), aside, progress)
 
 
-def _used(rows: Iterable[Row], plan: Plan, notes: dict[str, None]) -> Iterator[Row]:
+def _used_rows(rows: Iterable[Row], plan: Plan, notes: dict[str, None]) -> Iterator[Row]:
     """The rows with text in a column that is used: formulas are often filled in far below them."""
     columns = [source for source in plan.sources.values() if isinstance(source, int)]
     unused_count = 0

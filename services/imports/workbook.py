@@ -2,7 +2,7 @@
 
 import zipfile
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from itertools import islice
 from typing import IO, Final, Protocol
 
@@ -23,21 +23,18 @@ class Sheets(Protocol):
 
 
 @contextmanager
-def opened(name: str, file: IO[bytes]) -> Iterator[Sheets]:
+def open_sheets(name: str, file: IO[bytes]) -> Iterator[Sheets]:
     """Raises ImportRefused when the file `name` is no workbook, here or while rows are read."""
-    with _refusals(name):
-        context = _reader(name, file)
-        sheets = context.__enter__()
-    try:
+    with ExitStack() as stack:
+        with _refusals(name):
+            sheets = stack.enter_context(_reader(name, file))
         yield sheets
-    finally:
-        context.__exit__(None, None, None)
 
 
 def grids(
     name: str, sheets: Sheets, *, sheet: str, preferred: str, head_rows: int
 ) -> Iterator[Grid]:
-    """The sheet called `sheet`, else all visible ones, `preferred` first; found as asked for."""
+    """The sheet called `sheet`, else all visible ones, `preferred` first; read on demand."""
     for title in _titles(name, sheets.titles, sheet, preferred):
 
         def rows(title: str = title) -> Iterator[Row]:
@@ -65,7 +62,7 @@ def _reader(name: str, file: IO[bytes]) -> AbstractContextManager[Sheets]:
     if start == _OLE:
         from services.imports import binary_excel
 
-        return binary_excel.opened(file)
+        return binary_excel.open_sheets(file)
     if not start.startswith(_ZIP):
         raise ImportRefused(
             f"{name} is no workbook, whatever its name says: if it is text, name it .csv."
@@ -79,14 +76,14 @@ def _reader(name: str, file: IO[bytes]) -> AbstractContextManager[Sheets]:
     if "xl/workbook.bin" in parts:
         from services.imports import binary_excel
 
-        return binary_excel.opened(file)
+        return binary_excel.open_sheets(file)
     if "content.xml" in parts:
         from services.imports import opendocument
 
-        return opendocument.opened(file)
+        return opendocument.open_sheets(file)
     from services.imports import excel
 
-    return excel.opened(file)
+    return excel.open_sheets(file)
 
 
 @contextmanager
