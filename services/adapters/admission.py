@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from services.ledger.errors import Overloaded
+from services.ledger.wording import counted
 
 RECORD_OVERHEAD: Final = 1_000
 """Bytes a waiting record costs beside its value."""
@@ -59,8 +60,8 @@ class Admission:
             allowance = self._allowance(programme_id, now)
             if allowance <= 0:
                 raise Overloaded(
-                    f"programme {programme_id} records more than {self._facts_per_second:,} facts "
-                    "a second; try again in a moment"
+                    f"programme {programme_id} records more than "
+                    f"{counted(self._facts_per_second, 'fact')} a second; try again in a moment"
                 )
             self._allowances[programme_id] = (allowance - count, now)
             waiting[partition] += cost

@@ -12,6 +12,7 @@ from kafka.admin import ConfigResource, ConfigResourceType, MemberToRemove
 from services.adapters.kafka_address import KafkaAddress
 from services.adapters.kafka_client import opened
 from services.ledger.errors import LogDown, TopicUnfit
+from services.ledger.wording import counted
 
 MAX_RECORD_BYTES: Final = 1 << 20
 """What one record may take with its key, and so what the topic must let through."""
@@ -37,7 +38,7 @@ class TopicIdentity(NamedTuple):
         if partition_count in (None, self.partition_count):
             return ""
         return (
-            f"it has {self.partition_count} partitions, not {partition_count}: set "
+            f"it has {counted(self.partition_count, 'partition')}, not {partition_count}: set "
             "MUTUA_PARTITIONS to what it has, or replay into a new topic made by "
             f"mutua topic create --partitions {partition_count}"
         )
@@ -73,7 +74,7 @@ class TopicFacts:
         in_sync = int(self.settings["min.insync.replicas"])
         if not self._fewest_in_sync <= in_sync <= self.replica_count:
             found.append(
-                f"min.insync.replicas is {in_sync} of {self.replica_count} replicas; "
+                f"min.insync.replicas is {in_sync} of {counted(self.replica_count, 'replica')}; "
                 f"set it to {self._fewest_in_sync}"
             )
         return found

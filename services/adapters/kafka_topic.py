@@ -17,6 +17,7 @@ from services.adapters.kafka_admin import KafkaAdmin, TopicIdentity, in_words
 from services.adapters.kafka_client import opened
 from services.ledger.errors import DataForeign, LogDown, TopicUnfit
 from services.ledger.ports import Record
+from services.ledger.wording import counted
 
 _READ_BYTES: Final = 4 << 20
 _WAIT_MS: Final = 5_000
@@ -201,7 +202,7 @@ def another_log(address: KafkaAddress, before: TopicIdentity, now: TopicIdentity
             "again to go on with that one"
         )
     return DataForeign(
-        f"topic {address.topic} has {now.partition_count} partitions and had "
+        f"topic {address.topic} has {counted(now.partition_count, 'partition')} and had "
         f"{before.partition_count}: programmes would lie in others than before; replay the log "
         "into a new topic"
     )

@@ -8,7 +8,7 @@ import click
 
 from services.cli.connect import Settings, require_directory
 from services.cli.output import show_progress
-from services.cli.words import counted
+from services.ledger.wording import counted
 
 
 @click.command()
@@ -68,4 +68,4 @@ def restore(settings: Settings, file: Path) -> None:
 
 
 def _show(what: str, done: int, total: int) -> None:
-    show_progress(f"{done:,} of {total:,} records {what}", is_last=done == total)
+    show_progress(f"{done:,} of {counted(total, 'record')} {what}", is_last=done == total)

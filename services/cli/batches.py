@@ -19,7 +19,8 @@ from services.cli.output import (
     to_table,
 )
 from services.cli.recording import FORMAT
-from services.cli.words import amount, counted, warning_lines
+from services.cli.words import amount, warning_lines
+from services.ledger.wording import counted
 
 if TYPE_CHECKING:
     from services.imports.undo import UndoReport
@@ -152,7 +153,9 @@ def _left_alone(report: "UndoReport") -> list[str]:
 
 
 def _show_progress(recorded: int, total: int) -> None:
-    show_progress(f"{recorded:,} of {total:,} exchanges retracted", is_last=recorded == total)
+    show_progress(
+        f"{recorded:,} of {counted(total, 'exchange')} retracted", is_last=recorded == total
+    )
 
 
 def _unless_zero(count: int) -> str:

@@ -18,11 +18,11 @@ from services.cli.output import show_progress, to_table
 from services.cli.tables import balance_columns, pair_columns
 from services.cli.words import (
     NEITHER_IS_BETTER,
-    counted,
     coverage_lines,
     isolate_lines,
     warning_lines,
 )
+from services.ledger.wording import counted
 
 # Only a directory with this file in it is ever removed.
 MARK: Final = ".made-by-mutua-demo"
@@ -101,8 +101,8 @@ def _record(address: str, programme: str, *, scale: int, seed: int) -> str:
                 clients[recording.organization] = client
             position = client.record(recording.events)
             recorded_count += len(recording.events)
-            show_progress(f"{recorded_count:,} facts recorded", is_last=False)
-    show_progress(f"{recorded_count:,} facts recorded", is_last=True)
+            show_progress(f"{counted(recorded_count, 'fact')} recorded", is_last=False)
+    show_progress(f"{counted(recorded_count, 'fact')} recorded", is_last=True)
     return position
 
 

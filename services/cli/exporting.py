@@ -12,7 +12,7 @@ import click
 from services.cli import addresses
 from services.cli.connect import Settings, is_typed, require_directory
 from services.cli.output import show_progress
-from services.cli.words import counted
+from services.ledger.wording import counted
 
 if TYPE_CHECKING:
     from services.exports.log import Exported
@@ -142,4 +142,4 @@ def _replay_into_directory(file: Path, settings: Settings) -> None:
 
 
 def _show(what: str, done: int, total: int) -> None:
-    show_progress(f"{done:,} of {total:,} records {what}", is_last=done == total)
+    show_progress(f"{done:,} of {counted(total, 'record')} {what}", is_last=done == total)

@@ -8,8 +8,8 @@ import click
 from mutua import MutuaError as ClientError
 from mutua.v1.query_service_pb2 import Organization
 from services.cli.connect import Settings, connected
-from services.cli.words import counted
 from services.ledger.errors import DataForeign
+from services.ledger.wording import counted
 
 
 @click.command()

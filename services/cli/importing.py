@@ -18,7 +18,7 @@ from services.cli.names import Directory, unbound_lines
 from services.cli.output import Column, show_progress, to_json, to_table
 from services.cli.parameters import Parsed
 from services.cli.recording import FORMAT
-from services.cli.words import counted
+from services.ledger.wording import counted
 
 if TYPE_CHECKING:
     from mutua import Client
@@ -316,11 +316,11 @@ def _ask_date_order(error: "UnknownDateOrderError") -> "DateOrder":
 
 
 def _show_checked(count: int) -> None:
-    show_progress(f"{count:,} rows checked", is_last=False)
+    show_progress(f"{counted(count, 'row')} checked", is_last=False)
 
 
 def _show_progress(recorded: int, total: int) -> None:
-    show_progress(f"{recorded:,} of {total:,} facts recorded", is_last=recorded == total)
+    show_progress(f"{recorded:,} of {counted(total, 'fact')} recorded", is_last=recorded == total)
 
 
 def _confirm(found: Sequence["Overlap"]) -> bool:

@@ -32,7 +32,7 @@ from services.cli.organization_details import (
 )
 from services.cli.output import to_json
 from services.cli.recording import FORMAT, SOURCE
-from services.cli.words import counted
+from services.ledger.wording import counted
 
 YES: Final = click.option("--yes", is_flag=True, help="Do not ask.")
 

@@ -9,8 +9,9 @@ from mutua.v1.query_service_pb2 import Topic
 from services.cli.connect import Settings, connected, tell_if_empty
 from services.cli.output import Column, to_dictionary, to_json, to_table
 from services.cli.recording import FORMAT, SOURCE
-from services.cli.words import amount, counted
+from services.cli.words import amount
 from services.ledger.programme import MAX_WORKING_DAY_MINUTES
+from services.ledger.wording import counted
 
 COLUMNS: Final[tuple[Column[Topic], ...]] = (
     Column("topic", lambda row: row.topic),

@@ -23,7 +23,7 @@ from services.cli.json_dates import with_text_dates
 from services.cli.names import Directory
 from services.cli.output import Column, to_json, to_table
 from services.cli.parameters import words_of
-from services.cli.words import counted
+from services.ledger.wording import counted
 
 REASONS: Final = {
     number: word.replace("-", " ") for number, word in words_of(QuarantineReason.items()).items()

@@ -8,7 +8,7 @@ import click
 
 from services.cli import addresses
 from services.cli.connect import Settings, require_directory
-from services.cli.words import counted
+from services.ledger.wording import counted
 
 if TYPE_CHECKING:
     from services.settings import Settings as ClusterSettings

@@ -10,6 +10,7 @@ from services.cli.names import UNBOUND_NAMES, Directory, unbound_lines
 from services.cli.output import show_progress, to_dictionary, to_json
 from services.cli.recording import FORMAT
 from services.cli.words import coverage_lines, warning_lines
+from services.ledger.wording import counted
 from services.logs import Form, Level, set_up_logs
 
 if TYPE_CHECKING:
@@ -120,15 +121,16 @@ def status(settings: Settings, form: str) -> None:
     if form == "json":
         click.echo(to_json(to_dictionary(answer)))
         return
-    for count, what in (
-        (answer.fact_count, "facts"),
-        (answer.exchange_count, "exchanges that stand"),
-        (answer.organization_count, "organizations"),
-        (answer.lag_count, "facts on the log that answers do not show yet"),
-        (answer.waiting_count, "facts that wait for another"),
-        (answer.quarantine_count, "facts that can never apply"),
+    for line in (
+        counted(answer.fact_count, "fact"),
+        counted(answer.exchange_count, "standing exchange"),
+        counted(answer.organization_count, "organization"),
+        f"{counted(answer.lag_count, 'fact')} on the log that answers do not show yet",
+        counted(answer.waiting_count, "waiting fact"),
+        f"{counted(answer.quarantine_count, 'fact')} that can never apply",
     ):
-        click.echo(f"{count:>9,} {what}")
+        count, _, words = line.partition(" ")
+        click.echo(f"{count:>9} {words}")
     for held in answer.held:
         click.echo(f"Answers stand still at {held.position}: {held.reason}.")
     warnings = warning_lines(answer.warnings, settings.command)
@@ -172,8 +174,8 @@ def tell_report(report: "VerifyReport", form: str) -> NoReturn:
         click.echo(to_json(document))
     elif report.ok:
         why = f": {report.held}" if report.held else " yet"
-        beyond = f"; {report.beyond_count:,} more are not projected{why}"
-        click.echo(f"ok: {report.fact_count:,} facts{beyond * (report.beyond_count > 0)}")
+        beyond = f"; {counted(report.beyond_count, 'more fact', 'is')} not projected{why}"
+        click.echo(f"ok: {counted(report.fact_count, 'fact')}{beyond * (report.beyond_count > 0)}")
     else:
         for difference in report.differences:
             click.echo(difference)

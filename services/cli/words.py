@@ -4,6 +4,7 @@ from collections.abc import Collection, Iterable, Sequence
 from typing import Final
 
 from mutua.v1.query_service_pb2 import Balance, Coverage, Pair, Question
+from services.ledger.wording import counted
 
 EVEN_SHARE: Final = 0.20
 FEW_EXCHANGES: Final = 5
@@ -30,11 +31,6 @@ WARNINGS: Final = {
 
 def amount(value: float) -> str:
     return f"{value:,.0f}"
-
-
-def counted(count: int, noun: str) -> str:
-    """Such as "1 exchange" or "1,200 exchanges"."""
-    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
 
 
 def band(balance: Balance, warnings: Iterable[str]) -> str:

@@ -13,6 +13,7 @@ from services.doctor import program
 from services.doctor.finding import Check, Finding, note, ok, problem, remembered, size
 from services.ledger.errors import DataForeign
 from services.ledger.times import SECOND
+from services.ledger.wording import counted
 from services.projector.slab import check_same_log
 from services.settings import read_settings
 
@@ -63,7 +64,8 @@ def _topic(looked: _Looked) -> Iterator[Finding]:
     yield from map(problem, unfit)
     leaderless = topic.identity.partition_count - topic.leader_count
     if leaderless:
-        yield problem(f"{leaderless} partitions have no leader; start the brokers that hold them")
+        partitions = counted(leaderless, "partition", "has")
+        yield problem(f"{partitions} no leader; start the brokers that hold them")
     if topic.replica_count == 1:
         yield note(
             f"each fact of {topic.name} is on one broker",
@@ -74,7 +76,8 @@ def _topic(looked: _Looked) -> Iterator[Finding]:
     with closing(KafkaTopic(looked.address())) as log:
         for number in range(log.partition_count):
             log.partition(number).read(0, 1)  # raises where that was deleted
-    yield ok(f"{topic.name} has {topic.identity.partition_count} partitions and can be a log")
+    partitions = counted(topic.identity.partition_count, "partition")
+    yield ok(f"{topic.name} has {partitions} and can be a log")
 
 
 def _read_models(looked: _Looked) -> Iterator[Finding]:
@@ -94,7 +97,8 @@ def _read_models(looked: _Looked) -> Iterator[Finding]:
             )
     if postgres.free_connections < _FEW_CONNECTIONS:
         yield problem(
-            f"PostgreSQL has {postgres.free_connections} connections left; raise max_connections: "
+            f"PostgreSQL has {counted(postgres.free_connections, 'connection')} left; raise "
+            "max_connections: "
             "a projector takes up to 10, a query process 9"
         )
     yield ok(f"{postgres.schema} in PostgreSQL {postgres.version}, {size(postgres.size_bytes)}")

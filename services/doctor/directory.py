@@ -13,6 +13,7 @@ from services.adapters.sqlite_log import SqliteLog
 from services.doctor import program
 from services.doctor.finding import Check, Finding, note, ok, problem, size
 from services.ledger.times import SECOND
+from services.ledger.wording import counted
 
 _SCARCE_BYTES: Final = 256 << 20
 _AHEAD_SECONDS: Final = 1.0
@@ -40,7 +41,7 @@ def _files(directory: DataDirectory) -> Iterator[Finding]:
     if directory.current is not None:
         answering = f"answered from {directory.to_read().name}"
     with closing(SqliteLog(directory.log, read_only=True)) as log:
-        yield ok(f"{directory.path} holds {log.end():,} facts, {answering}")
+        yield ok(f"{directory.path} holds {counted(log.end(), 'fact')}, {answering}")
 
 
 def _disk(directory: DataDirectory) -> Iterator[Finding]:

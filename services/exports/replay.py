@@ -11,6 +11,7 @@ from services.exports.log import PAGE, Progress, records_of
 from services.ledger.errors import DataForeign, SchemaAhead
 from services.ledger.ports import Record, SingleLog
 from services.ledger.times import DAY, Instant
+from services.ledger.wording import counted
 
 _WINDOW_BYTES: Final = 8 << 20
 """What is appended before anything is waited for, well below what a log queues."""
@@ -59,8 +60,8 @@ class LogFile:
         if done != self.header.record_count:
             raise self._unfit(
                 number,
-                f"the file ends after {done:,} of {self.header.record_count:,} records: it was "
-                "cut; export the log again",
+                f"the file ends after {done:,} of {counted(self.header.record_count, 'record')}: "
+                "it was cut; export the log again",
             )
 
     def _line(self, text: bytes, offset: int, latest: dict[str, Instant]) -> Line:

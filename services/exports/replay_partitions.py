@@ -11,6 +11,7 @@ from services.exports.replay import LogFile, is_same, windows
 from services.ledger.errors import DataForeign, OutcomeUnknown
 from services.ledger.ports import Log, ReadableLog, Record
 from services.ledger.position import Position
+from services.ledger.wording import counted
 
 
 def replay_partitions(file: LogFile, log: Log, held: ReadableLog, progress: Progress) -> None:
@@ -34,7 +35,8 @@ def replay_partitions(file: LogFile, log: Log, held: ReadableLog, progress: Prog
                 appended.result()
         except OutcomeUnknown as error:
             raise OutcomeUnknown(
-                f"Kafka failed after {done:,} records; type the same again, it goes on there"
+                f"Kafka failed after {counted(done, 'record')}; type the same again, it goes on "
+                "there"
             ) from error
         done += len(window)
         if done < total:
@@ -70,7 +72,8 @@ def _require_nothing_else(file: LogFile, log: ReadableLog) -> None:
     ends = [log.partition(number).end() for number in range(log.partition_count)]
     if sum(ends) != file.header.record_count:
         raise DataForeign(
-            f"the topic holds {sum(ends):,} records, the file {file.header.record_count:,}: "
+            f"the topic holds {counted(sum(ends), 'record')}, the file "
+            f"{file.header.record_count:,}: "
             "somebody recorded into it meanwhile; replay into a topic that nobody uses yet"
         )
 

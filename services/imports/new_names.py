@@ -17,6 +17,7 @@ from services.imports.header import TableRequest
 from services.imports.parties import PartyReader
 from services.imports.reading import open_table
 from services.imports.report import ImportRefused
+from services.ledger.wording import counted
 
 NAME_COLUMN: Final = "name"
 ID_COLUMN: Final = "organization_id"
@@ -168,7 +169,3 @@ def _told(names: Sequence[NewName], *, is_listed: bool) -> str:
         f"New and not on the roster, so counted as unregistered organizations: {told}{further}."
         f"{remedy if is_long and not is_listed else ''}"
     )
-
-
-def counted(count: int, noun: str) -> str:
-    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"

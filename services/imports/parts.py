@@ -14,6 +14,7 @@ from services.imports.cells import CellError, DurationReader, normalized_word, r
 from services.imports.columns import Plan
 from services.imports.report import ImportRefused
 from services.imports.table import Row
+from services.ledger.wording import counted
 
 MAX_EXCHANGES: Final = 1_000
 """Of one row. More are a sum rather than exchanges that somebody reported."""
@@ -79,12 +80,10 @@ class RowSplitter:
         """What was made of rows that are several exchanges."""
         if not self._split_count:
             return []
-        rows = "1 row was" if self._split_count == 1 else f"{self._split_count:,} rows were"
-        exchanges = (
-            f"{self._exchange_count:,} exchanges (several kinds, both directions, or a count)"
-        )
+        rows = counted(self._split_count, "row", "was")
+        exchanges = counted(self._exchange_count, "exchange")
         share = "They share the row's minutes: whole minutes, and the rest goes to the first."
-        return [f"{rows} read as {exchanges}. {share}"]
+        return [f"{rows} read as {exchanges} (several kinds, both directions, or a count). {share}"]
 
     def _has_several_kinds(self, row: Row) -> bool:
         if self._kind is None or len(row.cells) <= self._kind:
@@ -95,7 +94,7 @@ class RowSplitter:
     def _split_row(self, row: Row) -> Iterator[Row]:
         width = len(self._source.header)
         if len(row.cells) != width:
-            why = f"has {len(row.cells)} cells and the header {width}"
+            why = f"has {counted(len(row.cells), 'cell')} and the header {width}"
             yield self._flawed(row, "kind", f"{why}: quote cells that hold the separator")
             return
         texts = self._source.texts(row.cells)
@@ -126,8 +125,8 @@ class RowSplitter:
         )
         if parts.total > MAX_EXCHANGES:
             raise CellError(
-                f"makes {parts.total:,} exchanges of one row, and {MAX_EXCHANGES:,} are the most; "
-                "write the row several times, each with a part of them",
+                f"makes {counted(parts.total, 'exchange')} of one row, and {MAX_EXCHANGES:,} are "
+                "the most; write the row several times, each with a part of them",
                 field="count",
             )
         return parts

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field, replace
 from typing import Final, NamedTuple
 
 from mutua import MutuaError
+from services.ledger.wording import counted
 
 SHOWN_ERRORS: Final = 50
 
@@ -31,7 +32,7 @@ class ImportInterrupted(Exception):
         self.by_user = isinstance(cause, KeyboardInterrupt)
         super().__init__(
             f"{'Interrupted.' if self.by_user else cause} "
-            f"At least {acknowledged:,} of {total:,} facts were recorded. {remedy}"
+            f"At least {acknowledged:,} of {counted(total, 'fact', 'was')} recorded. {remedy}"
         )
 
 

@@ -19,6 +19,7 @@ from services.imports.spool import Spool
 from services.imports.table import Row
 from services.ledger.kinds import validate
 from services.ledger.times import Instant
+from services.ledger.wording import counted
 
 CLIENT: Final = "mutua-import"
 FIRST_GENERATION: Final = 1
@@ -103,8 +104,8 @@ class Rows(ABC):
         if flaws := self.flaws(row):
             return flaws
         if len(row.cells) != len(self.plan.header):
-            counted = f"has {len(row.cells)} cells and the header {len(self.plan.header)}"
-            return [Problem("", "", f"{counted}: quote cells that hold the separator")]
+            cells = f"has {counted(len(row.cells), 'cell')} and the header {len(self.plan.header)}"
+            return [Problem("", "", f"{cells}: quote cells that hold the separator")]
         said, texts = Event(), self.plan.texts(row.cells)
         getattr(said, self.fact).SetInParent()  # also when the row says nothing of it
         problems = self._read(said, texts)

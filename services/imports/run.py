@@ -40,6 +40,7 @@ from services.imports.table import Row, Table
 from services.imports.topic_labels import label_topics
 from services.ledger.times import instant
 from services.ledger.validation import Violations, check_label
+from services.ledger.wording import counted
 from services.notation.dates import ProvenOrder
 from services.notation.zones import read_zone
 
@@ -365,7 +366,7 @@ def _refused(rows: Rows, report: ImportReport, refused: FactRefused) -> ImportRe
             line, Problem(file_field(path, rows.plan.sources), "", violation.description)
         )
     note = (
-        f"{acknowledged:,} facts were recorded before the server refused a row. "
+        f"{counted(acknowledged, 'fact', 'was')} recorded before the server refused a row. "
         "Mend it and import the file again: nothing is recorded twice."
     )
     return replace(

@@ -25,6 +25,7 @@ from services.ledger.ports import (
 )
 from services.ledger.state import Ledger
 from services.ledger.times import SECOND, Instant
+from services.ledger.wording import counted
 from services.metrics import (
     BUSY,
     COMMIT_SECONDS,
@@ -173,8 +174,9 @@ def check_same_log(log: Partition, watermark: Watermark | None) -> None:
     last = log.read(watermark.next_offset - 1, 1)
     if not last:
         raise DataForeign(
-            f"the log ends at {log.end():,}, before the {watermark.next_offset:,} facts the read "
-            f"models have seen: it was cut or restored; if the log is right, {remedy}"
+            f"the log ends at {log.end():,}, before the "
+            f"{counted(watermark.next_offset, 'fact')} the read models have seen: it was cut or "
+            f"restored; if the log is right, {remedy}"
         )
     found = mark(log.log_id, log.number, last[0])
     at = max(found.record_time, watermark.record_time)  # it may have been raised

@@ -26,6 +26,7 @@ from services.ledger.clocks import raised
 from services.ledger.facts import Logged
 from services.ledger.ports import Held, Partition, Record
 from services.ledger.state import Ledger
+from services.ledger.wording import counted
 from services.projector.embedded import why_held
 from services.projector.slab import mark
 
@@ -81,7 +82,8 @@ def verify(
         records = _read(log, end)
         if len(records) < end:
             differences.append(
-                f"log: ends at {len(records):,}, but {end:,} facts were projected; it was cut"
+                f"log: ends at {len(records):,}, but {counted(end, 'fact', 'was')} projected; "
+                "it was cut"
             )
         try:
             expected = _expected(log, records, snapshot, progress)
@@ -128,7 +130,7 @@ def _check_log(log: _Checkable) -> list[str]:
     damaged, gap = log.damage()
     found = [f"log: the record at offset {offset:,} is damaged" for offset in damaged[:_SHOWN]]
     if len(damaged) > _SHOWN:
-        found.append(f"log: {len(damaged) - _SHOWN:,} more records are damaged")
+        found.append(f"log: {counted(len(damaged) - _SHOWN, 'more record', 'is')} damaged")
     if gap is not None:
         found.append(f"log: the record at offset {gap:,} is missing")
     return found
@@ -211,7 +213,7 @@ def _compare(model: type[ReadModel], expected: list[Row], actual: list[Row]) -> 
     found = [f"{name}: lacks {_show(model, row)}" for row in must - has]
     found += [f"{name}: has, against the log, {_show(model, row)}" for row in has - must]
     if len(found) > _SHOWN:
-        found = [*found[:_SHOWN], f"{name}: {len(found) - _SHOWN:,} more differences"]
+        found = [*found[:_SHOWN], f"{name}: {counted(len(found) - _SHOWN, 'more difference')}"]
     return found
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from services.ledger.errors import LogDown, PositionNotReached
+from services.ledger.wording import counted
 
 DEFAULT_WAIT_SECONDS: Final = 5.0
 
@@ -70,7 +71,8 @@ class Progress:
         except TimeoutError:
             behind = next_offset - reached.next_offset
             raise PositionNotReached(
-                f"the read models are {behind:,} facts behind that position; ask again later"
+                f"the read models are {counted(behind, 'fact')} behind that position; ask again "
+                "later"
             ) from None
 
     def _notify(self) -> None:

@@ -7,6 +7,7 @@ from mutua.v1 import query_service_pb2 as pb
 from services.ledger.ports import ReadableLog
 from services.ledger.position import Position
 from services.ledger.question import UNBOUND_NAMES
+from services.ledger.wording import counted
 from services.query.answering import Asked
 from services.query.organizations import organization_count
 from services.query.progress import Progress
@@ -55,6 +56,6 @@ def _cut(end: int, projected: int) -> str:
     if end >= projected:
         return ""
     return (
-        f"the log ends at {end:,}, before the {projected:,} facts that answers are made of: it was "
-        "cut or restored, and projectors say what to do"
+        f"the log ends at {end:,}, before the {counted(projected, 'fact')} that answers "
+        "are made of: it was cut or restored, and projectors say what to do"
     )

@@ -187,7 +187,7 @@ def test_an_interrupted_replay_says_how_to_go_on(
     assert "type again: mutua --data again replay log.jsonl" in result.err
     assert run("--data", "again", "replay", log).code == 0
     assert run("--data", "again", "--programme", "wales", "status").out.startswith(
-        "        1 facts"
+        "        1 fact\n"
     )
 
 

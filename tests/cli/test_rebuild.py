@@ -78,10 +78,10 @@ def test_status_and_verify_say_what_is_held(run: Run, data: Path) -> None:
     why = "fact kind 35 at offset 2 is newer than this mutua; upgrade it"
     status = run("status")
     assert f".2: {why}.\n" in status.out
-    assert "        1 facts on the log that answers do not show yet" in status.out
+    assert "        1 fact on the log that answers do not show yet" in status.out
     [held] = run("status", "--format", "json").answer["held"]
     assert held["reason"] == why
-    assert run("verify").out == f"ok: 2 facts; 1 more are not projected: {why}\n"
+    assert run("verify").out == f"ok: 2 facts; 1 more fact is not projected: {why}\n"
     assert run("verify", "--format", "json").answer == {
         "ok": True,
         "fact_count": 2,

@@ -44,7 +44,7 @@ def test_a_cluster_takes_facts_and_answers_whatever_is_killed(dev: Dev) -> None:
         log(dev, server, "Thornwick", "Millbury")
         eventually(lambda: givers(server) == {"Thornwick"}, "the exchange is answered")
         put_garbage(dev)
-        eventually(lambda: dev.dev("verify").stdout == "ok: 1 facts\n", "all is projected")
+        eventually(lambda: dev.dev("verify").stdout == "ok: 1 fact\n", "all is projected")
 
         second = dev.dev("up")
         assert second.returncode == 1

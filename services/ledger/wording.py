@@ -1,0 +1,16 @@
+"""Counts in messages to people, in singular and plural."""
+
+from typing import Final
+
+PLURAL_VERBS: Final = {"is": "are", "has": "have", "was": "were", "does": "do"}
+
+
+def counted(count: int, noun: str, verb: str = "") -> str:
+    """A count with its noun, and a verb that agrees with it.
+
+    "1 exchange", "1,200 exchanges", "1 exchange has", "0 exchanges have". The noun and the verb are
+    given in the singular; their plurals are regular, or in PLURAL_VERBS.
+    """
+    if count != 1:
+        noun, verb = f"{noun}s", PLURAL_VERBS.get(verb, verb.removesuffix("s"))
+    return f"{count:,} {noun} {verb}".rstrip()
