@@ -24,8 +24,8 @@ from services.adapters.postgres_schema import (
     begin_naming,
     builds,
     create,
+    drop,
     fact_kinds,
-    forget,
     newest,
     next_name,
     number_of,
@@ -145,7 +145,10 @@ class Succession:
         return self._run(self._kept)
 
     def drop_kept(self) -> list[str]:
-        """Drops them, and what was left unfinished; what it dropped."""
+        """Drops them, and what was left unfinished; what it dropped.
+
+        Raises Precondition, and drops nothing, where objects that mutua did not make depend on one.
+        """
         return self._run(self._drop_kept)
 
     def _run(self, work: Callable[[], Coroutine[Any, Any, _T]]) -> _T:
@@ -169,8 +172,7 @@ class Succession:
         raw, schema = self._raw, f"{_BUILDING}{secrets.token_hex(4)}"
         async with raw.transaction():
             await begin_naming(raw)
-            for (left,) in await raw.fetch(_LEFT):
-                await raw.execute(f"DROP SCHEMA {left} CASCADE")
+            await drop(raw, [row[0] for row in await raw.fetch(_LEFT)])
             await create(raw, schema, is_rebuilt=True)
             for index in _LATER:
                 await raw.execute(str(DropIndex(index).compile(dialect=dialect())))
@@ -233,10 +235,8 @@ class Succession:
 
     async def _drop_kept(self) -> list[str]:
         dropped = [*await self._kept(), *(row[0] for row in await self._raw.fetch(_LEFT))]
-        for schema in dropped:
-            async with self._raw.transaction():
-                await self._raw.execute(f"DROP SCHEMA {schema} CASCADE")
-                await forget(self._raw, schema)
+        async with self._raw.transaction():
+            await drop(self._raw, dropped)
         return dropped
 
 

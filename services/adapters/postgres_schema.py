@@ -16,7 +16,7 @@ from services.adapters.crash_point import crash_point
 from services.adapters.postgres_driver import dialect
 from services.adapters.tables import MODEL_VERSION, ReadModel
 from services.adapters.wire.event import FACT_KINDS
-from services.ledger.errors import DataForeign, LogDown, SchemaAhead
+from services.ledger.errors import DataForeign, LogDown, Precondition, SchemaAhead
 from services.ledger.ports import Superseded
 
 LOCK: Final = 0x6D757475
@@ -58,6 +58,46 @@ _IS_REBUILT: Final = """
     SELECT coalesce((to_jsonb(model) ->> 'is_rebuilt')::boolean, false) FROM {}.model
 """
 """False where the column is not there: it came with rebuilds."""
+_TABLES: Final = """
+    SELECT format('%I.%I', $1::text, relname) FROM pg_class
+    WHERE relnamespace = $1::text::regnamespace AND relkind = 'r'
+"""
+_FOREIGN: Final = """
+    WITH inside AS (
+        SELECT 'pg_class'::regclass AS class, oid, relkind IN ('r', 'i', 'S') AS may_be_ours
+        FROM pg_class WHERE relnamespace = $1::text::regnamespace
+        UNION ALL
+        SELECT 'pg_proc'::regclass, oid, false
+        FROM pg_proc WHERE pronamespace = $1::text::regnamespace
+        UNION ALL
+        SELECT 'pg_type'::regclass, oid, typrelid <> 0 OR typelem <> 0
+        FROM pg_type WHERE typnamespace = $1::text::regnamespace
+    ), outside AS (
+        -- A view depends on what it reads by its rule, a column by its default.
+        SELECT CASE WHEN rule.oid IS NULL AND value.oid IS NULL THEN depends.classid
+                    ELSE 'pg_class'::regclass END AS class,
+               coalesce(rule.ev_class, value.adrelid, depends.objid) AS oid
+        FROM pg_depend AS depends
+        JOIN inside ON (depends.refclassid, depends.refobjid) = (inside.class, inside.oid)
+        LEFT JOIN pg_rewrite AS rule
+            ON depends.classid = 'pg_rewrite'::regclass AND depends.objid = rule.oid
+        LEFT JOIN pg_attrdef AS value
+            ON depends.classid = 'pg_attrdef'::regclass AND depends.objid = value.oid
+        WHERE depends.deptype = 'n' OR depends.classid IN (
+            'pg_trigger'::regclass, 'pg_policy'::regclass, 'pg_publication_rel'::regclass
+        ) AND depends.deptype = 'a'
+    )
+    SELECT object.type || ' ' || object.identity AS named
+    FROM (
+        SELECT class, oid FROM inside WHERE NOT may_be_ours
+        UNION
+        SELECT class, oid FROM outside WHERE (class, oid) NOT IN (SELECT class, oid FROM inside)
+    ) AS foreigner, pg_identify_object(class, oid, 0) AS object
+    ORDER BY named
+"""
+"""What `DROP SCHEMA ... CASCADE` would drop that no mutua made, as PostgreSQL knows it: a function
+whose body is text depends on nothing. A plain table in the schema may be of any version."""
+_NAMED: Final = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,6 +269,26 @@ async def switch(raw: Any, schema: str) -> bool:
         current,
     )
     return bool(done == "UPDATE 1")
+
+
+async def drop(raw: Any, schemas: Iterable[str]) -> None:
+    """Drops schemas that do not answer, all of them or none; in a transaction.
+
+    Raises Precondition where views or other objects that mutua did not make depend on one.
+    """
+    for schema in schemas:
+        tables = [row[0] for row in await raw.fetch(_TABLES, schema)]
+        if tables:  # nobody makes a view of them from here on
+            await raw.execute(f"LOCK TABLE {', '.join(tables)} IN ACCESS EXCLUSIVE MODE")
+        if foreign := [row[0] for row in await raw.fetch(_FOREIGN, schema)]:
+            more = f" and {len(foreign) - _NAMED} more" if len(foreign) > _NAMED else ""
+            raise Precondition(
+                f"nothing was deleted: {', '.join(foreign[:_NAMED])}{more} would be deleted with "
+                f"the old read models in {schema}; drop them, or make them of the schema that "
+                f"answers ({await answering(raw)}), and try again"
+            )
+        await raw.execute(f"DROP SCHEMA {schema} CASCADE")
+        await forget(raw, schema)
 
 
 async def builds(raw: Any) -> list[str]:

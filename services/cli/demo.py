@@ -1,8 +1,9 @@
 """`demo`: the main job once through, on a generated programme."""
 
 import shutil
+import sys
 from collections.abc import Iterable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Final
 
@@ -11,7 +12,7 @@ import click
 from mutua import Client
 from mutua.location import running_server
 from mutua.v1.query_service_pb2 import LENS_COUNT, Pair, Question
-from services.cli.connect import Settings
+from services.cli.connect import Settings, is_typed
 from services.cli.dates import to_date
 from services.cli.names import Directory
 from services.cli.output import show_progress, to_table
@@ -22,6 +23,7 @@ from services.cli.words import (
     isolate_lines,
     warning_lines,
 )
+from services.demo import CLIENT
 from services.ledger.wording import counted
 
 # Only a directory with this file in it is ever removed.
@@ -29,6 +31,7 @@ MARK: Final = ".made-by-mutua-demo"
 SHOWN_BALANCES: Final = 12
 SHOWN_PAIRS: Final = 8
 CONTACT_DAYS: Final = 6
+_READ_AT_ONCE: Final = 1_000
 # At a large scale the answers wait until everything is projected.
 DEADLINE_SECONDS: Final = 600.0
 
@@ -46,9 +49,13 @@ DEADLINE_SECONDS: Final = 600.0
     "--scale", type=click.IntRange(min=1), default=1, show_default=True, help="Times as much."
 )
 @click.option("--seed", type=int, default=2021, show_default=True, help="Another history.")
+@click.option("--yes", "is_sure", is_flag=True, help="Delete facts of others without asking.")
 @click.pass_obj
-def demo(settings: Settings, data: Path, scale: int, seed: int) -> None:
+def demo(settings: Settings, data: Path, scale: int, seed: int, *, is_sure: bool) -> None:
     """Record a generated programme, and show who gives and who receives in it.
+
+    Each run makes its data directory anew. Where somebody recorded facts in there since, it asks
+    before it deletes them.
 
     \b
     Examples:
@@ -57,7 +64,8 @@ def demo(settings: Settings, data: Path, scale: int, seed: int) -> None:
     """
     from services.bootstrap import embedded
 
-    _make_anew(data)
+    _require_own_directory(settings)
+    _make_anew(data, is_sure=is_sure)
     with ExitStack() as stack:
         running = stack.enter_context(embedded(data, write=True, purpose="mutua demo"))
         position = _record(running.address, settings.programme, scale=scale, seed=seed)
@@ -72,7 +80,21 @@ def demo(settings: Settings, data: Path, scale: int, seed: int) -> None:
             click.echo(line)
 
 
-def _make_anew(data: Path) -> None:
+def _require_own_directory(settings: Settings) -> None:
+    """Raises UsageError where another place was named, which the demo would leave alone."""
+    if settings.server:
+        raise click.UsageError(
+            "mutua demo records in a data directory of its own, not through a server: leave out "
+            f"--server {settings.server}, or unset MUTUA_SERVER where it comes from there."
+        )
+    if is_typed("data"):
+        raise click.UsageError(
+            "mutua demo makes a data directory of its own: name it with --dir, behind demo, and "
+            f"leave out --data {settings.data}."
+        )
+
+
+def _make_anew(data: Path, *, is_sure: bool) -> None:
     if data.exists() and any(data.iterdir()):
         if not (data / MARK).is_file():
             raise click.ClickException(
@@ -80,9 +102,41 @@ def _make_anew(data: Path) -> None:
             )
         if address := running_server(data):
             raise click.ClickException(f"a server at {address} uses {data}: stop it first.")
+        if not is_sure:
+            _require_yes(data)
         shutil.rmtree(data)
     data.mkdir(parents=True, exist_ok=True)
     (data / MARK).touch()
+
+
+def _require_yes(data: Path) -> None:
+    """Raises ClickException unless the directory has generated facts only, or somebody says yes."""
+    if not (count := _count_facts_of_others(data)):
+        return
+    kept = f"{counted(count, 'fact')} that the demo did not generate"
+    if not sys.stdin.isatty():
+        raise click.ClickException(
+            f"{data} has {kept}, and a new demo would delete what is there: name another directory "
+            "with --dir, or say --yes to delete it."
+        )
+    if not click.confirm(f"{data} has {kept}. Delete everything in it?", err=True):
+        raise click.ClickException(f"{data} was left as it is.")
+
+
+def _count_facts_of_others(data: Path) -> int:
+    """Facts on the log of a data directory that the demo did not generate."""
+    from services.adapters.data_directory import DataDirectory
+    from services.adapters.sqlite_log import SqliteLog
+    from services.adapters.wire.event import client_of
+
+    directory, count, next_offset = DataDirectory(data), 0, 0
+    if not directory.log.exists():
+        return 0
+    with closing(SqliteLog(directory.log, read_only=True)) as log:
+        while records := log.read(next_offset, _READ_AT_ONCE):
+            count += sum(client_of(record.value) != CLIENT for record in records)
+            next_offset = records[-1].offset + 1
+    return count
 
 
 def _record(address: str, programme: str, *, scale: int, seed: int) -> str:

@@ -5,6 +5,7 @@ from types import MappingProxyType
 from typing import Any, Generic, TypeVar
 
 import click
+from click.shell_completion import CompletionItem
 
 from mutua.words import words_of as words_of
 from services.notation.words import normalized_word
@@ -30,6 +31,16 @@ class Words(click.Choice[Any]):
         word = normalized_word(self._words.get(choice, choice))
         word = self._synonyms.get(word, word).replace("_", "-")
         return super().normalize_choice(word, ctx)
+
+    def shell_complete(
+        self,
+        ctx: click.Context,  # noqa: ARG002
+        param: click.Parameter,  # noqa: ARG002
+        incomplete: str,
+    ) -> list[CompletionItem]:
+        """The words that begin so; Click itself would offer the numbers."""
+        begun = incomplete.lower().replace("_", "-")
+        return [CompletionItem(word) for word in self._words.values() if word.startswith(begun)]
 
 
 class Parsed(click.ParamType, Generic[Value]):

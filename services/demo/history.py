@@ -18,7 +18,7 @@ from mutua.v1.event_pb2 import (
     OrganizationContent,
     OrganizationRegistered,
 )
-from services.demo import calendar, habits
+from services.demo import CLIENT, calendar, habits
 from services.demo.parties import Parties
 from services.demo.roster import read_roster
 
@@ -223,7 +223,7 @@ class History:
         told_ms = calendar.to_timestamp(recording_day, calendar.EVENING).ToMilliseconds()
         event.event_id = uuid7_of(told_ms, *self._id_parts, str(self._fact_count))
         event.programme_id = self._programme
-        event.source.client = "mutua-demo"
+        event.source.client = CLIENT
         return Fact(recording_day, organization, self._fact_count, event)
 
 

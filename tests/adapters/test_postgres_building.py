@@ -14,7 +14,7 @@ from services.adapters.postgres_driver import PostgresConnection
 from services.adapters.postgres_schema import Build
 from services.adapters.postgres_store import PostgresStore, choose
 from services.adapters.tables import MODEL_VERSION
-from services.ledger.errors import DataInUse, LogDown, NotFound, SchemaAhead
+from services.ledger.errors import DataInUse, LogDown, NotFound, Precondition, SchemaAhead
 from services.ledger.ports import Record, Superseded, Watermark
 from services.projector.slab import project_slab
 from tests.adapters.test_store import LOG, PROGRAMME, count, slab
@@ -218,3 +218,72 @@ def test_who_reads_what_was_dropped_is_told_to_ask_again(
         assert count(reader) == 3
         with pytest.raises(LogDown, match="were dropped, others answer; ask again"):
             ask(reader)
+
+
+FOREIGN = {
+    "view public.weekly": "CREATE VIEW public.weekly AS SELECT count(*) FROM mutua_read_1.exchange",
+    "materialized view public.daily": "CREATE MATERIALIZED VIEW public.daily AS "
+    "SELECT * FROM mutua_read_1.exchange",
+    "view mutua_read_1.inside": "CREATE VIEW mutua_read_1.inside AS SELECT 1 AS one",
+    "function mutua_read_1.inside()": "CREATE FUNCTION mutua_read_1.inside() RETURNS int "
+    "LANGUAGE sql AS 'SELECT 1'",
+    "table constraint known on public.note": "CREATE TABLE public.note (programme int CONSTRAINT "
+    "known REFERENCES mutua_read_1.programme (programme))",
+    "table public.ticket": "CREATE TABLE public.ticket (number int "
+    "DEFAULT nextval('mutua_read_1.programme_number'))",
+    "publication relation mutua_read_1.exchange in publication changes": "CREATE PUBLICATION "
+    "changes FOR TABLE mutua_read_1.exchange",
+    "trigger shout on mutua_read_1.exchange": "CREATE TRIGGER shout AFTER INSERT ON "
+    "mutua_read_1.exchange EXECUTE FUNCTION suppress_redundant_updates_trigger()",
+}
+
+
+class TestDropKept:
+    @pytest.fixture(autouse=True)
+    def replaced(self, database: str, store: PostgresStore, succession: Succession) -> None:
+        """mutua_read_1 is kept, mutua_read_2 answers."""
+        succession.replace(built(database, succession, 3), LOG, lambda _: None)
+
+    @pytest.mark.parametrize(("named", "statement"), FOREIGN.items(), ids=FOREIGN)
+    def test_refuses_while_something_foreign_depends_on_them(
+        self, database: str, succession: Succession, named: str, statement: str
+    ) -> None:
+        execute(database, statement)
+        before = schemas(database)
+        with pytest.raises(Precondition) as refused:
+            succession.drop_kept()
+        assert f"nothing was deleted: {named} would be deleted" in refused.value.message
+        assert "make them of the schema that answers (mutua_read_2)" in refused.value.message
+        assert schemas(database) == before
+
+    def test_names_ten_and_counts_the_others(self, database: str, succession: Succession) -> None:
+        for number in range(13):
+            view = f"CREATE VIEW public.v{number:02d} AS SELECT * FROM mutua_read_1.exchange"
+            execute(database, view)
+        with pytest.raises(Precondition, match=r"view public\.v09 and 3 more would be deleted"):
+            succession.drop_kept()
+
+    def test_keeps_all_where_one_cannot_be_dropped(
+        self, database: str, succession: Succession
+    ) -> None:
+        succession.replace(built(database, succession, 3), LOG, lambda _: None)
+        execute(database, "CREATE VIEW public.weekly AS SELECT * FROM mutua_read_2.exchange")
+        with pytest.raises(Precondition):
+            succession.drop_kept()
+        assert {"mutua_read_1", "mutua_read_2"} <= set(schemas(database))
+
+    def test_is_not_stopped_by_views_of_those_that_answer(
+        self, database: str, succession: Succession
+    ) -> None:
+        execute(database, "CREATE VIEW public.weekly AS SELECT * FROM mutua_read_2.exchange")
+        assert succession.drop_kept() == ["mutua_read_1"]
+
+    def test_drops_them_once_nothing_depends_on_them(
+        self, database: str, succession: Succession
+    ) -> None:
+        execute(database, "CREATE VIEW public.weekly AS SELECT * FROM mutua_read_1.exchange")
+        with pytest.raises(Precondition):
+            succession.drop_kept()
+        execute(database, "DROP VIEW public.weekly")
+        assert succession.drop_kept() == ["mutua_read_1"]
+        assert succession.kept() == []

@@ -1,5 +1,6 @@
 """The main job on a directory, as a newcomer does it: nothing runs, nothing is faked."""
 
+import io
 import json
 import os
 import re
@@ -137,6 +138,59 @@ def test_the_demo_says_the_same_each_time(run: Run) -> None:
     for part in ("on the roster", "most one-sided pairs", "Nothing seen of", "What to type next"):
         assert part in first.out
     assert run("--data", ".demo", "verify").code == 0
+
+
+class TestDemoOnADirectoryThatSomebodyLoggedInto:
+    LOG = ("--from", "Thornwick", "--to", "Millbury", "--kind", "call", "--minutes", "45")
+
+    @pytest.fixture(autouse=True)
+    def logged(self, run: Run) -> None:
+        assert run("demo").code == 0
+        assert run("--data", ".demo", "log", *self.LOG).code == 0
+
+    def has_it(self, run: Run) -> bool:
+        return "625 facts" in run("--data", ".demo", "verify").out
+
+    def test_is_refused_where_nobody_can_be_asked(self, run: Run) -> None:
+        result = run("demo")
+        assert result.code == 1
+        assert ".demo has 1 fact that the demo did not generate" in result.err
+        assert "name another directory with --dir, or say --yes to delete it" in result.err
+        assert self.has_it(run)
+
+    @pytest.mark.parametrize(("answer", "code"), [("n", 1), ("y", 0)])
+    def test_asks_a_person(
+        self, run: Run, monkeypatch: pytest.MonkeyPatch, answer: str, code: int
+    ) -> None:
+        class Terminal(io.StringIO):
+            def isatty(self) -> bool:
+                return True
+
+        monkeypatch.setattr("sys.stdin", Terminal(f"{answer}\n"))
+        result = run("demo")
+        assert result.code == code
+        assert "1 fact that the demo did not generate. Delete everything in it? [y/N]" in result.err
+        assert self.has_it(run) is (answer == "n")
+
+    def test_deletes_it_where_that_is_said(self, run: Run) -> None:
+        assert run("demo", "--yes").code == 0
+        assert not self.has_it(run)
+
+
+@pytest.mark.parametrize(
+    ("words", "remedy"),
+    [
+        (("--server", "127.0.0.1:1", "demo"), "leave out --server 127.0.0.1:1"),
+        (("--data", "mine", "demo"), "name it with --dir"),
+    ],
+)
+def test_the_demo_refuses_another_place(
+    run: Run, tmp_path: Path, words: tuple[str, ...], remedy: str
+) -> None:
+    result = run(*words)
+    assert result.code == 2
+    assert remedy in result.err
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_the_demo_leaves_a_directory_alone_that_it_did_not_make(run: Run, tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 import click
 import grpc
 import pytest
+from click.shell_completion import BashComplete
 
 from mutua.location import running_server
 from services.adapters.data_directory import DataDirectory
@@ -208,3 +209,48 @@ def test_a_closed_pipe_is_quiet(programme: FakeProgramme) -> None:
 def _say_running(data: Path, address: str, pid: int) -> None:
     told = {"pid": pid, "address": address, "http_address": "", "start_time": ""}
     (data / "server.json").write_text(json.dumps(told))
+
+
+class TestCompletion:
+    @pytest.mark.parametrize(
+        ("words", "offered"),
+        [
+            (("balances", "--lens", ""), ["count", "burden", "attention", "benefit"]),
+            (("balances", "--lens", "B"), ["burden", "benefit"]),
+            (("balances", "--kind", "shared_c"), ["shared-configuration"]),
+            (("log", "--formality", "x"), []),
+        ],
+    )
+    def test_offers_words(
+        self, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...], offered: list[str]
+    ) -> None:
+        monkeypatch.setenv("COMP_WORDS", " ".join(["mutua", *words]))
+        monkeypatch.setenv("COMP_CWORD", str(len(words)))
+        completing = BashComplete(cli.mutua, {}, "mutua", "_MUTUA_COMPLETE")
+        *typed, incomplete = words
+        found = completing.get_completions(typed, incomplete)
+        assert [each.value for each in found] == offered
+
+    def test_of_every_option_with_words_offers_no_number(self) -> None:
+        """Of whatever command: a number is no word anybody would type."""
+        context = click.Context(cli.mutua)
+        choices = [
+            (parameter, leaf)
+            for name in cli.COMMANDS
+            if (command := cli.mutua.get_command(context, name)) is not None
+            for leaf in _leaves(command, context)
+            for parameter in leaf.params
+            if isinstance(parameter.type, click.Choice)
+        ]
+        assert len(choices) > 10
+        for parameter, leaf in choices:
+            offered = parameter.type.shell_complete(click.Context(leaf), parameter, "")
+            assert offered
+            assert not any(each.value.isdecimal() for each in offered), parameter.name
+
+
+def _leaves(command: click.Command, context: click.Context) -> list[click.Command]:
+    if not isinstance(command, click.Group):
+        return [command]
+    below = (command.get_command(context, name) for name in command.list_commands(context))
+    return [leaf for each in below if each is not None for leaf in _leaves(each, context)]

@@ -206,3 +206,11 @@ def digest_of(message: pb.Event) -> bytes:
     said.ClearField("assurance")
     said.ClearField("record_time")
     return sha256(said.SerializeToString(deterministic=True)).digest()
+
+
+def client_of(value: bytes) -> str:
+    """The program that recorded a fact, as it names itself; "" where a record does not say."""
+    try:
+        return pb.Event.FromString(value).source.client
+    except DecodeError:
+        return ""
