@@ -22,7 +22,6 @@ from mutua.v1.types_pb2 import ExchangeKind, Formality
 from services.cli.connect import Settings
 from services.cli.dates import parse_date, parse_known_at
 from services.cli.parameters import Parsed, Words
-from services.cli.typed import parse_topic_word
 
 Form = Literal["table", "json", "csv"]
 DAY: Final = Parsed("date", parse_date)
@@ -95,7 +94,6 @@ OPTIONS: Final = (
     click.option(
         "--topic",
         "topics",
-        type=Parsed("topic", parse_topic_word),
         multiple=True,
         help="Only exchanges on one of these.",
     ),

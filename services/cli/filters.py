@@ -1,7 +1,7 @@
 """Organizations and topics that were typed as filters, as the programme knows them."""
 
 import difflib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -56,7 +56,7 @@ def resolve_organizations(
         return meant, unknown
     directory = Directory(client.list_organizations(Question(identity=identity)))
     for names in filters:
-        sentences = []
+        missing = {}
         for typed in names:
             found = directory.find(typed)
             match = found
@@ -64,10 +64,12 @@ def resolve_organizations(
                 match = typed if directory.get(typed) else None
             meant[typed] = match or typed
             if match is None:
-                near = directory.labels([found] if found else directory.resembling(typed))
-                fact = f"no organization is called {typed!r}"
-                sentences.append(_sentence(fact, near, f"{mutua} organizations"))
-        unknown += Unknown(sentences=tuple(sentences), is_all=len(sentences) == len(names))
+                near = [found] if found else directory.resembling(typed)
+                missing[typed] = directory.labels(near)
+        unknown += Unknown(
+            sentences=_sentences("no organization is called", missing, f"{mutua} organizations"),
+            is_all=len(missing) == len(set(names)),
+        )
     return meant, unknown
 
 
@@ -79,17 +81,24 @@ def resolve_topics(client: Client, typed: Sequence[str], mutua: str) -> tuple[li
     # A topic goes before a label that is spelled like it.
     by_word = {parse_topic_word(topic.label): topic.topic for topic in topics if topic.label}
     by_word |= {topic.topic: topic.topic for topic in topics}
-    meant, sentences = [], []
+    labels = {topic.topic: topic.label or topic.topic for topic in topics}
+    meant, missing = [], {}
     for each in typed:
         word = parse_topic_word(each)
-        meant.append(by_word.get(word, each))
+        meant.append(by_word.get(word, word))
         if word not in by_word:
             alike = difflib.get_close_matches(word, by_word, n=3, cutoff=ALIKE)
-            near = ", ".join(dict.fromkeys(by_word[one] for one in alike))
-            fact = f"no exchange has the topic {each!r}"
-            sentences.append(_sentence(fact, near, f"{mutua} programme show"))
-    return meant, Unknown(sentences=tuple(sentences), is_all=len(sentences) == len(typed))
+            missing[each] = ", ".join(dict.fromkeys(labels[by_word[one]] for one in alike))
+    sentences = _sentences("no exchange has the topic", missing, f"{mutua} programme show")
+    return meant, Unknown(sentences=sentences, is_all=len(missing) == len(set(typed)))
 
 
-def _sentence(fact: str, near: str, command: str) -> str:
-    return f"{fact}; did you mean {near}?" if near else f"{fact}: {command} lists those there are."
+def _sentences(fact: str, near_misses: Mapping[str, str], command: str) -> tuple[str, ...]:
+    """One for each name with near misses, and one for all the others, with what lists the names."""
+    sentences = [
+        f"{fact} {typed!r}; did you mean {near}?" for typed, near in near_misses.items() if near
+    ]
+    others = [repr(typed) for typed, near in near_misses.items() if not near]
+    if others:
+        sentences.append(f"{fact} {' or '.join(others)}: {command} lists those there are.")
+    return tuple(sentences)

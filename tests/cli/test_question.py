@@ -140,7 +140,11 @@ class TestUnknownFilters:
                 ("--topic", "interface"),
                 "no exchange has the topic 'interface'; did you mean interfaces?",
             ),
-            (("--topic", "xyz", "--topic", "zyx"), "no exchange has the topic 'xyz': mutua"),
+            (("--topic", "Q w", "--topic", "y"), "no exchange has the topic 'Q w' or 'y': mutua"),
+            (
+                ("--topic", "IT & dat"),
+                "the topic 'IT & dat'; did you mean IT & data?",
+            ),
             (("--organization", "t-01", "--identity", "recorded"), "'t-01'; did you mean Millbury"),
         ],
     )
