@@ -196,6 +196,7 @@ def exchanges(settings: Settings, file: Path, form: str, **options: Any) -> None
       mutua import exchanges visits.csv.gz --map giver=host --set kind=visit
       mutua import exchanges calls.xlsx --kind-map "phone call=call" --batch calls-2026
       mutua import exchanges calls.csv --skip-bad mend.csv
+      mutua import exchanges calls.csv --names names.csv --dry-run
     """
     from services.imports import import_exchanges
 

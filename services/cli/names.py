@@ -1,5 +1,6 @@
 """Organizations by the names that people type at a command."""
 
+import re
 import shlex
 import sys
 from collections.abc import Iterable, Iterator
@@ -26,6 +27,15 @@ class Directory(directory.Directory):
         except directory.AmbiguousName as error:
             raise click.UsageError(f"{typed!r} {error}: type the id.") from error
 
+    def several(self, typed: str) -> list[str]:
+        """The ids of known organizations that a name lists with separators; [] for anything else.
+
+        An import reads such a cell as several organizations; a command takes each by itself.
+        """
+        parts = [part for part in re.split("[;|,]", typed) if part.strip()]
+        ids = [found for part in parts if (found := self.find(part)) is not None]
+        return ids if len(parts) > 1 and len(ids) == len(parts) else []
+
     def near_labels(self, typed: str) -> str:
         """The near misses of a name, such as "Oakdale Trust (oak-2) or Oakley (oak-7)"."""
         return " or ".join(map(self.label, self.resembling(typed)))
@@ -48,9 +58,11 @@ class TypedNames:
             organizations = "organization" if len(new) == 1 else "organizations"
             yield f"New {organizations}, recorded as written: {', '.join(map(quoted, new))}."
         for name in self.doubtful:
+            several = " and ".join(map(directory.label, directory.several(name)))
+            meant = f"{several}, each typed by itself" if several else directory.near_labels(name)
             yield (
                 f"unknown organization {quoted(name)}: recorded as written. "
-                f"Did you mean {directory.near_labels(name)}? Then: {undo}"
+                f"Did you mean {meant}? Then: {undo}"
             )
 
 
@@ -96,8 +108,12 @@ def unbound_lines(directory: Directory, mutua: str) -> list[str]:
 
 def _confirmed(name: str, names: TypedNames, directory: Directory, *, yes: bool) -> str:
     """The id that is meant by a new name: its own, or that of an organization it resembles."""
-    near = directory.resembling(name)
-    if near and sys.stdin.isatty() and not yes:
+    several, near = directory.several(name), directory.resembling(name)
+    if several and sys.stdin.isatty() and not yes:
+        labels = ", ".join(map(directory.label, several))
+        click.echo(f"{quoted(name)} is new, and lists {labels}: type each by itself.", err=True)
+        click.confirm("Record it as one new organization?", abort=True, err=True)
+    elif near and sys.stdin.isatty() and not yes:
         click.echo(f"{quoted(name)} is new. Did you mean one of these?", err=True)
         for number, organization_id in enumerate(near, start=1):
             click.echo(f"  {number}  {directory.label(organization_id)}", err=True)
@@ -109,7 +125,7 @@ def _confirmed(name: str, names: TypedNames, directory: Directory, *, yes: bool)
         )
         if answer != "y":
             return near[int(answer) - 1]
-    elif near:
+    elif near or several:
         names.doubtful.append(name)
     names.new.append(name)
     return name

@@ -76,6 +76,16 @@ class TestNewNames:
         ask("nothing-to-report", "The Eastmere District Hospital Ltd", "2026-03")
         assert programme.events[2].nothing_to_report.organization_id == "T-03"
 
+    def test_several_organizations_in_one_name_are_told(
+        self, ask: Run, programme: FakeProgramme, types: type[Typing]
+    ) -> None:
+        result = ask("log", "--from", "Millbury, T-03", *CALL)
+        assert programme.events[0].exchange_recorded.exchange.giver_ids == ["Millbury, T-03"]
+        assert "Eastmere District Hospital (T-03), each typed by itself? Then: mutua" in result.err
+        types("n")
+        assert ask("log", "--from", "Millbury; T-03", *CALL).code == 130
+        assert len(programme.events) == 1
+
     def test_spellings_of_one_new_name_are_one_organization(
         self, ask: Run, programme: FakeProgramme
     ) -> None:

@@ -146,12 +146,12 @@ def test_a_kind_has_everyday_words(
 
 
 def test_a_topic_is_typed_by_its_label_which_is_kept(ask: Run, programme: FakeProgramme) -> None:
-    result = ask(*CALL, "--topic", "IT & data", "--topic", "beds")
+    result = ask(*CALL, "--topic", "Beds & rooms", "--topic", "beds")
     recorded, labelled = programme.events
-    assert recorded.exchange_recorded.exchange.topics == ["it-and-data", "beds"]
+    assert recorded.exchange_recorded.exchange.topics == ["beds-and-rooms", "beds"]
     [label] = labelled.programme_configured.topics
-    assert (label.topic, label.label) == ("it-and-data", "IT & data")
-    assert "about IT & data, beds." in result.out
+    assert (label.topic, label.label) == ("beds-and-rooms", "Beds & rooms")
+    assert "about Beds & rooms, beds." in result.out
 
 
 def test_a_topic_with_a_label_gets_no_other(ask: Run, programme: FakeProgramme) -> None:
