@@ -81,6 +81,7 @@ class AsyncClient:
         clock: AsyncClock = _AsyncioClock,
     ) -> None:
         self.programme = programme
+        self.organization = organization
         self._connections = [
             AsyncConnection(
                 location, organization=organization, deadline_seconds=deadline_seconds, clock=clock

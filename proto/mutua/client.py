@@ -73,6 +73,7 @@ class Client:
         clock: Clock = time,
     ) -> None:
         self.programme = programme
+        self.organization = organization
         self._connections = [
             Connection(
                 location, organization=organization, deadline_seconds=deadline_seconds, clock=clock

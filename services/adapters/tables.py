@@ -13,7 +13,7 @@ from sqlmodel import Field, SQLModel
 
 from services.ledger.months import FIELDS as MONTH_FIELDS
 
-MODEL_VERSION: Final = 6
+MODEL_VERSION: Final = 7
 
 
 class ReadModel(SQLModel):
@@ -246,12 +246,13 @@ class OrganizationMonthRow(ReadModel, table=True):
 
 
 class BatchRow(ReadModel, table=True):
-    """What the facts of one import batch have led to; `undone_count` was retracted by an undo."""
+    """What the facts of one sender's import batch led to; an undo retracted `undone_count`."""
 
     __tablename__ = "batch"
     programme: int = Field(primary_key=True)
     batch: str = Field(primary_key=True)
     generation: int = Field(primary_key=True)
+    recorded_by: str = Field(primary_key=True)
     client: str
     first_record_time: int = _big()
     last_record_time: int = _big()

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
+from services.ledger.exchange import ExchangeRetracted
 from services.ledger.facts import Source
 from services.ledger.fresh import Fresh
 from services.ledger.state import Journal, Revision
@@ -16,7 +17,7 @@ _NEVER: Final = 2**63 - 1
 
 @dataclass(slots=True)
 class Batch:
-    """What is added to one batch and generation; times and client are those of its own facts."""
+    """What is added to one batch; times and client are those of its own facts."""
 
     client: str = ""
     first_offset: int = _NEVER
@@ -36,45 +37,56 @@ class Batch:
         self.last_record_time = max(self.last_record_time, record_time)
 
 
-Batches = dict[tuple[str, int], Batch]
+Key = tuple[str, int, str]
+"""Name, generation, and the organization that recorded it, "" when none was named.
+
+Two senders may give their files the same name, so the sender is part of the key.
+"""
+
+Batches = dict[Key, Batch]
 
 
 def batches_of(journal: Journal, fresh: Iterable[Fresh]) -> Batches:
     """What a stretch of the log adds to each batch. A fact without a batch adds nothing.
 
     A retraction counts for the batch that recorded the exchange, and there as undone when the
-    retraction itself names that batch.
+    retraction itself names that batch, whoever sent it.
     """
-    batches: defaultdict[tuple[str, int], Batch] = defaultdict(Batch)
+    batches: defaultdict[Key, Batch] = defaultdict(Batch)
     for each in fresh:
         if each.batch:
-            batch = batches[each.batch, each.generation]
+            batch = batches[each.batch, each.generation, each.recorded_by]
             batch.meet(each.offset, each.record_time, each.client)
             batch.exchange_count += 1
     for logged in journal.facts:
         assert logged.event is not None
-        source = logged.event.source
-        if source.batch:
-            batches[_key(source)].meet(logged.offset, logged.record_time, source.client)
+        event = logged.event
+        # An undo belongs to the batch that it undoes: see `_count`.
+        if event.source.batch and not isinstance(event.fact, ExchangeRetracted):
+            batch = batches[_key(event.source, event.recorded_by)]
+            batch.meet(logged.offset, logged.record_time, event.source.client)
     for history, revision in journal.revisions:
-        _count(batches, history.revisions[0].source, revision)
+        _count(batches, history.revisions[0], revision)
     for version in journal.versions:
         if version.source.batch:
-            batches[_key(version.source)].organization_count += 1
+            batches[_key(version.source, version.recorded_by)].organization_count += 1
     return dict(batches)
 
 
-def _count(batches: Batches, first: Source, revision: Revision) -> None:
-    said = revision.source
+def _count(batches: Batches, first: Revision, revision: Revision) -> None:
+    source = revision.source
     match revision.state:
-        case State.RECORDED if first.batch:
-            batches[_key(first)].exchange_count += 1
-        case State.CORRECTED if said.batch:
-            batches[_key(said)].correction_count += 1
-        case State.RETRACTED if first.batch:
-            batches[_key(first)].retracted_count += 1
-            batches[_key(first)].undone_count += _key(said) == _key(first)
+        case State.RECORDED if source.batch:
+            batches[_key(source, revision.recorded_by)].exchange_count += 1
+        case State.CORRECTED if source.batch:
+            batches[_key(source, revision.recorded_by)].correction_count += 1
+        case State.RETRACTED if first.source.batch:
+            batch = batches[_key(first.source, first.recorded_by)]
+            batch.retracted_count += 1
+            if _key(source, "") == _key(first.source, ""):
+                batch.undone_count += 1
+                batch.meet(revision.from_offset, revision.record_time, source.client)
 
 
-def _key(source: Source) -> tuple[str, int]:
-    return source.batch, source.generation
+def _key(source: Source, recorded_by: str) -> Key:
+    return source.batch, source.generation, recorded_by

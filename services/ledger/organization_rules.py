@@ -75,6 +75,7 @@ def _settle(
         organization=organization,
         event_id=logged.event.event_id,
         from_offset=at,
+        recorded_by=logged.event.recorded_by,
         source=logged.event.source,
         value=logged.value,
     )

@@ -228,14 +228,16 @@ class ExchangeFilter:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImportedBatch:
-    """What one generation of an import batch has led to; `undone_count` was retracted by an undo.
+    """What one generation of a sender's import batch led to; an undo retracted `undone_count`.
 
-    Exchanges count whatever became of them; retractions and corrections by whoever made them count
-    only where they concern, or come from, this batch.
+    `recorded_by` is the sender's organization, "" when none was named. Every exchange counts,
+    whatever became of it. A retraction counts for the batch of its exchange, whoever made it; a
+    correction counts for the batch it came from.
     """
 
     batch: str
     generation: int
+    recorded_by: str
     client: str
     first_record_time: Instant
     last_record_time: Instant

@@ -58,6 +58,7 @@ class Version:
     organization: Organization
     event_id: str
     from_offset: int
+    recorded_by: str
     source: Source
     value: bytes
 

@@ -13,14 +13,15 @@ def batches(asked: Asked) -> pb.ListBatchesResponse:
     return asked.fill(pb.ListBatchesResponse(**asked.rest()), rest, _batch, _key)
 
 
-def _key(each: ImportedBatch) -> tuple[str, int]:
-    return each.batch, each.generation
+def _key(each: ImportedBatch) -> tuple[str, int, str]:
+    return each.batch, each.generation, each.recorded_by
 
 
 def _batch(each: ImportedBatch) -> pb.Batch:
     return pb.Batch(
         batch=each.batch,
         generation=each.generation,
+        recorded_by=each.recorded_by,
         client=each.client,
         exchange_count=each.exchange_count,
         retracted_count=each.retracted_count,

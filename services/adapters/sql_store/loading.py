@@ -128,6 +128,7 @@ def _load_roster(connection: Connection, programme: int, programme_id: str, ledg
             organization=fact.organization,
             event_id=row.event_id,
             from_offset=row.from_offset,
+            recorded_by=event.recorded_by,
             source=event.source,
             value=row.content,
         )

@@ -118,7 +118,7 @@ class SqlSnapshot:
         found = (
             select(*columns)
             .where(batch.programme == self._programme(programme_id))
-            .order_by(batch.batch, batch.generation)
+            .order_by(batch.batch, batch.generation, batch.recorded_by)
         )
         return [ImportedBatch(**row._mapping) for row in self.rows(found)]
 

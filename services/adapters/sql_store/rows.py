@@ -61,6 +61,7 @@ def insertions(dictionary: Dictionary, changes: Changes) -> dict[type[ReadModel]
             programme,
             name,
             generation,
+            recorded_by,
             batch.client,
             batch.first_record_time,
             batch.last_record_time,
@@ -70,7 +71,7 @@ def insertions(dictionary: Dictionary, changes: Changes) -> dict[type[ReadModel]
             batch.correction_count,
             batch.organization_count,
         )
-        for (name, generation), batch in changes.batches.items()
+        for (name, generation, recorded_by), batch in changes.batches.items()
     ]
     rows[PartyRow] = [(programme, *named) for named in dictionary.party.take_fresh()]
     rows[TopicRow] = [
