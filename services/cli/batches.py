@@ -8,7 +8,7 @@ import click
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from mutua.v1.query_service_pb2 import Batch
-from services.cli.connect import Settings, connected, tell_if_empty
+from services.cli.connect import Settings, connected, is_typed, tell_if_empty
 from services.cli.output import (
     Column,
     show_progress,
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 COLUMNS: Final[tuple[Column[Batch], ...]] = (
     Column("batch", lambda row: row.batch),
+    Column("recorded for", lambda row: row.recorded_by),
     Column("generation", lambda row: amount(row.generation), True),
     Column("exchanges", lambda row: _unless_zero(row.exchange_count), True),
     Column("retracted", lambda row: _unless_zero(row.retracted_count), True),
@@ -86,13 +87,15 @@ def list_batches(settings: Settings, form: str) -> None:
 def undo(settings: Settings, batch: str, form: str, *, yes: bool) -> None:
     """Retract every exchange of a batch that stands.
 
-    A retraction is final. Importing the file again afterwards records its rows anew, as the next
+    Where several organizations imported a batch of this name, --as says whose is meant. A
+    retraction is final. Importing the file again afterwards records its rows anew, as the next
     generation of the batch.
 
     \b
     Examples:
       mutua import undo calls-2026
       mutua import undo calls-2026 --yes
+      mutua --as Oakdale import undo calls-2026
     """
     from services.imports import ImportInterrupted, ImportRefused
     from services.imports.undo import undo_import
@@ -100,7 +103,7 @@ def undo(settings: Settings, batch: str, form: str, *, yes: bool) -> None:
     def confirm(report: "UndoReport") -> bool:
         if yes:
             return True
-        question = f"Retract {counted(report.retracted_count, 'exchange')} of batch {report.batch}?"
+        question = f"Retract {counted(report.retracted_count, 'exchange')} of {_named(report)}?"
         if not sys.stdin.isatty():
             raise click.UsageError(f"{question} There is no terminal to ask on: say --yes.")
         click.echo("\n".join(_left_alone(report)), err=True)
@@ -108,7 +111,10 @@ def undo(settings: Settings, batch: str, form: str, *, yes: bool) -> None:
 
     try:
         with connected(settings, write=True, purpose="mutua import undo") as client:
-            report = undo_import(client, batch, confirm=confirm, progress=_show_progress)
+            sender = client.organization or ("" if is_typed("organization") else None)
+            report = undo_import(
+                client, batch, sender=sender, confirm=confirm, progress=_show_progress
+            )
     except ImportRefused as error:
         raise click.ClickException(str(error)) from error
     except ImportInterrupted as error:
@@ -125,15 +131,20 @@ def _tell(report: "UndoReport", settings: Settings) -> None:
     if not report.retracted_count:
         earlier = counted(report.retracted_earlier_count, "exchange")
         click.echo(
-            f"Nothing of batch {report.batch} stands: {earlier} of it retracted before."
+            f"Nothing of {_named(report)} stands: {earlier} of it retracted before."
             if report.retracted_earlier_count
-            else f"Batch {report.batch} has no exchanges."
+            else f"There are no exchanges in {_named(report)}."
         )
     else:
-        click.echo(f"{counted(report.retracted_count, 'exchange')} of batch {report.batch} undone.")
+        click.echo(f"{counted(report.retracted_count, 'exchange')} of {_named(report)} undone.")
     for line in (*_left_alone(report), *report.notes):
         click.echo(line)
     click.echo(f"Next: {settings.command} import list")
+
+
+def _named(report: "UndoReport") -> str:
+    recorded_for = f" for {report.recorded_by}" if report.recorded_by else ""
+    return f"batch {report.batch}{recorded_for}"
 
 
 def _left_alone(report: "UndoReport") -> list[str]:
@@ -143,6 +154,13 @@ def _left_alone(report: "UndoReport") -> list[str]:
         lines.append(
             f"{counted(report.organization_count, 'fact')} about organizations from this batch "
             "stay: registering is not undone."
+        )
+    for each in report.left_retracted:
+        reference = f" ({each.reference})" if each.reference else ""
+        reason = f", because “{each.reason}”" if each.reason else ""
+        lines.append(
+            f"Retracted by hand and left so{reference}: {each.what}, exchange "
+            f"{each.exchange_id}{reason}."
         )
     if report.corrected_by_hand_count:
         lines.append(

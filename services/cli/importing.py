@@ -1,9 +1,7 @@
 """`import`: files of people, through the ingest service."""
 
-import reprlib
-import shlex
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable
 from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
@@ -13,9 +11,10 @@ import click
 
 from services.cli.batches import list_batches, undo
 from services.cli.connect import Settings, connected
+from services.cli.import_report import report_lines
 from services.cli.import_template import template
 from services.cli.names import Directory, unbound_lines
-from services.cli.output import Column, show_progress, to_json, to_table
+from services.cli.output import show_progress, to_json
 from services.cli.parameters import Parsed
 from services.cli.recording import FORMAT
 from services.ledger.wording import counted
@@ -23,11 +22,10 @@ from services.ledger.wording import counted
 if TYPE_CHECKING:
     from mutua import Client
     from services.imports import (
+        Doubt,
         HeaderlessError,
         ImportOptions,
         ImportReport,
-        Overlap,
-        RowError,
         UnknownDateOrderError,
     )
     from services.notation.dates import DateOrder
@@ -122,23 +120,6 @@ OPTIONS: Final = (
 )
 
 
-OUTCOMES: Final = {
-    "recorded": "{would}recorded",
-    "corrected": "{would}recorded as a change of what stands",
-    "unchanged": "{stand} already",
-    "retracted_earlier": "retracted earlier, left so",
-    "skipped": "{would}skipped: another row says the same",
-    "missing": "of an earlier file, not in this one, left as before",
-}
-ERROR_COLUMNS: Final[tuple["Column[RowError]", ...]] = (
-    Column("line", lambda error: f"{error.row:,}" if error.row else "", True),
-    Column("rows", lambda error: f"{error.row_count:,}", True),
-    Column("field", lambda error: error.field),
-    Column("value", lambda error: reprlib.repr(error.value) if error.value else ""),
-    Column("what to mend", lambda error: error.message),
-)
-
-
 def takes_file(command: Callable[..., None]) -> Callable[..., None]:
     """Adds the file and the options of every import."""
     for option in reversed(OPTIONS):
@@ -179,6 +160,16 @@ def takes_file(command: Callable[..., None]) -> Callable[..., None]:
     metavar="TEXT",
     help="Also stands between several organizations in a cell, such as ','. Default ; and | alone, "
     "and a question about commas between known organizations.",
+)
+@click.option(
+    "--accept-changes",
+    is_flag=True,
+    help="Record rows also when most of them change, or change parties or dates; do not ask.",
+)
+@click.option(
+    "--reinstate",
+    is_flag=True,
+    help="Record mended rows again whose exchange somebody retracted.",
 )
 @takes_file
 def exchanges(settings: Settings, file: Path, form: str, **options: Any) -> None:
@@ -268,7 +259,7 @@ def _import(
     if form == "json":
         click.echo(to_json(asdict(report)))
     else:
-        for line in _told(report, settings, file):
+        for line in report_lines(report, settings, file):
             click.echo(line)
     if report.interrupted:
         raise click.Abort(report.notes[-1])
@@ -324,63 +315,12 @@ def _show_progress(recorded: int, total: int) -> None:
     show_progress(f"{recorded:,} of {counted(total, 'fact')} recorded", is_last=recorded == total)
 
 
-def _confirm(found: Sequence["Overlap"]) -> bool:
-    from services.imports.elsewhere import remedies, told
-
-    click.echo(f"{told(found)}\n{remedies(found)}", err=True)
-    return click.confirm("Record them as other exchanges?", err=True)
+def _confirm(doubt: "Doubt") -> bool:
+    for line in (doubt.said, *doubt.lines(), doubt.remedy):
+        click.echo(line, err=True)
+    return click.confirm(doubt.question, err=True)
 
 
 def _confirm_split(cell: str, labels: list[str]) -> bool:
     click.echo(f"{cell!r} may be several organizations: {'; '.join(labels)}.", err=True)
     return click.confirm("Do commas stand between organizations in this file?", err=True)
-
-
-def _told(report: "ImportReport", settings: Settings, file: Path) -> Iterable[str]:
-    """The plan, what became of the rows, what to mend, and what to do next."""
-    later = f", generation {report.generation}" if report.generation > 1 else ""
-    yield f"Batch {report.batch}{later}: {counted(report.counts.rows, 'row')}."
-    for field, column in report.columns.items():
-        yield f"  {field} is column {column!r}"
-    for field, value in report.constants.items():
-        yield f"  {field} is always {value!r}"
-    if report.unused:
-        yield f"  not used: {', '.join(report.unused)}"
-    yield from report.notes
-    if report.errors:
-        yield f"\n{to_table(report.errors, ERROR_COLUMNS)}\n"
-    if not report.ok:
-        yield (
-            f"{counted(report.error_count, 'error')}; {counted(report.acknowledged, 'fact')} "
-            "recorded. Mend the file, or say with --map, --set or --kind-map how to read it."
-        )
-        return
-    would = "would be " if report.dry_run else ""
-    counts = asdict(report.counts)
-    for name, words in OUTCOMES.items():
-        if counts[name]:
-            stand = "stands" if counts[name] == 1 else "stand"
-            yield f"{counted(counts[name], 'row')} {words.format(would=would, stand=stand)}"
-    yield from _further(report, settings, file)
-
-
-def _further(report: "ImportReport", settings: Settings, file: Path) -> Iterable[str]:
-    """What the user has to do, or may do, now."""
-    would = "would be " if report.dry_run else ""
-    if report.set_aside:
-        yield f"{counted(report.counts.wrong, 'row')} {would}written to {report.set_aside}"
-    if report.dry_run:
-        if report.elsewhere:
-            from services.imports.elsewhere import remedies, told
-
-            yield f"{told(report.elsewhere)} {remedies(report.elsewhere)}"
-        yield "Nothing was recorded: type the same without --dry-run to record it."
-        return
-    if report.set_aside:
-        what = click.get_current_context().info_name
-        words = (report.set_aside, "--batch", report.batch)
-        yield (
-            f"Mend the rows there, then: {settings.command} import {what} {shlex.join(words)} "
-            f"(with the other options that you gave for {file.name})"
-        )
-    yield f"Next: {settings.command} balances"

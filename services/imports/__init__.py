@@ -1,5 +1,6 @@
 """Tables of people become facts, recorded through `mutua.Client`."""
 
+from services.imports.changes import Change, Doubt
 from services.imports.date_order import UnknownDateOrderError
 from services.imports.headerless import HeaderlessError
 from services.imports.report import (
@@ -12,6 +13,8 @@ from services.imports.report import (
 from services.imports.run import ImportOptions, import_exchanges, import_organizations
 
 __all__ = [
+    "Change",
+    "Doubt",
     "HeaderlessError",
     "ImportInterrupted",
     "ImportOptions",

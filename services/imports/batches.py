@@ -1,10 +1,14 @@
-"""What is known of an import batch, and what stands in it."""
+"""Whose batch a file belongs to, and which exchange of it a row is about."""
 
 import difflib
 import shlex
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import islice
+from typing import Final, NamedTuple, TypeVar
 
 from mutua import Client
+from mutua.directory import AmbiguousName, Directory
+from mutua.ids import uuid8
 from mutua.v1.query_service_pb2 import (
     EXCHANGE_STATE_RETRACTED,
     IDENTITY_RECORDED,
@@ -12,70 +16,253 @@ from mutua.v1.query_service_pb2 import (
     Exchange,
     Question,
 )
+from services.imports.identity import RowIdentity
 from services.imports.report import ImportRefused
-from services.imports.rows import FIRST_GENERATION
 
 AS_RECORDED = Question(identity=IDENTITY_RECORDED)
+FIRST_GENERATION: Final = 1
+# Of one request; the server takes no more.
+MOST_IDS: Final = 10_000
+
+Item = TypeVar("Item")
+
+
+class Match(NamedTuple):
+    """The exchange that a row is about, whatever became of it.
+
+    `is_final`: somebody retracted it by hand. `next_id` is the id under which the row is recorded
+    anew where it may be.
+    """
+
+    exchange: Exchange
+    is_final: bool
+    next_id: str
+
+
+class _Slot(NamedTuple):
+    """One way in which the id of a row may have been made when it was recorded.
+
+    Releases before 0.2 made ids without the sender, and of rows without a reference by their raw
+    text (`is_raw`).
+    """
+
+    generation: int
+    sender: str
+    is_raw: bool
 
 
 class Standing:
-    """The exchanges of one batch, in the generation that a file imported now belongs to.
+    """The exchanges of one sender's batch, and the generation that a file imported now belongs to.
 
-    A batch that was undone begins anew, with ids of its own: a retraction is final.
+    A batch that was undone begins anew, with ids of its own, because a retraction is final.
+    `resolve` tells which organization an id or name means: a sender that was recorded under another
+    name is the same. Batches imported without a sender are taken for this sender's.
     """
 
     def __init__(
-        self, client: Client, batch: str, known: Iterable[Batch], *, position: str
+        self,
+        client: Client,
+        batch: str,
+        *,
+        rule: str,
+        position: str,
+        resolve: Callable[[str], str] = str,
     ) -> None:
-        self.batch = batch
-        self._client = client
-        self._position = position
-        self._seen_count = 0
-        ours = [each for each in known if each.batch == batch]
-        latest = max(ours, key=lambda each: each.generation, default=None)
-        self.generation = FIRST_GENERATION
-        self._exchange_count = self._standing_count = 0
-        if latest is not None and latest.undone:
-            self.generation = latest.generation + 1
-        elif latest is not None:
-            self.generation = max(latest.generation, FIRST_GENERATION)
-            self._exchange_count = latest.exchange_count
-            self._standing_count = latest.exchange_count - latest.retracted_count
+        self.batch, self.sender = batch, client.organization
+        self.position = position
+        self._client, self._rule = client, rule
+        known = list(client.list_batches(min_position=position))
+        named = [each for each in known if each.batch == batch]
+        senders = {each.recorded_by for each in named if resolve(each.recorded_by) == self.sender}
+        self._senders = {self.sender, *senders}
+        own = [each for each in named if each.recorded_by in self._senders]
+        # Ids without a sender may hold what others recorded: nobody named has no id but these.
+        self._relevant = [
+            each for each in named if not self.sender or each.recorded_by in {*self._senders, ""}
+        ]
+        with_exchanges = [each for each in own if each.exchange_count] or self._relevant
+        self.generation = max((each.generation for each in with_exchanges), default=1)
+        self.generation = max(self.generation, FIRST_GENERATION)
+        latest = [each for each in with_exchanges if each.generation == self.generation]
+        if latest and all(each.undone for each in latest):
+            self.generation += 1
+        self.has_earlier = any(each.exchange_count for each in self._relevant)
+        self.others = [
+            each
+            for each in known
+            if each.batch != batch or each.recorded_by not in {*self._senders, ""}
+        ]
+        """Batches in which no row is looked for."""
+        self._slots = tuple(dict.fromkeys(self._slots_of()))
+        self._standing_count = sum(each.exchange_count - each.retracted_count for each in own)
+        self.seen_ids: set[str] = set()
 
-    def find(self, exchange_ids: Sequence[str]) -> dict[str, Exchange]:
-        """Those that were recorded, retracted ones too. Each id is asked for once.
+    def derived_id(self, key: str) -> str:
+        """The id under which a row is recorded for the first time."""
+        return self._id_in(self._slots[0], key)
+
+    def find(self, rows: Sequence[RowIdentity]) -> dict[str, Match]:
+        """The exchanges that these rows are about, by key; retracted ones too.
 
         Raises ImportRefused when an undo of the batch was begun and not finished.
         """
-        if not self._exchange_count or not exchange_ids:
+        if not self.has_earlier or not rows:
             return {}
-        found = find_exchanges(self._client, exchange_ids, position=self._position)
-        for exchange in found.values():
+        matches = self._find_in(rows, self._slots[:1])
+        rest = [row for row in rows if row.key not in matches]
+        matches |= self._find_in(rest, self._slots[1:])
+        matches = self._follow(matches)
+        for match in matches.values():
+            exchange = match.exchange
             if exchange.state != EXCHANGE_STATE_RETRACTED:
-                self._seen_count += 1
-            elif exchange.revisions[-1].source.batch == self.batch:
-                raise ImportRefused(
-                    f"Batch {self.batch} is being undone, and some of it stands: finish with "
-                    f"mutua import undo {shlex.quote(self.batch)}, then import the file again."
-                )
-        return found
+                self._see(exchange)
+            elif not match.is_final:
+                self._require_finished(exchange)
+        return matches
 
     def missing_count(self) -> int:
         """Exchanges of the batch that stand and were not looked for."""
-        return max(0, self._standing_count - self._seen_count)
+        return max(0, self._standing_count - len(self.seen_ids))
+
+    def missing(self) -> Iterator[Exchange]:
+        """Those exchanges."""
+        standing = self._client.list_exchanges(
+            AS_RECORDED,
+            batch=self.batch,
+            standing_only=True,
+            page_size=MOST_IDS,
+            min_position=self.position,
+        )
+        for exchange in standing:
+            is_own = exchange.revisions[0].recorded_by in self._senders
+            if is_own and exchange.exchange_id not in self.seen_ids:
+                yield exchange
+
+    def _slots_of(self) -> Iterator[_Slot]:
+        for generation in range(self.generation, FIRST_GENERATION - 1, -1):
+            yield _Slot(generation, self.sender, is_raw=False)
+            for sender in sorted(self._senders):
+                yield _Slot(generation, sender, is_raw=False)
+            yield _Slot(generation, "", is_raw=False)
+            yield _Slot(generation, "", is_raw=True)
+
+    def _id_in(self, slot: _Slot, key: str) -> str:
+        return derived_id(
+            self._rule, self._client.programme, self.batch, slot.generation, key, slot.sender
+        )
+
+    def _find_in(self, rows: Sequence[RowIdentity], slots: Sequence[_Slot]) -> dict[str, Match]:
+        """Of each row the exchange in the first slot that has one."""
+        places: dict[str, str] = {}
+        for slot in slots:
+            for row in rows:
+                if key := row.raw_key if slot.is_raw else row.key:
+                    places.setdefault(self._id_in(slot, key), row.key)
+        exchanges: dict[str, Exchange] = {}
+        for block in blocks(places):
+            exchanges |= find_exchanges(self._client, block, position=self.position)
+        matches: dict[str, Match] = {}
+        for exchange_id, key in places.items():  # in the order of the slots
+            exchange = exchanges.get(exchange_id)
+            if exchange is not None and key not in matches and self._may_be_ours(exchange):
+                matches[key] = self._match(exchange, self.derived_id(key))
+        return matches
+
+    def _may_be_ours(self, exchange: Exchange) -> bool:
+        return not self.sender or exchange.revisions[0].recorded_by in {*self._senders, ""}
+
+    def _match(self, exchange: Exchange, own_id: str) -> Match:
+        is_retracted = exchange.state == EXCHANGE_STATE_RETRACTED
+        is_free = own_id and own_id != exchange.exchange_id
+        next_id = own_id if is_free else reinstated_id(exchange.exchange_id)
+        return Match(exchange, is_retracted and not is_undone(exchange), next_id)
+
+    def _follow(self, matches: dict[str, Match]) -> dict[str, Match]:
+        """Where an exchange was retracted and recorded again, the one that came last."""
+        pending = {
+            reinstated_id(match.exchange.exchange_id): key
+            for key, match in matches.items()
+            if match.exchange.state == EXCHANGE_STATE_RETRACTED
+        }
+        while pending:
+            found: dict[str, Exchange] = {}
+            for block in blocks(pending):
+                found |= find_exchanges(self._client, block, position=self.position)
+            later = {pending[id_]: self._match(found[id_], "") for id_ in found}
+            for key, match in later.items():
+                own_id = self.derived_id(key)
+                is_free = not match.is_final and matches[key].next_id == own_id
+                matches[key] = match._replace(next_id=own_id) if is_free else match
+            pending = {
+                match.next_id: key
+                for key, match in later.items()
+                if match.exchange.state == EXCHANGE_STATE_RETRACTED
+            }
+        return matches
+
+    def _see(self, exchange: Exchange) -> None:
+        if exchange.revisions[0].recorded_by in self._senders:
+            self.seen_ids.add(exchange.exchange_id)
+
+    def _require_finished(self, exchange: Exchange) -> None:
+        first = exchange.revisions[0]
+        key = (first.source.generation, first.recorded_by)
+        if not any(
+            each.undone for each in self._relevant if (each.generation, each.recorded_by) == key
+        ):
+            raise ImportRefused(
+                f"Batch {self.batch} is being undone, and some of it stands: finish with "
+                f"mutua import undo {shlex.quote(self.batch)}, then import the file again."
+            )
+
+
+def derived_id(
+    rule: str, programme: str, batch: str, generation: int, key: str, sender: str
+) -> str:
+    """The id of the fact that a row becomes: the same again for the same row of the same batch."""
+    parts = (rule, programme, batch, str(generation), key)
+    return uuid8(*parts, sender) if sender else uuid8(*parts)
+
+
+def reinstated_id(exchange_id: str) -> str:
+    """The id under which a row is recorded again whose exchange was retracted."""
+    return uuid8("reinstated", exchange_id)
+
+
+def is_undone(exchange: Exchange) -> bool:
+    """Whether an undo retracted it: an undo names its batch, and who retracts by hand does not."""
+    first, last = exchange.revisions[0].source, exchange.revisions[-1].source
+    return (last.batch, last.generation) == (first.batch, first.generation)
 
 
 def find_exchanges(
-    client: Client, exchange_ids: Sequence[str], *, position: str
+    client: Client, exchange_ids: Iterable[str], *, position: str
 ) -> dict[str, Exchange]:
     """Those of the ids, 10,000 at most, that were recorded."""
+    ids = list(exchange_ids)
     found = client.list_exchanges(
-        AS_RECORDED,
-        exchange_ids=exchange_ids,
-        page_size=len(exchange_ids),
-        min_position=position,
+        AS_RECORDED, exchange_ids=ids, page_size=len(ids), min_position=position
     )
     return {exchange.exchange_id: exchange for exchange in found}
+
+
+def blocks(items: Iterable[Item]) -> Iterator[list[Item]]:
+    """Of as many as one request may ask for."""
+    remaining = iter(items)
+    while block := list(islice(remaining, MOST_IDS)):
+        yield block
+
+
+def resolver(directory: Directory) -> Callable[[str], str]:
+    """Tells the organization that an id, name or alias means, the text itself where none is."""
+
+    def resolve(text: str) -> str:
+        try:
+            return directory.find(text) or text
+        except AmbiguousName:
+            return text
+
+    return resolve
 
 
 def resembling(batch: str, known: Iterable[Batch]) -> str:

@@ -9,7 +9,7 @@ from services.notation.durations import DurationReader
 from services.notation.errors import DateOrderError, WordError
 from services.notation.errors import NotationError as CellError
 from services.notation.topics import TopicReader
-from services.notation.words import enum_words, normalized_word, read_list, read_word
+from services.notation.words import enum_words, join_list, normalized_word, read_list, read_word
 
 __all__ = [
     "DAY_FIRST",
@@ -23,6 +23,7 @@ __all__ = [
     "TopicReader",
     "WordError",
     "enum_words",
+    "join_list",
     "normalized_word",
     "read_list",
     "read_word",

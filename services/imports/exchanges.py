@@ -1,8 +1,7 @@
 """What rows say about exchanges, and what that changes."""
 
 import hashlib
-from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from operator import itemgetter
 from typing import Final, NamedTuple
 
@@ -11,52 +10,75 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from mutua.ids import uuid8
 from mutua.v1.event_pb2 import Event, ExchangeContent
 from mutua.v1.query_service_pb2 import EXCHANGE_STATE_RETRACTED, Exchange, Revision
-from mutua.v1.types_pb2 import OCCUR_PRECISION_EXACT, Source
+from mutua.v1.types_pb2 import Source
 from services.adapters.wire.event import normalize, to_event
 from services.adapters.wire.values import Unfit, tidy
-from services.imports.batches import Standing
+from services.imports.batches import Match, Standing
 from services.imports.cells import CellError, DateReader
+from services.imports.changes import (
+    SHOWN,
+    Change,
+    LeftRetracted,
+    change_of,
+    describe,
+    left_retracted,
+)
 from services.imports.columns import Plan
 from services.imports.contents import ContentReader
+from services.imports.identity import (
+    Occurrences,
+    RowIdentity,
+    content_meaning,
+    meaning_digest,
+    place_of,
+    row_meaning,
+)
+from services.imports.merging import Conflict, Merge, kept_mark, merge, merged_content
 from services.imports.parties import PARTY_FIELDS
-from services.imports.rows import CLIENT, Decision, Heard, Rows, Told, overlaid
-from services.imports.skipping import MEND_COLUMN
+from services.imports.report import Problem
+from services.imports.rows import ANY_ID, CLIENT, Decision, Heard, Rows, Told
 from services.imports.table import Row
 from services.ledger import facts
 from services.ledger.kinds import validate
 from services.ledger.times import Instant
-from services.ledger.validation import Violations, check_envelope, check_text
+from services.ledger.validation import MAX_NAME_LENGTH, Violations, check_envelope, check_text
 from services.ledger.words import Precision
 
 _NO_REFERENCE: Final = (
-    "The file has no reference column: a row is known by what all its cells say, and by how often "
-    "that was said before. A row that is edited later counts as a new exchange, and the old one "
-    "stays. `--map reference=COLUMN` names a column that identifies each row."
+    "The file has no reference column: a row is known by what its columns mean, and by how many "
+    "rows before it mean the same. A row that is edited later counts as a new exchange, and the "
+    "old one stays. `--map reference=COLUMN` names a column that identifies each row."
 )
 # What differs from row to row even when the same is said.
 _OF_THE_ROW: Final = ("reference", "occur_time", "report_time", "note")
 _CONTENTS_KEPT: Final = 20_000
-_ANY_ID: Final = uuid8("content")
+RULE: Final = "exchange"
+"""The first part of derived ids."""
 _PRECISIONS: Final = {int(precision): precision for precision in Precision}
+_OCCUPANTS_ASKED: Final = 8
 
 
 class _Content(NamedTuple):
-    """What some cells say, once they are known to be sound: on the wire, and to the core."""
+    """What some cells say, once they are known to be sound: on the wire, and to the core.
+
+    `meaning` is what they add to the identity of a row without a reference.
+    """
 
     serialized: bytes
     fact: facts.Fact
+    meaning: str
 
 
 class ExchangeRows(Rows):
     """Compares rows with the exchanges that stand in their batch, by exchange id.
 
     Of fields that the file does not have, what stands is kept. What somebody corrected by hand
-    since the last import stays until the file itself says something new.
+    since the last import stays; where the file says something new of the same field, the row is in
+    conflict and cannot be taken. What somebody retracted by hand stays retracted.
     """
 
     fact = "exchange_recorded"
     key = "reference"
-    rule = "exchange"
 
     def __init__(
         self,
@@ -65,18 +87,35 @@ class ExchangeRows(Rows):
         standing: Standing,
         contents: ContentReader,
         dates: DateReader,
+        *,
+        resolve: Callable[[str], str] = str,
+        reinstate: bool = False,
+        keeps_changes: bool = False,
     ) -> None:
-        super().__init__(plan, programme, standing.batch, standing.generation)
-        self._standing = standing
-        self._found: dict[str, Exchange] = {}
+        """`resolve` tells the organization that an id means. `reinstate` records mended rows again
+        whose exchange was retracted by hand. `keeps_changes` keeps every change for the report.
+        """
+        super().__init__(plan, programme, standing)
+        self.changes: list[Change] = []
+        self.moved_count = self.bound_count = 0
+        self.left_retracted: list[LeftRetracted] = []
+        self.raw_keys: dict[str, str] = {}
+        """What other batches of earlier releases may know new rows by, by key."""
+        self._found: dict[str, Match] = {}
         self._contents = contents
         self._dates = dates
-        self._seen: Counter[str] = Counter()
+        self._resolve = resolve
+        self._reinstates = reinstate
+        self._keeps_changes = keeps_changes
+        self.occurrences: Occurrences | None = None
         if self.key not in plan.sources:
             self.notes[_NO_REFERENCE] = None
+            raw = standing.has_earlier or bool(standing.others)
+            self.occurrences = Occurrences(plan.header, self._occupants, raw=raw)
         # A file about givers and receivers is not about a symmetric exchange.
         told = {*plan.sources, "giver_ids", "receiver_ids", "party_ids"}
-        self._told = told.intersection(ExchangeContent.DESCRIPTOR.fields_by_name)
+        names = ExchangeContent.DESCRIPTOR.fields_by_name
+        self._told = tuple(name for name in names if name in told)
         # Many rows say the same of different times: what they say is read and judged once.
         self._sound: dict[object, _Content | None] = {}
         self._columns = _content_columns(plan)
@@ -95,8 +134,14 @@ class ExchangeRows(Rows):
             case _:
                 self._contents.read_field(said.exchange_recorded.exchange, field, text)
 
-    def reference(self, row: Row, said: Event) -> str:
-        return said.source.reference if self.key in self.plan.sources else self._digest(row)
+    def reference(self, said: Event) -> str | None:
+        return said.source.reference if self.key in self.plan.sources else None
+
+    def identify(self, row: Row, said: Event) -> RowIdentity:
+        if self.occurrences is None:
+            return super().identify(row, said)
+        content = content_meaning(said.exchange_recorded.exchange, self._names(row))
+        return self.occurrences.identify(row_meaning(content, said), row.line, row.cells)
 
     def hear(self, row: Row, now: Instant) -> Heard:
         heard = self._hear(row, now)
@@ -115,24 +160,33 @@ class ExchangeRows(Rows):
                 return heard
         return super().hear(row, now)
 
-    def look_up(self, fact_ids: Sequence[str]) -> None:
-        self._found = self._standing.find(fact_ids)
+    def new(self) -> Iterator[tuple[int, Event]]:
+        """The exchanges to record, each with its line."""
+        return (each for each in self.facts if each[1].HasField("exchange_recorded"))
 
-    def decide(self, told: Told) -> Decision:
-        exchange = self._found.get(told.fact_id)
-        if exchange is None:
+    def look_up(self, rows: Sequence[RowIdentity]) -> None:
+        self._found = self.standing.find(rows)
+
+    def decide(self, row: Row, told: Told) -> Decision | Sequence[Problem]:
+        match = self._found.get(told.identity.key)
+        if match is None:
+            if self.standing.others and told.identity.raw_key:
+                self.raw_keys[told.identity.key] = told.identity.raw_key
             return Decision("recorded")
-        if exchange.state == EXCHANGE_STATE_RETRACTED:
-            return Decision("retracted_earlier")
-        said, revisions = told.event(), exchange.revisions
-        imported = [
-            count
-            for count, revision in enumerate(revisions, start=1)
-            if (revision.source.client, revision.source.batch) == (CLIENT, self.batch)
-        ]
-        if any(self._is_same(said, revisions[:n]) for n in {*imported[-1:], len(revisions)}):
+        said = told.event()
+        if match.exchange.state == EXCHANGE_STATE_RETRACTED:
+            return self._decide_retracted(row, said, match)
+        revisions = match.exchange.revisions
+        merged = merge(said, revisions, self._told, is_ours=self._is_ours, resolve=self._resolve)
+        if merged.conflicts:
+            return self._conflict_problems(row, match.exchange, merged.conflicts)
+        if not (merged.changes or merged.agrees):
             return Decision("unchanged")
-        return Decision("corrected", self._correction(exchange, said))
+        correction = self._correction(match.exchange, said, merged)
+        if not merged.changes:
+            return Decision("agreed", correction)
+        self._keep_change(row, said, match.exchange, correction, merged)
+        return Decision("corrected", correction)
 
     def _hear_sound(self, row: Row, now: Instant) -> Heard | None:
         """What `hear` says of a row with nothing wrong; None, or CellError, when something may be.
@@ -146,16 +200,13 @@ class ExchangeRows(Rows):
         occurred = self._dates.read_time(occurred_text)
         reported_text = self._text(row, "report_time")
         reported = self._dates.read_day(reported_text) if reported_text else None
-        reference = self._text(row, self.key) if self.key in self.plan.sources else ""
-        if not reference:
-            if self.key in self.plan.sources:
-                return None
-            reference = self._digest(row)
-        fact_id = self.derived_id(reference)
+        reference = self._text(row, self.key) if self.occurrences is None else ""
+        if not reference and self.occurrences is None:
+            return None
         found: Violations = []
         check_envelope(
             facts.Event(
-                event_id=fact_id,
+                event_id=ANY_ID,
                 programme_id=self.programme,
                 fact=content.fact,
                 occur_time=occurred.instant,
@@ -175,18 +226,26 @@ class ExchangeRows(Rows):
         check_text(facts.Text(plain=note), "note", found)
         if found:
             return None
+        if self.occurrences is None:
+            identity = RowIdentity(reference, reference)
+        else:
+            at = occurred.instant * 1_000
+            reported_at = reported.instant * 1_000 if reported else ""
+            meaning = meaning_digest(content.meaning, at, occurred.precision, reported_at, note)
+            identity = self.occurrences.identify(meaning, row.line, row.cells)
+        fact_id = self.standing.derived_id(identity.key)
         own = Event(
             event_id=fact_id,
             occur_time=occurred.timestamp,
             occur_precision=occurred.precision,
             report_time=reported.timestamp if reported else None,
-            source=Source(reference=reference),
+            source=Source(reference=identity.reference),
         )
         if note:
             own.exchange_recorded.exchange.note.plain = note
         # Serialized messages one after the other are the message that has the fields of both.
-        told = Told(fact_id, content.serialized + own.SerializeToString())
-        return self.first_told(row, reference, told)
+        told = Told(fact_id, content.serialized + own.SerializeToString(), identity)
+        return self.first_told(row, told)
 
     def _content(self, row: Row) -> _Content | None:
         """What the columns say that many rows have in common; None when it may not be sound.
@@ -201,7 +260,7 @@ class ExchangeRows(Rows):
         return self._sound[said]
 
     def _read_content(self, row: Row) -> _Content | None:
-        said = Event(event_id=_ANY_ID, programme_id=self.programme, occur_time=Timestamp())
+        said = Event(event_id=ANY_ID, programme_id=self.programme, occur_time=Timestamp())
         said.exchange_recorded.SetInParent()
         try:
             for field, text in self.plan.texts(row.cells).items():
@@ -219,51 +278,107 @@ class ExchangeRows(Rows):
         kept.source.client = CLIENT
         kept.source.batch = self.batch
         kept.source.generation = self.generation
-        return _Content(kept.SerializeToString(), event.fact)
+        meaning = content_meaning(said.exchange_recorded.exchange, self._names(row))
+        return _Content(kept.SerializeToString(), event.fact, meaning)
+
+    def _names(self, row: Row) -> dict[str, str]:
+        """The names of parties as they are written, by field."""
+        return {field: self._text(row, field) for field in self._parties}
 
     def _text(self, row: Row, field: str) -> str:
         source = self.plan.sources.get(field, "")
         return source if isinstance(source, str) else tidy(row.cells[source])
 
-    def _digest(self, row: Row) -> str:
-        """Without a reference of its own a row goes by its texts and how often they stood before.
+    def _occupants(self, meaning: str) -> list[str]:
+        """The places of the rows that the numbers of a meaning were given to, in their order."""
+        places: list[str] = []
+        while True:
+            numbers = range(len(places) + 1, len(places) + _OCCUPANTS_ASKED + 1)
+            keys = [f"{meaning}-{number}" for number in numbers]
+            found = self.standing.find([RowIdentity(key, key) for key in keys])
+            for key in keys:
+                if key not in found:
+                    return places
+                places.append(place_of(found[key].exchange.revisions[0].source.reference))
 
-        Texts count under their columns' names, in whatever order the columns stand.
+    def _is_ours(self, revision: Revision) -> bool:
+        return (revision.source.client, revision.source.batch) == (CLIENT, self.batch)
+
+    def _decide_retracted(self, row: Row, said: Event, match: Match) -> Decision:
+        """What was retracted by hand stays so, unless the row was mended and is to be reinstated.
+
+        What an undo retracted is recorded anew.
         """
-        named = sorted(zip(self.plan.header, map(tidy, row.cells), strict=True))
-        text = "\0".join(f"{name}\1{cell}" for name, cell in named if cell and name != MEND_COLUMN)
-        digest = hashlib.sha256(text.encode()).hexdigest()[:32]
-        self._seen[digest] += 1
-        return f"{digest}-{self._seen[digest]}"
+        revisions = [each for each in match.exchange.revisions if each.HasField("content")]
+        if match.is_final and not (self._reinstates and self._is_mended(said, revisions[-1])):
+            if len(self.left_retracted) < SHOWN:
+                reference = self._text(row, self.key) if self.occurrences is None else ""
+                left = left_retracted(match.exchange, row=row.line, reference=reference)
+                self.left_retracted.append(left)
+            return Decision("retracted_earlier")
+        said.event_id = match.next_id
+        return Decision("recorded", said)
 
-    def _correction(self, exchange: Exchange, said: Event) -> Event:
+    def _is_mended(self, said: Event, last: Revision) -> bool:
+        merged = merge(said, [last], self._told, is_ours=self._is_ours, resolve=self._resolve)
+        return merged.changes
+
+    def _conflict_problems(
+        self, row: Row, exchange: Exchange, conflicts: Sequence[Conflict]
+    ) -> Sequence[Problem]:
+        texts = self.plan.texts(row.cells)
+        return [
+            Problem(
+                conflict.field,
+                texts.get(conflict.field, ""),
+                f"says {conflict.said or 'nothing'}, and a correction by hand says "
+                f"{conflict.standing or 'nothing'} where the file said {conflict.base or 'nothing'}"
+                f" before: write {conflict.standing or 'nothing'} here to keep the correction, or "
+                f"correct exchange {exchange.exchange_id} (mutua correct) to what the file says",
+            )
+            for conflict in conflicts
+        ]
+
+    def _keep_change(
+        self, row: Row, said: Event, exchange: Exchange, correction: Event, merged: Merge
+    ) -> None:
+        self.moved_count += merged.is_moved
+        self.bound_count += merged.is_bound
+        is_first = len(self.changes) < SHOWN or (merged.is_moved and self.moved_count <= SHOWN)
+        if not (is_first or self._keeps_changes):
+            return
+        last = exchange.revisions[-1]
+        content = correction.exchange_corrected.exchange
+        change = change_of(
+            row.line,
+            said.source.reference if self.occurrences is None else "",
+            exchange.exchange_id,
+            describe(last.content, last.occur_time, last.occur_precision),
+            describe(content, correction.occur_time, correction.occur_precision),
+            is_moved=merged.is_moved,
+        )
+        self.changes.append(change)
+
+    def _correction(self, exchange: Exchange, said: Event, merged: Merge) -> Event:
         current = exchange.revisions[-1]
-        content = overlaid(current.content, said.exchange_recorded.exchange, self._told)
+        content = merged_content(said, current, merged.taken)
         event = Event()
         event.CopyFrom(said)
         event.visibility = current.visibility
         event.event_id = ""
+        mark = kept_mark(merged.kept)
+        event.source.reference = said.source.reference[: MAX_NAME_LENGTH - len(mark)] + mark
         event.exchange_corrected.exchange_id = exchange.exchange_id
         event.exchange_corrected.exchange.CopyFrom(content)
         event.exchange_corrected.replaces_event_id = current.event_id
-        if said.report_time == _report_time(exchange.revisions):
+        if "occur_time" not in merged.taken:
+            event.occur_time.CopyFrom(current.occur_time)
+            event.occur_precision = current.occur_precision
+        if not merged.reports_anew:
             event.ClearField("report_time")
         digest = hashlib.sha256(event.SerializeToString(deterministic=True)).hexdigest()
         event.event_id = uuid8("correction", exchange.exchange_id, current.event_id, digest)
         return event
-
-    def _is_same(self, said: Event, revisions: Sequence[Revision]) -> bool:
-        """Whether a row says nothing that the last of the revisions does not say."""
-        last, content = revisions[-1], said.exchange_recorded.exchange
-        return (
-            said.occur_time == last.occur_time
-            and said.occur_precision == (last.occur_precision or OCCUR_PRECISION_EXACT)
-            and (not said.HasField("report_time") or said.report_time == _report_time(revisions))
-            and (
-                last.content == content
-                or last.content == overlaid(last.content, content, self._told)
-            )
-        )
 
 
 def _content_columns(plan: Plan) -> Callable[[Sequence[str]], object]:
@@ -274,9 +389,3 @@ def _content_columns(plan: Plan) -> Callable[[Sequence[str]], object]:
         if isinstance(source, int) and field not in _OF_THE_ROW
     ]
     return itemgetter(*columns) if columns else lambda _: ()
-
-
-def _report_time(revisions: Sequence[Revision]) -> Timestamp | None:
-    """What was last said of when the exchange was reported; a correction may leave it as it was."""
-    reported = [revision.report_time for revision in revisions if revision.HasField("report_time")]
-    return reported[-1] if reported else None

@@ -7,6 +7,7 @@ from mutua.v1.event_pb2 import Event, ExternalId, OrganizationContent
 from mutua.v1.query_service_pb2 import Organization
 from mutua.v1.types_pb2 import OrganizationType
 from services.imports import cells
+from services.imports.batches import Standing
 from services.imports.cells import CellError, DateReader
 from services.imports.columns import Plan
 from services.imports.rows import Decision, Rows, Told, overlaid
@@ -18,19 +19,17 @@ class OrganizationRows(Rows):
 
     fact = "organization_registered"
     key = "organization_id"
-    rule = "organization"
 
     def __init__(
         self,
         plan: Plan,
         programme: str,
-        batch: str,
-        generation: int,
+        standing: Standing,
         *,
         organizations: Iterable[Organization],
         dates: DateReader,
     ) -> None:
-        super().__init__(plan, programme, batch, generation)
+        super().__init__(plan, programme, standing)
         self._dates = dates
         self._types = cells.enum_words(OrganizationType.items())
         self._told = plan.sources.keys() - {"aliases"}
@@ -61,7 +60,7 @@ class OrganizationRows(Rows):
             case _:
                 setattr(content, field, text)
 
-    def reference(self, row: Row, said: Event) -> str:  # noqa: ARG002
+    def reference(self, said: Event) -> str:
         return said.organization_registered.organization.organization_id
 
     def normalize(self, said: Event) -> None:
@@ -70,7 +69,7 @@ class OrganizationRows(Rows):
         if content.organization_id in content.aliases:
             content.aliases.remove(content.organization_id)
 
-    def decide(self, told: Told) -> Decision:
+    def decide(self, row: Row, told: Told) -> Decision:  # noqa: ARG002
         said = told.event()
         content = said.organization_registered.organization
         organization_id = content.organization_id

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field, replace
 from typing import Final, NamedTuple
 
 from mutua import MutuaError
+from services.imports.changes import Change, Doubt, LeftRetracted
 from services.ledger.wording import counted
 
 SHOWN_ERRORS: Final = 50
@@ -54,12 +55,14 @@ class RowError:
 class Counts:
     """Rows of the file by what became of them; in a dry run, by what would.
 
-    rows = recorded + corrected + unchanged + retracted_earlier + skipped + wrong.
+    rows = recorded + corrected + agreed + unchanged + retracted_earlier + skipped + wrong.
     """
 
     rows: int = 0
     recorded: int = 0
     corrected: int = 0
+    # Say now what a correction by hand said before them; that they do is recorded.
+    agreed: int = 0
     unchanged: int = 0
     retracted_earlier: int = 0
     # Said again by a later row of the same file.
@@ -77,12 +80,13 @@ class Counts:
 class Overlap:
     """So many of the new rows have a reference that stands in another batch already.
 
-    `same_count` of them also say the same.
+    `same_count` of them also say the same. `recorded_by` is the sender of that batch.
     """
 
     batch: str
     row_count: int
     same_count: int
+    recorded_by: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,7 +97,10 @@ class ImportReport:
     first ones, `error_count` counts them in all rows. Rows that have one keep all others back
     unless they were set aside, into the file `set_aside`, which a dry run does not write. Errors
     found by the server came too late for that: `acknowledged` says how many facts are durable.
-    `elsewhere` tells what other batches have of the rows that are new to this one.
+    `elsewhere` tells what other batches have of the rows that are new to this one. `changes` are
+    the first rows that change what stands, in a dry run all; `moved_count` of them change parties
+    or time. `left_retracted` are the first rows of `counts.retracted_earlier`. `doubts` are what
+    somebody should confirm before it is recorded.
     `interrupted` tells that the user did not wait for answers to show what was recorded.
     """
 
@@ -113,6 +120,10 @@ class ImportReport:
     error_count: int = 0
     set_aside: str = ""
     elsewhere: tuple[Overlap, ...] = ()
+    changes: tuple[Change, ...] = ()
+    moved_count: int = 0
+    left_retracted: tuple[LeftRetracted, ...] = ()
+    doubts: tuple[Doubt, ...] = ()
 
 
 class Problem(NamedTuple):

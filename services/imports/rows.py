@@ -12,8 +12,10 @@ from mutua.ids import uuid8
 from mutua.v1.event_pb2 import Event
 from services.adapters.wire.event import normalize, to_event
 from services.adapters.wire.values import Unfit
+from services.imports.batches import Standing
 from services.imports.cells import CellError, WordError
 from services.imports.columns import Plan
+from services.imports.identity import RowIdentity
 from services.imports.report import Counts, ErrorTable, ImportRefused, Problem
 from services.imports.spool import Spool
 from services.imports.table import Row
@@ -22,7 +24,8 @@ from services.ledger.times import Instant
 from services.ledger.wording import counted
 
 CLIENT: Final = "mutua-import"
-FIRST_GENERATION: Final = 1
+ANY_ID: Final = uuid8("content")
+"""What a row is judged under before it is known which one it is."""
 # What stands is asked for once a block.
 _BLOCK_ROWS: Final = 1_000
 
@@ -39,6 +42,7 @@ class Told(NamedTuple):
 
     fact_id: str
     fact: bytes
+    identity: RowIdentity
 
     def event(self) -> Event:
         return Event.FromString(self.fact)
@@ -50,7 +54,7 @@ class Decision(NamedTuple):
     A row that is recorded without an event of its own becomes the fact that it told.
     """
 
-    outcome: Literal["recorded", "corrected", "unchanged", "retracted_earlier", "skipped"]
+    outcome: Literal["recorded", "corrected", "agreed", "unchanged", "retracted_earlier", "skipped"]
     event: Event | None = None
 
 
@@ -66,14 +70,13 @@ class Rows(ABC):
 
     fact: ClassVar[str]
     key: ClassVar[str]
-    rule: ClassVar[str]
-    """The first part of derived ids."""
 
-    def __init__(self, plan: Plan, programme: str, batch: str, generation: int) -> None:
+    def __init__(self, plan: Plan, programme: str, standing: Standing) -> None:
         self.plan = plan
         self.programme = programme
-        self.batch = batch
-        self.generation = generation
+        self.standing = standing
+        self.batch = standing.batch
+        self.generation = standing.generation
         self.counts = Counts()
         self.errors = ErrorTable()
         self.facts = Spool()
@@ -86,18 +89,24 @@ class Rows(ABC):
         """Adds to `said` what a cell says, which is never empty. Raises CellError."""
 
     @abstractmethod
-    def reference(self, row: Row, said: Event) -> str:
+    def reference(self, said: Event) -> str | None:
+        """What the row itself names as its reference; None when the file has no references."""
+
+    def identify(self, row: Row, said: Event) -> RowIdentity:  # noqa: ARG002 - rows need it
         """What a row goes by in its batch. `said` is normalized."""
+        reference = self.reference(said)
+        assert reference is not None, "rows without a reference have an identity of their own"
+        return RowIdentity(reference, reference)
 
     @abstractmethod
-    def decide(self, told: Told) -> Decision:
-        """Compares with what stands; asked once a reference. Raises CellError."""
+    def decide(self, row: Row, told: Told) -> Decision | Sequence[Problem]:
+        """Compares with what stands; asked once an identity. Raises CellError."""
 
     def normalize(self, said: Event) -> None:
         normalize(said)
 
-    def look_up(self, fact_ids: Sequence[str]) -> None:  # noqa: B027 - not all rows need it
-        """Finds what stands under these ids, about which `decide` is asked next."""
+    def look_up(self, rows: Sequence[RowIdentity]) -> None:  # noqa: B027 - not all rows need it
+        """Finds what stands of these rows, about which `decide` is asked next."""
 
     def hear(self, row: Row, now: Instant) -> Heard:
         """What a row says, or everything that is wrong with it."""
@@ -114,18 +123,20 @@ class Rows(ABC):
             unread = {problem.field for problem in problems}
             further = self._judged(said, texts, now)
             return problems + [p for p in further if p.field in self.plan.sources.keys() - unread]
-        reference = self.reference(row, said)
-        if not reference:  # else rows would take each other's id
+        if self.reference(said) == "":  # else rows would take each other's id
             return [Problem(self.key, "", "is empty, and every row needs it")]
-        said.event_id = self.derived_id(reference)
+        said.event_id = ANY_ID
         said.programme_id = self.programme
         said.source.client = CLIENT
         said.source.batch = self.batch
         said.source.generation = self.generation
-        said.source.reference = reference
         if problems := self._judged(said, texts, now):
             return problems
-        return self.first_told(row, reference, Told(said.event_id, said.SerializeToString()))
+        identity = self.identify(row, said)
+        said.event_id = self.standing.derived_id(identity.key)
+        said.source.reference = identity.reference
+        told = Told(said.event_id, said.SerializeToString(), identity)
+        return self.first_told(row, told)
 
     def flaws(self, row: Row) -> list[Problem]:
         """What keeps cells of columns that are used from being read."""
@@ -137,9 +148,9 @@ class Rows(ABC):
             if isinstance(source, int) and source in row.flaws
         ]
 
-    def first_told(self, row: Row, reference: str, told: Told) -> Heard:
+    def first_told(self, row: Row, told: Told) -> Heard:
         """The same, unless an earlier row has this reference."""
-        said = hash(told.fact)
+        said, reference = hash(told.fact), told.identity.key
         first_line, first_said = self._earlier.setdefault(reference, (row.line, said))
         if first_line == row.line:
             return told
@@ -152,7 +163,7 @@ class Rows(ABC):
         """Raises ImportRefused when a constant cannot be read."""
         for block in _blocks(rows):
             heard = [(row, self.hear(row, now)) for row in block]
-            self.look_up([told.fact_id for _, told in heard if isinstance(told, Told)])
+            self.look_up([told.identity for _, told in heard if isinstance(told, Told)])
             for row, each in heard:
                 self.counts.rows += 1
                 if problems := self._settle(row, each, now):
@@ -161,27 +172,24 @@ class Rows(ABC):
                     for problem in problems:
                         self.errors.add(row.line, problem)
 
-    def derived_id(self, reference: str) -> str:
-        return derived_id(self.rule, self.programme, self.batch, self.generation, reference)
-
     def _settle(self, row: Row, heard: Heard, now: Instant) -> Sequence[Problem]:
         """Counts a row and keeps its fact; returns what is wrong with it instead."""
         fact = b""
         if isinstance(heard, Told):
             fact = heard.fact
             try:
-                heard = self.decide(heard)
+                heard = self.decide(row, heard)
             except CellError as error:
                 texts = self.plan.texts(row.cells)
                 return [Problem(error.field, texts.get(error.field, ""), str(error))]
-            if heard.event is not None:
+            if isinstance(heard, Decision) and heard.event is not None:
                 if problems := self._judged(heard.event, self.plan.texts(row.cells), now):
                     return problems
                 fact = heard.event.SerializeToString()
         if not isinstance(heard, Decision):
             return heard
         self.counts.add(heard.outcome)
-        if heard.outcome in ("recorded", "corrected"):
+        if heard.outcome in ("recorded", "corrected", "agreed"):
             self.facts.add(row.line, fact)
         return ()
 
@@ -211,19 +219,20 @@ class Rows(ABC):
         return problems
 
 
-def derived_id(rule: str, programme: str, batch: str, generation: int, reference: str) -> str:
-    """The id of the fact that a row becomes: the same again for the same row of the same batch."""
-    return uuid8(rule, programme, batch, str(generation), reference)
-
-
 def overlaid(standing: Content, said: Content, fields: Iterable[str]) -> Content:
     """What is said of `fields` laid over what stands; repeated values of others add up."""
-    merged = type(standing)()
-    merged.CopyFrom(standing)
-    for field in fields:
-        merged.ClearField(field)
+    merged = without(standing, fields)
     merged.MergeFrom(said)
     return merged
+
+
+def without(content: Content, fields: Iterable[str]) -> Content:
+    """A copy in which nothing is said of `fields`."""
+    copy = type(content)()
+    copy.CopyFrom(content)
+    for field in fields:
+        copy.ClearField(field)
+    return copy
 
 
 def file_field(path: str, fields: Container[str]) -> str:

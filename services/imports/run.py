@@ -13,7 +13,7 @@ from mutua import Client
 from mutua.directory import Directory
 from mutua.v1.query_service_pb2 import Organization, Programme
 from services.adapters.wire.values import tidy
-from services.imports.batches import AS_RECORDED, Standing
+from services.imports.batches import AS_RECORDED, Standing, resolver
 from services.imports.cells import CellError, DateOrder, DateReader
 from services.imports.columns import (
     EXCHANGE_FIELDS,
@@ -22,17 +22,17 @@ from services.imports.columns import (
     Plan,
     plan_columns,
 )
+from services.imports.consent import Confirm, require_consent, with_changes, with_doubts
 from services.imports.contents import ContentReader
 from services.imports.date_order import find_date_order
-from services.imports.elsewhere import overlaps, remedies, told
-from services.imports.exchanges import ExchangeRows
+from services.imports.exchanges import RULE, ExchangeRows
 from services.imports.header import TableRequest
 from services.imports.new_names import NamesFile, read_names
 from services.imports.organizations import OrganizationRows
 from services.imports.parties import ConfirmSplit, PartyReader
 from services.imports.parts import RowSplitter
 from services.imports.reading import batch_name, open_table
-from services.imports.report import ImportRefused, ImportReport, Overlap, Problem
+from services.imports.report import ImportRefused, ImportReport, Problem
 from services.imports.rows import Rows, file_field
 from services.imports.sending import FactRefused, Progress, send
 from services.imports.skipping import SetAside
@@ -43,9 +43,6 @@ from services.ledger.validation import Violations, check_label
 from services.ledger.wording import counted
 from services.notation.dates import ProvenOrder
 from services.notation.zones import read_zone
-
-Confirm = Callable[[Sequence[Overlap]], bool]
-"""Asked whether rows shall be recorded whose references stand in other batches already."""
 
 _TOLD_ROWS: Final = 1_000
 _WHOLE_FILE: Final = 0
@@ -66,7 +63,9 @@ class ImportOptions:
     columns go by number.
     `names`: a file that says which organizations names of the file mean; it is written when it is
     not there and names are new. `party_separator` also stands between several organizations in a
-    cell. `as_new` records rows also when their references stand in another batch.
+    cell. `as_new` records rows also when their references stand in another batch, `accept_changes`
+    also when they change so much that another file may have been meant. `reinstate` records mended
+    rows again whose exchange somebody retracted by hand.
     """
 
     map: dict[str, str] = field(default_factory=dict)
@@ -83,6 +82,8 @@ class ImportOptions:
     names: Path | None = None
     party_separator: str = ""
     as_new: bool = False
+    accept_changes: bool = False
+    reinstate: bool = False
     dry_run: bool = False
 
 
@@ -99,9 +100,9 @@ def import_exchanges(
 ) -> ImportReport:
     """Records the exchanges of a file; with an error in any row nothing, unless it is set aside.
 
-    Rows that seem to be those of another batch are recorded when `confirm` says so; without it that
-    is an error; so are cells with commas between known organizations, without `confirm_split`.
-    `on_checked` hears now and then how many rows were checked, `progress` how many
+    Where the rows seem to be those of another file, they are recorded when `confirm` says so;
+    without it that is an error; so are cells with commas between known organizations, without
+    `confirm_split`. `on_checked` hears now and then how many rows were checked, `progress` how many
     facts of how many are recorded. Raises ImportRefused when the file or the options cannot be
     used, MutuaError when the server cannot be asked, both before anything is recorded;
     ImportInterrupted after.
@@ -114,8 +115,8 @@ def import_exchanges(
             batch, dates = _batch(path, options), _dates(path, request, plan, options)
             position = _log_end(client)
             organizations = list(client.list_organizations(AS_RECORDED, min_position=position))
-            known = list(client.list_batches(min_position=position))
-            standing = Standing(client, batch, known, position=position)
+            resolve = resolver(Directory(organizations))
+            standing = Standing(client, batch, rule=RULE, position=position, resolve=resolve)
             given = _names_file(options, organizations)
             parties = PartyReader(
                 organizations,
@@ -126,7 +127,16 @@ def import_exchanges(
             programme = client.get_programme(min_position=position).programme
             contents = _contents(parties, programme, options)
             splitter = RowSplitter(plan, contents.durations)
-            rows = ExchangeRows(splitter.plan, client.programme, standing, contents, dates)
+            rows = ExchangeRows(
+                splitter.plan,
+                client.programme,
+                standing,
+                contents,
+                dates,
+                resolve=resolve,
+                reinstate=options.reinstate,
+                keeps_changes=options.dry_run,
+            )
             used = splitter.split(_used_rows(table.rows, plan, rows.notes))
             table = table._replace(rows=_counted(used, on_checked))
             aside = _check(rows, table, options, dates, kept=kept, now=now or datetime.now(UTC))
@@ -135,17 +145,13 @@ def import_exchanges(
         labelling = label_topics(contents.topics, programme)
         rows.notes |= contents.notes | labelling.notes | dict.fromkeys(splitter.notes())
         rows.notes |= dict.fromkeys(contents.new_names.notes(options.names, given))
-        report = replace(
-            _report(rows, options),
-            columns=plan.columns,
-            constants=plan.constants,
-            unused=plan.unused,
-        )
-        if report.ok and not options.as_new:
-            found = overlaps(client, rows, known, position=position)
-            report = replace(report, elsewhere=found)
-            if found and not options.dry_run:
-                _require_consent(found, confirm)
+        report = with_changes(_report(rows, options, plan), rows)
+        if report.ok:
+            report = with_doubts(
+                client, rows, report, as_new=options.as_new, accept_changes=options.accept_changes
+            )
+            if not options.dry_run:
+                require_consent(report.doubts, confirm)
         if labelling.event is not None and report.ok and not report.dry_run:
             rows.facts.add(_WHOLE_FILE, labelling.event.SerializeToString())
         return _recorded(client, rows, report, aside, progress)
@@ -173,19 +179,17 @@ def import_organizations(
             plan = _plan(ORGANIZATION_FIELDS, table, options)
             batch, dates = _batch(path, options), _dates(path, request, plan, options)
             position = _log_end(client)
-            known = list(client.list_batches(min_position=position))
             rows = OrganizationRows(
                 plan,
                 client.programme,
-                batch,
-                Standing(client, batch, known, position=position).generation,
+                Standing(client, batch, rule="organization", position=position),
                 organizations=client.list_organizations(AS_RECORDED, min_position=position),
                 dates=dates,
             )
             used = _used_rows(table.rows, plan, rows.notes)
             table = table._replace(rows=_counted(used, on_checked))
             aside = _check(rows, table, options, dates, kept=kept, now=datetime.now(UTC))
-        return _recorded(client, rows, _report(rows, options), aside, progress)
+        return _recorded(client, rows, _report(rows, options, plan), aside, progress)
 
 
 def _used_rows(rows: Iterable[Row], plan: Plan, notes: dict[str, None]) -> Iterator[Row]:
@@ -283,7 +287,12 @@ def _check(
     kept.enter_context(closing(rows.facts))
     aside = None
     if options.skip_bad is not None and not options.dry_run:
-        aside = SetAside(options.skip_bad, table.header, table.separator)
+        aside = SetAside(
+            options.skip_bad,
+            table.header,
+            table.separator,
+            with_place=rows.key not in rows.plan.sources,
+        )
         kept.callback(aside.discard)
     rows.notes |= dict.fromkeys(table.notes)
     rows.check(table.rows, now=instant(now), set_aside=aside.add if aside else _leave_alone)
@@ -295,7 +304,7 @@ def _leave_alone(row: Row, problems: Sequence[Problem]) -> None:
     """What becomes of a wrong row that nobody wants in a file of its own."""
 
 
-def _report(rows: Rows, options: ImportOptions) -> ImportReport:
+def _report(rows: Rows, options: ImportOptions, plan: Plan) -> ImportReport:
     # A file without one good row was misunderstood, rather than badly filled.
     skipping = options.skip_bad is not None and rows.counts.wrong < rows.counts.rows
     return ImportReport(
@@ -303,22 +312,15 @@ def _report(rows: Rows, options: ImportOptions) -> ImportReport:
         generation=rows.generation,
         dry_run=options.dry_run,
         ok=skipping or not rows.errors.count,
-        columns=rows.plan.columns,
-        constants=rows.plan.constants,
-        unused=rows.plan.unused,
+        columns=plan.columns,
+        constants=plan.constants,
+        unused=plan.unused,
         counts=rows.counts,
         notes=tuple(rows.notes),
         errors=tuple(rows.errors.shown),
         error_count=rows.errors.count,
         set_aside=str(options.skip_bad) if skipping and rows.errors.count else "",
     )
-
-
-def _require_consent(found: Sequence[Overlap], confirm: Confirm | None) -> None:
-    if confirm is None:
-        raise ImportRefused(f"{told(found)} Nothing was recorded. {remedies(found)}")
-    if not confirm(found):
-        raise ImportRefused("Nothing was recorded.")
 
 
 def _recorded(

@@ -10,15 +10,20 @@ from services.imports.table import Row
 
 MEND_COLUMN: Final = "what_to_mend"
 """The last column of such a file; it says nothing of the exchange."""
+PLACE_COLUMN: Final = "mutua_line"
+"""The line on which a row without a reference stands in the file it comes from."""
 
 
 class SetAside:
     """Writes rows as they come; the file has its name only once it is kept.
 
+    `with_place` adds the line of each row, by which a row without a reference is known again.
     Raises ImportRefused when there is such a file, for somebody may be mending it.
     """
 
-    def __init__(self, path: Path, header: Sequence[str], separator: str) -> None:
+    def __init__(
+        self, path: Path, header: Sequence[str], separator: str, *, with_place: bool = False
+    ) -> None:
         if path.suffix.lower() != ".csv":
             raise ImportRefused(f"--skip-bad {path}: name a .csv file, so that it can be imported.")
         if path.exists():
@@ -37,7 +42,10 @@ class SetAside:
         except OSError as error:
             raise ImportRefused(f"--skip-bad {path}: {error.strerror or error}.") from error
         self._writer: Any = csv.writer(self._file, delimiter=separator)
-        self._writer.writerow([*(header[place] for place in self._kept), MEND_COLUMN])
+        # A row that was set aside before keeps the line that it had first.
+        self._adds_place = with_place and PLACE_COLUMN not in header
+        added = [PLACE_COLUMN] if self._adds_place else []
+        self._writer.writerow([*(header[place] for place in self._kept), *added, MEND_COLUMN])
 
     def add(self, row: Row, problems: Sequence[Problem]) -> None:
         """The cells as they stand, below their columns, and what is wrong with them."""
@@ -48,7 +56,8 @@ class SetAside:
         cells = own + [""] * (self._width - len(own))
         surplus = own[self._width :]
         said = "; ".join(f"{each.field} {each.message}".strip() for each in problems)
-        self._writer.writerow([*(cells[place] for place in self._kept), *surplus, said])
+        added = [row.line] if self._adds_place else []
+        self._writer.writerow([*(cells[place] for place in self._kept), *surplus, *added, said])
 
     def keep(self) -> None:
         """Gives the file its name."""

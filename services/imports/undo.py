@@ -1,5 +1,6 @@
 """Takes an import back: retracts every exchange of a batch that stands."""
 
+import shlex
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
@@ -7,10 +8,12 @@ from typing import Final
 from mutua import Client
 from mutua.ids import uuid8
 from mutua.v1.event_pb2 import Event
-from mutua.v1.query_service_pb2 import Batch, Exchange
+from mutua.v1.query_service_pb2 import EXCHANGE_STATE_RETRACTED, Batch, Exchange
 from mutua.v1.types_pb2 import Source
 from services.adapters.wire.values import tidy
-from services.imports.batches import AS_RECORDED, resembling
+from services.imports.batches import AS_RECORDED, is_undone, resembling
+from services.imports.changes import SHOWN, LeftRetracted, left_retracted
+from services.imports.identity import name_of
 from services.imports.report import ImportRefused
 from services.imports.rows import CLIENT
 from services.imports.sending import FactRefused, Progress, send
@@ -23,12 +26,15 @@ _AGAIN: Final = "Undo the batch again: what is retracted stays so, and the rest 
 class UndoReport:
     """What an undo retracts, or has retracted, and what it leaves as it is.
 
+    `recorded_by` is the organization the batch was imported for, "" when none was named.
     `retracted_count` exchanges stood; `corrected_by_hand_count` of them had been corrected by
     somebody else, and the file does not know of that. `organization_count` facts about
-    organizations stay. `retracted_earlier_count` exchanges had been retracted before.
+    organizations stay. `retracted_earlier_count` exchanges had been retracted before;
+    `left_retracted` are the first of them that somebody retracted by hand, for good.
     """
 
     batch: str
+    recorded_by: str = ""
     generation: int
     retracted_count: int
     retracted_earlier_count: int
@@ -37,6 +43,7 @@ class UndoReport:
     position: str = ""
     notes: tuple[str, ...] = ()
     interrupted: bool = False
+    left_retracted: tuple[LeftRetracted, ...] = ()
 
 
 Confirm = Callable[[UndoReport], bool]
@@ -47,14 +54,16 @@ def undo_import(
     client: Client,
     batch: str,
     *,
+    sender: str | None = None,
     confirm: Confirm = lambda _: True,
     progress: Progress | None = None,
 ) -> UndoReport:
     """Retracts what stands of a batch; nothing when nothing does.
 
-    What was recorded by a run that was interrupted counts once. Raises ImportRefused when there is
-    no such batch or `confirm` says no, MutuaError when the server cannot be asked, both before
-    anything is recorded; ImportInterrupted after.
+    `sender` is the organization it was imported for, "" for none; it may be left out unless two
+    senders gave the name to a batch. What was recorded by a run that was interrupted counts once.
+    Raises ImportRefused when there is no such batch or `confirm` says no, MutuaError when the
+    server cannot be asked, both before anything is recorded; ImportInterrupted after.
     """
     name = tidy(batch)
     position = client.get_status().log_position
@@ -63,19 +72,30 @@ def undo_import(
     if not ours:
         names = "mutua import list shows all." if known else "Nothing was imported yet."
         raise ImportRefused(f"There is no batch {name!r}.{resembling(name, known)} {names}")
+    ours = _of_sender(ours, sender)
     found = client.list_exchanges(
         AS_RECORDED,
         batch=name,
-        standing_only=True,
+        standing_only=not any(each.retracted_count for each in ours),
         page_size=_PAGE_SIZE,
         min_position=position,
     )
     # All of them before the first retraction, for the list moves with each.
-    standing, corrected_count = [], 0
+    standing: list[tuple[str, int]] = []
+    left: list[LeftRetracted] = []
+    corrected_count = 0
     for exchange in found:
-        corrected_count += _is_corrected_by_hand(exchange)
-        standing.append((exchange.exchange_id, exchange.revisions[0].source.generation))
+        first = exchange.revisions[0]
+        if first.recorded_by != ours[0].recorded_by:
+            continue
+        if exchange.state != EXCHANGE_STATE_RETRACTED:
+            corrected_count += _is_corrected_by_hand(exchange)
+            standing.append((exchange.exchange_id, first.source.generation))
+        elif len(left) < SHOWN and not is_undone(exchange):
+            name_in_file = name_of(first.source.reference)
+            left.append(left_retracted(exchange, row=0, reference=name_in_file))
     report = _report(ours, len(standing), corrected_count)
+    report = replace(report, left_retracted=tuple(left))
     if not standing:
         return report
     if not confirm(report):
@@ -93,9 +113,26 @@ def undo_import(
     )
 
 
+def _of_sender(ours: Sequence[Batch], sender: str | None) -> list[Batch]:
+    """The generations of one sender. Raises ImportRefused when it is not clear whose is meant."""
+    senders = sorted({each.recorded_by for each in ours if each.exchange_count})
+    if sender is None or sender not in senders:
+        if len(senders) > 1:
+            name = ours[0].batch
+            owners = " and ".join(f"for {each}" if each else "without --as" for each in senders)
+            remedies = " or ".join(
+                f"mutua --as {shlex.quote(each)} import undo {shlex.quote(name)}"
+                for each in senders
+            )
+            raise ImportRefused(f"Batch {name} was imported {owners}: say which, {remedies}.")
+        sender = senders[0] if senders else ours[0].recorded_by
+    return [each for each in ours if each.recorded_by == sender]
+
+
 def _report(ours: Sequence[Batch], standing_count: int, corrected_count: int) -> UndoReport:
     return UndoReport(
         batch=ours[0].batch,
+        recorded_by=ours[0].recorded_by,
         generation=max(each.generation for each in ours),
         retracted_count=standing_count,
         retracted_earlier_count=sum(each.retracted_count for each in ours),

@@ -6,6 +6,10 @@ from typing import Final
 
 from services.notation.errors import WordError
 
+_LIST_PART = re.compile(
+    r'\s*(?:"(?P<quoted>(?:[^"]|"")*)"\s*(?=[;|]|$)|(?P<plain>[^;|]+))(?:[;|]|$)'
+)
+_NEEDS_QUOTES = re.compile(r'[;|,]|^"')
 _ENUM_PREFIX = re.compile("^(exchange_kind|formality|report_side|organization_type)_")
 
 
@@ -41,5 +45,22 @@ def normalized_word(text: str) -> str:
 
 
 def read_list(text: str) -> list[str]:
-    """The parts between `;` or `|`, trimmed, without empty ones."""
-    return [part for part in map(str.strip, re.split(r"[;|]", text)) if part]
+    """The parts between `;` or `|`, trimmed, without empty ones.
+
+    A part in double quotes may hold both; a quote inside of it is doubled, as in a CSV.
+    """
+    if '"' not in text:
+        return [part for part in map(str.strip, re.split(r"[;|]", text)) if part]
+    parts = [
+        match["quoted"].replace('""', '"') if match["quoted"] is not None else match["plain"]
+        for match in _LIST_PART.finditer(text)
+    ]
+    return [part for part in map(str.strip, parts) if part]
+
+
+def join_list(parts: Iterable[str]) -> str:
+    """The text from which `read_list` reads these parts."""
+    return "; ".join(
+        '"' + part.replace('"', '""') + '"' if _NEEDS_QUOTES.search(part) else part
+        for part in parts
+    )

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from mutua import Client, MutuaError
-from services.cli import importing
+from services.cli import import_report
 from tests.cli.conftest import Run
 
 HEADER = "ref,date,from,to,kind,minutes\n"
@@ -72,13 +72,15 @@ def test_an_exchange_retracted_by_hand_stays_so_and_undoes_nothing(run: Run, cal
     run("import", "exchanges", "calls.csv")
     run("retract", exchanges(run)[0]["exchange_id"], "--reason", "never happened")
     again = run("import", "exchanges", "calls.csv").out
-    assert "1 row stands already\n1 row retracted earlier, left so\n" in again
+    assert "1 row stands already\n1 row retracted by hand, left so\n" in again
+    assert "  line 2 (a): T-01 -> T-02, call, 2026-03-14, exchange " in again
+    assert "because “never happened”" in again
     run("retract", exchanges(run)[1]["exchange_id"], "--reason", "nor did this")
     [batch] = batches(run)
     assert (batch["retracted_count"], batch["undone"]) == (2, False)
     told = run("import", "undo", "calls", "--yes").out
     assert "Nothing of batch calls stands: 2 exchanges of it retracted before." in told
-    assert "2 rows retracted earlier, left so" in run("import", "exchanges", "calls.csv").out
+    assert "2 rows retracted by hand, left so" in run("import", "exchanges", "calls.csv").out
 
 
 @pytest.mark.parametrize("form", ["table", "csv", "json"])
@@ -239,5 +241,35 @@ def test_month_first(run: Run, calls: Path) -> None:
 def test_every_outcome_has_words() -> None:
     from services.imports.report import Counts
 
-    told = {*importing.OUTCOMES, "rows", "wrong"}
+    told = {*import_report.OUTCOMES, "rows", "wrong"}
     assert told == set(Counts.__dataclass_fields__)
+
+
+class TestSendersOfOneBatchName:
+    def test_each_sender_has_a_batch_of_its_own(self, run: Run, calls: Path) -> None:
+        assert run("--as", "Oakdale", "import", "exchanges", "calls.csv").code == 0
+        calls.write_text(HEADER + "a,2026-04-01,T-05,T-06,call,10\n")
+        assert run("--as", "Ashcombe", "import", "exchanges", "calls.csv").code == 0
+        told = [(each["recorded_by"], each["exchange_count"]) for each in batches(run)]
+        assert told == [("Ashcombe", 1), ("Oakdale", 2)]
+        assert "recorded for" in run("import", "list").out
+
+    def test_undo_asks_whose_batch_is_meant(self, run: Run, calls: Path) -> None:
+        run("--as", "Oakdale", "import", "exchanges", "calls.csv")
+        calls.write_text(HEADER + "a,2026-04-01,T-05,T-06,call,10\n")
+        run("--as", "Ashcombe", "import", "exchanges", "calls.csv")
+        refused = run("import", "undo", "calls", "--yes")
+        assert refused.code == 1
+        assert "was imported for Ashcombe and for Oakdale" in refused.err
+        assert "mutua --as Oakdale import undo calls" in refused.err
+        undone = run("--as", "Oakdale", "import", "undo", "calls", "--yes")
+        assert "2 exchanges of batch calls for Oakdale undone." in undone.out
+        states = [(each["recorded_by"], each["undone"]) for each in batches(run)]
+        assert states == [("Ashcombe", False), ("Oakdale", True)]
+        assert run("verify").code == 0
+
+    def test_undo_by_name_alone_where_one_sender_has_it(self, run: Run, calls: Path) -> None:
+        run("--as", "Oakdale", "import", "exchanges", "calls.csv")
+        run("import", "undo", "calls", "--yes")
+        [batch] = batches(run)
+        assert (batch["recorded_by"], batch["undone"]) == ("Oakdale", True)

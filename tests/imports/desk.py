@@ -1,24 +1,45 @@
 """Somebody who writes files and imports them."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from dataclasses import fields
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from services.imports import ImportOptions, ImportReport, Overlap, import_exchanges
+from mutua.ids import uuid7
+from mutua.v1.query_service_pb2 import Exchange, Revision
+from services.imports import Doubt, ImportOptions, ImportReport, import_exchanges
+from services.imports.report import Counts
 from tests.imports.fake import FakeProgramme
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 HEADER = "ref,date,giver,receiver,kind"
 
 
+def corrected_by_hand(exchange: Exchange, **fields: object) -> None:
+    """Appends the revision that somebody makes who corrects these fields of the content."""
+    revision = Revision()
+    revision.CopyFrom(exchange.revisions[-1])
+    revision.event_id = uuid7()
+    revision.ClearField("source")
+    for field, value in fields.items():
+        if isinstance(value, list):
+            getattr(revision.content, field)[:] = value
+        else:
+            setattr(revision.content, field, value)
+    exchange.revisions.append(revision)
+
+
 class Desk:
-    """`confirm` answers the question about rows of other batches; None: nobody is there."""
+    """`confirm` answers what is asked before rows are recorded; None: nobody is there.
+
+    Changes are accepted without a question unless a test says otherwise.
+    """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.programme = FakeProgramme()
-        self.confirm: Callable[[Sequence[Overlap]], bool] | None = None
+        self.confirm: Callable[[Doubt], bool] | None = None
         self.told: list[int] = []
         """How many rows were checked, each time that somebody heard of it."""
 
@@ -33,7 +54,7 @@ class Desk:
         return import_exchanges(
             self.programme.client,
             path,
-            ImportOptions(**options),
+            ImportOptions(**{"accept_changes": True, **options}),
             on_checked=self.told.append,
             confirm=self.confirm,
             now=NOW,
@@ -42,6 +63,6 @@ class Desk:
 
 def changes(report: ImportReport) -> str:
     """The counts that are not 0."""
-    names = ("recorded", "corrected", "unchanged", "retracted_earlier", "skipped", "wrong")
+    names = [each.name for each in fields(Counts) if each.name not in ("rows", "missing")]
     counts = ((name, getattr(report.counts, name)) for name in (*names, "missing"))
     return " ".join(f"{count} {name}" for name, count in counts if count)

@@ -32,7 +32,8 @@ class FakeProgramme:
 
     programme = "gde"
 
-    def __init__(self, *, batch_size: int = 1000) -> None:
+    def __init__(self, *, batch_size: int = 1000, organization: str = "") -> None:
+        self.organization = organization
         self.events: dict[str, Event] = {}
         self.exchanges: dict[str, Exchange] = {}
         self.organizations: dict[str, Organization] = {}
@@ -82,6 +83,7 @@ class FakeProgramme:
         min_position: str = "",
         standing_only: bool = False,
     ) -> list[Exchange]:
+        exchange_ids = list(exchange_ids)
         assert len(exchange_ids) <= 10_000, "the server takes no more"
         self.asked_ids += exchange_ids
         chosen = [self.exchanges[id_] for id_ in exchange_ids if id_ in self.exchanges]
@@ -94,22 +96,30 @@ class FakeProgramme:
 
     def list_batches(self, *, min_position: str = "") -> list[Batch]:
         """As the projector keeps them: by what stands in them."""
-        batches: dict[tuple[str, int], Batch] = {}
+        batches: dict[tuple[str, int, str], Batch] = {}
         undone = set()
         for event in self.events.values():
             source = event.source
-            key = (source.batch, source.generation)
+            if event.HasField("exchange_retracted"):
+                continue
+            key = (source.batch, source.generation, event.recorded_by)
             batch = batches.setdefault(
-                key, Batch(batch=source.batch, generation=source.generation, client=source.client)
+                key,
+                Batch(
+                    batch=source.batch,
+                    generation=source.generation,
+                    client=source.client,
+                    recorded_by=event.recorded_by,
+                ),
             )
             batch.organization_count += event.HasField("organization_registered")
         for exchange in self.exchanges.values():
             first, last = exchange.revisions[0], exchange.revisions[-1]
-            key = (first.source.batch, first.source.generation)
+            key = (first.source.batch, first.source.generation, first.recorded_by)
             batches[key].exchange_count += 1
             if exchange.state == EXCHANGE_STATE_RETRACTED:
                 batches[key].retracted_count += 1
-                if (last.source.batch, last.source.generation) == key:
+                if (last.source.batch, last.source.generation) == key[:2]:
                     undone.add(key)
         for key in undone:
             batches[key].undone = batches[key].retracted_count == batches[key].exchange_count
@@ -131,7 +141,10 @@ class FakeProgramme:
                     field_violations=[FieldViolation(path, "is not wanted here")],
                 )
 
-    def _take(self, event: Event) -> None:
+    def _take(self, said: Event) -> None:
+        event = Event()
+        event.CopyFrom(said)
+        event.recorded_by = self.organization
         if event.event_id in self.events:
             assert event == self.events[event.event_id], "an event id was reused"
             return
@@ -172,6 +185,7 @@ def revision_of(event: Event) -> Revision:
         content = fact.exchange
     revision = Revision(
         event_id=event.event_id,
+        recorded_by=event.recorded_by,
         content=content,
         occur_time=event.occur_time,
         occur_precision=event.occur_precision,

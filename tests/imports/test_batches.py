@@ -1,13 +1,14 @@
 """A file under another name, a batch that is undone, and what a generation is."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import closing
 
 import pytest
 
 from mutua.ids import uuid8
 from mutua.v1.event_pb2 import Event
-from services.imports import ImportInterrupted, ImportRefused, Overlap, spool
+from services.imports import Doubt, ImportInterrupted, ImportRefused, Overlap, spool
+from services.imports import batches as batches_module
 from services.imports import elsewhere as elsewhere_module
 from services.imports.undo import UndoReport, undo_import
 from tests.imports.desk import Desk, changes
@@ -39,11 +40,11 @@ def test_a_renamed_copy_is_asked_about(
         return
     with pytest.raises(ImportRefused, match=r"stands in batch log already.*--batch log.*--as-new"):
         desk.imports(*rows, name="copy.csv")
-    asked: list[Sequence[Overlap]] = []
+    asked: list[Doubt] = []
 
-    def answers(answer: bool) -> Callable[[Sequence[Overlap]], bool]:  # noqa: FBT001 - typed in
-        def confirm(overlaps: Sequence[Overlap]) -> bool:
-            asked.append(overlaps)
+    def answers(answer: bool) -> Callable[[Doubt], bool]:  # noqa: FBT001 - typed in
+        def confirm(doubt: Doubt) -> bool:
+            asked.append(doubt)
             return answer
 
         return confirm
@@ -54,7 +55,7 @@ def test_a_renamed_copy_is_asked_about(
     assert len(desk.programme.events) == len(ROWS)
     desk.confirm = answers(True)
     desk.imports(*rows, name="copy.csv")
-    assert asked == [found, found]
+    assert [doubt.question for doubt in asked] == ["Record them as other exchanges?"] * 2
     assert len(desk.programme.events) == len(ROWS) + len(rows)
 
 
@@ -86,7 +87,8 @@ def test_without_references_a_copy_says_the_same(desk: Desk) -> None:
 def test_only_a_sample_is_looked_for_while_there_is_no_hit(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(elsewhere_module, "_MOST_IDS", 40)
+    monkeypatch.setattr(batches_module, "MOST_IDS", 40)
+    monkeypatch.setattr(elsewhere_module, "MOST_IDS", 40)
     for batch in range(4):
         desk.imports(f"b{batch},2024-05-31,A,B,call", name=f"batch{batch}.csv")
     desk.programme.asked_ids.clear()

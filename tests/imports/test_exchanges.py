@@ -8,11 +8,10 @@ import grpc
 import pytest
 
 from mutua import MutuaError
-from mutua.ids import uuid7, uuid8
-from mutua.v1.query_service_pb2 import Organization, Revision
+from mutua.ids import uuid8
+from mutua.v1.query_service_pb2 import Organization
 from mutua.v1.types_pb2 import (
     EXCHANGE_KIND_CALL,
-    EXCHANGE_KIND_MEETING,
     OCCUR_PRECISION_DAY,
     VISIBILITY_PARTIES,
     Source,
@@ -85,22 +84,6 @@ def test_a_correction_carries_report_time_only_when_the_file_changes_it(desk: De
     assert [r.HasField("report_time") for r in revisions] == [True, False, True]
     assert days == [1, 2]
     assert changes(desk.imports(f"{CALL},2024-06-02", header=header)) == "1 unchanged"
-
-
-def test_what_was_corrected_by_hand_stays(desk: Desk) -> None:
-    desk.imports(CALL)
-    exchange = desk.programme.exchanges[CALL_ID]
-    by_hand = Revision()
-    by_hand.CopyFrom(exchange.revisions[0])
-    by_hand.event_id = uuid7()
-    by_hand.ClearField("source")
-    by_hand.content.giver_minutes = 45
-    by_hand.content.kind = EXCHANGE_KIND_MEETING
-    exchange.revisions.append(by_hand)
-    assert changes(desk.imports(CALL)) == "1 unchanged"
-    assert changes(desk.imports(CALL.replace("call", "visit"))) == "1 corrected"
-    content = exchange.revisions[-1].content
-    assert (content.kind, content.giver_minutes) == (8, 45)  # the file does not speak of minutes
 
 
 def test_a_correction_is_shown_to_those_who_see_the_exchange(desk: Desk) -> None:

@@ -21,6 +21,7 @@ from services.query.exchanges import list_exchanges
 from services.query.network import get_network
 from services.query.organizations import list_organizations
 from services.query.pairs import list_pairs
+from services.query.programme import get_programme
 from services.query.quarantine import list_quarantine
 from tests.machine.instance import Instance
 
@@ -36,6 +37,7 @@ RESPONDS: dict[type, Callable[..., Any]] = {
     pb.ListPairsRequest: list_pairs,
     pb.ListQuarantineRequest: list_quarantine,
     pb.GetNetworkRequest: get_network,
+    pb.GetProgrammeRequest: get_programme,
 }
 
 
@@ -45,7 +47,7 @@ class DirectClient(Client):
     """
 
     def __init__(self, instance: Instance, programme: str, append: Append) -> None:
-        self.programme = programme
+        self.programme, self.organization = programme, ""
         self.group_count: int | None = None
         self._instance = instance
         self._append = append

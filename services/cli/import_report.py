@@ -1,0 +1,100 @@
+"""What an import did, or would do, in words."""
+
+import reprlib
+import shlex
+from collections.abc import Iterable
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import click
+
+from services.cli.connect import Settings
+from services.cli.output import Column, to_table
+from services.ledger.wording import counted
+
+if TYPE_CHECKING:
+    from services.imports import ImportReport, RowError
+
+OUTCOMES: Final = {
+    "recorded": "{would}recorded",
+    "corrected": "{would}recorded as a change of what stands",
+    "agreed": "now as corrected by hand",
+    "unchanged": "{stand} already",
+    "retracted_earlier": "retracted by hand, left so",
+    "skipped": "{would}skipped: another row says the same",
+    "missing": "of an earlier file, not in this one, left as before",
+}
+ERROR_COLUMNS: Final[tuple["Column[RowError]", ...]] = (
+    Column("line", lambda error: f"{error.row:,}" if error.row else "", True),
+    Column("rows", lambda error: f"{error.row_count:,}", True),
+    Column("field", lambda error: error.field),
+    Column("value", lambda error: reprlib.repr(error.value) if error.value else ""),
+    Column("what to mend", lambda error: error.message),
+)
+
+
+def report_lines(report: "ImportReport", settings: Settings, file: Path) -> Iterable[str]:
+    """The plan, what became of the rows, what to mend, and what to do next."""
+    later = f", generation {report.generation}" if report.generation > 1 else ""
+    yield f"Batch {report.batch}{later}: {counted(report.counts.rows, 'row')}."
+    for field, column in report.columns.items():
+        yield f"  {field} is column {column!r}"
+    for field, value in report.constants.items():
+        yield f"  {field} is always {value!r}"
+    if report.unused:
+        yield f"  not used: {', '.join(report.unused)}"
+    yield from report.notes
+    if report.errors:
+        yield f"\n{to_table(report.errors, ERROR_COLUMNS)}\n"
+    if not report.ok:
+        yield (
+            f"{counted(report.error_count, 'error')}; {counted(report.acknowledged, 'fact')} "
+            "recorded. Mend the file, or say with --map, --set or --kind-map how to read it."
+        )
+        return
+    would = "would be " if report.dry_run else ""
+    counts = asdict(report.counts)
+    for name, words in OUTCOMES.items():
+        if counts[name]:
+            stand = "stands" if counts[name] == 1 else "stand"
+            yield f"{counted(counts[name], 'row')} {words.format(would=would, stand=stand)}"
+        if name == "retracted_earlier":
+            yield from _retracted_lines(report)
+    yield from _next_lines(report, settings, file)
+
+
+def _retracted_lines(report: "ImportReport") -> Iterable[str]:
+    """The exchanges that stay retracted, by name."""
+    for each in report.left_retracted:
+        reference = f" ({each.reference})" if each.reference else ""
+        reason = f", because “{each.reason}”" if each.reason else ""
+        yield f"  line {each.row:,}{reference}: {each.what}, exchange {each.exchange_id}{reason}"
+    more = report.counts.retracted_earlier - len(report.left_retracted)
+    if more:
+        yield f"  and {more:,} more"
+    if report.left_retracted:
+        yield "  If a row was mended since, --reinstate records it again."
+
+
+def _next_lines(report: "ImportReport", settings: Settings, file: Path) -> Iterable[str]:
+    """What the user has to do, or may do, now."""
+    would = "would be " if report.dry_run else ""
+    if report.set_aside:
+        yield f"{counted(report.counts.wrong, 'row')} {would}written to {report.set_aside}"
+    if report.dry_run:
+        for change in report.changes:
+            reference = f" ({change.reference})" if change.reference else ""
+            yield f"  line {change.row:,}{reference}: {'; '.join(change.lines())}"
+        for doubt in report.doubts:
+            yield f"{doubt.said} {doubt.remedy}"
+        yield "Nothing was recorded: type the same without --dry-run to record it."
+        return
+    if report.set_aside:
+        what = click.get_current_context().info_name
+        words = (report.set_aside, "--batch", report.batch)
+        yield (
+            f"Mend the rows there, then: {settings.command} import {what} {shlex.join(words)} "
+            f"(with the other options that you gave for {file.name})"
+        )
+    yield f"Next: {settings.command} balances"

@@ -1,0 +1,195 @@
+"""What an import would change of what stands, and the questions to ask before it does."""
+
+import shlex
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import Final
+
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from mutua.v1.event_pb2 import Event, ExchangeContent
+from mutua.v1.query_service_pb2 import Exchange
+from mutua.v1.types_pb2 import OccurPrecision
+from services.imports.plain import content_cells, time_cell
+
+SHOWN: Final = 10
+"""So many rows of a sort are named; the others are counted."""
+_COMPARED: Final = 1_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """A row that changes an exchange, by field: what stands and what the row makes of it.
+
+    `is_moved` tells that the parties or the time change. `row` is the line of the file, and
+    `exchange_id` what it changes.
+    """
+
+    row: int
+    reference: str
+    exchange_id: str
+    before: dict[str, str]
+    after: dict[str, str]
+    is_moved: bool = False
+
+    def lines(self) -> Iterator[str]:
+        """Such as "giver: Ashcombe -> Oakdale"."""
+        for field in self.after:
+            yield f"{field}: {self.before[field] or 'empty'} -> {self.after[field] or 'empty'}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Doubt:
+    """What somebody should confirm before it is recorded.
+
+    `said` is what was seen, `remedy` what to type in both cases, `question` what to answer with yes
+    or no. `changes` are shown between them.
+    """
+
+    said: str
+    remedy: str
+    question: str
+    changes: tuple[Change, ...] = ()
+
+    def lines(self) -> Iterator[str]:
+        """The changes, a line each."""
+        for change in self.changes:
+            where = f"line {change.row:,}" if change.row else "earlier"
+            reference = f" ({change.reference})" if change.reference else ""
+            yield f"  {where}{reference}: {'; '.join(change.lines())}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LeftRetracted:
+    """An exchange that somebody retracted by hand, so that it stays retracted.
+
+    `row` is the line of the file that is about it, 0 for none. `what` names the exchange in words,
+    `reason` says why it was retracted.
+    """
+
+    row: int
+    reference: str
+    exchange_id: str
+    what: str
+    reason: str
+
+
+def left_retracted(exchange: Exchange, *, row: int, reference: str) -> LeftRetracted:
+    last = [revision for revision in exchange.revisions if revision.HasField("content")][-1]
+    cells = describe(last.content, last.occur_time, last.occur_precision)
+    parties = cells["parties"] or f"{cells['giver']} -> {cells['receiver']}"
+    return LeftRetracted(
+        row=row,
+        reference=reference,
+        exchange_id=exchange.exchange_id,
+        what=f"{parties}, {cells['kind']}, {cells['occur_time']}",
+        reason=exchange.revisions[-1].reason.plain,
+    )
+
+
+def describe(
+    content: ExchangeContent, at: Timestamp, precision: OccurPrecision.ValueType
+) -> dict[str, str]:
+    """An exchange by the fields of a file."""
+    return {"occur_time": time_cell(at, precision), **content_cells(content)}
+
+
+def change_of(
+    row: int,
+    reference: str,
+    exchange_id: str,
+    before: dict[str, str],
+    after: dict[str, str],
+    *,
+    is_moved: bool,
+) -> Change:
+    """The fields that differ."""
+    fields = [field for field in after if after[field] != before[field]]
+    return Change(
+        row=row,
+        reference=reference,
+        exchange_id=exchange_id,
+        before={field: before[field] for field in fields},
+        after={field: after[field] for field in fields},
+        is_moved=is_moved,
+    )
+
+
+def about_changes(
+    changes: Sequence[Change], *, corrected: int, moved: int, rows: int, batch: str
+) -> Doubt | None:
+    """Asked when rows change parties or times, or when most rows of the file change.
+
+    A file of another sender, or of another year, under a name that was used before looks so.
+    """
+    if not moved and corrected * 2 <= rows:
+        return None
+    if moved:
+        what = "changes" if moved == 1 else "change"
+        said = (
+            f"{moved:,} of {_counted(rows, 'row')} {what} the parties or the date of what batch "
+            f"{batch} recorded:"
+        )
+    else:
+        said = (
+            f"{corrected:,} of {_counted(rows, 'row')} {'changes' if corrected == 1 else 'change'} "
+            f"what batch {batch} recorded:"
+        )
+    shown = sorted(changes, key=lambda change: not change.is_moved)[:SHOWN]
+    return Doubt(
+        said=said,
+        remedy=(
+            "If this is another file, give it a batch of its own: --batch OTHER. If these rows "
+            "really changed, say --accept-changes."
+        ),
+        question="Record these changes?",
+        changes=tuple(shown),
+    )
+
+
+def about_replaced(
+    new: Iterable[tuple[int, Event]], missing: Iterable[Exchange], *, count: int, batch: str
+) -> Doubt:
+    """Asked when, in a file without references, as many rows are new as are missing.
+
+    Rows that were edited look so. Each of the first new ones is shown beside the missing one that
+    it resembles most.
+    """
+    old = [
+        (each.exchange_id, describe(last.content, last.occur_time, last.occur_precision))
+        for each in islice(missing, _COMPARED)
+        for last in each.revisions[-1:]
+    ]
+    pairs = []
+    for line, event in islice(new, SHOWN):
+        content = event.exchange_recorded.exchange
+        after = describe(content, event.occur_time, event.occur_precision)
+        if not old:
+            break
+        exchange_id, before = max(old, key=lambda each: _likeness(each[1], after))
+        old.remove((exchange_id, before))
+        pairs.append(change_of(line, "", exchange_id, before, after, is_moved=False))
+    are = "row is" if count == 1 else "rows are"
+    return Doubt(
+        said=(
+            f"{count:,} {are} new, and as many of an earlier file of batch {batch} are missing: "
+            "the file has no reference column, and edited rows look so. Nearest to each other are:"
+        ),
+        remedy=(
+            "If the rows are new, say --accept-changes: what is missing stays as it is. If they "
+            f"were edited, take the batch back and import it anew: mutua import undo "
+            f"{shlex.quote(batch)}. `--map reference=COLUMN` names a column by which edited rows "
+            "are known."
+        ),
+        question="Record the new rows beside the old ones?",
+        changes=tuple(pairs),
+    )
+
+
+def _likeness(one: dict[str, str], other: dict[str, str]) -> int:
+    return sum(one[field] == other[field] for field in one)
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"

@@ -1,0 +1,66 @@
+"""What an import asks before it records: rows of another batch, large changes, replaced rows."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+
+from mutua import Client
+from services.imports.changes import Doubt, about_changes, about_replaced
+from services.imports.elsewhere import about_overlaps, overlaps
+from services.imports.exchanges import ExchangeRows
+from services.imports.report import ImportRefused, ImportReport
+
+Confirm = Callable[[Doubt], bool]
+"""Asked, for each doubt, whether the rows shall be recorded all the same."""
+
+
+def with_changes(report: ImportReport, rows: ExchangeRows) -> ImportReport:
+    """The report with what the rows change, and what they leave retracted."""
+    return replace(
+        report,
+        changes=tuple(rows.changes),
+        moved_count=rows.moved_count,
+        left_retracted=tuple(rows.left_retracted),
+    )
+
+
+def with_doubts(
+    client: Client,
+    rows: ExchangeRows,
+    report: ImportReport,
+    *,
+    as_new: bool,
+    accept_changes: bool,
+) -> ImportReport:
+    """The report with what somebody should confirm; `as_new` and `accept_changes` answer yes."""
+    doubts: list[Doubt | None] = []
+    if not as_new:
+        found = overlaps(client, rows)
+        report = replace(report, elsewhere=found)
+        doubts += [about_overlaps(found)] if found else []
+    if not accept_changes:
+        counts = rows.counts
+        doubts.append(
+            about_changes(
+                rows.changes,
+                corrected=counts.corrected - rows.bound_count,
+                moved=rows.moved_count,
+                rows=counts.rows - counts.wrong,
+                batch=rows.batch,
+            )
+        )
+        is_whole = rows.occurrences is not None and not rows.occurrences.is_mended
+        if is_whole and counts.recorded == counts.missing > 0:
+            new, missing = rows.new(), rows.standing.missing()
+            doubts.append(about_replaced(new, missing, count=counts.recorded, batch=rows.batch))
+    return replace(report, doubts=tuple(doubt for doubt in doubts if doubt is not None))
+
+
+def require_consent(doubts: Iterable[Doubt], confirm: Confirm | None) -> None:
+    """Raises ImportRefused when somebody says no, or nobody is there to be asked."""
+    for doubt in doubts:
+        if confirm is None:
+            remedy = f"Nothing was recorded. {doubt.remedy}"
+            lines = (doubt.said, *doubt.lines(), remedy)
+            raise ImportRefused("\n".join(lines) if doubt.changes else f"{doubt.said} {remedy}")
+        if not confirm(doubt):
+            raise ImportRefused("Nothing was recorded.")
