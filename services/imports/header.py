@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import dropwhile
 from typing import Final, NamedTuple
 
 from services.imports.columns import Field, count_fields
@@ -120,7 +121,7 @@ def _table_below(name: str, place: _Place, request: TableRequest) -> Table:
             notes.append(
                 f"The rows down to {last} were left out: Qualtrics explains columns there."
             )
-    rows = (row for row in grid.rows() if row.line > last)
+    rows = dropwhile(lambda row: row.line <= last, grid.rows())
     where = f"{name}{f', sheet {grid.title!r}' if grid.title else ''}, row {header.line}"
     return Table(
         columns, _fit_rows(grid, rows, columns), grid.separator, tuple(notes), where, grid.title
