@@ -55,7 +55,7 @@ _OPTIONS: Final = [
     ("grpc.keepalive_timeout_ms", 20_000),
     # Clients may ask once a second whether their connection lives, also when they wait for nothing.
     ("grpc.keepalive_permit_without_calls", 1),
-    ("grpc.http2.min_recv_ping_interval_without_data_ms", 1_000),
+    ("grpc.http2.min_ping_interval_without_data_ms", 1_000),
 ]
 
 # The stubs' classes take parameters that the classes themselves do not.
