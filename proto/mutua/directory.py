@@ -93,6 +93,11 @@ class Directory:
             and (registered_ids := self._registered_with_spelling_of(organization))
         ]
 
+    def sharing(self) -> list[tuple[str, ...]]:
+        """Ids of registered organizations that have a spelling in common, so that it finds none."""
+        shared = {tuple(sorted(ids)) for ids in self._registered.values() if len(ids) > 1}
+        return sorted(shared)
+
     def unregistered_spellings(self, typed: str) -> list[str]:
         """The unregistered ids that are spellings of what was typed, sorted."""
         ids = self._unregistered.get(name_key(typed), set())

@@ -13,7 +13,7 @@ from services.cli.batches import list_batches, undo
 from services.cli.connect import Settings, connected
 from services.cli.import_report import report_lines
 from services.cli.import_template import template
-from services.cli.names import Directory, unbound_lines
+from services.cli.names import Directory, sharing_lines, unbound_lines
 from services.cli.output import show_progress, to_json
 from services.cli.parameters import Parsed
 from services.cli.recording import FORMAT
@@ -220,16 +220,22 @@ def organizations(settings: Settings, file: Path, form: str, **options: Any) -> 
     from services.imports import import_organizations
 
     unbound: list[str] = []
+    sharing: list[str] = []
 
     def import_file(client: "Client", *arguments: Any, **keywords: Any) -> "ImportReport":
         report = import_organizations(client, *arguments, **keywords)
         if report.acknowledged:
             directory = Directory(client.list_organizations())
             unbound.extend(unbound_lines(directory, settings.command))
+            sharing.extend(sharing_lines(directory))
         return report
 
     _import(import_file, settings, file, form, options)
-    if unbound and form != "json":
+    if form == "json":
+        return
+    for line in sharing:
+        click.echo(line)
+    if unbound:
         click.echo("Ids that were recorded before are not bound to the roster:")
         click.echo("\n".join(unbound))
 

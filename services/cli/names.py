@@ -87,6 +87,17 @@ def resolve_names(typed: Iterable[str], directory: Directory, *, yes: bool) -> T
     return names
 
 
+def sharing_lines(directory: Directory) -> list[str]:
+    """Which registered organizations cannot be told apart by a name that they share."""
+    sharing = directory.sharing()
+    lines = [
+        f"{' and '.join(map(directory.label, ids))} have a spelling in common: type their ids."
+        for ids in sharing[:_SHOWN]
+    ]
+    more = len(sharing) - _SHOWN
+    return [*lines, f"So do {more:,} more."] if more > 0 else lines
+
+
 def unbound_lines(directory: Directory, mutua: str) -> list[str]:
     """Which recorded ids are spelled like a registered organization, and the command that binds
     them. `mutua` is how the command was typed, with its global options."""

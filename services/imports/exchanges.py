@@ -146,7 +146,8 @@ class ExchangeRows(Rows):
     def hear(self, row: Row, now: Instant) -> Heard:
         heard = self._hear(row, now)
         if len(self._contents.new_names) and len(row.cells) == len(self.plan.header):
-            self._contents.new_names.count_row([self._text(row, field) for field in self._parties])
+            cells = [self._text(row, field) for field in self._parties]
+            self._contents.new_names.count_row(row.line, cells)
         return heard
 
     def _hear(self, row: Row, now: Instant) -> Heard:

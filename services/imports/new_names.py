@@ -112,14 +112,22 @@ class NewNames:
     def __init__(self, parties: PartyReader) -> None:
         self._parties = parties
         self._row_counts: Counter[str] = Counter()
+        self._last_line = 0
+        self._last_keys: set[str] = set()
 
     def __len__(self) -> int:
         return len(self._parties.new_names)
 
-    def count_row(self, cells: Iterable[str]) -> None:
-        """Counts a row by its cells with parties, which were read before."""
+    def count_row(self, line: int, cells: Iterable[str]) -> None:
+        """Counts a row by its cells with parties, which were read before.
+
+        A row that is several exchanges comes once for each, and counts once.
+        """
         new_cells = self._parties.new_cells
-        self._row_counts.update(set().union(*(new_cells.get(each, ()) for each in cells)))
+        keys = set().union(*(new_cells.get(each, ()) for each in cells))
+        counted_keys = self._last_keys if line == self._last_line else set()
+        self._row_counts.update(keys - counted_keys)
+        self._last_line, self._last_keys = line, keys | counted_keys
 
     def listed(self, *, without: Container[str] = (), compared: int | None = None) -> list[NewName]:
         """All but those with a key in `without`: with near misses first, then the most frequent.

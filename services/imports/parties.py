@@ -13,7 +13,7 @@ from services.imports.cells import CellError, WordError
 ConfirmSplit = Callable[[str, list[str]], bool]
 """Asked once a file, with a cell and the labels of its parts, whether commas separate parties."""
 
-PARTY_FIELDS: Final = ("giver", "receiver", "parties", "organization", "other")
+PARTY_FIELDS: Final = ("giver", "receiver", "parties")
 """The fields of a file whose cells name organizations."""
 _SEPARATORS: Final = "[;|]"
 _COMMA: Final = ","

@@ -135,6 +135,15 @@ class TestRecorder:
         assert exchange["revisions"][0]["recorded_by"] == "ash-1"
 
 
+class TestSharedNames:
+    def test_a_roster_with_a_name_of_two_is_told(self, run: Run, tmp_path: Path) -> None:
+        (tmp_path / "roster.csv").write_text("id,name\na,Oak Trust\nb,oak\u00a0 trust\nc,Elm\n")
+        told = run("import", "organizations", "roster.csv").out
+        assert "Oak Trust (a) and oak\u00a0 trust (b) have a spelling in common: type" in told
+        ambiguous = run("log", "--from", "Oak Trust", "--to", "c", "--kind", "call")
+        assert (ambiguous.code, "type the id" in ambiguous.err) == (2, True)
+
+
 class TestUnbound:
     """r04: exchanges that were recorded before the roster came."""
 

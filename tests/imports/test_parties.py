@@ -194,7 +194,7 @@ class TestNamesFile:
         names = desk.folder / "names.csv"
         cells = [f"2024-05-31,Zeta {number:02},oak-2,call" for number in range(15)]
         cells += ["2024-05-31,Oakdale Trust.,oak-2,call", "2024-05-31,Nowhere,nowhere;ash-1,visit"]
-        cells += ["2024-05-31,Nowhere; Oakdale NHS FT,ash-1,call"]
+        cells += ["2024-05-31,Nowhere; Oakdale NHS FT,ash-1,call; visit"]
         report = desk.imports(*cells, header=HEADER, names=names, dry_run=True)
         rows = self.rows(names)
         assert rows[:3] == [
