@@ -1,5 +1,6 @@
 """What the cells of a row say of an exchange itself: all but when it was, and its reference."""
 
+import shlex
 from collections.abc import Mapping
 from typing import Final
 
@@ -79,8 +80,7 @@ class ContentReader:
         return ReportSide.REPORT_SIDE_THIRD_PARTY
 
     def _read_kind(self, text: str) -> int:
-        word = text if " " not in text else f'"{text}"'
-        remedy = f"is no kind of ours; say which it means: --kind-map {word}=KIND"
+        remedy = f"is no kind of ours; say which it means: --kind-map {shlex.quote(f'{text}=KIND')}"
         return cells.read_word(text, self._kinds, remedy)
 
 

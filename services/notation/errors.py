@@ -23,7 +23,7 @@ class WordError(NotationError):
     """A word that is unknown wherever it stands, so that one remedy mends all its rows."""
 
 
-class WorkingDayError(NotationError):
+class WorkingDayError(WordError):
     """A duration in working days, and nobody has said how long one is."""
 
     def __init__(self) -> None:

@@ -1,11 +1,12 @@
 """Topics as people call them, and the slugs that exchanges have."""
 
 import re
+import shlex
 import unicodedata
 from collections.abc import Mapping
 from typing import Final
 
-from services.notation.errors import NotationError
+from services.notation.errors import NotationError, WordError
 from services.notation.words import read_list
 
 _LETTERS: Final = str.maketrans(
@@ -24,8 +25,9 @@ def slug(label: str) -> str:
     plain = "".join(letter for letter in folded if not unicodedata.combining(letter))
     words = re.findall(r"[a-z0-9]+", plain.replace("'", "").replace("\u2019", ""))
     if not words or any(letter.isalpha() and not letter.isascii() for letter in plain):
-        raise NotationError(
-            f'is no topic in Latin letters; say which it is: --topic-map "{label}=TOPIC"'
+        raise WordError(
+            "is no topic in Latin letters; say which it is: "
+            f"--topic-map {shlex.quote(f'{label}=TOPIC')}"
         )
     return "-".join(words)
 

@@ -19,8 +19,8 @@ def read_zone(name: str) -> tzinfo:
         except (ZoneInfoNotFoundError, OSError) as error:
             raise NotationError(f"cannot be read on this machine: {error}") from error
     near = _resembling(wanted, sorted(zones.values()))
-    hint = f"did you mean {' or '.join(near)}?" if near else "such as Australia/Sydney"
-    raise NotationError(f"is no time zone; give AREA/CITY, {hint}")
+    hint = " or ".join(near) if near else "Australia/Sydney"
+    raise NotationError(f"is no time zone; write AREA/CITY, such as {hint}")
 
 
 def _resembling(wanted: str, zones: list[str]) -> list[str]:

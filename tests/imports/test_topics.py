@@ -84,7 +84,7 @@ def test_several_topics_stand_between_semicolons(desk: Desk) -> None:
 
 def test_a_label_without_latin_letters_is_refused_with_the_remedy(desk: Desk) -> None:
     report = desk.imports(*rows("Биопсия"), header=WITH_TOPICS)
-    assert '--topic-map "Биопсия=TOPIC"' in report.errors[0].message
+    assert "--topic-map 'Биопсия=TOPIC'" in report.errors[0].message
 
 
 def test_durations_need_the_working_day_of_the_programme(desk: Desk) -> None:
