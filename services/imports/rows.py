@@ -13,7 +13,7 @@ from mutua.v1.event_pb2 import Event
 from services.adapters.wire.event import normalize, to_event
 from services.adapters.wire.values import Unfit
 from services.imports.batches import Standing
-from services.imports.cells import CellError, WordError
+from services.imports.cells import CellError
 from services.imports.columns import Plan
 from services.imports.identity import RowIdentity
 from services.imports.report import Counts, ErrorTable, ImportRefused, Problem
@@ -201,7 +201,8 @@ class Rows(ABC):
             except CellError as error:
                 if field in self.plan.constants:
                     raise ImportRefused(f"--set {field}={text}: {text!r} {error}.") from error
-                problems.append(Problem(field, text, str(error), isinstance(error, WordError)))
+                # What mends this text mends it wherever it stands.
+                problems.append(Problem(field, text, str(error), is_same_everywhere=True))
         return problems
 
     def _judged(self, event: Event, texts: dict[str, str], now: Instant) -> list[Problem]:

@@ -230,7 +230,7 @@ def test_the_reporting_side_may_be_told_by_its_name(desk: Desk, reporter: str, s
 
 
 def test_fifty_errors_are_shown_and_all_are_counted(desk: Desk) -> None:
-    rows = [f"r{n},never,A,B,call" for n in range(60)]
+    rows = [f"r{n},never {n},A,B,call" for n in range(60)]
     rows += [f"s{n},2024-05-31,A,B,acked" for n in range(60)]
     report = desk.imports(*reversed(rows))
     kinds, *times = report.errors
