@@ -13,6 +13,7 @@ from services.adapters.wire.values import tidy
 from services.imports.cells import CellError, DurationReader, normalized_word, read_list
 from services.imports.columns import Plan
 from services.imports.report import ImportRefused
+from services.imports.skipping import PLACE_COLUMN
 from services.imports.table import Row
 from services.ledger.wording import counted
 
@@ -59,6 +60,9 @@ class RowSplitter:
         self._kind = kind if isinstance(kind, int) else None
         self._added = _added_fields(plan, splits=self._splits_all or self._kind is not None)
         self.plan = _extended(plan, self._added)
+        # Rows that were set aside name their place in the first file; each exchange has its own.
+        header = plan.header
+        self._place = header.index(PLACE_COLUMN) if PLACE_COLUMN in header else None
         self._split_count = self._exchange_count = 0
         for field, read in (("direction", _read_direction), ("count", _read_count)):
             if field in plan.constants:
@@ -113,7 +117,11 @@ class RowSplitter:
             values |= {field: str(share[number > 1]) for field, share in shares.items()}
             if number > 1 and "reference" in texts:
                 values["reference"] = f"{texts['reference']}#{number}"
-            yield self._filled(row, texts | values)
+            part = self._filled(row, texts | values)
+            if number > 1 and self._place is not None:
+                place = tidy(row.cells[self._place]) or f"+{row.line}"
+                part.cells[self._place] = f"{place}.{number}"
+            yield part
 
     def _parts(self, texts: Mapping[str, str]) -> _Parts:
         """Raises CellError, naming the field."""

@@ -160,6 +160,18 @@ class TestCount:
         again = desk.imports(*rows, header=header, map={"count": "n"})
         assert (again.counts.recorded, again.counts.unchanged) == (0, 4)
 
+    def test_a_mended_row_without_a_reference_is_new_and_stays_known(self, desk: Desk) -> None:
+        header, aside = "date,giver,receiver,kind,n", desk.folder / "mend.csv"
+        rows = ("2025-03-02,A,B,call,2", "2025-03-02,A,B,call,x")
+        desk.imports(*rows, header=header, map={"count": "n"}, skip_bad=aside)
+        assert len(exchanges(desk)) == 2
+        aside.write_text(aside.read_text("utf-8-sig").replace(",x,", ",2,"))
+        mended = desk.imports_file(aside, map={"count": "n"}, batch="log")
+        assert (mended.counts.recorded, len(exchanges(desk))) == (2, 4)
+        assert desk.imports_file(aside, map={"count": "n"}, batch="log").counts.unchanged == 2
+        whole = desk.imports(rows[0], rows[0], header=header, map={"count": "n"})
+        assert whole.counts.unchanged == 4
+
     def test_with_kinds_and_a_direction_it_multiplies(self, desk: Desk) -> None:
         desk.imports(
             "1,2025-03-02,both,us,them,call;visit,17,2",
