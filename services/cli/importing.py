@@ -1,10 +1,13 @@
 """`import`: files of people, through the ingest service."""
 
+import shutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Final
 
 import click
@@ -65,10 +68,14 @@ def parse_word(typed: str) -> tuple[str, str]:
     return left.strip(), right.strip()
 
 
+STDIN: Final = Path("-")
 ASSIGNMENT: Final = Parsed("field=text", parse_assignment)
 WORD: Final = Parsed("word=meaning", parse_word)
 OPTIONS: Final = (
-    click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False)),
+    click.argument(
+        "file",
+        type=click.Path(path_type=Path, exists=True, dir_okay=False, allow_dash=True),
+    ),
     click.option(
         "--map",
         type=ASSIGNMENT,
@@ -187,6 +194,7 @@ def exchanges(settings: Settings, file: Path, form: str, **options: Any) -> None
       mutua import exchanges visits.csv.gz --map giver=host --set kind=visit
       mutua import exchanges calls.xlsx --kind-map "phone call=call" --batch calls-2026
       mutua import exchanges calls.csv --skip-bad mend.csv
+      mutua exchanges --format csv | mutua --data copy import exchanges - --batch all
       mutua import exchanges calls.csv --names names.csv --dry-run
     """
     from services.imports import import_exchanges
@@ -255,9 +263,16 @@ def _import(
         name: dict(value) if isinstance(value, tuple) else value for name, value in options.items()
     }
     chosen = ImportOptions(**given)
+    if file == STDIN and not options["batch"]:
+        raise click.UsageError(
+            "Standard input has no name that says which batch it is: say --batch NAME."
+        )
     try:
-        with connected(settings, write=True, purpose="mutua import") as client:
-            report = _run(import_file, client, file, chosen)
+        with (
+            _named_file(file) as path,
+            connected(settings, write=True, purpose="mutua import") as client,
+        ):
+            report = _run(import_file, client, path, chosen)
     except ImportRefused as error:
         raise click.ClickException(str(error)) from error
     except ImportInterrupted as error:
@@ -271,6 +286,19 @@ def _import(
         raise click.Abort(report.notes[-1])
     if not report.ok:
         click.get_current_context().exit(1)
+
+
+@contextmanager
+def _named_file(file: Path) -> Iterator[Path]:
+    """The file itself; standard input, which is read more than once, as a CSV file of its own."""
+    if file != STDIN:
+        yield file
+        return
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "standard input.csv"
+        with path.open("wb") as copy:
+            shutil.copyfileobj(click.get_binary_stream("stdin"), copy)
+        yield path
 
 
 def _run(

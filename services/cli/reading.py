@@ -10,6 +10,7 @@ from mutua.v1.query_service_pb2 import Balance, Edge, Exchange, Node, Organizati
 from services.cli import tables
 from services.cli.asking import Asked, asks
 from services.cli.connect import Settings
+from services.cli.exchange_csv import exchange_csv
 from services.cli.exchanges import lines
 from services.cli.output import to_table
 from services.cli.showing import Read, Shown, show
@@ -62,6 +63,7 @@ EXCHANGES: Final[Read[Exchange]] = Read(
     has_amounts=False,
     lists_retracted=True,
     table=lambda shown: _exchange_table(shown, revisions=False),
+    csv=lambda shown: exchange_csv(shown.rows, shown.directory),
     names_topics=True,
 )
 REVISIONS: Final = replace(EXCHANGES, table=lambda shown: _exchange_table(shown, revisions=True))
@@ -143,6 +145,7 @@ def network(settings: Settings, asked: Asked, *, nodes: bool) -> None:
 )
 @click.option("--id", "ids", multiple=True, metavar="EXCHANGE", help="Only these exchanges.")
 @click.option("--revisions", is_flag=True, help="Also what was said before a change (table).")
+@click.option("--retracted", is_flag=True, help="Also what was retracted, told by its state (CSV).")
 def exchanges(
     settings: Settings,
     asked: Asked,
@@ -153,12 +156,14 @@ def exchanges(
     possible_doubles: bool,
     ids: tuple[str, ...],
     revisions: bool,
+    retracted: bool,
 ) -> None:
     """Show the exchanges themselves, the evidence behind every number.
 
     With --giver, --receiver and --standing, they are the exchanges that a pair counts. An internal
     exchange, whose sides share an organization, counts nowhere: no --giver or --receiver lists it.
     Possible doubles have the same parties, kind and day, and were reported by different sides.
+    CSV has a row an exchange, as it stands, with the columns of an import; JSON has everything.
 
     \b
     Examples:
@@ -168,7 +173,13 @@ def exchanges(
       mutua exchanges --kind visit --topic interfaces --order-by "occur_time desc"
       mutua exchanges --id 0198c6f0-4e5a-7cc1-a1b5-0242ac120002 --revisions
       mutua exchanges --format json
+      mutua exchanges --format csv > all.csv
     """
+    if retracted and (asked.form != "csv" or standing):
+        raise click.UsageError(
+            "--retracted is for --format csv without --standing: tables and JSON list exchanges "
+            "that were retracted unless --standing is given."
+        )
     read = REVISIONS if revisions else EXCHANGES
     chosen = (*asked.question.organization_ids, giver, receiver, *ids)
     is_whole = asked.limit == 0 and not any(chosen)
@@ -178,7 +189,7 @@ def exchanges(
         asked,
         organizations={"giver_id": giver, "receiver_id": receiver},
         exchange_ids=ids,
-        standing_only=standing,
+        standing_only=standing or (asked.form == "csv" and not (retracted or ids)),
         possible_doubles=possible_doubles,
     )
     listed = {row.exchange_id for row in found}

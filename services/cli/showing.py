@@ -43,7 +43,7 @@ class Read(Generic[Row]):
     `ask` answers with `rows_of` and with question, position, day, coverage and warnings. `foot` is
     what people read under the table. `has_amounts` says whether lens and allocation matter,
     `lists_retracted` whether rows may have what no standing exchange has, `names_topics` whether
-    the table shows topics by their labels.
+    the table shows topics by their labels. `csv` is for rows that are more than a message.
     """
 
     name: str
@@ -52,6 +52,7 @@ class Read(Generic[Row]):
     rows_of: Callable[[Any], Iterable[Row]] = iter
     beside: str = ""
     table: Callable[[Shown[Row]], str]
+    csv: Callable[[Shown[Row]], str] | None = None
     foot: Callable[[Shown[Row]], Sequence[str]] = lambda _: ()
     names_topics: bool = False
     has_amounts: bool = True
@@ -156,7 +157,11 @@ def _write(
         case "json":
             content = to_json(_document(read, shown, filters))
         case "csv":
-            content = to_csv(shown.rows, read.row, shown.directory.name)
+            content = (
+                to_csv(shown.rows, read.row, shown.directory.name)
+                if read.csv is None
+                else read.csv(shown)
+            )
         case _:
             table = read.table(shown) or f"No {read.name}."
             content, foot = "\n".join([table, "", *foot]), ()

@@ -11,7 +11,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from mutua.v1.event_pb2 import Event, ExchangeContent
 from mutua.v1.query_service_pb2 import Exchange
 from mutua.v1.types_pb2 import OccurPrecision
-from services.imports.plain import content_cells, time_cell
+from services.notation.exchange_cells import content_cells, time_cell
 
 SHOWN: Final = 10
 """So many rows of a sort are named; the others are counted."""

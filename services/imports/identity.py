@@ -14,8 +14,8 @@ from typing import Final, NamedTuple
 from mutua.names import name_key
 from mutua.v1.event_pb2 import Event, ExchangeContent
 from services.adapters.wire.values import tidy
-from services.imports.plain import PARTIES
 from services.imports.skipping import MEND_COLUMN, PLACE_COLUMN
+from services.notation.exchange_cells import PARTIES
 
 _PLACE_MARK: Final = "@"
 _MEANING = re.compile(r"[0-9a-f]{32}-\d+(@.*)?")

@@ -16,8 +16,8 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from mutua.v1.event_pb2 import Event, ExchangeContent
 from mutua.v1.query_service_pb2 import Revision
 from mutua.v1.types_pb2 import OCCUR_PRECISION_EXACT
-from services.imports.plain import PARTIES, content_cells, time_cell
 from services.imports.rows import overlaid, without
+from services.notation.exchange_cells import PARTIES, content_cells, time_cell
 
 OCCUR_TIME: Final = "occur_time"
 """Time and precision of an occurrence are one field: neither means anything without the other."""

@@ -9,6 +9,7 @@ from mutua.directory import AmbiguousName, Directory
 from mutua.names import name_key, quoted
 from mutua.v1.query_service_pb2 import Organization
 from services.imports.cells import CellError, WordError
+from services.notation.words import read_quoted_list
 
 ConfirmSplit = Callable[[str, list[str]], bool]
 """Asked once a file, with a cell and the labels of its parts, whether commas separate parties."""
@@ -23,7 +24,8 @@ class PartyReader:
     """Turns cells into ids of organizations and remembers the names that are new.
 
     A cell, or a part of it, that equals a name on the roster is that organization, whatever
-    separators the name contains. Everything else is split at `;`, `|` and `separator`. With
+    separators the name contains. A part in double quotes is one name too, and its own id, as it is
+    written, when it is new. Everything else is split at `;`, `|` and `separator`. With
     `separator` "" a part whose pieces between commas are all known is asked about by
     `confirm_split`; without that it cannot be taken. `given` are ids by key of the name, which go
     before the roster.
@@ -71,6 +73,22 @@ class PartyReader:
             raise CellError(f"{error}; write the id") from error
 
     def _read_cell(self, text: str) -> list[str]:
+        parts = read_quoted_list(text) if '"' in text and not self._is_on_roster(text) else []
+        if not any(is_quoted for _, is_quoted in parts):
+            return self._read_names(text)
+        ids: list[str] = []
+        for part, is_quoted in parts:
+            ids += [self._read_quoted(part)] if is_quoted else self._read_names(part)
+        return ids
+
+    def _read_quoted(self, name: str) -> str:
+        """A name in quotes is one name; when it is new, it is its own id just as it is written."""
+        found = self.find(name)
+        if found is None:
+            self.new_names.setdefault(name_key(name), name)
+        return found or name
+
+    def _read_names(self, text: str) -> list[str]:
         ids: list[str] = []
         for name in self._names_in(text, self._separators):
             found = self.find(name)

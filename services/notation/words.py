@@ -1,7 +1,7 @@
 """The words of the contract's enums, and lists in one text."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from typing import Final
 
 from services.notation.errors import WordError
@@ -51,16 +51,25 @@ def read_list(text: str) -> list[str]:
     """
     if '"' not in text:
         return [part for part in map(str.strip, re.split(r"[;|]", text)) if part]
+    return [part for part, _ in read_quoted_list(text)]
+
+
+def read_quoted_list(text: str) -> list[tuple[str, bool]]:
+    """The parts that `read_list` reads, each with whether it stands in quotes."""
     parts = [
-        match["quoted"].replace('""', '"') if match["quoted"] is not None else match["plain"]
+        (match["plain"], False)
+        if match["quoted"] is None
+        else (match["quoted"].replace('""', '"'), True)
         for match in _LIST_PART.finditer(text)
     ]
-    return [part for part in map(str.strip, parts) if part]
+    return [(part.strip(), is_quoted) for part, is_quoted in parts if part.strip()]
 
 
-def join_list(parts: Iterable[str]) -> str:
-    """The text from which `read_list` reads these parts."""
+def join_list(parts: Iterable[str], *, quoted: Container[str] = ()) -> str:
+    """The text from which `read_list` reads these parts; those in `quoted` always get quotes."""
     return "; ".join(
-        '"' + part.replace('"', '""') + '"' if _NEEDS_QUOTES.search(part) else part
+        '"' + part.replace('"', '""') + '"'
+        if part in quoted or _NEEDS_QUOTES.search(part)
+        else part
         for part in parts
     )

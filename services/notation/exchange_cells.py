@@ -14,7 +14,7 @@ from mutua.v1.types_pb2 import (
     OccurPrecision,
     ReportSide,
 )
-from services.imports.cells import enum_words, join_list
+from services.notation.words import enum_words, join_list
 
 PARTIES: Final = {"giver_ids": "giver", "receiver_ids": "receiver", "party_ids": "parties"}
 """What a file calls the fields of the contract that hold parties."""

@@ -1,0 +1,99 @@
+"""Exchanges as a file that `mutua import exchanges` reads as it is: a row an exchange, plain cells.
+
+The columns are named as the fields of an import, and `exchange_id` is read as the reference. What
+has no field there is in the JSON alone.
+"""
+
+import csv
+import io
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+from mutua.names import name_key
+from mutua.v1.event_pb2 import ExchangeContent
+from mutua.v1.query_service_pb2 import Exchange, Revision
+from mutua.v1.types_pb2 import (
+    REPORT_SIDE_GIVER,
+    REPORT_SIDE_RECEIVER,
+    REPORT_SIDE_UNSPECIFIED,
+    ReportSide,
+)
+from services.cli.exchanges import STATES, current_revision
+from services.cli.names import Directory
+from services.notation.exchange_cells import PARTIES, content_cells, day_cell, time_cell
+from services.notation.words import join_list
+
+COLUMNS: Final = (
+    "exchange_id",
+    "occur_time",
+    "report_time",
+    "giver",
+    "receiver",
+    "parties",
+    "kind",
+    "formality",
+    "topics",
+    "giver_minutes",
+    "receiver_minutes",
+    "benefit_minutes",
+    "reported_by",
+    "note",
+    "state",
+    "record_time",
+    "recorded_by",
+    "giver_name",
+    "receiver_name",
+    "parties_name",
+)
+
+
+def exchange_csv(exchanges: Sequence[Exchange], directory: Directory) -> str:
+    """A header and a row an exchange, as it stands, or stood when it was retracted."""
+    alike = _ids_alike(exchanges)
+    text = io.StringIO()
+    writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(_row(each, directory, alike) for each in exchanges)
+    return text.getvalue().removesuffix("\n")
+
+
+def _row(exchange: Exchange, directory: Directory, alike: frozenset[str]) -> dict[str, str]:
+    revision = current_revision(exchange)
+    content = ExchangeContent()
+    content.CopyFrom(revision.content)
+    content.reported_by = content.reported_by or _side_of_recorder(revision)
+    cells = content_cells(content)
+    for field, column in PARTIES.items():
+        ids = getattr(content, field)
+        cells[column] = join_list(ids, quoted=alike)
+        cells[f"{column}_name"] = join_list(filter(None, map(directory.name, ids)))
+    reported = [each.report_time for each in exchange.revisions if each.HasField("report_time")]
+    return cells | {
+        "exchange_id": exchange.exchange_id,
+        "occur_time": time_cell(revision.occur_time, revision.occur_precision),
+        "report_time": day_cell(reported[-1]) if reported else "",
+        "state": STATES.get(exchange.state, ""),
+        "record_time": revision.record_time.ToJsonString(),
+        "recorded_by": revision.recorded_by,
+    }
+
+
+def _side_of_recorder(revision: Revision) -> ReportSide.ValueType:
+    """The side that reported where only the recorder tells it: who imports is a third party."""
+    if revision.recorded_by in revision.content.giver_ids:
+        return REPORT_SIDE_GIVER
+    is_receiver = revision.recorded_by in revision.content.receiver_ids
+    return REPORT_SIDE_RECEIVER if is_receiver else REPORT_SIDE_UNSPECIFIED
+
+
+def _ids_alike(exchanges: Iterable[Exchange]) -> frozenset[str]:
+    """Ids that an import would take for one name: in quotes they count as they are written."""
+    ids = {
+        each
+        for exchange in exchanges
+        for field in PARTIES
+        for each in getattr(current_revision(exchange).content, field)
+    }
+    counts = Counter(map(name_key, ids))
+    return frozenset(each for each in ids if counts[name_key(each)] > 1)
