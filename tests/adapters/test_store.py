@@ -197,6 +197,16 @@ class TestEveryStore:
             with store.snapshot(0) as new:
                 assert (new.position(), new.counts(PROGRAMME).exchange_count) == (5, 5)
 
+    def test_exchanges_are_chosen_by_their_numbers(self, open_store: Opened) -> None:
+        store = open_store()
+        project_slab(store, LOG, slab(0, 5))
+        with store.snapshot(0) as snapshot:
+            for numbers in ((), (3,), (4, 1, 99)):
+                chosen = ExchangeFilter(numbers=numbers)
+                matching = snapshot.exchanges(PROGRAMME, chosen, (), None, 9)
+                found = [revisions[0].exchange for revisions in matching]
+                assert found == sorted({*numbers} & {*range(5)})
+
     @pytest.mark.parametrize("together", [True, False])
     def test_each_update_that_waited_becomes_one_version(
         self, open_store: Opened, *, together: bool

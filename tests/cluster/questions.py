@@ -115,6 +115,11 @@ def about_evidence(
             ),
         )
     question = pb.Question(programme_id=subject.programme_id)
+    for size in (0, 3):
+        yield (
+            "ListExchanges",
+            pb.ListExchangesRequest(question=question, page_size=size, possible_doubles=True),
+        )
     for order in orders:
         yield (
             "ListExchanges",

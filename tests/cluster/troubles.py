@@ -5,6 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from mutua.v1.event_pb2 import Event
+from mutua.v1.types_pb2 import (
+    OCCUR_PRECISION_EXACT,
+    REPORT_SIDE_GIVER,
+    REPORT_SIDE_RECEIVER,
+    ReportSide,
+)
 from services.demo.programme import generate
 
 GARBAGE = b"\xff"
@@ -16,7 +22,8 @@ TOPICS = ("zulu", "alpha", "box-1")
 
 
 def troubled(programme: str) -> Iterator[Event]:
-    """Corrected, stale, waiting, retracted, reused, refused, and ids that two words stand for."""
+    """Corrected, stale, waiting, retracted, reused, refused, told by both sides, and ids that two
+    words stand for."""
     events = [
         event for recording in generate(scale=1, programme=programme) for event in recording.events
     ]
@@ -31,6 +38,9 @@ def troubled(programme: str) -> Iterator[Event]:
         reused.CopyFrom(event)
         reused.exchange_recorded.exchange.giver_minutes = 1
         yield reused
+    for number, event in enumerate(exchanges[7::80]):
+        yield _report(event, 2_500 + number, REPORT_SIDE_GIVER)
+        yield _report(event, 2_700 + number, REPORT_SIDE_RECEIVER)
     for number, name in enumerate(NAMES):
         registered = Event(event_id=_id(3_000 + number), programme_id=programme)
         registered.organization_registered.organization.organization_id = name
@@ -54,6 +64,16 @@ def _correction(event: Event, number: int, *, of: str) -> Event:
     content.CopyFrom(event.exchange_recorded.exchange)
     content.giver_minutes, content.topics[:] = 77, TOPICS
     return said
+
+
+def _report(event: Event, number: int, side: ReportSide.ValueType) -> Event:
+    """The same exchange as another side told it, on a day."""
+    report = Event()
+    report.CopyFrom(event)
+    report.event_id = _id(number)
+    report.occur_precision = OCCUR_PRECISION_EXACT
+    report.exchange_recorded.exchange.reported_by = side
+    return report
 
 
 def _retraction(event: Event, number: int) -> Event:
