@@ -19,7 +19,8 @@ from services.ledger.wording import counted
 def template(settings: Settings, file: Path, *, force: bool) -> None:
     """Write an Excel workbook with the columns of an import; what is filled in imports as it is.
 
-    Givers and receivers are chosen from the roster, if there is one.
+    Givers and receivers are chosen from the roster, if there is one. The workbook carries the name
+    of its batch: it may be renamed, and another workbook may have its name.
 
     \b
     Examples:
@@ -34,9 +35,10 @@ def template(settings: Settings, file: Path, *, force: bool) -> None:
             "say --force."
         )
     from services.imports import template as workbook
+    from services.imports.own_batch import new_batch_name
 
     organizations = _roster(settings)
-    file.write_bytes(workbook.template(organizations))
+    file.write_bytes(workbook.template(organizations, batch=new_batch_name(file)))
     chosen = len(workbook.parties(organizations))
     roster = (
         f"Givers and receivers can be chosen from {counted(chosen, 'organization')}."

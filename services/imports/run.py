@@ -29,6 +29,7 @@ from services.imports.exchanges import RULE, ExchangeRows
 from services.imports.header import TableRequest
 from services.imports.new_names import NamesFile, read_names
 from services.imports.organizations import OrganizationRows
+from services.imports.own_batch import own_batch_name
 from services.imports.parties import ConfirmSplit, PartyReader
 from services.imports.parts import RowSplitter
 from services.imports.reading import batch_name, open_table
@@ -57,7 +58,8 @@ class ImportOptions:
 
     `kind_map`: a word of the file to one of our kinds. `topic_map`: a label of the file to a topic.
     `date_order`: what comes first in 01/02/2026; None finds it out from the rows. `zone`: where
-    times without a zone are from, "" is UTC. `batch` is the file's name when empty.
+    times without a zone are from, "" is UTC. `batch`: when empty, the name that
+    a workbook of `import template` carries, else the file's.
     `skip_bad`: a file for rows that cannot be taken; without it one such row keeps all back.
     `header_row`: the row that names the columns, None to search. `no_header`: no row does, and
     columns go by number.
@@ -261,7 +263,7 @@ def _contents(parties: PartyReader, programme: Programme, options: ImportOptions
 
 
 def _batch(path: Path, options: ImportOptions) -> str:
-    name = tidy(options.batch or batch_name(path))
+    name = tidy(options.batch or own_batch_name(path) or batch_name(path))
     wrong: Violations = []
     check_label(name, "--batch", wrong)
     if wrong:

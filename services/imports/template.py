@@ -2,10 +2,11 @@
 
 import io
 from collections.abc import Iterable, Sequence
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from openpyxl import Workbook
 from openpyxl.comments import Comment
+from openpyxl.packaging.custom import StringProperty
 from openpyxl.styles import Alignment, Font
 from openpyxl.utils import get_column_letter
 from openpyxl.worksheet.datavalidation import DataValidation
@@ -16,6 +17,7 @@ from mutua.v1.query_service_pb2 import Organization
 from mutua.v1.types_pb2 import ExchangeKind, Formality, OrganizationType, ReportSide
 from services.imports.cells import enum_words
 from services.imports.columns import EXCHANGE_FIELDS, ORGANIZATION_FIELDS, Field
+from services.imports.own_batch import PROPERTY
 
 EXCHANGES: Final = "exchanges"
 ORGANIZATIONS: Final = "organizations"
@@ -101,9 +103,15 @@ ENTRIES: Final[dict[str, dict[str, Entry]]] = {
 }
 
 
-def template(organizations: Iterable[Organization]) -> bytes:
-    """The workbook as a file; parties are chosen from those of the organizations on the roster."""
+def template(organizations: Iterable[Organization], *, batch: str = "") -> bytes:
+    """The workbook as a file; parties are chosen from those of the organizations on the roster.
+
+    `batch` is the name of the batch that it is imported as, whatever the file is called.
+    """
     book = Workbook()
+    if batch:
+        properties: Any = book  # whose type stubs do not know custom properties
+        properties.custom_doc_props.append(StringProperty(name=PROPERTY, value=batch))
     lists = {
         "parties": parties(organizations),
         "kinds": _words(ExchangeKind.items()),
