@@ -10,6 +10,8 @@ UNKNOWN: Final = frozenset({"-", "–", "—", "?", "na", "n/a", "unknown", "unb
 _FORMS: Final = "write whole minutes, such as 45, or a duration, such as 1:30, 1h30 or 1.5 h"
 _NUMBER: Final = r"\d+(?:[.,]\d+)?"
 _WHOLE = re.compile(r"(\d{1,12})(?:[.,]0+)?")
+_GROUPED = re.compile(r"[1-9]\d{0,2}(?:[.,]\d{3})+(?!\d)")
+"""What may be a thousand in one country and one with three decimals in another."""
 _CLOCK = re.compile(r"(\d{1,5}):(\d\d)(?::(\d\d)(?:\.0+)?)?")
 _HOURS_AND_MINUTES = re.compile(r"(\d{1,5}) ?h ?(\d\d?) ?(?:m|min)?", re.IGNORECASE)
 _ISO = re.compile(
@@ -58,6 +60,10 @@ class DurationReader:
         return int(minutes)
 
     def _minutes(self, text: str) -> Fraction:
+        if match := _GROUPED.match(text):
+            raise NotationError(
+                f"has {match[0]}, which may be a thousand or a decimal; write it without , and ."
+            )
         if match := _WHOLE.fullmatch(text):
             return Fraction(match[1])
         if match := _CLOCK.fullmatch(text):

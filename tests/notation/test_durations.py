@@ -40,7 +40,10 @@ class TestDurationReader:
         [
             ("1,5", "if it is hours, write 1,5 h"),
             ("1.5", "if it is hours, write 1.5 h"),
-            ("1,500", "is no whole number of minutes"),
+            ("1,500", "has 1,500, which may be a thousand or a decimal; write it without , and ."),
+            ("1.000", "may be a thousand"),
+            ("1,000 min", "may be a thousand"),
+            ("1.000,0", "may be a thousand"),
             ("0.03125", "a spreadsheet's part of a day (45 minutes)"),
             ("nan", "leave the cell empty"),
             ("-5", "cannot be negative"),
