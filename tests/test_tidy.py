@@ -107,6 +107,7 @@ def test_only_what_the_owner_named_stands_at_the_top() -> None:
         "Makefile",
         "README.md",
         "deploy",
+        "findings",
         "proto",
         "pyproject.toml",
         "requirements.lock",

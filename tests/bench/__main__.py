@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from tests.backends import running_broker, running_postgres
 from tests.bench import (
     asking,
+    beside,
     commands,
     embedded,
     many,
@@ -21,6 +22,7 @@ from tests.bench.measure import Figure
 
 EMBEDDED = {
     "commands": commands.figures,
+    "beside": beside.figures,
     "embedded": embedded.figures,
     "recording": recording.figures,
     "rebuilding": rebuilding.figures,
