@@ -3,7 +3,7 @@
 import json
 import sqlite3
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import astuple
 from pathlib import Path
 from typing import Final
@@ -54,7 +54,11 @@ class SqliteStore:
         self._read_only = read_only
         self._closed = False
         if not read_only:
-            _create_tables(first)
+            try:
+                _create_tables(first)
+            except BaseException:
+                first.close()
+                raise
         self._engine = _engine(path)
         self._own = create_engine(
             "sqlite://",
@@ -132,14 +136,16 @@ class SqliteStore:
         if self._closed:
             return
         self._closed = True
-        if not self._read_only:
-            self._writer.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        with self._engine.connect() as last:
-            last.execute(select(PositionRow.table()))
-            last.rollback()
-            self._own.dispose()
-            self._writer.close()
-        self._engine.dispose()
+        with ExitStack() as connections:
+            connections.callback(self._engine.dispose)
+            connections.callback(self._writer.close)
+            if not self._read_only:
+                self._writer.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            with self._engine.connect() as last:
+                last.execute(select(PositionRow.table()))
+                last.rollback()
+                self._own.dispose()
+                self._writer.close()
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:

@@ -166,10 +166,8 @@ def start(
 
 
 def hold(path: Path) -> Hold | None:
-    store = SqliteStore(path)
-    found = store.held(0)
-    store.close()
-    return found
+    with closing(SqliteStore(path)) as store:
+        return store.held(0)
 
 
 def test_slabs_are_projected_and_the_next_worker_goes_on_there(start: Start) -> None:
@@ -373,9 +371,8 @@ def test_what_was_released_by_hand_goes_on(start: Start, tmp_path: Path) -> None
 
 
 def with_store(folder: Path, work: Callable[[SqliteStore], None]) -> None:
-    store = SqliteStore(folder / "read.sqlite")
-    work(store)
-    store.close()
+    with closing(SqliteStore(folder / "read.sqlite")) as store:
+        work(store)
 
 
 def test_a_fact_of_a_newer_kind_is_held_until_it_is_known(start: Start, tmp_path: Path) -> None:
