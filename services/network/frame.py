@@ -141,10 +141,12 @@ class Frame:
 
     def isolates(self, question: Question, party: Flags) -> Flags:
         """By number, who of the population is party to no exchange of any kind in the window."""
-        seen = party
-        if question.is_narrowed:
-            seen = self.seen(self.inside(question.of_any_exchange()))
-        return self.population(question, party) & ~seen
+        isolates = self.population(question, party) & ~party
+        if question.is_narrowed and isolates.any():
+            windowed = question.from_day is not None or question.to_day is not None
+            everything = question.of_any_exchange()
+            isolates &= ~(self.seen(self.inside(everything)) if windowed else self._ever)
+        return isolates
 
     def shown(self, question: Question, party: Flags) -> Flags:
         """By number, who has a row: the population, and every other party."""

@@ -28,18 +28,11 @@ class Sums:
     legs: Ints
     """By place; see `ties`."""
     unknown_legs: Ints
+    exchanges: Ints
+    """By direction."""
+    unknown_exchanges: Ints
     amounts: Ints
     """By direction, in millionths; under full the whole quantity of each exchange."""
-
-    @property
-    def exchanges(self) -> Ints:
-        """By direction."""
-        return of_leads(self.legs)
-
-    @property
-    def unknown_exchanges(self) -> Ints:
-        """By direction."""
-        return of_leads(self.unknown_legs)
 
 
 def add_up(frame: Frame, question: Question, inside: Flags) -> Sums:
@@ -58,9 +51,14 @@ def add_up(frame: Frame, question: Question, inside: Flags) -> Sums:
             else:
                 amount = getattr(legs, _SHARES[lens])[rows]
             np.add.at(amounts, places, amount)
-    if lens is Lens.COUNT:
-        amounts = counts * MILLION
-    return Sums(counts, unknown_counts, of_leads(amounts))
+    exchanges, is_count = of_leads(counts), lens is Lens.COUNT
+    return Sums(
+        legs=counts,
+        unknown_legs=unknown_counts,
+        exchanges=exchanges,
+        unknown_exchanges=np.zeros_like(exchanges) if is_count else of_leads(unknown_counts),
+        amounts=exchanges * MILLION if is_count else of_leads(amounts),
+    )
 
 
 def of_leads(values: Ints, chosen: Iterable[int] = range(LEADS)) -> Ints:

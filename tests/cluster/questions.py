@@ -120,6 +120,17 @@ def about_evidence(
             "ListExchanges",
             pb.ListExchangesRequest(question=question, page_size=size, possible_doubles=True),
         )
+    for name in subject.organization_ids:
+        for giver_id, receiver_id in ((name, ""), ("", name)):
+            yield (
+                "ListExchanges",
+                pb.ListExchangesRequest(
+                    question=question,
+                    standing_only=True,
+                    giver_id=giver_id,
+                    receiver_id=receiver_id,
+                ),
+            )
     for order in orders:
         yield (
             "ListExchanges",

@@ -22,8 +22,8 @@ TOPICS = ("zulu", "alpha", "box-1")
 
 
 def troubled(programme: str) -> Iterator[Event]:
-    """Corrected, stale, waiting, retracted, reused, refused, told by both sides, and ids that two
-    words stand for."""
+    """Corrected, stale, waiting, retracted, reused, refused, told by both sides, internal, and ids
+    that two words stand for."""
     events = [
         event for recording in generate(scale=1, programme=programme) for event in recording.events
     ]
@@ -51,6 +51,29 @@ def troubled(programme: str) -> Iterator[Event]:
         added = Event(event_id=_id(3_100 + number), programme_id=programme)
         added.alias_added.alias, added.alias_added.organization_id = alias, party
         yield added
+    yield from _spelled(exchanges[0], party)
+
+
+def _spelled(event: Event, party: str) -> Iterator[Event]:
+    """Exchanges in which the party has two spellings: on both sides, on one, and all together."""
+    for number, (givers, receivers, parties) in enumerate(
+        (
+            ((party,), (ALIAS, NAMES[1]), ()),
+            ((ALIAS, party), (NAMES[1], NAMES[2]), ()),
+            ((), (), (ALIAS, party)),
+        )
+    ):
+        spelled = Event()
+        spelled.CopyFrom(event)
+        spelled.event_id = _id(3_200 + number)
+        content = spelled.exchange_recorded.exchange
+        content.giver_ids[:], content.receiver_ids[:] = sorted(givers), sorted(receivers)
+        content.party_ids[:] = sorted(parties)
+        content.giver_minutes = 100
+        if parties:
+            content.ClearField("receiver_minutes")
+            content.ClearField("benefit_minutes")
+        yield spelled
 
 
 def _id(number: int) -> str:
