@@ -87,7 +87,7 @@ def _next_lines(report: "ImportReport", settings: Settings, file: Path) -> Itera
             reference = f" ({change.reference})" if change.reference else ""
             yield f"  line {change.row:,}{reference}: {'; '.join(change.lines())}"
         for doubt in report.doubts:
-            yield f"{doubt.said} {doubt.remedy}"
+            yield f"{doubt.statement} {doubt.remedy}"
         yield "Nothing was recorded: type the same without --dry-run to record it."
         return
     if report.set_aside:

@@ -350,7 +350,7 @@ def _show_progress(recorded: int, total: int) -> None:
 
 
 def _confirm(doubt: "Doubt") -> bool:
-    for line in (doubt.said, *doubt.lines(), doubt.remedy):
+    for line in (doubt.statement, *doubt.lines(), doubt.remedy):
         click.echo(line, err=True)
     return click.confirm(doubt.question, err=True)
 

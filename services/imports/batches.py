@@ -1,4 +1,4 @@
-"""Whose batch a file belongs to, and which exchange of it a row is about."""
+"""The batch that a file belongs to, and the exchange in it that a row is about."""
 
 import difflib
 import shlex
@@ -21,7 +21,7 @@ from services.imports.report import ImportRefused
 
 AS_RECORDED = Question(identity=IDENTITY_RECORDED)
 FIRST_GENERATION: Final = 1
-# Of one request; the server takes no more.
+# Maximum of one request; the server refuses more.
 MOST_IDS: Final = 10_000
 
 Item = TypeVar("Item")
@@ -30,8 +30,8 @@ Item = TypeVar("Item")
 class Match(NamedTuple):
     """The exchange that a row is about, whatever became of it.
 
-    `is_final`: somebody retracted it by hand. `next_id` is the id under which the row is recorded
-    anew where it may be.
+    `is_final` is true when somebody retracted it by hand. `next_id` is the id for recording the row
+    anew, where that is allowed.
     """
 
     exchange: Exchange
@@ -71,14 +71,18 @@ class Standing:
         self.batch, self.sender = batch, client.organization
         self.position = position
         self._client, self._rule = client, rule
-        known = list(client.list_batches(min_position=position))
-        named = [each for each in known if each.batch == batch]
-        senders = {each.recorded_by for each in named if resolve(each.recorded_by) == self.sender}
+        batches = list(client.list_batches(min_position=position))
+        same_name = [each for each in batches if each.batch == batch]
+        senders = {
+            each.recorded_by for each in same_name if resolve(each.recorded_by) == self.sender
+        }
         self._senders = {self.sender, *senders}
-        own = [each for each in named if each.recorded_by in self._senders]
+        own = [each for each in same_name if each.recorded_by in self._senders]
         # Ids without a sender may hold what others recorded: nobody named has no id but these.
         self._relevant = [
-            each for each in named if not self.sender or each.recorded_by in {*self._senders, ""}
+            each
+            for each in same_name
+            if not self.sender or each.recorded_by in {*self._senders, ""}
         ]
         with_exchanges = [each for each in own if each.exchange_count] or self._relevant
         self.generation = max((each.generation for each in with_exchanges), default=1)
@@ -89,10 +93,10 @@ class Standing:
         self.has_earlier = any(each.exchange_count for each in self._relevant)
         self.others = [
             each
-            for each in known
+            for each in batches
             if each.batch != batch or each.recorded_by not in {*self._senders, ""}
         ]
-        """Batches in which no row is looked for."""
+        """Batches in which `find` looks for no row."""
         self._slots = tuple(dict.fromkeys(self._slots_of()))
         self._standing_count = sum(each.exchange_count - each.retracted_count for each in own)
         self.seen_ids: set[str] = set()
@@ -152,7 +156,7 @@ class Standing:
         )
 
     def _find_in(self, rows: Sequence[RowIdentity], slots: Sequence[_Slot]) -> dict[str, Match]:
-        """Of each row the exchange in the first slot that has one."""
+        """For each row, the exchange in the first slot that has one."""
         places: dict[str, str] = {}
         for slot in slots:
             for row in rows:
@@ -178,17 +182,17 @@ class Standing:
         return Match(exchange, is_retracted and not is_undone(exchange), next_id)
 
     def _follow(self, matches: dict[str, Match]) -> dict[str, Match]:
-        """Where an exchange was retracted and recorded again, the one that came last."""
+        """The latest exchange of each row that was retracted and recorded again."""
         pending = {
             reinstated_id(match.exchange.exchange_id): key
             for key, match in matches.items()
             if match.exchange.state == EXCHANGE_STATE_RETRACTED
         }
         while pending:
-            found: dict[str, Exchange] = {}
+            exchanges: dict[str, Exchange] = {}
             for block in blocks(pending):
-                found |= find_exchanges(self._client, block, position=self.position)
-            later = {pending[id_]: self._match(found[id_], "") for id_ in found}
+                exchanges |= find_exchanges(self._client, block, position=self.position)
+            later = {pending[id_]: self._match(exchanges[id_], "") for id_ in exchanges}
             for key, match in later.items():
                 own_id = self.derived_id(key)
                 is_free = not match.is_final and matches[key].next_id == own_id
@@ -230,7 +234,7 @@ def reinstated_id(exchange_id: str) -> str:
 
 
 def is_undone(exchange: Exchange) -> bool:
-    """Whether an undo retracted it: an undo names its batch, and who retracts by hand does not."""
+    """Whether an undo retracted it: only an undo names the batch."""
     first, last = exchange.revisions[0].source, exchange.revisions[-1].source
     return (last.batch, last.generation) == (first.batch, first.generation)
 
@@ -238,23 +242,23 @@ def is_undone(exchange: Exchange) -> bool:
 def find_exchanges(
     client: Client, exchange_ids: Iterable[str], *, position: str
 ) -> dict[str, Exchange]:
-    """Those of the ids, 10,000 at most, that were recorded."""
+    """The recorded exchanges among these ids (10,000 at most), by id."""
     ids = list(exchange_ids)
-    found = client.list_exchanges(
+    exchanges = client.list_exchanges(
         AS_RECORDED, exchange_ids=ids, page_size=len(ids), min_position=position
     )
-    return {exchange.exchange_id: exchange for exchange in found}
+    return {exchange.exchange_id: exchange for exchange in exchanges}
 
 
 def blocks(items: Iterable[Item]) -> Iterator[list[Item]]:
-    """Of as many as one request may ask for."""
+    """Lists of at most MOST_IDS items, the maximum of one request."""
     remaining = iter(items)
     while block := list(islice(remaining, MOST_IDS)):
         yield block
 
 
 def resolver(directory: Directory) -> Callable[[str], str]:
-    """Tells the organization that an id, name or alias means, the text itself where none is."""
+    """A function from an id, name or alias to its organization; an unknown text stays itself."""
 
     def resolve(text: str) -> str:
         try:
@@ -265,9 +269,9 @@ def resolver(directory: Directory) -> Callable[[str], str]:
     return resolve
 
 
-def resembling(batch: str, known: Iterable[Batch]) -> str:
+def resembling(batch: str, batches: Iterable[Batch]) -> str:
     """Such as " Did you mean calls-2026?", or "" when no name is alike."""
-    names = sorted({each.batch for each in known})
+    names = sorted({each.batch for each in batches})
     folded = {name.casefold(): name for name in names}
     near = difflib.get_close_matches(batch.casefold(), folded, n=3)
     return f" Did you mean {' or '.join(folded[name] for name in near)}?" if near else ""

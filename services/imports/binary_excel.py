@@ -61,13 +61,15 @@ class BinarySheets:
 def open_sheets(file: IO[bytes]) -> Iterator[BinarySheets]:
     with tempfile.TemporaryFile() as lines:
         command = [sys.executable, "-m", "services.imports.binary_excel"]
-        os.lseek(file.fileno(), 0, os.SEEK_SET)  # the process shares what was read of it so far
-        read = subprocess.run(
+        os.lseek(file.fileno(), 0, os.SEEK_SET)  # the process shares this file position
+        process = subprocess.run(
             command, stdin=file, stdout=lines, stderr=subprocess.PIPE, check=False
         )
-        if read.returncode:
-            told = read.stderr.decode(errors="replace").strip().splitlines()
-            raise BinaryWorkbookError(told[-1] if told else f"exit code {read.returncode}")
+        if process.returncode:
+            messages = process.stderr.decode(errors="replace").strip().splitlines()
+            raise BinaryWorkbookError(
+                messages[-1] if messages else f"exit code {process.returncode}"
+            )
         lines.seek(0)
         yield BinarySheets(lines)
 

@@ -1,4 +1,4 @@
-"""What an import would change of what stands, and the questions to ask before it does."""
+"""The changes that an import would make, and the questions to ask before it makes them."""
 
 import shlex
 from collections.abc import Iterable, Iterator, Sequence
@@ -11,19 +11,19 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from mutua.v1.event_pb2 import Event, ExchangeContent
 from mutua.v1.query_service_pb2 import Exchange
 from mutua.v1.types_pb2 import OccurPrecision
+from services.ledger.wording import counted
 from services.notation.exchange_cells import content_cells, time_cell
 
 SHOWN: Final = 10
-"""So many rows of a sort are named; the others are counted."""
+"""Maximum number of rows of a kind that are named; the others are counted."""
 _COMPARED: Final = 1_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
-    """A row that changes an exchange, by field: what stands and what the row makes of it.
+    """A row that changes an exchange: the cells before and after it, by field.
 
-    `is_moved` tells that the parties or the time change. `row` is the line of the file, and
-    `exchange_id` what it changes.
+    `is_moved` is true when the parties or the time change. `row` is the line of the file.
     """
 
     row: int
@@ -43,11 +43,11 @@ class Change:
 class Doubt:
     """What somebody should confirm before it is recorded.
 
-    `said` is what was seen, `remedy` what to type in both cases, `question` what to answer with yes
-    or no. `changes` are shown between them.
+    `statement` says what was seen, `remedy` what to type in either case; `question` is answered by
+    yes or no. `changes` are shown between statement and remedy.
     """
 
-    said: str
+    statement: str
     remedy: str
     question: str
     changes: tuple[Change, ...] = ()
@@ -119,42 +119,42 @@ def change_of(
 def about_changes(
     changes: Sequence[Change], *, corrected: int, moved: int, rows: int, batch: str
 ) -> Doubt | None:
-    """Asked when rows change parties or times, or when most rows of the file change.
+    """The question to ask when rows change parties or times, or when most rows change.
 
-    A file of another sender, or of another year, under a name that was used before looks so.
+    Such a file may come from another sender or another year under a name that was used before.
     """
     if not moved and corrected * 2 <= rows:
         return None
     if moved:
-        what = "changes" if moved == 1 else "change"
-        said = (
-            f"{moved:,} of {_counted(rows, 'row')} {what} the parties or the date of what batch "
+        change = "changes" if moved == 1 else "change"
+        statement = (
+            f"{moved:,} of {counted(rows, 'row')} {change} the parties or the date of what batch "
             f"{batch} recorded:"
         )
     else:
-        said = (
-            f"{corrected:,} of {_counted(rows, 'row')} {'changes' if corrected == 1 else 'change'} "
+        statement = (
+            f"{corrected:,} of {counted(rows, 'row')} {'changes' if corrected == 1 else 'change'} "
             f"what batch {batch} recorded:"
         )
-    shown = sorted(changes, key=lambda change: not change.is_moved)[:SHOWN]
+    first_changes = sorted(changes, key=lambda change: not change.is_moved)[:SHOWN]
     return Doubt(
-        said=said,
+        statement=statement,
         remedy=(
             "If this is another file, give it a batch of its own: --batch OTHER. If these rows "
             "really changed, say --accept-changes."
         ),
         question="Record these changes?",
-        changes=tuple(shown),
+        changes=tuple(first_changes),
     )
 
 
 def about_replaced(
     new: Iterable[tuple[int, Event]], missing: Iterable[Exchange], *, count: int, batch: str
 ) -> Doubt:
-    """Asked when, in a file without references, as many rows are new as are missing.
+    """The question to ask when a file without references lacks as many rows as it adds.
 
-    Rows that were edited look so. Each of the first new ones is shown beside the missing one that
-    it resembles most.
+    They may be rows that somebody edited. Each of the first new rows is shown beside the
+    missing exchange that it resembles most.
     """
     old = [
         (each.exchange_id, describe(last.content, last.occur_time, last.occur_precision))
@@ -170,11 +170,11 @@ def about_replaced(
         exchange_id, before = max(old, key=lambda each: _likeness(each[1], after))
         old.remove((exchange_id, before))
         pairs.append(change_of(line, "", exchange_id, before, after, is_moved=False))
-    are = "row is" if count == 1 else "rows are"
     return Doubt(
-        said=(
-            f"{count:,} {are} new, and as many of an earlier file of batch {batch} are missing: "
-            "the file has no reference column, and edited rows look so. Nearest to each other are:"
+        statement=(
+            f"{counted(count, 'row', 'is')} new, and as many of an earlier file of batch {batch} "
+            "are missing: the file has no reference column, and edited rows look so. Nearest to "
+            "each other are:"
         ),
         remedy=(
             "If the rows are new, say --accept-changes: what is missing stays as it is. If they "
@@ -189,7 +189,3 @@ def about_replaced(
 
 def _likeness(one: dict[str, str], other: dict[str, str]) -> int:
     return sum(one[field] == other[field] for field in one)
-
-
-def _counted(count: int, noun: str) -> str:
-    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"

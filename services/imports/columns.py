@@ -1,4 +1,4 @@
-"""Which column of a file is which field: guessed from its name, said by the user, or a constant."""
+"""Which column holds which field: guessed from its name, mapped by the user, or a constant."""
 
 import difflib
 import re
@@ -68,10 +68,10 @@ ORGANIZATION_FIELDS: Final = _fields(
     """,
     required="organization_id",
 )
-# When a form was filled in: it says when something happened only if no other column may.
+# Times at which a form was filled in: taken for the time of the exchange only as a last resort.
 _FORM_TIMES: Final = ("timestamp", "completion_time", "recordeddate", "recorded_date")
 _OF_TIME: Final = frozenset(("date", "day", "when"))
-# What people write behind a column's name for whoever fills it in.
+# Hints behind a column's name for the person who fills it in.
 _HINT: Final = re.compile(
     r"\((?:[dmyhs :./-]+|optional|required|mandatory|if known|utc|gmt|e\.g\.[^)]*)\)", re.IGNORECASE
 )
@@ -79,7 +79,7 @@ _HINT: Final = re.compile(
 
 _SIDES: Final = ("giver", "receiver")
 _BY_DIRECTION: Final = ("direction", "organization", "other")
-"""What says the sides instead, where a file tells what an organization gave or received."""
+"""The fields that give the sides where a file has a direction instead of giver and receiver."""
 _NEVER_GUESSED: Final = frozenset({"count"})
 """A column of this name counts people as often as exchanges."""
 
@@ -125,11 +125,11 @@ def plan_columns(
 
     `where` names the file, for messages.
 
-    Raises ImportRefused for a field or column there is not, and a required field without either.
+    Raises ImportRefused for an unknown field or column, and for a required field with neither.
     """
     names = [field.name for field in fields]
-    for option, given in (("--map", mapped), ("--set", constants)):
-        for name in given:
+    for option, assignments in (("--map", mapped), ("--set", constants)):
+        for name in assignments:
             if name not in names:
                 raise ImportRefused(
                     f"{option} {name}=...: there is no field {name!r}{_near(name, names)}. "
@@ -139,26 +139,26 @@ def plan_columns(
         raise ImportRefused(f"--set {empty[0]}= is empty: give what all rows shall have.")
     if both := sorted(mapped.keys() & constants.keys()):
         raise ImportRefused(f"{both[0]} stands in --map and in --set: leave one of them out.")
-    found = _sources(fields, header, mapped, constants)
-    if "direction" in found and (sides := [name for name in _SIDES if name in found]):
+    sources = _sources(fields, header, mapped, constants)
+    if "direction" in sources and (sides := [name for name in _SIDES if name in sources]):
         raise ImportRefused(
             f"direction and {sides[0]}: a direction says who of organization and other gave, so "
             f"leave one of them out, with --map {sides[0]}= or --map direction=."
         )
-    for name, source in found.items():
+    for name, source in sources.items():
         if isinstance(source, int) and header.count(header[source]) > 1:
             raise ImportRefused(
                 f"{where} has two columns named {header[source]!r}, so it is not clear which is "
                 f"{name}: rename one."
             )
-    if missing := _missing(fields, found):
+    if missing := _missing(fields, sources):
         remedy = " ".join(f"--map {name}=COLUMN" for name in missing)
         raise ImportRefused(
             f"No column was found for {', '.join(missing)}: say which it is, {remedy} "
             f"(or --set {missing[0]}=VALUE for all rows). "
             f"The columns of {where} are {', '.join(filter(None, header))}."
         )
-    return Plan(header, {name: found[name] for name in names if name in found})
+    return Plan(header, {name: sources[name] for name in names if name in sources})
 
 
 def count_fields(
@@ -170,10 +170,10 @@ def count_fields(
 ) -> int:
     """Number of fields that a header gives; 0 when it lacks a required or mapped column."""
     try:
-        found = _sources(fields, header, mapped, constants)
+        sources = _sources(fields, header, mapped, constants)
     except ImportRefused:
         return 0
-    return 0 if _missing(fields, found) else len(found)
+    return 0 if _missing(fields, sources) else len(sources)
 
 
 def is_known_name(column: str, fields: Sequence[Field]) -> bool:
@@ -189,34 +189,36 @@ def _sources(
     constants: Mapping[str, str],
 ) -> dict[str, int | str]:
     """Where each field comes from. Raises ImportRefused when the header lacks a mapped column."""
-    found: dict[str, int | str] = {name: tidy(text) for name, text in constants.items()}
-    found |= {name: _column(name, column, header) for name, column in mapped.items() if column}
-    taken = set(found.values())
+    sources: dict[str, int | str] = {name: tidy(text) for name, text in constants.items()}
+    sources |= {name: _column(name, column, header) for name, column in mapped.items() if column}
+    used_places = set(sources.values())
     free = {
         name: i
         for without_hint in (True, False)  # a whole name wins over one without its hint
         for i, column in enumerate(header)
-        if i not in taken
+        if i not in used_places
         and (name := _normalized(_HINT.sub("", column) if without_hint else column))
     }
     for field in fields:
         if field.name in mapped or field.name in constants or field.name in _NEVER_GUESSED:
             continue
-        if field.name in _BY_DIRECTION and not _goes_by_direction(field, found):
+        if field.name in _BY_DIRECTION and not _goes_by_direction(field, sources):
             continue
         guess = next((column for column in field.columns if column in free), None)
         if guess is None and field.name == "occur_time":
             guess = _form_time(free)
         if guess is not None:
-            index = found[field.name] = free[guess]
+            index = sources[field.name] = free[guess]
             # A column is guessed for one field only.
             free = {name: i for name, i in free.items() if i != index}
-    return found
+    return sources
 
 
-def _goes_by_direction(field: Field, found: Mapping[str, object]) -> bool:
-    """Whether a column may say the sides by a direction: none does by itself."""
-    return found.keys().isdisjoint(_SIDES) and (field.name == "direction" or "direction" in found)
+def _goes_by_direction(field: Field, sources: Mapping[str, object]) -> bool:
+    """Whether a column may give the sides by a direction, which needs a direction column."""
+    return sources.keys().isdisjoint(_SIDES) and (
+        field.name == "direction" or "direction" in sources
+    )
 
 
 def _form_time(free: Mapping[str, int]) -> str | None:
@@ -226,22 +228,22 @@ def _form_time(free: Mapping[str, int]) -> str | None:
     return next((name for name in _FORM_TIMES if name in free), None)
 
 
-def _missing(fields: Sequence[Field], found: Mapping[str, object]) -> list[str]:
+def _missing(fields: Sequence[Field], sources: Mapping[str, object]) -> list[str]:
     """Required fields that nothing gives; who took part can be said in three ways."""
     required = [field.name for field in fields if field.required]
-    if "direction" in found:
+    if "direction" in sources:
         required = [name for name in required if name not in _SIDES] + list(_BY_DIRECTION)
-    elif "parties" in found and found.keys().isdisjoint(_SIDES):
+    elif "parties" in sources and sources.keys().isdisjoint(_SIDES):
         required = [name for name in required if name not in _SIDES]
-    return [name for name in required if name not in found]
+    return [name for name in required if name not in sources]
 
 
 def _column(name: str, column: str, header: tuple[str, ...]) -> int:
-    wanted = " ".join(column.split())
-    if wanted in header:
-        return header.index(wanted)
+    column_name = " ".join(column.split())
+    if column_name in header:
+        return header.index(column_name)
     raise ImportRefused(
-        f"--map {name}={column}: the file has no column {column!r}{_near(wanted, header)}. "
+        f"--map {name}={column}: the file has no column {column!r}{_near(column_name, header)}. "
         f"Its columns are {', '.join(filter(None, header))}."
     )
 

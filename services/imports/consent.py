@@ -10,7 +10,7 @@ from services.imports.exchanges import ExchangeRows
 from services.imports.report import ImportRefused, ImportReport
 
 Confirm = Callable[[Doubt], bool]
-"""Asked, for each doubt, whether the rows shall be recorded all the same."""
+"""Answers, for each doubt, whether to record the rows all the same."""
 
 
 def with_changes(report: ImportReport, rows: ExchangeRows) -> ImportReport:
@@ -34,9 +34,9 @@ def with_doubts(
     """The report with what somebody should confirm; `as_new` and `accept_changes` answer yes."""
     doubts: list[Doubt | None] = []
     if not as_new:
-        found = overlaps(client, rows)
-        report = replace(report, elsewhere=found)
-        doubts += [about_overlaps(found)] if found else []
+        overlapping = overlaps(client, rows)
+        report = replace(report, elsewhere=overlapping)
+        doubts += [about_overlaps(overlapping)] if overlapping else []
     if not accept_changes:
         counts = rows.counts
         doubts.append(
@@ -56,11 +56,13 @@ def with_doubts(
 
 
 def require_consent(doubts: Iterable[Doubt], confirm: Confirm | None) -> None:
-    """Raises ImportRefused when somebody says no, or nobody is there to be asked."""
+    """Raises ImportRefused when somebody says no, or when `confirm` is None."""
     for doubt in doubts:
         if confirm is None:
             remedy = f"Nothing was recorded. {doubt.remedy}"
-            lines = (doubt.said, *doubt.lines(), remedy)
-            raise ImportRefused("\n".join(lines) if doubt.changes else f"{doubt.said} {remedy}")
+            lines = (doubt.statement, *doubt.lines(), remedy)
+            raise ImportRefused(
+                "\n".join(lines) if doubt.changes else f"{doubt.statement} {remedy}"
+            )
         if not confirm(doubt):
             raise ImportRefused("Nothing was recorded.")

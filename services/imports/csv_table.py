@@ -39,13 +39,13 @@ def grids(name: str, file: BinaryFile, *, head_rows: int) -> Iterator[Grid]:
     lines = _lines(name, _convert_to_utf8(name, file))
     head = list(islice(lines, max(_HEAD_LINES, 2 * head_rows)))
     first_line = 1
-    named = _SEPARATOR_LINE.fullmatch(head[0]) if head else None
-    if named:
+    separator_line = _SEPARATOR_LINE.fullmatch(head[0]) if head else None
+    if separator_line:
         first_line, head = 2, head[1:]
     if not any(map(str.strip, head)):
         raise ImportRefused(f"{name} has no row with the column names: {SAVE}.")
     is_found = False
-    for separator in (named["separator"],) if named else _separators(head):
+    for separator in (separator_line["separator"],) if separator_line else _separators(head):
         rows = _read_head(name, head, separator, first_line, head_rows)
         is_found = is_found or bool(rows)
 

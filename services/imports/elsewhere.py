@@ -13,22 +13,23 @@ from services.imports.changes import Doubt
 from services.imports.exchanges import RULE, ExchangeRows
 from services.imports.identity import key_of
 from services.imports.report import Overlap
+from services.ledger.wording import counted
 
 _LEAST_SAMPLE: Final = 10
 _BATCHES_COUNTED: Final = 5
 
 
 def overlaps(client: Client, rows: ExchangeRows) -> tuple[Overlap, ...]:
-    """Other batches in which references of the new rows stand, those with most rows first.
+    """Other batches that have references of the new rows, the batch with most of them first.
 
-    Of another sender's batches only rows count that say the same: numbers such as 1, 2, 3 are
-    anybody's.
+    In a batch of another sender only rows with the same content count, because numbers such as
+    1, 2, 3 are anybody's.
 
-    A row has another id in each batch, so that ids can be asked for where batches are too large to
-    be read. Of each batch a sample is looked for, spread evenly over the file: about 10,000 ids in
-    all and 10 at least. That finds a whole copy always; beside up to 100 batches, a file of which a
-    twentieth stands elsewhere escapes once in 150 times. Where one stands, all are counted, in the
-    five batches with most of them.
+    A row has a different id in each batch, so ids can be looked up in batches that are too large to
+    read. A sample spread evenly over the file is looked up in each batch: about 10,000 ids in all,
+    and at least 10 per batch. It always finds a whole copy. Beside 100 batches, it misses a file
+    that shares a twentieth of its rows once in 150 times. All rows are then counted in the five
+    batches with most hits.
     """
     position = rows.standing.position
     others = [
@@ -38,32 +39,32 @@ def overlaps(client: Client, rows: ExchangeRows) -> tuple[Overlap, ...]:
         return ()
     sample = _spread(rows, max(_LEAST_SAMPLE, MOST_IDS // len(others)))
     hits: Counter[int] = Counter()
-    asked = (
+    ids = (
         (id_, place)
         for place, other in enumerate(others)
         for event in sample
         for id_ in _ids_in(other, rows, event)
     )
-    for block in blocks(asked):
+    for block in blocks(ids):
         places = dict(block)
         hits.update(places[id_] for id_ in _standing(client, list(places), position))
-    counted = [
-        _counted(client, rows, others[place], position)
+    overlaps = [
+        _overlap_with(client, rows, others[place], position)
         for place, _ in hits.most_common(_BATCHES_COUNTED)
     ]
-    overlapping = [overlap for overlap in counted if overlap.row_count]
+    overlapping = [overlap for overlap in overlaps if overlap.row_count]
     return tuple(sorted(overlapping, key=lambda overlap: -overlap.row_count))
 
 
-def _counted(client: Client, rows: ExchangeRows, other: Batch, position: str) -> Overlap:
+def _overlap_with(client: Client, rows: ExchangeRows, other: Batch, position: str) -> Overlap:
     """Looks for every new row in one batch."""
     row_count = same_count = 0
-    asked = ((id_, event) for event in _new(rows) for id_ in _ids_in(other, rows, event))
-    for block in blocks(asked):
-        said = dict(block)
-        standing = _standing(client, list(said), position)
+    ids = ((id_, event) for event in _new(rows) for id_ in _ids_in(other, rows, event))
+    for block in blocks(ids):
+        events = dict(block)
+        standing = _standing(client, list(events), position)
         row_count += len(standing)
-        same_count += sum(_says_same(said[id_], exchange) for id_, exchange in standing.items())
+        same_count += sum(_says_same(events[id_], exchange) for id_, exchange in standing.items())
     if other.recorded_by != rows.standing.sender:
         row_count = same_count
     return Overlap(
@@ -74,14 +75,14 @@ def _counted(client: Client, rows: ExchangeRows, other: Batch, position: str) ->
     )
 
 
-def _says_same(said: Event, exchange: Exchange) -> bool:
+def _says_same(event: Event, exchange: Exchange) -> bool:
     last = exchange.revisions[-1]
-    return said.occur_time == last.occur_time and said.exchange_recorded.exchange == last.content
+    return event.occur_time == last.occur_time and event.exchange_recorded.exchange == last.content
 
 
 def _standing(client: Client, ids: Sequence[str], position: str) -> dict[str, Exchange]:
-    found = find_exchanges(client, ids, position=position)
-    return {id_: each for id_, each in found.items() if each.state != EXCHANGE_STATE_RETRACTED}
+    exchanges = find_exchanges(client, ids, position=position)
+    return {id_: each for id_, each in exchanges.items() if each.state != EXCHANGE_STATE_RETRACTED}
 
 
 def _ids_in(other: Batch, rows: ExchangeRows, event: Event) -> Iterator[str]:
@@ -97,7 +98,7 @@ def _ids_in(other: Batch, rows: ExchangeRows, event: Event) -> Iterator[str]:
 
 
 def _spread(rows: ExchangeRows, size: int) -> list[Event]:
-    """So many of the new rows, from the first to the last; all when there are no more."""
+    """`size` of the new rows, evenly from the first to the last; all when there are fewer."""
     count = rows.counts.recorded
     if count <= size:
         return list(_new(rows))
@@ -109,17 +110,17 @@ def _new(rows: ExchangeRows) -> Iterator[Event]:
     return (event for _, event in rows.new())
 
 
-def about_overlaps(found: Sequence[Overlap]) -> Doubt:
-    """What was found, in a sentence a batch, and what to do about it in both cases."""
-    first = found[0]
+def about_overlaps(overlapping: Sequence[Overlap]) -> Doubt:
+    """A sentence for each batch, and what to do if the file is a copy and if it is not."""
+    first = overlapping[0]
     name = shlex.quote(first.batch)
     sender = f" for the sender it has (--as {shlex.quote(first.recorded_by)})"
     return Doubt(
-        said=" ".join(
-            f"{each.row_count:,} new {'row has a' if each.row_count == 1 else 'rows have a'} "
-            f"reference that stands in batch {_named(each)} already; "
+        statement=" ".join(
+            f"{counted(each.row_count, 'new row', 'has')} a reference that stands in batch "
+            f"{_batch_label(each)} already; "
             f"{each.same_count:,} of them {'says' if each.same_count == 1 else 'say'} the same."
-            for each in found
+            for each in overlapping
         ),
         remedy=(
             f"If this is a copy of that file, or a newer one, say --batch {name}"
@@ -130,5 +131,5 @@ def about_overlaps(found: Sequence[Overlap]) -> Doubt:
     )
 
 
-def _named(overlap: Overlap) -> str:
+def _batch_label(overlap: Overlap) -> str:
     return f"{overlap.batch}{f' for {overlap.recorded_by}' if overlap.recorded_by else ''}"

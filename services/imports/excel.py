@@ -120,7 +120,7 @@ def _uncalculated_cells(sheet: Any) -> Mapping[int, dict[int, str]]:
 
     openpyxl tells them neither from empty cells nor from formulas whose value is an empty text.
     """
-    found: defaultdict[int, dict[int, str]] = defaultdict(dict)
+    references: defaultdict[int, dict[int, str]] = defaultdict(dict)
     rest = b""
     with sheet._get_source() as content:
         while block := content.read(_READ_BYTES):
@@ -134,9 +134,9 @@ def _uncalculated_cells(sheet: Any) -> Mapping[int, dict[int, str]]:
                 if reference and not (cell["value"] and _IS_TEXT.search(attributes)):
                     name = reference[1].decode()
                     row, column = coordinate_to_tuple(name)
-                    found[row][column - 1] = name
+                    references[row][column - 1] = name
             rest = rest[-_CELL_BYTES:]
-    return found
+    return references
 
 
 def _cell(title: str, reference: str) -> str:

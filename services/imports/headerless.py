@@ -21,8 +21,8 @@ _SHOWN_CELLS: Final = 6
 class HeaderlessError(ImportRefused):
     """The row that would name the columns looks like data.
 
-    `mapped` is how to map the columns by number, as far as they can be guessed; it `is_complete`
-    when nothing required is missing.
+    `mapped` has the number of the column for each field that can be guessed; `is_complete` is true
+    when no required field is missing.
     """
 
     def __init__(self, name: str, row: Row, suggestion: "Suggestion") -> None:
@@ -31,10 +31,10 @@ class HeaderlessError(ImportRefused):
         words = [f"--map {field}={column}" for field, column in suggestion.mapped.items()]
         words += [f"--set {field}=VALUE" for field in suggestion.missing]
         cells = row.cells[:_SHOWN_CELLS]
-        shown = " | ".join(cells) + (" | ..." if len(row.cells) > len(cells) else "")
+        preview = " | ".join(cells) + (" | ..." if len(row.cells) > len(cells) else "")
         self.remedy = " ".join(("--no-header", *words))
         self.question = (
-            f"{name} seems to have no row with column names: row {row.line} is {shown}, which "
+            f"{name} seems to have no row with column names: row {row.line} is {preview}, which "
             "looks like data."
         )
         super().__init__(
@@ -109,8 +109,8 @@ def suggest_columns(
 ) -> Suggestion | None:
     """How to map the columns when the first of the rows looks like those below it.
 
-    It does when none of its cells is a column name that is known, and a cell is a day, or half of
-    them are numbers or stand again below.
+    It does when no cell is a known column name, and one is a day or at least half are numbers or
+    occur again below.
     """
     first, below = rows[0].cells, rows[1:]
     texts = [(index, cell.strip()) for index, cell in enumerate(first) if cell.strip()]

@@ -1,7 +1,7 @@
-"""Names of a file that no organization has: counted, told, and written to a file to edit.
+"""Names in a file that no organization has: counted, reported, and written to a file to edit.
 
-The file has a row a name. Its column `organization_id` is filled in by people, and then the file is
-given back: the name means that organization in the import.
+The file has one row per name. People fill in its column `organization_id` and give the file back:
+the import then takes the name for that organization.
 """
 
 import csv
@@ -24,13 +24,13 @@ ID_COLUMN: Final = "organization_id"
 COLUMNS: Final = (NAME_COLUMN, "row_count", "did_you_mean", ID_COLUMN)
 _SHOWN: Final = 10
 _COMPARED: Final = 200
-"""For a note, near misses are looked for of so many names: on a roster of thousands each search
-takes milliseconds."""
+"""Maximum number of names whose near misses a note looks for, because each search takes
+milliseconds on a roster of thousands."""
 
 
 @dataclass(frozen=True, slots=True)
 class NewName:
-    """A name, in how many rows it is, and labels of the organizations that resemble it."""
+    """A name, the number of its rows, and labels of the organizations that resemble it."""
 
     name: str
     row_count: int
@@ -44,7 +44,7 @@ class NewName:
 
 @dataclass(frozen=True, slots=True)
 class NamesFile:
-    """What people filled in. `names` has the key of every name of the file."""
+    """What people filled in. `names` has the key of every name in the file."""
 
     path: Path
     names: frozenset[str]
@@ -67,19 +67,19 @@ def read_names(path: Path, directory: Directory) -> NamesFile:
             ) from error
         for row in table.rows:
             cells = [*row.cells, *[""] * len(table.header)]
-            name, typed = cells[name_place].strip(), cells[id_place].strip()
+            name, id_text = cells[name_place].strip(), cells[id_place].strip()
             names.add(name_key(name))
-            if not typed:
+            if not id_text:
                 continue
             try:
-                found = directory.find(typed)
+                organization_id = directory.find(id_text)
             except AmbiguousName as error:
-                unknown.append(f"line {row.line:,}: {typed!r} {error}")
+                unknown.append(f"line {row.line:,}: {id_text!r} {error}")
                 continue
-            if found is None:
-                unknown.append(f"line {row.line:,}: {typed!r} is no organization")
+            if organization_id is None:
+                unknown.append(f"line {row.line:,}: {id_text!r} is no organization")
             else:
-                ids[name_key(name)] = found
+                ids[name_key(name)] = organization_id
     if unknown:
         raise ImportRefused(
             f"--names {path}: {'; '.join(unknown)}. Write ids that mutua organizations lists, or "
@@ -107,7 +107,7 @@ def write_names(path: Path, names: Iterable[NewName]) -> None:
 
 
 class NewNames:
-    """The names that `parties` found new, and in how many rows each is."""
+    """The new names that `parties` met, with the number of rows of each."""
 
     def __init__(self, parties: PartyReader) -> None:
         self._parties = parties
@@ -129,51 +129,54 @@ class NewNames:
         self._row_counts.update(keys - counted_keys)
         self._last_line, self._last_keys = line, keys | counted_keys
 
-    def listed(self, *, without: Container[str] = (), compared: int | None = None) -> list[NewName]:
-        """All but those with a key in `without`: with near misses first, then the most frequent.
+    def sorted_names(
+        self, *, without: Container[str] = (), compared: int | None = None
+    ) -> list[NewName]:
+        """Names with near misses first, then the most frequent; keys in `without` are left out.
 
-        Near misses are looked for of the `compared` most frequent, or of all.
+        Only the `compared` most frequent names are compared with the roster; None compares all.
         """
         directory = self._parties.directory
-        named = [each for each in self._parties.new_names.items() if each[0] not in without]
-        named.sort(key=lambda each: (-self._row_counts[each[0]], each[1]))
-        listed = []
-        for place, (key, name) in enumerate(named):
+        names = [each for each in self._parties.new_names.items() if each[0] not in without]
+        names.sort(key=lambda each: (-self._row_counts[each[0]], each[1]))
+        new_names = []
+        for place, (key, name) in enumerate(names):
             near = directory.resembling(name) if compared is None or place < compared else []
             labels = tuple(map(directory.label, near))
-            listed.append(NewName(name, self._row_counts[key], labels))
-        return sorted(listed, key=lambda each: not each.near)
+            new_names.append(NewName(name, self._row_counts[key], labels))
+        return sorted(new_names, key=lambda each: not each.near)
 
-    def notes(self, path: Path | None, given: NamesFile | None) -> Iterator[str]:
-        """What to say of them. Writes them to `path` where no file is there yet (`given` is None).
+    def notes(self, path: Path | None, names_file: NamesFile | None) -> Iterator[str]:
+        """What to say about them. Writes them to `path` when `names_file` is None.
 
         Raises ImportRefused when the file cannot be written.
         """
-        if given is not None:
-            yield f"{given.path} gives the organization of {counted(len(given.ids), 'name')}."
+        if names_file is not None:
+            name_count = counted(len(names_file.ids), "name")
+            yield f"{names_file.path} gives the organization of {name_count}."
         elif path is not None and len(self):
-            write_names(path, self.listed())
+            write_names(path, self.sorted_names())
             yield (
-                f"{counted(len(self), 'new name')} {'is' if len(self) == 1 else 'are'} listed in "
-                f"{path}: write the id of its organization beside each that you know, then import "
-                f"again with --names {path}."
+                f"{counted(len(self), 'new name', 'is')} listed in {path}: write the id of "
+                "its organization beside each that you know, then import again with "
+                f"--names {path}."
             )
         elif path is not None:
             yield f"No name is new: {path} was not written."
         if self._parties.has_roster:
-            known = given.names if given is not None else frozenset()
-            shown = self.listed(without=known, compared=_COMPARED)
-            if shown:
-                yield _told(shown, is_listed=path is not None and given is None)
+            answered_keys = names_file.names if names_file is not None else frozenset()
+            new_names = self.sorted_names(without=answered_keys, compared=_COMPARED)
+            if new_names:
+                yield _new_names_note(new_names, is_listed=path is not None and names_file is None)
 
 
-def _told(names: Sequence[NewName], *, is_listed: bool) -> str:
-    told = ", ".join(map(str, names[:_SHOWN]))
+def _new_names_note(names: Sequence[NewName], *, is_listed: bool) -> str:
+    first_names = ", ".join(map(str, names[:_SHOWN]))
     more = len(names) - _SHOWN
     further = f" and {more:,} more" if more > 0 else ""
     is_long = more > 0 or any(each.near for each in names)
     remedy = " --names FILE lists all of them in a file to edit and give back."
     return (
-        f"New and not on the roster, so counted as unregistered organizations: {told}{further}."
-        f"{remedy if is_long and not is_listed else ''}"
+        f"New and not on the roster, so counted as unregistered organizations: {first_names}"
+        f"{further}.{remedy if is_long and not is_listed else ''}"
     )

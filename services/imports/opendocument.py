@@ -180,15 +180,15 @@ def _text(cell: Element, form: _Form) -> tuple[str, str]:
     if cell.tag == f"{_TABLE}covered-table-cell":  # hidden behind a merged one
         return "", ""
     paragraphs = cell.findall(f"{_TEXT}p")
-    shown = "\n".join(map(_paragraph, paragraphs))
+    display = "\n".join(map(_paragraph, paragraphs))
     kind, is_formula = cell.get(f"{_OFFICE}value-type", ""), f"{_TABLE}formula" in cell.attrib
-    if cell.get(_VALUE_KIND) == "error" or (is_formula and _ERROR.fullmatch(shown)):
-        return shown, f"shows {shown}: correct its formula or type the value"
+    if cell.get(_VALUE_KIND) == "error" or (is_formula and _ERROR.fullmatch(display)):
+        return display, f"shows {display}: correct its formula or type the value"
     if is_formula and not kind and not paragraphs:
         return "", "has a formula and no value: open the file in LibreOffice and save it"
     match kind:
         case "float" | "percentage" | "currency":
-            return _number(float(cell.get(f"{_OFFICE}value", "nan")), shown, form), ""
+            return _number(float(cell.get(f"{_OFFICE}value", "nan")), display, form), ""
         case "date":
             value = datetime.fromisoformat(cell.get(f"{_OFFICE}date-value", ""))
             is_coarse = "year" in form.parts and "day" not in form.parts
@@ -201,15 +201,15 @@ def _text(cell: Element, form: _Form) -> tuple[str, str]:
             return _duration(cell.get(f"{_OFFICE}time-value", "")), ""
         case "boolean":
             return cell.get(f"{_OFFICE}boolean-value", ""), ""
-    return (shown if paragraphs else cell.get(f"{_OFFICE}string-value", "")), ""
+    return (display if paragraphs else cell.get(f"{_OFFICE}string-value", "")), ""
 
 
-def _number(value: float, shown: str, form: _Form) -> str:
-    if value in (0, 1) and shown.isalpha():  # LibreOffice's TRUE of an .xlsx, in any language
+def _number(value: float, display: str, form: _Form) -> str:
+    if value in (0, 1) and display.isalpha():  # LibreOffice's TRUE of an .xlsx, in any language
         return "true" if value else "false"
-    digits = re.sub(r"\D", "", shown)
+    digits = re.sub(r"\D", "", display)
     if form.digits > 1 and digits and int(digits) == value:  # a code such as 00123
-        return shown
+        return display
     return number_text(value)
 
 

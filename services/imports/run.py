@@ -45,9 +45,9 @@ from services.ledger.wording import counted
 from services.notation.dates import ProvenOrder
 from services.notation.zones import read_zone
 
-_TOLD_ROWS: Final = 1_000
+_REPORTED_ROWS: Final = 1_000
 _WHOLE_FILE: Final = 0
-"""The line of what is said of no row."""
+"""The line number of a fact that comes from the whole file rather than from one row."""
 _AGAIN: Final = "Import the same file again: nothing is recorded twice."
 _VIOLATION = re.compile(r"events\[(\d+)\]\.?(.*)")
 
@@ -119,10 +119,10 @@ def import_exchanges(
             organizations = list(client.list_organizations(AS_RECORDED, min_position=position))
             resolve = resolver(Directory(organizations))
             standing = Standing(client, batch, rule=RULE, position=position, resolve=resolve)
-            given = _names_file(options, organizations)
+            names_file = _names_file(options, organizations)
             parties = PartyReader(
                 organizations,
-                given=given.ids if given is not None else None,
+                given=names_file.ids if names_file is not None else None,
                 separator=options.party_separator,
                 confirm_split=confirm_split,
             )
@@ -140,13 +140,13 @@ def import_exchanges(
                 keeps_changes=options.dry_run,
             )
             used = splitter.split(_used_rows(table.rows, plan, rows.notes))
-            table = table._replace(rows=_counted(used, on_checked))
+            table = table._replace(rows=_report_count(used, on_checked))
             aside = _check(rows, table, options, dates, kept=kept, now=now or datetime.now(UTC))
         if not rows.errors.count:  # a row that cannot be read names no exchange
             rows.counts.missing = standing.missing_count()
         labelling = label_topics(contents.topics, programme)
         rows.notes |= contents.notes | labelling.notes | dict.fromkeys(splitter.notes())
-        rows.notes |= dict.fromkeys(contents.new_names.notes(options.names, given))
+        rows.notes |= dict.fromkeys(contents.new_names.notes(options.names, names_file))
         report = with_changes(_report(rows, options, plan), rows)
         if report.ok:
             report = with_doubts(
@@ -156,7 +156,7 @@ def import_exchanges(
                 require_consent(report.doubts, confirm)
         if labelling.event is not None and report.ok and not report.dry_run:
             rows.facts.add(_WHOLE_FILE, labelling.event.SerializeToString())
-        return _recorded(client, rows, report, aside, progress)
+        return _record_unless_dry(client, rows, report, aside, progress)
 
 
 def _names_file(options: ImportOptions, organizations: Sequence[Organization]) -> NamesFile | None:
@@ -189,9 +189,9 @@ def import_organizations(
                 dates=dates,
             )
             used = _used_rows(table.rows, plan, rows.notes)
-            table = table._replace(rows=_counted(used, on_checked))
+            table = table._replace(rows=_report_count(used, on_checked))
             aside = _check(rows, table, options, dates, kept=kept, now=datetime.now(UTC))
-        return _recorded(client, rows, _report(rows, options, plan), aside, progress)
+        return _record_unless_dry(client, rows, _report(rows, options, plan), aside, progress)
 
 
 def _used_rows(rows: Iterable[Row], plan: Plan, notes: dict[str, None]) -> Iterator[Row]:
@@ -205,14 +205,14 @@ def _used_rows(rows: Iterable[Row], plan: Plan, notes: dict[str, None]) -> Itera
         else:
             unused_count += 1
     if unused_count:
-        have = "row has" if unused_count == 1 else "rows have"
-        notes[f"{unused_count:,} {have} text only in columns that are not used: left out."] = None
+        rows_have = counted(unused_count, "row", "has")
+        notes[f"{rows_have} text only in columns that are not used: left out."] = None
 
 
-def _counted(rows: Iterable[Row], tell: Callable[[int], None]) -> Iterator[Row]:
+def _report_count(rows: Iterable[Row], tell: Callable[[int], None]) -> Iterator[Row]:
     """The rows, telling now and then how many there were."""
     for count, row in enumerate(rows, 1):
-        if count % _TOLD_ROWS == 0:
+        if count % _REPORTED_ROWS == 0:
             tell(count)
         yield row
 
@@ -325,7 +325,7 @@ def _report(rows: Rows, options: ImportOptions, plan: Plan) -> ImportReport:
     )
 
 
-def _recorded(
+def _record_unless_dry(
     client: Client,
     rows: Rows,
     report: ImportReport,
@@ -348,7 +348,7 @@ def _record(
     try:
         sent = send(client, facts, total=len(rows.facts), remedy=_AGAIN, progress=progress)
     except FactRefused as refused:
-        return _refused(rows, report, refused)
+        return _with_refusal(rows, report, refused)
     return replace(
         report,
         acknowledged=sent.count,
@@ -358,7 +358,7 @@ def _record(
     )
 
 
-def _refused(rows: Rows, report: ImportReport, refused: FactRefused) -> ImportReport:
+def _with_refusal(rows: Rows, report: ImportReport, refused: FactRefused) -> ImportReport:
     """The server's objections with the rows they are about, instead of positions in a request."""
     acknowledged = refused.acknowledged
     for violation in refused.violations:

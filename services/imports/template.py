@@ -122,8 +122,8 @@ def template(organizations: Iterable[Organization], *, batch: str = "") -> bytes
     first = book.active
     assert isinstance(first, Worksheet)
     first.title = EXCHANGES
-    _fill(first, _entered(EXCHANGES), lists)
-    _fill(book.create_sheet(ORGANIZATIONS), _entered(ORGANIZATIONS), lists)
+    _fill(first, _sheet_fields(EXCHANGES), lists)
+    _fill(book.create_sheet(ORGANIZATIONS), _sheet_fields(ORGANIZATIONS), lists)
     _explain(book.create_sheet(FIELDS))
     sheet = book.create_sheet(_LISTS)
     for column, (name, words) in enumerate(lists.items(), start=1):
@@ -151,7 +151,7 @@ def _word_for(organization: Organization, directory: Directory) -> str:
     return name if is_clear else organization.organization_id
 
 
-def _entered(title: str) -> list[Field]:
+def _sheet_fields(title: str) -> list[Field]:
     """The fields that a sheet has columns for: not those that say the same in another way."""
     fields = EXCHANGE_FIELDS if title == EXCHANGES else ORGANIZATION_FIELDS
     return [field for field in fields if field.name in ENTRIES[title]]
@@ -207,7 +207,7 @@ def _explain(sheet: Worksheet) -> None:
         sheet.column_dimensions[get_column_letter(column)].width = width
     row = 2
     for title in (EXCHANGES, ORGANIZATIONS):
-        for field in _entered(title):
+        for field in _sheet_fields(title):
             entry = ENTRIES[title][field.name]
             needed = "yes" if field.required else ""
             for column, text in enumerate(

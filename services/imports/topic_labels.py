@@ -22,9 +22,11 @@ def label_topics(topics: TopicReader, programme: Programme) -> Labelling:
 
     The fact has the same id for the same labels, so that it counts once.
     """
-    known = {topic.topic for topic in programme.topics if topic.label}
+    labelled_topics = {topic.topic for topic in programme.topics if topic.label}
     new = {
-        topic: label for topic, label in sorted(topics.shown_labels().items()) if topic not in known
+        topic: label
+        for topic, label in sorted(topics.shown_labels().items())
+        if topic not in labelled_topics
     }
     notes = dict.fromkeys(
         f"{' and '.join(map(_quoted, labels))} are one topic, {topic}: --topic-map parts them."
@@ -32,8 +34,8 @@ def label_topics(topics: TopicReader, programme: Programme) -> Labelling:
     )
     if not new:
         return Labelling(None, notes)
-    shown = ", ".join(f"{topic} as {_quoted(label)}" for topic, label in new.items())
-    notes[f"Topics are shown by their labels: {shown}."] = None
+    display = ", ".join(f"{topic} as {_quoted(label)}" for topic, label in new.items())
+    notes[f"Topics are shown by their labels: {display}."] = None
     words = (word for each in new.items() for word in each)
     event = Event(
         event_id=uuid8("topics", programme.programme_id, *words),

@@ -47,7 +47,7 @@ class UndoReport:
 
 
 Confirm = Callable[[UndoReport], bool]
-"""Asked whether what the report tells shall be done."""
+"""Answers whether to retract what the report describes."""
 
 
 def undo_import(
@@ -67,13 +67,13 @@ def undo_import(
     """
     name = tidy(batch)
     position = client.get_status().log_position
-    known = list(client.list_batches(min_position=position))
-    ours = [each for each in known if each.batch == name]
+    batches = list(client.list_batches(min_position=position))
+    ours = [each for each in batches if each.batch == name]
     if not ours:
-        names = "mutua import list shows all." if known else "Nothing was imported yet."
-        raise ImportRefused(f"There is no batch {name!r}.{resembling(name, known)} {names}")
+        names = "mutua import list shows all." if batches else "Nothing was imported yet."
+        raise ImportRefused(f"There is no batch {name!r}.{resembling(name, batches)} {names}")
     ours = _of_sender(ours, sender)
-    found = client.list_exchanges(
+    exchanges = client.list_exchanges(
         AS_RECORDED,
         batch=name,
         standing_only=not any(each.retracted_count for each in ours),
@@ -82,20 +82,20 @@ def undo_import(
     )
     # All of them before the first retraction, for the list moves with each.
     standing: list[tuple[str, int]] = []
-    left: list[LeftRetracted] = []
+    retracted_by_hand: list[LeftRetracted] = []
     corrected_count = 0
-    for exchange in found:
+    for exchange in exchanges:
         first = exchange.revisions[0]
         if first.recorded_by != ours[0].recorded_by:
             continue
         if exchange.state != EXCHANGE_STATE_RETRACTED:
             corrected_count += _is_corrected_by_hand(exchange)
             standing.append((exchange.exchange_id, first.source.generation))
-        elif len(left) < SHOWN and not is_undone(exchange):
+        elif len(retracted_by_hand) < SHOWN and not is_undone(exchange):
             name_in_file = name_of(first.source.reference)
-            left.append(left_retracted(exchange, row=0, reference=name_in_file))
+            retracted_by_hand.append(left_retracted(exchange, row=0, reference=name_in_file))
     report = _report(ours, len(standing), corrected_count)
-    report = replace(report, left_retracted=tuple(left))
+    report = replace(report, left_retracted=tuple(retracted_by_hand))
     if not standing:
         return report
     if not confirm(report):

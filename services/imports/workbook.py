@@ -47,12 +47,12 @@ def grids(
 def _titles(name: str, titles: list[str], sheet: str, preferred: str) -> list[str]:
     if not sheet:
         return sorted(titles, key=lambda title: title.strip().casefold() != preferred)
-    found = [title for title in titles if title.strip().casefold() == sheet.strip().casefold()]
-    if not found:
+    matching = [title for title in titles if title.strip().casefold() == sheet.strip().casefold()]
+    if not matching:
         raise ImportRefused(
             f"{name} has no sheet {sheet!r}; its sheets are {', '.join(titles) or 'all hidden'}."
         )
-    return found
+    return matching
 
 
 def _reader(name: str, file: IO[bytes]) -> AbstractContextManager[Sheets]:
