@@ -44,6 +44,7 @@ class TopicReader:
         """Raises NotationError when `topic_map` (label to topic) names no topic."""
         self.labels: dict[str, dict[str, None]] = {}
         """Topic -> its labels, in the order in which they were met."""
+        self._met: dict[str, str] = {}
         self._mapped = {_key(label): topic for label, topic in (topic_map or {}).items()}
         for label, topic in (topic_map or {}).items():
             if not _MAPPED_SLUG.fullmatch(topic):
@@ -73,11 +74,13 @@ class TopicReader:
         return several
 
     def _topic(self, label: str) -> str:
-        mapped = self._mapped.get(_key(label))
-        if mapped is not None:
-            return mapped
-        topic = slug(label)
-        self.labels.setdefault(topic, {})[label] = None
+        topic = self._met.get(label)
+        if topic is None:
+            topic = self._mapped.get(_key(label))
+            if topic is None:
+                topic = slug(label)
+                self.labels.setdefault(topic, {})[label] = None
+            self._met[label] = topic
         return topic
 
 
