@@ -56,10 +56,10 @@ def to_timestamp(value: object) -> Timestamp:
 
 
 def _first_day(text: str) -> date:
-    found = _PERIOD.fullmatch(text.strip().upper())
-    if found is None:
+    period = _PERIOD.fullmatch(text.strip().upper())
+    if period is None:
         raise ValueError(f"{text!r} is not a date: {DATE_REMEDY}")
-    year, quarter, month, day = found.groups()
+    year, quarter, month, day = period.groups()
     try:
         return date(int(year), int(quarter) * 3 - 2 if quarter else int(month), int(day or 1))
     except ValueError as error:

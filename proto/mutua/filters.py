@@ -71,13 +71,15 @@ class Filters(TypedDict, total=False):
 def takes_filters(method: Method) -> Method:
     """Shows every filter in help() and `inspect.signature`, where the method says **filters."""
     signature = inspect.signature(method)
-    named = [each for each in signature.parameters.values() if each.kind is not each.VAR_KEYWORD]
+    own_parameters = [
+        each for each in signature.parameters.values() if each.kind is not each.VAR_KEYWORD
+    ]
     filters = [
         inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=annotation)
         for name, annotation in get_type_hints(Filters).items()
     ]
-    shown = signature.replace(parameters=[*named, *filters])
-    method.__signature__ = shown  # type: ignore[attr-defined] # where inspect looks for it
+    documented = signature.replace(parameters=[*own_parameters, *filters])
+    method.__signature__ = documented  # type: ignore[attr-defined] # where inspect looks for it
     return method
 
 
@@ -86,9 +88,9 @@ def to_question(programme: str, question: Question | None, filters: Mapping[str,
 
     Raises MutuaError, which names the filter that cannot be read, and TypeError for an unknown one.
     """
-    asked = Question(programme_id=programme)
+    result = Question(programme_id=programme)
     if question is not None:
-        asked.MergeFrom(question)  # an empty programme_id leaves ours
+        result.MergeFrom(question)  # an empty programme_id leaves ours
     for name, value in filters.items():
         if name not in Filters.__annotations__:
             raise TypeError(
@@ -97,12 +99,12 @@ def to_question(programme: str, question: Question | None, filters: Mapping[str,
         if value is None:
             continue
         try:
-            given = Question(**{name: _read(_FIELDS[name], value)})
+            override = Question(**{name: _read(_FIELDS[name], value)})
         except ValueError as error:
             raise _refusal(name, str(error)) from error
-        asked.ClearField(cast(Any, name))
-        asked.MergeFrom(given)
-    return asked
+        result.ClearField(cast(Any, name))
+        result.MergeFrom(override)
+    return result
 
 
 _FIELDS: Final = Question.DESCRIPTOR.fields_by_name
@@ -134,9 +136,9 @@ def _word(enum: EnumDescriptor, value: object) -> int:
     if isinstance(value, int) and (value in words or value == 0):
         return value
     if isinstance(value, str):
-        typed = value.strip().lower().replace("_", "-")
+        folded = value.strip().lower().replace("_", "-")
         for number, word in words.items():
-            if typed in (word, enum.values_by_number[number].name.lower().replace("_", "-")):
+            if folded in (word, enum.values_by_number[number].name.lower().replace("_", "-")):
                 return number
     raise ValueError(f"{value!r} is none of {', '.join(words.values())}")
 

@@ -161,17 +161,17 @@ def locate(
 
 def addresses(server: str) -> list[str]:
     """The one or two addresses of a server, for writes first. Raises MutuaError."""
-    found = [address.strip() for address in server.split(",")]
+    hosts = [address.strip() for address in server.split(",")]
     # gRPC would take 443 for a missing port, and the user would wait for nothing.
-    if len(found) > 2 or not all(
-        host and port.isdecimal() for host, _, port in (each.rpartition(":") for each in found)
+    if len(hosts) > 2 or not all(
+        host and port.isdecimal() for host, _, port in (each.rpartition(":") for each in hosts)
     ):
         raise MutuaError(
             f"server is {server!r}: give host:port, or ingest_host:port,query_host:port, "
             "or name a data directory with directory=",
             code=grpc.StatusCode.INVALID_ARGUMENT,
         )
-    return found
+    return hosts
 
 
 def _registered_opener() -> OpenDirectory:

@@ -63,10 +63,10 @@ _SHORT_WORDS: Final = {"st": "saint"}
 
 
 def name_key(text: str) -> str:
-    """What a spelling is compared by: equal keys name the same organization.
+    """The key by which spellings are compared: equal keys name the same organization.
 
-    Without regard to case, invisible characters, the kind and number of blanks, and whether an
-    accent is a character of its own. Idempotent. `services.ledger.spelling` has the same function
+    It ignores case, invisible characters, the kind and number of blanks, and whether an accent is a
+    character of its own. Idempotent. `services.ledger.spelling` has the same function
     for the server; a test holds the two together.
     """
     if text.isascii():
@@ -79,9 +79,9 @@ def name_key(text: str) -> str:
 
 
 def core_words(text: str) -> tuple[str, ...]:
-    """The words of a name without what people leave out or write in several ways.
+    """The words of a name without what people leave out or write in several ways:
 
-    That is punctuation, accents, a leading "the", "&" or "and", "St" or "Saint", and the legal form
+    punctuation, accents, a leading "the", "&" or "and", "St" or "Saint", and the legal form
     at the end ("Ltd", "NHS Foundation Trust"). Two names with equal core words are near misses of
     each other. Empty only when the name has no letter or digit.
     """
@@ -98,22 +98,22 @@ def core_words(text: str) -> tuple[str, ...]:
 
 
 def hidden_difference(text: str) -> str:
-    """What an eye does not see of a spelling, such as "has a non-breaking space", or ""."""
-    found = [
+    """What the eye cannot see in a spelling, such as "has a non-breaking space", or ""."""
+    differences = [
         _COMMON_NAMES.get(each) or f"a {unicodedata.name(each, 'control character').lower()}"
         for each in dict.fromkeys(text)
         if each != " " and (each.isspace() or _is_invisible(each))
     ]
     if "  " in text:
-        found.append("two blanks together")
+        differences.append("two blanks together")
     if text != text.strip():
-        found.append("a blank at an end")
-    found = list(dict.fromkeys(found))
-    return f"has {' and '.join(found)}" if found else ""
+        differences.append("a blank at an end")
+    differences = list(dict.fromkeys(differences))
+    return f"has {' and '.join(differences)}" if differences else ""
 
 
 def quoted(text: str) -> str:
-    """A spelling between quotation marks, with what an eye does not see of it."""
+    """A spelling in quotation marks, with what the eye cannot see in it."""
     hidden = hidden_difference(text)
     return f"'{text}' ({hidden})" if hidden else f"'{text}'"
 

@@ -42,14 +42,14 @@ class NearMisses:
         if not key:
             return []
         longer = self._by_first_words.get(core, [])
-        found = [
+        matches = [
             *self._by_core.get(" ".join(core), []),
             *(longer if len(longer) <= _MOST_WITH_FIRST_WORDS else []),
             *self._keys.alike(key),
         ]
         for other_core in self._cores.alike(" ".join(core)):
-            found += self._by_core[other_core]
-        return [each for each in dict.fromkeys(found) if each != key]
+            matches += self._by_core[other_core]
+        return [each for each in dict.fromkeys(matches) if each != key]
 
 
 class SlipIndex:
@@ -102,16 +102,16 @@ class SlipIndex:
 
 
 def _differ_by_a_slip(words: Sequence[str], others: Sequence[str]) -> bool:
-    left = "".join([word for word in words if word not in others])
-    other_left = "".join([word for word in others if word not in words])
-    if not left or not other_left:
+    rest = "".join([word for word in words if word not in others])
+    other_rest = "".join([word for word in others if word not in words])
+    if not rest or not other_rest:
         return True
-    length = len(left) + len(other_left)
-    if 2 * min(len(left), len(other_left)) < ALIKE * length:
+    length = len(rest) + len(other_rest)
+    if 2 * min(len(rest), len(other_rest)) < ALIKE * length:
         return False
-    characters = set(left)
-    most = sum(map(min, map(left.count, characters), map(other_left.count, characters)))
-    return 2 * most >= ALIKE * length and _ratio(left, other_left) >= ALIKE
+    characters = set(rest)
+    most = sum(map(min, map(rest.count, characters), map(other_rest.count, characters)))
+    return 2 * most >= ALIKE * length and _ratio(rest, other_rest) >= ALIKE
 
 
 @lru_cache(maxsize=10_000)
@@ -121,9 +121,9 @@ def _ratio(text: str, other: str) -> float:
 
 def _bigrams(key: str) -> list[tuple[str, int]]:
     """Each two characters in sequence, numbered where they come again."""
-    seen: Counter[str] = Counter()
+    counts: Counter[str] = Counter()
     bigrams = []
     for pair in map("".join, pairwise(key)):
-        bigrams.append((pair, seen[pair]))
-        seen[pair] += 1
+        bigrams.append((pair, counts[pair]))
+        counts[pair] += 1
     return bigrams

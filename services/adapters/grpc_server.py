@@ -43,11 +43,11 @@ _MAX_VIOLATIONS: Final = 3_000
 """Bytes. Errors travel in trailers, which clients read up to 8 KiB unless they ask for more; the
 message goes there twice, once with every byte of a letter outside ASCII written as three."""
 MAX_REQUEST_BYTES: Final = 1 << 20
-"""Of a request, or of a message of a stream, as sent. Larger ones are REQUEST_TOO_LARGE."""
+"""Maximum size of a request, or of a message in a stream. Larger ones are REQUEST_TOO_LARGE."""
 _MAX_RECEIVED_BYTES: Final = 64 << 20
-"""Requests between the two are received whole, unparsed, to be refused in our words; larger ones by
-gRPC, with a RESOURCE_EXHAUSTED that names no reason. Without a bound one message could take all the
-memory of a process: a call holds its message twice while it is received."""
+"""A request between the two limits is received unparsed and refused with our reason. gRPC refuses a
+larger one, with a RESOURCE_EXHAUSTED that names no reason. The limit exists because a call holds
+its message twice while receiving it, so that one message could take all memory of a process."""
 _OPTIONS: Final = [
     ("grpc.max_receive_message_length", _MAX_RECEIVED_BYTES),
     ("grpc.max_send_message_length", 64 << 20),

@@ -95,8 +95,9 @@ _FOREIGN: Final = """
     ) AS foreigner, pg_identify_object(class, oid, 0) AS object
     ORDER BY named
 """
-"""What `DROP SCHEMA ... CASCADE` would drop that no mutua made, as PostgreSQL knows it: a function
-whose body is text depends on nothing. A plain table in the schema may be of any version."""
+"""Objects that `DROP SCHEMA ... CASCADE` would drop and that no mutua made, as far as PostgreSQL
+knows dependencies: a function whose body is text depends on nothing. A plain table inside the
+schema may be ours, of any version."""
 _NAMED: Final = 10
 
 

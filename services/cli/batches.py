@@ -103,7 +103,9 @@ def undo(settings: Settings, batch: str, form: str, *, yes: bool) -> None:
     def confirm(report: "UndoReport") -> bool:
         if yes:
             return True
-        question = f"Retract {counted(report.retracted_count, 'exchange')} of {_named(report)}?"
+        question = (
+            f"Retract {counted(report.retracted_count, 'exchange')} of {_batch_label(report)}?"
+        )
         if not sys.stdin.isatty():
             raise click.UsageError(f"{question} There is no terminal to ask on: say --yes.")
         click.echo("\n".join(_left_alone(report)), err=True)
@@ -131,18 +133,20 @@ def _tell(report: "UndoReport", settings: Settings) -> None:
     if not report.retracted_count:
         earlier = counted(report.retracted_earlier_count, "exchange")
         click.echo(
-            f"Nothing of {_named(report)} stands: {earlier} of it retracted before."
+            f"Nothing of {_batch_label(report)} stands: {earlier} of it retracted before."
             if report.retracted_earlier_count
-            else f"There are no exchanges in {_named(report)}."
+            else f"There are no exchanges in {_batch_label(report)}."
         )
     else:
-        click.echo(f"{counted(report.retracted_count, 'exchange')} of {_named(report)} undone.")
+        click.echo(
+            f"{counted(report.retracted_count, 'exchange')} of {_batch_label(report)} undone."
+        )
     for line in (*_left_alone(report), *report.notes):
         click.echo(line)
     click.echo(f"Next: {settings.command} import list")
 
 
-def _named(report: "UndoReport") -> str:
+def _batch_label(report: "UndoReport") -> str:
     recorded_for = f" for {report.recorded_by}" if report.recorded_by else ""
     return f"batch {report.batch}{recorded_for}"
 

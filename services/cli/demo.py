@@ -113,13 +113,13 @@ def _require_yes(data: Path) -> None:
     """Raises ClickException unless the directory has generated facts only, or somebody says yes."""
     if not (count := _count_facts_of_others(data)):
         return
-    kept = f"{counted(count, 'fact')} that the demo did not generate"
+    others = f"{counted(count, 'fact')} that the demo did not generate"
     if not sys.stdin.isatty():
         raise click.ClickException(
-            f"{data} has {kept}, and a new demo would delete what is there: name another directory "
-            "with --dir, or say --yes to delete it."
+            f"{data} has {others}, and a new demo would delete what is there: name another "
+            "directory with --dir, or say --yes to delete it."
         )
-    if not click.confirm(f"{data} has {kept}. Delete everything in it?", err=True):
+    if not click.confirm(f"{data} has {others}. Delete everything in it?", err=True):
         raise click.ClickException(f"{data} was left as it is.")
 
 

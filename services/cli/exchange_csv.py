@@ -68,11 +68,11 @@ def _row(exchange: Exchange, directory: Directory, alike: frozenset[str]) -> dic
         ids = getattr(content, field)
         cells[column] = join_list(ids, quoted=alike)
         cells[f"{column}_name"] = join_list(filter(None, map(directory.name, ids)))
-    reported = [each.report_time for each in exchange.revisions if each.HasField("report_time")]
+    report_times = [each.report_time for each in exchange.revisions if each.HasField("report_time")]
     return cells | {
         "exchange_id": exchange.exchange_id,
         "occur_time": time_cell(revision.occur_time, revision.occur_precision),
-        "report_time": day_cell(reported[-1]) if reported else "",
+        "report_time": day_cell(report_times[-1]) if report_times else "",
         "state": STATES.get(exchange.state, ""),
         "record_time": revision.record_time.ToJsonString(),
         "recorded_by": revision.recorded_by,

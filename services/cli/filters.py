@@ -1,4 +1,4 @@
-"""Organizations and topics that were typed as filters, as the programme knows them."""
+"""Resolves the organizations and topics of filters to those that the programme knows."""
 
 import difflib
 from collections.abc import Iterable, Mapping, Sequence
@@ -23,7 +23,7 @@ class NothingMatchesError(NotFound):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unknown:
-    """What was typed and is not known, a sentence each; `is_all` when a filter has nothing else."""
+    """A sentence for each unknown name; `is_all` is true when a filter has nothing else."""
 
     sentences: tuple[str, ...] = ()
     is_all: bool = False
@@ -45,32 +45,32 @@ class Unknown:
 def resolve_organizations(
     client: Client, identity: Identity.ValueType, filters: Iterable[Sequence[str]], mutua: str
 ) -> tuple[dict[str, str], Unknown]:
-    """The id that each name means, and the names that mean nobody; those stay as typed.
+    """The id of each name, and the unknown names, which stay as typed.
 
     The names of one filter are alternatives. Under identity recorded only ids are known, exactly
     as they were recorded. `mutua` is how the command was typed.
     """
     filters = [names for names in filters if names]
-    meant, unknown = dict[str, str](), Unknown()
+    ids, unknown = dict[str, str](), Unknown()
     if not filters:
-        return meant, unknown
+        return ids, unknown
     directory = Directory(client.list_organizations(Question(identity=identity)))
     for names in filters:
         missing = {}
         for typed in names:
-            found = directory.find(typed)
-            match = found
+            organization_id = directory.find(typed)
+            match = organization_id
             if identity == IDENTITY_RECORDED:
                 match = typed if directory.get(typed) else None
-            meant[typed] = match or typed
+            ids[typed] = match or typed
             if match is None:
-                near = [found] if found else directory.resembling(typed)
+                near = [organization_id] if organization_id else directory.resembling(typed)
                 missing[typed] = directory.labels(near)
         unknown += Unknown(
             sentences=_sentences("no organization is called", missing, f"{mutua} organizations"),
             is_all=len(missing) == len(set(names)),
         )
-    return meant, unknown
+    return ids, unknown
 
 
 def resolve_topics(client: Client, typed: Sequence[str], mutua: str) -> tuple[list[str], Unknown]:
@@ -82,15 +82,15 @@ def resolve_topics(client: Client, typed: Sequence[str], mutua: str) -> tuple[li
     by_word = {parse_topic_word(topic.label): topic.topic for topic in topics if topic.label}
     by_word |= {topic.topic: topic.topic for topic in topics}
     labels = {topic.topic: topic.label or topic.topic for topic in topics}
-    meant, missing = [], {}
+    topic_ids, missing = [], {}
     for each in typed:
         word = parse_topic_word(each)
-        meant.append(by_word.get(word, word))
+        topic_ids.append(by_word.get(word, word))
         if word not in by_word:
             alike = difflib.get_close_matches(word, by_word, n=3, cutoff=ALIKE)
             missing[each] = ", ".join(dict.fromkeys(labels[by_word[one]] for one in alike))
     sentences = _sentences("no exchange has the topic", missing, f"{mutua} programme show")
-    return meant, Unknown(sentences=sentences, is_all=len(missing) == len(set(typed)))
+    return topic_ids, Unknown(sentences=sentences, is_all=len(missing) == len(set(typed)))
 
 
 def _sentences(fact: str, near_misses: Mapping[str, str], command: str) -> tuple[str, ...]:

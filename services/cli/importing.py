@@ -259,10 +259,10 @@ def _import(
 
     if options["no_header"] and options["header_row"]:
         raise click.UsageError("--no-header and --header-row: leave one of them out.")
-    given: dict[str, Any] = {
+    keywords: dict[str, Any] = {
         name: dict(value) if isinstance(value, tuple) else value for name, value in options.items()
     }
-    chosen = ImportOptions(**given)
+    import_options = ImportOptions(**keywords)
     if file == STDIN and not options["batch"]:
         raise click.UsageError(
             "Standard input has no name that says which batch it is: say --batch NAME."
@@ -272,7 +272,7 @@ def _import(
             _named_file(file) as path,
             connected(settings, write=True, purpose="mutua import") as client,
         ):
-            report = _run(import_file, client, path, chosen)
+            report = _run(import_file, client, path, import_options)
     except ImportRefused as error:
         raise click.ClickException(str(error)) from error
     except ImportInterrupted as error:

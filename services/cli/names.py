@@ -13,12 +13,12 @@ from mutua import directory
 from mutua.names import name_key, quoted
 
 UNBOUND_NAMES: Final = "UNBOUND_NAMES"
-"""The warning of answers about which `unbound_lines` says more."""
+"""The warning that `unbound_lines` explains."""
 _SHOWN: Final = 5
 
 
 class Directory(directory.Directory):
-    """Says of a name that several organizations have what to type instead."""
+    """A directory that turns an ambiguous name into a usage error with what to type instead."""
 
     def find(self, typed: str) -> str | None:
         """As the client library's. Raises UsageError when several organizations have the name."""
@@ -43,7 +43,7 @@ class Directory(directory.Directory):
 
 @dataclass(slots=True)
 class TypedNames:
-    """What the names that were typed are recorded as."""
+    """The ids under which typed names are recorded."""
 
     ids: dict[str, str] = field(default_factory=dict)
     """The id of each, or the name itself where it is new."""
@@ -53,21 +53,23 @@ class TypedNames:
     """Those of `new` that resemble an organization, and that nobody confirmed."""
 
     def lines(self, directory: Directory, undo: str) -> Iterator[str]:
-        """What to say of the new ones after they were recorded; `undo` takes that back."""
+        """Lines about the new names, once recorded; `undo` is the command that takes that back."""
         if new := [name for name in self.new if name not in self.doubtful]:
             organizations = "organization" if len(new) == 1 else "organizations"
             yield f"New {organizations}, recorded as written: {', '.join(map(quoted, new))}."
         for name in self.doubtful:
             several = " and ".join(map(directory.label, directory.several(name)))
-            meant = f"{several}, each typed by itself" if several else directory.near_labels(name)
+            suggestion = (
+                f"{several}, each typed by itself" if several else directory.near_labels(name)
+            )
             yield (
                 f"unknown organization {quoted(name)}: recorded as written. "
-                f"Did you mean {meant}? Then: {undo}"
+                f"Did you mean {suggestion}? Then: {undo}"
             )
 
 
 def resolve_names(typed: Iterable[str], directory: Directory, *, yes: bool) -> TypedNames:
-    """Finds organizations by what was typed; a name that nobody has is kept as it is.
+    """Finds organizations by typed names; an unknown name stays as it is.
 
     On a terminal it asks about a new name that resembles an organization, unless `yes` is set.
     Raises UsageError when a name is that of several organizations.
@@ -75,20 +77,20 @@ def resolve_names(typed: Iterable[str], directory: Directory, *, yes: bool) -> T
     names = TypedNames()
     first_spellings: dict[str, str] = {}
     for name in dict.fromkeys(typed):
-        found = directory.find(name)
-        if found is None:
+        organization_id = directory.find(name)
+        if organization_id is None:
             spelling = first_spellings.setdefault(name_key(name), name)
-            found = (
+            organization_id = (
                 names.ids[spelling]
                 if spelling != name
                 else _confirmed(name, names, directory, yes=yes)
             )
-        names.ids[name] = found
+        names.ids[name] = organization_id
     return names
 
 
 def sharing_lines(directory: Directory) -> list[str]:
-    """Which registered organizations cannot be told apart by a name that they share."""
+    """Lines about registered organizations that share a name."""
     sharing = directory.sharing()
     lines = [
         f"{' and '.join(map(directory.label, ids))} have a spelling in common: type their ids."
@@ -99,8 +101,8 @@ def sharing_lines(directory: Directory) -> list[str]:
 
 
 def unbound_lines(directory: Directory, mutua: str) -> list[str]:
-    """Which recorded ids are spelled like a registered organization, and the command that binds
-    them. `mutua` is how the command was typed, with its global options."""
+    """Lines about recorded ids that are spelled like a registered organization, with the command
+    that binds them. `mutua` is the command as typed, with its global options."""
     unbound = directory.unbound()
     lines = []
     for each in unbound[:_SHOWN]:
@@ -118,7 +120,7 @@ def unbound_lines(directory: Directory, mutua: str) -> list[str]:
 
 
 def _confirmed(name: str, names: TypedNames, directory: Directory, *, yes: bool) -> str:
-    """The id that is meant by a new name: its own, or that of an organization it resembles."""
+    """The id of a new name: the name itself, or a near miss that the user picks."""
     several, near = directory.several(name), directory.resembling(name)
     if several and sys.stdin.isatty() and not yes:
         labels = ", ".join(map(directory.label, several))

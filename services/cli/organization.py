@@ -71,7 +71,7 @@ def add(settings: Settings, organization_id: str, form: str, *, yes: bool, **sai
     organization_id = organization_id.strip()
     with connected(settings, write=True, purpose="mutua organization add") as client:
         directory = Directory(client.list_organizations())
-        if (known := directory.get(organization_id)) is not None and known.registered:
+        if (existing := directory.get(organization_id)) is not None and existing.registered:
             raise click.ClickException(
                 f"{directory.label(organization_id)} is registered already. To change it: "
                 f"{settings.command} organization update {shlex.quote(organization_id)} ..."
@@ -83,7 +83,7 @@ def add(settings: Settings, organization_id: str, form: str, *, yes: bool, **sai
             source=SOURCE,
             organization_registered=OrganizationRegistered(organization=content),
         )
-        after, position = _recorded(client, [event])
+        after, position = _record(client, [event])
         change = f"{settings.command} organization update {shlex.quote(organization_id)} ..."
         lines = [
             f"Registered: {sentence(content)}.",
@@ -109,9 +109,9 @@ def update(settings: Settings, organization: str, form: str, *, yes: bool, **sai
         raise click.UsageError("say what to change, for example --name NAME.")
     with connected(settings, write=True, purpose="mutua organization update") as client:
         directory = Directory(client.list_organizations())
-        known = _registered(organization, directory, settings)
-        organization_id = known.organization_id
-        before = content_of(known)
+        existing = _registered(organization, directory, settings)
+        organization_id = existing.organization_id
+        before = content_of(existing)
         after = laid_over(before, said)
         if after == before:
             _tell_nothing_changed(form, organization_id)
@@ -122,14 +122,14 @@ def update(settings: Settings, organization: str, form: str, *, yes: bool, **sai
             said["name"] = None
         _confirm_spellings(organization_id, said, directory, yes=yes)
         event = Event(source=SOURCE, organization_updated=OrganizationUpdated(organization=after))
-        seen, position = _recorded(client, [event])
+        directory_after, position = _record(client, [event])
         undo = f"{settings.command} organization update {shlex.quote(organization_id)}"
         lines = [
             f"Changed: {sentence(after)}.",
             *changes(before, after),
             *undo_lines(undo, before, after),
         ]
-        _tell(form, organization_id, event, position, lines, seen, settings)
+        _tell(form, organization_id, event, position, lines, directory_after, settings)
 
 
 @organization.command()
@@ -180,7 +180,7 @@ def alias(
             Event(source=SOURCE, alias_added=AliasAdded(alias=each, organization_id=means))
             for each, means in bindings
         ]
-        after, position = _recorded(client, events)
+        after, position = _record(client, events)
         lines = [
             f"Bound: {quoted(each)} means {directory.label(means)}, also in what was recorded "
             "before."
@@ -192,9 +192,9 @@ def alias(
 def _registered(typed: str, directory: Directory, settings: Settings) -> Organization:
     """A registered organization by id, name or alias. Raises ClickException."""
     organization_id = directory.find(typed)
-    known = directory.get(organization_id) if organization_id is not None else None
-    if known is not None and known.registered:
-        return known
+    match = directory.get(organization_id) if organization_id is not None else None
+    if match is not None and match.registered:
+        return match
     near = directory.near_labels(typed)
     hint = f" Did you mean {near}?" if near else ""
     raise click.ClickException(
@@ -206,7 +206,7 @@ def _registered(typed: str, directory: Directory, settings: Settings) -> Organiz
 def _bindings(
     spelling: str, typed: str, directory: Directory, settings: Settings
 ) -> list[tuple[str, str]]:
-    """What becomes an alias of what; [] when it is so already. Raises ClickException."""
+    """Pairs of alias and organization id to record, [] if all are bound. Raises ClickException."""
     means = directory.find(typed)
     if means is None:
         means = _registered(typed, directory, settings).organization_id
@@ -219,15 +219,15 @@ def _bindings(
 
 
 def _unbound_bindings(directory: Directory) -> list[tuple[str, str]]:
-    """Those with one meaning; the others are left to whoever knows, and told."""
-    found = directory.unbound()
-    for each in found:
+    """Unbound ids with one meaning. The others are named on stderr, for a person to decide."""
+    unbound = directory.unbound()
+    for each in unbound:
         if len(each.registered_ids) > 1:
             labels = " or ".join(map(directory.label, each.registered_ids))
             click.echo(f"{quoted(each.organization_id)} may be {labels}: bind it by id.", err=True)
     return [
         (each.organization_id, each.registered_ids[0])
-        for each in found
+        for each in unbound
         if len(each.registered_ids) == 1
     ]
 
@@ -241,8 +241,8 @@ def _require_free(spellings: Sequence[str], organization_id: str, directory: Dir
                 f"{quoted(spelling)} is an alias of {directory.label(owner)} already, and stays "
                 "so. Use another id or spelling."
             )
-        known = directory.get(spelling)
-        if spelling != organization_id and known is not None and known.registered:
+        existing = directory.get(spelling)
+        if spelling != organization_id and existing is not None and existing.registered:
             raise click.ClickException(
                 f"{quoted(spelling)} is itself registered, so it cannot become an alias: exchanges "
                 "of the two would have to be merged, which this version cannot do yet."
@@ -283,12 +283,15 @@ def _confirm_bindings(
     click.confirm(f"{ALIAS_STAYS} Bind {aliases}?", abort=True, err=True)
 
 
-def _recorded(client: Client, events: Sequence[Event]) -> tuple[Directory | None, str]:
-    """The organizations once the facts are visible, None with a note while they are not; and the
-    position of the last. Raises ClickException when a fact was set aside."""
+def _record(client: Client, events: Sequence[Event]) -> tuple[Directory | None, str]:
+    """Records facts; returns the organizations afterwards and the position of the last fact.
+
+    The organizations are None, with a note on stderr, if answers do not show the facts yet. Raises
+    ClickException when a fact was set aside.
+    """
     position = ""
-    for recorded in client.record_in_batches(events):
-        position = recorded.position
+    for batch in client.record_in_batches(events):
+        position = batch.position
     try:
         directory = Directory(client.list_organizations(min_position=position))
     except ClientError as error:
@@ -304,14 +307,14 @@ def _recorded(client: Client, events: Sequence[Event]) -> tuple[Directory | None
 
 
 def _applies(event: Event, directory: Directory) -> bool:
-    """Whether a fact is seen in what answers show; aliases of who is not listed are not."""
+    """Whether answers show a fact; an alias of an unlisted organization counts as shown."""
     if event.HasField("alias_added"):
         fact = event.alias_added
-        known = directory.get(fact.organization_id)
-        return known is None or fact.alias in known.aliases
+        entry = directory.get(fact.organization_id)
+        return entry is None or fact.alias in entry.aliases
     content = getattr(event, str(event.WhichOneof("fact"))).organization
-    known = directory.get(content.organization_id)
-    return known is not None and known.registered
+    entry = directory.get(content.organization_id)
+    return entry is not None and entry.registered
 
 
 def _tell(

@@ -1,4 +1,4 @@
-"""What is said of an organization at a command, and how it is told."""
+"""The options that describe an organization, and its description in words."""
 
 import shlex
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ from services.cli.dates import parse_date
 from services.cli.parameters import Parsed, Words, words_of
 
 NONE: Final = "none"
-"""Typed to take away a type, a date or the external ids; an empty text takes away others."""
+"""The word that clears a type, a date or the external ids; an empty text clears other fields."""
 LABELS: Final = ("name", "sector", "region", "core_system", "strategic_group", "size", "role")
 DATES: Final[tuple[Literal["open_date", "close_date"], ...]] = ("open_date", "close_date")
 TYPES: Final = words_of(OrganizationType.items())
@@ -89,31 +89,35 @@ def laid_over(standing: OrganizationContent, said: Said) -> OrganizationContent:
 
 
 def content_of(organization: Organization) -> OrganizationContent:
-    names = OrganizationContent.DESCRIPTOR.fields_by_name
-    known = {field.name: value for field, value in organization.ListFields() if field.name in names}
-    return OrganizationContent(**known)
+    fields = OrganizationContent.DESCRIPTOR.fields_by_name
+    values = {
+        field.name: value for field, value in organization.ListFields() if field.name in fields
+    }
+    return OrganizationContent(**values)
 
 
 def details(content: OrganizationContent) -> dict[str, str]:
     """What is known of an organization, by the option that says it."""
-    known = {field.replace("_", "-"): getattr(content, field) for field in LABELS}
-    known["type"] = TYPES.get(content.type, "")
-    known["external-id"] = ", ".join(f"{each.scheme}:{each.value}" for each in content.external_ids)
+    values = {field.replace("_", "-"): getattr(content, field) for field in LABELS}
+    values["type"] = TYPES.get(content.type, "")
+    values["external-id"] = ", ".join(
+        f"{each.scheme}:{each.value}" for each in content.external_ids
+    )
     for field in DATES:
         if content.HasField(field):
             day = getattr(content, field)
             text = f"{day.year:04}-{day.month:02}-{day.day:02}"
-            known[field.replace("_", "-")] = text
-    known["alias"] = ", ".join(content.aliases)
-    return {option: value for option, value in known.items() if value}
+            values[field.replace("_", "-")] = text
+    values["alias"] = ", ".join(content.aliases)
+    return {option: value for option, value in values.items() if value}
 
 
 def sentence(content: OrganizationContent) -> str:
     """Such as "Elmwood Trust (elm-3), type acute, region Y55"."""
-    known = details(content)
-    name = known.pop("name", "")
+    values = details(content)
+    name = values.pop("name", "")
     label = f"{name} ({content.organization_id})" if name else content.organization_id
-    return ", ".join([label, *(f"{option} {value}" for option, value in known.items())])
+    return ", ".join([label, *(f"{option} {value}" for option, value in values.items())])
 
 
 def changes(before: OrganizationContent, after: OrganizationContent) -> list[str]:

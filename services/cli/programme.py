@@ -115,5 +115,5 @@ def set_(
     if working_day_minutes is not None:
         click.echo(f"Recorded: a working day is {counted(working_day_minutes, 'minute')}.")
     for each in topics:
-        shown = repr(each.label) if each.label else "itself"
-        click.echo(f"Recorded: topic {each.topic} is shown as {shown}.")
+        display = repr(each.label) if each.label else "itself"
+        click.echo(f"Recorded: topic {each.topic} is shown as {display}.")

@@ -181,9 +181,9 @@ def exchanges(
             "that were retracted unless --standing is given."
         )
     read = REVISIONS if revisions else EXCHANGES
-    chosen = (*asked.question.organization_ids, giver, receiver, *ids)
-    is_whole = asked.limit == 0 and not any(chosen)
-    found = show(
+    choices = (*asked.question.organization_ids, giver, receiver, *ids)
+    is_whole = asked.limit == 0 and not any(choices)
+    rows = show(
         _doubles(read, is_whole=is_whole) if possible_doubles else read,
         settings,
         asked,
@@ -192,12 +192,12 @@ def exchanges(
         standing_only=standing or (asked.form == "csv" and not (retracted or ids)),
         possible_doubles=possible_doubles,
     )
-    listed = {row.exchange_id for row in found}
+    listed_ids = {row.exchange_id for row in rows}
     # What a limit left out may be there.
-    for each in ids if asked.limit == 0 or len(found) <= asked.limit else ():
-        if each.strip().lower() not in listed:
+    for each in ids if asked.limit == 0 or len(rows) <= asked.limit else ():
+        if each.strip().lower() not in listed_ids:
             click.echo(f"no exchange {each!r} was found with these filters", err=True)
-    if ids and not listed:
+    if ids and not listed_ids:
         click.get_current_context().exit(1)
 
 

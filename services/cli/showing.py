@@ -71,11 +71,11 @@ def show(
     `organizations` are fields of the request filled with names, `filters` others. Raises
     NothingMatchesError when a filter names only what the programme does not know.
     """
-    question, named = Question(), organizations or {}
+    question, side_names = Question(), organizations or {}
     question.CopyFrom(asked.question)
     with connected(settings, write=False, purpose=f"mutua {read.name}") as client:
-        filters |= named
-        unknown = _resolve(client, question, filters, list(named), settings.command)
+        filters |= side_names
+        unknown = _resolve(client, question, filters, list(side_names), settings.command)
         if unknown.is_all and not read.lists_retracted:
             raise unknown.error()
         answer = read.ask(client, question, order_by=asked.order_by, **filters)
@@ -89,27 +89,34 @@ def show(
         # JSON has ids only, so that programs do not wait for names.
         directory = Directory(client.list_organizations() if asked.form != "json" else ())
         labels = topic_labels(client) if asked.form == "table" and read.names_topics else {}
-    shown = Shown(
+    view = Shown(
         rows=rows[: asked.limit] if asked.limit else rows,
         question=answer.question if answer.question.programme_id else question,
         directory=directory,
         answer=answer,
         topic_labels=labels,
     )
-    has_more = len(shown.rows) < len(rows)
-    foot = _foot(read, shown, asked, filters, settings.command, has_more=has_more)
-    _write(read, shown, asked, filters, foot)
+    has_more = len(view.rows) < len(rows)
+    foot = _foot(read, view, asked, filters, settings.command, has_more=has_more)
+    _write(read, view, asked, filters, foot)
     return rows
 
 
 def _resolve(
-    client: Client, question: Question, filters: dict[str, Any], named: Sequence[str], mutua: str
+    client: Client,
+    question: Question,
+    filters: dict[str, Any],
+    side_fields: Sequence[str],
+    mutua: str,
 ) -> Unknown:
     """Puts ids and topics for the names that were typed; returns those that are not known."""
-    typed = [list(question.organization_ids), *([filters[name]] for name in named if filters[name])]
-    ids, unknown = resolve_organizations(client, question.identity, typed, mutua)
+    name_lists = [
+        list(question.organization_ids),
+        *([filters[name]] for name in side_fields if filters[name]),
+    ]
+    ids, unknown = resolve_organizations(client, question.identity, name_lists, mutua)
     question.organization_ids[:] = [ids[each] for each in question.organization_ids]
-    for name in named:
+    for name in side_fields:
         filters[name] = ids.get(filters[name], "")
     topics, unknown_topics = resolve_topics(client, question.topics, mutua)
     question.topics[:] = topics

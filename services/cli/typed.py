@@ -1,4 +1,4 @@
-"""Minutes and topics as people type them; what may be typed is that of `services.notation`."""
+"""Minutes and topics as people type them, read by `services.notation`."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Possible double reports: exchanges that may tell of one act, reported by different sides.
+"""Possible double reports: exchanges that may be one act, reported by different sides.
 
 Until the reports of both sides are matched, two exchanges with the same parties, kind and day from
 different sides may be one act that counts twice. Exchanges known only to a month or quarter are
@@ -37,13 +37,13 @@ def side_of(report: Report) -> tuple[Side, str]:
     organization is on both), else third party. Joint exchanges have no giver's and no receiver's
     side, so each party is a side of its own: the recorder where it is a party, else third party.
     """
-    exchange, named = report.exchange, report.exchange.reported_by
+    exchange, named_side = report.exchange, report.exchange.reported_by
     if exchange.party_ids:
-        if named is not Side.THIRD_PARTY and report.recorded_by in exchange.party_ids:
+        if named_side is not Side.THIRD_PARTY and report.recorded_by in exchange.party_ids:
             return Side.UNSPECIFIED, report.recorded_by
         return Side.THIRD_PARTY, ""
-    if named is not Side.UNSPECIFIED:
-        return named, ""
+    if named_side is not Side.UNSPECIFIED:
+        return named_side, ""
     if report.recorded_by in exchange.giver_ids:
         return Side.GIVER, ""
     return (Side.RECEIVER if report.recorded_by in exchange.receiver_ids else Side.THIRD_PARTY), ""

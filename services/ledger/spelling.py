@@ -1,4 +1,4 @@
-"""When a recorded id is a spelling of a registered organization that it is not bound to."""
+"""Recorded ids that spell a registered organization without being bound to it."""
 
 import unicodedata
 from collections import defaultdict
@@ -14,10 +14,10 @@ _INVISIBLE_MARKS: Final = frozenset("\u034f" + "".join(map(chr, range(0xFE00, 0x
 def unbound_names(
     roster: Collection[Organization], aliases: Mapping[str, str], names: Collection[str]
 ) -> set[str]:
-    """Which of the names are unregistered and yet spelled as an id, name or alias of the roster.
+    """The unregistered names that are spelled like an id, name or alias on the roster.
 
-    `names` are ids as recorded or what they mean. Of a name, its aliases count too. Both are
-    counted as two organizations until one becomes an alias of the other.
+    `names` are ids as recorded, or the organizations that they mean; their aliases are compared
+    too. Each counts as another organization until it becomes an alias.
     """
     if not roster:
         return set()
@@ -25,20 +25,24 @@ def unbound_names(
     spellings = defaultdict(set)
     for alias in aliases:
         spellings[resolve(aliases, alias)].add(name_key(alias))
-    taken = {name_key(word) for each in roster for word in (each.organization_id, each.name)}
-    taken |= set().union(*(spellings[each] for each in registered if each in spellings))
-    taken.discard("")
-    meant = {name: resolve(aliases, name) for name in names}
+    registered_keys = {
+        name_key(word) for each in roster for word in (each.organization_id, each.name)
+    }
+    registered_keys |= set().union(*(spellings[each] for each in registered if each in spellings))
+    registered_keys.discard("")
+    meanings = {name: resolve(aliases, name) for name in names}
     return {
         name
-        for name, organization_id in meant.items()
+        for name, organization_id in meanings.items()
         if organization_id not in registered
-        and not taken.isdisjoint({name_key(organization_id), *spellings.get(organization_id, ())})
+        and not registered_keys.isdisjoint(
+            {name_key(organization_id), *spellings.get(organization_id, ())}
+        )
     }
 
 
 def name_key(text: str) -> str:
-    """What a spelling is compared by; see `mutua.names`, which the core does not import."""
+    """The key by which spellings are compared; see `mutua.names`, which the core cannot import."""
     if text.isascii():
         return " ".join(text.split()).lower()
     visible = "".join(

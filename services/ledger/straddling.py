@@ -23,17 +23,17 @@ class Straddling(NamedTuple):
 
 def straddling(ledger: Ledger, question: Question) -> Straddling:
     """Those that every filter but the window lets through."""
-    counted, elsewhere = 0, dict.fromkeys(Precision, 0)
+    counted_here, elsewhere = 0, dict.fromkeys(Precision, 0)
     for history in ledger.histories.values():
         said, exchange = history.current.said, history.current.exchange
         assert said.occur_time is not None
         first, end = period_days(said.occur_time, said.occur_precision)
-        wanted = question.wants(exchange.kind, exchange.formality, exchange.topics)
-        if history.retracted or not wanted or not question.cuts(first, end):
+        is_wanted = question.wants(exchange.kind, exchange.formality, exchange.topics)
+        if history.retracted or not is_wanted or not question.cuts(first, end):
             continue
         if question.places(first):
-            counted += 1
+            counted_here += 1
         else:
             elsewhere[said.occur_precision] += 1
     months, quarters = elsewhere[Precision.MONTH], elsewhere[Precision.QUARTER]
-    return Straddling(counted + months + quarters, counted, months, quarters)
+    return Straddling(counted_here + months + quarters, counted_here, months, quarters)

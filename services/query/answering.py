@@ -50,14 +50,14 @@ Response = TypeVar("Response", bound=Message)
 
 
 class Listed(NamedTuple, Generic[Found]):
-    """An answer, the rows that a page of it may have, one more where others follow, and the fields
-    of a response that say the rest."""
+    """An answer, the rows for one page of it (one more where others follow), and the other fields
+    of the response."""
 
     found: Found
     rows: list[Any]
     rest: dict[str, Any]
     key: Callable[[Any], list[Any]]
-    """Of a row, for a token."""
+    """The key of a row, for a token."""
 
 
 class _Ahead(Exception):
@@ -135,7 +135,7 @@ class Asked:
         return frame
 
     def rest(self) -> dict[str, Any]:
-        """The fields that say what an answer rests on that adds nothing up."""
+        """The coverage field of an answer that adds nothing up."""
 
         def compute() -> Coverage:
             return self.frame.coverage(self.question, self.frame.inside(self.question))
@@ -143,7 +143,7 @@ class Asked:
         key = (Coverage, self.question, self.moment.programme_offset)
         return {"coverage": from_coverage(self._cache.get(key, compute, lambda _: _ROW_BYTES))}
 
-    def answered(self) -> Question:
+    def answered_question(self) -> Question:
         """The question as it is answered: defaults filled in, names turned into ids."""
 
         def compute() -> Question:
@@ -156,14 +156,14 @@ class Asked:
         """Sets the question that was answered, where a response has one and it is not set."""
         has_one = "question" in response.DESCRIPTOR.fields_by_name
         if has_one and not response.HasField("question"):
-            response.question.CopyFrom(from_question(self.answered()))
+            response.question.CopyFrom(from_question(self.answered_question()))
 
     def token(self, last: Any) -> str:
         """next_page_token after the row with the key `last`, which JSON has to know."""
         return self.page.token(last, self.moment)
 
     def room(self, page: Message) -> Room:
-        """What a page that lacks nothing but its rows has left for them; it states the question."""
+        """The bytes left for rows in a page that has everything else; states the question in it."""
         self.state_question(page)
         return Room(page)
 
@@ -176,9 +176,9 @@ class Asked:
     ) -> Response:
         """Adds rows until the page has its size or its bytes; others go on after the last one."""
         field = getattr(page, page.DESCRIPTOR.fields_by_number[1].name)
-        added = self.room(page).add(field, rows, to_wire, self.page.size)
-        if added.has_more and added.last is not None:
-            cast("Any", page).next_page_token = self.token(key(added.last))
+        page_end = self.room(page).add(field, rows, to_wire, self.page.size)
+        if page_end.has_more and page_end.last is not None:
+            cast("Any", page).next_page_token = self.token(key(page_end.last))
         return page
 
     def listed(

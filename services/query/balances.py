@@ -17,9 +17,9 @@ BY_ID: Final = Order(pb.Balance.DESCRIPTOR, ("organization_id",), from_balance)
 
 
 def list_balances(asked: Asked) -> pb.ListBalancesResponse:
-    listed = asked.listed(balances, BY_ID, asked.page.after)
-    page = pb.ListBalancesResponse(**listed.rest)
-    return asked.fill(page, listed.rows, from_balance, listed.key)
+    listing = asked.listed(balances, BY_ID, asked.page.after)
+    page = pb.ListBalancesResponse(**listing.rest)
+    return asked.fill(page, listing.rows, from_balance, listing.key)
 
 
 def get_balance(asked: Asked) -> pb.GetBalanceResponse:
@@ -36,7 +36,7 @@ def get_balance(asked: Asked) -> pb.GetBalanceResponse:
     [balance] = [row for row in found.rows if row.organization_id == wanted]
     return pb.GetBalanceResponse(
         balance=from_balance(balance),
-        question=from_question(replace(asked.answered(), organization_ids=(wanted,))),
+        question=from_question(replace(asked.answered_question(), organization_ids=(wanted,))),
         coverage=from_coverage(found.coverage),
         warnings=found.warnings,
     )

@@ -21,13 +21,13 @@ from services.query.paging import MAX_SIZE
 TIMES: Final = ("occur_time", "record_time")
 """What exchanges can be sorted by: times of the current revision."""
 _READ_AT_ONCE: Final = 500
-"""Possible doubles that are in memory at once: a page may have room for few of them."""
+"""Maximum number of possible doubles in memory: a page may have room for only a few."""
 
 Revisions = list[RevisionRow]
 
 
 def list_exchanges(asked: Asked) -> pb.ListExchangesResponse:
-    """Those that fit a page, in log order or by the times asked for; doubles act by act."""
+    """A page of exchanges in log order or by time; possible doubles come act by act."""
     order = parse_order(asked.request.order_by, TIMES)
     if asked.request.possible_doubles:
         acts = _acts(asked)
@@ -54,14 +54,14 @@ def list_exchanges(asked: Asked) -> pb.ListExchangesResponse:
 
 
 def get_exchange(asked: Asked) -> pb.GetExchangeResponse:
-    """With the revisions before one, where one is named; see `from_revisions`.
+    """One exchange; with `before_event_id` its revisions before that one. See `from_revisions`.
 
     Raises NotFound for an id under which no exchange was recorded, QuestionImpossible for a
     revision that it does not have.
     """
     programme_id, exchange_id = asked.question.programme_id, _id(asked.request.exchange_id)
-    wanted = ExchangeFilter(exchange_ids=(exchange_id,))
-    revisions = next(asked.snapshot.exchanges(programme_id, wanted, (), None, 1), None)
+    one_exchange = ExchangeFilter(exchange_ids=(exchange_id,))
+    revisions = next(asked.snapshot.exchanges(programme_id, one_exchange, (), None, 1), None)
     if revisions is None:
         raise NotFound(
             f"no exchange {exchange_id!r} was recorded in programme {programme_id!r}; "
@@ -76,25 +76,29 @@ def _earlier(revisions: list[RevisionRow], event_id: str) -> list[RevisionRow]:
     """The revisions before one. Raises QuestionImpossible where there are none."""
     places = [place for place, row in enumerate(revisions) if row.event_id == event_id]
     if not any(places):
-        said = "is not the event id of a revision of this exchange that has one before it"
-        raise QuestionImpossible(f"before_event_id {said}", (Violation("before_event_id", said),))
+        problem = "is not the event id of a revision of this exchange that has one before it"
+        raise QuestionImpossible(
+            f"before_event_id {problem}", (Violation("before_event_id", problem),)
+        )
     return revisions[: places[0]]
 
 
 def _acts(asked: Asked) -> dict[int, int]:
-    """The exchanges that may be two reports of one, act by act: of each number that of its act.
+    """Exchange number -> number of its act, for exchanges that may be two reports of one act.
 
     Raises QuestionImpossible when another order is asked for.
     """
     if asked.request.order_by:
-        said = "is given with possible_doubles, which are listed act by act; leave one of them out"
-        raise QuestionImpossible(f"order_by {said}", (Violation("order_by", said),))
+        problem = (
+            "is given with possible_doubles, which are listed act by act; leave one of them out"
+        )
+        raise QuestionImpossible(f"order_by {problem}", (Violation("order_by", problem),))
     acts, numbers = asked.frame.possible_doubles(asked.frame.inside(asked.question))
     return dict(zip(numbers.tolist(), acts.tolist(), strict=True))
 
 
 def _doubles(asked: Asked, acts: Mapping[int, int]) -> Iterator[Revisions]:
-    """Those of these exchanges that all filters let through, behind the page before, in order."""
+    """The exchanges of `acts` that pass all filters, in order, after the previous page."""
     chosen, after = _chosen(asked), tuple(asked.page.after or ())
     numbers = iter([number for number, act in acts.items() if (act, number) > after])
     while some := tuple(islice(numbers, _READ_AT_ONCE)):
@@ -137,12 +141,12 @@ def _recorded(asked: Asked, organization_ids: Sequence[str]) -> tuple[str, ...] 
 
 
 def _internal(asked: Asked) -> tuple[int, ...]:
-    """Where a side is asked for: standing internal exchanges, which are evidence of no tie."""
-    named = tidy(asked.request.giver_id) or tidy(asked.request.receiver_id)
-    if not named:
+    """Internal exchanges of the side that is asked for, which are evidence of no tie."""
+    side_id = tidy(asked.request.giver_id) or tidy(asked.request.receiver_id)
+    if not side_id:
         return ()
     frame = asked.frame
-    return tuple(frame.internal_numbers(resolve(frame.aliases, named)))
+    return tuple(frame.internal_numbers(resolve(frame.aliases, side_id)))
 
 
 def _id(typed: str) -> str:

@@ -10,7 +10,7 @@ from services.query.answering import Asked
 from services.query.order import Order
 
 _NODE: Final = "node"
-"""What a token names the last node of a page by; a token of an edge is its key."""
+"""The key in the token of a page that ends with a node; the token of an edge is a list."""
 BY_IDS: Final = Order(pb.Edge.DESCRIPTOR, ("giver_id", "receiver_id"), from_edge)
 
 
@@ -21,20 +21,20 @@ def get_network(asked: Asked) -> pb.GetNetworkResponse:
         last_node, last_edge = None, after
     else:
         last_node, last_edge = after or {_NODE: ""}, None
-    listed = asked.listed(network, BY_IDS, last_edge)
-    page = pb.GetNetworkResponse(**listed.rest)
+    listing = asked.listed(network, BY_IDS, last_edge)
+    page = pb.GetNetworkResponse(**listing.rest)
     room = asked.room(page)
     if last_node is not None:
-        nodes = listed.found.nodes
+        nodes = listing.found.nodes
         start = bisect_right(nodes, last_node[_NODE], key=lambda node: node.organization_id)
-        added = room.add(page.nodes, nodes[start:], from_node)
-        if added.last is not None:
-            last_node = {_NODE: added.last.organization_id}
-        if added.has_more:
+        node_end = room.add(page.nodes, nodes[start:], from_node)
+        if node_end.last is not None:
+            last_node = {_NODE: node_end.last.organization_id}
+        if node_end.has_more:
             page.next_page_token = asked.token(last_node)
             return page
-    edges = room.add(page.edges, listed.rows, edge_fields, asked.page.size)
+    edges = room.add(page.edges, listing.rows, edge_fields, asked.page.size)
     if edges.has_more:
-        after = last_node if edges.last is None else listed.key(edges.last)
+        after = last_node if edges.last is None else listing.key(edges.last)
         page.next_page_token = asked.token(after)
     return page

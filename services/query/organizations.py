@@ -24,11 +24,11 @@ BY_ID: Final = Order(pb.Organization.DESCRIPTOR, ("organization_id",), _itself)
 
 
 def list_organizations(asked: Asked) -> pb.ListOrganizationsResponse:
-    listed = asked.listed(organizations, BY_ID, asked.page.after)
+    listing = asked.listed(organizations, BY_ID, asked.page.after)
     # Without a population the whole roster is listed, which no population is.
-    answered = replace(asked.answered(), population=asked.question.population)
-    page = pb.ListOrganizationsResponse(question=from_question(answered), **listed.rest)
-    return asked.fill(page, listed.rows, _itself, listed.key)
+    question = replace(asked.answered_question(), population=asked.question.population)
+    page = pb.ListOrganizationsResponse(question=from_question(question), **listing.rest)
+    return asked.fill(page, listing.rows, _itself, listing.key)
 
 
 def organizations(frame: Frame, question: Question) -> Answer[pb.Organization]:

@@ -18,8 +18,8 @@ MAX_SIZE: Final = 10_000
 MAX_ANSWER_BYTES: Final = 3 << 20
 """Encoded bytes of a page: clients read answers up to 4 MiB unless they raise gRPC's limit."""
 RESERVED_BYTES: Final = 64 << 10
-"""What a page gets when its rows are chosen: next_page_token (a row's key, all of it escaped, has
-40 KB), position, as_of_date and a warning."""
+"""Bytes kept for what a page gets after its rows: next_page_token (a row's key has up to 40 KB when
+escaped), position, as_of_date and a warning."""
 _LENGTH_BYTES: Final = 5
 """Tag and length before a row: at most one and four bytes."""
 
@@ -57,8 +57,8 @@ class Page:
         return urlsafe_b64encode(sealed.encode()).decode().rstrip("=")
 
 
-class Added(NamedTuple, Generic[Row]):
-    """The last row that was added, None when there was none, and whether others follow it."""
+class PageEnd(NamedTuple, Generic[Row]):
+    """Where a page ends: its last row, None if it has none, and whether more rows follow."""
 
     last: Row | None
     has_more: bool
@@ -74,7 +74,7 @@ class Room:
         most_bytes: int = MAX_ANSWER_BYTES,
         reserved_bytes: int = RESERVED_BYTES,
     ) -> None:
-        """`page` has everything but its rows and what `reserved_bytes` are for."""
+        """`page` has all fields but its rows and those that `reserved_bytes` are for."""
         self._bytes = most_bytes - reserved_bytes - page.ByteSize()
         self._is_new = True
 
@@ -84,11 +84,11 @@ class Room:
         rows: Iterable[Row],
         to_wire: Callable[[Row], Message | Mapping[str, Any]],
         limit: int | None = None,
-    ) -> Added[Row]:
+    ) -> PageEnd[Row]:
         """Adds rows to a repeated field, at most `limit`, until one does not fit.
 
-        Takes no more of the rows than it adds, and one. `to_wire` makes a message of a row, or the
-        fields of one, which is faster.
+        Takes at most one row more than it adds. `to_wire` returns a message, or its fields, which
+        is faster.
         """
         iterator, last = iter(rows), None
         for row in islice(iterator, limit):
@@ -100,10 +100,10 @@ class Room:
             self._bytes -= message.ByteSize() + _LENGTH_BYTES
             if self._bytes < 0 and not self._is_new:
                 del field[-1]
-                return Added(last, has_more=True)
+                return PageEnd(last, has_more=True)
             self._is_new = False
             last = row
-        return Added(last, has_more=any(True for _ in iterator))
+        return PageEnd(last, has_more=any(True for _ in iterator))
 
 
 def page_of(request: Any) -> Page:

@@ -12,6 +12,6 @@ BY_IDS: Final = Order(pb.Pair.DESCRIPTOR, ("giver_id", "receiver_id"), from_pair
 
 
 def list_pairs(asked: Asked) -> pb.ListPairsResponse:
-    listed = asked.listed(pairs, BY_IDS, asked.page.after)
-    page = pb.ListPairsResponse(**listed.rest)
-    return asked.fill(page, listed.rows, pair_fields, listed.key)
+    listing = asked.listed(pairs, BY_IDS, asked.page.after)
+    page = pb.ListPairsResponse(**listing.rest)
+    return asked.fill(page, listing.rows, pair_fields, listing.key)

@@ -26,7 +26,7 @@ REMEDIES: Final = {
     "resubmit it.",
 }
 _READ_AT_ONCE: Final = 50
-"""Records that are in memory at once: a page may have room for few of them."""
+"""Maximum number of records in memory: a page may have room for only a few of them."""
 
 
 def list_quarantine(asked: Asked) -> pb.ListQuarantineResponse:
@@ -40,7 +40,7 @@ def list_quarantine(asked: Asked) -> pb.ListQuarantineResponse:
 
 
 def _records(asked: Asked) -> Iterator[pb.QuarantinedRecord]:
-    """Those asked for, in log order, behind the page before."""
+    """The records that are asked for, in log order, after the previous page."""
     offsets, programme_id = asked.request.offsets, asked.question.programme_id
     after = -1 if asked.page.after is None else asked.page.after
     while rows := asked.snapshot.quarantine(programme_id, offsets, after, _READ_AT_ONCE):

@@ -19,7 +19,7 @@ from services.ledger.ports import ExchangeFilter, RevisionRow
 from services.ledger.words import Side, State
 
 _READ_AT_ONCE: Final = 500
-"""Exchanges whose revisions are in memory at once: a page may have room for few of them."""
+"""Maximum number of exchanges in memory with their revisions: a page may have room for few."""
 
 
 def list_exchanges(
@@ -55,7 +55,7 @@ def list_exchanges(
 def _revisions(
     connection: Connection, programme: int, numbers: Sequence[int]
 ) -> Iterator[list[RevisionRow]]:
-    """Of each of these exchanges, in their order."""
+    """The revisions of each of these exchanges, in the order of `numbers`."""
     exchange = ExchangeRow.table().c
     statement = (
         select(
@@ -74,8 +74,8 @@ def _revisions(
         RevisionRow(row[0], row[1], State(row[2]), *row[3:])
         for row in connection.execute(statement).all()
     )
-    found = {number: list(group) for number, group in groupby(rows, lambda row: row.exchange)}
-    return map(found.__getitem__, numbers)
+    by_number = {number: list(group) for number, group in groupby(rows, lambda row: row.exchange)}
+    return map(by_number.__getitem__, numbers)
 
 
 def _beyond(columns: Sequence[tuple[Any, bool]], after: Sequence[int]) -> Any:

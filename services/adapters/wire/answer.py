@@ -13,9 +13,9 @@ from services.ledger.times import Day
 from services.ledger.words import State
 
 MAX_EXCHANGE_BYTES: Final = 2 << 20
-"""Of one exchange with its revisions: a page of 3 MiB has room for it beside anything else."""
+"""Maximum size of an exchange with its revisions: a page of 3 MiB always has room for one."""
 _RECORD_TIME_BYTES: Final = 32
-"""Of a revision, with the tags and lengths of its fields."""
+"""Upper bound on the record time of a revision, with the tags and lengths of its fields."""
 
 
 def from_balance(balance: Balance) -> pb.Balance:
