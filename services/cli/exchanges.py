@@ -69,7 +69,7 @@ def details(
         "with": directory.labels(content.party_ids),
         "kind": KINDS.get(content.kind, ""),
         "on": told(telling.occur_time, telling.occur_precision),
-        "topics": _listed(labels.get(topic, topic) for topic in content.topics),
+        "topics": _join_names(labels.get(topic, topic) for topic in content.topics),
         "formality": FORMALITIES.get(content.formality, ""),
         "note": content.note.plain,
     }
@@ -128,10 +128,10 @@ def sentence(telling: Telling, directory: Directory, labels: Mapping[str, str] =
     return f"{parties}: {told_details}."
 
 
-def _listed(names: Iterable[str]) -> str:
+def _join_names(names: Iterable[str]) -> str:
     """Such as "beds, e-prescribing"; separated by semicolons where a name has a comma."""
-    listed = list(names)
-    return ("; " if any("," in name for name in listed) else ", ").join(listed)
+    parts = list(names)
+    return ("; " if any("," in name for name in parts) else ", ").join(parts)
 
 
 def changes(before: Mapping[str, str], after: Mapping[str, str]) -> list[str]:

@@ -289,12 +289,12 @@ def _labels(
     """What topics are shown as, and the fact that says it of those that are typed as labels."""
     if not telling.content.topics and not (before and before.content.topics):
         return {}, []
-    known = topic_labels(client)
-    _, typed = read_topics(said["topics"])
-    topics = new_labels(typed, known)
+    programme_labels = topic_labels(client)
+    _, typed_labels = read_topics(said["topics"])
+    topics = new_labels(typed_labels, programme_labels)
     fact = ProgrammeConfigured(topics=topics)
     labelling = [Event(source=SOURCE, programme_configured=fact)] if topics else []
-    return {**typed, **known}, labelling
+    return {**typed_labels, **programme_labels}, labelling
 
 
 def _lay_minutes(content: ExchangeContent, said: Said) -> None:
@@ -325,8 +325,8 @@ def _look(client: Client, exchange_id: str, position: str) -> Exchange | None:
     The fact is on the log by now, so a slow or failing read is not a failure of the command.
     """
     try:
-        found = client.list_exchanges(exchange_ids=[exchange_id], min_position=position)
-        return next(iter(found), None)
+        exchanges = client.list_exchanges(exchange_ids=[exchange_id], min_position=position)
+        return next(iter(exchanges), None)
     except ClientError as error:
         click.echo(f"It is recorded; answers do not show it yet: {error.message}", err=True)
         return None

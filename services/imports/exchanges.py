@@ -296,11 +296,11 @@ class ExchangeRows(Rows):
         while True:
             numbers = range(len(places) + 1, len(places) + _OCCUPANTS_ASKED + 1)
             keys = [f"{meaning}-{number}" for number in numbers]
-            found = self.standing.find([RowIdentity(key, key) for key in keys])
+            matches = self.standing.find([RowIdentity(key, key) for key in keys])
             for key in keys:
-                if key not in found:
+                if key not in matches:
                     return places
-                places.append(place_of(found[key].exchange.revisions[0].source.reference))
+                places.append(place_of(matches[key].exchange.revisions[0].source.reference))
 
     def _is_ours(self, revision: Revision) -> bool:
         return (revision.source.client, revision.source.batch) == (CLIENT, self.batch)
@@ -314,8 +314,8 @@ class ExchangeRows(Rows):
         if match.is_final and not (self._reinstates and self._is_mended(said, revisions[-1])):
             if len(self.left_retracted) < SHOWN:
                 reference = self._text(row, self.key) if self.occurrences is None else ""
-                left = left_retracted(match.exchange, row=row.line, reference=reference)
-                self.left_retracted.append(left)
+                retracted = left_retracted(match.exchange, row=row.line, reference=reference)
+                self.left_retracted.append(retracted)
             return Decision("retracted_earlier")
         said.event_id = match.next_id
         return Decision("recorded", said)
@@ -362,17 +362,17 @@ class ExchangeRows(Rows):
 
     def _correction(self, exchange: Exchange, said: Event, merged: Merge) -> Event:
         current = exchange.revisions[-1]
-        content = merged_content(said, current, merged.taken)
+        content = merged_content(said, current, merged.changed_fields)
         event = Event()
         event.CopyFrom(said)
         event.visibility = current.visibility
         event.event_id = ""
-        mark = kept_mark(merged.kept)
+        mark = kept_mark(merged.kept_fields)
         event.source.reference = said.source.reference[: MAX_NAME_LENGTH - len(mark)] + mark
         event.exchange_corrected.exchange_id = exchange.exchange_id
         event.exchange_corrected.exchange.CopyFrom(content)
         event.exchange_corrected.replaces_event_id = current.event_id
-        if "occur_time" not in merged.taken:
+        if "occur_time" not in merged.changed_fields:
             event.occur_time.CopyFrom(current.occur_time)
             event.occur_precision = current.occur_precision
         if not merged.reports_anew:

@@ -1,8 +1,8 @@
-"""What a row is known by when its file is imported again.
+"""Identifies a row when its file is imported again.
 
-A row goes by its reference. In a file without references it goes by what its mapped columns mean,
-and by how many rows before it mean the same: the text of the cells, the order of the columns, their
-names and the columns that are not mapped do not matter.
+The reference of a row identifies it. A row without one is identified by what its mapped columns
+mean, and by how many rows before it mean the same. The text of the cells, the order and names of
+the columns, and columns that are not mapped do not matter.
 """
 
 import hashlib
@@ -66,9 +66,9 @@ def meaning_digest(content: str, at: int, precision: int, reported: int | str, n
 class Occurrences:
     """Numbers the rows of a file that mean the same, from 1.
 
-    `occupants` tells, for a meaning, where the rows stood that its numbers were given to in the
-    batch, number by number. It is asked for rows that were set aside and come back in a file of
-    their own: they take the number that was given to their place, else the first free one.
+    `occupants` returns, for a meaning, the places of the rows that have its numbers in the batch,
+    in order. Rows that were set aside and come back in a file of their own take the number of their
+    place, else the first free one.
     """
 
     def __init__(
@@ -144,7 +144,7 @@ def place_of(reference: str) -> str:
 
 
 def name_of(reference: str) -> str:
-    """What people call a row by: its reference, "" where it had none."""
+    """The reference of a row as people know it, "" if its file had none."""
     return "" if _MEANING.fullmatch(reference) else reference
 
 

@@ -1,8 +1,8 @@
 """A row, what its batch said before, and what people corrected since: merged field by field.
 
-The base of a field is what the batch last said of it. A field that the row leaves as it was keeps
-what stands; a field that nobody else changed takes what the row says; a field that both changed to
-different values is a conflict, which people must settle.
+The base of a field is the value that the batch last had. A field that the row leaves as it was
+keeps its current value; a field that nobody else changed takes the value of the row; a field that
+both changed to different values is a conflict, which people must settle.
 """
 
 import re
@@ -44,15 +44,14 @@ class Conflict(NamedTuple):
 class Merge:
     """What becomes of an exchange.
 
-    `taken` are the fields that take what the row says, `kept` those in which the exchange goes on
-    saying something else than the file, `conflicts` those that people must settle. `agrees` tells
-    that the row now says what a correction by hand said before it. `is_moved` tells that parties or
-    the time change, `is_bound` that nothing does but the ids by which the same parties are known.
-    `reports_anew` tells that the row names another report time than was known.
+    `changed_fields` take the value of the row, `kept_fields` keep a value that differs from the
+    file's, `conflicts` must be settled by people. `agrees`: the row now has the value of an earlier
+    correction by hand. `is_moved`: parties or time change. `is_bound`: only the ids of the same
+    parties change. `reports_anew`: the row has another report time.
     """
 
-    taken: tuple[str, ...] = ()
-    kept: tuple[str, ...] = ()
+    changed_fields: tuple[str, ...] = ()
+    kept_fields: tuple[str, ...] = ()
     conflicts: tuple[Conflict, ...] = ()
     agrees: bool = False
     is_moved: bool = False
@@ -62,7 +61,7 @@ class Merge:
     @property
     def changes(self) -> bool:
         """Whether the exchange becomes another one."""
-        return bool(self.taken) or self.reports_anew
+        return bool(self.changed_fields) or self.reports_anew
 
 
 def merge(
@@ -73,20 +72,23 @@ def merge(
     is_ours: Callable[[Revision], bool],
     resolve: Callable[[str], str],
 ) -> Merge:
-    """`fields` are those of ExchangeContent that the file speaks of; of others what stands is kept.
+    """Merges a row into the revisions of its exchange.
 
-    `resolve` tells the organization that an id means: a name that was bound since is no change of
-    the row. A binding is taken all the same where nobody corrected the field.
+    `fields` are the fields of ExchangeContent that the file has; others keep their value. `resolve`
+    returns the organization of an id: a name that was bound since is no change of the row, but the
+    binding is recorded where nobody corrected the field.
     """
     if _is_all_that_was_said(said, revisions):
         return Merge()
     row, standing = event_values(said), revision_values(revisions[-1])
     base = standing if len(revisions) == 1 else _last_said(revisions, is_ours)
     spoken_of = {OCCUR_TIME, *fields}
-    taken, kept, conflicts = [], [], []
+    changed, kept, conflicts = [], [], []
     agrees = is_moved = False
     for field in standing:
-        now, before, there = (_resolved(field, each, resolve) for each in (row, base, standing))
+        now, before, there = (
+            _organizations_or_value(field, each, resolve) for each in (row, base, standing)
+        )
         if field not in spoken_of or (now == before and base[field] != standing[field]):
             kept += [field] if before != there else []
         elif now == there and before != there:
@@ -94,37 +96,40 @@ def merge(
         elif before != there:
             conflicts.append(field)
         elif row[field] != standing[field]:
-            taken.append(field)
+            changed.append(field)
             is_moved |= (field in PARTIES or field == OCCUR_TIME) and now != there
     reports_anew = said.HasField("report_time") and said.report_time != report_time(revisions)
-    bound = all(_resolved(each, row, resolve) == _resolved(each, base, resolve) for each in taken)
+    bound = all(
+        _organizations_or_value(each, row, resolve) == _organizations_or_value(each, base, resolve)
+        for each in changed
+    )
     return Merge(
-        taken=tuple(taken),
-        kept=tuple(kept),
+        changed_fields=tuple(changed),
+        kept_fields=tuple(kept),
         conflicts=tuple(_conflicts(conflicts, base, standing, row)),
         agrees=agrees,
         is_moved=is_moved,
-        is_bound=bool(taken) and bound and not reports_anew,
+        is_bound=bool(changed) and bound and not reports_anew,
         reports_anew=reports_anew,
     )
 
 
-def kept_mark(kept: Iterable[str]) -> str:
-    """What the reference of a correction adds for fields in which it does not say what its row did.
+def kept_mark(fields: Iterable[str]) -> str:
+    """The mark in the reference of a correction for fields that differ from its row.
 
-    They are named by their numbers in ExchangeContent, OCCUR_TIME by 0.
+    It has their numbers in ExchangeContent, and 0 for OCCUR_TIME.
     """
-    numbers = sorted(_NUMBERS[field] for field in kept)
+    numbers = sorted(_NUMBERS[field] for field in fields)
     return f" [kept {','.join(map(str, numbers))}]" if numbers else ""
 
 
-def merged_content(said: Event, current: Revision, taken: Iterable[str]) -> ExchangeContent:
-    """What stands, with the fields that take what the row says."""
-    fields = {*taken} - {OCCUR_TIME}
+def merged_content(said: Event, current: Revision, changed: Iterable[str]) -> ExchangeContent:
+    """The current content with the changed fields of the row."""
+    fields = {*changed} - {OCCUR_TIME}
     row = ExchangeContent()
     row.CopyFrom(said.exchange_recorded.exchange)
-    kept = {*ExchangeContent.DESCRIPTOR.fields_by_name} - fields
-    return overlaid(current.content, without(row, kept), fields)
+    others = {*ExchangeContent.DESCRIPTOR.fields_by_name} - fields
+    return overlaid(current.content, without(row, others), fields)
 
 
 def event_values(said: Event) -> dict[str, Any]:
@@ -136,13 +141,13 @@ def revision_values(revision: Revision) -> dict[str, Any]:
 
 
 def report_time(revisions: Sequence[Revision]) -> Timestamp | None:
-    """What was last said of when the exchange was reported; a correction may leave it as it was."""
+    """The latest report time of an exchange; a correction need not have one."""
     reported = [revision.report_time for revision in revisions if revision.HasField("report_time")]
     return reported[-1] if reported else None
 
 
 def _is_all_that_was_said(said: Event, revisions: Sequence[Revision]) -> bool:
-    """The usual case, told apart at a tenth of the cost: recorded once, and the row is the same."""
+    """The usual case, recognized at a tenth of the cost: recorded once, by an equal row."""
     first = revisions[0]
     return (
         len(revisions) == 1
@@ -154,14 +159,14 @@ def _is_all_that_was_said(said: Event, revisions: Sequence[Revision]) -> bool:
 
 
 def _last_said(revisions: Sequence[Revision], is_ours: Callable[[Revision], bool]) -> Values:
-    """What the rows of the batch last said, field by field."""
+    """The latest value of each field that a row of the batch had."""
     said: Values = revision_values(revisions[0])
     for revision in revisions[1:]:
         if is_ours(revision):
             mark = _KEPT_MARK.search(revision.source.reference)
-            kept = {*map(int, mark["numbers"].split(","))} if mark else set()
+            kept_numbers = {*map(int, mark["numbers"].split(","))} if mark else set()
             said = {
-                field: said[field] if _NUMBERS[field] in kept else value
+                field: said[field] if _NUMBERS[field] in kept_numbers else value
                 for field, value in revision_values(revision).items()
             }
     return said
@@ -186,7 +191,7 @@ def _value(content: Message, field: str, *, has_presence: bool) -> Any:
     return tuple(part if isinstance(part, str) else part.SerializeToString() for part in value)
 
 
-def _resolved(field: str, values: Values, resolve: Callable[[str], str]) -> Any:
+def _organizations_or_value(field: str, values: Values, resolve: Callable[[str], str]) -> Any:
     """A value to compare: parties as the organizations that they mean."""
     value = values[field]
     return {resolve(each) for each in value} if field in PARTIES else value

@@ -27,29 +27,29 @@ class PartyReader:
     separators the name contains. A part in double quotes is one name too, and its own id, as it is
     written, when it is new. Everything else is split at `;`, `|` and `separator`. With
     `separator` "" a part whose pieces between commas are all known is asked about by
-    `confirm_split`; without that it cannot be taken. `given` are ids by key of the name, which go
-    before the roster.
+    `confirm_split`; without that it cannot be taken. `ids_by_key` has the ids of names by
+    their keys, which go before the roster.
     """
 
     def __init__(
         self,
         organizations: Iterable[Organization],
         *,
-        given: Mapping[str, str] | None = None,
+        ids_by_key: Mapping[str, str] | None = None,
         separator: str = "",
         confirm_split: ConfirmSplit | None = None,
     ) -> None:
-        known = list(organizations)
-        self.directory = Directory(known)
-        self.has_roster = any(each.registered for each in known)
+        roster = list(organizations)
+        self.directory = Directory(roster)
+        self.has_roster = any(each.registered for each in roster)
         self.new_names: dict[str, str] = {}
         """By key, the first spelling of each name that is not known."""
         self.new_cells: dict[str, frozenset[str]] = {}
         """Cells with new names, with the keys of these."""
-        self._given = given or {}
+        self._ids_by_key = ids_by_key or {}
         self._separators = f"{_SEPARATORS}|{re.escape(separator)}" if separator else _SEPARATORS
         separated = re.compile(f"{self._separators}|{_COMMA}")
-        spellings = chain(self._given, *map(_spellings, known))
+        spellings = chain(self._ids_by_key, *map(_spellings, roster))
         self._has_separated_names = any(map(separated.search, spellings))
         self._asks_about_commas = not separator
         self._confirm_split = confirm_split
@@ -68,7 +68,7 @@ class PartyReader:
     def find(self, name: str) -> str | None:
         """The id of one organization, None when the name is new. Raises CellError."""
         try:
-            return self._given.get(name_key(name)) or self.directory.find(name)
+            return self._ids_by_key.get(name_key(name)) or self.directory.find(name)
         except AmbiguousName as error:
             raise CellError(f"{error}; write the id") from error
 
@@ -83,17 +83,17 @@ class PartyReader:
 
     def _read_quoted(self, name: str) -> str:
         """A name in quotes is one name; when it is new, it is its own id just as it is written."""
-        found = self.find(name)
-        if found is None:
+        organization_id = self.find(name)
+        if organization_id is None:
             self.new_names.setdefault(name_key(name), name)
-        return found or name
+        return organization_id or name
 
     def _read_names(self, text: str) -> list[str]:
         ids: list[str] = []
         for name in self._names_in(text, self._separators):
-            found = self.find(name)
-            if found is not None:
-                ids.append(found)
+            organization_id = self.find(name)
+            if organization_id is not None:
+                ids.append(organization_id)
             else:
                 ids += self._split_at_commas(name) or [
                     self.new_names.setdefault(name_key(name), name)
@@ -105,7 +105,9 @@ class PartyReader:
         if not self._asks_about_commas or _COMMA not in name or self._commas_separate is False:
             return []
         names = self._names_in(name, _COMMA)
-        ids = [found for each in names if (found := self.find(each)) is not None]
+        ids = [
+            organization_id for each in names if (organization_id := self.find(each)) is not None
+        ]
         if len(names) < 2 or len(ids) < len(names):
             return []
         if self._commas_separate is None:
@@ -153,7 +155,7 @@ class PartyReader:
 
     def _is_on_roster(self, name: str) -> bool:
         key = name_key(name)
-        if key in self._given:
+        if key in self._ids_by_key:
             return True
         try:
             return self.directory.find_registered(name) is not None

@@ -18,7 +18,7 @@ from services.imports.table import Row
 from services.ledger.wording import counted
 
 MAX_EXCHANGES: Final = 1_000
-"""Of one row. More are a sum rather than exchanges that somebody reported."""
+"""Maximum per row. More are a sum rather than exchanges that somebody reported."""
 
 Direction = Literal["gave", "received"]
 _DIRECTIONS: Final[dict[str, tuple[Direction, ...]]] = {
@@ -33,7 +33,7 @@ _SIDES: Final = ("giver", "receiver")
 
 
 class _Parts(NamedTuple):
-    """What the exchanges of a row differ in."""
+    """The differences between the exchanges of a row."""
 
     directions: tuple[Direction, ...]
     kinds: list[str]
@@ -58,8 +58,10 @@ class RowSplitter:
         self._splits_all = not plan.sources.keys().isdisjoint(("direction", "count"))
         kind = plan.sources.get("kind")
         self._kind = kind if isinstance(kind, int) else None
-        self._added = _added_fields(plan, splits=self._splits_all or self._kind is not None)
-        self.plan = _extended(plan, self._added)
+        self._extra_fields = _extra_fields_of(
+            plan, splits=self._splits_all or self._kind is not None
+        )
+        self.plan = _extended(plan, self._extra_fields)
         # Rows that were set aside name their place in the first file; each exchange has its own.
         header = plan.header
         self._place = header.index(PLACE_COLUMN) if PLACE_COLUMN in header else None
@@ -73,9 +75,9 @@ class RowSplitter:
                     raise ImportRefused(f"--set {field}={text}: {text!r} {error}.") from error
 
     def split(self, rows: Iterable[Row]) -> Iterator[Row]:
-        """The rows, each as often as it is an exchange."""
+        """The rows, each once per exchange."""
         for row in rows:
-            if self._splits_all or self._added or self._has_several_kinds(row):
+            if self._splits_all or self._extra_fields or self._has_several_kinds(row):
                 yield from self._split_row(row)
             else:
                 yield row
@@ -157,8 +159,8 @@ class RowSplitter:
 
     def _filled(self, row: Row, texts: Mapping[str, str]) -> Row:
         """The row with these texts in the cells of their fields."""
-        cells = [*row.cells, *([""] * len(self._added))]
-        for field in ("reference", "kind", *_MINUTES, *self._added):
+        cells = [*row.cells, *([""] * len(self._extra_fields))]
+        for field in ("reference", "kind", *_MINUTES, *self._extra_fields):
             source = self.plan.sources.get(field)
             if isinstance(source, int) and field in texts and cells[source] != texts[field]:
                 cells[source] = texts[field]
@@ -167,19 +169,19 @@ class RowSplitter:
     def _flawed(self, row: Row, field: str, why: str) -> Row:
         """The row as it stands, with the reason why it cannot be split."""
         width = len(self._source.header)
-        cells = (list(row.cells) + [""] * width)[:width] + [""] * len(self._added)
+        cells = (list(row.cells) + [""] * width)[:width] + [""] * len(self._extra_fields)
         columns = [self._source.sources.get(name) for name in (field, "kind", "occur_time")]
         column = next((each for each in columns if isinstance(each, int)), 0)
         return row._replace(cells=cells, flaws={**row.flaws, column: why}, original=row.cells)
 
 
-def _added_fields(plan: Plan, *, splits: bool) -> tuple[str, ...]:
+def _extra_fields_of(plan: Plan, *, splits: bool) -> tuple[str, ...]:
     """Fields of the split rows that no column of the file has."""
     sides = _SIDES if "direction" in plan.sources else ()
     return (*sides, *(field for field in _MINUTES if splits and field in plan.constants))
 
 
-def _extended(plan: Plan, added: tuple[str, ...]) -> Plan:
+def _extended(plan: Plan, extra_fields: tuple[str, ...]) -> Plan:
     """The plan of split rows, where a direction and a count keep their columns for messages."""
     sources = {
         field: source
@@ -188,12 +190,13 @@ def _extended(plan: Plan, added: tuple[str, ...]) -> Plan:
         and not (field in ("direction", "count") and isinstance(source, str))
     }
     width = len(plan.header)
-    sources |= {field: width + place for place, field in enumerate(added)}
+    sources |= {field: width + place for place, field in enumerate(extra_fields)}
     # Parties are read before the side that reports, which may be one of them.
     first = [field for field in (*_SIDES, "parties") if field in sources]
     ordered = dict.fromkeys(("reference", "occur_time", "report_time", *first, *sources))
     return Plan(
-        (*plan.header, *added), {field: sources[field] for field in ordered if field in sources}
+        (*plan.header, *extra_fields),
+        {field: sources[field] for field in ordered if field in sources},
     )
 
 

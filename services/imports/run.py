@@ -122,7 +122,7 @@ def import_exchanges(
             names_file = _names_file(options, organizations)
             parties = PartyReader(
                 organizations,
-                given=names_file.ids if names_file is not None else None,
+                ids_by_key=names_file.ids if names_file is not None else None,
                 separator=options.party_separator,
                 confirm_split=confirm_split,
             )

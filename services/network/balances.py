@@ -81,7 +81,7 @@ def total(frame: Frame, question: Question, inside: Flags, sums: Sums) -> Totals
     taking = of(receiver, of_leads(sums.legs, RECEIVER_LEADS))
     given, received = of(giver, sums.amounts), of(receiver, sums.amounts)
     if question.allocation is Allocation.ONCE and question.lens is Lens.COUNT:
-        # Whoever bears minutes has of split what once lays there; 1 goes to each party.
+        # Minutes lie on the same organizations as under split; counts give 1 to each party.
         given, received = giving * MILLION, taking * MILLION
     joint = np.bincount(
         frame.ties.joint.organization[inside[frame.columns.joint.exchange]], minlength=size

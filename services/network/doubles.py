@@ -1,4 +1,4 @@
-"""Possible double reports in columns, seen through an identity; grown as columns grow.
+"""Possible double reports in columns, seen through an identity; they grow as the columns do.
 
 `ledger.doubles` has the rule. Here parties, kind and day of an exchange become a key of 64 bits, so
 that a question looks only at exchanges whose key occurs with two sides or more. Two different acts
@@ -8,7 +8,7 @@ share a key once in about 10^19 pairs of exchanges; the answer then warns for no
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import reduce
-from typing import Any, ClassVar, Final
+from typing import ClassVar, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from services.ledger.words import Side
 from services.network.columns import Columns
 from services.network.table import Flags, Ints, Table
-from services.network.ties import firsts
+from services.network.ties import differs, firsts
 
 Keys = NDArray[np.uint64]
 _GIVES, _TAKES, _JOINS = range(3)
@@ -24,8 +24,11 @@ _ROLES: Final = 3
 
 
 class Sides(Table):
-    """One row an exchange: the side it was reported by, as a `Side`; of a joint exchange that one
-    of its parties recorded, THIRD_PARTY and the number of that organization added up."""
+    """One row per exchange: the side that reported it, as a `Side`.
+
+    For a joint exchange that one of its parties recorded, THIRD_PARTY plus the number of that
+    organization.
+    """
 
     TYPES: ClassVar = {"side": np.int32}
     side: Ints
@@ -43,7 +46,7 @@ class _Run:
         order = np.argsort(keys, kind="stable")  # which merges what is sorted already
         return cls(keys[order], rows[order])
 
-    def merged(self, other: "_Run") -> "_Run":
+    def merge(self, other: "_Run") -> "_Run":
         keys, rows = (self.keys, other.keys), (self.rows, other.rows)
         return _Run.of(np.concatenate(keys), np.concatenate(rows))
 
@@ -60,12 +63,12 @@ class _Run:
         rows: Ints = self.rows[np.repeat(start, counts) + within]
         return rows
 
-    def repeated(self, keys: Keys) -> Keys:
-        """The key of each of `rows_of`."""
+    def keys_of_rows(self, keys: Keys) -> Keys:
+        """The key of each row in `rows_of`."""
         return np.repeat(keys, self._counts(keys))
 
     def _counts(self, keys: Keys) -> Ints:
-        """How many rows there are with each key."""
+        """Number of rows with each key."""
         end = np.searchsorted(self.keys, keys, "right")
         return np.asarray(end - np.searchsorted(self.keys, keys))
 
@@ -83,17 +86,17 @@ class _Candidates:
         order = np.lexsort((rows, sides, keys))
         return cls(keys[order], sides[order], rows[order])
 
-    def chosen(self, which: Flags) -> "_Candidates":
+    def select(self, which: Flags) -> "_Candidates":
         return _Candidates(self.keys[which], self.sides[which], self.rows[which])
 
     def groups(self) -> tuple[Ints, Ints]:
-        """How many exchanges each side of a group has, and the first of its sides by group."""
-        is_group = _starts(self.keys)
-        sides = np.flatnonzero(is_group | _starts(self.sides))
+        """Number of exchanges of each side in its group, and the first side of each group."""
+        is_group = differs(self.keys)
+        sides = np.flatnonzero(is_group | differs(self.sides))
         return np.diff(sides, append=len(self.rows)), np.flatnonzero(is_group[sides])
 
     def two_sided(self) -> Flags:
-        """Which of them are in a group with two sides or more."""
+        """Which candidates are in a group with two sides or more."""
         counts, groups = self.groups()
         if not len(groups):
             return np.zeros(0, dtype=np.bool_)
@@ -118,7 +121,7 @@ class Doubles:
         return self.sides.nbytes + sum(array.nbytes for array in arrays)
 
     def grown(self, columns: Columns, organization: Ints) -> "Doubles":
-        """Those among all exchanges; `organization` is that of each party."""
+        """The doubles among all exchanges; `organization` has the organization of each party."""
         begin = self.sides.length
         if begin == len(columns.alive):
             return self
@@ -127,44 +130,44 @@ class Doubles:
         dated = np.flatnonzero(end - first == 1)
         keys = _keys(columns, organization, begin)[dated]
         run = _Run.of(keys, (dated + begin).astype(np.int32))
-        repeated = [run.keys[1:][run.keys[1:] == run.keys[:-1]]]
-        repeated += [run.keys[older.has(run.keys)] for older in self.runs]
+        repeated_keys = [run.keys[1:][run.keys[1:] == run.keys[:-1]]]
+        repeated_keys += [run.keys[older.has(run.keys)] for older in self.runs]
         candidates = self.candidates
-        if len(again := np.unique(np.concatenate(repeated))):
-            candidates = self._joined((*self.runs, run), again, sides)
-        return Doubles(sides, _tidied((*self.runs, run)), candidates)
+        if len(again := np.unique(np.concatenate(repeated_keys))):
+            candidates = self._join((*self.runs, run), again, sides)
+        return Doubles(sides, _merge_runs((*self.runs, run)), candidates)
 
-    def _joined(self, runs: Sequence[_Run], keys: Keys, sides: Sides) -> _Candidates:
-        """The candidates, with those among all rows with these keys."""
+    def _join(self, runs: Sequence[_Run], keys: Keys, sides: Sides) -> _Candidates:
+        """The candidates together with those among all rows that have these keys."""
         rows = np.concatenate([run.rows_of(keys) for run in runs])
-        of_rows = np.concatenate([run.repeated(keys) for run in runs])
-        found = _Candidates.of(of_rows, sides.side[rows], rows)
-        found = found.chosen(found.two_sided())
-        before = self.candidates.chosen(~np.isin(self.candidates.keys, found.keys))
+        of_rows = np.concatenate([run.keys_of_rows(keys) for run in runs])
+        matching = _Candidates.of(of_rows, sides.side[rows], rows)
+        matching = matching.select(matching.two_sided())
+        before = self.candidates.select(~np.isin(self.candidates.keys, matching.keys))
         return _Candidates.of(
-            np.concatenate([before.keys, found.keys]),
-            np.concatenate([before.sides, found.sides]),
-            np.concatenate([before.rows, found.rows]),
+            np.concatenate([before.keys, matching.keys]),
+            np.concatenate([before.sides, matching.sides]),
+            np.concatenate([before.rows, matching.rows]),
         )
 
     def count(self, inside: Flags) -> int:
-        """How many exchanges of the mask may report another one again."""
-        found = self.candidates.chosen(inside[self.candidates.rows])
-        counts, groups = found.groups()
+        """Number of exchanges of the mask that may report another one again."""
+        inside_candidates = self.candidates.select(inside[self.candidates.rows])
+        counts, groups = inside_candidates.groups()
         if not len(groups):
             return 0
-        return len(found.rows) - int(np.maximum.reduceat(counts, groups).sum())
+        return len(inside_candidates.rows) - int(np.maximum.reduceat(counts, groups).sum())
 
     def acts(self, inside: Flags, number: Ints) -> tuple[Ints, Ints]:
-        """The exchanges of the mask that are in possible doubles, act by act.
+        """The exchanges of the mask that are possible doubles, act by act.
 
-        Of each the number of the first exchange of its act and its own, ascending by both. `number`
-        is that of the exchange in each row.
+        Returns, for each exchange, the number of the first exchange of its act, and its own number;
+        ascending by both. `number` has the number of the exchange in each row.
         """
-        found = self.candidates.chosen(inside[self.candidates.rows])
-        found = found.chosen(found.two_sided())
-        numbers = number[found.rows]
-        starts = np.flatnonzero(_starts(found.keys))
+        doubled = self.candidates.select(inside[self.candidates.rows])
+        doubled = doubled.select(doubled.two_sided())
+        numbers = number[doubled.rows]
+        starts = np.flatnonzero(differs(doubled.keys))
         if not len(starts):
             return numbers, numbers
         lengths = np.diff(starts, append=len(numbers))
@@ -173,22 +176,15 @@ class Doubles:
         return act[order], numbers[order]
 
 
-def _tidied(runs: tuple[_Run, ...]) -> tuple[_Run, ...]:
-    """The same rows in few runs, so that a key is looked for in few places."""
+def _merge_runs(runs: tuple[_Run, ...]) -> tuple[_Run, ...]:
+    """The same rows in fewer runs, so that a key is looked up in few places."""
     while len(runs) > 1 and len(runs[-2].keys) < 2 * len(runs[-1].keys):
-        runs = (*runs[:-2], runs[-2].merged(runs[-1]))
+        runs = (*runs[:-2], runs[-2].merge(runs[-1]))
     return runs
 
 
-def _starts(values: Any) -> Flags:
-    """Which values differ from the one before."""
-    starts = np.ones(len(values), dtype=np.bool_)
-    np.not_equal(values[1:], values[:-1], out=starts[1:])
-    return starts
-
-
 def _sides(columns: Columns, organization: Ints, begin: int) -> Ints:
-    """The side of each exchange from a row on; see `Sides`."""
+    """The side of each exchange from row `begin`; see `Sides`."""
     exchanges = columns.exchanges
     recorder, reported_by = exchanges.recorder[begin:], exchanges.reported_by[begin:]
     symmetric = exchanges.symmetric[begin:]
@@ -200,8 +196,8 @@ def _sides(columns: Columns, organization: Ints, begin: int) -> Ints:
     # The givers' side last, as it counts where an organization is on both.
     for of, party in ((Side.RECEIVER, legs.receiver[new]), (Side.GIVER, legs.giver[new])):
         side[of_leg[organization[party] == who[of_leg]]] = of
-    named = (reported_by != Side.UNSPECIFIED) & ~symmetric
-    side[named] = reported_by[named]
+    is_named = (reported_by != Side.UNSPECIFIED) & ~symmetric
+    side[is_named] = reported_by[is_named]
     new = slice(int(np.searchsorted(joint.exchange, begin)), None)
     of_joint = joint.exchange[new] - begin
     itself = of_joint[organization[joint.party[new]] == who[of_joint]]
@@ -211,7 +207,7 @@ def _sides(columns: Columns, organization: Ints, begin: int) -> Ints:
 
 
 def _keys(columns: Columns, organization: Ints, begin: int) -> Keys:
-    """The key of each exchange from a row on, coarse ones included."""
+    """The key of each exchange from row `begin`, coarse ones included."""
     exchanges, legs, joint = columns.exchanges, columns.legs, columns.joint
     parties = np.zeros(len(columns.alive) - begin, dtype=np.uint64)
     for table, party, role in (
@@ -224,21 +220,21 @@ def _keys(columns: Columns, organization: Ints, begin: int) -> Keys:
         several = np.bincount(exchange, minlength=len(parties))[exchange] > 1
         once = ~several | firsts(several, exchange, who)
         # A sum does not depend on the order of the parties.
-        np.add.at(parties, exchange[once], _mixed(who[once] * _ROLES + role))
+        np.add.at(parties, exchange[once], _mix(who[once] * _ROLES + role))
     when = exchanges.first_day[begin:].astype(np.int64) << 8 | exchanges.kind[begin:]
-    return _mixed(parties ^ _mixed(when))
+    return _mix(parties ^ _mix(when))
 
 
-def _mixed(values: Ints) -> Keys:
+def _mix(values: Ints) -> Keys:
     """Numbers of 64 bits that look random, one for each value (the finalizer of SplitMix64)."""
     steps = ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB))
     start: Keys = values.astype(np.uint64) + np.uint64(0x9E3779B97F4A7C15)
-    mixed = reduce(
+    last = reduce(
         lambda value, step: (value ^ (value >> np.uint64(step[0]))) * np.uint64(step[1]),
         steps,
         start,
     )
-    return mixed ^ (mixed >> np.uint64(31))
+    return last ^ (last >> np.uint64(31))
 
 
 _NO_KEYS: Final = np.empty(0, dtype=np.uint64)

@@ -210,7 +210,7 @@ class Frame:
         """The organizations whose rows are asked for; empty means all."""
         return {resolve(self.aliases, each) for each in question.organization_ids}
 
-    def resolved(self, question: Question) -> Question:
+    def resolve_question(self, question: Question) -> Question:
         """The same question with nothing left open: ids resolved, the population decided."""
         population = question.population
         if population is Population.UNSPECIFIED:

@@ -1,4 +1,4 @@
-"""Who is tied to whom through which leg, seen through an identity; grown as columns grow.
+"""Who is tied to whom through which leg, seen through an identity; ties grow as the columns do.
 
 Organizations and pairs of them are numbered in order of appearance, from 1; 0 is nobody. Of pair p
 the direction 2p leads from its lower number to its higher one, 2p + 1 back.
@@ -10,7 +10,7 @@ goes depend on who the parties are; its legs in the columns count nowhere.
 """
 
 from dataclasses import dataclass
-from typing import ClassVar, Final
+from typing import Any, ClassVar, Final
 
 import numpy as np
 
@@ -22,7 +22,7 @@ LEADS_BITS: Final = 2
 LEADS: Final = 1 << LEADS_BITS
 """Combinations of `Legs.leads`: a leg counts in place LEADS * direction + leads."""
 GIVER_LEADS: Final = (1, 3)
-"""With these it leads its giver: it is the one by which an exchange counts for the giver."""
+"""Leads of the leg by which an exchange counts for its giver."""
 RECEIVER_LEADS: Final = (2, 3)
 
 
@@ -89,9 +89,9 @@ class Ties:
 
     pairs: Pairs
     places: Places
-    """Of the legs of the columns."""
+    """The places of the legs in the columns."""
     resolved_legs: Legs
-    """What was laid out again; givers and receivers are organizations."""
+    """Legs that were laid out again; their givers and receivers are organizations."""
     resolved_places: Places
     joint: JointParties
     internal: Members
@@ -118,13 +118,15 @@ class Ties:
         exchange, leads = legs.exchange[begin:], legs.leads[begin:]
         parties = legs.giver[begin:], legs.receiver[begin:]
         giver, receiver = (known.organization[each] for each in parties)
-        internal, resolved = _exceptions(
+        is_internal, is_resolved = _exceptions(
             exchange, known.is_alias[parties[0]] | known.is_alias[parties[1]], giver == receiver
         )
-        counted = ~(internal | resolved)
+        is_counted = ~(is_internal | is_resolved)
         direction = np.zeros(len(exchange), dtype=np.intp)
-        pairs, direction[counted] = _directed(self.pairs, giver[counted], receiver[counted])
-        between = _between(*(each[resolved] for each in (exchange, giver, receiver)))
+        pairs, direction[is_counted] = _directed(
+            self.pairs, giver[is_counted], receiver[is_counted]
+        )
+        between = _between(*(each[is_resolved] for each in (exchange, giver, receiver)))
         laid_out = lay_out(columns.exchanges, *between, known.rank)
         resolved_legs = self.resolved_legs.grown(*laid_out)
         new = slice(self.resolved_legs.length, None)
@@ -136,8 +138,8 @@ class Ties:
             resolved_legs,
             self.resolved_places.grown(LEADS * resolved_direction + resolved_legs.leads[new]),
             self.joint.grown(joint),
-            self.internal.grown(exchange[internal], giver[internal])
-            .grown(exchange[internal], receiver[internal])
+            self.internal.grown(exchange[is_internal], giver[is_internal])
+            .grown(exchange[is_internal], receiver[is_internal])
             .grown(*alone),
         )
 
@@ -166,7 +168,7 @@ def _exceptions(exchange: Ints, aliased: Flags, same: Flags) -> tuple[Flags, Fla
     if not aliased.any():
         return same, same  # ids of one exchange are distinct, so that no leg is the same
     internal = _spread(exchange, same)
-    has_one_leg = _differs(exchange, 1) & _differs(exchange, -1)
+    has_one_leg = differs(exchange) & differs(exchange, -1)
     return internal, _spread(exchange, aliased & ~has_one_leg) & ~internal
 
 
@@ -183,12 +185,12 @@ def _between(exchange: Ints, giver: Ints, receiver: Ints) -> tuple[Ints, Ints, I
     """Each giver and receiver of an exchange once, ascending."""
     order = np.lexsort((receiver, giver, exchange))
     exchange, giver, receiver = exchange[order], giver[order], receiver[order]
-    first = _differs(exchange, 1) | _differs(giver, 1) | _differs(receiver, 1)
+    first = differs(exchange) | differs(giver) | differs(receiver)
     return exchange[first], giver[first], receiver[first]
 
 
 def firsts(among: Flags, exchange: Ints, member: Ints) -> Flags:
-    """Of the rows chosen, the first of each exchange and member."""
+    """The first row of each exchange and member among the rows in `among`."""
     rows = np.flatnonzero(among)
     keys = exchange[rows] * (int(member.max(initial=0)) + 1) + member[rows]
     first = np.zeros(len(among), dtype=np.bool_)
@@ -196,8 +198,8 @@ def firsts(among: Flags, exchange: Ints, member: Ints) -> Flags:
     return first
 
 
-def _differs(values: Ints, step: int) -> Flags:
-    """Which values are not the one `step`, 1 or -1, before; that at the end has none and is."""
+def differs(values: Any, step: int = 1) -> Flags:
+    """Which values differ from the one before, or after for `step` -1; the outermost one does."""
     differs = np.ones(len(values), dtype=np.bool_)
     rows = slice(1, None) if step > 0 else slice(None, -1)
     np.not_equal(values[1:], values[:-1], out=differs[rows])

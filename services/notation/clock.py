@@ -15,7 +15,7 @@ BEHIND_A_DAY = re.compile(
     """,
     re.VERBOSE | re.IGNORECASE,
 )
-"""A time needs minutes, or AM or PM: a number alone is none."""
+"""A time needs minutes, or AM or PM: a number alone is not a time."""
 _OFFSET = re.compile(r"(?:UTC|GMT)?([+-])(\d\d?):?(\d\d)?", re.IGNORECASE)
 
 

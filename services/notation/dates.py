@@ -31,8 +31,8 @@ MONTH_FIRST: Final = "month-first"
 
 _LAST_OF_CENTURY: Final = 68
 """Two-digit years up to this one are of this century, as in POSIX."""
-# Files whose times are days have few different ones.
-_TIMES_KEPT: Final = 10_000
+# A file with days has few different ones; times of day are seldom read twice.
+_MAX_CACHED_TIMES: Final = 10_000
 _MARKS: Final = str.maketrans("", "", "\u200e\u200f\ufeff")
 """Marks that spreadsheets put beside dates and nobody sees."""
 
@@ -72,14 +72,14 @@ _ISO_INSTANT = re.compile(
 )
 _BASIC_INSTANT = re.compile(r"(\d{8})[Tt](\d\d)(\d\d)(\d\d)?(.*)")
 _ORDERED = re.compile(r"(\d\d?)([/-])(\d\d?)\2(\d{4}|\d\d)")
-"""What can be read day first or month first."""
+"""Dates that can be read day first or month first."""
 
 
 class TimeReader:
     """Reads times. `order` is what comes first in 01/02/2024; `zone` is where times without a zone
     are from, and None refuses those.
 
-    `notes` has what was assumed to read them, once each. Without an order a date with the day or
+    `notes` has the assumptions that were made, once each. Without an order a date with the day or
     the month first raises DateOrderError.
     """
 
@@ -90,7 +90,7 @@ class TimeReader:
         *,
         find_order: Callable[[], ProvenOrder] | None = None,
     ) -> None:
-        """`find_order` is asked for the order when it is needed and nobody has said it."""
+        """`find_order` returns the order when it is needed and `order` is None."""
         self.notes: dict[str, None] = {}
         self._find_order = find_order
         self._proof = ""
@@ -102,7 +102,7 @@ class TimeReader:
         """The instant or period that a text names. Raises NotationError, DateOrderError."""
         moment = self._read.get(text)
         if moment is None:
-            if len(self._read) == _TIMES_KEPT:
+            if len(self._read) == _MAX_CACHED_TIMES:
                 self._read.clear()
             moment = self._read[text] = self._moment(text)
         return moment
@@ -122,7 +122,7 @@ class TimeReader:
                 pass  # the long way says why
         elif match := _ISO_DAY.fullmatch(text):
             return _first_instant(_day(*map(int, match.groups())))
-        tidied = _tidied(text)
+        tidied = _tidy(text)
         if match := _BASIC_INSTANT.fullmatch(tidied):
             day, hour, minute, second, zone = match.groups(default="00")
             tidied = f"{day} {hour}:{minute}:{second}{zone}"
@@ -189,18 +189,18 @@ class TimeReader:
                 raise DateOrderError(text)
             self._order, proof = self._find_order()
             self._proof = f", as {proof} shows"
-        said, example = _SAID[self._order]
+        order_words, example = _ORDER_WORDS[self._order]
         other = MONTH_FIRST if self._order == DAY_FIRST else DAY_FIRST
         self.notes[
-            f"Dates such as {example} were read as {said}{self._proof}; --date-order {other} reads "
-            f"{_SAID[other][0]}."
+            f"Dates such as {example} were read as {order_words}{self._proof}; "
+            f"--date-order {other} reads {_ORDER_WORDS[other][0]}."
         ] = None
         day, month = (first, second) if self._order == DAY_FIRST else (second, first)
         try:
             return _day(self._year(year), int(month), int(day))
         except NotationError as error:
             raise NotationError(
-                f"is no date, read as {said} ({error}); or is it --date-order {other}?"
+                f"is no date, read as {order_words} ({error}); or is it --date-order {other}?"
             ) from error
 
     def _year(self, text: str) -> int:
@@ -211,7 +211,7 @@ class TimeReader:
         return year + (2000 if year <= _LAST_OF_CENTURY else 1900)
 
 
-_SAID: Final = {
+_ORDER_WORDS: Final = {
     DAY_FIRST: ("day/month/year", "31/05/2024"),
     MONTH_FIRST: ("month/day/year", "05/31/2024"),
 }
@@ -222,7 +222,7 @@ def proven_order(text: str) -> DateOrder | Literal["either"] | None:
 
     A year of two digits proves month first only: 26/03/02 may begin with the year.
     """
-    tidied = _tidied(text)
+    tidied = _tidy(text)
     time = BEHIND_A_DAY.fullmatch(tidied)
     if time is not None and (time["minute"] or time["half"]):
         tidied = time["date"]
@@ -239,8 +239,8 @@ def proven_order(text: str) -> DateOrder | Literal["either"] | None:
     return "either" if min(first, second) <= 12 and max(first, second) <= 31 else None
 
 
-def _tidied(text: str) -> str:
-    """With single spaces and no invisible marks. Digits of other scripts are none that we read."""
+def _tidy(text: str) -> str:
+    """The text with single spaces and no invisible marks; "" if it has digits of another script."""
     tidied = " ".join(text.translate(_MARKS).split())
     return "" if any(each.isdigit() and not each.isascii() for each in tidied) else tidied
 

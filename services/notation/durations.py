@@ -11,7 +11,7 @@ _FORMS: Final = "write whole minutes, such as 45, or a duration, such as 1:30, 1
 _NUMBER: Final = r"\d+(?:[.,]\d+)?"
 _WHOLE = re.compile(r"(\d{1,12})(?:[.,]0+)?")
 _GROUPED = re.compile(r"[1-9]\d{0,2}(?:[.,]\d{3})+(?!\d)")
-"""What may be a thousand in one country and one with three decimals in another."""
+"""Digits that are a thousand in one country and have three decimals in another."""
 _CLOCK = re.compile(r"(\d{1,5}):(\d\d)(?::(\d\d)(?:\.0+)?)?")
 _HOURS_AND_MINUTES = re.compile(r"(\d{1,5}) ?h ?(\d\d?) ?(?:m|min)?", re.IGNORECASE)
 _ISO = re.compile(
@@ -35,7 +35,7 @@ _UNIT_MINUTES: Final = {
 class DurationReader:
     """Reads durations. `working_day_minutes` is what a day of work is in the programme, if known.
 
-    `notes` has what was assumed to read them, once each.
+    `notes` has the assumptions that were made, once each.
     """
 
     def __init__(self, working_day_minutes: int | None = None) -> None:
@@ -53,8 +53,8 @@ class DurationReader:
             raise NotationError(f"has digits of another script; {_FORMS}")
         minutes = self._minutes(" ".join(text.split()))
         if minutes.denominator != 1:
-            told = f"{float(minutes):,.2f}".rstrip("0").rstrip(".")
-            raise NotationError(f"is {told} minutes; {_FORMS}")
+            amount = f"{float(minutes):,.2f}".rstrip("0").rstrip(".")
+            raise NotationError(f"is {amount} minutes; {_FORMS}")
         if minutes >= 10**9:
             raise NotationError(f"is too long; {_FORMS}")
         return int(minutes)
@@ -99,14 +99,14 @@ def _of_clock(hours: str, minutes: str, seconds: str | None) -> Fraction:
 
 def _parts(text: str) -> list[tuple[str, str]]:
     """Numbers with their units, such as 1 h 30 min; [] when the text is something else."""
-    found, end = [], 0
+    parts, end = [], 0
     while end < len(text):
         match = _PART.match(text, end)
         if match is None:
             return []
-        found.append((match[1], match[2]))
+        parts.append((match[1], match[2]))
         end = match.end()
-    return found
+    return parts
 
 
 def _number(text: str) -> Fraction:

@@ -9,9 +9,9 @@ FORMS: Final = (
 
 
 class NotationError(Exception):
-    """Why a text cannot be read, and what to write instead; the message follows the text.
+    """A text that cannot be read: why, and what to write instead; the message follows the text.
 
-    `field` is the field that the text stands in, where that differs from the one at hand.
+    `field` is the field of the text, if it is not the one being read.
     """
 
     def __init__(self, message: str, *, field: str = "") -> None:
@@ -20,11 +20,11 @@ class NotationError(Exception):
 
 
 class WordError(NotationError):
-    """A word that is unknown wherever it stands, so that one remedy mends all its rows."""
+    """An unknown word, which one remedy mends in every row that has it."""
 
 
 class WorkingDayError(WordError):
-    """A duration in working days, and nobody has said how long one is."""
+    """A duration in working days, whose length the programme does not define."""
 
     def __init__(self) -> None:
         super().__init__(
@@ -33,7 +33,7 @@ class WorkingDayError(WordError):
 
 
 class DateOrderError(Exception):
-    """A date can be read day first or month first, and nobody has said which."""
+    """A date that can be read day first or month first, without an order."""
 
     def __init__(self, text: str) -> None:
         super().__init__(

@@ -1,4 +1,4 @@
-"""An exchange as the cells of a row: what a file with the import's own columns says of it."""
+"""Writes an exchange as the cells of a row, which an import reads back."""
 
 from collections.abc import Iterable
 from datetime import UTC, datetime
@@ -17,7 +17,7 @@ from mutua.v1.types_pb2 import (
 from services.notation.words import enum_words, join_list
 
 PARTIES: Final = {"giver_ids": "giver", "receiver_ids": "receiver", "party_ids": "parties"}
-"""What a file calls the fields of the contract that hold parties."""
+"""Field of the contract that holds parties -> its name in a file."""
 MINUTES: Final = ("giver_minutes", "receiver_minutes", "benefit_minutes")
 
 
@@ -31,7 +31,7 @@ _SIDES: Final = _words_by_number(ReportSide.items())
 
 
 def content_cells(content: ExchangeContent) -> dict[str, str]:
-    """The cells by field, "" where nothing is said; an import reads the same content from them."""
+    """The cells by field, "" for an absent value; an import reads the same content from them."""
     cells = {
         file_field: join_list(getattr(content, field)) for field, file_field in PARTIES.items()
     }

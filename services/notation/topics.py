@@ -1,4 +1,4 @@
-"""Topics as people call them, and the slugs that exchanges have."""
+"""Labels of topics, and the slugs that exchanges have."""
 
 import re
 import shlex
@@ -38,14 +38,14 @@ def is_plain(label: str) -> bool:
 
 
 class TopicReader:
-    """Reads topics and keeps what they are called, for those that the slug does not show."""
+    """Reads topics and remembers the labels that their slugs do not show."""
 
     def __init__(self, topic_map: Mapping[str, str] | None = None) -> None:
         """Raises NotationError when `topic_map` (label to topic) names no topic."""
         self.labels: dict[str, dict[str, None]] = {}
         """Topic -> its labels, in the order in which they were met."""
         self._met: dict[str, str] = {}
-        self._mapped = {_key(label): topic for label, topic in (topic_map or {}).items()}
+        self._topic_map = {_key(label): topic for label, topic in (topic_map or {}).items()}
         for label, topic in (topic_map or {}).items():
             if not _MAPPED_SLUG.fullmatch(topic):
                 raise NotationError(
@@ -76,7 +76,7 @@ class TopicReader:
     def _topic(self, label: str) -> str:
         topic = self._met.get(label)
         if topic is None:
-            topic = self._mapped.get(_key(label))
+            topic = self._topic_map.get(_key(label))
             if topic is None:
                 topic = slug(label)
                 self.labels.setdefault(topic, {})[label] = None

@@ -35,8 +35,8 @@ def read_word(text: str, words: Mapping[str, int], remedy: str = "") -> int:
     word = normalized_word(text)
     value = words.get(word, words.get(_ENUM_PREFIX.sub("", word)))
     if value is None:
-        known = ", ".join(word.replace("_", " ") for word in words)
-        raise WordError(remedy or f"is unknown; use one of {known}")
+        choices = ", ".join(word.replace("_", " ") for word in words)
+        raise WordError(remedy or f"is unknown; use one of {choices}")
     return value
 
 
@@ -47,7 +47,7 @@ def normalized_word(text: str) -> str:
 def read_list(text: str) -> list[str]:
     """The parts between `;` or `|`, trimmed, without empty ones.
 
-    A part in double quotes may hold both; a quote inside of it is doubled, as in a CSV.
+    A part in double quotes may contain both; a quote inside it is doubled, as in CSV.
     """
     if '"' not in text:
         return [part for part in map(str.strip, re.split(r"[;|]", text)) if part]

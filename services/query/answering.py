@@ -147,7 +147,7 @@ class Asked:
         """The question as it is answered: defaults filled in, names turned into ids."""
 
         def compute() -> Question:
-            return self.frame.resolved(self.question)
+            return self.frame.resolve_question(self.question)
 
         key = ("answered", self.question, self.moment.programme_offset)
         return self._cache.get(key, compute, lambda _: _ROW_BYTES)

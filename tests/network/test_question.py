@@ -28,10 +28,10 @@ def test_the_question_as_answered_has_the_same_answer(
     *_, (columns, _) = advancing(events, [])
     for question in (to_question(each, today=7) for each in asked):
         frame = Frame(columns, question.identity)
-        answered = from_question(frame.resolved(question))
+        answered = from_question(frame.resolve_question(question))
         again = to_question(answered, today=9)
-        assert again == frame.resolved(question)
-        assert frame.resolved(again) == again
+        assert again == frame.resolve_question(question)
+        assert frame.resolve_question(again) == again
         for find in ANSWERS:
             try:
                 expected = find(frame, question)
