@@ -103,10 +103,10 @@ class AsyncConnection(Peer):
             if self._link is link and await asyncio.to_thread(has_moved, self.address):
                 self._former.append(link)
                 self._link = None
-        found = await self.link()
-        if found is not link:
+        next_link = await self.link()
+        if next_link is not link:
             attempts.begin_anew()
-        return found
+        return next_link
 
     async def close(self) -> None:
         """Ends requests under way as CANCELLED."""

@@ -220,10 +220,10 @@ class Connection(Peer):
             if self._link is link and self.location.has_moved(self.address):
                 self._former.append(link)
                 self._link = None
-        found = self.link()
-        if found is not link:
+        next_link = self.link()
+        if next_link is not link:
             attempts.begin_anew()
-        return found
+        return next_link
 
     def close(self) -> None:
         """Ends requests under way as CANCELLED."""

@@ -61,8 +61,8 @@ class Directory:
 
     def find_registered(self, typed: str) -> str | None:
         """As `find`, of the roster alone."""
-        known = self._by_id.get(typed)
-        if known is not None and known.registered:
+        organization = self._by_id.get(typed)
+        if organization is not None and organization.registered:
             return typed
         return self._only(self._registered, typed)
 
@@ -108,8 +108,8 @@ class Directory:
         return set(self._registered.get(name_key(spelling), ()))
 
     def aliases_of(self, organization_id: str) -> tuple[str, ...]:
-        known = self._by_id.get(organization_id)
-        return tuple(known.aliases) if known is not None else ()
+        organization = self._by_id.get(organization_id)
+        return tuple(organization.aliases) if organization is not None else ()
 
     def owner_of_alias(self, alias: str) -> str | None:
         """The organization that has exactly this alias."""
@@ -123,8 +123,8 @@ class Directory:
 
     def name(self, organization_id: str) -> str:
         """The name on the roster, or ""."""
-        known = self._by_id.get(organization_id)
-        return known.name if known is not None else ""
+        organization = self._by_id.get(organization_id)
+        return organization.name if organization is not None else ""
 
     def label(self, organization_id: str) -> str:
         """Name and id, or the id alone."""

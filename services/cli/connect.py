@@ -59,14 +59,14 @@ def connected(settings: Settings, *, write: bool, purpose: str) -> Iterator[Clie
 def _recorder_id(client: Client, typed: str) -> str:
     """The id of the organization on whose behalf facts are recorded, as typed where it is new."""
     directory = Directory(client.list_organizations())
-    found = directory.find(typed)
-    if found is None and (near := directory.near_labels(typed)):
+    organization_id = directory.find(typed)
+    if organization_id is None and (near := directory.near_labels(typed)):
         click.echo(
             f"--as {quoted(typed)} is no organization that is known: facts are recorded for it as "
             f"written. Did you mean {near}?",
             err=True,
         )
-    return found or typed
+    return organization_id or typed
 
 
 def _open_directory(

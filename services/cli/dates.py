@@ -1,4 +1,4 @@
-"""Dates as people type them; what may be typed is that of `services.notation.dates`."""
+"""Dates as people type them, read by `services.notation.dates`."""
 
 from datetime import UTC, date, datetime
 from typing import Final
@@ -18,6 +18,7 @@ from services.adapters.wire.values import from_instant
 from services.ledger.times import DAY
 from services.notation.dates import Moment, TimeReader
 from services.notation.errors import DateOrderError, NotationError
+from services.notation.exchange_cells import time_cell
 
 _IN_UTC: Final = TimeReader()
 _WITH_ZONE: Final = TimeReader(zone=None)
@@ -85,13 +86,6 @@ def leaves(question: Question, at: Timestamp, precision: OccurPrecision.ValueTyp
 
 def told(at: Timestamp, precision: OccurPrecision.ValueType) -> str:
     """An occurrence as precisely as it is known: 2026-03-14 09:30 UTC, a day, month or quarter."""
-    moment = at.ToDatetime(UTC)
-    match precision:
-        case OccurPrecision.OCCUR_PRECISION_DAY:
-            return f"{moment:%Y-%m-%d}"
-        case OccurPrecision.OCCUR_PRECISION_MONTH:
-            return f"{moment:%Y-%m}"
-        case OccurPrecision.OCCUR_PRECISION_QUARTER:
-            return f"{moment:%Y}-Q{(moment.month + 2) // 3}"
-        case _:
-            return f"{moment:%Y-%m-%d %H:%M} UTC"
+    if precision in (OCCUR_PRECISION_DAY, OCCUR_PRECISION_MONTH, OCCUR_PRECISION_QUARTER):
+        return time_cell(at, precision)
+    return f"{at.ToDatetime(UTC):%Y-%m-%d %H:%M} UTC"

@@ -63,7 +63,7 @@ def details(
     `labels` are what topics are shown as, where that is not the topic itself.
     """
     content = telling.content
-    known = {
+    values = {
         "from": directory.labels(content.giver_ids),
         "to": directory.labels(content.receiver_ids),
         "with": directory.labels(content.party_ids),
@@ -74,12 +74,12 @@ def details(
         "note": content.note.plain,
     }
     if content.HasField("giver_minutes"):
-        known["minutes"] = f"{content.giver_minutes:,}"
+        values["minutes"] = f"{content.giver_minutes:,}"
     if content.HasField("receiver_minutes"):
-        known["receiver minutes"] = f"{content.receiver_minutes:,}"
+        values["receiver minutes"] = f"{content.receiver_minutes:,}"
     if content.HasField("benefit_minutes"):
-        known["benefit minutes"] = f"{content.benefit_minutes:,}"
-    return {word: value for word, value in known.items() if value}
+        values["benefit minutes"] = f"{content.benefit_minutes:,}"
+    return {word: value for word, value in values.items() if value}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,14 +103,14 @@ def lines(
     last = exchange.revisions[-1]
     for revision in exchange.revisions if revisions else (current_revision(exchange),):
         is_replaced = revisions and revision.event_id != last.event_id
-        known = {}
+        values = {}
         if revision.HasField("content"):
-            known = details(telling_of(revision), directory, labels)
+            values = details(telling_of(revision), directory, labels)
         if revision.reason.plain:
-            known["note"] = revision.reason.plain
+            values["note"] = revision.reason.plain
         yield Line(
             exchange_id=exchange.exchange_id,
-            known=known,
+            known=values,
             state="replaced" if is_replaced else STATES.get(exchange.state, ""),
             revision=revision,
         )

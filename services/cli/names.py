@@ -48,9 +48,9 @@ class TypedNames:
     ids: dict[str, str] = field(default_factory=dict)
     """The id of each, or the name itself where it is new."""
     new: list[str] = field(default_factory=list)
-    """Those that no organization had."""
+    """Names that no organization has."""
     doubtful: list[str] = field(default_factory=list)
-    """Those of `new` that resemble an organization, and that nobody confirmed."""
+    """New names that resemble an organization and that nobody confirmed."""
 
     def lines(self, directory: Directory, undo: str) -> Iterator[str]:
         """Lines about the new names, once recorded; `undo` is the command that takes that back."""

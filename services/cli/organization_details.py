@@ -67,7 +67,7 @@ SAID: Final = (
 
 
 def laid_over(standing: OrganizationContent, said: Said) -> OrganizationContent:
-    """What is known, changed by what is said."""
+    """The content with the options laid over it."""
     content = OrganizationContent()
     content.CopyFrom(standing)
     for field in LABELS:
@@ -97,7 +97,7 @@ def content_of(organization: Organization) -> OrganizationContent:
 
 
 def details(content: OrganizationContent) -> dict[str, str]:
-    """What is known of an organization, by the option that says it."""
+    """The content of an organization, by option; absent values are left out."""
     values = {field.replace("_", "-"): getattr(content, field) for field in LABELS}
     values["type"] = TYPES.get(content.type, "")
     values["external-id"] = ", ".join(

@@ -286,7 +286,7 @@ def _overlaid(telling: Telling, said: Said, names: TypedNames) -> Telling:
 def _labels(
     client: Client, telling: Telling, said: Said, before: Telling | None = None
 ) -> tuple[dict[str, str], list[Event]]:
-    """What topics are shown as, and the fact that says it of those that are typed as labels."""
+    """Labels by topic, and the fact that records those that were typed as labels."""
     if not telling.content.topics and not (before and before.content.topics):
         return {}, []
     programme_labels = topic_labels(client)

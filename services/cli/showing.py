@@ -109,7 +109,7 @@ def _resolve(
     side_fields: Sequence[str],
     mutua: str,
 ) -> Unknown:
-    """Puts ids and topics for the names that were typed; returns those that are not known."""
+    """Replaces typed names by ids and topics; returns the unknown ones."""
     name_lists = [
         list(question.organization_ids),
         *([filters[name]] for name in side_fields if filters[name]),
@@ -132,7 +132,7 @@ def _foot(
     *,
     has_more: bool,
 ) -> list[str]:
-    """What people read under an answer; with JSON, which has it in fields, only of the limit."""
+    """Lines below an answer; JSON, which has the rest in fields, gets only that about the limit."""
     foot = []
     if has_more:
         count = f"{len(shown.rows):,}"
@@ -158,7 +158,7 @@ def _write(
 ) -> None:
     """Writes the answer where it was asked for; what is no part of it goes to stderr.
 
-    A file of CSV gets another beside it, with all that JSON has but the rows.
+    A CSV file gets a second file beside it, with everything of the JSON but the rows.
     """
     match asked.form:
         case "json":
@@ -177,9 +177,9 @@ def _write(
     else:
         write_text(asked.output, content)
         if asked.form == "csv":
-            beside = asked.output.with_name(f"{asked.output.name}.question.json")
-            write_text(beside, to_json(_statement(shown, filters)))
-            foot = [*foot, f"Written: {asked.output}, and its question to {beside}."]
+            sidecar = asked.output.with_name(f"{asked.output.name}.question.json")
+            write_text(sidecar, to_json(_statement(shown, filters)))
+            foot = [*foot, f"Written: {asked.output}, and its question to {sidecar}."]
     for line in foot:
         click.echo(line, err=True)
 
@@ -194,9 +194,9 @@ def _document(read: Read[Row], shown: Shown[Row], filters: Mapping[str, Any]) ->
 
 
 def _statement(shown: Shown[Any], filters: Mapping[str, Any]) -> dict[str, Any]:
-    """What an answer is about and rests on: all of it but its rows.
+    """Everything of an answer but its rows.
 
-    `filters` are those that stand beside the question of a request, where any is set.
+    `filters` are the fields of the request beside its question; they are shown if any is set.
     """
     set_filters = {name: value for name, value in filters.items() if value}
     return {

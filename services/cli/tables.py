@@ -94,8 +94,8 @@ def exchange_columns(
     def window(row: Line) -> str:
         """That an exchange is counted though its period is not all in the window."""
         revision = row.revision
-        partly = leaves(question, revision.occur_time, revision.occur_precision)
-        return "partly outside, counted here" if partly and row.state != RETRACTED else ""
+        is_partly = leaves(question, revision.occur_time, revision.occur_precision)
+        return "partly outside, counted here" if is_partly and row.state != RETRACTED else ""
 
     who_said_it: list[Column[Line]] = [
         Column("recorded", lambda row: told(row.revision.record_time, OCCUR_PRECISION_EXACT)),

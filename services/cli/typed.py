@@ -78,14 +78,14 @@ TOPIC: Final = Parsed("topic", parse_topic)
 
 
 def read_topics(typed: Iterable[str]) -> tuple[list[str], Mapping[str, str]]:
-    """The topics, and the labels of those that the topic itself does not show."""
+    """The topics, and their labels where the topic does not show them."""
     reader = TopicReader()
     topics = [topic for text in typed if text != NO_TOPIC for topic in reader.read(text)]
     return list(dict.fromkeys(topics)), reader.shown_labels()
 
 
 def topic_labels(client: Client) -> dict[str, str]:
-    """What the programme shows topics as."""
+    """The labels of topics in the programme, by topic."""
     topics = client.get_programme().programme.topics
     return {topic.topic: topic.label for topic in topics if topic.label}
 

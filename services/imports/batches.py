@@ -250,10 +250,10 @@ def find_exchanges(
     return {exchange.exchange_id: exchange for exchange in exchanges}
 
 
-def blocks(items: Iterable[Item]) -> Iterator[list[Item]]:
-    """Lists of at most MOST_IDS items, the maximum of one request."""
+def blocks(items: Iterable[Item], size: int = MOST_IDS) -> Iterator[list[Item]]:
+    """Lists of at most `size` items, by default the maximum of one request."""
     remaining = iter(items)
-    while block := list(islice(remaining, MOST_IDS)):
+    while block := list(islice(remaining, size)):
         yield block
 
 

@@ -1,4 +1,4 @@
-"""What an import asks before it records: rows of another batch, large changes, replaced rows."""
+"""Questions before an import records: rows of another batch, large changes, replaced rows."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""What the cells of a row say of an exchange itself: all but when it was, and its reference."""
+"""Reads the content of an exchange from the cells of a row: all but its times and reference."""
 
 import shlex
 from collections.abc import Mapping
@@ -12,9 +12,10 @@ from services.imports.cells import CellError, DurationReader, TopicReader
 from services.imports.new_names import NewNames
 from services.imports.parties import PartyReader
 from services.imports.report import ImportRefused
+from services.notation.exchange_cells import PARTIES
 from services.notation.words import KIND_SYNONYMS
 
-PARTY_COLUMNS: Final = {"giver": "giver_ids", "receiver": "receiver_ids", "parties": "party_ids"}
+PARTY_COLUMNS: Final = {column: field for field, column in PARTIES.items()}
 
 
 class ContentReader:

@@ -86,7 +86,7 @@ def _standing(client: Client, ids: Sequence[str], position: str) -> dict[str, Ex
 
 
 def _ids_in(other: Batch, rows: ExchangeRows, event: Event) -> Iterator[str]:
-    """What a row's id would be, had it been imported in another batch, now or before 0.2."""
+    """Ids that a row would have in another batch, imported now or before 0.2."""
     reference = event.source.reference
     key = reference if rows.occurrences is None else key_of(reference)
     place = (RULE, rows.programme, other.batch, other.generation)

@@ -18,9 +18,9 @@ _IMPORT_ID_ROWS: Final = 2
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TableRequest:
-    """Which table of a file is read: the one whose columns have the required `fields`.
+    """Chooses the table of a file: the one whose columns have the required `fields`.
 
-    `mapped` and `constants` are what the user says of fields, as for `plan_columns`. `sheet` and
+    `mapped` and `constants` are the user's, as for `plan_columns`. `sheet` and
     `header_row` choose by hand ("" and None: search); `preferred_sheet` is tried first.
     """
 
@@ -69,7 +69,7 @@ def find_table(name: str, grids: Iterable[Grid], request: TableRequest) -> Table
             f"{where} has no row with the column names: write them in its first row."
         )
     if request.header_row:
-        return _table_below(name, _chosen_header(name, first, request.header_row), request)
+        return _table_below(name, _header_at(name, first, request.header_row), request)
     if flaws := first.head[0].flaws:
         raise ImportRefused(
             f"{name} has no row with the column names: {next(iter(flaws.values()))}."
@@ -90,7 +90,7 @@ def _find_header(grid: Grid, request: TableRequest) -> _Place | None:
     return _Place(grid, best) if best is not None and counts[best] else None
 
 
-def _chosen_header(name: str, grid: Grid, line: int) -> _Place:
+def _header_at(name: str, grid: Grid, line: int) -> _Place:
     for index, row in enumerate(grid.head):
         if row.line == line:
             return _Place(grid, index)

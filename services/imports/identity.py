@@ -122,8 +122,9 @@ class Occurrences:
 
     def _raw_key(self, cells: Sequence[str]) -> str:
         """Texts count under their columns' names, in whatever order the columns stand."""
-        named = sorted(zip(self._header, map(tidy, cells), strict=True))
-        text = "\0".join(f"{name}\1{cell}" for name, cell in named if cell and name not in _OURS)
+        cells_by_name = sorted(zip(self._header, map(tidy, cells), strict=True))
+        used = (each for each in cells_by_name if each[1] and each[0] not in _OURS)
+        text = "\0".join(f"{name}\1{cell}" for name, cell in used)
         digest = hashlib.sha256(text.encode()).hexdigest()[:32]
         self._raw_counts[digest] += 1
         return f"{digest}-{self._raw_counts[digest]}"

@@ -49,7 +49,7 @@ class NamesFile:
     path: Path
     names: frozenset[str]
     ids: Mapping[str, str]
-    """By key of the name, the organization it means."""
+    """Key of a name -> the organization that it means."""
 
 
 def read_names(path: Path, directory: Directory) -> NamesFile:

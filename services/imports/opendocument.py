@@ -130,12 +130,12 @@ def open_sheets(file: IO[bytes]) -> Iterator[OpenDocumentSheets]:
 
 
 class _Styles:
-    """What the styles of cells show, and the styles of sheets that are hidden."""
+    """Forms of cell styles, and the styles of hidden sheets."""
 
     def __init__(self) -> None:
         self.hidden: set[str] = set()
         self._forms: dict[str, _Form] = {}
-        # Of a cell style: its data style and the style it derives from.
+        # Cell style -> its data style and the style it derives from.
         self._cells: dict[str, tuple[str, str]] = {}
 
     def add(self, element: Element) -> None:
@@ -161,9 +161,9 @@ class _Styles:
                 )
 
     def form(self, name: str) -> _Form:
-        seen: set[str] = set()
-        while name in self._cells and name not in seen:
-            seen.add(name)
+        visited: set[str] = set()
+        while name in self._cells and name not in visited:
+            visited.add(name)
             data_style, parent = self._cells[name]
             if data_style:
                 return self._forms.get(data_style, _Form())
@@ -176,7 +176,7 @@ def _repeated(element: Element, what: str) -> int:
 
 
 def _text(cell: Element, form: _Form) -> tuple[str, str]:
-    """What a person would have typed for a cell, and what is wrong with it."""
+    """The text that a person would have typed in a cell, and its flaw, "" if it has none."""
     if cell.tag == f"{_TABLE}covered-table-cell":  # hidden behind a merged one
         return "", ""
     paragraphs = cell.findall(f"{_TEXT}p")

@@ -1,4 +1,4 @@
-"""Which organizations a cell names: one that the roster calls so, or several with separators."""
+"""Reads the organizations in a cell: one name on the roster, or several with separators."""
 
 import re
 from collections.abc import Callable, Iterable, Mapping
@@ -9,12 +9,13 @@ from mutua.directory import AmbiguousName, Directory
 from mutua.names import name_key, quoted
 from mutua.v1.query_service_pb2 import Organization
 from services.imports.cells import CellError, WordError
+from services.notation.exchange_cells import PARTIES
 from services.notation.words import read_quoted_list
 
 ConfirmSplit = Callable[[str, list[str]], bool]
-"""Asked once a file, with a cell and the labels of its parts, whether commas separate parties."""
+"""Answers whether commas separate parties, from a cell and the labels of its parts; once a file."""
 
-PARTY_FIELDS: Final = ("giver", "receiver", "parties")
+PARTY_FIELDS: Final = tuple(PARTIES.values())
 """The fields of a file whose cells name organizations."""
 _SEPARATORS: Final = "[;|]"
 _COMMA: Final = ","
@@ -27,8 +28,8 @@ class PartyReader:
     separators the name contains. A part in double quotes is one name too, and its own id, as it is
     written, when it is new. Everything else is split at `;`, `|` and `separator`. With
     `separator` "" a part whose pieces between commas are all known is asked about by
-    `confirm_split`; without that it cannot be taken. `ids_by_key` has the ids of names by
-    their keys, which go before the roster.
+    `confirm_split`; without that it cannot be taken. `ids_by_key` gives
+    the ids of some names, and goes before the roster.
     """
 
     def __init__(
@@ -43,9 +44,9 @@ class PartyReader:
         self.directory = Directory(roster)
         self.has_roster = any(each.registered for each in roster)
         self.new_names: dict[str, str] = {}
-        """By key, the first spelling of each name that is not known."""
+        """Key of each new name -> its first spelling."""
         self.new_cells: dict[str, frozenset[str]] = {}
-        """Cells with new names, with the keys of these."""
+        """Cells with new names -> the keys of these."""
         self._ids_by_key = ids_by_key or {}
         self._separators = f"{_SEPARATORS}|{re.escape(separator)}" if separator else _SEPARATORS
         separated = re.compile(f"{self._separators}|{_COMMA}")
@@ -121,13 +122,12 @@ class PartyReader:
         return ids if self._commas_separate else []
 
     def _names_in(self, text: str, separators: str) -> list[str]:
-        """What stands between the separators, but for those within a name of the roster.
+        """The parts between separators, which do not split a name on the roster.
 
         Raises CellError when two such names overlap.
         """
-        tokens = re.split(
-            f"({separators})", text
-        )  # parts, with a separator after each but the last
+        # Parts, with a separator after each but the last.
+        tokens = re.split(f"({separators})", text)
         if len(tokens) == 1 or not self._has_separated_names:
             return [name for name in map(str.strip, tokens[::2]) if name]
         runs: list[tuple[int, int]] = []

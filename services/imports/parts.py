@@ -16,6 +16,7 @@ from services.imports.report import ImportRefused
 from services.imports.skipping import PLACE_COLUMN
 from services.imports.table import Row
 from services.ledger.wording import counted
+from services.notation.exchange_cells import MINUTES
 
 MAX_EXCHANGES: Final = 1_000
 """Maximum per row. More are a sum rather than exchanges that somebody reported."""
@@ -28,7 +29,6 @@ _DIRECTIONS: Final[dict[str, tuple[Direction, ...]]] = {
     ),
     **dict.fromkeys(("both", "both_ways", "two_way", "mutual"), ("gave", "received")),
 }
-_MINUTES: Final = ("giver_minutes", "receiver_minutes", "benefit_minutes")
 _SIDES: Final = ("giver", "receiver")
 
 
@@ -83,7 +83,7 @@ class RowSplitter:
                 yield row
 
     def notes(self) -> list[str]:
-        """What was made of rows that are several exchanges."""
+        """A note on the rows that were read as several exchanges."""
         if not self._split_count:
             return []
         rows = counted(self._split_count, "row", "was")
@@ -142,12 +142,12 @@ class RowSplitter:
         return parts
 
     def _shares(self, texts: Mapping[str, str], total: int) -> dict[str, tuple[int, int]]:
-        """By field, the minutes of the first exchange and those of every other one.
+        """Minutes of the first exchange and of every other one, by field.
 
         Minutes that cannot be read stay as they are, and are refused where cells are read.
         """
         shares = {}
-        for field in _MINUTES if total > 1 else ():
+        for field in MINUTES if total > 1 else ():
             try:
                 minutes = self._durations.read_minutes(texts[field]) if field in texts else None
             except CellError:
@@ -160,7 +160,7 @@ class RowSplitter:
     def _filled(self, row: Row, texts: Mapping[str, str]) -> Row:
         """The row with these texts in the cells of their fields."""
         cells = [*row.cells, *([""] * len(self._extra_fields))]
-        for field in ("reference", "kind", *_MINUTES, *self._extra_fields):
+        for field in ("reference", "kind", *MINUTES, *self._extra_fields):
             source = self.plan.sources.get(field)
             if isinstance(source, int) and field in texts and cells[source] != texts[field]:
                 cells[source] = texts[field]
@@ -178,7 +178,7 @@ class RowSplitter:
 def _extra_fields_of(plan: Plan, *, splits: bool) -> tuple[str, ...]:
     """Fields of the split rows that no column of the file has."""
     sides = _SIDES if "direction" in plan.sources else ()
-    return (*sides, *(field for field in _MINUTES if splits and field in plan.constants))
+    return (*sides, *(field for field in MINUTES if splits and field in plan.constants))
 
 
 def _extended(plan: Plan, extra_fields: tuple[str, ...]) -> Plan:

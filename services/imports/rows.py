@@ -2,8 +2,7 @@
 
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Container, Iterable, Iterator, Sequence
-from itertools import islice
+from collections.abc import Callable, Container, Iterable, Sequence
 from typing import ClassVar, Final, Literal, NamedTuple, TypeVar
 
 from google.protobuf.message import Message
@@ -12,7 +11,7 @@ from mutua.ids import uuid8
 from mutua.v1.event_pb2 import Event
 from services.adapters.wire.event import normalize, to_event
 from services.adapters.wire.values import Unfit
-from services.imports.batches import Standing
+from services.imports.batches import Standing, blocks
 from services.imports.cells import CellError
 from services.imports.columns import Plan
 from services.imports.identity import RowIdentity
@@ -22,6 +21,7 @@ from services.imports.table import Row
 from services.ledger.kinds import validate
 from services.ledger.times import Instant
 from services.ledger.wording import counted
+from services.notation.exchange_cells import PARTIES
 
 CLIENT: Final = "mutua-import"
 ANY_ID: Final = uuid8("content")
@@ -32,9 +32,6 @@ _BLOCK_ROWS: Final = 1_000
 Content = TypeVar("Content", bound=Message)
 SetAside = Callable[[Row, Sequence[Problem]], None]
 """Told of each row that cannot be taken, and why."""
-
-# What a file calls the fields of the contract, where that differs.
-_FILE_NAMES: Final = {"giver_ids": "giver", "receiver_ids": "receiver", "party_ids": "parties"}
 
 
 class Told(NamedTuple):
@@ -161,7 +158,7 @@ class Rows(ABC):
 
     def check(self, rows: Iterable[Row], *, now: Instant, set_aside: SetAside) -> None:
         """Raises ImportRefused when a constant cannot be read."""
-        for block in _blocks(rows):
+        for block in blocks(rows, _BLOCK_ROWS):
             heard = [(row, self.hear(row, now)) for row in block]
             self.look_up([told.identity for _, told in heard if isinstance(told, Told)])
             for row, each in heard:
@@ -238,11 +235,5 @@ def without(content: Content, fields: Iterable[str]) -> Content:
 
 def file_field(path: str, fields: Container[str]) -> str:
     """`exchange_recorded.exchange.giver_ids[0]` is what the file calls giver."""
-    names = [_FILE_NAMES.get(name, name) for name in re.sub(r"\[\d+\]", "", path).split(".")]
+    names = [PARTIES.get(name, name) for name in re.sub(r"\[\d+\]", "", path).split(".")]
     return next((name for name in names if name in fields), names[-1])
-
-
-def _blocks(rows: Iterable[Row]) -> Iterator[list[Row]]:
-    remaining = iter(rows)
-    while block := list(islice(remaining, _BLOCK_ROWS)):
-        yield block

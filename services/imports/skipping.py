@@ -44,8 +44,10 @@ class SetAside:
         self._writer: Any = csv.writer(self._file, delimiter=separator)
         # A row that was set aside before keeps the line that it had first.
         self._adds_place = with_place and PLACE_COLUMN not in header
-        added = [PLACE_COLUMN] if self._adds_place else []
-        self._writer.writerow([*(header[place] for place in self._kept), *added, MEND_COLUMN])
+        place_columns = [PLACE_COLUMN] if self._adds_place else []
+        self._writer.writerow(
+            [*(header[place] for place in self._kept), *place_columns, MEND_COLUMN]
+        )
 
     def add(self, row: Row, problems: Sequence[Problem]) -> None:
         """The cells as they stand, below their columns, and what is wrong with them."""
@@ -55,9 +57,11 @@ class SetAside:
         own = list(row.cells if row.original is None else row.original)
         cells = own + [""] * (self._width - len(own))
         surplus = own[self._width :]
-        said = "; ".join(f"{each.field} {each.message}".strip() for each in problems)
-        added = [row.line] if self._adds_place else []
-        self._writer.writerow([*(cells[place] for place in self._kept), *surplus, *added, said])
+        problem_text = "; ".join(f"{each.field} {each.message}".strip() for each in problems)
+        place_cells = [row.line] if self._adds_place else []
+        self._writer.writerow(
+            [*(cells[place] for place in self._kept), *surplus, *place_cells, problem_text]
+        )
 
     def keep(self) -> None:
         """Gives the file its name."""

@@ -1,4 +1,4 @@
-"""What a file calls its topics, kept for display."""
+"""Records the labels that a file has for its topics."""
 
 from typing import NamedTuple
 

@@ -152,7 +152,7 @@ def population(ledger: Ledger, question: Question, framed: list[Framed]) -> set[
 
 
 def _isolates(ledger: Ledger, question: Question, framed: list[Framed]) -> set[str]:
-    """Of the population, those that are party to no exchange of any kind in the window."""
+    """The organizations of the population without an exchange of any kind in the window."""
     anything = list(counted(ledger, question.of_any_exchange()))
     return population(ledger, question, framed) - _parties(anything)
 
@@ -256,7 +256,7 @@ def _balance(party: str, framed: list[Framed], question: Question) -> Balance:
 
 
 def _total(exchanges: list[Framed], party: str, end: str, question: Question) -> int:
-    """What the legs of these exchanges lay on a party at one end, `giver_id` or `receiver_id`."""
+    """The sum of the legs with a party at one end, `giver_id` or `receiver_id`."""
     if question.lens is Lens.COUNT and question.allocation is Allocation.ONCE:
         return len(exchanges) * MILLION
     return sum(

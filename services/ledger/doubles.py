@@ -61,6 +61,6 @@ def possible_doubles(reports: Iterable[AnyReport]) -> list[list[AnyReport]]:
 
 
 def possible_double_count(reports: Iterable[Report]) -> int:
-    """How many exchanges may report another one again: of each group, all but the largest side."""
+    """Number of exchanges that may repeat another one: in a group, all but the largest side."""
     groups = possible_doubles(reports)
     return sum(len(group) - max(Counter(map(side_of, group)).values()) for group in groups)

@@ -1,4 +1,4 @@
-"""Which organization an id means, and an exchange between the organizations that its ids mean."""
+"""Resolves ids, alone and in exchanges, to the organizations that they mean."""
 
 from collections.abc import Mapping
 from dataclasses import replace

@@ -25,7 +25,7 @@ class ProgrammeConfigured(Fact):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Configuration:
-    """What the facts of a programme set, later ones over earlier ones."""
+    """The settings of a programme: the sum of its facts, later ones over earlier ones."""
 
     topic_labels: Mapping[str, str]
     working_day_minutes: int | None = None
@@ -71,7 +71,7 @@ def configure(
 
 
 def configuration(facts: Iterable[ProgrammeConfigured]) -> Configuration:
-    """What the facts, in log order, lead to."""
+    """The configuration after these facts, which are in log order."""
     labels = dict[str, str]()
     minutes = None
     for fact in facts:

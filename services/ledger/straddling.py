@@ -13,7 +13,7 @@ from services.ledger.words import Precision
 
 
 class Straddling(NamedTuple):
-    """How many there are, and where they are counted; fields of `Coverage`."""
+    """Counts of such exchanges by where they are counted; fields of `Coverage`."""
 
     straddling_count: int = 0
     straddling_counted_count: int = 0
@@ -22,7 +22,7 @@ class Straddling(NamedTuple):
 
 
 def straddling(ledger: Ledger, question: Question) -> Straddling:
-    """Those that every filter but the window lets through."""
+    """Counts the exchanges that pass every filter but the window."""
     counted_here, elsewhere = 0, dict.fromkeys(Precision, 0)
     for history in ledger.histories.values():
         said, exchange = history.current.said, history.current.exchange

@@ -140,7 +140,7 @@ class Frame:
         return numbers
 
     def isolates(self, question: Question, party: Flags) -> Flags:
-        """By number, who of the population is party to no exchange of any kind in the window."""
+        """By number, the organizations of the population without any exchange in the window."""
         isolates = self.population(question, party) & ~party
         if question.is_narrowed and isolates.any():
             windowed = question.from_day is not None or question.to_day is not None

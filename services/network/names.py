@@ -31,14 +31,14 @@ class Names:
     organization: Ints
     """The number that each party means."""
     is_alias: Flags
-    """Which parties are recorded under another id than that of their organization."""
+    """By party, whether its recorded id is not that of its organization."""
     roster: Mapping[str, list[Organization]]
     member: Ints
     """The numbers of the registered, boundary ones aside, with the days they are in force."""
     open_day: Ints
     close_day: Ints
     unbound: Flags
-    """By number, who is unregistered and yet spelled as a registered organization."""
+    """By number, whether it is unregistered and spelled like a registered organization."""
     made_of: tuple[int, Mapping[str, Organization], Mapping[str, str]]
     """How many parties, which organizations, and which aliases it knows."""
 

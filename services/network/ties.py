@@ -113,7 +113,7 @@ class Ties:
         return sum(table.nbytes for table in tables)
 
     def grown(self, columns: Columns, known: Names) -> "Ties":
-        """Those of all legs and joint parties; `known` has all organizations of the columns."""
+        """The ties of all legs and joint parties; `known` has all organizations of the columns."""
         legs, begin = columns.legs, self.places.length
         exchange, leads = legs.exchange[begin:], legs.leads[begin:]
         parties = legs.giver[begin:], legs.receiver[begin:]
