@@ -51,7 +51,7 @@ def report(
 
 
 @st.composite
-def reported(draw: Draw) -> list[Event]:
+def report_histories(draw: Draw) -> list[Event]:
     """A few acts, told again and again by whoever; aliases, corrections, retractions between."""
     return [_fact(draw, number) for number in range(draw(st.integers(2, 16)))]
 
@@ -65,16 +65,16 @@ def _fact(draw: Draw, number: int) -> Event:
         case 1:
             event.exchange_retracted.exchange_id = target
         case 2:
-            event = _told(draw, number)
+            event = _draw_report(draw, number)
             content = event.exchange_recorded.exchange
             event.exchange_corrected.exchange_id = target
             event.exchange_corrected.exchange.CopyFrom(content)
         case _:
-            event = _told(draw, number)
+            event = _draw_report(draw, number)
     return event
 
 
-def _told(draw: Draw, number: int) -> Event:
+def _draw_report(draw: Draw, number: int) -> Event:
     parties = draw(st.permutations(NAMES))
     givers, is_joint = draw(st.sampled_from((1, 1, 1, 2))), draw(st.integers(0, 3)) == 0
     is_coarse = draw(st.integers(0, 5)) == 0

@@ -143,22 +143,24 @@ class TestUpdate:
 
 class TestAlias:
     @pytest.fixture
-    def recorded(self, roster: Run) -> Run:
+    def roster_and_exchange(self, roster: Run) -> Run:
         for giver in ("Ash Hosp.", "ASH\u00a0HOSP."):
             roster("log", "--from", giver, "--to", "oak-2", "--kind", "call", "--yes")
             roster("log", "--from", "T", "--to", giver, "--kind", "call", "--yes")
         return roster
 
-    def test_binds_a_spelling_for_what_was_recorded_and_what_will_be(self, recorded: Run) -> None:
-        result = recorded("organization", "alias", "ash hosp.", "ashcombe")
+    def test_binds_a_spelling_for_what_was_recorded_and_what_will_be(
+        self, roster_and_exchange: Run
+    ) -> None:
+        result = roster_and_exchange("organization", "alias", "ash hosp.", "ashcombe")
         assert result.out == (
             "Bound: 'Ash Hosp.' means Ashcombe Hospital (ash-1), also in what was recorded "
             "before.\nAn alias cannot be taken away.\n"
         )
-        assert organizations(recorded)["ash-1"]["aliases"] == ["Ash Hosp.", "Ashcombe"]
-        rows = recorded("balances", "--format", "json").answer["balances"]
+        assert organizations(roster_and_exchange)["ash-1"]["aliases"] == ["Ash Hosp.", "Ashcombe"]
+        rows = roster_and_exchange("balances", "--format", "json").answer["balances"]
         assert [row["given"] for row in rows if row["organization_id"] == "ash-1"] == [2.0]
-        again = recorded("organization", "alias", "Ash Hosp.", "ash-1")
+        again = roster_and_exchange("organization", "alias", "Ash Hosp.", "ash-1")
         assert again.out == "It is so already: nothing changed.\n"
 
     @pytest.mark.parametrize(("answer", "code"), [("y", 0), ("n", 130)])

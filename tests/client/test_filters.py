@@ -23,7 +23,7 @@ from tests.client.scripted import ScriptedServer
 NAIVE = datetime.fromisoformat("2026-03-02T09:30:00")
 
 
-def asked(client: Client, server: ScriptedServer, *args: Any, **filters: Any) -> Question:
+def question_sent(client: Client, server: ScriptedServer, *args: Any, **filters: Any) -> Question:
     """The question that a call becomes."""
     server.answers = [ListBalancesResponse()]
     list(client.list_balances(*args, **filters))
@@ -51,7 +51,7 @@ def test_dates(
         programme_id="gde",
         **{name: Date(year=year, month=month, day=number)},  # type: ignore[arg-type]
     )
-    assert asked(client, server, **{name: given}) == expected
+    assert question_sent(client, server, **{name: given}) == expected
 
 
 @pytest.mark.parametrize(
@@ -66,7 +66,7 @@ def test_dates(
     ],
 )
 def test_times(client: Client, server: ScriptedServer, given: object, moment: str) -> None:
-    question = asked(client, server, known_at=given)
+    question = question_sent(client, server, known_at=given)
     assert question.known_at.ToJsonString() == moment
 
 
@@ -99,14 +99,14 @@ def test_words_and_lists(
     client: Client, server: ScriptedServer, filters: dict[str, Any], expected: Question
 ) -> None:
     expected.programme_id = "gde"
-    assert asked(client, server, **filters) == expected
+    assert question_sent(client, server, **filters) == expected
 
 
 def test_a_filter_replaces_that_of_the_question_beside_it(
     client: Client, server: ScriptedServer
 ) -> None:
     before = Question(lens=LENS_BURDEN, topics=["a", "b"], programme_id="other")
-    question = asked(client, server, before, lens="attention", topics="c", from_date=None)
+    question = question_sent(client, server, before, lens="attention", topics="c", from_date=None)
     assert question == Question(lens=LENS_ATTENTION, topics=["c"], programme_id="other")
     assert before.topics == ["a", "b"], "what is given stays as it is"
 

@@ -28,12 +28,12 @@ from tests.ledger.product import folded
 from tests.network.columns import advancing
 from tests.oracle import fold
 from tests.oracle.answers import coverage
-from tests.reports import DAYS, GIVER, RECEIVER, THIRD, report, reported
+from tests.reports import DAYS, GIVER, RECEIVER, THIRD, report, report_histories
 from tests.strategies import PROGRAMME, as_date, cuts
 
 
 @st.composite
-def asked(draw: Draw) -> Question:
+def drawn_questions(draw: Draw) -> Question:
     identity = draw(st.sampled_from((IDENTITY_RECORDED, IDENTITY_AS_NOW)))
     question = Question(programme_id=PROGRAMME, identity=identity)
     if draw(st.booleans()):
@@ -44,7 +44,7 @@ def asked(draw: Draw) -> Question:
 
 
 @settings(max_examples=60, deadline=None)
-@given(st.data(), reported(), st.lists(asked(), min_size=1, max_size=4))
+@given(st.data(), report_histories(), st.lists(drawn_questions(), min_size=1, max_size=4))
 def test_columns_core_and_oracle_find_the_same(
     data: st.DataObject, events: list[Event], questions: list[Question]
 ) -> None:
@@ -62,12 +62,12 @@ def test_columns_core_and_oracle_find_the_same(
         for frame in (Frame(whole, ours.identity), frames[ours.identity]):
             inside = frame.inside(ours)
             assert frame.doubles.count(inside) == count
-            listed = list(zip(*map(list, frame.possible_doubles(inside)), strict=True))
-            assert listed == sorted(listed)
-            acts = groupby(listed, lambda row: row[0])
-            found = {act: frozenset(number for _, number in rows) for act, rows in acts}
-            assert {*found.values()} == groups
-            assert all(act == min(act_numbers) for act, act_numbers in found.items())
+            rows_by_act = list(zip(*map(list, frame.possible_doubles(inside)), strict=True))
+            assert rows_by_act == sorted(rows_by_act)
+            acts = groupby(rows_by_act, lambda row: row[0])
+            members = {act: frozenset(number for _, number in rows) for act, rows in acts}
+            assert {*members.values()} == groups
+            assert all(act == min(act_numbers) for act, act_numbers in members.items())
 
 
 @pytest.mark.parametrize(
@@ -114,7 +114,7 @@ def test_columns_core_and_oracle_find_the_same(
         ),
     ],
 )
-def test_what_may_be_told_twice(count: int, reports: list[Event]) -> None:
+def test_possible_double_count(count: int, reports: list[Event]) -> None:
     question = Question(programme_id=PROGRAMME)
     ours = to_question(question, today=0)
     *_, (columns, _) = advancing(reports, [])
@@ -129,7 +129,7 @@ REAL_DATA = os.environ.get("MUTUA_REAL_DATA")
 
 
 @pytest.mark.skipif(REAL_DATA is None, reason="MUTUA_REAL_DATA names no folder of real data")
-def test_chemnet_tells_63_ties_twice() -> None:
+def test_chemnet_has_63_possible_doubles() -> None:
     with Path(REAL_DATA or "", "chemnet-reports.csv").open(encoding="utf-8") as lines:
         reports = [
             report(number, row["giver"], row["receiver"], by=row["reported_by"])

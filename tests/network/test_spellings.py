@@ -29,7 +29,7 @@ MINUTES = (None, 0, 1, 7, 100)
 
 
 @st.composite
-def told_twice(draw: Draw) -> tuple[list[Event], list[Event]]:
+def spelled_and_plain(draw: Draw) -> tuple[list[Event], list[Event]]:
     """The same exchanges in other spellings, and between organizations; without aliases."""
     spelled, plain = [], []
     for number in range(draw(st.integers(1, 7))):
@@ -62,11 +62,11 @@ def _spellings(name: str) -> st.SearchStrategy[list[str]]:
 
 
 @settings(max_examples=60, deadline=None)
-@given(told=told_twice(), roster_first=st.booleans(), data=st.data())
+@given(events=spelled_and_plain(), roster_first=st.booleans(), data=st.data())
 def test_a_spelling_changes_no_number(
-    *, told: tuple[list[Event], list[Event]], roster_first: bool, data: st.DataObject
+    *, events: tuple[list[Event], list[Event]], roster_first: bool, data: st.DataObject
 ) -> None:
-    spelled, plain = told
+    spelled, plain = events
     aliases = _aliases(len(spelled))
     log = [*aliases, *spelled] if roster_first else [*spelled, *aliases]
     *_, (whole, frames) = advancing(log, data.draw(cuts(len(log))))

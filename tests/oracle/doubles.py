@@ -44,12 +44,13 @@ def _same(frame: Frame, one: Standing, other: Standing) -> bool:
         return False
     names = ("giver_ids", "receiver_ids", "party_ids")
     return one.content.kind == other.content.kind and all(
-        _mapped(frame, getattr(one.content, name)) == _mapped(frame, getattr(other.content, name))
+        _organizations(frame, getattr(one.content, name))
+        == _organizations(frame, getattr(other.content, name))
         for name in names
     )
 
 
-def _mapped(frame: Frame, recorded_ids: list[str]) -> set[str]:
+def _organizations(frame: Frame, recorded_ids: list[str]) -> set[str]:
     return {frame.organization(each) for each in recorded_ids}
 
 
@@ -58,12 +59,12 @@ def _side(frame: Frame, exchange: Standing) -> str:
     if content.party_ids:
         if content.reported_by == REPORT_SIDE_THIRD_PARTY:
             return ELSEWHERE
-        is_party = recorder in _mapped(frame, list(content.party_ids))
+        is_party = recorder in _organizations(frame, list(content.party_ids))
         return f"party {recorder}" if is_party else ELSEWHERE
     if content.reported_by != REPORT_SIDE_UNSPECIFIED:
         return SIDES[content.reported_by]
-    if recorder in _mapped(frame, list(content.giver_ids)):
+    if recorder in _organizations(frame, list(content.giver_ids)):
         return SIDES[REPORT_SIDE_GIVER]
-    if recorder in _mapped(frame, list(content.receiver_ids)):
+    if recorder in _organizations(frame, list(content.receiver_ids)):
         return SIDES[REPORT_SIDE_RECEIVER]
     return ELSEWHERE

@@ -41,7 +41,7 @@ def test_it_is_that_of_the_oracle(data: st.DataObject, events: list[Event]) -> N
         if events:
             project(store, as_records(events), data.draw(cuts(len(events))))
         found = asker.ask(get_programme, REQUEST).programme
-    assert found == _expected(events)
+    assert found == _oracle_answer(events)
 
 
 @pytest.mark.parametrize("history", load_histories(), ids=str)
@@ -53,7 +53,7 @@ def test_it_is_that_of_the_recorded_history(history: History) -> None:
     assert (labels, minutes) == (history.topic_labels, history.working_day_minutes)
 
 
-def _expected(events: list[Event]) -> pb.Programme:
+def _oracle_answer(events: list[Event]) -> pb.Programme:
     ledger = fold(events)
     standing = [each for each in ledger.exchanges.values() if not each.retracted]
     counts = Counter(topic for each in standing for topic in _topics(each.revisions[-1]))

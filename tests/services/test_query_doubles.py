@@ -14,13 +14,18 @@ from services.ledger.doubles import possible_doubles
 from services.ledger.errors import QuestionImpossible
 from services.query.exchanges import list_exchanges
 from tests.ledger.product import folded
-from tests.reports import NAMES, report, reported
+from tests.reports import NAMES, report, report_histories
 from tests.services.asking import asking
 from tests.strategies import PROGRAMME, event_id
 
 
 @settings(max_examples=30, deadline=None)
-@given(reported(), st.sampled_from(("", *NAMES)), st.sampled_from(("", *NAMES)), st.integers(1, 3))
+@given(
+    report_histories(),
+    st.sampled_from(("", *NAMES)),
+    st.sampled_from(("", *NAMES)),
+    st.integers(1, 3),
+)
 def test_a_list_holds_the_possible_doubles_act_by_act(
     events: list[Event], organization: str, giver: str, page_size: int
 ) -> None:
