@@ -426,8 +426,8 @@ class Coverage(_message.Message):
     roster_count: _builtins.int
     """Organizations of the roster in force in the window, boundary ones aside."""
     recorded_count: _builtins.int
-    """Those of them that recorded an exchange of the window that they are party to, or are on the side
-    that reported it: the side that is named, else the one its recorder is on.
+    """Organizations of the roster that recorded an exchange of the window as a party to it, or are on
+    the side that reported it: the side that is named, else the one its recorder is on.
     """
     exchange_count: _builtins.int
     """Exchanges in the window that stand, joint and internal ones included."""
@@ -450,14 +450,14 @@ class Coverage(_message.Message):
     and day, reported by another side. Above 0 the answer warns POSSIBLE_DOUBLE_REPORTS.
     """
     straddling_counted_count: _builtins.int
-    """Those of straddling_count whose period begins in the window: they are counted here."""
+    """Exchanges of straddling_count whose period begins in the window: they are counted here."""
     straddling_month_count: _builtins.int
-    """Those of straddling_count known only to a month that begins before the window. They are not
+    """Exchanges of straddling_count known only to a month that begins before the window. They are not
     counted here but in that month, the one of from_date.
     """
     straddling_quarter_count: _builtins.int
-    """Those of straddling_count known only to a quarter that begins before the window. They are not
-    counted here but in that quarter, the one of from_date.
+    """Exchanges of straddling_count known only to a quarter that begins before the window. They are
+    not counted here but in that quarter, the one of from_date.
     """
     def __init__(
         self,
@@ -520,14 +520,14 @@ class Balance(_message.Message):
     joint_count: _builtins.int
     """Symmetric exchanges it was party to."""
     isolate: _builtins.bool
-    """Of the population, and party to no exchange of any kind in the window, whatever the other
-    filters.
+    """Whether it is in the population and party to no exchange of any kind in the window, whatever
+    the other filters.
     """
     @_builtins.property
     def reasons(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Why net_share is absent: NO_KNOWN_AMOUNT, TOO_FEW_EXCHANGES, MANY_UNKNOWN (of the answer, or of
-        this row), NOT_BORNE (allocation once). With an exchange_count of 0 also NOTHING_SEEN (isolate)
-        or NONE_OF_THESE (only exchanges that are internal, or that the filters leave out).
+        this row), NOT_BORNE (allocation once). If exchange_count is 0, also NOTHING_SEEN (isolate) or
+        NONE_OF_THESE (it has only exchanges that are internal, or that the filters leave out).
         """
 
     def __init__(
@@ -744,12 +744,12 @@ class Node(_message.Message):
     exchange_count: _builtins.int
     """Exchanges it was party to, each once, joint ones included."""
     isolate: _builtins.bool
-    """Of the population, and party to no exchange of any kind in the window, whatever the other
-    filters: nothing was seen of it.
+    """Whether it is in the population and party to no exchange of any kind in the window, whatever
+    the other filters: nothing was seen of it.
     """
     @_builtins.property
     def reasons(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """With an exchange_count of 0: NOTHING_SEEN (isolate) or NONE_OF_THESE (only exchanges that are
+        """If exchange_count is 0, NOTHING_SEEN (isolate) or NONE_OF_THESE (it has only exchanges that are
         internal, or that the filters leave out).
         """
 
