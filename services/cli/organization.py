@@ -83,7 +83,7 @@ def add(settings: Settings, organization_id: str, form: str, *, yes: bool, **sai
             source=SOURCE,
             organization_registered=OrganizationRegistered(organization=content),
         )
-        after, position = _record(client, [event])
+        after, position = _record(client, [event], settings.command)
         change = f"{settings.command} organization update {shlex.quote(organization_id)} ..."
         lines = [
             f"Registered: {sentence(content)}.",
@@ -122,7 +122,7 @@ def update(settings: Settings, organization: str, form: str, *, yes: bool, **sai
             said["name"] = None
         _confirm_spellings(organization_id, said, directory, yes=yes)
         event = Event(source=SOURCE, organization_updated=OrganizationUpdated(organization=after))
-        directory_after, position = _record(client, [event])
+        directory_after, position = _record(client, [event], settings.command)
         undo = f"{settings.command} organization update {shlex.quote(organization_id)}"
         lines = [
             f"Changed: {sentence(after)}.",
@@ -180,7 +180,7 @@ def alias(
             Event(source=SOURCE, alias_added=AliasAdded(alias=each, organization_id=means))
             for each, means in bindings
         ]
-        after, position = _record(client, events)
+        after, position = _record(client, events, settings.command)
         lines = [
             f"Bound: {quoted(each)} means {directory.label(means)}, also in what was recorded "
             "before."
@@ -283,11 +283,11 @@ def _confirm_bindings(
     click.confirm(f"{ALIAS_STAYS} Bind {aliases}?", abort=True, err=True)
 
 
-def _record(client: Client, events: Sequence[Event]) -> tuple[Directory | None, str]:
+def _record(client: Client, events: Sequence[Event], mutua: str) -> tuple[Directory | None, str]:
     """Records facts; returns the organizations afterwards and the position of the last fact.
 
     The organizations are None, with a note on stderr, if answers do not show the facts yet. Raises
-    ClickException when a fact was set aside.
+    ClickException when a fact was set aside. `mutua` is the command as typed, for the message.
     """
     position = ""
     for batch in client.record_in_batches(events):
@@ -301,7 +301,7 @@ def _record(client: Client, events: Sequence[Event]) -> tuple[Directory | None, 
         if not _applies(event, directory):
             raise click.ClickException(
                 "somebody changed the roster at the same time, so the fact was set aside: "
-                "mutua quarantine list shows why."
+                f"{mutua} quarantine list shows why."
             )
     return directory, position
 

@@ -81,7 +81,7 @@ def read_topics(typed: Iterable[str]) -> tuple[list[str], Mapping[str, str]]:
     """The topics, and their labels where the topic does not show them."""
     reader = TopicReader()
     topics = [topic for text in typed if text != NO_TOPIC for topic in reader.read(text)]
-    return list(dict.fromkeys(topics)), reader.shown_labels()
+    return list(dict.fromkeys(topics)), reader.display_labels()
 
 
 def topic_labels(client: Client) -> dict[str, str]:

@@ -25,7 +25,7 @@ def label_topics(topics: TopicReader, programme: Programme) -> Labelling:
     labelled_topics = {topic.topic for topic in programme.topics if topic.label}
     new = {
         topic: label
-        for topic, label in sorted(topics.shown_labels().items())
+        for topic, label in sorted(topics.display_labels().items())
         if topic not in labelled_topics
     }
     notes = dict.fromkeys(
@@ -34,8 +34,8 @@ def label_topics(topics: TopicReader, programme: Programme) -> Labelling:
     )
     if not new:
         return Labelling(None, notes)
-    display = ", ".join(f"{topic} as {_quoted(label)}" for topic, label in new.items())
-    notes[f"Topics are shown by their labels: {display}."] = None
+    display_text = ", ".join(f"{topic} as {_quoted(label)}" for topic, label in new.items())
+    notes[f"Topics are shown by their labels: {display_text}."] = None
     words = (word for each in new.items() for word in each)
     event = Event(
         event_id=uuid8("topics", programme.programme_id, *words),

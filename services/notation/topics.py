@@ -43,8 +43,8 @@ class TopicReader:
     def __init__(self, topic_map: Mapping[str, str] | None = None) -> None:
         """Raises NotationError when `topic_map` (label to topic) names no topic."""
         self.labels: dict[str, dict[str, None]] = {}
-        """Topic -> its labels, in the order in which they were met."""
-        self._met: dict[str, str] = {}
+        """Topic -> its labels, in the order of reading."""
+        self._topics_by_label: dict[str, str] = {}
         self._topic_map = {_key(label): topic for label, topic in (topic_map or {}).items()}
         for label, topic in (topic_map or {}).items():
             if not _MAPPED_SLUG.fullmatch(topic):
@@ -56,12 +56,12 @@ class TopicReader:
         """`E-Prescribing; IT & data` is two topics. Raises NotationError."""
         return [self._topic(label) for label in read_list(text)]
 
-    def shown_labels(self) -> dict[str, str]:
+    def display_labels(self) -> dict[str, str]:
         """Topic -> the first label that the topic itself does not show."""
         return {
-            topic: shown[0]
+            topic: distinct[0]
             for topic, labels in self.labels.items()
-            if (shown := [label for label in labels if not is_plain(label)])
+            if (distinct := [label for label in labels if not is_plain(label)])
         }
 
     def shared_topics(self) -> dict[str, list[str]]:
@@ -74,13 +74,13 @@ class TopicReader:
         return several
 
     def _topic(self, label: str) -> str:
-        topic = self._met.get(label)
+        topic = self._topics_by_label.get(label)
         if topic is None:
             topic = self._topic_map.get(_key(label))
             if topic is None:
                 topic = slug(label)
                 self.labels.setdefault(topic, {})[label] = None
-            self._met[label] = topic
+            self._topics_by_label[label] = topic
         return topic
 
 
