@@ -1,7 +1,7 @@
 """What rows say about exchanges, and what that changes."""
 
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from operator import itemgetter
 from typing import Final, NamedTuple
 
@@ -118,8 +118,10 @@ class ExchangeRows(Rows):
         self._told = tuple(name for name in names if name in told)
         # Many rows say the same of different times: what they say is read and judged once.
         self._sound: dict[object, _Content | None] = {}
-        self._columns = _content_columns(plan)
+        content_fields = [field for field in plan.sources if field not in _OF_THE_ROW]
+        self._columns = _cells_of(plan, content_fields)
         self._parties = [field for field in PARTY_FIELDS if field in plan.sources]
+        self._party_cells = _cells_of(plan, self._parties)
 
     def read_field(self, said: Event, field: str, text: str) -> None:
         match field:
@@ -146,8 +148,7 @@ class ExchangeRows(Rows):
     def hear(self, row: Row, now: Instant) -> Heard:
         heard = self._hear(row, now)
         if len(self._contents.new_names) and len(row.cells) == len(self.plan.header):
-            cells = [self._text(row, field) for field in self._parties]
-            self._contents.new_names.count_row(row.line, cells)
+            self._contents.new_names.count_row(row.line, self._party_cells(row.cells))
         return heard
 
     def _hear(self, row: Row, now: Instant) -> Heard:
@@ -382,11 +383,12 @@ class ExchangeRows(Rows):
         return event
 
 
-def _content_columns(plan: Plan) -> Callable[[Sequence[str]], object]:
-    """Picks from the cells of a row those that say what the exchange was."""
-    columns = [
-        source
-        for field, source in plan.sources.items()
-        if isinstance(source, int) and field not in _OF_THE_ROW
-    ]
-    return itemgetter(*columns) if columns else lambda _: ()
+def _cells_of(plan: Plan, fields: Iterable[str]) -> Callable[[Sequence[str]], tuple[str, ...]]:
+    """Picks the cells of a row that say these fields; what is the same for all rows comes last."""
+    sources = [plan.sources[field] for field in fields]
+    columns = [source for source in sources if isinstance(source, int)]
+    constants = tuple(source for source in sources if isinstance(source, str))
+    if len(columns) > 1:
+        pick = itemgetter(*columns)
+        return (lambda cells: pick(cells) + constants) if constants else pick
+    return lambda cells: (*(cells[column] for column in columns), *constants)

@@ -13,6 +13,7 @@ from typing import Final
 
 from mutua.directory import AmbiguousName, Directory
 from mutua.names import name_key, quoted
+from services.adapters.wire.values import tidy
 from services.imports.header import TableRequest
 from services.imports.parties import PartyReader
 from services.imports.reading import open_table
@@ -26,6 +27,7 @@ _SHOWN: Final = 10
 _COMPARED: Final = 200
 """Maximum number of names whose near misses a note looks for, because each search takes
 milliseconds on a roster of thousands."""
+_CELLS_KEPT: Final = 20_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,22 +114,33 @@ class NewNames:
     def __init__(self, parties: PartyReader) -> None:
         self._parties = parties
         self._row_counts: Counter[str] = Counter()
+        # Many rows name the same parties: which of their names are new is looked up once.
+        self._keys: dict[tuple[str, ...], frozenset[str]] = {}
         self._last_line = 0
-        self._last_keys: set[str] = set()
+        self._last_keys: frozenset[str] = frozenset()
 
     def __len__(self) -> int:
         return len(self._parties.new_names)
 
-    def count_row(self, line: int, cells: Iterable[str]) -> None:
+    def count_row(self, line: int, cells: tuple[str, ...]) -> None:
         """Counts a row by its cells with parties, which were read before.
 
         A row that is several exchanges comes once for each, and counts once.
         """
+        keys = self._keys.get(cells)
+        if keys is None:
+            if len(self._keys) == _CELLS_KEPT:
+                self._keys.clear()
+            keys = self._keys[cells] = self._new_keys(cells)
+        if line != self._last_line:
+            self._last_line, self._last_keys = line, frozenset()
+        if keys:
+            self._row_counts.update(keys - self._last_keys)
+            self._last_keys |= keys
+
+    def _new_keys(self, cells: Iterable[str]) -> frozenset[str]:
         new_cells = self._parties.new_cells
-        keys = set().union(*(new_cells.get(each, ()) for each in cells))
-        counted_keys = self._last_keys if line == self._last_line else set()
-        self._row_counts.update(keys - counted_keys)
-        self._last_line, self._last_keys = line, keys | counted_keys
+        return frozenset[str]().union(*(new_cells.get(tidy(each), ()) for each in cells))
 
     def sorted_names(
         self, *, without: Container[str] = (), compared: int | None = None
