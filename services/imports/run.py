@@ -200,8 +200,10 @@ def _used_rows(rows: Iterable[Row], plan: Plan, notes: dict[str, None]) -> Itera
     unused_count = 0
     for row in rows:
         cells, flaws = row.cells, row.flaws
-        if any(cells[column].strip() or column in flaws for column in columns):
-            yield row
+        for column in columns:  # most often the first one decides
+            if cells[column].strip() or column in flaws:
+                yield row
+                break
         else:
             unused_count += 1
     if unused_count:
