@@ -22,7 +22,7 @@ from services.dev.programs import Child, Missing, Program
 from tests.cluster.topics import new_topic
 from tests.ports import free_port
 
-START_SECONDS = 60.0
+START_SECONDS = 180.0
 
 Built = TypeVar("Built")
 

@@ -34,7 +34,7 @@ class Scrape:
 
 
 def scrape(address: str) -> Scrape:
-    with urlopen(f"http://{address}/metrics", timeout=30) as answer:
+    with urlopen(f"http://{address}/metrics", timeout=120) as answer:
         families = list(text_string_to_metric_families(answer.read().decode()))
     return Scrape(
         {

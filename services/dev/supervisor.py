@@ -10,7 +10,7 @@ from typing import Final, Literal
 
 from services.dev.programs import Child, NotStarted, Program, stamped
 
-START_SECONDS: Final = 60.0
+START_SECONDS: Final = 180.0
 _TRIES: Final = 5
 """A program that ended so often without having been ready once will not start by itself."""
 _SHOWN_LINES: Final = 5

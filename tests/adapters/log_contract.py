@@ -11,7 +11,7 @@ from services.ledger.ports import Log, SingleLog
 from services.ledger.position import Position
 
 PROGRAMME = "default"
-PATIENCE_SECONDS = 20.0
+PATIENCE_SECONDS = 120.0
 
 
 class OpenLog(SingleLog, Protocol):

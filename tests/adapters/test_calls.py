@@ -25,7 +25,7 @@ from services.logs import request_id
 from services.metrics import CALL_SECONDS, READY, Counter, Gauge, Histogram, Reading
 
 Handler = Callable[[], Awaitable[RecordEventsResponse]]
-PATIENCE_SECONDS = 20
+PATIENCE_SECONDS = 120
 
 
 class Written:

@@ -208,7 +208,7 @@ def test_a_server_runs_until_it_is_told_to_stop(run: Run, tmp_path: Path) -> Non
         assert len(run("exchanges", "--format", "json").answer["exchanges"]) == 1
         assert "demo" in run("demo", "--dir", "mutua-data").err
         process.send_signal(signal.SIGTERM)
-        assert process.wait(timeout=30) == 0
+        assert process.wait(timeout=120) == 0
     assert len(run("exchanges", "--format", "json").answer["exchanges"]) == 1
 
 

@@ -157,7 +157,7 @@ def test_a_server_goes_on_beside_it(run: Run, log: Path) -> None:
         taken = run("replay", "log.jsonl")
         assert (taken.code, "is in use by mutua up" in taken.err) == (1, True)
         process.send_signal(signal.SIGTERM)
-        assert process.wait(timeout=30) == 0
+        assert process.wait(timeout=120) == 0
 
 
 @pytest.mark.parametrize("words", [("export", "log", "other.jsonl"), ("replay", "log.jsonl")])

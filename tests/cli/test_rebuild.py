@@ -74,7 +74,7 @@ def test_where_nothing_was_recorded_it_says_so(run: Run, tmp_path: Path) -> None
 
 def test_status_and_verify_say_what_is_held(run: Run, data: Path) -> None:
     with closing(SqliteLog(data / "log.sqlite")) as log:
-        log.append("default", [newer_fact(35, programme="default")]).result(timeout=30)
+        log.append("default", [newer_fact(35, programme="default")]).result(timeout=120)
     why = "fact kind 35 at offset 2 is newer than this mutua; upgrade it"
     status = run("status")
     assert f".2: {why}.\n" in status.out

@@ -9,7 +9,7 @@ from pathlib import Path
 from tests.faults.processes import environment, eventually
 from tests.ports import free_port
 
-START_SECONDS = 120.0
+START_SECONDS = 180.0
 
 
 class Process:
@@ -68,7 +68,7 @@ class Process:
 
     def stop(self) -> int:
         self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(timeout=20)
+        return self.process.wait(timeout=120)
 
 
 def state(pid: int) -> str:

@@ -177,7 +177,7 @@ class Caller:
     def _asked(self, query: Any, request: Any) -> Any:
         while True:
             try:
-                return query.ListBalances(request, timeout=30)
+                return query.ListBalances(request, timeout=120)
             except grpc.RpcError as error:
                 if error.code() is not grpc.StatusCode.UNAVAILABLE:
                     raise

@@ -73,14 +73,14 @@ def asking(process: Process) -> Iterator[QueryServiceStub]:
 
 def status(stub: QueryServiceStub, programme: str, wanted: str = "") -> Any:
     asked = pb.GetStatusRequest(programme_id=programme, min_position=wanted)
-    return stub.GetStatus(asked, timeout=30)
+    return stub.GetStatus(asked, timeout=120)
 
 
 def balances(stub: QueryServiceStub, programme: str) -> dict[str, tuple[float, float]]:
     asked = pb.ListBalancesRequest(
         question=pb.Question(programme_id=programme, population=pb.POPULATION_SEEN)
     )
-    found = stub.ListBalances(asked, timeout=30).balances
+    found = stub.ListBalances(asked, timeout=120).balances
     return {each.organization_id: (each.given, each.received) for each in found}
 
 
@@ -279,5 +279,5 @@ def record_times(stub: QueryServiceStub) -> list[int]:
     """In milliseconds, in the order of the log."""
     question = pb.Question(programme_id="p0")
     asked = pb.ListExchangesRequest(question=question, order_by="record_time")
-    found = stub.ListExchanges(asked, timeout=30).exchanges
+    found = stub.ListExchanges(asked, timeout=120).exchanges
     return [each.revisions[0].record_time.ToMilliseconds() for each in found]

@@ -208,7 +208,7 @@ def test_every_process_answers_from_the_position_that_is_wanted(both: Both) -> N
                 wanted = client.record([event])
                 request = pb.GetStatusRequest(programme_id="later", min_position=wanted)
                 for stub in world.stubs:
-                    assert stub.GetStatus(request, timeout=30).exchange_count == number + 1
+                    assert stub.GetStatus(request, timeout=120).exchange_count == number + 1
     both.agree("GetStatus", pb.GetStatusRequest(programme_id="later"))
 
 

@@ -74,7 +74,7 @@ def test_both_stores_answer_alike(tmp_path: Path, database: str) -> None:
             closing(SqliteLog(tmp_path / "log.sqlite", clock=lambda: START_TIME))
         )
         values = [*map(as_recorded, troubled(PROGRAMME)), GARBAGE]
-        log.append(PROGRAMME, values).result(timeout=60)
+        log.append(PROGRAMME, values).result(timeout=120)
         stores = (
             resources.enter_context(closing(SqliteStore(tmp_path / "read.sqlite"))),
             resources.enter_context(closing(PostgresStore(database))),

@@ -61,7 +61,7 @@ def test_it_takes_place_beside_those_who_record_and_ask(site: Site) -> None:
         for name, token in begun.items():
             assert MOVED not in page(site.queries[1], name, token).warnings
         frozen.send_signal(signal.SIGCONT)
-        out, err = frozen.communicate(timeout=60)
+        out, err = frozen.communicate(timeout=120)
         assert frozen.returncode == 0, err
         first, second = out.splitlines()
         assert first.startswith("rebuilt from ")
@@ -88,7 +88,7 @@ def test_whoever_dies_on_the_way_those_that_answer_go_on(site: Site) -> None:
     eventually(lambda: "T" in map(state, descendants(killed.pid)), "it builds")
     building = list(descendants(killed.pid))
     killed.kill()
-    killed.communicate(timeout=30)
+    killed.communicate(timeout=120)
     eventually(lambda: {*map(state, building)} <= {"", "Z"}, "nobody builds any more")
     for crash in ("after_building:1", "before_answering:1"):
         assert site.rebuild(MUTUA_CRASH_AT=crash)[0] == CRASHED

@@ -17,7 +17,7 @@ from mutua.v1 import event_pb2 as pb
 from mutua.v1.types_pb2 import EXCHANGE_KIND_CALL
 from services.bootstrap import embedded, verify
 
-PATIENCE_SECONDS: Final = float(os.environ.get("MUTUA_TEST_PATIENCE_SECONDS", "30"))
+PATIENCE_SECONDS: Final = float(os.environ.get("MUTUA_TEST_PATIENCE_SECONDS", "180"))
 """More where other programs keep the processors busy."""
 ROOT: Final = Path(__file__).parents[2]
 BATCH: Final = 10

@@ -110,7 +110,7 @@ def test_many_that_start_at_once_on_a_new_directory_take_turns(tmp_path: Path) -
         assert each.stdin is not None
         each.stdin.write("go\n")
         each.stdin.flush()
-    ended = [each.communicate(timeout=60) for each in many]
+    ended = [each.communicate(timeout=120) for each in many]
     assert [errors for _, errors in ended if errors and "DataInUse" not in errors] == []
     assert "served\n" in [output for output, _ in ended]
 
@@ -288,7 +288,7 @@ def test_a_taken_port_is_an_os_error(data: Path) -> None:
             "try: serve(Path(sys.argv[1]), listen=sys.argv[2], on_ready=print)\n"
             "except OSError as error: print('OSError', error)"
         )
-        output, errors = start(program, str(other), running.address).communicate(timeout=30)
+        output, errors = start(program, str(other), running.address).communicate(timeout=120)
     assert output.startswith("OSError"), errors[-300:]
     assert running.address in output
 

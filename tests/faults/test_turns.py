@@ -100,7 +100,7 @@ def test_log_beside_a_process_that_records_is_served_by_it(tmp_path: Path) -> No
         told = json.loads((data / "server.json").read_text())
         assert told["pid"] == importing.pid
         logging = log(data)
-        said, errors = logging.communicate(timeout=30)
+        said, errors = logging.communicate(timeout=120)
         assert said.startswith("Recorded: A gave to B: call"), errors
         assert errors == ""
         assert importing.poll() is None
@@ -118,7 +118,7 @@ def test_log_goes_on_when_the_process_that_served_it_is_gone(
         eventually(lambda: _is_connected(data, logging.pid), "the log has found the server")
         importing.send_signal(ends)
         importing.send_signal(signal.SIGCONT)
-        said, errors = logging.communicate(timeout=60)
+        said, errors = logging.communicate(timeout=120)
         assert said.startswith("Recorded: A gave to B: call"), errors
         importing.wait(30)
         durable = acknowledged(importing) + BATCH  # the first of them was read before

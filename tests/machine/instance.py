@@ -23,7 +23,7 @@ from services.projector.rebuild import build
 from services.projector.slab import project_slab
 from tests.services.asking import Asker
 
-PATIENCE_SECONDS = 30.0
+PATIENCE_SECONDS = 120.0
 
 
 class Instance:

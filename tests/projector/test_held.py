@@ -50,7 +50,7 @@ def record(data: Path, start: int, end: int) -> None:
 def append(data: Path, value: bytes, programme: str = DEFAULT) -> None:
     """As a server of a later version would."""
     with closing(SqliteLog(data / "log.sqlite")) as log:
-        log.append(programme, [value]).result(timeout=30)
+        log.append(programme, [value]).result(timeout=120)
 
 
 @contextmanager

@@ -118,7 +118,7 @@ def _exchange(number: int) -> Event:
 def _log(folder: Path, values: list[tuple[str, bytes]]) -> closing[SqliteLog]:
     log = SqliteLog(folder / "log.sqlite")
     for appended in [log.append(programme_id, [value]) for programme_id, value in values]:
-        appended.result(timeout=30)
+        appended.result(timeout=120)
     return closing(log)
 
 

@@ -249,7 +249,7 @@ def _log(folder: Path, values: list[tuple[str, bytes]]) -> Iterator[SqliteLog]:
     with closing(SqliteLog(folder / "log.sqlite", clock=lambda: START_TIME)) as log:
         appended = [log.append(programme_id, [value]) for programme_id, value in values]
         for each in appended:
-            each.result(timeout=30)
+            each.result(timeout=120)
         yield log
 
 

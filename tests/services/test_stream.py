@@ -29,7 +29,7 @@ from services.ledger.ports import Record
 from services.ledger.position import Position
 from tests.services.facts import exchange
 
-PATIENCE_SECONDS = 20.0
+PATIENCE_SECONDS = 120.0
 LOG_ID = "0" * 32
 
 
