@@ -69,13 +69,22 @@ def parse_attribute(typed: str) -> AttributeFilter:
 
 
 OPTIONS: Final = (
-    click.option("--lens", type=Words(Lens.items()), help="What to add up; default count."),
+    click.option(
+        "--lens",
+        type=Words(Lens.items()),
+        help="What to add up; default count: 1 for every pair of giver and receiver.",
+    ),
     click.option(
         "--allocation",
         type=Words(Allocation.items()),
         help="How an exchange of several is laid on them; default split.",
     ),
-    click.option("--from", "from_date", type=DAY, help="First day of the window (UTC)."),
+    click.option(
+        "--from",
+        "from_date",
+        type=DAY,
+        help="First day of the window (UTC). A month or quarter counts where it begins.",
+    ),
     click.option("--to", "to_date", type=DAY, help="First day after the window."),
     click.option(
         "--kind",

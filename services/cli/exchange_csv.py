@@ -67,7 +67,8 @@ def _row(exchange: Exchange, directory: Directory, alike: frozenset[str]) -> dic
     for field, column in PARTIES.items():
         ids = getattr(content, field)
         cells[column] = join_list(ids, quoted=alike)
-        cells[f"{column}_name"] = join_list(filter(None, map(directory.name, ids)))
+        # For people: an import reads the ids, so names need no quotes.
+        cells[f"{column}_name"] = "; ".join(filter(None, map(directory.name, ids)))
     report_times = [each.report_time for each in exchange.revisions if each.HasField("report_time")]
     return cells | {
         "exchange_id": exchange.exchange_id,

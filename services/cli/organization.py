@@ -65,7 +65,7 @@ def add(settings: Settings, organization_id: str, form: str, *, yes: bool, **sai
     \b
     Examples:
       mutua organization add elm-3 --name "Elmwood Trust"
-      mutua organization add R1A --name "Solent NHS Trust" --alias Solent --type community
+      mutua organization add R1A --name "Solent NHS Trust" --alias Solent --type mental-health
       mutua organization add ext-1 --name "A vendor" --role boundary
     """
     organization_id = organization_id.strip()

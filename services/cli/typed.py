@@ -38,7 +38,7 @@ class Minutes(click.ParamType):
         except WorkingDayError:
             return WorkingDays(text)
         except NotationError as error:
-            self.fail(f"{text!r} {error}; or {UNKNOWN}.", param, ctx)
+            self.fail(f"{text!r} {error}. If nobody knows the minutes, type {UNKNOWN}.", param, ctx)
         return UNKNOWN if minutes is None else minutes
 
 

@@ -26,6 +26,10 @@ EARLIEST: Final = day_number(date(1900, 1, 1)) * DAY
 UUID: Final = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 _PROGRAMME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 _TOPIC = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
+TOPIC_FORM: Final = (
+    "must be lower-kebab, such as e-prescribing: a topic, not its label; `mutua programme show` "
+    "and client.get_programme() list the topics in use"
+)
 NIL: Final = "00000000-0000-0000-0000-000000000000"
 
 Violations = list[Violation]
@@ -111,7 +115,7 @@ def check_count(values: Sized, path: str, found: Violations, limit: int = MAX_IT
 
 def check_topic(value: str, path: str, found: Violations) -> None:
     if len(value) > MAX_ID_LENGTH or not _TOPIC.fullmatch(value):
-        found.append(Violation(path, 'must be lower-kebab, like "e-prescribing"'))
+        found.append(Violation(path, TOPIC_FORM))
 
 
 def check_label(value: str, path: str, found: Violations) -> None:

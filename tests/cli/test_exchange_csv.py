@@ -168,3 +168,12 @@ class TestStandardInput:
         refused = run("import", "exchanges", "-")
         assert refused.code == 2
         assert "say --batch NAME" in refused.err
+
+
+def test_names_for_people_have_no_quotes(run: Run) -> None:
+    name = 'Bexworth, Clayton & "District" Hospital'
+    run("organization", "add", "bex-1", "--name", name)
+    run("organization", "add", "oak-2", "--name", "Oakdale Trust")
+    run("log", "--from", "bex-1", "--from", "oak-2", "--to", "elm", "--kind", "call")
+    [row] = csv.DictReader(io.StringIO(run("exchanges", "--format", "csv").out))
+    assert (row["giver"], row["giver_name"]) == ("bex-1; oak-2", f"{name}; Oakdale Trust")
