@@ -87,7 +87,10 @@ def _next_lines(report: "ImportReport", settings: Settings, file: Path) -> Itera
             reference = f" ({change.reference})" if change.reference else ""
             yield f"  line {change.row:,}{reference}: {'; '.join(change.lines())}"
         for doubt in report.doubts:
-            yield f"{doubt.statement} {doubt.remedy}"
+            if all(change in report.changes for change in doubt.changes):
+                yield f"{doubt.statement} {doubt.remedy}"
+            else:
+                yield from (doubt.statement, *doubt.lines(), doubt.remedy)
         yield "Nothing was recorded: type the same without --dry-run to record it."
         return
     if report.set_aside:

@@ -174,6 +174,11 @@ def takes_file(command: Callable[..., None]) -> Callable[..., None]:
     help="Record rows also when most of them change, or change parties or dates; do not ask.",
 )
 @click.option(
+    "--accept-missing",
+    is_flag=True,
+    help="Record rows also when, without references, as many are new as are missing; do not ask.",
+)
+@click.option(
     "--reinstate",
     is_flag=True,
     help="Record mended rows again whose exchange somebody retracted.",

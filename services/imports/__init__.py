@@ -3,6 +3,7 @@
 from services.imports.changes import Change, Doubt
 from services.imports.date_order import UnknownDateOrderError
 from services.imports.headerless import HeaderlessError
+from services.imports.options import ImportOptions
 from services.imports.report import (
     ImportInterrupted,
     ImportRefused,
@@ -10,7 +11,7 @@ from services.imports.report import (
     Overlap,
     RowError,
 )
-from services.imports.run import ImportOptions, import_exchanges, import_organizations
+from services.imports.run import import_exchanges, import_organizations
 
 __all__ = [
     "Change",

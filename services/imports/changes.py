@@ -177,7 +177,7 @@ def about_replaced(
             "each other are:"
         ),
         remedy=(
-            "If the rows are new, say --accept-changes: what is missing stays as it is. If they "
+            "If the rows are new, say --accept-missing: what is missing stays as it is. If they "
             f"were edited, take the batch back and import it anew: mutua import undo "
             f"{shlex.quote(batch)}. `--map reference=COLUMN` names a column by which edited rows "
             "are known."

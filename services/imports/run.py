@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, closing
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
@@ -14,7 +14,7 @@ from mutua.directory import Directory
 from mutua.v1.query_service_pb2 import Organization, Programme
 from services.adapters.wire.values import tidy
 from services.imports.batches import AS_RECORDED, Standing, resolver
-from services.imports.cells import CellError, DateOrder, DateReader
+from services.imports.cells import CellError, DateReader
 from services.imports.columns import (
     EXCHANGE_FIELDS,
     ORGANIZATION_FIELDS,
@@ -28,6 +28,7 @@ from services.imports.date_order import find_date_order
 from services.imports.exchanges import RULE, ExchangeRows
 from services.imports.header import TableRequest
 from services.imports.new_names import NamesFile, read_names
+from services.imports.options import ImportOptions
 from services.imports.organizations import OrganizationRows
 from services.imports.own_batch import own_batch_name
 from services.imports.parties import ConfirmSplit, PartyReader
@@ -50,43 +51,6 @@ _WHOLE_FILE: Final = 0
 """The line number of a fact that comes from the whole file rather than from one row."""
 _AGAIN: Final = "Import the same file again: nothing is recorded twice."
 _VIOLATION = re.compile(r"events\[(\d+)\]\.?(.*)")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ImportOptions:
-    """`map`: field to column, "" leaves the field out. `set`: field to the text of every row.
-
-    `kind_map`: a word of the file to one of our kinds. `topic_map`: a label of the file to a topic.
-    `date_order`: what comes first in 01/02/2026; None finds it out from the rows. `zone`: where
-    times without a zone are from, "" is UTC. `batch`: when empty, the name that
-    a workbook of `import template` carries, else the file's.
-    `skip_bad`: a file for rows that cannot be taken; without it one such row keeps all back.
-    `header_row`: the row that names the columns, None to search. `no_header`: no row does, and
-    columns go by number.
-    `names`: a file that says which organizations names of the file mean; it is written when it is
-    not there and names are new. `party_separator` also stands between several organizations in a
-    cell. `as_new` records rows also when their references stand in another batch, `accept_changes`
-    also when they change so much that another file may have been meant. `reinstate` records mended
-    rows again whose exchange somebody retracted by hand.
-    """
-
-    map: dict[str, str] = field(default_factory=dict)
-    set: dict[str, str] = field(default_factory=dict)
-    kind_map: dict[str, str] = field(default_factory=dict)
-    batch: str = ""
-    sheet: str = ""
-    header_row: int | None = None
-    no_header: bool = False
-    topic_map: dict[str, str] = field(default_factory=dict)
-    date_order: DateOrder | None = None
-    zone: str = ""
-    skip_bad: Path | None = None
-    names: Path | None = None
-    party_separator: str = ""
-    as_new: bool = False
-    accept_changes: bool = False
-    reinstate: bool = False
-    dry_run: bool = False
 
 
 def import_exchanges(
@@ -149,9 +113,7 @@ def import_exchanges(
         rows.notes |= dict.fromkeys(contents.new_names.notes(options.names, names_file))
         report = with_changes(_report(rows, options, plan), rows)
         if report.ok:
-            report = with_doubts(
-                client, rows, report, as_new=options.as_new, accept_changes=options.accept_changes
-            )
+            report = with_doubts(client, rows, report, options)
             if not options.dry_run:
                 require_consent(report.doubts, confirm)
         if labelling.event is not None and report.ok and not report.dry_run:

@@ -54,7 +54,7 @@ class Desk:
         return import_exchanges(
             self.programme.client,
             path,
-            ImportOptions(**{"accept_changes": True, **options}),
+            ImportOptions(**{"accept_changes": True, "accept_missing": True, **options}),
             on_checked=self.told.append,
             confirm=self.confirm,
             now=NOW,

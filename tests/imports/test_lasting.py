@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -168,10 +169,57 @@ class TestRowsWithoutReference:
         desk.imports(FIRST, SECOND, header=PLAIN)
         edited = (FIRST.replace("45", "60"), SECOND)
         with pytest.raises(ImportRefused) as refused:
-            desk.imports(*edited, header=PLAIN, accept_changes=False)
+            desk.imports(*edited, header=PLAIN, accept_missing=False)
         assert "1 row is new, and as many of an earlier file" in str(refused.value)
         assert "line 2: giver_minutes: 45 -> 60" in str(refused.value)
         assert changes(desk.imports(*edited, header=PLAIN)) == "1 recorded 1 unchanged 1 missing"
+
+    def test_every_question_is_asked_and_each_option_answers_its_own(self, desk: Desk) -> None:
+        for id_ in ("T-01", "T-02"):
+            desk.programme.organizations[id_] = Organization(
+                organization_id=id_, name=f"Trust {id_}", registered=True
+            )
+        names = desk.folder / "names.csv"
+        header, rows = PLAIN.replace("minutes", "spent"), (FIRST.replace("45", ""), SECOND)
+        names.write_text("name,organization_id\nAshcombe,T-01\n")
+        desk.imports(*rows, header=header, names=names)
+        # The first row changes its giver; the second gets minutes, so that it is a new row.
+        names.write_text("name,organization_id\nAshcombe,T-02\n")
+        again: dict[str, Any] = {
+            "header": header,
+            "names": names,
+            "map": {"giver_minutes": "spent"},
+        }
+        changed = "1 of 2 rows changes the parties or the date"
+        replaced = "1 row is new, and as many of an earlier file"
+        cases: tuple[tuple[dict[str, Any], list[str]], ...] = (
+            ({}, [changed, replaced]),
+            ({"accept_changes": True}, [replaced]),
+            ({"accept_missing": True}, [changed]),
+        )
+        for accepted, asked in cases:
+            options = again | {"accept_changes": False, "accept_missing": False} | accepted
+            planned = desk.imports(*rows, dry_run=True, **options)
+            with pytest.raises(ImportRefused) as refused:
+                desk.imports(*rows, **options)
+            said = str(refused.value)
+            assert [each for each in (changed, replaced) if each in said] == asked
+            assert ("say --accept-changes" in said, "say --accept-missing" in said) == (
+                changed in asked,
+                replaced in asked,
+            )
+            assert len(planned.doubts) == len(asked)
+        questions: list[str] = []
+
+        def confirm(doubt: Doubt) -> bool:
+            questions.append(doubt.question)
+            return True
+
+        desk.confirm = confirm
+        options = again | {"accept_changes": False, "accept_missing": False}
+        report = desk.imports(*rows, **options)
+        assert changes(report) == "1 recorded 1 corrected 1 missing"
+        assert questions == ["Record these changes?", "Record the new rows beside the old ones?"]
 
     def test_more_new_rows_than_missing_ones_are_recorded(self, desk: Desk) -> None:
         desk.imports(FIRST, header=PLAIN)
@@ -219,7 +267,7 @@ class TestOccurrences:
         aside.write_text(aside.read_text(encoding="utf-8-sig").replace("soon", "45"))
 
     def import_mended(self, desk: Desk, aside: Path) -> str:
-        report = desk.imports_file(aside, batch="calls", accept_changes=False)
+        report = desk.imports_file(aside, batch="calls", accept_missing=False)
         return changes(report).split(" missing")[0]
 
     @pytest.mark.parametrize("rows", [(FIRST, BAD), (BAD, FIRST), (FIRST, BAD, FIRST, BAD)])

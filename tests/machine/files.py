@@ -107,7 +107,7 @@ class Files:
 
     def _import(self, batch: str, said: list[Row]) -> ImportReport:
         self._path.write_text("\n".join([HEADER, *map(",".join, said)]))
-        options = ImportOptions(batch=batch, as_new=True, accept_changes=True)
+        options = ImportOptions(batch=batch, as_new=True, accept_changes=True, accept_missing=True)
         return import_exchanges(self._client, self._path, options)
 
     def _check(self, row: Row, batch: str, generation: int) -> None:
