@@ -2,13 +2,14 @@
 
 import difflib
 import shlex
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Final, NamedTuple, TypeVar
 
 from mutua import Client
 from mutua.directory import AmbiguousName, Directory
 from mutua.ids import uuid8
+from mutua.names import name_key
 from mutua.v1.query_service_pb2 import (
     EXCHANGE_STATE_RETRACTED,
     IDENTITY_RECORDED,
@@ -257,14 +258,20 @@ def blocks(items: Iterable[Item], size: int = MOST_IDS) -> Iterator[list[Item]]:
         yield block
 
 
-def resolver(directory: Directory) -> Callable[[str], str]:
-    """A function from an id, name or alias to its organization; an unknown text stays itself."""
+def resolver(
+    directory: Directory, ids_by_key: Mapping[str, str] | None = None
+) -> Callable[[str], str]:
+    """A function from an id, name or alias to its organization; an unknown text stays itself.
+
+    `ids_by_key` gives the organizations of names that the roster does not have.
+    """
 
     def resolve(text: str) -> str:
+        bound_id = ids_by_key.get(name_key(text)) if ids_by_key else None
         try:
-            return directory.find(text) or text
+            return directory.find_registered(text) or bound_id or directory.find(text) or text
         except AmbiguousName:
-            return text
+            return bound_id or text
 
     return resolve
 

@@ -37,7 +37,8 @@ EXCHANGE_FIELDS: Final = _fields(
     kind  exchange_kind type exchange_type how
     formality
     topics  topic tags tag
-    giver_minutes  minutes duration_minutes
+    giver_minutes  minutes duration_minutes duration_in_minutes minutes_spent time_spent_minutes
+    + time_spent_in_minutes duration time_spent how_long how_long_minutes how_long_did_it_take
     receiver_minutes
     benefit_minutes
     reported_by  side reporter
@@ -53,8 +54,10 @@ EXCHANGE_FIELDS: Final = _fields(
 ORGANIZATION_FIELDS: Final = _fields(
     """
     organization_id  id org_id ods_code code organization_code organization
-    name  organization_name organization trust title
-    aliases  alias other_names also_known_as
+    name  organization_name organization trust trust_name title full_name display_name
+    + hospital hospital_name provider provider_name site site_name practice practice_name facility
+    + facility_name institution institution_name
+    aliases  alias other_names other_name also_known_as known_as aka alternative_names
     type  organization_type kind
     sector
     region  region_code national_grouping
@@ -71,9 +74,11 @@ ORGANIZATION_FIELDS: Final = _fields(
 # Times at which a form was filled in: taken for the time of the exchange only as a last resort.
 _FORM_TIMES: Final = ("timestamp", "completion_time", "recordeddate", "recorded_date")
 _OF_TIME: Final = frozenset(("date", "day", "when"))
-# Hints behind a column's name for the person who fills it in.
+# Hints behind a column's name for the person who fills it in; a unit such as (h) is none.
 _HINT: Final = re.compile(
-    r"\((?:[dmyhs :./-]+|optional|required|mandatory|if known|utc|gmt|e\.g\.[^)]*)\)", re.IGNORECASE
+    r"\((?!\s*[dhs]\s*\))"
+    r"(?:[dmyhs :./-]+|optional|required|mandatory|if known|utc|gmt|e\.g\.[^)]*)\)",
+    re.IGNORECASE,
 )
 
 

@@ -20,7 +20,7 @@ _BATCHES_COUNTED: Final = 5
 
 
 def overlaps(client: Client, rows: ExchangeRows) -> tuple[Overlap, ...]:
-    """Other batches that have references of the new rows, the batch with most of them first.
+    """Other batches that have references of the new rows, the one with most equal rows first.
 
     In a batch of another sender only rows with the same content count, because numbers such as
     1, 2, 3 are anybody's.
@@ -39,21 +39,26 @@ def overlaps(client: Client, rows: ExchangeRows) -> tuple[Overlap, ...]:
         return ()
     sample = _spread(rows, max(_LEAST_SAMPLE, MOST_IDS // len(others)))
     hits: Counter[int] = Counter()
+    same_hits: Counter[int] = Counter()
     ids = (
-        (id_, place)
+        (id_, (place, event))
         for place, other in enumerate(others)
         for event in sample
         for id_ in _ids_in(other, rows, event)
     )
     for block in blocks(ids):
         places = dict(block)
-        hits.update(places[id_] for id_ in _standing(client, list(places), position))
+        for id_, exchange in _standing(client, list(places), position).items():
+            place, event = places[id_]
+            hits[place] += 1
+            same_hits[place] += _says_same(event, exchange)
+    likeliest = sorted(hits, key=lambda place: (-same_hits[place], -hits[place]))
     overlaps = [
         _overlap_with(client, rows, others[place], position)
-        for place, _ in hits.most_common(_BATCHES_COUNTED)
+        for place in likeliest[:_BATCHES_COUNTED]
     ]
     overlapping = [overlap for overlap in overlaps if overlap.row_count]
-    return tuple(sorted(overlapping, key=lambda overlap: -overlap.row_count))
+    return tuple(sorted(overlapping, key=lambda each: (-each.same_count, -each.row_count)))
 
 
 def _overlap_with(client: Client, rows: ExchangeRows, other: Batch, position: str) -> Overlap:
@@ -115,6 +120,20 @@ def about_overlaps(overlapping: Sequence[Overlap]) -> Doubt:
     first = overlapping[0]
     name = shlex.quote(first.batch)
     sender = f" for the sender it has (--as {shlex.quote(first.recorded_by)})"
+    again = (
+        f"say --batch {name}{sender if first.recorded_by else ''}: rows that changed become "
+        "corrections."
+    )
+    if first.same_count:
+        remedy = (
+            f"If this is a copy of that file, or a newer one, {again} "
+            "If these are other exchanges, say --as-new."
+        )
+    else:
+        remedy = (
+            "No row says the same, so they seem to be other exchanges: say --as-new. If this is a "
+            f"newer file of batch {first.batch} all the same, {again}"
+        )
     return Doubt(
         statement=" ".join(
             f"{counted(each.row_count, 'new row', 'has')} a reference that stands in batch "
@@ -122,11 +141,7 @@ def about_overlaps(overlapping: Sequence[Overlap]) -> Doubt:
             f"{each.same_count:,} of them {'says' if each.same_count == 1 else 'say'} the same."
             for each in overlapping
         ),
-        remedy=(
-            f"If this is a copy of that file, or a newer one, say --batch {name}"
-            f"{sender if first.recorded_by else ''}: rows that changed become corrections. "
-            "If these are other exchanges, say --as-new."
-        ),
+        remedy=remedy,
         question="Record them as other exchanges?",
     )
 

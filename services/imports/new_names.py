@@ -164,7 +164,12 @@ class NewNames:
 
         Raises ImportRefused when the file cannot be written.
         """
-        if names_file is not None:
+        if names_file is not None and not names_file.ids:
+            yield (
+                f"{names_file.path} gives no organization yet: write the id of its organization "
+                "beside each name that you know, then import again."
+            )
+        elif names_file is not None:
             name_count = counted(len(names_file.ids), "name")
             yield f"{names_file.path} gives the organization of {name_count}."
         elif path is not None and len(self):
@@ -177,10 +182,11 @@ class NewNames:
         elif path is not None:
             yield f"No name is new: {path} was not written."
         if self._parties.has_roster:
-            answered_keys = names_file.names if names_file is not None else frozenset()
+            is_answered = names_file is not None and bool(names_file.ids)
+            answered_keys = names_file.names if names_file and is_answered else frozenset()
             new_names = self.sorted_names(without=answered_keys, compared=_COMPARED)
             if new_names:
-                yield _new_names_note(new_names, is_listed=path is not None and names_file is None)
+                yield _new_names_note(new_names, is_listed=path is not None and not is_answered)
 
 
 def _new_names_note(names: Sequence[NewName], *, is_listed: bool) -> str:

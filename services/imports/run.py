@@ -1,6 +1,7 @@
 """The import itself: read and check every row, then record what is new or changed."""
 
 import re
+import shlex
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import replace
@@ -81,12 +82,13 @@ def import_exchanges(
             batch, dates = _batch(path, options), _dates(path, request, plan, options)
             position = _log_end(client)
             organizations = list(client.list_organizations(AS_RECORDED, min_position=position))
-            resolve = resolver(Directory(organizations))
-            standing = Standing(client, batch, rule=RULE, position=position, resolve=resolve)
             names_file = _names_file(options, organizations)
+            ids_by_key = names_file.ids if names_file is not None else {}
+            resolve = resolver(Directory(organizations), ids_by_key)
+            standing = Standing(client, batch, rule=RULE, position=position, resolve=resolve)
             parties = PartyReader(
                 organizations,
-                ids_by_key=names_file.ids if names_file is not None else None,
+                ids_by_key=ids_by_key,
                 separator=options.party_separator,
                 confirm_split=confirm_split,
             )
@@ -153,7 +155,23 @@ def import_organizations(
             used = _used_rows(table.rows, plan, rows.notes)
             table = table._replace(rows=_report_count(used, on_checked))
             aside = _check(rows, table, options, dates, kept=kept, now=datetime.now(UTC))
+        if rows.counts.recorded and "name" not in plan.sources:
+            rows.notes[_nameless_note(rows.counts.recorded, plan)] = None
         return _record_unless_dry(client, rows, _report(rows, options, plan), aside, progress)
+
+
+def _nameless_note(count: int, plan: Plan) -> str:
+    """What to say of organizations that a file registers without their names."""
+    note = (
+        f"{counted(count, 'new organization', 'has')} no name, because no column was read as one."
+    )
+    if not plan.unused:
+        return note
+    columns = ", ".join(plan.unused)
+    option = shlex.quote(f"name={plan.unused[0]}")
+    return (
+        f"{note} Not used: {columns}. --map name=COLUMN takes one of them, such as --map {option}."
+    )
 
 
 def _used_rows(rows: Iterable[Row], plan: Plan, notes: dict[str, None]) -> Iterator[Row]:

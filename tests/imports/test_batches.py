@@ -38,8 +38,10 @@ def test_a_renamed_copy_is_asked_about(
     assert desk.imports(*rows, name="copy.csv", dry_run=True).elsewhere == found
     if not found:
         return
-    with pytest.raises(ImportRefused, match=r"stands in batch log already.*--batch log.*--as-new"):
+    with pytest.raises(ImportRefused, match="stands in batch log already") as refused:
         desk.imports(*rows, name="copy.csv")
+    advice = ("--batch log", "--as-new") if found[0].same_count else ("--as-new", "--batch log")
+    assert sorted(advice, key=str(refused.value).index) == list(advice)
     asked: list[Doubt] = []
 
     def answers(answer: bool) -> Callable[[Doubt], bool]:  # noqa: FBT001 - typed in
@@ -57,6 +59,17 @@ def test_a_renamed_copy_is_asked_about(
     desk.imports(*rows, name="copy.csv")
     assert [doubt.question for doubt in asked] == ["Record them as other exchanges?"] * 2
     assert len(desk.programme.events) == len(ROWS) + len(rows)
+
+
+def test_the_batch_whose_rows_say_the_same_is_named_first(desk: Desk) -> None:
+    desk.imports(*(row.replace("call", "visit") for row in ROWS), name="other.csv")
+    desk.imports(*ROWS[:5], name="first.csv", as_new=True)
+    with pytest.raises(
+        ImportRefused, match="a copy of that file, or a newer one, say --batch first:"
+    ):
+        desk.imports(*ROWS, name="copy.csv")
+    found = desk.imports(*ROWS, name="copy.csv", dry_run=True).elsewhere
+    assert found == (overlap("first", 5, 5), overlap("other", 20, 0))
 
 
 def test_as_new_asks_nothing(desk: Desk) -> None:

@@ -62,3 +62,28 @@ def test_organization_columns() -> None:
     plan = plan_columns(ORGANIZATION_FIELDS, header, mapped={}, constants={})
     assert tuple(plan.columns) == ("organization_id", "name", "strategic_group", "close_date")
     assert plan.unused == ("postcode",)
+
+
+@pytest.mark.parametrize(
+    "column",
+    [
+        "Minutes spent",
+        "Duration (minutes)",
+        "Duration",
+        "Time spent",
+        "How long",
+        "Duration (hh:mm)",
+    ],
+)
+def test_how_long_it_took_is_the_givers_minutes(column: str) -> None:
+    header = ("date", "from", "to", "kind", column)
+    plan = plan_columns(EXCHANGE_FIELDS, header, mapped={}, constants={})
+    assert plan.columns["giver_minutes"] == column
+    assert plan.unused == ()
+
+
+@pytest.mark.parametrize("column", ["Duration (h)", "Duration (hours)", "How long (d)", "Hours"])
+def test_another_unit_is_not_guessed_as_minutes(column: str) -> None:
+    header = ("date", "from", "to", "kind", column)
+    plan = plan_columns(EXCHANGE_FIELDS, header, mapped={}, constants={})
+    assert plan.unused == (column,)

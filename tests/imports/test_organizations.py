@@ -120,3 +120,28 @@ def test_a_column_is_guessed_for_one_field_only(
 ) -> None:
     report = imports(programme, tmp_path, header, "a1,x")
     assert (report.errors, report.columns) == ((), columns)
+
+
+@pytest.mark.parametrize(
+    "name", ["Hospital", "Organisation name", "Provider", "Site", "Trust name", "Full name"]
+)
+def test_everyday_words_name_the_name(programme: FakeProgramme, tmp_path: Path, name: str) -> None:
+    report = imports(programme, tmp_path, f"Code,{name},Also known as", "a1,Ashcombe,Ash")
+    assert report.columns == {
+        "organization_id": "Code",
+        "name": name,
+        "aliases": "Also known as",
+    }
+    assert report.notes == ()
+
+
+def test_new_organizations_without_a_name_are_noted(
+    programme: FakeProgramme, tmp_path: Path
+) -> None:
+    report = imports(programme, tmp_path, "Code,Wards of it,Town", "a1,Ashcombe,Elm")
+    (note,) = report.notes
+    assert note == (
+        "1 new organization has no name, because no column was read as one. Not used: Wards of it, "
+        "Town. --map name=COLUMN takes one of them, such as --map 'name=Wards of it'."
+    )
+    assert imports(programme, tmp_path, "Code,region", "a1,Y55").notes == ()

@@ -226,6 +226,26 @@ class TestNamesFile:
             ("ash-1", "Nowhere"),
         ]
 
+    def test_a_name_bound_after_it_was_recorded_asks_nothing(self, desk: Desk) -> None:
+        names = desk.folder / "names.csv"
+        rows = ("1,2024-05-31,Oakdale Trust.,ash-1,call", "2,2024-06-01,ash-1,Nowhere,call")
+        header = f"ref,{HEADER}"
+        desk.imports(*rows, header=header, names=names)
+        unfilled = desk.imports(*rows, header=header, names=names, accept_changes=False)
+        assert (unfilled.counts.unchanged, unfilled.doubts) == (2, ())
+        given, new = unfilled.notes[-2:]
+        assert given.startswith(f"{names} gives no organization yet: write the id")
+        assert "'Oakdale Trust.' (did you mean Oakdale Trust (oak-2)?)" in new
+        text = names.read_text(encoding="utf-8-sig").replace("(oak-2),", "(oak-2),oak-2")
+        names.write_text(text)
+        bound = desk.imports(*rows, header=header, names=names, accept_changes=False)
+        assert (bound.counts.corrected, bound.counts.unchanged, bound.doubts) == (1, 1, ())
+        givers = {
+            each.revisions[0].source.reference: list(each.revisions[-1].content.giver_ids)
+            for each in desk.programme.exchanges.values()
+        }
+        assert givers == {"1": ["oak-2"], "2": ["ash-1"]}
+
     @pytest.mark.parametrize(
         ("text", "told"),
         [
