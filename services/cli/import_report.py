@@ -59,9 +59,20 @@ def report_lines(report: "ImportReport", settings: Settings, file: Path) -> Iter
         if counts[name]:
             stand = "stands" if counts[name] == 1 else "stand"
             yield f"{counted(counts[name], 'row')} {words.format(would=would, stand=stand)}"
+        if name == "corrected":
+            yield from _roster_lines(report)
         if name == "retracted_earlier":
             yield from _retracted_lines(report)
     yield from _next_lines(report, settings, file)
+
+
+def _roster_lines(report: "ImportReport") -> Iterable[str]:
+    """What the rows of a roster change, old and new."""
+    for change in report.roster_changes:
+        yield f"  line {change.row:,} ({change.reference}): {'; '.join(change.lines())}"
+    more = report.counts.corrected - len(report.roster_changes)
+    if report.roster_changes and more:
+        yield f"  and {more:,} more"
 
 
 def _retracted_lines(report: "ImportReport") -> Iterable[str]:

@@ -21,9 +21,10 @@ _COMPARED: Final = 1_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
-    """A row that changes an exchange: the cells before and after it, by field.
+    """A row that changes an exchange or organization: the cells before and after it, by field.
 
-    `is_moved` is true when the parties or the time change. `row` is the line of the file.
+    `is_moved` is true when the parties or the time change. `row` is the line of the file. For a row
+    of a roster `reference` is the organization's id, and `exchange_id` is empty.
     """
 
     row: int

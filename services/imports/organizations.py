@@ -1,6 +1,7 @@
 """What rows say about organizations, and what that changes."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 from mutua.ids import uuid7
 from mutua.v1.event_pb2 import Event, ExternalId, OrganizationContent
@@ -9,6 +10,7 @@ from mutua.v1.types_pb2 import OrganizationType
 from services.imports import cells
 from services.imports.batches import Standing
 from services.imports.cells import CellError, DateReader
+from services.imports.changes import SHOWN, Change
 from services.imports.columns import Plan
 from services.imports.rows import Decision, Rows, Told, overlaid
 from services.imports.table import Row
@@ -30,6 +32,8 @@ class OrganizationRows(Rows):
         dates: DateReader,
     ) -> None:
         super().__init__(plan, programme, standing)
+        self.changes: list[Change] = []
+        """The first rows that change an organization."""
         self._dates = dates
         self._types = cells.enum_words(OrganizationType.items())
         self._told = plan.sources.keys() - {"aliases"}
@@ -69,7 +73,7 @@ class OrganizationRows(Rows):
         if content.organization_id in content.aliases:
             content.aliases.remove(content.organization_id)
 
-    def decide(self, row: Row, told: Told) -> Decision:  # noqa: ARG002
+    def decide(self, row: Row, told: Told) -> Decision:
         said = told.event()
         content = said.organization_registered.organization
         organization_id = content.organization_id
@@ -89,7 +93,47 @@ class OrganizationRows(Rows):
             return Decision("unchanged")
         said.organization_updated.organization.CopyFrom(merged)
         said.event_id = uuid7()
+        if len(self.changes) < SHOWN:
+            self.changes.append(_change(row.line, standing, merged))
         return Decision("corrected", said)
+
+
+def _change(line: int, before: OrganizationContent, after: OrganizationContent) -> Change:
+    old, new = _cells(before), _cells(after)
+    fields = [
+        name for name in OrganizationContent.DESCRIPTOR.fields_by_name if _differ(name, old, new)
+    ]
+    return Change(
+        row=line,
+        reference=after.organization_id,
+        exchange_id="",
+        before={field: old.get(field, "") for field in fields},
+        after={field: new.get(field, "") for field in fields},
+    )
+
+
+def _cells(content: OrganizationContent) -> dict[str, str]:
+    """The fields that have a value, each as a cell of a file."""
+    return {field.name: _cell(field.name, value) for field, value in content.ListFields()}
+
+
+def _differ(field: str, old: Mapping[str, str], new: Mapping[str, str]) -> bool:
+    return old.get(field, "") != new.get(field, "")
+
+
+def _cell(field: str, value: Any) -> str:
+    match field:
+        case "type":
+            word = OrganizationType.Name(value).removeprefix("ORGANIZATION_TYPE_")
+            return word.lower().replace("_", " ")
+        case "aliases":
+            return cells.join_list(value)
+        case "external_ids":
+            return cells.join_list(f"{each.scheme}:{each.value}" for each in value)
+        case "open_date" | "close_date":
+            return f"{value.year:04}-{value.month:02}-{value.day:02}"
+        case _:
+            return str(value)
 
 
 def _content(organization: Organization) -> OrganizationContent:

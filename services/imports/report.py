@@ -99,8 +99,9 @@ class ImportReport:
     found by the server came too late for that: `acknowledged` says how many facts are durable.
     `elsewhere` tells what other batches have of the rows that are new to this one. `changes` are
     the first rows that change what stands, in a dry run all; `moved_count` of them change parties
-    or time. `left_retracted` are the first rows of `counts.retracted_earlier`. `doubts` are what
-    somebody should confirm before it is recorded.
+    or time. `roster_changes` are the first rows that change an organization.
+    `left_retracted` are the first rows of `counts.retracted_earlier`. `doubts` are
+    what somebody should confirm before it is recorded.
     `interrupted` tells that the user did not wait for answers to show what was recorded.
     """
 
@@ -122,6 +123,7 @@ class ImportReport:
     elsewhere: tuple[Overlap, ...] = ()
     changes: tuple[Change, ...] = ()
     moved_count: int = 0
+    roster_changes: tuple[Change, ...] = ()
     left_retracted: tuple[LeftRetracted, ...] = ()
     doubts: tuple[Doubt, ...] = ()
 

@@ -157,7 +157,8 @@ def import_organizations(
             aside = _check(rows, table, options, dates, kept=kept, now=datetime.now(UTC))
         if rows.counts.recorded and "name" not in plan.sources:
             rows.notes[_nameless_note(rows.counts.recorded, plan)] = None
-        return _record_unless_dry(client, rows, _report(rows, options, plan), aside, progress)
+        report = replace(_report(rows, options, plan), roster_changes=tuple(rows.changes))
+        return _record_unless_dry(client, rows, report, aside, progress)
 
 
 def _nameless_note(count: int, plan: Plan) -> str:

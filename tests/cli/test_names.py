@@ -144,6 +144,23 @@ class TestSharedNames:
         assert (ambiguous.code, "type the id" in ambiguous.err) == (2, True)
 
 
+class TestRosterChanges:
+    def test_an_update_by_hand_is_not_overwritten_silently(self, run: Run, tmp_path: Path) -> None:
+        rows = "".join(f"t-{n:02},Trust {n:02},North\n" for n in range(12))
+        (tmp_path / "roster.csv").write_text(f"id,name,region\n{rows}")
+        run("import", "organizations", "roster.csv")
+        for number in range(11):
+            run("organization", "update", f"t-{number:02}", "--region", "South")
+        planned = run("import", "organizations", "roster.csv", "--dry-run").out
+        recorded = run("import", "organizations", "roster.csv").out
+        for told in (planned, recorded):
+            assert "  line 2 (t-00): region: South -> North\n" in told
+            assert told.count("South -> North") == 10
+            assert "  and 1 more\n" in told
+        again = run("import", "organizations", "roster.csv").out
+        assert "->" not in again
+
+
 class TestUnbound:
     """r04: exchanges that were recorded before the roster came."""
 

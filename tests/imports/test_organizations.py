@@ -145,3 +145,18 @@ def test_new_organizations_without_a_name_are_noted(
         "Town. --map name=COLUMN takes one of them, such as --map 'name=Wards of it'."
     )
     assert imports(programme, tmp_path, "Code,region", "a1,Y55").notes == ()
+
+
+def test_rows_say_what_they_change(programme: FakeProgramme, tmp_path: Path) -> None:
+    """Such as what somebody updated by hand since: for a roster the file wins."""
+    header = "id,name,region,aliases,type,opened_on"
+    report = imports(programme, tmp_path, header, "R1A,Solent NHS,,East;SOL,acute,2011-07-01")
+    (change,) = report.roster_changes
+    assert (change.row, change.reference) == (2, "R1A")
+    assert list(change.lines()) == [
+        "name: Solent -> Solent NHS",
+        "aliases: SOL -> East; SOL",
+        "type: empty -> acute",
+        "region: Y55 -> empty",
+        "open_date: empty -> 2011-07-01",
+    ]
