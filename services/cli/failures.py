@@ -1,16 +1,29 @@
 """How a failure is told: a sentence for people, one JSON object for programs."""
 
 import json
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import pairwise
-from typing import Any
+from typing import Any, Final
 
 import click
 
 from mutua import FieldViolation
 from mutua import MutuaError as ClientError
 from services.ledger.errors import MutuaError
+
+_PATH = re.compile(r"\b(?:events\[\d+\]|question)(?:\.\w+(?:\[\d+\])?)+")
+# Alone, and not quoted: quotes hold what somebody typed.
+_FIELD = re.compile(r"(?<!['\w.-])[a-z]+_[a-z_]+(?!['\w])")
+_MESSAGES: Final = frozenset({"organization", "exchange"})
+"""Fields of the contract that contain fields; a parameter of the same name is something else."""
+_PARAMETERS: Final = {
+    "occur_time": ("on", "month"),
+    "occur_precision": ("on", "month"),
+    "programme_id": ("programme",),
+}
+"""Fields of the contract that a command takes in a parameter of another name."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,16 +62,23 @@ class Failure:
                 told = f"{error.filename}: {error.strerror}" if error.filename else str(error)
                 return cls(message=told, code="UNKNOWN")
 
-    def show(self, words: Sequence[str]) -> None:
-        """Writes to stderr, in the format that the words of the command line ask for."""
+    def show(self, words: Sequence[str], parameters: Mapping[str, str] | None = None) -> None:
+        """Writes to stderr, in the format that the words of the command line ask for.
+
+        `parameters` has the options of the command by name. A table's reader sees them where the
+        contract has a field; JSON keeps the fields.
+        """
         if wants_json(words):
             click.echo(json.dumps({"error": self._document()}, ensure_ascii=False), err=True)
             return
-        click.echo(f"error: {self.message}", err=True)
+        shown = parameters or {}
+        click.echo(f"error: {with_options(self.message, shown)}", err=True)
         for violation in self.violations:
-            if violation.description in self.message:  # the only one has been told
+            # A server may cut a long description.
+            if violation.description.removesuffix("…") in self.message:
                 continue
-            click.echo(f"  {violation.field}: {violation.description}", err=True)
+            line = f"{violation.field}: {violation.description}"
+            click.echo(f"  {with_options(line, shown)}", err=True)
 
     def _document(self) -> dict[str, Any]:
         return {
@@ -73,3 +93,41 @@ class Failure:
 def wants_json(words: Sequence[str]) -> bool:
     """Whether a command line asks for JSON, even one that cannot be understood."""
     return "--format=json" in words or ("--format", "json") in pairwise(words)
+
+
+def with_options(text: str, parameters: Mapping[str, str]) -> str:
+    """The text with options such as --to in place of fields such as `receiver_ids[0]`.
+
+    A field that no parameter of the command stands for stays as it is.
+    """
+
+    def option(match: re.Match[str]) -> str:
+        # The last field, else the list that has it: `topics[0].topic` is an item of `topics`.
+        fields = re.sub(r"\[\d+\]", "", match[0]).split(".")[:-3:-1]
+        names = [name for field in fields for name in (field, *_PARAMETERS.get(field, ()))]
+        return next(
+            (parameters[name] for name in names if name in parameters and name not in _MESSAGES),
+            match[0],
+        )
+
+    return _FIELD.sub(option, _PATH.sub(option, text))
+
+
+def parameters_of(root: click.Command, words: Sequence[str]) -> dict[str, str]:
+    """The options and arguments of the command that a sound command line calls, by name."""
+    command, rest = root, list(words)
+    shown: dict[str, str] = {}
+    while True:
+        shown |= {
+            each.name: each.opts[0] if isinstance(each, click.Option) else each.human_readable_name
+            for each in command.params
+            if each.name
+        }
+        if not isinstance(command, click.Group):
+            return shown
+        context = click.Context(command)
+        _, rest, _ = command.make_parser(context).parse_args(rest)
+        below = command.get_command(context, rest[0]) if rest else None
+        if below is None:
+            return shown
+        command, rest = below, rest[1:]

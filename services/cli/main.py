@@ -13,7 +13,7 @@ from click.core import ParameterSource
 from mutua import FieldViolation
 from mutua import MutuaError as ClientError
 from services.cli.connect import Settings
-from services.cli.failures import Failure, wants_json
+from services.cli.failures import Failure, parameters_of, wants_json
 from services.ledger.errors import MutuaError
 
 # A command is one line here and one function there, imported when it is called.
@@ -63,7 +63,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         _show_misuse(_with_place(error), words)
         code = error.exit_code
     except (MutuaError, ClientError, OSError) as error:
-        Failure.of(error).show(words)
+        Failure.of(error).show(words, parameters_of(mutua, words))
         code = FAILED
     sys.exit(code)
 

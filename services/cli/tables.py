@@ -155,6 +155,8 @@ def organization_columns() -> list[Column[Organization]]:
         Column("core system", lambda row: row.core_system),
         Column("role", lambda row: row.role),
         Column("on the roster", lambda row: "yes" if row.registered else "no"),
+        Column("open from", lambda row: _day(row.open_date)),
+        Column("closed from", lambda row: _day(row.close_date)),
         Column("first exchange", lambda row: _day(row.first_exchange_date)),
         Column("last exchange", lambda row: _day(row.last_exchange_date)),
     ]

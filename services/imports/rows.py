@@ -111,7 +111,8 @@ class Rows(ABC):
             return flaws
         if len(row.cells) != len(self.plan.header):
             cells = f"has {counted(len(row.cells), 'cell')} and the header {len(self.plan.header)}"
-            return [Problem("", "", f"{cells}: quote cells that hold the separator")]
+            message = f"{cells}: quote cells that hold the separator"
+            return [Problem("", "", message, is_same_everywhere=True)]
         said, texts = Event(), self.plan.texts(row.cells)
         getattr(said, self.fact).SetInParent()  # also when the row says nothing of it
         problems = self._read(said, texts)
@@ -140,7 +141,7 @@ class Rows(ABC):
         if not row.flaws:
             return []
         return [
-            Problem(field, row.cells[source], row.flaws[source])
+            Problem(field, row.cells[source], row.flaws[source], is_same_everywhere=True)
             for field, source in self.plan.sources.items()
             if isinstance(source, int) and source in row.flaws
         ]

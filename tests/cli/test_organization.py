@@ -198,3 +198,15 @@ class TestAlias:
         assert answer["organization_id"] == "ash-1"
         answer = roster("organization", "alias", "--unbound", "--format", "json").answer
         assert answer == {"organization_id": ""}
+
+
+class TestTable:
+    def test_shows_open_and_close_dates_where_any_has_one(self, roster: Run) -> None:
+        assert "open from" not in roster("organizations").out
+        roster("organization", "update", "ash-1", "--open-date", "2020-04-01")
+        roster("organization", "update", "oak-2", "--close-date", "2026-04-01")
+        header, _, ash, oak, *_ = roster("organizations").out.splitlines()
+        assert "open from" in header
+        assert "closed from" in header
+        assert "2020-04-01" in ash
+        assert "2026-04-01" in oak

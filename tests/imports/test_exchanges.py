@@ -353,3 +353,11 @@ def test_the_short_way_says_what_the_long_one_says(
     assert desk.programme.events == short.events
     assert replace(at_length, set_aside=briefly.set_aside) == briefly
     assert (desk.folder / "long.csv").read_text() == (desk.folder / "short.csv").read_text()
+
+
+def test_rows_with_the_same_quoting_error_are_one_error(desk: Desk) -> None:
+    rows = [f"r{n},2024-05-31,A,B, Ltd,call" for n in range(60)]
+    report = desk.imports(*rows)
+    [error] = report.errors
+    assert (error.row, error.row_count, report.error_count) == (2, 60, 60)
+    assert error.message == "has 6 cells and the header 5: quote cells that hold the separator"
