@@ -9,7 +9,14 @@ from services.notation.durations import DurationReader
 from services.notation.errors import DateOrderError, WordError
 from services.notation.errors import NotationError as CellError
 from services.notation.topics import TopicReader
-from services.notation.words import enum_words, join_list, normalized_word, read_list, read_word
+from services.notation.words import (
+    enum_words,
+    join_list,
+    normalized_word,
+    read_list,
+    read_word,
+    split_at_commas,
+)
 
 __all__ = [
     "DAY_FIRST",
@@ -27,4 +34,5 @@ __all__ = [
     "normalized_word",
     "read_list",
     "read_word",
+    "split_at_commas",
 ]

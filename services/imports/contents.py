@@ -1,14 +1,15 @@
 """Reads the content of an exchange from the cells of a row: all but its times and reference."""
 
 import shlex
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Final
 
-from mutua.names import name_key
+from mutua.names import name_key, quoted
 from mutua.v1.event_pb2 import ExchangeContent
+from mutua.v1.query_service_pb2 import Topic
 from mutua.v1.types_pb2 import ExchangeKind, Formality, ReportSide
 from services.imports import cells
-from services.imports.cells import CellError, DurationReader, TopicReader
+from services.imports.cells import CellError, DurationReader, TopicReader, WordError
 from services.imports.new_names import NewNames
 from services.imports.parties import PartyReader
 from services.imports.report import ImportRefused
@@ -27,10 +28,11 @@ class ContentReader:
         kind_map: Mapping[str, str],
         *,
         topic_map: Mapping[str, str],
+        topics: Iterable[Topic] = (),
         working_day_minutes: int | None,
     ) -> None:
         """Raises ImportRefused when `kind_map` (word of the file to kind) names no kind of ours,
-        or `topic_map` (label to topic) no topic.
+        or `topic_map` (label to topic) no topic. `topics` are those of the programme.
         """
         self._parties = parties
         self.new_names = NewNames(parties)
@@ -40,7 +42,7 @@ class ContentReader:
         self.durations = DurationReader(working_day_minutes)
         self.notes = self.durations.notes
         try:
-            self.topics = TopicReader(topic_map)
+            self.topics = TopicReader(topic_map, {each.topic: each.label for each in topics})
         except CellError as error:
             raise ImportRefused(f"--topic-map {error}.") from error
 
@@ -66,6 +68,9 @@ class ContentReader:
                 if minutes is not None:
                     setattr(content, field, minutes)
 
+    def is_kind(self, word: str) -> bool:
+        return cells.normalized_word(word) in self._kinds
+
     def _read_side(self, text: str, content: ExchangeContent) -> ReportSide.ValueType:
         """The side by its word, or by one of the parties' ids or names."""
         if side := self._sides.get(cells.normalized_word(text)):
@@ -81,8 +86,23 @@ class ContentReader:
         return ReportSide.REPORT_SIDE_THIRD_PARTY
 
     def _read_kind(self, text: str) -> int:
+        if unknown := self._unknown_parts(text):
+            options = " ".join(f"--kind-map {shlex.quote(f'{each}=KIND')}" for each in unknown)
+            raise WordError(
+                f"has kinds with commas between them, and {' and '.join(map(quoted, unknown))} "
+                f"{'is' if len(unknown) == 1 else 'are'} no kind of ours; say what that means: "
+                f"{options}"
+            )
         remedy = f"is no kind of ours; say which it means: --kind-map {shlex.quote(f'{text}=KIND')}"
         return cells.read_word(text, self._kinds, remedy)
+
+    def _unknown_parts(self, text: str) -> list[str]:
+        """The parts between commas that are no kinds, where some others are."""
+        if self.is_kind(text):
+            return []
+        parts = [part for part in map(str.strip, text.split(",")) if part]
+        unknown = [part for part in parts if not self.is_kind(part)]
+        return unknown if len(unknown) < len(parts) else []
 
 
 def _kind_words(kind_map: Mapping[str, str]) -> dict[str, int]:

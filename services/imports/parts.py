@@ -5,12 +5,18 @@ the row's minutes in whole minutes, what is left over goes to the first, and eac
 its own: the first keeps the reference of the row, the others add #2, #3 and so on.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import product
 from typing import Final, Literal, NamedTuple
 
 from services.adapters.wire.values import tidy
-from services.imports.cells import CellError, DurationReader, normalized_word, read_list
+from services.imports.cells import (
+    CellError,
+    DurationReader,
+    normalized_word,
+    read_list,
+    split_at_commas,
+)
 from services.imports.columns import Plan
 from services.imports.report import ImportRefused
 from services.imports.skipping import PLACE_COLUMN
@@ -51,8 +57,14 @@ class RowSplitter:
     decides, and minutes that are the same for all rows.
     """
 
-    def __init__(self, plan: Plan, durations: DurationReader) -> None:
-        """Raises ImportRefused when a direction or count for all rows cannot be read."""
+    def __init__(
+        self, plan: Plan, durations: DurationReader, *, is_kind: Callable[[str], bool]
+    ) -> None:
+        """`is_kind` says whether a word is a kind, of ours or of the file's.
+
+        Raises ImportRefused when a direction or count for all rows cannot be read.
+        """
+        self._is_kind = is_kind
         self._source = plan
         self._durations = durations
         self._splits_all = not plan.sources.keys().isdisjoint(("direction", "count"))
@@ -95,7 +107,7 @@ class RowSplitter:
         if self._kind is None or len(row.cells) <= self._kind:
             return False
         kind = row.cells[self._kind]
-        return ";" in kind or "|" in kind
+        return not {";", "|", ","}.isdisjoint(kind)
 
     def _split_row(self, row: Row) -> Iterator[Row]:
         width = len(self._source.header)
@@ -130,7 +142,7 @@ class RowSplitter:
         sources = self._source.sources
         parts = _Parts(
             _read_direction(texts.get("direction", "")) if "direction" in sources else ("gave",),
-            read_list(texts.get("kind", "")) or [""],
+            self._read_kinds(texts.get("kind", "")) or [""],
             _read_count(texts.get("count", "")) if "count" in sources else 1,
         )
         if parts.total > MAX_EXCHANGES:
@@ -140,6 +152,11 @@ class RowSplitter:
                 field="count",
             )
         return parts
+
+    def _read_kinds(self, text: str) -> list[str]:
+        """`Call; Visit` is two kinds; so is `Call, Visit`, which is none itself."""
+        parts = read_list(text)
+        return [kind for part in parts for kind in split_at_commas(part, self._is_kind)]
 
     def _shares(self, texts: Mapping[str, str], total: int) -> dict[str, tuple[int, int]]:
         """Minutes of the first exchange and of every other one, by field.

@@ -94,7 +94,7 @@ def import_exchanges(
             )
             programme = client.get_programme(min_position=position).programme
             contents = _contents(parties, programme, options)
-            splitter = RowSplitter(plan, contents.durations)
+            splitter = RowSplitter(plan, contents.durations, is_kind=contents.is_kind)
             rows = ExchangeRows(
                 splitter.plan,
                 client.programme,
@@ -241,6 +241,7 @@ def _contents(parties: PartyReader, programme: Programme, options: ImportOptions
         parties,
         options.kind_map,
         topic_map=options.topic_map,
+        topics=programme.topics,
         working_day_minutes=programme.working_day_minutes if is_set else None,
     )
 

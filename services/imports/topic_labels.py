@@ -32,6 +32,12 @@ def label_topics(topics: TopicReader, programme: Programme) -> Labelling:
         f"{' and '.join(map(_quoted, labels))} are one topic, {topic}: --topic-map parts them."
         for topic, labels in topics.shared_topics().items()
     )
+    if topics.split_labels:
+        several = " and ".join(map(_quoted, topics.split_labels))
+        notes[f"Read as several topics of the programme, at the commas: {several}."] = None
+    if topics.whole_labels:
+        whole = " and ".join(map(_quoted, topics.whole_labels))
+        notes[f"Read as one topic each, with their commas: {whole}. Between topics write ;."] = None
     if not new:
         return Labelling(None, notes)
     display_text = ", ".join(f"{topic} as {_quoted(label)}" for topic, label in new.items())

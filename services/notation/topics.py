@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from services.notation.errors import NotationError, WordError
-from services.notation.words import read_list
+from services.notation.words import read_quoted_list, split_at_commas
 
 _LETTERS: Final = str.maketrans(
     dict(zip("æœøłđðþı&", ("ae", "oe", "o", "l", "d", "d", "th", "i", " and "), strict=True))
@@ -40,8 +40,25 @@ def is_plain(label: str) -> bool:
 class TopicReader:
     """Reads topics and remembers the labels that their slugs do not show."""
 
-    def __init__(self, topic_map: Mapping[str, str] | None = None) -> None:
-        """Raises NotationError when `topic_map` (label to topic) names no topic."""
+    def __init__(
+        self,
+        topic_map: Mapping[str, str] | None = None,
+        topics: Mapping[str, str] | None = None,
+    ) -> None:
+        """`topics` are those of the programme, each with its label or "".
+
+        Raises NotationError when `topic_map` (label to topic) names no topic.
+        """
+        self._topics_of_programme = {
+            _key(label): topic
+            for topic, shown in (topics or {}).items()
+            for label in (topic, shown)
+            if label
+        }
+        self.whole_labels: dict[str, None] = {}
+        """New labels with commas, each read as one topic."""
+        self.split_labels: dict[str, None] = {}
+        """Labels with commas between topics of the programme, read as several."""
         self.labels: dict[str, dict[str, None]] = {}
         """Topic -> its labels, in the order of reading."""
         self._topics_by_label: dict[str, str] = {}
@@ -54,7 +71,11 @@ class TopicReader:
 
     def read(self, text: str) -> list[str]:
         """`E-Prescribing; IT & data` is two topics. Raises NotationError."""
-        return [self._topic(label) for label in read_list(text)]
+        return [
+            self._topic(label)
+            for part, is_quoted in read_quoted_list(text)
+            for label in ([part] if is_quoted else self._labels_in(part))
+        ]
 
     def display_labels(self) -> dict[str, str]:
         """Topic -> the first label that the topic itself does not show."""
@@ -72,6 +93,23 @@ class TopicReader:
             if len(distinct) > 1:
                 several[topic] = list(distinct.values())
         return several
+
+    def _labels_in(self, text: str) -> list[str]:
+        if "," not in text or self._is_known(text):
+            return [text]
+        labels = split_at_commas(text, self._is_known)
+        (self.split_labels if len(labels) > 1 else self.whole_labels)[text] = None
+        return labels
+
+    def _is_known(self, label: str) -> bool:
+        """Whether a label means a topic of the programme or one that the user named."""
+        key = _key(label)
+        if key in self._topic_map or key in self._topics_of_programme:
+            return True
+        try:
+            return slug(label) in self._topics_of_programme
+        except WordError:
+            return False
 
     def _topic(self, label: str) -> str:
         topic = self._topics_by_label.get(label)

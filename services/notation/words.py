@@ -1,7 +1,7 @@
 """The words of the contract's enums, and lists in one text."""
 
 import re
-from collections.abc import Container, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
 from typing import Final
 
 from services.notation.errors import WordError
@@ -52,6 +52,17 @@ def read_list(text: str) -> list[str]:
     if '"' not in text:
         return [part for part in map(str.strip, re.split(r"[;|]", text)) if part]
     return [part for part, _ in read_quoted_list(text)]
+
+
+def split_at_commas(text: str, is_known: Callable[[str], bool]) -> list[str]:
+    """The parts between commas, when each is known and the whole text is not; else the text.
+
+    Forms write several ticked answers so.
+    """
+    parts = [part for part in map(str.strip, text.split(",")) if part]
+    if len(parts) < 2 or is_known(text) or not all(map(is_known, parts)):
+        return [text]
+    return parts
 
 
 def read_quoted_list(text: str) -> list[tuple[str, bool]]:

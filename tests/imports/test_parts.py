@@ -45,6 +45,25 @@ class TestSeveralKinds:
         [note] = report.notes
         assert note.startswith("1 row was read as 3 exchanges")
 
+    def test_a_form_writes_several_with_commas(self, desk: Desk) -> None:
+        row = '7,2025-03-02,A,B,"Call, Chat",100'
+        report = desk.imports(row, header=f"{HEADER},minutes", kind_map={"Chat": "message"})
+        assert {ref: summary(each) for ref, each in exchanges(desk).items()} == {
+            "7": "A > B call 50",
+            "7#2": "A > B message 50",
+        }
+        assert report.notes[0].startswith("1 row was read as 2 exchanges")
+
+    def test_a_kind_of_the_file_with_a_comma_is_one(self, desk: Desk) -> None:
+        row, kind_map = '7,2025-03-02,A,B,"Call, Visit",100', {"Call, Visit": "meeting"}
+        desk.imports(row, header=f"{HEADER},minutes", kind_map=kind_map)
+        assert [summary(each) for each in exchanges(desk).values()] == ["A > B meeting 100"]
+
+    def test_only_the_unknown_part_is_to_be_mapped(self, desk: Desk) -> None:
+        report = desk.imports('7,2025-03-02,A,B,"Call, Huddle"')
+        (error,) = report.errors
+        assert error.message.endswith("say what that means: --kind-map Huddle=KIND")
+
     def test_a_single_one_with_a_semicolon_is_one(self, desk: Desk) -> None:
         report = desk.imports("7,2025-03-02,A,B,Call;,100", header=f"{HEADER},minutes")
         assert [summary(each) for each in exchanges(desk).values()] == ["A > B call 100"]
@@ -240,7 +259,7 @@ def test_parts_add_up_to_their_row(
 ) -> None:
     header = ("ref", "date", "direction", "organization", "other", "kind", "minutes", "n")
     plan = plan_columns(EXCHANGE_FIELDS, header, mapped={"count": "n"}, constants={})
-    splitter = RowSplitter(plan, DurationReader())
+    splitter = RowSplitter(plan, DurationReader(), is_kind=lambda _: False)
     told = "" if minutes is None else str(minutes)
     cells = ["r", "2025-03-02", direction, "us", "them", ";".join(kinds), told, str(count)]
     parts = [splitter.plan.texts(row.cells) for row in splitter.split([Row(2, cells)])]

@@ -95,3 +95,26 @@ def test_durations_need_the_working_day_of_the_programme(desk: Desk) -> None:
     assert desk.imports(row, header=header).ok
     [event] = desk.programme.events.values()
     assert event.exchange_recorded.exchange.giver_minutes == 225
+
+
+def test_known_topics_are_split_at_commas(desk: Desk) -> None:
+    desk.programme.configuration.topics.append(Topic(topic="it-and-data", label="IT & data"))
+    desk.programme.configuration.topics.append(Topic(topic="medicines"))
+    desk.programme.configuration.topics.append(Topic(topic="beds-flow", label="Beds, flow"))
+    cells = ("IT & data, Medicines", "Beds, flow", "Medicines, Elsewhere", "Medicines, Flow")
+    report = desk.imports(
+        *rows(*cells), header=WITH_TOPICS, topic_map={"Flow": "beds-flow"}, dry_run=False
+    )
+    assert recorded_topics(desk) == [
+        ["it-and-data", "medicines"],
+        ["beds-flow"],
+        ["medicines-elsewhere"],
+        ["beds-flow", "medicines"],
+    ]
+    assert (
+        'Read as several topics of the programme, at the commas: "IT & data, Medicines" and '
+        '"Medicines, Flow".'
+    ) in report.notes
+    assert (
+        'Read as one topic each, with their commas: "Medicines, Elsewhere". Between topics write ;.'
+    ) in report.notes
