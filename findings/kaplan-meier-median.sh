@@ -10,7 +10,7 @@
 # Seen: both libraries give n/2 for some n and n/2 + 1 for others, without a warning. They multiply
 #   the factors as floats, exp(cumsum(log)), and compare with 0.5. 1 - S is off in the 16th digit,
 #   and the median is off by one whole waiting time.
-# Bites: whoever compares how long groups take to reciprocate by the median. Two groups with the same
+# Bites: anyone who compares how long groups take to reciprocate by the median. Two groups with the same
 #   shape differ because one has 10 waits and the other 14. Use fractions, or a tolerance.
 set -eu
 folder=$(mktemp -d)

@@ -8,7 +8,7 @@
 # Seen: GML has no weight or value at all, and networkx reads ties of weight 1, without a warning.
 #   GraphML declares its name space in an attribute that is spelled xmlnsi, and GEXF has none, so that
 #   networkx finds no graph in either (it says so).
-# Bites: whoever computes with NetworKit, for its speed, and goes on elsewhere: the format that can be
+# Bites: anyone who computes with NetworKit, for its speed, and goes on elsewhere: the format that can be
 #   read is the one without amounts.
 set -eu
 folder=$(mktemp -d)

@@ -10,7 +10,7 @@
 #   arrives as its "kind". Nothing is raised unless the types clash. rustworkx declares its 64-bit
 #   floats as attr.type="float" too, and reads its own 0.1 back as 0.10000000149011612. A weight that
 #   is the payload itself (2.5 instead of {"weight": 2.5}) is left out of the file.
-# Bites: whoever moves a network from rustworkx to networkx for a measure that rustworkx lacks, such
+# Bites: anyone who moves a network from rustworkx to networkx for a measure that rustworkx lacks, such
 #   as constraint: attributes of organizations are mistaken for amounts.
 set -eu
 folder=$(mktemp -d)

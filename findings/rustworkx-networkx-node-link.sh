@@ -9,7 +9,7 @@
 #   the other's file without an error. rustworkx then has the payload None for every node and tie.
 #   networkx has the whole payload under the attribute "data", so that everything which looks for
 #   "weight" takes 1: strengths become counts of ties.
-# Bites: whoever hands a weighted network over as JSON, to a browser or to the faster library:
+# Bites: anyone who hands a weighted network over as JSON, to a browser or to the faster library:
 #   reciprocity by weight, strengths and betweenness are those of the unweighted network.
 set -eu
 folder=$(mktemp -d)
