@@ -53,7 +53,7 @@ def test_a_setting_that_would_lose_facts_is_named_with_its_remedy(
 def test_a_topic_of_one_replica_cannot_ask_for_two_in_sync() -> None:
     single = replace(FIT, replica_count=1)
     [problem] = single.unfit(partition_count=None)
-    assert problem.endswith("is 2 of 1 replicas; set it to 1")
+    assert problem.endswith("is 2 of 1 replica; set it to 1")
     fit = replace(single, settings={**FIT.settings, "min.insync.replicas": "1"})
     assert fit.unfit(partition_count=None) == []
 

@@ -182,7 +182,8 @@ def test_the_deadline_does_not_count_the_time_of_opening(tmp_path: Path, opener:
     directory = DirectoryLocation(tmp_path, open_directory=open_slowly)
     with Client(directory=directory, deadline_seconds=5, clock=clock) as client:
         assert client.get_status().position == "p"
-    assert 4 < opener.server.seconds_allowed[0] <= 5
+    # gRPC's clock is coarse, so that a whole deadline may be a little more than it is.
+    assert 4 < opener.server.seconds_allowed[0] < 5.1
 
 
 def test_a_failure_of_the_server_is_told_at_the_end(make_client: Any, tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ from mutua.v1.query_service_pb2_grpc import QueryServiceStub
 from services.adapters.kafka_address import KafkaAddress
 from services.adapters.kafka_topic import KafkaTopic
 from services.adapters.postgres_driver import PostgresConnection
+from services.adapters.tables import MODEL_VERSION
 from services.cluster.projector import group_of
 from services.cluster.verify import verify
 from tests.cluster.chaos.callers import Answered, Content, offset
@@ -125,7 +126,8 @@ class Site:
         """What Kafka has of the group of those who project into a schema."""
         number = schema.rpartition("_")[2]
         [is_rebuilt] = self.fetch(f"SELECT is_rebuilt FROM {schema}.model")[0]
-        group = group_of(self.log.topic, f"5-{number}" if is_rebuilt else "5")
+        models = f"{MODEL_VERSION}-{number}" if is_rebuilt else str(MODEL_VERSION)
+        group = group_of(self.log.topic, models)
         with closing(KafkaAdminClient(bootstrap_servers=list(self.log.servers))) as admin:
             (offsets,) = admin.list_group_offsets(group).values()
         return {place.partition: said.offset for place, said in offsets.items() if said.offset}

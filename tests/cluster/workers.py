@@ -31,10 +31,11 @@ WORKER = """
 import sys
 from functools import partial
 from pathlib import Path
+from services.adapters.tables import MODEL_VERSION
 from services.cluster.process import main
 from services.cluster.projector import Models, run
 from tests.cluster.partitions import PartitionFiles
-models = Models(partial(PartitionFiles, Path(sys.argv[1])), "5")
+models = Models(partial(PartitionFiles, Path(sys.argv[1])), str(MODEL_VERSION))
 main(partial(run, choose_models=lambda: models))
 """
 
