@@ -101,7 +101,7 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 EXAMPLES = count()
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck))
 @given(exchanges())
 def test_an_empty_ledger_gives_equal_answers(
     address: str, tmp_path_factory: pytest.TempPathFactory, events: list[Event]

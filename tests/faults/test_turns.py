@@ -24,7 +24,7 @@ from tests.faults.processes import (
     start,
 )
 
-ROUNDS = int(os.environ.get("MUTUA_TURNS_ROUNDS", "50"))
+ROUNDS = int(os.environ.get("MUTUA_TURNS_ROUNDS", "12"))
 _OWN = 1_000_000
 """The facts of one who records lie so far from those of the next."""
 

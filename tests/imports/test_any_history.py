@@ -152,7 +152,7 @@ class History:
         assert found == self.oracle.minutes
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(st.data(), st.booleans(), steps)
 def test_what_stands_is_what_the_oracle_says(
     data: st.DataObject,
