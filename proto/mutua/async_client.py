@@ -269,7 +269,7 @@ class AsyncClient:
         """Exchanges with all their revisions, in log order.
 
         Retracted ones too, unless `standing_only`. `giver_id` and `receiver_id` together choose the
-        evidence of one edge, `possible_doubles` those that may be two reports of one exchange.
+        evidence of one edge, `possible_doubles` the exchanges that may be reported twice.
         """
         request = ListExchangesRequest(
             question=to_question(self.programme, question, filters),

@@ -34,9 +34,9 @@ class NearMisses:
     def near(self, text: str) -> list[str]:
         """The keys that resemble a spelling, best first, its own left out.
 
-        First those with the same core words, then those that begin with them, then those from which
-        it differs by a slip of the finger, with or without legal forms. Equally near ones come in
-        order of code points.
+        Names with the same core words come first, then names that begin with them, then names that
+        differ by a slip of the finger, with or without legal forms. Equally near ones come in order
+        of code points.
         """
         key, core = name_key(text), core_words(text)
         if not key:

@@ -71,14 +71,14 @@ class Failure:
         if wants_json(words):
             click.echo(json.dumps({"error": self._document()}, ensure_ascii=False), err=True)
             return
-        shown = parameters or {}
-        click.echo(f"error: {with_options(self.message, shown)}", err=True)
+        options = parameters or {}
+        click.echo(f"error: {with_options(self.message, options)}", err=True)
         for violation in self.violations:
             # A server may cut a long description.
             if violation.description.removesuffix("…") in self.message:
                 continue
             line = f"{violation.field}: {violation.description}"
-            click.echo(f"  {with_options(line, shown)}", err=True)
+            click.echo(f"  {with_options(line, options)}", err=True)
 
     def _document(self) -> dict[str, Any]:
         return {
@@ -116,18 +116,18 @@ def with_options(text: str, parameters: Mapping[str, str]) -> str:
 def parameters_of(root: click.Command, words: Sequence[str]) -> dict[str, str]:
     """The options and arguments of the command that a sound command line calls, by name."""
     command, rest = root, list(words)
-    shown: dict[str, str] = {}
+    options: dict[str, str] = {}
     while True:
-        shown |= {
+        options |= {
             each.name: each.opts[0] if isinstance(each, click.Option) else each.human_readable_name
             for each in command.params
             if each.name
         }
         if not isinstance(command, click.Group):
-            return shown
+            return options
         context = click.Context(command)
         _, rest, _ = command.make_parser(context).parse_args(rest)
         below = command.get_command(context, rest[0]) if rest else None
         if below is None:
-            return shown
+            return options
         command, rest = below, rest[1:]

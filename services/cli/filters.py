@@ -1,4 +1,4 @@
-"""Resolves the organizations and topics of filters to those that the programme knows."""
+"""Resolves the organizations and topics of filters to what the programme knows."""
 
 import difflib
 from collections.abc import Iterable, Mapping, Sequence
@@ -74,7 +74,7 @@ def resolve_organizations(
 
 
 def resolve_topics(client: Client, typed: Sequence[str], mutua: str) -> tuple[list[str], Unknown]:
-    """The topic that each topic or label means, and those that no exchange has."""
+    """The topic that each topic or label means, and the topics that no exchange has."""
     if not typed:
         return [], Unknown()
     topics = client.get_programme().programme.topics
