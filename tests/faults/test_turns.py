@@ -29,7 +29,8 @@ _OWN = 1_000_000
 """The facts of one who records lie so far from those of the next."""
 
 RECORD = """
-import sys
+import signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a background job ignores it
 from mutua import Client
 from tests.faults.processes import BATCH, facts
 with Client(directory=sys.argv[1], deadline_seconds=60) as client:
@@ -102,7 +103,8 @@ def test_log_beside_a_process_that_records_is_served_by_it(tmp_path: Path) -> No
         logging = log(data)
         said, errors = logging.communicate(timeout=120)
         assert said.startswith("Recorded: A gave to B: call"), errors
-        assert errors == ""
+        # The import may not have shown its organizations yet.
+        assert errors in ("", "New organizations, recorded as written: 'A', 'B'.\n")
         assert importing.poll() is None
 
 
