@@ -135,7 +135,8 @@ class NewNames:
         if line != self._last_line:
             self._last_line, self._last_keys = line, frozenset()
         if keys:
-            self._row_counts.update(keys - self._last_keys)
+            for key in keys - self._last_keys:
+                self._row_counts[key] += 1
             self._last_keys |= keys
 
     def _new_keys(self, cells: Iterable[str]) -> frozenset[str]:

@@ -5,6 +5,7 @@ the row's minutes in whole minutes, what is left over goes to the first, and eac
 its own: the first keeps the reference of the row, the others add #2, #3 and so on.
 """
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import product
 from typing import Final, Literal, NamedTuple
@@ -36,6 +37,7 @@ _DIRECTIONS: Final[dict[str, tuple[Direction, ...]]] = {
     **dict.fromkeys(("both", "both_ways", "two_way", "mutual"), ("gave", "received")),
 }
 _SIDES: Final = ("giver", "receiver")
+_KIND_SEPARATOR: Final = re.compile("[;|,]")
 
 
 class _Parts(NamedTuple):
@@ -106,8 +108,7 @@ class RowSplitter:
     def _has_several_kinds(self, row: Row) -> bool:
         if self._kind is None or len(row.cells) <= self._kind:
             return False
-        kind = row.cells[self._kind]
-        return not {";", "|", ","}.isdisjoint(kind)
+        return _KIND_SEPARATOR.search(row.cells[self._kind]) is not None
 
     def _split_row(self, row: Row) -> Iterator[Row]:
         width = len(self._source.header)
