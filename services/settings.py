@@ -8,8 +8,8 @@ from pydantic import AfterValidator, Field, SecretStr, ValidationError, model_va
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from services.ledger.errors import InvalidArgument
-from services.logs import Form, Level
+from services.adapters.telemetry.logs import LogFormat, LogLevel
+from services.ledger.errors import InvalidArgumentError
 
 _KAFKA: Final = "kafka_"
 _SASL: Final = ("sasl_mechanism", "sasl_plain_username", "sasl_plain_password")
@@ -46,11 +46,11 @@ def _name(text: str) -> str:
     return text
 
 
-Address = Annotated[str, AfterValidator(_address)]
+ListenAddress = Annotated[str, AfterValidator(_address)]
 PostgresUrl = Annotated[str, AfterValidator(_postgres)]
-File = Annotated[str, AfterValidator(_file)]
-Name = Annotated[str, AfterValidator(_name)]
-Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+ExistingFile = Annotated[str, AfterValidator(_file)]
+InstanceName = Annotated[str, AfterValidator(_name)]
+PositiveSeconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 
 class Settings(BaseSettings):
@@ -69,18 +69,18 @@ class Settings(BaseSettings):
     store_url: PostgresUrl = ""
     """`postgresql://...`, where the read models are; those who only record do without."""
 
-    listen: Address = "127.0.0.1:7420"
+    listen: ListenAddress = "127.0.0.1:7420"
     """Where calls are taken; port 0 takes a free one."""
-    health_listen: Address = ""
+    health_listen: ListenAddress = ""
     """Where a projector tells its health, through gRPC; without it nowhere."""
     reuse_port: bool = False
     """Whether several processes share the address; the kernel spreads connections over them."""
 
     metrics_listen: str = ""
     """Where Prometheus reads how the process does; without an address nothing is measured."""
-    log_format: Form = "text"
+    log_format: LogFormat = "text"
     """How the process says things on stderr: lines of `text`, or objects of `json`."""
-    log_level: Level = "warning"
+    log_level: LogLevel = "warning"
     """The least that is said: `info` has a line for every call."""
 
     partitions: int | None = Field(default=None, ge=1)
@@ -90,10 +90,10 @@ class Settings(BaseSettings):
     facts_per_second: int = Field(default=10_000, ge=1)
     """What one programme may record through one process."""
 
-    instance: Name = ""
+    instance: InstanceName = ""
     """The name of this projector among its likes, the same after a restart: its partitions then
     wait for it, for up to the session timeout. Without one they are moved."""
-    session_timeout_seconds: Seconds = Field(default=10.0, le=60)
+    session_timeout_seconds: PositiveSeconds = Field(default=10.0, le=60)
     """So long may a projector be silent before others take over; not below the broker's
     group.min.session.timeout.ms, which is 6 s unless it was set."""
     slab_records: int = Field(default=10_000, ge=1, le=100_000)
@@ -102,18 +102,18 @@ class Settings(BaseSettings):
     """At most so many bytes of a partition are fetched at once."""
     fetch_min_bytes: int = Field(default=65_536, ge=1, le=64 << 20)
     """The broker waits for so much before it answers a fetch ..."""
-    fetch_wait_seconds: Seconds = Field(default=0.025, le=5)
+    fetch_wait_seconds: PositiveSeconds = Field(default=0.025, le=5)
     """... but no longer than this; new facts are seen so much later."""
-    stuck_seconds: Seconds = 30.0
+    stuck_seconds: PositiveSeconds = 30.0
     """A projector that gets no further for so long ends itself."""
 
     kafka_security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] | None = None
-    kafka_ssl_cafile: File | None = None
-    kafka_ssl_certfile: File | None = None
-    kafka_ssl_keyfile: File | None = None
+    kafka_ssl_cafile: ExistingFile | None = None
+    kafka_ssl_certfile: ExistingFile | None = None
+    kafka_ssl_keyfile: ExistingFile | None = None
     kafka_ssl_password: SecretStr | None = None
     kafka_ssl_check_hostname: bool | None = None
-    kafka_ssl_crlfile: File | None = None
+    kafka_ssl_crlfile: ExistingFile | None = None
     kafka_ssl_ciphers: str | None = None
     kafka_sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "GSSAPI"] | None = None
     kafka_sasl_plain_username: str | None = None
@@ -145,20 +145,23 @@ class Settings(BaseSettings):
         }
 
     def require_store_url(self) -> str:
-        """For those who cannot do without. Raises InvalidArgument."""
+        """For those who cannot do without. Raises InvalidArgumentError."""
         if not self.store_url:
-            raise InvalidArgument(
+            raise InvalidArgumentError(
                 "MUTUA_STORE_URL is not set: write postgresql://USER:PASSWORD@HOST:PORT/DATABASE"
             )
         return self.store_url
 
 
 def read_settings(**given: Any) -> Settings:
-    """What is given, and else what the environment says. Raises InvalidArgument in one line."""
+    """What is given, and else what the environment says.
+
+    Raises InvalidArgumentError in one line.
+    """
     try:
         return Settings(**given)
     except ValidationError as error:
-        raise InvalidArgument("; ".join(map(_problem, error.errors()))) from None
+        raise InvalidArgumentError("; ".join(map(_problem, error.errors()))) from None
 
 
 def _problem(found: ErrorDetails) -> str:

@@ -3,10 +3,10 @@
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 
-from services.adapters.postgres_driver import PostgresConnection
+from services.adapters.postgres.driver import PostgresConnection
 
 
-def execute(url: str, *statements: str) -> None:
+def execute_sql(url: str, *statements: str) -> None:
     with closing(PostgresConnection(url, {})) as connection:
         for statement in statements:
             connection.run(connection.raw.execute(statement))
@@ -15,27 +15,27 @@ def execute(url: str, *statements: str) -> None:
 def drop_read_models(url: str) -> None:
     """As if nothing had been projected."""
     schemas = ("mutua_control", "mutua_read_1")
-    execute(url, *(f"DROP SCHEMA IF EXISTS {name} CASCADE" for name in schemas))
+    execute_sql(url, *(f"DROP SCHEMA IF EXISTS {name} CASCADE" for name in schemas))
 
 
-def copied(server: str, url: str) -> str:
+def copy_database(server: str, url: str) -> str:
     """Where a copy of a database is that is of one moment, files and all; nobody reaches the
     database meanwhile.
     """
-    with away(server, url):
-        return beside(server, url, f"TEMPLATE {url.rpartition('/')[2]}")
+    with block_connections(server, url):
+        return create_sibling(server, url, f"TEMPLATE {url.rpartition('/')[2]}")
 
 
-def beside(server: str, url: str, like: str = "") -> str:
+def create_sibling(server: str, url: str, like: str = "") -> str:
     """Where a database is that is new, to take the place of another one; see `replaced`."""
-    execute(server, f"CREATE DATABASE {url.rpartition('/')[2]}_beside {like}")
+    execute_sql(server, f"CREATE DATABASE {url.rpartition('/')[2]}_beside {like}")
     return f"{url}_beside"
 
 
-def replaced(server: str, url: str, by: str) -> None:
+def replace_database(server: str, url: str, by: str) -> None:
     """Has another database, which is not used, take the place of one that is."""
     name, other = (each.rpartition("/")[2] for each in (url, by))
-    execute(
+    execute_sql(
         server,
         f"ALTER DATABASE {name} ALLOW_CONNECTIONS false",
         f"DROP DATABASE {name} WITH (FORCE)",
@@ -44,10 +44,10 @@ def replaced(server: str, url: str, by: str) -> None:
 
 
 @contextmanager
-def away(server: str, url: str) -> Iterator[None]:
+def block_connections(server: str, url: str) -> Iterator[None]:
     """Within the block nobody reaches the database; `server` is another one on the same server."""
     name = url.rpartition("/")[2]
-    execute(
+    execute_sql(
         server,
         f"ALTER DATABASE {name} ALLOW_CONNECTIONS false",
         f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'",
@@ -55,4 +55,4 @@ def away(server: str, url: str) -> Iterator[None]:
     try:
         yield
     finally:
-        execute(server, f"ALTER DATABASE {name} ALLOW_CONNECTIONS true")
+        execute_sql(server, f"ALTER DATABASE {name} ALLOW_CONNECTIONS true")

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from services.dev.programs import Missing
-from tests.backends import or_skipped
+from services.dev.programs import ProgramNotFoundError
+from tests.backing_services import build_or_skip
 
 _LEFT_BYTES = 256 << 10
 
@@ -19,7 +19,7 @@ class Disk:
         self.path = path
         self._ballast = path / "ballast"
 
-    def fill(self) -> None:
+    def fill_up(self) -> None:
         """Leaves next to nothing."""
         found = os.statvfs(self.path)
         with self._ballast.open("wb") as file:
@@ -30,12 +30,12 @@ class Disk:
 
 
 @contextmanager
-def small_disk(path: Path, *, megabytes: int) -> Iterator[Disk]:
+def mount_small_disk(path: Path, *, megabytes: int) -> Iterator[Disk]:
     """Mounted for the time of the block. Where that is not allowed the test is skipped, and fails
     in CI.
     """
     path.mkdir()
-    or_skipped(lambda: _mount(path, megabytes))
+    build_or_skip(lambda: _mount(path, megabytes))
     try:
         yield Disk(path)
     finally:
@@ -47,4 +47,6 @@ def _mount(path: Path, megabytes: int) -> None:
     command = ["mount", "-t", "tmpfs", "-o", options, "none", str(path)]
     mounted = subprocess.run(command, capture_output=True, text=True)
     if mounted.returncode != 0:
-        raise Missing(f"a small disk needs root and the right to mount: {mounted.stderr.strip()}")
+        raise ProgramNotFoundError(
+            f"a small disk needs root and the right to mount: {mounted.stderr.strip()}"
+        )

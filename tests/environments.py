@@ -11,15 +11,15 @@ from typing import Final
 
 import pytest
 
-from services.dev.programs import Missing
-from tests.backends import or_skipped
+from services.dev.programs import ProgramNotFoundError
+from tests.backing_services import build_or_skip
 
 ROOT: Final = Path(__file__).parent.parent
 LOWEST_PYTHON: Final = (3, 11)
 
 
 @contextmanager
-def lowest_versions(*others: str) -> Iterator[Path]:
+def install_lowest_versions(*others: str) -> Iterator[Path]:
     """The folder of the programs of an environment that lasts for the block.
 
     It has this mutua, the lowest versions that pyproject.toml declares, and the requirements
@@ -28,11 +28,11 @@ def lowest_versions(*others: str) -> Iterator[Path]:
     if sys.version_info[:2] != LOWEST_PYTHON:
         pytest.skip("the lowest versions have wheels for Python 3.11, the lowest Python")
     with TemporaryDirectory(prefix="mutua-environment-") as name:
-        or_skipped(lambda: _install(Path(name), others))
+        build_or_skip(lambda: _install(Path(name), others))
         yield Path(name, "bin")
 
 
-def run(*command: str | Path, **environment: str) -> str:
+def run_program(*command: str | Path, **environment: str) -> str:
     """What a program printed. Raises CalledProcessError when it failed."""
     return subprocess.run(
         command,
@@ -46,9 +46,11 @@ def run(*command: str | Path, **environment: str) -> str:
 def _install(environment: Path, others: tuple[str, ...]) -> None:
     """Raises Missing where a package cannot be fetched."""
     uv = Path(sys.executable).parent / "uv"
-    run(uv, "venv", "--quiet", "--clear", "--python", sys.executable, environment)
+    run_program(uv, "venv", "--quiet", "--clear", "--python", sys.executable, environment)
     install = (uv, "pip", "install", "--quiet", "--resolution", "lowest-direct")
     try:
-        run(*install, ROOT, *others, VIRTUAL_ENV=str(environment))
+        run_program(*install, ROOT, *others, VIRTUAL_ENV=str(environment))
     except subprocess.CalledProcessError as error:
-        raise Missing(f"the lowest versions cannot be installed: {error.stderr}") from error
+        raise ProgramNotFoundError(
+            f"the lowest versions cannot be installed: {error.stderr}"
+        ) from error

@@ -66,7 +66,7 @@ EXCHANGE_KINDS = (EXCHANGE_KIND_CALL, EXCHANGE_KIND_SECONDMENT)
 MINUTES = (None, 0, 1, 7, 100, 20_160)
 
 
-class Pick(Enum):
+class RecordVariant(Enum):
     """How a fact of the catalogue comes to stand on the log."""
 
     PLAIN = auto()
@@ -77,7 +77,12 @@ class Pick(Enum):
 
 _REGISTERED = (*("alder",) * 4, *ORGANIZATIONS)
 """One of them much more often, so that its updates meet its registration."""
-PICKS = (*(Pick.PLAIN,) * 6, *(Pick.SLOPPY,) * 2, Pick.RECORDED_BY_ANOTHER, Pick.IMPOSTOR)
+RECORD_VARIANTS = (
+    *(RecordVariant.PLAIN,) * 6,
+    *(RecordVariant.SLOPPY,) * 2,
+    RecordVariant.RECORDED_BY_ANOTHER,
+    RecordVariant.IMPOSTOR,
+)
 
 
 def histories(*, exchanges: int = 2, max_facts: int = 12) -> st.SearchStrategy[list[Event]]:
@@ -103,7 +108,7 @@ def questions() -> st.SearchStrategy[Question]:
 
 
 @st.composite
-def told_exchanges(draw: Draw) -> Event:
+def client_exchanges(draw: Draw) -> Event:
     """A new exchange as a client tells it, without ids."""
     event = Event()
     _record(draw, event, 0)
@@ -111,14 +116,14 @@ def told_exchanges(draw: Draw) -> Event:
 
 
 @st.composite
-def told_organizations(draw: Draw) -> OrganizationContent:
+def client_organizations(draw: Draw) -> OrganizationContent:
     """What is told of an organization, its aliases included."""
     content = OrganizationContent()
     _organization(draw, content)
     return content
 
 
-def cuts(count: int) -> st.SearchStrategy[list[int]]:
+def slab_cuts(count: int) -> st.SearchStrategy[list[int]]:
     """Where `count` records are cut into slabs: ascending, neither start nor end among them."""
     inner = st.integers(1, max(1, count - 1))
     some = st.lists(inner, max_size=6, unique=True).map(
@@ -131,7 +136,7 @@ def event_id(number: int) -> str:
     return f"00000000-0000-7000-8000-{number:012d}"
 
 
-def sloppy(event: Event) -> Event:
+def denormalize(event: Event) -> Event:
     """The same said otherwise: sets the other way round, text untrimmed and decomposed.
 
     Such a record was put on the log by somebody else than our ingest, which sets `assurance`.
@@ -193,21 +198,21 @@ def _log(draw: Draw, catalogue: st.SearchStrategy[list[Event]]) -> list[Event]:
     facts = draw(catalogue)
     again = draw(st.lists(st.sampled_from(facts), max_size=len(facts)))
     return [
-        _picked(draw, fact, draw(st.sampled_from(PICKS)))
+        _make_variant(draw, fact, draw(st.sampled_from(RECORD_VARIANTS)))
         for fact in draw(st.permutations([*facts, *again]))
     ]
 
 
-def _picked(draw: Draw, fact: Event, pick: Pick) -> Event:
+def _make_variant(draw: Draw, fact: Event, pick: RecordVariant) -> Event:
     match pick:
-        case Pick.SLOPPY:
-            return sloppy(fact)
-        case Pick.RECORDED_BY_ANOTHER:
+        case RecordVariant.SLOPPY:
+            return denormalize(fact)
+        case RecordVariant.RECORDED_BY_ANOTHER:
             other = Event()
             other.CopyFrom(fact)
             other.recorded_by = draw(_recorders)
             return other
-        case Pick.IMPOSTOR:
+        case RecordVariant.IMPOSTOR:
             number = int(fact.event_id[-12:])
             return _fact(draw, fact.programme_id, number, draw(st.sampled_from(_KINDS)))
         case _:

@@ -10,13 +10,22 @@ from pathlib import Path
 import pytest
 
 from mutua import Client, MutuaError
-from services.adapters.sqlite_backup import read_backup, write_log
-from services.adapters.sqlite_log import SqliteLog
-from services.backup import backup, restore
-from services.bootstrap import embedded, verify
-from services.exports.files import FileUnfit
+from services.adapters.sqlite.backup import open_backup, restore_log
+from services.adapters.sqlite.log import SqliteLog
+from services.app.backup import backup, restore
+from services.app.bootstrap import serve_embedded, verify
+from services.exports.export_file import UnusableFileError
 from services.ledger import errors
-from tests.exports.logs import OTHER, PROGRAMME, START, answers, asking, fill, read, records
+from tests.exports.recorded_logs import (
+    OTHER,
+    PROGRAMME,
+    START,
+    append_records,
+    make_records,
+    open_client,
+    read_answers,
+    read_log,
+)
 from tests.services import facts
 
 MADE = START + 60_000_000
@@ -25,14 +34,14 @@ TURNED = 100
 
 @pytest.fixture
 def data(tmp_path: Path) -> Path:
-    fill(tmp_path / "data", records())
+    append_records(tmp_path / "data", make_records())
     verify_opened(tmp_path / "data")
     return tmp_path / "data"
 
 
 def verify_opened(data: Path) -> None:
     """Makes the read models too."""
-    with embedded(data, purpose="a test", write=True):
+    with serve_embedded(data, purpose="a test", write=True):
         pass
 
 
@@ -54,37 +63,37 @@ def restored(file: Path, data: Path) -> Path:
 
 def record(data: Path, giver: str) -> str:
     with (
-        embedded(data, purpose="a test", write=True) as running,
+        serve_embedded(data, purpose="a test", write=True) as running,
         Client(running.address, programme=PROGRAMME) as client,
     ):
         return client.record([facts.exchange(giver, "B")])
 
 
 def position(data: Path, *, wanted: str = "") -> str:
-    with asking(data) as client:
+    with open_client(data) as client:
         return client.get_status(min_position=wanted).position
 
 
 def refusal(data: Path, *, wanted: str) -> MutuaError:
-    with asking(data) as client, pytest.raises(MutuaError) as refused:
+    with open_client(data) as client, pytest.raises(MutuaError) as refused:
         client.get_status(min_position=wanted)
     return refused.value
 
 
 def test_records_times_and_answers_are_the_same(data: Path, file: Path, tmp_path: Path) -> None:
     again = restored(file, tmp_path / "again")
-    assert read(again) == read(data)
+    assert read_log(again) == read_log(data)
     for programme in (PROGRAMME, OTHER):
-        assert answers(again, programme) == answers(data, programme)
+        assert read_answers(again, programme) == read_answers(data, programme)
     assert verify(again).ok
 
 
 def test_it_goes_on_as_a_log_does(data: Path, file: Path, tmp_path: Path) -> None:
     again = restored(file, tmp_path / "again")
-    count = len(read(data))
+    count = len(read_log(data))
     assert record(again, "later").rpartition(".")[2] == str(count + 1)
     second = restored(backed_up(again, tmp_path / "two.mutua"), tmp_path / "second")
-    assert [each.offset for each in read(second)] == list(range(count + 1))
+    assert [each.offset for each in read_log(second)] == list(range(count + 1))
 
 
 def test_positions_before_the_backup_mean_the_same(data: Path, file: Path, tmp_path: Path) -> None:
@@ -123,22 +132,24 @@ def test_positions_of_all_logs_that_it_was_are_known(
 def test_a_log_of_an_older_mutua_is_backed_up(data: Path, tmp_path: Path) -> None:
     with closing(sqlite3.connect(data / "log.sqlite")) as connection:
         connection.execute("DROP TABLE origin")
-    assert read(restored(backed_up(data, tmp_path / "old.mutua"), tmp_path / "again")) == read(data)
+    assert read_log(
+        restored(backed_up(data, tmp_path / "old.mutua"), tmp_path / "again")
+    ) == read_log(data)
 
 
 def test_a_directory_without_facts_is_backed_up(tmp_path: Path) -> None:
-    fill(tmp_path / "data", [])
+    append_records(tmp_path / "data", [])
     verify_opened(tmp_path / "data")
     again = restored(backed_up(tmp_path / "data", tmp_path / "none.mutua"), tmp_path / "again")
-    assert read(again) == []
+    assert read_log(again) == []
     record(again, "the first")
 
 
 def what_is_said(file: Path, path: Path) -> str:
     """Of a backup as it is made a log, without anything else that a directory has."""
     try:
-        with read_backup(file) as (log, note):
-            write_log(log, note, path, progress=lambda *_: None)
+        with open_backup(file) as (log, note):
+            restore_log(log, note, path, progress=lambda *_: None)
     except errors.MutuaError as error:
         return error.message
     return ""
@@ -160,7 +171,7 @@ def test_a_bit_that_turned_in_a_backup_is_found_or_was_in_no_row(
             assert str(file) in told
             assert list(again.iterdir()) == []
             continue
-        assert read(again) == read(data), f"bit {bit} of byte {at}"
+        assert read_log(again) == read_log(data), f"bit {bit} of byte {at}"
         with closing(SqliteLog(again / "log.sqlite", read_only=True)) as log:
             assert log.origins == {log_id: 23}
     assert found > TURNED / 10
@@ -170,14 +181,18 @@ def test_a_bit_that_turned_in_a_backup_is_found_or_was_in_no_row(
 def test_a_backup_that_was_cut_is_refused(file: Path, tmp_path: Path, part: float) -> None:
     whole = file.read_bytes()
     file.write_bytes(whole[: int(len(whole) * part)])
-    with pytest.raises(errors.DataForeign, match="take another copy of it, or an older backup"):
+    with pytest.raises(
+        errors.ForeignDataError, match="take another copy of it, or an older backup"
+    ):
         restored(file, tmp_path / "again")
 
 
 def test_a_backup_that_lacks_its_last_record_is_refused(file: Path, tmp_path: Path) -> None:
     with closing(sqlite3.connect(file)) as connection, connection:
         connection.execute("DELETE FROM record WHERE offset = (SELECT max(offset) FROM record)")
-    with pytest.raises(errors.DataForeign, match=r"offset 22 of .* is damaged or missing; take"):
+    with pytest.raises(
+        errors.ForeignDataError, match=r"offset 22 of .* is damaged or missing; take"
+    ):
         restored(file, tmp_path / "again")
 
 
@@ -219,26 +234,26 @@ def test_what_is_no_backup_is_refused(
 def test_a_backup_of_a_newer_mutua_is_refused(file: Path, tmp_path: Path) -> None:
     with closing(sqlite3.connect(file)) as connection:
         connection.execute("PRAGMA user_version = 99")
-    with pytest.raises(errors.SchemaAhead, match="upgrade mutua"):
+    with pytest.raises(errors.NewerSchemaError, match="upgrade mutua"):
         restored(file, tmp_path / "again")
 
 
 def test_a_directory_with_data_is_never_replaced(data: Path, file: Path, tmp_path: Path) -> None:
-    with pytest.raises(errors.DataForeign, match="holds data already"):
+    with pytest.raises(errors.ForeignDataError, match="holds data already"):
         restored(file, data)
     gone_on = restored(file, tmp_path / "again")
     record(gone_on, "later")
-    with pytest.raises(errors.DataForeign, match="holds data already"):
+    with pytest.raises(errors.ForeignDataError, match="holds data already"):
         restored(file, gone_on)
     other = tmp_path / "other"
     other.mkdir()
     (other / "letter.txt").touch()
-    with pytest.raises(errors.DataForeign, match="choose an empty or new directory"):
+    with pytest.raises(errors.ForeignDataError, match="choose an empty or new directory"):
         restored(file, other)
     torn = tmp_path / "torn"
     torn.mkdir()
     shutil.copy(data / "read-1.sqlite", torn)
-    with pytest.raises(errors.DataForeign, match="mutua --data DIRECTORY restore FILE"):
+    with pytest.raises(errors.ForeignDataError, match="mutua --data DIRECTORY restore FILE"):
         restored(file, torn)
 
 
@@ -246,7 +261,7 @@ def test_a_damaged_log_is_not_backed_up_and_the_backup_before_stays(data: Path, 
     whole = file.read_bytes()
     with closing(sqlite3.connect(data / "log.sqlite")) as connection, connection:
         connection.execute("UPDATE record SET record_time = record_time + 1 WHERE offset = 7")
-    with pytest.raises(errors.DataForeign, match=r"offset 7 of .*log\.sqlite is damaged"):
+    with pytest.raises(errors.ForeignDataError, match=r"offset 7 of .*log\.sqlite is damaged"):
         backed_up(data, file, force=True)
     assert file.read_bytes() == whole
     assert list(file.parent.glob(".*")) == []
@@ -254,12 +269,14 @@ def test_a_damaged_log_is_not_backed_up_and_the_backup_before_stays(data: Path, 
 
 def test_a_file_is_replaced_only_when_that_is_said(data: Path, file: Path, tmp_path: Path) -> None:
     whole = file.read_bytes()
-    with pytest.raises(FileUnfit, match="is there already; choose another name, or say --force"):
+    with pytest.raises(
+        UnusableFileError, match="is there already; choose another name, or say --force"
+    ):
         backed_up(data, file)
     assert file.read_bytes() == whole
     record(data, "later")
     backed_up(data, file, force=True)
-    assert len(read(restored(file, tmp_path / "again"))) == len(read(data))
+    assert len(read_log(restored(file, tmp_path / "again"))) == len(read_log(data))
 
 
 @pytest.mark.parametrize(
@@ -269,7 +286,7 @@ def test_a_file_is_replaced_only_when_that_is_said(data: Path, file: Path, tmp_p
 def test_a_place_that_takes_no_file_is_told(
     data: Path, tmp_path: Path, name: str, told: str
 ) -> None:
-    with pytest.raises((FileUnfit, OSError), match=told):
+    with pytest.raises((UnusableFileError, OSError), match=told):
         backed_up(data, tmp_path / name)
 
 

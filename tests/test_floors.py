@@ -9,7 +9,7 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.version import Version
 
-from tests.environments import ROOT, lowest_versions, run
+from tests.environments import ROOT, install_lowest_versions, run_program
 
 
 def declared(name: str) -> Requirement:
@@ -47,21 +47,25 @@ class TestDeclaredFloor:
 @pytest.fixture(scope="module")
 def programs() -> Iterator[Path]:
     """The programs of an environment with this mutua and the lowest versions it declares."""
-    with lowest_versions() as folder:
+    with install_lowest_versions() as folder:
         yield folder
 
 
 class TestLowestDeclaredVersions:
     def test_record_and_answer(self, programs: Path, tmp_path: Path) -> None:
-        shown = run(programs / "mutua", "demo", "--dir", tmp_path / "demo")
+        shown = run_program(programs / "mutua", "demo", "--dir", tmp_path / "demo")
         assert "29 of 36 organizations on the roster" in shown
-        assert run(programs / "mutua", "--data", tmp_path / "demo", "verify") == "ok: 624 facts\n"
+        assert (
+            run_program(programs / "mutua", "--data", tmp_path / "demo", "verify")
+            == "ok: 624 facts\n"
+        )
 
     def test_have_all_that_the_processes_of_a_cluster_import(self, programs: Path) -> None:
         """The driver is imported by Faust only when a worker starts."""
-        run(
+        run_program(
             programs / "python",
             "-c",
-            "import faust.transport.drivers.aiokafka, services.cluster.ingest\n"
-            "import services.cluster.projector, services.projector.app, services.cluster.query",
+            "import faust.transport.drivers.aiokafka, services.app.ingest_service\n"
+            "import services.app.projector_service, services.projector.faust_app, "
+            "services.app.query_service",
         )

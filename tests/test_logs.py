@@ -7,7 +7,7 @@ from contextvars import copy_context
 
 import pytest
 
-from services.logs import Form, begin_request, set_up_logs
+from services.adapters.telemetry.logs import LogFormat, configure_logging, set_request_id
 
 logger = logging.getLogger("a.part")
 
@@ -22,13 +22,13 @@ def _as_before() -> Iterator[None]:
     root.setLevel(level)
 
 
-def said(capsys: pytest.CaptureFixture[str], form: Form) -> list[str]:
-    set_up_logs(form=form)
+def said(capsys: pytest.CaptureFixture[str], form: LogFormat) -> list[str]:
+    configure_logging(log_format=form)
     logger.info("not said at this level")
     logger.warning("%d of them wait", 3)
 
     def call() -> None:
-        begin_request("the-call")
+        set_request_id("the-call")
         try:
             raise ZeroDivisionError("nothing to divide by")
         except ZeroDivisionError:
@@ -57,10 +57,10 @@ def test_objects(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_a_call_without_an_id_gets_one_of_its_own(capsys: pytest.CaptureFixture[str]) -> None:
     def call() -> None:
-        begin_request("")
+        set_request_id("")
         logger.warning("said")
 
-    set_up_logs(form="json")
+    configure_logging(log_format="json")
     copy_context().run(call)
     copy_context().run(call)
     one, two = (json.loads(line)["request_id"] for line in capsys.readouterr().err.splitlines())

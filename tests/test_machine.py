@@ -25,28 +25,28 @@ from mutua.v1.query_service_pb2 import (
     QuarantinedRecord,
     Question,
 )
-from services.adapters.sqlite_store import SqliteStore
-from services.cli.quarantined import mended
-from services.imports import ImportInterrupted
-from services.ledger.ports import StaleWriter
+from services.adapters.sqlite.store import SqliteStore
+from services.cli.quarantined_record import build_resubmission
+from services.imports import ImportInterruptedError
+from services.ledger.ports import FencedWriterError
 from services.ledger.position import Position
 from services.projector.slab import project_slab
 from tests.machine import checks
-from tests.machine.client import DirectClient
-from tests.machine.files import Files, Row, rows
+from tests.machine.direct_client import DirectClient
+from tests.machine.expected_log import ExpectedLog, parse_fact
+from tests.machine.imported_files import FileRow, ImportedFiles, file_rows
 from tests.machine.instance import Instance
-from tests.machine.told import Told, legible
-from tests.projector.embedded import tables
+from tests.projector.slab_projection import read_tables
 from tests.strategies import (
     ORGANIZATIONS,
     OTHER_PROGRAMME,
     PROGRAMME,
-    Pick,
+    RecordVariant,
+    client_exchanges,
+    client_organizations,
+    denormalize,
     event_id,
     questions,
-    sloppy,
-    told_exchanges,
-    told_organizations,
 )
 
 EXAMPLES = int(os.environ.get("MUTUA_MACHINE_EXAMPLES", "25"))
@@ -61,16 +61,16 @@ group_counts = st.sampled_from((None, None, None, 0, 1))
 recorders = st.sampled_from(("", *ORGANIZATIONS))
 
 
-class Killed(Exception):
+class ProcessKilledError(Exception):
     """The process is gone; whoever waits for it hears nothing more."""
 
 
-def killed(*points: str) -> st.SearchStrategy[str]:
+def kill_points(*points: str) -> st.SearchStrategy[str]:
     """Mostly nowhere, which is ""."""
     return st.sampled_from(("",) * 3 * len(points) + points)
 
 
-class Replaces(Enum):
+class CorrectionBase(Enum):
     """What a correction says that it was made from."""
 
     CURRENT = auto()
@@ -86,22 +86,24 @@ class Machine(RuleBasedStateMachine):
         memory = MEMORY if MEMORY.is_dir() else None
         self.folder = TemporaryDirectory(prefix="mutua-machine-", dir=memory)
         self.instance = Instance(Path(self.folder.name))
-        self.told = Told()
+        self.log = ExpectedLog()
         self.numbers = dict.fromkeys(checks.PROGRAMMES, 0)
         self.clients = {
             each: DirectClient(self.instance, each, self.append) for each in checks.PROGRAMMES
         }
-        self.files = Files(self.clients[PROGRAMME], self.told, Path(self.folder.name, "log.csv"))
+        self.files = ImportedFiles(
+            self.clients[PROGRAMME], self.log, Path(self.folder.name, "log.csv")
+        )
         self.checked = 0
         self.log_id = self.instance.log.log_id
 
     # Facts come to the log.
 
     @rule(
-        said=st.lists(told_exchanges(), min_size=1, max_size=3),
+        said=st.lists(client_exchanges(), min_size=1, max_size=3),
         by=recorders,
         programme=programmes,
-        at=killed("before_append", "after_append_before_ack"),
+        at=kill_points("before_append", "after_append_before_ack"),
     )
     def record(self, said: list[Event], by: str, programme: str, at: str) -> None:
         for event in said:
@@ -109,9 +111,9 @@ class Machine(RuleBasedStateMachine):
         self.send(programme, said, by, at)
 
     @rule(
-        said=st.lists(told_exchanges(), min_size=1, max_size=3),
+        said=st.lists(client_exchanges(), min_size=1, max_size=3),
         of=which,
-        replaces=st.sampled_from((Replaces.CURRENT, Replaces.CURRENT, *Replaces)),
+        replaces=st.sampled_from((CorrectionBase.CURRENT, CorrectionBase.CURRENT, *CorrectionBase)),
         in_order=st.booleans(),
         by=recorders,
         programme=programmes,
@@ -120,7 +122,7 @@ class Machine(RuleBasedStateMachine):
         self,
         said: list[Event],
         of: int,
-        replaces: Replaces,
+        replaces: CorrectionBase,
         in_order: bool,  # noqa: FBT001 (drawn)
         by: str,
         programme: str,
@@ -144,7 +146,7 @@ class Machine(RuleBasedStateMachine):
         event.exchange_retracted.reason.plain = "twice"
         self.send(programme, [event], by)
 
-    @rule(content=told_organizations(), is_new=st.booleans(), programme=programmes)
+    @rule(content=client_organizations(), is_new=st.booleans(), programme=programmes)
     def describe(self, content: OrganizationContent, is_new: bool, programme: str) -> None:  # noqa: FBT001 (drawn)
         event = self.identify(Event(), programme)
         fact = event.organization_registered if is_new else event.organization_updated
@@ -157,16 +159,16 @@ class Machine(RuleBasedStateMachine):
         event.alias_added.alias, event.alias_added.organization_id, *_ = names
         self.send(programme, [event])
 
-    @precondition(lambda self: self.told.values)
-    @rule(place=which, pick=st.sampled_from(Pick), said=told_exchanges())
-    def record_again(self, place: int, pick: Pick, said: Event) -> None:
+    @precondition(lambda self: self.log.values)
+    @rule(place=which, pick=st.sampled_from(RecordVariant), said=client_exchanges())
+    def record_again(self, place: int, pick: RecordVariant, said: Event) -> None:
         """As a client that heard nothing does, or somebody who writes to the log past us."""
-        programme, value = self.told.values[-1 - place % len(self.told.values)]
-        event = legible(value)
-        if event is not None and pick is not Pick.PLAIN:
-            if pick is Pick.SLOPPY:
-                event = sloppy(event)
-            elif pick is Pick.RECORDED_BY_ANOTHER:
+        programme, value = self.log.values[-1 - place % len(self.log.values)]
+        event = parse_fact(value)
+        if event is not None and pick is not RecordVariant.PLAIN:
+            if pick is RecordVariant.SLOPPY:
+                event = denormalize(event)
+            elif pick is RecordVariant.RECORDED_BY_ANOTHER:
                 event.recorded_by = "centre"
             else:
                 said.event_id, said.programme_id = event.event_id, event.programme_id
@@ -178,7 +180,7 @@ class Machine(RuleBasedStateMachine):
     def record_garbage(self, value: bytes, programme: str) -> None:
         self.append(programme, [value])
 
-    @rule(place=which, said=told_exchanges(), again=told_exchanges())
+    @rule(place=which, said=client_exchanges(), again=client_exchanges())
     def resubmit(self, place: int, said: Event, again: Event) -> None:
         """Twice, the second time by somebody who does not know of the first."""
         client = self.clients[PROGRAMME]
@@ -191,7 +193,7 @@ class Machine(RuleBasedStateMachine):
             client.record([event])
         [record] = client.list_quarantine(offsets=[record.offset], min_position=self.end())
         assert record.resubmitted_as == event.event_id
-        ledger = self.told.ledger(PROGRAMME)
+        ledger = self.log.fold_ledger(PROGRAMME)
         counted = [
             each
             for exchange in ledger.exchanges.values()
@@ -203,7 +205,7 @@ class Machine(RuleBasedStateMachine):
     # The log comes to the read models.
 
     @precondition(lambda self: self.lag())
-    @rule(limit=few, at=killed("in_slab", "after_commit_before_ack"))
+    @rule(limit=few, at=kill_points("in_slab", "after_commit_before_ack"))
     def project(self, limit: int, at: str) -> None:
         with self.until(at):
             self.instance.project(limit)
@@ -242,7 +244,7 @@ class Machine(RuleBasedStateMachine):
     @rule(
         slab_size=st.sampled_from((1, 3, 20_000)),
         beside=st.booleans(),
-        at=killed("in_copy", "in_slab", "before_switch", "after_switch"),
+        at=kill_points("in_copy", "in_slab", "before_switch", "after_switch"),
     )
     def rebuild(self, slab_size: int, beside: bool, at: str) -> None:  # noqa: FBT001 (drawn)
         with self.until(at):
@@ -258,26 +260,30 @@ class Machine(RuleBasedStateMachine):
 
     @rule(
         batch=batches,
-        said=rows(),
+        said=file_rows(),
         group_count=group_counts,
-        at=killed("before_append", "after_append_before_ack", "in_slab", "after_commit_before_ack"),
+        at=kill_points(
+            "before_append", "after_append_before_ack", "in_slab", "after_commit_before_ack"
+        ),
     )
-    def import_file(self, batch: str, said: list[Row], group_count: int | None, at: str) -> None:
-        if batch in self.files.undoing:
+    def import_file(
+        self, batch: str, said: list[FileRow], group_count: int | None, at: str
+    ) -> None:
+        if batch in self.files.batches_in_undo:
             self.files.undo(batch)
         with self.until(at), self.interrupted(group_count):
             self.files.import_new(batch, said)
 
-    @precondition(lambda self: self.files.whole)
+    @precondition(lambda self: self.files.complete_files)
     @rule(batch=batches)
     def import_file_again(self, batch: str) -> None:
         self.files.import_again(batch)
 
-    @precondition(lambda self: self.files.batches())
+    @precondition(lambda self: self.files.list_batches())
     @rule(
         batch=batches,
         group_count=group_counts,
-        at=killed("before_append", "after_append_before_ack", "in_slab"),
+        at=kill_points("before_append", "after_append_before_ack", "in_slab"),
     )
     def undo(self, batch: str, group_count: int | None, at: str) -> None:
         with self.until(at), self.interrupted(group_count):
@@ -287,20 +293,20 @@ class Machine(RuleBasedStateMachine):
 
     @rule(question=questions())
     def ask(self, question: Question) -> None:
-        checks.check_answers(self.instance, self.told, question)
+        checks.check_answers(self.instance, self.log, question)
 
     @invariant()
     def the_read_models_say_what_the_log_says(self) -> None:
         position = self.instance.next_offset
-        watermark = self.instance.store.watermark(0)
+        watermark = self.instance.store.read_watermark(0)
         assert position == (0 if watermark is None else watermark.next_offset)
-        assert self.instance.log.end() == len(self.told.values)
+        assert self.instance.log.end() == len(self.log.values)
         assert self.instance.log.log_id == self.log_id
         if position != self.checked:
             assert position > self.checked
             checks.check_tables(self.instance)
             for programme in checks.PROGRAMMES:
-                checks.check_exchanges(self.instance, self.told, programme)
+                checks.check_exchanges(self.instance, self.log, programme)
             self.checked = position
 
     def teardown(self) -> None:
@@ -311,28 +317,28 @@ class Machine(RuleBasedStateMachine):
             self.folder.cleanup()
 
     def hold_to_the_end(self) -> None:
-        checks.check_log(self.instance, self.told)
+        checks.check_log(self.instance, self.log)
         self.instance.catch_up()
         self.the_read_models_say_what_the_log_says()
-        checks.check_exactly_once(self.instance, self.told)
+        checks.check_exactly_once(self.instance, self.log)
         for programme in checks.PROGRAMMES:
-            checks.check_answers(self.instance, self.told, Question(programme_id=programme))
+            checks.check_answers(self.instance, self.log, Question(programme_id=programme))
             checks.check_sums(self.instance, programme)
-        before = tables(self.instance.store)
+        before = read_tables(self.instance.store)
         self.instance.take_over(self.instance.rebuild(slab_size=2))
-        assert tables(self.instance.store) == before
+        assert read_tables(self.instance.store) == before
 
     # How steps are made.
 
     def append(self, programme: str, values: Sequence[bytes]) -> Position:
         """What a ghost is told reaches nobody."""
         if self.instance.was_killed():
-            raise Killed
+            raise ProcessKilledError
         position = self.instance.append(programme, values)
         if self.instance.was_killed():
-            self.told.doubt(programme, values)
-            raise Killed
-        self.told.acknowledge(programme, values)
+            self.log.mark_uncertain(programme, values)
+            raise ProcessKilledError
+        self.log.acknowledge(programme, values)
         return position
 
     def send(self, programme: str, events: list[Event], by: str = "", at: str = "") -> None:
@@ -345,9 +351,9 @@ class Machine(RuleBasedStateMachine):
         if not point:
             yield
             return
-        with self.instance.killed(point), suppress(Killed):
+        with self.instance.kill_at(point), suppress(ProcessKilledError):
             yield
-        checks.check_log(self.instance, self.told)
+        checks.check_log(self.instance, self.log)
 
     @contextmanager
     def interrupted(self, group_count: int | None) -> Iterator[None]:
@@ -356,17 +362,17 @@ class Machine(RuleBasedStateMachine):
         client.group_count = group_count
         try:
             yield
-        except ImportInterrupted:
+        except ImportInterruptedError:
             assert group_count is not None
         finally:
             client.group_count = None
 
     def refused(self, store: SqliteStore, start: int, limit: int) -> None:
         """A writer that is not where the read models are changes nothing."""
-        log, before = self.instance.log, tables(self.instance.store)
-        with pytest.raises(StaleWriter):
+        log, before = self.instance.log, read_tables(self.instance.store)
+        with pytest.raises(FencedWriterError):
             project_slab(store, log.log_id, log.read(start, limit), partition=log.number)
-        assert tables(self.instance.store) == before
+        assert read_tables(self.instance.store) == before
 
     def mend(self, client: DirectClient, record: QuarantinedRecord, said: Event) -> Event:
         """By hand where that is needed."""
@@ -375,7 +381,7 @@ class Machine(RuleBasedStateMachine):
             return said
         exchange_id = record.event.exchange_corrected.exchange_id or record.event.event_id
         exchanges = client.list_exchanges(exchange_ids=[exchange_id], min_position=self.end())
-        return mended(record, next(iter(exchanges), None))
+        return build_resubmission(record, next(iter(exchanges), None))
 
     def lag(self) -> int:
         return self.instance.log.end() - self.instance.next_offset
@@ -391,7 +397,7 @@ class Machine(RuleBasedStateMachine):
 
     def target(self, programme: str, place: int) -> str:
         """One of the latest exchanges; for larger numbers what comes later, or is no exchange."""
-        ledger, number = self.told.ledger(programme), self.numbers[programme]
+        ledger, number = self.log.fold_ledger(programme), self.numbers[programme]
         exchanges = [*ledger.exchanges]
         others = [each for each in ledger.first_record if each not in ledger.exchanges]
         if place < 5 and exchanges:
@@ -400,16 +406,16 @@ class Machine(RuleBasedStateMachine):
             return others[-1]
         return event_id(number + place % 4)
 
-    def replaced(self, programme: str, exchange_id: str, replaces: Replaces) -> str:
-        ledger, number = self.told.ledger(programme), self.numbers[programme]
+    def replaced(self, programme: str, exchange_id: str, replaces: CorrectionBase) -> str:
+        ledger, number = self.log.fold_ledger(programme), self.numbers[programme]
         match replaces:
-            case Replaces.CURRENT if exchange_id in ledger.exchanges:
+            case CorrectionBase.CURRENT if exchange_id in ledger.exchanges:
                 return ledger.exchanges[exchange_id].revision_ids[-1]
-            case Replaces.THE_FIRST:
+            case CorrectionBase.THE_FIRST:
                 return exchange_id
-            case Replaces.WHAT_COMES_NEXT:
+            case CorrectionBase.WHAT_COMES_NEXT:
                 return event_id(number)
-            case Replaces.THE_LATEST_FACT if ledger.first_record:
+            case CorrectionBase.THE_LATEST_FACT if ledger.first_record:
                 return [*ledger.first_record][-1]
         return ""
 

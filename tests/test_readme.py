@@ -9,30 +9,34 @@ import pytest
 from pydantic_core import PydanticUndefined
 
 from services.cli.main import mutua
-from services.dev.broker import fetch
+from services.dev.broker import fetch_jars
 from services.dev.postgres import find_programs
 from services.settings import Settings
-from tests.backends import or_skipped, reachable_folder
-from tests.faults.processes import eventually
-from tests.readme import ROOT, Example, Newcomer, examples, settled
+from tests.backing_services import build_or_skip, temporary_shared_folder
+from tests.faults.server_process import wait_until
+from tests.readme_examples import ROOT, ConsoleExample, ReadmeShell, normalize_output, read_examples
 
 
 @pytest.fixture(scope="module")
-def newcomer() -> Iterator[Newcomer]:
-    with reachable_folder() as folder, closing(Newcomer(folder)) as someone:
+def readme_shell() -> Iterator[ReadmeShell]:
+    with temporary_shared_folder() as folder, closing(ReadmeShell(folder)) as someone:
         yield someone
 
 
-@pytest.mark.parametrize("example", list(examples()), ids=lambda each: each.command[:40])
-def test_a_command_prints_what_the_readme_shows(example: Example, newcomer: Newcomer) -> None:
+@pytest.mark.parametrize("example", list(read_examples()), ids=lambda each: each.command[:40])
+def test_a_command_prints_what_the_readme_shows(
+    example: ConsoleExample, readme_shell: ReadmeShell
+) -> None:
     if example.command.startswith("mutua dev"):
-        or_skipped(fetch)
-        or_skipped(find_programs)
-    expected = settled(example.output)
+        build_or_skip(fetch_jars)
+        build_or_skip(find_programs)
+    expected = normalize_output(example.output)
     if example.command == "mutua dev status":  # what was killed takes its time to start again
-        eventually(lambda: settled(newcomer.run(example.command)) == expected, expected)
+        wait_until(
+            lambda: normalize_output(readme_shell.run(example.command)) == expected, expected
+        )
     else:
-        assert settled(newcomer.run(example.command)) == expected
+        assert normalize_output(readme_shell.run(example.command)) == expected
 
 
 def test_every_setting_is_documented() -> None:

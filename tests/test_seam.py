@@ -15,8 +15,8 @@ from mutua import AsyncClient, Client
 from mutua.v1 import query_service_pb2 as pb
 from mutua.v1.query_service_pb2_grpc import QueryServiceServicer
 from services.adapters.wire.question import to_question
-from services.cli import asking
-from services.ledger.errors import NotBuilt
+from services.cli import question_options
+from services.ledger.errors import UnimplementedError
 from services.ledger.question import Question
 from services.query.service import QueryService
 
@@ -60,7 +60,9 @@ def test_both_clients_show_every_field_of_a_request(rpc: MethodDescriptor) -> No
 
 @pytest.mark.parametrize("field", FILTERS, ids=name)
 def test_a_filter_can_be_typed_and_is_answered_or_refused(field: FieldDescriptor) -> None:
-    options: list[click.Option] = getattr(asking.asks(lambda *_: None), "__click_params__", [])
+    options: list[click.Option] = getattr(
+        question_options.takes_question(lambda *_: None), "__click_params__", []
+    )
     assert field.name in {option.name for option in options}, "options are named as their fields"
     asked, plain = pb.Question(programme_id="gde"), pb.Question(programme_id="gde")
     text_format.Merge(f"{field.name}: {_value(field)}", asked)
@@ -79,7 +81,7 @@ def _refused(question: pb.Question) -> list[str]:
     """The fields that are declared and not answered yet."""
     try:
         _read(question)
-    except NotBuilt as refused:
+    except UnimplementedError as refused:
         return [each.field.removeprefix("question.") for each in refused.violations]
     return []
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from services.ledger.errors import InvalidArgument
+from services.ledger.errors import InvalidArgumentError
 from services.settings import Settings, read_settings
 
 
@@ -18,7 +18,7 @@ def test_what_is_missing_or_wrong_is_named(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.delenv("MUTUA_LOG_URL", raising=False)
     monkeypatch.setenv("MUTUA_STORE_URL", "postgresql://two")
     monkeypatch.setenv("MUTUA_SLAB_RECORDS", "many")
-    with pytest.raises(InvalidArgument) as told:
+    with pytest.raises(InvalidArgumentError) as told:
         read_settings()
     assert told.value.message.startswith(
         "MUTUA_LOG_URL is not set; MUTUA_SLAB_RECORDS is 'many': input should be a valid integer"
@@ -51,7 +51,7 @@ def test_what_is_missing_or_wrong_is_named(monkeypatch: pytest.MonkeyPatch) -> N
     ],
 )
 def test_what_cannot_be_meant_is_refused_with_what_can(given: dict[str, str], says: str) -> None:
-    with pytest.raises(InvalidArgument) as told:
+    with pytest.raises(InvalidArgumentError) as told:
         read_settings(log_url="kafka://one:1/facts", **given)
     assert says in told.value.message
     assert "secret" not in told.value.message

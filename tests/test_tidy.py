@@ -10,7 +10,7 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 MAX_FUNCTION_LINES = 70
-MAX_FILE_LINES = 400
+MAX_FILE_LINES = 600
 MAX_TEST_FILE_LINES = 600
 LONGER: dict[str, str] = {}
 """Files that may be longer, each with the reason."""

@@ -12,8 +12,8 @@ import pytest
 
 from mutua.v1.query_service_pb2 import Coverage, Question
 from mutua.v1.types_pb2 import Date
-from services.cli import words
-from services.ledger.wording import counted
+from services.cli import messages
+from services.ledger.wording import format_count
 
 ROOT = Path(__file__).parent.parent
 NOUNS = (
@@ -26,9 +26,9 @@ ONE_AS_MANY = re.compile(
     rf"\b1 (?:\w+ )?(?:{NOUNS})s\b|(?<!of )\b1 (?:\w+ )?(?:{NOUNS}) (?:are|have|were)\b"
 )
 OVER_A_LIMIT = {
-    "services/adapters/grpc_server.py",
-    "services/adapters/kafka_log.py",
-    "services/ingest/check.py",
+    "services/adapters/grpc/server.py",
+    "services/adapters/kafka/log.py",
+    "services/ingest/request_validation.py",
     "services/ledger/validation.py",
     "services/query/exchanges.py",
     "services/query/quarantine.py",
@@ -49,7 +49,7 @@ OVER_A_LIMIT = {
     ],
 )
 def test_counted_agrees(count: int, verb: str, text: str) -> None:
-    assert counted(count, "exchange", verb) == text
+    assert format_count(count, "exchange", verb) == text
 
 
 def lines() -> Iterator[str]:
@@ -65,12 +65,12 @@ def lines() -> Iterator[str]:
                 + coverage.straddling_month_count
                 + coverage.straddling_quarter_count
             )
-            yield from words.coverage_lines(coverage, question)
-            yield from words.warning_lines(words.WARNINGS, coverage=coverage)
-            yield words.doubles_line(coverage, other, is_whole=True)
-            yield words.doubles_line(coverage, other, is_whole=False)
+            yield from messages.coverage_lines(coverage, question)
+            yield from messages.warning_lines(messages.WARNING_LINES, coverage=coverage)
+            yield messages.doubles_line(coverage, other, is_whole=True)
+            yield messages.doubles_line(coverage, other, is_whole=False)
     for count, other in product((0, 1, 2), repeat=2):
-        yield from words.isolate_lines(["A"] * count, ["B"] * other)
+        yield from messages.isolate_lines(["A"] * count, ["B"] * other)
 
 
 def test_answers_say_one_in_the_singular() -> None:

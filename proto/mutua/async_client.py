@@ -14,15 +14,15 @@ from contextlib import nullcontext, suppress
 from types import TracebackType
 from typing import Self, TypeVar, Unpack
 
-from mutua import reads
-from mutua.async_connection import AsyncClock, AsyncConnection
-from mutua.async_stream import AsyncStream
+from mutua import read_rpcs
+from mutua.async_connection import AsyncConnection, AsyncRetryClock
+from mutua.async_recording_stream import AsyncRecordingStream
 from mutua.errors import MutuaError
 from mutua.filters import Filters, takes_filters, to_question
 from mutua.location import DirectoryLocation, locate
-from mutua.pages import AsyncPages, ListRequest, Page
-from mutua.reads import ListRead, Read
-from mutua.recording import Batching, Recorded, completed
+from mutua.pages import AsyncPages, ListRequest, ListResponse
+from mutua.read_rpcs import ListRpc, ReadRpc
+from mutua.recording import BatchBuilder, Recorded, complete_event
 from mutua.v1.event_pb2 import Event
 from mutua.v1.ingest_service_pb2 import RecordEventsRequest
 from mutua.v1.query_service_pb2 import (
@@ -54,7 +54,7 @@ from mutua.v1.query_service_pb2 import (
 )
 
 Response = TypeVar("Response")
-PageOf = TypeVar("PageOf", bound=Page)
+PageOf = TypeVar("PageOf", bound=ListResponse)
 Row = TypeVar("Row")
 
 
@@ -78,7 +78,7 @@ class AsyncClient:
         deadline_seconds: float = 30.0,
         *,
         directory: str | os.PathLike[str] | DirectoryLocation | None = None,
-        clock: AsyncClock = _AsyncioClock,
+        clock: AsyncRetryClock = _AsyncioClock,
     ) -> None:
         self.programme = programme
         self.organization = organization
@@ -93,7 +93,9 @@ class AsyncClient:
 
     async def record(self, events: Iterable[Event]) -> str:
         """See `Client.record`. When its task is cancelled, nobody knows whether the facts stand."""
-        request = RecordEventsRequest(events=[completed(each, self.programme) for each in events])
+        request = RecordEventsRequest(
+            events=[complete_event(each, self.programme) for each in events]
+        )
         response = await self._ingest.call(
             lambda link: link.ingest.RecordEvents, request, is_write=True
         )
@@ -107,11 +109,11 @@ class AsyncClient:
         What was sent is answered before an error of `events` itself is raised. Close it when it
         is not iterated to its end (`contextlib.aclosing`).
         """
-        stream = AsyncStream(self._ingest, await self._ingest.link())
+        stream = AsyncRecordingStream(self._ingest, await self._ingest.link())
         feeding = asyncio.create_task(stream.feed(self._batches(events)))
         try:
             while await stream.has_unanswered():
-                yield await stream.answer()
+                yield await stream.next_answer()
             await feeding
         finally:
             feeding.cancel()
@@ -132,7 +134,7 @@ class AsyncClient:
             question=to_question(self.programme, question, filters),
             min_position=min_position,
         )
-        return await self._ask(reads.BALANCE, request)
+        return await self._ask(read_rpcs.BALANCE, request)
 
     @takes_filters
     async def get_concentration(
@@ -146,7 +148,7 @@ class AsyncClient:
         request = GetConcentrationRequest(
             question=to_question(self.programme, question, filters), min_position=min_position
         )
-        return await self._ask(reads.CONCENTRATION, request)
+        return await self._ask(read_rpcs.CONCENTRATION, request)
 
     async def get_exchange(
         self, exchange_id: str, *, min_position: str = ""
@@ -155,10 +157,10 @@ class AsyncClient:
         request = GetExchangeRequest(
             programme_id=self.programme, exchange_id=exchange_id, min_position=min_position
         )
-        answer = await self._ask(reads.EXCHANGE, request)
+        answer = await self._ask(read_rpcs.EXCHANGE, request)
         while answer.exchange.earlier_revision_count:
             request.before_event_id = answer.exchange.revisions[0].event_id
-            reads.prepend(answer, await self._ask(reads.EXCHANGE, request))
+            read_rpcs.prepend_revisions(answer, await self._ask(read_rpcs.EXCHANGE, request))
         return answer
 
     @takes_filters
@@ -173,25 +175,25 @@ class AsyncClient:
         """Organizations as nodes, isolates too, and all directed ties as edges."""
         request = GetNetworkRequest(
             question=to_question(self.programme, question, filters),
-            page_size=reads.MAX_PAGE_SIZE,
+            page_size=read_rpcs.MAX_PAGE_SIZE,
             min_position=min_position,
             order_by=order_by,
         )
-        network = await self._ask(reads.NETWORK, request)
+        network = await self._ask(read_rpcs.NETWORK, request)
         while network.next_page_token:
             request.page_token = network.next_page_token
-            reads.join(network, await self._ask(reads.NETWORK, request))
+            read_rpcs.append_page(network, await self._ask(read_rpcs.NETWORK, request))
         return network
 
     async def get_programme(self, *, min_position: str = "") -> GetProgrammeResponse:
         """What the programme is configured to, and its topics with their labels."""
         request = GetProgrammeRequest(programme_id=self.programme, min_position=min_position)
-        return await self._ask(reads.PROGRAMME, request)
+        return await self._ask(read_rpcs.PROGRAMME, request)
 
     async def get_status(self, *, min_position: str = "") -> GetStatusResponse:
         """How far the read models are and what they hold."""
         request = GetStatusRequest(programme_id=self.programme, min_position=min_position)
-        return await self._ask(reads.STATUS, request)
+        return await self._ask(read_rpcs.STATUS, request)
 
     @takes_filters
     async def list_balances(
@@ -210,7 +212,7 @@ class AsyncClient:
             min_position=min_position,
             order_by=order_by,
         )
-        return await self._pages(reads.BALANCES, request)
+        return await self._pages(read_rpcs.BALANCES, request)
 
     @takes_filters
     async def list_pairs(
@@ -229,7 +231,7 @@ class AsyncClient:
             min_position=min_position,
             order_by=order_by,
         )
-        return await self._pages(reads.PAIRS, request)
+        return await self._pages(read_rpcs.PAIRS, request)
 
     @takes_filters
     async def list_organizations(
@@ -248,7 +250,7 @@ class AsyncClient:
             min_position=min_position,
             order_by=order_by,
         )
-        return await self._pages(reads.ORGANIZATIONS, request)
+        return await self._pages(read_rpcs.ORGANIZATIONS, request)
 
     @takes_filters
     async def list_exchanges(
@@ -283,7 +285,7 @@ class AsyncClient:
             standing_only=standing_only,
             possible_doubles=possible_doubles,
         )
-        return await self._pages(reads.EXCHANGES, request)
+        return await self._pages(read_rpcs.EXCHANGES, request)
 
     async def list_batches(
         self, *, page_size: int = 0, min_position: str = ""
@@ -292,7 +294,7 @@ class AsyncClient:
         request = ListBatchesRequest(
             programme_id=self.programme, page_size=page_size, min_position=min_position
         )
-        return await self._pages(reads.BATCHES, request)
+        return await self._pages(read_rpcs.BATCHES, request)
 
     async def list_quarantine(
         self, *, offsets: Sequence[int] = (), page_size: int = 0, min_position: str = ""
@@ -304,7 +306,7 @@ class AsyncClient:
             min_position=min_position,
             offsets=offsets,
         )
-        return await self._pages(reads.QUARANTINE, request)
+        return await self._pages(read_rpcs.QUARANTINE, request)
 
     async def close(self) -> None:
         """See `Client.close`."""
@@ -327,17 +329,17 @@ class AsyncClient:
     async def _batches(
         self, events: Iterable[Event] | AsyncIterable[Event]
     ) -> AsyncIterator[list[Event]]:
-        batching = Batching()
+        batching = BatchBuilder()
         async for event in _each(events):
-            if batch := batching.add(completed(event, self.programme)):
+            if batch := batching.add(complete_event(event, self.programme)):
                 yield batch
-        if batch := batching.rest():
+        if batch := batching.flush():
             yield batch
 
-    async def _ask(self, read: Read[Response], request: object) -> Response:
-        return await self._query.call(lambda link: read.method(link.query), request)
+    async def _ask(self, read: ReadRpc[Response], request: object) -> Response:
+        return await self._query.call(lambda link: read.stub_method(link.query), request)
 
-    async def _pages(self, read: ListRead[PageOf, Row], request: ListRequest) -> AsyncPages[Row]:
+    async def _pages(self, read: ListRpc[PageOf, Row], request: ListRequest) -> AsyncPages[Row]:
         async def fetch(page_token: str) -> tuple[PageOf, Iterable[Row]]:
             request.page_token = page_token
             page = await self._ask(read, request)

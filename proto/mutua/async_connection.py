@@ -15,7 +15,7 @@ from mutua.v1.query_service_pb2_grpc import QueryServiceStub
 Response = TypeVar("Response")
 
 
-class AsyncClock(Protocol):
+class AsyncRetryClock(Protocol):
     """The time that retries need."""
 
     def monotonic(self) -> float: ...
@@ -42,7 +42,12 @@ class AsyncConnection(Peer):
     """`Connection` for asyncio."""
 
     def __init__(
-        self, location: Location, *, organization: str, deadline_seconds: float, clock: AsyncClock
+        self,
+        location: Location,
+        *,
+        organization: str,
+        deadline_seconds: float,
+        clock: AsyncRetryClock,
     ) -> None:
         super().__init__(
             location,
@@ -83,7 +88,7 @@ class AsyncConnection(Peer):
                     request, timeout=attempts.timeout_seconds(), metadata=metadata
                 )
             except grpc.RpcError as failure:
-                delay = attempts.delay_seconds(self.failed(failure))
+                delay = attempts.delay_seconds(self.to_error(failure))
             except asyncio.CancelledError:
                 # A call that the closing channel ended looks as if its task had been cancelled.
                 task = asyncio.current_task()
@@ -94,9 +99,9 @@ class AsyncConnection(Peer):
                 self.was_reached = True
                 return response
             await self.sleep(delay)
-            link = await self.link_after(link, attempts)
+            link = await self.next_link(link, attempts)
 
-    async def link_after(self, link: AsyncLink, attempts: Attempts) -> AsyncLink:
+    async def next_link(self, link: AsyncLink, attempts: Attempts) -> AsyncLink:
         """See `Connection.link_after`."""
         async with self._lock:
             has_moved = self.location.has_moved
@@ -105,7 +110,7 @@ class AsyncConnection(Peer):
                 self._link = None
         next_link = await self.link()
         if next_link is not link:
-            attempts.begin_anew()
+            attempts.restart_deadline()
         return next_link
 
     async def close(self) -> None:

@@ -7,15 +7,15 @@ from contextlib import closing, nullcontext, suppress
 from types import TracebackType
 from typing import Self, TypeVar, Unpack
 
-from mutua import reads
-from mutua.connection import Clock, Connection
+from mutua import read_rpcs
+from mutua.connection import Connection, RetryClock
 from mutua.errors import MutuaError
 from mutua.filters import Filters, takes_filters, to_question
 from mutua.location import DirectoryLocation, locate
-from mutua.pages import ListRequest, Page, Pages
-from mutua.reads import ListRead, Read
-from mutua.recording import Recorded, batches, completed
-from mutua.stream import Stream
+from mutua.pages import ListRequest, ListResponse, Pages
+from mutua.read_rpcs import ListRpc, ReadRpc
+from mutua.recording import Recorded, complete_event, split_into_batches
+from mutua.recording_stream import RecordingStream
 from mutua.v1.event_pb2 import Event
 from mutua.v1.ingest_service_pb2 import RecordEventsRequest
 from mutua.v1.query_service_pb2 import (
@@ -47,7 +47,7 @@ from mutua.v1.query_service_pb2 import (
 )
 
 Response = TypeVar("Response")
-PageOf = TypeVar("PageOf", bound=Page)
+PageOf = TypeVar("PageOf", bound=ListResponse)
 Row = TypeVar("Row")
 
 
@@ -70,7 +70,7 @@ class Client:
         deadline_seconds: float = 30.0,
         *,
         directory: str | os.PathLike[str] | DirectoryLocation | None = None,
-        clock: Clock = time,
+        clock: RetryClock = time,
     ) -> None:
         self.programme = programme
         self.organization = organization
@@ -90,7 +90,9 @@ class Client:
         UNAVAILABLE, DEADLINE_EXCEEDED or CANCELLED, when nobody knows whether the facts stand, the
         same call can be made again: facts count once by event id.
         """
-        request = RecordEventsRequest(events=[completed(each, self.programme) for each in events])
+        request = RecordEventsRequest(
+            events=[complete_event(each, self.programme) for each in events]
+        )
         return self._ingest.call(
             lambda link: link.ingest.RecordEvents, request, is_write=True
         ).position
@@ -101,7 +103,7 @@ class Client:
         Yields after each request; nothing is recorded unless the result is iterated. When it
         raises, what was yielded before is durable.
         """
-        for batch in batches(completed(each, self.programme) for each in events):
+        for batch in split_into_batches(complete_event(each, self.programme) for each in events):
             yield Recorded(count=len(batch), position=self.record(batch))
 
     def record_stream(self, events: Iterable[Event]) -> Iterator[Recorded]:
@@ -114,8 +116,10 @@ class Client:
         the error are of the group after the last one yielded, and nothing of it or of what follows
         is recorded; after any other end some of what was sent ahead may be.
         """
-        with closing(Stream(self._ingest)) as stream:
-            for batch in batches(completed(each, self.programme) for each in events):
+        with closing(RecordingStream(self._ingest)) as stream:
+            for batch in split_into_batches(
+                complete_event(each, self.programme) for each in events
+            ):
                 yield from stream.send(batch)
             yield from stream.finish()
 
@@ -134,7 +138,7 @@ class Client:
             question=to_question(self.programme, question, filters),
             min_position=min_position,
         )
-        return self._ask(reads.BALANCE, request)
+        return self._ask(read_rpcs.BALANCE, request)
 
     @takes_filters
     def get_concentration(
@@ -148,17 +152,17 @@ class Client:
         request = GetConcentrationRequest(
             question=to_question(self.programme, question, filters), min_position=min_position
         )
-        return self._ask(reads.CONCENTRATION, request)
+        return self._ask(read_rpcs.CONCENTRATION, request)
 
     def get_exchange(self, exchange_id: str, *, min_position: str = "") -> GetExchangeResponse:
         """One exchange with all its revisions. Raises NOT_FOUND when nobody recorded it."""
         request = GetExchangeRequest(
             programme_id=self.programme, exchange_id=exchange_id, min_position=min_position
         )
-        answer = self._ask(reads.EXCHANGE, request)
+        answer = self._ask(read_rpcs.EXCHANGE, request)
         while answer.exchange.earlier_revision_count:
             request.before_event_id = answer.exchange.revisions[0].event_id
-            reads.prepend(answer, self._ask(reads.EXCHANGE, request))
+            read_rpcs.prepend_revisions(answer, self._ask(read_rpcs.EXCHANGE, request))
         return answer
 
     @takes_filters
@@ -173,25 +177,25 @@ class Client:
         """Organizations as nodes, isolates too, and all directed ties as edges."""
         request = GetNetworkRequest(
             question=to_question(self.programme, question, filters),
-            page_size=reads.MAX_PAGE_SIZE,
+            page_size=read_rpcs.MAX_PAGE_SIZE,
             min_position=min_position,
             order_by=order_by,
         )
-        network = self._ask(reads.NETWORK, request)
+        network = self._ask(read_rpcs.NETWORK, request)
         while network.next_page_token:
             request.page_token = network.next_page_token
-            reads.join(network, self._ask(reads.NETWORK, request))
+            read_rpcs.append_page(network, self._ask(read_rpcs.NETWORK, request))
         return network
 
     def get_programme(self, *, min_position: str = "") -> GetProgrammeResponse:
         """What the programme is configured to, and its topics with their labels."""
         request = GetProgrammeRequest(programme_id=self.programme, min_position=min_position)
-        return self._ask(reads.PROGRAMME, request)
+        return self._ask(read_rpcs.PROGRAMME, request)
 
     def get_status(self, *, min_position: str = "") -> GetStatusResponse:
         """How far the read models are and what they hold."""
         request = GetStatusRequest(programme_id=self.programme, min_position=min_position)
-        return self._ask(reads.STATUS, request)
+        return self._ask(read_rpcs.STATUS, request)
 
     @takes_filters
     def list_balances(
@@ -210,7 +214,7 @@ class Client:
             min_position=min_position,
             order_by=order_by,
         )
-        return self._pages(reads.BALANCES, request)
+        return self._pages(read_rpcs.BALANCES, request)
 
     @takes_filters
     def list_pairs(
@@ -229,7 +233,7 @@ class Client:
             min_position=min_position,
             order_by=order_by,
         )
-        return self._pages(reads.PAIRS, request)
+        return self._pages(read_rpcs.PAIRS, request)
 
     @takes_filters
     def list_organizations(
@@ -248,7 +252,7 @@ class Client:
             min_position=min_position,
             order_by=order_by,
         )
-        return self._pages(reads.ORGANIZATIONS, request)
+        return self._pages(read_rpcs.ORGANIZATIONS, request)
 
     @takes_filters
     def list_exchanges(
@@ -283,14 +287,14 @@ class Client:
             standing_only=standing_only,
             possible_doubles=possible_doubles,
         )
-        return self._pages(reads.EXCHANGES, request)
+        return self._pages(read_rpcs.EXCHANGES, request)
 
     def list_batches(self, *, page_size: int = 0, min_position: str = "") -> Pages[Batch]:
         """What was imported, by batch and generation."""
         request = ListBatchesRequest(
             programme_id=self.programme, page_size=page_size, min_position=min_position
         )
-        return self._pages(reads.BATCHES, request)
+        return self._pages(read_rpcs.BATCHES, request)
 
     def list_quarantine(
         self, *, offsets: Sequence[int] = (), page_size: int = 0, min_position: str = ""
@@ -302,7 +306,7 @@ class Client:
             min_position=min_position,
             offsets=offsets,
         )
-        return self._pages(reads.QUARANTINE, request)
+        return self._pages(read_rpcs.QUARANTINE, request)
 
     def close(self) -> None:
         """Ends requests under way as CANCELLED; later ones raise ValueError, like a closed file.
@@ -326,10 +330,10 @@ class Client:
         with suppress(MutuaError) if error is not None else nullcontext():
             self.close()
 
-    def _ask(self, read: Read[Response], request: object) -> Response:
-        return self._query.call(lambda link: read.method(link.query), request)
+    def _ask(self, read: ReadRpc[Response], request: object) -> Response:
+        return self._query.call(lambda link: read.stub_method(link.query), request)
 
-    def _pages(self, read: ListRead[PageOf, Row], request: ListRequest) -> Pages[Row]:
+    def _pages(self, read: ListRpc[PageOf, Row], request: ListRequest) -> Pages[Row]:
         def fetch(page_token: str) -> tuple[PageOf, Iterable[Row]]:
             request.page_token = page_token
             page = self._ask(read, request)

@@ -11,14 +11,14 @@ import grpc
 
 from mutua.errors import MutuaError, error_from
 from mutua.location import Location
-from mutua.retry import Outcome, longest_delay_seconds, outcome_of
+from mutua.retry import AttemptOutcome, classify_failure, max_delay_seconds
 from mutua.v1.ingest_service_pb2_grpc import IngestServiceStub
 from mutua.v1.query_service_pb2_grpc import QueryServiceStub
 
 # A server that was never reached is more likely absent than restarting: tell the user soon.
-CONNECT_SECONDS = 2.0
+MAX_CONNECT_SECONDS = 2.0
 # A write is cut off here and sent again, so that one frozen server does not eat the deadline.
-ATTEMPT_SECONDS = 10.0
+MAX_ATTEMPT_SECONDS = 10.0
 
 CHANNEL_OPTIONS = (
     ("grpc.max_receive_message_length", 64 * 1024 * 1024),
@@ -43,7 +43,7 @@ Response = TypeVar("Response")
 Metadata: TypeAlias = tuple[tuple[str, str | bytes], ...]
 
 
-class Clock(Protocol):
+class RetryClock(Protocol):
     """The part of the module `time` that retries need."""
 
     def monotonic(self) -> float: ...
@@ -78,7 +78,7 @@ class Peer:
         """What goes with a call: on whose behalf it is, and the id under which it is logged."""
         return (*self._caller, ("x-request-id", request_id))
 
-    def failed(self, failure: grpc.RpcError) -> MutuaError:
+    def to_error(self, failure: grpc.RpcError) -> MutuaError:
         """What a failed call means; gRPC's own words remain in its `__cause__`."""
         error = error_from(failure, address=self.address)
         # A server that was connected to and then died was there: facts may have reached it.
@@ -87,14 +87,14 @@ class Peer:
         error.__cause__ = failure
         return error
 
-    def did_not_answer(self) -> MutuaError:
+    def timeout_error(self) -> MutuaError:
         """The failure of a stream on which no answer came in time."""
         return MutuaError(
             f"The mutua server at {self.address} did not answer in time.",
             code=grpc.StatusCode.DEADLINE_EXCEEDED,
         )
 
-    def ended_early(self) -> MutuaError:
+    def early_end_error(self) -> MutuaError:
         """The failure of a stream that ended well before everything was answered."""
         return MutuaError(
             f"The mutua server at {self.address} ended the stream early.",
@@ -106,7 +106,7 @@ class Peer:
             return 0.0
         if self.was_reached:
             return self.deadline_seconds
-        return min(self.deadline_seconds, CONNECT_SECONDS)
+        return min(self.deadline_seconds, MAX_CONNECT_SECONDS)
 
 
 class Attempts:
@@ -121,29 +121,29 @@ class Attempts:
         self._in_doubt: MutuaError | None = None
         self._failures = 0
 
-    def begin_anew(self) -> None:
+    def restart_deadline(self) -> None:
         """Counts the deadline from now on: finding another server took time of its own."""
         self._start = self._peer.monotonic()
 
     def timeout_seconds(self) -> float:
         """What the next attempt may take."""
         left = self._start + self._peer.deadline_seconds - self._peer.monotonic()
-        return min(left, ATTEMPT_SECONDS) if self._is_write else left
+        return min(left, MAX_ATTEMPT_SECONDS) if self._is_write else left
 
     def delay_seconds(self, error: MutuaError) -> float:
         """How long to wait before the identical request is sent again.
 
-        Raises when that does not help (see `outcome_of`) or would be too late: the error, or the
-        last one that left a write in doubt, since an attempt that appended nothing says nothing
+        Raises when that does not help (see `classify_failure`) or would be too late: the error, or
+        the last one that left a write in doubt, since an attempt that appended nothing says nothing
         about the one before.
         """
         error.request_id = self.request_id
-        outcome = outcome_of(error.code, error.reason, is_write=self._is_write)
-        if outcome is Outcome.FINAL:
+        outcome = classify_failure(error.code, error.reason, is_write=self._is_write)
+        if outcome is AttemptOutcome.FINAL:
             raise error
-        if outcome is Outcome.UNKNOWN:
+        if outcome is AttemptOutcome.UNKNOWN:
             self._in_doubt = error
-        delay = error.retry_delay_seconds + random.uniform(0, longest_delay_seconds(self._failures))
+        delay = error.retry_delay_seconds + random.uniform(0, max_delay_seconds(self._failures))
         self._failures += 1
         if self._peer.monotonic() + delay >= self._start + self._peer.patience_seconds():
             if self._in_doubt is not None and self._in_doubt is not error:
@@ -168,7 +168,12 @@ class Connection(Peer):
     """
 
     def __init__(
-        self, location: Location, *, organization: str, deadline_seconds: float, clock: Clock = time
+        self,
+        location: Location,
+        *,
+        organization: str,
+        deadline_seconds: float,
+        clock: RetryClock = time,
     ) -> None:
         super().__init__(
             location,
@@ -207,14 +212,14 @@ class Connection(Peer):
                     request, timeout=attempts.timeout_seconds(), metadata=metadata
                 )
             except grpc.RpcError as failure:
-                delay = attempts.delay_seconds(self.failed(failure))
+                delay = attempts.delay_seconds(self.to_error(failure))
             else:
                 self.was_reached = True
                 return response
             self.sleep(delay)
-            link = self.link_after(link, attempts)
+            link = self.next_link(link, attempts)
 
-    def link_after(self, link: Link, attempts: Attempts) -> Link:
+    def next_link(self, link: Link, attempts: Attempts) -> Link:
         """The way for the next attempt, after one by `link` failed."""
         with self._lock:
             if self._link is link and self.location.has_moved(self.address):
@@ -222,7 +227,7 @@ class Connection(Peer):
                 self._link = None
         next_link = self.link()
         if next_link is not link:
-            attempts.begin_anew()
+            attempts.restart_deadline()
         return next_link
 
     def close(self) -> None:

@@ -11,6 +11,7 @@ from google.protobuf.descriptor import EnumDescriptor, FieldDescriptor
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from mutua.dates import to_date, to_timestamp
+from mutua.enum_words import words_by_number
 from mutua.errors import FieldViolation, MutuaError
 from mutua.v1.query_service_pb2 import (
     Allocation,
@@ -23,7 +24,6 @@ from mutua.v1.query_service_pb2 import (
     ReportView,
 )
 from mutua.v1.types_pb2 import Date, ExchangeKind, Formality
-from mutua.words import words_of
 
 Method = TypeVar("Method", bound=Callable[..., Any])
 
@@ -132,7 +132,7 @@ def _text(value: object) -> str:
 
 
 def _word(enum: EnumDescriptor, value: object) -> int:
-    words = words_of((each.name, each.number) for each in enum.values)
+    words = words_by_number((each.name, each.number) for each in enum.values)
     if isinstance(value, int) and (value in words or value == 0):
         return value
     if isinstance(value, str):

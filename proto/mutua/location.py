@@ -15,11 +15,11 @@ import grpc
 
 from mutua.errors import MutuaError
 
-OPENERS: Final = "mutua.data_directory"
-"""Entry point group in which the server side registers one `OpenDirectory`."""
+OPENER_GROUP: Final = "mutua.data_directory"
+"""Entry point group in which the server side registers one `DirectoryOpener`."""
 # Only to tell a server that is there from a stale file; a busy server still accepts at once.
-LISTENING_SECONDS: Final = 1.0
-PAUSE_SECONDS: Final = 0.05
+PROBE_TIMEOUT_SECONDS: Final = 1.0
+POLL_SECONDS: Final = 0.05
 
 
 class Location(Protocol):
@@ -38,7 +38,7 @@ class Location(Protocol):
         ...
 
 
-class OpenDirectory(Protocol):
+class DirectoryOpener(Protocol):
     """Serves a data directory from this process until the context ends; yields the address.
 
     While another process holds the directory it raises MutuaError with the reason DATA_IN_USE, or
@@ -80,10 +80,10 @@ class DirectoryLocation:
         *,
         read_only: bool = False,
         purpose: str = "mutua.Client",
-        open_directory: OpenDirectory | None = None,
+        open_directory: DirectoryOpener | None = None,
         wait_seconds: float = 5.0,
     ) -> None:
-        """For the options see `OpenDirectory`: by default the one of the installed server side.
+        """For the options see `DirectoryOpener`: by default the one of the installed server side.
 
         `wait_seconds` bounds the wait for a process that holds the directory and does not serve it.
         """
@@ -100,7 +100,7 @@ class DirectoryLocation:
         with self._lock:
             deadline = time.monotonic() + self._wait_seconds
             while not self._own_address:
-                if address := running_server(self.path):
+                if address := find_running_server(self.path):
                     return address
                 try:
                     self._open()
@@ -108,11 +108,11 @@ class DirectoryLocation:
                     # The holder is about to serve the directory, or to leave it.
                     if error.reason != "DATA_IN_USE" or time.monotonic() >= deadline:
                         raise
-                    time.sleep(PAUSE_SECONDS)
+                    time.sleep(POLL_SECONDS)
             return self._own_address
 
     def has_moved(self, address: str) -> bool:
-        return address != self._own_address and address != running_server(self.path)
+        return address != self._own_address and address != find_running_server(self.path)
 
     def close(self) -> None:
         with self._lock:
@@ -125,7 +125,7 @@ class DirectoryLocation:
         )
 
 
-def running_server(data: Path) -> str:
+def find_running_server(data: Path) -> str:
     """Address of the server that runs on a data directory, "" when none does."""
     try:
         server = json.loads((data / "server.json").read_bytes())
@@ -134,7 +134,7 @@ def running_server(data: Path) -> str:
         # A killed server leaves the file. Its process id and its port may be another's by now.
         if not _is_alive(pid) or not _is_held(data / "lock"):
             return ""
-        socket.create_connection((host.strip("[]"), int(port)), LISTENING_SECONDS).close()
+        socket.create_connection((host.strip("[]"), int(port)), PROBE_TIMEOUT_SECONDS).close()
     except (OSError, ValueError, KeyError, TypeError):
         return ""
     return address
@@ -148,7 +148,7 @@ def locate(
     Raises MutuaError unless either `server` or `directory` says where they are.
     """
     if directory is None:
-        return [FixedLocation(address) for address in addresses(server)]
+        return [FixedLocation(address) for address in parse_addresses(server)]
     if server:
         raise MutuaError(
             f"server is {server!r} and directory is {str(directory)!r}: give one of them",
@@ -159,7 +159,7 @@ def locate(
     return [DirectoryLocation(directory)]
 
 
-def addresses(server: str) -> list[str]:
+def parse_addresses(server: str) -> list[str]:
     """The one or two addresses of a server, for writes first. Raises MutuaError."""
     hosts = [address.strip() for address in server.split(",")]
     # gRPC would take 443 for a missing port, and the user would wait for nothing.
@@ -174,9 +174,9 @@ def addresses(server: str) -> list[str]:
     return hosts
 
 
-def _registered_opener() -> OpenDirectory:
-    for entry_point in entry_points(group=OPENERS):
-        opener: OpenDirectory = entry_point.load()
+def _registered_opener() -> DirectoryOpener:
+    for entry_point in entry_points(group=OPENER_GROUP):
+        opener: DirectoryOpener = entry_point.load()
         return opener
     raise MutuaError(
         "No server runs on the data directory, and only mutua's client library is installed, which "

@@ -17,7 +17,7 @@ class ListRequest(Protocol):
     page_token: str
 
 
-class Page(Protocol):
+class ListResponse(Protocol):
     """What every list response has beside its rows."""
 
     next_page_token: str
@@ -33,7 +33,7 @@ class Page(Protocol):
     def warnings(self) -> Sequence[str]: ...
 
 
-class Answer(ABC):
+class ListAnswer(ABC):
     """What a list answers and rests on: question, position, date and coverage of its first page,
     and the warnings."""
 
@@ -42,7 +42,7 @@ class Answer(ABC):
 
     @property
     @abstractmethod
-    def first_page(self) -> Page: ...
+    def first_page(self) -> ListResponse: ...
 
     @property
     def position(self) -> str:
@@ -67,14 +67,14 @@ class Answer(ABC):
         return tuple(dict.fromkeys((*self.first_page.warnings, *self._later_warnings)))
 
 
-class Pages(Answer, Generic[Row]):
+class Pages(ListAnswer, Generic[Row]):
     """The rows of all pages, each page asked for when its first row is needed.
 
     Only the first page is kept: iterating again asks for the later ones again. Belongs to one
     thread.
     """
 
-    def __init__(self, fetch: Callable[[str], tuple[Page, Iterable[Row]]]) -> None:
+    def __init__(self, fetch: Callable[[str], tuple[ListResponse, Iterable[Row]]]) -> None:
         """`fetch` answers a page token, "" for the first page, with the page and its rows."""
         super().__init__()
         self._fetch = fetch
@@ -88,15 +88,15 @@ class Pages(Answer, Generic[Row]):
             yield from rows
 
     @property
-    def first_page(self) -> Page:
+    def first_page(self) -> ListResponse:
         return self._first[0]
 
     @cached_property
-    def _first(self) -> tuple[Page, Iterable[Row]]:
+    def _first(self) -> tuple[ListResponse, Iterable[Row]]:
         return self._fetch("")
 
 
-class AsyncPages(Answer, Generic[Row]):
+class AsyncPages(ListAnswer, Generic[Row]):
     """The rows of all pages; each page after the first is asked for when its first row is needed.
 
     Only the first page is kept: iterating again asks for the later ones again.
@@ -104,8 +104,8 @@ class AsyncPages(Answer, Generic[Row]):
 
     def __init__(
         self,
-        first: tuple[Page, Iterable[Row]],
-        fetch: Callable[[str], Awaitable[tuple[Page, Iterable[Row]]]],
+        first: tuple[ListResponse, Iterable[Row]],
+        fetch: Callable[[str], Awaitable[tuple[ListResponse, Iterable[Row]]]],
     ) -> None:
         """`fetch` answers a page token with the page and its rows."""
         super().__init__()
@@ -123,5 +123,5 @@ class AsyncPages(Answer, Generic[Row]):
                 yield row
 
     @property
-    def first_page(self) -> Page:
+    def first_page(self) -> ListResponse:
         return self._first[0]

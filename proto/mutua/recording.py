@@ -9,11 +9,11 @@ from mutua.v1.event_pb2 import Event
 from mutua.v1.ingest_service_pb2 import RecordStreamRequest, RecordStreamResponse
 
 # The server refuses more than 1,000 events or 1 MiB; what is left over is room for the framing.
-REQUEST_EVENTS = 1_000
-REQUEST_BYTES = 900 * 1024
+MAX_REQUEST_EVENTS = 1_000
+MAX_REQUEST_BYTES = 900 * 1024
 # Enough to keep the server busy while answers travel; after a failure they are sent once more.
-GROUPS_AHEAD = 16
-BYTES_AHEAD = 4 * 1024 * 1024
+MAX_UNANSWERED_GROUPS = 16
+MAX_UNANSWERED_BYTES = 4 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,14 +24,14 @@ class Recorded:
     position: str
 
 
-def completed(event: Event, programme: str) -> Event:
+def complete_event(event: Event, programme: str) -> Event:
     """The event itself, its empty event and programme ids filled in."""
     event.event_id = event.event_id or uuid7()
     event.programme_id = event.programme_id or programme
     return event
 
 
-class Batching:
+class BatchBuilder:
     """Cuts at the limits of a request; an event above them goes alone, for the server to judge."""
 
     def __init__(self) -> None:
@@ -41,28 +41,30 @@ class Batching:
     def add(self, event: Event) -> list[Event]:
         """The batch that has no room for this event and so is complete; [] when there is room."""
         size = event.ByteSize() + 5  # with the tag and length that precede it
-        has_room = len(self._events) < REQUEST_EVENTS and self._bytes + size <= REQUEST_BYTES
-        batch = [] if has_room else self.rest()
+        has_room = (
+            len(self._events) < MAX_REQUEST_EVENTS and self._bytes + size <= MAX_REQUEST_BYTES
+        )
+        batch = [] if has_room else self.flush()
         self._events.append(event)
         self._bytes += size
         return batch
 
-    def rest(self) -> list[Event]:
+    def flush(self) -> list[Event]:
         """What is left when there is no further event."""
         batch, self._events, self._bytes = self._events, [], 0
         return batch
 
 
-def batches(events: Iterable[Event]) -> Iterator[list[Event]]:
-    batching = Batching()
+def split_into_batches(events: Iterable[Event]) -> Iterator[list[Event]]:
+    batching = BatchBuilder()
     for event in events:
         if batch := batching.add(event):
             yield batch
-    if batch := batching.rest():
+    if batch := batching.flush():
         yield batch
 
 
-class Window:
+class UnansweredGroups:
     """The groups of a stream that are not answered yet, oldest first."""
 
     def __init__(self) -> None:
@@ -78,13 +80,13 @@ class Window:
     @property
     def is_full(self) -> bool:
         """Whether an answer has to come before another group is sent."""
-        return len(self._groups) >= GROUPS_AHEAD or self._bytes >= BYTES_AHEAD
+        return len(self._groups) >= MAX_UNANSWERED_GROUPS or self._bytes >= MAX_UNANSWERED_BYTES
 
     def add(self, group: RecordStreamRequest) -> None:
         self._groups.append(group)
         self._bytes += group.ByteSize()
 
-    def answered(self, answer: RecordStreamResponse) -> Recorded:
+    def pop_oldest(self, answer: RecordStreamResponse) -> Recorded:
         """Forgets the oldest group, which is what a stream's next answer is about."""
         group = self._groups.popleft()
         self._bytes -= group.ByteSize()

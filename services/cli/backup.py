@@ -6,16 +6,16 @@ from pathlib import Path
 
 import click
 
-from services.cli.connect import Settings, require_directory
+from services.cli.connection import GlobalOptions, require_directory
 from services.cli.output import show_progress
-from services.ledger.wording import counted
+from services.ledger.wording import format_count
 
 
 @click.command()
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--force", is_flag=True, help="Replace the file if it is there.")
 @click.pass_obj
-def backup(settings: Settings, file: Path, *, force: bool) -> None:
+def backup(settings: GlobalOptions, file: Path, *, force: bool) -> None:
     """Copy everything that is recorded into one file. A server on the data directory may go on.
 
     The copy is of one moment, and each fact is checked on the way. What is made from the facts is
@@ -26,21 +26,21 @@ def backup(settings: Settings, file: Path, *, force: bool) -> None:
       mutua backup 2026-11-26.mutua
       mutua --data ./programme-data backup /mnt/backups/latest.mutua --force
     """
-    from services import backup as backups
+    from services.app import backup as backups
 
     require_directory(settings, "mutua backup")
     now = time.time_ns() // 1000
     made = backups.backup(
         settings.data, file, now=now, force=force, progress=partial(_show, "copied")
     )
-    click.echo(f"Backed up: {file} holds {counted(made.record_count, 'fact')}.")
+    click.echo(f"Backed up: {file} holds {format_count(made.record_count, 'fact')}.")
     click.echo(f"To restore it: mutua --data DIRECTORY restore {file}")
 
 
 @click.command()
 @click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
 @click.pass_obj
-def restore(settings: Settings, file: Path) -> None:
+def restore(settings: GlobalOptions, file: Path) -> None:
     """Make a data directory of a backup: a new or an empty one, the one that --data names.
 
     Facts that were recorded after the backup are not in it. Positions from before it stay good;
@@ -50,8 +50,8 @@ def restore(settings: Settings, file: Path) -> None:
     Example:
       mutua --data ./restored restore 2026-11-26.mutua
     """
-    from services import backup as backups
-    from services.ledger.times import moment
+    from services.app import backup as backups
+    from services.ledger.times import instant_to_datetime
 
     require_directory(settings, "mutua restore")
     made, report = backups.restore(file, settings.data, progress=_show)
@@ -59,13 +59,13 @@ def restore(settings: Settings, file: Path) -> None:
         for difference in report.differences:
             click.echo(difference)
         raise click.ClickException("the answers are not those of the log; see above.")
-    at = f"{moment(made.made_time):%Y-%m-%d %H:%M} UTC"
+    at = f"{instant_to_datetime(made.made_time):%Y-%m-%d %H:%M} UTC"
     click.echo(
-        f"Verified: {settings.data} holds {counted(report.fact_count, 'fact')}, all that was "
+        f"Verified: {settings.data} holds {format_count(report.fact_count, 'fact')}, all that was "
         f"recorded until {at}."
     )
     click.echo(f"Next: {settings.command} status")
 
 
 def _show(what: str, done: int, total: int) -> None:
-    show_progress(f"{done:,} of {counted(total, 'record')} {what}", is_last=done == total)
+    show_progress(f"{done:,} of {format_count(total, 'record')} {what}", is_last=done == total)

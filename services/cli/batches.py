@@ -8,7 +8,9 @@ import click
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from mutua.v1.query_service_pb2 import Batch
-from services.cli.connect import Settings, connected, is_typed, tell_if_empty
+from services.cli.connection import GlobalOptions, is_typed, open_client, warn_if_empty
+from services.cli.exchange_commands import FORMAT_OPTION
+from services.cli.messages import format_amount, warning_lines
 from services.cli.output import (
     Column,
     show_progress,
@@ -18,9 +20,7 @@ from services.cli.output import (
     to_json,
     to_table,
 )
-from services.cli.recording import FORMAT
-from services.cli.words import amount, warning_lines
-from services.ledger.wording import counted
+from services.ledger.wording import format_count
 
 if TYPE_CHECKING:
     from services.imports.undo import UndoReport
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 COLUMNS: Final[tuple[Column[Batch], ...]] = (
     Column("batch", lambda row: row.batch),
     Column("recorded for", lambda row: row.recorded_by),
-    Column("generation", lambda row: amount(row.generation), True),
+    Column("generation", lambda row: format_amount(row.generation), True),
     Column("exchanges", lambda row: _unless_zero(row.exchange_count), True),
     Column("retracted", lambda row: _unless_zero(row.retracted_count), True),
     Column("corrections", lambda row: _unless_zero(row.correction_count), True),
@@ -48,7 +48,7 @@ COLUMNS: Final[tuple[Column[Batch], ...]] = (
     show_default=True,
 )
 @click.pass_obj
-def list_batches(settings: Settings, form: str) -> None:
+def list_batches(settings: GlobalOptions, form: str) -> None:
     """List what was imported, by batch.
 
     \b
@@ -56,11 +56,11 @@ def list_batches(settings: Settings, form: str) -> None:
       mutua import list
       mutua import list --format csv
     """
-    with connected(settings, write=False, purpose="mutua import list") as client:
+    with open_client(settings, write=False, purpose="mutua import list") as client:
         pages = client.list_batches()
         rows = list(pages)
         if not rows:
-            tell_if_empty(settings, client.get_status())
+            warn_if_empty(settings, client.get_status())
     if form == "json":
         document = {
             "batches": [to_dictionary(row) for row in rows],
@@ -82,9 +82,9 @@ def list_batches(settings: Settings, form: str) -> None:
 @click.command()
 @click.argument("batch")
 @click.option("--yes", is_flag=True, help="Do not ask.")
-@FORMAT
+@FORMAT_OPTION
 @click.pass_obj
-def undo(settings: Settings, batch: str, form: str, *, yes: bool) -> None:
+def undo(settings: GlobalOptions, batch: str, form: str, *, yes: bool) -> None:
     """Retract every exchange of a batch that stands.
 
     Where several organizations imported a batch of this name, --as says whose is meant. A
@@ -97,14 +97,14 @@ def undo(settings: Settings, batch: str, form: str, *, yes: bool) -> None:
       mutua import undo calls-2026 --yes
       mutua --as Oakdale import undo calls-2026
     """
-    from services.imports import ImportInterrupted, ImportRefused
+    from services.imports import ImportInterruptedError, ImportRefusedError
     from services.imports.undo import undo_import
 
     def confirm(report: "UndoReport") -> bool:
         if yes:
             return True
         question = (
-            f"Retract {counted(report.retracted_count, 'exchange')} of {_batch_label(report)}?"
+            f"Retract {format_count(report.retracted_count, 'exchange')} of {_batch_label(report)}?"
         )
         if not sys.stdin.isatty():
             raise click.UsageError(f"{question} There is no terminal to ask on: say --yes.")
@@ -112,14 +112,14 @@ def undo(settings: Settings, batch: str, form: str, *, yes: bool) -> None:
         return click.confirm(question, err=True)
 
     try:
-        with connected(settings, write=True, purpose="mutua import undo") as client:
+        with open_client(settings, write=True, purpose="mutua import undo") as client:
             sender = client.organization or ("" if is_typed("organization") else None)
             report = undo_import(
                 client, batch, sender=sender, confirm=confirm, progress=_show_progress
             )
-    except ImportRefused as error:
+    except ImportRefusedError as error:
         raise click.ClickException(str(error)) from error
-    except ImportInterrupted as error:
+    except ImportInterruptedError as error:
         raise (click.Abort if error.by_user else click.ClickException)(str(error)) from error
     if form == "json":
         click.echo(to_json(asdict(report)))
@@ -129,9 +129,9 @@ def undo(settings: Settings, batch: str, form: str, *, yes: bool) -> None:
         raise click.Abort(report.notes[-1])
 
 
-def _tell(report: "UndoReport", settings: Settings) -> None:
+def _tell(report: "UndoReport", settings: GlobalOptions) -> None:
     if not report.retracted_count:
-        earlier = counted(report.retracted_earlier_count, "exchange")
+        earlier = format_count(report.retracted_earlier_count, "exchange")
         click.echo(
             f"Nothing of {_batch_label(report)} stands: {earlier} of it retracted before."
             if report.retracted_earlier_count
@@ -139,7 +139,7 @@ def _tell(report: "UndoReport", settings: Settings) -> None:
         )
     else:
         click.echo(
-            f"{counted(report.retracted_count, 'exchange')} of {_batch_label(report)} undone."
+            f"{format_count(report.retracted_count, 'exchange')} of {_batch_label(report)} undone."
         )
     for line in (*_left_alone(report), *report.notes):
         click.echo(line)
@@ -156,7 +156,8 @@ def _left_alone(report: "UndoReport") -> list[str]:
     lines = []
     if report.organization_count:
         lines.append(
-            f"{counted(report.organization_count, 'fact')} about organizations from this batch "
+            f"{format_count(report.organization_count, 'fact')} about organizations from "
+            "this batch "
             "stay: registering is not undone."
         )
     for each in report.left_retracted:
@@ -168,7 +169,8 @@ def _left_alone(report: "UndoReport") -> list[str]:
         )
     if report.corrected_by_hand_count:
         lines.append(
-            f"{counted(report.corrected_by_hand_count, 'exchange')} of it had been corrected by "
+            f"{format_count(report.corrected_by_hand_count, 'exchange')} of it had been "
+            "corrected by "
             "hand: importing the file again does not bring those corrections back."
         )
     return lines
@@ -176,12 +178,12 @@ def _left_alone(report: "UndoReport") -> list[str]:
 
 def _show_progress(recorded: int, total: int) -> None:
     show_progress(
-        f"{recorded:,} of {counted(total, 'exchange')} retracted", is_last=recorded == total
+        f"{recorded:,} of {format_count(total, 'exchange')} retracted", is_last=recorded == total
     )
 
 
 def _unless_zero(count: int) -> str:
-    return amount(count) if count else ""
+    return format_amount(count) if count else ""
 
 
 def _minute(time: Timestamp) -> str:

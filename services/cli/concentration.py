@@ -6,23 +6,23 @@ from typing import Final
 import click
 
 from mutua.v1.query_service_pb2 import DIRECTION_GIVING, Concentration, Direction, Lens
-from services.cli.asking import Asked, asks
-from services.cli.connect import Settings
+from services.cli.connection import GlobalOptions
+from services.cli.messages import NEITHER_IS_BETTER, format_amount
 from services.cli.output import Column, to_table
-from services.cli.parameters import words_of
-from services.cli.showing import Read, show
+from services.cli.parameters import words_by_number
+from services.cli.question_options import QuestionOptions, takes_question
+from services.cli.question_view import QuestionView, show
 from services.cli.tables import is_minutes, unit_of
-from services.cli.words import NEITHER_IS_BETTER, amount
 
-WHAT_IT_SAYS: Final = (
+MEASURE_NOTE: Final = (
     "Gini is 0 when all have the same and near 1 when one has everything; top three is the part "
     "with the three that have most, and half is with no fewer than so many of them."
 )
 
 
 @click.command()
-@asks
-def concentration(settings: Settings, asked: Asked) -> None:
+@takes_question
+def concentration(settings: GlobalOptions, asked: QuestionOptions) -> None:
     """How far giving, and receiving, lie with a few organizations.
 
     Over the population, those with nothing included.
@@ -41,13 +41,13 @@ def concentration(settings: Settings, asked: Asked) -> None:
 
 
 def columns(lens: Lens.ValueType) -> list[Column[Concentration]]:
-    sides = words_of(Direction.items())
+    sides = words_by_number(Direction.items())
     return [
         Column("", lambda row: sides[row.direction]),
-        Column("organizations", lambda row: amount(row.organization_count), True),
+        Column("organizations", lambda row: format_amount(row.organization_count), True),
         Column(
             f"total{unit_of(lens)}",
-            lambda row: amount(row.total) if row.HasField("total") else "",
+            lambda row: format_amount(row.total) if row.HasField("total") else "",
             True,
         ),
         Column("Gini", lambda row: f"{row.gini:.2f}" if row.HasField("gini") else "", True),
@@ -56,40 +56,44 @@ def columns(lens: Lens.ValueType) -> list[Column[Concentration]]:
             lambda row: f"{row.top_three_share:.0%}" if row.HasField("top_three_share") else "",
             True,
         ),
-        Column("half with", lambda row: amount(half_count(row.lorenz)) if row.lorenz else "", True),
-        Column("in words", lambda row: in_words(row, lens)),
+        Column(
+            "half with",
+            lambda row: format_amount(count_holders_of_half(row.lorenz)) if row.lorenz else "",
+            True,
+        ),
+        Column("in words", lambda row: describe_measures(row, lens)),
     ]
 
 
-def in_words(row: Concentration, lens: Lens.ValueType) -> str:
+def describe_measures(row: Concentration, lens: Lens.ValueType) -> str:
     """Why there are no measures, and which part of the total left or entered the population."""
-    words = [WORDS.get(reason, reason) for reason in row.reasons]
+    words = [REASON_WORDS.get(reason, reason) for reason in row.reasons]
     if row.spill_over:
         went = "went to" if row.direction == DIRECTION_GIVING else "came from"
         minutes = " minutes" if is_minutes(lens) else ""
         words.append(
-            f"of which {amount(row.spill_over)}{minutes} {went} organizations outside the "
+            f"of which {format_amount(row.spill_over)}{minutes} {went} organizations outside the "
             "population"
         )
     return ", ".join(words)
 
 
-def half_count(lorenz: Sequence[float]) -> int:
+def count_holders_of_half(lorenz: Sequence[float]) -> int:
     """How few organizations have half of everything."""
     return next(count for count, rest in enumerate(reversed(lorenz)) if rest <= 0.5)
 
 
-WORDS: Final = {
+REASON_WORDS: Final = {
     "NO_KNOWN_AMOUNT": "no known amount",
     "TOO_FEW_EXCHANGES": "too few",
     "MANY_UNKNOWN": "many minutes unknown",
     "NOT_BORNE": "not borne on this side",
 }
-CONCENTRATION: Final[Read[Concentration]] = Read(
+CONCENTRATION: Final[QuestionView[Concentration]] = QuestionView(
     name="concentrations",
-    row=Concentration.DESCRIPTOR,
+    row_descriptor=Concentration.DESCRIPTOR,
     ask=lambda client, question, **_: client.get_concentration(question),
     rows_of=lambda answer: answer.concentrations,
     table=lambda shown: to_table(shown.rows, columns(shown.question.lens)),
-    foot=lambda _: [WHAT_IT_SAYS, NEITHER_IS_BETTER],
+    footer=lambda _: [MEASURE_NOTE, NEITHER_IS_BETTER],
 )

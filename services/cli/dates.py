@@ -18,7 +18,7 @@ from services.adapters.wire.values import from_instant
 from services.ledger.times import DAY
 from services.notation.dates import Moment, TimeReader
 from services.notation.errors import DateOrderError, NotationError
-from services.notation.exchange_cells import time_cell
+from services.notation.exchange_cells import format_time_cell
 
 _IN_UTC: Final = TimeReader()
 _WITH_ZONE: Final = TimeReader(zone=None)
@@ -73,7 +73,9 @@ def to_timestamp(moment: datetime) -> Timestamp:
     return stamp
 
 
-def leaves(question: Question, at: Timestamp, precision: OccurPrecision.ValueType) -> bool:
+def is_partly_outside(
+    question: Question, at: Timestamp, precision: OccurPrecision.ValueType
+) -> bool:
     """Whether an occurrence in the window of a question may also have been outside of it."""
     first = at.ToDatetime(UTC).date()
     months = {OCCUR_PRECISION_MONTH: 1, OCCUR_PRECISION_QUARTER: 3}.get(precision, 0)
@@ -84,8 +86,8 @@ def leaves(question: Question, at: Timestamp, precision: OccurPrecision.ValueTyp
     return end > date(to_date.year, to_date.month, to_date.day)
 
 
-def told(at: Timestamp, precision: OccurPrecision.ValueType) -> str:
+def format_occurrence(at: Timestamp, precision: OccurPrecision.ValueType) -> str:
     """An occurrence as precisely as it is known: 2026-03-14 09:30 UTC, a day, month or quarter."""
     if precision in (OCCUR_PRECISION_DAY, OCCUR_PRECISION_MONTH, OCCUR_PRECISION_QUARTER):
-        return time_cell(at, precision)
+        return format_time_cell(at, precision)
     return f"{at.ToDatetime(UTC):%Y-%m-%d %H:%M} UTC"

@@ -10,27 +10,27 @@ from typing import Final
 import click
 
 from mutua import Client
-from mutua.location import running_server
+from mutua.location import find_running_server
 from mutua.v1.query_service_pb2 import LENS_COUNT, Pair, Question
-from services.cli.connect import Settings, is_typed
+from services.cli.connection import GlobalOptions, is_typed
 from services.cli.dates import to_date
-from services.cli.names import Directory
-from services.cli.output import show_progress, to_table
-from services.cli.tables import balance_columns, pair_columns
-from services.cli.words import (
+from services.cli.messages import (
     NEITHER_IS_BETTER,
     coverage_lines,
     isolate_lines,
     warning_lines,
 )
+from services.cli.organization_names import CommandLineDirectory
+from services.cli.output import show_progress, to_table
+from services.cli.tables import balance_columns, pair_columns
 from services.demo import CLIENT
-from services.ledger.wording import counted
+from services.ledger.wording import format_count
 
 # Only a directory with this file in it is ever removed.
-MARK: Final = ".made-by-mutua-demo"
-SHOWN_BALANCES: Final = 12
-SHOWN_PAIRS: Final = 8
-CONTACT_DAYS: Final = 6
+MARKER_FILE: Final = ".made-by-mutua-demo"
+BALANCE_ROWS: Final = 12
+PAIR_ROWS: Final = 8
+MIN_CONTACT_DAYS: Final = 6
 _READ_AT_ONCE: Final = 1_000
 # At a large scale the answers wait until everything is projected.
 DEADLINE_SECONDS: Final = 600.0
@@ -51,7 +51,7 @@ DEADLINE_SECONDS: Final = 600.0
 @click.option("--seed", type=int, default=2021, show_default=True, help="Another history.")
 @click.option("--yes", "is_sure", is_flag=True, help="Delete facts of others without asking.")
 @click.pass_obj
-def demo(settings: Settings, data: Path, scale: int, seed: int, *, is_sure: bool) -> None:
+def demo(settings: GlobalOptions, data: Path, scale: int, seed: int, *, is_sure: bool) -> None:
     """Record a generated programme, and show who gives and who receives in it.
 
     Each run makes its data directory anew. Where somebody recorded facts in there since, it asks
@@ -62,12 +62,12 @@ def demo(settings: Settings, data: Path, scale: int, seed: int, *, is_sure: bool
       mutua demo
       mutua demo --dir ./large-demo --scale 20
     """
-    from services.bootstrap import embedded
+    from services.app.bootstrap import serve_embedded
 
     _require_own_directory(settings)
     _make_anew(data, is_sure=is_sure)
     with ExitStack() as stack:
-        running = stack.enter_context(embedded(data, write=True, purpose="mutua demo"))
+        running = stack.enter_context(serve_embedded(data, write=True, purpose="mutua demo"))
         position = _record(running.address, settings.programme, scale=scale, seed=seed)
         client = stack.enter_context(
             Client(
@@ -80,7 +80,7 @@ def demo(settings: Settings, data: Path, scale: int, seed: int, *, is_sure: bool
             click.echo(line)
 
 
-def _require_own_directory(settings: Settings) -> None:
+def _require_own_directory(settings: GlobalOptions) -> None:
     """Raises UsageError where another place was named, which the demo would leave alone."""
     if settings.server:
         raise click.UsageError(
@@ -96,24 +96,24 @@ def _require_own_directory(settings: Settings) -> None:
 
 def _make_anew(data: Path, *, is_sure: bool) -> None:
     if data.exists() and any(data.iterdir()):
-        if not (data / MARK).is_file():
+        if not (data / MARKER_FILE).is_file():
             raise click.ClickException(
                 f"{data} was not made by `mutua demo` and is left alone: name another --dir."
             )
-        if address := running_server(data):
+        if address := find_running_server(data):
             raise click.ClickException(f"a server at {address} uses {data}: stop it first.")
         if not is_sure:
             _require_yes(data)
         shutil.rmtree(data)
     data.mkdir(parents=True, exist_ok=True)
-    (data / MARK).touch()
+    (data / MARKER_FILE).touch()
 
 
 def _require_yes(data: Path) -> None:
     """Raises ClickException unless the directory has generated facts only, or somebody says yes."""
     if not (count := _count_facts_of_others(data)):
         return
-    others = f"{counted(count, 'fact')} that the demo did not generate"
+    others = f"{format_count(count, 'fact')} that the demo did not generate"
     if not sys.stdin.isatty():
         raise click.ClickException(
             f"{data} has {others}, and a new demo would delete what is there: name another "
@@ -125,16 +125,16 @@ def _require_yes(data: Path) -> None:
 
 def _count_facts_of_others(data: Path) -> int:
     """Facts on the log of a data directory that the demo did not generate."""
-    from services.adapters.data_directory import DataDirectory
-    from services.adapters.sqlite_log import SqliteLog
-    from services.adapters.wire.event import client_of
+    from services.adapters.sqlite.data_directory import DataDirectory
+    from services.adapters.sqlite.log import SqliteLog
+    from services.adapters.wire.event import read_client
 
     directory, count, next_offset = DataDirectory(data), 0, 0
-    if not directory.log.exists():
+    if not directory.log_path.exists():
         return 0
-    with closing(SqliteLog(directory.log, read_only=True)) as log:
+    with closing(SqliteLog(directory.log_path, read_only=True)) as log:
         while records := log.read(next_offset, _READ_AT_ONCE):
-            count += sum(client_of(record.value) != CLIENT for record in records)
+            count += sum(read_client(record.value) != CLIENT for record in records)
             next_offset = records[-1].offset + 1
     return count
 
@@ -155,8 +155,8 @@ def _record(address: str, programme: str, *, scale: int, seed: int) -> str:
                 clients[recording.organization] = client
             position = client.record(recording.events)
             recorded_count += len(recording.events)
-            show_progress(f"{counted(recorded_count, 'fact')} recorded", is_last=False)
-    show_progress(f"{counted(recorded_count, 'fact')} recorded", is_last=True)
+            show_progress(f"{format_count(recorded_count, 'fact')} recorded", is_last=False)
+    show_progress(f"{format_count(recorded_count, 'fact')} recorded", is_last=True)
     return position
 
 
@@ -167,24 +167,24 @@ def _told(client: Client, position: str, data: Path) -> Iterator[str]:
     client.get_status(min_position=position)
     question = Question(as_of_date=to_date(AS_OF))
     organizations = list(client.list_organizations(question))
-    directory = Directory(organizations)
+    directory = CommandLineDirectory(organizations)
     pages = client.list_balances(question)
     balances = sorted(pages, key=lambda row: (-row.exchange_count, row.organization_id))
-    exchanges = counted(pages.coverage.exchange_count, "exchange")
+    exchanges = format_count(pages.coverage.exchange_count, "exchange")
     yield (
-        f"A generated programme: {counted(len(organizations), 'organization')} with fictional "
+        f"A generated programme: {format_count(len(organizations), 'organization')} with fictional "
         f"names, {pages.coverage.roster_count:,} of them in scope, and {exchanges},"
     )
     yield "shaped by a study of knowledge networking between hospitals (JMIR 2021;23(8):e23372)."
     yield f"Recorded through the gRPC service into {data}, asked as of {AS_OF}."
-    yield f"\nThe {SHOWN_BALANCES} organizations with most exchanges:\n"
+    yield f"\nThe {BALANCE_ROWS} organizations with most exchanges:\n"
     columns = balance_columns(LENS_COUNT, directory, pages.warnings)
-    yield to_table(balances[:SHOWN_BALANCES], columns)
+    yield to_table(balances[:BALANCE_ROWS], columns)
     yield f"\n{NEITHER_IS_BETTER}"
     yield from coverage_lines(pages.coverage)
     yield from warning_lines(pages.warnings, coverage=pages.coverage)
-    yield f"\nThe most one-sided pairs with {CONTACT_DAYS} days of contact or more:\n"
-    one_sided = _one_sided(client.list_pairs(question))[:SHOWN_PAIRS]
+    yield f"\nThe most one-sided pairs with {MIN_CONTACT_DAYS} days of contact or more:\n"
+    one_sided = _one_sided(client.list_pairs(question))[:PAIR_ROWS]
     yield to_table(one_sided, pair_columns(LENS_COUNT, directory))
     yield ""
     yield from isolate_lines(
@@ -198,7 +198,7 @@ def _told(client: Client, position: str, data: Path) -> Iterator[str]:
 def _one_sided(pairs: Iterable[Pair]) -> list[Pair]:
     """Pairs with enough contact to say so, the largest difference of contact days first."""
     return sorted(
-        (pair for pair in pairs if pair.given_days + pair.received_days >= CONTACT_DAYS),
+        (pair for pair in pairs if pair.given_days + pair.received_days >= MIN_CONTACT_DAYS),
         key=lambda pair: (
             -abs(pair.given_days - pair.received_days),
             pair.giver_id,

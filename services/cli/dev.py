@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
+from services.cli.exchange_commands import FORMAT_OPTION
 from services.cli.output import Column, to_json, to_table
-from services.cli.recording import FORMAT
-from services.cli.server import show_verified, tell_report
+from services.cli.server import show_report_and_exit, show_verification_progress
 
 if TYPE_CHECKING:
-    from services.dev.supervisor import Process
+    from services.dev.supervisor import ProcessStatus
 
-DIRECTORY: Final = click.option(
+DIRECTORY_OPTION: Final = click.option(
     "--dir",
     "path",
     type=click.Path(path_type=Path, file_okay=False),
@@ -22,7 +22,7 @@ DIRECTORY: Final = click.option(
     show_default=True,
     help="Directory of the cluster.",
 )
-COLUMNS: Final[tuple[Column["Process"], ...]] = (
+COLUMNS: Final[tuple[Column["ProcessStatus"], ...]] = (
     Column("name", lambda each: each.name),
     Column("process", lambda each: str(each.pid or ""), is_number=True),
     Column("state", lambda each: each.state),
@@ -46,7 +46,7 @@ def dev() -> None:
 
 
 @dev.command()
-@DIRECTORY
+@DIRECTORY_OPTION
 @click.option(
     "--partitions",
     type=click.IntRange(min=1),
@@ -67,12 +67,12 @@ def up(path: Path, partitions: int) -> None:
     """
     from services.dev import cluster
 
-    cluster.up(path, partitions=partitions, say=click.echo)
+    cluster.run_cluster(path, partitions=partitions, report=click.echo)
 
 
 @dev.command()
-@DIRECTORY
-@FORMAT
+@DIRECTORY_OPTION
+@FORMAT_OPTION
 def status(path: Path, form: str) -> None:
     """Show what runs. Exits 1 while the cluster is not ready, or does not run.
 
@@ -83,7 +83,7 @@ def status(path: Path, form: str) -> None:
     """
     from services.dev import cluster
 
-    told = cluster.status(path)
+    told = cluster.read_status(path)
     if form == "json":
         processes = [asdict(each) for each in told.processes]
         click.echo(to_json({"server": told.server, "processes": processes}))
@@ -100,7 +100,7 @@ def status(path: Path, form: str) -> None:
 
 
 @dev.command()
-@DIRECTORY
+@DIRECTORY_OPTION
 @click.argument("name", default="")
 @click.option("--follow", "-f", is_flag=True, help="Go on with what they say from now on.")
 def logs(path: Path, name: str, *, follow: bool) -> None:
@@ -115,13 +115,13 @@ def logs(path: Path, name: str, *, follow: bool) -> None:
 
     opened = DevDirectory(path)
     opened.require_started()
-    for line in opened.lines(name, follow=follow):
+    for line in opened.read_logs(name, follow=follow):
         click.echo(line)
 
 
 @dev.command()
-@DIRECTORY
-@FORMAT
+@DIRECTORY_OPTION
+@FORMAT_OPTION
 def verify(path: Path, form: str) -> None:
     """Fold the whole log anew and compare every table with it. Exits 1 on any difference.
 
@@ -132,11 +132,11 @@ def verify(path: Path, form: str) -> None:
     """
     from services.dev import cluster
 
-    tell_report(cluster.verify(path, progress=show_verified), form)
+    show_report_and_exit(cluster.verify(path, progress=show_verification_progress), form)
 
 
 @dev.command()
-@DIRECTORY
+@DIRECTORY_OPTION
 def down(path: Path) -> None:
     """End the cluster, and whatever is left of one. Its data stay.
 
@@ -147,5 +147,5 @@ def down(path: Path) -> None:
     """
     from services.dev.directory import DevDirectory
 
-    ended = DevDirectory(path).end()
+    ended = DevDirectory(path).stop_cluster()
     click.echo("The cluster has ended; its data stay." if ended else "Nothing runs.")

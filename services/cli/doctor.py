@@ -6,21 +6,23 @@ from typing import TYPE_CHECKING
 
 import click
 
-from services.cli import addresses
-from services.cli.connect import Settings, require_directory
+from services.cli import cluster_options
+from services.cli.connection import GlobalOptions, require_directory
+from services.cli.exchange_commands import FORMAT_OPTION
 from services.cli.output import to_json
-from services.cli.recording import FORMAT
 
 if TYPE_CHECKING:
     from services.doctor.finding import Check
 
 
 @click.command()
-@addresses.log_url("The log of a cluster; without one the data directory is looked at.")
-@addresses.store_url("Where the read models of a cluster are.")
-@FORMAT
+@cluster_options.log_url_option(
+    "The log of a cluster; without one the data directory is looked at."
+)
+@cluster_options.store_url_option("Where the read models of a cluster are.")
+@FORMAT_OPTION
 @click.pass_obj
-def doctor(settings: Settings, log_url: str, store_url: str, form: str) -> None:
+def doctor(settings: GlobalOptions, log_url: str, store_url: str, form: str) -> None:
     """See whether settings, versions, log, read models, clocks and disks are as they should be.
 
     Looks and changes nothing, beside whatever runs. Says of each problem what to do. Exits 1 when
@@ -32,33 +34,35 @@ def doctor(settings: Settings, log_url: str, store_url: str, form: str) -> None:
       mutua doctor --log-url kafka://127.0.0.1:9092/mutua --store-url postgresql://127.0.0.1/mutua
       mutua doctor --format json
     """
-    from services.doctor.finding import State, examine
+    from services.doctor.finding import FindingState, run_checks
 
     checks = _checks(settings, {"log_url": log_url, "store_url": store_url})
-    findings = list(examine(checks))
-    is_ok = all(found.state is not State.PROBLEM for _, found in findings)
+    findings = list(run_checks(checks))
+    is_ok = all(found.state is not FindingState.PROBLEM for _, found in findings)
     if form == "json":
         told = [
-            {"check": name, "state": found.state, "found": found.said, "remedy": found.remedy}
+            {"check": name, "state": found.state, "found": found.message, "remedy": found.remedy}
             for name, found in findings
         ]
         click.echo(to_json({"ok": is_ok, "checks": told}))
     else:
         for name, found in findings:
-            click.echo(f"{found.state:<8} {name:<12} {found.said}")
+            click.echo(f"{found.state:<8} {name:<12} {found.message}")
             if found.remedy:
                 click.echo(f"{'':<21} {found.remedy}")
     sys.exit(0 if is_ok else 1)
 
 
-def _checks(settings: Settings, given: Mapping[str, str]) -> "Mapping[str, Check]":
-    from services.doctor import cluster, directory
+def _checks(settings: GlobalOptions, given: Mapping[str, str]) -> "Mapping[str, Check]":
+    from services.doctor import cluster_checks, directory_checks
 
     known = set(_known())
     if any(given.values()):
-        return cluster.checks(known, {name: value for name, value in given.items() if value})
+        return cluster_checks.build_checks(
+            known, {name: value for name, value in given.items() if value}
+        )
     require_directory(settings, "mutua doctor")
-    return directory.checks(settings.data, known)
+    return directory_checks.build_checks(settings.data, known)
 
 
 def _known() -> Iterator[str]:

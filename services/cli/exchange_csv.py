@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-from mutua.names import name_key
+from mutua.spelling import name_key
 from mutua.v1.event_pb2 import ExchangeContent
 from mutua.v1.query_service_pb2 import Exchange, Revision
 from mutua.v1.types_pb2 import (
@@ -19,9 +19,14 @@ from mutua.v1.types_pb2 import (
     REPORT_SIDE_UNSPECIFIED,
     ReportSide,
 )
-from services.cli.exchanges import STATES, current_revision
-from services.cli.names import Directory
-from services.notation.exchange_cells import PARTIES, content_cells, day_cell, time_cell
+from services.cli.exchange_summary import STATES, current_revision
+from services.cli.organization_names import CommandLineDirectory
+from services.notation.exchange_cells import (
+    PARTY_COLUMN_BY_FIELD,
+    format_content_cells,
+    format_day_cell,
+    format_time_cell,
+)
 from services.notation.words import join_list
 
 COLUMNS: Final = (
@@ -48,7 +53,7 @@ COLUMNS: Final = (
 )
 
 
-def exchange_csv(exchanges: Sequence[Exchange], directory: Directory) -> str:
+def exchange_csv(exchanges: Sequence[Exchange], directory: CommandLineDirectory) -> str:
     """A header and a row an exchange, as it stands, or stood when it was retracted."""
     alike = _ids_alike(exchanges)
     text = io.StringIO()
@@ -58,13 +63,15 @@ def exchange_csv(exchanges: Sequence[Exchange], directory: Directory) -> str:
     return text.getvalue().removesuffix("\n")
 
 
-def _row(exchange: Exchange, directory: Directory, alike: frozenset[str]) -> dict[str, str]:
+def _row(
+    exchange: Exchange, directory: CommandLineDirectory, alike: frozenset[str]
+) -> dict[str, str]:
     revision = current_revision(exchange)
     content = ExchangeContent()
     content.CopyFrom(revision.content)
     content.reported_by = content.reported_by or _side_of_recorder(revision)
-    cells = content_cells(content)
-    for field, column in PARTIES.items():
+    cells = format_content_cells(content)
+    for field, column in PARTY_COLUMN_BY_FIELD.items():
         ids = getattr(content, field)
         cells[column] = join_list(ids, quoted=alike)
         # For people: an import reads the ids, so names need no quotes.
@@ -72,8 +79,8 @@ def _row(exchange: Exchange, directory: Directory, alike: frozenset[str]) -> dic
     report_times = [each.report_time for each in exchange.revisions if each.HasField("report_time")]
     return cells | {
         "exchange_id": exchange.exchange_id,
-        "occur_time": time_cell(revision.occur_time, revision.occur_precision),
-        "report_time": day_cell(report_times[-1]) if report_times else "",
+        "occur_time": format_time_cell(revision.occur_time, revision.occur_precision),
+        "report_time": format_day_cell(report_times[-1]) if report_times else "",
         "state": STATES.get(exchange.state, ""),
         "record_time": revision.record_time.ToJsonString(),
         "recorded_by": revision.recorded_by,
@@ -93,7 +100,7 @@ def _ids_alike(exchanges: Iterable[Exchange]) -> frozenset[str]:
     ids = {
         each
         for exchange in exchanges
-        for field in PARTIES
+        for field in PARTY_COLUMN_BY_FIELD
         for each in getattr(current_revision(exchange).content, field)
     }
     counts = Counter(map(name_key, ids))

@@ -9,27 +9,27 @@ import click
 
 from mutua import Client
 from mutua.v1.query_service_pb2 import IDENTITY_RECORDED, Identity, Question
-from services.cli.names import Directory
-from services.cli.typed import parse_topic_word
-from services.ledger.errors import NotFound
+from services.cli.organization_names import CommandLineDirectory
+from services.cli.value_parsers import parse_topic_word
+from services.ledger.errors import NotFoundError
 
-ALIKE: Final = 0.6
+MIN_SIMILARITY: Final = 0.6
 """Below this, difflib's likeness of two topics is chance. Topics are shorter than names."""
 
 
-class NothingMatchesError(NotFound):
+class NothingMatchesError(NotFoundError):
     """A filter names only what the programme does not know, so that no row can match it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Unknown:
+class UnknownNames:
     """A sentence for each unknown name; `is_all` is true when a filter has nothing else."""
 
     sentences: tuple[str, ...] = ()
     is_all: bool = False
 
-    def __add__(self, other: "Unknown") -> "Unknown":
-        return Unknown(
+    def __add__(self, other: "UnknownNames") -> "UnknownNames":
+        return UnknownNames(
             sentences=self.sentences + other.sentences, is_all=self.is_all or other.is_all
         )
 
@@ -38,23 +38,23 @@ class Unknown:
         for sentence in self.sentences:
             click.echo(sentence, err=True)
 
-    def error(self) -> NothingMatchesError:
+    def to_error(self) -> NothingMatchesError:
         return NothingMatchesError(" ".join(self.sentences))
 
 
 def resolve_organizations(
     client: Client, identity: Identity.ValueType, filters: Iterable[Sequence[str]], mutua: str
-) -> tuple[dict[str, str], Unknown]:
+) -> tuple[dict[str, str], UnknownNames]:
     """The id of each name, and the unknown names, which stay as typed.
 
     The names of one filter are alternatives. Under identity recorded only ids are known, exactly
     as they were recorded. `mutua` is how the command was typed.
     """
     filters = [names for names in filters if names]
-    ids, unknown = dict[str, str](), Unknown()
+    ids, unknown = dict[str, str](), UnknownNames()
     if not filters:
         return ids, unknown
-    directory = Directory(client.list_organizations(Question(identity=identity)))
+    directory = CommandLineDirectory(client.list_organizations(Question(identity=identity)))
     for names in filters:
         missing = {}
         for typed in names:
@@ -64,19 +64,21 @@ def resolve_organizations(
                 match = typed if directory.get(typed) else None
             ids[typed] = match or typed
             if match is None:
-                near = [organization_id] if organization_id else directory.resembling(typed)
-                missing[typed] = directory.labels(near)
-        unknown += Unknown(
+                near = [organization_id] if organization_id else directory.find_near_misses(typed)
+                missing[typed] = directory.join_labels(near)
+        unknown += UnknownNames(
             sentences=_sentences("no organization is called", missing, f"{mutua} organizations"),
             is_all=len(missing) == len(set(names)),
         )
     return ids, unknown
 
 
-def resolve_topics(client: Client, typed: Sequence[str], mutua: str) -> tuple[list[str], Unknown]:
+def resolve_topics(
+    client: Client, typed: Sequence[str], mutua: str
+) -> tuple[list[str], UnknownNames]:
     """The topic that each topic or label means, and the topics that no exchange has."""
     if not typed:
-        return [], Unknown()
+        return [], UnknownNames()
     topics = client.get_programme().programme.topics
     # A topic goes before a label that is spelled like it.
     by_word = {parse_topic_word(topic.label): topic.topic for topic in topics if topic.label}
@@ -87,10 +89,10 @@ def resolve_topics(client: Client, typed: Sequence[str], mutua: str) -> tuple[li
         word = parse_topic_word(each)
         topic_ids.append(by_word.get(word, word))
         if word not in by_word:
-            alike = difflib.get_close_matches(word, by_word, n=3, cutoff=ALIKE)
+            alike = difflib.get_close_matches(word, by_word, n=3, cutoff=MIN_SIMILARITY)
             missing[each] = ", ".join(dict.fromkeys(labels[by_word[one]] for one in alike))
     sentences = _sentences("no exchange has the topic", missing, f"{mutua} programme show")
-    return topic_ids, Unknown(sentences=sentences, is_all=len(missing) == len(set(typed)))
+    return topic_ids, UnknownNames(sentences=sentences, is_all=len(missing) == len(set(typed)))
 
 
 def _sentences(fact: str, near_misses: Mapping[str, str], command: str) -> tuple[str, ...]:

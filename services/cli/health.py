@@ -8,7 +8,7 @@ import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from mutua.connection import CHANNEL_OPTIONS
-from mutua.location import addresses
+from mutua.location import parse_addresses
 
 _SECONDS: Final = 3.0
 
@@ -25,7 +25,7 @@ def health(address: str) -> None:
     Example:
       mutua health 127.0.0.1:7420
     """
-    [address] = addresses(address)
+    [address] = parse_addresses(address)
     with grpc.insecure_channel(address, options=CHANNEL_OPTIONS) as channel:
         stub: Any = health_pb2_grpc.HealthStub(channel)  # whose methods the stubs do not know
         try:

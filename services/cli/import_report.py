@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from services.cli.connect import Settings
+from services.cli.connection import GlobalOptions
 from services.cli.output import Column, to_table
-from services.ledger.wording import counted
+from services.ledger.wording import format_count
 
 if TYPE_CHECKING:
-    from services.imports import ImportReport, RowError
+    from services.imports import ImportReport, RowProblem
 
-OUTCOMES: Final = {
+OUTCOME_LINES: Final = {
     "recorded": "{would}recorded",
     "corrected": "{would}recorded as a change of what stands",
     "agreed": "now as corrected by hand",
@@ -25,7 +25,7 @@ OUTCOMES: Final = {
     "skipped": "{would}skipped: another row says the same",
     "missing": "of an earlier file, not in this one, left as before",
 }
-ERROR_COLUMNS: Final[tuple["Column[RowError]", ...]] = (
+ERROR_COLUMNS: Final[tuple["Column[RowProblem]", ...]] = (
     Column("line", lambda error: f"{error.row:,}" if error.row else "", True),
     Column("rows", lambda error: f"{error.row_count:,}", True),
     Column("field", lambda error: error.field),
@@ -34,10 +34,10 @@ ERROR_COLUMNS: Final[tuple["Column[RowError]", ...]] = (
 )
 
 
-def report_lines(report: "ImportReport", settings: Settings, file: Path) -> Iterable[str]:
+def report_lines(report: "ImportReport", settings: GlobalOptions, file: Path) -> Iterable[str]:
     """The plan, what became of the rows, what to mend, and what to do next."""
     later = f", generation {report.generation}" if report.generation > 1 else ""
-    yield f"Batch {report.batch}{later}: {counted(report.counts.rows, 'row')}."
+    yield f"Batch {report.batch}{later}: {format_count(report.counts.rows, 'row')}."
     for field, column in report.columns.items():
         yield f"  {field} is column {column!r}"
     for field, value in report.constants.items():
@@ -49,16 +49,17 @@ def report_lines(report: "ImportReport", settings: Settings, file: Path) -> Iter
         yield f"\n{to_table(report.errors, ERROR_COLUMNS)}\n"
     if not report.ok:
         yield (
-            f"{counted(report.error_count, 'error')}; {counted(report.acknowledged, 'fact')} "
+            f"{format_count(report.error_count, 'error')}; "
+            f"{format_count(report.acknowledged, 'fact')} "
             "recorded. Mend the file, or say with --map, --set or --kind-map how to read it."
         )
         return
     would = "would be " if report.dry_run else ""
     counts = asdict(report.counts)
-    for name, words in OUTCOMES.items():
+    for name, words in OUTCOME_LINES.items():
         if counts[name]:
             stand = "stands" if counts[name] == 1 else "stand"
-            yield f"{counted(counts[name], 'row')} {words.format(would=would, stand=stand)}"
+            yield f"{format_count(counts[name], 'row')} {words.format(would=would, stand=stand)}"
         if name == "corrected":
             yield from _roster_lines(report)
         if name == "retracted_earlier":
@@ -69,7 +70,7 @@ def report_lines(report: "ImportReport", settings: Settings, file: Path) -> Iter
 def _roster_lines(report: "ImportReport") -> Iterable[str]:
     """What the rows of a roster change, old and new."""
     for change in report.roster_changes:
-        yield f"  line {change.row:,} ({change.reference}): {'; '.join(change.lines())}"
+        yield f"  line {change.row:,} ({change.reference}): {'; '.join(change.format_lines())}"
     more = report.counts.corrected - len(report.roster_changes)
     if report.roster_changes and more:
         yield f"  and {more:,} more"
@@ -88,20 +89,20 @@ def _retracted_lines(report: "ImportReport") -> Iterable[str]:
         yield "  If a row was mended since, --reinstate records it again."
 
 
-def _next_lines(report: "ImportReport", settings: Settings, file: Path) -> Iterable[str]:
+def _next_lines(report: "ImportReport", settings: GlobalOptions, file: Path) -> Iterable[str]:
     """What the user has to do, or may do, now."""
     would = "would be " if report.dry_run else ""
     if report.set_aside:
-        yield f"{counted(report.counts.wrong, 'row')} {would}written to {report.set_aside}"
+        yield f"{format_count(report.counts.wrong, 'row')} {would}written to {report.set_aside}"
     if report.dry_run:
         for change in report.changes:
             reference = f" ({change.reference})" if change.reference else ""
-            yield f"  line {change.row:,}{reference}: {'; '.join(change.lines())}"
+            yield f"  line {change.row:,}{reference}: {'; '.join(change.format_lines())}"
         for doubt in report.doubts:
             if all(change in report.changes for change in doubt.changes):
                 yield f"{doubt.statement} {doubt.remedy}"
             else:
-                yield from (doubt.statement, *doubt.lines(), doubt.remedy)
+                yield from (doubt.statement, *doubt.format_changes(), doubt.remedy)
         yield "Nothing was recorded: type the same without --dry-run to record it."
         return
     if report.set_aside:

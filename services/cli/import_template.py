@@ -7,16 +7,16 @@ import click
 
 from mutua import MutuaError as ClientError
 from mutua.v1.query_service_pb2 import Organization
-from services.cli.connect import Settings, connected
-from services.ledger.errors import DataForeign
-from services.ledger.wording import counted
+from services.cli.connection import GlobalOptions, open_client
+from services.ledger.errors import ForeignDataError
+from services.ledger.wording import format_count
 
 
 @click.command()
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
 @click.option("--force", is_flag=True, help="Write over a file that is there.")
 @click.pass_obj
-def template(settings: Settings, file: Path, *, force: bool) -> None:
+def template(settings: GlobalOptions, file: Path, *, force: bool) -> None:
     """Write an Excel workbook with the columns of an import; what is filled in imports as it is.
 
     Givers and receivers are chosen from the roster, if there is one. The workbook carries the name
@@ -35,13 +35,13 @@ def template(settings: Settings, file: Path, *, force: bool) -> None:
             "say --force."
         )
     from services.imports import template as workbook
-    from services.imports.own_batch import new_batch_name
+    from services.imports.batch_property import make_batch_name
 
     organizations = _roster(settings)
-    file.write_bytes(workbook.template(organizations, batch=new_batch_name(file)))
-    chosen = len(workbook.parties(organizations))
+    file.write_bytes(workbook.make_template(organizations, batch=make_batch_name(file)))
+    chosen = len(workbook.list_party_names(organizations))
     roster = (
-        f"Givers and receivers can be chosen from {counted(chosen, 'organization')}."
+        f"Givers and receivers can be chosen from {format_count(chosen, 'organization')}."
         if chosen
         else "Nobody is on the roster, so that givers and receivers are typed."
     )
@@ -51,13 +51,13 @@ def template(settings: Settings, file: Path, *, force: bool) -> None:
     )
 
 
-def _roster(settings: Settings) -> list[Organization]:
+def _roster(settings: GlobalOptions) -> list[Organization]:
     """The organizations known; none where nothing was recorded yet."""
     try:
-        with connected(settings, write=False, purpose="mutua import template") as client:
+        with open_client(settings, write=False, purpose="mutua import template") as client:
             return list(client.list_organizations())
     except ClientError as error:
-        if error.reason != DataForeign.reason:
+        if error.reason != ForeignDataError.reason:
             raise
         click.echo(f"No roster: {error.message}", err=True)
         return []

@@ -12,42 +12,42 @@ from click.core import ParameterSource
 
 from mutua import FieldViolation
 from mutua import MutuaError as ClientError
-from services.cli.connect import Settings
-from services.cli.failures import Failure, parameters_of, wants_json
+from services.cli.connection import GlobalOptions
+from services.cli.error_report import ErrorReport, is_json_requested, list_parameters
 from services.ledger.errors import MutuaError
 
 # A command is one line here and one function there, imported when it is called.
 COMMANDS: Final = {
     "up": "services.cli.server:up",
     "demo": "services.cli.demo:demo",
-    "log": "services.cli.recording:log",
-    "correct": "services.cli.recording:correct",
-    "retract": "services.cli.recording:retract",
+    "log": "services.cli.exchange_commands:log",
+    "correct": "services.cli.exchange_commands:correct",
+    "retract": "services.cli.exchange_commands:retract",
     "nothing-to-report": "services.cli.nothing_to_report:nothing_to_report",
     "programme": "services.cli.programme:programme",
-    "import": "services.cli.importing:import_files",
-    "balances": "services.cli.reading:balances",
-    "pairs": "services.cli.reading:pairs",
-    "network": "services.cli.reading:network",
+    "import": "services.cli.file_import:import_files",
+    "balances": "services.cli.question_commands:balances",
+    "pairs": "services.cli.question_commands:pairs",
+    "network": "services.cli.question_commands:network",
     "concentration": "services.cli.concentration:concentration",
-    "exchanges": "services.cli.reading:exchanges",
-    "organizations": "services.cli.reading:organizations",
+    "exchanges": "services.cli.question_commands:exchanges",
+    "organizations": "services.cli.question_commands:organizations",
     "organization": "services.cli.organization:organization",
     "status": "services.cli.server:status",
     "verify": "services.cli.server:verify",
     "doctor": "services.cli.doctor:doctor",
     "rebuild": "services.cli.rebuild:rebuild",
     "quarantine": "services.cli.quarantine:quarantine",
-    "export": "services.cli.exporting:export",
-    "replay": "services.cli.exporting:replay",
+    "export": "services.cli.log_export:export",
+    "replay": "services.cli.log_export:replay",
     "backup": "services.cli.backup:backup",
     "restore": "services.cli.backup:restore",
     "topic": "services.cli.topic:topic",
     "health": "services.cli.health:health",
     "dev": "services.cli.dev:dev",
 }
-FAILED: Final = 1
-INTERRUPTED: Final = 130
+EXIT_FAILED: Final = 1
+EXIT_INTERRUPTED: Final = 130
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -58,17 +58,17 @@ def main(arguments: Sequence[str] | None = None) -> None:
         code = mutua.main(words, prog_name="mutua", standalone_mode=False) or 0
     except click.Abort as interruption:
         click.echo(str(interruption) or "Interrupted.", err=True)
-        code = INTERRUPTED
+        code = EXIT_INTERRUPTED
     except click.ClickException as error:
         _show_misuse(_with_place(error), words)
         code = error.exit_code
     except (MutuaError, ClientError, OSError) as error:
-        Failure.of(error).show(words, parameters_of(mutua, words))
-        code = FAILED
+        ErrorReport.from_error(error).show(words, list_parameters(mutua, words))
+        code = EXIT_FAILED
     sys.exit(code)
 
 
-class Commands(click.Group):
+class LazyGroup(click.Group):
     """Lists the commands in the order of use, and imports a command's module when it is needed."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
@@ -82,7 +82,7 @@ class Commands(click.Group):
         return command
 
 
-@click.group(cls=Commands, context_settings={"help_option_names": ["--help", "-h"]})
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["--help", "-h"]})
 @click.option(
     "--data",
     type=click.Path(path_type=Path, file_okay=False),
@@ -128,7 +128,7 @@ def mutua(
       mutua balances --lens burden --from 2026-01
       mutua --data ./programme-data up
     """
-    context.obj = Settings(
+    context.obj = GlobalOptions(
         data=data,
         server=server,
         programme=programme,
@@ -167,8 +167,8 @@ def _show_misuse(error: click.ClickException, words: Sequence[str]) -> None:
     violations: tuple[FieldViolation, ...] = ()
     if isinstance(error, click.BadParameter) and error.param is not None:
         violations = (FieldViolation(error.param.opts[0], error.message or message),)
-    failure = Failure(message=message, code="INVALID_ARGUMENT", violations=violations)
-    if isinstance(error, click.UsageError) and not wants_json(words):
+    failure = ErrorReport(message=message, code="INVALID_ARGUMENT", violations=violations)
+    if isinstance(error, click.UsageError) and not is_json_requested(words):
         error.show()  # with the usage of the command
     else:
         failure.show(words)

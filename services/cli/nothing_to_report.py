@@ -6,13 +6,13 @@ import click
 
 from mutua.v1.event_pb2 import Event, NothingToReport
 from mutua.v1.types_pb2 import OCCUR_PRECISION_MONTH
-from services.cli.connect import Settings, connected
+from services.cli.connection import GlobalOptions, open_client
 from services.cli.dates import parse_period
-from services.cli.names import Directory, resolve_names
+from services.cli.exchange_commands import FORMAT_OPTION, SOURCE, YES_OPTION
+from services.cli.organization_names import CommandLineDirectory, resolve_names
 from services.cli.output import to_json
-from services.cli.parameters import Parsed
-from services.cli.recording import FORMAT, SOURCE, YES
-from services.ledger.times import DAY, day_number, moment
+from services.cli.parameters import ParsedParameter
+from services.ledger.times import DAY, date_to_day, instant_to_datetime
 from services.notation.dates import Moment
 
 
@@ -26,12 +26,12 @@ def parse_month(typed: str) -> Moment:
 
 @click.command("nothing-to-report")
 @click.argument("organization")
-@click.argument("month", type=Parsed("month", parse_month), required=False)
-@YES
-@FORMAT
+@click.argument("month", type=ParsedParameter("month", parse_month), required=False)
+@YES_OPTION
+@FORMAT_OPTION
 @click.pass_obj
 def nothing_to_report(
-    settings: Settings, organization: str, month: Moment | None, form: str, *, yes: bool
+    settings: GlobalOptions, organization: str, month: Moment | None, form: str, *, yes: bool
 ) -> None:
     """Record that an organization gave and received nothing in a month; default the last one.
 
@@ -44,8 +44,8 @@ def nothing_to_report(
       mutua --as T-02 nothing-to-report T-02 2026-03
     """
     period = month or _last_month(datetime.now(UTC).date())
-    with connected(settings, write=True, purpose="mutua nothing-to-report") as client:
-        directory = Directory(client.list_organizations())
+    with open_client(settings, write=True, purpose="mutua nothing-to-report") as client:
+        directory = CommandLineDirectory(client.list_organizations())
         names = resolve_names([organization], directory, yes=yes)
         organization_id = names.ids[organization]
         event = Event(
@@ -59,12 +59,15 @@ def nothing_to_report(
         click.echo(to_json({"event_id": event.event_id, "position": position}))
     else:
         label = directory.label(organization_id)
-        click.echo(f"Recorded: {label} had nothing to report for {moment(period.instant):%Y-%m}.")
+        click.echo(
+            f"Recorded: {label} had nothing to report for "
+            f"{instant_to_datetime(period.instant):%Y-%m}."
+        )
         click.echo("If it did share something then, log that: exchanges count all the same.")
-    for line in names.lines(directory, "say it again of that one."):
+    for line in names.describe_new_names(directory, "say it again of that one."):
         click.echo(line, err=True)
 
 
 def _last_month(today: date) -> Moment:
     last = today.replace(day=1) - timedelta(days=1)
-    return Moment(day_number(last.replace(day=1)) * DAY, OCCUR_PRECISION_MONTH)
+    return Moment(date_to_day(last.replace(day=1)) * DAY, OCCUR_PRECISION_MONTH)

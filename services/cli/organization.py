@@ -9,7 +9,7 @@ import click
 
 from mutua import Client
 from mutua import MutuaError as ClientError
-from mutua.names import quoted
+from mutua.spelling import quote
 from mutua.v1.event_pb2 import (
     AliasAdded,
     Event,
@@ -18,28 +18,28 @@ from mutua.v1.event_pb2 import (
     OrganizationUpdated,
 )
 from mutua.v1.query_service_pb2 import Organization
-from services.cli.connect import Settings, connected
-from services.cli.names import Directory, unbound_lines
+from services.cli.connection import GlobalOptions, open_client
+from services.cli.exchange_commands import FORMAT_OPTION, SOURCE
 from services.cli.organization_details import (
-    ALIAS_STAYS,
-    SAID,
-    Said,
-    changes,
+    ALIAS_IS_FINAL,
+    ORGANIZATION_OPTIONS,
+    OrganizationValues,
+    apply_values,
     content_of,
-    laid_over,
-    sentence,
+    describe_changes,
+    describe_organization,
     undo_lines,
 )
+from services.cli.organization_names import CommandLineDirectory, unbound_lines
 from services.cli.output import to_json
-from services.cli.recording import FORMAT, SOURCE
-from services.ledger.wording import counted
+from services.ledger.wording import format_count
 
-YES: Final = click.option("--yes", is_flag=True, help="Do not ask.")
+YES_OPTION: Final = click.option("--yes", is_flag=True, help="Do not ask.")
 
 
 def takes_organization(command: Callable[..., None]) -> Callable[..., None]:
     """Adds the options that say what an organization is; they arrive as keywords."""
-    for option in reversed((*SAID, YES, FORMAT)):
+    for option in reversed((*ORGANIZATION_OPTIONS, YES_OPTION, FORMAT_OPTION)):
         command = option(command)
     return click.pass_obj(command)
 
@@ -59,7 +59,9 @@ def organization() -> None:
 @organization.command()
 @click.argument("organization_id", metavar="ID")
 @takes_organization
-def add(settings: Settings, organization_id: str, form: str, *, yes: bool, **said: Any) -> None:
+def add(
+    settings: GlobalOptions, organization_id: str, form: str, *, yes: bool, **said: Any
+) -> None:
     """Register an organization under an id of the programme's own.
 
     \b
@@ -69,8 +71,8 @@ def add(settings: Settings, organization_id: str, form: str, *, yes: bool, **sai
       mutua organization add ext-1 --name "A vendor" --role boundary
     """
     organization_id = organization_id.strip()
-    with connected(settings, write=True, purpose="mutua organization add") as client:
-        directory = Directory(client.list_organizations())
+    with open_client(settings, write=True, purpose="mutua organization add") as client:
+        directory = CommandLineDirectory(client.list_organizations())
         if (existing := directory.get(organization_id)) is not None and existing.registered:
             raise click.ClickException(
                 f"{directory.label(organization_id)} is registered already. To change it: "
@@ -78,7 +80,7 @@ def add(settings: Settings, organization_id: str, form: str, *, yes: bool, **sai
             )
         _require_free([organization_id, *said["aliases"]], organization_id, directory)
         _confirm_spellings(organization_id, said, directory, yes=yes)
-        content = laid_over(OrganizationContent(organization_id=organization_id), said)
+        content = apply_values(OrganizationContent(organization_id=organization_id), said)
         event = Event(
             source=SOURCE,
             organization_registered=OrganizationRegistered(organization=content),
@@ -86,7 +88,7 @@ def add(settings: Settings, organization_id: str, form: str, *, yes: bool, **sai
         after, position = _record(client, [event], settings.command)
         change = f"{settings.command} organization update {shlex.quote(organization_id)} ..."
         lines = [
-            f"Registered: {sentence(content)}.",
+            f"Registered: {describe_organization(content)}.",
             f"A registration cannot be taken back. To change it: {change}",
         ]
         _tell(form, organization_id, event, position, lines, after, settings)
@@ -95,7 +97,9 @@ def add(settings: Settings, organization_id: str, form: str, *, yes: bool, **sai
 @organization.command()
 @click.argument("organization", metavar="ORGANIZATION")
 @takes_organization
-def update(settings: Settings, organization: str, form: str, *, yes: bool, **said: Any) -> None:
+def update(
+    settings: GlobalOptions, organization: str, form: str, *, yes: bool, **said: Any
+) -> None:
     """Change what is known of a registered organization; what you do not name stays as it is.
 
     An empty text clears a field, --external-id replaces all of them, and aliases are added.
@@ -107,12 +111,12 @@ def update(settings: Settings, organization: str, form: str, *, yes: bool, **sai
     """
     if all(value in (None, ()) for value in said.values()):
         raise click.UsageError("say what to change, for example --name NAME.")
-    with connected(settings, write=True, purpose="mutua organization update") as client:
-        directory = Directory(client.list_organizations())
+    with open_client(settings, write=True, purpose="mutua organization update") as client:
+        directory = CommandLineDirectory(client.list_organizations())
         existing = _registered(organization, directory, settings)
         organization_id = existing.organization_id
         before = content_of(existing)
-        after = laid_over(before, said)
+        after = apply_values(before, said)
         if after == before:
             _tell_nothing_changed(form, organization_id)
             return
@@ -125,8 +129,8 @@ def update(settings: Settings, organization: str, form: str, *, yes: bool, **sai
         directory_after, position = _record(client, [event], settings.command)
         undo = f"{settings.command} organization update {shlex.quote(organization_id)}"
         lines = [
-            f"Changed: {sentence(after)}.",
-            *changes(before, after),
+            f"Changed: {describe_organization(after)}.",
+            *describe_changes(before, after),
             *undo_lines(undo, before, after),
         ]
         _tell(form, organization_id, event, position, lines, directory_after, settings)
@@ -140,11 +144,11 @@ def update(settings: Settings, organization: str, form: str, *, yes: bool, **sai
     is_flag=True,
     help="Every recorded id that is spelled like one registered organization; see mutua status.",
 )
-@YES
-@FORMAT
+@YES_OPTION
+@FORMAT_OPTION
 @click.pass_obj
 def alias(
-    settings: Settings,
+    settings: GlobalOptions,
     spelling: str | None,
     organization: str | None,
     form: str,
@@ -165,8 +169,8 @@ def alias(
     """
     if unbound == (spelling is not None) or (spelling is None) != (organization is None):
         raise click.UsageError("type a SPELLING and an ORGANIZATION, or --unbound.")
-    with connected(settings, write=True, purpose="mutua organization alias") as client:
-        directory = Directory(client.list_organizations())
+    with open_client(settings, write=True, purpose="mutua organization alias") as client:
+        directory = CommandLineDirectory(client.list_organizations())
         bindings = (
             _unbound_bindings(directory)
             if spelling is None or organization is None
@@ -182,49 +186,51 @@ def alias(
         ]
         after, position = _record(client, events, settings.command)
         lines = [
-            f"Bound: {quoted(each)} means {directory.label(means)}, also in what was recorded "
+            f"Bound: {quote(each)} means {directory.label(means)}, also in what was recorded "
             "before."
             for each, means in bindings
         ]
-        _tell(form, bindings[0][1], events[-1], position, [*lines, ALIAS_STAYS], after, settings)
+        _tell(form, bindings[0][1], events[-1], position, [*lines, ALIAS_IS_FINAL], after, settings)
 
 
-def _registered(typed: str, directory: Directory, settings: Settings) -> Organization:
+def _registered(
+    typed: str, directory: CommandLineDirectory, settings: GlobalOptions
+) -> Organization:
     """A registered organization by id, name or alias. Raises ClickException."""
     organization_id = directory.find(typed)
     match = directory.get(organization_id) if organization_id is not None else None
     if match is not None and match.registered:
         return match
-    near = directory.near_labels(typed)
+    near = directory.suggest(typed)
     hint = f" Did you mean {near}?" if near else ""
     raise click.ClickException(
-        f"{quoted(typed)} is not registered.{hint} To register it: "
+        f"{quote(typed)} is not registered.{hint} To register it: "
         f"{settings.command} organization add {shlex.quote(organization_id or typed)} --name NAME"
     )
 
 
 def _bindings(
-    spelling: str, typed: str, directory: Directory, settings: Settings
+    spelling: str, typed: str, directory: CommandLineDirectory, settings: GlobalOptions
 ) -> list[tuple[str, str]]:
     """Pairs of alias and organization id to record, [] if all are bound. Raises ClickException."""
     means = directory.find(typed)
     if means is None:
         means = _registered(typed, directory, settings).organization_id
     spelling = spelling.strip()
-    aliases = directory.unregistered_spellings(spelling) or [spelling]
+    aliases = directory.find_unregistered_spellings(spelling) or [spelling]
     bound = directory.aliases_of(means)
     aliases = [each for each in aliases if each != means and each not in bound]
     _require_free(aliases, means, directory)
     return [(each, means) for each in aliases]
 
 
-def _unbound_bindings(directory: Directory) -> list[tuple[str, str]]:
+def _unbound_bindings(directory: CommandLineDirectory) -> list[tuple[str, str]]:
     """Unbound ids with one meaning. The others are named on stderr, for a person to decide."""
-    unbound = directory.unbound()
+    unbound = directory.find_unbound()
     for each in unbound:
         if len(each.registered_ids) > 1:
             labels = " or ".join(map(directory.label, each.registered_ids))
-            click.echo(f"{quoted(each.organization_id)} may be {labels}: bind it by id.", err=True)
+            click.echo(f"{quote(each.organization_id)} may be {labels}: bind it by id.", err=True)
     return [
         (each.organization_id, each.registered_ids[0])
         for each in unbound
@@ -232,25 +238,27 @@ def _unbound_bindings(directory: Directory) -> list[tuple[str, str]]:
     ]
 
 
-def _require_free(spellings: Sequence[str], organization_id: str, directory: Directory) -> None:
+def _require_free(
+    spellings: Sequence[str], organization_id: str, directory: CommandLineDirectory
+) -> None:
     """Raises ClickException where the core would set the fact aside."""
     for spelling in spellings:
         owner = directory.owner_of_alias(spelling)
         if owner is not None and owner != organization_id:
             raise click.ClickException(
-                f"{quoted(spelling)} is an alias of {directory.label(owner)} already, and stays "
+                f"{quote(spelling)} is an alias of {directory.label(owner)} already, and stays "
                 "so. Use another id or spelling."
             )
         existing = directory.get(spelling)
         if spelling != organization_id and existing is not None and existing.registered:
             raise click.ClickException(
-                f"{quoted(spelling)} is itself registered, so it cannot become an alias: exchanges "
+                f"{quote(spelling)} is itself registered, so it cannot become an alias: exchanges "
                 "of the two would have to be merged, which this version cannot do yet."
             )
 
 
 def _confirm_spellings(
-    organization_id: str, said: Said, directory: Directory, *, yes: bool
+    organization_id: str, said: OrganizationValues, directory: CommandLineDirectory, *, yes: bool
 ) -> None:
     """Asks where the id or a name is spelled like another registered organization.
 
@@ -259,12 +267,12 @@ def _confirm_spellings(
     for spelling in (organization_id, said["name"], *said["aliases"]):
         if not spelling or yes:
             continue
-        others = directory.registered_with(spelling) - {organization_id}
+        others = directory.find_all_registered(spelling) - {organization_id}
         if not others:
             continue
         labels = " and ".join(map(directory.label, sorted(others)))
         message = (
-            f"{quoted(spelling)} is spelled like {labels}: after this, people have to type ids."
+            f"{quote(spelling)} is spelled like {labels}: after this, people have to type ids."
         )
         if not sys.stdin.isatty():
             raise click.ClickException(f"{message} If that is meant, say --yes.")
@@ -272,18 +280,20 @@ def _confirm_spellings(
 
 
 def _confirm_bindings(
-    bindings: Sequence[tuple[str, str]], directory: Directory, *, yes: bool
+    bindings: Sequence[tuple[str, str]], directory: CommandLineDirectory, *, yes: bool
 ) -> None:
     """Asks on a terminal, since an alias stays. Raises Abort when the answer is no."""
     if yes or not sys.stdin.isatty():
         return
     for spelling, means in bindings:
-        click.echo(f"{quoted(spelling)} will mean {directory.label(means)}.", err=True)
-    aliases = counted(len(bindings), "spelling")
-    click.confirm(f"{ALIAS_STAYS} Bind {aliases}?", abort=True, err=True)
+        click.echo(f"{quote(spelling)} will mean {directory.label(means)}.", err=True)
+    aliases = format_count(len(bindings), "spelling")
+    click.confirm(f"{ALIAS_IS_FINAL} Bind {aliases}?", abort=True, err=True)
 
 
-def _record(client: Client, events: Sequence[Event], mutua: str) -> tuple[Directory | None, str]:
+def _record(
+    client: Client, events: Sequence[Event], mutua: str
+) -> tuple[CommandLineDirectory | None, str]:
     """Records facts; returns the organizations afterwards and the position of the last fact.
 
     The organizations are None, with a note on stderr, if answers do not show the facts yet. Raises
@@ -293,7 +303,7 @@ def _record(client: Client, events: Sequence[Event], mutua: str) -> tuple[Direct
     for batch in client.record_in_batches(events):
         position = batch.position
     try:
-        directory = Directory(client.list_organizations(min_position=position))
+        directory = CommandLineDirectory(client.list_organizations(min_position=position))
     except ClientError as error:
         click.echo(f"It is recorded; answers do not show it yet: {error.message}", err=True)
         return None, position
@@ -306,7 +316,7 @@ def _record(client: Client, events: Sequence[Event], mutua: str) -> tuple[Direct
     return directory, position
 
 
-def _applies(event: Event, directory: Directory) -> bool:
+def _applies(event: Event, directory: CommandLineDirectory) -> bool:
     """Whether answers show a fact; an alias of an unlisted organization counts as shown."""
     if event.HasField("alias_added"):
         fact = event.alias_added
@@ -323,8 +333,8 @@ def _tell(
     event: Event,
     position: str,
     lines: Sequence[str],
-    after: Directory | None,
-    settings: Settings,
+    after: CommandLineDirectory | None,
+    settings: GlobalOptions,
 ) -> None:
     if form == "json":
         document = {

@@ -10,39 +10,39 @@ from mutua.v1.event_pb2 import ExternalId, OrganizationContent
 from mutua.v1.query_service_pb2 import Organization
 from mutua.v1.types_pb2 import Date, OrganizationType
 from services.cli.dates import parse_date
-from services.cli.parameters import Parsed, Words, words_of
+from services.cli.parameters import EnumChoice, ParsedParameter, words_by_number
 
-NONE: Final = "none"
+NONE_WORD: Final = "none"
 """The word that clears a type, a date or the external ids; an empty text clears other fields."""
-LABELS: Final = ("name", "sector", "region", "core_system", "strategic_group", "size", "role")
-DATES: Final[tuple[Literal["open_date", "close_date"], ...]] = ("open_date", "close_date")
-TYPES: Final = words_of(OrganizationType.items())
-ALIAS_STAYS: Final = "An alias cannot be taken away."
-Said = dict[str, Any]
+TEXT_FIELDS: Final = ("name", "sector", "region", "core_system", "strategic_group", "size", "role")
+DATE_FIELDS: Final[tuple[Literal["open_date", "close_date"], ...]] = ("open_date", "close_date")
+TYPE_WORDS: Final = words_by_number(OrganizationType.items())
+ALIAS_IS_FINAL: Final = "An alias cannot be taken away."
+OrganizationValues = dict[str, Any]
 
 
-class TypeOrNone(Words):
+class TypeOrNone(EnumChoice):
     """A type of organization, or the word for none."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        return 0 if value == NONE else super().convert(value, param, ctx)
+        return 0 if value == NONE_WORD else super().convert(value, param, ctx)
 
 
 def parse_external_id(typed: str) -> ExternalId:
     """Reads scheme:value; an empty one for the word for none. Raises ValueError without a colon."""
     scheme, colon, value = map(str.strip, typed.partition(":"))
-    if typed != NONE and not (scheme and colon and value):
+    if typed != NONE_WORD and not (scheme and colon and value):
         raise ValueError(f"{typed!r} is no external id: type it like ods:R1A.")
     return ExternalId(scheme=scheme, value=value) if colon else ExternalId()
 
 
 def parse_day(typed: str) -> Date:
     """Reads a date; an empty one for the word for none."""
-    return Date() if typed == NONE else parse_date(typed)
+    return Date() if typed == NONE_WORD else parse_date(typed)
 
 
-DAY: Final = Parsed("date", parse_day)
-SAID: Final = (
+DAY: Final = ParsedParameter("date", parse_day)
+ORGANIZATION_OPTIONS: Final = (
     click.option("--name", help="The name that people use."),
     click.option(
         "--alias", "aliases", multiple=True, help="Another id or spelling; it stays for good."
@@ -57,20 +57,22 @@ SAID: Final = (
     click.option(
         "--external-id",
         "external_ids",
-        type=Parsed("scheme:value", parse_external_id),
+        type=ParsedParameter("scheme:value", parse_external_id),
         multiple=True,
         help="Its id in another register, such as ods:R1A.",
     ),
-    click.option("--open-date", type=DAY, help=f"First day in force; {NONE}: always was."),
-    click.option("--close-date", type=DAY, help=f"First day no longer in force; {NONE}: still is."),
+    click.option("--open-date", type=DAY, help=f"First day in force; {NONE_WORD}: always was."),
+    click.option(
+        "--close-date", type=DAY, help=f"First day no longer in force; {NONE_WORD}: still is."
+    ),
 )
 
 
-def laid_over(standing: OrganizationContent, said: Said) -> OrganizationContent:
+def apply_values(standing: OrganizationContent, said: OrganizationValues) -> OrganizationContent:
     """The content with the options laid over it."""
     content = OrganizationContent()
     content.CopyFrom(standing)
-    for field in LABELS:
+    for field in TEXT_FIELDS:
         if said[field] is not None:
             setattr(content, field, said[field].strip())
     if said["type"] is not None:
@@ -78,7 +80,7 @@ def laid_over(standing: OrganizationContent, said: Said) -> OrganizationContent:
     if said["external_ids"]:
         del content.external_ids[:]
         content.external_ids.extend(each for each in said["external_ids"] if each.scheme)
-    for field in DATES:
+    for field in DATE_FIELDS:
         if said[field] is not None:
             content.ClearField(field)
             if said[field] != Date():
@@ -98,12 +100,12 @@ def content_of(organization: Organization) -> OrganizationContent:
 
 def details(content: OrganizationContent) -> dict[str, str]:
     """The content of an organization, by option; absent values are left out."""
-    values = {field.replace("_", "-"): getattr(content, field) for field in LABELS}
-    values["type"] = TYPES.get(content.type, "")
+    values = {field.replace("_", "-"): getattr(content, field) for field in TEXT_FIELDS}
+    values["type"] = TYPE_WORDS.get(content.type, "")
     values["external-id"] = ", ".join(
         f"{each.scheme}:{each.value}" for each in content.external_ids
     )
-    for field in DATES:
+    for field in DATE_FIELDS:
         if content.HasField(field):
             day = getattr(content, field)
             text = f"{day.year:04}-{day.month:02}-{day.day:02}"
@@ -112,7 +114,7 @@ def details(content: OrganizationContent) -> dict[str, str]:
     return {option: value for option, value in values.items() if value}
 
 
-def sentence(content: OrganizationContent) -> str:
+def describe_organization(content: OrganizationContent) -> str:
     """Such as "Elmwood Trust (elm-3), type acute, region Y55"."""
     values = details(content)
     name = values.pop("name", "")
@@ -120,7 +122,7 @@ def sentence(content: OrganizationContent) -> str:
     return ", ".join([label, *(f"{option} {value}" for option, value in values.items())])
 
 
-def changes(before: OrganizationContent, after: OrganizationContent) -> list[str]:
+def describe_changes(before: OrganizationContent, after: OrganizationContent) -> list[str]:
     """Lines such as "region: Y55 -> Y56"."""
     old, new = details(before), details(after)
     return [
@@ -138,12 +140,12 @@ def undo_lines(
     for option in dict.fromkeys((*old, *new)):
         if old.get(option) == new.get(option) or option in ("alias", "external-id"):
             continue
-        nothing = NONE if option == "type" or option.endswith("-date") else ""
+        nothing = NONE_WORD if option == "type" or option.endswith("-date") else ""
         words += [f"--{option}", old.get(option, nothing)]
     if old.get("external-id") != new.get("external-id"):
-        ids = [f"{each.scheme}:{each.value}" for each in before.external_ids] or [NONE]
+        ids = [f"{each.scheme}:{each.value}" for each in before.external_ids] or [NONE_WORD]
         words += [word for each in ids for word in ("--external-id", each)]
     if words:
         yield f"To undo it: {command} {shlex.join(words)}"
     if old.get("alias") != new.get("alias"):
-        yield ALIAS_STAYS
+        yield ALIAS_IS_FINAL

@@ -123,9 +123,9 @@ def to_csv(
 def write_text(path: Path, content: str) -> None:
     """Writes a file, in place of one that is there."""
     # Most commands write no files.
-    from services.exports.files import written
+    from services.exports.export_file import open_atomic
 
-    with written(path, force=True) as file:
+    with open_atomic(path, force=True) as file:
         file.write(f"{content}\n".encode())
 
 

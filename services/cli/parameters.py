@@ -7,13 +7,13 @@ from typing import Any, Generic, TypeVar
 import click
 from click.shell_completion import CompletionItem
 
-from mutua.words import words_of as words_of
-from services.notation.words import normalized_word
+from mutua.enum_words import words_by_number as words_by_number
+from services.notation.words import normalize_word
 
 Value = TypeVar("Value")
 
 
-class Words(click.Choice[Any]):
+class EnumChoice(click.Choice[Any]):
     """The words of an enum of the contract, given as its items; the value is the number.
 
     Spaces and underscores stand for hyphens. `synonyms` are further words, normalized.
@@ -22,13 +22,13 @@ class Words(click.Choice[Any]):
     def __init__(
         self, items: Iterable[tuple[str, int]], synonyms: Mapping[str, str] = MappingProxyType({})
     ) -> None:
-        self._words = words_of(items)
+        self._words = words_by_number(items)
         self._synonyms = synonyms
         super().__init__(self._words, case_sensitive=False)
 
     def normalize_choice(self, choice: Any, ctx: click.Context | None) -> str:
         # Click passes the numbers, to list what may be typed, and also what was typed.
-        word = normalized_word(self._words.get(choice, choice))
+        word = normalize_word(self._words.get(choice, choice))
         word = self._synonyms.get(word, word).replace("_", "-")
         return super().normalize_choice(word, ctx)
 
@@ -43,7 +43,7 @@ class Words(click.Choice[Any]):
         return [CompletionItem(word) for word in self._words.values() if word.startswith(begun)]
 
 
-class Parsed(click.ParamType, Generic[Value]):
+class ParsedParameter(click.ParamType, Generic[Value]):
     """What `parse` makes of the text; its ValueError is the message of the usage error."""
 
     def __init__(self, name: str, parse: Callable[[str], Value]) -> None:

@@ -6,17 +6,17 @@ import click
 
 from mutua.v1.event_pb2 import Event, ProgrammeConfigured, TopicLabel
 from mutua.v1.query_service_pb2 import Topic
-from services.cli.connect import Settings, connected, tell_if_empty
+from services.cli.connection import GlobalOptions, open_client, warn_if_empty
+from services.cli.exchange_commands import FORMAT_OPTION, SOURCE
+from services.cli.messages import format_amount
 from services.cli.output import Column, to_dictionary, to_json, to_table
-from services.cli.recording import FORMAT, SOURCE
-from services.cli.words import amount
 from services.ledger.programme import MAX_WORKING_DAY_MINUTES
-from services.ledger.wording import counted
+from services.ledger.wording import format_count
 
 COLUMNS: Final[tuple[Column[Topic], ...]] = (
     Column("topic", lambda row: row.topic),
     Column("shown as", lambda row: row.label),
-    Column("exchanges", lambda row: amount(row.exchange_count), True),
+    Column("exchanges", lambda row: format_amount(row.exchange_count), True),
 )
 
 
@@ -32,9 +32,9 @@ def programme() -> None:
 
 
 @programme.command()
-@FORMAT
+@FORMAT_OPTION
 @click.pass_obj
-def show(settings: Settings, form: str) -> None:
+def show(settings: GlobalOptions, form: str) -> None:
     """Show the programme's settings and its topics.
 
     \b
@@ -42,16 +42,18 @@ def show(settings: Settings, form: str) -> None:
       mutua programme show
       mutua programme show --format json
     """
-    with connected(settings, write=False, purpose="mutua programme show") as client:
+    with open_client(settings, write=False, purpose="mutua programme show") as client:
         answer = client.get_programme()
         if not answer.programme.topics:
-            tell_if_empty(settings, client.get_status())
+            warn_if_empty(settings, client.get_status())
     if form == "json":
         click.echo(to_json(to_dictionary(answer)))
         return
     click.echo(f"Programme {answer.programme.programme_id}")
     if answer.programme.HasField("working_day_minutes"):
-        click.echo(f"A working day is {counted(answer.programme.working_day_minutes, 'minute')}.")
+        click.echo(
+            f"A working day is {format_count(answer.programme.working_day_minutes, 'minute')}."
+        )
     else:
         click.echo(
             "Nobody has said how long a working day is: "
@@ -87,10 +89,13 @@ class TopicLabelType(click.ParamType):
     multiple=True,
     help="What a topic is shown as; an empty label takes it away.",
 )
-@FORMAT
+@FORMAT_OPTION
 @click.pass_obj
 def set_(
-    settings: Settings, working_day_minutes: int | None, topics: tuple[TopicLabel, ...], form: str
+    settings: GlobalOptions,
+    working_day_minutes: int | None,
+    topics: tuple[TopicLabel, ...],
+    form: str,
 ) -> None:
     """Set what holds for the whole programme; what you do not name stays as it is.
 
@@ -107,13 +112,13 @@ def set_(
             topics=topics, working_day_minutes=working_day_minutes
         ),
     )
-    with connected(settings, write=True, purpose="mutua programme set") as client:
+    with open_client(settings, write=True, purpose="mutua programme set") as client:
         position = client.record([event])
     if form == "json":
         click.echo(to_json({"event_id": event.event_id, "position": position}))
         return
     if working_day_minutes is not None:
-        click.echo(f"Recorded: a working day is {counted(working_day_minutes, 'minute')}.")
+        click.echo(f"Recorded: a working day is {format_count(working_day_minutes, 'minute')}.")
     for each in topics:
         display = repr(each.label) if each.label else "itself"
         click.echo(f"Recorded: topic {each.topic} is shown as {display}.")

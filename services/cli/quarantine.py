@@ -17,23 +17,28 @@ from mutua.v1.query_service_pb2 import (
     Exchange,
     QuarantinedRecord,
 )
-from services.cli.connect import Settings, connected, tell_if_empty
-from services.cli.exchanges import changes, current_revision, details, telling_of
-from services.cli.json_dates import with_message_dates
-from services.cli.names import Directory
-from services.cli.output import to_csv, to_dictionary, to_iso, to_json, to_table
-from services.cli.quarantined import (
-    SET_BY_SERVER,
-    columns,
-    is_retracted,
-    mended,
-    needs_mending,
-    plain,
-    telling_of_fact,
-    told_record,
+from services.cli.connection import GlobalOptions, open_client, warn_if_empty
+from services.cli.exchange_commands import FORMAT_OPTION
+from services.cli.exchange_summary import (
+    current_revision,
+    describe_changes,
+    details,
+    summarize_revision,
 )
-from services.cli.recording import FORMAT
-from services.cli.words import warning_lines
+from services.cli.json_dates import with_message_dates
+from services.cli.messages import warning_lines
+from services.cli.organization_names import CommandLineDirectory
+from services.cli.output import to_csv, to_dictionary, to_iso, to_json, to_table
+from services.cli.quarantined_record import (
+    SERVER_SET_FIELDS,
+    build_resubmission,
+    columns,
+    describe_record,
+    is_retracted,
+    needs_mending,
+    summarize_fact,
+    to_editable,
+)
 
 STDIN: Final = Path("-")
 
@@ -59,7 +64,7 @@ def quarantine() -> None:
     show_default=True,
 )
 @click.pass_obj
-def list_records(settings: Settings, form: str) -> None:
+def list_records(settings: GlobalOptions, form: str) -> None:
     """List the facts that can never apply, by the number that the other commands take.
 
     \b
@@ -67,12 +72,12 @@ def list_records(settings: Settings, form: str) -> None:
       mutua quarantine list
       mutua quarantine list --format csv
     """
-    with connected(settings, write=False, purpose="mutua quarantine") as client:
+    with open_client(settings, write=False, purpose="mutua quarantine") as client:
         pages = client.list_quarantine()
         rows = list(pages)
         if not rows:
-            tell_if_empty(settings, client.get_status())
-        directory = Directory(client.list_organizations() if form == "table" else ())
+            warn_if_empty(settings, client.get_status())
+        directory = CommandLineDirectory(client.list_organizations() if form == "table" else ())
     if form == "json":
         document = {
             "records": [to_dictionary(row) for row in rows],
@@ -96,9 +101,9 @@ def list_records(settings: Settings, form: str) -> None:
 
 @quarantine.command()
 @click.argument("offset", metavar="NUMBER", type=click.IntRange(min=0))
-@FORMAT
+@FORMAT_OPTION
 @click.pass_obj
-def show(settings: Settings, offset: int, form: str) -> None:
+def show(settings: GlobalOptions, offset: int, form: str) -> None:
     """Show one of them: why it was set aside, what to do, and what stands now.
 
     \b
@@ -106,17 +111,17 @@ def show(settings: Settings, offset: int, form: str) -> None:
       mutua quarantine show 12
       mutua quarantine show 12 --format json > fact.json
     """
-    with connected(settings, write=False, purpose="mutua quarantine") as client:
+    with open_client(settings, write=False, purpose="mutua quarantine") as client:
         record = _find(client, offset, settings)
         exchange = _standing(client, record)
-        directory = Directory(client.list_organizations() if form == "table" else ())
+        directory = CommandLineDirectory(client.list_organizations() if form == "table" else ())
     if form == "table":
-        for line in told_record(record, exchange, directory, settings):
+        for line in describe_record(record, exchange, directory, settings):
             click.echo(line)
         return
     document = to_dictionary(record)
     if record.HasField("event"):
-        document["fact"] = plain(mended(record, exchange))
+        document["fact"] = to_editable(build_resubmission(record, exchange))
     if exchange is not None:
         document["exchange"] = to_dictionary(exchange)
     click.echo(to_json(document))
@@ -131,9 +136,11 @@ def show(settings: Settings, offset: int, form: str) -> None:
     help="The mended fact, as show --format json has it; - is stdin.",
 )
 @click.option("--yes", is_flag=True, help="Do not ask before a stale correction is sent again.")
-@FORMAT
+@FORMAT_OPTION
 @click.pass_obj
-def resubmit(settings: Settings, offset: int, file: Path | None, form: str, *, yes: bool) -> None:
+def resubmit(
+    settings: GlobalOptions, offset: int, file: Path | None, form: str, *, yes: bool
+) -> None:
     """Send a fact again under an id of its own, once, mended where that is needed.
 
     A fact whose id was taken is sent as it is; a stale correction as a change of what stands now,
@@ -144,7 +151,7 @@ def resubmit(settings: Settings, offset: int, file: Path | None, form: str, *, y
       mutua quarantine resubmit 12
       mutua quarantine resubmit 12 --fact fact.json
     """
-    with connected(settings, write=True, purpose="mutua quarantine") as client:
+    with open_client(settings, write=True, purpose="mutua quarantine") as client:
         record = _find(client, offset, settings)
         if record.resubmitted_as:
             raise click.ClickException(
@@ -171,7 +178,7 @@ def resubmit(settings: Settings, offset: int, file: Path | None, form: str, *, y
         )
 
 
-def _find(client: Client, offset: int, settings: Settings) -> QuarantinedRecord:
+def _find(client: Client, offset: int, settings: GlobalOptions) -> QuarantinedRecord:
     position = client.get_status().log_position
     found = next(iter(client.list_quarantine(offsets=[offset], min_position=position)), None)
     if found is None:
@@ -222,9 +229,9 @@ def _given(file: Path, record: QuarantinedRecord, programme: str) -> Event:
             f"{name}: programme_id is {event.programme_id}, and the record is in {programme}; "
             "leave it out."
         )
-    for field in ("event_id", "programme_id", *SET_BY_SERVER):
+    for field in ("event_id", "programme_id", *SERVER_SET_FIELDS):
         event.ClearField(field)
-    if needs_mending(record) and event == mended(record, None):
+    if needs_mending(record) and event == build_resubmission(record, None):
         raise click.ClickException(
             f"{name}: the fact is what it was when it was set aside, since: {record.detail}. Mend "
             "that first."
@@ -233,7 +240,7 @@ def _given(file: Path, record: QuarantinedRecord, programme: str) -> Event:
 
 
 def _derived(
-    client: Client, record: QuarantinedRecord, settings: Settings, *, is_sure: bool
+    client: Client, record: QuarantinedRecord, settings: GlobalOptions, *, is_sure: bool
 ) -> Event:
     """What can be sent without anybody mending it. Raises ClickException for the rest."""
     command = f"{settings.command} quarantine"
@@ -244,15 +251,15 @@ def _derived(
             f"fact, then {command} resubmit {record.offset} --fact fact.json"
         )
     if record.reason == QUARANTINE_REASON_EVENT_ID_REUSED:
-        return mended(record, None)
+        return build_resubmission(record, None)
     exchange = _standing(client, record)
     if exchange is None or is_retracted(exchange):
         raise click.ClickException(
             "the exchange was retracted, which is final: there is nothing to correct any more."
         )
-    directory = Directory(client.list_organizations())
-    now = details(telling_of(current_revision(exchange)), directory)
-    differences = changes(now, details(telling_of_fact(record.event), directory))
+    directory = CommandLineDirectory(client.list_organizations())
+    now = details(summarize_revision(current_revision(exchange)), directory)
+    differences = describe_changes(now, details(summarize_fact(record.event), directory))
     click.echo(
         f"Exchange {exchange.exchange_id}, from what stands now to the correction:", err=True
     )
@@ -260,7 +267,7 @@ def _derived(
         click.echo(f"  {line}", err=True)
     if not is_sure:
         _require_yes(command, record.offset)
-    return mended(record, exchange)
+    return build_resubmission(record, exchange)
 
 
 def _require_yes(command: str, offset: int) -> None:

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from services.cli import addresses
-from services.cli.connect import Settings, require_directory
-from services.ledger.wording import counted
+from services.cli import cluster_options
+from services.cli.connection import GlobalOptions, require_directory
+from services.ledger.wording import format_count
 
 if TYPE_CHECKING:
     from services.settings import Settings as ClusterSettings
@@ -17,8 +17,8 @@ _SECONDS_BETWEEN_LINES: Final = 2.0
 
 
 @click.command()
-@addresses.log_url("The log of a cluster; without one the data directory is rebuilt.")
-@addresses.store_url("Where the read models of a cluster are.")
+@cluster_options.log_url_option("The log of a cluster; without one the data directory is rebuilt.")
+@cluster_options.store_url_option("Where the read models of a cluster are.")
 @click.option(
     "--back",
     is_flag=True,
@@ -31,7 +31,7 @@ _SECONDS_BETWEEN_LINES: Final = 2.0
 )
 @click.pass_obj
 def rebuild(
-    settings: Settings, log_url: str, store_url: str, *, back: bool, drop_old: bool
+    settings: GlobalOptions, log_url: str, store_url: str, *, back: bool, drop_old: bool
 ) -> None:
     """Make the read models again from the log, beside those that answer, and switch to them.
 
@@ -60,9 +60,9 @@ def rebuild(
     _in_directory(settings, drop_old=drop_old)
 
 
-def _in_directory(settings: Settings, *, drop_old: bool) -> None:
-    from services.bootstrap import delete_superseded
-    from services.bootstrap import rebuild as rebuild_data
+def _in_directory(settings: GlobalOptions, *, drop_old: bool) -> None:
+    from services.app.bootstrap import delete_superseded
+    from services.app.bootstrap import rebuild as rebuild_data
 
     if drop_old:
         _tell_deleted([path.name for path in delete_superseded(settings.data)])
@@ -73,10 +73,10 @@ def _in_directory(settings: Settings, *, drop_old: bool) -> None:
 
 
 def _in_cluster(cluster: "ClusterSettings", command: str, *, back: bool, drop_old: bool) -> None:
-    from services.cluster import rebuild as work
+    from services.app import cluster_rebuild as work
 
     if drop_old:
-        _tell_deleted(work.drop_kept(cluster))
+        _tell_deleted(work.drop_superseded(cluster))
         return
     progress, answers = _Progress(), False
 
@@ -92,9 +92,9 @@ def _in_cluster(cluster: "ClusterSettings", command: str, *, back: bool, drop_ol
 
     try:
         if back:
-            work.go_back(cluster, on_progress=progress, on_answering=tell)
+            work.switch_back(cluster, on_progress=progress, on_switch_over=tell)
         else:
-            work.rebuild(cluster, on_progress=progress, on_answering=tell)
+            work.rebuild(cluster, on_progress=progress, on_switch_over=tell)
     except KeyboardInterrupt:
         if not answers:
             raise
@@ -116,7 +116,7 @@ class _Progress:
         self._told = now
         rate = count / (now - self._start)
         click.echo(
-            f"{count:,} of {counted(total, 'fact')}, {rate:,.0f} a second, "
+            f"{count:,} of {format_count(total, 'fact')}, {rate:,.0f} a second, "
             f"{max(0, total - count) / rate:,.0f} s left",
             err=True,
         )
@@ -127,7 +127,8 @@ class _Progress:
 
 def _tell_rebuilt(progress: _Progress, kept: Iterable[str], command: str) -> None:
     click.echo(
-        f"rebuilt from {counted(progress.count, 'fact')} in {progress.seconds():.1f} s; the new "
+        f"rebuilt from {format_count(progress.count, 'fact')} in {progress.seconds():.1f} "
+        "s; the new "
         "read models answer"
     )
     _tell_kept(kept, command)

@@ -5,16 +5,16 @@ from typing import TYPE_CHECKING, Final, NoReturn
 
 import click
 
-from services.cli.connect import Settings, connected, require_directory, tell_if_empty
-from services.cli.names import UNBOUND_NAMES, Directory, unbound_lines
+from services.adapters.telemetry.logs import LogFormat, LogLevel, configure_logging
+from services.cli.connection import GlobalOptions, open_client, require_directory, warn_if_empty
+from services.cli.exchange_commands import FORMAT_OPTION
+from services.cli.messages import coverage_lines, warning_lines
+from services.cli.organization_names import UNBOUND_NAMES, CommandLineDirectory, unbound_lines
 from services.cli.output import show_progress, to_dictionary, to_json
-from services.cli.recording import FORMAT
-from services.cli.words import coverage_lines, warning_lines
-from services.ledger.wording import counted
-from services.logs import Form, Level, set_up_logs
+from services.ledger.wording import format_count
 
 if TYPE_CHECKING:
-    from services.projector.verify import VerifyReport
+    from services.projector.verification import VerifyReport
 
 DEFAULT_LISTEN: Final = "127.0.0.1:7420"
 MAX_PORT: Final = 65_535
@@ -61,12 +61,12 @@ MAX_PORT: Final = 65_535
 )
 @click.pass_obj
 def up(
-    settings: Settings,
+    settings: GlobalOptions,
     listen: str,
     http_listen: str,
     metrics_listen: str,
-    log_format: Form,
-    log_level: Level,
+    log_format: LogFormat,
+    log_level: LogLevel,
 ) -> None:
     """Serve the data directory until told to stop (Ctrl-C or SIGTERM).
 
@@ -76,12 +76,12 @@ def up(
       mutua --data ./programme-data up --listen 0.0.0.0:7420
       mutua up --metrics-listen 127.0.0.1:7422
     """
-    from services.bootstrap import serve
+    from services.app.bootstrap import serve
 
     _require_address("--listen", listen)
     if metrics_listen:
         _require_address("--metrics-listen", metrics_listen)
-    set_up_logs(form=log_format, level=log_level)
+    configure_logging(log_format=log_format, level=log_level)
     if http_listen:
         click.echo(f"nothing listens on {http_listen}: this version has no dashboard yet", err=True)
     code = serve(
@@ -102,9 +102,9 @@ def _require_address(option: str, address: str) -> None:
 
 
 @click.command()
-@FORMAT
+@FORMAT_OPTION
 @click.pass_obj
-def status(settings: Settings, form: str) -> None:
+def status(settings: GlobalOptions, form: str) -> None:
     """Show how far the answers have come and what they hold.
 
     \b
@@ -112,22 +112,24 @@ def status(settings: Settings, form: str) -> None:
       mutua status
       mutua status --format json
     """
-    with connected(settings, write=False, purpose="mutua status") as client:
+    with open_client(settings, write=False, purpose="mutua status") as client:
         answer = client.get_status()
-        tell_if_empty(settings, answer)
+        warn_if_empty(settings, answer)
         unbound = []
         if form != "json" and UNBOUND_NAMES in answer.warnings:
-            unbound = unbound_lines(Directory(client.list_organizations()), settings.command)
+            unbound = unbound_lines(
+                CommandLineDirectory(client.list_organizations()), settings.command
+            )
     if form == "json":
         click.echo(to_json(to_dictionary(answer)))
         return
     for line in (
-        counted(answer.fact_count, "fact"),
-        counted(answer.exchange_count, "standing exchange"),
-        counted(answer.organization_count, "organization"),
-        f"{counted(answer.lag_count, 'fact')} on the log that answers do not show yet",
-        counted(answer.waiting_count, "waiting fact"),
-        f"{counted(answer.quarantine_count, 'fact')} that can never apply",
+        format_count(answer.fact_count, "fact"),
+        format_count(answer.exchange_count, "standing exchange"),
+        format_count(answer.organization_count, "organization"),
+        f"{format_count(answer.lag_count, 'fact')} on the log that answers do not show yet",
+        format_count(answer.waiting_count, "waiting fact"),
+        f"{format_count(answer.quarantine_count, 'fact')} that can never apply",
     ):
         count, _, words = line.partition(" ")
         click.echo(f"{count:>9} {words}")
@@ -141,9 +143,9 @@ def status(settings: Settings, form: str) -> None:
 
 
 @click.command()
-@FORMAT
+@FORMAT_OPTION
 @click.pass_obj
-def verify(settings: Settings, form: str) -> None:
+def verify(settings: GlobalOptions, form: str) -> None:
     """Fold the whole log anew and compare every table with it. Exits 1 on any difference.
 
     \b
@@ -151,19 +153,19 @@ def verify(settings: Settings, form: str) -> None:
       mutua verify
       mutua --data ./programme-data verify --format json
     """
-    from services.bootstrap import verify as verify_data
+    from services.app.bootstrap import verify as verify_data
 
     require_directory(settings, "mutua verify")
-    tell_report(verify_data(settings.data, progress=show_verified), form)
+    show_report_and_exit(verify_data(settings.data, progress=show_verification_progress), form)
 
 
-def show_verified(what: str, done: int, total: int) -> None:
+def show_verification_progress(what: str, done: int, total: int) -> None:
     """On a terminal only: who is not watching wants the outcome."""
     if sys.stderr.isatty():
         show_progress(f"{done:,} of {total:,} {what}", is_last=done == total)
 
 
-def tell_report(report: "VerifyReport", form: str) -> NoReturn:
+def show_report_and_exit(report: "VerifyReport", form: str) -> NoReturn:
     """Tells what was compared, and exits: 1 on any difference."""
     if form == "json":
         document = {
@@ -173,9 +175,12 @@ def tell_report(report: "VerifyReport", form: str) -> NoReturn:
         }
         click.echo(to_json(document))
     elif report.ok:
-        why = f": {report.held}" if report.held else " yet"
-        beyond = f"; {counted(report.beyond_count, 'more fact', 'is')} not projected{why}"
-        click.echo(f"ok: {counted(report.fact_count, 'fact')}{beyond * (report.beyond_count > 0)}")
+        why = f": {report.hold_reason}" if report.hold_reason else " yet"
+        beyond = f"; {format_count(report.unprojected_count, 'more fact', 'is')} not projected{why}"
+        click.echo(
+            "ok: "
+            f"{format_count(report.fact_count, 'fact')}{beyond * (report.unprojected_count > 0)}"
+        )
     else:
         for difference in report.differences:
             click.echo(difference)

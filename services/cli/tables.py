@@ -16,89 +16,96 @@ from mutua.v1.query_service_pb2 import (
     Question,
 )
 from mutua.v1.types_pb2 import OCCUR_PRECISION_EXACT, Date, OrganizationType, ReportSide
-from services.cli.dates import leaves, told
-from services.cli.exchanges import STATES, Line
-from services.cli.names import Directory
+from services.cli.dates import format_occurrence, is_partly_outside
+from services.cli.exchange_summary import STATES, RevisionLine
+from services.cli.messages import describe_absence, describe_balance, describe_pair, format_amount
+from services.cli.organization_names import CommandLineDirectory
 from services.cli.output import Column, to_iso
-from services.cli.parameters import words_of
-from services.cli.words import amount, band, nothing_words, pair_words
+from services.cli.parameters import words_by_number
 
 RETRACTED: Final = STATES[EXCHANGE_STATE_RETRACTED]
 
 
 def balance_columns(
-    lens: Lens.ValueType, directory: Directory, warnings: Iterable[str]
+    lens: Lens.ValueType, directory: CommandLineDirectory, warnings: Iterable[str]
 ) -> list[Column[Balance]]:
     unit = unit_of(lens)
     return [
         Column("id", lambda row: row.organization_id),
         Column("name", lambda row: directory.name(row.organization_id)),
-        Column(f"gave{unit}", lambda row: amount(row.given) if row.HasField("given") else "", True),
+        Column(
+            f"gave{unit}",
+            lambda row: format_amount(row.given) if row.HasField("given") else "",
+            True,
+        ),
         Column(
             f"received{unit}",
-            lambda row: amount(row.received) if row.HasField("received") else "",
+            lambda row: format_amount(row.received) if row.HasField("received") else "",
             True,
         ),
         Column(
             "share", lambda row: f"{row.net_share:+.2f}" if row.HasField("net_share") else "", True
         ),
-        Column("exchanges", lambda row: amount(row.exchange_count), True),
+        Column("exchanges", lambda row: format_amount(row.exchange_count), True),
         Column("joint", lambda row: _unless_zero(row.joint_count), True),
         Column("gave, minutes unknown", lambda row: _unless_zero(row.given_unknown_count), True),
         Column(
             "received, minutes unknown", lambda row: _unless_zero(row.received_unknown_count), True
         ),
-        Column("in words", lambda row: band(row, warnings)),
+        Column("in words", lambda row: describe_balance(row, warnings)),
     ]
 
 
-def pair_columns(lens: Lens.ValueType, directory: Directory) -> list[Column[Pair]]:
+def pair_columns(lens: Lens.ValueType, directory: CommandLineDirectory) -> list[Column[Pair]]:
     columns: list[Column[Pair]] = [
         Column("A", lambda row: directory.label(row.giver_id)),
         Column("B", lambda row: directory.label(row.receiver_id)),
-        Column(f"A to B{unit_of(lens)}", lambda row: amount(row.given), True),
-        Column(f"B to A{unit_of(lens)}", lambda row: amount(row.received), True),
+        Column(f"A to B{unit_of(lens)}", lambda row: format_amount(row.given), True),
+        Column(f"B to A{unit_of(lens)}", lambda row: format_amount(row.received), True),
     ]
     if is_minutes(lens):  # under count the amounts are the counts
         columns += [
-            Column("A to B exchanges", lambda row: amount(row.given_count), True),
-            Column("B to A exchanges", lambda row: amount(row.received_count), True),
+            Column("A to B exchanges", lambda row: format_amount(row.given_count), True),
+            Column("B to A exchanges", lambda row: format_amount(row.received_count), True),
         ]
     return [
         *columns,
-        Column("A to B days", lambda row: amount(row.given_days), True),
-        Column("B to A days", lambda row: amount(row.received_days), True),
+        Column("A to B days", lambda row: format_amount(row.given_days), True),
+        Column("B to A days", lambda row: format_amount(row.received_days), True),
         Column("undated", lambda row: _unless_zero(row.undated_count), True),
         Column("A to B, minutes unknown", lambda row: _unless_zero(row.given_unknown_count), True),
         Column(
             "B to A, minutes unknown", lambda row: _unless_zero(row.received_unknown_count), True
         ),
-        Column("", pair_words),
+        Column("", describe_pair),
     ]
 
 
 def exchange_columns(
-    directory: Directory, question: Question, *, revisions: bool, reporters: bool = False
-) -> list[Column[Line]]:
-    sides = words_of(ReportSide.items())
+    directory: CommandLineDirectory, question: Question, *, revisions: bool, reporters: bool = False
+) -> list[Column[RevisionLine]]:
+    sides = words_by_number(ReportSide.items())
 
-    def reporter(row: Line) -> str:
+    def reporter(row: RevisionLine) -> str:
         """The side that is named, else who recorded it."""
         revision = row.revision
         side = sides.get(revision.content.reported_by, "")
         return side or directory.label(revision.recorded_by)
 
-    def detail(word: str) -> Column[Line]:
-        return Column(word, lambda row: row.known.get(word, ""), word.endswith("minutes"))
+    def detail(word: str) -> Column[RevisionLine]:
+        return Column(word, lambda row: row.details.get(word, ""), word.endswith("minutes"))
 
-    def window(row: Line) -> str:
+    def window(row: RevisionLine) -> str:
         """That an exchange is counted though its period is not all in the window."""
         revision = row.revision
-        is_partly = leaves(question, revision.occur_time, revision.occur_precision)
+        is_partly = is_partly_outside(question, revision.occur_time, revision.occur_precision)
         return "partly outside, counted here" if is_partly and row.state != RETRACTED else ""
 
-    who_said_it: list[Column[Line]] = [
-        Column("recorded", lambda row: told(row.revision.record_time, OCCUR_PRECISION_EXACT)),
+    who_said_it: list[Column[RevisionLine]] = [
+        Column(
+            "recorded",
+            lambda row: format_occurrence(row.revision.record_time, OCCUR_PRECISION_EXACT),
+        ),
         Column("by", lambda row: directory.label(row.revision.recorded_by)),
         detail("note"),
     ]
@@ -113,38 +120,42 @@ def exchange_columns(
     ]
 
 
-def edge_columns(lens: Lens.ValueType, directory: Directory) -> list[Column[Edge]]:
+def edge_columns(lens: Lens.ValueType, directory: CommandLineDirectory) -> list[Column[Edge]]:
     columns: list[Column[Edge]] = [
         Column("from", lambda row: directory.label(row.giver_id)),
         Column("to", lambda row: directory.label(row.receiver_id)),
     ]
     if is_minutes(lens):  # under count the weights are the exchanges
-        columns.append(Column("minutes", lambda row: amount(row.weight), True))
+        columns.append(Column("minutes", lambda row: format_amount(row.weight), True))
     return [
         *columns,
-        Column("exchanges", lambda row: amount(row.exchange_count), True),
+        Column("exchanges", lambda row: format_amount(row.exchange_count), True),
         Column("minutes unknown", lambda row: _unless_zero(row.unknown_count), True),
     ]
 
 
-def node_columns(lens: Lens.ValueType, directory: Directory) -> list[Column[Node]]:
+def node_columns(lens: Lens.ValueType, directory: CommandLineDirectory) -> list[Column[Node]]:
     unit = unit_of(lens)
     return [
         Column("id", lambda row: row.organization_id),
         Column("name", lambda row: directory.name(row.organization_id)),
-        Column(f"gave{unit}", lambda row: amount(row.given) if row.HasField("given") else "", True),
         Column(
-            f"received{unit}",
-            lambda row: amount(row.received) if row.HasField("received") else "",
+            f"gave{unit}",
+            lambda row: format_amount(row.given) if row.HasField("given") else "",
             True,
         ),
-        Column("exchanges", lambda row: amount(row.exchange_count), True),
-        Column("", lambda row: "" if row.exchange_count else nothing_words(row.reasons)),
+        Column(
+            f"received{unit}",
+            lambda row: format_amount(row.received) if row.HasField("received") else "",
+            True,
+        ),
+        Column("exchanges", lambda row: format_amount(row.exchange_count), True),
+        Column("", lambda row: "" if row.exchange_count else describe_absence(row.reasons)),
     ]
 
 
 def organization_columns() -> list[Column[Organization]]:
-    types = words_of(OrganizationType.items())
+    types = words_by_number(OrganizationType.items())
     return [
         Column("id", lambda row: row.organization_id),
         Column("name", lambda row: row.name),
@@ -171,7 +182,7 @@ def unit_of(lens: Lens.ValueType) -> str:
 
 
 def _unless_zero(count: int) -> str:
-    return amount(count) if count else ""
+    return format_amount(count) if count else ""
 
 
 def _day(day: Date) -> str:

@@ -7,14 +7,16 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from services.cli import addresses
+from services.cli import cluster_options
+from services.cli.exchange_commands import FORMAT_OPTION
 from services.cli.output import Column, to_json, to_table
-from services.cli.recording import FORMAT
 
 if TYPE_CHECKING:
-    from services.adapters.kafka_admin import TopicFacts
+    from services.adapters.kafka.admin import TopicDescription
 
-_LOG_URL: Final = addresses.log_url("The topic, and where its brokers are.", required=True)
+_LOG_URL: Final = cluster_options.log_url_option(
+    "The topic, and where its brokers are.", required=True
+)
 _SHOWN: Final = (
     "cleanup.policy",
     "max.message.bytes",
@@ -52,7 +54,7 @@ def topic() -> None:
     type=click.IntRange(1, 9),
     help="Brokers that hold each partition; without it up to three, as many as there are.",
 )
-@FORMAT
+@FORMAT_OPTION
 def create(log_url: str, partitions: int, replicas: int | None, form: str) -> None:
     """Make the topic, unless it is there, and check it. Exits 1 when it cannot be a log.
 
@@ -61,18 +63,18 @@ def create(log_url: str, partitions: int, replicas: int | None, form: str) -> No
       mutua topic create --log-url kafka://127.0.0.1:9092/mutua
       mutua topic create --log-url kafka://a:9092,b:9092,c:9092/mutua --partitions 128 --replicas 3
     """
-    from services.cluster import topics
+    from services.app import topics
     from services.settings import read_settings
 
     facts = topics.create(
         read_settings(log_url=log_url), partition_count=partitions, replica_count=replicas
     )
-    _tell(facts, facts.unfit(partition_count=partitions), form)
+    _tell(facts, facts.find_problems(partition_count=partitions), form)
 
 
 @topic.command()
 @_LOG_URL
-@FORMAT
+@FORMAT_OPTION
 def check(log_url: str, form: str) -> None:
     """See whether the topic can be a log. Exits 1 when it cannot, and says what to change.
 
@@ -83,18 +85,18 @@ def check(log_url: str, form: str) -> None:
       mutua topic check --log-url kafka://127.0.0.1:9092/mutua
       mutua topic check --format json
     """
-    from services.cluster import topics
+    from services.app import topics
     from services.settings import read_settings
 
     settings = read_settings(log_url=log_url)
-    facts = topics.look(settings)
-    _tell(facts, facts.unfit(partition_count=settings.partitions), form)
+    facts = topics.describe(settings)
+    _tell(facts, facts.find_problems(partition_count=settings.partitions), form)
 
 
 @topic.command()
 @click.argument("partitions", type=click.IntRange(min=0), nargs=-1, metavar="[PARTITION]...")
-@addresses.store_url("Where the read models are.", required=True)
-@FORMAT
+@cluster_options.store_url_option("Where the read models are.", required=True)
+@FORMAT_OPTION
 def release(partitions: tuple[int, ...], store_url: str, form: str) -> None:
     """Have projectors try again where they stand still at a record; without numbers, everywhere.
 
@@ -106,7 +108,7 @@ def release(partitions: tuple[int, ...], store_url: str, form: str) -> None:
       mutua topic release
       mutua topic release 3 --store-url postgresql://127.0.0.1/mutua
     """
-    from services.cluster import topics
+    from services.app import topics
     from services.settings import read_settings
 
     released = topics.release(read_settings(log_url="", store_url=store_url), partitions)
@@ -124,7 +126,7 @@ def release(partitions: tuple[int, ...], store_url: str, form: str) -> None:
         click.echo("Nothing is held.")
 
 
-def _tell(facts: "TopicFacts", problems: list[str], form: str) -> None:
+def _tell(facts: "TopicDescription", problems: list[str], form: str) -> None:
     if form == "json":
         document = {
             "topic": facts.name,

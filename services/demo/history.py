@@ -18,23 +18,23 @@ from mutua.v1.event_pb2 import (
     OrganizationContent,
     OrganizationRegistered,
 )
-from services.demo import CLIENT, calendar, habits
+from services.demo import CLIENT, calendar, sharing_model
 from services.demo.parties import Parties
 from services.demo.roster import read_roster
 
 EXCHANGE_COUNT: Final = 560
-CORRECTED_EVERY: Final = 70
-CORRECTED_TWICE_EVERY: Final = 350
+EXCHANGES_PER_CORRECTION: Final = 70
+EXCHANGES_PER_DOUBLE_CORRECTION: Final = 350
 FORGOTTEN_MINUTES: Final = 15
-RETRACTED_EVERY: Final = 120
-NEWCOMER_EVERY: Final = 6  # until everyone took part, every sixth beginning brings one in
-APART_DAYS: Final = 31  # wider than any window in which two reports can be of one exchange
+EXCHANGES_PER_RETRACTION: Final = 120
+STARTS_PER_NEWCOMER: Final = 6  # until everyone took part, every sixth beginning brings one in
+MIN_DAYS_APART: Final = 31  # wider than any window in which two reports can be of one exchange
 
 OFFICE: Final = ""  # the programme office, which imports for no organization
-LOG_DAYS: Final = 28  # everyone records once in so many days, on a day of its own
+RECORDING_INTERVAL_DAYS: Final = 28  # everyone records once in so many days, on a day of its own
 
 
-class Fact(NamedTuple):
+class DemoFact(NamedTuple):
     """Sorts into log order: on one day an organization records its facts together."""
 
     recording_day: int
@@ -50,12 +50,12 @@ class _Draft:
     day: int
     content: ExchangeContent
     newcomer: str | None = None
-    reason: Fact | None = None
+    reason: DemoFact | None = None
 
 
-class History:
+class DemoHistory:
     """Draws exchanges in the order they happen. No two of the same parties and kind lie within
-    APART_DAYS, so that none can be taken for a second report of another."""
+    MIN_DAYS_APART, so that none can be taken for a second report of another."""
 
     def __init__(self, *, seed: int, scale: int, programme: str) -> None:
         copies = max(1, round(math.sqrt(scale)))
@@ -67,43 +67,43 @@ class History:
         self._parties = Parties(self._random, self._roster, copies=copies)
         self._newcomers = self._parties.active.copy()
         self._log_turns = {each.organization_id: turn for turn, each in enumerate(self._roster)}
-        self._log_turns[OFFICE] = LOG_DAYS - 1
-        self._follow_ups: list[tuple[int, int, Fact]] = []  # day, number of the reason, reason
+        self._log_turns[OFFICE] = RECORDING_INTERVAL_DAYS - 1
+        self._follow_ups: list[tuple[int, int, DemoFact]] = []  # day, number of the reason, reason
         self._last_days: dict[tuple[object, ...], int] = {}
         self._fact_count = self._exchange_count = self._start_count = self._retracted_count = 0
 
-    def days(self) -> Iterator[tuple[int, list[Fact]]]:
+    def generate_days(self) -> Iterator[tuple[int, list[DemoFact]]]:
         """Each day with the facts of it, none of which is recorded on an earlier day."""
         yield -1, [self._register(each) for each in self._roster]
         for day in range(calendar.DAY_COUNT):
             if day % 7 < 5:  # day 0 is a Monday
                 yield day, list(self._live_through(day))
-            if day % LOG_DAYS == 0:
-                oldest = day - APART_DAYS - calendar.LONGEST_PERIOD_DAYS
+            if day % RECORDING_INTERVAL_DAYS == 0:
+                oldest = day - MIN_DAYS_APART - calendar.LONGEST_PERIOD_DAYS
                 self._last_days = {k: v for k, v in self._last_days.items() if v >= oldest}
 
-    def _register(self, content: OrganizationContent) -> Fact:
+    def _register(self, content: OrganizationContent) -> DemoFact:
         event = Event(organization_registered=OrganizationRegistered(organization=content))
         event.report_time.CopyFrom(calendar.to_timestamp(0))
         return self._make_fact(OFFICE, -1, event)
 
-    def _live_through(self, day: int) -> Iterator[Fact]:
+    def _live_through(self, day: int) -> Iterator[DemoFact]:
         due_count = self._target * (day + 1) // calendar.DAY_COUNT
         while self._exchange_count < due_count:
             draft = self._continue(day) or self._begin(day)
-            precision = habits.draw_precision(self._random, draft.content.kind)
+            precision = sharing_model.draw_precision(self._random, draft.content.kind)
             first_day, last_day = calendar.find_period(day, precision)
             alike = _describe_alike(draft.content)
-            if first_day - self._last_days.get(alike, -calendar.DAY_COUNT) < APART_DAYS:
+            if first_day - self._last_days.get(alike, -calendar.DAY_COUNT) < MIN_DAYS_APART:
                 continue
             self._last_days[alike] = last_day
             yield from self._tell(draft, first_day, precision)
 
     def _begin(self, day: int) -> _Draft:
-        is_turn = self._start_count % NEWCOMER_EVERY == 0
+        is_turn = self._start_count % STARTS_PER_NEWCOMER == 0
         newcomer = self._newcomers[-1] if self._newcomers and is_turn else None
-        content = self._parties.draw(habits.draw_kind(self._random), newcomer=newcomer)
-        habits.fill_in(self._random, content)
+        content = self._parties.draw(sharing_model.draw_kind(self._random), newcomer=newcomer)
+        sharing_model.fill_in(self._random, content)
         return _Draft(day, content, newcomer)
 
     def _continue(self, day: int) -> _Draft | None:
@@ -112,29 +112,31 @@ class History:
         reason = heappop(self._follow_ups)[-1]
         before = reason.event.exchange_recorded.exchange
         content = ExchangeContent(
-            kind=habits.FOLLOWED_BY[before.kind][0],
+            kind=sharing_model.FOLLOW_UPS[before.kind][0],
             giver_ids=before.giver_ids,
             receiver_ids=before.receiver_ids,
             topics=before.topics,
             arose_from_id=reason.event.event_id,
         )
-        habits.fill_in(self._random, content)
+        sharing_model.fill_in(self._random, content)
         return _Draft(day, content, reason=reason)
 
-    def _tell(self, draft: _Draft, first_day: int, precision: habits.Precision) -> Iterator[Fact]:
+    def _tell(
+        self, draft: _Draft, first_day: int, precision: sharing_model.Precision
+    ) -> Iterator[DemoFact]:
         self._exchange_count += 1
         self._start_count += draft.reason is None
         if draft.newcomer:
             self._newcomers.pop()
         teller = self._draw_teller(draft)
-        if draft.content.giver_ids and self._random.random() < habits.SIDE_SAID_ODDS:
+        if draft.content.giver_ids and self._random.random() < sharing_model.REPORT_SIDE_ODDS:
             draft.content.reported_by = self._find_side(teller, draft.content)
-        told_day = draft.day + habits.draw_delay_days(self._random)
+        told_day = draft.day + sharing_model.draw_delay_days(self._random)
         if draft.reason:
             same_teller = teller == draft.reason.organization
             told_day = max(told_day, draft.reason.recording_day + (not same_teller))
         is_exact = precision == words.OCCUR_PRECISION_EXACT
-        minute = self._random.choice(habits.WORKING_MINUTES) if is_exact else 0
+        minute = self._random.choice(sharing_model.WORKING_MINUTES) if is_exact else 0
         event = Event(
             occur_time=calendar.to_timestamp(first_day, minute),
             occur_precision=precision,
@@ -157,9 +159,12 @@ class History:
         luck = self._random.random()
         if draft.newcomer == giver:
             return giver
-        if luck < habits.OFFICE_TELLS_ODDS:
+        if luck < sharing_model.OFFICE_RECORDS_ODDS:
             teller = OFFICE
-        elif luck > 1 - habits.RECEIVER_TELLS_ODDS and content.kind != words.EXCHANGE_KIND_WEBINAR:
+        elif (
+            luck > 1 - sharing_model.RECEIVER_RECORDS_ODDS
+            and content.kind != words.EXCHANGE_KIND_WEBINAR
+        ):
             teller = receiver
         return OFFICE if teller in self._parties.silent else teller
 
@@ -171,26 +176,26 @@ class History:
             return words.REPORT_SIDE_THIRD_PARTY
         return words.REPORT_SIDE_GIVER
 
-    def _follow_through(self, fact: Fact, draft: _Draft) -> Iterator[Fact]:
+    def _follow_through(self, fact: DemoFact, draft: _Draft) -> Iterator[DemoFact]:
         """What an exchange leads to: another one, a correction, a retraction, mostly nothing."""
-        retractions_due = self._exchange_count // RETRACTED_EVERY
-        _, odds = habits.FOLLOWED_BY.get(draft.content.kind, (None, 0.0))
+        retractions_due = self._exchange_count // EXCHANGES_PER_RETRACTION
+        _, odds = sharing_model.FOLLOW_UPS.get(draft.content.kind, (None, 0.0))
         is_followed = self._random.random() < odds
         if is_followed:
-            days = self._random.randint(*habits.FOLLOWED_AFTER_DAYS)
+            days = self._random.randint(*sharing_model.FOLLOW_UP_DELAY_DAYS)
             heappush(self._follow_ups, (draft.day + days, fact.number, fact))
-        if self._exchange_count % CORRECTED_EVERY == 0:
+        if self._exchange_count % EXCHANGES_PER_CORRECTION == 0:
             yield from self._correct(fact)
         elif not draft.newcomer and not is_followed and retractions_due > self._retracted_count:
             self._retracted_count += 1
             yield self._retract(fact)
 
-    def _correct(self, fact: Fact) -> Iterator[Fact]:
+    def _correct(self, fact: DemoFact) -> Iterator[DemoFact]:
         """Some minutes were forgotten, and now and then some more."""
         content = ExchangeContent()
         content.CopyFrom(fact.event.exchange_recorded.exchange)
         replaced = fact
-        for _ in range(2 if self._exchange_count % CORRECTED_TWICE_EVERY == 0 else 1):
+        for _ in range(2 if self._exchange_count % EXCHANGES_PER_DOUBLE_CORRECTION == 0 else 1):
             content.giver_minutes += FORGOTTEN_MINUTES
             event = Event(
                 occur_time=fact.event.occur_time,
@@ -204,27 +209,27 @@ class History:
             replaced = self._make_later_fact(replaced, event)
             yield replaced
 
-    def _retract(self, fact: Fact) -> Fact:
+    def _retract(self, fact: DemoFact) -> DemoFact:
         retracted = ExchangeRetracted(
             exchange_id=fact.event.event_id,
             reason=words.Text(plain="It was planned and called off."),
         )
         return self._make_later_fact(fact, Event(exchange_retracted=retracted))
 
-    def _make_later_fact(self, fact: Fact, event: Event) -> Fact:
-        days = self._random.randint(*habits.CORRECTED_AFTER_DAYS)
+    def _make_later_fact(self, fact: DemoFact, event: Event) -> DemoFact:
+        days = self._random.randint(*sharing_model.CORRECTION_DELAY_DAYS)
         return self._make_fact(fact.organization, fact.recording_day + days, event)
 
-    def _make_fact(self, organization: str, told_day: int, event: Event) -> Fact:
+    def _make_fact(self, organization: str, told_day: int, event: Event) -> DemoFact:
         """A fact that is recorded on the first log day of the organization from told_day on."""
         self._fact_count += 1
-        wait_days = (self._log_turns[organization] - told_day) % LOG_DAYS
+        wait_days = (self._log_turns[organization] - told_day) % RECORDING_INTERVAL_DAYS
         recording_day = told_day + wait_days
         told_ms = calendar.to_timestamp(recording_day, calendar.EVENING).ToMilliseconds()
         event.event_id = uuid7_of(told_ms, *self._id_parts, str(self._fact_count))
         event.programme_id = self._programme
         event.source.client = CLIENT
-        return Fact(recording_day, organization, self._fact_count, event)
+        return DemoFact(recording_day, organization, self._fact_count, event)
 
 
 def _describe_alike(content: ExchangeContent) -> tuple[object, ...]:

@@ -7,7 +7,7 @@ from typing import Final
 
 from mutua.v1.event_pb2 import ExchangeContent, OrganizationContent
 from mutua.v1.types_pb2 import EXCHANGE_KIND_WEBINAR, ExchangeKind
-from services.demo import habits
+from services.demo import sharing_model
 
 ISOLATE_COUNT: Final = 5  # of the study's 36: no exchange at all
 SILENT_COUNT: Final = 2  # take part, and leave the telling to others
@@ -40,11 +40,11 @@ class Parties:
         receiver = newcomer if newcomer in self.silent else None
         giver = newcomer if newcomer and not receiver else self._draw_giver(receiver)
         chosen = [giver, receiver or self._draw_receiver(giver)]
-        if self._random.random() < habits.SYMMETRIC_ODDS.get(kind, 0.0):
-            self._add_others(chosen, self._random.randint(*habits.SYMMETRIC_PARTIES))
+        if self._random.random() < sharing_model.SYMMETRIC_ODDS.get(kind, 0.0):
+            self._add_others(chosen, self._random.randint(*sharing_model.SYMMETRIC_PARTIES))
             return ExchangeContent(kind=kind, party_ids=chosen)
         if kind == EXCHANGE_KIND_WEBINAR:
-            self._add_others(chosen, 1 + self._random.randint(*habits.WEBINAR_RECEIVERS))
+            self._add_others(chosen, 1 + self._random.randint(*sharing_model.WEBINAR_RECEIVERS))
         return ExchangeContent(kind=kind, giver_ids=chosen[:1], receiver_ids=chosen[1:])
 
     def _draw_giver(self, receiver: str | None) -> str:
@@ -55,9 +55,9 @@ class Parties:
 
     def _draw_receiver(self, giver: str) -> str:
         luck = self._random.random()
-        if luck < habits.PARTNER_ODDS and giver in self._partners:
+        if luck < sharing_model.PARTNER_ODDS and giver in self._partners:
             return self._partners[giver]
-        if luck < habits.PARTNER_ODDS + habits.KIN_ODDS and self._kin[giver]:
+        if luck < sharing_model.PARTNER_ODDS + sharing_model.KIN_ODDS and self._kin[giver]:
             return self._random.choice(self._kin[giver])
         return self._add_others([giver], 2)[1]
 

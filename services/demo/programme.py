@@ -12,7 +12,7 @@ from typing import Final
 
 from mutua.v1.event_pb2 import Event
 from services.demo.calendar import AS_OF as AS_OF
-from services.demo.history import Fact, History
+from services.demo.history import DemoFact, DemoHistory
 
 MAX_RECORDING_EVENTS: Final = 1_000
 
@@ -34,16 +34,16 @@ def generate(*, seed: int = 2021, scale: int = 1, programme: str) -> Iterator[Re
     """
     if scale < 1:
         raise ValueError(f"scale is {scale}; give 1 or more")
-    history = History(seed=seed, scale=scale, programme=programme)
-    facts = _in_recording_order(history.days())
+    history = DemoHistory(seed=seed, scale=scale, programme=programme)
+    facts = _in_recording_order(history.generate_days())
     for organization, recorded in groupby(facts, key=attrgetter("organization")):
         while events := tuple(fact.event for fact in islice(recorded, MAX_RECORDING_EVENTS)):
             yield Recording(organization, events)
 
 
-def _in_recording_order(days: Iterable[tuple[int, Iterable[Fact]]]) -> Iterator[Fact]:
+def _in_recording_order(days: Iterable[tuple[int, Iterable[DemoFact]]]) -> Iterator[DemoFact]:
     """Takes each day with what happened on it; nothing is recorded before it happened."""
-    waiting: list[Fact] = []
+    waiting: list[DemoFact] = []
     for day, facts in days:
         for fact in facts:
             heappush(waiting, fact)

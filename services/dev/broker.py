@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final
 from uuid import uuid4
 
-from services.dev.programs import Missing, NotStarted, Program
+from services.dev.programs import Program, ProgramNotFoundError, ProgramStartError
 
 CHECKOUT: Final = Path(__file__).parents[2]
 _RECIPE: Final = CHECKOUT / "deploy" / "broker"
@@ -22,21 +22,23 @@ cannot read them: it ends with a `MetadataParseException`."""
 _COPY: Final = "dependency:copy-dependencies"
 
 
-def fetch() -> Path:
+def fetch_jars() -> Path:
     """The folder of the broker's jars, fetched once for each pom.xml.
 
-    Raises Missing when Java or, to fetch, Maven is not there; NotStarted when Maven fails.
+    Raises Missing when Java or, to fetch, Maven is not there; ProgramStartError when Maven fails.
     """
     _require_java()
     pom = _RECIPE / "pom.xml"
     if not pom.exists():
-        raise Missing(f"{pom} is missing: the broker of mutua dev needs a checkout of mutua")
+        raise ProgramNotFoundError(
+            f"{pom} is missing: the broker of mutua dev needs a checkout of mutua"
+        )
     jars = _FETCHED / hashlib.sha256(pom.read_bytes()).hexdigest()[:16]
     if jars.exists():
         return jars
     maven = shutil.which("mvn")
     if maven is None:
-        raise Missing(
+        raise ProgramNotFoundError(
             "Maven, which fetches the Kafka broker, is missing (mvn); on Debian and Ubuntu: "
             "apt install maven"
         )
@@ -52,10 +54,10 @@ def fetch() -> Path:
     return jars
 
 
-def broker(jars: Path, directory: Path, *, port: int, controller_port: int) -> Program:
+def prepare_broker(jars: Path, directory: Path, *, port: int, controller_port: int) -> Program:
     """The broker whose data are in a directory, which is made when it is not there.
 
-    Raises NotStarted when a newer Kafka formatted the data, or formatting fails.
+    Raises ProgramStartError when a newer Kafka formatted the data, or formatting fails.
     """
     directory.mkdir(parents=True, exist_ok=True)
     version = _version(jars)
@@ -81,17 +83,17 @@ def broker(jars: Path, directory: Path, *, port: int, controller_port: int) -> P
         f"{jars}/*",
     )
     if not (data / "meta.properties").exists():
-        _run("the Kafka broker cannot make its directory", [*java, *formatting(settings)])
+        _run("the Kafka broker cannot make its directory", [*java, *make_format_command(settings)])
         (directory / _FORMATTED_BY).write_text(f"{version}\n")
     return Program(
         name="broker",
         command=(*java, "kafka.Kafka", str(settings)),
-        ready="Kafka Server started",  # it is printed when clients are answered
+        ready_text="Kafka Server started",  # it is printed when clients are answered
         address=address,
     )
 
 
-def formatting(settings: Path) -> tuple[str, ...]:
+def make_format_command(settings: Path) -> tuple[str, ...]:
     """The program, and its words, that makes the directory of a broker with these settings."""
     # Written with its =, as one may begin with a hyphen.
     identity = base64.urlsafe_b64encode(uuid4().bytes).decode().rstrip("=")
@@ -106,11 +108,11 @@ def _version(jars: Path) -> str:
 
 
 def _require_readable(directory: Path, version: str) -> None:
-    """Raises NotStarted when a newer Kafka than `version` formatted the directory."""
+    """Raises ProgramStartError when a newer Kafka than `version` formatted the directory."""
     mark = directory / _FORMATTED_BY
     formatted_by = mark.read_text().strip() if mark.exists() else version
     if _numbers(formatted_by) > _numbers(version):
-        raise NotStarted(
+        raise ProgramStartError(
             f"Kafka {formatted_by} formatted {directory}, and this mutua starts Kafka {version}, "
             "which cannot read it; start the newer mutua, or name a new directory with --dir"
         )
@@ -133,14 +135,14 @@ def _require_java() -> None:
     try:
         told = subprocess.run([_java(), "-version"], capture_output=True, text=True, check=True)
     except (OSError, subprocess.CalledProcessError):
-        raise Missing(f"Java is missing: {needed}") from None
+        raise ProgramNotFoundError(f"Java is missing: {needed}") from None
     version = re.search(r'version "(\d+)', told.stderr)
     if version is None or int(version[1]) < _MIN_JAVA:
-        raise Missing(f"this is {told.stderr.splitlines()[0]}: {needed}")
+        raise ProgramNotFoundError(f"this is {told.stderr.splitlines()[0]}: {needed}")
 
 
 def _run(what: str, command: list[str]) -> None:
     done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     if done.returncode != 0:
         last = done.stdout.strip().splitlines()[-5:]
-        raise NotStarted("\n  ".join([f"{what}:", *last]))
+        raise ProgramStartError("\n  ".join([f"{what}:", *last]))

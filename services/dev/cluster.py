@@ -9,15 +9,15 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-from services.adapters.kafka_address import KafkaAddress
-from services.adapters.kafka_admin import KafkaAdmin
-from services.cluster.verify import verify as compare
+from services.adapters.kafka.address import KafkaAddress
+from services.adapters.kafka.admin import KafkaAdmin
+from services.app.cluster_verification import verify as compare
 from services.dev import broker, postgres
-from services.dev.directory import MARK, DevDirectory, Told
-from services.dev.programs import Program, free_port, is_free
-from services.dev.supervisor import Process, Supervisor
-from services.ledger.errors import NotFound
-from services.projector.verify import VerifyReport, Watcher, unseen
+from services.dev.directory import DIRECTORY_VARIABLE, ClusterState, DevDirectory
+from services.dev.programs import Program, find_free_port, is_port_free
+from services.dev.supervisor import ProcessStatus, Supervisor
+from services.ledger.errors import NotFoundError
+from services.projector.verification import VerifyProgress, VerifyReport, ignore_progress
 
 _TOPIC: Final = "mutua"
 _SERVICES: Final = ("projector-1", "projector-2", "query", "ingest-1", "ingest-2")
@@ -26,19 +26,19 @@ _PORTS: Final = ("broker", "controller", "postgres", "ingest", "query", *_METRIC
 _SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
-class Cluster:
+class DevCluster:
     """A broker, a PostgreSQL, two ingest on one address, two projectors and one query."""
 
     def __init__(self, directory: DevDirectory) -> None:
-        """Raises Missing or NotStarted when the broker or PostgreSQL are not there."""
+        """Raises Missing or ProgramStartError when the broker or PostgreSQL are not there."""
         path = directory.path
         self._directory = directory
-        self._ports = _choose_ports(directory.told().ports)
-        self._mark = {MARK: str(path), "PYTHONUNBUFFERED": "1"}
+        self._ports = _choose_ports(directory.read_state().ports)
+        self._mark = {DIRECTORY_VARIABLE: str(path), "PYTHONUNBUFFERED": "1"}
         programs = postgres.find_programs()
-        jars = broker.fetch()
+        jars = broker.fetch_jars()
         self._broker = self._marked(
-            broker.broker(
+            broker.prepare_broker(
                 jars,
                 path / "broker",
                 port=self._ports["broker"],
@@ -46,21 +46,23 @@ class Cluster:
             )
         )
         self._postgres = self._marked(
-            postgres.postgres(programs, path / "postgres", port=self._ports["postgres"])
+            postgres.prepare_postgres(programs, path / "postgres", port=self._ports["postgres"])
         )
         self.server = f"{self._address('ingest')},{self._address('query')}"
         self._is_ready = False
         self._urls = {
             "MUTUA_LOG_URL": f"kafka://{self._broker.address}/{_TOPIC}",
-            "MUTUA_STORE_URL": postgres.url(path / "postgres", port=self._ports["postgres"]),
+            "MUTUA_STORE_URL": postgres.make_url(path / "postgres", port=self._ports["postgres"]),
         }
 
-    def start(self, supervisor: Supervisor, *, partitions: int, say: Callable[[str], None]) -> None:
-        """Returns when facts are taken and questions answered. Raises NotStarted."""
+    def start(
+        self, supervisor: Supervisor, *, partitions: int, report: Callable[[str], None]
+    ) -> None:
+        """Returns when facts are taken and questions answered. Raises ProgramStartError."""
         supervisor.start([self._postgres], [self._broker])
         for program in (self._postgres, self._broker):
-            say(f"{program.name} is ready on {program.address}")
-        say("Starting ingest, projectors and query ...")
+            report(f"{program.name} is ready on {program.address}")
+        report("Starting ingest, projectors and query ...")
         with closing(KafkaAdmin(KafkaAddress.parse(self._urls["MUTUA_LOG_URL"]))) as admin:
             admin.create(partition_count=partitions, replica_count=1)
         supervisor.start(
@@ -69,12 +71,12 @@ class Cluster:
             [self._ingest("ingest-1"), self._ingest("ingest-2")],
         )
         self._is_ready = True
-        supervisor.tell()
+        supervisor.notify()
 
-    def tell(self, processes: list[Process]) -> None:
+    def save_state(self, processes: list[ProcessStatus]) -> None:
         """Writes down what runs, for other commands."""
-        self._directory.tell(
-            Told(
+        self._directory.write_state(
+            ClusterState(
                 server=self.server if self._is_ready else "",
                 log_url=self._urls["MUTUA_LOG_URL"],
                 store_url=self._urls["MUTUA_STORE_URL"],
@@ -101,9 +103,9 @@ class Cluster:
         return Program(
             name=name,
             command=(sys.executable, "-m", f"services.{service}"),
-            ready=f"mutua {service} is ready",
+            ready_text=f"mutua {service} is ready",
             address=address,
-            metrics=metrics,
+            metrics_address=metrics,
             environment={**self._mark, **self._urls, **settings},
             grace_seconds=15.0,  # what is under way may take 10
         )
@@ -115,46 +117,46 @@ class Cluster:
         return f"127.0.0.1:{self._ports[name]}"
 
 
-def up(path: Path, *, partitions: int, say: Callable[[str], None]) -> None:
+def run_cluster(path: Path, *, partitions: int, report: Callable[[str], None]) -> None:
     """Runs a cluster in a directory until SIGINT, SIGTERM or SIGHUP.
 
-    Raises DataInUse when one runs there already, Missing when something has to be installed, and
-    NotStarted, after ending everything, when a program does not start.
+    Raises DataInUseError when one runs there already, Missing when something has to be installed,
+    and ProgramStartError, after ending everything, when a program does not start.
     """
     directory = DevDirectory(path)
     directory.prepare()
-    with directory.held(), _stopped_by_signals():
-        directory.end_orphans()
-        say(f"Starting a Kafka broker and PostgreSQL in {directory.path} ...")
-        cluster = Cluster(directory)
-        supervisor = Supervisor(directory.logs, on_change=cluster.tell)
-        cluster.tell([])
+    with directory.lock(), _stopped_by_signals():
+        directory.stop_orphans()
+        report(f"Starting a Kafka broker and PostgreSQL in {directory.path} ...")
+        cluster = DevCluster(directory)
+        supervisor = Supervisor(directory.logs, on_change=cluster.save_state)
+        cluster.save_state([])
         try:
-            cluster.start(supervisor, partitions=partitions, say=say)
-            say(f"mutua is ready on {cluster.server}")
-            say("What to type next, in another terminal:")
-            say(f"  export MUTUA_SERVER={cluster.server}")
-            say(f"  mutua dev status --dir {path}")
+            cluster.start(supervisor, partitions=partitions, report=report)
+            report(f"mutua is ready on {cluster.server}")
+            report("What to type next, in another terminal:")
+            report(f"  export MUTUA_SERVER={cluster.server}")
+            report(f"  mutua dev status --dir {path}")
             threading.Event().wait()
         except KeyboardInterrupt:
-            say("Ending ...")
+            report("Ending ...")
         finally:
             _ignore_signals()
             supervisor.stop()
 
 
-def status(path: Path) -> Told:
+def read_status(path: Path) -> ClusterState:
     """What runs in a directory now; `server` is "" before it is ready, and once it has ended.
 
-    Raises NotFound when no cluster was ever started there.
+    Raises NotFoundError when no cluster was ever started there.
     """
     directory = DevDirectory(path)
     directory.require_started()
-    told = directory.told()
-    if directory.holder():
+    told = directory.read_state()
+    if directory.find_holder():
         return told
-    alive = directory.processes()
-    return Told(
+    alive = directory.find_processes()
+    return ClusterState(
         processes=[
             replace(each, state="orphaned")
             if each.pid in alive
@@ -164,14 +166,14 @@ def status(path: Path) -> Told:
     )
 
 
-def verify(path: Path, *, progress: Watcher = unseen) -> VerifyReport:
-    """Compares what runs in a directory; see `services.cluster.verify`.
+def verify(path: Path, *, progress: VerifyProgress = ignore_progress) -> VerifyReport:
+    """Compares what runs in a directory; see `services.app.cluster_verification`.
 
-    Raises NotFound when nothing is ready there.
+    Raises NotFoundError when nothing is ready there.
     """
-    told = status(path)
+    told = read_status(path)
     if not told.server:
-        raise NotFound(f"no cluster is ready in {path}: mutua dev up --dir {path}")
+        raise NotFoundError(f"no cluster is ready in {path}: mutua dev up --dir {path}")
     return compare(KafkaAddress.parse(told.log_url), told.store_url, progress=progress)
 
 
@@ -198,8 +200,8 @@ def _choose_ports(before: Mapping[str, int]) -> dict[str, int]:
     """Those of the last run, so that clients find it again, where they are still free."""
     chosen: dict[str, int] = {}
     for name in _PORTS:
-        port = before.get(name) or free_port()
-        while port in chosen.values() or not is_free(port):
-            port = free_port()
+        port = before.get(name) or find_free_port()
+        while port in chosen.values() or not is_port_free(port):
+            port = find_free_port()
         chosen[name] = port
     return chosen

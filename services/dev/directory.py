@@ -13,10 +13,10 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Final
 
-from services.dev.supervisor import Process
-from services.ledger.errors import DataForeign, DataInUse, NotFound
+from services.dev.supervisor import ProcessStatus
+from services.ledger.errors import DataInUseError, ForeignDataError, NotFoundError
 
-MARK: Final = "MUTUA_DEV_DIR"
+DIRECTORY_VARIABLE: Final = "MUTUA_DEV_DIR"
 """In the environment of every process of a cluster: which directory it belongs to."""
 _STOP_SECONDS: Final = 60.0
 """A supervisor that ends takes no longer, however its programs hang."""
@@ -27,14 +27,14 @@ _OURS: Final = ("broker", "dev.json", "lock", "logs", "postgres")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Told:
+class ClusterState:
     """What dev.json says: "" and nothing before the first start."""
 
     server: str = ""
     store_url: str = ""
     log_url: str = ""
     ports: Mapping[str, int] = field(default_factory=dict)
-    processes: list[Process] = field(default_factory=list)
+    processes: list[ProcessStatus] = field(default_factory=list)
 
 
 class DevDirectory:
@@ -47,27 +47,27 @@ class DevDirectory:
         self._state = self.path / "dev.json"
 
     def prepare(self) -> None:
-        """Makes the directory ours. Raises DataForeign when it holds anything of others."""
+        """Makes the directory ours. Raises ForeignDataError when it holds anything of others."""
         self.path.mkdir(parents=True, exist_ok=True)
         for each in sorted(self.path.iterdir()):
             if each.name not in _OURS and not each.name.startswith("."):
-                raise DataForeign(
+                raise ForeignDataError(
                     f"{self.path} has other files ({each.name}); choose an empty or new directory "
                     "with --dir"
                 )
         self.logs.mkdir(exist_ok=True)
 
     @contextmanager
-    def held(self) -> Iterator[None]:
-        """Holds the directory for one cluster. Raises DataInUse, naming the holder."""
+    def lock(self) -> Iterator[None]:
+        """Holds the directory for one cluster. Raises DataInUseError, naming the holder."""
         with self._lock.open("a+") as file:
             for tries_left in reversed(range(_LOCK_TRIES)):
                 # Whoever looks for a holder holds the lock too, for a moment.
                 if _try_lock(file.fileno(), fcntl.LOCK_EX):
                     break
                 if tries_left == 0:
-                    raise DataInUse(
-                        f"{self.path} is in use by mutua dev up (process {self.holder()}); "
+                    raise DataInUseError(
+                        f"{self.path} is in use by mutua dev up (process {self.find_holder()}); "
                         f"end it with mutua dev down --dir {self.path}"
                     )
                 _pause()
@@ -79,7 +79,7 @@ class DevDirectory:
             finally:
                 file.truncate(0)
 
-    def holder(self) -> int:
+    def find_holder(self) -> int:
         """The process that holds the directory; 0 when none does."""
         try:
             file = self._lock.open()
@@ -93,66 +93,68 @@ class DevDirectory:
                 _pause()  # it has only just begun, or is about to end
         return 0
 
-    def tell(self, told: Told) -> None:
+    def write_state(self, told: ClusterState) -> None:
         """Replaces dev.json, so that readers see the old or the new one, never a part."""
         fresh = self._state.with_suffix(".coming")
         fresh.touch(mode=0o600)  # the password of the database is in it
         fresh.write_text(json.dumps(asdict(told), indent=2) + "\n")
         fresh.replace(self._state)
 
-    def told(self) -> Told:
+    def read_state(self) -> ClusterState:
         try:
             document = json.loads(self._state.read_text())
-            document["processes"] = [Process(**each) for each in document["processes"]]
-            return Told(**document)
+            document["processes"] = [ProcessStatus(**each) for each in document["processes"]]
+            return ClusterState(**document)
         except FileNotFoundError:
-            return Told()
+            return ClusterState()
         except (KeyError, TypeError, ValueError):
-            raise DataForeign(f"{self._state} is damaged; delete it and start again") from None
+            raise ForeignDataError(f"{self._state} is damaged; delete it and start again") from None
 
     def require_started(self) -> None:
-        """Raises NotFound when no cluster was ever started here."""
+        """Raises NotFoundError when no cluster was ever started here."""
         if not self._lock.exists():
-            raise NotFound(f"no cluster was started in {self.path}: mutua dev up --dir {self.path}")
+            raise NotFoundError(
+                f"no cluster was started in {self.path}: mutua dev up --dir {self.path}"
+            )
 
-    def end(self) -> bool:
+    def stop_cluster(self) -> bool:
         """Ends whatever of the cluster runs, in order where its supervisor still can; whether there
         was anything. Nothing runs when it returns.
         """
         deadline = time.monotonic() + _STOP_SECONDS
-        supervisor = self.holder()
+        supervisor = self.find_holder()
         if supervisor:
             _signal(supervisor, signal.SIGTERM)
-            while self.holder() == supervisor:
+            while self.find_holder() == supervisor:
                 if time.monotonic() > deadline:
                     _signal(supervisor, signal.SIGKILL)
                 _pause()
-        return self.end_orphans() or supervisor != 0
+        return self.stop_orphans() or supervisor != 0
 
-    def end_orphans(self) -> bool:
+    def stop_orphans(self) -> bool:
         """Ends the processes of a cluster whose supervisor is gone; whether there were any."""
-        orphans = self.processes()
+        orphans = self.find_processes()
         found = bool(orphans)
         for each in orphans:
             _signal(each, signal.SIGTERM)
         deadline = time.monotonic() + _GRACE_SECONDS
-        while orphans := self.processes():
+        while orphans := self.find_processes():
             if time.monotonic() > deadline:
                 for each in orphans:
                     _signal(each, signal.SIGKILL)
             _pause()
         return found
 
-    def processes(self) -> list[int]:
+    def find_processes(self) -> list[int]:
         """Every process that was started for this cluster, also those nobody knows of any more."""
-        mark = f"{MARK}={self.path}".encode()
+        mark = f"{DIRECTORY_VARIABLE}={self.path}".encode()
         return [
             int(entry.name)
             for entry in Path("/proc").iterdir()
             if entry.name.isdecimal() and mark in _environment(entry)
         ]
 
-    def lines(self, name: str = "", *, follow: bool = False) -> Iterator[str]:
+    def read_logs(self, name: str = "", *, follow: bool = False) -> Iterator[str]:
         """What the programs said, or one of them, in the order of time; then what they say, for
         ever, if it is to follow them.
         """
@@ -166,11 +168,13 @@ class DevDirectory:
             _pause()
 
     def _log_files(self, name: str) -> list[Path]:
-        """Raises NotFound when there is no program of that name."""
+        """Raises NotFoundError when there is no program of that name."""
         paths = sorted(self.logs.glob("*.log"))
         names = [path.stem for path in paths]
         if name and name not in names:
-            raise NotFound(f"there is no log of {name} in {self.logs}, but of {', '.join(names)}")
+            raise NotFoundError(
+                f"there is no log of {name} in {self.logs}, but of {', '.join(names)}"
+            )
         return [path for path in paths if name in ("", path.stem)]
 
 

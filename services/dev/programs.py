@@ -15,19 +15,19 @@ from pathlib import Path
 from random import randrange
 from typing import Final
 
-from services.ledger.errors import Precondition
+from services.ledger.errors import FailedPreconditionError
 
-PORTS: Final = range(20_000, 32_000)
+PORT_RANGE: Final = range(20_000, 32_000)
 """Below those that the system gives to outgoing connections, which could take one between two runs
 of a program."""
 _LAST_LINES: Final = 5
 
 
-class Missing(Precondition):
+class ProgramNotFoundError(FailedPreconditionError):
     """Something has to be installed first."""
 
 
-class NotStarted(Precondition):
+class ProgramStartError(FailedPreconditionError):
     """A program ended, or was not ready in time."""
 
 
@@ -37,9 +37,9 @@ class Program:
 
     name: str
     command: tuple[str, ...]
-    ready: str
+    ready_text: str
     address: str = ""
-    metrics: str = ""
+    metrics_address: str = ""
     """Where it tells Prometheus how it does; "" where it does not."""
     environment: Mapping[str, str] = field(default_factory=dict)
     user: str = ""
@@ -48,7 +48,7 @@ class Program:
     grace_seconds: float = 10.0
 
 
-class Child:
+class ChildProcess:
     """One run of a program. What it prints goes to the end of a file, each line with its time."""
 
     def __init__(
@@ -80,12 +80,14 @@ class Child:
         return self._process.pid
 
     def wait_until_ready(self, *, seconds: float) -> None:
-        """Raises NotStarted, with what it printed last, when it ends before or takes longer."""
+        """Raises ProgramStartError, with what it printed last, when it ends before or takes
+        longer.
+        """
         name = self.program.name
         if not self._told.wait(seconds):
-            raise NotStarted(f"{name} was not ready within {seconds:g} s{self._said()}")
+            raise ProgramStartError(f"{name} was not ready within {seconds:g} s{self._said()}")
         if not self._is_ready:
-            raise NotStarted(f"{name} ended with code {self._process.wait()}{self._said()}")
+            raise ProgramStartError(f"{name} ended with code {self._process.wait()}{self._said()}")
 
     def wait(self) -> int:
         """The exit code, once it has ended; below zero the signal that ended it."""
@@ -108,9 +110,9 @@ class Child:
         assert self._process.stdout is not None
         with self._process.stdout as output, log.open("a", buffering=1) as file:
             for line in output:
-                file.write(stamped(line))
+                file.write(add_timestamp(line))
                 self._last.append(line.rstrip())
-                if not self._is_ready and self.program.ready in line:
+                if not self._is_ready and self.program.ready_text in line:
                     self._is_ready = True
                     self._on_ready()
                     self._told.set()
@@ -120,20 +122,20 @@ class Child:
         return "".join(f"\n  {line}" for line in self._last)
 
 
-def stamped(line: str) -> str:
+def add_timestamp(line: str) -> str:
     """A line of a log with the time before it and its end behind it."""
     return f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%S.%f}Z {line.rstrip()}\n"
 
 
-def free_port() -> int:
+def find_free_port() -> int:
     """A port of the loopback address on which nobody listens."""
     while True:
-        port = PORTS[randrange(len(PORTS))]
-        if is_free(port):
+        port = PORT_RANGE[randrange(len(PORT_RANGE))]
+        if is_port_free(port):
             return port
 
 
-def is_free(port: int) -> bool:
+def is_port_free(port: int) -> bool:
     with socket.socket() as tried:
         tried.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:

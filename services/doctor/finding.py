@@ -9,7 +9,7 @@ from typing import TypeVar
 from services.ledger.errors import MutuaError
 
 
-class State(StrEnum):
+class FindingState(StrEnum):
     OK = "ok"
     NOTE = "note"
     """It works; somebody may want to know."""
@@ -20,8 +20,8 @@ class State(StrEnum):
 class Finding:
     """What was found, and where it is no good what to do about it."""
 
-    state: State
-    said: str
+    state: FindingState
+    message: str
     remedy: str = ""
 
 
@@ -29,7 +29,7 @@ Check = Callable[[], Iterable[Finding]]
 _T = TypeVar("_T")
 
 
-def remembered(look: Callable[[], _T]) -> Callable[[], _T]:
+def memoize(look: Callable[[], _T]) -> Callable[[], _T]:
     """Looks when it is asked first; then tells the same, also when that is an error."""
     seen = Future[_T]()
 
@@ -44,7 +44,7 @@ def remembered(look: Callable[[], _T]) -> Callable[[], _T]:
     return tell
 
 
-def examine(checks: Mapping[str, Check]) -> Iterator[tuple[str, Finding]]:
+def run_checks(checks: Mapping[str, Check]) -> Iterator[tuple[str, Finding]]:
     """Runs checks by name; what one raises is found there, and the others go on."""
     raised: set[str] = set()
     for name, check in checks.items():
@@ -56,17 +56,17 @@ def examine(checks: Mapping[str, Check]) -> Iterator[tuple[str, Finding]]:
 
 
 def ok(said: str) -> Finding:
-    return Finding(State.OK, said)
+    return Finding(FindingState.OK, said)
 
 
 def note(said: str, remedy: str) -> Finding:
-    return Finding(State.NOTE, said, remedy)
+    return Finding(FindingState.NOTE, said, remedy)
 
 
-def problem(told: str) -> Finding:
+def parse_problem(told: str) -> Finding:
     """Of a sentence as errors are told: what is wrong; what to do."""
     said, _, remedy = told.partition("; ")
-    return Finding(State.PROBLEM, said, remedy)
+    return Finding(FindingState.PROBLEM, said, remedy)
 
 
 def _again() -> Finding:
@@ -74,10 +74,10 @@ def _again() -> Finding:
 
 
 def _of(raised: str) -> Finding:
-    found = problem(raised)
+    found = parse_problem(raised)
     return found if found.remedy else replace(found, remedy="see that it runs, and what is set")
 
 
-def size(count: int) -> str:
+def format_size(count: int) -> str:
     """Bytes in words."""
     return f"{count / 2**30:,.1f} GiB" if count >= 2**30 else f"{count / 2**20:,.0f} MiB"

@@ -1,28 +1,28 @@
 """Tables of people become facts, recorded through `mutua.Client`."""
 
-from services.imports.changes import Change, Doubt
+from services.imports.changes import Doubt, RowChange
 from services.imports.date_order import UnknownDateOrderError
-from services.imports.headerless import HeaderlessError
+from services.imports.file_import import import_exchanges, import_organizations
+from services.imports.headerless_table import HeaderlessError
 from services.imports.options import ImportOptions
 from services.imports.report import (
-    ImportInterrupted,
-    ImportRefused,
+    BatchOverlap,
+    ImportInterruptedError,
+    ImportRefusedError,
     ImportReport,
-    Overlap,
-    RowError,
+    RowProblem,
 )
-from services.imports.run import import_exchanges, import_organizations
 
 __all__ = [
-    "Change",
+    "BatchOverlap",
     "Doubt",
     "HeaderlessError",
-    "ImportInterrupted",
+    "ImportInterruptedError",
     "ImportOptions",
-    "ImportRefused",
+    "ImportRefusedError",
     "ImportReport",
-    "Overlap",
-    "RowError",
+    "RowChange",
+    "RowProblem",
     "UnknownDateOrderError",
     "import_exchanges",
     "import_organizations",

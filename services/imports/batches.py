@@ -7,9 +7,9 @@ from itertools import islice
 from typing import Final, NamedTuple, TypeVar
 
 from mutua import Client
-from mutua.directory import AmbiguousName, Directory
 from mutua.ids import uuid8
-from mutua.names import name_key
+from mutua.organization_directory import AmbiguousNameError, OrganizationDirectory
+from mutua.spelling import name_key
 from mutua.v1.query_service_pb2 import (
     EXCHANGE_STATE_RETRACTED,
     IDENTITY_RECORDED,
@@ -17,26 +17,26 @@ from mutua.v1.query_service_pb2 import (
     Exchange,
     Question,
 )
-from services.imports.identity import RowIdentity
-from services.imports.report import ImportRefused
+from services.imports.report import ImportRefusedError
+from services.imports.row_identity import RowIdentity
 
 AS_RECORDED = Question(identity=IDENTITY_RECORDED)
 FIRST_GENERATION: Final = 1
 # Maximum of one request; the server refuses more.
-MOST_IDS: Final = 10_000
+MAX_IDS: Final = 10_000
 
 Item = TypeVar("Item")
 
 
-class Match(NamedTuple):
+class ExchangeMatch(NamedTuple):
     """The exchange that a row is about, whatever became of it.
 
-    `is_final` is true when somebody retracted it by hand. `next_id` is the id for recording the row
-    anew, where that is allowed.
+    `is_retracted_by_hand` is true when somebody retracted it by hand. `next_id` is the id for
+    recording the row anew, where that is allowed.
     """
 
     exchange: Exchange
-    is_final: bool
+    is_retracted_by_hand: bool
     next_id: str
 
 
@@ -52,7 +52,7 @@ class _Slot(NamedTuple):
     is_raw: bool
 
 
-class Standing:
+class ImportBatch:
     """The exchanges of one sender's batch, and the generation that a file imported now belongs to.
 
     A batch that was undone begins anew, with ids of its own, because a retraction is final.
@@ -69,7 +69,7 @@ class Standing:
         position: str,
         resolve: Callable[[str], str] = str,
     ) -> None:
-        self.batch, self.sender = batch, client.organization
+        self.name, self.sender = batch, client.organization
         self.position = position
         self._client, self._rule = client, rule
         batches = list(client.list_batches(min_position=position))
@@ -91,8 +91,8 @@ class Standing:
         latest = [each for each in with_exchanges if each.generation == self.generation]
         if latest and all(each.undone for each in latest):
             self.generation += 1
-        self.has_earlier = any(each.exchange_count for each in self._relevant)
-        self.others = [
+        self.has_exchanges = any(each.exchange_count for each in self._relevant)
+        self.other_batches = [
             each
             for each in batches
             if each.batch != batch or each.recorded_by not in {*self._senders, ""}
@@ -100,18 +100,18 @@ class Standing:
         """Batches in which `find` looks for no row."""
         self._slots = tuple(dict.fromkeys(self._slots_of()))
         self._standing_count = sum(each.exchange_count - each.retracted_count for each in own)
-        self.seen_ids: set[str] = set()
+        self.matched_ids: set[str] = set()
 
-    def derived_id(self, key: str) -> str:
+    def derive_id(self, key: str) -> str:
         """The id under which a row is recorded for the first time."""
         return self._id_in(self._slots[0], key)
 
-    def find(self, rows: Sequence[RowIdentity]) -> dict[str, Match]:
+    def find(self, rows: Sequence[RowIdentity]) -> dict[str, ExchangeMatch]:
         """The exchanges that these rows are about, by key; retracted ones too.
 
-        Raises ImportRefused when an undo of the batch was begun and not finished.
+        Raises ImportRefusedError when an undo of the batch was begun and not finished.
         """
-        if not self.has_earlier or not rows:
+        if not self.has_exchanges or not rows:
             return {}
         matches = self._find_in(rows, self._slots[:1])
         rest = [row for row in rows if row.key not in matches]
@@ -121,26 +121,26 @@ class Standing:
             exchange = match.exchange
             if exchange.state != EXCHANGE_STATE_RETRACTED:
                 self._see(exchange)
-            elif not match.is_final:
+            elif not match.is_retracted_by_hand:
                 self._require_finished(exchange)
         return matches
 
-    def missing_count(self) -> int:
+    def count_missing(self) -> int:
         """Exchanges of the batch that stand and were not looked for."""
-        return max(0, self._standing_count - len(self.seen_ids))
+        return max(0, self._standing_count - len(self.matched_ids))
 
-    def missing(self) -> Iterator[Exchange]:
+    def iterate_missing(self) -> Iterator[Exchange]:
         """Those exchanges."""
         standing = self._client.list_exchanges(
             AS_RECORDED,
-            batch=self.batch,
+            batch=self.name,
             standing_only=True,
-            page_size=MOST_IDS,
+            page_size=MAX_IDS,
             min_position=self.position,
         )
         for exchange in standing:
             is_own = exchange.revisions[0].recorded_by in self._senders
-            if is_own and exchange.exchange_id not in self.seen_ids:
+            if is_own and exchange.exchange_id not in self.matched_ids:
                 yield exchange
 
     def _slots_of(self) -> Iterator[_Slot]:
@@ -152,11 +152,13 @@ class Standing:
             yield _Slot(generation, "", is_raw=True)
 
     def _id_in(self, slot: _Slot, key: str) -> str:
-        return derived_id(
-            self._rule, self._client.programme, self.batch, slot.generation, key, slot.sender
+        return derive_id(
+            self._rule, self._client.programme, self.name, slot.generation, key, slot.sender
         )
 
-    def _find_in(self, rows: Sequence[RowIdentity], slots: Sequence[_Slot]) -> dict[str, Match]:
+    def _find_in(
+        self, rows: Sequence[RowIdentity], slots: Sequence[_Slot]
+    ) -> dict[str, ExchangeMatch]:
         """For each row, the exchange in the first slot that has one."""
         places: dict[str, str] = {}
         for slot in slots:
@@ -164,39 +166,39 @@ class Standing:
                 if key := row.raw_key if slot.is_raw else row.key:
                     places.setdefault(self._id_in(slot, key), row.key)
         exchanges: dict[str, Exchange] = {}
-        for block in blocks(places):
+        for block in split_into_blocks(places):
             exchanges |= find_exchanges(self._client, block, position=self.position)
-        matches: dict[str, Match] = {}
+        matches: dict[str, ExchangeMatch] = {}
         for exchange_id, key in places.items():  # in the order of the slots
             exchange = exchanges.get(exchange_id)
             if exchange is not None and key not in matches and self._may_be_ours(exchange):
-                matches[key] = self._match(exchange, self.derived_id(key))
+                matches[key] = self._match(exchange, self.derive_id(key))
         return matches
 
     def _may_be_ours(self, exchange: Exchange) -> bool:
         return not self.sender or exchange.revisions[0].recorded_by in {*self._senders, ""}
 
-    def _match(self, exchange: Exchange, own_id: str) -> Match:
+    def _match(self, exchange: Exchange, own_id: str) -> ExchangeMatch:
         is_retracted = exchange.state == EXCHANGE_STATE_RETRACTED
         is_free = own_id and own_id != exchange.exchange_id
-        next_id = own_id if is_free else reinstated_id(exchange.exchange_id)
-        return Match(exchange, is_retracted and not is_undone(exchange), next_id)
+        next_id = own_id if is_free else derive_reinstated_id(exchange.exchange_id)
+        return ExchangeMatch(exchange, is_retracted and not is_undone(exchange), next_id)
 
-    def _follow(self, matches: dict[str, Match]) -> dict[str, Match]:
+    def _follow(self, matches: dict[str, ExchangeMatch]) -> dict[str, ExchangeMatch]:
         """The latest exchange of each row that was retracted and recorded again."""
         pending = {
-            reinstated_id(match.exchange.exchange_id): key
+            derive_reinstated_id(match.exchange.exchange_id): key
             for key, match in matches.items()
             if match.exchange.state == EXCHANGE_STATE_RETRACTED
         }
         while pending:
             exchanges: dict[str, Exchange] = {}
-            for block in blocks(pending):
+            for block in split_into_blocks(pending):
                 exchanges |= find_exchanges(self._client, block, position=self.position)
             later = {pending[id_]: self._match(exchanges[id_], "") for id_ in exchanges}
             for key, match in later.items():
-                own_id = self.derived_id(key)
-                is_free = not match.is_final and matches[key].next_id == own_id
+                own_id = self.derive_id(key)
+                is_free = not match.is_retracted_by_hand and matches[key].next_id == own_id
                 matches[key] = match._replace(next_id=own_id) if is_free else match
             pending = {
                 match.next_id: key
@@ -207,7 +209,7 @@ class Standing:
 
     def _see(self, exchange: Exchange) -> None:
         if exchange.revisions[0].recorded_by in self._senders:
-            self.seen_ids.add(exchange.exchange_id)
+            self.matched_ids.add(exchange.exchange_id)
 
     def _require_finished(self, exchange: Exchange) -> None:
         first = exchange.revisions[0]
@@ -215,21 +217,19 @@ class Standing:
         if not any(
             each.undone for each in self._relevant if (each.generation, each.recorded_by) == key
         ):
-            raise ImportRefused(
-                f"Batch {self.batch} is being undone, and some of it stands: finish with "
-                f"mutua import undo {shlex.quote(self.batch)}, then import the file again."
+            raise ImportRefusedError(
+                f"Batch {self.name} is being undone, and some of it stands: finish with "
+                f"mutua import undo {shlex.quote(self.name)}, then import the file again."
             )
 
 
-def derived_id(
-    rule: str, programme: str, batch: str, generation: int, key: str, sender: str
-) -> str:
+def derive_id(rule: str, programme: str, batch: str, generation: int, key: str, sender: str) -> str:
     """The id of the fact that a row becomes: the same again for the same row of the same batch."""
     parts = (rule, programme, batch, str(generation), key)
     return uuid8(*parts, sender) if sender else uuid8(*parts)
 
 
-def reinstated_id(exchange_id: str) -> str:
+def derive_reinstated_id(exchange_id: str) -> str:
     """The id under which a row is recorded again whose exchange was retracted."""
     return uuid8("reinstated", exchange_id)
 
@@ -251,15 +251,15 @@ def find_exchanges(
     return {exchange.exchange_id: exchange for exchange in exchanges}
 
 
-def blocks(items: Iterable[Item], size: int = MOST_IDS) -> Iterator[list[Item]]:
+def split_into_blocks(items: Iterable[Item], size: int = MAX_IDS) -> Iterator[list[Item]]:
     """Lists of at most `size` items, by default the maximum of one request."""
     remaining = iter(items)
     while block := list(islice(remaining, size)):
         yield block
 
 
-def resolver(
-    directory: Directory, ids_by_key: Mapping[str, str] | None = None
+def make_resolver(
+    directory: OrganizationDirectory, ids_by_key: Mapping[str, str] | None = None
 ) -> Callable[[str], str]:
     """A function from an id, name or alias to its organization; an unknown text stays itself.
 
@@ -270,13 +270,13 @@ def resolver(
         bound_id = ids_by_key.get(name_key(text)) if ids_by_key else None
         try:
             return directory.find_registered(text) or bound_id or directory.find(text) or text
-        except AmbiguousName:
+        except AmbiguousNameError:
             return bound_id or text
 
     return resolve
 
 
-def resembling(batch: str, batches: Iterable[Batch]) -> str:
+def suggest_batches(batch: str, batches: Iterable[Batch]) -> str:
     """Such as " Did you mean calls-2026?", or "" when no name is alike."""
     names = sorted({each.batch for each in batches})
     folded = {name.casefold(): name for name in names}

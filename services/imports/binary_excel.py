@@ -18,8 +18,8 @@ from typing import IO, Final
 
 from python_calamine import CalamineWorkbook, SheetTypeEnum, SheetVisibleEnum
 
-from services.imports.cell_text import duration_text, moment_text, number_text
-from services.imports.table import Row
+from services.imports.cell_text import format_duration, format_moment, format_number
+from services.imports.table import TableRow
 
 _NOTE: Final = (
     "Of .xls and .xlsb files only values can be read: a cell that shows an error, such as #N/A, "
@@ -47,14 +47,14 @@ class BinarySheets:
                 self._starts[title] = place
         self.titles = list(self._starts)
 
-    def rows(self, title: str) -> Iterator[Row]:
+    def read_rows(self, title: str) -> Iterator[TableRow]:
         """Every row that has any text, from the first one each time."""
         self._lines.seek(self._starts[title])
         while line := self._lines.readline():
             row = json.loads(line)
             if isinstance(row, str):  # the title of the next sheet
                 return
-            yield Row(*row)
+            yield TableRow(*row)
 
 
 @contextmanager
@@ -83,7 +83,7 @@ def _write_lines(file: IO[bytes], lines: IO[str]) -> None:
             # Begins with the sheet's first row, also where that is empty.
             rows = book.get_sheet_by_name(sheet.name).iter_rows()
             for number, values in enumerate(rows, start=1):
-                row = Row(number, [_text(value) for value in values])
+                row = TableRow(number, [_text(value) for value in values])
                 if not row.is_blank:
                     print(json.dumps((row.line, row.cells)), file=lines)
 
@@ -95,11 +95,11 @@ def _text(value: str | float | date | time | timedelta) -> str:
         case bool():
             return str(value).lower()
         case int() | float():
-            return number_text(value)
+            return format_number(value)
         case date():
-            return moment_text(value)
+            return format_moment(value)
         case _:
-            return duration_text(value)
+            return format_duration(value)
 
 
 if __name__ == "__main__":

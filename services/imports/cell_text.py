@@ -3,14 +3,14 @@
 from datetime import date, datetime, time, timedelta
 
 
-def number_text(value: float) -> str:
+def format_number(value: float) -> str:
     """At most 15 digits, as spreadsheets show them: 45.0 is "45", 0.1 + 0.2 is "0.3"."""
     if isinstance(value, int) or value.is_integer():
         return str(int(value))
     return f"{value:.15g}"
 
 
-def moment_text(value: date, *, month_only: bool = False, year_only: bool = False) -> str:
+def format_moment(value: date, *, month_only: bool = False, year_only: bool = False) -> str:
     """An ISO date or time, no finer than its cell shows it."""
     if isinstance(value, datetime) and value.microsecond:
         value = (value + timedelta(milliseconds=500)).replace(microsecond=0)
@@ -21,7 +21,7 @@ def moment_text(value: date, *, month_only: bool = False, year_only: bool = Fals
     return f"{value:%Y-%m}" if month_only else f"{value:%Y-%m-%d}"
 
 
-def duration_text(value: time | timedelta) -> str:
+def format_duration(value: time | timedelta) -> str:
     """An ISO duration in hours, minutes and seconds, such as "PT30H15M".
 
     A time of day is one too: spreadsheets store 1:30 alike whether it is a duration or a time.

@@ -10,9 +10,9 @@ from services.notation.errors import DateOrderError, WordError
 from services.notation.errors import NotationError as CellError
 from services.notation.topics import TopicReader
 from services.notation.words import (
-    enum_words,
     join_list,
-    normalized_word,
+    map_enum_words,
+    normalize_word,
     read_list,
     read_word,
     split_at_commas,
@@ -29,9 +29,9 @@ __all__ = [
     "Moment",
     "TopicReader",
     "WordError",
-    "enum_words",
     "join_list",
-    "normalized_word",
+    "map_enum_words",
+    "normalize_word",
     "read_list",
     "read_word",
     "split_at_commas",

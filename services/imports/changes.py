@@ -11,16 +11,16 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from mutua.v1.event_pb2 import Event, ExchangeContent
 from mutua.v1.query_service_pb2 import Exchange
 from mutua.v1.types_pb2 import OccurPrecision
-from services.ledger.wording import counted
-from services.notation.exchange_cells import content_cells, time_cell
+from services.ledger.wording import format_count
+from services.notation.exchange_cells import format_content_cells, format_time_cell
 
-SHOWN: Final = 10
+MAX_LISTED_ROWS: Final = 10
 """Maximum number of rows of a kind that are named; the others are counted."""
 _COMPARED: Final = 1_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Change:
+class RowChange:
     """A row that changes an exchange or organization: the cells before and after it, by field.
 
     `is_moved` is true when the parties or the time change. `row` is the line of the file. For a row
@@ -34,7 +34,7 @@ class Change:
     after: dict[str, str]
     is_moved: bool = False
 
-    def lines(self) -> Iterator[str]:
+    def format_lines(self) -> Iterator[str]:
         """Such as "giver: Ashcombe -> Oakdale"."""
         for field in self.after:
             yield f"{field}: {self.before[field] or 'empty'} -> {self.after[field] or 'empty'}"
@@ -51,18 +51,18 @@ class Doubt:
     statement: str
     remedy: str
     question: str
-    changes: tuple[Change, ...] = ()
+    changes: tuple[RowChange, ...] = ()
 
-    def lines(self) -> Iterator[str]:
+    def format_changes(self) -> Iterator[str]:
         """The changes, a line each."""
         for change in self.changes:
             where = f"line {change.row:,}" if change.row else "earlier"
             reference = f" ({change.reference})" if change.reference else ""
-            yield f"  {where}{reference}: {'; '.join(change.lines())}"
+            yield f"  {where}{reference}: {'; '.join(change.format_lines())}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LeftRetracted:
+class HandRetraction:
     """An exchange that somebody retracted by hand, so that it stays retracted.
 
     `row` is the line of the file that is about it, 0 for none. `what` names the exchange in words,
@@ -76,11 +76,11 @@ class LeftRetracted:
     reason: str
 
 
-def left_retracted(exchange: Exchange, *, row: int, reference: str) -> LeftRetracted:
+def make_hand_retraction(exchange: Exchange, *, row: int, reference: str) -> HandRetraction:
     last = [revision for revision in exchange.revisions if revision.HasField("content")][-1]
-    cells = describe(last.content, last.occur_time, last.occur_precision)
+    cells = format_exchange_cells(last.content, last.occur_time, last.occur_precision)
     parties = cells["parties"] or f"{cells['giver']} -> {cells['receiver']}"
-    return LeftRetracted(
+    return HandRetraction(
         row=row,
         reference=reference,
         exchange_id=exchange.exchange_id,
@@ -89,14 +89,14 @@ def left_retracted(exchange: Exchange, *, row: int, reference: str) -> LeftRetra
     )
 
 
-def describe(
+def format_exchange_cells(
     content: ExchangeContent, at: Timestamp, precision: OccurPrecision.ValueType
 ) -> dict[str, str]:
     """An exchange by the fields of a file."""
-    return {"occur_time": time_cell(at, precision), **content_cells(content)}
+    return {"occur_time": format_time_cell(at, precision), **format_content_cells(content)}
 
 
-def change_of(
+def compare_cells(
     row: int,
     reference: str,
     exchange_id: str,
@@ -104,10 +104,10 @@ def change_of(
     after: dict[str, str],
     *,
     is_moved: bool,
-) -> Change:
+) -> RowChange:
     """The fields that differ."""
     fields = [field for field in after if after[field] != before[field]]
-    return Change(
+    return RowChange(
         row=row,
         reference=reference,
         exchange_id=exchange_id,
@@ -117,8 +117,8 @@ def change_of(
     )
 
 
-def about_changes(
-    changes: Sequence[Change], *, corrected: int, moved: int, rows: int, batch: str
+def make_change_doubt(
+    changes: Sequence[RowChange], *, corrected: int, moved: int, rows: int, batch: str
 ) -> Doubt | None:
     """The question to ask when rows change parties or times, or when most rows change.
 
@@ -129,15 +129,17 @@ def about_changes(
     if moved:
         change = "changes" if moved == 1 else "change"
         statement = (
-            f"{moved:,} of {counted(rows, 'row')} {change} the parties or the date of what batch "
+            f"{moved:,} of {format_count(rows, 'row')} {change} the parties or the date of "
+            "what batch "
             f"{batch} recorded:"
         )
     else:
         statement = (
-            f"{corrected:,} of {counted(rows, 'row')} {'changes' if corrected == 1 else 'change'} "
+            f"{corrected:,} of {format_count(rows, 'row')} "
+            f"{'changes' if corrected == 1 else 'change'} "
             f"what batch {batch} recorded:"
         )
-    first_changes = sorted(changes, key=lambda change: not change.is_moved)[:SHOWN]
+    first_changes = sorted(changes, key=lambda change: not change.is_moved)[:MAX_LISTED_ROWS]
     return Doubt(
         statement=statement,
         remedy=(
@@ -149,7 +151,7 @@ def about_changes(
     )
 
 
-def about_replaced(
+def make_replacement_doubt(
     new: Iterable[tuple[int, Event]], missing: Iterable[Exchange], *, count: int, batch: str
 ) -> Doubt:
     """The question to ask when a file without references lacks as many rows as it adds.
@@ -158,22 +160,26 @@ def about_replaced(
     missing exchange that it resembles most.
     """
     old = [
-        (each.exchange_id, describe(last.content, last.occur_time, last.occur_precision))
+        (
+            each.exchange_id,
+            format_exchange_cells(last.content, last.occur_time, last.occur_precision),
+        )
         for each in islice(missing, _COMPARED)
         for last in each.revisions[-1:]
     ]
     pairs = []
-    for line, event in islice(new, SHOWN):
+    for line, event in islice(new, MAX_LISTED_ROWS):
         content = event.exchange_recorded.exchange
-        after = describe(content, event.occur_time, event.occur_precision)
+        after = format_exchange_cells(content, event.occur_time, event.occur_precision)
         if not old:
             break
         exchange_id, before = max(old, key=lambda each: _likeness(each[1], after))
         old.remove((exchange_id, before))
-        pairs.append(change_of(line, "", exchange_id, before, after, is_moved=False))
+        pairs.append(compare_cells(line, "", exchange_id, before, after, is_moved=False))
     return Doubt(
         statement=(
-            f"{counted(count, 'row', 'is')} new, and as many of an earlier file of batch {batch} "
+            f"{format_count(count, 'row', 'is')} new, and as many of an earlier file of "
+            f"batch {batch} "
             "are missing: the file has no reference column, and edited rows look so. Nearest to "
             "each other are:"
         ),

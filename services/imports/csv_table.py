@@ -8,11 +8,11 @@ from contextlib import suppress
 from itertools import chain, islice
 from typing import IO, Final
 
-from services.imports.report import ImportRefused
-from services.imports.table import Grid, Row
+from services.imports.report import ImportRefusedError
+from services.imports.table import RawTable, TableRow
 
 SEPARATORS: Final = ",;\t"
-SAVE: Final = "save it as CSV (UTF-8) and import that file"
+SAVE_AS_CSV: Final = "save it as CSV (UTF-8) and import that file"
 
 BinaryFile = IO[bytes] | io.BufferedIOBase
 
@@ -31,10 +31,11 @@ _HEAD_LINES: Final = 200
 _SEPARATOR_LINE: Final = re.compile(r'"?sep=(?P<separator>[^"\r\n])"?[\r\n]*', re.IGNORECASE)
 
 
-def grids(name: str, file: BinaryFile, *, head_rows: int) -> Iterator[Grid]:
+def read_grids(name: str, file: BinaryFile, *, head_rows: int) -> Iterator[RawTable]:
     """The file as rows, once for each separator it may have, the likeliest first.
 
-    Only the rows of one of them can be read. Raises ImportRefused, here or while rows are read.
+    Only the rows of one of them can be read. Raises ImportRefusedError, here or while rows are
+    read.
     """
     lines = _lines(name, _convert_to_utf8(name, file))
     head = list(islice(lines, max(_HEAD_LINES, 2 * head_rows)))
@@ -43,16 +44,16 @@ def grids(name: str, file: BinaryFile, *, head_rows: int) -> Iterator[Grid]:
     if separator_line:
         first_line, head = 2, head[1:]
     if not any(map(str.strip, head)):
-        raise ImportRefused(f"{name} has no row with the column names: {SAVE}.")
+        raise ImportRefusedError(f"{name} has no row with the column names: {SAVE_AS_CSV}.")
     is_found = False
     for separator in (separator_line["separator"],) if separator_line else _separators(head):
         rows = _read_head(name, head, separator, first_line, head_rows)
         is_found = is_found or bool(rows)
 
-        def read(separator: str = separator) -> Iterator[Row]:
+        def read(separator: str = separator) -> Iterator[TableRow]:
             return _rows(name, chain(head, lines), separator, first_line)
 
-        yield Grid("", rows, read, separator, keeps_surplus=True)
+        yield RawTable("", rows, read, separator, keeps_surplus=True)
     if not is_found:
         next(_rows(name, iter(head), ",", first_line), None)  # says what is wrong
 
@@ -66,10 +67,10 @@ def _separators(head: Sequence[str]) -> list[str]:
 
 def _read_head(
     name: str, lines: Sequence[str], separator: str, first_line: int, count: int
-) -> list[Row]:
+) -> list[TableRow]:
     """The first rows with any text, before any that cannot be read."""
     rows = []
-    with suppress(ImportRefused):
+    with suppress(ImportRefusedError):
         for row in _rows(name, iter(lines), separator, first_line):
             if not row.is_blank:
                 rows.append(row)
@@ -87,7 +88,9 @@ def _convert_to_utf8(name: str, file: BinaryFile) -> BinaryFile:
     try:
         return io.BytesIO(file.read().decode("utf-16").encode())
     except UnicodeDecodeError as error:
-        raise ImportRefused(f"{name} is damaged UTF-16 text ({error.reason}): {SAVE}.") from error
+        raise ImportRefusedError(
+            f"{name} is damaged UTF-16 text ({error.reason}): {SAVE_AS_CSV}."
+        ) from error
 
 
 def _lines(name: str, file: BinaryFile) -> Iterator[str]:
@@ -117,37 +120,37 @@ def _lines(name: str, file: BinaryFile) -> Iterator[str]:
 def _require_text(name: str, start: bytes) -> None:
     for mark, what in _FOREIGN.items():
         if start.startswith(mark):
-            raise ImportRefused(f"{name} is {what}, not a CSV: {SAVE}.")
+            raise ImportRefusedError(f"{name} is {what}, not a CSV: {SAVE_AS_CSV}.")
 
 
 def _until_wrong(name: str, block: list[bytes], offset: int, line_count: int) -> Iterator[str]:
     """The lines of a block before the byte that is wrong; then raises, with its address."""
     for number, line in enumerate(block, start=line_count + 1):
         if b"\0" in line:
-            raise ImportRefused(
+            raise ImportRefusedError(
                 f"{name} is not a CSV: line {number:,} has a NUL byte "
-                f"(byte {offset + line.index(0):,} of the text). If it is a table, {SAVE}."
+                f"(byte {offset + line.index(0):,} of the text). If it is a table, {SAVE_AS_CSV}."
             )
         try:
             yield line.decode()
         except UnicodeDecodeError as error:
-            raise ImportRefused(
+            raise ImportRefusedError(
                 f"{name} is not UTF-8: byte {offset + error.start:,} on line {number:,} "
                 "is of another encoding. Open it in the program it came from and save as UTF-8."
             ) from error
         offset += len(line)
 
 
-def _rows(name: str, lines: Iterator[str], separator: str, first_line: int) -> Iterator[Row]:
+def _rows(name: str, lines: Iterator[str], separator: str, first_line: int) -> Iterator[TableRow]:
     # Strict: else an unclosed quote would swallow the rest of the file without a word.
     reader = csv.reader(lines, delimiter=separator, strict=True)
     line = first_line
     try:
         for cells in reader:
-            yield Row(line, cells)
+            yield TableRow(line, cells)
             line = first_line + reader.line_num
     except csv.Error as error:
-        raise ImportRefused(
+        raise ImportRefusedError(
             f"{name} stops being a CSV in the row that starts on line {line:,} ({error}): "
             "look for a quote that is not closed, or not doubled inside quotes."
         ) from error

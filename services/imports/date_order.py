@@ -5,10 +5,10 @@ from collections.abc import Iterable, Iterator
 from typing import Final
 
 from services.imports.cells import DAY_FIRST, MONTH_FIRST
-from services.imports.columns import Plan
-from services.imports.report import ImportRefused
-from services.imports.table import Row
-from services.notation.dates import ProvenOrder, proven_order
+from services.imports.column_mapping import ColumnMapping
+from services.imports.report import ImportRefusedError
+from services.imports.table import TableRow
+from services.notation.dates import ProvenOrder, prove_order
 
 _DATE_FIELDS: Final = frozenset({"occur_time", "report_time", "open_date", "close_date"})
 # In column names such as "Date (dd/mm/yyyy)".
@@ -20,20 +20,20 @@ _SHOWN: Final = 5
 _CHOICE: Final = f"--date-order {DAY_FIRST} or --date-order {MONTH_FIRST}"
 
 
-class UnknownDateOrderError(ImportRefused):
+class UnknownDateOrderError(ImportRefusedError):
     """Dates can be read in both orders, and no row of the file shows which is meant."""
 
 
-def find_date_order(name: str, plan: Plan, rows: Iterable[Row]) -> ProvenOrder:
+def find_date_order(name: str, plan: ColumnMapping, rows: Iterable[TableRow]) -> ProvenOrder:
     """The order that rows prove, as 31/05/2024 can only have the day first, or a column's name.
 
-    Raises UnknownDateOrderError when none does, ImportRefused when they contradict each other.
+    Raises UnknownDateOrderError when none does, ImportRefusedError when they contradict each other.
     """
     proofs = _named_orders(plan)
     ambiguous: list[str] = []
     ambiguous_count = 0
     for place, text in _dates(plan, rows):
-        order = proven_order(text)
+        order = prove_order(text)
         if order == "either":
             ambiguous_count += 1
             if len(ambiguous) < _SHOWN:
@@ -41,7 +41,7 @@ def find_date_order(name: str, plan: Plan, rows: Iterable[Row]) -> ProvenOrder:
         elif order is not None:
             proofs.setdefault(order, f"{place} ({text})")
     if len(proofs) == 2:
-        raise ImportRefused(
+        raise ImportRefusedError(
             f"{name} has dates in both orders: {proofs[DAY_FIRST]} is day/month, and "
             f"{proofs[MONTH_FIRST]} is month/day. Mend the rows of one sort, or say {_CHOICE}, "
             "which refuses the others."
@@ -57,7 +57,7 @@ def find_date_order(name: str, plan: Plan, rows: Iterable[Row]) -> ProvenOrder:
     )
 
 
-def _named_orders(plan: Plan) -> dict[str, str]:
+def _named_orders(plan: ColumnMapping) -> dict[str, str]:
     """The columns whose names say the order of their dates, by that order."""
     columns = [column for field, column in plan.columns.items() if field in _DATE_FIELDS]
     return {
@@ -68,7 +68,7 @@ def _named_orders(plan: Plan) -> dict[str, str]:
     }
 
 
-def _dates(plan: Plan, rows: Iterable[Row]) -> Iterator[tuple[str, str]]:
+def _dates(plan: ColumnMapping, rows: Iterable[TableRow]) -> Iterator[tuple[str, str]]:
     """Every text that should be a date, with its place."""
     sources = {field: plan.sources[field] for field in sorted(_DATE_FIELDS & plan.sources.keys())}
     for field, source in sources.items():

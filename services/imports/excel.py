@@ -14,8 +14,8 @@ from typing import IO, Any, Final
 from openpyxl import Workbook, load_workbook
 from openpyxl.utils.cell import coordinate_to_tuple
 
-from services.imports.cell_text import duration_text, moment_text, number_text
-from services.imports.table import Row
+from services.imports.cell_text import format_duration, format_moment, format_number
+from services.imports.table import TableRow
 
 _READ_BYTES: Final = 1 << 20
 # Longer than any cell with a formula and without a value: Excel allows 8,192 characters.
@@ -61,7 +61,7 @@ class ExcelSheets:
         self._uncalculated: dict[str, Mapping[int, dict[int, str]]] = {}
         self.titles = [each.title for each in book.worksheets if each.sheet_state == "visible"]
 
-    def rows(self, title: str) -> Iterator[Row]:
+    def read_rows(self, title: str) -> Iterator[TableRow]:
         """Every row that has any text, from the first one each time."""
         sheet = self._book[title]
         sheet.reset_dimensions()  # programs write wrong ones, and cells outside would be lost
@@ -80,7 +80,7 @@ class ExcelSheets:
                     f"{_cell(title, reference)} has a formula and no value: open the file in Excel "
                     "or LibreOffice and save it"
                 )
-            row = Row(line, [_text(cell.value, cell) for cell in cells], flaws)
+            row = TableRow(line, [_text(cell.value, cell) for cell in cells], flaws)
             if not row.is_blank:
                 yield row
 
@@ -153,15 +153,15 @@ def _text(value: Any, cell: Any) -> str:
             return str(value).lower()
         case int() | float():
             form = cell.number_format
-            return (form != "General" and _code(value, form)) or number_text(value)
+            return (form != "General" and _code(value, form)) or format_number(value)
         case date():
             form = _LITERALS.sub("", cell.number_format).lower()
             is_coarse = "y" in form and "d" not in form
-            return moment_text(
+            return format_moment(
                 value, month_only=is_coarse and "m" in form, year_only=is_coarse and "m" not in form
             )
         case time() | timedelta():
-            return duration_text(value)
+            return format_duration(value)
         case _:
             return str(value)
 

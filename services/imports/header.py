@@ -5,10 +5,10 @@ from dataclasses import dataclass, field
 from itertools import dropwhile
 from typing import Final, NamedTuple
 
-from services.imports.columns import Field, count_fields
-from services.imports.headerless import HeaderlessError, find_layout, suggest_columns
-from services.imports.report import ImportRefused
-from services.imports.table import Grid, Row, Table
+from services.imports.column_mapping import Field, count_fields
+from services.imports.headerless_table import HeaderlessError, find_layout, suggest_columns
+from services.imports.report import ImportRefusedError
+from services.imports.table import ImportTable, RawTable, TableRow
 
 _SEARCHED_ROWS: Final = 30
 # Qualtrics writes the names, then the questions, then a row such as {"ImportId":"QID1_TEXT"}.
@@ -20,12 +20,12 @@ _IMPORT_ID_ROWS: Final = 2
 class TableRequest:
     """Chooses the table of a file: the one whose columns have the required `fields`.
 
-    `mapped` and `constants` are the user's, as for `plan_columns`. `sheet` and
+    `mapped` and `constants` are the user's, as for `map_columns`. `sheet` and
     `header_row` choose by hand ("" and None: search); `preferred_sheet` is tried first.
     """
 
     fields: Sequence[Field]
-    mapped: Mapping[str, str] = field(default_factory=dict)
+    column_by_field: Mapping[str, str] = field(default_factory=dict)
     constants: Mapping[str, str] = field(default_factory=dict)
     sheet: str = ""
     preferred_sheet: str = ""
@@ -40,17 +40,17 @@ class TableRequest:
 class _Place(NamedTuple):
     """The header of a grid, by its position in the grid's head."""
 
-    grid: Grid
+    grid: RawTable
     position: int
 
 
-def find_table(name: str, grids: Iterable[Grid], request: TableRequest) -> Table:
+def find_table(name: str, grids: Iterable[RawTable], request: TableRequest) -> ImportTable:
     """The first grid with a row that has the required columns; else the first row of all.
 
-    Raises ImportRefused when the file `name` has no row, or not the one that the user names;
+    Raises ImportRefusedError when the file `name` has no row, or not the one that the user names;
     HeaderlessError when its first row looks like data.
     """
-    first: Grid | None = None
+    first: RawTable | None = None
     for grid in grids:
         if not grid.head:
             continue
@@ -60,28 +60,31 @@ def find_table(name: str, grids: Iterable[Grid], request: TableRequest) -> Table
             return _table_below(name, place, request)
         if layout := find_layout(grid.head, request.fields):
             note = f"{name} has no row with column names; it was read as {layout.description}."
-            rows = _fit_rows(grid, grid.rows(), layout.columns)
-            return Table(layout.columns, rows, grid.separator, (note,), name, grid.title)
+            rows = _fit_rows(grid, grid.read_rows(), layout.columns)
+            return ImportTable(layout.columns, rows, grid.separator, (note,), name, grid.title)
         first = first or grid
     if first is None:
         where = f"Sheet {request.sheet!r} of {name}" if request.sheet else name
-        raise ImportRefused(
+        raise ImportRefusedError(
             f"{where} has no row with the column names: write them in its first row."
         )
     if request.header_row:
         return _table_below(name, _header_at(name, first, request.header_row), request)
     if flaws := first.head[0].flaws:
-        raise ImportRefused(
+        raise ImportRefusedError(
             f"{name} has no row with the column names: {next(iter(flaws.values()))}."
         )
     return _table_below(name, _Place(first, 0), request)
 
 
-def _find_header(grid: Grid, request: TableRequest) -> _Place | None:
+def _find_header(grid: RawTable, request: TableRequest) -> _Place | None:
     """The row that has the required columns and the most others; None when no row has them."""
     counts = {
         index: count_fields(
-            request.fields, _column_names(row), mapped=request.mapped, constants=request.constants
+            request.fields,
+            _column_names(row),
+            column_by_field=request.column_by_field,
+            constants=request.constants,
         )
         for index, row in enumerate(grid.head)
         if request.header_row in (None, row.line)
@@ -90,17 +93,17 @@ def _find_header(grid: Grid, request: TableRequest) -> _Place | None:
     return _Place(grid, best) if best is not None and counts[best] else None
 
 
-def _header_at(name: str, grid: Grid, line: int) -> _Place:
+def _header_at(name: str, grid: RawTable, line: int) -> _Place:
     for index, row in enumerate(grid.head):
         if row.line == line:
             return _Place(grid, index)
-    raise ImportRefused(
+    raise ImportRefusedError(
         f"--header-row {line}: {name} has no text there. Its first row with text is "
         f"{grid.head[0].line}."
     )
 
 
-def _table_below(name: str, place: _Place, request: TableRequest) -> Table:
+def _table_below(name: str, place: _Place, request: TableRequest) -> ImportTable:
     grid, position = place
     if not request.header_row:
         suggestion = suggest_columns(grid.head[position:], request.fields, request.constants)
@@ -121,23 +124,23 @@ def _table_below(name: str, place: _Place, request: TableRequest) -> Table:
             notes.append(
                 f"The rows down to {last} were left out: Qualtrics explains columns there."
             )
-    rows = dropwhile(lambda row: row.line <= last, grid.rows())
+    rows = dropwhile(lambda row: row.line <= last, grid.read_rows())
     where = f"{name}{f', sheet {grid.title!r}' if grid.title else ''}, row {header.line}"
-    return Table(
+    return ImportTable(
         columns, _fit_rows(grid, rows, columns), grid.separator, tuple(notes), where, grid.title
     )
 
 
-def _table_by_number(name: str, grid: Grid) -> Table:
+def _table_by_number(name: str, grid: RawTable) -> ImportTable:
     width = max(len(row.cells) for row in grid.head)
     columns = tuple(str(number) for number in range(1, width + 1))
     where = f"{name}, sheet {grid.title!r}" if grid.title else name
-    return Table(
-        columns, _fit_rows(grid, grid.rows(), columns), grid.separator, (), where, grid.title
+    return ImportTable(
+        columns, _fit_rows(grid, grid.read_rows(), columns), grid.separator, (), where, grid.title
     )
 
 
-def _column_names(row: Row) -> tuple[str, ...]:
+def _column_names(row: TableRow) -> tuple[str, ...]:
     """Column names on one line each, without the empty ones at the end."""
     names = [" ".join(cell.split()) for cell in row.cells]
     while names and not names[-1]:
@@ -145,7 +148,9 @@ def _column_names(row: Row) -> tuple[str, ...]:
     return tuple(names)
 
 
-def _fit_rows(grid: Grid, rows: Iterator[Row], columns: Sequence[str]) -> Iterator[Row]:
+def _fit_rows(
+    grid: RawTable, rows: Iterator[TableRow], columns: Sequence[str]
+) -> Iterator[TableRow]:
     """Rows as wide as the header. Cells that are missing at the end are empty."""
     width = len(columns)
     for row in rows:
@@ -156,6 +161,6 @@ def _fit_rows(grid: Grid, rows: Iterator[Row], columns: Sequence[str]) -> Iterat
             elif not (grid.keeps_surplus and any(map(str.strip, cells[width:]))):
                 cells = cells[:width]
             flaws = {index: flaw for index, flaw in flaws.items() if index < width}
-            row = Row(line, cells, flaws)
+            row = TableRow(line, cells, flaws)
         if flaws or any(map(str.strip, cells)):
             yield row

@@ -11,18 +11,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from mutua.directory import AmbiguousName, Directory
-from mutua.names import name_key, quoted
+from mutua.organization_directory import AmbiguousNameError, OrganizationDirectory
+from mutua.spelling import name_key, quote
 from services.adapters.wire.values import tidy
 from services.imports.header import TableRequest
-from services.imports.parties import PartyReader
-from services.imports.reading import open_table
-from services.imports.report import ImportRefused
-from services.ledger.wording import counted
+from services.imports.party_reader import PartyReader
+from services.imports.report import ImportRefusedError
+from services.imports.table_file import open_table
+from services.ledger.wording import format_count
 
 NAME_COLUMN: Final = "name"
 ID_COLUMN: Final = "organization_id"
-COLUMNS: Final = (NAME_COLUMN, "row_count", "did_you_mean", ID_COLUMN)
+NAMES_FILE_COLUMNS: Final = (NAME_COLUMN, "row_count", "did_you_mean", ID_COLUMN)
 _SHOWN: Final = 10
 _COMPARED: Final = 200
 """Maximum number of names whose near misses a note looks for, because each search takes
@@ -36,12 +36,12 @@ class NewName:
 
     name: str
     row_count: int
-    near: tuple[str, ...]
+    similar_labels: tuple[str, ...]
 
     def __str__(self) -> str:
         """Such as "'Oakdale Trust.' (did you mean Oakdale Trust (oak-2)?)"."""
-        near = f" (did you mean {' or '.join(self.near)}?)" if self.near else ""
-        return f"{quoted(self.name)}{near}"
+        near = f" (did you mean {' or '.join(self.similar_labels)}?)" if self.similar_labels else ""
+        return f"{quote(self.name)}{near}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,13 +49,13 @@ class NamesFile:
     """What people filled in. `names` has the key of every name in the file."""
 
     path: Path
-    names: frozenset[str]
-    ids: Mapping[str, str]
+    keys: frozenset[str]
+    ids_by_key: Mapping[str, str]
     """Key of a name -> the organization that it means."""
 
 
-def read_names(path: Path, directory: Directory) -> NamesFile:
-    """Raises ImportRefused for an unreadable file and for organizations that nobody knows."""
+def read_names_file(path: Path, directory: OrganizationDirectory) -> NamesFile:
+    """Raises ImportRefusedError for an unreadable file and for organizations that nobody knows."""
     names: set[str] = set()
     ids: dict[str, str] = {}
     unknown: list[str] = []
@@ -63,7 +63,7 @@ def read_names(path: Path, directory: Directory) -> NamesFile:
         try:
             name_place, id_place = map(table.header.index, (NAME_COLUMN, ID_COLUMN))
         except ValueError as error:
-            raise ImportRefused(
+            raise ImportRefusedError(
                 f"--names {path}: the file has no columns {NAME_COLUMN} and {ID_COLUMN}. Name a "
                 "file that an import wrote, or one that is not there yet."
             ) from error
@@ -75,7 +75,7 @@ def read_names(path: Path, directory: Directory) -> NamesFile:
                 continue
             try:
                 organization_id = directory.find(id_text)
-            except AmbiguousName as error:
+            except AmbiguousNameError as error:
                 unknown.append(f"line {row.line:,}: {id_text!r} {error}")
                 continue
             if organization_id is None:
@@ -83,32 +83,32 @@ def read_names(path: Path, directory: Directory) -> NamesFile:
             else:
                 ids[name_key(name)] = organization_id
     if unknown:
-        raise ImportRefused(
+        raise ImportRefusedError(
             f"--names {path}: {'; '.join(unknown)}. Write ids that mutua organizations lists, or "
             "leave the cell empty for a name that shall stay new."
         )
     return NamesFile(path, frozenset(names), ids)
 
 
-def write_names(path: Path, names: Iterable[NewName]) -> None:
-    """Writes the file whole or not at all. Raises ImportRefused."""
+def write_names_file(path: Path, names: Iterable[NewName]) -> None:
+    """Writes the file whole or not at all. Raises ImportRefusedError."""
     if path.suffix.lower() != ".csv":
-        raise ImportRefused(f"--names {path}: name a .csv file, so that it can be given back.")
+        raise ImportRefusedError(f"--names {path}: name a .csv file, so that it can be given back.")
     part = path.with_name(f"{path.name}.part")
     try:
         # With a mark, so that spreadsheets read it as what it is.
         with part.open("w", encoding="utf-8-sig", newline="") as file:
             writer = csv.writer(file)
-            writer.writerow(COLUMNS)
+            writer.writerow(NAMES_FILE_COLUMNS)
             for each in names:
-                writer.writerow((each.name, each.row_count, " or ".join(each.near), ""))
+                writer.writerow((each.name, each.row_count, " or ".join(each.similar_labels), ""))
         part.rename(path)
     except OSError as error:
         part.unlink(missing_ok=True)
-        raise ImportRefused(f"--names {path}: {error.strerror or error}.") from error
+        raise ImportRefusedError(f"--names {path}: {error.strerror or error}.") from error
 
 
-class NewNames:
+class NewNameCounter:
     """The new names that `parties` met, with the number of rows of each."""
 
     def __init__(self, parties: PartyReader) -> None:
@@ -143,49 +143,53 @@ class NewNames:
         new_cells = self._parties.new_cells
         return frozenset[str]().union(*(new_cells.get(tidy(each), ()) for each in cells))
 
-    def sorted_names(
-        self, *, without: Container[str] = (), compared: int | None = None
+    def sort_names(
+        self, *, excluded_keys: Container[str] = (), max_compared: int | None = None
     ) -> list[NewName]:
         """Names with near misses first, then the most frequent; keys in `without` are left out.
 
-        Only the `compared` most frequent names are compared with the roster; None compares all.
+        Only the `max_compared` most frequent names are compared with the roster; None compares all.
         """
         directory = self._parties.directory
-        names = [each for each in self._parties.new_names.items() if each[0] not in without]
+        names = [each for each in self._parties.new_names.items() if each[0] not in excluded_keys]
         names.sort(key=lambda each: (-self._row_counts[each[0]], each[1]))
         new_names = []
         for place, (key, name) in enumerate(names):
-            near = directory.resembling(name) if compared is None or place < compared else []
+            near = (
+                directory.find_near_misses(name)
+                if max_compared is None or place < max_compared
+                else []
+            )
             labels = tuple(map(directory.label, near))
             new_names.append(NewName(name, self._row_counts[key], labels))
-        return sorted(new_names, key=lambda each: not each.near)
+        return sorted(new_names, key=lambda each: not each.similar_labels)
 
-    def notes(self, path: Path | None, names_file: NamesFile | None) -> Iterator[str]:
+    def make_notes(self, path: Path | None, names_file: NamesFile | None) -> Iterator[str]:
         """What to say about them. Writes them to `path` when `names_file` is None.
 
-        Raises ImportRefused when the file cannot be written.
+        Raises ImportRefusedError when the file cannot be written.
         """
-        if names_file is not None and not names_file.ids:
+        if names_file is not None and not names_file.ids_by_key:
             yield (
                 f"{names_file.path} gives no organization yet: write the id of its organization "
                 "beside each name that you know, then import again."
             )
         elif names_file is not None:
-            name_count = counted(len(names_file.ids), "name")
+            name_count = format_count(len(names_file.ids_by_key), "name")
             yield f"{names_file.path} gives the organization of {name_count}."
         elif path is not None and len(self):
-            write_names(path, self.sorted_names())
+            write_names_file(path, self.sort_names())
             yield (
-                f"{counted(len(self), 'new name', 'is')} listed in {path}: write the id of "
+                f"{format_count(len(self), 'new name', 'is')} listed in {path}: write the id of "
                 "its organization beside each that you know, then import again with "
                 f"--names {path}."
             )
         elif path is not None:
             yield f"No name is new: {path} was not written."
         if self._parties.has_roster:
-            is_answered = names_file is not None and bool(names_file.ids)
-            answered_keys = names_file.names if names_file and is_answered else frozenset()
-            new_names = self.sorted_names(without=answered_keys, compared=_COMPARED)
+            is_answered = names_file is not None and bool(names_file.ids_by_key)
+            answered_keys = names_file.keys if names_file and is_answered else frozenset()
+            new_names = self.sort_names(excluded_keys=answered_keys, max_compared=_COMPARED)
             if new_names:
                 yield _new_names_note(new_names, is_listed=path is not None and not is_answered)
 
@@ -194,7 +198,7 @@ def _new_names_note(names: Sequence[NewName], *, is_listed: bool) -> str:
     first_names = ", ".join(map(str, names[:_SHOWN]))
     more = len(names) - _SHOWN
     further = f" and {more:,} more" if more > 0 else ""
-    is_long = more > 0 or any(each.near for each in names)
+    is_long = more > 0 or any(each.similar_labels for each in names)
     remedy = " --names FILE lists all of them in a file to edit and give back."
     return (
         f"New and not on the roster, so counted as unregistered organizations: {first_names}"

@@ -14,8 +14,8 @@ from xml.etree.ElementTree import Element, iterparse
 
 from openpyxl.utils import get_column_letter
 
-from services.imports.cell_text import duration_text, moment_text, number_text
-from services.imports.table import Row
+from services.imports.cell_text import format_duration, format_moment, format_number
+from services.imports.table import TableRow
 
 _NAMESPACE: Final = "{urn:oasis:names:tc:opendocument:xmlns:%s:1.0}"
 _OFFICE: Final = _NAMESPACE % "office"
@@ -56,7 +56,7 @@ class OpenDocumentSheets:
                     self._styles.add(element)
         self.titles = list(self._visible_titles())
 
-    def rows(self, title: str) -> Iterator[Row]:
+    def read_rows(self, title: str) -> Iterator[TableRow]:
         """Every row that has any text, from the first one each time."""
         line, columns = 1, list[str]()
         for element in self._elements(title):
@@ -102,7 +102,7 @@ class OpenDocumentSheets:
                     elif element.tag == f"{_TABLE}table-column" and is_wanted:
                         yield element
 
-    def _row(self, title: str, line: int, element: Element, columns: list[str]) -> Row:
+    def _row(self, title: str, line: int, element: Element, columns: list[str]) -> TableRow:
         cells, flaws, empty = list[str](), dict[int, str](), 0
         row_style = element.get(f"{_TABLE}default-cell-style-name", "")
         for cell in element:
@@ -120,7 +120,7 @@ class OpenDocumentSheets:
                 continue
             cells += [""] * empty + [text] * min(count, _MOST_COLUMNS)
             empty = 0
-        return Row(line, cells, flaws)
+        return TableRow(line, cells, flaws)
 
 
 @contextmanager
@@ -192,7 +192,7 @@ def _text(cell: Element, form: _Form) -> tuple[str, str]:
         case "date":
             value = datetime.fromisoformat(cell.get(f"{_OFFICE}date-value", ""))
             is_coarse = "year" in form.parts and "day" not in form.parts
-            return moment_text(
+            return format_moment(
                 value,
                 month_only=is_coarse and "month" in form.parts,
                 year_only=is_coarse and "month" not in form.parts,
@@ -210,7 +210,7 @@ def _number(value: float, display: str, form: _Form) -> str:
     digits = re.sub(r"\D", "", display)
     if form.digits > 1 and digits and int(digits) == value:  # a code such as 00123
         return display
-    return number_text(value)
+    return format_number(value)
 
 
 def _duration(text: str) -> str:
@@ -219,7 +219,7 @@ def _duration(text: str) -> str:
         raise ValueError(f"{text!r} is not a duration")
     parts = match.groupdict()
     sign = -1 if parts.pop("sign") else 1
-    return duration_text(sign * timedelta(**{unit: float(n) for unit, n in parts.items() if n}))
+    return format_duration(sign * timedelta(**{unit: float(n) for unit, n in parts.items() if n}))
 
 
 def _paragraph(element: Element) -> str:

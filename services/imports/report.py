@@ -4,17 +4,17 @@ from dataclasses import dataclass, field, replace
 from typing import Final, NamedTuple
 
 from mutua import MutuaError
-from services.imports.changes import Change, Doubt, LeftRetracted
-from services.ledger.wording import counted
+from services.imports.changes import Doubt, HandRetraction, RowChange
+from services.ledger.wording import format_count
 
-SHOWN_ERRORS: Final = 50
+MAX_LISTED_PROBLEMS: Final = 50
 
 
-class ImportRefused(Exception):
+class ImportRefusedError(Exception):
     """The file cannot be imported as it is or as it was asked; nothing was recorded."""
 
 
-class ImportInterrupted(Exception):
+class ImportInterruptedError(Exception):
     """Stopped on the way; `acknowledged` of `total` facts are durable, maybe some more.
 
     `by_user` tells Ctrl-C from a failing server.
@@ -33,12 +33,12 @@ class ImportInterrupted(Exception):
         self.by_user = isinstance(cause, KeyboardInterrupt)
         super().__init__(
             f"{'Interrupted.' if self.by_user else cause} "
-            f"At least {acknowledged:,} of {counted(total, 'fact', 'was')} recorded. {remedy}"
+            f"At least {acknowledged:,} of {format_count(total, 'fact', 'was')} recorded. {remedy}"
         )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RowError:
+class RowProblem:
     """One thing to mend. `row` is the line of the file, 0 when the whole file is meant.
 
     What one remedy mends in all rows is one error: `row` is the first of `row_count`.
@@ -52,7 +52,7 @@ class RowError:
 
 
 @dataclass(slots=True, kw_only=True)
-class Counts:
+class RowCounts:
     """Rows of the file by what became of them; in a dry run, by what would.
 
     rows = recorded + corrected + agreed + unchanged + retracted_earlier + skipped + wrong.
@@ -77,7 +77,7 @@ class Counts:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Overlap:
+class BatchOverlap:
     """So many of the new rows have a reference that stands in another batch already.
 
     `same_count` of them also say the same. `recorded_by` is the sender of that batch.
@@ -112,23 +112,23 @@ class ImportReport:
     columns: dict[str, str]
     constants: dict[str, str]
     unused: tuple[str, ...]
-    counts: Counts
+    counts: RowCounts
     acknowledged: int = 0
     position: str = ""
     interrupted: bool = False
     notes: tuple[str, ...] = ()
-    errors: tuple[RowError, ...] = ()
+    errors: tuple[RowProblem, ...] = ()
     error_count: int = 0
     set_aside: str = ""
-    elsewhere: tuple[Overlap, ...] = ()
-    changes: tuple[Change, ...] = ()
+    elsewhere: tuple[BatchOverlap, ...] = ()
+    changes: tuple[RowChange, ...] = ()
     moved_count: int = 0
-    roster_changes: tuple[Change, ...] = ()
-    left_retracted: tuple[LeftRetracted, ...] = ()
+    roster_changes: tuple[RowChange, ...] = ()
+    left_retracted: tuple[HandRetraction, ...] = ()
     doubts: tuple[Doubt, ...] = ()
 
 
-class Problem(NamedTuple):
+class FieldProblem(NamedTuple):
     """What is wrong with one field of a row; `is_same_everywhere` when one remedy mends all."""
 
     field: str
@@ -138,21 +138,23 @@ class Problem(NamedTuple):
 
 
 @dataclass(slots=True)
-class ErrorTable:
+class ProblemList:
     """Collects errors, the first ones in full."""
 
-    shown: list[RowError] = field(default_factory=list)
+    first_problems: list[RowProblem] = field(default_factory=list)
     count: int = 0
-    _first: dict[Problem, int] = field(default_factory=dict)
+    _first: dict[FieldProblem, int] = field(default_factory=dict)
 
-    def add(self, row: int, problem: Problem) -> None:
+    def add(self, row: int, problem: FieldProblem) -> None:
         self.count += 1
         if problem.is_same_everywhere:
-            index = self._first.setdefault(problem, len(self.shown))
-            if index < len(self.shown):
-                first = self.shown[index]
-                self.shown[index] = replace(first, row_count=first.row_count + 1)
+            index = self._first.setdefault(problem, len(self.first_problems))
+            if index < len(self.first_problems):
+                first = self.first_problems[index]
+                self.first_problems[index] = replace(first, row_count=first.row_count + 1)
                 return
-        if len(self.shown) < SHOWN_ERRORS:
+        if len(self.first_problems) < MAX_LISTED_PROBLEMS:
             name, value, message, _ = problem
-            self.shown.append(RowError(row=row, field=name, value=value, message=message))
+            self.first_problems.append(
+                RowProblem(row=row, field=name, value=value, message=message)
+            )

@@ -7,7 +7,7 @@ from typing import Final, NamedTuple
 _NO_FLAWS: Final[Mapping[int, str]] = MappingProxyType({})
 
 
-class Row(NamedTuple):
+class TableRow(NamedTuple):
     """`line` is the number that people see: a sheet's row, or the line on which a row starts.
 
     `flaws` says, by column index, why a cell cannot be read as it stands, and what to do.
@@ -24,7 +24,7 @@ class Row(NamedTuple):
         return not self.flaws and not any(map(str.strip, self.cells))
 
 
-class Grid(NamedTuple):
+class RawTable(NamedTuple):
     """Rows of a sheet or text file before it is known which row names the columns.
 
     `head` has the first rows with any text; `rows` reads all of them, `head` included. Text right
@@ -33,13 +33,13 @@ class Grid(NamedTuple):
     """
 
     title: str
-    head: Sequence[Row]
-    rows: Callable[[], Iterator[Row]]
+    head: Sequence[TableRow]
+    read_rows: Callable[[], Iterator[TableRow]]
     separator: str = ","
     keeps_surplus: bool = False
 
 
-class Table(NamedTuple):
+class ImportTable(NamedTuple):
     """Column names, trimmed, and the rows below them, which are read as they are asked for.
 
     Rows without any text are left out. A row has as many cells as there are columns, or more when
@@ -47,8 +47,8 @@ class Table(NamedTuple):
     """
 
     header: tuple[str, ...]
-    rows: Iterator[Row]
+    rows: Iterator[TableRow]
     separator: str = ","
     notes: tuple[str, ...] = ()
-    where: str = "the file"
+    location: str = "the file"
     sheet: str = ""

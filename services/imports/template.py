@@ -12,16 +12,16 @@ from openpyxl.utils import get_column_letter
 from openpyxl.worksheet.datavalidation import DataValidation
 from openpyxl.worksheet.worksheet import Worksheet
 
-from mutua.directory import AmbiguousName, Directory
+from mutua.organization_directory import AmbiguousNameError, OrganizationDirectory
 from mutua.v1.query_service_pb2 import Organization
 from mutua.v1.types_pb2 import ExchangeKind, Formality, OrganizationType, ReportSide
-from services.imports.cells import enum_words
-from services.imports.columns import EXCHANGE_FIELDS, ORGANIZATION_FIELDS, Field
-from services.imports.own_batch import PROPERTY
+from services.imports.batch_property import BATCH_PROPERTY
+from services.imports.cells import map_enum_words
+from services.imports.column_mapping import EXCHANGE_FIELDS, ORGANIZATION_FIELDS, Field
 
-EXCHANGES: Final = "exchanges"
-ORGANIZATIONS: Final = "organizations"
-FIELDS: Final = "fields"
+EXCHANGES_SHEET: Final = "exchanges"
+ORGANIZATIONS_SHEET: Final = "organizations"
+FIELDS_SHEET: Final = "fields"
 _LISTS: Final = "lists"
 _ROWS: Final = 10_000
 """Number of rows with drop-downs."""
@@ -31,79 +31,93 @@ _DAY: Final = "yyyy-mm-dd"
 _TEXT: Final = "@"
 
 
-class Entry(NamedTuple):
+class FieldGuide(NamedTuple):
     """What people should know of a field. `words`: the list to choose from, by name.
 
     `only` words of the list are right; else they are a help. `form` is the cells' number format.
     """
 
-    means: str
+    meaning: str
     example: str
-    words: str = ""
-    only: bool = False
-    form: str = "General"
+    word_list: str = ""
+    is_closed: bool = False
+    number_format: str = "General"
 
 
 _SEVERAL: Final = "; stands between several."
 _A_DAY: Final = "A day, such as 2026-03-14."
 # By sheet and field.
-ENTRIES: Final[dict[str, dict[str, Entry]]] = {
-    EXCHANGES: {
-        "reference": Entry(
+FIELD_GUIDES: Final[dict[str, dict[str, FieldGuide]]] = {
+    EXCHANGES_SHEET: {
+        "reference": FieldGuide(
             "What identifies the row, such as a number of your own: a row that is changed later is "
             "known by it. Never used twice.",
             "V-0017",
-            form=_TEXT,
+            number_format=_TEXT,
         ),
-        "occur_time": Entry(
+        "occur_time": FieldGuide(
             f"When it happened. {_A_DAY} If you know no better, a month or a quarter: type "
             "'2026-03 or '2026-Q1, with the apostrophe, or Excel makes a day of it.",
             "2026-03-14",
-            form=_DAY,
+            number_format=_DAY,
         ),
-        "report_time": Entry(
-            f"When it was first reported, if that is known. {_A_DAY}", "2026-03-20", form=_DAY
+        "report_time": FieldGuide(
+            f"When it was first reported, if that is known. {_A_DAY}",
+            "2026-03-20",
+            number_format=_DAY,
         ),
-        "giver": Entry(f"Who gave: name, id or alias{_SEVERAL}", "Thornwick", words="parties"),
-        "receiver": Entry(
-            f"Who received: name, id or alias{_SEVERAL}", "Millbury; Eastmere", words="parties"
+        "giver": FieldGuide(
+            f"Who gave: name, id or alias{_SEVERAL}", "Thornwick", word_list="parties"
         ),
-        "kind": Entry("What form it took.", "call", words="kinds", only=True),
-        "formality": Entry(
+        "receiver": FieldGuide(
+            f"Who received: name, id or alias{_SEVERAL}", "Millbury; Eastmere", word_list="parties"
+        ),
+        "kind": FieldGuide("What form it took.", "call", word_list="kinds", is_closed=True),
+        "formality": FieldGuide(
             "formal: it results directly from a planned activity; informal: it does not. Empty: "
             "nobody said.",
             "informal",
-            words="formalities",
-            only=True,
+            word_list="formalities",
+            is_closed=True,
         ),
-        "topics": Entry(f"What it was about{_SEVERAL}", "e-prescribing; bed-management"),
-        "giver_minutes": Entry(
+        "topics": FieldGuide(f"What it was about{_SEVERAL}", "e-prescribing; bed-management"),
+        "giver_minutes": FieldGuide(
             "Minutes that all givers spent together. Empty: unknown; 0: none.", "45"
         ),
-        "receiver_minutes": Entry("Minutes that each receiver spent. Empty: unknown.", "45"),
-        "benefit_minutes": Entry("Minutes that each receiver saved. Empty: unknown.", "600"),
-        "reported_by": Entry("Whose side told of it.", "giver", words="sides", only=True),
-        "note": Entry("A remark.", "Screens were shown.", form=_TEXT),
+        "receiver_minutes": FieldGuide("Minutes that each receiver spent. Empty: unknown.", "45"),
+        "benefit_minutes": FieldGuide("Minutes that each receiver saved. Empty: unknown.", "600"),
+        "reported_by": FieldGuide(
+            "Whose side told of it.", "giver", word_list="sides", is_closed=True
+        ),
+        "note": FieldGuide("A remark.", "Screens were shown.", number_format=_TEXT),
     },
-    ORGANIZATIONS: {
-        "organization_id": Entry("The programme's own id. It never changes.", "T-01", form=_TEXT),
-        "name": Entry("The name that people use.", "Millbury General Hospital"),
-        "aliases": Entry(f"Other names and ids that mean it{_SEVERAL}", "Millbury; The General"),
-        "type": Entry("What sort of organization it is.", "acute", words="types", only=True),
-        "sector": Entry("In the programme's words.", "acute"),
-        "region": Entry("In the programme's words.", "North"),
-        "core_system": Entry("The main record system it runs.", "Cerner"),
-        "strategic_group": Entry("The strategic grouping it belongs to.", "Q77"),
-        "size": Entry("A size band in the programme's words.", "large"),
-        "role": Entry('Its part in the programme; "boundary" stands outside it.', "exemplar"),
-        "external_ids": Entry(f"Ids in other registers, scheme:value{_SEVERAL}", "ods:R1A"),
-        "open_date": Entry(f"First day in force. {_A_DAY}", "2019-04-01", form=_DAY),
-        "close_date": Entry(f"First day no longer in force. {_A_DAY}", "2026-04-01", form=_DAY),
+    ORGANIZATIONS_SHEET: {
+        "organization_id": FieldGuide(
+            "The programme's own id. It never changes.", "T-01", number_format=_TEXT
+        ),
+        "name": FieldGuide("The name that people use.", "Millbury General Hospital"),
+        "aliases": FieldGuide(
+            f"Other names and ids that mean it{_SEVERAL}", "Millbury; The General"
+        ),
+        "type": FieldGuide(
+            "What sort of organization it is.", "acute", word_list="types", is_closed=True
+        ),
+        "sector": FieldGuide("In the programme's words.", "acute"),
+        "region": FieldGuide("In the programme's words.", "North"),
+        "core_system": FieldGuide("The main record system it runs.", "Cerner"),
+        "strategic_group": FieldGuide("The strategic grouping it belongs to.", "Q77"),
+        "size": FieldGuide("A size band in the programme's words.", "large"),
+        "role": FieldGuide('Its part in the programme; "boundary" stands outside it.', "exemplar"),
+        "external_ids": FieldGuide(f"Ids in other registers, scheme:value{_SEVERAL}", "ods:R1A"),
+        "open_date": FieldGuide(f"First day in force. {_A_DAY}", "2019-04-01", number_format=_DAY),
+        "close_date": FieldGuide(
+            f"First day no longer in force. {_A_DAY}", "2026-04-01", number_format=_DAY
+        ),
     },
 }
 
 
-def template(organizations: Iterable[Organization], *, batch: str = "") -> bytes:
+def make_template(organizations: Iterable[Organization], *, batch: str = "") -> bytes:
     """The workbook as a file; parties are chosen from those of the organizations on the roster.
 
     `batch` is the name of the batch that it is imported as, whatever the file is called.
@@ -111,9 +125,9 @@ def template(organizations: Iterable[Organization], *, batch: str = "") -> bytes
     book = Workbook()
     if batch:
         properties: Any = book  # whose type stubs do not know custom properties
-        properties.custom_doc_props.append(StringProperty(name=PROPERTY, value=batch))
+        properties.custom_doc_props.append(StringProperty(name=BATCH_PROPERTY, value=batch))
     lists = {
-        "parties": parties(organizations),
+        "parties": list_party_names(organizations),
         "kinds": _words(ExchangeKind.items()),
         "formalities": _words(Formality.items()),
         "sides": _words(ReportSide.items()),
@@ -121,10 +135,10 @@ def template(organizations: Iterable[Organization], *, batch: str = "") -> bytes
     }
     first = book.active
     assert isinstance(first, Worksheet)
-    first.title = EXCHANGES
-    _fill(first, _sheet_fields(EXCHANGES), lists)
-    _fill(book.create_sheet(ORGANIZATIONS), _sheet_fields(ORGANIZATIONS), lists)
-    _explain(book.create_sheet(FIELDS))
+    first.title = EXCHANGES_SHEET
+    _fill(first, _sheet_fields(EXCHANGES_SHEET), lists)
+    _fill(book.create_sheet(ORGANIZATIONS_SHEET), _sheet_fields(ORGANIZATIONS_SHEET), lists)
+    _explain(book.create_sheet(FIELDS_SHEET))
     sheet = book.create_sheet(_LISTS)
     for column, (name, words) in enumerate(lists.items(), start=1):
         for row, word in enumerate((name, *words), start=1):
@@ -135,30 +149,30 @@ def template(organizations: Iterable[Organization], *, batch: str = "") -> bytes
     return written.getvalue()
 
 
-def parties(organizations: Iterable[Organization]) -> list[str]:
+def list_party_names(organizations: Iterable[Organization]) -> list[str]:
     """A word for each registered organization that means no other: its name, else its id."""
     known = list(organizations)
-    directory = Directory(known)
+    directory = OrganizationDirectory(known)
     return sorted(_word_for(each, directory) for each in known if each.registered)
 
 
-def _word_for(organization: Organization, directory: Directory) -> str:
+def _word_for(organization: Organization, directory: OrganizationDirectory) -> str:
     name = organization.name
     try:
         is_clear = directory.find(name) == organization.organization_id
-    except AmbiguousName:
+    except AmbiguousNameError:
         is_clear = False
     return name if is_clear else organization.organization_id
 
 
 def _sheet_fields(title: str) -> list[Field]:
     """The fields that a sheet has columns for: not those that say the same in another way."""
-    fields = EXCHANGE_FIELDS if title == EXCHANGES else ORGANIZATION_FIELDS
-    return [field for field in fields if field.name in ENTRIES[title]]
+    fields = EXCHANGE_FIELDS if title == EXCHANGES_SHEET else ORGANIZATION_FIELDS
+    return [field for field in fields if field.name in FIELD_GUIDES[title]]
 
 
 def _words(items: Iterable[tuple[str, int]]) -> list[str]:
-    return [word.replace("_", " ") for word in enum_words(items)]
+    return [word.replace("_", " ") for word in map_enum_words(items)]
 
 
 def _fill(sheet: Worksheet, fields: Sequence[Field], lists: dict[str, list[str]]) -> None:
@@ -166,11 +180,13 @@ def _fill(sheet: Worksheet, fields: Sequence[Field], lists: dict[str, list[str]]
     sheet.freeze_panes = "A2"
     for column, field in enumerate(fields, start=1):
         letter = get_column_letter(column)
-        entry = ENTRIES[sheet.title][field.name]
+        entry = FIELD_GUIDES[sheet.title][field.name]
         _write(sheet, 1, column, field.name, font=Font(bold=True, italic=not field.required))
         sheet.column_dimensions[letter].width = max(14, len(field.name) + 4)
-        sheet.column_dimensions[letter].number_format = entry.form
-        rule = _rule(field, entry, list(lists).index(entry.words) + 1 if entry.words else 0, lists)
+        sheet.column_dimensions[letter].number_format = entry.number_format
+        rule = _rule(
+            field, entry, list(lists).index(entry.word_list) + 1 if entry.word_list else 0, lists
+        )
         rule.add(f"{letter}2:{letter}{_ROWS + 1}")
         sheet.add_data_validation(rule)
     # LibreOffice cuts drop-downs 1,000 rows below the last row in use. A comment puts a row in use
@@ -179,20 +195,20 @@ def _fill(sheet: Worksheet, fields: Sequence[Field], lists: dict[str, list[str]]
 
 
 def _rule(
-    field: Field, entry: Entry, list_column: int, lists: dict[str, list[str]]
+    field: Field, entry: FieldGuide, list_column: int, lists: dict[str, list[str]]
 ) -> DataValidation:
     """Tells what a cell is for, and lets people choose where there is something to choose from."""
-    words = lists.get(entry.words, [])
+    words = lists.get(entry.word_list, [])
     letter = get_column_letter(max(1, list_column))
     rule = DataValidation(
         type="list" if words else None,
         formula1=f"{_LISTS}!${letter}$2:${letter}${len(words) + 1}" if words else None,
         allow_blank=True,
-        showErrorMessage=entry.only,
+        showErrorMessage=entry.is_closed,
         showInputMessage=True,
     )
     rule.promptTitle = field.name
-    rule.prompt = entry.means[:_PROMPT_CHARACTERS]
+    rule.prompt = entry.meaning[:_PROMPT_CHARACTERS]
     rule.errorTitle = field.name
     rule.error = "Choose a word from the list, or leave the cell empty."
     return rule
@@ -206,12 +222,12 @@ def _explain(sheet: Worksheet) -> None:
         _write(sheet, 1, column, heading, font=Font(bold=True))
         sheet.column_dimensions[get_column_letter(column)].width = width
     row = 2
-    for title in (EXCHANGES, ORGANIZATIONS):
+    for title in (EXCHANGES_SHEET, ORGANIZATIONS_SHEET):
         for field in _sheet_fields(title):
-            entry = ENTRIES[title][field.name]
+            entry = FIELD_GUIDES[title][field.name]
             needed = "yes" if field.required else ""
             for column, text in enumerate(
-                (title, field.name, needed, entry.means, entry.example), start=1
+                (title, field.name, needed, entry.meaning, entry.example), start=1
             ):
                 _write(sheet, row, column, text)
             row += 1

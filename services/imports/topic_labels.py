@@ -7,17 +7,17 @@ from mutua.v1.event_pb2 import Event, ProgrammeConfigured, TopicLabel
 from mutua.v1.query_service_pb2 import Programme
 from mutua.v1.types_pb2 import Source
 from services.imports.cells import TopicReader
-from services.imports.rows import CLIENT
+from services.imports.row_checker import IMPORT_CLIENT
 
 
-class Labelling(NamedTuple):
+class TopicLabelling(NamedTuple):
     """The fact that labels topics, None where all are labelled, and what the user should know."""
 
     event: Event | None
     notes: dict[str, None]
 
 
-def label_topics(topics: TopicReader, programme: Programme) -> Labelling:
+def label_topics(topics: TopicReader, programme: Programme) -> TopicLabelling:
     """Labels topics that have none in the programme and that their slug does not show.
 
     The fact has the same id for the same labels, so that it counts once.
@@ -25,12 +25,12 @@ def label_topics(topics: TopicReader, programme: Programme) -> Labelling:
     labelled_topics = {topic.topic for topic in programme.topics if topic.label}
     new = {
         topic: label
-        for topic, label in sorted(topics.display_labels().items())
+        for topic, label in sorted(topics.find_display_labels().items())
         if topic not in labelled_topics
     }
     notes = dict.fromkeys(
         f"{' and '.join(map(_quoted, labels))} are one topic, {topic}: --topic-map parts them."
-        for topic, labels in topics.shared_topics().items()
+        for topic, labels in topics.find_shared_topics().items()
     )
     if topics.split_labels:
         several = " and ".join(map(_quoted, topics.split_labels))
@@ -39,18 +39,18 @@ def label_topics(topics: TopicReader, programme: Programme) -> Labelling:
         whole = " and ".join(map(_quoted, topics.whole_labels))
         notes[f"Read as one topic each, with their commas: {whole}. Between topics write ;."] = None
     if not new:
-        return Labelling(None, notes)
+        return TopicLabelling(None, notes)
     display_text = ", ".join(f"{topic} as {_quoted(label)}" for topic, label in new.items())
     notes[f"Topics are shown by their labels: {display_text}."] = None
     words = (word for each in new.items() for word in each)
     event = Event(
         event_id=uuid8("topics", programme.programme_id, *words),
-        source=Source(client=CLIENT),
+        source=Source(client=IMPORT_CLIENT),
         programme_configured=ProgrammeConfigured(
             topics=[TopicLabel(topic=topic, label=label) for topic, label in new.items()]
         ),
     )
-    return Labelling(event, notes)
+    return TopicLabelling(event, notes)
 
 
 def _quoted(label: str) -> str:

@@ -11,12 +11,12 @@ from mutua.v1.event_pb2 import Event
 from mutua.v1.query_service_pb2 import EXCHANGE_STATE_RETRACTED, Batch, Exchange
 from mutua.v1.types_pb2 import Source
 from services.adapters.wire.values import tidy
-from services.imports.batches import AS_RECORDED, is_undone, resembling
-from services.imports.changes import SHOWN, LeftRetracted, left_retracted
-from services.imports.identity import name_of
-from services.imports.report import ImportRefused
-from services.imports.rows import CLIENT
-from services.imports.sending import FactRefused, Progress, send
+from services.imports.batches import AS_RECORDED, is_undone, suggest_batches
+from services.imports.changes import MAX_LISTED_ROWS, HandRetraction, make_hand_retraction
+from services.imports.fact_sender import FactRefusedError, SendProgress, send_facts
+from services.imports.report import ImportRefusedError
+from services.imports.row_checker import IMPORT_CLIENT
+from services.imports.row_identity import parse_reference
 
 _PAGE_SIZE: Final = 10_000
 _AGAIN: Final = "Undo the batch again: what is retracted stays so, and the rest follows."
@@ -43,10 +43,10 @@ class UndoReport:
     position: str = ""
     notes: tuple[str, ...] = ()
     interrupted: bool = False
-    left_retracted: tuple[LeftRetracted, ...] = ()
+    left_retracted: tuple[HandRetraction, ...] = ()
 
 
-Confirm = Callable[[UndoReport], bool]
+ConfirmUndo = Callable[[UndoReport], bool]
 """Answers whether to retract what the report describes."""
 
 
@@ -55,15 +55,15 @@ def undo_import(
     batch: str,
     *,
     sender: str | None = None,
-    confirm: Confirm = lambda _: True,
-    progress: Progress | None = None,
+    confirm: ConfirmUndo = lambda _: True,
+    progress: SendProgress | None = None,
 ) -> UndoReport:
     """Retracts what stands of a batch; nothing when nothing does.
 
     `sender` is the organization it was imported for, "" for none; it may be left out unless two
     senders gave the name to a batch. What was recorded by a run that was interrupted counts once.
-    Raises ImportRefused when there is no such batch or `confirm` says no, MutuaError when the
-    server cannot be asked, both before anything is recorded; ImportInterrupted after.
+    Raises ImportRefusedError when there is no such batch or `confirm` says no, MutuaError when the
+    server cannot be asked, both before anything is recorded; ImportInterruptedError after.
     """
     name = tidy(batch)
     position = client.get_status().log_position
@@ -71,7 +71,9 @@ def undo_import(
     ours = [each for each in batches if each.batch == name]
     if not ours:
         names = "mutua import list shows all." if batches else "Nothing was imported yet."
-        raise ImportRefused(f"There is no batch {name!r}.{resembling(name, batches)} {names}")
+        raise ImportRefusedError(
+            f"There is no batch {name!r}.{suggest_batches(name, batches)} {names}"
+        )
     ours = _of_sender(ours, sender)
     exchanges = client.list_exchanges(
         AS_RECORDED,
@@ -82,7 +84,7 @@ def undo_import(
     )
     # All of them before the first retraction, for the list moves with each.
     standing: list[tuple[str, int]] = []
-    retracted_by_hand: list[LeftRetracted] = []
+    retracted_by_hand: list[HandRetraction] = []
     corrected_count = 0
     for exchange in exchanges:
         first = exchange.revisions[0]
@@ -91,20 +93,22 @@ def undo_import(
         if exchange.state != EXCHANGE_STATE_RETRACTED:
             corrected_count += _is_corrected_by_hand(exchange)
             standing.append((exchange.exchange_id, first.source.generation))
-        elif len(retracted_by_hand) < SHOWN and not is_undone(exchange):
-            name_in_file = name_of(first.source.reference)
-            retracted_by_hand.append(left_retracted(exchange, row=0, reference=name_in_file))
+        elif len(retracted_by_hand) < MAX_LISTED_ROWS and not is_undone(exchange):
+            name_in_file = parse_reference(first.source.reference)
+            retracted_by_hand.append(make_hand_retraction(exchange, row=0, reference=name_in_file))
     report = _report(ours, len(standing), corrected_count)
     report = replace(report, left_retracted=tuple(retracted_by_hand))
     if not standing:
         return report
     if not confirm(report):
-        raise ImportRefused("Nothing was retracted.")
+        raise ImportRefusedError("Nothing was retracted.")
     retractions = _retractions(name, standing)
     try:
-        sent = send(client, retractions, total=len(standing), remedy=_AGAIN, progress=progress)
-    except FactRefused as error:
-        raise ImportRefused(f"The server refuses a retraction: {error}") from error
+        sent = send_facts(
+            client, retractions, total=len(standing), remedy=_AGAIN, progress=progress
+        )
+    except FactRefusedError as error:
+        raise ImportRefusedError(f"The server refuses a retraction: {error}") from error
     return replace(
         report,
         position=sent.position,
@@ -114,7 +118,10 @@ def undo_import(
 
 
 def _of_sender(ours: Sequence[Batch], sender: str | None) -> list[Batch]:
-    """The generations of one sender. Raises ImportRefused when it is not clear whose is meant."""
+    """The generations of one sender.
+
+    Raises ImportRefusedError when it is not clear whose is meant.
+    """
     senders = sorted({each.recorded_by for each in ours if each.exchange_count})
     if sender is None or sender not in senders:
         if len(senders) > 1:
@@ -124,7 +131,7 @@ def _of_sender(ours: Sequence[Batch], sender: str | None) -> list[Batch]:
                 f"mutua --as {shlex.quote(each)} import undo {shlex.quote(name)}"
                 for each in senders
             )
-            raise ImportRefused(f"Batch {name} was imported {owners}: say which, {remedies}.")
+            raise ImportRefusedError(f"Batch {name} was imported {owners}: say which, {remedies}.")
         sender = senders[0] if senders else ours[0].recorded_by
     return [each for each in ours if each.recorded_by == sender]
 
@@ -153,5 +160,5 @@ def _retractions(batch: str, standing: Sequence[tuple[str, int]]) -> Iterator[Ev
         event.exchange_retracted.exchange_id = exchange_id
         event.exchange_retracted.reason.plain = f"The import {batch} was undone."
         # That it names the batch is what makes it an undo rather than a retraction by hand.
-        event.source.CopyFrom(Source(client=CLIENT, batch=batch, generation=generation))
+        event.source.CopyFrom(Source(client=IMPORT_CLIENT, batch=batch, generation=generation))
         yield event

@@ -6,42 +6,44 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager
 from itertools import islice
 from typing import IO, Final, Protocol
 
-from services.imports.report import ImportRefused
-from services.imports.table import Grid, Row
+from services.imports.report import ImportRefusedError
+from services.imports.table import RawTable, TableRow
 
 _OLE: Final = b"\xd0\xcf\x11\xe0"
 _ZIP: Final = b"PK"
 
 
-class Sheets(Protocol):
+class WorkbookSheets(Protocol):
     """The visible sheets of a workbook. `note` says what the user should know of its format."""
 
     note: str
     titles: list[str]
 
-    def rows(self, title: str) -> Iterator[Row]: ...
+    def read_rows(self, title: str) -> Iterator[TableRow]: ...
 
 
 @contextmanager
-def open_sheets(name: str, file: IO[bytes]) -> Iterator[Sheets]:
-    """Raises ImportRefused when the file `name` is no workbook, here or while rows are read."""
+def open_sheets(name: str, file: IO[bytes]) -> Iterator[WorkbookSheets]:
+    """Raises ImportRefusedError when the file `name` is no workbook, here or while rows are
+    read.
+    """
     with ExitStack() as stack:
         with _refusals(name):
             sheets = stack.enter_context(_reader(name, file))
         yield sheets
 
 
-def grids(
-    name: str, sheets: Sheets, *, sheet: str, preferred: str, head_rows: int
-) -> Iterator[Grid]:
+def read_grids(
+    name: str, sheets: WorkbookSheets, *, sheet: str, preferred: str, head_rows: int
+) -> Iterator[RawTable]:
     """The sheet called `sheet`, else all visible ones, `preferred` first; read on demand."""
     for title in _titles(name, sheets.titles, sheet, preferred):
 
-        def rows(title: str = title) -> Iterator[Row]:
+        def rows(title: str = title) -> Iterator[TableRow]:
             with _refusals(name):
-                yield from sheets.rows(title)
+                yield from sheets.read_rows(title)
 
-        yield Grid(title, list(islice(rows(), head_rows)), rows)
+        yield RawTable(title, list(islice(rows(), head_rows)), rows)
 
 
 def _titles(name: str, titles: list[str], sheet: str, preferred: str) -> list[str]:
@@ -49,13 +51,13 @@ def _titles(name: str, titles: list[str], sheet: str, preferred: str) -> list[st
         return sorted(titles, key=lambda title: title.strip().casefold() != preferred)
     matching = [title for title in titles if title.strip().casefold() == sheet.strip().casefold()]
     if not matching:
-        raise ImportRefused(
+        raise ImportRefusedError(
             f"{name} has no sheet {sheet!r}; its sheets are {', '.join(titles) or 'all hidden'}."
         )
     return matching
 
 
-def _reader(name: str, file: IO[bytes]) -> AbstractContextManager[Sheets]:
+def _reader(name: str, file: IO[bytes]) -> AbstractContextManager[WorkbookSheets]:
     """Each library is imported when it is needed: that takes as long as all the rest."""
     start = file.read(4)
     file.seek(0)
@@ -64,7 +66,7 @@ def _reader(name: str, file: IO[bytes]) -> AbstractContextManager[Sheets]:
 
         return binary_excel.open_sheets(file)
     if not start.startswith(_ZIP):
-        raise ImportRefused(
+        raise ImportRefusedError(
             f"{name} is no workbook, whatever its name says: if it is text, name it .csv."
         )
     with zipfile.ZipFile(file) as archive:
@@ -91,16 +93,18 @@ def _refusals(name: str) -> Iterator[None]:
     """Turns whatever a library raises over a file that is not as it should be into a refusal."""
     try:
         yield
-    except (ImportRefused, OSError):
+    except (ImportRefusedError, OSError):
         raise
     except Exception as error:
         if "PasswordError" in str(error):
             raise _protected(name) from error
-        raise ImportRefused(
+        raise ImportRefusedError(
             f"{name} is damaged, or no workbook ({type(error).__name__}: {error}): open it "
             "in Excel or LibreOffice and save it again as .xlsx."
         ) from error
 
 
-def _protected(name: str) -> ImportRefused:
-    return ImportRefused(f"{name} is protected by a password: save it without one and import that.")
+def _protected(name: str) -> ImportRefusedError:
+    return ImportRefusedError(
+        f"{name} is protected by a password: save it without one and import that."
+    )

@@ -1,6 +1,6 @@
 """`python -m services.ingest`: takes facts and puts them on Kafka."""
 
-from services.cluster.ingest import run
-from services.cluster.process import main
+from services.app.ingest_service import run
+from services.app.process import main
 
 main(run)

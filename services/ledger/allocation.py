@@ -6,13 +6,13 @@ shared. Millionths left over by a division go one each to the first in ascending
 
 from typing import Final, NamedTuple, Protocol
 
+from services.ledger.enums import Lens
 from services.ledger.exchange import Exchange
-from services.ledger.words import Lens
 
 MILLION: Final = 1_000_000
 
 
-class Shared(Protocol):
+class ExchangeAmounts(Protocol):
     """What allocation and sums need to know of an exchange."""
 
     @property
@@ -50,7 +50,7 @@ class Leg(NamedTuple):
                 return MILLION
 
 
-def legs(exchange: Shared) -> list[Leg]:
+def split_into_legs(exchange: ExchangeAmounts) -> list[Leg]:
     """The legs of an exchange under allocation split; none for a symmetric one.
 
     Burden: each giver's part of the giver minutes, over the receivers. Attention and benefit: each
@@ -80,7 +80,7 @@ def legs(exchange: Shared) -> list[Leg]:
     ]
 
 
-def quantity(exchange: Exchange, lens: Lens) -> int | None:
+def get_quantity(exchange: Exchange, lens: Lens) -> int | None:
     """The undivided quantity of an exchange in millionths; None when unknown."""
     match lens:
         case Lens.BURDEN:

@@ -5,12 +5,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
+from services.ledger.enums import RevisionState
 from services.ledger.exchange import ExchangeRetracted
 from services.ledger.facts import Source
-from services.ledger.fresh import Fresh
+from services.ledger.new_exchange import NewExchange
 from services.ledger.state import Journal, Revision
 from services.ledger.times import Instant
-from services.ledger.words import State
 
 _NEVER: Final = 2**63 - 1
 
@@ -29,7 +29,7 @@ class Batch:
     correction_count: int = 0
     organization_count: int = 0
 
-    def meet(self, offset: int, record_time: Instant, client: str) -> None:
+    def include_fact(self, offset: int, record_time: Instant, client: str) -> None:
         """Takes note of a fact of the batch."""
         if offset < self.first_offset:
             self.first_offset, self.client = offset, client
@@ -37,26 +37,26 @@ class Batch:
         self.last_record_time = max(self.last_record_time, record_time)
 
 
-Key = tuple[str, int, str]
+BatchKey = tuple[str, int, str]
 """Name, generation, and the organization that recorded it, "" when none was named.
 
 Two senders may give their files the same name, so the sender is part of the key.
 """
 
-Batches = dict[Key, Batch]
+BatchIncrements = dict[BatchKey, Batch]
 
 
-def batches_of(journal: Journal, fresh: Iterable[Fresh]) -> Batches:
+def compute_batch_increments(journal: Journal, fresh: Iterable[NewExchange]) -> BatchIncrements:
     """What a stretch of the log adds to each batch. A fact without a batch adds nothing.
 
     A retraction counts for the batch that recorded the exchange, and there as undone when the
     retraction itself names that batch, whoever sent it.
     """
-    batches: defaultdict[Key, Batch] = defaultdict(Batch)
+    batches: defaultdict[BatchKey, Batch] = defaultdict(Batch)
     for each in fresh:
         if each.batch:
             batch = batches[each.batch, each.generation, each.recorded_by]
-            batch.meet(each.offset, each.record_time, each.client)
+            batch.include_fact(each.offset, each.record_time, each.client)
             batch.exchange_count += 1
     for logged in journal.facts:
         assert logged.event is not None
@@ -64,7 +64,7 @@ def batches_of(journal: Journal, fresh: Iterable[Fresh]) -> Batches:
         # An undo belongs to the batch that it undoes: see `_count`.
         if event.source.batch and not isinstance(event.fact, ExchangeRetracted):
             batch = batches[_key(event.source, event.recorded_by)]
-            batch.meet(logged.offset, logged.record_time, event.source.client)
+            batch.include_fact(logged.offset, logged.record_time, event.source.client)
     for history, revision in journal.revisions:
         _count(batches, history.revisions[0], revision)
     for version in journal.versions:
@@ -73,20 +73,20 @@ def batches_of(journal: Journal, fresh: Iterable[Fresh]) -> Batches:
     return dict(batches)
 
 
-def _count(batches: Batches, first: Revision, revision: Revision) -> None:
+def _count(batches: BatchIncrements, first: Revision, revision: Revision) -> None:
     source = revision.source
     match revision.state:
-        case State.RECORDED if source.batch:
+        case RevisionState.RECORDED if source.batch:
             batches[_key(source, revision.recorded_by)].exchange_count += 1
-        case State.CORRECTED if source.batch:
+        case RevisionState.CORRECTED if source.batch:
             batches[_key(source, revision.recorded_by)].correction_count += 1
-        case State.RETRACTED if first.source.batch:
+        case RevisionState.RETRACTED if first.source.batch:
             batch = batches[_key(first.source, first.recorded_by)]
             batch.retracted_count += 1
             if _key(source, "") == _key(first.source, ""):
                 batch.undone_count += 1
-                batch.meet(revision.from_offset, revision.record_time, source.client)
+                batch.include_fact(revision.from_offset, revision.record_time, source.client)
 
 
-def _key(source: Source, recorded_by: str) -> Key:
+def _key(source: Source, recorded_by: str) -> BatchKey:
     return source.batch, source.generation, recorded_by

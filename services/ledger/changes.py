@@ -3,52 +3,55 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from services.ledger.allocation import Leg, legs
-from services.ledger.batches import Batches, batches_of
-from services.ledger.facts import Logged
+from services.ledger.allocation import Leg, split_into_legs
+from services.ledger.batches import BatchIncrements, compute_batch_increments
+from services.ledger.fact_registry import FACT_REGISTRY
+from services.ledger.facts import LoggedRecord
 from services.ledger.fold import fold
-from services.ledger.fresh import Fresh
-from services.ledger.kinds import KINDS
-from services.ledger.months import Months, add_exchange, add_fresh
-from services.ledger.state import History, Journal, Ledger, Needs, Revision
+from services.ledger.monthly_sums import MonthlySums, add_exchange, add_new_exchange
+from services.ledger.new_exchange import NewExchange
+from services.ledger.state import ExchangeHistory, Journal, Ledger, Needs, Revision
 from services.ledger.times import day_of
 
 
 @dataclass(slots=True)
-class Changes:
+class ProgrammeChanges:
     """What a slab changes in one programme's read models."""
 
     programme_id: str
     journal: Journal
-    fallen: list[tuple[int, int, int]]
+    superseded_revisions: list[tuple[int, int, int]]
     """Number of the exchange, number of the revision, offset at which it ceased to be current."""
-    cleared: list[int]
+    cleared_exchanges: list[int]
     """Exchanges, by number, whose earlier legs no longer hold."""
-    standing: list[tuple[History, Revision, list[Leg]]]
+    standing_exchanges: list[tuple[ExchangeHistory, Revision, list[Leg]]]
     """Exchanges whose legs are new, with these."""
-    fresh: Sequence[tuple[Fresh, list[Leg]]]
+    new_exchanges: Sequence[tuple[NewExchange, list[Leg]]]
     """Exchanges that needed no folding, with their legs."""
-    months: Months
-    batches: Batches
+    months: MonthlySums
+    batches: BatchIncrements
     last_offset: int
     """Offset of the programme's last record in the slab."""
 
 
-def affected(records: Iterable[Logged]) -> Needs:
+def find_needs(records: Iterable[LoggedRecord]) -> Needs:
     """What has to be loaded before the records of one programme can be folded."""
     needs = Needs()
     for record in records:
         if record.event is None:
             continue
         needs.event_ids.add(record.event.event_id)
-        KINDS[type(record.event.fact)].touch(needs, record.event.fact)
+        FACT_REGISTRY[type(record.event.fact)].add_needs(needs, record.event.fact)
     needs.event_ids.discard("")
     return needs
 
 
-def project(
-    programme_id: str, ledger: Ledger, records: Sequence[Logged], fresh: Sequence[Fresh] = ()
-) -> Changes:
+def project_records(
+    programme_id: str,
+    ledger: Ledger,
+    records: Sequence[LoggedRecord],
+    new_exchanges: Sequence[NewExchange] = (),
+) -> ProgrammeChanges:
     """Folds one programme's records into `ledger` and returns what that changes.
 
     What an exchange contributed before the slab is taken away and what it contributes after is
@@ -56,39 +59,41 @@ def project(
     of the same slab that need no folding; no other record concerns them.
     """
     journal = fold(ledger, records)
-    months: Months = {}
-    changes = Changes(
+    months: MonthlySums = {}
+    changes = ProgrammeChanges(
         programme_id=programme_id,
         journal=journal,
-        fallen=[],
-        cleared=[],
-        standing=[],
-        fresh=[(each, add_fresh(months, each)) for each in fresh],
+        superseded_revisions=[],
+        cleared_exchanges=[],
+        standing_exchanges=[],
+        new_exchanges=[(each, add_new_exchange(months, each)) for each in new_exchanges],
         months=months,
-        batches=batches_of(journal, fresh),
+        batches=compute_batch_increments(journal, new_exchanges),
         last_offset=max(
             max((record.offset for record in records[-1:]), default=-1),
-            max((each.offset for each in fresh[-1:]), default=-1),
+            max((each.offset for each in new_exchanges[-1:]), default=-1),
         ),
     )
-    first_new: dict[str, tuple[History, Revision]] = {}
+    first_new: dict[str, tuple[ExchangeHistory, Revision]] = {}
     for history, revision in journal.revisions:
         first_new.setdefault(history.exchange_id, (history, revision))
         if revision.number > 0:
-            changes.fallen.append((history.number, revision.number - 1, revision.from_offset))
+            changes.superseded_revisions.append(
+                (history.number, revision.number - 1, revision.from_offset)
+            )
     for history, revision in first_new.values():
         if revision.number > 0:
             before = history.revisions[revision.number - 1]
-            changes.cleared.append(history.number)
-            _contribute(changes.months, before, legs(before.exchange), -1)
-        if not history.retracted:
+            changes.cleared_exchanges.append(history.number)
+            _contribute(changes.months, before, split_into_legs(before.exchange), -1)
+        if not history.is_retracted:
             current = history.current
-            added = legs(current.exchange)
-            changes.standing.append((history, current, added))
+            added = split_into_legs(current.exchange)
+            changes.standing_exchanges.append((history, current, added))
             _contribute(changes.months, current, added, 1)
     return changes
 
 
-def _contribute(months: Months, revision: Revision, shared: list[Leg], sign: int) -> None:
-    assert revision.said.occur_time is not None
-    add_exchange(months, revision.exchange, shared, day_of(revision.said.occur_time), sign)
+def _contribute(months: MonthlySums, revision: Revision, shared: list[Leg], sign: int) -> None:
+    assert revision.content_event.occur_time is not None
+    add_exchange(months, revision.exchange, shared, day_of(revision.content_event.occur_time), sign)

@@ -6,10 +6,10 @@ from enum import IntEnum
 from itertools import accumulate
 from typing import Final, NamedTuple
 
-from services.ledger.answers import Framed, balances, counted, population
+from services.ledger.enums import Allocation, Lens
 from services.ledger.question import (
-    FEW_EXCHANGES,
     MANY_UNKNOWN,
+    MIN_DIRECTED_EXCHANGES,
     NO_KNOWN_AMOUNT,
     NOT_BORNE,
     TOO_FEW_EXCHANGES,
@@ -17,8 +17,13 @@ from services.ledger.question import (
     Coverage,
     Question,
 )
+from services.ledger.reference_answers import (
+    ResolvedExchange,
+    compute_balances,
+    find_population,
+    select_exchanges,
+)
 from services.ledger.state import Ledger
-from services.ledger.words import Allocation, Lens
 
 METRIC_VERSION: Final = 1
 """Of the definitions here; numbers of another version are not to be compared with these."""
@@ -50,7 +55,7 @@ class Concentration(NamedTuple):
     millionths, None where the allocation has no edges."""
 
 
-class Flow(NamedTuple):
+class SideFlow(NamedTuple):
     """One side of the flow over a population, in millionths."""
 
     amounts: Sequence[int]
@@ -58,41 +63,41 @@ class Flow(NamedTuple):
     spill_over: int | None
 
 
-def concentration(ledger: Ledger, question: Question) -> Answer[Concentration]:
-    """Giving, then receiving. Raises QuestionImpossible for allocation full.
+def compute_concentration(ledger: Ledger, question: Question) -> Answer[Concentration]:
+    """Giving, then receiving. Raises ImpossibleQuestionError for allocation full.
 
     Organizations that are asked for change nothing: they choose rows of organizations.
     """
-    exchanges = list(counted(ledger, question))
-    members = population(ledger, question, exchanges)
-    found = balances(ledger, replace(question, organization_ids=()))
+    exchanges = list(select_exchanges(ledger, question))
+    members = find_population(ledger, question, exchanges)
+    found = compute_balances(ledger, replace(question, organization_ids=()))
     rows = [row for row in found.rows if row.organization_id in members]
     given, received = [row.given or 0 for row in rows], [row.received or 0 for row in rows]
     gave_outside, received_outside = _spill_over(exchanges, members, question)
-    measured = measure(
+    measured = measure_concentration(
         question,
         found.coverage,
         found.warnings,
-        giving=Flow(given, gave_outside),
-        receiving=Flow(received, received_outside),
+        giving=SideFlow(given, gave_outside),
+        receiving=SideFlow(received, received_outside),
     )
     return Answer(measured, found.coverage, found.warnings)
 
 
-def measure(
+def measure_concentration(
     question: Question,
     coverage: Coverage,
     warnings: Collection[str],
     *,
-    giving: Flow,
-    receiving: Flow,
+    giving: SideFlow,
+    receiving: SideFlow,
 ) -> list[Concentration]:
     """The measures of both sides.
 
     Nothing is said under 5 directed exchanges, without an amount, where many minutes are unknown,
     and of a side that bears nothing.
     """
-    few = (TOO_FEW_EXCHANGES,) * (coverage.directed_count < FEW_EXCHANGES)
+    few = (TOO_FEW_EXCHANGES,) * (coverage.directed_count < MIN_DIRECTED_EXCHANGES)
     vague = (MANY_UNKNOWN,) * (MANY_UNKNOWN in warnings)
     return [
         _measure(direction, flow, few + vague)
@@ -103,7 +108,7 @@ def measure(
 
 
 def _spill_over(
-    exchanges: list[Framed], members: set[str], question: Question
+    exchanges: list[ResolvedExchange], members: set[str], question: Question
 ) -> tuple[int | None, int | None]:
     """What members gave to others, and what they received from others."""
     if question.allocation is Allocation.ONCE:
@@ -116,7 +121,7 @@ def _spill_over(
     return gave, received
 
 
-def _measure(direction: Direction, flow: Flow, unsaid: tuple[str, ...]) -> Concentration:
+def _measure(direction: Direction, flow: SideFlow, unsaid: tuple[str, ...]) -> Concentration:
     """`unsaid` are the reasons that both sides have for saying nothing."""
     count, sums = len(flow.amounts), list(accumulate(sorted(flow.amounts), initial=0))
     total = sums[-1]

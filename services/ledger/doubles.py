@@ -9,12 +9,12 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable
 from typing import Protocol, TypeVar
 
+from services.ledger.enums import Side
 from services.ledger.exchange import Exchange
 from services.ledger.times import Day
-from services.ledger.words import Side
 
 
-class Report(Protocol):
+class ReportedExchange(Protocol):
     """An exchange as one side reported it, with organizations instead of recorded ids."""
 
     @property
@@ -27,10 +27,10 @@ class Report(Protocol):
     def recorded_by(self) -> str: ...
 
 
-AnyReport = TypeVar("AnyReport", bound=Report)
+ReportT = TypeVar("ReportT", bound=ReportedExchange)
 
 
-def side_of(report: Report) -> tuple[Side, str]:
+def find_reporting_side(report: ReportedExchange) -> tuple[Side, str]:
     """The side that a report comes from; two reports of one side are never doubles.
 
     Directed: `reported_by`, else the side that `recorded_by` is on (the givers' where an
@@ -49,7 +49,7 @@ def side_of(report: Report) -> tuple[Side, str]:
     return (Side.RECEIVER if report.recorded_by in exchange.receiver_ids else Side.THIRD_PARTY), ""
 
 
-def possible_doubles(reports: Iterable[AnyReport]) -> list[list[AnyReport]]:
+def find_possible_doubles(reports: Iterable[ReportT]) -> list[list[ReportT]]:
     """Groups of reports with the same parties, kind and day that come from two sides or more."""
     groups = defaultdict(list)
     for report in reports:
@@ -57,10 +57,12 @@ def possible_doubles(reports: Iterable[AnyReport]) -> list[list[AnyReport]]:
         if report.is_dated:
             parties = exchange.giver_ids, exchange.receiver_ids, exchange.party_ids
             groups[parties, exchange.kind, report.day].append(report)
-    return [group for group in groups.values() if len({*map(side_of, group)}) > 1]
+    return [group for group in groups.values() if len({*map(find_reporting_side, group)}) > 1]
 
 
-def possible_double_count(reports: Iterable[Report]) -> int:
+def count_possible_doubles(reports: Iterable[ReportedExchange]) -> int:
     """Number of exchanges that may repeat another one: in a group, all but the largest side."""
-    groups = possible_doubles(reports)
-    return sum(len(group) - max(Counter(map(side_of, group)).values()) for group in groups)
+    groups = find_possible_doubles(reports)
+    return sum(
+        len(group) - max(Counter(map(find_reporting_side, group)).values()) for group in groups
+    )

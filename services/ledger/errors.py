@@ -11,7 +11,7 @@ class Violation:
     field: str
     description: str
 
-    def under(self, prefix: str) -> "Violation":
+    def prefix_field(self, prefix: str) -> "Violation":
         return Violation(f"{prefix}{self.field}", self.description)
 
 
@@ -28,47 +28,47 @@ class MutuaError(Exception):
         self.violations = violations
 
 
-class InvalidArgument(MutuaError):
+class InvalidArgumentError(MutuaError):
     """The caller has to mend the request."""
 
     code = "INVALID_ARGUMENT"
 
 
-class InvalidFact(InvalidArgument):
+class InvalidFactError(InvalidArgumentError):
     reason = "INVALID_FACT"
 
 
-class MixedProgrammes(InvalidArgument):
+class MixedProgrammesError(InvalidArgumentError):
     reason = "MIXED_PROGRAMMES"
 
 
-class RequestTooLarge(InvalidArgument):
+class RequestTooLargeError(InvalidArgumentError):
     reason = "REQUEST_TOO_LARGE"
 
 
-class PageTokenInvalid(InvalidArgument):
+class InvalidPageTokenError(InvalidArgumentError):
     reason = "PAGE_TOKEN_INVALID"
 
 
-class PositionInvalid(InvalidArgument):
+class InvalidPositionError(InvalidArgumentError):
     reason = "POSITION_INVALID"
 
 
-class QuestionImpossible(InvalidArgument):
+class ImpossibleQuestionError(InvalidArgumentError):
     reason = "QUESTION_IMPOSSIBLE"
 
 
-class NotBuilt(MutuaError):
+class UnimplementedError(MutuaError):
     """A filter the contract declares and this version does not answer; never ignored."""
 
     code = "UNIMPLEMENTED"
 
 
-class NotFound(MutuaError):
+class NotFoundError(MutuaError):
     code = "NOT_FOUND"
 
 
-class Overloaded(MutuaError):
+class OverloadedError(MutuaError):
     """Nothing was appended; try again."""
 
     code = "RESOURCE_EXHAUSTED"
@@ -76,7 +76,7 @@ class Overloaded(MutuaError):
     retry_seconds = 0.5
 
 
-class LogDown(MutuaError):
+class LogUnavailableError(MutuaError):
     """Nothing was appended; the log does not take facts at the moment."""
 
     code = "UNAVAILABLE"
@@ -84,11 +84,11 @@ class LogDown(MutuaError):
     retry_seconds = 1.0
 
 
-class TopicUnfit(LogDown):
+class UnusableTopicError(LogUnavailableError):
     """Nothing was appended; the topic has to be made or mended first, as the message says."""
 
 
-class OutcomeUnknown(MutuaError):
+class OutcomeUnknownError(MutuaError):
     """Any part may be on the log; the identical request completes it."""
 
     code = "UNAVAILABLE"
@@ -96,43 +96,43 @@ class OutcomeUnknown(MutuaError):
     retry_seconds = 0.5
 
 
-class Precondition(MutuaError):
+class FailedPreconditionError(MutuaError):
     """Something outside the request has to change first."""
 
     code = "FAILED_PRECONDITION"
 
 
-class LogFull(Precondition):
+class LogFullError(FailedPreconditionError):
     """Nothing was appended; the disk has no room."""
 
     reason = "LOG_FULL"
 
 
-class PositionOfAnotherLog(Precondition):
+class ForeignPositionError(FailedPreconditionError):
     reason = "POSITION_OF_ANOTHER_LOG"
 
 
-class DataInUse(Precondition):
+class DataInUseError(FailedPreconditionError):
     reason = "DATA_IN_USE"
 
 
-class DataForeign(Precondition):
+class ForeignDataError(FailedPreconditionError):
     """The data directory, or a part of it, is not what this mutua wrote."""
 
     reason = "DATA_FOREIGN"
 
 
-class SchemaAhead(Precondition):
+class NewerSchemaError(FailedPreconditionError):
     """The data are of a newer mutua: those that are there, or those that were to be recorded."""
 
     reason = "SCHEMA_AHEAD"
 
 
-class PositionNotReached(MutuaError):
+class PositionNotReachedError(MutuaError):
     code = "DEADLINE_EXCEEDED"
     reason = "POSITION_NOT_REACHED"
 
 
-class NotAllowed(MutuaError):
+class PermissionDeniedError(MutuaError):
     code = "PERMISSION_DENIED"
     reason = "NOT_ALLOWED"

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import ClassVar, Final
 
+from services.ledger.enums import Formality, Kind, Side
 from services.ledger.errors import Violation
 from services.ledger.facts import Event, Fact, Text
 from services.ledger.validation import (
@@ -17,11 +18,10 @@ from services.ledger.validation import (
     check_topic,
     check_uuid,
 )
-from services.ledger.words import Formality, Kind, Side
 
 MAX_LEGS: Final = 2_500
 """Givers times receivers: what one fact may add to the read models."""
-MAX_LEGS_AT_ONCE: Final = 100_000
+MAX_TOTAL_LEGS: Final = 100_000
 """What one request may add, and one slab: it bounds memory and how long the store is held."""
 MAX_TOPICS: Final = 100
 MAX_MINUTES: Final = 20_160
@@ -68,7 +68,7 @@ class Exchange:
     def leg_count(self) -> int:
         return len(self.giver_ids) * len(self.receiver_ids)
 
-    def everybody(self) -> tuple[str, ...]:
+    def list_party_ids(self) -> tuple[str, ...]:
         """The organizations it is between."""
         return (*self.giver_ids, *self.receiver_ids, *self.party_ids)
 
@@ -96,11 +96,11 @@ class ExchangeRetracted(Fact):
     reason: Text = Text()
 
 
-def check_recorded(event: Event, fact: ExchangeRecorded, found: Violations) -> None:
+def check_exchange_recorded(event: Event, fact: ExchangeRecorded, found: Violations) -> None:
     _check_exchange(fact.exchange, "exchange_recorded.exchange.", found)
 
 
-def check_corrected(event: Event, fact: ExchangeCorrected, found: Violations) -> None:
+def check_exchange_corrected(event: Event, fact: ExchangeCorrected, found: Violations) -> None:
     check_uuid(fact.exchange_id, "exchange_corrected.exchange_id", found)
     if fact.replaces_event_id:
         check_uuid(fact.replaces_event_id, "exchange_corrected.replaces_event_id", found)
@@ -109,7 +109,7 @@ def check_corrected(event: Event, fact: ExchangeCorrected, found: Violations) ->
     _check_exchange(fact.exchange, "exchange_corrected.exchange.", found)
 
 
-def check_retracted(event: Event, fact: ExchangeRetracted, found: Violations) -> None:
+def check_exchange_retracted(event: Event, fact: ExchangeRetracted, found: Violations) -> None:
     check_uuid(fact.exchange_id, "exchange_retracted.exchange_id", found)
     if event.event_id == fact.exchange_id:
         found.append(Violation("event_id", "is also what it retracts; a retraction has its own id"))

@@ -1,96 +1,100 @@
 """What facts about exchanges do to a ledger."""
 
+from services.ledger.enums import QuarantineCause, RevisionState
 from services.ledger.exchange import (
     Exchange,
     ExchangeCorrected,
     ExchangeRecorded,
     ExchangeRetracted,
 )
-from services.ledger.facts import Event, Logged
+from services.ledger.facts import Event, LoggedRecord
 from services.ledger.state import (
-    Applied,
-    History,
+    AppliedVerdict,
+    ExchangeHistory,
     Journal,
     Ledger,
     Needs,
-    Refused,
+    QuarantineVerdict,
     Revision,
     Verdict,
-    Waits,
+    WaitingVerdict,
 )
-from services.ledger.words import Quarantine, State
 
 
 def record(
-    ledger: Ledger, journal: Journal, logged: Logged, fact: ExchangeRecorded, at: int
+    ledger: Ledger, journal: Journal, logged: LoggedRecord, fact: ExchangeRecorded, at: int
 ) -> Verdict:
     assert logged.event is not None
-    history = History(logged.event.event_id, logged.offset, [])
+    history = ExchangeHistory(logged.event.event_id, logged.offset, [])
     ledger.histories[history.exchange_id] = history
-    _revise(journal, history, logged, at, State.RECORDED, logged.event, fact.exchange)
-    return Applied()
+    _revise(journal, history, logged, at, RevisionState.RECORDED, logged.event, fact.exchange)
+    return AppliedVerdict()
 
 
 def correct(
-    ledger: Ledger, journal: Journal, logged: Logged, fact: ExchangeCorrected, at: int
+    ledger: Ledger, journal: Journal, logged: LoggedRecord, fact: ExchangeCorrected, at: int
 ) -> Verdict:
     assert logged.event is not None
     history = ledger.histories.get(fact.exchange_id)
     if history is None:
         return _await_exchange(ledger, fact.exchange_id)
-    if history.retracted:
-        return Applied()
+    if history.is_retracted:
+        return AppliedVerdict()
     replaced = fact.replaces_event_id
     if replaced and not history.has_revision(replaced):
-        if replaced in ledger.seen and replaced not in ledger.awaited:
-            return Refused(
-                Quarantine.NOT_APPLICABLE,
+        if replaced in ledger.digests and replaced not in ledger.waiting_keys:
+            return QuarantineVerdict(
+                QuarantineCause.NOT_APPLICABLE,
                 f"replaces {replaced}, which is no revision of exchange {fact.exchange_id}",
             )
-        return Waits(replaced)
+        return WaitingVerdict(replaced)
     if replaced and replaced != history.current.event_id:
-        return Refused(
-            Quarantine.STALE_CORRECTION,
+        return QuarantineVerdict(
+            QuarantineCause.STALE_CORRECTION,
             f"was made from {replaced}; the current revision is {history.current.event_id}",
         )
-    _revise(journal, history, logged, at, State.CORRECTED, logged.event, fact.exchange)
-    return Applied()
+    _revise(journal, history, logged, at, RevisionState.CORRECTED, logged.event, fact.exchange)
+    return AppliedVerdict()
 
 
 def retract(
-    ledger: Ledger, journal: Journal, logged: Logged, fact: ExchangeRetracted, at: int
+    ledger: Ledger, journal: Journal, logged: LoggedRecord, fact: ExchangeRetracted, at: int
 ) -> Verdict:
     history = ledger.histories.get(fact.exchange_id)
     if history is None:
         return _await_exchange(ledger, fact.exchange_id)
-    if not history.retracted:
+    if not history.is_retracted:
         last = history.current
-        _revise(journal, history, logged, at, State.RETRACTED, last.said, last.exchange)
-    return Applied()
+        _revise(
+            journal, history, logged, at, RevisionState.RETRACTED, last.content_event, last.exchange
+        )
+    return AppliedVerdict()
 
 
-def touch_corrected(needs: Needs, fact: ExchangeCorrected) -> None:
+def add_correction_needs(needs: Needs, fact: ExchangeCorrected) -> None:
     needs.exchange_ids.add(fact.exchange_id)
     needs.event_ids.update((fact.exchange_id, fact.replaces_event_id))
 
 
-def touch_retracted(needs: Needs, fact: ExchangeRetracted) -> None:
+def add_retraction_needs(needs: Needs, fact: ExchangeRetracted) -> None:
     needs.exchange_ids.add(fact.exchange_id)
     needs.event_ids.add(fact.exchange_id)
 
 
 def _await_exchange(ledger: Ledger, exchange_id: str) -> Verdict:
-    if exchange_id in ledger.seen:
-        return Refused(Quarantine.NOT_APPLICABLE, f"{exchange_id} is a fact, but no exchange")
-    return Waits(exchange_id)
+    if exchange_id in ledger.digests:
+        return QuarantineVerdict(
+            QuarantineCause.NOT_APPLICABLE, f"{exchange_id} is a fact, but no exchange"
+        )
+    return WaitingVerdict(exchange_id)
 
 
 def _revise(
     journal: Journal,
-    history: History,
-    logged: Logged,
+    history: ExchangeHistory,
+    logged: LoggedRecord,
     at: int,
-    state: State,
+    state: RevisionState,
     said: Event,
     exchange: Exchange,
 ) -> None:
@@ -103,7 +107,7 @@ def _revise(
         recorded_by=logged.event.recorded_by,
         state=state,
         source=logged.event.source,
-        said=said,
+        content_event=said,
         exchange=exchange,
         value=logged.value,
     )

@@ -8,8 +8,8 @@ without repetition and text is normalized (NFC, trimmed): whoever makes a fact s
 from dataclasses import dataclass
 from typing import ClassVar
 
+from services.ledger.enums import Assurance, Precision, Visibility
 from services.ledger.times import Instant
-from services.ledger.words import Assurance, Precision, Visibility
 
 
 class Fact:
@@ -59,7 +59,7 @@ class Event:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Logged:
+class LoggedRecord:
     """One record of the log, read: where it stands, when it was appended, what it says.
 
     `event` is None when the record cannot be read; `digest` is over what the client said, so that

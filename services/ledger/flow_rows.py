@@ -7,7 +7,7 @@ from typing import Any, Final, NamedTuple
 from services.ledger.organization import Organization
 
 
-class Known(NamedTuple):
+class ColumnWatermark(NamedTuple):
     """What columns know of a programme: all up to a position, so many parties and so on."""
 
     next_offset: int = 0

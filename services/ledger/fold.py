@@ -7,13 +7,13 @@ leads to the same state (`tests/ledger/test_fold.py`).
 from collections.abc import Iterable
 from heapq import heappop, heappush
 
-from services.ledger.facts import Logged
-from services.ledger.kinds import apply
-from services.ledger.state import Applied, Journal, Ledger, Refused, Waits
-from services.ledger.words import Quarantine
+from services.ledger.enums import QuarantineCause
+from services.ledger.fact_registry import apply_fact
+from services.ledger.facts import LoggedRecord
+from services.ledger.state import AppliedVerdict, Journal, Ledger, QuarantineVerdict, WaitingVerdict
 
 
-def fold(ledger: Ledger, records: Iterable[Logged]) -> Journal:
+def fold(ledger: Ledger, records: Iterable[LoggedRecord]) -> Journal:
     """Applies one programme's records to `ledger` and returns what they changed.
 
     A fact counts once by its event id. One whose target is not there yet waits and applies directly
@@ -25,44 +25,47 @@ def fold(ledger: Ledger, records: Iterable[Logged]) -> Journal:
     return journal
 
 
-def _take(ledger: Ledger, journal: Journal, record: Logged) -> None:
+def _take(ledger: Ledger, journal: Journal, record: LoggedRecord) -> None:
     if record.event is None:
-        journal.quarantined[record.offset] = (
-            Quarantine.UNREADABLE,
+        journal.quarantine[record.offset] = (
+            QuarantineCause.UNREADABLE,
             "is not a fact this version can read",
             record,
         )
         return
-    first = ledger.seen.get(record.event.event_id)
+    first = ledger.digests.get(record.event.event_id)
     if first is None:
-        ledger.seen[record.event.event_id] = record.digest
+        ledger.digests[record.event.event_id] = record.digest
         journal.facts.append(record)
         _settle(ledger, journal, record)
     elif first != record.digest:
-        journal.quarantined[record.offset] = (
-            Quarantine.EVENT_ID_REUSED,
+        journal.quarantine[record.offset] = (
+            QuarantineCause.EVENT_ID_REUSED,
             "the event id stands on the log with other content; send the fact under a new id",
             record,
         )
 
 
-def _settle(ledger: Ledger, journal: Journal, record: Logged) -> None:
+def _settle(ledger: Ledger, journal: Journal, record: LoggedRecord) -> None:
     """Applies a fact and then, in log order, whatever waited for it."""
     ready = [(record.offset, record)]
     while ready:
         _, fact = heappop(ready)
         assert fact.event is not None
         event_id = fact.event.event_id
-        if event_id in ledger.awaited:
-            ledger.release(event_id)
-            journal.waiting[event_id] = ("", fact)
-        verdict = apply(ledger, journal, fact, record.offset)
-        if isinstance(verdict, Waits):
-            ledger.wait(event_id, fact, verdict.key)
-            journal.waiting[event_id] = (verdict.key, fact)
+        if event_id in ledger.waiting_keys:
+            ledger.end_waiting(event_id)
+            journal.waiting_changes[event_id] = ("", fact)
+        verdict = apply_fact(ledger, journal, fact, record.offset)
+        if isinstance(verdict, WaitingVerdict):
+            ledger.add_waiting_fact(event_id, fact, verdict.key)
+            journal.waiting_changes[event_id] = (verdict.key, fact)
             continue
-        if isinstance(verdict, Refused):
-            journal.quarantined[fact.offset] = (verdict.reason, verdict.detail, fact)
-        for key in (event_id, *(verdict.keys if isinstance(verdict, Applied) else ())):
-            for waiter in ledger.wake(key):
+        if isinstance(verdict, QuarantineVerdict):
+            journal.quarantine[fact.offset] = (verdict.reason, verdict.detail, fact)
+        for key in (
+            event_id,
+            *(verdict.settled_keys if isinstance(verdict, AppliedVerdict) else ()),
+        ):
+            for waiter in ledger.take_waiting_facts(key):
                 heappush(ready, (waiter.offset, waiter))

@@ -3,12 +3,12 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
+from services.ledger.enums import Precision
 from services.ledger.errors import Violation
-from services.ledger.facts import Event, Fact, Logged
-from services.ledger.state import Applied, Journal, Ledger, Verdict
+from services.ledger.facts import Event, Fact, LoggedRecord
+from services.ledger.state import AppliedVerdict, Journal, Ledger, Verdict
 from services.ledger.times import Month, day_of, month_of
 from services.ledger.validation import Violations, check_id
-from services.ledger.words import Precision
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,20 +20,20 @@ class NothingToReport(Fact):
     organization_id: str
 
 
-def check_nothing(event: Event, fact: NothingToReport, found: Violations) -> None:
+def check_nothing_to_report(event: Event, fact: NothingToReport, found: Violations) -> None:
     check_id(fact.organization_id, "nothing_to_report.organization_id", found)
     if event.occur_precision is not Precision.MONTH:
         found.append(Violation("occur_precision", "must be month; say it for each month"))
 
 
-def report_nothing(
-    ledger: Ledger, journal: Journal, logged: Logged, fact: NothingToReport, at: int
+def accept_nothing_to_report(
+    ledger: Ledger, journal: Journal, logged: LoggedRecord, fact: NothingToReport, at: int
 ) -> Verdict:
     """Applies whatever else was said: what contradicts it is told when somebody asks."""
-    return Applied()
+    return AppliedVerdict()
 
 
-def month_without(event: Event) -> Month:
+def find_month(event: Event) -> Month:
     """The month for which there was nothing to report."""
     assert event.occur_time is not None
     return month_of(day_of(event.occur_time))

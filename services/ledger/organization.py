@@ -4,10 +4,10 @@ from dataclasses import dataclass
 from datetime import date
 from typing import ClassVar
 
+from services.ledger.enums import OrganizationType
 from services.ledger.errors import Violation
 from services.ledger.facts import Event, Fact
 from services.ledger.validation import Violations, check_count, check_id, check_ids, check_label
-from services.ledger.words import OrganizationType
 
 _LABELS = ("name", "sector", "region", "core_system", "strategic_group", "size", "role")
 
@@ -52,15 +52,17 @@ class AliasAdded(Fact):
     organization_id: str
 
 
-def check_registered(event: Event, fact: OrganizationRegistered, found: Violations) -> None:
+def check_organization_registered(
+    event: Event, fact: OrganizationRegistered, found: Violations
+) -> None:
     _check_organization(fact.organization, "organization_registered.organization.", found)
 
 
-def check_updated(event: Event, fact: OrganizationUpdated, found: Violations) -> None:
+def check_organization_updated(event: Event, fact: OrganizationUpdated, found: Violations) -> None:
     _check_organization(fact.organization, "organization_updated.organization.", found)
 
 
-def check_alias(event: Event, fact: AliasAdded, found: Violations) -> None:
+def check_alias_added(event: Event, fact: AliasAdded, found: Violations) -> None:
     check_id(fact.alias, "alias_added.alias", found)
     check_id(fact.organization_id, "alias_added.organization_id", found)
     if fact.alias == fact.organization_id:

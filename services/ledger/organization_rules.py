@@ -1,6 +1,7 @@
 """What facts about organizations do to a ledger."""
 
-from services.ledger.facts import Logged
+from services.ledger.enums import QuarantineCause
+from services.ledger.facts import LoggedRecord
 from services.ledger.organization import (
     AliasAdded,
     Organization,
@@ -8,21 +9,20 @@ from services.ledger.organization import (
     OrganizationUpdated,
 )
 from services.ledger.state import (
-    Applied,
+    AppliedVerdict,
     Journal,
     Ledger,
     Needs,
-    Refused,
+    OrganizationVersion,
+    QuarantineVerdict,
     Verdict,
-    Version,
-    Waits,
-    awaited_organization,
+    WaitingVerdict,
+    make_organization_key,
 )
-from services.ledger.words import Quarantine
 
 
 def register(
-    ledger: Ledger, journal: Journal, logged: Logged, fact: OrganizationRegistered, at: int
+    ledger: Ledger, journal: Journal, logged: LoggedRecord, fact: OrganizationRegistered, at: int
 ) -> Verdict:
     """A second registration replaces the first: nothing said of an organization is lost."""
     if refused := _refusal_of_alias(ledger, fact.organization.organization_id):
@@ -31,36 +31,38 @@ def register(
 
 
 def update(
-    ledger: Ledger, journal: Journal, logged: Logged, fact: OrganizationUpdated, at: int
+    ledger: Ledger, journal: Journal, logged: LoggedRecord, fact: OrganizationUpdated, at: int
 ) -> Verdict:
     identifier = fact.organization.organization_id
     if refused := _refusal_of_alias(ledger, identifier):
         return refused
     if identifier not in ledger.roster:
-        return Waits(awaited_organization(identifier))
+        return WaitingVerdict(make_organization_key(identifier))
     return _settle(ledger, journal, logged, fact.organization, at)
 
 
 def add_alias(
-    ledger: Ledger, journal: Journal, logged: Logged, fact: AliasAdded, at: int
+    ledger: Ledger, journal: Journal, logged: LoggedRecord, fact: AliasAdded, at: int
 ) -> Verdict:
     if refused := _refusal(ledger, fact.alias, fact.organization_id):
         return refused
     _bind(ledger, journal, logged, fact.alias, fact.organization_id)
-    return Applied((awaited_organization(fact.alias),))
+    return AppliedVerdict((make_organization_key(fact.alias),))
 
 
-def touch_organization(needs: Needs, fact: OrganizationRegistered | OrganizationUpdated) -> None:
+def add_organization_needs(
+    needs: Needs, fact: OrganizationRegistered | OrganizationUpdated
+) -> None:
     organization = fact.organization
     needs.organization_ids.update((organization.organization_id, *organization.aliases))
 
 
-def touch_alias(needs: Needs, fact: AliasAdded) -> None:
+def add_alias_needs(needs: Needs, fact: AliasAdded) -> None:
     needs.organization_ids.update((fact.organization_id, fact.alias))
 
 
 def _settle(
-    ledger: Ledger, journal: Journal, logged: Logged, organization: Organization, at: int
+    ledger: Ledger, journal: Journal, logged: LoggedRecord, organization: Organization, at: int
 ) -> Verdict:
     assert logged.event is not None
     identifier = organization.organization_id
@@ -70,7 +72,7 @@ def _settle(
     for alias in organization.aliases:
         _bind(ledger, journal, logged, alias, identifier)
     previous = ledger.roster.get(identifier)
-    version = Version(
+    version = OrganizationVersion(
         number=0 if previous is None else previous.number + 1,
         organization=organization,
         event_id=logged.event.event_id,
@@ -81,17 +83,17 @@ def _settle(
     )
     ledger.roster[identifier] = version
     journal.versions.append(version)
-    return Applied(tuple(map(awaited_organization, (identifier, *organization.aliases))))
+    return AppliedVerdict(tuple(map(make_organization_key, (identifier, *organization.aliases))))
 
 
-def _refusal_of_alias(ledger: Ledger, identifier: str) -> Refused | None:
+def _refusal_of_alias(ledger: Ledger, identifier: str) -> QuarantineVerdict | None:
     """Of a fact about an organization itself: an alias is never registered."""
     if (bound := ledger.aliases.get(identifier)) is None:
         return None
     return _not_applicable(f"{identifier!r} is already an alias of {bound!r}")
 
 
-def _refusal(ledger: Ledger, alias: str, organization_id: str) -> Refused | None:
+def _refusal(ledger: Ledger, alias: str, organization_id: str) -> QuarantineVerdict | None:
     bound = ledger.aliases.get(alias)
     if bound == organization_id:
         return None
@@ -105,12 +107,12 @@ def _refusal(ledger: Ledger, alias: str, organization_id: str) -> Refused | None
 
 
 def _bind(
-    ledger: Ledger, journal: Journal, logged: Logged, alias: str, organization_id: str
+    ledger: Ledger, journal: Journal, logged: LoggedRecord, alias: str, organization_id: str
 ) -> None:
     if alias not in ledger.aliases:
         ledger.aliases[alias] = organization_id
         journal.aliases.append((alias, organization_id, logged))
 
 
-def _not_applicable(detail: str) -> Refused:
-    return Refused(Quarantine.NOT_APPLICABLE, detail)
+def _not_applicable(detail: str) -> QuarantineVerdict:
+    return QuarantineVerdict(QuarantineCause.NOT_APPLICABLE, detail)

@@ -6,14 +6,14 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Final, NamedTuple, Protocol
 
-from services.ledger.changes import Changes
-from services.ledger.flow_rows import FlowRows, Known
+from services.ledger.changes import ProgrammeChanges
+from services.ledger.enums import QuarantineCause, RevisionState
+from services.ledger.flow_rows import ColumnWatermark, FlowRows
 from services.ledger.organization import Organization
 from services.ledger.position import Position
 from services.ledger.programme import ProgrammeConfigured
 from services.ledger.state import Ledger, Needs
 from services.ledger.times import Day, Instant
-from services.ledger.words import Quarantine, State
 
 
 class Record(NamedTuple):
@@ -59,10 +59,10 @@ class ReadableLog(Protocol):
     def partition_count(self) -> int:
         """Partitions are numbered below it."""
 
-    def partition_of(self, programme_id: str) -> int:
+    def find_partition(self, programme_id: str) -> int:
         """The number of the partition in which a programme lies."""
 
-    def partition(self, number: int) -> Partition: ...
+    def get_partition(self, number: int) -> Partition: ...
 
 
 class Log(Protocol):
@@ -79,8 +79,9 @@ class Log(Protocol):
     def append(self, programme_id: str, values: Sequence[bytes]) -> Future[Position]:
         """Appends the values next to each other, in order; resolves when all are durable.
 
-        The position is right after the last value. Fails with Overloaded, LogDown or LogFull when
-        nothing was appended, with OutcomeUnknown when any part may have been.
+        The position is right after the last value. Fails with Overloaded, LogUnavailableError or
+        LogFullError when nothing was appended, with OutcomeUnknownError when any part may have
+        been.
         """
 
 
@@ -101,7 +102,7 @@ class Watermark:
     digest: bytes
 
 
-CRASHES_THAT_HOLD: Final = 3
+MAX_PROJECTION_CRASHES: Final = 3
 """So often may projecting fail at one record before its partition is held there."""
 
 
@@ -118,54 +119,54 @@ class Hold:
     crash_count: int
 
     @property
-    def stands(self) -> bool:
+    def is_permanent(self) -> bool:
         """Whether nothing more is to be projected; otherwise it is worth another try."""
-        return not 0 < self.crash_count < CRASHES_THAT_HOLD
+        return not 0 < self.crash_count < MAX_PROJECTION_CRASHES
 
 
 class ProjectionStore(Protocol):
     """The read models, as the projector writes them."""
 
-    def watermark(self, partition: int) -> Watermark | None:
+    def read_watermark(self, partition: int) -> Watermark | None:
         """How far a partition is projected; None when nothing of it is."""
 
-    def positions(self) -> Mapping[int, int]:
+    def read_positions(self) -> Mapping[int, int]:
         """The first offset that is not projected, of every partition of which something is."""
 
     def load(self, programme_id: str, needs: Needs) -> Ledger:
         """The part of a programme's state that `needs` names."""
 
-    def known(self, programme_id: str, event_ids: Collection[str]) -> set[str]:
+    def find_used_event_ids(self, programme_id: str, event_ids: Collection[str]) -> set[str]:
         """Those of the ids that a fact has already, or that a waiting fact waits for."""
 
-    def commit(self, changes: Sequence[Changes], start: int, end: Watermark) -> None:
+    def commit(self, changes: Sequence[ProgrammeChanges], start: int, end: Watermark) -> None:
         """Writes a slab of one partition and the position after it in one transaction.
 
-        With nothing written it raises StaleWriter when the partition is no longer at `start`, and
-        StoreBusy when it cannot be at the moment.
+        With nothing written it raises FencedWriterError when the partition is no longer at `start`,
+        and StoreBusyError when it cannot be at the moment.
         """
 
-    def held(self, partition: int) -> Hold | None:
+    def read_hold(self, partition: int) -> Hold | None:
         """What was last said to keep a partition from going on."""
 
-    def hold(self, hold: Hold) -> None:
+    def save_hold(self, hold: Hold) -> None:
         """Says it in a transaction of its own, instead of what was said of the partition."""
 
-    def release(self, partition: int) -> None:
+    def delete_hold(self, partition: int) -> None:
         """Nothing keeps the partition from going on."""
 
-    def disown(self, partition: int) -> None:
+    def invalidate_watermark(self, partition: int) -> None:
         """What is projected of the partition is not of the log as it is: its mark is of no record,
         so that nobody goes on from there."""
 
 
 @dataclass(frozen=True, slots=True)
-class RevisionRow:
+class StoredRevision:
     """One fact about an exchange, as stored; `value` is the serialized event."""
 
     exchange: int
     exchange_id: str
-    state: State
+    state: RevisionState
     event_id: str
     record_time: Instant
     recorded_by: str
@@ -173,7 +174,7 @@ class RevisionRow:
 
 
 @dataclass(frozen=True, slots=True)
-class OrganizationRow:
+class StoredOrganization:
     """An organization as stored: `content` is None when only seen."""
 
     organization_id: str
@@ -181,7 +182,7 @@ class OrganizationRow:
 
 
 @dataclass(frozen=True, slots=True)
-class Counts:
+class ProgrammeCounts:
     """How many things a programme has."""
 
     fact_count: int
@@ -191,7 +192,7 @@ class Counts:
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class ReadModelStatus:
     """How all partitions and programmes stand: of each partition the first offset that is not
     projected and when the one before it was recorded; how many facts wait, or can never apply.
     """
@@ -222,7 +223,7 @@ class ExchangeFilter:
     exchange_ids: tuple[str, ...] = ()
     numbers: tuple[int, ...] | None = None
     standing_only: bool = False
-    excluded: tuple[int, ...] = ()
+    excluded_numbers: tuple[int, ...] = ()
     """Numbers of exchanges that are not listed, whatever the other fields say."""
 
 
@@ -254,11 +255,11 @@ class ImportedBatch:
 
 
 @dataclass(frozen=True, slots=True)
-class QuarantinedRow:
+class StoredQuarantineRecord:
     """A record that can never apply, as stored; `value` is the record as it stands on the log."""
 
     offset: int
-    reason: Quarantine
+    reason: QuarantineCause
     detail: str
     record_time: Instant
     value: bytes
@@ -267,29 +268,29 @@ class QuarantinedRow:
 class Snapshot(Protocol):
     """One consistent view of what the read models hold of one partition."""
 
-    def answer_within(self, seconds: float) -> None:
+    def limit_statement_time(self, seconds: float) -> None:
         """Lets no single question to a database take longer from here on."""
 
-    def position(self) -> int:
+    def read_next_offset(self) -> int:
         """The first offset that is not in this view."""
 
-    def programme_offset(self, programme_id: str) -> int:
+    def read_last_offset(self, programme_id: str) -> int:
         """The last record of a programme in this view; -1 when nothing was recorded in it."""
 
     def has_programme(self, programme_id: str) -> bool:
         """Whether anything was recorded in it."""
 
-    def flows(self, programme_id: str, known: Known) -> FlowRows:
+    def read_flow_rows(self, programme_id: str, known: ColumnWatermark) -> FlowRows:
         """What columns lack that know so much, to stand at this view."""
 
-    def exchanges(
+    def read_exchanges(
         self,
         programme_id: str,
         chosen: ExchangeFilter,
         order: Sequence[tuple[str, bool]],
         after: Sequence[int] | None,
         limit: int,
-    ) -> Iterator[list[RevisionRow]]:
+    ) -> Iterator[list[StoredRevision]]:
         """Up to `limit` exchanges, each with its revisions, oldest first, read as they are taken.
 
         `order` names times of the current revision, `occur_time` or `record_time`, and whether the
@@ -297,22 +298,22 @@ class Snapshot(Protocol):
         the first one follows: its times in this order, then its number.
         """
 
-    def counts(self, programme_id: str) -> Counts: ...
+    def read_counts(self, programme_id: str) -> ProgrammeCounts: ...
 
-    def standing(self) -> Standing: ...
+    def read_status(self) -> ReadModelStatus: ...
 
-    def batches(self, programme_id: str) -> list[ImportedBatch]:
+    def read_batches(self, programme_id: str) -> list[ImportedBatch]:
         """Everything that was imported, by batch and generation."""
 
-    def configurations(self, programme_id: str) -> list[ProgrammeConfigured]:
+    def read_configurations(self, programme_id: str) -> list[ProgrammeConfigured]:
         """The facts that configured a programme, in log order."""
 
-    def quarantine(
+    def read_quarantine(
         self, programme_id: str, offsets: Collection[int], after: int, limit: int
-    ) -> list[QuarantinedRow]:
+    ) -> list[StoredQuarantineRecord]:
         """Up to `limit` records beyond offset `after`, in log order; no offsets mean all."""
 
-    def recorded(self, programme_id: str, event_ids: Collection[str]) -> set[str]:
+    def find_recorded_event_ids(self, programme_id: str, event_ids: Collection[str]) -> set[str]:
         """Those of the ids that a fact on the log has, whatever became of it."""
 
 
@@ -323,22 +324,22 @@ class QueryStore(Protocol):
     def name(self) -> str:
         """Tells them from others that were made of the same log."""
 
-    def snapshot(self, partition: int) -> AbstractContextManager[Snapshot]: ...
+    def open_snapshot(self, partition: int) -> AbstractContextManager[Snapshot]: ...
 
 
-class StoreBusy(Exception):
+class StoreBusyError(Exception):
     """Somebody holds the read models, or no room is left; the same again may succeed."""
 
 
-class StaleWriter(Exception):
+class FencedWriterError(Exception):
     """Somebody else moved the read models; this writer has to stop."""
 
 
-class Superseded(StaleWriter):
+class SupersededReadModelsError(FencedWriterError):
     """Other read models answer now, and are to be written instead of these."""
 
 
-class Held(Exception):
+class UnknownFactKindError(Exception):
     """A record tells a fact of a kind that this version does not know: the log is read up to it."""
 
     def __init__(self, kind: int, offset: int) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from services.ledger.errors import PositionInvalid, PositionOfAnotherLog
+from services.ledger.errors import ForeignPositionError, InvalidPositionError
 
 _FORM: Final = re.compile(r"([0-9a-f]{32})\.([0-9]{1,6})\.([0-9]{1,18})")
 
@@ -26,20 +26,23 @@ def parse_position(text: str, *, log_id: str, origins: Mapping[str, int]) -> Pos
     """The position in `text`, as one of this log.
 
     One of a log that this was restored from means the same here, as far as that goes: see
-    `ports.ReadableLog.origins`. Raises PositionInvalid, or PositionOfAnotherLog for all others.
+    `ports.ReadableLog.origins`. Raises InvalidPositionError, or ForeignPositionError for all
+    others.
     """
     form = _FORM.fullmatch(text)
     if form is None:
-        raise PositionInvalid("the position is not one that mutua gave; leave it out or ask again")
+        raise InvalidPositionError(
+            "the position is not one that mutua gave; leave it out or ask again"
+        )
     position = Position(log_id, int(form[2]), int(form[3]))
     if form[1] == log_id:
         return position
     if form[1] not in origins:
-        raise PositionOfAnotherLog(
+        raise ForeignPositionError(
             "the position is of another log; this server reads a different one"
         )
     if position.next_offset > origins[form[1]]:
-        raise PositionOfAnotherLog(
+        raise ForeignPositionError(
             "the position is of a fact that was recorded after the backup from which this log was "
             "restored, and is lost: record it again, and go on from the position of that"
         )

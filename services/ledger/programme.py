@@ -4,11 +4,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import ClassVar, Final
 
+from services.ledger.enums import RevisionState
 from services.ledger.errors import Violation
-from services.ledger.facts import Event, Fact, Logged
-from services.ledger.state import Applied, Journal, Ledger, Verdict
+from services.ledger.facts import Event, Fact, LoggedRecord
+from services.ledger.state import AppliedVerdict, Journal, Ledger, Verdict
 from services.ledger.validation import Violations, check_count, check_label, check_topic
-from services.ledger.words import State
 
 MAX_WORKING_DAY_MINUTES: Final = 1_440
 
@@ -24,7 +24,7 @@ class ProgrammeConfigured(Fact):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Configuration:
+class ProgrammeConfiguration:
     """The settings of a programme: the sum of its facts, later ones over earlier ones."""
 
     topic_labels: Mapping[str, str]
@@ -40,7 +40,7 @@ class Topic:
     exchange_count: int
 
 
-def check_configured(event: Event, fact: ProgrammeConfigured, found: Violations) -> None:
+def check_programme_configured(event: Event, fact: ProgrammeConfigured, found: Violations) -> None:
     path = "programme_configured."
     minutes = fact.working_day_minutes
     if not fact.topic_labels and minutes is None:
@@ -64,13 +64,13 @@ def check_configured(event: Event, fact: ProgrammeConfigured, found: Violations)
 
 
 def configure(
-    ledger: Ledger, journal: Journal, logged: Logged, fact: ProgrammeConfigured, at: int
+    ledger: Ledger, journal: Journal, logged: LoggedRecord, fact: ProgrammeConfigured, at: int
 ) -> Verdict:
     """Always applies. `configuration` adds the facts up when somebody asks."""
-    return Applied()
+    return AppliedVerdict()
 
 
-def configuration(facts: Iterable[ProgrammeConfigured]) -> Configuration:
+def merge_configuration(facts: Iterable[ProgrammeConfigured]) -> ProgrammeConfiguration:
     """The configuration after these facts, which are in log order."""
     labels = dict[str, str]()
     minutes = None
@@ -78,13 +78,15 @@ def configuration(facts: Iterable[ProgrammeConfigured]) -> Configuration:
         labels.update(fact.topic_labels)
         if fact.working_day_minutes is not None:
             minutes = fact.working_day_minutes
-    return Configuration(
+    return ProgrammeConfiguration(
         topic_labels={topic: label for topic, label in labels.items() if label},
         working_day_minutes=minutes,
     )
 
 
-def topics(configured: Configuration, exchange_counts: Mapping[str, int]) -> list[Topic]:
+def list_topics(
+    configured: ProgrammeConfiguration, exchange_counts: Mapping[str, int]
+) -> list[Topic]:
     """Every topic that a standing exchange or a label has, by topic."""
     used = {topic: count for topic, count in exchange_counts.items() if count}
     return [
@@ -97,11 +99,11 @@ def topics(configured: Configuration, exchange_counts: Mapping[str, int]) -> lis
     ]
 
 
-def exchange_counts(ledger: Ledger) -> dict[str, int]:
+def count_exchanges_by_topic(ledger: Ledger) -> dict[str, int]:
     """Topic -> standing exchanges that have it."""
     counts = dict[str, int]()
     for history in ledger.histories.values():
-        if history.current.state is not State.RETRACTED:
+        if history.current.state is not RevisionState.RETRACTED:
             for topic in history.current.exchange.topics:
                 counts[topic] = counts.get(topic, 0) + 1
     return counts

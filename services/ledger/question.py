@@ -5,9 +5,9 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final, Generic, NamedTuple, TypeVar
 
 from services.ledger.allocation import MILLION
-from services.ledger.errors import QuestionImpossible
+from services.ledger.enums import Allocation, Formality, Identity, Kind, Lens, Population
+from services.ledger.errors import ImpossibleQuestionError
 from services.ledger.times import Day
-from services.ledger.words import Allocation, Formality, Identity, Kind, Lens, Population
 
 Row = TypeVar("Row")
 
@@ -23,9 +23,9 @@ TOO_FEW_EXCHANGES: Final = "TOO_FEW_EXCHANGES"
 NOT_BORNE: Final = "NOT_BORNE"
 NOTHING_SEEN: Final = "NOTHING_SEEN"
 NONE_OF_THESE: Final = "NONE_OF_THESE"
-MANY_UNKNOWN_PARTS: Final = 5
+MANY_UNKNOWN_DIVISOR: Final = 5
 """More than one part in so many is many: over 20 %, or over 20 points apart."""
-FEW_EXCHANGES: Final = 5
+MIN_DIRECTED_EXCHANGES: Final = 5
 """Under this many directed exchanges no share and no word is given."""
 
 
@@ -37,7 +37,7 @@ class Scope:
     sees_all: bool = True
 
 
-ALL: Final = Scope()
+OPEN_SCOPE: Final = Scope()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,7 +48,7 @@ class Question:
     """
 
     programme_id: str
-    scope: Scope = ALL
+    scope: Scope = OPEN_SCOPE
     lens: Lens = Lens.COUNT
     allocation: Allocation = Allocation.SPLIT
     from_day: Day | None = None
@@ -61,7 +61,7 @@ class Question:
     population: Population = Population.UNSPECIFIED
     as_of_day: Day = 0
 
-    def wants(self, kind: Kind, formality: Formality, topics: Collection[str]) -> bool:
+    def matches(self, kind: Kind, formality: Formality, topics: Collection[str]) -> bool:
         """Whether an exchange of this kind, formality and these topics is asked for."""
         return (
             (not self.kinds or kind in self.kinds)
@@ -70,21 +70,21 @@ class Question:
         )
 
     @property
-    def is_narrowed(self) -> bool:
+    def has_content_filters(self) -> bool:
         """Whether it leaves out exchanges of the window."""
         return bool(self.kinds or self.formalities or self.topics)
 
-    def of_any_exchange(self) -> "Question":
+    def remove_content_filters(self) -> "Question":
         """The same question of every exchange of the window."""
         return replace(self, kinds=(), formalities=(), topics=())
 
-    def places(self, first: Day) -> bool:
+    def is_in_window(self, first: Day) -> bool:
         """Whether a period that begins on day `first` lies in the window; its beginning decides."""
         return (self.from_day is None or first >= self.from_day) and (
             self.to_day is None or first < self.to_day
         )
 
-    def cuts(self, first: Day, end: Day) -> bool:
+    def is_straddled_by(self, first: Day, end: Day) -> bool:
         """Whether the period [first, end) lies partly in the window and partly outside."""
         from_day = first if self.from_day is None else self.from_day
         to_day = end if self.to_day is None else self.to_day
@@ -92,17 +92,17 @@ class Question:
         return inside and (first < from_day or end > to_day)
 
     def require_totals(self) -> None:
-        """Raises QuestionImpossible where an allocation has no organization totals."""
+        """Raises ImpossibleQuestionError where an allocation has no organization totals."""
         if self.allocation is Allocation.FULL:
-            raise QuestionImpossible(
+            raise ImpossibleQuestionError(
                 "allocation full lays the whole amount on every edge, so it has no totals; "
                 "ask for split or once, or for pairs"
             )
 
     def require_edges(self) -> None:
-        """Raises QuestionImpossible where an allocation has no edges."""
+        """Raises ImpossibleQuestionError where an allocation has no edges."""
         if self.allocation is Allocation.ONCE:
-            raise QuestionImpossible(
+            raise ImpossibleQuestionError(
                 "allocation once lays amounts on organizations, so there are no pairs; "
                 "ask for split or full, or for balances"
             )
@@ -152,8 +152,8 @@ class Balance(NamedTuple):
         if not self.has_net:
             absent: tuple[str, ...] = (NOT_BORNE,)
         else:
-            few = self.directed_count < FEW_EXCHANGES
-            vague = self.answer_is_vague or many_unknown(
+            few = self.directed_count < MIN_DIRECTED_EXCHANGES
+            vague = self.answer_is_vague or has_many_unknown(
                 (self.given_count, self.given_unknown_count),
                 (self.received_count, self.received_unknown_count),
             )
@@ -162,7 +162,7 @@ class Balance(NamedTuple):
                 + (TOO_FEW_EXCHANGES,) * few
                 + (MANY_UNKNOWN,) * vague
             )
-        return absent + why_no_exchange(self.exchange_count, isolate=self.isolate)
+        return absent + explain_no_exchange(self.exchange_count, isolate=self.isolate)
 
     @property
     def _total(self) -> int:
@@ -192,7 +192,7 @@ class Pair(NamedTuple):
     @property
     def reasons(self) -> tuple[str, ...]:
         """Why nothing is said of its reciprocity; () when something may be."""
-        vague = many_unknown(
+        vague = has_many_unknown(
             (self.given_count, self.given_unknown_count),
             (self.received_count, self.received_unknown_count),
         )
@@ -221,7 +221,7 @@ class Node(NamedTuple):
     @property
     def reasons(self) -> tuple[str, ...]:
         """Why there is no exchange; () when there is one."""
-        return why_no_exchange(self.exchange_count, isolate=self.isolate)
+        return explain_no_exchange(self.exchange_count, isolate=self.isolate)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -265,7 +265,7 @@ class Network(Answer[Edge]):
     nodes: Sequence[Node] = ()
 
 
-def many_unknown(given: tuple[Any, Any], received: tuple[Any, Any]) -> Any:
+def has_many_unknown(given: tuple[Any, Any], received: tuple[Any, Any]) -> Any:
     """Whether too many minutes are unknown to compare two directions.
 
     Each direction is its number of exchanges, and how many of these have no known minutes: whole
@@ -273,13 +273,15 @@ def many_unknown(given: tuple[Any, Any], received: tuple[Any, Any]) -> Any:
     lie over 20 points apart.
     """
     (given_count, given_unknown), (received_count, received_unknown) = given, received
-    unknown = MANY_UNKNOWN_PARTS * (given_unknown + received_unknown) > given_count + received_count
+    unknown = (
+        MANY_UNKNOWN_DIVISOR * (given_unknown + received_unknown) > given_count + received_count
+    )
     # Shares of unknowns by cross-multiplication: a direction without exchanges has none.
     apart = abs(given_unknown * received_count - received_unknown * given_count)
-    return unknown | (MANY_UNKNOWN_PARTS * apart > given_count * received_count)
+    return unknown | (MANY_UNKNOWN_DIVISOR * apart > given_count * received_count)
 
 
-def why_no_exchange(exchange_count: int, *, isolate: bool) -> tuple[str, ...]:
+def explain_no_exchange(exchange_count: int, *, isolate: bool) -> tuple[str, ...]:
     """Why an organization has no exchange in an answer; () when it has one.
 
     NONE_OF_THESE: it has exchanges, but they are internal or the question leaves them out.
@@ -289,7 +291,7 @@ def why_no_exchange(exchange_count: int, *, isolate: bool) -> tuple[str, ...]:
     return (NOTHING_SEEN,) if isolate else (NONE_OF_THESE,)
 
 
-def warnings_for(
+def find_warnings(
     question: Question, coverage: Coverage, *, topics_overlap: bool, has_unbound: bool
 ) -> tuple[str, ...]:
     """What to keep in mind, in the order of the words.
@@ -297,9 +299,9 @@ def warnings_for(
     MANY_UNKNOWN when a lens of minutes rests on too few known ones; POSSIBLE_DOUBLE_REPORTS when
     two sides may have reported one exchange; TOPICS_OVERLAP when topics are asked for and a
     counted exchange carries several (`topics_overlap`); UNBOUND_NAMES when a party to a counted
-    exchange is one of `spelling.unbound_names` (`has_unbound`).
+    exchange is one of `spelling.find_unbound_names` (`has_unbound`).
     """
-    many = MANY_UNKNOWN_PARTS * coverage.unknown_minutes_count > coverage.directed_count
+    many = MANY_UNKNOWN_DIVISOR * coverage.unknown_minutes_count > coverage.directed_count
     unknown = question.lens is not Lens.COUNT and many
     overlap = bool(question.topics) and topics_overlap
     applies = {

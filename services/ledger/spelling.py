@@ -11,7 +11,7 @@ from services.ledger.organization import Organization
 _INVISIBLE_MARKS: Final = frozenset("\u034f" + "".join(map(chr, range(0xFE00, 0xFE10))))
 
 
-def unbound_names(
+def find_unbound_names(
     roster: Collection[Organization], aliases: Mapping[str, str], names: Collection[str]
 ) -> set[str]:
     """The unregistered names that are spelled like an id, name or alias on the roster.
@@ -42,7 +42,9 @@ def unbound_names(
 
 
 def name_key(text: str) -> str:
-    """The key by which spellings are compared; see `mutua.names`, which the core cannot import."""
+    """The key by which spellings are compared; see `mutua.spelling`, which the core cannot
+    import.
+    """
     if text.isascii():
         return " ".join(text.split()).lower()
     visible = "".join(

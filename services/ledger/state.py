@@ -2,12 +2,12 @@
 
 from dataclasses import dataclass, field
 
+from services.ledger.enums import QuarantineCause, RevisionState
 from services.ledger.exchange import Exchange
-from services.ledger.facts import Event, Logged, Source
+from services.ledger.facts import Event, LoggedRecord, Source
 from services.ledger.identity import resolve
 from services.ledger.organization import Organization
 from services.ledger.times import Instant
-from services.ledger.words import Quarantine, State
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,15 +23,15 @@ class Revision:
     from_offset: int
     record_time: Instant
     recorded_by: str
-    state: State
+    state: RevisionState
     source: Source
-    said: Event
+    content_event: Event
     exchange: Exchange
     value: bytes
 
 
 @dataclass(slots=True)
-class History:
+class ExchangeHistory:
     """An exchange: `number` is the offset of its first record, `revisions` oldest first."""
 
     exchange_id: str
@@ -43,15 +43,15 @@ class History:
         return self.revisions[-1]
 
     @property
-    def retracted(self) -> bool:
-        return self.current.state is State.RETRACTED
+    def is_retracted(self) -> bool:
+        return self.current.state is RevisionState.RETRACTED
 
     def has_revision(self, event_id: str) -> bool:
         return any(revision.event_id == event_id for revision in self.revisions)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Version:
+class OrganizationVersion:
     """What is known of a registered organization, from the record at `from_offset` on."""
 
     number: int
@@ -67,26 +67,26 @@ class Version:
 class Ledger:
     """The state of one programme, whole or just the part that a stretch of the log can touch."""
 
-    seen: dict[str, bytes] = field(default_factory=dict)
+    digests: dict[str, bytes] = field(default_factory=dict)
     """Event id -> digest of its first record."""
-    histories: dict[str, History] = field(default_factory=dict)
-    roster: dict[str, Version] = field(default_factory=dict)
+    histories: dict[str, ExchangeHistory] = field(default_factory=dict)
+    roster: dict[str, OrganizationVersion] = field(default_factory=dict)
     aliases: dict[str, str] = field(default_factory=dict)
-    waiting: dict[str, dict[str, Logged]] = field(default_factory=dict)
+    waiting: dict[str, dict[str, LoggedRecord]] = field(default_factory=dict)
     """Awaited key -> event id -> the fact that waits for it."""
-    awaited: dict[str, str] = field(default_factory=dict)
+    waiting_keys: dict[str, str] = field(default_factory=dict)
     """Event id of a waiting fact -> the key it waits for."""
 
-    def wait(self, event_id: str, fact: Logged, key: str) -> None:
-        self.awaited[event_id] = key
+    def add_waiting_fact(self, event_id: str, fact: LoggedRecord, key: str) -> None:
+        self.waiting_keys[event_id] = key
         self.waiting.setdefault(key, {})[event_id] = fact
 
-    def wake(self, key: str) -> list[Logged]:
+    def take_waiting_facts(self, key: str) -> list[LoggedRecord]:
         """The facts that await `key`. Each counts as waiting until it is released."""
         return list(self.waiting.pop(key, {}).values())
 
-    def release(self, event_id: str) -> None:
-        del self.awaited[event_id]
+    def end_waiting(self, event_id: str) -> None:
+        del self.waiting_keys[event_id]
 
     def resolve(self, organization_id: str) -> str:
         return resolve(self.aliases, organization_id)
@@ -96,15 +96,15 @@ class Ledger:
 class Journal:
     """What a stretch of the log changed in a `Ledger`, in log order."""
 
-    facts: list[Logged] = field(default_factory=list)
+    facts: list[LoggedRecord] = field(default_factory=list)
     """Facts seen for the first time, whatever became of them."""
-    revisions: list[tuple[History, Revision]] = field(default_factory=list)
-    versions: list[Version] = field(default_factory=list)
-    aliases: list[tuple[str, str, Logged]] = field(default_factory=list)
+    revisions: list[tuple[ExchangeHistory, Revision]] = field(default_factory=list)
+    versions: list[OrganizationVersion] = field(default_factory=list)
+    aliases: list[tuple[str, str, LoggedRecord]] = field(default_factory=list)
     """Alias, organization, the fact that said so."""
-    waiting: dict[str, tuple[str, Logged]] = field(default_factory=dict)
+    waiting_changes: dict[str, tuple[str, LoggedRecord]] = field(default_factory=dict)
     """Event id -> what it awaits in the end ("" is nothing), for all that began or ceased to."""
-    quarantined: dict[int, tuple[Quarantine, str, Logged]] = field(default_factory=dict)
+    quarantine: dict[int, tuple[QuarantineCause, str, LoggedRecord]] = field(default_factory=dict)
     """Offset -> reason, detail, record."""
 
 
@@ -124,35 +124,35 @@ class Needs:
         self.exchange_ids |= other.exchange_ids
         self.organization_ids |= other.organization_ids
 
-    def awaited_keys(self) -> set[str]:
+    def list_awaited_keys(self) -> set[str]:
         """The keys that the slab may settle."""
-        return self.event_ids | {awaited_organization(each) for each in self.organization_ids}
+        return self.event_ids | {make_organization_key(each) for each in self.organization_ids}
 
 
 @dataclass(frozen=True, slots=True)
-class Applied:
+class AppliedVerdict:
     """The fact took effect; those that wait for it, or for one of `keys`, may now follow."""
 
-    keys: tuple[str, ...] = ()
+    settled_keys: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
-class Waits:
-    """The fact waits until `key` is settled: an event id, or `awaited_organization`."""
+class WaitingVerdict:
+    """The fact waits until `key` is settled: an event id, or `make_organization_key`."""
 
     key: str
 
 
 @dataclass(frozen=True, slots=True)
-class Refused:
+class QuarantineVerdict:
     """The fact can never apply."""
 
-    reason: Quarantine
+    reason: QuarantineCause
     detail: str
 
 
-Verdict = Applied | Waits | Refused
+Verdict = AppliedVerdict | WaitingVerdict | QuarantineVerdict
 
 
-def awaited_organization(organization_id: str) -> str:
+def make_organization_key(organization_id: str) -> str:
     return f"organization:{organization_id}"

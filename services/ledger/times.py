@@ -4,7 +4,7 @@ from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 from typing import Final
 
-from services.ledger.words import Precision
+from services.ledger.enums import Precision
 
 Instant = int
 Day = int
@@ -16,21 +16,21 @@ DAY: Final = 86_400 * SECOND
 EPOCH: Final = date(1970, 1, 1).toordinal()
 
 
-def instant(moment: datetime) -> Instant:
+def datetime_to_instant(moment: datetime) -> Instant:
     """A zoned datetime as an instant."""
     return (moment - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
 
 
-def moment(at: Instant) -> datetime:
+def instant_to_datetime(at: Instant) -> datetime:
     """An instant as a datetime in UTC."""
     return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=at)
 
 
-def day_number(civil: date) -> Day:
+def date_to_day(civil: date) -> Day:
     return civil.toordinal() - EPOCH
 
 
-def civil_date(day: Day) -> date:
+def day_to_date(day: Day) -> date:
     return date.fromordinal(day + EPOCH)
 
 
@@ -40,15 +40,15 @@ def day_of(at: Instant) -> Day:
 
 @lru_cache(maxsize=100_000)
 def month_of(day: Day) -> Month:
-    civil = civil_date(day)
+    civil = day_to_date(day)
     return civil.year * 12 + civil.month - 1
 
 
 def first_day_of(month: Month) -> Day:
-    return day_number(date(month // 12, month % 12 + 1, 1))
+    return date_to_day(date(month // 12, month % 12 + 1, 1))
 
 
-def period_days(at: Instant, precision: Precision) -> tuple[Day, Day]:
+def find_period(at: Instant, precision: Precision) -> tuple[Day, Day]:
     """First day of the period an occurrence lies in, and the first day after it."""
     first = day_of(at)
     match precision:
@@ -60,11 +60,11 @@ def period_days(at: Instant, precision: Precision) -> tuple[Day, Day]:
             return first, first + 1
 
 
-def starts_period(at: Instant, precision: Precision) -> bool:
+def is_period_start(at: Instant, precision: Precision) -> bool:
     """Whether an occurrence is the first instant of its period, as coarse ones must be."""
     if precision is Precision.EXACT:
         return True
-    civil = civil_date(day_of(at))
+    civil = day_to_date(day_of(at))
     if at % DAY:
         return False
     match precision:

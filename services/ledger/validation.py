@@ -12,7 +12,7 @@ from unicodedata import category
 
 from services.ledger.errors import Violation
 from services.ledger.facts import Event, Text
-from services.ledger.times import DAY, Instant, day_number, day_of, starts_period
+from services.ledger.times import DAY, Instant, date_to_day, day_of, is_period_start
 
 MAX_ID_LENGTH: Final = 128
 MAX_NAME_LENGTH: Final = 200
@@ -20,43 +20,43 @@ MAX_NOTE_LENGTH: Final = 4_000
 MAX_SEALED_BYTES: Final = 5 * MAX_NOTE_LENGTH
 MAX_ITEMS: Final = 1_000
 """Of one list in one fact."""
-EARLIEST: Final = day_number(date(1900, 1, 1)) * DAY
+EARLIEST_INSTANT: Final = date_to_day(date(1900, 1, 1)) * DAY
 """Before 1900 a date is a slip of the pen, not history."""
 
 UUID: Final = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 _PROGRAMME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 _TOPIC = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
-TOPIC_FORM: Final = (
+TOPIC_RULE: Final = (
     "must be lower-kebab, such as e-prescribing: a topic, not its label; `mutua programme show` "
     "and client.get_programme() list the topics in use"
 )
-NIL: Final = "00000000-0000-0000-0000-000000000000"
+NIL_UUID: Final = "00000000-0000-0000-0000-000000000000"
 
 Violations = list[Violation]
 
 
-def check_envelope(event: Event, *, now: Instant, found: Violations) -> None:
+def check_envelope(event: Event, *, now: Instant, violations: Violations) -> None:
     """The rules every fact shares. `now` is the server's clock."""
-    check_uuid(event.event_id, "event_id", found)
-    check_programme(event.programme_id, found)
+    check_uuid(event.event_id, "event_id", violations)
+    check_programme(event.programme_id, violations)
     for name in ("client", "batch", "reference"):
-        check_label(getattr(event.source, name), f"source.{name}", found)
+        check_label(getattr(event.source, name), f"source.{name}", violations)
     if event.source.generation < 0:
-        found.append(Violation("source.generation", "is negative; the first generation is 1"))
-    _check_times(event, now, found)
+        violations.append(Violation("source.generation", "is negative; the first generation is 1"))
+    _check_times(event, now, violations)
 
 
 def _check_times(event: Event, now: Instant, found: Violations) -> None:
     """Times may be a day off, because civil days differ by up to 14 hours from those of UTC."""
-    start = EARLIEST
+    start = EARLIEST_INSTANT
     if event.occur_time is None and event.fact.IS_TIMED:
         found.append(Violation("occur_time", "is missing; say when it happened"))
     if (occurred := event.occur_time) is not None:
         if occurred > now + DAY:
             found.append(Violation("occur_time", "is more than a day ahead; check the date"))
-        elif occurred < EARLIEST:
+        elif occurred < EARLIEST_INSTANT:
             found.append(Violation("occur_time", "is before 1900; check the year"))
-        elif not starts_period(occurred, event.occur_precision):
+        elif not is_period_start(occurred, event.occur_precision):
             period = event.occur_precision.name.lower()
             found.append(Violation("occur_time", f"is not the first instant (UTC) of its {period}"))
         else:
@@ -86,7 +86,7 @@ def check_programme(programme_id: str, found: Violations) -> None:
 def check_uuid(value: str, path: str, found: Violations) -> None:
     if not UUID.fullmatch(value):
         found.append(Violation(path, "must be a UUID such as 018f3c2e-7b1a-7cc0-9d3e-5a0b1c2d3e4f"))
-    elif value == NIL:
+    elif value == NIL_UUID:
         found.append(Violation(path, "is the nil UUID, which names nothing"))
 
 
@@ -115,7 +115,7 @@ def check_count(values: Sized, path: str, found: Violations, limit: int = MAX_IT
 
 def check_topic(value: str, path: str, found: Violations) -> None:
     if len(value) > MAX_ID_LENGTH or not _TOPIC.fullmatch(value):
-        found.append(Violation(path, TOPIC_FORM))
+        found.append(Violation(path, TOPIC_RULE))
 
 
 def check_label(value: str, path: str, found: Violations) -> None:

@@ -5,7 +5,7 @@ from typing import Final
 PLURAL_VERBS: Final = {"is": "are", "has": "have", "was": "were", "does": "do"}
 
 
-def counted(count: int, noun: str, verb: str = "") -> str:
+def format_count(count: int, noun: str, verb: str = "") -> str:
     """A count with its noun, and a verb that agrees with it.
 
     "1 exchange", "1,200 exchanges", "1 exchange has", "0 exchanges have". The noun and the verb are

@@ -5,41 +5,43 @@ from typing import NamedTuple
 import numpy as np
 
 from services.ledger.allocation import MILLION
+from services.ledger.enums import Allocation, Lens
 from services.ledger.question import (
-    FEW_EXCHANGES,
     MANY_UNKNOWN,
+    MIN_DIRECTED_EXCHANGES,
     Answer,
     Balance,
     Question,
-    many_unknown,
+    has_many_unknown,
 )
-from services.ledger.words import Allocation, Lens
-from services.network.frame import Frame
-from services.network.rows import Column, Rows
-from services.network.sums import Sums, add_up, of_leads
-from services.network.table import Flags, Ints
+from services.network.column_table import Flags, Ints
+from services.network.directed_sums import DirectedSums, sum_leads, sum_legs
+from services.network.identity_view import IdentityView
+from services.network.lazy_rows import Column, LazyRows
 from services.network.ties import GIVER_LEADS, RECEIVER_LEADS
 
 
-def balances(frame: Frame, question: Question, including: str = "") -> Answer[Balance]:
+def compute_balances(
+    frame: IdentityView, question: Question, additional_id: str = ""
+) -> Answer[Balance]:
     """One row for each organization of the population and each other party, by id.
 
-    `including` names one more, whether or not it is in the population or the window. Raises
-    QuestionImpossible for allocation full, which has no totals.
+    `additional_id` names one more, whether or not it is in the population or the window. Raises
+    ImpossibleQuestionError for allocation full, which has no totals.
     """
     question.require_totals()
-    inside = frame.inside(question)
-    found = total(frame, question, inside, add_up(frame, question, inside))
-    isolates = frame.isolates(question, found.party)
-    shown = frame.shown(question, found.party)
-    if including:
-        shown[frame.known.numbers[including]] = True
-    chosen = frame.choice(question)
+    inside = frame.select_exchanges(question)
+    found = compute_totals(frame, question, inside, sum_legs(frame, question, inside))
+    isolates = frame.find_isolates(question, found.is_party)
+    shown = frame.find_row_organizations(question, found.is_party)
+    if additional_id:
+        shown[frame.index.numbers[additional_id]] = True
+    chosen = frame.find_requested_organizations(question)
     if chosen is not None:
         shown &= chosen
-    coverage = frame.coverage(question, inside)
-    warnings = frame.warnings(question, coverage, inside)
-    numbers = by_name(frame, shown)
+    coverage = frame.compute_coverage(question, inside)
+    warnings = frame.find_warnings(question, coverage, inside)
+    numbers = sort_by_id(frame, shown)
     rows = _rows(frame, question, found, isolates, numbers, is_vague=MANY_UNKNOWN in warnings)
     return Answer(rows, coverage, warnings)
 
@@ -54,7 +56,7 @@ class Totals(NamedTuple):
     joint_count: Ints
     given_unknown_count: Ints
     received_unknown_count: Ints
-    party: Flags
+    is_party: Flags
     """Party to any exchange, also to an internal one."""
 
     @property
@@ -66,10 +68,12 @@ class Totals(NamedTuple):
         return self.directed_count + self.joint_count
 
 
-def total(frame: Frame, question: Question, inside: Flags, sums: Sums) -> Totals:
+def compute_totals(
+    frame: IdentityView, question: Question, inside: Flags, sums: DirectedSums
+) -> Totals:
     """What the sums come to for each organization."""
     size, internal = frame.size, frame.ties.internal
-    giver, receiver = frame.ends
+    giver, receiver = frame.direction_ends
 
     def of(end: Ints, values: Ints) -> Ints:
         amounts = np.zeros(size, dtype=np.int64)
@@ -77,8 +81,8 @@ def total(frame: Frame, question: Question, inside: Flags, sums: Sums) -> Totals
         amounts[0] = 0
         return amounts
 
-    giving = of(giver, of_leads(sums.legs, GIVER_LEADS))
-    taking = of(receiver, of_leads(sums.legs, RECEIVER_LEADS))
+    giving = of(giver, sum_leads(sums.legs, GIVER_LEADS))
+    taking = of(receiver, sum_leads(sums.legs, RECEIVER_LEADS))
     given, received = of(giver, sums.amounts), of(receiver, sums.amounts)
     if question.allocation is Allocation.ONCE and question.lens is Lens.COUNT:
         # Minutes lie on the same organizations as under split; counts give 1 to each party.
@@ -95,27 +99,27 @@ def total(frame: Frame, question: Question, inside: Flags, sums: Sums) -> Totals
         given_count=giving,
         received_count=taking,
         joint_count=joint,
-        given_unknown_count=of(giver, of_leads(sums.unknown_legs, GIVER_LEADS)),
-        received_unknown_count=of(receiver, of_leads(sums.unknown_legs, RECEIVER_LEADS)),
-        party=party,
+        given_unknown_count=of(giver, sum_leads(sums.unknown_legs, GIVER_LEADS)),
+        received_unknown_count=of(receiver, sum_leads(sums.unknown_legs, RECEIVER_LEADS)),
+        is_party=party,
     )
 
 
-def by_name(frame: Frame, shown: Flags) -> Ints:
+def sort_by_id(frame: IdentityView, shown: Flags) -> Ints:
     """The numbers shown, ascending by name."""
     numbers = np.flatnonzero(shown)
-    return numbers[np.argsort(frame.known.rank[numbers])]
+    return numbers[np.argsort(frame.index.rank[numbers])]
 
 
 def _rows(
-    frame: Frame,
+    frame: IdentityView,
     question: Question,
     totals: Totals,
     isolates: Flags,
     numbers: Ints,
     *,
     is_vague: bool,
-) -> Rows[Balance]:
+) -> LazyRows[Balance]:
     once = question.allocation is Allocation.ONCE
     no_giver = once and question.lens in (Lens.ATTENTION, Lens.BENEFIT)
     no_receiver = once and question.lens is Lens.BURDEN
@@ -124,7 +128,7 @@ def _rows(
     absent = np.full(len(numbers), np.nan)
     nothing = np.full(len(numbers), None)
     columns: dict[str, Column] = {
-        "organization_id": frame.known.names[numbers],
+        "organization_id": frame.index.ids[numbers],
         "given": nothing if no_giver else given,
         "received": nothing if no_receiver else received,
         "given_count": totals.given_count,
@@ -136,12 +140,12 @@ def _rows(
         "answer_is_vague": np.full(len(numbers), is_vague),
         "isolate": isolate,
     }
-    return Rows(
+    return LazyRows(
         Balance._make,
         [columns[name] for name in Balance._fields],
         columns
         | {
-            "organization_id": frame.known.rank[numbers],
+            "organization_id": frame.index.rank[numbers],
             "given": absent if no_giver else given,
             "received": absent if no_receiver else received,
             "net": absent if once else given - received,
@@ -155,9 +159,9 @@ def _rows(
 def _net_share(totals: Totals) -> Column:
     """See `Balance.net_share`; NaN where it is absent."""
     both = totals.given + totals.received
-    vague = many_unknown(
+    vague = has_many_unknown(
         (totals.given_count, totals.given_unknown_count),
         (totals.received_count, totals.received_unknown_count),
     )
-    is_said = (both > 0) & (totals.directed_count >= FEW_EXCHANGES) & ~vague
+    is_said = (both > 0) & (totals.directed_count >= MIN_DIRECTED_EXCHANGES) & ~vague
     return np.where(is_said, (totals.given - totals.received) / np.maximum(both, 1), np.nan)

@@ -11,12 +11,12 @@ from typing import Any, ClassVar, Final, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from services.ledger.flow_rows import FlowRows, Known
+from services.ledger.enums import Lens
+from services.ledger.flow_rows import ColumnWatermark, FlowRows
 from services.ledger.organization import Organization
 from services.ledger.times import Day
-from services.ledger.words import Lens
-from services.network.shares import burden, grid, of_each_receiver
-from services.network.table import Flags, Ints, Table
+from services.network.column_table import ColumnTable, Flags, Ints
+from services.network.leg_allocation import allocate_burden, allocate_per_receiver, make_leg_grid
 
 Value = TypeVar("Value")
 NO_DAY: Final = np.iinfo(np.int32).min
@@ -25,11 +25,11 @@ UNKNOWN_BITS: Final = {Lens.BURDEN: 1, Lens.ATTENTION: 2, Lens.BENEFIT: 4}
 _WORN_PARTS: Final = 4
 
 
-class Exchanges(Table):
+class Exchanges(ColumnTable):
     """One row a state of an exchange.
 
     `number` ascends: a restated exchange repeats the number before it, and is found through
-    `Restated`.
+    `RestatedExchanges`.
     """
 
     TYPES: ClassVar = {
@@ -60,7 +60,7 @@ class Exchanges(Table):
     benefit_minutes: Ints
 
 
-class Legs(Table):
+class Legs(ColumnTable):
     """One row a leg, by exchange (its row), giver and receiver; shares in millionths.
 
     `leads` has bit 1 on the first leg of a giver in its exchange, bit 2 on that of a receiver;
@@ -89,7 +89,7 @@ class Legs(Table):
     benefit: Ints
 
 
-class Joint(Table):
+class JointMembers(ColumnTable):
     """One row a party of a symmetric exchange (its row)."""
 
     TYPES: ClassVar = {"exchange": np.intp, "party": np.int32}
@@ -97,7 +97,7 @@ class Joint(Table):
     party: Ints
 
 
-class Restated(Table):
+class RestatedExchanges(ColumnTable):
     """The rows of `Exchanges` that hold later states, by the numbers of their exchanges."""
 
     TYPES: ClassVar = {"number": np.int64, "exchange": np.intp}
@@ -117,21 +117,23 @@ class Columns:
     organizations: Mapping[str, Organization]
     aliases: Mapping[str, str]
     exchanges: Exchanges
-    alive: Flags
+    is_standing: Flags
     """Which rows of `exchanges` stand."""
-    restated: Restated
+    restated: RestatedExchanges
     legs: Legs
-    joint: Joint
+    joint: JointMembers
 
     @property
-    def known(self) -> Known:
-        return Known(self.next_offset, len(self.ids), len(self.topic_sets), len(self.aliases))
+    def watermark(self) -> ColumnWatermark:
+        return ColumnWatermark(
+            self.next_offset, len(self.ids), len(self.topic_sets), len(self.aliases)
+        )
 
     @property
-    def is_worn(self) -> bool:
+    def is_fragmented(self) -> bool:
         """So many rows are dead that the columns are better loaded again."""
-        dead_count = len(self.alive) - int(np.count_nonzero(self.alive))
-        return _WORN_PARTS * dead_count > len(self.alive)
+        dead_count = len(self.is_standing) - int(np.count_nonzero(self.is_standing))
+        return _WORN_PARTS * dead_count > len(self.is_standing)
 
     @property
     def is_dated(self) -> Flags:
@@ -139,14 +141,14 @@ class Columns:
         dated: Flags = self.exchanges.end_day - self.exchanges.first_day == 1
         return dated
 
-    def numbers(self) -> Ints:
+    def list_numbers(self) -> Ints:
         """The number of the exchange that each row of `exchanges` holds a state of."""
         numbers: Ints = self.exchanges.number.copy()
         numbers[self.restated.exchange] = self.restated.number
         return numbers
 
     @property
-    def days(self) -> tuple[Day, Day]:
+    def day_range(self) -> tuple[Day, Day]:
         """The first and the last first day of an exchange; (0, 0) without any."""
         day = self.exchanges.first_day
         return (int(day.min()), int(day.max())) if len(day) else (0, 0)
@@ -154,7 +156,7 @@ class Columns:
     @property
     def nbytes(self) -> int:
         tables = (self.exchanges, self.restated, self.legs, self.joint)
-        return self.alive.nbytes + sum(table.nbytes for table in tables)
+        return self.is_standing.nbytes + sum(table.nbytes for table in tables)
 
 
 EMPTY: Final = Columns(
@@ -165,10 +167,10 @@ EMPTY: Final = Columns(
     organizations={},
     aliases={},
     exchanges=Exchanges.empty(),
-    alive=np.empty(0, dtype=np.bool_),
-    restated=Restated.empty(),
+    is_standing=np.empty(0, dtype=np.bool_),
+    restated=RestatedExchanges.empty(),
     legs=Legs.empty(),
-    joint=Joint.empty(),
+    joint=JointMembers.empty(),
 )
 
 
@@ -184,21 +186,21 @@ def advance(columns: Columns, rows: FlowRows, next_offset: int) -> Columns:
     leg_number, giver, receiver = map(_ints, rows.legs)
     joint_number, party = map(_ints, rows.joint)
     restated = int(np.searchsorted(first, columns.next_offset))
-    before = len(columns.alive)
+    before = len(columns.is_standing)
     last = columns.exchanges.number[-1] if before else -1
     ascending = np.where(np.arange(len(first)) < restated, last, first)
-    exchanges = columns.exchanges.grown(ascending, *others)
+    exchanges = columns.exchanges.extend(ascending, *others)
     added = np.arange(before, before + len(first))
-    alive = np.concatenate([columns.alive, np.ones(len(first), dtype=np.bool_)])
+    alive = np.concatenate([columns.is_standing, np.ones(len(first), dtype=np.bool_)])
     alive[_rows_of(columns, _ints(rows.replaced))] = False
     return replace(
         columns,
         next_offset=next_offset,
         exchanges=exchanges,
-        alive=alive,
-        restated=columns.restated.grown(first[:restated], added[:restated]),
-        legs=columns.legs.grown(
-            *lay_out(
+        is_standing=alive,
+        restated=columns.restated.extend(first[:restated], added[:restated]),
+        legs=columns.legs.extend(
+            *make_leg_columns(
                 exchanges,
                 before + np.searchsorted(first, leg_number),
                 giver,
@@ -206,7 +208,7 @@ def advance(columns: Columns, rows: FlowRows, next_offset: int) -> Columns:
                 columns.rank,
             )
         ),
-        joint=columns.joint.grown(before + np.searchsorted(first, joint_number), party),
+        joint=columns.joint.extend(before + np.searchsorted(first, joint_number), party),
     )
 
 
@@ -244,14 +246,14 @@ def _rows_of(columns: Columns, replaced: Ints) -> Ints:
     return np.concatenate([at[known], restated])
 
 
-def lay_out(
+def make_leg_columns(
     exchanges: Exchanges, exchange: Ints, giver: Ints, receiver: Ints, rank: Ints
 ) -> tuple[Ints, ...]:
     """The columns of `Legs`, where these ascend by exchange (its row), giver and receiver.
 
     `rank` has the place of the id of each giver and receiver among all ids in ascending order.
     """
-    places = grid(exchange, giver, receiver, rank)
+    places = make_leg_grid(exchange, giver, receiver, rank)
     day = exchanges.first_day[exchange]
     giver_minutes = exchanges.giver_minutes[exchange]
     receiver_minutes = exchanges.receiver_minutes[exchange]
@@ -265,9 +267,9 @@ def lay_out(
         + UNKNOWN_BITS[Lens.ATTENTION] * (receiver_minutes < 0)
         + UNKNOWN_BITS[Lens.BENEFIT] * (benefit_minutes < 0),
         np.where(exchanges.end_day[exchange] - day == 1, day, NO_DAY),
-        burden(giver_minutes, places),
-        of_each_receiver(receiver_minutes, places),
-        of_each_receiver(benefit_minutes, places),
+        allocate_burden(giver_minutes, places),
+        allocate_per_receiver(receiver_minutes, places),
+        allocate_per_receiver(benefit_minutes, places),
     )
 
 

@@ -1,32 +1,32 @@
 """How far giving, and receiving, lie with a few."""
 
-from services.ledger.concentration import Concentration, Flow, measure
+from services.ledger.concentration import Concentration, SideFlow, measure_concentration
+from services.ledger.enums import Allocation
 from services.ledger.question import Answer, Question
-from services.ledger.words import Allocation
-from services.network.balances import total
-from services.network.frame import Frame
-from services.network.sums import add_up
-from services.network.table import Flags, Ints
+from services.network.balances import compute_totals
+from services.network.column_table import Flags, Ints
+from services.network.directed_sums import sum_legs
+from services.network.identity_view import IdentityView
 
 
-def concentration(frame: Frame, question: Question) -> Answer[Concentration]:
+def compute_concentration(frame: IdentityView, question: Question) -> Answer[Concentration]:
     """See `ledger.concentration.concentration`."""
     question.require_totals()
-    inside = frame.inside(question)
-    sums = add_up(frame, question, inside)
-    totals = total(frame, question, inside, sums)
-    members = frame.population(question, totals.party)
+    inside = frame.select_exchanges(question)
+    sums = sum_legs(frame, question, inside)
+    totals = compute_totals(frame, question, inside, sums)
+    members = frame.find_population(question, totals.is_party)
     members[0] = False  # nobody
-    giver, receiver = (members[each] for each in frame.ends)
+    giver, receiver = (members[each] for each in frame.direction_ends)
 
-    def flow(amounts: Ints, crossing: Flags) -> Flow:
+    def flow(amounts: Ints, crossing: Flags) -> SideFlow:
         once = question.allocation is Allocation.ONCE
         spill_over = None if once else int(sums.amounts[crossing].sum())
-        return Flow(amounts[members].tolist(), spill_over)
+        return SideFlow(amounts[members].tolist(), spill_over)
 
-    coverage = frame.coverage(question, inside)
-    warnings = frame.warnings(question, coverage, inside)
-    rows = measure(
+    coverage = frame.compute_coverage(question, inside)
+    warnings = frame.find_warnings(question, coverage, inside)
+    rows = measure_concentration(
         question,
         coverage,
         warnings,

@@ -13,17 +13,17 @@ from typing import ClassVar, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from services.ledger.words import Side
+from services.ledger.enums import Side
+from services.network.column_table import ColumnTable, Flags, Ints
 from services.network.columns import Columns
-from services.network.table import Flags, Ints, Table
-from services.network.ties import differs, firsts
+from services.network.ties import find_changes, find_first_rows
 
 Keys = NDArray[np.uint64]
 _GIVES, _TAKES, _JOINS = range(3)
 _ROLES: Final = 3
 
 
-class Sides(Table):
+class ReportingSides(ColumnTable):
     """One row per exchange: the side that reported it, as a `Side`.
 
     For a joint exchange that one of its parties recorded, THIRD_PARTY plus the number of that
@@ -91,8 +91,8 @@ class _Candidates:
 
     def groups(self) -> tuple[Ints, Ints]:
         """Number of exchanges of each side in its group, and the first side of each group."""
-        is_group = differs(self.keys)
-        sides = np.flatnonzero(is_group | differs(self.sides))
+        is_group = find_changes(self.keys)
+        sides = np.flatnonzero(is_group | find_changes(self.sides))
         return np.diff(sides, append=len(self.rows)), np.flatnonzero(is_group[sides])
 
     def two_sided(self) -> Flags:
@@ -105,10 +105,10 @@ class _Candidates:
 
 
 @dataclass(frozen=True, slots=True)
-class Doubles:
+class PossibleDoubles:
     """The possible doubles among the first exchanges of some columns, dead ones included."""
 
-    sides: Sides
+    sides: ReportingSides
     runs: tuple[_Run, ...]
     """Each at least twice as long as the next one."""
     candidates: _Candidates
@@ -120,12 +120,12 @@ class Doubles:
         arrays += [array for run in self.runs for array in (run.keys, run.rows)]
         return self.sides.nbytes + sum(array.nbytes for array in arrays)
 
-    def grown(self, columns: Columns, organization: Ints) -> "Doubles":
+    def extend(self, columns: Columns, organization: Ints) -> "PossibleDoubles":
         """The doubles among all exchanges; `organization` has the organization of each party."""
         begin = self.sides.length
-        if begin == len(columns.alive):
+        if begin == len(columns.is_standing):
             return self
-        sides = self.sides.grown(_sides(columns, organization, begin))
+        sides = self.sides.extend(_sides(columns, organization, begin))
         first, end = columns.exchanges.first_day[begin:], columns.exchanges.end_day[begin:]
         dated = np.flatnonzero(end - first == 1)
         keys = _keys(columns, organization, begin)[dated]
@@ -135,9 +135,9 @@ class Doubles:
         candidates = self.candidates
         if len(again := np.unique(np.concatenate(repeated_keys))):
             candidates = self._join((*self.runs, run), again, sides)
-        return Doubles(sides, _merge_runs((*self.runs, run)), candidates)
+        return PossibleDoubles(sides, _merge_runs((*self.runs, run)), candidates)
 
-    def _join(self, runs: Sequence[_Run], keys: Keys, sides: Sides) -> _Candidates:
+    def _join(self, runs: Sequence[_Run], keys: Keys, sides: ReportingSides) -> _Candidates:
         """The candidates together with those among all rows that have these keys."""
         rows = np.concatenate([run.rows_of(keys) for run in runs])
         of_rows = np.concatenate([run.keys_of_rows(keys) for run in runs])
@@ -150,7 +150,7 @@ class Doubles:
             np.concatenate([before.rows, matching.rows]),
         )
 
-    def count(self, inside: Flags) -> int:
+    def count_doubles(self, inside: Flags) -> int:
         """Number of exchanges of the mask that may report another one again."""
         inside_candidates = self.candidates.select(inside[self.candidates.rows])
         counts, groups = inside_candidates.groups()
@@ -158,7 +158,7 @@ class Doubles:
             return 0
         return len(inside_candidates.rows) - int(np.maximum.reduceat(counts, groups).sum())
 
-    def acts(self, inside: Flags, number: Ints) -> tuple[Ints, Ints]:
+    def group_by_act(self, inside: Flags, number: Ints) -> tuple[Ints, Ints]:
         """The exchanges of the mask that are possible doubles, act by act.
 
         Returns, for each exchange, the number of the first exchange of its act, and its own number;
@@ -167,7 +167,7 @@ class Doubles:
         doubled = self.candidates.select(inside[self.candidates.rows])
         doubled = doubled.select(doubled.two_sided())
         numbers = number[doubled.rows]
-        starts = np.flatnonzero(differs(doubled.keys))
+        starts = np.flatnonzero(find_changes(doubled.keys))
         if not len(starts):
             return numbers, numbers
         lengths = np.diff(starts, append=len(numbers))
@@ -184,7 +184,7 @@ def _merge_runs(runs: tuple[_Run, ...]) -> tuple[_Run, ...]:
 
 
 def _sides(columns: Columns, organization: Ints, begin: int) -> Ints:
-    """The side of each exchange from row `begin`; see `Sides`."""
+    """The side of each exchange from row `begin`; see `ReportingSides`."""
     exchanges = columns.exchanges
     recorder, reported_by = exchanges.recorder[begin:], exchanges.reported_by[begin:]
     symmetric = exchanges.symmetric[begin:]
@@ -209,7 +209,7 @@ def _sides(columns: Columns, organization: Ints, begin: int) -> Ints:
 def _keys(columns: Columns, organization: Ints, begin: int) -> Keys:
     """The key of each exchange from row `begin`, coarse ones included."""
     exchanges, legs, joint = columns.exchanges, columns.legs, columns.joint
-    parties = np.zeros(len(columns.alive) - begin, dtype=np.uint64)
+    parties = np.zeros(len(columns.is_standing) - begin, dtype=np.uint64)
     for table, party, role in (
         (legs, legs.giver, _GIVES),
         (legs, legs.receiver, _TAKES),
@@ -218,7 +218,7 @@ def _keys(columns: Columns, organization: Ints, begin: int) -> Keys:
         new = slice(int(np.searchsorted(table.exchange, begin)), None)
         exchange, who = table.exchange[new] - begin, organization[party[new]]
         several = np.bincount(exchange, minlength=len(parties))[exchange] > 1
-        once = ~several | firsts(several, exchange, who)
+        once = ~several | find_first_rows(several, exchange, who)
         # A sum does not depend on the order of the parties.
         np.add.at(parties, exchange[once], _mix(who[once] * _ROLES + role))
     when = exchanges.first_day[begin:].astype(np.int64) << 8 | exchanges.kind[begin:]
@@ -239,4 +239,6 @@ def _mix(values: Ints) -> Keys:
 
 _NO_KEYS: Final = np.empty(0, dtype=np.uint64)
 _NO_INTS: Final = np.empty(0, dtype=np.int32)
-NONE: Final = Doubles(Sides.empty(), (), _Candidates(_NO_KEYS, _NO_INTS, _NO_INTS))
+NO_DOUBLES: Final = PossibleDoubles(
+    ReportingSides.empty(), (), _Candidates(_NO_KEYS, _NO_INTS, _NO_INTS)
+)

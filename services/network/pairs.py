@@ -5,35 +5,37 @@ from typing import Final
 import numpy as np
 
 from services.ledger.question import Answer, Pair, Question
+from services.network.column_table import Flags, Ints
 from services.network.columns import NO_DAY
-from services.network.frame import Frame
-from services.network.rows import Rows
-from services.network.sums import add_up
-from services.network.table import Flags, Ints
+from services.network.directed_sums import sum_legs
+from services.network.identity_view import IdentityView
+from services.network.lazy_rows import LazyRows
 from services.network.ties import LEADS_BITS
 
-_NOT_BUILT: Final = ("p_value", "q_value", "interval_low", "interval_high", "informants")
+_UNIMPLEMENTED_FIELDS: Final = ("p_value", "q_value", "interval_low", "interval_high", "informants")
 
 
-def pairs(frame: Frame, question: Question) -> Answer[Pair]:
+def compute_pairs(frame: IdentityView, question: Question) -> Answer[Pair]:
     """One row for each two organizations with a directed exchange, by giver and receiver id.
 
     Contact days are distinct UTC days in one direction, of exact and day precision only. Raises
-    QuestionImpossible for allocation once, which has no edges.
+    ImpossibleQuestionError for allocation once, which has no edges.
     """
     question.require_edges()
-    inside = frame.inside(question)
-    sums = add_up(frame, question, inside)
+    inside = frame.select_exchanges(question)
+    sums = sum_legs(frame, question, inside)
     counts, unknown = sums.exchanges, sums.unknown_exchanges
     days, undated = _days(frame, inside)
-    there, pair = _directions(frame, counts, sums.amounts, frame.choice(question))
+    there, pair = _directions(
+        frame, counts, sums.amounts, frame.find_requested_organizations(question)
+    )
     back = there ^ 1
-    giver, receiver = frame.ends[0][there], frame.ends[1][there]
+    giver, receiver = frame.direction_ends[0][there], frame.direction_ends[1][there]
     given, received = sums.amounts[there], sums.amounts[back]
     given_days, received_days = days[there], days[back]
     columns = {
-        "giver_id": frame.known.names[giver],
-        "receiver_id": frame.known.names[receiver],
+        "giver_id": frame.index.ids[giver],
+        "receiver_id": frame.index.ids[receiver],
         "given": given,
         "received": received,
         "given_count": counts[there],
@@ -45,31 +47,31 @@ def pairs(frame: Frame, question: Question) -> Answer[Pair]:
         "received_unknown_count": unknown[back],
     }
     absent = np.full(len(there), np.nan)
-    rows = Rows(
+    rows = LazyRows(
         Pair._make,
         [columns[name] for name in Pair._fields],
         columns
         | {
-            "giver_id": frame.known.rank[giver],
-            "receiver_id": frame.known.rank[receiver],
+            "giver_id": frame.index.rank[giver],
+            "receiver_id": frame.index.rank[receiver],
             "net": given - received,
             "direction_differs": ((given_days < received_days) & (given > received)).astype(int),
         }
-        | dict.fromkeys(_NOT_BUILT, absent),
+        | dict.fromkeys(_UNIMPLEMENTED_FIELDS, absent),
     )
-    coverage = frame.coverage(question, inside)
-    return Answer(rows, coverage, frame.warnings(question, coverage, inside))
+    coverage = frame.compute_coverage(question, inside)
+    return Answer(rows, coverage, frame.find_warnings(question, coverage, inside))
 
 
 def _directions(
-    frame: Frame, counts: Ints, amounts: Ints, chosen: Flags | None
+    frame: IdentityView, counts: Ints, amounts: Ints, chosen: Flags | None
 ) -> tuple[Ints, Ints]:
     """The direction in which each pair gave more, and the pair, by giver and receiver id.
 
     When both gave the same, from the smaller id.
     """
     low, high = frame.ties.pairs.low, frame.ties.pairs.high
-    rank = frame.known.rank
+    rank = frame.index.rank
     shown = counts[::2] + counts[1::2] > 0
     shown[0] = False  # what became internal
     if chosen is not None:
@@ -78,21 +80,21 @@ def _directions(
     forth, back = amounts[2 * pair], amounts[2 * pair + 1]
     reverse = (back > forth) | ((back == forth) & (rank[high[pair]] < rank[low[pair]]))
     there = 2 * pair + reverse
-    giver, receiver = frame.ends
+    giver, receiver = frame.direction_ends
     order = np.argsort(rank[giver[there]] * frame.size + rank[receiver[there]])
     return there[order], pair[order]
 
 
-def _days(frame: Frame, inside: Flags) -> tuple[Ints, Ints]:
+def _days(frame: IdentityView, inside: Flags) -> tuple[Ints, Ints]:
     """Contact days by direction, and exchanges without one by pair."""
     size = frame.ties.direction_count
-    first, last = frame.columns.days
+    first, last = frame.columns.day_range
     bits = (last - first).bit_length()
     # A direction and a day in one number, half as wide where that is enough: sorting takes longest.
     kind = np.int32 if size << bits <= np.iinfo(np.int32).max else np.int64
     undated = np.zeros(size, dtype=np.int64)
     contacts = [np.empty(0, dtype=kind)]
-    for legs, place, rows in frame.placed_legs(inside):
+    for legs, place, rows in frame.iterate_placed_legs(inside):
         direction: Ints = (place[rows] >> LEADS_BITS).astype(kind)
         days = legs.contact_day[rows]
         dated = days != NO_DAY

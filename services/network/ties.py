@@ -14,9 +14,9 @@ from typing import Any, ClassVar, Final
 
 import numpy as np
 
-from services.network.columns import Columns, Legs, lay_out
-from services.network.names import Names
-from services.network.table import Flags, Ints, Table
+from services.network.column_table import ColumnTable, Flags, Ints
+from services.network.columns import Columns, Legs, make_leg_columns
+from services.network.organization_index import OrganizationIndex
 
 LEADS_BITS: Final = 2
 LEADS: Final = 1 << LEADS_BITS
@@ -26,21 +26,21 @@ GIVER_LEADS: Final = (1, 3)
 RECEIVER_LEADS: Final = (2, 3)
 
 
-class Places(Table):
+class LegPlaces(ColumnTable):
     """One row a leg: where it counts."""
 
     TYPES: ClassVar = {"place": np.intp}
     place: Ints
 
 
-class JointParties(Table):
+class JointOrganizations(ColumnTable):
     """One row a joint party: its organization, 0 where it is there a second time or alone."""
 
     TYPES: ClassVar = {"organization": np.intp}
     organization: Ints
 
 
-class Members(Table):
+class ExchangeMembers(ColumnTable):
     """Rows of exchanges, each with an organization that it has."""
 
     TYPES: ClassVar = {"exchange": np.intp, "member": np.intp}
@@ -49,7 +49,7 @@ class Members(Table):
 
 
 @dataclass(frozen=True, slots=True)
-class Pairs:
+class PairIndex:
     """Pairs by number: of pair p the lower and the higher organization."""
 
     low: Ints
@@ -58,7 +58,7 @@ class Pairs:
     """Ascending; `numbers` has the pair of each."""
     numbers: Ints
 
-    def grown(self, low: Ints, high: Ints) -> tuple["Pairs", Ints]:
+    def extend(self, low: Ints, high: Ints) -> tuple["PairIndex", Ints]:
         """With these pairs, and the number of each."""
         keys, inverse = np.unique(low << 32 | high, return_inverse=True)
         at: Ints = np.asarray(np.searchsorted(self.keys, keys))
@@ -70,7 +70,7 @@ class Pairs:
         numbers[new] = len(self.low) + np.arange(np.count_nonzero(new))
         if not new.any():
             return self, numbers[inverse]
-        grown = Pairs(
+        grown = PairIndex(
             np.append(self.low, keys[new] >> 32),
             np.append(self.high, keys[new] & 0xFFFF_FFFF),
             np.insert(self.keys, at[new], keys[new]),
@@ -80,21 +80,21 @@ class Pairs:
 
 
 _NOBODY: Final = np.zeros(1, dtype=np.int64)
-_NO_PAIRS: Final = Pairs(_NOBODY, _NOBODY, _NOBODY[:0], _NOBODY[:0].astype(np.intp))
+_NO_PAIRS: Final = PairIndex(_NOBODY, _NOBODY, _NOBODY[:0], _NOBODY[:0].astype(np.intp))
 
 
 @dataclass(frozen=True, slots=True)
 class Ties:
     """The ties of the first legs and joint parties of some columns."""
 
-    pairs: Pairs
-    places: Places
+    pairs: PairIndex
+    places: LegPlaces
     """The places of the legs in the columns."""
     resolved_legs: Legs
     """Legs that were laid out again; their givers and receivers are organizations."""
-    resolved_places: Places
-    joint: JointParties
-    internal: Members
+    resolved_places: LegPlaces
+    joint: JointOrganizations
+    internal: ExchangeMembers
     """Internal exchanges with their parties, each at least once."""
 
     @property
@@ -112,7 +112,7 @@ class Ties:
         )
         return sum(table.nbytes for table in tables)
 
-    def grown(self, columns: Columns, known: Names) -> "Ties":
+    def extend(self, columns: Columns, known: OrganizationIndex) -> "Ties":
         """The ties of all legs and joint parties; `known` has all organizations of the columns."""
         legs, begin = columns.legs, self.places.length
         exchange, leads = legs.exchange[begin:], legs.leads[begin:]
@@ -127,36 +127,36 @@ class Ties:
             self.pairs, giver[is_counted], receiver[is_counted]
         )
         between = _between(*(each[is_resolved] for each in (exchange, giver, receiver)))
-        laid_out = lay_out(columns.exchanges, *between, known.rank)
-        resolved_legs = self.resolved_legs.grown(*laid_out)
+        laid_out = make_leg_columns(columns.exchanges, *between, known.rank)
+        resolved_legs = self.resolved_legs.extend(*laid_out)
         new = slice(self.resolved_legs.length, None)
         pairs, resolved_direction = _directed(pairs, *between[1:])
         joint, alone = _joint(columns, self.joint.length, known.organization)
         return Ties(
             pairs,
-            self.places.grown(LEADS * direction + leads),
+            self.places.extend(LEADS * direction + leads),
             resolved_legs,
-            self.resolved_places.grown(LEADS * resolved_direction + resolved_legs.leads[new]),
-            self.joint.grown(joint),
-            self.internal.grown(exchange[is_internal], giver[is_internal])
-            .grown(exchange[is_internal], receiver[is_internal])
-            .grown(*alone),
+            self.resolved_places.extend(LEADS * resolved_direction + resolved_legs.leads[new]),
+            self.joint.extend(joint),
+            self.internal.extend(exchange[is_internal], giver[is_internal])
+            .extend(exchange[is_internal], receiver[is_internal])
+            .extend(*alone),
         )
 
 
-NONE: Final = Ties(
+NO_TIES: Final = Ties(
     _NO_PAIRS,
-    Places.empty(),
+    LegPlaces.empty(),
     Legs.empty(),
-    Places.empty(),
-    JointParties.empty(),
-    Members.empty(),
+    LegPlaces.empty(),
+    JointOrganizations.empty(),
+    ExchangeMembers.empty(),
 )
 
 
-def _directed(pairs: Pairs, giver: Ints, receiver: Ints) -> tuple[Pairs, Ints]:
+def _directed(pairs: PairIndex, giver: Ints, receiver: Ints) -> tuple[PairIndex, Ints]:
     """Pairs with these, and the direction of each."""
-    pairs, numbers = pairs.grown(np.minimum(giver, receiver), np.maximum(giver, receiver))
+    pairs, numbers = pairs.extend(np.minimum(giver, receiver), np.maximum(giver, receiver))
     return pairs, 2 * numbers + (giver > receiver)
 
 
@@ -168,7 +168,7 @@ def _exceptions(exchange: Ints, aliased: Flags, same: Flags) -> tuple[Flags, Fla
     if not aliased.any():
         return same, same  # ids of one exchange are distinct, so that no leg is the same
     internal = _spread(exchange, same)
-    has_one_leg = differs(exchange) & differs(exchange, -1)
+    has_one_leg = find_changes(exchange) & find_changes(exchange, -1)
     return internal, _spread(exchange, aliased & ~has_one_leg) & ~internal
 
 
@@ -185,11 +185,11 @@ def _between(exchange: Ints, giver: Ints, receiver: Ints) -> tuple[Ints, Ints, I
     """Each giver and receiver of an exchange once, ascending."""
     order = np.lexsort((receiver, giver, exchange))
     exchange, giver, receiver = exchange[order], giver[order], receiver[order]
-    first = differs(exchange) | differs(giver) | differs(receiver)
+    first = find_changes(exchange) | find_changes(giver) | find_changes(receiver)
     return exchange[first], giver[first], receiver[first]
 
 
-def firsts(among: Flags, exchange: Ints, member: Ints) -> Flags:
+def find_first_rows(among: Flags, exchange: Ints, member: Ints) -> Flags:
     """The first row of each exchange and member among the rows in `among`."""
     rows = np.flatnonzero(among)
     keys = exchange[rows] * (int(member.max(initial=0)) + 1) + member[rows]
@@ -198,7 +198,7 @@ def firsts(among: Flags, exchange: Ints, member: Ints) -> Flags:
     return first
 
 
-def differs(values: Any, step: int = 1) -> Flags:
+def find_changes(values: Any, step: int = 1) -> Flags:
     """Which values differ from the one before, or after for `step` -1; the outermost one does."""
     differs = np.ones(len(values), dtype=np.bool_)
     rows = slice(1, None) if step > 0 else slice(None, -1)
@@ -209,7 +209,7 @@ def differs(values: Any, step: int = 1) -> Flags:
 def _joint(columns: Columns, begin: int, organization: Ints) -> tuple[Ints, tuple[Ints, Ints]]:
     """The joint parties from a row on, and those that are alone in their exchange."""
     exchange, who = columns.joint.exchange[begin:], organization[columns.joint.party[begin:]]
-    first = firsts(np.ones(len(exchange), dtype=np.bool_), exchange, who)
-    row = exchange - exchange.min(initial=len(columns.alive))
+    first = find_first_rows(np.ones(len(exchange), dtype=np.bool_), exchange, who)
+    row = exchange - exchange.min(initial=len(columns.is_standing))
     alone = first & (np.bincount(row[first])[row] == 1) if len(row) else first
     return np.where(first & ~alone, who, 0), (exchange[alone], who[alone])

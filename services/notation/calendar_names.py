@@ -24,7 +24,7 @@ _MONTHS: Final = {
 }
 
 
-def month_number(name: str) -> int:
+def find_month(name: str) -> int:
     """1 to 12; 0 when the name is no month that we know."""
     folded = unicodedata.normalize("NFKD", name.casefold())
     return _MONTHS.get("".join(letter for letter in folded if letter.isalpha()), 0)

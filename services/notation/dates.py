@@ -20,10 +20,10 @@ from mutua.v1.types_pb2 import (
     OccurPrecision,
 )
 from services.adapters.wire.values import from_day, from_instant
-from services.ledger.times import Instant, day_of, instant
-from services.notation.calendar_names import month_number
-from services.notation.clock import BEHIND_A_DAY, time_on
-from services.notation.errors import FORMS, DateOrderError, NotationError
+from services.ledger.times import Instant, datetime_to_instant, day_of
+from services.notation.calendar_names import find_month
+from services.notation.errors import TIME_FORMS, DateOrderError, NotationError
+from services.notation.time_of_day import TIME_OF_DAY, read_time_of_day
 
 DateOrder = Literal["day-first", "month-first"]
 DAY_FIRST: Final = "day-first"
@@ -126,18 +126,18 @@ class TimeReader:
         if match := _BASIC_INSTANT.fullmatch(tidied):
             day, hour, minute, second, zone = match.groups(default="00")
             tidied = f"{day} {hour}:{minute}:{second}{zone}"
-        match = BEHIND_A_DAY.fullmatch(tidied)
+        match = TIME_OF_DAY.fullmatch(tidied)
         if match is None or not (match["minute"] or match["half"]):
             return _first_instant(self._period(tidied))
         period = self._period(match["date"])
         if period.precision != OCCUR_PRECISION_DAY:
-            raise NotationError(f"has a time and no day; {FORMS}")
-        return self._exact(time_on(period.first, match))
+            raise NotationError(f"has a time and no day; {TIME_FORMS}")
+        return self._exact(read_time_of_day(period.first, match))
 
     def _exact(self, at: datetime) -> Moment:
         if at.tzinfo is None:
             at = self._zoned(at)
-        return Moment(instant(at), OCCUR_PRECISION_EXACT)
+        return Moment(datetime_to_instant(at), OCCUR_PRECISION_EXACT)
 
     def _zoned(self, at: datetime) -> datetime:
         if self._zone is None:
@@ -178,7 +178,7 @@ class TimeReader:
         for form, message in _REFUSED:
             if match := form.fullmatch(text):
                 raise NotationError(message(match))
-        raise NotationError(f"is not a time we can read; {FORMS}")
+        raise NotationError(f"is not a time we can read; {TIME_FORMS}")
 
     def _ordered(self, text: str, match: re.Match[str]) -> _Period:
         first, _, second, year = match.groups()
@@ -217,13 +217,13 @@ _ORDER_WORDS: Final = {
 }
 
 
-def proven_order(text: str) -> DateOrder | Literal["either"] | None:
+def prove_order(text: str) -> DateOrder | Literal["either"] | None:
     """Which order a date proves: one, "either", or None when it has no order or is no date.
 
     A year of two digits proves month first only: 26/03/02 may begin with the year.
     """
     tidied = _tidy(text)
-    time = BEHIND_A_DAY.fullmatch(tidied)
+    time = TIME_OF_DAY.fullmatch(tidied)
     if time is not None and (time["minute"] or time["half"]):
         tidied = time["date"]
     match = _ORDERED.fullmatch(tidied)
@@ -248,7 +248,7 @@ def _tidy(text: str) -> str:
 def _first_instant(period: _Period) -> Moment:
     first = period.first
     at = datetime(first.year, first.month, first.day, tzinfo=UTC)
-    return Moment(instant(at), period.precision)
+    return Moment(datetime_to_instant(at), period.precision)
 
 
 def _day(year: int, month: int, day: int) -> _Period:
@@ -280,9 +280,9 @@ def _why_no_day(year: int, month: int, day: int) -> str:
 
 
 def _month_called(name: str) -> int:
-    number = month_number(name)
+    number = find_month(name)
     if not number:
-        raise NotationError(f"has no month that we know, {name!r}; {FORMS}")
+        raise NotationError(f"has no month that we know, {name!r}; {TIME_FORMS}")
     return number
 
 
@@ -353,7 +353,7 @@ def _why_no_week(year: str, week: str, day: str | None) -> str:
     try:
         monday = date.fromisocalendar(int(year), int(week), int(day or 1))
     except ValueError:
-        return f"is a week that {year} does not have; {FORMS}"
+        return f"is a week that {year} does not have; {TIME_FORMS}"
     what = "a day of a week" if day else "a week, and a week is no period here"
     which = "it" if day else "its Monday"
     return f"is {what}; write {which}, {monday}, or the month, {monday:%Y-%m}"

@@ -6,7 +6,7 @@ from typing import Final
 
 from services.notation.errors import NotationError, WorkingDayError
 
-UNKNOWN: Final = frozenset({"-", "–", "—", "?", "na", "n/a", "unknown", "unbekannt"})
+UNKNOWN_WORDS: Final = frozenset({"-", "–", "—", "?", "na", "n/a", "unknown", "unbekannt"})
 _FORMS: Final = "write whole minutes, such as 45, or a duration, such as 1:30, 1h30 or 1.5 h"
 _NUMBER: Final = r"\d+(?:[.,]\d+)?"
 _WHOLE = re.compile(r"(\d{1,12})(?:[.,]0+)?")
@@ -46,7 +46,7 @@ class DurationReader:
         """Whole minutes; None when the text says that nobody knows. Raises NotationError."""
         if text.isascii() and text.isdigit() and len(text) < 10:
             return int(text)
-        if text.casefold() in UNKNOWN:
+        if text.casefold() in UNKNOWN_WORDS:
             self.notes[f"Minutes that say {text!r} were read as unknown."] = None
             return None
         if any(each.isdigit() and not each.isascii() for each in text):

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-FORMS: Final = (
+TIME_FORMS: Final = (
     "write 2024-05-31T14:30:00Z for an instant, 2024-05-31 for a day, "
     "2024-05 for a month, 2024-Q2 for a quarter"
 )

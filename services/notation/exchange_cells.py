@@ -14,15 +14,19 @@ from mutua.v1.types_pb2 import (
     OccurPrecision,
     ReportSide,
 )
-from services.notation.words import enum_words, join_list
+from services.notation.words import join_list, map_enum_words
 
-PARTIES: Final = {"giver_ids": "giver", "receiver_ids": "receiver", "party_ids": "parties"}
+PARTY_COLUMN_BY_FIELD: Final = {
+    "giver_ids": "giver",
+    "receiver_ids": "receiver",
+    "party_ids": "parties",
+}
 """Field of the contract that holds parties -> its name in a file."""
-MINUTES: Final = ("giver_minutes", "receiver_minutes", "benefit_minutes")
+MINUTE_FIELDS: Final = ("giver_minutes", "receiver_minutes", "benefit_minutes")
 
 
 def _words_by_number(values: Iterable[tuple[str, int]]) -> dict[int, str]:
-    return {number: word for word, number in enum_words(values).items()}
+    return {number: word for word, number in map_enum_words(values).items()}
 
 
 _KINDS: Final = _words_by_number(ExchangeKind.items())
@@ -30,22 +34,23 @@ _FORMALITIES: Final = _words_by_number(Formality.items())
 _SIDES: Final = _words_by_number(ReportSide.items())
 
 
-def content_cells(content: ExchangeContent) -> dict[str, str]:
+def format_content_cells(content: ExchangeContent) -> dict[str, str]:
     """The cells by field, "" for an absent value; an import reads the same content from them."""
     cells = {
-        file_field: join_list(getattr(content, field)) for field, file_field in PARTIES.items()
+        file_field: join_list(getattr(content, field))
+        for field, file_field in PARTY_COLUMN_BY_FIELD.items()
     }
     cells["kind"] = _KINDS.get(content.kind, "")
     cells["formality"] = _FORMALITIES.get(content.formality, "")
     cells["topics"] = join_list(content.topics)
-    for field in MINUTES:
+    for field in MINUTE_FIELDS:
         cells[field] = str(getattr(content, field)) if content.HasField(field) else ""
     cells["reported_by"] = _SIDES.get(content.reported_by, "")
     cells["note"] = content.note.plain
     return cells
 
 
-def time_cell(at: Timestamp, precision: OccurPrecision.ValueType) -> str:
+def format_time_cell(at: Timestamp, precision: OccurPrecision.ValueType) -> str:
     """2026-03-14T09:30:00Z for an instant, 2026-03-14, 2026-03 or 2026-Q1 for what is coarser."""
     moment = datetime.fromtimestamp(at.seconds, UTC)
     match precision:
@@ -59,7 +64,7 @@ def time_cell(at: Timestamp, precision: OccurPrecision.ValueType) -> str:
             return at.ToJsonString()
 
 
-def day_cell(at: Timestamp) -> str:
+def format_day_cell(at: Timestamp) -> str:
     """A day where the time is the first instant of one, else the instant."""
     is_day = not at.nanos and at.seconds % 86_400 == 0
-    return time_cell(at, OCCUR_PRECISION_DAY) if is_day else at.ToJsonString()
+    return format_time_cell(at, OCCUR_PRECISION_DAY) if is_day else at.ToJsonString()

@@ -16,7 +16,7 @@ _LETTERS: Final = str.maketrans(
 _MAPPED_SLUG = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 
 
-def slug(label: str) -> str:
+def slugify(label: str) -> str:
     """The topic of a label: lower-kebab ASCII, so `IT & data` is `it-and-data`.
 
     Raises NotationError when letters have no ASCII form, or when nothing is left.
@@ -32,9 +32,9 @@ def slug(label: str) -> str:
     return "-".join(words)
 
 
-def is_plain(label: str) -> bool:
+def is_plain_label(label: str) -> bool:
     """Whether the slug of a label shows the label itself, but for case and spaces."""
-    return re.sub(r"[\s_]+", "-", label.lower()) == slug(label)
+    return re.sub(r"[\s_]+", "-", label.lower()) == slugify(label)
 
 
 class TopicReader:
@@ -69,7 +69,7 @@ class TopicReader:
                     f"{label}={topic}: {topic!r} must be lower-kebab, like beds-flow"
                 )
 
-    def read(self, text: str) -> list[str]:
+    def read_topics(self, text: str) -> list[str]:
         """`E-Prescribing; IT & data` is two topics. Raises NotationError."""
         return [
             self._topic(label)
@@ -77,15 +77,15 @@ class TopicReader:
             for label in ([part] if is_quoted else self._labels_in(part))
         ]
 
-    def display_labels(self) -> dict[str, str]:
+    def find_display_labels(self) -> dict[str, str]:
         """Topic -> the first label that the topic itself does not show."""
         return {
             topic: distinct[0]
             for topic, labels in self.labels.items()
-            if (distinct := [label for label in labels if not is_plain(label)])
+            if (distinct := [label for label in labels if not is_plain_label(label)])
         }
 
-    def shared_topics(self) -> dict[str, list[str]]:
+    def find_shared_topics(self) -> dict[str, list[str]]:
         """Topic -> its labels, where several differ by more than case and spaces."""
         several = {}
         for topic, labels in self.labels.items():
@@ -107,7 +107,7 @@ class TopicReader:
         if key in self._topic_map or key in self._topics_of_programme:
             return True
         try:
-            return slug(label) in self._topics_of_programme
+            return slugify(label) in self._topics_of_programme
         except WordError:
             return False
 
@@ -116,7 +116,7 @@ class TopicReader:
         if topic is None:
             topic = self._topic_map.get(_key(label))
             if topic is None:
-                topic = slug(label)
+                topic = slugify(label)
                 self.labels.setdefault(topic, {})[label] = None
             self._topics_by_label[label] = topic
         return topic

@@ -24,7 +24,7 @@ KIND_SYNONYMS: Final = {
 """Everyday words for kinds of the contract, normalized."""
 
 
-def enum_words(values: Iterable[tuple[str, int]]) -> dict[str, int]:
+def map_enum_words(values: Iterable[tuple[str, int]]) -> dict[str, int]:
     """The words people write for the values of a contract's enum, such as `site_visit`."""
     words = {_ENUM_PREFIX.sub("", name.lower()): value for name, value in values}
     return {word: value for word, value in words.items() if word != "unspecified"}
@@ -32,7 +32,7 @@ def enum_words(values: Iterable[tuple[str, int]]) -> dict[str, int]:
 
 def read_word(text: str, words: Mapping[str, int], remedy: str = "") -> int:
     """The value of a word or contract name, without regard to case, spaces and hyphens."""
-    word = normalized_word(text)
+    word = normalize_word(text)
     value = words.get(word, words.get(_ENUM_PREFIX.sub("", word)))
     if value is None:
         choices = ", ".join(word.replace("_", " ") for word in words)
@@ -40,7 +40,7 @@ def read_word(text: str, words: Mapping[str, int], remedy: str = "") -> int:
     return value
 
 
-def normalized_word(text: str) -> str:
+def normalize_word(text: str) -> str:
     return re.sub(r"[\s_-]+", "_", text.strip().casefold())
 
 

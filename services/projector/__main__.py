@@ -1,6 +1,6 @@
 """`python -m services.projector`: projects facts from Kafka into the read models."""
 
-from services.cluster.process import main
-from services.cluster.projector import run
+from services.app.process import main
+from services.app.projector_service import run
 
 main(run)

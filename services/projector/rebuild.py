@@ -5,18 +5,18 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from typing import Final
 
-from services.ledger.ports import Held, Partition, ProjectionStore
-from services.projector.ahead import ReadAhead
+from services.ledger.ports import Partition, ProjectionStore, UnknownFactKindError
 from services.projector.slab import write_slab
+from services.projector.slab_prefetcher import SlabPrefetcher
 
-SLAB: Final = 20_000
+SLAB_RECORDS: Final = 20_000
 
 
 def build(
     log: Partition,
     store: ProjectionStore,
     *,
-    slab_size: int = SLAB,
+    slab_size: int = SLAB_RECORDS,
     on_progress: Callable[[int], None],
 ) -> int:
     """Projects the log into empty read models that nobody else uses; the position they are at.
@@ -25,12 +25,12 @@ def build(
     with the position after each slab; what it raises ends the building.
     """
     position = 0
-    with _collecting_seldom(), closing(ReadAhead(log, slab_size)) as slabs:
+    with _collecting_seldom(), closing(SlabPrefetcher(log, slab_size)) as slabs:
         try:
-            while slab := slabs.slab(position):
+            while slab := slabs.read(position):
                 position = write_slab(store, slab).next_offset
                 on_progress(position)
-        except Held:
+        except UnknownFactKindError:
             pass
     return position
 

@@ -6,52 +6,52 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
 
-from services.adapters.wire.event import read_record
-from services.adapters.wire.fresh import read_fresh
-from services.ledger.changes import Changes, affected, project
-from services.ledger.clocks import raised
-from services.ledger.errors import DataForeign
-from services.ledger.exchange import MAX_LEGS_AT_ONCE, ExchangeCorrected, ExchangeRecorded
-from services.ledger.facts import Event, Logged
-from services.ledger.fresh import Fresh
-from services.ledger.ports import (
-    Held,
-    Partition,
-    ProjectionStore,
-    Record,
-    StaleWriter,
-    StoreBusy,
-    Watermark,
-)
-from services.ledger.state import Ledger
-from services.ledger.times import SECOND, Instant
-from services.ledger.wording import counted
-from services.metrics import (
-    BUSY,
+from services.adapters.telemetry.metrics import (
+    BUSY_SLABS,
     COMMIT_SECONDS,
+    NO_OP_METER,
     SLAB_FACTS,
-    UNMEASURED,
     VISIBLE_SECONDS,
     Meter,
 )
+from services.adapters.wire.event import read_record
+from services.adapters.wire.new_exchange import read_new_exchange
+from services.ledger.changes import ProgrammeChanges, find_needs, project_records
+from services.ledger.errors import ForeignDataError
+from services.ledger.exchange import MAX_TOTAL_LEGS, ExchangeCorrected, ExchangeRecorded
+from services.ledger.facts import Event, LoggedRecord
+from services.ledger.new_exchange import NewExchange
+from services.ledger.ports import (
+    FencedWriterError,
+    Partition,
+    ProjectionStore,
+    Record,
+    StoreBusyError,
+    UnknownFactKindError,
+    Watermark,
+)
+from services.ledger.record_times import make_monotonic
+from services.ledger.state import Ledger
+from services.ledger.times import SECOND, Instant
+from services.ledger.wording import format_count
 
 
 @dataclass(slots=True)
-class _Part:
+class _ProgrammeRecords:
     """A programme's records: exchanges that are new as it seems, and all others."""
 
-    fresh: list[tuple[Record, Fresh]] = field(default_factory=list)
-    facts: list[Logged] = field(default_factory=list)
+    fresh: list[tuple[Record, NewExchange]] = field(default_factory=list)
+    facts: list[LoggedRecord] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
 class Slab:
     """Contiguous records of a partition, read, and by programme."""
 
-    start: int
+    start_offset: int
     start_time: Instant
-    end: Watermark
-    parts: dict[str, _Part]
+    watermark: Watermark
+    programmes: dict[str, _ProgrammeRecords]
 
 
 def project_slab(
@@ -60,7 +60,7 @@ def project_slab(
     records: Sequence[Record],
     *,
     partition: int = 0,
-    meter: Meter = UNMEASURED,
+    meter: Meter = NO_OP_METER,
 ) -> Watermark:
     """Projects contiguous records of a partition, or the first of them; how far it is then.
 
@@ -70,60 +70,66 @@ def project_slab(
 
 
 def read_slab(
-    log_id: str, records: Sequence[Record], *, partition: int = 0, since: Instant = 0
+    log_id: str, records: Sequence[Record], *, partition: int = 0, previous_record_time: Instant = 0
 ) -> Slab:
     """Contiguous records of a partition, or the first of them, read; knows no read models.
 
     `since` is the time of the record before them, which none of theirs is earlier than. Raises Held
     when the first record needs a later version.
     """
-    parts: dict[str, _Part] = {}
+    parts: dict[str, _ProgrammeRecords] = {}
     taken, legs, last = 0, 0, records[0]
-    for record in raised(records, since):
-        fresh = read_fresh(record)
+    for record in make_monotonic(records, previous_record_time):
+        fresh = read_new_exchange(record)
         try:
             logged = None if fresh else _read(record)
-        except Held:
+        except UnknownFactKindError:
             if taken:
                 break
             raise
         legs += len(fresh.giver_ids) * len(fresh.receiver_ids) if fresh else _leg_count(logged)
-        if taken and legs > MAX_LEGS_AT_ONCE:
+        if taken and legs > MAX_TOTAL_LEGS:
             break
-        part = parts.get(record.programme_id) or parts.setdefault(record.programme_id, _Part())
+        part = parts.get(record.programme_id) or parts.setdefault(
+            record.programme_id, _ProgrammeRecords()
+        )
         if fresh:
             part.fresh.append((record, fresh))
         elif logged:
             part.facts.append(logged)
         taken, last = taken + 1, record
-    start_time = max(since, records[0].record_time)
-    return Slab(records[0].offset, start_time, mark(log_id, partition, last), parts)
+    start_time = max(previous_record_time, records[0].record_time)
+    return Slab(records[0].offset, start_time, make_watermark(log_id, partition, last), parts)
 
 
-def write_slab(store: ProjectionStore, slab: Slab, meter: Meter = UNMEASURED) -> Watermark:
+def write_slab(store: ProjectionStore, slab: Slab, meter: Meter = NO_OP_METER) -> Watermark:
     """Folds what was read into the read models; how far the partition is then.
 
-    Raises StaleWriter when somebody else has moved the read models, StoreBusy when the same may
-    succeed later.
+    Raises FencedWriterError when somebody else has moved the read models, StoreBusyError when the
+    same may succeed later.
     """
-    changes = [_project(store, programme_id, part) for programme_id, part in slab.parts.items()]
+    changes = [
+        _project(store, programme_id, part) for programme_id, part in slab.programmes.items()
+    ]
     began = time.perf_counter()
     try:
-        store.commit(changes, slab.start, slab.end)
-    except StoreBusy:
-        meter.add(BUSY, 1)
+        store.commit(changes, slab.start_offset, slab.watermark)
+    except StoreBusyError:
+        meter.add(BUSY_SLABS, 1)
         raise
     meter.observe(COMMIT_SECONDS, time.perf_counter() - began)
-    meter.observe(SLAB_FACTS, slab.end.next_offset - slab.start)
-    meter.observe(VISIBLE_SECONDS, max(0.0, time.time() - slab.end.record_time / SECOND))
-    return slab.end
+    meter.observe(SLAB_FACTS, slab.watermark.next_offset - slab.start_offset)
+    meter.observe(VISIBLE_SECONDS, max(0.0, time.time() - slab.watermark.record_time / SECOND))
+    return slab.watermark
 
 
-def _project(store: ProjectionStore, programme_id: str, part: _Part) -> Changes:
+def _project(
+    store: ProjectionStore, programme_id: str, part: _ProgrammeRecords
+) -> ProgrammeChanges:
     """Lays out what nothing else concerns, and folds the rest."""
     facts, fresh, ledger = part.facts, part.fresh, Ledger()
     named = Counter(each.event_id for _, each in fresh)
-    concerned = affected(facts).event_ids | store.known(programme_id, named)
+    concerned = find_needs(facts).event_ids | store.find_used_event_ids(programme_id, named)
     if len(named) < len(fresh):
         concerned |= {event_id for event_id, count in named.items() if count > 1}
     left = set(named)
@@ -133,22 +139,22 @@ def _project(store: ProjectionStore, programme_id: str, part: _Part) -> Changes:
             fresh = [pair for pair in fresh if pair[1].event_id not in concerned]
             facts = sorted(facts + met, key=lambda logged: logged.offset)
             left -= concerned
-        needs = affected(facts)
+        needs = find_needs(facts)
         if facts:
             ledger = store.load(programme_id, needs)
         # A waiting fact that is released here may concern what no fact of the slab itself does.
         if left.isdisjoint(needs.event_ids):
-            return project(programme_id, ledger, facts, [each for _, each in fresh])
+            return project_records(programme_id, ledger, facts, [each for _, each in fresh])
         concerned = needs.event_ids
 
 
-def _read(record: Record) -> Logged:
+def _read(record: Record) -> LoggedRecord:
     return read_record(record.offset, record.record_time, record.programme_id, record.value)
 
 
-def _leg_count(logged: Logged | None) -> int:
+def _leg_count(logged: LoggedRecord | None) -> int:
     match logged:
-        case Logged(
+        case LoggedRecord(
             event=Event(
                 fact=ExchangeRecorded(exchange=exchange) | ExchangeCorrected(exchange=exchange)
             )
@@ -158,43 +164,44 @@ def _leg_count(logged: Logged | None) -> int:
             return 0
 
 
-def mark(log_id: str, partition: int, last: Record) -> Watermark:
+def make_watermark(log_id: str, partition: int, last: Record) -> Watermark:
     """The watermark of read models that reflect a partition up to `last`."""
     digest = sha256(last.value).digest()[:16]
     return Watermark(log_id, partition, last.offset + 1, last.record_time, digest)
 
 
 def check_same_log(log: Partition, watermark: Watermark | None) -> None:
-    """Raises DataForeign when the read models were not made from this log as it stands."""
+    """Raises ForeignDataError when the read models were not made from this log as it stands."""
     remedy = "mutua rebuild makes them again from the log"
     if watermark is None:
         return
     if watermark.log_id != log.log_id:
-        raise DataForeign(f"the read models were made from another log; {remedy}")
+        raise ForeignDataError(f"the read models were made from another log; {remedy}")
     last = log.read(watermark.next_offset - 1, 1)
     if not last:
-        raise DataForeign(
+        raise ForeignDataError(
             f"the log ends at {log.end():,}, before the "
-            f"{counted(watermark.next_offset, 'fact')} the read models have seen: it was cut or "
+            f"{format_count(watermark.next_offset, 'fact')} the read models have seen: it "
+            "was cut or "
             f"restored; if the log is right, {remedy}"
         )
-    found = mark(log.log_id, log.number, last[0])
+    found = make_watermark(log.log_id, log.number, last[0])
     at = max(found.record_time, watermark.record_time)  # it may have been raised
     if replace(found, record_time=at) != watermark:
-        raise DataForeign(
+        raise ForeignDataError(
             "the log does not hold the fact that was projected last: it was changed or restored; "
             f"if the log is right, {remedy}"
         )
 
 
-def check_went_forward(found: Mapping[int, int], durable: Mapping[int, int]) -> None:
-    """Raises StaleWriter where the read models are behind what was projected here.
+def check_not_rewound(found: Mapping[int, int], durable: Mapping[int, int]) -> None:
+    """Raises FencedWriterError where the read models are behind what was projected here.
 
     A slab would find that out; but the next one may be long in coming.
     """
     for number, next_offset in durable.items():
         if (at := found.get(number, 0)) < next_offset:
-            raise StaleWriter(
+            raise FencedWriterError(
                 f"partition {number} is at offset {at} in the read models and was at "
                 f"{next_offset}: they went back, to a backup or to a standby that was behind; "
                 "projecting begins again from there"

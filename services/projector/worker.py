@@ -15,30 +15,38 @@ from functools import partial
 from itertools import chain
 from typing import Any, Final, TypeVar
 
-from services.adapters.kafka_topic import record_reader
-from services.adapters.tracing import slab_span
-from services.ledger.errors import LogDown, MutuaError
+from services.adapters.kafka.topic import make_record_reader
+from services.adapters.telemetry.metrics import BUSY_SLABS, NO_OP_METER, PROJECTOR_PARTITIONS, Meter
+from services.adapters.telemetry.tracing import slab_span
+from services.ledger.errors import LogUnavailableError, MutuaError
 from services.ledger.ports import (
-    Held,
+    FencedWriterError,
     Hold,
     Partition,
     Record,
-    StaleWriter,
-    StoreBusy,
-    Superseded,
+    StoreBusyError,
+    SupersededReadModelsError,
+    UnknownFactKindError,
     Watermark,
 )
 from services.ledger.times import Instant
-from services.metrics import BUSY, PARTITIONS, UNMEASURED, Meter
-from services.projector.embedded import why_held
-from services.projector.kept import Kept, Log, LogCut
-from services.projector.lane import LANES, Lane, Store
-from services.projector.pulse import Pulse
-from services.projector.slab import Slab, check_same_log, check_went_forward, read_slab, write_slab
+from services.projector.embedded_projector import find_hold_reason
+from services.projector.projection_thread import (
+    THREAD_COUNT,
+    FencedProjectionStore,
+    ProjectionThread,
+)
+from services.projector.slab import Slab, check_not_rewound, check_same_log, read_slab, write_slab
+from services.projector.stall_detector import StallDetector
+from services.projector.truncation_detector import (
+    LogTruncatedError,
+    ReplicatedLog,
+    TruncationDetector,
+)
 
 logger = logging.getLogger(__name__)
 
-WORTH_RECORDS: Final = 500
+MIN_PREFETCH_RECORDS: Final = 500
 """Fewer are read faster than a thread is asked to, and projected together with what follows."""
 _RETRY_SECONDS: Final = 0.25
 
@@ -46,7 +54,7 @@ _RETRY_SECONDS: Final = 0.25
 _T = TypeVar("_T")
 
 
-class ProjectingFailed(Exception):
+class ProjectionFailedError(Exception):
     """Not for want of the read models, but at a record; it may be the record's fault."""
 
 
@@ -60,20 +68,20 @@ class Worker:
     def __init__(
         self,
         *,
-        log: Log,
-        open_store: Callable[[], Store],
+        log: ReplicatedLog,
+        open_store: Callable[[], FencedProjectionStore],
         on_ready: Callable[[], None],
         on_superseded: Callable[[str], None],
         on_failure: Callable[[str], None],
-        meter: Meter = UNMEASURED,
+        meter: Meter = NO_OP_METER,
     ) -> None:
         """`on_superseded` has the worker stopped, as other read models are to be written: which.
 
         `on_failure` ends the process, with a reason; where it returns, nothing more is done.
         """
-        self.durable: dict[int, int] = {}
-        self.held: dict[int, Hold] = {}
-        self._kept = Kept(log)
+        self.next_offsets: dict[int, int] = {}
+        self.holds: dict[int, Hold] = {}
+        self._kept = TruncationDetector(log)
         self._times: dict[int, Instant] = {}
         """When what was projected last of a partition was recorded."""
         self._log = log
@@ -82,7 +90,7 @@ class Worker:
         self._on_superseded = on_superseded
         self._on_failure = on_failure
         self._meter = meter
-        self._lanes = [Lane(number) for number in range(LANES)]
+        self._lanes = [ProjectionThread(number) for number in range(THREAD_COUNT)]
         self._read: dict[int, Callable[[Any], Record]] = {}
         self._reader = ThreadPoolExecutor(1, "slab-reader")
         self._ahead: dict[tuple[int, int], Future[Slab]] = {}
@@ -90,13 +98,13 @@ class Worker:
         self._failed: dict[int, int] = {}
         """Where projecting failed, of partitions in which it is tried once more: this may be a
         later version, or the cause may be gone."""
-        self._pulse = Pulse()
+        self._pulse = StallDetector()
         self._ready = False
         self._stopping = False
         self._waiting_for = ""
         """What is amiss with the read models; "" when they can be written, as far as was seen."""
-        meter.add(BUSY, 0)
-        meter.watch(PARTITIONS, lambda: len(self.durable))
+        meter.add(BUSY_SLABS, 0)
+        meter.watch(PROJECTOR_PARTITIONS, lambda: len(self.next_offsets))
 
     async def take_over(self, partitions: Collection[int]) -> None:
         await self._run(self._lanes[0], lambda: self._load(sorted(partitions)))
@@ -108,7 +116,7 @@ class Worker:
         """
         await self._run(self._lane(partition), lambda: self._project(partition, records))
 
-    async def released(self) -> dict[int, int]:
+    async def resume_released(self) -> dict[int, int]:
         """Where the partitions go on that somebody has released; they are held no longer.
 
         Asks the read models also when nothing is held: so it is seen that they are away, or that
@@ -119,52 +127,54 @@ class Worker:
             chain.from_iterable((each or {}).items() for each in await asyncio.gather(*asked))
         )
 
-    def look(self) -> None:
+    def check_truncation(self) -> None:
         """Sees that the log holds what was projected of it, if another broker leads it by now.
 
-        Otherwise ends the process, and nobody goes on with what is projected. Raises LogDown when
-        the log cannot be asked. One thread looks, again and again.
+        Otherwise ends the process, and nobody goes on with what is projected. Raises
+        LogUnavailableError when the log cannot be asked. One thread looks, again and again.
         """
         try:
-            self._kept.look()
-        except LogCut as cut:
+            self._kept.check()
+        except LogTruncatedError as cut:
             number = cut.partition
             with self._all_lanes():
-                self._insisted(lambda: self._lane(number).store.disown(number))
-                self.failed(cut)
+                self._insisted(lambda: self._lane(number).store.invalidate_watermark(number))
+                self.report_failure(cut)
 
-    def polled(self) -> None:
-        self._pulse.polled()
+    def on_poll(self) -> None:
+        self._pulse.record_poll()
 
-    def fetched(self, partition: int, records: Sequence[Any]) -> None:
-        next_offset = self.durable.get(partition, 0)
-        self._pulse.fetched(partition, records[-1].offset + 1, next_offset=next_offset)
-        if len(records) >= WORTH_RECORDS and partition in self._read:
+    def on_fetch(self, partition: int, records: Sequence[Any]) -> None:
+        next_offset = self.next_offsets.get(partition, 0)
+        self._pulse.record_fetch(partition, records[-1].offset + 1, next_offset=next_offset)
+        if len(records) >= MIN_PREFETCH_RECORDS and partition in self._read:
             place = partition, records[0].offset
             self._ahead[place] = self._reader.submit(self._slab, partition, records)
 
-    def settled(self) -> None:
+    def on_rebalance_end(self) -> None:
         if not self._ready:
             self._ready = True
             self._on_ready()
 
-    def failed(self, reason: BaseException) -> None:
+    def report_failure(self, reason: BaseException) -> None:
         if not self._stopping:
-            told = isinstance(reason, MutuaError | StaleWriter | ProjectingFailed)
+            told = isinstance(reason, MutuaError | FencedWriterError | ProjectionFailedError)
             self._on_failure(str(reason) if told else repr(reason))
 
     @property
-    def unready(self) -> str:
+    def unready_reason(self) -> str:
         """Why facts of its partitions are not projected as they come; "" when they are."""
         if not self._ready:
             return "it has not got its partitions yet"
-        return "; ".join(hold.reason for hold in self.held.values()) or self._waiting_for
+        return "; ".join(hold.reason for hold in self.holds.values()) or self._waiting_for
 
-    def stuck(self, seconds: float, *, rebalancing: bool) -> str:
+    def describe_stall(self, seconds: float, *, rebalancing: bool) -> str:
         """Why it seems that this worker gets no further; "" when it does. Any thread."""
         if self._stopping:
             return ""
-        return self._pulse.stuck(self.durable, self.held, seconds, rebalancing=rebalancing)
+        return self._pulse.describe_stall(
+            self.next_offsets, self.holds, seconds, rebalancing=rebalancing
+        )
 
     def stop(self) -> None:
         """To be called before Faust is stopped: what it reports from then on is no failure."""
@@ -173,23 +183,23 @@ class Worker:
     def close(self) -> None:
         """Ends after the slabs under way."""
         for lane in self._lanes:
-            lane.thread.shutdown()
+            lane.executor.shutdown()
             lane.close()
         self._reader.shutdown()
 
-    def _lane(self, partition: int) -> Lane:
-        return self._lanes[partition % LANES]
+    def _lane(self, partition: int) -> ProjectionThread:
+        return self._lanes[partition % THREAD_COUNT]
 
-    async def _run(self, lane: Lane, work: Callable[[], _T]) -> _T | None:
+    async def _run(self, lane: ProjectionThread, work: Callable[[], _T]) -> _T | None:
         """Runs it on the thread of a lane; what it raises ends the process."""
         try:
-            return await asyncio.get_running_loop().run_in_executor(lane.thread, work)
-        except Superseded as superseded:
+            return await asyncio.get_running_loop().run_in_executor(lane.executor, work)
+        except SupersededReadModelsError as superseded:
             self._on_superseded(str(superseded))
             return None
         except Exception as error:
             logger.debug("the worker ends", exc_info=True)
-            self.failed(error)
+            self.report_failure(error)
             return None
 
     def _load(self, partitions: Sequence[int]) -> None:
@@ -197,7 +207,7 @@ class Worker:
         while True:
             try:
                 return self._look_up(partitions)
-            except (LogDown, StoreBusy) as away:
+            except (LogUnavailableError, StoreBusyError) as away:
                 self._wait(away)
 
     def _look_up(self, partitions: Sequence[int]) -> None:
@@ -206,34 +216,34 @@ class Worker:
         held: dict[int, Hold] = {}
         failed: dict[int, int] = {}
         marks: list[Watermark] = []
-        self._log.check_same()
-        epochs = self._log.epochs()
+        self._log.check_identity()
+        epochs = self._log.leader_epochs()
         with self._all_lanes():
             for lane in self._lanes:
                 lane.reopen(self._open_store)
             self._lanes[0].store.fence(partitions)
             for number in partitions:
-                store, partition = self._lane(number).store, self._log.partition(number)
-                watermark = store.watermark(number)
+                store, partition = self._lane(number).store, self._log.get_partition(number)
+                watermark = store.read_watermark(number)
                 check_same_log(partition, watermark)
                 durable[number] = 0 if watermark is None else watermark.next_offset
                 marks += [watermark] if watermark else []
-                hold = store.held(number)
+                hold = store.read_hold(number)
                 if hold is None:
                     continue
                 if _is_over(hold, partition, durable[number]):
-                    store.release(number)
+                    store.delete_hold(number)
                 elif hold.crash_count:
                     failed[number] = hold.offset
                 else:
                     held[number] = hold
             count = self._log.partition_count
-            self._read = {number: record_reader(number, count) for number in partitions}
+            self._read = {number: make_record_reader(number, count) for number in partitions}
             self._pulse.forget(partitions)
             self._ahead.clear()
-            self.held, self.durable, self._failed = held, durable, failed
+            self.holds, self.next_offsets, self._failed = held, durable, failed
             self._times = {mark.partition: mark.record_time for mark in marks}
-            self._kept.begin(epochs, partitions, marks)
+            self._kept.reset(epochs, partitions, marks)
 
     @contextmanager
     def _all_lanes(self) -> Iterator[None]:
@@ -247,9 +257,11 @@ class Worker:
         with lane.lock:
             self._project_with(lane.store, partition, found)
 
-    def _project_with(self, store: Store, partition: int, found: Sequence[Any]) -> None:
-        next_offset = self.durable.get(partition)
-        if next_offset is None or partition in self.held:
+    def _project_with(
+        self, store: FencedProjectionStore, partition: int, found: Sequence[Any]
+    ) -> None:
+        next_offset = self.next_offsets.get(partition)
+        if next_offset is None or partition in self.holds:
             return  # fetched for an assignment that is over, or before it was held
         left = [each for each in found if each.offset >= next_offset]
         if not left:
@@ -262,29 +274,29 @@ class Worker:
 
     def _project_from(
         self,
-        store: Store,
+        store: FencedProjectionStore,
         partition: int,
         next_offset: int,
         left: Sequence[Any],
         ahead: Future[Slab] | None,
     ) -> None:
         if (left[0].offset, left[-1].offset) != (next_offset, next_offset + len(left) - 1):
-            raise StaleWriter(
+            raise FencedWriterError(
                 f"partition {partition} is to go on at offset {next_offset}, and the records that "
                 f"came are {left[0].offset} to {left[-1].offset}, {len(left)} of them"
             )
         try:
             self._commit(store, partition, left, ahead)
-        except Held as held:
-            self._hold(store, Hold(partition, self.durable[partition], str(held), 0))
+        except UnknownFactKindError as held:
+            self._hold(store, Hold(partition, self.next_offsets[partition], str(held), 0))
 
     def _slab(self, partition: int, records: Sequence[Any], since: Instant = 0) -> Slab:
         found = [*map(self._read[partition], records)]
-        return read_slab(self._log.log_id, found, partition=partition, since=since)
+        return read_slab(self._log.log_id, found, partition=partition, previous_record_time=since)
 
     def _commit(
         self,
-        store: Store,
+        store: FencedProjectionStore,
         partition: int,
         records: Sequence[Any],
         ahead: Future[Slab] | None = None,
@@ -297,67 +309,71 @@ class Worker:
                 if slab.start_time < since:  # it was read before that was known
                     slab = self._slab(partition, records, since)
                 end = self._insisted(partial(write_slab, store, slab, self._meter))
-            except (StaleWriter, Held, StoreBusy):
+            except (FencedWriterError, UnknownFactKindError, StoreBusyError):
                 raise
             except Exception as error:
                 logger.info("projecting %d records failed", len(records), exc_info=True)
                 self._narrow(store, partition, records, error)
                 return
             records, ahead = records[end.next_offset - records[0].offset :], None
-            self._kept.add(end)
-            self._times[partition], self.durable[partition] = end.record_time, end.next_offset
-            self._pulse.moved(partition)
+            self._kept.add_watermark(end)
+            self._times[partition], self.next_offsets[partition] = end.record_time, end.next_offset
+            self._pulse.record_progress(partition)
             if self._failed.get(partition, end.next_offset) < end.next_offset:
-                with suppress(StoreBusy):  # the next slab says so again
-                    store.release(partition)
+                with suppress(StoreBusyError):  # the next slab says so again
+                    store.delete_hold(partition)
                     del self._failed[partition]
 
     def _narrow(
-        self, store: Store, partition: int, records: Sequence[Any], error: Exception
+        self, store: FencedProjectionStore, partition: int, records: Sequence[Any], error: Exception
     ) -> None:
         """Looks for the one record at which projecting fails, and counts that as a crash there."""
         if len(records) > 1:
             middle = len(records) // 2
             self._commit(store, partition, records[:middle])
-            if partition not in self.held:
+            if partition not in self.holds:
                 self._commit(store, partition, records[middle:])
             return
-        offset, before = records[0].offset, store.held(partition)
+        offset, before = records[0].offset, store.read_hold(partition)
         count = before.crash_count + 1 if before is not None and before.offset == offset else 1
         reason = f"projecting failed at offset {offset} of partition {partition}: {error!r}"
         hold = Hold(partition, offset, reason, count)
         self._hold(store, hold)
-        if not hold.stands:
-            raise ProjectingFailed(reason) from error
+        if not hold.is_permanent:
+            raise ProjectionFailedError(reason) from error
 
-    def _hold(self, store: Store, hold: Hold) -> None:
-        store.hold(hold)
-        if hold.stands:
-            self.held[hold.partition] = hold
+    def _hold(self, store: FencedProjectionStore, hold: Hold) -> None:
+        store.save_hold(hold)
+        if hold.is_permanent:
+            self.holds[hold.partition] = hold
             logger.error(
                 "partition %d is held: %s; mutua topic release %d has it tried again",
                 *(hold.partition, hold.reason, hold.partition),
             )
 
-    def _release(self, lane: Lane) -> dict[int, int]:
+    def _release(self, lane: ProjectionThread) -> dict[int, int]:
         """Of one lane: whoever waited for all would let none go on meanwhile."""
         with lane.lock:
-            mine = {number: at for number, at in self.durable.items() if self._lane(number) is lane}
+            mine = {
+                number: at for number, at in self.next_offsets.items() if self._lane(number) is lane
+            }
             if not mine:
                 return {}
             try:
                 lane.store.require_current()
-                check_went_forward(lane.store.positions(), mine)
-                holds = {number: lane.store.held(number) for number in mine if number in self.held}
-            except StoreBusy as busy:
+                check_not_rewound(lane.store.read_positions(), mine)
+                holds = {
+                    number: lane.store.read_hold(number) for number in mine if number in self.holds
+                }
+            except StoreBusyError as busy:
                 self._waiting_for = str(busy)
                 return {}
             self._waiting_for = ""
             released = [number for number, hold in holds.items() if hold is None]
             self._pulse.forget(released)
             for number in released:
-                del self.held[number]
-            return {number: self.durable[number] for number in released}
+                del self.holds[number]
+            return {number: self.next_offsets[number] for number in released}
 
     def _insisted(self, write: Callable[[], _T]) -> _T:
         """What is written to the read models, however long that takes.
@@ -367,7 +383,7 @@ class Worker:
         while True:
             try:
                 written = write()
-            except StoreBusy as busy:
+            except StoreBusyError as busy:
                 self._wait(busy)
             else:
                 self._waiting_for = ""
@@ -386,5 +402,5 @@ class Worker:
 def _is_over(hold: Hold, partition: Partition, next_offset: int) -> bool:
     """Whether the partition went past it, or this is the later version that was waited for."""
     return hold.offset != next_offset or (
-        hold.crash_count == 0 and not why_held(partition, next_offset)
+        hold.crash_count == 0 and not find_hold_reason(partition, next_offset)
     )

@@ -1,6 +1,6 @@
 """`python -m services.query`: answers questions from the read models in PostgreSQL."""
 
-from services.cluster.process import main
-from services.cluster.query import run
+from services.app.process import main
+from services.app.query_service import run
 
 main(run)

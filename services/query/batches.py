@@ -3,14 +3,14 @@
 from mutua.v1 import query_service_pb2 as pb
 from services.adapters.wire.values import from_instant
 from services.ledger.ports import ImportedBatch
-from services.query.answering import Asked
+from services.query.executor import QueryContext
 
 
-def batches(asked: Asked) -> pb.ListBatchesResponse:
-    after = tuple(asked.page.after or ())
-    found = asked.snapshot.batches(asked.question.programme_id)
+def list_batches(asked: QueryContext) -> pb.ListBatchesResponse:
+    after = tuple(asked.page.after_key or ())
+    found = asked.snapshot.read_batches(asked.question.programme_id)
     rest = (each for each in found if _key(each) > after)
-    return asked.fill(pb.ListBatchesResponse(**asked.rest()), rest, _batch, _key)
+    return asked.fill_page(pb.ListBatchesResponse(**asked.coverage_fields()), rest, _batch, _key)
 
 
 def _key(each: ImportedBatch) -> tuple[str, int, str]:

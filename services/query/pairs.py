@@ -4,14 +4,14 @@ from typing import Final
 
 from mutua.v1 import query_service_pb2 as pb
 from services.adapters.wire.answer import from_pair, pair_fields
-from services.network.pairs import pairs
-from services.query.answering import Asked
-from services.query.order import Order
+from services.network.pairs import compute_pairs
+from services.query.executor import QueryContext
+from services.query.row_order import RowOrder
 
-BY_IDS: Final = Order(pb.Pair.DESCRIPTOR, ("giver_id", "receiver_id"), from_pair)
+BY_IDS: Final = RowOrder(pb.Pair.DESCRIPTOR, ("giver_id", "receiver_id"), from_pair)
 
 
-def list_pairs(asked: Asked) -> pb.ListPairsResponse:
-    listing = asked.listed(pairs, BY_IDS, asked.page.after)
-    page = pb.ListPairsResponse(**listing.rest)
-    return asked.fill(page, listing.rows, pair_fields, listing.key)
+def list_pairs(asked: QueryContext) -> pb.ListPairsResponse:
+    listing = asked.list_page(compute_pairs, BY_IDS, asked.page.after_key)
+    page = pb.ListPairsResponse(**listing.response_fields)
+    return asked.fill_page(page, listing.rows, pair_fields, listing.parse_key)

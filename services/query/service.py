@@ -9,24 +9,24 @@ from typing import Final
 
 from mutua.v1 import query_service_pb2 as pb
 from mutua.v1.query_service_pb2_grpc import QueryServiceServicer
-from services.adapters.grpc_server import Context
+from services.adapters.grpc.server import Context
+from services.adapters.telemetry.metrics import NO_OP_METER, Meter
 from services.ledger.ports import QueryStore, ReadableLog
 from services.ledger.times import Instant
-from services.metrics import UNMEASURED, Meter
-from services.query.answering import Answering
 from services.query.balances import get_balance, list_balances
-from services.query.batches import batches
+from services.query.batches import list_batches
 from services.query.concentration import get_concentration
 from services.query.exchanges import get_exchange, list_exchanges
+from services.query.executor import QueryExecutor
 from services.query.network import get_network
 from services.query.organizations import list_organizations
 from services.query.pairs import list_pairs
+from services.query.position_tracker import PositionTracker
 from services.query.programme import get_programme
-from services.query.progress import Progress
 from services.query.quarantine import list_quarantine
 from services.query.status import get_status
 
-NAME: Final = "mutua.v1.QueryService"
+SERVICE_NAME: Final = "mutua.v1.QueryService"
 
 
 class QueryService(QueryServiceServicer):
@@ -35,83 +35,83 @@ class QueryService(QueryServiceServicer):
     def __init__(
         self,
         store: QueryStore,
-        progress: Progress,
+        progress: PositionTracker,
         *,
         log: ReadableLog,
         model_version: int,
         clock: Callable[[], Instant] = lambda: time.time_ns() // 1000,
-        meter: Meter = UNMEASURED,
+        meter: Meter = NO_OP_METER,
     ) -> None:
-        self._answering = Answering(store, progress, log=log, clock=clock, meter=meter)
-        self.standing = self._answering.standing
-        self._status = partial(
+        self._executor = QueryExecutor(store, progress, log=log, clock=clock, meter=meter)
+        self.read_status = self._executor.read_status
+        self._get_status = partial(
             get_status,
             log=log,
             model_version=model_version,
             progress=progress,
         )
 
-    def answer_from(self, store: QueryStore) -> None:
+    def switch_store(self, store: QueryStore) -> None:
         """Goes over to other read models, which are as far; questions under way end in the old."""
-        self._answering.answer_from(store)
+        self._executor.switch_store(store)
 
     async def GetBalance(
         self, request: pb.GetBalanceRequest, context: Context
     ) -> pb.GetBalanceResponse:
-        return await self._answering.answer(request, context, get_balance)
+        return await self._executor.execute(request, context, get_balance)
 
     async def ListBalances(
         self, request: pb.ListBalancesRequest, context: Context
     ) -> pb.ListBalancesResponse:
-        return await self._answering.answer(request, context, list_balances)
+        return await self._executor.execute(request, context, list_balances)
 
     async def ListPairs(
         self, request: pb.ListPairsRequest, context: Context
     ) -> pb.ListPairsResponse:
-        return await self._answering.answer(request, context, list_pairs)
+        return await self._executor.execute(request, context, list_pairs)
 
     async def ListExchanges(
         self, request: pb.ListExchangesRequest, context: Context
     ) -> pb.ListExchangesResponse:
-        return await self._answering.answer(request, context, list_exchanges)
+        return await self._executor.execute(request, context, list_exchanges)
 
     async def GetExchange(
         self, request: pb.GetExchangeRequest, context: Context
     ) -> pb.GetExchangeResponse:
-        return await self._answering.answer(request, context, get_exchange)
+        return await self._executor.execute(request, context, get_exchange)
 
     async def GetNetwork(
         self, request: pb.GetNetworkRequest, context: Context
     ) -> pb.GetNetworkResponse:
-        return await self._answering.answer(request, context, get_network)
+        return await self._executor.execute(request, context, get_network)
 
     async def GetConcentration(
         self, request: pb.GetConcentrationRequest, context: Context
     ) -> pb.GetConcentrationResponse:
-        return await self._answering.answer(request, context, get_concentration)
+        return await self._executor.execute(request, context, get_concentration)
 
     async def ListOrganizations(
         self, request: pb.ListOrganizationsRequest, context: Context
     ) -> pb.ListOrganizationsResponse:
-        return await self._answering.answer(request, context, list_organizations)
+        return await self._executor.execute(request, context, list_organizations)
 
     async def ListBatches(
         self, request: pb.ListBatchesRequest, context: Context
     ) -> pb.ListBatchesResponse:
-        return await self._answering.answer(request, context, batches)
+        return await self._executor.execute(request, context, list_batches)
 
     async def GetProgramme(
         self, request: pb.GetProgrammeRequest, context: Context
     ) -> pb.GetProgrammeResponse:
-        return await self._answering.answer(request, context, get_programme)
+        return await self._executor.execute(request, context, get_programme)
 
     async def ListQuarantine(
         self, request: pb.ListQuarantineRequest, context: Context
     ) -> pb.ListQuarantineResponse:
-        return await self._answering.answer(request, context, list_quarantine)
+        return await self._executor.execute(request, context, list_quarantine)
 
     async def GetStatus(
         self, request: pb.GetStatusRequest, context: Context
     ) -> pb.GetStatusResponse:
         # The end of the log moves with other programmes too.
-        return await self._answering.answer(request, context, self._status, is_kept=False)
+        return await self._executor.execute(request, context, self._get_status, is_cacheable=False)

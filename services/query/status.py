@@ -7,32 +7,32 @@ from mutua.v1 import query_service_pb2 as pb
 from services.ledger.ports import ReadableLog
 from services.ledger.position import Position
 from services.ledger.question import UNBOUND_NAMES
-from services.ledger.wording import counted
-from services.query.answering import Asked
-from services.query.organizations import organization_count
-from services.query.progress import Progress
+from services.ledger.wording import format_count
+from services.query.executor import QueryContext
+from services.query.organizations import count_organizations
+from services.query.position_tracker import PositionTracker
 
 FACTS_WAITING: Final = "FACTS_WAITING"
 FACTS_QUARANTINED: Final = "FACTS_QUARANTINED"
 
 
 def get_status(
-    asked: Asked,
+    asked: QueryContext,
     *,
     log: ReadableLog,
     model_version: int,
-    progress: Progress,
+    progress: PositionTracker,
 ) -> pb.GetStatusResponse:
-    counts = asked.snapshot.counts(asked.question.programme_id)
-    reached = progress.of(asked.partition)
-    projected = asked.moment.next_offset
-    end = log.partition(asked.partition).end()
-    reason = reached.held or _cut(end, projected)
+    counts = asked.snapshot.read_counts(asked.question.programme_id)
+    reached = progress.get(asked.partition)
+    projected = asked.version.next_offset
+    end = log.get_partition(asked.partition).end()
+    reason = reached.hold_reason or _truncation_reason(end, projected)
     end = max(end, projected)
     warnings = [FACTS_WAITING] if counts.waiting_count else []
     warnings += [FACTS_QUARANTINED] if counts.quarantine_count else []
-    inside = asked.frame.inside(asked.question)
-    warnings += [UNBOUND_NAMES] if asked.frame.has_unbound(inside) else []
+    inside = asked.frame.select_exchanges(asked.question)
+    warnings += [UNBOUND_NAMES] if asked.frame.has_unbound_names(inside) else []
     position = partial(Position, log.log_id, asked.partition)
     held = pb.HeldPartition(position=str(position(reached.next_offset)), reason=reason)
     return pb.GetStatusResponse(
@@ -41,21 +41,21 @@ def get_status(
         lag_count=end - projected,
         fact_count=counts.fact_count,
         exchange_count=counts.exchange_count,
-        organization_count=organization_count(asked.frame, asked.question),
+        organization_count=count_organizations(asked.frame, asked.question),
         waiting_count=counts.waiting_count,
         quarantine_count=counts.quarantine_count,
         model_version=model_version,
         held=[held] if reason else [],
         warnings=warnings,
-        **asked.rest(),
+        **asked.coverage_fields(),
     )
 
 
-def _cut(end: int, projected: int) -> str:
+def _truncation_reason(end: int, projected: int) -> str:
     """What is wrong with a log that ends before what was projected of it; "" when nothing is."""
     if end >= projected:
         return ""
     return (
-        f"the log ends at {end:,}, before the {counted(projected, 'fact')} that answers "
+        f"the log ends at {end:,}, before the {format_count(projected, 'fact')} that answers "
         "are made of: it was cut or restored, and projectors say what to do"
     )

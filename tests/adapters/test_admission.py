@@ -2,8 +2,8 @@
 
 import pytest
 
-from services.adapters.admission import _REMEMBERED, Admission
-from services.ledger.errors import Overloaded
+from services.adapters.admission_control import _REMEMBERED, AdmissionControl
+from services.ledger.errors import OverloadedError
 
 
 class Clock:
@@ -19,70 +19,83 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def admission(clock: Clock) -> Admission:
-    return Admission(budget_bytes=1_000, facts_per_second=10, clock=clock)
+def admission(clock: Clock) -> AdmissionControl:
+    return AdmissionControl(budget_bytes=1_000, facts_per_second=10, clock=clock)
 
 
 def admit(
-    admission: Admission, *, programme: str = "p", partition: int = 0, count: int = 1, cost: int = 0
+    admission: AdmissionControl,
+    *,
+    programme: str = "p",
+    partition: int = 0,
+    count: int = 1,
+    cost: int = 0,
 ) -> None:
-    admission.admit(programme, partition, count=count, cost=cost)
+    admission.admit(programme, partition, fact_count=count, cost_bytes=cost)
 
 
-def test_a_partition_takes_a_quarter_of_the_room(admission: Admission) -> None:
+def test_a_partition_takes_a_quarter_of_the_room(admission: AdmissionControl) -> None:
     admit(admission, cost=250)
-    with pytest.raises(Overloaded, match="too many facts wait"):
+    with pytest.raises(OverloadedError, match="too many facts wait"):
         admit(admission, cost=1)
     for partition in (1, 2, 3):
         admit(admission, partition=partition, cost=250)
-    with pytest.raises(Overloaded, match="too many facts wait"):
+    with pytest.raises(OverloadedError, match="too many facts wait"):
         admit(admission, partition=4, cost=1)
     admission.release(0, 250)
     admit(admission, partition=4, cost=250)
 
 
-def test_what_is_larger_than_the_room_is_taken_when_nothing_waits(admission: Admission) -> None:
+def test_what_is_larger_than_the_room_is_taken_when_nothing_waits(
+    admission: AdmissionControl,
+) -> None:
     admit(admission, cost=9_999)
-    with pytest.raises(Overloaded):
+    with pytest.raises(OverloadedError):
         admit(admission, partition=1, cost=1)
     admission.release(0, 9_999)
     admit(admission, partition=1, cost=1)
 
 
-def test_a_programme_records_so_many_facts_a_second(admission: Admission, clock: Clock) -> None:
+def test_a_programme_records_so_many_facts_a_second(
+    admission: AdmissionControl, clock: Clock
+) -> None:
     admit(admission, count=10)
-    with pytest.raises(Overloaded, match="programme p records more than 10 facts a second"):
+    with pytest.raises(OverloadedError, match="programme p records more than 10 facts a second"):
         admit(admission)
     admit(admission, programme="another")
     clock.now += 0.25
     admit(admission, count=3)
     clock.now += 0.01
-    with pytest.raises(Overloaded):
+    with pytest.raises(OverloadedError):
         admit(admission)
 
 
 def test_an_overdraft_is_paid_off_and_nothing_is_saved_up(
-    admission: Admission, clock: Clock
+    admission: AdmissionControl, clock: Clock
 ) -> None:
     admit(admission, count=30)
     clock.now += 1.9
-    with pytest.raises(Overloaded):
+    with pytest.raises(OverloadedError):
         admit(admission)
     clock.now += 3_600
     admit(admission, count=10)
-    with pytest.raises(Overloaded):
+    with pytest.raises(OverloadedError):
         admit(admission)
 
 
-def test_what_was_refused_for_its_rate_takes_no_room(admission: Admission, clock: Clock) -> None:
+def test_what_was_refused_for_its_rate_takes_no_room(
+    admission: AdmissionControl, clock: Clock
+) -> None:
     admit(admission, count=10)
-    with pytest.raises(Overloaded):
+    with pytest.raises(OverloadedError):
         admit(admission, cost=250)
     clock.now += 1
     admit(admission, cost=250)
 
 
-def test_programmes_that_were_long_idle_are_forgotten(admission: Admission, clock: Clock) -> None:
+def test_programmes_that_were_long_idle_are_forgotten(
+    admission: AdmissionControl, clock: Clock
+) -> None:
     for number in range(_REMEMBERED):
         admit(admission, programme=f"p{number}")
     clock.now += 1
@@ -90,5 +103,5 @@ def test_programmes_that_were_long_idle_are_forgotten(admission: Admission, cloc
     for number in range(3):
         admit(admission, programme=f"q{number}")
     assert len(admission._allowances) <= 4
-    with pytest.raises(Overloaded):
+    with pytest.raises(OverloadedError):
         admit(admission, programme="busy")

@@ -19,10 +19,17 @@ from mutua.v1.ingest_service_pb2_grpc import (
     IngestServiceStub,
     add_IngestServiceServicer_to_server,
 )
-from services.adapters.grpc_server import Server
-from services.ledger.errors import InvalidFact, NotFound
-from services.logs import request_id
-from services.metrics import CALL_SECONDS, READY, Counter, Gauge, Histogram, Reading
+from services.adapters.grpc.server import GrpcServer
+from services.adapters.telemetry.logs import get_request_id
+from services.adapters.telemetry.metrics import (
+    CALL_SECONDS,
+    READY,
+    Counter,
+    Gauge,
+    Histogram,
+    Reading,
+)
+from services.ledger.errors import InvalidFactError, NotFoundError
 
 Handler = Callable[[], Awaitable[RecordEventsResponse]]
 PATIENCE_SECONDS = 120
@@ -64,8 +71,8 @@ Ask = Callable[[Any], Awaitable[Any]]
 
 async def answered(handle: Handler, meter: Written, ask: Ask) -> Any:
     """What the caller is told."""
-    server = Server(["mutua.v1.IngestService"], meter=meter)
-    add_IngestServiceServicer_to_server(Answers(handle), server.grpc)
+    server = GrpcServer(["mutua.v1.IngestService"], meter=meter)
+    add_IngestServiceServicer_to_server(Answers(handle), server.aio_server)
     address = await server.start("127.0.0.1:0")
     try:
         async with grpc.aio.insecure_channel(address) as channel:
@@ -92,15 +99,15 @@ async def in_a_stream(stub: Any) -> Any:
 
 
 async def fine() -> RecordEventsResponse:
-    return RecordEventsResponse(position=request_id())
+    return RecordEventsResponse(position=get_request_id())
 
 
 async def refused() -> RecordEventsResponse:
-    raise InvalidFact("no fact")
+    raise InvalidFactError("no fact")
 
 
 async def missing() -> RecordEventsResponse:
-    raise NotFound("nowhere")  # has no reason of the contract
+    raise NotFoundError("nowhere")  # has no reason of the contract
 
 
 async def failed() -> RecordEventsResponse:
@@ -158,7 +165,7 @@ def test_who_meets_a_failure_is_told_where_the_log_says_more() -> None:
 
     class Keep(logging.Handler):
         def emit(self, record: logging.LogRecord) -> None:
-            said.append((record.getMessage(), request_id()))
+            said.append((record.getMessage(), get_request_id()))
 
     handler = Keep()
     logging.getLogger().addHandler(handler)

@@ -23,10 +23,10 @@ from faust.types import TP
 from mode import Service
 from mode.supervisors import CrashingSupervisor
 
-from services.adapters import faust_transport as ours
-from services.adapters.kafka_address import KafkaAddress
+from services.adapters.kafka import faust_transport as ours
+from services.adapters.kafka.address import KafkaAddress
 from services.ledger.ports import Hold
-from services.projector.app import create_app
+from services.projector.faust_app import create_app
 from services.projector.worker import Worker
 from services.settings import Settings
 
@@ -49,7 +49,7 @@ class Owner(Worker):
         self.stands = {0: 70, 1: 0}
 
     async def take_over(self, partitions: Collection[int]) -> None:
-        self.durable = {number: self.stands[number] for number in partitions}
+        self.next_offsets = {number: self.stands[number] for number in partitions}
 
 
 class Thread:
@@ -74,7 +74,7 @@ class Thread:
         return True
 
     async def getmany(self, active: set[TP] | None, timeout: float) -> Any:  # noqa: ASYNC109
-        return {place: [ours.Slab(records)] for place, records in self.fetched.items()}
+        return {place: [ours.FetchedSlab(records)] for place, records in self.fetched.items()}
 
 
 def record(offset: int) -> Any:
@@ -157,7 +157,7 @@ async def test_an_app_makes_our_transport_consumer_and_thread(
 
 @run
 async def test_settings_are_known_and_reach_the_consumer(made: Made) -> None:
-    for name, value in ours.FIXED.items():
+    for name, value in ours.REQUIRED_SETTINGS.items():
         assert getattr(made.app.conf, name) == value, name
     assert made.app.conf.id == "group"
     consumer = made.real_thread._create_worker_consumer(made.app.transport)
@@ -215,8 +215,8 @@ async def test_what_is_committed_is_what_is_durable_whatever_was_acknowledged(ma
     consumer = made.consumer
     await consumer.perform_seek()
     await consumer.commit()
-    message = consumer._to_message(HERE, ours.Slab([record(70), record(79)]))
-    made.owner.durable[0] = 75
+    message = consumer._to_message(HERE, ours.FetchedSlab([record(70), record(79)]))
+    made.owner.next_offsets[0] = 75
     made.app.topics.acking_topics.add("facts")
     assert consumer.ack(message)
     await consumer.commit()
@@ -229,7 +229,7 @@ async def test_what_is_committed_is_what_is_durable_whatever_was_acknowledged(ma
 async def test_a_held_partition_is_paused_by_the_seek(made: Made) -> None:
     consumer = made.consumer
     made.thread.fetched = {HERE: [record(70)], THERE: [record(0)]}
-    made.owner.held = {1: Hold(1, 0, "", 0)}
+    made.owner.holds = {1: Hold(1, 0, "", 0)}
     consumer._set_active_tps({HERE, THERE})
     await consumer.perform_seek()
     found = [place async for place, _ in consumer.getmany(timeout=1.0)]
@@ -258,7 +258,7 @@ async def test_partitions_of_which_enough_is_under_way_are_not_asked_for(
         patch.setattr(driver.AIOKafkaConsumerThread, "getmany", getmany)
         for place in (HERE, THERE):
             await made.real_thread.getmany({HERE, THERE}, 1.0)
-            made.app.ahead.take(place, [record(offset) for offset in range(8)])
+            made.app.fetch_window.add(place, [record(offset) for offset in range(8)])
         await made.real_thread.getmany({HERE, THERE}, 1.0)  # nothing is asked for
     assert asked == [{HERE, THERE}, {THERE}]
 
@@ -311,20 +311,22 @@ async def test_why_the_group_refuses_a_worker_is_found(made: Made) -> None:
     made.consumer._thread = made.real_thread
     consumer = made.real_thread._create_worker_consumer(made.app.transport)
     made.real_thread._consumer = consumer
-    assert ours.refusal(made.app) == ""
+    assert ours.describe_group_failure(made.app) == ""
     group = GroupCoordinator(consumer._client, consumer._subscription, group_id="group")
     consumer._subscription.register_fetch_waiters(set())  # as its fetcher does
     consumer._coordinator = group
-    assert ours.refusal(made.app) == ""
+    assert ours.describe_group_failure(made.app) == ""
     pushed = asyncio.ensure_future(group._push_error_to_user(InvalidSessionTimeoutError()))
-    assert "does not take MUTUA_SESSION_TIMEOUT_SECONDS 10" in ours.refusal(made.app)
+    assert "does not take MUTUA_SESSION_TIMEOUT_SECONDS 10" in ours.describe_group_failure(made.app)
     with pytest.raises(InvalidSessionTimeoutError):
         group.check_errors()
     await pushed
     group._coordination_task.cancel()
     group._coordination_task = asyncio.ensure_future(_failing())
     await asyncio.wait([group._coordination_task])
-    assert "does not keep this projector: ValueError('it broke')" in ours.refusal(made.app)
+    assert "does not keep this projector: ValueError('it broke')" in ours.describe_group_failure(
+        made.app
+    )
     consumer._coordinator = None
     await consumer.stop()
 

@@ -5,11 +5,11 @@ from hypothesis import given, settings
 from mutua.v1.event_pb2 import Event
 from mutua.v1.types_pb2 import ASSURANCE_OPEN, EXCHANGE_KIND_CALL
 from services.adapters.wire.event import read_record
-from services.adapters.wire.fresh import read_fresh
+from services.adapters.wire.new_exchange import read_new_exchange
 from services.ledger.exchange import ExchangeRecorded
-from services.ledger.fresh import Fresh
+from services.ledger.new_exchange import NewExchange
 from services.ledger.ports import Record
-from tests.strategies import PROGRAMME, event_id, histories, sloppy
+from tests.strategies import PROGRAMME, denormalize, event_id, histories
 
 _ENVELOPE = ("event_id", "occur_time", "occur_precision", "report_time", "visibility")
 _SOURCE = ("client", "batch", "generation")
@@ -43,7 +43,7 @@ def a_call() -> Event:
 def test_a_fresh_exchange_is_the_recorded_one(events: list[Event]) -> None:
     for event in events:
         record = record_of(event)
-        fresh = read_fresh(record)
+        fresh = read_new_exchange(record)
         logged = read_record(record.offset, record.record_time, PROGRAMME, record.value)
         assert logged.event is not None
         fact = logged.event.fact
@@ -51,7 +51,7 @@ def test_a_fresh_exchange_is_the_recorded_one(events: list[Event]) -> None:
         assert (fresh is not None) == (plain and isinstance(fact, ExchangeRecorded))
         if fresh is not None:
             assert isinstance(fact, ExchangeRecorded)
-            assert fresh == Fresh(
+            assert fresh == NewExchange(
                 offset=logged.offset,
                 record_time=logged.record_time,
                 digest=logged.digest,
@@ -64,8 +64,8 @@ def test_a_fresh_exchange_is_the_recorded_one(events: list[Event]) -> None:
 
 
 def test_only_plain_records_are_read_so() -> None:
-    assert read_fresh(record_of(a_call())) is not None
-    assert read_fresh(record_of(sloppy(a_call()))) is None
+    assert read_new_exchange(record_of(a_call())) is not None
+    assert read_new_exchange(record_of(denormalize(a_call()))) is None
     for spoil in (
         lambda event: event.ClearField("occur_time"),
         lambda event: setattr(event, "programme_id", "other"),
@@ -82,5 +82,5 @@ def test_only_plain_records_are_read_so() -> None:
     ):
         event = a_call()
         spoil(event)
-        assert read_fresh(record_of(event)) is None
-    assert read_fresh(Record(7, 1_000, PROGRAMME, b"\xff")) is None
+        assert read_new_exchange(record_of(event)) is None
+    assert read_new_exchange(Record(7, 1_000, PROGRAMME, b"\xff")) is None

@@ -4,12 +4,12 @@ from dataclasses import replace
 
 import pytest
 
-from services.adapters.kafka_address import KafkaAddress
-from services.adapters.kafka_admin import TopicFacts, TopicIdentity
-from services.adapters.kafka_topic import partition_of
-from services.ledger.errors import InvalidArgument
+from services.adapters.kafka.address import KafkaAddress
+from services.adapters.kafka.admin import TopicDescription, TopicIdentity
+from services.adapters.kafka.topic import find_partition
+from services.ledger.errors import InvalidArgumentError
 
-FIT = TopicFacts(
+FIT = TopicDescription(
     name="mutua",
     identity=TopicIdentity("0" * 32, 64),
     leader_count=64,
@@ -26,7 +26,7 @@ FIT = TopicFacts(
 
 
 def test_a_fit_topic_has_no_problems() -> None:
-    assert FIT.unfit(partition_count=None) == FIT.unfit(partition_count=64) == []
+    assert FIT.find_problems(partition_count=None) == FIT.find_problems(partition_count=64) == []
 
 
 @pytest.mark.parametrize(
@@ -45,17 +45,17 @@ def test_a_setting_that_would_lose_facts_is_named_with_its_remedy(
     setting: str, value: str, remedy: str
 ) -> None:
     topic = replace(FIT, settings={**FIT.settings, setting: value})
-    [problem] = topic.unfit(partition_count=None)
+    [problem] = topic.find_problems(partition_count=None)
     assert problem.startswith(setting)
     assert problem.endswith(remedy)
 
 
 def test_a_topic_of_one_replica_cannot_ask_for_two_in_sync() -> None:
     single = replace(FIT, replica_count=1)
-    [problem] = single.unfit(partition_count=None)
+    [problem] = single.find_problems(partition_count=None)
     assert problem.endswith("is 2 of 1 replica; set it to 1")
     fit = replace(single, settings={**FIT.settings, "min.insync.replicas": "1"})
-    assert fit.unfit(partition_count=None) == []
+    assert fit.find_problems(partition_count=None) == []
 
 
 @pytest.mark.parametrize(
@@ -66,7 +66,7 @@ def test_a_programme_lies_where_the_clients_of_kafka_put_it(
     programme: str, of_four: int, of_sixty_four: int
 ) -> None:
     """The expected are what Kafka's own client for Java answers."""
-    assert (partition_of(programme, 4), partition_of(programme, 64)) == (of_four, of_sixty_four)
+    assert (find_partition(programme, 4), find_partition(programme, 64)) == (of_four, of_sixty_four)
 
 
 def test_an_address_names_brokers_and_a_topic() -> None:
@@ -92,5 +92,5 @@ def test_an_address_names_brokers_and_a_topic() -> None:
     ],
 )
 def test_anything_else_is_refused(url: str) -> None:
-    with pytest.raises(InvalidArgument, match="write kafka://HOST:PORT"):
+    with pytest.raises(InvalidArgumentError, match="write kafka://HOST:PORT"):
         KafkaAddress.parse(url)

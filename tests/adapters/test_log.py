@@ -9,16 +9,22 @@ from threading import Event, Thread, get_ident
 
 import pytest
 
-from services.adapters import sqlite_log
-from services.adapters.sqlite_log import SqliteLog
-from services.ledger.errors import DataForeign, LogDown, LogFull, Overloaded, SchemaAhead
+from services.adapters.sqlite import log as sqlite_log
+from services.adapters.sqlite.log import SqliteLog
+from services.ledger.errors import (
+    ForeignDataError,
+    LogFullError,
+    LogUnavailableError,
+    NewerSchemaError,
+    OverloadedError,
+)
 from services.ledger.position import Position
 from tests.adapters.log_contract import (
     PATIENCE_SECONDS,
     PROGRAMME,
     LogContract,
-    Opened,
-    appended,
+    LogOpener,
+    append_durably,
 )
 
 
@@ -39,7 +45,7 @@ def path(tmp_path: Path) -> Path:
 
 class TestSqliteLog(LogContract):
     @pytest.fixture
-    def open_log(self, path: Path) -> Iterator[Opened]:
+    def open_log(self, path: Path) -> Iterator[LogOpener]:
         with ExitStack() as opened:
             yield lambda: opened.enter_context(closing(SqliteLog(path, clock=lambda: 1)))
 
@@ -56,15 +62,15 @@ class TestSqliteLog(LogContract):
 def test_record_time_never_goes_back(path: Path, told: list[int], kept: list[int]) -> None:
     with closing(SqliteLog(path, clock=Clock(*told))) as log:
         for number in range(len(told)):
-            appended(log, b"%d" % number)
+            append_durably(log, b"%d" % number)
         assert [each.record_time for each in log.read(0, 10)] == kept
 
 
 def test_record_time_does_not_go_back_over_a_restart(path: Path) -> None:
     with closing(SqliteLog(path, clock=Clock(10))) as log:
-        appended(log, b"a")
+        append_durably(log, b"a")
     with closing(SqliteLog(path, clock=Clock(3))) as again:
-        appended(again, b"b")
+        append_durably(again, b"b")
         assert [each.record_time for each in again.read(0, 10)] == [10, 10]
 
 
@@ -72,7 +78,7 @@ def test_who_waits_is_woken_on_every_append(path: Path) -> None:
     woken = Event()
     with closing(SqliteLog(path)) as log:
         log.on_append(woken.set)
-        appended(log, b"a")
+        append_durably(log, b"a")
         assert woken.wait(PATIENCE_SECONDS)
 
 
@@ -119,14 +125,14 @@ def test_what_is_beyond_the_queue_is_refused_and_nothing_of_it_appended(
     monkeypatch.setattr(sqlite_log, "_QUEUE_BYTES", 5 * (1_000 + 1))
     with closing(SqliteLog(path)) as log:
         waiting: list[Future[Position]] = []
-        with stalled(log, path), suppress(Overloaded):
+        with stalled(log, path), suppress(OverloadedError):
             while len(waiting) < 20:
                 waiting.append(log.append(PROGRAMME, [b"%d" % (len(waiting) % 10)]))
         assert 5 <= len(waiting) < 20
         for each in waiting:
             each.result(PATIENCE_SECONDS)
         assert log.end() == len(waiting)
-        appended(log, b"room again")
+        append_durably(log, b"room again")
 
 
 def test_one_large_append_is_taken_when_nothing_else_waits(
@@ -134,7 +140,7 @@ def test_one_large_append_is_taken_when_nothing_else_waits(
 ) -> None:
     monkeypatch.setattr(sqlite_log, "_QUEUE_BYTES", 10)
     with closing(SqliteLog(path)) as log:
-        assert appended(log, b"large").next_offset == 1
+        assert append_durably(log, b"large").next_offset == 1
 
 
 def test_a_file_that_somebody_else_holds_is_down_for_the_moment(
@@ -143,24 +149,24 @@ def test_a_file_that_somebody_else_holds_is_down_for_the_moment(
     failures: list[str] = []
     with closing(SqliteLog(path, on_failure=failures.append)) as log:
         log._connection.execute("PRAGMA busy_timeout = 1")
-        with stalled(log, path), pytest.raises(LogDown):
-            appended(log, b"a")
-        assert appended(log, b"b").next_offset == 1
+        with stalled(log, path), pytest.raises(LogUnavailableError):
+            append_durably(log, b"a")
+        assert append_durably(log, b"b").next_offset == 1
     assert failures == []
 
 
 def test_a_full_disk_appends_nothing_and_takes_facts_again_when_there_is_room(path: Path) -> None:
     failures: list[str] = []
     with closing(SqliteLog(path, on_failure=failures.append)) as log:
-        appended(log, b"small")
+        append_durably(log, b"small")
         (pages,) = log._connection.execute("PRAGMA page_count").fetchone()
         log._connection.execute(f"PRAGMA max_page_count = {pages + 2}")
-        with pytest.raises(LogFull, match="free some disk space"):
-            appended(log, b"fits", b"x" * 100_000)
+        with pytest.raises(LogFullError, match="free some disk space"):
+            append_durably(log, b"fits", b"x" * 100_000)
         assert log.end() == 1
         assert [each.value for each in log.read(0, 9)] == [b"small"]
         log._connection.execute(f"PRAGMA max_page_count = {pages + 1_000}")
-        assert appended(log, b"x" * 100_000).next_offset == 2
+        assert append_durably(log, b"x" * 100_000).next_offset == 2
     assert failures == []
 
 
@@ -177,7 +183,7 @@ DAMAGE = {
 def test_a_damaged_last_record_is_refused(path: Path, change: str, *, read_only: bool) -> None:
     _write_three(path)
     _alter(path, change)
-    with pytest.raises(DataForeign, match=r"last record .* damaged; restore"):
+    with pytest.raises(ForeignDataError, match=r"last record .* damaged; restore"):
         SqliteLog(path, read_only=read_only)
 
 
@@ -185,14 +191,14 @@ def test_damage_further_back_is_found_by_looking(path: Path) -> None:
     _write_three(path)
     _alter(path, "UPDATE record SET value = x'00' WHERE offset = 1")
     with closing(SqliteLog(path, read_only=True)) as log:
-        assert log.damage() == ([1], None)
+        assert log.find_damage() == ([1], None)
     _alter(path, "UPDATE record SET value = 'text' WHERE offset = 0")
     with closing(SqliteLog(path, read_only=True)) as log:
-        assert log.damage() == ([0, 1], None)
+        assert log.find_damage() == ([0, 1], None)
         assert log.read(0, 1)[0].value == b"text"
     _alter(path, "DELETE FROM record WHERE offset = 0")
     with closing(SqliteLog(path, read_only=True)) as log:
-        assert log.damage() == ([], 0)
+        assert log.find_damage() == ([], 0)
 
 
 FOREIGN = {
@@ -211,7 +217,7 @@ def test_a_file_that_is_not_ours_is_refused(
         _write_three(path)
     make(path)
     before = path.read_bytes()
-    with pytest.raises(DataForeign, match="--data"):
+    with pytest.raises(ForeignDataError, match="--data"):
         SqliteLog(path)
     assert path.read_bytes() == before
 
@@ -219,20 +225,20 @@ def test_a_file_that_is_not_ours_is_refused(
 @pytest.mark.parametrize("read_only", [False, True])
 def test_a_newer_format_is_refused(path: Path, *, read_only: bool) -> None:
     _write_three(path)
-    _alter(path, f"PRAGMA user_version = {sqlite_log.FORMAT + 1}")
-    with pytest.raises(SchemaAhead, match="upgrade mutua"):
+    _alter(path, f"PRAGMA user_version = {sqlite_log.FORMAT_VERSION + 1}")
+    with pytest.raises(NewerSchemaError, match="upgrade mutua"):
         SqliteLog(path, read_only=read_only)
 
 
 def test_a_reader_beside_the_writer_sees_what_was_committed(path: Path) -> None:
     with closing(SqliteLog(path)) as log:
-        appended(log, b"a")
+        append_durably(log, b"a")
         with closing(SqliteLog(path, read_only=True)) as reader:
             assert (reader.log_id, reader.end()) == (log.log_id, 1)
-            appended(log, b"b")
+            append_durably(log, b"b")
             assert [each.value for each in reader.read(0, 9)] == [b"a", b"b"]
             assert reader.end() == 2
-            with pytest.raises(LogDown):
+            with pytest.raises(LogUnavailableError):
                 reader.append(PROGRAMME, [b"c"])
 
 
@@ -250,13 +256,13 @@ def test_a_failure_is_told_on_the_writers_thread_and_ends_appending(path: Path) 
     """A commit that fails in a way nobody understands: the outcome is unknown, once and for all."""
     told: list[int] = []
     log = SqliteLog(path, on_failure=lambda _: told.append(get_ident()))
-    appended(log, b"a")
+    append_durably(log, b"a")
     _alter(path, "DROP TABLE record")
     outcome = log.append(PROGRAMME, [b"b"]).exception(PATIENCE_SECONDS)
     assert getattr(outcome, "reason", outcome) == "OUTCOME_UNKNOWN"
     assert len(told) == 1
     assert told != [get_ident()]
-    with pytest.raises(LogDown):
+    with pytest.raises(LogUnavailableError):
         log.append(PROGRAMME, [b"c"])
     closer = Thread(target=log.close)
     closer.start()
@@ -266,7 +272,7 @@ def test_a_failure_is_told_on_the_writers_thread_and_ends_appending(path: Path) 
 
 def _write_three(path: Path) -> None:
     with closing(SqliteLog(path)) as log:
-        appended(log, b"a", b"b", b"c")
+        append_durably(log, b"a", b"b", b"c")
 
 
 def _alter(path: Path, statement: str) -> None:

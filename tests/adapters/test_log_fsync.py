@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from services.adapters.sqlite_log import SqliteLog
+from services.adapters.sqlite.log import SqliteLog
 
 APPEND = """
 import json, sys
 from pathlib import Path
-from services.adapters.sqlite_log import SqliteLog
+from services.adapters.sqlite.log import SqliteLog
 failures, outcomes = [], []
 log = SqliteLog(Path(sys.argv[1]), on_failure=failures.append)
 for number in range(8):
@@ -58,5 +58,5 @@ def test_after_a_failed_fsync_nothing_more_is_appended(tmp_path: Path, failing: 
     )
     with closing(SqliteLog(path)) as log:
         assert log.end() in (len(acknowledged), len(acknowledged) + 1)
-        assert log.damage() == ([], None)
+        assert log.find_damage() == ([], None)
         assert [each.value for each in log.read(0, 9)] == [b"%d" % n for n in range(log.end())]

@@ -4,10 +4,10 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from services.adapters.prometheus import measured
-from services.metrics import UNMEASURED, Counter, Gauge, Histogram
-from tests.ports import free_port
-from tests.scraping import scrape
+from services.adapters.telemetry.metrics import NO_OP_METER, Counter, Gauge, Histogram
+from services.adapters.telemetry.prometheus import serve_metrics
+from tests.ports import allocate_port
+from tests.prometheus_scrape import scrape
 
 APPLES = Counter("apples_total", "Apples, by colour.", ("colour",))
 WEIGHT = Histogram("apple_weight", "Weight of an apple.", buckets=(1, 10))
@@ -17,16 +17,16 @@ LEAVES = Counter("leaves_total", "Leaves, by tree.", ("tree", "side"))
 
 @pytest.fixture
 def address() -> str:
-    return f"127.0.0.1:{free_port()}"
+    return f"127.0.0.1:{allocate_port()}"
 
 
 def test_without_an_address_nothing_is_measured() -> None:
-    with measured("") as meter:
-        assert meter is UNMEASURED
+    with serve_metrics("") as meter:
+        assert meter is NO_OP_METER
 
 
 def test_what_is_told_from_many_threads_is_read(address: str) -> None:
-    with measured(address) as meter, ThreadPoolExecutor(8) as pool:
+    with serve_metrics(address) as meter, ThreadPoolExecutor(8) as pool:
         meter.add(APPLES, 0, "green")
         list(pool.map(lambda _: meter.add(APPLES, 2, "red"), range(500)))
         list(pool.map(lambda weight: meter.observe(WEIGHT, weight), (0.5, 1, 5, 20)))
@@ -42,7 +42,7 @@ def test_what_is_told_from_many_threads_is_read(address: str) -> None:
 def test_what_is_watched_is_read_when_it_is_asked_for(address: str) -> None:
     trees = 3.0
     leaves: dict[tuple[str, ...], float] = {("oak", "left"): 7.0}
-    with measured(address) as meter:
+    with serve_metrics(address) as meter:
         meter.watch(TREES, lambda: trees)
         meter.watch(LEAVES, lambda: leaves)
         before = scrape(address)
@@ -59,7 +59,7 @@ def test_what_cannot_be_read_is_left_out_and_said(
     def fallen() -> float:
         raise LookupError("no tree stands")
 
-    with measured(address) as meter:
+    with serve_metrics(address) as meter:
         meter.watch(TREES, fallen)
         meter.add(APPLES, 1, "red")
         found = scrape(address)
@@ -70,12 +70,12 @@ def test_what_cannot_be_read_is_left_out_and_said(
 
 def test_an_address_that_is_none_or_taken_is_named(address: str) -> None:
     with pytest.raises(OSError, match="MUTUA_METRICS_LISTEN is 'nowhere'; give HOST:PORT"):
-        measured("nowhere").__enter__()
+        serve_metrics("nowhere").__enter__()
     with (
-        measured(address),
+        serve_metrics(address),
         pytest.raises(OSError, match=f"{address} .*in use.*choose another .*MUTUA_METRICS_LISTEN"),
-        measured(address),
+        serve_metrics(address),
     ):
         pass
-    with measured(address):  # it is free again
+    with serve_metrics(address):  # it is free again
         pass

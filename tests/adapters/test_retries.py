@@ -4,8 +4,8 @@ from concurrent.futures import Future
 
 import pytest
 
-from services.adapters import retries
-from services.adapters.retries import Retries, content_key
+from services.adapters.kafka import append_deduplicator
+from services.adapters.kafka.append_deduplicator import AppendDeduplicator, make_content_key
 from services.ledger.position import Position
 
 POSITION = Position("0" * 32, 0, 7)
@@ -28,14 +28,14 @@ def test_a_request_is_told_by_its_programme_and_every_byte() -> None:
         ("p", [b"a2 bb"]),
         ("q", [b"a", b"b"]),
     ]
-    keys = {content_key(programme, values) for programme, values in requests}
+    keys = {make_content_key(programme, values) for programme, values in requests}
     assert len(keys) == len(requests)
-    assert content_key("p", [b"a", b"b"]) in keys
+    assert make_content_key("p", [b"a", b"b"]) in keys
 
 
 def test_it_joins_the_one_under_way_and_for_two_minutes_the_one_before() -> None:
     clock = Clock()
-    kept, outcome = Retries(clock=clock), Future[Position]()
+    kept, outcome = AppendDeduplicator(clock=clock), Future[Position]()
     assert kept.find(b"key") is None
     kept.begin(b"key", outcome)
     clock.now += 600
@@ -50,16 +50,16 @@ def test_it_joins_the_one_under_way_and_for_two_minutes_the_one_before() -> None
 
 
 def test_what_failed_is_appended_again() -> None:
-    kept = Retries()
+    kept = AppendDeduplicator()
     kept.begin(b"key", Future())
     kept.end(b"key", None)
     assert kept.find(b"key") is None
 
 
 def test_so_many_are_kept_and_no_longer_than_needed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(retries, "_KEPT_COUNT", 3)
+    monkeypatch.setattr(append_deduplicator, "_KEPT_COUNT", 3)
     clock = Clock()
-    kept = Retries(clock=clock)
+    kept = AppendDeduplicator(clock=clock)
     for number in range(5):
         kept.begin(b"%d" % number, Future())
         kept.end(b"%d" % number, POSITION)

@@ -11,11 +11,11 @@ from sqlalchemy import func, select
 
 from mutua.ids import uuid8
 from mutua.v1 import event_pb2, types_pb2
-from services.adapters.postgres_store import PostgresStore
-from services.adapters.sqlite_store import SqliteStore
-from services.adapters.tables import ReadModel
-from services.ledger.errors import DataForeign
-from services.ledger.ports import ExchangeFilter, Hold, Record, StaleWriter, Watermark
+from services.adapters.postgres.store import PostgresStore
+from services.adapters.sql_store.tables import ReadModelRow
+from services.adapters.sqlite.store import SqliteStore
+from services.ledger.errors import ForeignDataError
+from services.ledger.ports import ExchangeFilter, FencedWriterError, Hold, Record, Watermark
 from services.ledger.state import Needs
 from services.projector.slab import project_slab
 
@@ -23,12 +23,12 @@ PROGRAMME = "default"
 LOG = "0" * 32
 OTHER_LOG = "1" * 32
 
-Store = SqliteStore | PostgresStore
-Opened = Callable[..., Store]
+AnyStore = SqliteStore | PostgresStore
+StoreOpener = Callable[..., AnyStore]
 ADAPTERS = ("sqlite", "postgres")
 
 
-class Id(str):
+class ReferableId(str):
     """An event id of which it can be seen when it is gone."""
 
     __slots__ = ("__weakref__",)
@@ -52,22 +52,22 @@ def roster(offset: int, field: str) -> Record:
     return Record(offset, 1_000 + offset, PROGRAMME, event.SerializeToString())
 
 
-def slab(start: int, end: int, *, programme: str = PROGRAMME) -> list[Record]:
+def make_slab(start: int, end: int, *, programme: str = PROGRAMME) -> list[Record]:
     return [exchange(offset, programme=programme) for offset in range(start, end)]
 
 
-def contents(store: Store) -> dict[str, list[Any]]:
+def read_all_tables(store: AnyStore) -> dict[str, list[Any]]:
     """Every row of every table."""
-    with store.snapshot(0) as snapshot:
+    with store.open_snapshot(0) as snapshot:
         return {
-            str(model.__tablename__): sorted(map(tuple, snapshot.rows(select(model.table()))))
-            for model in ReadModel.__subclasses__()
+            str(model.__tablename__): sorted(map(tuple, snapshot.fetch_all(select(model.table()))))
+            for model in ReadModelRow.__subclasses__()
         }
 
 
-def count(store: Store) -> int:
-    with store.snapshot(0) as snapshot:
-        return snapshot.counts(PROGRAMME).exchange_count
+def count_exchanges(store: AnyStore) -> int:
+    with store.open_snapshot(0) as snapshot:
+        return snapshot.read_counts(PROGRAMME).exchange_count
 
 
 @pytest.mark.parametrize("adapter", ADAPTERS)
@@ -75,11 +75,11 @@ class TestEveryStore:
     @pytest.fixture
     def open_store(
         self, adapter: str, tmp_path: Path, request: pytest.FixtureRequest
-    ) -> Iterator[Opened]:
-        opened: list[Store] = []
+    ) -> Iterator[StoreOpener]:
+        opened: list[AnyStore] = []
         url = request.getfixturevalue("database") if adapter == "postgres" else ""
 
-        def open_store(*, read_only: bool = False) -> Store:
+        def open_store(*, read_only: bool = False) -> AnyStore:
             if url:
                 opened.append(PostgresStore(url, read_only=read_only))
             else:
@@ -90,41 +90,43 @@ class TestEveryStore:
         for store in reversed(opened):
             store.close()
 
-    def test_an_empty_store_stands_nowhere(self, open_store: Opened) -> None:
+    def test_an_empty_store_stands_nowhere(self, open_store: StoreOpener) -> None:
         store = open_store()
-        assert store.watermark(0) is None
-        with store.snapshot(0) as snapshot:
-            assert snapshot.position() == 0
-            assert snapshot.counts("nobody").fact_count == 0
-            assert list(snapshot.exchanges("nobody", ExchangeFilter(), (), None, 9)) == []
+        assert store.read_watermark(0) is None
+        with store.open_snapshot(0) as snapshot:
+            assert snapshot.read_next_offset() == 0
+            assert snapshot.read_counts("nobody").fact_count == 0
+            assert list(snapshot.read_exchanges("nobody", ExchangeFilter(), (), None, 9)) == []
 
-    def test_a_slab_and_its_position_are_written_together(self, open_store: Opened) -> None:
+    def test_a_slab_and_its_position_are_written_together(self, open_store: StoreOpener) -> None:
         store = open_store()
-        end = project_slab(store, LOG, slab(0, 3))
-        assert store.watermark(0) == end
+        end = project_slab(store, LOG, make_slab(0, 3))
+        assert store.read_watermark(0) == end
         assert (end.log_id, end.next_offset, end.record_time) == (LOG, 3, 1_002)
-        assert count(store) == 3
+        assert count_exchanges(store) == 3
 
-    def test_a_store_keeps_what_was_committed(self, open_store: Opened) -> None:
+    def test_a_store_keeps_what_was_committed(self, open_store: StoreOpener) -> None:
         store = open_store()
-        end = project_slab(store, LOG, slab(0, 3))
-        before = contents(store)
+        end = project_slab(store, LOG, make_slab(0, 3))
+        before = read_all_tables(store)
         store.close()
         again = open_store()
-        assert again.watermark(0) == end
-        assert contents(again) == before
+        assert again.read_watermark(0) == end
+        assert read_all_tables(again) == before
 
-    def test_what_holds_a_partition_is_kept_until_it_is_released(self, open_store: Opened) -> None:
+    def test_what_holds_a_partition_is_kept_until_it_is_released(
+        self, open_store: StoreOpener
+    ) -> None:
         store = open_store()
-        assert store.held(3) is None
-        store.hold(Hold(3, 7, "it failed", 1))
-        store.hold(Hold(3, 8, "a later version is needed", 0))
-        store.hold(Hold(1, 0, "it failed", 3))
+        assert store.read_hold(3) is None
+        store.save_hold(Hold(3, 7, "it failed", 1))
+        store.save_hold(Hold(3, 8, "a later version is needed", 0))
+        store.save_hold(Hold(1, 0, "it failed", 3))
         store.close()
         again = open_store()
-        assert again.held(3) == Hold(3, 8, "a later version is needed", 0)
-        again.release(3)
-        assert (again.held(3), again.held(1)) == (None, Hold(1, 0, "it failed", 3))
+        assert again.read_hold(3) == Hold(3, 8, "a later version is needed", 0)
+        again.delete_hold(3)
+        assert (again.read_hold(3), again.read_hold(1)) == (None, Hold(1, 0, "it failed", 3))
 
     @pytest.mark.parametrize(
         ("start", "end", "programme", "log_id"),
@@ -138,78 +140,78 @@ class TestEveryStore:
         ],
     )
     def test_a_stale_writer_is_refused_with_nothing_written(
-        self, open_store: Opened, start: int, end: int, programme: str, log_id: str
+        self, open_store: StoreOpener, start: int, end: int, programme: str, log_id: str
     ) -> None:
         store = open_store()
-        project_slab(store, LOG, slab(0, 3))
-        before = contents(store)
-        with pytest.raises(StaleWriter):
-            project_slab(store, log_id, slab(start, end, programme=programme))
-        assert contents(store) == before
+        project_slab(store, LOG, make_slab(0, 3))
+        before = read_all_tables(store)
+        with pytest.raises(FencedWriterError):
+            project_slab(store, log_id, make_slab(start, end, programme=programme))
+        assert read_all_tables(store) == before
 
-    def test_a_writer_that_was_overtaken_is_refused(self, open_store: Opened) -> None:
+    def test_a_writer_that_was_overtaken_is_refused(self, open_store: StoreOpener) -> None:
         """Two writers on one store: whoever comes second has to stop, whatever it remembers."""
         first, second = open_store(), open_store()
-        project_slab(first, LOG, slab(0, 2))
-        with pytest.raises(StaleWriter):
-            project_slab(second, LOG, slab(0, 2))
-        project_slab(second, LOG, slab(2, 4))
-        with pytest.raises(StaleWriter):
-            project_slab(first, LOG, slab(2, 3))
-        assert count(first) == 4
+        project_slab(first, LOG, make_slab(0, 2))
+        with pytest.raises(FencedWriterError):
+            project_slab(second, LOG, make_slab(0, 2))
+        project_slab(second, LOG, make_slab(2, 4))
+        with pytest.raises(FencedWriterError):
+            project_slab(first, LOG, make_slab(2, 3))
+        assert count_exchanges(first) == 4
 
     def test_a_commit_that_fails_halfway_leaves_nothing(
-        self, open_store: Opened, monkeypatch: pytest.MonkeyPatch
+        self, open_store: StoreOpener, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         store = open_store()
-        end = project_slab(store, LOG, slab(0, 2))
-        before = contents(store)
+        end = project_slab(store, LOG, make_slab(0, 2))
+        before = read_all_tables(store)
 
         def fail(_: str) -> None:
             raise OSError("the power went")
 
         with monkeypatch.context() as patched:
-            patched.setattr(f"{type(store).__module__}.crash_point", fail)
+            patched.setattr(f"{type(store).__module__}.failpoint", fail)
             with pytest.raises(OSError, match="power"):
-                project_slab(store, LOG, slab(2, 4))
-        assert contents(store) == before
-        assert store.watermark(0) == end
-        project_slab(store, LOG, slab(2, 4))
-        assert count(store) == 4
+                project_slab(store, LOG, make_slab(2, 4))
+        assert read_all_tables(store) == before
+        assert store.read_watermark(0) == end
+        project_slab(store, LOG, make_slab(2, 4))
+        assert count_exchanges(store) == 4
 
-    def test_one_that_only_reads_sees_each_committed_state(self, open_store: Opened) -> None:
+    def test_one_that_only_reads_sees_each_committed_state(self, open_store: StoreOpener) -> None:
         writer = open_store()
-        project_slab(writer, LOG, slab(0, 2))
+        project_slab(writer, LOG, make_slab(0, 2))
         reader = open_store(read_only=True)
-        assert (count(reader), reader.watermark(0)) == (2, writer.watermark(0))
-        project_slab(writer, LOG, slab(2, 5))
-        assert (count(reader), reader.watermark(0)) == (5, writer.watermark(0))
-        assert contents(reader) == contents(writer)
+        assert (count_exchanges(reader), reader.read_watermark(0)) == (2, writer.read_watermark(0))
+        project_slab(writer, LOG, make_slab(2, 5))
+        assert (count_exchanges(reader), reader.read_watermark(0)) == (5, writer.read_watermark(0))
+        assert read_all_tables(reader) == read_all_tables(writer)
 
-    def test_a_snapshot_stays_as_it_was_while_others_write(self, open_store: Opened) -> None:
+    def test_a_snapshot_stays_as_it_was_while_others_write(self, open_store: StoreOpener) -> None:
         store = open_store()
-        project_slab(store, LOG, slab(0, 2))
-        with store.snapshot(0) as old:
-            assert old.position() == 2
-            project_slab(store, LOG, slab(2, 5))
-            assert (old.position(), old.counts(PROGRAMME).exchange_count) == (2, 2)
-            assert len(list(old.exchanges(PROGRAMME, ExchangeFilter(), (), None, 9))) == 2
-            with store.snapshot(0) as new:
-                assert (new.position(), new.counts(PROGRAMME).exchange_count) == (5, 5)
+        project_slab(store, LOG, make_slab(0, 2))
+        with store.open_snapshot(0) as old:
+            assert old.read_next_offset() == 2
+            project_slab(store, LOG, make_slab(2, 5))
+            assert (old.read_next_offset(), old.read_counts(PROGRAMME).exchange_count) == (2, 2)
+            assert len(list(old.read_exchanges(PROGRAMME, ExchangeFilter(), (), None, 9))) == 2
+            with store.open_snapshot(0) as new:
+                assert (new.read_next_offset(), new.read_counts(PROGRAMME).exchange_count) == (5, 5)
 
-    def test_exchanges_are_chosen_by_their_numbers(self, open_store: Opened) -> None:
+    def test_exchanges_are_chosen_by_their_numbers(self, open_store: StoreOpener) -> None:
         store = open_store()
-        project_slab(store, LOG, slab(0, 5))
-        with store.snapshot(0) as snapshot:
+        project_slab(store, LOG, make_slab(0, 5))
+        with store.open_snapshot(0) as snapshot:
             for numbers in ((), (3,), (4, 1, 99)):
                 chosen = ExchangeFilter(numbers=numbers)
-                matching = snapshot.exchanges(PROGRAMME, chosen, (), None, 9)
+                matching = snapshot.read_exchanges(PROGRAMME, chosen, (), None, 9)
                 found = [revisions[0].exchange for revisions in matching]
                 assert found == sorted({*numbers} & {*range(5)})
 
     @pytest.mark.parametrize("together", [True, False])
     def test_each_update_that_waited_becomes_one_version(
-        self, open_store: Opened, *, together: bool
+        self, open_store: StoreOpener, *, together: bool
     ) -> None:
         """Were one applied for each way to reach it, 40 that wait would never end."""
         store = open_store()
@@ -217,9 +219,9 @@ class TestEveryStore:
         register = [roster(10, "organization_registered")]
         for records in [[*waiting, *register]] if together else [waiting, register]:
             project_slab(store, LOG, records)
-        assert len(contents(store)["organization_version"]) == 11
+        assert len(read_all_tables(store)["organization_version"]) == 11
 
-    def test_text_with_a_nul_is_set_aside_whoever_wrote_it(self, open_store: Opened) -> None:
+    def test_text_with_a_nul_is_set_aside_whoever_wrote_it(self, open_store: StoreOpener) -> None:
         store = open_store()
         for number, field in enumerate(("giver_ids", "topics")):
             record = exchange(number)
@@ -227,14 +229,14 @@ class TestEveryStore:
             getattr(event.exchange_recorded.exchange, field).append("a\0b")
             event.assurance = types_pb2.ASSURANCE_OPEN
             project_slab(store, LOG, [record._replace(value=event.SerializeToString())])
-        with store.snapshot(0) as snapshot:
-            counts = snapshot.counts(PROGRAMME)
+        with store.open_snapshot(0) as snapshot:
+            counts = snapshot.read_counts(PROGRAMME)
         assert (counts.exchange_count, counts.quarantine_count) == (0, 2)
 
     @pytest.mark.parametrize("absent", ["giver_ids", "receiver_ids"])
     @pytest.mark.parametrize("assurance", [0, types_pb2.ASSURANCE_OPEN])
     def test_an_exchange_with_one_side_is_set_aside_whoever_wrote_it(
-        self, open_store: Opened, absent: str, assurance: types_pb2.Assurance.ValueType
+        self, open_store: StoreOpener, absent: str, assurance: types_pb2.Assurance.ValueType
     ) -> None:
         store, record = open_store(), exchange(0)
         event = event_pb2.Event.FromString(record.value)
@@ -242,14 +244,14 @@ class TestEveryStore:
         event.exchange_recorded.exchange.giver_minutes = 30
         event.assurance = assurance
         project_slab(store, LOG, [record._replace(value=event.SerializeToString())])
-        with store.snapshot(0) as snapshot:
-            counts = snapshot.counts(PROGRAMME)
+        with store.open_snapshot(0) as snapshot:
+            counts = snapshot.read_counts(PROGRAMME)
         assert (counts.exchange_count, counts.quarantine_count) == (0, 1)
 
     @pytest.mark.parametrize("field", ["giver_ids", "receiver_ids", "party_ids", "topics"])
     @pytest.mark.parametrize("is_corrected", [False, True])
     def test_an_exchange_that_names_one_twice_though_normalized_is_set_aside(
-        self, open_store: Opened, field: str, *, is_corrected: bool
+        self, open_store: StoreOpener, field: str, *, is_corrected: bool
     ) -> None:
         store, first, record = open_store(), exchange(0), exchange(1)
         event = event_pb2.Event.FromString(record.value)
@@ -261,24 +263,26 @@ class TestEveryStore:
             correction.exchange.CopyFrom(content)
         event.assurance = types_pb2.ASSURANCE_OPEN
         project_slab(store, LOG, [first, record._replace(value=event.SerializeToString())])
-        with store.snapshot(0) as snapshot:
-            counts = snapshot.counts(PROGRAMME)
+        with store.open_snapshot(0) as snapshot:
+            counts = snapshot.read_counts(PROGRAMME)
         assert (counts.exchange_count, counts.quarantine_count) == (1, 1)
 
     def test_one_that_only_reads_refuses_a_store_that_is_not_there(
-        self, open_store: Opened
+        self, open_store: StoreOpener
     ) -> None:
-        with pytest.raises(DataForeign):
+        with pytest.raises(ForeignDataError):
             open_store(read_only=True)
 
-    def test_ids_that_were_asked_for_are_gone_with_the_answer(self, open_store: Opened) -> None:
+    def test_ids_that_were_asked_for_are_gone_with_the_answer(
+        self, open_store: StoreOpener
+    ) -> None:
         store = open_store()
         project_slab(store, LOG, [exchange(0), roster(1, "organization_updated")])  # this one waits
-        ids = [Id(uuid8("test", str(offset))) for offset in range(3)]
+        ids = [ReferableId(uuid8("test", str(offset))) for offset in range(3)]
         left = [weakref.ref(each) for each in ids]
         gc.disable()
         try:
-            assert len(store.known(PROGRAMME, ids)) == 2
+            assert len(store.find_used_event_ids(PROGRAMME, ids)) == 2
             assert len(store.load(PROGRAMME, Needs({*ids}, {*ids})).histories) == 1
             del ids
             assert not any(each() for each in left)
@@ -287,22 +291,22 @@ class TestEveryStore:
 
     @pytest.mark.parametrize("sizes", [[1] * 6, [2, 4], [5, 1], [6]])
     def test_slabs_of_any_size_lead_to_the_same_rows(
-        self, open_store: Opened, tmp_path: Path, sizes: Sequence[int]
+        self, open_store: StoreOpener, tmp_path: Path, sizes: Sequence[int]
     ) -> None:
         store, start = open_store(), 0
         for size in sizes:
-            project_slab(store, LOG, slab(start, start + size))
+            project_slab(store, LOG, make_slab(start, start + size))
             start += size
-        rows = contents(store)
+        rows = read_all_tables(store)
         assert rows["position"] == [(0, LOG, 6, 1_005, _last_digest(store))]
         assert len(rows["exchange"]) == len(rows["leg"]) == len(rows["fact"]) == 6
-        with store.snapshot(0) as snapshot:
-            table = ReadModel.metadata.tables["organization_month"]
-            given = snapshot.rows(select(func.sum(table.c.given_exchange_count)))
+        with store.open_snapshot(0) as snapshot:
+            table = ReadModelRow.metadata.tables["organization_month"]
+            given = snapshot.fetch_all(select(func.sum(table.c.given_exchange_count)))
         assert given[0][0] == 6
 
 
-def _last_digest(store: Store) -> bytes:
-    watermark = store.watermark(0)
+def _last_digest(store: AnyStore) -> bytes:
+    watermark = store.read_watermark(0)
     assert isinstance(watermark, Watermark)
     return watermark.digest

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from mutua.ids import uuid8
 from mutua.v1 import event_pb2 as pb
 from mutua.v1 import query_service_pb2, types_pb2
-from services.adapters.wire.event import FACTS, digest_of, normalize, read_record
-from services.ledger import words
-from services.ledger.kinds import KINDS
+from services.adapters.wire.event import FACT_CODECS, digest_event, normalize, read_record
+from services.ledger import enums
+from services.ledger.fact_registry import FACT_REGISTRY
 
 SPACES = st.sampled_from(["", " ", "\t", "\n ", "\u00a0"])
 NAMES = st.text(max_size=6) | st.sampled_from(
@@ -34,7 +34,7 @@ def untidy_events(draw: st.DrawFn) -> pb.Event:
         getattr(event, time).nanos = draw(st.integers(-(2**31), 2**31 - 1))
     if draw(st.booleans()):
         event.source.batch = draw(NAMES) + draw(SPACES)
-    field = draw(st.sampled_from([*FACTS, None]))
+    field = draw(st.sampled_from([*FACT_CODECS, None]))
     if field in ("exchange_recorded", "exchange_corrected"):
         _fill(draw, getattr(event, field).exchange)
     elif field in ("organization_registered", "organization_updated"):
@@ -104,7 +104,7 @@ def call() -> pb.Event:
 
 def digest(event: pb.Event) -> bytes:
     normalize(event)
-    return digest_of(event)
+    return digest_event(event)
 
 
 def _decompose(event: pb.Event) -> None:
@@ -169,18 +169,18 @@ def test_what_differs_has_another_digest(change: object) -> None:
 @pytest.mark.parametrize(
     ("ours", "contracts", "prefix"),
     [
-        (words.Precision, types_pb2.OccurPrecision, "OCCUR_PRECISION_"),
-        (words.Visibility, types_pb2.Visibility, "VISIBILITY_"),
-        (words.Assurance, types_pb2.Assurance, "ASSURANCE_"),
-        (words.Kind, types_pb2.ExchangeKind, "EXCHANGE_KIND_"),
-        (words.Formality, types_pb2.Formality, "FORMALITY_"),
-        (words.Side, types_pb2.ReportSide, "REPORT_SIDE_"),
-        (words.OrganizationType, types_pb2.OrganizationType, "ORGANIZATION_TYPE_"),
-        (words.State, query_service_pb2.ExchangeState, "EXCHANGE_STATE_"),
-        (words.Lens, query_service_pb2.Lens, "LENS_"),
-        (words.Allocation, query_service_pb2.Allocation, "ALLOCATION_"),
-        (words.Identity, query_service_pb2.Identity, "IDENTITY_"),
-        (words.Population, query_service_pb2.Population, "POPULATION_"),
+        (enums.Precision, types_pb2.OccurPrecision, "OCCUR_PRECISION_"),
+        (enums.Visibility, types_pb2.Visibility, "VISIBILITY_"),
+        (enums.Assurance, types_pb2.Assurance, "ASSURANCE_"),
+        (enums.Kind, types_pb2.ExchangeKind, "EXCHANGE_KIND_"),
+        (enums.Formality, types_pb2.Formality, "FORMALITY_"),
+        (enums.Side, types_pb2.ReportSide, "REPORT_SIDE_"),
+        (enums.OrganizationType, types_pb2.OrganizationType, "ORGANIZATION_TYPE_"),
+        (enums.RevisionState, query_service_pb2.ExchangeState, "EXCHANGE_STATE_"),
+        (enums.Lens, query_service_pb2.Lens, "LENS_"),
+        (enums.Allocation, query_service_pb2.Allocation, "ALLOCATION_"),
+        (enums.Identity, query_service_pb2.Identity, "IDENTITY_"),
+        (enums.Population, query_service_pb2.Population, "POPULATION_"),
     ],
 )
 def test_words_have_the_numbers_of_the_contract(
@@ -200,7 +200,7 @@ def test_fact_kinds_are_the_field_numbers_of_the_facts() -> None:
     facts = {
         field.name: field.number for field in pb.Event.DESCRIPTOR.oneofs_by_name["fact"].fields
     }
-    assert set(facts) == set(FACTS) == {kind.FIELD for kind in KINDS}
+    assert set(facts) == set(FACT_CODECS) == {kind.FIELD for kind in FACT_REGISTRY}
     assert facts.items() <= kinds.items()
     unbuilt = {number for name, number in kinds.items() if name not in facts}
     assert unbuilt.isdisjoint(field.number for field in pb.Event.DESCRIPTOR.fields)

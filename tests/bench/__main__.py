@@ -3,38 +3,38 @@
 import sys
 from collections.abc import Iterator, Sequence
 
-from tests.backends import running_broker, running_postgres
+from tests.backing_services import run_broker, run_postgres
 from tests.bench import (
-    asking,
-    beside,
+    batch_recording,
+    cluster_rebuild,
     commands,
-    embedded,
-    many,
+    embedded_rebuild,
+    end_to_end_latency,
+    kafka_recording,
+    log_during_import,
+    many_programmes,
     memory,
-    on_kafka,
-    projecting,
-    rebuilding,
-    rebuilding_cluster,
-    recording,
-    visible,
+    projection,
+    questions,
+    unary_recording,
 )
-from tests.bench.measure import Figure
+from tests.bench.figure import Figure
 
 EMBEDDED = {
-    "commands": commands.figures,
-    "beside": beside.figures,
-    "embedded": embedded.figures,
-    "recording": recording.figures,
-    "rebuilding": rebuilding.figures,
-    "asking": asking.figures,
+    "commands": commands.measure,
+    "beside": log_during_import.measure,
+    "embedded": batch_recording.measure,
+    "recording": unary_recording.measure,
+    "rebuilding": embedded_rebuild.measure,
+    "asking": questions.measure,
 }
 CLUSTER = {
-    "on_kafka": on_kafka.figures,
-    "projecting": projecting.figures,
-    "rebuilding": rebuilding_cluster.figures,
-    "visible": visible.figures,
-    "many": many.figures,
-    "memory": memory.figures,
+    "on_kafka": kafka_recording.measure,
+    "projecting": projection.measure,
+    "rebuilding": cluster_rebuild.measure,
+    "visible": end_to_end_latency.measure,
+    "many": many_programmes.measure,
+    "memory": memory.measure,
 }
 """With a broker and a PostgreSQL of their own, or those that MUTUA_TEST_BROKER and
 MUTUA_TEST_POSTGRES name."""
@@ -45,7 +45,7 @@ def main(size: str, names: Sequence[str]) -> None:
     print("| what | measured | limit | ratio | the limit is |")
     print("|---|---|---|---|---|")
     for figure in _on_a_cluster(names) if size == "cluster" else _embedded(names):
-        print(figure.row(), flush=True)
+        print(figure.format_row(), flush=True)
 
 
 def _embedded(names: Sequence[str]) -> Iterator[Figure]:
@@ -54,7 +54,7 @@ def _embedded(names: Sequence[str]) -> Iterator[Figure]:
 
 
 def _on_a_cluster(names: Sequence[str]) -> Iterator[Figure]:
-    with running_broker() as broker, running_postgres() as postgres:
+    with run_broker() as broker, run_postgres() as postgres:
         for name in names or CLUSTER:
             yield from CLUSTER[name](broker, postgres)
 

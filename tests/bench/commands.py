@@ -9,21 +9,24 @@ from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
 
-from tests.bench.measure import Figure, median_seconds
+from tests.bench.figure import Figure, measure_median_seconds
 
 MUTUA = str(Path(sys.executable).parent / "mutua")
 DPDK_KINDS = ("reviewed=advice", "acked=message", "tested=other", "reported=document")
 
 
-def figures() -> Iterator[Figure]:
+def measure() -> Iterator[Figure]:
     with tempfile.TemporaryDirectory() as name:
-        folder, python = Path(name), median_seconds(lambda: run(sys.executable, "-c", "pass"))
-        demo = median_seconds(lambda: run(MUTUA, "demo", "--dir", str(folder / "demo")))
+        folder, python = (
+            Path(name),
+            measure_median_seconds(lambda: run(sys.executable, "-c", "pass")),
+        )
+        demo = measure_median_seconds(lambda: run(MUTUA, "demo", "--dir", str(folder / "demo")))
         yield Figure("`mutua demo`, whole command", demo, "s", python, "`python -c pass`")
         data = folder / "served"
-        with server(data):
+        with run_server(data):
             words = ("--data", str(data), "log", "--from", "a", "--to", "b", "--kind", "call")
-            logged = median_seconds(lambda: run(MUTUA, *words))
+            logged = measure_median_seconds(lambda: run(MUTUA, *words))
         yield Figure("`mutua log` against a server", logged, "s", python, "`python -c pass`")
         if real := os.environ.get("MUTUA_REAL_DATA"):
             yield _import(folder, Path(real) / "dpdk-reviews.csv.gz")
@@ -37,8 +40,8 @@ def _import(folder: Path, file: Path) -> Figure:
         data = str(folder / f"dpdk-{next(fresh)}")
         run(MUTUA, "--data", data, "import", "exchanges", str(file), *mapped, *words)
 
-    imported = median_seconds(whole)
-    checked = median_seconds(lambda: whole("--dry-run"))
+    imported = measure_median_seconds(whole)
+    checked = measure_median_seconds(lambda: whole("--dry-run"))
     return Figure(
         "DPDK import (20,850 exchanges), whole command, all visible",
         imported,
@@ -49,7 +52,7 @@ def _import(folder: Path, file: Path) -> Figure:
 
 
 @contextmanager
-def server(data: Path) -> Iterator[str]:
+def run_server(data: Path) -> Iterator[str]:
     """`mutua up` on a directory; its address."""
     command = [MUTUA, "--data", str(data), "up", "--listen", "127.0.0.1:0"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:

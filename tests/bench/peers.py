@@ -13,11 +13,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from uuid import uuid4
 
-QUIX = ("quixstreams==3.28.0", "confluent-kafka", "grpcio-tools")
+QUIX_REQUIREMENTS = ("quixstreams==3.28.0", "confluent-kafka", "grpcio-tools")
 _HERE = Path(".peers")
 
 
-def rates(broker: str, count: int) -> Iterator[tuple[str, float]]:
+def measure_peer_rates(broker: str, count: int) -> Iterator[tuple[str, float]]:
     """What each is, and how many events a second it took; nothing where there are no peers."""
     folder = os.environ.get("MUTUA_PEERS", "")
     if not folder:
@@ -42,7 +42,7 @@ def _python(source: Path) -> str:
     python = _HERE / "quix" / "bin" / "python"
     if not python.exists():
         venv.create(_HERE / "quix", with_pip=True)
-        _run(str(python), "-m", "pip", "install", "-q", *QUIX)
+        _run(str(python), "-m", "pip", "install", "-q", *QUIX_REQUIREMENTS)
     _run(
         str(python),
         *("-m", "grpc_tools.protoc", f"-I{source}", f"--python_out={_HERE}", "exchange.proto"),

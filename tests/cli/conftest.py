@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 
 from services.cli.main import main
-from tests.cli.fake import FakeProgramme
-from tests.client.scripted import serving
+from tests.cli.fake_programme import FakeProgrammeServer
+from tests.client.scripted_server import serve
 
 
 @dataclass(frozen=True, slots=True)
-class Result:
+class CommandResult:
     """How a command ended."""
 
     code: int
@@ -24,34 +24,36 @@ class Result:
         return json.loads(self.out)
 
 
-Run = Callable[..., Result]
+RunCommand = Callable[..., CommandResult]
 
 
 @pytest.fixture
-def run(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Run:
+def run(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> RunCommand:
     """Runs `mutua` with these words, in an empty directory and without its environment."""
     for name in ("DATA", "SERVER", "PROGRAMME", "RECORDED_BY", "LISTEN", "HTTP_LISTEN"):
         monkeypatch.delenv(f"MUTUA_{name}", raising=False)
     monkeypatch.chdir(tmp_path)
 
-    def run(*words: object) -> Result:
+    def run(*words: object) -> CommandResult:
         with pytest.raises(SystemExit) as ended:
             main([str(word) for word in words])
         shown = capsys.readouterr()
         assert isinstance(ended.value.code, int)
-        return Result(ended.value.code, shown.out, shown.err)
+        return CommandResult(ended.value.code, shown.out, shown.err)
 
     return run
 
 
 @pytest.fixture
-def programme() -> Iterator[FakeProgramme]:
-    programme = FakeProgramme()
-    with serving(programme):
+def programme() -> Iterator[FakeProgrammeServer]:
+    programme = FakeProgrammeServer()
+    with serve(programme):
         yield programme
 
 
 @pytest.fixture
-def ask(run: Run, programme: FakeProgramme) -> Run:
+def ask(run: RunCommand, programme: FakeProgrammeServer) -> RunCommand:
     """Runs `mutua` against the fake programme."""
     return lambda *words: run("--server", programme.address, *words)

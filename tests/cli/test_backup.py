@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
-from tests.cli.conftest import Run
+from tests.cli.conftest import RunCommand
 from tests.cli.test_end_to_end import CALL, server
 
 
-def test_the_demo_is_lost_and_restored(run: Run) -> None:
+def test_the_demo_is_lost_and_restored(run: RunCommand) -> None:
     run("demo")
     made = run("--data", ".demo", "backup", "demo.mutua")
     assert (made.code, made.err) == (0, "624 of 624 records copied\n")
@@ -27,7 +27,7 @@ def test_the_demo_is_lost_and_restored(run: Run) -> None:
         assert before == after
 
 
-def test_the_words_are_judged(run: Run) -> None:
+def test_the_words_are_judged(run: RunCommand) -> None:
     run(*CALL)
     assert run("backup", "one.mutua").code == 0
     refused = run("backup", "one.mutua", "--force", "--format=json")
@@ -42,13 +42,13 @@ def test_the_words_are_judged(run: Run) -> None:
     assert not Path("two.mutua").exists()
 
 
-def test_a_server_that_is_named_does_not_do_it(run: Run) -> None:
+def test_a_server_that_is_named_does_not_do_it(run: RunCommand) -> None:
     for words in (("backup", "one.mutua"), ("restore", __file__)):
         refused = run("--server", "127.0.0.1:1", *words)
         assert (refused.code, "works on a data directory" in refused.err) == (2, True)
 
 
-def test_a_server_on_the_directory_goes_on(run: Run) -> None:
+def test_a_server_on_the_directory_goes_on(run: RunCommand) -> None:
     run(*CALL)
     with server(Path("mutua-data")):
         assert run("backup", "one.mutua").code == 0

@@ -11,13 +11,13 @@ from mutua.v1.query_service_pb2 import (
     DIRECTION_RECEIVING,
     Concentration,
 )
-from services.cli.concentration import half_count
-from tests.cli.conftest import Run
-from tests.cli.fake import FakeProgramme
+from services.cli.concentration import count_holders_of_half
+from tests.cli.conftest import RunCommand
+from tests.cli.fake_programme import FakeProgrammeServer
 
 
 @pytest.fixture
-def few(programme: FakeProgramme) -> FakeProgramme:
+def few(programme: FakeProgrammeServer) -> FakeProgrammeServer:
     """One of four gave nearly everything; what was received is not known."""
     programme.concentrations = [
         Concentration(
@@ -41,7 +41,7 @@ def few(programme: FakeProgramme) -> FakeProgramme:
     return programme
 
 
-def test_as_a_table(ask: Run, few: FakeProgramme) -> None:
+def test_as_a_table(ask: RunCommand, few: FakeProgrammeServer) -> None:
     text = ask("concentration", "--lens", "burden").out
     header, _, gave, received = text.splitlines()[:4]
     assert re.split(r"  +", header.strip()) == [
@@ -58,7 +58,7 @@ def test_as_a_table(ask: Run, few: FakeProgramme) -> None:
     assert "3 of 4 organizations on the roster recorded something" in text
 
 
-def test_for_programs(ask: Run, few: FakeProgramme) -> None:
+def test_for_programs(ask: RunCommand, few: FakeProgrammeServer) -> None:
     answer = ask("concentration", "--format", "json").answer
     assert next(iter(answer)) == "concentrations"
     gave, received = answer["concentrations"]
@@ -69,7 +69,7 @@ def test_for_programs(ask: Run, few: FakeProgramme) -> None:
     assert rows[0]["lorenz"] == "0.0;0.0;0.02;0.1;1.0"
 
 
-def test_an_order_is_refused_and_not_ignored(ask: Run, few: FakeProgramme) -> None:
+def test_an_order_is_refused_and_not_ignored(ask: RunCommand, few: FakeProgrammeServer) -> None:
     result = ask("concentration", "--order-by", "gini")
     assert (result.code, result.out) == (2, "")
 
@@ -79,10 +79,10 @@ def test_an_order_is_refused_and_not_ignored(ask: Run, few: FakeProgramme) -> No
     [([0, 1], 1), ([0, 0.5, 1], 1), ([0, 0.25, 0.5, 0.75, 1], 2), ([0, 0, 0.4, 1], 1)],
 )
 def test_half_is_with_no_fewer(lorenz: list[float], count: int) -> None:
-    assert half_count(lorenz) == count
+    assert count_holders_of_half(lorenz) == count
 
 
-def test_a_programme_is_asked_end_to_end(run: Run) -> None:
+def test_a_programme_is_asked_end_to_end(run: RunCommand) -> None:
     for receiver, times in (("B", 3), ("C", 2)):
         for _ in range(times):
             run("log", "--from", "A", "--to", receiver, "--kind", "call", "--minutes", "10")

@@ -9,13 +9,13 @@ from typing import Any, NoReturn
 
 import pytest
 
-from services.adapters.sqlite_log import SqliteLog
-from services.bootstrap import embedded
-from services.doctor import directory, program
-from services.doctor.finding import Check, examine, remembered
-from services.ledger.errors import LogDown
-from tests.cli.conftest import Result, Run
-from tests.exports.logs import fill, records
+from services.adapters.sqlite.log import SqliteLog
+from services.app.bootstrap import serve_embedded
+from services.doctor import directory_checks, program_checks
+from services.doctor.finding import Check, memoize, run_checks
+from services.ledger.errors import LogUnavailableError
+from tests.cli.conftest import CommandResult, RunCommand
+from tests.exports.recorded_logs import append_records, make_records
 
 HOUR = 3_600_000_000
 
@@ -23,12 +23,12 @@ HOUR = 3_600_000_000
 @pytest.fixture
 def data(tmp_path: Path) -> Path:
     """A data directory in which something was recorded."""
-    fill(tmp_path / "data", records())
-    with embedded(tmp_path / "data", purpose="a test", write=True):
+    append_records(tmp_path / "data", make_records())
+    with serve_embedded(tmp_path / "data", purpose="a test", write=True):
         return tmp_path / "data"
 
 
-def told(result: Result) -> dict[str, list[Any]]:
+def told(result: CommandResult) -> dict[str, list[Any]]:
     """What was found, by check: its state, what was said, and the remedy."""
     found: dict[str, list[Any]] = {}
     for each in result.answer["checks"]:
@@ -38,20 +38,22 @@ def told(result: Result) -> dict[str, list[Any]]:
 
 
 @pytest.fixture
-def examined(run: Run, data: Path) -> Callable[[], dict[str, list[Any]]]:
+def examined(run: RunCommand, data: Path) -> Callable[[], dict[str, list[Any]]]:
     return lambda: told(run("--data", data, "doctor", "--format", "json"))
 
 
-def test_a_directory_that_is_well_and_one_that_is_not_there_yet(run: Run, data: Path) -> None:
+def test_a_directory_that_is_well_and_one_that_is_not_there_yet(
+    run: RunCommand, data: Path
+) -> None:
     well, absent = run("--data", data, "doctor"), run("--data", data / "absent", "doctor")
     assert (well.code, absent.code) == (0, 0)
-    assert f"{data} holds {len(records())} facts, answered from read-1.sqlite" in well.out
+    assert f"{data} holds {len(make_records())} facts, answered from read-1.sqlite" in well.out
     assert {line.split()[0] for line in well.out.splitlines()} == {"ok"}
     assert "is not there yet; the first fact makes it" in absent.out
 
 
 def test_a_setting_that_is_none_is_named_with_the_one_that_was_meant(
-    run: Run, data: Path, monkeypatch: pytest.MonkeyPatch
+    run: RunCommand, data: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("MUTUA_LISTN", "127.0.0.1:0")
     monkeypatch.setenv("MUTUA_SLAB_BYTES", "1000000")
@@ -69,7 +71,7 @@ def test_a_library_that_is_not_the_one_it_was_made_with(
     examined: Callable[[], dict[str, list[Any]]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(
-        program, "version", lambda name: "9.9" if name == "faust-streaming" else "3.0.12"
+        program_checks, "version", lambda name: "9.9" if name == "faust-streaming" else "3.0.12"
     )
     [_, found] = examined()["versions"]
     assert found[0] == "problem"
@@ -88,7 +90,7 @@ def test_a_disk_that_fills(
     state: str,
     words: str,
 ) -> None:
-    monkeypatch.setattr(directory, "disk_usage", lambda _: SimpleNamespace(free=free))
+    monkeypatch.setattr(directory_checks, "disk_usage", lambda _: SimpleNamespace(free=free))
     [found] = examined()["disk"]
     assert found[0] == state
     assert words in found[1]
@@ -119,19 +121,24 @@ def test_what_cannot_be_opened_is_told_and_the_rest_is_looked_at(
     assert [each[0] for each in examined()["clock"]] == ["ok"]
 
 
-def test_a_server_is_not_looked_at_from_afar(run: Run) -> None:
+def test_a_server_is_not_looked_at_from_afar(run: RunCommand) -> None:
     result = run("--server", "127.0.0.1:1", "doctor")
     assert result.code == 2
     assert "works on a data directory" in result.err
 
 
 def test_what_two_checks_look_at_is_looked_at_once() -> None:
-    answers = iter([LogDown("Kafka does not answer"), LogDown("Kafka does not answer in time")])
+    answers = iter(
+        [
+            LogUnavailableError("Kafka does not answer"),
+            LogUnavailableError("Kafka does not answer in time"),
+        ]
+    )
 
     def look() -> NoReturn:
         raise next(answers)
 
-    looked = remembered(look)
+    looked = memoize(look)
     checks: dict[str, Check] = {"topic": looked, "clock": looked}
-    told = [(name, each.said) for name, each in examine(checks)]
+    told = [(name, each.message) for name, each in run_checks(checks)]
     assert told == [("topic", "Kafka does not answer"), ("clock", "not looked at")]

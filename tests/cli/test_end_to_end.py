@@ -15,7 +15,7 @@ import pytest
 
 from mutua import Client
 from mutua.v1.query_service_pb2 import GetStatusResponse
-from tests.cli.conftest import Run
+from tests.cli.conftest import RunCommand
 
 CALL = ("log", "--from", "T-01", "--to", "T-02", "--kind", "call", "--minutes", "45")
 ROSTER = "organization_id,name,aliases\nT-01,Millbury General,Millbury\nT-02,Thornwick,\n"
@@ -26,7 +26,7 @@ EXCHANGES = (
 )
 
 
-def test_a_fact_typed_in_is_a_balance_printed(run: Run) -> None:
+def test_a_fact_typed_in_is_a_balance_printed(run: RunCommand) -> None:
     logged = run(*CALL, "--format", "json")
     told = "New organizations, recorded as written: 'T-01', 'T-02'.\n"
     assert (logged.code, logged.err) == (0, told)
@@ -50,7 +50,7 @@ def test_a_fact_typed_in_is_a_balance_printed(run: Run) -> None:
     assert run("status", "--format", "json").answer["fact_count"] == 3
 
 
-def test_files_are_imported_once(run: Run, tmp_path: Path) -> None:
+def test_files_are_imported_once(run: RunCommand, tmp_path: Path) -> None:
     (tmp_path / "roster.csv").write_text(ROSTER)
     (tmp_path / "calls.csv").write_text(EXCHANGES)
     assert "2 rows recorded" in run("import", "organizations", "roster.csv").out
@@ -71,7 +71,7 @@ def test_files_are_imported_once(run: Run, tmp_path: Path) -> None:
     assert run("verify").code == 0
 
 
-def test_a_file_with_errors_records_nothing_and_says_where(run: Run, tmp_path: Path) -> None:
+def test_a_file_with_errors_records_nothing_and_says_where(run: RunCommand, tmp_path: Path) -> None:
     (tmp_path / "calls.csv").write_text(EXCHANGES + "someday,Millbury,Thornwick,chat,-1,c\n")
     result = run("import", "exchanges", "calls.csv")
     assert result.code == 1
@@ -81,7 +81,7 @@ def test_a_file_with_errors_records_nothing_and_says_where(run: Run, tmp_path: P
 
 
 def test_an_import_that_did_not_wait_for_answers_reports_and_ends_with_130(
-    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    run: RunCommand, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ask = Client.get_status
 
@@ -98,14 +98,14 @@ def test_an_import_that_did_not_wait_for_answers_reports_and_ends_with_130(
 
 
 @pytest.mark.parametrize("name", ["no.csv", "table.xlsx"])
-def test_what_is_no_csv_is_told(run: Run, tmp_path: Path, name: str) -> None:
+def test_what_is_no_csv_is_told(run: RunCommand, tmp_path: Path, name: str) -> None:
     (tmp_path / "table.xlsx").write_bytes(b"PK\x03\x04")
     result = run("import", "exchanges", name)
     assert result.code in (1, 2)
     assert name in result.err
 
 
-def test_an_allocation_that_is_never_added_up_is_refused(run: Run) -> None:
+def test_an_allocation_that_is_never_added_up_is_refused(run: RunCommand) -> None:
     run(*CALL)
     result = run("balances", "--allocation", "full", "--format", "json")
     assert (result.code, result.out) == (1, "")
@@ -122,14 +122,14 @@ def test_an_allocation_that_is_never_added_up_is_refused(run: Run) -> None:
         ("--identity", "as-was"),
     ],
 )
-def test_what_is_not_built_is_never_ignored(run: Run, words: tuple[str, str]) -> None:
+def test_what_is_not_built_is_never_ignored(run: RunCommand, words: tuple[str, str]) -> None:
     run(*CALL)
     result = run("balances", *words, "--format", "json")
     assert (result.code, result.out) == (1, "")
     assert json.loads(result.err)["error"]["code"] == "UNIMPLEMENTED"
 
 
-def test_the_demo_says_the_same_each_time(run: Run) -> None:
+def test_the_demo_says_the_same_each_time(run: RunCommand) -> None:
     first, second = run("demo"), run("demo")
     assert first.code == second.code == 0
     *said, position = first.out.splitlines()
@@ -144,14 +144,14 @@ class TestDemoOnADirectoryThatSomebodyLoggedInto:
     LOG = ("--from", "Thornwick", "--to", "Millbury", "--kind", "call", "--minutes", "45")
 
     @pytest.fixture(autouse=True)
-    def logged(self, run: Run) -> None:
+    def logged(self, run: RunCommand) -> None:
         assert run("demo").code == 0
         assert run("--data", ".demo", "log", *self.LOG).code == 0
 
-    def has_it(self, run: Run) -> bool:
+    def has_it(self, run: RunCommand) -> bool:
         return "625 facts" in run("--data", ".demo", "verify").out
 
-    def test_is_refused_where_nobody_can_be_asked(self, run: Run) -> None:
+    def test_is_refused_where_nobody_can_be_asked(self, run: RunCommand) -> None:
         result = run("demo")
         assert result.code == 1
         assert ".demo has 1 fact that the demo did not generate" in result.err
@@ -160,7 +160,7 @@ class TestDemoOnADirectoryThatSomebodyLoggedInto:
 
     @pytest.mark.parametrize(("answer", "code"), [("n", 1), ("y", 0)])
     def test_asks_a_person(
-        self, run: Run, monkeypatch: pytest.MonkeyPatch, answer: str, code: int
+        self, run: RunCommand, monkeypatch: pytest.MonkeyPatch, answer: str, code: int
     ) -> None:
         class Terminal(io.StringIO):
             def isatty(self) -> bool:
@@ -172,7 +172,7 @@ class TestDemoOnADirectoryThatSomebodyLoggedInto:
         assert "1 fact that the demo did not generate. Delete everything in it? [y/N]" in result.err
         assert self.has_it(run) is (answer == "n")
 
-    def test_deletes_it_where_that_is_said(self, run: Run) -> None:
+    def test_deletes_it_where_that_is_said(self, run: RunCommand) -> None:
         assert run("demo", "--yes").code == 0
         assert not self.has_it(run)
 
@@ -185,7 +185,7 @@ class TestDemoOnADirectoryThatSomebodyLoggedInto:
     ],
 )
 def test_the_demo_refuses_another_place(
-    run: Run, tmp_path: Path, words: tuple[str, ...], remedy: str
+    run: RunCommand, tmp_path: Path, words: tuple[str, ...], remedy: str
 ) -> None:
     result = run(*words)
     assert result.code == 2
@@ -193,7 +193,9 @@ def test_the_demo_refuses_another_place(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_the_demo_leaves_a_directory_alone_that_it_did_not_make(run: Run, tmp_path: Path) -> None:
+def test_the_demo_leaves_a_directory_alone_that_it_did_not_make(
+    run: RunCommand, tmp_path: Path
+) -> None:
     run("--data", "precious", *CALL)
     result = run("demo", "--dir", "precious")
     assert result.code == 1
@@ -201,7 +203,7 @@ def test_the_demo_leaves_a_directory_alone_that_it_did_not_make(run: Run, tmp_pa
     assert len(run("--data", "precious", "exchanges", "--format", "json").answer["exchanges"]) == 1
 
 
-def test_a_server_runs_until_it_is_told_to_stop(run: Run, tmp_path: Path) -> None:
+def test_a_server_runs_until_it_is_told_to_stop(run: RunCommand, tmp_path: Path) -> None:
     with server(tmp_path / "mutua-data") as (process, ready):
         assert re.fullmatch(r"mutua is ready on 127\.0\.0\.1:\d+\n", ready)
         assert run(*CALL).code == 0  # through the server: it holds the lock

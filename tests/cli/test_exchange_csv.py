@@ -15,12 +15,12 @@ from hypothesis import strategies as st
 from mutua import Client
 from mutua.v1.event_pb2 import Event
 from mutua.v1.types_pb2 import ExchangeKind, Formality, OccurPrecision
-from services.bootstrap import embedded
+from services.app.bootstrap import serve_embedded
 from services.cli.exchange_csv import exchange_csv
-from services.cli.names import Directory
+from services.cli.organization_names import CommandLineDirectory
 from services.imports import ImportOptions, import_exchanges
 from services.notation.words import join_list, read_list
-from tests.cli.conftest import Run
+from tests.cli.conftest import RunCommand
 
 ORGANIZATIONS = (
     "ash",
@@ -94,7 +94,7 @@ def answers(client: Client) -> list[Any]:
 @pytest.fixture(scope="module")
 def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A server for all examples; each has two programmes of its own there."""
-    with embedded(tmp_path_factory.mktemp("round"), write=True, purpose="a test") as running:
+    with serve_embedded(tmp_path_factory.mktemp("round"), write=True, purpose="a test") as running:
         yield running.address
 
 
@@ -114,7 +114,7 @@ def test_an_empty_ledger_gives_equal_answers(
         position = source.record(events)
         listed = list(source.list_exchanges(min_position=position))
         path = tmp_path_factory.mktemp("round") / "all.csv"
-        path.write_text(exchange_csv(listed, Directory(())))
+        path.write_text(exchange_csv(listed, CommandLineDirectory(())))
         report = import_exchanges(target, path, ImportOptions())
         assert (report.errors, report.counts.recorded) == ((), len(events))
         copied = list(target.list_exchanges(min_position=report.position))
@@ -129,7 +129,7 @@ def test_a_list_is_read_as_it_was_joined(parts: list[str]) -> None:
     assert read_list(join_list(parts)) == parts
 
 
-def test_retracted_exchanges_are_marked_when_they_are_asked_for(run: Run) -> None:
+def test_retracted_exchanges_are_marked_when_they_are_asked_for(run: RunCommand) -> None:
     run("log", "--from", "A", "--to", "B", "--kind", "call", "--on", "2026-03-14")
     run("log", "--from", "A", "--to", "C", "--kind", "visit", "--on", "2026-03")
     ids = [each["exchange_id"] for each in run("exchanges", "--format", "json").answer["exchanges"]]
@@ -146,7 +146,7 @@ def test_retracted_exchanges_are_marked_when_they_are_asked_for(run: Run) -> Non
     assert (refused.code, "--format csv" in refused.err) == (2, True)
 
 
-def test_a_recorder_that_is_a_party_tells_the_side(run: Run) -> None:
+def test_a_recorder_that_is_a_party_tells_the_side(run: RunCommand) -> None:
     run("--as", "B", "log", "--from", "A", "--to", "B", "--kind", "call", "--on", "2026-03-14")
     [row] = csv.DictReader(io.StringIO(run("exchanges", "--format", "csv").out))
     assert (row["recorded_by"], row["reported_by"]) == ("B", "receiver")
@@ -159,18 +159,18 @@ class TestStandardInput:
     def _stdin(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(self.TEXT.encode())))
 
-    def test_it_is_a_file_of_the_batch(self, run: Run) -> None:
+    def test_it_is_a_file_of_the_batch(self, run: RunCommand) -> None:
         result = run("import", "exchanges", "-", "--batch", "calls")
         assert (result.code, "Batch calls: 1 row." in result.out) == (0, True)
         assert Path("mutua-data").is_dir()
 
-    def test_without_a_batch_it_is_refused(self, run: Run) -> None:
+    def test_without_a_batch_it_is_refused(self, run: RunCommand) -> None:
         refused = run("import", "exchanges", "-")
         assert refused.code == 2
         assert "say --batch NAME" in refused.err
 
 
-def test_names_for_people_have_no_quotes(run: Run) -> None:
+def test_names_for_people_have_no_quotes(run: RunCommand) -> None:
     name = 'Bexworth, Clayton & "District" Hospital'
     run("organization", "add", "bex-1", "--name", name)
     run("organization", "add", "oak-2", "--name", "Oakdale Trust")

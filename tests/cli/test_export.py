@@ -12,16 +12,16 @@ from typing import TextIO
 
 import pytest
 
-from services import bootstrap
-from services.exports import log as exporting
-from tests.cli.conftest import Run
+from services.app import bootstrap
+from services.exports import log_export as exporting
+from tests.cli.conftest import RunCommand
 from tests.cli.test_end_to_end import CALL, server
 
 FULL = Path("/dev/full")
 
 
 @pytest.fixture
-def log(run: Run) -> Iterator[Path]:
+def log(run: RunCommand) -> Iterator[Path]:
     """Two programmes with an exchange each, exported."""
     run(*CALL)
     run("--programme", "wales", *CALL)
@@ -30,7 +30,7 @@ def log(run: Run) -> Iterator[Path]:
     assert not list(Path().glob(".*.jsonl*"))  # nothing unfinished is left
 
 
-def test_the_demo_moves(run: Run) -> None:
+def test_the_demo_moves(run: RunCommand) -> None:
     run("demo")
     out = run("--data", ".demo", "export", "log", "demo.jsonl.gz")
     assert (out.code, out.out) == (0, "")
@@ -49,7 +49,7 @@ def test_the_demo_moves(run: Run) -> None:
     assert run("--data", "moved", "verify").code == 0
 
 
-def test_what_is_exported_is_told_and_nothing_is_left_out(run: Run, log: Path) -> None:
+def test_what_is_exported_is_told_and_nothing_is_left_out(run: RunCommand, log: Path) -> None:
     assert run("export", "log", "again.jsonl").err.splitlines() == [
         "2 of 2 records exported",
         "Programmes: default (1), wales (1).",
@@ -67,7 +67,7 @@ def test_what_is_exported_is_told_and_nothing_is_left_out(run: Run, log: Path) -
     assert list(first) == ["offset", "record_time", "programme_id", "event"]
 
 
-def test_one_programme_is_exported_when_that_is_said(run: Run, log: Path) -> None:
+def test_one_programme_is_exported_when_that_is_said(run: RunCommand, log: Path) -> None:
     refused = run("--programme", "wales", "export", "log", "wales.jsonl")
     assert refused.code == 2
     assert "mutua export log --only-programme wales FILE" in refused.err
@@ -79,7 +79,7 @@ def test_one_programme_is_exported_when_that_is_said(run: Run, log: Path) -> Non
     assert (unknown.code, "there are: default, wales" in unknown.err) == (1, True)
 
 
-def test_a_file_is_replaced_only_when_that_is_said(run: Run, log: Path) -> None:
+def test_a_file_is_replaced_only_when_that_is_said(run: RunCommand, log: Path) -> None:
     log.write_text("precious")
     refused = run("export", "log", log)
     assert (refused.code, "log.jsonl is there already" in refused.err) == (1, True)
@@ -88,20 +88,20 @@ def test_a_file_is_replaced_only_when_that_is_said(run: Run, log: Path) -> None:
     assert len(log.read_text().splitlines()) == 3
 
 
-def test_a_link_stays_one(run: Run, log: Path) -> None:
+def test_a_link_stays_one(run: RunCommand, log: Path) -> None:
     Path("link.jsonl").symlink_to(log)
     assert run("export", "log", "link.jsonl", "--force").code == 0
     assert Path("link.jsonl").is_symlink()
 
 
 def test_a_file_that_fails_leaves_the_one_before(
-    run: Run, log: Path, monkeypatch: pytest.MonkeyPatch
+    run: RunCommand, log: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
     before = log.read_bytes()
-    monkeypatch.setattr(exporting, "record_line", fail)
+    monkeypatch.setattr(exporting, "format_record", fail)
     assert run("export", "log", log, "--force").code == 130
     assert log.read_bytes() == before
 
@@ -115,21 +115,21 @@ def test_a_file_that_fails_leaves_the_one_before(
     ],
 )
 def test_a_file_that_cannot_be_written_is_told(
-    run: Run, log: Path, file: str | Path, told: str
+    run: RunCommand, log: Path, file: str | Path, told: str
 ) -> None:
     result = run("export", "log", file)
     assert (result.code, result.err.splitlines()[-1]) == (1, f"error: {told}")
     assert FULL.is_char_device()
 
 
-def test_it_can_be_read_from_stdout(run: Run, log: Path) -> None:
+def test_it_can_be_read_from_stdout(run: RunCommand, log: Path) -> None:
     whole = piped("export", "log", "-")
     assert (whole.returncode, whole.stdout) == (0, log.read_text())
     with FULL.open("w") as full:
         assert "stdout: No space left on device" in piped("export", "log", "-", out=full).stderr
 
 
-def test_who_has_read_enough_of_stdout_hears_no_more(run: Run, log: Path) -> None:
+def test_who_has_read_enough_of_stdout_hears_no_more(run: RunCommand, log: Path) -> None:
     reader, writer = os.pipe()
     os.close(reader)
     with os.fdopen(writer, "w") as closed:
@@ -150,7 +150,7 @@ def piped(*words: str, out: int | TextIO = subprocess.PIPE) -> "subprocess.Compl
     )
 
 
-def test_a_server_goes_on_beside_it(run: Run, log: Path) -> None:
+def test_a_server_goes_on_beside_it(run: RunCommand, log: Path) -> None:
     with server(Path("mutua-data")) as (process, _):
         run(*CALL)
         assert "3 of 3 records" in run("export", "log", "beside.jsonl").err
@@ -161,21 +161,21 @@ def test_a_server_goes_on_beside_it(run: Run, log: Path) -> None:
 
 
 @pytest.mark.parametrize("words", [("export", "log", "other.jsonl"), ("replay", "log.jsonl")])
-def test_it_works_on_a_directory_alone(run: Run, log: Path, words: tuple[str, ...]) -> None:
+def test_it_works_on_a_directory_alone(run: RunCommand, log: Path, words: tuple[str, ...]) -> None:
     result = run("--server", "localhost:1", *words)
     assert result.code == 2
     assert "run it where the data of localhost:1 is" in result.err
 
 
 @pytest.mark.parametrize("words", [("export", "log", "other.jsonl"), ("quarantine", "list")])
-def test_a_directory_without_data_says_so(run: Run, words: tuple[str, ...]) -> None:
+def test_a_directory_without_data_says_so(run: RunCommand, words: tuple[str, ...]) -> None:
     result = run("--data", "nowhere", *words)
     assert (result.code, "nowhere holds no mutua data" in result.err) == (1, True)
     assert not Path("other.jsonl").exists()
 
 
 def test_an_interrupted_replay_says_how_to_go_on(
-    run: Run, log: Path, monkeypatch: pytest.MonkeyPatch
+    run: RunCommand, log: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def interrupt(*_: object) -> None:
         raise KeyboardInterrupt
@@ -191,7 +191,7 @@ def test_an_interrupted_replay_says_how_to_go_on(
     )
 
 
-def test_a_file_that_is_none_is_told(run: Run) -> None:
+def test_a_file_that_is_none_is_told(run: RunCommand) -> None:
     Path("calls.csv").write_text("date,from,to\n")
     Path("cut.gz").write_bytes(gzip.compress(b"x" * 1_000)[:-9])
     for name, told in (("calls.csv", "is no exported log"), ("cut.gz", "is cut or damaged")):

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from mutua import Client, MutuaError
-from tests.cli.conftest import Run
+from tests.cli.conftest import RunCommand
 
 LOG = ("log", "--from", "Alderbrook", "--kind", "call")
 ELM = ("organization", "add", "elm-3", "--name", "Elmwood")
@@ -28,25 +28,27 @@ class TestFieldsOfTheContract:
             (("--programme", "No Name", "balances"), "--programme must be 1 to 63"),
         ],
     )
-    def test_people_read_options(self, run: Run, words: tuple[str, ...], sentence: str) -> None:
+    def test_people_read_options(
+        self, run: RunCommand, words: tuple[str, ...], sentence: str
+    ) -> None:
         run("log", "--from", "A", "--to", "B", "--kind", "call")
         result = run(*words)
         assert (result.code, sentence in result.err) == (1, True), result.err
         assert "events[" not in result.err
         assert "question." not in result.err
 
-    def test_programs_read_paths(self, run: Run) -> None:
+    def test_programs_read_paths(self, run: RunCommand) -> None:
         result = run(*LOG, "--to", "Alderbrook", "--format", "json")
         [violation] = json.loads(result.err)["error"]["field_violations"]
         path = "events[0].exchange_recorded.exchange.receiver_ids[0]"
         assert violation["field"] == path
 
-    def test_quoted_text_stays_as_typed(self, run: Run) -> None:
+    def test_quoted_text_stays_as_typed(self, run: RunCommand) -> None:
         result = run(*LOG, "--from", "to_date", "--to", "to_date")
         assert "--to 'to_date' is also a giver" in result.err
 
 
-def test_a_long_description_is_printed_once(run: Run) -> None:
+def test_a_long_description_is_printed_once(run: RunCommand) -> None:
     run("log", "--from", "A", "--to", "B", "--kind", "call")
     result = run("pairs", "--order-by", "foo")
     assert result.err.count("has 'foo'") == 1

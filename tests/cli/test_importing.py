@@ -12,7 +12,7 @@ import pytest
 
 from mutua import Client, MutuaError
 from services.cli import import_report
-from tests.cli.conftest import Run
+from tests.cli.conftest import RunCommand
 
 HEADER = "ref,date,from,to,kind,minutes\n"
 FIRST = "a,2026-03-14,T-01,T-02,call,45\n"
@@ -27,17 +27,17 @@ def calls(tmp_path: Path) -> Path:
     return path
 
 
-def batches(run: Run) -> list[dict[str, Any]]:
+def batches(run: RunCommand) -> list[dict[str, Any]]:
     listed: list[dict[str, Any]] = run("import", "list", "--format", "json").answer["batches"]
     return listed
 
 
-def exchanges(run: Run) -> list[dict[str, Any]]:
+def exchanges(run: RunCommand) -> list[dict[str, Any]]:
     listed: list[dict[str, Any]] = run("exchanges", "--format", "json").answer["exchanges"]
     return listed
 
 
-def test_to_and_fro_ends_where_the_file_does(run: Run, calls: Path) -> None:
+def test_to_and_fro_ends_where_the_file_does(run: RunCommand, calls: Path) -> None:
     minutes = []
     for row in (FIRST, CHANGED, FIRST, CHANGED, CHANGED):
         calls.write_text(HEADER + row + SECOND)
@@ -50,7 +50,7 @@ def test_to_and_fro_ends_where_the_file_does(run: Run, calls: Path) -> None:
     assert run("verify").code == 0
 
 
-def test_an_undone_batch_is_imported_as_the_next_generation(run: Run, calls: Path) -> None:
+def test_an_undone_batch_is_imported_as_the_next_generation(run: RunCommand, calls: Path) -> None:
     run("import", "exchanges", "calls.csv")
     undone = run("import", "undo", "calls", "--yes")
     assert (undone.code, "2 exchanges of batch calls undone" in undone.out) == (0, True)
@@ -69,7 +69,9 @@ def test_an_undone_batch_is_imported_as_the_next_generation(run: Run, calls: Pat
     assert run("verify").code == 0
 
 
-def test_an_exchange_retracted_by_hand_stays_so_and_undoes_nothing(run: Run, calls: Path) -> None:
+def test_an_exchange_retracted_by_hand_stays_so_and_undoes_nothing(
+    run: RunCommand, calls: Path
+) -> None:
     run("import", "exchanges", "calls.csv")
     run("retract", exchanges(run)[0]["exchange_id"], "--reason", "never happened")
     again = run("import", "exchanges", "calls.csv").out
@@ -85,7 +87,7 @@ def test_an_exchange_retracted_by_hand_stays_so_and_undoes_nothing(run: Run, cal
 
 
 @pytest.mark.parametrize("form", ["table", "csv", "json"])
-def test_the_list_in_each_format(run: Run, calls: Path, form: str) -> None:
+def test_the_list_in_each_format(run: RunCommand, calls: Path, form: str) -> None:
     (calls.parent / "roster.csv").write_text("id,name\nT-01,One\n")
     run("import", "organizations", "roster.csv")
     run("import", "exchanges", "calls.csv", "--batch", "May, 1st half")
@@ -104,18 +106,18 @@ def test_the_list_in_each_format(run: Run, calls: Path, form: str) -> None:
         assert listed.out.splitlines()[0].split()[:3] == ["batch", "generation", "exchanges"]
 
 
-def test_a_list_of_nothing(run: Run) -> None:
+def test_a_list_of_nothing(run: RunCommand) -> None:
     run("log", "--from", "A", "--to", "B", "--kind", "call")
     assert run("import", "list").out == "Nothing was imported.\n"
 
 
-def test_a_list_comes_page_by_page(run: Run, calls: Path) -> None:
-    from services.bootstrap import embedded
+def test_a_list_comes_page_by_page(run: RunCommand, calls: Path) -> None:
+    from services.app.bootstrap import serve_embedded
 
     for name in ("b", "a", "c"):
         run("import", "exchanges", "calls.csv", "--batch", name, "--as-new")
     with (
-        embedded(Path("mutua-data"), write=False, purpose="a test") as running,
+        serve_embedded(Path("mutua-data"), write=False, purpose="a test") as running,
         Client(running.address) as client,
     ):
         assert [each.batch for each in client.list_batches(page_size=1)] == ["a", "b", "c"]
@@ -146,7 +148,7 @@ def test_a_list_comes_page_by_page(run: Run, calls: Path) -> None:
     ],
 )
 def test_what_cannot_be_done_is_told(
-    run: Run, calls: Path, words: tuple[str, ...], code: int, said: str
+    run: RunCommand, calls: Path, words: tuple[str, ...], code: int, said: str
 ) -> None:
     run("import", "exchanges", "calls.csv")
     (calls.parent / "copy.csv").write_text(calls.read_text())
@@ -161,7 +163,12 @@ def test_what_cannot_be_done_is_told(
 
 @pytest.mark.parametrize(("answer", "code", "count"), [("y\n", 0, 4), ("n\n", 1, 2)])
 def test_a_copy_is_asked_about_on_a_terminal(
-    run: Run, calls: Path, monkeypatch: pytest.MonkeyPatch, answer: str, code: int, count: int
+    run: RunCommand,
+    calls: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    answer: str,
+    code: int,
+    count: int,
 ) -> None:
     run("import", "exchanges", "calls.csv")
     (calls.parent / "copy.csv").write_text(calls.read_text())
@@ -174,7 +181,12 @@ def test_a_copy_is_asked_about_on_a_terminal(
 
 @pytest.mark.parametrize(("answer", "code", "count"), [("y\n", 0, 2), ("n\n", 1, 0)])
 def test_a_first_row_of_data_is_asked_about_on_a_terminal(
-    run: Run, calls: Path, monkeypatch: pytest.MonkeyPatch, answer: str, code: int, count: int
+    run: RunCommand,
+    calls: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    answer: str,
+    code: int,
+    count: int,
 ) -> None:
     calls.write_text("2026-03-14,T-01,T-02,call\n2026-03-15,T-02,T-01,visit\n")
     remedy = "--no-header --map occur_time=1 --map giver=2 --map receiver=3 --map kind=4"
@@ -189,7 +201,13 @@ def test_a_first_row_of_data_is_asked_about_on_a_terminal(
 
 @pytest.mark.parametrize(("answer", "code", "undone"), [("y\n", 0, True), ("n\n", 1, False)])
 def test_an_undo_is_asked_about_on_a_terminal(
-    run: Run, calls: Path, monkeypatch: pytest.MonkeyPatch, answer: str, code: int, *, undone: bool
+    run: RunCommand,
+    calls: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    answer: str,
+    code: int,
+    *,
+    undone: bool,
 ) -> None:
     run("import", "exchanges", "calls.csv")
     run("correct", exchanges(run)[0]["exchange_id"], "--minutes", 50)
@@ -206,7 +224,7 @@ class Terminal(io.StringIO):
         return True
 
 
-def test_bad_rows_are_skipped_and_mended(run: Run, calls: Path) -> None:
+def test_bad_rows_are_skipped_and_mended(run: RunCommand, calls: Path) -> None:
     calls.write_text(HEADER + FIRST + SECOND + "c,never,T-01,T-02,call,1\n")
     result = run("import", "exchanges", "calls.csv", "--skip-bad", "mend.csv")
     assert result.code == 0
@@ -218,7 +236,7 @@ def test_bad_rows_are_skipped_and_mended(run: Run, calls: Path) -> None:
     assert [each["exchange_count"] for each in batches(run)] == [3]
 
 
-def test_a_template_knows_the_roster(run: Run, calls: Path) -> None:
+def test_a_template_knows_the_roster(run: RunCommand, calls: Path) -> None:
     (calls.parent / "roster.csv").write_text("id,name\nT-01,One\nT-02,Two\n")
     assert "Nobody is on the roster" in run("import", "template", "empty.xlsx").out
     run("import", "organizations", "roster.csv")
@@ -233,7 +251,7 @@ def test_a_template_knows_the_roster(run: Run, calls: Path) -> None:
     assert run("import", "template", "t.xlsx", "--force").code == 0
 
 
-def test_month_first(run: Run, calls: Path) -> None:
+def test_month_first(run: RunCommand, calls: Path) -> None:
     calls.write_text(HEADER + FIRST.replace("2026-03-14", "03/04/2026"))
     planned = run("import", "exchanges", "calls.csv", "--date-order", "month-first").out
     assert "Dates such as 05/31/2024 were read as month/day/year" in planned
@@ -241,14 +259,14 @@ def test_month_first(run: Run, calls: Path) -> None:
 
 
 def test_every_outcome_has_words() -> None:
-    from services.imports.report import Counts
+    from services.imports.report import RowCounts
 
-    told = {*import_report.OUTCOMES, "rows", "wrong"}
-    assert told == set(Counts.__dataclass_fields__)
+    told = {*import_report.OUTCOME_LINES, "rows", "wrong"}
+    assert told == set(RowCounts.__dataclass_fields__)
 
 
 class TestSendersOfOneBatchName:
-    def test_each_sender_has_a_batch_of_its_own(self, run: Run, calls: Path) -> None:
+    def test_each_sender_has_a_batch_of_its_own(self, run: RunCommand, calls: Path) -> None:
         assert run("--as", "Oakdale", "import", "exchanges", "calls.csv").code == 0
         calls.write_text(HEADER + "a,2026-04-01,T-05,T-06,call,10\n")
         assert run("--as", "Ashcombe", "import", "exchanges", "calls.csv").code == 0
@@ -256,7 +274,7 @@ class TestSendersOfOneBatchName:
         assert told == [("Ashcombe", 1), ("Oakdale", 2)]
         assert "recorded for" in run("import", "list").out
 
-    def test_undo_asks_whose_batch_is_meant(self, run: Run, calls: Path) -> None:
+    def test_undo_asks_whose_batch_is_meant(self, run: RunCommand, calls: Path) -> None:
         run("--as", "Oakdale", "import", "exchanges", "calls.csv")
         calls.write_text(HEADER + "a,2026-04-01,T-05,T-06,call,10\n")
         run("--as", "Ashcombe", "import", "exchanges", "calls.csv")
@@ -270,7 +288,7 @@ class TestSendersOfOneBatchName:
         assert states == [("Ashcombe", False), ("Oakdale", True)]
         assert run("verify").code == 0
 
-    def test_undo_by_name_alone_where_one_sender_has_it(self, run: Run, calls: Path) -> None:
+    def test_undo_by_name_alone_where_one_sender_has_it(self, run: RunCommand, calls: Path) -> None:
         run("--as", "Oakdale", "import", "exchanges", "calls.csv")
         run("import", "undo", "calls", "--yes")
         [batch] = batches(run)

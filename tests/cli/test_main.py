@@ -12,24 +12,24 @@ import grpc
 import pytest
 from click.shell_completion import BashComplete
 
-from mutua.location import running_server
-from services.adapters.data_directory import DataDirectory
+from mutua.location import find_running_server
+from services.adapters.sqlite.data_directory import DataDirectory
 from services.cli import main as cli
-from tests.cli.conftest import Run
-from tests.cli.fake import FakeProgramme
-from tests.client.scripted import Failure
+from tests.cli.conftest import RunCommand
+from tests.cli.fake_programme import FakeProgrammeServer
+from tests.client.scripted_server import ScriptedFailure
 
-HEAVY = ("sqlmodel", "sqlalchemy", "numpy", "pydantic", "tabulate", "services.bootstrap")
+HEAVY = ("sqlmodel", "sqlalchemy", "numpy", "pydantic", "tabulate", "services.app.bootstrap")
 
 
 @pytest.mark.parametrize("command", cli.COMMANDS)
-def test_every_command_has_help_with_an_example(run: Run, command: str) -> None:
+def test_every_command_has_help_with_an_example(run: RunCommand, command: str) -> None:
     text = run(command, "--help").out
     assert "Example" in text
     assert f"mutua {command}" in text or "programme-data" in text
 
 
-def test_the_commands_stand_in_the_order_of_use(run: Run) -> None:
+def test_the_commands_stand_in_the_order_of_use(run: RunCommand) -> None:
     result = run("--help")
     listed = [line.split()[0] for line in result.out.partition("Commands:\n")[2].splitlines()]
     assert (result.code, listed) == (0, list(cli.COMMANDS))
@@ -47,13 +47,13 @@ def test_the_commands_stand_in_the_order_of_use(run: Run) -> None:
         (("balances", "--half-life", "9"), "No such option"),
     ],
 )
-def test_misuse_says_where_things_go(run: Run, words: tuple[str, ...], told: str) -> None:
+def test_misuse_says_where_things_go(run: RunCommand, words: tuple[str, ...], told: str) -> None:
     result = run(*words)
     assert (result.code, result.out) == (2, "")
     assert told in " ".join(result.err.split())
 
 
-def test_misuse_as_json(run: Run) -> None:
+def test_misuse_as_json(run: RunCommand) -> None:
     result = run("balances", "--kind", "chat", "--format", "json")
     error = json.loads(result.err)["error"]
     assert (result.code, error["code"], error["reason"]) == (2, "INVALID_ARGUMENT", "")
@@ -63,13 +63,15 @@ def test_misuse_as_json(run: Run) -> None:
     assert violation["description"].startswith("'chat' is not one of")
 
 
-def test_a_required_option_that_is_missing_is_named_in_json(run: Run) -> None:
+def test_a_required_option_that_is_missing_is_named_in_json(run: RunCommand) -> None:
     error = json.loads(run("retract", "e1", "--format", "json").err)["error"]
     assert [each["field"] for each in error["field_violations"]] == ["--reason"]
 
 
-def test_what_the_sentence_says_is_not_said_again(ask: Run, programme: FakeProgramme) -> None:
-    programme.failure = Failure(
+def test_what_the_sentence_says_is_not_said_again(
+    ask: RunCommand, programme: FakeProgrammeServer
+) -> None:
+    programme.failure = ScriptedFailure(
         code=grpc.StatusCode.INVALID_ARGUMENT,
         reason="QUESTION_IMPOSSIBLE",
         violations=[("order_by", "QUESTION_IMPOSSIBLE in words"), ("page_size", "is negative")],
@@ -84,7 +86,7 @@ def test_what_the_sentence_says_is_not_said_again(ask: Run, programme: FakeProgr
     "command", [("rebuild",), ("verify",), ("replay", "f"), ("export", "log", "g")]
 )
 def test_what_needs_the_directory_does_not_take_another_for_the_servers(
-    run: Run, command: tuple[str, ...]
+    run: RunCommand, command: tuple[str, ...]
 ) -> None:
     """`./mutua-data` is there too, and is not what the server has."""
     Path("f").write_text("")
@@ -94,8 +96,8 @@ def test_what_needs_the_directory_does_not_take_another_for_the_servers(
     assert "works on a data directory, not through a server" in " ".join(result.err.split())
 
 
-def test_an_error_as_json(ask: Run, programme: FakeProgramme) -> None:
-    programme.failure = Failure(
+def test_an_error_as_json(ask: RunCommand, programme: FakeProgrammeServer) -> None:
+    programme.failure = ScriptedFailure(
         code=grpc.StatusCode.INVALID_ARGUMENT,
         reason="QUESTION_IMPOSSIBLE",
         violations=[("question.allocation", "full is never added up")],
@@ -115,7 +117,9 @@ def test_an_error_as_json(ask: Run, programme: FakeProgramme) -> None:
     }
 
 
-def test_ctrl_c_ends_with_130_and_a_sentence(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_ctrl_c_ends_with_130_and_a_sentence(
+    run: RunCommand, monkeypatch: pytest.MonkeyPatch
+) -> None:
     @click.command()
     def status() -> None:
         raise KeyboardInterrupt
@@ -125,14 +129,14 @@ def test_ctrl_c_ends_with_130_and_a_sentence(run: Run, monkeypatch: pytest.Monke
     assert (result.code, result.err.strip()) == (130, "Interrupted.")
 
 
-def test_status(ask: Run) -> None:
+def test_status(ask: RunCommand) -> None:
     assert "1,234 facts" in ask("status").out
     answer = ask("status", "--format", "json").answer
     assert (answer["fact_count"], answer["log_position"], answer["held"]) == (1234, "p0", [])
 
 
 def test_the_environment_names_the_server_and_a_flag_wins(
-    run: Run, programme: FakeProgramme, monkeypatch: pytest.MonkeyPatch
+    run: RunCommand, programme: FakeProgrammeServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("MUTUA_SERVER", "127.0.0.1:1")
     monkeypatch.setenv("MUTUA_PROGRAMME", "gde")
@@ -143,7 +147,7 @@ def test_the_environment_names_the_server_and_a_flag_wins(
 
 
 def test_a_command_finds_the_server_of_the_data_directory(
-    run: Run, programme: FakeProgramme, tmp_path: Path
+    run: RunCommand, programme: FakeProgrammeServer, tmp_path: Path
 ) -> None:
     _say_running(tmp_path, programme.address, os.getpid())
     with DataDirectory(tmp_path).lock("a test"):
@@ -154,7 +158,7 @@ def test_a_command_finds_the_server_of_the_data_directory(
     "case", ["no file", "torn file", "dead process", "nobody listens", "nobody holds"]
 )
 def test_a_stale_server_file_is_ignored(
-    programme: FakeProgramme, tmp_path: Path, case: str
+    programme: FakeProgrammeServer, tmp_path: Path, case: str
 ) -> None:
     ended = subprocess.Popen([sys.executable, "-c", ""])
     ended.wait()
@@ -169,10 +173,12 @@ def test_a_stale_server_file_is_ignored(
         case "nobody listens":
             _say_running(tmp_path, "127.0.0.1:1", os.getpid())
     with held:
-        assert running_server(tmp_path) == ""
+        assert find_running_server(tmp_path) == ""
 
 
-def test_a_command_that_talks_to_a_server_imports_nothing_heavy(programme: FakeProgramme) -> None:
+def test_a_command_that_talks_to_a_server_imports_nothing_heavy(
+    programme: FakeProgrammeServer,
+) -> None:
     script = (
         "import sys; from services.cli.main import main\n"
         "try: main(sys.argv[1:])\n"
@@ -189,7 +195,7 @@ def test_a_command_that_talks_to_a_server_imports_nothing_heavy(programme: FakeP
     assert done.stdout.splitlines()[-1] == "[]"
 
 
-def test_a_closed_pipe_is_quiet(programme: FakeProgramme) -> None:
+def test_a_closed_pipe_is_quiet(programme: FakeProgrammeServer) -> None:
     command = [sys.executable, "-c", "from services.cli.main import main; main()", "--server"]
     process = subprocess.Popen(
         [*command, programme.address, "organizations"],

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.conftest import Run
-from tests.cli.fake import FakeProgramme
+from tests.cli.conftest import RunCommand
+from tests.cli.fake_programme import FakeProgrammeServer
 
 CALL = ("--to", "T-02", "--kind", "call")
 MILLBURY = "Millbury General Hospital (T-01)"
@@ -21,12 +21,12 @@ class Terminal(io.StringIO):
 
 
 @pytest.fixture
-def types(monkeypatch: pytest.MonkeyPatch) -> "type[Typing]":
-    Typing.monkeypatch = monkeypatch
-    return Typing
+def types(monkeypatch: pytest.MonkeyPatch) -> "type[TypedAnswers]":
+    TypedAnswers.monkeypatch = monkeypatch
+    return TypedAnswers
 
 
-class Typing:
+class TypedAnswers:
     """Puts somebody at the terminal who answers with these lines."""
 
     monkeypatch: pytest.MonkeyPatch
@@ -40,7 +40,12 @@ class TestNewNames:
         ("answer", "giver"), [("1", "T-01"), ("y", "Millbry"), ("x\n9\n1", "T-01")]
     )
     def test_a_near_miss_is_asked_about_on_a_terminal(
-        self, ask: Run, programme: FakeProgramme, types: type[Typing], answer: str, giver: str
+        self,
+        ask: RunCommand,
+        programme: FakeProgrammeServer,
+        types: type[TypedAnswers],
+        answer: str,
+        giver: str,
     ) -> None:
         types(answer)
         result = ask("log", "--from", "Millbry", *CALL)
@@ -50,14 +55,14 @@ class TestNewNames:
         assert ("New organization, recorded as written" in result.err) == (giver == "Millbry")
 
     def test_the_question_comes_before_anything_is_recorded(
-        self, ask: Run, programme: FakeProgramme, types: type[Typing]
+        self, ask: RunCommand, programme: FakeProgrammeServer, types: type[TypedAnswers]
     ) -> None:
         types()  # who goes away
         result = ask("log", "--from", "Millbry", *CALL)
         assert (result.code, programme.events) == (130, [])
 
     def test_yes_asks_nothing(
-        self, ask: Run, programme: FakeProgramme, types: type[Typing]
+        self, ask: RunCommand, programme: FakeProgrammeServer, types: type[TypedAnswers]
     ) -> None:
         types()
         result = ask("log", "--from", "Millbry", *CALL, "--yes")
@@ -65,7 +70,7 @@ class TestNewNames:
         assert f"recorded as written. Did you mean {MILLBURY}?" in result.err
 
     def test_corrections_ask_as_well(
-        self, ask: Run, programme: FakeProgramme, types: type[Typing]
+        self, ask: RunCommand, programme: FakeProgrammeServer, types: type[TypedAnswers]
     ) -> None:
         ask("log", "--from", "T-03", *CALL)
         types("1")
@@ -77,7 +82,7 @@ class TestNewNames:
         assert programme.events[2].nothing_to_report.organization_id == "T-03"
 
     def test_several_organizations_in_one_name_are_told(
-        self, ask: Run, programme: FakeProgramme, types: type[Typing]
+        self, ask: RunCommand, programme: FakeProgrammeServer, types: type[TypedAnswers]
     ) -> None:
         result = ask("log", "--from", "Millbury, T-03", *CALL)
         assert programme.events[0].exchange_recorded.exchange.giver_ids == ["Millbury, T-03"]
@@ -87,7 +92,7 @@ class TestNewNames:
         assert len(programme.events) == 1
 
     def test_spellings_of_one_new_name_are_one_organization(
-        self, ask: Run, programme: FakeProgramme
+        self, ask: RunCommand, programme: FakeProgrammeServer
     ) -> None:
         result = ask("log", "--from", "Zeta Care", "--from", "zeta\u00a0care", *CALL)
         assert programme.events[0].exchange_recorded.exchange.giver_ids == ["Zeta Care"]
@@ -100,7 +105,12 @@ class TestRecorder:
     )
     @pytest.mark.parametrize("command", ["log", "correct", "retract", "nothing-to-report"])
     def test_a_name_is_recorded_as_its_id(
-        self, ask: Run, programme: FakeProgramme, command: str, typed: str, recorder: str
+        self,
+        ask: RunCommand,
+        programme: FakeProgrammeServer,
+        command: str,
+        typed: str,
+        recorder: str,
     ) -> None:
         ask("log", "--from", "T-03", *CALL)
         exchange_id = programme.events[0].event_id
@@ -115,16 +125,18 @@ class TestRecorder:
         recorders = {each["mutua-organization"] for each in programme.metadata[1:]}
         assert recorders == {recorder}
 
-    def test_a_near_miss_is_told(self, ask: Run) -> None:
+    def test_a_near_miss_is_told(self, ask: RunCommand) -> None:
         result = ask("--as", "Millbry", "log", "--from", "T-03", *CALL)
         assert f"facts are recorded for it as written. Did you mean {MILLBURY}?" in result.err
 
-    def test_an_ambiguous_name_records_nothing(self, ask: Run, programme: FakeProgramme) -> None:
+    def test_an_ambiguous_name_records_nothing(
+        self, ask: RunCommand, programme: FakeProgrammeServer
+    ) -> None:
         programme.organizations[1].aliases.append("The General")
         result = ask("--as", "the general", "log", "--from", "T-03", *CALL)
         assert (result.code, programme.events) == (2, [])
 
-    def test_an_import_is_recorded_for_the_id(self, run: Run, tmp_path: Path) -> None:
+    def test_an_import_is_recorded_for_the_id(self, run: RunCommand, tmp_path: Path) -> None:
         (tmp_path / "roster.csv").write_text("id,name\nash-1,Ashcombe Hospital\n")
         (tmp_path / "calls.csv").write_text(
             "date,giver,receiver,kind\n2026-03-04,Ashcombe Hospital,oak-2,call\n"
@@ -136,7 +148,7 @@ class TestRecorder:
 
 
 class TestSharedNames:
-    def test_a_roster_with_a_name_of_two_is_told(self, run: Run, tmp_path: Path) -> None:
+    def test_a_roster_with_a_name_of_two_is_told(self, run: RunCommand, tmp_path: Path) -> None:
         (tmp_path / "roster.csv").write_text("id,name\na,Oak Trust\nb,oak\u00a0 trust\nc,Elm\n")
         told = run("import", "organizations", "roster.csv").out
         assert "Oak Trust (a) and oak\u00a0 trust (b) have a spelling in common: type" in told
@@ -145,7 +157,9 @@ class TestSharedNames:
 
 
 class TestRosterChanges:
-    def test_an_update_by_hand_is_not_overwritten_silently(self, run: Run, tmp_path: Path) -> None:
+    def test_an_update_by_hand_is_not_overwritten_silently(
+        self, run: RunCommand, tmp_path: Path
+    ) -> None:
         rows = "".join(f"t-{n:02},Trust {n:02},North\n" for n in range(12))
         (tmp_path / "roster.csv").write_text(f"id,name,region\n{rows}")
         run("import", "organizations", "roster.csv")
@@ -165,7 +179,7 @@ class TestUnbound:
     """r04: exchanges that were recorded before the roster came."""
 
     @pytest.fixture
-    def roster_came_later(self, run: Run, tmp_path: Path) -> Run:
+    def roster_came_later(self, run: RunCommand, tmp_path: Path) -> RunCommand:
         (tmp_path / "calls.csv").write_text(
             "ref,date,giver,receiver,kind\n"
             "1,2026-03-04,Ashcombe Hospital,Oakdale Trust,call\n"
@@ -177,7 +191,9 @@ class TestUnbound:
         run("import", "exchanges", "calls.csv")
         return run
 
-    def test_answers_and_status_say_so_with_the_command(self, roster_came_later: Run) -> None:
+    def test_answers_and_status_say_so_with_the_command(
+        self, roster_came_later: RunCommand
+    ) -> None:
         run = roster_came_later
         imported = run("import", "organizations", "roster.csv").out
         command = "To bind it: mutua organization alias 'Ashcombe Hospital' ash-1"
@@ -194,7 +210,7 @@ class TestUnbound:
         assert "UNBOUND_NAMES" not in narrowed["warnings"]
 
     def test_names_that_come_later_are_those_of_the_roster(
-        self, roster_came_later: Run, tmp_path: Path
+        self, roster_came_later: RunCommand, tmp_path: Path
     ) -> None:
         run = roster_came_later
         run("import", "organizations", "roster.csv")
@@ -205,7 +221,7 @@ class TestUnbound:
             ["oak-2"],
         )
 
-    def test_the_command_binds_them(self, roster_came_later: Run) -> None:
+    def test_the_command_binds_them(self, roster_came_later: RunCommand) -> None:
         run = roster_came_later
         run("import", "organizations", "roster.csv")
         assert run("organization", "alias", "Ashcombe Hospital", "ash-1").code == 0

@@ -9,11 +9,11 @@ import pytest
 
 from mutua.v1.types_pb2 import OCCUR_PRECISION_MONTH
 from services.cli.nothing_to_report import _last_month
-from tests.cli.conftest import Run
-from tests.cli.fake import FakeProgramme
+from tests.cli.conftest import RunCommand
+from tests.cli.fake_programme import FakeProgrammeServer
 
 
-def test_it_is_said_of_a_month_by_name(ask: Run, programme: FakeProgramme) -> None:
+def test_it_is_said_of_a_month_by_name(ask: RunCommand, programme: FakeProgrammeServer) -> None:
     result = ask("nothing-to-report", "thornwick", "2026-03")
     assert (result.code, result.err) == (0, "")
     assert "Thornwick Teaching Hospitals (T-02) had nothing to report for 2026-03." in result.out
@@ -25,7 +25,9 @@ def test_it_is_said_of_a_month_by_name(ask: Run, programme: FakeProgramme) -> No
     assert told == {"event_id": programme.events[-1].event_id, "position": "p2"}
 
 
-def test_without_a_month_it_is_the_last_one(ask: Run, programme: FakeProgramme) -> None:
+def test_without_a_month_it_is_the_last_one(
+    ask: RunCommand, programme: FakeProgrammeServer
+) -> None:
     assert ask("nothing-to-report", "T-01").code == 0
     assert programme.events[0].occur_precision == OCCUR_PRECISION_MONTH
     for today, first in (("2026-01-31", "2025-12-01"), ("2026-03-01", "2026-02-01")):
@@ -34,19 +36,23 @@ def test_without_a_month_it_is_the_last_one(ask: Run, programme: FakeProgramme) 
 
 
 @pytest.mark.parametrize("typed", ["2026-03-14", "2026-Q1", "March"])
-def test_what_is_no_month_is_refused(ask: Run, programme: FakeProgramme, typed: str) -> None:
+def test_what_is_no_month_is_refused(
+    ask: RunCommand, programme: FakeProgrammeServer, typed: str
+) -> None:
     result = ask("nothing-to-report", "T-01", typed)
     assert (result.code, programme.events) == (2, [])
     assert typed in result.err
 
 
-def test_a_name_that_nobody_has_is_recorded_and_told(ask: Run, programme: FakeProgramme) -> None:
+def test_a_name_that_nobody_has_is_recorded_and_told(
+    ask: RunCommand, programme: FakeProgrammeServer
+) -> None:
     result = ask("nothing-to-report", "Thornwik", "2026-03")
     assert programme.events[0].nothing_to_report.organization_id == "Thornwik"
     assert "Did you mean Thornwick Teaching Hospitals (T-02)?" in result.err
 
 
-def test_it_is_kept_and_verified(run: Run) -> None:
+def test_it_is_kept_and_verified(run: RunCommand) -> None:
     assert run("--as", "T-01", "nothing-to-report", "T-01", "2026-03").code == 0
     assert "ok: 1 fact" in run("verify").out
     with closing(

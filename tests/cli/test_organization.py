@@ -5,25 +5,25 @@ from typing import Any
 
 import pytest
 
-from tests.cli.conftest import Run
+from tests.cli.conftest import RunCommand
 from tests.cli.test_names import Terminal
 
 
 @pytest.fixture
-def roster(run: Run) -> Run:
+def roster(run: RunCommand) -> RunCommand:
     """Two registered organizations, one with an alias."""
     run("organization", "add", "ash-1", "--name", "Ashcombe Hospital", "--alias", "Ashcombe")
     run("organization", "add", "oak-2", "--name", "Oakdale Trust")
     return run
 
 
-def organizations(run: Run) -> dict[str, dict[str, Any]]:
+def organizations(run: RunCommand) -> dict[str, dict[str, Any]]:
     rows = run("organizations", "--format", "json").answer["organizations"]
     return {row["organization_id"]: row for row in rows}
 
 
 class TestAdd:
-    def test_registers_what_is_said(self, run: Run) -> None:
+    def test_registers_what_is_said(self, run: RunCommand) -> None:
         result = run(
             "organization", "add", " elm-3 ", "--name", "Elmwood Trust", "--type", "acute",
             "--alias", "Elmwood", "--alias", "elm-3", "--region", "Y55", "--external-id", "ods:R1A",
@@ -43,7 +43,7 @@ class TestAdd:
         assert row["external_ids"] == [{"scheme": "ods", "value": "R1A"}]
         assert run("verify").code == 0
 
-    def test_names_ids_that_were_recorded_under_the_name(self, run: Run) -> None:
+    def test_names_ids_that_were_recorded_under_the_name(self, run: RunCommand) -> None:
         run("log", "--from", "Elmwood Trust", "--to", "B", "--kind", "call")
         result = run("organization", "add", "elm-3", "--name", "Elmwood Trust")
         assert "mutua organization alias 'Elmwood Trust' elm-3" in result.err
@@ -63,7 +63,7 @@ class TestAdd:
         ],
     )
     def test_refuses_what_would_be_set_aside_or_confused(
-        self, roster: Run, words: tuple[str, ...], told: str
+        self, roster: RunCommand, words: tuple[str, ...], told: str
     ) -> None:
         before = organizations(roster)
         result = roster("organization", "add", *words)
@@ -72,13 +72,15 @@ class TestAdd:
         assert organizations(roster) == before
         assert roster("status", "--format", "json").answer["quarantine_count"] == 0
 
-    def test_a_name_that_another_has_is_registered_when_it_is_meant(self, roster: Run) -> None:
+    def test_a_name_that_another_has_is_registered_when_it_is_meant(
+        self, roster: RunCommand
+    ) -> None:
         assert roster("organization", "add", "x", "--name", "Oakdale Trust", "--yes").code == 0
         assert organizations(roster)["x"]["name"] == "Oakdale Trust"
 
 
 class TestUpdate:
-    def test_changes_what_is_said_and_tells_how_to_undo_it(self, roster: Run) -> None:
+    def test_changes_what_is_said_and_tells_how_to_undo_it(self, roster: RunCommand) -> None:
         roster("organization", "update", "oak-2", "--sector", "acute", "--external-id", "ods:R1")
         result = roster(
             "organization", "update", "oakdale trust", "--name", "Oakdale NHS Trust", "--sector",
@@ -109,7 +111,7 @@ class TestUpdate:
         )
         assert row["external_ids"] == [{"scheme": "ods", "value": "R1"}]
 
-    def test_adds_aliases_which_stay(self, roster: Run) -> None:
+    def test_adds_aliases_which_stay(self, roster: RunCommand) -> None:
         result = roster("organization", "update", "ash-1", "--alias", "Ash")
         assert result.out.splitlines()[1:] == [
             "alias: Ashcombe -> Ash, Ashcombe",
@@ -117,7 +119,7 @@ class TestUpdate:
         ]
         assert organizations(roster)["ash-1"]["aliases"] == ["Ash", "Ashcombe"]
 
-    def test_records_nothing_when_nothing_changes(self, roster: Run) -> None:
+    def test_records_nothing_when_nothing_changes(self, roster: RunCommand) -> None:
         before = roster("status", "--format", "json").answer["fact_count"]
         result = roster("organization", "update", "ash-1", "--name", "Ashcombe Hospital")
         assert result.out == "It is so already: nothing changed.\n"
@@ -134,7 +136,7 @@ class TestUpdate:
         ],
     )
     def test_refuses_what_cannot_be_meant(
-        self, roster: Run, words: tuple[str, ...], code: int, told: str
+        self, roster: RunCommand, words: tuple[str, ...], code: int, told: str
     ) -> None:
         result = roster("organization", "update", *words)
         assert (result.code, result.out) == (code, "")
@@ -143,14 +145,14 @@ class TestUpdate:
 
 class TestAlias:
     @pytest.fixture
-    def roster_and_exchange(self, roster: Run) -> Run:
+    def roster_and_exchange(self, roster: RunCommand) -> RunCommand:
         for giver in ("Ash Hosp.", "ASH\u00a0HOSP."):
             roster("log", "--from", giver, "--to", "oak-2", "--kind", "call", "--yes")
             roster("log", "--from", "T", "--to", giver, "--kind", "call", "--yes")
         return roster
 
     def test_binds_a_spelling_for_what_was_recorded_and_what_will_be(
-        self, roster_and_exchange: Run
+        self, roster_and_exchange: RunCommand
     ) -> None:
         result = roster_and_exchange("organization", "alias", "ash hosp.", "ashcombe")
         assert result.out == (
@@ -165,7 +167,7 @@ class TestAlias:
 
     @pytest.mark.parametrize(("answer", "code"), [("y", 0), ("n", 130)])
     def test_a_terminal_is_asked_first(
-        self, roster: Run, monkeypatch: pytest.MonkeyPatch, answer: str, code: int
+        self, roster: RunCommand, monkeypatch: pytest.MonkeyPatch, answer: str, code: int
     ) -> None:
         monkeypatch.setattr(sys, "stdin", Terminal(f"{answer}\n"))
         result = roster("organization", "alias", "Ash", "ash-1")
@@ -185,14 +187,14 @@ class TestAlias:
         ],
     )
     def test_refuses_what_would_be_set_aside(
-        self, roster: Run, words: tuple[str, ...], code: int, told: str
+        self, roster: RunCommand, words: tuple[str, ...], code: int, told: str
     ) -> None:
         result = roster("organization", "alias", *words)
         assert (result.code, result.out) == (code, "")
         assert told in result.err
         assert roster("status", "--format", "json").answer["quarantine_count"] == 0
 
-    def test_json_has_ids_and_the_position(self, roster: Run) -> None:
+    def test_json_has_ids_and_the_position(self, roster: RunCommand) -> None:
         answer = roster("organization", "alias", "Ash", "ash-1", "--format", "json").answer
         assert answer.keys() == {"organization_id", "event_id", "position"}
         assert answer["organization_id"] == "ash-1"
@@ -201,7 +203,7 @@ class TestAlias:
 
 
 class TestTable:
-    def test_shows_open_and_close_dates_where_any_has_one(self, roster: Run) -> None:
+    def test_shows_open_and_close_dates_where_any_has_one(self, roster: RunCommand) -> None:
         assert "open from" not in roster("organizations").out
         roster("organization", "update", "ash-1", "--open-date", "2020-04-01")
         roster("organization", "update", "oak-2", "--close-date", "2026-04-01")

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.conftest import Run
+from tests.cli.conftest import RunCommand
 
 REPORTS = (
     "reported_by,giver,receiver\n"
@@ -13,7 +13,7 @@ REPORTS = (
 
 
 @pytest.fixture
-def reported(run: Run, tmp_path: Path) -> Run:
+def reported(run: RunCommand, tmp_path: Path) -> RunCommand:
     """Two exchanges that both sides reported, and one that one side did."""
     (tmp_path / "reports.csv").write_text(REPORTS)
     words = ("--set", "kind=message", "--set", "occur_time=2026-01-01")
@@ -22,7 +22,7 @@ def reported(run: Run, tmp_path: Path) -> Run:
 
 
 @pytest.mark.parametrize("command", ["balances", "pairs", "network", "concentration", "exchanges"])
-def test_every_answer_with_exchanges_warns(reported: Run, command: str) -> None:
+def test_every_answer_with_exchanges_warns(reported: RunCommand, command: str) -> None:
     answer = reported(command, "--format", "json").answer
     assert "POSSIBLE_DOUBLE_REPORTS" in answer["warnings"]
     assert answer["coverage"]["possible_double_count"] == 2
@@ -33,7 +33,7 @@ def test_every_answer_with_exchanges_warns(reported: Run, command: str) -> None:
     assert "POSSIBLE_DOUBLE_REPORTS" not in later["warnings"]
 
 
-def test_possible_doubles_are_listed_next_to_each_other(reported: Run) -> None:
+def test_possible_doubles_are_listed_next_to_each_other(reported: RunCommand) -> None:
     lines = reported("exchanges", "--possible-doubles").out.splitlines()
     rows = [line.split() for line in lines[2:6]]
     assert [(row[3], row[4], row[5]) for row in rows] == [
@@ -49,6 +49,6 @@ def test_possible_doubles_are_listed_next_to_each_other(reported: Run) -> None:
     assert (len(answer["exchanges"]), answer["coverage"]["possible_double_count"]) == (4, 2)
 
 
-def test_the_order_of_possible_doubles_is_fixed(reported: Run) -> None:
+def test_the_order_of_possible_doubles_is_fixed(reported: RunCommand) -> None:
     result = reported("exchanges", "--possible-doubles", "--order-by", "occur_time")
     assert (result.code, "act by act" in result.err) == (1, True)

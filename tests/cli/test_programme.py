@@ -5,11 +5,13 @@ from pathlib import Path
 import pytest
 
 from mutua.v1.query_service_pb2 import Topic
-from tests.cli.conftest import Run
-from tests.cli.fake import FakeProgramme
+from tests.cli.conftest import RunCommand
+from tests.cli.fake_programme import FakeProgrammeServer
 
 
-def test_a_working_day_and_labels_are_recorded(ask: Run, programme: FakeProgramme) -> None:
+def test_a_working_day_and_labels_are_recorded(
+    ask: RunCommand, programme: FakeProgrammeServer
+) -> None:
     words = ("--working-day-minutes", "450", "--topic-label", "it-and-data=IT = data")
     result = ask("programme", "set", *words)
     assert (result.code, result.err) == (0, "")
@@ -23,7 +25,7 @@ def test_a_working_day_and_labels_are_recorded(ask: Run, programme: FakeProgramm
     assert [(each.topic, each.label) for each in fact.topics] == [("it-and-data", "IT = data")]
 
 
-def test_only_what_is_named_is_set(ask: Run, programme: FakeProgramme) -> None:
+def test_only_what_is_named_is_set(ask: RunCommand, programme: FakeProgrammeServer) -> None:
     assert ask("programme", "set", "--topic-label", "beds=").out == (
         "Recorded: topic beds is shown as itself.\n"
     )
@@ -36,13 +38,13 @@ def test_only_what_is_named_is_set(ask: Run, programme: FakeProgramme) -> None:
     "words", [(), ("--working-day-minutes", "0"), ("--topic-label", "beds")], ids=" ".join
 )
 def test_what_says_nothing_is_refused(
-    ask: Run, programme: FakeProgramme, words: tuple[str, ...]
+    ask: RunCommand, programme: FakeProgrammeServer, words: tuple[str, ...]
 ) -> None:
     assert ask("programme", "set", *words).code == 2
     assert programme.events == []
 
 
-def test_it_is_shown(ask: Run, programme: FakeProgramme) -> None:
+def test_it_is_shown(ask: RunCommand, programme: FakeProgrammeServer) -> None:
     programme.topics = [
         Topic(topic="beds", exchange_count=3),
         Topic(topic="it-and-data", label="IT & data"),
@@ -62,7 +64,7 @@ def test_it_is_shown(ask: Run, programme: FakeProgramme) -> None:
     assert "working_day_minutes" not in told["programme"]
 
 
-def test_it_is_kept_and_verified(run: Run) -> None:
+def test_it_is_kept_and_verified(run: RunCommand) -> None:
     assert run("programme", "set", "--working-day-minutes", "450").code == 0
     assert Path("mutua-data").is_dir()
     assert "A working day is 450 minutes." in run("programme", "show").out

@@ -16,8 +16,8 @@ from mutua import Client
 from mutua.ids import resubmission_id
 from mutua.v1.event_pb2 import Event
 from mutua.v1.query_service_pb2 import QuarantinedRecord
-from services.bootstrap import embedded
-from tests.cli.conftest import Run
+from services.app.bootstrap import serve_embedded
+from tests.cli.conftest import RunCommand
 from tests.services import facts
 
 STALE, REUSED, REFUSED = 2, 3, 5
@@ -27,14 +27,14 @@ STALE, REUSED, REFUSED = 2, 3, 5
 @contextmanager
 def asking() -> Iterator[Client]:
     with (
-        embedded(Path("mutua-data"), purpose="a test", write=True) as running,
+        serve_embedded(Path("mutua-data"), purpose="a test", write=True) as running,
         Client(running.address, organization="A") as client,
     ):
         yield client
 
 
 @pytest.fixture(autouse=True)
-def recorded(run: Run) -> Event:
+def recorded(run: RunCommand) -> Event:
     """An exchange that was corrected, and a fact for each reason but unreadable."""
     first = facts.exchange(minutes=30)
     first.source.batch = "calls"
@@ -43,7 +43,7 @@ def recorded(run: Run) -> Event:
         facts.correction(first, first.event_id),
         facts.correction(first, first.event_id, receiver="D"),
         facts.exchange("X", "Y", event_id=first.event_id),
-        facts.registered("A", name="Alder"),
+        facts.registration("A", name="Alder"),
         facts.alias("A", "Z"),
     ]
     with asking() as client:
@@ -62,14 +62,14 @@ def own_id(offset: int) -> str:
     return resubmission_id("default", record.record)
 
 
-def test_status_says_what_to_type(run: Run) -> None:
+def test_status_says_what_to_type(run: RunCommand) -> None:
     told = run("status").out
     assert "3 facts that can never apply" in told
     assert "what to do: mutua quarantine list." in told
     assert "mutua --data mutua-data quarantine list" in run("--data", "mutua-data", "status").out
 
 
-def test_the_list_is_for_people_and_for_programs(run: Run) -> None:
+def test_the_list_is_for_people_and_for_programs(run: RunCommand) -> None:
     shown = run("quarantine", "list")
     rows = [line.split("  ") for line in shown.out.splitlines()]
     assert [row[0].strip() for row in rows[:1]] == [""]
@@ -93,11 +93,11 @@ def test_the_list_is_for_people_and_for_programs(run: Run) -> None:
     assert json.loads(table[0]["event"])["recorded_by"] == "A"
 
 
-def test_an_empty_quarantine_says_so(run: Run) -> None:
+def test_an_empty_quarantine_says_so(run: RunCommand) -> None:
     assert run("--programme", "other", "quarantine", "list").out == "No fact is in quarantine.\n"
 
 
-def test_a_stale_correction_is_shown_beside_what_stands(run: Run) -> None:
+def test_a_stale_correction_is_shown_beside_what_stands(run: RunCommand) -> None:
     shown = run("quarantine", "show", STALE).out
     [parties] = [line for line in shown.splitlines() if line.startswith("to ")]
     assert parties.split() == ["to", "C", "D"]
@@ -105,7 +105,7 @@ def test_a_stale_correction_is_shown_beside_what_stands(run: Run) -> None:
     assert shown.endswith("To send it again: mutua quarantine resubmit 2\n")
 
 
-def test_what_show_writes_has_the_fact_as_it_can_be_sent(run: Run, recorded: Event) -> None:
+def test_what_show_writes_has_the_fact_as_it_can_be_sent(run: RunCommand, recorded: Event) -> None:
     shown = run("quarantine", "show", STALE, "--format", "json").answer
     current = shown["exchange"]["revisions"][-1]["event_id"]
     assert shown["fact"] == {
@@ -125,14 +125,16 @@ def test_what_show_writes_has_the_fact_as_it_can_be_sent(run: Run, recorded: Eve
 
 @pytest.mark.parametrize("command", ["show", "resubmit"])
 @pytest.mark.parametrize("offset", [0, 99])
-def test_a_number_that_is_not_there_says_where_to_look(run: Run, command: str, offset: int) -> None:
+def test_a_number_that_is_not_there_says_where_to_look(
+    run: RunCommand, command: str, offset: int
+) -> None:
     result = run("quarantine", command, offset)
     assert result.code == 1
     assert f"no record {offset} is in the quarantine of programme 'default'" in result.err
     assert "mutua quarantine list" in result.err
 
 
-def test_a_fact_whose_id_was_taken_gets_its_own(run: Run) -> None:
+def test_a_fact_whose_id_was_taken_gets_its_own(run: RunCommand) -> None:
     answer = run("quarantine", "resubmit", REUSED, "--format", "json").answer
     assert answer["event_id"] == own_id(REUSED)
     exchanges = run("exchanges", "--format", "json").answer["exchanges"]
@@ -143,7 +145,7 @@ def test_a_fact_whose_id_was_taken_gets_its_own(run: Run) -> None:
     assert answer["event_id"] in run("quarantine", "list").out
 
 
-def test_it_counts_once(run: Run) -> None:
+def test_it_counts_once(run: RunCommand) -> None:
     assert run("quarantine", "resubmit", REUSED).code == 0
     Path("fact.json").write_text('{"alias_added": {"alias": "B", "organization_id": "A"}}')
     for words in ((), ("--fact", "fact.json")):
@@ -155,7 +157,9 @@ def test_it_counts_once(run: Run) -> None:
     assert run("verify").out == "ok: 6 facts\n"
 
 
-def test_a_stale_correction_is_shown_and_asks(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_stale_correction_is_shown_and_asks(
+    run: RunCommand, monkeypatch: pytest.MonkeyPatch
+) -> None:
     refused = run("quarantine", "resubmit", STALE)
     assert (refused.code, refused.out) == (1, "")
     assert "  to: C -> D\n" in refused.err
@@ -173,18 +177,18 @@ def test_a_stale_correction_is_shown_and_asks(run: Run, monkeypatch: pytest.Monk
     assert exchange["revisions"][-1]["content"]["receiver_ids"] == ["D"]
 
 
-def test_yes_needs_no_terminal(run: Run) -> None:
+def test_yes_needs_no_terminal(run: RunCommand) -> None:
     assert run("quarantine", "resubmit", STALE, "--yes").code == 0
 
 
-def test_a_retraction_leaves_nothing_to_correct(run: Run, recorded: Event) -> None:
+def test_a_retraction_leaves_nothing_to_correct(run: RunCommand, recorded: Event) -> None:
     run("retract", recorded.event_id, "--reason", "never happened")
     result = run("quarantine", "resubmit", STALE, "--yes")
     assert (result.code, "was retracted, which is final" in result.err) == (1, True)
     assert "was retracted, which is final" in run("quarantine", "show", STALE).out
 
 
-def test_what_cannot_apply_has_to_be_mended(run: Run) -> None:
+def test_what_cannot_apply_has_to_be_mended(run: RunCommand) -> None:
     result = run("quarantine", "resubmit", REFUSED)
     assert result.code == 1
     assert "mutua quarantine show 5 --format json > fact.json" in result.err
@@ -204,8 +208,10 @@ def test_what_cannot_apply_has_to_be_mended(run: Run) -> None:
 @pytest.mark.parametrize(
     "as_written", ["1948-07-05", {"year": 1948, "month": 7, "day": 5}], ids=["text", "as before"]
 )
-def test_a_fact_with_a_date_is_sent_again_as_it_was_shown(run: Run, as_written: object) -> None:
-    event = facts.registered("Z")
+def test_a_fact_with_a_date_is_sent_again_as_it_was_shown(
+    run: RunCommand, as_written: object
+) -> None:
+    event = facts.registration("Z")
     opened = event.organization_registered.organization.open_date
     opened.year, opened.month, opened.day = 1948, 7, 5
     with asking() as client:  # A is bound to itself, so that it is no alias
@@ -224,7 +230,7 @@ def test_a_fact_with_a_date_is_sent_again_as_it_was_shown(run: Run, as_written: 
     assert [row["open_date"] for row in rows if row["organization_id"] == "Z"] == ["1948-07-05"]
 
 
-def test_a_date_that_is_none_is_refused(run: Run) -> None:
+def test_a_date_that_is_none_is_refused(run: RunCommand) -> None:
     organization = {"organization_id": "Z", "open_date": "5 July"}
     fact = {"organization_registered": {"organization": organization}}
     Path("fact.json").write_text(json.dumps(fact))
@@ -232,7 +238,7 @@ def test_a_date_that_is_none_is_refused(run: Run) -> None:
     assert (result.code, "'5 July'" in result.err) == (1, True)
 
 
-def test_what_can_not_apply_again_says_so(run: Run) -> None:
+def test_what_can_not_apply_again_says_so(run: RunCommand) -> None:
     Path("fact.json").write_text('{"alias_added": {"alias": "A", "organization_id": "other"}}')
     result = run("quarantine", "resubmit", REFUSED, "--fact", "fact.json")
     assert result.code == 1
@@ -247,7 +253,7 @@ def ids(record: QuarantinedRecord) -> Iterable[tuple[str, bool]]:
 
 
 @pytest.mark.parametrize("which", range(4))
-def test_an_id_of_its_own_cannot_be_chosen(run: Run, which: int) -> None:
+def test_an_id_of_its_own_cannot_be_chosen(run: RunCommand, which: int) -> None:
     event_id, is_right = list(ids(quarantined()[-1]))[which]
     Path("fact.json").write_text(
         json.dumps(
@@ -278,7 +284,7 @@ def test_an_id_of_its_own_cannot_be_chosen(run: Run, which: int) -> None:
         ('{"alias_added": {"alias": "", "organization_id": "A"}}', "alias_added.alias"),
     ],
 )
-def test_a_file_that_holds_no_fact_is_refused(run: Run, text: str, told: str) -> None:
+def test_a_file_that_holds_no_fact_is_refused(run: RunCommand, text: str, told: str) -> None:
     Path("fact.json").write_text(text, errors="surrogateescape")
     result = run("quarantine", "resubmit", REFUSED, "--fact", "fact.json")
     assert result.code == 1
@@ -286,7 +292,7 @@ def test_a_file_that_holds_no_fact_is_refused(run: Run, text: str, told: str) ->
     assert len(quarantined()) == 3
 
 
-def test_stdin_is_a_file_too(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_stdin_is_a_file_too(run: RunCommand, monkeypatch: pytest.MonkeyPatch) -> None:
     class Stdin:
         buffer = io.BytesIO(b'{"alias_added": {"alias": "B", "organization_id": "A"}}')
 

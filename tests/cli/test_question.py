@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from mutua.v1.query_service_pb2 import Question
-from tests.cli.conftest import Run
-from tests.cli.fake import FakeProgramme, balances
+from tests.cli.conftest import RunCommand
+from tests.cli.fake_programme import FakeProgrammeServer, make_balances
 
 ADDING_UP = ("balances", "pairs", "network", "concentration")
 COMMANDS = (*ADDING_UP, "exchanges", "organizations")
@@ -22,12 +22,12 @@ FILTERED = (
 
 class TestQuestionLine:
     @pytest.mark.parametrize("command", COMMANDS)
-    def test_default_question_is_short(self, ask: Run, command: str) -> None:
+    def test_default_question_is_short(self, ask: RunCommand, command: str) -> None:
         lens = "lens count; " if command in ADDING_UP else ""
         assert f"Question: {lens}all time; identity as-now.\n" in ask(command).out
 
     @pytest.mark.parametrize("command", COMMANDS)
-    def test_every_filter_is_stated(self, ask: Run, command: str) -> None:
+    def test_every_filter_is_stated(self, ask: RunCommand, command: str) -> None:
         amounts = "lens burden, allocation full; " if command in ADDING_UP else ""
         words = ("--lens", "burden", "--allocation", "full", *FILTERED)
         assert (
@@ -41,11 +41,11 @@ class TestQuestionLine:
         [(("--from", "2026-03-02"), "from 2026-03-02"), (("--to", "2026-Q2"), "before 2026-04-01")],
     )
     def test_an_open_window_has_one_end(
-        self, ask: Run, words: tuple[str, ...], window: str
+        self, ask: RunCommand, words: tuple[str, ...], window: str
     ) -> None:
         assert f"; {window}; identity" in ask("pairs", *words).out
 
-    def test_filters_of_exchanges_are_stated(self, ask: Run) -> None:
+    def test_filters_of_exchanges_are_stated(self, ask: RunCommand) -> None:
         words = ("--giver", "Thornwick", "--receiver", "T-01", "--standing", "--possible-doubles")
         line = (
             "Question: all time; identity as-now; standing only; possible doubles; "
@@ -56,7 +56,7 @@ class TestQuestionLine:
 
 class TestJsonQuestion:
     @pytest.mark.parametrize("command", COMMANDS)
-    def test_question_is_the_answered_one(self, ask: Run, command: str) -> None:
+    def test_question_is_the_answered_one(self, ask: RunCommand, command: str) -> None:
         question = ask(command, *FILTERED, "--format", "json").answer["question"]
         assert {field: question[field] for field in ("from_date", "to_date", "as_of_date")} == {
             "from_date": "2026-01-01",
@@ -68,7 +68,7 @@ class TestJsonQuestion:
         assert question["identity"] == "IDENTITY_AS_NOW"
         assert {*question} < {*Question.DESCRIPTOR.fields_by_name}
 
-    def test_filters_beside_the_question_are_stated(self, ask: Run) -> None:
+    def test_filters_beside_the_question_are_stated(self, ask: RunCommand) -> None:
         assert "filters" not in ask("exchanges", "--format", "json").answer
         words = ("--giver", "Thornwick", "--standing", "--format", "json")
         filters = {"standing_only": True, "giver_id": "T-02"}
@@ -76,8 +76,8 @@ class TestJsonQuestion:
 
 
 class TestCsv:
-    def test_names_follow_ids(self, ask: Run, programme: FakeProgramme) -> None:
-        programme.balances = balances([("T-01", 1, 0), ("elsewhere", 0, 1)])
+    def test_names_follow_ids(self, ask: RunCommand, programme: FakeProgrammeServer) -> None:
+        programme.balances = make_balances([("T-01", 1, 0), ("elsewhere", 0, 1)])
         rows = list(csv.DictReader(io.StringIO(ask("balances", "--format", "csv").out)))
         assert list(rows[0])[:3] == ["organization_id", "organization_name", "given"]
         assert [(row["organization_id"], row["organization_name"]) for row in rows] == [
@@ -91,8 +91,10 @@ class TestCsv:
 
 
 class TestOutput:
-    def test_csv_has_its_question_beside_it(self, ask: Run, programme: FakeProgramme) -> None:
-        programme.balances = balances([("T-01", 1, 0)])
+    def test_csv_has_its_question_beside_it(
+        self, ask: RunCommand, programme: FakeProgrammeServer
+    ) -> None:
+        programme.balances = make_balances([("T-01", 1, 0)])
         programme.warnings = ["MANY_UNKNOWN"]
         printed = ask("balances", "--from", "2026-01", "--format", "csv")
         Path("saved.csv").write_text("older")
@@ -109,21 +111,21 @@ class TestOutput:
 
     @pytest.mark.parametrize("form", ["table", "json"])
     def test_other_forms_are_written_as_printed(
-        self, ask: Run, programme: FakeProgramme, form: str
+        self, ask: RunCommand, programme: FakeProgrammeServer, form: str
     ) -> None:
-        programme.balances = balances([("T-01", 1, 0)])
+        programme.balances = make_balances([("T-01", 1, 0)])
         printed = ask("balances", "--format", form)
         saved = ask("balances", "--format", form, "--output", "saved")
         assert (saved.code, saved.out, saved.err) == (0, "", "")
         assert Path("saved").read_text() == printed.out
         assert list(Path().iterdir()) == [Path("saved")]
 
-    def test_a_file_that_cannot_be_written_is_named(self, ask: Run) -> None:
+    def test_a_file_that_cannot_be_written_is_named(self, ask: RunCommand) -> None:
         result = ask("balances", "--output", "no-folder/saved")
         assert (result.code, result.out) == (1, "")
         assert "no-folder/saved" in result.err
 
-    def test_a_dash_is_stdout(self, ask: Run) -> None:
+    def test_a_dash_is_stdout(self, ask: RunCommand) -> None:
         assert ask("pairs", "--format", "csv", "--output", "-").out.startswith("giver_id,")
 
 
@@ -149,7 +151,7 @@ class TestUnknownFilters:
         ],
     )
     def test_nothing_can_match(
-        self, ask: Run, command: str, words: tuple[str, ...], message: str
+        self, ask: RunCommand, command: str, words: tuple[str, ...], message: str
     ) -> None:
         result = ask(command, *words)
         assert (result.code, result.out) == (1, "")
@@ -158,7 +160,7 @@ class TestUnknownFilters:
         assert (error["code"], message in error["message"]) == ("NOT_FOUND", True)
 
     @pytest.mark.parametrize("command", COMMANDS)
-    def test_some_can_match(self, ask: Run, command: str) -> None:
+    def test_some_can_match(self, ask: RunCommand, command: str) -> None:
         words = ("--topic", "it & data", "--topic", "xyz", "--organization", "T-01")
         result = ask(command, *words, "--organization", "Nobody Else", "--format", "json")
         assert (result.code, len(result.answer) > 3) == (0, True)
@@ -169,7 +171,7 @@ class TestUnknownFilters:
         assert topic.endswith(" programme show lists those there are.")
 
 
-def test_exchanges_that_were_retracted_are_found_by_what_only_they_have(run: Run) -> None:
+def test_exchanges_that_were_retracted_are_found_by_what_only_they_have(run: RunCommand) -> None:
     words = ("log", "--from", "Gone", "--to", "B", "--kind", "call", "--topic", "past")
     exchange_id = run(*words, "--format", "json").answer["exchange_id"]
     run("log", "--from", "A", "--to", "B", "--kind", "call")

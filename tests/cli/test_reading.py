@@ -24,11 +24,11 @@ from mutua.v1.query_service_pb2 import (
 )
 from mutua.v1.types_pb2 import EXCHANGE_KIND_CALL, EXCHANGE_KIND_VISIT, FORMALITY_FORMAL, Date
 from services.cli.dates import parse_known_at
+from services.cli.messages import coverage_lines, describe_balance, warning_lines
 from services.cli.output import to_dictionary, to_json
-from services.cli.words import band, coverage_lines, warning_lines
-from tests.cli.conftest import Run
-from tests.cli.fake import FakeProgramme, balances
-from tests.client.scripted import Failure
+from tests.cli.conftest import RunCommand
+from tests.cli.fake_programme import FakeProgrammeServer, make_balances
+from tests.client.scripted_server import ScriptedFailure
 
 COMMANDS = ("balances", "pairs", "network", "concentration", "exchanges", "organizations")
 BALANCE_FIELDS = [
@@ -37,8 +37,8 @@ BALANCE_FIELDS = [
 ]  # fmt: skip
 
 
-def test_balances_as_a_table(ask: Run, programme: FakeProgramme) -> None:
-    programme.balances = balances(
+def test_balances_as_a_table(ask: RunCommand, programme: FakeProgrammeServer) -> None:
+    programme.balances = make_balances(
         [("T-01", 1200, 3), ("T-02", 3, 4), ("T-03", 1, 1), ("T-04", 0, 0), ("1e5", 0, 9)]
     )
     result = ask("balances")
@@ -59,10 +59,10 @@ def test_balances_as_a_table(ask: Run, programme: FakeProgramme) -> None:
 
 
 def test_json_is_one_object_with_the_names_of_the_contract(
-    ask: Run, programme: FakeProgramme
+    ask: RunCommand, programme: FakeProgrammeServer
 ) -> None:
     programme.balances = [
-        *balances([("T-01", 4, 2)]),
+        *make_balances([("T-01", 4, 2)]),
         Balance(organization_id="T-02", exchange_count=2),
     ]
     programme.warnings = ["MANY_UNKNOWN"]
@@ -91,7 +91,7 @@ def test_json_is_one_object_with_the_names_of_the_contract(
     assert result.err == ""
 
 
-def test_an_exchange_as_json(ask: Run, programme: FakeProgramme) -> None:
+def test_an_exchange_as_json(ask: RunCommand, programme: FakeProgrammeServer) -> None:
     ask("log", "--from", "T-01", "--to", "T-02", "--kind", "call", "--on", "2026-03-14")
     [exchange] = ask("exchanges", "--format", "json").answer["exchanges"]
     assert exchange["state"] == "EXCHANGE_STATE_RECORDED"
@@ -102,7 +102,9 @@ def test_an_exchange_as_json(ask: Run, programme: FakeProgramme) -> None:
     assert "call" in ask("exchanges").out
 
 
-def test_csv_has_the_same_names_and_always_a_header(ask: Run, programme: FakeProgramme) -> None:
+def test_csv_has_the_same_names_and_always_a_header(
+    ask: RunCommand, programme: FakeProgrammeServer
+) -> None:
     empty = ask("balances", "--format", "csv")
     assert (
         empty.out == ",".join(["organization_id", "organization_name", *BALANCE_FIELDS[1:]]) + "\n"
@@ -115,7 +117,7 @@ def test_csv_has_the_same_names_and_always_a_header(ask: Run, programme: FakePro
     assert coverage.startswith("3 of 4 organizations")
 
 
-def test_dates_are_text_for_programs(ask: Run, programme: FakeProgramme) -> None:
+def test_dates_are_text_for_programs(ask: RunCommand, programme: FakeProgrammeServer) -> None:
     programme.organizations[0].open_date.CopyFrom(Date(year=1948, month=7, day=5))
     programme.organizations[0].last_exchange_date.CopyFrom(Date(year=2026, month=3, day=14))
     answer = ask("organizations", "--format", "json").answer
@@ -129,9 +131,9 @@ def test_dates_are_text_for_programs(ask: Run, programme: FakeProgramme) -> None
 
 
 def test_limit_cuts_the_rows_and_says_that_there_are_more(
-    ask: Run, programme: FakeProgramme
+    ask: RunCommand, programme: FakeProgrammeServer
 ) -> None:
-    programme.balances = balances([(f"T-{number:02}", 1, 1) for number in range(30)])
+    programme.balances = make_balances([(f"T-{number:02}", 1, 1) for number in range(30)])
     for form in ("table", "json", "csv"):
         result = ask("balances", "--limit", 2, "--format", form)
         assert "T-01" in result.out
@@ -144,8 +146,10 @@ def test_limit_cuts_the_rows_and_says_that_there_are_more(
     assert ask("balances", "--limit", 0).out.count("T-") == 30
 
 
-def test_pages_beyond_the_limit_are_not_asked_for(ask: Run, programme: FakeProgramme) -> None:
-    programme.balances = balances([("T-01", 1, 1), ("T-02", 1, 1)])
+def test_pages_beyond_the_limit_are_not_asked_for(
+    ask: RunCommand, programme: FakeProgrammeServer
+) -> None:
+    programme.balances = make_balances([("T-01", 1, 1), ("T-02", 1, 1)])
     programme.has_more_balances = True
     for limit, pages in ((1, 1), (2, 2), (0, 2)):
         programme.questions.clear()
@@ -154,7 +158,7 @@ def test_pages_beyond_the_limit_are_not_asked_for(ask: Run, programme: FakeProgr
 
 
 def test_an_exchange_that_a_limit_left_out_is_not_called_missing(
-    ask: Run, programme: FakeProgramme
+    ask: RunCommand, programme: FakeProgrammeServer
 ) -> None:
     for giver in ("T-01", "T-02"):
         ask("log", "--from", giver, "--to", "T-03", "--kind", "call")
@@ -162,7 +166,9 @@ def test_an_exchange_that_a_limit_left_out_is_not_called_missing(
     assert ask("exchanges", *ids, "--limit", 1).err == ""
 
 
-def test_nodes_are_not_sorted_and_that_is_said(ask: Run, programme: FakeProgramme) -> None:
+def test_nodes_are_not_sorted_and_that_is_said(
+    ask: RunCommand, programme: FakeProgrammeServer
+) -> None:
     result = ask("network", "--nodes", "--order-by", "weight desc")
     assert (result.code, result.out, programme.questions) == (2, "", [])
     assert "mutua balances --order-by" in " ".join(result.err.split())
@@ -200,8 +206,8 @@ def test_nodes_are_not_sorted_and_that_is_said(ask: Run, programme: FakeProgramm
     ],
 )
 def test_every_filter_reaches_the_server(
-    ask: Run,
-    programme: FakeProgramme,
+    ask: RunCommand,
+    programme: FakeProgrammeServer,
     command: str,
     words: tuple[str, ...],
     expected: dict[str, Any],
@@ -219,7 +225,7 @@ def test_known_at_a_date_is_its_end() -> None:
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_help_says_what_is_not_in_this_version(run: Run, command: str) -> None:
+def test_help_says_what_is_not_in_this_version(run: RunCommand, command: str) -> None:
     text = " ".join(run(command, "--help").out.split())
     for option in ("--report-view", "--where", "--known-at", "--basis"):
         after = text.partition(f"{option} ")[2]
@@ -229,15 +235,15 @@ def test_help_says_what_is_not_in_this_version(run: Run, command: str) -> None:
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_what_is_not_built_is_the_server_s_word(
-    ask: Run, programme: FakeProgramme, command: str
+    ask: RunCommand, programme: FakeProgrammeServer, command: str
 ) -> None:
-    programme.failure = Failure(code=grpc.StatusCode.UNIMPLEMENTED)
+    programme.failure = ScriptedFailure(code=grpc.StatusCode.UNIMPLEMENTED)
     result = ask(command, "--basis", "recorded", "--format", "json")
     assert (result.code, result.out) == (1, "")
     assert '"code": "UNIMPLEMENTED"' in result.err
 
 
-def test_an_organization_that_nobody_is_called_is_told(ask: Run) -> None:
+def test_an_organization_that_nobody_is_called_is_told(ask: RunCommand) -> None:
     result = ask("balances", "--organization", "Thornwik", "--format", "json")
     assert "no organization is called 'Thornwik'; did you mean Thornwick Teaching" in result.err
 
@@ -261,7 +267,7 @@ def test_an_organization_that_nobody_is_called_is_told(ask: Run) -> None:
     ],
 )
 def test_a_band_says_no_more_than_it_may(balance: Balance, warnings: list[str], words: str) -> None:
-    assert band(balance, warnings) == words
+    assert describe_balance(balance, warnings) == words
 
 
 def test_coverage_in_words() -> None:
@@ -308,7 +314,7 @@ def test_internal_exchanges_have_a_sentence_of_their_own(count: int, words: str)
     assert warning_lines(["SOMETHING_NEW"]) == ["SOMETHING_NEW"]
 
 
-def test_a_pair_tells_both_directions(ask: Run, programme: FakeProgramme) -> None:
+def test_a_pair_tells_both_directions(ask: RunCommand, programme: FakeProgrammeServer) -> None:
     programme.pairs = [
         Pair(
             giver_id="T-01",
@@ -332,7 +338,9 @@ def test_a_pair_tells_both_directions(ask: Run, programme: FakeProgramme) -> Non
     assert "exchanges" not in ask("pairs").out.splitlines()[0]
 
 
-def test_a_pair_says_when_many_minutes_are_unknown(ask: Run, programme: FakeProgramme) -> None:
+def test_a_pair_says_when_many_minutes_are_unknown(
+    ask: RunCommand, programme: FakeProgrammeServer
+) -> None:
     programme.pairs = [
         Pair(giver_id="T-01", receiver_id="T-02", given_unknown_count=3, reasons=["MANY_UNKNOWN"])
     ]
@@ -343,7 +351,7 @@ def test_a_pair_says_when_many_minutes_are_unknown(ask: Run, programme: FakeProg
 
 
 @pytest.fixture
-def connected(programme: FakeProgramme) -> FakeProgramme:
+def connected(programme: FakeProgrammeServer) -> FakeProgrammeServer:
     """Two ties, an isolate, and an organization that only other exchanges name."""
     programme.edges = [
         Edge(giver_id="T-01", receiver_id="T-02", weight=90, exchange_count=2, unknown_count=1),
@@ -357,7 +365,7 @@ def connected(programme: FakeProgramme) -> FakeProgramme:
     return programme
 
 
-def test_the_network_as_a_table(ask: Run, connected: FakeProgramme) -> None:
+def test_the_network_as_a_table(ask: RunCommand, connected: FakeProgrammeServer) -> None:
     text = ask("network", "--lens", "burden").out
     header, _, first, second = text.splitlines()[:4]
     assert header.split("  ")[0].strip() == "from"
@@ -374,7 +382,7 @@ def test_the_network_as_a_table(ask: Run, connected: FakeProgramme) -> None:
         assert line.endswith(words)
 
 
-def test_the_network_for_programs(ask: Run, connected: FakeProgramme) -> None:
+def test_the_network_for_programs(ask: RunCommand, connected: FakeProgrammeServer) -> None:
     answer = ask("network", "--format", "json").answer
     assert list(answer)[:3] == ["nodes", "edges", "question"]
     assert [each["organization_id"] for each in answer["nodes"]] == ["T-01", "T-04", "T-05"]
@@ -395,7 +403,9 @@ def test_the_network_for_programs(ask: Run, connected: FakeProgramme) -> None:
     ]
 
 
-def test_the_evidence_of_a_tie_is_asked_for_by_names(ask: Run, programme: FakeProgramme) -> None:
+def test_the_evidence_of_a_tie_is_asked_for_by_names(
+    ask: RunCommand, programme: FakeProgrammeServer
+) -> None:
     result = ask("exchanges", "--giver", "Thornwick", "--receiver", "millbury", "--standing")
     assert result.code == 0
     asked = programme.requests_for_exchanges[-1]
@@ -405,7 +415,9 @@ def test_the_evidence_of_a_tie_is_asked_for_by_names(ask: Run, programme: FakePr
     assert programme.requests_for_exchanges[-1].giver_id == "T-02"
 
 
-def test_an_exchange_by_its_id_with_all_that_was_said(ask: Run, programme: FakeProgramme) -> None:
+def test_an_exchange_by_its_id_with_all_that_was_said(
+    ask: RunCommand, programme: FakeProgrammeServer
+) -> None:
     ask("--as", "T-01", "log", "--from", "T-01", "--to", "T-02", "--kind", "call")
     [exchange_id] = programme.exchanges
     ask("correct", exchange_id, "--kind", "visit", "--note", "In person.")
@@ -426,7 +438,7 @@ def test_an_exchange_by_its_id_with_all_that_was_said(ask: Run, programme: FakeP
     assert ask("exchanges", "--id", "0000").code == 1
 
 
-def test_an_empty_programme_is_named_with_those_that_are_not(run: Run) -> None:
+def test_an_empty_programme_is_named_with_those_that_are_not(run: RunCommand) -> None:
     """The answer is right and empty; only a person can know that the name was mistyped."""
     for programme in ("gde", "wales"):
         run("--programme", programme, "log", "--from", "A", "--to", "B", "--kind", "call")
@@ -441,17 +453,21 @@ def test_an_empty_programme_is_named_with_those_that_are_not(run: Run) -> None:
     assert "nothing was recorded" not in known.err
 
 
-def test_a_server_does_not_say_whom_it_serves(ask: Run, programme: FakeProgramme) -> None:
+def test_a_server_does_not_say_whom_it_serves(
+    ask: RunCommand, programme: FakeProgrammeServer
+) -> None:
     programme.fact_count = 0
     assert "nothing was recorded in programme 'default'\n" in ask("pairs").err
 
 
-def test_a_list_that_moved_while_it_was_read_is_told(ask: Run, programme: FakeProgramme) -> None:
+def test_a_list_that_moved_while_it_was_read_is_told(
+    ask: RunCommand, programme: FakeProgrammeServer
+) -> None:
     programme.warnings = ["MODEL_MOVED"]
     assert "Facts were recorded while this list was read" in ask("balances").out
 
 
-def test_json_is_that_of_protobuf(ask: Run, programme: FakeProgramme) -> None:
+def test_json_is_that_of_protobuf(ask: RunCommand, programme: FakeProgrammeServer) -> None:
     """Told several times as fast as protobuf's own, with 64-bit integers as numbers."""
     ask("log", "--from", "T-01", "--to", "T-02", "--kind", "call", "--minutes", "5", "--note", "é")
     [exchange] = programme.exchanges.values()

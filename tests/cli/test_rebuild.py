@@ -5,14 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from services.adapters.sqlite_log import SqliteLog
+from services.adapters.sqlite.log import SqliteLog
 from services.cli import rebuild
-from tests.cli.conftest import Run
-from tests.projector.newer import newer_fact
+from tests.cli.conftest import RunCommand
+from tests.projector.newer_facts import newer_fact
 
 
 @pytest.fixture
-def data(run: Run, tmp_path: Path) -> Path:
+def data(run: RunCommand, tmp_path: Path) -> Path:
     """Two exchanges in mutua-data."""
     for giver in "ab":
         words = ("--from", giver, "--to", "c", "--kind", "call")
@@ -20,7 +20,7 @@ def data(run: Run, tmp_path: Path) -> Path:
     return tmp_path / "mutua-data"
 
 
-def test_it_says_what_it_did_and_what_is_kept(run: Run, data: Path) -> None:
+def test_it_says_what_it_did_and_what_is_kept(run: RunCommand, data: Path) -> None:
     first, *rest = run("rebuild").out.splitlines()
     assert first.startswith("rebuilt from 2 facts in ")
     assert first.endswith("the new read models answer")
@@ -34,7 +34,7 @@ def test_it_says_what_it_did_and_what_is_kept(run: Run, data: Path) -> None:
 
 
 def test_it_tells_how_far_it_is_on_stderr(
-    run: Run, data: Path, monkeypatch: pytest.MonkeyPatch
+    run: RunCommand, data: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(rebuild, "_SECONDS_BETWEEN_LINES", 0.0)
     assert "2 of 2 facts, " in run("rebuild").err
@@ -59,20 +59,20 @@ def test_it_tells_how_far_it_is_on_stderr(
         ),
     ],
 )
-def test_what_it_cannot_do_it_says(run: Run, words: tuple[str, ...], says: str) -> None:
+def test_what_it_cannot_do_it_says(run: RunCommand, words: tuple[str, ...], says: str) -> None:
     result = run("rebuild", *words)
     assert result.code in (1, 2)
     assert says in result.err
 
 
-def test_where_nothing_was_recorded_it_says_so(run: Run, tmp_path: Path) -> None:
+def test_where_nothing_was_recorded_it_says_so(run: RunCommand, tmp_path: Path) -> None:
     result = run("rebuild")
     assert result.code == 1
     assert "holds no mutua data" in result.err
     assert not (tmp_path / "mutua-data").exists()
 
 
-def test_status_and_verify_say_what_is_held(run: Run, data: Path) -> None:
+def test_status_and_verify_say_what_is_held(run: RunCommand, data: Path) -> None:
     with closing(SqliteLog(data / "log.sqlite")) as log:
         log.append("default", [newer_fact(35, programme="default")]).result(timeout=120)
     why = "fact kind 35 at offset 2 is newer than this mutua; upgrade it"

@@ -16,9 +16,9 @@ from mutua.v1.types_pb2 import (
     OCCUR_PRECISION_QUARTER,
     VISIBILITY_PARTIES,
 )
-from tests.cli.conftest import Run
-from tests.cli.fake import FakeProgramme
-from tests.client.scripted import Failure
+from tests.cli.conftest import RunCommand
+from tests.cli.fake_programme import FakeProgrammeServer
+from tests.client.scripted_server import ScriptedFailure
 
 CALL = ("log", "--from", "T-01", "--to", "T-02", "--kind", "call")
 MILLBURY = "Millbury General Hospital (T-01)"
@@ -26,7 +26,7 @@ THORNWICK = "Thornwick Teaching Hospitals (T-02)"
 
 
 def test_an_exchange_is_recorded_and_told_with_the_way_to_undo_it(
-    ask: Run, programme: FakeProgramme
+    ask: RunCommand, programme: FakeProgrammeServer
 ) -> None:
     result = ask(
         *CALL, "--minutes", 45, "--receiver-minutes", 0, "--topic", "e-prescribing",
@@ -64,7 +64,7 @@ def test_an_exchange_is_recorded_and_told_with_the_way_to_undo_it(
     ],
 )
 def test_names_and_aliases_are_found_without_regard_to_case(
-    ask: Run, programme: FakeProgramme, typed: str, meant: str
+    ask: RunCommand, programme: FakeProgrammeServer, typed: str, meant: str
 ) -> None:
     result = ask("log", "--from", typed, "--to", "T-02", "--kind", "call")
     assert programme.events[0].exchange_recorded.exchange.giver_ids == [meant]
@@ -73,7 +73,9 @@ def test_names_and_aliases_are_found_without_regard_to_case(
     )
 
 
-def test_a_near_miss_is_recorded_as_written_and_told(ask: Run, programme: FakeProgramme) -> None:
+def test_a_near_miss_is_recorded_as_written_and_told(
+    ask: RunCommand, programme: FakeProgrammeServer
+) -> None:
     result = ask("log", "--from", "Millbry", "--to", "T-02", "--kind", "call")
     assert programme.events[0].exchange_recorded.exchange.giver_ids == ["Millbry"]
     assert (
@@ -82,14 +84,18 @@ def test_a_near_miss_is_recorded_as_written_and_told(ask: Run, programme: FakePr
     )
 
 
-def test_an_ambiguous_name_lists_who_may_be_meant(ask: Run, programme: FakeProgramme) -> None:
+def test_an_ambiguous_name_lists_who_may_be_meant(
+    ask: RunCommand, programme: FakeProgrammeServer
+) -> None:
     programme.organizations[1].aliases.append("The General")
     result = ask("log", "--from", "the general", "--to", "T-01", "--kind", "call")
     assert (result.code, programme.events) == (2, [])
     assert f"may be {THORNWICK} or Eastmere District Hospital (T-03): type the id." in result.err
 
 
-def test_with_records_an_exchange_without_direction(ask: Run, programme: FakeProgramme) -> None:
+def test_with_records_an_exchange_without_direction(
+    ask: RunCommand, programme: FakeProgrammeServer
+) -> None:
     result = ask("log", "--with", "Millbury", "--with", "T-02", "--kind", "meeting")
     assert programme.events[0].exchange_recorded.exchange.party_ids == ["T-01", "T-02"]
     assert f"{MILLBURY}, {THORNWICK} together: meeting" in result.out
@@ -105,7 +111,12 @@ def test_with_records_an_exchange_without_direction(ask: Run, programme: FakePro
     ],
 )
 def test_a_date_is_as_exact_as_it_was_typed(
-    ask: Run, programme: FakeProgramme, typed: str, told: str, start: datetime, precision: int
+    ask: RunCommand,
+    programme: FakeProgrammeServer,
+    typed: str,
+    told: str,
+    start: datetime,
+    precision: int,
 ) -> None:
     result = ask(*CALL, "--on", typed)
     [event] = programme.events
@@ -113,7 +124,7 @@ def test_a_date_is_as_exact_as_it_was_typed(
     assert f": call, {told}." in result.out
 
 
-def test_a_time_of_day_is_exact(ask: Run, programme: FakeProgramme) -> None:
+def test_a_time_of_day_is_exact(ask: RunCommand, programme: FakeProgrammeServer) -> None:
     assert "call, 2026-03-02 13:30 UTC" in ask(*CALL, "--on", "02.03.2026 14:30 +0100").out
     [event] = programme.events
     assert event.occur_time.ToJsonString() == "2026-03-02T13:30:00Z"
@@ -125,14 +136,16 @@ def test_a_time_of_day_is_exact(ask: Run, programme: FakeProgramme) -> None:
     [("45", 45), ("1h30", 90), ("1:30", 90), ("1,5 h", 90), ("half a day", 225)],
 )
 def test_durations_are_typed_as_people_write_them(
-    ask: Run, programme: FakeProgramme, typed: str, minutes: int
+    ask: RunCommand, programme: FakeProgrammeServer, typed: str, minutes: int
 ) -> None:
     programme.working_day_minutes = 450
     assert ask(*CALL, "--minutes", typed).code == 0
     assert programme.events[0].exchange_recorded.exchange.giver_minutes == minutes
 
 
-def test_a_working_day_of_no_known_length_is_refused(ask: Run, programme: FakeProgramme) -> None:
+def test_a_working_day_of_no_known_length_is_refused(
+    ask: RunCommand, programme: FakeProgrammeServer
+) -> None:
     result = ask(*CALL, "--minutes", "1 day")
     assert (result.code, programme.events) == (1, [])
     assert "mutua programme set --working-day-minutes 450" in result.err
@@ -140,12 +153,14 @@ def test_a_working_day_of_no_known_length_is_refused(ask: Run, programme: FakePr
 
 @pytest.mark.parametrize(("word", "kind"), [("phone call", "call"), ("E-mail", "message")])
 def test_a_kind_has_everyday_words(
-    ask: Run, programme: FakeProgramme, word: str, kind: str
+    ask: RunCommand, programme: FakeProgrammeServer, word: str, kind: str
 ) -> None:
     assert f": {kind}, " in ask("log", "--from", "A", "--to", "B", "--kind", word).out
 
 
-def test_a_topic_is_typed_by_its_label_which_is_kept(ask: Run, programme: FakeProgramme) -> None:
+def test_a_topic_is_typed_by_its_label_which_is_kept(
+    ask: RunCommand, programme: FakeProgrammeServer
+) -> None:
     result = ask(*CALL, "--topic", "Beds & rooms", "--topic", "beds")
     recorded, labelled = programme.events
     assert recorded.exchange_recorded.exchange.topics == ["beds-and-rooms", "beds"]
@@ -154,21 +169,23 @@ def test_a_topic_is_typed_by_its_label_which_is_kept(ask: Run, programme: FakePr
     assert "about Beds & rooms, beds." in result.out
 
 
-def test_a_topic_with_a_label_gets_no_other(ask: Run, programme: FakeProgramme) -> None:
+def test_a_topic_with_a_label_gets_no_other(
+    ask: RunCommand, programme: FakeProgrammeServer
+) -> None:
     programme.topics = [Topic(topic="it-and-data", label="Digital, data")]
     result = ask(*CALL, "--topic", "IT & data", "--topic", "beds")
     assert len(programme.events) == 1
     assert "about Digital, data; beds." in result.out
 
 
-def test_correct_topic_none_clears(ask: Run, programme: FakeProgramme) -> None:
+def test_correct_topic_none_clears(ask: RunCommand, programme: FakeProgrammeServer) -> None:
     ask(*CALL, "--topic", "beds")
     corrected = ask("correct", programme.events[0].event_id, "--topic", "none")
     assert programme.events[1].exchange_corrected.exchange.topics == []
     assert "topics: beds -> unknown" in corrected.out
 
 
-def test_without_a_date_it_happened_now(ask: Run, programme: FakeProgramme) -> None:
+def test_without_a_date_it_happened_now(ask: RunCommand, programme: FakeProgrammeServer) -> None:
     before = datetime.now(UTC) - timedelta(seconds=1)
     ask(*CALL)
     [event] = programme.events
@@ -195,7 +212,7 @@ def test_without_a_date_it_happened_now(ask: Run, programme: FakeProgramme) -> N
     ],
 )
 def test_what_cannot_be_meant_is_a_usage_error(
-    ask: Run, programme: FakeProgramme, words: tuple[object, ...], told: str
+    ask: RunCommand, programme: FakeProgrammeServer, words: tuple[object, ...], told: str
 ) -> None:
     result = ask(*words)
     assert (result.code, result.out, programme.events) == (2, "", [])
@@ -203,7 +220,7 @@ def test_what_cannot_be_meant_is_a_usage_error(
 
 
 def test_a_correction_keeps_what_is_not_named_and_tells_what_changed(
-    ask: Run, programme: FakeProgramme
+    ask: RunCommand, programme: FakeProgrammeServer
 ) -> None:
     ask(*CALL, "--minutes", 45, "--topic", "e-prescribing", "--on", "2026-03-14")
     exchange_id = programme.events[0].event_id
@@ -226,7 +243,7 @@ def test_a_correction_keeps_what_is_not_named_and_tells_what_changed(
     assert not again.exchange.giver_ids
 
 
-def test_minutes_become_unknown_again(ask: Run, programme: FakeProgramme) -> None:
+def test_minutes_become_unknown_again(ask: RunCommand, programme: FakeProgrammeServer) -> None:
     ask(*CALL, "--minutes", 45, "--receiver-minutes", 30)
     result = ask("correct", programme.events[0].event_id, "--minutes", "unknown")
     corrected = programme.events[1].exchange_corrected.exchange
@@ -237,7 +254,7 @@ def test_minutes_become_unknown_again(ask: Run, programme: FakeProgramme) -> Non
 
 
 def test_a_correction_is_shown_to_those_who_see_the_exchange(
-    ask: Run, programme: FakeProgramme
+    ask: RunCommand, programme: FakeProgrammeServer
 ) -> None:
     ask(*CALL)
     exchange_id = programme.events[0].event_id
@@ -248,7 +265,7 @@ def test_a_correction_is_shown_to_those_who_see_the_exchange(
 
 
 def test_a_correction_that_changes_nothing_records_nothing(
-    ask: Run, programme: FakeProgramme
+    ask: RunCommand, programme: FakeProgrammeServer
 ) -> None:
     ask(*CALL, "--minutes", 45)
     result = ask("correct", programme.events[0].event_id, "--minutes", 45)
@@ -256,7 +273,9 @@ def test_a_correction_that_changes_nothing_records_nothing(
     assert len(programme.events) == 1
 
 
-def test_a_correction_that_was_overtaken_says_so(ask: Run, programme: FakeProgramme) -> None:
+def test_a_correction_that_was_overtaken_says_so(
+    ask: RunCommand, programme: FakeProgrammeServer
+) -> None:
     ask(*CALL)
     programme.is_raced = True
     result = ask("correct", programme.events[0].event_id, "--minutes", 45)
@@ -264,7 +283,7 @@ def test_a_correction_that_was_overtaken_says_so(ask: Run, programme: FakeProgra
     assert "changed this exchange at the same time" in result.err
 
 
-def test_a_retraction_is_final(ask: Run, programme: FakeProgramme) -> None:
+def test_a_retraction_is_final(ask: RunCommand, programme: FakeProgrammeServer) -> None:
     ask(*CALL)
     exchange_id = programme.events[0].event_id
     result = ask("retract", exchange_id, "--reason", "typed twice")
@@ -279,7 +298,7 @@ def test_a_retraction_is_final(ask: Run, programme: FakeProgramme) -> None:
 
 @pytest.mark.parametrize("words", [("correct", "--minutes", "1"), ("retract", "--reason", "x")])
 def test_an_unknown_exchange_is_told(
-    ask: Run, programme: FakeProgramme, words: tuple[str, ...]
+    ask: RunCommand, programme: FakeProgrammeServer, words: tuple[str, ...]
 ) -> None:
     result = ask(words[0], "e1", *words[1:])
     assert result.code == 1
@@ -287,7 +306,7 @@ def test_an_unknown_exchange_is_told(
 
 
 def test_json_has_the_id_and_the_position_and_nothing_else(
-    ask: Run, programme: FakeProgramme
+    ask: RunCommand, programme: FakeProgrammeServer
 ) -> None:
     result = ask("log", "--from", "Millbry", "--to", "T-02", "--kind", "call", "--format", "json")
     [event] = programme.events
@@ -298,7 +317,7 @@ def test_json_has_the_id_and_the_position_and_nothing_else(
 
 
 def test_the_organization_and_the_programme_travel_with_the_fact(
-    ask: Run, programme: FakeProgramme
+    ask: RunCommand, programme: FakeProgrammeServer
 ) -> None:
     ask("--as", "T-02", "--programme", "gde", *CALL)
     assert programme.events[0].programme_id == "gde"
@@ -306,14 +325,16 @@ def test_the_organization_and_the_programme_travel_with_the_fact(
 
 
 @pytest.mark.parametrize("reason", ["", "   "])
-def test_a_retraction_says_why(ask: Run, reason: str) -> None:
+def test_a_retraction_says_why(ask: RunCommand, reason: str) -> None:
     result = ask("retract", "018f3c2e-7b1a-7cc0-9d3e-5a0b1c2d3e4f", "--reason", reason)
     assert (result.code, "say why it should not stand" in result.err) == (2, True)
 
 
-def test_what_the_server_refuses_is_told_by_option(ask: Run, programme: FakeProgramme) -> None:
+def test_what_the_server_refuses_is_told_by_option(
+    ask: RunCommand, programme: FakeProgrammeServer
+) -> None:
     path = "events[0].exchange_recorded.exchange.giver_minutes"
-    programme.failure = Failure(
+    programme.failure = ScriptedFailure(
         code=grpc.StatusCode.INVALID_ARGUMENT,
         reason="INVALID_FACT",
         violations=[(path, "is above 20,160")],

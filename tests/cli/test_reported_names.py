@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.conftest import Run
+from tests.cli.conftest import RunCommand
 
 REPORTS = Path(os.environ.get("MUTUA_REAL_DATA", "/nowhere")).parent / "reports"
 pytestmark = pytest.mark.skipif(
@@ -13,13 +13,13 @@ pytestmark = pytest.mark.skipif(
 )
 
 
-def parties(run: Run) -> list[tuple[list[str], list[str]]]:
+def parties(run: RunCommand) -> list[tuple[list[str], list[str]]]:
     exchanges = run("exchanges", "--format", "json").answer["exchanges"]
     contents = [exchange["revisions"][-1]["content"] for exchange in exchanges]
     return [(content["giver_ids"], content["receiver_ids"]) for content in contents]
 
 
-def test_a_roster_that_comes_later_is_bound_by_one_command(run: Run) -> None:
+def test_a_roster_that_comes_later_is_bound_by_one_command(run: RunCommand) -> None:
     run("import", "exchanges", REPORTS / "r04-exchanges.csv")
     run("import", "organizations", REPORTS / "r04-roster.csv")
     run("import", "exchanges", REPORTS / "r04-exchanges.csv", "--batch", "again", "--as-new")
@@ -34,7 +34,7 @@ def test_a_roster_that_comes_later_is_bound_by_one_command(run: Run) -> None:
     assert (pair["giver_id"], pair["receiver_id"], pair["given"]) == ("ash-1", "oak-2", 2.0)
 
 
-def test_hidden_characters_are_found_and_legal_forms_are_near_misses(run: Run) -> None:
+def test_hidden_characters_are_found_and_legal_forms_are_near_misses(run: RunCommand) -> None:
     run("import", "organizations", REPORTS / "r09-roster.csv")
     result = run("import", "exchanges", REPORTS / "r09-names.csv")
     assert parties(run) == [
@@ -55,7 +55,7 @@ def test_hidden_characters_are_found_and_legal_forms_are_near_misses(run: Run) -
     ],
 )
 def test_commas_between_known_organizations_separate_them_when_it_is_said(
-    run: Run, name: str, found: tuple[list[str], list[str]]
+    run: RunCommand, name: str, found: tuple[list[str], list[str]]
 ) -> None:
     run("import", "organizations", REPORTS / "roster.csv")
     options = ("--date-order", "month-first")

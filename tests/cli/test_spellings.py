@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.cli.conftest import Run
+from tests.cli.conftest import RunCommand
 
 ROSTER = """id,name,alias
 ash-1,Ashcombe Hospital,Ashcombe
@@ -54,7 +54,7 @@ both_sources = pytest.mark.parametrize(
 @both_orders
 @both_sources
 def test_a_webinar_is_attended_once_by_each_organization(
-    run: Run, tmp_path: Path, *, roster_first: bool, reported: bool
+    run: RunCommand, tmp_path: Path, *, roster_first: bool, reported: bool
 ) -> None:
     files = {"r02-roster": ROSTER, "r02-webinar": WEBINAR}
     _import(run, tmp_path, files, roster_first=roster_first, reported=reported)
@@ -73,7 +73,7 @@ def test_a_webinar_is_attended_once_by_each_organization(
 @both_orders
 @both_sources
 def test_a_pair_counts_the_visits_that_its_evidence_lists(
-    run: Run, tmp_path: Path, *, roster_first: bool, reported: bool
+    run: RunCommand, tmp_path: Path, *, roster_first: bool, reported: bool
 ) -> None:
     files = {"r02-roster-visits": VISITS_ROSTER, "r02-visits": VISITS}
     _import(run, tmp_path, files, roster_first=roster_first, reported=reported)
@@ -88,7 +88,7 @@ def test_a_pair_counts_the_visits_that_its_evidence_lists(
     assert len(_evidence(run, "Oakdale", "Ashcombe")) == 4
 
 
-def test_an_internal_exchange_is_shown_and_counts_nowhere(run: Run, tmp_path: Path) -> None:
+def test_an_internal_exchange_is_shown_and_counts_nowhere(run: RunCommand, tmp_path: Path) -> None:
     files = {"roster": VISITS_ROSTER, "calls": INTERNAL}
     _import(run, tmp_path, files, roster_first=False, reported=False)
     answer = run("balances", "--format", "json").answer
@@ -105,14 +105,14 @@ def test_an_internal_exchange_is_shown_and_counts_nowhere(run: Run, tmp_path: Pa
     assert len(listed["exchanges"]) == 1
 
 
-def _evidence(run: Run, giver: str, receiver: str) -> list[Any]:
+def _evidence(run: RunCommand, giver: str, receiver: str) -> list[Any]:
     words = ("--giver", giver, "--receiver", receiver, "--standing", "--format", "json")
     exchanges: list[Any] = run("exchanges", *words).answer["exchanges"]
     return exchanges
 
 
 def _import(
-    run: Run, folder: Path, files: dict[str, str], *, roster_first: bool, reported: bool
+    run: RunCommand, folder: Path, files: dict[str, str], *, roster_first: bool, reported: bool
 ) -> None:
     """Imports a roster and exchanges, as written here or as they were reported."""
     for name, text in files.items():

@@ -4,14 +4,14 @@ import pytest
 
 from mutua.v1.query_service_pb2 import Coverage, Question
 from mutua.v1.types_pb2 import Date
-from services.cli.words import straddling_line
-from tests.cli.conftest import Run
+from services.cli.messages import straddling_line
+from tests.cli.conftest import RunCommand
 
 KNOWN = "known only to a month or quarter that lies partly outside the window"
 
 
 @pytest.fixture
-def logged(run: Run) -> Run:
+def logged(run: RunCommand) -> RunCommand:
     for day in ("2026-03", "2026-Q1", "2026-03-20", "2026-04", "2026-Q2"):
         assert run("log", "--from", "A", "--to", "B", "--kind", "call", "--on", day).code == 0
     return run
@@ -49,7 +49,7 @@ def logged(run: Run) -> Run:
     ],
 )
 def test_the_note_says_where_each_is_counted(
-    logged: Run, window: tuple[str, ...], exchange_count: int, line: str
+    logged: RunCommand, window: tuple[str, ...], exchange_count: int, line: str
 ) -> None:
     for command in ("balances", "pairs", "network", "exchanges"):
         assert line in logged(command, *window).out.splitlines()
@@ -60,7 +60,7 @@ def test_the_note_says_where_each_is_counted(
     )
 
 
-def test_exchanges_of_the_window_that_may_be_outside_are_marked(logged: Run) -> None:
+def test_exchanges_of_the_window_that_may_be_outside_are_marked(logged: RunCommand) -> None:
     rows = logged("exchanges", "--from", "2026-03", "--to", "2026-04-10").out.splitlines()[2:6]
     marked = [(row.split()[1], row.endswith("partly outside, counted here")) for row in rows]
     assert marked == [

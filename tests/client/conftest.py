@@ -4,13 +4,13 @@ from typing import Any
 import pytest
 
 from mutua import Client
-from tests.client.scripted import FakeClock, ScriptedServer, Waited, serving
+from tests.client.scripted_server import BlockingAsyncClient, FakeClock, ScriptedServer, serve
 
 
 @pytest.fixture
 def server() -> Iterator[ScriptedServer]:
     servicer = ScriptedServer()
-    with serving(servicer):
+    with serve(servicer):
         yield servicer
 
 
@@ -19,7 +19,7 @@ def clock() -> FakeClock:
     return FakeClock()
 
 
-@pytest.fixture(params=[Client, Waited], ids=["Client", "AsyncClient"])
+@pytest.fixture(params=[Client, BlockingAsyncClient], ids=["Client", "AsyncClient"])
 def make_client(request: pytest.FixtureRequest) -> Any:
     """Both clients: what they promise is the same."""
     return request.param

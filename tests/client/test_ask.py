@@ -7,7 +7,7 @@ from grpc import StatusCode
 from mutua import Client, MutuaError, Pages
 from mutua.v1 import query_service_pb2 as query
 from mutua.v1.types_pb2 import Date
-from tests.client.scripted import Failure, FakeClock, ScriptedServer
+from tests.client.scripted_server import FakeClock, ScriptedFailure, ScriptedServer
 
 
 def page(*organization_ids: str, next_page_token: str = "") -> query.ListBalancesResponse:
@@ -210,22 +210,27 @@ def test_reads_wait_for_the_whole_deadline(client: Client, server: ScriptedServe
 
     client.get_status(min_position="p6")
 
-    assert server.seconds_allowed == [pytest.approx(30.0, abs=1.0)]
+    assert server.timeouts_seconds == [pytest.approx(30.0, abs=1.0)]
 
 
 def test_reads_survive_a_server_that_is_away(
     client: Client, server: ScriptedServer, clock: FakeClock
 ) -> None:
-    server.answers = [Failure(code=StatusCode.UNAVAILABLE), query.GetStatusResponse(position="p7")]
+    server.answers = [
+        ScriptedFailure(code=StatusCode.UNAVAILABLE),
+        query.GetStatusResponse(position="p7"),
+    ]
 
     assert client.get_status().position == "p7"
-    assert len(clock.slept) == 1
+    assert len(clock.delays_seconds) == 1
 
 
 def test_a_position_that_is_not_reached_is_told_at_once(
     client: Client, server: ScriptedServer
 ) -> None:
-    server.answers = [Failure(code=StatusCode.DEADLINE_EXCEEDED, reason="POSITION_NOT_REACHED")]
+    server.answers = [
+        ScriptedFailure(code=StatusCode.DEADLINE_EXCEEDED, reason="POSITION_NOT_REACHED")
+    ]
 
     with pytest.raises(MutuaError) as raised:
         client.get_status(min_position="p9")

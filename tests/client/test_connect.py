@@ -14,15 +14,15 @@ from grpc import StatusCode
 from mutua import AsyncClient, Client, MutuaError, Recorded
 from mutua.v1.event_pb2 import Event
 from mutua.v1.query_service_pb2 import GetStatusResponse
-from tests.client.scripted import FakeClock, ScriptedServer, serving
-from tests.cluster.chaos.proxy import Fault, Network
-from tests.ports import free_port
+from tests.client.scripted_server import FakeClock, ScriptedServer, serve
+from tests.cluster.chaos.proxy import LinkFault, ProxyNetwork
+from tests.ports import allocate_port
 
 
 def unused_address() -> str:
     """Where a server was until just now."""
     gone = ScriptedServer()
-    with serving(gone):
+    with serve(gone):
         pass
     return gone.address
 
@@ -38,10 +38,10 @@ def test_a_server_that_was_never_reached_is_given_up_soon(
     assert raised.value.code is StatusCode.UNAVAILABLE
     assert address in raised.value.message
     assert "`mutua up`" in raised.value.message
-    assert sum(clock.slept) < 2.0
+    assert sum(clock.delays_seconds) < 2.0
 
 
-class ClockThatRestarts:
+class RestartingClock:
     """Real time, since gRPC connects again in it; the first sleep brings the server back."""
 
     def __init__(self, restart: Callable[[], object]) -> None:
@@ -62,8 +62,8 @@ class ClockThatRestarts:
 def test_a_server_that_comes_back_is_found_again() -> None:
     first, second = ScriptedServer(), ScriptedServer()
     with ExitStack() as after:
-        clock = ClockThatRestarts(lambda: after.enter_context(serving(second, first.address)))
-        with serving(first):
+        clock = RestartingClock(lambda: after.enter_context(serve(second, first.address)))
+        with serve(first):
             client = after.enter_context(Client(first.address, clock=clock))
             client.record([Event(event_id="before")])
 
@@ -108,7 +108,7 @@ def test_threads_share_a_client(blocking_client: Client, server: ScriptedServer)
     assert ids == {str(number) for number in range(8)}
 
 
-class NeverAnswers(ScriptedServer):
+class SilentServer(ScriptedServer):
     """Holds requests until the client has gone."""
 
     def __init__(self) -> None:
@@ -135,8 +135,8 @@ ASKED = {
 
 @pytest.mark.parametrize("ask", ASKED.values(), ids=ASKED)
 def test_closing_ends_requests_under_way(ask: Callable[[Client], object]) -> None:
-    server = NeverAnswers()
-    with serving(server), ThreadPoolExecutor() as threads:
+    server = SilentServer()
+    with serve(server), ThreadPoolExecutor() as threads:
         client = Client(server.address)
         answer = threads.submit(ask, client)
         assert server.asked.wait(30)
@@ -149,7 +149,7 @@ def test_closing_ends_requests_under_way(ask: Callable[[Client], object]) -> Non
         ask(client)
 
 
-async def _asyncio_asked(ask: Any, server: NeverAnswers) -> None:
+async def _asyncio_asked(ask: Any, server: SilentServer) -> None:
     client = AsyncClient(server.address)
     answer = asyncio.create_task(ask(client))
     await asyncio.to_thread(server.asked.wait, 30)
@@ -174,8 +174,8 @@ ASYNC_ASKED: dict[str, Callable[[AsyncClient], Any]] = {
 
 @pytest.mark.parametrize("ask", ASYNC_ASKED.values(), ids=ASYNC_ASKED)
 def test_closing_ends_requests_of_other_tasks(ask: Callable[[AsyncClient], Any]) -> None:
-    server = NeverAnswers()
-    with serving(server):
+    server = SilentServer()
+    with serve(server):
         asyncio.run(_asyncio_asked(ask, server))
 
 
@@ -190,8 +190,8 @@ def test_a_task_that_is_cancelled_is_cancelled(ask: Callable[[AsyncClient], Any]
                 await answer
             assert await asyncio.to_thread(server.gone.wait, 30), "the call goes on"
 
-    server = NeverAnswers()
-    with serving(server):
+    server = SilentServer()
+    with serve(server):
         asyncio.run(main())
 
 
@@ -217,11 +217,11 @@ def test_a_connection_over_which_no_answer_comes_any_more_is_replaced(
     make_client: Any, server: ScriptedServer
 ) -> None:
     """Neither end is told: what lies between them has forgotten the connection."""
-    with closing(Network()) as network:
-        between = network.proxy(free_port(), server.address)
+    with closing(ProxyNetwork()) as network:
+        between = network.add_proxy(allocate_port(), server.address)
         with make_client(between.address, "gde") as client:
             client.record([Event()])
-            between.fail(Fault.HALF_OPEN)
+            between.fail(LinkFault.HALF_OPEN)
             between.heal()
             client.record([Event()])
     first, lost, *again = server.requests

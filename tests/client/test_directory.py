@@ -4,10 +4,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mutua.directory import AmbiguousName, Directory, Unbound
+from mutua.organization_directory import (
+    AmbiguousNameError,
+    OrganizationDirectory,
+    UnboundOrganization,
+)
 from mutua.v1.query_service_pb2 import Organization
 
-DIRECTORY = Directory(
+DIRECTORY = OrganizationDirectory(
     [
         Organization(organization_id="R1A", name="Solent", aliases=["SOL"], registered=True),
         Organization(organization_id="R1B", name="Twin", registered=True),
@@ -26,7 +30,7 @@ ROSTER = [
     Organization(organization_id="T-18", name="St. Mary's Hospital & Clinic plc", registered=True),
     Organization(organization_id="T-19", name="Müller GmbH", registered=True),
 ]
-REPORTED = Directory(ROSTER)
+REPORTED = OrganizationDirectory(ROSTER)
 SPELLINGS = (
     "Ashcombe",
     "oakdale  trust",
@@ -59,7 +63,9 @@ def test_registered_organizations_are_found_before_recorded_ids(
 
 
 def test_a_name_of_several_is_ambiguous() -> None:
-    with pytest.raises(AmbiguousName, match=r"may be Twin \(R1B\) or Twin \(R1C\)") as ambiguous:
+    with pytest.raises(
+        AmbiguousNameError, match=r"may be Twin \(R1B\) or Twin \(R1C\)"
+    ) as ambiguous:
         DIRECTORY.find("twin")
     assert ambiguous.value.names == ("Twin (R1B)", "Twin (R1C)")
 
@@ -69,7 +75,7 @@ def test_a_name_of_several_is_ambiguous() -> None:
     [("Solnt", ["R1A"]), ("twinn", ["R1B", "R1C"]), ("Nobody", []), ("", [])],
 )
 def test_what_resembles_a_slip(typed: str, near: list[str]) -> None:
-    assert DIRECTORY.resembling(typed) == near
+    assert DIRECTORY.find_near_misses(typed) == near
 
 
 @pytest.mark.parametrize(
@@ -108,20 +114,20 @@ def test_what_an_eye_does_not_see_makes_no_difference(typed: str) -> None:
 )
 def test_a_near_miss_is_never_taken_for_the_name(typed: str, near: list[str]) -> None:
     assert REPORTED.find(typed) is None
-    assert REPORTED.resembling(typed) == near
+    assert REPORTED.find_near_misses(typed) == near
 
 
 def test_first_words_of_many_names_say_nothing() -> None:
-    directory = Directory(
+    directory = OrganizationDirectory(
         Organization(organization_id=f"u-{n}", name=f"University of {chr(97 + n) * 9}")
         for n in range(11)
     )
-    assert directory.resembling("University") == []
-    assert directory.resembling("University of ccccccccc Ltd") == ["u-2"]
+    assert directory.find_near_misses("University") == []
+    assert directory.find_near_misses("University of ccccccccc Ltd") == ["u-2"]
 
 
 def test_a_recorded_id_with_a_registered_spelling_is_unbound() -> None:
-    directory = Directory(
+    directory = OrganizationDirectory(
         [
             *ROSTER,
             Organization(organization_id="Ashcombe\u00a0Hospital"),
@@ -130,20 +136,20 @@ def test_a_recorded_id_with_a_registered_spelling_is_unbound() -> None:
             Organization(organization_id="Hollinbeck"),
         ]
     )
-    assert directory.unbound() == [
-        Unbound("Ashcombe\u00a0Hospital", ("ash-1",)),
-        Unbound("OAK-2", ("oak-2",)),
-        Unbound("elsewhere", ("T-17",)),
+    assert directory.find_unbound() == [
+        UnboundOrganization("Ashcombe\u00a0Hospital", ("ash-1",)),
+        UnboundOrganization("OAK-2", ("oak-2",)),
+        UnboundOrganization("elsewhere", ("T-17",)),
     ]
-    assert directory.unregistered_spellings("ashcombe hospital") == ["Ashcombe\u00a0Hospital"]
+    assert directory.find_unregistered_spellings("ashcombe hospital") == ["Ashcombe\u00a0Hospital"]
 
 
 def test_recorded_ids_that_look_alike_are_told_apart_by_what_differs() -> None:
-    directory = Directory(
+    directory = OrganizationDirectory(
         [Organization(organization_id="Oak Trust"), Organization(organization_id="Oak\u00a0Trust")]
     )
     assert directory.find("Oak\u00a0Trust") == "Oak\u00a0Trust"
-    with pytest.raises(AmbiguousName) as ambiguous:
+    with pytest.raises(AmbiguousNameError) as ambiguous:
         directory.find("oak trust")
     assert ambiguous.value.names == (
         "'Oak Trust'",
@@ -155,12 +161,14 @@ def test_recorded_ids_that_look_alike_are_told_apart_by_what_differs() -> None:
 def test_finding_is_independent_of_the_order_of_the_roster(
     roster: list[Organization], typed: str
 ) -> None:
-    one, other = Directory(ROSTER), Directory(roster)
+    one, other = OrganizationDirectory(ROSTER), OrganizationDirectory(roster)
     assert one.find(typed) == other.find(typed)
-    assert one.resembling(typed) == other.resembling(typed)
-    assert one.unbound() == other.unbound()
+    assert one.find_near_misses(typed) == other.find_near_misses(typed)
+    assert one.find_unbound() == other.find_unbound()
 
 
 def test_labels() -> None:
-    assert DIRECTORY.labels(["R1A", "Elsewhere", "Nobody"]) == "Solent (R1A), Elsewhere, Nobody"
+    assert (
+        DIRECTORY.join_labels(["R1A", "Elsewhere", "Nobody"]) == "Solent (R1A), Elsewhere, Nobody"
+    )
     assert (DIRECTORY.name("R1A"), DIRECTORY.name("Elsewhere")) == ("Solent", "")

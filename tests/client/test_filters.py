@@ -18,7 +18,7 @@ from mutua.v1.query_service_pb2 import (
     Question,
 )
 from mutua.v1.types_pb2 import EXCHANGE_KIND_CALL, EXCHANGE_KIND_SHARED_CONFIGURATION, Date
-from tests.client.scripted import ScriptedServer
+from tests.client.scripted_server import ScriptedServer
 
 NAIVE = datetime.fromisoformat("2026-03-02T09:30:00")
 

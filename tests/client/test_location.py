@@ -13,13 +13,19 @@ from grpc import StatusCode
 from mutua import AsyncClient, Client, DirectoryLocation, MutuaError, location
 from mutua.v1.event_pb2 import Event
 from mutua.v1.query_service_pb2 import GetStatusResponse
-from services.adapters.data_directory import DataDirectory
-from tests.client.scripted import END, Failure, FakeClock, ScriptedServer, serving
+from services.adapters.sqlite.data_directory import DataDirectory
+from tests.client.scripted_server import (
+    END_STREAM,
+    FakeClock,
+    ScriptedFailure,
+    ScriptedServer,
+    serve,
+)
 
 IN_USE = MutuaError("in use", code=StatusCode.FAILED_PRECONDITION, reason="DATA_IN_USE")
 
 
-class Opener:
+class FakeOpener:
     """Opens a directory as the server side does, with a scripted server."""
 
     def __init__(self) -> None:
@@ -36,24 +42,24 @@ class Opener:
             raise self.refusal
         self.opened.append({"directory": directory, "read_only": read_only, "purpose": purpose})
         self.open_count += 1
-        with serving(self.server):
+        with serve(self.server):
             yield self.server.address
         self.open_count -= 1
 
 
 @pytest.fixture
-def opener() -> Opener:
-    return Opener()
+def opener() -> FakeOpener:
+    return FakeOpener()
 
 
 @pytest.fixture
-def holder(tmp_path: Path) -> Iterator["Holder"]:
-    with Holder(tmp_path) as holder:
+def holder(tmp_path: Path) -> Iterator["OtherProcess"]:
+    with OtherProcess(tmp_path) as holder:
         yield holder
 
 
-class Holder(ExitStack):
-    """Another process that serves the directory, until `end` or `die`."""
+class OtherProcess(ExitStack):
+    """Another process that serves the directory, until `end` or `kill`."""
 
     def __init__(self, path: Path) -> None:
         super().__init__()
@@ -62,26 +68,26 @@ class Holder(ExitStack):
         self._published = ExitStack()
 
     def serve(self) -> None:
-        self.enter_context(serving(self.server))
+        self.enter_context(serve(self.server))
         self.enter_context(DataDirectory(self._path).lock("mutua import"))
-        self.enter_context(DataDirectory(self._path).published(self.server.address, ""))
+        self.enter_context(DataDirectory(self._path).publish_server(self.server.address, ""))
 
-    def end(self) -> None:
+    def exit_normally(self) -> None:
         self.close()
 
-    def die(self) -> None:
+    def kill(self) -> None:
         """Leaves server.json, as kill -9 does."""
-        self.end()
+        self.exit_normally()
         told = {"pid": os.getpid(), "address": self.server.address, "http_address": ""}
         (self._path / "server.json").write_text(json.dumps(told))
 
 
-def at(path: Path, opener: Opener, **options: Any) -> DirectoryLocation:
+def at(path: Path, opener: FakeOpener, **options: Any) -> DirectoryLocation:
     return DirectoryLocation(path, open_directory=opener, wait_seconds=0.2, **options)
 
 
 def test_a_directory_that_nobody_serves_is_opened_until_the_client_closes(
-    make_client: Any, tmp_path: Path, opener: Opener
+    make_client: Any, tmp_path: Path, opener: FakeOpener
 ) -> None:
     with make_client(directory=at(tmp_path, opener, purpose="a report")) as client:
         assert opener.opened == [], "nothing is opened before the first request"
@@ -94,7 +100,7 @@ def test_a_directory_that_nobody_serves_is_opened_until_the_client_closes(
 
 
 def test_a_directory_that_another_process_serves_is_not_opened(
-    make_client: Any, tmp_path: Path, opener: Opener, holder: Holder
+    make_client: Any, tmp_path: Path, opener: FakeOpener, holder: OtherProcess
 ) -> None:
     holder.serve()
     with make_client(directory=at(tmp_path, opener)) as client:
@@ -104,7 +110,7 @@ def test_a_directory_that_another_process_serves_is_not_opened(
 
 
 def test_whoever_serves_the_directory_by_the_time_it_is_refused_is_asked(
-    make_client: Any, tmp_path: Path, opener: Opener, holder: Holder
+    make_client: Any, tmp_path: Path, opener: FakeOpener, holder: OtherProcess
 ) -> None:
     opener.refusal, opener.when_refused = IN_USE, holder.serve
     with make_client(directory=at(tmp_path, opener)) as client:
@@ -116,7 +122,7 @@ def test_whoever_serves_the_directory_by_the_time_it_is_refused_is_asked(
     "refusal", [IN_USE, MutuaError("torn", code=StatusCode.FAILED_PRECONDITION)]
 )
 def test_a_directory_that_cannot_be_opened_is_an_error(
-    make_client: Any, tmp_path: Path, opener: Opener, refusal: MutuaError
+    make_client: Any, tmp_path: Path, opener: FakeOpener, refusal: MutuaError
 ) -> None:
     opener.refusal = refusal
     with make_client(directory=at(tmp_path, opener)) as client:
@@ -128,12 +134,17 @@ def test_a_directory_that_cannot_be_opened_is_an_error(
     assert opener.open_count == 0
 
 
-LEAVES = {"ends": Holder.end, "is killed": Holder.die}
+LEAVES = {"ends": OtherProcess.exit_normally, "is killed": OtherProcess.kill}
 
 
 @pytest.mark.parametrize("leave", LEAVES.values(), ids=LEAVES)
 def test_when_the_holder_leaves_this_process_opens_the_directory(
-    make_client: Any, tmp_path: Path, opener: Opener, holder: Holder, clock: FakeClock, leave: Any
+    make_client: Any,
+    tmp_path: Path,
+    opener: FakeOpener,
+    holder: OtherProcess,
+    clock: FakeClock,
+    leave: Any,
 ) -> None:
     holder.serve()
     with make_client(directory=at(tmp_path, opener), clock=clock) as client:
@@ -146,30 +157,32 @@ def test_when_the_holder_leaves_this_process_opens_the_directory(
 
 
 def test_a_stream_goes_on_where_the_directory_is_served_by_now(
-    make_client: Any, tmp_path: Path, opener: Opener, holder: Holder, clock: FakeClock
+    make_client: Any, tmp_path: Path, opener: FakeOpener, holder: OtherProcess, clock: FakeClock
 ) -> None:
     holder.serve()
-    holder.server.answers = [None, END]
+    holder.server.answers = [None, END_STREAM]
     with make_client(directory=at(tmp_path, opener), clock=clock) as client:
         sent = client.record_stream(Event(event_id=str(number)) for number in range(3_000))
         assert next(sent).count == 1_000
-        holder.end()
+        holder.exit_normally()
         assert sum(each.count for each in sent) == 2_000
     [first, *_] = opener.server.requests
     assert first.events[0].event_id == "1000"
 
 
 def test_a_refusal_is_not_sent_elsewhere(
-    make_client: Any, tmp_path: Path, opener: Opener, holder: Holder
+    make_client: Any, tmp_path: Path, opener: FakeOpener, holder: OtherProcess
 ) -> None:
     holder.serve()
-    holder.server.answers = [Failure(code=StatusCode.NOT_FOUND, reason="NOT_FOUND")]
+    holder.server.answers = [ScriptedFailure(code=StatusCode.NOT_FOUND, reason="NOT_FOUND")]
     with make_client(directory=at(tmp_path, opener)) as client, pytest.raises(MutuaError):
         client.get_exchange("x")
     assert opener.opened == []
 
 
-def test_the_deadline_does_not_count_the_time_of_opening(tmp_path: Path, opener: Opener) -> None:
+def test_the_deadline_does_not_count_the_time_of_opening(
+    tmp_path: Path, opener: FakeOpener
+) -> None:
     clock, slow = FakeClock(), opener
 
     @contextmanager
@@ -183,12 +196,12 @@ def test_the_deadline_does_not_count_the_time_of_opening(tmp_path: Path, opener:
     with Client(directory=directory, deadline_seconds=5, clock=clock) as client:
         assert client.get_status().position == "p"
     # gRPC's clock is coarse, so that a whole deadline may be a little more than it is.
-    assert 4 < opener.server.seconds_allowed[0] < 5.1
+    assert 4 < opener.server.timeouts_seconds[0] < 5.1
 
 
 def test_a_failure_of_the_server_is_told_at_the_end(make_client: Any, tmp_path: Path) -> None:
     failure = MutuaError("projecting stopped", code=StatusCode.UNAVAILABLE, reason="LOG_DOWN")
-    opener = Opener()
+    opener = FakeOpener()
 
     @contextmanager
     def fails(directory: Path, *, read_only: bool, purpose: str) -> Iterator[str]:

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mutua.names import core_words, hidden_difference, name_key, quoted
-from mutua.near_misses import ALIKE, NearMisses, SlipIndex
+from mutua.near_miss_index import MIN_SIMILARITY, NearMissIndex, TypoIndex
+from mutua.spelling import core_words, describe_hidden_characters, name_key, quote
 from services.ledger.spelling import name_key as server_name_key
 
 WORDS = (
@@ -82,31 +82,33 @@ class TestHiddenDifference:
         ],
     )
     def test_names_what_an_eye_does_not_see(self, text: str, difference: str) -> None:
-        assert hidden_difference(text) == difference
-        assert quoted(text) == (f"'{text}' ({difference})" if difference else f"'{text}'")
+        assert describe_hidden_characters(text) == difference
+        assert quote(text) == (f"'{text}' ({difference})" if difference else f"'{text}'")
 
 
 class TestNearMisses:
     @given(st.lists(names, unique=True, max_size=12), names)
     def test_finds_every_slip_that_difflib_finds(self, known: list[str], typed: str) -> None:
-        near = NearMisses(known).near(typed)
+        near = NearMissIndex(known).find(typed)
         for name in known:
             missing_words = {*typed.split()} <= {*name.split()}
             ratio = difflib.SequenceMatcher(None, name, typed).ratio()
-            if missing_words and ratio >= ALIKE and name != typed:
+            if missing_words and ratio >= MIN_SIMILARITY and name != typed:
                 assert name in near
 
     @given(
         st.lists(st.text("abc ", max_size=9), unique=True, max_size=12), st.text("abc ", max_size=9)
     )
     def test_leaves_out_none_that_difflib_finds(self, known: list[str], typed: str) -> None:
-        candidates = SlipIndex(known).candidates(typed)
+        candidates = TypoIndex(known).find_candidates(typed)
         for name in known:
-            if difflib.SequenceMatcher(None, name, typed).ratio() >= ALIKE:
+            if difflib.SequenceMatcher(None, name, typed).ratio() >= MIN_SIMILARITY:
                 assert name in candidates
 
     def test_common_words_alone_are_no_likeness(self) -> None:
         known = ["ashcombe university hospitals nhs foundation trust"]
-        assert NearMisses(known).near("Oakdale University Hospitals NHS Foundation Trust") == []
-        assert NearMisses(known).near("Ashcomb University Hospitals NHS Foundation Trust") == known
-        assert NearMisses(known).near("Ashcomb University Hospitals") == known
+        assert NearMissIndex(known).find("Oakdale University Hospitals NHS Foundation Trust") == []
+        assert (
+            NearMissIndex(known).find("Ashcomb University Hospitals NHS Foundation Trust") == known
+        )
+        assert NearMissIndex(known).find("Ashcomb University Hospitals") == known

@@ -5,7 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.faults.processes import ROOT, environment
+from tests.faults.server_process import ROOT, make_environment
 
 
 def test_the_program_of_the_readme_records_and_asks(tmp_path: Path) -> None:
@@ -17,7 +17,7 @@ def test_the_program_of_the_readme_records_and_asks(tmp_path: Path) -> None:
         text=True,
         check=False,
         timeout=60,
-        env=environment(),
+        env=make_environment(),
     )
     assert done.stdout.splitlines() == ["ash-1 1.0 0.0", "oak-2 0.0 1.0", "1"], done.stderr
     assert (tmp_path / "mutua-data" / "log.sqlite").exists()

@@ -7,11 +7,11 @@ from grpc import StatusCode
 from mutua import Client, FieldViolation, MutuaError, Recorded
 from mutua.v1.event_pb2 import Event, ExchangeContent, ExchangeRecorded
 from mutua.v1.types_pb2 import Text
-from tests.client.scripted import Failure, FakeClock, ScriptedServer, serving
+from tests.client.scripted_server import FakeClock, ScriptedFailure, ScriptedServer, serve
 
-OVERLOADED = Failure(code=StatusCode.RESOURCE_EXHAUSTED, reason="OVERLOADED")
-LOG_DOWN = Failure(code=StatusCode.UNAVAILABLE, reason="LOG_DOWN")
-OUTCOME_UNKNOWN = Failure(code=StatusCode.UNAVAILABLE, reason="OUTCOME_UNKNOWN")
+OVERLOADED = ScriptedFailure(code=StatusCode.RESOURCE_EXHAUSTED, reason="OVERLOADED")
+LOG_DOWN = ScriptedFailure(code=StatusCode.UNAVAILABLE, reason="LOG_DOWN")
+OUTCOME_UNKNOWN = ScriptedFailure(code=StatusCode.UNAVAILABLE, reason="OUTCOME_UNKNOWN")
 
 
 def exchange(*, note_bytes: int = 0) -> Event:
@@ -40,14 +40,14 @@ def test_ids_and_programme_are_filled_in_on_the_events_themselves(
         OVERLOADED,
         LOG_DOWN,
         OUTCOME_UNKNOWN,
-        Failure(code=StatusCode.UNAVAILABLE),
-        Failure(code=StatusCode.DEADLINE_EXCEEDED),
-        Failure(code=StatusCode.CANCELLED),
+        ScriptedFailure(code=StatusCode.UNAVAILABLE),
+        ScriptedFailure(code=StatusCode.DEADLINE_EXCEEDED),
+        ScriptedFailure(code=StatusCode.CANCELLED),
     ],
     ids=lambda failure: f"{failure.code.name} {failure.reason}",
 )
 def test_the_identical_request_is_sent_again(
-    client: Client, server: ScriptedServer, clock: FakeClock, failure: Failure
+    client: Client, server: ScriptedServer, clock: FakeClock, failure: ScriptedFailure
 ) -> None:
     server.answers = [failure, failure]
 
@@ -55,21 +55,23 @@ def test_the_identical_request_is_sent_again(
 
     first, second, third = server.requests
     assert first == second == third
-    assert len(clock.slept) == 2
+    assert len(clock.delays_seconds) == 2
 
 
 @pytest.mark.parametrize(
     "failure",
     [
-        Failure(code=StatusCode.INVALID_ARGUMENT, reason="INVALID_FACT"),
-        Failure(code=StatusCode.FAILED_PRECONDITION, reason="LOG_FULL"),
-        Failure(code=StatusCode.RESOURCE_EXHAUSTED),
-        Failure(code=StatusCode.RESOURCE_EXHAUSTED, reason="QUOTA", domain="googleapis.com"),
+        ScriptedFailure(code=StatusCode.INVALID_ARGUMENT, reason="INVALID_FACT"),
+        ScriptedFailure(code=StatusCode.FAILED_PRECONDITION, reason="LOG_FULL"),
+        ScriptedFailure(code=StatusCode.RESOURCE_EXHAUSTED),
+        ScriptedFailure(
+            code=StatusCode.RESOURCE_EXHAUSTED, reason="QUOTA", domain="googleapis.com"
+        ),
     ],
     ids=lambda failure: f"{failure.code.name} {failure.reason}",
 )
 def test_what_would_fail_again_is_not_sent_again(
-    client: Client, server: ScriptedServer, failure: Failure
+    client: Client, server: ScriptedServer, failure: ScriptedFailure
 ) -> None:
     server.answers = [failure]
 
@@ -85,12 +87,14 @@ def test_the_server_is_given_the_time_it_asks_for(
     client: Client, server: ScriptedServer, clock: FakeClock
 ) -> None:
     server.answers = [
-        Failure(code=StatusCode.RESOURCE_EXHAUSTED, reason="OVERLOADED", retry_delay_seconds=1.5)
+        ScriptedFailure(
+            code=StatusCode.RESOURCE_EXHAUSTED, reason="OVERLOADED", retry_delay_seconds=1.5
+        )
     ]
 
     client.record([exchange()])
 
-    assert 1.5 <= clock.slept[0] <= 1.6
+    assert 1.5 <= clock.delays_seconds[0] <= 1.6
 
 
 def test_retries_end_with_the_deadline(
@@ -102,19 +106,19 @@ def test_retries_end_with_the_deadline(
         client.record([exchange()])
 
     assert raised.value.reason == "OVERLOADED"
-    assert 20.0 < sum(clock.slept) < 30.0
+    assert 20.0 < sum(clock.delays_seconds) < 30.0
 
 
 def test_no_attempt_is_allowed_more_than_is_left(
     client: Client, server: ScriptedServer, clock: FakeClock
 ) -> None:
     server.answers = [
-        Failure(code=StatusCode.UNAVAILABLE, reason="LOG_DOWN", retry_delay_seconds=25.0)
+        ScriptedFailure(code=StatusCode.UNAVAILABLE, reason="LOG_DOWN", retry_delay_seconds=25.0)
     ]
 
     client.record([exchange()])
 
-    assert server.seconds_allowed == [pytest.approx(10.0, abs=1.0), pytest.approx(5.0, abs=1.0)]
+    assert server.timeouts_seconds == [pytest.approx(10.0, abs=1.0), pytest.approx(5.0, abs=1.0)]
 
 
 def test_doubt_about_a_write_outlives_later_attempts_that_appended_nothing(
@@ -133,7 +137,9 @@ def test_every_violation_is_told_even_when_there_are_many(
 ) -> None:
     violations = [(f"events[{n}].exchange_recorded.exchange.kind", "choose") for n in range(1_000)]
     server.answers = [
-        Failure(code=StatusCode.INVALID_ARGUMENT, reason="INVALID_FACT", violations=violations)
+        ScriptedFailure(
+            code=StatusCode.INVALID_ARGUMENT, reason="INVALID_FACT", violations=violations
+        )
     ]
 
     with pytest.raises(MutuaError, match="INVALID_FACT in words") as raised:
@@ -166,7 +172,10 @@ def test_the_organization_travels_as_metadata(
 def test_the_attempts_at_a_request_have_one_id_and_the_error_tells_it(
     client: Client, server: ScriptedServer
 ) -> None:
-    server.answers = [OVERLOADED, Failure(code=StatusCode.INVALID_ARGUMENT, reason="INVALID_FACT")]
+    server.answers = [
+        OVERLOADED,
+        ScriptedFailure(code=StatusCode.INVALID_ARGUMENT, reason="INVALID_FACT"),
+    ]
 
     with pytest.raises(MutuaError) as raised:
         client.record([exchange()])
@@ -211,7 +220,7 @@ def test_what_was_yielded_before_a_failure_is_durable(
     recorded = blocking_client.record_in_batches(exchange() for _ in range(3_000))
 
     assert next(recorded).count == 1_000
-    server.answers = [Failure(code=StatusCode.INVALID_ARGUMENT, reason="INVALID_FACT")]
+    server.answers = [ScriptedFailure(code=StatusCode.INVALID_ARGUMENT, reason="INVALID_FACT")]
     with pytest.raises(MutuaError):
         next(recorded)
 
@@ -220,7 +229,7 @@ def test_writes_and_reads_may_have_servers_of_their_own(
     make_client: Any, server: ScriptedServer
 ) -> None:
     other = ScriptedServer()
-    with serving(other), make_client(f"{server.address}, {other.address}") as client:
+    with serve(other), make_client(f"{server.address}, {other.address}") as client:
         client.record([exchange()])
         client.record([exchange()])
         assert (len(server.requests), len(other.requests)) == (2, 0)

@@ -1,9 +1,13 @@
 import pytest
 from grpc import StatusCode
 
-from mutua.retry import Outcome, longest_delay_seconds, outcome_of
+from mutua.retry import AttemptOutcome, classify_failure, max_delay_seconds
 
-FINAL, NOTHING_DONE, UNKNOWN = Outcome.FINAL, Outcome.NOTHING_DONE, Outcome.UNKNOWN
+FINAL, NOTHING_DONE, UNKNOWN = (
+    AttemptOutcome.FINAL,
+    AttemptOutcome.NOTHING_DONE,
+    AttemptOutcome.UNKNOWN,
+)
 
 
 @pytest.mark.parametrize(
@@ -25,13 +29,15 @@ FINAL, NOTHING_DONE, UNKNOWN = Outcome.FINAL, Outcome.NOTHING_DONE, Outcome.UNKN
         (StatusCode.UNKNOWN, "", FINAL, FINAL),
     ],
 )
-def test_outcomes(code: StatusCode, reason: str, write: Outcome, read: Outcome) -> None:
-    assert outcome_of(code, reason, is_write=True) is write
-    assert outcome_of(code, reason, is_write=False) is read
+def test_outcomes(
+    code: StatusCode, reason: str, write: AttemptOutcome, read: AttemptOutcome
+) -> None:
+    assert classify_failure(code, reason, is_write=True) is write
+    assert classify_failure(code, reason, is_write=False) is read
 
 
 @pytest.mark.parametrize(
     ("attempt", "seconds"), [(0, 0.1), (1, 0.2), (2, 0.4), (4, 1.6), (5, 3.0), (10_000, 3.0)]
 )
 def test_delays_double_up_to_a_limit(attempt: int, seconds: float) -> None:
-    assert longest_delay_seconds(attempt) == pytest.approx(seconds)
+    assert max_delay_seconds(attempt) == pytest.approx(seconds)

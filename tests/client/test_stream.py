@@ -11,10 +11,16 @@ import pytest
 from grpc import StatusCode
 
 from mutua import AsyncClient, Client, MutuaError, Recorded
-from mutua.recording import BYTES_AHEAD, GROUPS_AHEAD
+from mutua.recording import MAX_UNANSWERED_BYTES, MAX_UNANSWERED_GROUPS
 from mutua.v1.event_pb2 import Event
 from mutua.v1.ingest_service_pb2 import RecordStreamResponse
-from tests.client.scripted import END, Failure, FakeClock, ScriptedServer, serving
+from tests.client.scripted_server import (
+    END_STREAM,
+    FakeClock,
+    ScriptedFailure,
+    ScriptedServer,
+    serve,
+)
 from tests.client.test_record import LOG_DOWN, OUTCOME_UNKNOWN, OVERLOADED, exchange
 
 DURABLE = None
@@ -61,9 +67,9 @@ def test_groups_are_cut_as_batches_are(
         OVERLOADED,
         LOG_DOWN,
         OUTCOME_UNKNOWN,
-        Failure(code=StatusCode.UNAVAILABLE),
-        Failure(code=StatusCode.CANCELLED),
-        END,
+        ScriptedFailure(code=StatusCode.UNAVAILABLE),
+        ScriptedFailure(code=StatusCode.CANCELLED),
+        END_STREAM,
     ],
     ids=lambda failure: getattr(failure, "reason", failure) or failure.code.name,
 )
@@ -80,21 +86,23 @@ def test_a_stream_that_breaks_is_resumed_from_the_first_group_without_an_answer(
     assert second == again == once_more
     assert third == third_again
     assert server.stream_count == 4
-    assert len(clock.slept) == 3
+    assert len(clock.delays_seconds) == 3
     assert server.stream_finished.wait(30)
 
 
 @pytest.mark.parametrize(
     "failure",
     [
-        Failure(code=StatusCode.INVALID_ARGUMENT, reason="INVALID_FACT", violations=[("f", "d")]),
-        Failure(code=StatusCode.FAILED_PRECONDITION, reason="LOG_FULL"),
-        Failure(code=StatusCode.RESOURCE_EXHAUSTED),
+        ScriptedFailure(
+            code=StatusCode.INVALID_ARGUMENT, reason="INVALID_FACT", violations=[("f", "d")]
+        ),
+        ScriptedFailure(code=StatusCode.FAILED_PRECONDITION, reason="LOG_FULL"),
+        ScriptedFailure(code=StatusCode.RESOURCE_EXHAUSTED),
     ],
     ids=lambda failure: f"{failure.code.name} {failure.reason}",
 )
 def test_what_was_yielded_before_a_refusal_is_durable(
-    client: Client, server: ScriptedServer, failure: Failure
+    client: Client, server: ScriptedServer, failure: ScriptedFailure
 ) -> None:
     server.answers = [DURABLE, DURABLE, failure]
     yielded: list[str] = []
@@ -111,17 +119,17 @@ def test_what_was_yielded_before_a_refusal_is_durable(
 def test_the_deadline_is_for_each_answer(
     client: Client, server: ScriptedServer, clock: FakeClock
 ) -> None:
-    slow = Failure(code=StatusCode.UNAVAILABLE, reason="LOG_DOWN", retry_delay_seconds=20.0)
+    slow = ScriptedFailure(code=StatusCode.UNAVAILABLE, reason="LOG_DOWN", retry_delay_seconds=20.0)
     server.answers = [slow, DURABLE] * 4
 
     assert len(list(client.record_stream(events(4_000)))) == 4
-    assert sum(clock.slept) >= 80.0
+    assert sum(clock.delays_seconds) >= 80.0
 
 
 def test_the_calls_of_a_stream_have_one_id_and_the_error_tells_it(
     client: Client, server: ScriptedServer
 ) -> None:
-    server.answers = [DURABLE, OVERLOADED, Failure(code=StatusCode.RESOURCE_EXHAUSTED)]
+    server.answers = [DURABLE, OVERLOADED, ScriptedFailure(code=StatusCode.RESOURCE_EXHAUSTED)]
 
     with pytest.raises(MutuaError) as raised:
         list(client.record_stream(events(2_000)))
@@ -139,18 +147,18 @@ def test_retries_end_with_the_deadline(
         list(client.record_stream(events(1)))
 
     assert raised.value.reason == "OUTCOME_UNKNOWN"
-    assert 20.0 < sum(clock.slept) < 30.0
+    assert 20.0 < sum(clock.delays_seconds) < 30.0
 
 
 def test_a_server_that_is_not_there(make_client: Any, clock: FakeClock) -> None:
     gone = ScriptedServer()
-    with serving(gone):
+    with serve(gone):
         pass
     with make_client(gone.address, clock=clock) as client, pytest.raises(MutuaError) as raised:
         list(client.record_stream(events(1)))
     assert raised.value.code is StatusCode.UNAVAILABLE
     assert "`mutua up`" in raised.value.message
-    assert sum(clock.slept) < 2.0
+    assert sum(clock.delays_seconds) < 2.0
 
 
 def test_nothing_is_recorded_unless_it_is_iterated(client: Client, server: ScriptedServer) -> None:
@@ -160,19 +168,19 @@ def test_nothing_is_recorded_unless_it_is_iterated(client: Client, server: Scrip
     assert len(server.requests) == 1
 
 
-class Holding(ScriptedServer):
+class DelayedServer(ScriptedServer):
     """Answers nothing before it has `ahead` groups; `on_held` is called then."""
 
     def __init__(self, ahead: int, on_held: Callable[[], object] = lambda: None) -> None:
         super().__init__()
         self.ahead = ahead
-        self.on_held = on_held
+        self.on_full = on_held
         self.gone = Flag()
 
     def RecordStream(self, request_iterator: Any, context: Any) -> Any:  # noqa: N802
         context.add_callback(self.gone.set)
         self.requests += islice(request_iterator, self.ahead)
-        self.on_held()
+        self.on_full()
         for _ in range(self.ahead):
             yield RecordStreamResponse(position="p")
         for request in request_iterator:
@@ -180,7 +188,7 @@ class Holding(ScriptedServer):
             yield RecordStreamResponse(position="p")
 
 
-@pytest.mark.parametrize(("kib", "ahead"), [(0, GROUPS_AHEAD), (850, 5)])
+@pytest.mark.parametrize(("kib", "ahead"), [(0, MAX_UNANSWERED_GROUPS), (850, 5)])
 def test_groups_are_sent_ahead_within_bounds(make_client: Any, kib: int, ahead: int) -> None:
     """Without an answer so many groups are sent, and no event beyond the next group is taken."""
     size = 1 if kib else 1_000
@@ -192,17 +200,17 @@ def test_groups_are_sent_ahead_within_bounds(make_client: Any, kib: int, ahead: 
             yield exchange(note_bytes=kib * 1024)
 
     held: list[int] = []
-    server = Holding(ahead, lambda: held.append(len(taken)))
-    with serving(server), make_client(server.address) as client:
+    server = DelayedServer(ahead, lambda: held.append(len(taken)))
+    with serve(server), make_client(server.address) as client:
         assert sum(each.count for each in client.record_stream(source())) == 20 * size
     assert held[0] <= (ahead + 1) * size + 1
-    assert BYTES_AHEAD < 5 * 850 * 1024
+    assert MAX_UNANSWERED_BYTES < 5 * 850 * 1024
 
 
 def test_a_server_that_does_not_answer_in_time(make_client: Any) -> None:
     forever = Flag()
-    server = Holding(1, lambda: forever.wait(30))
-    with serving(server):
+    server = DelayedServer(1, lambda: forever.wait(30))
+    with serve(server):
         with (
             make_client(server.address, deadline_seconds=0.3) as client,
             pytest.raises(MutuaError) as raised,
@@ -214,8 +222,8 @@ def test_a_server_that_does_not_answer_in_time(make_client: Any) -> None:
 
 
 def test_giving_up_ends_the_call(make_client: Any) -> None:
-    server = Holding(1)
-    with serving(server), make_client(server.address) as client:
+    server = DelayedServer(1)
+    with serve(server), make_client(server.address) as client:
         recorded = client.record_stream(events(100_000))
         assert next(recorded).count == 1_000
         recorded.close()

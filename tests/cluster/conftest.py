@@ -1,24 +1,26 @@
-"""A broker that tests may freeze and kill, beside the one in tests/backends.py that all share."""
+"""A broker that tests may freeze and kill, beside the one in tests/backing_services.py that all
+share.
+"""
 
 from collections.abc import Iterator
 
 import pytest
 
-from services.dev.broker import fetch
-from tests.backends import or_skipped
-from tests.cluster.brokers import Broker
-from tests.cluster.topics import new_topic
+from services.dev.broker import fetch_jars
+from tests.backing_services import build_or_skip
+from tests.cluster.broker import Broker
+from tests.cluster.topics import temporary_topic
 
 
 @pytest.fixture(scope="session")
-def own_broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
+def private_broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
     """Tests leave it running."""
-    broker = Broker(or_skipped(fetch), tmp_path_factory.mktemp("broker"))
+    broker = Broker(build_or_skip(fetch_jars), tmp_path_factory.mktemp("broker"))
     yield broker
     broker.kill()
 
 
 @pytest.fixture
-def own_topic(own_broker: Broker) -> Iterator[str]:
+def private_topic(private_broker: Broker) -> Iterator[str]:
     """The name of a new topic of the broker that may be frozen and killed."""
-    yield from new_topic(own_broker.address)
+    yield from temporary_topic(private_broker.address)

@@ -5,7 +5,7 @@ import asyncio
 import asyncpg
 from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
 
-from tests.backends import execute
+from tests.backing_services import execute
 from tests.cluster.topics import PARTITIONS
 
 

@@ -12,14 +12,14 @@ from threading import Event as Signal
 import pytest
 
 from mutua import Client
-from services.adapters.kafka_topic import partition_of
-from services.cluster.projector import GRACE_SECONDS
-from services.ledger.ports import CRASHES_THAT_HOLD
-from tests.cluster.ingest import event_ids
-from tests.cluster.processes import state
-from tests.cluster.sites import Site
+from services.adapters.kafka.topic import find_partition
+from services.app.projector_service import GRACE_SECONDS
+from services.ledger.ports import MAX_PROJECTION_CRASHES
+from tests.cluster.ingest_process import count_event_ids
+from tests.cluster.service_cluster import ServiceCluster
+from tests.cluster.service_process import read_process_state
 from tests.cluster.topics import PARTITIONS
-from tests.faults.processes import eventually
+from tests.faults.server_process import wait_until
 from tests.services.facts import exchange
 
 CRASHED = 137
@@ -44,9 +44,9 @@ INGEST_CRASHES = [
 BATCH = 500
 """Facts that do not fit into one batch of the producer."""
 
-WITH_A_FAULT = """
-from services.cluster.process import main
-from services.cluster.projector import run
+FAILING_RULE = """
+from services.app.process import main
+from services.app.projector_service import run
 from services.projector import slab
 
 project = slab.project
@@ -64,8 +64,8 @@ main(run)
 FREEZING_IN_COPY = """
 import os, signal
 import asyncpg
-from services.cluster.process import main
-from services.cluster.projector import run
+from services.app.process import main
+from services.app.projector_service import run
 
 copy = asyncpg.Connection.copy_records_to_table
 
@@ -85,8 +85,8 @@ main(run)
 NEVER_ENDING = """
 import asyncio
 import aiokafka
-from services.cluster.process import main
-from services.cluster.projector import run
+from services.app.process import main
+from services.app.projector_service import run
 
 async def stop(self):
     await asyncio.Event().wait()
@@ -98,49 +98,53 @@ main(run)
 
 
 @pytest.fixture
-def site(tmp_path: Path, broker: str, topic: str, database: str) -> Iterator[Site]:
-    with closing(Site(tmp_path, broker, topic, database)) as site:
+def site(tmp_path: Path, broker: str, topic: str, database: str) -> Iterator[ServiceCluster]:
+    with closing(ServiceCluster(tmp_path, broker, topic, database)) as site:
         yield site
 
 
 @pytest.mark.timeout(600)
-def test_a_projector_that_dies_at_a_crash_point_is_followed_by_one_that_goes_on(site: Site) -> None:
+def test_a_projector_that_dies_at_a_crash_point_is_followed_by_one_that_goes_on(
+    site: ServiceCluster,
+) -> None:
     for crash in PROJECTOR_CRASHES:
-        assert site.record_until_it_ends(site.projector(MUTUA_CRASH_AT=crash)) == CRASHED, crash
+        assert site.record_until_exit(site.start_projector(MUTUA_CRASH_AT=crash)) == CRASHED, crash
         if crash != PROJECTOR_CRASHES[0]:
-            site.assert_right()
-    leaving = site.projector(MUTUA_CRASH_AT="before_leave:1")
-    site.assert_whole()
-    leaving.signal(signal.SIGTERM)
+            site.assert_consistent()
+    leaving = site.start_projector(MUTUA_CRASH_AT="before_leave:1")
+    site.assert_complete()
+    leaving.send_signal(signal.SIGTERM)
     assert leaving.process.wait() == CRASHED
     site.record(40)
-    site.projector()
-    site.assert_whole()
+    site.start_projector()
+    site.assert_complete()
 
 
 @pytest.mark.timeout(600)
-def test_a_rule_that_fails_holds_its_partition_until_it_is_mended(site: Site) -> None:
+def test_a_rule_that_fails_holds_its_partition_until_it_is_mended(site: ServiceCluster) -> None:
     """Whatever the process dies of while it says so."""
-    faulty = ("projector-1", "-c", WITH_A_FAULT)
+    faulty = ("projector-1", "-c", FAILING_RULE)
     site.record(40)
     site.record(1, ["poison"])
     site.record(40)
     for crash in ("before_hold:1", "after_hold:1"):
-        assert site.record_until_it_ends(site.projector(*faulty, MUTUA_CRASH_AT=crash)) == CRASHED
-    for _ in range(CRASHES_THAT_HOLD - 2):
-        assert site.record_until_it_ends(site.projector(*faulty)) == 1
-    last = site.projector(*faulty)
-    poisoned = partition_of("poison", PARTITIONS)
-    eventually(lambda: poisoned in site.held(), "it is held")
+        assert (
+            site.record_until_exit(site.start_projector(*faulty, MUTUA_CRASH_AT=crash)) == CRASHED
+        )
+    for _ in range(MAX_PROJECTION_CRASHES - 2):
+        assert site.record_until_exit(site.start_projector(*faulty)) == 1
+    last = site.start_projector(*faulty)
+    poisoned = find_partition("poison", PARTITIONS)
+    wait_until(lambda: poisoned in site.find_hold_offsets(), "it is held")
     site.record(40)
-    ends = site.ends()
-    ends[poisoned] = site.held()[poisoned]
-    eventually(lambda: site.positions() == ends, f"projected up to {ends}")
-    site.assert_right()
+    ends = site.read_ends()
+    ends[poisoned] = site.find_hold_offsets()[poisoned]
+    wait_until(lambda: site.read_positions() == ends, f"projected up to {ends}")
+    site.assert_consistent()
     assert last.stop() == 0
-    site.projector()
-    site.assert_whole()
-    assert site.held() == {}
+    site.start_projector()
+    site.assert_complete()
+    assert site.find_hold_offsets() == {}
 
 
 @pytest.mark.timeout(300)
@@ -154,41 +158,43 @@ def test_a_rule_that_fails_holds_its_partition_until_it_is_mended(site: Site) ->
         "after_commit_before_ack:1",
     ],
 )
-def test_a_projector_that_stands_still_is_in_nobodys_way(site: Site, where: str) -> None:
+def test_a_projector_that_stands_still_is_in_nobodys_way(site: ServiceCluster, where: str) -> None:
     """Others take its partitions over; when it wakes it does no harm, and goes on as they do."""
     site.record(8)
-    other = site.projector("projector-2")
-    site.assert_whole()
+    other = site.start_projector("projector-2")
+    site.assert_complete()
     program = ("-c", FREEZING_IN_COPY) if " " in where else ()
     settings = {} if program else {"MUTUA_FREEZE_AT": where}
-    frozen = site.projector("projector-1", *program, **settings)
-    eventually(lambda: "is ready" in frozen.said, "it projects too")
+    frozen = site.start_projector("projector-1", *program, **settings)
+    wait_until(lambda: "is ready" in frozen.output, "it projects too")
 
     def stands_still() -> bool:
         site.record(4_000)
-        return state(frozen.process.pid) == "T"
+        return read_process_state(frozen.process.pid) == "T"
 
-    eventually(stands_still, "it stands still")
-    ends = site.ends()
-    eventually(lambda: site.positions() == ends, f"the other one projects up to {ends}")
-    frozen.signal(signal.SIGCONT)
+    wait_until(stands_still, "it stands still")
+    ends = site.read_ends()
+    wait_until(lambda: site.read_positions() == ends, f"the other one projects up to {ends}")
+    frozen.send_signal(signal.SIGCONT)
     site.record(400)
-    site.assert_whole()
+    site.assert_complete()
     assert not other.has_ended()
 
 
-def test_a_projector_that_cannot_end_by_itself_ends_at_once_after_a_while(site: Site) -> None:
+def test_a_projector_that_cannot_end_by_itself_ends_at_once_after_a_while(
+    site: ServiceCluster,
+) -> None:
     site.record(40)
-    projector = site.projector("projector-1", "-c", NEVER_ENDING)
-    site.assert_whole()
-    projector.signal(signal.SIGTERM)
+    projector = site.start_projector("projector-1", "-c", NEVER_ENDING)
+    site.assert_complete()
+    projector.send_signal(signal.SIGTERM)
     assert projector.process.wait(2 * GRACE_SECONDS) == 1
-    assert "did not end within 10 s; it is done again" in projector.said
+    assert "did not end within 10 s; it is done again" in projector.output
 
 
 @pytest.mark.timeout(300)
 def test_an_ingest_that_dies_at_a_crash_point_loses_nothing_that_was_acknowledged(
-    site: Site,
+    site: ServiceCluster,
 ) -> None:
     """Its callers live on, and send again what was in doubt."""
     sent: list[str] = []
@@ -201,20 +207,20 @@ def test_an_ingest_that_dies_at_a_crash_point_loses_nothing_that_was_acknowledge
                 client.record(events)
                 sent.extend(event.event_id for event in events)
 
-    first = site.ingest()
-    listen = first.address()
+    first = site.start_ingest()
+    listen = first.wait_for_address()
     with ThreadPoolExecutor(2) as pool:
         callers = [pool.submit(record, number) for number in range(2)]
-        eventually(lambda: len(sent) > 2 * BATCH, "both have reached it")
+        wait_until(lambda: len(sent) > 2 * BATCH, "both have reached it")
         first.kill()
         for crash in INGEST_CRASHES:
-            dying = site.ingest(MUTUA_LISTEN=listen, MUTUA_CRASH_AT=crash)
+            dying = site.start_ingest(MUTUA_LISTEN=listen, MUTUA_CRASH_AT=crash)
             assert dying.process.wait(60) == CRASHED
-        last = site.ingest(MUTUA_LISTEN=listen)
+        last = site.start_ingest(MUTUA_LISTEN=listen)
         over.set()
         for caller in callers:
             caller.result()
         assert last.stop() == 0
-    on_log = event_ids(site.address.servers[0], site.address.topic)
+    on_log = count_event_ids(site.address.servers[0], site.address.topic)
     assert set(sent) == set(on_log)
     assert max(on_log.values()) <= 1 + len(INGEST_CRASHES)

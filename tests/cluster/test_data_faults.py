@@ -17,57 +17,59 @@ from kafka.admin import ConfigResource, ConfigResourceType, NewTopic
 from mutua.v1 import query_service_pb2 as pb
 from mutua.v1.event_pb2 import Event
 from mutua.v1.query_service_pb2_grpc import QueryServiceStub
-from services.adapters.kafka_topic import partition_of
-from services.bootstrap import embedded, replay
-from services.cluster import topics
+from services.adapters.kafka.topic import find_partition
+from services.app import topics
+from services.app.bootstrap import replay, serve_embedded
 from services.settings import Settings, read_settings
-from tests.bench.embedded import as_recorded
-from tests.cluster.brokers import Broker, pause
-from tests.cluster.ingest import event_ids, ingest, until_said, url
-from tests.cluster.processes import Process
-from tests.cluster.sites import Site
-from tests.cluster.test_ingest_faults import RECOVERY_SECONDS, Load, send
+from tests.bench.batch_recording import serialize_record
+from tests.cluster.broker import Broker, pause
+from tests.cluster.ingest_process import count_event_ids, kafka_url, run_ingest, wait_for_stderr
+from tests.cluster.service_cluster import ServiceCluster
+from tests.cluster.service_process import ServiceProcess
+from tests.cluster.test_ingest_faults import RECOVERY_SECONDS, RecordingLoad, send
 from tests.cluster.test_query import SERVING
 from tests.cluster.test_query import status as health
 from tests.cluster.topics import PARTITIONS, delete_topic
-from tests.databases import copied, replaced
-from tests.faults.processes import eventually
+from tests.databases import copy_database, replace_database
+from tests.faults.server_process import wait_until
 from tests.services.facts import correction, exchange
 
-PATIENT = {"MUTUA_SESSION_TIMEOUT_SECONDS": "60", "MUTUA_STUCK_SECONDS": "300"}
+LONG_TIMEOUTS = {"MUTUA_SESSION_TIMEOUT_SECONDS": "60", "MUTUA_STUCK_SECONDS": "300"}
 """Who is frozen stays in the group, and does not end for having stood still."""
-ANSWERED_SECONDS = 20 * Settings.model_fields["fetch_wait_seconds"].default
+FETCH_DRAIN_SECONDS = 20 * Settings.model_fields["fetch_wait_seconds"].default
 """So long after it was frozen the broker has answered all that it asked; it asks no more."""
-NEXT = "if the log is right"
+REMEDY = "if the log is right"
 """What follows says what to do with the read models."""
 
 
 @pytest.fixture
-def site(tmp_path: Path, broker: str, topic: str, database: str) -> Iterator[Site]:
-    with closing(Site(tmp_path, broker, topic, database)) as site:
+def site(tmp_path: Path, broker: str, topic: str, database: str) -> Iterator[ServiceCluster]:
+    with closing(ServiceCluster(tmp_path, broker, topic, database)) as site:
         yield site
 
 
 @pytest.fixture
-def own_site(tmp_path: Path, own_broker: Broker, own_topic: str, database: str) -> Iterator[Site]:
+def own_site(
+    tmp_path: Path, private_broker: Broker, private_topic: str, database: str
+) -> Iterator[ServiceCluster]:
     """On a broker that may be harmed."""
-    with closing(Site(tmp_path, own_broker.address, own_topic, database)) as site:
+    with closing(ServiceCluster(tmp_path, private_broker.address, private_topic, database)) as site:
         yield site
 
 
 @contextmanager
-def frozen(process: Process) -> Iterator[None]:
-    process.signal(signal.SIGSTOP)
-    pause(ANSWERED_SECONDS)
+def freeze(process: ServiceProcess) -> Iterator[None]:
+    process.send_signal(signal.SIGSTOP)
+    pause(FETCH_DRAIN_SECONDS)
     try:
         yield
     finally:
-        process.signal(signal.SIGCONT)
+        process.send_signal(signal.SIGCONT)
 
 
 @contextmanager
-def asking(process: Process) -> Iterator[QueryServiceStub]:
-    with grpc.insecure_channel(process.address()) as channel:
+def open_query_stub(process: ServiceProcess) -> Iterator[QueryServiceStub]:
+    with grpc.insecure_channel(process.wait_for_address()) as channel:
         yield QueryServiceStub(channel)
 
 
@@ -89,21 +91,21 @@ def in_programme(programme: str, event: Event) -> Event:
     return event
 
 
-def ended_saying(process: Process, *words: str) -> None:
+def assert_ended_with(process: ServiceProcess, *words: str) -> None:
     """It ended by itself, and its last line has these words."""
-    eventually(process.has_ended, f"it ends; it said {process.said[-2_000:]}")
+    wait_until(process.has_ended, f"it ends; it said {process.output[-2_000:]}")
     assert process.process.returncode == 1
-    last = process.said.strip().splitlines()[-1]
+    last = process.output.strip().splitlines()[-1]
     assert all(word in last for word in words), last
 
 
-def test_records_deleted_before_they_were_projected_are_not_skipped(site: Site) -> None:
+def test_records_deleted_before_they_were_projected_are_not_skipped(site: ServiceCluster) -> None:
     """As by a retention that somebody set."""
     site.record(40)
-    projector = site.projector(**PATIENT)
-    site.wait_until_level()
-    before = site.positions()
-    with frozen(projector):
+    projector = site.start_projector(**LONG_TIMEOUTS)
+    site.wait_until_projected()
+    before = site.read_positions()
+    with freeze(projector):
         site.record(400)
         with closing(KafkaAdminClient(bootstrap_servers=list(site.address.servers))) as admin:
             admin.delete_records(
@@ -112,9 +114,11 @@ def test_records_deleted_before_they_were_projected_are_not_skipped(site: Site) 
                     for number, position in enumerate(before)
                 }
             )
-    ended_saying(projector, "does not have what is to be projected next", "replay a backup")
-    ended_saying(site.projector(), "does not hold its first records any more", "replay a backup")
-    assert site.positions() == before
+    assert_ended_with(projector, "does not have what is to be projected next", "replay a backup")
+    assert_ended_with(
+        site.start_projector(), "does not hold its first records any more", "replay a backup"
+    )
+    assert site.read_positions() == before
 
 
 def cut(broker: Broker, topic: str) -> None:
@@ -130,29 +134,33 @@ def cut(broker: Broker, topic: str) -> None:
 
 
 def test_a_log_that_was_cut_and_grew_again_is_not_gone_on_with(
-    own_site: Site, own_broker: Broker
+    own_site: ServiceCluster, private_broker: Broker
 ) -> None:
     """Read models that are ahead of Kafka, and then of another Kafka. The projector stands still
     meanwhile, so that nothing tells it, and reads on where it was."""
     site = own_site
     site.record(80)
-    projector, query = site.projector(**PATIENT), site.query()
-    site.wait_until_level()
-    with asking(query) as stub:
+    projector, query = site.start_projector(**LONG_TIMEOUTS), site.start_query()
+    site.wait_until_projected()
+    with open_query_stub(query) as stub:
         assert not status(stub, "p0").held
-        with frozen(projector):
-            cut(own_broker, site.address.topic)
-            eventually(lambda: site.ends() == [0] * PARTITIONS, "it is cut")
-            eventually(lambda: len(status(stub, "p0").held) == 1, "status tells")
+        with freeze(projector):
+            cut(private_broker, site.address.topic)
+            wait_until(lambda: site.read_ends() == [0] * PARTITIONS, "it is cut")
+            wait_until(lambda: len(status(stub, "p0").held) == 1, "status tells")
             assert "the log ends at 0, before the 20 facts" in status(stub, "p0").held[0].reason
             site.record(160)
-            eventually(lambda: not status(stub, "p0").held, "it grew past that")
-    ended_saying(projector, "partition", "does not hold the fact that was projected last", NEXT)
-    ended_saying(site.projector(), "does not hold the fact that was projected last", NEXT)
+            wait_until(lambda: not status(stub, "p0").held, "it grew past that")
+    assert_ended_with(
+        projector, "partition", "does not hold the fact that was projected last", REMEDY
+    )
+    assert_ended_with(
+        site.start_projector(), "does not hold the fact that was projected last", REMEDY
+    )
 
 
 def test_read_models_that_went_back_are_made_level_again(
-    site: Site, database: str, postgres: str
+    site: ServiceCluster, database: str, postgres: str
 ) -> None:
     """An older backup in their place, or a standby that was behind: its files are a copy.
 
@@ -167,28 +175,28 @@ def test_read_models_that_went_back_are_made_level_again(
         exchange("R", "S", programme="p0"),
     ]
     site.record(40)
-    projector, query = site.projector(), site.query()
-    site.wait_until_level()
-    backup = copied(postgres, database)
+    projector, query = site.start_projector(), site.start_query()
+    site.wait_until_projected()
+    backup = copy_database(postgres, database)
     for event in one_by_one:
-        site.put([event])
-        site.wait_until_level()
-    eventually(lambda: health(query.listen) == SERVING, "the database is back")
-    with asking(query) as stub:
+        site.append([event])
+        site.wait_until_projected()
+    wait_until(lambda: health(query.listen) == SERVING, "the database is back")
+    with open_query_stub(query) as stub:
         expected, end = balances(stub, "p0"), status(stub, "p0").position
-        replaced(postgres, database, backup)
-        ended_saying(projector, "they went back, to a backup or to a standby that was behind")
-        eventually(lambda: health(query.listen) == SERVING, "the older one is asked")
+        replace_database(postgres, database, backup)
+        assert_ended_with(projector, "they went back, to a backup or to a standby that was behind")
+        wait_until(lambda: health(query.listen) == SERVING, "the older one is asked")
         waiting = stub.GetStatus.future(
             pb.GetStatusRequest(programme_id="p0", min_position=end), timeout=60
         )
-        site.projector()
+        site.start_projector()
         assert waiting.result().exchange_count == 5 + 3
-        site.assert_whole()
+        site.assert_complete()
         assert balances(stub, "p0") == expected
-        site.put([exchange("R", "P", programme="p0"), exchange("N", "X", programme="p0")])
-        site.assert_whole()
-        with asking(site.query()) as fresh:
+        site.append([exchange("R", "P", programme="p0"), exchange("N", "X", programme="p0")])
+        site.assert_complete()
+        with open_query_stub(site.start_query()) as fresh:
             assert balances(stub, "p0") == balances(fresh, "p0")
     assert not query.has_ended()
 
@@ -199,26 +207,26 @@ def set_topic(broker: str, topic: str, name: str, value: str) -> None:
 
 
 def test_a_topic_that_takes_less_is_named_until_it_takes_enough(broker: str, topic: str) -> None:
-    with ingest(url(broker, topic)) as running:
-        running.until_serving()
-        load = Load(running.address)
-        load.until_more()
+    with run_ingest(kafka_url(broker, topic)) as running:
+        running.wait_until_serving()
+        load = RecordingLoad(running.address)
+        load.wait_for_progress()
         set_topic(broker, topic, "max.message.bytes", "100")
-        eventually(lambda: not running.is_serving(), "health tells")
-        until_said(running, "max.message.bytes is 100; set it to 1048576 or more")
+        wait_until(lambda: not running.is_serving(), "health tells")
+        wait_for_stderr(running, "max.message.bytes is 100; set it to 1048576 or more")
         assert send(running, deadline_seconds=5) == "LOG_DOWN"
-        assert not load.failed()
+        assert not load.has_failed()
         set_topic(broker, topic, "max.message.bytes", "2097152")
-        running.until_serving(within_seconds=RECOVERY_SECONDS)
-        load.until_more()
+        running.wait_until_serving(within_seconds=RECOVERY_SECONDS)
+        load.wait_for_progress()
         acknowledged = load.stop()
-    on_log = event_ids(broker, topic)
+    on_log = count_event_ids(broker, topic)
     assert set(acknowledged) <= set(on_log)
     assert set(on_log.values()) == {1}
 
 
 @pytest.fixture
-def hand_timed(broker: str, topic: str) -> Iterator[str]:
+def producer_timed_topic(broker: str, topic: str) -> Iterator[str]:
     """The name of a topic whose times are those that producers say: a broker's clock at will."""
     name = f"{topic}-timed"
     with closing(KafkaAdminClient(bootstrap_servers=broker)) as admin:
@@ -228,48 +236,48 @@ def hand_timed(broker: str, topic: str) -> Iterator[str]:
 
 
 START_MS = 1_790_000_000_000
-TOLD_MS = (9_000, 3_600_000, 5_000, 1, 3_600_001)
+BROKER_CLOCK_MS = (9_000, 3_600_000, 5_000, 1, 3_600_001)
 """What the broker's clock said: an hour ahead for a moment, and then what it was before."""
 RAISED_MS = (9_000, 3_600_000, 3_600_000, 3_600_000, 3_600_001)
 
 
 def test_a_clock_that_steps_back_is_not_followed(
-    tmp_path: Path, broker: str, hand_timed: str, database: str
+    tmp_path: Path, broker: str, producer_timed_topic: str, database: str
 ) -> None:
     """Whether facts are projected each by itself or all at once, and wherever they are moved."""
     with (
-        closing(Site(tmp_path, broker, hand_timed, database)) as site,
+        closing(ServiceCluster(tmp_path, broker, producer_timed_topic, database)) as site,
         closing(KafkaProducer(bootstrap_servers=broker)) as producer,
     ):
-        partition = partition_of("p0", PARTITIONS)
+        partition = find_partition("p0", PARTITIONS)
 
         def put(at: int) -> None:
             producer.send(
-                hand_timed,
-                value=as_recorded(exchange(programme="p0")),
+                producer_timed_topic,
+                value=serialize_record(exchange(programme="p0")),
                 key=b"p0",
                 partition=partition,
                 timestamp_ms=START_MS + at,
             )
             producer.flush()
 
-        projector = site.projector()
-        for at in TOLD_MS[:3]:
+        projector = site.start_projector()
+        for at in BROKER_CLOCK_MS[:3]:
             put(at)
-            site.wait_until_level()
+            site.wait_until_projected()
         assert projector.stop() == 0
-        for at in TOLD_MS[3:]:
+        for at in BROKER_CLOCK_MS[3:]:
             put(at)
-        site.projector()
-        site.assert_whole()
-        with asking(site.query()) as stub:
+        site.start_projector()
+        site.assert_complete()
+        with open_query_stub(site.start_query()) as stub:
             assert record_times(stub) == [START_MS + at for at in RAISED_MS]
     file, data = tmp_path / "log.jsonl", tmp_path / "data"
-    settings = read_settings(log_url=url(broker, hand_timed))
+    settings = read_settings(log_url=kafka_url(broker, producer_timed_topic))
     topics.export(file, settings, programme_id="", force=False, progress=lambda *_: None)
     assert replay(file, data, now=time.time_ns() // 1_000, progress=lambda *_: None).ok
     with (
-        embedded(data, purpose="a test", write=False) as running,
+        serve_embedded(data, purpose="a test", write=False) as running,
         grpc.insecure_channel(running.address) as channel,
     ):
         assert record_times(QueryServiceStub(channel)) == [START_MS + at for at in RAISED_MS]

@@ -9,26 +9,26 @@ import pytest
 from kafka import KafkaProducer
 
 from mutua import Client
-from services.adapters.kafka_address import KafkaAddress
-from services.dev.cluster import status
+from services.adapters.kafka.address import KafkaAddress
+from services.dev.cluster import read_status
 from services.dev.directory import DevDirectory
-from tests.cluster.dev import Dev, own_dev
-from tests.faults.processes import eventually
-from tests.scraping import scrape
+from tests.cluster.dev_cluster import DevClusterCommands, new_dev_cluster
+from tests.faults.server_process import wait_until
+from tests.prometheus_scrape import scrape
 
 PROCESSES = ["postgres", "broker", "projector-1", "projector-2", "query", "ingest-1", "ingest-2"]
 
 
 @pytest.fixture(scope="module")
-def dev() -> Iterator[Dev]:
-    with own_dev() as found:
+def dev() -> Iterator[DevClusterCommands]:
+    with new_dev_cluster() as found:
         yield found
 
 
 @pytest.mark.timeout(400)
-def test_a_cluster_takes_facts_and_answers_whatever_is_killed(dev: Dev) -> None:
-    with dev.up() as first:
-        told = dev.ask("dev", "status", "--dir", str(dev.path))
+def test_a_cluster_takes_facts_and_answers_whatever_is_killed(dev: DevClusterCommands) -> None:
+    with dev.start() as first:
+        told = dev.run_json("dev", "status", "--dir", str(dev.path))
         assert list(told) == ["server", "processes"]
         assert [each["name"] for each in told["processes"]] == PROCESSES
         assert {each["state"] for each in told["processes"]} == {"ready"}
@@ -42,38 +42,40 @@ def test_a_cluster_takes_facts_and_answers_whatever_is_killed(dev: Dev) -> None:
         server = told["server"]
         assert (dev.path / "broker" / "formatted-by").read_text() == "4.4.0\n"
         log(dev, server, "Thornwick", "Millbury")
-        eventually(lambda: givers(server) == {"Thornwick"}, "the exchange is answered")
+        wait_until(lambda: givers(server) == {"Thornwick"}, "the exchange is answered")
         put_garbage(dev)
-        eventually(lambda: dev.dev("verify").stdout == "ok: 1 fact\n", "all is projected")
+        wait_until(lambda: dev.run_dev("verify").stdout == "ok: 1 fact\n", "all is projected")
 
-        second = dev.dev("up")
+        second = dev.run_dev("up")
         assert second.returncode == 1
         assert f"process {first.pid}" in second.stderr
 
-        os.kill(dev.process("projector-1").pid, signal.SIGKILL)
-        eventually(lambda: dev.process("projector-1").restarts == 1, "it is started again")
+        os.kill(dev.find_process("projector-1").pid, signal.SIGKILL)
+        wait_until(lambda: dev.find_process("projector-1").restarts == 1, "it is started again")
         log(dev, server, "Ashford", "Millbury")
-        eventually(lambda: givers(server) == {"Thornwick", "Ashford"}, "the next one is answered")
-        eventually(lambda: dev.process("projector-1").state == "ready", "it is ready again")
-        assert "ended with code -9; it is started again" in dev.dev("logs", "projector-1").stdout
+        wait_until(lambda: givers(server) == {"Thornwick", "Ashford"}, "the next one is answered")
+        wait_until(lambda: dev.find_process("projector-1").state == "ready", "it is ready again")
+        assert (
+            "ended with code -9; it is started again" in dev.run_dev("logs", "projector-1").stdout
+        )
 
-        assert dev.dev("down").stdout == "The cluster has ended; its data stay.\n"
+        assert dev.run_dev("down").stdout == "The cluster has ended; its data stay.\n"
         assert first.wait() == 0
-    assert DevDirectory(dev.path).processes() == []
-    assert dev.dev("status").returncode == 1
+    assert DevDirectory(dev.path).find_processes() == []
+    assert dev.run_dev("status").returncode == 1
 
-    with dev.up() as again:
-        assert status(dev.path).server == server
+    with dev.start() as again:
+        assert read_status(dev.path).server == server
         assert givers(server) == {"Thornwick", "Ashford"}
-        assert dev.dev("verify").stdout == "ok: 2 facts\n"
+        assert dev.run_dev("verify").stdout == "ok: 2 facts\n"
         again.kill()
         again.wait()
-        dev.dev("down")
-        assert DevDirectory(dev.path).processes() == []
-        assert dev.dev("down").stdout == "Nothing runs.\n"
+        dev.run_dev("down")
+        assert DevDirectory(dev.path).find_processes() == []
+        assert dev.run_dev("down").stdout == "Nothing runs.\n"
 
 
-def log(dev: Dev, server: str, giver: str, receiver: str) -> None:
+def log(dev: DevClusterCommands, server: str, giver: str, receiver: str) -> None:
     done = dev.run(
         *("log", "--from", giver, "--to", receiver, "--kind", "call", "--minutes", "45"),
         server=server,
@@ -81,9 +83,9 @@ def log(dev: Dev, server: str, giver: str, receiver: str) -> None:
     assert done.returncode == 0, done.stderr
 
 
-def put_garbage(dev: Dev) -> None:
+def put_garbage(dev: DevClusterCommands) -> None:
     """Records of somebody who does not know where they belong, or how they are written."""
-    address = KafkaAddress.parse(DevDirectory(dev.path).told().log_url)
+    address = KafkaAddress.parse(DevDirectory(dev.path).read_state().log_url)
     with closing(KafkaProducer(bootstrap_servers=list(address.servers))) as producer:
         for partition in range(2):
             producer.send(address.topic, key=b"default", value=b"garbage", partition=partition)

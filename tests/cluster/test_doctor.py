@@ -9,26 +9,26 @@ import pytest
 from kafka import KafkaAdminClient, KafkaProducer, TopicPartition
 from kafka.admin import ConfigResource, ConfigResourceType
 
-from services.adapters.kafka_address import KafkaAddress
-from services.adapters.kafka_topic import KafkaTopic, partition_of
-from services.adapters.postgres_store import PostgresStore
+from services.adapters.kafka.address import KafkaAddress
+from services.adapters.kafka.topic import KafkaTopic, find_partition
+from services.adapters.postgres.store import PostgresStore
 from services.ledger.ports import Hold
 from services.projector.slab import project_slab
-from tests.bench.embedded import as_recorded
-from tests.cli.conftest import Run
+from tests.bench.batch_recording import serialize_record
+from tests.cli.conftest import RunCommand
 from tests.cli.conftest import run as run  # a fixture
-from tests.cluster.ingest import url
+from tests.cluster.ingest_process import kafka_url
 from tests.cluster.topics import PARTITIONS, create_topic, delete_topic
-from tests.databases import execute
-from tests.faults.processes import facts
+from tests.databases import execute_sql
+from tests.faults.server_process import facts
 
 PROGRAMME = "default"
 HALF_AN_HOUR_MS = 1_800_000
 
 
-def examined(run: Run, broker: str, topic: str, database: str) -> dict[str, list[Any]]:
+def examined(run: RunCommand, broker: str, topic: str, database: str) -> dict[str, list[Any]]:
     """What was found, by check: its state, what was said, and the remedy."""
-    urls = ("--log-url", url(broker, topic), "--store-url", database)
+    urls = ("--log-url", kafka_url(broker, topic), "--store-url", database)
     result = run("doctor", *urls, "--format", "json")
     found: dict[str, list[Any]] = {}
     for each in result.answer["checks"]:
@@ -46,19 +46,21 @@ def projected(broker: str, topic: str, database: str) -> str:
     """The topic, with facts of which the read models in the database are made."""
     address = KafkaAddress(servers=(broker,), topic=topic)
     with closing(KafkaTopic(address)) as log, closing(PostgresStore(database)) as store:
-        partition = log.partition_of(PROGRAMME)
+        partition = log.find_partition(PROGRAMME)
         with closing(KafkaProducer(bootstrap_servers=broker)) as producer:
             for event in facts(0, 5):
                 event.programme_id = PROGRAMME
-                value = as_recorded(event)
+                value = serialize_record(event)
                 producer.send(topic, value, PROGRAMME.encode(), partition=partition)
             producer.flush()
-        records = log.partition(partition).read(0, 10)
+        records = log.get_partition(partition).read(0, 10)
         project_slab(store, log.log_id, records, partition=partition)
     return topic
 
 
-def test_a_cluster_that_is_well(run: Run, broker: str, projected: str, database: str) -> None:
+def test_a_cluster_that_is_well(
+    run: RunCommand, broker: str, projected: str, database: str
+) -> None:
     found = examined(run, broker, projected, database)
     told = states(found)
     assert told.pop("topic") == {"ok", "note"}  # one broker has one replica
@@ -68,7 +70,7 @@ def test_a_cluster_that_is_well(run: Run, broker: str, projected: str, database:
     assert "are free on the brokers" in disk
 
 
-def test_what_was_never_started(run: Run, broker: str, topic: str, database: str) -> None:
+def test_what_was_never_started(run: RunCommand, broker: str, topic: str, database: str) -> None:
     found = examined(run, broker, topic, database)
     [(state, said, _)] = found["read models"]
     assert state == "problem"
@@ -77,10 +79,10 @@ def test_what_was_never_started(run: Run, broker: str, topic: str, database: str
 
 
 def test_read_models_of_another_log_and_a_partition_that_is_held(
-    run: Run, broker: str, projected: str, database: str
+    run: RunCommand, broker: str, projected: str, database: str
 ) -> None:
     with closing(PostgresStore(database)) as store:
-        store.hold(Hold(3, 7, "projecting failed at offset 7", 3))
+        store.save_hold(Hold(3, 7, "projecting failed at offset 7", 3))
     other = f"{projected}-other"
     create_topic(broker, other)
     alien, held, _ = examined(run, broker, other, database)["read models"]
@@ -91,9 +93,9 @@ def test_read_models_of_another_log_and_a_partition_that_is_held(
 
 
 def test_a_topic_that_lacks_what_was_projected(
-    run: Run, broker: str, projected: str, database: str
+    run: RunCommand, broker: str, projected: str, database: str
 ) -> None:
-    execute(database, "UPDATE mutua_read_1.position SET next_offset = 9")
+    execute_sql(database, "UPDATE mutua_read_1.position SET next_offset = 9")
     [(state, said, remedy), _] = examined(run, broker, projected, database)["read models"]
     assert state == "problem"
     assert "the log ends at 5, before the 9 facts the read models have seen" in said
@@ -101,9 +103,9 @@ def test_a_topic_that_lacks_what_was_projected(
 
 
 def test_a_topic_of_which_the_beginning_was_deleted(
-    run: Run, broker: str, projected: str, database: str
+    run: RunCommand, broker: str, projected: str, database: str
 ) -> None:
-    place = TopicPartition(projected, partition_of(PROGRAMME, PARTITIONS))
+    place = TopicPartition(projected, find_partition(PROGRAMME, PARTITIONS))
     with closing(KafkaAdminClient(bootstrap_servers=broker)) as admin:
         admin.delete_records({place: 2})
     *_, (state, said, remedy) = examined(run, broker, projected, database)["topic"]
@@ -113,7 +115,7 @@ def test_a_topic_of_which_the_beginning_was_deleted(
 
 
 def test_a_topic_that_would_lose_facts_and_clocks_that_differ(
-    run: Run, broker: str, projected: str, database: str
+    run: RunCommand, broker: str, projected: str, database: str
 ) -> None:
     wrong = {"retention.ms": "60000", "message.timestamp.type": "CreateTime"}
     with closing(KafkaAdminClient(bootstrap_servers=broker)) as admin:
@@ -130,7 +132,7 @@ def test_a_topic_that_would_lose_facts_and_clocks_that_differ(
     assert "NTP" in remedy
 
 
-def test_what_is_away_is_told_once(run: Run, broker: str, topic: str, database: str) -> None:
+def test_what_is_away_is_told_once(run: RunCommand, broker: str, topic: str, database: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         nowhere = f"127.0.0.1:{silent.getsockname()[1]}"
         without = f"{database.rpartition('/')[0]}/none"

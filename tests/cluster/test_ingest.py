@@ -6,20 +6,27 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from mutua import Client, MutuaError
-from services.adapters.kafka_topic import partition_of
-from tests.cluster.ingest import Ingest, event_ids, ingest, records, until_said, url
-from tests.cluster.topics import PARTITIONS, create_topic, delete_topic, new_topic
-from tests.faults.processes import eventually
-from tests.ports import free_port
+from services.adapters.kafka.topic import find_partition
+from tests.cluster.ingest_process import (
+    IngestProcess,
+    count_event_ids,
+    kafka_url,
+    read_partitions,
+    run_ingest,
+    wait_for_stderr,
+)
+from tests.cluster.topics import PARTITIONS, create_topic, delete_topic, temporary_topic
+from tests.faults.server_process import wait_until
+from tests.ports import allocate_port
 from tests.services.facts import exchange
 
 
-def record(running: Ingest, *, programme: str = "default") -> str:
+def record(running: IngestProcess, *, programme: str = "default") -> str:
     with Client(running.address, programme=programme) as client:
         return client.record([exchange()])
 
 
-def refusal(running: Ingest) -> MutuaError:
+def refusal(running: IngestProcess) -> MutuaError:
     """What a call is refused with; it is sent once."""
     with Client(running.address, deadline_seconds=1) as client, pytest.raises(MutuaError) as error:
         client.record([exchange()])
@@ -28,36 +35,36 @@ def refusal(running: Ingest) -> MutuaError:
 
 @pytest.fixture(scope="module")
 def shared_topic(broker: str) -> Iterator[str]:
-    yield from new_topic(broker)
+    yield from temporary_topic(broker)
 
 
 @pytest.fixture(scope="module")
-def serving(broker: str, shared_topic: str) -> Iterator[Ingest]:
+def serving(broker: str, shared_topic: str) -> Iterator[IngestProcess]:
     """One process for tests that each keep to a programme of their own."""
-    with ingest(url(broker, shared_topic)) as running:
-        running.until_serving()
+    with run_ingest(kafka_url(broker, shared_topic)) as running:
+        running.wait_until_serving()
         yield running
         running.terminate()
-        assert running.ended() == 0
-    assert running.told == [f"mutua ingest is ready on {running.address}\n"]
-    assert running.said == []
+        assert running.wait_for_exit() == 0
+    assert running.stdout_lines == [f"mutua ingest is ready on {running.address}\n"]
+    assert running.stderr_lines == []
 
 
 def test_what_is_acknowledged_stands_where_every_client_of_kafka_puts_it(
-    broker: str, shared_topic: str, serving: Ingest
+    broker: str, shared_topic: str, serving: IngestProcess
 ) -> None:
     positions = {each: record(serving, programme=each) for each in ("a", "b", "c", "d", "e")}
-    held = records(broker, shared_topic)
+    held = read_partitions(broker, shared_topic)
     for programme, position in positions.items():
         log_id, partition, end = position.split(".")
-        number = partition_of(programme, PARTITIONS)
+        number = find_partition(programme, PARTITIONS)
         assert (len(log_id), int(partition)) == (32, number)
         found = held[number][int(end) - 1]
         assert (found.programme_id, found.offset) == (programme, int(end) - 1)
 
 
 def test_the_same_request_again_joins_the_first(
-    broker: str, shared_topic: str, serving: Ingest
+    broker: str, shared_topic: str, serving: IngestProcess
 ) -> None:
     events = [exchange() for _ in range(50)]
     with Client(serving.address, programme="joins") as client:
@@ -65,77 +72,82 @@ def test_the_same_request_again_joins_the_first(
             positions = set(pool.map(lambda _: client.record(events), range(30)))
         assert len(positions) == 1
         assert client.record(events) in positions
-    on_log = event_ids(broker, shared_topic)
+    on_log = count_event_ids(broker, shared_topic)
     assert {on_log[event.event_id] for event in events} == {1}
 
 
 def test_equal_ids_with_other_content_are_another_request(
-    broker: str, shared_topic: str, serving: Ingest
+    broker: str, shared_topic: str, serving: IngestProcess
 ) -> None:
     event = exchange()
     with Client(serving.address, programme="reuses") as client:
         client.record([event])
         client.record([exchange("X", "Y", event_id=event.event_id)])
-    assert event_ids(broker, shared_topic)[event.event_id] == 2
+    assert count_event_ids(broker, shared_topic)[event.event_id] == 2
 
 
 def test_a_topic_that_is_missing_is_waited_for(broker: str, topic: str) -> None:
     missing = f"{topic}-not-yet"
-    with ingest(url(broker, missing)) as running:
-        until_said(running, f"topic {missing} is not there", "mutua topic create --log-url kafka:")
+    with run_ingest(kafka_url(broker, missing)) as running:
+        wait_for_stderr(
+            running, f"topic {missing} is not there", "mutua topic create --log-url kafka:"
+        )
         assert not running.is_serving()
         assert refusal(running).reason == "LOG_DOWN"
         create_topic(broker, missing)
-        running.until_serving()
+        running.wait_until_serving()
         assert record(running)
-        assert len(running.said) == 1
+        assert len(running.stderr_lines) == 1
     delete_topic(broker, missing)
 
 
 def test_a_topic_that_is_unfit_is_told_with_the_remedy(broker: str, topic: str) -> None:
-    with ingest(url(broker, topic), MUTUA_PARTITIONS="7") as running:
-        until_said(running, "it has 4 partitions, not 7", "mutua topic create --partitions 7")
+    with run_ingest(kafka_url(broker, topic), MUTUA_PARTITIONS="7") as running:
+        wait_for_stderr(running, "it has 4 partitions, not 7", "mutua topic create --partitions 7")
         assert not running.is_serving()
         assert "partitions" in refusal(running).message
 
 
 def test_a_topic_that_is_made_anew_is_another_log(broker: str, topic: str) -> None:
-    with ingest(url(broker, topic)) as running:
-        running.until_serving()
+    with run_ingest(kafka_url(broker, topic)) as running:
+        running.wait_until_serving()
         before = record(running)
         delete_topic(broker, topic)
         create_topic(broker, topic)
-        assert running.ended() == 1
-        until_said(running, "was deleted and made anew")
-    with ingest(url(broker, topic)) as running:
-        running.until_serving()
+        assert running.wait_for_exit() == 1
+        wait_for_stderr(running, "was deleted and made anew")
+    with run_ingest(kafka_url(broker, topic)) as running:
+        running.wait_until_serving()
         assert record(running).split(".")[0] != before.split(".")[0]
 
 
 def test_two_processes_share_an_address(broker: str, topic: str) -> None:
-    shared = {"port": str(free_port()), "MUTUA_REUSE_PORT": "true"}
-    with ingest(url(broker, topic), **shared) as one, ingest(url(broker, topic), **shared) as two:
-        eventually(lambda: len(one.told) == len(two.told) == 1, "both are ready")
+    shared = {"port": str(allocate_port()), "MUTUA_REUSE_PORT": "true"}
+    with (
+        run_ingest(kafka_url(broker, topic), **shared) as one,
+        run_ingest(kafka_url(broker, topic), **shared) as two,
+    ):
+        wait_until(lambda: len(one.stdout_lines) == len(two.stdout_lines) == 1, "both are ready")
         for number in range(8):
             with Client(one.address, programme=f"p{number}") as client:
                 assert client.record([exchange()])
         one.terminate()
-        assert one.ended() == 0
+        assert one.wait_for_exit() == 0
         assert two.process.poll() is None
         assert record(two)
 
 
 def test_an_address_in_use_is_told_and_ends_it(broker: str, topic: str) -> None:
-    port = str(free_port())
-    with ingest(url(broker, topic), port=port) as one:
-        one.until_serving()
-        with ingest(url(broker, topic), port=port) as two:
-            assert two.ended() == 1
-            until_said(two, "cannot listen on")
+    port = str(allocate_port())
+    with run_ingest(kafka_url(broker, topic), port=port) as one:
+        one.wait_until_serving()
+        with run_ingest(kafka_url(broker, topic), port=port) as two:
+            assert two.wait_for_exit() == 1
+            wait_for_stderr(two, "cannot listen on")
 
 
 def test_settings_that_cannot_be_meant_end_it() -> None:
-    with ingest("kafka://nowhere") as running:
-        assert running.ended() == 1
-        until_said(running, "error: 'kafka://nowhere' names no log on Kafka; write kafka://")
-        assert len(running.said) == 1
+    with run_ingest("kafka://nowhere") as running:
+        assert running.wait_for_exit() == 1
+        wait_for_stderr(running, "error: 'kafka://nowhere' names no log on Kafka; write kafka://")
+        assert len(running.stderr_lines) == 1

@@ -15,13 +15,19 @@ from grpc_status import rpc_status
 from mutua import Client
 from mutua.v1.ingest_service_pb2 import RecordEventsRequest
 from mutua.v1.ingest_service_pb2_grpc import IngestServiceStub
-from services.adapters.kafka_address import KafkaAddress
-from services.adapters.kafka_log import KafkaLog
-from services.adapters.kafka_topic import partition_of
-from services.ledger.errors import Overloaded
-from tests.cluster.brokers import PASSWORD, USER, Broker, pause
-from tests.cluster.ingest import Ingest, event_ids, ingest, until_said, url
-from tests.faults.processes import eventually
+from services.adapters.kafka.address import KafkaAddress
+from services.adapters.kafka.log import KafkaLog
+from services.adapters.kafka.topic import find_partition
+from services.ledger.errors import OverloadedError
+from tests.cluster.broker import PASSWORD, USER, Broker, pause
+from tests.cluster.ingest_process import (
+    IngestProcess,
+    count_event_ids,
+    kafka_url,
+    run_ingest,
+    wait_for_stderr,
+)
+from tests.faults.server_process import wait_until
 from tests.services.facts import exchange
 
 CALLERS = 6
@@ -29,7 +35,7 @@ RECOVERY_SECONDS = 10.0
 """How soon ingest is itself again, of its own accord, when the cause is gone."""
 
 
-class Load:
+class RecordingLoad:
     """Callers that record without end, each fact under its own id and as often as it takes."""
 
     def __init__(self, address: str) -> None:
@@ -51,12 +57,12 @@ class Load:
                 with self._lock:
                     self.acknowledged += [event.event_id for event in events]
 
-    def until_more(self) -> None:
+    def wait_for_progress(self) -> None:
         """Until everything goes on: another fact of each caller and some more."""
         enough = len(self.acknowledged) + 20 * CALLERS
-        eventually(lambda: len(self.acknowledged) >= enough, "facts are recorded")
+        wait_until(lambda: len(self.acknowledged) >= enough, "facts are recorded")
 
-    def failed(self) -> bool:
+    def has_failed(self) -> bool:
         """Whether anybody has given up."""
         return any(caller.done() for caller in self._callers)
 
@@ -69,37 +75,37 @@ class Load:
         return self.acknowledged
 
 
-def frozen(broker: Broker) -> Callable[[], None]:
+def freeze_broker(broker: Broker) -> Callable[[], None]:
     broker.freeze()
     pause(10)
     return broker.thaw
 
 
-def killed(broker: Broker) -> Callable[[], None]:
+def kill_broker(broker: Broker) -> Callable[[], None]:
     broker.kill()
     return broker.start
 
 
-@pytest.mark.parametrize("fault", [frozen, killed])
+@pytest.mark.parametrize("fault", [freeze_broker, kill_broker])
 def test_nothing_acknowledged_is_lost_and_nothing_stands_twice(
-    own_broker: Broker, own_topic: str, fault: Callable[[Broker], Callable[[], None]]
+    private_broker: Broker, private_topic: str, fault: Callable[[Broker], Callable[[], None]]
 ) -> None:
-    with ingest(url(own_broker.address, own_topic)) as running:
-        running.until_serving()
-        load = Load(running.address)
-        load.until_more()
-        recover = fault(own_broker)
-        eventually(lambda: not running.is_serving(), "health tells that the broker is away")
+    with run_ingest(kafka_url(private_broker.address, private_topic)) as running:
+        running.wait_until_serving()
+        load = RecordingLoad(running.address)
+        load.wait_for_progress()
+        recover = fault(private_broker)
+        wait_until(lambda: not running.is_serving(), "health tells that the broker is away")
         recover()
-        running.until_serving(within_seconds=RECOVERY_SECONDS)
-        load.until_more()
+        running.wait_until_serving(within_seconds=RECOVERY_SECONDS)
+        load.wait_for_progress()
         acknowledged = load.stop()
-    on_log = event_ids(own_broker.address, own_topic)
+    on_log = count_event_ids(private_broker.address, private_topic)
     assert set(acknowledged) == set(on_log)
     assert set(on_log.values()) == {1}
 
 
-def send(running: Ingest, *, deadline_seconds: float) -> str:
+def send(running: IngestProcess, *, deadline_seconds: float) -> str:
     """Why a call that is sent once is refused; "" when it is not."""
     request = RecordEventsRequest(events=[exchange(programme="default")])
     try:
@@ -112,59 +118,62 @@ def send(running: Ingest, *, deadline_seconds: float) -> str:
     return ""
 
 
-def test_a_broker_that_is_absent_is_waited_for(own_broker: Broker, own_topic: str) -> None:
-    own_broker.kill()
-    with ingest(url(own_broker.address, own_topic)) as running:
-        until_said(running, f"Kafka at {own_broker.address} does not answer")
+def test_a_broker_that_is_absent_is_waited_for(private_broker: Broker, private_topic: str) -> None:
+    private_broker.kill()
+    with run_ingest(kafka_url(private_broker.address, private_topic)) as running:
+        wait_for_stderr(running, f"Kafka at {private_broker.address} does not answer")
         assert not running.is_serving()
         assert send(running, deadline_seconds=5) == "LOG_DOWN"
-        own_broker.start()
-        running.until_serving(within_seconds=RECOVERY_SECONDS)
+        private_broker.start()
+        running.wait_until_serving(within_seconds=RECOVERY_SECONDS)
         assert send(running, deadline_seconds=5) == ""
-        assert len(running.said) == 1
+        assert len(running.stderr_lines) == 1
 
 
 def test_a_call_under_way_hears_that_its_outcome_is_unknown_when_ingest_stops(
-    own_broker: Broker, own_topic: str
+    private_broker: Broker, private_topic: str
 ) -> None:
-    with ingest(url(own_broker.address, own_topic)) as running, ThreadPoolExecutor(4) as pool:
-        running.until_serving()
-        own_broker.freeze()
+    with (
+        run_ingest(kafka_url(private_broker.address, private_topic)) as running,
+        ThreadPoolExecutor(4) as pool,
+    ):
+        running.wait_until_serving()
+        private_broker.freeze()
         calls = [pool.submit(send, running, deadline_seconds=60) for _ in range(4)]
         pause(0.5)
         running.terminate()
         assert {call.result() for call in calls} == {"OUTCOME_UNKNOWN"}
-        assert running.ended() == 0
-        own_broker.thaw()
+        assert running.wait_for_exit() == 0
+        private_broker.thaw()
 
 
 def test_a_caller_hears_that_the_outcome_is_unknown_before_its_deadline(
-    own_broker: Broker, own_topic: str
+    private_broker: Broker, private_topic: str
 ) -> None:
-    with ingest(url(own_broker.address, own_topic)) as running:
-        running.until_serving()
-        own_broker.freeze()
+    with run_ingest(kafka_url(private_broker.address, private_topic)) as running:
+        running.wait_until_serving()
+        private_broker.freeze()
         assert send(running, deadline_seconds=1) == "OUTCOME_UNKNOWN"
-        own_broker.thaw()
-        running.until_serving()
+        private_broker.thaw()
+        running.wait_until_serving()
 
 
 def test_what_has_no_room_is_refused_and_nothing_of_it_sent(
-    own_broker: Broker, own_topic: str
+    private_broker: Broker, private_topic: str
 ) -> None:
-    address = KafkaAddress(servers=(own_broker.address,), topic=own_topic)
+    address = KafkaAddress(servers=(private_broker.address,), topic=private_topic)
     with closing(KafkaLog(address, queue_bytes=40_000, facts_per_second=10**9)) as log:
-        eventually(lambda: not log.unready, "the log is open")
-        own_broker.freeze()
+        wait_until(lambda: not log.unready_reason, "the log is open")
+        private_broker.freeze()
         # A quarter of the room, at 1,000 bytes a record beside its value, is for one partition.
         waiting = [log.append("one", [b"%d" % number]) for number in range(9)]
-        with pytest.raises(Overloaded):
+        with pytest.raises(OverloadedError):
             log.append("one", [b"another"])
         other = next(
-            p for p in ("a", "b", "c", "d") if partition_of(p, 4) != partition_of("one", 4)
+            p for p in ("a", "b", "c", "d") if find_partition(p, 4) != find_partition("one", 4)
         )
         waiting.append(log.append(other, [b"of another partition"]))
-        own_broker.thaw()
+        private_broker.thaw()
         assert [each.result(20).next_offset for each in waiting] == [*range(1, 10), 1]
         assert log.append("one", [b"room again"]).result(20).next_offset == 10
 
@@ -176,20 +185,22 @@ SAFE = {
 }
 
 
-def test_tls_and_a_password_pass_through(own_broker: Broker, own_topic: str) -> None:
-    safe = {**SAFE, "MUTUA_KAFKA_SSL_CAFILE": str(own_broker.certificate)}
+def test_tls_and_a_password_pass_through(private_broker: Broker, private_topic: str) -> None:
+    safe = {**SAFE, "MUTUA_KAFKA_SSL_CAFILE": str(private_broker.certificate)}
     with (
-        ingest(
-            url(own_broker.safe_address, own_topic),
+        run_ingest(
+            kafka_url(private_broker.safe_address, private_topic),
             MUTUA_KAFKA_SASL_PLAIN_PASSWORD=PASSWORD,
             **safe,
         ) as right,
-        ingest(
-            url(own_broker.safe_address, own_topic), MUTUA_KAFKA_SASL_PLAIN_PASSWORD="no", **safe
+        run_ingest(
+            kafka_url(private_broker.safe_address, private_topic),
+            MUTUA_KAFKA_SASL_PLAIN_PASSWORD="no",
+            **safe,
         ) as wrong,
     ):
-        right.until_serving()
+        right.wait_until_serving()
         assert send(right, deadline_seconds=5) == ""
-        until_said(wrong, "refuses the credentials", "MUTUA_KAFKA_SASL_PLAIN_PASSWORD")
+        wait_for_stderr(wrong, "refuses the credentials", "MUTUA_KAFKA_SASL_PLAIN_PASSWORD")
         assert not wrong.is_serving()
-        assert len(wrong.said) <= 2  # one more where a busy broker only hung up at first
+        assert len(wrong.stderr_lines) <= 2  # one more where a busy broker only hung up at first

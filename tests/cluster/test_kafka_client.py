@@ -10,8 +10,8 @@ import pytest
 from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer
 from kafka.errors import KafkaError
 
-from services.adapters.kafka_address import KafkaAddress
-from services.adapters.kafka_client import opened
+from services.adapters.kafka.address import KafkaAddress
+from services.adapters.kafka.client import open_client
 
 
 @pytest.mark.parametrize("make", [KafkaAdminClient, KafkaConsumer, KafkaProducer])
@@ -23,7 +23,7 @@ def test_a_client_that_is_not_opened_leaves_no_thread_and_no_file(
 
         def attempt() -> tuple[int, int]:
             with pytest.raises(KafkaError):
-                opened(make, address, bootstrap_timeout_ms=50)
+                open_client(make, address, bootstrap_timeout_ms=50)
             return threading.active_count(), len(list(Path("/proc/self/fd").iterdir()))
 
         assert len({attempt() for _ in range(5)}) == 1

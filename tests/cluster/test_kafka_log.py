@@ -11,16 +11,16 @@ import pytest
 from kafka.errors import CorruptRecordError
 from kafka.future import Future as KafkaFuture
 
-from services.adapters import kafka_producer
-from services.adapters.kafka_address import KafkaAddress
-from services.adapters.kafka_log import KafkaLog
-from services.adapters.kafka_topic import KafkaTopic
-from services.ledger.errors import LogDown, OutcomeUnknown, RequestTooLarge
+from services.adapters.kafka import managed_producer
+from services.adapters.kafka.address import KafkaAddress
+from services.adapters.kafka.log import KafkaLog
+from services.adapters.kafka.topic import KafkaTopic
+from services.ledger.errors import LogUnavailableError, OutcomeUnknownError, RequestTooLargeError
 from services.ledger.ports import Record
 from services.ledger.position import Position
-from tests.adapters.log_contract import PATIENCE_SECONDS, LogContract, Opened, appended
+from tests.adapters.log_contract import PATIENCE_SECONDS, LogContract, LogOpener, append_durably
 from tests.cluster.topics import create_topic, delete_topic
-from tests.faults.processes import eventually
+from tests.faults.server_process import wait_until
 
 
 class OnePartition:
@@ -31,10 +31,10 @@ class OnePartition:
     def __init__(self, address: KafkaAddress) -> None:
         self._log = KafkaLog(address, queue_bytes=64 << 20, facts_per_second=10**9)
         self._topic = KafkaTopic(address)
-        self._partition = self._topic.partition(0)
+        self._partition = self._topic.get_partition(0)
         self._is_open = True
         self.log_id = self._topic.log_id
-        eventually(lambda: not self._log.unready, "the log is open")
+        wait_until(lambda: not self._log.unready_reason, "the log is open")
 
     def append(self, programme_id: str, values: Sequence[bytes]) -> Future[Position]:
         return self._log.append(programme_id, values)
@@ -62,7 +62,7 @@ class OnePartition:
 
 class TestKafkaLog(LogContract):
     @pytest.fixture
-    def open_log(self, broker: str) -> Iterator[Opened]:
+    def open_log(self, broker: str) -> Iterator[LogOpener]:
         name = f"test-{uuid4().hex}"
         address = KafkaAddress(servers=(broker,), topic=name)
         create_topic(broker, name, partition_count=1)
@@ -75,7 +75,7 @@ class TestKafkaLog(LogContract):
 def log(broker: str, topic: str) -> Iterator[KafkaLog]:
     address = KafkaAddress(servers=(broker,), topic=topic)
     with closing(KafkaLog(address, queue_bytes=64 << 20, facts_per_second=10**9)) as log:
-        eventually(lambda: not log.unready, "the log is open")
+        wait_until(lambda: not log.unready_reason, "the log is open")
         yield log
 
 
@@ -87,13 +87,13 @@ def producer_of(log: KafkaLog) -> Any:
 def test_a_producer_that_brings_nothing_to_its_end_is_replaced(
     log: KafkaLog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(kafka_producer, "_STUCK_SECONDS", 0.5)
+    monkeypatch.setattr(managed_producer, "_STUCK_SECONDS", 0.5)
     stuck = producer_of(log)
     stuck.send = lambda *_: KafkaFuture()
-    with pytest.raises(OutcomeUnknown, match="not acknowledged anything"):
-        appended(log, b"a")
-    eventually(lambda: producer_of(log) not in (None, stuck), "another producer is there")
-    assert appended(log, b"a").next_offset == 1
+    with pytest.raises(OutcomeUnknownError, match="not acknowledged anything"):
+        append_durably(log, b"a")
+    wait_until(lambda: producer_of(log) not in (None, stuck), "another producer is there")
+    assert append_durably(log, b"a").next_offset == 1
 
 
 def test_a_producer_that_fails_is_replaced_once_whatever_it_says_later(log: KafkaLog) -> None:
@@ -101,41 +101,41 @@ def test_a_producer_that_fails_is_replaced_once_whatever_it_says_later(log: Kafk
     answers = [KafkaFuture().failure(CorruptRecordError()), late]
     failing.send = lambda *_: answers.pop()
     pending = log.append("slow", [b"a"])
-    with pytest.raises(OutcomeUnknown, match="CorruptRecord"):
-        appended(log, b"b")
-    with pytest.raises(OutcomeUnknown, match="a send to Kafka failed"):
+    with pytest.raises(OutcomeUnknownError, match="CorruptRecord"):
+        append_durably(log, b"b")
+    with pytest.raises(OutcomeUnknownError, match="a send to Kafka failed"):
         pending.result(PATIENCE_SECONDS)
-    eventually(lambda: producer_of(log) not in (None, failing), "another producer is there")
+    wait_until(lambda: producer_of(log) not in (None, failing), "another producer is there")
     replacement = producer_of(log)
     late.failure(CorruptRecordError())
     judged = log._keeper.ready
-    log._keeper.broken(failing)
-    eventually(lambda: log._keeper.ready is not judged, "the keeper has looked again")
-    assert appended(log, b"c").next_offset == 1
+    log._keeper.report_failure(failing)
+    wait_until(lambda: log._keeper.ready is not judged, "the keeper has looked again")
+    assert append_durably(log, b"c").next_offset == 1
     assert producer_of(log) is replacement
 
 
 def test_a_producer_that_takes_nothing_is_down_and_nothing_is_appended(log: KafkaLog) -> None:
     closed = producer_of(log)
     closed.close(timeout=5)
-    with pytest.raises(LogDown):
+    with pytest.raises(LogUnavailableError):
         log.append("default", [b"a"])
-    eventually(lambda: producer_of(log) not in (None, closed), "another producer is there")
-    assert appended(log, b"a").next_offset == 1
+    wait_until(lambda: producer_of(log) not in (None, closed), "another producer is there")
+    assert append_durably(log, b"a").next_offset == 1
 
 
 def test_a_fact_that_has_no_place_on_the_topic_is_refused(log: KafkaLog) -> None:
-    with pytest.raises(RequestTooLarge, match="the log takes at most"):
+    with pytest.raises(RequestTooLargeError, match="the log takes at most"):
         log.append("default", [b"x" * (1 << 20)])
-    assert appended(log, b"x" * ((1 << 20) - 1_000)).next_offset == 1
+    assert append_durably(log, b"x" * ((1 << 20) - 1_000)).next_offset == 1
 
 
 def test_a_client_that_hangs_is_no_health(log: KafkaLog, monkeypatch: pytest.MonkeyPatch) -> None:
     over = Event()
-    monkeypatch.setattr(kafka_producer, "_SILENT_SECONDS", 2.5)
-    eventually(lambda: not log.unready, "the log is open")
+    monkeypatch.setattr(managed_producer, "_SILENT_SECONDS", 2.5)
+    wait_until(lambda: not log.unready_reason, "the log is open")
     monkeypatch.setattr(log._keeper._admin, "describe", over.wait)
-    eventually(lambda: "Kafka has not answered for" in log.unready, "health tells")
+    wait_until(lambda: "Kafka has not answered for" in log.unready_reason, "health tells")
     monkeypatch.undo()
     over.set()
-    eventually(lambda: not log.unready, "it goes on")
+    wait_until(lambda: not log.unready_reason, "it goes on")

@@ -14,7 +14,7 @@ from mutua import Client
 from mutua.v1.event_pb2 import Event
 from mutua.v1.ingest_service_pb2 import RecordEventsRequest, RecordStreamRequest
 from mutua.v1.ingest_service_pb2_grpc import IngestServiceStub
-from tests.cluster.ingest import Ingest, event_ids, ingest, url
+from tests.cluster.ingest_process import IngestProcess, count_event_ids, kafka_url, run_ingest
 from tests.services.facts import exchange
 
 BATCH = 1_000
@@ -24,13 +24,13 @@ def batch(programme: str) -> list[Event]:
     return [exchange(programme=programme) for _ in range(BATCH)]
 
 
-def by_events(running: Ingest, programme: str, count: int) -> None:
+def by_events(running: IngestProcess, programme: str, count: int) -> None:
     record = IngestServiceStub(running.channel).RecordEvents
     for _ in range(count):
         record(RecordEventsRequest(events=batch(programme)))
 
 
-def by_stream(running: Ingest, programme: str, count: int) -> None:
+def by_stream(running: IngestProcess, programme: str, count: int) -> None:
     groups = (RecordStreamRequest(events=batch(programme)) for _ in range(count))
     answers = IngestServiceStub(running.channel).RecordStream(groups)
     assert len(list(answers)) == count
@@ -46,10 +46,10 @@ def details(error: Any) -> tuple[ErrorInfo, RetryInfo]:
 
 @pytest.mark.parametrize("record", [by_events, by_stream])
 def test_more_than_the_limit_is_refused_with_a_time_to_wait(
-    broker: str, topic: str, record: Callable[[Ingest, str, int], None]
+    broker: str, topic: str, record: Callable[[IngestProcess, str, int], None]
 ) -> None:
-    with ingest(url(broker, topic), MUTUA_FACTS_PER_SECOND="100") as running:
-        running.until_serving()
+    with run_ingest(kafka_url(broker, topic), MUTUA_FACTS_PER_SECOND="100") as running:
+        running.wait_until_serving()
         with pytest.raises(grpc.RpcError) as refused:
             record(running, "fast", 2)
         error: Any = refused.value
@@ -59,7 +59,7 @@ def test_more_than_the_limit_is_refused_with_a_time_to_wait(
         assert retry.retry_delay.ToTimedelta().total_seconds() > 0
         assert "programme fast records more than 100 facts a second" in error.details()
         record(running, "another", 1)
-    assert sum(event_ids(broker, topic).values()) == 2 * BATCH
+    assert sum(count_event_ids(broker, topic).values()) == 2 * BATCH
 
 
 @pytest.mark.parametrize("way", ["record_in_batches", "record_stream"])
@@ -77,10 +77,10 @@ def test_an_import_over_the_limit_goes_on_by_itself_and_others_meanwhile(
             return time.monotonic() - start
 
     with (
-        ingest(url(broker, topic), MUTUA_FACTS_PER_SECOND=str(BATCH)) as running,
+        run_ingest(kafka_url(broker, topic), MUTUA_FACTS_PER_SECOND=str(BATCH)) as running,
         ThreadPoolExecutor(1) as pool,
     ):
-        running.until_serving()
+        running.wait_until_serving()
         importing = pool.submit(imported, running.address)
         record = IngestServiceStub(running.channel).RecordEvents  # which sends a request once
         while not importing.done():
@@ -88,4 +88,4 @@ def test_an_import_over_the_limit_goes_on_by_itself_and_others_meanwhile(
             record(RecordEventsRequest(events=others[-1:]))
         # A second's worth is there at the start, and the last batch may overdraw.
         assert importing.result() >= len(events) / BATCH - 2
-    assert event_ids(broker, topic) == {each.event_id: 1 for each in events + others}
+    assert count_event_ids(broker, topic) == {each.event_id: 1 for each in events + others}

@@ -6,16 +6,16 @@ from collections.abc import Sequence
 import pytest
 
 from mutua import AsyncClient
-from tests.cluster.programmes import (
+from tests.cluster.many_programmes import (
     DEADLINE_SECONDS,
-    NOISY,
-    QUIET,
-    Quiet,
-    Way,
-    cluster,
-    importing,
+    NOISY_PROGRAMME,
+    QUIET_PROGRAMMES,
+    ImportMethod,
+    QuietProgramme,
+    run_cluster,
+    run_import,
 )
-from tests.faults.processes import eventually
+from tests.faults.server_process import wait_until
 
 ENDLESS = 1_000_000
 """More facts than an import records here."""
@@ -24,12 +24,12 @@ CALLERS = 16
 
 async def each_is_seen(servers: Sequence[str]) -> None:
     """Records a fact of each quiet programme and waits for its answer, some side by side."""
-    left = iter(enumerate(QUIET))
+    left = iter(enumerate(QUIET_PROGRAMMES))
 
     async def call() -> None:
         for number, programme in left:
-            quiet = Quiet(servers[number % len(servers)], programme)
-            await quiet.record_and_see()
+            quiet = QuietProgramme(servers[number % len(servers)], programme)
+            await quiet.measure_visibility_seconds()
             await quiet.close()
 
     await asyncio.gather(*(call() for _ in range(CALLERS)))
@@ -42,18 +42,24 @@ async def fact_counts(server: str, position: str) -> list[int]:
         async with AsyncClient(server, programme, deadline_seconds=DEADLINE_SECONDS) as client:
             return (await client.get_status(min_position=min_position)).fact_count
 
-    return [await count(NOISY, position), *[await count(each) for each in QUIET]]
+    return [
+        await count(NOISY_PROGRAMME, position),
+        *[await count(each) for each in QUIET_PROGRAMMES],
+    ]
 
 
 @pytest.mark.timeout(400)
 @pytest.mark.parametrize("way", ["stream", "batches"])
 def test_whoever_records_little_is_seen_while_another_imports_without_end(
-    broker: str, postgres: str, way: Way
+    broker: str, postgres: str, way: ImportMethod
 ) -> None:
-    with cluster(broker, postgres) as running, importing(running.servers[0], way, ENDLESS) as noise:
-        eventually(lambda: noise.is_under_way, "the import is under way")
+    with (
+        run_cluster(broker, postgres) as running,
+        run_import(running.servers[0], way, ENDLESS) as noise,
+    ):
+        wait_until(lambda: noise.is_under_way, "the import is under way")
         asyncio.run(each_is_seen(running.servers))
         assert noise.is_under_way
         assert noise.finish() == 0
         counts = asyncio.run(fact_counts(running.servers[0], noise.position))
-        assert counts == [noise.count, *(1 for _ in QUIET)]
+        assert counts == [noise.count, *(1 for _ in QUIET_PROGRAMMES)]

@@ -15,15 +15,33 @@ from mutua import Client
 from mutua.v1 import query_service_pb2 as pb
 from mutua.v1.types_pb2 import Date
 from services.dev.directory import DevDirectory
-from tests.cluster.alike import PLACES, TIMES, difference, forget, pages
-from tests.cluster.dev import Dev, mutua, own_dev
-from tests.cluster.facts import DPDK, GENERATED, TROUBLED, as_recorded, reviews
-from tests.cluster.questions import EXCHANGE_ORDERS, RPCS, Subject, questions, requests
-from tests.cluster.troubles import ALIAS, GARBAGE, TOPICS
-from tests.cluster.worlds import World, cluster, embedded, replayed
-from tests.databases import execute
-from tests.faults.processes import facts
-from tests.ledger.product import as_json
+from tests.cluster.answer_comparison import (
+    POSITION_FIELDS,
+    RECORD_TIME_FIELDS,
+    clear_fields,
+    fetch_pages,
+    find_difference,
+)
+from tests.cluster.dev_cluster import DevClusterCommands, new_dev_cluster, run_mutua
+from tests.cluster.installations import Installation, extend_cluster, run_embedded, run_replayed
+from tests.cluster.irregular_programme import ALIAS, TOPICS, UNREADABLE_RECORD
+from tests.cluster.parity_facts import (
+    DPDK,
+    GENERATED,
+    IRREGULAR,
+    generate_recorded_events,
+    read_reviews,
+)
+from tests.cluster.request_catalogue import (
+    EXCHANGE_ORDERS,
+    RPCS,
+    QuestionSubject,
+    generate_questions,
+    generate_requests,
+)
+from tests.databases import execute_sql
+from tests.faults.server_process import facts
+from tests.ledger.folded_ledger import message_to_json
 from tests.oracle import answers as oracle
 from tests.oracle.fold import fold
 
@@ -34,7 +52,7 @@ needs_reviews = pytest.mark.skipif(
 )
 SUBJECTS = (
     pytest.param(
-        Subject(
+        QuestionSubject(
             programme_id=DPDK,
             from_date=Date(year=2016, month=2, day=15),
             to_date=Date(year=2019, month=9, day=10),
@@ -44,7 +62,7 @@ SUBJECTS = (
         id=DPDK,
     ),
     pytest.param(
-        Subject(
+        QuestionSubject(
             programme_id=GENERATED,
             from_date=Date(year=2018, month=11, day=12),
             to_date=Date(year=2019, month=8, day=20),
@@ -54,14 +72,14 @@ SUBJECTS = (
         id=GENERATED,
     ),
     pytest.param(
-        Subject(
-            programme_id=TROUBLED,
+        QuestionSubject(
+            programme_id=IRREGULAR,
             from_date=Date(year=2018, month=12, day=24),
             to_date=Date(year=2019, month=2, day=14),
             organization_ids=["T-01", ALIAS],
             topics=TOPICS,
         ),
-        id=TROUBLED,
+        id=IRREGULAR,
     ),
 )
 ABOUT = pytest.mark.parametrize("subject", SUBJECTS)
@@ -70,26 +88,27 @@ EVIDENCE_ROWS = 40
 
 
 @dataclass(frozen=True, slots=True)
-class Both:
+class WorldPair:
     """Two worlds that were told the same."""
 
-    one: World
-    other: World
+    one: Installation
+    other: Installation
     tidy: Callable[[Any], None]
     """Takes out of a page in what they may differ."""
 
-    def agree(self, name: str, request: Any) -> list[Any]:
+    def assert_same_answers(self, name: str, request: Any) -> list[Any]:
         """What one says, which is what the other says."""
         found, theirs = (
-            pages(world.stubs, name, request, tidy=self.tidy) for world in (self.one, self.other)
+            fetch_pages(world.stubs, name, request, normalize=self.tidy)
+            for world in (self.one, self.other)
         )
-        assert difference(found, theirs) == "", f"{name} {request}"
+        assert find_difference(found, theirs) == "", f"{name} {request}"
         return found
 
 
 @pytest.fixture(scope="module")
-def dev() -> Iterator[Dev]:
-    with own_dev() as found, found.up():
+def dev() -> Iterator[DevClusterCommands]:
+    with new_dev_cluster() as found, found.start():
         yield found
 
 
@@ -99,59 +118,67 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def both(dev: Dev, data: Path) -> Iterator[Both]:
-    told = DevDirectory(dev.path).told()
-    urls, garbage = (told.log_url, told.store_url), [(TROUBLED, GARBAGE)]
+def both(dev: DevClusterCommands, data: Path) -> Iterator[WorldPair]:
+    told = DevDirectory(dev.path).read_state()
+    urls, garbage = (told.log_url, told.store_url), [(IRREGULAR, UNREADABLE_RECORD)]
     with (
-        embedded(data, garbage) as one,
-        cluster(told.server, urls, dev.path.parent, garbage) as other,
+        run_embedded(data, garbage) as one,
+        extend_cluster(told.server, urls, dev.path.parent, garbage) as other,
     ):
         with ThreadPoolExecutor() as pool:
             list(pool.map(load, (one, other)))
-        yield Both(one, other, lambda page: forget(page, PLACES | TIMES))
+        yield WorldPair(
+            one, other, lambda page: clear_fields(page, POSITION_FIELDS | RECORD_TIME_FIELDS)
+        )
 
 
-def load(world: World) -> None:
-    programmes = [GENERATED, TROUBLED]
+def load(world: Installation) -> None:
+    programmes = [GENERATED, IRREGULAR]
     for programme in programmes:
         world.record(programme)
     if REVIEWS.exists():
         world.import_reviews(REVIEWS)
         programmes.append(DPDK)
     for programme in programmes:
-        world.wait_until_level(programme)
+        world.wait_until_projected(programme)
     for reason in (pb.QUARANTINE_REASON_STALE_CORRECTION, pb.QUARANTINE_REASON_EVENT_ID_REUSED):
-        world.resubmit(TROUBLED, reason)
-    world.wait_until_level(TROUBLED)
+        world.resubmit_first(IRREGULAR, reason)
+    world.wait_until_projected(IRREGULAR)
 
 
 @ABOUT
-def test_every_question_is_answered_alike(both: Both, subject: Subject) -> None:
+def test_every_question_is_answered_alike(both: WorldPair, subject: QuestionSubject) -> None:
     assert ask_everything(both, subject) == RPCS
 
 
 def ask_everything(
-    both: Both, subject: Subject, orders: Sequence[str] = EXCHANGE_ORDERS
+    both: WorldPair, subject: QuestionSubject, orders: Sequence[str] = EXCHANGE_ORDERS
 ) -> set[str]:
     """The rpcs that were asked."""
     question = pb.Question(programme_id=subject.programme_id)
-    exchanges = rows(both.agree("ListExchanges", pb.ListExchangesRequest(question=question)))
+    exchanges = rows(
+        both.assert_same_answers("ListExchanges", pb.ListExchangesRequest(question=question))
+    )
     some = [each.exchange_id for each in exchanges[:300:50]]
     asked = set()
-    for name, request in requests(subject, some, exchange_orders=orders):
-        both.agree(name, request)
+    for name, request in generate_requests(subject, some, exchange_orders=orders):
+        both.assert_same_answers(name, request)
         asked.add(name)
     return asked
 
 
 @ABOUT
-def test_every_number_rests_on_the_same_exchanges(both: Both, subject: Subject) -> None:
+def test_every_number_rests_on_the_same_exchanges(
+    both: WorldPair, subject: QuestionSubject
+) -> None:
     question = pb.Question(programme_id=subject.programme_id)
-    balances = rows(both.agree("ListBalances", pb.ListBalancesRequest(question=question)))
+    balances = rows(
+        both.assert_same_answers("ListBalances", pb.ListBalancesRequest(question=question))
+    )
     for balance in balances:
         name = balance.organization_id
         asked = pb.GetBalanceRequest(question=question, organization_id=name)
-        [found] = both.agree("GetBalance", asked)
+        [found] = both.assert_same_answers("GetBalance", asked)
         assert found.balance == balance
     for balance in some_of(balances):
         directed_count = 0
@@ -159,16 +186,18 @@ def test_every_number_rests_on_the_same_exchanges(both: Both, subject: Subject) 
             evidence = pb.ListExchangesRequest(
                 question=question, standing_only=True, **{side: balance.organization_id}
             )
-            directed_count += len(rows(both.agree("ListExchanges", evidence)))
+            directed_count += len(rows(both.assert_same_answers("ListExchanges", evidence)))
         assert directed_count + balance.joint_count == balance.exchange_count
-    for pair in some_of(rows(both.agree("ListPairs", pb.ListPairsRequest(question=question)))):
+    for pair in some_of(
+        rows(both.assert_same_answers("ListPairs", pb.ListPairsRequest(question=question)))
+    ):
         evidence = pb.ListExchangesRequest(
             question=question,
             giver_id=pair.giver_id,
             receiver_id=pair.receiver_id,
             standing_only=True,
         )
-        assert len(rows(both.agree("ListExchanges", evidence))) == pair.given_count
+        assert len(rows(both.assert_same_answers("ListExchanges", evidence))) == pair.given_count
 
 
 def some_of(found: Sequence[Any]) -> Sequence[Any]:
@@ -182,26 +211,35 @@ def rows(found: Sequence[Any]) -> list[Any]:
 
 
 @pytest.mark.parametrize("subject", SUBJECTS[:2])
-def test_balances_are_those_of_the_oracle(both: Both, subject: Subject) -> None:
-    ledger = fold(reviews(REVIEWS) if subject.programme_id == DPDK else as_recorded(GENERATED))
-    summed = [each for each in questions(subject) if each.allocation != pb.ALLOCATION_FULL]
+def test_balances_are_those_of_the_oracle(both: WorldPair, subject: QuestionSubject) -> None:
+    ledger = fold(
+        read_reviews(REVIEWS)
+        if subject.programme_id == DPDK
+        else generate_recorded_events(GENERATED)
+    )
+    summed = [each for each in generate_questions(subject) if each.allocation != pb.ALLOCATION_FULL]
     for question in summed[::3]:
-        expected = oracle.balances(ledger, question)
-        coverage, warnings = oracle.coverage(ledger, question), oracle.warnings(ledger, question)
+        expected = oracle.compute_balances(ledger, question)
+        coverage, warnings = (
+            oracle.compute_coverage(ledger, question),
+            oracle.find_warnings(ledger, question),
+        )
         for world in (both.one, both.other):
-            found = pages(world.stubs, "ListBalances", pb.ListBalancesRequest(question=question))
-            assert [as_json(row) for row in rows(found)] == expected
-            assert as_json(found[0].coverage) == coverage
+            found = fetch_pages(
+                world.stubs, "ListBalances", pb.ListBalancesRequest(question=question)
+            )
+            assert [message_to_json(row) for row in rows(found)] == expected
+            assert message_to_json(found[0].coverage) == coverage
             assert list(found[0].warnings) == warnings
 
 
-def test_both_are_verified(both: Both, dev: Dev, data: Path) -> None:
-    told = dev.dev("verify")
+def test_both_are_verified(both: WorldPair, dev: DevClusterCommands, data: Path) -> None:
+    told = dev.run_dev("verify")
     assert (told.returncode, told.stdout[:4]) == (0, "ok: ")
-    assert mutua("--data", str(data), "verify").stdout == told.stdout
+    assert run_mutua("--data", str(data), "verify").stdout == told.stdout
 
 
-def test_every_process_answers_from_the_position_that_is_wanted(both: Both) -> None:
+def test_every_process_answers_from_the_position_that_is_wanted(both: WorldPair) -> None:
     for world in (both.one, both.other):
         with Client(world.server, "later") as client:
             for number, event in enumerate(facts(0, 20)):
@@ -209,33 +247,35 @@ def test_every_process_answers_from_the_position_that_is_wanted(both: Both) -> N
                 request = pb.GetStatusRequest(programme_id="later", min_position=wanted)
                 for stub in world.stubs:
                     assert stub.GetStatus(request, timeout=120).exchange_count == number + 1
-    both.agree("GetStatus", pb.GetStatusRequest(programme_id="later"))
+    both.assert_same_answers("GetStatus", pb.GetStatusRequest(programme_id="later"))
 
 
 @pytest.fixture(scope="module")
-def moved(both: Both, dev: Dev, data: Path) -> Iterator[Both]:
+def moved(both: WorldPair, dev: DevClusterCommands, data: Path) -> Iterator[WorldPair]:
     """The embedded size, and what its log became on a new topic and in a new database."""
-    told = DevDirectory(dev.path).told()
+    told = DevDirectory(dev.path).read_state()
     file = dev.path.parent / "log.jsonl.gz"
-    done = mutua("--data", str(data), "export", "log", str(file))
+    done = run_mutua("--data", str(data), "export", "log", str(file))
     assert done.returncode == 0, done.stderr
-    execute(told.store_url, "CREATE DATABASE moved")
+    execute_sql(told.store_url, "CREATE DATABASE moved")
     urls = (f"{told.log_url}-moved", f"{told.store_url.rpartition('/')[0]}/moved")
-    with replayed(file, urls, dev.path.parent) as world:
-        for programme in (DPDK, GENERATED, TROUBLED):
-            world.wait_until_level(programme)
-        yield Both(both.one, world, forget_the_move)
+    with run_replayed(file, urls, dev.path.parent) as world:
+        for programme in (DPDK, GENERATED, IRREGULAR):
+            world.wait_until_projected(programme)
+        yield WorldPair(both.one, world, forget_the_move)
 
 
 def forget_the_move(page: Any) -> None:
     """A record tells behind it when it was first recorded; one that is no fact cannot tell."""
-    forget(page, PLACES | {"record"})
+    clear_fields(page, POSITION_FIELDS | {"record"})
     for each in getattr(page, "records", ()):
         if each.reason == pb.QUARANTINE_REASON_UNREADABLE:
             each.ClearField("record_time")
 
 
 @ABOUT
-def test_a_log_that_was_moved_answers_alike_times_included(moved: Both, subject: Subject) -> None:
+def test_a_log_that_was_moved_answers_alike_times_included(
+    moved: WorldPair, subject: QuestionSubject
+) -> None:
     orders = (*EXCHANGE_ORDERS, "record_time", "record_time desc")
     ask_everything(moved, subject, orders)

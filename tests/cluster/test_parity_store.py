@@ -17,21 +17,31 @@ from mutua.v1.query_service_pb2_grpc import (
     add_QueryServiceServicer_to_server,
 )
 from mutua.v1.types_pb2 import Date
-from services.adapters.grpc_server import Server
-from services.adapters.postgres_store import PostgresStore
-from services.adapters.sqlite_log import SqliteLog
-from services.adapters.sqlite_store import SqliteStore
-from services.adapters.tables import MODEL_VERSION
+from services.adapters.grpc.server import GrpcServer
+from services.adapters.postgres.store import PostgresStore
+from services.adapters.sql_store.tables import MODEL_VERSION
+from services.adapters.sqlite.log import SqliteLog
+from services.adapters.sqlite.store import SqliteStore
 from services.ledger.ports import QueryStore
 from services.projector.slab import project_slab
-from services.projector.verify import verify
+from services.projector.verification import verify
 from services.query import service as query
-from services.query.progress import Progress
-from tests.bench.embedded import as_recorded
-from tests.cluster.alike import difference, forget, pages
-from tests.cluster.questions import EXCHANGE_ORDERS, RPCS, Subject, requests
-from tests.cluster.troubles import ALIAS, GARBAGE, TOPICS, troubled
-from tests.ledger.product import START_TIME
+from services.query.position_tracker import PositionTracker
+from tests.bench.batch_recording import serialize_record
+from tests.cluster.answer_comparison import clear_fields, fetch_pages, find_difference
+from tests.cluster.irregular_programme import (
+    ALIAS,
+    TOPICS,
+    UNREADABLE_RECORD,
+    generate_irregular_programme,
+)
+from tests.cluster.request_catalogue import (
+    EXCHANGE_ORDERS,
+    RPCS,
+    QuestionSubject,
+    generate_requests,
+)
+from tests.ledger.folded_ledger import START_TIME
 
 PROGRAMME = "generated"
 SLAB = 100
@@ -44,13 +54,13 @@ def asked(log: SqliteLog, store: QueryStore) -> Iterator[QueryServiceStub]:
     ready = threading.Event()
 
     async def serve() -> None:
-        server, stop = Server([query.NAME]), asyncio.Event()
-        progress = Progress()
+        server, stop = GrpcServer([query.SERVICE_NAME]), asyncio.Event()
+        progress = PositionTracker()
         progress.advance(0, log.end())
         service = query.QueryService(
             store, progress, log=log, model_version=MODEL_VERSION, clock=lambda: START_TIME
         )
-        add_QueryServiceServicer_to_server(service, server.grpc)
+        add_QueryServiceServicer_to_server(service, server.aio_server)
         started.extend([await server.start("127.0.0.1:0"), asyncio.get_running_loop(), stop])
         ready.set()
         await stop.wait()
@@ -73,7 +83,10 @@ def test_both_stores_answer_alike(tmp_path: Path, database: str) -> None:
         log = resources.enter_context(
             closing(SqliteLog(tmp_path / "log.sqlite", clock=lambda: START_TIME))
         )
-        values = [*map(as_recorded, troubled(PROGRAMME)), GARBAGE]
+        values = [
+            *map(serialize_record, generate_irregular_programme(PROGRAMME)),
+            UNREADABLE_RECORD,
+        ]
         log.append(PROGRAMME, values).result(timeout=120)
         stores = (
             resources.enter_context(closing(SqliteStore(tmp_path / "read.sqlite"))),
@@ -84,10 +97,15 @@ def test_both_stores_answer_alike(tmp_path: Path, database: str) -> None:
         def differences(name: str, request: Any) -> str:
             # Page tokens name the read models they are of.
             one, other = (
-                pages([stub], name, request, tidy=lambda page: forget(page, {"next_page_token"}))
+                fetch_pages(
+                    [stub],
+                    name,
+                    request,
+                    normalize=lambda page: clear_fields(page, {"next_page_token"}),
+                )
                 for stub in stubs
             )
-            return difference(one, other)
+            return find_difference(one, other)
 
         balances = pb.ListBalancesRequest(question=pb.Question(programme_id=PROGRAMME))
         for start in range(0, log.end(), SLAB):
@@ -98,7 +116,7 @@ def test_both_stores_answer_alike(tmp_path: Path, database: str) -> None:
         for store in stores:
             assert verify(log, store).differences == []
         exchanges = pb.ListExchangesRequest(question=balances.question, page_size=5)
-        subject = Subject(
+        subject = QuestionSubject(
             programme_id=PROGRAMME,
             from_date=Date(year=2018, month=11, day=12),
             to_date=Date(year=2019, month=8, day=20),
@@ -108,7 +126,7 @@ def test_both_stores_answer_alike(tmp_path: Path, database: str) -> None:
         some = [each.exchange_id for each in stubs[0].ListExchanges(exchanges).exchanges]
         seen = set()
         orders = (*EXCHANGE_ORDERS, "record_time", "record_time desc")
-        for name, request in requests(subject, some, exchange_orders=orders):
+        for name, request in generate_requests(subject, some, exchange_orders=orders):
             assert differences(name, request) == "", f"{name} {request}"
             seen.add(name)
         assert seen == RPCS

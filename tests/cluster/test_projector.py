@@ -9,37 +9,37 @@ import pytest
 from kafka import KafkaAdminClient
 from sqlalchemy import select
 
-from services.adapters.sqlite_store import SqliteStore
-from services.adapters.tables import QuarantineRow
-from services.ledger.ports import CRASHES_THAT_HOLD, Hold
-from services.ledger.words import Quarantine
-from tests.cluster.brokers import PASSWORD, USER, Broker
+from services.adapters.sql_store.tables import QuarantineRow
+from services.adapters.sqlite.store import SqliteStore
+from services.ledger.enums import QuarantineCause
+from services.ledger.ports import MAX_PROJECTION_CRASHES, Hold
+from tests.cluster.broker import PASSWORD, USER, Broker
+from tests.cluster.projector_cluster import ProjectorCluster, ProjectorProcess
 from tests.cluster.topics import create_topic, delete_topic
-from tests.cluster.workers import Cluster, Worker
-from tests.ports import free_port
-from tests.projector.newer import newer_fact
+from tests.ports import allocate_port
+from tests.projector.newer_facts import newer_fact
 
 POISONED = 1
 """The partition of the programme that `partitions` fails at."""
 
 
 @pytest.fixture
-def cluster(broker: str, topic: str, tmp_path: Path) -> Iterator[Cluster]:
-    running = Cluster(broker, topic, tmp_path)
+def cluster(broker: str, topic: str, tmp_path: Path) -> Iterator[ProjectorCluster]:
+    running = ProjectorCluster(broker, topic, tmp_path)
     yield running
     running.close()
 
 
-def store(cluster: Cluster, partition: int) -> "closing[SqliteStore]":
+def store(cluster: ProjectorCluster, partition: int) -> "closing[SqliteStore]":
     return closing(SqliteStore(cluster.folder / f"{partition}.sqlite"))
 
 
-def hold(cluster: Cluster, partition: int) -> Hold | None:
+def hold(cluster: ProjectorCluster, partition: int) -> Hold | None:
     with store(cluster, partition) as found:
-        return found.held(partition)
+        return found.read_hold(partition)
 
 
-def test_facts_arrive_once_and_in_order_and_garbage_is_set_aside(cluster: Cluster) -> None:
+def test_facts_arrive_once_and_in_order_and_garbage_is_set_aside(cluster: ProjectorCluster) -> None:
     cluster.record(400)
     bad = cluster.put("p0", b"\xff\xfe no fact")
     cluster.put("p1", b"", partition=3)  # a key that belongs elsewhere
@@ -48,25 +48,27 @@ def test_facts_arrive_once_and_in_order_and_garbage_is_set_aside(cluster: Cluste
     cluster.record(400)
     cluster.assert_whole()
     for partition, programme in ((bad, "p0"), (3, "?3")):
-        with store(cluster, partition) as found, found.snapshot(partition) as snapshot:
-            (row,) = snapshot.quarantine(programme, (), -1, 9)
-            assert row.reason is Quarantine.UNREADABLE
-            assert len(snapshot.rows(select(QuarantineRow.table()))) == 1
+        with store(cluster, partition) as found, found.open_snapshot(partition) as snapshot:
+            (row,) = snapshot.read_quarantine(programme, (), -1, 9)
+            assert row.reason is QuarantineCause.UNREADABLE
+            assert len(snapshot.fetch_all(select(QuarantineRow.table()))) == 1
     worker.signal(signal.SIGTERM)
     assert worker.wait() == 0
-    assert cluster.committed() == cluster.ends()
+    assert cluster.committed_offsets() == cluster.ends()
 
 
-def test_a_killed_worker_goes_on_where_the_read_models_stand(cluster: Cluster) -> None:
-    with cluster.load():
+def test_a_killed_worker_goes_on_where_the_read_models_stand(cluster: ProjectorCluster) -> None:
+    with cluster.record_continuously():
         for worker in cluster.start("w1", "w2"):
             cluster.wait_until_all_move()
             worker.kill()
     cluster.assert_whole()
 
 
-def test_a_frozen_worker_is_replaced_and_does_no_harm_when_it_wakes(cluster: Cluster) -> None:
-    with cluster.load():
+def test_a_frozen_worker_is_replaced_and_does_no_harm_when_it_wakes(
+    cluster: ProjectorCluster,
+) -> None:
+    with cluster.record_continuously():
         frozen, _ = cluster.start("w1", "w2")
         frozen.signal(signal.SIGSTOP)
         cluster.wait_until_all_move()  # so the other one has taken over
@@ -74,18 +76,18 @@ def test_a_frozen_worker_is_replaced_and_does_no_harm_when_it_wakes(cluster: Clu
     cluster.assert_whole()
 
 
-def test_workers_come_and_go(cluster: Cluster) -> None:
-    with cluster.load():
+def test_workers_come_and_go(cluster: ProjectorCluster) -> None:
+    with cluster.record_continuously():
         first, _ = cluster.start("w1", "w2")
         cluster.workers.remove(first)
         first.signal(signal.SIGTERM)
         assert first.wait() == 0
         cluster.start("w3")
     cluster.assert_whole()
-    assert [each.exits for each in cluster.workers] == [[], []]
+    assert [each.exit_codes for each in cluster.workers] == [[], []]
 
 
-def test_a_newer_fact_holds_its_partition_and_no_other(cluster: Cluster) -> None:
+def test_a_newer_fact_holds_its_partition_and_no_other(cluster: ProjectorCluster) -> None:
     cluster.record(80)
     held = cluster.put("p6", newer_fact(29, programme="p6"))
     cluster.record(80)
@@ -103,10 +105,12 @@ def test_a_newer_fact_holds_its_partition_and_no_other(cluster: Cluster) -> None
     assert "fact kind 29 at offset 10 is newer" in found.reason
     worker.signal(signal.SIGTERM)
     assert worker.wait() == 0
-    assert cluster.committed() == ends
+    assert cluster.committed_offsets() == ends
 
 
-def test_a_record_that_fails_three_times_is_held_until_it_is_released(cluster: Cluster) -> None:
+def test_a_record_that_fails_three_times_is_held_until_it_is_released(
+    cluster: ProjectorCluster,
+) -> None:
     poison = cluster.folder / "poison"
     poison.touch()
     cluster.record(80)
@@ -116,33 +120,39 @@ def test_a_record_that_fails_three_times_is_held_until_it_is_released(cluster: C
     ends = cluster.ends()
     ends[POISONED] = 10
     cluster.eventually(lambda: cluster.watermarks() == ends, f"projected up to {ends}")
-    cluster.eventually(lambda: (found := hold(cluster, POISONED)) and found.stands, "it is held")
-    assert worker.exits == [1] * (CRASHES_THAT_HOLD - 1)
+    cluster.eventually(
+        lambda: (found := hold(cluster, POISONED)) and found.is_permanent, "it is held"
+    )
+    assert worker.exit_codes == [1] * (MAX_PROJECTION_CRASHES - 1)
     assert (
         "failed at offset 10 of partition 1: ZeroDivisionError('a rule divides by nothing')"
-        in worker.said
+        in worker.output
     )
     found = hold(cluster, POISONED)
     assert found is not None
-    assert (found.offset, found.crash_count) == (10, CRASHES_THAT_HOLD)
+    assert (found.offset, found.crash_count) == (10, MAX_PROJECTION_CRASHES)
     cluster.record(80, ["p0", "p1", "p7"])
     ends = cluster.ends()
     ends[POISONED] = 10
     cluster.eventually(lambda: cluster.watermarks() == ends, f"projected up to {ends}")
     poison.unlink()
     with store(cluster, POISONED) as found_store:
-        found_store.release(POISONED)
+        found_store.delete_hold(POISONED)
     cluster.assert_whole()
-    assert len(worker.exits) == CRASHES_THAT_HOLD - 1
+    assert len(worker.exit_codes) == MAX_PROJECTION_CRASHES - 1
 
 
-def test_what_was_held_goes_on_with_a_version_that_can_project_it(cluster: Cluster) -> None:
+def test_what_was_held_goes_on_with_a_version_that_can_project_it(
+    cluster: ProjectorCluster,
+) -> None:
     poison = cluster.folder / "poison"
     poison.touch()
     cluster.record(80)
     cluster.record(1, ["poison"])
     (worker,) = cluster.start("w1")
-    cluster.eventually(lambda: (found := hold(cluster, POISONED)) and found.stands, "it is held")
+    cluster.eventually(
+        lambda: (found := hold(cluster, POISONED)) and found.is_permanent, "it is held"
+    )
     cluster.workers.remove(worker)
     worker.signal(signal.SIGTERM)
     assert worker.wait() == 0
@@ -152,7 +162,9 @@ def test_what_was_held_goes_on_with_a_version_that_can_project_it(cluster: Clust
     cluster.eventually(lambda: hold(cluster, POISONED) is None, "it is held no longer")
 
 
-def test_a_topic_that_was_made_again_stops_the_worker_with_the_remedy(cluster: Cluster) -> None:
+def test_a_topic_that_was_made_again_stops_the_worker_with_the_remedy(
+    cluster: ProjectorCluster,
+) -> None:
     cluster.record(80)
     (worker,) = cluster.start("w1")
     cluster.wait_until_level()
@@ -164,90 +176,92 @@ def test_a_topic_that_was_made_again_stops_the_worker_with_the_remedy(cluster: C
     create_topic(cluster.broker, cluster.topic)
     cluster.record(8)
     assert worker.wait() == 1
-    assert "was deleted and made anew" in worker.said.splitlines()[-1]
+    assert "was deleted and made anew" in worker.output.splitlines()[-1]
     worker.start()
     assert worker.wait() == 1
-    assert "made from another log; mutua rebuild makes them again" in worker.said.splitlines()[-1]
+    assert "made from another log; mutua rebuild makes them again" in worker.output.splitlines()[-1]
 
 
-def test_a_database_that_was_away_is_found_again(cluster: Cluster) -> None:
+def test_a_database_that_was_away_is_found_again(cluster: ProjectorCluster) -> None:
     away = cluster.folder / "away"
     (worker,) = cluster.start("w1")
     away.touch()
     cluster.record(80)
-    cluster.eventually(lambda: worker.exits, "the worker ends")
+    cluster.eventually(lambda: worker.exit_codes, "the worker ends")
     away.unlink()
     cluster.assert_whole()
-    assert set(worker.exits) == {1}
-    assert "projector: ConnectionRefusedError('the database is away')" in worker.said
+    assert set(worker.exit_codes) == {1}
+    assert "projector: ConnectionRefusedError('the database is away')" in worker.output
     assert all(hold(cluster, partition) is None for partition in range(4))
 
 
-def test_a_worker_that_gets_no_further_ends_itself(cluster: Cluster) -> None:
+def test_a_worker_that_gets_no_further_ends_itself(cluster: ProjectorCluster) -> None:
     (worker,) = cluster.start("w1", MUTUA_STUCK_SECONDS="2")
     (cluster.folder / "hang").touch()
     cluster.record(8, ["p0"])
     assert worker.wait() == 1
-    assert "stands at offset 0 for 2 s" in worker.said
+    assert "stands at offset 0 for 2 s" in worker.output
 
 
-def test_a_missing_broker_or_topic_is_named_and_waited_for(cluster: Cluster) -> None:
-    nowhere, later = f"127.0.0.1:{free_port()}", f"{cluster.topic}-later"
-    lost = Worker("w1", nowhere, cluster.topic, cluster.folder)
-    early = Worker("w2", cluster.broker, later, cluster.folder)
+def test_a_missing_broker_or_topic_is_named_and_waited_for(cluster: ProjectorCluster) -> None:
+    nowhere, later = f"127.0.0.1:{allocate_port()}", f"{cluster.topic}-later"
+    lost = ProjectorProcess("w1", nowhere, cluster.topic, cluster.folder)
+    early = ProjectorProcess("w2", cluster.broker, later, cluster.folder)
     cluster.workers += [lost, early]
     for worker, reason in (
         (lost, f"Kafka at {nowhere} does not answer"),
         (early, f"topic {later} is not there; make it with mutua topic create"),
     ):
-        cluster.eventually(lambda w=worker, r=reason: r in w.said, reason)
+        cluster.eventually(lambda w=worker, r=reason: r in w.output, reason)
     create_topic(cluster.broker, later)
-    cluster.eventually(early.ready, "it has found its topic")
+    cluster.eventually(early.is_ready, "it has found its topic")
     for worker in (lost, early):
         cluster.workers.remove(worker)
         worker.signal(signal.SIGTERM)
         assert worker.wait() == 0
-        assert worker.said.count("projecting waits") == 1
+        assert worker.output.count("projecting waits") == 1
     delete_topic(cluster.broker, later)
 
 
-def test_a_session_the_broker_does_not_take_is_named(cluster: Cluster) -> None:
-    short = Worker(
+def test_a_session_the_broker_does_not_take_is_named(cluster: ProjectorCluster) -> None:
+    short = ProjectorProcess(
         "w1", cluster.broker, cluster.topic, cluster.folder, MUTUA_SESSION_TIMEOUT_SECONDS="0.5"
     )
     assert short.wait() == 1
-    assert "does not take MUTUA_SESSION_TIMEOUT_SECONDS 0.5" in short.said.splitlines()[-1]
+    assert "does not take MUTUA_SESSION_TIMEOUT_SECONDS 0.5" in short.output.splitlines()[-1]
 
 
-def test_a_number_of_partitions_is_insisted_on(cluster: Cluster) -> None:
-    worker = Worker("w1", cluster.broker, cluster.topic, cluster.folder, MUTUA_PARTITIONS="7")
+def test_a_number_of_partitions_is_insisted_on(cluster: ProjectorCluster) -> None:
+    worker = ProjectorProcess(
+        "w1", cluster.broker, cluster.topic, cluster.folder, MUTUA_PARTITIONS="7"
+    )
     reason = "it has 4 partitions, not 7: set MUTUA_PARTITIONS"
-    cluster.eventually(lambda: reason in worker.said, "it says so, and waits")
+    cluster.eventually(lambda: reason in worker.output, "it says so, and waits")
     worker.kill()
 
 
-def test_a_topic_that_got_more_partitions_stops_the_worker(cluster: Cluster) -> None:
+def test_a_topic_that_got_more_partitions_stops_the_worker(cluster: ProjectorCluster) -> None:
     (worker,) = cluster.start("w1")
     cluster.workers.remove(worker)
     admin = KafkaAdminClient(bootstrap_servers=cluster.broker)
     admin.create_partitions({cluster.topic: 6})
     admin.close()
     assert worker.wait() == 1
-    assert "has 6 partitions and had 4" in worker.said.splitlines()[-1]
+    assert "has 6 partitions and had 4" in worker.output.splitlines()[-1]
 
 
 def test_a_broker_may_ask_for_tls_and_a_password(
-    own_broker: Broker, own_topic: str, tmp_path: Path
+    private_broker: Broker, private_topic: str, tmp_path: Path
 ) -> None:
-    with closing(Cluster(own_broker.address, own_topic, tmp_path)) as cluster:
+    with closing(ProjectorCluster(private_broker.address, private_topic, tmp_path)) as cluster:
         cluster.record(80)
         cluster.start(
             "w1",
-            MUTUA_LOG_URL=f"kafka://{own_broker.safe_address}/{own_topic}",
+            MUTUA_LOG_URL=f"kafka://{private_broker.safe_address}/{private_topic}",
             MUTUA_KAFKA_SECURITY_PROTOCOL="SASL_SSL",
             MUTUA_KAFKA_SASL_MECHANISM="PLAIN",
             MUTUA_KAFKA_SASL_PLAIN_USERNAME=USER,
             MUTUA_KAFKA_SASL_PLAIN_PASSWORD=PASSWORD,
-            MUTUA_KAFKA_SSL_CAFILE=str(own_broker.certificate),
+            MUTUA_KAFKA_SSL_CAFILE=str(private_broker.certificate),
         )
         cluster.assert_whole()

@@ -15,20 +15,20 @@ from kafka import KafkaProducer
 
 from mutua.v1 import query_service_pb2 as pb
 from mutua.v1.query_service_pb2_grpc import QueryServiceStub
-from services.adapters.kafka_address import KafkaAddress
-from services.adapters.kafka_topic import KafkaTopic
-from services.adapters.postgres_store import PostgresStore
+from services.adapters.kafka.address import KafkaAddress
+from services.adapters.kafka.topic import KafkaTopic
+from services.adapters.postgres.store import PostgresStore
 from services.ledger.ports import Hold
 from services.ledger.position import Position
 from services.projector.slab import project_slab
-from services.projector.verify import verify
-from tests.bench.embedded import as_recorded
-from tests.cluster.chaos.proxy import Fault, Network
-from tests.cluster.ingest import url
-from tests.cluster.processes import Process
-from tests.databases import away, execute
-from tests.faults.processes import eventually, facts
-from tests.ports import free_port
+from services.projector.verification import verify
+from tests.bench.batch_recording import serialize_record
+from tests.cluster.chaos.proxy import LinkFault, ProxyNetwork
+from tests.cluster.ingest_process import kafka_url
+from tests.cluster.service_process import ServiceProcess
+from tests.databases import block_connections, execute_sql
+from tests.faults.server_process import facts, wait_until
+from tests.ports import allocate_port
 
 PROGRAMME = "default"
 SERVING = health_pb2.HealthCheckResponse.SERVING
@@ -41,26 +41,26 @@ def log(broker: str, topic: str) -> Iterator[KafkaTopic]:
 
 
 @pytest.fixture
-def running(tmp_path: Path, broker: str, topic: str, database: str) -> Iterator[Process]:
-    process = Process("query", tmp_path, url(broker, topic), database)
+def running(tmp_path: Path, broker: str, topic: str, database: str) -> Iterator[ServiceProcess]:
+    process = ServiceProcess("query", tmp_path, kafka_url(broker, topic), database)
     yield process
     process.kill()
 
 
 @pytest.fixture
-def projecting(tmp_path: Path, broker: str, topic: str, database: str) -> Iterator[Process]:
-    process = Process("projector", tmp_path, url(broker, topic), database)
+def projecting(tmp_path: Path, broker: str, topic: str, database: str) -> Iterator[ServiceProcess]:
+    process = ServiceProcess("projector", tmp_path, kafka_url(broker, topic), database)
     yield process
     process.kill()
 
 
 def produce(log: KafkaTopic, start: int, end: int, programme: str = PROGRAMME) -> int:
     """Puts facts on the log; the partition of their programme."""
-    partition = log.partition_of(programme)
+    partition = log.find_partition(programme)
     with closing(KafkaProducer(bootstrap_servers=list(log.address.servers))) as producer:
         for event in facts(start, end):
             event.programme_id = programme
-            key, value = programme.encode(), as_recorded(event)
+            key, value = programme.encode(), serialize_record(event)
             producer.send(log.address.topic, key=key, value=value, partition=partition)
         producer.flush()
     return partition
@@ -68,9 +68,9 @@ def produce(log: KafkaTopic, start: int, end: int, programme: str = PROGRAMME) -
 
 def project(log: KafkaTopic, store: PostgresStore, partition: int) -> int:
     """Projects what is new; the position then."""
-    before = store.watermark(partition)
+    before = store.read_watermark(partition)
     start = 0 if before is None else before.next_offset
-    records = log.partition(partition).read(start, 1_000)
+    records = log.get_partition(partition).read(start, 1_000)
     return project_slab(store, log.log_id, records, partition=partition).next_offset
 
 
@@ -81,9 +81,9 @@ def status(address: str) -> Any:
 
 
 def test_it_waits_for_read_models_and_then_for_positions(
-    running: Process, log: KafkaTopic, database: str
+    running: ServiceProcess, log: KafkaTopic, database: str
 ) -> None:
-    eventually(lambda: "there are no read models yet" in running.said, "it says so")
+    wait_until(lambda: "there are no read models yet" in running.output, "it says so")
     with grpc.insecure_channel(running.listen) as channel:
         with pytest.raises(grpc.RpcError, match="there are no read models yet") as refused:
             QueryServiceStub(channel).GetStatus(pb.GetStatusRequest(programme_id=PROGRAMME))
@@ -91,8 +91,8 @@ def test_it_waits_for_read_models_and_then_for_positions(
     with closing(PostgresStore(database)) as store:
         partition = produce(log, 0, 5)
         project(log, store, partition)
-        assert verify(log.partition(partition), store, partition_count=4).ok
-        address = running.address()
+        assert verify(log.get_partition(partition), store, partition_count=4).ok
+        address = running.wait_for_address()
         assert status(address) == SERVING
         with grpc.insecure_channel(address) as channel:
             stub = QueryServiceStub(channel)
@@ -108,7 +108,7 @@ def test_it_waits_for_read_models_and_then_for_positions(
                 0,
                 position,
             )
-            store.hold(Hold(partition, 8, "a later version is needed", 0))
+            store.save_hold(Hold(partition, 8, "a later version is needed", 0))
             beyond = pb.GetStatusRequest(
                 programme_id=PROGRAMME, min_position=str(Position(log.log_id, partition, 9))
             )
@@ -118,15 +118,15 @@ def test_it_waits_for_read_models_and_then_for_positions(
 
 
 def test_what_projectors_project_is_answered_and_right(
-    running: Process, projecting: Process, log: KafkaTopic, database: str
+    running: ServiceProcess, projecting: ServiceProcess, log: KafkaTopic, database: str
 ) -> None:
-    eventually(lambda: "mutua projector is ready" in projecting.said, "it projects")
-    address = running.address()
+    wait_until(lambda: "mutua projector is ready" in projecting.output, "it projects")
+    address = running.wait_for_address()
     programmes = [f"p{number}" for number in range(8)]
     for start in range(0, 60, 20):
         for programme in programmes:
             produce(log, start, start + 20, programme)
-        execute(  # whatever is under way begins again
+        execute_sql(  # whatever is under way begins again
             database,
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
             "WHERE application_name LIKE '%partition%'",
@@ -134,26 +134,28 @@ def test_what_projectors_project_is_answered_and_right(
     with grpc.insecure_channel(address) as channel:
         stub = QueryServiceStub(channel)
         for programme in programmes:
-            partition = log.partition_of(programme)
-            end = Position(log.log_id, partition, log.partition(partition).end())
+            partition = log.find_partition(programme)
+            end = Position(log.log_id, partition, log.get_partition(partition).end())
             request = pb.GetStatusRequest(programme_id=programme, min_position=str(end))
             found = stub.GetStatus(request, timeout=30)
             assert (found.exchange_count, found.lag_count) == (60, 0)
     with closing(PostgresStore(database, read_only=True)) as store:
         for partition in range(log.partition_count):
-            report = verify(log.partition(partition), store, partition_count=log.partition_count)
+            report = verify(
+                log.get_partition(partition), store, partition_count=log.partition_count
+            )
             assert report.differences == []
     assert projecting.stop() == 0
 
 
 def test_who_waits_for_a_position_is_sent_elsewhere_when_it_ends(
-    running: Process, log: KafkaTopic, database: str
+    running: ServiceProcess, log: KafkaTopic, database: str
 ) -> None:
     with closing(PostgresStore(database)) as store:
         partition = produce(log, 0, 5)
         project(log, store, partition)
     position = str(Position(log.log_id, partition, 6))
-    with grpc.insecure_channel(running.address()) as channel:
+    with grpc.insecure_channel(running.wait_for_address()) as channel:
         stub = QueryServiceStub(channel)
         request = pb.GetStatusRequest(programme_id=PROGRAMME, min_position=position)
         waiting = stub.GetStatus.future(request, timeout=60)
@@ -166,19 +168,19 @@ def test_who_waits_for_a_position_is_sent_elsewhere_when_it_ends(
 
 
 def test_health_is_true_while_the_database_is_away(
-    running: Process, log: KafkaTopic, database: str, postgres: str
+    running: ServiceProcess, log: KafkaTopic, database: str, postgres: str
 ) -> None:
     with closing(PostgresStore(database)) as store:
         project(log, store, produce(log, 0, 5))
-    address = running.address()
+    address = running.wait_for_address()
     with grpc.insecure_channel(address) as channel:
         stub = QueryServiceStub(channel)
-        with away(postgres, database):
-            eventually(lambda: status(address) != SERVING, "health says so")
+        with block_connections(postgres, database):
+            wait_until(lambda: status(address) != SERVING, "health says so")
             with pytest.raises(grpc.RpcError) as refused:
                 stub.GetStatus(pb.GetStatusRequest(programme_id=PROGRAMME))
             assert refused.value.code() is grpc.StatusCode.UNAVAILABLE
-        eventually(lambda: status(address) == SERVING, "it recovers")
+        wait_until(lambda: status(address) == SERVING, "it recovers")
         found = stub.GetStatus(pb.GetStatusRequest(programme_id=PROGRAMME))
     assert found.fact_count == 5
 
@@ -189,22 +191,22 @@ def test_a_database_that_hangs_is_not_waited_for(
     with closing(PostgresStore(database)) as store:
         project(log, store, produce(log, 0, 5))
     place = urlsplit(database)
-    with closing(Network()) as network:
-        link = network.proxy(free_port(), f"{place.hostname}:{place.port}")
+    with closing(ProxyNetwork()) as network:
+        link = network.add_proxy(allocate_port(), f"{place.hostname}:{place.port}")
         through = database.replace(f":{place.port}/", f":{link.port}/")
-        running = Process("query", tmp_path, url(broker, topic), through)
+        running = ServiceProcess("query", tmp_path, kafka_url(broker, topic), through)
         try:
-            with grpc.insecure_channel(running.address()) as channel:
+            with grpc.insecure_channel(running.wait_for_address()) as channel:
                 stub = QueryServiceStub(channel)
                 request = pb.GetStatusRequest(programme_id=PROGRAMME)
                 assert stub.GetStatus(request).fact_count == 5
-                link.fail(Fault.BLACK_HOLE)
+                link.fail(LinkFault.BLACK_HOLE)
                 with pytest.raises(grpc.RpcError) as refused:
                     stub.GetStatus(request, timeout=60)
                 assert refused.value.code() is grpc.StatusCode.UNAVAILABLE
-                eventually(lambda: status(running.listen) != SERVING, "health says so")
+                wait_until(lambda: status(running.listen) != SERVING, "health says so")
                 link.heal()
-                eventually(lambda: status(running.listen) == SERVING, "it recovers")
+                wait_until(lambda: status(running.listen) == SERVING, "it recovers")
                 assert stub.GetStatus(request).fact_count == 5
         finally:
             running.kill()

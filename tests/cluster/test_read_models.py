@@ -11,19 +11,19 @@ from mutua.v1.event_pb2 import Event
 from mutua.v1.ingest_service_pb2 import RecordStreamRequest
 from mutua.v1.ingest_service_pb2_grpc import IngestServiceStub
 from mutua.v1.types_pb2 import OCCUR_PRECISION_MONTH
-from services.adapters.kafka_address import KafkaAddress
-from services.adapters.kafka_topic import KafkaTopic
-from services.adapters.postgres_store import PostgresStore
-from services.ingest.stream import MAX_LAG
+from services.adapters.kafka.address import KafkaAddress
+from services.adapters.kafka.topic import KafkaTopic
+from services.adapters.postgres.store import PostgresStore
+from services.ingest.record_stream import MAX_LAG_FACTS
 from services.ledger.ports import Hold
 from services.projector.slab import project_slab
-from tests.cluster.ingest import Ingest, ingest, until_said, url
-from tests.databases import execute
-from tests.faults.processes import eventually
+from tests.cluster.ingest_process import IngestProcess, kafka_url, run_ingest, wait_for_stderr
+from tests.databases import execute_sql
+from tests.faults.server_process import wait_until
 from tests.services.facts import exchange
 
-BEHIND = f"UPDATE mutua_read_1.position SET next_offset = next_offset - {MAX_LAG + 10}"
-LEVEL = f"UPDATE mutua_read_1.position SET next_offset = next_offset + {MAX_LAG + 10}"
+BEHIND = f"UPDATE mutua_read_1.position SET next_offset = next_offset - {MAX_LAG_FACTS + 10}"
+LEVEL = f"UPDATE mutua_read_1.position SET next_offset = next_offset + {MAX_LAG_FACTS + 10}"
 
 
 @pytest.fixture
@@ -33,13 +33,15 @@ def store(database: str) -> Iterator[PostgresStore]:
 
 
 @pytest.fixture
-def running(broker: str, topic: str, database: str, store: PostgresStore) -> Iterator[Ingest]:
-    with ingest(url(broker, topic), MUTUA_STORE_URL=database) as running:
-        running.until_serving()
+def running(
+    broker: str, topic: str, database: str, store: PostgresStore
+) -> Iterator[IngestProcess]:
+    with run_ingest(kafka_url(broker, topic), MUTUA_STORE_URL=database) as running:
+        running.wait_until_serving()
         yield running
 
 
-def record(running: Ingest, event: Event | None = None) -> str:
+def record(running: IngestProcess, event: Event | None = None) -> str:
     with Client(running.address, deadline_seconds=20) as client:
         return client.record([event or exchange()])
 
@@ -48,12 +50,12 @@ def project(broker: str, topic: str, store: PostgresStore, position: str) -> int
     """Projects the partition of a position, from its start; its number."""
     number = int(position.split(".")[1])
     with closing(KafkaTopic(KafkaAddress(servers=(broker,), topic=topic))) as log:
-        records = log.partition(number).read(0, 100)
+        records = log.get_partition(number).read(0, 100)
         project_slab(store, log.log_id, records, partition=number)
     return number
 
 
-def streamed(running: Ingest) -> str:
+def streamed(running: IngestProcess) -> str:
     """Why a stream of one group ends; "" when it was recorded."""
     groups = [RecordStreamRequest(events=[exchange(programme="default")])]
     try:
@@ -65,19 +67,19 @@ def streamed(running: Ingest) -> str:
 
 
 def test_a_stream_is_held_back_while_its_partition_is_far_behind_and_a_single_call_is_not(
-    running: Ingest, broker: str, topic: str, store: PostgresStore, database: str
+    running: IngestProcess, broker: str, topic: str, store: PostgresStore, database: str
 ) -> None:
     number = project(broker, topic, store, record(running))
     assert streamed(running) == ""
-    execute(database, BEHIND)
-    eventually(lambda: streamed(running) == "RESOURCE_EXHAUSTED", "streams are held back")
+    execute_sql(database, BEHIND)
+    wait_until(lambda: streamed(running) == "RESOURCE_EXHAUSTED", "streams are held back")
     assert record(running)
-    store.hold(Hold(number, 0, "a later version is needed", 0))
-    eventually(lambda: streamed(running) == "", "what is held holds nobody back")
-    store.release(number)
-    eventually(lambda: streamed(running) == "RESOURCE_EXHAUSTED", "it is held no longer")
-    execute(database, LEVEL)
-    eventually(lambda: streamed(running) == "", "streams go on")
+    store.save_hold(Hold(number, 0, "a later version is needed", 0))
+    wait_until(lambda: streamed(running) == "", "what is held holds nobody back")
+    store.delete_hold(number)
+    wait_until(lambda: streamed(running) == "RESOURCE_EXHAUSTED", "it is held no longer")
+    execute_sql(database, LEVEL)
+    wait_until(lambda: streamed(running) == "", "streams go on")
 
 
 def nothing_to_report() -> Event:
@@ -88,10 +90,12 @@ def nothing_to_report() -> Event:
     return event
 
 
-def test_facts_that_projectors_do_not_know_yet_are_refused(running: Ingest, database: str) -> None:
+def test_facts_that_projectors_do_not_know_yet_are_refused(
+    running: IngestProcess, database: str
+) -> None:
     assert record(running, nothing_to_report())
-    execute(database, "DELETE FROM mutua_control.fact_kind WHERE kind = 34")
-    until_said(running, "nothing_to_report are refused", "upgrade these first")
+    execute_sql(database, "DELETE FROM mutua_control.fact_kind WHERE kind = 34")
+    wait_for_stderr(running, "nothing_to_report are refused", "upgrade these first")
     with pytest.raises(MutuaError, match="upgrade projectors and query first") as refused:
         record(running, nothing_to_report())
     assert refused.value.reason == "SCHEMA_AHEAD"
@@ -104,25 +108,25 @@ def test_facts_that_projectors_do_not_know_yet_are_refused(running: Ingest, data
         except MutuaError:
             return False
 
-    eventually(is_taken, "they are taken")
+    wait_until(is_taken, "they are taken")
 
 
 def test_read_models_that_are_not_there_hold_nobody_back(
     broker: str, topic: str, database: str
 ) -> None:
     """Neither when there are none yet, nor when there is no such database, nor of another log."""
-    with ingest(url(broker, topic), MUTUA_STORE_URL=f"{database}_not_there") as lost:
-        until_said(lost, "nothing is known of the read models", "does not exist")
-        lost.until_serving()
+    with run_ingest(kafka_url(broker, topic), MUTUA_STORE_URL=f"{database}_not_there") as lost:
+        wait_for_stderr(lost, "nothing is known of the read models", "does not exist")
+        lost.wait_until_serving()
         assert (bool(record(lost)), streamed(lost)) == (True, "")
-        assert len(lost.said) == 1
-    with ingest(url(broker, topic), MUTUA_STORE_URL=database) as early:
-        until_said(early, "there are no read models yet")
-        early.until_serving()
+        assert len(lost.stderr_lines) == 1
+    with run_ingest(kafka_url(broker, topic), MUTUA_STORE_URL=database) as early:
+        wait_for_stderr(early, "there are no read models yet")
+        early.wait_until_serving()
         position = record(early)
         with closing(PostgresStore(database)) as store:
             project(broker, topic, store, position)
-        execute(database, BEHIND)
-        eventually(lambda: streamed(early) == "RESOURCE_EXHAUSTED", "streams are held back")
-        execute(database, "UPDATE mutua_read_1.position SET log_id = repeat('0', 32)")
-        eventually(lambda: streamed(early) == "", "what is of another log holds nobody back")
+        execute_sql(database, BEHIND)
+        wait_until(lambda: streamed(early) == "RESOURCE_EXHAUSTED", "streams are held back")
+        execute_sql(database, "UPDATE mutua_read_1.position SET log_id = repeat('0', 32)")
+        wait_until(lambda: streamed(early) == "", "what is of another log holds nobody back")

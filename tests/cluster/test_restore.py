@@ -13,22 +13,27 @@ import pytest
 
 from mutua.v1 import query_service_pb2 as pb
 from mutua.v1.query_service_pb2_grpc import QueryServiceStub
-from services.adapters.kafka_topic import KafkaTopic
+from services.adapters.kafka.topic import KafkaTopic
 from services.dev.postgres import find_programs
 from services.ledger.ports import Record
 from services.ledger.position import Position
-from tests.backends import new_database, or_skipped
-from tests.cli.conftest import Run
+from tests.backing_services import build_or_skip, temporary_database
+from tests.cli.conftest import RunCommand
 from tests.cli.conftest import run as run  # a fixture
-from tests.cluster.alike import PLACES, difference, forget, pages
-from tests.cluster.ingest import records, url
-from tests.cluster.processes import Process
-from tests.cluster.sites import Site
+from tests.cluster.answer_comparison import (
+    POSITION_FIELDS,
+    clear_fields,
+    fetch_pages,
+    find_difference,
+)
+from tests.cluster.ingest_process import kafka_url, read_partitions
+from tests.cluster.irregular_programme import generate_irregular_programme
+from tests.cluster.service_cluster import ServiceCluster
+from tests.cluster.service_process import ServiceProcess
 from tests.cluster.test_query import SERVING, status
 from tests.cluster.topics import PARTITIONS, delete_topic
-from tests.cluster.troubles import troubled
-from tests.databases import beside, replaced
-from tests.faults.processes import eventually
+from tests.databases import create_sibling, replace_database
+from tests.faults.server_process import wait_until
 
 PROGRAMMES = ("p0", "p1", "p2", "p3")
 RPCS = {
@@ -41,31 +46,31 @@ LISTS = {"ListQuarantine": pb.ListQuarantineRequest, "ListBatches": pb.ListBatch
 
 
 @pytest.fixture
-def site(tmp_path: Path, broker: str, topic: str, database: str) -> Iterator[Site]:
+def site(tmp_path: Path, broker: str, topic: str, database: str) -> Iterator[ServiceCluster]:
     """In each programme everything is on the log that goes wrong."""
-    with closing(Site(tmp_path, broker, topic, database)) as site:
+    with closing(ServiceCluster(tmp_path, broker, topic, database)) as site:
         for programme in PROGRAMMES:
-            site.put(event for event in in_programme(programme))
+            site.append(event for event in in_programme(programme))
         yield site
 
 
 def in_programme(programme: str) -> Iterator[Any]:
-    for event in troubled(programme):
+    for event in generate_irregular_programme(programme):
         event.programme_id = programme
         yield event
 
 
-def answers(site: Site, query: Process) -> dict[str, list[Any]]:
+def answers(site: ServiceCluster, query: ServiceProcess) -> dict[str, list[Any]]:
     """All that can be asked, times included, once everything is projected."""
     found: dict[str, list[Any]] = {}
     with (
         closing(KafkaTopic(site.address)) as log,
-        grpc.insecure_channel(query.address()) as channel,
+        grpc.insecure_channel(query.wait_for_address()) as channel,
     ):
         stub = QueryServiceStub(channel)
         for programme in PROGRAMMES:
-            number = log.partition_of(programme)
-            end = str(Position(log.log_id, number, log.partition(number).end()))
+            number = log.find_partition(programme)
+            end = str(Position(log.log_id, number, log.get_partition(number).end()))
             stub.GetStatus(
                 pb.GetStatusRequest(programme_id=programme, min_position=end), timeout=60
             )
@@ -73,8 +78,11 @@ def answers(site: Site, query: Process) -> dict[str, list[Any]]:
             asked: dict[str, Any] = {name: ask(question=question) for name, ask in RPCS.items()}
             asked |= {name: ask(programme_id=programme) for name, ask in LISTS.items()}
             for name, request in asked.items():
-                found[f"{name} {programme}"] = pages(
-                    [stub], name, request, tidy=lambda page: forget(page, PLACES | {"record"})
+                found[f"{name} {programme}"] = fetch_pages(
+                    [stub],
+                    name,
+                    request,
+                    normalize=lambda page: clear_fields(page, POSITION_FIELDS | {"record"}),
                 )
     return found
 
@@ -82,32 +90,32 @@ def answers(site: Site, query: Process) -> dict[str, list[Any]]:
 def assert_alike(now: dict[str, list[Any]], before: dict[str, list[Any]]) -> None:
     assert now.keys() == before.keys()
     for name, found in before.items():
-        assert difference(now[name], found) == "", name
+        assert find_difference(now[name], found) == "", name
         assert found
 
 
 def test_a_cluster_is_made_again_from_an_export_of_its_log(
-    site: Site, run: Run, tmp_path: Path, broker: str, topic: str, postgres: str
+    site: ServiceCluster, run: RunCommand, tmp_path: Path, broker: str, topic: str, postgres: str
 ) -> None:
     """Topic and database are gone. It is another log, with the same facts at the same places."""
-    file, log_url = tmp_path / "log.jsonl.gz", ("--log-url", url(broker, topic))
-    projector, query = site.projector(), site.query()
-    before, on_log = answers(site, query), records(broker, topic)
+    file, log_url = tmp_path / "log.jsonl.gz", ("--log-url", kafka_url(broker, topic))
+    projector, query = site.start_projector(), site.start_query()
+    before, on_log = answers(site, query), read_partitions(broker, topic)
     for process in (projector, query):
         process.kill()
     assert run("export", "log", file, *log_url).code == 0
     delete_topic(broker, topic)
-    eventually(lambda: "is not there" in run("topic", "check", *log_url).err, "the topic is gone")
+    wait_until(lambda: "is not there" in run("topic", "check", *log_url).err, "the topic is gone")
     assert run("topic", "create", *log_url, "--partitions", PARTITIONS).code == 0
     assert run("replay", file, *log_url).code == 0
-    assert places(records(broker, topic)) == places(on_log)
+    assert places(read_partitions(broker, topic)) == places(on_log)
     with (
-        new_database(postgres) as database,
-        closing(Site(tmp_path, broker, topic, database)) as restored,
+        temporary_database(postgres) as database,
+        closing(ServiceCluster(tmp_path, broker, topic, database)) as restored,
     ):
-        restored.projector()
-        assert_alike(answers(restored, restored.query()), before)
-        restored.assert_whole()
+        restored.start_projector()
+        assert_alike(answers(restored, restored.start_query()), before)
+        restored.assert_complete()
 
 
 def places(found: list[list[Record]]) -> list[list[tuple[int, str]]]:
@@ -116,28 +124,28 @@ def places(found: list[list[Record]]) -> list[list[tuple[int, str]]]:
 
 
 def test_a_database_is_restored_from_a_dump_and_the_rest_projected(
-    site: Site, tmp_path: Path, database: str, postgres: str
+    site: ServiceCluster, tmp_path: Path, database: str, postgres: str
 ) -> None:
     """Dumped while facts are projected, and put in the place of what is lost at once."""
-    programs, dump = or_skipped(find_programs), tmp_path / "read-models.dump"
-    projector, query = site.projector(), site.query()
-    eventually(lambda: sum(site.positions()) > 0, "something is projected")
+    programs, dump = build_or_skip(find_programs), tmp_path / "read-models.dump"
+    projector, query = site.start_projector(), site.start_query()
+    wait_until(lambda: sum(site.read_positions()) > 0, "something is projected")
     subprocess.run(
         [programs / "pg_dump", "--format=custom", f"--file={dump}", database], check=True
     )
     site.record(400, PROGRAMMES)
     before = answers(site, query)
-    restored = beside(postgres, database)
+    restored = create_sibling(postgres, database)
     done = subprocess.run(
         [programs / "pg_restore", "--exit-on-error", f"--dbname={restored}", dump],
         capture_output=True,
         text=True,
     )
     assert done.returncode == 0, done.stderr
-    replaced(postgres, database, restored)
-    eventually(projector.has_ended, "the projector notices")
-    site.projector()
-    eventually(lambda: status(query.listen) == SERVING, "the restored one is asked")
+    replace_database(postgres, database, restored)
+    wait_until(projector.has_ended, "the projector notices")
+    site.start_projector()
+    wait_until(lambda: status(query.listen) == SERVING, "the restored one is asked")
     assert_alike(answers(site, query), before)
-    site.assert_whole()
-    assert_alike(answers(site, site.query()), before)
+    site.assert_complete()
+    assert_alike(answers(site, site.start_query()), before)

@@ -11,38 +11,38 @@ import pytest
 from kafka import KafkaAdminClient
 from kafka.admin import ConfigResource, ConfigResourceType
 
-from services.adapters.postgres_store import PostgresStore
+from services.adapters.postgres.store import PostgresStore
 from services.adapters.wire.event import read_record
-from services.bootstrap import export_log
-from services.cli import exporting
-from services.exports import replay as replaying
+from services.app.bootstrap import export_log
+from services.cli import log_export
+from services.exports import log_replay as replaying
 from services.ledger.facts import Event
 from services.ledger.ports import Hold, Record
 from services.ledger.times import Instant
-from tests.cli.conftest import Run
+from tests.cli.conftest import RunCommand
 from tests.cli.conftest import run as run  # a fixture
-from tests.cluster.ingest import records, url
+from tests.cluster.ingest_process import kafka_url, read_partitions
 from tests.cluster.topics import create_topic, delete_topic
-from tests.exports.logs import OTHER, PROGRAMME, fill, read
-from tests.exports.logs import records as facts
-from tests.faults.processes import eventually
+from tests.exports.recorded_logs import OTHER, PROGRAMME, append_records, read_log
+from tests.exports.recorded_logs import make_records as facts
+from tests.faults.server_process import wait_until
 
 
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
     """A log of two programmes with all that can come to stand on one, exported."""
-    fill(tmp_path / "data", facts())
+    append_records(tmp_path / "data", facts())
     path = tmp_path / "log.jsonl"
     export_log(tmp_path / "data", path, programme_id="", force=False, progress=lambda *_: None)
     return path
 
 
-def test_a_topic_is_made_fit_to_be_a_log_and_made_once(run: Run, broker: str) -> None:
+def test_a_topic_is_made_fit_to_be_a_log_and_made_once(run: RunCommand, broker: str) -> None:
     name = f"test-{uuid4().hex}"
-    words = ("topic", "create", "--log-url", url(broker, name), "--partitions", 3)
+    words = ("topic", "create", "--log-url", kafka_url(broker, name), "--partitions", 3)
     made, again = run(*words), run(*words, "--format", "json")
-    checked = run("topic", "check", "--log-url", url(broker, name), "--format", "json")
-    more = run("topic", "create", "--log-url", url(broker, name), "--partitions", 5)
+    checked = run("topic", "check", "--log-url", kafka_url(broker, name), "--format", "json")
+    more = run("topic", "create", "--log-url", kafka_url(broker, name), "--partitions", 5)
     delete_topic(broker, name)
     assert (made.code, made.err, made.out.splitlines()[-1]) == (0, "", "ok: it can be a log")
     assert again.answer == checked.answer
@@ -52,16 +52,18 @@ def test_a_topic_is_made_fit_to_be_a_log_and_made_once(run: Run, broker: str) ->
     assert "it has 3 partitions, not 5" in more.out
 
 
-def test_a_topic_that_would_lose_facts_is_found_out(run: Run, broker: str, topic: str) -> None:
+def test_a_topic_that_would_lose_facts_is_found_out(
+    run: RunCommand, broker: str, topic: str
+) -> None:
     with closing(KafkaAdminClient(bootstrap_servers=broker)) as admin:
         shortened = {"retention.ms": "60000"}
         admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, topic, configs=shortened)])
-    check = ("topic", "check", "--log-url", url(broker, topic))
-    eventually(lambda: run(*check).code == 1, "the broker has set it")
+    check = ("topic", "check", "--log-url", kafka_url(broker, topic))
+    wait_until(lambda: run(*check).code == 1, "the broker has set it")
     assert "retention.ms is 60000; set it to -1" in run(*check).out
 
 
-def test_what_is_held_is_released_by_number_or_all_at_once(run: Run, database: str) -> None:
+def test_what_is_held_is_released_by_number_or_all_at_once(run: RunCommand, database: str) -> None:
     words = ("topic", "release", "--store-url", database)
     assert "there are no read models yet" in run(*words).err
     with closing(PostgresStore(database)) as store:
@@ -69,42 +71,42 @@ def test_what_is_held_is_released_by_number_or_all_at_once(run: Run, database: s
         trying = Hold(0, 70, "it failed once", 1)
         holds = [Hold(1, 7, "it fails", 3), Hold(2, 8, "kind 29 is newer", 0), Hold(3, 9, "it", 4)]
         for each in (trying, *holds):
-            store.hold(each)
+            store.save_hold(each)
         one = run(*words, "1", "0")
         assert one.out == (
             "Partition 1 goes on at offset 7; it was held: it fails.\nPartition 0 is not held.\n"
         )
-        assert [store.held(number) for number in range(4)] == [trying, None, *holds[1:]]
+        assert [store.read_hold(number) for number in range(4)] == [trying, None, *holds[1:]]
         rest = run(*words, "--format", "json")
         assert rest.answer["released"] == [asdict(each) for each in holds[1:]]
-        assert [store.held(number) for number in range(4)] == [trying, None, None, None]
+        assert [store.read_hold(number) for number in range(4)] == [trying, None, None, None]
     assert "write postgresql://" in run(*words[:3], "mysql://one/two").err
 
 
-def test_what_is_not_there_is_told_with_what_to_type(run: Run, broker: str) -> None:
-    absent = run("topic", "check", "--log-url", url(broker, "no-such-topic"))
+def test_what_is_not_there_is_told_with_what_to_type(run: RunCommand, broker: str) -> None:
+    absent = run("topic", "check", "--log-url", kafka_url(broker, "no-such-topic"))
     assert absent.code == 1
-    assert f"mutua topic create --log-url {url(broker, 'no-such-topic')}" in absent.err
+    assert f"mutua topic create --log-url {kafka_url(broker, 'no-such-topic')}" in absent.err
     with socket.create_server(("127.0.0.1", 0)) as silent:
         address = f"127.0.0.1:{silent.getsockname()[1]}"
-        away = run("topic", "check", "--log-url", url(address, "any"))
+        away = run("topic", "check", "--log-url", kafka_url(address, "any"))
     assert away.code == 1
     assert f"Kafka at {address} does not answer" in away.err
 
 
 def test_a_log_is_replayed_with_ids_order_and_times_kept(
-    run: Run, broker: str, topic: str, file: Path, tmp_path: Path
+    run: RunCommand, broker: str, topic: str, file: Path, tmp_path: Path
 ) -> None:
-    told = run("replay", file, "--log-url", url(broker, topic))
+    told = run("replay", file, "--log-url", kafka_url(broker, topic))
     count = len(facts())
     assert (told.code, told.out) == (
         0,
-        f"Replayed: {url(broker, topic)} holds {count} records, with ids and times kept.\n",
+        f"Replayed: {kafka_url(broker, topic)} holds {count} records, with ids and times kept.\n",
     )
-    there = [each for partition in records(broker, topic) for each in partition]
+    there = [each for partition in read_partitions(broker, topic) for each in partition]
     assert len(there) == count
     for programme_id in (PROGRAMME, OTHER):
-        before = read(tmp_path / "data")
+        before = read_log(tmp_path / "data")
         assert told_of(there, programme_id) == told_of(before, programme_id)
 
 
@@ -122,11 +124,14 @@ def told_of(found: Iterable[Record], programme_id: str) -> list[tuple[Event, Ins
 
 
 def test_an_interrupted_replay_goes_on_and_a_finished_one_does_nothing(
-    run: Run, broker: str, topic: str, file: Path, monkeypatch: pytest.MonkeyPatch
+    run: RunCommand, broker: str, topic: str, file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    whole = (run("replay", file, "--log-url", url(broker, topic)), records(broker, topic))
-    assert run("replay", file, "--log-url", url(broker, topic)) == whole[0]
-    assert records(broker, topic) == whole[1]
+    whole = (
+        run("replay", file, "--log-url", kafka_url(broker, topic)),
+        read_partitions(broker, topic),
+    )
+    assert run("replay", file, "--log-url", kafka_url(broker, topic)) == whole[0]
+    assert read_partitions(broker, topic) == whole[1]
     half = f"{topic}-half"
     create_topic(broker, half)
 
@@ -136,14 +141,14 @@ def test_an_interrupted_replay_goes_on_and_a_finished_one_does_nothing(
 
     with monkeypatch.context() as patched:
         patched.setattr(replaying, "_WINDOW_BYTES", 1)
-        patched.setattr(exporting, "_show", interrupt)
-        stopped = run("replay", file, "--log-url", url(broker, half))
+        patched.setattr(log_export, "_show", interrupt)
+        stopped = run("replay", file, "--log-url", kafka_url(broker, half))
     assert stopped.code == 130
-    assert f"replay {file} --log-url {url(broker, half)}" in stopped.err
-    begun = records(broker, half)
+    assert f"replay {file} --log-url {kafka_url(broker, half)}" in stopped.err
+    begun = read_partitions(broker, half)
     assert 0 < sum(map(len, begun)) < len(facts())
-    assert run("replay", file, "--log-url", url(broker, half)).code == 0
-    finished = records(broker, half)
+    assert run("replay", file, "--log-url", kafka_url(broker, half)).code == 0
+    finished = read_partitions(broker, half)
     delete_topic(broker, half)
     assert [[each.value for each in part] for part in finished] == [
         [each.value for each in part] for part in whole[1]
@@ -151,13 +156,13 @@ def test_an_interrupted_replay_goes_on_and_a_finished_one_does_nothing(
 
 
 def test_a_topic_that_holds_anything_else_is_not_touched(
-    run: Run, broker: str, topic: str, file: Path, tmp_path: Path
+    run: RunCommand, broker: str, topic: str, file: Path, tmp_path: Path
 ) -> None:
-    fill(tmp_path / "other", [facts()[-1]])
+    append_records(tmp_path / "other", [facts()[-1]])
     other = tmp_path / "other.jsonl"
     export_log(tmp_path / "other", other, programme_id="", force=False, progress=lambda *_: None)
-    run("replay", other, "--log-url", url(broker, topic))
-    refused = run("replay", file, "--log-url", url(broker, topic))
+    run("replay", other, "--log-url", kafka_url(broker, topic))
+    refused = run("replay", file, "--log-url", kafka_url(broker, topic))
     assert refused.code == 1
     assert "holds records of its own" in refused.err
-    assert sum(map(len, records(broker, topic))) == 1
+    assert sum(map(len, read_partitions(broker, topic))) == 1

@@ -15,14 +15,14 @@ from kafka import KafkaConsumer, TopicPartition
 from mutua.v1.event_pb2 import Event
 from mutua.v1.ingest_service_pb2 import RecordEventsRequest
 from mutua.v1.ingest_service_pb2_grpc import IngestServiceStub
-from services.adapters.kafka_address import KafkaAddress
-from services.adapters.kafka_topic import partition_of
-from services.cluster.verify import verify
-from tests.backends import reachable_folder
+from services.adapters.kafka.address import KafkaAddress
+from services.adapters.kafka.topic import find_partition
+from services.app.cluster_verification import verify
+from tests.backing_services import temporary_shared_folder
+from tests.cluster.measured_cluster import MeasuredProcess
 from tests.cluster.topics import PARTITIONS
-from tests.cluster.watched import Watched
-from tests.environments import lowest_versions
-from tests.faults.processes import eventually
+from tests.environments import install_lowest_versions
+from tests.faults.server_process import wait_until
 from tests.services.facts import exchange
 
 PROGRAMME = "traced"
@@ -48,11 +48,11 @@ class Running:
     def __init__(self, broker: str, topic: str, database: str) -> None:
         self.broker, self.topic, self.database = broker, topic, database
         self._stack = ExitStack()
-        self._folder = self._stack.enter_context(reachable_folder())
+        self._folder = self._stack.enter_context(temporary_shared_folder())
 
     def start(
         self, name: str, *words: str, python: str | Path = sys.executable, **others: str
-    ) -> Watched:
+    ) -> MeasuredProcess:
         settings = {
             "MUTUA_LOG_URL": f"kafka://{self.broker}/{self.topic}",
             "MUTUA_STORE_URL": self.database,
@@ -60,14 +60,14 @@ class Running:
             "MUTUA_LOG_LEVEL": "info",
             **others,
         }
-        process = Watched(name, Path(self._folder), *words, python=python, **settings)
+        process = MeasuredProcess(name, Path(self._folder), *words, python=python, **settings)
         self._stack.enter_context(closing(process))
         process.wait_until_ready()
         return process
 
     def headers(self) -> list[list[tuple[str, bytes]]]:
         """Of each record of the programme, in order."""
-        place = TopicPartition(self.topic, partition_of(PROGRAMME, PARTITIONS))
+        place = TopicPartition(self.topic, find_partition(PROGRAMME, PARTITIONS))
         with closing(
             KafkaConsumer(bootstrap_servers=self.broker, auto_offset_reset="earliest")
         ) as consumer:
@@ -88,7 +88,7 @@ def running(broker: str, topic: str, database: str) -> Iterator[Running]:
 
 
 def record(
-    ingest: Watched, events: list[Event], *, traced: bool, baggage: str | None = None
+    ingest: MeasuredProcess, events: list[Event], *, traced: bool, baggage: str | None = None
 ) -> None:
     for event in events:
         event.programme_id = PROGRAMME
@@ -100,12 +100,12 @@ def record(
         )
 
 
-def objects(process: Watched) -> list[dict[str, Any]]:
+def objects(process: MeasuredProcess) -> list[dict[str, Any]]:
     """What it wrote as JSON: lines of its log, and spans."""
-    return [json.loads(line) for line in re.findall(r"\{.*\}", process.said)]
+    return [json.loads(line) for line in re.findall(r"\{.*\}", process.output)]
 
 
-def spans(process: Watched, name: str) -> list[dict[str, Any]]:
+def spans(process: MeasuredProcess, name: str) -> list[dict[str, Any]]:
     return [each for each in objects(process) if each.get("name") == name]
 
 
@@ -127,7 +127,7 @@ def test_spans_of_ingest_and_projector_belong_to_the_trace_and_records_are_as_be
     ingest = running.start("ingest", "-c", RECORDED, "services.ingest")
     projector = running.start("projector", "-c", RECORDED, "services.projector")
     record(ingest, [exchange(), exchange()], traced=True)
-    eventually(lambda: bool(spans(projector, "project")), "they are projected")
+    wait_until(lambda: bool(spans(projector, "project")), "they are projected")
     [call] = spans(ingest, "RecordEvents")
     assert call["context"]["trace_id"] == f"0x{TRACE}"
     assert call["parent_id"] == f"0x{CALLER}"
@@ -152,7 +152,7 @@ NOT_EXPORTED = {f"OTEL_{signal}_EXPORTER": "none" for signal in ("TRACES", "METR
 
 def test_instrumentation_of_grpc_and_kafka_adds_nothing_to_a_record(running: Running) -> None:
     """With the real packages, started as README says."""
-    with lowest_versions(*INSTRUMENTATION) as programs:
+    with install_lowest_versions(*INSTRUMENTATION) as programs:
         ingest = running.start(
             *("ingest", str(programs / "python"), "-m", "services.ingest"),
             python=programs / "opentelemetry-instrument",

@@ -13,57 +13,57 @@ import yaml
 from kafka import KafkaProducer
 
 from mutua import Client, MutuaError
-from services import metrics
-from services.metrics import Metric
-from tests.backends import new_database, reachable_folder
-from tests.cluster.topics import PARTITIONS, new_topic
-from tests.cluster.watched import WatchedCluster
-from tests.faults.processes import ROOT, eventually
-from tests.projector.newer import newer_fact
-from tests.scraping import Scrape
+from services.adapters.telemetry import metrics
+from services.adapters.telemetry.metrics import Metric
+from tests.backing_services import temporary_database, temporary_shared_folder
+from tests.cluster.measured_cluster import MeasuredCluster
+from tests.cluster.topics import PARTITIONS, temporary_topic
+from tests.faults.server_process import ROOT, wait_until
+from tests.projector.newer_facts import newer_fact
+from tests.prometheus_scrape import Scrape
 from tests.services.facts import correction, exchange
 
 METRICS = [each for each in vars(metrics).values() if isinstance(each, Metric)]
 
 
 @pytest.fixture(scope="module")
-def cluster(broker: str, postgres: str) -> Iterator[WatchedCluster]:
+def cluster(broker: str, postgres: str) -> Iterator[MeasuredCluster]:
     """Shared: each test has a programme of its own, and looks at what changed."""
-    for topic in new_topic(broker):
+    for topic in temporary_topic(broker):
         with (
-            new_database(postgres) as database,
-            reachable_folder() as folder,
-            closing(WatchedCluster(folder, broker, topic, database)) as running,
+            temporary_database(postgres) as database,
+            temporary_shared_folder() as folder,
+            closing(MeasuredCluster(folder, broker, topic, database)) as running,
         ):
             yield running
 
 
-def put(cluster: WatchedCluster, programme_id: str, value: bytes) -> str:
+def put(cluster: MeasuredCluster, programme_id: str, value: bytes) -> str:
     """Puts any record on the log; its partition."""
-    partition = cluster.partition_of(programme_id)
+    partition = cluster.find_partition(programme_id)
     with closing(KafkaProducer(bootstrap_servers=cluster.broker)) as producer:
         producer.send(cluster.topic, value, programme_id.encode(), partition=partition)
         producer.flush()
     return str(partition)
 
 
-def lags(cluster: WatchedCluster) -> dict[str, float]:
-    return cluster.query.scraped().by("mutua_lag_facts", "partition")
+def lag_by_partition(cluster: MeasuredCluster) -> dict[str, float]:
+    return cluster.query.scrape().by("mutua_lag_facts", "partition")
 
 
-def test_facts_are_counted_by_what_became_of_them(cluster: WatchedCluster) -> None:
+def test_facts_are_counted_by_what_became_of_them(cluster: MeasuredCluster) -> None:
     def count(outcome: str) -> float:
-        return cluster.ingest.scraped().get("mutua_ingest_facts_total", outcome=outcome)
+        return cluster.ingest.scrape().get("mutua_ingest_facts_total", outcome=outcome)
 
     before = {outcome: count(outcome) for outcome in ("OK", "INVALID_FACT")}
-    with Client(cluster.clients, programme="counts") as client:
+    with Client(cluster.client_address, programme="counts") as client:
         client.record([exchange() for _ in range(7)])
         list(client.record_stream(exchange() for _ in range(50)))
         with pytest.raises(MutuaError):
             client.record([exchange(), exchange("A", "A")])
     assert count("OK") == before["OK"] + 57
     assert count("INVALID_FACT") == before["INVALID_FACT"] + 2
-    found = cluster.ingest.scraped()
+    found = cluster.ingest.scrape()
     assert (
         found.value("mutua_call_seconds_count", method="RecordEvents", outcome="INVALID_FACT") == 1
     )
@@ -71,51 +71,51 @@ def test_facts_are_counted_by_what_became_of_them(cluster: WatchedCluster) -> No
     assert found.value("mutua_ready", service="IngestService") == 1
 
 
-def test_what_is_not_projected_is_told_in_facts_and_seconds(cluster: WatchedCluster) -> None:
+def test_what_is_not_projected_is_told_in_facts_and_seconds(cluster: MeasuredCluster) -> None:
     def projected() -> float:
-        return cluster.projector.scraped().get("mutua_projector_slab_facts_sum")
+        return cluster.projector.scrape().get("mutua_projector_slab_facts_sum")
 
-    partition = str(cluster.partition_of("lags"))
-    with Client(cluster.clients, programme="lags") as client:
-        with cluster.projector.frozen():
+    partition = str(cluster.find_partition("lags"))
+    with Client(cluster.client_address, programme="lags") as client:
+        with cluster.projector.freeze():
             client.record([exchange() for _ in range(30)])
-            eventually(lambda: lags(cluster)[partition] == 30, "30 facts are behind")
-            told = cluster.query.scraped()
+            wait_until(lambda: lag_by_partition(cluster)[partition] == 30, "30 facts are behind")
+            told = cluster.query.scrape()
             assert told.value("mutua_lag_seconds", partition=partition) > 0
-        eventually(lambda: lags(cluster)[partition] == 0, "they are projected")
-        assert cluster.query.scraped().value("mutua_lag_seconds", partition=partition) == 0
-    eventually(lambda: projected() == cluster.record_count(), "each is projected once")
-    found = cluster.projector.scraped()
+        wait_until(lambda: lag_by_partition(cluster)[partition] == 0, "they are projected")
+        assert cluster.query.scrape().value("mutua_lag_seconds", partition=partition) == 0
+    wait_until(lambda: projected() == cluster.record_count(), "each is projected once")
+    found = cluster.projector.scrape()
     assert found.value("mutua_projector_visible_seconds_sum") > 0
     assert found.value("mutua_projector_partitions") == PARTITIONS
-    assert len(lags(cluster)) == PARTITIONS
+    assert len(lag_by_partition(cluster)) == PARTITIONS
 
 
-def test_what_answers_leave_out_is_told(cluster: WatchedCluster) -> None:
+def test_what_answers_leave_out_is_told(cluster: MeasuredCluster) -> None:
     def left_out() -> tuple[float, float]:
-        found = cluster.query.scraped()
+        found = cluster.query.scrape()
         return found.value("mutua_waiting_facts"), found.value("mutua_quarantined_facts")
 
-    eventually(lambda: left_out() == (0, 0), "nothing is left out")
-    with Client(cluster.clients, programme="aside") as client:
+    wait_until(lambda: left_out() == (0, 0), "nothing is left out")
+    with Client(cluster.client_address, programme="aside") as client:
         client.record([correction(missing := exchange())])
         put(cluster, "aside", b"garbage")
-        eventually(lambda: left_out() == (1, 1), "one waits and one can never apply")
+        wait_until(lambda: left_out() == (1, 1), "one waits and one can never apply")
         client.record([missing])
-        eventually(lambda: left_out() == (0, 1), "it waits no longer")
+        wait_until(lambda: left_out() == (0, 1), "it waits no longer")
 
 
-def test_answers_are_measured_and_those_of_the_cache_counted(cluster: WatchedCluster) -> None:
+def test_answers_are_measured_and_those_of_the_cache_counted(cluster: MeasuredCluster) -> None:
     def hits() -> float:
-        return cluster.query.scraped().value("mutua_query_cache_requests_total", result="hit")
+        return cluster.query.scrape().value("mutua_query_cache_requests_total", result="hit")
 
     asked = {"method": "ListBalances", "outcome": "OK"}
-    with Client(cluster.clients, programme="asks") as client:
+    with Client(cluster.client_address, programme="asks") as client:
         position = client.record([exchange()])
         list(client.list_balances(min_position=position))
-        before = cluster.query.scraped(), hits()
+        before = cluster.query.scrape(), hits()
         list(client.list_balances())
-    found = cluster.query.scraped()
+    found = cluster.query.scrape()
     assert hits() > before[1]
     assert found.value("mutua_query_columns_bytes") > 0
     assert (
@@ -124,12 +124,12 @@ def test_answers_are_measured_and_those_of_the_cache_counted(cluster: WatchedClu
     )
 
 
-def test_a_call_has_an_id_that_the_log_names(cluster: WatchedCluster) -> None:
-    with Client(cluster.clients, programme="logs") as client:
+def test_a_call_has_an_id_that_the_log_names(cluster: MeasuredCluster) -> None:
+    with Client(cluster.client_address, programme="logs") as client:
         client.record([exchange()])
     lines = [
         json.loads(line.split(" ", 1)[1])
-        for line in cluster.ingest.said.splitlines()
+        for line in cluster.ingest.output.splitlines()
         if "{" in line
     ]
     calls = [each for each in lines if each["message"].startswith("RecordEvents: OK in")]
@@ -137,11 +137,11 @@ def test_a_call_has_an_id_that_the_log_names(cluster: WatchedCluster) -> None:
     assert len({each["request_id"] for each in calls}) == len(calls)
 
 
-def test_an_embedded_server_tells_the_same(cluster: WatchedCluster) -> None:
+def test_an_embedded_server_tells_the_same(cluster: MeasuredCluster) -> None:
     with Client(cluster.server.address) as client:
         position = client.record([exchange() for _ in range(5)])
         assert [each.given for each in client.list_balances(min_position=position)] == [5, 0]
-    found = cluster.server.scraped()
+    found = cluster.server.scrape()
     assert found.value("mutua_ingest_facts_total", outcome="OK") == 5
     assert found.value("mutua_projector_slab_facts_sum") == 5
     assert found.value("mutua_lag_facts", partition="0") >= 0
@@ -149,23 +149,23 @@ def test_an_embedded_server_tells_the_same(cluster: WatchedCluster) -> None:
     assert found.value("mutua_ready", service="QueryService") == 1
 
 
-def test_a_partition_that_is_held_is_told(cluster: WatchedCluster) -> None:
+def test_a_partition_that_is_held_is_told(cluster: MeasuredCluster) -> None:
     """The last of those who record here: the partition stays as it is."""
     held = put(cluster, "held", newer_fact(29, programme="held"))
 
     def told() -> dict[str, float]:
-        return cluster.query.scraped().by("mutua_partition_held", "partition")
+        return cluster.query.scrape().by("mutua_partition_held", "partition")
 
-    eventually(lambda: told().get(held) == 1, "it is held")
+    wait_until(lambda: told().get(held) == 1, "it is held")
     assert sum(told().values()) == 1
-    eventually(lambda: lags(cluster)[held] == 1, "its fact is behind")
+    wait_until(lambda: lag_by_partition(cluster)[held] == 1, "its fact is behind")
 
 
 # What is declared, alerts and dashboards: all against what the processes above told.
 
 
 @pytest.fixture(scope="module")
-def told(cluster: WatchedCluster) -> dict[str, set[str]]:
+def reported_series(cluster: MeasuredCluster) -> dict[str, set[str]]:
     """The names of all series that the processes tell, and of their labels."""
     names: dict[str, set[str]] = {}
     for found in scraped_after_use(cluster):
@@ -174,14 +174,14 @@ def told(cluster: WatchedCluster) -> dict[str, set[str]]:
     return names
 
 
-def scraped_after_use(cluster: WatchedCluster) -> list[Scrape]:
+def scraped_after_use(cluster: MeasuredCluster) -> list[Scrape]:
     """When each process has done each kind of its work."""
-    for server in (cluster.clients, cluster.server.address):
+    for server in (cluster.client_address, cluster.server.address):
         with Client(server, programme="uses") as client:
             client.list_balances(min_position=client.record([exchange()]))
-            eventually(lambda: client.get_status().fact_count > 0, "it is projected")
-    eventually(lambda: bool(lags(cluster)), "the lag is known")
-    return cluster.scraped()
+            wait_until(lambda: client.get_status().fact_count > 0, "it is projected")
+    wait_until(lambda: bool(lag_by_partition(cluster)), "the lag is known")
+    return cluster.scrape_all()
 
 
 @dataclass(frozen=True)
@@ -211,9 +211,9 @@ def expressions() -> Iterator[Expression]:
 
 @pytest.mark.parametrize("expression", list(expressions()), ids=lambda each: each.where)
 def test_an_expression_is_over_series_that_are_told(
-    expression: Expression, told: dict[str, set[str]]
+    expression: Expression, reported_series: dict[str, set[str]]
 ) -> None:
-    known = told | {"up": set[str]()}
+    known = reported_series | {"up": set[str]()}
     selected: list[Any] = []
     grouped: set[str] = set()
 
@@ -246,9 +246,11 @@ def test_every_alert_says_what_to_do() -> None:
 
 
 @pytest.mark.parametrize("metric", METRICS, ids=lambda each: each.name)
-def test_a_metric_that_is_declared_is_told(metric: Metric, told: dict[str, set[str]]) -> None:
+def test_a_metric_that_is_declared_is_told(
+    metric: Metric, reported_series: dict[str, set[str]]
+) -> None:
     name = f"{metric.name}_count" if isinstance(metric, metrics.Histogram) else metric.name
-    assert told.get(name) == set(metric.labels)
+    assert reported_series.get(name) == set(metric.labels)
     assert re.fullmatch(r"mutua_[a-z_]+", metric.name)
     assert metric.name.endswith("_total") == isinstance(metric, metrics.Counter)
 

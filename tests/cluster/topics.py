@@ -6,13 +6,13 @@ from uuid import uuid4
 
 from kafka import KafkaAdminClient
 
-from services.adapters.kafka_address import KafkaAddress
-from services.adapters.kafka_admin import KafkaAdmin
+from services.adapters.kafka.address import KafkaAddress
+from services.adapters.kafka.admin import KafkaAdmin
 
 PARTITIONS = 4
 
 
-def new_topic(broker: str, partition_count: int = PARTITIONS) -> Iterator[str]:
+def temporary_topic(broker: str, partition_count: int = PARTITIONS) -> Iterator[str]:
     """The name of one, which is deleted afterwards."""
     name = f"test-{uuid4().hex}"
     create_topic(broker, name, partition_count)

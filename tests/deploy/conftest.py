@@ -4,11 +4,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.backends import or_skipped, reachable_folder
+from tests.backing_services import build_or_skip, temporary_shared_folder
 from tests.deploy.image import Image
 
 
 @pytest.fixture(scope="session")
 def image() -> Iterator[Image]:
-    with reachable_folder() as folder:
-        yield or_skipped(lambda: Image(folder))
+    with temporary_shared_folder() as folder:
+        yield build_or_skip(lambda: Image(folder))

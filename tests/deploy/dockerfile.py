@@ -32,11 +32,11 @@ class Stage:
     name: str
     steps: list[Step] = field(default_factory=list)
 
-    def last(self, instruction: str) -> str:
+    def find_last(self, instruction: str) -> str:
         """The text of the last such instruction; "" without one."""
         return next((each.text for each in reversed(self.steps) if each.name == instruction), "")
 
-    def environment(self, before: dict[str, str]) -> dict[str, str]:
+    def apply_environment(self, before: dict[str, str]) -> dict[str, str]:
         """What its ENV make of an environment."""
         found = dict(before)
         for step in self.steps:
@@ -46,7 +46,7 @@ class Stage:
         return found
 
 
-def stages(text: str) -> list[Stage]:
+def parse_stages(text: str) -> list[Stage]:
     """The stages of a Dockerfile, in order."""
     found: list[Stage] = []
     for step in _steps(text):
@@ -66,7 +66,7 @@ def _steps(text: str) -> Iterator[Step]:
             yield Step(name, rest.strip())
 
 
-def context() -> tuple[list[str], list[str]]:
+def read_build_context() -> tuple[list[str], list[str]]:
     """What the build may copy, by its name at the top of the checkout, and names left out of it."""
     first, *rest = [line for line in IGNORE.read_text().splitlines() if line[:1] != "#"]
     assert first == "*", "everything is left out, but what is named after it"

@@ -17,8 +17,8 @@ from pathlib import Path
 from sysconfig import get_path
 from tempfile import mkdtemp
 
-from services.dev.programs import Missing
-from tests.deploy.dockerfile import DOCKERFILE, ROOT, Stage, Step, context, stages
+from services.dev.programs import ProgramNotFoundError
+from tests.deploy.dockerfile import DOCKERFILE, ROOT, Stage, Step, parse_stages, read_build_context
 
 _PACKAGES = "/mnt"
 _AS_IF = {"PYTHONPATH": _PACKAGES, "LD_LIBRARY_PATH": "/usr/local/lib"}
@@ -33,15 +33,15 @@ class Image:
         _require_mounts(folder)
         self._folder = folder
         self._upper: dict[str, Path] = {}
-        *before, final = stages(DOCKERFILE.read_text())
+        *before, final = parse_stages(DOCKERFILE.read_text())
         for stage in (*before, final):
             self._build(stage)
         self._last = self._upper[final.name]
-        self.environment = final.environment(_BASE)
-        self.user = final.last("USER")
-        self.command: list[str] = json.loads(final.last("CMD"))
+        self.environment = final.apply_environment(_BASE)
+        self.user = final.find_last("USER")
+        self.command: list[str] = json.loads(final.find_last("CMD"))
 
-    def running(self, command: Sequence[str], environment: Mapping[str, str]) -> list[str]:
+    def wrap_command(self, command: Sequence[str], environment: Mapping[str, str]) -> list[str]:
         """What to start for a process of the image; it is that process, once it runs."""
         return self._within(
             self._last,
@@ -66,7 +66,7 @@ class Image:
                     place = step.text
                     _within(upper, place).mkdir(parents=True)
                 case "ENV":
-                    environment = Stage("", "", [step]).environment(environment)
+                    environment = Stage("", "", [step]).apply_environment(environment)
                 case "COPY":
                     self._copy(step, upper, place)
                 case "RUN":
@@ -83,7 +83,7 @@ class Image:
             origin = _within(self._upper[words[0].removeprefix("--from=")], source)
             shutil.copytree(origin, _within(upper, destination), symlinks=True)
             return
-        taken, left_out = context()
+        taken, left_out = read_build_context()
         *sources, destination = words
         target = _within(upper, place) / destination
         for source in sources:
@@ -140,4 +140,6 @@ def _within(upper: Path, path: str) -> Path:
 
 def _require_mounts(folder: Path) -> None:
     if os.geteuid() != 0 or shutil.which("unshare") is None:
-        raise Missing("to try the image without a container engine needs root and unshare")
+        raise ProgramNotFoundError(
+            "to try the image without a container engine needs root and unshare"
+        )

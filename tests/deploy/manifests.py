@@ -11,10 +11,10 @@ FOLDER = ROOT / "deploy" / "kubernetes"
 _UNDERSTOOD = {"apiVersion", "kind", "namespace", "resources", "images"}
 _WITHOUT_NAMESPACE = {"Namespace"}
 
-Object: TypeAlias = dict[str, Any]
+Manifest: TypeAlias = dict[str, Any]
 
 
-def rendered() -> list[Object]:
+def render() -> list[Manifest]:
     """Every object, in the order of the resources."""
     told = yaml.safe_load((FOLDER / "kustomization.yaml").read_text())
     assert told.keys() <= _UNDERSTOOD
@@ -28,22 +28,22 @@ def rendered() -> list[Object]:
     for each in objects:
         if each["kind"] not in _WITHOUT_NAMESPACE:
             each["metadata"]["namespace"] = told["namespace"]
-        for container in containers(each):
+        for container in get_containers(each):
             container["image"] = f"{container['image']}:{tags[container['image']]}"
     return objects
 
 
-def pod(workload: Object) -> Object:
+def get_pod(workload: Manifest) -> Manifest:
     """The pod that a workload makes, as its template says; {} for whatever makes none."""
-    found: Object = workload.get("spec", {}).get("template", {})
+    found: Manifest = workload.get("spec", {}).get("template", {})
     return found
 
 
-def containers(workload: Object) -> Iterator[Object]:
-    yield from pod(workload).get("spec", {}).get("containers", [])
+def get_containers(workload: Manifest) -> Iterator[Manifest]:
+    yield from get_pod(workload).get("spec", {}).get("containers", [])
 
 
-def named(objects: list[Object], kind: str) -> dict[str, Object]:
+def index_by_name(objects: list[Manifest], kind: str) -> dict[str, Manifest]:
     return {each["metadata"]["name"]: each for each in objects if each["kind"] == kind}
 
 

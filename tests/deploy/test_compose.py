@@ -14,10 +14,10 @@ import pytest
 import yaml
 
 from mutua import Client
-from services.adapters.kafka_address import KafkaAddress
-from services.adapters.postgres_driver import LOCK_SECONDS, STATEMENT_SECONDS
+from services.adapters.kafka.address import KafkaAddress
+from services.adapters.postgres.driver import LOCK_SECONDS, STATEMENT_SECONDS
 from tests.cluster.topics import delete_topic
-from tests.deploy.containers import (
+from tests.deploy.container_rules import (
     CLOSING_SECONDS,
     GRACE_SECONDS,
     LISTENING,
@@ -27,10 +27,10 @@ from tests.deploy.containers import (
     assert_pinned,
     port_of,
 )
-from tests.deploy.dockerfile import DOCKERFILE, ROOT, stages
+from tests.deploy.dockerfile import DOCKERFILE, ROOT, parse_stages
 from tests.deploy.image import Image
-from tests.faults.processes import eventually
-from tests.ports import free_port
+from tests.faults.server_process import wait_until
+from tests.ports import allocate_port
 from tests.services.facts import exchange
 
 COMPOSE = ROOT / "deploy" / "compose.yaml"
@@ -100,7 +100,9 @@ def test_every_variable_is_a_setting_and_every_command_exists(ours: dict[str, Se
 def test_ports_are_where_processes_listen_and_only_this_machine_reaches_them(
     ours: dict[str, Service],
 ) -> None:
-    exposed, measured = map(int, stages(DOCKERFILE.read_text())[-1].last("EXPOSE").split())
+    exposed, measured = map(
+        int, parse_stages(DOCKERFILE.read_text())[-1].find_last("EXPOSE").split()
+    )
     published = []
     for name in PROCESSES:
         each = ours[name]
@@ -139,16 +141,16 @@ class Started:
     """A service of the compose file, as a process of the image on this machine."""
 
     def __init__(self, image: Image, service: Service, log_url: str, database: str) -> None:
-        self.address = f"127.0.0.1:{free_port()}"
+        self.address = f"127.0.0.1:{allocate_port()}"
         places = {"MUTUA_LOG_URL": log_url, "MUTUA_STORE_URL": database}
         listening = {name: self.address for name in LISTENING if name in service["environment"]}
-        listening[METRICS] = f"127.0.0.1:{free_port()}"
+        listening[METRICS] = f"127.0.0.1:{allocate_port()}"
         environment = {**service["environment"], **places, **listening}
         self._image = image
-        self.process = subprocess.Popen(image.running(service["command"], environment))
+        self.process = subprocess.Popen(image.wrap_command(service["command"], environment))
 
     def is_healthy(self) -> bool:
-        command = self._image.running(["mutua", "health", self.address], {})
+        command = self._image.wrap_command(["mutua", "health", self.address], {})
         done = subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         return done.returncode == 0
 
@@ -178,7 +180,7 @@ def test_what_it_starts_takes_facts_and_answers(
         making = stack.enter_context(started(image, ours["topic"], *place))
         assert making.process.wait(60) == 0
         for name, each in running.items():
-            eventually(each.is_healthy, f"{name} is healthy")
+            wait_until(each.is_healthy, f"{name} is healthy")
         with Client(f"{running['ingest-1'].address},{running['query-1'].address}") as client:
             position = client.record([exchange("Ashford", "Millbury")])
             rows = list(client.list_balances(min_position=position))

@@ -6,19 +6,19 @@ from collections.abc import Sequence
 
 import pytest
 
-from tests.deploy.containers import assert_known_command, assert_pinned
-from tests.deploy.dockerfile import DOCKERFILE, ROOT, Stage, context, stages
+from tests.deploy.container_rules import assert_known_command, assert_pinned
+from tests.deploy.dockerfile import DOCKERFILE, ROOT, Stage, parse_stages, read_build_context
 from tests.deploy.image import Image
 
 
 @pytest.fixture(scope="module")
 def said() -> list[Stage]:
-    return stages(DOCKERFILE.read_text())
+    return parse_stages(DOCKERFILE.read_text())
 
 
 def run(image: Image, command: Sequence[str]) -> str:
     done = subprocess.run(
-        image.running(command, {}), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        image.wrap_command(command, {}), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     )
     return done.stdout
 
@@ -43,14 +43,14 @@ def test_what_is_installed_is_what_the_lock_says(said: list[Stage]) -> None:
 
 
 def test_no_process_of_it_is_root_and_its_command_exists(said: list[Stage], image: Image) -> None:
-    user, _, group = said[-1].last("USER").partition(":")
+    user, _, group = said[-1].find_last("USER").partition(":")
     assert int(user) >= 10_000  # numbers, so that a container engine can tell that it is not root
     assert int(group) >= 10_000
     assert_known_command([word for word in image.command if word != "--help"])
 
 
 def test_what_is_copied_is_in_the_context_and_in_the_checkout(said: list[Stage]) -> None:
-    taken, _ = context()
+    taken, _ = read_build_context()
     copied = {
         source
         for stage in said

@@ -6,10 +6,10 @@ from typing import Any
 import kubernetes_validate
 import pytest
 
-from services.adapters.grpc_server import ALIVE
-from services.query.programmes import BUDGET_BYTES
+from services.adapters.grpc.server import LIVENESS_SERVICE
+from services.query.column_cache import BUDGET_BYTES
 from services.settings import Settings
-from tests.deploy.containers import (
+from tests.deploy.container_rules import (
     CLOSING_SECONDS,
     GRACE_SECONDS,
     LISTENING,
@@ -19,8 +19,8 @@ from tests.deploy.containers import (
     assert_pinned,
     port_of,
 )
-from tests.deploy.dockerfile import DOCKERFILE, ROOT, stages
-from tests.deploy.manifests import Object, containers, named, pod, rendered
+from tests.deploy.dockerfile import DOCKERFILE, ROOT, parse_stages
+from tests.deploy.manifests import Manifest, get_containers, get_pod, index_by_name, render
 
 PROCESSES = {"ingest": "Deployment", "projector": "StatefulSet", "query": "Deployment"}
 OLDEST = "1.30"
@@ -28,21 +28,21 @@ OLDEST = "1.30"
 
 
 @pytest.fixture(scope="module")
-def objects() -> list[Object]:
-    return rendered()
+def objects() -> list[Manifest]:
+    return render()
 
 
 @pytest.fixture(params=PROCESSES)
-def workload(request: pytest.FixtureRequest, objects: list[Object]) -> Object:
-    return named(objects, PROCESSES[request.param])[request.param]
+def workload(request: pytest.FixtureRequest, objects: list[Manifest]) -> Manifest:
+    return index_by_name(objects, PROCESSES[request.param])[request.param]
 
 
-def container(workload: Object) -> Object:
-    [found] = containers(workload)
+def container(workload: Manifest) -> Manifest:
+    [found] = get_containers(workload)
     return found
 
 
-def variables(workload: Object) -> dict[str, Any]:
+def variables(workload: Manifest) -> dict[str, Any]:
     return {each["name"]: each.get("value") for each in container(workload).get("env", [])}
 
 
@@ -51,92 +51,97 @@ def bytes_of(quantity: str) -> int:
     return int(quantity[:-2]) * units[quantity[-2:]]
 
 
-def workloads(objects: list[Object]) -> list[Object]:
-    return [each for each in objects if pod(each)]
+def workloads(objects: list[Manifest]) -> list[Manifest]:
+    return [each for each in objects if get_pod(each)]
 
 
 @pytest.mark.parametrize("version", [OLDEST, kubernetes_validate.latest_version()])
-def test_every_object_is_what_the_schemas_know(objects: list[Object], version: str) -> None:
+def test_every_object_is_what_the_schemas_know(objects: list[Manifest], version: str) -> None:
     for each in objects:
         kubernetes_validate.validate(each, version, strict=True)
 
 
 def test_a_misspelt_field_is_none_that_the_schemas_know() -> None:
-    found = named(rendered(), "StatefulSet")["projector"]
-    pod(found)["spec"]["terminationGracePeriod"] = 30
+    found = index_by_name(render(), "StatefulSet")["projector"]
+    get_pod(found)["spec"]["terminationGracePeriod"] = 30
     with pytest.raises(kubernetes_validate.ValidationError, match="terminationGracePeriod"):
         kubernetes_validate.validate(found, OLDEST, strict=True)
 
 
-def test_everything_is_in_the_namespace_that_is_made(objects: list[Object]) -> None:
-    [namespace] = named(objects, "Namespace")
+def test_everything_is_in_the_namespace_that_is_made(objects: list[Manifest]) -> None:
+    [namespace] = index_by_name(objects, "Namespace")
     assert {each["metadata"].get("namespace", namespace) for each in objects} == {namespace}
 
 
 def test_there_are_two_of_each_and_one_of_them_stays(
-    workload: Object, objects: list[Object]
+    workload: Manifest, objects: list[Manifest]
 ) -> None:
-    name, labels = workload["metadata"]["name"], pod(workload)["metadata"]["labels"]
+    name, labels = workload["metadata"]["name"], get_pod(workload)["metadata"]["labels"]
     assert workload["spec"]["replicas"] == 2
     assert workload["spec"]["selector"]["matchLabels"] == labels
-    [spread] = pod(workload)["spec"]["topologySpreadConstraints"]
+    [spread] = get_pod(workload)["spec"]["topologySpreadConstraints"]
     assert spread["labelSelector"]["matchLabels"] == labels
-    budget = named(objects, "PodDisruptionBudget")[name]["spec"]
+    budget = index_by_name(objects, "PodDisruptionBudget")[name]["spec"]
     assert budget["selector"]["matchLabels"] == labels
     assert budget["maxUnavailable"] == 1
-    others = [pod(each)["metadata"]["labels"] for each in workloads(objects) if each != workload]
+    others = [
+        get_pod(each)["metadata"]["labels"] for each in workloads(objects) if each != workload
+    ]
     assert labels not in others
 
 
-def ports(workload: Object) -> dict[str, int]:
+def ports(workload: Manifest) -> dict[str, int]:
     return {each["name"]: each["containerPort"] for each in container(workload)["ports"]}
 
 
-def test_ports_are_where_processes_listen(workload: Object, objects: list[Object]) -> None:
-    service = named(objects, "Service")[workload["metadata"]["name"]]["spec"]
-    assert service["selector"] == pod(workload)["metadata"]["labels"]
+def test_ports_are_where_processes_listen(workload: Manifest, objects: list[Manifest]) -> None:
+    service = index_by_name(objects, "Service")[workload["metadata"]["name"]]["spec"]
+    assert service["selector"] == get_pod(workload)["metadata"]["labels"]
     assert service["ports"][0]["targetPort"] == "grpc"
-    told = {**named(objects, "ConfigMap")["mutua"]["data"], **variables(workload)}
+    told = {**index_by_name(objects, "ConfigMap")["mutua"]["data"], **variables(workload)}
     [calls] = {port_of(told[name]) for name in LISTENING if name in told}
-    exposed = stages(DOCKERFILE.read_text())[-1].last("EXPOSE").split()
+    exposed = parse_stages(DOCKERFILE.read_text())[-1].find_last("EXPOSE").split()
     assert (
         list(ports(workload).values()) == [calls, port_of(told[METRICS])] == list(map(int, exposed))
     )
-    assert pod(workload)["metadata"]["annotations"] == {
+    assert get_pod(workload)["metadata"]["annotations"] == {
         "prometheus.io/scrape": "true",
         "prometheus.io/port": str(ports(workload)["metrics"]),
     }
 
 
-def test_probes_ask_what_is_meant(workload: Object) -> None:
+def test_probes_ask_what_is_meant(workload: Manifest) -> None:
     port = ports(workload)["grpc"]
     alive, ready = (container(workload)[f"{kind}Probe"] for kind in ("liveness", "readiness"))
-    assert alive["grpc"] == {"port": port, "service": ALIVE}
+    assert alive["grpc"] == {"port": port, "service": LIVENESS_SERVICE}
     assert ready["grpc"] == {"port": port}
     patience = alive["periodSeconds"] * alive["failureThreshold"]
     assert patience > Settings.model_fields["stuck_seconds"].default  # it ends itself, and says why
 
 
-def test_who_is_told_to_stop_has_the_time_for_it(workload: Object) -> None:
-    grace = pod(workload)["spec"]["terminationGracePeriodSeconds"]
+def test_who_is_told_to_stop_has_the_time_for_it(workload: Manifest) -> None:
+    grace = get_pod(workload)["spec"]["terminationGracePeriodSeconds"]
     before = container(workload).get("lifecycle", {"preStop": {"sleep": {"seconds": 0}}})
     module = container(workload)["command"][-1]
     needed = before["preStop"]["sleep"]["seconds"] + GRACE_SECONDS[module] + CLOSING_SECONDS
     assert grace >= needed
 
 
-def test_projectors_are_known_by_their_ordinals(objects: list[Object]) -> None:
-    found = named(objects, "StatefulSet")["projector"]
+def test_projectors_are_known_by_their_ordinals(objects: list[Manifest]) -> None:
+    found = index_by_name(objects, "StatefulSet")["projector"]
     [instance] = [each for each in container(found)["env"] if each["name"] == "MUTUA_INSTANCE"]
     assert instance["valueFrom"] == {"fieldRef": {"fieldPath": "metadata.name"}}
     assert found["spec"]["podManagementPolicy"] == "Parallel"
     strategy = found["spec"]["updateStrategy"]
     assert strategy == {"rollingUpdate": {"partition": found["spec"]["replicas"] // 2}}
-    assert named(objects, "Service")[found["spec"]["serviceName"]]["spec"]["clusterIP"] == "None"
+    assert (
+        index_by_name(objects, "Service")[found["spec"]["serviceName"]]["spec"]["clusterIP"]
+        == "None"
+    )
 
 
-def test_every_variable_is_a_setting_and_every_command_exists(objects: list[Object]) -> None:
-    settings = named(objects, "ConfigMap")
+def test_every_variable_is_a_setting_and_every_command_exists(objects: list[Manifest]) -> None:
+    settings = index_by_name(objects, "ConfigMap")
     for each in settings.values():
         assert_known_settings(each["data"])
     for each in workloads(objects):
@@ -148,30 +153,32 @@ def test_every_variable_is_a_setting_and_every_command_exists(objects: list[Obje
         assert made in (ROOT / "README.md").read_text()
 
 
-def test_the_image_is_the_one_of_this_version(objects: list[Object]) -> None:
+def test_the_image_is_the_one_of_this_version(objects: list[Manifest]) -> None:
     version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
     for each in workloads(objects):
         assert_pinned(container(each)["image"])
         assert container(each)["image"] == f"mutua:{version}"
 
 
-def test_every_process_has_its_limits(objects: list[Object]) -> None:
+def test_every_process_has_its_limits(objects: list[Manifest]) -> None:
     for each in workloads(objects):
         resources = container(each)["resources"]
         assert resources["requests"]["memory"] == resources["limits"]["memory"]
         assert resources["requests"].keys() == resources["limits"].keys() == {"cpu", "memory"}
     query, ingest = (
-        bytes_of(container(named(objects, "Deployment")[name])["resources"]["limits"]["memory"])
+        bytes_of(
+            container(index_by_name(objects, "Deployment")[name])["resources"]["limits"]["memory"]
+        )
         for name in ("query", "ingest")
     )
     assert query >= 2 * BUDGET_BYTES
     assert ingest >= 4 * Settings.model_fields["queue_bytes"].default
 
 
-def test_nothing_can_write_or_become_more(objects: list[Object]) -> None:
-    user, _, group = stages(DOCKERFILE.read_text())[-1].last("USER").partition(":")
+def test_nothing_can_write_or_become_more(objects: list[Manifest]) -> None:
+    user, _, group = parse_stages(DOCKERFILE.read_text())[-1].find_last("USER").partition(":")
     for each in workloads(objects):
-        spec = pod(each)["spec"]
+        spec = get_pod(each)["spec"]
         assert not spec["automountServiceAccountToken"]
         assert not spec["enableServiceLinks"]
         assert spec["securityContext"] == {
@@ -188,11 +195,12 @@ def test_nothing_can_write_or_become_more(objects: list[Object]) -> None:
         assert "volumes" not in spec
 
 
-def test_only_the_namespace_reaches_what_believes_its_callers(objects: list[Object]) -> None:
-    policy = named(objects, "NetworkPolicy")["callers"]["spec"]
+def test_only_the_namespace_reaches_what_believes_its_callers(objects: list[Manifest]) -> None:
+    policy = index_by_name(objects, "NetworkPolicy")["callers"]["spec"]
     for each in workloads(objects):
         assert (
-            policy["podSelector"]["matchLabels"].items() <= pod(each)["metadata"]["labels"].items()
+            policy["podSelector"]["matchLabels"].items()
+            <= get_pod(each)["metadata"]["labels"].items()
         )
     assert policy["ingress"] == [
         {"from": [{"podSelector": {}}], "ports": [{"port": "grpc"}]},

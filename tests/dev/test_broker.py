@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from services.dev.broker import broker
-from services.dev.programs import NotStarted
+from services.dev.broker import prepare_broker
+from services.dev.programs import ProgramStartError
 
 
 @pytest.fixture
@@ -32,11 +32,11 @@ def test_directory_formatted_by_a_newer_kafka_is_refused(
 ) -> None:
     (directory / "formatted-by").write_text(f"{newer}\n")
     with pytest.raises(
-        NotStarted,
+        ProgramStartError,
         match=rf"Kafka {re.escape(newer)} formatted .*broker, and this mutua starts Kafka 4\.4\.0, "
         r"which cannot read it; start the newer mutua, or name a new directory with --dir",
     ):
-        broker(jars, directory, port=20_000, controller_port=20_001)
+        prepare_broker(jars, directory, port=20_000, controller_port=20_001)
 
 
 @pytest.mark.parametrize("older", ["4.4.0", "4.1.1", "3.10.2"])
@@ -44,10 +44,10 @@ def test_directory_formatted_by_this_or_an_older_kafka_is_started(
     older: str, jars: Path, directory: Path
 ) -> None:
     (directory / "formatted-by").write_text(f"{older}\n")
-    assert broker(jars, directory, port=20_000, controller_port=20_001).name == "broker"
+    assert prepare_broker(jars, directory, port=20_000, controller_port=20_001).name == "broker"
 
 
 def test_directory_from_before_versions_were_written_down_is_started(
     jars: Path, directory: Path
 ) -> None:
-    assert broker(jars, directory, port=20_000, controller_port=20_001).name == "broker"
+    assert prepare_broker(jars, directory, port=20_000, controller_port=20_001).name == "broker"

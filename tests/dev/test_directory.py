@@ -10,27 +10,27 @@ from pathlib import Path
 
 import pytest
 
-from services.dev.directory import MARK, DevDirectory, Told
-from services.dev.supervisor import Process
-from services.ledger.errors import DataForeign, DataInUse, NotFound
-from tests.dev.programs import ends, runs
-from tests.faults.processes import environment, eventually
+from services.dev.directory import DIRECTORY_VARIABLE, ClusterState, DevDirectory
+from services.dev.supervisor import ProcessStatus
+from services.ledger.errors import DataInUseError, ForeignDataError, NotFoundError
+from tests.dev.shell_programs import is_running, wait_until_ended
+from tests.faults.server_process import make_environment, wait_until
 
 SUPERVISOR = """
 import signal, sys, threading
 from pathlib import Path
-from services.dev.directory import MARK, DevDirectory
+from services.dev.directory import DIRECTORY_VARIABLE, DevDirectory
 from services.dev.supervisor import Supervisor
-from tests.dev.programs import FOREVER, READY, shell
+from tests.dev.shell_programs import SLEEP, PRINT_READY, shell_program
 signal.signal(signal.SIGTERM, signal.default_int_handler)
 directory = DevDirectory(Path(sys.argv[1]))
 directory.prepare()
-with directory.held():
+with directory.lock():
     supervisor = Supervisor(directory.logs)
-    mark = {MARK: str(directory.path)}
+    mark = {DIRECTORY_VARIABLE: str(directory.path)}
     supervisor.start(
-        [shell("obedient", READY + FOREVER, **mark)],
-        [shell("stubborn", "trap '' TERM; " + READY + FOREVER, **mark)],
+        [shell_program("obedient", PRINT_READY + SLEEP, **mark)],
+        [shell_program("stubborn", "trap '' TERM; " + PRINT_READY + SLEEP, **mark)],
     )
     print(*(process.pid for process in supervisor.processes()), flush=True)
     threading.Event().wait()
@@ -50,7 +50,7 @@ def supervised(directory: DevDirectory) -> Iterator[tuple["subprocess.Popen[str]
     """A supervisor as a process of its own, and the processes that it keeps."""
     command = [sys.executable, "-c", SUPERVISOR, str(directory.path)]
     with subprocess.Popen(
-        command, stdout=subprocess.PIPE, text=True, env=environment()
+        command, stdout=subprocess.PIPE, text=True, env=make_environment()
     ) as supervisor:
         assert supervisor.stdout is not None
         try:
@@ -60,28 +60,28 @@ def supervised(directory: DevDirectory) -> Iterator[tuple["subprocess.Popen[str]
 
 
 def test_a_second_cluster_is_refused_and_told_of_the_first(directory: DevDirectory) -> None:
-    assert directory.holder() == 0
-    with directory.held():
-        assert directory.holder() == os.getpid()
-        told = pytest.raises(DataInUse, match=rf"mutua dev up \(process {os.getpid()}\)")
-        with told, DevDirectory(directory.path).held():
+    assert directory.find_holder() == 0
+    with directory.lock():
+        assert directory.find_holder() == os.getpid()
+        told = pytest.raises(DataInUseError, match=rf"mutua dev up \(process {os.getpid()}\)")
+        with told, DevDirectory(directory.path).lock():
             pass
-    assert directory.holder() == 0
-    with directory.held():
+    assert directory.find_holder() == 0
+    with directory.lock():
         pass
 
 
 def test_nothing_stays_when_the_supervisor_was_killed(directory: DevDirectory) -> None:
     with supervised(directory) as (supervisor, kept):
-        assert sorted(directory.processes()) == sorted(kept)
-        assert directory.holder() == supervisor.pid
+        assert sorted(directory.find_processes()) == sorted(kept)
+        assert directory.find_holder() == supervisor.pid
         supervisor.kill()
         supervisor.wait()
-        assert directory.holder() == 0
-        directory.end()  # what has not ended by itself, as it is on its way to
-    assert directory.processes() == []
-    assert not any(map(runs, kept))
-    assert not directory.end()
+        assert directory.find_holder() == 0
+        directory.stop_cluster()  # what has not ended by itself, as it is on its way to
+    assert directory.find_processes() == []
+    assert not any(map(is_running, kept))
+    assert not directory.stop_cluster()
 
 
 def test_a_supervisor_that_is_frozen_is_ended_by_force(
@@ -90,9 +90,9 @@ def test_a_supervisor_that_is_frozen_is_ended_by_force(
     monkeypatch.setattr("services.dev.directory._STOP_SECONDS", 0.1)
     with supervised(directory) as (supervisor, kept):
         supervisor.send_signal(signal.SIGSTOP)
-        assert directory.end()
+        assert directory.stop_cluster()
         assert supervisor.wait() == -signal.SIGKILL
-    assert not any(map(runs, kept))
+    assert not any(map(is_running, kept))
 
 
 def test_only_what_belongs_to_the_directory_is_ended(
@@ -100,14 +100,14 @@ def test_only_what_belongs_to_the_directory_is_ended(
 ) -> None:
     marks = {"this": str(directory.path), "another": f"{directory.path}-2"}
     started = {
-        name: subprocess.Popen(["sleep", "60"], env={**os.environ, MARK: mark})
+        name: subprocess.Popen(["sleep", "60"], env={**os.environ, DIRECTORY_VARIABLE: mark})
         for name, mark in marks.items()
     }
     try:
-        eventually(lambda: directory.processes() != [], "it is seen")
-        assert directory.end()
-        ends(started["this"].pid)
-        assert runs(started["another"].pid)
+        wait_until(lambda: directory.find_processes() != [], "it is seen")
+        assert directory.stop_cluster()
+        wait_until_ended(started["this"].pid)
+        assert is_running(started["another"].pid)
     finally:
         for process in started.values():
             process.kill()
@@ -115,41 +115,43 @@ def test_only_what_belongs_to_the_directory_is_ended(
 
 
 def test_what_was_told_is_read_and_nobody_else_may(directory: DevDirectory) -> None:
-    assert directory.told() == Told()
-    process = Process(name="query", pid=7, state="ready", restarts=2, address="127.0.0.1:1")
-    told = Told(server="a:1,b:2", store_url="postgresql://", ports={"x": 1}, processes=[process])
-    directory.tell(told)
-    assert directory.told() == told
+    assert directory.read_state() == ClusterState()
+    process = ProcessStatus(name="query", pid=7, state="ready", restarts=2, address="127.0.0.1:1")
+    told = ClusterState(
+        server="a:1,b:2", store_url="postgresql://", ports={"x": 1}, processes=[process]
+    )
+    directory.write_state(told)
+    assert directory.read_state() == told
     assert (directory.path / "dev.json").stat().st_mode & 0o077 == 0
     (directory.path / "dev.json").write_text("{")
-    with pytest.raises(DataForeign, match="is damaged"):
-        directory.told()
+    with pytest.raises(ForeignDataError, match="is damaged"):
+        directory.read_state()
 
 
 def test_files_of_others_are_left_alone(tmp_path: Path) -> None:
     (tmp_path / "thesis.odt").touch()
-    with pytest.raises(DataForeign, match=r"thesis\.odt"):
+    with pytest.raises(ForeignDataError, match=r"thesis\.odt"):
         DevDirectory(tmp_path).prepare()
 
 
 def test_logs_are_told_in_the_order_of_time(directory: DevDirectory) -> None:
     (directory.logs / "broker.log").write_text("2026-01-01 one\n2026-01-04 four\n")
     (directory.logs / "query.log").write_text("2026-01-02 two\n2026-01-03 three\n")
-    assert list(directory.lines()) == [
+    assert list(directory.read_logs()) == [
         "2026-01-01 broker: one",
         "2026-01-02 query: two",
         "2026-01-03 query: three",
         "2026-01-04 broker: four",
     ]
-    assert list(directory.lines("query")) == ["2026-01-02 two", "2026-01-03 three"]
-    with pytest.raises(NotFound, match=r"no log of qery .* but of broker, query"):
-        list(directory.lines("qery"))
+    assert list(directory.read_logs("query")) == ["2026-01-02 two", "2026-01-03 three"]
+    with pytest.raises(NotFoundError, match=r"no log of qery .* but of broker, query"):
+        list(directory.read_logs("qery"))
 
 
 def test_logs_are_followed_line_by_line(directory: DevDirectory) -> None:
     log = directory.logs / "query.log"
     log.write_text("2026-01-01 before\n")
-    following = directory.lines(follow=True)
+    following = directory.read_logs(follow=True)
     seen = [next(following)]
     with log.open("a", buffering=1) as file:
         file.write("2026-01-02 whole\n2026-01-03 half")

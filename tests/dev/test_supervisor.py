@@ -7,22 +7,29 @@ from pathlib import Path
 
 import pytest
 
-from services.dev.programs import NotStarted
-from services.dev.supervisor import Pause, Process, Supervisor
-from tests.dev.programs import FOREVER, READY, ends, runs, said, shell
-from tests.faults.processes import eventually
+from services.dev.programs import ProgramStartError
+from services.dev.supervisor import ProcessStatus, RestartBackoff, Supervisor
+from tests.dev.shell_programs import (
+    PRINT_READY,
+    SLEEP,
+    is_running,
+    read_log_lines,
+    shell_program,
+    wait_until_ended,
+)
+from tests.faults.server_process import wait_until
 
-SHORT = Pause(first_seconds=0.01, longest_seconds=0.04, well_seconds=30.0)
+SHORT = RestartBackoff(initial_seconds=0.01, max_seconds=0.04, reset_after_seconds=30.0)
 
 
 class Watched(Supervisor):
     """Remembers what it told."""
 
-    def __init__(self, logs: Path, pause: Pause = SHORT) -> None:
-        self.told: list[list[Process]] = []
-        super().__init__(logs, on_change=self.told.append, pause=pause)
+    def __init__(self, logs: Path, pause: RestartBackoff = SHORT) -> None:
+        self.told: list[list[ProcessStatus]] = []
+        super().__init__(logs, on_change=self.told.append, backoff=pause)
 
-    def one(self) -> Process:
+    def one(self) -> ProcessStatus:
         (process,) = self.processes()
         return process
 
@@ -35,12 +42,12 @@ def supervisor(tmp_path: Path) -> Iterator[Watched]:
 
 
 def test_a_program_that_is_killed_is_started_again(supervisor: Watched) -> None:
-    supervisor.start([shell("worker", READY + FOREVER)])
+    supervisor.start([shell_program("worker", PRINT_READY + SLEEP)])
     first = supervisor.one()
     assert (first.state, first.restarts) == ("ready", 0)
     os.kill(first.pid, signal.SIGKILL)
-    eventually(lambda: supervisor.one().restarts == 1, "it is started again")
-    eventually(lambda: supervisor.one().state == "ready", "it is ready again")
+    wait_until(lambda: supervisor.one().restarts == 1, "it is started again")
+    wait_until(lambda: supervisor.one().state == "ready", "it is ready again")
     assert supervisor.one().pid not in (0, first.pid)
     states = [told[0].state for told in supervisor.told]
     assert [state for n, state in enumerate(states) if states[n - 1 : n] != [state]] == [
@@ -58,12 +65,13 @@ def test_pauses_grow_until_it_ran_well(
     tmp_path: Path, well_seconds: float, pauses: list[str]
 ) -> None:
     supervisor = Watched(
-        tmp_path, Pause(first_seconds=0.01, longest_seconds=0.04, well_seconds=well_seconds)
+        tmp_path,
+        RestartBackoff(initial_seconds=0.01, max_seconds=0.04, reset_after_seconds=well_seconds),
     )
-    supervisor.start([shell("worker", READY + "exit 3")])
-    eventually(lambda: supervisor.one().restarts >= len(pauses), "it is started again and again")
+    supervisor.start([shell_program("worker", PRINT_READY + "exit 3")])
+    wait_until(lambda: supervisor.one().restarts >= len(pauses), "it is started again and again")
     supervisor.stop()
-    ended = [line for line in said(tmp_path, "worker") if "ended with code" in line]
+    ended = [line for line in read_log_lines(tmp_path, "worker") if "ended with code" in line]
     assert ended[: len(pauses)] == [
         f"mutua dev: worker ended with code 3; it is started again after {pause} s"
         for pause in pauses
@@ -73,22 +81,29 @@ def test_pauses_grow_until_it_ran_well(
 def test_a_program_that_never_becomes_ready_is_told_with_what_it_said(
     supervisor: Watched,
 ) -> None:
-    with pytest.raises(NotStarted, match=r"worker does not start\n(.*\n)*.*no such topic") as told:
-        supervisor.start([shell("worker", "echo no such topic; exit 1")])
+    with pytest.raises(
+        ProgramStartError, match=r"worker does not start\n(.*\n)*.*no such topic"
+    ) as told:
+        supervisor.start([shell_program("worker", "echo no such topic; exit 1")])
     assert "ended with code 1" in told.value.message
 
 
 def test_a_program_that_is_not_there_is_told(tmp_path: Path, supervisor: Watched) -> None:
-    program = shell("worker", "", PATH=str(tmp_path))
+    program = shell_program("worker", "", PATH=str(tmp_path))
     missing = tmp_path / "missing"
-    with pytest.raises(NotStarted, match=str(missing)):
-        supervisor.start([type(program)(name="worker", command=(str(missing),), ready="ready")])
+    with pytest.raises(ProgramStartError, match=str(missing)):
+        supervisor.start(
+            [type(program)(name="worker", command=(str(missing),), ready_text="ready")]
+        )
 
 
 def test_groups_end_in_the_opposite_order(tmp_path: Path, supervisor: Watched) -> None:
     ended = tmp_path / "ended"
     postgres, broker, first, second = (
-        shell(name, f"trap 'echo {name} >> {ended}; kill $!; exit' TERM; {READY} sleep 60 & wait")
+        shell_program(
+            name,
+            f"trap 'echo {name} >> {ended}; kill $!; exit' TERM; {PRINT_READY} sleep 60 & wait",
+        )
         for name in ("postgres", "broker", "ingest-1", "ingest-2")
     )
     supervisor.start([postgres], [broker])
@@ -101,16 +116,18 @@ def test_groups_end_in_the_opposite_order(tmp_path: Path, supervisor: Watched) -
 
 
 def test_a_program_that_does_not_end_is_killed(supervisor: Watched) -> None:
-    supervisor.start([shell("worker", f"trap '' TERM; {READY}{FOREVER}", grace_seconds=0.05)])
+    supervisor.start(
+        [shell_program("worker", f"trap '' TERM; {PRINT_READY}{SLEEP}", grace_seconds=0.05)]
+    )
     process = supervisor.one().pid
-    assert runs(process)
+    assert is_running(process)
     supervisor.stop()
-    ends(process)
+    wait_until_ended(process)
 
 
 def test_nothing_is_started_after_the_end(tmp_path: Path) -> None:
-    supervisor = Watched(tmp_path, Pause(first_seconds=30.0))
-    supervisor.start([shell("worker", READY)])
-    eventually(lambda: supervisor.one().state == "waiting", "it waits to be started again")
+    supervisor = Watched(tmp_path, RestartBackoff(initial_seconds=30.0))
+    supervisor.start([shell_program("worker", PRINT_READY)])
+    wait_until(lambda: supervisor.one().state == "waiting", "it waits to be started again")
     supervisor.stop()
     assert (supervisor.one().state, supervisor.one().restarts) == ("ended", 0)

@@ -8,31 +8,31 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mutua.v1.event_pb2 import Event
-from services.adapters.wire.event import digest_of, read_record
-from services.exports.lines import LineUnfit, read_line, record_line
-from services.ledger.kinds import validate
+from services.adapters.wire.event import digest_event, read_record
+from services.exports.export_line import InvalidLineError, format_record, read_line
+from services.ledger.fact_registry import validate_fact
 from services.ledger.ports import Record
-from tests.exports.logs import OTHER, PROGRAMME, START, as_logged, records
+from tests.exports.recorded_logs import OTHER, PROGRAMME, START, make_logged_event, make_records
 from tests.services import facts
 from tests.strategies import histories
 
 LATER = START + 1
-EVENT = as_logged(facts.exchange(minutes=30), PROGRAMME)
+EVENT = make_logged_event(facts.exchange(minutes=30), PROGRAMME)
 LINE: dict[str, Any] = json.loads(
-    record_line(Record(0, START, PROGRAMME, EVENT.SerializeToString()), {})
+    format_record(Record(0, START, PROGRAMME, EVENT.SerializeToString()), {})
 )
 
 
-@pytest.mark.parametrize("index", range(len(records())))
+@pytest.mark.parametrize("index", range(len(make_records())))
 def test_a_record_comes_back_as_it_was(index: int) -> None:
-    programme, value = records()[index]
-    line = read_line(record_line(record := Record(7, START, programme, value), {}).encode())
+    programme, value = make_records()[index]
+    line = read_line(format_record(record := Record(7, START, programme, value), {}).encode())
     before, after = logged(record), logged(line.record)
     assert line.record.offset == 7
     assert line.record.value.startswith(value)
     assert (after.event is None, after.digest) == (before.event is None, before.digest)
-    assert line.is_timed == (before.event is not None)
-    if line.is_timed:  # wherever the log says it was appended
+    assert line.has_own_time == (before.event is not None)
+    if line.has_own_time:  # wherever the log says it was appended
         assert logged(Record(7, LATER, programme, line.record.value)).record_time == START
     else:
         assert line.record.value == value
@@ -44,10 +44,10 @@ def logged(record: Record) -> Any:
 
 @pytest.mark.parametrize("nanos", [0, 1, 999, 1_000, 999_999_999])
 def test_a_record_that_tells_its_time_comes_back_with_it(nanos: int) -> None:
-    event = as_logged(facts.exchange(), PROGRAMME)
+    event = make_logged_event(facts.exchange(), PROGRAMME)
     event.record_time.FromNanoseconds(START * 1_000 + nanos)  # a server has whole microseconds
     value = event.SerializeToString()
-    line = read_line(record_line(Record(0, LATER, PROGRAMME, value), {}).encode())
+    line = read_line(format_record(Record(0, LATER, PROGRAMME, value), {}).encode())
     assert line.record.record_time == START + nanos // 1_000
     assert line.record.value.startswith(value)
     assert logged(line.record).record_time == line.record.record_time
@@ -57,23 +57,23 @@ def test_a_record_that_tells_its_time_comes_back_with_it(nanos: int) -> None:
 def test_a_fact_comes_back_exactly_when_it_is_one(history: list[Event]) -> None:
     for event in history:
         record = Record(0, START, PROGRAMME, event.SerializeToString(deterministic=True))
-        text = record_line(record, {})
+        text = format_record(record, {})
         fact = logged(record).event
-        if validate(fact, now=START):
-            with pytest.raises(LineUnfit):
+        if validate_fact(fact, now=START):
+            with pytest.raises(InvalidLineError):
                 read_line(text.encode())
             continue
         again = read_line(text.encode()).record
         assert again.value.startswith(record.value)
-        assert digest_of(Event.FromString(again.value)) == digest_of(event)
-        assert record_line(again, {}) == text
+        assert digest_event(Event.FromString(again.value)) == digest_event(event)
+        assert format_record(again, {}) == text
         # A replayed log appends at other times, and tells the same.
-        assert record_line(Record(0, LATER, PROGRAMME, again.value), {}) == text
+        assert format_record(Record(0, LATER, PROGRAMME, again.value), {}) == text
 
 
 @given(st.binary(max_size=200))
 def test_no_bytes_are_lost(value: bytes) -> None:
-    line = read_line(record_line(Record(3, START, PROGRAMME, value), {}).encode())
+    line = read_line(format_record(Record(3, START, PROGRAMME, value), {}).encode())
     assert line.record == Record(3, START, PROGRAMME, value)
 
 
@@ -86,8 +86,8 @@ def test_a_line_says_what_it_is_under_the_names_of_the_contract() -> None:
 
 def test_what_proto_json_cannot_say_stands_as_bytes() -> None:
     kept = [
-        "value" in json.loads(record_line(Record(0, START, programme, value), {}))
-        for programme, value in records()
+        "value" in json.loads(format_record(Record(0, START, programme, value), {}))
+        for programme, value in make_records()
     ]
     assert kept == [False] * 17 + [True, True, True, False, True, True]
 
@@ -139,7 +139,7 @@ def exchange(**content: Any) -> dict[str, Any]:
 )
 def test_a_line_that_is_not_right_says_why(line: Any, told: str) -> None:
     text = line if isinstance(line, str) else json.dumps(line)
-    with pytest.raises(LineUnfit) as refused:
+    with pytest.raises(InvalidLineError) as refused:
         read_line(text.encode())
     assert told in refused.value.message
 
@@ -147,5 +147,5 @@ def test_a_line_that_is_not_right_says_why(line: Any, told: str) -> None:
 @pytest.mark.parametrize("value", ["&", "a", 5, None])
 def test_bytes_that_are_no_base64_are_refused(value: Any) -> None:
     told = {key: LINE[key] for key in ("offset", "record_time", "programme_id")}
-    with pytest.raises(LineUnfit, match="base64"):
+    with pytest.raises(InvalidLineError, match="base64"):
         read_line(json.dumps({**told, "value": value}).encode())

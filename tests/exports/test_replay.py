@@ -14,26 +14,32 @@ from mutua import Client
 from mutua.ids import resubmission_id
 from mutua.v1.event_pb2 import Event
 from mutua.v1.query_service_pb2 import QuarantineReason
-from services.adapters.sqlite_log import SqliteLog
+from services.adapters.sqlite.log import SqliteLog
 from services.adapters.wire.event import read_record
-from services.bootstrap import embedded, export_log, replay, verify
-from services.exports import replay as replaying
-from services.exports.files import FileUnfit
-from services.exports.replay import LogFile
-from services.ledger.errors import DataForeign, DataInUse, MutuaError, NotFound, SchemaAhead
+from services.app.bootstrap import export_log, replay, serve_embedded, verify
+from services.exports import log_replay as replaying
+from services.exports.export_file import UnusableFileError
+from services.exports.log_replay import ExportedLog
+from services.ledger.errors import (
+    DataInUseError,
+    ForeignDataError,
+    MutuaError,
+    NewerSchemaError,
+    NotFoundError,
+)
 from services.ledger.times import DAY
-from tests.exports.logs import (
+from tests.exports.recorded_logs import (
     OTHER,
     PROGRAMME,
     START,
-    answers,
-    as_logged,
-    asking,
-    fill,
-    read,
-    records,
+    append_records,
+    make_logged_event,
+    make_records,
+    open_client,
+    read_answers,
+    read_log,
 )
-from tests.projector.newer import newer_fact
+from tests.projector.newer_facts import newer_fact
 from tests.services import facts
 
 NOW = START + DAY
@@ -41,7 +47,7 @@ NOW = START + DAY
 
 @pytest.fixture
 def data(tmp_path: Path) -> Path:
-    fill(tmp_path / "data", records())
+    append_records(tmp_path / "data", make_records())
     return tmp_path / "data"
 
 
@@ -64,8 +70,8 @@ def replayed(file: Path, data: Path) -> Path:
 def test_every_answer_is_the_same(data: Path, file: Path, tmp_path: Path) -> None:
     again = replayed(file, tmp_path / "again")
     for programme in (PROGRAMME, OTHER):
-        assert answers(again, programme) == answers(data, programme)
-    said = answers(again)
+        assert read_answers(again, programme) == read_answers(data, programme)
+    said = read_answers(again)
     assert {each.reason for each in said["quarantine"]} == set(QuarantineReason.values()) - {0}
     assert said["status"].waiting_count == 3
     assert (len(said["exchanges"]), len(said["pairs"])) == (5, 2)
@@ -77,12 +83,12 @@ def test_each_record_keeps_the_time_of_its_own(data: Path, file: Path, tmp_path:
     def times(data: Path) -> list[int]:
         return [
             read_record(each.offset, each.record_time, each.programme_id, each.value).record_time
-            for each in read(data)
+            for each in read_log(data)
         ]
 
     again = replayed(file, tmp_path / "again")
     assert times(again) == times(data) == [START + (n + 1) * 1_000_001 for n in range(23)]
-    with asking(again) as client:
+    with open_client(again) as client:
         [first, *_] = client.list_exchanges()
     at = first.revisions[0].record_time
     assert at.seconds * 1_000_000 + at.nanos // 1000 == START + 1_000_001
@@ -92,22 +98,22 @@ def test_what_was_sent_before_the_move_counts_once_after_it(
     data: Path, file: Path, tmp_path: Path
 ) -> None:
     again = replayed(file, tmp_path / "again")
-    before = answers(again)
+    before = read_answers(again)
     events = [Event.FromString(value) for programme, value in read_values(data, PROGRAMME)]
     for event in events:
         for field in ("recorded_by", "assurance"):
             event.ClearField(field)
     with (
-        embedded(again, purpose="a test", write=True) as running,
+        serve_embedded(again, purpose="a test", write=True) as running,
         Client(running.address, programme=PROGRAMME) as client,
     ):
         client.get_status(min_position=client.record(events))
-    assert answers(again) == before
+    assert read_answers(again) == before
 
 
 def read_values(data: Path, programme: str) -> list[tuple[str, bytes]]:
     """What a client sent of the programme, without the facts that were set aside."""
-    return [(each.programme_id, each.value) for each in read(data)[:14] if each.offset != 3]
+    return [(each.programme_id, each.value) for each in read_log(data)[:14] if each.offset != 3]
 
 
 def test_a_replay_of_a_replay_is_the_same_file(file: Path, tmp_path: Path) -> None:
@@ -136,26 +142,30 @@ def test_one_programme_alone(data: Path, tmp_path: Path) -> None:
     file = exported(data, tmp_path / "wales.jsonl", OTHER)
     assert {json.loads(line)["programme_id"] for line in body_of(file)} == {OTHER}
     again = replayed(file, tmp_path / "again")
-    [exchange] = answers(again, OTHER)["exchanges"]
-    assert exchange == answers(data, OTHER)["exchanges"][0]
-    assert answers(again, PROGRAMME)["status"].fact_count == 0
+    [exchange] = read_answers(again, OTHER)["exchanges"]
+    assert exchange == read_answers(data, OTHER)["exchanges"][0]
+    assert read_answers(again, PROGRAMME)["status"].fact_count == 0
 
 
 @pytest.mark.parametrize("programme", [PROGRAMME, OTHER])
 def test_what_was_resubmitted_before_the_move_stays_so_after_it(
     tmp_path: Path, programme: str
 ) -> None:
-    values = records()
+    values = make_records()
     sent = [
         facts.exchange(event_id=resubmission_id(programme, value))
         for name, value in values
         if name == programme
     ]
-    values += [(programme, as_logged(event, programme).SerializeToString()) for event in sent]
-    fill(tmp_path / "data", values)
+    values += [
+        (programme, make_logged_event(event, programme).SerializeToString()) for event in sent
+    ]
+    append_records(tmp_path / "data", values)
     file = exported(tmp_path / "data", tmp_path / "log.jsonl", programme)
     again = replayed(file, tmp_path / "again")
-    before, after = (answers(each, programme)["quarantine"] for each in (tmp_path / "data", again))
+    before, after = (
+        read_answers(each, programme)["quarantine"] for each in (tmp_path / "data", again)
+    )
     told = [each.resubmitted_as for each in after]
     assert told == [each.resubmitted_as for each in before]
     assert {*told} <= {event.event_id for event in sent}
@@ -166,30 +176,32 @@ def body_of(file: Path) -> list[str]:
 
 
 def test_a_programme_that_is_not_there_is_no_empty_file(data: Path, tmp_path: Path) -> None:
-    with pytest.raises(NotFound, match="there are: gde, wales"):
+    with pytest.raises(NotFoundError, match="there are: gde, wales"):
         exported(data, tmp_path / "none.jsonl", "scotland")
     assert not (tmp_path / "none.jsonl").exists()
 
 
 def test_an_empty_log_goes_out_and_comes_in(tmp_path: Path) -> None:
-    fill(tmp_path / "data", [])
+    append_records(tmp_path / "data", [])
     file = exported(tmp_path / "data", tmp_path / "log.jsonl")
-    assert answers(replayed(file, tmp_path / "again"))["status"].fact_count == 0
+    assert read_answers(replayed(file, tmp_path / "again"))["status"].fact_count == 0
 
 
 def test_a_fact_of_a_newer_version_is_kept_for_one(tmp_path: Path) -> None:
     newer = newer_fact(40, programme=PROGRAMME)
-    fill(tmp_path / "data", [*records()[:2], (PROGRAMME, newer), *records()[:1]])
+    append_records(
+        tmp_path / "data", [*make_records()[:2], (PROGRAMME, newer), *make_records()[:1]]
+    )
     file = exported(tmp_path / "data", tmp_path / "log.jsonl")
     report = replay(file, tmp_path / "again", now=NOW, progress=lambda *_: None)
-    assert (report.ok, report.beyond_count, "newer" in report.held) == (True, 2, True)
-    assert read(tmp_path / "again")[2] == read(tmp_path / "data")[2]
+    assert (report.ok, report.unprojected_count, "newer" in report.hold_reason) == (True, 2, True)
+    assert read_log(tmp_path / "again")[2] == read_log(tmp_path / "data")[2]
 
 
 def test_a_damaged_log_does_not_go_out_as_a_sound_one(data: Path, tmp_path: Path) -> None:
     with closing(SqliteLog(data / "log.sqlite")) as log:
         log._connection.execute("UPDATE record SET value = value || x'00' WHERE offset = 5")
-    with pytest.raises(DataForeign, match="mutua verify says where"):
+    with pytest.raises(ForeignDataError, match="mutua verify says where"):
         exported(data, tmp_path / "log.jsonl")
     assert list(tmp_path.iterdir()) == [data]
 
@@ -199,7 +211,7 @@ class TestInterruption:
 
     @pytest.fixture(autouse=True)
     def windows_of_three(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(replaying, "PAGE", 3)
+        monkeypatch.setattr(replaying, "PAGE_RECORDS", 3)
 
     @pytest.mark.parametrize("enough", [1, 10, 20])
     def test_it_goes_on(self, file: Path, data: Path, tmp_path: Path, enough: int) -> None:
@@ -210,32 +222,35 @@ class TestInterruption:
         again = tmp_path / "again"
         with pytest.raises(KeyboardInterrupt):
             replay(file, again, now=NOW, progress=interrupt)
-        assert enough <= len(read(again)) < 23
+        assert enough <= len(read_log(again)) < 23
         replayed(file, again)
-        assert answers(again) == answers(data)
+        assert read_answers(again) == read_answers(data)
         assert body(exported(again, tmp_path / "second.jsonl")) == body(file)
 
     def test_what_is_done_is_done(self, file: Path, tmp_path: Path) -> None:
-        before = read(replayed(file, tmp_path / "again"))
-        assert read(replayed(file, tmp_path / "again")) == before
+        before = read_log(replayed(file, tmp_path / "again"))
+        assert read_log(replayed(file, tmp_path / "again")) == before
 
 
 def test_a_directory_with_records_of_its_own_is_left_alone(file: Path, tmp_path: Path) -> None:
     other = tmp_path / "other"
-    fill(other, records()[:1])
-    before = read(other)
-    with pytest.raises(DataForeign, match="records of its own, from offset 0 on"):
+    append_records(other, make_records()[:1])
+    before = read_log(other)
+    with pytest.raises(ForeignDataError, match="records of its own, from offset 0 on"):
         replayed(file, other)
     longer = replayed(file, tmp_path / "longer")
     with closing(SqliteLog(longer / "log.sqlite")) as log:
         log.append(PROGRAMME, [b"later"]).result()
-    with pytest.raises(DataForeign, match="from offset 23 on"):
+    with pytest.raises(ForeignDataError, match="from offset 23 on"):
         replayed(file, longer)
-    assert (read(other), len(read(longer))) == (before, 24)
+    assert (read_log(other), len(read_log(longer))) == (before, 24)
 
 
 def test_a_directory_in_use_is_left_alone(file: Path, data: Path) -> None:
-    with embedded(data, purpose="another", write=True), pytest.raises(DataInUse, match="another"):
+    with (
+        serve_embedded(data, purpose="another", write=True),
+        pytest.raises(DataInUseError, match="another"),
+    ):
         replayed(file, data)
 
 
@@ -267,26 +282,38 @@ def header(**changed: Any) -> Callable[[Lines], Lines]:
 @pytest.mark.parametrize(
     ("change", "error", "told"),
     [
-        (lambda _: [], FileUnfit, "line 1: this is no exported log"),
-        (lambda _: ["date,from,to"], FileUnfit, "line 1: this is no exported log"),
-        (lambda lines: lines[1:], FileUnfit, "line 1: this is no exported log"),
-        (header(version=2), SchemaAhead, "upgrade mutua"),
-        (header(version=0), FileUnfit, "line 1: the header must have"),
-        (header(more=1), FileUnfit, "line 1: the header must have"),
-        (header(record_count=-1), FileUnfit, "line 1: the header must have"),
-        (lambda lines: lines[:-1], FileUnfit, "line 23: the file ends after 22 of 23 records"),
-        (lambda lines: [*lines, lines[-1]], FileUnfit, "line 25: offset 22 cannot follow 22"),
-        (lambda lines: [*lines[:3], *lines[4:]], FileUnfit, "line 4: offset 3 cannot follow 1"),
-        (swapped, FileUnfit, "line 4: offset 3 cannot follow 1"),
-        (lambda lines: [*lines[:4], "", *lines[4:]], FileUnfit, "line 5: is no JSON"),
-        (earlier, FileUnfit, "line 3: record_time is before"),
-        (later, FileUnfit, "line 3: record_time is more than a day ahead"),
-        (of_one, FileUnfit, "line 2: is not of programme wales"),
+        (lambda _: [], UnusableFileError, "line 1: this is no exported log"),
+        (lambda _: ["date,from,to"], UnusableFileError, "line 1: this is no exported log"),
+        (lambda lines: lines[1:], UnusableFileError, "line 1: this is no exported log"),
+        (header(version=2), NewerSchemaError, "upgrade mutua"),
+        (header(version=0), UnusableFileError, "line 1: the header must have"),
+        (header(more=1), UnusableFileError, "line 1: the header must have"),
+        (header(record_count=-1), UnusableFileError, "line 1: the header must have"),
+        (
+            lambda lines: lines[:-1],
+            UnusableFileError,
+            "line 23: the file ends after 22 of 23 records",
+        ),
+        (
+            lambda lines: [*lines, lines[-1]],
+            UnusableFileError,
+            "line 25: offset 22 cannot follow 22",
+        ),
+        (
+            lambda lines: [*lines[:3], *lines[4:]],
+            UnusableFileError,
+            "line 4: offset 3 cannot follow 1",
+        ),
+        (swapped, UnusableFileError, "line 4: offset 3 cannot follow 1"),
+        (lambda lines: [*lines[:4], "", *lines[4:]], UnusableFileError, "line 5: is no JSON"),
+        (earlier, UnusableFileError, "line 3: record_time is before"),
+        (later, UnusableFileError, "line 3: record_time is more than a day ahead"),
+        (of_one, UnusableFileError, "line 2: is not of programme wales"),
         (
             lambda lines: [
                 each.replace('"giver_minutes":7', '"giver_minutes":-7') for each in lines
             ],
-            FileUnfit,
+            UnusableFileError,
             "line 3: exchange_recorded.exchange.giver_minutes is -7",
         ),
     ],
@@ -310,19 +337,19 @@ def test_a_cut_or_damaged_compressed_file_is_told(data: Path, tmp_path: Path, ke
     if keep == 1:
         content[len(content) // 2] ^= 0xFF
     packed.write_bytes(content[: int(len(content) * keep)])
-    with pytest.raises(FileUnfit, match="damaged"):
+    with pytest.raises(UnusableFileError, match="damaged"):
         replayed(packed, tmp_path / "again")
     assert not (tmp_path / "again").exists()
 
 
 def test_a_line_without_end_is_not_read_to_its_end(tmp_path: Path) -> None:
     (tmp_path / "zeros").write_bytes(bytes(17 << 20))
-    with pytest.raises(FileUnfit, match="line 1: is too long"):
-        LogFile(tmp_path / "zeros", now=NOW)
+    with pytest.raises(UnusableFileError, match="line 1: is too long"):
+        ExportedLog(tmp_path / "zeros", now=NOW)
 
 
 def test_long_logs_pass_in_windows(tmp_path: Path) -> None:
-    values = [(PROGRAMME, value) for _ in range(90) for _, value in records()[:14]]
+    values = [(PROGRAMME, value) for _ in range(90) for _, value in make_records()[:14]]
     (tmp_path / "data").mkdir()
     with closing(SqliteLog(tmp_path / "data" / "log.sqlite")) as log:
         log.append(PROGRAMME, [value for _, value in values]).result()

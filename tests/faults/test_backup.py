@@ -7,13 +7,13 @@ from threading import Event, Thread
 import pytest
 
 from mutua import Client
-from services.adapters.sqlite_log import SqliteLog
-from services.backup import backup, restore
-from services.bootstrap import embedded
-from services.ledger.errors import LogFull
-from tests.disks import small_disk
-from tests.exports.logs import as_logged
-from tests.faults.processes import assert_whole, facts, serving, start
+from services.adapters.sqlite.log import SqliteLog
+from services.app.backup import backup, restore
+from services.app.bootstrap import serve_embedded
+from services.ledger.errors import LogFullError
+from tests.disks import mount_small_disk
+from tests.exports.recorded_logs import make_logged_event
+from tests.faults.server_process import assert_intact, facts, run_server, start_python
 
 BATCH = 10
 ROUNDS = 4
@@ -34,7 +34,7 @@ def test_a_backup_beside_a_server_is_of_one_moment(tmp_path: Path) -> None:
             client.record(list(facts(told[0], told[0] + BATCH)))
             told[0] += BATCH
 
-    with serving(data) as (_, address), Client(address) as client:
+    with run_server(data) as (_, address), Client(address) as client:
         caller = Thread(target=record, args=(client,))
         caller.start()
         try:
@@ -49,13 +49,13 @@ def test_a_backup_beside_a_server_is_of_one_moment(tmp_path: Path) -> None:
         assert acknowledged <= count <= told[0]
         _, report = restore(file, tmp_path / f"again-{number}", progress=unseen)
         assert report.differences == []
-        assert_whole(tmp_path / f"again-{number}", count)
+        assert_intact(tmp_path / f"again-{number}", count)
 
 
 COMMAND = """
 import sys
 from pathlib import Path
-from services.backup import backup, restore
+from services.app.backup import backup, restore
 source, target = map(Path, sys.argv[2:])
 if sys.argv[1] == "backup":
     backup(source, target, now=1, force=False, progress=lambda *_: None)
@@ -67,20 +67,22 @@ else:
 def recorded(data: Path, count: int) -> Path:
     data.mkdir()
     with closing(SqliteLog(data / "log.sqlite")) as log:
-        values = [as_logged(each, "default").SerializeToString() for each in facts(0, count)]
+        values = [
+            make_logged_event(each, "default").SerializeToString() for each in facts(0, count)
+        ]
         log.append("default", values).result()
     return data
 
 
 def kill(crash: str, *words: str | Path) -> None:
-    with start(COMMAND, *map(str, words), MUTUA_CRASH_AT=crash) as command:
+    with start_python(COMMAND, *map(str, words), MUTUA_CRASH_AT=crash) as command:
         _, said = command.communicate()
     assert command.returncode == 137, said
 
 
 def test_whatever_is_killed_can_be_done_again(tmp_path: Path) -> None:
     data, file, again = recorded(tmp_path / "data", 20), tmp_path / "one", tmp_path / "again"
-    with embedded(data, purpose="a test", write=True):
+    with serve_embedded(data, purpose="a test", write=True):
         kill("before_rename:1", "backup", data, file)
     assert not file.exists()
     backup(data, file, now=1, force=False, progress=unseen)
@@ -89,20 +91,20 @@ def test_whatever_is_killed_can_be_done_again(tmp_path: Path) -> None:
     kill("before_switch:1", "restore", file, again)
     restore(file, again, progress=unseen)
     assert not list(again.glob(".log.sqlite*"))
-    assert_whole(again, 20)
+    assert_intact(again, 20)
 
 
 def test_without_room_nothing_is_left_and_it_is_said(tmp_path: Path) -> None:
     data, file = recorded(tmp_path / "data", 3_000), tmp_path / "one"
-    with small_disk(tmp_path / "disk", megabytes=16) as disk:
+    with mount_small_disk(tmp_path / "disk", megabytes=16) as disk:
         backup(data, file, now=1, force=False, progress=unseen)
-        disk.fill()
-        with pytest.raises(LogFull, match=f"no room is left for {disk.path}/one"):
+        disk.fill_up()
+        with pytest.raises(LogFullError, match=f"no room is left for {disk.path}/one"):
             backup(data, disk.path / "one", now=1, force=False, progress=unseen)
-        with pytest.raises(LogFull, match=f"no room is left for {disk.path}/again/log.sqlite"):
+        with pytest.raises(LogFullError, match=f"no room is left for {disk.path}/again/log.sqlite"):
             restore(file, disk.path / "again", progress=unseen)
         assert {path.name for path in disk.path.iterdir()} == {"ballast", "again"}
         assert {path.name for path in (disk.path / "again").iterdir()} == {"lock"}
         disk.make_room()
         restore(file, disk.path / "again", progress=unseen)
-        assert_whole(disk.path / "again", 3_000)
+        assert_intact(disk.path / "again", 3_000)

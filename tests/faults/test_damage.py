@@ -12,13 +12,13 @@ import pytest
 from sqlalchemy import select
 
 from mutua import Client
-from services.adapters.sqlite_log import SqliteLog
-from services.adapters.sqlite_store import SqliteStore
-from services.adapters.tables import ReadModel
-from services.bootstrap import embedded, verify
+from services.adapters.sql_store.tables import ReadModelRow
+from services.adapters.sqlite.log import SqliteLog
+from services.adapters.sqlite.store import SqliteStore
+from services.app.bootstrap import serve_embedded, verify
 from services.ledger.errors import MutuaError
 from services.ledger.ports import Record
-from tests.faults.processes import assert_whole, facts, serving
+from tests.faults.server_process import assert_intact, facts, run_server
 
 LOG = "log.sqlite"
 READ_MODELS = "read-1.sqlite"
@@ -35,7 +35,7 @@ def sound(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def record(data: Path, start: int, end: int) -> None:
     with (
-        embedded(data, purpose="a test", write=True) as running,
+        serve_embedded(data, purpose="a test", write=True) as running,
         Client(running.address) as client,
     ):
         client.get_status(min_position=client.record(list(facts(start, end))))
@@ -54,12 +54,12 @@ def what_verify_says(data: Path) -> list[str]:
 
 
 def contents(data: Path) -> list[Any]:
-    tables = [model.table() for model in ReadModel.__subclasses__()]
+    tables = [model.table() for model in ReadModelRow.__subclasses__()]
     with (
         closing(SqliteStore(data / READ_MODELS, read_only=True)) as store,
-        store.snapshot(0) as snapshot,
+        store.open_snapshot(0) as snapshot,
     ):
-        return [sorted(map(tuple, snapshot.rows(select(table)))) for table in tables]
+        return [sorted(map(tuple, snapshot.fetch_all(select(table)))) for table in tables]
 
 
 def turned(size: int) -> Iterator[tuple[int, int]]:
@@ -100,7 +100,7 @@ def test_what_a_killed_server_left_beside_the_log_is_missed_when_it_is_damaged(
 ) -> None:
     """The last records are in the -wal file alone; the read models know of them."""
     data = tmp_path / "data"
-    with serving(data) as (server, address), Client(address) as client:
+    with run_server(data) as (server, address), Client(address) as client:
         client.get_status(min_position=client.record(list(facts(0, 20))))
         client.get_status(min_position=client.record(list(facts(20, 40))))
         server.kill()
@@ -126,4 +126,4 @@ def test_a_clock_that_goes_back_by_an_hour_changes_no_order(tmp_path: Path) -> N
     shutil.copy(tmp_path / "aside", data / LOG)
     record(data, 20, 40)
     assert {each.record_time for each in records(data)} == {ahead}
-    assert_whole(data, 40)
+    assert_intact(data, 40)

@@ -16,11 +16,24 @@ import pytest
 
 from mutua import Client
 from mutua import MutuaError as ClientError
-from services import bootstrap
-from services.adapters.data_directory import DataDirectory
-from services.bootstrap import embedded, verify
-from services.ledger.errors import DataForeign, DataInUse, LogDown, MutuaError, SchemaAhead
-from tests.faults.processes import ROOT, environment, eventually, facts, serving, start
+from services.adapters.sqlite.data_directory import DataDirectory
+from services.app import bootstrap
+from services.app.bootstrap import serve_embedded, verify
+from services.ledger.errors import (
+    DataInUseError,
+    ForeignDataError,
+    LogUnavailableError,
+    MutuaError,
+    NewerSchemaError,
+)
+from tests.faults.server_process import (
+    ROOT,
+    facts,
+    make_environment,
+    run_server,
+    start_python,
+    wait_until,
+)
 
 READ_MODELS = "read-1.sqlite"
 NOBODY = 65534
@@ -57,21 +70,21 @@ def exchange_count(data: Path, *, write: bool) -> int:
 @contextmanager
 def opened(data: Path, *, write: bool) -> Iterator[Client]:
     with (
-        embedded(data, purpose="a test", write=write) as running,
+        serve_embedded(data, purpose="a test", write=write) as running,
         Client(running.address) as client,
     ):
         yield client
 
 
 def test_a_second_process_is_refused_and_told_who_holds_the_directory(data: Path) -> None:
-    with serving(data) as (server, _), pytest.raises(DataInUse) as refused:
+    with run_server(data) as (server, _), pytest.raises(DataInUseError) as refused:
         exchange_count(data, write=True)
     assert f"in use by mutua up (process {server.pid})" in refused.value.message
     assert exchange_count(data, write=True) == 30
 
 
 def test_a_reader_beside_a_writer_follows_it(data: Path) -> None:
-    with serving(data) as (_, address), Client(address) as writer:
+    with run_server(data) as (_, address), Client(address) as writer:
         with opened(data, write=False) as reader:
             assert reader.get_status().exchange_count == 30
             position = writer.record(list(facts(30, 35)))
@@ -83,7 +96,7 @@ def test_a_reader_beside_a_writer_follows_it(data: Path) -> None:
 
 
 def test_a_reader_answers_many_at_once(data: Path) -> None:
-    with serving(data), opened(data, write=False) as reader, ThreadPoolExecutor(16) as pool:
+    with run_server(data), opened(data, write=False) as reader, ThreadPoolExecutor(16) as pool:
         asked = [pool.submit(reader.get_status) for _ in range(200)]
         assert {each.result(30).exchange_count for each in asked} == {30}
 
@@ -91,9 +104,9 @@ def test_a_reader_answers_many_at_once(data: Path) -> None:
 def test_many_that_start_at_once_on_a_new_directory_take_turns(tmp_path: Path) -> None:
     """Each serves, one after the other, or hears that the directory is in use."""
     program = (
-        "import sys; from pathlib import Path; from services.bootstrap import embedded\n"
+        "import sys; from pathlib import Path; from services.app.bootstrap import serve_embedded\n"
         "sys.stdin.readline()\n"
-        "with embedded(Path(sys.argv[1]), purpose='one of many', write=True): print('served')"
+        "with serve_embedded(Path(sys.argv[1]), purpose='one of many', write=True): print('served')"
     )
     many = [
         subprocess.Popen(
@@ -102,7 +115,7 @@ def test_many_that_start_at_once_on_a_new_directory_take_turns(tmp_path: Path) -
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
-            env=environment(),
+            env=make_environment(),
         )
         for _ in range(5)
     ]
@@ -151,43 +164,43 @@ def _execute(path: Path, statement: str) -> None:
 
 
 TORN = {
-    "the log is missing": (_remove("log.sqlite"), DataForeign, "log is missing; make another"),
+    "the log is missing": (_remove("log.sqlite"), ForeignDataError, "log is missing; make another"),
     "the log is empty": (
         lambda data: (data / "log.sqlite").write_bytes(b""),
-        DataForeign,
+        ForeignDataError,
         "another log|is empty|damaged",
     ),
-    "the log was cut": (_truncate_log, DataForeign, "it was cut or restored"),
-    "the log was replaced": (_replace_log, DataForeign, "made from another log"),
-    "the log went another way": (_change_last, DataForeign, "changed or restored"),
+    "the log was cut": (_truncate_log, ForeignDataError, "it was cut or restored"),
+    "the log was replaced": (_replace_log, ForeignDataError, "made from another log"),
+    "the log went another way": (_change_last, ForeignDataError, "changed or restored"),
     "the log is text": (
         lambda data: (data / "log.sqlite").write_text("no database" * 100),
-        DataForeign,
+        ForeignDataError,
         "not an SQLite file",
     ),
     "the log lost its second half": (
         lambda data: os.truncate(data / "log.sqlite", (data / "log.sqlite").stat().st_size // 2),
-        DataForeign,
+        ForeignDataError,
         "damaged|cut",
     ),
     "the read models are text": (
         lambda data: (data / READ_MODELS).write_text("no database" * 100),
-        DataForeign,
+        ForeignDataError,
         "not an SQLite file",
     ),
     "the read models lost their second half": (
         lambda data: os.truncate(data / READ_MODELS, (data / READ_MODELS).stat().st_size // 2),
-        DataForeign,
+        ForeignDataError,
         "damaged|rebuild",
     ),
     "the log is of a newer mutua": (
         lambda data: _execute(data / "log.sqlite", "PRAGMA user_version = 99"),
-        SchemaAhead,
+        NewerSchemaError,
         "upgrade mutua",
     ),
     "the read models are of a newer mutua": (
         lambda data: _execute(data / READ_MODELS, "PRAGMA user_version = 99"),
-        SchemaAhead,
+        NewerSchemaError,
         "upgrade mutua",
     ),
 }
@@ -263,7 +276,7 @@ def test_a_foreign_directory_is_refused_and_left_alone(
     make(path)
     before = {each.name: each.read_bytes() for each in path.iterdir()} if path.is_dir() else None
     for write in (True, False):
-        with pytest.raises(DataForeign, match="--data"):
+        with pytest.raises(ForeignDataError, match="--data"):
             exchange_count(path, write=write)
     if before is not None:
         after = {each.name: each.read_bytes() for each in path.iterdir() if each.name != "lock"}
@@ -274,27 +287,27 @@ def test_a_foreign_directory_is_refused_and_left_alone(
 def test_reading_where_nothing_was_recorded_says_so(
     tmp_path: Path, ask: Callable[[Path], object]
 ) -> None:
-    with pytest.raises(DataForeign, match="holds no mutua data"):
+    with pytest.raises(ForeignDataError, match="holds no mutua data"):
         ask(tmp_path / "nowhere")
     assert not (tmp_path / "nowhere").exists()
 
 
 def test_a_taken_port_is_an_os_error(data: Path) -> None:
     """As `serve` promises; and the directory is free again."""
-    with embedded(data, purpose="a test", write=False) as running:
+    with serve_embedded(data, purpose="a test", write=False) as running:
         other = data.parent / "other"
         program = (
-            "import sys; from pathlib import Path; from services.bootstrap import serve\n"
+            "import sys; from pathlib import Path; from services.app.bootstrap import serve\n"
             "try: serve(Path(sys.argv[1]), listen=sys.argv[2], on_ready=print)\n"
             "except OSError as error: print('OSError', error)"
         )
-        output, errors = start(program, str(other), running.address).communicate(timeout=120)
+        output, errors = start_python(program, str(other), running.address).communicate(timeout=120)
     assert output.startswith("OSError"), errors[-300:]
     assert running.address in output
 
 
 def test_server_json_is_there_while_a_server_runs(data: Path) -> None:
-    with serving(data) as (server, address):
+    with run_server(data) as (server, address):
         told = json.loads((data / "server.json").read_text())
         assert (told["pid"], told["address"]) == (server.pid, address)
         server.terminate()
@@ -304,16 +317,16 @@ def test_server_json_is_there_while_a_server_runs(data: Path) -> None:
 
 def test_an_embedded_server_that_failed_ends_and_takes_nothing_more(data: Path) -> None:
     """The read models are taken away under the projector; who served them hears of it."""
-    with pytest.raises(LogDown, match="projecting stopped at offset 30"):
+    with pytest.raises(LogUnavailableError, match="projecting stopped at offset 30"):
         _lose_the_legs(data)
 
 
 def _lose_the_legs(data: Path) -> None:
-    with embedded(data, purpose="a test", write=True) as running:
+    with serve_embedded(data, purpose="a test", write=True) as running:
         _execute(data / READ_MODELS, "DROP TABLE leg")
         with Client(running.address, deadline_seconds=1.0) as client:
             client.record(list(facts(30, 31)))
-            eventually(lambda: not _answers(client), "the server ends")
+            wait_until(lambda: not _answers(client), "the server ends")
 
 
 def _answers(client: Client) -> bool:
@@ -365,7 +378,7 @@ def test_who_may_only_read_reads(data: Path) -> None:
         check=False,
         timeout=60,
         cwd=ROOT,
-        env=environment(HOME="/nonexistent"),
+        env=make_environment(HOME="/nonexistent"),
     )
     assert done.stdout.split() == ["30", "True", str(data / "lock")], done.stderr[-2_000:]
     assert exchange_count(data, write=True) == 30

@@ -12,13 +12,13 @@ from typing import Final
 import pytest
 
 from mutua import Client, MutuaError
-from services.bootstrap import embedded
-from tests.faults.processes import (
+from services.app.bootstrap import serve_embedded
+from tests.faults.server_process import (
     SERVE,
-    assert_whole,
-    eventually,
+    assert_intact,
     facts,
-    start,
+    start_python,
+    wait_until,
 )
 
 LOG: Final = "log.sqlite"
@@ -33,7 +33,7 @@ def data(tmp_path: Path) -> Path:
     """Ten facts, so that opening has nothing to make and failures meet what comes after."""
     data = tmp_path / "data"
     with (
-        embedded(data, purpose="a test", write=True) as running,
+        serve_embedded(data, purpose="a test", write=True) as running,
         Client(running.address) as client,
     ):
         client.get_status(min_position=client.record(list(facts(0, BATCH))))
@@ -51,7 +51,7 @@ def served(
         pytest.skip("strace is not installed: apt install strace")
     inject = f"inject={calls}:error={error}:when={when}"
     traced = [strace, "-f", "-qq", "-o", "/dev/null", "-P", str(data / file), "-e", inject]
-    with start(SERVE, str(data), "127.0.0.1:0", under=traced) as server:
+    with start_python(SERVE, str(data), "127.0.0.1:0", under=traced) as server:
         try:
             assert server.stdout is not None
             assert server.stderr is not None
@@ -89,21 +89,21 @@ def test_a_full_disk_refuses_facts_and_takes_them_when_there_is_room(data: Path)
         return bool(refused)
 
     with served(data, f"{LOG}-wal", WRITES, "ENOSPC", "4..7") as (server, client):
-        eventually(another_is_taken_after_a_refusal, "room again")
+        wait_until(another_is_taken_after_a_refusal, "room again")
         assert set(refused) == {"LOG_FULL"}
         assert server.poll() is None
         end = record(client, told)
         assert client.get_status(min_position=end).exchange_count == told + BATCH
-    assert_whole(data, told + BATCH)
+    assert_intact(data, told + BATCH)
 
 
 def test_read_models_without_room_wait_for_it_while_facts_are_taken(data: Path) -> None:
     with served(data, f"{READ_MODELS}-wal", WRITES, "ENOSPC", "4..12") as (server, client):
         ends_at = [record(client, start) for start in range(BATCH, 100, BATCH)]
-        eventually(lambda: bool(client.get_status(min_position=ends_at[-1])), "it is level")
+        wait_until(lambda: bool(client.get_status(min_position=ends_at[-1])), "it is level")
         assert client.get_status().exchange_count == 100
         assert server.poll() is None
-    assert_whole(data, 100)
+    assert_intact(data, 100)
 
 
 @pytest.mark.parametrize(("calls", "when"), [(WRITES, "4"), (SYNCS, "2"), (SYNCS, "1+")])
@@ -120,7 +120,7 @@ def test_a_log_that_fails_ends_the_server_and_the_file_decides(
         status, said = ends(server)
     assert status == 1
     assert "restart mutua: the file decides" in said
-    assert_whole(data, told)
+    assert_intact(data, told)
 
 
 def test_read_models_that_fail_end_the_server_and_nothing_is_lost(data: Path) -> None:
@@ -133,12 +133,14 @@ def test_read_models_that_fail_end_the_server_and_nothing_is_lost(data: Path) ->
         status, said = ends(server)
     assert status == 1
     assert "projecting stopped at offset" in said
-    assert_whole(data, told)
+    assert_intact(data, told)
 
 
 @pytest.mark.parametrize("file", [LOG, READ_MODELS])
 def test_a_file_that_cannot_be_read_is_refused_in_words(data: Path, file: str) -> None:
-    refusal = pytest.raises(AssertionError, match=r"errors\.(LogDown|DataForeign): .*" + file)
+    refusal = pytest.raises(
+        AssertionError, match=r"errors\.(LogUnavailableError|ForeignDataError): .*" + file
+    )
     with refusal, served(data, file, "pread64,read", "EIO", "1+"):
         pass
-    assert_whole(data, BATCH)
+    assert_intact(data, BATCH)

@@ -13,23 +13,23 @@ from typing import Final
 import pytest
 
 from mutua import Client, MutuaError
-from services.bootstrap import verify
-from tests.faults.load import Load
-from tests.faults.processes import (
+from services.app.bootstrap import verify
+from tests.faults.concurrent_load import ConcurrentLoad
+from tests.faults.server_process import (
     IMPORT,
     REBUILD,
     ROOT,
     SERVE,
-    acknowledged,
-    assert_there,
-    assert_whole,
-    eventually,
+    assert_intact,
+    assert_recorded_once,
+    count_acknowledged,
     facts,
     kill,
-    serving,
-    start,
+    run_server,
+    start_python,
+    wait_until,
 )
-from tests.ports import free_port
+from tests.ports import allocate_port
 
 A_TEST: Final = 25
 ROUNDS: Final = int(os.environ.get("MUTUA_KILL_ROUNDS", A_TEST))
@@ -47,7 +47,7 @@ CRASHES = [
 
 
 def test_every_crash_point_is_tried() -> None:
-    named = r'crash_point\("(\w+)"\)'
+    named = r'failpoint\("(\w+)"\)'
     there = {
         name
         for path in ROOT.glob("services/**/*.py")
@@ -65,32 +65,32 @@ def test_every_crash_point_is_tried() -> None:
 @pytest.mark.parametrize("crash", CRASHES)
 def test_a_server_that_dies_at_a_crash_point_loses_nothing(tmp_path: Path, crash: str) -> None:
     """The import lives on, sends again what was in doubt, and ends as if nothing had happened."""
-    data, listen = tmp_path / "data", f"127.0.0.1:{free_port()}"
-    with serving(data, listen, MUTUA_CRASH_AT=crash) as (server, address):
-        importing = start(IMPORT, "--server", address, "0", "200")
+    data, listen = tmp_path / "data", f"127.0.0.1:{allocate_port()}"
+    with run_server(data, listen, MUTUA_CRASH_AT=crash) as (server, address):
+        importing = start_python(IMPORT, "--server", address, "0", "200")
         assert server.wait(30) == 137
-    with serving(data, listen):
+    with run_server(data, listen):
         assert importing.wait(30) == 0, importing.communicate()[1]
-    assert acknowledged(importing) == 200
+    assert count_acknowledged(importing) == 200
     importing.communicate()
-    assert_whole(data, 200)
+    assert_intact(data, 200)
 
 
 @pytest.mark.parametrize("crash", ["after_append_before_ack:2", "in_slab:1"])
 def test_an_import_without_a_server_that_dies_can_be_repeated(tmp_path: Path, crash: str) -> None:
     data = tmp_path / "data"
-    first = start(IMPORT, str(data), "-", "0", "200", MUTUA_CRASH_AT=crash)
+    first = start_python(IMPORT, str(data), "-", "0", "200", MUTUA_CRASH_AT=crash)
     assert first.wait(30) == 137
     assert_whole_after(first, data)
-    again = start(IMPORT, str(data), "-", "0", "200")
+    again = start_python(IMPORT, str(data), "-", "0", "200")
     assert again.wait(30) == 0, again.communicate()[1]
     assert_whole_after(again, data)
 
 
 def assert_whole_after(importing: "subprocess.Popen[str]", data: Path) -> None:
-    durable = acknowledged(importing)
+    durable = count_acknowledged(importing)
     importing.communicate()
-    assert_whole(data, durable)
+    assert_intact(data, durable)
 
 
 @pytest.mark.parametrize("seed", [1, 2])
@@ -98,47 +98,50 @@ def test_an_import_killed_at_any_moment_keeps_what_it_was_told(tmp_path: Path, s
     """The embedded import is killed, then started again where it stood, until it is through."""
     data, told, dice = tmp_path / "data", 0, random.Random(seed)
     for _ in range(3):
-        importing = start(IMPORT, str(data), "-", str(told), "1000000")
+        importing = start_python(IMPORT, str(data), "-", str(told), "1000000")
         assert importing.stdout is not None
         told += int(importing.stdout.readline())
         kill(importing, after_seconds=dice.uniform(0, 0.4))
-        told += acknowledged(importing)
+        told += count_acknowledged(importing)
         importing.communicate()
         report = verify(data)
         assert report.differences == [], f"seed {seed}"
-    assert_whole(data, told)
+    assert_intact(data, told)
 
 
 @pytest.mark.parametrize("seed", range(SEED, SEED + ceil(ROUNDS / A_TEST)))
 def test_a_server_killed_25_times_under_load_loses_nothing(tmp_path: Path, seed: int) -> None:
     """Killed as it starts, records, projects or takes read models over; no caller hears of it."""
-    data, listen, dice = tmp_path / "data", f"127.0.0.1:{free_port()}", random.Random(seed)
-    load = Load(listen, seed)
+    data, listen, dice = tmp_path / "data", f"127.0.0.1:{allocate_port()}", random.Random(seed)
+    load = ConcurrentLoad(listen, seed)
     with ExitStack() as ending:
-        with serving(data, listen) as (server, _):
-            ending.enter_context(load.running())
+        with run_server(data, listen) as (server, _):
+            ending.enter_context(load.run())
             kill(server)
         for _ in range(A_TEST - 1):
             _kill_a_server(data, listen, dice)
-        with serving(data, listen):
+        with run_server(data, listen):
             ending.close()
-    assert_there(data, load.told)
-    print(f"seed {seed}: {A_TEST} kills, {len(load.told):,} facts acknowledged, each there once")
+    assert_recorded_once(data, load.durable_facts)
+    print(
+        f"seed {seed}: {A_TEST} kills, {len(load.durable_facts):,} facts acknowledged, "
+        "each there once"
+    )
 
 
 def _kill_a_server(data: Path, listen: str, dice: random.Random) -> None:
     """Now and then together with a rebuild beside it, which was to take its read models over."""
     with ExitStack() as ending:
-        server = ending.enter_context(start(SERVE, str(data), listen))
+        server = ending.enter_context(start_python(SERVE, str(data), listen))
         if dice.random() < 0.2:
-            ending.callback(kill, ending.enter_context(start(REBUILD, str(data))))
+            ending.callback(kill, ending.enter_context(start_python(REBUILD, str(data))))
         kill(server, after_seconds=dice.uniform(0, 2))
         assert server.returncode == -signal.SIGKILL, server.stderr and server.stderr.read()
 
 
 def _record_20_and_die_before_they_are_projected(data: Path) -> None:
     with (
-        serving(data, MUTUA_CRASH_AT="in_slab:1") as (server, address),
+        run_server(data, MUTUA_CRASH_AT="in_slab:1") as (server, address),
         Client(address, deadline_seconds=3.0) as client,
     ):
         with suppress(MutuaError):  # it may die before it answers
@@ -150,7 +153,7 @@ def test_what_a_killed_server_had_not_projected_is_verified_all_the_same(tmp_pat
     data = tmp_path / "data"
     _record_20_and_die_before_they_are_projected(data)
     report = verify(data)
-    assert (report.differences, report.fact_count, report.beyond_count) == ([], 20, 0)
+    assert (report.differences, report.fact_count, report.unprojected_count) == ([], 20, 0)
 
 
 def test_what_a_killed_server_had_not_projected_is_projected_at_the_next_start(
@@ -158,6 +161,6 @@ def test_what_a_killed_server_had_not_projected_is_projected_at_the_next_start(
 ) -> None:
     data = tmp_path / "data"
     _record_20_and_die_before_they_are_projected(data)
-    with serving(data) as (_, address), Client(address) as client:
-        eventually(lambda: client.get_status().exchange_count == 20, "20 exchanges")
+    with run_server(data) as (_, address), Client(address) as client:
+        wait_until(lambda: client.get_status().exchange_count == 20, "20 exchanges")
     assert verify(data).differences == []

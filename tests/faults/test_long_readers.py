@@ -9,14 +9,14 @@ import pytest
 
 from mutua import Client, MutuaError
 from mutua.v1 import event_pb2 as pb
-from services.adapters import sqlite_file
-from services.adapters.sqlite_log import SqliteLog
-from services.adapters.sqlite_store import SqliteStore
-from services.bootstrap import verify
-from services.ledger.errors import Overloaded
-from services.ledger.ports import StoreBusy
+from services.adapters.sqlite import database_file
+from services.adapters.sqlite.log import SqliteLog
+from services.adapters.sqlite.store import SqliteStore
+from services.app.bootstrap import verify
+from services.ledger.errors import OverloadedError
+from services.ledger.ports import StoreBusyError
 from services.projector.slab import project_slab
-from tests.faults.processes import assert_whole, eventually, facts, serving
+from tests.faults.server_process import assert_intact, facts, run_server, wait_until
 
 MOST_BYTES = 64 << 20
 PROGRAMME = "default"
@@ -38,7 +38,7 @@ def wal_bytes(path: Path) -> int:
 
 
 def position(store: SqliteStore) -> int:
-    watermark = store.watermark(0)
+    watermark = store.read_watermark(0)
     return 0 if watermark is None else watermark.next_offset
 
 
@@ -58,19 +58,19 @@ def test_beside_a_reader_the_log_takes_what_there_is_room_for_and_goes_on_after(
         with reading(path):
             large = [log.append(PROGRAMME, [b"x" * (1 << 20)]) for _ in range(60)]
             refused = [each.exception(20) for each in large]
-            with pytest.raises(Overloaded, match="reads an old state"):
+            with pytest.raises(OverloadedError, match="reads an old state"):
                 log.append(PROGRAMME, [b"small"]).result(20)
-        assert sqlite_file._WAL_BYTES <= wal_bytes(path) < MOST_BYTES
+        assert database_file._WAL_BYTES <= wal_bytes(path) < MOST_BYTES
         assert log.end() == 1 + refused.count(None) < 60
         assert log.append(PROGRAMME, [b"last"]).result(20).next_offset == log.end()
-        assert log.damage() == ([], None)
+        assert log.find_damage() == ([], None)
         assert log.read(log.end() - 1, 9)[0].value == b"last"
 
 
 def test_beside_a_reader_the_read_models_stand_still_before_they_fill_the_disk(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sqlite_file, "_WAL_BYTES", 1 << 20)
+    monkeypatch.setattr(database_file, "_WAL_BYTES", 1 << 20)
     path = tmp_path / "read.sqlite"
     with closing(SqliteLog(tmp_path / "log.sqlite")) as log, closing(SqliteStore(path)) as store:
         store._writer.execute("PRAGMA busy_timeout = 1")
@@ -81,7 +81,7 @@ def test_beside_a_reader_the_read_models_stand_still_before_they_fill_the_disk(
                 project_slab(store, log.log_id, records)
             return position(store)
 
-        with reading(path), pytest.raises(StoreBusy, match="reads an old state"):
+        with reading(path), pytest.raises(StoreBusyError, match="reads an old state"):
             project()
         assert 0 < position(store) < 20_000
         assert wal_bytes(path) < MOST_BYTES
@@ -90,7 +90,7 @@ def test_beside_a_reader_the_read_models_stand_still_before_they_fill_the_disk(
 
 def test_a_server_beside_readers_of_both_files_loses_nothing(tmp_path: Path) -> None:
     data, told = tmp_path / "data", 0
-    with serving(data) as (server, address), Client(address, deadline_seconds=4.0) as client:
+    with run_server(data) as (server, address), Client(address, deadline_seconds=4.0) as client:
         client.get_status(min_position=client.record(list(long_facts(0, 1))))
         files = [data / "log.sqlite", next(data.glob("read-*.sqlite"))]
         log, read_models = files
@@ -99,12 +99,12 @@ def test_a_server_beside_readers_of_both_files_loses_nothing(tmp_path: Path) -> 
                 while told < 20_000:
                     client.record(list(long_facts(told, told + REQUEST)))
                     told += REQUEST
-            assert sqlite_file._WAL_BYTES < wal_bytes(log) < MOST_BYTES
-            eventually(lambda: wal_bytes(read_models) > sqlite_file._WAL_BYTES, "it is as long")
+            assert database_file._WAL_BYTES < wal_bytes(log) < MOST_BYTES
+            wait_until(lambda: wal_bytes(read_models) > database_file._WAL_BYTES, "it is as long")
             assert wal_bytes(read_models) < MOST_BYTES
         assert server.poll() is None
         end = client.record(list(long_facts(told, told + REQUEST)))
-        eventually(lambda: bool(client.get_status(min_position=end)), "it is level again")
+        wait_until(lambda: bool(client.get_status(min_position=end)), "it is level again")
         assert max(map(wal_bytes, files)) < MOST_BYTES
-    assert_whole(data, told + REQUEST)
+    assert_intact(data, told + REQUEST)
     assert verify(data).ok

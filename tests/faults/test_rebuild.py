@@ -16,20 +16,20 @@ from threading import Event
 import pytest
 
 from mutua import Client
-from services import bootstrap, opening
-from services.adapters.building_store import BuildingStore
-from services.adapters.data_directory import BUILD_LOCK, DataDirectory
-from services.adapters.tables import MODEL_VERSION
-from services.bootstrap import delete_superseded, embedded, verify
-from services.ledger.errors import DataForeign, DataInUse, LogFull, SchemaAhead
-from tests.faults.processes import (
+from services.adapters.sql_store.tables import MODEL_VERSION
+from services.adapters.sqlite.data_directory import BUILD_LOCK_FILE, DataDirectory
+from services.adapters.sqlite.rebuild import SqliteRebuildStore
+from services.app import bootstrap, embedded_storage
+from services.app.bootstrap import delete_superseded, serve_embedded, verify
+from services.ledger.errors import DataInUseError, ForeignDataError, LogFullError, NewerSchemaError
+from tests.faults.server_process import (
     REBUILD,
-    assert_whole,
-    eventually,
+    assert_intact,
     facts,
     kill,
-    serving,
-    start,
+    run_server,
+    start_python,
+    wait_until,
 )
 
 CRASHED = 137
@@ -56,7 +56,7 @@ def record(data: Path, start: int, end: int) -> None:
 @contextmanager
 def opened(data: Path, *, write: bool) -> Iterator[Client]:
     with (
-        embedded(data, purpose="a test", write=write) as running,
+        serve_embedded(data, purpose="a test", write=write) as running,
         Client(running.address) as client,
     ):
         yield client
@@ -93,13 +93,13 @@ def test_offline_new_ones_answer_and_old_ones_are_kept_until_dropped(data: Path)
     assert [path.name for path in delete_superseded(data)] == ["read-1.sqlite", "read-2.sqlite"]
     assert read_models(data) == {"read-3.sqlite"}
     assert delete_superseded(data) == []
-    assert_whole(data, 30)
+    assert_intact(data, 30)
 
 
 def test_a_server_goes_over_while_facts_come_in_and_questions_are_asked(data: Path) -> None:
     """No answer is older than one before it, and none mixes the numbers of both."""
     ended, seen, recorded = Event(), list[tuple[int, int, float]](), [30]
-    with serving(data) as (server, address), opened(data, write=False) as beside:
+    with run_server(data) as (server, address), opened(data, write=False) as beside:
 
         def ask() -> None:
             with Client(address) as client:
@@ -142,12 +142,12 @@ def test_a_server_goes_over_while_facts_come_in_and_questions_are_asked(data: Pa
         assert server.stderr is not None
         assert "Traceback" not in server.stderr.read()
     assert read_models(data) == {"read-3.sqlite"}
-    assert_whole(data, recorded[0])
+    assert_intact(data, recorded[0])
 
 
 def _wait_for_more(seen: list[tuple[int, int, float]], working: list[Future[None]]) -> None:
     enough = len(seen) + 10
-    eventually(
+    wait_until(
         lambda: len(seen) > enough or any(each.done() for each in working), "questions are asked"
     )
 
@@ -167,7 +167,7 @@ def test_whatever_the_read_models_are_they_are_made_again(data: Path, damage: st
     rebuild(data)
     assert current(data) == "read-2.sqlite"
     assert verify(data).ok
-    assert_whole(data, 30)
+    assert_intact(data, 30)
 
 
 @pytest.mark.parametrize("write", [True, False])
@@ -185,7 +185,7 @@ def test_beside_an_older_mutua_a_reader_says_what_to_do(data: Path) -> None:
     set_version(data, "read-1.sqlite", MODEL_VERSION - 1)
     with (
         DataDirectory(data).lock("an older mutua"),
-        pytest.raises(DataForeign, match=r"made by an older mutua .*; end that mutua"),
+        pytest.raises(ForeignDataError, match=r"made by an older mutua .*; end that mutua"),
     ):
         verify(data)
 
@@ -196,43 +196,46 @@ def test_a_mutua_of_before_goes_back_to_its_own_and_catches_up(data: Path) -> No
     set_version(data, "read-2.sqlite", MODEL_VERSION + 1)
     record(data, 30, 35)
     assert current(data) == "read-1.sqlite"
-    assert_whole(data, 35)
+    assert_intact(data, 35)
     assert read_models(data) == {"read-1.sqlite", "read-2.sqlite"}
     set_version(data, "read-1.sqlite", MODEL_VERSION - 1)
     set_version(data, "read-2.sqlite", MODEL_VERSION)
-    assert_whole(data, 35)
+    assert_intact(data, 35)
     assert current(data) == "read-2.sqlite"
 
 
 def test_newer_read_models_are_refused_where_there_are_none_of_ours(data: Path) -> None:
     set_version(data, "read-1.sqlite", MODEL_VERSION + 1)
     for write in (True, False):
-        with pytest.raises(SchemaAhead, match=r"upgrade mutua, or .* mutua rebuild"):
+        with pytest.raises(NewerSchemaError, match=r"upgrade mutua, or .* mutua rebuild"):
             record(data, 30, 31) if write else verify(data)
     assert read_models(data) == {"read-1.sqlite"}
 
 
 @pytest.mark.parametrize("point", ["in_slab:1", "before_switch:1", "after_switch:1"])
 def test_a_crash_on_the_way_leaves_one_that_answers(data: Path, point: str) -> None:
-    with start(REBUILD, str(data), MUTUA_CRASH_AT=point) as process:
+    with start_python(REBUILD, str(data), MUTUA_CRASH_AT=point) as process:
         assert process.wait(60) == CRASHED
     assert current(data) == ("read-2.sqlite" if point == "after_switch:1" else "read-1.sqlite")
-    assert_whole(data, 30)
+    assert_intact(data, 30)
     assert verify(data).ok
     rebuild(data)
     assert not list(data.glob("*.building*"))
     assert not (data / "next").exists()
     delete_superseded(data)
-    assert_whole(data, 30)
+    assert_intact(data, 30)
 
 
 @pytest.mark.parametrize("point", ["before_switch:1", "after_switch:1"])
 def test_a_server_that_crashes_while_it_goes_over_does_no_harm(data: Path, point: str) -> None:
-    with serving(data, MUTUA_CRASH_AT=point) as (server, _), start(REBUILD, str(data)) as process:
+    with (
+        run_server(data, MUTUA_CRASH_AT=point) as (server, _),
+        start_python(REBUILD, str(data)) as process,
+    ):
         assert server.wait(60) == CRASHED
         assert process.wait(60) == 0, "the command sees to it itself, as nobody else can"
     assert current(data) == "read-2.sqlite"
-    assert_whole(data, 30)
+    assert_intact(data, 30)
     assert not (data / "next").exists()
 
 
@@ -243,8 +246,8 @@ def test_what_is_offered_is_level_before_it_answers(data: Path) -> None:
     record(data, 30, 35)
     directory.offer(data / "read-2.sqlite")
     with directory.lock("a test"), ExitStack() as resources:
-        log, store = opening.open_directory(directory, resources, write=True)
-        watermark = store.watermark(0)
+        log, store = embedded_storage.open_storage(directory, resources, write=True)
+        watermark = store.read_watermark(0)
         assert watermark is not None
         assert watermark.next_offset == log.end() == 35
     assert current(data) == "read-2.sqlite"
@@ -266,10 +269,10 @@ def test_nothing_is_kept_of_the_read_models_before(data: Path) -> None:
         for sign in ("-1 -", "12 +"):  # 0 to 11 become 11 to 0, none meeting another on the way
             turned = ", ".join(f"{column} = {sign} {column}" for column in columns)
             execute(data / new, f"UPDATE {table} SET {turned}")
-    with serving(data) as (_, address), Client(address) as client:
+    with run_server(data) as (_, address), Client(address) as client:
         before = _given(client)
         DataDirectory(data).offer(data / new)
-        eventually(lambda: current(data) == new, "the server goes over")
+        wait_until(lambda: current(data) == new, "the server goes over")
         client.get_status(min_position=client.record(list(facts(30, 65))))
         assert _given(client) == {giver: count + 5 for giver, count in before.items()}
     assert verify(data).ok
@@ -285,7 +288,7 @@ def test_a_server_that_finds_an_offer_when_it_starts_takes_it(data: Path) -> Non
     directory.switch_to(data / "read-1.sqlite")
     record(data, 30, 35)
     directory.offer(data / "read-2.sqlite")
-    with serving(data) as (_, address), Client(address) as client:
+    with run_server(data) as (_, address), Client(address) as client:
         assert client.get_status().exchange_count == 35
         assert current(data) == "read-2.sqlite"
         assert not (data / "next").exists()
@@ -293,52 +296,52 @@ def test_a_server_that_finds_an_offer_when_it_starts_takes_it(data: Path) -> Non
 
 @pytest.mark.parametrize("after_seconds", [0.3, 0.5, 0.6, 0.7, 0.8])
 def test_killed_at_any_time_a_rebuild_does_no_harm(data: Path, after_seconds: float) -> None:
-    with serving(data) as (server, address), Client(address) as client:
-        with start(REBUILD, str(data)) as process:
+    with run_server(data) as (server, address), Client(address) as client:
+        with start_python(REBUILD, str(data)) as process:
             kill(process, after_seconds=after_seconds)
         client.get_status(min_position=client.record(list(facts(30, 35))))
         rebuild(data)
         assert client.get_status().exchange_count == 35
         assert server.poll() is None
     assert not list(data.glob("*.building*"))
-    assert_whole(data, 35)
+    assert_intact(data, 35)
 
 
 def test_a_full_disk_leaves_those_that_answer(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    initialize = BuildingStore.__init__
+    initialize = SqliteRebuildStore.__init__
 
-    def small(store: BuildingStore, path: Path) -> None:
+    def small(store: SqliteRebuildStore, path: Path) -> None:
         initialize(store, path)
         store._writer.execute("PRAGMA max_page_count = 1")
 
-    monkeypatch.setattr(BuildingStore, "__init__", small)
-    with serving(data) as (_, address), Client(address) as client:
-        with pytest.raises(LogFull, match="no room is left"):
+    monkeypatch.setattr(SqliteRebuildStore, "__init__", small)
+    with run_server(data) as (_, address), Client(address) as client:
+        with pytest.raises(LogFullError, match="no room is left"):
             rebuild(data)
         assert client.get_status().exchange_count == 30
     assert read_models(data) == {"read-1.sqlite"}
     assert not list(data.glob("*.building*"))
-    assert_whole(data, 30)
+    assert_intact(data, 30)
 
 
 def test_two_rebuilds_at_once_refuse_each_other(data: Path) -> None:
-    with DataDirectory(data).lock("mutua rebuild", BUILD_LOCK):
+    with DataDirectory(data).lock("mutua rebuild", BUILD_LOCK_FILE):
         for again in (rebuild, delete_superseded):
-            with pytest.raises(DataInUse, match="in use by mutua rebuild"):
+            with pytest.raises(DataInUseError, match="in use by mutua rebuild"):
                 again(data)
 
 
 def test_what_its_holder_does_not_take_is_taken_by_the_next(
     data: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(opening, "_SWITCH_SECONDS", 0.2)
+    monkeypatch.setattr(embedded_storage, "_SWITCH_SECONDS", 0.2)
     with (
         DataDirectory(data).lock("an older mutua"),
-        pytest.raises(DataInUse, match=r"takes over when .* in use by an older mutua"),
+        pytest.raises(DataInUseError, match=r"takes over when .* in use by an older mutua"),
     ):
         rebuild(data)
     assert current(data) == "read-1.sqlite"
-    assert_whole(data, 30)
+    assert_intact(data, 30)
     assert current(data) == "read-2.sqlite"
 
 
@@ -346,9 +349,9 @@ def test_a_server_refuses_what_was_made_from_another_log(data: Path) -> None:
     other = data.parent / "other"
     record(other, 0, 40)
     (other / "read-1.sqlite").rename(data / "read-9.sqlite")
-    with serving(data) as (server, address), Client(address) as client:
+    with run_server(data) as (server, address), Client(address) as client:
         DataDirectory(data).offer(data / "read-9.sqlite")
-        eventually(lambda: not (data / "next").exists(), "the server refuses")
+        wait_until(lambda: not (data / "next").exists(), "the server refuses")
         client.get_status(min_position=client.record(list(facts(30, 35))))
         assert client.get_status().exchange_count == 35
         assert current(data) == "read-1.sqlite"
@@ -366,14 +369,16 @@ def test_building_ends_when_the_server_is_told_to_end(data: Path) -> None:
             raise KeyboardInterrupt
 
         with pytest.raises(KeyboardInterrupt):
-            opening.open_directory(DataDirectory(data), resources, write=True, check=check)
+            embedded_storage.open_storage(
+                DataDirectory(data), resources, write=True, raise_if_stopped=check
+            )
     assert read_models(data) == set()
-    assert_whole(data, 30)
+    assert_intact(data, 30)
 
 
 def test_a_server_that_waits_for_the_directory_hears_a_signal(data: Path) -> None:
     async def wait() -> None:
-        stop = bootstrap._Stop()
+        stop = bootstrap._StopSignal()
         entering = bootstrap._enter_to_write(DataDirectory(data), "mutua up", resources, stop)
         waiting = asyncio.create_task(entering)
         await asyncio.sleep(0)
@@ -383,6 +388,6 @@ def test_a_server_that_waits_for_the_directory_hears_a_signal(data: Path) -> Non
 
     with DataDirectory(data).lock("a test"), ExitStack() as resources:
         started = time.monotonic()
-        with pytest.raises(bootstrap._Stopped):
+        with pytest.raises(bootstrap._StopRequestedError):
             asyncio.run(wait())
         assert time.monotonic() - started < 3  # of the 5 s that it would wait for the directory

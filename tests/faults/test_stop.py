@@ -13,13 +13,13 @@ import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from mutua import Client, MutuaError
-from services.bootstrap import verify
-from tests.faults.processes import assert_whole, eventually, facts, serving
+from services.app.bootstrap import verify
+from tests.faults.server_process import assert_intact, facts, run_server, wait_until
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_ends_an_idle_server(tmp_path: Path, number: signal.Signals) -> None:
-    with serving(tmp_path / "data") as (server, _):
+    with run_server(tmp_path / "data") as (server, _):
         server.send_signal(number)
         assert server.wait(10) == 0
         assert server.stderr is not None
@@ -28,7 +28,7 @@ def test_a_signal_ends_an_idle_server(tmp_path: Path, number: signal.Signals) ->
 
 def test_a_signal_while_calls_are_under_way_loses_nothing_acknowledged(tmp_path: Path) -> None:
     data, told = tmp_path / "data", [0] * 8
-    with serving(data) as (server, address):
+    with run_server(data) as (server, address):
 
         def record(thread: int) -> None:
             with Client(address, deadline_seconds=2.0) as client:
@@ -43,7 +43,7 @@ def test_a_signal_while_calls_are_under_way_loses_nothing_acknowledged(tmp_path:
         threads = [Thread(target=record, args=(thread,)) for thread in range(8)]
         for thread in threads:
             thread.start()
-        eventually(lambda: min(told) > 2, "every client is under way")
+        wait_until(lambda: min(told) > 2, "every client is under way")
         server.terminate()
         assert server.wait(15) == 0
         for thread in threads:
@@ -51,13 +51,13 @@ def test_a_signal_while_calls_are_under_way_loses_nothing_acknowledged(tmp_path:
         assert server.stderr is not None
         assert "Traceback" not in server.stderr.read()
     assert verify(data).differences == []
-    assert_whole(data, min(told) * 8 * 5)
+    assert_intact(data, min(told) * 8 * 5)
 
 
 def test_a_signal_while_questions_and_watches_are_open(tmp_path: Path) -> None:
     """Someone waits for a position that never comes, someone watches health: 0 all the same."""
     with (
-        serving(tmp_path / "data") as (server, address),
+        run_server(tmp_path / "data") as (server, address),
         Client(address, deadline_seconds=2.0) as client,
         grpc.insecure_channel(address) as channel,
     ):
@@ -83,7 +83,7 @@ def test_a_signal_while_questions_and_watches_are_open(tmp_path: Path) -> None:
 def test_a_signal_while_the_log_is_held_up_ends_in_time(tmp_path: Path) -> None:
     """Somebody looks into the log with another program just then."""
     data = tmp_path / "data"
-    with serving(data) as (server, address):
+    with run_server(data) as (server, address):
         log = data / "log.sqlite"
         with closing(sqlite3.connect(log, isolation_level=None)) as other:
             other.execute("BEGIN IMMEDIATE")
@@ -104,14 +104,14 @@ def test_a_signal_while_the_log_is_held_up_ends_in_time(tmp_path: Path) -> None:
 def test_a_server_whose_read_models_are_locked_for_long_goes_on(tmp_path: Path) -> None:
     """Somebody holds them for six seconds with another program: late, but no end of service."""
     data = tmp_path / "data"
-    with serving(data) as (server, address), Client(address) as client:
+    with run_server(data) as (server, address), Client(address) as client:
         client.get_status(min_position=client.record(list(facts(0, 5))))
         read_models = next(data.glob("read-*.sqlite"))
         with closing(sqlite3.connect(read_models, isolation_level=None)) as other:
             other.execute("BEGIN IMMEDIATE")
             client.record(list(facts(5, 10)))
             held = time.monotonic()
-            eventually(lambda: server.poll() is not None or time.monotonic() > held + 6, "6 s")
+            wait_until(lambda: server.poll() is not None or time.monotonic() > held + 6, "6 s")
             other.execute("ROLLBACK")
         assert server.poll() is None, "the server ended"
-        eventually(lambda: client.get_status().exchange_count == 10, "10 exchanges")
+        wait_until(lambda: client.get_status().exchange_count == 10, "10 exchanges")

@@ -13,15 +13,15 @@ from threading import Event
 import pytest
 
 from mutua import Client
-from mutua.location import running_server
-from services.bootstrap import verify
-from tests.faults.processes import (
+from mutua.location import find_running_server
+from services.app.bootstrap import verify
+from tests.faults.server_process import (
     BATCH,
-    acknowledged,
-    assert_there,
-    eventually,
+    assert_recorded_once,
+    count_acknowledged,
     facts,
-    start,
+    start_python,
+    wait_until,
 )
 
 ROUNDS = int(os.environ.get("MUTUA_TURNS_ROUNDS", "12"))
@@ -32,7 +32,7 @@ RECORD = """
 import signal, sys
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a background job ignores it
 from mutua import Client
-from tests.faults.processes import BATCH, facts
+from tests.faults.server_process import BATCH, facts
 with Client(directory=sys.argv[1], deadline_seconds=60) as client:
     for start in range(int(sys.argv[2]), int(sys.argv[3]), BATCH):
         client.record(facts(start, start + BATCH))
@@ -43,7 +43,7 @@ with Client(directory=sys.argv[1], deadline_seconds=60) as client:
 @contextmanager
 def recording(data: Path, first: int, end: int) -> Iterator["subprocess.Popen[str]"]:
     """A process that records, and has begun to."""
-    process = start(RECORD, str(data), str(first), str(end))
+    process = start_python(RECORD, str(data), str(first), str(end))
     assert process.stdout is not None
     assert process.stderr is not None
     try:
@@ -58,7 +58,7 @@ def recording(data: Path, first: int, end: int) -> Iterator["subprocess.Popen[st
 
 def log(data: Path, *words: str) -> "subprocess.Popen[str]":
     command = ["--data", str(data), "log", "--from", "A", "--to", "B", "--kind", "call"]
-    return start("from services.cli.entry import main; main()", *command, *words)
+    return start_python("from services.cli.entry import main; main()", *command, *words)
 
 
 def test_short_imports_and_logs_at_once_lose_nothing_and_double_nothing(tmp_path: Path) -> None:
@@ -91,7 +91,7 @@ def test_short_imports_and_logs_at_once_lose_nothing_and_double_nothing(tmp_path
         works = [pool.submit(import_often), *(pool.submit(log_often, each) for each in (1, 2))]
         told = [each.result() for each in works]
     assert all(told)
-    assert_there(data, {number for each in told for number in each})
+    assert_recorded_once(data, {number for each in told for number in each})
     assert not (data / "server.json").exists()
 
 
@@ -117,14 +117,14 @@ def test_log_goes_on_when_the_process_that_served_it_is_gone(
     with recording(data, 0, 1_000_000) as importing:
         importing.send_signal(signal.SIGSTOP)
         logging = log(data, "--minutes", "7")
-        eventually(lambda: _is_connected(data, logging.pid), "the log has found the server")
+        wait_until(lambda: _is_connected(data, logging.pid), "the log has found the server")
         importing.send_signal(ends)
         importing.send_signal(signal.SIGCONT)
         said, errors = logging.communicate(timeout=120)
         assert said.startswith("Recorded: A gave to B: call"), errors
         importing.wait(30)
-        durable = acknowledged(importing) + BATCH  # the first of them was read before
-    assert running_server(data) == ""
+        durable = count_acknowledged(importing) + BATCH  # the first of them was read before
+    assert find_running_server(data) == ""
     with Client(directory=data) as client:
         logged = [
             each

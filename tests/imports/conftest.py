@@ -2,9 +2,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.imports.desk import Desk
+from tests.imports.importer import Importer
 
 
 @pytest.fixture
-def desk(tmp_path: Path) -> Desk:
-    return Desk(tmp_path)
+def importer(tmp_path: Path) -> Importer:
+    return Importer(tmp_path)

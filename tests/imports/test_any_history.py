@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from mutua.v1.query_service_pb2 import EXCHANGE_STATE_RETRACTED, Exchange
 from services.imports.undo import undo_import
-from tests.imports.desk import Desk, changes, corrected_by_hand
+from tests.imports.importer import Importer, correct_by_hand, format_counts
 
 FORMS = ("2024-03-{:02d}", "{:d} March 2024", "{:02d}.03.2024")
 KINDS = {"call": 3, "visit": 8}
@@ -56,7 +56,7 @@ class History:
     """One file that grows, its imports, and what the oracle expects."""
 
     def __init__(self, folder: Path, draw: st.DataObject, *, numbered: bool) -> None:
-        self.desk, self.oracle = Desk(folder), Oracle()
+        self.importer, self.oracle = Importer(folder), Oracle()
         self.rows: list[Meaning] = []
         self._draw, self._numbered, self._count = draw, numbered, 0
 
@@ -89,10 +89,10 @@ class History:
             numbers = self._draw.draw(st.permutations(numbers))
         columns = self._draw.draw(st.permutations(columns))
         self._count += 1
-        aside = self.desk.folder / f"mend-{self._count}.csv"
+        aside = self.importer.folder / f"mend-{self._count}.csv"
         if bad and len(bad) < len(numbers):
             texts = [self.text(number, columns, bad=number in bad) for number in numbers]
-            self.desk.imports(*texts, header=",".join(columns), skip_bad=aside)
+            self.importer.import_rows(*texts, header=",".join(columns), skip_bad=aside)
             lines = aside.read_text(encoding="utf-8-sig").splitlines()
             set_aside = [number for number in numbers if number in bad]
             mended = [
@@ -101,12 +101,12 @@ class History:
             ]
             aside.write_text("\n".join((lines[0], *mended)))
             for _ in range(2):
-                assert self.desk.imports_file(aside, batch="log").ok
+                assert self.importer.import_file(aside, batch="log").ok
         self.oracle.imported([(self.name(number), self.rows[number]) for number in numbers])
         for _ in range(2):
             texts = [self.text(number, columns) for number in numbers]
-            report = self.desk.imports(*texts, header=",".join(columns)) if texts else None
-        assert report is None or "recorded" not in changes(report)
+            report = self.importer.import_rows(*texts, header=",".join(columns)) if texts else None
+        assert report is None or "recorded" not in format_counts(report)
 
     def pick(self, place: int) -> tuple[Key, Exchange] | None:
         """One of the standing exchanges, and the row it is of."""
@@ -116,24 +116,24 @@ class History:
     def correct(self, place: int) -> None:
         if (picked := self.pick(place)) is not None:
             key, exchange = picked
-            corrected_by_hand(exchange, giver_minutes=60)
+            correct_by_hand(exchange, giver_minutes=60)
             self.oracle.minutes[key] = 60
 
     def retract(self, place: int) -> None:
         if (picked := self.pick(place)) is not None:
             key, exchange = picked
-            self.desk.programme.retract(exchange.exchange_id)
+            self.importer.programme.retract(exchange.exchange_id)
             del self.oracle.minutes[key]
             self.oracle.retracted.add(key)
 
     def undo(self) -> None:
-        if self.desk.programme.exchanges:
-            undo_import(self.desk.programme.client, "log")
+        if self.importer.programme.exchanges:
+            undo_import(self.importer.programme.client, "log")
             self.oracle.minutes.clear()
 
     def _standing(self) -> dict[Key, Exchange]:
         standing = {}
-        for exchange in self.desk.programme.exchanges.values():
+        for exchange in self.importer.programme.exchanges.values():
             if exchange.state != EXCHANGE_STATE_RETRACTED:
                 first = exchange.revisions[0]
                 name, number = first.source.reference, 1

@@ -2,8 +2,8 @@
 
 import pytest
 
-from services.imports import ImportRefused
-from services.imports.columns import EXCHANGE_FIELDS, ORGANIZATION_FIELDS, plan_columns
+from services.imports import ImportRefusedError
+from services.imports.column_mapping import EXCHANGE_FIELDS, ORGANIZATION_FIELDS, map_columns
 
 
 @pytest.mark.parametrize(
@@ -33,12 +33,12 @@ from services.imports.columns import EXCHANGE_FIELDS, ORGANIZATION_FIELDS, plan_
 def test_columns(
     header: str, mapped: dict[str, str], constants: dict[str, str], columns: str
 ) -> None:
-    plan = plan_columns(
-        EXCHANGE_FIELDS, tuple(header.split(",")), mapped=mapped, constants=constants
+    plan = map_columns(
+        EXCHANGE_FIELDS, tuple(header.split(",")), column_by_field=mapped, constants=constants
     )
     assert " ".join(f"{field}={name}" for field, name in plan.columns.items()) == columns
     assert plan.constants == constants
-    assert set(plan.columns.values()) | set(plan.unused) == set(header.split(","))
+    assert set(plan.columns.values()) | set(plan.unused_columns) == set(header.split(","))
 
 
 @pytest.mark.parametrize(
@@ -52,16 +52,18 @@ def test_columns(
     ],
 )
 def test_refuses_columns(mapped: dict[str, str], constants: dict[str, str], said: str) -> None:
-    with pytest.raises(ImportRefused) as refused:
-        plan_columns(EXCHANGE_FIELDS, ("date", "who", "to"), mapped=mapped, constants=constants)
+    with pytest.raises(ImportRefusedError) as refused:
+        map_columns(
+            EXCHANGE_FIELDS, ("date", "who", "to"), column_by_field=mapped, constants=constants
+        )
     assert said in str(refused.value)
 
 
 def test_organization_columns() -> None:
     header = ("ODS code", "Organisation name", "Strategic grouping", "closed_on", "postcode")
-    plan = plan_columns(ORGANIZATION_FIELDS, header, mapped={}, constants={})
+    plan = map_columns(ORGANIZATION_FIELDS, header, column_by_field={}, constants={})
     assert tuple(plan.columns) == ("organization_id", "name", "strategic_group", "close_date")
-    assert plan.unused == ("postcode",)
+    assert plan.unused_columns == ("postcode",)
 
 
 @pytest.mark.parametrize(
@@ -77,13 +79,13 @@ def test_organization_columns() -> None:
 )
 def test_how_long_it_took_is_the_givers_minutes(column: str) -> None:
     header = ("date", "from", "to", "kind", column)
-    plan = plan_columns(EXCHANGE_FIELDS, header, mapped={}, constants={})
+    plan = map_columns(EXCHANGE_FIELDS, header, column_by_field={}, constants={})
     assert plan.columns["giver_minutes"] == column
-    assert plan.unused == ()
+    assert plan.unused_columns == ()
 
 
 @pytest.mark.parametrize("column", ["Duration (h)", "Duration (hours)", "How long (d)", "Hours"])
 def test_another_unit_is_not_guessed_as_minutes(column: str) -> None:
     header = ("date", "from", "to", "kind", column)
-    plan = plan_columns(EXCHANGE_FIELDS, header, mapped={}, constants={})
-    assert plan.unused == (column,)
+    plan = map_columns(EXCHANGE_FIELDS, header, column_by_field={}, constants={})
+    assert plan.unused_columns == (column,)

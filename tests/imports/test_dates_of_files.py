@@ -8,14 +8,14 @@ import pytest
 
 from services.imports import (
     ImportOptions,
-    ImportRefused,
+    ImportRefusedError,
     ImportReport,
     UnknownDateOrderError,
     import_exchanges,
 )
 from services.notation.dates import DateOrder, TimeReader
 from services.notation.errors import DateOrderError, NotationError
-from tests.imports.desk import HEADER, Desk
+from tests.imports.importer import HEADER, Importer
 
 DATES = {
     # r21-dates.csv: each text with its instant and precision, or why it is none.
@@ -43,9 +43,11 @@ def rows(*dates: str) -> tuple[str, ...]:
     return tuple(f'r{place},"{date}",A,B,call' for place, date in enumerate(dates))
 
 
-def days(report: ImportReport, desk: Desk) -> list[str]:
+def days(report: ImportReport, importer: Importer) -> list[str]:
     assert report.ok, report.errors
-    return sorted(event.occur_time.ToJsonString()[:10] for event in desk.programme.events.values())
+    return sorted(
+        event.occur_time.ToJsonString()[:10] for event in importer.programme.events.values()
+    )
 
 
 @pytest.mark.parametrize(("text", "expected"), DATES.items(), ids=list(DATES))
@@ -63,13 +65,13 @@ def test_a_reported_date_has_its_value_or_its_reason(
 
 
 @pytest.mark.skipif("MUTUA_REAL_DATA" not in os.environ, reason="no folder of real data is named")
-def test_the_reported_files_are_read(desk: Desk) -> None:
+def test_the_reported_files_are_read(importer: Importer) -> None:
     reports = Path(os.environ["MUTUA_REAL_DATA"]).parent / "reports"
 
     def imported(name: str, order: DateOrder | None = None) -> ImportReport:
         options = ImportOptions(date_order=order, dry_run=True)
         now = datetime(2026, 10, 14, tzinfo=UTC)
-        return import_exchanges(desk.programme.client, reports / name, options, now=now)
+        return import_exchanges(importer.programme.client, reports / name, options, now=now)
 
     with pytest.raises(UnknownDateOrderError) as refused:
         imported("r21-dates.csv")
@@ -81,77 +83,85 @@ def test_the_reported_files_are_read(desk: Desk) -> None:
 
 
 class TestDateOrder:
-    def test_a_row_that_can_only_be_read_one_way_proves_it_for_all(self, desk: Desk) -> None:
-        report = desk.imports(*rows("01/02/2024", "31/05/2024", "3/4/24"))
-        assert days(report, desk) == ["2024-02-01", "2024-04-03", "2024-05-31"]
+    def test_a_row_that_can_only_be_read_one_way_proves_it_for_all(
+        self, importer: Importer
+    ) -> None:
+        report = importer.import_rows(*rows("01/02/2024", "31/05/2024", "3/4/24"))
+        assert days(report, importer) == ["2024-02-01", "2024-04-03", "2024-05-31"]
         assert any(
             "read as day/month/year, as line 3 (31/05/2024) shows" in n for n in report.notes
         )
 
-    def test_month_first_is_proven_too(self, desk: Desk) -> None:
-        report = desk.imports(*rows("01/02/2024", "7/27/25 19:06:23"))
-        assert days(report, desk) == ["2024-01-02", "2025-07-27"]
+    def test_month_first_is_proven_too(self, importer: Importer) -> None:
+        report = importer.import_rows(*rows("01/02/2024", "7/27/25 19:06:23"))
+        assert days(report, importer) == ["2024-01-02", "2025-07-27"]
 
-    def test_nothing_that_proves_it_is_refused_with_the_rows(self, desk: Desk) -> None:
+    def test_nothing_that_proves_it_is_refused_with_the_rows(self, importer: Importer) -> None:
         with pytest.raises(UnknownDateOrderError) as refused:
-            desk.imports(*rows("2024-05-31", "01/02/2024", *["03/04/2024"] * 7))
+            importer.import_rows(*rows("2024-05-31", "01/02/2024", *["03/04/2024"] * 7))
         assert "line 3 (01/02/2024), line 4 (03/04/2024)" in str(refused.value)
         assert "and 3 more. Say --date-order day-first or --date-order month-first." in str(
             refused.value
         )
-        assert desk.programme.events == {}
+        assert importer.programme.events == {}
 
-    def test_rows_that_contradict_each_other_are_refused(self, desk: Desk) -> None:
-        with pytest.raises(ImportRefused) as refused:
-            desk.imports(*rows("31/05/2024", "05/31/2024"))
+    def test_rows_that_contradict_each_other_are_refused(self, importer: Importer) -> None:
+        with pytest.raises(ImportRefusedError) as refused:
+            importer.import_rows(*rows("31/05/2024", "05/31/2024"))
         assert "line 2 (31/05/2024) is day/month, and line 3 (05/31/2024) is month/day" in str(
             refused.value
         )
 
-    def test_what_is_said_wins_over_what_rows_show(self, desk: Desk) -> None:
-        report = desk.imports(*rows("01/02/2024", "31/05/2024"), date_order="month-first")
+    def test_what_is_said_wins_over_what_rows_show(self, importer: Importer) -> None:
+        report = importer.import_rows(*rows("01/02/2024", "31/05/2024"), date_order="month-first")
         assert [error.value for error in report.errors] == ["31/05/2024"]
 
-    def test_other_columns_than_dates_prove_nothing(self, desk: Desk) -> None:
+    def test_other_columns_than_dates_prove_nothing(self, importer: Importer) -> None:
         with pytest.raises(UnknownDateOrderError):
-            desk.imports("r,01/02/2024,A,B,call,31/05/2024", header=f"{HEADER},note")
+            importer.import_rows("r,01/02/2024,A,B,call,31/05/2024", header=f"{HEADER},note")
 
-    def test_a_report_time_proves_it(self, desk: Desk) -> None:
-        report = desk.imports("r,01/02/2024,A,B,call,31/05/2024", header=f"{HEADER},reported_on")
-        assert days(report, desk) == ["2024-02-01"]
+    def test_a_report_time_proves_it(self, importer: Importer) -> None:
+        report = importer.import_rows(
+            "r,01/02/2024,A,B,call,31/05/2024", header=f"{HEADER},reported_on"
+        )
+        assert days(report, importer) == ["2024-02-01"]
 
     @pytest.mark.parametrize(
         ("name", "day"), [("Date (dd/mm/yyyy)", "2024-02-01"), ("Date (MM-DD-YY)", "2024-01-02")]
     )
-    def test_a_column_name_proves_it(self, desk: Desk, name: str, day: str) -> None:
-        report = desk.imports("r,01/02/2024,A,B,call", header=f"ref,{name},giver,receiver,kind")
-        assert days(report, desk) == [day]
+    def test_a_column_name_proves_it(self, importer: Importer, name: str, day: str) -> None:
+        report = importer.import_rows(
+            "r,01/02/2024,A,B,call", header=f"ref,{name},giver,receiver,kind"
+        )
+        assert days(report, importer) == [day]
         assert any(f"as the column {name!r} shows" in note for note in report.notes)
 
-    def test_a_column_name_that_a_row_contradicts_is_refused(self, desk: Desk) -> None:
-        with pytest.raises(ImportRefused, match="the column 'Date "):
-            desk.imports(
+    def test_a_column_name_that_a_row_contradicts_is_refused(self, importer: Importer) -> None:
+        with pytest.raises(ImportRefusedError, match="the column 'Date "):
+            importer.import_rows(
                 "r,31/02/2024,A,B,call", header="ref,Date (mm/dd/yyyy),giver,receiver,kind"
             )
 
-    def test_a_constant_is_asked_about(self, desk: Desk) -> None:
+    def test_a_constant_is_asked_about(self, importer: Importer) -> None:
         with pytest.raises(UnknownDateOrderError, match=r"--set occur_time \(01/02/2024\)"):
-            desk.imports(
+            importer.import_rows(
                 "r,A,B,call", header="ref,giver,receiver,kind", set={"occur_time": "01/02/2024"}
             )
 
 
 class TestZone:
-    def test_times_without_a_zone_are_of_it_and_days_stay(self, desk: Desk) -> None:
-        report = desk.imports(*rows("2025-10-14 09:15", "2025-10-15"), zone="australia/sydney")
+    def test_times_without_a_zone_are_of_it_and_days_stay(self, importer: Importer) -> None:
+        report = importer.import_rows(
+            *rows("2025-10-14 09:15", "2025-10-15"), zone="australia/sydney"
+        )
         assert report.ok
-        times = sorted(e.occur_time.ToJsonString() for e in desk.programme.events.values())
+        times = sorted(e.occur_time.ToJsonString() for e in importer.programme.events.values())
         assert times == ["2025-10-13T22:15:00Z", "2025-10-15T00:00:00Z"]
         assert "Times without a zone were read as those of Australia/Sydney." in report.notes
 
-    def test_a_zone_that_is_none_is_refused_with_near_misses(self, desk: Desk) -> None:
-        with pytest.raises(ImportRefused, match=r"--zone Sydney .*such as Australia/Sydney"):
-            desk.imports(*rows("2025-10-14"), zone="Sydney")
+    def test_a_zone_that_is_none_is_refused_with_near_misses(self, importer: Importer) -> None:
+        with pytest.raises(ImportRefusedError, match=r"--zone Sydney .*such as Australia/Sydney"):
+            importer.import_rows(*rows("2025-10-14"), zone="Sydney")
 
     @pytest.mark.parametrize(
         ("occurred", "reported"),
@@ -165,8 +175,10 @@ class TestZone:
             ("2026-01-01", "2026-01-01"),
         ],
     )
-    def test_a_morning_in_auckland_imports(self, desk: Desk, occurred: str, reported: str) -> None:
-        report = desk.imports(
+    def test_a_morning_in_auckland_imports(
+        self, importer: Importer, occurred: str, reported: str
+    ) -> None:
+        report = importer.import_rows(
             f"r,{occurred},A,B,call,{reported}",
             header=f"{HEADER},logged_at",
             zone="Pacific/Auckland",

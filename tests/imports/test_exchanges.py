@@ -16,23 +16,23 @@ from mutua.v1.types_pb2 import (
     VISIBILITY_PARTIES,
     Source,
 )
-from services.imports import ImportInterrupted, ImportRefused
-from services.imports.exchanges import ExchangeRows
-from tests.imports.desk import HEADER, Desk, changes
-from tests.imports.fake import FakeProgramme
+from services.imports import ImportInterruptedError, ImportRefusedError
+from services.imports.exchange_row_checker import ExchangeRowChecker
+from tests.imports.fake_programme import FakeProgramme
+from tests.imports.importer import HEADER, Importer, format_counts
 
 CALL = "r1,2024-05-31,A,B,call"
 CALL_ID = uuid8("exchange", "gde", "log", "1", "r1")
 
 
-def test_a_row_becomes_a_fact(desk: Desk) -> None:
-    report = desk.imports(
+def test_a_row_becomes_a_fact(importer: Importer) -> None:
+    report = importer.import_rows(
         "r1,31/05/2024,B;A|B,C,Phone call,45,formal,E-Prescribing,giver,2024-05-31,A note",
         header=f"{HEADER},giver_minutes,formality,topics,reported_by,report_time,note",
     )
     assert report.errors == ()
     assert report.acknowledged == 1
-    event = desk.programme.events[CALL_ID]
+    event = importer.programme.events[CALL_ID]
     content = event.exchange_recorded.exchange
     assert event.programme_id == "gde"
     assert event.occur_time.ToJsonString() == event.report_time.ToJsonString()
@@ -59,84 +59,91 @@ def test_a_row_becomes_a_fact(desk: Desk) -> None:
         ([CALL, CALL], "1 unchanged 1 skipped"),
     ],
 )
-def test_the_second_file_of_a_batch(desk: Desk, second: list[str], said: str) -> None:
-    assert changes(desk.imports(CALL)) == "1 recorded"
-    report = desk.imports(*second)
-    assert (report.errors, changes(report)) == ((), said)
-    assert changes(desk.imports(*second)).split(" ", 1)[1].startswith("unchanged")
+def test_the_second_file_of_a_batch(importer: Importer, second: list[str], said: str) -> None:
+    assert format_counts(importer.import_rows(CALL)) == "1 recorded"
+    report = importer.import_rows(*second)
+    assert (report.errors, format_counts(report)) == ((), said)
+    assert format_counts(importer.import_rows(*second)).split(" ", 1)[1].startswith("unchanged")
 
 
-def test_to_and_fro_ends_where_the_file_does(desk: Desk) -> None:
+def test_to_and_fro_ends_where_the_file_does(importer: Importer) -> None:
     visit = CALL.replace("call", "visit")
     for row in (CALL, visit, CALL, visit):
-        desk.imports(row)
-    exchange = desk.programme.exchanges[CALL_ID]
+        importer.import_rows(row)
+    exchange = importer.programme.exchanges[CALL_ID]
     assert [revision.content.kind for revision in exchange.revisions] == [3, 8, 3, 8]
     assert len({revision.event_id for revision in exchange.revisions}) == 4
 
 
-def test_a_correction_carries_report_time_only_when_the_file_changes_it(desk: Desk) -> None:
+def test_a_correction_carries_report_time_only_when_the_file_changes_it(importer: Importer) -> None:
     header = f"{HEADER},reported_at"
     for row in (f"{CALL},2024-06-01", "r1,2024-05-31,A,B,visit,2024-06-01", f"{CALL},2024-06-02"):
-        desk.imports(row, header=header)
-    revisions = desk.programme.exchanges[CALL_ID].revisions
+        importer.import_rows(row, header=header)
+    revisions = importer.programme.exchanges[CALL_ID].revisions
     days = [r.report_time.ToDatetime().day for r in revisions if r.HasField("report_time")]
     assert [r.HasField("report_time") for r in revisions] == [True, False, True]
     assert days == [1, 2]
-    assert changes(desk.imports(f"{CALL},2024-06-02", header=header)) == "1 unchanged"
+    assert format_counts(importer.import_rows(f"{CALL},2024-06-02", header=header)) == "1 unchanged"
 
 
-def test_a_correction_is_shown_to_those_who_see_the_exchange(desk: Desk) -> None:
-    desk.imports(CALL)
-    desk.programme.exchanges[CALL_ID].revisions[0].visibility = VISIBILITY_PARTIES
-    desk.imports(CALL.replace("call", "visit"))
-    assert desk.programme.exchanges[CALL_ID].revisions[-1].visibility == VISIBILITY_PARTIES
+def test_a_correction_is_shown_to_those_who_see_the_exchange(importer: Importer) -> None:
+    importer.import_rows(CALL)
+    importer.programme.exchanges[CALL_ID].revisions[0].visibility = VISIBILITY_PARTIES
+    importer.import_rows(CALL.replace("call", "visit"))
+    assert importer.programme.exchanges[CALL_ID].revisions[-1].visibility == VISIBILITY_PARTIES
 
 
-def test_what_the_server_normalizes_is_no_change(desk: Desk) -> None:
-    desk.imports("r1,2024-05-31,Zoë;A,B,call")
-    content = desk.programme.exchanges[CALL_ID].revisions[0].content
+def test_what_the_server_normalizes_is_no_change(importer: Importer) -> None:
+    importer.import_rows("r1,2024-05-31,Zoë;A,B,call")
+    content = importer.programme.exchanges[CALL_ID].revisions[0].content
     assert content.giver_ids == ["A", "Zoë"]
-    assert changes(desk.imports("r1,2024-05-31,A; Zoe\u0308 ;A,B,call")) == "1 unchanged"
+    assert (
+        format_counts(importer.import_rows("r1,2024-05-31,A; Zoe\u0308 ;A,B,call")) == "1 unchanged"
+    )
 
 
-def test_a_retracted_exchange_is_left_alone(desk: Desk) -> None:
-    desk.imports(CALL)
-    desk.programme.retract(CALL_ID)
-    assert changes(desk.imports(CALL.replace("call", "visit"))) == "1 retracted_earlier"
-    assert changes(desk.imports("r2,2024-05-31,A,B,call")) == "1 recorded"
+def test_a_retracted_exchange_is_left_alone(importer: Importer) -> None:
+    importer.import_rows(CALL)
+    importer.programme.retract(CALL_ID)
+    assert (
+        format_counts(importer.import_rows(CALL.replace("call", "visit"))) == "1 retracted_earlier"
+    )
+    assert format_counts(importer.import_rows("r2,2024-05-31,A,B,call")) == "1 recorded"
 
 
-def test_without_a_reference_equal_rows_are_counted(desk: Desk) -> None:
+def test_without_a_reference_equal_rows_are_counted(importer: Importer) -> None:
     header, row = "date,giver,receiver,kind", "2024-05-31,A,B,call"
-    report = desk.imports(row, row, header=header)
-    assert changes(report) == "2 recorded"
+    report = importer.import_rows(row, row, header=header)
+    assert format_counts(report) == "2 recorded"
     assert "no reference column" in report.notes[0]
-    assert changes(desk.imports(row, row, row, header=header)) == "1 recorded 2 unchanged"
-    turned = desk.imports("call,B,A,2024-05-31", header="kind,receiver,giver,date")
-    assert changes(turned) == "1 unchanged 2 missing"
+    assert (
+        format_counts(importer.import_rows(row, row, row, header=header))
+        == "1 recorded 2 unchanged"
+    )
+    turned = importer.import_rows("call,B,A,2024-05-31", header="kind,receiver,giver,date")
+    assert format_counts(turned) == "1 unchanged 2 missing"
 
 
-def test_names_of_the_roster_are_resolved_and_new_names_quoted(desk: Desk) -> None:
-    desk.programme.organizations["R1A"] = Organization(
+def test_names_of_the_roster_are_resolved_and_new_names_quoted(importer: Importer) -> None:
+    importer.programme.organizations["R1A"] = Organization(
         organization_id="R1A", name="Solent", registered=True
     )
-    report = desk.imports("r1,2024-05-31,solent,Elsewhere,call")
-    content = desk.programme.events[CALL_ID].exchange_recorded.exchange
+    report = importer.import_rows("r1,2024-05-31,solent,Elsewhere,call")
+    content = importer.programme.events[CALL_ID].exchange_recorded.exchange
     assert (list(content.giver_ids), list(content.receiver_ids)) == (["R1A"], ["Elsewhere"])
     assert report.notes == (
         "New and not on the roster, so counted as unregistered organizations: 'Elsewhere'.",
     )
 
 
-def test_new_names_with_near_misses_are_named_first(desk: Desk) -> None:
+def test_new_names_with_near_misses_are_named_first(importer: Importer) -> None:
     strangers = [f"r{n},2024-05-31,A{n},Solnt,call" for n in range(20)]
-    assert desk.imports(*strangers).notes == ()  # nobody is on a roster
-    desk.programme = FakeProgramme()
-    desk.programme.organizations["R1A"] = Organization(
+    assert importer.import_rows(*strangers).notes == ()  # nobody is on a roster
+    importer.programme = FakeProgramme()
+    importer.programme.organizations["R1A"] = Organization(
         organization_id="R1A", name="Solent", registered=True
     )
-    (note,) = desk.imports(*strangers).notes
+    (note,) = importer.import_rows(*strangers).notes
     assert "organizations: 'Solnt' (did you mean Solent (R1A)?), 'A0', 'A1', 'A10'" in note
     assert " and 11 more. --names FILE lists all of them" in note
 
@@ -163,14 +170,16 @@ def test_new_names_with_near_misses_are_named_first(desk: Desk) -> None:
         (f"{'r' * 201},2024-05-31,A,B,call", "reference", "has 201 characters"),
     ],
 )
-def test_one_wrong_row_keeps_all_back(desk: Desk, row: str, field: str, message: str) -> None:
+def test_one_wrong_row_keeps_all_back(
+    importer: Importer, row: str, field: str, message: str
+) -> None:
     for twin in ("T1", "T2"):
-        desk.programme.organizations[twin] = Organization(organization_id=twin, name="Twin")
-    report = desk.imports(row, "ok,2024-05-31,A,B,call")
+        importer.programme.organizations[twin] = Organization(organization_id=twin, name="Twin")
+    report = importer.import_rows(row, "ok,2024-05-31,A,B,call")
     assert [error.field for error in report.errors] == [field]
     assert message in report.errors[0].message
     assert report.errors[0].row == 2 + row.count("\n")
-    assert (report.error_count, report.acknowledged, desk.programme.events) == (1, 0, {})
+    assert (report.error_count, report.acknowledged, importer.programme.events) == (1, 0, {})
 
 
 @pytest.mark.parametrize(
@@ -190,21 +199,21 @@ def test_one_wrong_row_keeps_all_back(desk: Desk, row: str, field: str, message:
         ("note", "x" * 4001, "has 4,001 characters"),
     ],
 )
-def test_wrong_cells(desk: Desk, column: str, value: str, message: str) -> None:
-    report = desk.imports(f"{CALL},{value}", header=f"{HEADER},{column}")
+def test_wrong_cells(importer: Importer, column: str, value: str, message: str) -> None:
+    report = importer.import_rows(f"{CALL},{value}", header=f"{HEADER},{column}")
     assert [error.field for error in report.errors] == [column]
     assert message in report.errors[0].message
-    assert desk.programme.events == {}
+    assert importer.programme.events == {}
 
 
-def test_everything_wrong_with_a_row_is_told_at_once(desk: Desk) -> None:
-    report = desk.imports(
+def test_everything_wrong_with_a_row_is_told_at_once(importer: Importer) -> None:
+    report = importer.import_rows(
         f"r1,never,A,A,chat,-5,{'x' * 4001}", header=f"{HEADER},giver_minutes,note"
     )
     wrong = {error.field: error.message for error in report.errors}
     assert wrong.keys() == {"occur_time", "kind", "receiver", "giver_minutes", "note"}
     assert "A" in next(error.value for error in report.errors if error.field == "receiver")
-    everything = desk.imports("r1,,,,")
+    everything = importer.import_rows("r1,,,,")
     assert {error.field for error in everything.errors} == {
         "occur_time",
         "giver",
@@ -213,40 +222,42 @@ def test_everything_wrong_with_a_row_is_told_at_once(desk: Desk) -> None:
     }
 
 
-def test_a_constant_that_the_core_refuses_is_one_error(desk: Desk) -> None:
+def test_a_constant_that_the_core_refuses_is_one_error(importer: Importer) -> None:
     rows = [f"r{n},A,B,call" for n in range(60)]
-    (error,) = desk.imports(
+    (error,) = importer.import_rows(
         *rows, header="ref,giver,receiver,kind", set={"occur_time": "2099-01-01"}
     ).errors
     assert (error.field, error.value, error.row_count) == ("occur_time", "2099-01-01", 60)
 
 
 @pytest.mark.parametrize(("reporter", "side"), [("A", 1), ("b", 2), ("receiver", 2), ("C", 3)])
-def test_the_reporting_side_may_be_told_by_its_name(desk: Desk, reporter: str, side: int) -> None:
+def test_the_reporting_side_may_be_told_by_its_name(
+    importer: Importer, reporter: str, side: int
+) -> None:
     for known in "ABC":
-        desk.programme.organizations[known] = Organization(organization_id=known)
-    assert desk.imports(f"{CALL},{reporter}", header=f"{HEADER},reported_by").errors == ()
-    assert desk.programme.events[CALL_ID].exchange_recorded.exchange.reported_by == side
+        importer.programme.organizations[known] = Organization(organization_id=known)
+    assert importer.import_rows(f"{CALL},{reporter}", header=f"{HEADER},reported_by").errors == ()
+    assert importer.programme.events[CALL_ID].exchange_recorded.exchange.reported_by == side
 
 
-def test_fifty_errors_are_shown_and_all_are_counted(desk: Desk) -> None:
+def test_fifty_errors_are_shown_and_all_are_counted(importer: Importer) -> None:
     rows = [f"r{n},never {n},A,B,call" for n in range(60)]
     rows += [f"s{n},2024-05-31,A,B,acked" for n in range(60)]
-    report = desk.imports(*reversed(rows))
+    report = importer.import_rows(*reversed(rows))
     kinds, *times = report.errors
     assert (kinds.value, kinds.row, kinds.row_count) == ("acked", 2, 60)
     assert (len(times), report.error_count) == (49, 120)
 
 
-def test_kind_map_and_constants(desk: Desk) -> None:
-    report = desk.imports(
+def test_kind_map_and_constants(importer: Importer) -> None:
+    report = importer.import_rows(
         "r1,A,Site-Chat",
         header="ref,giver,kind",
         kind_map={"site_chat": "call"},
         set={"occur_time": "2024-05-31", "receiver": "B"},
     )
     assert report.constants == {"occur_time": "2024-05-31", "receiver": "B"}
-    assert changes(report) == "1 recorded"
+    assert format_counts(report) == "1 recorded"
 
 
 @pytest.mark.parametrize(
@@ -258,21 +269,23 @@ def test_kind_map_and_constants(desk: Desk) -> None:
         ({"map": {"giver": "whom"}}, "--map giver=whom: the file has no column"),
     ],
 )
-def test_options_are_checked_before_any_row(desk: Desk, options: dict[str, Any], said: str) -> None:
-    with pytest.raises(ImportRefused) as refused:
-        desk.imports(CALL, **options)
+def test_options_are_checked_before_any_row(
+    importer: Importer, options: dict[str, Any], said: str
+) -> None:
+    with pytest.raises(ImportRefusedError) as refused:
+        importer.import_rows(CALL, **options)
     assert said in str(refused.value)
 
 
-def test_who_waits_for_many_rows_hears_how_many_were_checked(desk: Desk) -> None:
-    desk.imports(*(f"r{number},2024-05-31,A,B,call" for number in range(2_500)))
-    assert desk.told == [1_000, 2_000]
+def test_who_waits_for_many_rows_hears_how_many_were_checked(importer: Importer) -> None:
+    importer.import_rows(*(f"r{number},2024-05-31,A,B,call" for number in range(2_500)))
+    assert importer.checked_counts == [1_000, 2_000]
 
 
-def test_a_dry_run_records_nothing(desk: Desk) -> None:
-    report = desk.imports(CALL, dry_run=True, batch="May")
-    assert (report.batch, report.dry_run, changes(report)) == ("May", True, "1 recorded")
-    assert (report.acknowledged, desk.programme.events) == (0, {})
+def test_a_dry_run_records_nothing(importer: Importer) -> None:
+    report = importer.import_rows(CALL, dry_run=True, batch="May")
+    assert (report.batch, report.dry_run, format_counts(report)) == ("May", True, "1 recorded")
+    assert (report.acknowledged, importer.programme.events) == (0, {})
 
 
 @pytest.mark.parametrize(
@@ -283,18 +296,18 @@ def test_a_dry_run_records_nothing(desk: Desk) -> None:
     ],
 )
 def test_an_interrupted_import_is_finished_by_the_same_command(
-    desk: Desk, failure: BaseException, *, by_user: bool
+    importer: Importer, failure: BaseException, *, by_user: bool
 ) -> None:
     rows = [f"r{n},2024-05-31,A,B,call" for n in range(10)]
-    desk.programme = FakeProgramme(batch_size=4)
-    desk.programme.fails_after, desk.programme.failure = 2, failure
-    with pytest.raises(ImportInterrupted) as stopped:
-        desk.imports(*rows)
+    importer.programme = FakeProgramme(batch_size=4)
+    importer.programme.fails_after, importer.programme.failure = 2, failure
+    with pytest.raises(ImportInterruptedError) as stopped:
+        importer.import_rows(*rows)
     assert (stopped.value.acknowledged, stopped.value.total) == (8, 10)
     assert stopped.value.by_user is by_user
     assert "8 of 10 facts were recorded. Import the same file again" in str(stopped.value)
-    desk.programme.fails_after = None
-    assert changes(desk.imports(*rows)) == "2 recorded 8 unchanged"
+    importer.programme.fails_after = None
+    assert format_counts(importer.import_rows(*rows)) == "2 recorded 8 unchanged"
 
 
 @pytest.mark.parametrize(
@@ -305,20 +318,20 @@ def test_an_interrupted_import_is_finished_by_the_same_command(
     ],
 )
 def test_what_is_recorded_is_reported_even_before_answers_show_it(
-    desk: Desk, unseen: BaseException, told: str, *, interrupted: bool
+    importer: Importer, unseen: BaseException, told: str, *, interrupted: bool
 ) -> None:
-    desk.programme.unseen = unseen
-    report = desk.imports(CALL)
+    importer.programme.visibility_failure = unseen
+    report = importer.import_rows(CALL)
     assert (report.acknowledged, report.interrupted) == (1, interrupted)
     assert told in report.notes[-1]
 
 
-def test_what_the_server_refuses_is_told_by_row(desk: Desk) -> None:
-    desk.programme = FakeProgramme(batch_size=2)
-    desk.programme.refused_id = "X"
-    desk.imports(CALL)
+def test_what_the_server_refuses_is_told_by_row(importer: Importer) -> None:
+    importer.programme = FakeProgramme(batch_size=2)
+    importer.programme.refused_id = "X"
+    importer.import_rows(CALL)
     rows = [f"q{n},2024-05-31,{'X' if n == 3 else 'A'},B,call" for n in range(5)]
-    report = desk.imports(CALL, *rows)
+    report = importer.import_rows(CALL, *rows)
     assert [(e.row, e.field, e.message) for e in report.errors] == [
         (6, "giver", "is not wanted here")
     ]
@@ -334,7 +347,7 @@ NOTES = ("", "\t ", " a note ", "Zoe\u0308", "a\x07", "x" * 4_001)
 
 
 def test_the_short_way_says_what_the_long_one_says(
-    desk: Desk, monkeypatch: pytest.MonkeyPatch
+    importer: Importer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     chance = Random(7)
     columns = (TIMES, ("", "2024-06-01", "2024-05-01", "2024-06"), PARTIES, ("C", "A"), KINDS)
@@ -344,20 +357,20 @@ def test_the_short_way_says_what_the_long_one_says(
     ]
     header = "ref,date,reported_at,giver,receiver,kind,minutes,note"
     rows += rows
-    briefly = desk.imports(*rows, header=header, skip_bad=desk.folder / "short.csv")
+    briefly = importer.import_rows(*rows, header=header, skip_bad=importer.folder / "short.csv")
     assert all(getattr(briefly.counts, name) for name in ("recorded", "skipped", "wrong"))
-    short = desk.programme
-    desk.programme = FakeProgramme()
-    monkeypatch.setattr(ExchangeRows, "_hear_sound", lambda *_: None)
-    at_length = desk.imports(*rows, header=header, skip_bad=desk.folder / "long.csv")
-    assert desk.programme.events == short.events
+    short = importer.programme
+    importer.programme = FakeProgramme()
+    monkeypatch.setattr(ExchangeRowChecker, "_parse_sound", lambda *_: None)
+    at_length = importer.import_rows(*rows, header=header, skip_bad=importer.folder / "long.csv")
+    assert importer.programme.events == short.events
     assert replace(at_length, set_aside=briefly.set_aside) == briefly
-    assert (desk.folder / "long.csv").read_text() == (desk.folder / "short.csv").read_text()
+    assert (importer.folder / "long.csv").read_text() == (importer.folder / "short.csv").read_text()
 
 
-def test_rows_with_the_same_quoting_error_are_one_error(desk: Desk) -> None:
+def test_rows_with_the_same_quoting_error_are_one_error(importer: Importer) -> None:
     rows = [f"r{n},2024-05-31,A,B, Ltd,call" for n in range(60)]
-    report = desk.imports(*rows)
+    report = importer.import_rows(*rows)
     [error] = report.errors
     assert (error.row, error.row_count, report.error_count) == (2, 60, 60)
     assert error.message == "has 6 cells and the header 5: quote cells that hold the separator"

@@ -13,17 +13,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from openpyxl import Workbook
 
-from services.imports import ImportRefused
+from services.imports import ImportRefusedError
 from services.imports.header import TableRequest
-from services.imports.reading import batch_name, open_table
-from services.imports.table import Row
-from tests.imports import workbooks
-from tests.imports.workbooks import Value, ods_cell, ods_row, ods_sheet, save_ods
+from services.imports.table import TableRow
+from services.imports.table_file import derive_batch_name, open_table
+from tests.imports import workbook_files
+from tests.imports.workbook_files import Value, ods_cell, ods_row, ods_sheet, save_ods
 
 HEADER = ("first", "second", "third")
 
 
-def read(path: Path, **request: Any) -> list[Row]:
+def read(path: Path, **request: Any) -> list[TableRow]:
     with open_table(path, TableRequest(fields=(), **request)) as table:
         assert table.header == HEADER
         return list(table.rows)
@@ -82,7 +82,7 @@ def save_xlsx(path: Path, rows: list[tuple[Value, ...]]) -> None:
 @settings(max_examples=40, deadline=None)
 def test_a_table_is_the_same_in_every_format(rows: list[tuple[Value, ...]]) -> None:
     written = [
-        Row(line, list(map(text_of, row)))
+        TableRow(line, list(map(text_of, row)))
         for line, row in enumerate(rows, start=2)
         if any(text_of(value).strip() for value in row)
     ]
@@ -93,7 +93,7 @@ def test_a_table_is_the_same_in_every_format(rows: list[tuple[Value, ...]]) -> N
         save_text(tsv_path := path.with_suffix(".tsv"), rows, "\t")
         save_xlsx(xlsx_path := path.with_suffix(".xlsx"), rows)
         save_xlsx(strict_path := path.with_suffix(".xlsm"), rows)
-        workbooks.make_strict(strict_path)
+        workbook_files.make_strict(strict_path)
         save_ods(
             ods_path := path.with_suffix(".ods"),
             ods_sheet("One", *(ods_row(*map(ods_cell, row)) for row in [HEADER, *rows])),
@@ -121,16 +121,16 @@ class TestText:
     def test_of_every_program(self, tmp_path: Path, written: bytes, line: int, ending: str) -> None:
         path = tmp_path / f"a{ending}"
         path.write_bytes(written)
-        assert read(path) == [Row(line, ["a,b", "c", "d"])]
+        assert read(path) == [TableRow(line, ["a,b", "c", "d"])]
 
     def test_line_of_a_wrong_byte_counts_macintosh_line_ends(self, tmp_path: Path) -> None:
         path = tmp_path / "a.csv"
         path.write_bytes(b"first,second,third\ra,b,c\ra,\xfc,c\r")
-        with pytest.raises(ImportRefused, match=r"byte 27 on line 3"):
+        with pytest.raises(ImportRefusedError, match=r"byte 27 on line 3"):
             read(path)
 
     def test_separator_is_that_of_the_header(self, tmp_path: Path) -> None:
-        from services.imports.columns import EXCHANGE_FIELDS
+        from services.imports.column_mapping import EXCHANGE_FIELDS
 
         path = tmp_path / "a.csv"
         path.write_text("Log, 2024, of us, and others\ndate;from;to;kind\n2;A, B;C;call\n")
@@ -178,7 +178,7 @@ class TestOpenDocument:
     def test_cell_is_read_as_it_shows(self, tmp_path: Path, written: str, text: str) -> None:
         row = ods_row(ods_cell("x"), written, ods_cell("y"))
         save_ods(path := tmp_path / "a.ods", ods_sheet("One", header(), row))
-        assert read(path) == [Row(2, ["x", text, "y"])]
+        assert read(path) == [TableRow(2, ["x", text, "y"])]
 
     def test_column_gives_its_cells_a_style(self, tmp_path: Path) -> None:
         columns = (
@@ -187,7 +187,7 @@ class TestOpenDocument:
         )
         row = ods_row(*map(ods_cell, ("x", None, date(2024, 5, 1))))
         save_ods(path := tmp_path / "a.ods", ods_sheet("One", header(), row, columns=columns))
-        assert read(path) == [Row(2, ["x", "", "2024-05"])]
+        assert read(path) == [TableRow(2, ["x", "", "2024-05"])]
 
     @pytest.mark.parametrize(
         ("written", "flaw"),
@@ -242,23 +242,23 @@ class TestOpenDocument:
 class TestBinaryExcel:
     def test_xls(self, tmp_path: Path) -> None:
         rows: list[Sequence[str | float]] = [HEADER, ("Å", 45.0, True), ("x", 0.5, False)]
-        workbooks.save_xls(path := tmp_path / "a.xls", rows, first_row=2)
-        assert read(path) == [Row(4, ["Å", "45", "true"]), Row(5, ["x", "0.5", "false"])]
+        workbook_files.save_xls(path := tmp_path / "a.xls", rows, first_row=2)
+        assert read(path) == [TableRow(4, ["Å", "45", "true"]), TableRow(5, ["x", "0.5", "false"])]
         path.rename(renamed := path.with_suffix(".xlsx"))
         assert len(read(renamed)) == 2
 
     def test_xlsb(self, tmp_path: Path) -> None:
-        workbooks.save_xlsb(path := tmp_path / "a.xlsb", [HEADER, ("Å", 45.0, "b")])
-        assert read(path) == [Row(2, ["Å", "45", "b"])]
+        workbook_files.save_xlsb(path := tmp_path / "a.xlsb", [HEADER, ("Å", 45.0, "b")])
+        assert read(path) == [TableRow(2, ["Å", "45", "b"])]
         with open_table(path, TableRequest(fields=())) as table:
             assert "a cell that shows an error, such as #N/A, counts as empty" in table.notes[0]
 
     @pytest.mark.parametrize("size", [600, 1_500, 2_000])
     def test_that_is_cut_off_is_refused(self, tmp_path: Path, size: int) -> None:
         """calamine 0.9.1 panics on most of these, and ends its process over some damaged files."""
-        workbooks.save_xls(path := tmp_path / "a.xls", [HEADER, ("x", "y", "z")], first_row=0)
+        workbook_files.save_xls(path := tmp_path / "a.xls", [HEADER, ("x", "y", "z")], first_row=0)
         path.write_bytes(path.read_bytes()[:size])
-        with pytest.raises(ImportRefused, match=r"a\.xls is damaged, or no workbook"):
+        with pytest.raises(ImportRefusedError, match=r"a\.xls is damaged, or no workbook"):
             read(path)
 
 
@@ -269,7 +269,7 @@ def test_an_encrypted_ods_is_refused(tmp_path: Path) -> None:
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("META-INF/manifest.xml", "<manifest:encryption-data/>")
         archive.writestr("content.xml", io.BytesIO(b"\1\2").read())
-    with pytest.raises(ImportRefused, match="is protected by a password"):
+    with pytest.raises(ImportRefusedError, match="is protected by a password"):
         read(path)
 
 
@@ -277,7 +277,7 @@ def test_an_encrypted_ods_is_refused(tmp_path: Path) -> None:
     "name", ["a.tsv", "a.txt.gz", "a.TSV.GZ", "a.ods", "a.XLS", "a.xlsb", "a.xlsm"]
 )
 def test_batches_are_named_after_the_file(name: str) -> None:
-    assert batch_name(Path(name)) == "a"
+    assert derive_batch_name(Path(name)) == "a"
 
 
 def header() -> str:

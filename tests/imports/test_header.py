@@ -10,16 +10,21 @@ from typing import Any
 import pytest
 from openpyxl import Workbook
 
-from services.imports import HeaderlessError, ImportOptions, ImportRefused, import_organizations
-from services.imports.columns import EXCHANGE_FIELDS, ORGANIZATION_FIELDS
+from services.imports import (
+    HeaderlessError,
+    ImportOptions,
+    ImportRefusedError,
+    import_organizations,
+)
+from services.imports.column_mapping import EXCHANGE_FIELDS, ORGANIZATION_FIELDS
 from services.imports.header import TableRequest
-from services.imports.reading import open_table
-from services.imports.table import Row, Table
-from tests.imports.desk import Desk, changes
+from services.imports.table import ImportTable, TableRow
+from services.imports.table_file import open_table
+from tests.imports.importer import Importer, format_counts
 
 HEADER = "date,giver,receiver,kind,minutes"
 DATA = "2024-03-02,A,B,call,30"
-Read = Callable[..., tuple[Table, list[Row]]]
+Read = Callable[..., tuple[ImportTable, list[TableRow]]]
 
 
 @pytest.fixture
@@ -28,7 +33,7 @@ def read(tmp_path: Path) -> Read:
 
     def read_lines(
         *lines: str, name: str = "a.csv", end: str = "\n", **request: Any
-    ) -> tuple[Table, list[Row]]:
+    ) -> tuple[ImportTable, list[TableRow]]:
         path = tmp_path / name
         path.write_text(end.join(lines), newline="")
         with open_table(path, TableRequest(**({"fields": EXCHANGE_FIELDS} | request))) as table:
@@ -51,18 +56,22 @@ class TestHeaderRow:
     def test_is_below_a_title(self, read: Read, above: tuple[str, ...]) -> None:
         table, rows = read(*above, HEADER, DATA)
         assert table.header == tuple(HEADER.split(","))
-        assert rows == [Row(len(above) + 2, DATA.split(","))]
+        assert rows == [TableRow(len(above) + 2, DATA.split(","))]
         assert any(f"row {len(above) + 1};" in note for note in table.notes) == any(above)
 
     def test_is_the_first_row_when_no_row_has_the_columns(self, read: Read) -> None:
         table, rows = read("what,where", "x,y")
-        assert (table.header, table.where) == (("what", "where"), "a.csv, row 1")
+        assert (table.header, table.location) == (("what", "where"), "a.csv, row 1")
         assert [row.cells for row in rows] == [["x", "y"]]
 
     def test_has_the_columns_that_the_user_maps(self, read: Read) -> None:
         mapped = {"giver": "wer", "receiver": "wem", "occur_time": "wann"}
         table, _ = read(
-            "date,giver", "wann;wer;wem", "2;A;B", mapped=mapped, constants={"kind": "call"}
+            "date,giver",
+            "wann;wer;wem",
+            "2;A;B",
+            column_by_field=mapped,
+            constants={"kind": "call"},
         )
         assert (table.header, table.separator) == (("wann", "wer", "wem"), ";")
 
@@ -79,17 +88,17 @@ class TestHeaderRow:
         assert table.notes == ()
         table, _ = read(*["x"] * 99, HEADER, header_row=100)
         assert table.header == tuple(HEADER.split(","))
-        with pytest.raises(ImportRefused, match=r"--header-row 2: a\.csv has no text there"):
+        with pytest.raises(ImportRefusedError, match=r"--header-row 2: a\.csv has no text there"):
             read("", "", HEADER, header_row=2)
 
-    def test_may_have_line_breaks(self, read: Read, desk: Desk) -> None:
+    def test_may_have_line_breaks(self, read: Read, importer: Importer) -> None:
         table, rows = read('"Date', '(dd/mm/yyyy)";From;To;Kind', "02/03/2024;A;B;call")
         assert table.header == ("Date (dd/mm/yyyy)", "From", "To", "Kind")
-        assert rows == [Row(3, ["02/03/2024", "A", "B", "call"])]
-        report = desk.imports(
+        assert rows == [TableRow(3, ["02/03/2024", "A", "B", "call"])]
+        report = importer.import_rows(
             "2/3/2024;A;B;call", header='"Date\n(dd/mm/yyyy)";From;To;"Kind\xa0"', name="b.csv"
         )
-        assert (report.columns["occur_time"], changes(report)) == (
+        assert (report.columns["occur_time"], format_counts(report)) == (
             "Date (dd/mm/yyyy)",
             "1 recorded",
         )
@@ -98,18 +107,20 @@ class TestHeaderRow:
         questions = '"When was it?\nA day.",Who gave?,Who received?,How?,Minutes?'
         ids = ",".join(f'"{{""ImportId"":""QID{number}""}}"' for number in range(5))
         table, rows = read(HEADER, questions, ids, DATA)
-        assert rows == [Row(5, DATA.split(","))]
+        assert rows == [TableRow(5, DATA.split(","))]
         assert "The rows down to 4 were left out: Qualtrics" in table.notes[0]
         table, rows = read("Q1,Q2,Q3,Q4,Q5", HEADER, ids, DATA)
-        assert rows == [Row(4, DATA.split(","))]
+        assert rows == [TableRow(4, DATA.split(","))]
 
-    def test_of_one_name_twice_is_refused_only_where_it_matters(self, desk: Desk) -> None:
+    def test_of_one_name_twice_is_refused_only_where_it_matters(self, importer: Importer) -> None:
         row, header = "r1,2024-05-31,A,B,call", "ref,date,giver,receiver,kind,points,points"
-        assert changes(desk.imports(row, header=header)) == "1 recorded"
-        with pytest.raises(ImportRefused, match=r"log\.csv, row 1 has two columns named 'giver'"):
-            desk.imports(row, header="ref,date,giver,giver,kind,receiver")
-        with pytest.raises(ImportRefused, match="two columns named 'points'"):
-            desk.imports(row, header=header, map={"note": "points"})
+        assert format_counts(importer.import_rows(row, header=header)) == "1 recorded"
+        with pytest.raises(
+            ImportRefusedError, match=r"log\.csv, row 1 has two columns named 'giver'"
+        ):
+            importer.import_rows(row, header="ref,date,giver,giver,kind,receiver")
+        with pytest.raises(ImportRefusedError, match="two columns named 'points'"):
+            importer.import_rows(row, header=header, map={"note": "points"})
 
 
 class TestSheet:
@@ -131,7 +142,7 @@ class TestSheet:
     def test_with_the_required_columns_is_read(self, path: Path) -> None:
         with open_table(path, TableRequest(fields=EXCHANGE_FIELDS)) as table:
             assert [row.line for row in table.rows] == [4]
-            assert (table.sheet, table.where) == ("Log", "log.xlsx, sheet 'Log', row 3")
+            assert (table.sheet, table.location) == ("Log", "log.xlsx, sheet 'Log', row 3")
             assert table.notes == (
                 "Sheet 'Log' was read; --sheet names another: About, Roster.",
                 "The column names were read from row 3 of sheet 'Log'; --header-row names another.",
@@ -143,11 +154,12 @@ class TestSheet:
         with open_table(path, TableRequest(fields=EXCHANGE_FIELDS, sheet="about")) as table:
             assert table.header == ("Exchange log",)
 
-    def test_that_has_none_of_the_columns_is_named(self, desk: Desk, path: Path) -> None:
+    def test_that_has_none_of_the_columns_is_named(self, importer: Importer, path: Path) -> None:
         with pytest.raises(
-            ImportRefused, match=r"The columns of log.xlsx, sheet 'Roster', row 1 are code, name"
+            ImportRefusedError,
+            match=r"The columns of log.xlsx, sheet 'Roster', row 1 are code, name",
         ):
-            desk.imports_file(path, sheet="Roster")
+            importer.import_file(path, sheet="Roster")
 
 
 class TestHeaderless:
@@ -175,8 +187,14 @@ class TestHeaderless:
     ) -> None:
         given = {"occur_time": "2024", "kind": "call"}
         with pytest.raises(HeaderlessError, match=r"row 1 is a \| b") as refused:
-            read("a;b", "a;c", "c;d", mapped={"giver": "a", "receiver": "b"}, constants=given)
-        assert refused.value.mapped == {"giver": "1", "receiver": "2"}
+            read(
+                "a;b",
+                "a;c",
+                "c;d",
+                column_by_field={"giver": "a", "receiver": "b"},
+                constants=given,
+            )
+        assert refused.value.column_by_field == {"giver": "1", "receiver": "2"}
         assert refused.value.is_complete
 
     @pytest.mark.parametrize(
@@ -185,11 +203,15 @@ class TestHeaderless:
     def test_file_is_not_one_with_names_of_its_own(self, read: Read, header: str) -> None:
         assert read(header, "A;B;30;1;call", "A;C;30;2;visit")[0].header == tuple(header.split(";"))
 
-    def test_file_has_columns_by_number(self, read: Read, desk: Desk) -> None:
+    def test_file_has_columns_by_number(self, read: Read, importer: Importer) -> None:
         table, rows = read("a;b", "a;c;x", "c", has_header=False)
         assert (table.header, table.separator) == (("1", "2", "3"), ";")
-        assert rows == [Row(1, ["a", "b", ""]), Row(2, ["a", "c", "x"]), Row(3, ["c", "", ""])]
-        report = desk.imports(
+        assert rows == [
+            TableRow(1, ["a", "b", ""]),
+            TableRow(2, ["a", "c", "x"]),
+            TableRow(3, ["c", "", ""]),
+        ]
+        report = importer.import_rows(
             "a;c",
             "c;d",
             header="a;b",
@@ -197,7 +219,7 @@ class TestHeaderless:
             map={"giver": "1", "receiver": "2"},
             set={"occur_time": "2024-05-01", "kind": "call"},
         )
-        assert (changes(report), report.columns) == (
+        assert (format_counts(report), report.columns) == (
             "3 recorded",
             {"giver": "1", "receiver": "2"},
         )
@@ -269,29 +291,29 @@ class TestForm:
         ],
     )
     def test_columns(self, read: Read, header: str, columns: dict[str, str]) -> None:
-        from services.imports.columns import plan_columns
+        from services.imports.column_mapping import map_columns
 
         table, _ = read(header, "x")
-        plan = plan_columns(EXCHANGE_FIELDS, table.header, mapped={}, constants={})
+        plan = map_columns(EXCHANGE_FIELDS, table.header, column_by_field={}, constants={})
         assert plan.columns | columns == plan.columns
 
-    def test_time_is_no_date_where_another_column_may_be(self, desk: Desk) -> None:
-        with pytest.raises(ImportRefused, match="No column was found for occur_time"):
-            desk.imports("x", header="Timestamp,Date of the visit,From,To,Kind")
+    def test_time_is_no_date_where_another_column_may_be(self, importer: Importer) -> None:
+        with pytest.raises(ImportRefusedError, match="No column was found for occur_time"):
+            importer.import_rows("x", header="Timestamp,Date of the visit,From,To,Kind")
 
 
 class TestRows:
-    def test_short_ones_are_filled_and_long_ones_refused(self, desk: Desk) -> None:
+    def test_short_ones_are_filled_and_long_ones_refused(self, importer: Importer) -> None:
         header = "date,from,to,kind,minutes,note"
         rows = ("2024-03-02,A,B,call", "2024-03-03,A,B,call,", "2024-03-04,A,B,call,1,x,,")
-        assert changes(desk.imports(*rows, header=header)) == "3 recorded"
-        report = desk.imports("2024-03-02,A,B,call,1,one, two", header=header, name="b.csv")
+        assert format_counts(importer.import_rows(*rows, header=header)) == "3 recorded"
+        report = importer.import_rows("2024-03-02,A,B,call,1,one, two", header=header, name="b.csv")
         assert "has 7 cells and the header 6" in report.errors[0].message
 
-    def test_without_text_in_a_column_that_is_used_are_left_out(self, desk: Desk) -> None:
+    def test_without_text_in_a_column_that_is_used_are_left_out(self, importer: Importer) -> None:
         header = "ref,date,giver,receiver,kind,helper"
-        report = desk.imports("r1,2024-03-02,A,B,call,1", ",,,,,0", ",,,,,0", header=header)
-        assert changes(report) == "1 recorded"
+        report = importer.import_rows("r1,2024-03-02,A,B,call,1", ",,,,,0", ",,,,,0", header=header)
+        assert format_counts(report) == "1 recorded"
         assert "2 rows have text only in columns that are not used: left out." in report.notes
 
 
@@ -312,28 +334,28 @@ class TestReports:
             ("r16-title.csv", "1 recorded 1 wrong"),
         ],
     )
-    def test_exchanges(self, desk: Desk, tmp_path: Path, name: str, expected: str) -> None:
+    def test_exchanges(self, importer: Importer, tmp_path: Path, name: str, expected: str) -> None:
         from datetime import UTC, datetime
 
         from services.imports import import_exchanges
 
         report = import_exchanges(
-            desk.programme.client,
+            importer.programme.client,
             REPORTS / name,
             ImportOptions(skip_bad=tmp_path / "mend.csv"),
             now=datetime(2026, 6, 1, tzinfo=UTC),
         )
-        assert changes(report) == expected
+        assert format_counts(report) == expected
 
-    def test_edges(self, desk: Desk) -> None:
+    def test_edges(self, importer: Importer) -> None:
         with pytest.raises(HeaderlessError, match="--no-header --map giver=1 --map receiver=2"):
-            desk.imports_file(REPORTS / "r11-edges.csv")
+            importer.import_file(REPORTS / "r11-edges.csv")
 
-    def test_etr(self, desk: Desk) -> None:
+    def test_etr(self, importer: Importer) -> None:
         report = import_organizations(
-            desk.programme.client, REPORTS / "r11-etr.csv", ImportOptions()
+            importer.programme.client, REPORTS / "r11-etr.csv", ImportOptions()
         )
-        assert changes(report) == "3 recorded"
-        organization = desk.programme.organizations["X0C"]
+        assert format_counts(report) == "3 recorded"
+        organization = importer.programme.organizations["X0C"]
         assert (organization.region, organization.strategic_group) == ("Y63", "QHM")
         assert (organization.open_date.year, organization.close_date.year) == (1991, 2019)

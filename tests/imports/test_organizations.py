@@ -9,7 +9,7 @@ from mutua.v1.event_pb2 import ExternalId
 from mutua.v1.query_service_pb2 import Organization
 from mutua.v1.types_pb2 import Date
 from services.imports import ImportReport, import_organizations
-from tests.imports.fake import FakeProgramme
+from tests.imports.fake_programme import FakeProgramme
 
 
 @pytest.fixture
@@ -153,7 +153,7 @@ def test_rows_say_what_they_change(programme: FakeProgramme, tmp_path: Path) -> 
     report = imports(programme, tmp_path, header, "R1A,Solent NHS,,East;SOL,acute,2011-07-01")
     (change,) = report.roster_changes
     assert (change.row, change.reference) == (2, "R1A")
-    assert list(change.lines()) == [
+    assert list(change.format_lines()) == [
         "name: Solent -> Solent NHS",
         "aliases: SOL -> East; SOL",
         "type: empty -> acute",

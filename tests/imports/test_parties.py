@@ -8,13 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mutua.directory import AmbiguousName, Directory
-from mutua.names import name_key
+from mutua.organization_directory import AmbiguousNameError, OrganizationDirectory
+from mutua.spelling import name_key
 from mutua.v1.query_service_pb2 import Organization
-from services.imports import ImportRefused
+from services.imports import ImportRefusedError
 from services.imports.cells import CellError
-from services.imports.parties import PartyReader
-from tests.imports.desk import Desk
+from services.imports.party_reader import PartyReader
+from tests.imports.importer import Importer
 
 HEADER = "date,giver,receiver,kind"
 ROSTER = (
@@ -49,7 +49,7 @@ class TestSeparators:
         ],
     )
     def test_a_name_of_the_roster_is_not_split(self, cell: str, ids: list[str]) -> None:
-        assert reader().read(cell) == ids
+        assert reader().read_parties(cell) == ids
 
     def test_names_that_overlap_are_refused(self) -> None:
         overlapping = [
@@ -57,23 +57,23 @@ class TestSeparators:
             for name in ("A; B", "B; C")
         ]
         with pytest.raises(CellError, match=r"several ways \('A; B' and 'B; C'\); write ids"):
-            reader(*overlapping).read("A; B; C")
+            reader(*overlapping).read_parties("A; B; C")
 
     def test_the_longest_name_wins(self) -> None:
         nested = [
             Organization(organization_id=str(count), name="; ".join("ABC"[:count]), registered=True)
             for count in (1, 2, 3)
         ]
-        assert reader(*nested).read("A; B; C") == ["3"]
-        assert reader(*nested).read("A; B; D") == ["2", "D"]
+        assert reader(*nested).read_parties("A; B; C") == ["3"]
+        assert reader(*nested).read_parties("A; B; D") == ["2", "D"]
 
     def test_a_further_separator_splits_all_but_names_of_the_roster(self) -> None:
-        assert reader(separator=",").read("Oakdale, Trust, Inc, Nowhere") == [
+        assert reader(separator=",").read_parties("Oakdale, Trust, Inc, Nowhere") == [
             "oak-2",
             "tru-4",
             "Nowhere",
         ]
-        assert reader(separator="\n").read("Oakdale\nElmwood; Nowhere") == [
+        assert reader(separator="\n").read_parties("Oakdale\nElmwood; Nowhere") == [
             "oak-2",
             "Elmwood",
             "Nowhere",
@@ -81,8 +81,8 @@ class TestSeparators:
 
     def test_commas_between_known_organizations_are_refused_with_the_remedy(self) -> None:
         with pytest.raises(CellError, match="write ; instead, or say --party-separator ','"):
-            reader().read("Oakdale, Elmwood")
-        assert reader(separator=";").read("Oakdale, Elmwood") == ["Oakdale, Elmwood"]
+            reader().read_parties("Oakdale, Elmwood")
+        assert reader(separator=";").read_parties("Oakdale, Elmwood") == ["Oakdale, Elmwood"]
 
     @pytest.mark.parametrize("answer", [True, False])
     def test_commas_are_asked_about_once(self, *, answer: bool) -> None:
@@ -93,7 +93,9 @@ class TestSeparators:
             return answer
 
         parties = PartyReader(ROSTER, confirm_split=confirm)
-        found = [parties.read(cell) for cell in ("Oakdale, Elmwood", "Elmwood, ash-1; oak-2")]
+        found = [
+            parties.read_parties(cell) for cell in ("Oakdale, Elmwood", "Elmwood, ash-1; oak-2")
+        ]
         assert asked == [("Oakdale, Elmwood", ["Oakdale Trust (oak-2)", "Elmwood"])]
         split = [["oak-2", "Elmwood"], ["Elmwood", "ash-1", "oak-2"]]
         whole = [["Oakdale, Elmwood"], ["Elmwood, ash-1", "oak-2"]]
@@ -124,7 +126,7 @@ def rosters(draw: st.DrawFn) -> list[Organization]:
 
 def read(parties: PartyReader, cell: str) -> Sequence[str] | str:
     try:
-        return parties.read(cell)
+        return parties.read_parties(cell)
     except CellError as error:
         return str(error)
 
@@ -169,11 +171,11 @@ class TestAnyRoster:
     def test_what_is_found_has_the_key_of_what_was_typed(
         self, roster: list[Organization], typed: str
     ) -> None:
-        directory = Directory(roster)
+        directory = OrganizationDirectory(roster)
         matching = [each for each in roster if name_key(each.name) == name_key(typed)]
         meant = [each for each in matching if each.registered] or matching
         if len(meant) > 1:
-            with pytest.raises(AmbiguousName):
+            with pytest.raises(AmbiguousNameError):
                 directory.find(typed)
         else:
             assert directory.find(typed) == (meant[0].organization_id if meant else None)
@@ -181,21 +183,23 @@ class TestAnyRoster:
 
 class TestNamesFile:
     @pytest.fixture
-    def desk(self, tmp_path: Path) -> Desk:
-        desk = Desk(tmp_path)
-        desk.programme.organizations |= {each.organization_id: each for each in ROSTER}
-        return desk
+    def importer(self, tmp_path: Path) -> Importer:
+        importer = Importer(tmp_path)
+        importer.programme.organizations |= {each.organization_id: each for each in ROSTER}
+        return importer
 
     def rows(self, path: Path) -> list[dict[str, str]]:
         with path.open(encoding="utf-8-sig", newline="") as file:
             return list(csv.DictReader(file))
 
-    def test_all_new_names_are_written_with_near_misses_and_row_counts(self, desk: Desk) -> None:
-        names = desk.folder / "names.csv"
+    def test_all_new_names_are_written_with_near_misses_and_row_counts(
+        self, importer: Importer
+    ) -> None:
+        names = importer.folder / "names.csv"
         cells = [f"2024-05-31,Zeta {number:02},oak-2,call" for number in range(15)]
         cells += ["2024-05-31,Oakdale Trust.,oak-2,call", "2024-05-31,Nowhere,nowhere;ash-1,visit"]
         cells += ["2024-05-31,Nowhere; Oakdale NHS FT,ash-1,call; visit"]
-        report = desk.imports(*cells, header=HEADER, names=names, dry_run=True)
+        report = importer.import_rows(*cells, header=HEADER, names=names, dry_run=True)
         rows = self.rows(names)
         assert rows[:3] == [
             {"name": name, "row_count": count, "did_you_mean": near, "organization_id": ""}
@@ -210,39 +214,41 @@ class TestNamesFile:
         assert listed.startswith(f"18 new names are listed in {names}: write the id")
         assert told.endswith("and 8 more.")
 
-    def test_ids_that_were_filled_in_are_what_the_names_mean(self, desk: Desk) -> None:
-        names = desk.folder / "names.csv"
+    def test_ids_that_were_filled_in_are_what_the_names_mean(self, importer: Importer) -> None:
+        names = importer.folder / "names.csv"
         row = "2024-05-31,Oakdale Trust.,Nowhere,call"
-        desk.imports(row, header=HEADER, names=names, dry_run=True)
+        importer.import_rows(row, header=HEADER, names=names, dry_run=True)
         names.write_text(
             "name;row_count;did_you_mean;organization_id\n"
             'Oakdale Trust.;1;;OAKDALE\nNowhere;1;;\n"Oak; Elm";1;;ash-1\n'
         )
-        report = desk.imports(row, '2024-06-01,"Oak; Elm",Nowhere,call', header=HEADER, names=names)
+        report = importer.import_rows(
+            row, '2024-06-01,"Oak; Elm",Nowhere,call', header=HEADER, names=names
+        )
         assert report.notes[-1] == f"{names} gives the organization of 2 names."
-        contents = [each.exchange_recorded.exchange for each in desk.programme.events.values()]
+        contents = [each.exchange_recorded.exchange for each in importer.programme.events.values()]
         assert [(*each.giver_ids, *each.receiver_ids) for each in contents] == [
             ("oak-2", "Nowhere"),
             ("ash-1", "Nowhere"),
         ]
 
-    def test_a_name_bound_after_it_was_recorded_asks_nothing(self, desk: Desk) -> None:
-        names = desk.folder / "names.csv"
+    def test_a_name_bound_after_it_was_recorded_asks_nothing(self, importer: Importer) -> None:
+        names = importer.folder / "names.csv"
         rows = ("1,2024-05-31,Oakdale Trust.,ash-1,call", "2,2024-06-01,ash-1,Nowhere,call")
         header = f"ref,{HEADER}"
-        desk.imports(*rows, header=header, names=names)
-        unfilled = desk.imports(*rows, header=header, names=names, accept_changes=False)
+        importer.import_rows(*rows, header=header, names=names)
+        unfilled = importer.import_rows(*rows, header=header, names=names, accept_changes=False)
         assert (unfilled.counts.unchanged, unfilled.doubts) == (2, ())
         given, new = unfilled.notes[-2:]
         assert given.startswith(f"{names} gives no organization yet: write the id")
         assert "'Oakdale Trust.' (did you mean Oakdale Trust (oak-2)?)" in new
         text = names.read_text(encoding="utf-8-sig").replace("(oak-2),", "(oak-2),oak-2")
         names.write_text(text)
-        bound = desk.imports(*rows, header=header, names=names, accept_changes=False)
+        bound = importer.import_rows(*rows, header=header, names=names, accept_changes=False)
         assert (bound.counts.corrected, bound.counts.unchanged, bound.doubts) == (1, 1, ())
         givers = {
             each.revisions[0].source.reference: list(each.revisions[-1].content.giver_ids)
-            for each in desk.programme.exchanges.values()
+            for each in importer.programme.exchanges.values()
         }
         assert givers == {"1": ["oak-2"], "2": ["ash-1"]}
 
@@ -256,19 +262,23 @@ class TestNamesFile:
             ("name,id\nA,oak-2\n", "has no columns name and organization_id"),
         ],
     )
-    def test_what_cannot_be_meant_is_refused(self, desk: Desk, text: str, told: str) -> None:
-        names = desk.folder / "names.csv"
+    def test_what_cannot_be_meant_is_refused(
+        self, importer: Importer, text: str, told: str
+    ) -> None:
+        names = importer.folder / "names.csv"
         names.write_text(text)
-        with pytest.raises(ImportRefused, match=told):
-            desk.imports("2024-05-31,A,B,call", header=HEADER, names=names)
-        assert not desk.programme.events
+        with pytest.raises(ImportRefusedError, match=told):
+            importer.import_rows("2024-05-31,A,B,call", header=HEADER, names=names)
+        assert not importer.programme.events
 
-    def test_without_new_names_nothing_is_written(self, desk: Desk) -> None:
-        names = desk.folder / "names.csv"
-        report = desk.imports("2024-05-31,oak-2,ash-1,call", header=HEADER, names=names)
+    def test_without_new_names_nothing_is_written(self, importer: Importer) -> None:
+        names = importer.folder / "names.csv"
+        report = importer.import_rows("2024-05-31,oak-2,ash-1,call", header=HEADER, names=names)
         assert report.notes[-1] == f"No name is new: {names} was not written."
         assert not names.exists()
 
-    def test_the_file_has_to_be_a_csv_file(self, desk: Desk) -> None:
-        with pytest.raises(ImportRefused, match=r"name a \.csv file"):
-            desk.imports("2024-05-31,A,B,call", header=HEADER, names=desk.folder / "names.txt")
+    def test_the_file_has_to_be_a_csv_file(self, importer: Importer) -> None:
+        with pytest.raises(ImportRefusedError, match=r"name a \.csv file"):
+            importer.import_rows(
+                "2024-05-31,A,B,call", header=HEADER, names=importer.folder / "names.txt"
+            )

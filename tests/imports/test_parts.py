@@ -8,21 +8,21 @@ from hypothesis import strategies as st
 
 from mutua.v1.event_pb2 import ExchangeContent
 from mutua.v1.types_pb2 import ExchangeKind
-from services.imports import ImportRefused
+from services.imports import ImportRefusedError
 from services.imports.cells import DurationReader
-from services.imports.columns import EXCHANGE_FIELDS, plan_columns
-from services.imports.parts import RowSplitter
-from services.imports.table import Row
-from tests.imports.desk import HEADER, Desk
+from services.imports.column_mapping import EXCHANGE_FIELDS, map_columns
+from services.imports.row_splitter import RowSplitter
+from services.imports.table import TableRow
+from tests.imports.importer import HEADER, Importer
 
 DIRECTED = "ref,date,direction,organization,other,kind,minutes"
 
 
-def exchanges(desk: Desk) -> dict[str, ExchangeContent]:
+def exchanges(importer: Importer) -> dict[str, ExchangeContent]:
     """By the reference of the row they came from."""
     return {
         event.source.reference: event.exchange_recorded.exchange
-        for event in desk.programme.events.values()
+        for event in importer.programme.events.values()
     }
 
 
@@ -33,11 +33,11 @@ def summary(event: ExchangeContent) -> str:
 
 
 class TestSeveralKinds:
-    def test_they_are_exchanges_that_share_the_minutes(self, desk: Desk) -> None:
-        report = desk.imports(
+    def test_they_are_exchanges_that_share_the_minutes(self, importer: Importer) -> None:
+        report = importer.import_rows(
             '7,2025-03-02,A,B,"Call;Visit;message;",100', header=f"{HEADER},minutes"
         )
-        assert {ref: summary(each) for ref, each in exchanges(desk).items()} == {
+        assert {ref: summary(each) for ref, each in exchanges(importer).items()} == {
             "7": "A > B call 34",
             "7#2": "A > B visit 33",
             "7#3": "A > B message 33",
@@ -45,50 +45,52 @@ class TestSeveralKinds:
         [note] = report.notes
         assert note.startswith("1 row was read as 3 exchanges")
 
-    def test_a_form_writes_several_with_commas(self, desk: Desk) -> None:
+    def test_a_form_writes_several_with_commas(self, importer: Importer) -> None:
         row = '7,2025-03-02,A,B,"Call, Chat",100'
-        report = desk.imports(row, header=f"{HEADER},minutes", kind_map={"Chat": "message"})
-        assert {ref: summary(each) for ref, each in exchanges(desk).items()} == {
+        report = importer.import_rows(row, header=f"{HEADER},minutes", kind_map={"Chat": "message"})
+        assert {ref: summary(each) for ref, each in exchanges(importer).items()} == {
             "7": "A > B call 50",
             "7#2": "A > B message 50",
         }
         assert report.notes[0].startswith("1 row was read as 2 exchanges")
 
-    def test_a_kind_of_the_file_with_a_comma_is_one(self, desk: Desk) -> None:
+    def test_a_kind_of_the_file_with_a_comma_is_one(self, importer: Importer) -> None:
         row, kind_map = '7,2025-03-02,A,B,"Call, Visit",100', {"Call, Visit": "meeting"}
-        desk.imports(row, header=f"{HEADER},minutes", kind_map=kind_map)
-        assert [summary(each) for each in exchanges(desk).values()] == ["A > B meeting 100"]
+        importer.import_rows(row, header=f"{HEADER},minutes", kind_map=kind_map)
+        assert [summary(each) for each in exchanges(importer).values()] == ["A > B meeting 100"]
 
-    def test_only_the_unknown_part_is_to_be_mapped(self, desk: Desk) -> None:
-        report = desk.imports('7,2025-03-02,A,B,"Call, Huddle"')
+    def test_only_the_unknown_part_is_to_be_mapped(self, importer: Importer) -> None:
+        report = importer.import_rows('7,2025-03-02,A,B,"Call, Huddle"')
         (error,) = report.errors
         assert error.message.endswith("say what that means: --kind-map Huddle=KIND")
 
-    def test_a_single_one_with_a_semicolon_is_one(self, desk: Desk) -> None:
-        report = desk.imports("7,2025-03-02,A,B,Call;,100", header=f"{HEADER},minutes")
-        assert [summary(each) for each in exchanges(desk).values()] == ["A > B call 100"]
+    def test_a_single_one_with_a_semicolon_is_one(self, importer: Importer) -> None:
+        report = importer.import_rows("7,2025-03-02,A,B,Call;,100", header=f"{HEADER},minutes")
+        assert [summary(each) for each in exchanges(importer).values()] == ["A > B call 100"]
         assert report.notes == ()
 
-    def test_unknown_minutes_stay_unknown(self, desk: Desk) -> None:
-        desk.imports("7,2025-03-02,A,B,Call;Visit,", header=f"{HEADER},minutes")
-        assert {summary(each) for each in exchanges(desk).values()} == {
+    def test_unknown_minutes_stay_unknown(self, importer: Importer) -> None:
+        importer.import_rows("7,2025-03-02,A,B,Call;Visit,", header=f"{HEADER},minutes")
+        assert {summary(each) for each in exchanges(importer).values()} == {
             "A > B call ?",
             "A > B visit ?",
         }
 
-    def test_minutes_that_are_the_same_for_all_rows_are_shared_too(self, desk: Desk) -> None:
-        desk.imports(
+    def test_minutes_that_are_the_same_for_all_rows_are_shared_too(
+        self, importer: Importer
+    ) -> None:
+        importer.import_rows(
             "7,2025-03-02,A,B,Call;Visit", "8,2025-03-02,A,B,call", set={"giver_minutes": "45"}
         )
-        assert {ref: each.giver_minutes for ref, each in exchanges(desk).items()} == {
+        assert {ref: each.giver_minutes for ref, each in exchanges(importer).items()} == {
             "7": 23,
             "7#2": 22,
             "8": 45,
         }
 
-    def test_an_unknown_kind_keeps_the_row_back_once(self, desk: Desk) -> None:
-        aside = desk.folder / "mend.csv"
-        report = desk.imports(
+    def test_an_unknown_kind_keeps_the_row_back_once(self, importer: Importer) -> None:
+        aside = importer.folder / "mend.csv"
+        report = importer.import_rows(
             "7,2025-03-02,A,B,Call;Foo;Bar,30",
             "8,2025-03-02,A,B,Call,30",
             header=f"{HEADER},minutes",
@@ -98,107 +100,109 @@ class TestSeveralKinds:
         assert "Call;Foo;Bar" in aside.read_text("utf-8-sig").splitlines()[1]
         assert len(aside.read_text("utf-8-sig").splitlines()) == 2
 
-    def test_the_same_file_again_changes_nothing(self, desk: Desk) -> None:
+    def test_the_same_file_again_changes_nothing(self, importer: Importer) -> None:
         row = '7,2025-03-02,A,B,"Call;Visit;",100'
-        desk.imports(row, header=f"{HEADER},minutes")
-        assert desk.imports(row, header=f"{HEADER},minutes").counts.unchanged == 2
+        importer.import_rows(row, header=f"{HEADER},minutes")
+        assert importer.import_rows(row, header=f"{HEADER},minutes").counts.unchanged == 2
 
-    def test_without_references_each_is_known_by_itself(self, desk: Desk) -> None:
+    def test_without_references_each_is_known_by_itself(self, importer: Importer) -> None:
         rows = ("2025-03-02,A,B,Call;Visit", "2025-03-02,A,B,Call;Visit")
         header = HEADER.removeprefix("ref,")
-        assert desk.imports(*rows, header=header).counts.recorded == 4
-        assert desk.imports(*rows, header=header).counts.unchanged == 4
+        assert importer.import_rows(*rows, header=header).counts.recorded == 4
+        assert importer.import_rows(*rows, header=header).counts.unchanged == 4
 
 
 class TestDirection:
-    def test_it_decides_the_sides(self, desk: Desk) -> None:
-        desk.imports(
+    def test_it_decides_the_sides(self, importer: Importer) -> None:
+        importer.import_rows(
             "1,2025-03-02,gave,us,them,call,30",
             "2,2025-03-02,Received,us,them,call,30",
             "3,2025-03-02,both,us,them,call,31",
             header=DIRECTED,
         )
-        assert {ref: summary(each) for ref, each in exchanges(desk).items()} == {
+        assert {ref: summary(each) for ref, each in exchanges(importer).items()} == {
             "1": "us > them call 30",
             "2": "them > us call 30",
             "3": "us > them call 16",
             "3#2": "them > us call 15",
         }
 
-    def test_the_organization_may_be_the_same_for_all_rows(self, desk: Desk) -> None:
-        report = desk.imports(
+    def test_the_organization_may_be_the_same_for_all_rows(self, importer: Importer) -> None:
+        report = importer.import_rows(
             "1,2025-03-02,received,them,visit",
             header="ref,date,direction,partner,kind",
             set={"organization": "us"},
         )
-        assert [summary(each) for each in exchanges(desk).values()] == ["them > us visit ?"]
+        assert [summary(each) for each in exchanges(importer).values()] == ["them > us visit ?"]
         assert report.columns["other"] == "partner"
         assert report.constants == {"organization": "us"}
 
-    def test_the_side_that_reports_can_be_named(self, desk: Desk) -> None:
-        desk.imports(
+    def test_the_side_that_reports_can_be_named(self, importer: Importer) -> None:
+        importer.import_rows(
             "1,2025-03-02,received,us,them,visit,us",
             header="ref,date,direction,organization,other,kind,reported_by",
         )
-        [content] = exchanges(desk).values()
+        [content] = exchanges(importer).values()
         assert content.reported_by == 2
 
     @pytest.mark.parametrize(("word", "why"), [("sideways", "is no direction"), ("", "is empty")])
-    def test_another_word_is_refused(self, desk: Desk, word: str, why: str) -> None:
-        report = desk.imports(f"1,2025-03-02,{word},us,them,call,30", header=DIRECTED)
+    def test_another_word_is_refused(self, importer: Importer, word: str, why: str) -> None:
+        report = importer.import_rows(f"1,2025-03-02,{word},us,them,call,30", header=DIRECTED)
         [error] = report.errors
         assert (error.row, error.field, error.value) == (2, "direction", word)
         assert error.message == f"{why}; write gave, received or both"
 
-    def test_beside_giver_and_receiver_it_is_refused(self, desk: Desk) -> None:
-        with pytest.raises(ImportRefused, match="direction and giver"):
-            desk.imports("x", header=f"{HEADER},which", map={"direction": "which"})
+    def test_beside_giver_and_receiver_it_is_refused(self, importer: Importer) -> None:
+        with pytest.raises(ImportRefusedError, match="direction and giver"):
+            importer.import_rows("x", header=f"{HEADER},which", map={"direction": "which"})
 
-    def test_it_needs_both_organizations(self, desk: Desk) -> None:
-        with pytest.raises(ImportRefused, match="No column was found for other"):
-            desk.imports("x", header="ref,date,direction,organization,kind")
+    def test_it_needs_both_organizations(self, importer: Importer) -> None:
+        with pytest.raises(ImportRefusedError, match="No column was found for other"):
+            importer.import_rows("x", header="ref,date,direction,organization,kind")
 
     def test_a_column_of_organizations_alone_says_no_direction(self) -> None:
-        plan = plan_columns(
+        plan = map_columns(
             EXCHANGE_FIELDS,
             ("date", "from", "to", "kind", "organization", "direction", "count"),
-            mapped={},
+            column_by_field={},
             constants={},
         )
-        assert plan.unused == ("organization", "direction", "count")
+        assert plan.unused_columns == ("organization", "direction", "count")
 
 
 class TestCount:
-    def test_a_row_is_so_many_exchanges(self, desk: Desk) -> None:
+    def test_a_row_is_so_many_exchanges(self, importer: Importer) -> None:
         header = "date,giver,receiver,kind,n,minutes"
         rows = ("2025-03-02,A,B,call,3,100", "2025-03-02,B,A,call,1,7")
-        report = desk.imports(*rows, header=header, map={"count": "n"})
-        told = Counter(summary(each) for each in exchanges(desk).values())
+        report = importer.import_rows(*rows, header=header, map={"count": "n"})
+        told = Counter(summary(each) for each in exchanges(importer).values())
         assert told == {"A > B call 34": 1, "A > B call 33": 2, "B > A call 7": 1}
         assert report.counts.recorded == 4
-        again = desk.imports(*rows, header=header, map={"count": "n"})
+        again = importer.import_rows(*rows, header=header, map={"count": "n"})
         assert (again.counts.recorded, again.counts.unchanged) == (0, 4)
 
-    def test_a_mended_row_without_a_reference_is_new_and_stays_known(self, desk: Desk) -> None:
-        header, aside = "date,giver,receiver,kind,n", desk.folder / "mend.csv"
+    def test_a_mended_row_without_a_reference_is_new_and_stays_known(
+        self, importer: Importer
+    ) -> None:
+        header, aside = "date,giver,receiver,kind,n", importer.folder / "mend.csv"
         rows = ("2025-03-02,A,B,call,2", "2025-03-02,A,B,call,x")
-        desk.imports(*rows, header=header, map={"count": "n"}, skip_bad=aside)
-        assert len(exchanges(desk)) == 2
+        importer.import_rows(*rows, header=header, map={"count": "n"}, skip_bad=aside)
+        assert len(exchanges(importer)) == 2
         aside.write_text(aside.read_text("utf-8-sig").replace(",x,", ",2,"))
-        mended = desk.imports_file(aside, map={"count": "n"}, batch="log")
-        assert (mended.counts.recorded, len(exchanges(desk))) == (2, 4)
-        assert desk.imports_file(aside, map={"count": "n"}, batch="log").counts.unchanged == 2
-        whole = desk.imports(rows[0], rows[0], header=header, map={"count": "n"})
+        mended = importer.import_file(aside, map={"count": "n"}, batch="log")
+        assert (mended.counts.recorded, len(exchanges(importer))) == (2, 4)
+        assert importer.import_file(aside, map={"count": "n"}, batch="log").counts.unchanged == 2
+        whole = importer.import_rows(rows[0], rows[0], header=header, map={"count": "n"})
         assert whole.counts.unchanged == 4
 
-    def test_with_kinds_and_a_direction_it_multiplies(self, desk: Desk) -> None:
-        desk.imports(
+    def test_with_kinds_and_a_direction_it_multiplies(self, importer: Importer) -> None:
+        importer.import_rows(
             "1,2025-03-02,both,us,them,call;visit,17,2",
             header=f"{DIRECTED},n",
             map={"count": "n"},
         )
-        assert len(exchanges(desk)) == 8
-        assert sum(each.giver_minutes for each in exchanges(desk).values()) == 17
+        assert len(exchanges(importer)) == 8
+        assert sum(each.giver_minutes for each in exchanges(importer).values()) == 17
 
     @pytest.mark.parametrize(
         ("count", "why"),
@@ -210,41 +214,41 @@ class TestCount:
             ("1001", "makes 1,001 exchanges of one row, and 1,000 are the most"),
         ],
     )
-    def test_what_is_no_count_is_refused(self, desk: Desk, count: str, why: str) -> None:
-        report = desk.imports(
+    def test_what_is_no_count_is_refused(self, importer: Importer, count: str, why: str) -> None:
+        report = importer.import_rows(
             f"1,2025-03-02,A,B,call,{count}", header=f"{HEADER},n", map={"count": "n"}
         )
         [error] = report.errors
         assert (error.row, error.field, error.value) == (2, "count", count)
         assert why in error.message
-        assert desk.programme.events == {}
+        assert importer.programme.events == {}
 
-    def test_a_thousand_is_taken(self, desk: Desk) -> None:
-        desk.imports("1,2025-03-02,A,B,call,1000", header=f"{HEADER},n", map={"count": "n"})
-        assert len(exchanges(desk)) == 1_000
+    def test_a_thousand_is_taken(self, importer: Importer) -> None:
+        importer.import_rows("1,2025-03-02,A,B,call,1000", header=f"{HEADER},n", map={"count": "n"})
+        assert len(exchanges(importer)) == 1_000
 
-    def test_a_wrong_count_for_all_rows_is_refused(self, desk: Desk) -> None:
-        with pytest.raises(ImportRefused, match="--set count=many"):
-            desk.imports("1,2025-03-02,A,B,call", set={"count": "many"})
+    def test_a_wrong_count_for_all_rows_is_refused(self, importer: Importer) -> None:
+        with pytest.raises(ImportRefusedError, match="--set count=many"):
+            importer.import_rows("1,2025-03-02,A,B,call", set={"count": "many"})
 
 
 class TestParties:
-    def test_a_joint_exchange_has_parties(self, desk: Desk) -> None:
-        desk.imports(
+    def test_a_joint_exchange_has_parties(self, importer: Importer) -> None:
+        importer.import_rows(
             "1,2025-03-02,A;B|C,workshop", header="ref,date,who,kind", map={"parties": "who"}
         )
-        [content] = exchanges(desk).values()
+        [content] = exchanges(importer).values()
         assert list(content.party_ids) == ["A", "B", "C"]
         assert not content.giver_ids
 
-    def test_a_file_may_have_joint_and_directed_rows(self, desk: Desk) -> None:
+    def test_a_file_may_have_joint_and_directed_rows(self, importer: Importer) -> None:
         rows = ("1,2025-03-02,A,B,call,", "2,2025-03-02,,,workshop,A;B")
-        desk.imports(*rows, header=f"{HEADER},parties")
-        joint = exchanges(desk)["2"]
+        importer.import_rows(*rows, header=f"{HEADER},parties")
+        joint = exchanges(importer)["2"]
         assert (list(joint.party_ids), list(joint.giver_ids)) == (["A", "B"], [])
 
-    def test_one_party_is_refused_under_its_column(self, desk: Desk) -> None:
-        report = desk.imports("1,2025-03-02,A,workshop", header="ref,date,parties,kind")
+    def test_one_party_is_refused_under_its_column(self, importer: Importer) -> None:
+        report = importer.import_rows("1,2025-03-02,A,workshop", header="ref,date,parties,kind")
         assert [error.field for error in report.errors] == ["parties"]
 
 
@@ -258,11 +262,13 @@ def test_parts_add_up_to_their_row(
     kinds: list[str], direction: str, count: int, minutes: int | None
 ) -> None:
     header = ("ref", "date", "direction", "organization", "other", "kind", "minutes", "n")
-    plan = plan_columns(EXCHANGE_FIELDS, header, mapped={"count": "n"}, constants={})
+    plan = map_columns(EXCHANGE_FIELDS, header, column_by_field={"count": "n"}, constants={})
     splitter = RowSplitter(plan, DurationReader(), is_kind=lambda _: False)
     told = "" if minutes is None else str(minutes)
     cells = ["r", "2025-03-02", direction, "us", "them", ";".join(kinds), told, str(count)]
-    parts = [splitter.plan.texts(row.cells) for row in splitter.split([Row(2, cells)])]
+    parts = [
+        splitter.mapping.extract_texts(row.cells) for row in splitter.split([TableRow(2, cells)])
+    ]
     sides = 2 if direction == "both" else 1
     assert len(parts) == len(kinds) * sides * count
     assert len({part["reference"] for part in parts}) == len(parts)

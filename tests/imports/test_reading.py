@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from services.imports import ImportRefused, csv_table
+from services.imports import ImportRefusedError, csv_table
 from services.imports.header import TableRequest
-from services.imports.reading import batch_name, open_table
+from services.imports.table_file import derive_batch_name, open_table
 
 ANY_TABLE = TableRequest(fields=())
 
@@ -79,14 +79,17 @@ def test_a_cell_of_a_hundred_thousand_letters_is_read(tmp_path: Path) -> None:
 @pytest.mark.usefixtures("block")
 def test_refuses(tmp_path: Path, name: str, written: bytes, said: str) -> None:
     (tmp_path / name).write_bytes(written)
-    with pytest.raises(ImportRefused) as refused, open_table(tmp_path / name, ANY_TABLE) as table:
+    with (
+        pytest.raises(ImportRefusedError) as refused,
+        open_table(tmp_path / name, ANY_TABLE) as table,
+    ):
         list(table.rows)
     assert said in str(refused.value)
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with (
-        pytest.raises(ImportRefused, match=r"gone\.csv cannot be read: No such file"),
+        pytest.raises(ImportRefusedError, match=r"gone\.csv cannot be read: No such file"),
         open_table(tmp_path / "gone.csv", ANY_TABLE),
     ):
         pass
@@ -97,4 +100,4 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
     [("a.csv", "a"), ("a.b.csv.gz", "a.b"), ("A.CSV", "A"), ("2024.Q1.Csv", "2024.Q1")],
 )
 def test_batch_name(name: str, batch: str) -> None:
-    assert batch_name(Path(name)) == batch
+    assert derive_batch_name(Path(name)) == batch

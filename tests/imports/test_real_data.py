@@ -9,7 +9,7 @@ import pytest
 
 from mutua.v1.types_pb2 import Date
 from services.imports import ImportOptions, import_exchanges, import_organizations
-from tests.imports.fake import FakeProgramme
+from tests.imports.fake_programme import FakeProgramme
 
 
 @pytest.fixture

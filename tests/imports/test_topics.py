@@ -1,7 +1,7 @@
 """Topics of a file: their slugs, and what they are shown as."""
 
 from mutua.v1.query_service_pb2 import Topic
-from tests.imports.desk import HEADER, Desk
+from tests.imports.importer import HEADER, Importer
 
 WITH_TOPICS = f"{HEADER},topics"
 LABELS = {
@@ -20,92 +20,96 @@ def rows(*topics: str) -> tuple[str, ...]:
     return tuple(f'r{n},2025-03-02,A,B,call,"{topic}"' for n, topic in enumerate(topics))
 
 
-def recorded_topics(desk: Desk) -> list[list[str]]:
-    facts = [event.exchange_recorded for event in desk.programme.events.values()]
+def recorded_topics(importer: Importer) -> list[list[str]]:
+    facts = [event.exchange_recorded for event in importer.programme.events.values()]
     return [list(fact.exchange.topics) for fact in facts if fact.HasField("exchange")]
 
 
-def recorded_labels(desk: Desk) -> dict[str, str]:
-    facts = [event.programme_configured for event in desk.programme.events.values()]
+def recorded_labels(importer: Importer) -> dict[str, str]:
+    facts = [event.programme_configured for event in importer.programme.events.values()]
     return {each.topic: each.label for fact in facts for each in fact.topics}
 
 
-def test_any_label_becomes_a_topic_and_is_kept_for_display(desk: Desk) -> None:
-    report = desk.imports(*rows(*LABELS), header=WITH_TOPICS)
+def test_any_label_becomes_a_topic_and_is_kept_for_display(importer: Importer) -> None:
+    report = importer.import_rows(*rows(*LABELS), header=WITH_TOPICS)
     assert report.ok, report.errors
-    assert recorded_topics(desk) == [[topic] for topic in LABELS.values()]
+    assert recorded_topics(importer) == [[topic] for topic in LABELS.values()]
     shown = {topic: label for label, topic in LABELS.items() if label != "COVID-19"}
-    assert recorded_labels(desk) == shown
+    assert recorded_labels(importer) == shown
     assert any('it-and-data as "IT & data"' in note for note in report.notes)
 
 
-def test_labels_are_recorded_once(desk: Desk) -> None:
-    desk.imports(*rows("IT & data"), header=WITH_TOPICS)
-    count = len(desk.programme.events)
-    again = desk.imports(*rows("IT & data"), header=WITH_TOPICS, name="log.csv")
-    assert (again.counts.unchanged, len(desk.programme.events)) == (1, count)
+def test_labels_are_recorded_once(importer: Importer) -> None:
+    importer.import_rows(*rows("IT & data"), header=WITH_TOPICS)
+    count = len(importer.programme.events)
+    again = importer.import_rows(*rows("IT & data"), header=WITH_TOPICS, name="log.csv")
+    assert (again.counts.unchanged, len(importer.programme.events)) == (1, count)
 
 
-def test_a_label_of_the_programme_stays(desk: Desk) -> None:
-    desk.programme.configuration.topics.append(Topic(topic="it-and-data", label="Digital"))
-    report = desk.imports(*rows("IT & data", "Beds"), header=WITH_TOPICS)
-    assert (recorded_labels(desk), report.notes) == ({}, ())
+def test_a_label_of_the_programme_stays(importer: Importer) -> None:
+    importer.programme.configuration.topics.append(Topic(topic="it-and-data", label="Digital"))
+    report = importer.import_rows(*rows("IT & data", "Beds"), header=WITH_TOPICS)
+    assert (recorded_labels(importer), report.notes) == ({}, ())
 
 
-def test_a_dry_run_says_the_labels_and_records_none(desk: Desk) -> None:
-    report = desk.imports(*rows("IT & data"), header=WITH_TOPICS, dry_run=True)
+def test_a_dry_run_says_the_labels_and_records_none(importer: Importer) -> None:
+    report = importer.import_rows(*rows("IT & data"), header=WITH_TOPICS, dry_run=True)
     assert any("shown by their labels" in note for note in report.notes)
-    assert desk.programme.events == {}
+    assert importer.programme.events == {}
 
 
-def test_two_labels_of_one_topic_are_noted(desk: Desk) -> None:
-    report = desk.imports(*rows("IT & data", "IT and data", "it and DATA"), header=WITH_TOPICS)
+def test_two_labels_of_one_topic_are_noted(importer: Importer) -> None:
+    report = importer.import_rows(
+        *rows("IT & data", "IT and data", "it and DATA"), header=WITH_TOPICS
+    )
     [note] = [note for note in report.notes if "are one topic" in note]
     assert note.startswith('"IT & data" and "it and DATA" are one topic, it-and-data')
 
 
-def test_case_and_hyphens_alone_are_no_other_label(desk: Desk) -> None:
-    report = desk.imports(*rows("Bed management", "bed-management"), header=WITH_TOPICS)
+def test_case_and_hyphens_alone_are_no_other_label(importer: Importer) -> None:
+    report = importer.import_rows(*rows("Bed management", "bed-management"), header=WITH_TOPICS)
     assert not any("one topic" in note for note in report.notes)
 
 
-def test_a_map_says_which_topic_a_label_is(desk: Desk) -> None:
+def test_a_map_says_which_topic_a_label_is(importer: Importer) -> None:
     mapped = {"Beds, flow": "bed-management", "Биопсия": "biopsy"}
-    report = desk.imports(*rows("beds, flow", "Биопсия"), header=WITH_TOPICS, topic_map=mapped)
+    report = importer.import_rows(
+        *rows("beds, flow", "Биопсия"), header=WITH_TOPICS, topic_map=mapped
+    )
     assert report.ok
-    assert recorded_topics(desk) == [["bed-management"], ["biopsy"]]
-    assert recorded_labels(desk) == {}
+    assert recorded_topics(importer) == [["bed-management"], ["biopsy"]]
+    assert recorded_labels(importer) == {}
 
 
-def test_several_topics_stand_between_semicolons(desk: Desk) -> None:
-    desk.imports(*rows("IT & data; Beds, flow|COVID-19"), header=WITH_TOPICS)
-    assert recorded_topics(desk) == [["beds-flow", "covid-19", "it-and-data"]]
+def test_several_topics_stand_between_semicolons(importer: Importer) -> None:
+    importer.import_rows(*rows("IT & data; Beds, flow|COVID-19"), header=WITH_TOPICS)
+    assert recorded_topics(importer) == [["beds-flow", "covid-19", "it-and-data"]]
 
 
-def test_a_label_without_latin_letters_is_refused_with_the_remedy(desk: Desk) -> None:
-    report = desk.imports(*rows("Биопсия"), header=WITH_TOPICS)
+def test_a_label_without_latin_letters_is_refused_with_the_remedy(importer: Importer) -> None:
+    report = importer.import_rows(*rows("Биопсия"), header=WITH_TOPICS)
     assert "--topic-map 'Биопсия=TOPIC'" in report.errors[0].message
 
 
-def test_durations_need_the_working_day_of_the_programme(desk: Desk) -> None:
+def test_durations_need_the_working_day_of_the_programme(importer: Importer) -> None:
     row, header = "r,2025-03-02,A,B,visit,half a day", f"{HEADER},minutes"
-    report = desk.imports(row, header=header)
+    report = importer.import_rows(row, header=header)
     assert "mutua programme set --working-day-minutes 450" in report.errors[0].message
-    desk.programme.configuration.working_day_minutes = 450
-    assert desk.imports(row, header=header).ok
-    [event] = desk.programme.events.values()
+    importer.programme.configuration.working_day_minutes = 450
+    assert importer.import_rows(row, header=header).ok
+    [event] = importer.programme.events.values()
     assert event.exchange_recorded.exchange.giver_minutes == 225
 
 
-def test_known_topics_are_split_at_commas(desk: Desk) -> None:
-    desk.programme.configuration.topics.append(Topic(topic="it-and-data", label="IT & data"))
-    desk.programme.configuration.topics.append(Topic(topic="medicines"))
-    desk.programme.configuration.topics.append(Topic(topic="beds-flow", label="Beds, flow"))
+def test_known_topics_are_split_at_commas(importer: Importer) -> None:
+    importer.programme.configuration.topics.append(Topic(topic="it-and-data", label="IT & data"))
+    importer.programme.configuration.topics.append(Topic(topic="medicines"))
+    importer.programme.configuration.topics.append(Topic(topic="beds-flow", label="Beds, flow"))
     cells = ("IT & data, Medicines", "Beds, flow", "Medicines, Elsewhere", "Medicines, Flow")
-    report = desk.imports(
+    report = importer.import_rows(
         *rows(*cells), header=WITH_TOPICS, topic_map={"Flow": "beds-flow"}, dry_run=False
     )
-    assert recorded_topics(desk) == [
+    assert recorded_topics(importer) == [
         ["it-and-data", "medicines"],
         ["beds-flow"],
         ["medicines-elsewhere"],

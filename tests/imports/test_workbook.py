@@ -12,12 +12,12 @@ import pytest
 from openpyxl import Workbook
 
 from mutua.v1.query_service_pb2 import Organization
-from services.imports import ImportOptions, ImportRefused, import_organizations
+from services.imports import ImportOptions, ImportRefusedError, import_organizations
 from services.imports.header import TableRequest
-from services.imports.reading import batch_name, open_table
-from services.imports.table import Row
-from services.imports.template import template
-from tests.imports.desk import Desk, changes
+from services.imports.table import TableRow
+from services.imports.table_file import derive_batch_name, open_table
+from services.imports.template import make_template
+from tests.imports.importer import Importer, format_counts
 
 MIDNIGHT = datetime(2024, 5, 1)  # noqa: DTZ001 - as Excel has it, without a zone
 AFTERNOON = datetime(2024, 5, 31, 14, 30)  # noqa: DTZ001
@@ -132,7 +132,7 @@ def test_formulas_count_by_their_values(path: Path, written: str, text: str) -> 
     save(path, ["a", "b"], ["x", "=1+1"])
     with_value(path, '<c r="B2"><f>1+1</f></c>', written.replace("'", '"'))
     with open_table(path, TableRequest(fields=())) as table:
-        assert list(table.rows) == [Row(2, ["x", text])]
+        assert list(table.rows) == [TableRow(2, ["x", text])]
 
 
 @pytest.mark.parametrize(
@@ -162,13 +162,13 @@ def test_formulas_are_found_wherever_a_block_of_the_file_ends(path: Path) -> Non
         assert all(list(row.flaws) == [1] for row in table.rows)
 
 
-def test_errors_matter_only_in_columns_that_are_used(desk: Desk, path: Path) -> None:
+def test_errors_matter_only_in_columns_that_are_used(importer: Importer, path: Path) -> None:
     header = ["ref", "date", "giver", "receiver", "kind", "helper", None]
     save(path, header, ["r1", "2024-05-31", "A", "B", "call", "#N/A", "#REF!"], [*[None] * 5, "=1"])
-    report = desk.imports_file(path)
-    assert changes(report) == "1 recorded"
+    report = importer.import_file(path)
+    assert format_counts(report) == "1 recorded"
     assert "1 row has text only in columns that are not used: left out." in report.notes
-    report = desk.imports_file(path, map={"note": "helper"})
+    report = importer.import_file(path, map={"note": "helper"})
     assert [(error.row, error.field, error.value) for error in report.errors] == [
         (2, "note", "#N/A"),
         (3, "note", ""),
@@ -183,15 +183,15 @@ def test_errors_matter_only_in_columns_that_are_used(desk: Desk, path: Path) -> 
     ],
 )
 def test_a_cell_without_a_value_to_be_read_is_a_wrong_row(
-    desk: Desk, path: Path, cell: str, said: str
+    importer: Importer, path: Path, cell: str, said: str
 ) -> None:
     header = ["ref", "date", "giver", "receiver", "kind"]
     rows = [["r1", cell, "A", "B", "call"], ["r2", "2024-05-31", "A", "B", "call"]]
     save(path, header, *rows)
-    [error] = desk.imports_file(path).errors
+    [error] = importer.import_file(path).errors
     assert (error.row, error.field, said in error.message) == (2, "occur_time", True)
-    aside = desk.folder / "mend.csv"
-    assert changes(desk.imports_file(path, skip_bad=aside)) == "1 recorded 1 wrong"
+    aside = importer.folder / "mend.csv"
+    assert format_counts(importer.import_file(path, skip_bad=aside)) == "1 recorded 1 wrong"
     assert said in aside.read_text()
 
 
@@ -204,16 +204,16 @@ def test_a_cell_without_a_value_to_be_read_is_a_wrong_row(
 )
 def test_a_header_that_is_none(path: Path, rows: list[list[str]], said: str) -> None:
     save(path, *rows)
-    with pytest.raises(ImportRefused, match=re.escape(said)):
+    with pytest.raises(ImportRefusedError, match=re.escape(said)):
         read(path)
 
 
 def test_an_unknown_sheet_is_named_with_those_there_are(path: Path) -> None:
     save(path, ["a"])
-    with pytest.raises(ImportRefused, match="no sheet 'Calls'; its sheets are Sheet"):
+    with pytest.raises(ImportRefusedError, match="no sheet 'Calls'; its sheets are Sheet"):
         read(path, sheet="Calls")
     path.with_suffix(".csv").write_text("a\n")
-    with pytest.raises(ImportRefused, match="--sheet is for workbooks"):
+    with pytest.raises(ImportRefusedError, match="--sheet is for workbooks"):
         read(path.with_suffix(".csv"), sheet="Calls")
 
 
@@ -244,30 +244,30 @@ def cut(path: Path) -> bytes:
 )
 def test_what_is_no_workbook(path: Path, content: Callable[[Path], bytes], said: str) -> None:
     path.write_bytes(content(path))
-    with pytest.raises(ImportRefused, match=said):
+    with pytest.raises(ImportRefusedError, match=said):
         read(path)
 
 
 def test_a_sheet_that_breaks_off_is_refused_where_it_breaks(path: Path) -> None:
     save(path, ["a", "b"], ["x", "y"])
     with_value(path, "</sheetData>", "<row r='3'><c r='A3' t='s'><v>99</v></c></row></sheetData>")
-    with pytest.raises(ImportRefused, match="is damaged"):
+    with pytest.raises(ImportRefusedError, match="is damaged"):
         read(path)
 
 
 def test_batches_are_named_after_the_file() -> None:
-    assert batch_name(Path("Calls 2024.XLSX")) == "Calls 2024"
+    assert derive_batch_name(Path("Calls 2024.XLSX")) == "Calls 2024"
 
 
-def test_the_filled_template_imports_as_it_is(desk: Desk, path: Path) -> None:
+def test_the_filled_template_imports_as_it_is(importer: Importer, path: Path) -> None:
     from openpyxl import load_workbook
 
-    desk.programme.organizations = {
+    importer.programme.organizations = {
         id_: Organization(organization_id=id_, name=name, registered=id_ != "T4")
         for id_, name in {"T1": "=Twin", "T2": "Twins", "T3": "Twins", "T4": "New"}.items()
     }
-    path.write_bytes(template(desk.programme.organizations.values()))
-    for import_file in (desk.imports_file, lambda path: roster(desk, path)):
+    path.write_bytes(make_template(importer.programme.organizations.values()))
+    for import_file in (importer.import_file, lambda path: roster(importer, path)):
         assert import_file(path).counts.rows == 0
     book = load_workbook(path)
     offered = [row[0].value for row in book["lists"]["A2:A9"]]
@@ -282,20 +282,20 @@ def test_the_filled_template_imports_as_it_is(desk: Desk, path: Path) -> None:
         book["exchanges"].cell(number + 2, 4).data_type = "s"
     fill(book["organizations"], 2, "T9", "Nine", "", "mental health", *[""] * 7, day)
     book.save(path)
-    report = desk.imports_file(path)
-    assert (report.errors, changes(report)) == ((), "15 recorded")
-    event = next(iter(desk.programme.events.values()))
+    report = importer.import_file(path)
+    assert (report.errors, format_counts(report)) == ((), "15 recorded")
+    event = next(iter(importer.programme.events.values()))
     assert event.occur_time.ToDatetime(UTC).isoformat() == "2024-05-01T00:00:00+00:00"
     assert event.exchange_recorded.exchange.giver_ids == ["T1"]
     assert event.source.reference == "000"
-    assert roster(desk, path).counts.recorded == 1
-    assert desk.programme.organizations["T9"].open_date.month == 5
+    assert roster(importer, path).counts.recorded == 1
+    assert importer.programme.organizations["T9"].open_date.month == 5
 
 
 def test_every_field_is_explained(path: Path) -> None:
     from openpyxl import load_workbook
 
-    path.write_bytes(template(()))
+    path.write_bytes(make_template(()))
     book = load_workbook(path)
     explained = [(row[0].value, row[1].value) for row in book["fields"].iter_rows(min_row=2)]
     assert explained == [
@@ -312,7 +312,7 @@ def test_template_keeps_last_row_in_use_for_libreoffice(path: Path) -> None:
     """LibreOffice 7.4 saves drop-downs only up to 1,000 rows below the last row in use."""
     from openpyxl import load_workbook
 
-    path.write_bytes(template(()))
+    path.write_bytes(make_template(()))
     for title in ("exchanges", "organizations"):
         sheet = load_workbook(path)[title]
         [last_row] = {
@@ -331,8 +331,8 @@ def fill(sheet: Any, row: int, *values: Any) -> None:
             sheet.cell(row, column, value)
 
 
-def roster(desk: Desk, path: Path) -> Any:
-    return import_organizations(desk.programme.client, path, ImportOptions())
+def roster(importer: Importer, path: Path) -> Any:
+    return import_organizations(importer.programme.client, path, ImportOptions())
 
 
 def with_value(path: Path, old: str, new: str) -> None:

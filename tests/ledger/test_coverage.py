@@ -10,11 +10,11 @@ from mutua.v1.event_pb2 import Event
 from mutua.v1.query_service_pb2 import Question
 from mutua.v1.types_pb2 import EXCHANGE_KIND_CALL, ReportSide
 from services.adapters.wire.question import to_question
-from services.ledger import answers
+from services.ledger import reference_answers
 from services.network import balances
-from services.network.frame import Frame
-from tests.ledger.product import folded
-from tests.network.columns import advancing
+from services.network.identity_view import IdentityView
+from tests.ledger.folded_ledger import fold_events
+from tests.network.column_history import advance_by_slabs
 from tests.oracle import answers as oracle
 from tests.oracle import fold
 from tests.strategies import PROGRAMME, event_id
@@ -31,7 +31,7 @@ UNNAMED, GIVER, RECEIVER, THIRD = ReportSide.keys()
 def test_recorded_count_is_the_oracles(form: str, recorded_by: str, side: str) -> None:
     events = _events(form, recorded_by, side)
     question = Question(programme_id=PROGRAMME)
-    expected = oracle.coverage(fold.fold(events), question)
+    expected = oracle.compute_coverage(fold.fold(events), question)
     assert _recorded_count(events) == expected["recorded_count"]
 
 
@@ -71,9 +71,11 @@ def _events(form: str, recorded_by: str, side: str) -> list[Event]:
 def _recorded_count(events: list[Event]) -> int:
     """That of the columns, which is that of the core."""
     question = to_question(Question(programme_id=PROGRAMME), today=0)
-    *_, (columns, _) = advancing(events, [])
-    counted = balances.balances(Frame(columns, question.identity), question).coverage
-    assert counted == answers.balances(folded(events).ledger, question).coverage
+    *_, (columns, _) = advance_by_slabs(events, [])
+    counted = balances.compute_balances(IdentityView(columns, question.identity), question).coverage
+    assert (
+        counted == reference_answers.compute_balances(fold_events(events).ledger, question).coverage
+    )
     return counted.recorded_count
 
 

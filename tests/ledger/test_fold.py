@@ -10,18 +10,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mutua.v1.event_pb2 import Event, OrganizationContent
-from services.ledger.state import Ledger, Revision, Version
-from services.ledger.words import Quarantine, State
-from tests.ledger.product import (
-    Folded,
-    as_logged,
-    as_records,
-    exchanges,
-    folded,
-    outcomes,
+from services.ledger.enums import QuarantineCause, RevisionState
+from services.ledger.state import Ledger, OrganizationVersion, Revision
+from tests.ledger.folded_ledger import (
+    FoldedLedger,
+    fold_events,
+    list_outcomes,
+    make_records,
+    read_records,
+    summarize_exchanges,
 )
 from tests.oracle import fold as oracle
-from tests.strategies import cuts, event_id, histories, sloppy
+from tests.strategies import denormalize, event_id, histories, slab_cuts
 
 SETTINGS = settings(max_examples=200, deadline=None)
 
@@ -29,9 +29,9 @@ SETTINGS = settings(max_examples=200, deadline=None)
 @SETTINGS
 @given(histories())
 def test_it_is_the_oracles_fold(events: list[Event]) -> None:
-    found, expected = folded(events), oracle.fold(events)
-    assert outcomes(found, as_logged(as_records(events))) == expected.outcomes
-    assert exchanges(found.ledger) == {
+    found, expected = fold_events(events), oracle.fold(events)
+    assert list_outcomes(found, read_records(make_records(events))) == expected.outcomes
+    assert summarize_exchanges(found.ledger) == {
         exchange_id: {"state": exchange.state, "revisions": exchange.revision_ids}
         for exchange_id, exchange in expected.exchanges.items()
     }
@@ -49,37 +49,40 @@ def test_it_is_the_oracles_fold(events: list[Event]) -> None:
 @SETTINGS
 @given(histories())
 def test_a_fact_takes_effect_once_and_what_it_awaits_is_told(events: list[Event]) -> None:
-    found = folded(events)
+    found = fold_events(events)
     effects = Counter(revision.event_id for revision in found.revisions)
     effects.update(version.event_id for version in found.versions)
     assert [event_id for event_id, count in effects.items() if count > 1] == []
-    assert effects.keys().isdisjoint(found.ledger.awaited)
-    assert {each: key for each, key in found.waiting.items() if key} == found.ledger.awaited
+    assert effects.keys().isdisjoint(found.ledger.waiting_keys)
+    assert {each: key for each, key in found.waiting.items() if key} == found.ledger.waiting_keys
     for history in found.ledger.histories.values():
         assert [each.number for each in history.revisions] == list(range(len(history.revisions)))
-        assert {each.state for each in history.revisions[:-1]} <= {State.RECORDED, State.CORRECTED}
+        assert {each.state for each in history.revisions[:-1]} <= {
+            RevisionState.RECORDED,
+            RevisionState.CORRECTED,
+        }
 
 
 @SETTINGS
 @given(st.data(), histories())
 def test_slabs_of_any_size_lead_to_one_state(data: st.DataObject, events: list[Event]) -> None:
-    in_slabs = folded(events, data.draw(cuts(len(events))))
-    assert state(in_slabs) == state(folded(events))
-    assert in_slabs.revisions == folded(events).revisions
+    in_slabs = fold_events(events, data.draw(slab_cuts(len(events))))
+    assert state(in_slabs) == state(fold_events(events))
+    assert in_slabs.revisions == fold_events(events).revisions
 
 
 @SETTINGS
 @given(st.data(), histories())
 def test_a_record_delivered_again_changes_nothing(data: st.DataObject, events: list[Event]) -> None:
-    records = as_logged(as_records(events))
-    found = Folded()
+    records = read_records(make_records(events))
+    found = FoldedLedger()
     for offset, record in enumerate(records):
-        found.take([record])
+        found.fold_records([record])
         again = data.draw(st.lists(st.integers(0, offset), max_size=2))
-        found.take(records[each] for each in again)
-    assert state(found) == state(folded(events))
-    found.take(records)
-    assert state(found) == state(folded(events))
+        found.fold_records(records[each] for each in again)
+    assert state(found) == state(fold_events(events))
+    found.fold_records(records)
+    assert state(found) == state(fold_events(events))
 
 
 @SETTINGS
@@ -88,12 +91,12 @@ def test_a_fact_recorded_again_changes_nothing_but_positions(
     data: st.DataObject, events: list[Event]
 ) -> None:
     firsts = list({event.event_id: event for event in reversed(events)}.values())
-    repeated = sloppy(data.draw(st.sampled_from(firsts)))
+    repeated = denormalize(data.draw(st.sampled_from(firsts)))
     repeated.recorded_by = "somebody else"
     first = min(n for n, event in enumerate(events) if event.event_id == repeated.event_id)
     place = data.draw(st.integers(first + 1, len(events)))
     longer = [*events[:place], repeated, *events[place:]]
-    assert wherever(folded(longer)) == wherever(folded(events))
+    assert wherever(fold_events(longer)) == wherever(fold_events(events))
 
 
 def test_many_facts_that_wait_for_one_are_all_applied_once() -> None:
@@ -102,7 +105,7 @@ def test_many_facts_that_wait_for_one_are_all_applied_once() -> None:
         event.organization_updated.organization.organization_id = "alder"
     registration = Event(event_id=event_id(0), programme_id="gde")
     registration.organization_registered.organization.organization_id = "alder"
-    found = folded([*updates, registration])
+    found = fold_events([*updates, registration])
     assert [version.number for version in found.versions] == list(range(12))
 
 
@@ -119,50 +122,50 @@ def test_an_update_of_an_alias_does_not_wait_for_ever(
         registered.aliases.append("The Alder")
     else:
         binding.alias_added.alias, binding.alias_added.organization_id = "The Alder", "alder"
-    found = folded([binding, update] if is_bound_first else [update, binding])
-    [(reason, detail, _)] = found.quarantined.values()
-    assert (reason, found.ledger.awaited) == (Quarantine.NOT_APPLICABLE, {})
+    found = fold_events([binding, update] if is_bound_first else [update, binding])
+    [(reason, detail, _)] = found.quarantine.values()
+    assert (reason, found.ledger.waiting_keys) == (QuarantineCause.NOT_APPLICABLE, {})
     assert detail == "'The Alder' is already an alias of 'alder'"
 
 
 def said(value: bytes) -> Event:
-    return oracle.normalized(Event.FromString(value))
+    return oracle.normalize(Event.FromString(value))
 
 
-def organization(version: Version) -> OrganizationContent:
+def organization(version: OrganizationVersion) -> OrganizationContent:
     event = said(version.value)
     if event.HasField("organization_updated"):
         return event.organization_updated.organization
     return event.organization_registered.organization
 
 
-def state(found: Folded) -> dict[str, Any]:
+def state(found: FoldedLedger) -> dict[str, Any]:
     """All that the records led to."""
     ledger = found.ledger
     return {
-        "seen": ledger.seen,
+        "seen": ledger.digests,
         "histories": ledger.histories,
         "roster": ledger.roster,
         "aliases": ledger.aliases,
-        "awaited": ledger.awaited,
+        "awaited": ledger.waiting_keys,
         "waiting": {key: facts for key, facts in ledger.waiting.items() if facts},
-        "quarantined": found.quarantined,
+        "quarantined": found.quarantine,
     }
 
 
-def wherever(found: Folded) -> dict[str, Any]:
+def wherever(found: FoldedLedger) -> dict[str, Any]:
     """The same without the positions and times of records."""
     ledger: Ledger = found.ledger
     return {
-        "seen": ledger.seen,
+        "seen": ledger.digests,
         "histories": {
             exchange_id: [content(revision) for revision in history.revisions]
             for exchange_id, history in ledger.histories.items()
         },
         "roster": {name: (each.number, each.value) for name, each in ledger.roster.items()},
         "aliases": ledger.aliases,
-        "awaited": ledger.awaited,
-        "quarantined": [each for _, each in sorted(found.quarantined.items())],
+        "awaited": ledger.waiting_keys,
+        "quarantined": [each for _, each in sorted(found.quarantine.items())],
     }
 
 

@@ -8,33 +8,33 @@ from typing import Any
 
 import pytest
 
-from services.adapters.sqlite_store import SqliteStore
+from services.adapters.sqlite.store import SqliteStore
 from services.adapters.wire.question import to_question
-from services.ledger import answers
+from services.ledger import reference_answers
 from services.ledger.ports import ExchangeFilter
 from services.ledger.question import Answer, Balance, Network, Pair
 from services.network import balances, network, pairs
-from services.network.frame import Frame
-from tests.ledger.product import (
-    as_logged,
-    as_records,
-    counts,
-    exchanges,
-    folded,
-    graph,
-    outcomes,
-    rows,
+from services.network.identity_view import IdentityView
+from tests.ledger.folded_ledger import (
+    fold_events,
+    list_outcomes,
+    make_records,
+    read_records,
     state_name,
+    summarize_exchanges,
+    to_json_counts,
+    to_json_graph,
+    to_json_rows,
 )
-from tests.network.columns import level
-from tests.oracle.histories import (
+from tests.network.column_history import bring_forward
+from tests.oracle.recorded_history import (
     ExpectedAnswer,
-    History,
+    RecordedHistory,
     assert_graph,
     assert_rows,
     load_histories,
 )
-from tests.projector.embedded import empty_store, project
+from tests.projector.slab_projection import open_empty_store, project
 
 HISTORIES = load_histories()
 ANSWERS = [
@@ -47,36 +47,36 @@ slabs = pytest.mark.parametrize("slabs", [ONE_SLAB, ONE_BY_ONE])
 
 
 @pytest.mark.parametrize("history", HISTORIES, ids=str)
-def test_every_record_has_its_outcome(history: History) -> None:
-    found = folded(history.events)
-    assert outcomes(found, as_logged(as_records(history.events))) == history.outcomes
+def test_every_record_has_its_outcome(history: RecordedHistory) -> None:
+    found = fold_events(history.events)
+    assert list_outcomes(found, read_records(make_records(history.events))) == history.outcomes
 
 
 @pytest.mark.parametrize("history", HISTORIES, ids=str)
-def test_every_exchange_has_its_state_and_revisions(history: History) -> None:
-    assert exchanges(folded(history.events).ledger) == history.exchanges
+def test_every_exchange_has_its_state_and_revisions(history: RecordedHistory) -> None:
+    assert summarize_exchanges(fold_events(history.events).ledger) == history.exchanges
 
 
 @pytest.mark.parametrize(("history", "expected"), ANSWERS)
-def test_the_core_answers_as_expected(history: History, expected: ExpectedAnswer) -> None:
-    ledger = folded(history.events).ledger
+def test_the_core_answers_as_expected(history: RecordedHistory, expected: ExpectedAnswer) -> None:
+    ledger = fold_events(history.events).ledger
     question = to_question(expected.question, today=0)
     _hold(
         expected,
-        partial(answers.balances, ledger, question),
-        partial(answers.pairs, ledger, question),
-        partial(answers.network, ledger, question),
+        partial(reference_answers.compute_balances, ledger, question),
+        partial(reference_answers.compute_pairs, ledger, question),
+        partial(reference_answers.compute_network, ledger, question),
     )
 
 
 @slabs
 @pytest.mark.parametrize("history", HISTORIES, ids=str)
-def test_the_store_counts_and_lists_as_expected(history: History, slabs: str) -> None:
-    with empty_store() as store:
+def test_the_store_counts_and_lists_as_expected(history: RecordedHistory, slabs: str) -> None:
+    with open_empty_store() as store:
         _project(store, history, slabs)
-        with store.snapshot(0) as snapshot:
-            counted = snapshot.counts("gde")
-            listed = list(snapshot.exchanges("gde", ExchangeFilter(), (), None, 1_000))
+        with store.open_snapshot(0) as snapshot:
+            counted = snapshot.read_counts("gde")
+            listed = list(snapshot.read_exchanges("gde", ExchangeFilter(), (), None, 1_000))
     assert {
         revisions[-1].exchange_id: {
             "state": state_name(revisions[-1].state),
@@ -92,19 +92,19 @@ def test_the_store_counts_and_lists_as_expected(history: History, slabs: str) ->
 
 @slabs
 @pytest.mark.parametrize("history", HISTORIES, ids=str)
-def test_the_columns_answer_as_expected(history: History, slabs: str) -> None:
-    with empty_store() as store:
+def test_the_columns_answer_as_expected(history: RecordedHistory, slabs: str) -> None:
+    with open_empty_store() as store:
         _project(store, history, slabs)
-        with store.snapshot(0) as snapshot:
-            columns = level(snapshot, "gde")
+        with store.open_snapshot(0) as snapshot:
+            columns = bring_forward(snapshot, "gde")
     for expected in history.answers:
         question = to_question(expected.question, today=0)
-        frame = Frame(columns, question.identity)
+        frame = IdentityView(columns, question.identity)
         _hold(
             expected,
-            partial(balances.balances, frame, question),
-            partial(pairs.pairs, frame, question),
-            partial(network.network, frame, question),
+            partial(balances.compute_balances, frame, question),
+            partial(pairs.compute_pairs, frame, question),
+            partial(network.compute_network, frame, question),
         )
 
 
@@ -116,18 +116,18 @@ def _hold(
 ) -> None:
     """Asks what a history has answers to, and compares."""
     if expected.balances is not None:
-        assert_rows(rows(balances()), expected.balances)
+        assert_rows(to_json_rows(balances()), expected.balances)
     if expected.pairs is not None:
-        assert_rows(rows(pairs()), expected.pairs)
+        assert_rows(to_json_rows(pairs()), expected.pairs)
     if expected.network is not None:
-        assert_graph(graph(network()), expected.network)
+        assert_graph(to_json_graph(network()), expected.network)
     answer: Answer[Any] = pairs() if expected.balances is None else balances()
     if expected.coverage is not None:
-        assert_rows([counts(answer.coverage)], [expected.coverage])
+        assert_rows([to_json_counts(answer.coverage)], [expected.coverage])
     if expected.warnings is not None:
         assert list(answer.warnings) == expected.warnings
 
 
-def _project(store: SqliteStore, history: History, slabs: str) -> None:
-    records = as_records(history.events)
+def _project(store: SqliteStore, history: RecordedHistory, slabs: str) -> None:
+    records = make_records(history.events)
     project(store, records, range(1, len(records)) if slabs == ONE_BY_ONE else ())

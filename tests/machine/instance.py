@@ -11,17 +11,17 @@ from threading import Event as Flag
 from types import SimpleNamespace
 from unittest.mock import patch
 
-from services.adapters import crash_point
-from services.adapters.building_store import BuildingStore
-from services.adapters.data_directory import DataDirectory
-from services.adapters.sqlite_log import SqliteLog
-from services.adapters.sqlite_store import SqliteStore
+from services.adapters import failpoint
+from services.adapters.sqlite.data_directory import DataDirectory
+from services.adapters.sqlite.log import SqliteLog
+from services.adapters.sqlite.rebuild import SqliteRebuildStore
+from services.adapters.sqlite.store import SqliteStore
+from services.app.embedded_storage import ActiveReadModels, open_storage
 from services.ledger.position import Position
-from services.opening import AnsweringModels, open_directory
-from services.projector.embedded import EmbeddedProjector
+from services.projector.embedded_projector import EmbeddedProjector
 from services.projector.rebuild import build
 from services.projector.slab import project_slab
-from tests.services.asking import Asker
+from tests.services.query_runner import QueryRunner
 
 PATIENCE_SECONDS = 120.0
 
@@ -35,13 +35,13 @@ class Instance:
 
     log: SqliteLog
     store: SqliteStore
-    asker: Asker
+    query_runner: QueryRunner
     next_offset: int
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._life = 0
-        self._picture: Path | None = None
+        self._killed_folder: Path | None = None
         self._open()
 
     def _open(self) -> None:
@@ -50,12 +50,12 @@ class Instance:
         self._resources = ExitStack()
         # Before each build it would look at all that a test run keeps, and take most of the time.
         self._resources.enter_context(patch.object(gc, "collect"))
-        self.log, store = open_directory(self.directory, self._resources, write=True)
+        self.log, store = open_storage(self.directory, self._resources, write=True)
         self._answer_from(store)
 
     def _answer_from(self, store: SqliteStore) -> None:
-        self.store, self.asker = store, Asker(store)
-        watermark = store.watermark(self.log.number)
+        self.store, self.query_runner = store, QueryRunner(store)
+        watermark = store.read_watermark(self.log.number)
         self.next_offset = 0 if watermark is None else watermark.next_offset
 
     def close(self) -> None:
@@ -82,7 +82,7 @@ class Instance:
         self.next_offset = projector.next_offset
 
     def _projector(
-        self, moved: Flag | None = None, succession: AnsweringModels | None = None
+        self, moved: Flag | None = None, succession: ActiveReadModels | None = None
     ) -> EmbeddedProjector:
         failures: list[str] = []
         projector = EmbeddedProjector(
@@ -90,7 +90,7 @@ class Instance:
             self.store,
             on_progress=lambda _: moved.set() if moved else None,
             on_failure=failures.append,
-            succession=succession,
+            switch_over=succession,
         )
         assert failures == []
         return projector
@@ -104,58 +104,58 @@ class Instance:
     def rebuild(self, slab_size: int) -> Path:
         """Whole new read models, which do not answer yet."""
         with (
-            self.directory.building() as (place, path),
-            closing(BuildingStore(place)) as store,
+            self.directory.reserve_build() as (place, path),
+            closing(SqliteRebuildStore(place)) as store,
         ):
-            build(self.log, store, slab_size=slab_size, on_progress=self._passed)
+            build(self.log, store, slab_size=slab_size, on_progress=self._reach_copy_failpoint)
             store.finish()
         return path
 
     def take_over(self, path: Path) -> None:
         """Has read models that were built answer from now on, while the server runs."""
-        models = AnsweringModels(self.directory, self.store, answer_from=self._taken_over)
+        models = ActiveReadModels(self.directory, self.store, answer_from=self._switch_store)
         moved = Flag()
         self.directory.offer(path)
         projector = self._projector(moved, models)
         projector.start()
         assert moved.wait(PATIENCE_SECONDS)
         projector.stop()
-        assert self.directory.current == path == self.store.path
+        assert self.directory.active_read_models == path == self.store.path
         self._answer_from(self.store)
 
-    def _taken_over(self, store: SqliteStore) -> None:
+    def _switch_store(self, store: SqliteStore) -> None:
         self._resources.enter_context(closing(store))
         self.store = store
 
     @contextmanager
-    def killed(self, point: str = "") -> Iterator[None]:
+    def kill_at(self, point: str = "") -> Iterator[None]:
         """As kill -9 when what is done within comes to a crash point, at the end at the latest.
 
         What the process would have done afterwards is done by a ghost, whose files are forgotten.
         """
         ghost = SimpleNamespace(
-            environ={"MUTUA_CRASH_AT": f"{point}:1"}, _exit=lambda _: self._take_picture()
+            environ={"MUTUA_CRASH_AT": f"{point}:1"}, _exit=lambda _: self._copy_files()
         )
-        with patch.object(crash_point, "os", ghost):
+        with patch.object(failpoint, "os", ghost):
             yield
-        self._take_picture()
+        self._copy_files()
         self.close()
         shutil.rmtree(self.directory.path)
         self._life += 1
-        self._picture = None
+        self._killed_folder = None
         self._open()
 
     def was_killed(self) -> bool:
         """Whether what is being done is done by a ghost, see `killed`."""
-        return self._picture is not None
+        return self._killed_folder is not None
 
-    def _passed(self, _: int) -> None:
+    def _reach_copy_failpoint(self, _: int) -> None:
         """A crash point that the product has no name for: read models are half built."""
-        crash_point.crash_point("in_copy")
+        failpoint.failpoint("in_copy")
 
-    def _take_picture(self) -> None:
+    def _copy_files(self) -> None:
         """The files as they are now. What SQLite shares in -shm is worth nothing after a crash."""
-        if self._picture is None:
-            self._picture = self._folder / f"life-{self._life + 1}"
+        if self._killed_folder is None:
+            self._killed_folder = self._folder / f"life-{self._life + 1}"
             without = shutil.ignore_patterns("*-shm")
-            shutil.copytree(self.directory.path, self._picture, ignore=without)
+            shutil.copytree(self.directory.path, self._killed_folder, ignore=without)

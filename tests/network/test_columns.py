@@ -6,53 +6,53 @@ import numpy as np
 import pytest
 
 from services.ledger.allocation import MILLION
+from services.ledger.enums import Identity, Lens
 from services.ledger.question import Question
-from services.ledger.words import Identity, Lens
 from services.network import balances
-from services.network.columns import EMPTY, Columns, Joint, advance, load
-from services.network.frame import Frame
-from tests.network.columns import flow_rows
+from services.network.columns import EMPTY, Columns, JointMembers, advance, load
+from services.network.identity_view import IdentityView
+from tests.network.column_history import make_flow_rows
 
 
 def test_a_table_grows_twice_from_one_place() -> None:
-    one = Joint.empty().grown(np.array([0, 0]), np.array([1, 2]))
-    two = one.grown(np.array([1]), np.array([3]))
-    other = one.grown(np.array([1]), np.array([4]))
+    one = JointMembers.empty().extend(np.array([0, 0]), np.array([1, 2]))
+    two = one.extend(np.array([1]), np.array([3]))
+    other = one.extend(np.array([1]), np.array([4]))
     assert [table.party.tolist() for table in (one, two, other)] == [[1, 2], [1, 2, 3], [1, 2, 4]]
 
 
 def test_a_table_grows_beyond_its_room() -> None:
-    table = Joint.empty()
+    table = JointMembers.empty()
     for number in range(100):
-        table = table.grown(np.array([number]), np.array([-number]))
+        table = table.extend(np.array([number]), np.array([-number]))
     assert table.exchange.tolist() == list(range(100))
     assert table.party.tolist() == [-number for number in range(100)]
 
 
 def test_columns_wear_as_exchanges_are_restated() -> None:
     columns = _loaded(range(9))
-    assert not columns.is_worn
+    assert not columns.is_fragmented
     for offset, count in ((9, 3), (12, 1)):
-        columns = advance(columns, flow_rows(range(count), replaced=range(count)), offset)
-    assert (len(columns.alive), int(np.count_nonzero(columns.alive))) == (13, 9)
-    assert columns.is_worn
+        columns = advance(columns, make_flow_rows(range(count), replaced=range(count)), offset)
+    assert (len(columns.is_standing), int(np.count_nonzero(columns.is_standing))) == (13, 9)
+    assert columns.is_fragmented
 
 
 @pytest.mark.parametrize("times", [1, 2, 3])
 def test_an_exchange_stands_once_however_often_it_is_restated(times: int) -> None:
     columns = _loaded(range(5))
     for time in range(times):
-        columns = advance(columns, flow_rows([2], replaced=[2]), 5 + time)
+        columns = advance(columns, make_flow_rows([2], replaced=[2]), 5 + time)
     assert _given(columns) == 5
-    assert _given(advance(columns, flow_rows([], replaced=[2]), 9)) == 4
+    assert _given(advance(columns, make_flow_rows([], replaced=[2]), 9)) == 4
 
 
 def test_columns_advance_to_two_sides_from_one_place() -> None:
     before = _loaded(range(5))
-    after = [advance(before, flow_rows([5], minutes=minutes), 6) for minutes in (10, 20)]
+    after = [advance(before, make_flow_rows([5], minutes=minutes), 6) for minutes in (10, 20)]
     question = Question(programme_id="gde", lens=Lens.BURDEN)
     given = [
-        balances.balances(Frame(columns, Identity.AS_NOW), question).rows[0].given
+        balances.compute_balances(IdentityView(columns, Identity.AS_NOW), question).rows[0].given
         for columns in (before, *after)
     ]
     assert given == [5 * MILLION, 15 * MILLION, 25 * MILLION]
@@ -60,9 +60,9 @@ def test_columns_advance_to_two_sides_from_one_place() -> None:
 
 def test_sums_are_exact_beyond_what_a_double_holds() -> None:
     count, minutes = 12_001, 5_256_000
-    columns = load(flow_rows(range(count), minutes=minutes, giver_count=7), count)
-    frame = Frame(columns, Identity.AS_NOW)
-    rows = balances.balances(frame, Question(programme_id="gde", lens=Lens.BENEFIT)).rows
+    columns = load(make_flow_rows(range(count), minutes=minutes, giver_count=7), count)
+    frame = IdentityView(columns, Identity.AS_NOW)
+    rows = balances.compute_balances(frame, Question(programme_id="gde", lens=Lens.BENEFIT)).rows
     share, left_over = divmod(minutes * MILLION, 7)
     assert share * count > 2**53
     assert [row.given for row in rows] == [
@@ -73,10 +73,12 @@ def test_sums_are_exact_beyond_what_a_double_holds() -> None:
 
 
 def _loaded(numbers: range) -> Columns:
-    return advance(EMPTY, flow_rows(numbers), numbers.stop)
+    return advance(EMPTY, make_flow_rows(numbers), numbers.stop)
 
 
 def _given(columns: Columns) -> int | None:
     question = Question(programme_id="gde")
-    given = balances.balances(Frame(columns, Identity.AS_NOW), question).rows[0].given
+    given = (
+        balances.compute_balances(IdentityView(columns, Identity.AS_NOW), question).rows[0].given
+    )
     return None if given is None else given // MILLION

@@ -20,16 +20,16 @@ from mutua.v1.types_pb2 import (
     OCCUR_PRECISION_MONTH,
 )
 from services.adapters.wire.question import to_question
-from services.ledger import answers
-from services.ledger.doubles import possible_doubles
-from services.ledger.words import Identity
-from services.network.frame import Frame
-from tests.ledger.product import folded
-from tests.network.columns import advancing
+from services.ledger import reference_answers
+from services.ledger.doubles import find_possible_doubles
+from services.ledger.enums import Identity
+from services.network.identity_view import IdentityView
+from tests.ledger.folded_ledger import fold_events
+from tests.network.column_history import advance_by_slabs
 from tests.oracle import fold
-from tests.oracle.answers import coverage
+from tests.oracle.answers import compute_coverage
 from tests.reports import DAYS, GIVER, RECEIVER, THIRD, report, report_histories
-from tests.strategies import PROGRAMME, as_date, cuts
+from tests.strategies import PROGRAMME, as_date, slab_cuts
 
 
 @st.composite
@@ -48,21 +48,21 @@ def drawn_questions(draw: Draw) -> Question:
 def test_columns_core_and_oracle_find_the_same(
     data: st.DataObject, events: list[Event], questions: list[Question]
 ) -> None:
-    ledger, expected = folded(events).ledger, fold.fold(events)
+    ledger, expected = fold_events(events).ledger, fold.fold(events)
     numbers = {each.current.event_id: each.number for each in ledger.histories.values()}
-    *_, (whole, frames) = advancing(events, data.draw(cuts(len(events))))
+    *_, (whole, frames) = advance_by_slabs(events, data.draw(slab_cuts(len(events))))
     for question in questions:
         ours = to_question(question, today=0)
-        count = answers.balances(ledger, ours).coverage.possible_double_count
-        assert count == coverage(expected, question)["possible_double_count"]
+        count = reference_answers.compute_balances(ledger, ours).coverage.possible_double_count
+        assert count == compute_coverage(expected, question)["possible_double_count"]
         groups = {
             frozenset(numbers[each.event_id] for each in group)
-            for group in possible_doubles(answers.counted(ledger, ours))
+            for group in find_possible_doubles(reference_answers.select_exchanges(ledger, ours))
         }
-        for frame in (Frame(whole, ours.identity), frames[ours.identity]):
-            inside = frame.inside(ours)
-            assert frame.doubles.count(inside) == count
-            rows_by_act = list(zip(*map(list, frame.possible_doubles(inside)), strict=True))
+        for frame in (IdentityView(whole, ours.identity), frames[ours.identity]):
+            inside = frame.select_exchanges(ours)
+            assert frame.doubles.count_doubles(inside) == count
+            rows_by_act = list(zip(*map(list, frame.find_possible_doubles(inside)), strict=True))
             assert rows_by_act == sorted(rows_by_act)
             acts = groupby(rows_by_act, lambda row: row[0])
             members = {act: frozenset(number for _, number in rows) for act, rows in acts}
@@ -117,10 +117,10 @@ def test_columns_core_and_oracle_find_the_same(
 def test_possible_double_count(count: int, reports: list[Event]) -> None:
     question = Question(programme_id=PROGRAMME)
     ours = to_question(question, today=0)
-    *_, (columns, _) = advancing(reports, [])
-    assert Frame(columns, ours.identity).doubles.count(columns.alive) == count
-    assert coverage(fold.fold(reports), question)["possible_double_count"] == count
-    core = answers.balances(folded(reports).ledger, ours)
+    *_, (columns, _) = advance_by_slabs(reports, [])
+    assert IdentityView(columns, ours.identity).doubles.count_doubles(columns.is_standing) == count
+    assert compute_coverage(fold.fold(reports), question)["possible_double_count"] == count
+    core = reference_answers.compute_balances(fold_events(reports).ledger, ours)
     assert core.coverage.possible_double_count == count
     assert ("POSSIBLE_DOUBLE_REPORTS" in core.warnings) == (count > 0)
 
@@ -135,10 +135,10 @@ def test_chemnet_has_63_possible_doubles() -> None:
             report(number, row["giver"], row["receiver"], by=row["reported_by"])
             for number, row in enumerate(csv.DictReader(lines))
         ]
-    *_, (columns, _) = advancing(reports, [100, 200])
-    frame = Frame(columns, Identity.AS_NOW)
-    assert frame.doubles.count(columns.alive) == 63
-    acts, numbers = frame.possible_doubles(columns.alive)
+    *_, (columns, _) = advance_by_slabs(reports, [100, 200])
+    frame = IdentityView(columns, Identity.AS_NOW)
+    assert frame.doubles.count_doubles(columns.is_standing) == 63
+    acts, numbers = frame.find_possible_doubles(columns.is_standing)
     assert (len({*acts.tolist()}), len(numbers)) == (63, 126)
-    told = coverage(fold.fold(reports), Question(programme_id=PROGRAMME))
+    told = compute_coverage(fold.fold(reports), Question(programme_id=PROGRAMME))
     assert (told["exchange_count"], told["possible_double_count"]) == (374, 63)

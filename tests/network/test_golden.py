@@ -16,14 +16,14 @@ import pytest
 from mutua.v1.event_pb2 import Event
 from mutua.v1.types_pb2 import EXCHANGE_KIND_ADVICE
 from services.ledger.allocation import MILLION
+from services.ledger.enums import Identity, Population
 from services.ledger.question import Answer, Balance, Pair, Question
-from services.ledger.times import day_number
-from services.ledger.words import Identity, Population
+from services.ledger.times import date_to_day
 from services.network import balances, concentration, pairs
-from services.network.frame import Frame
-from tests.ledger.product import as_records
-from tests.network.columns import level
-from tests.projector.embedded import empty_store, project
+from services.network.identity_view import IdentityView
+from tests.ledger.folded_ledger import make_records
+from tests.network.column_history import bring_forward
+from tests.projector.slab_projection import open_empty_store, project
 
 REAL_DATA = os.environ.get("MUTUA_REAL_DATA")
 pytestmark = pytest.mark.skipif(
@@ -35,8 +35,8 @@ EVERYTHING = Question(programme_id="dpdk", identity=Identity.RECORDED, populatio
 def window(from_day: date | None, to_day: date | None) -> Question:
     return replace(
         EVERYTHING,
-        from_day=None if from_day is None else day_number(from_day),
-        to_day=None if to_day is None else day_number(to_day),
+        from_day=None if from_day is None else date_to_day(from_day),
+        to_day=None if to_day is None else date_to_day(to_day),
     )
 
 
@@ -146,41 +146,41 @@ def test_pairs(giver_id: str, receiver_id: str, unit: str, larger: int, both: in
     ],
 )
 def test_ginis(question: Question, giving: float, receiving: float) -> None:
-    gave, received = concentration.concentration(dpdk(), question).rows
+    gave, received = concentration.compute_concentration(dpdk(), question).rows
     assert gave.gini == pytest.approx(giving, abs=5e-5)
     assert received.gini == pytest.approx(receiving, abs=5e-5)
 
 
 @pytest.mark.parametrize(("question", "share"), [(EVERYTHING, 0.4599), (year(2023), 0.4619)])
 def test_the_share_of_the_top_three(question: Question, share: float) -> None:
-    gave, _ = concentration.concentration(dpdk(), question).rows
+    gave, _ = concentration.compute_concentration(dpdk(), question).rows
     assert gave.top_three_share == pytest.approx(share, abs=1e-4)
 
 
 def test_who_was_ever_seen_is_more_than_who_was_active() -> None:
-    gave, _ = concentration.concentration(
+    gave, _ = concentration.compute_concentration(
         dpdk(), replace(year(2023), population=Population.SEEN)
     ).rows
     assert (gave.organization_count, len(gave.lorenz)) == (321, 322)
 
 
 def ask_balances(question: Question) -> Answer[Balance]:
-    return balances.balances(dpdk(), question)
+    return balances.compute_balances(dpdk(), question)
 
 
 def ask_pairs(question: Question) -> Answer[Pair]:
-    return pairs.pairs(dpdk(), question)
+    return pairs.compute_pairs(dpdk(), question)
 
 
 @cache
-def dpdk() -> Frame:
+def dpdk() -> IdentityView:
     with gzip.open(Path(REAL_DATA or "", "dpdk-reviews.csv.gz"), "rt", encoding="utf-8") as lines:
-        records = as_records([as_event(row) for row in csv.DictReader(lines)])
-    with empty_store() as store:
+        records = make_records([as_event(row) for row in csv.DictReader(lines)])
+    with open_empty_store() as store:
         project(store, records, range(1_000, len(records), 1_000))
-        with store.snapshot(0) as snapshot:
-            columns = level(snapshot, "dpdk")
-    return Frame(columns, Identity.RECORDED)
+        with store.open_snapshot(0) as snapshot:
+            columns = bring_forward(snapshot, "dpdk")
+    return IdentityView(columns, Identity.RECORDED)
 
 
 def as_event(row: dict[str, str]) -> Event:

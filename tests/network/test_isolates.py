@@ -5,14 +5,14 @@ from __future__ import annotations
 import pytest
 
 from mutua.v1.types_pb2 import EXCHANGE_KIND_MESSAGE
-from services.ledger import answers
+from services.ledger import reference_answers
+from services.ledger.enums import Identity, Kind
 from services.ledger.question import NONE_OF_THESE, NOTHING_SEEN, Question
-from services.ledger.words import Identity, Kind
 from services.network import balances, network
-from services.network.frame import Frame
-from tests.ledger.product import folded
-from tests.network.columns import advancing
-from tests.network.test_concentration import alias, registered
+from services.network.identity_view import IdentityView
+from tests.ledger.folded_ledger import fold_events
+from tests.network.column_history import advance_by_slabs
+from tests.network.test_concentration import make_alias, make_registration
 from tests.reports import report
 from tests.strategies import PROGRAMME
 
@@ -20,9 +20,9 @@ EVENTS = [
     report(0, "alder", "birch"),
     report(1, "alder", "cedar", kind=EXCHANGE_KIND_MESSAGE),
     report(2, "damson", "Damson Trust"),
-    alias(3, "Damson Trust", "damson"),
+    make_alias(3, "Damson Trust", "damson"),
     *(
-        registered(number, name)
+        make_registration(number, name)
         for number, name in enumerate(("alder", "birch", "cedar", "damson", "elder"), 4)
     ),
 ]
@@ -40,13 +40,13 @@ def test_only_organizations_without_any_exchange_are_isolates(
 ) -> None:
     """Who has only an internal exchange, or others than the question asks for, is none."""
     question = Question(programme_id=PROGRAMME, kinds=kinds)
-    *_, (columns, _) = advancing(EVENTS, [])
-    frame, ledger = Frame(columns, Identity.AS_NOW), folded(EVENTS).ledger
+    *_, (columns, _) = advance_by_slabs(EVENTS, [])
+    frame, ledger = IdentityView(columns, Identity.AS_NOW), fold_events(EVENTS).ledger
     for rows in (
-        balances.balances(frame, question).rows,
-        answers.balances(ledger, question).rows,
-        network.network(frame, question).nodes,
-        answers.network(ledger, question).nodes,
+        balances.compute_balances(frame, question).rows,
+        reference_answers.compute_balances(ledger, question).rows,
+        network.compute_network(frame, question).nodes,
+        reference_answers.compute_network(ledger, question).nodes,
     ):
         last_reasons = {row.organization_id: row.reasons[-1:] for row in rows}
         reasons = {name: found[0] for name, found in last_reasons.items() if found}

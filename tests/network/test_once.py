@@ -3,7 +3,7 @@
 from concurrent.futures import ThreadPoolExecutor
 from threading import Event
 
-from services.network.once import once
+from services.network.lazy_property import lazy_property
 
 
 class Lazy:
@@ -12,7 +12,7 @@ class Lazy:
         self._is_known = is_known
         self.computed = 0
 
-    @once
+    @lazy_property
     def value(self) -> int:
         """Known only after that of the other."""
         self.computed += 1

@@ -8,16 +8,16 @@ from hypothesis import strategies as st
 from mutua.v1 import query_service_pb2 as pb
 from mutua.v1.event_pb2 import Event
 from services.adapters.wire.question import from_question, to_question
-from services.ledger.errors import QuestionImpossible
-from services.network.balances import balances
-from services.network.concentration import concentration
-from services.network.frame import Frame
-from services.network.network import network
-from services.network.pairs import pairs
-from tests.network.columns import advancing
+from services.ledger.errors import ImpossibleQuestionError
+from services.network.balances import compute_balances
+from services.network.concentration import compute_concentration
+from services.network.identity_view import IdentityView
+from services.network.network import compute_network
+from services.network.pairs import compute_pairs
+from tests.network.column_history import advance_by_slabs
 from tests.strategies import histories, questions
 
-ANSWERS = (balances, pairs, network, concentration)
+ANSWERS = (compute_balances, compute_pairs, compute_network, compute_concentration)
 
 
 @settings(max_examples=60, deadline=None)
@@ -25,9 +25,9 @@ ANSWERS = (balances, pairs, network, concentration)
 def test_the_question_as_answered_has_the_same_answer(
     events: list[Event], asked: list[pb.Question]
 ) -> None:
-    *_, (columns, _) = advancing(events, [])
+    *_, (columns, _) = advance_by_slabs(events, [])
     for question in (to_question(each, today=7) for each in asked):
-        frame = Frame(columns, question.identity)
+        frame = IdentityView(columns, question.identity)
         answered = from_question(frame.resolve_question(question))
         again = to_question(answered, today=9)
         assert again == frame.resolve_question(question)
@@ -35,7 +35,7 @@ def test_the_question_as_answered_has_the_same_answer(
         for find in ANSWERS:
             try:
                 expected = find(frame, question)
-            except QuestionImpossible:
+            except ImpossibleQuestionError:
                 continue
             found = find(frame, again)
             assert list(found.rows) == list(expected.rows)

@@ -10,13 +10,13 @@ from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn as Draw
 
 from mutua.v1.event_pb2 import Event, ExchangeContent
+from services.ledger.enums import Allocation, Identity, Lens
 from services.ledger.question import Question
-from services.ledger.words import Allocation, Identity, Lens
 from services.network import balances, concentration, network, pairs
-from services.network.frame import Frame
-from tests.network.columns import advancing
+from services.network.identity_view import IdentityView
+from tests.network.column_history import advance_by_slabs
 from tests.reports import report
-from tests.strategies import PROGRAMME, cuts, event_id
+from tests.strategies import PROGRAMME, event_id, slab_cuts
 
 SPELLINGS = {
     "alder": ("alder", "Alder Trust", "AT"),
@@ -69,10 +69,10 @@ def test_a_spelling_changes_no_number(
     spelled, plain = events
     aliases = _aliases(len(spelled))
     log = [*aliases, *spelled] if roster_first else [*spelled, *aliases]
-    *_, (whole, frames) = advancing(log, data.draw(cuts(len(log))))
-    *_, (expected, _) = advancing([*aliases, *plain], [])
-    for frame in (Frame(whole, Identity.AS_NOW), frames[Identity.AS_NOW]):
-        assert _answers(frame) == _answers(Frame(expected, Identity.AS_NOW))
+    *_, (whole, frames) = advance_by_slabs(log, data.draw(slab_cuts(len(log))))
+    *_, (expected, _) = advance_by_slabs([*aliases, *plain], [])
+    for frame in (IdentityView(whole, Identity.AS_NOW), frames[Identity.AS_NOW]):
+        assert _answers(frame) == _answers(IdentityView(expected, Identity.AS_NOW))
 
 
 def _aliases(first: int) -> list[Event]:
@@ -85,18 +85,22 @@ def _aliases(first: int) -> list[Event]:
     return events
 
 
-def _answers(frame: Frame) -> list[Any]:
+def _answers(frame: IdentityView) -> list[Any]:
     """Everything that can be asked about all exchanges."""
     found: list[Any] = []
     for lens in Lens:
         question = Question(programme_id=PROGRAMME, lens=lens)
         for allocation in (Allocation.SPLIT, Allocation.ONCE):
             asked = replace(question, allocation=allocation)
-            answer = balances.balances(frame, asked)
+            answer = balances.compute_balances(frame, asked)
             found += [list(answer.rows), answer.coverage, answer.warnings]
-            found.append(list(concentration.concentration(frame, asked).rows))
+            found.append(list(concentration.compute_concentration(frame, asked).rows))
         for allocation in (Allocation.SPLIT, Allocation.FULL):
             asked = replace(question, allocation=allocation)
-            graph = network.network(frame, asked)
-            found += [list(pairs.pairs(frame, asked).rows), list(graph.rows), list(graph.nodes)]
+            graph = network.compute_network(frame, asked)
+            found += [
+                list(pairs.compute_pairs(frame, asked).rows),
+                list(graph.rows),
+                list(graph.nodes),
+            ]
     return found

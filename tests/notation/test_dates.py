@@ -11,7 +11,7 @@ from services.notation.dates import (
     MONTH_FIRST,
     DateOrder,
     TimeReader,
-    proven_order,
+    prove_order,
 )
 from services.notation.errors import DateOrderError, NotationError
 from services.notation.zones import read_zone
@@ -235,22 +235,22 @@ class TestProvenOrder:
         year = f"{day:%y}" if is_short else f"{day:%Y}"
         text = between.join((str(day.day), str(day.month), year))
         if not is_short and day.day == day.month:
-            assert proven_order(text) is None
+            assert prove_order(text) is None
         elif is_short:
-            assert proven_order(text) == "either"
+            assert prove_order(text) == "either"
         else:
-            assert proven_order(text) == (DAY_FIRST if day.day > 12 else "either")
+            assert prove_order(text) == (DAY_FIRST if day.day > 12 else "either")
         text = between.join((str(day.month), str(day.day), year))
         if day.day > 12:
-            assert proven_order(text) == MONTH_FIRST
+            assert prove_order(text) == MONTH_FIRST
 
     @pytest.mark.parametrize("text", ["2024-05-31", "31.05.2024", "32/13/2024", "13/13/2024", "x"])
     def test_is_none_without_an_order(self, text: str) -> None:
-        assert proven_order(text) is None
+        assert prove_order(text) is None
 
     def test_looks_at_the_date_before_a_time(self) -> None:
-        assert proven_order("7/27/26 19:06:23") == MONTH_FIRST
-        assert proven_order("02/03/2026 2:30 PM") == "either"
+        assert prove_order("7/27/26 19:06:23") == MONTH_FIRST
+        assert prove_order("02/03/2026 2:30 PM") == "either"
 
 
 class TestReadZone:

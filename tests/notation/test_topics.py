@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from services.ledger.errors import Violation
 from services.ledger.validation import check_topic
 from services.notation.errors import NotationError
-from services.notation.topics import TopicReader, is_plain, slug
+from services.notation.topics import TopicReader, is_plain_label, slugify
 
 
 @pytest.mark.parametrize(
@@ -31,42 +31,42 @@ from services.notation.topics import TopicReader, is_plain, slug
     ],
 )
 def test_slug(label: str, topic: str) -> None:
-    assert slug(label) == topic
+    assert slugify(label) == topic
 
 
 @pytest.mark.parametrize("label", ["Биопсия", "IT и данные", "???", "数据"])
 def test_slug_refuses_what_has_no_latin_letters(label: str) -> None:
     with pytest.raises(NotationError, match=re.escape(f"--topic-map '{label}=TOPIC'")):
-        slug(label)
+        slugify(label)
 
 
 @given(st.text(max_size=40))
 def test_a_slug_is_a_topic_of_the_core_and_its_own_slug(label: str) -> None:
     try:
-        topic = slug(label)
+        topic = slugify(label)
     except NotationError:
         return
     found: list[Violation] = []
     check_topic(topic[:128].strip("-"), "topic", found)
     assert found == []
-    assert slug(topic) == topic
-    assert is_plain(topic)
+    assert slugify(topic) == topic
+    assert is_plain_label(topic)
 
 
 class TestTopicReader:
     def test_reads_several_and_keeps_their_labels(self) -> None:
         topics = TopicReader()
-        assert topics.read("Bed management| E-Prescribing; IT & data;") == [
+        assert topics.read_topics("Bed management| E-Prescribing; IT & data;") == [
             "bed-management",
             "e-prescribing",
             "it-and-data",
         ]
-        topics.read("IT and data")
+        topics.read_topics("IT and data")
         assert list(topics.labels["it-and-data"]) == ["IT & data", "IT and data"]
 
     def test_a_map_goes_before_the_slug(self) -> None:
         topics = TopicReader({"Beds,  Flow": "bed-management"})
-        assert topics.read("beds, flow") == ["bed-management"]
+        assert topics.read_topics("beds, flow") == ["bed-management"]
         assert "bed-management" not in topics.labels
 
     @pytest.mark.parametrize("topic", ["Beds", "a b", "", "a--b"])
@@ -77,5 +77,7 @@ class TestTopicReader:
 
 def test_plain_labels_are_shown_by_their_slug() -> None:
     plain: Sequence[str] = ("Bed management", "bed_management", "COVID-19")
-    assert all(map(is_plain, plain))
-    assert not any(map(is_plain, ("IT & data", "Überwachung", "Straße", "Discharge - letters")))
+    assert all(map(is_plain_label, plain))
+    assert not any(
+        map(is_plain_label, ("IT & data", "Überwachung", "Straße", "Discharge - letters"))
+    )

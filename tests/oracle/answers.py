@@ -21,35 +21,35 @@ from mutua.v1.query_service_pb2 import (
     LENS_BURDEN,
     Question,
 )
-from tests.oracle.doubles import possible_double_count
-from tests.oracle.fold import Ledger
-from tests.oracle.frame import (
+from tests.oracle.doubles import count_possible_doubles
+from tests.oracle.fold import OracleLedger
+from tests.oracle.selection import (
+    MILLION,
     MINUTE_LENSES,
-    ONE,
-    Frame,
-    Standing,
-    informants,
-    minutes_under,
-    standing,
+    Selection,
+    StandingExchange,
+    find_reporters,
+    get_minutes,
+    list_standing_exchanges,
 )
 
 Row = dict[str, object]
 
 
-class QuestionImpossibleError(Exception):
+class UnanswerableQuestionError(Exception):
     """The question has no answer whatever is on the log: QUESTION_IMPOSSIBLE."""
 
 
-def balances(ledger: Ledger, question: Question) -> list[Row]:
-    """One row an organization, by id. Raises QuestionImpossibleError under allocation full."""
+def compute_balances(ledger: OracleLedger, question: Question) -> list[Row]:
+    """One row an organization, by id. Raises UnanswerableQuestionError under allocation full."""
     if question.allocation == ALLOCATION_FULL:
-        raise QuestionImpossibleError("what is counted whole on every edge has no total")
-    frame, isolates = Frame(ledger, question), Frame(ledger, question).isolates()
+        raise UnanswerableQuestionError("what is counted whole on every edge has no total")
+    frame, isolates = Selection(ledger, question), Selection(ledger, question).find_isolates()
     sums = _sums(frame)
-    many_unknown = "MANY_UNKNOWN" in warnings(ledger, question)
+    many_unknown = "MANY_UNKNOWN" in find_warnings(ledger, question)
     rows = []
-    for organization_id in sorted(frame.population() | frame.parties()):
-        if frame.asks_about(organization_id):
+    for organization_id in sorted(frame.find_population() | frame.find_parties()):
+        if frame.is_requested(organization_id):
             row = _balance(sums[organization_id], question, many_unknown=many_unknown)
             row["organization_id"] = organization_id
             row["isolate"] = organization_id in isolates
@@ -58,44 +58,48 @@ def balances(ledger: Ledger, question: Question) -> list[Row]:
     return rows
 
 
-def pairs(ledger: Ledger, question: Question) -> list[Row]:
-    """One row an unordered pair, by giver and receiver id. Raises QuestionImpossibleError under
+def compute_pairs(ledger: OracleLedger, question: Question) -> list[Row]:
+    """One row an unordered pair, by giver and receiver id. Raises UnanswerableQuestionError under
     allocation once."""
     if question.allocation == ALLOCATION_ONCE:
-        raise QuestionImpossibleError("what is counted once on whoever bears it has no edges")
-    frame = Frame(ledger, question)
+        raise UnanswerableQuestionError("what is counted once on whoever bears it has no edges")
+    frame = Selection(ledger, question)
     ties = _ties(frame)
     unordered = {(min(edge), max(edge)) for edge in ties}
     rows = [
         _pair(one, other, ties, question)
         for one, other in unordered
-        if frame.asks_about(one) or frame.asks_about(other)
+        if frame.is_requested(one) or frame.is_requested(other)
     ]
     return sorted(rows, key=lambda row: (str(row["giver_id"]), str(row["receiver_id"])))
 
 
-def network(ledger: Ledger, question: Question) -> tuple[list[Row], list[Row]]:
-    """Edges by giver and receiver id, nodes by id. Raises QuestionImpossibleError as pairs do."""
+def compute_network(ledger: OracleLedger, question: Question) -> tuple[list[Row], list[Row]]:
+    """Edges by giver and receiver id, nodes by id. Raises UnanswerableQuestionError as pairs do."""
     if question.allocation == ALLOCATION_ONCE:
-        raise QuestionImpossibleError("what is counted once on whoever bears it has no edges")
-    frame = Frame(ledger, question)
+        raise UnanswerableQuestionError("what is counted once on whoever bears it has no edges")
+    frame = Selection(ledger, question)
     ties = {
-        edge: tie for edge, tie in sorted(_ties(frame).items()) if any(map(frame.asks_about, edge))
+        edge: tie
+        for edge, tie in sorted(_ties(frame).items())
+        if any(map(frame.is_requested, edge))
     }
     edges: list[Row] = [
         {
             "giver_id": giver,
             "receiver_id": receiver,
-            "weight": tie.amount(question) / ONE,
+            "weight": tie.amount(question) / MILLION,
             "exchange_count": len(tie.numbers),
             "unknown_count": len(tie.unknown),
         }
         for (giver, receiver), tie in ties.items()
     ]
-    sums, isolates = _sums(frame), frame.isolates()
-    shown = frame.population() | frame.parties()
-    if frame.asked_ids:
-        shown &= frame.asked_ids | {organization_id for edge in ties for organization_id in edge}
+    sums, isolates = _sums(frame), frame.find_isolates()
+    shown = frame.find_population() | frame.find_parties()
+    if frame.requested_ids:
+        shown &= frame.requested_ids | {
+            organization_id for edge in ties for organization_id in edge
+        }
     nodes = []
     for organization_id in sorted(shown):
         found = sums[organization_id]
@@ -107,18 +111,20 @@ def network(ledger: Ledger, question: Question) -> tuple[list[Row], list[Row]]:
         }
         node["reasons"] = _why_nothing(node)
         if question.allocation != ALLOCATION_FULL:
-            node |= {"given": found.given / ONE, "received": found.received / ONE}
+            node |= {"given": found.given / MILLION, "received": found.received / MILLION}
         nodes.append(node)
     return edges, nodes
 
 
-def coverage(ledger: Ledger, question: Question) -> Row:
+def compute_coverage(ledger: OracleLedger, question: Question) -> Row:
     """How much the answer to the question rests on."""
-    frame = Frame(ledger, question)
-    roster_ids = frame.roster_ids()
-    recorders = {who for exchange in frame.exchanges for who in informants(exchange)}
-    minutes = [minutes_under(question.lens, exchange.content) for exchange in frame.directed]
-    straddling = [exchange for exchange in standing(ledger) if frame.straddles(exchange)]
+    frame = Selection(ledger, question)
+    roster_ids = frame.find_roster_ids()
+    recorders = {who for exchange in frame.exchanges for who in find_reporters(exchange)}
+    minutes = [get_minutes(question.lens, exchange.content) for exchange in frame.directed]
+    straddling = [
+        exchange for exchange in list_standing_exchanges(ledger) if frame.is_straddling(exchange)
+    ]
     elsewhere = [each for each in straddling if each.first_day < frame.from_day]
     quarters = [each for each in elsewhere if (each.end_day - each.first_day).days > 31]
     return {
@@ -132,30 +138,30 @@ def coverage(ledger: Ledger, question: Question) -> Row:
         "straddling_month_count": len(elsewhere) - len(quarters),
         "straddling_quarter_count": len(quarters),
         "internal_count": len(frame.exchanges) - len(frame.measured),
-        "possible_double_count": possible_double_count(frame),
+        "possible_double_count": count_possible_doubles(frame),
     }
 
 
-def warnings(ledger: Ledger, question: Question) -> list[str]:
+def find_warnings(ledger: OracleLedger, question: Question) -> list[str]:
     """MANY_UNKNOWN when over a fifth of the directed exchanges have no minutes under the lens;
     TOPICS_OVERLAP when an exchange that was asked for by topic has another topic too;
     UNBOUND_NAMES when a party that is not on the roster looks like somebody who is."""
-    frame = Frame(ledger, question)
+    frame = Selection(ledger, question)
     directed = frame.directed
-    unknown = [exchange for exchange in directed if frame.quantity(exchange.content) is None]
+    unknown = [exchange for exchange in directed if frame.get_quantity(exchange.content) is None]
     found = ["MANY_UNKNOWN"] if 5 * len(unknown) > len(directed) else []
-    if possible_double_count(frame):
+    if count_possible_doubles(frame):
         found.append("POSSIBLE_DOUBLE_REPORTS")
     overlap = any(len(set(exchange.content.topics)) >= 2 for exchange in frame.exchanges)
     if overlap and question.topics:
         found.append("TOPICS_OVERLAP")
-    strangers = {ledger.resolve(party) for party in frame.parties()} - {*ledger.roster}
+    strangers = {ledger.resolve(party) for party in frame.find_parties()} - {*ledger.roster}
     if _looks(ledger, strangers) & _looks(ledger, {*ledger.roster}):
         found.append("UNBOUND_NAMES")
     return found
 
 
-def _looks(ledger: Ledger, organization_ids: set[str]) -> set[str]:
+def _looks(ledger: OracleLedger, organization_ids: set[str]) -> set[str]:
     """How ids, names and aliases look to who reads without regard to case."""
     words = {*organization_ids}
     words |= {alias for alias in ledger.aliases if ledger.resolve(alias) in organization_ids}
@@ -165,7 +171,7 @@ def _looks(ledger: Ledger, organization_ids: set[str]) -> set[str]:
 
 
 @dataclass(slots=True)
-class Sums:
+class OracleSums:
     """What adds up to a balance; exchanges stand by their number in the window."""
 
     given: int = 0
@@ -177,25 +183,27 @@ class Sums:
     received_unknown: set[int] = field(default_factory=set)
 
 
-def _sums(frame: Frame) -> dict[str, Sums]:
-    sums: dict[str, Sums] = defaultdict(Sums)
+def _sums(frame: Selection) -> dict[str, OracleSums]:
+    sums: dict[str, OracleSums] = defaultdict(OracleSums)
     for number, exchange in enumerate(frame.measured):
         _add_to_balances(frame, number, exchange, sums)
     return sums
 
 
-def _add_to_balances(frame: Frame, number: int, exchange: Standing, sums: dict[str, Sums]) -> None:
+def _add_to_balances(
+    frame: Selection, number: int, exchange: StandingExchange, sums: dict[str, OracleSums]
+) -> None:
     content = exchange.content
     if content.party_ids:
         for party in content.party_ids:
             sums[party].joint_numbers.add(number)
         return
     once = frame.question.allocation == ALLOCATION_ONCE
-    for (giver_id, receiver_id), share in frame.shares(content).items():
+    for (giver_id, receiver_id), share in frame.split_shares(content).items():
         giver, receiver = sums[giver_id], sums[receiver_id]
         giver.given_numbers.add(number)
         receiver.received_numbers.add(number)
-        if frame.quantity(content) is None:
+        if frame.get_quantity(content) is None:
             giver.given_unknown.add(number)
             receiver.received_unknown.add(number)
         if not once or frame.question.lens in MINUTE_LENSES:
@@ -203,12 +211,12 @@ def _add_to_balances(frame: Frame, number: int, exchange: Standing, sums: dict[s
             receiver.received += share
     if once and frame.question.lens not in MINUTE_LENSES:
         for giver_id in content.giver_ids:
-            sums[giver_id].given += ONE
+            sums[giver_id].given += MILLION
         for receiver_id in content.receiver_ids:
-            sums[receiver_id].received += ONE
+            sums[receiver_id].received += MILLION
 
 
-def _balance(sums: Sums, question: Question, *, many_unknown: bool) -> dict[str, Any]:
+def _balance(sums: OracleSums, question: Question, *, many_unknown: bool) -> dict[str, Any]:
     directed = sums.given_numbers | sums.received_numbers
     net, total = sums.given - sums.received, sums.given + sums.received
     many_unknown |= _many_unknown(
@@ -226,11 +234,11 @@ def _balance(sums: Sums, question: Question, *, many_unknown: bool) -> dict[str,
     }
     once = question.allocation == ALLOCATION_ONCE
     if not (once and question.lens in (LENS_ATTENTION, LENS_BENEFIT)):
-        row["given"] = sums.given / ONE
+        row["given"] = sums.given / MILLION
     if not (once and question.lens == LENS_BURDEN):
-        row["received"] = sums.received / ONE
+        row["received"] = sums.received / MILLION
     if not once:
-        row["net"] = net / ONE
+        row["net"] = net / MILLION
     reasons = {
         "NO_KNOWN_AMOUNT": total == 0,
         "TOO_FEW_EXCHANGES": len(directed) < 5,
@@ -265,7 +273,7 @@ def _many_unknown(given: int, given_unknown: int, received: int, received_unknow
 
 
 @dataclass(slots=True)
-class Tie:
+class OracleTie:
     """What one organization gave another; exchanges stand by their number in the window."""
 
     numbers: set[int] = field(default_factory=set)
@@ -275,9 +283,11 @@ class Tie:
     split_amount: int = 0
     full_amounts: dict[int, int] = field(default_factory=dict)
 
-    def add(self, number: int, exchange: Standing, share: int, quantity: int | None) -> None:
+    def add(
+        self, number: int, exchange: StandingExchange, share: int, quantity: int | None
+    ) -> None:
         self.numbers.add(number)
-        if exchange.dated:
+        if exchange.is_dated:
             self.days.add(exchange.first_day)
         else:
             self.undated.add(number)
@@ -291,18 +301,18 @@ class Tie:
         return sum(self.full_amounts.values()) if full else self.split_amount
 
 
-def _ties(frame: Frame) -> dict[tuple[str, str], Tie]:
-    ties: dict[tuple[str, str], Tie] = {}
+def _ties(frame: Selection) -> dict[tuple[str, str], OracleTie]:
+    ties: dict[tuple[str, str], OracleTie] = {}
     for number, exchange in enumerate(frame.directed):
-        for edge, share in frame.shares(exchange.content).items():
-            tie = ties.setdefault(edge, Tie())
-            tie.add(number, exchange, share, frame.quantity(exchange.content))
+        for edge, share in frame.split_shares(exchange.content).items():
+            tie = ties.setdefault(edge, OracleTie())
+            tie.add(number, exchange, share, frame.get_quantity(exchange.content))
     return ties
 
 
-def _pair(one: str, other: str, ties: dict[tuple[str, str], Tie], question: Question) -> Row:
+def _pair(one: str, other: str, ties: dict[tuple[str, str], OracleTie], question: Question) -> Row:
     """The row of two organizations, the smaller id first in the call."""
-    there, back = ties.get((one, other), Tie()), ties.get((other, one), Tie())
+    there, back = ties.get((one, other), OracleTie()), ties.get((other, one), OracleTie())
     giver_id, receiver_id = one, other
     if back.amount(question) > there.amount(question):
         there, back = back, there
@@ -314,9 +324,9 @@ def _pair(one: str, other: str, ties: dict[tuple[str, str], Tie], question: Ques
     return {
         "giver_id": giver_id,
         "receiver_id": receiver_id,
-        "given": given / ONE,
-        "received": received / ONE,
-        "net": (given - received) / ONE,
+        "given": given / MILLION,
+        "received": received / MILLION,
+        "net": (given - received) / MILLION,
         "given_count": len(there.numbers),
         "received_count": len(back.numbers),
         "given_days": len(there.days),

@@ -14,21 +14,23 @@ from mutua.v1.query_service_pb2 import (
     LENS_BURDEN,
     Question,
 )
-from tests.oracle.answers import Row, balances, warnings
-from tests.oracle.fold import Ledger
-from tests.oracle.frame import ONE, Frame
+from tests.oracle.answers import Row, compute_balances, find_warnings
+from tests.oracle.fold import OracleLedger
+from tests.oracle.selection import MILLION, Selection
 
 UNBORNE = {LENS_BURDEN: ["received"], LENS_ATTENTION: ["given"], LENS_BENEFIT: ["given"]}
 
 
-def concentration(ledger: Ledger, question: Question) -> list[Row]:
-    """Giving and receiving. Raises QuestionImpossibleError under allocation full."""
+def compute_concentration(ledger: OracleLedger, question: Question) -> list[Row]:
+    """Giving and receiving. Raises UnanswerableQuestionError under allocation full."""
     everybody = Question()
     everybody.CopyFrom(question)
     del everybody.organization_ids[:]
-    frame = Frame(ledger, question)
-    members = frame.population()
-    rows = [row for row in balances(ledger, everybody) if str(row["organization_id"]) in members]
+    frame = Selection(ledger, question)
+    members = frame.find_population()
+    rows = [
+        row for row in compute_balances(ledger, everybody) if str(row["organization_id"]) in members
+    ]
     found = []
     for direction, side in ((DIRECTION_GIVING, "given"), (DIRECTION_RECEIVING, "received")):
         row: Row = {
@@ -42,15 +44,15 @@ def concentration(ledger: Ledger, question: Question) -> list[Row]:
         if question.allocation == ALLOCATION_ONCE and side in UNBORNE.get(question.lens, []):
             row["reasons"] = ["NOT_BORNE"]
             continue
-        amounts = sorted(round(float(str(each[side])) * ONE) for each in rows)
+        amounts = sorted(round(float(str(each[side])) * MILLION) for each in rows)
         total = sum(amounts)
-        row["total"] = total / ONE
+        row["total"] = total / MILLION
         if question.allocation != ALLOCATION_ONCE:
-            row["spill_over"] = _spill_over(frame, members, direction) / ONE
+            row["spill_over"] = _spill_over(frame, members, direction) / MILLION
         reasons = {
             "NO_KNOWN_AMOUNT": total == 0,
             "TOO_FEW_EXCHANGES": len(frame.directed) < 5,
-            "MANY_UNKNOWN": "MANY_UNKNOWN" in warnings(ledger, question),
+            "MANY_UNKNOWN": "MANY_UNKNOWN" in find_warnings(ledger, question),
         }
         row["reasons"] = [reason for reason, holds in reasons.items() if holds]
         if not row["reasons"]:
@@ -58,11 +60,11 @@ def concentration(ledger: Ledger, question: Question) -> list[Row]:
     return found
 
 
-def _spill_over(frame: Frame, members: set[str], direction: int) -> int:
+def _spill_over(frame: Selection, members: set[str], direction: int) -> int:
     """What members gave to others, or received from others."""
     spilled = 0
     for exchange in frame.directed:
-        for (giver_id, receiver_id), share in frame.shares(exchange.content).items():
+        for (giver_id, receiver_id), share in frame.split_shares(exchange.content).items():
             ends = (giver_id, receiver_id)
             inside, outside = ends if direction == DIRECTION_GIVING else reversed(ends)
             spilled += share if inside in members and outside not in members else 0

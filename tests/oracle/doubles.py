@@ -10,22 +10,22 @@ from mutua.v1.types_pb2 import (
     REPORT_SIDE_THIRD_PARTY,
     REPORT_SIDE_UNSPECIFIED,
 )
-from tests.oracle.frame import Frame, Standing
+from tests.oracle.selection import Selection, StandingExchange
 
-ELSEWHERE = "a third party"
+THIRD_PARTY = "a third party"
 SIDES = {
     REPORT_SIDE_GIVER: "the givers",
     REPORT_SIDE_RECEIVER: "the receivers",
-    REPORT_SIDE_THIRD_PARTY: ELSEWHERE,
+    REPORT_SIDE_THIRD_PARTY: THIRD_PARTY,
 }
 
 
-def possible_double_count(frame: Frame) -> int:
+def count_possible_doubles(frame: Selection) -> int:
     """Over all acts that several sides reported: the reports but those of the busiest side."""
-    return sum(len(act) - max(map(act.count, act)) for act in acts(frame).values())
+    return sum(len(act) - max(map(act.count, act)) for act in group_by_act(frame).values())
 
 
-def acts(frame: Frame) -> dict[int, list[str]]:
+def group_by_act(frame: Selection) -> dict[int, list[str]]:
     """The sides of the reports that tell of the same act, by the place of the first of them."""
     found: dict[int, list[str]] = {}
     first_places: dict[date, list[int]] = {}
@@ -39,8 +39,8 @@ def acts(frame: Frame) -> dict[int, list[str]]:
     return found
 
 
-def _same(frame: Frame, one: Standing, other: Standing) -> bool:
-    if not (one.dated and other.dated):
+def _same(frame: Selection, one: StandingExchange, other: StandingExchange) -> bool:
+    if not (one.is_dated and other.is_dated):
         return False
     names = ("giver_ids", "receiver_ids", "party_ids")
     return one.content.kind == other.content.kind and all(
@@ -50,21 +50,21 @@ def _same(frame: Frame, one: Standing, other: Standing) -> bool:
     )
 
 
-def _organizations(frame: Frame, recorded_ids: list[str]) -> set[str]:
-    return {frame.organization(each) for each in recorded_ids}
+def _organizations(frame: Selection, recorded_ids: list[str]) -> set[str]:
+    return {frame.resolve_id(each) for each in recorded_ids}
 
 
-def _side(frame: Frame, exchange: Standing) -> str:
-    content, recorder = exchange.content, frame.organization(exchange.recorded_by)
+def _side(frame: Selection, exchange: StandingExchange) -> str:
+    content, recorder = exchange.content, frame.resolve_id(exchange.recorded_by)
     if content.party_ids:
         if content.reported_by == REPORT_SIDE_THIRD_PARTY:
-            return ELSEWHERE
+            return THIRD_PARTY
         is_party = recorder in _organizations(frame, list(content.party_ids))
-        return f"party {recorder}" if is_party else ELSEWHERE
+        return f"party {recorder}" if is_party else THIRD_PARTY
     if content.reported_by != REPORT_SIDE_UNSPECIFIED:
         return SIDES[content.reported_by]
     if recorder in _organizations(frame, list(content.giver_ids)):
         return SIDES[REPORT_SIDE_GIVER]
     if recorder in _organizations(frame, list(content.receiver_ids)):
         return SIDES[REPORT_SIDE_RECEIVER]
-    return ELSEWHERE
+    return THIRD_PARTY

@@ -23,15 +23,15 @@ AnyMessage = TypeVar("AnyMessage", bound=Message)
 
 
 @dataclass(slots=True)
-class Exchange:
+class OracleExchange:
     """Revisions are events in the order they took effect, an effective retraction included."""
 
     revisions: list[Event]
-    retracted: bool = False
+    is_retracted: bool = False
 
     @property
     def state(self) -> str:
-        if self.retracted:
+        if self.is_retracted:
             return "EXCHANGE_STATE_RETRACTED"
         corrected = len(self.revisions) > 1
         return "EXCHANGE_STATE_CORRECTED" if corrected else "EXCHANGE_STATE_RECORDED"
@@ -49,13 +49,13 @@ class Wait:
 
 
 @dataclass(slots=True)
-class Ledger:
+class OracleLedger:
     """Outcomes has one word a log record; aliases lead one step, follow them to the end."""
 
     records: list[Event] = field(default_factory=list)
     outcomes: list[str] = field(default_factory=list)
     first_record: dict[str, int] = field(default_factory=dict)
-    exchanges: dict[str, Exchange] = field(default_factory=dict)
+    exchanges: dict[str, OracleExchange] = field(default_factory=dict)
     roster: dict[str, OrganizationContent] = field(default_factory=dict)
     aliases: dict[str, str] = field(default_factory=dict)
     waiting: dict[str, list[int]] = field(default_factory=dict)
@@ -70,11 +70,11 @@ class Ledger:
         return organization_id
 
 
-def fold(events: Iterable[Event]) -> Ledger:
+def fold(events: Iterable[Event]) -> OracleLedger:
     """The ledger after these records of one programme, in log order."""
-    ledger = Ledger()
+    ledger = OracleLedger()
     for number, event in enumerate(events):
-        record = normalized(event)
+        record = normalize(event)
         ledger.records.append(record)
         ledger.outcomes.append(WAITING)
         if record.event_id not in ledger.first_record:
@@ -87,7 +87,7 @@ def fold(events: Iterable[Event]) -> Ledger:
     return ledger
 
 
-def _settle(ledger: Ledger, number: int) -> None:
+def _settle(ledger: OracleLedger, number: int) -> None:
     """Judges a record and, directly after it, whatever waited for it, oldest first."""
     to_judge = [number]
     while to_judge:
@@ -104,10 +104,10 @@ def _settle(ledger: Ledger, number: int) -> None:
         to_judge += sorted(woken, reverse=True)
 
 
-def _apply(ledger: Ledger, event: Event) -> str | Wait:
+def _apply(ledger: OracleLedger, event: Event) -> str | Wait:
     match event.WhichOneof("fact"):
         case "exchange_recorded":
-            ledger.exchanges[event.event_id] = Exchange([event])
+            ledger.exchanges[event.event_id] = OracleExchange([event])
             return APPLIED
         case "exchange_corrected":
             return _correct(ledger, event)
@@ -130,13 +130,13 @@ def _apply(ledger: Ledger, event: Event) -> str | Wait:
             raise ValueError(f"the oracle does not know facts of kind {other}")
 
 
-def _report_nothing(ledger: Ledger, event: Event) -> str:
+def _report_nothing(ledger: OracleLedger, event: Event) -> str:
     said = (event.nothing_to_report.organization_id, event.occur_time.ToJsonString()[:7])
     ledger.nothing_to_report.append((*said, event.recorded_by))
     return APPLIED
 
 
-def _configure(ledger: Ledger, fact: ProgrammeConfigured) -> str:
+def _configure(ledger: OracleLedger, fact: ProgrammeConfigured) -> str:
     for each in fact.topics:
         ledger.topic_labels[each.topic] = each.label
     if fact.HasField("working_day_minutes"):
@@ -144,12 +144,12 @@ def _configure(ledger: Ledger, fact: ProgrammeConfigured) -> str:
     return APPLIED
 
 
-def _correct(ledger: Ledger, event: Event) -> str | Wait:
+def _correct(ledger: OracleLedger, event: Event) -> str | Wait:
     exchange = _target(ledger, event.exchange_corrected.exchange_id)
-    if not isinstance(exchange, Exchange):
+    if not isinstance(exchange, OracleExchange):
         return exchange
     replaced_id = event.exchange_corrected.replaces_event_id
-    if exchange.retracted:
+    if exchange.is_retracted:
         return APPLIED
     if replaced_id in ("", exchange.revision_ids[-1]):
         exchange.revisions.append(event)
@@ -164,23 +164,23 @@ def _correct(ledger: Ledger, event: Event) -> str | Wait:
     return NOT_APPLICABLE
 
 
-def _retract(ledger: Ledger, event: Event) -> str | Wait:
+def _retract(ledger: OracleLedger, event: Event) -> str | Wait:
     exchange = _target(ledger, event.exchange_retracted.exchange_id)
-    if not isinstance(exchange, Exchange):
+    if not isinstance(exchange, OracleExchange):
         return exchange
-    if not exchange.retracted:
-        exchange.retracted = True
+    if not exchange.is_retracted:
+        exchange.is_retracted = True
         exchange.revisions.append(event)
     return APPLIED
 
 
-def _target(ledger: Ledger, exchange_id: str) -> Exchange | str | Wait:
+def _target(ledger: OracleLedger, exchange_id: str) -> OracleExchange | str | Wait:
     if exchange_id in ledger.exchanges:
         return ledger.exchanges[exchange_id]
     return NOT_APPLICABLE if exchange_id in ledger.first_record else Wait(exchange_id)
 
 
-def _register(ledger: Ledger, organization: OrganizationContent) -> str:
+def _register(ledger: OracleLedger, organization: OrganizationContent) -> str:
     if organization.organization_id in ledger.aliases:
         return NOT_APPLICABLE
     outcome = _bind(ledger, organization.aliases, organization.organization_id)
@@ -189,7 +189,7 @@ def _register(ledger: Ledger, organization: OrganizationContent) -> str:
     return outcome
 
 
-def _bind(ledger: Ledger, aliases: Iterable[str], organization_id: str) -> str:
+def _bind(ledger: OracleLedger, aliases: Iterable[str], organization_id: str) -> str:
     """Binds all of the aliases, or none when one of them cannot mean the organization."""
     new = [alias for alias in aliases if ledger.aliases.get(alias) != organization_id]
     for alias in new:
@@ -207,18 +207,18 @@ def _chain(aliases: Mapping[str, str], organization_id: str) -> list[str]:
     return chain
 
 
-def normalized(message: AnyMessage) -> AnyMessage:
+def normalize(message: AnyMessage) -> AnyMessage:
     """A copy with strings in NFC and trimmed, and repeated fields as sorted sets."""
     copy = type(message)()
     for descriptor, value in message.ListFields():
         name = descriptor.name
         if descriptor.is_repeated and descriptor.type == FieldDescriptor.TYPE_MESSAGE:
-            parts = sorted(map(normalized, value), key=lambda part: part.SerializeToString())
+            parts = sorted(map(normalize, value), key=lambda part: part.SerializeToString())
             getattr(copy, name).extend(parts)
         elif descriptor.is_repeated:
             getattr(copy, name).extend(sorted({_clean(part) for part in value}))
         elif descriptor.type == FieldDescriptor.TYPE_MESSAGE:
-            getattr(copy, name).CopyFrom(normalized(value))
+            getattr(copy, name).CopyFrom(normalize(value))
         else:
             setattr(copy, name, _clean(value) if isinstance(value, str) else value)
     return copy

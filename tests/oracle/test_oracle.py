@@ -17,18 +17,18 @@ from mutua.v1.event_pb2 import Event
 from mutua.v1.query_service_pb2 import ALLOCATION_FULL, ALLOCATION_ONCE, Question
 from mutua.v1.types_pb2 import EXCHANGE_KIND_ADVICE, Date
 from tests.oracle.answers import (
-    QuestionImpossibleError,
     Row,
-    balances,
-    coverage,
-    network,
-    pairs,
-    warnings,
+    UnanswerableQuestionError,
+    compute_balances,
+    compute_coverage,
+    compute_network,
+    compute_pairs,
+    find_warnings,
 )
-from tests.oracle.fold import APPLIED, Ledger, fold
-from tests.oracle.histories import (
+from tests.oracle.fold import APPLIED, OracleLedger, fold
+from tests.oracle.recorded_history import (
     ExpectedAnswer,
-    History,
+    RecordedHistory,
     assert_graph,
     assert_rows,
     load_histories,
@@ -54,12 +54,12 @@ needs_real_data = pytest.mark.skipif(
 
 
 @pytest.mark.parametrize("history", HISTORIES, ids=str)
-def test_every_record_of_a_history_has_its_outcome(history: History) -> None:
+def test_every_record_of_a_history_has_its_outcome(history: RecordedHistory) -> None:
     assert fold(history.events).outcomes == history.outcomes
 
 
 @pytest.mark.parametrize("history", HISTORIES, ids=str)
-def test_every_exchange_of_a_history_has_its_state_and_revisions(history: History) -> None:
+def test_every_exchange_of_a_history_has_its_state_and_revisions(history: RecordedHistory) -> None:
     exchanges = {
         exchange_id: {"state": exchange.state, "revisions": exchange.revision_ids}
         for exchange_id, exchange in fold(history.events).exchanges.items()
@@ -68,12 +68,12 @@ def test_every_exchange_of_a_history_has_its_state_and_revisions(history: Histor
 
 
 @pytest.mark.parametrize("history", HISTORIES, ids=str)
-def test_a_history_knows_of_whom_there_was_nothing_to_report(history: History) -> None:
+def test_a_history_knows_of_whom_there_was_nothing_to_report(history: RecordedHistory) -> None:
     assert sorted(fold(history.events).nothing_to_report) == history.nothing_to_report
 
 
 @pytest.mark.parametrize("history", HISTORIES, ids=str)
-def test_a_history_knows_what_its_programme_is_configured_to(history: History) -> None:
+def test_a_history_knows_what_its_programme_is_configured_to(history: RecordedHistory) -> None:
     ledger = fold(history.events)
     labels = {topic: label for topic, label in ledger.topic_labels.items() if label}
     assert (labels, ledger.working_day_minutes) == (
@@ -84,34 +84,34 @@ def test_a_history_knows_what_its_programme_is_configured_to(history: History) -
 
 @pytest.mark.parametrize(("history", "expected"), ANSWERS)
 def test_every_question_of_a_history_has_its_answer(
-    history: History, expected: ExpectedAnswer
+    history: RecordedHistory, expected: ExpectedAnswer
 ) -> None:
     ledger, question = fold(history.events), expected.question
     if expected.balances is not None:
-        assert_rows(balances(ledger, question), expected.balances)
+        assert_rows(compute_balances(ledger, question), expected.balances)
     if expected.pairs is not None:
-        assert_rows(pairs(ledger, question), expected.pairs)
+        assert_rows(compute_pairs(ledger, question), expected.pairs)
     if expected.network is not None:
-        edges, nodes = network(ledger, question)
+        edges, nodes = compute_network(ledger, question)
         assert_graph({"edges": edges, "nodes": nodes}, expected.network)
     if expected.coverage is not None:
-        assert_rows([coverage(ledger, question)], [expected.coverage])
+        assert_rows([compute_coverage(ledger, question)], [expected.coverage])
     if expected.warnings is not None:
-        assert warnings(ledger, question) == expected.warnings
+        assert find_warnings(ledger, question) == expected.warnings
 
 
 def test_amounts_whole_on_every_edge_have_no_total() -> None:
-    with pytest.raises(QuestionImpossibleError):
-        balances(fold([]), Question(allocation=ALLOCATION_FULL))
+    with pytest.raises(UnanswerableQuestionError):
+        compute_balances(fold([]), Question(allocation=ALLOCATION_FULL))
 
 
 def test_amounts_on_their_bearers_have_no_pairs() -> None:
-    with pytest.raises(QuestionImpossibleError):
-        pairs(fold([]), Question(allocation=ALLOCATION_ONCE))
+    with pytest.raises(UnanswerableQuestionError):
+        compute_pairs(fold([]), Question(allocation=ALLOCATION_ONCE))
 
 
 @cache
-def dpdk() -> Ledger:
+def dpdk() -> OracleLedger:
     path = Path(REAL_DATA or "") / "dpdk-reviews.csv.gz"
     with gzip.open(path, "rt", encoding="utf-8") as lines:
         return fold(map(as_event, csv.DictReader(lines)))
@@ -167,16 +167,16 @@ def test_dpdk_is_all_applied() -> None:
 def test_dpdk_sizes(
     question: Question, organizations: int, exchanges: int, mutual: int, one_way: int
 ) -> None:
-    rows = pairs(dpdk(), question)
+    rows = compute_pairs(dpdk(), question)
     both_ways = sum(1 for row in rows if row["given_count"] and row["received_count"])
-    assert len(balances(dpdk(), question)) == organizations
-    assert coverage(dpdk(), question)["exchange_count"] == exchanges
+    assert len(compute_balances(dpdk(), question)) == organizations
+    assert compute_coverage(dpdk(), question)["exchange_count"] == exchanges
     assert (both_ways, len(rows) - both_ways) == (mutual, one_way)
 
 
 @needs_real_data
 def test_dpdk_balances() -> None:
-    rows = {row["organization_id"]: row for row in balances(dpdk(), window(None, None))}
+    rows = {row["organization_id"]: row for row in compute_balances(dpdk(), window(None, None))}
     assert (rows["intel.com"]["given"], rows["intel.com"]["received"]) == (5934, 4751)
     assert {name: rows[name]["net"] for name in DPDK_NETS} == DPDK_NETS
     assert sum_of(rows, "given") == sum_of(rows, "received") == 20850
@@ -201,7 +201,7 @@ def sum_of(rows: dict[object, Row], measure: str) -> float:
 def test_dpdk_balances_of_2023(organization_id: str, given: int, received: int) -> None:
     question = year(2023)
     question.organization_ids.append(organization_id)
-    (row,) = balances(dpdk(), question)
+    (row,) = compute_balances(dpdk(), question)
     assert (row["given"], row["received"]) == (given, received)
 
 
@@ -209,7 +209,7 @@ def test_dpdk_balances_of_2023(organization_id: str, given: int, received: int) 
 def test_dpdk_partners_of_intel() -> None:
     question = window(None, None)
     question.organization_ids.append("intel.com")
-    rows = pairs(dpdk(), question)
+    rows = compute_pairs(dpdk(), question)
     as_giver = [row for row in rows if row["giver_id"] == "intel.com"]
     as_receiver = [row for row in rows if row["receiver_id"] == "intel.com"]
     fan_out = [row for row in as_giver if row["given_count"]]
@@ -232,7 +232,10 @@ def test_dpdk_partners_of_intel() -> None:
     ],
 )
 def test_dpdk_pairs(giver_id: str, receiver_id: str, unit: str, larger: int, both: int) -> None:
-    rows = {(row["giver_id"], row["receiver_id"]): row for row in pairs(dpdk(), window(None, None))}
+    rows = {
+        (row["giver_id"], row["receiver_id"]): row
+        for row in compute_pairs(dpdk(), window(None, None))
+    }
     row = rows[giver_id, receiver_id]
     given, received = row[f"given_{unit}"], row[f"received_{unit}"]
     assert (given, received) == (larger, both - larger)

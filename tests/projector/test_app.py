@@ -10,29 +10,29 @@ from typing import Any
 import pytest
 from faust.types import TP
 
-from services.adapters.kafka_address import KafkaAddress
-from services.projector.app import create_app, together
+from services.adapters.kafka.address import KafkaAddress
+from services.projector.faust_app import create_app, take_contiguous
 from services.settings import Settings
 
 SLOW, QUICK = TP("facts", 0), TP("facts", 1)
 
 
-class Owner:
+class FakeOwner:
     """Projects the slow partition when it is told to, and others at once."""
 
     def __init__(self) -> None:
-        self.durable: dict[int, int] = {}
-        self.held: dict[int, Any] = {}
-        self.begun: list[tuple[int, int, int]] = []
+        self.next_offsets: dict[int, int] = {}
+        self.holds: dict[int, Any] = {}
+        self.begun_slabs: list[tuple[int, int, int]] = []
         self.reasons: list[BaseException] = []
-        self.go_on = asyncio.Event()
+        self.may_finish = asyncio.Event()
 
     async def project(self, partition: int, records: Sequence[Any]) -> None:
-        self.begun.append((partition, records[0].offset, len(records)))
+        self.begun_slabs.append((partition, records[0].offset, len(records)))
         if partition == SLOW.partition:
-            await self.go_on.wait()
+            await self.may_finish.wait()
 
-    def failed(self, reason: BaseException) -> None:
+    def report_failure(self, reason: BaseException) -> None:
         self.reasons.append(reason)
 
 
@@ -40,14 +40,14 @@ def slab(start: int, end: int) -> list[Any]:
     return [SimpleNamespace(offset=offset) for offset in range(start, end)]
 
 
-class Stream:
+class FakeStream:
     """Slabs, one after the other, and which of them were acknowledged."""
 
     def __init__(self, *slabs: tuple[TP, list[Any]]) -> None:
         self.slabs = slabs
         self.acknowledged: list[tuple[int, int]] = []
 
-    def noack(self) -> "Stream":
+    def noack(self) -> "FakeStream":
         return self
 
     async def events(self) -> AsyncIterator[Any]:
@@ -58,7 +58,7 @@ class Stream:
         self.acknowledged.append((event.message.tp.partition, event.value[0].offset))
 
 
-async def settled() -> None:
+async def wait_until_idle() -> None:
     """Until every task waits for something else."""
     for _ in range(10):
         await asyncio.sleep(0)
@@ -66,8 +66,8 @@ async def settled() -> None:
 
 def test_slabs_of_a_partition_wait_for_each_other_and_nobody_else_does() -> None:
     async def main() -> None:
-        owner: Any = Owner()
-        stream = Stream(
+        owner: Any = FakeOwner()
+        stream = FakeStream(
             *((SLOW, slab(0, 2)), (SLOW, slab(2, 4)), (QUICK, slab(0, 1))),
             *((SLOW, slab(4, 5)), (SLOW, slab(7, 8))),
         )
@@ -77,15 +77,15 @@ def test_slabs_of_a_partition_wait_for_each_other_and_nobody_else_does() -> None
         (agent,) = app.agents.values()
         taking: Any = agent
         await taking.fun(stream)
-        await settled()
-        assert owner.begun == [(0, 0, 5), (1, 0, 1)]  # what follows without a gap is one
+        await wait_until_idle()
+        assert owner.begun_slabs == [(0, 0, 5), (1, 0, 1)]  # what follows without a gap is one
         assert stream.acknowledged == [(1, 0)]
-        assert app.ahead.wanted({SLOW, QUICK}) == {QUICK}
-        owner.go_on.set()
-        await settled()
-        assert owner.begun[2:] == [(0, 7, 1)]
+        assert app.fetch_window.select_fetchable({SLOW, QUICK}) == {QUICK}
+        owner.may_finish.set()
+        await wait_until_idle()
+        assert owner.begun_slabs[2:] == [(0, 7, 1)]
         assert stream.acknowledged[1:] == [(0, 0), (0, 2), (0, 4), (0, 7)]
-        assert app.ahead.wanted({SLOW, QUICK}) == {SLOW, QUICK}
+        assert app.fetch_window.select_fetchable({SLOW, QUICK}) == {SLOW, QUICK}
         assert owner.reasons == []
 
     asyncio.run(main())
@@ -100,5 +100,5 @@ def test_small_slabs_are_projected_together(sizes: tuple[int, ...], first: int) 
         SimpleNamespace(value=slab(end - size, end)) for size, end in zip(sizes, ends, strict=True)
     )
     left = list(waiting)[first:]
-    assert len(together(waiting, 7)) == first
+    assert len(take_contiguous(waiting, 7)) == first
     assert list(waiting) == left

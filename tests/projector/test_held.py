@@ -14,13 +14,13 @@ import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from mutua import Client, MutuaError
-from services.adapters.sqlite_log import SqliteLog
-from services.adapters.sqlite_store import SqliteStore
+from services.adapters.sqlite.log import SqliteLog
+from services.adapters.sqlite.store import SqliteStore
 from services.adapters.wire import event as wire
-from services.bootstrap import embedded, rebuild, verify
-from services.projector.embedded import EmbeddedProjector
-from tests.faults.processes import eventually, facts, serving
-from tests.projector.newer import newer_fact
+from services.app.bootstrap import rebuild, serve_embedded, verify
+from services.projector.embedded_projector import EmbeddedProjector
+from tests.faults.server_process import facts, run_server, wait_until
+from tests.projector.newer_facts import newer_fact
 from tests.strategies import PROGRAMME
 
 DEFAULT = "default"
@@ -56,15 +56,15 @@ def append(data: Path, value: bytes, programme: str = DEFAULT) -> None:
 @contextmanager
 def opened(data: Path, *, write: bool = True) -> Iterator[Client]:
     with (
-        embedded(data, purpose="a test", write=write) as running,
+        serve_embedded(data, purpose="a test", write=write) as running,
         Client(running.address) as client,
     ):
         yield client
 
 
 def test_a_server_goes_on_taking_facts_and_answering_what_is_projected(data: Path) -> None:
-    with serving(data) as (server, address), Client(address) as client:
-        eventually(lambda: bool(client.get_status().held), "it is told")
+    with run_server(data) as (server, address), Client(address) as client:
+        wait_until(lambda: bool(client.get_status().held), "it is told")
         beyond = client.record(list(facts(15, 18)))
         status = client.get_status()
         [held] = status.held
@@ -84,7 +84,7 @@ def test_a_server_goes_on_taking_facts_and_answering_what_is_projected(data: Pat
             answer = health.Check(health_pb2.HealthCheckRequest())
         assert answer.status == health_pb2.HealthCheckResponse.SERVING
         with opened(data, write=False) as reader:
-            eventually(lambda: bool(reader.get_status().held), "a reader beside it says so too")
+            wait_until(lambda: bool(reader.get_status().held), "a reader beside it says so too")
         assert server.poll() is None
 
 
@@ -98,18 +98,18 @@ def test_what_is_held_is_no_lag_that_recording_would_have_to_wait_for(data: Path
         )
         assert projector.lag == 4
         projector.catch_up()
-        assert (projector.lag, projector.held, projector.next_offset) == (0, WHY, 12)
+        assert (projector.lag, projector.hold_reason, projector.next_offset) == (0, WHY, 12)
 
 
 def test_verify_says_what_is_held(data: Path) -> None:
     report = verify(data)
     assert (report.differences, report.fact_count) == ([], 12)
-    assert (report.beyond_count, report.held) == (4, WHY)
+    assert (report.unprojected_count, report.hold_reason) == (4, WHY)
 
 
 def test_what_is_rebuilt_is_held_at_the_same_place(data: Path) -> None:
     rebuild(data, on_progress=lambda *_: None)
-    assert verify(data).held == WHY
+    assert verify(data).hold_reason == WHY
 
 
 def test_an_upgraded_mutua_goes_on_by_itself(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -137,7 +137,7 @@ def test_what_no_version_reads_is_quarantined(tmp_path: Path, make: Callable[[],
     SqliteLog(tmp_path / "log.sqlite").close()
     append(tmp_path, make(), PROGRAMME)
     record(tmp_path, 0, 2)
-    with embedded(tmp_path, purpose="a test", write=False) as running:
+    with serve_embedded(tmp_path, purpose="a test", write=False) as running:
         with Client(running.address, programme=PROGRAMME) as client:
             status = client.get_status()
         with Client(running.address) as client:

@@ -9,29 +9,29 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mutua.v1.event_pb2 import Event
-from tests.ledger.product import as_records
+from tests.ledger.folded_ledger import make_records
 from tests.oracle.fold import fold
-from tests.oracle.histories import History, load_histories
-from tests.projector.embedded import empty_store, project, tables
-from tests.strategies import cuts, histories
+from tests.oracle.recorded_history import RecordedHistory, load_histories
+from tests.projector.slab_projection import open_empty_store, project, read_tables
+from tests.strategies import histories, slab_cuts
 
 
 @pytest.mark.parametrize("history", load_histories(), ids=str)
-def test_rows_are_those_of_the_history(history: History) -> None:
+def test_rows_are_those_of_the_history(history: RecordedHistory) -> None:
     assert _said(history.events) == history.nothing_to_report
 
 
 @settings(max_examples=40, deadline=None)
 @given(st.data(), histories())
 def test_rows_are_those_of_the_oracle(data: st.DataObject, events: list[Event]) -> None:
-    found = _said(events, data.draw(cuts(len(events))))
+    found = _said(events, data.draw(slab_cuts(len(events))))
     assert found == sorted(fold(events).nothing_to_report)
 
 
 def _said(events: Sequence[Event], where: Sequence[int] = ()) -> list[tuple[str, str, str]]:
     """Organization, month, and who said so, of every row."""
-    with empty_store() as store:
+    with open_empty_store() as store:
         if events:
-            project(store, as_records(events), where)
-        rows = tables(store)["nothing_to_report"]
+            project(store, make_records(events), where)
+        rows = read_tables(store)["nothing_to_report"]
     return sorted((row[1], f"{row[2] // 12:04}-{row[2] % 12 + 1:02}", row[4]) for row in rows)

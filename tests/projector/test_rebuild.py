@@ -12,12 +12,12 @@ from hypothesis import strategies as st
 
 from mutua.v1.event_pb2 import Event
 from mutua.v1.types_pb2 import ASSURANCE_OPEN, EXCHANGE_KIND_CALL
-from services.adapters.building_store import BuildingStore
-from services.adapters.sqlite_log import SqliteLog
-from services.adapters.sqlite_store import SqliteStore
+from services.adapters.sqlite.log import SqliteLog
+from services.adapters.sqlite.rebuild import SqliteRebuildStore
+from services.adapters.sqlite.store import SqliteStore
 from services.projector.rebuild import build
-from services.projector.verify import verify
-from tests.projector.newer import newer_fact
+from services.projector.verification import verify
+from tests.projector.newer_facts import newer_fact
 from tests.strategies import PROGRAMME, event_id, histories, mixed_histories
 
 UNREADABLE = (b"\xff", b"", Event(event_id=event_id(0), programme_id=PROGRAMME).SerializeToString())
@@ -41,7 +41,7 @@ def test_what_is_built_is_what_the_log_says(
         assert told[-1] == len(values)
         with closing(SqliteStore(path)) as store:
             assert verify(log, store).differences == []
-            watermark = store.watermark(0)
+            watermark = store.read_watermark(0)
             assert watermark is not None
             assert watermark.next_offset == len(values)
 
@@ -61,8 +61,8 @@ def test_a_waiting_correction_meets_all_new_exchanges_of_a_slab(tmp_path: Path) 
         _build(log, tmp_path / "built", slab_size=2)
         with closing(SqliteStore(tmp_path / "built")) as store:
             assert verify(log, store).differences == []
-            with store.snapshot(0) as snapshot:
-                assert snapshot.counts(PROGRAMME).quarantine_count == 1
+            with store.open_snapshot(0) as snapshot:
+                assert snapshot.read_counts(PROGRAMME).quarantine_count == 1
 
 
 def test_what_is_built_has_the_tables_and_indexes_of_any_other(tmp_path: Path) -> None:
@@ -77,7 +77,7 @@ def test_an_empty_log_makes_empty_read_models(tmp_path: Path) -> None:
     with _log(tmp_path, []) as log:
         assert _build(log, tmp_path / "built") == 0
         with closing(SqliteStore(tmp_path / "built")) as store:
-            assert store.watermark(0) is None
+            assert store.read_watermark(0) is None
 
 
 def test_building_ends_before_a_fact_of_a_later_version(tmp_path: Path) -> None:
@@ -86,15 +86,15 @@ def test_building_ends_before_a_fact_of_a_later_version(tmp_path: Path) -> None:
         assert _build(log, tmp_path / "built") == 4
         with closing(SqliteStore(tmp_path / "built")) as store:
             report = verify(log, store)
-    assert (report.differences, report.beyond_count) == ([], 7)
-    assert report.held == "fact kind 35 at offset 4 is newer than this mutua; upgrade it"
+    assert (report.differences, report.unprojected_count) == ([], 7)
+    assert report.hold_reason == "fact kind 35 at offset 4 is newer than this mutua; upgrade it"
 
 
 def _build(
     log: SqliteLog, path: Path, slab_size: int = 20_000, told: list[int] | None = None
 ) -> int:
     positions: list[int] = [] if told is None else told
-    with closing(BuildingStore(path)) as store:
+    with closing(SqliteRebuildStore(path)) as store:
         position = build(log, store, slab_size=slab_size, on_progress=positions.append)
         store.finish()
     return position

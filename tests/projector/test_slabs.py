@@ -17,23 +17,23 @@ from hypothesis import strategies as st
 from sqlalchemy import Boolean, Column
 
 from mutua.v1.event_pb2 import Event
-from services.adapters.postgres_store import PostgresStore
-from services.adapters.sqlite_log import SqliteLog
-from services.adapters.sqlite_store import SqliteStore
-from services.adapters.tables import ProgrammeRow, ReadModel
-from services.ledger.ports import StaleWriter
+from services.adapters.postgres.store import PostgresStore
+from services.adapters.sql_store.tables import ProgrammeRow, ReadModelRow
+from services.adapters.sqlite.log import SqliteLog
+from services.adapters.sqlite.store import SqliteStore
+from services.ledger.ports import FencedWriterError
 from services.projector.slab import project_slab
-from services.projector.verify import verify
+from services.projector.verification import verify
 from tests.databases import drop_read_models
-from tests.ledger.product import START_TIME
-from tests.projector.embedded import project, slabs, tables
-from tests.strategies import PROGRAMME, as_date, cuts, event_id, histories, mixed_histories
+from tests.ledger.folded_ledger import START_TIME
+from tests.projector.slab_projection import project, read_tables, split_into_slabs
+from tests.strategies import PROGRAMME, as_date, event_id, histories, mixed_histories, slab_cuts
 
 SETTINGS = settings(max_examples=60, deadline=None)
 UNREADABLE = (b"\xff", b"", Event(event_id=event_id(0), programme_id=PROGRAMME).SerializeToString())
 _OPENED = date(2020, 1, 1)
 garbage = st.lists(st.sampled_from(UNREADABLE), max_size=2)
-MODELS = ReadModel.__subclasses__()
+MODELS = ReadModelRow.__subclasses__()
 COLUMNS = [
     pytest.param(model, column, id=f"{model.__tablename__}.{column.name}")
     for model in MODELS
@@ -55,19 +55,19 @@ def test_tables_are_the_same_however_the_log_is_cut(
         records = log.read(0, len(values))
         with closing(SqliteStore(Path(folder, "one.sqlite"))) as store:
             project(store, records, log_id=log.log_id)
-            in_one_slab = tables(store)
+            in_one_slab = read_tables(store)
             assert verify(log, store).differences == []
         several = Path(folder, "several.sqlite")
         store = SqliteStore(several)
-        for slab in slabs(records, data.draw(cuts(len(records)))):
+        for slab in split_into_slabs(records, data.draw(slab_cuts(len(records)))):
             if data.draw(st.booleans()):
                 store.close()
                 store = SqliteStore(several)
             project_slab(store, log.log_id, slab)
-            with pytest.raises(StaleWriter):
+            with pytest.raises(FencedWriterError):
                 project_slab(store, log.log_id, slab)
         with closing(store):
-            assert tables(store) == in_one_slab
+            assert read_tables(store) == in_one_slab
             assert verify(log, store).differences == []
 
 
@@ -86,12 +86,12 @@ def test_tables_of_postgresql_are_the_same_however_the_log_is_cut(
         records = log.read(0, len(values))
         drop_read_models(database)
         store = PostgresStore(database)
-        for slab in slabs(records, data.draw(cuts(len(records)))):
+        for slab in split_into_slabs(records, data.draw(slab_cuts(len(records)))):
             if data.draw(st.booleans()):
                 store.close()
                 store = PostgresStore(database)
             project_slab(store, log.log_id, slab)
-            with pytest.raises(StaleWriter):
+            with pytest.raises(FencedWriterError):
                 project_slab(store, log.log_id, slab)
         with closing(store):
             assert verify(log, store).differences == []
@@ -102,7 +102,7 @@ def test_tables_of_postgresql_are_the_same_however_the_log_is_cut(
 
 def _by_programme(store: SqliteStore | PostgresStore) -> dict[str, list[tuple[Any, ...]]]:
     """Every row of every table, under the id of its programme instead of the number."""
-    rows = tables(store)
+    rows = read_tables(store)
     ids = {row[0]: row[1] for row in rows["programme"]}
     position = rows.pop("position")
     return {"position": position} | {
@@ -123,8 +123,8 @@ def test_what_replaces_a_waiting_fact_waits_in_a_later_slab_too(tmp_path: Path) 
     with _log(tmp_path, values) as log, closing(SqliteStore(tmp_path / "read.sqlite")) as store:
         project(store, log.read(0, 3), (1, 2), log_id=log.log_id)
         assert verify(log, store).differences == []
-        with store.snapshot(0) as snapshot:
-            assert snapshot.counts(PROGRAMME).waiting_count == 2
+        with store.open_snapshot(0) as snapshot:
+            assert snapshot.read_counts(PROGRAMME).waiting_count == 2
 
 
 @pytest.fixture(scope="module")
@@ -134,14 +134,14 @@ def projected(tmp_path_factory: pytest.TempPathFactory) -> Path:
     values = [(PROGRAMME, event.SerializeToString()) for event in _one_of_each()]
     with _log(folder, values) as log, closing(SqliteStore(folder / "read.sqlite")) as store:
         project(store, log.read(0, len(values)), log_id=log.log_id)
-        assert [name for name, rows in tables(store).items() if not rows] == []
+        assert [name for name, rows in read_tables(store).items() if not rows] == []
         assert verify(log, store).ok
     return folder
 
 
 @pytest.mark.parametrize(("model", "column"), COLUMNS)
 def test_verify_tells_a_changed_value(
-    projected: Path, tmp_path: Path, model: type[ReadModel], column: Column[Any]
+    projected: Path, tmp_path: Path, model: type[ReadModelRow], column: Column[Any]
 ) -> None:
     with _tampered(projected, tmp_path, "read.sqlite") as connection:
         row = _first_row(connection, model)
@@ -153,7 +153,9 @@ def test_verify_tells_a_changed_value(
 
 
 @pytest.mark.parametrize("model", MODELS, ids=lambda model: model.__tablename__)
-def test_verify_tells_a_lost_row(projected: Path, tmp_path: Path, model: type[ReadModel]) -> None:
+def test_verify_tells_a_lost_row(
+    projected: Path, tmp_path: Path, model: type[ReadModelRow]
+) -> None:
     with _tampered(projected, tmp_path, "read.sqlite") as connection:
         _delete(connection, model, _first_row(connection, model))
     assert _differences(tmp_path)
@@ -165,7 +167,7 @@ def test_verify_tells_a_lost_row(projected: Path, tmp_path: Path, model: type[Re
     ids=lambda model: model.__tablename__,
 )
 def test_verify_tells_a_row_too_many(
-    projected: Path, tmp_path: Path, model: type[ReadModel]
+    projected: Path, tmp_path: Path, model: type[ReadModelRow]
 ) -> None:
     with _tampered(projected, tmp_path, "read.sqlite") as connection:
         row = _first_row(connection, model)
@@ -269,19 +271,23 @@ def _differences(folder: Path) -> list[str]:
         return verify(log, store).differences
 
 
-def _first_row(connection: sqlite3.Connection, model: type[ReadModel]) -> tuple[Any, ...]:
+def _first_row(connection: sqlite3.Connection, model: type[ReadModelRow]) -> tuple[Any, ...]:
     row: tuple[Any, ...] = connection.execute(
         f"SELECT * FROM {model.__tablename__} LIMIT 1"
     ).fetchone()
     return row
 
 
-def _delete(connection: sqlite3.Connection, model: type[ReadModel], row: tuple[Any, ...]) -> None:
+def _delete(
+    connection: sqlite3.Connection, model: type[ReadModelRow], row: tuple[Any, ...]
+) -> None:
     condition = " AND ".join(f"{column.name} IS ?" for column in model.table().columns)
     connection.execute(f"DELETE FROM {model.__tablename__} WHERE {condition}", row)
 
 
-def _insert(connection: sqlite3.Connection, model: type[ReadModel], row: tuple[Any, ...]) -> None:
+def _insert(
+    connection: sqlite3.Connection, model: type[ReadModelRow], row: tuple[Any, ...]
+) -> None:
     places = ", ".join("?" for _ in row)
     connection.execute(f"INSERT INTO {model.__tablename__} VALUES ({places})", row)
 

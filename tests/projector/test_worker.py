@@ -10,28 +10,28 @@ from typing import Any, ClassVar
 
 import pytest
 
-from services.adapters.sqlite_store import SqliteStore
-from services.ledger.changes import Changes
+from services.adapters.sqlite.store import SqliteStore
+from services.ledger.changes import ProgrammeChanges
 from services.ledger.ports import (
-    CRASHES_THAT_HOLD,
+    MAX_PROJECTION_CRASHES,
     Hold,
     Partition,
     Record,
-    StoreBusy,
-    Superseded,
+    StoreBusyError,
+    SupersededReadModelsError,
     Watermark,
 )
 from services.ledger.times import SECOND
 from services.projector.worker import Worker
-from tests.faults.processes import facts
-from tests.projector.newer import newer_fact
+from tests.faults.server_process import facts
+from tests.projector.newer_facts import newer_fact
 
 LOG_ID, OTHER_LOG_ID = "0" * 32, "1" * 32
 PROGRAMME = "default"
 VALUES = [event.SerializeToString() for event in facts(0, 40)]
 
 
-class Log:
+class FakeLog:
     """One partition, as `Worker` looks things up in it."""
 
     partition_count, number, epoch = 1, 0, 0
@@ -45,10 +45,10 @@ class Log:
         self.values = list(values)
         self.times = list(times) or [5 * SECOND] * len(values)
 
-    def partition_of(self, programme_id: str) -> int:
+    def find_partition(self, programme_id: str) -> int:
         return 0
 
-    def partition(self, number: int) -> Partition:
+    def get_partition(self, number: int) -> Partition:
         return self
 
     def read(self, next_offset: int, limit: int) -> list[Record]:
@@ -61,13 +61,13 @@ class Log:
     def end(self) -> int:
         return len(self.values)
 
-    def check_same(self) -> None:
+    def check_identity(self) -> None:
         pass
 
-    def epochs(self) -> Mapping[int, int]:
+    def leader_epochs(self) -> Mapping[int, int]:
         return {0: self.epoch}
 
-    def fetched(self, start: int, end: int) -> list[Any]:
+    def fetch(self, start: int, end: int) -> list[Any]:
         """Records as aiokafka reads them."""
         return [
             SimpleNamespace(
@@ -87,35 +87,35 @@ class FailingStore(SqliteStore):
     busy = 0
     away = 0
     is_superseded = False
-    asked: ClassVar[list[tuple[Any, ...]]] = []
+    calls: ClassVar[list[tuple[Any, ...]]] = []
 
-    def watermark(self, partition: int) -> Watermark | None:
-        FailingStore.asked.append(("watermark", partition))
+    def read_watermark(self, partition: int) -> Watermark | None:
+        FailingStore.calls.append(("watermark", partition))
         if self.away:
             FailingStore.away -= 1
-            raise StoreBusy("it does not answer")
-        return super().watermark(partition)
+            raise StoreBusyError("it does not answer")
+        return super().read_watermark(partition)
 
     def fence(self, partitions: Collection[int]) -> None:
-        FailingStore.asked.append(("fence", *partitions))
+        FailingStore.calls.append(("fence", *partitions))
 
     def require_current(self) -> None:
         if self.is_superseded:
-            raise Superseded("others are to be written")
+            raise SupersededReadModelsError("others are to be written")
 
-    def commit(self, changes: Sequence[Changes], start: int, end: Watermark) -> None:
+    def commit(self, changes: Sequence[ProgrammeChanges], start: int, end: Watermark) -> None:
         if self.busy:
             FailingStore.busy -= 1
-            raise StoreBusy("somebody else has it")
+            raise StoreBusyError("somebody else has it")
         if self.poison is not None and start <= self.poison < end.next_offset:
             raise ZeroDivisionError("a rule divides by nothing")
         super().commit(changes, start, end)
 
 
-class Running:
+class RunningWorker:
     """A worker, and why it ended."""
 
-    def __init__(self, log: Log, path: Path) -> None:
+    def __init__(self, log: FakeLog, path: Path) -> None:
         self.log = log
         self.reasons: list[str] = []
         self.worker = Worker(
@@ -130,16 +130,16 @@ class Running:
         asyncio.run(self.worker.take_over(partitions))
 
     def project(self, start: int, end: int) -> None:
-        found = self.log.fetched(start, end)
-        self.worker.fetched(0, found)
+        found = self.log.fetch(start, end)
+        self.worker.on_fetch(0, found)
         asyncio.run(self.worker.project(0, found))
 
     @property
-    def at(self) -> int:
-        return self.worker.durable[0]
+    def next_offset(self) -> int:
+        return self.worker.next_offsets[0]
 
 
-Start = Callable[..., Running]
+Start = Callable[..., RunningWorker]
 
 
 @pytest.fixture(params=[1, 1_000], ids=["read ahead", "read when it is its turn"])
@@ -147,16 +147,16 @@ def start(
     request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Start]:
     """Starts a worker that has taken over the partition."""
-    monkeypatch.setattr("services.projector.worker.WORTH_RECORDS", request.param)
+    monkeypatch.setattr("services.projector.worker.MIN_PREFETCH_RECORDS", request.param)
     monkeypatch.setattr(FailingStore, "poison", None)
     monkeypatch.setattr(FailingStore, "busy", 0)
     monkeypatch.setattr(FailingStore, "away", 0)
     monkeypatch.setattr(FailingStore, "is_superseded", False)
-    monkeypatch.setattr(FailingStore, "asked", [])
-    started: list[Running] = []
+    monkeypatch.setattr(FailingStore, "calls", [])
+    started: list[RunningWorker] = []
 
-    def start(log: Log | None = None) -> Running:
-        started.append(Running(log or Log(VALUES), tmp_path / "read.sqlite"))
+    def start(log: FakeLog | None = None) -> RunningWorker:
+        started.append(RunningWorker(log or FakeLog(VALUES), tmp_path / "read.sqlite"))
         started[-1].take_over(0)
         return started[-1]
 
@@ -167,14 +167,14 @@ def start(
 
 def hold(path: Path) -> Hold | None:
     with closing(SqliteStore(path)) as store:
-        return store.held(0)
+        return store.read_hold(0)
 
 
 def test_slabs_are_projected_and_the_next_worker_goes_on_there(start: Start) -> None:
     first = start()
     first.project(0, 10)
     first.project(10, 25)
-    assert (first.at, start().at, first.reasons) == (25, 25, [])
+    assert (first.next_offset, start().next_offset, first.reasons) == (25, 25, [])
 
 
 def test_read_models_that_are_away_when_it_takes_over_are_waited_for(
@@ -183,12 +183,12 @@ def test_read_models_that_are_away_when_it_takes_over_are_waited_for(
     monkeypatch.setattr(FailingStore, "away", 2)
     running = start()
     running.project(0, 10)
-    assert (FailingStore.away, running.at, running.reasons) == (0, 10, [])
+    assert (FailingStore.away, running.next_offset, running.reasons) == (0, 10, [])
 
 
 def test_what_others_have_under_way_is_ended_before_it_looks_where_they_stood(start: Start) -> None:
     start()
-    assert FailingStore.asked == [("fence", 0), ("watermark", 0)]
+    assert FailingStore.calls == [("fence", 0), ("watermark", 0)]
 
 
 def test_records_that_are_projected_already_are_left_out(start: Start) -> None:
@@ -196,7 +196,7 @@ def test_records_that_are_projected_already_are_left_out(start: Start) -> None:
     running.project(0, 10)
     running.project(0, 10)
     running.project(5, 15)
-    assert (running.at, running.reasons) == (15, [])
+    assert (running.next_offset, running.reasons) == (15, [])
 
 
 def test_a_slab_of_a_partition_that_is_gone_is_left_out(start: Start) -> None:
@@ -204,23 +204,23 @@ def test_a_slab_of_a_partition_that_is_gone_is_left_out(start: Start) -> None:
     running.take_over()
     running.project(0, 10)
     assert running.reasons == []
-    assert start().at == 0
+    assert start().next_offset == 0
 
 
 def test_a_gap_ends_the_worker(start: Start) -> None:
     running = start()
     running.project(1, 10)
     assert "is to go on at offset 0, and the records that came are 1 to 9" in running.reasons[0]
-    assert running.at == 0
+    assert running.next_offset == 0
 
 
 def test_a_gap_inside_a_slab_ends_the_worker(start: Start) -> None:
     running = start()
-    slab = running.log.fetched(0, 10)
+    slab = running.log.fetch(0, 10)
     del slab[4]
     asyncio.run(running.worker.project(0, slab))
     assert "the records that came are 0 to 9, 9 of them" in running.reasons[0]
-    assert running.at == 0
+    assert running.next_offset == 0
 
 
 def test_a_worker_that_was_overtaken_ends(start: Start) -> None:
@@ -228,7 +228,7 @@ def test_a_worker_that_was_overtaken_ends(start: Start) -> None:
     other.project(0, 10)
     overtaken.project(0, 20)
     assert overtaken.reasons == ["partition 0 is no longer at offset 0"]
-    assert start().at == 10
+    assert start().next_offset == 10
 
 
 def test_read_models_that_went_back_end_the_worker_though_nothing_is_recorded(
@@ -238,23 +238,23 @@ def test_read_models_that_went_back_end_the_worker_though_nothing_is_recorded(
     running.project(0, 10)
     with closing(sqlite3.connect(tmp_path / "read.sqlite")) as backup, backup:
         running.project(10, 20)
-        asyncio.run(running.worker.released())
+        asyncio.run(running.worker.resume_released())
         assert running.reasons == []
         backup.execute("UPDATE position SET next_offset = 10")
-    asyncio.run(running.worker.released())
+    asyncio.run(running.worker.resume_released())
     [reason] = running.reasons
     assert "partition 0 is at offset 10 in the read models and was at 20" in reason
 
 
 def test_nobody_goes_on_with_a_partition_that_is_not_of_the_log(start: Start) -> None:
     """It read on where the log was cut, and grew again under another leader."""
-    running = start(Log(VALUES))
+    running = start(FakeLog(VALUES))
     running.project(0, 10)
-    running.worker.look()
+    running.worker.check_truncation()
     assert running.reasons == []
     running.log.epoch, running.log.values = 1, VALUES[:5] + VALUES[20:]
     running.project(10, 15)
-    running.worker.look()
+    running.worker.check_truncation()
     assert "partition 0: the log does not hold the fact" in running.reasons[0]
     [reason] = start(running.log).reasons
     assert "does not hold the fact that was projected last" in reason
@@ -263,7 +263,7 @@ def test_nobody_goes_on_with_a_partition_that_is_not_of_the_log(start: Start) ->
 def test_a_time_that_steps_back_is_raised_however_it_was_read(start: Start, tmp_path: Path) -> None:
     """Within a slab, from one to the next, and after another worker has taken over."""
     seconds = [5, 9, 7, 6, 10, 8, 8, 3]
-    log = Log(VALUES[:8], times=[each * SECOND for each in seconds])
+    log = FakeLog(VALUES[:8], times=[each * SECOND for each in seconds])
     running = start(log)
     for at, end, expected in ((0, 1, 5), (1, 3, 9), (3, 4, 9), (4, 6, 10)):
         running.project(at, end)
@@ -276,7 +276,7 @@ def test_a_time_that_steps_back_is_raised_however_it_was_read(start: Start, tmp_
 def recorded(folder: Path) -> int:
     """The time of what was projected last."""
     with closing(SqliteStore(folder / "read.sqlite", read_only=True)) as store:
-        watermark = store.watermark(0)
+        watermark = store.read_watermark(0)
     assert watermark is not None
     return watermark.record_time
 
@@ -288,20 +288,20 @@ def test_what_others_wrote_meanwhile_is_known_after_taking_over_again(start: Sta
     other.project(1, 6)
     first.take_over(0)
     first.project(6, 40)
-    assert (first.at, first.reasons) == (40, [])
+    assert (first.next_offset, first.reasons) == (40, [])
 
 
 @pytest.mark.parametrize(
     ("log", "reason"),
     [
-        (Log(VALUES, OTHER_LOG_ID), "from another log; mutua rebuild makes them again"),
-        (Log(VALUES[:5]), "the log ends at 5, before the 10 facts"),
-        (Log(VALUES[:9] + VALUES[20:]), "does not hold the fact that was projected last"),
+        (FakeLog(VALUES, OTHER_LOG_ID), "from another log; mutua rebuild makes them again"),
+        (FakeLog(VALUES[:5]), "the log ends at 5, before the 10 facts"),
+        (FakeLog(VALUES[:9] + VALUES[20:]), "does not hold the fact that was projected last"),
     ],
     ids=["another log", "a log that was cut", "a log that was changed"],
 )
 def test_a_log_that_is_not_the_one_that_was_read_is_refused(
-    start: Start, log: Log, reason: str
+    start: Start, log: FakeLog, reason: str
 ) -> None:
     start().project(0, 10)
     (found,) = start(log).reasons
@@ -312,7 +312,7 @@ def test_a_store_that_is_busy_is_asked_again(start: Start) -> None:
     running = start()
     FailingStore.busy = 2
     running.project(0, 10)
-    assert (running.at, running.reasons) == (10, [])
+    assert (running.next_offset, running.reasons) == (10, [])
 
 
 def test_whoever_is_told_to_stop_waits_for_no_store(start: Start) -> None:
@@ -320,54 +320,54 @@ def test_whoever_is_told_to_stop_waits_for_no_store(start: Start) -> None:
     running.worker.stop()
     FailingStore.busy = 1_000_000
     running.project(0, 10)
-    assert (running.at, running.reasons, running.worker.held) == (0, [], {})
+    assert (running.next_offset, running.reasons, running.worker.holds) == (0, [], {})
 
 
 def test_a_record_that_fails_is_found_and_held_the_third_time(start: Start, tmp_path: Path) -> None:
     FailingStore.poison = 23
-    for crash in range(1, CRASHES_THAT_HOLD):
+    for crash in range(1, MAX_PROJECTION_CRASHES):
         running = start()
-        running.project(running.at, 40)
+        running.project(running.next_offset, 40)
         reason = (
             "projecting failed at offset 23 of partition 0: "
             "ZeroDivisionError('a rule divides by nothing')"
         )
-        assert (running.at, running.reasons) == (23, [reason])
+        assert (running.next_offset, running.reasons) == (23, [reason])
         assert hold(tmp_path / "read.sqlite") == Hold(0, 23, reason, crash)
-        assert not running.worker.held
+        assert not running.worker.holds
     running = start()
     running.project(23, 40)
-    assert (running.at, running.reasons, list(running.worker.held)) == (23, [], [0])
+    assert (running.next_offset, running.reasons, list(running.worker.holds)) == (23, [], [0])
     again = start()
     again.project(23, 40)
-    assert (again.at, again.reasons, list(again.worker.held)) == (23, [], [0])
-    assert hold(tmp_path / "read.sqlite") == Hold(0, 23, reason, CRASHES_THAT_HOLD + 1)
+    assert (again.next_offset, again.reasons, list(again.worker.holds)) == (23, [], [0])
+    assert hold(tmp_path / "read.sqlite") == Hold(0, 23, reason, MAX_PROJECTION_CRASHES + 1)
 
 
 def test_what_failed_too_often_is_tried_once_by_each_later_worker(
     start: Start, tmp_path: Path
 ) -> None:
-    with_store(tmp_path, lambda store: store.hold(Hold(0, 0, "it failed", 3)))
+    with_store(tmp_path, lambda store: store.save_hold(Hold(0, 0, "it failed", 3)))
     running = start()
-    assert running.worker.held == {}
+    assert running.worker.holds == {}
     FailingStore.busy = 1  # which is no failure
     running.project(0, 10)
-    assert (running.at, running.reasons, running.worker.held) == (10, [], {})
+    assert (running.next_offset, running.reasons, running.worker.holds) == (10, [], {})
     assert hold(tmp_path / "read.sqlite") is None
 
 
 def test_what_was_released_by_hand_goes_on(start: Start, tmp_path: Path) -> None:
     FailingStore.poison = 0
-    with_store(tmp_path, lambda store: store.hold(Hold(0, 0, "it failed", 2)))
+    with_store(tmp_path, lambda store: store.save_hold(Hold(0, 0, "it failed", 2)))
     running = start()
     running.project(0, 10)
-    assert list(running.worker.held) == [0]
+    assert list(running.worker.holds) == [0]
     FailingStore.poison = None
-    assert asyncio.run(running.worker.released()) == {}
-    with_store(tmp_path, lambda store: store.release(0))
-    assert asyncio.run(running.worker.released()) == {0: 0}
+    assert asyncio.run(running.worker.resume_released()) == {}
+    with_store(tmp_path, lambda store: store.delete_hold(0))
+    assert asyncio.run(running.worker.resume_released()) == {0: 0}
     running.project(0, 10)
-    assert running.at == 10
+    assert running.next_offset == 10
 
 
 def with_store(folder: Path, work: Callable[[SqliteStore], None]) -> None:
@@ -376,54 +376,54 @@ def with_store(folder: Path, work: Callable[[SqliteStore], None]) -> None:
 
 
 def test_a_fact_of_a_newer_kind_is_held_until_it_is_known(start: Start, tmp_path: Path) -> None:
-    log = Log([*VALUES[:10], newer_fact(29), *VALUES[10:]])
+    log = FakeLog([*VALUES[:10], newer_fact(29), *VALUES[10:]])
     running = start(log)
     running.project(0, 41)
-    assert (running.at, list(running.worker.held), running.reasons) == (10, [0], [])
-    assert list(start(log).worker.held) == [0]
+    assert (running.next_offset, list(running.worker.holds), running.reasons) == (10, [0], [])
+    assert list(start(log).worker.holds) == [0]
     log.values[10] = VALUES[39]  # as if this version knew it
     upgraded = start(log)
-    assert upgraded.worker.held == {}
+    assert upgraded.worker.holds == {}
     assert hold(tmp_path / "read.sqlite") is None
     upgraded.project(10, 41)
-    assert upgraded.at == 41
+    assert upgraded.next_offset == 41
 
 
 def test_what_was_held_elsewhere_on_the_partition_is_over(start: Start, tmp_path: Path) -> None:
-    with_store(tmp_path, lambda store: store.hold(Hold(0, 7, "it failed", 3)))
-    assert start().worker.held == {}
+    with_store(tmp_path, lambda store: store.save_hold(Hold(0, 7, "it failed", 3)))
+    assert start().worker.holds == {}
     assert hold(tmp_path / "read.sqlite") is None
 
 
 def test_a_worker_is_stuck_when_what_was_fetched_is_not_projected(start: Start) -> None:
     running = start()
     worker = running.worker
-    worker.polled()
-    assert worker.stuck(60, rebalancing=False) == ""
-    worker.fetched(0, running.log.fetched(0, 10))
-    assert worker.stuck(0, rebalancing=True) == "partition 0 stands at offset 0 for 0 s"
+    worker.on_poll()
+    assert worker.describe_stall(60, rebalancing=False) == ""
+    worker.on_fetch(0, running.log.fetch(0, 10))
+    assert worker.describe_stall(0, rebalancing=True) == "partition 0 stands at offset 0 for 0 s"
     running.project(0, 10)
-    worker.polled()
-    assert worker.stuck(60, rebalancing=False) == ""
+    worker.on_poll()
+    assert worker.describe_stall(60, rebalancing=False) == ""
 
 
 def test_a_worker_is_stuck_when_nobody_asks_for_records(start: Start) -> None:
     worker = start().worker
-    assert worker.stuck(0, rebalancing=False) == "the consumer has not answered for 0 s"
+    assert worker.describe_stall(0, rebalancing=False) == "the consumer has not answered for 0 s"
     asyncio.run(worker.take_over([]))
-    assert worker.stuck(0, rebalancing=False) == ""
+    assert worker.describe_stall(0, rebalancing=False) == ""
 
 
 def test_a_worker_with_nothing_but_held_partitions_is_not_stuck(
     start: Start, tmp_path: Path
 ) -> None:
-    with_store(tmp_path, lambda store: store.hold(Hold(0, 0, "it failed", 3)))
+    with_store(tmp_path, lambda store: store.save_hold(Hold(0, 0, "it failed", 3)))
     FailingStore.poison = 0
     running = start()
     running.project(0, 10)
     worker = running.worker
-    worker.fetched(0, running.log.fetched(0, 10))
-    assert worker.stuck(0, rebalancing=False) == ""
+    worker.on_fetch(0, running.log.fetch(0, 10))
+    assert worker.describe_stall(0, rebalancing=False) == ""
 
 
 def test_it_goes_over_when_others_are_to_be_written(
@@ -431,8 +431,8 @@ def test_it_goes_over_when_others_are_to_be_written(
 ) -> None:
     running = start()
     running.project(0, 10)
-    assert asyncio.run(running.worker.released()) == {}
+    assert asyncio.run(running.worker.resume_released()) == {}
     assert running.reasons == []
     monkeypatch.setattr(FailingStore, "is_superseded", True)
-    assert asyncio.run(running.worker.released()) == {}
-    assert (running.reasons, running.at) == (["others are to be written"], 10)
+    assert asyncio.run(running.worker.resume_released()) == {}
+    assert (running.reasons, running.next_offset) == (["others are to be written"], 10)

@@ -7,13 +7,13 @@ import grpc
 import pytest
 
 from mutua import Client
-from services.bootstrap import embedded
+from services.app.bootstrap import serve_embedded
 
 
 @pytest.fixture(scope="module")
 def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     folder = tmp_path_factory.mktemp("data")
-    with embedded(folder, purpose="tests", write=True) as running:
+    with serve_embedded(folder, purpose="tests", write=True) as running:
         yield running.address
 
 

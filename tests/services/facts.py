@@ -52,7 +52,7 @@ def content(
     )
 
 
-def symmetric(*parties: str) -> pb.Event:
+def joint_exchange(*parties: str) -> pb.Event:
     event = exchange((), ())
     event.exchange_recorded.exchange.party_ids.extend(parties)
     return event
@@ -74,7 +74,7 @@ def retraction(of: pb.Event) -> pb.Event:
     return event
 
 
-def registered(organization_id: str, *, aliases: Sequence[str] = (), name: str = "") -> pb.Event:
+def registration(organization_id: str, *, aliases: Sequence[str] = (), name: str = "") -> pb.Event:
     event = pb.Event(event_id=uuid7())
     organization = event.organization_registered.organization
     organization.organization_id = organization_id
@@ -83,7 +83,7 @@ def registered(organization_id: str, *, aliases: Sequence[str] = (), name: str =
     return event
 
 
-def updated(organization_id: str, name: str) -> pb.Event:
+def organization_update(organization_id: str, name: str) -> pb.Event:
     event = pb.Event(event_id=uuid7())
     event.organization_updated.organization.organization_id = organization_id
     event.organization_updated.organization.name = name

@@ -7,39 +7,39 @@ from contextlib import contextmanager
 
 import pytest
 
-from services.ledger.errors import LogDown
-from services.ledger.ports import Standing
-from services.ledger.times import SECOND, Instant
-from services.metrics import (
+from services.adapters.telemetry.metrics import (
     LAG_FACTS,
     LAG_SECONDS,
-    QUARANTINED,
-    WAITING,
+    QUARANTINED_FACTS,
+    WAITING_FACTS,
     Counter,
     Gauge,
     Histogram,
     Reading,
 )
-from services.query import behind
-from services.query.behind import Behind
-from services.query.progress import Progress
-from tests.faults.processes import eventually
+from services.ledger.errors import LogUnavailableError
+from services.ledger.ports import ReadModelStatus
+from services.ledger.times import SECOND, Instant
+from services.query import lag_monitor
+from services.query.lag_monitor import LagMonitor
+from services.query.position_tracker import PositionTracker
+from tests.faults.server_process import wait_until
 
 HOUR = 3_600
 
 
-class World:
+class LagScene:
     """A log, read models, and what is told of them."""
 
     def __init__(self) -> None:
         self.log_ends: dict[int, int] = {}
-        self.standing = Standing({}, 0, 0)
+        self.standing = ReadModelStatus({}, 0, 0)
         self.trouble: Exception | None = None
         self.opened = self.closed = 0
         self._watched: dict[Counter | Gauge, Callable[[], Reading]] = {}
 
     @contextmanager
-    def open_log(self) -> Iterator["World"]:
+    def open_log(self) -> Iterator["LagScene"]:
         self.opened += 1
         try:
             yield self
@@ -58,17 +58,17 @@ class World:
     def watch(self, metric: Counter | Gauge, read: Callable[[], Reading]) -> None:
         self._watched[metric] = read
 
-    def told(self, metric: Gauge) -> Reading:
+    def reading(self, metric: Gauge) -> Reading:
         return self._watched[metric]()
 
     def seconds(self, partition: str) -> float:
-        reading = self.told(LAG_SECONDS)
+        reading = self.reading(LAG_SECONDS)
         assert isinstance(reading, Mapping)
         return reading[partition,]
 
-    def until_told(self, facts: dict[str, int]) -> None:
+    def wait_until_reported(self, facts: dict[str, int]) -> None:
         wanted = {(partition,): count for partition, count in facts.items()}
-        eventually(lambda: self.told(LAG_FACTS) == wanted, f"{wanted} are behind")
+        wait_until(lambda: self.reading(LAG_FACTS) == wanted, f"{wanted} are behind")
 
 
 def ago(seconds: int) -> Instant:
@@ -76,16 +76,16 @@ def ago(seconds: int) -> Instant:
 
 
 @pytest.fixture
-def world(monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
-    monkeypatch.setattr(behind, "_LOOK_SECONDS", 0.01)
-    world, loop = World(), asyncio.new_event_loop()
+def world(monkeypatch: pytest.MonkeyPatch) -> Iterator[LagScene]:
+    monkeypatch.setattr(lag_monitor, "_INTERVAL_SECONDS", 0.01)
+    world, loop = LagScene(), asyncio.new_event_loop()
 
-    async def progress() -> Progress:
-        return Progress()
+    async def progress() -> PositionTracker:
+        return PositionTracker()
 
-    looking = Behind(
+    looking = LagMonitor(
         open_log=world.open_log,
-        standing=lambda: world.standing,
+        read_status=lambda: world.standing,
         progress=loop.run_until_complete(progress()),
         meter=world,
     )
@@ -95,47 +95,49 @@ def world(monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
     assert world.opened == world.closed
 
 
-def test_a_backlog_that_is_met_waits_since_the_fact_before_it(world: World) -> None:
-    world.standing = Standing({0: (10, ago(HOUR))}, 0, 0)
+def test_a_backlog_that_is_met_waits_since_the_fact_before_it(world: LagScene) -> None:
+    world.standing = ReadModelStatus({0: (10, ago(HOUR))}, 0, 0)
     world.log_ends = {0: 25}
-    world.until_told({"0": 15})
+    world.wait_until_reported({"0": 15})
     assert HOUR <= world.seconds("0") < 2 * HOUR
 
 
-def test_a_fact_after_a_long_silence_has_not_waited_through_it(world: World) -> None:
-    world.standing = Standing({0: (10, ago(HOUR)), 1: (4, ago(HOUR))}, 0, 0)
+def test_a_fact_after_a_long_silence_has_not_waited_through_it(world: LagScene) -> None:
+    world.standing = ReadModelStatus({0: (10, ago(HOUR)), 1: (4, ago(HOUR))}, 0, 0)
     world.log_ends = {0: 10, 1: 4}
-    world.until_told({"0": 0, "1": 0})
+    world.wait_until_reported({"0": 0, "1": 0})
     assert world.seconds("0") == 0
     world.log_ends = {0: 11, 1: 4}
-    world.until_told({"0": 1, "1": 0})
+    world.wait_until_reported({"0": 1, "1": 0})
     first = world.seconds("0")
     assert first < HOUR
-    eventually(lambda: world.seconds("0") > first, "it waits longer")
-    world.standing = Standing({0: (11, ago(0)), 1: (4, ago(HOUR))}, 0, 0)
-    world.until_told({"0": 0, "1": 0})
+    wait_until(lambda: world.seconds("0") > first, "it waits longer")
+    world.standing = ReadModelStatus({0: (11, ago(0)), 1: (4, ago(HOUR))}, 0, 0)
+    world.wait_until_reported({"0": 0, "1": 0})
 
 
-def test_a_partition_of_which_nothing_is_projected_waits_since_it_was_seen(world: World) -> None:
+def test_a_partition_of_which_nothing_is_projected_waits_since_it_was_seen(world: LagScene) -> None:
     world.log_ends = {3: 7}
-    world.until_told({"3": 7})
+    world.wait_until_reported({"3": 7})
     first = world.seconds("3")
     assert first < HOUR
-    eventually(lambda: world.seconds("3") > first, "it waits longer")
+    wait_until(lambda: world.seconds("3") > first, "it waits longer")
 
 
-@pytest.mark.parametrize("trouble", [LogDown("the broker is away"), ZeroDivisionError("oh")])
+@pytest.mark.parametrize(
+    "trouble", [LogUnavailableError("the broker is away"), ZeroDivisionError("oh")]
+)
 def test_what_cannot_be_seen_is_not_told_and_looked_at_again(
-    world: World, trouble: Exception, caplog: pytest.LogCaptureFixture
+    world: LagScene, trouble: Exception, caplog: pytest.LogCaptureFixture
 ) -> None:
-    world.standing = Standing({0: (10, ago(0))}, 2, 3)
+    world.standing = ReadModelStatus({0: (10, ago(0))}, 2, 3)
     world.log_ends = {0: 12}
-    world.until_told({"0": 2})
+    world.wait_until_reported({"0": 2})
     world.trouble = trouble
-    world.until_told({})
-    assert world.told(LAG_SECONDS) == {}
-    assert (world.told(WAITING), world.told(QUARANTINED)) == (2, 3)
+    world.wait_until_reported({})
+    assert world.reading(LAG_SECONDS) == {}
+    assert (world.reading(WAITING_FACTS), world.reading(QUARANTINED_FACTS)) == (2, 3)
     assert ("cannot be seen" in caplog.text) == isinstance(trouble, ZeroDivisionError)
     world.trouble = None
-    world.until_told({"0": 2})
+    world.wait_until_reported({"0": 2})
     assert world.opened > 1

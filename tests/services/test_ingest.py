@@ -17,9 +17,9 @@ from mutua.v1 import event_pb2 as pb
 from mutua.v1 import types_pb2 as types
 from mutua.v1.ingest_service_pb2 import RecordEventsRequest
 from mutua.v1.ingest_service_pb2_grpc import IngestServiceStub
-from services.ingest.check import to_records
-from services.ledger.errors import InvalidFact
-from services.ledger.question import ALL
+from services.ingest.request_validation import to_records
+from services.ledger.errors import InvalidFactError
+from services.ledger.question import OPEN_SCOPE
 from tests.services import facts
 from tests.services.facts import exchange
 
@@ -63,7 +63,7 @@ def content(**values: Any) -> pb.Event:
 
 
 def organization(**values: Any) -> pb.Event:
-    event = facts.registered("X")
+    event = facts.registration("X")
     for name, value in values.items():
         getattr(event.organization_registered.organization, name).CopyFrom(value)
     return event
@@ -120,11 +120,15 @@ BAD: dict[str, tuple[pb.Event, str, str]] = {
         f"{EXCHANGE}receiver_ids[0]",
         "choose a side",
     ),
-    "one party": (facts.symmetric("A"), f"{EXCHANGE}party_ids", "two or more"),
-    "the same party twice": (facts.symmetric("A", "A "), f"{EXCHANGE}party_ids", "two or more"),
+    "one party": (facts.joint_exchange("A"), f"{EXCHANGE}party_ids", "two or more"),
+    "the same party twice": (
+        facts.joint_exchange("A", "A "),
+        f"{EXCHANGE}party_ids",
+        "two or more",
+    ),
     "two forms at once": (content(party_ids=["C", "D"]), f"{EXCHANGE}party_ids", "use one form"),
     "symmetric with receiver minutes": (
-        changed(facts.symmetric("A", "B"), lambda it: setattr(it, "receiver_minutes", 1)),
+        changed(facts.joint_exchange("A", "B"), lambda it: setattr(it, "receiver_minutes", 1)),
         f"{EXCHANGE}receiver_minutes",
         "leave it out",
     ),
@@ -221,10 +225,10 @@ BAD: dict[str, tuple[pb.Event, str, str]] = {
     ),
     "recorded_by": (with_(exchange(), recorded_by="A"), "recorded_by", "set by the server"),
     "assurance": (with_(exchange(), assurance=1), "assurance", "leave it out"),
-    "name of 201": (facts.registered("X", name="n" * 201), f"{ORGANIZATION}name", "at most 200"),
-    "name with a tab": (facts.registered("X", name="a\tb"), f"{ORGANIZATION}name", "control"),
-    "no organization id": (facts.registered(""), f"{ORGANIZATION}organization_id", "1 to 128"),
-    "its own alias": (facts.registered("X", aliases=["X"]), f"{ORGANIZATION}aliases", "own id"),
+    "name of 201": (facts.registration("X", name="n" * 201), f"{ORGANIZATION}name", "at most 200"),
+    "name with a tab": (facts.registration("X", name="a\tb"), f"{ORGANIZATION}name", "control"),
+    "no organization id": (facts.registration(""), f"{ORGANIZATION}organization_id", "1 to 128"),
+    "its own alias": (facts.registration("X", aliases=["X"]), f"{ORGANIZATION}aliases", "own id"),
     "30 February": (
         organization(open_date=types.Date(year=2026, month=2, day=30)),
         f"{ORGANIZATION}open_date",
@@ -312,10 +316,10 @@ def test_a_day_ahead_is_exact(seconds: int, *, allowed: bool) -> None:
     event.occur_time.seconds = now + 86_400 + seconds
     request = RecordEventsRequest(events=[event])
     if allowed:
-        assert to_records(request, scope=ALL, now=now * 1_000_000)[0] == "default"
+        assert to_records(request, scope=OPEN_SCOPE, now=now * 1_000_000)[0] == "default"
     else:
-        with pytest.raises(InvalidFact, match="more than a day ahead"):
-            to_records(request, scope=ALL, now=now * 1_000_000)
+        with pytest.raises(InvalidFactError, match="more than a day ahead"):
+            to_records(request, scope=OPEN_SCOPE, now=now * 1_000_000)
 
 
 GOOD = {
@@ -330,7 +334,7 @@ GOOD = {
     "id of 128 once composed": exchange("e\u0301" * 128),
     "emoji, spaces and quotes": exchange('O\'Brien \U0001f3e5 % "x"; --'),
     "2,500 legs": exchange([f"g{n}" for n in range(50)], [f"r{n}" for n in range(50)]),
-    "1,000 parties": facts.symmetric(*(f"p{n}" for n in range(1_000))),
+    "1,000 parties": facts.joint_exchange(*(f"p{n}" for n in range(1_000))),
     "a note of many lines": changed(
         exchange(), lambda it: setattr(it.note, "plain", "a\r\n\tb" + "x" * 3_990)
     ),
@@ -455,7 +459,7 @@ def test_an_error_fits_into_what_any_client_reads(
 
 def test_a_request_full_of_small_things_does_not_hold_up_others(client: Client) -> None:
     """Half a MiB of empty ids is checked without the event loop standing still."""
-    event = facts.registered("X")
+    event = facts.registration("X")
     for _ in range(200_000):
         event.organization_registered.organization.external_ids.add()
     waits = []
@@ -525,8 +529,8 @@ def test_a_stale_correction_is_quarantined(client: Client) -> None:
 def test_each_update_that_waited_for_a_registration_applies_once(
     client: Client, *, together: bool
 ) -> None:
-    updates = [facts.updated("X", f"name {number}") for number in range(12)]
-    register = facts.registered("X")
+    updates = [facts.organization_update("X", f"name {number}") for number in range(12)]
+    register = facts.registration("X")
     if together:
         position = client.record([*updates, register])
     else:

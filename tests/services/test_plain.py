@@ -9,12 +9,12 @@ from hypothesis import strategies as st
 from mutua.v1 import types_pb2 as types
 from mutua.v1.event_pb2 import Event, ExchangeContent
 from mutua.v1.ingest_service_pb2 import RecordEventsRequest
-from services.adapters.wire.event import normalize, order, to_event
-from services.ingest.check import to_records
-from services.ingest.plain import plain_legs
-from services.ledger.errors import InvalidFact, RequestTooLarge
-from services.ledger.kinds import validate
-from services.ledger.question import ALL
+from services.adapters.wire.event import normalize, sort_sets, to_event
+from services.ingest.fast_path import count_plain_legs
+from services.ingest.request_validation import to_records
+from services.ledger.errors import InvalidFactError, RequestTooLargeError
+from services.ledger.fact_registry import validate_fact
+from services.ledger.question import OPEN_SCOPE
 from services.ledger.times import SECOND
 from tests.services.facts import exchange
 
@@ -134,7 +134,7 @@ CHANGES: dict[str, Change] = {
 def ordered(event: Event) -> Event:
     said = Event()
     said.CopyFrom(event)
-    order(said)
+    sort_sets(said)
     return said
 
 
@@ -143,7 +143,7 @@ def by_the_long_way(event: Event) -> bytes | None:
     said = Event()
     said.CopyFrom(event)
     normalize(said)
-    if validate(to_event(said), now=NOW):
+    if validate_fact(to_event(said), now=NOW):
         return None
     return said.SerializeToString(deterministic=True)
 
@@ -154,7 +154,7 @@ def test_what_is_plain_is_valid_and_tidy(changes: list[Change]) -> None:
     event = a_call()
     for change in changes:
         change(event)
-    legs = plain_legs(event, NOW)
+    legs = count_plain_legs(event, NOW)
     if legs is not None:
         said = event.exchange_recorded.exchange
         assert legs == len(said.giver_ids) * len(said.receiver_ids)
@@ -169,18 +169,18 @@ def test_what_is_plain_is_valid_and_tidy(changes: list[Change]) -> None:
 def test_common_exchanges_are_plain(change: str) -> None:
     event = a_call()
     CHANGES[change](event)
-    assert plain_legs(event, NOW) is not None
+    assert count_plain_legs(event, NOW) is not None
 
 
 @pytest.mark.parametrize("change", CHANGES)
 def test_each_way_makes_the_same_record(change: str) -> None:
     event = a_call()
     CHANGES[change](event)
-    plain = plain_legs(event, NOW)
+    plain = count_plain_legs(event, NOW)
     request = RecordEventsRequest(events=[event])
     try:
-        _, [record] = to_records(request, scope=ALL, now=NOW)
-    except (InvalidFact, RequestTooLarge):
+        _, [record] = to_records(request, scope=OPEN_SCOPE, now=NOW)
+    except (InvalidFactError, RequestTooLargeError):
         assert plain is None
         return
     event.CopyFrom(request.events[0])

@@ -13,13 +13,13 @@ from mutua import Client, MutuaError
 from mutua.v1 import query_service_pb2 as pb
 from mutua.v1.event_pb2 import Event, ProgrammeConfigured, TopicLabel
 from services.query.programme import get_programme
-from tests.ledger.product import as_records
+from tests.ledger.folded_ledger import make_records
 from tests.oracle.fold import fold
-from tests.oracle.histories import History, load_histories
-from tests.projector.embedded import empty_store, project
-from tests.services.asking import Asker, asking
+from tests.oracle.recorded_history import RecordedHistory, load_histories
+from tests.projector.slab_projection import open_empty_store, project
 from tests.services.facts import exchange
-from tests.strategies import PROGRAMME, cuts, histories
+from tests.services.query_runner import QueryRunner, query_runner
+from tests.strategies import PROGRAMME, histories, slab_cuts
 
 REQUEST = pb.GetProgrammeRequest(programme_id=PROGRAMME)
 
@@ -36,18 +36,18 @@ def configured(*labels: tuple[str, str], minutes: int | None = None) -> Event:
 @settings(max_examples=60, deadline=None)
 @given(st.data(), histories(exchanges=4, max_facts=12))
 def test_it_is_that_of_the_oracle(data: st.DataObject, events: list[Event]) -> None:
-    with empty_store() as store:
-        asker = Asker(store)
+    with open_empty_store() as store:
+        asker = QueryRunner(store)
         if events:
-            project(store, as_records(events), data.draw(cuts(len(events))))
-        found = asker.ask(get_programme, REQUEST).programme
+            project(store, make_records(events), data.draw(slab_cuts(len(events))))
+        found = asker.run(get_programme, REQUEST).programme
     assert found == _oracle_answer(events)
 
 
 @pytest.mark.parametrize("history", load_histories(), ids=str)
-def test_it_is_that_of_the_recorded_history(history: History) -> None:
-    with asking(history.events) as asker:
-        found = asker.ask(get_programme, REQUEST).programme
+def test_it_is_that_of_the_recorded_history(history: RecordedHistory) -> None:
+    with query_runner(history.events) as asker:
+        found = asker.run(get_programme, REQUEST).programme
     labels = {each.topic: each.label for each in found.topics if each.label}
     minutes = found.working_day_minutes if found.HasField("working_day_minutes") else None
     assert (labels, minutes) == (history.topic_labels, history.working_day_minutes)
@@ -55,7 +55,7 @@ def test_it_is_that_of_the_recorded_history(history: History) -> None:
 
 def _oracle_answer(events: list[Event]) -> pb.Programme:
     ledger = fold(events)
-    standing = [each for each in ledger.exchanges.values() if not each.retracted]
+    standing = [each for each in ledger.exchanges.values() if not each.is_retracted]
     counts = Counter(topic for each in standing for topic in _topics(each.revisions[-1]))
     labels = {topic: label for topic, label in ledger.topic_labels.items() if label}
     return pb.Programme(

@@ -18,8 +18,8 @@ from mutua.v1.query_service_pb2 import (
     QUARANTINE_REASON_UNREADABLE,
     QuarantinedRecord,
 )
-from services.adapters.sqlite_log import SqliteLog
-from services.bootstrap import embedded
+from services.adapters.sqlite.log import SqliteLog
+from services.app.bootstrap import serve_embedded
 from services.query.quarantine import REMEDIES
 from tests.services import facts
 
@@ -64,7 +64,7 @@ def reused(client: Client) -> Event:
 
 
 def alias_of_registered(client: Client) -> Event:
-    client.record([facts.registered("A")])
+    client.record([facts.registration("A")])
     return facts.alias("A", "B")
 
 
@@ -150,7 +150,7 @@ def test_what_was_recorded_twice_is_resubmitted_once(
 
 
 def test_records_stand_in_log_order_page_by_page(client: Client, records: Records) -> None:
-    client.record([facts.registered("A"), *(facts.alias("A", f"B{n}") for n in range(7))])
+    client.record([facts.registration("A"), *(facts.alias("A", f"B{n}") for n in range(7))])
     offsets = [each.offset for each in records()]
     assert offsets == sorted(offsets)
     assert len(offsets) == 7
@@ -185,7 +185,10 @@ def unreadable(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Quaran
     with closing(SqliteLog(data / "log.sqlite")) as log:
         values = [b"\xff\xff", b"", untimed.SerializeToString(), elsewhere.SerializeToString()]
         log.append("default", values).result()
-    with embedded(data, purpose="a test", write=False) as running, Client(running.address) as asked:
+    with (
+        serve_embedded(data, purpose="a test", write=False) as running,
+        Client(running.address) as asked,
+    ):
         yield list(asked.list_quarantine())
 
 

@@ -4,7 +4,7 @@ import json
 from base64 import urlsafe_b64encode
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
-from datetime import date as civil_date
+from datetime import date as day_to_date
 from typing import Any
 from uuid import uuid4
 
@@ -20,7 +20,7 @@ from mutua.ids import uuid7
 from mutua.v1 import query_service_pb2 as pb
 from mutua.v1 import types_pb2 as types
 from mutua.v1.query_service_pb2_grpc import QueryServiceStub
-from services.adapters.tables import MODEL_VERSION
+from services.adapters.sql_store.tables import MODEL_VERSION
 from tests.services import facts
 from tests.services.facts import exchange
 
@@ -37,10 +37,10 @@ def told(address: str) -> Iterator[tuple[Client, str]]:
     with Client(address, programme=f"told-{uuid4().hex}", organization="o1") as client:
         events = [exchange(f"o{n}", f"o{(n + 1) % 9}", minutes=n, batch="ring") for n in range(9)]
         events += [
-            facts.registered(each, name=each.upper()) for each in ("o1", "o2", "o3", "silent")
+            facts.registration(each, name=each.upper()) for each in ("o1", "o2", "o3", "silent")
         ]
         events += [facts.alias("old o1", "o1"), exchange("old o1", "o5", on="2025-01-01T00:00:00Z")]
-        events += [facts.symmetric("o1", "o2"), retracted := exchange("o7", "gone")]
+        events += [facts.joint_exchange("o1", "o2"), retracted := exchange("o7", "gone")]
         events += [facts.retraction(retracted)]
         yield client, client.record(events)
 
@@ -126,7 +126,7 @@ class TestEveryRead:
         answer = ask(method, **self.fields(method, client))
         assert int(answer.position.rpartition(".")[2]) >= int(position.rpartition(".")[2])
         today = answer.as_of_date
-        assert before <= civil_date(today.year, today.month, today.day)
+        assert before <= day_to_date(today.year, today.month, today.day)
         assert answer.coverage.exchange_count == 11
 
     def test_waits_for_a_position_no_longer_than_its_deadline(

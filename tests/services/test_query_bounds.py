@@ -15,8 +15,8 @@ from mutua import AsyncClient, Client
 from mutua.v1 import query_service_pb2 as pb
 from mutua.v1.event_pb2 import Event
 from mutua.v1.query_service_pb2_grpc import QueryServiceStub
-from services.bootstrap import embedded
-from services.query.paging import MAX_ANSWER_BYTES, Room
+from services.app.bootstrap import serve_embedded
+from services.query.paging import MAX_PAGE_BYTES, PageWriter
 from tests.services import facts
 from tests.services.facts import exchange
 
@@ -87,7 +87,7 @@ def record_all(client: Client, events: Iterable[Event]) -> None:
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of one that has these programmes."""
-    with embedded(tmp_path_factory.mktemp("data"), purpose="tests", write=True) as running:
+    with serve_embedded(tmp_path_factory.mktemp("data"), purpose="tests", write=True) as running:
         for programme, events in PROGRAMMES.items():
             with Client(running.address, programme=programme) as client:
                 record_all(client, events())
@@ -114,7 +114,7 @@ def test_every_page_of_a_list_is_read_with_the_defaults_of_grpc(
             for name, found in rows.items():
                 found += getattr(page, name)
             request.page_token = page.next_page_token
-    assert max(sizes) <= MAX_ANSWER_BYTES
+    assert max(sizes) <= MAX_PAGE_BYTES
     assert sum(sizes) > GRPC_DEFAULT_BYTES, "the test has too little for one answer"
     assert {name: len(found) for name, found in rows.items()} == expected
     for found in rows.values():
@@ -126,7 +126,7 @@ class TestTheFirstPage:
     def test_of_a_network_has_all_nodes_where_they_fit(
         self, client: Client, channel: grpc.Channel
     ) -> None:
-        position = client.record([exchange("A", ["B", "C"]), facts.registered("D")])
+        position = client.record([exchange("A", ["B", "C"]), facts.registration("D")])
         question = pb.Question(programme_id=client.programme)
         request = pb.GetNetworkRequest(question=question, page_size=1, min_position=position)
         first = QueryServiceStub(channel).GetNetwork(request)
@@ -221,8 +221,8 @@ class TestRoom:
         bound, read = 1_000, list[pb.Balance]()
         while len(read) < len(rows):
             page = pb.ListBalancesResponse(warnings=["w" * warning])
-            room = Room(page, most_bytes=bound, reserved_bytes=0)
-            added = room.add(page.balances, iter(rows[len(read) :]), lambda row: row, size)
+            room = PageWriter(page, max_bytes=bound, reserved_bytes=0)
+            added = room.add_rows(page.balances, iter(rows[len(read) :]), lambda row: row, size)
             read += page.balances
             assert page.ByteSize() <= bound or len(page.balances) == 1
             assert len(page.balances) <= size
@@ -236,6 +236,6 @@ class TestRoom:
     def test_has_less_where_the_question_is_long(self) -> None:
         page = pb.ListBalancesResponse(question=pb.Question(organization_ids=["x" * 600]))
         rows = [pb.Balance(organization_id="y" * 200)] * 5
-        room = Room(page, most_bytes=1_000, reserved_bytes=0)
-        assert room.add(page.balances, rows, lambda row: row).has_more
+        room = PageWriter(page, max_bytes=1_000, reserved_bytes=0)
+        assert room.add_rows(page.balances, rows, lambda row: row).has_more
         assert len(page.balances) == 1

@@ -9,13 +9,13 @@ from hypothesis import strategies as st
 from mutua.v1 import query_service_pb2 as pb
 from mutua.v1.event_pb2 import Event
 from services.adapters.wire.question import to_question
-from services.ledger import answers
-from services.ledger.doubles import possible_doubles
-from services.ledger.errors import QuestionImpossible
+from services.ledger import reference_answers
+from services.ledger.doubles import find_possible_doubles
+from services.ledger.errors import ImpossibleQuestionError
 from services.query.exchanges import list_exchanges
-from tests.ledger.product import folded
+from tests.ledger.folded_ledger import fold_events
 from tests.reports import NAMES, report, report_histories
-from tests.services.asking import asking
+from tests.services.query_runner import query_runner
 from tests.strategies import PROGRAMME, event_id
 
 
@@ -29,13 +29,13 @@ from tests.strategies import PROGRAMME, event_id
 def test_a_list_holds_the_possible_doubles_act_by_act(
     events: list[Event], organization: str, giver: str, page_size: int
 ) -> None:
-    ledger = folded(events).ledger
+    ledger = fold_events(events).ledger
     histories = {each.current.event_id: each for each in ledger.histories.values()}
     question = to_question(pb.Question(programme_id=PROGRAMME), today=0)
     wanted, wanted_giver = ledger.resolve(organization), ledger.resolve(giver)
     groups = [
         sorted((histories[each.event_id].number, each) for each in group)
-        for group in possible_doubles(answers.counted(ledger, question))
+        for group in find_possible_doubles(reference_answers.select_exchanges(ledger, question))
     ]
     expected = [
         histories[each.event_id].exchange_id
@@ -52,8 +52,8 @@ def test_a_list_holds_the_possible_doubles_act_by_act(
         possible_doubles=True,
         page_size=page_size,
     )
-    with asking(events) as asker:
-        listed = asker.rows(list_exchanges, request)
+    with query_runner(events) as asker:
+        listed = asker.list_rows(list_exchanges, request)
     assert [each.exchange_id for each in listed] == expected
 
 
@@ -69,19 +69,19 @@ def test_acts_stay_together_and_the_answer_warns() -> None:
     request = pb.ListExchangesRequest(
         question=pb.Question(programme_id=PROGRAMME), possible_doubles=True, page_size=1
     )
-    with asking(reports) as asker:
-        listed = asker.rows(list_exchanges, request)
+    with query_runner(reports) as asker:
+        listed = asker.list_rows(list_exchanges, request)
         assert [each.exchange_id for each in listed] == [event_id(each) for each in (1, 5, 2, 4)]
         request.page_token = ""
-        answer = asker.ask(list_exchanges, request)
+        answer = asker.run(list_exchanges, request)
         assert (list(answer.warnings), answer.coverage.possible_double_count) == (
             ["POSSIBLE_DOUBLE_REPORTS"],
             2,
         )
         request.batch = "receivers"
-        [only] = asker.rows(list_exchanges, request)
+        [only] = asker.list_rows(list_exchanges, request)
         assert only.exchange_id == event_id(5)
         request.page_token = ""
         request.order_by = "occur_time"
-        with pytest.raises(QuestionImpossible, match="act by act"):
-            asker.ask(list_exchanges, request)
+        with pytest.raises(ImpossibleQuestionError, match="act by act"):
+            asker.run(list_exchanges, request)

@@ -17,20 +17,20 @@ from mutua.v1 import query_service_pb2 as pb
 from mutua.v1.event_pb2 import Event
 from services.adapters.wire.question import to_question
 from services.ledger import state
+from services.ledger.enums import Identity
 from services.ledger.identity import resolve
 from services.ledger.question import Question
 from services.ledger.times import day_of
-from services.ledger.words import Identity
 from services.query.balances import list_balances
 from services.query.exchanges import list_exchanges
 from services.query.network import get_network
 from services.query.pairs import list_pairs
-from tests.ledger.product import as_json, folded
+from tests.ledger.folded_ledger import fold_events, message_to_json
 from tests.oracle import answers as oracle
-from tests.oracle.fold import Ledger, fold
+from tests.oracle.fold import OracleLedger, fold
 from tests.services import facts
-from tests.services.asking import Asker, asking
 from tests.services.facts import exchange
+from tests.services.query_runner import QueryRunner, query_runner
 from tests.strategies import ORGANIZATIONS, histories, questions
 
 SETTINGS = settings(max_examples=25, deadline=None)
@@ -51,8 +51,8 @@ def sums(draw: st.DrawFn) -> pb.Question:
 def test_a_list_holds_the_exchanges_that_are_asked_for(
     events: list[Event], asked: list[pb.Question], data: st.DataObject
 ) -> None:
-    ledger = folded(events).ledger
-    with asking(events) as asker:
+    ledger = fold_events(events).ledger
+    with query_runner(events) as asker:
         for question in asked:
             request = pb.ListExchangesRequest(
                 question=question,
@@ -66,7 +66,7 @@ def test_a_list_holds_the_exchanges_that_are_asked_for(
                 for history in sorted(ledger.histories.values(), key=lambda each: each.number)
                 if _is_asked_for(ledger, history, request)
             ]
-            found = asker.rows(list_exchanges, request)
+            found = asker.list_rows(list_exchanges, request)
             assert [each.exchange_id for each in found] == expected
 
 
@@ -76,12 +76,14 @@ def test_evidence_of_a_pair_adds_up_to_it(events: list[Event], question: pb.Ques
     """The exchanges listed for it, and no others, give the same row."""
     assume(question.allocation != pb.ALLOCATION_ONCE)
     ledger = fold(events)
-    with asking(events) as asker:
-        for pair in asker.rows(list_pairs, pb.ListPairsRequest(question=question)):
+    with query_runner(events) as asker:
+        for pair in asker.list_rows(list_pairs, pb.ListPairsRequest(question=question)):
             there = _behind(asker, question, pair.giver_id, pair.receiver_id)
             back = _behind(asker, question, pair.receiver_id, pair.giver_id)
             assert (len(there), len(back)) == (pair.given_count, pair.received_count)
-            assert as_json(pair) in oracle.pairs(_only(ledger, [*there, *back]), question)
+            assert message_to_json(pair) in oracle.compute_pairs(
+                _only(ledger, [*there, *back]), question
+            )
 
 
 @SETTINGS
@@ -89,12 +91,12 @@ def test_evidence_of_a_pair_adds_up_to_it(events: list[Event], question: pb.Ques
 def test_evidence_of_a_tie_adds_up_to_it(events: list[Event], question: pb.Question) -> None:
     assume(question.allocation != pb.ALLOCATION_ONCE)
     ledger = fold(events)
-    with asking(events) as asker:
-        for edge in asker.rows(get_network, pb.GetNetworkRequest(question=question)):
+    with query_runner(events) as asker:
+        for edge in asker.list_rows(get_network, pb.GetNetworkRequest(question=question)):
             listed = _behind(asker, question, edge.giver_id, edge.receiver_id)
             assert len(listed) == edge.exchange_count
-            edges, _ = oracle.network(_only(ledger, listed), question)
-            assert as_json(edge) in edges
+            edges, _ = oracle.compute_network(_only(ledger, listed), question)
+            assert message_to_json(edge) in edges
 
 
 @SETTINGS
@@ -102,14 +104,14 @@ def test_evidence_of_a_tie_adds_up_to_it(events: list[Event], question: pb.Quest
 def test_evidence_of_a_balance_adds_up_to_it(events: list[Event], question: pb.Question) -> None:
     assume(question.allocation != pb.ALLOCATION_FULL)
     ledger = fold(events)
-    with asking(events) as asker:
-        for balance in asker.rows(list_balances, pb.ListBalancesRequest(question=question)):
+    with query_runner(events) as asker:
+        for balance in asker.list_rows(list_balances, pb.ListBalancesRequest(question=question)):
             organization_id = balance.organization_id
             given = _behind(asker, question, giver_id=organization_id)
             received = _behind(asker, question, receiver_id=organization_id)
             joint_count = balance.exchange_count - len(given) - len(received)
             assert joint_count == balance.joint_count
-            row = as_json(balance)
+            row = message_to_json(balance)
             gave = _balance_of(ledger, given, question, organization_id)
             took = _balance_of(ledger, received, question, organization_id)
             for side, found in (("given", gave), ("received", took)):
@@ -131,11 +133,11 @@ ORDERS: dict[str, Callable[[pb.Exchange], Any]] = {
 @SETTINGS
 @given(rich_histories, st.sampled_from(sorted(ORDERS)), st.integers(1, 5))
 def test_exchanges_by_time(events: list[Event], order_by: str, page_size: int) -> None:
-    with asking(events) as asker:
+    with query_runner(events) as asker:
         question = pb.Question(programme_id="gde")
-        whole = asker.rows(list_exchanges, pb.ListExchangesRequest(question=question))
+        whole = asker.list_rows(list_exchanges, pb.ListExchangesRequest(question=question))
         request = pb.ListExchangesRequest(question=question, order_by=order_by, page_size=page_size)
-        found = asker.rows(list_exchanges, request)
+        found = asker.list_rows(list_exchanges, request)
     # Equal ones stay in log order, since sorting is stable.
     assert found == sorted(whole, key=ORDERS[order_by])
 
@@ -166,15 +168,15 @@ def test_an_exchange_that_nobody_recorded_is_not_found(client: Client, exchange_
 
 
 def _behind(
-    asker: Asker, question: pb.Question, giver_id: str = "", receiver_id: str = ""
+    asker: QueryRunner, question: pb.Question, giver_id: str = "", receiver_id: str = ""
 ) -> list[pb.Exchange]:
     request = pb.ListExchangesRequest(
         question=question, giver_id=giver_id, receiver_id=receiver_id, standing_only=True
     )
-    return asker.rows(list_exchanges, request)
+    return asker.list_rows(list_exchanges, request)
 
 
-def _only(ledger: Ledger, listed: list[pb.Exchange]) -> Ledger:
+def _only(ledger: OracleLedger, listed: list[pb.Exchange]) -> OracleLedger:
     """The ledger without any other exchange."""
     ids = {each.exchange_id for each in listed}
     found = {name: each for name, each in ledger.exchanges.items() if name in ids}
@@ -182,19 +184,19 @@ def _only(ledger: Ledger, listed: list[pb.Exchange]) -> Ledger:
 
 
 def _balance_of(
-    ledger: Ledger, listed: list[pb.Exchange], question: pb.Question, organization_id: str
+    ledger: OracleLedger, listed: list[pb.Exchange], question: pb.Question, organization_id: str
 ) -> oracle.Row:
     """What the listed exchanges alone add up to."""
-    rows = oracle.balances(_only(ledger, listed), question)
+    rows = oracle.compute_balances(_only(ledger, listed), question)
     nothing: oracle.Row = {"given_unknown_count": 0, "received_unknown_count": 0}
     return next((row for row in rows if row["organization_id"] == organization_id), nothing)
 
 
 def _is_asked_for(
-    ledger: state.Ledger, history: state.History, request: pb.ListExchangesRequest
+    ledger: state.Ledger, history: state.ExchangeHistory, request: pb.ListExchangesRequest
 ) -> bool:
     question, revision = to_question(request.question, today=0), history.current
-    assert revision.said.occur_time is not None
+    assert revision.content_event.occur_time is not None
     said = revision.exchange
     givers, receivers, joint = (
         {_mean(ledger, question, each) for each in side}
@@ -203,15 +205,15 @@ def _is_asked_for(
     chosen = {_mean(ledger, question, each) for each in question.organization_ids}
     names_a_side, is_internal = request.giver_id or request.receiver_id, givers & receivers
     return (
-        question.places(day_of(revision.said.occur_time))
+        question.is_in_window(day_of(revision.content_event.occur_time))
         and (not question.kinds or said.kind in question.kinds)
         and (not question.formalities or said.formality in question.formalities)
         and (not question.topics or bool({*question.topics} & {*said.topics}))
         and (not chosen or bool(chosen & (givers | receivers | joint)))
         and (not request.giver_id or _mean(ledger, question, request.giver_id) in givers)
         and (not request.receiver_id or _mean(ledger, question, request.receiver_id) in receivers)
-        and not (request.standing_only and history.retracted)
-        and not (names_a_side and is_internal and not history.retracted)
+        and not (request.standing_only and history.is_retracted)
+        and not (names_a_side and is_internal and not history.is_retracted)
     )
 
 

@@ -8,23 +8,23 @@ from contextlib import AbstractContextManager
 from typing import Any, cast
 
 from mutua.v1 import query_service_pb2 as pb
-from services.adapters.grpc_server import Context
-from services.adapters.sqlite_store import SqliteStore
+from services.adapters.grpc.server import Context
+from services.adapters.sqlite.store import SqliteStore
+from services.adapters.telemetry.metrics import NO_OP_METER
 from services.ledger.ports import ReadableLog
 from services.ledger.position import Position
-from services.metrics import UNMEASURED
-from services.query.answering import Answering
 from services.query.balances import list_balances
-from services.query.progress import Progress
-from tests.ledger.product import START_TIME, as_records
-from tests.projector.embedded import LOG_ID, empty_store, project
+from services.query.executor import QueryExecutor
+from services.query.position_tracker import PositionTracker
+from tests.ledger.folded_ledger import START_TIME, make_records
+from tests.projector.slab_projection import LOG_ID, open_empty_store, project
 from tests.services.facts import exchange
 
 EVENTS = [exchange(f"giver {number}", "B", programme="gde") for number in range(5)]
 """In each is somebody new."""
 
 
-class Database:
+class RevertibleDatabase:
     """Read models of which there is a backup: `now` is what is read."""
 
     def __init__(self, now: SqliteStore) -> None:
@@ -32,19 +32,19 @@ class Database:
 
     name = "read-1.sqlite"
 
-    def snapshot(self, partition: int) -> AbstractContextManager[Any]:
-        return self.now.snapshot(partition)
+    def open_snapshot(self, partition: int) -> AbstractContextManager[Any]:
+        return self.now.open_snapshot(partition)
 
 
-class Log:
+class SinglePartitionLog:
     log_id = LOG_ID
     origins: Mapping[str, int] = {}
 
-    def partition_of(self, programme_id: str) -> int:
+    def find_partition(self, programme_id: str) -> int:
         return 0
 
 
-class Watched(Progress):
+class WatchedPositions(PositionTracker):
     """Tells when somebody found that less is visible than was said."""
 
     def __init__(self) -> None:
@@ -52,13 +52,13 @@ class Watched(Progress):
         self.went_back = asyncio.Event()
 
     def advance(self, partition: int, next_offset: int) -> None:
-        is_less = next_offset < self.of(partition).next_offset
+        is_less = next_offset < self.get(partition).next_offset
         super().advance(partition, next_offset)
         if is_less:
             self._loop.call_soon_threadsafe(self.went_back.set)
 
 
-class Call:
+class StubCall:
     """What is asked of a call that has ten seconds."""
 
     def time_remaining(self) -> float:
@@ -71,29 +71,31 @@ class Call:
 Ask = Callable[[str], Awaitable[pb.ListBalancesResponse]]
 
 
-def play(story: Callable[[Database, SqliteStore, Watched, Ask], Awaitable[None]]) -> None:
+def play(
+    story: Callable[[RevertibleDatabase, SqliteStore, WatchedPositions, Ask], Awaitable[None]],
+) -> None:
     """A story with all events projected, and a backup with only two of them."""
 
     async def tell() -> None:
-        with empty_store() as all_of_it, empty_store() as backup:
-            project(all_of_it, as_records(EVENTS))
-            project(backup, as_records(EVENTS[:2]))
-            database, progress = Database(all_of_it), Watched()
+        with open_empty_store() as all_of_it, open_empty_store() as backup:
+            project(all_of_it, make_records(EVENTS))
+            project(backup, make_records(EVENTS[:2]))
+            database, progress = RevertibleDatabase(all_of_it), WatchedPositions()
             progress.advance(0, len(EVENTS))
-            answering = Answering(
+            answering = QueryExecutor(
                 cast("Any", database),
                 progress,
-                log=cast("ReadableLog", Log()),
+                log=cast("ReadableLog", SinglePartitionLog()),
                 clock=lambda: START_TIME,
-                meter=UNMEASURED,
+                meter=NO_OP_METER,
             )
 
             async def ask(min_position: str) -> pb.ListBalancesResponse:
                 message = pb.ListBalancesRequest(
                     question=pb.Question(programme_id="gde"), min_position=min_position
                 )
-                content: Any = await answering.answer(
-                    message, cast("Context", Call()), list_balances
+                content: Any = await answering.execute(
+                    message, cast("Context", StubCall()), list_balances
                 )
                 return pb.ListBalancesResponse.FromString(content)
 
@@ -107,26 +109,30 @@ def givers(answer: pb.ListBalancesResponse) -> list[str]:
 
 
 def test_questions_are_answered_from_what_is_there_and_from_all_when_it_is_back() -> None:
-    async def story(database: Database, backup: SqliteStore, progress: Watched, ask: Ask) -> None:
+    async def story(
+        database: RevertibleDatabase, backup: SqliteStore, progress: WatchedPositions, ask: Ask
+    ) -> None:
         assert len(givers(await ask(""))) == len(EVENTS)
         database.now = backup
         answer = await ask("")
         assert givers(answer) == ["giver 0", "giver 1"]
         assert answer.position == str(Position(LOG_ID, 0, 2))
-        project(backup, as_records(EVENTS)[2:])
+        project(backup, make_records(EVENTS)[2:])
         assert givers(await ask("")) == [f"giver {number}" for number in range(len(EVENTS))]
 
     play(story)
 
 
 def test_who_wants_a_position_waits_for_it_once_more() -> None:
-    async def story(database: Database, backup: SqliteStore, progress: Watched, ask: Ask) -> None:
+    async def story(
+        database: RevertibleDatabase, backup: SqliteStore, progress: WatchedPositions, ask: Ask
+    ) -> None:
         database.now = backup
         asked = asyncio.ensure_future(ask(str(Position(LOG_ID, 0, 4))))
         await progress.went_back.wait()
-        assert progress.of(0).next_offset == 2
+        assert progress.get(0).next_offset == 2
         assert not asked.done()
-        project(backup, as_records(EVENTS)[2:])
+        project(backup, make_records(EVENTS)[2:])
         progress.advance(0, len(EVENTS))
         answer = await asked
         assert answer.position == str(Position(LOG_ID, 0, len(EVENTS)))

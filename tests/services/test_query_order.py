@@ -12,13 +12,13 @@ from hypothesis import strategies as st
 from mutua.v1 import query_service_pb2 as pb
 from mutua.v1.event_pb2 import Event
 from mutua.v1.types_pb2 import Date
-from services.ledger.errors import QuestionImpossible
+from services.ledger.errors import ImpossibleQuestionError
 from services.query.balances import list_balances
 from services.query.network import get_network
-from services.query.order import Order, parse_order
 from services.query.organizations import list_organizations
 from services.query.pairs import list_pairs
-from tests.services.asking import asking
+from services.query.row_order import RowOrder, parse_order
+from tests.services.query_runner import query_runner
 from tests.strategies import PROGRAMME, histories
 
 SETTINGS = settings(max_examples=12, deadline=None)
@@ -49,17 +49,17 @@ def test_every_field_sorts_every_list(name: str, data: st.DataObject, events: li
         max_size=3,
         unique_by=lambda term: term[0],
     )
-    with asking(events) as asker:
+    with query_runner(events) as asker:
         for terms in data.draw(st.lists(orders, min_size=4, max_size=4)):
             lens = data.draw(st.sampled_from(pb.Lens.values()))
             question = pb.Question(programme_id=PROGRAMME, lens=lens)
-            whole = asker.rows(respond, request_of(question=question))
+            whole = asker.list_rows(respond, request_of(question=question))
             request = request_of(
                 question=question,
                 order_by=" , ".join(f"{field}{' desc' * down}" for field, down in terms),
                 page_size=data.draw(st.integers(1, 5)),
             )
-            assert asker.rows(respond, request) == obviously_sorted(whole, terms)
+            assert asker.list_rows(respond, request) == obviously_sorted(whole, terms)
 
 
 def obviously_sorted(rows: Sequence[Any], terms: Sequence[tuple[str, bool]]) -> list[Any]:
@@ -106,21 +106,25 @@ def test_an_order_is_read(order_by: str, terms: list[tuple[str, bool]]) -> None:
     ],
 )
 def test_what_is_no_order_is_refused(order_by: str, said: str) -> None:
-    with pytest.raises(QuestionImpossible, match=said):
+    with pytest.raises(ImpossibleQuestionError, match=said):
         parse_order(order_by, ["giver_id", "net"])
 
 
 def test_a_page_goes_on_after_a_row_that_is_gone() -> None:
-    order = Order(pb.Pair.DESCRIPTOR, ("giver_id", "receiver_id"), lambda row: row).by("net desc")
+    order = RowOrder(
+        pb.Pair.DESCRIPTOR, ("giver_id", "receiver_id"), lambda row: row
+    ).with_order_by("net desc")
     rows = [
         pb.Pair(giver_id=each, receiver_id="z", net=net)
         for each, net in zip("abc", (3, 1, 2), strict=True)
     ]
-    places = order.places(rows)
-    assert [order.after(key, rows, places) for key in (None, [9, "x", "x"], [2, "b", "z"])] == [
+    places = order.argsort(rows)
+    assert [
+        order.find_start(key, rows, places) for key in (None, [9, "x", "x"], [2, "b", "z"])
+    ] == [
         0,
         0,
         1,
     ]
-    assert order.after([2.0, "c", "z"], rows, places) == 2
-    assert order.after([0, "a", "a"], rows, places) == 3
+    assert order.find_start([2.0, "c", "z"], rows, places) == 2
+    assert order.find_start([0, "a", "a"], rows, places) == 3

@@ -10,7 +10,7 @@ import pytest
 
 from mutua import Client
 from mutua.v1 import query_service_pb2 as pb
-from services.network.pairs import pairs as list_rows
+from services.network.pairs import compute_pairs as list_rows
 from services.query import pairs as pairs_file
 from tests.services import facts
 from tests.services.facts import exchange
@@ -83,7 +83,7 @@ def test_a_list_is_one_list_while_facts_are_recorded(
 ) -> None:
     if order_by and method in ("ListPairs", "ListOrganizations"):
         order_by = "giver_id desc" if method == "ListPairs" else "organization_id desc"
-    position = client.record([*ring(), facts.registered("silent")])
+    position = client.record([*ring(), facts.registration("silent")])
     whole = page(client, method, min_position=position, order_by=order_by)
     rows, token = [], ""
     while True:
@@ -111,7 +111,7 @@ def test_an_answer_is_computed_once_until_its_programme_moves(
         return found(frame, question)
 
     found = list_rows
-    monkeypatch.setattr(pairs_file, "pairs", counting)
+    monkeypatch.setattr(pairs_file, "compute_pairs", counting)
     position = client.record(ring())
     first = client.list_pairs(min_position=position)
     assert list(first) == list(client.list_pairs())

@@ -9,121 +9,125 @@ from typing import Any
 
 import pytest
 
-from services.ledger.flow_rows import FlowRows, Known
+from services.ledger.enums import Identity
+from services.ledger.flow_rows import ColumnWatermark, FlowRows
 from services.ledger.question import Question
-from services.ledger.words import Identity
-from services.network.balances import balances
-from services.network.frame import Frame
-from services.query.programmes import Programmes
-from tests.network.columns import flow_rows
+from services.network.balances import compute_balances
+from services.network.identity_view import IdentityView
+from services.query.column_cache import ColumnCache
+from tests.network.column_history import make_flow_rows
 
 EXCHANGES = 100
 
 
 @dataclass(slots=True)
-class Models:
+class CountingReadModels:
     """Read models of programmes that are alike; every fact is an exchange of the first one."""
 
     end: int = EXCHANGES
-    asked: list[tuple[str, int]] = field(default_factory=list)
+    reads: list[tuple[str, int]] = field(default_factory=list)
     """Which programme was read, from which offset."""
 
     def loading(self) -> None:
         """Called before rows are read."""
 
     @contextmanager
-    def snapshot(self, partition: int) -> Iterator[Any]:
+    def open_snapshot(self, partition: int) -> Iterator[Any]:
         yield _Snapshot(self, self.end)
 
 
 @dataclass(slots=True)
 class _Snapshot:
-    models: Models
+    models: CountingReadModels
     end: int
 
-    def position(self) -> int:
+    def read_next_offset(self) -> int:
         return self.end
 
-    def programme_offset(self, programme_id: str) -> int:
+    def read_last_offset(self, programme_id: str) -> int:
         offsets = {"first": self.end - 1, "nobody": -1}
         return offsets.get(programme_id, EXCHANGES - 1)
 
-    def flows(self, programme_id: str, known: Known) -> FlowRows:
+    def read_flow_rows(self, programme_id: str, known: ColumnWatermark) -> FlowRows:
         self.models.loading()
-        self.models.asked.append((programme_id, known.next_offset))
-        return flow_rows(range(known.next_offset, self.programme_offset(programme_id) + 1))
+        self.models.reads.append((programme_id, known.next_offset))
+        return make_flow_rows(range(known.next_offset, self.read_last_offset(programme_id) + 1))
 
 
 @pytest.fixture
-def models() -> Models:
-    return Models()
+def models() -> CountingReadModels:
+    return CountingReadModels()
 
 
-def test_columns_are_read_once_and_then_from_where_they_are(models: Models) -> None:
-    programmes = Programmes()
+def test_columns_are_read_once_and_then_from_where_they_are(models: CountingReadModels) -> None:
+    programmes = ColumnCache()
     for end in (100, 100, 103, 104):
         models.end = end
         for identity in (Identity.AS_NOW, Identity.RECORDED):
             assert _given(_ask(programmes, models, "first", identity)) == end
-    assert models.asked == [("first", 0), ("first", 100), ("first", 103)]
+    assert models.reads == [("first", 0), ("first", 100), ("first", 103)]
 
 
-def test_facts_of_others_move_the_position_and_nothing_is_read(models: Models) -> None:
-    programmes = Programmes()
+def test_facts_of_others_move_the_position_and_nothing_is_read(models: CountingReadModels) -> None:
+    programmes = ColumnCache()
     frames = []
     for models.end in (100, 105):
         frames.append(_ask(programmes, models, "second"))
     assert [frame.columns.next_offset for frame in frames] == [100, 105]
     assert [_given(frame) for frame in frames] == [100, 100]
-    assert models.asked == [("second", 0)]
+    assert models.reads == [("second", 0)]
 
 
-def test_an_older_snapshot_gets_what_somebody_else_is_at_already(models: Models) -> None:
-    programmes = Programmes()
-    with models.snapshot(0) as older:
+def test_an_older_snapshot_gets_what_somebody_else_is_at_already(
+    models: CountingReadModels,
+) -> None:
+    programmes = ColumnCache()
+    with models.open_snapshot(0) as older:
         models.end = 103
         _ask(programmes, models, "first")
-        frame = programmes.frame(older, "first", Identity.AS_NOW)
+        frame = programmes.get_frame(older, "first", Identity.AS_NOW)
         assert frame.columns.next_offset == 103
         # In the other one nothing happened meanwhile, so that it is at both positions.
         _ask(programmes, models, "second")
-        assert programmes.frame(older, "second", Identity.AS_NOW).columns.next_offset == 100
+        assert programmes.get_frame(older, "second", Identity.AS_NOW).columns.next_offset == 100
 
 
-def test_a_programme_in_which_nothing_was_recorded_is_empty(models: Models) -> None:
-    frame = _ask(Programmes(), models, "nobody")
+def test_a_programme_in_which_nothing_was_recorded_is_empty(models: CountingReadModels) -> None:
+    frame = _ask(ColumnCache(), models, "nobody")
     assert frame.columns.next_offset == models.end
-    assert list(balances(frame, Question(programme_id="nobody")).rows) == []
-    assert models.asked == []
+    assert list(compute_balances(frame, Question(programme_id="nobody")).rows) == []
+    assert models.reads == []
 
 
-def test_programmes_are_kept_by_recency_within_the_budget(models: Models) -> None:
-    programmes = Programmes()
+def test_programmes_are_kept_by_recency_within_the_budget(models: CountingReadModels) -> None:
+    programmes = ColumnCache()
     _ask(programmes, models, "first")
     one = programmes.size_bytes
-    programmes = Programmes(2 * one)
+    programmes = ColumnCache(2 * one)
     for name in ("first", "second", "first", "third", "first", "second"):
         assert _given(_ask(programmes, models, name)) == EXCHANGES
-    assert [name for name, _ in models.asked] == ["first", "first", "second", "third", "second"]
+    assert [name for name, _ in models.reads] == ["first", "first", "second", "third", "second"]
     assert programmes.size_bytes == 2 * one
 
 
-def test_a_programme_beyond_the_budget_is_loaded_once_and_kept_alone(models: Models) -> None:
-    programmes = Programmes()
+def test_a_programme_beyond_the_budget_is_loaded_once_and_kept_alone(
+    models: CountingReadModels,
+) -> None:
+    programmes = ColumnCache()
     _ask(programmes, models, "first")
     one = programmes.size_bytes
-    programmes = Programmes(one - 1)
+    programmes = ColumnCache(one - 1)
     for name in ("first", "first", "second", "second", "first"):
         assert _given(_ask(programmes, models, name)) == EXCHANGES
         assert programmes.size_bytes == one
-    assert [name for name, _ in models.asked] == ["first", "first", "second", "first"]
+    assert [name for name, _ in models.reads] == ["first", "first", "second", "first"]
 
 
 def test_the_room_of_a_programme_beyond_the_budget_is_free_before_another_is_loaded() -> None:
-    programmes = Programmes(0)
+    programmes = ColumnCache(0)
 
     @dataclass(slots=True)
-    class Watched(Models):
+    class Watched(CountingReadModels):
         sizes: list[int] = field(default_factory=list)
 
         def loading(self) -> None:
@@ -135,21 +139,26 @@ def test_the_room_of_a_programme_beyond_the_budget_is_free_before_another_is_loa
     assert models.sizes == [0, 0]
 
 
-def test_worn_columns_are_loaded_again(models: Models) -> None:
-    programmes = Programmes()
+def test_worn_columns_are_loaded_again(models: CountingReadModels) -> None:
+    programmes = ColumnCache()
     frame = _ask(programmes, models, "first")
-    frame.columns.alive[: EXCHANGES // 2] = False  # as if half of it had been restated
+    frame.columns.is_standing[: EXCHANGES // 2] = False  # as if half of it had been restated
     models.end += 1
     assert _given(_ask(programmes, models, "first")) == models.end
-    assert models.asked == [("first", 0), ("first", 0)]
+    assert models.reads == [("first", 0), ("first", 0)]
 
 
 def _ask(
-    programmes: Programmes, models: Models, name: str, identity: Identity = Identity.AS_NOW
-) -> Frame:
-    with models.snapshot(0) as snapshot:
-        return programmes.frame(snapshot, name, identity)
+    programmes: ColumnCache,
+    models: CountingReadModels,
+    name: str,
+    identity: Identity = Identity.AS_NOW,
+) -> IdentityView:
+    with models.open_snapshot(0) as snapshot:
+        return programmes.get_frame(snapshot, name, identity)
 
 
-def _given(frame: Frame) -> int:
-    return frame.coverage(Question(programme_id="any"), frame.columns.alive).exchange_count
+def _given(frame: IdentityView) -> int:
+    return frame.compute_coverage(
+        Question(programme_id="any"), frame.columns.is_standing
+    ).exchange_count

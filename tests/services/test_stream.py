@@ -20,11 +20,11 @@ from mutua.v1.ingest_service_pb2_grpc import (
     IngestServiceStub,
     add_IngestServiceServicer_to_server,
 )
-from services.adapters.grpc_server import Server
-from services.bootstrap import embedded
-from services.ingest import service, stream
-from services.ingest.appends import Appends
-from services.ledger.errors import LogFull
+from services.adapters.grpc.server import GrpcServer
+from services.app.bootstrap import serve_embedded
+from services.ingest import record_stream, service
+from services.ingest.log_appender import LogAppender
+from services.ledger.errors import LogFullError
 from services.ledger.ports import Record
 from services.ledger.position import Position
 from tests.services.facts import exchange
@@ -40,7 +40,7 @@ def group(*events: pb.Event) -> RecordStreamRequest:
     return RecordStreamRequest(events=events)
 
 
-def told(error: Any) -> tuple[str, list[str]]:
+def decode_refusal(error: Any) -> tuple[str, list[str]]:
     """The reason and the fields of a refusal."""
     info, bad_request = ErrorInfo(), BadRequest()
     for detail in rpc_status.from_call(error).details:
@@ -49,7 +49,7 @@ def told(error: Any) -> tuple[str, list[str]]:
     return info.reason, [each.field for each in bad_request.field_violations]
 
 
-def facts_of(client: Client) -> int:
+def count_facts(client: Client) -> int:
     status = client.get_status(min_position=client.get_status().log_position)
     return status.fact_count
 
@@ -120,8 +120,8 @@ def test_a_group_that_is_refused_ends_the_stream(
     with pytest.raises(grpc.RpcError) as refused:
         received.append(next(answers))
     assert refused.value.code() is grpc.StatusCode.INVALID_ARGUMENT
-    assert told(refused.value) == (reason, fields)
-    assert facts_of(client) == 2
+    assert decode_refusal(refused.value) == (reason, fields)
+    assert count_facts(client) == 2
 
 
 def test_every_answer_comes_before_the_refusal(client: Client, channel: grpc.Channel) -> None:
@@ -137,7 +137,7 @@ def test_a_bad_caller_is_refused(client: Client, channel: grpc.Channel) -> None:
     metadata = (("mutua-organization", "x" * 129),)
     with pytest.raises(grpc.RpcError) as refused:
         next(IngestServiceStub(channel).RecordStream(groups, metadata=metadata))
-    assert told(refused.value) == ("INVALID_FACT", ["metadata.mutua-organization"])
+    assert decode_refusal(refused.value) == ("INVALID_FACT", ["metadata.mutua-organization"])
 
 
 def test_a_server_that_stops_answers_what_it_took_and_says_so(tmp_path: Path) -> None:
@@ -147,13 +147,13 @@ def test_a_server_that_stops_answers_what_it_took_and_says_so(tmp_path: Path) ->
         yield group(exchange())
         ended.wait(PATIENCE_SECONDS)  # a sender that stays, as one with nothing to record does
 
-    with embedded(tmp_path / "data", purpose="a test", write=True) as running:
+    with serve_embedded(tmp_path / "data", purpose="a test", write=True) as running:
         channel = grpc.insecure_channel(running.address)
         answers = IngestServiceStub(channel).RecordStream(groups())
         assert next(answers).event_count == 1
     with pytest.raises(grpc.RpcError) as refused:
         next(answers)
-    assert told(refused.value)[0] == "LOG_DOWN"
+    assert decode_refusal(refused.value)[0] == "LOG_DOWN"
     ended.set()
     channel.close()
 
@@ -191,7 +191,7 @@ class SlowLog:
     def on_append(self, wake: Callable[[], None]) -> None: ...
 
 
-class Served:
+class IngestServer:
     """An ingest service on a slow log; a test sets the lag and sees how often it is looked at."""
 
     channel: grpc.aio.Channel
@@ -200,9 +200,9 @@ class Served:
         self.log = SlowLog()
         self.lag = 0
         self.looks = 0
-        self.server = Server([service.NAME])
-        ingest = service.IngestService(self.log, lag=self._lag, stopping=self.server.stopping)
-        add_IngestServiceServicer_to_server(ingest, self.server.grpc)
+        self.server = GrpcServer([service.SERVICE_NAME])
+        ingest = service.IngestService(self.log, lag=self._lag, stop_event=self.server.stopping)
+        add_IngestServiceServicer_to_server(ingest, self.server.aio_server)
 
     def _lag(self, programme_id: str) -> int:
         self.looks += 1
@@ -211,13 +211,13 @@ class Served:
     def record(self, groups: Iterable[RecordStreamRequest], **options: Any) -> Any:
         return IngestServiceStub(self.channel).RecordStream(iter(groups), **options)
 
-    async def appends(self, count: int) -> None:
+    async def wait_for_appends(self, count: int) -> None:
         await eventually(lambda: len(self.log.appended) >= count)
 
 
 @asynccontextmanager
-async def served() -> AsyncIterator[Served]:
-    it = Served()
+async def run_server() -> AsyncIterator[IngestServer]:
+    it = IngestServer()
     address = await it.server.start("127.0.0.1:0")
     async with grpc.aio.insecure_channel(address) as it.channel:
         try:
@@ -239,7 +239,7 @@ async def read(call: Any, count: int) -> list[str]:
 async def refusal(awaited: Awaitable[Any]) -> str:
     with pytest.raises(grpc.RpcError) as refused:
         await awaited
-    return told(refused.value)[0]
+    return decode_refusal(refused.value)[0]
 
 
 def positions(count: int) -> list[str]:
@@ -248,9 +248,9 @@ def positions(count: int) -> list[str]:
 
 def test_groups_are_appended_ahead_of_answers_and_answered_in_order() -> None:
     async def main() -> None:
-        async with served() as it:
+        async with run_server() as it:
             call = it.record(group(exchange()) for _ in range(3))
-            await it.appends(3)
+            await it.wait_for_appends(3)
             it.log.settle(2)
             it.log.settle(1)
             answer = asyncio.create_task(call.read())
@@ -274,30 +274,30 @@ AHEAD = {
 @pytest.mark.parametrize(("size", "sealed", "ahead"), AHEAD.values(), ids=AHEAD)
 def test_what_is_ahead_of_answers_is_bounded(size: int, sealed: bytes, ahead: int) -> None:
     async def main() -> None:
-        async with served() as it:
+        async with run_server() as it:
             events = [exchange() for _ in range(size)]
             for event in events:
                 event.exchange_recorded.exchange.note.sealed = sealed
             call = it.record([group(*events)] * (ahead + 10))
-            await it.appends(ahead)
+            await it.wait_for_appends(ahead)
             for number in range(10):
                 assert len(it.log.appended) == ahead + number
                 it.log.settle(number)
                 await call.read()
-                await it.appends(ahead + number + 1)
+                await it.wait_for_appends(ahead + number + 1)
 
     asyncio.run(main())
 
 
 def test_a_stream_is_read_only_while_readers_are_not_far_behind() -> None:
     async def main() -> None:
-        async with served() as it:
-            it.lag = stream.MAX_LAG + 1
+        async with run_server() as it:
+            it.lag = record_stream.MAX_LAG_FACTS + 1
             call = it.record(group(exchange()) for _ in range(2))
             await eventually(lambda: it.looks > 3)
             assert it.log.appended == []
-            it.lag = stream.MAX_LAG
-            await it.appends(2)
+            it.lag = record_stream.MAX_LAG_FACTS
+            await it.wait_for_appends(2)
             it.log.settle(0)
             it.log.settle(1)
             assert await read(call, 2) == positions(2)
@@ -306,13 +306,13 @@ def test_a_stream_is_read_only_while_readers_are_not_far_behind() -> None:
 
 
 def test_readers_that_come_no_closer_end_a_stream(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(stream, "_MAX_PAUSE_SECONDS", 0.05)
+    monkeypatch.setattr(record_stream, "_MAX_PAUSE_SECONDS", 0.05)
 
     async def main() -> None:
-        async with served() as it:
+        async with run_server() as it:
             call = it.record(group(exchange()) for _ in range(65))
-            await it.appends(64)  # no room for another
-            it.lag = stream.MAX_LAG + 1
+            await it.wait_for_appends(64)  # no room for another
+            it.lag = record_stream.MAX_LAG_FACTS + 1
             for number in range(64):
                 it.log.settle(number)
             assert await read(call, 64) == positions(64)
@@ -326,12 +326,12 @@ def test_a_log_that_does_not_answer_leaves_the_outcome_open() -> None:
     """With a deadline the caller hears it in time; the append goes on."""
 
     async def main() -> None:
-        async with served() as it:
+        async with run_server() as it:
             call = it.record([group(exchange())], timeout=0.6)
             assert await refusal(call.read()) == "OUTCOME_UNKNOWN"
             it.log.settle(0)
             again = it.record([group(exchange())])
-            await it.appends(2)
+            await it.wait_for_appends(2)
             it.log.settle(1)
             assert await read(again, 1) == positions(2)[1:]
 
@@ -340,10 +340,10 @@ def test_a_log_that_does_not_answer_leaves_the_outcome_open() -> None:
 
 def test_what_the_log_refuses_ends_the_stream_after_the_answers_before_it() -> None:
     async def main() -> None:
-        async with served() as it:
+        async with run_server() as it:
             call = it.record(group(exchange()) for _ in range(3))
-            await it.appends(3)
-            it.log.appended[1][1].set_exception(LogFull("no room"))
+            await it.wait_for_appends(3)
+            it.log.appended[1][1].set_exception(LogFullError("no room"))
             it.log.settle(2)
             it.log.settle(0)
             assert await read(call, 1) == positions(1)
@@ -354,12 +354,12 @@ def test_what_the_log_refuses_ends_the_stream_after_the_answers_before_it() -> N
 
 def test_a_caller_that_goes_away_ends_no_append() -> None:
     async def main() -> None:
-        async with served() as it:
+        async with run_server() as it:
             call = it.record(group(exchange()) for _ in range(3))
-            await it.appends(3)
+            await it.wait_for_appends(3)
             call.cancel()
             single = it.record([group(exchange())])
-            await it.appends(4)
+            await it.wait_for_appends(4)
             for number in range(4):
                 it.log.settle(number)
             assert await read(single, 1) == positions(4)[3:]
@@ -369,10 +369,10 @@ def test_a_caller_that_goes_away_ends_no_append() -> None:
 
 def test_a_server_that_stops_reads_no_more_and_answers_what_it_appended() -> None:
     async def main() -> None:
-        async with served() as it:
+        async with run_server() as it:
             # One that is not read. More, and a client of asyncio could fail at sending them.
             call = it.record(group(exchange()) for _ in range(65))
-            await it.appends(64)
+            await it.wait_for_appends(64)
             stopping = asyncio.create_task(it.server.stop(PATIENCE_SECONDS))
             await it.server.stopping.wait()
             for number in range(64):
@@ -388,7 +388,7 @@ def test_a_server_that_stops_reads_no_more_and_answers_what_it_appended() -> Non
 def test_outcomes_that_wait_come_with_one_wake_up() -> None:
     async def main() -> None:
         log = SlowLog()
-        appends = Appends(log)
+        appends = LogAppender(log)
         outcomes = [appends.append("p", [b"x"]) for _ in range(5)]
         loop, wakes = asyncio.get_running_loop(), []
         call_soon = loop.call_soon_threadsafe

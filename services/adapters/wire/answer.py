@@ -6,11 +6,11 @@ from typing import Any, Final
 from mutua.v1 import event_pb2, types_pb2
 from mutua.v1 import query_service_pb2 as pb
 from services.adapters.wire.values import from_date, from_day, from_instant
+from services.ledger.enums import RevisionState
 from services.ledger.organization import Organization
-from services.ledger.ports import RevisionRow
+from services.ledger.ports import StoredRevision
 from services.ledger.question import Balance, Coverage, Edge, Node, Pair, to_units
 from services.ledger.times import Day
-from services.ledger.words import State
 
 MAX_EXCHANGE_BYTES: Final = 2 << 20
 """Maximum size of an exchange with its revisions: a page of 3 MiB always has room for one."""
@@ -100,7 +100,7 @@ def from_coverage(coverage: Coverage) -> pb.Coverage:
     )
 
 
-def from_revisions(rows: Sequence[RevisionRow]) -> pb.Exchange:
+def from_revisions(rows: Sequence[StoredRevision]) -> pb.Exchange:
     """An exchange from the facts about it, oldest first, as they stand on the log.
 
     Leaves out the oldest where all of them exceed MAX_EXCHANGE_BYTES. A fact has 1 MiB at most, so
@@ -150,12 +150,12 @@ def from_organization(
     )
 
 
-def _revision_bytes(row: RevisionRow) -> int:
+def _revision_bytes(row: StoredRevision) -> int:
     """At least what it takes encoded: what the fact has, and when it was recorded."""
     return len(row.value) + _RECORD_TIME_BYTES
 
 
-def _revision(row: RevisionRow) -> pb.Revision:
+def _revision(row: StoredRevision) -> pb.Revision:
     event = event_pb2.Event.FromString(row.value)
     revision = pb.Revision(
         event_id=row.event_id,
@@ -164,10 +164,12 @@ def _revision(row: RevisionRow) -> pb.Revision:
         source=event.source if event.HasField("source") else None,
         report_time=event.report_time if event.HasField("report_time") else None,
     )
-    if row.state is State.RETRACTED:
+    if row.state is RevisionState.RETRACTED:
         revision.reason.CopyFrom(event.exchange_retracted.reason)
         return revision
-    fact = event.exchange_recorded if row.state is State.RECORDED else event.exchange_corrected
+    fact = (
+        event.exchange_recorded if row.state is RevisionState.RECORDED else event.exchange_corrected
+    )
     revision.content.CopyFrom(fact.exchange)
     revision.occur_time.CopyFrom(event.occur_time)
     revision.occur_precision = event.occur_precision

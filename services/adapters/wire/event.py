@@ -13,55 +13,71 @@ from google.protobuf.unknown_fields import UnknownFieldSet
 from mutua.v1 import event_pb2 as pb
 from mutua.v1 import types_pb2
 from services.adapters.wire import exchange, nothing_to_report, organization, programme, values
-from services.adapters.wire.values import Unfit, to_instant, to_word
+from services.adapters.wire.values import InvalidFieldError, to_enum, to_instant
+from services.ledger.enums import Assurance, Precision, Visibility
 from services.ledger.exchange import ExchangeCorrected, ExchangeRecorded
-from services.ledger.facts import Event, Fact, Logged, Source
-from services.ledger.ports import Held
+from services.ledger.facts import Event, Fact, LoggedRecord, Source
+from services.ledger.ports import UnknownFactKindError
 from services.ledger.times import Instant
-from services.ledger.words import Assurance, Precision, Visibility
 
 
-class Form(NamedTuple):
+class FactCodec(NamedTuple):
     """How the wire's form of a fact is tidied (text), ordered (sets), and read."""
 
     tidy: Callable[[Any], None]
-    order: Callable[[Any], None]
+    sort_sets: Callable[[Any], None]
     read: Callable[[Any], Fact]
 
 
-FACTS: dict[str, Form] = {
-    "exchange_recorded": Form(
-        exchange.tidy_recorded, exchange.order_recorded, exchange.to_recorded
+FACT_CODECS: dict[str, FactCodec] = {
+    "exchange_recorded": FactCodec(
+        exchange.tidy_exchange_recorded,
+        exchange.sort_exchange_recorded,
+        exchange.to_exchange_recorded,
     ),
-    "exchange_corrected": Form(
-        exchange.tidy_corrected, exchange.order_corrected, exchange.to_corrected
+    "exchange_corrected": FactCodec(
+        exchange.tidy_exchange_corrected,
+        exchange.sort_exchange_corrected,
+        exchange.to_exchange_corrected,
     ),
-    "exchange_retracted": Form(
-        exchange.tidy_retracted, exchange.order_retracted, exchange.to_retracted
+    "exchange_retracted": FactCodec(
+        exchange.tidy_exchange_retracted,
+        exchange.sort_exchange_retracted,
+        exchange.to_exchange_retracted,
     ),
-    "organization_registered": Form(
-        organization.tidy_organization, organization.order_organization, organization.to_registered
+    "organization_registered": FactCodec(
+        organization.tidy_organization,
+        organization.sort_organization,
+        organization.to_organization_registered,
     ),
-    "organization_updated": Form(
-        organization.tidy_organization, organization.order_organization, organization.to_updated
+    "organization_updated": FactCodec(
+        organization.tidy_organization,
+        organization.sort_organization,
+        organization.to_organization_updated,
     ),
-    "alias_added": Form(organization.tidy_alias, organization.order_alias, organization.to_alias),
-    "nothing_to_report": Form(
-        nothing_to_report.tidy_nothing,
-        nothing_to_report.order_nothing,
-        nothing_to_report.to_nothing,
+    "alias_added": FactCodec(
+        organization.tidy_alias, organization.sort_alias, organization.to_alias
     ),
-    "programme_configured": Form(
-        programme.tidy_configured, programme.order_configured, programme.to_configured
+    "nothing_to_report": FactCodec(
+        nothing_to_report.tidy_nothing_to_report,
+        nothing_to_report.sort_nothing_to_report,
+        nothing_to_report.to_nothing_to_report,
+    ),
+    "programme_configured": FactCodec(
+        programme.tidy_programme_configured,
+        programme.sort_programme_configured,
+        programme.to_programme_configured,
     ),
 }
 
 
-FACT_KINDS: Final = {name: pb.Event.DESCRIPTOR.fields_by_name[name].number for name in FACTS}
+FACT_KIND_NUMBERS: Final = {
+    name: pb.Event.DESCRIPTOR.fields_by_name[name].number for name in FACT_CODECS
+}
 """The number of each kind of fact in the contract, by the name of its field."""
 
 
-def read_record(offset: int, record_time: Instant, programme_id: str, value: bytes) -> Logged:
+def read_record(offset: int, record_time: Instant, programme_id: str, value: bytes) -> LoggedRecord:
     """One record of the log, read. `event` is None when it is no fact this version can read.
 
     Raises Held when a later version can.
@@ -71,18 +87,18 @@ def read_record(offset: int, record_time: Instant, programme_id: str, value: byt
     try:
         message.ParseFromString(value)
         if message.WhichOneof("fact") is None and (kind := _newer_kind(message)):
-            raise Held(kind, offset)
+            raise UnknownFactKindError(kind, offset)
         if not message.assurance:  # a server that sets it has normalized the event before
             normalize(message)
         if b"\0" in value and _has_nul(message):
-            raise Unfit("text", "has a NUL, which no text may have")
+            raise InvalidFieldError("text", "has a NUL, which no text may have")
         event = to_event(message)
-        digest = digest_of(message)
-    except (DecodeError, Unfit):
+        digest = digest_event(message)
+    except (DecodeError, InvalidFieldError):
         pass
     if event is not None and not _belongs(event, programme_id):
         event = None
-    return Logged(
+    return LoggedRecord(
         offset=offset,
         record_time=record_time if event is None else event.record_time or record_time,
         programme_id=programme_id,
@@ -136,7 +152,7 @@ def normalize(message: pb.Event) -> None:
     Normalizing twice changes nothing more.
     """
     tidy(message)
-    order(message)
+    sort_sets(message)
 
 
 def tidy(message: pb.Event) -> None:
@@ -153,35 +169,35 @@ def tidy(message: pb.Event) -> None:
         source.reference = values.tidy(source.reference)
     field = message.WhichOneof("fact")
     if field is not None:
-        FACTS[field].tidy(getattr(message, field))
+        FACT_CODECS[field].tidy(getattr(message, field))
 
 
-def order(message: pb.Event) -> None:
+def sort_sets(message: pb.Event) -> None:
     """Sorts the sets of a tidy event, in place."""
     field = message.WhichOneof("fact")
     if field is not None:
-        FACTS[field].order(getattr(message, field))
+        FACT_CODECS[field].sort_sets(getattr(message, field))
 
 
 def to_event(message: pb.Event) -> Event:
     """The fact a tidy message carries. Raises Unfit, naming the field."""
     field = message.WhichOneof("fact")
     if field is None:
-        raise Unfit("fact", "is missing, or of a kind newer than this server")
+        raise InvalidFieldError("fact", "is missing, or of a kind newer than this server")
     has = message.HasField
     return Event(
         event_id=message.event_id,
         programme_id=message.programme_id,
-        fact=FACTS[field].read(getattr(message, field)),
+        fact=FACT_CODECS[field].read(getattr(message, field)),
         occur_time=to_instant(message.occur_time, "occur_time") if has("occur_time") else None,
-        occur_precision=to_word(
+        occur_precision=to_enum(
             Precision, message.occur_precision, "occur_precision", Precision.EXACT
         ),
         report_time=to_instant(message.report_time, "report_time") if has("report_time") else None,
-        visibility=to_word(Visibility, message.visibility, "visibility", Visibility.PROGRAMME),
+        visibility=to_enum(Visibility, message.visibility, "visibility", Visibility.PROGRAMME),
         source=_to_source(message.source) if has("source") else _NO_SOURCE,
         recorded_by=message.recorded_by,
-        assurance=to_word(Assurance, message.assurance, "assurance"),
+        assurance=to_enum(Assurance, message.assurance, "assurance"),
         record_time=to_instant(message.record_time, "record_time") if has("record_time") else None,
     )
 
@@ -198,7 +214,7 @@ def _to_source(source: types_pb2.Source) -> Source:
     )
 
 
-def digest_of(message: pb.Event) -> bytes:
+def digest_event(message: pb.Event) -> bytes:
     """SHA-256 over what the client said: the normalized event without the server's fields."""
     said = pb.Event()
     said.CopyFrom(message)
@@ -208,7 +224,7 @@ def digest_of(message: pb.Event) -> bytes:
     return sha256(said.SerializeToString(deterministic=True)).digest()
 
 
-def client_of(value: bytes) -> str:
+def read_client(value: bytes) -> str:
     """The program that recorded a fact, as it names itself; "" where a record does not say."""
     try:
         return pb.Event.FromString(value).source.client

@@ -4,7 +4,8 @@ from collections.abc import MutableSequence
 
 from mutua.v1 import event_pb2 as pb
 from mutua.v1 import types_pb2
-from services.adapters.wire.values import order_set, tidy, tidy_set, to_set, to_text, to_word
+from services.adapters.wire.values import sort_set, tidy, tidy_set, to_enum, to_set, to_text
+from services.ledger.enums import Formality, Kind, Side
 from services.ledger.exchange import (
     Exchange,
     ExchangeCorrected,
@@ -13,7 +14,6 @@ from services.ledger.exchange import (
     Participants,
 )
 from services.ledger.facts import Text
-from services.ledger.words import Formality, Kind, Side
 
 _NAMES = ("asset_id", "network_id", "arose_from_id", "answers_request_id")
 
@@ -21,29 +21,29 @@ _NAMES = ("asset_id", "network_id", "arose_from_id", "answers_request_id")
 _NO_TEXT = Text()
 
 
-def tidy_recorded(fact: pb.ExchangeRecorded) -> None:
+def tidy_exchange_recorded(fact: pb.ExchangeRecorded) -> None:
     _tidy_exchange(fact.exchange)
 
 
-def order_recorded(fact: pb.ExchangeRecorded) -> None:
+def sort_exchange_recorded(fact: pb.ExchangeRecorded) -> None:
     _order_exchange(fact.exchange)
 
 
-def to_recorded(fact: pb.ExchangeRecorded) -> ExchangeRecorded:
+def to_exchange_recorded(fact: pb.ExchangeRecorded) -> ExchangeRecorded:
     return ExchangeRecorded(exchange=_to_exchange(fact.exchange, "exchange_recorded.exchange."))
 
 
-def tidy_corrected(fact: pb.ExchangeCorrected) -> None:
+def tidy_exchange_corrected(fact: pb.ExchangeCorrected) -> None:
     fact.exchange_id = fact.exchange_id.strip().lower()
     fact.replaces_event_id = fact.replaces_event_id.strip().lower()
     _tidy_exchange(fact.exchange)
 
 
-def order_corrected(fact: pb.ExchangeCorrected) -> None:
+def sort_exchange_corrected(fact: pb.ExchangeCorrected) -> None:
     _order_exchange(fact.exchange)
 
 
-def to_corrected(fact: pb.ExchangeCorrected) -> ExchangeCorrected:
+def to_exchange_corrected(fact: pb.ExchangeCorrected) -> ExchangeCorrected:
     return ExchangeCorrected(
         exchange_id=fact.exchange_id,
         exchange=_to_exchange(fact.exchange, "exchange_corrected.exchange."),
@@ -51,16 +51,16 @@ def to_corrected(fact: pb.ExchangeCorrected) -> ExchangeCorrected:
     )
 
 
-def tidy_retracted(fact: pb.ExchangeRetracted) -> None:
+def tidy_exchange_retracted(fact: pb.ExchangeRetracted) -> None:
     fact.exchange_id = fact.exchange_id.strip().lower()
     _tidy_text(fact.reason)
 
 
-def order_retracted(fact: pb.ExchangeRetracted) -> None:
+def sort_exchange_retracted(fact: pb.ExchangeRetracted) -> None:
     """Has no sets."""
 
 
-def to_retracted(fact: pb.ExchangeRetracted) -> ExchangeRetracted:
+def to_exchange_retracted(fact: pb.ExchangeRetracted) -> ExchangeRetracted:
     return ExchangeRetracted(exchange_id=fact.exchange_id, reason=to_text(fact.reason))
 
 
@@ -90,7 +90,7 @@ def _tidy_exchange(content: pb.ExchangeContent) -> None:
 def _order_exchange(content: pb.ExchangeContent) -> None:
     for ids in _sets(content):
         if len(ids) > 1:  # asked here, as most have one member and every fact comes by
-            order_set(ids)
+            sort_set(ids)
     if len(content.participants) > 1:
         content.participants.sort(key=lambda group: group.SerializeToString(deterministic=True))
 
@@ -102,16 +102,16 @@ def _tidy_text(text: types_pb2.Text) -> None:
 
 def _to_exchange(content: pb.ExchangeContent, path: str) -> Exchange:
     return Exchange(
-        kind=to_word(Kind, content.kind, f"{path}kind"),
+        kind=to_enum(Kind, content.kind, f"{path}kind"),
         giver_ids=to_set(content.giver_ids, f"{path}giver_ids"),
         receiver_ids=to_set(content.receiver_ids, f"{path}receiver_ids"),
         party_ids=to_set(content.party_ids, f"{path}party_ids"),
-        formality=to_word(Formality, content.formality, f"{path}formality"),
+        formality=to_enum(Formality, content.formality, f"{path}formality"),
         topics=to_set(content.topics, f"{path}topics"),
         giver_minutes=content.giver_minutes if content.HasField("giver_minutes") else None,
         receiver_minutes=content.receiver_minutes if content.HasField("receiver_minutes") else None,
         benefit_minutes=content.benefit_minutes if content.HasField("benefit_minutes") else None,
-        reported_by=to_word(Side, content.reported_by, f"{path}reported_by"),
+        reported_by=to_enum(Side, content.reported_by, f"{path}reported_by"),
         asset_id=content.asset_id,
         network_id=content.network_id,
         brokered_by_ids=to_set(content.brokered_by_ids, f"{path}brokered_by_ids"),

@@ -5,13 +5,13 @@ from services.adapters.wire.values import tidy
 from services.ledger.nothing_to_report import NothingToReport
 
 
-def tidy_nothing(fact: pb.NothingToReport) -> None:
+def tidy_nothing_to_report(fact: pb.NothingToReport) -> None:
     fact.organization_id = tidy(fact.organization_id)
 
 
-def order_nothing(fact: pb.NothingToReport) -> None:
+def sort_nothing_to_report(fact: pb.NothingToReport) -> None:
     """Has no sets."""
 
 
-def to_nothing(fact: pb.NothingToReport) -> NothingToReport:
+def to_nothing_to_report(fact: pb.NothingToReport) -> NothingToReport:
     return NothingToReport(organization_id=fact.organization_id)

@@ -3,14 +3,14 @@
 from datetime import date
 
 from mutua.v1 import event_pb2 as pb
-from services.adapters.wire.values import order_set, tidy, tidy_set, to_date, to_set, to_word
+from services.adapters.wire.values import sort_set, tidy, tidy_set, to_date, to_enum, to_set
+from services.ledger.enums import OrganizationType
 from services.ledger.organization import (
     AliasAdded,
     Organization,
     OrganizationRegistered,
     OrganizationUpdated,
 )
-from services.ledger.words import OrganizationType
 
 _LABELS = ("name", "sector", "region", "core_system", "strategic_group", "size", "role")
 
@@ -27,12 +27,12 @@ def tidy_organization(fact: pb.OrganizationRegistered | pb.OrganizationUpdated) 
         external.value = tidy(external.value)
 
 
-def order_organization(fact: pb.OrganizationRegistered | pb.OrganizationUpdated) -> None:
-    order_set(fact.organization.aliases)
+def sort_organization(fact: pb.OrganizationRegistered | pb.OrganizationUpdated) -> None:
+    sort_set(fact.organization.aliases)
     fact.organization.external_ids.sort(key=lambda each: (each.scheme, each.value))
 
 
-def to_registered(fact: pb.OrganizationRegistered) -> OrganizationRegistered:
+def to_organization_registered(fact: pb.OrganizationRegistered) -> OrganizationRegistered:
     path = "organization_registered."
     return OrganizationRegistered(
         organization=_to_organization(fact.organization, f"{path}organization."),
@@ -40,7 +40,7 @@ def to_registered(fact: pb.OrganizationRegistered) -> OrganizationRegistered:
     )
 
 
-def to_updated(fact: pb.OrganizationUpdated) -> OrganizationUpdated:
+def to_organization_updated(fact: pb.OrganizationUpdated) -> OrganizationUpdated:
     path = "organization_updated."
     return OrganizationUpdated(
         organization=_to_organization(fact.organization, f"{path}organization."),
@@ -53,7 +53,7 @@ def tidy_alias(fact: pb.AliasAdded) -> None:
     fact.organization_id = tidy(fact.organization_id)
 
 
-def order_alias(fact: pb.AliasAdded) -> None:
+def sort_alias(fact: pb.AliasAdded) -> None:
     """Has no sets."""
 
 
@@ -73,7 +73,7 @@ def _to_organization(content: pb.OrganizationContent, path: str) -> Organization
         organization_id=content.organization_id,
         name=content.name,
         aliases=to_set(content.aliases, f"{path}aliases"),
-        type=to_word(OrganizationType, content.type, f"{path}type"),
+        type=to_enum(OrganizationType, content.type, f"{path}type"),
         sector=content.sector,
         region=content.region,
         core_system=content.core_system,

@@ -6,17 +6,17 @@ from services.adapters.wire.values import tidy
 from services.ledger.programme import ProgrammeConfigured, Topic
 
 
-def tidy_configured(fact: pb.ProgrammeConfigured) -> None:
+def tidy_programme_configured(fact: pb.ProgrammeConfigured) -> None:
     for each in fact.topics:
         each.topic = tidy(each.topic)
         each.label = tidy(each.label)
 
 
-def order_configured(fact: pb.ProgrammeConfigured) -> None:
+def sort_programme_configured(fact: pb.ProgrammeConfigured) -> None:
     fact.topics.sort(key=lambda each: (each.topic, each.label))
 
 
-def to_configured(fact: pb.ProgrammeConfigured) -> ProgrammeConfigured:
+def to_programme_configured(fact: pb.ProgrammeConfigured) -> ProgrammeConfigured:
     return ProgrammeConfigured(
         topic_labels=tuple((each.topic, each.label) for each in fact.topics),
         working_day_minutes=(

@@ -5,12 +5,12 @@ from typing import Final
 
 from mutua.v1 import query_service_pb2 as pb
 from mutua.v1 import types_pb2
-from services.adapters.wire.values import Unfit, Word, from_day, tidy, to_date, to_word
-from services.ledger.errors import NotBuilt, QuestionImpossible, Violation
-from services.ledger.question import ALL, Question, Scope
-from services.ledger.times import Day, day_number
+from services.adapters.wire.values import EnumT, InvalidFieldError, from_day, tidy, to_date, to_enum
+from services.ledger.enums import Allocation, Formality, Identity, Kind, Lens, Population
+from services.ledger.errors import ImpossibleQuestionError, UnimplementedError, Violation
+from services.ledger.question import OPEN_SCOPE, Question, Scope
+from services.ledger.times import Day, date_to_day
 from services.ledger.validation import Violations, check_id, check_programme, check_topic
-from services.ledger.words import Allocation, Formality, Identity, Kind, Lens, Population
 
 _NOT_BUILT: Final = {
     "where": "--where",
@@ -19,8 +19,8 @@ _NOT_BUILT: Final = {
 """Fields that wait for a later version, with the option that sets them."""
 
 
-def to_question(message: pb.Question, *, today: Day, scope: Scope = ALL) -> Question:
-    """What is asked. Raises NotBuilt or QuestionImpossible, naming the field."""
+def to_question(message: pb.Question, *, today: Day, scope: Scope = OPEN_SCOPE) -> Question:
+    """What is asked. Raises UnimplementedError or ImpossibleQuestionError, naming the field."""
     for field, _ in message.ListFields():
         if field.name in _NOT_BUILT:
             raise _not_built(field.name, _NOT_BUILT[field.name])
@@ -32,7 +32,7 @@ def to_question(message: pb.Question, *, today: Day, scope: Scope = ALL) -> Ques
         raise _not_built("identity", "--identity as-was")
     try:
         question = _read(message, today, scope)
-    except Unfit as unfit:
+    except InvalidFieldError as unfit:
         raise _impossible(unfit.violation) from None
     found = _violations(message, question)
     if found:
@@ -65,17 +65,17 @@ def _read(message: pb.Question, today: Day, scope: Scope) -> Question:
     return Question(
         programme_id=message.programme_id,
         scope=scope,
-        lens=to_word(Lens, message.lens, "lens", Lens.COUNT),
-        allocation=to_word(Allocation, message.allocation, "allocation", Allocation.SPLIT),
-        from_day=day_number(to_date(message.from_date, "from_date")) if has("from_date") else None,
-        to_day=day_number(to_date(message.to_date, "to_date")) if has("to_date") else None,
+        lens=to_enum(Lens, message.lens, "lens", Lens.COUNT),
+        allocation=to_enum(Allocation, message.allocation, "allocation", Allocation.SPLIT),
+        from_day=date_to_day(to_date(message.from_date, "from_date")) if has("from_date") else None,
+        to_day=date_to_day(to_date(message.to_date, "to_date")) if has("to_date") else None,
         kinds=_words(Kind, message.kinds, "kinds"),
         formalities=_words(Formality, message.formalities, "formalities"),
         topics=tuple(sorted({tidy(each) for each in message.topics})),
         organization_ids=tuple(sorted({tidy(each) for each in message.organization_ids})),
-        identity=to_word(Identity, message.identity, "identity", Identity.AS_NOW),
-        population=to_word(Population, message.population, "population"),
-        as_of_day=day_number(to_date(message.as_of_date, "as_of_date"))
+        identity=to_enum(Identity, message.identity, "identity", Identity.AS_NOW),
+        population=to_enum(Population, message.population, "population"),
+        as_of_day=date_to_day(to_date(message.as_of_date, "as_of_date"))
         if has("as_of_date")
         else today,
     )
@@ -98,20 +98,20 @@ def _violations(message: pb.Question, question: Question) -> Violations:
     return found
 
 
-def _words(words: type[Word], values: Iterable[int], path: str) -> tuple[Word, ...]:
+def _words(words: type[EnumT], values: Iterable[int], path: str) -> tuple[EnumT, ...]:
     """Each once, by number; 0 asks for those that do not say."""
-    found = (to_word(words, each, f"{path}[{index}]") for index, each in enumerate(values))
+    found = (to_enum(words, each, f"{path}[{index}]") for index, each in enumerate(values))
     return tuple(sorted(set(found)))
 
 
-def _not_built(field: str, option: str) -> NotBuilt:
-    return NotBuilt(
+def _not_built(field: str, option: str) -> UnimplementedError:
+    return UnimplementedError(
         f"{option} is not answered by this version of mutua; leave it out",
         (Violation(f"question.{field}", "is not answered by this version"),),
     )
 
 
-def _impossible(*violations: Violation) -> QuestionImpossible:
-    named = tuple(violation.under("question.") for violation in violations)
+def _impossible(*violations: Violation) -> ImpossibleQuestionError:
+    named = tuple(violation.prefix_field("question.") for violation in violations)
     words = "; ".join(f"{each.field} {each.description}" for each in named)
-    return QuestionImpossible(f"the question cannot be answered: {words}", named)
+    return ImpossibleQuestionError(f"the question cannot be answered: {words}", named)

@@ -11,12 +11,12 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from mutua.v1 import types_pb2
 from services.ledger.errors import Violation
 from services.ledger.facts import Text
-from services.ledger.times import SECOND, Day, Instant, civil_date
+from services.ledger.times import SECOND, Day, Instant, day_to_date
 
-Word = TypeVar("Word", bound=IntEnum)
+EnumT = TypeVar("EnumT", bound=IntEnum)
 
 
-class Unfit(Exception):
+class InvalidFieldError(Exception):
     """A field holds a value the core has no form for, such as an unknown number of an enum."""
 
     def __init__(self, field: str, description: str) -> None:
@@ -37,7 +37,7 @@ def tidy_set(values: MutableSequence[str]) -> None:
         values[0] = single
 
 
-def order_set(values: MutableSequence[str]) -> None:
+def sort_set(values: MutableSequence[str]) -> None:
     """Sorts a repeated field of text by code point, in place."""
     if len(values) > 1:
         values[:] = sorted(values)
@@ -55,7 +55,7 @@ def to_set(values: Sequence[str], path: str) -> tuple[str, ...]:
         return (values[0],)
     members = tuple(values[:])
     if len({*members}) < count:
-        raise Unfit(path, "has one twice")
+        raise InvalidFieldError(path, "has one twice")
     return members
 
 
@@ -69,7 +69,7 @@ def tidy_time(time: Timestamp) -> None:
 def to_instant(time: Timestamp, path: str) -> Instant:
     """Raises Unfit outside the years 1 to 9999."""
     if not -62_135_596_800 <= time.seconds <= 253_402_300_799 or not 0 <= time.nanos < 10**9:
-        raise Unfit(path, "is no time between the years 1 and 9999")
+        raise InvalidFieldError(path, "is no time between the years 1 and 9999")
     return time.seconds * SECOND + time.nanos // 1000
 
 
@@ -82,7 +82,7 @@ def to_date(value: types_pb2.Date, path: str) -> date:
     try:
         return date(value.year, value.month, value.day)
     except ValueError:
-        raise Unfit(
+        raise InvalidFieldError(
             path, f"is no date: year {value.year}, month {value.month}, day {value.day}"
         ) from None
 
@@ -92,16 +92,16 @@ def from_date(value: date) -> types_pb2.Date:
 
 
 def from_day(day: Day) -> types_pb2.Date:
-    return from_date(civil_date(day))
+    return from_date(day_to_date(day))
 
 
-def to_word(words: type[Word], value: int, path: str, unspecified: Word | None = None) -> Word:
+def to_enum(words: type[EnumT], value: int, path: str, unspecified: EnumT | None = None) -> EnumT:
     """The member of `words` with this number; 0 is `unspecified` where one is given."""
     # Three times as fast as words(value), which every fact asks for five times.
     word = words._value2member_map_.get(value, unspecified if value == 0 else None)
     if word is None:
-        raise Unfit(path, f"has the unknown value {value}; this server may be older")
-    return cast("Word", word)
+        raise InvalidFieldError(path, f"has the unknown value {value}; this server may be older")
+    return cast("EnumT", word)
 
 
 def to_text(text: types_pb2.Text) -> Text:

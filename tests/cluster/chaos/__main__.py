@@ -6,8 +6,8 @@ import sys
 import time
 from functools import partial
 
-from tests.cluster.chaos.rounds import RECOVERY_SECONDS, run
-from tests.cluster.chaos.summing_up import summary
+from tests.cluster.chaos.rounds import RECOVERY_SECONDS, run_rounds
+from tests.cluster.chaos.summary import format_summary
 
 SESSION_SECONDS = 10.0
 """What projectors have when nothing else is set."""
@@ -23,18 +23,18 @@ def main() -> int:
     given = parser.parse_args()
     say, started = partial(print, flush=True), time.monotonic()
     try:
-        found = run(
+        found = run_rounds(
             rounds=given.rounds,
             seed=given.seed,
             session_seconds=given.session,
             patience_seconds=given.patience,
             only=given.only,
-            say=say,
+            report=say,
         )
     except AssertionError as error:
         say("\n".join([str(error), *getattr(error, "__notes__", ())]))
         return 1
-    say("\n".join(summary(found, time.monotonic() - started)))
+    say("\n".join(format_summary(found, time.monotonic() - started)))
     return 0
 
 

@@ -9,7 +9,7 @@ _LONGEST_SECONDS: Final = 1.0
 """A tick that took longer was none: this process stood still, or had no processor."""
 
 
-class Clock:
+class ProcessClock:
     """Ticks on a thread of its own, from 0 on, until it is closed."""
 
     def __init__(self) -> None:

@@ -16,7 +16,7 @@ _RESET: Final = struct.pack("ii", 1, 0)
 Made = TypeVar("Made")
 
 
-class Fault(StrEnum):
+class LinkFault(StrEnum):
     """What becomes of connections while it lasts."""
 
     CUT = "cut"
@@ -30,7 +30,7 @@ class Fault(StrEnum):
     neither end hears that they are over, also afterwards."""
 
 
-class Network:
+class ProxyNetwork:
     """All proxies, on an event loop in a thread of its own."""
 
     def __init__(self) -> None:
@@ -39,7 +39,7 @@ class Network:
         self._thread.start()
         self._proxies: list[Proxy] = []
 
-    def proxy(self, port: int, *targets: str) -> "Proxy":
+    def add_proxy(self, port: int, *targets: str) -> "Proxy":
         """One that listens on a port, and leads each connection to the next of these addresses."""
         made = Proxy(port, targets, self._run)
         self._proxies.append(made)
@@ -67,14 +67,14 @@ class Proxy:
         self.address = f"127.0.0.1:{port}"
         self._targets = list(targets)
         self._run = run
-        self._fault: Fault | None = None
+        self._fault: LinkFault | None = None
         self._delay_seconds = 0.0
         self._open = asyncio.Event()
         self._open.set()
         self._connections: set[_Connection] = set()
         self._server: asyncio.Server | None = None
 
-    def fail(self, fault: Fault, *, delay_seconds: float = 0.0) -> None:
+    def fail(self, fault: LinkFault, *, delay_seconds: float = 0.0) -> None:
         """From now on, for all connections; `delay_seconds` is what a piece is late by."""
         self._run(self._change(fault, delay_seconds))
 
@@ -87,21 +87,21 @@ class Proxy:
     async def stop(self) -> None:
         assert self._server is not None
         self._server.close()
-        await self._change(Fault.CUT, 0.0)
+        await self._change(LinkFault.CUT, 0.0)
 
-    async def _change(self, fault: Fault | None, delay_seconds: float) -> None:
+    async def _change(self, fault: LinkFault | None, delay_seconds: float) -> None:
         self._fault, self._delay_seconds = fault, delay_seconds
-        if fault is Fault.BLACK_HOLE:
+        if fault is LinkFault.BLACK_HOLE:
             self._open.clear()
         else:
             self._open.set()
         for connection in list(self._connections):
-            if fault is Fault.CUT:
+            if fault is LinkFault.CUT:
                 connection.reset()
-            connection.is_deaf |= fault is Fault.HALF_OPEN
+            connection.is_deaf |= fault is LinkFault.HALF_OPEN
 
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        if self._fault is Fault.CUT:
+        if self._fault is LinkFault.CUT:
             _reset(writer)
             return
         await self._arrives()
@@ -110,7 +110,7 @@ class Proxy:
         except OSError:
             _reset(writer)
             return
-        connection = _Connection(writer, far_writer, is_deaf=self._fault is Fault.HALF_OPEN)
+        connection = _Connection(writer, far_writer, is_deaf=self._fault is LinkFault.HALF_OPEN)
         self._connections.add(connection)
         await asyncio.gather(
             connection.carry(reader, far_writer, self._arrives, is_answer=False),

@@ -1,0 +1,316 @@
+"""gRPC: a server with health and reflection, and errors translated in one place."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from contextlib import aclosing
+from typing import Any, Final, NamedTuple, TypeAlias
+
+import grpc
+from google.protobuf.any_pb2 import Any as AnyMessage
+from google.protobuf.duration_pb2 import Duration
+from google.protobuf.message import DecodeError
+from google.rpc import error_details_pb2, status_pb2
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection
+from grpc_status import rpc_status
+
+from services.adapters.telemetry.call_metrics import instrument_handler
+from services.adapters.telemetry.logs import get_request_id
+from services.adapters.telemetry.metrics import NO_OP_METER, READY, Meter
+from services.adapters.wire.values import tidy
+from services.ledger.errors import (
+    ImpossibleQuestionError,
+    InvalidArgumentError,
+    InvalidFactError,
+    MutuaError,
+    RequestTooLargeError,
+    Violation,
+)
+from services.ledger.question import OPEN_SCOPE, Scope
+
+logger = logging.getLogger(__name__)
+
+ERROR_DOMAIN: Final = "mutua"
+LIVENESS_SERVICE: Final = "alive"
+"""What health calls a process that answers at all, whether or not it can do its work."""
+_OURS: Final = "/mutua."
+_MAX_MESSAGE: Final = 600
+_MAX_DESCRIPTION: Final = 300
+_MAX_VIOLATIONS: Final = 3_000
+"""Bytes. Errors travel in trailers, which clients read up to 8 KiB unless they ask for more; the
+message goes there twice, once with every byte of a letter outside ASCII written as three."""
+MAX_REQUEST_BYTES: Final = 1 << 20
+"""Maximum size of a request, or of a message in a stream. Larger ones are REQUEST_TOO_LARGE."""
+_MAX_RECEIVED_BYTES: Final = 64 << 20
+"""A request between the two limits is received unparsed and refused with our reason. gRPC refuses a
+larger one, with a RESOURCE_EXHAUSTED that names no reason. The limit exists because a call holds
+its message twice while receiving it, so that one message could take all memory of a process."""
+_OPTIONS: Final = [
+    ("grpc.max_receive_message_length", _MAX_RECEIVED_BYTES),
+    ("grpc.max_send_message_length", 64 << 20),
+    ("grpc.keepalive_time_ms", 60_000),
+    ("grpc.keepalive_timeout_ms", 20_000),
+    # Clients may ask once a second whether their connection lives, also when they wait for nothing.
+    ("grpc.keepalive_permit_without_calls", 1),
+    ("grpc.http2.min_ping_interval_without_data_ms", 1_000),
+]
+
+# The stubs' classes take parameters that the classes themselves do not.
+Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
+MethodHandler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
+Handler = Callable[[Any, "Context"], Any]
+"""What a servicer has: a coroutine function, or one whose async iterator is the answers."""
+
+
+class GrpcServer:
+    """A server of some services on one address.
+
+    `stopping` is set when it begins to stop: calls that would go on for long end themselves then.
+    """
+
+    def __init__(
+        self, services: Sequence[str], *, reuse_port: bool = False, meter: Meter = NO_OP_METER
+    ) -> None:
+        """`services` are full names, such as `mutua.v1.QueryService`.
+
+        With `reuse_port` other processes may listen on the same address, each for its share of
+        the connections.
+        """
+        options = [*_OPTIONS, ("grpc.so_reuseport", int(reuse_port))]
+        self.aio_server = grpc.aio.server(interceptors=[ErrorInterceptor(meter)], options=options)
+        self.stopping = asyncio.Event()
+        self._is_serving = False
+        self._health = health.aio.HealthServicer()
+        self._services = services
+        labels = [(name.rpartition(".")[2],) for name in services]
+        meter.watch(READY, lambda: dict.fromkeys(labels, self._is_serving))
+        health_pb2_grpc.add_HealthServicer_to_server(self._health, self.aio_server)
+        names = [*services, health_pb2.DESCRIPTOR.services_by_name["Health"].full_name]
+        reflection.enable_server_reflection([*names, reflection.SERVICE_NAME], self.aio_server)
+
+    async def start(self, listen: str) -> str:
+        """Starts on `host:port` (port 0: any) and returns the address. Raises OSError."""
+        host, _, _ = listen.rpartition(":")
+        try:
+            port = self.aio_server.add_insecure_port(listen)
+        except RuntimeError as error:
+            raise OSError(
+                f"cannot listen on {listen}: it is in use, or no address of this machine; "
+                "choose another with --listen or MUTUA_LISTEN"
+            ) from error
+        await self._health.set(LIVENESS_SERVICE, health_pb2.HealthCheckResponse.SERVING)
+        await self.aio_server.start()
+        return f"{host}:{port}"
+
+    async def set_serving(self, *, serving: bool) -> None:
+        """What health says, of each service and of the whole."""
+        self._is_serving = serving
+        status = health_pb2.HealthCheckResponse
+        now = status.SERVING if serving else status.NOT_SERVING
+        for name in ("", *self._services):
+            await self._health.set(name, now)
+
+    async def stop(self, grace_seconds: float) -> None:
+        """Says so to health, takes no more calls, and gives those under way some time."""
+        self.stopping.set()
+        self._is_serving = False
+        await self._health.enter_graceful_shutdown()
+        await self.aio_server.stop(grace_seconds)
+
+
+class ErrorInterceptor(grpc.aio.ServerInterceptor):
+    """Turns errors of the core into a status with the details of the contract."""
+
+    def __init__(self, meter: Meter = NO_OP_METER) -> None:
+        self._meter = meter
+        self._translated: dict[str, MethodHandler] = {}
+
+    async def intercept_service(
+        self,
+        continuation: Callable[[grpc.HandlerCallDetails], Awaitable[MethodHandler | None]],
+        handler_call_details: grpc.HandlerCallDetails,
+    ) -> MethodHandler | None:
+        method = handler_call_details.method
+        if (known := self._translated.get(method)) is not None:
+            return known
+        handler = await continuation(handler_call_details)
+        if handler is None:
+            return None
+        self._translated[method] = translated = _translated(handler, method, self._meter)
+        return translated
+
+
+def _translated(handler: MethodHandler, method: str, meter: Meter) -> MethodHandler:
+    streams = (handler.request_streaming, handler.response_streaming)
+    behaviour = "_".join("stream" if is_stream else "unary" for is_stream in streams)
+    assert handler.request_deserializer is not None
+    handle = _checking(getattr(handler, behaviour), method)
+    if method.startswith(_OURS):
+        handle = instrument_handler(handle, method, meter, streams=handler.response_streaming)
+    translated: MethodHandler = getattr(grpc, f"{behaviour}_rpc_method_handler")(
+        _translating(handle, method),
+        request_deserializer=_reading(handler.request_deserializer),
+        response_serializer=_writing(handler.response_serializer),
+    )
+    return translated
+
+
+def _writing(write: Callable[[Any], bytes] | None) -> Callable[[Any], bytes]:
+    """Lets a servicer answer with a response that is serialized already."""
+    assert write is not None
+
+    def writing(response: Any) -> bytes:
+        return response if isinstance(response, bytes) else write(response)
+
+    return writing
+
+
+class _Unread(NamedTuple):
+    """Stands for a request that is too large or no protobuf: gRPC would answer UNKNOWN if reading
+    it raised.
+    """
+
+    size: int
+
+
+def _reading(read: Callable[[bytes], Any]) -> Callable[[bytes], Any]:
+    def reading(message: bytes) -> Any:
+        if len(message) > MAX_REQUEST_BYTES:
+            return _Unread(len(message))
+        try:
+            return read(message)
+        except DecodeError:
+            return _Unread(len(message))
+
+    return reading
+
+
+def _checking(handle: Handler, method: str) -> Handler:
+    """Raises RequestTooLargeError, or what `_refusal` says, for what was not read."""
+
+    def checked(request: Any, context: Context) -> Any:
+        if isinstance(request, _Unread):
+            raise _refusal(request, method)
+        if isinstance(request, AsyncIterator):
+            request = _checked(request, method)
+        return handle(request, context)
+
+    return checked
+
+
+async def _checked(requests: AsyncIterator[Any], method: str) -> AsyncIterator[Any]:
+    async for request in requests:
+        if isinstance(request, _Unread):
+            raise _refusal(request, method)
+        yield request
+
+
+def _refusal(request: _Unread, method: str) -> InvalidArgumentError:
+    if request.size > MAX_REQUEST_BYTES:
+        return RequestTooLargeError(
+            f"the request has {request.size:,} bytes; send at most {MAX_REQUEST_BYTES:,}"
+        )
+    refusal = InvalidFactError if "IngestService" in method else ImpossibleQuestionError
+    return refusal(
+        f"the message sent to {method} is not the protobuf it takes; "
+        "make requests from the .proto files of mutua.v1, with text in UTF-8"
+    )
+
+
+def _translating(handle: Handler, method: str) -> Handler:
+    async def translated(request: Any, context: Context) -> Any:
+        try:
+            answer = handle(request, context)
+            if isinstance(answer, Awaitable):
+                return await answer
+            # Written here, so that a stream that breaks is closed before the call is over.
+            async with aclosing(answer):
+                async for response in answer:
+                    await context.write(response)
+        except MutuaError as error:
+            await context.abort_with_status(rpc_status.to_status(make_status(error)))
+        except (grpc.aio.AbortError, asyncio.CancelledError):
+            raise
+        except Exception:
+            logger.exception("%s failed", method)
+            await context.abort(
+                grpc.StatusCode.INTERNAL,
+                f"mutua failed at this; its log says more under request {get_request_id()}",
+            )
+
+    return translated
+
+
+def make_status(error: MutuaError) -> status_pb2.Status:
+    """One ErrorInfo; BadRequest where fields are named; RetryInfo where a retry can help."""
+    details = [error_details_pb2.ErrorInfo(reason=error.reason, domain=ERROR_DOMAIN)]
+    if error.violations:
+        details.append(
+            error_details_pb2.BadRequest(field_violations=_first_violations(error.violations))
+        )
+    if error.retry_seconds is not None:
+        delay = Duration()
+        delay.FromMilliseconds(int(error.retry_seconds * 1000))
+        details.append(error_details_pb2.RetryInfo(retry_delay=delay))
+    return status_pb2.Status(
+        code=grpc.StatusCode[error.code].value[0],
+        message=_cut(error.message, _MAX_MESSAGE),
+        details=[_packed(detail) for detail in details],
+    )
+
+
+def _first_violations(
+    violations: Sequence[Violation],
+) -> Iterator[error_details_pb2.BadRequest.FieldViolation]:
+    """As many as fit, in order; what they lack the caller hears when these are mended."""
+    room = _MAX_VIOLATIONS
+    for each in violations:
+        description = _cut(each.description, _MAX_DESCRIPTION)
+        room -= len(each.field) + len(description.encode()) + 8
+        if room < 0:
+            return
+        yield error_details_pb2.BadRequest.FieldViolation(field=each.field, description=description)
+
+
+def _cut(text: str, limit: int) -> str:
+    """At most `limit` bytes of a text."""
+    encoded = text.encode()
+    if len(encoded) <= limit:
+        return text
+    return encoded[: limit - 3].decode(errors="ignore") + "…"
+
+
+def get_remaining_seconds(context: Context) -> float | None:
+    """What is left of the caller's deadline; None without one, which the stubs do not know."""
+    return context.time_remaining()
+
+
+def read_caller(context: Context) -> str:
+    """The organization that calls, as it says itself (open mode); "" when it does not."""
+    for key, value in context.invocation_metadata() or ():
+        if key == "mutua-organization-bin" and isinstance(value, bytes):
+            try:
+                return tidy(value.decode())
+            except UnicodeDecodeError:
+                raise InvalidFactError(
+                    "the caller's organization is not UTF-8",
+                    (Violation("metadata.mutua-organization-bin", "is not UTF-8"),),
+                ) from None
+        if key == "mutua-organization" and isinstance(value, str):
+            return tidy(value)
+    return ""
+
+
+def scope_of(context: Context) -> Scope:
+    """What the caller may see. In open mode, everything."""
+    organization_id = read_caller(context)
+    return Scope(organization_id) if organization_id else OPEN_SCOPE
+
+
+def _packed(detail: Any) -> AnyMessage:
+    packed = AnyMessage()
+    packed.Pack(detail)
+    return packed

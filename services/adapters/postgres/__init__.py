@@ -1,0 +1,1 @@
+"""PostgreSQL: the read models of a cluster."""

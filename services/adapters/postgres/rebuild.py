@@ -1,0 +1,272 @@
+"""Read models in PostgreSQL made beside those that answer, to take their place.
+
+They are filled in a schema of another name, which becomes `mutua_read_N` in the transaction in
+which they come to answer: a schema of that name is whole, and what a crash leaves is dropped by
+whoever builds next.
+"""
+
+import secrets
+from collections.abc import Callable, Collection, Coroutine, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, Final, TypeVar
+
+from sqlalchemy.schema import CreateIndex, DropIndex
+
+from services.adapters.failpoint import failpoint
+from services.adapters.postgres import slab
+from services.adapters.postgres.bloom_filter import BloomFilter
+from services.adapters.postgres.driver import Error, PostgresConnection, make_dialect
+from services.adapters.postgres.schema import (
+    LOCK_ID,
+    Build,
+    activate,
+    create_schema,
+    drop_schemas,
+    find_active_schema,
+    find_newest,
+    list_builds,
+    lock_naming,
+    next_schema_name,
+    parse_number,
+    read_fact_kinds,
+    read_version,
+)
+from services.adapters.postgres.store import PostgresStore
+from services.adapters.sql_store.tables import (
+    MODEL_VERSION,
+    ExchangeRow,
+    FactRow,
+    ReadModelRow,
+    WaitingRow,
+)
+from services.ledger.errors import (
+    DataInUseError,
+    LogUnavailableError,
+    NewerSchemaError,
+    NotFoundError,
+)
+from services.ledger.ports import FencedWriterError, SupersededReadModelsError, Watermark
+
+_T = TypeVar("_T")
+
+_BUILDING: Final = "mutua_building_"
+_LEFT: Final = f"SELECT nspname FROM pg_namespace WHERE nspname LIKE '{_BUILDING}%'"
+_LATER: Final = ExchangeRow.table().indexes
+"""Indexes that projecting does not read: cheaper made of all rows at once."""
+_PATIENCE: Final = {
+    "statement_timeout": "0",
+    "lock_timeout": "10s",
+    "idle_in_transaction_session_timeout": "10s",
+}
+_PATIENCE_SECONDS: Final = 24 * 3_600.0
+_LOCKED: Final = "55P03"
+_ENTER: Final = f"SELECT pg_try_advisory_lock({LOCK_ID}, 0)"
+_HOLDER: Final = f"""
+    SELECT pid, to_char(backend_start, 'HH24:MI') AS since, coalesce(host(client_addr), '') AS host
+    FROM pg_locks JOIN pg_stat_activity USING (pid)
+    WHERE locktype = 'advisory' AND granted AND datname = current_database()
+        AND (classid, objid, objsubid) = ({LOCK_ID}, 0, 2)
+"""
+
+
+class PostgresRebuildStore(PostgresStore):
+    """Read models that nobody else uses: ids that were not met before are not looked for."""
+
+    def __init__(self, url: str, *, build: Build) -> None:
+        super().__init__(url, build=build)
+        self._possible_ids = BloomFilter()
+
+    def find_used_event_ids(self, programme_id: str, event_ids: Collection[str]) -> set[str]:
+        return super().find_used_event_ids(
+            programme_id, self._possible_ids.select_possible_members(event_ids)
+        )
+
+    def _transaction(self, rows: slab.StagedRows, start: int, end: Watermark, owner: str) -> None:
+        writer = self._open_writer()
+        if not writer.run(slab.begin_at(writer.raw, self._build, start, end, owner)):
+            raise FencedWriterError(f"{owner} is no longer at offset {start}")
+        writer.run(slab.insert_rows(writer.raw, rows, self.schema, end))
+        failpoint("in_building")
+        writer.commit()
+        self._possible_ids.add(slab.get_column(rows, FactRow, "event_id"))
+        self._possible_ids.add(slab.get_column(rows, WaitingRow, "awaited"))
+
+
+class PostgresRebuild:
+    """Makes read models, has them answer, and drops those of before; one does at a time.
+
+    Whatever fails raises LogUnavailableError, or DataInUseError where somebody is in the way; what
+    answered goes on.
+    """
+
+    def __init__(self, url: str) -> None:
+        """Raises DataInUseError when somebody else is at it, NewerSchemaError when read models of a
+        newer mutua answer.
+        """
+        with _in_words():
+            self._connection = PostgresConnection(
+                url,
+                {**_PATIENCE, "application_name": "mutua rebuild"},
+                timeout_seconds=_PATIENCE_SECONDS,
+            )
+        self._raw = self._connection.raw
+        try:
+            self._run(self._acquire_lock)
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """Lets others."""
+        self._connection.close()
+
+    def create_build(self) -> Build:
+        """New and empty ones. Drops what was left unfinished."""
+        return self._run(self._create_build)
+
+    def finish_build(self, build: Build) -> None:
+        """Makes what is left to the end; then they are read models like any others."""
+        self._run(lambda: self._finish_build(build.schema))
+
+    def find_previous(self) -> Build:
+        """Those of this version that answered last before the ones that do.
+
+        Raises NotFoundError.
+        """
+        return self._run(self._find_previous)
+
+    def read_positions(self, schema: str, log_id: str) -> dict[int, int]:
+        """How far read models are, by partition, as far as they are of this log."""
+        return self._run(lambda: self._read_positions(schema, log_id))
+
+    def switch_over(
+        self, build: Build, log_id: str, catch_up: Callable[[Mapping[int, int]], None]
+    ) -> Build:
+        """Has a build answer. `reach` is called with positions, by partition, while those that
+        answer stand still there, and brings the build as far. They move no more.
+
+        Raises SupersededReadModelsError when others have come to answer, and what `reach` does.
+        """
+        try:
+            catch_up(self._run(lambda: self._lock_positions(build.active_schema, log_id)))
+            return self._run(lambda: self._activate(build))
+        finally:
+            self._connection.rollback()
+
+    def is_projected(self, build: Build) -> bool:
+        """Whether somebody has opened it to project since it came to answer."""
+        return bool(self._run(lambda: read_fact_kinds(self._raw, build.schema)))
+
+    def list_superseded(self) -> list[str]:
+        """The schemas of before, which do not answer."""
+        return self._run(self._list_superseded)
+
+    def drop_superseded(self) -> list[str]:
+        """Drops them, and what was left unfinished; what it dropped.
+
+        Raises Precondition, and drops nothing, where objects that mutua did not make depend on one.
+        """
+        return self._run(self._drop_superseded)
+
+    def _run(self, work: Callable[[], Coroutine[Any, Any, _T]]) -> _T:
+        with _in_words():
+            return self._connection.run(work())
+
+    async def _acquire_lock(self) -> None:
+        if not await self._raw.fetchval(_ENTER):
+            holder = await self._raw.fetchrow(_HOLDER)
+            who = f" since {holder['since']} from {holder['host']}" if holder else ""
+            end = f", or end it: SELECT pg_terminate_backend({holder['pid']})" if holder else ""
+            raise DataInUseError(
+                f"mutua rebuild is at work on this database{who}; wait for it{end}"
+            )
+        current = await find_active_schema(self._raw)
+        if current and (version := await read_version(self._raw, current)) > MODEL_VERSION:
+            raise NewerSchemaError(
+                f"the read models that answer have format {version}, this mutua knows "
+                f"{MODEL_VERSION}; upgrade mutua"
+            )
+
+    async def _create_build(self) -> Build:
+        raw, schema = self._raw, f"{_BUILDING}{secrets.token_hex(4)}"
+        async with raw.transaction():
+            await lock_naming(raw)
+            await drop_schemas(raw, [row[0] for row in await raw.fetch(_LEFT)])
+            await create_schema(raw, schema, is_rebuild=True)
+            for index in _LATER:
+                await raw.execute(str(DropIndex(index).compile(dialect=make_dialect())))
+        return Build(schema, await find_active_schema(raw) or "")
+
+    async def _finish_build(self, schema: str) -> None:
+        tables = ", ".join(each.name for each in ReadModelRow.metadata.sorted_tables)
+        async with self._raw.transaction():
+            await self._raw.execute(f"SET LOCAL search_path = {schema}")
+            for index in _LATER:
+                await self._raw.execute(str(CreateIndex(index).compile(dialect=make_dialect())))
+            await self._raw.execute(f"ANALYZE {tables}")
+
+    async def _find_previous(self) -> Build:
+        current = await find_active_schema(self._raw)
+        others = [each for each in await list_builds(self._raw) if each != current]
+        own = await find_newest(self._raw, others)
+        if current is None or own is None or await find_newest(self._raw, [current]) is None:
+            raise NotFoundError(
+                "no read models of before are kept that this mutua reads; mutua rebuild makes new "
+                "ones from the log"
+            )
+        return Build(own, current)
+
+    async def _read_positions(self, schema: str, log_id: str) -> dict[int, int]:
+        rows = await self._raw.fetch(
+            f"SELECT partition, next_offset FROM {schema}.position WHERE log_id = $1", log_id
+        )
+        return {row["partition"]: row["next_offset"] for row in rows}
+
+    async def _lock_positions(self, schema: str, log_id: str) -> dict[int, int]:
+        await self._raw.execute("BEGIN")
+        if not schema:
+            return {}
+        # Waits for slabs under way; those that come find that others answer.
+        await self._raw.execute(f"LOCK TABLE {schema}.position IN SHARE MODE")
+        return await self._read_positions(schema, log_id)
+
+    async def _activate(self, build: Build) -> Build:
+        await lock_naming(self._raw)
+        schema = await next_schema_name(self._raw)
+        await self._raw.execute(f"ALTER SCHEMA {build.schema} RENAME TO {schema}")
+        if not await activate(self._raw, schema, build.active_schema):
+            raise SupersededReadModelsError("other read models have come to answer")
+        failpoint("before_answering")
+        await self._raw.execute("COMMIT")
+        failpoint("after_answering")
+        return Build(schema, schema)
+
+    async def _list_superseded(self) -> list[str]:
+        current = await find_active_schema(self._raw)
+        if current is None:
+            return []
+        newest_kept = await read_version(self._raw, current)  # newer ones are being made
+        return [
+            each
+            for each in sorted(await list_builds(self._raw), key=parse_number)
+            if each != current and await read_version(self._raw, each) <= newest_kept
+        ]
+
+    async def _drop_superseded(self) -> list[str]:
+        dropped = [
+            *await self._list_superseded(),
+            *(row[0] for row in await self._raw.fetch(_LEFT)),
+        ]
+        async with self._raw.transaction():
+            await drop_schemas(self._raw, dropped)
+        return dropped
+
+
+@contextmanager
+def _in_words() -> Iterator[None]:
+    try:
+        yield
+    except Error as error:
+        if error.code == _LOCKED:
+            raise DataInUseError(f"somebody is in the way: {error}; try again") from error
+        raise LogUnavailableError(f"PostgreSQL does not answer: {error}") from error

@@ -1,0 +1,188 @@
+"""The part of a programme's state that a slab can touch, read back from its tables."""
+
+from collections.abc import Collection, Iterator
+from itertools import groupby, islice
+from typing import Any, Final, TypeVar
+
+from sqlalchemy import Connection, any_, bindparam, or_, select
+from sqlalchemy.dialects.postgresql import ARRAY
+
+from services.adapters.sql_store.dictionary import ProgrammeDictionary
+from services.adapters.sql_store.tables import (
+    AliasRow,
+    ExchangeRow,
+    FactRow,
+    OrganizationVersionRow,
+    PartyRow,
+    TopicRow,
+    WaitingRow,
+)
+from services.adapters.wire.event import read_record
+from services.ledger.changes import find_needs
+from services.ledger.enums import RevisionState
+from services.ledger.exchange import ExchangeCorrected, ExchangeRecorded
+from services.ledger.facts import Event
+from services.ledger.organization import OrganizationRegistered, OrganizationUpdated
+from services.ledger.state import ExchangeHistory, Ledger, Needs, OrganizationVersion, Revision
+
+Item = TypeVar("Item")
+
+_CHUNK: Final = 5_000
+"""Ids in one statement; SQLite takes at most 32,766 parameters."""
+
+
+def load_ledger(connection: Connection, programme: int, programme_id: str, needs: Needs) -> Ledger:
+    """What `needs` names, and every waiting fact that it can release, one after the other.
+
+    Adds to `needs` what those waiting facts need.
+    """
+    ledger = Ledger()
+    _load_waiting(connection, programme, programme_id, needs, ledger)
+    if needs.organization_ids:
+        _load_roster(connection, programme, programme_id, ledger)
+    fact, offsets = FactRow.table().c, {}
+    for chunk in _chunks(needs.event_ids):
+        known = select(fact.event_id, fact.offset, fact.digest).where(
+            fact.programme == programme, match_many(connection, fact.event_id)
+        )
+        for event_id, offset, digest in connection.execute(known, {"many": chunk}):
+            ledger.digests[event_id] = digest
+            offsets[event_id] = offset
+    numbers = [offsets[each] for each in needs.exchange_ids if each in offsets]
+    for history in _histories(connection, programme, programme_id, numbers):
+        ledger.histories[history.exchange_id] = history
+    return ledger
+
+
+def load_dictionary(connection: Connection, programme: int) -> ProgrammeDictionary:
+    """The numbers given in a programme so far."""
+    party, topic = PartyRow.table().c, TopicRow.table().c
+    parties = select(party.organization_id, party.party).where(party.programme == programme)
+    topics = (
+        select(topic.topic_set, topic.topic)
+        .where(topic.programme == programme)
+        .order_by(topic.topic_set, topic.topic)
+    )
+    return ProgrammeDictionary(
+        programme,
+        ((row.organization_id, row.party) for row in connection.execute(parties)),
+        [
+            (tuple(row.topic for row in rows), number)
+            for number, rows in groupby(connection.execute(topics), lambda row: row.topic_set)
+        ],
+    )
+
+
+def match_many(connection: Connection, column: Any) -> Any:
+    """That a column has one of `many` values, which are given when the statement is executed.
+
+    Those that are given to the statement itself stay for long: it refers to itself, and memory is
+    seldom searched for such. PostgreSQL reads an array faster than a list.
+    """
+    if connection.dialect.name == "postgresql":
+        return column == any_(bindparam("many", type_=ARRAY(column.type)))
+    return column.in_(bindparam("many", expanding=True))
+
+
+def _load_waiting(
+    connection: Connection, programme: int, programme_id: str, needs: Needs, ledger: Ledger
+) -> None:
+    """Follows the waiting facts until nothing more can be released."""
+    waiting = WaitingRow.table().c
+    anything = select(waiting.event_id).where(waiting.programme == programme).limit(1)
+    if connection.execute(anything).first() is None:
+        return
+    while True:
+        fresh = []
+        for chunk in _chunks(needs.list_awaited_keys()):
+            touched = select(WaitingRow.table()).where(
+                waiting.programme == programme,
+                or_(
+                    match_many(connection, waiting.awaited),
+                    match_many(connection, waiting.event_id),
+                ),
+            )
+            for row in connection.execute(touched, {"many": chunk}):
+                if row.event_id not in ledger.waiting_keys:
+                    logged = read_record(row.offset, row.record_time, programme_id, row.value)
+                    ledger.add_waiting_fact(row.event_id, logged, row.awaited)
+                    fresh.append(logged)
+        if not fresh:
+            break
+        needs.add(find_needs(fresh))
+
+
+def _load_roster(connection: Connection, programme: int, programme_id: str, ledger: Ledger) -> None:
+    version = OrganizationVersionRow.table().c
+    versions = (
+        select(OrganizationVersionRow.table())
+        .where(version.programme == programme)
+        .order_by(version.organization_id, version.version)
+    )
+    for row in connection.execute(versions):
+        event = _event(row.content, programme_id)
+        fact = event.fact
+        assert isinstance(fact, OrganizationRegistered | OrganizationUpdated)
+        ledger.roster[row.organization_id] = OrganizationVersion(
+            number=row.version,
+            organization=fact.organization,
+            event_id=row.event_id,
+            from_offset=row.from_offset,
+            recorded_by=event.recorded_by,
+            source=event.source,
+            value=row.content,
+        )
+    alias = AliasRow.table().c
+    bindings = select(alias.alias, alias.organization_id).where(alias.programme == programme)
+    for name, organization_id in connection.execute(bindings):
+        ledger.aliases[name] = organization_id
+
+
+def _histories(
+    connection: Connection, programme: int, programme_id: str, numbers: Collection[int]
+) -> Iterator[ExchangeHistory]:
+    exchange = ExchangeRow.table().c
+    for chunk in _chunks(numbers):
+        revisions = (
+            select(ExchangeRow.table())
+            .where(exchange.programme == programme, match_many(connection, exchange.exchange))
+            .order_by(exchange.exchange, exchange.revision)
+        )
+        found = connection.execute(revisions, {"many": chunk})
+        for number, rows in groupby(found, lambda row: row.exchange):
+            history: ExchangeHistory | None = None
+            for row in rows:
+                history = history or ExchangeHistory(row.exchange_id, number, [])
+                event = _event(row.content, programme_id)
+                said = (
+                    history.current.content_event if row.state == RevisionState.RETRACTED else event
+                )
+                assert isinstance(said.fact, ExchangeRecorded | ExchangeCorrected)
+                history.revisions.append(
+                    Revision(
+                        number=row.revision,
+                        event_id=row.event_id,
+                        from_offset=row.from_offset,
+                        record_time=row.record_time,
+                        recorded_by=row.recorded_by,
+                        state=RevisionState(row.state),
+                        source=event.source,
+                        content_event=said,
+                        exchange=said.fact.exchange,
+                        value=row.content,
+                    )
+                )
+            assert history is not None
+            yield history
+
+
+def _event(value: bytes, programme_id: str) -> Event:
+    event = read_record(0, 0, programme_id, value).event
+    assert event is not None, "a stored fact was readable when it was stored"
+    return event
+
+
+def _chunks(items: Collection[Item]) -> Iterator[list[Item]]:
+    remaining = iter(items)
+    while chunk := list(islice(remaining, _CHUNK)):
+        yield chunk

@@ -1,0 +1,191 @@
+"""One consistent view of the read models, as the query service reads it."""
+
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import fields
+from typing import Any
+
+from sqlalchemy import Connection, func, select
+
+from services.adapters.sql_store.exchange_list import list_exchanges
+from services.adapters.sql_store.flow_reader import FlowReader
+from services.adapters.sql_store.packed_columns import NumberReader, read_numbers_as_text
+from services.adapters.sql_store.tables import (
+    BatchRow,
+    ExchangeRow,
+    FactRow,
+    PositionRow,
+    ProgrammeConfigurationRow,
+    ProgrammeRow,
+    QuarantineRow,
+    WaitingRow,
+)
+from services.adapters.wire.event import read_record
+from services.ledger.enums import QuarantineCause, RevisionState
+from services.ledger.flow_rows import ColumnWatermark, FlowRows
+from services.ledger.ports import (
+    ExchangeFilter,
+    ImportedBatch,
+    ProgrammeCounts,
+    ReadModelStatus,
+    StoredQuarantineRecord,
+    StoredRevision,
+)
+from services.ledger.programme import ProgrammeConfigured
+
+
+class SqlSnapshot:
+    """See `ports.Snapshot`. Lives as long as the transaction of its connection, in which nothing
+    changes: where it and its programmes stand is asked once.
+    """
+
+    read_numbers: NumberReader = staticmethod(read_numbers_as_text)
+
+    def __init__(self, connection: Connection, partition: int) -> None:
+        self.connection = connection
+        self._partition = partition
+        self._next_offset: int | None = None
+        self._programmes: dict[str, tuple[int, int]] = {}
+
+    def limit_statement_time(self, seconds: float) -> None:
+        """What is asked of a file in this process cannot be given up."""
+
+    def read_next_offset(self) -> int:
+        if self._next_offset is None:
+            row = PositionRow.table().c
+            found = select(row.next_offset).where(row.partition == self._partition)
+            self._next_offset = self.connection.execute(found).scalar() or 0
+        return self._next_offset
+
+    def list_programmes(self) -> list[str]:
+        """Those in which something was recorded, by id."""
+        programme = ProgrammeRow.table().c.programme_id
+        return [row[0] for row in self.fetch_all(select(programme).order_by(programme))]
+
+    def read_last_offset(self, programme_id: str) -> int:
+        _, last_offset = self._find_programme(programme_id)
+        return last_offset
+
+    def has_programme(self, programme_id: str) -> bool:
+        return self._programme(programme_id) >= 0
+
+    def read_counts(self, programme_id: str) -> ProgrammeCounts:
+        programme = self._programme(programme_id)
+        exchange = ExchangeRow.table().c
+        standing = (
+            select(func.count())
+            .select_from(ExchangeRow.table())
+            .where(exchange.programme == programme, *_stands())
+        )
+        return ProgrammeCounts(
+            fact_count=self._count(FactRow.table(), programme),
+            exchange_count=self.connection.execute(standing).scalar_one(),
+            waiting_count=self._count(WaitingRow.table(), programme),
+            quarantine_count=self._count(QuarantineRow.table(), programme),
+        )
+
+    def read_status(self) -> ReadModelStatus:
+        row = PositionRow.table().c
+        positions = self.fetch_all(select(row.partition, row.next_offset, row.record_time))
+        waiting, quarantined = (
+            self.connection.execute(select(func.count()).select_from(table)).scalar_one()
+            for table in (WaitingRow.table(), QuarantineRow.table())
+        )
+        return ReadModelStatus(
+            {partition: (end, recorded) for partition, end, recorded in positions},
+            waiting,
+            quarantined,
+        )
+
+    def read_flow_rows(self, programme_id: str, known: ColumnWatermark) -> FlowRows:
+        programme = self._programme(programme_id)
+        flows = FlowReader(
+            self.connection, programme, known, self.read_next_offset(), self.read_numbers
+        )
+        return flows.read(programme_id)
+
+    def read_exchanges(
+        self,
+        programme_id: str,
+        chosen: ExchangeFilter,
+        order: Sequence[tuple[str, bool]],
+        after: Sequence[int] | None,
+        limit: int,
+    ) -> Iterator[list[StoredRevision]]:
+        programme = self._programme(programme_id)
+        return list_exchanges(self.connection, programme, chosen, order, after, limit)
+
+    def read_batches(self, programme_id: str) -> list[ImportedBatch]:
+        batch = BatchRow.table().c
+        columns = [batch[field.name] for field in fields(ImportedBatch)]
+        found = (
+            select(*columns)
+            .where(batch.programme == self._programme(programme_id))
+            .order_by(batch.batch, batch.generation, batch.recorded_by)
+        )
+        return [ImportedBatch(**row._mapping) for row in self.fetch_all(found)]
+
+    def read_configurations(self, programme_id: str) -> list[ProgrammeConfigured]:
+        row = ProgrammeConfigurationRow.table().c
+        contents = (
+            select(row.content)
+            .where(row.programme == self._programme(programme_id))
+            .order_by(row.offset)
+        )
+        return [_configured(each.content, programme_id) for each in self.fetch_all(contents)]
+
+    def read_quarantine(
+        self, programme_id: str, offsets: Collection[int], after: int, limit: int
+    ) -> list[StoredQuarantineRecord]:
+        row = QuarantineRow.table().c
+        found = select(row.offset, row.reason, row.detail, row.record_time, row.value).where(
+            row.programme == self._programme(programme_id), row.offset > after
+        )
+        if offsets:
+            found = found.where(row.offset.in_(offsets))
+        return [
+            StoredQuarantineRecord(each.offset, QuarantineCause(each.reason), *each[2:])
+            for each in self.fetch_all(found.order_by(row.offset).limit(limit))
+        ]
+
+    def find_recorded_event_ids(self, programme_id: str, event_ids: Collection[str]) -> set[str]:
+        fact = FactRow.table().c
+        found = select(fact.event_id).where(
+            fact.programme == self._programme(programme_id), fact.event_id.in_(event_ids)
+        )
+        return {row.event_id for row in self.fetch_all(found)}
+
+    def _programme(self, programme_id: str) -> int:
+        number, _ = self._find_programme(programme_id)
+        return number
+
+    def _find_programme(self, programme_id: str) -> tuple[int, int]:
+        """The dense number of a programme and its last record; -1, which no row has, when nothing
+        was recorded in it.
+        """
+        if programme_id not in self._programmes:
+            programme = ProgrammeRow.table().c
+            standing = select(programme.programme, programme.last_offset)
+            found = self.connection.execute(
+                standing.where(programme.programme_id == programme_id)
+            ).first()
+            self._programmes[programme_id] = (-1, -1) if found is None else (found[0], found[1])
+        return self._programmes[programme_id]
+
+    def _count(self, table: Any, programme: int) -> int:
+        counting = select(func.count()).select_from(table).where(table.c.programme == programme)
+        return self.connection.execute(counting).scalar_one()
+
+    def fetch_all(self, statement: Any) -> list[Any]:
+        return list(self.connection.execute(statement))
+
+
+def _configured(content: bytes, programme_id: str) -> ProgrammeConfigured:
+    event = read_record(0, 0, programme_id, content).event
+    assert event is not None
+    assert isinstance(event.fact, ProgrammeConfigured)
+    return event.fact
+
+
+def _stands() -> tuple[Any, ...]:
+    exchange = ExchangeRow.table().c
+    return (exchange.to_offset.is_(None), exchange.state != RevisionState.RETRACTED)

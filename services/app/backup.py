@@ -1,0 +1,88 @@
+"""A data directory into one file while it is in use, and that file into a new directory."""
+
+import stat
+from collections.abc import Callable
+from contextlib import ExitStack, closing
+from functools import partial
+from pathlib import Path
+
+from services.adapters.sqlite.backup import (
+    BackupNote,
+    BackupProgress,
+    open_backup,
+    restore_log,
+    write_backup,
+)
+from services.adapters.sqlite.data_directory import LOG_FILE, DataDirectory
+from services.adapters.sqlite.log import SqliteLog
+from services.app.bootstrap import verify
+from services.app.embedded_storage import catch_up, open_storage
+from services.exports.export_file import UnusableFileError
+from services.ledger.errors import ForeignDataError
+from services.ledger.times import Instant
+from services.projector.verification import VerifyReport
+
+
+def backup(
+    data: Path, path: Path, *, now: Instant, force: bool, progress: BackupProgress
+) -> BackupNote:
+    """Copies what is recorded in a directory by now into one file; needs no lock.
+
+    Read models are left out, as they are made again. Raises UnusableFileError when the name is
+    taken and `force` does not say to replace it, and as `sqlite_backup.write_backup` does.
+    """
+    directory = DataDirectory(data)
+    directory.require_data()
+    _require_free(path, force=force)
+    with closing(SqliteLog(directory.log_path, read_only=True)) as log:
+        return write_backup(log, path.resolve(), now=now, progress=progress)
+
+
+def restore(
+    path: Path, data: Path, *, progress: Callable[[str, int, int], None]
+) -> tuple[BackupNote, VerifyReport]:
+    """Makes a backup a data directory, and compares the answers with it.
+
+    `progress` is told what was done to how many records of how many. The log is there whole or not
+    at all; after an interruption the same again completes it. Raises ForeignDataError, with nothing
+    restored, when the directory holds anything or the file is no whole backup.
+    """
+    directory = DataDirectory(data)
+    with open_backup(path) as (log, note):
+        directory.prepare()
+        with directory.lock("mutua restore"), ExitStack() as resources:
+            if not _is_restored(directory, note):
+                _clear(directory)
+                restore_log(log, note, directory.log_path, progress=partial(progress, "restored"))
+            catch_up(*open_storage(directory, resources, write=True))
+    return note, verify(data)
+
+
+def _require_free(path: Path, *, force: bool) -> None:
+    mode = path.stat().st_mode if path.exists() else None
+    if mode is not None and stat.S_ISDIR(mode):
+        raise UnusableFileError(f"{path} is a directory; name a file in it")
+    if mode is not None and not (force and stat.S_ISREG(mode)):
+        remedy = ", or say --force" if stat.S_ISREG(mode) else ""
+        raise UnusableFileError(f"{path} is there already; choose another name{remedy}")
+
+
+def _is_restored(directory: DataDirectory, note: BackupNote) -> bool:
+    """Whether the directory holds this backup and no more. Raises ForeignDataError for anything
+    else.
+    """
+    if not directory.log_path.exists():
+        return False
+    with closing(SqliteLog(directory.log_path, read_only=True)) as log:
+        if log.end() == note.record_count == log.origins.get(note.log_id):
+            return True
+    raise ForeignDataError(
+        f"{directory.path} holds data already, which a restore never replaces; name a new "
+        "directory: mutua --data DIRECTORY restore FILE"
+    )
+
+
+def _clear(directory: DataDirectory) -> None:
+    """Deletes what a restore that was killed has left."""
+    for left in directory.path.glob(f".{LOG_FILE}.*"):
+        left.unlink()

@@ -1,0 +1,405 @@
+"""The one place where adapters and services are put together."""
+
+import asyncio
+import logging
+import signal
+import threading
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from concurrent.futures import Future
+from contextlib import ExitStack, asynccontextmanager, closing, contextmanager, nullcontext
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from shutil import disk_usage
+from typing import Final
+
+from sqlalchemy.exc import DatabaseError
+
+from mutua.v1.ingest_service_pb2_grpc import add_IngestServiceServicer_to_server
+from mutua.v1.query_service_pb2_grpc import add_QueryServiceServicer_to_server
+from services.adapters.grpc.server import GrpcServer
+from services.adapters.sql_store.tables import MODEL_VERSION
+from services.adapters.sqlite.data_directory import BUILD_LOCK_FILE, DataDirectory
+from services.adapters.sqlite.log import SqliteLog
+from services.adapters.sqlite.store import SqliteStore
+from services.adapters.telemetry.metrics import DISK_FREE_BYTES, NO_OP_METER, Meter
+from services.adapters.telemetry.prometheus import serve_metrics
+from services.app.embedded_storage import (
+    PAUSE_SECONDS,
+    ActiveReadModels,
+    build_read_models,
+    catch_up,
+    open_storage,
+    try_lock_directory,
+    wait_for_switch_over,
+)
+from services.app.gc_tuning import tune_for_serving
+from services.exports import log_export as exports
+from services.exports.export_file import open_atomic
+from services.exports.log_replay import ExportedLog, ReplayClock, replay_log
+from services.ingest import service as ingest
+from services.ledger.errors import DataInUseError, ForeignDataError, LogUnavailableError
+from services.ledger.times import Instant
+from services.projector.embedded_projector import EmbeddedProjector, find_hold_reason
+from services.projector.verification import VerifyProgress, VerifyReport, ignore_progress
+from services.projector.verification import verify as compare
+from services.query import service as query
+from services.query.lag_monitor import LagMonitor
+from services.query.position_tracker import PositionTracker
+
+logger = logging.getLogger(__name__)
+
+_GRACE_SECONDS: Final = 5.0
+_POLL_SECONDS: Final = 0.25
+_LOCK_SECONDS: Final = 5.0
+"""A writer waits so long for the directory."""
+
+
+@dataclass(frozen=True, slots=True)
+class EmbeddedServer:
+    """A data directory that is being served."""
+
+    address: str
+
+
+def serve(
+    data: Path, *, listen: str, metrics_listen: str = "", on_ready: Callable[[str], None]
+) -> int:
+    """Serves a data directory until SIGTERM or SIGINT; `on_ready` gets the address.
+
+    Returns the exit status: 0 after a signal, 1 when recording or projecting cannot go on. Raises
+    MutuaError when the directory cannot be opened, OSError when nothing can listen there.
+    """
+    tune_for_serving()
+
+    async def main() -> int:
+        stop = _StopSignal()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(number, stop.now)
+        directory = DataDirectory(data)
+        try:
+            with serve_metrics(metrics_listen) as meter:
+                async with _serving(
+                    directory, listen, "mutua up", stop, write=True, meter=meter
+                ) as address:
+                    on_ready(address)
+                    await stop.wait()
+        except _StopRequestedError:
+            return 0
+        return 1 if stop.failure else 0
+
+    return asyncio.run(main())
+
+
+@contextmanager
+def serve_embedded(
+    data: Path,
+    *,
+    purpose: str,
+    write: bool,
+    listen: str = "127.0.0.1:0",
+    lock_seconds: float = _LOCK_SECONDS,
+) -> Iterator[EmbeddedServer]:
+    """Serves a data directory from this process while the context lasts.
+
+    With `write` it waits for the lock; otherwise, when another process holds it, answers come from
+    what that has projected. The process with the lock publishes its address, so that others need
+    not wait. Raises MutuaError when the directory cannot be opened.
+    """
+    ready: Future[tuple[str, _StopSignal]] = Future()
+
+    async def main() -> None:
+        stop = _StopSignal()
+        async with _serving(
+            DataDirectory(data), listen, purpose, stop, write=write, lock_seconds=lock_seconds
+        ) as address:
+            ready.set_result((address, stop))
+            await stop.wait()
+
+    def run() -> None:
+        try:
+            asyncio.run(main())
+        except BaseException as error:
+            if ready.done():
+                logger.exception("the embedded server ended")
+            else:
+                ready.set_exception(error)
+
+    thread = threading.Thread(target=run, name="mutua-embedded", daemon=True)
+    thread.start()
+    address, stop = ready.result()
+    try:
+        yield EmbeddedServer(address)
+    finally:
+        stop.from_thread()
+        thread.join()
+    if stop.failure:
+        raise LogUnavailableError(stop.failure)
+
+
+def verify(data: Path, *, progress: VerifyProgress = ignore_progress) -> VerifyReport:
+    """Folds the log anew and compares every table.
+
+    Needs no lock: beside a live server it compares as far as that has projected. When nobody holds
+    the directory and all is well so far, it projects what is left and compares again.
+    """
+    directory = DataDirectory(data)
+    directory.require_data()
+    report = _compare(directory, progress)
+    if report.ok and report.unprojected_count and not report.hold_reason:
+        with ExitStack() as held:
+            if try_lock_directory(directory, "mutua verify", held):
+                with ExitStack() as resources:
+                    catch_up(*open_storage(directory, resources, write=True))
+                report = _compare(directory, progress)
+    return report
+
+
+def list_programmes(data: Path) -> list[str]:
+    """The programmes in which something was recorded and projected, by id; needs no lock."""
+    directory = DataDirectory(data)
+    directory.require_data()
+    with (
+        closing(SqliteStore(directory.select_to_read(), read_only=True)) as store,
+        store.open_snapshot(SqliteLog.number) as snapshot,
+    ):
+        return snapshot.list_programmes()
+
+
+def rebuild(data: Path, *, on_progress: Callable[[int, int], None]) -> list[Path]:
+    """Builds new read models beside those that answer, and has them answer from then on.
+
+    `on_progress` is called with the facts done and the facts there are. A server on the directory
+    goes on meanwhile, and takes over. Returns the read models that are kept besides. Raises
+    DataInUseError when somebody else builds, or when whoever holds the directory does not take
+    over, and LogFullError when the disk has no room for them; those that answered go on.
+    """
+    directory = DataDirectory(data)
+    directory.require_data()
+    with directory.lock("mutua rebuild", BUILD_LOCK_FILE):
+        with closing(SqliteLog(directory.log_path, read_only=True)) as log:
+            path = build_read_models(
+                directory, log, lambda position: on_progress(position, log.end())
+            )
+        directory.offer(path)
+        wait_for_switch_over(directory, path)
+        return directory.list_superseded()
+
+
+def delete_superseded(data: Path) -> list[Path]:
+    """Deletes the read models that do not answer any more, and returns what they were."""
+    directory = DataDirectory(data)
+    directory.require_data()
+    with directory.lock("mutua rebuild", BUILD_LOCK_FILE):
+        superseded = directory.list_superseded()
+        for path in superseded:
+            directory.delete(path)
+    return superseded
+
+
+def export_log(
+    data: Path, path: Path, *, programme_id: str, force: bool, progress: exports.RecordProgress
+) -> exports.ExportResult:
+    """Writes the log into a file; see `exports.log.export_log` and `exports.files.written`.
+
+    Needs no lock. Raises ForeignDataError when a record is not as it was written.
+    """
+    directory = DataDirectory(data)
+    directory.require_data()
+    with closing(SqliteLog(directory.log_path, read_only=True)) as log:
+        damaged, missing = log.find_damage()
+        if damaged or missing is not None:
+            raise ForeignDataError(f"{directory.log_path} is damaged; mutua verify says where")
+        with open_atomic(path, force=force) as file:
+            return exports.export_log(log, file, programme_id=programme_id, progress=progress)
+
+
+def replay(
+    path: Path, data: Path, *, now: Instant, progress: Callable[[str, int, int], None]
+) -> VerifyReport:
+    """Makes an exported log a log again, or goes on with that, and compares the answers with it.
+
+    Nothing is recorded unless every line is right; see `exports.replay`. `progress` is told what
+    was done to how many records of how many.
+    """
+    file = ExportedLog(path, now=now)
+    file.check(partial(progress, "checked"))
+    directory = DataDirectory(data)
+    directory.prepare()
+    with directory.lock("mutua replay"), ExitStack() as resources:
+        clock = ReplayClock()
+        with closing(SqliteLog(directory.log_path, clock=clock)) as log:
+            replay_log(file, log, clock, partial(progress, "replayed"))
+        catch_up(*open_storage(directory, resources, write=True))
+    return verify(data)
+
+
+def _compare(directory: DataDirectory, progress: VerifyProgress) -> VerifyReport:
+    with ExitStack() as resources:
+        log, store = open_storage(directory, resources, write=False)
+        try:
+            return compare(log, store, progress=progress)
+        except DatabaseError as error:
+            raise ForeignDataError(
+                f"{store.path} is damaged ({error.orig}); mutua rebuild makes it again from the log"
+            ) from error
+
+
+class _StopRequestedError(Exception):
+    """A signal came before there was anything to end."""
+
+
+class _StopSignal:
+    """Why and when to end; a failure may come from any thread."""
+
+    def __init__(self) -> None:
+        self._event = asyncio.Event()
+        self._loop = asyncio.get_running_loop()
+        self.failure = ""
+
+    def now(self) -> None:
+        self._event.set()
+
+    def from_thread(self) -> None:
+        if not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._event.set)
+
+    def fail(self, message: str) -> None:
+        logger.error("%s", message)
+        self.failure = message
+        self.from_thread()
+
+    def check(self) -> None:
+        """Raises _Stopped when it is time to end."""
+        if self._event.is_set():
+            raise _StopRequestedError
+
+    async def wait(self) -> None:
+        await self._event.wait()
+
+
+@asynccontextmanager
+async def _serving(
+    directory: DataDirectory,
+    listen: str,
+    purpose: str,
+    stop: _StopSignal,
+    *,
+    write: bool,
+    lock_seconds: float = _LOCK_SECONDS,
+    meter: Meter = NO_OP_METER,
+) -> AsyncIterator[str]:
+    """The services of a directory on one address, and everything behind them."""
+    with ExitStack() as resources:
+        if write:
+            await _enter_to_write(directory, purpose, resources, stop, lock_seconds)
+        holds = write or try_lock_directory(directory, purpose, resources)
+        # Opening may build read models, while a signal has to be heard.
+        log, store = await asyncio.to_thread(
+            open_storage,
+            directory,
+            resources,
+            write=holds,
+            on_failure=stop.fail,
+            raise_if_stopped=stop.check,
+        )
+        progress = PositionTracker()
+        progress.advance(log.number, _next_offset(log, store))
+        asking = query.QueryService(
+            store, progress, log=log, model_version=MODEL_VERSION, meter=meter
+        )
+        models = ActiveReadModels(directory, store, answer_from=asking.switch_store)
+        resources.callback(models.close)
+        if not holds:
+            following = asyncio.create_task(_follow(log, models, progress))
+            resources.callback(following.cancel)
+            server = GrpcServer([query.SERVICE_NAME])
+        else:
+            projector = EmbeddedProjector(
+                log,
+                store,
+                on_progress=partial(progress.advance, log.number),
+                on_failure=stop.fail,
+                on_hold=partial(progress.set_hold, log.number),
+                switch_over=models,
+                meter=meter,
+            )
+            if not write:  # whoever only reads expects to see everything
+                projector.catch_up()
+            projector.start()
+            resources.callback(projector.stop)
+            server = GrpcServer([ingest.SERVICE_NAME, query.SERVICE_NAME], meter=meter)
+            recording = ingest.IngestService(
+                log, lag=lambda _: projector.lag, stop_event=server.stopping, meter=meter
+            )
+            add_IngestServiceServicer_to_server(recording, server.aio_server)
+        add_QueryServiceServicer_to_server(asking, server.aio_server)
+        if meter is not NO_OP_METER:
+            meter.watch(DISK_FREE_BYTES, lambda: disk_usage(directory.path).free)
+            resources.callback(_behind(log, asking, progress, meter).stop)
+        address = await server.start(listen)
+        await server.set_serving(serving=True)
+        try:
+            with directory.publish_server(address, "") if holds else nullcontext():
+                yield address
+        finally:
+            progress.stop_waiting()
+            await server.stop(_GRACE_SECONDS)
+
+
+def _behind(
+    log: SqliteLog, asking: query.QueryService, progress: PositionTracker, meter: Meter
+) -> LagMonitor:
+    return LagMonitor(
+        open_log=lambda: nullcontext(log),
+        read_status=asking.read_status,
+        progress=progress,
+        meter=meter,
+    )
+
+
+async def _enter_to_write(
+    directory: DataDirectory,
+    purpose: str,
+    resources: ExitStack,
+    stop: _StopSignal,
+    lock_seconds: float = _LOCK_SECONDS,
+) -> None:
+    """Makes the directory ours and takes it, as soon as it is free. Raises DataInUseError."""
+    directory.prepare()
+    deadline = time.monotonic() + lock_seconds
+    while True:
+        try:
+            resources.enter_context(directory.lock(purpose))
+        except DataInUseError:
+            if time.monotonic() >= deadline:
+                raise
+        else:
+            return
+        stop.check()
+        await asyncio.sleep(PAUSE_SECONDS)
+
+
+def _next_offset(log: SqliteLog, store: SqliteStore) -> int:
+    watermark = store.read_watermark(log.number)
+    return 0 if watermark is None else watermark.next_offset
+
+
+async def _follow(log: SqliteLog, models: ActiveReadModels, progress: PositionTracker) -> None:
+    """Notices what the process that holds the directory projects."""
+
+    def look() -> tuple[int, str]:
+        models.follow_switch_over()
+        next_offset = _next_offset(log, models.store)
+        return next_offset, find_hold_reason(log, next_offset)
+
+    while True:
+        try:
+            next_offset, held = await asyncio.to_thread(look)
+        except Exception:
+            logger.exception("the read models cannot be followed at the moment")
+        else:
+            progress.advance(log.number, next_offset)
+            progress.set_hold(log.number, held)
+        await asyncio.sleep(_POLL_SECONDS)

@@ -1,0 +1,198 @@
+"""A data directory, opened: its log and read models, made, built again and switched to."""
+
+import errno
+import logging
+import sqlite3
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing, contextmanager
+from pathlib import Path
+from typing import Final
+
+from services.adapters.sqlite.data_directory import BUILD_LOCK_FILE, DataDirectory
+from services.adapters.sqlite.log import SqliteLog
+from services.adapters.sqlite.rebuild import SqliteRebuildStore
+from services.adapters.sqlite.store import SqliteStore
+from services.ledger.errors import DataInUseError, LogFullError, LogUnavailableError
+from services.ledger.ports import StoreBusyError
+from services.projector.embedded_projector import EmbeddedProjector
+from services.projector.rebuild import build
+
+logger = logging.getLogger(__name__)
+
+PAUSE_SECONDS: Final = 0.05
+_SWITCH_SECONDS: Final = 30.0
+"""A server takes new read models over within this time, or when it is started again."""
+_MAY_NOT_WRITE: Final = (errno.EACCES, errno.EPERM, errno.EROFS)
+
+
+def try_lock_directory(directory: DataDirectory, purpose: str, resources: ExitStack) -> bool:
+    """Takes the directory if that can be; False when a reader has to do without."""
+    directory.require_data()
+    try:
+        resources.enter_context(directory.lock(purpose))
+    except DataInUseError:
+        return False
+    except OSError as error:
+        if error.errno not in _MAY_NOT_WRITE:
+            raise
+        return False
+    return True
+
+
+def open_storage(
+    directory: DataDirectory,
+    resources: ExitStack,
+    *,
+    write: bool,
+    on_failure: Callable[[str], None] = lambda _: None,
+    raise_if_stopped: Callable[[], None] = lambda: None,
+) -> tuple[SqliteLog, SqliteStore]:
+    """The log and the read models of a directory.
+
+    To write them needs the lock; it makes the read models when there are none of this version, and
+    has others than before answer when they are level. `check` may end that by raising.
+    """
+    if not write:
+        log = resources.enter_context(closing(SqliteLog(directory.log_path, read_only=True)))
+        reading = SqliteStore(directory.select_to_read(), read_only=True)
+        return log, resources.enter_context(closing(reading))
+    with _in_words(directory):
+        return _open_to_write(directory, resources, on_failure, raise_if_stopped)
+
+
+def _open_to_write(
+    directory: DataDirectory,
+    resources: ExitStack,
+    on_failure: Callable[[str], None],
+    check: Callable[[], None],
+) -> tuple[SqliteLog, SqliteStore]:
+    log = resources.enter_context(closing(SqliteLog(directory.log_path, on_failure=on_failure)))
+    path = directory.select_to_write()
+    if path is None:
+        with directory.lock("a mutua that builds read models", BUILD_LOCK_FILE):
+            if count := log.end():
+                logger.warning("building read models from %s facts", f"{count:,}")
+            path = build_read_models(directory, log, lambda _: check())
+    store = resources.enter_context(closing(SqliteStore(path)))
+    if path != directory.active_read_models:
+        catch_up(log, store)
+    directory.switch_to(path)
+    return log, store
+
+
+def build_read_models(
+    directory: DataDirectory, log: SqliteLog, on_progress: Callable[[int], None]
+) -> Path:
+    """Whole new read models, which do not answer yet. Needs the build lock.
+
+    With nothing left of them raises what `on_progress` does, LogFullError or LogUnavailableError.
+    """
+    with (
+        _in_words(directory),
+        directory.reserve_build() as (place, path),
+        closing(SqliteRebuildStore(place)) as store,
+    ):
+        build(log, store, on_progress=on_progress)
+        store.finish()
+    return path
+
+
+def catch_up(log: SqliteLog, store: SqliteStore) -> None:
+    """Projects what the log holds by now."""
+    projector = EmbeddedProjector(log, store, on_progress=lambda _: None, on_failure=lambda _: None)
+    try:
+        projector.catch_up()
+    finally:
+        projector.stop()
+
+
+def wait_for_switch_over(directory: DataDirectory, path: Path) -> None:
+    """Waits until read models that were offered answer; makes them do so where nobody else can."""
+    deadline = time.monotonic() + _SWITCH_SECONDS
+    while directory.active_read_models != path:
+        try:
+            with ExitStack() as resources:
+                resources.enter_context(directory.lock("mutua rebuild"))
+                open_storage(directory, resources, write=True)
+        except DataInUseError as error:
+            refused = directory.offered_read_models != path
+            if refused and directory.active_read_models != path:
+                raise DataInUseError(
+                    f"{path.name} was built and not taken over, its server says why; those that "
+                    "answered go on"
+                ) from error
+            if time.monotonic() >= deadline:
+                raise DataInUseError(
+                    f"{path.name} is built and takes over when {directory.path} is opened next; "
+                    f"for now {error.message}"
+                ) from error
+            time.sleep(PAUSE_SECONDS)
+        except BaseException:
+            directory.withdraw()
+            raise
+
+
+class ActiveReadModels:
+    """The read models that answer, and what takes their place while the server runs.
+
+    Questions under way end where they began: SQLite keeps a file for whoever reads it.
+    """
+
+    def __init__(
+        self,
+        directory: DataDirectory,
+        store: SqliteStore,
+        *,
+        answer_from: Callable[[SqliteStore], None],
+    ) -> None:
+        self._directory = directory
+        self._offered_store: SqliteStore | None = None
+        self._answer_from = answer_from
+        self.store = store
+
+    def open_offered(self) -> SqliteStore | None:
+        """See `embedded.Succession`, also for the two below."""
+        path = self._directory.offered_read_models
+        self._offered_store = None if path is None else SqliteStore(path)
+        return self._offered_store
+
+    def accept(self) -> None:
+        assert self._offered_store is not None
+        self._directory.switch_to(self._offered_store.path)
+        self._replace(self._offered_store)
+
+    def refuse(self) -> None:
+        self._directory.withdraw()
+        if self._offered_store is not None:
+            self._offered_store.close()
+
+    def follow_switch_over(self) -> None:
+        """Answers from what the process that holds the directory answers from by now."""
+        path = self._directory.select_to_read()
+        if path != self.store.path:
+            self._replace(SqliteStore(path, read_only=True))
+
+    def close(self) -> None:
+        self.store.close()
+
+    def _replace(self, store: SqliteStore) -> None:
+        before, self.store = self.store, store
+        self._answer_from(store)
+        before.close()
+
+
+@contextmanager
+def _in_words(directory: DataDirectory) -> Iterator[None]:
+    """What SQLite fails at, for the person who meets it. Raises LogFullError or
+    LogUnavailableError.
+    """
+    try:
+        yield
+    except (sqlite3.Error, StoreBusyError) as error:
+        code = getattr(error.__cause__ or error, "sqlite_errorcode", sqlite3.SQLITE_ERROR)
+        if code & 0xFF == sqlite3.SQLITE_FULL:
+            raise LogFullError(
+                f"no room is left in {directory.path}; free some disk space and try again"
+            ) from error
+        raise LogUnavailableError(f"{directory.path} cannot be written: {error}") from error

@@ -1,0 +1,116 @@
+"""One of the processes that take facts and put them on Kafka."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+from typing import Final
+
+from mutua.v1.ingest_service_pb2_grpc import add_IngestServiceServicer_to_server
+from services.adapters.grpc.server import GrpcServer
+from services.adapters.kafka.address import KafkaAddress
+from services.adapters.kafka.log import KafkaLog
+from services.adapters.telemetry.metrics import Meter
+from services.adapters.telemetry.prometheus import serve_metrics
+from services.app.read_model_monitor import ReadModelMonitor
+from services.ingest import service as ingest
+from services.settings import Settings
+
+logger = logging.getLogger(__name__)
+
+GRACE_SECONDS: Final = 5.0
+_LAST_WORDS_SECONDS: Final = 1.0
+"""After the grace, for telling those who still wait that the outcome is unknown."""
+_LOOK_SECONDS: Final = 0.1
+
+
+def run(settings: Settings) -> int:
+    """Takes facts until SIGTERM or SIGINT, whenever Kafka can; health tells when it can.
+
+    Says where it listens, on stdout, once it took up its work. Where the settings name read models,
+    streams are held back while these are far behind; single calls never are. Returns the exit
+    status: 0 after a signal, 1 when the topic became another log. Raises MutuaError for settings
+    that cannot be meant, OSError when nothing can listen there.
+    """
+    return asyncio.run(_IngestProcess(settings).serve())
+
+
+class _IngestProcess:
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._address = KafkaAddress.parse(settings.log_url, settings.kafka_options())
+        self._failure = ""
+
+    async def serve(self) -> int:
+        loop, stop = asyncio.get_running_loop(), asyncio.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, stop.set)
+
+        def fail(message: str) -> None:
+            self._failure = message
+            loop.call_soon_threadsafe(stop.set)
+
+        log = KafkaLog(
+            self._address,
+            partition_count=self._settings.partitions,
+            queue_bytes=self._settings.queue_bytes,
+            facts_per_second=self._settings.facts_per_second,
+            on_failure=fail,
+        )
+        try:
+            with serve_metrics(self._settings.metrics_listen) as meter:
+                await self._take_facts(log, meter, stop)
+        finally:
+            await asyncio.to_thread(log.close)
+        if self._failure:
+            logger.error("%s", self._failure)
+        return 1 if self._failure else 0
+
+    async def _take_facts(self, log: KafkaLog, meter: Meter, stop: asyncio.Event) -> None:
+        server = GrpcServer(
+            [ingest.SERVICE_NAME], reuse_port=self._settings.reuse_port, meter=meter
+        )
+        models = ReadModelMonitor(log)
+        recording = ingest.IngestService(
+            log,
+            lag=models.lag,
+            unsupported_fact_kinds=lambda: models.unsupported_facts,
+            stop_event=server.stopping,
+            meter=meter,
+        )
+        add_IngestServiceServicer_to_server(recording, server.aio_server)
+        await server.set_serving(serving=False)
+        address = await server.start(self._settings.listen)
+        looking = [asyncio.create_task(_tell_health(server, log, address))]
+        if url := self._settings.store_url:
+            looking.append(asyncio.create_task(models.follow(url)))
+        await stop.wait()
+        for each in looking:
+            each.cancel()
+        await _stop(server, log)
+
+
+async def _tell_health(server: GrpcServer, log: KafkaLog, address: str) -> None:
+    """Tells truly, within a moment, whether facts are taken; and the first time that they are."""
+    was_ready, was_serving = False, False
+    while True:
+        serving = not log.unready_reason
+        if serving != was_serving:
+            await server.set_serving(serving=serving)
+            was_serving = serving
+        if serving and not was_ready:
+            print(f"mutua ingest is ready on {address}", flush=True)
+            was_ready = True
+        await asyncio.sleep(_LOOK_SECONDS)
+
+
+async def _stop(server: GrpcServer, log: KafkaLog) -> None:
+    """Takes no more calls, and answers those under way: what Kafka does not say in time is
+    unknown.
+    """
+    stopping = asyncio.create_task(server.stop(GRACE_SECONDS + _LAST_WORDS_SECONDS))
+    done, _ = await asyncio.wait([stopping], timeout=GRACE_SECONDS)
+    if not done:
+        log.abandon_pending()
+    await stopping

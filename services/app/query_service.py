@@ -1,0 +1,232 @@
+"""One of the processes that answer questions from the read models in PostgreSQL."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import closing, contextmanager, nullcontext, suppress
+from functools import partial
+from typing import Any, Final, cast
+
+from mutua.v1.query_service_pb2_grpc import (
+    QueryServiceServicer,
+    add_QueryServiceServicer_to_server,
+)
+from services.adapters.grpc.server import GrpcServer
+from services.adapters.kafka.address import KafkaAddress
+from services.adapters.kafka.topic import KafkaTopic
+from services.adapters.postgres.store import PostgresStore
+from services.adapters.postgres.watch import ProjectionStatus, watch
+from services.adapters.sql_store.tables import MODEL_VERSION
+from services.adapters.telemetry.metrics import Meter
+from services.adapters.telemetry.prometheus import serve_metrics
+from services.app.process import wait_until_available
+from services.ledger.errors import LogUnavailableError
+from services.query import service as query
+from services.query.lag_monitor import LagMonitor
+from services.query.position_tracker import PositionTracker
+from services.settings import Settings
+
+logger = logging.getLogger(__name__)
+
+GRACE_SECONDS: Final = 5.0
+_LOOK_SECONDS: Final = 2.0
+
+
+def run(settings: Settings) -> int:
+    """Answers until SIGTERM or SIGINT, whenever PostgreSQL does; health tells when it can.
+
+    Says where it listens, on stdout, once it can answer. Waits for a log and for read models that
+    are not there yet. Returns the exit status, 0. Raises MutuaError for settings that cannot be
+    meant, for read models of a newer mutua, and when the topic became another log; OSError when
+    nothing can listen there.
+    """
+    settings.require_store_url()
+    address = KafkaAddress.parse(settings.log_url, settings.kafka_options())
+    return asyncio.run(_serve(settings, address))
+
+
+async def _serve(settings: Settings, log_address: KafkaAddress) -> int:
+    loop, stop = asyncio.get_running_loop(), asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    with serve_metrics(settings.metrics_listen) as meter:
+        server = GrpcServer([query.SERVICE_NAME], reuse_port=settings.reuse_port, meter=meter)
+        door = _ReadinessGate()
+        add_QueryServiceServicer_to_server(cast("QueryServiceServicer", door), server.aio_server)
+        await server.set_serving(serving=False)
+        address = await server.start(settings.listen)
+        answering = asyncio.create_task(
+            _answer(settings, log_address, server, door, address, meter)
+        )
+        stopped = asyncio.create_task(stop.wait())
+        await asyncio.wait({answering, stopped}, return_when=asyncio.FIRST_COMPLETED)
+        door.progress.stop_waiting()
+        await server.stop(GRACE_SECONDS)
+        if answering.done():
+            await answering
+        answering.cancel()
+    return 0
+
+
+class _ReadinessGate:
+    """Answers as the service does, unless there is trouble, and then says which."""
+
+    def __init__(self) -> None:
+        self.service: query.QueryService | None = None
+        self.progress = PositionTracker()
+        self.trouble = "mutua has only just been started"
+
+    def wait_for(self, trouble: str) -> None:
+        logger.warning("questions wait: %s", trouble)
+        self.trouble = trouble
+
+    def __getattr__(self, method: str) -> Callable[[Any, Any], Awaitable[Any]]:
+        return partial(self._ask, method)
+
+    async def _ask(self, method: str, request: Any, context: Any) -> Any:
+        if self.service is None or self.trouble:
+            raise LogUnavailableError(f"questions wait: {self.trouble}")
+        return await getattr(self.service, method)(request, context)
+
+
+async def _answer(
+    settings: Settings,
+    log_address: KafkaAddress,
+    server: GrpcServer,
+    door: _ReadinessGate,
+    address: str,
+    meter: Meter,
+) -> None:
+    """Answers for ever. Raises ForeignDataError when the log is another one now."""
+    url = settings.store_url
+    log = await wait_until_available(
+        lambda: KafkaTopic(log_address, partition_count=settings.partitions),
+        on_unavailable=door.wait_for,
+    )
+    store = await wait_until_available(
+        lambda: PostgresStore(url, read_only=True), on_unavailable=door.wait_for
+    )
+    answers = _ReadModelFollower(url, log, store, server, door, address, meter)
+    try:
+        with answers.looked_at() if settings.metrics_listen else nullcontext():
+            await asyncio.gather(
+                watch(
+                    url,
+                    on_status=answers.see,
+                    on_progress=answers.move,
+                    on_unavailable=answers.lose,
+                ),
+                _see_it_stay(log),
+            )
+    finally:
+        await asyncio.to_thread(answers.close)
+
+
+async def _see_it_stay(log: KafkaTopic) -> None:
+    """Watches that the topic is not made anew; while Kafka is away, or it is, that can wait."""
+    while True:
+        with suppress(LogUnavailableError):
+            await asyncio.to_thread(log.check_identity)
+        await asyncio.sleep(_LOOK_SECONDS)
+
+
+class _ReadModelFollower:
+    """The service, level with what is projected, and its health."""
+
+    def __init__(
+        self,
+        url: str,
+        log: KafkaTopic,
+        store: PostgresStore,
+        server: GrpcServer,
+        door: _ReadinessGate,
+        address: str,
+        meter: Meter,
+    ) -> None:
+        self._url = url
+        self._log = log
+        self._store = store
+        self._server = server
+        self._door = door
+        self._address = address
+        self._meter = meter
+        self._progress = door.progress
+        self._held: frozenset[int] = frozenset()
+        self._positions: Mapping[int, int] | None = None
+        """As they were last seen; None when what is there may be another database by now."""
+        self._was_ready = False
+        self._service = query.QueryService(
+            store, self._progress, log=log, model_version=MODEL_VERSION, meter=meter
+        )
+        door.service = self._service
+
+    @contextmanager
+    def looked_at(self) -> Iterator[None]:
+        """Tells how far behind they are, on a connection of its own to Kafka."""
+        behind = LagMonitor(
+            open_log=lambda: closing(KafkaTopic(self._log.address)),
+            read_status=self._service.read_status,
+            progress=self._progress,
+            meter=self._meter,
+        )
+        try:
+            yield
+        finally:
+            behind.stop()
+
+    async def see(self, seen: ProjectionStatus) -> None:
+        if seen.schema != self._store.schema:
+            await self._go_over()
+        elif self._positions is None or _went_back(self._positions, seen.positions):
+            # A backup, or a standby that was behind: what is projected again may get other numbers.
+            self._service.switch_store(self._store)
+        none_of = dict.fromkeys(self._positions or (), 0)
+        self._positions = seen.positions
+        for partition, next_offset in {**none_of, **seen.positions}.items():
+            self._progress.advance(partition, next_offset)
+        for partition in self._held | seen.hold_reasons.keys():
+            self._progress.set_hold(partition, seen.hold_reasons.get(partition, ""))
+        self._held = frozenset(seen.hold_reasons)
+        alien = seen.log_ids - {self._log.log_id}
+        await self._tell(
+            "the read models were made from another log; see MUTUA_LOG_URL and MUTUA_STORE_URL"
+            if alien
+            else ""
+        )
+
+    def move(self, partition: int, next_offset: int) -> None:
+        self._progress.advance(partition, next_offset)
+
+    async def lose(self, reason: str) -> None:
+        self._positions = None
+        await self._tell(f"the read models cannot be read: {reason}")
+
+    def close(self) -> None:
+        self._store.close()
+        self._log.close()
+
+    async def _tell(self, trouble: str) -> None:
+        """Health, and a line when it changes."""
+        if trouble == self._door.trouble:
+            return
+        if trouble:
+            self._door.wait_for(trouble)
+        self._door.trouble = trouble
+        await self._server.set_serving(serving=not trouble)
+        if not trouble and not self._was_ready:
+            self._was_ready = True
+            print(f"mutua query is ready on {self._address}", flush=True)
+
+    async def _go_over(self) -> None:
+        """Answers from the read models that were switched to."""
+        before = self._store
+        self._store = await asyncio.to_thread(PostgresStore, self._url, read_only=True)
+        self._service.switch_store(self._store)
+        await asyncio.to_thread(before.close)
+
+
+def _went_back(before: Mapping[int, int], now: Mapping[int, int]) -> bool:
+    return any(now.get(number, 0) < next_offset for number, next_offset in before.items())

@@ -1,0 +1,68 @@
+"""What those who record know of the read models: how far they are, and which facts they know."""
+
+import logging
+
+from services.adapters.kafka.log import KafkaLog
+from services.adapters.postgres.schema import require_active_schema
+from services.adapters.postgres.watch import ProjectionStatus, watch
+from services.adapters.wire.event import FACT_KIND_NUMBERS
+
+logger = logging.getLogger(__name__)
+
+
+class ReadModelMonitor:
+    """Those that answer, as they were seen last; before they were seen nothing holds anybody back.
+
+    Belongs to the event loop of `follow`.
+    """
+
+    def __init__(self, log: KafkaLog) -> None:
+        self.unsupported_facts: frozenset[str] = frozenset()
+        """The facts, by their field of Event, that they do not know yet."""
+        self._log = log
+        self._seen: ProjectionStatus | None = None
+        self._positions: dict[int, int] = {}
+        self._trouble = ""
+
+    def lag(self, programme_id: str) -> int:
+        """How many facts are to be projected before those that a programme records next.
+
+        The end of the log is that of the last fact recorded here. What is held will not come
+        closer, and holds nobody back.
+        """
+        seen, end = self._seen, self._log.last_appended_position(programme_id)
+        if seen is None or end is None or end.partition in seen.hold_reasons:
+            return 0
+        if seen.log_ids - {end.log_id}:
+            return 0  # they were made from another log
+        return max(0, end.next_offset - self._positions.get(end.partition, 0))
+
+    async def follow(self, url: str) -> None:
+        """Looks for ever."""
+        await watch(
+            url,
+            on_status=self._see,
+            on_progress=self._move,
+            on_unavailable=self._lose,
+            select_schema=require_active_schema,
+        )
+
+    async def _see(self, seen: ProjectionStatus) -> None:
+        self._trouble = ""
+        self._seen, self._positions = seen, dict(seen.positions)
+        known = seen.fact_kinds or FACT_KIND_NUMBERS.values()
+        refused = frozenset(name for name, kind in FACT_KIND_NUMBERS.items() if kind not in known)
+        if refused - self.unsupported_facts:
+            logger.warning(
+                "%s are refused: projectors do not know them yet, upgrade these first",
+                ", ".join(sorted(refused)),
+            )
+        self.unsupported_facts = refused
+
+    def _move(self, partition: int, next_offset: int) -> None:
+        self._positions[partition] = next_offset
+
+    async def _lose(self, reason: str) -> None:
+        if not self._trouble:
+            logger.warning("facts are taken, but nothing is known of the read models: %s", reason)
+        self._trouble = reason

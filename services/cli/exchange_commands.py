@@ -1,0 +1,362 @@
+"""`log`, `correct` and `retract`: one fact each, told in words, with the way to undo it."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any, Final, Literal
+
+import click
+
+from mutua import Client
+from mutua import MutuaError as ClientError
+from mutua.v1.event_pb2 import (
+    Event,
+    ExchangeContent,
+    ExchangeCorrected,
+    ExchangeRecorded,
+    ExchangeRetracted,
+    ProgrammeConfigured,
+)
+from mutua.v1.query_service_pb2 import EXCHANGE_STATE_RETRACTED, Exchange
+from mutua.v1.types_pb2 import OCCUR_PRECISION_EXACT, ExchangeKind, Formality, Source, Text
+from services.cli.connection import GlobalOptions, open_client
+from services.cli.dates import parse_moment, to_timestamp
+from services.cli.exchange_summary import (
+    ExchangeSummary,
+    current_revision,
+    describe_changes,
+    describe_exchange,
+    details,
+    summarize_revision,
+)
+from services.cli.organization_names import CommandLineDirectory, ResolvedNames, resolve_names
+from services.cli.output import to_json
+from services.cli.parameters import EnumChoice, ParsedParameter
+from services.cli.value_parsers import (
+    NO_TOPIC_WORD,
+    TOPIC,
+    UNKNOWN_WORD,
+    MinutesType,
+    fetch_topic_labels,
+    read_topics,
+    resolve_minutes,
+    select_new_labels,
+)
+from services.notation.dates import Moment
+from services.notation.words import KIND_SYNONYMS
+
+SOURCE: Final = Source(client="mutua-cli")
+MINUTE_FIELDS: Final[
+    tuple[Literal["giver_minutes", "receiver_minutes", "benefit_minutes"], ...]
+] = ("giver_minutes", "receiver_minutes", "benefit_minutes")
+
+
+MINUTES: Final = MinutesType()  # the server knows the limit of each kind
+FORMAT_OPTION: Final = click.option(
+    "--format", "form", type=click.Choice(["table", "json"]), default="table", show_default=True
+)
+YES_OPTION: Final = click.option(
+    "--yes", is_flag=True, help="Record names that are new as written; do not ask."
+)
+CONTENT_OPTIONS: Final = (
+    click.option("--from", "giver_ids", multiple=True, help="Who gave: id, name or alias."),
+    click.option("--to", "receiver_ids", multiple=True, help="Who received."),
+    click.option(
+        "--with",
+        "party_ids",
+        multiple=True,
+        help="Instead of both, for an exchange without direction: each who took part.",
+    ),
+    click.option(
+        "--kind", type=EnumChoice(ExchangeKind.items(), KIND_SYNONYMS), help="What form it took."
+    ),
+    click.option(
+        "--minutes",
+        "giver_minutes",
+        type=MINUTES,
+        help="Spent by all givers together: 45, 1:30, 1.5 h or half a day.",
+    ),
+    click.option("--receiver-minutes", type=MINUTES, help="Spent by each receiver."),
+    click.option("--benefit-minutes", type=MINUTES, help="Saved by each receiver, so far."),
+    click.option(
+        "--topic",
+        "topics",
+        type=TOPIC,
+        multiple=True,
+        help=f"Such as e-prescribing or IT & data; {NO_TOPIC_WORD} says that there is none.",
+    ),
+    click.option(
+        "--formality", type=EnumChoice(Formality.items()), help="Did a planned activity lead to it?"
+    ),
+    click.option("--note", help="A remark."),
+    click.option(
+        "--on",
+        type=ParsedParameter("date", parse_moment),
+        help="2026-03-14; if you know no better 2026-03 or 2026-Q1.",
+    ),
+)
+ContentValues = dict[str, Any]
+
+
+def takes_content(command: Callable[..., None]) -> Callable[..., None]:
+    """Adds the options that say what an exchange was; they arrive as keywords, None if not said."""
+    for option in reversed((*CONTENT_OPTIONS, YES_OPTION, FORMAT_OPTION)):
+        command = option(command)
+    return click.pass_obj(command)
+
+
+@click.command()
+@takes_content
+def log(settings: GlobalOptions, form: str, *, yes: bool, **said: Any) -> None:
+    """Record one exchange.
+
+    \b
+    Examples:
+      mutua log --from Thornwick --to Millbury --kind call --minutes 45
+      mutua log --from T-02 --to T-01 --to T-03 --kind webinar --on 2026-03-14
+      mutua log --with Thornwick --with Millbury --kind meeting --topic e-prescribing
+    """
+    _check_parties(said)
+    if not said["party_ids"] and not (said["giver_ids"] and said["receiver_ids"]):
+        raise click.UsageError("say who gave and who received: --from A --to B.")
+    if said["kind"] is None:
+        raise click.UsageError("say what form it took: --kind call, or see --help.")
+    with open_client(settings, write=True, purpose="mutua log") as client:
+        directory = CommandLineDirectory(client.list_organizations())
+        resolve_minutes(client, said, MINUTE_FIELDS)
+        names = _resolve_parties(said, directory, yes=yes)
+        telling = _overlaid(
+            ExchangeSummary(
+                content=ExchangeContent(),
+                occur_time=to_timestamp(datetime.now(UTC)),
+                occur_precision=OCCUR_PRECISION_EXACT,
+            ),
+            said,
+            names,
+        )
+        event = Event(
+            occur_time=telling.occur_time,
+            occur_precision=telling.occur_precision,
+            source=SOURCE,
+            exchange_recorded=ExchangeRecorded(exchange=telling.content),
+        )
+        labels, labelling = _labels(client, telling, said)
+        position = client.record([event, *labelling])
+        undo = f"{settings.command} retract {event.event_id} --reason ..."
+        _tell(
+            form,
+            event.event_id,
+            position,
+            f"Recorded: {describe_exchange(telling, directory, labels)}",
+            f"Exchange {event.event_id}. To undo it: {undo}",
+        )
+        _tell_new_names(names, directory, undo)
+        _look(client, event.event_id, position)
+
+
+@click.command()
+@click.argument("exchange_id", metavar="EXCHANGE")
+@takes_content
+def correct(
+    settings: GlobalOptions, exchange_id: str, form: str, *, yes: bool, **said: Any
+) -> None:
+    """Change what is known of an exchange; what you do not name stays as it is.
+
+    Minutes that turn out to be a guess become unknown again by that word.
+
+    \b
+    Examples:
+      mutua correct 018f3c2e-7b1a-7cc0-9d3e-5a0b1c2d3e4f --minutes unknown
+      mutua correct 018f3c2e-7b1a-7cc0-9d3e-5a0b1c2d3e4f --minutes 60
+      mutua correct 018f3c2e-7b1a-7cc0-9d3e-5a0b1c2d3e4f --to Millbury --on 2026-03-14
+    """
+    _check_parties(said)
+    if all(value in (None, ()) for value in said.values()):
+        raise click.UsageError("say what to change, for example --minutes 60.")
+    with open_client(settings, write=True, purpose="mutua correct") as client:
+        exchange, position = _find(client, exchange_id)
+        revision = current_revision(exchange)
+        directory = CommandLineDirectory(client.list_organizations())
+        resolve_minutes(client, said, MINUTE_FIELDS)
+        before = summarize_revision(revision)
+        names = _resolve_parties(said, directory, yes=yes)
+        after = _overlaid(before, said, names)
+        if after == before:
+            _tell(form, exchange.exchange_id, position, "It says so already: nothing changed.")
+            return
+        event = Event(
+            occur_time=after.occur_time,
+            occur_precision=after.occur_precision,
+            visibility=revision.visibility,
+            source=SOURCE,
+            exchange_corrected=ExchangeCorrected(
+                exchange_id=exchange.exchange_id,
+                exchange=after.content,
+                replaces_event_id=revision.event_id,
+            ),
+        )
+        labels, labelling = _labels(client, after, said, before)
+        position = client.record([event, *labelling])
+        seen = _look(client, exchange.exchange_id, position)
+        if seen is not None and seen.revisions[-1].event_id != event.event_id:
+            raise click.ClickException(
+                "somebody changed this exchange at the same time, so the correction was set "
+                f"aside: see {settings.command} exchanges, then correct it again."
+            )
+        what = describe_changes(
+            details(before, directory, labels), details(after, directory, labels)
+        )
+        _tell(
+            form,
+            exchange.exchange_id,
+            position,
+            f"Corrected: {describe_exchange(after, directory, labels)}",
+            *what,
+        )
+        undo = f"{settings.command} correct {exchange.exchange_id} ..."
+        _tell_new_names(names, directory, undo)
+
+
+@click.command()
+@click.argument("exchange_id", metavar="EXCHANGE")
+@click.option("--reason", required=True, help="Why it should not stand.")
+@FORMAT_OPTION
+@click.pass_obj
+def retract(settings: GlobalOptions, exchange_id: str, reason: str, form: str) -> None:
+    """Take an exchange out of every answer, for good.
+
+    \b
+    Example:
+      mutua retract 018f3c2e-7b1a-7cc0-9d3e-5a0b1c2d3e4f --reason "recorded twice"
+    """
+    if not reason.strip():
+        raise click.UsageError("--reason is empty: say why it should not stand, it is final.")
+    with open_client(settings, write=True, purpose="mutua retract") as client:
+        exchange, _ = _find(client, exchange_id)
+        telling = summarize_revision(current_revision(exchange))
+        labels = fetch_topic_labels(client) if telling.content.topics else {}
+        directory = CommandLineDirectory(client.list_organizations())
+        event = Event(
+            source=SOURCE,
+            exchange_retracted=ExchangeRetracted(
+                exchange_id=exchange.exchange_id, reason=Text(plain=reason)
+            ),
+        )
+        position = client.record([event])
+        _tell(
+            form,
+            exchange.exchange_id,
+            position,
+            f"Retracted: {describe_exchange(telling, directory, labels)}",
+            "This is final: if it did happen, log it again.",
+        )
+        _look(client, exchange.exchange_id, position)
+
+
+def _check_parties(said: ContentValues) -> None:
+    if said["party_ids"] and (said["giver_ids"] or said["receiver_ids"]):
+        raise click.UsageError(
+            "--with stands for an exchange without direction: "
+            "name everybody by --with, or use --from and --to."
+        )
+    if len(said["party_ids"]) == 1:
+        raise click.UsageError("--with needs everybody who took part: give it twice or more.")
+
+
+def _resolve_parties(
+    said: ContentValues, directory: CommandLineDirectory, *, yes: bool
+) -> ResolvedNames:
+    typed = (*said["giver_ids"], *said["receiver_ids"], *said["party_ids"])
+    return resolve_names(typed, directory, yes=yes)
+
+
+def _overlaid(
+    telling: ExchangeSummary, said: ContentValues, names: ResolvedNames
+) -> ExchangeSummary:
+    """What was told, changed by what is said."""
+    content = ExchangeContent()
+    content.CopyFrom(telling.content)
+    if said["party_ids"]:
+        del content.giver_ids[:], content.receiver_ids[:]
+    elif said["giver_ids"] or said["receiver_ids"]:
+        del content.party_ids[:]
+    for field in ("giver_ids", "receiver_ids", "party_ids"):
+        if said[field]:
+            getattr(content, field)[:] = dict.fromkeys(names.ids[typed] for typed in said[field])
+    for field in ("kind", "formality"):
+        if said[field] is not None:
+            setattr(content, field, said[field])
+    _lay_minutes(content, said)
+    if said["topics"]:
+        content.topics[:], _ = read_topics(said["topics"])
+    if said["note"] is not None:
+        content.note.plain = said["note"]
+    moment: Moment | None = said["on"]
+    return ExchangeSummary(
+        content=content,
+        occur_time=moment.timestamp if moment else telling.occur_time,
+        occur_precision=moment.precision if moment else telling.occur_precision,
+    )
+
+
+def _labels(
+    client: Client,
+    telling: ExchangeSummary,
+    said: ContentValues,
+    before: ExchangeSummary | None = None,
+) -> tuple[dict[str, str], list[Event]]:
+    """Labels by topic, and the fact that records those that were typed as labels."""
+    if not telling.content.topics and not (before and before.content.topics):
+        return {}, []
+    programme_labels = fetch_topic_labels(client)
+    _, typed_labels = read_topics(said["topics"])
+    topics = select_new_labels(typed_labels, programme_labels)
+    fact = ProgrammeConfigured(topics=topics)
+    labelling = [Event(source=SOURCE, programme_configured=fact)] if topics else []
+    return {**typed_labels, **programme_labels}, labelling
+
+
+def _lay_minutes(content: ExchangeContent, said: ContentValues) -> None:
+    for field in MINUTE_FIELDS:
+        if said[field] == UNKNOWN_WORD:
+            content.ClearField(field)
+        elif said[field] is not None:
+            setattr(content, field, said[field])
+
+
+def _find(client: Client, exchange_id: str) -> tuple[Exchange, str]:
+    """A standing exchange and the position it was read at. Raises ClickException."""
+    pages = client.list_exchanges(exchange_ids=[exchange_id.strip().lower()])
+    exchange = next(iter(pages), None)
+    if exchange is None:
+        raise click.ClickException(
+            f"no exchange {exchange_id!r} in programme {client.programme!r}: "
+            "`mutua exchanges` shows their ids."
+        )
+    if exchange.state == EXCHANGE_STATE_RETRACTED:
+        raise click.ClickException(f"exchange {exchange_id} was retracted, which is final.")
+    return exchange, pages.position
+
+
+def _look(client: Client, exchange_id: str, position: str) -> Exchange | None:
+    """The exchange once the fact at `position` is visible; None, with a note, while it is not.
+
+    The fact is on the log by now, so a slow or failing read is not a failure of the command.
+    """
+    try:
+        exchanges = client.list_exchanges(exchange_ids=[exchange_id], min_position=position)
+        return next(iter(exchanges), None)
+    except ClientError as error:
+        click.echo(f"It is recorded; answers do not show it yet: {error.message}", err=True)
+        return None
+
+
+def _tell(form: str, exchange_id: str, position: str, *lines: str) -> None:
+    if form == "json":
+        lines = (to_json({"exchange_id": exchange_id, "position": position}),)
+    for line in lines:
+        click.echo(line)
+
+
+def _tell_new_names(names: ResolvedNames, directory: CommandLineDirectory, undo: str) -> None:
+    for line in names.describe_new_names(directory, undo):
+        click.echo(line, err=True)

@@ -1,0 +1,156 @@
+"""`export` and `replay`: the log into a file, and a file into a new log."""
+
+import sys
+import time
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import click
+
+from services.cli import cluster_options
+from services.cli.connection import GlobalOptions, is_typed, require_directory
+from services.cli.output import show_progress
+from services.ledger.wording import format_count
+
+if TYPE_CHECKING:
+    from services.exports.log_export import ExportResult
+
+STDOUT: Final = Path("-")
+_SHOWN: Final = 5
+"""Programmes told by name."""
+
+
+@click.group()
+def export() -> None:
+    """Write what is recorded into files.
+
+    \b
+    Example:
+      mutua export log 2026-11-24.jsonl.gz
+    """
+
+
+@export.command("log")
+@click.argument("file", type=click.Path(path_type=Path, allow_dash=True))
+@click.option("--only-programme", default="", metavar="PROGRAMME", help="Leave out all the others.")
+@click.option("--force", is_flag=True, help="Replace the file if it is there.")
+@cluster_options.log_url_option(
+    "The topic of Kafka to write, instead of the log of a data directory."
+)
+@click.pass_obj
+def export_log(
+    settings: GlobalOptions, file: Path, only_programme: str, log_url: str, *, force: bool
+) -> None:
+    """Write every fact of every programme, in its order and with its time, as JSON Lines.
+
+    FILE ends in .gz to be compressed; - is stdout. Whoever records may go on meanwhile.
+    What is written can be made a log again by mutua replay.
+
+    \b
+    Examples:
+      mutua export log 2026-11-24.jsonl.gz
+      mutua export log - | head
+      mutua export log 2026-11-24.jsonl.gz --log-url kafka://127.0.0.1:9092/mutua
+    """
+    if is_typed("programme"):
+        raise click.UsageError(
+            "export log writes all programmes; to leave out the others type "
+            f"mutua export log --only-programme {settings.programme} FILE."
+        )
+    write = partial(
+        _exported(settings, log_url),
+        programme_id=only_programme,
+        force=force,
+        progress=partial(_show, "exported"),
+    )
+    try:
+        counts, nobodys_count = write(file)
+    except BrokenPipeError:  # whoever read it has enough; there is nobody to tell
+        sys.stdout = None
+        click.get_current_context().exit(1)
+    names = [f"{name} ({count:,})" for name, count in sorted(counts.items())]
+    more = f" and {len(names) - _SHOWN:,} more" if len(names) > _SHOWN else ""
+    told = ", ".join(names[:_SHOWN]) or "none: nothing is recorded yet"
+    click.echo(f"Programmes: {told}{more}.", err=True)
+    if nobodys_count:
+        click.echo(
+            f"{format_count(nobodys_count, 'record')} left out: their keys name no "
+            "programme that lies "
+            "where they are, so that nobody can ask for them.",
+            err=True,
+        )
+
+
+def _exported(settings: GlobalOptions, log_url: str) -> "Callable[..., ExportResult]":
+    """What writes the log into a file: that of a topic, or of the data directory."""
+    if log_url and not is_typed("data"):
+        from services.app import topics
+        from services.settings import read_settings
+
+        return partial(topics.export, settings=read_settings(log_url=log_url))
+    from services.app.bootstrap import export_log as write
+
+    require_directory(settings, "mutua export log")
+    return partial(write, settings.data)
+
+
+@click.command()
+@click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@cluster_options.log_url_option(
+    "An empty topic of Kafka to make the log in, instead of a data directory."
+)
+@click.pass_obj
+def replay(settings: GlobalOptions, file: Path, log_url: str) -> None:
+    """Make a log anew from what mutua export log wrote, in an empty data directory or topic.
+
+    Nothing is recorded unless every line of the file is right. After an interruption type the same
+    again: it goes on where it was.
+
+    \b
+    Examples:
+      mutua --data ./moved replay 2026-11-24.jsonl.gz
+      mutua replay 2026-11-24.jsonl.gz --log-url kafka://127.0.0.1:9092/mutua
+    """
+    try:
+        if log_url and not is_typed("data"):
+            _replay_into_topic(file, log_url)
+        else:
+            require_directory(settings, "mutua replay")
+            _replay_into_directory(file, settings)
+    except KeyboardInterrupt:
+        again = f"{settings.command} replay {file}" + f" --log-url {log_url}" * bool(log_url)
+        raise click.Abort(f"Interrupted. To go on, type again: {again}") from None
+
+
+def _replay_into_topic(file: Path, log_url: str) -> None:
+    from services.app import topics
+    from services.settings import read_settings
+
+    settings = read_settings(log_url=log_url)
+    count = topics.replay(file, settings, now=time.time_ns() // 1000, progress=_show)
+    click.echo(
+        f"Replayed: {log_url} holds {format_count(count, 'record')}, with ids and times kept."
+    )
+
+
+def _replay_into_directory(file: Path, settings: GlobalOptions) -> None:
+    from services.app.bootstrap import replay as replay_file
+
+    report = replay_file(file, settings.data, now=time.time_ns() // 1000, progress=_show)
+    if not report.ok:
+        for difference in report.differences:
+            click.echo(difference)
+        raise click.ClickException("the answers are not those of the log; see above.")
+    held = (
+        f", up to where it goes on with a newer mutua: {report.hold_reason}"
+        if report.hold_reason
+        else ""
+    )
+    click.echo(f"Verified: {settings.data} holds {format_count(report.fact_count, 'fact')}{held}.")
+    click.echo(f"Next: {settings.command} status")
+
+
+def _show(what: str, done: int, total: int) -> None:
+    show_progress(f"{done:,} of {format_count(total, 'record')} {what}", is_last=done == total)

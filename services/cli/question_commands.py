@@ -1,0 +1,252 @@
+"""`balances`, `pairs`, `network`, `exchanges`, `organizations`: questions and their answers."""
+
+from dataclasses import replace
+from typing import Final
+
+import click
+
+from mutua import Client
+from mutua.v1.query_service_pb2 import Balance, Edge, Exchange, Node, Organization, Pair
+from services.cli import tables
+from services.cli.connection import GlobalOptions
+from services.cli.exchange_csv import exchange_csv
+from services.cli.exchange_summary import revision_lines
+from services.cli.messages import NEITHER_IS_BETTER, doubles_line, isolate_lines
+from services.cli.output import to_table
+from services.cli.question_options import QuestionOptions, takes_question
+from services.cli.question_view import QuestionView, RenderContext, show
+
+BALANCES: Final[QuestionView[Balance]] = QuestionView(
+    name="balances",
+    row_descriptor=Balance.DESCRIPTOR,
+    ask=Client.list_balances,
+    table=lambda shown: to_table(
+        shown.rows,
+        tables.balance_columns(shown.question.lens, shown.directory, shown.answer.warnings),
+    ),
+    footer=lambda shown: [NEITHER_IS_BETTER] if shown.rows else [],
+)
+PAIRS: Final[QuestionView[Pair]] = QuestionView(
+    name="pairs",
+    row_descriptor=Pair.DESCRIPTOR,
+    ask=Client.list_pairs,
+    table=lambda shown: to_table(
+        shown.rows, tables.pair_columns(shown.question.lens, shown.directory)
+    ),
+    footer=lambda shown: [NEITHER_IS_BETTER] if shown.rows else [],
+)
+EDGES: Final[QuestionView[Edge]] = QuestionView(
+    name="edges",
+    row_descriptor=Edge.DESCRIPTOR,
+    ask=Client.get_network,
+    rows_of=lambda answer: answer.edges,
+    companion_rows="nodes",
+    table=lambda shown: to_table(
+        shown.rows, tables.edge_columns(shown.question.lens, shown.directory)
+    ),
+    footer=lambda shown: _without_exchanges(shown),
+)
+NODES: Final[QuestionView[Node]] = QuestionView(
+    name="nodes",
+    row_descriptor=Node.DESCRIPTOR,
+    ask=Client.get_network,
+    rows_of=lambda answer: answer.nodes,
+    companion_rows="edges",
+    table=lambda shown: to_table(
+        shown.rows, tables.node_columns(shown.question.lens, shown.directory)
+    ),
+)
+EXCHANGES: Final[QuestionView[Exchange]] = QuestionView(
+    name="exchanges",
+    row_descriptor=Exchange.DESCRIPTOR,
+    ask=Client.list_exchanges,
+    has_amounts=False,
+    has_retracted=True,
+    table=lambda shown: _exchange_table(shown, revisions=False),
+    csv=lambda shown: exchange_csv(shown.rows, shown.directory),
+    has_topics=True,
+)
+REVISIONS: Final = replace(EXCHANGES, table=lambda shown: _exchange_table(shown, revisions=True))
+ORGANIZATIONS: Final[QuestionView[Organization]] = QuestionView(
+    name="organizations",
+    row_descriptor=Organization.DESCRIPTOR,
+    ask=Client.list_organizations,
+    has_amounts=False,
+    table=lambda shown: to_table(shown.rows, tables.organization_columns()),
+)
+
+
+@click.command()
+@takes_question
+def balances(settings: GlobalOptions, asked: QuestionOptions) -> None:
+    """Show what each organization gave and received.
+
+    \b
+    Examples:
+      mutua balances
+      mutua balances --lens burden --from 2026-01 --to 2026-07
+      mutua balances --kind call --kind visit --formality informal
+      mutua balances --order-by "net desc" --limit 10
+      mutua balances --organization Thornwick --format csv
+    """
+    show(BALANCES, settings, asked)
+
+
+@click.command()
+@takes_question
+def pairs(settings: GlobalOptions, asked: QuestionOptions) -> None:
+    """Show what each two organizations gave each other; A gave more, or else sorts first.
+
+    \b
+    Examples:
+      mutua pairs
+      mutua pairs --organization Thornwick --lens attention
+      mutua pairs --topic interfaces --order-by "given_days desc"
+      mutua pairs --from 2026-01 --format json
+    """
+    show(PAIRS, settings, asked)
+
+
+@click.command()
+@takes_question
+@click.option("--nodes", is_flag=True, help="Show the organizations rather than the ties.")
+def network(settings: GlobalOptions, asked: QuestionOptions, *, nodes: bool) -> None:
+    """Show who gave to whom, and of whom nothing was seen.
+
+    JSON has both nodes and edges; CSV and the table have the edges, or with --nodes the nodes.
+
+    \b
+    Examples:
+      mutua network
+      mutua network --lens burden --formality informal --order-by "weight desc"
+      mutua network --topic interfaces --nodes
+      mutua network --format csv --output edges.csv
+    """
+    if nodes and asked.order_by:
+        raise click.UsageError(
+            "--order-by sorts the ties, and --nodes shows organizations, by id: leave one of them "
+            "out, or sort the same figures by mutua balances --order-by."
+        )
+    if nodes:
+        show(NODES, settings, asked)
+    else:
+        show(EDGES, settings, asked)
+
+
+@click.command()
+@takes_question
+@click.option("--giver", default="", help="Only exchanges in which this organization gave.")
+@click.option("--receiver", default="", help="Only exchanges in which this one received.")
+@click.option("--standing", is_flag=True, help="Only exchanges that stand: none that is retracted.")
+@click.option(
+    "--possible-doubles",
+    is_flag=True,
+    help="Only exchanges that may be two reports of one, next to each other.",
+)
+@click.option("--id", "ids", multiple=True, metavar="EXCHANGE", help="Only these exchanges.")
+@click.option("--revisions", is_flag=True, help="Also what was said before a change (table).")
+@click.option("--retracted", is_flag=True, help="Also what was retracted, told by its state (CSV).")
+def exchanges(
+    settings: GlobalOptions,
+    asked: QuestionOptions,
+    *,
+    giver: str,
+    receiver: str,
+    standing: bool,
+    possible_doubles: bool,
+    ids: tuple[str, ...],
+    revisions: bool,
+    retracted: bool,
+) -> None:
+    """Show the exchanges themselves, the evidence behind every number.
+
+    With --giver, --receiver and --standing, they are the exchanges that a pair counts. An internal
+    exchange, whose sides share an organization, counts nowhere: no --giver or --receiver lists it.
+    Possible doubles have the same parties, kind and day, and were reported by different sides.
+    CSV has a row an exchange, as it stands, with the columns of an import; JSON has everything.
+
+    \b
+    Examples:
+      mutua exchanges --organization Thornwick --from 2026-03-01
+      mutua exchanges --giver Thornwick --receiver Millbury --standing
+      mutua exchanges --possible-doubles
+      mutua exchanges --kind visit --topic interfaces --order-by "occur_time desc"
+      mutua exchanges --id 0198c6f0-4e5a-7cc1-a1b5-0242ac120002 --revisions
+      mutua exchanges --format json
+      mutua exchanges --format csv > all.csv
+    """
+    if retracted and (asked.form != "csv" or standing):
+        raise click.UsageError(
+            "--retracted is for --format csv without --standing: tables and JSON list exchanges "
+            "that were retracted unless --standing is given."
+        )
+    read = REVISIONS if revisions else EXCHANGES
+    choices = (*asked.question.organization_ids, giver, receiver, *ids)
+    is_whole = asked.limit == 0 and not any(choices)
+    rows = show(
+        _doubles(read, is_whole=is_whole) if possible_doubles else read,
+        settings,
+        asked,
+        organizations={"giver_id": giver, "receiver_id": receiver},
+        exchange_ids=ids,
+        standing_only=standing or (asked.form == "csv" and not (retracted or ids)),
+        possible_doubles=possible_doubles,
+    )
+    listed_ids = {row.exchange_id for row in rows}
+    # What a limit left out may be there.
+    for each in ids if asked.limit == 0 or len(rows) <= asked.limit else ():
+        if each.strip().lower() not in listed_ids:
+            click.echo(f"no exchange {each!r} was found with these filters", err=True)
+    if ids and not listed_ids:
+        click.get_current_context().exit(1)
+
+
+@click.command()
+@takes_question
+def organizations(settings: GlobalOptions, asked: QuestionOptions) -> None:
+    """Show the roster, and every other organization that was named in an exchange.
+
+    \b
+    Examples:
+      mutua organizations
+      mutua organizations --topic interfaces --order-by "last_exchange_date desc"
+      mutua organizations --format csv
+    """
+    show(ORGANIZATIONS, settings, asked)
+
+
+def _doubles(read: QuestionView[Exchange], *, is_whole: bool) -> QuestionView[Exchange]:
+    """The same, with who reported each and the number of possible doubles at the foot."""
+    return replace(
+        read,
+        table=lambda shown: _exchange_table(shown, revisions=read is REVISIONS, reporters=True),
+        footer=lambda shown: [
+            doubles_line(shown.answer.coverage, len(shown.rows), is_whole=is_whole)
+        ],
+    )
+
+
+def _without_exchanges(shown: RenderContext[Edge]) -> list[str]:
+    nodes = [row for row in shown.answer.nodes if not row.exchange_count]
+    return isolate_lines(
+        *(
+            [shown.directory.label(row.organization_id) for row in nodes if row.isolate is isolate]
+            for isolate in (True, False)
+        )
+    )
+
+
+def _exchange_table(
+    shown: RenderContext[Exchange], *, revisions: bool, reporters: bool = False
+) -> str:
+    directory = shown.directory
+    return to_table(
+        [
+            line
+            for row in shown.rows
+            for line in revision_lines(row, directory, shown.topic_labels, revisions=revisions)
+        ],
+        tables.exchange_columns(
+            directory, shown.question, revisions=revisions, reporters=reporters
+        ),
+    )

@@ -1,0 +1,76 @@
+"""Questions before an import records: rows of another batch, large changes, replaced rows."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+
+from mutua import Client
+from services.imports.changes import Doubt, make_change_doubt, make_replacement_doubt
+from services.imports.exchange_row_checker import ExchangeRowChecker
+from services.imports.options import ImportOptions
+from services.imports.overlaps import find_overlaps, make_overlap_doubt
+from services.imports.report import ImportRefusedError, ImportReport
+
+ConfirmDoubt = Callable[[Doubt], bool]
+"""Answers, for each doubt, whether to record the rows all the same."""
+
+
+def add_changes(report: ImportReport, rows: ExchangeRowChecker) -> ImportReport:
+    """The report with what the rows change, and what they leave retracted."""
+    return replace(
+        report,
+        changes=tuple(rows.changes),
+        moved_count=rows.moved_count,
+        left_retracted=tuple(rows.hand_retractions),
+    )
+
+
+def add_doubts(
+    client: Client, rows: ExchangeRowChecker, report: ImportReport, options: ImportOptions
+) -> ImportReport:
+    """The report with what somebody should confirm; each option answers its own question."""
+    doubts: list[Doubt | None] = []
+    if not options.as_new:
+        overlapping = find_overlaps(client, rows)
+        report = replace(report, elsewhere=overlapping)
+        doubts += [make_overlap_doubt(overlapping)] if overlapping else []
+    counts = rows.counts
+    if not options.accept_changes:
+        doubts.append(
+            make_change_doubt(
+                rows.changes,
+                corrected=counts.corrected - rows.rebound_count,
+                moved=rows.moved_count,
+                rows=counts.rows - counts.wrong,
+                batch=rows.derive_batch_name,
+            )
+        )
+    is_whole = rows.occurrence_counter is not None and not rows.occurrence_counter.is_reject_file
+    if not options.accept_missing and is_whole and counts.recorded == counts.missing > 0:
+        new, missing = rows.iterate_new(), rows.import_batch.iterate_missing()
+        doubts.append(
+            make_replacement_doubt(
+                new, missing, count=counts.recorded, batch=rows.derive_batch_name
+            )
+        )
+    return replace(report, doubts=tuple(doubt for doubt in doubts if doubt is not None))
+
+
+def require_confirmation(doubts: Iterable[Doubt], confirm: ConfirmDoubt | None) -> None:
+    """Raises ImportRefusedError when somebody says no to a question.
+
+    Without `confirm` the refusal has all questions, so that no answer hides another question.
+    """
+    if confirm is None:
+        if refusals := [_refusal(doubt) for doubt in doubts]:
+            raise ImportRefusedError("\n".join(refusals))
+        return
+    for doubt in doubts:
+        if not confirm(doubt):
+            raise ImportRefusedError("Nothing was recorded.")
+
+
+def _refusal(doubt: Doubt) -> str:
+    remedy = f"Nothing was recorded. {doubt.remedy}"
+    if not doubt.changes:
+        return f"{doubt.statement} {remedy}"
+    return "\n".join((doubt.statement, *doubt.format_changes(), remedy))

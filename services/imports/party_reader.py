@@ -1,0 +1,167 @@
+"""Reads the organizations in a cell: one name on the roster, or several with separators."""
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from itertools import chain, combinations
+from typing import Final
+
+from mutua.organization_directory import AmbiguousNameError, OrganizationDirectory
+from mutua.spelling import name_key, quote
+from mutua.v1.query_service_pb2 import Organization
+from services.imports.cells import CellError, WordError
+from services.notation.exchange_cells import PARTY_COLUMN_BY_FIELD
+from services.notation.words import read_quoted_list
+
+ConfirmSplit = Callable[[str, list[str]], bool]
+"""Answers whether commas separate parties, from a cell and the labels of its parts; once a file."""
+
+PARTY_FIELDS: Final = tuple(PARTY_COLUMN_BY_FIELD.values())
+"""The fields of a file whose cells name organizations."""
+_SEPARATORS: Final = "[;|]"
+_COMMA: Final = ","
+
+
+class PartyReader:
+    """Turns cells into ids of organizations and remembers the names that are new.
+
+    A cell, or a part of it, that equals a name on the roster is that organization, whatever
+    separators the name contains. A part in double quotes is one name too, and its own id, as it is
+    written, when it is new. Everything else is split at `;`, `|` and `separator`. With
+    `separator` "" a part whose pieces between commas are all known is asked about by
+    `confirm_split`; without that it cannot be taken. `ids_by_key` gives
+    the ids of some names, and goes before the roster.
+    """
+
+    def __init__(
+        self,
+        organizations: Iterable[Organization],
+        *,
+        ids_by_key: Mapping[str, str] | None = None,
+        separator: str = "",
+        confirm_split: ConfirmSplit | None = None,
+    ) -> None:
+        roster = list(organizations)
+        self.directory = OrganizationDirectory(roster)
+        self.has_roster = any(each.registered for each in roster)
+        self.new_names: dict[str, str] = {}
+        """Key of each new name -> its first spelling."""
+        self.new_cells: dict[str, frozenset[str]] = {}
+        """Cells with new names -> the keys of these."""
+        self._ids_by_key = ids_by_key or {}
+        self._separators = f"{_SEPARATORS}|{re.escape(separator)}" if separator else _SEPARATORS
+        separated = re.compile(f"{self._separators}|{_COMMA}")
+        spellings = chain(self._ids_by_key, *map(_spellings, roster))
+        self._has_separated_names = any(map(separated.search, spellings))
+        self._asks_about_commas = not separator
+        self._confirm_split = confirm_split
+        self._commas_separate: bool | None = None
+        self._read: dict[str, list[str]] = {}
+
+    def read_parties(self, text: str) -> list[str]:
+        """The ids of the organizations that a cell names, each once. Raises CellError."""
+        if text not in self._read:
+            ids = self._read_cell(text)
+            self._read[text] = list(dict.fromkeys(ids))
+            if new := frozenset(self.new_names).intersection(map(name_key, ids)):
+                self.new_cells[text] = new
+        return self._read[text]
+
+    def find(self, name: str) -> str | None:
+        """The id of one organization, None when the name is new. Raises CellError."""
+        try:
+            return self._ids_by_key.get(name_key(name)) or self.directory.find(name)
+        except AmbiguousNameError as error:
+            raise CellError(f"{error}; write the id") from error
+
+    def _read_cell(self, text: str) -> list[str]:
+        parts = read_quoted_list(text) if '"' in text and not self._is_on_roster(text) else []
+        if not any(is_quoted for _, is_quoted in parts):
+            return self._read_names(text)
+        ids: list[str] = []
+        for part, is_quoted in parts:
+            ids += [self._read_quoted(part)] if is_quoted else self._read_names(part)
+        return ids
+
+    def _read_quoted(self, name: str) -> str:
+        """A name in quotes is one name; when it is new, it is its own id just as it is written."""
+        organization_id = self.find(name)
+        if organization_id is None:
+            self.new_names.setdefault(name_key(name), name)
+        return organization_id or name
+
+    def _read_names(self, text: str) -> list[str]:
+        ids: list[str] = []
+        for name in self._names_in(text, self._separators):
+            organization_id = self.find(name)
+            if organization_id is not None:
+                ids.append(organization_id)
+            else:
+                ids += self._split_at_commas(name) or [
+                    self.new_names.setdefault(name_key(name), name)
+                ]
+        return ids
+
+    def _split_at_commas(self, name: str) -> list[str]:
+        """The ids of several known organizations, [] when the name is that of one new one."""
+        if not self._asks_about_commas or _COMMA not in name or self._commas_separate is False:
+            return []
+        names = self._names_in(name, _COMMA)
+        ids = [
+            organization_id for each in names if (organization_id := self.find(each)) is not None
+        ]
+        if len(names) < 2 or len(ids) < len(names):
+            return []
+        if self._commas_separate is None:
+            if self._confirm_split is None:
+                raise WordError(
+                    f"names {len(names)} known organizations with commas between them: write ; "
+                    f"instead, or say --party-separator ',' (or --party-separator ';' if it is "
+                    "one new organization)"
+                )
+            self._commas_separate = self._confirm_split(name, list(map(self.directory.label, ids)))
+        return ids if self._commas_separate else []
+
+    def _names_in(self, text: str, separators: str) -> list[str]:
+        """The parts between separators, which do not split a name on the roster.
+
+        Raises CellError when two such names overlap.
+        """
+        # Parts, with a separator after each but the last.
+        tokens = re.split(f"({separators})", text)
+        if len(tokens) == 1 or not self._has_separated_names:
+            return [name for name in map(str.strip, tokens[::2]) if name]
+        runs: list[tuple[int, int]] = []
+        for first, last in combinations(range(0, len(tokens), 2), 2):
+            if self._is_on_roster("".join(tokens[first : last + 1])):
+                runs.append((first, last))
+        longest = [
+            (first, last)
+            for first, last in runs
+            if not any(
+                other != (first, last) and other[0] <= first and last <= other[1] for other in runs
+            )
+        ]
+        names, place = [], 0
+        for first, last in longest:
+            if first < place:
+                overlapping = " and ".join(
+                    quote("".join(tokens[first : last + 1]).strip()) for first, last in longest
+                )
+                raise CellError(f"can be read in several ways ({overlapping}); write ids")
+            names += [*tokens[place:first:2], "".join(tokens[first : last + 1])]
+            place = last + 2
+        names += tokens[place::2]
+        return [name for name in map(str.strip, names) if name]
+
+    def _is_on_roster(self, name: str) -> bool:
+        key = name_key(name)
+        if key in self._ids_by_key:
+            return True
+        try:
+            return self.directory.find_registered(name) is not None
+        except AmbiguousNameError:
+            return True
+
+
+def _spellings(organization: Organization) -> Iterable[str]:
+    return (organization.organization_id, organization.name, *organization.aliases)

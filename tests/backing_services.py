@@ -1,0 +1,130 @@
+"""A Kafka broker and a PostgreSQL for the run, and of them what each test has to itself.
+
+MUTUA_TEST_BROKER (host:port) and MUTUA_TEST_POSTGRES (postgresql://...) name others to use instead.
+"""
+
+import asyncio
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TypeVar
+from urllib.parse import urlsplit
+from uuid import uuid4
+
+import asyncpg
+import pytest
+
+from services.dev import broker as brokers
+from services.dev import postgres as postgreses
+from services.dev.programs import ChildProcess, Program, ProgramNotFoundError
+from tests.cluster.topics import temporary_topic
+from tests.ports import allocate_port
+
+START_SECONDS = 180.0
+
+ResultT = TypeVar("ResultT")
+
+
+@pytest.fixture(scope="session")
+def broker() -> Iterator[str]:
+    """The address of a broker, "127.0.0.1:PORT"."""
+    build_or_skip(brokers.fetch_jars)
+    with run_broker() as address:
+        yield address
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[str]:
+    """Where a PostgreSQL is, "postgresql://USER:PASSWORD@127.0.0.1:PORT/postgres"."""
+    build_or_skip(postgreses.find_programs)
+    with run_postgres() as url:
+        yield url
+
+
+@pytest.fixture
+def topic(broker: str) -> Iterator[str]:
+    """The name of a topic that is new."""
+    yield from temporary_topic(broker)
+
+
+@pytest.fixture
+def database(postgres: str) -> Iterator[str]:
+    """Where a database is that is new and empty."""
+    with temporary_database(postgres) as url:
+        yield url
+
+
+@contextmanager
+def temporary_database(postgres: str) -> Iterator[str]:
+    """Where it is; dropped afterwards."""
+    name = f"test_{uuid4().hex}"
+    asyncio.run(execute(postgres, f"CREATE DATABASE {name}"))
+    yield urlsplit(postgres)._replace(path=f"/{name}").geturl()
+    asyncio.run(execute(postgres, f"DROP DATABASE {name} WITH (FORCE)"))
+
+
+async def execute(url: str, statement: str) -> str:
+    connection = await asyncpg.connect(url)
+    try:
+        return str(await connection.execute(statement))
+    finally:
+        await connection.close()
+
+
+@contextmanager
+def run_broker() -> Iterator[str]:
+    """The address of the one that was named, or of a new one for the time of the block."""
+    given = os.environ.get("MUTUA_TEST_BROKER", "")
+    if given:
+        yield given
+        return
+    ports = {"port": allocate_port(), "controller_port": allocate_port()}
+    with _running(lambda folder: brokers.prepare_broker(brokers.fetch_jars(), folder, **ports)):
+        yield f"127.0.0.1:{ports['port']}"
+
+
+@contextmanager
+def run_postgres() -> Iterator[str]:
+    """The URL of the one that was named, or of a new one for the time of the block."""
+    given = os.environ.get("MUTUA_TEST_POSTGRES", "")
+    if given:
+        yield given
+        return
+    port = allocate_port()
+    with _running(
+        lambda folder: postgreses.prepare_postgres(postgreses.find_programs(), folder, port=port)
+    ) as folder:
+        yield postgreses.make_url(folder, port=port)
+
+
+@contextmanager
+def _running(build: Callable[[Path], Program]) -> Iterator[Path]:
+    """Runs a program for the time of the block, in a folder of its own, which it yields."""
+    with temporary_shared_folder() as folder:
+        child = ChildProcess(build(folder), folder / "log")
+        try:
+            child.wait_until_ready(seconds=START_SECONDS)
+            yield folder
+        finally:
+            child.stop()
+
+
+@contextmanager
+def temporary_shared_folder() -> Iterator[Path]:
+    """A new folder that others may pass through: root starts PostgreSQL as another user."""
+    with TemporaryDirectory(prefix="mutua-tests-") as name:
+        folder = Path(name)
+        folder.chmod(0o711)
+        yield folder
+
+
+def build_or_skip(build: Callable[[], ResultT]) -> ResultT:
+    """What is built; where something for it is missing the test is skipped, and fails in CI."""
+    try:
+        return build()
+    except ProgramNotFoundError as missing:
+        if os.environ.get("CI"):
+            pytest.fail(missing.message)
+        pytest.skip(missing.message)

@@ -1,0 +1,95 @@
+"""Facts recorded by one ingest process on Kafka, one a call and in batches."""
+
+import asyncio
+import statistics
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from itertools import islice
+
+from kafka import KafkaProducer
+
+from mutua import Client
+from mutua.v1.event_pb2 import Event
+from mutua.v1.ingest_service_pb2 import RecordEventsRequest
+from tests.bench.batch_recording import BATCH, generate_facts
+from tests.bench.bench_service import BenchService
+from tests.bench.figure import RUNS, Figure, measure_seconds
+from tests.bench.unary_recording import CALLERS, CALLS, measure_call_rate, run_empty_server
+from tests.cluster.topics import temporary_topic
+
+FACTS = 50_000
+
+
+def measure(broker: str, _: str) -> Iterator[Figure]:
+    events = list(islice(generate_facts(), FACTS))
+    yield _unary(broker, events[:CALLS])
+    for callers in (1, 4):
+        yield _batches(broker, events, callers)
+
+
+def _unary(broker: str, events: Sequence[Event]) -> Figure:
+    requests = [RecordEventsRequest(events=[event]) for event in events]
+    ours, limit = [], []
+    for _ in range(RUNS):
+        with _ingest(broker) as address:
+            ours.append(asyncio.run(measure_call_rate(address, requests)))
+        with run_empty_server() as address:
+            limit.append(asyncio.run(measure_call_rate(address, requests)))
+    return Figure(
+        f"RecordEvents on Kafka, 1 event, {CALLERS} callers, durable",
+        statistics.median(ours),
+        "events/s",
+        statistics.median(limit),
+        "the same server with an empty handler",
+    )
+
+
+def _batches(broker: str, events: Sequence[Event], callers: int) -> Figure:
+    each = len(events) // callers
+
+    def recorded() -> float:
+        def record(start: int) -> None:
+            list(client.record_in_batches(events[start : start + each]))
+
+        with (
+            _ingest(broker) as address,
+            Client(address) as client,
+            ThreadPoolExecutor(callers) as pool,
+        ):
+            starts = range(0, len(events), each)
+            return len(events) / measure_seconds(lambda: list(pool.map(record, starts)))
+
+    return Figure(
+        f"RecordEvents on Kafka, batches of {BATCH:,}, callers: {callers}, durable",
+        statistics.median(recorded() for _ in range(RUNS)),
+        "events/s",
+        statistics.median(_sent(broker, events) for _ in range(RUNS)),
+        "kafka-python's producer sending the same payloads",
+    )
+
+
+def _sent(broker: str, events: Sequence[Event]) -> float:
+    """How many records a second a bare producer brings to the broker."""
+    values = [event.SerializeToString() for event in events]
+    topic = next(topics := temporary_topic(broker))
+    producer = KafkaProducer(bootstrap_servers=broker, acks="all", linger_ms=2, batch_size=262_144)
+    producer.partitions_for(topic)
+
+    def send() -> None:
+        for value in values:
+            producer.send(topic, value, b"default", partition=0)
+        producer.flush()
+
+    rate = len(values) / measure_seconds(send)
+    producer.close()
+    list(topics)
+    return rate
+
+
+@contextmanager
+def _ingest(broker: str) -> Iterator[str]:
+    """The address of a process that puts facts on a new topic."""
+    for topic in temporary_topic(broker):
+        with BenchService("ingest", broker, topic) as ingest:
+            yield ingest.address

@@ -1,0 +1,182 @@
+"""A cluster of processes with a proxy wherever two of them speak to each other."""
+
+import sys
+from collections.abc import Mapping
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Final
+
+import grpc
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+
+from services.adapters.kafka.address import KafkaAddress
+from services.adapters.kafka.admin import KafkaAdmin
+from services.adapters.kafka.topic import KafkaTopic
+from services.dev import broker, postgres
+from services.dev.programs import Program
+from services.dev.supervisor import ProcessStatus, Supervisor
+from tests.cluster.chaos.proxy import Proxy, ProxyNetwork
+from tests.faults.server_process import make_environment
+from tests.ports import allocate_port
+
+TOPIC: Final = "mutua"
+PARTITIONS: Final = 4
+INSTANCE_NUMBERS: Final = (1, 2)
+"""Two of each service."""
+SERVICES: Final = ("projector", "ingest", "query")
+PROCESSES: Final = (
+    *("postgres", "broker"),
+    *(f"{service}-{number}" for service in SERVICES for number in INSTANCE_NUMBERS),
+)
+LINKS: Final = (
+    *(f"callers {service}" for service in ("ingest", "query")),
+    *(f"{service}-{number} broker" for service in SERVICES for number in INSTANCE_NUMBERS),
+    *(
+        f"{service}-{number} postgres"
+        for service in ("projector", "query")
+        for number in INSTANCE_NUMBERS
+    ),
+)
+"""By the names of both ends."""
+_HEALTH_SECONDS: Final = 2.0
+_RPC: Final = {"ingest": "mutua.v1.IngestService", "query": "mutua.v1.QueryService"}
+
+
+class ChaosCluster:
+    """A broker, a PostgreSQL and two of each service, in one folder, kept running."""
+
+    def __init__(self, folder: Path, *, session_seconds: float) -> None:
+        """`folder` is one that others may pass through; `session_seconds` is how long a projector
+        may be silent.
+        """
+        self.folder = folder
+        self.session_seconds = session_seconds
+        self._network = ProxyNetwork()
+        self.links: dict[str, Proxy] = {}
+        """All of LINKS; callers reach the processes of a service by one."""
+        (folder / "logs").mkdir()
+        self._supervisor = Supervisor(folder / "logs")
+        self._listens = {name: f"127.0.0.1:{allocate_port()}" for name in _names("ingest", "query")}
+        for service in _RPC:
+            targets = [self._listens[f"{service}-{number}"] for number in INSTANCE_NUMBERS]
+            self.links[f"callers {service}"] = self._network.add_proxy(allocate_port(), *targets)
+        self.server = f"{self.find_address('ingest')},{self.find_address('query')}"
+
+    def start(self) -> None:
+        """Returns when all are ready. Raises ProgramStartError."""
+        self._start_broker_and_postgres()
+        self._supervisor.start(*([self._service(name)] for name in _names(*SERVICES)))
+
+    def close(self) -> None:
+        self._supervisor.stop()
+        self._network.close()
+
+    def find_process(self, name: str) -> ProcessStatus:
+        [found] = [each for each in self._supervisor.processes() if each.name == name]
+        return found
+
+    def find_address(self, service: str, number: int | None = None) -> str:
+        """Where callers reach a service, or one of its processes without a proxy."""
+        if number is None:
+            return self.links[f"callers {service}"].address
+        return self._listens[f"{service}-{number}"]
+
+    def find_unready(self) -> list[str]:
+        """The processes that do not run, or say themselves that they cannot do their work."""
+        found = [each.name for each in self._supervisor.processes() if each.state != "ready"]
+        return found + [
+            name
+            for name, listen in self._listens.items()
+            if name not in found and not _is_serving(listen, _RPC[name.partition("-")[0]])
+        ]
+
+    def open_log(self) -> "closing[KafkaTopic]":
+        """The log, read without a proxy."""
+        return closing(KafkaTopic(self.log))
+
+    def _start_broker_and_postgres(self) -> None:
+        folder, port = self.folder, allocate_port()
+        program = postgres.prepare_postgres(
+            postgres.find_programs(), folder / "postgres", port=port
+        )
+        self.store_url = postgres.make_url(folder / "postgres", port=port)
+        ports = {"port": allocate_port(), "controller_port": allocate_port()}
+        kafka = broker.prepare_broker(broker.fetch_jars(), folder / "broker", **ports)
+        self.log = KafkaAddress(servers=(kafka.address,), topic=TOPIC)
+        listeners: dict[str, tuple[str, str]] = {}
+        for name in _names(*SERVICES):
+            listen = f"127.0.0.1:{allocate_port()}"
+            self.links[f"{name} broker"] = link = self._network.add_proxy(allocate_port(), listen)
+            listeners[name.replace("-", "_").upper()] = (listen, link.address)
+        for name in _names("projector", "query"):
+            self.links[f"{name} postgres"] = self._network.add_proxy(
+                allocate_port(), program.address
+            )
+        _add_listeners(folder / "broker" / "server.properties", listeners)
+        self._supervisor.start([_kept(program)], [_kept(kafka)])
+        with closing(KafkaAdmin(self.log)) as admin:
+            admin.create(partition_count=PARTITIONS, replica_count=1)
+
+    def _service(self, name: str) -> Program:
+        service = name.partition("-")[0]
+        settings = {
+            "MUTUA_LOG_URL": f"kafka://{self.links[f'{name} broker'].address}/{TOPIC}",
+            "MUTUA_LISTEN": self._listens.get(name, ""),
+            "MUTUA_INSTANCE": name,
+            "MUTUA_SESSION_TIMEOUT_SECONDS": f"{self.session_seconds:g}",
+        }
+        if link := self.links.get(f"{name} postgres"):
+            before, _, after = self.store_url.rpartition(":")
+            settings["MUTUA_STORE_URL"] = f"{before}:{link.port}/{after.partition('/')[2]}"
+        return _kept(
+            Program(
+                name=name,
+                command=(sys.executable, "-m", f"services.{service}"),
+                ready_text=f"mutua {service} is ready",
+                address=self._listens.get(name, ""),
+                environment=settings,
+                grace_seconds=15.0,
+            )
+        )
+
+
+def _names(*services: str) -> list[str]:
+    return [f"{service}-{number}" for service in services for number in INSTANCE_NUMBERS]
+
+
+def _kept(program: Program) -> Program:
+    """Whatever the directory it is started from, our code is what it runs."""
+    path = {"PYTHONPATH": make_environment()["PYTHONPATH"], "PYTHONUNBUFFERED": "1"}
+    return replace(program, environment={**path, **program.environment})
+
+
+def _add_listeners(settings: Path, listeners: Mapping[str, tuple[str, str]]) -> None:
+    """Clients of Kafka go where the broker says that it is: so it says of each the proxy, to
+    those who come through it.
+
+    `listeners` are by name where it listens, and what it says.
+    """
+    read = dict(
+        line.split("=", 1) for line in settings.read_text().splitlines() if line[:1].isalpha()
+    )
+    more = {
+        "listeners": [f"{name}://{listen}" for name, (listen, _) in listeners.items()],
+        "advertised.listeners": [f"{name}://{told}" for name, (_, told) in listeners.items()],
+        "listener.security.protocol.map": [f"{name}:PLAINTEXT" for name in listeners],
+    }
+    with settings.open("a") as file:
+        for key, added in more.items():
+            file.write(f"{key}={','.join([read[key], *added])}\n")
+        file.write("inter.broker.listener.name=PLAINTEXT\n")
+
+
+def _is_serving(address: str, service: str) -> bool:
+    with grpc.insecure_channel(address) as channel:
+        stub: Any = health_pb2_grpc.HealthStub(channel)
+        try:
+            request = health_pb2.HealthCheckRequest(service=service)
+            answer = stub.Check(request, timeout=_HEALTH_SECONDS)
+        except grpc.RpcError:
+            return False
+        return bool(answer.status == health_pb2.HealthCheckResponse.SERVING)

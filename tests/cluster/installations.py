@@ -1,0 +1,131 @@
+"""The same facts in a data directory and on a cluster, and who answers for each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import grpc
+from kafka import KafkaProducer
+
+from mutua import Client
+from mutua.v1 import query_service_pb2 as pb
+from mutua.v1.query_service_pb2_grpc import QueryServiceStub
+from services.adapters.kafka.address import KafkaAddress
+from services.adapters.kafka.topic import KafkaTopic
+from tests.cluster.answer_comparison import DEADLINE_SECONDS
+from tests.cluster.dev_cluster import run_mutua
+from tests.cluster.parity_facts import DPDK, KIND_MAP_OPTIONS, generate_recordings
+from tests.cluster.service_process import ServiceProcess
+from tests.exports.recorded_logs import append_records
+from tests.faults.server_process import run_server
+
+_OPTIONS = (("grpc.max_receive_message_length", 64 << 20),)
+
+
+@dataclass(frozen=True, slots=True)
+class Installation:
+    """Where facts are recorded, and all who answer."""
+
+    server: str
+    stubs: Sequence[QueryServiceStub]
+
+    def run_command(self, programme: str, *words: str) -> str:
+        """What a command says about a programme of it."""
+        done = run_mutua("--programme", programme, *words, server=self.server)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    def import_reviews(self, path: Path) -> None:
+        kinds = [word for each in KIND_MAP_OPTIONS for word in ("--kind-map", each)]
+        self.run_command(DPDK, "import", "exchanges", str(path), *kinds)
+
+    def record(self, programme: str) -> None:
+        for organization, events in generate_recordings(programme):
+            with Client(self.server, programme, organization, DEADLINE_SECONDS) as client:
+                for _ in client.record_in_batches(events):
+                    pass
+
+    def resubmit_first(self, programme: str, reason: pb.QuarantineReason.ValueType) -> None:
+        """The first record that was set aside for a reason."""
+        with Client(self.server, programme) as client:
+            found = next(each for each in client.list_quarantine() if each.reason == reason)
+        self.run_command(programme, "quarantine", "resubmit", str(found.offset), "--yes")
+
+    def wait_until_projected(self, programme: str) -> None:
+        """Until everybody answers from all that is on the log."""
+        for stub in self.stubs:
+            end = stub.GetStatus(pb.GetStatusRequest(programme_id=programme)).log_position
+            asked = pb.GetStatusRequest(programme_id=programme, min_position=end)
+            stub.GetStatus(asked, timeout=DEADLINE_SECONDS)
+
+
+@contextmanager
+def run_embedded(data: Path, garbage: Sequence[tuple[str, bytes]]) -> Iterator[Installation]:
+    """A data directory whose log begins with what no client would send."""
+    append_records(data, garbage)
+    with run_server(data) as (_, address), open_stubs([address]) as stubs:
+        yield Installation(address, stubs)
+
+
+@contextmanager
+def extend_cluster(
+    server: str, urls: tuple[str, str], folder: Path, garbage: Sequence[tuple[str, bytes]]
+) -> Iterator[Installation]:
+    """One that runs on a log and a database (`urls`), and a query process more of it."""
+    append_garbage(urls[0], garbage)
+    with (
+        run_query_processes(1, urls, folder) as more,
+        open_stubs([server.rpartition(",")[2], *more]) as stubs,
+    ):
+        yield Installation(server, stubs)
+
+
+@contextmanager
+def run_replayed(file: Path, urls: tuple[str, str], folder: Path) -> Iterator[Installation]:
+    """An exported log on a topic and in a database that are new, and who projects and answers."""
+    for words in (("topic", "create"), ("replay", str(file))):
+        done = run_mutua(*words, "--log-url", urls[0])
+        assert done.returncode == 0, done.stderr
+    with ExitStack() as running:
+        projector = ServiceProcess("projector", folder, *urls)
+        running.callback(projector.kill)
+        addresses = running.enter_context(run_query_processes(2, urls, folder))
+        yield Installation(addresses[0], running.enter_context(open_stubs(addresses)))
+
+
+@contextmanager
+def run_query_processes(count: int, urls: tuple[str, str], folder: Path) -> Iterator[list[str]]:
+    """Where query processes of a log and a database answer."""
+    processes = [ServiceProcess("query", folder, *urls) for _ in range(count)]
+    try:
+        yield [each.wait_for_address() for each in processes]
+    finally:
+        for each in processes:
+            each.kill()
+
+
+@contextmanager
+def open_stubs(addresses: Sequence[str]) -> Iterator[list[QueryServiceStub]]:
+    with ExitStack() as channels:
+        yield [
+            QueryServiceStub(
+                channels.enter_context(grpc.insecure_channel(address, options=_OPTIONS))
+            )
+            for address in addresses
+        ]
+
+
+def append_garbage(log_url: str, values: Sequence[tuple[str, bytes]]) -> None:
+    """Records of somebody who knows where they belong, and not how they are written."""
+    address = KafkaAddress.parse(log_url)
+    with (
+        closing(KafkaTopic(address)) as log,
+        closing(KafkaProducer(bootstrap_servers=list(address.servers))) as producer,
+    ):
+        for programme, value in values:
+            partition = log.find_partition(programme)
+            producer.send(address.topic, key=programme.encode(), value=value, partition=partition)
+        producer.flush()

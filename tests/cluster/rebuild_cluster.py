@@ -1,0 +1,187 @@
+"""A cluster whose read models are made again while facts are recorded and questions asked."""
+
+from __future__ import annotations
+
+import random
+import subprocess
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
+from itertools import cycle
+from pathlib import Path
+from typing import Any
+
+import grpc
+from kafka import KafkaAdminClient
+
+from mutua import Client, MutuaError
+from mutua.v1 import query_service_pb2 as pb
+from mutua.v1.query_service_pb2_grpc import QueryServiceStub
+from services.adapters.kafka.address import KafkaAddress
+from services.adapters.kafka.topic import KafkaTopic
+from services.adapters.postgres.driver import PostgresConnection
+from services.adapters.sql_store.tables import MODEL_VERSION
+from services.app.cluster_verification import verify
+from services.app.projector_service import consumer_group_name
+from tests.cluster.chaos.verdict import check_answers, group_by_programme, read_partitions
+from tests.cluster.chaos.workload import FactGenerator, ObservedAnswer, parse_offset
+from tests.cluster.dev_cluster import MUTUA_COMMAND
+from tests.cluster.ingest_process import kafka_url
+from tests.cluster.service_process import ServiceProcess
+from tests.faults.server_process import make_environment, wait_until
+from tests.ledger.folded_ledger import message_to_json
+from tests.services.facts import exchange
+
+PROJECTORS = ("projector-1", "projector-2")
+READY = "mutua projector is ready"
+PROGRAMMES = ("p0", "p1", "p2", "p3")
+QUIET_PROGRAMME = "still"
+"""A programme in which nothing is recorded while read models change."""
+
+
+class RebuildCluster:
+    """Two projectors, two who answer, one who takes facts; on a topic and in a database."""
+
+    def __init__(self, folder: Path, broker: str, topic: str, database: str) -> None:
+        self._folder = folder
+        self.log = KafkaAddress(servers=(broker,), topic=topic)
+        self.database = database
+        self._urls = kafka_url(broker, topic), database
+        self.projectors = {name: self.start_projector(name) for name in PROJECTORS}
+        self._ingest = self._process("ingest")
+        self._queries = [self._process("query") for _ in range(2)]
+        wait_until(lambda: all(READY in each.output for each in self.projectors.values()), "ready")
+        self.server = f"{self._ingest.wait_for_address()},{self._queries[0].wait_for_address()}"
+        self.channels = [grpc.insecure_channel(each.wait_for_address()) for each in self._queries]
+        self.queries: list[Any] = [QueryServiceStub(each) for each in self.channels]
+        with Client(self.server, programme=QUIET_PROGRAMME, deadline_seconds=60) as client:
+            position = client.record([exchange(f"o{n % 5}", f"o{n % 3 + 5}") for n in range(30)])
+            client.get_status(min_position=position)
+
+    def start_projector(self, name: str, **settings: str) -> ServiceProcess:
+        return self._process(
+            "projector", MUTUA_INSTANCE=name, MUTUA_SESSION_TIMEOUT_SECONDS="3", **settings
+        )
+
+    def _process(self, name: str, **settings: str) -> ServiceProcess:
+        return ServiceProcess(name, self._folder, *self._urls, **settings)
+
+    def start_rebuild(self, *options: str, **settings: str) -> subprocess.Popen[str]:
+        """The command, on its way."""
+        return subprocess.Popen(
+            [*MUTUA_COMMAND, "rebuild", *options],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=make_environment(
+                MUTUA_LOG_URL=self._urls[0], MUTUA_STORE_URL=self._urls[1], **settings
+            ),
+        )
+
+    def run_rebuild(self, *options: str, **settings: str) -> tuple[int, str, str]:
+        """The command, once it ended: its code, and what it said on stdout and stderr."""
+        process = self.start_rebuild(*options, **settings)
+        out, err = process.communicate(timeout=120)
+        return process.returncode, out, err
+
+    def active_schema(self) -> str:
+        return str(self.fetch("SELECT schema_name FROM mutua_control.answering")[0][0])
+
+    def schemas(self) -> list[str]:
+        """Those of read models, finished or not."""
+        asked = "SELECT nspname FROM pg_namespace WHERE nspname ~ '^mutua_(read|building)_'"
+        return sorted(row[0] for row in self.fetch(asked))
+
+    def fetch(self, statement: str) -> list[Any]:
+        with closing(PostgresConnection(self.database, {})) as connection:
+            return list(connection.run(connection.raw.fetch(statement)))
+
+    @contextmanager
+    def under_load(self) -> Iterator[None]:
+        """Facts are recorded and questions asked all the while: no answer is older than one before,
+        whoever gave that, each is the oracle's, and all is projected at the end.
+        """
+        caller = RebuildLoad(self.server, self.queries)
+        try:
+            yield
+            asked = len(caller.answers)
+            wait_until(lambda: len(caller.answers) > asked + 8, "answers go on")
+        finally:
+            caller.stop()
+        assert caller.errors == [], caller.errors
+        self.assert_whole()
+        with closing(KafkaTopic(self.log)) as log:
+            check_answers(caller.answers[::4], group_by_programme(read_partitions(log)))
+
+    def assert_whole(self) -> None:
+        """All of the log is projected, into the read models that answer, in their own group."""
+        schema = self.active_schema()
+        with closing(KafkaTopic(self.log)) as log:
+            ends = {number: end for number, end in log.ends().items() if end}
+        positions = f"SELECT partition, next_offset FROM {schema}.position"
+        wait_until(lambda: dict(map(tuple, self.fetch(positions))) == ends, f"up to {ends}")
+        wait_until(lambda: self._committed(schema) == ends, f"committed up to {ends}")
+        report = verify(self.log, self.database)
+        assert (report.differences, report.unprojected_count, report.hold_reason) == ([], 0, "")
+
+    def _committed(self, schema: str) -> dict[int, int]:
+        """What Kafka has of the group of those who project into a schema."""
+        number = schema.rpartition("_")[2]
+        [is_rebuilt] = self.fetch(f"SELECT is_rebuilt FROM {schema}.model")[0]
+        models = f"{MODEL_VERSION}-{number}" if is_rebuilt else str(MODEL_VERSION)
+        group = consumer_group_name(self.log.topic, models)
+        with closing(KafkaAdminClient(bootstrap_servers=list(self.log.servers))) as admin:
+            (offsets,) = admin.list_group_offsets(group).values()
+        return {place.partition: said.offset for place, said in offsets.items() if said.offset}
+
+    def close(self) -> None:
+        for channel in self.channels:
+            channel.close()
+        for process in (*self.projectors.values(), self._ingest, *self._queries):
+            process.kill()
+
+
+class RebuildLoad:
+    """Records in one programme after the other, and asks one process after the other of each."""
+
+    def __init__(self, server: str, queries: Sequence[Any]) -> None:
+        self.errors: list[str] = []
+        self.answers: list[ObservedAnswer] = []
+        self._server = server
+        self._queries = queries
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._over.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        try:
+            for programme in cycle(PROGRAMMES):
+                if self._over.wait(0.1):
+                    return
+                self._once(programme)
+        except (MutuaError, grpc.RpcError) as error:
+            self.errors.append(f"the caller ended: {error}")
+
+    def _once(self, programme: str) -> None:
+        with Client(self._server, programme=programme, deadline_seconds=60) as client:
+            client.record(FactGenerator(random.Random()).next_request())
+        question, position = pb.Question(programme_id=programme, lens=pb.LENS_COUNT), ""
+        for query in (*self._queries, *self._queries):
+            found = self._asked(query, pb.ListBalancesRequest(question=question))
+            if parse_offset(found.position) < parse_offset(position):
+                self.errors.append(f"{found.position} is answered after {position}")
+            position = found.position
+            rows = [message_to_json(row) for row in found.balances]
+            self.answers.append(ObservedAnswer(programme, question.lens, position, rows))
+
+    def _asked(self, query: Any, request: Any) -> Any:
+        while True:
+            try:
+                return query.ListBalances(request, timeout=120)
+            except grpc.RpcError as error:
+                if error.code() is not grpc.StatusCode.UNAVAILABLE:
+                    raise

@@ -1,0 +1,159 @@
+"""Servers and imports as processes of their own, to be ended at the worst moment."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from threading import Event
+from typing import Final
+
+from mutua import Client
+from mutua.ids import uuid8
+from mutua.v1 import event_pb2 as pb
+from mutua.v1.types_pb2 import EXCHANGE_KIND_CALL
+from services.app.bootstrap import serve_embedded, verify
+
+TIMEOUT_SECONDS: Final = float(os.environ.get("MUTUA_TEST_PATIENCE_SECONDS", "180"))
+"""More where other programs keep the processors busy."""
+ROOT: Final = Path(__file__).parents[2]
+BATCH: Final = 10
+"""Facts a request: few, so that a kill finds many requests answered and one under way."""
+
+SERVE: Final = """
+import sys
+from pathlib import Path
+from services.app.bootstrap import serve
+ready = lambda address: print(address, flush=True)
+sys.exit(serve(Path(sys.argv[1]), listen=sys.argv[2], on_ready=ready))
+"""
+
+REBUILD: Final = """
+import sys
+from pathlib import Path
+from services.app.bootstrap import rebuild
+rebuild(Path(sys.argv[1]), on_progress=lambda *_: None)
+"""
+
+IMPORT: Final = """
+import sys
+from contextlib import nullcontext
+from pathlib import Path
+from mutua import Client
+from tests.faults.server_process import BATCH, facts
+if sys.argv[1] == "--server":
+    opened = nullcontext(sys.argv[2])
+else:
+    from services.app.bootstrap import serve_embedded
+    opened = serve_embedded(Path(sys.argv[1]), purpose="an import", write=True)
+with opened as running:
+    with Client(getattr(running, "address", running), deadline_seconds=120) as client:
+        client.get_status()  # a server that was never reached is given up after 2 s
+        for start in range(int(sys.argv[3]), int(sys.argv[4]), BATCH):
+            client.record(facts(start, start + BATCH))
+            print(BATCH, flush=True)
+"""
+
+
+def facts(start: int, end: int) -> Iterator[pb.Event]:
+    """The import: the same facts under the same ids each time."""
+    for number in range(start, end):
+        event = pb.Event(event_id=fact_id(number))
+        event.occur_time.FromJsonString("2026-03-02T10:00:00Z")
+        content = event.exchange_recorded.exchange
+        content.kind = EXCHANGE_KIND_CALL
+        content.giver_ids.append(f"g{number % 7}")
+        content.receiver_ids.append(f"r{number % 5}")
+        yield event
+
+
+def fact_id(number: int) -> str:
+    return uuid8("fault", str(number))
+
+
+def make_environment(**more: str) -> dict[str, str]:
+    path = os.pathsep.join([str(ROOT), str(ROOT / "proto")])
+    return {**os.environ, "PYTHONPATH": path, **more}
+
+
+def start_python(
+    program: str, *arguments: str, under: Sequence[str] = (), **more: str
+) -> "subprocess.Popen[str]":
+    """Python as a process, which another program may run; then both are one process group."""
+    return subprocess.Popen(
+        [*under, sys.executable, "-c", program, *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=make_environment(**more),
+        start_new_session=bool(under),
+    )
+
+
+def count_acknowledged(process: "subprocess.Popen[str]") -> int:
+    """How many facts an import that ended was told are durable."""
+    assert process.stdout is not None
+    return sum(int(line) for line in process.stdout.read().split() if line.isdecimal())
+
+
+@contextmanager
+def run_server(
+    data: Path, listen: str = "127.0.0.1:0", **more: str
+) -> Iterator[tuple["subprocess.Popen[str]", str]]:
+    """A server that is ready, and its address; killed at the end if it still runs."""
+    process = start_python(SERVE, str(data), listen, **more)
+    assert process.stdout is not None
+    assert process.stderr is not None
+    try:
+        address = process.stdout.readline().strip()
+        assert address, process.stderr.read()
+        yield process, address
+    finally:
+        process.kill()
+        process.wait()
+        process.stdout.close()
+        process.stderr.close()
+
+
+def kill(process: "subprocess.Popen[str]", *, after_seconds: float = 0.0) -> None:
+    """Ends it as kill -9 does, unless it ends by itself before."""
+    with suppress(subprocess.TimeoutExpired):
+        process.wait(after_seconds)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+
+
+def wait_until(
+    holds: Callable[[], bool], description: str, *, timeout_seconds: float = TIMEOUT_SECONDS
+) -> None:
+    deadline, pause = time.monotonic() + timeout_seconds, Event()
+    while not holds():
+        assert time.monotonic() < deadline, f"never: {description}"
+        pause.wait(0.01)
+
+
+def assert_intact(data: Path, durable: int) -> None:
+    """The first `durable` facts of the import are there, once, and every table is right."""
+    assert_recorded_once(data, range(durable))
+
+
+def assert_recorded_once(data: Path, durable: Iterable[int]) -> None:
+    """These facts are there, once, and every table is right."""
+    with (
+        serve_embedded(data, purpose="a test", write=True) as running,
+        Client(running.address) as client,
+    ):
+        status = client.get_status()
+        client.get_status(min_position=status.log_position)
+        there = [each.exchange_id for each in client.list_exchanges(page_size=10_000)]
+        assert len(there) == len(set(there))
+        assert {fact_id(number) for number in durable} <= set(there)
+        assert client.get_status().quarantine_count == 0
+        given = sum(balance.given for balance in client.list_balances())
+        assert given == len(there)
+    report = verify(data)
+    assert report.differences == []
+    assert report.fact_count == len(there)

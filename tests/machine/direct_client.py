@@ -1,0 +1,79 @@
+"""The client library with the services directly behind it: imports that take milliseconds."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, TypeVar, cast
+
+from mutua import Client, Recorded
+from mutua.read_rpcs import ReadRpc
+from mutua.recording import complete_event
+from mutua.v1 import query_service_pb2 as pb
+from mutua.v1.event_pb2 import Event
+from mutua.v1.ingest_service_pb2 import RecordEventsRequest
+from services.ingest.request_validation import to_records
+from services.ledger.position import Position
+from services.ledger.question import Scope
+from services.query.balances import list_balances
+from services.query.batches import list_batches
+from services.query.exchanges import list_exchanges
+from services.query.network import get_network
+from services.query.organizations import list_organizations
+from services.query.pairs import list_pairs
+from services.query.programme import get_programme
+from services.query.quarantine import list_quarantine
+from tests.machine.instance import Instance
+
+Response = TypeVar("Response")
+Append = Callable[[str, list[bytes]], Position]
+GROUP_SIZE = 2
+"""Events a request: few, so that an import has something to be interrupted at."""
+RPC_FUNCTIONS: dict[type, Callable[..., Any]] = {
+    pb.ListBalancesRequest: list_balances,
+    pb.ListBatchesRequest: list_batches,
+    pb.ListExchangesRequest: list_exchanges,
+    pb.ListOrganizationsRequest: list_organizations,
+    pb.ListPairsRequest: list_pairs,
+    pb.ListQuarantineRequest: list_quarantine,
+    pb.GetNetworkRequest: get_network,
+    pb.GetProgrammeRequest: get_programme,
+}
+
+
+class DirectClient(Client):
+    """Of one programme of an instance. `append` is told what is recorded, `group_count` requests
+    get through before the user interrupts.
+    """
+
+    def __init__(self, instance: Instance, programme: str, append: Append) -> None:
+        self.programme, self.organization = programme, ""
+        self.group_count: int | None = None
+        self._instance = instance
+        self._append = append
+
+    def record(self, events: Iterable[Event], *, recorded_by: str = "") -> str:
+        request = RecordEventsRequest(
+            events=[complete_event(each, self.programme) for each in events]
+        )
+        scope, now = Scope(organization_id=recorded_by), time.time_ns() // 1000
+        return str(self._append(*to_records(request, scope=scope, now=now)))
+
+    def record_stream(self, events: Iterable[Event]) -> Iterator[Recorded]:
+        events = list(events)
+        for start in range(0, len(events), GROUP_SIZE):
+            if self.group_count == start // GROUP_SIZE:
+                raise KeyboardInterrupt
+            group = events[start : start + GROUP_SIZE]
+            yield Recorded(count=len(group), position=self.record(group))
+
+    def _ask(self, read: ReadRpc[Response], request: Any) -> Response:
+        """Waits for nobody: what a request wants to see is projected before it is answered."""
+        if request.min_position:
+            self._instance.catch_up()
+        if isinstance(request, pb.GetStatusRequest):
+            log = self._instance.log
+            end = Position(log.log_id, log.number, log.end())
+            return cast("Response", pb.GetStatusResponse(log_position=str(end)))
+        respond = RPC_FUNCTIONS[type(request)]
+        return cast("Response", self._instance.query_runner.run(respond, request))

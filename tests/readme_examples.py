@@ -1,0 +1,100 @@
+"""The commands of the README, run in one fresh folder after each other."""
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.faults.server_process import wait_until
+
+ROOT = Path(__file__).parent.parent
+_BLOCK = re.compile(r"^```console\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+_CHANGING = (
+    (re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"), "EXCHANGE-ID"),
+    (re.compile(r"\b[0-9a-f]{32}(?=\.0\.)"), "LOG-ID"),
+    (re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d UTC"), "NOW"),
+    (re.compile(r"\S+/mutua-dev\b"), "FOLDER"),
+    (re.compile(r"127\.0\.0\.1:\d+"), "ADDRESS"),
+    (re.compile(r"(?<=  )\d+(?=  ready)"), "PROCESS"),
+    (re.compile(r"  +|---+"), "  "),  # a table is as wide as its addresses
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ConsoleExample:
+    """A command and what the README says it prints."""
+
+    command: str
+    output: str
+
+
+def read_examples() -> Iterator[ConsoleExample]:
+    for block in _BLOCK.findall((ROOT / "README.md").read_text()):
+        for part in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]:
+            command, _, output = part.partition("\n")
+            yield ConsoleExample(command, output.rstrip())
+
+
+class ReadmeShell:
+    """Types the commands in one folder, in a shell that keeps what they export."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        (folder / ".venv").symlink_to(sys.prefix)
+        own = {k: v for k, v in os.environ.items() if not k.startswith("MUTUA_")}
+        programs = str(Path(sys.executable).parent)
+        others = [each for each in os.environ["PATH"].split(os.pathsep) if each != programs]
+        self._path = os.pathsep.join([programs, *others])
+        self._environment = {**own, "PATH": os.pathsep.join(others)}
+        self._cluster: subprocess.Popen[bytes] | None = None
+
+    def run(self, command: str) -> str:
+        """Standard output of a command; `make demo` is what it runs.
+
+        `mutua dev up` goes on running, as in a terminal of its own, until `close`.
+        """
+        command = command.replace("make demo", ".venv/bin/mutua demo --dir .demo")
+        if not command.startswith(".venv/bin/"):
+            self._environment["PATH"] = self._path  # which the text says to do before
+        if command == "mutua dev up":
+            return self._up(command)
+        if command.startswith("export "):
+            return ""  # the address is another each time: `_up` took it from what was printed
+        return self._finished(command)
+
+    def close(self) -> None:
+        if self._cluster is not None:
+            self._finished("mutua dev down")
+            self._cluster.wait()
+
+    def _finished(self, command: str) -> str:
+        return subprocess.run(
+            ["bash", "-c", command],
+            cwd=self.folder,
+            env=self._environment,
+            stdout=subprocess.PIPE,
+            text=True,
+            check=True,
+            timeout=60,
+        ).stdout.rstrip()
+
+    def _up(self, command: str) -> str:
+        said = self.folder / "up"
+        with said.open("w") as file:
+            self._cluster = subprocess.Popen(
+                command.split(), cwd=self.folder, env=self._environment, stdout=file
+            )
+        wait_until(lambda: "mutua dev status" in said.read_text(), "the cluster is ready")
+        [server] = re.findall("export MUTUA_SERVER=(.*)", said.read_text())
+        self._environment["MUTUA_SERVER"] = server
+        return said.read_text().rstrip()
+
+
+def normalize_output(text: str) -> str:
+    """The text without what differs each time, and without trailing spaces."""
+    for pattern, word in _CHANGING:
+        text = pattern.sub(word, text)
+    return "\n".join(line.rstrip() for line in text.splitlines())

@@ -1,0 +1,59 @@
+"""Requests answered by the query service's functions themselves, on read models of their own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+from mutua.v1.event_pb2 import Event
+from mutua.v1.query_service_pb2 import Question
+from services.adapters.sqlite.store import SqliteStore
+from services.adapters.wire.question import to_question
+from services.query.answer_cache import AnswerCache
+from services.query.column_cache import ColumnCache
+from services.query.executor import ParsedRequest, QueryContext, ReadModelSet
+from services.query.paging import parse_page_request
+from tests.ledger.folded_ledger import make_records
+from tests.projector.slab_projection import open_empty_store, project
+
+Response = TypeVar("Response")
+
+
+class QueryRunner:
+    """Answers at the position of the read models, and keeps what it computed."""
+
+    def __init__(self, store: SqliteStore) -> None:
+        self._models = ReadModelSet(store, ColumnCache(), AnswerCache())
+        self.cache = self._models.cache
+
+    def run(self, respond: Callable[[QueryContext], Response], message: Any) -> Response:
+        question = getattr(message, "question", None) or Question(programme_id=message.programme_id)
+        request = ParsedRequest(
+            message=message,
+            question=to_question(question, today=0),
+            page=parse_page_request(message) if hasattr(message, "page_token") else None,
+            min_position=None,
+        )
+        with self._models.store.open_snapshot(0) as snapshot:
+            return respond(QueryContext(request, 0, snapshot, self._models))
+
+    def list_rows(self, respond: Callable[[QueryContext], Any], message: Any) -> list[Any]:
+        """The rows of all pages, in a list of their own."""
+        rows, name = [], ""
+        while True:
+            page = self.run(respond, message)
+            name = name or page.DESCRIPTOR.fields_by_number[1].name
+            rows += getattr(page, name)
+            if not page.next_page_token:
+                return rows
+            message.page_token = page.next_page_token
+
+
+@contextmanager
+def query_runner(events: Sequence[Event]) -> Iterator[QueryRunner]:
+    """Of a programme with these events."""
+    with open_empty_store() as store:
+        if events:
+            project(store, make_records(events))
+        yield QueryRunner(store)
