@@ -1,9 +1,11 @@
 """Rules that matter, executed: sizes, purity, and a contract that is what it was generated from."""
 
 import ast
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -115,3 +117,81 @@ def test_only_what_the_owner_named_stands_at_the_top() -> None:
         "tests",
     }
     assert top <= allowed, f"{sorted(top - allowed)} belong into a folder"
+
+
+PARTICIPLES = {
+    *("asked", "chosen", "found", "given", "heard", "held", "kept", "known"),
+    *("left", "met", "said", "seen", "shown", "told", "wanted"),
+}
+UNDERIVED_ERRORS = {
+    "proto/mutua/errors.py": "MutuaError",
+    "services/ledger/errors.py": "MutuaError",
+    "services/adapters/postgres/driver.py": "Error",  # PEP 249 names it
+}
+"""Bases of their own: the client library and the core do not know each other."""
+
+
+@cache
+def classes() -> list[tuple[str, ast.ClassDef]]:
+    """The classes of what is installed, each with its file."""
+    return [
+        (name(path), node)
+        for path in sources()
+        if not name(path).startswith("tests/")
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.ClassDef)
+    ]
+
+
+class TestNames:
+    def test_exceptions_end_in_error(self) -> None:
+        known = {node.name: node for _, node in classes()}
+
+        def is_exception(node: ast.ClassDef) -> bool:
+            bases = [ast.unparse(base).rpartition(".")[2] for base in node.bases]
+            return any(
+                base.endswith(("Error", "Exception"))
+                or (base in known and base != node.name and is_exception(known[base]))
+                for base in bases
+            )
+
+        wrong = [
+            f"{file}: {node.name}"
+            for file, node in classes()
+            if is_exception(node) != node.name.endswith("Error")
+        ]
+        assert wrong == []
+
+    def test_public_classes_are_unique(self) -> None:
+        files: dict[str, list[str]] = {}
+        for file, node in classes():
+            if not node.name.startswith("_") and UNDERIVED_ERRORS.get(file) != node.name:
+                files.setdefault(node.name, []).append(file)
+        assert {each: where for each, where in files.items() if len(where) > 1} == {}
+
+    def test_no_module_or_class_is_a_bare_participle(self) -> None:
+        stems = [(name(path), path.stem.strip("_")) for path in sources()]
+        names = stems + [(file, node.name.strip("_").lower()) for file, node in classes()]
+        assert [each for each in names if each[1] in PARTICIPLES] == []
+
+    def test_a_module_and_a_folder_do_not_share_a_name(self) -> None:
+        assert [name(path) for path in sources() if path.with_suffix("").is_dir()] == []
+
+
+FIRST_COMMIT_WITH_RULES = "181cbdb"
+MAX_TITLE = 72
+TITLE = re.compile(r"^[a-z][\w ,./*{}-]*: [a-z`\d]")
+
+
+def test_commit_titles_have_a_scope_and_fit_on_a_line() -> None:
+    """Titles like `postgres: detect commits on a connection the server closed`."""
+    log = ["git", "log", "--no-merges", "--format=%s", f"{FIRST_COMMIT_WITH_RULES}..HEAD"]
+    listed = subprocess.run(log, cwd=ROOT, capture_output=True, text=True)
+    if listed.returncode != 0:
+        pytest.skip("this clone does not have the commits: git fetch --unshallow")
+    wrong = [
+        title
+        for title in listed.stdout.splitlines()
+        if len(title) > MAX_TITLE or not TITLE.match(title)
+    ]
+    assert wrong == []
