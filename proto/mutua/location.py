@@ -67,6 +67,7 @@ class FixedLocation:
         pass
 
 
+# decision 0108: the holder of a directory serves it
 class DirectoryLocation:
     """The server of a data directory, in whichever process it is.
 

@@ -20,6 +20,7 @@ def append_cost_bytes(values: Sequence[bytes]) -> int:
     return sum(map(len, values)) + RECORD_OVERHEAD_BYTES * len(values)
 
 
+# decision 0097: streams are held back by lag
 class AdmissionControl:
     """Counts what waits. Any thread may ask."""
 

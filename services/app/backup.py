@@ -38,6 +38,7 @@ def backup(
         return write_backup(log, path.resolve(), now=now, progress=progress)
 
 
+# decision 0083: a restored log is a new log
 def restore(
     path: Path, data: Path, *, progress: Callable[[str, int, int], None]
 ) -> tuple[BackupNote, VerifyReport]:

@@ -12,6 +12,7 @@ from services.app.bootstrap import serve_embedded
 from services.ledger.errors import MutuaError
 
 
+# decision 0108: the holder of a directory serves it
 @contextmanager
 def serve_directory(directory: Path, *, read_only: bool, purpose: str) -> Iterator[str]:
     """See `mutua.location.DirectoryOpener`. pyproject.toml registers it as an entry point."""

@@ -58,6 +58,7 @@ _SET_DEATH_SIGNAL: Final = 1
 """PR_SET_PDEATHSIG of prctl(2)."""
 
 
+# decision 0089: a rebuild switches over by itself
 def rebuild(
     settings: Settings, *, on_progress: RebuildProgress, on_switch_over: SwitchOverCallback
 ) -> None:

@@ -81,6 +81,7 @@ def _open_to_write(
     return log, store
 
 
+# decision 0042: embedded read models are numbered files
 def build_read_models(
     directory: DataDirectory, log: SqliteLog, on_progress: Callable[[int], None]
 ) -> Path:

@@ -34,6 +34,7 @@ def main(run: Callable[[Settings], int]) -> None:
     sys.exit(status)
 
 
+# decision 0057: liveness and readiness are separate
 async def wait_until_available(
     build: Callable[[], _T], *, on_unavailable: Callable[[str], None]
 ) -> _T:

@@ -65,6 +65,7 @@ def run(settings: Settings, *, choose_target: Callable[[], ProjectionTarget] | N
     return 0
 
 
+# decision 0074: a failing record is found by bisection
 def fail(reason: str) -> NoReturn:
     """Ends the process at once, whatever its threads are in the middle of.
 
@@ -79,6 +80,7 @@ def _fail_to_end() -> NoReturn:
     fail(f"what was under way did not end within {GRACE_SECONDS:g} s; it is done again")
 
 
+# decision 0072: one row names the active schema
 def consumer_group_name(topic: str, models: str = str(MODEL_VERSION)) -> str:
     """The consumer group: one for each of the read models, which are kept side by side."""
     return f"mutua-{topic}-{models}"
@@ -89,6 +91,7 @@ def _chosen(store_url: str) -> ProjectionTarget:
     return ProjectionTarget(partial(PostgresStore, store_url, build=build), build.group)
 
 
+# decision 0057: liveness and readiness are separate
 class _ProjectorProcess:
     """A worker and what it needs, and what health says of them."""
 

@@ -133,6 +133,7 @@ async def _see_it_stay(log: KafkaTopic) -> None:
         await asyncio.sleep(_LOOK_SECONDS)
 
 
+# decision 0090: only active read models are written and read
 class _ReadModelFollower:
     """The service, level with what is projected, and its health."""
 

@@ -10,6 +10,7 @@ from services.adapters.wire.event import FACT_KIND_NUMBERS
 logger = logging.getLogger(__name__)
 
 
+# decision 0097: streams are held back by lag
 class ReadModelMonitor:
     """Those that answer, as they were seen last; before they were seen nothing holds anybody back.
 

@@ -87,6 +87,7 @@ def read_header(line: bytes) -> ExportHeader:
     )
 
 
+# decision 0039: an export gives back the same bytes
 def format_record(record: Record, latest: MutableMapping[str, Instant]) -> str:
     """One line, without its end, from which `read_line` makes the same record again.
 

@@ -30,6 +30,7 @@ class ExportResult(NamedTuple):
     unowned_count: int
 
 
+# decision 0039: an export gives back the same bytes
 def export_log(
     log: ReadableLog, file: ByteSink, *, programme_id: str, progress: RecordProgress
 ) -> ExportResult:

@@ -110,6 +110,7 @@ class ExportedLog:
         return UnusableFileError(f"{self.path}, line {number:,}: {what}")
 
 
+# decision 0039: an export gives back the same bytes
 def replay_log(
     file: ExportedLog, log: SingleLog, clock: ReplayClock, progress: RecordProgress
 ) -> None:

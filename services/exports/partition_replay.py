@@ -14,6 +14,7 @@ from services.ledger.position import Position
 from services.ledger.wording import format_count
 
 
+# decision 0039: an export gives back the same bytes
 def replay_partitions(
     file: ExportedLog, log: Log, held: ReadableLog, progress: RecordProgress
 ) -> None:

@@ -22,6 +22,7 @@ _ODF_NAME: Final = "{urn:oasis:names:tc:opendocument:xmlns:meta:1.0}name"
 _MOST_BYTES: Final = 1 << 20
 
 
+# decision 0119: imported rows have derived identities
 def make_batch_name(path: Path) -> str:
     """Such as exchanges-3f2a9c01b7de: the file's name, and what no other workbook has."""
     return f"{path.stem[:_STEM_CHARACTERS]}-{uuid4().hex[:_ID_DIGITS]}"

@@ -52,6 +52,7 @@ class _Slot(NamedTuple):
     is_raw: bool
 
 
+# decision 0029: an undo ends a generation
 class ImportBatch:
     """The exchanges of one sender's batch, and the generation that a file imported now belongs to.
 
@@ -223,6 +224,7 @@ class ImportBatch:
             )
 
 
+# decision 0119: imported rows have derived identities
 def derive_id(rule: str, programme: str, batch: str, generation: int, key: str, sender: str) -> str:
     """The id of the fact that a row becomes: the same again for the same row of the same batch."""
     parts = (rule, programme, batch, str(generation), key)

@@ -19,6 +19,7 @@ MAX_LISTED_ROWS: Final = 10
 _COMPARED: Final = 1_000
 
 
+# decision 0121: an import merges field by field
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RowChange:
     """A row that changes an exchange or organization: the cells before and after it, by field.

@@ -22,6 +22,7 @@ _MEANING = re.compile(r"[0-9a-f]{32}-\d+(@.*)?")
 _SEPARATORS = re.compile(r"[;|]")
 
 
+# decision 0119: imported rows have derived identities
 class RowIdentity(NamedTuple):
     """`key` makes the derived id; `reference` is what the fact says of its origin.
 

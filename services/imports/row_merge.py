@@ -68,6 +68,7 @@ class RowMerge:
         return bool(self.changed_fields) or self.has_new_report_time
 
 
+# decision 0121: an import merges field by field
 def merge_row(
     said: Event,
     revisions: Sequence[Revision],

@@ -50,6 +50,7 @@ ConfirmUndo = Callable[[UndoReport], bool]
 """Answers whether to retract what the report describes."""
 
 
+# decision 0029: an undo ends a generation
 def undo_import(
     client: Client,
     batch: str,

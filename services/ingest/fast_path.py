@@ -41,6 +41,7 @@ _EXACT: Final = Precision.EXACT
 _PRECISIONS: Final = {0: Precision.EXACT, **{int(each): each for each in Precision}}
 
 
+# decision 0025: new exchanges take a fast path
 def count_plain_legs(message: pb.Event, now: Instant) -> int | None:
     """How many legs a plain new exchange has; None when only the long way tells what it is.
 

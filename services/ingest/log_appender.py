@@ -27,6 +27,7 @@ _ANSWER_SECONDS: Final = 0.2
 """Kept of the caller's deadline, so that the caller hears the reason rather than a deadline."""
 
 
+# decision 0124: acknowledge after durable
 class LogAppender:
     """What the log resolves on its own thread comes to the event loop, many by one wake-up.
 

@@ -12,6 +12,7 @@ from services.ingest.log_appender import LogAppender, wait_until_durable
 from services.ledger.errors import LogUnavailableError, MixedProgrammesError, OverloadedError
 from services.ledger.position import Position
 
+# decision 0097: streams are held back by lag
 MAX_LAG_FACTS: Final = 5_000
 """Facts that may wait to be projected while a stream is still read: some are projected while the
 next come, and no more, as other programmes of the partition wait behind."""

@@ -46,6 +46,7 @@ Two senders may give their files the same name, so the sender is part of the key
 BatchIncrements = dict[BatchKey, Batch]
 
 
+# decision 0029: an undo ends a generation
 def compute_batch_increments(journal: Journal, fresh: Iterable[NewExchange]) -> BatchIncrements:
     """What a stretch of the log adds to each batch. A fact without a batch adds nothing.
 

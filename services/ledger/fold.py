@@ -13,6 +13,7 @@ from services.ledger.facts import LoggedRecord
 from services.ledger.state import AppliedVerdict, Journal, Ledger, QuarantineVerdict, WaitingVerdict
 
 
+# decision 0125: the core is pure
 def fold(ledger: Ledger, records: Iterable[LoggedRecord]) -> Journal:
     """Applies one programme's records to `ledger` and returns what they changed.
 

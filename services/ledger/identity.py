@@ -13,6 +13,7 @@ def resolve(aliases: Mapping[str, str], recorded: str) -> str:
     return recorded
 
 
+# decision 0111: aliases are resolved before allocation
 def resolve_exchange(aliases: Mapping[str, str], exchange: Exchange) -> Exchange:
     """The exchange with every side as a set of organizations, ascending by id.
 

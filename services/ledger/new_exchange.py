@@ -10,6 +10,7 @@ from typing import NamedTuple
 from services.ledger.times import Instant
 
 
+# decision 0025: new exchanges take a fast path
 class NewExchange(NamedTuple):
     """The record of such an exchange; the names are those of `Event` and `Exchange`.
 

@@ -10,6 +10,7 @@ from services.ledger.errors import ForeignPositionError, InvalidPositionError
 _FORM: Final = re.compile(r"([0-9a-f]{32})\.([0-9]{1,6})\.([0-9]{1,18})")
 
 
+# decision 0045: a programme lies in one partition
 @dataclass(frozen=True, slots=True)
 class Position:
     """Everything before `next_offset` in one partition of one log."""
@@ -22,6 +23,7 @@ class Position:
         return f"{self.log_id}.{self.partition}.{self.next_offset}"
 
 
+# decision 0083: a restored log is a new log
 def parse_position(text: str, *, log_id: str, origins: Mapping[str, int]) -> Position:
     """The position in `text`, as one of this log.
 

@@ -105,6 +105,7 @@ class RestatedExchanges(ColumnTable):
     exchange: Ints
 
 
+# decision 0050: flow questions are answered from memory
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Columns:
     """A programme at a position. Parties are indices into `ids`, their ids as recorded."""

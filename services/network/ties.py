@@ -83,6 +83,7 @@ _NOBODY: Final = np.zeros(1, dtype=np.int64)
 _NO_PAIRS: Final = PairIndex(_NOBODY, _NOBODY, _NOBODY[:0], _NOBODY[:0].astype(np.intp))
 
 
+# decision 0111: aliases are resolved before allocation
 @dataclass(frozen=True, slots=True)
 class Ties:
     """The ties of the first legs and joint parties of some columns."""

@@ -180,6 +180,7 @@ def _position(log: Partition, store: ProjectionStore) -> int:
     return 0 if watermark is None else watermark.next_offset
 
 
+# decision 0044: an unknown fact kind holds the partition
 def find_hold_reason(log: Partition, next_offset: int) -> str:
     """Why read models at this position stand still; "" when they do not."""
     for record in log.read(next_offset, 1):

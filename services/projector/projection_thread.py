@@ -10,6 +10,7 @@ from services.ledger.ports import ProjectionStore
 THREAD_COUNT: Final = 2
 
 
+# decision 0073: a slab moves the position first
 class FencedProjectionStore(ProjectionStore, Protocol):
     """Read models of which a worker has the partitions that are assigned to it."""
 
@@ -22,6 +23,7 @@ class FencedProjectionStore(ProjectionStore, Protocol):
     def close(self) -> None: ...
 
 
+# decision 0096: one slab waits per partition
 class ProjectionThread:
     """A thread that projects, with read models of its own.
 

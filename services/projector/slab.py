@@ -69,6 +69,7 @@ def project_slab(
     return write_slab(store, read_slab(log_id, records, partition=partition), meter)
 
 
+# decision 0025: new exchanges take a fast path
 def read_slab(
     log_id: str, records: Sequence[Record], *, partition: int = 0, previous_record_time: Instant = 0
 ) -> Slab:

@@ -34,6 +34,7 @@ class _Checkpoint(NamedTuple):
     watermarks: Mapping[int, deque[Watermark]]
 
 
+# decision 0085: truncation is detected by leader epochs
 class TruncationDetector:
     """Remembers what is projected, and asks for it when a leader was replaced.
 

@@ -69,6 +69,7 @@ def ignore_progress(what: str, done: int, total: int) -> None:
     """For those whom nobody watches."""
 
 
+# decision 0125: the core is pure
 def verify(
     log: Partition,
     store: SqlStore,

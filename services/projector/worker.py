@@ -46,6 +46,7 @@ from services.projector.truncation_detector import (
 
 logger = logging.getLogger(__name__)
 
+# decision 0096: one slab waits per partition
 MIN_PREFETCH_RECORDS: Final = 500
 """Fewer are read faster than a thread is asked to, and projected together with what follows."""
 _RETRY_SECONDS: Final = 0.25
@@ -54,6 +55,7 @@ _RETRY_SECONDS: Final = 0.25
 _T = TypeVar("_T")
 
 
+# decision 0074: a failing record is found by bisection
 class ProjectionFailedError(Exception):
     """Not for want of the read models, but at a record; it may be the record's fault."""
 
@@ -399,6 +401,7 @@ class Worker:
         threading.Event().wait(_RETRY_SECONDS)
 
 
+# decision 0044: an unknown fact kind holds the partition
 def _is_over(hold: Hold, partition: Partition, next_offset: int) -> bool:
     """Whether the partition went past it, or this is the later version that was waited for."""
     return hold.offset != next_offset or (

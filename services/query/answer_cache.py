@@ -20,6 +20,7 @@ class _Entry:
     size_bytes: int = 0
 
 
+# decision 0036: answers are cached by last offset
 class AnswerCache:
     """Thread-safe. What equal keys ask for at the same time is computed once."""
 

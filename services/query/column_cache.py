@@ -26,6 +26,7 @@ class _CachedProgramme:
     size_bytes: int = 0
 
 
+# decision 0050: flow questions are answered from memory
 class ColumnCache:
     """Kept by recency within a budget of bytes; the one asked about last is kept whatever it takes.
 

@@ -42,6 +42,7 @@ from services.query.paging import (
 from services.query.position_tracker import DEFAULT_WAIT_SECONDS, PositionTracker
 from services.query.row_order import IntArray, RowOrder
 
+# decision 0036: answers are cached by last offset
 MODEL_MOVED: Final = "MODEL_MOVED"
 _THREADS: Final = 8
 _ANSWER_SECONDS: Final = 0.2

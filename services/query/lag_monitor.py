@@ -40,6 +40,7 @@ class PartitionLag(NamedTuple):
     seconds: float
 
 
+# decision 0062: query processes export lag
 class LagMonitor:
     """Looks on a thread of its own, as a log may be slow to answer. What cannot be seen is not
     told, rather than told as it was.

@@ -26,6 +26,7 @@ _LENGTH_BYTES: Final = 5
 Row = TypeVar("Row")
 
 
+# decision 0036: answers are cached by last offset
 class AnswerVersion(NamedTuple):
     """What a list was made of: the facts of its programme up to one, at a position, on a day, as
     these read models have them; tokens of before do not say which.

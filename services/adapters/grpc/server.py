@@ -34,6 +34,7 @@ from services.ledger.question import OPEN_SCOPE, Scope
 logger = logging.getLogger(__name__)
 
 ERROR_DOMAIN: Final = "mutua"
+# decision 0057: liveness and readiness are separate
 LIVENESS_SERVICE: Final = "alive"
 """What health calls a process that answers at all, whether or not it can do its work."""
 _OURS: Final = "/mutua."

@@ -10,6 +10,7 @@ _MAX_SLABS: Final = 8
 """Of all partitions together, full ones: enough for all lanes, and little to keep in memory."""
 
 
+# decision 0096: one slab waits per partition
 class FetchWindow:
     """Counts records that were handed on and are not projected yet. Belongs to one thread."""
 

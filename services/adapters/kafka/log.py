@@ -43,6 +43,7 @@ class _Append:
     sent: list[Any] = field(default_factory=list)
 
 
+# decision 0124: acknowledge after durable
 class KafkaLog:
     """See `ports.Log`. It opens by itself as soon as broker and topic are there.
 

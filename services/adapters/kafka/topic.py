@@ -36,6 +36,7 @@ _OPTIONS: Final[dict[str, Any]] = {
 }
 
 
+# decision 0045: a programme lies in one partition
 @lru_cache(maxsize=10_000)
 def find_partition(programme_id: str, partition_count: int) -> int:
     """Where every client of Kafka puts a record with this key."""

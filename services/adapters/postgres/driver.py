@@ -106,6 +106,7 @@ async def connect(
     return connection
 
 
+# decision 0070: both databases share their SQL
 class PostgresConnection:
     """A connection of DB-API 2.0, as far as SQLAlchemy needs it; `raw` is that of asyncpg."""
 

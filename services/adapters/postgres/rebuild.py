@@ -92,6 +92,7 @@ class PostgresRebuildStore(PostgresStore):
         self._possible_ids.add(slab.get_column(rows, WaitingRow, "awaited"))
 
 
+# decision 0089: a rebuild switches over by itself
 class PostgresRebuild:
     """Makes read models, has them answer, and drops those of before; one does at a time.
 

@@ -26,6 +26,7 @@ from services.ledger.ports import SupersededReadModelsError
 
 LOCK_ID: Final = 0x6D757475
 """'mutu': whoever makes or names schemas holds this advisory lock, so that one process does."""
+# decision 0072: one row names the active schema
 _CONTROL: Final = """
     CREATE SCHEMA IF NOT EXISTS mutua_control;
     CREATE TABLE IF NOT EXISTS mutua_control.answering (
@@ -137,6 +138,7 @@ async def require_active_schema(raw: Any) -> str:
     return schema
 
 
+# decision 0079: releases run side by side
 async def select_schema_to_read(raw: Any) -> str:
     """The schema that answers; where that is of a newer mutua, the newest of this version, which
     its projectors keep level until they are replaced.

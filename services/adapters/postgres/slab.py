@@ -86,6 +86,7 @@ async def create_staging_tables(raw: Any) -> None:
             )
 
 
+# decision 0073: a slab moves the position first
 async def begin_at(raw: Any, build: Build, start: int, end: Watermark, owner: str) -> bool:
     """Begins a transaction under the name of who owns the partition, and moves the position.
 
@@ -113,6 +114,7 @@ async def insert_rows(raw: Any, rows: StagedRows, channel: str, end: Watermark) 
     await raw.execute(f"SELECT pg_notify('{channel}', '{end.partition} {end.next_offset}')")
 
 
+# decision 0090: only active read models are written and read
 _MAY_MOVE: Final = (
     "NOT EXISTS (SELECT FROM mutua_control.answering WHERE schema_name NOT IN ($1::text, $2::text))"
 )

@@ -57,6 +57,7 @@ logger = logging.getLogger(__name__)
 _T = TypeVar("_T")
 
 _READERS: Final = 8
+# decision 0071: read models commit without waiting for the disk
 _WRITING: Final = {"synchronous_commit": "off"}
 """A crash of the server may lose the last slabs, never a part of one: the position goes with them,
 and the log has their facts."""
@@ -69,6 +70,7 @@ _CONFLICTS: Final = ("40001", "40P01")
 _PASSING: Final = ("25006", "28", "3D", "40", "53", "55P03", "57014")
 """Codes, and classes of codes, of what may be over soon: the same again may succeed."""
 _GONE: Final = ("3F000", "42P01")
+# decision 0073: a slab moves the position first
 _END_OWNERS: Final = """
     SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
     WHERE datname = current_database() AND application_name = ANY ($1) AND pid <> pg_backend_pid()

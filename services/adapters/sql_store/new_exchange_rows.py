@@ -22,6 +22,7 @@ _RECORDED: Final = int(RevisionState.RECORDED)
 _DAY: Final = int(Precision.DAY)
 
 
+# decision 0025: new exchanges take a fast path
 def make_new_exchange_rows(
     dictionary: ProgrammeDictionary, fresh: Sequence[tuple[NewExchange, list[Leg]]]
 ) -> dict[type[ReadModelRow], list[Row]]:

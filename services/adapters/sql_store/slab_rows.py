@@ -35,6 +35,7 @@ from services.ledger.times import find_period
 Row = tuple[Any, ...]
 
 
+# decision 0070: both databases share their SQL
 def make_slab_rows(
     dictionary: ProgrammeDictionary, changes: ProgrammeChanges
 ) -> dict[type[ReadModelRow], list[Row]]:

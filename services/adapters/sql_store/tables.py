@@ -16,6 +16,7 @@ from services.ledger.monthly_sums import SUM_FIELDS as MONTH_FIELDS
 MODEL_VERSION: Final = 7
 
 
+# decision 0070: both databases share their SQL
 class ReadModelRow(SQLModel):
     """A table of the read models, clustered by its primary key."""
 

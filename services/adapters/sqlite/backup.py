@@ -71,6 +71,7 @@ def open_backup(path: Path) -> Iterator[tuple[SqliteLog, BackupNote]]:
         yield log, _note(path)
 
 
+# decision 0083: a restored log is a new log
 def restore_log(log: SqliteLog, note: BackupNote, path: Path, *, progress: BackupProgress) -> None:
     """Makes a log of a backup, which is there whole or not at all.
 

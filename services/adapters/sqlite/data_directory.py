@@ -24,6 +24,7 @@ from services.ledger.errors import DataInUseError, ForeignDataError, MutuaError,
 logger = logging.getLogger(__name__)
 
 LOG_FILE: Final = "log.sqlite"
+# decision 0108: the holder of a directory serves it
 SERVER_FILE: Final = "server.json"
 LOCK_FILE: Final = "lock"
 """Held by the one process that writes the log and the read models that answer."""
@@ -31,6 +32,7 @@ BUILD_LOCK_FILE: Final = "build.lock"
 """Held by the one process that builds read models beside them, or deletes old ones."""
 _CURRENT: Final = "current"
 _NEXT: Final = "next"
+# decision 0042: embedded read models are numbered files
 _READ_MODELS: Final = re.compile(r"read-([1-9][0-9]{0,8})\.sqlite")
 _BUILDING: Final = ".building"
 _REBUILD: Final = "mutua rebuild makes them again from the log"

@@ -22,6 +22,7 @@ _ANY: Final = 2**31 - 1
 """Above the version of any file."""
 
 
+# decision 0071: read models commit without waiting for the disk
 def open_file(path: Path, *, version: int, durable: bool, read_only: bool) -> sqlite3.Connection:
     """A connection without implicit transactions, usable from any one thread at a time.
 

@@ -60,6 +60,7 @@ class _Append:
     done: Future[Position]
 
 
+# decision 0124: acknowledge after durable
 class SqliteLog:
     """All programmes in one partition. The caller sees to there being one writer.
 

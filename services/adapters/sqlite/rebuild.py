@@ -15,6 +15,7 @@ _LATER: Final = ExchangeRow.table().indexes
 _DIALECT: Final = sqlite.dialect()
 
 
+# decision 0042: embedded read models are numbered files
 class SqliteRebuildStore(SqliteStore):
     """Writes without a journal: what a crash or a failure leaves is of no use."""
 

@@ -101,6 +101,7 @@ BUSY_SLABS: Final = Counter(
 
 # Whoever answers, of all partitions.
 LAG_FACTS: Final = Gauge("mutua_lag_facts", "Facts that are not projected yet.", ("partition",))
+# decision 0062: query processes export lag
 LAG_SECONDS: Final = Gauge(
     "mutua_lag_seconds",
     "At most so long waits the first fact not projected.",

@@ -29,6 +29,7 @@ _NORMALIZED: Final = (types_pb2.ASSURANCE_OPEN, types_pb2.ASSURANCE_AUTHENTICATE
 """What a server sets that has normalized the event."""
 
 
+# decision 0025: new exchanges take a fast path
 def read_new_exchange(record: Record) -> NewExchange | None:
     """The new exchange that a record tells of; None when it is anything else, or out of the common.
 
