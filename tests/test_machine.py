@@ -28,7 +28,7 @@ from mutua.v1.query_service_pb2 import (
 from services.adapters.sqlite.store import SqliteStore
 from services.cli.quarantined_record import build_resubmission
 from services.imports import ImportInterruptedError
-from services.ledger.ports import FencedWriterError
+from services.ledger.errors import FencedWriterError
 from services.ledger.position import Position
 from services.projector.slab import project_slab
 from tests.machine import checks

@@ -30,11 +30,9 @@ from services.adapters.postgres.store import PostgresStore
 from services.ledger.errors import (
     DataInUseError,
     FailedPreconditionError,
+    FencedWriterError,
     LogUnavailableError,
     NewerSchemaError,
-)
-from services.ledger.ports import (
-    FencedWriterError,
     StoreBusyError,
     SupersededReadModelsError,
     UnknownFactKindError,

@@ -13,8 +13,7 @@ from services.adapters.sqlite.data_directory import BUILD_LOCK_FILE, DataDirecto
 from services.adapters.sqlite.log import SqliteLog
 from services.adapters.sqlite.rebuild import SqliteRebuildStore
 from services.adapters.sqlite.store import SqliteStore
-from services.ledger.errors import DataInUseError, LogFullError, LogUnavailableError
-from services.ledger.ports import StoreBusyError
+from services.ledger.errors import DataInUseError, LogFullError, LogUnavailableError, StoreBusyError
 from services.projector.embedded_projector import EmbeddedProjector
 from services.projector.rebuild import build
 

@@ -17,7 +17,7 @@ from services.exports.export_file import open_atomic
 from services.exports.log_replay import ExportedLog
 from services.exports.partition_replay import replay_partitions
 from services.ledger.errors import LogUnavailableError
-from services.ledger.ports import Hold
+from services.ledger.records import Hold
 from services.ledger.times import Instant
 from services.settings import Settings
 

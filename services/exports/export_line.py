@@ -17,10 +17,15 @@ from google.protobuf.json_format import MessageToDict, ParseDict, ParseError
 from mutua.v1 import event_pb2 as pb
 from services.adapters.wire.event import normalize, read_record
 from services.adapters.wire.values import from_instant
-from services.ledger.errors import InvalidArgumentError, NewerSchemaError, Violation
+from services.ledger.errors import (
+    InvalidArgumentError,
+    NewerSchemaError,
+    UnknownFactKindError,
+    Violation,
+)
 from services.ledger.fact_registry import validate_fact
 from services.ledger.facts import Event
-from services.ledger.ports import Record, UnknownFactKindError
+from services.ledger.records import Record
 from services.ledger.times import Instant, datetime_to_instant, instant_to_datetime
 from services.ledger.validation import Violations, check_id, check_programme
 

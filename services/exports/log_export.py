@@ -8,9 +8,10 @@ from typing import Final, NamedTuple
 from services.exports.export_file import ByteSink
 from services.exports.export_line import ExportHeader, format_header, format_record
 from services.ledger.errors import NotFoundError
-from services.ledger.ports import Partition, ReadableLog, Record
+from services.ledger.ports import Partition, ReadableLog
 from services.ledger.position import Position
 from services.ledger.record_times import make_monotonic
+from services.ledger.records import Record
 from services.ledger.times import Instant
 
 RecordProgress = Callable[[int, int], None]

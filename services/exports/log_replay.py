@@ -15,7 +15,8 @@ from services.exports.export_line import (
 )
 from services.exports.log_export import PAGE_RECORDS, RecordProgress, read_records
 from services.ledger.errors import ForeignDataError, NewerSchemaError
-from services.ledger.ports import Record, SingleLog
+from services.ledger.ports import SingleLog
+from services.ledger.records import Record
 from services.ledger.times import DAY, Instant
 from services.ledger.wording import format_count
 

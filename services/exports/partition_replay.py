@@ -9,8 +9,9 @@ from services.exports.export_line import ExportLine
 from services.exports.log_export import RecordProgress, read_records
 from services.exports.log_replay import ExportedLog, is_same_record, split_into_windows
 from services.ledger.errors import ForeignDataError, OutcomeUnknownError
-from services.ledger.ports import Log, ReadableLog, Record
+from services.ledger.ports import Log, ReadableLog
 from services.ledger.position import Position
+from services.ledger.records import Record
 from services.ledger.wording import format_count
 
 

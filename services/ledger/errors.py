@@ -1,4 +1,4 @@
-"""One error base; its children carry a reason of the contract and whether a retry helps."""
+"""Errors: one base class, one child for each reason of the contract."""
 
 from dataclasses import dataclass
 from typing import ClassVar
@@ -6,7 +6,7 @@ from typing import ClassVar
 
 @dataclass(frozen=True, slots=True)
 class Violation:
-    """What is wrong with one field, and what to do. `field` is a path of the contract."""
+    """What is wrong with one field of a request, and what to do. `field` is a contract path."""
 
     field: str
     description: str
@@ -16,20 +16,28 @@ class Violation:
 
 
 class MutuaError(Exception):
-    """Everything mutua refuses or fails at, in words for the person who meets it."""
+    """Any refusal or failure of mutua, with a message for its user.
+
+    `code` is the gRPC status. `reason` is the contract's UPPER_SNAKE reason, "" where it has none.
+    `retry_seconds` is the delay after which the same request may succeed, None where it cannot.
+    `message` is the problem and, after a semicolon, the remedy.
+    """
 
     code: ClassVar = "INTERNAL"
     reason: ClassVar = ""
     retry_seconds: ClassVar[float | None] = None
 
-    def __init__(self, message: str, violations: tuple[Violation, ...] = ()) -> None:
-        super().__init__(message)
-        self.message = message
+    def __init__(
+        self, problem: str, violations: tuple[Violation, ...] = (), *, remedy: str = ""
+    ) -> None:
+        self.message = f"{problem}; {remedy}" if remedy else problem
+        super().__init__(self.message)
+        self.remedy = remedy
         self.violations = violations
 
 
 class InvalidArgumentError(MutuaError):
-    """The caller has to mend the request."""
+    """The caller has to change the request."""
 
     code = "INVALID_ARGUMENT"
 
@@ -55,11 +63,13 @@ class InvalidPositionError(InvalidArgumentError):
 
 
 class ImpossibleQuestionError(InvalidArgumentError):
+    """The question has no answer, whatever is recorded."""
+
     reason = "QUESTION_IMPOSSIBLE"
 
 
 class UnimplementedError(MutuaError):
-    """A filter the contract declares and this version does not answer; never ignored."""
+    """The contract declares a filter that this version cannot apply; it never ignores one."""
 
     code = "UNIMPLEMENTED"
 
@@ -69,7 +79,7 @@ class NotFoundError(MutuaError):
 
 
 class OverloadedError(MutuaError):
-    """Nothing was appended; try again."""
+    """Nothing was appended, because too much waits to be appended or projected; try again."""
 
     code = "RESOURCE_EXHAUSTED"
     reason = "OVERLOADED"
@@ -77,7 +87,7 @@ class OverloadedError(MutuaError):
 
 
 class LogUnavailableError(MutuaError):
-    """Nothing was appended; the log does not take facts at the moment."""
+    """Nothing was appended, because the log accepts no facts at the moment."""
 
     code = "UNAVAILABLE"
     reason = "LOG_DOWN"
@@ -85,7 +95,7 @@ class LogUnavailableError(MutuaError):
 
 
 class UnusableTopicError(LogUnavailableError):
-    """Nothing was appended; the topic has to be made or mended first, as the message says."""
+    """Nothing was appended, because the Kafka topic is missing or its settings are wrong."""
 
 
 class OutcomeUnknownError(MutuaError):
@@ -103,27 +113,31 @@ class FailedPreconditionError(MutuaError):
 
 
 class LogFullError(FailedPreconditionError):
-    """Nothing was appended; the disk has no room."""
+    """Nothing was appended, because the disk is full."""
 
     reason = "LOG_FULL"
 
 
 class ForeignPositionError(FailedPreconditionError):
+    """The position belongs to another log."""
+
     reason = "POSITION_OF_ANOTHER_LOG"
 
 
 class DataInUseError(FailedPreconditionError):
+    """Another process has the data directory open."""
+
     reason = "DATA_IN_USE"
 
 
 class ForeignDataError(FailedPreconditionError):
-    """The data directory, or a part of it, is not what this mutua wrote."""
+    """The data, or a part of them, were not written by this mutua."""
 
     reason = "DATA_FOREIGN"
 
 
 class NewerSchemaError(FailedPreconditionError):
-    """The data are of a newer mutua: those that are there, or those that were to be recorded."""
+    """The data, stored or to be recorded, need a newer mutua."""
 
     reason = "SCHEMA_AHEAD"
 
@@ -136,3 +150,26 @@ class PositionNotReachedError(MutuaError):
 class PermissionDeniedError(MutuaError):
     code = "PERMISSION_DENIED"
     reason = "NOT_ALLOWED"
+
+
+class StoreBusyError(MutuaError):
+    """Nothing was written, because the read models are locked, away or full; try again."""
+
+    code = "UNAVAILABLE"
+
+
+class FencedWriterError(FailedPreconditionError):
+    """Another writer moved the read models, so this one has to stop."""
+
+
+class SupersededReadModelsError(FencedWriterError):
+    """Other read models are active now, so these are no longer written."""
+
+
+class UnknownFactKindError(FailedPreconditionError):
+    """A record has a fact of a newer kind, so the log can only be read up to it."""
+
+    def __init__(self, kind: int, offset: int) -> None:
+        super().__init__(
+            f"fact kind {kind} at offset {offset} is newer than this mutua", remedy="upgrade it"
+        )

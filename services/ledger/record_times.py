@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 
-from services.ledger.ports import Record
+from services.ledger.records import Record
 from services.ledger.times import Instant
 
 

@@ -8,7 +8,8 @@ from typing import Final, Protocol
 
 from services.adapters.telemetry.metrics import BUSY_SLABS, NO_OP_METER, PROJECTOR_PARTITIONS, Meter
 from services.adapters.wire.event import read_record
-from services.ledger.ports import Partition, ProjectionStore, StoreBusyError, UnknownFactKindError
+from services.ledger.errors import StoreBusyError, UnknownFactKindError
+from services.ledger.ports import Partition, ProjectionStore
 from services.projector.slab import check_same_log, write_slab
 from services.projector.slab_prefetcher import SlabPrefetcher
 

@@ -5,7 +5,8 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from typing import Final
 
-from services.ledger.ports import Partition, ProjectionStore, UnknownFactKindError
+from services.ledger.errors import UnknownFactKindError
+from services.ledger.ports import Partition, ProjectionStore
 from services.projector.slab import write_slab
 from services.projector.slab_prefetcher import SlabPrefetcher
 

@@ -17,20 +17,18 @@ from services.adapters.telemetry.metrics import (
 from services.adapters.wire.event import read_record
 from services.adapters.wire.new_exchange import read_new_exchange
 from services.ledger.changes import ProgrammeChanges, find_needs, project_records
-from services.ledger.errors import ForeignDataError
+from services.ledger.errors import (
+    FencedWriterError,
+    ForeignDataError,
+    StoreBusyError,
+    UnknownFactKindError,
+)
 from services.ledger.exchange import MAX_TOTAL_LEGS, ExchangeCorrected, ExchangeRecorded
 from services.ledger.facts import Event, LoggedRecord
 from services.ledger.new_exchange import NewExchange
-from services.ledger.ports import (
-    FencedWriterError,
-    Partition,
-    ProjectionStore,
-    Record,
-    StoreBusyError,
-    UnknownFactKindError,
-    Watermark,
-)
+from services.ledger.ports import Partition, ProjectionStore
 from services.ledger.record_times import make_monotonic
+from services.ledger.records import Record, Watermark
 from services.ledger.state import Ledger
 from services.ledger.times import SECOND, Instant
 from services.ledger.wording import format_count

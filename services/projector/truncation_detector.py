@@ -5,7 +5,8 @@ from collections.abc import Iterable, Mapping
 from typing import NamedTuple, Protocol
 
 from services.ledger.errors import ForeignDataError
-from services.ledger.ports import ReadableLog, Watermark
+from services.ledger.ports import ReadableLog
+from services.ledger.records import Watermark
 from services.projector.slab import check_same_log
 
 

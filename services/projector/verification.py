@@ -22,9 +22,11 @@ from services.adapters.sql_store.tables import (
 )
 from services.adapters.wire.event import read_record
 from services.ledger.changes import ProgrammeChanges, project_records
+from services.ledger.errors import UnknownFactKindError
 from services.ledger.facts import LoggedRecord
-from services.ledger.ports import Partition, Record, UnknownFactKindError
+from services.ledger.ports import Partition
 from services.ledger.record_times import make_monotonic
+from services.ledger.records import Record
 from services.ledger.state import Ledger
 from services.ledger.wording import format_count
 from services.projector.embedded_projector import find_hold_reason

@@ -18,17 +18,16 @@ from typing import Any, Final, TypeVar
 from services.adapters.kafka.topic import make_record_reader
 from services.adapters.telemetry.metrics import BUSY_SLABS, NO_OP_METER, PROJECTOR_PARTITIONS, Meter
 from services.adapters.telemetry.tracing import slab_span
-from services.ledger.errors import LogUnavailableError, MutuaError
-from services.ledger.ports import (
+from services.ledger.errors import (
     FencedWriterError,
-    Hold,
-    Partition,
-    Record,
+    LogUnavailableError,
+    MutuaError,
     StoreBusyError,
     SupersededReadModelsError,
     UnknownFactKindError,
-    Watermark,
 )
+from services.ledger.ports import Partition
+from services.ledger.records import Hold, Record, Watermark
 from services.ledger.times import Instant
 from services.projector.embedded_projector import find_hold_reason
 from services.projector.projection_thread import (

@@ -2,7 +2,7 @@
 
 from mutua.v1 import query_service_pb2 as pb
 from services.adapters.wire.values import from_instant
-from services.ledger.ports import ImportedBatch
+from services.ledger.records import ImportedBatch
 from services.query.executor import QueryContext
 
 

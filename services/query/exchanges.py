@@ -12,8 +12,8 @@ from services.adapters.wire.values import tidy, to_instant
 from services.ledger.enums import RevisionState
 from services.ledger.errors import ImpossibleQuestionError, NotFoundError, Violation
 from services.ledger.identity import resolve
-from services.ledger.ports import ExchangeFilter, StoredRevision
 from services.ledger.question import POSSIBLE_DOUBLE_REPORTS
+from services.ledger.records import ExchangeFilter, StoredRevision
 from services.query.executor import QueryContext
 from services.query.paging import MAX_PAGE_SIZE
 from services.query.row_order import OrderTerm, parse_order

@@ -24,9 +24,10 @@ from services.adapters.wire.answer import from_coverage
 from services.adapters.wire.question import from_question, to_question
 from services.adapters.wire.values import from_day
 from services.ledger.errors import PermissionDeniedError
-from services.ledger.ports import QueryStore, ReadableLog, ReadModelStatus, Snapshot
+from services.ledger.ports import QueryStore, ReadableLog, Snapshot
 from services.ledger.position import Position, parse_position
 from services.ledger.question import Answer, Coverage, Question
+from services.ledger.records import ReadModelStatus
 from services.ledger.times import Instant, day_of
 from services.network.identity_view import IdentityView
 from services.network.lazy_property import lazy_property

@@ -16,7 +16,7 @@ from services.adapters.telemetry.metrics import (
     Meter,
 )
 from services.ledger.errors import MutuaError
-from services.ledger.ports import ReadModelStatus
+from services.ledger.records import ReadModelStatus
 from services.ledger.times import SECOND
 from services.query.position_tracker import PositionTracker
 

@@ -11,7 +11,7 @@ from mutua.v1 import query_service_pb2 as pb
 from services.adapters.wire.values import InvalidFieldError, from_instant, to_instant
 from services.ledger.enums import QuarantineCause
 from services.ledger.errors import ImpossibleQuestionError, Violation
-from services.ledger.ports import StoredQuarantineRecord
+from services.ledger.records import StoredQuarantineRecord
 from services.query.executor import QueryContext
 from services.query.paging import MAX_PAGE_SIZE
 

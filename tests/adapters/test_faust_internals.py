@@ -25,7 +25,7 @@ from mode.supervisors import CrashingSupervisor
 
 from services.adapters.kafka import faust_transport as ours
 from services.adapters.kafka.address import KafkaAddress
-from services.ledger.ports import Hold
+from services.ledger.records import Hold
 from services.projector.faust_app import create_app
 from services.projector.worker import Worker
 from services.settings import Settings

@@ -8,7 +8,7 @@ from services.adapters.wire.event import read_record
 from services.adapters.wire.new_exchange import read_new_exchange
 from services.ledger.exchange import ExchangeRecorded
 from services.ledger.new_exchange import NewExchange
-from services.ledger.ports import Record
+from services.ledger.records import Record
 from tests.strategies import PROGRAMME, denormalize, event_id, histories
 
 _ENVELOPE = ("event_id", "occur_time", "occur_precision", "report_time", "visibility")

@@ -20,8 +20,9 @@ from services.ledger.errors import (
     LogUnavailableError,
     NewerSchemaError,
     NotFoundError,
+    SupersededReadModelsError,
 )
-from services.ledger.ports import Record, SupersededReadModelsError, Watermark
+from services.ledger.records import Record, Watermark
 from services.projector.slab import project_slab
 from tests.adapters.test_store import LOG, PROGRAMME, count_exchanges, make_slab
 from tests.bench.batch_recording import serialize_record

@@ -16,8 +16,14 @@ from services.adapters.postgres import store as postgres_store
 from services.adapters.postgres.driver import LOCK_SECONDS, PostgresConnection
 from services.adapters.postgres.store import PostgresStore
 from services.adapters.sql_store.tables import MODEL_VERSION
-from services.ledger.errors import ForeignDataError, LogUnavailableError, NewerSchemaError
-from services.ledger.ports import ExchangeFilter, FencedWriterError, StoreBusyError
+from services.ledger.errors import (
+    FencedWriterError,
+    ForeignDataError,
+    LogUnavailableError,
+    NewerSchemaError,
+    StoreBusyError,
+)
+from services.ledger.records import ExchangeFilter
 from services.projector.slab import project_slab
 from tests.adapters.test_store import LOG, count_exchanges, exchange, make_slab, read_all_tables
 from tests.databases import execute_sql

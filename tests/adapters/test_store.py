@@ -14,8 +14,8 @@ from mutua.v1 import event_pb2, types_pb2
 from services.adapters.postgres.store import PostgresStore
 from services.adapters.sql_store.tables import ReadModelRow
 from services.adapters.sqlite.store import SqliteStore
-from services.ledger.errors import ForeignDataError
-from services.ledger.ports import ExchangeFilter, FencedWriterError, Hold, Record, Watermark
+from services.ledger.errors import FencedWriterError, ForeignDataError
+from services.ledger.records import ExchangeFilter, Hold, Record, Watermark
 from services.ledger.state import Needs
 from services.projector.slab import project_slab
 

@@ -17,7 +17,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from mutua.v1.event_pb2 import Event
 from services.adapters.kafka.address import KafkaAddress
 from services.adapters.kafka.topic import KafkaTopic
-from services.ledger.ports import Record
+from services.ledger.records import Record
 from tests.faults.server_process import TIMEOUT_SECONDS, make_environment, wait_until
 from tests.ports import allocate_port
 

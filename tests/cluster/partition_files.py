@@ -11,7 +11,7 @@ from pathlib import Path
 from services.adapters.kafka.topic import find_partition
 from services.adapters.sqlite.store import SqliteStore
 from services.ledger.changes import ProgrammeChanges
-from services.ledger.ports import Hold, Watermark
+from services.ledger.records import Hold, Watermark
 from services.ledger.state import Ledger, Needs
 from tests.cluster.topics import PARTITIONS
 

@@ -12,7 +12,7 @@ from kafka.admin import ConfigResource, ConfigResourceType
 from services.adapters.kafka.address import KafkaAddress
 from services.adapters.kafka.topic import KafkaTopic, find_partition
 from services.adapters.postgres.store import PostgresStore
-from services.ledger.ports import Hold
+from services.ledger.records import Hold
 from services.projector.slab import project_slab
 from tests.bench.batch_recording import serialize_record
 from tests.cli.conftest import RunCommand

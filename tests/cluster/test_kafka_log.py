@@ -16,8 +16,8 @@ from services.adapters.kafka.address import KafkaAddress
 from services.adapters.kafka.log import KafkaLog
 from services.adapters.kafka.topic import KafkaTopic
 from services.ledger.errors import LogUnavailableError, OutcomeUnknownError, RequestTooLargeError
-from services.ledger.ports import Record
 from services.ledger.position import Position
+from services.ledger.records import Record
 from tests.adapters.log_contract import PATIENCE_SECONDS, LogContract, LogOpener, append_durably
 from tests.cluster.topics import create_topic, delete_topic
 from tests.faults.server_process import wait_until

@@ -12,7 +12,7 @@ from sqlalchemy import select
 from services.adapters.sql_store.tables import QuarantineRow
 from services.adapters.sqlite.store import SqliteStore
 from services.ledger.enums import QuarantineCause
-from services.ledger.ports import MAX_PROJECTION_CRASHES, Hold
+from services.ledger.records import MAX_PROJECTION_CRASHES, Hold
 from tests.cluster.broker import PASSWORD, USER, Broker
 from tests.cluster.projector_cluster import ProjectorCluster, ProjectorProcess
 from tests.cluster.topics import create_topic, delete_topic

@@ -18,8 +18,8 @@ from mutua.v1.query_service_pb2_grpc import QueryServiceStub
 from services.adapters.kafka.address import KafkaAddress
 from services.adapters.kafka.topic import KafkaTopic
 from services.adapters.postgres.store import PostgresStore
-from services.ledger.ports import Hold
 from services.ledger.position import Position
+from services.ledger.records import Hold
 from services.projector.slab import project_slab
 from services.projector.verification import verify
 from tests.bench.batch_recording import serialize_record

@@ -15,7 +15,7 @@ from services.adapters.kafka.address import KafkaAddress
 from services.adapters.kafka.topic import KafkaTopic
 from services.adapters.postgres.store import PostgresStore
 from services.ingest.record_stream import MAX_LAG_FACTS
-from services.ledger.ports import Hold
+from services.ledger.records import Hold
 from services.projector.slab import project_slab
 from tests.cluster.ingest_process import IngestProcess, kafka_url, run_ingest, wait_for_stderr
 from tests.databases import execute_sql

@@ -15,8 +15,8 @@ from mutua.v1 import query_service_pb2 as pb
 from mutua.v1.query_service_pb2_grpc import QueryServiceStub
 from services.adapters.kafka.topic import KafkaTopic
 from services.dev.postgres import find_programs
-from services.ledger.ports import Record
 from services.ledger.position import Position
+from services.ledger.records import Record
 from tests.backing_services import build_or_skip, temporary_database
 from tests.cli.conftest import RunCommand
 from tests.cli.conftest import run as run  # a fixture

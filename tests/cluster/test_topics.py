@@ -17,7 +17,7 @@ from services.app.bootstrap import export_log
 from services.cli import log_export
 from services.exports import log_replay as replaying
 from services.ledger.facts import Event
-from services.ledger.ports import Hold, Record
+from services.ledger.records import Hold, Record
 from services.ledger.times import Instant
 from tests.cli.conftest import RunCommand
 from tests.cli.conftest import run as run  # a fixture

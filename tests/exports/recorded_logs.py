@@ -13,7 +13,7 @@ from mutua.v1.types_pb2 import ASSURANCE_OPEN
 from services.adapters.sqlite.log import SqliteLog
 from services.adapters.wire.event import normalize
 from services.app.bootstrap import serve_embedded
-from services.ledger.ports import Record
+from services.ledger.records import Record
 from tests.services import facts
 from tests.strategies import denormalize
 

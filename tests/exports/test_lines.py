@@ -11,7 +11,7 @@ from mutua.v1.event_pb2 import Event
 from services.adapters.wire.event import digest_event, read_record
 from services.exports.export_line import InvalidLineError, format_record, read_line
 from services.ledger.fact_registry import validate_fact
-from services.ledger.ports import Record
+from services.ledger.records import Record
 from tests.exports.recorded_logs import OTHER, PROGRAMME, START, make_logged_event, make_records
 from tests.services import facts
 from tests.strategies import histories

@@ -17,7 +17,7 @@ from services.adapters.sqlite.log import SqliteLog
 from services.adapters.sqlite.store import SqliteStore
 from services.app.bootstrap import serve_embedded, verify
 from services.ledger.errors import MutuaError
-from services.ledger.ports import Record
+from services.ledger.records import Record
 from tests.faults.server_process import assert_intact, facts, run_server
 
 LOG = "log.sqlite"

@@ -13,8 +13,7 @@ from services.adapters.sqlite import database_file
 from services.adapters.sqlite.log import SqliteLog
 from services.adapters.sqlite.store import SqliteStore
 from services.app.bootstrap import verify
-from services.ledger.errors import OverloadedError
-from services.ledger.ports import StoreBusyError
+from services.ledger.errors import OverloadedError, StoreBusyError
 from services.projector.slab import project_slab
 from tests.faults.server_process import assert_intact, facts, run_server, wait_until
 

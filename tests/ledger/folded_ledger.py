@@ -23,8 +23,8 @@ from services.ledger.concentration import Concentration
 from services.ledger.enums import QuarantineCause, RevisionState
 from services.ledger.facts import LoggedRecord
 from services.ledger.fold import fold
-from services.ledger.ports import Record
 from services.ledger.question import Answer, Balance, Coverage, Edge, Network, Pair
+from services.ledger.records import Record
 from services.ledger.state import Ledger, OrganizationVersion, Revision
 
 START_TIME = 1_720_000_000_000_000

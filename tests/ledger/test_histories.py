@@ -11,8 +11,8 @@ import pytest
 from services.adapters.sqlite.store import SqliteStore
 from services.adapters.wire.question import to_question
 from services.ledger import reference_answers
-from services.ledger.ports import ExchangeFilter
 from services.ledger.question import Answer, Balance, Network, Pair
+from services.ledger.records import ExchangeFilter
 from services.network import balances, network, pairs
 from services.network.identity_view import IdentityView
 from tests.ledger.folded_ledger import (

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from google.protobuf.message import DecodeError
 
 from mutua.v1.event_pb2 import Event
-from services.ledger.ports import Record
+from services.ledger.records import Record
 from tests.oracle import fold as oracle
 
 

@@ -14,7 +14,7 @@ from sqlalchemy import select
 from services.adapters.postgres.store import PostgresStore
 from services.adapters.sql_store.tables import ReadModelRow
 from services.adapters.sqlite.store import SqliteStore
-from services.ledger.ports import Record
+from services.ledger.records import Record
 from services.projector.slab import project_slab
 
 LOG_ID = "0" * 32

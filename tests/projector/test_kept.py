@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import pytest
 
 from services.ledger.errors import LogUnavailableError
-from services.ledger.ports import Record, Watermark
+from services.ledger.records import Record, Watermark
 from services.projector.slab import make_watermark
 from services.projector.truncation_detector import LogTruncatedError, TruncationDetector
 from tests.projector.test_worker import LOG_ID, VALUES, FakeLog

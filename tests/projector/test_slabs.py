@@ -21,7 +21,7 @@ from services.adapters.postgres.store import PostgresStore
 from services.adapters.sql_store.tables import ProgrammeRow, ReadModelRow
 from services.adapters.sqlite.log import SqliteLog
 from services.adapters.sqlite.store import SqliteStore
-from services.ledger.ports import FencedWriterError
+from services.ledger.errors import FencedWriterError
 from services.projector.slab import project_slab
 from services.projector.verification import verify
 from tests.databases import drop_read_models

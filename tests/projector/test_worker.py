@@ -12,15 +12,9 @@ import pytest
 
 from services.adapters.sqlite.store import SqliteStore
 from services.ledger.changes import ProgrammeChanges
-from services.ledger.ports import (
-    MAX_PROJECTION_CRASHES,
-    Hold,
-    Partition,
-    Record,
-    StoreBusyError,
-    SupersededReadModelsError,
-    Watermark,
-)
+from services.ledger.errors import StoreBusyError, SupersededReadModelsError
+from services.ledger.ports import Partition
+from services.ledger.records import MAX_PROJECTION_CRASHES, Hold, Record, Watermark
 from services.ledger.times import SECOND
 from services.projector.worker import Worker
 from tests.faults.server_process import facts

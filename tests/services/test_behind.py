@@ -18,7 +18,7 @@ from services.adapters.telemetry.metrics import (
     Reading,
 )
 from services.ledger.errors import LogUnavailableError
-from services.ledger.ports import ReadModelStatus
+from services.ledger.records import ReadModelStatus
 from services.ledger.times import SECOND, Instant
 from services.query import lag_monitor
 from services.query.lag_monitor import LagMonitor

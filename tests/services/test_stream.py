@@ -25,8 +25,8 @@ from services.app.bootstrap import serve_embedded
 from services.ingest import record_stream, service
 from services.ingest.log_appender import LogAppender
 from services.ledger.errors import LogFullError
-from services.ledger.ports import Record
 from services.ledger.position import Position
+from services.ledger.records import Record
 from tests.services.facts import exchange
 
 PATIENCE_SECONDS = 120.0

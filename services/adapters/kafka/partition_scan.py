@@ -14,7 +14,7 @@ from services.adapters.kafka.admin import TopicIdentity
 from services.adapters.kafka.security import make_tls_context
 from services.adapters.kafka.topic import make_record_reader
 from services.ledger.errors import ForeignDataError, LogUnavailableError
-from services.ledger.ports import Record
+from services.ledger.records import Record
 
 _T = TypeVar("_T")
 

@@ -16,7 +16,7 @@ from services.adapters.kafka.address import KafkaAddress
 from services.adapters.kafka.admin import KafkaAdmin, TopicIdentity, translate_errors
 from services.adapters.kafka.client import open_client
 from services.ledger.errors import ForeignDataError, LogUnavailableError, UnusableTopicError
-from services.ledger.ports import Record
+from services.ledger.records import Record
 from services.ledger.wording import format_count
 
 _READ_BYTES: Final = 4 << 20

@@ -9,7 +9,7 @@ from typing import Any
 from services.adapters.postgres.driver import Error, PostgresConnection
 from services.adapters.postgres.schema import select_schema_to_read
 from services.ledger.errors import LogUnavailableError
-from services.ledger.ports import Hold, Watermark
+from services.ledger.records import Hold, Watermark
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -41,11 +41,13 @@ from services.adapters.sql_store.tables import (
 )
 from services.ledger.errors import (
     DataInUseError,
+    FencedWriterError,
     LogUnavailableError,
     NewerSchemaError,
     NotFoundError,
+    SupersededReadModelsError,
 )
-from services.ledger.ports import FencedWriterError, SupersededReadModelsError, Watermark
+from services.ledger.records import Watermark
 
 _T = TypeVar("_T")
 

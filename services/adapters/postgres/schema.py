@@ -21,8 +21,8 @@ from services.ledger.errors import (
     ForeignDataError,
     LogUnavailableError,
     NewerSchemaError,
+    SupersededReadModelsError,
 )
-from services.ledger.ports import SupersededReadModelsError
 
 LOCK_ID: Final = 0x6D757475
 """'mutu': whoever makes or names schemas holds this advisory lock, so that one process does."""

@@ -25,7 +25,7 @@ from services.adapters.sql_store.tables import (
 )
 from services.ledger.changes import ProgrammeChanges
 from services.ledger.monthly_sums import SUM_FIELDS as MONTH_FIELDS
-from services.ledger.ports import Watermark
+from services.ledger.records import Watermark
 
 StagedRows = Mapping[str, list[Row]]
 """By the name of the table they are sent to."""

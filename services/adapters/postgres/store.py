@@ -42,14 +42,8 @@ from services.adapters.sql_store.tables import (
     WaitingRow,
 )
 from services.ledger.changes import ProgrammeChanges
-from services.ledger.errors import LogUnavailableError
-from services.ledger.ports import (
-    MAX_PROJECTION_CRASHES,
-    FencedWriterError,
-    Hold,
-    StoreBusyError,
-    Watermark,
-)
+from services.ledger.errors import FencedWriterError, LogUnavailableError, StoreBusyError
+from services.ledger.records import MAX_PROJECTION_CRASHES, Hold, Watermark
 from services.ledger.state import Ledger, Needs
 
 logger = logging.getLogger(__name__)

@@ -9,7 +9,7 @@ from typing import Any, Final
 from services.adapters.postgres.driver import FAILURES, connect, describe_error
 from services.adapters.postgres.schema import read_fact_kinds, select_schema_to_read
 from services.ledger.errors import MutuaError
-from services.ledger.ports import Hold
+from services.ledger.records import Hold
 
 logger = logging.getLogger(__name__)
 

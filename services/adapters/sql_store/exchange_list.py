@@ -16,7 +16,7 @@ from services.adapters.sql_store.tables import (
     TopicRow,
 )
 from services.ledger.enums import RevisionState, Side
-from services.ledger.ports import ExchangeFilter, StoredRevision
+from services.ledger.records import ExchangeFilter, StoredRevision
 
 _READ_AT_ONCE: Final = 500
 """Maximum number of exchanges in memory with their revisions: a page may have room for few."""

@@ -22,7 +22,8 @@ from services.adapters.sql_store.tables import (
 from services.adapters.wire.event import read_record
 from services.ledger.enums import QuarantineCause, RevisionState
 from services.ledger.flow_rows import ColumnWatermark, FlowRows
-from services.ledger.ports import (
+from services.ledger.programme import ProgrammeConfigured
+from services.ledger.records import (
     ExchangeFilter,
     ImportedBatch,
     ProgrammeCounts,
@@ -30,7 +31,6 @@ from services.ledger.ports import (
     StoredQuarantineRecord,
     StoredRevision,
 )
-from services.ledger.programme import ProgrammeConfigured
 
 
 class SqlSnapshot:

@@ -23,8 +23,8 @@ from services.ledger.errors import (
     OutcomeUnknownError,
     OverloadedError,
 )
-from services.ledger.ports import Record
 from services.ledger.position import Position
+from services.ledger.records import Record
 from services.ledger.times import Instant
 
 FORMAT_VERSION: Final = 1

@@ -4,7 +4,7 @@ import threading
 from collections import deque
 from collections.abc import Sequence
 
-from services.ledger.ports import Record
+from services.ledger.records import Record
 
 
 class LogTail:

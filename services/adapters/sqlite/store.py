@@ -29,8 +29,9 @@ from services.adapters.sql_store.tables import (
 )
 from services.adapters.sqlite.database_file import insert_rows, open_file, truncate_wal
 from services.ledger.changes import ProgrammeChanges
+from services.ledger.errors import FencedWriterError, StoreBusyError
 from services.ledger.monthly_sums import SUM_FIELDS as MONTH_FIELDS
-from services.ledger.ports import FencedWriterError, Hold, StoreBusyError, Watermark
+from services.ledger.records import Hold, Watermark
 from services.ledger.state import Ledger, Needs
 
 _READERS: Final = 8

@@ -8,8 +8,8 @@ from mutua.v1 import query_service_pb2 as pb
 from services.adapters.wire.values import from_date, from_day, from_instant
 from services.ledger.enums import RevisionState
 from services.ledger.organization import Organization
-from services.ledger.ports import StoredRevision
 from services.ledger.question import Balance, Coverage, Edge, Node, Pair, to_units
+from services.ledger.records import StoredRevision
 from services.ledger.times import Day
 
 MAX_EXCHANGE_BYTES: Final = 2 << 20

@@ -15,9 +15,9 @@ from mutua.v1 import types_pb2
 from services.adapters.wire import exchange, nothing_to_report, organization, programme, values
 from services.adapters.wire.values import InvalidFieldError, to_enum, to_instant
 from services.ledger.enums import Assurance, Precision, Visibility
+from services.ledger.errors import UnknownFactKindError
 from services.ledger.exchange import ExchangeCorrected, ExchangeRecorded
 from services.ledger.facts import Event, Fact, LoggedRecord, Source
-from services.ledger.ports import UnknownFactKindError
 from services.ledger.times import Instant
 
 

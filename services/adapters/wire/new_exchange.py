@@ -13,7 +13,7 @@ from mutua.v1 import types_pb2
 from services.adapters.wire.values import InvalidFieldError, to_instant, to_set
 from services.ledger.enums import Formality, Kind, Precision, Side, Visibility
 from services.ledger.new_exchange import NewExchange
-from services.ledger.ports import Record
+from services.ledger.records import Record
 
 _KINDS: Final = {int(word): int(word) for word in Kind}
 _FORMALITIES: Final = {int(word): int(word) for word in Formality}

@@ -17,7 +17,7 @@ from services.adapters.postgres.store import PostgresStore
 from services.adapters.sql_store.tables import ExchangeRow, FactRow, HoldRow, ProgrammeRow
 from services.app.cluster_verification import verify
 from services.app.projector_service import consumer_group_name
-from services.ledger.ports import Record
+from services.ledger.records import Record
 from tests.cluster.chaos.chaos_cluster import INSTANCE_NUMBERS, PARTITIONS, TOPIC, ChaosCluster
 from tests.cluster.chaos.workload import (
     LENSES,
