@@ -1,4 +1,4 @@
-"""The commands of the README, run in one fresh folder after each other."""
+"""The commands in the documents for users and operators, run in order in one folder."""
 
 import os
 import re
@@ -11,6 +11,8 @@ from pathlib import Path
 from tests.faults.server_process import wait_until
 
 ROOT = Path(__file__).parent.parent
+DOCUMENTS = ("README.md", "services/imports/README.md", "proto/README.md", "deploy/README.md")
+"""One for each reader. Commands run in this order."""
 _BLOCK = re.compile(r"^```console\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 _CHANGING = (
     (re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"), "EXCHANGE-ID"),
@@ -25,14 +27,23 @@ _CHANGING = (
 
 @dataclass(frozen=True, slots=True)
 class ConsoleExample:
-    """A command and what the README says it prints."""
+    """A command and its documented output, where a line `...` stands for any lines."""
 
     command: str
     output: str
 
+    def matches(self, output: str) -> bool:
+        parts = re.split(r"^\.\.\.$", normalize_output(self.output), flags=re.MULTILINE)
+        pattern = ".*".join(map(re.escape, parts))
+        return re.fullmatch(pattern, normalize_output(output), re.DOTALL) is not None
+
+
+def read_documents() -> str:
+    return "\n".join((ROOT / name).read_text() for name in DOCUMENTS)
+
 
 def read_examples() -> Iterator[ConsoleExample]:
-    for block in _BLOCK.findall((ROOT / "README.md").read_text()):
+    for block in _BLOCK.findall(read_documents()):
         for part in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]:
             command, _, output = part.partition("\n")
             yield ConsoleExample(command, output.rstrip())

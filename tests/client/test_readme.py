@@ -1,4 +1,4 @@
-"""The Python of the README runs as it stands there."""
+"""The program in the client documentation runs as it is written there."""
 
 import re
 import subprocess
@@ -8,8 +8,9 @@ from pathlib import Path
 from tests.faults.server_process import ROOT, make_environment
 
 
-def test_the_program_of_the_readme_records_and_asks(tmp_path: Path) -> None:
-    [program] = re.findall(r"^```python\n(.*?)^```$", (ROOT / "README.md").read_text(), re.S | re.M)
+def test_documented_program_records_and_asks(tmp_path: Path) -> None:
+    document = (ROOT / "proto/README.md").read_text()
+    [program] = re.findall(r"^```python\n(.*?)^```$", document, re.S | re.M)
     done = subprocess.run(
         [sys.executable, "-c", program],
         cwd=tmp_path,

@@ -150,7 +150,7 @@ def test_every_variable_is_a_setting_and_every_command_exists(objects: list[Mani
         config, secret = container(each)["envFrom"]
         assert config["configMapRef"]["name"] in settings
         made = f"create secret generic {secret['secretRef']['name']} "
-        assert made in (ROOT / "README.md").read_text()
+        assert made in (ROOT / "deploy/README.md").read_text()
 
 
 def test_the_image_is_the_one_of_this_version(objects: list[Manifest]) -> None:
