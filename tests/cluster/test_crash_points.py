@@ -49,14 +49,14 @@ from services.app.process import main
 from services.app.projector_service import run
 from services.projector import slab
 
-project = slab.project
+project = slab.project_records
 
 def failing(programme_id, *given):
     if programme_id == "poison":
         raise ZeroDivisionError("a rule divides by nothing")
     return project(programme_id, *given)
 
-slab.project = failing
+slab.project_records = failing
 main(run)
 """
 """A version of the projector whose rules fail at whatever concerns one programme."""
