@@ -20,6 +20,7 @@ from python_calamine import CalamineWorkbook, SheetTypeEnum, SheetVisibleEnum
 
 from services.imports.cell_text import format_duration, format_moment, format_number
 from services.imports.table import TableRow
+from services.ledger.errors import MutuaError
 
 _NOTE: Final = (
     "Of .xls and .xlsb files only values can be read: a cell that shows an error, such as #N/A, "
@@ -28,7 +29,7 @@ _NOTE: Final = (
 )
 
 
-class BinaryWorkbookError(Exception):
+class BinaryWorkbookError(MutuaError):
     """calamine cannot read the workbook."""
 
 

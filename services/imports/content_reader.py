@@ -8,13 +8,14 @@ from mutua.spelling import name_key, quote
 from mutua.v1.event_pb2 import ExchangeContent
 from mutua.v1.query_service_pb2 import Topic
 from mutua.v1.types_pb2 import ExchangeKind, Formality, ReportSide
-from services.imports import cells
-from services.imports.cells import CellError, DurationReader, TopicReader, WordError
 from services.imports.new_names import NewNameCounter
 from services.imports.party_reader import PartyReader
 from services.imports.report import ImportRefusedError
+from services.notation.durations import DurationReader
+from services.notation.errors import NotationError, WordError
 from services.notation.exchange_cells import PARTY_COLUMN_BY_FIELD
-from services.notation.words import KIND_SYNONYMS
+from services.notation.topics import TopicReader
+from services.notation.words import KIND_SYNONYMS, map_enum_words, normalize_word, read_word
 
 PARTY_FIELD_BY_COLUMN: Final = {column: field for field, column in PARTY_COLUMN_BY_FIELD.items()}
 
@@ -37,17 +38,17 @@ class ContentReader:
         self._parties = parties
         self.new_names = NewNameCounter(parties)
         self._kinds = _kind_words(kind_map)
-        self._formalities = cells.map_enum_words(Formality.items())
-        self._sides = cells.map_enum_words(ReportSide.items())
+        self._formalities = map_enum_words(Formality.items())
+        self._sides = map_enum_words(ReportSide.items())
         self.durations = DurationReader(working_day_minutes)
         self.notes = self.durations.notes
         try:
             self.topics = TopicReader(topic_map, {each.topic: each.label for each in topics})
-        except CellError as error:
+        except NotationError as error:
             raise ImportRefusedError(f"--topic-map {error}.") from error
 
     def read_field(self, content: ExchangeContent, field: str, text: str) -> None:
-        """Adds what a cell says, which is never empty. Raises CellError."""
+        """Adds what a cell says, which is never empty. Raises NotationError."""
         match field:
             case "giver" | "receiver" | "parties":
                 getattr(content, PARTY_FIELD_BY_COLUMN[field]).extend(
@@ -58,7 +59,7 @@ class ContentReader:
             case "kind":
                 content.kind = ExchangeKind.ValueType(self._read_kind(text))
             case "formality":
-                content.formality = Formality.ValueType(cells.read_word(text, self._formalities))
+                content.formality = Formality.ValueType(read_word(text, self._formalities))
             case "topics":
                 content.topics.extend(self.topics.read_topics(text))
             case "reported_by":
@@ -71,11 +72,11 @@ class ContentReader:
                     setattr(content, field, minutes)
 
     def is_kind(self, word: str) -> bool:
-        return cells.normalize_word(word) in self._kinds
+        return normalize_word(word) in self._kinds
 
     def _read_side(self, text: str, content: ExchangeContent) -> ReportSide.ValueType:
         """The side by its word, or by one of the parties' ids or names."""
-        if side := self._sides.get(cells.normalize_word(text)):
+        if side := self._sides.get(normalize_word(text)):
             return ReportSide.ValueType(side)
         reporter = self._parties.find(text)
         reporter_id = reporter or self._parties.new_names.get(name_key(text))
@@ -84,7 +85,9 @@ class ContentReader:
         if reporter_id in content.receiver_ids:
             return ReportSide.REPORT_SIDE_RECEIVER
         if reporter is None:
-            raise CellError("is not giver, receiver or third-party, nor an organization we know")
+            raise NotationError(
+                "is not giver, receiver or third-party, nor an organization we know"
+            )
         return ReportSide.REPORT_SIDE_THIRD_PARTY
 
     def _read_kind(self, text: str) -> int:
@@ -96,7 +99,7 @@ class ContentReader:
                 f"{options}"
             )
         remedy = f"is no kind of ours; say which it means: --kind-map {shlex.quote(f'{text}=KIND')}"
-        return cells.read_word(text, self._kinds, remedy)
+        return read_word(text, self._kinds, remedy)
 
     def _unknown_parts(self, text: str) -> list[str]:
         """The parts between commas that are no kinds, where some others are."""
@@ -109,11 +112,11 @@ class ContentReader:
 
 def _kind_words(kind_map: Mapping[str, str]) -> dict[str, int]:
     """Normalized words to kinds: the contract's, a few of every day, and the user's own."""
-    ours = cells.map_enum_words(ExchangeKind.items())
+    ours = map_enum_words(ExchangeKind.items())
     words = ours | {word: ours[kind] for word, kind in KIND_SYNONYMS.items()}
     for word, kind in kind_map.items():
         try:
-            words[cells.normalize_word(word)] = cells.read_word(kind, ours)
-        except CellError as error:
+            words[normalize_word(word)] = read_word(kind, ours)
+        except NotationError as error:
             raise ImportRefusedError(f"--kind-map {word}={kind}: {kind!r} {error}.") from error
     return words

@@ -4,11 +4,10 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Final
 
-from services.imports.cells import DAY_FIRST, MONTH_FIRST
 from services.imports.column_mapping import ColumnMapping
 from services.imports.report import ImportRefusedError
 from services.imports.table import TableRow
-from services.notation.dates import ProvenOrder, prove_order
+from services.notation.dates import DAY_FIRST, MONTH_FIRST, ProvenOrder, prove_order
 
 _DATE_FIELDS: Final = frozenset({"occur_time", "report_time", "open_date", "close_date"})
 # In column names such as "Date (dd/mm/yyyy)".

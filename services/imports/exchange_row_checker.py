@@ -14,7 +14,6 @@ from mutua.v1.types_pb2 import Source
 from services.adapters.wire.event import normalize, to_event
 from services.adapters.wire.values import InvalidFieldError, tidy
 from services.imports.batches import ExchangeMatch, ImportBatch
-from services.imports.cells import CellError, DateReader
 from services.imports.changes import (
     MAX_LISTED_ROWS,
     HandRetraction,
@@ -56,6 +55,8 @@ from services.ledger.enums import Precision
 from services.ledger.fact_registry import validate_fact
 from services.ledger.times import Instant
 from services.ledger.validation import MAX_NAME_LENGTH, Violations, check_envelope, check_text
+from services.notation.dates import TimeReader
+from services.notation.errors import NotationError
 
 _NO_REFERENCE: Final = (
     "The file has no reference column: a row is known by what its columns mean, and by how many "
@@ -99,7 +100,7 @@ class ExchangeRowChecker(RowChecker):
         programme: str,
         standing: ImportBatch,
         contents: ContentReader,
-        dates: DateReader,
+        dates: TimeReader,
         *,
         resolve: Callable[[str], str] = str,
         reinstate: bool = False,
@@ -173,7 +174,7 @@ class ExchangeRowChecker(RowChecker):
         if not self.find_flaws(row) and len(row.cells) == len(self.mapping.header):
             try:
                 heard = self._parse_sound(row, now)
-            except CellError:
+            except NotationError:
                 heard = None
             if heard is not None:
                 return heard
@@ -210,9 +211,10 @@ class ExchangeRowChecker(RowChecker):
         return RowDecision("corrected", correction)
 
     def _parse_sound(self, row: TableRow, now: Instant) -> RowResult | None:
-        """What `hear` says of a row with nothing wrong; None, or CellError, when something may be.
+        """Parses a sound row fast; returns None or raises NotationError for any other row.
 
-        The same reading and the same rules of the core, without making the same message again.
+        It applies the same rules of the core as `parse`, but reads the cells that many rows have in
+        common only once.
         """
         content = self._content(row)
         occurred_text = self._text(row, "occur_time")
@@ -289,7 +291,7 @@ class ExchangeRowChecker(RowChecker):
                     self.read_field(said, field, text)
             normalize(said)
             event = to_event(said)
-        except (CellError, InvalidFieldError):
+        except (NotationError, InvalidFieldError):
             return None
         # Now is when the exchange occurred: only what it says itself can be wrong.
         if validate_fact(event, now=event.occur_time or 0):

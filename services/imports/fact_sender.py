@@ -3,9 +3,11 @@
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
-from mutua import Client, MutuaError
+from mutua import Client
+from mutua import MutuaError as ClientError
 from mutua.v1.event_pb2 import Event
 from services.imports.report import ImportInterruptedError
+from services.ledger.errors import MutuaError
 
 SendProgress = Callable[[int, int], None]
 """Told, whenever more is durable, how many facts of how many are recorded."""
@@ -24,12 +26,12 @@ class SendResult:
     interrupted: bool = False
 
 
-class FactRefusedError(Exception):
+class FactRefusedError(MutuaError):
     """The server refuses a fact; `acknowledged` facts before it are recorded."""
 
-    def __init__(self, error: MutuaError, acknowledged: int) -> None:
+    def __init__(self, error: ClientError, acknowledged: int) -> None:
         super().__init__(str(error))
-        self.violations = error.field_violations
+        self.field_violations = error.field_violations
         self.acknowledged = acknowledged
 
 
@@ -49,8 +51,8 @@ def send_facts(
             position = recorded.position
             if progress is not None:
                 progress(acknowledged, total)
-    except (KeyboardInterrupt, MutuaError) as error:
-        if isinstance(error, MutuaError) and error.field_violations:
+    except (KeyboardInterrupt, ClientError) as error:
+        if isinstance(error, ClientError) and error.field_violations:
             raise FactRefusedError(error, acknowledged) from error
         raise ImportInterruptedError(
             error, acknowledged=acknowledged, total=total, remedy=remedy
@@ -61,7 +63,7 @@ def send_facts(
 def _visible(client: Client, sent: SendResult) -> SendResult:
     try:
         client.get_status(min_position=sent.position)
-    except (KeyboardInterrupt, MutuaError) as error:
+    except (KeyboardInterrupt, ClientError) as error:
         why = str(error) or "interrupted while waiting for them."
         return replace(
             sent,

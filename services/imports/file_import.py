@@ -16,7 +16,6 @@ from mutua.v1.query_service_pb2 import Organization, Programme
 from services.adapters.wire.values import tidy
 from services.imports.batch_property import read_batch_name
 from services.imports.batches import AS_RECORDED, ImportBatch, make_resolver
-from services.imports.cells import CellError, DateReader
 from services.imports.column_mapping import (
     EXCHANGE_FIELDS,
     ORGANIZATION_FIELDS,
@@ -49,7 +48,8 @@ from services.imports.topic_labels import label_topics
 from services.ledger.times import datetime_to_instant
 from services.ledger.validation import Violations, check_label
 from services.ledger.wording import format_count
-from services.notation.dates import ProvenOrder
+from services.notation.dates import ProvenOrder, TimeReader
+from services.notation.errors import NotationError
 from services.notation.zones import read_zone
 
 _REPORTED_ROWS: Final = 1_000
@@ -76,7 +76,7 @@ def import_exchanges(
     without it that is an error; so are cells with commas between known organizations, without
     `confirm_split`. `on_checked` hears now and then how many rows were checked, `progress` how many
     facts of how many are recorded. Raises ImportRefusedError when the file or the options cannot be
-    used, MutuaError when the server cannot be asked, both before anything is recorded;
+    used, mutua.MutuaError when the server cannot be asked, both before anything is recorded;
     ImportInterruptedError after.
     """
     options = options or ImportOptions()
@@ -230,7 +230,7 @@ def _plan(fields: Sequence[Field], table: ImportTable, options: ImportOptions) -
 
 def _dates(
     path: Path, request: TableRequest, plan: ColumnMapping, options: ImportOptions
-) -> DateReader:
+) -> TimeReader:
     """Reads the file a second time when dates have the day or the month first and nobody said so.
 
     Raises ImportRefusedError when there is no such zone.
@@ -242,9 +242,9 @@ def _dates(
 
     try:
         zone = read_zone(options.zone) if options.zone else UTC
-    except CellError as error:
+    except NotationError as error:
         raise ImportRefusedError(f"--zone {options.zone} {error}.") from error
-    return DateReader(options.date_order, zone, find_order=find_order)
+    return TimeReader(options.date_order, zone, find_order=find_order)
 
 
 def _contents(parties: PartyReader, programme: Programme, options: ImportOptions) -> ContentReader:
@@ -276,7 +276,7 @@ def _check(
     rows: RowChecker,
     table: ImportTable,
     options: ImportOptions,
-    dates: DateReader,
+    dates: TimeReader,
     *,
     kept: ExitStack,
     now: datetime,
@@ -361,7 +361,7 @@ def _with_refusal(
 ) -> ImportReport:
     """The server's objections with the rows they are about, instead of positions in a request."""
     acknowledged = refused.acknowledged
-    for violation in refused.violations:
+    for violation in refused.field_violations:
         line, path = 0, violation.field
         if match := _VIOLATION.fullmatch(path):
             place, path = acknowledged + int(match[1]), match[2]

@@ -21,26 +21,27 @@ _SHOWN_CELLS: Final = 6
 class HeaderlessError(ImportRefusedError):
     """The row that would name the columns looks like data.
 
-    `mapped` has the number of the column for each field that can be guessed; `is_complete` is true
-    when no required field is missing.
+    `column_by_field` has the column number of each field that can be guessed. `is_complete` is true
+    when no required field is missing. `remedy` has the options that import the file.
     """
 
     def __init__(self, name: str, row: TableRow, suggestion: "ColumnSuggestion") -> None:
-        self.column_by_field = suggestion.column_by_field
-        self.is_complete = not suggestion.missing_fields
         words = [f"--map {field}={column}" for field, column in suggestion.column_by_field.items()]
         words += [f"--set {field}=VALUE" for field in suggestion.missing_fields]
         cells = row.cells[:_SHOWN_CELLS]
         preview = " | ".join(cells) + (" | ..." if len(row.cells) > len(cells) else "")
-        self.remedy = " ".join(("--no-header", *words))
-        self.question = (
+        options = " ".join(("--no-header", *words))
+        question = (
             f"{name} seems to have no row with column names: row {row.line} is {preview}, which "
             "looks like data."
         )
         super().__init__(
-            f"{self.question} If it is data, say which column is what by number: {self.remedy}. "
+            f"{question} If it is data, say which column is what by number: {options}. "
             f"If it names the columns: --header-row {row.line}."
         )
+        self.column_by_field = suggestion.column_by_field
+        self.is_complete = not suggestion.missing_fields
+        self.question, self.remedy = question, options
 
 
 class ColumnSuggestion(NamedTuple):

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from services.imports.cells import DateOrder
+from services.notation.dates import DateOrder
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,13 +7,14 @@ from mutua.ids import uuid7
 from mutua.v1.event_pb2 import Event, ExternalId, OrganizationContent
 from mutua.v1.query_service_pb2 import Organization
 from mutua.v1.types_pb2 import OrganizationType
-from services.imports import cells
 from services.imports.batches import ImportBatch
-from services.imports.cells import CellError, DateReader
 from services.imports.changes import MAX_LISTED_ROWS, RowChange
 from services.imports.column_mapping import ColumnMapping
 from services.imports.row_checker import ParsedRow, RowChecker, RowDecision, overlay
 from services.imports.table import TableRow
+from services.notation.dates import TimeReader
+from services.notation.errors import NotationError
+from services.notation.words import join_list, map_enum_words, read_list, read_word
 
 
 class OrganizationRowChecker(RowChecker):
@@ -29,13 +30,13 @@ class OrganizationRowChecker(RowChecker):
         standing: ImportBatch,
         *,
         organizations: Iterable[Organization],
-        dates: DateReader,
+        dates: TimeReader,
     ) -> None:
         super().__init__(plan, programme, standing)
         self.changes: list[RowChange] = []
         """The first rows that change an organization."""
         self._dates = dates
-        self._types = cells.map_enum_words(OrganizationType.items())
+        self._types = map_enum_words(OrganizationType.items())
         self._told = plan.sources.keys() - {"aliases"}
         self._roster: dict[str, OrganizationContent] = {}
         # Every id and alias that is spoken for, and by whom.
@@ -51,12 +52,12 @@ class OrganizationRowChecker(RowChecker):
         content = said.organization_registered.organization
         match field:
             case "aliases":
-                content.aliases.extend(cells.read_list(text))
+                content.aliases.extend(read_list(text))
             case "type":
-                value = cells.read_word(text, self._types)
+                value = read_word(text, self._types)
                 content.type = OrganizationType.ValueType(value)
             case "external_ids":
-                content.external_ids.extend(map(_external_id, dict.fromkeys(cells.read_list(text))))
+                content.external_ids.extend(map(_external_id, dict.fromkeys(read_list(text))))
             case "open_date":
                 content.open_date.CopyFrom(self._dates.read_day(text).date)
             case "close_date":
@@ -85,7 +86,7 @@ class OrganizationRowChecker(RowChecker):
         for word in words:
             if (owner := self._bound.get(word, organization_id)) != organization_id:
                 field = "organization_id" if word == organization_id else "aliases"
-                raise CellError(f"{word!r} already means the organization {owner}", field=field)
+                raise NotationError(f"{word!r} already means the organization {owner}", field=field)
         self._bound |= dict.fromkeys(words, organization_id)
         if standing is None:
             return RowDecision("recorded")
@@ -127,9 +128,9 @@ def _cell(field: str, value: Any) -> str:
             word = OrganizationType.Name(value).removeprefix("ORGANIZATION_TYPE_")
             return word.lower().replace("_", " ")
         case "aliases":
-            return cells.join_list(value)
+            return join_list(value)
         case "external_ids":
-            return cells.join_list(f"{each.scheme}:{each.value}" for each in value)
+            return join_list(f"{each.scheme}:{each.value}" for each in value)
         case "open_date" | "close_date":
             return f"{value.year:04}-{value.month:02}-{value.day:02}"
         case _:
@@ -145,5 +146,5 @@ def _content(organization: Organization) -> OrganizationContent:
 def _external_id(text: str) -> ExternalId:
     scheme, colon, value = text.partition(":")
     if not colon:
-        raise CellError("must be scheme:value, such as ods:R1A, with ; between several")
+        raise NotationError("must be scheme:value, such as ods:R1A, with ; between several")
     return ExternalId(scheme=scheme, value=value)

@@ -8,7 +8,7 @@ from typing import Final
 from mutua.organization_directory import AmbiguousNameError, OrganizationDirectory
 from mutua.spelling import name_key, quote
 from mutua.v1.query_service_pb2 import Organization
-from services.imports.cells import CellError, WordError
+from services.notation.errors import NotationError, WordError
 from services.notation.exchange_cells import PARTY_COLUMN_BY_FIELD
 from services.notation.words import read_quoted_list
 
@@ -58,7 +58,7 @@ class PartyReader:
         self._read: dict[str, list[str]] = {}
 
     def read_parties(self, text: str) -> list[str]:
-        """The ids of the organizations that a cell names, each once. Raises CellError."""
+        """The ids of the organizations that a cell names, each once. Raises NotationError."""
         if text not in self._read:
             ids = self._read_cell(text)
             self._read[text] = list(dict.fromkeys(ids))
@@ -67,11 +67,11 @@ class PartyReader:
         return self._read[text]
 
     def find(self, name: str) -> str | None:
-        """The id of one organization, None when the name is new. Raises CellError."""
+        """The id of one organization, None when the name is new. Raises NotationError."""
         try:
             return self._ids_by_key.get(name_key(name)) or self.directory.find(name)
         except AmbiguousNameError as error:
-            raise CellError(f"{error}; write the id") from error
+            raise NotationError(f"{error}; write the id") from error
 
     def _read_cell(self, text: str) -> list[str]:
         parts = read_quoted_list(text) if '"' in text and not self._is_on_roster(text) else []
@@ -124,7 +124,7 @@ class PartyReader:
     def _names_in(self, text: str, separators: str) -> list[str]:
         """The parts between separators, which do not split a name on the roster.
 
-        Raises CellError when two such names overlap.
+        Raises NotationError when two such names overlap.
         """
         # Parts, with a separator after each but the last.
         tokens = re.split(f"({separators})", text)
@@ -147,7 +147,7 @@ class PartyReader:
                 overlapping = " and ".join(
                     quote("".join(tokens[first : last + 1]).strip()) for first, last in longest
                 )
-                raise CellError(f"can be read in several ways ({overlapping}); write ids")
+                raise NotationError(f"can be read in several ways ({overlapping}); write ids")
             names += [*tokens[place:first:2], "".join(tokens[first : last + 1])]
             place = last + 2
         names += tokens[place::2]

@@ -3,26 +3,27 @@
 from dataclasses import dataclass, field, replace
 from typing import Final, NamedTuple
 
-from mutua import MutuaError
+from mutua import MutuaError as ClientError
 from services.imports.changes import Doubt, HandRetraction, RowChange
+from services.ledger.errors import MutuaError
 from services.ledger.wording import format_count
 
 MAX_LISTED_PROBLEMS: Final = 50
 
 
-class ImportRefusedError(Exception):
-    """The file cannot be imported as it is or as it was asked; nothing was recorded."""
+class ImportRefusedError(MutuaError):
+    """The file or the options of an import cannot be used; nothing was recorded."""
 
 
-class ImportInterruptedError(Exception):
-    """Stopped on the way; `acknowledged` of `total` facts are durable, maybe some more.
+class ImportInterruptedError(MutuaError):
+    """The import stopped early: at least `acknowledged` of `total` facts are durable.
 
-    `by_user` tells Ctrl-C from a failing server.
+    `by_user` is true for Ctrl-C and false for a failing server.
     """
 
     def __init__(
         self,
-        cause: KeyboardInterrupt | MutuaError,
+        cause: KeyboardInterrupt | ClientError,
         *,
         acknowledged: int,
         total: int,

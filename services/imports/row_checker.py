@@ -12,7 +12,6 @@ from mutua.v1.event_pb2 import Event
 from services.adapters.wire.event import normalize, to_event
 from services.adapters.wire.values import InvalidFieldError
 from services.imports.batches import ImportBatch, split_into_blocks
-from services.imports.cells import CellError
 from services.imports.column_mapping import ColumnMapping
 from services.imports.fact_spool import FactSpool
 from services.imports.report import FieldProblem, ImportRefusedError, ProblemList, RowCounts
@@ -21,6 +20,7 @@ from services.imports.table import TableRow
 from services.ledger.fact_registry import validate_fact
 from services.ledger.times import Instant
 from services.ledger.wording import format_count
+from services.notation.errors import NotationError
 from services.notation.exchange_cells import PARTY_COLUMN_BY_FIELD
 
 IMPORT_CLIENT: Final = "mutua-import"
@@ -84,7 +84,7 @@ class RowChecker(ABC):
 
     @abstractmethod
     def read_field(self, said: Event, field: str, text: str) -> None:
-        """Adds to `said` what a cell says, which is never empty. Raises CellError."""
+        """Adds to `said` what a cell says, which is never empty. Raises NotationError."""
 
     @abstractmethod
     def get_reference(self, said: Event) -> str | None:
@@ -98,7 +98,7 @@ class RowChecker(ABC):
 
     @abstractmethod
     def decide(self, row: TableRow, told: ParsedRow) -> RowDecision | Sequence[FieldProblem]:
-        """Compares with what stands; asked once an identity. Raises CellError."""
+        """Compares with what stands; asked once an identity. Raises NotationError."""
 
     def normalize(self, said: Event) -> None:
         normalize(said)
@@ -181,7 +181,7 @@ class RowChecker(ABC):
             fact = heard.fact
             try:
                 heard = self.decide(row, heard)
-            except CellError as error:
+            except NotationError as error:
                 texts = self.mapping.extract_texts(row.cells)
                 return [FieldProblem(error.field, texts.get(error.field, ""), str(error))]
             if isinstance(heard, RowDecision) and heard.event is not None:
@@ -202,7 +202,7 @@ class RowChecker(ABC):
         for field, text in texts.items():
             try:
                 self.read_field(said, field, text)
-            except CellError as error:
+            except NotationError as error:
                 if field in self.mapping.constants:
                     raise ImportRefusedError(f"--set {field}={text}: {text!r} {error}.") from error
                 # What mends this text mends it wherever it stands.

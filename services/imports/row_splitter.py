@@ -11,19 +11,15 @@ from itertools import product
 from typing import Final, Literal, NamedTuple
 
 from services.adapters.wire.values import tidy
-from services.imports.cells import (
-    CellError,
-    DurationReader,
-    normalize_word,
-    read_list,
-    split_at_commas,
-)
 from services.imports.column_mapping import ColumnMapping
 from services.imports.reject_file import LINE_COLUMN
 from services.imports.report import ImportRefusedError
 from services.imports.table import TableRow
 from services.ledger.wording import format_count
+from services.notation.durations import DurationReader
+from services.notation.errors import NotationError
 from services.notation.exchange_cells import MINUTE_FIELDS
+from services.notation.words import normalize_word, read_list, split_at_commas
 
 MAX_ROW_EXCHANGES: Final = 1_000
 """Maximum per row. More are a sum rather than exchanges that somebody reported."""
@@ -85,7 +81,7 @@ class RowSplitter:
                 text = plan.constants[field]
                 try:
                     read(text)
-                except CellError as error:
+                except NotationError as error:
                     raise ImportRefusedError(f"--set {field}={text}: {text!r} {error}.") from error
 
     def split(self, rows: Iterable[TableRow]) -> Iterator[TableRow]:
@@ -119,7 +115,7 @@ class RowSplitter:
         texts = self._source.extract_texts(row.cells)
         try:
             parts = self._parts(texts)
-        except CellError as error:
+        except NotationError as error:
             yield self._flawed(row, error.field, str(error))
             return
         if parts.total > 1:
@@ -139,7 +135,7 @@ class RowSplitter:
             yield part
 
     def _parts(self, texts: Mapping[str, str]) -> _Parts:
-        """Raises CellError, naming the field."""
+        """Raises NotationError, naming the field."""
         sources = self._source.sources
         parts = _Parts(
             _read_direction(texts.get("direction", "")) if "direction" in sources else ("gave",),
@@ -147,7 +143,7 @@ class RowSplitter:
             _read_count(texts.get("count", "")) if "count" in sources else 1,
         )
         if parts.total > MAX_ROW_EXCHANGES:
-            raise CellError(
+            raise NotationError(
                 f"makes {format_count(parts.total, 'exchange')} of one row, and "
                 f"{MAX_ROW_EXCHANGES:,} are "
                 "the most; write the row several times, each with a part of them",
@@ -169,7 +165,7 @@ class RowSplitter:
         for field in MINUTE_FIELDS if total > 1 else ():
             try:
                 minutes = self._durations.read_minutes(texts[field]) if field in texts else None
-            except CellError:
+            except NotationError:
                 continue
             if minutes is not None:
                 share, rest = divmod(minutes, total)
@@ -232,7 +228,7 @@ def _read_direction(text: str) -> tuple[Direction, ...]:
     directions = _DIRECTIONS.get(normalize_word(text))
     if directions is None:
         what = "is no direction" if text else "is empty"
-        raise CellError(f"{what}; write gave, received or both", field="direction")
+        raise NotationError(f"{what}; write gave, received or both", field="direction")
     return directions
 
 
@@ -240,7 +236,7 @@ def _read_count(text: str) -> int:
     whole = tidy(text).removesuffix(".0").removesuffix(",0")
     if not (whole.isascii() and whole.isdigit()) or not int(whole):
         what = "is no number of exchanges" if text else "is empty"
-        raise CellError(
+        raise NotationError(
             f"{what}; write a whole number from 1 to {MAX_ROW_EXCHANGES:,}", field="count"
         )
     return int(whole)

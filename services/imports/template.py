@@ -16,8 +16,8 @@ from mutua.organization_directory import AmbiguousNameError, OrganizationDirecto
 from mutua.v1.query_service_pb2 import Organization
 from mutua.v1.types_pb2 import ExchangeKind, Formality, OrganizationType, ReportSide
 from services.imports.batch_property import BATCH_PROPERTY
-from services.imports.cells import map_enum_words
 from services.imports.column_mapping import EXCHANGE_FIELDS, ORGANIZATION_FIELDS, Field
+from services.notation.words import map_enum_words
 
 EXCHANGES_SHEET: Final = "exchanges"
 ORGANIZATIONS_SHEET: Final = "organizations"

@@ -6,8 +6,8 @@ from mutua.ids import uuid8
 from mutua.v1.event_pb2 import Event, ProgrammeConfigured, TopicLabel
 from mutua.v1.query_service_pb2 import Programme
 from mutua.v1.types_pb2 import Source
-from services.imports.cells import TopicReader
 from services.imports.row_checker import IMPORT_CLIENT
+from services.notation.topics import TopicReader
 
 
 class TopicLabelling(NamedTuple):

@@ -63,7 +63,7 @@ def undo_import(
 
     `sender` is the organization it was imported for, "" for none; it may be left out unless two
     senders gave the name to a batch. What was recorded by a run that was interrupted counts once.
-    Raises ImportRefusedError when there is no such batch or `confirm` says no, MutuaError when the
+    Raises ImportRefusedError when there is no such batch or `confirm` says no, mutua.MutuaError when the
     server cannot be asked, both before anything is recorded; ImportInterruptedError after.
     """
     name = tidy(batch)

@@ -1,6 +1,8 @@
-"""Why a text cannot be read."""
+"""Errors for texts that cannot be read."""
 
 from typing import Final
+
+from services.ledger.errors import MutuaError
 
 TIME_FORMS: Final = (
     "write 2024-05-31T14:30:00Z for an instant, 2024-05-31 for a day, "
@@ -8,10 +10,10 @@ TIME_FORMS: Final = (
 )
 
 
-class NotationError(Exception):
-    """A text that cannot be read: why, and what to write instead; the message follows the text.
+class NotationError(MutuaError):
+    """A text cannot be read. The message follows the text: why, and what to write instead.
 
-    `field` is the field of the text, if it is not the one being read.
+    `field` names the field of the text, "" when it is the one that the caller reads.
     """
 
     def __init__(self, message: str, *, field: str = "") -> None:
@@ -20,11 +22,11 @@ class NotationError(Exception):
 
 
 class WordError(NotationError):
-    """An unknown word, which one remedy mends in every row that has it."""
+    """A word is unknown. One remedy mends it in every row that has it."""
 
 
 class WorkingDayError(WordError):
-    """A duration in working days, whose length the programme does not define."""
+    """A duration is in working days, and the programme does not define their length."""
 
     def __init__(self) -> None:
         super().__init__(
@@ -32,8 +34,8 @@ class WorkingDayError(WordError):
         )
 
 
-class DateOrderError(Exception):
-    """A date that can be read day first or month first, without an order."""
+class DateOrderError(MutuaError):
+    """A date can be read day first or month first, and no order is set."""
 
     def __init__(self, text: str) -> None:
         super().__init__(

@@ -12,8 +12,8 @@ from mutua.organization_directory import AmbiguousNameError, OrganizationDirecto
 from mutua.spelling import name_key
 from mutua.v1.query_service_pb2 import Organization
 from services.imports import ImportRefusedError
-from services.imports.cells import CellError
 from services.imports.party_reader import PartyReader
+from services.notation.errors import NotationError
 from tests.imports.importer import Importer
 
 HEADER = "date,giver,receiver,kind"
@@ -56,7 +56,7 @@ class TestSeparators:
             Organization(organization_id=name, name=name, registered=True)
             for name in ("A; B", "B; C")
         ]
-        with pytest.raises(CellError, match=r"several ways \('A; B' and 'B; C'\); write ids"):
+        with pytest.raises(NotationError, match=r"several ways \('A; B' and 'B; C'\); write ids"):
             reader(*overlapping).read_parties("A; B; C")
 
     def test_the_longest_name_wins(self) -> None:
@@ -80,7 +80,7 @@ class TestSeparators:
         ]
 
     def test_commas_between_known_organizations_are_refused_with_the_remedy(self) -> None:
-        with pytest.raises(CellError, match="write ; instead, or say --party-separator ','"):
+        with pytest.raises(NotationError, match="write ; instead, or say --party-separator ','"):
             reader().read_parties("Oakdale, Elmwood")
         assert reader(separator=";").read_parties("Oakdale, Elmwood") == ["Oakdale, Elmwood"]
 
@@ -127,7 +127,7 @@ def rosters(draw: st.DrawFn) -> list[Organization]:
 def read(parties: PartyReader, cell: str) -> Sequence[str] | str:
     try:
         return parties.read_parties(cell)
-    except CellError as error:
+    except NotationError as error:
         return str(error)
 
 

@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 from mutua.v1.event_pb2 import ExchangeContent
 from mutua.v1.types_pb2 import ExchangeKind
 from services.imports import ImportRefusedError
-from services.imports.cells import DurationReader
 from services.imports.column_mapping import EXCHANGE_FIELDS, map_columns
 from services.imports.row_splitter import RowSplitter
 from services.imports.table import TableRow
+from services.notation.durations import DurationReader
 from tests.imports.importer import HEADER, Importer
 
 DIRECTED = "ref,date,direction,organization,other,kind,minutes"
