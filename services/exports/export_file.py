@@ -1,4 +1,4 @@
-"""Files that are there whole or not at all."""
+"""Export files: written whole or not at all, plain or compressed."""
 
 import gzip
 import os
@@ -15,11 +15,12 @@ from services.ledger.errors import InvalidArgumentError
 STDOUT: Final = Path("-")
 _GZIP: Final = b"\x1f\x8b"
 _LINE_BYTES: Final = 16 << 20
-"""Many times the longest line of an export: what has longer ones is something else."""
+"""Maximum length of a line, many times the longest of an export, so that a file of another kind
+is refused before it fills the memory."""
 
 
 class ByteSink(Protocol):
-    """Takes bytes one after the other."""
+    """A place to write bytes to: a file, a pipe or stdout."""
 
     def write(self, content: bytes, /) -> int: ...
 
@@ -30,14 +31,13 @@ class UnusableFileError(InvalidArgumentError):
 
 @contextmanager
 def open_atomic(path: Path, *, force: bool) -> Iterator[ByteSink]:
-    """A file to write, which takes its name, on the disk, when the context ends well.
+    """Opens a file that gets its name, on the disk, only when the context ends without an error.
 
-    `-` is stdout; with a name that ends in .gz the content is compressed, the same content to the
-    same bytes. Raises UnusableFileError when the name is taken and `force` does not say to replace
-    it.
+    `-` is stdout. A name that ends in .gz compresses the content, equal content to equal bytes.
+    Raises UnusableFileError when the file exists and `force` is false.
     """
     try:
-        with _opened(path, force=force) as file:
+        with _open_target(path, force=force) as file:
             yield file
     except OSError as error:
         error.filename = "stdout" if path == STDOUT else str(path)
@@ -45,7 +45,7 @@ def open_atomic(path: Path, *, force: bool) -> Iterator[ByteSink]:
 
 
 @contextmanager
-def _opened(path: Path, *, force: bool) -> Iterator[ByteSink]:
+def _open_target(path: Path, *, force: bool) -> Iterator[ByteSink]:
     if path == STDOUT:
         yield sys.stdout.buffer
         sys.stdout.buffer.flush()
@@ -55,30 +55,30 @@ def _opened(path: Path, *, force: bool) -> Iterator[ByteSink]:
         raise UnusableFileError(f"{path} is a directory; name a file in it")
     if mode is not None and stat.S_ISREG(mode) and not force:
         raise UnusableFileError(f"{path} is there already; choose another name, or say --force")
-    # A pipe or device keeps its place.
+    # A pipe or device is written to directly, because a rename would replace it.
     is_file = mode is None or stat.S_ISREG(mode)
     place: AbstractContextManager[IO[bytes]] = (
-        _replacing(path.resolve()) if is_file else path.open("wb")
+        _replace_atomically(path.resolve()) if is_file else path.open("wb")
     )
-    with place as file, _packed(file, path) as content:
+    with place as file, _compress_by_suffix(file, path) as content:
         yield content
 
 
 @contextmanager
-def _replacing(path: Path) -> Iterator[IO[bytes]]:
-    fresh = path.with_name(f".{path.name}.{os.getpid()}")
+def _replace_atomically(path: Path) -> Iterator[IO[bytes]]:
+    temporary_path = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        with fresh.open("wb") as file:
+        with temporary_path.open("wb") as file:
             yield file
             file.flush()
             os.fsync(file.fileno())
-        fresh.replace(path)
+        temporary_path.replace(path)
     finally:
-        fresh.unlink(missing_ok=True)
+        temporary_path.unlink(missing_ok=True)
 
 
 @contextmanager
-def _packed(file: IO[bytes], path: Path) -> Iterator[ByteSink]:
+def _compress_by_suffix(file: IO[bytes], path: Path) -> Iterator[ByteSink]:
     if path.suffix != ".gz":
         yield file
         return
@@ -87,12 +87,9 @@ def _packed(file: IO[bytes], path: Path) -> Iterator[ByteSink]:
 
 
 def read_lines(path: Path) -> Iterator[bytes]:
-    """The lines of a file, compressed or not.
-
-    Raises UnusableFileError where it cannot be read on.
-    """
-    with path.open("rb") as plain:
-        is_packed = plain.read(2) == _GZIP
+    """The lines of a file, compressed or not. Raises UnusableFileError at a damaged one."""
+    with path.open("rb") as start:
+        is_packed = start.read(2) == _GZIP
     with gzip.open(path) if is_packed else path.open("rb") as file:
         number = 0
         while True:

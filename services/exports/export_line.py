@@ -1,8 +1,8 @@
-"""The form of an exported log: JSON Lines, one header and then one line a record, in log order.
+"""The format of an exported log: JSON Lines, a header and then one line per record in log order.
 
-A line holds the event in proto JSON, without its record_time, which stands beside it. A record that
-this would not give back byte for byte (no event, one of a newer version, one that another program
-wrote in its own way) holds base64 instead.
+A line holds the event in proto JSON and, in a field of its own, the record time. It holds base64
+instead of the event when proto JSON would not give the same bytes back: the record is no event, is
+of a newer version, or another program serialized it.
 """
 
 import json
@@ -36,14 +36,14 @@ _RECORD: Final = ("offset", "record_time", "programme_id")
 
 
 class InvalidLineError(InvalidArgumentError):
-    """A line of the file is not what an export has there."""
+    """A line of the file is not one that an export writes there."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExportHeader:
-    """What a file holds: `record_count` records of the log before `position`.
+    """The first line: the file has `record_count` records of the log before `position`.
 
-    `programme_id` is "" when all programmes are there.
+    `programme_id` is "" when the file has the records of all programmes.
     """
 
     log_id: str
@@ -54,10 +54,10 @@ class ExportHeader:
 
 @dataclass(frozen=True, slots=True)
 class ExportLine:
-    """A record as it is to stand on a log.
+    """A record to append to a log.
 
-    `has_own_time` is whether its value tells the time when it was first appended; where nobody
-    could read it there, only the log can keep it.
+    `has_own_time` is true when its value contains the time of its first append. A record that is no
+    readable event cannot contain it, so only the clock of the log can give it that time.
     """
 
     record: Record
@@ -70,45 +70,50 @@ def format_header(header: ExportHeader) -> str:
 
 
 def read_header(line: bytes) -> ExportHeader:
-    """Raises InvalidLineError, or NewerSchemaError for a form newer than this."""
+    """Reads the first line. Raises InvalidLineError, NewerSchemaError for a newer format."""
     try:
-        told = json.loads(line)
+        document = json.loads(line)
     except (ValueError, RecursionError):
-        told = None
-    if not isinstance(told, dict) or told.get("format") != FORMAT:
+        document = None
+    if not isinstance(document, dict) or document.get("format") != FORMAT:
         raise InvalidLineError("this is no exported log; mutua export log writes one")
-    version = told.get("version")
+    version = document.get("version")
     if isinstance(version, int) and version > VERSION:
         raise NewerSchemaError(
             f"the file has format {version}, this mutua reads up to {VERSION}; upgrade mutua"
         )
-    if set(told) != set(_HEADER) or version != VERSION or not _is_count(told["record_count"]):
+    if (
+        set(document) != set(_HEADER)
+        or version != VERSION
+        or not _is_count(document["record_count"])
+    ):
         raise InvalidLineError(f"the header must have {', '.join(_HEADER)}; export the log again")
     return ExportHeader(
-        log_id=str(told["log_id"]),
-        position=str(told["position"]),
-        record_count=told["record_count"],
-        programme_id=str(told["programme_id"]),
+        log_id=str(document["log_id"]),
+        position=str(document["position"]),
+        record_count=document["record_count"],
+        programme_id=str(document["programme_id"]),
     )
 
 
 # decision 0039: an export gives back the same bytes
 def format_record(record: Record, latest: MutableMapping[str, Instant]) -> str:
-    """One line, without its end, from which `read_line` makes the same record again.
+    """A line without its line end, from which `read_line` makes the same record again.
 
-    `latest` has the time of the last record of each programme, and gets this one's: it is raised to
-    the one before it where a clock stepped back, as a log of one file does when it appends.
+    `latest` maps each programme to the time of its last record and is updated. A time before that
+    one is raised to it because a clock may have stepped back; the embedded log does the same when
+    it appends.
     """
     event, record_time = _read(record)
-    value = record.value.removesuffix(_stamp(record_time))
+    value = record.value.removesuffix(_serialize_time(record_time))
     record_time = max(record_time, latest.get(record.programme_id, 0))
     latest[record.programme_id] = record_time
     line: dict[str, Any] = {
         "offset": record.offset,
-        "record_time": _told(record_time),
+        "record_time": _format_time(record_time),
         "programme_id": record.programme_id,
     }
-    if event is not None and (message := _plain(value)) is not None:
+    if event is not None and (message := _whole_event(value)) is not None:
         line["event"] = MessageToDict(message, preserving_proto_field_name=True)
     else:
         line["value"] = b64encode(value).decode()
@@ -116,38 +121,42 @@ def format_record(record: Record, latest: MutableMapping[str, Instant]) -> str:
 
 
 def read_line(line: bytes) -> ExportLine:
-    """Raises InvalidLineError unless it is a record that a server could have appended then."""
+    """Reads a record. Raises InvalidLineError unless a server could have appended it then."""
     try:
-        told = json.loads(line)
+        document = json.loads(line)
     except (ValueError, RecursionError) as error:
         raise InvalidLineError(f"is no JSON ({error}): the file is damaged or cut") from None
-    kept = {"event", "value"}.intersection(told) if isinstance(told, dict) else ()
-    if len(kept) != 1 or set(told) != {*_RECORD, *kept}:
+    payload_keys = {"event", "value"}.intersection(document) if isinstance(document, dict) else ()
+    if len(payload_keys) != 1 or set(document) != {*_RECORD, *payload_keys}:
         raise InvalidLineError(
             f"is no record: it must have {', '.join(_RECORD)}, and event or value"
         )
-    if not _is_count(told["offset"]):
+    if not _is_count(document["offset"]):
         raise InvalidLineError("offset must be a whole number from 0 on")
-    record_time = _read_time(told["record_time"])
-    if not isinstance(told["programme_id"], str):
+    record_time = _read_time(document["record_time"])
+    if not isinstance(document["programme_id"], str):
         raise InvalidLineError("programme_id must be text")
-    value = _event_value(told["event"]) if "event" in told else _bytes_value(told["value"])
-    record = Record(told["offset"], record_time, told["programme_id"], value)
+    value = (
+        _serialize_event(document["event"])
+        if "event" in document
+        else _decode_value(document["value"])
+    )
+    record = Record(document["offset"], record_time, document["programme_id"], value)
     event, _ = _read(record)
-    if event is None and "event" in told:
+    if event is None and "event" in document:
         raise InvalidLineError("event is no fact of this programme that this version can read")
     if violations := _violations(record, event):
-        told_all = "; ".join(f"{each.field} {each.description}" for each in violations)
-        raise InvalidLineError(told_all, tuple(violations))
+        summary = "; ".join(f"{each.field} {each.description}" for each in violations)
+        raise InvalidLineError(summary, tuple(violations))
     if event is not None:
-        value += _stamp(record_time)
+        value += _serialize_time(record_time)
     return ExportLine(
         Record(record.offset, record_time, record.programme_id, value), event is not None
     )
 
 
 def _read(record: Record) -> tuple[Event | None, Instant]:
-    """The fact of a record, if this version can read it, and when it was first appended."""
+    """The fact of a record, None if this version cannot read it, and the time of its append."""
     try:
         logged = read_record(record.offset, record.record_time, record.programme_id, record.value)
     except UnknownFactKindError:
@@ -156,69 +165,72 @@ def _read(record: Record) -> tuple[Event | None, Instant]:
 
 
 def _violations(record: Record, event: Event | None) -> Violations:
-    """By the rules that held when it was recorded; records that are no facts have none."""
-    found: Violations = []
-    check_programme(record.programme_id, found)
+    """Violations of the rules at the record time; a record that is no fact has none."""
+    violations: Violations = []
+    check_programme(record.programme_id, violations)
     if event is None:
-        return found
-    found += validate_fact(event, now=record.record_time)
+        return violations
+    violations += validate_fact(event, now=record.record_time)
     if event.recorded_by:
-        check_id(event.recorded_by, "recorded_by", found)
+        check_id(event.recorded_by, "recorded_by", violations)
     message = pb.Event.FromString(record.value)
     tidy = pb.Event.FromString(record.value)
     normalize(tidy)
-    # Who sets assurance has normalized before; in another form a fact would not count once.
+    # A server normalizes a fact before it sets assurance. In another form the same fact would
+    # count twice.
     if message.assurance and tidy != message:
-        found.append(Violation("event", "is not as a server writes it: it was changed by hand"))
-    return found
+        violations.append(
+            Violation("event", "is not as a server writes it: it was changed by hand")
+        )
+    return violations
 
 
-def _plain(value: bytes) -> pb.Event | None:
-    """The event that proto JSON can say so that these very bytes come back; else None."""
+def _whole_event(value: bytes) -> pb.Event | None:
+    """The event, None unless its proto JSON gives exactly these bytes back."""
     message = pb.Event.FromString(value)
     message.DiscardUnknownFields()
     is_whole = message.SerializeToString(deterministic=True) == value
     return message if is_whole and not message.HasField("record_time") else None
 
 
-def _event_value(told: Any) -> bytes:
-    if not isinstance(told, dict):
+def _serialize_event(document: Any) -> bytes:
+    if not isinstance(document, dict):
         raise InvalidLineError("event must be an object")
     message = pb.Event()
     try:
-        ParseDict(told, message)
+        ParseDict(document, message)
     except (ParseError, ValueError, TypeError, AttributeError, RecursionError) as error:
         raise InvalidLineError(f"event cannot be read: {str(error).rstrip('.')}") from None
     if message.HasField("record_time"):
-        raise InvalidLineError("event has a record_time, which must stand beside it")
+        raise InvalidLineError("event has a record_time, which belongs in the field next to event")
     return message.SerializeToString(deterministic=True)
 
 
-def _bytes_value(told: Any) -> bytes:
+def _decode_value(text: Any) -> bytes:
     try:
-        return b64decode(told, validate=True)
+        return b64decode(text, validate=True)
     except (ValueError, TypeError):
         raise InvalidLineError("value must be base64") from None
 
 
-def _stamp(record_time: Instant) -> bytes:
-    """The field that tells when a record was first appended, as it stands last in a value."""
+def _serialize_time(record_time: Instant) -> bytes:
+    """The field with the time of the first append, which is the last one in a value."""
     return pb.Event(record_time=from_instant(record_time)).SerializeToString()
 
 
-def _told(at: Instant) -> str:
+def _format_time(at: Instant) -> str:
     return instant_to_datetime(at).isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
-def _read_time(told: Any) -> Instant:
+def _read_time(text: Any) -> Instant:
     try:
-        at = datetime_to_instant(datetime.fromisoformat(told))
+        at = datetime_to_instant(datetime.fromisoformat(text))
     except (ValueError, TypeError):
         at = -1
-    if at < 0 or _told(at) != told:
+    if at < 0 or _format_time(at) != text:
         raise InvalidLineError("record_time must be like 2026-03-14T09:30:00.000000Z")
     return at
 
 
-def _is_count(told: Any) -> bool:
-    return isinstance(told, int) and not isinstance(told, bool) and told >= 0
+def _is_count(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 0

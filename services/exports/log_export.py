@@ -1,4 +1,4 @@
-"""The log out: every record, in its order, with the time it was first appended."""
+"""Exports a log: every record in log order, with the time of its first append."""
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
@@ -15,16 +15,18 @@ from services.ledger.records import Record
 from services.ledger.times import Instant
 
 RecordProgress = Callable[[int, int], None]
-"""Told how many records of how many are done; once more with both the same at the end."""
+"""Called with the number of records done and their total; a last time with both equal."""
 
 PAGE_RECORDS: Final = 1_000
-_PAGE_OF_MANY: Final = 5_000
-"""Who reads several partitions in turn throws away what was fetched beyond a page."""
+_PARTITION_PAGE_RECORDS: Final = 5_000
+"""Page size for several partitions. It is larger because each switch to another partition throws
+away the records that were fetched beyond the page."""
 
 
 class ExportResult(NamedTuple):
-    """How many records of each programme were written, and how many were left out because they are
-    nobody's: their key says no programme of their partition.
+    """Records written, by programme, and the number of those left out.
+
+    A record is left out when its key names no programme of its partition.
     """
 
     counts: Mapping[str, int]
@@ -35,18 +37,18 @@ class ExportResult(NamedTuple):
 def export_log(
     log: ReadableLog, file: ByteSink, *, programme_id: str, progress: RecordProgress
 ) -> ExportResult:
-    """Writes what the log holds by now.
+    """Writes the records that the log has now; with a `programme_id` only its records.
 
-    With a `programme_id` only its records. Raises NotFoundError when there are none.
+    Raises NotFoundError when there are none.
     """
     ends = {number: log.get_partition(number).end() for number in range(log.partition_count)}
-    counts = Counter(record.programme_id for record in _numbered(log, ends))
+    counts = Counter(record.programme_id for record in _number_records(log, ends))
     nobodys_count = sum(ends.values()) - counts.total()
     if programme_id:
         if programme_id not in counts:
-            known = ", ".join(sorted(counts)[:10]) or "none"
+            names = ", ".join(sorted(counts)[:10]) or "none"
             raise NotFoundError(
-                f"nothing was recorded in programme {programme_id!r}; there are: {known}"
+                f"nothing was recorded in programme {programme_id!r}; there are: {names}"
             )
         counts = Counter({programme_id: counts[programme_id]})
     header = ExportHeader(
@@ -58,7 +60,7 @@ def export_log(
     _write(file, format_header(header))
     done = 0
     latest: dict[str, Instant] = {}
-    for record in _numbered(log, ends):
+    for record in _number_records(log, ends):
         if record.programme_id in counts:
             _write(file, format_record(record, latest))
             done += 1
@@ -69,7 +71,7 @@ def export_log(
 
 
 def read_records(log: Partition, end: int, page_size: int = PAGE_RECORDS) -> Iterator[Record]:
-    """What stands before `end`, a page at a time."""
+    """The records before `end`, read a page at a time."""
     position = 0
     while position < end:
         page = log.read(position, min(page_size, end - position))
@@ -78,9 +80,9 @@ def read_records(log: Partition, end: int, page_size: int = PAGE_RECORDS) -> Ite
         position += len(page)
 
 
-def _numbered(log: ReadableLog, ends: Mapping[int, int]) -> Iterator[Record]:
-    """The records of all partitions as of one, each in its own order and by time among them."""
-    page_size = PAGE_RECORDS if len(ends) == 1 else _PAGE_OF_MANY
+def _number_records(log: ReadableLog, ends: Mapping[int, int]) -> Iterator[Record]:
+    """The records of all partitions as one log: merged by time, each partition in its order."""
+    page_size = PAGE_RECORDS if len(ends) == 1 else _PARTITION_PAGE_RECORDS
     partitions = [
         make_monotonic(read_records(log.get_partition(number), end, page_size))
         for number, end in ends.items()

@@ -1,4 +1,4 @@
-"""An exported log back into an empty one, with its order and times."""
+"""Replays an exported log into an empty one, with its order and times."""
 
 from collections.abc import Iterable, Iterator
 from itertools import groupby
@@ -21,11 +21,12 @@ from services.ledger.times import DAY, Instant
 from services.ledger.wording import format_count
 
 _WINDOW_BYTES: Final = 8 << 20
-"""What is appended before anything is waited for, well below what a log queues."""
+"""Maximum size of the records that are appended before the first result is awaited, well below
+the queue of a log."""
 
 
 class ReplayClock:
-    """The clock of a log that is replayed: it shows the time of the records of the file."""
+    """A clock for the log that is replayed into: it shows the time of the record to append."""
 
     def __init__(self) -> None:
         self.now: Instant = 0
@@ -35,7 +36,7 @@ class ReplayClock:
 
 
 class ExportedLog:
-    """An exported log; every reading checks it from its first line to its last."""
+    """An exported log. Every pass over its records checks each line."""
 
     def __init__(self, path: Path, *, now: Instant) -> None:
         """Raises UnusableFileError when it has no header, NewerSchemaError when a newer mutua
@@ -80,7 +81,7 @@ class ExportedLog:
             )
 
     def _line(self, text: bytes, offset: int, latest: dict[str, Instant]) -> ExportLine:
-        """The record of a line that follows the one at `offset`, with the times before it."""
+        """Reads the line after the one at `offset`; `latest` has each programme's last time."""
         line = read_line(text)
         record, header = line.record, self.header
         if header.programme_id and record.programme_id != header.programme_id:
@@ -107,46 +108,46 @@ class ExportedLog:
         except NewerSchemaError as error:
             raise NewerSchemaError(f"{self.path}: {error.message}") from None
 
-    def _unfit(self, number: int, what: str) -> UnusableFileError:
-        return UnusableFileError(f"{self.path}, line {number:,}: {what}")
+    def _invalid_line(self, number: int, problem: str) -> UnusableFileError:
+        return UnusableFileError(f"{self.path}, line {number:,}: {problem}")
 
 
 # decision 0039: an export gives back the same bytes
 def replay_log(
     file: ExportedLog, log: SingleLog, clock: ReplayClock, progress: RecordProgress
 ) -> None:
-    """Appends the records of the file that the log, whose clock this is, does not hold yet.
+    """Appends the records of the file that the log does not have yet; `clock` is the log's clock.
 
-    Raises ForeignDataError, with nothing appended, when the log holds anything that is not the
-    beginning of the file.
+    Raises ForeignDataError, with nothing appended, when the records of the log are not the first
+    records of the file.
     """
     records, done, total = file.read_records(), log.end(), file.header.record_count
-    for held in read_records(log, done):
+    for logged_record in read_records(log, done):
         line = next(records, None)
-        if line is None or not is_same_record(line.record, held):
+        if line is None or not is_same_record(line.record, logged_record):
             raise ForeignDataError(
-                f"the data directory holds records of its own, from offset {held.offset:,} on; "
+                f"the data directory holds records of its own, from offset {logged_record.offset:,} on; "
                 "name an empty or new directory with --data"
             )
     for window in split_into_windows(records):
         clock.now = window[-1].record.record_time
-        pending = [
+        appends = [
             log.append(programme_id, [line.record.value for line in run])
             for programme_id, run in groupby(window, lambda line: line.record.programme_id)
         ]
-        for appended in pending:
-            done = appended.result().next_offset
+        for append in appends:
+            done = append.result().next_offset
         if done < total:
             progress(done, total)
     progress(total, total)
 
 
-def split_into_windows(found: Iterable[ExportLine]) -> Iterator[list[ExportLine]]:
-    """What is appended together. A record that cannot say its own time stands alone: at that time
-    the log appends it."""
+def split_into_windows(lines: Iterable[ExportLine]) -> Iterator[list[ExportLine]]:
+    """Lines to append together. A record without its own time gets a window of its own, because
+    the log appends a window at one time."""
     window: list[ExportLine] = []
     room = _WINDOW_BYTES
-    for line in found:
+    for line in lines:
         is_alone = not (line.has_own_time and (not window or window[-1].has_own_time))
         if window and (is_alone or len(window) == PAGE_RECORDS or room < 0):
             yield window
@@ -157,5 +158,5 @@ def split_into_windows(found: Iterable[ExportLine]) -> Iterator[list[ExportLine]
         yield window
 
 
-def is_same_record(line: Record, held: Record) -> bool:
-    return (line.programme_id, line.value) == (held.programme_id, held.value)
+def is_same_record(line: Record, other: Record) -> bool:
+    return (line.programme_id, line.value) == (other.programme_id, other.value)

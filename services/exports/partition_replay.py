@@ -1,4 +1,4 @@
-"""An exported log into an empty one of many partitions, each programme in its own."""
+"""Replays an exported log into an empty one of several partitions."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -17,26 +17,29 @@ from services.ledger.wording import format_count
 
 # decision 0039: an export gives back the same bytes
 def replay_partitions(
-    file: ExportedLog, log: Log, held: ReadableLog, progress: RecordProgress
+    file: ExportedLog, log: Log, readable_log: ReadableLog, progress: RecordProgress
 ) -> None:
-    """Appends the records of the file that are not `held` by the log yet.
+    """Appends the records of the file that are not `readable_log` by the log yet.
 
     Each partition gets its records in the order of the file; their values tell the times when they
     were first appended, where anything can. Raises ForeignDataError, with nothing appended, when a
     partition holds anything that is not the beginning of what it would get; LogUnavailableError and
     OutcomeUnknownError as the log does: the same again goes on.
     """
-    ends = {number: held.get_partition(number).end() for number in range(held.partition_count)}
-    _require_beginnings(file, held, ends)
+    ends = {
+        number: readable_log.get_partition(number).end()
+        for number in range(readable_log.partition_count)
+    }
+    _require_beginnings(file, readable_log, ends)
     done, total = sum(ends.values()), file.header.record_count
-    for window in split_into_windows(_missing(file, held, ends)):
-        pending: list[Future[Position]] = [
+    for window in split_into_windows(_missing_lines(file, readable_log, ends)):
+        appends: list[Future[Position]] = [
             log.append(programme_id, [line.record.value for line in run])
             for programme_id, run in groupby(window, lambda line: line.record.programme_id)
         ]
         try:
-            for appended in pending:
-                appended.result()
+            for append in appends:
+                append.result()
         except OutcomeUnknownError as error:
             raise OutcomeUnknownError(
                 f"Kafka failed after {format_count(done, 'record')}; type the same again, "
@@ -46,30 +49,34 @@ def replay_partitions(
         done += len(window)
         if done < total:
             progress(done, total)
-    _require_nothing_else(file, held)
+    _require_nothing_else(file, readable_log)
     progress(total, total)
 
 
 def _require_beginnings(file: ExportedLog, log: ReadableLog, ends: Mapping[int, int]) -> None:
     if not any(ends.values()):
         return
-    found = {number: read_records(log.get_partition(number), end) for number, end in ends.items()}
+    records_by_partition = {
+        number: read_records(log.get_partition(number), end) for number, end in ends.items()
+    }
     for line in file.read_records():
         number = log.find_partition(line.record.programme_id)
-        there = next(found[number], None)
-        if there is not None and not is_same_record(line.record, there):
-            raise _foreign(number, there)
-    for number, records in found.items():
-        for more in records:
-            raise _foreign(number, more)
+        logged_record = next(records_by_partition[number], None)
+        if logged_record is not None and not is_same_record(line.record, logged_record):
+            raise _foreign_data(number, logged_record)
+    for number, records in records_by_partition.items():
+        for record in records:
+            raise _foreign_data(number, record)
 
 
-def _missing(file: ExportedLog, log: ReadableLog, ends: Mapping[int, int]) -> Iterator[ExportLine]:
-    passed: Counter[int] = Counter()
+def _missing_lines(
+    file: ExportedLog, log: ReadableLog, ends: Mapping[int, int]
+) -> Iterator[ExportLine]:
+    counts: Counter[int] = Counter()
     for line in file.read_records():
         number = log.find_partition(line.record.programme_id)
-        passed[number] += 1
-        if passed[number] > ends[number]:
+        counts[number] += 1
+        if counts[number] > ends[number]:
             yield line
 
 
@@ -83,7 +90,7 @@ def _require_nothing_else(file: ExportedLog, log: ReadableLog) -> None:
         )
 
 
-def _foreign(number: int, record: Record) -> ForeignDataError:
+def _foreign_data(number: int, record: Record) -> ForeignDataError:
     return ForeignDataError(
         f"partition {number} of the topic holds records of its own, from offset "
         f"{record.offset:,} on; name a new topic with --log-url"

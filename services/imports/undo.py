@@ -59,12 +59,13 @@ def undo_import(
     confirm: ConfirmUndo = lambda _: True,
     progress: SendProgress | None = None,
 ) -> UndoReport:
-    """Retracts what stands of a batch; nothing when nothing does.
+    """Retracts every exchange of a batch that is not retracted yet.
 
     `sender` is the organization it was imported for, "" for none; it may be left out unless two
-    senders gave the name to a batch. What was recorded by a run that was interrupted counts once.
-    Raises ImportRefusedError when there is no such batch or `confirm` says no, mutua.MutuaError when the
-    server cannot be asked, both before anything is recorded; ImportInterruptedError after.
+    senders gave the name to a batch. A retraction that an interrupted run recorded counts once.
+    Before anything is recorded, raises ImportRefusedError when there is no such batch or `confirm`
+    returns false, and mutua.MutuaError when the server does not answer. ImportInterruptedError
+    comes later.
     """
     name = tidy(batch)
     position = client.get_status().log_position
