@@ -39,17 +39,13 @@ class ExportedLog:
     """An exported log. Every pass over its records checks each line."""
 
     def __init__(self, path: Path, *, now: Instant) -> None:
-        """Raises UnusableFileError when it has no header, NewerSchemaError when a newer mutua
-        wrote it.
-        """
+        """Raises UnusableFileError when it has no header, NewerSchemaError if mutua is too old."""
         self.path = path
         self._now = now
         self.header = self._header(next(read_lines(path), b""))
 
     def check(self, progress: RecordProgress) -> None:
-        """Raises UnusableFileError, naming the line, unless every line is right and none is
-        missing.
-        """
+        """Raises UnusableFileError with the line number unless every line is valid and present."""
         total = self.header.record_count
         for done, _ in enumerate(self.read_records(), 1):
             if done % PAGE_RECORDS == 0 and done < total:
@@ -57,10 +53,7 @@ class ExportedLog:
         progress(total, total)
 
     def read_records(self) -> Iterator[ExportLine]:
-        """The records in log order.
-
-        Raises UnusableFileError at the first line that is not right.
-        """
+        """The records in log order. Raises UnusableFileError at the first invalid line."""
         number, done, offset = 1, 0, -1
         latest: dict[str, Instant] = {}
         for number, text in enumerate(read_lines(self.path), 1):
@@ -69,11 +62,11 @@ class ExportedLog:
             try:
                 line = self._line(text, offset, latest)
             except InvalidLineError as error:
-                raise self._unfit(number, error.message) from None
+                raise self._invalid_line(number, error.message) from None
             done, offset = done + 1, line.record.offset
             yield line
         if done != self.header.record_count:
-            raise self._unfit(
+            raise self._invalid_line(
                 number,
                 f"the file ends after {done:,} of "
                 f"{format_count(self.header.record_count, 'record')}: "
@@ -104,7 +97,7 @@ class ExportedLog:
         try:
             return read_header(line)
         except InvalidLineError as error:
-            raise self._unfit(1, error.message) from None
+            raise self._invalid_line(1, error.message) from None
         except NewerSchemaError as error:
             raise NewerSchemaError(f"{self.path}: {error.message}") from None
 
@@ -126,8 +119,8 @@ def replay_log(
         line = next(records, None)
         if line is None or not is_same_record(line.record, logged_record):
             raise ForeignDataError(
-                f"the data directory holds records of its own, from offset {logged_record.offset:,} on; "
-                "name an empty or new directory with --data"
+                "the data directory holds records of its own, from offset "
+                f"{logged_record.offset:,} on; name an empty or new directory with --data"
             )
     for window in split_into_windows(records):
         clock.now = window[-1].record.record_time

@@ -19,12 +19,12 @@ from services.ledger.wording import format_count
 def replay_partitions(
     file: ExportedLog, log: Log, readable_log: ReadableLog, progress: RecordProgress
 ) -> None:
-    """Appends the records of the file that are not `readable_log` by the log yet.
+    """Appends the records of the file that the log does not have yet; `readable_log` reads it.
 
-    Each partition gets its records in the order of the file; their values tell the times when they
-    were first appended, where anything can. Raises ForeignDataError, with nothing appended, when a
-    partition holds anything that is not the beginning of what it would get; LogUnavailableError and
-    OutcomeUnknownError as the log does: the same again goes on.
+    Each partition gets its records in the order of the file; the value of each readable record
+    contains the time of its first append. Raises ForeignDataError, with nothing appended, when a
+    partition has other records than the first of those it would get. Raises LogUnavailableError and
+    OutcomeUnknownError like the log; the same call then continues.
     """
     ends = {
         number: readable_log.get_partition(number).end()

@@ -41,16 +41,14 @@ def add_doubts(
                 corrected=counts.corrected - rows.rebound_count,
                 moved=rows.moved_count,
                 rows=counts.rows - counts.wrong,
-                batch=rows.derive_batch_name,
+                batch=rows.batch_name,
             )
         )
     is_whole = rows.occurrence_counter is not None and not rows.occurrence_counter.is_reject_file
     if not options.accept_missing and is_whole and counts.recorded == counts.missing > 0:
         new, missing = rows.iterate_new(), rows.import_batch.iterate_missing()
         doubts.append(
-            make_replacement_doubt(
-                new, missing, count=counts.recorded, batch=rows.derive_batch_name
-            )
+            make_replacement_doubt(new, missing, count=counts.recorded, batch=rows.batch_name)
         )
     return replace(report, doubts=tuple(doubt for doubt in doubts if doubt is not None))
 

@@ -308,7 +308,7 @@ def _report(rows: RowChecker, options: ImportOptions, plan: ColumnMapping) -> Im
     # A file without one good row was misunderstood, rather than badly filled.
     skipping = options.skip_bad is not None and rows.counts.wrong < rows.counts.rows
     return ImportReport(
-        batch=rows.derive_batch_name,
+        batch=rows.batch_name,
         generation=rows.generation,
         dry_run=options.dry_run,
         ok=skipping or not rows.problems.count,

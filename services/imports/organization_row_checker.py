@@ -1,4 +1,4 @@
-"""What rows say about organizations, and what that changes."""
+"""Checks rows about organizations and decides what each of them changes."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -18,38 +18,38 @@ from services.notation.words import join_list, map_enum_words, read_list, read_w
 
 
 class OrganizationRowChecker(RowChecker):
-    """Compares rows with the roster. Fields that the file does not have are kept as they are."""
+    """Compares rows with the roster. Fields that the file does not have keep their value."""
 
     fact_field = "organization_registered"
     key_field = "organization_id"
 
     def __init__(
         self,
-        plan: ColumnMapping,
+        mapping: ColumnMapping,
         programme: str,
-        standing: ImportBatch,
+        import_batch: ImportBatch,
         *,
         organizations: Iterable[Organization],
         dates: TimeReader,
     ) -> None:
-        super().__init__(plan, programme, standing)
+        super().__init__(mapping, programme, import_batch)
         self.changes: list[RowChange] = []
         """The first rows that change an organization."""
         self._dates = dates
         self._types = map_enum_words(OrganizationType.items())
-        self._told = plan.sources.keys() - {"aliases"}
+        self._replaced_fields = mapping.sources.keys() - {"aliases"}
         self._roster: dict[str, OrganizationContent] = {}
-        # Every id and alias that is spoken for, and by whom.
-        self._bound: dict[str, str] = {}
+        # Every id and alias in use -> its organization.
+        self._owners: dict[str, str] = {}
         for organization in organizations:
             organization_id = organization.organization_id
             if organization.registered:
                 self._roster[organization_id] = _content(organization)
-                self._bound[organization_id] = organization_id
-            self._bound |= dict.fromkeys(organization.aliases, organization_id)
+                self._owners[organization_id] = organization_id
+            self._owners |= dict.fromkeys(organization.aliases, organization_id)
 
-    def read_field(self, said: Event, field: str, text: str) -> None:
-        content = said.organization_registered.organization
+    def read_field(self, event: Event, field: str, text: str) -> None:
+        content = event.organization_registered.organization
         match field:
             case "aliases":
                 content.aliases.extend(read_list(text))
@@ -65,38 +65,40 @@ class OrganizationRowChecker(RowChecker):
             case _:
                 setattr(content, field, text)
 
-    def get_reference(self, said: Event) -> str:
-        return said.organization_registered.organization.organization_id
+    def get_reference(self, event: Event) -> str:
+        return event.organization_registered.organization.organization_id
 
-    def normalize(self, said: Event) -> None:
-        super().normalize(said)
-        content = said.organization_registered.organization
+    def normalize(self, event: Event) -> None:
+        super().normalize(event)
+        content = event.organization_registered.organization
         if content.organization_id in content.aliases:
             content.aliases.remove(content.organization_id)
 
-    def decide(self, row: TableRow, told: ParsedRow) -> RowDecision:
-        said = told.parse_event()
-        content = said.organization_registered.organization
+    def decide(self, row: TableRow, parsed_row: ParsedRow) -> RowDecision:
+        event = parsed_row.parse_event()
+        content = event.organization_registered.organization
         organization_id = content.organization_id
-        standing = self._roster.get(organization_id)
-        merged = overlay(standing or OrganizationContent(), content, self._told)
-        # Aliases are added, for nothing can take one away.
+        current = self._roster.get(organization_id)
+        merged = overlay(current or OrganizationContent(), content, self._replaced_fields)
+        # Aliases are only added, because no fact removes one.
         merged.aliases[:] = sorted({*merged.aliases})
-        words = (organization_id, *merged.aliases)
-        for word in words:
-            if (owner := self._bound.get(word, organization_id)) != organization_id:
-                field = "organization_id" if word == organization_id else "aliases"
-                raise NotationError(f"{word!r} already means the organization {owner}", field=field)
-        self._bound |= dict.fromkeys(words, organization_id)
-        if standing is None:
+        names = (organization_id, *merged.aliases)
+        for id_or_alias in names:
+            if (owner := self._owners.get(id_or_alias, organization_id)) != organization_id:
+                field = "organization_id" if id_or_alias == organization_id else "aliases"
+                raise NotationError(
+                    f"{id_or_alias!r} already means the organization {owner}", field=field
+                )
+        self._owners |= dict.fromkeys(names, organization_id)
+        if current is None:
             return RowDecision("recorded")
-        if merged == standing:
+        if merged == current:
             return RowDecision("unchanged")
-        said.organization_updated.organization.CopyFrom(merged)
-        said.event_id = uuid7()
+        event.organization_updated.organization.CopyFrom(merged)
+        event.event_id = uuid7()
         if len(self.changes) < MAX_LISTED_ROWS:
-            self.changes.append(_change(row.line, standing, merged))
-        return RowDecision("corrected", said)
+            self.changes.append(_change(row.line, current, merged))
+        return RowDecision("corrected", event)
 
 
 def _change(line: int, before: OrganizationContent, after: OrganizationContent) -> RowChange:
@@ -130,7 +132,7 @@ def _cell(field: str, value: Any) -> str:
         case "aliases":
             return join_list(value)
         case "external_ids":
-            return join_list(f"{each.scheme}:{each.value}" for each in value)
+            return join_list(f"{external_id.scheme}:{external_id.value}" for external_id in value)
         case "open_date" | "close_date":
             return f"{value.year:04}-{value.month:02}-{value.day:02}"
         case _:
@@ -139,8 +141,10 @@ def _cell(field: str, value: Any) -> str:
 
 def _content(organization: Organization) -> OrganizationContent:
     names = OrganizationContent.DESCRIPTOR.fields_by_name
-    known = {field.name: value for field, value in organization.ListFields() if field.name in names}
-    return OrganizationContent(**known)
+    fields = {
+        field.name: value for field, value in organization.ListFields() if field.name in names
+    }
+    return OrganizationContent(**fields)
 
 
 def _external_id(text: str) -> ExternalId:

@@ -1,4 +1,4 @@
-"""Every row of a file: read, judged by the rules of the core, and compared with what stands."""
+"""Checks the rows of a file: reads them, applies the rules of the core, compares with the batch."""
 
 import re
 from abc import ABC, abstractmethod
@@ -25,17 +25,17 @@ from services.notation.exchange_cells import PARTY_COLUMN_BY_FIELD
 
 IMPORT_CLIENT: Final = "mutua-import"
 PLACEHOLDER_ID: Final = uuid8("content")
-"""What a row is judged under before it is known which one it is."""
-# What stands is asked for once a block.
+"""The event id with which a row is checked before its own id is derived."""
+# Recorded exchanges are looked up once per block of rows.
 _BLOCK_ROWS: Final = 1_000
 
 Content = TypeVar("Content", bound=Message)
 RejectRow = Callable[[TableRow, Sequence[FieldProblem]], None]
-"""Told of each row that cannot be taken, and why."""
+"""Called with each row that cannot be imported, and its problems."""
 
 
 class ParsedRow(NamedTuple):
-    """What a sound row says: the fact it becomes, serialized, if nothing stands under its id."""
+    """A valid row: the serialized fact that records it when its id is new."""
 
     fact_id: str
     fact: bytes
@@ -46,10 +46,9 @@ class ParsedRow(NamedTuple):
 
 
 class RowDecision(NamedTuple):
-    """What becomes of a row, as `ProgrammeCounts` names it, and the fact that does it, if one is
-    needed.
+    """The outcome of a row, named as in `RowCounts`, and the fact that brings it about, if any.
 
-    A row that is recorded without an event of its own becomes the fact that it told.
+    A row that is recorded without an event becomes the fact of its `ParsedRow`.
     """
 
     outcome: Literal["recorded", "corrected", "agreed", "unchanged", "retracted_earlier", "skipped"]
@@ -60,54 +59,56 @@ RowResult = ParsedRow | RowDecision | Sequence[FieldProblem]
 
 
 class RowChecker(ABC):
-    """What rows of one sort mean. `facts` are those to record, each with its line.
+    """Checks rows of one kind and collects in `facts` the events to record, each with its line.
 
-    `fact` is the field of Event that a row becomes and `key` the field of the file that names it;
-    `notes` has what the user should know, once each.
+    `fact_field` is the field of Event that a row becomes. `key_field` is the field of the file that
+    identifies a row. `notes` has each note for the user once.
     """
 
     fact_field: ClassVar[str]
     key_field: ClassVar[str]
 
-    def __init__(self, plan: ColumnMapping, programme: str, standing: ImportBatch) -> None:
-        self.mapping = plan
+    def __init__(self, mapping: ColumnMapping, programme: str, import_batch: ImportBatch) -> None:
+        self.mapping = mapping
         self.programme = programme
-        self.import_batch = standing
-        self.derive_batch_name = standing.name
-        self.generation = standing.generation
+        self.import_batch = import_batch
+        self.batch_name = import_batch.name
+        self.generation = import_batch.generation
         self.counts = RowCounts()
         self.problems = ProblemList()
         self.facts = FactSpool()
         self.notes: dict[str, None] = {}
-        # By reference, the line of a row and a fingerprint of what it says.
-        self._earlier: dict[str, tuple[int, int]] = {}
+        # Key of a row -> its line and a hash of its fact.
+        self._first_rows: dict[str, tuple[int, int]] = {}
 
     @abstractmethod
-    def read_field(self, said: Event, field: str, text: str) -> None:
-        """Adds to `said` what a cell says, which is never empty. Raises NotationError."""
+    def read_field(self, event: Event, field: str, text: str) -> None:
+        """Reads a cell, which is never empty, into `event`. Raises NotationError."""
 
     @abstractmethod
-    def get_reference(self, said: Event) -> str | None:
-        """What the row itself names as its reference; None when the file has no references."""
+    def get_reference(self, event: Event) -> str | None:
+        """The reference in the row; None when the file has no references."""
 
-    def identify(self, row: TableRow, said: Event) -> RowIdentity:  # noqa: ARG002 - rows need it
-        """What a row goes by in its batch. `said` is normalized."""
-        reference = self.get_reference(said)
+    def identify(self, row: TableRow, event: Event) -> RowIdentity:  # noqa: ARG002 - rows need it
+        """Identifies a row in its batch. `event` is normalized."""
+        reference = self.get_reference(event)
         assert reference is not None, "rows without a reference have an identity of their own"
         return RowIdentity(reference, reference)
 
     @abstractmethod
-    def decide(self, row: TableRow, told: ParsedRow) -> RowDecision | Sequence[FieldProblem]:
-        """Compares with what stands; asked once an identity. Raises NotationError."""
+    def decide(self, row: TableRow, parsed_row: ParsedRow) -> RowDecision | Sequence[FieldProblem]:
+        """Compares a row with the recorded exchange; called once per identity. Raises
+        NotationError.
+        """
 
-    def normalize(self, said: Event) -> None:
-        normalize(said)
+    def normalize(self, event: Event) -> None:
+        normalize(event)
 
     def look_up(self, rows: Sequence[RowIdentity]) -> None:  # noqa: B027 - not all rows need it
-        """Finds what stands of these rows, about which `decide` is asked next."""
+        """Looks up the recorded exchanges of these rows, for which `decide` is called next."""
 
     def parse(self, row: TableRow, now: Instant) -> RowResult:
-        """What a row says, or everything that is wrong with it."""
+        """Parses a row, or returns every problem with it."""
         if flaws := self.find_flaws(row):
             return flaws
         if len(row.cells) != len(self.mapping.header):
@@ -115,33 +116,33 @@ class RowChecker(ABC):
             cells = f"has {count} and the header {len(self.mapping.header)}"
             message = f"{cells}: quote cells that hold the separator"
             return [FieldProblem("", "", message, is_same_everywhere=True)]
-        said, texts = Event(), self.mapping.extract_texts(row.cells)
-        getattr(said, self.fact_field).SetInParent()  # also when the row says nothing of it
-        problems = self._read(said, texts)
-        self.normalize(said)
+        event, texts = Event(), self.mapping.extract_texts(row.cells)
+        getattr(event, self.fact_field).SetInParent()  # also when no cell sets a field of it
+        problems = self._read_fields(event, texts)
+        self.normalize(event)
         if problems:
             unread = {problem.field for problem in problems}
-            further = self._judged(said, texts, now)
+            violations = self._find_violations(event, texts, now)
             return problems + [
-                p for p in further if p.field in self.mapping.sources.keys() - unread
+                p for p in violations if p.field in self.mapping.sources.keys() - unread
             ]
-        if self.get_reference(said) == "":  # else rows would take each other's id
+        if self.get_reference(event) == "":  # otherwise rows would share an id
             return [FieldProblem(self.key_field, "", "is empty, and every row needs it")]
-        said.event_id = PLACEHOLDER_ID
-        said.programme_id = self.programme
-        said.source.client = IMPORT_CLIENT
-        said.source.batch = self.derive_batch_name
-        said.source.generation = self.generation
-        if problems := self._judged(said, texts, now):
+        event.event_id = PLACEHOLDER_ID
+        event.programme_id = self.programme
+        event.source.client = IMPORT_CLIENT
+        event.source.batch = self.batch_name
+        event.source.generation = self.generation
+        if problems := self._find_violations(event, texts, now):
             return problems
-        identity = self.identify(row, said)
-        said.event_id = self.import_batch.derive_id(identity.key)
-        said.source.reference = identity.reference
-        told = ParsedRow(said.event_id, said.SerializeToString(), identity)
-        return self.check_repetition(row, told)
+        identity = self.identify(row, event)
+        event.event_id = self.import_batch.derive_id(identity.key)
+        event.source.reference = identity.reference
+        parsed_row = ParsedRow(event.event_id, event.SerializeToString(), identity)
+        return self.check_repetition(row, parsed_row)
 
     def find_flaws(self, row: TableRow) -> list[FieldProblem]:
-        """What keeps cells of columns that are used from being read."""
+        """Problems of cells that cannot be read, in columns that are used."""
         if not row.flaws:
             return []
         return [
@@ -150,71 +151,75 @@ class RowChecker(ABC):
             if isinstance(source, int) and source in row.flaws
         ]
 
-    def check_repetition(self, row: TableRow, told: ParsedRow) -> RowResult:
-        """The same, unless an earlier row has this reference."""
-        said, reference = hash(told.fact), told.identity.key
-        first_line, first_said = self._earlier.setdefault(reference, (row.line, said))
+    def check_repetition(self, row: TableRow, parsed_row: ParsedRow) -> RowResult:
+        """Returns the parsed row unless an earlier row of the file has its key."""
+        fact_hash, reference = hash(parsed_row.fact), parsed_row.identity.key
+        first_line, first_hash = self._first_rows.setdefault(reference, (row.line, fact_hash))
         if first_line == row.line:
-            return told
-        if first_said == said:
+            return parsed_row
+        if first_hash == fact_hash:
             return RowDecision("skipped")
-        message = f"stands on line {first_line:,} too, with other content"
+        message = f"is on line {first_line:,} too, with other content"
         return [FieldProblem(self.key_field, reference, message)]
 
     def check(self, rows: Iterable[TableRow], *, now: Instant, reject: RejectRow) -> None:
-        """Raises ImportRefusedError when a constant cannot be read."""
+        """Checks all rows. Raises ImportRefusedError when a constant cannot be read."""
         for block in split_into_blocks(rows, _BLOCK_ROWS):
-            heard = [(row, self.parse(row, now)) for row in block]
-            self.look_up([told.identity for _, told in heard if isinstance(told, ParsedRow)])
-            for row, each in heard:
+            results = [(row, self.parse(row, now)) for row in block]
+            self.look_up(
+                [result.identity for _, result in results if isinstance(result, ParsedRow)]
+            )
+            for row, result in results:
                 self.counts.rows += 1
-                if problems := self._settle(row, each, now):
+                if problems := self._settle(row, result, now):
                     self.counts.wrong += 1
                     reject(row, problems)
                     for problem in problems:
                         self.problems.add(row.line, problem)
 
-    def _settle(self, row: TableRow, heard: RowResult, now: Instant) -> Sequence[FieldProblem]:
-        """Counts a row and keeps its fact; returns what is wrong with it instead."""
+    def _settle(self, row: TableRow, result: RowResult, now: Instant) -> Sequence[FieldProblem]:
+        """Counts a row and adds its fact; returns its problems if it has any."""
         fact = b""
-        if isinstance(heard, ParsedRow):
-            fact = heard.fact
+        if isinstance(result, ParsedRow):
+            fact = result.fact
             try:
-                heard = self.decide(row, heard)
+                result = self.decide(row, result)
             except NotationError as error:
                 texts = self.mapping.extract_texts(row.cells)
                 return [FieldProblem(error.field, texts.get(error.field, ""), str(error))]
-            if isinstance(heard, RowDecision) and heard.event is not None:
-                if problems := self._judged(
-                    heard.event, self.mapping.extract_texts(row.cells), now
+            if isinstance(result, RowDecision) and result.event is not None:
+                if problems := self._find_violations(
+                    result.event, self.mapping.extract_texts(row.cells), now
                 ):
                     return problems
-                fact = heard.event.SerializeToString()
-        if not isinstance(heard, RowDecision):
-            return heard
-        self.counts.add(heard.outcome)
-        if heard.outcome in ("recorded", "corrected", "agreed"):
+                fact = result.event.SerializeToString()
+        if not isinstance(result, RowDecision):
+            return result
+        self.counts.add(result.outcome)
+        if result.outcome in ("recorded", "corrected", "agreed"):
             self.facts.add(row.line, fact)
         return ()
 
-    def _read(self, said: Event, texts: dict[str, str]) -> list[FieldProblem]:
+    def _read_fields(self, event: Event, texts: dict[str, str]) -> list[FieldProblem]:
         problems = []
         for field, text in texts.items():
             try:
-                self.read_field(said, field, text)
+                self.read_field(event, field, text)
             except NotationError as error:
                 if field in self.mapping.constants:
                     raise ImportRefusedError(f"--set {field}={text}: {text!r} {error}.") from error
-                # What mends this text mends it wherever it stands.
+                # The same text has the same problem in every row.
                 problems.append(FieldProblem(field, text, str(error), is_same_everywhere=True))
         return problems
 
-    def _judged(self, event: Event, texts: dict[str, str], now: Instant) -> list[FieldProblem]:
-        """What the core finds wrong, by the file's fields."""
+    def _find_violations(
+        self, event: Event, texts: dict[str, str], now: Instant
+    ) -> list[FieldProblem]:
+        """Violations of the core's rules, by the fields of the file."""
         try:
             violations = validate_fact(to_event(event), now=now)
-        except InvalidFieldError as unfit:
-            violations = [unfit.violation]
+        except InvalidFieldError as error:
+            violations = [error.violation]
         problems = []
         for violation in violations:
             field = find_file_field(violation.field, self.mapping.sources)
@@ -224,15 +229,15 @@ class RowChecker(ABC):
         return problems
 
 
-def overlay(standing: Content, said: Content, fields: Iterable[str]) -> Content:
-    """What is said of `fields` laid over what stands; repeated values of others add up."""
-    merged = copy_without(standing, fields)
-    merged.MergeFrom(said)
+def overlay(current: Content, update: Content, fields: Iterable[str]) -> Content:
+    """The current content with `fields` replaced by the new ones; other repeated values add up."""
+    merged = copy_without(current, fields)
+    merged.MergeFrom(update)
     return merged
 
 
 def copy_without(content: Content, fields: Iterable[str]) -> Content:
-    """A copy in which nothing is said of `fields`."""
+    """A copy without these fields."""
     copy = type(content)()
     copy.CopyFrom(content)
     for field in fields:
@@ -241,7 +246,7 @@ def copy_without(content: Content, fields: Iterable[str]) -> Content:
 
 
 def find_file_field(path: str, fields: Container[str]) -> str:
-    """`exchange_recorded.exchange.giver_ids[0]` is what the file calls giver."""
+    """Maps a path such as `exchange_recorded.exchange.giver_ids[0]` to the file's field, giver."""
     names = [
         PARTY_COLUMN_BY_FIELD.get(name, name) for name in re.sub(r"\[\d+\]", "", path).split(".")
     ]

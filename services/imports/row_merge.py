@@ -1,7 +1,7 @@
-"""A row, what its batch said before, and what people corrected since: merged field by field.
+"""Merges a row, its last import and corrections by hand, field by field.
 
-The base of a field is the value that the batch last had. A field that the row leaves as it was
-keeps its current value; a field that nobody else changed takes the value of the row; a field that
+The base of a field is the value that the batch last had. A field that the row leaves unchanged
+keeps its current value. A field that nobody else changed takes the value of the row. A field that
 both changed to different values is a conflict, which people must settle.
 """
 
@@ -32,11 +32,11 @@ _NUMBERS: Final = {OCCUR_TIME: 0} | {
 _KEPT_MARK = re.compile(r" \[kept (?P<numbers>[0-9,]+)\]$")
 
 FieldValues = Mapping[str, Any]
-"""By field of ExchangeContent, and OCCUR_TIME; None where nothing is said."""
+"""Values by field of ExchangeContent, and of OCCUR_TIME; None for an absent value."""
 
 
 class MergeConflict(NamedTuple):
-    """A field that the file and a correction by hand both changed; `base` is what it was before."""
+    """A field that the file and a correction by hand both changed from `base`."""
 
     field: str
     base: str
@@ -46,12 +46,13 @@ class MergeConflict(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RowMerge:
-    """What becomes of an exchange.
+    """The changes that a row makes to its exchange.
 
-    `changed_fields` take the value of the row, `kept_fields` keep a value that differs from the
-    file's, `conflicts` must be settled by people. `has_agreed`: the row now has the value of an
-    earlier correction by hand. `is_moved`: parties or time change. `is_bound`: only the ids of the
-    same parties change. `has_new_report_time`: the row has another report time.
+    `changed_fields` take the value of the row. `kept_fields` keep a value that differs from the
+    file's. `conflicts` must be settled by people. `has_agreed` is true when the row now has the
+    value of an earlier correction by hand, `is_moved` when parties or time change, `is_bound` when
+    only the ids of the same parties change, `has_new_report_time` when the row has another report
+    time.
     """
 
     changed_fields: tuple[str, ...] = ()
@@ -64,13 +65,13 @@ class RowMerge:
 
     @property
     def has_changes(self) -> bool:
-        """Whether the exchange becomes another one."""
+        """Whether the exchange gets a new revision."""
         return bool(self.changed_fields) or self.has_new_report_time
 
 
 # decision 0121: an import merges field by field
 def merge_row(
-    said: Event,
+    row_event: Event,
     revisions: Sequence[Revision],
     fields: Iterable[str],
     *,
@@ -80,65 +81,74 @@ def merge_row(
     """Merges a row into the revisions of its exchange.
 
     `fields` are the fields of ExchangeContent that the file has; others keep their value. `resolve`
-    returns the organization of an id: a name that was bound since is no change of the row, but the
-    binding is recorded where nobody corrected the field.
+    maps an id to its organization. A name that was bound to an organization since the last import
+    is no change of the row, but its id is recorded if nobody corrected the field.
     """
-    if _is_all_that_was_said(said, revisions):
+    if _is_recorded_unchanged(row_event, revisions):
         return RowMerge()
-    row, standing = extract_event_values(said), extract_revision_values(revisions[-1])
-    base = standing if len(revisions) == 1 else _last_said(revisions, is_ours)
-    spoken_of = {OCCUR_TIME, *fields}
-    changed, kept, conflicts = [], [], []
-    agrees = is_moved = False
-    for field in standing:
-        now, before, there = (
-            _organizations_or_value(field, each, resolve) for each in (row, base, standing)
+    row, current = extract_event_values(row_event), extract_revision_values(revisions[-1])
+    base = current if len(revisions) == 1 else _last_row_values(revisions, is_ours)
+    merged_fields = {OCCUR_TIME, *fields}
+    changed_fields, kept_fields, conflicts = [], [], []
+    has_agreed = is_moved = False
+    for field in current:
+        row_value, base_value, current_value = (
+            _organizations_or_value(field, each, resolve) for each in (row, base, current)
         )
-        if field not in spoken_of or (now == before and base[field] != standing[field]):
-            kept += [field] if before != there else []
-        elif now == there and before != there:
-            agrees = True
-        elif before != there:
+        if field not in merged_fields or (
+            row_value == base_value and base[field] != current[field]
+        ):
+            kept_fields += [field] if base_value != current_value else []
+        elif row_value == current_value and base_value != current_value:
+            has_agreed = True
+        elif base_value != current_value:
             conflicts.append(field)
-        elif row[field] != standing[field]:
-            changed.append(field)
-            is_moved |= (field in PARTY_COLUMN_BY_FIELD or field == OCCUR_TIME) and now != there
-    reports_anew = said.HasField("report_time") and said.report_time != find_report_time(revisions)
-    bound = all(
+        elif row[field] != current[field]:
+            changed_fields.append(field)
+            is_moved |= (
+                field in PARTY_COLUMN_BY_FIELD or field == OCCUR_TIME
+            ) and row_value != current_value
+    last_report_time = find_report_time(revisions)
+    has_new_report_time = (
+        row_event.HasField("report_time") and row_event.report_time != last_report_time
+    )
+    is_bound = all(
         _organizations_or_value(each, row, resolve) == _organizations_or_value(each, base, resolve)
-        for each in changed
+        for each in changed_fields
     )
     return RowMerge(
-        changed_fields=tuple(changed),
-        kept_fields=tuple(kept),
-        conflicts=tuple(_conflicts(conflicts, base, standing, row)),
-        has_agreed=agrees,
+        changed_fields=tuple(changed_fields),
+        kept_fields=tuple(kept_fields),
+        conflicts=tuple(_conflicts(conflicts, base, current, row)),
+        has_agreed=has_agreed,
         is_moved=is_moved,
-        is_bound=bool(changed) and bound and not reports_anew,
-        has_new_report_time=reports_anew,
+        is_bound=bool(changed_fields) and is_bound and not has_new_report_time,
+        has_new_report_time=has_new_report_time,
     )
 
 
 def format_kept_mark(fields: Iterable[str]) -> str:
     """The mark in the reference of a correction for fields that differ from its row.
 
-    It has their numbers in ExchangeContent, and 0 for OCCUR_TIME.
+    It lists their numbers in ExchangeContent, and 0 for OCCUR_TIME.
     """
     numbers = sorted(_NUMBERS[field] for field in fields)
     return f" [kept {','.join(map(str, numbers))}]" if numbers else ""
 
 
-def merge_content(said: Event, current: Revision, changed: Iterable[str]) -> ExchangeContent:
+def merge_content(row_event: Event, current: Revision, changed: Iterable[str]) -> ExchangeContent:
     """The current content with the changed fields of the row."""
     fields = {*changed} - {OCCUR_TIME}
     row = ExchangeContent()
-    row.CopyFrom(said.exchange_recorded.exchange)
+    row.CopyFrom(row_event.exchange_recorded.exchange)
     others = {*ExchangeContent.DESCRIPTOR.fields_by_name} - fields
     return overlay(current.content, copy_without(row, others), fields)
 
 
-def extract_event_values(said: Event) -> dict[str, Any]:
-    return _values(said.exchange_recorded.exchange, said.occur_time, said.occur_precision)
+def extract_event_values(row_event: Event) -> dict[str, Any]:
+    return _values(
+        row_event.exchange_recorded.exchange, row_event.occur_time, row_event.occur_precision
+    )
 
 
 def extract_revision_values(revision: Revision) -> dict[str, Any]:
@@ -151,30 +161,32 @@ def find_report_time(revisions: Sequence[Revision]) -> Timestamp | None:
     return reported[-1] if reported else None
 
 
-def _is_all_that_was_said(said: Event, revisions: Sequence[Revision]) -> bool:
-    """The usual case, recognized at a tenth of the cost: recorded once, by an equal row."""
+def _is_recorded_unchanged(row_event: Event, revisions: Sequence[Revision]) -> bool:
+    """Whether an equal row recorded the exchange and nothing changed it: the usual case, and cheap."""
     first = revisions[0]
     return (
         len(revisions) == 1
-        and said.occur_time == first.occur_time
-        and said.occur_precision == (first.occur_precision or OCCUR_PRECISION_EXACT)
-        and said.exchange_recorded.exchange == first.content
-        and (not said.HasField("report_time") or said.report_time == first.report_time)
+        and row_event.occur_time == first.occur_time
+        and row_event.occur_precision == (first.occur_precision or OCCUR_PRECISION_EXACT)
+        and row_event.exchange_recorded.exchange == first.content
+        and (not row_event.HasField("report_time") or row_event.report_time == first.report_time)
     )
 
 
-def _last_said(revisions: Sequence[Revision], is_ours: Callable[[Revision], bool]) -> FieldValues:
-    """The latest value of each field that a row of the batch had."""
-    said: FieldValues = extract_revision_values(revisions[0])
+def _last_row_values(
+    revisions: Sequence[Revision], is_ours: Callable[[Revision], bool]
+) -> FieldValues:
+    """The latest value of each field in the rows of the batch."""
+    values: FieldValues = extract_revision_values(revisions[0])
     for revision in revisions[1:]:
         if is_ours(revision):
             mark = _KEPT_MARK.search(revision.source.reference)
             kept_numbers = {*map(int, mark["numbers"].split(","))} if mark else set()
-            said = {
-                field: said[field] if _NUMBERS[field] in kept_numbers else value
+            values = {
+                field: values[field] if _NUMBERS[field] in kept_numbers else value
                 for field, value in extract_revision_values(revision).items()
             }
-    return said
+    return values
 
 
 def _values(content: ExchangeContent, at: Timestamp, precision: int) -> dict[str, Any]:
@@ -203,10 +215,10 @@ def _organizations_or_value(field: str, values: FieldValues, resolve: Callable[[
 
 
 def _conflicts(
-    fields: Iterable[str], base: FieldValues, standing: FieldValues, row: FieldValues
+    fields: Iterable[str], base: FieldValues, current: FieldValues, row: FieldValues
 ) -> Iterator[MergeConflict]:
     for field in fields:
-        texts = (_text(field, values[field]) for values in (base, standing, row))
+        texts = (_text(field, values[field]) for values in (base, current, row))
         yield MergeConflict(PARTY_COLUMN_BY_FIELD.get(field, field), *texts)
 
 

@@ -126,7 +126,7 @@ def exchange(**content: Any) -> dict[str, Any]:
         ({**LINE, "event": {}}, "no fact of this programme"),
         (changed(what=1), "event cannot be read"),
         (changed(recorded_by="\ud800"), "event cannot be read"),
-        (changed(record_time="2025-11-24T17:00:00Z"), "must stand beside it"),
+        (changed(record_time="2025-11-24T17:00:00Z"), "belongs in the field next to event"),
         (changed(event_id="1"), "event_id must be a UUID"),
         (changed(recorded_by="a\nb"), "recorded_by has a control character"),
         (changed(occur_time="2027-01-01T00:00:00Z"), "occur_time is more than a day ahead"),

@@ -165,7 +165,7 @@ def test_new_names_with_near_misses_are_named_first(importer: Importer) -> None:
         ("r1,2024-05-31,A,B,call,,x", "", "has 7 cells and the header 5"),
         (f"r1,2024-05-31,{'x' * 10_000},B,call", "giver", "has 10,000 characters"),
         ("r1,2024-05-31,A\x07,B,call", "giver", "control character"),
-        (f"{CALL}\nr1,2024-05-31,A,B,visit", "reference", "stands on line 2 too"),
+        (f"{CALL}\nr1,2024-05-31,A,B,visit", "reference", "is on line 2 too"),
         ("r1,2024-05-31,twin,B,call", "giver", "may be Twin (T1) or Twin (T2); write the id"),
         (f"{'r' * 201},2024-05-31,A,B,call", "reference", "has 201 characters"),
     ],

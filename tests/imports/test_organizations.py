@@ -79,7 +79,7 @@ def test_an_update_keeps_what_the_file_does_not_tell(
     ("rows", "field", "message"),
     [
         (["id,name", ",Solent"], "organization_id", "is empty"),
-        (["id,name", "R1B,a", "R1B,b"], "organization_id", "stands on line 2 too"),
+        (["id,name", "R1B,a", "R1B,b"], "organization_id", "is on line 2 too"),
         (["id,name", "SOL,b"], "organization_id", "already means the organization R1A"),
         (["id,aliases", "R1B,SOL"], "aliases", "already means the organization R1A"),
         (["id,aliases", "R1B,x", "x,"], "organization_id", "already means the organization R1B"),

@@ -44,7 +44,7 @@ def test_bad_rows_are_written_as_they_stand(importer: Importer, aside: Path) -> 
     assert "; kind is no kind of ours" in rows[0]
     assert rows[1].startswith("r3,2024-05-31,A,,,kind is missing")
     assert rows[2].startswith("r4,2024-05-31,A,B,call,surplus,has 6 cells")
-    assert rows[3].endswith('reference stands on line 2 too, with other content"')
+    assert rows[3].endswith('reference is on line 2 too, with other content"')
 
 
 def test_a_mended_file_completes_its_batch(importer: Importer, aside: Path) -> None:
