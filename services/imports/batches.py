@@ -1,4 +1,4 @@
-"""The batch that a file belongs to, and the exchange in it that a row is about."""
+"""Finds the exchanges that a batch recorded, by the rows of its file."""
 
 import difflib
 import shlex
@@ -22,17 +22,17 @@ from services.imports.row_identity import RowIdentity
 
 AS_RECORDED = Question(identity=IDENTITY_RECORDED)
 FIRST_GENERATION: Final = 1
-# Maximum of one request; the server refuses more.
+# Maximum number of ids in one request; the server refuses more.
 MAX_IDS: Final = 10_000
 
 Item = TypeVar("Item")
 
 
 class ExchangeMatch(NamedTuple):
-    """The exchange that a row is about, whatever became of it.
+    """The exchange of a row, in whatever state it is.
 
-    `is_retracted_by_hand` is true when somebody retracted it by hand. `next_id` is the id for
-    recording the row anew, where that is allowed.
+    `is_retracted_by_hand` is true when somebody retracted it other than by an undo. `next_id` is
+    the id for recording the row anew, where that is allowed.
     """
 
     exchange: Exchange
@@ -41,10 +41,10 @@ class ExchangeMatch(NamedTuple):
 
 
 class _Slot(NamedTuple):
-    """One way in which the id of a row may have been made when it was recorded.
+    """One way to derive the id of a row.
 
-    Releases before 0.2 made ids without the sender, and of rows without a reference by their raw
-    text (`is_raw`).
+    Releases before 0.2 derived ids without the sender, and ids of rows without a reference from
+    their raw text (`is_raw`).
     """
 
     generation: int
@@ -54,11 +54,11 @@ class _Slot(NamedTuple):
 
 # decision 0029: an undo ends a generation
 class ImportBatch:
-    """The exchanges of one sender's batch, and the generation that a file imported now belongs to.
+    """The exchanges of one sender's batch, and the generation of a file that is imported now.
 
-    A batch that was undone begins anew, with ids of its own, because a retraction is final.
-    `resolve` tells which organization an id or name means: a sender that was recorded under another
-    name is the same. Batches imported without a sender are taken for this sender's.
+    A batch that was undone begins a new generation, with other ids, because a retraction is final.
+    `resolve` maps an id or name to its organization, so a sender that was recorded under another
+    name is the same sender. Batches imported without a sender count as this sender's.
     """
 
     def __init__(
@@ -74,33 +74,36 @@ class ImportBatch:
         self.position = position
         self._client, self._rule = client, rule
         batches = list(client.list_batches(min_position=position))
-        same_name = [each for each in batches if each.batch == batch]
+        namesakes = [item for item in batches if item.batch == batch]
         senders = {
-            each.recorded_by for each in same_name if resolve(each.recorded_by) == self.sender
+            item.recorded_by for item in namesakes if resolve(item.recorded_by) == self.sender
         }
         self._senders = {self.sender, *senders}
-        own = [each for each in same_name if each.recorded_by in self._senders]
-        # Ids without a sender may hold what others recorded: nobody named has no id but these.
+        own_batches = [item for item in namesakes if item.recorded_by in self._senders]
+        # Ids derived without a sender may be of exchanges that any sender recorded. An import
+        # without a sender has no other ids, so every batch of the name matters to it.
         self._relevant = [
-            each
-            for each in same_name
-            if not self.sender or each.recorded_by in {*self._senders, ""}
+            item
+            for item in namesakes
+            if not self.sender or item.recorded_by in {*self._senders, ""}
         ]
-        with_exchanges = [each for each in own if each.exchange_count] or self._relevant
-        self.generation = max((each.generation for each in with_exchanges), default=1)
+        recorded_batches = [item for item in own_batches if item.exchange_count] or self._relevant
+        self.generation = max((item.generation for item in recorded_batches), default=1)
         self.generation = max(self.generation, FIRST_GENERATION)
-        latest = [each for each in with_exchanges if each.generation == self.generation]
-        if latest and all(each.undone for each in latest):
+        latest_batches = [item for item in recorded_batches if item.generation == self.generation]
+        if latest_batches and all(item.undone for item in latest_batches):
             self.generation += 1
-        self.has_exchanges = any(each.exchange_count for each in self._relevant)
+        self.has_exchanges = any(item.exchange_count for item in self._relevant)
         self.other_batches = [
-            each
-            for each in batches
-            if each.batch != batch or each.recorded_by not in {*self._senders, ""}
+            item
+            for item in batches
+            if item.batch != batch or item.recorded_by not in {*self._senders, ""}
         ]
-        """Batches in which `find` looks for no row."""
-        self._slots = tuple(dict.fromkeys(self._slots_of()))
-        self._standing_count = sum(each.exchange_count - each.retracted_count for each in own)
+        """Batches that `find` does not search."""
+        self._slots = tuple(dict.fromkeys(self._list_slots()))
+        self._unretracted_count = sum(
+            item.exchange_count - item.retracted_count for item in own_batches
+        )
         self.matched_ids: set[str] = set()
 
     def derive_id(self, key: str) -> str:
@@ -108,9 +111,9 @@ class ImportBatch:
         return self._id_in(self._slots[0], key)
 
     def find(self, rows: Sequence[RowIdentity]) -> dict[str, ExchangeMatch]:
-        """The exchanges that these rows are about, by key; retracted ones too.
+        """The exchanges of these rows, by key, retracted ones included.
 
-        Raises ImportRefusedError when an undo of the batch was begun and not finished.
+        Raises ImportRefusedError when an undo of the batch is unfinished.
         """
         if not self.has_exchanges or not rows:
             return {}
@@ -121,30 +124,30 @@ class ImportBatch:
         for match in matches.values():
             exchange = match.exchange
             if exchange.state != EXCHANGE_STATE_RETRACTED:
-                self._see(exchange)
+                self._add_matched(exchange)
             elif not match.is_retracted_by_hand:
                 self._require_finished(exchange)
         return matches
 
     def count_missing(self) -> int:
-        """Exchanges of the batch that stand and were not looked for."""
-        return max(0, self._standing_count - len(self.matched_ids))
+        """Number of the batch's exchanges that are not retracted and match no row so far."""
+        return max(0, self._unretracted_count - len(self.matched_ids))
 
     def iterate_missing(self) -> Iterator[Exchange]:
-        """Those exchanges."""
-        standing = self._client.list_exchanges(
+        """The batch's exchanges that are not retracted and match no row so far."""
+        exchanges = self._client.list_exchanges(
             AS_RECORDED,
             batch=self.name,
             standing_only=True,
             page_size=MAX_IDS,
             min_position=self.position,
         )
-        for exchange in standing:
+        for exchange in exchanges:
             is_own = exchange.revisions[0].recorded_by in self._senders
             if is_own and exchange.exchange_id not in self.matched_ids:
                 yield exchange
 
-    def _slots_of(self) -> Iterator[_Slot]:
+    def _list_slots(self) -> Iterator[_Slot]:
         for generation in range(self.generation, FIRST_GENERATION - 1, -1):
             yield _Slot(generation, self.sender, is_raw=False)
             for sender in sorted(self._senders):
@@ -172,11 +175,11 @@ class ImportBatch:
         matches: dict[str, ExchangeMatch] = {}
         for exchange_id, key in places.items():  # in the order of the slots
             exchange = exchanges.get(exchange_id)
-            if exchange is not None and key not in matches and self._may_be_ours(exchange):
+            if exchange is not None and key not in matches and self._is_relevant(exchange):
                 matches[key] = self._match(exchange, self.derive_id(key))
         return matches
 
-    def _may_be_ours(self, exchange: Exchange) -> bool:
+    def _is_relevant(self, exchange: Exchange) -> bool:
         return not self.sender or exchange.revisions[0].recorded_by in {*self._senders, ""}
 
     def _match(self, exchange: Exchange, own_id: str) -> ExchangeMatch:
@@ -208,7 +211,7 @@ class ImportBatch:
             }
         return matches
 
-    def _see(self, exchange: Exchange) -> None:
+    def _add_matched(self, exchange: Exchange) -> None:
         if exchange.revisions[0].recorded_by in self._senders:
             self.matched_ids.add(exchange.exchange_id)
 
@@ -216,28 +219,28 @@ class ImportBatch:
         first = exchange.revisions[0]
         key = (first.source.generation, first.recorded_by)
         if not any(
-            each.undone for each in self._relevant if (each.generation, each.recorded_by) == key
+            item.undone for item in self._relevant if (item.generation, item.recorded_by) == key
         ):
             raise ImportRefusedError(
-                f"Batch {self.name} is being undone, and some of it stands: finish with "
-                f"mutua import undo {shlex.quote(self.name)}, then import the file again."
+                f"Batch {self.name} is being undone, and part of it is not retracted yet: finish "
+                f"with mutua import undo {shlex.quote(self.name)}, then import the file again."
             )
 
 
 # decision 0119: imported rows have derived identities
 def derive_id(rule: str, programme: str, batch: str, generation: int, key: str, sender: str) -> str:
-    """The id of the fact that a row becomes: the same again for the same row of the same batch."""
+    """The id of a row's fact, equal for equal rows of a batch."""
     parts = (rule, programme, batch, str(generation), key)
     return uuid8(*parts, sender) if sender else uuid8(*parts)
 
 
 def derive_reinstated_id(exchange_id: str) -> str:
-    """The id under which a row is recorded again whose exchange was retracted."""
+    """The id for recording a row again after its exchange was retracted."""
     return uuid8("reinstated", exchange_id)
 
 
 def is_undone(exchange: Exchange) -> bool:
-    """Whether an undo retracted it: only an undo names the batch."""
+    """Whether an undo retracted the exchange, because only an undo names its batch."""
     first, last = exchange.revisions[0].source, exchange.revisions[-1].source
     return (last.batch, last.generation) == (first.batch, first.generation)
 
@@ -263,9 +266,10 @@ def split_into_blocks(items: Iterable[Item], size: int = MAX_IDS) -> Iterator[li
 def make_resolver(
     directory: OrganizationDirectory, ids_by_key: Mapping[str, str] | None = None
 ) -> Callable[[str], str]:
-    """A function from an id, name or alias to its organization; an unknown text stays itself.
+    """Makes a function that maps an id, name or alias to its organization.
 
-    `ids_by_key` gives the organizations of names that the roster does not have.
+    It returns an unknown text unchanged. `ids_by_key` has the organizations of names that the
+    roster does not have.
     """
 
     def resolve(text: str) -> str:
@@ -279,8 +283,12 @@ def make_resolver(
 
 
 def suggest_batches(batch: str, batches: Iterable[Batch]) -> str:
-    """Such as " Did you mean calls-2026?", or "" when no name is alike."""
-    names = sorted({each.batch for each in batches})
+    """A sentence such as " Did you mean calls-2026?", or "" when no name is similar."""
+    names = sorted({item.batch for item in batches})
     folded = {name.casefold(): name for name in names}
-    near = difflib.get_close_matches(batch.casefold(), folded, n=3)
-    return f" Did you mean {' or '.join(folded[name] for name in near)}?" if near else ""
+    similar_names = difflib.get_close_matches(batch.casefold(), folded, n=3)
+    return (
+        f" Did you mean {' or '.join(folded[name] for name in similar_names)}?"
+        if similar_names
+        else ""
+    )

@@ -1,4 +1,4 @@
-"""Which column holds which field: guessed from its name, mapped by the user, or a constant."""
+"""Maps fields to columns: by the column's name, by the user's options, or to a constant."""
 
 import difflib
 import re
@@ -12,7 +12,7 @@ from services.imports.report import ImportRefusedError
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """`columns` are the names that mean it, best first, as `_normalized` writes them."""
+    """A field of a file. `columns` are the names that mean it, best first and normalized."""
 
     name: str
     columns: tuple[str, ...]
@@ -24,7 +24,7 @@ def _fields(table: str, *, required: str) -> tuple[Field, ...]:
     return tuple(Field(row[0], tuple(row), row[0] in required.split()) for row in rows)
 
 
-# A field a line, then the column names that are taken for it, best first; + continues a line.
+# One field per line, then its column names, best first; + continues a line.
 EXCHANGE_FIELDS: Final = _fields(
     """
     reference  ref event_ref exchange_ref exchange_id event_id responseid response_id id
@@ -71,10 +71,11 @@ ORGANIZATION_FIELDS: Final = _fields(
     """,
     required="organization_id",
 )
-# Times at which a form was filled in: taken for the time of the exchange only as a last resort.
+# Times at which a form was filled in. They count as the time of the exchange only when no other
+# column may hold it.
 _FORM_TIMES: Final = ("timestamp", "completion_time", "recordeddate", "recorded_date")
-_OF_TIME: Final = frozenset(("date", "day", "when"))
-# Hints behind a column's name for the person who fills it in; a unit such as (h) is none.
+_TIME_WORDS: Final = frozenset(("date", "day", "when"))
+# Hints after a column's name for the person who fills it in. A unit such as (h) is no hint.
 _HINT: Final = re.compile(
     r"\((?!\s*[dhs]\s*\))"
     r"(?:[dmyhs :./-]+|optional|required|mandatory|if known|utc|gmt|e\.g\.[^)]*)\)",
@@ -84,14 +85,14 @@ _HINT: Final = re.compile(
 
 _SIDES: Final = ("giver", "receiver")
 _BY_DIRECTION: Final = ("direction", "organization", "other")
-"""The fields that give the sides where a file has a direction instead of giver and receiver."""
+"""The fields that a file with a direction has instead of giver and receiver."""
 _NEVER_GUESSED: Final = frozenset({"count"})
-"""A column of this name counts people as often as exchanges."""
+"""A column named count may just as well count people."""
 
 
 @dataclass(frozen=True, slots=True)
 class ColumnMapping:
-    """Where each field comes from: a column of the file, by its index, or a text for all rows."""
+    """The source of each field: the index of a column, or a text for all rows."""
 
     header: tuple[str, ...]
     sources: dict[str, int | str]
@@ -110,7 +111,7 @@ class ColumnMapping:
         return tuple(column for column in self.header if column and column not in used)
 
     def extract_texts(self, cells: Sequence[str]) -> dict[str, str]:
-        """What a row says, field by field: trimmed, NFC, never empty."""
+        """The texts of a row by field: trimmed, NFC, without empty ones."""
         return {
             name: text
             for name, source in self.sources.items()
@@ -126,24 +127,24 @@ def map_columns(
     constants: Mapping[str, str],
     location: str = "the file",
 ) -> ColumnMapping:
-    """`mapped` (field to column; "" leaves the field out) and `constants` go before guesses.
+    """Finds the source of each field.
 
-    `where` names the file, for messages.
-
-    Raises ImportRefusedError for an unknown field or column, and for a required field with neither.
+    `column_by_field` and `constants` precede guesses; the column "" leaves its field out.
+    `location` names the file in messages. Raises ImportRefusedError for an unknown field or column,
+    and for a required field with neither.
     """
     names = [field.name for field in fields]
     for option, assignments in (("--map", column_by_field), ("--set", constants)):
         for name in assignments:
             if name not in names:
                 raise ImportRefusedError(
-                    f"{option} {name}=...: there is no field {name!r}{_near(name, names)}. "
+                    f"{option} {name}=...: there is no field {name!r}{_suggest(name, names)}. "
                     f"The fields are {', '.join(names)}."
                 )
     if empty := [name for name, text in constants.items() if not text.strip()]:
         raise ImportRefusedError(f"--set {empty[0]}= is empty: give what all rows shall have.")
     if both := sorted(column_by_field.keys() & constants.keys()):
-        raise ImportRefusedError(f"{both[0]} stands in --map and in --set: leave one of them out.")
+        raise ImportRefusedError(f"{both[0]} is in --map and in --set: leave one of them out.")
     sources = _sources(fields, header, column_by_field, constants)
     if "direction" in sources and (sides := [name for name in _SIDES if name in sources]):
         raise ImportRefusedError(
@@ -182,7 +183,7 @@ def count_fields(
 
 
 def is_recognized_column(column: str, fields: Sequence[Field]) -> bool:
-    """Whether a column of this name is taken for one of the fields."""
+    """Whether a column of this name is recognized as one of the fields."""
     names = {_normalized(column), _normalized(_HINT.sub("", column))}
     return any(names.intersection(field.columns) for field in fields)
 
@@ -210,34 +211,34 @@ def _sources(
     for field in fields:
         if field.name in mapped or field.name in constants or field.name in _NEVER_GUESSED:
             continue
-        if field.name in _BY_DIRECTION and not _goes_by_direction(field, sources):
+        if field.name in _BY_DIRECTION and not _allows_direction(field, sources):
             continue
         guess = next((column for column in field.columns if column in free), None)
         if guess is None and field.name == "occur_time":
             guess = _form_time(free)
         if guess is not None:
             index = sources[field.name] = free[guess]
-            # A column is guessed for one field only.
+            # A column is the guess for one field only.
             free = {name: i for name, i in free.items() if i != index}
     return sources
 
 
-def _goes_by_direction(field: Field, sources: Mapping[str, object]) -> bool:
-    """Whether a column may give the sides by a direction, which needs a direction column."""
+def _allows_direction(field: Field, sources: Mapping[str, object]) -> bool:
+    """Whether a direction column may replace giver and receiver."""
     return sources.keys().isdisjoint(_SIDES) and (
         field.name == "direction" or "direction" in sources
     )
 
 
 def _form_time(free: Mapping[str, int]) -> str | None:
-    """The column that says when a form was filled in, unless another one seems to have a date."""
-    if any(_OF_TIME.intersection(name.split("_")) for name in free if name not in _FORM_TIMES):
+    """The column of the time at which a form was filled in, unless another one may have a date."""
+    if any(_TIME_WORDS.intersection(name.split("_")) for name in free if name not in _FORM_TIMES):
         return None
     return next((name for name in _FORM_TIMES if name in free), None)
 
 
 def _missing(fields: Sequence[Field], sources: Mapping[str, object]) -> list[str]:
-    """Required fields that nothing gives; who took part can be said in three ways."""
+    """Required fields without a source; three sets of fields can give the parties."""
     required = [field.name for field in fields if field.required]
     if "direction" in sources:
         required = [name for name in required if name not in _SIDES] + list(_BY_DIRECTION)
@@ -251,12 +252,12 @@ def _column(name: str, column: str, header: tuple[str, ...]) -> int:
     if column_name in header:
         return header.index(column_name)
     raise ImportRefusedError(
-        f"--map {name}={column}: the file has no column {column!r}{_near(column_name, header)}. "
+        f"--map {name}={column}: the file has no column {column!r}{_suggest(column_name, header)}. "
         f"Its columns are {', '.join(filter(None, header))}."
     )
 
 
-def _near(word: str, words: Sequence[str]) -> str:
+def _suggest(word: str, words: Sequence[str]) -> str:
     near = difflib.get_close_matches(word, words, n=1)
     return f" (did you mean {near[0]!r}?)" if near else ""
 

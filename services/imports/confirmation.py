@@ -1,4 +1,4 @@
-"""Questions before an import records: rows of another batch, large changes, replaced rows."""
+"""Asks for confirmation before an import: overlaps, large changes, replaced rows."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import replace
@@ -11,11 +11,11 @@ from services.imports.overlaps import find_overlaps, make_overlap_doubt
 from services.imports.report import ImportRefusedError, ImportReport
 
 ConfirmDoubt = Callable[[Doubt], bool]
-"""Answers, for each doubt, whether to record the rows all the same."""
+"""Returns, for a doubt, whether to record the rows anyway."""
 
 
 def add_changes(report: ImportReport, rows: ExchangeRowChecker) -> ImportReport:
-    """The report with what the rows change, and what they leave retracted."""
+    """Adds the changes of the rows and the exchanges that they leave retracted."""
     return replace(
         report,
         changes=tuple(rows.changes),
@@ -27,7 +27,7 @@ def add_changes(report: ImportReport, rows: ExchangeRowChecker) -> ImportReport:
 def add_doubts(
     client: Client, rows: ExchangeRowChecker, report: ImportReport, options: ImportOptions
 ) -> ImportReport:
-    """The report with what somebody should confirm; each option answers its own question."""
+    """Adds the doubts to confirm. Each option answers one of them in advance."""
     doubts: list[Doubt | None] = []
     if not options.as_new:
         overlapping = find_overlaps(client, rows)
@@ -54,9 +54,9 @@ def add_doubts(
 
 
 def require_confirmation(doubts: Iterable[Doubt], confirm: ConfirmDoubt | None) -> None:
-    """Raises ImportRefusedError when somebody says no to a question.
+    """Raises ImportRefusedError unless `confirm` returns true for every doubt.
 
-    Without `confirm` the refusal has all questions, so that no answer hides another question.
+    Without `confirm` the error has all questions, so that one answer hides no other question.
     """
     if confirm is None:
         if refusals := [_refusal(doubt) for doubt in doubts]:

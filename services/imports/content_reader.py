@@ -1,4 +1,4 @@
-"""Reads the content of an exchange from the cells of a row: all but its times and reference."""
+"""Reads the content of an exchange from a row: all fields but its times and reference."""
 
 import shlex
 from collections.abc import Iterable, Mapping
@@ -48,14 +48,14 @@ class ContentReader:
             raise ImportRefusedError(f"--topic-map {error}.") from error
 
     def read_field(self, content: ExchangeContent, field: str, text: str) -> None:
-        """Adds what a cell says, which is never empty. Raises NotationError."""
+        """Adds the value of a cell, which is never empty. Raises NotationError."""
         match field:
             case "giver" | "receiver" | "parties":
                 getattr(content, PARTY_FIELD_BY_COLUMN[field]).extend(
                     self._parties.read_parties(text)
                 )
             case "direction" | "count":
-                """Rows were split by them."""
+                """RowSplitter has used them."""
             case "kind":
                 content.kind = ExchangeKind.ValueType(self._read_kind(text))
             case "formality":
@@ -75,7 +75,7 @@ class ContentReader:
         return normalize_word(word) in self._kinds
 
     def _read_side(self, text: str, content: ExchangeContent) -> ReportSide.ValueType:
-        """The side by its word, or by one of the parties' ids or names."""
+        """The side, from its word or from a party's id or name."""
         if side := self._sides.get(normalize_word(text)):
             return ReportSide.ValueType(side)
         reporter = self._parties.find(text)
@@ -102,7 +102,7 @@ class ContentReader:
         return read_word(text, self._kinds, remedy)
 
     def _unknown_parts(self, text: str) -> list[str]:
-        """The parts between commas that are no kinds, where some others are."""
+        """The parts between commas that are no kinds, when at least one is a kind."""
         if self.is_kind(text):
             return []
         parts = [part for part in map(str.strip, text.split(",")) if part]
@@ -111,12 +111,12 @@ class ContentReader:
 
 
 def _kind_words(kind_map: Mapping[str, str]) -> dict[str, int]:
-    """Normalized words to kinds: the contract's, a few of every day, and the user's own."""
-    ours = map_enum_words(ExchangeKind.items())
-    words = ours | {word: ours[kind] for word, kind in KIND_SYNONYMS.items()}
+    """Normalized words -> kinds: of the contract, everyday synonyms, and the user's words."""
+    contract_kinds = map_enum_words(ExchangeKind.items())
+    words = contract_kinds | {word: contract_kinds[kind] for word, kind in KIND_SYNONYMS.items()}
     for word, kind in kind_map.items():
         try:
-            words[normalize_word(word)] = read_word(kind, ours)
+            words[normalize_word(word)] = read_word(kind, contract_kinds)
         except NotationError as error:
             raise ImportRefusedError(f"--kind-map {word}={kind}: {kind!r} {error}.") from error
     return words

@@ -1,4 +1,4 @@
-"""Reads a CSV: whatever separator, line ends and quoting the program of its author wrote."""
+"""Reads CSV files with any separator, line ends and quoting."""
 
 import csv
 import io
@@ -18,23 +18,23 @@ BinaryFile = IO[bytes] | io.BufferedIOBase
 
 _BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
 _UTF_16_MARKS: Final = (b"\xff\xfe", b"\xfe\xff")
-# First bytes of files that people take for a CSV, and what they are.
+# First bytes of files of other formats that people rename to CSV.
 _FOREIGN: Final = {
     b"PK\x03\x04": "an Excel or zip file",
     b"\xd0\xcf\x11\xe0": "an old Excel file",
     b"%PDF": "a PDF file",
 }
 _BLOCK_BYTES: Final = 1 << 18
-# Lines in which the column names are looked for: their rows may have several lines each.
+# Number of lines to search for the column names, because a row may have several lines.
 _HEAD_LINES: Final = 200
-# A first line that tells Excel the separator.
+# A first line with which Excel declares the separator.
 _SEPARATOR_LINE: Final = re.compile(r'"?sep=(?P<separator>[^"\r\n])"?[\r\n]*', re.IGNORECASE)
 
 
 def read_grids(name: str, file: BinaryFile, *, head_rows: int) -> Iterator[RawTable]:
-    """The file as rows, once for each separator it may have, the likeliest first.
+    """The file as rows, once for each possible separator, the likeliest first.
 
-    Only the rows of one of them can be read. Raises ImportRefusedError, here or while rows are
+    Only one of the tables can be read to its end. Raises ImportRefusedError, here or while rows are
     read.
     """
     lines = _lines(name, _convert_to_utf8(name, file))
@@ -45,21 +45,21 @@ def read_grids(name: str, file: BinaryFile, *, head_rows: int) -> Iterator[RawTa
         first_line, head = 2, head[1:]
     if not any(map(str.strip, head)):
         raise ImportRefusedError(f"{name} has no row with the column names: {SAVE_AS_CSV}.")
-    is_found = False
+    has_rows = False
     for separator in (separator_line["separator"],) if separator_line else _separators(head):
         rows = _read_head(name, head, separator, first_line, head_rows)
-        is_found = is_found or bool(rows)
+        has_rows = has_rows or bool(rows)
 
         def read(separator: str = separator) -> Iterator[TableRow]:
             return _rows(name, chain(head, lines), separator, first_line)
 
         yield RawTable("", rows, read, separator, keeps_surplus=True)
-    if not is_found:
-        next(_rows(name, iter(head), ",", first_line), None)  # says what is wrong
+    if not has_rows:
+        next(_rows(name, iter(head), ",", first_line), None)  # raises with the reason
 
 
 def _separators(head: Sequence[str]) -> list[str]:
-    """Those that stand most often outside of quotes on the first line with any, first."""
+    """The separators, the most frequent outside quotes first, on the first line that has any."""
     unquoted = ["".join(line.split('"')[::2]) for line in head]
     first = next((line for line in unquoted if any(mark in line for mark in SEPARATORS)), "")
     return sorted(SEPARATORS, key=first.count, reverse=True)
@@ -68,7 +68,7 @@ def _separators(head: Sequence[str]) -> list[str]:
 def _read_head(
     name: str, lines: Sequence[str], separator: str, first_line: int, count: int
 ) -> list[TableRow]:
-    """The first rows with any text, before any that cannot be read."""
+    """The first rows with text, up to the first row that cannot be read."""
     rows = []
     with suppress(ImportRefusedError):
         for row in _rows(name, iter(lines), separator, first_line):
@@ -80,7 +80,7 @@ def _read_head(
 
 
 def _convert_to_utf8(name: str, file: BinaryFile) -> BinaryFile:
-    """The file, converted when it is UTF-16, which Excel calls Unicode text."""
+    """The file, converted to UTF-8 if it is UTF-16, which Excel calls Unicode text."""
     start = file.read(2)
     file.seek(0)
     if start not in _UTF_16_MARKS:
@@ -94,7 +94,7 @@ def _convert_to_utf8(name: str, file: BinaryFile) -> BinaryFile:
 
 
 def _lines(name: str, file: BinaryFile) -> Iterator[str]:
-    """Lines as text, with their ends; a file without line feeds has Macintosh line ends."""
+    """Lines as text with their ends; without line feeds a file has carriage returns as line ends."""
     offset, line_count, ends = 0, 0, "\n"
     while block := file.readlines(_BLOCK_BYTES):
         joined = b"".join(block)
@@ -114,7 +114,7 @@ def _lines(name: str, file: BinaryFile) -> Iterator[str]:
                 continue
             except UnicodeDecodeError:
                 pass
-        yield from _until_wrong(name, block, offset, line_count)
+        yield from _decode_until_invalid(name, block, offset, line_count)
 
 
 def _require_text(name: str, start: bytes) -> None:
@@ -123,8 +123,10 @@ def _require_text(name: str, start: bytes) -> None:
             raise ImportRefusedError(f"{name} is {what}, not a CSV: {SAVE_AS_CSV}.")
 
 
-def _until_wrong(name: str, block: list[bytes], offset: int, line_count: int) -> Iterator[str]:
-    """The lines of a block before the byte that is wrong; then raises, with its address."""
+def _decode_until_invalid(
+    name: str, block: list[bytes], offset: int, line_count: int
+) -> Iterator[str]:
+    """The lines of a block before an invalid byte; then raises with the position of that byte."""
     for number, line in enumerate(block, start=line_count + 1):
         if b"\0" in line:
             raise ImportRefusedError(
@@ -142,7 +144,7 @@ def _until_wrong(name: str, block: list[bytes], offset: int, line_count: int) ->
 
 
 def _rows(name: str, lines: Iterator[str], separator: str, first_line: int) -> Iterator[TableRow]:
-    # Strict: else an unclosed quote would swallow the rest of the file without a word.
+    # Strict, because an unclosed quote would otherwise swallow the rest of the file silently.
     reader = csv.reader(lines, delimiter=separator, strict=True)
     line = first_line
     try:

@@ -1,4 +1,4 @@
-"""Whether the dates of a file have the day or the month first, as its rows show."""
+"""Finds whether the dates of a file have the day or the month first."""
 
 import re
 from collections.abc import Iterable, Iterator
@@ -15,18 +15,18 @@ _NAMED_ORDERS: Final = {
     DAY_FIRST: re.compile(r"\bdd?([-/.])mm?\1yy", re.IGNORECASE),
     MONTH_FIRST: re.compile(r"\bmm?([-/.])dd?\1yy", re.IGNORECASE),
 }
-_SHOWN: Final = 5
+_MAX_EXAMPLES: Final = 5
 _CHOICE: Final = f"--date-order {DAY_FIRST} or --date-order {MONTH_FIRST}"
 
 
 class UnknownDateOrderError(ImportRefusedError):
-    """Dates can be read in both orders, and no row of the file shows which is meant."""
+    """The dates can be read in both orders, and no row proves one."""
 
 
 def find_date_order(name: str, plan: ColumnMapping, rows: Iterable[TableRow]) -> ProvenOrder:
-    """The order that rows prove, as 31/05/2024 can only have the day first, or a column's name.
+    """The order that a row or a column name proves: 31/05/2024 can only have the day first.
 
-    Raises UnknownDateOrderError when none does, ImportRefusedError when they contradict each other.
+    Raises UnknownDateOrderError when nothing proves one, ImportRefusedError when proofs contradict.
     """
     proofs = _named_orders(plan)
     ambiguous: list[str] = []
@@ -35,14 +35,14 @@ def find_date_order(name: str, plan: ColumnMapping, rows: Iterable[TableRow]) ->
         order = prove_order(text)
         if order == "either":
             ambiguous_count += 1
-            if len(ambiguous) < _SHOWN:
+            if len(ambiguous) < _MAX_EXAMPLES:
                 ambiguous.append(f"{place} ({text})")
         elif order is not None:
             proofs.setdefault(order, f"{place} ({text})")
     if len(proofs) == 2:
         raise ImportRefusedError(
             f"{name} has dates in both orders: {proofs[DAY_FIRST]} is day/month, and "
-            f"{proofs[MONTH_FIRST]} is month/day. Mend the rows of one sort, or say {_CHOICE}, "
+            f"{proofs[MONTH_FIRST]} is month/day. Mend the rows of one kind, or say {_CHOICE}, "
             "which refuses the others."
         )
     if DAY_FIRST in proofs:
@@ -57,7 +57,7 @@ def find_date_order(name: str, plan: ColumnMapping, rows: Iterable[TableRow]) ->
 
 
 def _named_orders(plan: ColumnMapping) -> dict[str, str]:
-    """The columns whose names say the order of their dates, by that order."""
+    """The columns whose names contain the order of their dates, by that order."""
     columns = [column for field, column in plan.columns.items() if field in _DATE_FIELDS]
     return {
         order: f"the column {column!r}"
@@ -68,7 +68,7 @@ def _named_orders(plan: ColumnMapping) -> dict[str, str]:
 
 
 def _dates(plan: ColumnMapping, rows: Iterable[TableRow]) -> Iterator[tuple[str, str]]:
-    """Every text that should be a date, with its place."""
+    """Every text of a date field, with its place."""
     sources = {field: plan.sources[field] for field in sorted(_DATE_FIELDS & plan.sources.keys())}
     for field, source in sources.items():
         if isinstance(source, str):

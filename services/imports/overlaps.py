@@ -1,4 +1,4 @@
-"""Notices a file that was imported before under another name."""
+"""Finds rows of a file that another batch has recorded already."""
 
 import shlex
 from collections import Counter
@@ -15,21 +15,21 @@ from services.imports.report import BatchOverlap
 from services.imports.row_identity import parse_key
 from services.ledger.wording import format_count
 
-_LEAST_SAMPLE: Final = 10
-_BATCHES_COUNTED: Final = 5
+_MIN_SAMPLE_SIZE: Final = 10
+_MAX_COUNTED_BATCHES: Final = 5
 
 
 def find_overlaps(client: Client, rows: ExchangeRowChecker) -> tuple[BatchOverlap, ...]:
-    """Other batches that have references of the new rows, the one with most equal rows first.
+    """Finds the batches that have references of the new rows, most equal rows first.
 
-    In a batch of another sender only rows with the same content count, because numbers such as
-    1, 2, 3 are anybody's.
+    In a batch of another sender only rows with equal content count, because many senders number
+    their rows 1, 2, 3.
 
-    A row has a different id in each batch, so ids can be looked up in batches that are too large to
+    A row has another id in each batch, so a lookup of ids works in batches that are too large to
     read. A sample spread evenly over the file is looked up in each batch: about 10,000 ids in all,
-    and at least 10 per batch. It always finds a whole copy. Beside 100 batches, it misses a file
-    that shares a twentieth of its rows once in 150 times. All rows are then counted in the five
-    batches with most hits.
+    and at least 10 per batch. It always finds a whole copy. With 100 batches, it misses a file that
+    shares a twentieth of its rows once in 150 times. All rows are then counted in the five batches
+    with most hits.
     """
     position = rows.import_batch.position
     others = [
@@ -39,7 +39,7 @@ def find_overlaps(client: Client, rows: ExchangeRowChecker) -> tuple[BatchOverla
     ]
     if not others or not rows.counts.recorded:
         return ()
-    sample = _spread(rows, max(_LEAST_SAMPLE, MAX_IDS // len(others)))
+    sample = _sample(rows, max(_MIN_SAMPLE_SIZE, MAX_IDS // len(others)))
     hits: Counter[int] = Counter()
     same_hits: Counter[int] = Counter()
     ids = (
@@ -50,14 +50,14 @@ def find_overlaps(client: Client, rows: ExchangeRowChecker) -> tuple[BatchOverla
     )
     for block in split_into_blocks(ids):
         places = dict(block)
-        for id_, exchange in _standing(client, list(places), position).items():
+        for id_, exchange in _find_unretracted(client, list(places), position).items():
             place, event = places[id_]
             hits[place] += 1
-            same_hits[place] += _says_same(event, exchange)
+            same_hits[place] += _has_equal_content(event, exchange)
     likeliest = sorted(hits, key=lambda place: (-same_hits[place], -hits[place]))
     overlaps = [
         _overlap_with(client, rows, others[place], position)
-        for place in likeliest[:_BATCHES_COUNTED]
+        for place in likeliest[:_MAX_COUNTED_BATCHES]
     ]
     overlapping = [overlap for overlap in overlaps if overlap.row_count]
     return tuple(sorted(overlapping, key=lambda each: (-each.same_count, -each.row_count)))
@@ -66,14 +66,16 @@ def find_overlaps(client: Client, rows: ExchangeRowChecker) -> tuple[BatchOverla
 def _overlap_with(
     client: Client, rows: ExchangeRowChecker, other: Batch, position: str
 ) -> BatchOverlap:
-    """Looks for every new row in one batch."""
+    """Looks up every new row in one batch."""
     row_count = same_count = 0
-    ids = ((id_, event) for event in _new(rows) for id_ in _ids_in(other, rows, event))
+    ids = ((id_, event) for event in _new_events(rows) for id_ in _ids_in(other, rows, event))
     for block in split_into_blocks(ids):
         events = dict(block)
-        standing = _standing(client, list(events), position)
+        standing = _find_unretracted(client, list(events), position)
         row_count += len(standing)
-        same_count += sum(_says_same(events[id_], exchange) for id_, exchange in standing.items())
+        same_count += sum(
+            _has_equal_content(events[id_], exchange) for id_, exchange in standing.items()
+        )
     if other.recorded_by != rows.import_batch.sender:
         row_count = same_count
     return BatchOverlap(
@@ -84,18 +86,18 @@ def _overlap_with(
     )
 
 
-def _says_same(event: Event, exchange: Exchange) -> bool:
+def _has_equal_content(event: Event, exchange: Exchange) -> bool:
     last = exchange.revisions[-1]
     return event.occur_time == last.occur_time and event.exchange_recorded.exchange == last.content
 
 
-def _standing(client: Client, ids: Sequence[str], position: str) -> dict[str, Exchange]:
+def _find_unretracted(client: Client, ids: Sequence[str], position: str) -> dict[str, Exchange]:
     exchanges = find_exchanges(client, ids, position=position)
     return {id_: each for id_, each in exchanges.items() if each.state != EXCHANGE_STATE_RETRACTED}
 
 
 def _ids_in(other: Batch, rows: ExchangeRowChecker, event: Event) -> Iterator[str]:
-    """Ids that a row would have in another batch, imported now or before 0.2."""
+    """The ids that a row may have in another batch, imported now or before 0.2."""
     reference = event.source.reference
     key = reference if rows.occurrence_counter is None else parse_key(reference)
     place = (ID_RULE, rows.programme, other.batch, other.generation)
@@ -106,44 +108,45 @@ def _ids_in(other: Batch, rows: ExchangeRowChecker, event: Event) -> Iterator[st
         yield derive_id(*place, raw_key, "")
 
 
-def _spread(rows: ExchangeRowChecker, size: int) -> list[Event]:
-    """`size` of the new rows, evenly from the first to the last; all when there are fewer."""
+def _sample(rows: ExchangeRowChecker, size: int) -> list[Event]:
+    """A sample of `size` new rows, evenly from the first to the last; all if there are fewer."""
     count = rows.counts.recorded
     if count <= size:
-        return list(_new(rows))
+        return list(_new_events(rows))
     places = {place * (count - 1) // (size - 1) for place in range(size)}
-    return [event for place, event in enumerate(_new(rows)) if place in places]
+    return [event for place, event in enumerate(_new_events(rows)) if place in places]
 
 
-def _new(rows: ExchangeRowChecker) -> Iterator[Event]:
+def _new_events(rows: ExchangeRowChecker) -> Iterator[Event]:
     return (event for _, event in rows.iterate_new())
 
 
-def make_overlap_doubt(overlapping: Sequence[BatchOverlap]) -> Doubt:
-    """A sentence for each batch, and what to do if the file is a copy and if it is not."""
-    first = overlapping[0]
+def make_overlap_doubt(overlaps: Sequence[BatchOverlap]) -> Doubt:
+    """Asks about overlaps: a sentence for each batch, and what to do in either case."""
+    first = overlaps[0]
     name = shlex.quote(first.batch)
     sender = f" for the sender it has (--as {shlex.quote(first.recorded_by)})"
-    again = (
+    reimport_advice = (
         f"say --batch {name}{sender if first.recorded_by else ''}: rows that changed become "
         "corrections."
     )
     if first.same_count:
         remedy = (
-            f"If this is a copy of that file, or a newer one, {again} "
+            f"If this is a copy of that file, or a newer one, {reimport_advice} "
             "If these are other exchanges, say --as-new."
         )
     else:
         remedy = (
-            "No row says the same, so they seem to be other exchanges: say --as-new. If this is a "
-            f"newer file of batch {first.batch} all the same, {again}"
+            "No row has the same content, so they seem to be other exchanges: say --as-new. If this "
+            f"is a newer file of batch {first.batch} all the same, {reimport_advice}"
         )
     return Doubt(
         statement=" ".join(
-            f"{format_count(each.row_count, 'new row', 'has')} a reference that stands in batch "
+            f"{format_count(each.row_count, 'new row', 'has')} a reference that is in batch "
             f"{_batch_label(each)} already; "
-            f"{each.same_count:,} of them {'says' if each.same_count == 1 else 'say'} the same."
-            for each in overlapping
+            f"{each.same_count:,} of them {'has' if each.same_count == 1 else 'have'} "
+            "the same content."
+            for each in overlaps
         ),
         remedy=remedy,
         question="Record them as other exchanges?",

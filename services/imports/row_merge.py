@@ -162,7 +162,7 @@ def find_report_time(revisions: Sequence[Revision]) -> Timestamp | None:
 
 
 def _is_recorded_unchanged(row_event: Event, revisions: Sequence[Revision]) -> bool:
-    """Whether an equal row recorded the exchange and nothing changed it: the usual case, and cheap."""
+    """Whether an equal row recorded the exchange once: the usual case, checked at low cost."""
     first = revisions[0]
     return (
         len(revisions) == 1

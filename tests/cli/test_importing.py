@@ -130,7 +130,7 @@ def test_a_list_comes_page_by_page(run: RunCommand, calls: Path) -> None:
     [
         (("undo", "cals"), 1, "There is no batch 'cals'. Did you mean calls?"),
         (("undo", "calls"), 2, "Retract 2 exchanges of batch calls? There is no terminal"),
-        (("exchanges", "copy.csv"), 1, "2 new rows have a reference that stands in batch calls"),
+        (("exchanges", "copy.csv"), 1, "2 new rows have a reference that is in batch calls"),
         (("exchanges", "calls.csv", "--skip-bad", "calls.csv"), 1, "the file is there already"),
         (("exchanges", "calls.csv", "--sheet", "One"), 1, "--sheet is for workbooks"),
         (("exchanges", "calls.csv", "--date-order", "year-first"), 2, "year-first"),
@@ -175,7 +175,7 @@ def test_a_copy_is_asked_about_on_a_terminal(
     monkeypatch.setattr(sys, "stdin", Terminal(answer))
     result = run("import", "exchanges", "copy.csv")
     assert (result.code, len(exchanges(run))) == (code, count)
-    assert "2 of them say the same.\nIf this is a copy of that file" in result.err
+    assert "2 of them have the same content.\nIf this is a copy of that file" in result.err
     assert "Record them as other exchanges? [y/N]" in result.err
 
 

@@ -44,7 +44,7 @@ def test_a_renamed_copy_is_asked_about(
     assert importer.import_rows(*rows, name="copy.csv", dry_run=True).elsewhere == found
     if not found:
         return
-    with pytest.raises(ImportRefusedError, match="stands in batch log already") as refused:
+    with pytest.raises(ImportRefusedError, match="is in batch log already") as refused:
         importer.import_rows(*rows, name="copy.csv")
     advice = ("--batch log", "--as-new") if found[0].same_count else ("--as-new", "--batch log")
     assert sorted(advice, key=str(refused.value).index) == list(advice)

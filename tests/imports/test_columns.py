@@ -47,7 +47,7 @@ def test_columns(
         ({}, {}, "No column was found for giver, kind: say which it is, --map giver=COLUMN"),
         ({"give": "a"}, {}, "no field 'give' (did you mean 'giver'?)"),
         ({"giver": "whom"}, {}, "no column 'whom' (did you mean 'who'?)"),
-        ({"giver": "who"}, {"giver": "R1A"}, "stands in --map and in --set"),
+        ({"giver": "who"}, {"giver": "R1A"}, "is in --map and in --set"),
         ({"occur_time": ""}, {}, "No column was found for occur_time, giver, kind"),
     ],
 )
