@@ -94,7 +94,7 @@ def _convert_to_utf8(name: str, file: BinaryFile) -> BinaryFile:
 
 
 def _lines(name: str, file: BinaryFile) -> Iterator[str]:
-    """Lines as text with their ends; without line feeds a file has carriage returns as line ends."""
+    """Lines as text with their ends: line feeds, or carriage returns in a file without any."""
     offset, line_count, ends = 0, 0, "\n"
     while block := file.readlines(_BLOCK_BYTES):
         joined = b"".join(block)

@@ -137,8 +137,8 @@ def make_overlap_doubt(overlaps: Sequence[BatchOverlap]) -> Doubt:
         )
     else:
         remedy = (
-            "No row has the same content, so they seem to be other exchanges: say --as-new. If this "
-            f"is a newer file of batch {first.batch} all the same, {reimport_advice}"
+            "No row has the same content, so they seem to be other exchanges: say --as-new. "
+            f"If this is a newer file of batch {first.batch} all the same, {reimport_advice}"
         )
     return Doubt(
         statement=" ".join(
