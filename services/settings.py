@@ -21,40 +21,40 @@ _POSTGRES: Final = re.compile(
 _NAME: Final = re.compile(r"(?!\.{1,2}$)[A-Za-z0-9._-]{1,249}")
 
 
-def _address(text: str) -> str:
+def _check_address(text: str) -> str:
     host, _, port = text.rpartition(":")
     if not host or not port.isdecimal() or int(port) > _MAX_PORT:
         raise ValueError(f"write HOST:PORT with a port of 0 (any) to {_MAX_PORT}")
     return text
 
 
-def _postgres(url: str) -> str:
+def _check_postgres_url(url: str) -> str:
     if not _POSTGRES.fullmatch(url):
         raise ValueError("write postgresql://USER:PASSWORD@HOST:PORT/DATABASE")
     return url
 
 
-def _file(name: str) -> str:
+def _check_file(name: str) -> str:
     if not Path(name).is_file():
         raise ValueError("there is no such file")
     return name
 
 
-def _name(text: str) -> str:
+def _check_name(text: str) -> str:
     if not _NAME.fullmatch(text):
         raise ValueError("use up to 249 of A-Z, a-z, 0-9, point, hyphen and underscore")
     return text
 
 
-ListenAddress = Annotated[str, AfterValidator(_address)]
-PostgresUrl = Annotated[str, AfterValidator(_postgres)]
-ExistingFile = Annotated[str, AfterValidator(_file)]
-InstanceName = Annotated[str, AfterValidator(_name)]
+ListenAddress = Annotated[str, AfterValidator(_check_address)]
+PostgresUrl = Annotated[str, AfterValidator(_check_postgres_url)]
+ExistingFile = Annotated[str, AfterValidator(_check_file)]
+InstanceName = Annotated[str, AfterValidator(_check_name)]
 PositiveSeconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 
 class Settings(BaseSettings):
-    """What one process is started with; nothing changes it afterwards."""
+    """The settings of one process of a cluster, frozen when it starts."""
 
     model_config = SettingsConfigDict(
         env_prefix="MUTUA_",
@@ -65,47 +65,49 @@ class Settings(BaseSettings):
     )
 
     log_url: str
-    """`kafka://host:port,host:port/topic`"""
+    """Log that facts are recorded on: `kafka://HOST:PORT,HOST:PORT/TOPIC`."""
     store_url: PostgresUrl = ""
-    """`postgresql://...`, where the read models are; those who only record do without."""
+    """Database of the read models: `postgresql://USER:PASSWORD@HOST:PORT/DATABASE`. Optional for
+    ingest, which with it holds streams back while projectors are far behind."""
 
     listen: ListenAddress = "127.0.0.1:7420"
-    """Where calls are taken; port 0 takes a free one."""
+    """Address that gRPC calls are accepted on; port 0 picks a free one."""
     health_listen: ListenAddress = ""
-    """Where a projector tells its health, through gRPC; without it nowhere."""
+    """Address of a projector's gRPC health service; without one it has none."""
     reuse_port: bool = False
-    """Whether several processes share the address; the kernel spreads connections over them."""
+    """Whether several processes share `listen`; the kernel spreads connections over them."""
 
     metrics_listen: str = ""
-    """Where Prometheus reads how the process does; without an address nothing is measured."""
+    """Address that Prometheus scrapes; without one nothing is measured."""
     log_format: LogFormat = "text"
-    """How the process says things on stderr: lines of `text`, or objects of `json`."""
+    """Format of log lines on stderr: `text`, or one `json` object a line."""
     log_level: LogLevel = "warning"
-    """The least that is said: `info` has a line for every call."""
+    """Lowest level that is logged; `info` logs every call."""
 
     partitions: int | None = Field(default=None, ge=1)
-    """How many partitions the topic must have; None takes it as it is."""
+    """Number of partitions that the topic must have; without one any number is accepted."""
     queue_bytes: int = Field(default=64 << 20, ge=16 << 20)
-    """What may wait for Kafka in one process, each record counted with 1,000 bytes beside it."""
+    """Maximum bytes that wait for Kafka in one process; each fact counts 1,000 bytes more than its
+    size."""
     facts_per_second: int = Field(default=10_000, ge=1)
-    """What one programme may record through one process."""
+    """Maximum facts per second that one programme records through one process."""
 
     instance: InstanceName = ""
-    """The name of this projector among its likes, the same after a restart: its partitions then
-    wait for it, for up to the session timeout. Without one they are moved."""
+    """Name of this projector, unique and the same after a restart. Kafka reserves the partitions of
+    a named projector until the session timeout; an unnamed one loses them when it restarts."""
     session_timeout_seconds: PositiveSeconds = Field(default=10.0, le=60)
-    """So long may a projector be silent before others take over; not below the broker's
-    group.min.session.timeout.ms, which is 6 s unless it was set."""
+    """Silence after which other projectors take a projector's partitions over; at least the
+    broker's group.min.session.timeout.ms, which is 6 s by default."""
     slab_records: int = Field(default=10_000, ge=1, le=100_000)
-    """At most so many records of a partition in one transaction; of most there are fewer bytes."""
+    """Maximum records per projection transaction. Usually `slab_bytes` is reached first."""
     slab_bytes: int = Field(default=1_000_000, ge=1_000, le=64 << 20)
-    """At most so many bytes of a partition are fetched at once."""
+    """Maximum bytes of a partition per fetch."""
     fetch_min_bytes: int = Field(default=65_536, ge=1, le=64 << 20)
-    """The broker waits for so much before it answers a fetch ..."""
+    """Bytes that the broker collects before it answers a fetch, within `fetch_wait_seconds`."""
     fetch_wait_seconds: PositiveSeconds = Field(default=0.025, le=5)
-    """... but no longer than this; new facts are seen so much later."""
+    """Maximum time that the broker collects; it delays the visibility of new facts."""
     stuck_seconds: PositiveSeconds = 30.0
-    """A projector that gets no further for so long ends itself."""
+    """Time without progress after which a projector with work to do ends itself."""
 
     kafka_security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] | None = None
     kafka_ssl_cafile: ExistingFile | None = None
@@ -134,7 +136,7 @@ class Settings(BaseSettings):
         return self
 
     def kafka_options(self) -> dict[str, Any]:
-        """What was set of TLS and SASL, under kafka-python's names."""
+        """The TLS and SASL options that are set, under kafka-python's names."""
         options = self.model_dump(exclude_none=True)
         return {
             name.removeprefix(_KAFKA): value.get_secret_value()
@@ -145,7 +147,7 @@ class Settings(BaseSettings):
         }
 
     def require_store_url(self) -> str:
-        """For those who cannot do without. Raises InvalidArgumentError."""
+        """The store URL. Raises InvalidArgumentError when it is not set."""
         if not self.store_url:
             raise InvalidArgumentError(
                 "MUTUA_STORE_URL is not set: write postgresql://USER:PASSWORD@HOST:PORT/DATABASE"
@@ -153,24 +155,24 @@ class Settings(BaseSettings):
         return self.store_url
 
 
-def read_settings(**given: Any) -> Settings:
-    """What is given, and else what the environment says.
+def read_settings(**overrides: Any) -> Settings:
+    """Reads the environment; `overrides` take precedence.
 
-    Raises InvalidArgumentError in one line.
+    Raises InvalidArgumentError, whose one line names every invalid setting.
     """
     try:
-        return Settings(**given)
+        return Settings(**overrides)
     except ValidationError as error:
-        raise InvalidArgumentError("; ".join(map(_problem, error.errors()))) from None
+        raise InvalidArgumentError("; ".join(map(_describe, error.errors()))) from None
 
 
-def _problem(found: ErrorDetails) -> str:
-    message = found["msg"].removeprefix("Value error, ")
-    if not found["loc"]:
+def _describe(details: ErrorDetails) -> str:
+    message = details["msg"].removeprefix("Value error, ")
+    if not details["loc"]:
         return message
-    name = f"MUTUA_{str(found['loc'][0]).upper()}"
-    if found["type"] == "missing":
+    name = f"MUTUA_{str(details['loc'][0]).upper()}"
+    if details["type"] == "missing":
         return f"{name} is not set"
-    # Addresses may hold a password.
-    value = "" if name.endswith("_URL") else f" is {found['input']!r}"
+    # A URL may hold a password.
+    value = "" if name.endswith("_URL") else f" is {details['input']!r}"
     return f"{name}{value}: {message[0].lower()}{message[1:]}"

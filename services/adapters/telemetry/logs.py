@@ -1,6 +1,6 @@
-"""What a process says while it runs: lines for people, or objects of JSON for programs.
+"""Logging to stderr: lines for people, or JSON objects for programs.
 
-Whatever is said of a call carries its request id.
+Every record that is logged during a call carries the call's request id.
 """
 
 import json
@@ -15,21 +15,21 @@ LogLevel = Literal["debug", "info", "warning", "error"]
 
 _request_id: ContextVar[str] = ContextVar("request_id", default="")
 _QUIET: Final = ("aiokafka", "kafka")
-"""While a broker is away they tell of every attempt; what matters of it is told by our own."""
+"""Libraries that log every attempt to reach a broker; mutua's own loggers report an outage once."""
 
 
 def get_request_id() -> str:
-    """The id of the call that is answered here; "" outside of calls."""
+    """Returns the request id of the current call, "" outside of calls."""
     return _request_id.get()
 
 
-def set_request_id(given: str) -> None:
-    """From here on what is said is of this call, under the id it was given or a new one."""
-    _request_id.set(given or os.urandom(16).hex())
+def set_request_id(request_id: str) -> None:
+    """Sets the request id of the current call; "" makes a new one."""
+    _request_id.set(request_id or os.urandom(16).hex())
 
 
 def configure_logging(*, log_format: LogFormat = "text", level: LogLevel = "warning") -> None:
-    """Has everything said on stderr. What ends a process is said at the level CRITICAL."""
+    """Logs to stderr. A message that ends the process has the level CRITICAL."""
     handler = logging.StreamHandler()
     handler.setFormatter(_JsonFormatter() if log_format == "json" else _LineFormatter())
     logging.basicConfig(handlers=[handler], level=level.upper(), force=True)
@@ -40,16 +40,16 @@ def configure_logging(*, log_format: LogFormat = "text", level: LogLevel = "warn
 class _LineFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         level = "error:" if record.levelno == logging.CRITICAL else record.levelname
-        about = f" (request {get_request_id()})" if get_request_id() else ""
-        said = f"{level} {record.getMessage()}{about}"
-        return f"{said}\n{self.formatException(record.exc_info)}" if record.exc_info else said
+        request = f" (request {get_request_id()})" if get_request_id() else ""
+        line = f"{level} {record.getMessage()}{request}"
+        return f"{line}\n{self.formatException(record.exc_info)}" if record.exc_info else line
 
 
 class _JsonFormatter(logging.Formatter):
-    """One object a line, without what is empty."""
+    """Formats one JSON object a line and omits empty fields."""
 
     def format(self, record: logging.LogRecord) -> str:
-        said = {
+        fields = {
             "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="microseconds"),
             "level": record.levelname,
             "logger": record.name,
@@ -57,4 +57,4 @@ class _JsonFormatter(logging.Formatter):
             "request_id": get_request_id(),
             "exception": self.formatException(record.exc_info) if record.exc_info else "",
         }
-        return json.dumps({name: value for name, value in said.items() if value})
+        return json.dumps({name: value for name, value in fields.items() if value})

@@ -1,4 +1,4 @@
-"""What a running mutua measures of itself. A metric is one line here, and told to a `Meter`."""
+"""The metrics of a running mutua. Each is declared here once and recorded through a `Meter`."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ _COUNTS: Final = (1, 10, 100, 500, 1_000, 2_500, 5_000, 10_000)
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Metric:
-    """A name of Prometheus' conventions, what it says, and the names of its labels."""
+    """A metric by its Prometheus name, with its HELP text and the names of its labels."""
 
     name: str
     description: str
@@ -18,34 +18,34 @@ class Metric:
 
 
 class Counter(Metric):
-    """Only grows, from 0 at the start of a process. Its name ends in `_total`."""
+    """A count that starts at 0 with the process and only grows. Its name ends in `_total`."""
 
 
 class Gauge(Metric):
-    """How something is at the moment it is asked."""
+    """A value at the moment of the scrape."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Histogram(Metric):
-    """How many values were at most each of `buckets`, how many there were, and their sum."""
+    """Observed values, counted by upper bounds in `buckets`, with their count and sum."""
 
     buckets: tuple[float, ...] = _SECONDS
 
 
 Reading = float | Mapping[tuple[str, ...], float]
-"""A value, or one for each of the labels' values."""
+"""One value, or one by the values of the labels."""
 
 
 class Meter(Protocol):
-    """Takes figures, on any thread, in a few microseconds. `labels` are values in order."""
+    """Records metrics on any thread in a few microseconds. `labels` are values in label order."""
 
     def add(self, counter: Counter, amount: float, *labels: str) -> None:
-        """Counts; 0 is worth telling, as a counter that is not there cannot be seen to grow."""
+        """Adds to a counter. Adding 0 exports it, because `rate()` misses a series' first value."""
 
     def observe(self, histogram: Histogram, value: float, *labels: str) -> None: ...
 
     def watch(self, metric: Counter | Gauge, read: Callable[[], Reading]) -> None:
-        """Has `read` called, on another thread, whenever somebody wants to know."""
+        """Calls `read` at every scrape, on another thread."""
 
 
 class _NoOpMeter:
@@ -57,70 +57,73 @@ class _NoOpMeter:
 
 
 NO_OP_METER: Final[Meter] = _NoOpMeter()
-"""Where nobody wants to know."""
+"""The meter of a process without a metrics address."""
 
 OK: Final = "OK"
-"""The outcome of what was not refused and did not fail; others are reasons of the contract, and
-`INTERNAL` and `CANCELLED`."""
+"""The outcome of a success. Other outcomes are the contract's error reasons, `INTERNAL` and
+`CANCELLED`."""
 
 # Every process.
-READY: Final = Gauge("mutua_ready", "1 where a service does its work, else 0.", ("service",))
-BUILD_INFO: Final = Gauge("mutua_build_info", "1, of this version.", ("version", "model_version"))
-CALL_SECONDS: Final = Histogram(
-    "mutua_call_seconds", "Calls, from request to answer.", ("method", "outcome")
+READY: Final = Gauge("mutua_ready", "1 while the service is ready, else 0.", ("service",))
+BUILD_INFO: Final = Gauge(
+    "mutua_build_info", "Always 1, labelled with the version.", ("version", "model_version")
 )
+CALL_SECONDS: Final = Histogram("mutua_call_seconds", "Duration of calls.", ("method", "outcome"))
 
 # Ingest.
 INGESTED_FACTS: Final = Counter(
-    "mutua_ingest_facts_total", "Facts that were sent, by what became of them.", ("outcome",)
+    "mutua_ingest_facts_total", "Received facts by outcome.", ("outcome",)
 )
 APPEND_SECONDS: Final = Histogram(
-    "mutua_ingest_append_seconds", "Until what one call or group recorded was durable."
+    "mutua_ingest_append_seconds", "Time until the facts of one append are durable."
 )
 QUEUED_BYTES: Final = Gauge(
-    "mutua_ingest_queued_bytes", "What waits for the log, 1,000 a fact and its size."
+    "mutua_ingest_queued_bytes", "Bytes queued for the log, 1,000 per fact and its size."
 )
-QUEUE_LIMIT_BYTES: Final = Gauge("mutua_ingest_queue_limit_bytes", "What may wait for the log.")
+QUEUE_LIMIT_BYTES: Final = Gauge(
+    "mutua_ingest_queue_limit_bytes", "Limit of the bytes queued for the log."
+)
 
 # Projectors.
 PROJECTOR_PARTITIONS: Final = Gauge(
-    "mutua_projector_partitions", "Partitions that this projector has."
+    "mutua_projector_partitions", "Partitions assigned to this projector."
 )
 SLAB_FACTS: Final = Histogram(
-    "mutua_projector_slab_facts", "Facts projected in one transaction.", buckets=_COUNTS
+    "mutua_projector_slab_facts", "Facts per projection transaction.", buckets=_COUNTS
 )
 COMMIT_SECONDS: Final = Histogram(
-    "mutua_projector_commit_seconds", "Writing a slab and its position, in one transaction."
+    "mutua_projector_commit_seconds", "Duration of the transaction that writes a slab."
 )
 VISIBLE_SECONDS: Final = Histogram(
-    "mutua_projector_visible_seconds", "From recorded to projected, of the last fact of a slab."
+    "mutua_projector_visible_seconds",
+    "Time from recording to projection, of the last fact of a slab.",
 )
 BUSY_SLABS: Final = Counter(
-    "mutua_projector_busy_total", "Slabs that could not be written at once and are tried again."
+    "mutua_projector_busy_total", "Slab writes that failed for now and are retried."
 )
 
-# Whoever answers, of all partitions.
-LAG_FACTS: Final = Gauge("mutua_lag_facts", "Facts that are not projected yet.", ("partition",))
+# Query processes and the embedded server, for all partitions.
+LAG_FACTS: Final = Gauge("mutua_lag_facts", "Facts not projected yet.", ("partition",))
 # decision 0062: query processes export lag
 LAG_SECONDS: Final = Gauge(
     "mutua_lag_seconds",
-    "At most so long waits the first fact not projected.",
+    "Upper bound on how long the oldest unprojected fact has been waiting.",
     ("partition",),
 )
 PARTITION_HELD: Final = Gauge(
-    "mutua_partition_held", "1 where a partition is held at a fact, else 0.", ("partition",)
+    "mutua_partition_held", "1 while the partition is held at a record, else 0.", ("partition",)
 )
-WAITING_FACTS: Final = Gauge("mutua_waiting_facts", "Facts that wait for another.")
+WAITING_FACTS: Final = Gauge("mutua_waiting_facts", "Facts that wait for another fact.")
 QUARANTINED_FACTS: Final = Gauge("mutua_quarantined_facts", "Facts that can never apply.")
 CACHE_REQUESTS: Final = Counter(
-    "mutua_query_cache_requests_total", "Answers looked up in the cache: hit or miss.", ("result",)
+    "mutua_query_cache_requests_total", "Answer cache lookups by result, hit or miss.", ("result",)
 )
-CACHE_BYTES: Final = Gauge("mutua_query_cache_bytes", "What the cache of answers takes.")
+CACHE_BYTES: Final = Gauge("mutua_query_cache_bytes", "Memory used by the answer cache.")
 COLUMNS_BYTES: Final = Gauge(
-    "mutua_query_columns_bytes", "What the programmes asked about last take in memory."
+    "mutua_query_columns_bytes", "Memory used by the columns of recently queried programmes."
 )
 
 # A data directory.
 DISK_FREE_BYTES: Final = Gauge(
-    "mutua_disk_free_bytes", "Room that is left where the data directory is."
+    "mutua_disk_free_bytes", "Free space on the disk of the data directory."
 )
