@@ -1,4 +1,4 @@
-"""The embedded runner: one thread that follows the log of its own process."""
+"""The embedded projector: one thread that follows the log of its own process."""
 
 import logging
 import threading
@@ -15,41 +15,40 @@ from services.projector.slab_prefetcher import SlabPrefetcher
 
 logger = logging.getLogger(__name__)
 
-_SLAB: Final = 10_000
-"""Records of one transaction: larger ones are cheaper, and answers wait longer for them."""
+_SLAB_RECORDS: Final = 10_000
+"""Records per transaction. Larger slabs cost less per record but delay answers."""
 _POLL_SECONDS: Final = 0.25
-"""The floor: a wake-up that was missed costs no more than this."""
+"""Polling interval, which bounds the delay after a missed wake-up."""
 
-
-_WAY_GIVEN: Final = 2
-"""Times as long as a slab took."""
+_PAUSE_FACTOR: Final = 2
+"""Pause after a slab while others record, as a multiple of the slab's duration."""
 _MAX_PAUSE_SECONDS: Final = 0.5
-_CLOSE_RECORDS: Final = 50_000
-"""Further behind than this, projecting goes on whoever records."""
+_MAX_PAUSE_LAG: Final = 50_000
+"""Lag from which projecting no longer pauses for recording."""
 
 
 class ObservablePartition(Partition, Protocol):
-    """A partition that tells when it grows."""
+    """A partition that notifies of appends."""
 
     def on_append(self, wake: Callable[[], None]) -> None:
-        """Calls `wake`, on any thread, after each append; one that is missed does no harm."""
+        """Calls `wake` on any thread after an append; missing calls are harmless."""
 
 
 class SwitchOver(Protocol):
-    """Read models that were built elsewhere to take the place of those that are projected into."""
+    """Offers of rebuilt read models that replace the active ones."""
 
     def open_offered(self) -> ProjectionStore | None:
-        """Opens those that are to take over, when there are any."""
+        """Opens the offered read models; None when none are offered."""
 
     def accept(self) -> None:
-        """What was offered is level now: from here on it answers."""
+        """Makes the offered read models active. They have caught up with the active ones."""
 
     def refuse(self) -> None:
-        """What was offered cannot take over, and is not offered again."""
+        """Withdraws the offer."""
 
 
 class EmbeddedProjector:
-    """Keeps the read models level with the log until it is stopped."""
+    """Projects the log of this process into its read models until it is stopped."""
 
     def __init__(
         self,
@@ -64,23 +63,23 @@ class EmbeddedProjector:
     ) -> None:
         """Raises ForeignDataError when the read models were not made from this log.
 
-        `on_progress` is called with the position after each slab, `on_held` with the reason when
-        the next fact needs a later version, `on_failure` once when projecting cannot go on; all on
-        the projector's thread.
+        The callbacks run on the projector's thread: `on_progress` with the position after a slab,
+        `on_hold` with the reason when the next fact needs a later version, `on_failure` once, when
+        projecting failed for good.
         """
         self.next_offset = _position(log, store)
         self.hold_reason = ""
-        """Why nothing more is projected although the log goes on."""
+        """Why the partition is held, "" when it is not."""
         self._log = log
         self._store = store
         self._on_progress = on_progress
         self._on_failure = on_failure
-        self._on_held = on_hold
-        self._succession = switch_over
+        self._on_hold = on_hold
+        self._switch_over = switch_over
         self._meter = meter
         meter.add(BUSY_SLABS, 0)
         meter.watch(PROJECTOR_PARTITIONS, lambda: 1)
-        self._slabs = SlabPrefetcher(log, _SLAB)
+        self._slabs = SlabPrefetcher(log, _SLAB_RECORDS)
         self._wake = threading.Event()
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run, name="projector", daemon=True)
@@ -88,11 +87,11 @@ class EmbeddedProjector:
 
     @property
     def lag(self) -> int:
-        """How many facts on the log will be projected before long."""
+        """Number of facts that are not projected yet; 0 while the partition is held."""
         return 0 if self.hold_reason else self._log.end() - self.next_offset
 
     def catch_up(self) -> None:
-        """Projects, on the caller's thread and before `start`, what the log holds by now."""
+        """Projects the whole log on the caller's thread. Call it before `start`."""
         while self._step():
             pass
 
@@ -100,7 +99,7 @@ class EmbeddedProjector:
         self._thread.start()
 
     def stop(self) -> None:
-        """Ends after the slab under way."""
+        """Waits for the running slab and ends the thread."""
         self._stopped.set()
         self._wake.set()
         if self._thread.is_alive():
@@ -110,22 +109,22 @@ class EmbeddedProjector:
     def _run(self) -> None:
         try:
             while not self._stopped.is_set():
-                if self._succession is not None:
-                    self._try_succession(self._succession)
-                began = time.monotonic()
+                if self._switch_over is not None:
+                    self._try_switch_over(self._switch_over)
+                start_time = time.monotonic()
                 self._wake.clear()
                 if not self._try_step():
                     self._wake.wait(_POLL_SECONDS)
                 elif self._wake.is_set():
-                    self._give_way(time.monotonic() - began)
+                    self._yield_to_writers(time.monotonic() - start_time)
         except Exception as error:
             logger.exception("projecting stopped at offset %d", self.next_offset)
             self._on_failure(f"projecting stopped at offset {self.next_offset}: {error}")
 
-    def _give_way(self, took_seconds: float) -> None:
-        """Leaves most of the time to those who record at this moment, while answers are close."""
-        if self.lag < _CLOSE_RECORDS:
-            self._stopped.wait(min(_WAY_GIVEN * took_seconds, _MAX_PAUSE_SECONDS))
+    def _yield_to_writers(self, slab_seconds: float) -> None:
+        """Pauses so that concurrent recording gets most of the time, unless the lag is large."""
+        if self.lag < _MAX_PAUSE_LAG:
+            self._stopped.wait(min(_PAUSE_FACTOR * slab_seconds, _MAX_PAUSE_SECONDS))
 
     def _try_step(self) -> bool:
         try:
@@ -135,7 +134,7 @@ class EmbeddedProjector:
             return False
 
     def _step(self) -> bool:
-        """Projects what is there, up to a slab; whether there was anything."""
+        """Projects one slab and returns True; returns False at the end of the log or when held."""
         if self.hold_reason:
             return False
         try:
@@ -143,36 +142,36 @@ class EmbeddedProjector:
             if slab is None:
                 return False
             self.next_offset = write_slab(self._store, slab, self._meter).next_offset
-        except UnknownFactKindError as held:
-            self.hold_reason = str(held)
-            logger.warning("%s", held)
-            self._on_held(self.hold_reason)
+        except UnknownFactKindError as error:
+            self.hold_reason = str(error)
+            logger.warning("%s", error)
+            self._on_hold(self.hold_reason)
             return False
         self._on_progress(self.next_offset)
         return True
 
-    def _try_succession(self, succession: SwitchOver) -> None:
-        """Goes over to read models that are offered, once they are as far as those here."""
+    def _try_switch_over(self, switch_over: SwitchOver) -> None:
+        """Brings offered read models up to the active position and switches to them."""
         try:
-            store = succession.open_offered()
+            store = switch_over.open_offered()
             if store is None:
                 return
             position = _position(self._log, store)
             while position < self.next_offset:
                 slab = self._slabs.read(position)
-                assert slab is not None, "what was projected before is on the log"
+                assert slab is not None, "projected records are on the log"
                 position = write_slab(store, slab).next_offset
-            succession.accept()
+            switch_over.accept()
         except Exception:
-            logger.exception("new read models cannot take over; those that answer go on")
-            succession.refuse()
+            logger.exception("the switch-over failed; the active read models stay")
+            switch_over.refuse()
             return
         self._store, self.next_offset = store, position
         self._on_progress(position)
 
 
 def _position(log: Partition, store: ProjectionStore) -> int:
-    """How far the read models are.
+    """Returns the position of the read models.
 
     Raises ForeignDataError when they were not made from this log.
     """
@@ -183,10 +182,10 @@ def _position(log: Partition, store: ProjectionStore) -> int:
 
 # decision 0044: an unknown fact kind holds the partition
 def find_hold_reason(log: Partition, next_offset: int) -> str:
-    """Why read models at this position stand still; "" when they do not."""
+    """Says why projecting stops at `next_offset`; "" when it does not."""
     for record in log.read(next_offset, 1):
         try:
             read_record(record.offset, record.record_time, record.programme_id, record.value)
-        except UnknownFactKindError as held:
-            return str(held)
+        except UnknownFactKindError as error:
+            return str(error)
     return ""

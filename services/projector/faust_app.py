@@ -23,11 +23,11 @@ from services.settings import Settings
 logger = logging.getLogger(__name__)
 
 _RELEASE_SECONDS: Final = 2.0
-"""How soon a partition goes on that was released by hand."""
+"""Interval of checks for partitions that an operator released."""
 
 
 def create_app(settings: Settings, worker: Worker, *, address: KafkaAddress, group: str) -> SlabApp:
-    """The Faust application of a worker, to be started on the running event loop."""
+    """Makes the Faust application of a worker; start it on the running event loop."""
     app = SlabApp(
         group,
         owner=worker,
@@ -46,75 +46,73 @@ def create_app(settings: Settings, worker: Worker, *, address: KafkaAddress, gro
 
     @app.agent(slabs, supervisor_strategy=CrashingSupervisor)
     async def project(stream: Any) -> None:
-        # Acknowledged by hand: everything else of Faust acknowledges when the handler raises.
-        turns = _PartitionQueues(app, worker, stream.noack())
-        async for event in turns.stream.events():
-            turns.take(event)
+        # Acknowledged by hand, because Faust otherwise acknowledges even when the handler raises.
+        queues = _PartitionQueues(app, worker, stream.noack())
+        async for event in queues.stream.events():
+            queues.take(event)
 
     async def release() -> None:
         if app.rebalancing:
             return
-        if released := await worker.resume_released():
-            at = {TP(address.topic, number): offset for number, offset in released.items()}
-            await app.consumer.seek_wait(at)
-            app.consumer.resume_partitions(at)
+        if next_offsets := await worker.resume_released():
+            offsets = {TP(address.topic, number): offset for number, offset in next_offsets.items()}
+            await app.consumer.seek_wait(offsets)
+            app.consumer.resume_partitions(offsets)
 
     app.timer(_RELEASE_SECONDS)(release)
     return app
 
 
 class _PartitionQueues:
-    """Projects what it takes, and nobody waits: each partition goes on by itself, in its order."""
+    """Queues slabs by partition. Partitions are projected concurrently, each in offset order."""
 
     def __init__(self, app: SlabApp, worker: Worker, stream: Any) -> None:
         self.stream = stream
         self._app = app
         self._worker = worker
         self._waiting = defaultdict[TP, deque[Any]](deque)
-        self._under_way: dict[TP, asyncio.Task[None]] = {}
+        self._tasks: dict[TP, asyncio.Task[None]] = {}
 
     def take(self, event: Any) -> None:
-        place = event.message.tp
-        self._app.fetch_window.add(place, event.value)
-        self._waiting[place].append(event)
-        if place not in self._under_way:
-            self._under_way[place] = asyncio.create_task(self._go_on(place))
+        tp = event.message.tp
+        self._app.fetch_window.add(tp, event.value)
+        self._waiting[tp].append(event)
+        if tp not in self._tasks:
+            self._tasks[tp] = asyncio.create_task(self._drain(tp))
 
-    async def _go_on(self, place: TP) -> None:
+    async def _drain(self, tp: TP) -> None:
         try:
-            while self._waiting[place]:
-                await self._project(
-                    place, take_contiguous(self._waiting[place], MIN_PREFETCH_RECORDS)
-                )
+            while self._waiting[tp]:
+                await self._project(tp, take_contiguous(self._waiting[tp], MIN_PREFETCH_RECORDS))
         except Exception as error:
             logger.debug("the worker ends", exc_info=True)
             self._worker.report_failure(error)
         finally:
-            del self._under_way[place]
+            del self._tasks[tp]
 
-    async def _project(self, place: TP, events: Sequence[Any]) -> None:
+    async def _project(self, tp: TP, events: Sequence[Any]) -> None:
         records = [record for event in events for record in event.value]
         try:
-            await self._worker.project(place.partition, records)
-            if place.partition in self._worker.holds:
-                self._app.consumer.pause_partitions({place})
+            await self._worker.project(tp.partition, records)
+            if tp.partition in self._worker.holds:
+                self._app.consumer.pause_partitions({tp})
             for event in events:
                 await self.stream.ack(event)
         finally:
-            self._app.fetch_window.remove(place, records)
+            self._app.fetch_window.remove(tp, records)
 
 
 def take_contiguous(waiting: deque[Any], most: int) -> list[Any]:
-    """Takes the slab that waits first, and those that follow it without a gap: one transaction.
+    """Removes the first slab and those that follow it without a gap, for one transaction.
 
-    Slabs are as small as what was there when they were fetched: whoever fell behind would stay
-    there with a transaction for each. Together they have fewer records than `most`, or it is one.
+    The slabs have fewer than `most` records together, unless it is one slab. A fetch often brings
+    few records; with a transaction for every fetch, a worker that fell behind would not catch up.
     """
-    taken = [waiting.popleft()]
-    count = len(taken[0].value)
-    while waiting and waiting[0].value[0].offset == taken[-1].value[-1].offset + 1:
+    slabs = [waiting.popleft()]
+    count = len(slabs[0].value)
+    while waiting and waiting[0].value[0].offset == slabs[-1].value[-1].offset + 1:
         count += len(waiting[0].value)
         if count >= most:
             break
-        taken.append(waiting.popleft())
-    return taken
+        slabs.append(waiting.popleft())
+    return slabs

@@ -1,4 +1,4 @@
-"""Partitions are projected side by side, each in order: a database works outside of Python."""
+"""Threads that project partitions concurrently, because a database works outside of Python."""
 
 import threading
 from collections.abc import Callable, Collection
@@ -12,22 +12,22 @@ THREAD_COUNT: Final = 2
 
 # decision 0073: a slab moves the position first
 class FencedProjectionStore(ProjectionStore, Protocol):
-    """Read models of which a worker has the partitions that are assigned to it."""
+    """Read models that several workers write, each the partitions that are assigned to it."""
 
     def fence(self, partitions: Collection[int]) -> None:
-        """Ends what those have under way who had these before; they may stand still."""
+        """Aborts transactions of the partitions' previous owners, which may hang."""
 
     def require_current(self) -> None:
-        """Raises SupersededReadModelsError when others are to be written by now, StoreBusyError."""
+        """Raises SupersededReadModelsError after a switch-over, or StoreBusyError."""
 
     def close(self) -> None: ...
 
 
 # decision 0096: one slab waits per partition
 class ProjectionThread:
-    """A thread that projects, with read models of its own.
+    """A thread that projects every n-th partition through its own connection.
 
-    Every second partition has the one, all others the other. Whoever holds `lock` may use them.
+    Hold `lock` to use `store`.
     """
 
     def __init__(self, number: int) -> None:
@@ -41,7 +41,7 @@ class ProjectionThread:
         return self._store
 
     def reopen(self, open_store: Callable[[], FencedProjectionStore]) -> None:
-        """What a store remembers of a partition is wrong once somebody else has had it."""
+        """Opens a new store, because the caches of the old one are stale after a reassignment."""
         self.close()
         self._store = open_store()
 

@@ -1,4 +1,4 @@
-"""New read models from the whole log, faster than a live projector follows it."""
+"""Builds read models from the whole log, faster than a live projector would."""
 
 import gc
 from collections.abc import Callable, Iterator
@@ -20,13 +20,13 @@ def build(
     slab_size: int = SLAB_RECORDS,
     on_progress: Callable[[int], None],
 ) -> int:
-    """Projects the log into empty read models that nobody else uses; the position they are at.
+    """Projects the log into empty read models that nobody else uses; returns their position.
 
-    That is the end of the log, or before a fact that needs a later version. `on_progress` is called
-    with the position after each slab; what it raises ends the building.
+    The position is the end of the log, or the first record that needs a later version.
+    `on_progress` is called with the position after every slab; an exception from it aborts.
     """
     position = 0
-    with _collecting_seldom(), closing(SlabPrefetcher(log, slab_size)) as slabs:
+    with _without_collection(), closing(SlabPrefetcher(log, slab_size)) as slabs:
         try:
             while slab := slabs.read(position):
                 position = write_slab(store, slab).next_offset
@@ -37,8 +37,8 @@ def build(
 
 
 @contextmanager
-def _collecting_seldom() -> Iterator[None]:
-    """A slab makes many objects and no cycles: looking for these would take a tenth of the time."""
+def _without_collection() -> Iterator[None]:
+    """Disables garbage collection, a tenth of the time, because slabs make no cycles."""
     gc.collect()
     gc.freeze()
     gc.disable()

@@ -1,4 +1,4 @@
-"""One slab of one partition: read, folded by programme, written with its position."""
+"""Slabs: decoding, folding by programme, and writing them together with the position."""
 
 import time
 from collections import Counter
@@ -36,7 +36,7 @@ from services.ledger.wording import format_count
 
 @dataclass(slots=True)
 class _ProgrammeRecords:
-    """A programme's records: exchanges that are new as it seems, and all others."""
+    """The records of one programme in a slab. `fresh` are those that seem to be new exchanges."""
 
     fresh: list[tuple[Record, NewExchange]] = field(default_factory=list)
     facts: list[LoggedRecord] = field(default_factory=list)
@@ -44,7 +44,7 @@ class _ProgrammeRecords:
 
 @dataclass(frozen=True, slots=True)
 class Slab:
-    """Contiguous records of a partition, read, and by programme."""
+    """Contiguous records of one partition, decoded and grouped by programme."""
 
     start_offset: int
     start_time: Instant
@@ -60,9 +60,9 @@ def project_slab(
     partition: int = 0,
     meter: Meter = NO_OP_METER,
 ) -> Watermark:
-    """Projects contiguous records of a partition, or the first of them; how far it is then.
+    """Projects a prefix of contiguous records and returns the new watermark.
 
-    Raises as `read_slab` and `write_slab`.
+    Raises as `read_slab` and `write_slab` do.
     """
     return write_slab(store, read_slab(log_id, records, partition=partition), meter)
 
@@ -71,41 +71,41 @@ def project_slab(
 def read_slab(
     log_id: str, records: Sequence[Record], *, partition: int = 0, previous_record_time: Instant = 0
 ) -> Slab:
-    """Contiguous records of a partition, or the first of them, read; knows no read models.
+    """Decodes a prefix of contiguous records, up to the limit of legs in one transaction.
 
-    `since` is the time of the record before them, which none of theirs is earlier than. Raises Held
-    when the first record needs a later version.
+    Record times are raised to at least `previous_record_time`, the time of the record before them.
+    Raises UnknownFactKindError when the first record needs a later version. Reads no read models.
     """
-    parts: dict[str, _ProgrammeRecords] = {}
-    taken, legs, last = 0, 0, records[0]
+    programmes: dict[str, _ProgrammeRecords] = {}
+    record_count, legs, last = 0, 0, records[0]
     for record in make_monotonic(records, previous_record_time):
         fresh = read_new_exchange(record)
         try:
             logged = None if fresh else _read(record)
         except UnknownFactKindError:
-            if taken:
+            if record_count:
                 break
             raise
         legs += len(fresh.giver_ids) * len(fresh.receiver_ids) if fresh else _leg_count(logged)
-        if taken and legs > MAX_TOTAL_LEGS:
+        if record_count and legs > MAX_TOTAL_LEGS:
             break
-        part = parts.get(record.programme_id) or parts.setdefault(
+        part = programmes.get(record.programme_id) or programmes.setdefault(
             record.programme_id, _ProgrammeRecords()
         )
         if fresh:
             part.fresh.append((record, fresh))
         elif logged:
             part.facts.append(logged)
-        taken, last = taken + 1, record
+        record_count, last = record_count + 1, record
     start_time = max(previous_record_time, records[0].record_time)
-    return Slab(records[0].offset, start_time, make_watermark(log_id, partition, last), parts)
+    return Slab(records[0].offset, start_time, make_watermark(log_id, partition, last), programmes)
 
 
 def write_slab(store: ProjectionStore, slab: Slab, meter: Meter = NO_OP_METER) -> Watermark:
-    """Folds what was read into the read models; how far the partition is then.
+    """Folds a slab into the read models in one transaction and returns the new watermark.
 
-    Raises FencedWriterError when somebody else has moved the read models, StoreBusyError when the
-    same may succeed later.
+    Raises FencedWriterError when another writer moved the position, StoreBusyError when a retry may
+    succeed. Nothing is written then.
     """
     changes = [
         _project(store, programme_id, part) for programme_id, part in slab.programmes.items()
@@ -125,26 +125,33 @@ def write_slab(store: ProjectionStore, slab: Slab, meter: Meter = NO_OP_METER) -
 def _project(
     store: ProjectionStore, programme_id: str, part: _ProgrammeRecords
 ) -> ProgrammeChanges:
-    """Lays out what nothing else concerns, and folds the rest."""
-    facts, fresh, ledger = part.facts, part.fresh, Ledger()
-    named = Counter(each.event_id for _, each in fresh)
-    concerned = find_needs(facts).event_ids | store.find_used_event_ids(programme_id, named)
-    if len(named) < len(fresh):
-        concerned |= {event_id for event_id, count in named.items() if count > 1}
-    left = set(named)
+    """Projects new exchanges without their state, and folds all records that need state.
+
+    A record needs state when another record, stored or in this slab, concerns the same id.
+    """
+    records, fresh, ledger = part.facts, part.fresh, Ledger()
+    id_counts = Counter(exchange.event_id for _, exchange in fresh)
+    concerned_ids = find_needs(records).event_ids
+    concerned_ids |= store.find_used_event_ids(programme_id, id_counts)
+    if len(id_counts) < len(fresh):
+        concerned_ids |= {event_id for event_id, count in id_counts.items() if count > 1}
+    fresh_ids = set(id_counts)
     while True:
-        if not left.isdisjoint(concerned):
-            met = [_read(record) for record, each in fresh if each.event_id in concerned]
-            fresh = [pair for pair in fresh if pair[1].event_id not in concerned]
-            facts = sorted(facts + met, key=lambda logged: logged.offset)
-            left -= concerned
-        needs = find_needs(facts)
-        if facts:
+        if not fresh_ids.isdisjoint(concerned_ids):
+            concerned_records = [
+                _read(record) for record, exchange in fresh if exchange.event_id in concerned_ids
+            ]
+            fresh = [pair for pair in fresh if pair[1].event_id not in concerned_ids]
+            records = sorted(records + concerned_records, key=lambda record: record.offset)
+            fresh_ids -= concerned_ids
+        needs = find_needs(records)
+        if records:
             ledger = store.load(programme_id, needs)
-        # A waiting fact that is released here may concern what no fact of the slab itself does.
-        if left.isdisjoint(needs.event_ids):
-            return project_records(programme_id, ledger, facts, [each for _, each in fresh])
-        concerned = needs.event_ids
+        # The ledger's waiting facts may concern ids that no record of the slab names.
+        if fresh_ids.isdisjoint(needs.event_ids):
+            exchanges = [exchange for _, exchange in fresh]
+            return project_records(programme_id, ledger, records, exchanges)
+        concerned_ids = needs.event_ids
 
 
 def _read(record: Record) -> LoggedRecord:
@@ -164,13 +171,13 @@ def _leg_count(logged: LoggedRecord | None) -> int:
 
 
 def make_watermark(log_id: str, partition: int, last: Record) -> Watermark:
-    """The watermark of read models that reflect a partition up to `last`."""
+    """Makes the watermark of read models that reflect a partition up to `last`, inclusive."""
     digest = sha256(last.value).digest()[:16]
     return Watermark(log_id, partition, last.offset + 1, last.record_time, digest)
 
 
 def check_same_log(log: Partition, watermark: Watermark | None) -> None:
-    """Raises ForeignDataError when the read models were not made from this log as it stands."""
+    """Raises ForeignDataError when the read models were not made from the current log."""
     remedy = "mutua rebuild makes them again from the log"
     if watermark is None:
         return
@@ -180,28 +187,28 @@ def check_same_log(log: Partition, watermark: Watermark | None) -> None:
     if not last:
         raise ForeignDataError(
             f"the log ends at {log.end():,}, before the "
-            f"{format_count(watermark.next_offset, 'fact')} the read models have seen: it "
-            "was cut or "
-            f"restored; if the log is right, {remedy}"
+            f"{format_count(watermark.next_offset, 'fact')} in the read models: it was "
+            f"cut or restored; if the log is right, {remedy}"
         )
-    found = make_watermark(log.log_id, log.number, last[0])
-    at = max(found.record_time, watermark.record_time)  # it may have been raised
-    if replace(found, record_time=at) != watermark:
+    expected = make_watermark(log.log_id, log.number, last[0])
+    record_time = max(expected.record_time, watermark.record_time)  # projecting may have raised it
+    if replace(expected, record_time=record_time) != watermark:
         raise ForeignDataError(
             "the log does not hold the fact that was projected last: it was changed or restored; "
             f"if the log is right, {remedy}"
         )
 
 
-def check_not_rewound(found: Mapping[int, int], durable: Mapping[int, int]) -> None:
-    """Raises FencedWriterError where the read models are behind what was projected here.
+def check_not_rewound(positions: Mapping[int, int], next_offsets: Mapping[int, int]) -> None:
+    """Raises FencedWriterError when the read models are behind `next_offsets`.
 
-    A slab would find that out; but the next one may be long in coming.
+    The next slab would detect it, too, but may be a long time in coming.
     """
-    for number, next_offset in durable.items():
-        if (at := found.get(number, 0)) < next_offset:
+    for number, next_offset in next_offsets.items():
+        position = positions.get(number, 0)
+        if position < next_offset:
             raise FencedWriterError(
-                f"partition {number} is at offset {at} in the read models and was at "
+                f"partition {number} is at offset {position} in the read models and was at "
                 f"{next_offset}: they went back, to a backup or to a standby that was behind; "
                 "projecting begins again from there"
             )

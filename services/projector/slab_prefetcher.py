@@ -1,4 +1,4 @@
-"""Slabs read ahead: the next is read from the log while the one before is written."""
+"""Prefetches the next slab from the log while the current one is written."""
 
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Final
@@ -7,41 +7,42 @@ from services.ledger.ports import Partition
 from services.ledger.times import Instant
 from services.projector.slab import Slab, read_slab
 
-_WORTH_RECORDS: Final = 1_000
-"""Fewer are read faster than a thread is asked to."""
+_MIN_PREFETCH_RECORDS: Final = 1_000
+"""Smaller slabs are not prefetched, because reading them is faster than a hand-over."""
 
 
 class SlabPrefetcher:
-    """The slabs of a partition, one after the other, for one thread that writes them.
+    """Reads a partition slab by slab, and the next slab on a thread of its own.
 
-    Databases work outside of Python, so that both get a processor.
+    Reading and writing run in parallel, because databases work outside of Python. Only one thread
+    may call it.
     """
 
     def __init__(self, log: Partition, slab_size: int) -> None:
         self._log = log
         self._slab_size = slab_size
         self._reader = ThreadPoolExecutor(1, thread_name_prefix="slab-reader")
-        self._next: tuple[int, Future[Slab | None]] | None = None
-        self._times: dict[int, Instant] = {}
-        """When the record before a position was recorded, of the last positions."""
+        self._prefetched: tuple[int, Future[Slab | None]] | None = None
+        self._record_times: dict[int, Instant] = {}
+        """The record times before the last two positions."""
 
     def read(self, position: int) -> Slab | None:
-        """What the log holds from `position` on, up to a slab; None when there is nothing.
+        """Returns the slab that starts at `position`, None at the end of the log.
 
-        Raises Held when the record there needs a later version.
+        Raises UnknownFactKindError when the first record needs a later version.
         """
-        ahead, self._next = self._next, None
-        if ahead is not None and ahead[0] == position:
-            slab = ahead[1].result()
+        prefetched, self._prefetched = self._prefetched, None
+        if prefetched is not None and prefetched[0] == position:
+            slab = prefetched[1].result()
         else:
             slab = self._read(position)
         if slab is None:
             return None
-        times = {position: self._times.get(position, 0)}  # it may be asked for again
-        self._times = times | {slab.watermark.next_offset: slab.watermark.record_time}
-        if self._log.end() - slab.watermark.next_offset >= _WORTH_RECORDS:
+        record_times = {position: self._record_times.get(position, 0)}  # a caller may read it again
+        self._record_times = record_times | {slab.watermark.next_offset: slab.watermark.record_time}
+        if self._log.end() - slab.watermark.next_offset >= _MIN_PREFETCH_RECORDS:
             start = slab.watermark.next_offset
-            self._next = start, self._reader.submit(self._read, start)
+            self._prefetched = start, self._reader.submit(self._read, start)
         return slab
 
     def close(self) -> None:
@@ -51,5 +52,7 @@ class SlabPrefetcher:
         records = self._log.read(position, self._slab_size)
         if not records:
             return None
-        number, since = self._log.number, self._times.get(position, 0)
-        return read_slab(self._log.log_id, records, partition=number, previous_record_time=since)
+        number, record_time = self._log.number, self._record_times.get(position, 0)
+        return read_slab(
+            self._log.log_id, records, partition=number, previous_record_time=record_time
+        )

@@ -1,58 +1,65 @@
-"""When a worker got further last, and whether it seems that it gets no further."""
+"""Detects a worker that makes no progress although records wait for it."""
 
 import time
 from collections.abc import Collection, Mapping
 from typing import Final
 
-_REBALANCING: Final = 4
-"""So many times as patient: a rebalance waits for members that are dead, and nobody polls."""
+_REBALANCE_FACTOR: Final = 4
+"""Factor on the time limit during a rebalance, which waits for dead members and does not poll."""
 
 
 class StallDetector:
-    """Numbers only, so that any thread can ask while all others hang."""
+    """Times and offsets of a worker's progress, by partition.
+
+    It takes no locks, so any thread can call it while all other threads hang.
+    """
 
     def __init__(self) -> None:
-        self._fetched: dict[int, int] = {}
-        self._moved_time: dict[int, float] = {}
-        self._polled_time = time.monotonic()
+        self._fetched_ends: dict[int, int] = {}
+        self._progress_times: dict[int, float] = {}
+        self._poll_time = time.monotonic()
 
     def record_poll(self) -> None:
-        """The consumer was asked for records, and answered."""
-        self._polled_time = time.monotonic()
+        """Notes that the consumer answered a poll."""
+        self._poll_time = time.monotonic()
 
     def record_fetch(self, partition: int, end: int, *, next_offset: int) -> None:
-        """Records before `end` are to be projected, from `next_offset` on."""
-        if self._fetched.get(partition, 0) <= next_offset:
+        """Notes that records from `next_offset` up to `end` wait to be projected."""
+        if self._fetched_ends.get(partition, 0) <= next_offset:
             self.record_progress(partition)
-        self._fetched[partition] = end
+        self._fetched_ends[partition] = end
 
     def record_progress(self, partition: int) -> None:
-        self._moved_time[partition] = time.monotonic()
+        self._progress_times[partition] = time.monotonic()
 
     def forget(self, partitions: Collection[int]) -> None:
-        """What was fetched of these is not to be projected any more."""
+        """Forgets the records that were fetched from these partitions."""
         for number in partitions:
-            self._fetched.pop(number, None)
+            self._fetched_ends.pop(number, None)
 
     def describe_stall(
         self,
-        durable: Mapping[int, int],
-        held: Collection[int],
+        next_offsets: Mapping[int, int],
+        held_partitions: Collection[int],
         seconds: float,
         *,
         rebalancing: bool,
     ) -> str:
-        """Why it seems to get no further than `durable` for so long; "" when it does.
+        """Says which partition made no progress for `seconds`; "" when every partition did.
 
-        Nothing is expected of partitions that are held.
+        Held partitions are not expected to make progress.
         """
         now = time.monotonic()
-        awaited = {number: at for number, at in list(durable.items()) if number not in held}
-        for number, next_offset in awaited.items():
-            behind = self._fetched.get(number, 0) > next_offset
-            if behind and now - self._moved_time.get(number, now) > seconds:
-                return f"partition {number} stands at offset {next_offset} for {seconds:g} s"
-        patience = seconds * (_REBALANCING if rebalancing else 1)
-        if awaited and now - self._polled_time > patience:
+        expected = {
+            number: offset
+            for number, offset in list(next_offsets.items())
+            if number not in held_partitions
+        }
+        for number, next_offset in expected.items():
+            behind = self._fetched_ends.get(number, 0) > next_offset
+            if behind and now - self._progress_times.get(number, now) > seconds:
+                return f"partition {number} has been at offset {next_offset} for {seconds:g} s"
+        patience = seconds * (_REBALANCE_FACTOR if rebalancing else 1)
+        if expected and now - self._poll_time > patience:
             return f"the consumer has not answered for {patience:g} s"
         return ""

@@ -1,4 +1,4 @@
-"""Whether a log still holds what was projected of it when another broker has come to lead it."""
+"""Detects that a log lost projected records when the leader of a partition changed (KIP-320)."""
 
 from collections import deque
 from collections.abc import Iterable, Mapping
@@ -11,17 +11,17 @@ from services.projector.slab import check_same_log
 
 
 class ReplicatedLog(ReadableLog, Protocol):
-    """A log whose partitions have leaders, and that can be made anew under the same name."""
+    """A log whose partitions have leaders, and that can be recreated under the same name."""
 
     def check_identity(self) -> None:
-        """Raises ForeignDataError when it is not the log any more that it was."""
+        """Raises ForeignDataError when the log was recreated."""
 
     def leader_epochs(self) -> Mapping[int, int]:
-        """A number for each partition, which grows with each change of its leader."""
+        """Returns numbers by partition that grow with every change of the partition's leader."""
 
 
 class LogTruncatedError(ForeignDataError):
-    """A partition lacks what was projected of it; other facts may have been projected since."""
+    """A partition lost projected records; records that replaced them may be projected, too."""
 
     def __init__(self, partition: int, message: str) -> None:
         super().__init__(f"partition {partition}: {message}")
@@ -29,7 +29,7 @@ class LogTruncatedError(ForeignDataError):
 
 
 class _Checkpoint(NamedTuple):
-    """The leaders, and what was projected since they were looked at, the last before that first."""
+    """Leader epochs at the last check, the watermarks since, and the last one before."""
 
     epochs: Mapping[int, int]
     watermarks: Mapping[int, deque[Watermark]]
@@ -37,49 +37,49 @@ class _Checkpoint(NamedTuple):
 
 # decision 0085: truncation is detected by leader epochs
 class TruncationDetector:
-    """Remembers what is projected, and asks for it when a leader was replaced.
+    """Remembers watermarks and compares them with the log after a change of leader.
 
-    The new leader may lack the last records, or have been restored from a backup, and give their
-    offsets to others. Who reads on by offset would not notice. One thread looks.
+    The new leader may lack the last records, or have been restored from a backup, and assign their
+    offsets to other records. A consumer that reads by offset does not notice. Call `check` on one
+    thread; another thread may add watermarks meanwhile.
     """
 
     def __init__(self, log: ReplicatedLog) -> None:
         self._log = log
-        self._seen = _Checkpoint({}, {})
+        self._checkpoint = _Checkpoint({}, {})
 
     def reset(
         self, epochs: Mapping[int, int], partitions: Iterable[int], marks: Iterable[Watermark]
     ) -> None:
-        """Watches these partitions and no others: the log had `marks` after it had these epochs."""
-        self._seen = _Checkpoint(epochs, {number: deque() for number in partitions})
+        """Watches exactly `partitions`; `marks` were compared with the log under `epochs`."""
+        self._checkpoint = _Checkpoint(epochs, {number: deque() for number in partitions})
         for mark in marks:
             self.add_watermark(mark)
 
     def add_watermark(self, mark: Watermark) -> None:
-        """So far a partition is projected."""
-        self._seen.watermarks[mark.partition].append(mark)
+        self._checkpoint.watermarks[mark.partition].append(mark)
 
     def check(self) -> None:
-        """Raises LogTruncatedError, and LogUnavailableError when the log cannot be asked: then it
-        is asked the next time.
+        """Raises LogTruncatedError when the log lacks a projected record.
 
-        To be called again and again: what is projected in between is remembered slab by slab.
+        Raises LogUnavailableError when the log does not answer; the next call checks the same
+        watermarks. Call it regularly, because every watermark since the last call is remembered.
         """
-        seen = self._seen
-        counts = {number: len(marks) for number, marks in seen.watermarks.items()}
+        checkpoint = self._checkpoint
+        counts = {number: len(marks) for number, marks in checkpoint.watermarks.items()}
         epochs = self._log.leader_epochs()
         for number, count in counts.items():
-            marks = seen.watermarks[number]
-            if epochs.get(number) != seen.epochs.get(number):
+            marks = checkpoint.watermarks[number]
+            if epochs.get(number) != checkpoint.epochs.get(number):
                 for place in range(count):
                     self._check(marks[place])
             for _ in range(count - 1):
                 marks.popleft()
-        if self._seen is seen:
-            self._seen = seen._replace(epochs=epochs)
+        if self._checkpoint is checkpoint:
+            self._checkpoint = checkpoint._replace(epochs=epochs)
 
     def _check(self, mark: Watermark) -> None:
         try:
             check_same_log(self._log.get_partition(mark.partition), mark)
-        except ForeignDataError as foreign:
-            raise LogTruncatedError(mark.partition, foreign.message) from foreign
+        except ForeignDataError as error:
+            raise LogTruncatedError(mark.partition, error.message) from error

@@ -1,4 +1,4 @@
-"""The check behind every number: the log folded anew, compared with every table."""
+"""Verification: folds the log again and compares the result with every table."""
 
 from collections import Counter, defaultdict
 from collections.abc import Callable
@@ -32,19 +32,20 @@ from services.ledger.wording import format_count
 from services.projector.embedded_projector import find_hold_reason
 from services.projector.slab import make_watermark
 
-_PAGE: Final = 10_000
-_SHOWN: Final = 20
-"""Differences told one by one; the others are counted."""
+_PAGE_RECORDS: Final = 10_000
+_MAX_LISTED: Final = 20
+"""Maximum number of differences that are listed; further ones are only counted."""
 
 TableRows = dict[type[ReadModelRow], list[Row]]
 
 
 @dataclass(frozen=True, slots=True)
 class VerifyReport:
-    """`fact_count` facts were folded; `differences` are sentences, [] when all is as it must be.
+    """The result of a verification.
 
-    `unprojected_count` records of the log were not projected yet, and so not compared; `held` says
-    why they cannot be, "" when they can.
+    `fact_count` is the number of facts folded. `differences` are sentences, [] if the tables are
+    right. `unprojected_count` is the number of records that are not projected yet, which were not
+    compared. `hold_reason` says why they cannot be projected, "" if they can.
     """
 
     fact_count: int
@@ -64,11 +65,11 @@ class SqlStore(Protocol):
 
 
 VerifyProgress = Callable[[str, int, int], None]
-"""Told of what ("facts folded"), how much of how much is done."""
+"""Called with a description ("facts folded"), the number done, and the total."""
 
 
 def ignore_progress(what: str, done: int, total: int) -> None:
-    """For those whom nobody watches."""
+    """Discards progress."""
 
 
 # decision 0125: the core is pure
@@ -79,26 +80,26 @@ def verify(
     partition_count: int = 1,
     progress: VerifyProgress = ignore_progress,
 ) -> VerifyReport:
-    """Compares one partition, of as many as the log has, at the position of one snapshot.
+    """Compares one of `partition_count` partitions at the position of one snapshot.
 
-    Needs no lock. Rows that belong to no partition of the log are differences of the first.
+    It takes no lock. Rows that belong to no partition of the log are reported for partition 0.
     """
     with store.open_snapshot(log.number) as snapshot:
         end = snapshot.read_next_offset()
-        differences = _check_log(log) if isinstance(log, _DamageCheckable) else []
-        records = _read(log, end)
+        differences = _describe_damage(log) if isinstance(log, _DamageCheckable) else []
+        records = _read_records(log, end)
         if len(records) < end:
             differences.append(
                 f"log: ends at {len(records):,}, but {format_count(end, 'fact', 'was')} projected; "
                 "it was cut"
             )
         try:
-            expected = _expected(log, records, snapshot, progress)
-        except UnknownFactKindError as held:
-            return VerifyReport(0, [*differences, f"log: {held}, it was projected by a newer one"])
+            expected = _make_expected_rows(log, records, snapshot, progress)
+        except UnknownFactKindError as error:
+            return VerifyReport(0, [*differences, f"log: {error}; a newer mutua projected it"])
         models = ReadModelRow.__subclasses__()
         for number, model in enumerate(models, start=1):
-            rows = snapshot.fetch_all(_of_partition(model, log.number, partition_count))
+            rows = snapshot.fetch_all(_select_partition(model, log.number, partition_count))
             actual = [tuple(row) for row in rows]
             differences += _compare(model, expected.get(model, []), actual)
             progress("tables compared", number, len(models))
@@ -108,63 +109,68 @@ def verify(
 
 @runtime_checkable
 class _DamageCheckable(Protocol):
-    """A log that can tell which of its records are not as they were written, and which is missing.
-
-    Where the log cannot, whatever keeps it can.
-    """
+    """A log that detects damaged and missing records. Kafka does so itself."""
 
     def find_damage(self) -> tuple[list[int], int | None]: ...
 
 
-def _of_partition(model: type[ReadModelRow], partition: int, partition_count: int) -> Select[Any]:
-    """The rows that are made from a partition; the first also has those that are made from none."""
+def _select_partition(
+    model: type[ReadModelRow], partition: int, partition_count: int
+) -> Select[Any]:
+    """Selects the rows of a partition; partition 0 includes rows that belong to no partition."""
     table, programme = model.table(), ProgrammeRow.table().c
 
-    def is_there(column: Any) -> Any:
+    def is_in_partition(column: Any) -> Any:
         return column == partition if partition else not_(between(column, 1, partition_count - 1))
 
     if "partition" in table.c:
-        return select(table).where(is_there(table.c.partition))
+        return select(table).where(is_in_partition(table.c.partition))
     if partition == 0:
-        elsewhere = select(programme.programme).where(not_(is_there(programme.partition)))
-        return select(table).where(table.c.programme.not_in(elsewhere))
-    here = select(programme.programme).where(is_there(programme.partition))
-    return select(table).where(table.c.programme.in_(here))
+        other_programmes = select(programme.programme).where(
+            not_(is_in_partition(programme.partition))
+        )
+        return select(table).where(table.c.programme.not_in(other_programmes))
+    own_programmes = select(programme.programme).where(is_in_partition(programme.partition))
+    return select(table).where(table.c.programme.in_(own_programmes))
 
 
-def _check_log(log: _DamageCheckable) -> list[str]:
-    """Whether every record is as it was written and none is missing."""
+def _describe_damage(log: _DamageCheckable) -> list[str]:
+    """Describes damaged and missing records."""
     damaged, gap = log.find_damage()
-    found = [f"log: the record at offset {offset:,} is damaged" for offset in damaged[:_SHOWN]]
-    if len(damaged) > _SHOWN:
-        found.append(f"log: {format_count(len(damaged) - _SHOWN, 'more record', 'is')} damaged")
+    differences = [
+        f"log: the record at offset {offset:,} is damaged" for offset in damaged[:_MAX_LISTED]
+    ]
+    if len(damaged) > _MAX_LISTED:
+        differences.append(
+            f"log: {format_count(len(damaged) - _MAX_LISTED, 'more record', 'is')} damaged"
+        )
     if gap is not None:
-        found.append(f"log: the record at offset {gap:,} is missing")
-    return found
+        differences.append(f"log: the record at offset {gap:,} is missing")
+    return differences
 
 
-def _read(log: Partition, end: int) -> list[Record]:
+def _read_records(log: Partition, end: int) -> list[Record]:
     records: list[Record] = []
     while len(records) < end:
-        page = log.read(len(records), min(_PAGE, end - len(records)))
+        page = log.read(len(records), min(_PAGE_RECORDS, end - len(records)))
         if not page:
             break
         records += page
     return list(make_monotonic(records))
 
 
-def _expected(
+def _make_expected_rows(
     log: Partition, records: list[Record], snapshot: SqlSnapshot, progress: VerifyProgress
 ) -> TableRows:
-    """The rows that the tables must hold, made from nothing but the log.
+    """Makes the rows that the tables must hold from the log alone.
 
-    Which number stands for which name is the tables' own affair; that each stands for one is not.
+    Only the numbers of names are taken from the tables, because any numbering is right.
     """
     programme = ProgrammeRow.table().c
     programmes = dict(snapshot.fetch_all(select(programme.programme_id, programme.programme)))
     by_programme: dict[str, list[LoggedRecord]] = defaultdict(list)
     for number, record in enumerate(records):
-        if number % _PAGE == 0:
+        if number % _PAGE_RECORDS == 0:
             progress("facts folded", number, len(records))
         by_programme[record.programme_id].append(
             read_record(record.offset, record.record_time, record.programme_id, record.value)
@@ -182,55 +188,69 @@ def _expected(
         rows = make_slab_rows(dictionary, changes)
         rows[ProgrammeRow] = [(number, programme_id, log.number, changes.last_offset)]
         rows[PartyRow] = [
-            (number, dictionary.parties.numbers[each], each) for each in _parties(changes)
+            (number, dictionary.parties.numbers[party_id], party_id)
+            for party_id in _party_ids(changes)
         ]
         rows[TopicRow] = [
             (number, dictionary.topic_sets.numbers[topics], topic)
             for topics in {revision.exchange.topics for _, revision in changes.journal.revisions}
             for topic in topics
         ]
-        fallen = {(number, revision): at for number, revision, at in changes.superseded_revisions}
-        rows[ExchangeRow] = [_closed(row, fallen) for row in rows[ExchangeRow]]
+        superseded_offsets = {
+            (number, revision): offset for number, revision, offset in changes.superseded_revisions
+        }
+        rows[ExchangeRow] = [_close(row, superseded_offsets) for row in rows[ExchangeRow]]
         for model, added in rows.items():
             tables[model] += added
     return tables
 
 
-def _parties(changes: ProgrammeChanges) -> set[str]:
-    """Every organization id that rows say by number."""
-    found: set[str] = set()
+def _party_ids(changes: ProgrammeChanges) -> set[str]:
+    """Returns every organization id that the rows refer to by number."""
+    party_ids: set[str] = set()
     for _, revision in changes.journal.revisions:
-        found.update(revision.exchange.list_party_ids())
-        found.add(revision.content_event.recorded_by)
-    return found - {""}
+        party_ids.update(revision.exchange.list_party_ids())
+        party_ids.add(revision.content_event.recorded_by)
+    return party_ids - {""}
 
 
 _TO_OFFSET: Final = list(ExchangeRow.model_fields).index("to_offset")
 
 
-def _closed(row: Row, fallen: dict[tuple[int, int], int]) -> Row:
-    """An exchange row as it is after its revision ceased to be current."""
-    at = fallen.get((row[1], row[2]))
-    return row if at is None else (*row[:_TO_OFFSET], at, *row[_TO_OFFSET + 1 :])
+def _close(row: Row, superseded_offsets: dict[tuple[int, int], int]) -> Row:
+    """Returns an exchange row with the offset at which its revision was superseded."""
+    offset = superseded_offsets.get((row[1], row[2]))
+    return row if offset is None else (*row[:_TO_OFFSET], offset, *row[_TO_OFFSET + 1 :])
 
 
 def _compare(model: type[ReadModelRow], expected: list[Row], actual: list[Row]) -> list[str]:
     name = model.__tablename__
-    must, has = Counter(map(_plain, expected)), Counter(map(_plain, actual))
-    found = [f"{name}: lacks {_show(model, row)}" for row in must - has]
-    found += [f"{name}: has, against the log, {_show(model, row)}" for row in has - must]
-    if len(found) > _SHOWN:
-        found = [*found[:_SHOWN], f"{name}: {format_count(len(found) - _SHOWN, 'more difference')}"]
-    return found
+    expected_rows, actual_rows = (
+        Counter(map(_to_integers, expected)),
+        Counter(map(_to_integers, actual)),
+    )
+    differences = [
+        f"{name}: lacks {_format_row(model, row)}" for row in expected_rows - actual_rows
+    ]
+    differences += [
+        f"{name}: has, against the log, {_format_row(model, row)}"
+        for row in actual_rows - expected_rows
+    ]
+    if len(differences) > _MAX_LISTED:
+        differences = [
+            *differences[:_MAX_LISTED],
+            f"{name}: {format_count(len(differences) - _MAX_LISTED, 'more difference')}",
+        ]
+    return differences
 
 
-def _plain(row: Row) -> Row:
-    """Booleans and enumerations as the integers that SQL gives back."""
+def _to_integers(row: Row) -> Row:
+    """Converts booleans and enumerations to integers, as SQL returns them."""
     return tuple(int(value) if isinstance(value, int) else value for value in row)
 
 
-def _show(model: type[ReadModelRow], row: Row) -> str:
-    named: dict[str, Any] = dict(zip(model.model_fields, row, strict=True))
+def _format_row(model: type[ReadModelRow], row: Row) -> str:
+    values: dict[str, Any] = dict(zip(model.model_fields, row, strict=True))
     return ", ".join(
-        f"{name}={value!r}" for name, value in named.items() if not isinstance(value, bytes)
+        f"{name}={value!r}" for name, value in values.items() if not isinstance(value, bytes)
     )

@@ -200,7 +200,7 @@ def test_a_worker_that_gets_no_further_ends_itself(cluster: ProjectorCluster) ->
     (cluster.folder / "hang").touch()
     cluster.record(8, ["p0"])
     assert worker.wait() == 1
-    assert "stands at offset 0 for 2 s" in worker.output
+    assert "has been at offset 0 for 2 s" in worker.output
 
 
 def test_a_missing_broker_or_topic_is_named_and_waited_for(cluster: ProjectorCluster) -> None:

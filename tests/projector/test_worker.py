@@ -204,7 +204,7 @@ def test_a_slab_of_a_partition_that_is_gone_is_left_out(start: Start) -> None:
 def test_a_gap_ends_the_worker(start: Start) -> None:
     running = start()
     running.project(1, 10)
-    assert "is to go on at offset 0, and the records that came are 1 to 9" in running.reasons[0]
+    assert "partition 0 is at offset 0, but the fetched records are 1 to 9" in running.reasons[0]
     assert running.next_offset == 0
 
 
@@ -213,7 +213,7 @@ def test_a_gap_inside_a_slab_ends_the_worker(start: Start) -> None:
     slab = running.log.fetch(0, 10)
     del slab[4]
     asyncio.run(running.worker.project(0, slab))
-    assert "the records that came are 0 to 9, 9 of them" in running.reasons[0]
+    assert "the fetched records are 0 to 9, 9 of them" in running.reasons[0]
     assert running.next_offset == 0
 
 
@@ -395,7 +395,7 @@ def test_a_worker_is_stuck_when_what_was_fetched_is_not_projected(start: Start) 
     worker.on_poll()
     assert worker.describe_stall(60, rebalancing=False) == ""
     worker.on_fetch(0, running.log.fetch(0, 10))
-    assert worker.describe_stall(0, rebalancing=True) == "partition 0 stands at offset 0 for 0 s"
+    assert worker.describe_stall(0, rebalancing=True) == "partition 0 has been at offset 0 for 0 s"
     running.project(0, 10)
     worker.on_poll()
     assert worker.describe_stall(60, rebalancing=False) == ""
