@@ -59,14 +59,18 @@ def test_both_clients_show_every_field_of_a_request(rpc: MethodDescriptor) -> No
 
 
 @pytest.mark.parametrize("field", FILTERS, ids=name)
-def test_a_filter_can_be_typed_and_is_answered_or_refused(field: FieldDescriptor) -> None:
+def test_filter_has_an_option_or_is_refused(field: FieldDescriptor) -> None:
     options: list[click.Option] = getattr(
         question_options.takes_question(lambda *_: None), "__click_params__", []
     )
-    assert field.name in {option.name for option in options}, "options are named as their fields"
     asked, plain = pb.Question(programme_id="gde"), pb.Question(programme_id="gde")
     text_format.Merge(f"{field.name}: {_value(field)}", asked)
-    assert _refused(asked) == [field.name] or _read(asked) != _read(plain)
+    if field.name in {option.name for option in options}:  # options are named as their fields
+        refused = _refused(asked)
+        assert refused in ([], [field.name])  # an enum may have values that are not answered yet
+        assert refused or _read(asked) != _read(plain)
+    else:
+        assert _refused(asked) == [field.name]
 
 
 def _method(rpc: MethodDescriptor) -> str:

@@ -13,13 +13,13 @@ from services.ledger.wording import format_count
 
 @click.command()
 @click.argument("file", type=click.Path(path_type=Path))
-@click.option("--force", is_flag=True, help="Replace the file if it is there.")
+@click.option("--force", is_flag=True, help="Replace an existing file.")
 @click.pass_obj
 def backup(settings: GlobalOptions, file: Path, *, force: bool) -> None:
-    """Copy everything that is recorded into one file. A server on the data directory may go on.
+    """Back up a data directory to one file.
 
-    The copy is of one moment, and each fact is checked on the way. What is made from the facts is
-    left out: mutua restore makes it again.
+    A server may keep running on the data directory. The copy is consistent, and every fact is
+    checked. Read models are left out, because mutua restore builds them again.
 
     \b
     Examples:
@@ -41,10 +41,11 @@ def backup(settings: GlobalOptions, file: Path, *, force: bool) -> None:
 @click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
 @click.pass_obj
 def restore(settings: GlobalOptions, file: Path) -> None:
-    """Make a data directory of a backup: a new or an empty one, the one that --data names.
+    """Restore a backup.
 
-    Facts that were recorded after the backup are not in it. Positions from before it stay good;
-    positions of facts that are lost are refused from then on.
+    Writes into the data directory that --data names, which must be new or empty. Facts that were
+    recorded after the backup are lost, and their positions are refused from then on. Positions from
+    before the backup remain valid.
 
     \b
     Example:

@@ -85,11 +85,10 @@ def list_batches(settings: GlobalOptions, form: str) -> None:
 @FORMAT_OPTION
 @click.pass_obj
 def undo(settings: GlobalOptions, batch: str, form: str, *, yes: bool) -> None:
-    """Retract every exchange of a batch that stands.
+    """Retract the exchanges of a batch.
 
-    Where several organizations imported a batch of this name, --as says whose is meant. A
-    retraction is final. Importing the file again afterwards records its rows anew, as the next
-    generation of the batch.
+    A retraction is final. If several organizations imported a batch of this name, name one with
+    --as. Importing the file again records its rows again, as the next generation of the batch.
 
     \b
     Examples:

@@ -15,17 +15,18 @@ from services.cli.question_view import QuestionView, show
 from services.cli.tables import is_minutes, unit_of
 
 MEASURE_NOTE: Final = (
-    "Gini is 0 when all have the same and near 1 when one has everything; top three is the part "
-    "with the three that have most, and half is with no fewer than so many of them."
+    "Gini is 0 if all organizations have the same amount and near 1 if one has everything; top "
+    "three is the share of the three with most; half with is the smallest number of organizations "
+    "that have half."
 )
 
 
 @click.command()
 @takes_question
 def concentration(settings: GlobalOptions, asked: QuestionOptions) -> None:
-    """How far giving, and receiving, lie with a few organizations.
+    """Show how concentrated sharing is.
 
-    Over the population, those with nothing included.
+    The measures cover the whole population, including organizations that gave or received nothing.
 
     \b
     Examples:

@@ -14,19 +14,23 @@ from mutua.v1.types_pb2 import (
     Date,
     OccurPrecision,
 )
-from services.adapters.wire.values import from_instant
-from services.ledger.times import DAY
 from services.notation.dates import Moment, TimeReader
 from services.notation.errors import DateOrderError, NotationError
 from services.notation.exchange_cells import format_time_cell
 
-_IN_UTC: Final = TimeReader()
-_WITH_ZONE: Final = TimeReader(zone=None)
+_READER: Final = TimeReader()
 
 
 def parse_moment(typed: str) -> Moment:
     """Reads a time, a day, a month or a quarter. Raises ValueError with what to type instead."""
-    return _parse(typed, _IN_UTC)
+    try:
+        return _READER.read_time(typed.strip())
+    except NotationError as error:
+        raise ValueError(f"{typed!r} {error}.") from error
+    except DateOrderError as error:
+        raise ValueError(
+            f"{typed!r} may be day/month or month/day: type the year first, as in 2026-03-14."
+        ) from error
 
 
 def parse_period(typed: str) -> Moment:
@@ -40,27 +44,6 @@ def parse_period(typed: str) -> Moment:
 def parse_date(typed: str) -> Date:
     """The first day of what `parse_period` reads."""
     return parse_period(typed).date
-
-
-def parse_known_at(typed: str) -> Timestamp:
-    """Reads a time with its zone, or a date, which stands for its last instant (UTC)."""
-    moment = _parse(typed, _WITH_ZONE)
-    if moment.precision == OCCUR_PRECISION_DAY:
-        return from_instant(moment.instant + DAY - 1)
-    if moment.precision != OCCUR_PRECISION_EXACT:
-        raise ValueError(f"{typed!r} is no time: type 2026-03-14 or 2026-03-14T09:30:00Z.")
-    return moment.timestamp
-
-
-def _parse(typed: str, reader: TimeReader) -> Moment:
-    try:
-        return reader.read_time(typed.strip())
-    except NotationError as error:
-        raise ValueError(f"{typed!r} {error}.") from error
-    except DateOrderError as error:
-        raise ValueError(
-            f"{typed!r} may be day/month or month/day: type the year first, as in 2026-03-14."
-        ) from error
 
 
 def to_date(day: date) -> Date:

@@ -43,19 +43,28 @@ DEADLINE_SECONDS: Final = 600.0
     type=click.Path(path_type=Path, file_okay=False),
     default=Path(".demo"),
     show_default=True,
-    help="Data directory to make anew.",
+    help="Data directory to create again.",
 )
 @click.option(
-    "--scale", type=click.IntRange(min=1), default=1, show_default=True, help="Times as much."
+    "--scale",
+    type=click.IntRange(min=1),
+    default=1,
+    show_default=True,
+    help="Factor of size.",
 )
-@click.option("--seed", type=int, default=2021, show_default=True, help="Another history.")
-@click.option("--yes", "is_sure", is_flag=True, help="Delete facts of others without asking.")
+@click.option("--seed", type=int, default=2021, show_default=True, help="Random seed.")
+@click.option(
+    "--yes",
+    "is_sure",
+    is_flag=True,
+    help="Do not ask before deleting facts.",
+)
 @click.pass_obj
 def demo(settings: GlobalOptions, data: Path, scale: int, seed: int, *, is_sure: bool) -> None:
-    """Record a generated programme, and show who gives and who receives in it.
+    """Record a generated programme and show it.
 
-    Each run makes its data directory anew. Where somebody recorded facts in there since, it asks
-    before it deletes them.
+    Each run creates its data directory again. If it holds facts that the demo did not generate, the
+    command asks before it deletes them.
 
     \b
     Examples:

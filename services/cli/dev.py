@@ -34,7 +34,9 @@ COLUMNS: Final[tuple[Column["ProcessStatus"], ...]] = (
 
 @click.group()
 def dev() -> None:
-    """Run the whole cluster on this machine: Kafka, PostgreSQL and the services.
+    """Run a whole cluster on this machine.
+
+    The cluster has Kafka, PostgreSQL and the services.
 
     \b
     Examples:
@@ -52,13 +54,14 @@ def dev() -> None:
     type=click.IntRange(min=1),
     default=4,
     show_default=True,
-    help="Of the topic, when it is made; a programme lies in one of them.",
+    help="Partitions of a new topic; a programme is stored in one.",
 )
 def up(path: Path, partitions: int) -> None:
-    """Run the cluster until told to stop (Ctrl-C, SIGTERM or mutua dev down).
+    """Run the cluster.
 
-    It needs Java 17, Maven (the first time, to fetch the broker) and PostgreSQL. Data stay in the
-    directory; a program that ends is started again.
+    It runs until Ctrl-C, SIGTERM or mutua dev down. It needs Java 17, PostgreSQL and, the first
+    time, Maven to download the broker. Data remain in the directory; a program that ends is
+    restarted.
 
     \b
     Examples:
@@ -74,7 +77,9 @@ def up(path: Path, partitions: int) -> None:
 @DIRECTORY_OPTION
 @FORMAT_OPTION
 def status(path: Path, form: str) -> None:
-    """Show what runs. Exits 1 while the cluster is not ready, or does not run.
+    """Show the cluster's processes.
+
+    Exits 1 while the cluster is not ready or not running.
 
     \b
     Examples:
@@ -102,9 +107,11 @@ def status(path: Path, form: str) -> None:
 @dev.command()
 @DIRECTORY_OPTION
 @click.argument("name", default="")
-@click.option("--follow", "-f", is_flag=True, help="Go on with what they say from now on.")
+@click.option("--follow", "-f", is_flag=True, help="Continue with new lines.")
 def logs(path: Path, name: str, *, follow: bool) -> None:
-    """Show what the programs said, or one of them (mutua dev status has their names).
+    """Show the logs of the programs.
+
+    With NAME, only the log of that program; mutua dev status lists the names.
 
     \b
     Examples:
@@ -123,7 +130,9 @@ def logs(path: Path, name: str, *, follow: bool) -> None:
 @DIRECTORY_OPTION
 @FORMAT_OPTION
 def verify(path: Path, form: str) -> None:
-    """Fold the whole log anew and compare every table with it. Exits 1 on any difference.
+    """Compare the read models with the log.
+
+    Folds the whole log again and compares every table with the result. Exits 1 on any difference.
 
     \b
     Examples:
@@ -138,7 +147,9 @@ def verify(path: Path, form: str) -> None:
 @dev.command()
 @DIRECTORY_OPTION
 def down(path: Path) -> None:
-    """End the cluster, and whatever is left of one. Its data stay.
+    """Stop the cluster.
+
+    Also ends processes of a cluster that crashed. The data remain.
 
     \b
     Examples:

@@ -16,17 +16,15 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@cluster_options.log_url_option(
-    "The log of a cluster; without one the data directory is looked at."
-)
-@cluster_options.store_url_option("Where the read models of a cluster are.")
+@cluster_options.log_url_option("Log of a cluster; without it the data directory is checked.")
+@cluster_options.store_url_option("Database with the read models of a cluster.")
 @FORMAT_OPTION
 @click.pass_obj
 def doctor(settings: GlobalOptions, log_url: str, store_url: str, form: str) -> None:
-    """See whether settings, versions, log, read models, clocks and disks are as they should be.
+    """Find problems and show their remedies.
 
-    Looks and changes nothing, beside whatever runs. Says of each problem what to do. Exits 1 when
-    there is one.
+    Checks settings, versions, log, read models, clocks and disks. It changes nothing and may run
+    while other processes use the data. Exits 1 if there is a problem.
 
     \b
     Examples:

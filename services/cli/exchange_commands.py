@@ -159,9 +159,9 @@ def log(settings: GlobalOptions, form: str, *, yes: bool, **said: Any) -> None:
 def correct(
     settings: GlobalOptions, exchange_id: str, form: str, *, yes: bool, **said: Any
 ) -> None:
-    """Change what is known of an exchange; what you do not name stays as it is.
+    """Correct a recorded exchange.
 
-    Minutes that turn out to be a guess become unknown again by that word.
+    A field that you do not name keeps its value. The word unknown clears minutes that were a guess.
 
     \b
     Examples:
@@ -218,18 +218,20 @@ def correct(
 
 @click.command()
 @click.argument("exchange_id", metavar="EXCHANGE")
-@click.option("--reason", required=True, help="Why it should not stand.")
+@click.option("--reason", required=True, help="Why the exchange is retracted.")
 @FORMAT_OPTION
 @click.pass_obj
 def retract(settings: GlobalOptions, exchange_id: str, reason: str, form: str) -> None:
-    """Take an exchange out of every answer, for good.
+    """Remove an exchange from every answer.
+
+    A retraction is final.
 
     \b
     Example:
       mutua retract 018f3c2e-7b1a-7cc0-9d3e-5a0b1c2d3e4f --reason "recorded twice"
     """
     if not reason.strip():
-        raise click.UsageError("--reason is empty: say why it should not stand, it is final.")
+        raise click.UsageError("--reason is empty: say why, because a retraction is final.")
     with open_client(settings, write=True, purpose="mutua retract") as client:
         exchange, _ = _find(client, exchange_id)
         telling = summarize_revision(current_revision(exchange))

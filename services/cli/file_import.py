@@ -1,5 +1,6 @@
 """`import`: files of people, through the ingest service."""
 
+import shlex
 import shutil
 import sys
 from collections.abc import Callable, Iterator
@@ -38,9 +39,30 @@ if TYPE_CHECKING:
     from services.notation.dates import DateOrder
 
 
-@click.group("import")
+class ImportGroup(click.Group):
+    """Names the right command if FILE follows `import` directly."""
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        name = args[0]
+        is_file = name == "-" or Path(name).suffix or Path(name).is_file()
+        if is_file and not ctx.resilient_parsing and self.get_command(ctx, name) is None:
+            command = f"{ctx.find_root().obj.command} import"
+            file = shlex.quote(name)
+            raise click.UsageError(
+                f"type what {name} contains: {command} exchanges {file}, or "
+                f"{command} organizations {file}.",
+                ctx,
+            )
+        return super().resolve_command(ctx, args)
+
+
+@click.group("import", cls=ImportGroup)
 def import_files() -> None:
-    """Record what stands in a CSV file or workbook; the same file again records nothing twice.
+    """Import a CSV file or a workbook.
+
+    Importing the same file again records nothing twice.
 
     \b
     Examples:
@@ -85,48 +107,50 @@ IMPORT_OPTIONS: Final = (
         type=FIELD_ASSIGNMENT,
         multiple=True,
         metavar="FIELD=COLUMN",
-        help="Which column is a field; without it guessed from the names.",
+        help="Column of a field; by default guessed from the column names.",
     ),
     click.option(
         "--set",
         type=FIELD_ASSIGNMENT,
         multiple=True,
         metavar="FIELD=VALUE",
-        help="The same value of a field for every row.",
+        help="Value of a field in every row.",
     ),
-    click.option("--batch", default="", help="Name of the import; default that of the file."),
+    click.option("--batch", default="", help="Name of the import; default the file's name."),
     click.option(
-        "--sheet", default="", help="Of a workbook; default the first with the columns needed."
+        "--sheet",
+        default="",
+        help="Sheet of a workbook; default the first with those columns.",
     ),
     click.option(
         "--header-row",
         type=click.IntRange(min=1),
         metavar="N",
-        help="The row with the column names; default the first with the columns needed.",
+        help="Row with the column names; default the first with the needed columns.",
     ),
     click.option(
         "--no-header",
         is_flag=True,
-        help="No row has column names: --map FIELD=NUMBER says which column is what.",
+        help="No row has column names: give columns by number with --map FIELD=NUMBER.",
     ),
     click.option(
         "--date-order",
         type=click.Choice(["day-first", "month-first"]),
-        help="What 01/02/2026 means; default what other rows of the file show.",
+        help="Meaning of 01/02/2026; default derived from the other rows.",
     ),
     click.option(
         "--zone",
         default="",
         metavar="AREA/CITY",
-        help="Where times without a zone are from, such as Australia/Sydney; default UTC.",
+        help="Zone of times without one, such as Australia/Sydney; default UTC.",
     ),
     click.option(
         "--skip-bad",
         type=click.Path(path_type=Path, dir_okay=False),
         metavar="FILE",
-        help="Write rows that cannot be taken to FILE (.csv) and record the others.",
+        help="Write invalid rows to FILE (.csv) and record the others.",
     ),
-    click.option("--dry-run", is_flag=True, help="Check and tell; record nothing."),
+    click.option("--dry-run", is_flag=True, help="Check and report; record nothing."),
     FORMAT_OPTION,
 )
 
@@ -156,36 +180,36 @@ def takes_file(command: Callable[..., None]) -> Callable[..., None]:
 @click.option(
     "--as-new",
     is_flag=True,
-    help="Record rows also when their references stand in another batch; do not ask.",
+    help="Also record rows whose references are in another batch; do not ask.",
 )
 @click.option(
     "--names",
     type=click.Path(path_type=Path, dir_okay=False),
     metavar="FILE",
-    help="What names of the file mean. Not there yet: FILE (.csv) is written with all new names, "
-    "to edit and give back.",
+    help="Organizations that names in the file mean. If FILE (.csv) does not exist, it is written "
+    "with all new names, to be edited and given again.",
 )
 @click.option(
     "--party-separator",
     default="",
     metavar="TEXT",
-    help="Also stands between several organizations in a cell, such as ','. Default ; and | alone, "
-    "and a question about commas between known organizations.",
+    help="Additional separator of organizations in a cell, such as ','. Default only ; and |, and "
+    "a question about commas between known organizations.",
 )
 @click.option(
     "--accept-changes",
     is_flag=True,
-    help="Record rows also when most of them change, or change parties or dates; do not ask.",
+    help="Also record rows if most of them change, or change parties or dates; do not ask.",
 )
 @click.option(
     "--accept-missing",
     is_flag=True,
-    help="Record rows also when, without references, as many are new as are missing; do not ask.",
+    help="Also record rows without references if as many are new as are missing; do not ask.",
 )
 @click.option(
     "--reinstate",
     is_flag=True,
-    help="Record mended rows again whose exchange somebody retracted.",
+    help="Record corrected rows again if their exchange was retracted.",
 )
 @takes_file
 def exchanges(settings: GlobalOptions, file: Path, form: str, **options: Any) -> None:
@@ -194,9 +218,9 @@ def exchanges(settings: GlobalOptions, file: Path, form: str, **options: Any) ->
     \b
     Fields: reference occur_time report_time giver receiver kind formality topics
     giver_minutes receiver_minutes benefit_minutes reported_by note
-    parties instead of giver and receiver, when all gave and all received
-    direction organization other instead: gave, received or both; by whom; with whom
-    count: so many exchanges of one row
+    parties replaces giver and receiver if all gave and all received
+    direction (gave, received or both), organization and other replace them as well
+    count: number of exchanges in the row
     \b
     Examples:
       mutua import exchanges visits.csv --dry-run
@@ -223,7 +247,9 @@ def exchanges(settings: GlobalOptions, file: Path, form: str, **options: Any) ->
 @import_files.command()
 @takes_file
 def organizations(settings: GlobalOptions, file: Path, form: str, **options: Any) -> None:
-    """Import the roster: a new id is registered, a changed row updates.
+    """Import the roster.
+
+    A new id registers an organization; a changed row updates it.
 
     \b
     Fields: organization_id name aliases type sector region core_system strategic_group

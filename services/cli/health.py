@@ -16,10 +16,10 @@ _SECONDS: Final = 3.0
 @click.command()
 @click.argument("address", metavar="HOST:PORT")
 def health(address: str) -> None:
-    """Ask one process whether it does its work. Exits 1 when it does not, or does not answer.
+    """Check whether a process is serving.
 
-    For process managers: a server, ingest or query answers at MUTUA_LISTEN, a projector at
-    MUTUA_HEALTH_LISTEN.
+    Exits 1 if it is not serving or does not answer. Process managers call it: a server, ingest or
+    query process answers at MUTUA_LISTEN, a projector at MUTUA_HEALTH_LISTEN.
 
     \b
     Example:

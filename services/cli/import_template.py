@@ -14,13 +14,13 @@ from services.ledger.wording import format_count
 
 @click.command()
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
-@click.option("--force", is_flag=True, help="Write over a file that is there.")
+@click.option("--force", is_flag=True, help="Replace an existing file.")
 @click.pass_obj
 def template(settings: GlobalOptions, file: Path, *, force: bool) -> None:
-    """Write an Excel workbook with the columns of an import; what is filled in imports as it is.
+    """Write an Excel workbook to fill in.
 
-    Givers and receivers are chosen from the roster, if there is one. The workbook carries the name
-    of its batch: it may be renamed, and another workbook may have its name.
+    It has the columns of an import, and lists the roster's organizations, if there are any, as
+    givers and receivers. The workbook contains the name of its batch, so the file may be renamed.
 
     \b
     Examples:

@@ -24,7 +24,7 @@ _SHOWN: Final = 5
 
 @click.group()
 def export() -> None:
-    """Write what is recorded into files.
+    """Export the log to a file.
 
     \b
     Example:
@@ -34,19 +34,20 @@ def export() -> None:
 
 @export.command("log")
 @click.argument("file", type=click.Path(path_type=Path, allow_dash=True))
-@click.option("--only-programme", default="", metavar="PROGRAMME", help="Leave out all the others.")
-@click.option("--force", is_flag=True, help="Replace the file if it is there.")
-@cluster_options.log_url_option(
-    "The topic of Kafka to write, instead of the log of a data directory."
+@click.option(
+    "--only-programme", default="", metavar="PROGRAMME", help="Export only this programme."
 )
+@click.option("--force", is_flag=True, help="Replace an existing file.")
+@cluster_options.log_url_option("Kafka topic to export instead of a data directory.")
 @click.pass_obj
 def export_log(
     settings: GlobalOptions, file: Path, only_programme: str, log_url: str, *, force: bool
 ) -> None:
-    """Write every fact of every programme, in its order and with its time, as JSON Lines.
+    """Export all facts as JSON Lines.
 
-    FILE ends in .gz to be compressed; - is stdout. Whoever records may go on meanwhile.
-    What is written can be made a log again by mutua replay.
+    The file has the facts of all programmes in log order, with their record times. A FILE that ends
+    in .gz is compressed; - is stdout. Clients may record meanwhile. mutua replay turns the file
+    into a log again.
 
     \b
     Examples:
@@ -98,15 +99,13 @@ def _exported(settings: GlobalOptions, log_url: str) -> "Callable[..., ExportRes
 
 @click.command()
 @click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
-@cluster_options.log_url_option(
-    "An empty topic of Kafka to make the log in, instead of a data directory."
-)
+@cluster_options.log_url_option("Empty Kafka topic to write instead of a data directory.")
 @click.pass_obj
 def replay(settings: GlobalOptions, file: Path, log_url: str) -> None:
-    """Make a log anew from what mutua export log wrote, in an empty data directory or topic.
+    """Replay an exported log.
 
-    Nothing is recorded unless every line of the file is right. After an interruption type the same
-    again: it goes on where it was.
+    Writes the file of mutua export log into an empty data directory or topic. Nothing is recorded
+    unless every line is valid. After an interruption, type the same command again to continue.
 
     \b
     Examples:

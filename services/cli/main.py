@@ -119,7 +119,7 @@ class LazyGroup(click.Group):
 def mutua(
     context: click.Context, data: Path, server: str, programme: str, organization: str
 ) -> None:
-    """Record who gave knowledge and who received it, and ask what it adds up to.
+    """Record and analyse who shares knowledge.
 
     \b
     Examples:

@@ -33,10 +33,10 @@ def parse_month(typed: str) -> Moment:
 def nothing_to_report(
     settings: GlobalOptions, organization: str, month: Moment | None, form: str, *, yes: bool
 ) -> None:
-    """Record that an organization gave and received nothing in a month; default the last one.
+    """Record a month without exchanges.
 
-    That is other than silence, which answers do not tell apart yet. Exchanges of that month count
-    all the same.
+    An organization states that it gave and received nothing in a month; the default is last month.
+    Answers do not distinguish this from silence yet. Exchanges in that month still count.
 
     \b
     Examples:

@@ -46,7 +46,9 @@ def takes_organization(command: Callable[..., None]) -> Callable[..., None]:
 
 @click.group()
 def organization() -> None:
-    """Change the roster by hand; a file is imported by mutua import organizations.
+    """Change the roster by hand.
+
+    To import a file, type mutua import organizations FILE.
 
     \b
     Examples:
@@ -62,7 +64,9 @@ def organization() -> None:
 def add(
     settings: GlobalOptions, organization_id: str, form: str, *, yes: bool, **said: Any
 ) -> None:
-    """Register an organization under an id of the programme's own.
+    """Register an organization.
+
+    Choose an id; it cannot be changed later.
 
     \b
     Examples:
@@ -100,9 +104,10 @@ def add(
 def update(
     settings: GlobalOptions, organization: str, form: str, *, yes: bool, **said: Any
 ) -> None:
-    """Change what is known of a registered organization; what you do not name stays as it is.
+    """Update a registered organization.
 
-    An empty text clears a field, --external-id replaces all of them, and aliases are added.
+    A field that you do not name keeps its value. An empty text clears a field, --external-id
+    replaces all external ids, and --alias adds an alias.
 
     \b
     Examples:
@@ -142,7 +147,7 @@ def update(
 @click.option(
     "--unbound",
     is_flag=True,
-    help="Every recorded id that is spelled like one registered organization; see mutua status.",
+    help="Bind every recorded id that is spelled like one registered organization.",
 )
 @YES_OPTION
 @FORMAT_OPTION
@@ -156,10 +161,11 @@ def alias(
     unbound: bool,
     yes: bool,
 ) -> None:
-    """Say that another id or spelling means an organization, also in what was recorded before.
+    """Bind an alias to an organization.
 
-    Recorded ids that look like SPELLING, but for case, blanks and invisible characters, are bound
-    with it. An alias cannot be taken away, so that a terminal is asked first.
+    The alias also applies to facts that are recorded already. Recorded ids that differ from
+    SPELLING only in case, blanks and invisible characters are bound too. An alias cannot be
+    removed, so the command asks first on a terminal.
 
     \b
     Examples:

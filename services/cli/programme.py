@@ -22,7 +22,7 @@ COLUMNS: Final[tuple[Column[Topic], ...]] = (
 
 @click.group()
 def programme() -> None:
-    """See and set what holds for the whole programme.
+    """Show or set programme-wide settings.
 
     \b
     Examples:
@@ -35,7 +35,7 @@ def programme() -> None:
 @FORMAT_OPTION
 @click.pass_obj
 def show(settings: GlobalOptions, form: str) -> None:
-    """Show the programme's settings and its topics.
+    """Show a programme's settings and topics.
 
     \b
     Examples:
@@ -87,7 +87,7 @@ class TopicLabelType(click.ParamType):
     "topics",
     type=TopicLabelType(),
     multiple=True,
-    help="What a topic is shown as; an empty label takes it away.",
+    help="Display label of a topic; an empty label removes it.",
 )
 @FORMAT_OPTION
 @click.pass_obj
@@ -97,7 +97,9 @@ def set_(
     topics: tuple[TopicLabel, ...],
     form: str,
 ) -> None:
-    """Set what holds for the whole programme; what you do not name stays as it is.
+    """Change programme-wide settings.
+
+    A setting that you do not name keeps its value.
 
     \b
     Examples:

@@ -45,7 +45,9 @@ STDIN: Final = Path("-")
 
 @click.group()
 def quarantine() -> None:
-    """See the facts that can never apply, and send them mended.
+    """Show and resubmit quarantined facts.
+
+    A quarantined fact can never apply and counts nowhere.
 
     \b
     Examples:
@@ -65,7 +67,9 @@ def quarantine() -> None:
 )
 @click.pass_obj
 def list_records(settings: GlobalOptions, form: str) -> None:
-    """List the facts that can never apply, by the number that the other commands take.
+    """List the quarantined facts.
+
+    The other commands take the number in the first column.
 
     \b
     Examples:
@@ -104,7 +108,9 @@ def list_records(settings: GlobalOptions, form: str) -> None:
 @FORMAT_OPTION
 @click.pass_obj
 def show(settings: GlobalOptions, offset: int, form: str) -> None:
-    """Show one of them: why it was set aside, what to do, and what stands now.
+    """Show a quarantined fact and its remedy.
+
+    Shows why the fact cannot apply, what to do, and the current state of its exchange.
 
     \b
     Examples:
@@ -133,18 +139,19 @@ def show(settings: GlobalOptions, offset: int, form: str) -> None:
     "--fact",
     "file",
     type=click.Path(path_type=Path, exists=True, dir_okay=False, allow_dash=True),
-    help="The mended fact, as show --format json has it; - is stdin.",
+    help="File with the edited fact, as written by show --format json; - is stdin.",
 )
-@click.option("--yes", is_flag=True, help="Do not ask before a stale correction is sent again.")
+@click.option("--yes", is_flag=True, help="Send a stale correction again without asking.")
 @FORMAT_OPTION
 @click.pass_obj
 def resubmit(
     settings: GlobalOptions, offset: int, file: Path | None, form: str, *, yes: bool
 ) -> None:
-    """Send a fact again under an id of its own, once, mended where that is needed.
+    """Send a quarantined fact again.
 
-    A fact whose id was taken is sent as it is; a stale correction as a change of what stands now,
-    which is shown first. Other facts have to be mended before.
+    The fact gets a new event id, always the same, so it counts once. A fact whose id was taken is
+    sent unchanged. A stale correction is applied to the current revision, after showing the
+    difference. Edit any other fact first and name its file with --fact.
 
     \b
     Examples:

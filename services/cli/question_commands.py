@@ -79,7 +79,7 @@ ORGANIZATIONS: Final[QuestionView[Organization]] = QuestionView(
 @click.command()
 @takes_question
 def balances(settings: GlobalOptions, asked: QuestionOptions) -> None:
-    """Show what each organization gave and received.
+    """Show what organizations gave and received.
 
     \b
     Examples:
@@ -95,7 +95,9 @@ def balances(settings: GlobalOptions, asked: QuestionOptions) -> None:
 @click.command()
 @takes_question
 def pairs(settings: GlobalOptions, asked: QuestionOptions) -> None:
-    """Show what each two organizations gave each other; A gave more, or else sorts first.
+    """Compare giving and receiving in each pair.
+
+    A is the organization that gave more; if both gave the same, the one that sorts first.
 
     \b
     Examples:
@@ -109,11 +111,12 @@ def pairs(settings: GlobalOptions, asked: QuestionOptions) -> None:
 
 @click.command()
 @takes_question
-@click.option("--nodes", is_flag=True, help="Show the organizations rather than the ties.")
+@click.option("--nodes", is_flag=True, help="Show the organizations instead of the ties.")
 def network(settings: GlobalOptions, asked: QuestionOptions, *, nodes: bool) -> None:
-    """Show who gave to whom, and of whom nothing was seen.
+    """Show who gave to whom.
 
-    JSON has both nodes and edges; CSV and the table have the edges, or with --nodes the nodes.
+    JSON has nodes and edges. CSV and the table have the edges, or with --nodes the nodes. A line
+    below the table lists the organizations without an exchange.
 
     \b
     Examples:
@@ -136,16 +139,16 @@ def network(settings: GlobalOptions, asked: QuestionOptions, *, nodes: bool) -> 
 @click.command()
 @takes_question
 @click.option("--giver", default="", help="Only exchanges in which this organization gave.")
-@click.option("--receiver", default="", help="Only exchanges in which this one received.")
-@click.option("--standing", is_flag=True, help="Only exchanges that stand: none that is retracted.")
+@click.option("--receiver", default="", help="Only exchanges in which this organization received.")
+@click.option("--standing", is_flag=True, help="Leave out retracted exchanges.")
 @click.option(
     "--possible-doubles",
     is_flag=True,
-    help="Only exchanges that may be two reports of one, next to each other.",
+    help="Only exchanges that may be reported twice, next to each other.",
 )
 @click.option("--id", "ids", multiple=True, metavar="EXCHANGE", help="Only these exchanges.")
-@click.option("--revisions", is_flag=True, help="Also what was said before a change (table).")
-@click.option("--retracted", is_flag=True, help="Also what was retracted, told by its state (CSV).")
+@click.option("--revisions", is_flag=True, help="Also show earlier revisions (table).")
+@click.option("--retracted", is_flag=True, help="Also list retracted exchanges (CSV).")
 def exchanges(
     settings: GlobalOptions,
     asked: QuestionOptions,
@@ -158,12 +161,12 @@ def exchanges(
     revisions: bool,
     retracted: bool,
 ) -> None:
-    """Show the exchanges themselves, the evidence behind every number.
+    """List exchanges, the evidence of answers.
 
-    With --giver, --receiver and --standing, they are the exchanges that a pair counts. An internal
-    exchange, whose sides share an organization, counts nowhere: no --giver or --receiver lists it.
+    With --giver, --receiver and --standing, the list has the exchanges that a pair counts. Internal
+    exchanges, whose sides share an organization, count nowhere: --giver and --receiver omit them.
     Possible doubles have the same parties, kind and day, and were reported by different sides.
-    CSV has a row an exchange, as it stands, with the columns of an import; JSON has everything.
+    CSV has one row per exchange, with the columns of an import; JSON has every revision.
 
     \b
     Examples:
@@ -204,7 +207,9 @@ def exchanges(
 @click.command()
 @takes_question
 def organizations(settings: GlobalOptions, asked: QuestionOptions) -> None:
-    """Show the roster, and every other organization that was named in an exchange.
+    """List the roster and other organizations.
+
+    Other organizations are those that exchanges name and nobody registered.
 
     \b
     Examples:

@@ -17,26 +17,26 @@ _SECONDS_BETWEEN_LINES: Final = 2.0
 
 
 @click.command()
-@cluster_options.log_url_option("The log of a cluster; without one the data directory is rebuilt.")
-@cluster_options.store_url_option("Where the read models of a cluster are.")
+@cluster_options.log_url_option("Log of a cluster; without it the data directory is rebuilt.")
+@cluster_options.store_url_option("Database with the read models of a cluster.")
 @click.option(
     "--back",
     is_flag=True,
-    help="Build nothing; have those of a cluster answer again that answered before.",
+    help="Build nothing; make a cluster's previous read models active again.",
 )
 @click.option(
     "--drop-old",
     is_flag=True,
-    help="Build nothing; delete the read models that do not answer any more.",
+    help="Build nothing; delete the read models that are no longer active.",
 )
 @click.pass_obj
 def rebuild(
     settings: GlobalOptions, log_url: str, store_url: str, *, back: bool, drop_old: bool
 ) -> None:
-    """Make the read models again from the log, beside those that answer, and switch to them.
+    """Rebuild the read models from the log.
 
-    Nobody waits: a server on the directory, or the projectors of a cluster, go on meanwhile and
-    take the new ones over when they are level. Those from before are kept until --drop-old.
+    Servers and projectors keep running on the old read models and switch to the new ones once these
+    have caught up. The old read models remain until --drop-old deletes them.
 
     \b
     Examples:

@@ -27,21 +27,14 @@ MAX_PORT: Final = 65_535
     default=DEFAULT_LISTEN,
     show_default=True,
     metavar="HOST:PORT",
-    help="Where programs record and ask; port 0 takes a free one.",
-)
-@click.option(
-    "--http-listen",
-    envvar="MUTUA_HTTP_LISTEN",
-    default="",
-    metavar="HOST:PORT",
-    help="Where the dashboard is to listen; this version has none yet, and says so.",
+    help="Address of the service; port 0 takes a free port.",
 )
 @click.option(
     "--metrics-listen",
     envvar="MUTUA_METRICS_LISTEN",
     default="",
     metavar="HOST:PORT",
-    help="Where Prometheus reads how the server does; without it nothing is measured.",
+    help="Address of the metrics for Prometheus; without it nothing is measured.",
 )
 @click.option(
     "--log-format",
@@ -49,7 +42,7 @@ MAX_PORT: Final = 65_535
     type=click.Choice(["text", "json"]),
     default="text",
     show_default=True,
-    help="How the server says things on stderr.",
+    help="Format of the server's log on stderr.",
 )
 @click.option(
     "--log-level",
@@ -57,18 +50,19 @@ MAX_PORT: Final = 65_535
     type=click.Choice(["debug", "info", "warning", "error"]),
     default="warning",
     show_default=True,
-    help="The least that it says; info has a line for every call.",
+    help="Least severe level to log; info logs every call.",
 )
 @click.pass_obj
 def up(
     settings: GlobalOptions,
     listen: str,
-    http_listen: str,
     metrics_listen: str,
     log_format: LogFormat,
     log_level: LogLevel,
 ) -> None:
-    """Serve the data directory until told to stop (Ctrl-C or SIGTERM).
+    """Serve the data directory.
+
+    The server runs until Ctrl-C or SIGTERM.
 
     \b
     Examples:
@@ -82,8 +76,6 @@ def up(
     if metrics_listen:
         _require_address("--metrics-listen", metrics_listen)
     configure_logging(log_format=log_format, level=log_level)
-    if http_listen:
-        click.echo(f"nothing listens on {http_listen}: this version has no dashboard yet", err=True)
     code = serve(
         settings.data,
         listen=listen,
@@ -105,7 +97,9 @@ def _require_address(option: str, address: str) -> None:
 @FORMAT_OPTION
 @click.pass_obj
 def status(settings: GlobalOptions, form: str) -> None:
-    """Show how far the answers have come and what they hold.
+    """Show progress and counts of records.
+
+    Lag, holds and the quarantine say which facts answers do not include.
 
     \b
     Examples:
@@ -146,7 +140,9 @@ def status(settings: GlobalOptions, form: str) -> None:
 @FORMAT_OPTION
 @click.pass_obj
 def verify(settings: GlobalOptions, form: str) -> None:
-    """Fold the whole log anew and compare every table with it. Exits 1 on any difference.
+    """Compare the read models with the log.
+
+    Folds the whole log again and compares every table with the result. Exits 1 on any difference.
 
     \b
     Examples:

@@ -14,9 +14,7 @@ from services.cli.output import Column, to_json, to_table
 if TYPE_CHECKING:
     from services.adapters.kafka.admin import TopicDescription
 
-_LOG_URL: Final = cluster_options.log_url_option(
-    "The topic, and where its brokers are.", required=True
-)
+_LOG_URL: Final = cluster_options.log_url_option("Topic and brokers.", required=True)
 _SHOWN: Final = (
     "cleanup.policy",
     "max.message.bytes",
@@ -29,10 +27,10 @@ _SHOWN: Final = (
 
 @click.group()
 def topic() -> None:
-    """Make a topic of Kafka that can be a log, see whether one can, or release what is held of it.
+    """Manage the Kafka topic that is the log.
 
-    TLS and SASL are set by MUTUA_KAFKA_SECURITY_PROTOCOL, MUTUA_KAFKA_SASL_MECHANISM and so on,
-    under the names of kafka-python.
+    Set TLS and SASL with MUTUA_KAFKA_SECURITY_PROTOCOL, MUTUA_KAFKA_SASL_MECHANISM and so on, after
+    the parameters of kafka-python.
 
     \b
     Example:
@@ -47,16 +45,18 @@ def topic() -> None:
     type=click.IntRange(1, 10_000),
     default=64,
     show_default=True,
-    help="Fixed for the life of the topic; a programme lies in one of them.",
+    help="Number of partitions, fixed for the life of the topic; a programme is stored in one.",
 )
 @click.option(
     "--replicas",
     type=click.IntRange(1, 9),
-    help="Brokers that hold each partition; without it up to three, as many as there are.",
+    help="Replicas of each partition; default three, or fewer if there are fewer brokers.",
 )
 @FORMAT_OPTION
 def create(log_url: str, partitions: int, replicas: int | None, form: str) -> None:
-    """Make the topic, unless it is there, and check it. Exits 1 when it cannot be a log.
+    """Create the topic and check it.
+
+    An existing topic is only checked. Exits 1 if the topic cannot be a log.
 
     \b
     Examples:
@@ -76,9 +76,10 @@ def create(log_url: str, partitions: int, replicas: int | None, form: str) -> No
 @_LOG_URL
 @FORMAT_OPTION
 def check(log_url: str, form: str) -> None:
-    """See whether the topic can be a log. Exits 1 when it cannot, and says what to change.
+    """Check the topic's configuration.
 
-    MUTUA_PARTITIONS, when set, is how many partitions it must have.
+    Exits 1 if the topic cannot be a log, and shows what to change. MUTUA_PARTITIONS, if set, is the
+    required number of partitions.
 
     \b
     Examples:
@@ -95,13 +96,14 @@ def check(log_url: str, form: str) -> None:
 
 @topic.command()
 @click.argument("partitions", type=click.IntRange(min=0), nargs=-1, metavar="[PARTITION]...")
-@cluster_options.store_url_option("Where the read models are.", required=True)
+@cluster_options.store_url_option("Database with the read models.", required=True)
 @FORMAT_OPTION
 def release(partitions: tuple[int, ...], store_url: str, form: str) -> None:
-    """Have projectors try again where they stand still at a record; without numbers, everywhere.
+    """Release held partitions.
 
-    A partition is held where a record needs a later version, or where projecting failed three
-    times; mutua status says so. It goes on within seconds, or is held again for the same reason.
+    Without numbers, all held partitions are released. A partition is held at a record that needs a
+    later version or failed three times; mutua status shows holds. Projectors retry within seconds
+    and hold the partition again if the reason persists.
 
     \b
     Examples:

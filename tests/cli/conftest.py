@@ -32,7 +32,7 @@ def run(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> RunCommand:
     """Runs `mutua` with these words, in an empty directory and without its environment."""
-    for name in ("DATA", "SERVER", "PROGRAMME", "RECORDED_BY", "LISTEN", "HTTP_LISTEN"):
+    for name in ("DATA", "SERVER", "PROGRAMME", "RECORDED_BY", "LISTEN"):
         monkeypatch.delenv(f"MUTUA_{name}", raising=False)
     monkeypatch.chdir(tmp_path)
 

@@ -122,11 +122,11 @@ def test_an_allocation_that_is_never_added_up_is_refused(run: RunCommand) -> Non
         ("--identity", "as-was"),
     ],
 )
-def test_what_is_not_built_is_never_ignored(run: RunCommand, words: tuple[str, str]) -> None:
+def test_unimplemented_filters_are_refused(run: RunCommand, words: tuple[str, str]) -> None:
     run(*CALL)
     result = run("balances", *words, "--format", "json")
-    assert (result.code, result.out) == (1, "")
-    assert json.loads(result.err)["error"]["code"] == "UNIMPLEMENTED"
+    assert (result.code, result.out) == (2, "")
+    assert json.loads(result.err)["error"]["code"] == "INVALID_ARGUMENT"
 
 
 def test_the_demo_says_the_same_each_time(run: RunCommand) -> None:

@@ -29,7 +29,19 @@ def test_every_command_has_help_with_an_example(run: RunCommand, command: str) -
     assert f"mutua {command}" in text or "programme-data" in text
 
 
-def test_the_commands_stand_in_the_order_of_use(run: RunCommand) -> None:
+@pytest.mark.parametrize("command", cli.COMMANDS)
+def test_help_of_every_command_starts_with_a_short_sentence(command: str) -> None:
+    """Longer sentences would be cut off in a list of commands."""
+    context = click.Context(cli.mutua)
+    root = cli.mutua.get_command(context, command)
+    assert root is not None
+    for leaf in [root, *_leaves(root, context)]:
+        first_sentence = (leaf.help or "").partition("\n")[0]
+        assert first_sentence.endswith(".")
+        assert len(first_sentence) <= 45, first_sentence
+
+
+def test_commands_are_listed_in_order_of_use(run: RunCommand) -> None:
     result = run("--help")
     listed = [line.split()[0] for line in result.out.partition("Commands:\n")[2].splitlines()]
     assert (result.code, listed) == (0, list(cli.COMMANDS))
@@ -44,6 +56,9 @@ def test_the_commands_stand_in_the_order_of_use(run: RunCommand) -> None:
         (("retract", "e1", "--as", "T-01"), "mutua --as ORGANIZATION retract"),
         (("import", "exchanges", "f.csv", "--data", "x"), "--data DIRECTORY import exchanges"),
         (("coverage",), "No such command 'coverage'"),
+        (("import", "visits.csv"), "mutua import exchanges visits.csv"),
+        (("--data", "d", "import", "-"), "mutua --data d import organizations -"),
+        (("import", "visits"), "No such command 'visits'"),
         (("balances", "--half-life", "9"), "No such option"),
     ],
 )

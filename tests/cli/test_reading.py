@@ -12,7 +12,6 @@ from google.protobuf.json_format import MessageToDict
 
 from mutua.v1 import query_service_pb2 as query
 from mutua.v1.query_service_pb2 import (
-    AttributeFilter,
     Balance,
     Coverage,
     Edge,
@@ -23,7 +22,6 @@ from mutua.v1.query_service_pb2 import (
     Question,
 )
 from mutua.v1.types_pb2 import EXCHANGE_KIND_CALL, EXCHANGE_KIND_VISIT, FORMALITY_FORMAL, Date
-from services.cli.dates import parse_known_at
 from services.cli.messages import coverage_lines, describe_balance, warning_lines
 from services.cli.output import to_dictionary, to_json
 from tests.cli.conftest import RunCommand
@@ -194,14 +192,7 @@ def test_nodes_are_not_sorted_and_that_is_said(
             ("--organization", "T-01", "--identity", "recorded"),
             {"organization_ids": ["T-01"], "identity": query.IDENTITY_RECORDED},
         ),
-        (("--report-view", "confirmed"), {"report_view": query.REPORT_VIEW_CONFIRMED}),
         (("--population", "seen"), {"population": query.POPULATION_SEEN}),
-        (
-            ("--where", "region=Y55"),
-            {"where": [AttributeFilter(attribute="region", value="Y55")]},
-        ),
-        (("--known-at", "2026-01-31"), {"known_at": parse_known_at("2026-01-31")}),
-        (("--basis", "recorded"), {"basis": query.BASIS_RECORDED}),
         (("--as-of", "2026-05-01"), {"as_of_date": Date(year=2026, month=5, day=1)}),
     ],
 )
@@ -216,29 +207,19 @@ def test_every_filter_reaches_the_server(
     assert programme.questions[-1] == Question(programme_id="default", **expected)
 
 
-def test_known_at_a_date_is_its_end() -> None:
-    assert parse_known_at("2026-01-31").ToJsonString() == "2026-01-31T23:59:59.999999Z"
-    assert parse_known_at("2026-01-31T09:30:00+01:00").ToJsonString() == "2026-01-31T08:30:00Z"
-    for typed in ("2026-01", "2026-01-31T09:30:00", "soon"):
-        with pytest.raises(ValueError, match=r"is no time|no zone|not a time"):
-            parse_known_at(typed)
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_omits_unimplemented_filters(run: RunCommand, command: str) -> None:
+    text = run(command, "--help").out
+    for option in ("--report-view", "--where", "--known-at", "--basis", "as-was"):
+        assert option not in text
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_help_says_what_is_not_in_this_version(run: RunCommand, command: str) -> None:
-    text = " ".join(run(command, "--help").out.split())
-    for option in ("--report-view", "--where", "--known-at", "--basis"):
-        after = text.partition(f"{option} ")[2]
-        assert "ot in this version." in after.partition(" --")[0], option
-    assert "as-was: not in this version" in text
-
-
-@pytest.mark.parametrize("command", COMMANDS)
-def test_what_is_not_built_is_the_server_s_word(
+def test_unimplemented_answer_is_reported(
     ask: RunCommand, programme: FakeProgrammeServer, command: str
 ) -> None:
     programme.failure = ScriptedFailure(code=grpc.StatusCode.UNIMPLEMENTED)
-    result = ask(command, "--basis", "recorded", "--format", "json")
+    result = ask(command, "--lens", "count", "--format", "json")
     assert (result.code, result.out) == (1, "")
     assert '"code": "UNIMPLEMENTED"' in result.err
 

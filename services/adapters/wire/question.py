@@ -13,10 +13,10 @@ from services.ledger.times import Day, date_to_day
 from services.ledger.validation import Violations, check_id, check_programme, check_topic
 
 _NOT_BUILT: Final = {
-    "where": "--where",
-    "known_at": "--known-at",
+    "where": "where",
+    "known_at": "known_at",
 }
-"""Fields that wait for a later version, with the option that sets them."""
+"""Fields that wait for a later version, with the filter's name in the message."""
 
 
 def to_question(message: pb.Question, *, today: Day, scope: Scope = OPEN_SCOPE) -> Question:
@@ -25,11 +25,11 @@ def to_question(message: pb.Question, *, today: Day, scope: Scope = OPEN_SCOPE) 
         if field.name in _NOT_BUILT:
             raise _not_built(field.name, _NOT_BUILT[field.name])
     if message.report_view not in (pb.REPORT_VIEW_UNSPECIFIED, pb.REPORT_VIEW_UNION):
-        raise _not_built("report_view", "--report-view other than union")
+        raise _not_built("report_view", "report_view other than union")
     if message.basis not in (pb.BASIS_UNSPECIFIED, pb.BASIS_REPORTED):
-        raise _not_built("basis", "--basis other than reported")
+        raise _not_built("basis", "basis other than reported")
     if message.identity == pb.IDENTITY_AS_WAS:
-        raise _not_built("identity", "--identity as-was")
+        raise _not_built("identity", "identity as-was")
     try:
         question = _read(message, today, scope)
     except InvalidFieldError as unfit:
