@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import click
 import pytest
@@ -13,12 +13,13 @@ from google.protobuf.descriptor import FieldDescriptor, MethodDescriptor
 
 from mutua import AsyncClient, Client
 from mutua.v1 import query_service_pb2 as pb
-from mutua.v1.query_service_pb2_grpc import QueryServiceServicer
 from services.adapters.wire.question import to_question
 from services.cli import question_options
 from services.ledger.errors import UnimplementedError
+from services.ledger.ports import ReadableLog
 from services.ledger.question import Question
-from services.query.service import QueryService
+from services.query.position_tracker import PositionTracker
+from services.query.questions import register_questions
 
 ROOT = Path(__file__).parent.parent
 RPCS = list(pb.DESCRIPTOR.services_by_name["QueryService"].methods)
@@ -31,7 +32,8 @@ def name(subject: Any) -> str:
 
 @pytest.mark.parametrize("rpc", RPCS, ids=name)
 def test_a_question_can_be_asked_and_is_answered(rpc: MethodDescriptor) -> None:
-    assert getattr(QueryService, rpc.name) is not getattr(QueryServiceServicer, rpc.name)
+    log, positions = cast("ReadableLog", None), cast("PositionTracker", None)
+    assert rpc.name in register_questions(log=log, positions=positions, model_version=1)
     method = _method(rpc)
     for client in (Client, AsyncClient):
         assert hasattr(client, method), f"{client.__name__} lacks {method}"

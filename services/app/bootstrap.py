@@ -17,7 +17,6 @@ from typing import Final
 from sqlalchemy.exc import DatabaseError
 
 from mutua.v1.ingest_service_pb2_grpc import add_IngestServiceServicer_to_server
-from mutua.v1.query_service_pb2_grpc import add_QueryServiceServicer_to_server
 from services.adapters.grpc.server import GrpcServer
 from services.adapters.sql_store.tables import MODEL_VERSION
 from services.adapters.sqlite.data_directory import BUILD_LOCK_FILE, DataDirectory
@@ -334,7 +333,7 @@ async def _serving(
                 log, lag=lambda _: projector.lag, stop_event=server.stopping, meter=meter
             )
             add_IngestServiceServicer_to_server(recording, server.aio_server)
-        add_QueryServiceServicer_to_server(asking, server.aio_server)
+        query.add_query_service(asking.answer, server.aio_server)
         if meter is not NO_OP_METER:
             meter.watch(DISK_FREE_BYTES, lambda: disk_usage(directory.path).free)
             resources.callback(_behind(log, asking, progress, meter).stop)

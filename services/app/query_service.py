@@ -5,16 +5,11 @@ from __future__ import annotations
 import asyncio
 import logging
 import signal
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager, nullcontext, suppress
-from functools import partial
-from typing import Any, Final, cast
+from typing import Any, Final
 
-from mutua.v1.query_service_pb2_grpc import (
-    QueryServiceServicer,
-    add_QueryServiceServicer_to_server,
-)
-from services.adapters.grpc.server import GrpcServer
+from services.adapters.grpc.server import Context, GrpcServer
 from services.adapters.kafka.address import KafkaAddress
 from services.adapters.kafka.topic import KafkaTopic
 from services.adapters.postgres.store import PostgresStore
@@ -55,7 +50,7 @@ async def _serve(settings: Settings, log_address: KafkaAddress) -> int:
     with serve_metrics(settings.metrics_listen) as meter:
         server = GrpcServer([query.SERVICE_NAME], reuse_port=settings.reuse_port, meter=meter)
         door = _ReadinessGate()
-        add_QueryServiceServicer_to_server(cast("QueryServiceServicer", door), server.aio_server)
+        query.add_query_service(door.answer, server.aio_server)
         await server.set_serving(serving=False)
         address = await server.start(settings.listen)
         answering = asyncio.create_task(
@@ -83,13 +78,11 @@ class _ReadinessGate:
         logger.warning("questions wait: %s", trouble)
         self.trouble = trouble
 
-    def __getattr__(self, method: str) -> Callable[[Any, Any], Awaitable[Any]]:
-        return partial(self._ask, method)
-
-    async def _ask(self, method: str, request: Any, context: Any) -> Any:
+    async def answer(self, rpc: str, request: Any, context: Context) -> bytes:
+        """What the service answers. Raises LogUnavailableError, naming the trouble."""
         if self.service is None or self.trouble:
             raise LogUnavailableError(f"questions wait: {self.trouble}")
-        return await getattr(self.service, method)(request, context)
+        return await self.service.answer(rpc, request, context)
 
 
 async def _answer(

@@ -1,1 +1,1 @@
-"""Recording: facts are checked, then appended to the log."""
+"""Recording: validates facts and appends them to the log."""

@@ -1,4 +1,4 @@
-"""`python -m services.ingest`: takes facts and puts them on Kafka."""
+"""`python -m services.ingest`: validates facts and appends them to Kafka."""
 
 from services.app.ingest_service import run
 from services.app.process import main

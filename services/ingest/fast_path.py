@@ -1,8 +1,8 @@
-"""The short way through the check: new exchanges that are surely right as they stand.
+"""The fast path of validation: recognizes new exchanges that are obviously valid.
 
-Most events are of this sort, and the core's objects cost several times what looking at them costs.
-The rules themselves stand in `ledger` alone: whatever is not obviously within them goes the long
-way, which `tests/services/test_plain.py` holds this one to.
+Most events are plain new exchanges, and checking their protobuf fields costs a fraction of making
+the core's objects. The rules themselves are in `ledger` alone: any event that is not obviously
+valid takes the full path, and `tests/services/test_fast_path.py` proves that the two agree.
 """
 
 from collections.abc import Callable, Sequence
@@ -31,21 +31,21 @@ from services.ledger.validation import (
 )
 
 _CACHE_SIZE: Final = 100_000
-"""Names that were looked at; the same few organizations come again and again."""
+"""Cached texts of each kind, because the same few organizations occur in most events."""
 _KINDS: Final = frozenset(map(int, Kind)) - {0} - STAFF_KINDS
 _FORMALITIES: Final = frozenset(map(int, Formality))
 _SIDES: Final = frozenset(map(int, Side))
 _VISIBILITIES: Final = frozenset({0, *map(int, Visibility)})
 _UUID: Final = UUID.fullmatch
 _EXACT: Final = Precision.EXACT
-_PRECISIONS: Final = {0: Precision.EXACT, **{int(each): each for each in Precision}}
+_PRECISIONS: Final = {0: Precision.EXACT, **{int(precision): precision for precision in Precision}}
 
 
 # decision 0025: new exchanges take a fast path
 def count_plain_legs(message: pb.Event, now: Instant) -> int | None:
-    """How many legs a plain new exchange has; None when only the long way tells what it is.
+    """The number of legs of a plain new exchange; None if the event needs the full path.
 
-    A plain one is valid at `now` and tidy as it stands, and carries no field of the server's.
+    A plain exchange is valid at `now`, needs no tidying, and sets no field that the server sets.
     """
     if (
         message.WhichOneof("fact") != "exchange_recorded"
@@ -69,12 +69,12 @@ def count_plain_legs(message: pb.Event, now: Instant) -> int | None:
         if giver != receiver and _is_id(giver) and _is_id(receiver):
             return None if len(content.party_ids) else 1
         return None
-    return _legs_of_several(content) if len(givers) else _legs_of_all(content)
+    return _count_directed_legs(content) if len(givers) else _count_joint_legs(content)
 
 
 def _has_plain_times(message: pb.Event, now: Instant) -> bool:
     precision = _PRECISIONS.get(message.occur_precision)
-    occurred = _instant(message.occur_time)  # 1970 when there is none
+    occurred = _instant(message.occur_time)  # 1970 if it is absent
     if precision is None or not EARLIEST_INSTANT <= occurred <= now + DAY:
         return False
     if precision is _EXACT:
@@ -89,7 +89,7 @@ def _has_plain_times(message: pb.Event, now: Instant) -> bool:
 
 
 def _instant(time: Timestamp) -> Instant:
-    """Before all times when it is none, or finer than a microsecond."""
+    """The time in microseconds; before EARLIEST_INSTANT if it is invalid or has nanoseconds."""
     seconds, nanos = time.seconds, time.nanos
     if not 0 <= nanos < 10**9 or nanos % 1000:
         return EARLIEST_INSTANT - 1
@@ -102,7 +102,7 @@ def _is_plain_source(source: types_pb2.Source) -> bool:
         source.generation >= 0
         and _is_label(source.client)
         and _is_label(source.batch)
-        and (not reference or _is_label_itself(reference))  # each is another
+        and (not reference or _is_label_uncached(reference))  # unique: not worth caching
     )
 
 
@@ -124,7 +124,7 @@ def _is_plain_content(content: pb.ExchangeContent) -> bool:
         return False
     if len(brokers) and not _are_plain(brokers, _is_id, MAX_ITEMS):
         return False
-    # Unset ones are 0, benefit may be more, and what is more goes the long way.
+    # Absent minutes are 0. Benefit may exceed the limit, and then takes the full path.
     return (
         0 <= content.giver_minutes <= MAX_MINUTES
         and 0 <= content.receiver_minutes <= MAX_MINUTES
@@ -132,7 +132,7 @@ def _is_plain_content(content: pb.ExchangeContent) -> bool:
     )
 
 
-def _legs_of_several(content: pb.ExchangeContent) -> int | None:
+def _count_directed_legs(content: pb.ExchangeContent) -> int | None:
     givers, receivers = content.giver_ids, content.receiver_ids
     if len(content.party_ids) or not _are_plain(givers, _is_id, MAX_ITEMS):
         return None
@@ -142,7 +142,7 @@ def _legs_of_several(content: pb.ExchangeContent) -> int | None:
     return legs if 0 < legs <= MAX_LEGS else None
 
 
-def _legs_of_all(content: pb.ExchangeContent) -> int | None:
+def _count_joint_legs(content: pb.ExchangeContent) -> int | None:
     if (
         len(content.receiver_ids)
         or len(content.party_ids) < 2
@@ -174,7 +174,7 @@ def _is_plain_note(note: types_pb2.Text) -> bool:
 
 
 def _are_plain(values: Sequence[str], is_plain: Callable[[str], bool], limit: int) -> bool:
-    """Whether a set is short enough, without repetition, and of plain members."""
+    """Whether a set is within the limit, has no duplicates, and every member is plain."""
     if len(values) == 1:
         return is_plain(values[0])
     members = values[:]
@@ -185,16 +185,16 @@ def _are_plain(values: Sequence[str], is_plain: Callable[[str], bool], limit: in
 
 @lru_cache(maxsize=1_000)
 def _is_programme(text: str) -> bool:
-    found: Violations = []
-    check_programme(text, found)
-    return not found
+    violations: Violations = []
+    check_programme(text, violations)
+    return not violations
 
 
 @lru_cache(maxsize=_CACHE_SIZE)
 def _is_id(text: str) -> bool:
-    found: Violations = []
-    check_id(text, "", found)
-    return not found and text == tidy(text)
+    violations: Violations = []
+    check_id(text, "", violations)
+    return not violations and text == tidy(text)
 
 
 @lru_cache(maxsize=_CACHE_SIZE)
@@ -204,16 +204,16 @@ def _is_id_or_none(text: str) -> bool:
 
 @lru_cache(maxsize=_CACHE_SIZE)
 def _is_topic(text: str) -> bool:
-    found: Violations = []
-    check_topic(text, "", found)
-    return not found
+    violations: Violations = []
+    check_topic(text, "", violations)
+    return not violations
 
 
-def _is_label_itself(text: str) -> bool:
-    found: Violations = []
-    check_label(text, "", found)
-    return not found and text == tidy(text)
+def _is_label_uncached(text: str) -> bool:
+    violations: Violations = []
+    check_label(text, "", violations)
+    return not violations and text == tidy(text)
 
 
-_is_label = lru_cache(maxsize=_CACHE_SIZE)(_is_label_itself)
+_is_label = lru_cache(maxsize=_CACHE_SIZE)(_is_label_uncached)
 _starts_period = lru_cache(maxsize=_CACHE_SIZE)(is_period_start)

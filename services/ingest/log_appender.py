@@ -1,4 +1,4 @@
-"""Appends, awaited on the event loop."""
+"""Appends to the log from an event loop."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from concurrent.futures import Future
 from contextlib import suppress
 from typing import Final
 
-from services.adapters.grpc.server import Context, get_remaining_seconds
+from services.adapters.grpc.deadline import limit_wait
+from services.adapters.grpc.server import Context
 from services.adapters.telemetry.metrics import (
     APPEND_SECONDS,
     INGESTED_FACTS,
@@ -23,15 +24,14 @@ from services.ledger.ports import Log
 from services.ledger.position import Position
 
 _MAX_WAIT_SECONDS: Final = 20.0
-_ANSWER_SECONDS: Final = 0.2
-"""Kept of the caller's deadline, so that the caller hears the reason rather than a deadline."""
 
 
 # decision 0124: acknowledge after durable
 class LogAppender:
-    """What the log resolves on its own thread comes to the event loop, many by one wake-up.
+    """Appends records and delivers the outcomes to one event loop.
 
-    Belongs to one event loop.
+    The log resolves its futures on another thread. One wake-up of the loop delivers all outcomes
+    that are ready by then.
     """
 
     def __init__(self, log: Log, meter: Meter = NO_OP_METER) -> None:
@@ -42,56 +42,56 @@ class LogAppender:
         self._is_delivery_scheduled = False
 
     def append(self, programme_id: str, values: Sequence[bytes]) -> asyncio.Future[Position]:
-        """See `ports.Log`. Whoever cancels the result gives up waiting, never the append."""
-        loop, began = asyncio.get_running_loop(), time.perf_counter()
+        """Appends records; see `ports.Log`. Cancelling the result does not cancel the append."""
+        loop, start = asyncio.get_running_loop(), time.perf_counter()
         outcome: asyncio.Future[Position] = loop.create_future()
 
-        def settle(done: Future[Position]) -> None:
-            error = done.exception()
+        def complete(append: Future[Position]) -> None:
+            error = append.exception()
             self.count_facts(len(values), error)
             if error is None:
-                self._meter.observe(APPEND_SECONDS, time.perf_counter() - began)
-            self._completed_appends.append((outcome, done))
+                self._meter.observe(APPEND_SECONDS, time.perf_counter() - start)
+            self._completed_appends.append((outcome, append))
             if not self._is_delivery_scheduled:
                 self._is_delivery_scheduled = True
-                with suppress(RuntimeError):  # the loop is closed: nobody waits any more
+                with suppress(RuntimeError):  # the loop is closed, so nothing awaits the outcome
                     loop.call_soon_threadsafe(self._deliver_outcomes)
 
         try:
-            appending = self._log.append(programme_id, values)
-        except MutuaError as refusal:
-            self.count_facts(len(values), refusal)
+            append = self._log.append(programme_id, values)
+        except MutuaError as error:
+            self.count_facts(len(values), error)
             raise
-        appending.add_done_callback(settle)
+        append.add_done_callback(complete)
         return outcome
 
     def count_facts(self, fact_count: int, error: BaseException | None) -> None:
-        """Tells what became of facts: that they are durable, or why they are not."""
+        """Counts facts as durable, or under the reason of their error."""
         outcome = OK if error is None else getattr(error, "reason", "") or "INTERNAL"
         self._meter.add(INGESTED_FACTS, fact_count, outcome)
 
     def _deliver_outcomes(self) -> None:
-        # Before looking: what is settled from here on makes a wake-up of its own.
+        # Reset before reading the queue: an append that completes later schedules a new wake-up.
         self._is_delivery_scheduled = False
         while self._completed_appends:
-            outcome, done = self._completed_appends.popleft()
+            outcome, append = self._completed_appends.popleft()
             if outcome.done():
                 continue
-            if (error := done.exception()) is not None:
+            if (error := append.exception()) is not None:
                 outcome.set_exception(error)
             else:
-                outcome.set_result(done.result())
+                outcome.set_result(append.result())
 
 
 async def wait_until_durable(outcome: asyncio.Future[Position], context: Context) -> Position:
-    """Waits for an append as long as the caller does.
+    """The position of an append, once it is durable.
 
-    Raises what the log raises, and OutcomeUnknownError when the log does not answer in time.
+    Raises what the log raises, and OutcomeUnknownError if the log does not answer within the
+    caller's deadline or 20 seconds.
     """
-    remaining = get_remaining_seconds(context)
-    patience = _MAX_WAIT_SECONDS if remaining is None else remaining - _ANSWER_SECONDS
+    wait_seconds = min(_MAX_WAIT_SECONDS, limit_wait(context, _MAX_WAIT_SECONDS))
     try:
-        async with asyncio.timeout(min(_MAX_WAIT_SECONDS, max(0.0, patience))):
+        async with asyncio.timeout(wait_seconds):
             return await outcome
     except TimeoutError:
         raise OutcomeUnknownError(

@@ -1,4 +1,4 @@
-"""From a request to the records it becomes, or to everything that is wrong with it."""
+"""Validates a request as a whole and serializes its events into records."""
 
 from collections.abc import Collection, Iterable
 from typing import Final
@@ -13,7 +13,6 @@ from services.ledger.errors import (
     InvalidFactError,
     MixedProgrammesError,
     NewerSchemaError,
-    PermissionDeniedError,
     RequestTooLargeError,
     Violation,
 )
@@ -33,25 +32,24 @@ def to_records(
     now: Instant,
     unsupported_fact_kinds: Collection[str] = (),
 ) -> tuple[str, list[bytes]]:
-    """The programme of a request and its records. All events are checked before any is let through.
+    """The programme of a request and its records; either every event is valid or none is returned.
 
-    `refused` are facts, by their field of Event, that the read models do not know yet. Raises
-    RequestTooLargeError, MixedProgrammesError, InvalidFactError (naming each field),
-    NewerSchemaError or PermissionDeniedError.
+    `unsupported_fact_kinds` are fields of Event that the read models cannot project yet. Raises
+    RequestTooLargeError, MixedProgrammesError, InvalidFactError (which names every invalid field)
+    or NewerSchemaError.
     """
-    if not scope.sees_all:
-        raise PermissionDeniedError("this caller may not record facts")
     _check_size(request)
     violations: Violations = []
     if scope.organization_id:
         check_id(scope.organization_id, "metadata.mutua-organization", violations)
     legs = 0
     for index, event in enumerate(request.events):
-        plain = count_plain_legs(event, now)
-        legs += _leg_count(event) if plain is None else plain
-        if plain is None:
-            found = _check(event, now)
-            violations.extend(violation.prefix_field(f"events[{index}].") for violation in found)
+        plain_legs = count_plain_legs(event, now)
+        legs += _count_legs(event) if plain_legs is None else plain_legs
+        if plain_legs is None:
+            violations.extend(
+                violation.prefix_field(f"events[{index}].") for violation in _check(event, now)
+            )
     programmes = sorted({event.programme_id for event in request.events})
     if legs > MAX_TOTAL_LEGS:
         raise RequestTooLargeError(
@@ -63,10 +61,10 @@ def to_records(
             f"the request mixes programmes ({', '.join(programmes[:3])}); send one request for each"
         )
     if violations:
-        raise InvalidFactError(_summary(violations, len(request.events)), tuple(violations))
+        raise InvalidFactError(_summarize(violations, len(request.events)), tuple(violations))
     if unsupported_fact_kinds:
         _require_supported_kinds(request.events, unsupported_fact_kinds)
-    return programmes[0], [_record(event, scope) for event in request.events]
+    return programmes[0], [_serialize(event, scope) for event in request.events]
 
 
 def _check_size(request: rpc.RecordEventsRequest | rpc.RecordStreamRequest) -> None:
@@ -80,9 +78,11 @@ def _check_size(request: rpc.RecordEventsRequest | rpc.RecordStreamRequest) -> N
         raise RequestTooLargeError(f"the request has {count:,} events; send at most {MAX_EVENTS:,}")
 
 
-def _require_supported_kinds(events: Iterable[pb.Event], refused: Collection[str]) -> None:
+def _require_supported_kinds(
+    events: Iterable[pb.Event], unsupported_fact_kinds: Collection[str]
+) -> None:
     for index, event in enumerate(events):
-        if (kind := event.WhichOneof("fact")) in refused:
+        if (kind := event.WhichOneof("fact")) in unsupported_fact_kinds:
             raise NewerSchemaError(
                 f"events[{index}].{kind} is of a kind that the read models do not know yet, and "
                 "nothing was recorded: upgrade projectors and query first"
@@ -90,39 +90,40 @@ def _require_supported_kinds(events: Iterable[pb.Event], refused: Collection[str
 
 
 def _check(message: pb.Event, now: Instant) -> list[Violation]:
+    """Tidies the texts of an event and returns what is invalid in it."""
     try:
-        # Sets are sorted only afterwards: paths name places in what the caller sent.
+        # Sets are sorted later, so that field paths match the order in which the caller sent them.
         tidy(message)
         event = to_event(message)
-    except InvalidFieldError as unfit:
-        return [unfit.violation]
-    found = validate_fact(event, now=now)
+    except InvalidFieldError as error:
+        return [error.violation]
+    violations = validate_fact(event, now=now)
     if event.recorded_by:
-        found.append(
+        violations.append(
             Violation("recorded_by", "is set by the server from the call's mutua-organization")
         )
     if message.assurance:
-        found.append(Violation("assurance", "is set by the server; leave it out"))
+        violations.append(Violation("assurance", "is set by the server; leave it out"))
     if event.record_time is not None:
-        found.append(Violation("record_time", "is set by the log; leave it out"))
-    return found
+        violations.append(Violation("record_time", "is set by the log; leave it out"))
+    return violations
 
 
-def _record(message: pb.Event, scope: Scope) -> bytes:
+def _serialize(message: pb.Event, scope: Scope) -> bytes:
     sort_sets(message)
     message.recorded_by = scope.organization_id
     message.assurance = types_pb2.ASSURANCE_OPEN
     return message.SerializeToString(deterministic=True)
 
 
-def _leg_count(message: pb.Event) -> int:
+def _count_legs(message: pb.Event) -> int:
     recorded, corrected = message.exchange_recorded.exchange, message.exchange_corrected.exchange
     return len(recorded.giver_ids) * len(recorded.receiver_ids) + (
         len(corrected.giver_ids) * len(corrected.receiver_ids)
     )
 
 
-def _summary(violations: Violations, count: int) -> str:
+def _summarize(violations: Violations, count: int) -> str:
     first = violations[0]
     more = f" (and {len(violations) - 1:,} more)" if len(violations) > 1 else ""
     facts = "the fact was" if count == 1 else f"none of the {count:,} facts was"

@@ -1,4 +1,4 @@
-"""IngestService: checks what is sent whole, appends it, answers when it is durable."""
+"""IngestService: validates a request, appends it to the log, and answers once it is durable."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from mutua.v1.ingest_service_pb2_grpc import IngestServiceServicer
 from services.adapters.grpc.server import Context, scope_of
 from services.adapters.telemetry.metrics import NO_OP_METER, QUEUE_LIMIT_BYTES, QUEUED_BYTES, Meter
 from services.ingest.log_appender import LogAppender, wait_until_durable
-from services.ingest.record_stream import RecordStream
+from services.ingest.record_stream import MAX_PAUSE_SECONDS, RecordStream
 from services.ingest.request_validation import to_records
 from services.ledger.errors import MutuaError
 from services.ledger.ports import Log
@@ -23,10 +23,12 @@ from services.ledger.times import Instant
 SERVICE_NAME: Final = "mutua.v1.IngestService"
 _SMALL_EVENTS: Final = 20
 _SMALL_BYTES: Final = 20_000
-"""What is checked faster than a thread is asked to."""
+"""Requests up to these sizes are validated on the event loop, because a thread would cost more."""
 
 
 class IngestService(IngestServiceServicer):
+    """Appends valid facts to a log."""
+
     def __init__(
         self,
         log: Log,
@@ -36,10 +38,14 @@ class IngestService(IngestServiceServicer):
         stop_event: asyncio.Event,
         clock: Callable[[], Instant] = lambda: time.time_ns() // 1000,
         meter: Meter = NO_OP_METER,
+        max_pause_seconds: float = MAX_PAUSE_SECONDS,
     ) -> None:
-        """`lag` tells how many facts on the log are to be projected before those that a programme
-        records next, `refused` which facts, by their field of Event, the read models do not know
-        yet; both answer at once, with what is known. Streams end soon after `stopping` is set.
+        """Both callbacks return at once, with the latest known value.
+
+        `lag` returns how many facts are to be projected before the next ones of a programme;
+        `unsupported_fact_kinds` the fields of Event that the read models cannot project yet.
+        Streams end soon after `stop_event` is set, and with OVERLOADED when the lag makes them
+        pause for longer than `max_pause_seconds`.
         """
         self._appender = LogAppender(log, meter)
         meter.watch(QUEUED_BYTES, lambda: log.queued_bytes)
@@ -48,13 +54,14 @@ class IngestService(IngestServiceServicer):
         self._unsupported_fact_kinds = unsupported_fact_kinds
         self._stop_event = stop_event
         self._clock = clock
+        self._max_pause_seconds = max_pause_seconds
 
     async def RecordEvents(
         self, request: pb.RecordEventsRequest, context: Context
     ) -> pb.RecordEventsResponse:
         programme_id, records = await self._validate(request, scope_of(context))
-        appended = self._appender.append(programme_id, records)
-        return pb.RecordEventsResponse(position=str(await wait_until_durable(appended, context)))
+        outcome = self._appender.append(programme_id, records)
+        return pb.RecordEventsResponse(position=str(await wait_until_durable(outcome, context)))
 
     def RecordStream(
         self, request_iterator: AsyncIterator[pb.RecordStreamRequest], context: Context
@@ -65,14 +72,15 @@ class IngestService(IngestServiceServicer):
             validate=lambda request: self._validate(request, scope),
             appender=self._appender,
             lag=self._lag,
+            max_pause_seconds=self._max_pause_seconds,
         )
         return stream.respond(context, self._stop_event)
 
     async def _validate(
         self, request: pb.RecordEventsRequest | pb.RecordStreamRequest, scope: Scope
     ) -> tuple[str, list[bytes]]:
-        """The programme and the records of a request, without holding up other callers."""
-        check = partial(
+        """The programme and records of a request; a large one is validated on a thread."""
+        validate = partial(
             to_records,
             request,
             scope=scope,
@@ -81,8 +89,8 @@ class IngestService(IngestServiceServicer):
         )
         try:
             if len(request.events) <= _SMALL_EVENTS and request.ByteSize() <= _SMALL_BYTES:
-                return check()
-            return await asyncio.to_thread(check)
-        except MutuaError as refusal:
-            self._appender.count_facts(len(request.events), refusal)
+                return validate()
+            return await asyncio.to_thread(validate)
+        except MutuaError as error:
+            self._appender.count_facts(len(request.events), error)
             raise

@@ -147,11 +147,6 @@ class PositionNotReachedError(MutuaError):
     reason = "POSITION_NOT_REACHED"
 
 
-class PermissionDeniedError(MutuaError):
-    code = "PERMISSION_DENIED"
-    reason = "NOT_ALLOWED"
-
-
 class StoreBusyError(MutuaError):
     """Nothing was written, because the read models are locked, away or full; try again."""
 

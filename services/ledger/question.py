@@ -31,10 +31,9 @@ MIN_DIRECTED_EXCHANGES: Final = 5
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """Who asks, and so what they may see. In open mode everybody sees everything."""
+    """Who asks. In open mode every caller sees everything."""
 
     organization_id: str = ""
-    sees_all: bool = True
 
 
 OPEN_SCOPE: Final = Scope()

@@ -1,1 +1,1 @@
-"""Asking: questions are answered from columns and lists from SQL, each at one position."""
+"""Questions: flows are answered from columns in memory, lists from SQL, each at one position."""

@@ -1,33 +1,35 @@
-"""What was imported, batch by batch."""
+"""The question that lists import batches."""
 
 from mutua.v1 import query_service_pb2 as pb
 from services.adapters.wire.values import from_instant
 from services.ledger.records import ImportedBatch
-from services.query.executor import QueryContext
+from services.query.query_context import QueryContext
 
 
-def list_batches(asked: QueryContext) -> pb.ListBatchesResponse:
-    after = tuple(asked.page.after_key or ())
-    found = asked.snapshot.read_batches(asked.question.programme_id)
-    rest = (each for each in found if _key(each) > after)
-    return asked.fill_page(pb.ListBatchesResponse(**asked.coverage_fields()), rest, _batch, _key)
+def list_batches(query: QueryContext) -> pb.ListBatchesResponse:
+    """A page of import batches, by name, generation and sender."""
+    after_key = tuple(query.page.after_key or ())
+    batches = query.snapshot.read_batches(query.question.programme_id)
+    rows = (batch for batch in batches if _make_key(batch) > after_key)
+    page = pb.ListBatchesResponse(**query.coverage_fields())
+    return query.fill_page(page, rows, _from_batch, _make_key)
 
 
-def _key(each: ImportedBatch) -> tuple[str, int, str]:
-    return each.batch, each.generation, each.recorded_by
+def _make_key(batch: ImportedBatch) -> tuple[str, int, str]:
+    return batch.batch, batch.generation, batch.recorded_by
 
 
-def _batch(each: ImportedBatch) -> pb.Batch:
+def _from_batch(batch: ImportedBatch) -> pb.Batch:
     return pb.Batch(
-        batch=each.batch,
-        generation=each.generation,
-        recorded_by=each.recorded_by,
-        client=each.client,
-        exchange_count=each.exchange_count,
-        retracted_count=each.retracted_count,
-        correction_count=each.correction_count,
-        organization_count=each.organization_count,
-        first_record_time=from_instant(each.first_record_time),
-        last_record_time=from_instant(each.last_record_time),
-        undone=each.undone,
+        batch=batch.batch,
+        generation=batch.generation,
+        recorded_by=batch.recorded_by,
+        client=batch.client,
+        exchange_count=batch.exchange_count,
+        retracted_count=batch.retracted_count,
+        correction_count=batch.correction_count,
+        organization_count=batch.organization_count,
+        first_record_time=from_instant(batch.first_record_time),
+        last_record_time=from_instant(batch.last_record_time),
+        undone=batch.undone,
     )

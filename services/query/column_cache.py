@@ -1,4 +1,4 @@
-"""The columns and frames of the programmes that were asked about, kept level with the store."""
+"""A cache of the columns of recently queried programmes, advanced as the store advances."""
 
 import threading
 from collections import OrderedDict
@@ -16,22 +16,22 @@ BUDGET_BYTES: Final = 1 << 30
 
 @dataclass(slots=True)
 class _CachedProgramme:
-    """What is kept of a programme; one thread at a time brings it forward."""
+    """The columns of one programme and its views. A thread holds `lock` while it advances them."""
 
     lock: threading.Lock = field(default_factory=threading.Lock)
     columns: Columns = EMPTY
     last_offset: int = -1
-    """The last record of the programme that is in the columns."""
-    frames: dict[Identity, IdentityView] = field(default_factory=dict)
+    """Offset of the programme's last record in the columns."""
+    views: dict[Identity, IdentityView] = field(default_factory=dict)
     size_bytes: int = 0
 
 
 # decision 0050: flow questions are answered from memory
 class ColumnCache:
-    """Kept by recency within a budget of bytes; the one asked about last is kept whatever it takes.
+    """Caches columns in memory; evicts the least recently used programmes beyond the budget.
 
-    So one that exceeds the budget alone is in memory once, however many questions it gets, and
-    nothing is beside it.
+    The programme used last always stays, even if it exceeds the budget alone, so that its columns
+    are loaded once and not for every question. Thread-safe.
     """
 
     def __init__(self, budget_bytes: int = BUDGET_BYTES) -> None:
@@ -41,49 +41,49 @@ class ColumnCache:
 
     @property
     def size_bytes(self) -> int:
-        return sum(kept.size_bytes for kept in self._programmes.values())
+        return sum(programme.size_bytes for programme in self._programmes.values())
 
-    def get_frame(self, snapshot: Snapshot, programme_id: str, identity: Identity) -> IdentityView:
-        """A frame at the snapshot's position, or later when somebody asked meanwhile."""
+    def get_view(self, snapshot: Snapshot, programme_id: str, identity: Identity) -> IdentityView:
+        """A view at the snapshot's position, or at a later one if another question advanced it."""
         position, last_offset = snapshot.read_next_offset(), snapshot.read_last_offset(programme_id)
         if last_offset < 0:
             return IdentityView(load(NO_ROWS, position), identity)
         with self._lock:
-            kept = self._programmes.setdefault(programme_id, _CachedProgramme())
+            programme = self._programmes.setdefault(programme_id, _CachedProgramme())
             self._programmes.move_to_end(programme_id)
-            self._make_room()  # before it grows
-        with kept.lock:
-            if kept.last_offset < last_offset:
-                _advance_columns(kept, snapshot, programme_id)
-                kept.last_offset = last_offset
-            frame = kept.frames.get(identity)
-            if frame is None or frame.columns is not kept.columns:
-                frame = IdentityView(kept.columns, identity, frame)
-                kept.frames[identity] = frame
-            kept.size_bytes = kept.columns.nbytes + sum(
-                each.nbytes for each in kept.frames.values()
+            self._make_room()  # before the columns grow
+        with programme.lock:
+            if programme.last_offset < last_offset:
+                _advance_columns(programme, snapshot, programme_id)
+                programme.last_offset = last_offset
+            view = programme.views.get(identity)
+            if view is None or view.columns is not programme.columns:
+                view = IdentityView(programme.columns, identity, view)
+                programme.views[identity] = view
+            programme.size_bytes = programme.columns.nbytes + sum(
+                cached_view.nbytes for cached_view in programme.views.values()
             )
-            is_level = kept.last_offset == last_offset
+            is_level = programme.last_offset == last_offset
         with self._lock:
             self._make_room()
-        return frame.move_to(position) if is_level else frame
+        return view.move_to(position) if is_level else view
 
     def evict(self, programme_id: str) -> None:
-        """Has its columns loaded again."""
+        """Drops a programme's columns, so that the next question loads them again."""
         with self._lock:
             self._programmes.pop(programme_id, None)
 
     def _make_room(self) -> None:
-        """Forgets those asked about longest ago."""
+        """Evicts the least recently used programmes until the rest is within the budget."""
         while self.size_bytes > self._budget_bytes and len(self._programmes) > 1:
             self._programmes.popitem(last=False)
 
 
-def _advance_columns(kept: _CachedProgramme, snapshot: Snapshot, programme_id: str) -> None:
-    """Columns with many dead rows are loaded again instead."""
-    columns = kept.columns
+def _advance_columns(programme: _CachedProgramme, snapshot: Snapshot, programme_id: str) -> None:
+    """Adds new rows to the columns; loads fragmented columns again from the start."""
+    columns = programme.columns
     if columns.is_fragmented:
         columns = EMPTY
-        kept.frames.clear()
+        programme.views.clear()
     rows = snapshot.read_flow_rows(programme_id, columns.watermark)
-    kept.columns = advance(columns, rows, snapshot.read_next_offset())
+    programme.columns = advance(columns, rows, snapshot.read_next_offset())

@@ -1,4 +1,4 @@
-"""Exchanges with all their revisions: the evidence behind every number."""
+"""Questions about exchanges and their revisions: the evidence behind every number."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -14,107 +14,109 @@ from services.ledger.errors import ImpossibleQuestionError, NotFoundError, Viola
 from services.ledger.identity import resolve
 from services.ledger.question import POSSIBLE_DOUBLE_REPORTS
 from services.ledger.records import ExchangeFilter, StoredRevision
-from services.query.executor import QueryContext
 from services.query.paging import MAX_PAGE_SIZE
+from services.query.query_context import QueryContext
 from services.query.row_order import OrderTerm, parse_order
 
 ORDERABLE_TIMES: Final = ("occur_time", "record_time")
-"""What exchanges can be sorted by: times of the current revision."""
+"""Fields that exchanges can be sorted by: times of the current revision."""
 _ROWS_PER_READ: Final = 500
 """Maximum number of possible doubles in memory: a page may have room for only a few."""
 
 Revisions = list[StoredRevision]
 
 
-def list_exchanges(asked: QueryContext) -> pb.ListExchangesResponse:
-    """A page of exchanges in log order or by time; possible doubles come act by act."""
-    order = parse_order(asked.request.order_by, ORDERABLE_TIMES)
-    if asked.request.possible_doubles:
-        acts = _possible_double_acts(asked)
-        rows = _possible_doubles(asked, acts)
+def list_exchanges(query: QueryContext) -> pb.ListExchangesResponse:
+    """A page of exchanges in log order or by time; possible doubles are grouped by act."""
+    order = parse_order(query.request.order_by, ORDERABLE_TIMES)
+    if query.request.possible_doubles:
+        acts = _possible_double_acts(query)
+        rows = _possible_doubles(query, acts)
 
-        def key(revisions: Revisions) -> list[int]:
+        def make_key(revisions: Revisions) -> list[int]:
             return [acts[revisions[-1].exchange], revisions[-1].exchange]
     else:
-        rows = asked.snapshot.read_exchanges(
-            *(asked.question.programme_id, _exchange_filter(asked), order),
-            *(asked.page.after_key, asked.page.size + 1),
+        rows = query.snapshot.read_exchanges(
+            *(query.question.programme_id, _exchange_filter(query), order),
+            *(query.page.after_key, query.page.size + 1),
         )
 
-        def key(revisions: Revisions) -> list[int]:
-            return _key(revisions, order)
+        def make_key(revisions: Revisions) -> list[int]:
+            return _make_key(revisions, order)
 
-    rest = asked.coverage_fields()
-    doubled = rest["coverage"].possible_double_count > 0
+    fields = query.coverage_fields()
+    has_doubles = fields["coverage"].possible_double_count > 0
     page = pb.ListExchangesResponse(
-        warnings=[POSSIBLE_DOUBLE_REPORTS] if doubled else [],
-        **rest,
+        warnings=[POSSIBLE_DOUBLE_REPORTS] if has_doubles else [],
+        **fields,
     )
-    return asked.fill_page(page, rows, from_revisions, key)
+    return query.fill_page(page, rows, from_revisions, make_key)
 
 
-def get_exchange(asked: QueryContext) -> pb.GetExchangeResponse:
-    """One exchange; with `before_event_id` its revisions before that one. See `from_revisions`.
+def get_exchange(query: QueryContext) -> pb.GetExchangeResponse:
+    """One exchange; with `before_event_id` only the revisions before that one.
 
-    Raises NotFoundError for an id under which no exchange was recorded, ImpossibleQuestionError for
-    a revision that it does not have.
+    Raises NotFoundError if no exchange has this id, ImpossibleQuestionError if the exchange has no
+    revision before `before_event_id`.
     """
-    programme_id, exchange_id = asked.question.programme_id, _id(asked.request.exchange_id)
+    programme_id, exchange_id = query.question.programme_id, _id(query.request.exchange_id)
     one_exchange = ExchangeFilter(exchange_ids=(exchange_id,))
-    revisions = next(asked.snapshot.read_exchanges(programme_id, one_exchange, (), None, 1), None)
+    revisions = next(query.snapshot.read_exchanges(programme_id, one_exchange, (), None, 1), None)
     if revisions is None:
         raise NotFoundError(
             f"no exchange {exchange_id!r} was recorded in programme {programme_id!r}; "
             "mutua exchanges lists those that were"
         )
-    if before := _id(asked.request.before_event_id):
+    if before := _id(query.request.before_event_id):
         revisions = _earlier(revisions, before)
-    return pb.GetExchangeResponse(exchange=from_revisions(revisions), **asked.coverage_fields())
+    return pb.GetExchangeResponse(exchange=from_revisions(revisions), **query.coverage_fields())
 
 
 def _earlier(revisions: list[StoredRevision], event_id: str) -> list[StoredRevision]:
-    """The revisions before one. Raises ImpossibleQuestionError where there are none."""
-    places = [place for place, row in enumerate(revisions) if row.event_id == event_id]
-    if not any(places):
+    """The revisions before an event. Raises ImpossibleQuestionError if there are none."""
+    indices = [index for index, row in enumerate(revisions) if row.event_id == event_id]
+    if not any(indices):
         problem = "is not the event id of a revision of this exchange that has one before it"
         raise ImpossibleQuestionError(
             f"before_event_id {problem}", (Violation("before_event_id", problem),)
         )
-    return revisions[: places[0]]
+    return revisions[: indices[0]]
 
 
-def _possible_double_acts(asked: QueryContext) -> dict[int, int]:
-    """Exchange number -> number of its act, for exchanges that may be two reports of one act.
+def _possible_double_acts(query: QueryContext) -> dict[int, int]:
+    """Exchange number -> act number, for exchanges that may be two reports of one act.
 
-    Raises ImpossibleQuestionError when another order is asked for.
+    Raises ImpossibleQuestionError if the request also has an order.
     """
-    if asked.request.order_by:
+    if query.request.order_by:
         problem = (
-            "is given with possible_doubles, which are listed act by act; leave one of them out"
+            "cannot be combined with possible_doubles, which are listed act by act; leave one of "
+            "them out"
         )
         raise ImpossibleQuestionError(f"order_by {problem}", (Violation("order_by", problem),))
-    acts, numbers = asked.frame.find_possible_doubles(asked.frame.select_exchanges(asked.question))
+    acts, numbers = query.view.find_possible_doubles(query.view.select_exchanges(query.question))
     return dict(zip(numbers.tolist(), acts.tolist(), strict=True))
 
 
-def _possible_doubles(asked: QueryContext, acts: Mapping[int, int]) -> Iterator[Revisions]:
-    """The exchanges of `acts` that pass all filters, in order, after the previous page."""
-    chosen, after = _exchange_filter(asked), tuple(asked.page.after_key or ())
-    numbers = iter([number for number, act in acts.items() if (act, number) > after])
-    while some := tuple(islice(numbers, _ROWS_PER_READ)):
-        rows = asked.snapshot.read_exchanges(
-            asked.question.programme_id, replace(chosen, numbers=some), (), None, len(some)
+def _possible_doubles(query: QueryContext, acts: Mapping[int, int]) -> Iterator[Revisions]:
+    """The exchanges of `acts` that pass all filters, after those of the previous page."""
+    exchange_filter, after_key = _exchange_filter(query), tuple(query.page.after_key or ())
+    numbers = iter([number for number, act in acts.items() if (act, number) > after_key])
+    while batch := tuple(islice(numbers, _ROWS_PER_READ)):
+        batch_filter = replace(exchange_filter, numbers=batch)
+        rows = query.snapshot.read_exchanges(
+            query.question.programme_id, batch_filter, (), None, len(batch)
         )
         by_number = {revisions[0].exchange: revisions for revisions in rows}
-        yield from (by_number[number] for number in some if number in by_number)
+        yield from (by_number[number] for number in batch if number in by_number)
 
 
-def _exchange_filter(asked: QueryContext) -> ExchangeFilter:
-    """Which exchanges are asked for.
+def _exchange_filter(query: QueryContext) -> ExchangeFilter:
+    """The filter that the request and its question describe.
 
     Raises ImpossibleQuestionError for more ids than a page holds.
     """
-    request, question = asked.request, asked.question
+    request, question = query.request, query.question
     if len(request.exchange_ids) > MAX_PAGE_SIZE:
         limit = f"has {len(request.exchange_ids):,} ids; at most {MAX_PAGE_SIZE:,}"
         raise ImpossibleQuestionError(f"exchange_ids {limit}", (Violation("exchange_ids", limit),))
@@ -124,43 +126,47 @@ def _exchange_filter(asked: QueryContext) -> ExchangeFilter:
         kinds=question.kinds,
         formalities=question.formalities,
         topics=question.topics,
-        parties=_recorded_ids(asked, question.organization_ids),
-        givers=_recorded_ids(asked, (request.giver_id,)),
-        receivers=_recorded_ids(asked, (request.receiver_id,)),
+        parties=_recorded_ids(query, question.organization_ids),
+        givers=_recorded_ids(query, (request.giver_id,)),
+        receivers=_recorded_ids(query, (request.receiver_id,)),
         batch=tidy(request.batch),
         exchange_ids=tuple(map(_id, request.exchange_ids)),
         standing_only=request.standing_only,
-        excluded_numbers=_internal_numbers(asked),
+        excluded_numbers=_internal_numbers(query),
     )
 
 
-def _recorded_ids(asked: QueryContext, organization_ids: Sequence[str]) -> tuple[str, ...] | None:
-    """The ids as recorded that mean one of these organizations; None when none is named."""
-    aliases = asked.frame.aliases
-    wanted = {resolve(aliases, name) for each in organization_ids if (name := tidy(each))}
-    if not wanted:
+def _recorded_ids(query: QueryContext, organization_ids: Sequence[str]) -> tuple[str, ...] | None:
+    """The recorded ids that resolve to one of these organizations; None without organizations."""
+    aliases = query.view.aliases
+    resolved_ids = {resolve(aliases, name) for text in organization_ids if (name := tidy(text))}
+    if not resolved_ids:
         return None
-    return tuple(each for each in asked.frame.columns.ids if resolve(aliases, each) in wanted)
+    return tuple(
+        recorded_id
+        for recorded_id in query.view.columns.ids
+        if resolve(aliases, recorded_id) in resolved_ids
+    )
 
 
-def _internal_numbers(asked: QueryContext) -> tuple[int, ...]:
-    """Internal exchanges of the side that is asked for, which are evidence of no tie."""
-    side_id = tidy(asked.request.giver_id) or tidy(asked.request.receiver_id)
+def _internal_numbers(query: QueryContext) -> tuple[int, ...]:
+    """Internal exchanges of the requested giver or receiver, which are evidence of no tie."""
+    side_id = tidy(query.request.giver_id) or tidy(query.request.receiver_id)
     if not side_id:
         return ()
-    frame = asked.frame
-    return tuple(frame.find_internal_numbers(resolve(frame.aliases, side_id)))
+    view = query.view
+    return tuple(view.find_internal_numbers(resolve(view.aliases, side_id)))
 
 
-def _id(typed: str) -> str:
-    return typed.strip().lower()
+def _id(text: str) -> str:
+    return text.strip().lower()
 
 
-def _key(revisions: Sequence[StoredRevision], order: Sequence[OrderTerm]) -> list[int]:
-    """Where an exchange stands in an order; see `Snapshot.exchanges`."""
+def _make_key(revisions: Sequence[StoredRevision], order: Sequence[OrderTerm]) -> list[int]:
+    """The key of an exchange in an order; see `Snapshot.read_exchanges`."""
     current = revisions[-1]
-    said = [row for row in revisions if row.state is not RevisionState.RETRACTED][-1]
-    event = event_pb2.Event.FromString(said.value)
+    described = [row for row in revisions if row.state is not RevisionState.RETRACTED][-1]
+    event = event_pb2.Event.FromString(described.value)
     times = {
         "occur_time": to_instant(event.occur_time, ""),
         "record_time": current.record_time,

@@ -1,4 +1,4 @@
-"""The roster, and everybody else who was named."""
+"""The question that lists organizations: the roster and every other party."""
 
 from collections import defaultdict
 from dataclasses import replace
@@ -12,61 +12,62 @@ from services.ledger.identity import resolve
 from services.ledger.organization import Organization
 from services.ledger.question import UNBOUND_NAMES, Answer, Question
 from services.network.identity_view import IdentityView
-from services.query.executor import QueryContext
+from services.query.query_context import QueryContext
 from services.query.row_order import RowOrder
 
 
-def _itself(row: pb.Organization) -> pb.Organization:
+def _to_wire(row: pb.Organization) -> pb.Organization:
     return row
 
 
-BY_ID: Final = RowOrder(pb.Organization.DESCRIPTOR, ("organization_id",), _itself)
+_BY_ID: Final = RowOrder(pb.Organization.DESCRIPTOR, ("organization_id",), _to_wire)
 
 
-def list_organizations(asked: QueryContext) -> pb.ListOrganizationsResponse:
-    listing = asked.list_page(find_organizations, BY_ID, asked.page.after_key)
-    # Without a population the whole roster is listed, which no population is.
-    question = replace(asked.resolve_question(), population=asked.question.population)
+def list_organizations(query: QueryContext) -> pb.ListOrganizationsResponse:
+    """A page of organizations. Without a population, the list has the whole roster."""
+    listing = query.list_page(find_organizations, _BY_ID, query.page.after_key)
+    # No population means the whole roster, so the response echoes the population as sent.
+    question = replace(query.resolve_question(), population=query.question.population)
     page = pb.ListOrganizationsResponse(question=from_question(question), **listing.response_fields)
-    return asked.fill_page(page, listing.rows, _itself, listing.parse_key)
+    return query.fill_page(page, listing.rows, _to_wire, listing.make_key)
 
 
-def find_organizations(frame: IdentityView, question: Question) -> Answer[pb.Organization]:
-    """The roster and every other party of a standing exchange of the window, by id.
+def find_organizations(view: IdentityView, question: Question) -> Answer[pb.Organization]:
+    """The roster and every other party of a standing exchange in the window, by id.
 
-    Where a population is asked for it stands for the roster, which otherwise is shown whole, also
-    who is not in force.
+    With a population, the list has that population instead. Without one, it also has registered
+    organizations that are not in force.
     """
-    inside = frame.select_exchanges(question)
-    days = frame.find_day_ranges(inside)
-    chosen = frame.resolve_requested_ids(question)
+    exchanges = view.select_exchanges(question)
+    days = view.find_day_ranges(exchanges)
+    requested_ids = view.resolve_requested_ids(question)
     aliases = defaultdict(list)
-    for alias in sorted(frame.columns.aliases):
-        aliases[resolve(frame.columns.aliases, alias)].append(alias)
-    shown = {*frame.roster, *days}
+    for alias in sorted(view.columns.aliases):
+        aliases[resolve(view.columns.aliases, alias)].append(alias)
+    listed_ids = {*view.roster, *days}
     if question.population is not Population.UNSPECIFIED:
-        shown = {
-            *frame.index.ids[
-                frame.find_row_organizations(question, frame.find_parties(inside))
+        listed_ids = {
+            *view.index.ids[
+                view.find_row_organizations(question, view.find_parties(exchanges))
             ].tolist()
         }
     rows = []
-    for name in sorted(shown & chosen if chosen else shown):
-        known = frame.roster.get(name)
-        first_day, last_day = days.get(name, (None, None))
+    for organization_id in sorted(listed_ids & requested_ids if requested_ids else listed_ids):
+        versions = view.roster.get(organization_id)
+        first_day, last_day = days.get(organization_id, (None, None))
         rows.append(
             from_organization(
-                known[-1] if known else Organization(organization_id=name),
-                registered=known is not None,
-                aliases=aliases[name],
+                versions[-1] if versions else Organization(organization_id=organization_id),
+                registered=versions is not None,
+                aliases=aliases[organization_id],
                 first_day=first_day,
                 last_day=last_day,
             )
         )
-    warnings = (UNBOUND_NAMES,) if frame.has_unbound_names(inside) else ()
-    return Answer(rows, frame.compute_coverage(question, inside), warnings)
+    warnings = (UNBOUND_NAMES,) if view.has_unbound_names(exchanges) else ()
+    return Answer(rows, view.compute_coverage(question, exchanges), warnings)
 
 
-def count_organizations(frame: IdentityView, question: Question) -> int:
+def count_organizations(view: IdentityView, question: Question) -> int:
     """How many organizations are registered or named in a standing exchange."""
-    return len({*frame.roster, *frame.find_day_ranges(frame.select_exchanges(question))})
+    return len({*view.roster, *view.find_day_ranges(view.select_exchanges(question))})

@@ -1,4 +1,4 @@
-"""Pages: bounded in rows and bytes, with a token that knows its question and where it began."""
+"""Pages of lists: bounded in rows and in bytes, continued by a page token."""
 
 import json
 from base64 import urlsafe_b64decode, urlsafe_b64encode
@@ -16,20 +16,22 @@ from services.ledger.times import Day
 DEFAULT_PAGE_SIZE: Final = 1_000
 MAX_PAGE_SIZE: Final = 10_000
 MAX_PAGE_BYTES: Final = 3 << 20
-"""Encoded bytes of a page: clients read answers up to 4 MiB unless they raise gRPC's limit."""
+"""Maximum encoded size of a page, because gRPC clients read up to 4 MiB by default."""
 RESERVED_BYTES: Final = 64 << 10
-"""Bytes kept for what a page gets after its rows: next_page_token (a row's key has up to 40 KB when
-escaped), position, as_of_date and a warning."""
+"""Bytes reserved for the fields that a page gets after its rows: next_page_token (a row key has up
+to 40 KB when escaped), position, as_of_date and a warning."""
 _LENGTH_BYTES: Final = 5
-"""Tag and length before a row: at most one and four bytes."""
+"""Maximum size of the tag and length before a row: one and four bytes."""
 
 Row = TypeVar("Row")
 
 
 # decision 0036: answers are cached by last offset
 class AnswerVersion(NamedTuple):
-    """What a list was made of: the facts of its programme up to one, at a position, on a day, as
-    these read models have them; tokens of before do not say which.
+    """What an answer is computed from.
+
+    `programme_offset` is the last record of the programme, `next_offset` the position, and
+    `read_models_name` is "" in tokens of releases that did not include it.
     """
 
     programme_offset: int
@@ -38,7 +40,7 @@ class AnswerVersion(NamedTuple):
     read_models_name: str = ""
 
     def has_same_rows_as(self, other: "AnswerVersion") -> bool:
-        """Whether both are made of the same, so that rows of one go on in the other."""
+        """Whether a list that began in one version may continue in the other."""
         return (self.programme_offset, self.read_models_name) == (
             other.programme_offset,
             other.read_models_name,
@@ -47,29 +49,33 @@ class AnswerVersion(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class PageRequest:
-    """How many rows, after which key (None: from the first), of a list begun when."""
+    """Which page of a list a request asks for.
+
+    `after_key` is the key of the row before the page, None for the first page. `list_version` is
+    the version of the page before.
+    """
 
     size: int
     request_digest: str
     after_key: Any = None
     list_version: AnswerVersion | None = None
 
-    def make_token(self, last: Any, begun: AnswerVersion) -> str:
-        """What brings the page after the row with key `last`."""
-        words = [self.request_digest, last, begun]
-        sealed = json.dumps([*words, _checksum(words)])
-        return urlsafe_b64encode(sealed.encode()).decode().rstrip("=")
+    def make_token(self, key: Any, version: AnswerVersion) -> str:
+        """The token of the page after the row with this key."""
+        fields = [self.request_digest, key, version]
+        text = json.dumps([*fields, _checksum(fields)])
+        return urlsafe_b64encode(text.encode()).decode().rstrip("=")
 
 
 class PageEnd(NamedTuple, Generic[Row]):
-    """Where a page ends: its last row, None if it has none, and whether more rows follow."""
+    """The last row of a page, None if the page is empty, and whether more rows follow."""
 
     last: Row | None
     has_more: bool
 
 
 class PageWriter:
-    """The encoded bytes that are left for rows of a page. The first row of a page always fits."""
+    """Writes rows into a page until its bytes are used up. The first row of a page always fits."""
 
     def __init__(
         self,
@@ -78,7 +84,7 @@ class PageWriter:
         max_bytes: int = MAX_PAGE_BYTES,
         reserved_bytes: int = RESERVED_BYTES,
     ) -> None:
-        """`page` has all fields but its rows and those that `reserved_bytes` are for."""
+        """`page` has all its fields except the rows and the fields that use `reserved_bytes`."""
         self._remaining_bytes = max_bytes - reserved_bytes - page.ByteSize()
         self._is_empty = True
 
@@ -89,10 +95,10 @@ class PageWriter:
         to_wire: Callable[[Row], Message | Mapping[str, Any]],
         limit: int | None = None,
     ) -> PageEnd[Row]:
-        """Adds rows to a repeated field, at most `limit`, until one does not fit.
+        """Adds at most `limit` rows to a repeated field, until one does not fit.
 
-        Takes at most one row more than it adds. `to_wire` returns a message, or its fields, which
-        is faster.
+        Consumes at most one row more than it adds. `to_wire` returns a message or its fields;
+        fields are faster.
         """
         iterator, last = iter(rows), None
         for row in islice(iterator, limit):
@@ -111,28 +117,28 @@ class PageWriter:
 
 
 def parse_page_request(request: Any) -> PageRequest:
-    """The page a list request asks for.
+    """Reads page_size and page_token of a list request.
 
-    Raises ImpossibleQuestionError for a negative size, InvalidPageTokenError for a token of another
-    question.
+    Raises ImpossibleQuestionError for a negative size, InvalidPageTokenError for a damaged token or
+    for one of another question.
     """
     if request.page_size < 0:
         violation = Violation("page_size", "is negative; 0 is the default")
         raise ImpossibleQuestionError("page_size is negative; 0 is the default", (violation,))
     size = min(request.page_size or DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE)
-    question = digest_request(request, without=("page_size", "page_token", "min_position"))
+    request_digest = digest_request(request, without=("page_size", "page_token", "min_position"))
     if not request.page_token:
-        return PageRequest(size, question)
+        return PageRequest(size, request_digest)
     try:
         padded = request.page_token + "=" * (-len(request.page_token) % 4)
-        *words, seal = json.loads(urlsafe_b64decode(padded.encode("ascii")))
-        asked, after, begun = words
-        page = PageRequest(size, question, after, AnswerVersion(*begun))
+        *fields, checksum = json.loads(urlsafe_b64decode(padded.encode("ascii")))
+        token_digest, after_key, version = fields
+        page = PageRequest(size, request_digest, after_key, AnswerVersion(*version))
     except (ValueError, TypeError, RecursionError):
-        words, seal = [], ""
-    if seal != _checksum(words):
-        raise InvalidPageTokenError("page_token is not one that mutua gave; start again without it")
-    if asked != question:
+        fields, checksum = [], ""
+    if checksum != _checksum(fields):
+        raise InvalidPageTokenError("page_token was not made by mutua; start again without it")
+    if token_digest != request_digest:
         raise InvalidPageTokenError(
             "page_token belongs to another question; start again without it"
         )
@@ -140,15 +146,15 @@ def parse_page_request(request: Any) -> PageRequest:
 
 
 def digest_request(request: Any, *, without: tuple[str, ...]) -> str:
-    """Tells requests apart that differ in more than the fields left out."""
-    asked = type(request)()
-    asked.CopyFrom(request)
+    """A digest of the request's type and of all its fields except those in `without`."""
+    copy = type(request)()
+    copy.CopyFrom(request)
     for field in without:
-        asked.ClearField(field)
-    name = asked.DESCRIPTOR.full_name.encode()
-    return sha256(name + asked.SerializeToString(deterministic=True)).hexdigest()[:32]
+        copy.ClearField(field)
+    name = copy.DESCRIPTOR.full_name.encode()
+    return sha256(name + copy.SerializeToString(deterministic=True)).hexdigest()[:32]
 
 
-def _checksum(words: list[Any]) -> str:
-    """Tells a token that was cut or changed on its way; it keeps no secret."""
-    return sha256(json.dumps(words).encode()).hexdigest()[:8]
+def _checksum(fields: list[Any]) -> str:
+    """Detects a token that was truncated or edited. It is no signature."""
+    return sha256(json.dumps(fields).encode()).hexdigest()[:8]

@@ -1,4 +1,4 @@
-"""How far the read models are, for those who wait for a position."""
+"""Tracks how far each partition is projected, and lets questions wait for a position."""
 
 import asyncio
 from collections import defaultdict
@@ -13,14 +13,14 @@ DEFAULT_WAIT_SECONDS: Final = 5.0
 
 @dataclass(slots=True)
 class PartitionProgress:
-    """How far a partition is projected; `held` says why no further although the log goes on."""
+    """How far a partition is projected; `hold_reason` is "" unless the partition is held."""
 
     next_offset: int = 0
     hold_reason: str = ""
 
 
 class PositionTracker:
-    """Written by whoever projects or follows, awaited on the event loop that made it."""
+    """The position of every partition. Any thread may advance it; one event loop waits for it."""
 
     def __init__(self) -> None:
         self._partitions = defaultdict[int, PartitionProgress](PartitionProgress)
@@ -32,52 +32,51 @@ class PositionTracker:
         return self._partitions[partition]
 
     def get_all(self) -> dict[int, PartitionProgress]:
-        """Every partition of which something is known."""
+        """The progress of every partition that was advanced, put on hold or waited for."""
         return dict(self._partitions)
 
     def advance(self, partition: int, next_offset: int) -> None:
-        """Thread-safe; calls after the loop has closed are without effect."""
+        """Records a position and wakes the waiting questions. Thread-safe."""
         self._partitions[partition].next_offset = next_offset
         if not self._loop.is_closed():
             self._loop.call_soon_threadsafe(self._notify)
 
     def set_hold(self, partition: int, reason: str) -> None:
-        """Why nothing more will be visible although the log goes on; "" when it will."""
-        reached = self._partitions[partition]
-        reached.hold_reason = reason
-        self.advance(partition, reached.next_offset)
+        """Puts a partition on hold; "" releases it. Thread-safe."""
+        progress = self._partitions[partition]
+        progress.hold_reason = reason
+        self.advance(partition, progress.next_offset)
 
     def stop_waiting(self) -> None:
-        """Has nobody wait any longer, as the process is about to end."""
+        """Ends every wait with an error, because the process is about to stop."""
         self._is_stopped = True
         self._notify()
 
     async def wait_for(self, partition: int, next_offset: int, patience_seconds: float) -> None:
-        """Returns when everything before `next_offset` is visible.
+        """Returns once everything before `next_offset` is visible.
 
-        Raises PositionNotReachedError, at once where it cannot be; LogUnavailableError when it is
-        over with waiting.
+        Raises PositionNotReachedError after `patience_seconds`, and at once if the partition is
+        held; LogUnavailableError once `stop_waiting` was called.
         """
-        reached = self._partitions[partition]
+        progress = self._partitions[partition]
         try:
             async with asyncio.timeout(patience_seconds):
-                while reached.next_offset < next_offset:
+                while progress.next_offset < next_offset:
                     if self._is_stopped:
                         raise LogUnavailableError(
                             "this server is stopping; ask again, others answer"
                         )
-                    if reached.hold_reason:
+                    if progress.hold_reason:
                         raise PositionNotReachedError(
-                            "the read models stand still before that position: "
-                            f"{reached.hold_reason}"
+                            "the read models have stopped before that position: "
+                            f"{progress.hold_reason}"
                         )
                     await self._moved.wait()
         except TimeoutError:
-            behind = next_offset - reached.next_offset
+            missing_count = next_offset - progress.next_offset
             raise PositionNotReachedError(
-                f"the read models are {format_count(behind, 'fact')} behind that position; "
-                "ask again "
-                "later"
+                f"the read models are {format_count(missing_count, 'fact')} behind that position; "
+                "ask again later"
             ) from None
 
     def _notify(self) -> None:

@@ -1,4 +1,4 @@
-"""Records that can never apply: why, and what to do."""
+"""The question that lists quarantined records, each with its cause and a remedy."""
 
 from collections.abc import Iterator
 from typing import Final
@@ -12,8 +12,8 @@ from services.adapters.wire.values import InvalidFieldError, from_instant, to_in
 from services.ledger.enums import QuarantineCause
 from services.ledger.errors import ImpossibleQuestionError, Violation
 from services.ledger.records import StoredQuarantineRecord
-from services.query.executor import QueryContext
 from services.query.paging import MAX_PAGE_SIZE
+from services.query.query_context import QueryContext
 
 REMEDIES: Final = {
     QuarantineCause.EVENT_ID_REUSED: (
@@ -33,34 +33,40 @@ REMEDIES: Final = {
     ),
 }
 _RECORDS_PER_READ: Final = 50
-"""Maximum number of records in memory: a page may have room for only a few of them."""
+"""Maximum number of records in memory, because a page may have room for only a few of them."""
 
 
-def list_quarantine(asked: QueryContext) -> pb.ListQuarantineResponse:
-    """Raises ImpossibleQuestionError for more offsets than one page holds."""
-    offsets = asked.request.offsets
+def list_quarantine(query: QueryContext) -> pb.ListQuarantineResponse:
+    """A page of quarantined records in log order.
+
+    Raises ImpossibleQuestionError for more offsets than one page holds.
+    """
+    offsets = query.request.offsets
     if len(offsets) > MAX_PAGE_SIZE:
         limit = f"has {len(offsets):,} numbers; at most {MAX_PAGE_SIZE:,}"
         raise ImpossibleQuestionError(f"offsets {limit}", (Violation("offsets", limit),))
-    page = pb.ListQuarantineResponse(**asked.coverage_fields())
-    return asked.fill_page(
-        page, _records(asked), lambda record: record, lambda record: record.offset
+    page = pb.ListQuarantineResponse(**query.coverage_fields())
+    return query.fill_page(
+        page, _records(query), lambda record: record, lambda record: record.offset
     )
 
 
-def _records(asked: QueryContext) -> Iterator[pb.QuarantinedRecord]:
-    """The records that are asked for, in log order, after the previous page."""
-    offsets, programme_id = asked.request.offsets, asked.question.programme_id
-    after = -1 if asked.page.after_key is None else asked.page.after_key
-    while rows := asked.snapshot.read_quarantine(programme_id, offsets, after, _RECORDS_PER_READ):
+def _records(query: QueryContext) -> Iterator[pb.QuarantinedRecord]:
+    """The requested records in log order, after those of the previous page."""
+    offsets, programme_id = query.request.offsets, query.question.programme_id
+    last_offset = -1 if query.page.after_key is None else query.page.after_key
+    while rows := query.snapshot.read_quarantine(
+        programme_id, offsets, last_offset, _RECORDS_PER_READ
+    ):
         ids = {row.offset: resubmission_id(programme_id, row.value) for row in rows}
-        resubmitted = asked.snapshot.find_recorded_event_ids(programme_id, ids.values())
+        resubmitted_ids = query.snapshot.find_recorded_event_ids(programme_id, ids.values())
         for row in rows:
-            yield _record(row, ids[row.offset] if ids[row.offset] in resubmitted else "")
-        after = rows[-1].offset
+            event_id = ids[row.offset]
+            yield _from_record(row, event_id if event_id in resubmitted_ids else "")
+        last_offset = rows[-1].offset
 
 
-def _record(row: StoredQuarantineRecord, resubmitted_as: str) -> pb.QuarantinedRecord:
+def _from_record(row: StoredQuarantineRecord, resubmitted_as: str) -> pb.QuarantinedRecord:
     return pb.QuarantinedRecord(
         offset=row.offset,
         reason=pb.QuarantineReason.ValueType(row.reason),
@@ -74,9 +80,9 @@ def _record(row: StoredQuarantineRecord, resubmitted_as: str) -> pb.QuarantinedR
 
 
 def _decode_leniently(value: bytes) -> event_pb2.Event | None:
-    """What can be read of a record, without times that are none; None when it is no event.
+    """The readable fields of a record, without invalid times; None if it is no event at all.
 
-    Its record_time, which only replayed logs have, stands beside it already.
+    The event has no record_time, because the quarantined record has one of its own.
     """
     event = event_pb2.Event()
     try:

@@ -1,4 +1,4 @@
-"""The order of rows: `order_by`, sorting, and where a page goes on."""
+"""The order of rows in a list: parsing `order_by`, sorting, and finding where a page starts."""
 
 from bisect import bisect_right
 from collections.abc import Callable, Collection, Sequence
@@ -20,7 +20,7 @@ _DESCENDING: Final = "desc"
 
 
 class OrderTerm(NamedTuple):
-    """A field of the rows, and which way."""
+    """A field to sort by, and its direction."""
 
     field: str
     descending: bool = False
@@ -28,10 +28,11 @@ class OrderTerm(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class RowOrder(Generic[Row]):
-    """How rows that become messages `row` follow each other.
+    """Sorts rows by `terms`, and equal rows by `key_fields`.
 
-    By `terms`, absent values last either way, and then by `identity`: the fields that tell two rows
-    apart, by which rows stand before they are sorted. A key is what JSON knows of these values.
+    `row_descriptor` describes the message a row becomes. `key_fields` identify a row, and the rows
+    are already sorted by them. Absent values come last in both directions. A row's key is the list
+    of its values in all these fields, as JSON represents them.
     """
 
     row_descriptor: Descriptor
@@ -40,44 +41,47 @@ class RowOrder(Generic[Row]):
     terms: tuple[OrderTerm, ...] = ()
 
     def with_order_by(self, order_by: str) -> "RowOrder[Row]":
-        """The order that was asked for. Raises ImpossibleQuestionError, naming the fields there
-        are.
+        """This order with the terms of a request.
+
+        Raises ImpossibleQuestionError, which lists the sortable fields.
         """
         return replace(self, terms=parse_order(order_by, _orderable(self.row_descriptor)))
 
     def argsort(self, rows: Sequence[Row]) -> IntArray | None:
-        """The indices of the rows in this order; None when they stand in it.
+        """The indices that sort the rows; None if the rows are already in this order.
 
-        Rows with a `column` of a field are sorted by that, without being made.
+        Rows that have a `column` for each field are sorted by it, without making the rows.
         """
         if not self.terms or not rows:
             return None
         column: Callable[[str], Any] = getattr(rows, "column", lambda _: None)
         columns = [column(term.field) for term in self.terms]
-        if any(each is None for each in columns):
+        if any(values is None for values in columns):
             messages = [self.to_wire(row) for row in rows]
-            columns = [[_value(each, term.field) for each in messages] for term in self.terms]
+            columns = [
+                [_json_value(message, term.field) for message in messages] for term in self.terms
+            ]
         keys: list[Any] = []
         for term, values in zip(self.terms, columns, strict=True):
             keys = [*_ranks(values, descending=term.descending), *keys]
-        return np.lexsort(keys)  # by the last one first, equal ones as they stand
+        return np.lexsort(keys)  # the last key is the most significant; the sort is stable
 
-    def parse_key(self, row: Row) -> list[Any]:
+    def make_key(self, row: Row) -> list[Any]:
         message = self.to_wire(row)
         fields = (*(term.field for term in self.terms), *self.key_fields)
-        return [_value(message, field) for field in fields]
+        return [_json_value(message, field) for field in fields]
 
     def find_start(
-        self, key: list[Any] | None, rows: Sequence[Row], places: IntArray | None
+        self, key: list[Any] | None, rows: Sequence[Row], indices: IntArray | None
     ) -> int:
-        """How many of the rows in this order stand at or before a key; it may be of no row."""
+        """How many rows come up to and including a key, which need not be the key of a row."""
         if key is None:
             return 0
         return bisect_right(
             range(len(rows)),
             self._comparable(key),
-            key=lambda at: self._comparable(
-                self.parse_key(rows[at if places is None else int(places[at])])
+            key=lambda number: self._comparable(
+                self.make_key(rows[number if indices is None else int(indices[number])])
             ),
         )
 
@@ -92,29 +96,29 @@ class RowOrder(Generic[Row]):
 
 
 def parse_order(order_by: str, fields: Collection[str]) -> tuple[OrderTerm, ...]:
-    """The terms of `order_by`, such as "net desc, giver_id"; none when it is empty.
+    """The terms of `order_by`, such as "net desc, giver_id"; none if it is empty.
 
-    Raises ImpossibleQuestionError for anything but `fields`, each once, with or without "desc"
-    behind.
+    Raises ImpossibleQuestionError unless every part is one of `fields`, optionally followed by
+    "desc", and no field occurs twice.
     """
     if not order_by.strip():
         return ()
     terms: list[OrderTerm] = []
     for part in order_by.split(","):
-        field, *way = part.split() or [""]
-        if field not in fields or way not in ([], [_DESCENDING]):
+        field, *direction = part.split() or [""]
+        if field not in fields or direction not in ([], [_DESCENDING]):
             raise _impossible(
-                f"has {part.strip()[:60]!r}; name fields, separated by commas, with desc behind "
-                f"those whose largest shall come first: {', '.join(fields)}"
+                f"has {part.strip()[:60]!r}; name fields, separated by commas, with desc after a "
+                f"field whose largest values come first: {', '.join(fields)}"
             )
         if field in (term.field for term in terms):
             raise _impossible(f"names {field} twice; once is enough")
-        terms.append(OrderTerm(field, descending=bool(way)))
+        terms.append(OrderTerm(field, descending=bool(direction)))
     return tuple(terms)
 
 
 def _orderable(row: Descriptor) -> list[str]:
-    """The fields that rows can be sorted by: all but lists and messages, and dates."""
+    """The fields that rows can be sorted by: scalars and dates."""
     return [
         field.name
         for field in row.fields
@@ -124,7 +128,7 @@ def _orderable(row: Descriptor) -> list[str]:
 
 
 class _DescendingValue:
-    """A value before which larger ones stand."""
+    """A value that sorts before smaller values."""
 
     __slots__ = ("value",)
 
@@ -139,8 +143,8 @@ class _DescendingValue:
         return isinstance(other, _DescendingValue) and bool(self.value == other.value)
 
 
-def _value(message: Any, field: str) -> Any:
-    """What JSON knows of a field; None when it is absent."""
+def _json_value(message: Any, field: str) -> Any:
+    """A field's value as JSON represents it; None if it is absent."""
     if message.DESCRIPTOR.fields_by_name[field].has_presence and not message.HasField(field):
         return None
     value = getattr(message, field)
@@ -148,11 +152,11 @@ def _value(message: Any, field: str) -> Any:
 
 
 def _ranks(values: Any, *, descending: bool) -> tuple[Any, Any]:
-    """Two keys for lexsort, the less significant one first: the values, and which are absent."""
+    """Two lexsort keys, the less significant first: the ranks, and which values are absent."""
     if isinstance(values, list):
         present = sorted({_hashable(value) for value in values if value is not None})
         rank = {value: index for index, value in enumerate(present)}
-        ranks = np.array([-1 if each is None else rank[_hashable(each)] for each in values])
+        ranks = np.array([-1 if value is None else rank[_hashable(value)] for value in values])
         absent = ranks < 0
     else:
         ranks, absent = values, np.isnan(values)
@@ -163,5 +167,5 @@ def _hashable(value: Any) -> Any:
     return tuple(value) if isinstance(value, list) else value
 
 
-def _impossible(said: str) -> ImpossibleQuestionError:
-    return ImpossibleQuestionError(f"order_by {said}", (Violation("order_by", said),))
+def _impossible(problem: str) -> ImpossibleQuestionError:
+    return ImpossibleQuestionError(f"order_by {problem}", (Violation("order_by", problem),))

@@ -14,7 +14,6 @@ import grpc
 from mutua.v1 import query_service_pb2 as pb
 from mutua.v1.query_service_pb2_grpc import (
     QueryServiceStub,
-    add_QueryServiceServicer_to_server,
 )
 from mutua.v1.types_pb2 import Date
 from services.adapters.grpc.server import GrpcServer
@@ -60,7 +59,7 @@ def asked(log: SqliteLog, store: QueryStore) -> Iterator[QueryServiceStub]:
         service = query.QueryService(
             store, progress, log=log, model_version=MODEL_VERSION, clock=lambda: START_TIME
         )
-        add_QueryServiceServicer_to_server(service, server.aio_server)
+        query.add_query_service(service.answer, server.aio_server)
         started.extend([await server.start("127.0.0.1:0"), asyncio.get_running_loop(), stop])
         ready.set()
         await stop.wait()

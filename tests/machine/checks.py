@@ -13,10 +13,8 @@ from mutua.v1 import query_service_pb2 as pb
 from services.adapters.sql_store.tables import ExchangeRow, FactRow, ProgrammeRow
 from services.ledger.errors import ImpossibleQuestionError
 from services.projector.verification import verify
-from services.query.balances import list_balances
 from services.query.exchanges import list_exchanges
-from services.query.network import get_network
-from services.query.pairs import list_pairs
+from services.query.flows import get_network, list_balances, list_pairs
 from tests.ledger.folded_ledger import message_to_json
 from tests.machine.expected_log import ExpectedLog
 from tests.machine.instance import Instance

@@ -15,12 +15,10 @@ from mutua.v1.ingest_service_pb2 import RecordEventsRequest
 from services.ingest.request_validation import to_records
 from services.ledger.position import Position
 from services.ledger.question import Scope
-from services.query.balances import list_balances
 from services.query.batches import list_batches
 from services.query.exchanges import list_exchanges
-from services.query.network import get_network
+from services.query.flows import get_network, list_balances, list_pairs
 from services.query.organizations import list_organizations
-from services.query.pairs import list_pairs
 from services.query.programme import get_programme
 from services.query.quarantine import list_quarantine
 from tests.machine.instance import Instance

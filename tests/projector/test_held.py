@@ -74,7 +74,7 @@ def test_a_server_goes_on_taking_facts_and_answering_what_is_projected(data: Pat
         assert (status.exchange_count, status.lag_count) == (12, 7)
         assert len(list(client.list_exchanges())) == 12
         start = time.monotonic()
-        with pytest.raises(MutuaError, match="stand still before that position") as refused:
+        with pytest.raises(MutuaError, match="have stopped before that position") as refused:
             client.get_status(min_position=beyond)
         assert time.monotonic() - start < 3  # of the 5 s that a later one would be waited for
         assert refused.value.reason == "POSITION_NOT_REACHED"

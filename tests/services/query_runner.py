@@ -12,8 +12,8 @@ from services.adapters.sqlite.store import SqliteStore
 from services.adapters.wire.question import to_question
 from services.query.answer_cache import AnswerCache
 from services.query.column_cache import ColumnCache
-from services.query.executor import ParsedRequest, QueryContext, ReadModelSet
 from services.query.paging import parse_page_request
+from services.query.query_context import ParsedRequest, QueryContext, ReadModelSet
 from tests.ledger.folded_ledger import make_records
 from tests.projector.slab_projection import open_empty_store, project
 

@@ -21,10 +21,8 @@ from services.ledger.enums import Identity
 from services.ledger.identity import resolve
 from services.ledger.question import Question
 from services.ledger.times import day_of
-from services.query.balances import list_balances
 from services.query.exchanges import list_exchanges
-from services.query.network import get_network
-from services.query.pairs import list_pairs
+from services.query.flows import get_network, list_balances, list_pairs
 from tests.ledger.folded_ledger import fold_events, message_to_json
 from tests.oracle import answers as oracle
 from tests.oracle.fold import OracleLedger, fold

@@ -11,7 +11,7 @@ import pytest
 from mutua import Client
 from mutua.v1 import query_service_pb2 as pb
 from services.network.pairs import compute_pairs as list_rows
-from services.query import pairs as pairs_file
+from services.query import flows
 from tests.services import facts
 from tests.services.facts import exchange
 
@@ -111,7 +111,7 @@ def test_an_answer_is_computed_once_until_its_programme_moves(
         return found(frame, question)
 
     found = list_rows
-    monkeypatch.setattr(pairs_file, "compute_pairs", counting)
+    monkeypatch.setattr(flows, "compute_pairs", counting)
     position = client.record(ring())
     first = client.list_pairs(min_position=position)
     assert list(first) == list(client.list_pairs())

@@ -85,11 +85,11 @@ def test_an_older_snapshot_gets_what_somebody_else_is_at_already(
     with models.open_snapshot(0) as older:
         models.end = 103
         _ask(programmes, models, "first")
-        frame = programmes.get_frame(older, "first", Identity.AS_NOW)
+        frame = programmes.get_view(older, "first", Identity.AS_NOW)
         assert frame.columns.next_offset == 103
         # In the other one nothing happened meanwhile, so that it is at both positions.
         _ask(programmes, models, "second")
-        assert programmes.get_frame(older, "second", Identity.AS_NOW).columns.next_offset == 100
+        assert programmes.get_view(older, "second", Identity.AS_NOW).columns.next_offset == 100
 
 
 def test_a_programme_in_which_nothing_was_recorded_is_empty(models: CountingReadModels) -> None:
@@ -155,7 +155,7 @@ def _ask(
     identity: Identity = Identity.AS_NOW,
 ) -> IdentityView:
     with models.open_snapshot(0) as snapshot:
-        return programmes.get_frame(snapshot, name, identity)
+        return programmes.get_view(snapshot, name, identity)
 
 
 def _given(frame: IdentityView) -> int:

@@ -13,8 +13,8 @@ from services.adapters.sqlite.store import SqliteStore
 from services.adapters.telemetry.metrics import NO_OP_METER
 from services.ledger.ports import ReadableLog
 from services.ledger.position import Position
-from services.query.balances import list_balances
 from services.query.executor import QueryExecutor
+from services.query.flows import list_balances
 from services.query.position_tracker import PositionTracker
 from tests.ledger.folded_ledger import START_TIME, make_records
 from tests.projector.slab_projection import LOG_ID, open_empty_store, project

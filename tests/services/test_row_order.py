@@ -13,10 +13,8 @@ from mutua.v1 import query_service_pb2 as pb
 from mutua.v1.event_pb2 import Event
 from mutua.v1.types_pb2 import Date
 from services.ledger.errors import ImpossibleQuestionError
-from services.query.balances import list_balances
-from services.query.network import get_network
+from services.query.flows import get_network, list_balances, list_pairs
 from services.query.organizations import list_organizations
-from services.query.pairs import list_pairs
 from services.query.row_order import RowOrder, parse_order
 from tests.services.query_runner import query_runner
 from tests.strategies import PROGRAMME, histories

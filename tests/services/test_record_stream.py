@@ -196,16 +196,21 @@ class IngestServer:
 
     channel: grpc.aio.Channel
 
-    def __init__(self) -> None:
+    def __init__(self, max_pause_seconds: float) -> None:
         self.log = SlowLog()
         self.lag = 0
-        self.looks = 0
+        self.lag_read_count = 0
         self.server = GrpcServer([service.SERVICE_NAME])
-        ingest = service.IngestService(self.log, lag=self._lag, stop_event=self.server.stopping)
+        ingest = service.IngestService(
+            self.log,
+            lag=self._lag,
+            stop_event=self.server.stopping,
+            max_pause_seconds=max_pause_seconds,
+        )
         add_IngestServiceServicer_to_server(ingest, self.server.aio_server)
 
     def _lag(self, programme_id: str) -> int:
-        self.looks += 1
+        self.lag_read_count += 1
         return self.lag
 
     def record(self, groups: Iterable[RecordStreamRequest], **options: Any) -> Any:
@@ -216,8 +221,10 @@ class IngestServer:
 
 
 @asynccontextmanager
-async def run_server() -> AsyncIterator[IngestServer]:
-    it = IngestServer()
+async def run_server(
+    max_pause_seconds: float = record_stream.MAX_PAUSE_SECONDS,
+) -> AsyncIterator[IngestServer]:
+    it = IngestServer(max_pause_seconds)
     address = await it.server.start("127.0.0.1:0")
     async with grpc.aio.insecure_channel(address) as it.channel:
         try:
@@ -294,7 +301,7 @@ def test_a_stream_is_read_only_while_readers_are_not_far_behind() -> None:
         async with run_server() as it:
             it.lag = record_stream.MAX_LAG_FACTS + 1
             call = it.record(group(exchange()) for _ in range(2))
-            await eventually(lambda: it.looks > 3)
+            await eventually(lambda: it.lag_read_count > 3)
             assert it.log.appended == []
             it.lag = record_stream.MAX_LAG_FACTS
             await it.wait_for_appends(2)
@@ -305,11 +312,9 @@ def test_a_stream_is_read_only_while_readers_are_not_far_behind() -> None:
     asyncio.run(main())
 
 
-def test_readers_that_come_no_closer_end_a_stream(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(record_stream, "_MAX_PAUSE_SECONDS", 0.05)
-
+def test_readers_that_come_no_closer_end_a_stream() -> None:
     async def main() -> None:
-        async with run_server() as it:
+        async with run_server(max_pause_seconds=0.05) as it:
             call = it.record(group(exchange()) for _ in range(65))
             await it.wait_for_appends(64)  # no room for another
             it.lag = record_stream.MAX_LAG_FACTS + 1

@@ -1,0 +1,111 @@
+"""Questions about flows: balances, pairs, the network and concentration.
+
+Each function fetches the programme's columns, lets `services/network` compute, and converts the
+answer to the wire format.
+"""
+
+from bisect import bisect_right
+from dataclasses import replace
+from typing import Final
+
+from mutua.v1 import query_service_pb2 as pb
+from services.adapters.wire.answer import (
+    edge_fields,
+    from_balance,
+    from_coverage,
+    from_edge,
+    from_node,
+    from_pair,
+    pair_fields,
+)
+from services.adapters.wire.concentration import from_concentration
+from services.adapters.wire.question import from_question
+from services.adapters.wire.values import tidy
+from services.ledger.errors import NotFoundError
+from services.ledger.identity import resolve
+from services.network.balances import compute_balances
+from services.network.concentration import compute_concentration
+from services.network.network import compute_network
+from services.network.pairs import compute_pairs
+from services.query.query_context import QueryContext
+from services.query.row_order import RowOrder
+
+_BALANCES_BY_ID: Final = RowOrder(pb.Balance.DESCRIPTOR, ("organization_id",), from_balance)
+_PAIRS_BY_IDS: Final = RowOrder(pb.Pair.DESCRIPTOR, ("giver_id", "receiver_id"), from_pair)
+_EDGES_BY_IDS: Final = RowOrder(pb.Edge.DESCRIPTOR, ("giver_id", "receiver_id"), from_edge)
+_NODE: Final = "node"
+"""Key in the token of a page that ends with a node. The token of an edge is a list."""
+
+
+def list_balances(query: QueryContext) -> pb.ListBalancesResponse:
+    """A page of what each organization gave and received."""
+    listing = query.list_page(compute_balances, _BALANCES_BY_ID, query.page.after_key)
+    page = pb.ListBalancesResponse(**listing.response_fields)
+    return query.fill_page(page, listing.rows, from_balance, listing.make_key)
+
+
+def get_balance(query: QueryContext) -> pb.GetBalanceResponse:
+    """What one organization gave and received.
+
+    Raises NotFoundError for an organization that is neither registered nor named.
+    """
+    view, requested_id = query.view, tidy(query.request.organization_id)
+    organization_id = resolve(view.aliases, requested_id)
+    if organization_id not in view.roster and not view.is_ever_party(organization_id):
+        raise NotFoundError(
+            f"organization {requested_id!r} is neither registered nor named in an exchange; "
+            "mutua organizations lists those that are"
+        )
+    question = replace(query.question, organization_ids=())
+    answer = compute_balances(view, question, additional_id=organization_id)
+    [balance] = [row for row in answer.rows if row.organization_id == organization_id]
+    resolved_question = replace(query.resolve_question(), organization_ids=(organization_id,))
+    return pb.GetBalanceResponse(
+        balance=from_balance(balance),
+        question=from_question(resolved_question),
+        coverage=from_coverage(answer.coverage),
+        warnings=answer.warnings,
+    )
+
+
+def list_pairs(query: QueryContext) -> pb.ListPairsResponse:
+    """A page of what two organizations gave each other."""
+    listing = query.list_page(compute_pairs, _PAIRS_BY_IDS, query.page.after_key)
+    page = pb.ListPairsResponse(**listing.response_fields)
+    return query.fill_page(page, listing.rows, pair_fields, listing.make_key)
+
+
+def get_network(query: QueryContext) -> pb.GetNetworkResponse:
+    """A page of the network: first all nodes, on as many pages as they need, then the edges."""
+    after_key = query.page.after_key
+    if isinstance(after_key, list):  # the key of an edge: all nodes are on earlier pages
+        last_node, last_edge = None, after_key
+    else:
+        last_node, last_edge = after_key or {_NODE: ""}, None
+    listing = query.list_page(compute_network, _EDGES_BY_IDS, last_edge)
+    page = pb.GetNetworkResponse(**listing.response_fields)
+    writer = query.make_page_writer(page)
+    if last_node is not None:
+        nodes = listing.answer.nodes
+        start = bisect_right(nodes, last_node[_NODE], key=lambda node: node.organization_id)
+        node_end = writer.add_rows(page.nodes, nodes[start:], from_node)
+        if node_end.last is not None:
+            last_node = {_NODE: node_end.last.organization_id}
+        if node_end.has_more:
+            page.next_page_token = query.make_token(last_node)
+            return page
+    edge_end = writer.add_rows(page.edges, listing.rows, edge_fields, query.page.size)
+    if edge_end.has_more:
+        key = last_node if edge_end.last is None else listing.make_key(edge_end.last)
+        page.next_page_token = query.make_token(key)
+    return page
+
+
+def get_concentration(query: QueryContext) -> pb.GetConcentrationResponse:
+    """How concentrated giving and receiving are on a few organizations."""
+    answer = compute_concentration(query.view, query.question)
+    return pb.GetConcentrationResponse(
+        concentrations=map(from_concentration, answer.rows),
+        coverage=from_coverage(answer.coverage),
+        warnings=answer.warnings,
+    )

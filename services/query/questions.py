@@ -1,0 +1,53 @@
+"""The register of questions: one line for each rpc of QueryService."""
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import NamedTuple
+
+from google.protobuf.message import Message
+
+from services.ledger.ports import ReadableLog
+from services.query.batches import list_batches
+from services.query.exchanges import get_exchange, list_exchanges
+from services.query.flows import (
+    get_balance,
+    get_concentration,
+    get_network,
+    list_balances,
+    list_pairs,
+)
+from services.query.organizations import list_organizations
+from services.query.position_tracker import PositionTracker
+from services.query.programme import get_programme
+from services.query.quarantine import list_quarantine
+from services.query.query_context import QueryContext
+from services.query.status import get_status
+
+
+class RegisteredQuestion(NamedTuple):
+    """The function that answers an rpc, and whether equal requests may share its response."""
+
+    respond: Callable[[QueryContext], Message]
+    is_cacheable: bool = True
+
+
+def register_questions(
+    *, log: ReadableLog, positions: PositionTracker, model_version: int
+) -> Mapping[str, RegisteredQuestion]:
+    """All questions by the name of their rpc."""
+    respond_status = partial(get_status, log=log, positions=positions, model_version=model_version)
+    return {
+        "GetBalance": RegisteredQuestion(get_balance),
+        "ListBalances": RegisteredQuestion(list_balances),
+        "ListPairs": RegisteredQuestion(list_pairs),
+        "ListExchanges": RegisteredQuestion(list_exchanges),
+        "GetExchange": RegisteredQuestion(get_exchange),
+        "GetNetwork": RegisteredQuestion(get_network),
+        "GetConcentration": RegisteredQuestion(get_concentration),
+        "ListOrganizations": RegisteredQuestion(list_organizations),
+        "ListBatches": RegisteredQuestion(list_batches),
+        "GetProgramme": RegisteredQuestion(get_programme),
+        "ListQuarantine": RegisteredQuestion(list_quarantine),
+        # Other programmes move the end of the log, so a cached status would be out of date.
+        "GetStatus": RegisteredQuestion(respond_status, is_cacheable=False),
+    }
