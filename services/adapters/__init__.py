@@ -1,1 +1,1 @@
-"""Technologies, one a file or folder; each fulfils a port of `services.ledger.ports`."""
+"""Adapters, one folder per technology; each implements a port of `services.ledger.ports`."""

@@ -1,4 +1,4 @@
-"""How much may wait for a log, and how fast one programme may record."""
+"""Bounds the bytes that wait for a log and the rate at which a programme records."""
 
 import threading
 import time
@@ -10,10 +10,10 @@ from services.ledger.errors import OverloadedError
 from services.ledger.wording import format_count
 
 RECORD_OVERHEAD_BYTES: Final = 1_000
-"""Bytes a waiting record costs beside its value."""
+"""Bytes that a waiting record costs in addition to its value."""
 _PARTITION_SHARE: Final = 4
-"""One partition takes at most a quarter of the room: one that stands still starves no other."""
-_REMEMBERED: Final = 10_000
+"""A partition may use a quarter of the budget, so that a stalled one does not block the others."""
+_MAX_ALLOWANCES: Final = 10_000
 
 
 def append_cost_bytes(values: Sequence[bytes]) -> int:
@@ -22,7 +22,7 @@ def append_cost_bytes(values: Sequence[bytes]) -> int:
 
 # decision 0097: streams are held back by lag
 class AdmissionControl:
-    """Counts what waits. Any thread may ask."""
+    """Admits appends within a byte budget and a rate per programme. Thread-safe."""
 
     def __init__(
         self,
@@ -44,17 +44,17 @@ class AdmissionControl:
         return self._all_waiting_bytes
 
     def admit(self, programme_id: str, partition: int, *, fact_count: int, cost_bytes: int) -> None:
-        """Takes the room for an append, or raises Overloaded and takes nothing.
+        """Reserves `cost_bytes` for an append. Raises OverloadedError and reserves nothing.
 
-        Whoever finds nothing waiting is let in however large it is, and an allowance may be
-        overdrawn by one append: the next one waits for it.
+        An append is admitted whatever its size if nothing waits. One append may overdraw its
+        programme's allowance; the next one is refused until the debt is paid off.
         """
         with self._lock:
             waiting = self._waiting_bytes
-            partition_room = self.budget_bytes // _PARTITION_SHARE
-            everything = self._all_waiting_bytes
-            if (everything and everything + cost_bytes > self.budget_bytes) or (
-                waiting[partition] and waiting[partition] + cost_bytes > partition_room
+            partition_budget = self.budget_bytes // _PARTITION_SHARE
+            total = self._all_waiting_bytes
+            if (total and total + cost_bytes > self.budget_bytes) or (
+                waiting[partition] and waiting[partition] + cost_bytes > partition_budget
             ):
                 raise OverloadedError("too many facts wait to be written; try again in a moment")
             now = self._clock()
@@ -69,24 +69,24 @@ class AdmissionControl:
             waiting[partition] += cost_bytes
             self._all_waiting_bytes += cost_bytes
 
-    def release(self, partition: int, cost: int) -> None:
+    def release(self, partition: int, cost_bytes: int) -> None:
         with self._lock:
-            self._waiting_bytes[partition] -= cost
-            self._all_waiting_bytes -= cost
+            self._waiting_bytes[partition] -= cost_bytes
+            self._all_waiting_bytes -= cost_bytes
 
     def _allowance(self, programme_id: str, now: float) -> float:
-        """What a programme may record now: a second's worth, unless it did so just before."""
-        if len(self._allowances) > _REMEMBERED:
-            self._forget(now)
+        """The number of facts a programme may record now: one second's worth after a pause."""
+        if len(self._allowances) > _MAX_ALLOWANCES:
+            self._drop_full_allowances(now)
         rate = self._facts_per_second
-        left, since = self._allowances.get(programme_id, (float(rate), now))
-        return min(float(rate), left + (now - since) * rate)
+        rest, since = self._allowances.get(programme_id, (float(rate), now))
+        return min(float(rate), rest + (now - since) * rate)
 
-    def _forget(self, now: float) -> None:
-        """Those whose allowance is full again are as if they had never come."""
+    def _drop_full_allowances(self, now: float) -> None:
+        """Drops full allowances, because a programme without one starts with a full one."""
         rate = self._facts_per_second
         self._allowances = {
-            programme_id: (left, since)
-            for programme_id, (left, since) in self._allowances.items()
-            if left + (now - since) * rate < rate
+            programme_id: (rest, since)
+            for programme_id, (rest, since) in self._allowances.items()
+            if rest + (now - since) * rate < rate
         }

@@ -1,4 +1,4 @@
-"""Named places at which a test can end the process as kill -9 would, or have it stand still."""
+"""Failpoints: named places where a test can kill or freeze the process."""
 
 import os
 import signal
@@ -8,26 +8,26 @@ from typing import Final
 _CRASH: Final = "MUTUA_CRASH_AT"
 _FREEZE: Final = "MUTUA_FREEZE_AT"
 
-_reached: Counter[str] = Counter()
+_visit_counts: Counter[str] = Counter()
 
 
 def failpoint(name: str) -> None:
-    """Ends the process at the n-th visit when MUTUA_CRASH_AT is `name:n`.
+    """Ends the process as kill -9 would, on the n-th visit, if MUTUA_CRASH_AT is `name:n`.
 
-    When MUTUA_FREEZE_AT is, the process stands still there until it gets SIGCONT.
+    MUTUA_FREEZE_AT stops the process there until it receives SIGCONT.
     """
-    if _is_meant(_CRASH, name):
+    if _is_due(_CRASH, name):
         os._exit(137)
-    if _is_meant(_FREEZE, name):
+    if _is_due(_FREEZE, name):
         os.kill(os.getpid(), signal.SIGSTOP)
 
 
-def _is_meant(variable: str, name: str) -> bool:
-    wanted = os.environ.get(variable)
-    if not wanted:
+def _is_due(variable: str, name: str) -> bool:
+    setting = os.environ.get(variable)
+    if not setting:
         return False
-    where, _, count = wanted.partition(":")
-    if where != name:
+    failpoint_name, _, count = setting.partition(":")
+    if failpoint_name != name:
         return False
-    _reached[variable] += 1
-    return _reached[variable] == int(count or 1)
+    _visit_counts[variable] += 1
+    return _visit_counts[variable] == int(count or 1)

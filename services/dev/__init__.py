@@ -1,1 +1,1 @@
-"""The cluster as plain processes on one machine, for development and for the tests."""
+"""A cluster as plain processes on one machine, for development and tests."""

@@ -1,4 +1,4 @@
-"""A Kafka broker of our own: its jars from Maven Central, its settings from deploy/broker."""
+"""A local Kafka broker: its jars from Maven Central, its settings from deploy/broker."""
 
 import base64
 import hashlib
@@ -13,27 +13,28 @@ from uuid import uuid4
 from services.dev.programs import Program, ProgramNotFoundError, ProgramStartError
 
 CHECKOUT: Final = Path(__file__).parents[2]
-_RECIPE: Final = CHECKOUT / "deploy" / "broker"
-_FETCHED: Final = CHECKOUT / ".broker"
+_BROKER_FOLDER: Final = CHECKOUT / "deploy" / "broker"
+_JARS_FOLDER: Final = CHECKOUT / ".broker"
 _MIN_JAVA: Final = 17
 _FORMATTED_BY: Final = "formatted-by"
 """File in a broker's directory with the version of Kafka that formatted its data. An older Kafka
 cannot read them: it ends with a `MetadataParseException`."""
-_COPY: Final = "dependency:copy-dependencies"
+_MAVEN_GOAL: Final = "dependency:copy-dependencies"
 
 
 def fetch_jars() -> Path:
-    """The folder of the broker's jars, fetched once for each pom.xml.
+    """Returns the folder of the broker's jars, and fetches them once per version of pom.xml.
 
-    Raises Missing when Java or, to fetch, Maven is not there; ProgramStartError when Maven fails.
+    Raises ProgramNotFoundError if Java is missing, or Maven if it is needed; ProgramStartError if
+    Maven fails.
     """
     _require_java()
-    pom = _RECIPE / "pom.xml"
+    pom = _BROKER_FOLDER / "pom.xml"
     if not pom.exists():
         raise ProgramNotFoundError(
             f"{pom} is missing: the broker of mutua dev needs a checkout of mutua"
         )
-    jars = _FETCHED / hashlib.sha256(pom.read_bytes()).hexdigest()[:16]
+    jars = _JARS_FOLDER / hashlib.sha256(pom.read_bytes()).hexdigest()[:16]
     if jars.exists():
         return jars
     maven = shutil.which("mvn")
@@ -42,28 +43,28 @@ def fetch_jars() -> Path:
             "Maven, which fetches the Kafka broker, is missing (mvn); on Debian and Ubuntu: "
             "apt install maven"
         )
-    coming = _FETCHED / f"{jars.name}.{os.getpid()}"
+    download = _JARS_FOLDER / f"{jars.name}.{os.getpid()}"
     _run(
         "Maven cannot fetch the Kafka broker",
-        [maven, "-q", "-B", "-f", str(pom), _COPY, f"-DoutputDirectory={coming}"],
+        [maven, "-q", "-B", "-f", str(pom), _MAVEN_GOAL, f"-DoutputDirectory={download}"],
     )
     try:
-        coming.rename(jars)
-    except OSError:  # somebody else has fetched them meanwhile
-        shutil.rmtree(coming)
+        download.rename(jars)
+    except OSError:  # another process has fetched them in the meantime
+        shutil.rmtree(download)
     return jars
 
 
 def prepare_broker(jars: Path, directory: Path, *, port: int, controller_port: int) -> Program:
-    """The broker whose data are in a directory, which is made when it is not there.
+    """The program of a broker with its data in `directory`, which is created if necessary.
 
-    Raises ProgramStartError when a newer Kafka formatted the data, or formatting fails.
+    Raises ProgramStartError if a newer Kafka formatted the data, or if formatting fails.
     """
     directory.mkdir(parents=True, exist_ok=True)
     version = _version(jars)
     _require_readable(directory, version)
     address, data = f"127.0.0.1:{port}", directory / "data"
-    places = {
+    properties = {
         "listeners": f"PLAINTEXT://{address},CONTROLLER://127.0.0.1:{controller_port}",
         "advertised.listeners": f"PLAINTEXT://{address}",
         "controller.quorum.voters": f"1@127.0.0.1:{controller_port}",
@@ -71,54 +72,56 @@ def prepare_broker(jars: Path, directory: Path, *, port: int, controller_port: i
     }
     settings = directory / "server.properties"
     settings.write_text(
-        (_RECIPE / "server.properties").read_text()
-        + "".join(f"{name}={value}\n" for name, value in places.items())
+        (_BROKER_FOLDER / "server.properties").read_text()
+        + "".join(f"{name}={value}\n" for name, value in properties.items())
     )
     java = (
         _java(),
         "-Xmx512m",
-        f"-Dlog4j2.configurationFile={_RECIPE / 'log4j2.properties'}",
-        "-Dlog4j2.shutdownHookEnabled=false",  # what it says while it ends is kept too
+        f"-Dlog4j2.configurationFile={_BROKER_FOLDER / 'log4j2.properties'}",
+        "-Dlog4j2.shutdownHookEnabled=false",  # keep the messages of the shutdown
         "-cp",
         f"{jars}/*",
     )
     if not (data / "meta.properties").exists():
-        _run("the Kafka broker cannot make its directory", [*java, *make_format_command(settings)])
+        _run(
+            "the Kafka broker cannot format its directory", [*java, *make_format_command(settings)]
+        )
         (directory / _FORMATTED_BY).write_text(f"{version}\n")
     return Program(
         name="broker",
         command=(*java, "kafka.Kafka", str(settings)),
-        ready_text="Kafka Server started",  # it is printed when clients are answered
+        ready_text="Kafka Server started",  # printed once it answers clients
         address=address,
     )
 
 
 def make_format_command(settings: Path) -> tuple[str, ...]:
-    """The program, and its words, that makes the directory of a broker with these settings."""
-    # Written with its =, as one may begin with a hyphen.
-    identity = base64.urlsafe_b64encode(uuid4().bytes).decode().rstrip("=")
+    """The arguments of Java that format the directory of a broker with these settings."""
+    # With "=", because the id may begin with a hyphen.
+    cluster_id = base64.urlsafe_b64encode(uuid4().bytes).decode().rstrip("=")
     tool = "kafka.tools.StorageTool"
-    return tool, "format", f"--cluster-id={identity}", f"--config={settings}"
+    return tool, "format", f"--cluster-id={cluster_id}", f"--config={settings}"
 
 
 def _version(jars: Path) -> str:
-    """The version of Kafka, such as 4.4.0, by the name of its jar."""
+    """The version of Kafka, such as 4.4.0, from the name of its jar."""
     [jar] = jars.glob("kafka_*.jar")
     return jar.stem.rpartition("-")[2]
 
 
 def _require_readable(directory: Path, version: str) -> None:
-    """Raises ProgramStartError when a newer Kafka than `version` formatted the directory."""
-    mark = directory / _FORMATTED_BY
-    formatted_by = mark.read_text().strip() if mark.exists() else version
-    if _numbers(formatted_by) > _numbers(version):
+    """Raises ProgramStartError if a Kafka newer than `version` formatted the directory."""
+    version_file = directory / _FORMATTED_BY
+    formatted_by = version_file.read_text().strip() if version_file.exists() else version
+    if _parse_version(formatted_by) > _parse_version(version):
         raise ProgramStartError(
             f"Kafka {formatted_by} formatted {directory}, and this mutua starts Kafka {version}, "
             "which cannot read it; start the newer mutua, or name a new directory with --dir"
         )
 
 
-def _numbers(version: str) -> list[int]:
+def _parse_version(version: str) -> list[int]:
     return [int(number) for number in re.findall(r"\d+", version)]
 
 
@@ -133,16 +136,16 @@ def _require_java() -> None:
         "apt install default-jre-headless"
     )
     try:
-        told = subprocess.run([_java(), "-version"], capture_output=True, text=True, check=True)
+        java = subprocess.run([_java(), "-version"], capture_output=True, text=True, check=True)
     except (OSError, subprocess.CalledProcessError):
         raise ProgramNotFoundError(f"Java is missing: {needed}") from None
-    version = re.search(r'version "(\d+)', told.stderr)
+    version = re.search(r'version "(\d+)', java.stderr)
     if version is None or int(version[1]) < _MIN_JAVA:
-        raise ProgramNotFoundError(f"this is {told.stderr.splitlines()[0]}: {needed}")
+        raise ProgramNotFoundError(f"this is {java.stderr.splitlines()[0]}: {needed}")
 
 
-def _run(what: str, command: list[str]) -> None:
-    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-    if done.returncode != 0:
-        last = done.stdout.strip().splitlines()[-5:]
-        raise ProgramStartError("\n  ".join([f"{what}:", *last]))
+def _run(failure: str, command: list[str]) -> None:
+    process = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    if process.returncode != 0:
+        last_lines = process.stdout.strip().splitlines()[-5:]
+        raise ProgramStartError("\n  ".join([f"{failure}:", *last_lines]))

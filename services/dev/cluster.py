@@ -1,4 +1,4 @@
-"""The whole cluster on one machine: what it is made of, and one run of it in the foreground."""
+"""A cluster on one machine: its programs, a run in the foreground, its status."""
 
 import signal
 import sys
@@ -27,17 +27,17 @@ _SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class DevCluster:
-    """A broker, a PostgreSQL, two ingest on one address, two projectors and one query."""
+    """A broker, a PostgreSQL, two ingest processes on one address, two projectors, one query."""
 
     def __init__(self, directory: DevDirectory) -> None:
-        """Raises Missing or ProgramStartError when the broker or PostgreSQL are not there."""
+        """Raises ProgramNotFoundError or ProgramStartError if a server program cannot run."""
         path = directory.path
         self._directory = directory
         self._ports = _choose_ports(directory.read_state().ports)
-        self._mark = {DIRECTORY_VARIABLE: str(path), "PYTHONUNBUFFERED": "1"}
+        self._base_environment = {DIRECTORY_VARIABLE: str(path), "PYTHONUNBUFFERED": "1"}
         programs = postgres.find_programs()
         jars = broker.fetch_jars()
-        self._broker = self._marked(
+        self._broker = self._with_environment(
             broker.prepare_broker(
                 jars,
                 path / "broker",
@@ -45,7 +45,7 @@ class DevCluster:
                 controller_port=self._ports["controller"],
             )
         )
-        self._postgres = self._marked(
+        self._postgres = self._with_environment(
             postgres.prepare_postgres(programs, path / "postgres", port=self._ports["postgres"])
         )
         self.server = f"{self._address('ingest')},{self._address('query')}"
@@ -58,7 +58,7 @@ class DevCluster:
     def start(
         self, supervisor: Supervisor, *, partitions: int, report: Callable[[str], None]
     ) -> None:
-        """Returns when facts are taken and questions answered. Raises ProgramStartError."""
+        """Starts every program, and returns once all are ready. Raises ProgramStartError."""
         supervisor.start([self._postgres], [self._broker])
         for program in (self._postgres, self._broker):
             report(f"{program.name} is ready on {program.address}")
@@ -74,7 +74,7 @@ class DevCluster:
         supervisor.notify()
 
     def save_state(self, processes: list[ProcessStatus]) -> None:
-        """Writes down what runs, for other commands."""
+        """Writes the state of the cluster to dev.json, for other commands."""
         self._directory.write_state(
             ClusterState(
                 server=self.server if self._is_ready else "",
@@ -86,7 +86,7 @@ class DevCluster:
         )
 
     def _projector(self, name: str) -> Program:
-        # Its name is the same after a crash, so that it gets its partitions back at once.
+        # The name is the same after a crash, so that it gets its partitions back at once.
         return self._service("projector", name, MUTUA_INSTANCE=name)
 
     def _ingest(self, name: str) -> Program:
@@ -106,12 +106,12 @@ class DevCluster:
             ready_text=f"mutua {service} is ready",
             address=address,
             metrics_address=metrics,
-            environment={**self._mark, **self._urls, **settings},
-            grace_seconds=15.0,  # what is under way may take 10
+            environment={**self._base_environment, **self._urls, **settings},
+            grace_seconds=15.0,  # running work may take 10
         )
 
-    def _marked(self, program: Program) -> Program:
-        return replace(program, environment=self._mark)
+    def _with_environment(self, program: Program) -> Program:
+        return replace(program, environment=self._base_environment)
 
     def _address(self, name: str) -> str:
         return f"127.0.0.1:{self._ports[name]}"
@@ -146,62 +146,62 @@ def run_cluster(path: Path, *, partitions: int, report: Callable[[str], None]) -
 
 
 def read_status(path: Path) -> ClusterState:
-    """What runs in a directory now; `server` is "" before it is ready, and once it has ended.
+    """Reads what runs in a directory; `server` is "" unless the cluster is ready.
 
     Raises NotFoundError when no cluster was ever started there.
     """
     directory = DevDirectory(path)
     directory.require_started()
-    told = directory.read_state()
+    state = directory.read_state()
     if directory.find_holder():
-        return told
-    alive = directory.find_processes()
+        return state
+    running_pids = directory.find_processes()
     return ClusterState(
         processes=[
-            replace(each, state="orphaned")
-            if each.pid in alive
-            else replace(each, state="ended", pid=0)
-            for each in told.processes
+            replace(process, state="orphaned")
+            if process.pid in running_pids
+            else replace(process, state="ended", pid=0)
+            for process in state.processes
         ]
     )
 
 
 def verify(path: Path, *, progress: VerifyProgress = ignore_progress) -> VerifyReport:
-    """Compares what runs in a directory; see `services.app.cluster_verification`.
+    """Verifies the cluster that runs in a directory; see `services.app.cluster_verification`.
 
     Raises NotFoundError when nothing is ready there.
     """
-    told = read_status(path)
-    if not told.server:
+    state = read_status(path)
+    if not state.server:
         raise NotFoundError(f"no cluster is ready in {path}: mutua dev up --dir {path}")
-    return compare(KafkaAddress.parse(told.log_url), told.store_url, progress=progress)
+    return compare(KafkaAddress.parse(state.log_url), state.store_url, progress=progress)
 
 
 @contextmanager
 def _stopped_by_signals() -> Iterator[None]:
-    """Makes all of them a KeyboardInterrupt in the block, as Ctrl-C is."""
-    before = {number: signal.signal(number, signal.default_int_handler) for number in _SIGNALS}
+    """Turns the signals into a KeyboardInterrupt that ends the block."""
+    handlers = {number: signal.signal(number, signal.default_int_handler) for number in _SIGNALS}
     try:
         yield
     except KeyboardInterrupt:
         pass
     finally:
-        for number, handler in before.items():
+        for number, handler in handlers.items():
             signal.signal(number, handler)
 
 
 def _ignore_signals() -> None:
-    """Ends in order also for those who press Ctrl-C twice."""
+    """Ignores signals, so that a second Ctrl-C does not interrupt the orderly stop."""
     for number in _SIGNALS:
         signal.signal(number, signal.SIG_IGN)
 
 
-def _choose_ports(before: Mapping[str, int]) -> dict[str, int]:
-    """Those of the last run, so that clients find it again, where they are still free."""
-    chosen: dict[str, int] = {}
+def _choose_ports(last_ports: Mapping[str, int]) -> dict[str, int]:
+    """Chooses a port per name: that of the last run if it is free, so that clients reconnect."""
+    ports: dict[str, int] = {}
     for name in _PORTS:
-        port = before.get(name) or find_free_port()
-        while port in chosen.values() or not is_port_free(port):
+        port = last_ports.get(name) or find_free_port()
+        while port in ports.values() or not is_port_free(port):
             port = find_free_port()
-        chosen[name] = port
-    return chosen
+        ports[name] = port
+    return ports

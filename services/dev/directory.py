@@ -1,4 +1,4 @@
-"""The directory of one cluster: who runs it, what runs in it, and what its programs said."""
+"""The directory of a local cluster: its lock, its processes, its state and its logs."""
 
 import fcntl
 import heapq
@@ -17,18 +17,18 @@ from services.dev.supervisor import ProcessStatus
 from services.ledger.errors import DataInUseError, ForeignDataError, NotFoundError
 
 DIRECTORY_VARIABLE: Final = "MUTUA_DEV_DIR"
-"""In the environment of every process of a cluster: which directory it belongs to."""
+"""Environment variable that names the directory of a cluster in each of its processes."""
 _STOP_SECONDS: Final = 60.0
-"""A supervisor that ends takes no longer, however its programs hang."""
+"""Upper bound on how long a supervisor needs to stop, even if its programs hang."""
 _GRACE_SECONDS: Final = 5.0
-_LOOK_SECONDS: Final = 0.05
+_POLL_SECONDS: Final = 0.05
 _LOCK_TRIES: Final = 10
-_OURS: Final = ("broker", "dev.json", "lock", "logs", "postgres")
+_FILE_NAMES: Final = ("broker", "dev.json", "lock", "logs", "postgres")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClusterState:
-    """What dev.json says: "" and nothing before the first start."""
+    """The content of dev.json; every field is empty before the first start."""
 
     server: str = ""
     store_url: str = ""
@@ -38,7 +38,7 @@ class ClusterState:
 
 
 class DevDirectory:
-    """Files of a cluster, shared by whoever starts it, asks how it is, or ends it."""
+    """The files of a cluster, shared by the commands that start, inspect and stop it."""
 
     def __init__(self, path: Path) -> None:
         self.path = path.resolve()
@@ -47,22 +47,22 @@ class DevDirectory:
         self._state = self.path / "dev.json"
 
     def prepare(self) -> None:
-        """Makes the directory ours. Raises ForeignDataError when it holds anything of others."""
+        """Creates the directory. Raises ForeignDataError if it has files of another program."""
         self.path.mkdir(parents=True, exist_ok=True)
-        for each in sorted(self.path.iterdir()):
-            if each.name not in _OURS and not each.name.startswith("."):
+        for file in sorted(self.path.iterdir()):
+            if file.name not in _FILE_NAMES and not file.name.startswith("."):
                 raise ForeignDataError(
-                    f"{self.path} has other files ({each.name}); choose an empty or new directory "
+                    f"{self.path} has other files ({file.name}); choose an empty or new directory "
                     "with --dir"
                 )
         self.logs.mkdir(exist_ok=True)
 
     @contextmanager
     def lock(self) -> Iterator[None]:
-        """Holds the directory for one cluster. Raises DataInUseError, naming the holder."""
+        """Locks the directory for one cluster. Raises DataInUseError, which names the holder."""
         with self._lock.open("a+") as file:
             for tries_left in reversed(range(_LOCK_TRIES)):
-                # Whoever looks for a holder holds the lock too, for a moment.
+                # `find_holder` also locks the file for a moment.
                 if _try_lock(file.fileno(), fcntl.LOCK_EX):
                     break
                 if tries_left == 0:
@@ -80,7 +80,7 @@ class DevDirectory:
                 file.truncate(0)
 
     def find_holder(self) -> int:
-        """The process that holds the directory; 0 when none does."""
+        """The id of the process that holds the lock; 0 if none does."""
         try:
             file = self._lock.open()
         except FileNotFoundError:
@@ -90,14 +90,14 @@ class DevDirectory:
                 file.seek(0)
                 if process := file.read():
                     return int(process)
-                _pause()  # it has only just begun, or is about to end
+                _pause()  # the holder has just locked the file, or is about to unlock it
         return 0
 
-    def write_state(self, told: ClusterState) -> None:
-        """Replaces dev.json, so that readers see the old or the new one, never a part."""
+    def write_state(self, state: ClusterState) -> None:
+        """Replaces dev.json atomically."""
         fresh = self._state.with_suffix(".coming")
         fresh.touch(mode=0o600)  # the password of the database is in it
-        fresh.write_text(json.dumps(asdict(told), indent=2) + "\n")
+        fresh.write_text(json.dumps(asdict(state), indent=2) + "\n")
         fresh.replace(self._state)
 
     def read_state(self) -> ClusterState:
@@ -111,15 +111,16 @@ class DevDirectory:
             raise ForeignDataError(f"{self._state} is damaged; delete it and start again") from None
 
     def require_started(self) -> None:
-        """Raises NotFoundError when no cluster was ever started here."""
+        """Raises NotFoundError if no cluster was ever started here."""
         if not self._lock.exists():
             raise NotFoundError(
                 f"no cluster was started in {self.path}: mutua dev up --dir {self.path}"
             )
 
     def stop_cluster(self) -> bool:
-        """Ends whatever of the cluster runs, in order where its supervisor still can; whether there
-        was anything. Nothing runs when it returns.
+        """Stops the cluster, orderly if its supervisor responds. Returns whether anything ran.
+
+        No process of the cluster runs when it returns.
         """
         deadline = time.monotonic() + _STOP_SECONDS
         supervisor = self.find_holder()
@@ -132,43 +133,44 @@ class DevDirectory:
         return self.stop_orphans() or supervisor != 0
 
     def stop_orphans(self) -> bool:
-        """Ends the processes of a cluster whose supervisor is gone; whether there were any."""
+        """Stops processes whose supervisor has ended. Returns whether there were any."""
         orphans = self.find_processes()
-        found = bool(orphans)
-        for each in orphans:
-            _signal(each, signal.SIGTERM)
+        had_orphans = bool(orphans)
+        for process in orphans:
+            _signal(process, signal.SIGTERM)
         deadline = time.monotonic() + _GRACE_SECONDS
         while orphans := self.find_processes():
             if time.monotonic() > deadline:
-                for each in orphans:
-                    _signal(each, signal.SIGKILL)
+                for process in orphans:
+                    _signal(process, signal.SIGKILL)
             _pause()
-        return found
+        return had_orphans
 
     def find_processes(self) -> list[int]:
-        """Every process that was started for this cluster, also those nobody knows of any more."""
-        mark = f"{DIRECTORY_VARIABLE}={self.path}".encode()
+        """Ids of all processes that were started for this cluster, also of orphans."""
+        variable = f"{DIRECTORY_VARIABLE}={self.path}".encode()
         return [
             int(entry.name)
             for entry in Path("/proc").iterdir()
-            if entry.name.isdecimal() and mark in _environment(entry)
+            if entry.name.isdecimal() and variable in _environment(entry)
         ]
 
     def read_logs(self, name: str = "", *, follow: bool = False) -> Iterator[str]:
-        """What the programs said, or one of them, in the order of time; then what they say, for
-        ever, if it is to follow them.
+        """The log lines of the programs, or of the one called `name`, in order of time.
+
+        With `follow` it then waits for new lines for ever.
         """
         ends: dict[Path, int] = {}
         while True:
-            fresh = [_fresh(path, ends) for path in self._log_files(name)]
-            for stamp, speaker, said in heapq.merge(*fresh):
-                yield f"{stamp} {said}" if name else f"{stamp} {speaker}: {said}"
+            new_lines = [_read_new_lines(path, ends) for path in self._log_files(name)]
+            for time_text, program, line in heapq.merge(*new_lines):
+                yield f"{time_text} {line}" if name else f"{time_text} {program}: {line}"
             if not follow:
                 return
             _pause()
 
     def _log_files(self, name: str) -> list[Path]:
-        """Raises NotFoundError when there is no program of that name."""
+        """Raises NotFoundError if there is no program of that name."""
         paths = sorted(self.logs.glob("*.log"))
         names = [path.stem for path in paths]
         if name and name not in names:
@@ -178,22 +180,22 @@ class DevDirectory:
         return [path for path in paths if name in ("", path.stem)]
 
 
-def _fresh(path: Path, ends: dict[Path, int]) -> list[tuple[str, str, str]]:
-    """The lines behind the end that was seen before: time, who said it, and what."""
+def _read_new_lines(path: Path, ends: dict[Path, int]) -> list[tuple[str, str, str]]:
+    """The complete lines after the previous end: time, program and text of each."""
     with path.open("rb") as file:
         file.seek(ends.get(path, 0))
-        written = file.read()
-    whole = written[: written.rfind(b"\n") + 1]
-    ends[path] = ends.get(path, 0) + len(whole)
-    found = []
-    for line in whole.decode(errors="replace").splitlines():
-        stamp, _, said = line.partition(" ")
-        found.append((stamp, path.stem, said))
-    return found
+        new_bytes = file.read()
+    complete = new_bytes[: new_bytes.rfind(b"\n") + 1]
+    ends[path] = ends.get(path, 0) + len(complete)
+    lines = []
+    for line in complete.decode(errors="replace").splitlines():
+        time_text, _, text = line.partition(" ")
+        lines.append((time_text, path.stem, text))
+    return lines
 
 
 def _environment(entry: Path) -> list[bytes]:
-    """Of a process in /proc that is ours to see and has not ended; else nothing."""
+    """The environment of a process in /proc; [] if it has ended or may not be read."""
     try:
         return (entry / "environ").read_bytes().split(b"\0")
     except OSError:
@@ -214,4 +216,4 @@ def _try_lock(file: int, kind: int) -> bool:
 
 
 def _pause() -> None:
-    threading.Event().wait(_LOOK_SECONDS)
+    threading.Event().wait(_POLL_SECONDS)

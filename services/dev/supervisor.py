@@ -1,4 +1,4 @@
-"""Keeps programs running: what ends is started again, after a longer pause each time."""
+"""Keeps programs running: restarts those that exit, with growing delays."""
 
 import threading
 import time
@@ -11,17 +11,20 @@ from typing import Final, Literal
 from services.dev.programs import ChildProcess, Program, ProgramStartError, add_timestamp
 
 START_SECONDS: Final = 180.0
-_TRIES: Final = 5
-"""A program that ended so often without having been ready once will not start by itself."""
-_SHOWN_LINES: Final = 5
+_MAX_STARTS: Final = 5
+"""A program that exits this often without having been ready counts as failed to start."""
+_ERROR_LINES: Final = 5
 
 ProcessState = Literal["starting", "ready", "waiting", "ended", "orphaned"]
-"""Waiting to be started again; orphaned by its supervisor, which runs no more."""
+"""A waiting program is restarted after a delay; an orphaned one has lost its supervisor."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RestartBackoff:
-    """Doubles from the first to the longest, and begins anew after a run that went well."""
+    """Delays before restarts: they double up to a maximum.
+
+    A run of `reset_after_seconds` resets the delay.
+    """
 
     initial_seconds: float = 0.2
     max_seconds: float = 5.0
@@ -30,7 +33,7 @@ class RestartBackoff:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProcessStatus:
-    """What is told of one program. `pid` is 0 while it does not run."""
+    """The status of a program. `pid` is 0 while it does not run."""
 
     name: str
     pid: int
@@ -41,7 +44,7 @@ class ProcessStatus:
 
 
 class Supervisor:
-    """Runs programs in groups, which end in the opposite order to that in which they started."""
+    """Runs groups of programs, and stops the groups in reverse order."""
 
     def __init__(
         self,
@@ -52,61 +55,64 @@ class Supervisor:
     ) -> None:
         self._logs = logs
         self._on_change = on_change
-        self._pause = backoff or RestartBackoff()
+        self._backoff = backoff or RestartBackoff()
         self._groups: list[list[_SupervisedProgram]] = []
-        self._changing = threading.Lock()
+        self._notify_lock = threading.Lock()
 
     def start(self, *groups: Sequence[Program]) -> None:
-        """Starts all at once; returns when they are ready. Raises ProgramStartError when one is
-        not.
+        """Starts all programs at once and waits until they are ready.
+
+        Raises ProgramStartError if one does not become ready.
         """
         started = [
             [
-                _SupervisedProgram(each, self._logs / f"{each.name}.log", self._pause, self.notify)
+                _SupervisedProgram(
+                    each, self._logs / f"{each.name}.log", self._backoff, self.notify
+                )
                 for each in group
             ]
             for group in groups
         ]
         self._groups += started
-        for kept in chain(*started):
-            kept.start()
-        for kept in chain(*started):
-            kept.wait_until_ready()
+        for program in chain(*started):
+            program.start()
+        for program in chain(*started):
+            program.wait_until_ready()
 
     def processes(self) -> list[ProcessStatus]:
-        return [kept.process() for kept in chain(*self._groups)]
+        return [program.status() for program in chain(*self._groups)]
 
     def stop(self) -> None:
-        """Ends the groups, the last one first, and returns when nothing runs any more."""
+        """Stops the groups, the last one first, and returns when every program has ended."""
         for group in reversed(self._groups):
-            ending = [threading.Thread(target=kept.stop) for kept in group]
-            for thread in ending:
+            threads = [threading.Thread(target=program.stop) for program in group]
+            for thread in threads:
                 thread.start()
-            for thread in ending:
+            for thread in threads:
                 thread.join()
 
     def notify(self) -> None:
-        """Tells what runs, as at every change of it."""
-        with self._changing:  # so that the last to be told is the last to have happened
+        """Calls `on_change` with the status of every program."""
+        with self._notify_lock:  # so that the last notification has the latest state
             self._on_change(self.processes())
 
 
 class _SupervisedProgram:
-    """One program, and the thread that starts it again."""
+    """A program, and the thread that restarts it."""
 
     def __init__(
-        self, program: Program, log: Path, pause: RestartBackoff, on_change: Callable[[], None]
+        self, program: Program, log: Path, backoff: RestartBackoff, on_change: Callable[[], None]
     ) -> None:
         self._program = program
         self._log = log
-        self._pause = pause
+        self._backoff = backoff
         self._on_change = on_change
-        self._thread = threading.Thread(target=self._keep, daemon=True)
+        self._thread = threading.Thread(target=self._keep_running, daemon=True)
         self._child: ChildProcess | None = None
         self._starting = threading.Lock()
         self._stopping = threading.Event()
-        self._settled = threading.Event()
-        """Set when it was ready once, or will not become it."""
+        self._start_decided = threading.Event()
+        """Set once the program was ready, or has failed to start."""
         self._was_ready = False
         self._state: ProcessState = "starting"
         self._restarts = 0
@@ -114,7 +120,7 @@ class _SupervisedProgram:
     def start(self) -> None:
         self._thread.start()
 
-    def process(self) -> ProcessStatus:
+    def status(self) -> ProcessStatus:
         child = self._child
         return ProcessStatus(
             name=self._program.name,
@@ -127,12 +133,12 @@ class _SupervisedProgram:
 
     def wait_until_ready(self) -> None:
         name = self._program.name
-        if not self._settled.wait(START_SECONDS):
+        if not self._start_decided.wait(START_SECONDS):
             raise ProgramStartError(
-                f"{name} was not ready within {START_SECONDS:g} s{self._said()}"
+                f"{name} was not ready within {START_SECONDS:g} s{self._format_log_end()}"
             )
         if not self._was_ready:
-            raise ProgramStartError(f"{name} does not start{self._said()}")
+            raise ProgramStartError(f"{name} does not start{self._format_log_end()}")
 
     def stop(self) -> None:
         self._stopping.set()
@@ -143,35 +149,35 @@ class _SupervisedProgram:
         if self._thread.is_alive():
             self._thread.join()
 
-    def _keep(self) -> None:
-        pause = self._pause.initial_seconds
+    def _keep_running(self) -> None:
+        delay = self._backoff.initial_seconds
         while True:
             started = time.monotonic()
-            ended = self._run()
+            outcome = self._run()
             if self._stopping.is_set():
                 break
-            if time.monotonic() - started >= self._pause.reset_after_seconds:
-                pause = self._pause.initial_seconds
-            self._note(f"{ended}; it is started again after {pause:g} s")
-            self._set("waiting")
-            if self._restarts + 1 >= _TRIES:
-                self._settled.set()
-            if self._stopping.wait(pause):
+            if time.monotonic() - started >= self._backoff.reset_after_seconds:
+                delay = self._backoff.initial_seconds
+            self._log_event(f"{outcome}; it is started again after {delay:g} s")
+            self._set_state("waiting")
+            if self._restarts + 1 >= _MAX_STARTS:
+                self._start_decided.set()
+            if self._stopping.wait(delay):
                 break
-            pause = min(2 * pause, self._pause.max_seconds)
+            delay = min(2 * delay, self._backoff.max_seconds)
             self._restarts += 1
-        self._set("ended")
+        self._set_state("ended")
 
     def _run(self) -> str:
-        """One run, from start to end, and how it ended."""
+        """Runs the program once, and returns how it ended."""
         try:
             with self._starting:
                 if self._stopping.is_set():
                     return "not started"
                 self._state = "starting"
-                child = ChildProcess(self._program, self._log, on_ready=self._ready)
+                child = ChildProcess(self._program, self._log, on_ready=self._mark_ready)
                 self._child = child
-                self._note(f"started as process {child.pid}")
+                self._log_event(f"started as process {child.pid}")
                 self._on_change()
             code = child.wait()
         except OSError as error:
@@ -180,20 +186,20 @@ class _SupervisedProgram:
             self._child = None
         return f"ended with code {code}"
 
-    def _ready(self) -> None:
-        with self._starting:  # it may be ready before it is told to have been started
+    def _mark_ready(self) -> None:
+        with self._starting:  # so that "starting" is reported before "ready"
             self._was_ready = True
-        self._set("ready")
-        self._settled.set()
+        self._set_state("ready")
+        self._start_decided.set()
 
-    def _set(self, state: ProcessState) -> None:
+    def _set_state(self, state: ProcessState) -> None:
         self._state = state
         self._on_change()
 
-    def _note(self, what: str) -> None:
+    def _log_event(self, event: str) -> None:
         with self._log.open("a") as file:
-            file.write(add_timestamp(f"mutua dev: {self._program.name} {what}"))
+            file.write(add_timestamp(f"mutua dev: {self._program.name} {event}"))
 
-    def _said(self) -> str:
-        lines = self._log.read_text(errors="replace").splitlines()[-_SHOWN_LINES:]
+    def _format_log_end(self) -> str:
+        lines = self._log.read_text(errors="replace").splitlines()[-_ERROR_LINES:]
         return "".join(f"\n  {line}" for line in lines)

@@ -1,1 +1,1 @@
-"""What keeps mutua from its work, or soon will: looked for one thing after the other."""
+"""Checks that find what keeps mutua from working, or soon will."""

@@ -1,4 +1,4 @@
-"""What a check finds, and how checks are run."""
+"""Findings of checks, and the function that runs the checks."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future
@@ -12,13 +12,13 @@ from services.ledger.errors import MutuaError
 class FindingState(StrEnum):
     OK = "ok"
     NOTE = "note"
-    """It works; somebody may want to know."""
+    """It works, but an operator should know."""
     PROBLEM = "problem"
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What was found, and where it is no good what to do about it."""
+    """The result of a check: what is the case, and a remedy unless it is OK."""
 
     state: FindingState
     message: str
@@ -29,55 +29,60 @@ Check = Callable[[], Iterable[Finding]]
 _T = TypeVar("_T")
 
 
-def memoize(look: Callable[[], _T]) -> Callable[[], _T]:
-    """Looks when it is asked first; then tells the same, also when that is an error."""
-    seen = Future[_T]()
+def memoize(read: Callable[[], _T]) -> Callable[[], _T]:
+    """Returns a function that calls `read` once, and then repeats its result or MutuaError."""
+    outcome = Future[_T]()
 
-    def tell() -> _T:
-        if not seen.done():
+    def read_once() -> _T:
+        if not outcome.done():
             try:
-                seen.set_result(look())
+                outcome.set_result(read())
             except MutuaError as error:
-                seen.set_exception(error)
-        return seen.result()
+                outcome.set_exception(error)
+        return outcome.result()
 
-    return tell
+    return read_once
 
 
 def run_checks(checks: Mapping[str, Check]) -> Iterator[tuple[str, Finding]]:
-    """Runs checks by name; what one raises is found there, and the others go on."""
-    raised: set[str] = set()
+    """Runs every check, and yields its name with every finding.
+
+    A check that raises MutuaError or OSError yields it as a problem; repetitions are not repeated.
+    """
+    messages: set[str] = set()
     for name, check in checks.items():
         try:
-            yield from ((name, found) for found in check())
+            yield from ((name, finding) for finding in check())
         except (MutuaError, OSError) as error:
-            yield name, _again() if str(error) in raised else _of(str(error))
-            raised.add(str(error))
+            yield name, _skip() if str(error) in messages else _to_problem(str(error))
+            messages.add(str(error))
 
 
-def ok(said: str) -> Finding:
-    return Finding(FindingState.OK, said)
+def ok(message: str) -> Finding:
+    return Finding(FindingState.OK, message)
 
 
-def note(said: str, remedy: str) -> Finding:
-    return Finding(FindingState.NOTE, said, remedy)
+def note(message: str, remedy: str) -> Finding:
+    return Finding(FindingState.NOTE, message, remedy)
 
 
-def parse_problem(told: str) -> Finding:
-    """Of a sentence as errors are told: what is wrong; what to do."""
-    said, _, remedy = told.partition("; ")
-    return Finding(FindingState.PROBLEM, said, remedy)
+def parse_problem(text: str) -> Finding:
+    """A problem from the text of an error, which is "PROBLEM; REMEDY"."""
+    message, _, remedy = text.partition("; ")
+    return Finding(FindingState.PROBLEM, message, remedy)
 
 
-def _again() -> Finding:
-    return note("not looked at", "mend what is told above first")
+def _skip() -> Finding:
+    return note("not checked", "fix the problem above first")
 
 
-def _of(raised: str) -> Finding:
-    found = parse_problem(raised)
-    return found if found.remedy else replace(found, remedy="see that it runs, and what is set")
+def _to_problem(error: str) -> Finding:
+    problem = parse_problem(error)
+    if problem.remedy:
+        return problem
+    return replace(problem, remedy="check that it runs, and the settings")
 
 
 def format_size(count: int) -> str:
-    """Bytes in words."""
+    """Formats a number of bytes in MiB or GiB."""
     return f"{count / 2**30:,.1f} GiB" if count >= 2**30 else f"{count / 2**20:,.0f} MiB"

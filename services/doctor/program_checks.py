@@ -1,4 +1,4 @@
-"""The program itself and the environment it is started in."""
+"""Checks of the installed program and of its environment."""
 
 import os
 import re
@@ -7,51 +7,55 @@ import sys
 from collections.abc import Collection, Iterator
 from difflib import get_close_matches
 from importlib.metadata import requires, version
-from importlib.util import find_spec
 from typing import Final
 
 from services.adapters.sql_store.tables import MODEL_VERSION
-from services.doctor.finding import Finding, note, ok, parse_problem
+from services.doctor.finding import Finding, ok, parse_problem
 
-_PREFIX: Final = "MUTUA_"
-_CRASH: Final = f"{_PREFIX}CRASH_AT"
-_OTHERS: Final = tuple(f"{_PREFIX}{name}" for name in ("CRASH_AT", "DEV_DIR", "REAL_DATA", "TEST_"))
-"""How those begin that are set by tests and by mutua dev."""
+_SETTING_PREFIX: Final = "MUTUA_"
+_CRASH_SETTING: Final = f"{_SETTING_PREFIX}CRASH_AT"
+_INTERNAL_SETTINGS: Final = tuple(
+    f"{_SETTING_PREFIX}{name}" for name in ("CRASH_AT", "DEV_DIR", "REAL_DATA", "TEST_")
+)
+"""Prefixes of variables that tests and mutua dev set."""
 _PINNED: Final = re.compile(r"([\w.-]+)(?:\[[\w,-]+\])?==([\w.]+)$")
 
 
-def check_settings(known: Collection[str]) -> Iterator[Finding]:
-    """Whether everything that is set means something; `known` are the settings there are."""
-    given = sorted(name for name in os.environ if name.startswith(_PREFIX) and os.environ[name])
-    unknown = [name for name in given if name not in known and not name.startswith(_OTHERS)]
+def check_settings(settings: Collection[str]) -> Iterator[Finding]:
+    """Checks that every variable is one of the `settings`, so that none is misspelt."""
+    variables = sorted(
+        name for name in os.environ if name.startswith(_SETTING_PREFIX) and os.environ[name]
+    )
+    unknown = [
+        name
+        for name in variables
+        if name not in settings and not name.startswith(_INTERNAL_SETTINGS)
+    ]
     for name in unknown:
-        near = get_close_matches(name, known, 1)
+        similar = get_close_matches(name, settings, 1)
         yield parse_problem(
-            f"{name} is no setting; " + (f"did you mean {near[0]}?" if near else "unset it")
+            f"{name} is no setting; " + (f"did you mean {similar[0]}?" if similar else "unset it")
         )
-    if os.environ.get(_CRASH):
-        yield parse_problem(f"{_CRASH} ends processes at a named place; unset it outside of tests")
+    if os.environ.get(_CRASH_SETTING):
+        yield parse_problem(
+            f"{_CRASH_SETTING} ends processes at a named place; unset it outside of tests"
+        )
     if not unknown:
-        yield ok(", ".join(given) or "all as they come")
+        yield ok(", ".join(variables) or "all have their defaults")
 
 
 def check_versions() -> Iterator[Finding]:
-    """Whether the libraries are those that this mutua was made with."""
+    """Checks that pinned libraries are installed in the pinned version."""
     python = ".".join(map(str, sys.version_info[:3]))
     yield ok(
         f"mutua {version('mutua')}, read models {MODEL_VERSION}, Python {python}, "
         f"SQLite {sqlite3.sqlite_version}"
     )
     for requirement in requires("mutua") or ():
-        if found := _PINNED.match(requirement):
-            name, wanted = found.groups()
-            if version(name) != wanted:
+        if match := _PINNED.match(requirement):
+            name, pinned = match.groups()
+            if version(name) != pinned:
                 yield parse_problem(
-                    f"{name} is {version(name)}, and its internals are used as they are in "
-                    f"{wanted}; pip install '{name}=={wanted}'"
+                    f"{name} is {version(name)}, and mutua uses internals of "
+                    f"{pinned}; pip install '{name}=={pinned}'"
                 )
-    if find_spec("crc32c") is None:
-        yield note(
-            "kafka-python computes checksums in Python, at a part of its speed",
-            "pip install crc32c",
-        )

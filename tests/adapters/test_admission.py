@@ -2,7 +2,7 @@
 
 import pytest
 
-from services.adapters.admission_control import _REMEMBERED, AdmissionControl
+from services.adapters.admission_control import _MAX_ALLOWANCES, AdmissionControl
 from services.ledger.errors import OverloadedError
 
 
@@ -96,7 +96,7 @@ def test_what_was_refused_for_its_rate_takes_no_room(
 def test_programmes_that_were_long_idle_are_forgotten(
     admission: AdmissionControl, clock: Clock
 ) -> None:
-    for number in range(_REMEMBERED):
+    for number in range(_MAX_ALLOWANCES):
         admit(admission, programme=f"p{number}")
     clock.now += 1
     admit(admission, programme="busy", count=20)

@@ -57,7 +57,7 @@ def test_what_failed_is_appended_again() -> None:
 
 
 def test_so_many_are_kept_and_no_longer_than_needed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(append_deduplicator, "_KEPT_COUNT", 3)
+    monkeypatch.setattr(append_deduplicator, "_MAX_COUNT", 3)
     clock = Clock()
     kept = AppendDeduplicator(clock=clock)
     for number in range(5):
@@ -69,4 +69,4 @@ def test_so_many_are_kept_and_no_longer_than_needed(monkeypatch: pytest.MonkeyPa
     clock.now += 121
     kept.begin(b"last", Future())
     kept.end(b"last", POSITION)
-    assert len(kept._done) == 1
+    assert len(kept._finished) == 1

@@ -81,7 +81,7 @@ def test_a_library_that_is_not_the_one_it_was_made_with(
 
 @pytest.mark.parametrize(
     ("free", "state", "words"),
-    [(10 << 20, "problem", "10 MiB are free"), (256 << 20, "note", "stand twice")],
+    [(10 << 20, "problem", "10 MiB are free"), (256 << 20, "note", "twice")],
 )
 def test_a_disk_that_fills(
     examined: Callable[[], dict[str, list[Any]]],
@@ -141,4 +141,4 @@ def test_what_two_checks_look_at_is_looked_at_once() -> None:
     looked = memoize(look)
     checks: dict[str, Check] = {"topic": looked, "clock": looked}
     told = [(name, each.message) for name, each in run_checks(checks)]
-    assert told == [("topic", "Kafka does not answer"), ("clock", "not looked at")]
+    assert told == [("topic", "Kafka does not answer"), ("clock", "not checked")]

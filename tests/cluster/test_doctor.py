@@ -142,4 +142,4 @@ def test_what_is_away_is_told_once(run: RunCommand, broker: str, topic: str, dat
     assert f"Kafka at {nowhere} does not answer" in said
     assert "PostgreSQL does not answer" in found["read models"][0][1]
     for name in ("clock", "disk"):
-        assert found[name] == [("note", "not looked at", "mend what is told above first")]
+        assert found[name] == [("note", "not checked", "fix the problem above first")]

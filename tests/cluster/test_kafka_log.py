@@ -80,7 +80,7 @@ def log(broker: str, topic: str) -> Iterator[KafkaLog]:
 
 
 def producer_of(log: KafkaLog) -> Any:
-    ready = log._keeper.ready
+    ready = log._producer.ready
     return ready and ready.producer
 
 
@@ -108,9 +108,9 @@ def test_a_producer_that_fails_is_replaced_once_whatever_it_says_later(log: Kafk
     wait_until(lambda: producer_of(log) not in (None, failing), "another producer is there")
     replacement = producer_of(log)
     late.failure(CorruptRecordError())
-    judged = log._keeper.ready
-    log._keeper.report_failure(failing)
-    wait_until(lambda: log._keeper.ready is not judged, "the keeper has looked again")
+    judged = log._producer.ready
+    log._producer.report_failure(failing)
+    wait_until(lambda: log._producer.ready is not judged, "the keeper has looked again")
     assert append_durably(log, b"c").next_offset == 1
     assert producer_of(log) is replacement
 
@@ -134,7 +134,7 @@ def test_a_client_that_hangs_is_no_health(log: KafkaLog, monkeypatch: pytest.Mon
     over = Event()
     monkeypatch.setattr(managed_producer, "_SILENT_SECONDS", 2.5)
     wait_until(lambda: not log.unready_reason, "the log is open")
-    monkeypatch.setattr(log._keeper._admin, "describe", over.wait)
+    monkeypatch.setattr(log._producer._admin, "describe", over.wait)
     wait_until(lambda: "Kafka has not answered for" in log.unready_reason, "health tells")
     monkeypatch.undo()
     over.set()

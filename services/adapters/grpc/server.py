@@ -1,4 +1,4 @@
-"""gRPC: a server with health and reflection, and errors translated in one place."""
+"""A gRPC server with health and reflection, which translates errors in one place."""
 
 from __future__ import annotations
 
@@ -36,13 +36,13 @@ logger = logging.getLogger(__name__)
 ERROR_DOMAIN: Final = "mutua"
 # decision 0057: liveness and readiness are separate
 LIVENESS_SERVICE: Final = "alive"
-"""What health calls a process that answers at all, whether or not it can do its work."""
-_OURS: Final = "/mutua."
+"""Name in the health service of a process that runs, whether or not it is ready."""
+_OWN_METHODS: Final = "/mutua."
 _MAX_MESSAGE: Final = 600
 _MAX_DESCRIPTION: Final = 300
 _MAX_VIOLATIONS: Final = 3_000
-"""Bytes. Errors travel in trailers, which clients read up to 8 KiB unless they ask for more; the
-message goes there twice, once with every byte of a letter outside ASCII written as three."""
+"""Limits in bytes. Errors travel in trailers, of which clients read 8 KiB by default. The message
+is there twice, once with three bytes for every byte of a letter outside ASCII."""
 MAX_REQUEST_BYTES: Final = 1 << 20
 """Maximum size of a request, or of a message in a stream. Larger ones are REQUEST_TOO_LARGE."""
 _MAX_RECEIVED_BYTES: Final = 64 << 20
@@ -54,22 +54,22 @@ _OPTIONS: Final = [
     ("grpc.max_send_message_length", 64 << 20),
     ("grpc.keepalive_time_ms", 60_000),
     ("grpc.keepalive_timeout_ms", 20_000),
-    # Clients may ask once a second whether their connection lives, also when they wait for nothing.
+    # Clients may ping once a second, also while no call is pending.
     ("grpc.keepalive_permit_without_calls", 1),
     ("grpc.http2.min_ping_interval_without_data_ms", 1_000),
 ]
 
-# The stubs' classes take parameters that the classes themselves do not.
+# Strings, because only the stubs' classes are generic.
 Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
 MethodHandler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
 Handler = Callable[[Any, "Context"], Any]
-"""What a servicer has: a coroutine function, or one whose async iterator is the answers."""
+"""A method of a servicer: a coroutine function, or an async generator function."""
 
 
 class GrpcServer:
-    """A server of some services on one address.
+    """Serves gRPC services on one address.
 
-    `stopping` is set when it begins to stop: calls that would go on for long end themselves then.
+    `stopping` is set when the server begins to stop, so that long calls can end themselves.
     """
 
     def __init__(
@@ -77,8 +77,8 @@ class GrpcServer:
     ) -> None:
         """`services` are full names, such as `mutua.v1.QueryService`.
 
-        With `reuse_port` other processes may listen on the same address, each for its share of
-        the connections.
+        With `reuse_port` several processes may listen on the same address and share its
+        connections.
         """
         options = [*_OPTIONS, ("grpc.so_reuseport", int(reuse_port))]
         self.aio_server = grpc.aio.server(interceptors=[ErrorInterceptor(meter)], options=options)
@@ -107,15 +107,15 @@ class GrpcServer:
         return f"{host}:{port}"
 
     async def set_serving(self, *, serving: bool) -> None:
-        """What health says, of each service and of the whole."""
+        """Sets the health status of every service and of the server."""
         self._is_serving = serving
         status = health_pb2.HealthCheckResponse
-        now = status.SERVING if serving else status.NOT_SERVING
+        state = status.SERVING if serving else status.NOT_SERVING
         for name in ("", *self._services):
-            await self._health.set(name, now)
+            await self._health.set(name, state)
 
     async def stop(self, grace_seconds: float) -> None:
-        """Says so to health, takes no more calls, and gives those under way some time."""
+        """Reports NOT_SERVING, refuses new calls and lets running calls finish within the grace."""
         self.stopping.set()
         self._is_serving = False
         await self._health.enter_graceful_shutdown()
@@ -123,11 +123,11 @@ class GrpcServer:
 
 
 class ErrorInterceptor(grpc.aio.ServerInterceptor):
-    """Turns errors of the core into a status with the details of the contract."""
+    """Translates errors of the core into a status with the details of the contract."""
 
     def __init__(self, meter: Meter = NO_OP_METER) -> None:
         self._meter = meter
-        self._translated: dict[str, MethodHandler] = {}
+        self._handlers: dict[str, MethodHandler] = {}
 
     async def intercept_service(
         self,
@@ -135,99 +135,100 @@ class ErrorInterceptor(grpc.aio.ServerInterceptor):
         handler_call_details: grpc.HandlerCallDetails,
     ) -> MethodHandler | None:
         method = handler_call_details.method
-        if (known := self._translated.get(method)) is not None:
-            return known
+        if (wrapped := self._handlers.get(method)) is not None:
+            return wrapped
         handler = await continuation(handler_call_details)
         if handler is None:
             return None
-        self._translated[method] = translated = _translated(handler, method, self._meter)
-        return translated
+        self._handlers[method] = wrapped = _wrap_handler(handler, method, self._meter)
+        return wrapped
 
 
-def _translated(handler: MethodHandler, method: str, meter: Meter) -> MethodHandler:
+def _wrap_handler(handler: MethodHandler, method: str, meter: Meter) -> MethodHandler:
     streams = (handler.request_streaming, handler.response_streaming)
     behaviour = "_".join("stream" if is_stream else "unary" for is_stream in streams)
     assert handler.request_deserializer is not None
-    handle = _checking(getattr(handler, behaviour), method)
-    if method.startswith(_OURS):
+    handle = _refuse_unread(getattr(handler, behaviour), method)
+    if method.startswith(_OWN_METHODS):
         handle = instrument_handler(handle, method, meter, streams=handler.response_streaming)
-    translated: MethodHandler = getattr(grpc, f"{behaviour}_rpc_method_handler")(
-        _translating(handle, method),
-        request_deserializer=_reading(handler.request_deserializer),
-        response_serializer=_writing(handler.response_serializer),
+    wrapped: MethodHandler = getattr(grpc, f"{behaviour}_rpc_method_handler")(
+        _translate_errors(handle, method),
+        request_deserializer=_accept_unreadable(handler.request_deserializer),
+        response_serializer=_accept_serialized(handler.response_serializer),
     )
-    return translated
+    return wrapped
 
 
-def _writing(write: Callable[[Any], bytes] | None) -> Callable[[Any], bytes]:
-    """Lets a servicer answer with a response that is serialized already."""
+def _accept_serialized(write: Callable[[Any], bytes] | None) -> Callable[[Any], bytes]:
+    """Lets a servicer return a response that is already serialized."""
     assert write is not None
 
-    def writing(response: Any) -> bytes:
+    def serialize(response: Any) -> bytes:
         return response if isinstance(response, bytes) else write(response)
 
-    return writing
+    return serialize
 
 
-class _Unread(NamedTuple):
-    """Stands for a request that is too large or no protobuf: gRPC would answer UNKNOWN if reading
-    it raised.
+class _UnreadRequest(NamedTuple):
+    """Replaces a request that is too large or no protobuf.
+
+    gRPC would answer UNKNOWN if the deserializer raised.
     """
 
     size: int
 
 
-def _reading(read: Callable[[bytes], Any]) -> Callable[[bytes], Any]:
-    def reading(message: bytes) -> Any:
+def _accept_unreadable(read: Callable[[bytes], Any]) -> Callable[[bytes], Any]:
+    def deserialize(message: bytes) -> Any:
         if len(message) > MAX_REQUEST_BYTES:
-            return _Unread(len(message))
+            return _UnreadRequest(len(message))
         try:
             return read(message)
         except DecodeError:
-            return _Unread(len(message))
+            return _UnreadRequest(len(message))
 
-    return reading
+    return deserialize
 
 
-def _checking(handle: Handler, method: str) -> Handler:
-    """Raises RequestTooLargeError, or what `_refusal` says, for what was not read."""
+def _refuse_unread(handle: Handler, method: str) -> Handler:
+    """Raises the error of `_make_refusal` for an unread request, or message of a stream."""
 
-    def checked(request: Any, context: Context) -> Any:
-        if isinstance(request, _Unread):
-            raise _refusal(request, method)
+    def handle_checked(request: Any, context: Context) -> Any:
+        if isinstance(request, _UnreadRequest):
+            raise _make_refusal(request, method)
         if isinstance(request, AsyncIterator):
-            request = _checked(request, method)
+            request = _check_stream(request, method)
         return handle(request, context)
 
-    return checked
+    return handle_checked
 
 
-async def _checked(requests: AsyncIterator[Any], method: str) -> AsyncIterator[Any]:
+async def _check_stream(requests: AsyncIterator[Any], method: str) -> AsyncIterator[Any]:
     async for request in requests:
-        if isinstance(request, _Unread):
-            raise _refusal(request, method)
+        if isinstance(request, _UnreadRequest):
+            raise _make_refusal(request, method)
         yield request
 
 
-def _refusal(request: _Unread, method: str) -> InvalidArgumentError:
+def _make_refusal(request: _UnreadRequest, method: str) -> InvalidArgumentError:
     if request.size > MAX_REQUEST_BYTES:
         return RequestTooLargeError(
             f"the request has {request.size:,} bytes; send at most {MAX_REQUEST_BYTES:,}"
         )
-    refusal = InvalidFactError if "IngestService" in method else ImpossibleQuestionError
-    return refusal(
+    error_class = InvalidFactError if "IngestService" in method else ImpossibleQuestionError
+    return error_class(
         f"the message sent to {method} is not the protobuf it takes; "
         "make requests from the .proto files of mutua.v1, with text in UTF-8"
     )
 
 
-def _translating(handle: Handler, method: str) -> Handler:
-    async def translated(request: Any, context: Context) -> Any:
+def _translate_errors(handle: Handler, method: str) -> Handler:
+    async def handle_translated(request: Any, context: Context) -> Any:
         try:
             answer = handle(request, context)
             if isinstance(answer, Awaitable):
                 return await answer
-            # Written here, so that a stream that breaks is closed before the call is over.
+            # Written here, so that the generator is closed before a broken call ends.
             async with aclosing(answer):
                 async for response in answer:
                     await context.write(response)
@@ -242,15 +243,15 @@ def _translating(handle: Handler, method: str) -> Handler:
                 f"mutua failed at this; its log says more under request {get_request_id()}",
             )
 
-    return translated
+    return handle_translated
 
 
 def make_status(error: MutuaError) -> status_pb2.Status:
-    """One ErrorInfo; BadRequest where fields are named; RetryInfo where a retry can help."""
+    """A status with ErrorInfo, BadRequest if fields are named, RetryInfo if a retry helps."""
     details = [error_details_pb2.ErrorInfo(reason=error.reason, domain=ERROR_DOMAIN)]
     if error.violations:
         details.append(
-            error_details_pb2.BadRequest(field_violations=_first_violations(error.violations))
+            error_details_pb2.BadRequest(field_violations=_fit_violations(error.violations))
         )
     if error.retry_seconds is not None:
         delay = Duration()
@@ -259,25 +260,27 @@ def make_status(error: MutuaError) -> status_pb2.Status:
     return status_pb2.Status(
         code=grpc.StatusCode[error.code].value[0],
         message=_cut(error.message, _MAX_MESSAGE),
-        details=[_packed(detail) for detail in details],
+        details=[_pack(detail) for detail in details],
     )
 
 
-def _first_violations(
+def _fit_violations(
     violations: Sequence[Violation],
 ) -> Iterator[error_details_pb2.BadRequest.FieldViolation]:
-    """As many as fit, in order; what they lack the caller hears when these are mended."""
-    room = _MAX_VIOLATIONS
-    for each in violations:
-        description = _cut(each.description, _MAX_DESCRIPTION)
-        room -= len(each.field) + len(description.encode()) + 8
-        if room < 0:
+    """The first violations that fit in the trailers; the caller gets the rest after fixing them."""
+    rest_bytes = _MAX_VIOLATIONS
+    for violation in violations:
+        description = _cut(violation.description, _MAX_DESCRIPTION)
+        rest_bytes -= len(violation.field) + len(description.encode()) + 8
+        if rest_bytes < 0:
             return
-        yield error_details_pb2.BadRequest.FieldViolation(field=each.field, description=description)
+        yield error_details_pb2.BadRequest.FieldViolation(
+            field=violation.field, description=description
+        )
 
 
 def _cut(text: str, limit: int) -> str:
-    """At most `limit` bytes of a text."""
+    """Shortens a text to `limit` bytes."""
     encoded = text.encode()
     if len(encoded) <= limit:
         return text
@@ -285,12 +288,12 @@ def _cut(text: str, limit: int) -> str:
 
 
 def get_remaining_seconds(context: Context) -> float | None:
-    """What is left of the caller's deadline; None without one, which the stubs do not know."""
+    """Seconds until the caller's deadline; None without one, contrary to the stubs."""
     return context.time_remaining()
 
 
 def read_caller(context: Context) -> str:
-    """The organization that calls, as it says itself (open mode); "" when it does not."""
+    """The organization that the caller names in its metadata (open mode); "" if it names none."""
     for key, value in context.invocation_metadata() or ():
         if key == "mutua-organization-bin" and isinstance(value, bytes):
             try:
@@ -306,12 +309,12 @@ def read_caller(context: Context) -> str:
 
 
 def scope_of(context: Context) -> Scope:
-    """What the caller may see. In open mode, everything."""
+    """What the caller may see: everything in open mode."""
     organization_id = read_caller(context)
     return Scope(organization_id) if organization_id else OPEN_SCOPE
 
 
-def _packed(detail: Any) -> AnyMessage:
+def _pack(detail: Any) -> AnyMessage:
     packed = AnyMessage()
     packed.Pack(detail)
     return packed

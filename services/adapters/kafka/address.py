@@ -1,4 +1,4 @@
-"""Where a log lies on Kafka, and how its broker is spoken to."""
+"""The address of a log on Kafka: its brokers, its topic and the security options."""
 
 import re
 from collections.abc import Mapping
@@ -10,12 +10,12 @@ from services.ledger.errors import InvalidArgumentError
 _FORM: Final = re.compile(r"kafka://([^/@\s]+:\d+(?:,[^/@\s]+:\d+)*)/([A-Za-z0-9._-]{1,249})")
 _BOOTSTRAP_MS: Final = 5_000
 _RECONNECT_MAX_MS: Final = 1_000
-"""A broker that comes back is found within a second; kafka-python would wait up to 30."""
+"""A client reconnects within a second after a broker returns; kafka-python would wait up to 30."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KafkaAddress:
-    """The topic that is a log. `security` are TLS and SASL options as kafka-python names them."""
+    """The topic that is the log. `security` has TLS and SASL options under kafka-python's names."""
 
     servers: tuple[str, ...]
     topic: str
@@ -23,19 +23,21 @@ class KafkaAddress:
 
     @classmethod
     def parse(cls, url: str, security: Mapping[str, Any] | None = None) -> Self:
-        """Reads `kafka://host:port,host:port/topic`. Raises InvalidArgumentError."""
-        form = _FORM.fullmatch(url)
-        if form is None:
+        """Parses `kafka://host:port,host:port/topic`. Raises InvalidArgumentError."""
+        match = _FORM.fullmatch(url)
+        if match is None:
             raise InvalidArgumentError(
                 f"{url!r} names no log on Kafka; write kafka://HOST:PORT,HOST:PORT/TOPIC"
             )
-        return cls(servers=tuple(form[1].split(",")), topic=form[2], security=dict(security or {}))
+        return cls(
+            servers=tuple(match[1].split(",")), topic=match[2], security=dict(security or {})
+        )
 
     def __str__(self) -> str:
         return f"kafka://{','.join(self.servers)}/{self.topic}"
 
     def client_options(self) -> dict[str, Any]:
-        """What every client of kafka-python is made with."""
+        """Options for every client of kafka-python."""
         return {
             "bootstrap_servers": list(self.servers),
             "bootstrap_timeout_ms": _BOOTSTRAP_MS,

@@ -1,4 +1,4 @@
-"""What a topic is and must be to be a log, asked and made through Kafka's administration."""
+"""Checks and creates topics through Kafka's admin API."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
@@ -15,7 +15,7 @@ from services.ledger.errors import LogUnavailableError, UnusableTopicError
 from services.ledger.wording import format_count
 
 MAX_RECORD_BYTES: Final = 1 << 20
-"""What one record may take with its key, and so what the topic must let through."""
+"""Maximum size of a record with its key; the topic must accept records of this size."""
 _TIMEOUT_MS: Final = 3_000
 _LEAVE_MS: Final = 1_000
 _REQUIRED: Final = {
@@ -24,7 +24,7 @@ _REQUIRED: Final = {
     "retention.ms": "-1",
     "retention.bytes": "-1",
 }
-"""Nothing is ever deleted or compacted, and the broker tells the time."""
+"""The broker never deletes or compacts records, and sets their times."""
 
 
 class TopicIdentity(NamedTuple):
@@ -34,7 +34,7 @@ class TopicIdentity(NamedTuple):
     partition_count: int
 
     def describe_mismatch(self, partition_count: int | None) -> str:
-        """Why it is not what is insisted on, with the remedy; None takes it as it is."""
+        """The problem and its remedy if the partition count differs; "" if it matches or None."""
         if partition_count in (None, self.partition_count):
             return ""
         return (
@@ -55,38 +55,38 @@ class TopicDescription:
     settings: Mapping[str, str]
 
     def find_problems(self, *, partition_count: int | None) -> list[str]:
-        """Why it cannot be a log, one sentence each with its remedy; [] when it can.
+        """Lists why the topic cannot be a log, one sentence with its remedy per problem.
 
-        `partition_count` is what it must have; None takes it as it is.
+        `partition_count` is the required number of partitions; None accepts any number.
         """
-        found = [
+        problems = [
             f"{name} is {self.settings.get(name)}; set it to {value}"
             for name, value in _REQUIRED.items()
             if self.settings.get(name) != value
         ]
-        if unfit := self.identity.describe_mismatch(partition_count):
-            found.append(unfit)
+        if mismatch := self.identity.describe_mismatch(partition_count):
+            problems.append(mismatch)
         if int(self.settings["max.message.bytes"]) < MAX_RECORD_BYTES:
-            found.append(
+            problems.append(
                 f"max.message.bytes is {self.settings['max.message.bytes']}; "
                 f"set it to {MAX_RECORD_BYTES} or more"
             )
         in_sync = int(self.settings["min.insync.replicas"])
-        if not self._fewest_in_sync <= in_sync <= self.replica_count:
-            found.append(
+        if not self._min_in_sync <= in_sync <= self.replica_count:
+            problems.append(
                 f"min.insync.replicas is {in_sync} of "
                 f"{format_count(self.replica_count, 'replica')}; "
-                f"set it to {self._fewest_in_sync}"
+                f"set it to {self._min_in_sync}"
             )
-        return found
+        return problems
 
     @property
-    def _fewest_in_sync(self) -> int:
+    def _min_in_sync(self) -> int:
         return min_in_sync_replicas(self.replica_count)
 
 
 class LogDirectory(NamedTuple):
-    """A folder of a broker; `free_bytes` is None where an old one does not tell."""
+    """A folder in which a broker stores logs; `free_bytes` is None if the broker is too old."""
 
     broker_id: int
     path: str
@@ -94,14 +94,14 @@ class LogDirectory(NamedTuple):
 
 
 def min_in_sync_replicas(replica_count: int) -> int:
-    """How many replicas must hold what is acknowledged, so that losing one loses nothing."""
+    """Number of in-sync replicas an append needs, so that losing one broker loses no record."""
     return 2 if replica_count > 2 else 1
 
 
 class KafkaAdmin:
-    """Asks one broker at a time, on the caller's thread. For one thread.
+    """An admin client for one topic, which connects on the first call. Not thread-safe.
 
-    Every call raises LogUnavailableError when no broker answers within seconds.
+    Every call raises LogUnavailableError if no broker answers within seconds.
     """
 
     def __init__(self, address: KafkaAddress) -> None:
@@ -115,40 +115,41 @@ class KafkaAdmin:
                 client.close()
 
     def read_identity(self) -> TopicIdentity:
-        """Which log the topic is by now. Raises UnusableTopicError when it is not there."""
-        with self._asked() as client:
+        """Reads which log the topic is now. Raises UnusableTopicError if it does not exist."""
+        with self._connect() as client:
             return _identity(self._topic(client))
 
     def leader_epochs(self) -> Mapping[int, int]:
-        """A number for each partition, which grows with each change of its leader.
+        """The leader epoch of every partition; it grows whenever the leader changes.
 
-        Raises UnusableTopicError when the topic is not there.
+        Raises UnusableTopicError if the topic does not exist.
         """
-        with self._asked() as client:
-            found = self._topic(client)
-        return {each["partition_index"]: each["leader_epoch"] for each in found["partitions"]}
+        with self._connect() as client:
+            partitions = self._topic(client)["partitions"]
+        return {row["partition_index"]: row["leader_epoch"] for row in partitions}
 
     def describe(self) -> TopicDescription:
-        """Raises UnusableTopicError when the topic is not there."""
+        """Reads the topic and its settings. Raises UnusableTopicError if it does not exist."""
         name = self._address.topic
-        with self._asked() as client:
-            found = self._topic(client)
+        with self._connect() as client:
+            topic = self._topic(client)
             resource = ConfigResource(ConfigResourceType.TOPIC, name)
-            told = client.describe_configs([resource], config_filter="all")
-        partitions = found["partitions"]
+            configs = client.describe_configs([resource], config_filter="all")
+        partitions = topic["partitions"]
         return TopicDescription(
             name=name,
-            identity=_identity(found),
-            leader_count=sum(each["leader_id"] >= 0 for each in partitions),
-            replica_count=min(len(each["replica_nodes"]) for each in partitions),
-            settings={key: str(each["value"]) for key, each in told["topic"][name].items()},
+            identity=_identity(topic),
+            leader_count=sum(row["leader_id"] >= 0 for row in partitions),
+            replica_count=min(len(row["replica_nodes"]) for row in partitions),
+            settings={key: str(row["value"]) for key, row in configs["topic"][name].items()},
         )
 
     def create(self, *, partition_count: int, replica_count: int | None) -> None:
-        """Makes the topic as a log must be, unless it is there; without a number of replicas on up
-        to three brokers.
+        """Creates the topic with the settings of a log, unless it exists.
+
+        Without `replica_count` it has one replica on each broker, three at most.
         """
-        with self._asked() as client, suppress(errors.TopicAlreadyExistsError):
+        with self._connect() as client, suppress(errors.TopicAlreadyExistsError):
             replicas = replica_count or min(3, len(client.describe_cluster()["brokers"]))
             client.create_topics(
                 {
@@ -166,21 +167,21 @@ class KafkaAdmin:
             )
 
     def describe_log_directories(self) -> list[LogDirectory]:
-        """Where the brokers keep their data."""
-        with self._asked() as client:
-            told = client.describe_log_dirs([self._address.topic])
+        """Lists the folders in which the brokers store the topic, with their free space."""
+        with self._connect() as client:
+            brokers = client.describe_log_dirs([self._address.topic])
         return [
-            LogDirectory(each["broker"], found["log_dir"], free if free >= 0 else None)
-            for each in told
-            for found in each["log_dirs"]
-            for free in [found.get("usable_bytes", -1)]
+            LogDirectory(broker["broker"], folder["log_dir"], free if free >= 0 else None)
+            for broker in brokers
+            for folder in broker["log_dirs"]
+            for free in [folder.get("usable_bytes", -1)]
         ]
 
     @contextmanager
-    def _asked(self) -> Iterator[Any]:
-        """The client for the time of the block, opened where there is none.
+    def _connect(self) -> Iterator[Any]:
+        """Yields the client, and opens one if there is none.
 
-        One that failed is given up: it would go on waiting for what was not answered.
+        A client that failed is closed, because it would keep waiting for the missing answer.
         """
         with translate_errors(self._address):
             try:
@@ -197,11 +198,11 @@ class KafkaAdmin:
 
     def _topic(self, client: Any) -> Mapping[str, Any]:
         name = self._address.topic
-        [found] = client.describe_topics([name])
-        if found["error_code"]:
-            raise errors.for_code(found["error_code"])(f"topic {name}")
-        topic: Mapping[str, Any] = found
-        return topic
+        [topic] = client.describe_topics([name])
+        if topic["error_code"]:
+            raise errors.for_code(topic["error_code"])(f"topic {name}")
+        description: Mapping[str, Any] = topic
+        return description
 
 
 def _identity(topic: Mapping[str, Any]) -> TopicIdentity:
@@ -209,9 +210,9 @@ def _identity(topic: Mapping[str, Any]) -> TopicIdentity:
 
 
 def leave_group(address: KafkaAddress, group: str, instance: str) -> None:
-    """Tells a consumer group that a static member is gone, which aiokafka does not.
+    """Removes a static member from a consumer group, which aiokafka does not do.
 
-    When nobody listens its partitions are taken over after the session timeout.
+    If no broker answers, other members take its partitions over after the session timeout.
     """
     with (
         suppress(errors.KafkaError),
@@ -222,7 +223,7 @@ def leave_group(address: KafkaAddress, group: str, instance: str) -> None:
 
 @contextmanager
 def translate_errors(address: KafkaAddress) -> Iterator[None]:
-    """Turns errors of kafka-python into ours, with what to do about them."""
+    """Raises errors of kafka-python as ours, with a remedy."""
     try:
         yield
     except errors.UnknownTopicOrPartitionError:
@@ -240,7 +241,9 @@ def translate_errors(address: KafkaAddress) -> Iterator[None]:
             f"Kafka at {','.join(address.servers)} does not answer in time"
         ) from error
     except errors.KafkaError as error:
-        what = str(error) or type(error).__name__
+        detail = str(error) or type(error).__name__
         is_refusal = isinstance(error, errors.BrokerResponseError) and not error.retriable
         verb = "refuses this" if is_refusal else "does not answer"
-        raise LogUnavailableError(f"Kafka at {','.join(address.servers)} {verb}: {what}") from error
+        raise LogUnavailableError(
+            f"Kafka at {','.join(address.servers)} {verb}: {detail}"
+        ) from error

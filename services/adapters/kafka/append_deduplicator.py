@@ -1,4 +1,4 @@
-"""Requests that come again, because their sender did not hear the answer."""
+"""Recognizes an append that a client sends again because it missed the answer."""
 
 import time
 from collections import OrderedDict
@@ -9,13 +9,13 @@ from typing import Final
 
 from services.ledger.position import Position
 
-_KEPT_SECONDS: Final = 120.0
-_KEPT_COUNT: Final = 50_000
-"""About 20 MB. What is forgotten sooner stands on the log twice and counts once all the same."""
+_RETENTION_SECONDS: Final = 120.0
+_MAX_COUNT: Final = 50_000
+"""About 20 MB. An append forgotten earlier is on the log twice, and its facts still count once."""
 
 
 def make_content_key(programme_id: str, values: Sequence[bytes]) -> bytes:
-    """Tells a request by its programme and every byte of its facts, ids among them."""
+    """Digest of a programme and every byte of its facts, including their ids."""
     content = blake2b(programme_id.encode(), digest_size=16)
     for value in values:
         content.update(b"%d " % len(value))
@@ -24,36 +24,38 @@ def make_content_key(programme_id: str, values: Sequence[bytes]) -> bytes:
 
 
 class AppendDeduplicator:
-    """The appends under way, and those of the last two minutes. Whoever uses it holds a lock."""
+    """Pending appends and those of the last two minutes. Not thread-safe: callers hold a lock."""
 
     def __init__(self, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._pending: dict[bytes, Future[Position]] = {}
-        self._done: OrderedDict[bytes, tuple[float, Position]] = OrderedDict()
+        self._finished: OrderedDict[bytes, tuple[float, Position]] = OrderedDict()
 
     def find(self, key: bytes) -> Future[Position] | None:
-        """What the same request was or will be answered with; None when there was none."""
+        """The outcome of an equal append, pending or finished; None if there is none."""
         if (pending := self._pending.get(key)) is not None:
             return pending
-        if (done := self._done.get(key)) is None or self._clock() - done[0] > _KEPT_SECONDS:
+        if (finished := self._finished.get(key)) is None or self._clock() - finished[
+            0
+        ] > _RETENTION_SECONDS:
             return None
-        again: Future[Position] = Future()
-        again.set_result(done[1])
-        return again
+        outcome: Future[Position] = Future()
+        outcome.set_result(finished[1])
+        return outcome
 
     def begin(self, key: bytes, outcome: Future[Position]) -> None:
         self._pending[key] = outcome
 
     def end(self, key: bytes, position: Position | None) -> None:
-        """An append is over; without a position the same request has to be appended again."""
+        """Ends a pending append. Without a position it failed, and an equal one is sent again."""
         del self._pending[key]
         if position is None:
             return
         now = self._clock()
-        self._done[key] = (now, position)
-        self._done.move_to_end(key)
-        while self._done:
-            since, _ = next(iter(self._done.values()))
-            if len(self._done) <= _KEPT_COUNT and now - since <= _KEPT_SECONDS:
+        self._finished[key] = (now, position)
+        self._finished.move_to_end(key)
+        while self._finished:
+            end_time, _ = next(iter(self._finished.values()))
+            if len(self._finished) <= _MAX_COUNT and now - end_time <= _RETENTION_SECONDS:
                 break
-            self._done.popitem(last=False)
+            self._finished.popitem(last=False)

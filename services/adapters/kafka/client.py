@@ -1,4 +1,4 @@
-"""Clients of kafka-python that leave nothing behind when they cannot be opened, and say why."""
+"""Opens clients of kafka-python; a failed attempt leaks nothing and raises the true cause."""
 
 from collections.abc import Callable
 from typing import Any
@@ -10,40 +10,40 @@ from services.adapters.kafka.address import KafkaAddress
 
 
 def open_client(make: Callable[..., Any], address: KafkaAddress, **options: Any) -> Any:
-    """The client that `make` makes. Raises the KafkaError that kept it from a broker.
+    """Opens the client that `make` constructs. Raises the KafkaError that kept it from a broker.
 
-    kafka-python 3.0.12 would say that it took too long, whatever the reason, and leave a thread and
-    three open files behind: too many after an hour without a broker.
+    kafka-python 3.0.12 itself reports a timeout whatever the cause, and leaks a thread and three
+    open files: a process would run out of files after an hour without a broker.
     """
-    used: list[Any] = []
-    tried: list[Any] = []
+    clients: list[Any] = []
+    connections: list[Any] = []
 
     def connect(**configs: Any) -> Any:
-        used.append(client := KafkaNetClient(**configs))
+        clients.append(client := KafkaNetClient(**configs))
         manager = client._manager
-        go_on = manager._connect
+        connect_node = manager._connect
 
-        async def remember(node: Any, connection: Any, **how: Any) -> None:
-            tried.append(connection)
-            await go_on(node, connection, **how)
+        async def record_connection(node: Any, connection: Any, **how: Any) -> None:
+            connections.append(connection)
+            await connect_node(node, connection, **how)
 
-        manager._connect = remember
+        manager._connect = record_connection
         return client
 
     try:
         return make(**{**address.client_options(), **options, "kafka_client": connect})
     except KafkaError as error:
-        why = _failure(tried) if isinstance(error, KafkaTimeoutError) else None
-        for client in used:
+        cause = _find_cause(connections) if isinstance(error, KafkaTimeoutError) else None
+        for client in clients:
             client.close()
-        raise why or error from None
+        raise cause or error from None
 
 
-def _failure(tried: list[Any]) -> Exception | None:
-    """What the brokers that were tried failed with: that they refuse us, else what came first."""
-    futures = [connection.init_future for connection in tried]
+def _find_cause(connections: list[Any]) -> Exception | None:
+    """The failure of the connections: refused credentials if there are, else the first one."""
+    futures = [connection.init_future for connection in connections]
     failures = [future.exception for future in futures if future.is_done and future.exception]
     return next(
-        (each for each in failures if isinstance(each, SaslAuthenticationFailedError)),
+        (failure for failure in failures if isinstance(failure, SaslAuthenticationFailedError)),
         next(iter(failures), None),
     )

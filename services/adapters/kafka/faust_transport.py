@@ -1,9 +1,9 @@
-"""Faust over slabs: one message is all records of a partition that one fetch brought.
+"""A Faust transport whose messages are slabs: all records of a partition in one fetch.
 
-Faust's work is per message, about 70 microseconds; per slab it is next to nothing. What is read
-and what is committed to Kafka follows the read models alone: Faust seeks where they stand, and
-commits that they have come so far. It uses internals of Faust 0.15.3 and aiokafka, which is why
-the version is pinned; `tests/adapters/test_faust_internals.py` names each assumption.
+Faust spends about 70 microseconds per message, which is negligible per slab. Only the read models
+decide what is read and committed: Faust seeks to their positions, and commits these to Kafka.
+The transport uses internals of Faust 0.15.3 and aiokafka, so the version is pinned;
+`tests/adapters/test_faust_internals.py` names every assumption.
 """
 
 import asyncio
@@ -22,60 +22,60 @@ from faust.types import TP, ConsumerMessage
 
 from services.adapters.failpoint import failpoint
 from services.adapters.kafka.fetch_window import FetchWindow
-from services.adapters.kafka.security import make_tls_context
+from services.adapters.kafka.security import make_aiokafka_options
 from services.ledger.errors import ForeignDataError
 
 _FULL_SECONDS: Final = 0.01
-"""How soon to ask again for partitions of which enough is under way. What was fetched of them waits
-in aiokafka, which fetches no more before: to pause them would have it fetched again."""
+"""Poll interval while a partition has enough records in flight. Its fetched records wait in
+aiokafka, which fetches no more until then. Pausing the partition would fetch them again."""
 
 
 class FetchSettings(NamedTuple):
-    """When a broker answers a fetch: at so many bytes, or after so long."""
+    """A broker answers a fetch at `min_bytes`, or after `max_wait_seconds`."""
 
     min_bytes: int
     max_wait_seconds: float
 
 
 class PartitionOwner(Protocol):
-    """Whoever projects the slabs. Everything but `failed` is called on Faust's event loop."""
+    """Projects the slabs of a worker's partitions. Called on Faust's event loop, unless stated."""
 
     @property
     def next_offsets(self) -> Mapping[int, int]:
-        """The first offset that is not projected, of each partition that is assigned."""
+        """The first unprojected offset of every assigned partition."""
 
     @property
     def holds(self) -> Collection[int]:
-        """The partitions from which nothing more is wanted."""
+        """The assigned partitions that are held, and not read."""
 
     async def take_over(self, partitions: Collection[int]) -> None:
-        """These partitions are assigned and no others: brings `durable` and `held` up to date.
+        """Takes the assigned partitions, and updates `next_offsets` and `holds`.
 
-        Called after each change of the assignment, often twice. It raises nothing: one of the
-        callers in Faust would go on as if nothing had happened.
+        Called after every change of the assignment, often twice. It must not raise, because one
+        of the callers in Faust ignores errors.
         """
 
     def on_poll(self) -> None:
-        """The consumer was asked for records, and answered."""
+        """Called after every poll of the consumer."""
 
     def on_fetch(self, partition: int, records: Sequence[Any]) -> None:
-        """These are on their way to the agent, behind what it has in hand."""
+        """Called before these records are handed to the agent, which has earlier ones queued."""
 
     def on_rebalance_end(self) -> None:
-        """A rebalance is over; every partition is read from where it stands."""
+        """Called after a rebalance, when every partition is read from its next offset."""
 
     def report_failure(self, reason: BaseException) -> None:
-        """Faust cannot go on. May be called on any thread."""
+        """Called if Faust cannot continue. Thread-safe."""
 
 
 class FetchedSlab(NamedTuple):
-    """Contiguous records of a partition, as aiokafka reads them."""
+    """Contiguous records of a partition, as messages of aiokafka."""
 
     records: list[Any]
 
 
 class SlabApp(faust.App):
-    """Faust, reading slabs for an owner."""
+    """A Faust application that reads slabs for a partition owner."""
 
     def __init__(
         self, name: str, *, owner: PartitionOwner, fetch_settings: FetchSettings, **options: Any
@@ -83,14 +83,14 @@ class SlabApp(faust.App):
         self.owner = owner
         self.fetch_settings = fetch_settings
         self.fetch_window = FetchWindow(options["broker_max_poll_records"])
-        """What the agent has taken and not projected yet; it says so."""
+        """Records that the agent has taken and not projected yet; the agent updates it."""
         super().__init__(name, **options)
 
     def _new_transport(self) -> "SlabTransport":
         return SlabTransport(self.conf.broker_consumer, self)
 
     def _create_directories(self) -> None:
-        """Without tables there is nothing to keep on the disk."""
+        """Creates none, because an application without tables stores nothing on disk."""
 
     def on_rebalance_end(self) -> None:
         super().on_rebalance_end()
@@ -102,11 +102,11 @@ class SlabApp(faust.App):
 
 
 def describe_group_failure(app: SlabApp) -> str:
-    """Why the consumer group does not take this worker, or keep it; "" when it does. Any thread.
+    """Why the consumer group refused or expelled this worker; "" if it did not. Thread-safe.
 
-    aiokafka tells it to whoever asks, and Faust never does: it would wait without a word.
+    aiokafka reports this on request, and Faust never asks: it would wait in silence.
     """
-    error, group = _failure(app._consumer), app.conf.id
+    error, group = _find_coordinator_error(app._consumer), app.conf.id
     if error is None:
         return ""
     if isinstance(error, InvalidSessionTimeoutError):
@@ -120,20 +120,20 @@ def describe_group_failure(app: SlabApp) -> str:
     return f"consumer group {group} does not keep this projector: {error!r}"
 
 
-def _failure(consumer: Any) -> BaseException | None:
-    """What made aiokafka's coordinator of a group give up."""
+def _find_coordinator_error(consumer: Any) -> BaseException | None:
+    """The error that stopped aiokafka's group coordinator."""
     thread = getattr(consumer, "_thread", None)
     coordinator = getattr(getattr(thread, "_consumer", None), "_coordinator", None)
     if coordinator is None:  # not started yet
         return None
-    ended = coordinator._coordination_task
-    if ended.done() and not ended.cancelled() and ended.exception() is not None:
-        return cast(BaseException, ended.exception())
+    task = coordinator._coordination_task
+    if task.done() and not task.cancelled() and task.exception() is not None:
+        return cast(BaseException, task.exception())
     return cast("BaseException | None", coordinator._pending_exception)
 
 
 class SlabSchema(faust.Schema[Any, Any]):
-    """Passes slabs through: what fails to decode here, Faust would skip and commit."""
+    """Passes slabs through undecoded, because Faust skips and commits what it cannot decode."""
 
     def loads_key(self, app: Any, message: Any, **options: Any) -> Any:  # noqa: ARG002 (Faust's)
         return message.key
@@ -143,7 +143,7 @@ class SlabSchema(faust.Schema[Any, Any]):
 
 
 class SlabThread(driver.AIOKafkaConsumerThread):
-    """The thread that fetches."""
+    """The thread that fetches records."""
 
     app: SlabApp
 
@@ -152,28 +152,28 @@ class SlabThread(driver.AIOKafkaConsumerThread):
         active_partitions: set[TP] | None,
         timeout: float,  # noqa: ASYNC109 (Faust's)
     ) -> Any:
-        wanted = self.app.fetch_window.select_fetchable(active_partitions or set())
-        if wanted != active_partitions:
+        fetchable = self.app.fetch_window.select_fetchable(active_partitions or set())
+        if fetchable != active_partitions:
             timeout = _FULL_SECONDS
         try:
-            if wanted:
-                records = await super().getmany(wanted, timeout)
+            if fetchable:
+                records = await super().getmany(fetchable, timeout)
             else:
                 records = await asyncio.sleep(timeout, {})
         except NoOffsetForPartitionError:
-            # A group's first start: nothing is committed, and the seek is still to come.
+            # On a group's first start nothing is committed, and the seek follows.
             records = {}
         except OffsetOutOfRangeError as error:
             raise ForeignDataError(
-                f"the log does not have what is to be projected next ({error}): it was cut, or its "
-                "retention is shorter than the projector was away; restore the topic, or replay a "
-                "backup into a new one"
+                f"the log does not hold the next record to project ({error}): it was truncated, or "
+                "its retention is shorter than the projector was down; restore the topic, or "
+                "replay a backup into a new one"
             ) from error
         self.app.owner.on_poll()
-        return {place: [FetchedSlab(found)] for place, found in records.items()}
+        return {place: [FetchedSlab(messages)] for place, messages in records.items()}
 
     def _create_worker_consumer(self, transport: Any) -> Any:
-        """Faust has no settings for how long the broker collects before it answers."""
+        """Sets the fetch options, for which Faust has no settings."""
         consumer = super()._create_worker_consumer(transport)
         consumer._fetch_min_bytes = self.app.fetch_settings.min_bytes
         consumer._fetch_max_wait_ms = int(self.app.fetch_settings.max_wait_seconds * 1_000)
@@ -181,7 +181,7 @@ class SlabThread(driver.AIOKafkaConsumerThread):
 
 
 class SlabConsumer(driver.Consumer):
-    """Seeks and commits by what the owner says is durable."""
+    """Seeks to and commits the next offsets of the owner, which are durable."""
 
     app: SlabApp
 
@@ -206,15 +206,17 @@ class SlabConsumer(driver.Consumer):
         )
 
     async def perform_seek(self) -> None:
-        """Goes on where the read models stand. What Kafka has as committed is not asked."""
+        """Seeks to the positions of the read models, and ignores the offsets committed to Kafka."""
         owner = self.app.owner
         places = {place.partition: place for place in self.assignment()}
         await owner.take_over(places.keys())
-        durable = owner.next_offsets
+        next_offsets = owner.next_offsets
         failpoint("before_seek")
-        await self.seek_wait({place: durable[n] for n, place in places.items() if n in durable})
+        await self.seek_wait(
+            {place: next_offsets[n] for n, place in places.items() if n in next_offsets}
+        )
         for place in places.values():
-            # So that the next commit says it even where nothing more is projected.
+            # So that the next commit includes the partition even if nothing more is projected.
             self._acked[place] = []
             self._acked_index[place] = set()
             self._committed_offset[place] = None
@@ -227,13 +229,13 @@ class SlabConsumer(driver.Consumer):
         return self.app.owner.next_offsets.get(tp.partition)
 
     async def _add_gap(self, tp: TP, offset_from: int, offset_to: int) -> None:
-        """Between the first records of two slabs there is no gap, whatever it looks like."""
+        """Adds none, because the records between two first offsets belong to the first slab."""
 
     def on_buffer_full(self, tp: TP) -> None:
-        """A full buffer stops the fetcher by itself; pausing costs half of the throughput."""
+        """Does nothing: a full buffer stops the fetcher, and pausing halves the throughput."""
 
     def verify_event_path(self, now: float, tp: TP) -> None:
-        """The owner watches; what is looked at here counts messages, and says nothing of slabs."""
+        """Does nothing: the owner detects stalls, and Faust's check counts messages."""
 
 
 class SlabTransport(driver.Transport):
@@ -249,28 +251,28 @@ REQUIRED_SETTINGS: Final = {
     "web_enabled": False,
     "stream_buffer_maxsize": 2,  # slabs
 }
-"""Settings of Faust without which the above does not hold."""
+"""Settings of Faust on which this transport depends."""
 
 
 def make_credentials(security: Mapping[str, Any]) -> Any:
-    """What Faust calls the TLS and SASL options of kafka-python; None where there are none."""
-    protocol = security.get("security_protocol", "PLAINTEXT")
+    """Faust's credentials for TLS and SASL options of kafka-python; None without any."""
+    options = make_aiokafka_options(security)
+    protocol, context = options["security_protocol"], options.get("ssl_context")
     if protocol == "PLAINTEXT":
         return None
-    context = make_tls_context(security) if protocol.endswith("SSL") else None
     if protocol == "SSL":
         return faust.SSLCredentials(context)
-    mechanism = security.get("sasl_mechanism", "PLAIN")
+    mechanism = options.get("sasl_mechanism", "PLAIN")
     if mechanism == "GSSAPI":
         return faust.GSSAPICredentials(
-            kerberos_service_name=security.get("sasl_kerberos_service_name", "kafka"),
-            kerberos_domain_name=security.get("sasl_kerberos_domain_name"),
+            kerberos_service_name=options.get("sasl_kerberos_service_name", "kafka"),
+            kerberos_domain_name=options.get("sasl_kerberos_domain_name"),
             ssl_context=context,
             mechanism=mechanism,
         )
     return faust.SASLCredentials(
-        username=security.get("sasl_plain_username"),
-        password=security.get("sasl_plain_password"),
+        username=options.get("sasl_plain_username"),
+        password=options.get("sasl_plain_password"),
         ssl_context=context,
         mechanism=mechanism,
     )

@@ -1,4 +1,4 @@
-"""How far fetching may be ahead of projecting, so that no partition takes the others' turn."""
+"""Bounds the records that were fetched and are not projected, per partition and in total."""
 
 from collections import Counter
 from collections.abc import Collection
@@ -7,26 +7,29 @@ from typing import Final
 from faust.types import TP
 
 _MAX_SLABS: Final = 8
-"""Of all partitions together, full ones: enough for all lanes, and little to keep in memory."""
+"""Maximum full slabs in flight in all partitions: every projection thread has work, and memory
+stays bounded."""
 
 
 # decision 0096: one slab waits per partition
 class FetchWindow:
-    """Counts records that were handed on and are not projected yet. Belongs to one thread."""
+    """Counts the fetched records that are not projected yet. Not thread-safe."""
 
     def __init__(self, slab_records: int) -> None:
-        """`slab_records` are handed on at once, at most."""
+        """`slab_records` is the maximum number of records in one fetch."""
         self._slab_records = slab_records
         self._records = Counter[TP]()
 
-    def add(self, place: TP, records: Collection[object]) -> None:
-        self._records[place] += len(records)
+    def add(self, partition: TP, records: Collection[object]) -> None:
+        self._records[partition] += len(records)
 
-    def remove(self, place: TP, records: Collection[object]) -> None:
-        self._records[place] -= len(records)
+    def remove(self, partition: TP, records: Collection[object]) -> None:
+        self._records[partition] -= len(records)
 
-    def select_fetchable(self, places: set[TP]) -> set[TP]:
-        """Those of the partitions from which more may come: of each, one slab waits for another."""
+    def select_fetchable(self, partitions: set[TP]) -> set[TP]:
+        """The partitions to fetch from: in each, one slab may wait while another is projected."""
         if self._records.total() >= _MAX_SLABS * self._slab_records:
             return set()
-        return {place for place in places if self._records[place] <= self._slab_records}
+        return {
+            partition for partition in partitions if self._records[partition] <= self._slab_records
+        }

@@ -1,4 +1,4 @@
-"""The log as a topic of Kafka: what is admitted is sent, and answered when it is durable."""
+"""The writing side of a log on Kafka: sends admitted records and confirms durable ones."""
 
 import threading
 import time
@@ -26,29 +26,29 @@ from services.ledger.errors import (
 from services.ledger.position import Position
 
 _ENVELOPE_BYTES: Final = 512
-"""What a record takes on the topic beside key and value, generously."""
+"""Upper bound on the size of a record on the topic without its key and value."""
 _CLOSE_SECONDS: Final = 5.0
 
 
 @dataclass(slots=True, eq=False)
 class _Append:
-    """One append on its way. Its records may lie in several batches of the producer."""
+    """An append in flight. Its records may be spread over several batches of the producer."""
 
     key: bytes
-    to: ReadyProducer
+    target: ReadyProducer
     partition: int
-    cost: int
-    outcome: Future[Position] = field(default_factory=lambda: _outcome())
-    since: float = field(default_factory=time.monotonic)
-    sent: list[Any] = field(default_factory=list)
+    cost_bytes: int
+    outcome: Future[Position] = field(default_factory=lambda: _create_outcome())
+    start_time: float = field(default_factory=time.monotonic)
+    send_futures: list[Any] = field(default_factory=list)
 
 
 # decision 0124: acknowledge after durable
 class KafkaLog:
-    """See `ports.Log`. It opens by itself as soon as broker and topic are there.
+    """Implements `ports.Log` on a topic. It connects in the background when the broker is up.
 
-    An append that is the same as one under way, or as one of the last two minutes, is that one,
-    unless retries are not joined.
+    With `deduplicates`, an append that equals a pending one, or one that finished in the last two
+    minutes, gets the outcome of that one, and nothing is sent again.
     """
 
     def __init__(
@@ -61,37 +61,38 @@ class KafkaLog:
         deduplicates: bool = True,
         on_failure: Callable[[str], None] = lambda _: None,
     ) -> None:
-        """`on_failure` is called once, on another thread, when the topic became another log: the
-        process has to end, and to start again if it is to go on with that one.
+        """`on_failure` is called once, on another thread, if the topic is replaced by another log.
+
+        The process must then exit; a restart continues with the new log.
         """
         self._admission = AdmissionControl(
             budget_bytes=queue_bytes, facts_per_second=facts_per_second
         )
-        self._retries = AppendDeduplicator() if deduplicates else None
+        self._deduplicator = AppendDeduplicator() if deduplicates else None
         self._topic = address.topic
         self._sending = threading.Lock()
-        """Keeps the records of one append next to each other. Never taken with the other held."""
+        """Keeps the records of an append contiguous. Acquired before `_lock`, never inside it."""
         self._lock = threading.Lock()
-        self._settled = threading.Condition(self._lock)
+        self._append_finished = threading.Condition(self._lock)
         self._pending: dict[_Append, None] = {}
         self._ends: dict[int, int] = {}
-        self._closed = False
-        self._keeper = ManagedProducer(
+        self._is_closed = False
+        self._producer = ManagedProducer(
             address,
             partition_count=partition_count,
-            oldest_append_time=self._oldest,
-            on_drop=self._abandon,
+            oldest_append_time=self._find_oldest_start,
+            on_drop=self._fail_appends,
             on_failure=on_failure,
         )
 
     @property
     def unready_reason(self) -> str:
-        """Why no facts are taken at the moment; "" when they are."""
-        return self._keeper.unready_reason
+        """Why the log accepts no facts at the moment; "" if it does."""
+        return self._producer.unready_reason
 
     def last_appended_position(self, programme_id: str) -> Position | None:
-        """The end of the programme's partition by what was last appended here; None before that."""
-        ready = self._keeper.ready
+        """The end of the programme's partition after the last append here; None before it."""
+        ready = self._producer.ready
         if ready is None:
             return None
         partition = find_partition(programme_id, ready.log.partition_count)
@@ -108,72 +109,72 @@ class KafkaLog:
         return self._admission.budget_bytes
 
     def append(self, programme_id: str, values: Sequence[bytes]) -> Future[Position]:
-        """See `ports.Log`. Records that other processes append may stand between.
+        """See `ports.Log`. Records of other processes may lie between the values.
 
-        Raises RequestTooLargeError when a record has no place on the topic.
+        Raises RequestTooLargeError if a record does not fit on the topic.
         """
-        key = make_content_key(programme_id, values) if self._retries else b""
+        key = make_content_key(programme_id, values) if self._deduplicator else b""
         with self._sending:
             with self._lock:
-                if self._retries and (known := self._retries.find(key)) is not None:
-                    return known
-                append = self._admitted(key, programme_id, values)
+                if self._deduplicator and (pending := self._deduplicator.find(key)) is not None:
+                    return pending
+                append = self._admit(key, programme_id, values)
             failpoint("before_append")
             self._send(append, programme_id.encode(), values)
             failpoint("after_send")
-        # Behind it in the batches of its producer: whatever was sent before is done by then.
-        append.sent[-1].add_both(lambda _: self._look_at(append))
+        # Batches complete in order, so every record of the append is done after its last one.
+        append.send_futures[-1].add_both(lambda _: self._complete(append))
         return append.outcome
 
     def abandon_pending(self) -> None:
-        """Tells everyone who waits that the outcome is unknown."""
-        self._abandon(None, "the server is stopping")
+        """Fails every pending append with OutcomeUnknownError."""
+        self._fail_appends(None, "the server is stopping")
 
     def close(self) -> None:
-        """Waits some seconds for what is under way; what is left has an unknown outcome."""
+        """Waits some seconds for pending appends, then fails the rest with OutcomeUnknownError."""
         with self._lock:
-            self._closed = True
-            self._settled.wait_for(lambda: not self._pending, _CLOSE_SECONDS)
+            self._is_closed = True
+            self._append_finished.wait_for(lambda: not self._pending, _CLOSE_SECONDS)
         self.abandon_pending()
-        self._keeper.stop()
+        self._producer.stop()
 
-    def _admitted(self, key: bytes, programme_id: str, values: Sequence[bytes]) -> _Append:
-        """Takes the room for an append; with the lock held."""
-        ready = self._keeper.ready
-        if self._closed:
+    def _admit(self, key: bytes, programme_id: str, values: Sequence[bytes]) -> _Append:
+        """Reserves queue space for an append. The caller holds `_lock`."""
+        ready = self._producer.ready
+        if self._is_closed:
             raise LogUnavailableError(
                 "the log does not take facts any more; the server is stopping"
             )
         if ready is None:
-            raise LogUnavailableError(self._keeper.down_reason)
-        room = MAX_RECORD_BYTES - _ENVELOPE_BYTES - len(programme_id.encode())
-        if (largest := max(map(len, values))) > room:
+            raise LogUnavailableError(self._producer.down_reason)
+        max_bytes = MAX_RECORD_BYTES - _ENVELOPE_BYTES - len(programme_id.encode())
+        if (largest := max(map(len, values))) > max_bytes:
             raise RequestTooLargeError(
-                f"a fact has {largest:,} bytes; the log takes at most {room:,}"
+                f"a fact has {largest:,} bytes; the log takes at most {max_bytes:,}"
             )
-        partition, cost = (
-            find_partition(programme_id, ready.log.partition_count),
-            append_cost_bytes(values),
+        partition = find_partition(programme_id, ready.log.partition_count)
+        cost_bytes = append_cost_bytes(values)
+        self._admission.admit(
+            programme_id, partition, fact_count=len(values), cost_bytes=cost_bytes
         )
-        self._admission.admit(programme_id, partition, fact_count=len(values), cost_bytes=cost)
-        append = _Append(key, ready, partition, cost)
-        if self._retries:
-            self._retries.begin(key, append.outcome)
+        append = _Append(key, ready, partition, cost_bytes)
+        if self._deduplicator:
+            self._deduplicator.begin(key, append.outcome)
         self._pending[append] = None
         return append
 
     def _send(self, append: _Append, key: bytes, values: Sequence[bytes]) -> None:
         """Hands the records to the producer.
 
-        Raises LogUnavailableError when it took none of them.
+        Raises LogUnavailableError if the producer accepted none of them.
         """
-        producer, sent = append.to.producer, append.sent
+        producer, sent = append.target.producer, append.send_futures
         place = TopicPartition(self._topic, append.partition)
         accumulate, wake = producer._accumulator.append, producer._sender.wakeup
         headers = make_record_headers()
         try:
-            # What `send` looks at holds for all when it holds for the first; it costs more than
-            # the sending.
+            # The checks of `send` cost more than the append, and hold for all values if they hold
+            # for the first.
             sent.append(producer.send(place.topic, values[0], key, headers, place.partition))
             for value in values[1:]:
                 future, is_full, is_new, _ = accumulate(place, None, key, value, headers)
@@ -181,71 +182,74 @@ class KafkaLog:
                 if is_full or is_new:
                     wake()
                     failpoint("in_send")
-        except Exception as error:  # some of kafka-python's are no KafkaError
-            self._keeper.report_failure(producer)
-            refusal = LogUnavailableError if not sent else OutcomeUnknownError
-            problem = refusal(f"Kafka takes no facts at the moment: {error}")
-            self._finish(append, problem)
+        except Exception as error:  # kafka-python also raises errors that are no KafkaError
+            self._producer.report_failure(producer)
+            error_class = OutcomeUnknownError if sent else LogUnavailableError
+            failure = error_class(f"Kafka takes no facts at the moment: {error}")
+            self._finish(append, failure)
             if not sent:
-                raise problem from error
+                raise failure from error
 
-    def _look_at(self, append: _Append) -> None:
-        """Answers an append when all its records are done; on the sender's thread."""
-        for sent in append.sent:
-            if not sent.is_done:
-                sent.add_both(lambda _: self._look_at(append))
+    def _complete(self, append: _Append) -> None:
+        """Resolves an append once all its records are done. Runs on the producer's thread."""
+        for future in append.send_futures:
+            if not future.is_done:
+                future.add_both(lambda _: self._complete(append))
                 return
         failpoint("after_append_before_ack")
-        failures = [sent.exception for sent in append.sent if sent.exception is not None]
-        end = -1 if failures else append.sent[-1].value.offset + 1
+        failures = [future.exception for future in append.send_futures if future.exception]
+        end = -1 if failures else append.send_futures[-1].value.offset + 1
         if end > 0:
-            self._finish(append, Position(append.to.log.log_id, append.partition, end))
+            self._finish(append, Position(append.target.log.log_id, append.partition, end))
             return
         if failures:
-            self._keeper.report_failure(append.to.producer)
+            self._producer.report_failure(append.target.producer)
         self._finish(
             append,
-            OutcomeUnknownError(
-                f"Kafka failed to answer ({failures[0]!r}); "
+            _outcome_unknown(
+                f"Kafka failed to confirm the append ({failures[0]!r})"
                 if failures
-                else "send the identical request again, facts count once"
+                else "Kafka confirmed the append without an offset"
             ),
         )
 
-    def _abandon(self, producer: Any, why: str) -> None:
-        """Answers what waits for a producer, or with None for any."""
+    def _fail_appends(self, producer: Any, reason: str) -> None:
+        """Fails the pending appends of a producer; of all producers if it is None."""
         with self._lock:
-            left = [each for each in self._pending if producer in (None, each.to.producer)]
-        for append in left:
-            self._finish(
-                append,
-                OutcomeUnknownError(f"{why}; send the identical request again, facts count once"),
-            )
+            appends = [
+                append for append in self._pending if producer in (None, append.target.producer)
+            ]
+        for append in appends:
+            self._finish(append, _outcome_unknown(reason))
 
-    def _finish(self, append: _Append, end: Position | MutuaError) -> None:
-        """Answers once; what a producer that was given up says later is not heard."""
+    def _finish(self, append: _Append, result: Position | MutuaError) -> None:
+        """Resolves an append once; later results, of a dropped producer, are ignored."""
         with self._lock:
             if append not in self._pending:
                 return
             del self._pending[append]
-            if isinstance(end, Position):
-                before = self._ends.get(append.partition, 0)
-                self._ends[append.partition] = max(before, end.next_offset)
-            if self._retries:
-                self._retries.end(append.key, end if isinstance(end, Position) else None)
-            self._settled.notify_all()
-        self._admission.release(append.partition, append.cost)
-        if isinstance(end, Position):
-            append.outcome.set_result(end)
+            if isinstance(result, Position):
+                previous_end = self._ends.get(append.partition, 0)
+                self._ends[append.partition] = max(previous_end, result.next_offset)
+            if self._deduplicator:
+                self._deduplicator.end(append.key, result if isinstance(result, Position) else None)
+            self._append_finished.notify_all()
+        self._admission.release(append.partition, append.cost_bytes)
+        if isinstance(result, Position):
+            append.outcome.set_result(result)
         else:
-            append.outcome.set_exception(end)
+            append.outcome.set_exception(result)
 
-    def _oldest(self) -> float | None:
+    def _find_oldest_start(self) -> float | None:
         with self._lock:
-            return next((each.since for each in self._pending), None)
+            return next((append.start_time for append in self._pending), None)
 
 
-def _outcome() -> Future[Position]:
+def _create_outcome() -> Future[Position]:
     outcome: Future[Position] = Future()
-    outcome.set_running_or_notify_cancel()  # from here on nobody can cancel it
+    outcome.set_running_or_notify_cancel()  # a caller can no longer cancel it
     return outcome
+
+
+def _outcome_unknown(reason: str) -> OutcomeUnknownError:
+    return OutcomeUnknownError(f"{reason}; send the identical request again, facts count once")

@@ -1,6 +1,4 @@
-"""A partition of Kafka read from its beginning, as fast as it goes: through aiokafka, which decodes
-records six times as fast as kafka-python.
-"""
+"""Reads a whole partition with aiokafka, which decodes six times as fast as kafka-python."""
 
 import asyncio
 from collections.abc import Coroutine
@@ -11,35 +9,34 @@ from aiokafka.errors import KafkaError, OffsetOutOfRangeError
 
 from services.adapters.kafka.address import KafkaAddress
 from services.adapters.kafka.admin import TopicIdentity
-from services.adapters.kafka.security import make_tls_context
-from services.adapters.kafka.topic import make_record_reader
-from services.ledger.errors import ForeignDataError, LogUnavailableError
+from services.adapters.kafka.security import make_aiokafka_options
+from services.adapters.kafka.topic import make_record_reader, make_records_deleted_error
+from services.ledger.errors import LogUnavailableError
 from services.ledger.records import Record
 
 _T = TypeVar("_T")
 
 _FETCH_BYTES: Final = 8 << 20
 _WAIT_MS: Final = 5_000
-"""A broker that brings nothing for so long is away."""
-_SASL: Final = "sasl_"
+"""A broker that returns no records for this long counts as down."""
 
 
 class KafkaPartitionScan:
-    """See `ports.Partition`. Used by one thread at a time; ends where it was told to.
+    """Implements `ports.Partition` up to a fixed end. For one thread at a time.
 
-    That the topic is still the log it was is for who scans to see afterwards.
+    It does not notice if the topic is created anew: the caller checks that after the scan.
     """
 
     def __init__(
         self, address: KafkaAddress, identity: TopicIdentity, number: int, end: int
     ) -> None:
-        """Raises LogUnavailableError when the broker is away."""
+        """Raises LogUnavailableError if the broker is down."""
         self.log_id = identity.log_id
         self.number = number
         self._end = end
         self._address = address
         self._place = TopicPartition(address.topic, number)
-        self._record = make_record_reader(number, identity.partition_count)
+        self._to_record = make_record_reader(number, identity.partition_count)
         self._loop = asyncio.new_event_loop()
         self._next_offset = -1
         try:
@@ -54,12 +51,12 @@ class KafkaPartitionScan:
             return []
         if next_offset != self._next_offset:
             self._consumer.seek(self._place, next_offset)
-        found = self._run(
+        messages = self._run(
             self._consumer.getmany(self._place, timeout_ms=_WAIT_MS, max_records=limit)
         )
-        if not found:
-            raise LogUnavailableError(f"{self._address} brought nothing for {_WAIT_MS // 1000} s")
-        records = [self._record(each) for each in found[self._place]]
+        if not messages:
+            raise LogUnavailableError(f"{self._address} returned nothing for {_WAIT_MS // 1000} s")
+        records = [self._to_record(message) for message in messages[self._place]]
         self._next_offset = records[-1].offset + 1
         return records
 
@@ -75,9 +72,9 @@ class KafkaPartitionScan:
             bootstrap_servers=list(self._address.servers),
             group_id=None,
             enable_auto_commit=False,
-            auto_offset_reset="none",  # what is not there any more is an error, not a jump
+            auto_offset_reset="none",  # a deleted record is an error, never a jump
             max_partition_fetch_bytes=_FETCH_BYTES,
-            **_security(self._address),
+            **make_aiokafka_options(self._address.security),
         )
         await consumer.start()
         consumer.assign([self._place])
@@ -87,20 +84,6 @@ class KafkaPartitionScan:
         try:
             return self._loop.run_until_complete(work)
         except OffsetOutOfRangeError as error:
-            raise ForeignDataError(
-                f"partition {self.number} of {self._address} does not hold its first records any "
-                "more: restore the topic, or replay a backup into a new one"
-            ) from error
+            raise make_records_deleted_error(self._address, self.number) from error
         except KafkaError as error:
             raise LogUnavailableError(f"Kafka does not answer: {error!r}") from error
-
-
-def _security(address: KafkaAddress) -> dict[str, Any]:
-    """TLS and SASL as aiokafka names them."""
-    security = address.security
-    protocol = security.get("security_protocol", "PLAINTEXT")
-    options = {name: value for name, value in security.items() if name.startswith(_SASL)}
-    options.pop("sasl_kerberos_name", None)
-    if protocol.endswith("SSL"):
-        options["ssl_context"] = make_tls_context(security)
-    return {"security_protocol": protocol, **options}

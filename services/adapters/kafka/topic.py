@@ -1,4 +1,4 @@
-"""A topic of Kafka as a log that is read: its identity, its partitions and their records."""
+"""The reading side of a log on Kafka: its identity, partitions and records."""
 
 import threading
 import time
@@ -21,15 +21,15 @@ from services.ledger.wording import format_count
 
 _READ_BYTES: Final = 4 << 20
 _WAIT_MS: Final = 5_000
-"""A broker that brings nothing for so long is away."""
+"""A broker that returns no records for this long counts as down."""
 _END_MS: Final = 3_000
 _FETCH_MS: Final = 10
-"""What the broker waits for more: it is asked when something is there, and a client that looked
-ahead would stand in the way of the next question."""
+"""How long a broker may delay a fetch to fill it. Short, because records are there whenever one is
+sent, and because a pending fetch would delay the next request of the client."""
 _OPTIONS: Final[dict[str, Any]] = {
     "group_id": None,
     "enable_auto_commit": False,
-    "auto_offset_reset": "none",  # what is not there any more is an error, not a jump
+    "auto_offset_reset": "none",  # a deleted record is an error, never a jump
     "allow_auto_create_topics": False,
     "max_partition_fetch_bytes": _READ_BYTES,
     "fetch_max_wait_ms": _FETCH_MS,
@@ -39,31 +39,33 @@ _OPTIONS: Final[dict[str, Any]] = {
 # decision 0045: a programme lies in one partition
 @lru_cache(maxsize=10_000)
 def find_partition(programme_id: str, partition_count: int) -> int:
-    """Where every client of Kafka puts a record with this key."""
-    return _partition_of(programme_id.encode(), partition_count)
+    """The partition in which every Kafka client puts a record with this key."""
+    return _hash_partition(programme_id.encode(), partition_count)
 
 
 class KafkaTopic:
-    """See `ports.ReadableLog`. It is the log that was found when it was opened, and no other.
+    """Implements `ports.ReadableLog` for the topic that existed when it was opened.
 
-    Any number of threads may ask; they take turns, and one client reads all partitions.
+    Thread-safe: threads take turns with one client, which reads all partitions.
     """
 
     def __init__(self, address: KafkaAddress, *, partition_count: int | None = None) -> None:
-        """Raises LogUnavailableError when the broker is away, UnusableTopicError when the topic is
-        not there, or has not as many partitions as are insisted on.
+        """Raises LogUnavailableError if the broker is down.
+
+        Raises UnusableTopicError if the topic does not exist, or has another number of partitions
+        than `partition_count`.
         """
         self.address = address
         self._lock = threading.Lock()
-        self._failed: tuple[float, str] = (-inf, "")
-        """When the broker was last asked in vain, and why."""
+        self._last_failure: tuple[float, str] = (-inf, "")
+        """When the last request to the broker failed, and why."""
         self._consumer: Any = None
         self._assigned: TopicPartition | None = None
         self._admin = KafkaAdmin(address)
         try:
             self.identity = self._admin.read_identity()
-            if unfit := self.identity.describe_mismatch(partition_count):
-                raise UnusableTopicError(f"topic {address.topic} cannot be read: {unfit}")
+            if mismatch := self.identity.describe_mismatch(partition_count):
+                raise UnusableTopicError(f"topic {address.topic} cannot be read: {mismatch}")
         except BaseException:
             self._admin.close()
             raise
@@ -88,34 +90,34 @@ class KafkaTopic:
         return KafkaPartition(self, number)
 
     def ends(self) -> dict[int, int]:
-        """The offset that the next record of each partition will have."""
+        """The end of every partition: the offset that its next record will have."""
         places = [
             TopicPartition(self.address.topic, number) for number in range(self.partition_count)
         ]
         with self.borrow_consumer(places[0]) as consumer:
-            found = consumer.end_offsets(places, timeout_ms=_WAIT_MS)
+            ends = consumer.end_offsets(places, timeout_ms=_WAIT_MS)
         self.check_identity()
-        return {place.partition: int(end) for place, end in found.items()}
+        return {place.partition: int(end) for place, end in ends.items()}
 
     def check_identity(self) -> None:
-        """Raises ForeignDataError when the topic of this name is not this log any more.
+        """Raises ForeignDataError if the topic of this name is no longer this log.
 
-        Clients follow the name: they go on in a topic made anew without a word.
+        Clients of Kafka address a topic by name, and silently continue in one created anew.
         """
-        with self._turn():
-            found = self._admin.read_identity()
-        if found != self.identity:
-            raise make_log_changed_error(self.address, self.identity, found)
+        with self._take_turn():
+            identity = self._admin.read_identity()
+        if identity != self.identity:
+            raise make_log_changed_error(self.address, self.identity, identity)
 
     def leader_epochs(self) -> Mapping[int, int]:
-        """A number for each partition, which grows with each change of its leader."""
-        with self._turn():
+        """The leader epoch of every partition; it grows whenever the leader changes."""
+        with self._take_turn():
             return self._admin.leader_epochs()
 
     @contextmanager
     def borrow_consumer(self, place: TopicPartition) -> Iterator[Any]:
-        """The client for the time of the block, reading this partition and no other."""
-        with self._turn():
+        """Yields the consumer, assigned to this partition alone."""
+        with self._take_turn():
             if self._consumer is None:
                 self._consumer = open_client(KafkaConsumer, self.address, **_OPTIONS)
             if place != self._assigned:
@@ -124,18 +126,18 @@ class KafkaTopic:
             yield self._consumer
 
     @contextmanager
-    def _turn(self) -> Iterator[None]:
-        """Waits for a turn; those who waited while the broker was asked in vain ask no more."""
-        since = time.monotonic()
+    def _take_turn(self) -> Iterator[None]:
+        """Waits for the client. Fails at once if a request failed during the wait."""
+        start_time = time.monotonic()
         with self._lock:
-            failed, why = self._failed
-            if since < failed:
-                raise LogUnavailableError(why)
+            failure_time, reason = self._last_failure
+            if start_time < failure_time:
+                raise LogUnavailableError(reason)
             try:
                 with translate_errors(self.address):
                     yield
-            except LogUnavailableError as down:
-                self._failed = (time.monotonic(), down.message)
+            except LogUnavailableError as error:
+                self._last_failure = (time.monotonic(), error.message)
                 raise
 
     def close(self) -> None:
@@ -146,53 +148,50 @@ class KafkaTopic:
 
 
 class KafkaPartition:
-    """See `ports.Partition`.
+    """Implements `ports.Partition`.
 
-    Every call raises LogUnavailableError when the broker does not answer, and ForeignDataError when
-    the topic was made anew or its beginning was deleted.
+    Every call raises LogUnavailableError if the broker does not answer, and ForeignDataError if
+    the topic was created anew or its first records were deleted.
     """
 
     def __init__(self, topic: KafkaTopic, number: int) -> None:
         self.log_id = topic.log_id
         self.number = number
         self._topic = topic
-        self._record = make_record_reader(number, topic.partition_count)
+        self._to_record = make_record_reader(number, topic.partition_count)
         self._place = TopicPartition(topic.address.topic, number)
         self._end = 0
 
     def read(self, next_offset: int, limit: int) -> list[Record]:
         with self._topic.borrow_consumer(self._place) as consumer:
-            found = self._find(consumer, next_offset, limit)
+            messages = self._poll(consumer, next_offset, limit)
         self._topic.check_identity()
-        if found is None:
-            raise ForeignDataError(
-                f"partition {self.number} of {self._topic.address} does not hold its first "
-                "records any more; restore the topic, or replay a backup into a new one"
-            )
-        return [self._record(each) for each in found]
+        if messages is None:
+            raise make_records_deleted_error(self._topic.address, self.number)
+        return [self._to_record(message) for message in messages]
 
     def end(self) -> int:
         with self._topic.borrow_consumer(self._place) as consumer:
-            end = self._ask_end(consumer)
+            end = self._read_end(consumer)
         self._topic.check_identity()
         return end
 
-    def _find(self, consumer: Any, next_offset: int, limit: int) -> list[Any] | None:
-        """As Kafka gives them; None where the partition begins later."""
-        if next_offset >= self._end and next_offset >= self._ask_end(consumer):
+    def _poll(self, consumer: Any, next_offset: int, limit: int) -> list[Any] | None:
+        """Reads messages of kafka-python; None if the partition begins after `next_offset`."""
+        if next_offset >= self._end and next_offset >= self._read_end(consumer):
             return []
         consumer.seek(self._place, next_offset)
         try:
-            found = consumer.poll(_WAIT_MS, max_records=limit)
+            messages = consumer.poll(_WAIT_MS, max_records=limit)
         except OffsetOutOfRangeError:
             return None
-        if not found:
+        if not messages:
             raise LogUnavailableError(
-                f"{self._topic.address} brought nothing for {_WAIT_MS // 1000} s"
+                f"{self._topic.address} returned nothing for {_WAIT_MS // 1000} s"
             )
-        return list(found[self._place])
+        return list(messages[self._place])
 
-    def _ask_end(self, consumer: Any) -> int:
+    def _read_end(self, consumer: Any) -> int:
         ends = consumer.end_offsets([self._place], timeout_ms=_END_MS)
         self._end = int(ends[self._place])
         return self._end
@@ -201,6 +200,7 @@ class KafkaPartition:
 def make_log_changed_error(
     address: KafkaAddress, before: TopicIdentity, now: TopicIdentity
 ) -> ForeignDataError:
+    """An error that says how the topic differs from the log it was before."""
     if before.log_id != now.log_id:
         return ForeignDataError(
             f"topic {address.topic} was deleted and made anew: it is another log now; start mutua "
@@ -213,16 +213,25 @@ def make_log_changed_error(
     )
 
 
-def make_record_reader(partition: int, partition_count: int) -> Callable[[Any], Record]:
-    """Reads the records of a partition, as kafka-python or aiokafka give them.
+def make_records_deleted_error(address: KafkaAddress, partition: int) -> ForeignDataError:
+    """An error for a partition whose first records Kafka has deleted."""
+    return ForeignDataError(
+        f"partition {partition} of {address} does not hold its first records any more; restore the "
+        "topic, or replay a backup into a new one"
+    )
 
-    A record whose key belongs elsewhere is nobody's: its programme is `?` and the partition, which
-    no programme can be called, so that it is set aside and no two partitions share a programme.
+
+def make_record_reader(partition: int, partition_count: int) -> Callable[[Any], Record]:
+    """Returns a function that converts a message of kafka-python or aiokafka to a Record.
+
+    A message whose key belongs in another partition gets the programme `?` with the partition's
+    number. No programme can have that id, so the record is quarantined, and no two partitions
+    share a programme.
     """
     programmes: dict[bytes | None, str] = {}
 
-    def programme_of(key: bytes | None) -> str:
-        if key is None or _partition_of(key, partition_count) != partition:
+    def decode_key(key: bytes | None) -> str:
+        if key is None or _hash_partition(key, partition_count) != partition:
             return f"?{partition}"
         try:
             return key.decode("ascii")
@@ -233,11 +242,11 @@ def make_record_reader(partition: int, partition_count: int) -> Callable[[Any], 
         key = record.key
         programme_id = programmes.get(key)
         if programme_id is None:
-            programme_id = programmes[key] = programme_of(key)
+            programme_id = programmes[key] = decode_key(key)
         return Record(record.offset, record.timestamp * 1_000, programme_id, record.value or b"")
 
     return read
 
 
-def _partition_of(key: bytes, partition_count: int) -> int:
+def _hash_partition(key: bytes, partition_count: int) -> int:
     return int((murmur2(key) & 0x7FFFFFFF) % partition_count)

@@ -1,4 +1,4 @@
-"""Every call has an id and a trace, is measured, and can be found in the log."""
+"""Measures and logs every call, under its request id and trace."""
 
 import asyncio
 import logging
@@ -16,13 +16,13 @@ from services.ledger.errors import MutuaError
 logger = logging.getLogger(__name__)
 
 _REQUEST_ID: Final = "x-request-id"
-_FIT: Final = re.compile(r"[A-Za-z0-9._:/+=-]{1,128}")
+_VALID_ID: Final = re.compile(r"[A-Za-z0-9._:/+=-]{1,128}")
 
 
 def instrument_handler(
     handle: Callable[[Any, Any], Any], method: str, meter: Meter, *, streams: bool
 ) -> Callable[[Any, Any], Any]:
-    """A handler that does the same; `streams` is whether it answers with many responses."""
+    """Wraps a handler; `streams` is whether it returns an async iterator of responses."""
     name = method.rpartition("/")[2]
 
     async def unary(request: Any, context: Any) -> Any:
@@ -31,17 +31,17 @@ def instrument_handler(
 
     async def stream(request: Any, context: Any) -> AsyncIterator[Any]:
         with _Call(name, context, meter):
-            async with aclosing(handle(request, context)) as answers:
-                async for answer in answers:
-                    yield answer
+            async with aclosing(handle(request, context)) as responses:
+                async for response in responses:
+                    yield response
 
     return stream if streams else unary
 
 
 class _Call:
-    """One call, from its first step to its last. A class, as a generator costs twice as much."""
+    """Context manager around a call. A class, because a generator costs twice as much."""
 
-    __slots__ = ("_began", "_context", "_meter", "_name", "_span")
+    __slots__ = ("_context", "_meter", "_name", "_span", "_start_time")
 
     def __init__(self, name: str, context: Any, meter: Meter) -> None:
         self._name = name
@@ -49,24 +49,24 @@ class _Call:
         self._meter = meter
 
     def __enter__(self) -> None:
-        self._began = time.perf_counter()
-        given = traceparent = ""
+        self._start_time = time.perf_counter()
+        sent_id = traceparent = ""
         for key, value in self._context.invocation_metadata() or ():
-            if key == _REQUEST_ID and _FIT.fullmatch(value):
-                given = value
+            if key == _REQUEST_ID and _VALID_ID.fullmatch(value):
+                sent_id = value
             elif key == TRACEPARENT:
                 traceparent = value
         self._span = call_span(self._name, traceparent)
         if self._span is not None:
             self._span.__enter__()
-            given = given or get_trace_id()
-        set_request_id(given)
+            sent_id = sent_id or get_trace_id()
+        set_request_id(sent_id)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: Any
     ) -> None:
         outcome = _outcome(error)
-        seconds = time.perf_counter() - self._began
+        seconds = time.perf_counter() - self._start_time
         self._meter.observe(CALL_SECONDS, seconds, self._name, outcome)
         logger.info("%s: %s in %.3f s", self._name, outcome, seconds)
         if self._span is not None:

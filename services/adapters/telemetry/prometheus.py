@@ -1,4 +1,4 @@
-"""Figures as Prometheus reads them, on an address of their own."""
+"""Exports metrics to Prometheus over HTTP."""
 
 import logging
 from collections.abc import Callable, Iterable, Iterator
@@ -30,10 +30,10 @@ _MAX_PORT: Final = 65_535
 
 @contextmanager
 def serve_metrics(listen: str) -> Iterator[Meter]:
-    """A meter whose figures are served on `host:port`, at first the version of this process.
+    """Yields a meter and serves its metrics on `host:port`, among them the version of the process.
 
-       Without an address nothing is measured.
-    Raises OSError when nothing can listen there.
+    Without an address it yields a meter that measures nothing. Raises OSError if the address is
+    malformed or in use.
     """
     if not listen:
         yield NO_OP_METER
@@ -42,7 +42,7 @@ def serve_metrics(listen: str) -> Iterator[Meter]:
     if not host or not port.isdecimal() or int(port) > _MAX_PORT:
         raise OSError(f"MUTUA_METRICS_LISTEN is {listen!r}; give HOST:PORT")
     untyped: Any = prometheus
-    untyped.disable_created_metrics()  # a second series beside each, which nothing reads
+    untyped.disable_created_metrics()  # they would add a second series to every metric
     meter = PrometheusMeter()
     meter.watch(BUILD_INFO, lambda: {(version("mutua"), str(MODEL_VERSION)): 1})
     try:
@@ -63,16 +63,16 @@ def serve_metrics(listen: str) -> Iterator[Meter]:
 
 
 class PrometheusMeter(Collector):
-    """See `metrics.Meter`. A metric appears once something was told of it."""
+    """Implements `metrics.Meter`. A metric is exported from its first value on."""
 
     def __init__(self) -> None:
         self.registry = prometheus.CollectorRegistry()
         prometheus.ProcessCollector(registry=self.registry)
         self.registry.register(self)
         self._lock = Lock()
-        self._told: dict[Metric, Any] = {}
+        self._metrics: dict[Metric, Any] = {}
         self._children: dict[tuple[Metric, tuple[str, ...]], Any] = {}
-        self._watched: dict[Metric, Callable[[], Reading]] = {}
+        self._readers: dict[Metric, Callable[[], Reading]] = {}
 
     def add(self, counter: Counter, amount: float, *labels: str) -> None:
         self._child(counter, labels).inc(amount)
@@ -81,11 +81,11 @@ class PrometheusMeter(Collector):
         self._child(histogram, labels).observe(value)
 
     def watch(self, metric: Counter | Gauge, read: Callable[[], Reading]) -> None:
-        self._watched[metric] = read
+        self._readers[metric] = read
 
     def collect(self) -> Iterable[CounterMetricFamily | GaugeMetricFamily]:
-        """What is watched, as it is now; what cannot be read is left out."""
-        for metric, read in list(self._watched.items()):
+        """Reads the watched metrics, and omits those that cannot be read."""
+        for metric, read in list(self._readers.items()):
             try:
                 reading = read()
             except Exception:
@@ -99,23 +99,23 @@ class PrometheusMeter(Collector):
             yield family
 
     def describe(self) -> Iterable[Any]:
-        """Nothing, so that nothing is read when this is registered."""
+        """Returns nothing, so that registering the collector reads no metric."""
         return ()
 
     def _child(self, metric: Metric, labels: tuple[str, ...]) -> Any:
         child = self._children.get((metric, labels))
         if child is None:
             with self._lock:
-                told = self._told.get(metric) or self._tell(metric)
-                child = told.labels(*labels) if labels else told
+                exported = self._metrics.get(metric) or self._export(metric)
+                child = exported.labels(*labels) if labels else exported
                 self._children[metric, labels] = child
         return child
 
-    def _tell(self, metric: Metric) -> Any:
+    def _export(self, metric: Metric) -> Any:
         options: dict[str, Any] = {"registry": self.registry}
         if isinstance(metric, Histogram):
             options["buckets"] = metric.buckets
         kind = prometheus.Histogram if isinstance(metric, Histogram) else prometheus.Counter
-        told = kind(metric.name, metric.description, metric.labels, **options)
-        self._told[metric] = told
-        return told
+        exported = kind(metric.name, metric.description, metric.labels, **options)
+        self._metrics[metric] = exported
+        return exported

@@ -1,7 +1,7 @@
-"""Traces: the context a caller is traced in goes with its facts through Kafka.
+"""Tracing: passes the caller's trace context through Kafka, together with its facts.
 
-Only OpenTelemetry's API is used. Where somebody has set up its SDK, calls and slabs are spans; else
-the context is passed on as it came. Nobody who is not traced pays for it.
+It uses the API of OpenTelemetry only. If the SDK is configured, calls and slabs are spans; else the
+context is passed on unchanged. Untraced calls cost next to nothing.
 """
 
 from collections.abc import Iterable, Iterator
@@ -17,24 +17,24 @@ from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapProp
 RecordHeaders = list[tuple[str, bytes]]
 
 TRACEPARENT: Final = "traceparent"
-"""All that is passed on: what else callers may send has any size, and would be kept for ever."""
+"""The only header passed on. Others have any size, and would be stored on the log for ever."""
 _PROPAGATOR: Final = TraceContextTextMapPropagator()
 _NAME: Final = "mutua"
 _MAX_LINKS: Final = 128
 
 
 def call_span(name: str, traceparent: str) -> AbstractContextManager[Any] | None:
-    """What is done in its block is done for the trace that a caller names; None without one."""
-    caller = _PROPAGATOR.extract({TRACEPARENT: traceparent}) if traceparent else None
-    if _is_recorded():
+    """A context manager that joins the caller's trace; None if there is none and no SDK."""
+    parent = _PROPAGATOR.extract({TRACEPARENT: traceparent}) if traceparent else None
+    if _has_sdk():
         tracer = trace.get_tracer(_NAME)
-        return tracer.start_as_current_span(name, context=caller, kind=SpanKind.SERVER)
-    return None if caller is None else _attached(caller)
+        return tracer.start_as_current_span(name, context=parent, kind=SpanKind.SERVER)
+    return None if parent is None else _attach(parent)
 
 
 @contextmanager
-def _attached(caller: Context) -> Iterator[None]:
-    token = context.attach(caller)
+def _attach(parent: Context) -> Iterator[None]:
+    token = context.attach(parent)
     try:
         yield
     finally:
@@ -42,13 +42,13 @@ def _attached(caller: Context) -> Iterator[None]:
 
 
 def get_trace_id() -> str:
-    """32 hexadecimal digits; "" where nothing is traced."""
-    found = trace.get_current_span().get_span_context()
-    return trace.format_trace_id(found.trace_id) if found.is_valid else ""
+    """The current trace id, 32 hexadecimal digits; "" if the call is not traced."""
+    span = trace.get_current_span().get_span_context()
+    return trace.format_trace_id(span.trace_id) if span.is_valid else ""
 
 
 def make_record_headers() -> RecordHeaders:
-    """What goes with the records that are appended here; [] where nothing is traced."""
+    """Headers for appended records, with the current trace context; [] if there is none."""
     carrier: dict[str, str] = {}
     _PROPAGATOR.inject(carrier)
     return [(TRACEPARENT, carrier[TRACEPARENT].encode())] if carrier else []
@@ -56,14 +56,16 @@ def make_record_headers() -> RecordHeaders:
 
 @contextmanager
 def slab_span(partition: int, records: Iterable[Any]) -> Iterator[None]:
-    """The block projects these records, as aiokafka gives them; linked to where they come from."""
-    if not _is_recorded():
+    """Runs the block in a span linked to the traces of these records (messages of aiokafka)."""
+    if not _has_sdk():
         yield
         return
-    callers = {value for record in records for name, value in record.headers if name == TRACEPARENT}
+    traceparents = {
+        value for record in records for name, value in record.headers if name == TRACEPARENT
+    }
     links = [
-        Link(trace.get_current_span(_extracted(caller)).get_span_context())
-        for caller in islice(callers, _MAX_LINKS)
+        Link(trace.get_current_span(_extract(traceparent)).get_span_context())
+        for traceparent in islice(traceparents, _MAX_LINKS)
     ]
     with trace.get_tracer(_NAME).start_as_current_span(
         "project", kind=SpanKind.CONSUMER, links=links, attributes={"mutua.partition": partition}
@@ -71,10 +73,10 @@ def slab_span(partition: int, records: Iterable[Any]) -> Iterator[None]:
         yield
 
 
-def _extracted(traceparent: bytes) -> Context:
+def _extract(traceparent: bytes) -> Context:
     return _PROPAGATOR.extract({TRACEPARENT: traceparent.decode("ascii", "replace")})
 
 
-def _is_recorded() -> bool:
-    """Whether somebody wants to have spans."""
+def _has_sdk() -> bool:
+    """Whether an SDK is configured, which records spans."""
     return not isinstance(trace.get_tracer_provider(), ProxyTracerProvider)
