@@ -1,4 +1,4 @@
-"""A data directory into one file while it is in use, and that file into a new directory."""
+"""Backup of a data directory into one file, while it is in use, and restore."""
 
 import stat
 from collections.abc import Callable
@@ -26,10 +26,10 @@ from services.projector.verification import VerifyReport
 def backup(
     data: Path, path: Path, *, now: Instant, force: bool, progress: BackupProgress
 ) -> BackupNote:
-    """Copies what is recorded in a directory by now into one file; needs no lock.
+    """Copies the log of a directory into one file. It needs no lock.
 
-    Read models are left out, as they are made again. Raises UnusableFileError when the name is
-    taken and `force` does not say to replace it, and as `sqlite_backup.write_backup` does.
+    Read models are left out, because `restore` rebuilds them. Raises UnusableFileError when the
+    file exists and `force` is false, and the errors of `write_backup`.
     """
     directory = DataDirectory(data)
     directory.require_data()
@@ -42,11 +42,12 @@ def backup(
 def restore(
     path: Path, data: Path, *, progress: Callable[[str, int, int], None]
 ) -> tuple[BackupNote, VerifyReport]:
-    """Makes a backup a data directory, and compares the answers with it.
+    """Restores a backup into a new data directory and verifies the read models.
 
-    `progress` is told what was done to how many records of how many. The log is there whole or not
-    at all; after an interruption the same again completes it. Raises ForeignDataError, with nothing
-    restored, when the directory holds anything or the file is no whole backup.
+    `progress` is called with a verb ("restored"), the number of records done, and the total. The
+    log is restored whole or not at all; after an interruption, the same call completes it. Raises
+    ForeignDataError, with nothing restored, when the directory holds other data or the file is not
+    a whole backup.
     """
     directory = DataDirectory(data)
     with open_backup(path) as (log, note):
@@ -84,6 +85,6 @@ def _is_restored(directory: DataDirectory, note: BackupNote) -> bool:
 
 
 def _clear(directory: DataDirectory) -> None:
-    """Deletes what a restore that was killed has left."""
+    """Deletes the temporary files of a killed restore."""
     for left in directory.path.glob(f".{LOG_FILE}.*"):
         left.unlink()

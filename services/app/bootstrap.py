@@ -1,4 +1,4 @@
-"""The one place where adapters and services are put together."""
+"""Composition of adapters and services for a data directory: the server and its commands."""
 
 import asyncio
 import logging
@@ -52,12 +52,12 @@ logger = logging.getLogger(__name__)
 _GRACE_SECONDS: Final = 5.0
 _POLL_SECONDS: Final = 0.25
 _LOCK_SECONDS: Final = 5.0
-"""A writer waits so long for the directory."""
+"""Time that a writer waits for the directory lock."""
 
 
 @dataclass(frozen=True, slots=True)
 class EmbeddedServer:
-    """A data directory that is being served."""
+    """A data directory that is served at `address`."""
 
     address: str
 
@@ -65,10 +65,10 @@ class EmbeddedServer:
 def serve(
     data: Path, *, listen: str, metrics_listen: str = "", on_ready: Callable[[str], None]
 ) -> int:
-    """Serves a data directory until SIGTERM or SIGINT; `on_ready` gets the address.
+    """Serves a data directory until SIGTERM or SIGINT. `on_ready` is called with the address.
 
-    Returns the exit status: 0 after a signal, 1 when recording or projecting cannot go on. Raises
-    MutuaError when the directory cannot be opened, OSError when nothing can listen there.
+    Returns the exit status: 0 after a signal, 1 when recording or projecting failed for good.
+    Raises MutuaError when the directory cannot be opened, OSError when an address cannot be bound.
     """
     tune_for_serving()
 
@@ -102,9 +102,9 @@ def serve_embedded(
 ) -> Iterator[EmbeddedServer]:
     """Serves a data directory from this process while the context lasts.
 
-    With `write` it waits for the lock; otherwise, when another process holds it, answers come from
-    what that has projected. The process with the lock publishes its address, so that others need
-    not wait. Raises MutuaError when the directory cannot be opened.
+    With `write` it waits for the lock. Without, if another process holds the lock, it answers from
+    the read models of that process. The process with the lock publishes its address, so that other
+    processes can use it. Raises MutuaError when the directory cannot be opened.
     """
     ready: Future[tuple[str, _StopSignal]] = Future()
 
@@ -138,10 +138,10 @@ def serve_embedded(
 
 
 def verify(data: Path, *, progress: VerifyProgress = ignore_progress) -> VerifyReport:
-    """Folds the log anew and compares every table.
+    """Folds the log again and compares every table. It needs no lock.
 
-    Needs no lock: beside a live server it compares as far as that has projected. When nobody holds
-    the directory and all is well so far, it projects what is left and compares again.
+    Next to a running server it compares up to the projected position. If the directory is free and
+    there is no difference, it projects the rest and compares again.
     """
     directory = DataDirectory(data)
     directory.require_data()
@@ -156,7 +156,7 @@ def verify(data: Path, *, progress: VerifyProgress = ignore_progress) -> VerifyR
 
 
 def list_programmes(data: Path) -> list[str]:
-    """The programmes in which something was recorded and projected, by id; needs no lock."""
+    """Returns the ids of programmes with projected records. It needs no lock."""
     directory = DataDirectory(data)
     directory.require_data()
     with (
@@ -167,12 +167,12 @@ def list_programmes(data: Path) -> list[str]:
 
 
 def rebuild(data: Path, *, on_progress: Callable[[int, int], None]) -> list[Path]:
-    """Builds new read models beside those that answer, and has them answer from then on.
+    """Builds read models from the whole log and makes them active.
 
-    `on_progress` is called with the facts done and the facts there are. A server on the directory
-    goes on meanwhile, and takes over. Returns the read models that are kept besides. Raises
-    DataInUseError when somebody else builds, or when whoever holds the directory does not take
-    over, and LogFullError when the disk has no room for them; those that answered go on.
+    `on_progress` is called with the number of facts done and the total. A running server keeps
+    answering meanwhile, and then switches over. Returns the files of superseded read models. Raises
+    DataInUseError when another build runs or the server does not switch over, LogFullError when the
+    disk is full; the active read models then stay active.
     """
     directory = DataDirectory(data)
     directory.require_data()
@@ -187,7 +187,7 @@ def rebuild(data: Path, *, on_progress: Callable[[int, int], None]) -> list[Path
 
 
 def delete_superseded(data: Path) -> list[Path]:
-    """Deletes the read models that do not answer any more, and returns what they were."""
+    """Deletes superseded read models and returns their files."""
     directory = DataDirectory(data)
     directory.require_data()
     with directory.lock("mutua rebuild", BUILD_LOCK_FILE):
@@ -200,9 +200,9 @@ def delete_superseded(data: Path) -> list[Path]:
 def export_log(
     data: Path, path: Path, *, programme_id: str, force: bool, progress: exports.RecordProgress
 ) -> exports.ExportResult:
-    """Writes the log into a file; see `exports.log.export_log` and `exports.files.written`.
+    """Exports the log into a file; see `exports.log.export_log`. It needs no lock.
 
-    Needs no lock. Raises ForeignDataError when a record is not as it was written.
+    Raises ForeignDataError when a record is damaged or missing.
     """
     directory = DataDirectory(data)
     directory.require_data()
@@ -217,10 +217,10 @@ def export_log(
 def replay(
     path: Path, data: Path, *, now: Instant, progress: Callable[[str, int, int], None]
 ) -> VerifyReport:
-    """Makes an exported log a log again, or goes on with that, and compares the answers with it.
+    """Replays an exported log into a directory, or resumes that, and verifies the read models.
 
-    Nothing is recorded unless every line is right; see `exports.replay`. `progress` is told what
-    was done to how many records of how many.
+    Nothing is recorded unless every line is valid; see `exports.replay`. `progress` is called with
+    a verb ("replayed"), the number of records done, and the total.
     """
     file = ExportedLog(path, now=now)
     file.check(partial(progress, "checked"))
@@ -246,11 +246,11 @@ def _compare(directory: DataDirectory, progress: VerifyProgress) -> VerifyReport
 
 
 class _StopRequestedError(Exception):
-    """A signal came before there was anything to end."""
+    """A signal arrived before the server was ready."""
 
 
 class _StopSignal:
-    """Why and when to end; a failure may come from any thread."""
+    """Whether to stop, and the failure that is the reason. `fail` may be called on any thread."""
 
     def __init__(self) -> None:
         self._event = asyncio.Event()
@@ -289,12 +289,12 @@ async def _serving(
     lock_seconds: float = _LOCK_SECONDS,
     meter: Meter = NO_OP_METER,
 ) -> AsyncIterator[str]:
-    """The services of a directory on one address, and everything behind them."""
+    """Opens a directory and serves it on one address."""
     with ExitStack() as resources:
         if write:
             await _enter_to_write(directory, purpose, resources, stop, lock_seconds)
         holds = write or try_lock_directory(directory, purpose, resources)
-        # Opening may build read models, while a signal has to be heard.
+        # On a thread, because opening may build read models, and signals are handled meanwhile.
         log, store = await asyncio.to_thread(
             open_storage,
             directory,
@@ -324,7 +324,7 @@ async def _serving(
                 switch_over=models,
                 meter=meter,
             )
-            if not write:  # whoever only reads expects to see everything
+            if not write:  # a reader expects every recorded fact in its answers
                 projector.catch_up()
             projector.start()
             resources.callback(projector.stop)
@@ -365,7 +365,7 @@ async def _enter_to_write(
     stop: _StopSignal,
     lock_seconds: float = _LOCK_SECONDS,
 ) -> None:
-    """Makes the directory ours and takes it, as soon as it is free. Raises DataInUseError."""
+    """Prepares the directory and waits for its lock. Raises DataInUseError."""
     directory.prepare()
     deadline = time.monotonic() + lock_seconds
     while True:
@@ -386,7 +386,7 @@ def _next_offset(log: SqliteLog, store: SqliteStore) -> int:
 
 
 async def _follow(log: SqliteLog, models: ActiveReadModels, progress: PositionTracker) -> None:
-    """Notices what the process that holds the directory projects."""
+    """Follows the positions that the process with the lock projects."""
 
     def look() -> tuple[int, str]:
         models.follow_switch_over()
@@ -397,7 +397,7 @@ async def _follow(log: SqliteLog, models: ActiveReadModels, progress: PositionTr
         try:
             next_offset, held = await asyncio.to_thread(look)
         except Exception:
-            logger.exception("the read models cannot be followed at the moment")
+            logger.exception("the read models cannot be followed for now")
         else:
             progress.advance(log.number, next_offset)
             progress.set_hold(log.number, held)

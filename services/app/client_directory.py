@@ -1,4 +1,4 @@
-"""Opens a data directory for the client library, which knows nothing of the server side."""
+"""Serves a data directory for the client library, which does not import the server side."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

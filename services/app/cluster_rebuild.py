@@ -1,9 +1,9 @@
-"""Read models of a cluster made again beside live traffic, and the way back.
+"""Rebuilds the read models of a cluster next to live traffic, and switches back.
 
-What was made, or was kept, is brought level by whoever runs this and switched to, while those that
-answer stand still for a moment; it is kept level from here until a projector goes on with it. So
-facts are projected and questions answered all the while, and there is nothing half done that
-somebody would have to know of.
+This process brings the new or the previous read models up to the log and makes them active, while
+the active ones stop for a moment. It then keeps projecting into them until a projector takes over.
+So facts are projected and questions answered all the time. An interrupted rebuild leaves nothing to
+repair.
 """
 
 import ctypes
@@ -42,15 +42,15 @@ from services.projector.slab import check_same_log, project_slab
 from services.settings import Settings
 
 RebuildProgress = Callable[[int, int], None]
-"""Is called with the facts done and the facts there are."""
+"""Called with the number of facts done and the total."""
 SwitchOverCallback = Callable[[list[str]], None]
-"""Is called once the new read models answer, with the names of those that are kept."""
+"""Called once the new read models are active, with the names of the superseded ones."""
 
 _LOOK_SECONDS: Final = 0.5
 _PAUSE_SECONDS: Final = 0.05
-"""Between looks at the ends of the log: Kafka tells nobody that something was recorded."""
-_FEW: Final = 2_000
-"""Facts that are projected in a moment."""
+"""Polling interval for the ends of the log."""
+_SWITCH_OVER_LAG: Final = 2_000
+"""Lag, in facts, from which the switch-over starts."""
 _SLAB: Final = 5_000
 _SET_DEATH_SIGNAL: Final = 1
 """PR_SET_PDEATHSIG of prctl(2)."""
@@ -60,44 +60,44 @@ _SET_DEATH_SIGNAL: Final = 1
 def rebuild(
     settings: Settings, *, on_progress: RebuildProgress, on_switch_over: SwitchOverCallback
 ) -> None:
-    """Makes new read models from the whole log and has them answer; returns when a projector has
-    gone on with them.
+    """Builds read models from the whole log and makes them active.
 
-    Raises DataInUseError when somebody else does, NewerSchemaError when a newer mutua is at work,
-    LogUnavailableError when Kafka or PostgreSQL do not answer; then those that answered go on.
+    Returns when a projector has taken them over. Raises DataInUseError when another rebuild runs,
+    NewerSchemaError for read models of a newer mutua, LogUnavailableError when Kafka or PostgreSQL do
+    not answer; the active read models then stay active.
     """
-    with _at_work(settings) as (log, succession):
+    with _open_rebuild(settings) as (log, succession):
         new = succession.create_build()
         _build(log, settings.store_url, new, succession, on_progress)
         succession.finish_build(new)
         failpoint("after_building")
-        _replace(log, settings.store_url, new, succession, on_progress, on_switch_over)
+        _switch_over(log, settings.store_url, new, succession, on_progress, on_switch_over)
 
 
 def switch_back(
     settings: Settings, *, on_progress: RebuildProgress, on_switch_over: SwitchOverCallback
 ) -> None:
-    """Has those that answered last before answer again, once they are level.
+    """Makes the previous read models active again, once they are up to date.
 
-    Raises as `rebuild` does, NotFoundError when none are kept, and ForeignDataError when these were
+    Raises as `rebuild` does, NotFoundError when there are none, and ForeignDataError when they were
     made from another log.
     """
-    with _at_work(settings) as (log, succession):
+    with _open_rebuild(settings) as (log, succession):
         before = succession.find_previous()
         with closing(PostgresStore(settings.store_url, build=before)) as store:
             for number in range(log.partition_count):
                 check_same_log(log.get_partition(number), store.read_watermark(number))
-        _replace(log, settings.store_url, before, succession, on_progress, on_switch_over)
+        _switch_over(log, settings.store_url, before, succession, on_progress, on_switch_over)
 
 
 def drop_superseded(settings: Settings) -> list[str]:
-    """Drops the read models that do not answer any more, and returns their names."""
+    """Drops superseded read models and returns their names."""
     with closing(PostgresRebuild(settings.require_store_url())) as succession:
         return succession.drop_superseded()
 
 
 @contextmanager
-def _at_work(settings: Settings) -> Iterator[tuple[KafkaTopic, PostgresRebuild]]:
+def _open_rebuild(settings: Settings) -> Iterator[tuple[KafkaTopic, PostgresRebuild]]:
     address = KafkaAddress.parse(settings.log_url, settings.kafka_options())
     with (
         closing(KafkaTopic(address, partition_count=settings.partitions)) as log,
@@ -118,7 +118,7 @@ def _build(
     succession: PostgresRebuild,
     on_progress: RebuildProgress,
 ) -> None:
-    """Builds partitions side by side, the longest first, up to where the log ends now."""
+    """Builds the partitions up to the current ends of the log in parallel, the longest first."""
     ends = {number: end for number, end in log.ends().items() if end}
     if not ends:
         return
@@ -137,8 +137,8 @@ def _build(
                     on_progress(built, sum(ends.values()))
         except BrokenProcessPool as error:
             raise FailedPreconditionError(
-                "a process that builds was ended, by whoever ends those that take too much memory "
-                "or by hand; those that answered go on; start mutua rebuild again"
+                "a building process was killed, by hand or for lack of memory; the active read "
+                "models stay; start mutua rebuild again"
             ) from error
         except BaseException:
             for child in active_children():
@@ -147,7 +147,7 @@ def _build(
 
 
 def _begin_child() -> None:
-    """Ctrl-C is for who started us; when that is killed, this ends too (Linux)."""
+    """Ignores Ctrl-C, which the parent handles, and dies with the parent (on Linux)."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_SET_DEATH_SIGNAL, signal.SIGKILL)
@@ -171,7 +171,7 @@ def _build_partition(
         return build(partition, store, on_progress=lambda _: None)
 
 
-def _replace(
+def _switch_over(
     log: KafkaTopic,
     store_url: str,
     new: Build,
@@ -179,9 +179,9 @@ def _replace(
     on_progress: RebuildProgress,
     on_answering: SwitchOverCallback,
 ) -> None:
-    """Brings a build level, has it answer, and keeps it level until somebody projects into it."""
+    """Catches a build up, makes it active, and projects into it until a projector takes over."""
     with closing(_Follower(log, store_url, new, succession, on_progress)) as follower:
-        while follower.advance() > _FEW:
+        while follower.advance() > _SWITCH_OVER_LAG:
             pass
         new = succession.switch_over(new, log.log_id, follower.reach)
     on_answering(succession.list_superseded())
@@ -191,11 +191,11 @@ def _replace(
                 if not follower.advance():
                     time.sleep(_PAUSE_SECONDS)
         except FencedWriterError:
-            pass  # somebody projects
+            pass  # a projector took over
 
 
 class _Follower:
-    """Keeps read models level that nobody else projects into."""
+    """Projects into read models that no projector writes."""
 
     def __init__(
         self,
@@ -214,18 +214,18 @@ class _Follower:
         self._store.close()
 
     def advance(self) -> int:
-        """Projects what is new on the log; how many facts that were."""
+        """Projects all new records and returns their number."""
         before, ends = sum(self._positions.values()), self._log.ends()
         for number, end in ends.items():
-            with suppress(UnknownFactKindError):  # what needs a later version is waited for
+            with suppress(UnknownFactKindError):  # the partition waits for a later version
                 while self._project(number, end):
                     self._on_progress(sum(self._positions.values()), sum(ends.values()))
         return sum(self._positions.values()) - before
 
     def reach(self, wanted: Mapping[int, int]) -> None:
-        """Brings them to these positions.
+        """Projects up to these positions.
 
-        Raises NewerSchemaError when that needs a later version.
+        Raises NewerSchemaError when a record before them needs a later version.
         """
         for number, end in wanted.items():
             try:
@@ -237,10 +237,7 @@ class _Follower:
                 ) from held
 
     def _project(self, number: int, end: int) -> bool:
-        """Projects a slab of a partition, unless that is at `end`; whether there was one.
-
-        There is none either where the log was cut before it.
-        """
+        """Projects one slab before `end`; returns False where there is none."""
         position = self._positions.get(number, 0)
         records = self._log.get_partition(number).read(position, _SLAB) if position < end else []
         if records:

@@ -1,4 +1,4 @@
-"""The check behind every number of a cluster, partition by partition."""
+"""Verification of a cluster, partition by partition."""
 
 from contextlib import closing
 
@@ -12,7 +12,7 @@ from services.projector.verification import verify as compare
 def verify(
     address: KafkaAddress, store_url: str, *, progress: VerifyProgress = ignore_progress
 ) -> VerifyReport:
-    """Folds the whole log anew and compares every table; beside projectors, as far as they are.
+    """Folds the log again and compares every table, up to the projected positions.
 
     Raises LogUnavailableError when Kafka or PostgreSQL do not answer, ForeignDataError when there
     are no read models of this version.

@@ -1,4 +1,4 @@
-"""A data directory, opened: its log and read models, made, built again and switched to."""
+"""Storage of a data directory: opens its log and read models, builds and switches them."""
 
 import errno
 import logging
@@ -21,12 +21,12 @@ logger = logging.getLogger(__name__)
 
 PAUSE_SECONDS: Final = 0.05
 _SWITCH_SECONDS: Final = 30.0
-"""A server takes new read models over within this time, or when it is started again."""
+"""Time within which a running server switches to new read models."""
 _MAY_NOT_WRITE: Final = (errno.EACCES, errno.EPERM, errno.EROFS)
 
 
 def try_lock_directory(directory: DataDirectory, purpose: str, resources: ExitStack) -> bool:
-    """Takes the directory if that can be; False when a reader has to do without."""
+    """Locks the directory; returns False when it is locked or not writable."""
     directory.require_data()
     try:
         resources.enter_context(directory.lock(purpose))
@@ -47,10 +47,11 @@ def open_storage(
     on_failure: Callable[[str], None] = lambda _: None,
     raise_if_stopped: Callable[[], None] = lambda: None,
 ) -> tuple[SqliteLog, SqliteStore]:
-    """The log and the read models of a directory.
+    """Opens the log and the read models of a directory.
 
-    To write them needs the lock; it makes the read models when there are none of this version, and
-    has others than before answer when they are level. `check` may end that by raising.
+    Writing needs the directory lock. It builds read models if there are none of this version, and
+    switches to them once they are up to date. `raise_if_stopped` is called meanwhile; an exception
+    from it aborts.
     """
     if not write:
         log = resources.enter_context(closing(SqliteLog(directory.log_path, read_only=True)))
@@ -84,9 +85,10 @@ def _open_to_write(
 def build_read_models(
     directory: DataDirectory, log: SqliteLog, on_progress: Callable[[int], None]
 ) -> Path:
-    """Whole new read models, which do not answer yet. Needs the build lock.
+    """Builds read models from the whole log, without making them active; returns their file.
 
-    With nothing left of them raises what `on_progress` does, LogFullError or LogUnavailableError.
+    It needs the build lock. Leaves nothing behind when `on_progress` raises, or when it raises
+    LogFullError or LogUnavailableError.
     """
     with (
         _in_words(directory),
@@ -99,7 +101,7 @@ def build_read_models(
 
 
 def catch_up(log: SqliteLog, store: SqliteStore) -> None:
-    """Projects what the log holds by now."""
+    """Projects the whole log."""
     projector = EmbeddedProjector(log, store, on_progress=lambda _: None, on_failure=lambda _: None)
     try:
         projector.catch_up()
@@ -108,7 +110,7 @@ def catch_up(log: SqliteLog, store: SqliteStore) -> None:
 
 
 def wait_for_switch_over(directory: DataDirectory, path: Path) -> None:
-    """Waits until read models that were offered answer; makes them do so where nobody else can."""
+    """Waits until a server switched to the offered read models, or switches itself."""
     deadline = time.monotonic() + _SWITCH_SECONDS
     while directory.active_read_models != path:
         try:
@@ -119,8 +121,8 @@ def wait_for_switch_over(directory: DataDirectory, path: Path) -> None:
             refused = directory.offered_read_models != path
             if refused and directory.active_read_models != path:
                 raise DataInUseError(
-                    f"{path.name} was built and not taken over, its server says why; those that "
-                    "answered go on"
+                    f"{path.name} was built, but the server refused it (see its log); the active "
+                    "read models stay"
                 ) from error
             if time.monotonic() >= deadline:
                 raise DataInUseError(
@@ -134,9 +136,9 @@ def wait_for_switch_over(directory: DataDirectory, path: Path) -> None:
 
 
 class ActiveReadModels:
-    """The read models that answer, and what takes their place while the server runs.
+    """The active read models of a running server, and the switch-over to others.
 
-    Questions under way end where they began: SQLite keeps a file for whoever reads it.
+    Running questions finish on the old read models: SQLite keeps a deleted file for its readers.
     """
 
     def __init__(
@@ -168,7 +170,7 @@ class ActiveReadModels:
             self._offered_store.close()
 
     def follow_switch_over(self) -> None:
-        """Answers from what the process that holds the directory answers from by now."""
+        """Switches to the read models that the process with the lock uses."""
         path = self._directory.select_to_read()
         if path != self.store.path:
             self._replace(SqliteStore(path, read_only=True))

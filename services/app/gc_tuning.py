@@ -1,12 +1,12 @@
-"""How a process looks after its memory."""
+"""Garbage collection in processes that serve."""
 
 import gc
 
 
 def tune_for_serving() -> None:
-    """Facts make many objects and few cycles: the usual search for these took a sixth of the time.
+    """Makes garbage collection rare, because facts make many objects and few cycles.
 
-    For processes that do nothing but serve.
+    With the default thresholds collection takes a sixth of the time.
     """
     gc.collect()
     gc.freeze()

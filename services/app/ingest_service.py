@@ -1,4 +1,4 @@
-"""One of the processes that take facts and put them on Kafka."""
+"""An ingest process of the cluster: records facts on Kafka."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ from services.settings import Settings
 logger = logging.getLogger(__name__)
 
 GRACE_SECONDS: Final = 5.0
-_LAST_WORDS_SECONDS: Final = 1.0
-"""After the grace, for telling those who still wait that the outcome is unknown."""
+_LAST_ANSWERS_SECONDS: Final = 1.0
+"""Time after the grace to answer waiting calls with OUTCOME_UNKNOWN."""
 _LOOK_SECONDS: Final = 0.1
 
 
 def run(settings: Settings) -> int:
-    """Takes facts until SIGTERM or SIGINT, whenever Kafka can; health tells when it can.
+    """Records facts until SIGTERM or SIGINT. Health is SERVING while Kafka accepts facts.
 
-    Says where it listens, on stdout, once it took up its work. Where the settings name read models,
-    streams are held back while these are far behind; single calls never are. Returns the exit
-    status: 0 after a signal, 1 when the topic became another log. Raises MutuaError for settings
-    that cannot be meant, OSError when nothing can listen there.
+    It prints its address once it is ready. If the settings name read models, streams wait while
+    projectors are far behind; single calls never wait. Returns the exit status: 0 after a signal, 1
+    when the topic was recreated. Raises MutuaError for invalid settings, OSError when the address
+    cannot be bound.
     """
     return asyncio.run(_IngestProcess(settings).serve())
 
@@ -82,17 +82,17 @@ class _IngestProcess:
         add_IngestServiceServicer_to_server(recording, server.aio_server)
         await server.set_serving(serving=False)
         address = await server.start(self._settings.listen)
-        looking = [asyncio.create_task(_tell_health(server, log, address))]
+        tasks = [asyncio.create_task(_report_health(server, log, address))]
         if url := self._settings.store_url:
-            looking.append(asyncio.create_task(models.follow(url)))
+            tasks.append(asyncio.create_task(models.follow(url)))
         await stop.wait()
-        for each in looking:
-            each.cancel()
+        for task in tasks:
+            task.cancel()
         await _stop(server, log)
 
 
-async def _tell_health(server: GrpcServer, log: KafkaLog, address: str) -> None:
-    """Tells truly, within a moment, whether facts are taken; and the first time that they are."""
+async def _report_health(server: GrpcServer, log: KafkaLog, address: str) -> None:
+    """Serves the current health, checked every 100 ms, and prints the address when it is ready."""
     was_ready, was_serving = False, False
     while True:
         serving = not log.unready_reason
@@ -106,10 +106,8 @@ async def _tell_health(server: GrpcServer, log: KafkaLog, address: str) -> None:
 
 
 async def _stop(server: GrpcServer, log: KafkaLog) -> None:
-    """Takes no more calls, and answers those under way: what Kafka does not say in time is
-    unknown.
-    """
-    stopping = asyncio.create_task(server.stop(GRACE_SECONDS + _LAST_WORDS_SECONDS))
+    """Accepts no more calls and answers the running ones, after the grace as OUTCOME_UNKNOWN."""
+    stopping = asyncio.create_task(server.stop(GRACE_SECONDS + _LAST_ANSWERS_SECONDS))
     done, _ = await asyncio.wait([stopping], timeout=GRACE_SECONDS)
     if not done:
         log.abandon_pending()

@@ -1,4 +1,4 @@
-"""What the processes of a cluster have in common: how they begin and how they end."""
+"""Start and end of every process of a cluster."""
 
 import asyncio
 import logging
@@ -20,7 +20,7 @@ _T = TypeVar("_T")
 def main(run: Callable[[Settings], int]) -> None:
     """Runs a process with the settings of its environment, and exits with its status.
 
-    What stops it is told in one line on stderr.
+    A MutuaError or OSError is logged in one line, and the status is 1.
     """
     configure_logging()
     try:
@@ -38,18 +38,19 @@ def main(run: Callable[[Settings], int]) -> None:
 async def wait_until_available(
     build: Callable[[], _T], *, on_unavailable: Callable[[str], None]
 ) -> _T:
-    """What can be opened, as soon as it can; `tell` hears why not yet, once of each reason.
+    """Calls `build` on a thread until it succeeds, and returns its result.
 
-    Raises NewerSchemaError: what a newer mutua made, this one will not read later either.
+    `on_unavailable` is called with every new reason. Raises the error at once if a newer mutua made
+    the read models, because this version will never read them.
     """
-    told = ""
+    last_reason = ""
     while True:
         try:
             return await asyncio.to_thread(build)
         except NewerSchemaError:
             raise
         except MutuaError as error:
-            if error.message != told:
-                told = error.message
-                on_unavailable(told)
+            if error.message != last_reason:
+                last_reason = error.message
+                on_unavailable(last_reason)
         await asyncio.sleep(_AGAIN_SECONDS)

@@ -1,4 +1,4 @@
-"""A projector of the cluster: a Faust worker from Kafka into the read models."""
+"""A projector process of the cluster: a Faust worker that projects Kafka into PostgreSQL."""
 
 import asyncio
 import logging
@@ -33,28 +33,26 @@ logger = logging.getLogger(__name__)
 _T = TypeVar("_T")
 
 GRACE_SECONDS: Final = 10.0
-"""From when it is told to end: for the slab under way and the last commit; longer than any timeout
-of the store."""
+"""Time from SIGTERM for the running slab and the last commit; longer than any store timeout."""
 _LOOK_SECONDS: Final = 0.1
 
 
 @dataclass(frozen=True, slots=True)
 class ProjectionTarget:
-    """Read models to project into; `group` tells the consumer group of those who do from others."""
+    """Read models to project into, and their part of the consumer group's name."""
 
     open_store: Callable[[], FencedProjectionStore]
     group: str
 
 
 def run(settings: Settings, *, choose_target: Callable[[], ProjectionTarget] | None = None) -> int:
-    """Projects until SIGTERM, then returns 0. Any failure ends the process with 1 and a reason.
+    """Projects until SIGTERM, then returns 0. A failure ends the process with status 1.
 
-    Waits for a topic and for read models that are not there yet. The read models are those that
-    the settings name, unless others are given; when others are to be written later, the process
-    starts itself anew. Raises MutuaError for settings that cannot be meant, OSError when nothing
-    can listen where health is to be told.
+    It waits for the topic and the read models. `choose_target` opens read models other than those
+    of the settings. After a switch-over the process starts itself again. Raises MutuaError for
+    invalid settings, OSError when the health address cannot be bound.
     """
-    choose_target = choose_target or partial(_chosen, settings.require_store_url())
+    choose_target = choose_target or partial(_choose_active, settings.require_store_url())
     with serve_metrics(settings.metrics_listen) as meter:
         projector = _ProjectorProcess(settings, choose_target, meter)
         asyncio.run(projector.serve())
@@ -67,74 +65,74 @@ def run(settings: Settings, *, choose_target: Callable[[], ProjectionTarget] | N
 
 # decision 0074: a failing record is found by bisection
 def fail(reason: str) -> NoReturn:
-    """Ends the process at once, whatever its threads are in the middle of.
+    """Ends the process at once, whatever its threads are doing.
 
-    A transaction that is not committed then is none, and what was projected and not yet committed
-    to Kafka is found in the read models at the next start.
+    PostgreSQL rolls an open transaction back. Offsets that are not committed to Kafka do no harm,
+    because the next process starts at the positions of the read models.
     """
     logger.critical("mutua projector: %s", " ".join(reason.split()))
     os._exit(1)
 
 
-def _fail_to_end() -> NoReturn:
-    fail(f"what was under way did not end within {GRACE_SECONDS:g} s; it is done again")
+def _fail_after_grace() -> NoReturn:
+    fail(f"running slabs did not end within {GRACE_SECONDS:g} s; the next process repeats them")
 
 
 # decision 0072: one row names the active schema
 def consumer_group_name(topic: str, models: str = str(MODEL_VERSION)) -> str:
-    """The consumer group: one for each of the read models, which are kept side by side."""
+    """Names the consumer group, of which each build of the read models has one."""
     return f"mutua-{topic}-{models}"
 
 
-def _chosen(store_url: str) -> ProjectionTarget:
+def _choose_active(store_url: str) -> ProjectionTarget:
     build = select_build(store_url)
     return ProjectionTarget(partial(PostgresStore, store_url, build=build), build.group)
 
 
 # decision 0057: liveness and readiness are separate
 class _ProjectorProcess:
-    """A worker and what it needs, and what health says of them."""
+    """A worker, its log and read models, and its health."""
 
     def __init__(
         self, settings: Settings, choose_models: Callable[[], ProjectionTarget], meter: Meter
     ) -> None:
         self.is_superseded = False
-        """Whether it ends because other read models are to be written."""
+        """Whether it ends because of a switch-over."""
         self._settings = settings
         self._meter = meter
         self._address = KafkaAddress.parse(settings.log_url, settings.kafka_options())
         self._choose_models = choose_models
         self._group = ""
         self._stop = asyncio.Event()
-        self._trouble = "it has only just been started"
+        self._trouble = "it is starting"
         self._log: KafkaTopic | None = None
         self._worker: Worker | None = None
-        self._deadline = threading.Timer(GRACE_SECONDS, _fail_to_end)
-        """On a thread of its own: Faust ends its consumer on the event loop, which waits for it."""
+        self._deadline = threading.Timer(GRACE_SECONDS, _fail_after_grace)
+        """A timer on a thread of its own, because stopping Faust can block the event loop."""
         self._deadline.daemon = True
         meter.watch(READY, lambda: {("Projector",): self._is_ready})
 
     async def serve(self) -> None:
-        """Returns after SIGTERM or SIGINT, or when other read models are to be written."""
+        """Returns after SIGTERM, SIGINT or a switch-over."""
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, self._end)
         server = GrpcServer([])
         if self._settings.health_listen:
             await server.start(self._settings.health_listen)
-        telling = asyncio.create_task(self._tell_health(server))
+        health_task = asyncio.create_task(self._report_health(server))
         try:
-            models = await self._done_before_it_stops(self._find_what_it_needs())
+            models = await self._run_until_stopped(self._open_log_and_models())
             if models is not None:
                 await self._project(models)
         except Exception as error:
             logger.debug("the projector ends", exc_info=True)
             fail(str(error) if isinstance(error, MutuaError) else repr(error))
         finally:
-            telling.cancel()
+            health_task.cancel()
             await server.stop(0.0)
 
     def close(self) -> None:
-        """Ends after the slabs under way."""
+        """Waits for running slabs and closes everything."""
         failpoint("before_leave")
         if self._worker is not None:
             self._leave()
@@ -144,21 +142,22 @@ class _ProjectorProcess:
         self._deadline.cancel()
 
     def _leave(self) -> None:
-        """Has others, or the next process, get the partitions that Kafka keeps for this one."""
+        """Releases the partitions that Kafka reserves for this instance."""
         if self._settings.instance:
             leave_group(self._address, self._group, self._settings.instance)
 
     def _fail(self, reason: str) -> None:
-        """Ends; where the log is another one by now, that is why, whatever went wrong with it.
+        """Ends the process with `reason`, unless the log was recreated, which then is the reason.
 
-        Kafka would give the next process what it gave this one while there was no topic: nothing.
+        It then leaves the group, because Kafka would assign no partitions to the next process, as
+        it assigned none to this one while there was no topic.
         """
         assert self._log is not None
         try:
             self._log.check_identity()
-        except ForeignDataError as another:
+        except ForeignDataError as error:
             self._leave()
-            fail(another.message)
+            fail(error.message)
         except LogUnavailableError:
             pass
         fail(reason)
@@ -167,21 +166,24 @@ class _ProjectorProcess:
         self.is_superseded = False
         self._stop.set()
 
-    def _go_over(self, reason: str) -> None:
-        """Ends, and starts anew with what is to be written by now, unless it was told to end."""
+    def _restart_for_switch_over(self, reason: str) -> None:
+        """Ends, to start again with the active read models, unless it is already ending."""
         if not self._stop.is_set():
-            logger.warning("the projector starts anew: %s", reason)
+            logger.warning("the projector restarts: %s", reason)
             self.is_superseded = True
             self._stop.set()
 
-    async def _find_what_it_needs(self) -> ProjectionTarget:
-        """Faust would say of a missing broker what nobody understands, and end."""
+    async def _open_log_and_models(self) -> ProjectionTarget:
+        """Waits for the topic and the read models; Faust would end without a clear message."""
         count = self._settings.partitions
         self._log = await wait_until_available(
-            lambda: KafkaTopic(self._address, partition_count=count), on_unavailable=self._wait_for
+            lambda: KafkaTopic(self._address, partition_count=count),
+            on_unavailable=self._report_trouble,
         )
-        models = await wait_until_available(self._choose_models, on_unavailable=self._wait_for)
-        self._wait_for("")
+        models = await wait_until_available(
+            self._choose_models, on_unavailable=self._report_trouble
+        )
+        self._report_trouble("")
         return models
 
     async def _project(self, models: ProjectionTarget) -> None:
@@ -191,7 +193,7 @@ class _ProjectorProcess:
             log=self._log,
             open_store=models.open_store,
             on_ready=lambda: print("mutua projector is ready", flush=True),
-            on_superseded=self._go_over,
+            on_superseded=self._restart_for_switch_over,
             on_failure=self._fail,
             meter=self._meter,
         )
@@ -199,14 +201,14 @@ class _ProjectorProcess:
         stuck_seconds = self._settings.stuck_seconds
         _watch(lambda: _watch_progress(stuck_seconds, worker, app), every_seconds=0.5)
         _watch(partial(self._watch_log, self._log, worker), every_seconds=2.0)
-        await self._done_before_it_stops(app.start())
+        await self._run_until_stopped(app.start())
         await self._stop.wait()
         worker.stop()
         self._deadline.start()
         await app.stop()
 
-    async def _done_before_it_stops(self, work: Coroutine[Any, Any, _T]) -> _T | None:
-        """What the work returns; None when it is time to stop first. Raises what it raises."""
+    async def _run_until_stopped(self, work: Coroutine[Any, Any, _T]) -> _T | None:
+        """Returns the result of `work`, or None if the process is stopped first."""
         working = asyncio.ensure_future(work)
         stopped = asyncio.ensure_future(self._stop.wait())
         await asyncio.wait({working, stopped}, return_when=asyncio.FIRST_COMPLETED)
@@ -216,8 +218,8 @@ class _ProjectorProcess:
     def _is_ready(self) -> bool:
         return self._worker is not None and not (self._trouble or self._worker.unready_reason)
 
-    async def _tell_health(self, server: GrpcServer) -> None:
-        """Tells truly, within a moment, whether facts are projected as they come."""
+    async def _report_health(self, server: GrpcServer) -> None:
+        """Serves the current health, checked every 100 ms."""
         was_serving = None
         while True:
             serving = self._is_ready
@@ -226,27 +228,29 @@ class _ProjectorProcess:
                 was_serving = serving
             await asyncio.sleep(_LOOK_SECONDS)
 
-    def _wait_for(self, trouble: str) -> None:
+    def _report_trouble(self, trouble: str) -> None:
         if trouble and trouble != self._trouble:
             logger.warning("projecting waits: %s", trouble)
         self._trouble = trouble
 
     def _watch_log(self, log: KafkaTopic, worker: Worker) -> None:
-        """aiokafka knows topics by name and records by offset alone, and reads on in a topic that
-        was made again, or cut."""
+        """Detects a recreated or truncated topic.
+
+        aiokafka knows topics by name and records by offset, so it would read on.
+        """
         try:
             log.check_identity()
             worker.check_truncation()
-        except LogUnavailableError as down:  # also when it is deleted, which does no harm yet
-            self._wait_for(down.message)
-        except ForeignDataError as foreign:
-            self._fail(foreign.message)
+        except LogUnavailableError as error:  # a deleted topic, too, which does no harm yet
+            self._report_trouble(error.message)
+        except ForeignDataError as error:
+            self._fail(error.message)
         else:
-            self._wait_for("")
+            self._report_trouble("")
 
 
 def _watch(look: Callable[[], None], *, every_seconds: float) -> None:
-    """Looks again and again, on a thread of its own: what is stuck does not notice that it is."""
+    """Calls `look` regularly on its own thread; a stalled thread cannot check itself."""
 
     def watch() -> None:
         pause = threading.Event()
@@ -254,7 +258,7 @@ def _watch(look: Callable[[], None], *, every_seconds: float) -> None:
             while not pause.wait(every_seconds):
                 look()
         except Exception as error:
-            logger.debug("nobody watches any more", exc_info=True)
+            logger.debug("a watching thread ends", exc_info=True)
             fail(f"{error!r}")
 
     threading.Thread(target=watch, daemon=True).start()

@@ -1,4 +1,4 @@
-"""One of the processes that answer questions from the read models in PostgreSQL."""
+"""A query process of the cluster: answers questions from the read models in PostgreSQL."""
 
 from __future__ import annotations
 
@@ -31,12 +31,11 @@ _LOOK_SECONDS: Final = 2.0
 
 
 def run(settings: Settings) -> int:
-    """Answers until SIGTERM or SIGINT, whenever PostgreSQL does; health tells when it can.
+    """Answers until SIGTERM or SIGINT. Health is SERVING while PostgreSQL answers.
 
-    Says where it listens, on stdout, once it can answer. Waits for a log and for read models that
-    are not there yet. Returns the exit status, 0. Raises MutuaError for settings that cannot be
-    meant, for read models of a newer mutua, and when the topic became another log; OSError when
-    nothing can listen there.
+    It waits for the log and the read models, and prints its address once it is ready. Returns the
+    exit status, 0. Raises MutuaError for invalid settings, for read models of a newer mutua, and
+    when the topic was recreated; OSError when the address cannot be bound.
     """
     settings.require_store_url()
     address = KafkaAddress.parse(settings.log_url, settings.kafka_options())
@@ -53,26 +52,26 @@ async def _serve(settings: Settings, log_address: KafkaAddress) -> int:
         query.add_query_service(door.answer, server.aio_server)
         await server.set_serving(serving=False)
         address = await server.start(settings.listen)
-        answering = asyncio.create_task(
+        answer_task = asyncio.create_task(
             _answer(settings, log_address, server, door, address, meter)
         )
         stopped = asyncio.create_task(stop.wait())
-        await asyncio.wait({answering, stopped}, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait({answer_task, stopped}, return_when=asyncio.FIRST_COMPLETED)
         door.progress.stop_waiting()
         await server.stop(GRACE_SECONDS)
-        if answering.done():
-            await answering
-        answering.cancel()
+        if answer_task.done():
+            await answer_task
+        answer_task.cancel()
     return 0
 
 
 class _ReadinessGate:
-    """Answers as the service does, unless there is trouble, and then says which."""
+    """Passes calls to the service, or refuses them with LOG_DOWN while there is trouble."""
 
     def __init__(self) -> None:
         self.service: query.QueryService | None = None
         self.progress = PositionTracker()
-        self.trouble = "mutua has only just been started"
+        self.trouble = "mutua is starting"
 
     def wait_for(self, trouble: str) -> None:
         logger.warning("questions wait: %s", trouble)
@@ -93,7 +92,7 @@ async def _answer(
     address: str,
     meter: Meter,
 ) -> None:
-    """Answers for ever. Raises ForeignDataError when the log is another one now."""
+    """Answers until it is cancelled. Raises ForeignDataError when the log was recreated."""
     url = settings.store_url
     log = await wait_until_available(
         lambda: KafkaTopic(log_address, partition_count=settings.partitions),
@@ -104,7 +103,7 @@ async def _answer(
     )
     answers = _ReadModelFollower(url, log, store, server, door, address, meter)
     try:
-        with answers.looked_at() if settings.metrics_listen else nullcontext():
+        with answers.export_lag() if settings.metrics_listen else nullcontext():
             await asyncio.gather(
                 watch(
                     url,
@@ -112,14 +111,14 @@ async def _answer(
                     on_progress=answers.move,
                     on_unavailable=answers.lose,
                 ),
-                _see_it_stay(log),
+                _check_identity(log),
             )
     finally:
         await asyncio.to_thread(answers.close)
 
 
-async def _see_it_stay(log: KafkaTopic) -> None:
-    """Watches that the topic is not made anew; while Kafka is away, or it is, that can wait."""
+async def _check_identity(log: KafkaTopic) -> None:
+    """Checks that the topic was not recreated, and skips checks while Kafka does not answer."""
     while True:
         with suppress(LogUnavailableError):
             await asyncio.to_thread(log.check_identity)
@@ -128,7 +127,7 @@ async def _see_it_stay(log: KafkaTopic) -> None:
 
 # decision 0090: only active read models are written and read
 class _ReadModelFollower:
-    """The service, level with what is projected, and its health."""
+    """Keeps the query service and its health up to date with the read models."""
 
     def __init__(
         self,
@@ -150,7 +149,7 @@ class _ReadModelFollower:
         self._progress = door.progress
         self._held: frozenset[int] = frozenset()
         self._positions: Mapping[int, int] | None = None
-        """As they were last seen; None when what is there may be another database by now."""
+        """The last known positions; None after a lost connection, which may have changed them."""
         self._was_ready = False
         self._service = query.QueryService(
             store, self._progress, log=log, model_version=MODEL_VERSION, meter=meter
@@ -158,8 +157,8 @@ class _ReadModelFollower:
         door.service = self._service
 
     @contextmanager
-    def looked_at(self) -> Iterator[None]:
-        """Tells how far behind they are, on a connection of its own to Kafka."""
+    def export_lag(self) -> Iterator[None]:
+        """Exports the lag, read through a Kafka connection of its own."""
         behind = LagMonitor(
             open_log=lambda: closing(KafkaTopic(self._log.address)),
             read_status=self._service.read_status,
@@ -173,21 +172,21 @@ class _ReadModelFollower:
 
     async def see(self, seen: ProjectionStatus) -> None:
         if seen.schema != self._store.schema:
-            await self._go_over()
-        elif self._positions is None or _went_back(self._positions, seen.positions):
-            # A backup, or a standby that was behind: what is projected again may get other numbers.
+            await self._switch_store()
+        elif self._positions is None or _is_rewound(self._positions, seen.positions):
+            # A backup or a late standby: projecting again may assign other numbers to names.
             self._service.switch_store(self._store)
-        none_of = dict.fromkeys(self._positions or (), 0)
+        reset_positions = dict.fromkeys(self._positions or (), 0)
         self._positions = seen.positions
-        for partition, next_offset in {**none_of, **seen.positions}.items():
+        for partition, next_offset in {**reset_positions, **seen.positions}.items():
             self._progress.advance(partition, next_offset)
         for partition in self._held | seen.hold_reasons.keys():
             self._progress.set_hold(partition, seen.hold_reasons.get(partition, ""))
         self._held = frozenset(seen.hold_reasons)
-        alien = seen.log_ids - {self._log.log_id}
-        await self._tell(
+        foreign_log_ids = seen.log_ids - {self._log.log_id}
+        await self._report(
             "the read models were made from another log; see MUTUA_LOG_URL and MUTUA_STORE_URL"
-            if alien
+            if foreign_log_ids
             else ""
         )
 
@@ -196,14 +195,14 @@ class _ReadModelFollower:
 
     async def lose(self, reason: str) -> None:
         self._positions = None
-        await self._tell(f"the read models cannot be read: {reason}")
+        await self._report(f"the read models cannot be read: {reason}")
 
     def close(self) -> None:
         self._store.close()
         self._log.close()
 
-    async def _tell(self, trouble: str) -> None:
-        """Health, and a line when it changes."""
+    async def _report(self, trouble: str) -> None:
+        """Updates health, and logs a change."""
         if trouble == self._door.trouble:
             return
         if trouble:
@@ -214,13 +213,13 @@ class _ReadModelFollower:
             self._was_ready = True
             print(f"mutua query is ready on {self._address}", flush=True)
 
-    async def _go_over(self) -> None:
-        """Answers from the read models that were switched to."""
+    async def _switch_store(self) -> None:
+        """Switches the service to the active read models."""
         before = self._store
         self._store = await asyncio.to_thread(PostgresStore, self._url, read_only=True)
         self._service.switch_store(self._store)
         await asyncio.to_thread(before.close)
 
 
-def _went_back(before: Mapping[int, int], now: Mapping[int, int]) -> bool:
+def _is_rewound(before: Mapping[int, int], now: Mapping[int, int]) -> bool:
     return any(now.get(number, 0) < next_offset for number, next_offset in before.items())

@@ -1,4 +1,4 @@
-"""What those who record know of the read models: how far they are, and which facts they know."""
+"""Follows the read models for ingest: their positions, and the fact kinds they support."""
 
 import logging
 
@@ -12,34 +12,34 @@ logger = logging.getLogger(__name__)
 
 # decision 0097: streams are held back by lag
 class ReadModelMonitor:
-    """Those that answer, as they were seen last; before they were seen nothing holds anybody back.
+    """The last known status of the active read models.
 
-    Belongs to the event loop of `follow`.
+    Before it is known, no stream waits. It belongs to the event loop of `follow`.
     """
 
     def __init__(self, log: KafkaLog) -> None:
         self.unsupported_facts: frozenset[str] = frozenset()
-        """The facts, by their field of Event, that they do not know yet."""
+        """Fact kinds, by field name of Event, that the projectors do not support yet."""
         self._log = log
         self._seen: ProjectionStatus | None = None
         self._positions: dict[int, int] = {}
         self._trouble = ""
 
     def lag(self, programme_id: str) -> int:
-        """How many facts are to be projected before those that a programme records next.
+        """Returns how many facts precede the programme's next fact and are not projected.
 
-        The end of the log is that of the last fact recorded here. What is held will not come
-        closer, and holds nobody back.
+        The end of the log is the last position recorded by this process. A held partition counts 0,
+        because it would make streams wait for ever.
         """
         seen, end = self._seen, self._log.last_appended_position(programme_id)
         if seen is None or end is None or end.partition in seen.hold_reasons:
             return 0
         if seen.log_ids - {end.log_id}:
-            return 0  # they were made from another log
+            return 0  # the read models were made from another log
         return max(0, end.next_offset - self._positions.get(end.partition, 0))
 
     async def follow(self, url: str) -> None:
-        """Looks for ever."""
+        """Follows the read models until it is cancelled."""
         await watch(
             url,
             on_status=self._see,
@@ -55,7 +55,7 @@ class ReadModelMonitor:
         refused = frozenset(name for name, kind in FACT_KIND_NUMBERS.items() if kind not in known)
         if refused - self.unsupported_facts:
             logger.warning(
-                "%s are refused: projectors do not know them yet, upgrade these first",
+                "%s are refused: projectors do not support them yet; upgrade projectors first",
                 ", ".join(sorted(refused)),
             )
         self.unsupported_facts = refused
@@ -65,5 +65,7 @@ class ReadModelMonitor:
 
     async def _lose(self, reason: str) -> None:
         if not self._trouble:
-            logger.warning("facts are taken, but nothing is known of the read models: %s", reason)
+            logger.warning(
+                "facts are recorded, but the status of the read models cannot be read: %s", reason
+            )
         self._trouble = reason

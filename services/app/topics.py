@@ -1,4 +1,4 @@
-"""Topics made, looked at, filled and gone on with: what is done to a log on Kafka by hand."""
+"""Commands on a topic: create, describe, replay, export and release."""
 
 import time
 from collections.abc import Callable, Collection
@@ -29,7 +29,7 @@ _NO_LIMIT: Final = 10**9
 def create(
     settings: Settings, *, partition_count: int, replica_count: int | None
 ) -> TopicDescription:
-    """Makes the topic unless it is there; what it is. See `KafkaAdmin.create`."""
+    """Creates the topic unless it exists, and describes it. See `KafkaAdmin.create`."""
     with closing(KafkaAdmin(_address(settings))) as admin:
         admin.create(partition_count=partition_count, replica_count=replica_count)
         return admin.describe()
@@ -46,10 +46,10 @@ def describe(settings: Settings) -> TopicDescription:
 def replay(
     path: Path, settings: Settings, *, now: Instant, progress: Callable[[str, int, int], None]
 ) -> int:
-    """Makes an exported log a log on Kafka, or goes on with that; how many records it holds then.
+    """Replays an exported log into the topic, or resumes that; returns the number of records.
 
-    Nothing is recorded unless every line is right; see `exports.replay_partitions`. `progress` is
-    told what was done to how many records of how many.
+    Nothing is recorded unless every line is valid; see `exports.replay_partitions`. `progress` is
+    called with a verb ("replayed"), the number of records done, and the total.
     """
     file = ExportedLog(path, now=now)
     file.check(partial(progress, "checked"))
@@ -61,7 +61,7 @@ def replay(
             partition_count=settings.partitions,
             queue_bytes=settings.queue_bytes,
             facts_per_second=_NO_LIMIT,
-            deduplicates=False,  # what stands twice in the file stands twice on the log
+            deduplicates=False,  # duplicates in the file stay duplicates on the log
         )
         resources.enter_context(closing(log))
         _wait_until_ready(log)
@@ -77,16 +77,16 @@ def export(
     force: bool,
     progress: exports.RecordProgress,
 ) -> exports.ExportResult:
-    """Writes what the topic holds by now into a file; see `exports.log.export_log`.
+    """Exports the current records of the topic into a file; see `exports.log.export_log`.
 
-    Raises ForeignDataError when the topic does not hold its first records any more.
+    Raises ForeignDataError when the topic no longer holds its first records.
     """
     with closing(KafkaTopic(_address(settings))) as log, open_atomic(path, force=force) as file:
         return exports.export_log(log, file, programme_id=programme_id, progress=progress)
 
 
 def release(settings: Settings, partitions: Collection[int]) -> list[Hold]:
-    """Has projectors go on with partitions that are held; see `postgres_store.release`."""
+    """Releases held partitions, so that projectors retry them; see `postgres_store.release`."""
     return store.release_holds(settings.require_store_url(), partitions)
 
 

@@ -189,7 +189,7 @@ def test_a_projector_that_cannot_end_by_itself_ends_at_once_after_a_while(
     site.assert_complete()
     projector.send_signal(signal.SIGTERM)
     assert projector.process.wait(2 * GRACE_SECONDS) == 1
-    assert "did not end within 10 s; it is done again" in projector.output
+    assert "did not end within 10 s; the next process repeats them" in projector.output
 
 
 @pytest.mark.timeout(300)

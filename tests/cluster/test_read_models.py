@@ -116,7 +116,7 @@ def test_read_models_that_are_not_there_hold_nobody_back(
 ) -> None:
     """Neither when there are none yet, nor when there is no such database, nor of another log."""
     with run_ingest(kafka_url(broker, topic), MUTUA_STORE_URL=f"{database}_not_there") as lost:
-        wait_for_stderr(lost, "nothing is known of the read models", "does not exist")
+        wait_for_stderr(lost, "the status of the read models cannot be read", "does not exist")
         lost.wait_until_serving()
         assert (bool(record(lost)), streamed(lost)) == (True, "")
         assert len(lost.stderr_lines) == 1
