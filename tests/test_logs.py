@@ -1,4 +1,4 @@
-"""Lines for people and objects for programs say the same, and of which call it is."""
+"""Text and JSON logs have the same content, with the request id of the call."""
 
 import json
 import logging
@@ -22,9 +22,9 @@ def _as_before() -> Iterator[None]:
     root.setLevel(level)
 
 
-def said(capsys: pytest.CaptureFixture[str], form: LogFormat) -> list[str]:
+def log_some_messages(capsys: pytest.CaptureFixture[str], form: LogFormat) -> list[str]:
     configure_logging(log_format=form)
-    logger.info("not said at this level")
+    logger.info("not logged at this level")
     logger.warning("%d of them wait", 3)
 
     def call() -> None:
@@ -39,15 +39,15 @@ def said(capsys: pytest.CaptureFixture[str], form: LogFormat) -> list[str]:
     return capsys.readouterr().err.splitlines()
 
 
-def test_lines(capsys: pytest.CaptureFixture[str]) -> None:
-    lines = said(capsys, "text")
+def test_text_format(capsys: pytest.CaptureFixture[str]) -> None:
+    lines = log_some_messages(capsys, "text")
     assert lines[:2] == ["WARNING 3 of them wait", "ERROR it failed (request the-call)"]
     assert lines[2].startswith("Traceback")
     assert lines[-2:] == ["ZeroDivisionError: nothing to divide by", "error: it is over"]
 
 
-def test_objects(capsys: pytest.CaptureFixture[str]) -> None:
-    first, second, third = map(json.loads, said(capsys, "json"))
+def test_json_format(capsys: pytest.CaptureFixture[str]) -> None:
+    first, second, third = map(json.loads, log_some_messages(capsys, "json"))
     assert first.pop("time").endswith("+00:00")
     assert first == {"level": "WARNING", "logger": "a.part", "message": "3 of them wait"}
     assert (second["message"], second["request_id"]) == ("it failed", "the-call")
@@ -55,10 +55,10 @@ def test_objects(capsys: pytest.CaptureFixture[str]) -> None:
     assert (third["level"], third["message"]) == ("CRITICAL", "it is over")
 
 
-def test_a_call_without_an_id_gets_one_of_its_own(capsys: pytest.CaptureFixture[str]) -> None:
+def test_call_without_a_request_id_gets_a_new_one(capsys: pytest.CaptureFixture[str]) -> None:
     def call() -> None:
         set_request_id("")
-        logger.warning("said")
+        logger.warning("logged")
 
     configure_logging(log_format="json")
     copy_context().run(call)

@@ -1,4 +1,4 @@
-"""Settings come from the environment, and what is wrong with them is said in a line."""
+"""Settings are read from the environment; one line names what is invalid."""
 
 import pytest
 
@@ -6,7 +6,7 @@ from services.ledger.errors import InvalidArgumentError
 from services.settings import Settings, read_settings
 
 
-def test_settings_are_read_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_environment_sets_settings(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MUTUA_LOG_URL", "kafka://one:1/facts")
     monkeypatch.setenv("MUTUA_STORE_URL", "postgresql://two")
     monkeypatch.setenv("MUTUA_SESSION_TIMEOUT_SECONDS", "3.5")
@@ -14,19 +14,19 @@ def test_settings_are_read_from_the_environment(monkeypatch: pytest.MonkeyPatch)
     assert (settings.log_url, settings.session_timeout_seconds) == ("kafka://one:1/facts", 3.5)
 
 
-def test_what_is_missing_or_wrong_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_error_names_every_invalid_setting(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("MUTUA_LOG_URL", raising=False)
     monkeypatch.setenv("MUTUA_STORE_URL", "postgresql://two")
     monkeypatch.setenv("MUTUA_SLAB_RECORDS", "many")
-    with pytest.raises(InvalidArgumentError) as told:
+    with pytest.raises(InvalidArgumentError) as raised:
         read_settings()
-    assert told.value.message.startswith(
+    assert raised.value.message.startswith(
         "MUTUA_LOG_URL is not set; MUTUA_SLAB_RECORDS is 'many': input should be a valid integer"
     )
 
 
 @pytest.mark.parametrize(
-    ("given", "says"),
+    ("overrides", "message"),
     [
         ({"listen": "7420"}, "MUTUA_LISTEN is '7420': write HOST:PORT"),
         ({"listen": "here:70000"}, "write HOST:PORT with a port of 0 (any) to 65535"),
@@ -50,11 +50,13 @@ def test_what_is_missing_or_wrong_is_named(monkeypatch: pytest.MonkeyPatch) -> N
         ),
     ],
 )
-def test_what_cannot_be_meant_is_refused_with_what_can(given: dict[str, str], says: str) -> None:
-    with pytest.raises(InvalidArgumentError) as told:
-        read_settings(log_url="kafka://one:1/facts", **given)
-    assert says in told.value.message
-    assert "secret" not in told.value.message
+def test_invalid_value_is_refused_with_the_valid_form(
+    overrides: dict[str, str], message: str
+) -> None:
+    with pytest.raises(InvalidArgumentError) as raised:
+        read_settings(log_url="kafka://one:1/facts", **overrides)
+    assert message in raised.value.message
+    assert "secret" not in raised.value.message
 
 
 @pytest.mark.parametrize(
@@ -67,7 +69,7 @@ def test_what_cannot_be_meant_is_refused_with_what_can(given: dict[str, str], sa
         "postgresql://[::1]:5432/mutua",
     ],
 )
-def test_databases_are_named_as_postgresql_names_them(url: str) -> None:
+def test_postgresql_urls_are_accepted(url: str) -> None:
     assert read_settings(log_url="kafka://one:1/facts", store_url=url).store_url == url
 
 
@@ -77,7 +79,7 @@ def test_kerberos_needs_no_password() -> None:
     assert options == {"security_protocol": "SASL_SSL", "sasl_mechanism": "GSSAPI"}
 
 
-def test_every_setting_of_ours_says_what_it_is() -> None:
+def test_every_setting_has_a_description() -> None:
     assert all(
         field.description
         for name, field in Settings.model_fields.items()

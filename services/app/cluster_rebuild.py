@@ -63,8 +63,8 @@ def rebuild(
     """Builds read models from the whole log and makes them active.
 
     Returns when a projector has taken them over. Raises DataInUseError when another rebuild runs,
-    NewerSchemaError for read models of a newer mutua, LogUnavailableError when Kafka or PostgreSQL do
-    not answer; the active read models then stay active.
+    NewerSchemaError for read models of a newer mutua, LogUnavailableError when Kafka or PostgreSQL
+    do not answer; the active read models then stay active.
     """
     with _open_rebuild(settings) as (log, succession):
         new = succession.create_build()

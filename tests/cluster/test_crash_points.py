@@ -1,4 +1,4 @@
-"""A process of the cluster that dies, or stands still, at the worst moment: each by its name."""
+"""Processes of the cluster that crash or freeze at a failpoint."""
 
 from __future__ import annotations
 
@@ -104,7 +104,7 @@ def site(tmp_path: Path, broker: str, topic: str, database: str) -> Iterator[Ser
 
 
 @pytest.mark.timeout(600)
-def test_a_projector_that_dies_at_a_crash_point_is_followed_by_one_that_goes_on(
+def test_projector_resumes_after_a_crash_at_any_failpoint(
     site: ServiceCluster,
 ) -> None:
     for crash in PROJECTOR_CRASHES:
@@ -121,7 +121,7 @@ def test_a_projector_that_dies_at_a_crash_point_is_followed_by_one_that_goes_on(
 
 
 @pytest.mark.timeout(600)
-def test_a_rule_that_fails_holds_its_partition_until_it_is_mended(site: ServiceCluster) -> None:
+def test_failing_rule_holds_its_partition_until_it_is_fixed(site: ServiceCluster) -> None:
     """Whatever the process dies of while it says so."""
     faulty = ("projector-1", "-c", FAILING_RULE)
     site.record(40)
@@ -158,7 +158,7 @@ def test_a_rule_that_fails_holds_its_partition_until_it_is_mended(site: ServiceC
         "after_commit_before_ack:1",
     ],
 )
-def test_a_projector_that_stands_still_is_in_nobodys_way(site: ServiceCluster, where: str) -> None:
+def test_frozen_projector_is_replaced_and_fenced(site: ServiceCluster, where: str) -> None:
     """Others take its partitions over; when it wakes it does no harm, and goes on as they do."""
     site.record(8)
     other = site.start_projector("projector-2")
@@ -181,7 +181,7 @@ def test_a_projector_that_stands_still_is_in_nobodys_way(site: ServiceCluster, w
     assert not other.has_ended()
 
 
-def test_a_projector_that_cannot_end_by_itself_ends_at_once_after_a_while(
+def test_projector_that_cannot_stop_is_ended_after_the_grace(
     site: ServiceCluster,
 ) -> None:
     site.record(40)
@@ -193,7 +193,7 @@ def test_a_projector_that_cannot_end_by_itself_ends_at_once_after_a_while(
 
 
 @pytest.mark.timeout(300)
-def test_an_ingest_that_dies_at_a_crash_point_loses_nothing_that_was_acknowledged(
+def test_ingest_crash_loses_no_acknowledged_fact(
     site: ServiceCluster,
 ) -> None:
     """Its callers live on, and send again what was in doubt."""

@@ -1,4 +1,4 @@
-"""Logs and read models that are not what they were: each is said with its remedy, or heals."""
+"""Changed logs and read models: each is reported with its remedy, or repaired."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ def assert_ended_with(process: ServiceProcess, *words: str) -> None:
     assert all(word in last for word in words), last
 
 
-def test_records_deleted_before_they_were_projected_are_not_skipped(site: ServiceCluster) -> None:
+def test_deleted_unprojected_records_end_the_projector(site: ServiceCluster) -> None:
     """As by a retention that somebody set."""
     site.record(40)
     projector = site.start_projector(**LONG_TIMEOUTS)
@@ -133,7 +133,7 @@ def cut(broker: Broker, topic: str) -> None:
     broker.start()
 
 
-def test_a_log_that_was_cut_and_grew_again_is_not_gone_on_with(
+def test_truncated_log_that_grew_again_ends_the_projector(
     own_site: ServiceCluster, private_broker: Broker
 ) -> None:
     """Read models that are ahead of Kafka, and then of another Kafka. The projector stands still
@@ -159,7 +159,7 @@ def test_a_log_that_was_cut_and_grew_again_is_not_gone_on_with(
     )
 
 
-def test_read_models_that_went_back_are_made_level_again(
+def test_rewound_read_models_are_projected_again(
     site: ServiceCluster, database: str, postgres: str
 ) -> None:
     """An older backup in their place, or a standby that was behind: its files are a copy.
@@ -206,7 +206,7 @@ def set_topic(broker: str, topic: str, name: str, value: str) -> None:
         admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, topic, {name: value})])
 
 
-def test_a_topic_that_takes_less_is_named_until_it_takes_enough(broker: str, topic: str) -> None:
+def test_ingest_is_unready_while_max_message_bytes_is_too_small(broker: str, topic: str) -> None:
     with run_ingest(kafka_url(broker, topic)) as running:
         running.wait_until_serving()
         load = RecordingLoad(running.address)
@@ -241,7 +241,7 @@ BROKER_CLOCK_MS = (9_000, 3_600_000, 5_000, 1, 3_600_001)
 RAISED_MS = (9_000, 3_600_000, 3_600_000, 3_600_000, 3_600_001)
 
 
-def test_a_clock_that_steps_back_is_not_followed(
+def test_record_times_are_monotonic_when_the_clock_steps_back(
     tmp_path: Path, broker: str, producer_timed_topic: str, database: str
 ) -> None:
     """Whether facts are projected each by itself or all at once, and wherever they are moved."""

@@ -1,4 +1,4 @@
-"""What a projector tells of its health, whatever becomes of what it needs."""
+"""Health of a projector while its broker, topic or database is away."""
 
 import subprocess
 import sys
@@ -69,7 +69,7 @@ def start_projector(
         yield running
 
 
-def test_it_is_ready_while_it_does_its_work(
+def test_projector_is_ready_while_it_can_project(
     broker: str, topic: str, database: str, postgres: str, tmp_path: Path
 ) -> None:
     later = f"{topic}-later"
@@ -88,7 +88,7 @@ def test_it_is_ready_while_it_does_its_work(
     delete_topic(broker, later)
 
 
-def test_it_is_not_ready_without_its_broker(
+def test_projector_is_not_ready_without_its_broker(
     private_broker: Broker, private_topic: str, database: str
 ) -> None:
     with start_projector(private_broker.address, private_topic, database) as running:
@@ -101,7 +101,7 @@ def test_it_is_not_ready_without_its_broker(
         running.wait_until_ready(when="when the broker answers again")
 
 
-def test_an_address_in_use_ends_it(broker: str, topic: str, database: str) -> None:
+def test_address_in_use_ends_the_projector(broker: str, topic: str, database: str) -> None:
     with start_projector(broker, topic, database) as running:
         running.wait_until_ready(when="once it has its partitions")
         with start_projector(broker, topic, database, listen=running.listen) as other:

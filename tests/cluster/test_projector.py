@@ -1,4 +1,4 @@
-"""Projectors on a real broker: whatever becomes of them, every fact is projected once."""
+"""Projectors on a real broker: every fact is projected once, whatever happens to a projector."""
 
 import signal
 from collections.abc import Iterator
@@ -39,7 +39,7 @@ def hold(cluster: ProjectorCluster, partition: int) -> Hold | None:
         return found.read_hold(partition)
 
 
-def test_facts_arrive_once_and_in_order_and_garbage_is_set_aside(cluster: ProjectorCluster) -> None:
+def test_facts_are_projected_once_and_garbage_is_quarantined(cluster: ProjectorCluster) -> None:
     cluster.record(400)
     bad = cluster.put("p0", b"\xff\xfe no fact")
     cluster.put("p1", b"", partition=3)  # a key that belongs elsewhere
@@ -57,7 +57,7 @@ def test_facts_arrive_once_and_in_order_and_garbage_is_set_aside(cluster: Projec
     assert cluster.committed_offsets() == cluster.ends()
 
 
-def test_a_killed_worker_goes_on_where_the_read_models_stand(cluster: ProjectorCluster) -> None:
+def test_killed_worker_resumes_at_the_read_models(cluster: ProjectorCluster) -> None:
     with cluster.record_continuously():
         for worker in cluster.start("w1", "w2"):
             cluster.wait_until_all_move()
@@ -65,7 +65,7 @@ def test_a_killed_worker_goes_on_where_the_read_models_stand(cluster: ProjectorC
     cluster.assert_whole()
 
 
-def test_a_frozen_worker_is_replaced_and_does_no_harm_when_it_wakes(
+def test_frozen_worker_is_replaced_and_fenced(
     cluster: ProjectorCluster,
 ) -> None:
     with cluster.record_continuously():
@@ -76,7 +76,7 @@ def test_a_frozen_worker_is_replaced_and_does_no_harm_when_it_wakes(
     cluster.assert_whole()
 
 
-def test_workers_come_and_go(cluster: ProjectorCluster) -> None:
+def test_workers_join_and_leave(cluster: ProjectorCluster) -> None:
     with cluster.record_continuously():
         first, _ = cluster.start("w1", "w2")
         cluster.workers.remove(first)
@@ -87,7 +87,7 @@ def test_workers_come_and_go(cluster: ProjectorCluster) -> None:
     assert [each.exit_codes for each in cluster.workers] == [[], []]
 
 
-def test_a_newer_fact_holds_its_partition_and_no_other(cluster: ProjectorCluster) -> None:
+def test_unknown_fact_kind_holds_one_partition(cluster: ProjectorCluster) -> None:
     cluster.record(80)
     held = cluster.put("p6", newer_fact(29, programme="p6"))
     cluster.record(80)
@@ -108,7 +108,7 @@ def test_a_newer_fact_holds_its_partition_and_no_other(cluster: ProjectorCluster
     assert cluster.committed_offsets() == ends
 
 
-def test_a_record_that_fails_three_times_is_held_until_it_is_released(
+def test_record_that_fails_three_times_is_held_until_release(
     cluster: ProjectorCluster,
 ) -> None:
     poison = cluster.folder / "poison"
@@ -142,7 +142,7 @@ def test_a_record_that_fails_three_times_is_held_until_it_is_released(
     assert len(worker.exit_codes) == MAX_PROJECTION_CRASHES - 1
 
 
-def test_what_was_held_goes_on_with_a_version_that_can_project_it(
+def test_fixed_version_resumes_a_held_partition(
     cluster: ProjectorCluster,
 ) -> None:
     poison = cluster.folder / "poison"
@@ -162,7 +162,7 @@ def test_what_was_held_goes_on_with_a_version_that_can_project_it(
     cluster.eventually(lambda: hold(cluster, POISONED) is None, "it is held no longer")
 
 
-def test_a_topic_that_was_made_again_stops_the_worker_with_the_remedy(
+def test_recreated_topic_ends_the_worker(
     cluster: ProjectorCluster,
 ) -> None:
     cluster.record(80)
@@ -182,7 +182,7 @@ def test_a_topic_that_was_made_again_stops_the_worker_with_the_remedy(
     assert "made from another log; mutua rebuild makes them again" in worker.output.splitlines()[-1]
 
 
-def test_a_database_that_was_away_is_found_again(cluster: ProjectorCluster) -> None:
+def test_worker_survives_a_database_outage(cluster: ProjectorCluster) -> None:
     away = cluster.folder / "away"
     (worker,) = cluster.start("w1")
     away.touch()
@@ -195,7 +195,7 @@ def test_a_database_that_was_away_is_found_again(cluster: ProjectorCluster) -> N
     assert all(hold(cluster, partition) is None for partition in range(4))
 
 
-def test_a_worker_that_gets_no_further_ends_itself(cluster: ProjectorCluster) -> None:
+def test_stalled_worker_ends_itself(cluster: ProjectorCluster) -> None:
     (worker,) = cluster.start("w1", MUTUA_STUCK_SECONDS="2")
     (cluster.folder / "hang").touch()
     cluster.record(8, ["p0"])
@@ -203,7 +203,7 @@ def test_a_worker_that_gets_no_further_ends_itself(cluster: ProjectorCluster) ->
     assert "has been at offset 0 for 2 s" in worker.output
 
 
-def test_a_missing_broker_or_topic_is_named_and_waited_for(cluster: ProjectorCluster) -> None:
+def test_worker_waits_for_a_missing_broker_or_topic(cluster: ProjectorCluster) -> None:
     nowhere, later = f"127.0.0.1:{allocate_port()}", f"{cluster.topic}-later"
     lost = ProjectorProcess("w1", nowhere, cluster.topic, cluster.folder)
     early = ProjectorProcess("w2", cluster.broker, later, cluster.folder)
@@ -223,7 +223,7 @@ def test_a_missing_broker_or_topic_is_named_and_waited_for(cluster: ProjectorClu
     delete_topic(cluster.broker, later)
 
 
-def test_a_session_the_broker_does_not_take_is_named(cluster: ProjectorCluster) -> None:
+def test_refused_session_timeout_is_named(cluster: ProjectorCluster) -> None:
     short = ProjectorProcess(
         "w1", cluster.broker, cluster.topic, cluster.folder, MUTUA_SESSION_TIMEOUT_SECONDS="0.5"
     )
@@ -231,7 +231,7 @@ def test_a_session_the_broker_does_not_take_is_named(cluster: ProjectorCluster) 
     assert "does not take MUTUA_SESSION_TIMEOUT_SECONDS 0.5" in short.output.splitlines()[-1]
 
 
-def test_a_number_of_partitions_is_insisted_on(cluster: ProjectorCluster) -> None:
+def test_worker_waits_for_the_configured_partition_count(cluster: ProjectorCluster) -> None:
     worker = ProjectorProcess(
         "w1", cluster.broker, cluster.topic, cluster.folder, MUTUA_PARTITIONS="7"
     )
@@ -240,7 +240,7 @@ def test_a_number_of_partitions_is_insisted_on(cluster: ProjectorCluster) -> Non
     worker.kill()
 
 
-def test_a_topic_that_got_more_partitions_stops_the_worker(cluster: ProjectorCluster) -> None:
+def test_added_partitions_end_the_worker(cluster: ProjectorCluster) -> None:
     (worker,) = cluster.start("w1")
     cluster.workers.remove(worker)
     admin = KafkaAdminClient(bootstrap_servers=cluster.broker)
@@ -250,7 +250,7 @@ def test_a_topic_that_got_more_partitions_stops_the_worker(cluster: ProjectorClu
     assert "has 6 partitions and had 4" in worker.output.splitlines()[-1]
 
 
-def test_a_broker_may_ask_for_tls_and_a_password(
+def test_worker_uses_tls_and_a_password(
     private_broker: Broker, private_topic: str, tmp_path: Path
 ) -> None:
     with closing(ProjectorCluster(private_broker.address, private_topic, tmp_path)) as cluster:

@@ -1,4 +1,4 @@
-"""`mutua rebuild` of a cluster that is in use: nobody waits, nothing goes back, whoever dies."""
+"""`mutua rebuild` of a busy cluster: no caller waits and no answer goes back in time."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def is_ready_again(process: ServiceProcess) -> bool:
 
 
 @pytest.mark.timeout(300)
-def test_it_takes_place_beside_those_who_record_and_ask(site: RebuildCluster) -> None:
+def test_rebuild_runs_next_to_live_traffic(site: RebuildCluster) -> None:
     runs = {name: process.process.pid for name, process in site.projectors.items()}
     methods = ("ListBalances", "ListExchanges")
     with site.under_load():
@@ -82,7 +82,7 @@ def test_it_takes_place_beside_those_who_record_and_ask(site: RebuildCluster) ->
 
 
 @pytest.mark.timeout(300)
-def test_whoever_dies_on_the_way_those_that_answer_go_on(site: RebuildCluster) -> None:
+def test_crash_leaves_the_active_read_models(site: RebuildCluster) -> None:
     before, going = site.active_schema(), PROJECTORS[0]
     code, _, err = site.run_rebuild(MUTUA_CRASH_AT="in_building:1")
     assert (code, "start mutua rebuild again" in err) == (1, True)
@@ -108,7 +108,7 @@ def test_whoever_dies_on_the_way_those_that_answer_go_on(site: RebuildCluster) -
 
 
 @pytest.mark.timeout(300)
-def test_there_is_a_way_back_also_when_nothing_happens(site: RebuildCluster) -> None:
+def test_switch_back_without_traffic(site: RebuildCluster) -> None:
     before = site.active_schema()
     with site.under_load():
         code, out, err = site.run_rebuild("--back")

@@ -1,4 +1,4 @@
-"""A deploy while callers go on: each process is replaced by one of another version, and back."""
+"""Rolling deploys under load: every process is replaced by another version, and back."""
 
 import threading
 from collections.abc import Iterator, Mapping
@@ -153,7 +153,7 @@ def landed_version(tmp_path_factory: pytest.TempPathFactory) -> SourceVersion:
     return check_out_landed(tmp_path_factory.mktemp("landed"))
 
 
-def test_what_runs_as_the_landed_version_is_the_landed_version(
+def test_versions_import_their_own_sources(
     landed_version: SourceVersion,
 ) -> None:
     for version in (landed_version, CURRENT):
@@ -171,12 +171,14 @@ def there_and_back(deploy: Deploy, old: SourceVersion, new: SourceVersion) -> No
 
 
 @pytest.mark.timeout(600)
-def test_callers_go_on_through_a_deploy_and_the_way_back(
+def test_rolling_deploy_and_rollback_serve_every_caller(
     deploy: Deploy, landed_version: SourceVersion
 ) -> None:
     there_and_back(deploy, landed_version, CURRENT)
 
 
 @pytest.mark.timeout(600)
-def test_callers_go_on_while_read_models_are_made_anew(deploy: Deploy, tmp_path: Path) -> None:
+def test_deploy_with_a_new_model_version_serves_every_caller(
+    deploy: Deploy, tmp_path: Path
+) -> None:
     there_and_back(deploy, CURRENT, copy_with_raised_model(tmp_path / "raised"))

@@ -1,4 +1,4 @@
-"""Figures of real processes are what was done to them, and alerts and dashboards name no others."""
+"""Metrics of real processes count what they did; alerts and dashboards use only these."""
 
 import json
 import re
@@ -51,7 +51,7 @@ def lag_by_partition(cluster: MeasuredCluster) -> dict[str, float]:
     return cluster.query.scrape().by("mutua_lag_facts", "partition")
 
 
-def test_facts_are_counted_by_what_became_of_them(cluster: MeasuredCluster) -> None:
+def test_facts_are_counted_by_outcome(cluster: MeasuredCluster) -> None:
     def count(outcome: str) -> float:
         return cluster.ingest.scrape().get("mutua_ingest_facts_total", outcome=outcome)
 
@@ -71,7 +71,7 @@ def test_facts_are_counted_by_what_became_of_them(cluster: MeasuredCluster) -> N
     assert found.value("mutua_ready", service="IngestService") == 1
 
 
-def test_what_is_not_projected_is_told_in_facts_and_seconds(cluster: MeasuredCluster) -> None:
+def test_lag_is_exported_in_facts_and_seconds(cluster: MeasuredCluster) -> None:
     def projected() -> float:
         return cluster.projector.scrape().get("mutua_projector_slab_facts_sum")
 
@@ -91,7 +91,7 @@ def test_what_is_not_projected_is_told_in_facts_and_seconds(cluster: MeasuredClu
     assert len(lag_by_partition(cluster)) == PARTITIONS
 
 
-def test_what_answers_leave_out_is_told(cluster: MeasuredCluster) -> None:
+def test_waiting_and_quarantined_facts_are_exported(cluster: MeasuredCluster) -> None:
     def left_out() -> tuple[float, float]:
         found = cluster.query.scrape()
         return found.value("mutua_waiting_facts"), found.value("mutua_quarantined_facts")
@@ -105,7 +105,7 @@ def test_what_answers_leave_out_is_told(cluster: MeasuredCluster) -> None:
         wait_until(lambda: left_out() == (0, 1), "it waits no longer")
 
 
-def test_answers_are_measured_and_those_of_the_cache_counted(cluster: MeasuredCluster) -> None:
+def test_calls_and_cache_hits_are_counted(cluster: MeasuredCluster) -> None:
     def hits() -> float:
         return cluster.query.scrape().value("mutua_query_cache_requests_total", result="hit")
 
@@ -124,7 +124,7 @@ def test_answers_are_measured_and_those_of_the_cache_counted(cluster: MeasuredCl
     )
 
 
-def test_a_call_has_an_id_that_the_log_names(cluster: MeasuredCluster) -> None:
+def test_log_lines_carry_the_request_id(cluster: MeasuredCluster) -> None:
     with Client(cluster.client_address, programme="logs") as client:
         client.record([exchange()])
     lines = [
@@ -137,7 +137,7 @@ def test_a_call_has_an_id_that_the_log_names(cluster: MeasuredCluster) -> None:
     assert len({each["request_id"] for each in calls}) == len(calls)
 
 
-def test_an_embedded_server_tells_the_same(cluster: MeasuredCluster) -> None:
+def test_embedded_server_exports_the_same_metrics(cluster: MeasuredCluster) -> None:
     with Client(cluster.server.address) as client:
         position = client.record([exchange() for _ in range(5)])
         assert [each.given for each in client.list_balances(min_position=position)] == [5, 0]
@@ -149,7 +149,7 @@ def test_an_embedded_server_tells_the_same(cluster: MeasuredCluster) -> None:
     assert found.value("mutua_ready", service="QueryService") == 1
 
 
-def test_a_partition_that_is_held_is_told(cluster: MeasuredCluster) -> None:
+def test_held_partition_is_exported(cluster: MeasuredCluster) -> None:
     """The last of those who record here: the partition stays as it is."""
     held = put(cluster, "held", newer_fact(29, programme="held"))
 
@@ -210,7 +210,7 @@ def expressions() -> Iterator[Expression]:
 
 
 @pytest.mark.parametrize("expression", list(expressions()), ids=lambda each: each.where)
-def test_an_expression_is_over_series_that_are_told(
+def test_expression_uses_exported_series(
     expression: Expression, reported_series: dict[str, set[str]]
 ) -> None:
     known = reported_series | {"up": set[str]()}
@@ -237,7 +237,7 @@ def test_an_expression_is_over_series_that_are_told(
     assert expression.shown <= labels
 
 
-def test_every_alert_says_what_to_do() -> None:
+def test_every_alert_has_a_runbook() -> None:
     names = [rule["alert"] for rule in alerts()]
     assert len(names) == len(set(names))
     for rule in alerts():
@@ -246,16 +246,14 @@ def test_every_alert_says_what_to_do() -> None:
 
 
 @pytest.mark.parametrize("metric", METRICS, ids=lambda each: each.name)
-def test_a_metric_that_is_declared_is_told(
-    metric: Metric, reported_series: dict[str, set[str]]
-) -> None:
+def test_declared_metric_is_exported(metric: Metric, reported_series: dict[str, set[str]]) -> None:
     name = f"{metric.name}_count" if isinstance(metric, metrics.Histogram) else metric.name
     assert reported_series.get(name) == set(metric.labels)
     assert re.fullmatch(r"mutua_[a-z_]+", metric.name)
     assert metric.name.endswith("_total") == isinstance(metric, metrics.Counter)
 
 
-def test_every_metric_is_looked_at() -> None:
+def test_every_metric_is_used_by_an_alert_or_panel() -> None:
     """By an alert or the dashboard; else nobody would see it."""
     text = " ".join(each.text for each in expressions())
     assert [each.name for each in METRICS if each.name not in text] == []

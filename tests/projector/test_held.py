@@ -1,4 +1,4 @@
-"""Facts of a later version hold the read models where they stand, and nothing else."""
+"""Facts of a later version hold their partition, and nothing else."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def opened(data: Path, *, write: bool = True) -> Iterator[Client]:
         yield client
 
 
-def test_a_server_goes_on_taking_facts_and_answering_what_is_projected(data: Path) -> None:
+def test_server_records_and_answers_while_held(data: Path) -> None:
     with run_server(data) as (server, address), Client(address) as client:
         wait_until(lambda: bool(client.get_status().held), "it is told")
         beyond = client.record(list(facts(15, 18)))
@@ -88,7 +88,7 @@ def test_a_server_goes_on_taking_facts_and_answering_what_is_projected(data: Pat
         assert server.poll() is None
 
 
-def test_what_is_held_is_no_lag_that_recording_would_have_to_wait_for(data: Path) -> None:
+def test_held_facts_are_no_lag(data: Path) -> None:
     with (
         closing(SqliteLog(data / "log.sqlite")) as log,
         closing(SqliteStore(data / "read-1.sqlite")) as store,
@@ -101,18 +101,18 @@ def test_what_is_held_is_no_lag_that_recording_would_have_to_wait_for(data: Path
         assert (projector.lag, projector.hold_reason, projector.next_offset) == (0, WHY, 12)
 
 
-def test_verify_says_what_is_held(data: Path) -> None:
+def test_verify_reports_the_hold(data: Path) -> None:
     report = verify(data)
     assert (report.differences, report.fact_count) == ([], 12)
     assert (report.unprojected_count, report.hold_reason) == (4, WHY)
 
 
-def test_what_is_rebuilt_is_held_at_the_same_place(data: Path) -> None:
+def test_rebuilt_read_models_are_held_at_the_same_offset(data: Path) -> None:
     rebuild(data, on_progress=lambda *_: None)
     assert verify(data).hold_reason == WHY
 
 
-def test_an_upgraded_mutua_goes_on_by_itself(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_upgraded_mutua_resumes(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Here the number is no longer kept for later: the record is read, if only as garbage."""
     monkeypatch.setattr(wire, "_FACT_NUMBERS", ())
     with opened(data, write=False) as client:
@@ -133,7 +133,7 @@ NOT_HELD: dict[str, Callable[[], bytes]] = {
 
 
 @pytest.mark.parametrize("make", NOT_HELD.values(), ids=NOT_HELD)
-def test_what_no_version_reads_is_quarantined(tmp_path: Path, make: Callable[[], bytes]) -> None:
+def test_unreadable_record_is_quarantined(tmp_path: Path, make: Callable[[], bytes]) -> None:
     SqliteLog(tmp_path / "log.sqlite").close()
     append(tmp_path, make(), PROGRAMME)
     record(tmp_path, 0, 2)
@@ -146,7 +146,7 @@ def test_what_no_version_reads_is_quarantined(tmp_path: Path, make: Callable[[],
 
 
 @pytest.mark.parametrize("kind", [23, 35, 50, 79])
-def test_every_number_of_a_fact_is_held(tmp_path: Path, kind: int) -> None:
+def test_every_reserved_fact_kind_is_held(tmp_path: Path, kind: int) -> None:
     SqliteLog(tmp_path / "log.sqlite").close()
     append(tmp_path, newer_fact(kind), PROGRAMME)
     with opened(tmp_path, write=False) as client:

@@ -1,4 +1,4 @@
-"""Read models built at once from the log are those that a live projector makes step by step."""
+"""Building read models from the whole log gives the same tables as projecting live."""
 
 from __future__ import annotations
 
@@ -29,16 +29,14 @@ UNREADABLE = (b"\xff", b"", Event(event_id=event_id(0), programme_id=PROGRAMME).
     st.lists(st.sampled_from(UNREADABLE), max_size=2),
     st.sampled_from((1, 2, 3, 20_000)),
 )
-def test_what_is_built_is_what_the_log_says(
-    events: list[Event], unreadable: list[bytes], slab_size: int
-) -> None:
+def test_build_equals_the_log(events: list[Event], unreadable: list[bytes], slab_size: int) -> None:
     values = [(event.programme_id, event.SerializeToString()) for event in events]
     values += [(PROGRAMME, value) for value in unreadable]
     with TemporaryDirectory() as name, _log(Path(name), values) as log:
-        path, told = Path(name, "built"), list[int]()
-        assert _build(log, path, slab_size, told) == len(values)
-        assert told == sorted(set(told))
-        assert told[-1] == len(values)
+        path, positions_done = Path(name, "built"), list[int]()
+        assert _build(log, path, slab_size, positions_done) == len(values)
+        assert positions_done == sorted(set(positions_done))
+        assert positions_done[-1] == len(values)
         with closing(SqliteStore(path)) as store:
             assert verify(log, store).differences == []
             watermark = store.read_watermark(0)
@@ -46,7 +44,7 @@ def test_what_is_built_is_what_the_log_says(
             assert watermark.next_offset == len(values)
 
 
-def test_a_waiting_correction_meets_all_new_exchanges_of_a_slab(tmp_path: Path) -> None:
+def test_waiting_correction_in_a_slab_of_new_exchanges(tmp_path: Path) -> None:
     """It waits for the one; that what it replaces is another exchange tells the other."""
     corrected, other, recorded = (_exchange(number) for number in range(3))
     content = corrected.exchange_recorded.exchange
@@ -65,7 +63,7 @@ def test_a_waiting_correction_meets_all_new_exchanges_of_a_slab(tmp_path: Path) 
                 assert snapshot.read_counts(PROGRAMME).quarantine_count == 1
 
 
-def test_what_is_built_has_the_tables_and_indexes_of_any_other(tmp_path: Path) -> None:
+def test_build_has_the_usual_schema(tmp_path: Path) -> None:
     with _log(tmp_path, _values(5)) as log:
         _build(log, tmp_path / "built")
     SqliteStore(tmp_path / "other").close()
@@ -73,14 +71,14 @@ def test_what_is_built_has_the_tables_and_indexes_of_any_other(tmp_path: Path) -
     assert any(name == "index" for name, _ in _schema(tmp_path / "built"))
 
 
-def test_an_empty_log_makes_empty_read_models(tmp_path: Path) -> None:
+def test_empty_log_builds_empty_read_models(tmp_path: Path) -> None:
     with _log(tmp_path, []) as log:
         assert _build(log, tmp_path / "built") == 0
         with closing(SqliteStore(tmp_path / "built")) as store:
             assert store.read_watermark(0) is None
 
 
-def test_building_ends_before_a_fact_of_a_later_version(tmp_path: Path) -> None:
+def test_build_stops_at_an_unknown_fact_kind(tmp_path: Path) -> None:
     values = [*_values(4), (PROGRAMME, newer_fact(35)), *_values(6)]
     with _log(tmp_path, values) as log:
         assert _build(log, tmp_path / "built") == 4
@@ -91,9 +89,9 @@ def test_building_ends_before_a_fact_of_a_later_version(tmp_path: Path) -> None:
 
 
 def _build(
-    log: SqliteLog, path: Path, slab_size: int = 20_000, told: list[int] | None = None
+    log: SqliteLog, path: Path, slab_size: int = 20_000, positions_done: list[int] | None = None
 ) -> int:
-    positions: list[int] = [] if told is None else told
+    positions: list[int] = [] if positions_done is None else positions_done
     with closing(SqliteRebuildStore(path)) as store:
         position = build(log, store, slab_size=slab_size, on_progress=positions.append)
         store.finish()

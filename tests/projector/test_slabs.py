@@ -1,4 +1,4 @@
-"""The read models do not depend on how the log is cut, and verify sees whatever they hold."""
+"""Tables do not depend on how the log is divided into slabs, and verify reports any change."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ COLUMNS = [
 @given(
     st.data(), histories() | mixed_histories(), st.lists(st.sampled_from(UNREADABLE), max_size=2)
 )
-def test_tables_are_the_same_however_the_log_is_cut(
+def test_tables_do_not_depend_on_slabs_in_sqlite(
     data: st.DataObject, events: list[Event], unreadable: list[bytes]
 ) -> None:
     values = [(event.programme_id, event.SerializeToString()) for event in events]
@@ -75,7 +75,7 @@ def test_tables_are_the_same_however_the_log_is_cut(
 @given(
     st.data(), histories() | mixed_histories(), st.lists(st.sampled_from(UNREADABLE), max_size=2)
 )
-def test_tables_of_postgresql_are_the_same_however_the_log_is_cut(
+def test_tables_do_not_depend_on_slabs_in_postgresql(
     database: str, data: st.DataObject, events: list[Event], unreadable: list[bytes]
 ) -> None:
     """And the same as those of SQLite, but for the numbers of the programmes."""
@@ -111,7 +111,7 @@ def _by_programme(store: SqliteStore | PostgresStore) -> dict[str, list[tuple[An
     }
 
 
-def test_what_replaces_a_waiting_fact_waits_in_a_later_slab_too(tmp_path: Path) -> None:
+def test_replacement_of_a_waiting_fact_waits_across_slabs(tmp_path: Path) -> None:
     recorded, corrected, *_ = _one_of_each()
     waiting, replacing = Event(), Event()
     for event, number in ((waiting, 20), (replacing, 21)):
@@ -140,7 +140,7 @@ def projected(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize(("model", "column"), COLUMNS)
-def test_verify_tells_a_changed_value(
+def test_verify_reports_a_changed_value(
     projected: Path, tmp_path: Path, model: type[ReadModelRow], column: Column[Any]
 ) -> None:
     with _tampered(projected, tmp_path, "read.sqlite") as connection:
@@ -153,7 +153,7 @@ def test_verify_tells_a_changed_value(
 
 
 @pytest.mark.parametrize("model", MODELS, ids=lambda model: model.__tablename__)
-def test_verify_tells_a_lost_row(
+def test_verify_reports_a_missing_row(
     projected: Path, tmp_path: Path, model: type[ReadModelRow]
 ) -> None:
     with _tampered(projected, tmp_path, "read.sqlite") as connection:
@@ -166,7 +166,7 @@ def test_verify_tells_a_lost_row(
     [model for model in MODELS if model is not ProgrammeRow],
     ids=lambda model: model.__tablename__,
 )
-def test_verify_tells_a_row_too_many(
+def test_verify_reports_an_extra_row(
     projected: Path, tmp_path: Path, model: type[ReadModelRow]
 ) -> None:
     with _tampered(projected, tmp_path, "read.sqlite") as connection:
@@ -182,9 +182,7 @@ def test_verify_tells_a_row_too_many(
     assert _differences(tmp_path)
 
 
-def test_verify_tells_a_programme_that_nothing_was_recorded_in(
-    projected: Path, tmp_path: Path
-) -> None:
+def test_verify_reports_an_empty_programme(projected: Path, tmp_path: Path) -> None:
     with _tampered(projected, tmp_path, "read.sqlite") as connection:
         _insert(connection, ProgrammeRow, (99, "ghost", 0, 0))
     assert _differences(tmp_path)
@@ -201,7 +199,7 @@ def test_verify_tells_a_programme_that_nothing_was_recorded_in(
         "UPDATE log SET id = replace(id, substr(id, 1, 1), 'x')",
     ],
 )
-def test_verify_tells_a_changed_log(projected: Path, tmp_path: Path, tampering: str) -> None:
+def test_verify_reports_a_changed_log(projected: Path, tmp_path: Path, tampering: str) -> None:
     with _tampered(projected, tmp_path, "log.sqlite") as connection:
         connection.execute(tampering)
     assert _differences(tmp_path)

@@ -164,14 +164,14 @@ def hold(path: Path) -> Hold | None:
         return store.read_hold(0)
 
 
-def test_slabs_are_projected_and_the_next_worker_goes_on_there(start: Start) -> None:
+def test_next_worker_resumes_at_the_projected_offset(start: Start) -> None:
     first = start()
     first.project(0, 10)
     first.project(10, 25)
     assert (first.next_offset, start().next_offset, first.reasons) == (25, 25, [])
 
 
-def test_read_models_that_are_away_when_it_takes_over_are_waited_for(
+def test_takeover_waits_for_unavailable_read_models(
     start: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(FailingStore, "away", 2)
@@ -180,12 +180,12 @@ def test_read_models_that_are_away_when_it_takes_over_are_waited_for(
     assert (FailingStore.away, running.next_offset, running.reasons) == (0, 10, [])
 
 
-def test_what_others_have_under_way_is_ended_before_it_looks_where_they_stood(start: Start) -> None:
+def test_takeover_fences_previous_owner_before_it_reads_positions(start: Start) -> None:
     start()
     assert FailingStore.calls == [("fence", 0), ("watermark", 0)]
 
 
-def test_records_that_are_projected_already_are_left_out(start: Start) -> None:
+def test_projected_records_are_skipped(start: Start) -> None:
     running = start()
     running.project(0, 10)
     running.project(0, 10)
@@ -193,7 +193,7 @@ def test_records_that_are_projected_already_are_left_out(start: Start) -> None:
     assert (running.next_offset, running.reasons) == (15, [])
 
 
-def test_a_slab_of_a_partition_that_is_gone_is_left_out(start: Start) -> None:
+def test_slab_of_a_revoked_partition_is_skipped(start: Start) -> None:
     running = start()
     running.take_over()
     running.project(0, 10)
@@ -201,14 +201,14 @@ def test_a_slab_of_a_partition_that_is_gone_is_left_out(start: Start) -> None:
     assert start().next_offset == 0
 
 
-def test_a_gap_ends_the_worker(start: Start) -> None:
+def test_gap_before_a_slab_ends_the_worker(start: Start) -> None:
     running = start()
     running.project(1, 10)
     assert "partition 0 is at offset 0, but the fetched records are 1 to 9" in running.reasons[0]
     assert running.next_offset == 0
 
 
-def test_a_gap_inside_a_slab_ends_the_worker(start: Start) -> None:
+def test_gap_inside_a_slab_ends_the_worker(start: Start) -> None:
     running = start()
     slab = running.log.fetch(0, 10)
     del slab[4]
@@ -217,7 +217,7 @@ def test_a_gap_inside_a_slab_ends_the_worker(start: Start) -> None:
     assert running.next_offset == 0
 
 
-def test_a_worker_that_was_overtaken_ends(start: Start) -> None:
+def test_fenced_worker_ends(start: Start) -> None:
     overtaken, other = start(), start()
     other.project(0, 10)
     overtaken.project(0, 20)
@@ -225,9 +225,7 @@ def test_a_worker_that_was_overtaken_ends(start: Start) -> None:
     assert start().next_offset == 10
 
 
-def test_read_models_that_went_back_end_the_worker_though_nothing_is_recorded(
-    start: Start, tmp_path: Path
-) -> None:
+def test_rewound_read_models_end_an_idle_worker(start: Start, tmp_path: Path) -> None:
     running = start()
     running.project(0, 10)
     with closing(sqlite3.connect(tmp_path / "read.sqlite")) as backup, backup:
@@ -240,7 +238,7 @@ def test_read_models_that_went_back_end_the_worker_though_nothing_is_recorded(
     assert "partition 0 is at offset 10 in the read models and was at 20" in reason
 
 
-def test_nobody_goes_on_with_a_partition_that_is_not_of_the_log(start: Start) -> None:
+def test_truncated_log_invalidates_the_watermark(start: Start) -> None:
     """It read on where the log was cut, and grew again under another leader."""
     running = start(FakeLog(VALUES))
     running.project(0, 10)
@@ -254,7 +252,7 @@ def test_nobody_goes_on_with_a_partition_that_is_not_of_the_log(start: Start) ->
     assert "does not hold the fact that was projected last" in reason
 
 
-def test_a_time_that_steps_back_is_raised_however_it_was_read(start: Start, tmp_path: Path) -> None:
+def test_record_times_are_monotonic_across_slabs_and_workers(start: Start, tmp_path: Path) -> None:
     """Within a slab, from one to the next, and after another worker has taken over."""
     seconds = [5, 9, 7, 6, 10, 8, 8, 3]
     log = FakeLog(VALUES[:8], times=[each * SECOND for each in seconds])
@@ -275,7 +273,7 @@ def recorded(folder: Path) -> int:
     return watermark.record_time
 
 
-def test_what_others_wrote_meanwhile_is_known_after_taking_over_again(start: Start) -> None:
+def test_second_takeover_drops_stale_caches(start: Start) -> None:
     first, other = start(), start()
     first.project(0, 1)  # it knows one giver and one receiver now
     other.take_over(0)
@@ -294,22 +292,20 @@ def test_what_others_wrote_meanwhile_is_known_after_taking_over_again(start: Sta
     ],
     ids=["another log", "a log that was cut", "a log that was changed"],
 )
-def test_a_log_that_is_not_the_one_that_was_read_is_refused(
-    start: Start, log: FakeLog, reason: str
-) -> None:
+def test_takeover_refuses_a_foreign_log(start: Start, log: FakeLog, reason: str) -> None:
     start().project(0, 10)
     (found,) = start(log).reasons
     assert reason in found
 
 
-def test_a_store_that_is_busy_is_asked_again(start: Start) -> None:
+def test_busy_store_is_retried(start: Start) -> None:
     running = start()
     FailingStore.busy = 2
     running.project(0, 10)
     assert (running.next_offset, running.reasons) == (10, [])
 
 
-def test_whoever_is_told_to_stop_waits_for_no_store(start: Start) -> None:
+def test_stopping_worker_does_not_retry(start: Start) -> None:
     running = start()
     running.worker.stop()
     FailingStore.busy = 1_000_000
@@ -317,7 +313,7 @@ def test_whoever_is_told_to_stop_waits_for_no_store(start: Start) -> None:
     assert (running.next_offset, running.reasons, running.worker.holds) == (0, [], {})
 
 
-def test_a_record_that_fails_is_found_and_held_the_third_time(start: Start, tmp_path: Path) -> None:
+def test_failing_record_is_held_at_the_third_crash(start: Start, tmp_path: Path) -> None:
     FailingStore.poison = 23
     for crash in range(1, MAX_PROJECTION_CRASHES):
         running = start()
@@ -338,9 +334,7 @@ def test_a_record_that_fails_is_found_and_held_the_third_time(start: Start, tmp_
     assert hold(tmp_path / "read.sqlite") == Hold(0, 23, reason, MAX_PROJECTION_CRASHES + 1)
 
 
-def test_what_failed_too_often_is_tried_once_by_each_later_worker(
-    start: Start, tmp_path: Path
-) -> None:
+def test_held_record_is_retried_once_by_a_new_worker(start: Start, tmp_path: Path) -> None:
     with_store(tmp_path, lambda store: store.save_hold(Hold(0, 0, "it failed", 3)))
     running = start()
     assert running.worker.holds == {}
@@ -350,7 +344,7 @@ def test_what_failed_too_often_is_tried_once_by_each_later_worker(
     assert hold(tmp_path / "read.sqlite") is None
 
 
-def test_what_was_released_by_hand_goes_on(start: Start, tmp_path: Path) -> None:
+def test_released_partition_resumes(start: Start, tmp_path: Path) -> None:
     FailingStore.poison = 0
     with_store(tmp_path, lambda store: store.save_hold(Hold(0, 0, "it failed", 2)))
     running = start()
@@ -369,7 +363,7 @@ def with_store(folder: Path, work: Callable[[SqliteStore], None]) -> None:
         work(store)
 
 
-def test_a_fact_of_a_newer_kind_is_held_until_it_is_known(start: Start, tmp_path: Path) -> None:
+def test_unknown_fact_kind_holds_until_an_upgrade(start: Start, tmp_path: Path) -> None:
     log = FakeLog([*VALUES[:10], newer_fact(29), *VALUES[10:]])
     running = start(log)
     running.project(0, 41)
@@ -383,13 +377,13 @@ def test_a_fact_of_a_newer_kind_is_held_until_it_is_known(start: Start, tmp_path
     assert upgraded.next_offset == 41
 
 
-def test_what_was_held_elsewhere_on_the_partition_is_over(start: Start, tmp_path: Path) -> None:
+def test_takeover_deletes_a_hold_at_another_offset(start: Start, tmp_path: Path) -> None:
     with_store(tmp_path, lambda store: store.save_hold(Hold(0, 7, "it failed", 3)))
     assert start().worker.holds == {}
     assert hold(tmp_path / "read.sqlite") is None
 
 
-def test_a_worker_is_stuck_when_what_was_fetched_is_not_projected(start: Start) -> None:
+def test_stall_when_fetched_records_are_not_projected(start: Start) -> None:
     running = start()
     worker = running.worker
     worker.on_poll()
@@ -401,16 +395,14 @@ def test_a_worker_is_stuck_when_what_was_fetched_is_not_projected(start: Start) 
     assert worker.describe_stall(60, rebalancing=False) == ""
 
 
-def test_a_worker_is_stuck_when_nobody_asks_for_records(start: Start) -> None:
+def test_stall_when_the_consumer_is_not_polled(start: Start) -> None:
     worker = start().worker
     assert worker.describe_stall(0, rebalancing=False) == "the consumer has not answered for 0 s"
     asyncio.run(worker.take_over([]))
     assert worker.describe_stall(0, rebalancing=False) == ""
 
 
-def test_a_worker_with_nothing_but_held_partitions_is_not_stuck(
-    start: Start, tmp_path: Path
-) -> None:
+def test_no_stall_when_every_partition_is_held(start: Start, tmp_path: Path) -> None:
     with_store(tmp_path, lambda store: store.save_hold(Hold(0, 0, "it failed", 3)))
     FailingStore.poison = 0
     running = start()
@@ -420,7 +412,7 @@ def test_a_worker_with_nothing_but_held_partitions_is_not_stuck(
     assert worker.describe_stall(0, rebalancing=False) == ""
 
 
-def test_it_goes_over_when_others_are_to_be_written(
+def test_superseded_read_models_stop_the_worker(
     start: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     running = start()

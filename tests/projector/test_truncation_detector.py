@@ -1,4 +1,4 @@
-"""Whether what was projected is asked for when a leader was replaced, and only then."""
+"""TruncationDetector: a change of leader, and only that, compares watermarks with the log."""
 
 from collections.abc import Sequence
 
@@ -11,11 +11,11 @@ from services.projector.truncation_detector import LogTruncatedError, Truncation
 from tests.projector.test_worker import LOG_ID, VALUES, FakeLog
 
 AFTER = VALUES[20:]
-"""What is recorded once the log was cut."""
+"""Records that follow the truncation."""
 
 
 class ReplicatedFakeLog(FakeLog):
-    """Counts what is asked of it."""
+    """Counts reads."""
 
     read_count, is_away = 0, False
 
@@ -33,67 +33,65 @@ class ReplicatedFakeLog(FakeLog):
 
 
 def watermark_at(log: FakeLog, next_offset: int) -> Watermark:
-    """What a worker says that has projected so far."""
+    """The watermark of a worker that projected up to `next_offset`."""
     return make_watermark(LOG_ID, 0, FakeLog.read(log, next_offset - 1, 1)[0])
 
 
 def start_detector(log: ReplicatedFakeLog, *projected: int) -> TruncationDetector:
-    found = TruncationDetector(log)
-    found.reset(log.leader_epochs(), [0], [])
+    detector = TruncationDetector(log)
+    detector.reset(log.leader_epochs(), [0], [])
     for next_offset in projected:
-        found.add_watermark(watermark_at(log, next_offset))
-    return found
+        detector.add_watermark(watermark_at(log, next_offset))
+    return detector
 
 
-def test_nothing_is_asked_while_the_leader_stays() -> None:
+def test_check_reads_nothing_while_the_leader_stays() -> None:
     log = ReplicatedFakeLog(VALUES)
-    looking = start_detector(log, 10, 12)
-    looking.check()
-    looking.add_watermark(watermark_at(log, 20))
-    looking.check()
+    detector = start_detector(log, 10, 12)
+    detector.check()
+    detector.add_watermark(watermark_at(log, 20))
+    detector.check()
     assert log.read_count == 0
 
 
-def test_a_leader_that_has_everything_is_gone_on_with() -> None:
+def test_leader_without_truncation_continues() -> None:
     log = ReplicatedFakeLog(VALUES)
-    looking = start_detector(log, 10)
-    looking.check()
+    detector = start_detector(log, 10)
+    detector.check()
     log.epoch = 1
-    looking.add_watermark(watermark_at(log, 15))
-    looking.check()
+    detector.add_watermark(watermark_at(log, 15))
+    detector.check()
     assert log.read_count == 2  # what was projected before, and since
-    looking.check()
+    detector.check()
     assert log.read_count == 2
 
 
 @pytest.mark.parametrize("left", [0, 5, 12, 19])
 @pytest.mark.parametrize("grown", [[], AFTER], ids=["cut", "cut and grown"])
 @pytest.mark.parametrize("looked", [True, False])
-def test_a_leader_that_lacks_something_is_found_out(
-    left: int, grown: list[bytes], *, looked: bool
-) -> None:
-    """Whatever was projected when, between two looks, and whatever is projected of what is new."""
+def test_truncated_leader_is_detected(left: int, grown: list[bytes], *, looked: bool) -> None:
+    """At any time between two checks, and whatever replaced the lost records."""
     log = ReplicatedFakeLog(VALUES)
-    looking = start_detector(log, 10, 20)
+    detector = start_detector(log, 10, 20)
     if looked:
-        looking.check()
+        detector.check()
     log.cut(left, grown)
     if grown:
-        looking.add_watermark(watermark_at(log, len(log.values)))
+        detector.add_watermark(watermark_at(log, len(log.values)))
     log.is_away = True
     with pytest.raises(LogUnavailableError):
-        looking.check()
+        detector.check()
     log.is_away = False
     for _ in range(2):
         with pytest.raises(LogTruncatedError, match="partition 0: the log") as cut:
-            looking.check()
+            detector.check()
         assert cut.value.partition == 0
 
 
-def test_a_partition_that_others_have_by_now_is_theirs() -> None:
+def test_revoked_partition_is_not_checked() -> None:
     log = ReplicatedFakeLog(VALUES)
-    looking = start_detector(log, 10)
+    detector = start_detector(log, 10)
     log.cut(0, [])
-    looking.reset(log.leader_epochs(), [], [])
-    looking.check()
+    detector.reset(log.leader_epochs(), [], [])
+    detector.check()
     assert log.read_count == 0

@@ -1,4 +1,4 @@
-"""The agent of a projector: whose slab is projected while another one takes its time."""
+"""The Faust agent of a projector: partitions are projected concurrently, each in order."""
 
 import asyncio
 from collections import deque
@@ -18,7 +18,7 @@ SLOW, QUICK = TP("facts", 0), TP("facts", 1)
 
 
 class FakeOwner:
-    """Projects the slow partition when it is told to, and others at once."""
+    """Projects the slow partition after `may_finish`, and other partitions at once."""
 
     def __init__(self) -> None:
         self.next_offsets: dict[int, int] = {}
@@ -41,7 +41,7 @@ def slab(start: int, end: int) -> list[Any]:
 
 
 class FakeStream:
-    """Slabs, one after the other, and which of them were acknowledged."""
+    """A stream of slabs that records acknowledgements."""
 
     def __init__(self, *slabs: tuple[TP, list[Any]]) -> None:
         self.slabs = slabs
@@ -64,7 +64,7 @@ async def wait_until_idle() -> None:
         await asyncio.sleep(0)
 
 
-def test_slabs_of_a_partition_wait_for_each_other_and_nobody_else_does() -> None:
+def test_slabs_wait_for_their_own_partition_only() -> None:
     async def main() -> None:
         owner: Any = FakeOwner()
         stream = FakeStream(
@@ -94,7 +94,7 @@ def test_slabs_of_a_partition_wait_for_each_other_and_nobody_else_does() -> None
 @pytest.mark.parametrize(
     ("sizes", "first"), [((3, 2, 1, 1), 3), ((7, 1), 1), ((2, 7), 1), ((6, 1), 1), ((5, 1), 2)]
 )
-def test_small_slabs_are_projected_together(sizes: tuple[int, ...], first: int) -> None:
+def test_contiguous_small_slabs_are_merged(sizes: tuple[int, ...], first: int) -> None:
     ends = list(accumulate(sizes))
     waiting = deque(
         SimpleNamespace(value=slab(end - size, end)) for size, end in zip(sizes, ends, strict=True)
