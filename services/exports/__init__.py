@@ -1,1 +1,1 @@
-"""Files out: the log whole, for keeping and for moving; and back into an empty directory."""
+"""Exports a log to a file and replays it into an empty data directory or topic."""

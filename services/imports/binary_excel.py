@@ -1,8 +1,8 @@
 """Reads .xls and .xlsb workbooks through calamine, in a process of its own.
 
-On damaged files calamine panics, or ends its process because it asks for more memory than there is.
-The process reads the workbook from its standard input and writes a line of JSON for each sheet, a
-title, and for each row with any text, its number and its cells.
+A damaged file can make calamine panic, or end its process because it asks for too much memory. The
+process reads the workbook from its standard input and writes JSON lines: for each sheet its title,
+and for each row with text its number and cells.
 """
 
 import io
@@ -34,7 +34,7 @@ class BinaryWorkbookError(MutuaError):
 
 
 class BinarySheets:
-    """The visible sheets of a workbook, from the lines that the process wrote."""
+    """The visible sheets of a workbook, read from the lines of the process."""
 
     note = _NOTE
 
@@ -49,7 +49,7 @@ class BinarySheets:
         self.titles = list(self._starts)
 
     def read_rows(self, title: str) -> Iterator[TableRow]:
-        """Every row that has any text, from the first one each time."""
+        """The rows that have text. Each call starts at the first one."""
         self._lines.seek(self._starts[title])
         while line := self._lines.readline():
             row = json.loads(line)
@@ -81,7 +81,7 @@ def _write_lines(file: IO[bytes], lines: IO[str]) -> None:
             if sheet.typ != SheetTypeEnum.WorkSheet or sheet.visible != SheetVisibleEnum.Visible:
                 continue
             print(json.dumps(sheet.name), file=lines)
-            # Begins with the sheet's first row, also where that is empty.
+            # The first row of the sheet comes first even if it is empty.
             rows = book.get_sheet_by_name(sheet.name).iter_rows()
             for number, values in enumerate(rows, start=1):
                 row = TableRow(number, [_text(value) for value in values])

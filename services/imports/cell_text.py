@@ -1,10 +1,10 @@
-"""The text of values that workbooks store: what a person would have typed in a CSV."""
+"""Formats values of workbooks as a person would have typed them in a CSV."""
 
 from datetime import date, datetime, time, timedelta
 
 
 def format_number(value: float) -> str:
-    """At most 15 digits, as spreadsheets show them: 45.0 is "45", 0.1 + 0.2 is "0.3"."""
+    """Up to 15 digits, as in spreadsheets: 45.0 is "45", 0.1 + 0.2 is "0.3"."""
     if isinstance(value, int) or value.is_integer():
         return str(int(value))
     return f"{value:.15g}"
@@ -24,7 +24,7 @@ def format_moment(value: date, *, month_only: bool = False, year_only: bool = Fa
 def format_duration(value: time | timedelta) -> str:
     """An ISO duration in hours, minutes and seconds, such as "PT30H15M".
 
-    A time of day is one too: spreadsheets store 1:30 alike whether it is a duration or a time.
+    A time of day is formatted as a duration too, because spreadsheets store both alike.
     """
     if isinstance(value, time):
         value = timedelta(

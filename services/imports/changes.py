@@ -1,4 +1,4 @@
-"""The changes that an import would make, and the questions to ask before it makes them."""
+"""Describes the changes of an import and the doubts to confirm before it records them."""
 
 import shlex
 from collections.abc import Iterable, Iterator, Sequence
@@ -15,7 +15,7 @@ from services.ledger.wording import format_count
 from services.notation.exchange_cells import format_content_cells, format_time_cell
 
 MAX_LISTED_ROWS: Final = 10
-"""Maximum number of rows of a kind that are named; the others are counted."""
+"""Maximum number of rows of a kind that a report lists; it counts the others."""
 _COMPARED: Final = 1_000
 
 
@@ -43,10 +43,10 @@ class RowChange:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Doubt:
-    """What somebody should confirm before it is recorded.
+    """A question to confirm before an import records.
 
-    `statement` says what was seen, `remedy` what to type in either case; `question` is answered by
-    yes or no. `changes` are shown between statement and remedy.
+    `statement` has the finding, `remedy` the options for either answer. `question` is a question
+    for yes or no. `changes` are shown between statement and remedy.
     """
 
     statement: str
@@ -55,7 +55,7 @@ class Doubt:
     changes: tuple[RowChange, ...] = ()
 
     def format_changes(self) -> Iterator[str]:
-        """The changes, a line each."""
+        """The changes, one line each."""
         for change in self.changes:
             where = f"line {change.row:,}" if change.row else "earlier"
             reference = f" ({change.reference})" if change.reference else ""
@@ -66,8 +66,8 @@ class Doubt:
 class HandRetraction:
     """An exchange that somebody retracted by hand, so that it stays retracted.
 
-    `row` is the line of the file that is about it, 0 for none. `what` names the exchange in words,
-    `reason` says why it was retracted.
+    `row` is the line of its row in the file, 0 for none. `what` describes the exchange, `reason` is
+    the reason of the retraction.
     """
 
     row: int
@@ -93,7 +93,7 @@ def make_hand_retraction(exchange: Exchange, *, row: int, reference: str) -> Han
 def format_exchange_cells(
     content: ExchangeContent, at: Timestamp, precision: OccurPrecision.ValueType
 ) -> dict[str, str]:
-    """An exchange by the fields of a file."""
+    """The cells of an exchange, by field of a file."""
     return {"occur_time": format_time_cell(at, precision), **format_content_cells(content)}
 
 
@@ -106,7 +106,7 @@ def compare_cells(
     *,
     is_moved: bool,
 ) -> RowChange:
-    """The fields that differ."""
+    """Builds the change from the fields that differ."""
     fields = [field for field in after if after[field] != before[field]]
     return RowChange(
         row=row,
@@ -121,9 +121,9 @@ def compare_cells(
 def make_change_doubt(
     changes: Sequence[RowChange], *, corrected: int, moved: int, rows: int, batch: str
 ) -> Doubt | None:
-    """The question to ask when rows change parties or times, or when most rows change.
+    """Asks about rows that change parties or times, or about changes in most rows.
 
-    Such a file may come from another sender or another year under a name that was used before.
+    Such a file may be of another sender or another year, under a batch name that was used before.
     """
     if not moved and corrected * 2 <= rows:
         return None
@@ -155,12 +155,12 @@ def make_change_doubt(
 def make_replacement_doubt(
     new: Iterable[tuple[int, Event]], missing: Iterable[Exchange], *, count: int, batch: str
 ) -> Doubt:
-    """The question to ask when a file without references lacks as many rows as it adds.
+    """Asks about a file without references that lacks as many rows as it adds.
 
-    They may be rows that somebody edited. Each of the first new rows is shown beside the
-    missing exchange that it resembles most.
+    Somebody may have edited these rows. Each of the first new rows is listed with the missing
+    exchange that resembles it most.
     """
-    old = [
+    old_cells = [
         (
             each.exchange_id,
             format_exchange_cells(last.content, last.occur_time, last.occur_precision),
@@ -172,25 +172,25 @@ def make_replacement_doubt(
     for line, event in islice(new, MAX_LISTED_ROWS):
         content = event.exchange_recorded.exchange
         after = format_exchange_cells(content, event.occur_time, event.occur_precision)
-        if not old:
+        if not old_cells:
             break
-        exchange_id, before = max(old, key=lambda each: _likeness(each[1], after))
-        old.remove((exchange_id, before))
+        exchange_id, before = max(old_cells, key=lambda each: _likeness(each[1], after))
+        old_cells.remove((exchange_id, before))
         pairs.append(compare_cells(line, "", exchange_id, before, after, is_moved=False))
     return Doubt(
         statement=(
             f"{format_count(count, 'row', 'is')} new, and as many of an earlier file of "
             f"batch {batch} "
-            "are missing: the file has no reference column, and edited rows look so. Nearest to "
-            "each other are:"
+            "are missing: the file has no reference column, so these may be edited rows. The most "
+            "similar pairs are:"
         ),
         remedy=(
             "If the rows are new, say --accept-missing: what is missing stays as it is. If they "
             f"were edited, take the batch back and import it anew: mutua import undo "
-            f"{shlex.quote(batch)}. `--map reference=COLUMN` names a column by which edited rows "
-            "are known."
+            f"{shlex.quote(batch)}. `--map reference=COLUMN` names a column that identifies "
+            "edited rows."
         ),
-        question="Record the new rows beside the old ones?",
+        question="Record the new rows in addition to the old ones?",
         changes=tuple(pairs),
     )
 

@@ -1,4 +1,4 @@
-"""Reads .xlsx and .xlsm workbooks, Strict ones too, through openpyxl."""
+"""Reads .xlsx and .xlsm workbooks, including Strict ones, through openpyxl."""
 
 import re
 import tempfile
@@ -30,9 +30,9 @@ _CELL: Final = re.compile(
 )
 _REFERENCE: Final = re.compile(rb'\br="([A-Z]+\d+)"')
 _IS_TEXT: Final = re.compile(rb'\bt="str"')
-# What stands in a number format beside its letters: quoted text, [colours], escaped characters.
+# Parts of a number format that are not its letters: quoted text, [colours], escaped characters.
 _LITERALS: Final = re.compile(r'"[^"]*"|\[[^\]]*\]|\\.')
-# A format of digits alone, such as 00000 or 000\-000: the cell shows a code, not a quantity.
+# A format of zeros, such as 00000 or 000\-000: the cell shows a code, not a quantity.
 _CODE_PART: Final = re.compile(r'"[^"]*"|\\.|[-/ ()]|0')
 # Namespaces of Strict workbooks, and those that openpyxl looks for.
 _STRICT: Final = b"http://purl.oclc.org/ooxml/"
@@ -52,7 +52,7 @@ Cells = Sequence[Any]
 
 
 class ExcelSheets:
-    """The visible sheets of a workbook. What openpyxl raises is passed on."""
+    """The visible sheets of a workbook. Errors of openpyxl pass through."""
 
     note = ""
 
@@ -62,7 +62,7 @@ class ExcelSheets:
         self.titles = [each.title for each in book.worksheets if each.sheet_state == "visible"]
 
     def read_rows(self, title: str) -> Iterator[TableRow]:
-        """Every row that has any text, from the first one each time."""
+        """The rows that have text. Each call starts at the first one."""
         sheet = self._book[title]
         sheet.reset_dimensions()  # programs write wrong ones, and cells outside would be lost
         if title not in self._uncalculated:
@@ -105,7 +105,7 @@ def _is_strict(file: IO[bytes]) -> bool:
 
 
 def _rewrite_as_transitional(file: IO[bytes], rewritten: IO[bytes]) -> None:
-    """openpyxl finds no sheet in a Strict workbook, whose XML differs in its namespaces."""
+    """Replaces the namespaces of a Strict workbook, in which openpyxl finds no sheet."""
     with zipfile.ZipFile(file) as archive, zipfile.ZipFile(rewritten, "w") as copy:
         for part in archive.namelist():
             content = archive.read(part)
@@ -167,7 +167,7 @@ def _text(value: Any, cell: Any) -> str:
 
 
 def _code(value: float, form: str) -> str:
-    """A number as a format of leading zeros shows it, such as "00123"; "" for other formats."""
+    """A number in a format of leading zeros, such as "00123"; "" for other formats."""
     parts = _code_parts(form)
     if not parts or value < 0 or value != int(value):
         return ""

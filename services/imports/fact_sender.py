@@ -1,4 +1,4 @@
-"""Sends facts, tells how far that is, and waits until answers show them."""
+"""Sends facts, reports progress, and waits until answers include them."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
@@ -10,14 +10,15 @@ from services.imports.report import ImportInterruptedError
 from services.ledger.errors import MutuaError
 
 SendProgress = Callable[[int, int], None]
-"""Told, whenever more is durable, how many facts of how many are recorded."""
+"""Called with the number of durable facts and their total, each time it grows."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SendResult:
-    """So many facts are recorded up to a position.
+    """The number of recorded facts and the position after them.
 
-    `note` says why answers do not show them yet; `interrupted`, that the user did not wait.
+    `note` has the reason why answers do not include them yet. `interrupted` is true when the user
+    did not wait.
     """
 
     count: int
@@ -27,7 +28,7 @@ class SendResult:
 
 
 class FactRefusedError(MutuaError):
-    """The server refuses a fact; `acknowledged` facts before it are recorded."""
+    """The server refused a fact; `acknowledged` facts before it are recorded."""
 
     def __init__(self, error: ClientError, acknowledged: int) -> None:
         super().__init__(str(error))
@@ -43,7 +44,7 @@ def send_facts(
     remedy: str,
     progress: SendProgress | None = None,
 ) -> SendResult:
-    """Raises ImportInterruptedError, which tells the `remedy`, and FactRefusedError."""
+    """Sends facts. Raises ImportInterruptedError, which contains `remedy`, and FactRefusedError."""
     acknowledged, position = 0, ""
     try:
         for recorded in client.record_stream(facts):
@@ -57,17 +58,17 @@ def send_facts(
         raise ImportInterruptedError(
             error, acknowledged=acknowledged, total=total, remedy=remedy
         ) from error
-    return _visible(client, SendResult(count=acknowledged, position=position))
+    return _wait_until_visible(client, SendResult(count=acknowledged, position=position))
 
 
-def _visible(client: Client, sent: SendResult) -> SendResult:
+def _wait_until_visible(client: Client, result: SendResult) -> SendResult:
     try:
-        client.get_status(min_position=sent.position)
+        client.get_status(min_position=result.position)
     except (KeyboardInterrupt, ClientError) as error:
-        why = str(error) or "interrupted while waiting for them."
+        reason = str(error) or "interrupted while waiting for them."
         return replace(
-            sent,
-            note=f"All is recorded, but answers do not show it yet: {why}",
+            result,
+            note=f"All is recorded, but answers do not show it yet: {reason}",
             interrupted=isinstance(error, KeyboardInterrupt),
         )
-    return sent
+    return result

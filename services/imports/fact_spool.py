@@ -1,4 +1,4 @@
-"""Facts that wait to be recorded, until all rows of a file are known to be sound."""
+"""Stores facts until every row of a file is known to be valid."""
 
 import struct
 from collections.abc import Iterator
@@ -8,12 +8,12 @@ from typing import IO, Final
 from mutua.v1.event_pb2 import Event
 
 _HEAD: Final = struct.Struct("<II")
-# Larger imports wait on the disk.
+# Larger imports are stored on the disk.
 _IN_MEMORY_BYTES: Final = 16 << 20
 
 
 class FactSpool:
-    """Keeps serialized events in their order, each with the line it came from."""
+    """Stores serialized events in order, each with the line of its row."""
 
     def __init__(self) -> None:
         self._file: IO[bytes] = SpooledTemporaryFile(_IN_MEMORY_BYTES)  # noqa: SIM115 - `close` does
@@ -23,12 +23,12 @@ class FactSpool:
         return self._count
 
     def add(self, line: int, fact: bytes) -> None:
-        """Only before or after an iteration, not during one."""
+        """Adds a fact; must not be called during an iteration."""
         self._file.write(_HEAD.pack(line, len(fact)) + fact)
         self._count += 1
 
     def __iter__(self) -> Iterator[tuple[int, Event]]:
-        """From the first on, each time."""
+        """Iterates over all facts from the first one."""
         self._file.seek(0)
         while head := self._file.read(_HEAD.size):
             line, size = _HEAD.unpack(head)

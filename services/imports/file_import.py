@@ -1,4 +1,4 @@
-"""The import itself: read and check every row, then record what is new or changed."""
+"""Imports a file: checks every row, then records what is new or changed."""
 
 import re
 import shlex
@@ -54,7 +54,7 @@ from services.notation.zones import read_zone
 
 _REPORTED_ROWS: Final = 1_000
 _WHOLE_FILE: Final = 0
-"""The line number of a fact that comes from the whole file rather than from one row."""
+"""The line number of a fact that belongs to no single row."""
 _AGAIN: Final = "Import the same file again: nothing is recorded twice."
 _VIOLATION = re.compile(r"events\[(\d+)\]\.?(.*)")
 
@@ -70,17 +70,16 @@ def import_exchanges(
     confirm_split: ConfirmSplit | None = None,
     now: datetime | None = None,
 ) -> ImportReport:
-    """Records the exchanges of a file; with an error in any row nothing, unless it is set aside.
+    """Records the exchanges of a file, or nothing if a row has an error and is not skipped.
 
-    Where the rows seem to be those of another file, they are recorded when `confirm` says so;
-    without it that is an error; so are cells with commas between known organizations, without
-    `confirm_split`. `on_checked` hears now and then how many rows were checked, `progress` how many
-    facts of how many are recorded. Raises ImportRefusedError when the file or the options cannot be
-    used, mutua.MutuaError when the server cannot be asked, both before anything is recorded;
-    ImportInterruptedError after.
+    `confirm` answers the doubts, such as rows of another batch. `confirm_split` answers whether
+    commas separate parties in cells. Without the callback either question is an error. `on_checked`
+    gets the number of rows checked so far, `progress` the number of facts recorded and their total.
+    Before anything is recorded, raises ImportRefusedError when the file or the options cannot be
+    used, and mutua.MutuaError when the server does not answer. ImportInterruptedError comes later.
     """
     options = options or ImportOptions()
-    with ExitStack() as kept:
+    with ExitStack() as stack:
         request = _request(EXCHANGE_FIELDS, "exchanges", options)
         with open_table(path, request) as table:
             plan = _plan(EXCHANGE_FIELDS, table, options)
@@ -110,9 +109,11 @@ def import_exchanges(
                 reinstate=options.reinstate,
                 keeps_changes=options.dry_run,
             )
-            used = splitter.split(_used_rows(table.rows, plan, rows.notes))
-            table = table._replace(rows=_report_count(used, on_checked))
-            aside = _check(rows, table, options, dates, kept=kept, now=now or datetime.now(UTC))
+            used_rows = splitter.split(_used_rows(table.rows, plan, rows.notes))
+            table = table._replace(rows=_report_count(used_rows, on_checked))
+            reject_file = _check(
+                rows, table, options, dates, stack=stack, now=now or datetime.now(UTC)
+            )
         if not rows.problems.count:  # a row that cannot be read names no exchange
             rows.counts.missing = standing.count_missing()
         labelling = label_topics(contents.topics, programme)
@@ -125,7 +126,7 @@ def import_exchanges(
                 require_confirmation(report.doubts, confirm)
         if labelling.event is not None and report.ok and not report.dry_run:
             rows.facts.add(_WHOLE_FILE, labelling.event.SerializeToString())
-        return _record_unless_dry(client, rows, report, aside, progress)
+        return _record_unless_dry(client, rows, report, reject_file, progress)
 
 
 def _names_file(options: ImportOptions, organizations: Sequence[Organization]) -> NamesFile | None:
@@ -142,9 +143,9 @@ def import_organizations(
     progress: SendProgress | None = None,
     on_checked: Callable[[int], None] = lambda _: None,
 ) -> ImportReport:
-    """Registers the organizations of a file, updates those it changes; raises as exchanges do."""
+    """Registers or updates the organizations of a file; raises like `import_exchanges`."""
     options = options or ImportOptions()
-    with ExitStack() as kept:
+    with ExitStack() as stack:
         request = _request(ORGANIZATION_FIELDS, "organizations", options)
         with open_table(path, request) as table:
             plan = _plan(ORGANIZATION_FIELDS, table, options)
@@ -157,17 +158,17 @@ def import_organizations(
                 organizations=client.list_organizations(AS_RECORDED, min_position=position),
                 dates=dates,
             )
-            used = _used_rows(table.rows, plan, rows.notes)
-            table = table._replace(rows=_report_count(used, on_checked))
-            aside = _check(rows, table, options, dates, kept=kept, now=datetime.now(UTC))
+            used_rows = _used_rows(table.rows, plan, rows.notes)
+            table = table._replace(rows=_report_count(used_rows, on_checked))
+            reject_file = _check(rows, table, options, dates, stack=stack, now=datetime.now(UTC))
         if rows.counts.recorded and "name" not in plan.sources:
             rows.notes[_nameless_note(rows.counts.recorded, plan)] = None
         report = replace(_report(rows, options, plan), roster_changes=tuple(rows.changes))
-        return _record_unless_dry(client, rows, report, aside, progress)
+        return _record_unless_dry(client, rows, report, reject_file, progress)
 
 
 def _nameless_note(count: int, plan: ColumnMapping) -> str:
-    """What to say of organizations that a file registers without their names."""
+    """A note on organizations that a file registers without names."""
     new = format_count(count, "new organization", "has")
     note = f"{new} no name, because no column was read as one."
     if not plan.unused_columns:
@@ -182,7 +183,7 @@ def _nameless_note(count: int, plan: ColumnMapping) -> str:
 def _used_rows(
     rows: Iterable[TableRow], plan: ColumnMapping, notes: dict[str, None]
 ) -> Iterator[TableRow]:
-    """The rows with text in a column that is used: formulas are often filled in far below them."""
+    """The rows with text in a used column, because formulas often extend far below the data."""
     columns = [source for source in plan.sources.values() if isinstance(source, int)]
     unused_count = 0
     for row in rows:
@@ -198,11 +199,13 @@ def _used_rows(
         notes[f"{rows_have} text only in columns that are not used: left out."] = None
 
 
-def _report_count(rows: Iterable[TableRow], tell: Callable[[int], None]) -> Iterator[TableRow]:
-    """The rows, telling now and then how many there were."""
+def _report_count(
+    rows: Iterable[TableRow], on_checked: Callable[[int], None]
+) -> Iterator[TableRow]:
+    """Yields the rows and reports their number every thousand rows."""
     for count, row in enumerate(rows, 1):
         if count % _REPORTED_ROWS == 0:
-            tell(count)
+            on_checked(count)
         yield row
 
 
@@ -231,7 +234,7 @@ def _plan(fields: Sequence[Field], table: ImportTable, options: ImportOptions) -
 def _dates(
     path: Path, request: TableRequest, plan: ColumnMapping, options: ImportOptions
 ) -> TimeReader:
-    """Reads the file a second time when dates have the day or the month first and nobody said so.
+    """Makes the reader of times, which reads the file again if no option sets the date order.
 
     Raises ImportRefusedError when there is no such zone.
     """
@@ -260,15 +263,15 @@ def _contents(parties: PartyReader, programme: Programme, options: ImportOptions
 
 def _batch(path: Path, options: ImportOptions) -> str:
     name = tidy(options.batch or read_batch_name(path) or derive_batch_name(path))
-    wrong: Violations = []
-    check_label(name, "--batch", wrong)
-    if wrong:
-        raise ImportRefusedError(f"--batch {name!r} {wrong[0].description}.")
+    violations: Violations = []
+    check_label(name, "--batch", violations)
+    if violations:
+        raise ImportRefusedError(f"--batch {name!r} {violations[0].description}.")
     return name
 
 
 def _log_end(client: Client) -> str:
-    """To wait for: an earlier import that is not visible yet would be repeated."""
+    """The end of the log, for which reads wait so that an earlier import is visible to this one."""
     return client.get_status().log_position
 
 
@@ -278,34 +281,34 @@ def _check(
     options: ImportOptions,
     dates: TimeReader,
     *,
-    kept: ExitStack,
+    stack: ExitStack,
     now: datetime,
 ) -> RejectFile | None:
-    """Checks every row; what it opens is closed with `kept`."""
-    kept.enter_context(closing(rows.facts))
-    aside = None
+    """Checks every row; `stack` closes the files that it opens."""
+    stack.enter_context(closing(rows.facts))
+    reject_file = None
     if options.skip_bad is not None and not options.dry_run:
-        aside = RejectFile(
+        reject_file = RejectFile(
             options.skip_bad,
             table.header,
             table.separator,
             adds_line=rows.key_field not in rows.mapping.sources,
         )
-        kept.callback(aside.discard)
+        stack.callback(reject_file.discard)
     rows.notes |= dict.fromkeys(table.notes)
     rows.check(
-        table.rows, now=datetime_to_instant(now), reject=aside.add if aside else _leave_alone
+        table.rows, now=datetime_to_instant(now), reject=reject_file.add if reject_file else _ignore
     )
     rows.notes |= dates.notes
-    return aside
+    return reject_file
 
 
-def _leave_alone(row: TableRow, problems: Sequence[FieldProblem]) -> None:
-    """What becomes of a wrong row that nobody wants in a file of its own."""
+def _ignore(row: TableRow, problems: Sequence[FieldProblem]) -> None:
+    """Ignores a bad row, which the report lists anyway."""
 
 
 def _report(rows: RowChecker, options: ImportOptions, plan: ColumnMapping) -> ImportReport:
-    # A file without one good row was misunderstood, rather than badly filled.
+    # A file without a single good row was misunderstood, so its rows are not skipped.
     skipping = options.skip_bad is not None and rows.counts.wrong < rows.counts.rows
     return ImportReport(
         batch=rows.batch_name,
@@ -327,15 +330,15 @@ def _record_unless_dry(
     client: Client,
     rows: RowChecker,
     report: ImportReport,
-    aside: RejectFile | None,
+    reject_file: RejectFile | None,
     progress: SendProgress | None,
 ) -> ImportReport:
     if report.dry_run or not report.ok:
         return report
     if len(rows.facts):
         report = _record(client, rows, report, progress)
-    if aside is not None and report.set_aside and report.ok:
-        aside.publish()
+    if reject_file is not None and report.set_aside and report.ok:
+        reject_file.publish()
     return report
 
 
@@ -344,24 +347,22 @@ def _record(
 ) -> ImportReport:
     facts = (event for _, event in rows.facts)
     try:
-        sent = send_facts(client, facts, total=len(rows.facts), remedy=_AGAIN, progress=progress)
-    except FactRefusedError as refused:
-        return _with_refusal(rows, report, refused)
+        result = send_facts(client, facts, total=len(rows.facts), remedy=_AGAIN, progress=progress)
+    except FactRefusedError as error:
+        return _with_refusal(rows, report, error)
     return replace(
         report,
-        acknowledged=sent.count,
-        position=sent.position,
-        notes=(*report.notes, sent.note) if sent.note else report.notes,
-        interrupted=sent.interrupted,
+        acknowledged=result.count,
+        position=result.position,
+        notes=(*report.notes, result.note) if result.note else report.notes,
+        interrupted=result.interrupted,
     )
 
 
-def _with_refusal(
-    rows: RowChecker, report: ImportReport, refused: FactRefusedError
-) -> ImportReport:
-    """The server's objections with the rows they are about, instead of positions in a request."""
-    acknowledged = refused.acknowledged
-    for violation in refused.field_violations:
+def _with_refusal(rows: RowChecker, report: ImportReport, error: FactRefusedError) -> ImportReport:
+    """Adds the server's violations by row of the file instead of by position in a request."""
+    acknowledged = error.acknowledged
+    for violation in error.field_violations:
         line, path = 0, violation.field
         if match := _VIOLATION.fullmatch(path):
             place, path = acknowledged + int(match[1]), match[2]

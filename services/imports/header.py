@@ -1,4 +1,4 @@
-"""Finds the row that names the columns among the sheets and first rows of a file."""
+"""Finds the row of column names among the sheets and first rows of a file."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -11,17 +11,17 @@ from services.imports.report import ImportRefusedError
 from services.imports.table import ImportTable, RawTable, TableRow
 
 _SEARCHED_ROWS: Final = 30
-# Qualtrics writes the names, then the questions, then a row such as {"ImportId":"QID1_TEXT"}.
+# Qualtrics writes the names, the questions, and a row such as {"ImportId":"QID1_TEXT"}.
 _IMPORT_ID: Final = '{"ImportId"'
 _IMPORT_ID_ROWS: Final = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TableRequest:
-    """Chooses the table of a file: the one whose columns have the required `fields`.
+    """Selects the table of a file whose columns have the required `fields`.
 
-    `mapped` and `constants` are the user's, as for `map_columns`. `sheet` and
-    `header_row` choose by hand ("" and None: search); `preferred_sheet` is tried first.
+    `column_by_field` and `constants` are the user's, as in `map_columns`. `sheet` and `header_row`
+    select by hand; "" and None search. `preferred_sheet` is searched first.
     """
 
     fields: Sequence[Field]
@@ -38,17 +38,17 @@ class TableRequest:
 
 
 class _Place(NamedTuple):
-    """The header of a grid, by its position in the grid's head."""
+    """The position of a header in the head of its table."""
 
     grid: RawTable
     position: int
 
 
 def find_table(name: str, grids: Iterable[RawTable], request: TableRequest) -> ImportTable:
-    """The first grid with a row that has the required columns; else the first row of all.
+    """Finds the first table with the required columns, else one headed by the file's first row.
 
-    Raises ImportRefusedError when the file `name` has no row, or not the one that the user names;
-    HeaderlessError when its first row looks like data.
+    Raises ImportRefusedError when the file `name` has no row, or lacks the row that the user names,
+    and HeaderlessError when its first row looks like data.
     """
     first: RawTable | None = None
     for grid in grids:
@@ -151,7 +151,7 @@ def _column_names(row: TableRow) -> tuple[str, ...]:
 def _fit_rows(
     grid: RawTable, rows: Iterator[TableRow], columns: Sequence[str]
 ) -> Iterator[TableRow]:
-    """Rows as wide as the header. Cells that are missing at the end are empty."""
+    """Rows as wide as the header; missing cells at the end are empty."""
     width = len(columns)
     for row in rows:
         line, cells, flaws, _ = row

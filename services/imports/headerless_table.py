@@ -1,4 +1,4 @@
-"""Files without a row of column names: recognized by their rows, and how to import them."""
+"""Recognizes files without column names and suggests how to import them."""
 
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -45,7 +45,7 @@ class HeaderlessError(ImportRefusedError):
 
 
 class ColumnSuggestion(NamedTuple):
-    """Fields with the number of their column, and the required fields that have none."""
+    """Column numbers by field, and the required fields that have no column."""
 
     column_by_field: dict[str, str]
     missing_fields: tuple[str, ...]
@@ -56,7 +56,7 @@ class PublishedLayout(NamedTuple):
 
     description: str
     key: str
-    """The field that only tables of its sort have."""
+    """The field that only tables of its kind have."""
     columns: tuple[str, ...]
     matches: Callable[[Sequence[str]], bool]
 
@@ -108,10 +108,10 @@ def find_layout(head: Sequence[TableRow], fields: Sequence[Field]) -> PublishedL
 def suggest_columns(
     rows: Sequence[TableRow], fields: Sequence[Field], constants: Mapping[str, str]
 ) -> ColumnSuggestion | None:
-    """How to map the columns when the first of the rows looks like those below it.
+    """Suggests columns when the first row looks like the rows below it; else returns None.
 
-    It does when no cell is a known column name, and one is a day or at least half are numbers or
-    occur again below.
+    It looks like data when no cell is a known column name, and one is a day, or at least half are
+    numbers or occur again below.
     """
     first, below = rows[0].cells, rows[1:]
     texts = [(index, cell.strip()) for index, cell in enumerate(first) if cell.strip()]
@@ -148,7 +148,7 @@ def _suggestion(
 
 
 def _role(texts: Sequence[str]) -> str:
-    """The field that a column of exchanges seems to be, by its cells."""
+    """The field that a column of exchanges seems to hold, by its cells."""
     if not texts:
         return ""
     kinds = map_enum_words(ExchangeKind.items())

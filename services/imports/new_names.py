@@ -1,7 +1,7 @@
-"""Names in a file that no organization has: counted, reported, and written to a file to edit.
+"""Counts names that no organization has, and writes them to a file for people to edit.
 
-The file has one row per name. People fill in its column `organization_id` and give the file back:
-the import then takes the name for that organization.
+The file has one row per name. People fill in its column `organization_id` and pass the file to the
+next import, which then takes each name for that organization.
 """
 
 import csv
@@ -23,11 +23,12 @@ from services.ledger.wording import format_count
 NAME_COLUMN: Final = "name"
 ID_COLUMN: Final = "organization_id"
 NAMES_FILE_COLUMNS: Final = (NAME_COLUMN, "row_count", "did_you_mean", ID_COLUMN)
-_SHOWN: Final = 10
-_COMPARED: Final = 200
-"""Maximum number of names whose near misses a note looks for, because each search takes
-milliseconds on a roster of thousands."""
-_CELLS_KEPT: Final = 20_000
+_MAX_LISTED_NAMES: Final = 10
+_MAX_COMPARED_NAMES: Final = 200
+"""Maximum number of names for which a note looks for similar ones. Each search takes milliseconds
+on a roster of thousands.
+"""
+_MAX_CACHED_CELLS: Final = 20_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +47,7 @@ class NewName:
 
 @dataclass(frozen=True, slots=True)
 class NamesFile:
-    """What people filled in. `names` has the key of every name in the file."""
+    """An edited file of names. `keys` has the key of every name in it."""
 
     path: Path
     keys: frozenset[str]
@@ -55,7 +56,7 @@ class NamesFile:
 
 
 def read_names_file(path: Path, directory: OrganizationDirectory) -> NamesFile:
-    """Raises ImportRefusedError for an unreadable file and for organizations that nobody knows."""
+    """Reads the file. Raises ImportRefusedError if it is unreadable or names no organization."""
     names: set[str] = set()
     ids: dict[str, str] = {}
     unknown: list[str] = []
@@ -85,7 +86,7 @@ def read_names_file(path: Path, directory: OrganizationDirectory) -> NamesFile:
     if unknown:
         raise ImportRefusedError(
             f"--names {path}: {'; '.join(unknown)}. Write ids that mutua organizations lists, or "
-            "leave the cell empty for a name that shall stay new."
+            "leave the cell empty for a name that stays new."
         )
     return NamesFile(path, frozenset(names), ids)
 
@@ -93,10 +94,12 @@ def read_names_file(path: Path, directory: OrganizationDirectory) -> NamesFile:
 def write_names_file(path: Path, names: Iterable[NewName]) -> None:
     """Writes the file whole or not at all. Raises ImportRefusedError."""
     if path.suffix.lower() != ".csv":
-        raise ImportRefusedError(f"--names {path}: name a .csv file, so that it can be given back.")
+        raise ImportRefusedError(
+            f"--names {path}: name a .csv file, because the next import reads it."
+        )
     part = path.with_name(f"{path.name}.part")
     try:
-        # With a mark, so that spreadsheets read it as what it is.
+        # A byte order mark makes spreadsheets read UTF-8.
         with part.open("w", encoding="utf-8-sig", newline="") as file:
             writer = csv.writer(file)
             writer.writerow(NAMES_FILE_COLUMNS)
@@ -109,12 +112,12 @@ def write_names_file(path: Path, names: Iterable[NewName]) -> None:
 
 
 class NewNameCounter:
-    """The new names that `parties` met, with the number of rows of each."""
+    """Counts the rows of each new name that `parties` has read."""
 
     def __init__(self, parties: PartyReader) -> None:
         self._parties = parties
         self._row_counts: Counter[str] = Counter()
-        # Many rows name the same parties: which of their names are new is looked up once.
+        # Many rows have the same party cells, so their new names are cached.
         self._keys: dict[tuple[str, ...], frozenset[str]] = {}
         self._last_line = 0
         self._last_keys: frozenset[str] = frozenset()
@@ -123,13 +126,13 @@ class NewNameCounter:
         return len(self._parties.new_names)
 
     def count_row(self, line: int, cells: tuple[str, ...]) -> None:
-        """Counts a row by its cells with parties, which were read before.
+        """Counts a row by its party cells, which `parties` has read before.
 
-        A row that is several exchanges comes once for each, and counts once.
+        A row that is several exchanges is passed once for each, and counts once.
         """
         keys = self._keys.get(cells)
         if keys is None:
-            if len(self._keys) == _CELLS_KEPT:
+            if len(self._keys) == _MAX_CACHED_CELLS:
                 self._keys.clear()
             keys = self._keys[cells] = self._new_keys(cells)
         if line != self._last_line:
@@ -146,7 +149,7 @@ class NewNameCounter:
     def sort_names(
         self, *, excluded_keys: Container[str] = (), max_compared: int | None = None
     ) -> list[NewName]:
-        """Names with near misses first, then the most frequent; keys in `without` are left out.
+        """Names with similar organizations first, then the most frequent, without `excluded_keys`.
 
         Only the `max_compared` most frequent names are compared with the roster; None compares all.
         """
@@ -165,14 +168,14 @@ class NewNameCounter:
         return sorted(new_names, key=lambda each: not each.similar_labels)
 
     def make_notes(self, path: Path | None, names_file: NamesFile | None) -> Iterator[str]:
-        """What to say about them. Writes them to `path` when `names_file` is None.
+        """Notes on the new names. Writes them to `path` when `names_file` is None.
 
         Raises ImportRefusedError when the file cannot be written.
         """
         if names_file is not None and not names_file.ids_by_key:
             yield (
                 f"{names_file.path} gives no organization yet: write the id of its organization "
-                "beside each name that you know, then import again."
+                "next to each name that you know, then import again."
             )
         elif names_file is not None:
             name_count = format_count(len(names_file.ids_by_key), "name")
@@ -181,7 +184,7 @@ class NewNameCounter:
             write_names_file(path, self.sort_names())
             yield (
                 f"{format_count(len(self), 'new name', 'is')} listed in {path}: write the id of "
-                "its organization beside each that you know, then import again with "
+                "its organization next to each that you know, then import again with "
                 f"--names {path}."
             )
         elif path is not None:
@@ -189,14 +192,16 @@ class NewNameCounter:
         if self._parties.has_roster:
             is_answered = names_file is not None and bool(names_file.ids_by_key)
             answered_keys = names_file.keys if names_file and is_answered else frozenset()
-            new_names = self.sort_names(excluded_keys=answered_keys, max_compared=_COMPARED)
+            new_names = self.sort_names(
+                excluded_keys=answered_keys, max_compared=_MAX_COMPARED_NAMES
+            )
             if new_names:
                 yield _new_names_note(new_names, is_listed=path is not None and not is_answered)
 
 
 def _new_names_note(names: Sequence[NewName], *, is_listed: bool) -> str:
-    first_names = ", ".join(map(str, names[:_SHOWN]))
-    more = len(names) - _SHOWN
+    first_names = ", ".join(map(str, names[:_MAX_LISTED_NAMES]))
+    more = len(names) - _MAX_LISTED_NAMES
     further = f" and {more:,} more" if more > 0 else ""
     is_long = more > 0 or any(each.similar_labels for each in names)
     remedy = " --names FILE lists all of them in a file to edit and give back."

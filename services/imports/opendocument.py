@@ -31,7 +31,7 @@ _DURATION: Final = re.compile(
     r"(?P<sign>-?)P(?:(?P<days>\d+)D)?T?(?:(?P<hours>\d+)H)?(?:(?P<minutes>\d+)M)?"
     r"(?:(?P<seconds>\d+(?:\.\d+)?)S)?"
 )
-# No sheet has more columns; a cell that claims to be repeated more often is damaged.
+# No sheet has more columns. A cell with more repetitions is damaged.
 _MOST_COLUMNS: Final = 16_384
 
 
@@ -43,7 +43,7 @@ class _Form(NamedTuple):
 
 
 class OpenDocumentSheets:
-    """The visible sheets of an .ods workbook. What the XML parser raises is passed on."""
+    """The visible sheets of an .ods workbook. Errors of the XML parser pass through."""
 
     note = ""
 
@@ -57,7 +57,7 @@ class OpenDocumentSheets:
         self.titles = list(self._visible_titles())
 
     def read_rows(self, title: str) -> Iterator[TableRow]:
-        """Every row that has any text, from the first one each time."""
+        """The rows that have text. Each call starts at the first one."""
         line, columns = 1, list[str]()
         for element in self._elements(title):
             if element.tag == f"{_TABLE}table-column":
@@ -176,7 +176,7 @@ def _repeated(element: Element, what: str) -> int:
 
 
 def _text(cell: Element, form: _Form) -> tuple[str, str]:
-    """The text that a person would have typed in a cell, and its flaw, "" if it has none."""
+    """The text of a cell as a person would have typed it, and its flaw, "" for none."""
     if cell.tag == f"{_TABLE}covered-table-cell":  # hidden behind a merged one
         return "", ""
     paragraphs = cell.findall(f"{_TEXT}p")

@@ -1,4 +1,4 @@
-"""What the user says about a file and its import."""
+"""Options of an import."""
 
 from dataclasses import dataclass, field
 from pathlib import Path

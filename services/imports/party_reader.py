@@ -1,4 +1,4 @@
-"""Reads the organizations in a cell: one name on the roster, or several with separators."""
+"""Reads the organizations in a cell: one name of the roster, or several with separators."""
 
 import re
 from collections.abc import Callable, Iterable, Mapping
@@ -13,7 +13,9 @@ from services.notation.exchange_cells import PARTY_COLUMN_BY_FIELD
 from services.notation.words import read_quoted_list
 
 ConfirmSplit = Callable[[str, list[str]], bool]
-"""Answers whether commas separate parties, from a cell and the labels of its parts; once a file."""
+"""Returns whether commas separate parties, from a cell and the labels of its parts. Called once per
+file.
+"""
 
 PARTY_FIELDS: Final = tuple(PARTY_COLUMN_BY_FIELD.values())
 """The fields of a file whose cells name organizations."""
@@ -22,14 +24,13 @@ _COMMA: Final = ","
 
 
 class PartyReader:
-    """Turns cells into ids of organizations and remembers the names that are new.
+    """Reads cells into ids of organizations and collects new names.
 
-    A cell, or a part of it, that equals a name on the roster is that organization, whatever
-    separators the name contains. A part in double quotes is one name too, and its own id, as it is
-    written, when it is new. Everything else is split at `;`, `|` and `separator`. With
-    `separator` "" a part whose pieces between commas are all known is asked about by
-    `confirm_split`; without that it cannot be taken. `ids_by_key` gives
-    the ids of some names, and goes before the roster.
+    A cell, or a part of it, that equals a name of the roster is that organization, whatever
+    separators the name contains. A part in double quotes is one name; a new one is its own id as
+    written. Everything else is split at `;`, `|` and `separator`. If `separator` is "" and every
+    piece between commas is an organization, `confirm_split` decides whether commas separate;
+    without it the cell is an error. `ids_by_key` has the ids of some names and precedes the roster.
     """
 
     def __init__(
@@ -83,7 +84,7 @@ class PartyReader:
         return ids
 
     def _read_quoted(self, name: str) -> str:
-        """A name in quotes is one name; when it is new, it is its own id just as it is written."""
+        """Reads a quoted name as one name; a new one is its own id as written."""
         organization_id = self.find(name)
         if organization_id is None:
             self.new_names.setdefault(name_key(name), name)
@@ -102,7 +103,7 @@ class PartyReader:
         return ids
 
     def _split_at_commas(self, name: str) -> list[str]:
-        """The ids of several known organizations, [] when the name is that of one new one."""
+        """The ids of several organizations on the roster, [] when the text is one new name."""
         if not self._asks_about_commas or _COMMA not in name or self._commas_separate is False:
             return []
         names = self._names_in(name, _COMMA)
@@ -122,11 +123,11 @@ class PartyReader:
         return ids if self._commas_separate else []
 
     def _names_in(self, text: str, separators: str) -> list[str]:
-        """The parts between separators, which do not split a name on the roster.
+        """Splits a text at separators, except inside a name of the roster.
 
         Raises NotationError when two such names overlap.
         """
-        # Parts, with a separator after each but the last.
+        # Parts and separators alternate, beginning and ending with a part.
         tokens = re.split(f"({separators})", text)
         if len(tokens) == 1 or not self._has_separated_names:
             return [name for name in map(str.strip, tokens[::2]) if name]

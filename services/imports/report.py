@@ -1,4 +1,4 @@
-"""What an import says: before it records, when it stops, and when it is done."""
+"""Reports of an import: its errors, counts and findings."""
 
 from dataclasses import dataclass, field, replace
 from typing import Final, NamedTuple
@@ -40,9 +40,9 @@ class ImportInterruptedError(MutuaError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RowProblem:
-    """One thing to mend. `row` is the line of the file, 0 when the whole file is meant.
+    """A problem to mend. `row` is the line of the file, 0 for the whole file.
 
-    What one remedy mends in all rows is one error: `row` is the first of `row_count`.
+    A problem that one remedy mends in all rows is listed once: `row` is the first of `row_count`.
     """
 
     row: int
@@ -54,7 +54,7 @@ class RowProblem:
 
 @dataclass(slots=True, kw_only=True)
 class RowCounts:
-    """Rows of the file by what became of them; in a dry run, by what would.
+    """Number of rows by outcome; in a dry run, by the outcome that they would have.
 
     rows = recorded + corrected + agreed + unchanged + retracted_earlier + skipped + wrong.
     """
@@ -62,15 +62,15 @@ class RowCounts:
     rows: int = 0
     recorded: int = 0
     corrected: int = 0
-    # Say now what a correction by hand said before them; that they do is recorded.
+    # The row now has the value of an earlier correction by hand; the agreement is recorded.
     agreed: int = 0
     unchanged: int = 0
     retracted_earlier: int = 0
-    # Said again by a later row of the same file.
+    # A later row of the file with equal content.
     skipped: int = 0
-    # Cannot be taken as they are.
+    # Rows with errors.
     wrong: int = 0
-    # Recorded by an earlier file of the batch and not in this one; left alone.
+    # Exchanges of the batch that are not in this file; they stay as they are.
     missing: int = 0
 
     def add(self, outcome: str) -> None:
@@ -79,9 +79,9 @@ class RowCounts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BatchOverlap:
-    """So many of the new rows have a reference that stands in another batch already.
+    """New rows whose reference another batch has already recorded: `row_count` of them.
 
-    `same_count` of them also say the same. `recorded_by` is the sender of that batch.
+    `same_count` of them also have equal content. `recorded_by` is the sender of that batch.
     """
 
     batch: str
@@ -92,18 +92,18 @@ class BatchOverlap:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImportReport:
-    """`columns` and `constants` tell, by field, what was read; `unused` columns were not.
+    """The result of an import.
 
-    `ok` tells that every row is recorded that was to be, or in a dry run would be. `errors` has the
-    first ones, `error_count` counts them in all rows. Rows that have one keep all others back
-    unless they were set aside, into the file `set_aside`, which a dry run does not write. Errors
-    found by the server came too late for that: `acknowledged` says how many facts are durable.
-    `elsewhere` tells what other batches have of the rows that are new to this one. `changes` are
-    the first rows that change what stands, in a dry run all; `moved_count` of them change parties
-    or time. `roster_changes` are the first rows that change an organization.
-    `left_retracted` are the first rows of `counts.retracted_earlier`. `doubts` are
-    what somebody should confirm before it is recorded.
-    `interrupted` tells that the user did not wait for answers to show what was recorded.
+    `columns` and `constants` have the source of each field; `unused` are the other columns. `ok` is
+    true when every row to be recorded is recorded, or would be in a dry run. `errors` has the first
+    errors, `error_count` counts those of all rows. A row with an error prevents the whole import
+    unless such rows are skipped into the file `set_aside`, which a dry run does not write. Errors
+    that the server finds come too late for that: `acknowledged` facts are durable then. `elsewhere`
+    has the overlaps of the new rows with other batches. `changes` are the first rows that change an
+    exchange, in a dry run all; `moved_count` of them change parties or time. `roster_changes` are
+    the first rows that change an organization. `left_retracted` are the first rows of
+    `counts.retracted_earlier`. `doubts` need a confirmation before anything is recorded.
+    `interrupted` is true when the user did not wait until answers include the import.
     """
 
     batch: str
@@ -130,7 +130,7 @@ class ImportReport:
 
 
 class FieldProblem(NamedTuple):
-    """What is wrong with one field of a row; `is_same_everywhere` when one remedy mends all."""
+    """A problem of one field of a row; `is_same_everywhere` if one remedy mends all its rows."""
 
     field: str
     value: str

@@ -1,8 +1,8 @@
 """Identifies a row when its file is imported again.
 
-The reference of a row identifies it. A row without one is identified by what its mapped columns
-mean, and by how many rows before it mean the same. The text of the cells, the order and names of
-the columns, and columns that are not mapped do not matter.
+A row with a reference is identified by it. A row without one is identified by the meaning of its
+mapped columns and the number of rows before it with equal meaning. The text of the cells, the order
+and names of the columns, and columns that are not mapped do not matter.
 """
 
 import hashlib
@@ -24,11 +24,11 @@ _SEPARATORS = re.compile(r"[;|]")
 
 # decision 0119: imported rows have derived identities
 class RowIdentity(NamedTuple):
-    """`key` makes the derived id; `reference` is what the fact says of its origin.
+    """The identity of a row: `key` derives its id, `reference` is the reference of its fact.
 
-    Without references both name meaning and occurrence, and `reference` the line as well: a row
-    that was set aside finds its place again by it. `raw_key` is the key that releases before 0.2
-    made from the text of all cells, "" where none of their imports can hold the row.
+    Without references both contain meaning and occurrence, and `reference` the line as well: it
+    gives a rejected row its place again. `raw_key` is the key that releases before 0.2 made from
+    the text of all cells, "" if none of their imports can have the row.
     """
 
     key: str
@@ -37,10 +37,10 @@ class RowIdentity(NamedTuple):
 
 
 def encode_meaning(content: ExchangeContent, names: Mapping[str, str]) -> str:
-    """What the cells that rows have in common mean, in one line.
+    """The meaning of the cells that rows have in common, in one line.
 
-    Parties count by the names in the cells (`names`), before they are resolved: a roster that is
-    imported later must not make other rows of them.
+    Parties count by the names in the cells (`names`), before they are resolved, because a roster
+    that is imported later must not change the identity of rows.
     """
     parts = [
         f"{field.name}={_value(value)}"
@@ -51,25 +51,25 @@ def encode_meaning(content: ExchangeContent, names: Mapping[str, str]) -> str:
     return "\x1f".join(parts)
 
 
-def digest_row_meaning(content: str, said: Event) -> str:
-    """The digest of what a row means: `encode_meaning`, times and note."""
-    reported = said.report_time.ToNanoseconds() if said.HasField("report_time") else ""
-    at, precision = said.occur_time.ToNanoseconds(), said.occur_precision
-    note = said.exchange_recorded.exchange.note.plain
-    return digest_meaning(content, at, precision, reported, note)
+def digest_row_meaning(content: str, event: Event) -> str:
+    """The digest of a row's meaning: its content, times and note."""
+    report_time = event.report_time.ToNanoseconds() if event.HasField("report_time") else ""
+    at, precision = event.occur_time.ToNanoseconds(), event.occur_precision
+    note = event.exchange_recorded.exchange.note.plain
+    return digest_meaning(content, at, precision, report_time, note)
 
 
-def digest_meaning(content: str, at: int, precision: int, reported: int | str, note: str) -> str:
-    text = f"{content}\x1e{at}\x1e{precision}\x1e{reported}\x1e{note}"
+def digest_meaning(content: str, at: int, precision: int, report_time: int | str, note: str) -> str:
+    text = f"{content}\x1e{at}\x1e{precision}\x1e{report_time}\x1e{note}"
     return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
 class OccurrenceCounter:
-    """Numbers the rows of a file that mean the same, from 1.
+    """Numbers the rows of a file that have equal meaning, from 1.
 
-    `occupants` returns, for a meaning, the places of the rows that have its numbers in the batch,
-    in order. Rows that were set aside and come back in a file of their own take the number of their
-    place, else the first free one.
+    `occupants` returns the places of the rows that have the numbers of a meaning in the batch, in
+    order. Rejected rows that come back in a file of their own take the number of their place, else
+    the first free one.
     """
 
     def __init__(
@@ -87,7 +87,7 @@ class OccurrenceCounter:
 
     @property
     def is_reject_file(self) -> bool:
-        """Whether the file holds rows that were set aside when another one was imported."""
+        """Whether the file has rows that were rejected when another file was imported."""
         return self._place_column is not None
 
     def identify(self, meaning: str, line: int, cells: Sequence[str]) -> RowIdentity:
@@ -96,7 +96,7 @@ class OccurrenceCounter:
             self._counts[meaning] += 1
             number = self._counts[meaning]
         else:
-            # A row that somebody added to the file has no place in the first one.
+            # A row that somebody added to the file has no place in the first file.
             first_place = tidy(cells[self._place_column]) or f"+{line}"
             place = self._place_of(meaning, line, first_place)
             number = self._number_of(meaning, place)
@@ -105,7 +105,7 @@ class OccurrenceCounter:
         return RowIdentity(key, f"{key}{_PLACE_MARK}{place}", raw_key)
 
     def _place_of(self, meaning: str, line: int, place: str) -> str:
-        """A row that is several exchanges of one meaning has a place for each of them."""
+        """The place of a row, made unique for each exchange of equal meaning in it."""
         if line != self._line:
             self._line = line
             self._of_line.clear()
@@ -122,7 +122,7 @@ class OccurrenceCounter:
         return places.index(place) + 1
 
     def _raw_key(self, cells: Sequence[str]) -> str:
-        """Texts count under their columns' names, in whatever order the columns stand."""
+        """A digest of the texts by column name, in any order of the columns."""
         cells_by_name = sorted(zip(self._header, map(tidy, cells), strict=True))
         used = (each for each in cells_by_name if each[1] and each[0] not in _OURS)
         text = "\0".join(f"{name}\1{cell}" for name, cell in used)
@@ -146,7 +146,7 @@ def parse_place(reference: str) -> str:
 
 
 def parse_reference(reference: str) -> str:
-    """The reference of a row as people know it, "" if its file had none."""
+    """The reference as the file has it, "" if the file has none."""
     return "" if _MEANING.fullmatch(reference) else reference
 
 

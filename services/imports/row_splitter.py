@@ -1,8 +1,8 @@
-"""Rows that are several exchanges: several kinds, both directions, or a count.
+"""Splits a row into several exchanges: several kinds, both directions, or a count.
 
-Such a row is split into one row an exchange before anything else looks at it. The exchanges share
-the row's minutes in whole minutes, what is left over goes to the first, and each has an identity of
-its own: the first keeps the reference of the row, the others add #2, #3 and so on.
+Nothing else reads the row before it is split. The exchanges share its minutes in whole minutes, the
+first one gets the remainder, and each has an identity of its own: the first keeps the reference of
+the row, the others add #2, #3 and so on.
 """
 
 import re
@@ -22,7 +22,7 @@ from services.notation.exchange_cells import MINUTE_FIELDS
 from services.notation.words import normalize_word, read_list, split_at_commas
 
 MAX_ROW_EXCHANGES: Final = 1_000
-"""Maximum per row. More are a sum rather than exchanges that somebody reported."""
+"""Maximum number of exchanges of a row. A larger count is a sum rather than reported exchanges."""
 
 Direction = Literal["gave", "received"]
 _DIRECTIONS: Final[dict[str, tuple[Direction, ...]]] = {
@@ -49,43 +49,43 @@ class _Parts(NamedTuple):
 
 
 class RowSplitter:
-    """Splits the rows of a file; `plan` says where the fields of the split rows come from.
+    """Splits the rows of a file; `mapping` has the sources of the fields of the split rows.
 
-    Cells are added behind those of the file for what no column has: the sides that a direction
-    decides, and minutes that are the same for all rows.
+    Split rows have extra cells after those of the file for fields that have no column: the sides
+    that a direction decides, and minutes that are constant.
     """
 
     def __init__(
-        self, plan: ColumnMapping, durations: DurationReader, *, is_kind: Callable[[str], bool]
+        self, mapping: ColumnMapping, durations: DurationReader, *, is_kind: Callable[[str], bool]
     ) -> None:
-        """`is_kind` says whether a word is a kind, of ours or of the file's.
+        """Takes `is_kind`, which returns whether a word is a kind of the contract or of the file.
 
-        Raises ImportRefusedError when a direction or count for all rows cannot be read.
+        Raises ImportRefusedError when a constant direction or count cannot be read.
         """
         self._is_kind = is_kind
-        self._source = plan
+        self._source = mapping
         self._durations = durations
-        self._splits_all = not plan.sources.keys().isdisjoint(("direction", "count"))
-        kind = plan.sources.get("kind")
+        self._splits_all = not mapping.sources.keys().isdisjoint(("direction", "count"))
+        kind = mapping.sources.get("kind")
         self._kind = kind if isinstance(kind, int) else None
-        self._extra_fields = _extra_fields_of(
-            plan, splits=self._splits_all or self._kind is not None
+        self._extra_fields = _list_extra_fields(
+            mapping, splits=self._splits_all or self._kind is not None
         )
-        self.mapping = _extended(plan, self._extra_fields)
-        # Rows that were set aside name their place in the first file; each exchange has its own.
-        header = plan.header
+        self.mapping = _extend_mapping(mapping, self._extra_fields)
+        # A file of rejected rows has their place in the first file; each exchange gets its own.
+        header = mapping.header
         self._place = header.index(LINE_COLUMN) if LINE_COLUMN in header else None
         self._split_count = self._exchange_count = 0
-        for field, read in (("direction", _read_direction), ("count", _read_count)):
-            if field in plan.constants:
-                text = plan.constants[field]
+        for field, parse in (("direction", _read_direction), ("count", _read_count)):
+            if field in mapping.constants:
+                text = mapping.constants[field]
                 try:
-                    read(text)
+                    parse(text)
                 except NotationError as error:
                     raise ImportRefusedError(f"--set {field}={text}: {text!r} {error}.") from error
 
     def split(self, rows: Iterable[TableRow]) -> Iterator[TableRow]:
-        """The rows, each once per exchange."""
+        """Yields each row once per exchange."""
         for row in rows:
             if self._splits_all or self._extra_fields or self._has_several_kinds(row):
                 yield from self._split_row(row)
@@ -109,14 +109,14 @@ class RowSplitter:
     def _split_row(self, row: TableRow) -> Iterator[TableRow]:
         width = len(self._source.header)
         if len(row.cells) != width:
-            why = f"has {format_count(len(row.cells), 'cell')} and the header {width}"
-            yield self._flawed(row, "kind", f"{why}: quote cells that hold the separator")
+            reason = f"has {format_count(len(row.cells), 'cell')} and the header {width}"
+            yield self._add_flaw(row, "kind", f"{reason}: quote cells that hold the separator")
             return
         texts = self._source.extract_texts(row.cells)
         try:
             parts = self._parts(texts)
         except NotationError as error:
-            yield self._flawed(row, error.field, str(error))
+            yield self._add_flaw(row, error.field, str(error))
             return
         if parts.total > 1:
             self._split_count += 1
@@ -128,7 +128,7 @@ class RowSplitter:
             values |= {field: str(share[number > 1]) for field, share in shares.items()}
             if number > 1 and "reference" in texts:
                 values["reference"] = f"{texts['reference']}#{number}"
-            part = self._filled(row, texts | values)
+            part = self._fill_cells(row, texts | values)
             if number > 1 and self._place is not None:
                 place = tidy(row.cells[self._place]) or f"+{row.line}"
                 part.cells[self._place] = f"{place}.{number}"
@@ -172,7 +172,7 @@ class RowSplitter:
                 shares[field] = (share + rest, share)
         return shares
 
-    def _filled(self, row: TableRow, texts: Mapping[str, str]) -> TableRow:
+    def _fill_cells(self, row: TableRow, texts: Mapping[str, str]) -> TableRow:
         """The row with these texts in the cells of their fields."""
         cells = [*row.cells, *([""] * len(self._extra_fields))]
         for field in ("reference", "kind", *MINUTE_FIELDS, *self._extra_fields):
@@ -181,42 +181,42 @@ class RowSplitter:
                 cells[source] = texts[field]
         return row._replace(cells=cells, original=row.cells)
 
-    def _flawed(self, row: TableRow, field: str, why: str) -> TableRow:
-        """The row as it stands, with the reason why it cannot be split."""
+    def _add_flaw(self, row: TableRow, field: str, reason: str) -> TableRow:
+        """The unchanged row, with the reason why it cannot be split."""
         width = len(self._source.header)
         cells = (list(row.cells) + [""] * width)[:width] + [""] * len(self._extra_fields)
         columns = [self._source.sources.get(name) for name in (field, "kind", "occur_time")]
         column = next((each for each in columns if isinstance(each, int)), 0)
-        return row._replace(cells=cells, flaws={**row.flaws, column: why}, original=row.cells)
+        return row._replace(cells=cells, flaws={**row.flaws, column: reason}, original=row.cells)
 
 
-def _extra_fields_of(plan: ColumnMapping, *, splits: bool) -> tuple[str, ...]:
+def _list_extra_fields(mapping: ColumnMapping, *, splits: bool) -> tuple[str, ...]:
     """Fields of the split rows that no column of the file has."""
-    sides = _SIDES if "direction" in plan.sources else ()
-    return (*sides, *(field for field in MINUTE_FIELDS if splits and field in plan.constants))
+    sides = _SIDES if "direction" in mapping.sources else ()
+    return (*sides, *(field for field in MINUTE_FIELDS if splits and field in mapping.constants))
 
 
-def _extended(plan: ColumnMapping, extra_fields: tuple[str, ...]) -> ColumnMapping:
-    """The plan of split rows, where a direction and a count keep their columns for messages."""
+def _extend_mapping(mapping: ColumnMapping, extra_fields: tuple[str, ...]) -> ColumnMapping:
+    """The mapping of split rows. A direction or count keeps its column, for error messages."""
     sources = {
         field: source
-        for field, source in plan.sources.items()
+        for field, source in mapping.sources.items()
         if field not in ("organization", "other")
         and not (field in ("direction", "count") and isinstance(source, str))
     }
-    width = len(plan.header)
+    width = len(mapping.header)
     sources |= {field: width + place for place, field in enumerate(extra_fields)}
-    # Parties are read before the side that reports, which may be one of them.
-    first = [field for field in (*_SIDES, "parties") if field in sources]
-    ordered = dict.fromkeys(("reference", "occur_time", "report_time", *first, *sources))
+    # Parties come before the reporting side, which may be one of them.
+    first_fields = [field for field in (*_SIDES, "parties") if field in sources]
+    ordered = dict.fromkeys(("reference", "occur_time", "report_time", *first_fields, *sources))
     return ColumnMapping(
-        (*plan.header, *extra_fields),
+        (*mapping.header, *extra_fields),
         {field: sources[field] for field in ordered if field in sources},
     )
 
 
 def _sides(texts: Mapping[str, str], direction: Direction) -> dict[str, str]:
-    """Giver and receiver, where an organization and its direction say them."""
+    """Giver and receiver, if organization, other and direction decide them."""
     if "organization" not in texts or "other" not in texts:
         return {}
     sides = (texts["organization"], texts["other"])
@@ -227,16 +227,16 @@ def _sides(texts: Mapping[str, str], direction: Direction) -> dict[str, str]:
 def _read_direction(text: str) -> tuple[Direction, ...]:
     directions = _DIRECTIONS.get(normalize_word(text))
     if directions is None:
-        what = "is no direction" if text else "is empty"
-        raise NotationError(f"{what}; write gave, received or both", field="direction")
+        problem = "is no direction" if text else "is empty"
+        raise NotationError(f"{problem}; write gave, received or both", field="direction")
     return directions
 
 
 def _read_count(text: str) -> int:
     whole = tidy(text).removesuffix(".0").removesuffix(",0")
     if not (whole.isascii() and whole.isdigit()) or not int(whole):
-        what = "is no number of exchanges" if text else "is empty"
+        problem = "is no number of exchanges" if text else "is empty"
         raise NotationError(
-            f"{what}; write a whole number from 1 to {MAX_ROW_EXCHANGES:,}", field="count"
+            f"{problem}; write a whole number from 1 to {MAX_ROW_EXCHANGES:,}", field="count"
         )
     return int(whole)

@@ -1,4 +1,4 @@
-"""A table of people: named columns, and rows of text below them."""
+"""Tables of files: rows of text, below a row of column names."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import MappingProxyType
@@ -8,10 +8,10 @@ _NO_FLAWS: Final[Mapping[int, str]] = MappingProxyType({})
 
 
 class TableRow(NamedTuple):
-    """`line` is the number that people see: a sheet's row, or the line on which a row starts.
+    """A row. `line` is its number for people: a sheet's row, or the line on which it starts.
 
-    `flaws` says, by column index, why a cell cannot be read as it stands, and what to do.
-    `original` has the cells of the file where those of the row were made from them.
+    `flaws` has, by column index, why a cell cannot be read and what to do. `original` has the cells
+    of the file if those of the row were derived from them.
     """
 
     line: int
@@ -25,11 +25,11 @@ class TableRow(NamedTuple):
 
 
 class RawTable(NamedTuple):
-    """Rows of a sheet or text file before it is known which row names the columns.
+    """A sheet or text file before its row of column names is found.
 
-    `head` has the first rows with any text; `rows` reads all of them, `head` included. Text right
-    of the header is left out when `keeps_surplus` is false: a sheet may have remarks there, whereas
-    in a text file it is a sign of cells that were split.
+    `head` has the first rows with text; `read_rows` reads all of them, `head` included. If
+    `keeps_surplus` is false, text to the right of the header is left out because a sheet may have
+    remarks there. In a text file such text is a sign of a cell that was split.
     """
 
     title: str
@@ -40,10 +40,10 @@ class RawTable(NamedTuple):
 
 
 class ImportTable(NamedTuple):
-    """Column names, trimmed, and the rows below them, which are read as they are asked for.
+    """Trimmed column names and the rows below them, which are read on demand.
 
-    Rows without any text are left out. A row has as many cells as there are columns, or more when
-    the file has text where no column is. `where` names file, sheet and row of the column names.
+    Rows without text are left out. A row has as many cells as columns, or more when the file has
+    text beyond the columns. `location` names file, sheet and row of the column names.
     """
 
     header: tuple[str, ...]

@@ -1,4 +1,4 @@
-"""Opens a table that people made, in whatever their program wrote."""
+"""Opens a table in any file format that people's programs write."""
 
 import gzip
 import zlib
@@ -19,14 +19,15 @@ TABLE_SUFFIXES: Final = (*_TEXTS, *(text + _PACKED for text in _TEXTS), *_WORKBO
 
 
 def derive_batch_name(path: Path) -> str:
-    """The file's name without what says how it is packed."""
+    """The file's name without its format suffixes."""
     return path.name[: len(path.name) - len(_suffix(path))]
 
 
 @contextmanager
 def open_table(path: Path, request: TableRequest) -> Iterator[ImportTable]:
-    """Raises ImportRefusedError, here or while rows are read, when the file is no readable
-    table.
+    """Opens the table of a file.
+
+    Raises ImportRefusedError, here or while rows are read, when the file is no readable table.
     """
     suffix = _suffix(path)
     if not suffix:
@@ -81,7 +82,7 @@ def _text_table(name: str, file: IO[bytes], request: TableRequest, stack: ExitSt
 
 
 def _suffix(path: Path) -> str:
-    """The longest ending that is known, whatever its case, or ""."""
+    """The longest supported suffix in any case, "" for none."""
     return max(
         (end for end in TABLE_SUFFIXES if path.name.lower().endswith(end)), key=len, default=""
     )

@@ -1,4 +1,4 @@
-"""An Excel workbook to be filled in and imported as it is."""
+"""Makes an Excel workbook to fill in and import."""
 
 import io
 from collections.abc import Iterable, Sequence
@@ -32,9 +32,10 @@ _TEXT: Final = "@"
 
 
 class FieldGuide(NamedTuple):
-    """What people should know of a field. `words`: the list to choose from, by name.
+    """Help for a field. `word_list` names the list of words to choose from.
 
-    `only` words of the list are right; else they are a help. `form` is the cells' number format.
+    If `is_closed`, only words of that list are valid; otherwise they are suggestions.
+    `number_format` is the format of the cells.
     """
 
     meaning: str
@@ -44,14 +45,14 @@ class FieldGuide(NamedTuple):
     number_format: str = "General"
 
 
-_SEVERAL: Final = "; stands between several."
+_SEVERAL: Final = "; separates several."
 _A_DAY: Final = "A day, such as 2026-03-14."
 # By sheet and field.
 FIELD_GUIDES: Final[dict[str, dict[str, FieldGuide]]] = {
     EXCHANGES_SHEET: {
         "reference": FieldGuide(
             "What identifies the row, such as a number of your own: a row that is changed later is "
-            "known by it. Never used twice.",
+            "identified by it. Never used twice.",
             "V-0017",
             number_format=_TEXT,
         ),
@@ -75,7 +76,7 @@ FIELD_GUIDES: Final[dict[str, dict[str, FieldGuide]]] = {
         "kind": FieldGuide("What form it took.", "call", word_list="kinds", is_closed=True),
         "formality": FieldGuide(
             "formal: it results directly from a planned activity; informal: it does not. Empty: "
-            "nobody said.",
+            "unknown.",
             "informal",
             word_list="formalities",
             is_closed=True,
@@ -87,7 +88,7 @@ FIELD_GUIDES: Final[dict[str, dict[str, FieldGuide]]] = {
         "receiver_minutes": FieldGuide("Minutes that each receiver spent. Empty: unknown.", "45"),
         "benefit_minutes": FieldGuide("Minutes that each receiver saved. Empty: unknown.", "600"),
         "reported_by": FieldGuide(
-            "Whose side told of it.", "giver", word_list="sides", is_closed=True
+            "Whose side reported it.", "giver", word_list="sides", is_closed=True
         ),
         "note": FieldGuide("A remark.", "Screens were shown.", number_format=_TEXT),
     },
@@ -107,7 +108,7 @@ FIELD_GUIDES: Final[dict[str, dict[str, FieldGuide]]] = {
         "core_system": FieldGuide("The main record system it runs.", "Cerner"),
         "strategic_group": FieldGuide("The strategic grouping it belongs to.", "Q77"),
         "size": FieldGuide("A size band in the programme's words.", "large"),
-        "role": FieldGuide('Its part in the programme; "boundary" stands outside it.', "exemplar"),
+        "role": FieldGuide('Its part in the programme; "boundary" is outside it.', "exemplar"),
         "external_ids": FieldGuide(f"Ids in other registers, scheme:value{_SEVERAL}", "ods:R1A"),
         "open_date": FieldGuide(f"First day in force. {_A_DAY}", "2019-04-01", number_format=_DAY),
         "close_date": FieldGuide(
@@ -118,7 +119,7 @@ FIELD_GUIDES: Final[dict[str, dict[str, FieldGuide]]] = {
 
 
 def make_template(organizations: Iterable[Organization], *, batch: str = "") -> bytes:
-    """The workbook as a file; parties are chosen from those of the organizations on the roster.
+    """Makes the workbook; its lists of parties have the organizations of the roster.
 
     `batch` is the name of the batch that it is imported as, whatever the file is called.
     """
@@ -144,16 +145,16 @@ def make_template(organizations: Iterable[Organization], *, batch: str = "") -> 
         for row, word in enumerate((name, *words), start=1):
             _write(sheet, row, column, word)
     sheet.sheet_state = "hidden"
-    written = io.BytesIO()
-    book.save(written)
-    return written.getvalue()
+    file = io.BytesIO()
+    book.save(file)
+    return file.getvalue()
 
 
 def list_party_names(organizations: Iterable[Organization]) -> list[str]:
-    """A word for each registered organization that means no other: its name, else its id."""
-    known = list(organizations)
-    directory = OrganizationDirectory(known)
-    return sorted(_word_for(each, directory) for each in known if each.registered)
+    """A unique word for each registered organization: its name, else its id."""
+    roster = list(organizations)
+    directory = OrganizationDirectory(roster)
+    return sorted(_word_for(each, directory) for each in roster if each.registered)
 
 
 def _word_for(organization: Organization, directory: OrganizationDirectory) -> str:
@@ -166,7 +167,7 @@ def _word_for(organization: Organization, directory: OrganizationDirectory) -> s
 
 
 def _sheet_fields(title: str) -> list[Field]:
-    """The fields that a sheet has columns for: not those that say the same in another way."""
+    """The fields with a column in a sheet; alternative ways to write a field have none."""
     fields = EXCHANGE_FIELDS if title == EXCHANGES_SHEET else ORGANIZATION_FIELDS
     return [field for field in fields if field.name in FIELD_GUIDES[title]]
 
@@ -176,7 +177,7 @@ def _words(items: Iterable[tuple[str, int]]) -> list[str]:
 
 
 def _fill(sheet: Worksheet, fields: Sequence[Field], lists: dict[str, list[str]]) -> None:
-    """The header, and for each column how its cells look and what may stand in them."""
+    """Writes the header and, for each column, its number format and list of words."""
     sheet.freeze_panes = "A2"
     for column, field in enumerate(fields, start=1):
         letter = get_column_letter(column)
@@ -197,7 +198,7 @@ def _fill(sheet: Worksheet, fields: Sequence[Field], lists: dict[str, list[str]]
 def _rule(
     field: Field, entry: FieldGuide, list_column: int, lists: dict[str, list[str]]
 ) -> DataValidation:
-    """Tells what a cell is for, and lets people choose where there is something to choose from."""
+    """The help of a cell and, if its field has a list of words, the choice."""
     words = lists.get(entry.word_list, [])
     letter = get_column_letter(max(1, list_column))
     rule = DataValidation(

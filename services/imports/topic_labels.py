@@ -1,4 +1,4 @@
-"""Records the labels that a file has for its topics."""
+"""Labels the topics of a file as the file writes them."""
 
 from typing import NamedTuple
 
@@ -11,14 +11,14 @@ from services.notation.topics import TopicReader
 
 
 class TopicLabelling(NamedTuple):
-    """The fact that labels topics, None where all are labelled, and what the user should know."""
+    """The fact that labels topics, None if there is nothing to label, and notes for the user."""
 
     event: Event | None
     notes: dict[str, None]
 
 
 def label_topics(topics: TopicReader, programme: Programme) -> TopicLabelling:
-    """Labels topics that have none in the programme and that their slug does not show.
+    """Labels topics that have no label in the programme and whose slug differs from the label.
 
     The fact has the same id for the same labels, so that it counts once.
     """

@@ -1,4 +1,4 @@
-"""Takes an import back: retracts every exchange of a batch that stands."""
+"""Undoes an import: retracts every exchange of a batch that is not retracted yet."""
 
 import shlex
 from collections.abc import Callable, Iterator, Sequence
@@ -24,13 +24,13 @@ _AGAIN: Final = "Undo the batch again: what is retracted stays so, and the rest 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UndoReport:
-    """What an undo retracts, or has retracted, and what it leaves as it is.
+    """The result of an undo, or what it would do.
 
-    `recorded_by` is the organization the batch was imported for, "" when none was named.
-    `retracted_count` exchanges stood; `corrected_by_hand_count` of them had been corrected by
-    somebody else, and the file does not know of that. `organization_count` facts about
-    organizations stay. `retracted_earlier_count` exchanges had been retracted before;
-    `left_retracted` are the first of them that somebody retracted by hand, for good.
+    `recorded_by` is the organization the batch was imported for, "" for none. `retracted_count`
+    exchanges are retracted; somebody else corrected `corrected_by_hand_count` of them since, and
+    the file does not have these corrections. `organization_count` facts about organizations stay.
+    `retracted_earlier_count` exchanges were retracted before; `left_retracted` are the first of
+    them that somebody retracted by hand, for good.
     """
 
     batch: str
@@ -47,7 +47,7 @@ class UndoReport:
 
 
 ConfirmUndo = Callable[[UndoReport], bool]
-"""Answers whether to retract what the report describes."""
+"""Returns whether to retract the exchanges of the report."""
 
 
 # decision 0029: an undo ends a generation
@@ -67,30 +67,30 @@ def undo_import(
     returns false, and mutua.MutuaError when the server does not answer. ImportInterruptedError
     comes later.
     """
-    name = tidy(batch)
+    batch_name = tidy(batch)
     position = client.get_status().log_position
     batches = list(client.list_batches(min_position=position))
-    ours = [each for each in batches if each.batch == name]
-    if not ours:
+    own_batches = [each for each in batches if each.batch == batch_name]
+    if not own_batches:
         names = "mutua import list shows all." if batches else "Nothing was imported yet."
         raise ImportRefusedError(
-            f"There is no batch {name!r}.{suggest_batches(name, batches)} {names}"
+            f"There is no batch {batch_name!r}.{suggest_batches(batch_name, batches)} {names}"
         )
-    ours = _of_sender(ours, sender)
+    own_batches = _of_sender(own_batches, sender)
     exchanges = client.list_exchanges(
         AS_RECORDED,
-        batch=name,
-        standing_only=not any(each.retracted_count for each in ours),
+        batch=batch_name,
+        standing_only=not any(each.retracted_count for each in own_batches),
         page_size=_PAGE_SIZE,
         min_position=position,
     )
-    # All of them before the first retraction, for the list moves with each.
+    # All exchanges are listed before the first retraction, because each one changes the list.
     standing: list[tuple[str, int]] = []
     retracted_by_hand: list[HandRetraction] = []
     corrected_count = 0
     for exchange in exchanges:
         first = exchange.revisions[0]
-        if first.recorded_by != ours[0].recorded_by:
+        if first.recorded_by != own_batches[0].recorded_by:
             continue
         if exchange.state != EXCHANGE_STATE_RETRACTED:
             corrected_count += _is_corrected_by_hand(exchange)
@@ -98,55 +98,55 @@ def undo_import(
         elif len(retracted_by_hand) < MAX_LISTED_ROWS and not is_undone(exchange):
             name_in_file = parse_reference(first.source.reference)
             retracted_by_hand.append(make_hand_retraction(exchange, row=0, reference=name_in_file))
-    report = _report(ours, len(standing), corrected_count)
+    report = _report(own_batches, len(standing), corrected_count)
     report = replace(report, left_retracted=tuple(retracted_by_hand))
     if not standing:
         return report
     if not confirm(report):
         raise ImportRefusedError("Nothing was retracted.")
-    retractions = _retractions(name, standing)
+    retractions = _retractions(batch_name, standing)
     try:
-        sent = send_facts(
+        result = send_facts(
             client, retractions, total=len(standing), remedy=_AGAIN, progress=progress
         )
     except FactRefusedError as error:
         raise ImportRefusedError(f"The server refuses a retraction: {error}") from error
     return replace(
         report,
-        position=sent.position,
-        notes=(sent.note,) if sent.note else (),
-        interrupted=sent.interrupted,
+        position=result.position,
+        notes=(result.note,) if result.note else (),
+        interrupted=result.interrupted,
     )
 
 
-def _of_sender(ours: Sequence[Batch], sender: str | None) -> list[Batch]:
+def _of_sender(own_batches: Sequence[Batch], sender: str | None) -> list[Batch]:
     """The generations of one sender.
 
     Raises ImportRefusedError when it is not clear whose is meant.
     """
-    senders = sorted({each.recorded_by for each in ours if each.exchange_count})
+    senders = sorted({each.recorded_by for each in own_batches if each.exchange_count})
     if sender is None or sender not in senders:
         if len(senders) > 1:
-            name = ours[0].batch
+            name = own_batches[0].batch
             owners = " and ".join(f"for {each}" if each else "without --as" for each in senders)
             remedies = " or ".join(
                 f"mutua --as {shlex.quote(each)} import undo {shlex.quote(name)}"
                 for each in senders
             )
             raise ImportRefusedError(f"Batch {name} was imported {owners}: say which, {remedies}.")
-        sender = senders[0] if senders else ours[0].recorded_by
-    return [each for each in ours if each.recorded_by == sender]
+        sender = senders[0] if senders else own_batches[0].recorded_by
+    return [each for each in own_batches if each.recorded_by == sender]
 
 
-def _report(ours: Sequence[Batch], standing_count: int, corrected_count: int) -> UndoReport:
+def _report(own_batches: Sequence[Batch], standing_count: int, corrected_count: int) -> UndoReport:
     return UndoReport(
-        batch=ours[0].batch,
-        recorded_by=ours[0].recorded_by,
-        generation=max(each.generation for each in ours),
+        batch=own_batches[0].batch,
+        recorded_by=own_batches[0].recorded_by,
+        generation=max(each.generation for each in own_batches),
         retracted_count=standing_count,
-        retracted_earlier_count=sum(each.retracted_count for each in ours),
+        retracted_earlier_count=sum(each.retracted_count for each in own_batches),
         corrected_by_hand_count=corrected_count,
-        organization_count=sum(each.organization_count for each in ours),
+        organization_count=sum(each.organization_count for each in own_batches),
     )
 
 
@@ -157,10 +157,10 @@ def _is_corrected_by_hand(exchange: Exchange) -> bool:
 
 def _retractions(batch: str, standing: Sequence[tuple[str, int]]) -> Iterator[Event]:
     for exchange_id, generation in standing:
-        # The same again for the same exchange: an undo that is repeated counts once.
+        # The same id for the same exchange, so that a repeated undo counts once.
         event = Event(event_id=uuid8("undo", exchange_id))
         event.exchange_retracted.exchange_id = exchange_id
         event.exchange_retracted.reason.plain = f"The import {batch} was undone."
-        # That it names the batch is what makes it an undo rather than a retraction by hand.
+        # The name of the batch tells an undo from a retraction by hand.
         event.source.CopyFrom(Source(client=IMPORT_CLIENT, batch=batch, generation=generation))
         yield event

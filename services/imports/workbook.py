@@ -1,4 +1,4 @@
-"""Opens a workbook of any program by what the file contains, whatever its name."""
+"""Opens a workbook of any format, recognized by its content rather than its name."""
 
 import zipfile
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ _ZIP: Final = b"PK"
 
 
 class WorkbookSheets(Protocol):
-    """The visible sheets of a workbook. `note` says what the user should know of its format."""
+    """The visible sheets of a workbook. `note` describes limits of its format, for the user."""
 
     note: str
     titles: list[str]
@@ -24,8 +24,9 @@ class WorkbookSheets(Protocol):
 
 @contextmanager
 def open_sheets(name: str, file: IO[bytes]) -> Iterator[WorkbookSheets]:
-    """Raises ImportRefusedError when the file `name` is no workbook, here or while rows are
-    read.
+    """Opens the sheets of a workbook.
+
+    Raises ImportRefusedError, here or while rows are read, when the file `name` is no workbook.
     """
     with ExitStack() as stack:
         with _refusals(name):
@@ -58,7 +59,9 @@ def _titles(name: str, titles: list[str], sheet: str, preferred: str) -> list[st
 
 
 def _reader(name: str, file: IO[bytes]) -> AbstractContextManager[WorkbookSheets]:
-    """Each library is imported when it is needed: that takes as long as all the rest."""
+    """Opens the workbook. Its library is imported on demand, because that takes as long as the
+    rest.
+    """
     start = file.read(4)
     file.seek(0)
     if start == _OLE:
@@ -90,7 +93,7 @@ def _reader(name: str, file: IO[bytes]) -> AbstractContextManager[WorkbookSheets
 
 @contextmanager
 def _refusals(name: str) -> Iterator[None]:
-    """Turns whatever a library raises over a file that is not as it should be into a refusal."""
+    """Translates any error of a library into ImportRefusedError."""
     try:
         yield
     except (ImportRefusedError, OSError):

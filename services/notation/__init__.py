@@ -1,1 +1,1 @@
-"""How people write times, durations, words and topics, in files and at the command line."""
+"""Reads and writes times, durations, words and topics as people write them."""

@@ -25,6 +25,6 @@ _MONTHS: Final = {
 
 
 def find_month(name: str) -> int:
-    """1 to 12; 0 when the name is no month that we know."""
+    """The number of a month, 1 to 12; 0 for an unknown name."""
     folded = unicodedata.normalize("NFKD", name.casefold())
     return _MONTHS.get("".join(letter for letter in folded if letter.isalpha()), 0)

@@ -1,6 +1,6 @@
-"""Times as people write them: an instant, a day, a month or a quarter.
+"""Reads times as people write them: an instant, a day, a month or a quarter.
 
-One pattern for each way to write a day or a longer period, and one for the time behind a day.
+There is one pattern for each way to write a day or longer period, and one for the time after a day.
 """
 
 import re
@@ -31,14 +31,14 @@ MONTH_FIRST: Final = "month-first"
 
 _LAST_OF_CENTURY: Final = 68
 """Two-digit years up to this one are of this century, as in POSIX."""
-# A file with days has few different ones; times of day are seldom read twice.
+# A file has few different days; a time of day is seldom read twice.
 _MAX_CACHED_TIMES: Final = 10_000
 _MARKS: Final = str.maketrans("", "", "\u200e\u200f\ufeff")
-"""Marks that spreadsheets put beside dates and nobody sees."""
+"""Invisible marks that spreadsheets put next to dates."""
 
 
 class Moment(NamedTuple):
-    """A time with the precision it is known to; coarse ones are the first instant of the period."""
+    """A time and its precision; a coarse time is the first instant of its period."""
 
     instant: Instant
     precision: OccurPrecision.ValueType
@@ -53,7 +53,7 @@ class Moment(NamedTuple):
 
 
 class ProvenOrder(NamedTuple):
-    """The order of the dates of a file, and what shows it."""
+    """The order of the dates of a file, and the text that proves it."""
 
     order: DateOrder
     proof: str
@@ -76,11 +76,10 @@ _ORDERED = re.compile(r"(\d\d?)([/-])(\d\d?)\2(\d{4}|\d\d)")
 
 
 class TimeReader:
-    """Reads times. `order` is what comes first in 01/02/2024; `zone` is where times without a zone
-    are from, and None refuses those.
+    """Reads times in `order`, which decides 01/02/2024; `zone` applies to times without a zone.
 
-    `notes` has the assumptions that were made, once each. Without an order a date with the day or
-    the month first raises DateOrderError.
+    `zone` None refuses times without a zone. `notes` has each assumption once. Without an order a
+    date with the day or the month first raises DateOrderError.
     """
 
     def __init__(
@@ -90,7 +89,7 @@ class TimeReader:
         *,
         find_order: Callable[[], ProvenOrder] | None = None,
     ) -> None:
-        """`find_order` returns the order when it is needed and `order` is None."""
+        """Takes `find_order`, which is called once if an order is needed and `order` is None."""
         self.notes: dict[str, None] = {}
         self._find_order = find_order
         self._proof = ""
@@ -117,9 +116,9 @@ class TimeReader:
     def _moment(self, text: str) -> Moment:
         if _ISO_INSTANT.fullmatch(text):
             try:
-                return self._exact(datetime.fromisoformat(text))
+                return self._read_exact(datetime.fromisoformat(text))
             except ValueError:
-                pass  # the long way says why
+                pass  # the patterns below find the reason
         elif match := _ISO_DAY.fullmatch(text):
             return _first_instant(_day(*map(int, match.groups())))
         tidied = _tidy(text)
@@ -132,14 +131,14 @@ class TimeReader:
         period = self._period(match["date"])
         if period.precision != OCCUR_PRECISION_DAY:
             raise NotationError(f"has a time and no day; {TIME_FORMS}")
-        return self._exact(read_time_of_day(period.first, match))
+        return self._read_exact(read_time_of_day(period.first, match))
 
-    def _exact(self, at: datetime) -> Moment:
+    def _read_exact(self, at: datetime) -> Moment:
         if at.tzinfo is None:
-            at = self._zoned(at)
+            at = self._add_zone(at)
         return Moment(datetime_to_instant(at), OCCUR_PRECISION_EXACT)
 
-    def _zoned(self, at: datetime) -> datetime:
+    def _add_zone(self, at: datetime) -> datetime:
         if self._zone is None:
             raise NotationError("has a time and no zone; write 2024-05-31T14:30:00Z")
         zoned = at.replace(tzinfo=self._zone)
@@ -169,18 +168,18 @@ class TimeReader:
             return _day(self._year(year), int(month), int(day))
         if match := _NAMED_DAY.fullmatch(text):
             day, name, year = match.groups()
-            return _day(self._year(year), _month_called(name), int(day))
+            return _day(self._year(year), _read_month_name(name), int(day))
         if match := _NAMED_MONTH.fullmatch(text):
             name, short_year, year = match.groups()
-            return _month(self._year(short_year or year), _month_called(name))
+            return _month(self._year(short_year or year), _read_month_name(name))
         if match := _ORDERED.fullmatch(text):
-            return self._ordered(text, match)
-        for form, message in _REFUSED:
+            return self._read_ordered(text, match)
+        for form, message in _REFUSED_FORMS:
             if match := form.fullmatch(text):
                 raise NotationError(message(match))
         raise NotationError(f"is not a time we can read; {TIME_FORMS}")
 
-    def _ordered(self, text: str, match: re.Match[str]) -> _Period:
+    def _read_ordered(self, text: str, match: re.Match[str]) -> _Period:
         first, _, second, year = match.groups()
         if first == second and len(year) == 4:
             return _day(int(year), int(first), int(second))
@@ -218,7 +217,7 @@ _ORDER_WORDS: Final = {
 
 
 def prove_order(text: str) -> DateOrder | Literal["either"] | None:
-    """Which order a date proves: one, "either", or None when it has no order or is no date.
+    """The order that a date proves, "either", or None if it has no order or is no date.
 
     A year of two digits proves month first only: 26/03/02 may begin with the year.
     """
@@ -240,7 +239,7 @@ def prove_order(text: str) -> DateOrder | Literal["either"] | None:
 
 
 def _tidy(text: str) -> str:
-    """The text with single spaces and no invisible marks; "" if it has digits of another script."""
+    """The text with single spaces, without invisible marks; "" if it has non-ASCII digits."""
     tidied = " ".join(text.translate(_MARKS).split())
     return "" if any(each.isdigit() and not each.isascii() for each in tidied) else tidied
 
@@ -255,22 +254,22 @@ def _day(year: int, month: int, day: int) -> _Period:
     try:
         return _Period(date(year, month, day), OCCUR_PRECISION_DAY)
     except ValueError:
-        raise NotationError(_why_no_day(year, month, day)) from None
+        raise NotationError(_explain_invalid_day(year, month, day)) from None
 
 
 def _month(year: int, month: int) -> _Period:
     if not 1 <= month <= 12 or year < 1:
-        raise NotationError(_why_no_day(year, month, 1))
+        raise NotationError(_explain_invalid_day(year, month, 1))
     return _Period(date(year, month, 1), OCCUR_PRECISION_MONTH)
 
 
 def _quarter(year: int, quarter: int) -> _Period:
     if year < 1:
-        raise NotationError(_why_no_day(year, 1, 1))
+        raise NotationError(_explain_invalid_day(year, 1, 1))
     return _Period(date(year, quarter * 3 - 2, 1), OCCUR_PRECISION_QUARTER)
 
 
-def _why_no_day(year: int, month: int, day: int) -> str:
+def _explain_invalid_day(year: int, month: int, day: int) -> str:
     if year < 1:
         return "is no real date: there is no year 0; check the year"
     if not 1 <= month <= 12:
@@ -279,7 +278,7 @@ def _why_no_day(year: int, month: int, day: int) -> str:
     return f"is no real date: {month_name[month]} {year} has {last} days, not {day}"
 
 
-def _month_called(name: str) -> int:
+def _read_month_name(name: str) -> int:
     number = find_month(name)
     if not number:
         raise NotationError(f"has no month that we know, {name!r}; {TIME_FORMS}")
@@ -303,11 +302,11 @@ _FORMS: Final[tuple[tuple[re.Pattern[str], Callable[..., _Period]], ...]] = tupl
         (r"(\d{4})(\d\d)(\d\d)", lambda year, month, day: _day(int(year), int(month), int(day))),
         (
             rf"{_NAME} (\d\d?)(?:st|nd|rd|th)?,? (\d{{4}})",
-            lambda name, day, year: _day(int(year), _month_called(name), int(day)),
+            lambda name, day, year: _day(int(year), _read_month_name(name), int(day)),
         ),
         (
             rf"(\d{{4}})[ -]{_NAME}[ -](\d\d?)",
-            lambda year, name, day: _day(int(year), _month_called(name), int(day)),
+            lambda year, name, day: _day(int(year), _read_month_name(name), int(day)),
         ),
         (r"(\d{4})[-/](\d\d?)", lambda year, month: _month(int(year), int(month))),
         (r"(\d\d?)[-/.](\d{4})", lambda month, year: _month(int(year), int(month))),
@@ -319,7 +318,7 @@ _FORMS: Final[tuple[tuple[re.Pattern[str], Callable[..., _Period]], ...]] = tupl
         ),
     )
 )
-_REFUSED: Final[tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], str]], ...]] = (
+_REFUSED_FORMS: Final[tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], str]], ...]] = (
     (
         re.compile(r"(\d{4})"),
         lambda match: (
@@ -329,7 +328,7 @@ _REFUSED: Final[tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], str]], ..
     ),
     (
         re.compile(r"(\d{4})-?W(\d\d)(?:-?([1-7]))?", re.IGNORECASE),
-        lambda match: _why_no_week(*match.groups()),
+        lambda match: _explain_week(*match.groups()),
     ),
     (
         re.compile(rf"{_NAME} (\d\d)"),
@@ -349,7 +348,7 @@ _REFUSED: Final[tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], str]], ..
 )
 
 
-def _why_no_week(year: str, week: str, day: str | None) -> str:
+def _explain_week(year: str, week: str, day: str | None) -> str:
     try:
         monday = date.fromisocalendar(int(year), int(week), int(day or 1))
     except ValueError:

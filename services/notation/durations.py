@@ -1,4 +1,4 @@
-"""Durations as people write them, in whole minutes."""
+"""Reads durations as people write them, in whole minutes."""
 
 import re
 from fractions import Fraction
@@ -11,7 +11,7 @@ _FORMS: Final = "write whole minutes, such as 45, or a duration, such as 1:30, 1
 _NUMBER: Final = r"\d+(?:[.,]\d+)?"
 _WHOLE = re.compile(r"(\d{1,12})(?:[.,]0+)?")
 _GROUPED = re.compile(r"[1-9]\d{0,2}(?:[.,]\d{3})+(?!\d)")
-"""Digits that are a thousand in one country and have three decimals in another."""
+"""Digits that are thousands in one country and three decimals in another."""
 _CLOCK = re.compile(r"(\d{1,5}):(\d\d)(?::(\d\d)(?:\.0+)?)?")
 _HOURS_AND_MINUTES = re.compile(r"(\d{1,5}) ?h ?(\d\d?) ?(?:m|min)?", re.IGNORECASE)
 _ISO = re.compile(
@@ -33,9 +33,9 @@ _UNIT_MINUTES: Final = {
 
 
 class DurationReader:
-    """Reads durations. `working_day_minutes` is what a day of work is in the programme, if known.
+    """Reads durations; `working_day_minutes` is the length of a working day in the programme.
 
-    `notes` has the assumptions that were made, once each.
+    It is None if the programme has none. `notes` has each assumption once.
     """
 
     def __init__(self, working_day_minutes: int | None = None) -> None:
@@ -43,11 +43,11 @@ class DurationReader:
         self._working_day_minutes = working_day_minutes
 
     def read_minutes(self, text: str) -> int | None:
-        """Whole minutes; None when the text says that nobody knows. Raises NotationError."""
+        """Reads whole minutes; None if the text means unknown. Raises NotationError."""
         if text.isascii() and text.isdigit() and len(text) < 10:
             return int(text)
         if text.casefold() in UNKNOWN_WORDS:
-            self.notes[f"Minutes that say {text!r} were read as unknown."] = None
+            self.notes[f"Minutes written {text!r} were read as unknown."] = None
             return None
         if any(each.isdigit() and not each.isascii() for each in text):
             raise NotationError(f"has digits of another script; {_FORMS}")
@@ -67,9 +67,9 @@ class DurationReader:
         if match := _WHOLE.fullmatch(text):
             return Fraction(match[1])
         if match := _CLOCK.fullmatch(text):
-            return _of_clock(*match.groups())
+            return _sum_clock_parts(*match.groups())
         if match := _HOURS_AND_MINUTES.fullmatch(text):
-            return _of_clock(match[1], match[2], None)
+            return _sum_clock_parts(match[1], match[2], None)
         if (match := _ISO.fullmatch(text)) and any(match.groups()):
             parts = zip(match.groups(), _ISO_MINUTES, strict=True)
             return sum((_number(part) * unit for part, unit in parts if part), Fraction())
@@ -78,7 +78,7 @@ class DurationReader:
         parts_with_units = _parts(text)
         if parts_with_units:
             return sum((_number(n) * self._unit(unit) for n, unit in parts_with_units), Fraction())
-        raise NotationError(_why_none(text))
+        raise NotationError(_explain_invalid(text))
 
     def _unit(self, name: str) -> Fraction:
         unit = name.casefold()
@@ -91,9 +91,9 @@ class DurationReader:
         return _UNIT_MINUTES[unit]
 
 
-def _of_clock(hours: str, minutes: str, seconds: str | None) -> Fraction:
+def _sum_clock_parts(hours: str, minutes: str, seconds: str | None) -> Fraction:
     if int(minutes) > 59 or int(seconds or 0) > 59:
-        raise NotationError(f"has more than 59 minutes or seconds behind a colon; {_FORMS}")
+        raise NotationError(f"has more than 59 minutes or seconds after a colon; {_FORMS}")
     return Fraction(int(hours) * 60 + int(minutes)) + Fraction(int(seconds or 0), 60)
 
 
@@ -113,7 +113,7 @@ def _number(text: str) -> Fraction:
     return Fraction(text.replace(",", "."))
 
 
-def _why_none(text: str) -> str:
+def _explain_invalid(text: str) -> str:
     if re.fullmatch(r"-.*\d.*", text):
         return "is below 0, and minutes cannot be negative"
     if text.casefold() in ("nan", "null", "none", "#n/a"):

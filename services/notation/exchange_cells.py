@@ -21,7 +21,7 @@ PARTY_COLUMN_BY_FIELD: Final = {
     "receiver_ids": "receiver",
     "party_ids": "parties",
 }
-"""Field of the contract that holds parties -> its name in a file."""
+"""Field of the contract that has parties -> its column in a file."""
 MINUTE_FIELDS: Final = ("giver_minutes", "receiver_minutes", "benefit_minutes")
 
 
@@ -35,7 +35,7 @@ _SIDES: Final = _words_by_number(ReportSide.items())
 
 
 def format_content_cells(content: ExchangeContent) -> dict[str, str]:
-    """The cells by field, "" for an absent value; an import reads the same content from them."""
+    """The cells by field, "" for an absent value. An import reads the same content from them."""
     cells = {
         file_field: join_list(getattr(content, field))
         for field, file_field in PARTY_COLUMN_BY_FIELD.items()
@@ -51,7 +51,7 @@ def format_content_cells(content: ExchangeContent) -> dict[str, str]:
 
 
 def format_time_cell(at: Timestamp, precision: OccurPrecision.ValueType) -> str:
-    """2026-03-14T09:30:00Z for an instant, 2026-03-14, 2026-03 or 2026-Q1 for what is coarser."""
+    """2026-03-14T09:30:00Z for an instant; 2026-03-14, 2026-03 or 2026-Q1 for a longer period."""
     moment = datetime.fromtimestamp(at.seconds, UTC)
     match precision:
         case OccurPrecision.OCCUR_PRECISION_DAY:
@@ -65,6 +65,6 @@ def format_time_cell(at: Timestamp, precision: OccurPrecision.ValueType) -> str:
 
 
 def format_day_cell(at: Timestamp) -> str:
-    """A day where the time is the first instant of one, else the instant."""
+    """The day if the time is the first instant of one, else the instant."""
     is_day = not at.nanos and at.seconds % 86_400 == 0
     return format_time_cell(at, OCCUR_PRECISION_DAY) if is_day else at.ToJsonString()

@@ -1,4 +1,4 @@
-"""The time of day behind a date, with AM or PM and a zone."""
+"""Reads the time of day after a date, with AM or PM and a zone."""
 
 import re
 from datetime import UTC, date, datetime, timedelta, timezone, tzinfo
@@ -15,12 +15,12 @@ TIME_OF_DAY = re.compile(
     """,
     re.VERBOSE | re.IGNORECASE,
 )
-"""A time needs minutes, or AM or PM: a number alone is not a time."""
+"""A time needs minutes, or AM or PM, because a number alone is no time."""
 _OFFSET = re.compile(r"(?:UTC|GMT)?([+-])(\d\d?):?(\d\d)?", re.IGNORECASE)
 
 
 def read_time_of_day(day: date, match: re.Match[str]) -> datetime:
-    """A time on a day, as `TIME_OF_DAY` found it; naive without a zone. Raises NotationError."""
+    """The time on a day that `TIME_OF_DAY` matched, naive without a zone. Raises NotationError."""
     hour, minute, second = (int(match[part] or 0) for part in ("hour", "minute", "second"))
     if match["half"]:
         if not 1 <= hour <= 12:

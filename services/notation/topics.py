@@ -1,4 +1,4 @@
-"""Labels of topics, and the slugs that exchanges have."""
+"""Reads labels of topics into the slugs that exchanges have."""
 
 import re
 import shlex
@@ -17,9 +17,9 @@ _MAPPED_SLUG = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 
 
 def slugify(label: str) -> str:
-    """The topic of a label: lower-kebab ASCII, so `IT & data` is `it-and-data`.
+    """Makes the topic of a label: lower-kebab ASCII, so `IT & data` is `it-and-data`.
 
-    Raises NotationError when letters have no ASCII form, or when nothing is left.
+    Raises NotationError when a letter has no ASCII form, or when nothing remains.
     """
     folded = unicodedata.normalize("NFKD", label.casefold().translate(_LETTERS))
     plain = "".join(letter for letter in folded if not unicodedata.combining(letter))
@@ -33,21 +33,21 @@ def slugify(label: str) -> str:
 
 
 def is_plain_label(label: str) -> bool:
-    """Whether the slug of a label shows the label itself, but for case and spaces."""
+    """Whether a label equals its slug but for case, spaces and hyphens."""
     return re.sub(r"[\s_]+", "-", label.lower()) == slugify(label)
 
 
 class TopicReader:
-    """Reads topics and remembers the labels that their slugs do not show."""
+    """Reads topics and collects the labels that differ from their slugs."""
 
     def __init__(
         self,
         topic_map: Mapping[str, str] | None = None,
         topics: Mapping[str, str] | None = None,
     ) -> None:
-        """`topics` are those of the programme, each with its label or "".
+        """Takes the topics of the programme, each with its label or "".
 
-        Raises NotationError when `topic_map` (label to topic) names no topic.
+        Raises NotationError when `topic_map` (label to topic) has an invalid topic.
         """
         self._topics_of_programme = {
             _key(label): topic
@@ -78,7 +78,7 @@ class TopicReader:
         ]
 
     def find_display_labels(self) -> dict[str, str]:
-        """Topic -> the first label that the topic itself does not show."""
+        """Topic -> its first label that differs from the slug."""
         return {
             topic: distinct[0]
             for topic, labels in self.labels.items()
@@ -95,14 +95,14 @@ class TopicReader:
         return several
 
     def _labels_in(self, text: str) -> list[str]:
-        if "," not in text or self._is_known(text):
+        if "," not in text or self._is_recognized(text):
             return [text]
-        labels = split_at_commas(text, self._is_known)
+        labels = split_at_commas(text, self._is_recognized)
         (self.split_labels if len(labels) > 1 else self.whole_labels)[text] = None
         return labels
 
-    def _is_known(self, label: str) -> bool:
-        """Whether a label means a topic of the programme or one that the user named."""
+    def _is_recognized(self, label: str) -> bool:
+        """Whether a label means a topic of the programme or of `topic_map`."""
         key = _key(label)
         if key in self._topic_map or key in self._topics_of_programme:
             return True

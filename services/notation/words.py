@@ -1,4 +1,4 @@
-"""The words of the contract's enums, and lists in one text."""
+"""Reads and writes the words of the contract's enums, and lists in one text."""
 
 import re
 from collections.abc import Callable, Container, Iterable, Mapping
@@ -45,7 +45,7 @@ def normalize_word(text: str) -> str:
 
 
 def read_list(text: str) -> list[str]:
-    """The parts between `;` or `|`, trimmed, without empty ones.
+    """Splits a text at `;` and `|` into trimmed parts, without empty ones.
 
     A part in double quotes may contain both; a quote inside it is doubled, as in CSV.
     """
@@ -55,9 +55,9 @@ def read_list(text: str) -> list[str]:
 
 
 def split_at_commas(text: str, is_known: Callable[[str], bool]) -> list[str]:
-    """The parts between commas, when each is known and the whole text is not; else the text.
+    """Splits a text at commas when every part `is_known` and the whole text is not.
 
-    Forms write several ticked answers so.
+    Forms write several ticked answers like this. Any other text is returned in a list of one.
     """
     parts = [part for part in map(str.strip, text.split(",")) if part]
     if len(parts) < 2 or is_known(text) or not all(map(is_known, parts)):
@@ -66,7 +66,7 @@ def split_at_commas(text: str, is_known: Callable[[str], bool]) -> list[str]:
 
 
 def read_quoted_list(text: str) -> list[tuple[str, bool]]:
-    """The parts that `read_list` reads, each with whether it stands in quotes."""
+    """The parts that `read_list` reads, each with whether it is quoted."""
     parts = [
         (match["plain"], False)
         if match["quoted"] is None

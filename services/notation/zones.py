@@ -1,4 +1,4 @@
-"""Time zones by name."""
+"""Reads names of time zones."""
 
 import difflib
 from datetime import UTC, tzinfo
@@ -24,7 +24,7 @@ def read_zone(name: str) -> tzinfo:
 
 
 def _resembling(zone_name: str, zones: list[str]) -> list[str]:
-    """Zones of that city, else those whose name is alike."""
+    """Zones of that city, else zones with a similar name."""
     city = zone_name.rpartition("/")[2].casefold()
     places = {zone.casefold(): zone for zone in zones if "/" in zone}
     same = [zone for folded, zone in places.items() if folded.rpartition("/")[2] == city]

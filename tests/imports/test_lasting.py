@@ -245,7 +245,10 @@ class TestRowsWithoutReference:
         options = again | {"accept_changes": False, "accept_missing": False}
         report = importer.import_rows(*rows, **options)
         assert format_counts(report) == "1 recorded 1 corrected 1 missing"
-        assert questions == ["Record these changes?", "Record the new rows beside the old ones?"]
+        assert questions == [
+            "Record these changes?",
+            "Record the new rows in addition to the old ones?",
+        ]
 
     def test_more_new_rows_than_missing_ones_are_recorded(self, importer: Importer) -> None:
         importer.import_rows(FIRST, header=PLAIN)

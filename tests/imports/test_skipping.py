@@ -96,7 +96,7 @@ def test_a_file_without_one_good_row_was_misunderstood(importer: Importer, aside
 @pytest.mark.parametrize(
     ("name", "said"),
     [
-        ("there.csv", "is there already, and what is in it would be lost"),
+        ("there.csv", "the file exists, and its content would be lost"),
         ("mend.txt", "name a .csv file"),
         ("nowhere/mend.csv", "No such file or directory"),
     ],

@@ -33,7 +33,7 @@ class TestDurationReader:
     def test_reads_words_for_unknown_and_notes_it(self, text: str) -> None:
         durations = DurationReader()
         assert durations.read_minutes(text) is None
-        assert list(durations.notes) == [f"Minutes that say {text!r} were read as unknown."]
+        assert list(durations.notes) == [f"Minutes written {text!r} were read as unknown."]
 
     @pytest.mark.parametrize(
         ("text", "why"),
