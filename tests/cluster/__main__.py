@@ -1,4 +1,4 @@
-"""Fetches the broker and looks for PostgreSQL, and says what is missing. Exits 1 then in CI."""
+"""Fetches the broker and finds PostgreSQL. Names a missing program, and exits with 1 in CI."""
 
 import os
 import sys
@@ -7,11 +7,11 @@ from services.dev.broker import fetch_jars
 from services.dev.postgres import find_programs
 from services.dev.programs import ProgramNotFoundError, ProgramStartError
 
-missing = False
-for need in (fetch_jars, find_programs):
+is_incomplete = False
+for require in (fetch_jars, find_programs):
     try:
-        need()
+        require()
     except (ProgramNotFoundError, ProgramStartError) as error:
-        missing = True
+        is_incomplete = True
         print(f"Tests of the cluster cannot run: {error.message}", file=sys.stderr)
-sys.exit(1 if missing and os.environ.get("CI") else 0)
+sys.exit(1 if is_incomplete and os.environ.get("CI") else 0)

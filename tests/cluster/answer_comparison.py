@@ -1,4 +1,4 @@
-"""Answers of those who should say the same, field by field."""
+"""Fetches answers that should be equal, and compares them field by field."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from mutua.v1.query_service_pb2_grpc import QueryServiceStub
 POSITION_FIELDS: Final = frozenset(
     {"position", "log_position", "projection_position", "next_page_token", "offset"}
 )
-"""Fields that name a place in a log or a list, not what was recorded."""
+"""Fields that contain a position in a log or a list."""
 RECORD_TIME_FIELDS: Final = frozenset({"record_time", "first_record_time", "last_record_time"})
-"""Fields that tell when a log took a fact."""
+"""Fields that contain the time at which a log took a fact."""
 DEADLINE_SECONDS: Final = 120.0
 
 
@@ -30,52 +30,54 @@ def fetch_pages(
     *,
     normalize: Callable[[Message], None] = lambda _: None,
 ) -> list[Any]:
-    """All pages of an answer, each made tidy, and the refusal last if there is one.
+    """Returns all pages of an answer, normalized; an error ends the list with its status.
 
-    Where several answer, each page comes from the next of them.
+    Each page comes from the next of `stubs` in turn.
     """
-    found: list[Any] = []
-    asked = type(request)()
-    asked.CopyFrom(request)
+    pages: list[Any] = []
+    page_request = type(request)()
+    page_request.CopyFrom(request)
     for stub in cycle(stubs):
         try:
-            response = getattr(stub, name)(asked, timeout=DEADLINE_SECONDS)
-        except grpc.RpcError as refusal:
-            return [*found, read_status(refusal)]
+            response = getattr(stub, name)(page_request, timeout=DEADLINE_SECONDS)
+        except grpc.RpcError as error:
+            return [*pages, read_status(error)]
         token = getattr(response, "next_page_token", "")
         normalize(response)
-        found.append(response)
+        pages.append(response)
         if not token:
             break
-        asked.page_token = token
-    return found
+        page_request.page_token = token
+    return pages
 
 
-def read_status(refusal: Any) -> Status:
-    """A refusal with all its details."""
-    details: Status | None = rpc_status.from_call(refusal)
-    return details or Status(code=refusal.code().value[0], message=refusal.details())
+def read_status(error: Any) -> Status:
+    """Returns the status of a failed call with all its details."""
+    details: Status | None = rpc_status.from_call(error)
+    return details or Status(code=error.code().value[0], message=error.details())
 
 
 def clear_fields(message: Message, names: Collection[str]) -> None:
-    """Clears the fields of these names, in what it holds too."""
+    """Clears the fields of these names, also in nested messages."""
     for field, value in message.ListFields():
         if field.name in names:
             message.ClearField(field.name)
         elif field.message_type is not None:
-            for each in value if field.is_repeated else (value,):
-                clear_fields(each, names)
+            for nested in value if field.is_repeated else (value,):
+                clear_fields(nested, names)
 
 
 def find_difference(one: Sequence[Message], other: Sequence[Message]) -> str:
-    """The first line that the answers do not share, on both sides; "" where they are alike."""
+    """Returns the first line that differs, of both answers; "" if they are equal."""
     if one == other:
         return ""
-    for mine, theirs in zip_longest(one, other):
-        for line, another in zip_longest(_lines(mine), _lines(theirs), fillvalue="nothing"):
-            if line != another:
-                return f"{line} | {another}"
-    return "fields that have no line"
+    for one_page, other_page in zip_longest(one, other):
+        for line, other_line in zip_longest(
+            _lines(one_page), _lines(other_page), fillvalue="nothing"
+        ):
+            if line != other_line:
+                return f"{line} | {other_line}"
+    return "fields without a line"
 
 
 def _lines(message: Message | None) -> list[str]:

@@ -1,4 +1,4 @@
-"""A broker that a test may freeze, kill and start again."""
+"""A Kafka broker that a test may freeze, kill and start again."""
 
 import signal
 import socket
@@ -34,18 +34,18 @@ group.initial.rebalance.delay.ms=0
 auto.create.topics.enable=false
 """
 
-_ARE_YOU_THERE = bytes.fromhex("0000000a 0012 0000 00000000 ffff")
-"""A request for the versions it speaks, which a broker answers as soon as it answers anything."""
+_API_VERSIONS_REQUEST = bytes.fromhex("0000000a 0012 0000 00000000 ffff")
+"""An ApiVersions request, which a broker answers as soon as it answers anything."""
 
 
 class Broker:
-    """Its data stay in a folder, and its addresses the same, whatever happens to it."""
+    """A broker that keeps its data and its addresses over every restart."""
 
     def __init__(self, jars: Path, folder: Path) -> None:
         ports = {"plain": allocate_port(), "safe": allocate_port(), "controller": allocate_port()}
         self.address = f"127.0.0.1:{ports['plain']}"
         self.safe_address = f"127.0.0.1:{ports['safe']}"
-        """Where TLS and a password are asked for."""
+        """The listener that requires TLS and a password."""
         self.certificate = folder / "certificate.pem"
         self._java = ["java", "-Xmx400m", "-cp", f"{jars}/*"]
         self.data = folder / "data"
@@ -65,7 +65,7 @@ class Broker:
         self.start()
 
     def start(self) -> None:
-        """Returns when clients are answered."""
+        """Returns when the broker answers clients."""
         with self._log.open("a") as log:
             self._process = subprocess.Popen(
                 [*self._java, "kafka.Kafka", str(self._settings)],
@@ -89,17 +89,17 @@ class Broker:
         assert self._process.poll() is None, self._log.read_text()[-2_000:]
         host, _, port = self.address.partition(":")
         try:
-            with socket.create_connection((host, int(port)), timeout=2) as asked:
-                asked.sendall(_ARE_YOU_THERE)
-                return len(asked.recv(8)) > 0
+            with socket.create_connection((host, int(port)), timeout=2) as connection:
+                connection.sendall(_API_VERSIONS_REQUEST)
+                return len(connection.recv(8)) > 0
         except OSError:
             return False
 
     def _make_keys(self, path: Path) -> None:
         store = ["-keystore", str(path), "-storepass", _KEYSTORE_PASSWORD, "-alias", "broker"]
-        named = ["-dname", "CN=broker", "-ext", "san=ip:127.0.0.1"]
+        subject = ["-dname", "CN=broker", "-ext", "san=ip:127.0.0.1"]
         subprocess.run(
-            ["keytool", "-genkeypair", "-keyalg", "EC", "-storetype", "PKCS12", *named, *store],
+            ["keytool", "-genkeypair", "-keyalg", "EC", "-storetype", "PKCS12", *subject, *store],
             check=True,
             capture_output=True,
         )
@@ -114,5 +114,5 @@ class Broker:
 
 
 def pause(seconds: float) -> None:
-    """For faults that have to last: nothing tells when they lasted long enough."""
+    """Lets a fault last: nothing observable shows that it lasted long enough."""
     Event().wait(seconds)

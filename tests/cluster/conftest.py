@@ -1,6 +1,4 @@
-"""A broker that tests may freeze and kill, beside the one in tests/backing_services.py that all
-share.
-"""
+"""A broker that tests may freeze and kill; tests/backing_services.py has the shared one."""
 
 from collections.abc import Iterator
 
@@ -14,7 +12,7 @@ from tests.cluster.topics import temporary_topic
 
 @pytest.fixture(scope="session")
 def private_broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
-    """Tests leave it running."""
+    """Tests must leave it running."""
     broker = Broker(build_or_skip(fetch_jars), tmp_path_factory.mktemp("broker"))
     yield broker
     broker.kill()
@@ -22,5 +20,5 @@ def private_broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]
 
 @pytest.fixture
 def private_topic(private_broker: Broker) -> Iterator[str]:
-    """The name of a new topic of the broker that may be frozen and killed."""
+    """The name of a new topic on `private_broker`."""
     yield from temporary_topic(private_broker.address)

@@ -1,4 +1,4 @@
-"""The same facts in a data directory and on a cluster, and who answers for each."""
+"""Installations of either size that record the same facts, with the processes that answer."""
 
 from __future__ import annotations
 
@@ -27,19 +27,19 @@ _OPTIONS = (("grpc.max_receive_message_length", 64 << 20),)
 
 @dataclass(frozen=True, slots=True)
 class Installation:
-    """Where facts are recorded, and all who answer."""
+    """A server that records facts, and stubs of all processes that answer."""
 
     server: str
     stubs: Sequence[QueryServiceStub]
 
     def run_command(self, programme: str, *words: str) -> str:
-        """What a command says about a programme of it."""
-        done = run_mutua("--programme", programme, *words, server=self.server)
-        assert done.returncode == 0, done.stderr
-        return done.stdout
+        """Runs a command on a programme and returns its output."""
+        completed = run_mutua("--programme", programme, *words, server=self.server)
+        assert completed.returncode == 0, completed.stderr
+        return completed.stdout
 
     def import_reviews(self, path: Path) -> None:
-        kinds = [word for each in KIND_MAP_OPTIONS for word in ("--kind-map", each)]
+        kinds = [word for option in KIND_MAP_OPTIONS for word in ("--kind-map", option)]
         self.run_command(DPDK, "import", "exchanges", str(path), *kinds)
 
     def record(self, programme: str) -> None:
@@ -49,22 +49,22 @@ class Installation:
                     pass
 
     def resubmit_first(self, programme: str, reason: pb.QuarantineReason.ValueType) -> None:
-        """The first record that was set aside for a reason."""
+        """Resubmits the first record that is quarantined for a reason."""
         with Client(self.server, programme) as client:
-            found = next(each for each in client.list_quarantine() if each.reason == reason)
-        self.run_command(programme, "quarantine", "resubmit", str(found.offset), "--yes")
+            record = next(record for record in client.list_quarantine() if record.reason == reason)
+        self.run_command(programme, "quarantine", "resubmit", str(record.offset), "--yes")
 
     def wait_until_projected(self, programme: str) -> None:
-        """Until everybody answers from all that is on the log."""
+        """Returns when every process answers from the whole log."""
         for stub in self.stubs:
             end = stub.GetStatus(pb.GetStatusRequest(programme_id=programme)).log_position
-            asked = pb.GetStatusRequest(programme_id=programme, min_position=end)
-            stub.GetStatus(asked, timeout=DEADLINE_SECONDS)
+            request = pb.GetStatusRequest(programme_id=programme, min_position=end)
+            stub.GetStatus(request, timeout=DEADLINE_SECONDS)
 
 
 @contextmanager
 def run_embedded(data: Path, garbage: Sequence[tuple[str, bytes]]) -> Iterator[Installation]:
-    """A data directory whose log begins with what no client would send."""
+    """Serves a data directory whose log starts with records that no client would send."""
     append_records(data, garbage)
     with run_server(data) as (_, address), open_stubs([address]) as stubs:
         yield Installation(address, stubs)
@@ -74,37 +74,37 @@ def run_embedded(data: Path, garbage: Sequence[tuple[str, bytes]]) -> Iterator[I
 def extend_cluster(
     server: str, urls: tuple[str, str], folder: Path, garbage: Sequence[tuple[str, bytes]]
 ) -> Iterator[Installation]:
-    """One that runs on a log and a database (`urls`), and a query process more of it."""
+    """Adds a query process to a running cluster on a log and a database (`urls`)."""
     append_garbage(urls[0], garbage)
     with (
-        run_query_processes(1, urls, folder) as more,
-        open_stubs([server.rpartition(",")[2], *more]) as stubs,
+        run_query_processes(1, urls, folder) as addresses,
+        open_stubs([server.rpartition(",")[2], *addresses]) as stubs,
     ):
         yield Installation(server, stubs)
 
 
 @contextmanager
 def run_replayed(file: Path, urls: tuple[str, str], folder: Path) -> Iterator[Installation]:
-    """An exported log on a topic and in a database that are new, and who projects and answers."""
+    """Runs a cluster on a new topic with an exported log and on a new database."""
     for words in (("topic", "create"), ("replay", str(file))):
-        done = run_mutua(*words, "--log-url", urls[0])
-        assert done.returncode == 0, done.stderr
-    with ExitStack() as running:
+        completed = run_mutua(*words, "--log-url", urls[0])
+        assert completed.returncode == 0, completed.stderr
+    with ExitStack() as stack:
         projector = ServiceProcess("projector", folder, *urls)
-        running.callback(projector.kill)
-        addresses = running.enter_context(run_query_processes(2, urls, folder))
-        yield Installation(addresses[0], running.enter_context(open_stubs(addresses)))
+        stack.callback(projector.kill)
+        addresses = stack.enter_context(run_query_processes(2, urls, folder))
+        yield Installation(addresses[0], stack.enter_context(open_stubs(addresses)))
 
 
 @contextmanager
 def run_query_processes(count: int, urls: tuple[str, str], folder: Path) -> Iterator[list[str]]:
-    """Where query processes of a log and a database answer."""
+    """Runs query processes and yields their addresses."""
     processes = [ServiceProcess("query", folder, *urls) for _ in range(count)]
     try:
-        yield [each.wait_for_address() for each in processes]
+        yield [process.wait_for_address() for process in processes]
     finally:
-        for each in processes:
-            each.kill()
+        for process in processes:
+            process.kill()
 
 
 @contextmanager
@@ -119,7 +119,7 @@ def open_stubs(addresses: Sequence[str]) -> Iterator[list[QueryServiceStub]]:
 
 
 def append_garbage(log_url: str, values: Sequence[tuple[str, bytes]]) -> None:
-    """Records of somebody who knows where they belong, and not how they are written."""
+    """Appends records with the right partition and arbitrary bytes."""
     address = KafkaAddress.parse(log_url)
     with (
         closing(KafkaTopic(address)) as log,

@@ -1,4 +1,4 @@
-"""A generated programme in which everything goes wrong that can, each a few times."""
+"""A generated programme that contains every irregular kind of fact a few times."""
 
 from __future__ import annotations
 
@@ -14,16 +14,19 @@ from mutua.v1.types_pb2 import (
 from services.demo.programme import generate
 
 UNREADABLE_RECORD = b"\xff"
-"""What is no fact, and no client would send."""
+"""Bytes that are no fact and that no client would send."""
 SORT_SENSITIVE_IDS = ("Zebra", "aardvark", "\u00c9lan", "Box-1", "Box 1", "a_b", "aB")
-"""Whose order depends on the language."""
+"""Ids whose order depends on the collation."""
 ALIAS = "also"
 TOPICS = ("zulu", "alpha", "box-1")
 
 
 def generate_irregular_programme(programme: str) -> Iterator[Event]:
-    """Corrected, stale, waiting, retracted, reused, refused, told by both sides, internal, and ids
-    that two words stand for."""
+    """Yields a generated programme with irregular facts after it.
+
+    These are corrections (also stale and waiting ones), retractions, reused event ids, facts that
+    can never apply, reports of both sides, internal exchanges and aliases.
+    """
     events = [
         event for recording in generate(scale=1, programme=programme) for event in recording.events
     ]
@@ -42,22 +45,22 @@ def generate_irregular_programme(programme: str) -> Iterator[Event]:
         yield _report(event, 2_500 + number, REPORT_SIDE_GIVER)
         yield _report(event, 2_700 + number, REPORT_SIDE_RECEIVER)
     for number, name in enumerate(SORT_SENSITIVE_IDS):
-        registered = Event(event_id=_id(3_000 + number), programme_id=programme)
-        registered.organization_registered.organization.organization_id = name
-        yield registered
+        registration = Event(event_id=_id(3_000 + number), programme_id=programme)
+        registration.organization_registered.organization.organization_id = name
+        yield registration
     content = exchanges[0].exchange_recorded.exchange
     party = (*content.giver_ids, *content.party_ids)[0]
     for number, alias in enumerate(
         (ALIAS, SORT_SENSITIVE_IDS[0])
     ):  # the second is registered already
-        added = Event(event_id=_id(3_100 + number), programme_id=programme)
-        added.alias_added.alias, added.alias_added.organization_id = alias, party
-        yield added
-    yield from _spelled(exchanges[0], party)
+        binding = Event(event_id=_id(3_100 + number), programme_id=programme)
+        binding.alias_added.alias, binding.alias_added.organization_id = alias, party
+        yield binding
+    yield from _spelling_variants(exchanges[0], party)
 
 
-def _spelled(event: Event, party: str) -> Iterator[Event]:
-    """Exchanges in which the party has two spellings: on both sides, on one, and all together."""
+def _spelling_variants(event: Event, party: str) -> Iterator[Event]:
+    """Yields exchanges with two spellings of a party: on both sides, on one, and jointly."""
     for number, (givers, receivers, parties) in enumerate(
         (
             ((party,), (ALIAS, SORT_SENSITIVE_IDS[1]), ()),
@@ -65,17 +68,17 @@ def _spelled(event: Event, party: str) -> Iterator[Event]:
             ((), (), (ALIAS, party)),
         )
     ):
-        spelled = Event()
-        spelled.CopyFrom(event)
-        spelled.event_id = _id(3_200 + number)
-        content = spelled.exchange_recorded.exchange
+        exchange = Event()
+        exchange.CopyFrom(event)
+        exchange.event_id = _id(3_200 + number)
+        content = exchange.exchange_recorded.exchange
         content.giver_ids[:], content.receiver_ids[:] = sorted(givers), sorted(receivers)
         content.party_ids[:] = sorted(parties)
         content.giver_minutes = 100
         if parties:
             content.ClearField("receiver_minutes")
             content.ClearField("benefit_minutes")
-        yield spelled
+        yield exchange
 
 
 def _id(number: int) -> str:
@@ -83,16 +86,18 @@ def _id(number: int) -> str:
 
 
 def _correction(event: Event, number: int, *, of: str) -> Event:
-    said = Event(event_id=_id(number), programme_id=event.programme_id, occur_time=event.occur_time)
-    said.exchange_corrected.exchange_id = said.exchange_corrected.replaces_event_id = of
-    content = said.exchange_corrected.exchange
+    correction = Event(
+        event_id=_id(number), programme_id=event.programme_id, occur_time=event.occur_time
+    )
+    correction.exchange_corrected.exchange_id = correction.exchange_corrected.replaces_event_id = of
+    content = correction.exchange_corrected.exchange
     content.CopyFrom(event.exchange_recorded.exchange)
     content.giver_minutes, content.topics[:] = 77, TOPICS
-    return said
+    return correction
 
 
 def _report(event: Event, number: int, side: ReportSide.ValueType) -> Event:
-    """The same exchange as another side told it, on a day."""
+    """Returns the same exchange as another side reported it, with an exact day."""
     report = Event()
     report.CopyFrom(event)
     report.event_id = _id(number)
@@ -102,7 +107,7 @@ def _report(event: Event, number: int, side: ReportSide.ValueType) -> Event:
 
 
 def _retraction(event: Event, number: int) -> Event:
-    said = Event(event_id=_id(number), programme_id=event.programme_id)
-    said.exchange_retracted.exchange_id = event.event_id
-    said.exchange_retracted.reason.plain = "twice"
-    return said
+    retraction = Event(event_id=_id(number), programme_id=event.programme_id)
+    retraction.exchange_retracted.exchange_id = event.event_id
+    retraction.exchange_retracted.reason.plain = "twice"
+    return retraction

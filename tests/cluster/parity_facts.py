@@ -1,4 +1,4 @@
-"""What the parity of the two sizes is shown on, as clients record it and as the oracle reads it."""
+"""The facts on which both sizes are compared, as recorded and as the oracle reads them."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from tests.cluster.irregular_programme import generate_irregular_programme
 
 DPDK, GENERATED, IRREGULAR = "dpdk", "generated", "troubled"
 FACT_COUNT: Final = int(os.environ.get("MUTUA_PARITY_FACTS", "20000"))
-"""Facts of the generated programme."""
+"""Number of facts of the generated programme."""
 REVIEW_KINDS: Final = {
     "reviewed": EXCHANGE_KIND_ADVICE,
     "acked": EXCHANGE_KIND_MESSAGE,
@@ -34,9 +34,9 @@ KIND_MAP_OPTIONS: Final = ("reviewed=advice", "acked=message", "tested=other", "
 
 
 def generate_recordings(programme: str) -> Iterator[tuple[str, list[Event]]]:
-    """Facts of a programme by the organization that records them; "" records for nobody.
+    """Yields the facts of a programme by their recorder, "" for none.
 
-    Each records all of its own one after the other, which takes few requests.
+    All facts of a recorder come together, so that they need few requests.
     """
     if programme == IRREGULAR:
         yield "", list(generate_irregular_programme(IRREGULAR))
@@ -46,14 +46,14 @@ def generate_recordings(programme: str) -> Iterator[tuple[str, list[Event]]]:
         for recording in generate(scale=FACT_COUNT // 580 + 1, programme=programme)
         for event in recording.events
     )
-    found = defaultdict[str, list[Event]](list)
+    events_by_organization = defaultdict[str, list[Event]](list)
     for organization, event in islice(facts, FACT_COUNT):
-        found[organization].append(event)
-    yield from found.items()
+        events_by_organization[organization].append(event)
+    yield from events_by_organization.items()
 
 
 def generate_recorded_events(programme: str) -> Iterator[Event]:
-    """The same, as the log has them."""
+    """Yields the same facts as the log contains them."""
     for organization, events in generate_recordings(programme):
         for event in events:
             record = Event(recorded_by=organization)
@@ -62,7 +62,7 @@ def generate_recorded_events(programme: str) -> Iterator[Event]:
 
 
 def read_reviews(path: Path) -> Iterator[Event]:
-    """The rows of the file, as what they say is meant."""
+    """Yields the reviews of the file as the facts that an import should record."""
     with gzip.open(path, "rt", encoding="utf-8") as lines:
         for row in csv.DictReader(lines):
             event_id = str(uuid.uuid5(uuid.NAMESPACE_URL, row["event_ref"]))

@@ -1,4 +1,4 @@
-"""A topic, a database, those who project and answer, and somebody who records."""
+"""A topic and a database under test, with processes that project and answer."""
 
 from __future__ import annotations
 
@@ -24,18 +24,18 @@ from tests.services.facts import exchange
 
 SESSION_SECONDS = "3"
 PROGRAMMES = [f"p{number}" for number in range(8)]
-"""They lie in all four partitions."""
+"""They cover all four partitions."""
 
 
 class ServiceCluster:
-    """A topic, a database, those who project, and somebody who records."""
+    """A topic, a database and the processes that were started on them; records facts directly."""
 
     def __init__(self, folder: Path, broker: str, topic: str, database: str) -> None:
         self._folder, self._log_url = folder, kafka_url(broker, topic)
         self.address = KafkaAddress(servers=(broker,), topic=topic)
         self.database = database
         self._producer = KafkaProducer(bootstrap_servers=broker, acks="all", linger_ms=5)
-        self._started: list[ServiceProcess] = []
+        self._processes: list[ServiceProcess] = []
 
     def start_projector(
         self, name: str = "projector-1", *program: str, **settings: str
@@ -54,7 +54,7 @@ class ServiceCluster:
         return self._start("query", **settings)
 
     def _start(self, name: str, program: Sequence[str] = (), **settings: str) -> ServiceProcess:
-        started = ServiceProcess(
+        process = ServiceProcess(
             name,
             self._folder,
             self._log_url,
@@ -62,15 +62,15 @@ class ServiceCluster:
             program=program,
             **settings,
         )
-        self._started.append(started)
-        return started
+        self._processes.append(process)
+        return process
 
     def record(self, count: int, programmes: Sequence[str] = PROGRAMMES) -> None:
-        """Puts so many new facts on the log, in turn for each of the programmes."""
+        """Appends `count` new facts, in turn for every programme."""
         self.append(exchange(programme=programmes[n % len(programmes)]) for n in range(count))
 
     def append(self, events: Iterable[Event]) -> None:
-        """Puts facts on the log, each in its programme."""
+        """Appends facts to the log, in the partitions of their programmes."""
         for event in events:
             self._producer.send(
                 self.address.topic,
@@ -81,27 +81,27 @@ class ServiceCluster:
         self._producer.flush()
 
     def record_until_exit(self, process: ServiceProcess) -> int:
-        """Its exit code; there is always something new to project."""
+        """Records facts until the process ends, and returns its exit code."""
 
-        def ended() -> bool:
+        def has_ended() -> bool:
             self.record(40)
             return process.has_ended()
 
-        wait_until(ended, f"it ends; it said {process.output}")
+        wait_until(has_ended, f"the process ends; its output: {process.output}")
         return process.process.returncode
 
     def read_positions(self) -> list[int]:
-        """How far the partitions are projected."""
+        """Returns the next offset of every partition in the read models."""
         with closing(PostgresStore(self.database)) as store:
-            found = [store.read_watermark(number) for number in range(PARTITIONS)]
-        return [0 if each is None else each.next_offset for each in found]
+            watermarks = [store.read_watermark(number) for number in range(PARTITIONS)]
+        return [0 if watermark is None else watermark.next_offset for watermark in watermarks]
 
     def find_hold_offsets(self) -> dict[int, int]:
-        """The partitions that stand, and where."""
+        """Returns the offsets of held partitions, by partition."""
         with closing(PostgresStore(self.database)) as store:
-            found = [store.read_hold(number) for number in range(PARTITIONS)]
+            holds = [store.read_hold(number) for number in range(PARTITIONS)]
         return {
-            each.partition: each.offset for each in found if each is not None and each.is_permanent
+            hold.partition: hold.offset for hold in holds if hold is not None and hold.is_permanent
         }
 
     def read_ends(self) -> list[int]:
@@ -109,10 +109,12 @@ class ServiceCluster:
             return [log.get_partition(number).end() for number in range(PARTITIONS)]
 
     def read_committed_offsets(self) -> list[int]:
-        """What Kafka has of the group."""
+        """Returns the offsets that the consumer group committed to Kafka; -1 for none."""
         with closing(KafkaAdminClient(bootstrap_servers=list(self.address.servers))) as admin:
             (offsets,) = admin.list_group_offsets(consumer_group_name(self.address.topic)).values()
-        by_partition = {place.partition: said.offset for place, said in offsets.items()}
+        by_partition = {
+            partition.partition: committed.offset for partition, committed in offsets.items()
+        }
         return [by_partition.get(number, -1) for number in range(PARTITIONS)]
 
     def wait_until_projected(self) -> None:
@@ -120,19 +122,19 @@ class ServiceCluster:
         wait_until(lambda: self.read_positions() == ends, f"projected up to {ends}")
 
     def assert_consistent(self) -> None:
-        """Every table is what the log adds up to, as far as it is projected."""
+        """Checks that every table equals the fold of the projected part of the log."""
         report = verify(self.address, self.database)
         assert report.differences == []
 
     def assert_complete(self) -> None:
-        """All of the log is projected, and Kafka knows of it."""
+        """Waits until the whole log is projected and committed, and checks the tables."""
         self.wait_until_projected()
         ends = self.read_ends()
         wait_until(lambda: self.read_committed_offsets() == ends, f"committed up to {ends}")
         self.assert_consistent()
 
     def close(self) -> None:
-        for process in self._started:
+        for process in self._processes:
             process.send_signal(signal.SIGCONT)
             process.kill()
         self._producer.close()

@@ -1,4 +1,4 @@
-"""The services of a cluster as processes under test."""
+"""Services of a cluster as processes under test."""
 
 import signal
 import subprocess
@@ -13,7 +13,7 @@ START_SECONDS = 180.0
 
 
 class ServiceProcess:
-    """`python -m services.NAME`, or another Python program, on a topic and a database."""
+    """Runs `python -m services.NAME`, or another Python program, on a topic and a database."""
 
     def __init__(
         self,
@@ -27,11 +27,11 @@ class ServiceProcess:
     ) -> None:
         self.listen = settings.pop("MUTUA_LISTEN", "") or f"127.0.0.1:{allocate_port()}"
         self._output_path = folder / f"{name}-{self.listen.rpartition(':')[2]}.log"
-        with self._output_path.open("a") as said:
+        with self._output_path.open("a") as output_file:
             self.process = subprocess.Popen(
                 [sys.executable, *(program or ("-m", f"services.{name}"))],
-                stdout=said,
-                stderr=said,
+                stdout=output_file,
+                stderr=output_file,
                 env=make_environment(
                     MUTUA_LOG_URL=log_url,
                     MUTUA_STORE_URL=store_url,
@@ -46,7 +46,7 @@ class ServiceProcess:
         return self._output_path.read_text()
 
     def wait_until_ready(self) -> None:
-        wait_until(self._is_ready, "it is ready", timeout_seconds=START_SECONDS)
+        wait_until(self._is_ready, "the process is ready", timeout_seconds=START_SECONDS)
 
     def wait_for_address(self) -> str:
         self.wait_until_ready()
@@ -72,7 +72,7 @@ class ServiceProcess:
 
 
 def read_process_state(pid: int) -> str:
-    """As ps says it: T stands still, Z has ended; "" is not there any more."""
+    """Returns the state as in ps: T is stopped, Z has ended; "" does not exist any more."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
     except (FileNotFoundError, ProcessLookupError):
@@ -80,7 +80,7 @@ def read_process_state(pid: int) -> str:
 
 
 def find_descendants(pid: int) -> Iterator[int]:
-    """The processes that a process has started, and theirs."""
+    """Yields the processes that a process started, and theirs."""
     for entry in Path(f"/proc/{pid}/task").glob("*/children"):
         for child in map(int, entry.read_text().split()):
             yield child
