@@ -1,4 +1,4 @@
-"""A whole cluster, broken in one place after the other; `make chaos` does it for longer."""
+"""A short chaos run on a whole cluster; `make chaos` runs a longer one."""
 
 import gc
 
@@ -14,37 +14,37 @@ from tests.cluster.chaos.rounds import run_rounds
 ROUNDS, SEED = 8, 4
 SESSION_SECONDS = 3.0
 PATIENCE_SECONDS = 150.0
-"""For machines that have something else to do."""
+"""For busy machines."""
 
 
-# Connections that were cut are left to the collector, which says here that nobody closed them.
+# The garbage collector closes cut connections, and warns that nobody did.
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.timeout(900)
-def test_a_cluster_that_is_broken_comes_back_by_itself_with_every_fact() -> None:
+def test_cluster_recovers_from_every_fault_with_every_fact() -> None:
     build_or_skip(fetch_jars)
     build_or_skip(find_programs)
-    found = run_rounds(
+    run = run_rounds(
         rounds=ROUNDS,
         seed=SEED,
         session_seconds=SESSION_SECONDS,
         patience_seconds=PATIENCE_SECONDS,
         report=print,
     )
-    assert {each.injection.kind for each in found.rounds} == {
+    assert {chaos_round.injection.kind for chaos_round in run.rounds} == {
         *("projector", "ingest", "query", "broker", "postgres", "network")
     }
-    assert found.verdict.acknowledged_count > 0
-    assert found.verdict.answer_count > 0
+    assert run.verdict.acknowledged_count > 0
+    assert run.verdict.answer_count > 0
     gc.collect()
 
 
-def test_a_long_run_does_everything_to_everybody() -> None:
-    done = {(each.victim, each.fault) for each in plan_injections(7, 200)}
-    assert done == {
+def test_plan_covers_every_fault_of_every_victim() -> None:
+    injections = {(injection.victim, injection.fault) for injection in plan_injections(7, 200)}
+    assert injections == {
         *((name, fault) for name in PROCESSES for fault in PROCESS_FAULTS),
         *((link, fault) for link in LINKS for fault in LINK_FAULTS),
     }
     assert plan_injections(7, 50) == plan_injections(7, 200)[:50]
-    assert {each.kind for each in plan_injections(7, 9, only="kill -9")} == {
+    assert {injection.kind for injection in plan_injections(7, 9, only="kill -9")} == {
         *("projector", "ingest", "query", "broker", "postgres")
     }

@@ -1,4 +1,4 @@
-"""Disks that are full under a broker, and under PostgreSQL: nothing is lost, and it is said."""
+"""Full disks of a broker and of PostgreSQL: nothing is lost, and health reports them."""
 
 from __future__ import annotations
 
@@ -39,57 +39,57 @@ def start_program(program: Program, folder: Path) -> ChildProcess:
     return child
 
 
-def test_a_broker_whose_disk_is_full_is_waited_for(disk: Disk, tmp_path: Path) -> None:
-    """It ends itself; what it acknowledged is there when it is started again with room."""
+def test_ingest_waits_for_broker_with_full_disk(disk: Disk, tmp_path: Path) -> None:
+    """The broker ends. After a restart with room it has every acknowledged fact."""
     program = brokers.prepare_broker(
         build_or_skip(brokers.fetch_jars),
         disk.path,
         port=allocate_port(),
         controller_port=allocate_port(),
     )
-    running = start_program(program, tmp_path)
+    broker = start_program(program, tmp_path)
     create_topic(program.address, TOPIC)
-    with run_ingest(kafka_url(program.address, TOPIC)) as recording:
-        recording.wait_until_serving()
-        load = RecordingLoad(recording.address)
+    with run_ingest(kafka_url(program.address, TOPIC)) as ingest:
+        ingest.wait_until_serving()
+        load = RecordingLoad(ingest.address)
         load.wait_for_progress()
         disk.fill_up()
-        assert running.wait() != 0
-        wait_until(lambda: not recording.is_serving(), "health tells")
-        wait_for_stderr(recording, f"Kafka at {program.address} does not answer")
-        assert send(recording, deadline_seconds=5) == "LOG_DOWN"
+        assert broker.wait() != 0
+        wait_until(lambda: not ingest.is_serving(), "ingest is unready")
+        wait_for_stderr(ingest, f"Kafka at {program.address} does not answer")
+        assert send(ingest, deadline_seconds=5) == "LOG_DOWN"
         assert not load.has_failed()
         disk.make_room()
-        running = start_program(program, tmp_path)
-        recording.wait_until_serving(within_seconds=RECOVERY_SECONDS)
+        broker = start_program(program, tmp_path)
+        ingest.wait_until_serving(within_seconds=RECOVERY_SECONDS)
         load.wait_for_progress()
         acknowledged = load.stop()
-    on_log = count_event_ids(program.address, TOPIC)
-    running.stop()
-    assert set(acknowledged) == set(on_log)
-    assert set(on_log.values()) == {1}
+    record_counts = count_event_ids(program.address, TOPIC)
+    broker.stop()
+    assert set(acknowledged) == set(record_counts)
+    assert set(record_counts.values()) == {1}
 
 
-def test_a_database_whose_disk_is_full_is_waited_for(
+def test_projector_waits_for_database_with_full_disk(
     disk: Disk, tmp_path: Path, broker: str, topic: str
 ) -> None:
     program = postgreses.prepare_postgres(
         build_or_skip(postgreses.find_programs), disk.path, port=(port := allocate_port())
     )
-    running = start_program(program, tmp_path)
+    postgres = start_program(program, tmp_path)
     database = postgreses.make_url(disk.path, port=port)
     with (
-        closing(ServiceCluster(tmp_path, broker, topic, database)) as site,
-        start_projector(broker, topic, database) as projecting,
+        closing(ServiceCluster(tmp_path, broker, topic, database)) as cluster,
+        start_projector(broker, topic, database) as probe,
     ):
-        projecting.wait_until_ready(when="with room")
-        site.record(80)
-        site.wait_until_projected()
+        probe.wait_until_ready(when="with room")
+        cluster.record(80)
+        cluster.wait_until_projected()
         disk.fill_up()
-        site.record(20_000)
-        projecting.wait_until_unready(when="without room")
+        cluster.record(20_000)
+        probe.wait_until_unready(when="without room")
         disk.make_room()
-        projecting.wait_until_ready(when="with room again")
-        site.assert_complete()
-        assert projecting.process.poll() is None
-    running.stop()
+        probe.wait_until_ready(when="with room again")
+        cluster.assert_complete()
+        assert probe.process.poll() is None
+    postgres.stop()

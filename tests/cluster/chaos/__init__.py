@@ -1,1 +1,1 @@
-"""The whole cluster under load, broken in one place after the other; see ../README.md."""
+"""Injects faults into a whole cluster under load, one after the other; see ../README.md."""

@@ -10,31 +10,33 @@ from tests.cluster.chaos.rounds import RECOVERY_SECONDS, run_rounds
 from tests.cluster.chaos.summary import format_summary
 
 SESSION_SECONDS = 10.0
-"""What projectors have when nothing else is set."""
+"""The default of MUTUA_SESSION_TIMEOUT_SECONDS."""
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="tests.cluster.chaos", description=__doc__)
     parser.add_argument("--rounds", type=int, default=200)
     parser.add_argument("--seed", type=int, default=random.randrange(1_000_000))
-    parser.add_argument("--only", default="", help="words of a choice, such as 'projector-1: kill'")
+    parser.add_argument(
+        "--only", default="", help="part of an injection, such as 'projector-1: kill'"
+    )
     parser.add_argument("--session", type=float, default=SESSION_SECONDS)
     parser.add_argument("--patience", type=float, default=RECOVERY_SECONDS)
-    given = parser.parse_args()
-    say, started = partial(print, flush=True), time.monotonic()
+    arguments = parser.parse_args()
+    report, start_seconds = partial(print, flush=True), time.monotonic()
     try:
-        found = run_rounds(
-            rounds=given.rounds,
-            seed=given.seed,
-            session_seconds=given.session,
-            patience_seconds=given.patience,
-            only=given.only,
-            report=say,
+        run = run_rounds(
+            rounds=arguments.rounds,
+            seed=arguments.seed,
+            session_seconds=arguments.session,
+            patience_seconds=arguments.patience,
+            only=arguments.only,
+            report=report,
         )
     except AssertionError as error:
-        say("\n".join([str(error), *getattr(error, "__notes__", ())]))
+        report("\n".join([str(error), *getattr(error, "__notes__", ())]))
         return 1
-    say("\n".join(format_summary(found, time.monotonic() - started)))
+    report("\n".join(format_summary(run, time.monotonic() - start_seconds)))
     return 0
 
 

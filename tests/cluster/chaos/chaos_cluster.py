@@ -1,4 +1,4 @@
-"""A cluster of processes with a proxy wherever two of them speak to each other."""
+"""A cluster of processes with a proxy on every connection between them."""
 
 import sys
 from collections.abc import Mapping
@@ -38,23 +38,25 @@ LINKS: Final = (
         for number in INSTANCE_NUMBERS
     ),
 )
-"""By the names of both ends."""
+"""Named by both ends."""
 _HEALTH_SECONDS: Final = 2.0
 _RPC: Final = {"ingest": "mutua.v1.IngestService", "query": "mutua.v1.QueryService"}
 
 
 class ChaosCluster:
-    """A broker, a PostgreSQL and two of each service, in one folder, kept running."""
+    """A broker, a PostgreSQL and two processes of each service, supervised in one folder."""
 
     def __init__(self, folder: Path, *, session_seconds: float) -> None:
-        """`folder` is one that others may pass through; `session_seconds` is how long a projector
-        may be silent.
+        """Prepares the proxies.
+
+        Other users must be able to enter `folder`. A projector may be silent for
+        `session_seconds`.
         """
         self.folder = folder
         self.session_seconds = session_seconds
         self._network = ProxyNetwork()
         self.links: dict[str, Proxy] = {}
-        """All of LINKS; callers reach the processes of a service by one."""
+        """The proxies of LINKS; all processes of a service share one towards callers."""
         (folder / "logs").mkdir()
         self._supervisor = Supervisor(folder / "logs")
         self._listens = {name: f"127.0.0.1:{allocate_port()}" for name in _names("ingest", "query")}
@@ -64,7 +66,7 @@ class ChaosCluster:
         self.server = f"{self.find_address('ingest')},{self.find_address('query')}"
 
     def start(self) -> None:
-        """Returns when all are ready. Raises ProgramStartError."""
+        """Starts all processes and waits until they are ready. Raises ProgramStartError."""
         self._start_broker_and_postgres()
         self._supervisor.start(*([self._service(name)] for name in _names(*SERVICES)))
 
@@ -73,26 +75,28 @@ class ChaosCluster:
         self._network.close()
 
     def find_process(self, name: str) -> ProcessStatus:
-        [found] = [each for each in self._supervisor.processes() if each.name == name]
-        return found
+        [process] = [process for process in self._supervisor.processes() if process.name == name]
+        return process
 
     def find_address(self, service: str, number: int | None = None) -> str:
-        """Where callers reach a service, or one of its processes without a proxy."""
+        """Returns the proxy's address of a service, or the direct one of a numbered process."""
         if number is None:
             return self.links[f"callers {service}"].address
         return self._listens[f"{service}-{number}"]
 
     def find_unready(self) -> list[str]:
-        """The processes that do not run, or say themselves that they cannot do their work."""
-        found = [each.name for each in self._supervisor.processes() if each.state != "ready"]
-        return found + [
+        """Returns the processes that do not run or report that they are not ready."""
+        stopped = [
+            process.name for process in self._supervisor.processes() if process.state != "ready"
+        ]
+        return stopped + [
             name
             for name, listen in self._listens.items()
-            if name not in found and not _is_serving(listen, _RPC[name.partition("-")[0]])
+            if name not in stopped and not _is_serving(listen, _RPC[name.partition("-")[0]])
         ]
 
     def open_log(self) -> "closing[KafkaTopic]":
-        """The log, read without a proxy."""
+        """Opens the log without a proxy."""
         return closing(KafkaTopic(self.log))
 
     def _start_broker_and_postgres(self) -> None:
@@ -114,7 +118,7 @@ class ChaosCluster:
                 allocate_port(), program.address
             )
         _add_listeners(folder / "broker" / "server.properties", listeners)
-        self._supervisor.start([_kept(program)], [_kept(kafka)])
+        self._supervisor.start([_with_source_path(program)], [_with_source_path(kafka)])
         with closing(KafkaAdmin(self.log)) as admin:
             admin.create(partition_count=PARTITIONS, replica_count=1)
 
@@ -129,7 +133,7 @@ class ChaosCluster:
         if link := self.links.get(f"{name} postgres"):
             before, _, after = self.store_url.rpartition(":")
             settings["MUTUA_STORE_URL"] = f"{before}:{link.port}/{after.partition('/')[2]}"
-        return _kept(
+        return _with_source_path(
             Program(
                 name=name,
                 command=(sys.executable, "-m", f"services.{service}"),
@@ -145,29 +149,31 @@ def _names(*services: str) -> list[str]:
     return [f"{service}-{number}" for service in services for number in INSTANCE_NUMBERS]
 
 
-def _kept(program: Program) -> Program:
-    """Whatever the directory it is started from, our code is what it runs."""
+def _with_source_path(program: Program) -> Program:
+    """Makes a program import the code under test from any folder."""
     path = {"PYTHONPATH": make_environment()["PYTHONPATH"], "PYTHONUNBUFFERED": "1"}
     return replace(program, environment={**path, **program.environment})
 
 
 def _add_listeners(settings: Path, listeners: Mapping[str, tuple[str, str]]) -> None:
-    """Clients of Kafka go where the broker says that it is: so it says of each the proxy, to
-    those who come through it.
+    """Adds a listener for every proxy, which the broker advertises to clients behind that proxy.
 
-    `listeners` are by name where it listens, and what it says.
+    Clients of Kafka connect to advertised addresses. `listeners` are pairs of the listening and
+    the advertised address, by name.
     """
-    read = dict(
+    properties = dict(
         line.split("=", 1) for line in settings.read_text().splitlines() if line[:1].isalpha()
     )
-    more = {
+    additions = {
         "listeners": [f"{name}://{listen}" for name, (listen, _) in listeners.items()],
-        "advertised.listeners": [f"{name}://{told}" for name, (_, told) in listeners.items()],
+        "advertised.listeners": [
+            f"{name}://{advertised}" for name, (_, advertised) in listeners.items()
+        ],
         "listener.security.protocol.map": [f"{name}:PLAINTEXT" for name in listeners],
     }
     with settings.open("a") as file:
-        for key, added in more.items():
-            file.write(f"{key}={','.join([read[key], *added])}\n")
+        for key, values in additions.items():
+            file.write(f"{key}={','.join([properties[key], *values])}\n")
         file.write("inter.broker.listener.name=PLAINTEXT\n")
 
 

@@ -1,4 +1,4 @@
-"""Whom a round strikes, and how: each fault returns when it is over."""
+"""Faults of processes and links, and the plan of a run. An injector returns after the fault."""
 
 import os
 import random
@@ -15,16 +15,16 @@ from tests.cluster.service_process import find_descendants
 from tests.faults.server_process import wait_until
 
 Injector = Callable[[ChaosCluster, str, random.Random], None]
-Card = TypeVar("Card")
+Item = TypeVar("Item")
 _BEYOND_SECONDS: Final = 2.0
 _DELAYS: Final = (0.05, 0.3, 1.0)
 _START_SECONDS: Final = 3.0
-"""Most of what happens while a process starts happens in so long."""
+"""Most steps of a start happen within this time."""
 
 
 @dataclass(frozen=True, slots=True)
 class FaultInjection:
-    """`victim` is the name of a process, or of a link by both its ends."""
+    """A fault of a process, or of a link that is named by both ends."""
 
     victim: str
     fault: str
@@ -39,27 +39,27 @@ class FaultInjection:
 
 
 def kill(cluster: ChaosCluster, name: str, dice: random.Random) -> None:
-    """As kill -9 or a power cut would."""
+    """Kills a process, as kill -9 or a power cut does."""
     _signal(cluster, name, signal.SIGKILL)
 
 
 def restart(cluster: ChaosCluster, name: str, dice: random.Random) -> None:
-    """As a new deployment does it: in its own way, and as long as that takes."""
+    """Stops a process as a deployment does, however long that takes."""
     _stop(cluster, name)
 
 
 def freeze(cluster: ChaosCluster, name: str, dice: random.Random) -> None:
-    """Stands still until others have taken over, and then goes on as if nothing had happened."""
+    """Stops a process until others have taken over, and lets it continue."""
     pids = [cluster.find_process(name).pid]
     _send(pids, signal.SIGSTOP)
-    pids += find_descendants(pids[0])  # none are added any more
+    pids += find_descendants(pids[0])  # a stopped process starts no others
     _send(pids, signal.SIGSTOP)
     pause(cluster.session_seconds + dice.uniform(0.5, _BEYOND_SECONDS))
     _send(pids, signal.SIGCONT)
 
 
 def stop_during_startup(cluster: ChaosCluster, name: str, dice: random.Random) -> None:
-    """Killed, and stopped in its own way somewhere in its next start."""
+    """Kills a process and stops it again during its next start."""
     before = _signal(cluster, name, signal.SIGKILL)
     wait_until(
         lambda: cluster.find_process(name).pid not in (0, before), f"{name} is started again"
@@ -68,9 +68,9 @@ def stop_during_startup(cluster: ChaosCluster, name: str, dice: random.Random) -
     _stop(cluster, name)
 
 
-def _fails(fault: LinkFault) -> Injector:
+def _link_fault(fault: LinkFault) -> Injector:
     def fail(cluster: ChaosCluster, link: str, dice: random.Random) -> None:
-        """Sometimes for a moment, sometimes for longer than the session of a consumer."""
+        """Lasts for a moment or for longer than the session of a consumer."""
         longest = dice.choice((2.0, cluster.session_seconds + _BEYOND_SECONDS))
         cluster.links[link].fail(fault, delay_seconds=dice.choice(_DELAYS))
         pause(dice.uniform(0.5, longest))
@@ -85,47 +85,50 @@ PROCESS_FAULTS: Final[Mapping[str, Injector]] = {
     "restart": restart,
     "SIGTERM in start-up": stop_during_startup,
 }
-LINK_FAULTS: Final[Mapping[str, Injector]] = {str(fault): _fails(fault) for fault in LinkFault}
+LINK_FAULTS: Final[Mapping[str, Injector]] = {str(fault): _link_fault(fault) for fault in LinkFault}
 
 
 def plan_injections(seed: int, rounds: int, *, only: str = "") -> list[FaultInjection]:
-    """What is struck in each round: every kind of victim as often, the network twice, and of a kind
-    each victim and fault before any of them comes again.
+    """Returns the injection of each round.
 
-    `only` is a part of the words of the choices that may be made.
+    Every kind of victim comes equally often, the network twice as often. Within a kind, every
+    victim and fault comes before any is repeated. `only` restricts injections to those whose text
+    contains it.
     """
     dice = random.Random(seed)
     decks: dict[str, Iterator[FaultInjection]] = {}
-    for kind, found in _choices().items():
-        chosen = [each for each in found if only in str(each)]
-        if chosen:
-            decks[kind] = _dealt(chosen, dice)
-    kinds = _dealt([*decks, *({"network"} & decks.keys())], dice)
+    for kind, injections in _list_injections().items():
+        selection = [injection for injection in injections if only in str(injection)]
+        if selection:
+            decks[kind] = _deal(selection, dice)
+    kinds = _deal([*decks, *({"network"} & decks.keys())], dice)
     return [next(decks[next(kinds)]) for _ in range(rounds)]
 
 
-def _choices() -> Mapping[str, Sequence[FaultInjection]]:
-    """Everything that can be done, by the kind of victim."""
-    found: dict[str, list[FaultInjection]] = {}
+def _list_injections() -> Mapping[str, Sequence[FaultInjection]]:
+    """Returns all injections by the kind of victim."""
+    injections: dict[str, list[FaultInjection]] = {}
     for name in PROCESSES:
-        group = found.setdefault(name.partition("-")[0], [])
-        group += [FaultInjection(name, fault, strike) for fault, strike in PROCESS_FAULTS.items()]
-    found["network"] = [
-        FaultInjection(link, fault, strike)
+        group = injections.setdefault(name.partition("-")[0], [])
+        group += [
+            FaultInjection(name, fault, injector) for fault, injector in PROCESS_FAULTS.items()
+        ]
+    injections["network"] = [
+        FaultInjection(link, fault, injector)
         for link in LINKS
-        for fault, strike in LINK_FAULTS.items()
+        for fault, injector in LINK_FAULTS.items()
     ]
-    return found
+    return injections
 
 
-def _dealt(cards: Sequence[Card], dice: random.Random) -> Iterator[Card]:
-    """All of them in some order, and then again in another."""
+def _deal(cards: Sequence[Item], dice: random.Random) -> Iterator[Item]:
+    """Yields all items in random order, again and again."""
     while True:
         yield from dice.sample(cards, len(cards))
 
 
 def _signal(cluster: ChaosCluster, name: str, number: signal.Signals) -> int:
-    """The process that got it, once there is one."""
+    """Sends a signal once the process runs, and returns its id."""
     wait_until(lambda: cluster.find_process(name).pid != 0, f"{name} runs")
     pid = cluster.find_process(name).pid
     _send([pid], number)
@@ -133,10 +136,10 @@ def _signal(cluster: ChaosCluster, name: str, number: signal.Signals) -> int:
 
 
 def _stop(cluster: ChaosCluster, name: str) -> None:
-    """Asks it to end, and waits until it has, as whoever deploys would.
+    """Stops a process and waits for its end, as an operator would.
 
-    Kafka 4.1.1 can hang when it is told to end while it starts (a publisher of its MetadataLoader
-    is null by then). It is killed after a while, which is what whoever runs it does.
+    Kafka 4.1.1 can hang if it is stopped while it starts (a publisher of its MetadataLoader is null
+    then), so the broker is killed after the time limit.
     """
     number = signal.SIGINT if name == "postgres" else signal.SIGTERM
     pid = _signal(cluster, name, number)
@@ -145,12 +148,12 @@ def _stop(cluster: ChaosCluster, name: str) -> None:
         return cluster.find_process(name).pid != pid
 
     try:
-        wait_until(has_ended, f"{name} ends when it is told to")
+        wait_until(has_ended, f"{name} ends after a signal")
     except AssertionError:
         if name != "broker":
             raise
         _send([pid], signal.SIGKILL)
-        wait_until(has_ended, f"{name} ends when it is killed")
+        wait_until(has_ended, f"{name} ends after a kill")
 
 
 def _send(pids: Sequence[int], number: signal.Signals) -> None:

@@ -1,4 +1,4 @@
-"""What lies between processes: TCP proxies through which their network can be made to fail."""
+"""TCP proxies between processes, which can simulate network faults."""
 
 import asyncio
 import socket
@@ -9,29 +9,29 @@ from contextlib import suppress
 from enum import StrEnum
 from typing import Any, Final, TypeVar
 
-_PIECE_BYTES: Final = 65_536
+_CHUNK_BYTES: Final = 65_536
 _RESET: Final = struct.pack("ii", 1, 0)
-"""For SO_LINGER: whoever is at the other end hears of a reset, not of an orderly end."""
+"""For SO_LINGER: closing then resets the connection instead of ending it in order."""
 
-Made = TypeVar("Made")
+Result = TypeVar("Result")
 
 
 class LinkFault(StrEnum):
-    """What becomes of connections while it lasts."""
+    """The effect on connections while the fault lasts."""
 
     CUT = "cut"
-    """They are reset, and new ones too."""
+    """Existing and new connections are reset."""
     DELAY = "delay"
-    """Every piece arrives later."""
+    """All data arrive later."""
     BLACK_HOLE = "black hole"
-    """Nothing arrives, and nobody hears why; afterwards all does."""
+    """Nothing arrives and no error occurs; afterwards everything arrives."""
     HALF_OPEN = "half-open"
-    """What is asked arrives, what is answered does not, and never will on these connections:
-    neither end hears that they are over, also afterwards."""
+    """Requests arrive and answers never do. Neither end learns that the connection is over, also
+    after the fault."""
 
 
 class ProxyNetwork:
-    """All proxies, on an event loop in a thread of its own."""
+    """All proxies, on an event loop in a separate thread."""
 
     def __init__(self) -> None:
         self._loop = asyncio.new_event_loop()
@@ -40,11 +40,11 @@ class ProxyNetwork:
         self._proxies: list[Proxy] = []
 
     def add_proxy(self, port: int, *targets: str) -> "Proxy":
-        """One that listens on a port, and leads each connection to the next of these addresses."""
-        made = Proxy(port, targets, self._run)
-        self._proxies.append(made)
-        self._run(made.listen())
-        return made
+        """Starts a proxy on a port; each connection leads to the next of `targets`."""
+        proxy = Proxy(port, targets, self._run)
+        self._proxies.append(proxy)
+        self._run(proxy.listen())
+        return proxy
 
     def close(self) -> None:
         for proxy in self._proxies:
@@ -53,12 +53,12 @@ class ProxyNetwork:
         self._thread.join()
         self._loop.close()
 
-    def _run(self, work: Coroutine[Any, Any, Made]) -> Made:
-        return asyncio.run_coroutine_threadsafe(work, self._loop).result()
+    def _run(self, coroutine: Coroutine[Any, Any, Result]) -> Result:
+        return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result()
 
 
 class Proxy:
-    """Carries connections from its address to its targets, as long as there is no fault."""
+    """Forwards connections to its targets while no fault is set."""
 
     def __init__(
         self, port: int, targets: Sequence[str], run: Callable[[Coroutine[Any, Any, None]], None]
@@ -75,7 +75,7 @@ class Proxy:
         self._server: asyncio.Server | None = None
 
     def fail(self, fault: LinkFault, *, delay_seconds: float = 0.0) -> None:
-        """From now on, for all connections; `delay_seconds` is what a piece is late by."""
+        """Sets a fault for all connections; LinkFault.DELAY delays data by `delay_seconds`."""
         self._run(self._change(fault, delay_seconds))
 
     def heal(self) -> None:
@@ -104,42 +104,42 @@ class Proxy:
         if self._fault is LinkFault.CUT:
             _reset(writer)
             return
-        await self._arrives()
+        await self._wait_for_arrival()
         try:
-            far_reader, far_writer = await self._reach()
+            far_reader, far_writer = await self._connect()
         except OSError:
             _reset(writer)
             return
         connection = _Connection(writer, far_writer, is_deaf=self._fault is LinkFault.HALF_OPEN)
         self._connections.add(connection)
         await asyncio.gather(
-            connection.carry(reader, far_writer, self._arrives, is_answer=False),
-            connection.carry(far_reader, writer, self._arrives, is_answer=True),
+            connection.forward(reader, far_writer, self._wait_for_arrival, is_answer=False),
+            connection.forward(far_reader, writer, self._wait_for_arrival, is_answer=True),
         )
         self._connections.discard(connection)
 
-    async def _reach(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-        """The next target that answers. Raises OSError when none does."""
+    async def _connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        """Connects to the next target that answers. Raises OSError if none does."""
         for _ in range(len(self._targets) - 1):
             with suppress(OSError):
-                return await self._reach_next()
-        return await self._reach_next()
+                return await self._connect_next()
+        return await self._connect_next()
 
-    async def _reach_next(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    async def _connect_next(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         target = self._targets.pop(0)
         self._targets.append(target)
         host, _, port = target.partition(":")
         return await asyncio.open_connection(host, int(port))
 
-    async def _arrives(self) -> None:
-        """Returns when what was sent now would arrive."""
+    async def _wait_for_arrival(self) -> None:
+        """Returns when data sent now would arrive."""
         await self._open.wait()
         if self._delay_seconds:
             await asyncio.sleep(self._delay_seconds)
 
 
 class _Connection:
-    """One connection, seen from both ends."""
+    """One forwarded connection with both ends."""
 
     def __init__(
         self, near: asyncio.StreamWriter, far: asyncio.StreamWriter, *, is_deaf: bool
@@ -147,24 +147,24 @@ class _Connection:
         self.is_deaf = is_deaf
         self._ends = (near, far)
 
-    async def carry(
+    async def forward(
         self,
         reader: asyncio.StreamReader,
         writer: asyncio.StreamWriter,
-        arrives: Callable[[], Awaitable[None]],
+        wait_for_arrival: Callable[[], Awaitable[None]],
         *,
         is_answer: bool,
     ) -> None:
-        """Until one end closes; then the other is closed, unless the news is an answer lost."""
+        """Forwards one direction until an end closes, then closes both; a lost answer closes none."""
         try:
             while True:
-                piece = await reader.read(_PIECE_BYTES)
-                await arrives()
+                chunk = await reader.read(_CHUNK_BYTES)
+                await wait_for_arrival()
                 is_lost = is_answer and self.is_deaf
-                if not piece:
+                if not chunk:
                     break
                 if not is_lost:
-                    writer.write(piece)
+                    writer.write(chunk)
                     await writer.drain()
         except OSError:
             is_lost = is_answer and self.is_deaf
@@ -178,7 +178,7 @@ class _Connection:
 
 
 def _reset(writer: asyncio.StreamWriter) -> None:
-    found: socket.socket = writer.get_extra_info("socket")
+    connection: socket.socket = writer.get_extra_info("socket")
     with suppress(OSError):
-        found.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
     writer.transport.abort()

@@ -1,4 +1,4 @@
-"""One round after the other: something is broken, and everything comes back by itself."""
+"""Runs rounds: each injects a fault and waits until the cluster has recovered by itself."""
 
 import random
 import shutil
@@ -19,18 +19,20 @@ from tests.cluster.chaos.verdict import Verdict, judge
 from tests.cluster.chaos.workload import ChaosWorkload
 
 RECOVERY_SECONDS: Final = 60.0
-"""What a round may take once the fault is over, on a machine that has nothing else to do."""
+"""Maximum recovery time of a round on an idle machine."""
 _LOOK_SECONDS: Final = 0.1
 
 
 class RecoveryTimeoutError(AssertionError):
-    """A round did not end."""
+    """The cluster did not recover from a fault in time."""
 
 
 @dataclass(frozen=True, slots=True)
 class ChaosRound:
-    """`recovery_seconds` after the fault was over everything was as before; `stall_seconds` is the
-    longest that anything acknowledged was not visible.
+    """A fault and its effect.
+
+    `recovery_seconds` is the time from the end of the fault to a recovered cluster, `stall_seconds`
+    the longest time until an acknowledged fact was visible.
     """
 
     number: int
@@ -61,9 +63,9 @@ def run_rounds(
     only: str = "",
     report: Callable[[str], None],
 ) -> ChaosRun:
-    """Plays the rounds of a plan and judges what they left; see `victims.plan`.
+    """Runs the rounds of `faults.plan_injections` and checks the cluster afterwards.
 
-    Raises AssertionError with what is wrong, the seed and the folder, which stays then.
+    Raises AssertionError with the problem, the seed and the folder, which is kept then.
     """
     folder = Path(mkdtemp(prefix="mutua-chaos-"))
     folder.chmod(0o711)  # PostgreSQL may have to run as another user
@@ -71,34 +73,39 @@ def run_rounds(
     try:
         with closing(ChaosCluster(folder, session_seconds=session_seconds)) as cluster:
             cluster.start()
-            found = _run(
+            run = _run(
                 cluster, plan_injections(seed, rounds, only=only), seed, patience_seconds, report
             )
     except Exception as error:
-        error.add_note(f"seed {seed}; what the processes said is in {folder / 'logs'}")
+        error.add_note(f"seed {seed}; the logs of the processes are in {folder / 'logs'}")
         raise
     shutil.rmtree(folder)
-    return found
+    return run
 
 
 def _run(
     cluster: ChaosCluster,
-    choices: Sequence[FaultInjection],
+    injections: Sequence[FaultInjection],
     seed: int,
     patience_seconds: float,
-    say: Callable[[str], None],
+    report: Callable[[str], None],
 ) -> ChaosRun:
-    played = []
-    with closing(ProcessClock()) as clock, closing(StallMonitor(cluster.store_url, clock)) as watch:
-        load = ChaosWorkload(cluster.server, seed, watch.note_acknowledged)
-        game = _RoundRunner(cluster, load, watch, clock, patience_seconds)
-        with load.run():
-            game.settle()
-            for number, choice in enumerate(choices, 1):
-                played.append(game.play(number, choice, random.Random(f"{seed} {number}")))
-                say(str(played[-1]))
-        game.settle(goes_on=False)
-    return ChaosRun(played, judge(cluster, load))
+    rounds = []
+    with (
+        closing(ProcessClock()) as clock,
+        closing(StallMonitor(cluster.store_url, clock)) as monitor,
+    ):
+        workload = ChaosWorkload(cluster.server, seed, monitor.note_acknowledged)
+        runner = _RoundRunner(cluster, workload, monitor, clock, patience_seconds)
+        with workload.run():
+            runner.settle()
+            for number, injection in enumerate(injections, 1):
+                rounds.append(
+                    runner.run_round(number, injection, random.Random(f"{seed} {number}"))
+                )
+                report(str(rounds[-1]))
+        runner.settle(callers_continue=False)
+    return ChaosRun(rounds, judge(cluster, workload))
 
 
 class _RoundRunner:
@@ -116,43 +123,47 @@ class _RoundRunner:
         self._load = load
         self._watch = watch
 
-    def play(self, number: int, choice: FaultInjection, dice: random.Random) -> ChaosRound:
+    def run_round(self, number: int, injection: FaultInjection, dice: random.Random) -> ChaosRound:
         Event().wait(dice.uniform(0.5, 2.0))
         self._watch.take_stalls()
         try:
-            choice.inject(self._cluster, choice.victim, dice)
+            injection.inject(self._cluster, injection.victim, dice)
             recovery_seconds = self.settle()
         except AssertionError as error:
-            raise RecoveryTimeoutError(f"round {number}, {choice}: {error}") from None
-        return ChaosRound(number, choice, recovery_seconds, max(self._watch.take_stalls()))
+            raise RecoveryTimeoutError(f"round {number}, {injection}: {error}") from None
+        return ChaosRound(number, injection, recovery_seconds, max(self._watch.take_stalls()))
 
-    def settle(self, *, goes_on: bool = True) -> float:
-        """Waits until all are ready, everything that is on the log now is projected and, where it
-        goes on, every caller is answered again; how long that took.
+    def settle(self, *, callers_continue: bool = True) -> float:
+        """Waits until the cluster has recovered, and returns the seconds it took.
+
+        Then every process is ready, the log of now is projected and, if callers continue, each of
+        them was answered again.
         """
-        start, ends = self._clock.seconds(), self._ends()
-        answered = dict(self._load.answer_counts)
-        while missing := self._missing(ends, answered if goes_on else {}):
+        start, ends = self._clock.seconds(), self._read_ends()
+        answer_counts = dict(self._load.answer_counts)
+        while problems := self._find_problems(ends, answer_counts if callers_continue else {}):
             if self._load.violations:
                 raise RecoveryTimeoutError("; ".join(self._load.violations[:5]))
             if self._clock.seconds() - start > self._patience_seconds:
                 raise RecoveryTimeoutError(
-                    f"after {self._patience_seconds:g} s still {'; '.join(missing)}"
+                    f"after {self._patience_seconds:g} s still {'; '.join(problems)}"
                 )
             Event().wait(_LOOK_SECONDS)
         return self._clock.seconds() - start
 
-    def _missing(self, ends: Sequence[int], answered: dict[str, int]) -> list[str]:
+    def _find_problems(self, ends: Sequence[int], earlier_counts: dict[str, int]) -> list[str]:
         counts, watermarks = dict(self._load.answer_counts), list(self._watch.watermarks)
-        missing = [f"{name} is not answered" for name, n in answered.items() if counts[name] <= n]
-        missing += [
+        problems = [
+            f"{name} is not answered" for name, n in earlier_counts.items() if counts[name] <= n
+        ]
+        problems += [
             f"partition {number} is at {watermarks[number]} of {ends[number]}"
             for number in range(PARTITIONS)
             if watermarks[number] < ends[number]
         ]
-        return missing or [f"{name} is not ready" for name in self._cluster.find_unready()]
+        return problems or [f"{name} is not ready" for name in self._cluster.find_unready()]
 
-    def _ends(self) -> list[int]:
+    def _read_ends(self) -> list[int]:
         deadline = self._clock.seconds() + self._patience_seconds
         while self._clock.seconds() < deadline:
             with suppress(LogUnavailableError), self._cluster.open_log() as log:

@@ -1,4 +1,4 @@
-"""What must be true at the end, whatever was broken on the way."""
+"""Checks what must be true after all faults: the log, the tables and the answers."""
 
 from collections import Counter, defaultdict
 from collections.abc import Sequence
@@ -37,9 +37,7 @@ _PAGE: Final = 5_000
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """How many facts became what; `duplicate_count` stand more than once on the log, and count
-    once.
-    """
+    """Numbers of facts by outcome; `duplicate_count` facts are on the log more than once."""
 
     acknowledged_count: int
     unknown_count: int
@@ -50,65 +48,69 @@ class Verdict:
 
     def __str__(self) -> str:
         return (
-            f"{self.acknowledged_count:,} facts acknowledged, each there once; "
-            f"{self.unknown_count:,} whose "
-            f"outcome nobody was told, each there at most once; {self.refused_count:,} "
-            "refused, none "
-            f"there; {self.duplicate_count:,} sent again stand more than once on the "
-            "log and count once; "
-            f"{self.answer_count} answers given on the way are the oracle's"
+            f"{self.acknowledged_count:,} facts acknowledged, each recorded once; "
+            f"{self.unknown_count:,} with unknown outcome, each recorded at most once; "
+            f"{self.refused_count:,} refused, none recorded; {self.duplicate_count:,} sent again, "
+            f"on the log more than once and counted once; "
+            f"{self.answer_count} sampled answers equal the oracle's"
         )
 
 
 def judge(cluster: ChaosCluster, load: ChaosWorkload) -> Verdict:
-    """Raises AssertionError with what is wrong. Needs all to be projected."""
+    """Checks a cluster whose whole log is projected. Raises AssertionError with the difference."""
     assert load.violations == []
     with cluster.open_log() as log:
         partitions = read_partitions(log)
     ends = [len(records) for records in partitions]
-    wait_until(lambda: _committed(cluster) == ends, f"Kafka knows that {ends} are projected")
+    wait_until(
+        lambda: _read_committed_offsets(cluster) == ends, f"offsets {ends} are committed to Kafka"
+    )
     report = verify(cluster.log, cluster.store_url)
     assert report.differences == []
     assert (report.unprojected_count, report.hold_reason) == (0, "")
-    found = group_by_programme(partitions)
-    ids = Counter(event.event_id for each in found.values() for _, event in each)
-    told = load.outcomes
-    _check_once(cluster, told, set(ids))
-    check_answers(load.answers, found)
-    _check_balances(cluster, found)
+    facts = group_by_programme(partitions)
+    ids = Counter(
+        event.event_id for programme_facts in facts.values() for _, event in programme_facts
+    )
+    outcomes = load.outcomes
+    _check_once(cluster, outcomes, set(ids))
+    check_answers(load.answers, facts)
+    _check_balances(cluster, facts)
     return Verdict(
-        acknowledged_count=len(told.acknowledged),
-        unknown_count=len(told.unknown - told.acknowledged),
-        refused_count=len(told.refused - told.acknowledged - told.unknown),
+        acknowledged_count=len(outcomes.acknowledged),
+        unknown_count=len(outcomes.unknown - outcomes.acknowledged),
+        refused_count=len(outcomes.refused - outcomes.acknowledged - outcomes.unknown),
         record_count=sum(ends),
         duplicate_count=sum(count > 1 for count in ids.values()),
         answer_count=len(load.answers),
     )
 
 
-def _check_once(cluster: ChaosCluster, told: FactOutcomes, on_log: set[str]) -> None:
-    """In the tables, once, is every fact that was acknowledged, and nothing that nobody sent."""
+def _check_once(cluster: ChaosCluster, outcomes: FactOutcomes, on_log: set[str]) -> None:
+    """Checks that the tables have every acknowledged fact once, and no refused one."""
     fact, exchange = FactRow.table().c, ExchangeRow.table().c
     with (
         closing(PostgresStore(cluster.store_url, read_only=True)) as store,
         store.open_snapshot(0) as snapshot,
     ):
-        found = Counter(row[0] for row in snapshot.fetch_all(select(fact.event_id)))
+        fact_counts = Counter(row[0] for row in snapshot.fetch_all(select(fact.event_id)))
         revisions = Counter(row[0] for row in snapshot.fetch_all(select(exchange.event_id)))
         assert list(snapshot.fetch_all(select(HoldRow.metadata.tables["held"]))) == []
         programmes = snapshot.fetch_all(select(ProgrammeRow.table().c.programme_id))
         assert sorted(row[0] for row in programmes) == PROGRAMMES
-    assert max(found.values()) == 1
+    assert max(fact_counts.values()) == 1
     assert max(revisions.values()) == 1
-    assert found.keys() == on_log
-    assert told.acknowledged - found.keys() == set(), "acknowledged facts are lost"
-    assert found.keys() - told.acknowledged - told.unknown == set(), "refused facts are there"
+    assert fact_counts.keys() == on_log
+    assert outcomes.acknowledged - fact_counts.keys() == set(), "acknowledged facts are lost"
+    assert fact_counts.keys() - outcomes.acknowledged - outcomes.unknown == set(), (
+        "refused facts are recorded"
+    )
 
 
 def check_answers(
     answers: Sequence[ObservedAnswer], by_programme: dict[str, list[tuple[int, Event]]]
 ) -> None:
-    """Each is what the log added up to at its position."""
+    """Checks that every answer equals the oracle's at its position."""
     for answer in answers:
         end = parse_offset(answer.position)
         ledger = fold(event for at, event in by_programme[answer.programme] if at < end)
@@ -121,42 +123,44 @@ def check_answers(
 def _check_balances(
     cluster: ChaosCluster, by_programme: dict[str, list[tuple[int, Event]]]
 ) -> None:
-    """Both query processes say what the oracle says of the log."""
+    """Checks that both query processes answer as the oracle does."""
     for programme, events in by_programme.items():
         ledger = fold(event for _, event in events)
         for number in INSTANCE_NUMBERS:
             with Client(cluster.find_address("query", number), programme=programme) as client:
                 for lens in LENSES:
                     question = pb.Question(programme_id=programme, lens=lens)
-                    found = [message_to_json(row) for row in client.list_balances(question)]
-                    assert found == compute_balances(ledger, question), (
+                    balances = [message_to_json(row) for row in client.list_balances(question)]
+                    assert balances == compute_balances(ledger, question), (
                         f"{programme} at query-{number}"
                     )
 
 
 def read_partitions(log: KafkaTopic) -> list[list[Record]]:
-    """All records of a log, by partition."""
-    found = []
+    """Returns all records of a log, by partition."""
+    partitions = []
     for number in range(log.partition_count):
-        partition, held = log.get_partition(number), list[Record]()
-        while page := partition.read(len(held), _PAGE):
-            held += page
-        found.append(held)
-    return found
+        partition, records = log.get_partition(number), list[Record]()
+        while page := partition.read(len(records), _PAGE):
+            records += page
+        partitions.append(records)
+    return partitions
 
 
 def group_by_programme(partitions: list[list[Record]]) -> dict[str, list[tuple[int, Event]]]:
-    """Offsets and facts, in the order of the log."""
-    found: dict[str, list[tuple[int, Event]]] = defaultdict(list)
+    """Returns offsets and facts by programme, in the order of the log."""
+    facts: dict[str, list[tuple[int, Event]]] = defaultdict(list)
     for records in partitions:
         for record in records:
-            found[record.programme_id].append((record.offset, Event.FromString(record.value)))
-    return found
+            facts[record.programme_id].append((record.offset, Event.FromString(record.value)))
+    return facts
 
 
-def _committed(cluster: ChaosCluster) -> list[int]:
-    """What Kafka has of the group."""
+def _read_committed_offsets(cluster: ChaosCluster) -> list[int]:
+    """Returns the committed offsets of the consumer group; -1 for none."""
     with closing(KafkaAdminClient(bootstrap_servers=list(cluster.log.servers))) as admin:
         (offsets,) = admin.list_group_offsets(consumer_group_name(TOPIC)).values()
-    by_partition = {place.partition: said.offset for place, said in offsets.items()}
+    by_partition = {
+        partition.partition: committed.offset for partition, committed in offsets.items()
+    }
     return [by_partition.get(number, -1) for number in range(PARTITIONS)]

@@ -1,4 +1,4 @@
-"""Those who record and those who ask, without end, and what they were told."""
+"""Callers that record and readers that ask without pause, and the outcomes they observe."""
 
 import random
 from collections import Counter
@@ -19,34 +19,34 @@ from tests.oracle.answers import Row
 from tests.services import facts
 
 PROGRAMMES: Final = [f"p{number}" for number in range(8)]
-"""They lie in all four partitions."""
+"""They cover all four partitions."""
 LENSES: Final = (pb.LENS_COUNT, pb.LENS_BURDEN, pb.LENS_ATTENTION)
 READER_COUNT: Final = 4
 _PACE_SECONDS: Final = 0.15
 _DEADLINES: Final = (30.0, 30.0, 3.0)
-"""Some lose patience soon, so that they often do not know what became of their facts."""
-_AGAIN: Final = 0.6
-_IN_DOUBT: Final = ("", "OUTCOME_UNKNOWN")
-_PATIENCE: Final = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED)
-"""What anybody may hear while something is broken."""
+"""Some deadlines are short, so that their callers often do not learn the outcome."""
+_RETRY_PROBABILITY: Final = 0.6
+_UNKNOWN_REASONS: Final = ("", "OUTCOME_UNKNOWN")
+_TOLERATED_CODES: Final = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED)
+"""Codes that a call may fail with while a fault lasts."""
 _SAMPLE_SIZE: Final = 60
 _ORGANIZATIONS: Final = [f"o{number}" for number in range(12)]
-_REMEMBERED: Final = 200
+_HISTORY_SIZE: Final = 200
 
 
 @dataclass(slots=True)
 class FactOutcomes:
-    """What became of facts as far as callers know, by event id."""
+    """Event ids by the outcome that callers observed."""
 
     acknowledged: set[str] = field(default_factory=set)
     unknown: set[str] = field(default_factory=set)
     refused: set[str] = field(default_factory=set)
-    """Of these callers were told that nothing was appended."""
+    """The answer to these was that nothing was appended."""
 
 
 @dataclass(frozen=True, slots=True)
 class ObservedAnswer:
-    """One answer of the query service, to be compared with the log as far as it goes."""
+    """One answer of the query service, to compare with the log up to its position."""
 
     programme: str
     lens: pb.Lens.ValueType
@@ -56,7 +56,7 @@ class ObservedAnswer:
 
 @dataclass(slots=True)
 class ChaosWorkload:
-    """`on_acknowledged` hears each position up to which facts were acknowledged."""
+    """Calls `on_acknowledged` with every acknowledged position."""
 
     server: str
     seed: int
@@ -64,32 +64,32 @@ class ChaosWorkload:
     outcomes: FactOutcomes = field(default_factory=FactOutcomes)
     answers: list[ObservedAnswer] = field(default_factory=list)
     violations: list[str] = field(default_factory=list)
-    """What callers met that they should never meet."""
+    """Observations that must never occur."""
     answer_counts: Counter[str] = field(default_factory=Counter)
-    """How often each caller was answered, by its name."""
+    """Number of answers by the name of the caller."""
     acknowledged_positions: dict[str, str] = field(default_factory=dict)
-    """Up to where facts were acknowledged last, by programme."""
+    """The last acknowledged position of each programme."""
     lock: Lock = field(default_factory=Lock)
-    _over: Signal = field(default_factory=Signal)
+    _is_over: Signal = field(default_factory=Signal)
 
     @contextmanager
     def run(self) -> Iterator[None]:
-        """Needs a cluster at the end, to finish what is under way."""
-        works = [*map(self._recorder, PROGRAMMES), *map(self._reader, range(READER_COUNT))]
-        threads = [Thread(target=self._guarded, args=(work,), daemon=True) for work in works]
+        """Runs all callers. The cluster must still run at the end, to finish their calls."""
+        tasks = [*map(self._recorder, PROGRAMMES), *map(self._reader, range(READER_COUNT))]
+        threads = [Thread(target=self._run_guarded, args=(task,), daemon=True) for task in tasks]
         for thread in threads:
             thread.start()
         try:
             yield
         finally:
-            self._over.set()
+            self._is_over.set()
             for thread in threads:
                 thread.join()
 
-    def _guarded(self, work: Callable[[], None]) -> None:
+    def _run_guarded(self, work: Callable[[], None]) -> None:
         try:
             work()
-        except Exception as error:  # noqa: BLE001 (whatever it is, it is told at the end)
+        except Exception as error:  # noqa: BLE001 (reported at the end)
             self.violations.append(f"a caller ended: {error!r}")
 
     def _recorder(self, programme: str) -> Callable[[], None]:
@@ -98,19 +98,19 @@ class ChaosWorkload:
         def record() -> None:
             content, deadline = FactGenerator(dice), dice.choice(_DEADLINES)
             with Client(self.server, programme=programme, deadline_seconds=deadline) as client:
-                while not self._over.wait(_PACE_SECONDS):
+                while not self._is_over.wait(_PACE_SECONDS):
                     self._send(client, content.next_request(), dice)
 
         return record
 
     def _send(self, client: Client, events: Sequence[Event], dice: random.Random) -> None:
-        """Until it is known what became of the facts, or nobody cares any more."""
+        """Sends facts until their outcome is known or the caller gives up."""
         while True:
             try:
                 position = client.record(events)
             except MutuaError as error:
-                is_unknown = self._failed(client.programme, events, error)
-                if not is_unknown or self._over.is_set() or dice.random() > _AGAIN:
+                is_unknown = self._note_failure(client.programme, events, error)
+                if not is_unknown or self._is_over.is_set() or dice.random() > _RETRY_PROBABILITY:
                     return
             else:
                 with self.lock:
@@ -120,10 +120,10 @@ class ChaosWorkload:
                 self.on_acknowledged(position)
                 return
 
-    def _failed(self, programme: str, events: Sequence[Event], error: MutuaError) -> bool:
-        """Whether nobody knows what became of the facts."""
-        is_unknown = error.code in (*_PATIENCE, grpc.StatusCode.CANCELLED) and (
-            error.reason in _IN_DOUBT
+    def _note_failure(self, programme: str, events: Sequence[Event], error: MutuaError) -> bool:
+        """Notes a failed call; returns whether the outcome of its facts is unknown."""
+        is_unknown = error.code in (*_TOLERATED_CODES, grpc.StatusCode.CANCELLED) and (
+            error.reason in _UNKNOWN_REASONS
         )
         with self.lock:
             if is_unknown:
@@ -138,60 +138,62 @@ class ChaosWorkload:
         dice = random.Random(f"{self.seed} reader {number}")
 
         def read() -> None:
-            clients = [Client(self.server, programme=each) for each in PROGRAMMES]
-            while not self._over.wait(_PACE_SECONDS):
+            clients = [Client(self.server, programme=programme) for programme in PROGRAMMES]
+            while not self._is_over.wait(_PACE_SECONDS):
                 client, lens = dice.choice(clients), dice.choice(LENSES)
-                wanted = dice.choice(("", self.acknowledged_positions.get(client.programme, "")))
+                min_position = dice.choice(
+                    ("", self.acknowledged_positions.get(client.programme, ""))
+                )
                 try:
-                    answer = client.list_balances(pb.Question(lens=lens), min_position=wanted)
+                    answer = client.list_balances(pb.Question(lens=lens), min_position=min_position)
                     rows = [message_to_json(row) for row in answer]
                 except MutuaError as error:
-                    if error.code not in _PATIENCE:
+                    if error.code not in _TOLERATED_CODES:
                         self.violations.append(
                             f"reader {number} is not answered: {error.code} {error}"
                         )
                     continue
-                if parse_offset(answer.position) < parse_offset(wanted):
+                if parse_offset(answer.position) < parse_offset(min_position):
                     self.violations.append(
-                        f"reader {number} wants {wanted}, gets {answer.position}"
+                        f"reader {number} wants {min_position}, gets {answer.position}"
                     )
-                found = ObservedAnswer(client.programme, lens, answer.position, rows)
-                self._answered(f"reader {number}", found, dice)
+                observed = ObservedAnswer(client.programme, lens, answer.position, rows)
+                self._sample(f"reader {number}", observed, dice)
             for client in clients:
                 client.close()
 
         return read
 
-    def _answered(self, reader: str, found: ObservedAnswer, dice: random.Random) -> None:
-        """Keeps so many, any of all with the same chance."""
+    def _sample(self, reader: str, answer: ObservedAnswer, dice: random.Random) -> None:
+        """Keeps a uniform sample of all answers."""
         with self.lock:
             self.answer_counts[reader] += 1
-            seen = sum(
+            answer_count = sum(
                 count for name, count in self.answer_counts.items() if name not in PROGRAMMES
             )
             if len(self.answers) < _SAMPLE_SIZE:
-                self.answers.append(found)
-            elif (place := dice.randrange(seen)) < _SAMPLE_SIZE:
-                self.answers[place] = found
+                self.answers.append(answer)
+            elif (index := dice.randrange(answer_count)) < _SAMPLE_SIZE:
+                self.answers[index] = answer
 
 
 def parse_offset(position: str) -> int:
-    """How far in its partition; "" is nowhere."""
+    """Returns the offset in a position; 0 for ""."""
     return int(position.rpartition(".")[2] or 0)
 
 
 class FactGenerator:
-    """What one caller has to say: exchanges, and now and then something about earlier ones."""
+    """Generates a caller's facts: exchanges, and sometimes corrections and retractions of them."""
 
     def __init__(self, dice: random.Random) -> None:
         self._dice = dice
         self._sent: list[Event] = []
 
     def next_request(self) -> list[Event]:
-        """A request, of which a part may have been sent before."""
-        return [self._one() for _ in range(self._dice.choice((1, 2, 3, 8)))]
+        """Returns the events of a request; some may have been sent before."""
+        return [self._next_event() for _ in range(self._dice.choice((1, 2, 3, 8)))]
 
-    def _one(self) -> Event:
+    def _next_event(self) -> Event:
         dice = self._dice
         kind = dice.random()
         if kind < 0.03 and self._sent:
@@ -202,9 +204,11 @@ class FactGenerator:
             return facts.retraction(dice.choice(self._sent))
         if kind < 0.18:
             return facts.registration(dice.choice(_ORGANIZATIONS), name=f"name {dice.random()}")
-        some = dice.sample(_ORGANIZATIONS, dice.choice((2, 2, 2, 4)))
-        middle = len(some) // 2
-        event = facts.exchange(some[:middle], some[middle:], minutes=dice.choice((None, 7, 45)))
+        parties = dice.sample(_ORGANIZATIONS, dice.choice((2, 2, 2, 4)))
+        middle = len(parties) // 2
+        event = facts.exchange(
+            parties[:middle], parties[middle:], minutes=dice.choice((None, 7, 45))
+        )
         self._sent.append(event)
-        del self._sent[:-_REMEMBERED]
+        del self._sent[:-_HISTORY_SIZE]
         return event
