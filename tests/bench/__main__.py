@@ -1,4 +1,4 @@
-"""`make bench` and `make bench-cluster`: the tables of `tests/bench/README.md`, measured now."""
+"""Measures the tables of `tests/bench/README.md` (`make bench`, `make bench-cluster`)."""
 
 import sys
 from collections.abc import Iterator, Sequence
@@ -22,38 +22,38 @@ from tests.bench.figure import Figure
 
 EMBEDDED = {
     "commands": commands.measure,
-    "beside": log_during_import.measure,
-    "embedded": batch_recording.measure,
-    "recording": unary_recording.measure,
-    "rebuilding": embedded_rebuild.measure,
-    "asking": questions.measure,
+    "log_during_import": log_during_import.measure,
+    "batch_recording": batch_recording.measure,
+    "unary_recording": unary_recording.measure,
+    "embedded_rebuild": embedded_rebuild.measure,
+    "questions": questions.measure,
 }
 CLUSTER = {
-    "on_kafka": kafka_recording.measure,
-    "projecting": projection.measure,
-    "rebuilding": cluster_rebuild.measure,
-    "visible": end_to_end_latency.measure,
-    "many": many_programmes.measure,
+    "kafka_recording": kafka_recording.measure,
+    "projection": projection.measure,
+    "cluster_rebuild": cluster_rebuild.measure,
+    "end_to_end_latency": end_to_end_latency.measure,
+    "many_programmes": many_programmes.measure,
     "memory": memory.measure,
 }
-"""With a broker and a PostgreSQL of their own, or those that MUTUA_TEST_BROKER and
-MUTUA_TEST_POSTGRES name."""
+"""These run on a temporary broker and PostgreSQL, or on those named by MUTUA_TEST_BROKER and
+MUTUA_TEST_POSTGRES."""
 
 
 def main(size: str, names: Sequence[str]) -> None:
-    """Prints the figures of the groups named, or of all."""
+    """Prints the figures of the named groups, or of all."""
     print("| what | measured | limit | ratio | the limit is |")
     print("|---|---|---|---|---|")
-    for figure in _on_a_cluster(names) if size == "cluster" else _embedded(names):
+    for figure in _measure_cluster(names) if size == "cluster" else _measure_embedded(names):
         print(figure.format_row(), flush=True)
 
 
-def _embedded(names: Sequence[str]) -> Iterator[Figure]:
+def _measure_embedded(names: Sequence[str]) -> Iterator[Figure]:
     for name in names or EMBEDDED:
         yield from EMBEDDED[name]()
 
 
-def _on_a_cluster(names: Sequence[str]) -> Iterator[Figure]:
+def _measure_cluster(names: Sequence[str]) -> Iterator[Figure]:
     with run_broker() as broker, run_postgres() as postgres:
         for name in names or CLUSTER:
             yield from CLUSTER[name](broker, postgres)

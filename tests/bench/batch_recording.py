@@ -1,4 +1,4 @@
-"""Facts recorded in batches, as imports and other systems send them."""
+"""Measures facts recorded in batches, as imports and other systems send them."""
 
 import sqlite3
 import tempfile
@@ -26,7 +26,7 @@ def measure() -> Iterator[Figure]:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         for callers in (1, 4):
-            yield _recording(folder, events, values, callers)
+            yield _measure_recording(folder, events, values, callers)
 
 
 def generate_facts() -> Iterator[Event]:
@@ -35,7 +35,7 @@ def generate_facts() -> Iterator[Event]:
 
 
 def serialize_record(event: Event) -> bytes:
-    """The record that a server makes of it."""
+    """Returns the record that a server makes of an event."""
     record = Event()
     record.CopyFrom(event)
     normalize(record)
@@ -43,51 +43,51 @@ def serialize_record(event: Event) -> bytes:
     return record.SerializeToString(deterministic=True)
 
 
-def _recording(
+def _measure_recording(
     folder: Path, events: Sequence[Event], values: Sequence[bytes], callers: int
 ) -> Figure:
-    some, fresh = events[: FACTS // 2], count()
-    each = len(some) // callers
+    recorded_events, run_numbers = events[: FACTS // 2], count()
+    caller_events = len(recorded_events) // callers
 
-    def recorded() -> float:
+    def measure_rate() -> float:
         def record(start: int) -> None:
-            list(client.record_in_batches(some[start : start + each]))
+            list(client.record_in_batches(recorded_events[start : start + caller_events]))
 
-        data = folder / f"recorded-{callers}-{next(fresh)}"
+        data = folder / f"recorded-{callers}-{next(run_numbers)}"
         with (
             run_server(data) as address,
             Client(address) as client,
             ThreadPoolExecutor(callers) as pool,
         ):
-            starts = range(0, len(some), each)
-            return len(some) / measure_seconds(lambda: list(pool.map(record, starts)))
+            starts = range(0, len(recorded_events), caller_events)
+            return len(recorded_events) / measure_seconds(lambda: list(pool.map(record, starts)))
 
-    def written() -> None:
+    def write() -> None:
         connection = sqlite3.connect(
-            folder / f"limit-{callers}-{next(fresh)}.sqlite", isolation_level=None
+            folder / f"limit-{callers}-{next(run_numbers)}.sqlite", isolation_level=None
         )
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute("CREATE TABLE record (offset INTEGER PRIMARY KEY, value BLOB)")
-        for start in range(0, len(some), BATCH):
+        for start in range(0, len(recorded_events), BATCH):
             connection.execute("BEGIN")
             rows = [(None, value) for value in values[start : start + BATCH]]
             connection.executemany("INSERT INTO record VALUES (?, ?)", rows)
             connection.execute("COMMIT")
         connection.close()
 
-    rates = sorted(recorded() for _ in range(5))
+    rates = sorted(measure_rate() for _ in range(5))
     return Figure(
-        f"RecordEvents, batches of {BATCH:,}, callers: {callers}, durable, beside live projection",
+        f"RecordEvents, batches of {BATCH:,}, callers: {callers}, durable, during live projection",
         rates[2],
         "events/s",
-        len(some) / measure_median_seconds(written),
+        len(recorded_events) / measure_median_seconds(write),
         "sqlite3 executemany of the same payloads",
     )
 
 
 def copy_rows(source: Path, target: Path) -> None:
-    """Writes the rows of one store into another, slab-sized transactions, without our code."""
+    """Copies the rows of a store in slab-sized transactions, by sqlite3 alone."""
     SqliteStore(target).close()
     reader, writer = sqlite3.connect(source), sqlite3.connect(target, isolation_level=None)
     writer.execute("PRAGMA synchronous = NORMAL")

@@ -1,4 +1,4 @@
-"""The services of the cluster as processes, and topics to read from."""
+"""Services of the cluster as processes, and topics filled with records."""
 
 import os
 import subprocess
@@ -14,7 +14,7 @@ from tests.cluster.topics import PARTITIONS
 
 
 class BenchService:
-    """`python -m services.NAME` for the time of a block, once it is ready."""
+    """Runs `python -m services.NAME` for the time of a block; enters when it is ready."""
 
     def __init__(self, name: str, broker: str, topic: str, database: str = "") -> None:
         settings = {
@@ -47,9 +47,9 @@ class BenchService:
 
 
 def fill_topic(broker: str, topic: str, records: Iterable[tuple[str, bytes]]) -> None:
-    """Puts records of programmes on a topic, in order."""
+    """Appends records of programmes to a topic, in order."""
     producer = KafkaProducer(bootstrap_servers=broker, acks="all", linger_ms=20, batch_size=262_144)
     for programme, value in records:
-        place = find_partition(programme, PARTITIONS)
-        producer.send(topic, value, programme.encode(), partition=place)
+        partition = find_partition(programme, PARTITIONS)
+        producer.send(topic, value, programme.encode(), partition=partition)
     producer.close()

@@ -1,4 +1,4 @@
-"""The read models of a cluster made again from the whole log, beside COPY of the rows alone."""
+"""Measures a rebuild of a cluster's read models against COPY of the rows alone."""
 
 import asyncio
 import json
@@ -26,7 +26,7 @@ log_url, store_url = sys.argv[1:]
 start = time.perf_counter()
 def answering(_):
     print(json.dumps(time.perf_counter() - start))
-    select_build(store_url)  # as a projector does that goes on with them
+    select_build(store_url)  # as a projector does that continues with them
 rebuild(
     read_settings(log_url=log_url, store_url=store_url),
     on_progress=lambda *_: None,
@@ -36,34 +36,34 @@ rebuild(
 
 
 def measure(broker: str, postgres: str) -> Iterator[Figure]:
-    ours, rows = [], []
+    rates, copy_rates = [], []
     for topic in temporary_topic(broker):
-        each = FACTS // len(PROGRAMMES)
+        count = FACTS // len(PROGRAMMES)
         for programme in PROGRAMMES:
             records = (
                 (programme, serialize_record(event))
-                for event in generate_programme_facts(programme, each)
+                for event in generate_programme_facts(programme, count)
             )
             fill_topic(broker, topic, records)
         for _ in range(RUNS):
             with temporary_database(postgres) as database:
-                ours.append(FACTS / _rebuilt(f"kafka://{broker}/{topic}", database))
-                rows.append(FACTS / asyncio.run(measure_copy_seconds(database)))
+                rates.append(FACTS / _measure_rebuild(f"kafka://{broker}/{topic}", database))
+                copy_rates.append(FACTS / asyncio.run(measure_copy_seconds(database)))
     yield Figure(
         f"rebuild of {FACTS:,} facts from Kafka into PostgreSQL, until they answer",
-        statistics.median(ours),
+        statistics.median(rates),
         "facts/s",
-        statistics.median(rows),
+        statistics.median(copy_rates),
         "PostgreSQL, COPY of the same rows",
     )
 
 
-def _rebuilt(log_url: str, database: str) -> float:
-    """Seconds of a rebuild in a process of its own, until the read models answer."""
-    done = subprocess.run(
+def _measure_rebuild(log_url: str, database: str) -> float:
+    """Returns the seconds of a rebuild in a separate process, until its read models are active."""
+    completed = subprocess.run(
         [sys.executable, "-W", "ignore", "-c", REBUILD, log_url, database],
         check=True,
         stdout=subprocess.PIPE,
         text=True,
     )
-    return float(json.loads(done.stdout))
+    return float(json.loads(completed.stdout))

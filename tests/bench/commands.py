@@ -1,4 +1,4 @@
-"""Whole commands, as a person waits for them."""
+"""Measures whole commands, as a person waits for them."""
 
 import os
 import subprocess
@@ -17,31 +17,37 @@ DPDK_KINDS = ("reviewed=advice", "acked=message", "tested=other", "reported=docu
 
 def measure() -> Iterator[Figure]:
     with tempfile.TemporaryDirectory() as name:
-        folder, python = (
+        folder, python_seconds = (
             Path(name),
             measure_median_seconds(lambda: run(sys.executable, "-c", "pass")),
         )
-        demo = measure_median_seconds(lambda: run(MUTUA, "demo", "--dir", str(folder / "demo")))
-        yield Figure("`mutua demo`, whole command", demo, "s", python, "`python -c pass`")
+        demo_seconds = measure_median_seconds(
+            lambda: run(MUTUA, "demo", "--dir", str(folder / "demo"))
+        )
+        yield Figure(
+            "`mutua demo`, whole command", demo_seconds, "s", python_seconds, "`python -c pass`"
+        )
         data = folder / "served"
         with run_server(data):
             words = ("--data", str(data), "log", "--from", "a", "--to", "b", "--kind", "call")
-            logged = measure_median_seconds(lambda: run(MUTUA, *words))
-        yield Figure("`mutua log` against a server", logged, "s", python, "`python -c pass`")
-        if real := os.environ.get("MUTUA_REAL_DATA"):
-            yield _import(folder, Path(real) / "dpdk-reviews.csv.gz")
+            log_seconds = measure_median_seconds(lambda: run(MUTUA, *words))
+        yield Figure(
+            "`mutua log` against a server", log_seconds, "s", python_seconds, "`python -c pass`"
+        )
+        if real_data := os.environ.get("MUTUA_REAL_DATA"):
+            yield _measure_import(folder, Path(real_data) / "dpdk-reviews.csv.gz")
 
 
-def _import(folder: Path, file: Path) -> Figure:
+def _measure_import(folder: Path, file: Path) -> Figure:
     mapped = [word for each in DPDK_KINDS for word in ("--kind-map", each)]
     fresh = count()
 
-    def whole(*words: str) -> None:
+    def run_import(*words: str) -> None:
         data = str(folder / f"dpdk-{next(fresh)}")
         run(MUTUA, "--data", data, "import", "exchanges", str(file), *mapped, *words)
 
-    imported = measure_median_seconds(whole)
-    checked = measure_median_seconds(lambda: whole("--dry-run"))
+    imported = measure_median_seconds(run_import)
+    checked = measure_median_seconds(lambda: run_import("--dry-run"))
     return Figure(
         "DPDK import (20,850 exchanges), whole command, all visible",
         imported,
@@ -53,7 +59,7 @@ def _import(folder: Path, file: Path) -> Figure:
 
 @contextmanager
 def run_server(data: Path) -> Iterator[str]:
-    """`mutua up` on a directory; its address."""
+    """Runs `mutua up` on a directory and yields its address."""
     command = [MUTUA, "--data", str(data), "up", "--listen", "127.0.0.1:0"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None

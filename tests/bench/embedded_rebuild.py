@@ -1,4 +1,4 @@
-"""The whole log projected: live, and into read models made again beside those."""
+"""Measures projection of a whole log, live and as a rebuild."""
 
 import json
 import statistics
@@ -54,14 +54,14 @@ def measure() -> Iterator[Figure]:
             lambda: copy_rows(data / "live-0.sqlite", data / "copy.sqlite"), 1
         )
     what = f"live projection of {FACTS:,} generated facts, all tables"
-    yield from _live(what, projected, FACTS / writing)
+    yield from _make_live_figures(what, projected, FACTS / writing)
     with (
         tempfile.TemporaryDirectory() as name,
         closing(SqliteLog(Path(name) / "log.sqlite")) as log,
     ):
-        _fill(log, map(_derived, _facts()))
+        _fill(log, map(_derive_ids, _facts()))
         projected = [_project(log, Path(name) / f"live-{run}.sqlite") for run in range(RUNS)]
-    yield from _live(f"{what}, ids as imports derive them", projected, FACTS / writing)
+    yield from _make_live_figures(f"{what}, ids as imports derive them", projected, FACTS / writing)
     yield Figure(
         f"rebuild of {FACTS:,} facts, until they answer",
         FACTS / statistics.median(seconds for seconds, _ in runs),
@@ -78,12 +78,12 @@ def measure() -> Iterator[Figure]:
     )
 
 
-def _live(what: str, projected: list[list[float]], limit: float) -> Iterator[Figure]:
-    took = statistics.median(each[-1] for each in projected)
-    yield Figure(what, FACTS / took, "facts/s", limit, "sqlite3 writing the same rows")
-    first, last = zip(*(_tenths(each) for each in projected), strict=True)
+def _make_live_figures(name: str, projected: list[list[float]], limit: float) -> Iterator[Figure]:
+    seconds = statistics.median(ends[-1] for ends in projected)
+    yield Figure(name, FACTS / seconds, "facts/s", limit, "sqlite3 writing the same rows")
+    first, last = zip(*(_tenths(ends) for ends in projected), strict=True)
     yield Figure(
-        f"{what}, the last tenth",
+        f"{name}, the last tenth",
         statistics.median(last) * TENTHS / FACTS * 1e6,
         "us a fact",
         statistics.median(first) * TENTHS / FACTS * 1e6,
@@ -96,33 +96,33 @@ def _facts() -> Iterator[Event]:
     return islice((event for each in recordings for event in each.events), FACTS)
 
 
-def _derived(event: Event) -> Event:
-    """As if imported: its id, and what it refers to, say nothing of any time."""
-    for said in (event, event.exchange_corrected, event.exchange_retracted):
+def _derive_ids(event: Event) -> Event:
+    """Replaces the ids of an event by derived ones, as imports have them: without a time order."""
+    for part in (event, event.exchange_corrected, event.exchange_retracted):
         for name in ("event_id", "exchange_id", "replaces_event_id"):
-            if getattr(said, name, ""):
-                setattr(said, name, uuid8(getattr(said, name)))
+            if getattr(part, name, ""):
+                setattr(part, name, uuid8(getattr(part, name)))
     return event
 
 
 def _fill(log: SqliteLog, events: Iterator[Event]) -> None:
-    while page := [_recorded(event) for event in islice(events, PAGE)]:
+    while page := [_make_record(event) for event in islice(events, PAGE)]:
         log.append("default", page).result()
 
 
-def _recorded(event: Event) -> bytes:
-    """The record that ingest makes of it."""
+def _make_record(event: Event) -> bytes:
+    """Returns the record that ingest makes of an event."""
     normalize(event)
     event.assurance = ASSURANCE_OPEN
     return event.SerializeToString(deterministic=True)
 
 
 def _rebuild(data: Path) -> tuple[float, float]:
-    """Seconds and MiB of a rebuild in a process of its own."""
-    done = subprocess.run(
+    """Returns seconds and MiB of a rebuild in a separate process."""
+    completed = subprocess.run(
         [sys.executable, "-c", REBUILD, str(data)], check=True, capture_output=True, text=True
     )
-    seconds, megabytes = json.loads(done.stdout)
+    seconds, megabytes = json.loads(completed.stdout)
     directory = DataDirectory(data)
     for path in directory.list_superseded():
         directory.delete(path)
@@ -130,7 +130,7 @@ def _rebuild(data: Path) -> tuple[float, float]:
 
 
 def _project(log: SqliteLog, path: Path) -> list[float]:
-    """Seconds after which each tenth of the log was projected, as a server projects it."""
+    """Projects the log as a server does; returns the seconds after each tenth."""
     ends: list[float] = []
 
     def note(position: int) -> None:
@@ -146,7 +146,7 @@ def _project(log: SqliteLog, path: Path) -> list[float]:
 
 
 def _tenths(ends: list[float]) -> tuple[float, float]:
-    """Seconds of the first and of the last tenth."""
+    """Returns the seconds of the first and of the last tenth."""
     return ends[0], ends[-1] - ends[-2]
 
 

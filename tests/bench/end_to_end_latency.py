@@ -1,4 +1,4 @@
-"""How long a fact that was acknowledged takes to show in an answer."""
+"""Measures how long an acknowledged fact takes to be visible in an answer."""
 
 import asyncio
 import statistics
@@ -33,20 +33,26 @@ def measure(broker: str, postgres: str) -> Iterator[Figure]:
             BenchService("ingest", broker, topic) as ingest,
             BenchService("query", broker, topic, database) as query,
         ):
-            seen = asyncio.run(_latencies(ingest.address, query.address))
-    hundredths = statistics.quantiles(seen, n=100)
-    for name, at in (("p50", 49), ("p99", 98)):
+            latencies = asyncio.run(_measure_latencies(ingest.address, query.address))
+    hundredths = statistics.quantiles(latencies, n=100)
+    for name, index in (("p50", 49), ("p99", 98)):
         what = (
             f"acknowledged to visible, {FACTS_PER_SECOND:,} facts/s in batches of {BATCH}, {name}"
         )
-        yield Figure(what, hundredths[at], "s", LIMIT_SECONDS[name], "the bound set")
+        yield Figure(what, hundredths[index], "s", LIMIT_SECONDS[name], "the bound set")
 
 
-async def _latencies(ingest: str, query: str) -> list[float]:
-    """Seconds from acknowledgements, ten a second, to an answer that has what was recorded."""
+async def _measure_latencies(ingest: str, query: str) -> list[float]:
+    """Returns the seconds from acknowledgements, ten a second, to an answer with their facts."""
     events = iter(list(islice(generate_facts(), FACTS_PER_SECOND * DURATION_SECONDS)))
-    async with grpc.aio.insecure_channel(ingest) as to, grpc.aio.insecure_channel(query) as asked:
-        record, balances = IngestServiceStub(to).RecordEvents, QueryServiceStub(asked).ListBalances
+    async with (
+        grpc.aio.insecure_channel(ingest) as ingest_channel,
+        grpc.aio.insecure_channel(query) as query_channel,
+    ):
+        record, balances = (
+            IngestServiceStub(ingest_channel).RecordEvents,
+            QueryServiceStub(query_channel).ListBalances,
+        )
 
         async def one(request: RecordEventsRequest, *, ask: bool) -> float | None:
             acknowledged = await record(request)
@@ -68,6 +74,6 @@ async def _latencies(ingest: str, query: str) -> list[float]:
             calls.append(asyncio.create_task(one(RecordEventsRequest(events=batch), ask=ask)))
             due = start + len(calls) * BATCH / FACTS_PER_SECOND
             await asyncio.sleep(max(0.0, due - time.perf_counter()))
-        # The first second is connections opened and columns not yet there.
-        seen = (await asyncio.gather(*calls))[FACTS_PER_SECOND // BATCH :]
-    return [each for each in seen if each is not None]
+        # In the first second connections are opened and columns loaded.
+        latencies = (await asyncio.gather(*calls))[FACTS_PER_SECOND // BATCH :]
+    return [latency for latency in latencies if latency is not None]

@@ -1,4 +1,4 @@
-"""Figures: what was measured, beside a limit measured in the same run."""
+"""Figures: measured values with a limit that was measured in the same run."""
 
 import statistics
 import time
@@ -10,8 +10,9 @@ RUNS = 5
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """`value` is the median of `RUNS` runs, `limit` that of what bounds it; higher may be better
-    or worse, `unit` tells which.
+    """`value` is the median of `RUNS` runs, and `limit` the median of its bound.
+
+    Higher is better for rates and worse for durations and sizes, as `unit` shows.
     """
 
     name: str
@@ -29,7 +30,7 @@ class Figure:
 
 
 def measure_median_seconds(work: Callable[[], object], runs: int = RUNS) -> float:
-    """The median time of `work`."""
+    """Returns the median seconds of `runs` calls."""
     return statistics.median(measure_seconds(work) for _ in range(runs))
 
 

@@ -1,4 +1,4 @@
-"""Facts recorded by one ingest process on Kafka, one a call and in batches."""
+"""Measures one ingest process on Kafka, one fact a call and in batches."""
 
 import asyncio
 import statistics
@@ -23,54 +23,54 @@ FACTS = 50_000
 
 def measure(broker: str, _: str) -> Iterator[Figure]:
     events = list(islice(generate_facts(), FACTS))
-    yield _unary(broker, events[:CALLS])
+    yield _measure_unary(broker, events[:CALLS])
     for callers in (1, 4):
-        yield _batches(broker, events, callers)
+        yield _measure_batches(broker, events, callers)
 
 
-def _unary(broker: str, events: Sequence[Event]) -> Figure:
+def _measure_unary(broker: str, events: Sequence[Event]) -> Figure:
     requests = [RecordEventsRequest(events=[event]) for event in events]
-    ours, limit = [], []
+    rates, limit_rates = [], []
     for _ in range(RUNS):
-        with _ingest(broker) as address:
-            ours.append(asyncio.run(measure_call_rate(address, requests)))
+        with _run_ingest(broker) as address:
+            rates.append(asyncio.run(measure_call_rate(address, requests)))
         with run_empty_server() as address:
-            limit.append(asyncio.run(measure_call_rate(address, requests)))
+            limit_rates.append(asyncio.run(measure_call_rate(address, requests)))
     return Figure(
         f"RecordEvents on Kafka, 1 event, {CALLERS} callers, durable",
-        statistics.median(ours),
+        statistics.median(rates),
         "events/s",
-        statistics.median(limit),
+        statistics.median(limit_rates),
         "the same server with an empty handler",
     )
 
 
-def _batches(broker: str, events: Sequence[Event], callers: int) -> Figure:
-    each = len(events) // callers
+def _measure_batches(broker: str, events: Sequence[Event], callers: int) -> Figure:
+    caller_events = len(events) // callers
 
-    def recorded() -> float:
+    def measure_rate() -> float:
         def record(start: int) -> None:
-            list(client.record_in_batches(events[start : start + each]))
+            list(client.record_in_batches(events[start : start + caller_events]))
 
         with (
-            _ingest(broker) as address,
+            _run_ingest(broker) as address,
             Client(address) as client,
             ThreadPoolExecutor(callers) as pool,
         ):
-            starts = range(0, len(events), each)
+            starts = range(0, len(events), caller_events)
             return len(events) / measure_seconds(lambda: list(pool.map(record, starts)))
 
     return Figure(
         f"RecordEvents on Kafka, batches of {BATCH:,}, callers: {callers}, durable",
-        statistics.median(recorded() for _ in range(RUNS)),
+        statistics.median(measure_rate() for _ in range(RUNS)),
         "events/s",
-        statistics.median(_sent(broker, events) for _ in range(RUNS)),
+        statistics.median(_measure_producer_rate(broker, events) for _ in range(RUNS)),
         "kafka-python's producer sending the same payloads",
     )
 
 
-def _sent(broker: str, events: Sequence[Event]) -> float:
-    """How many records a second a bare producer brings to the broker."""
+def _measure_producer_rate(broker: str, events: Sequence[Event]) -> float:
+    """Returns the records a second of a bare producer."""
     values = [event.SerializeToString() for event in events]
     topic = next(topics := temporary_topic(broker))
     producer = KafkaProducer(bootstrap_servers=broker, acks="all", linger_ms=2, batch_size=262_144)
@@ -88,8 +88,8 @@ def _sent(broker: str, events: Sequence[Event]) -> float:
 
 
 @contextmanager
-def _ingest(broker: str) -> Iterator[str]:
-    """The address of a process that puts facts on a new topic."""
+def _run_ingest(broker: str) -> Iterator[str]:
+    """Runs ingest on a new topic and yields its address."""
     for topic in temporary_topic(broker):
         with BenchService("ingest", broker, topic) as ingest:
             yield ingest.address

@@ -1,4 +1,4 @@
-"""`mutua log` while an import runs on the same directory."""
+"""Measures `mutua log` while an import runs on the same directory."""
 
 import os
 import statistics
@@ -22,7 +22,7 @@ LOG_ARGUMENTS = ("log", "--from", "a", "--to", "b", "--kind", "call")
 
 
 def measure() -> Iterator[Figure]:
-    """The import in time of its processor, which other programs on the machine change least."""
+    """Measures the import in processor time, which other programs on the machine affect least."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         file = folder / "calls.csv"
@@ -30,28 +30,30 @@ def measure() -> Iterator[Figure]:
         data = folder / "served"
         with run_server(data):
             idle = measure_median_seconds(lambda: run(MUTUA, "--data", str(data), *LOG_ARGUMENTS))
-        alone, _ = _importing(folder / "alone", file, logs=0)
-        beside, logged = _importing(folder / "beside", file, logs=LOG_COUNT)
-        what = f"`mutua log` beside an import of {ROW_COUNT:,} rows, {LOG_COUNT} times"
-        yield Figure(f"{what}, p50", statistics.median(logged), "s", idle, "an idle server")
-        yield Figure(f"{what}, slowest", max(logged), "s", idle, "an idle server")
-        yield Figure("that import, of a processor", beside, "s", alone, "the import alone")
+        alone, _ = _measure_import(folder / "alone", file, logs=0)
+        busy, durations = _measure_import(folder / "beside", file, logs=LOG_COUNT)
+        what = f"`mutua log` during an import of {ROW_COUNT:,} rows, {LOG_COUNT} times"
+        yield Figure(f"{what}, p50", statistics.median(durations), "s", idle, "an idle server")
+        yield Figure(f"{what}, slowest", max(durations), "s", idle, "an idle server")
+        yield Figure("that import, of a processor", busy, "s", alone, "the import alone")
 
 
-def _importing(data: Path, file: Path, *, logs: int) -> tuple[float, list[float]]:
-    """The seconds of a processor that an import takes, and those of logs beside it, spread over
-    its rows."""
-    waits = []
+def _measure_import(data: Path, file: Path, *, logs: int) -> tuple[float, list[float]]:
+    """Returns the processor seconds of an import and the seconds of every log during it.
+
+    The logs are spread over the rows of the import.
+    """
+    durations = []
     command = [MUTUA, "--data", str(data), "import", "exchanges", str(file)]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    _until(lambda: bool(find_running_server(data)))
+    _wait_until(lambda: bool(find_running_server(data)))
     for number in range(logs):
-        _until(partial(_has_recorded, data, number * ROW_COUNT // (logs + 1)))
-        waits.append(measure_seconds(lambda: run(MUTUA, "--data", str(data), *LOG_ARGUMENTS)))
+        _wait_until(partial(_has_recorded, data, number * ROW_COUNT // (logs + 1)))
+        durations.append(measure_seconds(lambda: run(MUTUA, "--data", str(data), *LOG_ARGUMENTS)))
     _, status, usage = os.wait4(process.pid, 0)
     assert status == 0
     process.returncode = 0
-    return usage.ru_utime + usage.ru_stime, waits
+    return usage.ru_utime + usage.ru_stime, durations
 
 
 def _has_recorded(data: Path, count: int) -> bool:
@@ -59,9 +61,9 @@ def _has_recorded(data: Path, count: int) -> bool:
         return log.end() >= count
 
 
-def _until(holds: Callable[[], bool]) -> None:
+def _wait_until(condition: Callable[[], bool]) -> None:
     pause = Event()
-    while not holds():
+    while not condition():
         pause.wait(0.05)
 
 

@@ -1,4 +1,4 @@
-"""Two hundred quiet programmes beside one that imports: how long what they record takes to show."""
+"""Measures how long facts of 200 quiet programmes take to be visible during an import."""
 
 import asyncio
 import statistics
@@ -19,12 +19,12 @@ from tests.cluster.many_programmes import (
 from tests.faults.server_process import wait_until
 
 RECORD_INTERVAL_SECONDS = 20.0
-"""A quiet programme records a fact so often, and asks for it: all together ten times a second. At
-forty they alone keep two cores busy, and what is waited for is a processor."""
+"""Each quiet programme records a fact this often and asks for it, all together
+ten times a second. At forty a second, they alone keep two cores busy and wait for a processor."""
 ROUNDS = 3
 IMPORT_FACTS = 1_000_000
-"""More facts than an import records meanwhile."""
-_WAYS: dict[ImportMethod, str] = {
+"""More facts than an import records during a measurement."""
+_METHOD_NAMES: dict[ImportMethod, str] = {
     "stream": "RecordStream",
     "batches": "RecordEvents, batches of 1,000",
 }
@@ -32,9 +32,7 @@ _WAYS: dict[ImportMethod, str] = {
 
 @dataclass(frozen=True, slots=True)
 class ProgrammeLatencies:
-    """Seconds until visible, of every fact but the first of each programme; facts a second of the
-    import.
-    """
+    """Seconds until every fact but the first of a programme was visible, and the import's rate."""
 
     seconds: Sequence[float]
     import_rate: float
@@ -44,57 +42,61 @@ class ProgrammeLatencies:
 
 
 def measure(broker: str, postgres: str) -> Iterator[Figure]:
-    alone = _seen(broker, postgres, None, QUIET_PROGRAMMES)
-    who = f"{len(QUIET_PROGRAMMES)} programmes, {PARTITIONS} partitions, acknowledged to visible"
-    for way, how in _WAYS.items():
-        beside = _seen(broker, postgres, way, QUIET_PROGRAMMES)
+    alone = _measure_run(broker, postgres, None, QUIET_PROGRAMMES)
+    subject = (
+        f"{len(QUIET_PROGRAMMES)} programmes, {PARTITIONS} partitions, acknowledged to visible"
+    )
+    for method, method_name in _METHOD_NAMES.items():
+        busy = _measure_run(broker, postgres, method, QUIET_PROGRAMMES)
         for number in (50, 99):
             yield Figure(
-                f"{who}, beside an import ({how}), p{number}",
-                beside.percentile(number),
+                f"{subject}, during an import ({method_name}), p{number}",
+                busy.percentile(number),
                 "s",
                 alone.percentile(number),
                 "the same without the import",
             )
         yield Figure(
-            f"that import ({how})",
-            beside.import_rate,
+            f"that import ({method_name})",
+            busy.import_rate,
             "facts/s",
-            _seen(broker, postgres, way, []).import_rate,
+            _measure_run(broker, postgres, method, []).import_rate,
             "the same import alone",
         )
 
 
-def _seen(
-    broker: str, postgres: str, way: ImportMethod | None, quiet: Sequence[str]
+def _measure_run(
+    broker: str, postgres: str, method: ImportMethod | None, quiet: Sequence[str]
 ) -> ProgrammeLatencies:
-    with run_cluster(broker, postgres) as running, ExitStack() as stack:
-        noise = (
-            stack.enter_context(run_import(running.servers[0], way, IMPORT_FACTS)) if way else None
+    with run_cluster(broker, postgres) as running_cluster, ExitStack() as stack:
+        load = (
+            stack.enter_context(run_import(running_cluster.servers[0], method, IMPORT_FACTS))
+            if method
+            else None
         )
-        if noise:
-            wait_until(lambda: noise.is_under_way, "the import is under way")
-        before, start = noise.count if noise else 0, time.perf_counter()
-        seconds = asyncio.run(_now_and_then(running.servers, quiet))
-        imported = noise.count - before if noise else 0
+        if load:
+            wait_until(lambda: load.is_under_way, "the import is under way")
+        before, start = load.count if load else 0, time.perf_counter()
+        seconds = asyncio.run(_record_regularly(running_cluster.servers, quiet))
+        imported = load.count - before if load else 0
         return ProgrammeLatencies(seconds, imported / (time.perf_counter() - start))
 
 
-async def _now_and_then(servers: Sequence[str], programmes: Sequence[str]) -> list[float]:
-    """Each programme records at its own times, on one of the servers."""
+async def _record_regularly(servers: Sequence[str], programmes: Sequence[str]) -> list[float]:
+    """Lets every programme record at its own times, on one of the servers; returns the seconds."""
     start = time.perf_counter()
 
     async def until(seconds: float) -> None:
         await asyncio.sleep(max(0.0, start + seconds - time.perf_counter()))
 
     async def one(number: int, programme: str) -> list[float]:
-        quiet, seconds = QuietProgramme(servers[number % len(servers)], programme), []
+        programme_client, seconds = QuietProgramme(servers[number % len(servers)], programme), []
         for turn in range(ROUNDS):
             await until(RECORD_INTERVAL_SECONDS * (turn + number / len(programmes)))
-            seconds.append(await quiet.measure_visibility_seconds())
-        await quiet.close()
+            seconds.append(await programme_client.measure_visibility_seconds())
+        await programme_client.close()
         return seconds[1:]
 
-    found = await asyncio.gather(*(one(*each) for each in enumerate(programmes)))
+    results = await asyncio.gather(*(one(*numbered) for numbered in enumerate(programmes)))
     await until(RECORD_INTERVAL_SECONDS * ROUNDS)
-    return [each for seconds in found for each in seconds]
+    return [latency for seconds in results for latency in seconds]

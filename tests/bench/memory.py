@@ -1,4 +1,4 @@
-"""What each process of a cluster has in memory, early and late in a long import."""
+"""Measures the memory of each process of a cluster, early and late in a long import."""
 
 import asyncio
 import os
@@ -17,38 +17,43 @@ from tests.cluster.many_programmes import (
 
 EARLY_FACTS, LATE_FACTS = 500_000, 2_000_000
 PROBE_INTERVAL_SECONDS = 1.0
-"""So often a quiet programme is asked about: the process that answers has columns of it alone, as
-those of the import would take 103 bytes an exchange."""
+"""A quiet programme is asked about this often. The query process then has columns of it alone,
+because those of the import would take 103 bytes an exchange."""
 _MIB = 1 << 20
 
 
 def measure(broker: str, postgres: str) -> Iterator[Figure]:
     with (
-        run_cluster(broker, postgres) as running,
-        run_import(running.servers[0], "stream", LATE_FACTS) as noise,
+        run_cluster(broker, postgres) as running_cluster,
+        run_import(running_cluster.servers[0], "stream", LATE_FACTS) as load,
     ):
-        early, late = asyncio.run(_memory(running, noise))
+        early, late = asyncio.run(_measure_memory(running_cluster, load))
     for name, mib in late.items():
         what = f"memory of {name}, {LATE_FACTS:,} facts imported"
         yield Figure(what, mib, "MiB", early[name], f"after {EARLY_FACTS:,}")
 
 
-async def _memory(running: ProgrammeCluster, noise: Import) -> list[dict[str, float]]:
-    """Mebibytes by process: when EARLY, and when LATE facts of the import are visible."""
-    found, quiet = [], QuietProgramme(running.servers[1], QUIET_PROGRAMMES[0])
+async def _measure_memory(
+    running_cluster: ProgrammeCluster, load: Import
+) -> list[dict[str, float]]:
+    """Returns MiB by process when EARLY_FACTS and when LATE_FACTS of the import are visible."""
+    samples, quiet = [], QuietProgramme(running_cluster.servers[1], QUIET_PROGRAMMES[0])
     for count in (EARLY_FACTS, LATE_FACTS):
-        while noise.count < count:
+        while load.count < count:
             await quiet.measure_visibility_seconds()
             await asyncio.sleep(PROBE_INTERVAL_SECONDS)
-        await quiet.count_visible_facts(noise.position)
-        found.append(
-            {name: _resident(each.process.pid) for name, each in running.processes.items()}
+        await quiet.count_visible_facts(load.position)
+        samples.append(
+            {
+                name: _read_resident_mib(process.process.pid)
+                for name, process in running_cluster.processes.items()
+            }
         )
     await quiet.close()
-    return found
+    return samples
 
 
-def _resident(pid: int) -> float:
-    """Mebibytes that a process has in memory, shared libraries included."""
+def _read_resident_mib(pid: int) -> float:
+    """Returns the resident MiB of a process, including shared libraries."""
     pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
     return pages * os.sysconf("SC_PAGE_SIZE") / _MIB

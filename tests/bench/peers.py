@@ -1,6 +1,6 @@
-"""Other stream processors on their own, smaller job, where MUTUA_PEERS names their programs.
+"""Measures other stream processors on a smaller job, if MUTUA_PEERS names their programs.
 
-Each runs in an environment of its own, made once in .peers/.
+Each runs in a separate environment, which is made once in .peers/.
 """
 
 import os
@@ -18,27 +18,27 @@ _HERE = Path(".peers")
 
 
 def measure_peer_rates(broker: str, count: int) -> Iterator[tuple[str, float]]:
-    """What each is, and how many events a second it took; nothing where there are no peers."""
+    """Yields the name and events a second of each peer; nothing without MUTUA_PEERS."""
     folder = os.environ.get("MUTUA_PEERS", "")
     if not folder:
         print("MUTUA_PEERS names no folder with peers; they are left out", file=sys.stderr)
         return
     source, topic = Path(folder).resolve(), f"peers-{uuid4().hex}"
-    python = _python(source)
+    python = _prepare_python(source)
     _run(python, source / "load.py", str(count), topic, broker)
     for guarantee in ("at-least-once", "exactly-once"):
-        said = _run(python, source / "quix.py", str(count), topic, guarantee, broker)
-        yield f"Quix Streams, balances in RocksDB, {guarantee}", _rate(said)
+        output = _run(python, source / "quix.py", str(count), topic, guarantee, broker)
+        yield f"Quix Streams, balances in RocksDB, {guarantee}", _parse_rate(output)
     if shutil.which("protoc"):
-        jar = _streams(source)
-        said = _run("java", "-cp", jar, "Balances", topic, "exactly_once_v2", str(count), broker)
-        yield "Kafka Streams, balances in RocksDB, exactly once", _rate(said)
+        jar = _build_kafka_streams(source)
+        output = _run("java", "-cp", jar, "Balances", topic, "exactly_once_v2", str(count), broker)
+        yield "Kafka Streams, balances in RocksDB, exactly once", _parse_rate(output)
     else:
         print("Kafka Streams is left out: it needs protoc", file=sys.stderr)
 
 
-def _python(source: Path) -> str:
-    """The interpreter of an environment with Quix Streams, with the records' code beside it."""
+def _prepare_python(source: Path) -> str:
+    """Returns the interpreter of an environment with Quix Streams and the records' code."""
     python = _HERE / "quix" / "bin" / "python"
     if not python.exists():
         venv.create(_HERE / "quix", with_pip=True)
@@ -50,8 +50,8 @@ def _python(source: Path) -> str:
     return str(python)
 
 
-def _streams(source: Path) -> str:
-    """The class path of Kafka Streams and its program, built."""
+def _build_kafka_streams(source: Path) -> str:
+    """Builds the Kafka Streams program and returns its class path."""
     target = _HERE / "kafka-streams"
     if not target.exists():
         shutil.copytree(source / "kafka-streams", target)
@@ -76,6 +76,6 @@ def _run(*command: str | Path) -> str:
     ).stdout
 
 
-def _rate(said: str) -> float:
-    [rate] = re.findall(r"(\d+) events/s", said)
+def _parse_rate(output: str) -> float:
+    [rate] = re.findall(r"(\d+) events/s", output)
     return float(rate)

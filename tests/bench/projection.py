@@ -1,4 +1,4 @@
-"""One projector from Kafka into PostgreSQL, beside the rows alone and beside other people's."""
+"""Measures one projector from Kafka into PostgreSQL against bare COPY and other projects."""
 
 import asyncio
 import statistics
@@ -33,9 +33,9 @@ def measure(broker: str, postgres: str) -> Iterator[Figure]:
         for programme in ("north", "south", "east", "west")
         for event in generate_programme_facts(programme, FACTS // 4)
     ]
-    rate, rows = _projected(broker, postgres, one)
+    rate, rows = _measure_projection(broker, postgres, one)
     yield _figure("one programme", rate, rows, "PostgreSQL, COPY of the same rows")
-    rate, rows = _projected(broker, postgres, quarters)
+    rate, rows = _measure_projection(broker, postgres, quarters)
     yield _figure("four programmes", rate, rows, "PostgreSQL, COPY of the same rows")
     for peer, limit in peers.measure_peer_rates(broker, FACTS):
         yield _figure("four programmes", rate, limit, peer)
@@ -51,35 +51,37 @@ def generate_programme_facts(programme: str, count: int) -> Iterator[Event]:
     return islice((event for each in recordings for event in each.events), count)
 
 
-def _projected(broker: str, postgres: str, records: list[tuple[str, bytes]]) -> tuple[float, float]:
-    """Facts a second, medians: projected, and of the rows that came of it written again."""
-    ours, rows = [], []
+def _measure_projection(
+    broker: str, postgres: str, records: list[tuple[str, bytes]]
+) -> tuple[float, float]:
+    """Returns median facts a second of projection, and of copying the resulting rows."""
+    rates, copy_rates = [], []
     for topic in temporary_topic(broker):
         fill_topic(broker, topic, records)
         for _ in range(RUNS):
             with temporary_database(postgres) as database:
                 with BenchService("projector", broker, topic, database):
-                    ours.append(asyncio.run(_rate(database, len(records))))
-                rows.append(len(records) / asyncio.run(measure_copy_seconds(database)))
-    return statistics.median(ours), statistics.median(rows)
+                    rates.append(asyncio.run(_measure_rate(database, len(records))))
+                copy_rates.append(len(records) / asyncio.run(measure_copy_seconds(database)))
+    return statistics.median(rates), statistics.median(copy_rates)
 
 
-async def _rate(database: str, count: int) -> float:
-    """Facts a second, from the first slab that is there to the last."""
+async def _measure_rate(database: str, count: int) -> float:
+    """Returns facts a second from the first visible slab to the last."""
     connection = await asyncpg.connect(database)
     first, start = 0, 0.0
     while True:
-        there = await _projected_so_far(connection)
-        if there and not first:
-            first, start = there, time.perf_counter()
-        if there == count:
+        projected_count = await _count_projected(connection)
+        if projected_count and not first:
+            first, start = projected_count, time.perf_counter()
+        if projected_count == count:
             break
         await asyncio.sleep(_POLL_SECONDS)
     await connection.close()
     return (count - first) / (time.perf_counter() - start)
 
 
-async def _projected_so_far(connection: Any) -> int:
+async def _count_projected(connection: Any) -> int:
     schema = await connection.fetchval("SELECT schema_name FROM mutua_control.answering")
     return int(
         await connection.fetchval(
@@ -89,14 +91,14 @@ async def _projected_so_far(connection: Any) -> int:
 
 
 async def measure_copy_seconds(database: str) -> float:
-    """Seconds to write all rows of a database into tables like theirs, slab by slab."""
+    """Returns the seconds of copying all rows of a database into equal tables, slab by slab."""
     connection = await asyncpg.connect(database)
     schema = await connection.fetchval("SELECT schema_name FROM mutua_control.answering")
     await connection.execute("SET synchronous_commit = off; CREATE SCHEMA copied")
     tables = await connection.fetch(
         "SELECT tablename FROM pg_tables WHERE schemaname = $1 AND tablename <> 'position'", schema
     )
-    took = 0.0
+    seconds = 0.0
     for (table,) in tables:
         await connection.execute(
             f"CREATE TABLE copied.{table} (LIKE {schema}.{table} INCLUDING INDEXES)"
@@ -107,6 +109,6 @@ async def measure_copy_seconds(database: str) -> float:
             await connection.copy_records_to_table(
                 table, schema_name="copied", records=rows[first : first + SLAB]
             )
-        took += time.perf_counter() - start
+        seconds += time.perf_counter() - start
     await connection.close()
-    return took
+    return seconds

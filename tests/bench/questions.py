@@ -1,7 +1,7 @@
-"""Questions of one caller through a server, and the columns they are answered from.
+"""Measures questions of one caller through a server, and the columns that answer them.
 
-The programme is a generated one whose organizations were taken together until 300 are left, so that
-nearly every two of them have a tie: the worst case for pairs.
+The organizations of a generated programme are merged into 300, so that nearly every two of them
+have a tie: the worst case for pairs.
 """
 
 import sqlite3
@@ -59,53 +59,57 @@ def measure() -> Iterator[Figure]:
         with closing(SqliteStore(path, read_only=True)) as store:
             yield Figure(
                 f"loading the columns of {FACTS:,} facts, seen as now",
-                measure_median_seconds(lambda: IdentityView(_level(store, EMPTY), Identity.AS_NOW)),
+                measure_median_seconds(
+                    lambda: IdentityView(_advance_columns(store, EMPTY), Identity.AS_NOW)
+                ),
                 "s",
-                measure_median_seconds(lambda: _read(path)),
+                measure_median_seconds(lambda: _read_rows(path)),
                 "reading the rows alone, by sqlite3",
             )
-            columns = _level(store, EMPTY)
+            columns = _advance_columns(store, EMPTY)
         with run_server(data) as address, grpc.insecure_channel(address) as channel:
-            yield from _asked(QueryServiceStub(channel), columns)
-        yield _advancing(data, path, facts)
+            yield from _measure_questions(QueryServiceStub(channel), columns)
+        yield _measure_advance(data, path, facts)
 
 
 def _facts() -> Iterator[bytes]:
-    """Serialized, as they stand on a log, without end."""
+    """Yields serialized records without end."""
     for seed in count(2021):
         for recording in generate(seed=seed, scale=FACTS // 560, programme=PROGRAMME):
             for event in recording.events:
                 if event.WhichOneof("fact") != "organization_registered":
-                    yield _among_few(event).SerializeToString(deterministic=True)
+                    yield _merge_organizations(event).SerializeToString(deterministic=True)
 
 
-def _among_few(event: Event) -> Event:
-    """The fact, told of fewer organizations; who would give to itself gives to another."""
-    told = Event()
-    told.CopyFrom(event)
+def _merge_organizations(event: Event) -> Event:
+    """Returns the fact with merged organizations; a giver to itself gives to another one."""
+    merged = Event()
+    merged.CopyFrom(event)
     fact = event.WhichOneof("fact")
     if fact != "exchange_retracted":
-        content = getattr(told, fact or "").exchange
-        givers = {_one_of_few(each) for each in content.giver_ids}
-        receivers = {_one_of_few(each) for each in content.receiver_ids} - givers
-        parties = {_one_of_few(each) for each in content.party_ids}
-        for ids, few, short in (
+        content = getattr(merged, fact or "").exchange
+        givers = {_merged_id(organization_id) for organization_id in content.giver_ids}
+        receivers = {
+            _merged_id(organization_id) for organization_id in content.receiver_ids
+        } - givers
+        parties = {_merged_id(organization_id) for organization_id in content.party_ids}
+        for ids, reduced_ids, minimum in (
             (content.giver_ids, givers, 0),
             (content.receiver_ids, receivers, 1 if givers else 0),
             (content.party_ids, parties, 2 if parties else 0),
         ):
             others = (f"org-{number:03}" for number in count(1) if number < ORGANIZATIONS)
-            while len(few) < short:
-                few |= {next(others)} - givers
-            ids[:] = sorted(few)
-    return told
+            while len(reduced_ids) < minimum:
+                reduced_ids |= {next(others)} - givers
+            ids[:] = sorted(reduced_ids)
+    return merged
 
 
-def _one_of_few(organization_id: str) -> str:
+def _merged_id(organization_id: str) -> str:
     return f"org-{zlib.crc32(organization_id.encode()) % ORGANIZATIONS:03}"
 
 
-def _level(store: SqliteStore, columns: Columns) -> Columns:
+def _advance_columns(store: SqliteStore, columns: Columns) -> Columns:
     with store.open_snapshot(0) as snapshot:
         return advance(
             columns,
@@ -114,7 +118,7 @@ def _level(store: SqliteStore, columns: Columns) -> Columns:
         )
 
 
-def _read(path: Path) -> None:
+def _read_rows(path: Path) -> None:
     with closing(sqlite3.connect(path)) as connection:
         connection.execute(
             "SELECT exchange, first_day, end_day, kind, formality, reported_by, symmetric, "
@@ -125,76 +129,81 @@ def _read(path: Path) -> None:
         connection.execute("SELECT exchange, party FROM joint_party").fetchall()
 
 
-def _advancing(data: Path, path: Path, facts: Iterator[bytes]) -> Figure:
+def _measure_advance(data: Path, path: Path, facts: Iterator[bytes]) -> Figure:
     with closing(SqliteLog(data / "log.sqlite")) as log, closing(SqliteStore(path)) as store:
-        frame = IdentityView(_level(store, EMPTY), Identity.AS_NOW)
-        took, alone = [], []
+        frame = IdentityView(_advance_columns(store, EMPTY), Identity.AS_NOW)
+        advance_seconds, read_seconds = [], []
         for _ in range(SLABS):
             log.append(PROGRAMME, list(islice(facts, SLAB))).result()
             project_slab(store, log.log_id, log.read(frame.columns.next_offset, SLAB))
             with store.open_snapshot(0) as snapshot:
-                alone.append(
+                read_seconds.append(
                     measure_seconds(
                         partial(snapshot.read_flow_rows, PROGRAMME, frame.columns.watermark)
                     )
                 )
             start = time.perf_counter()
-            frame = IdentityView(_level(store, frame.columns), Identity.AS_NOW, frame)
-            took.append(time.perf_counter() - start)
+            frame = IdentityView(_advance_columns(store, frame.columns), Identity.AS_NOW, frame)
+            advance_seconds.append(time.perf_counter() - start)
     return Figure(
         f"advancing them by {SLAB:,} facts",
-        statistics.median(took),
+        statistics.median(advance_seconds),
         "s",
-        statistics.median(alone),
+        statistics.median(read_seconds),
         "reading the new rows alone",
     )
 
 
 @dataclass(frozen=True, slots=True)
 class _SqlQuestion:
-    """One question, and what it is in SQL: a condition, and what is added up."""
+    """A question with its SQL: a condition, and the expression to add up."""
 
     question: pb.Question
     condition: str
     amount: str = "1"
 
 
-def _asked(stub: QueryServiceStub, columns: Columns) -> Iterator[Figure]:
+def _measure_questions(stub: QueryServiceStub, columns: Columns) -> Iterator[Figure]:
     first, last = columns.day_range
-    asked = [_question(number, first, last) for number in range(2 * CALLS)]
+    questions = [_question(number, first, last) for number in range(2 * CALLS)]
     database = _duckdb(columns)
-    stub.ListBalances(pb.ListBalancesRequest(question=asked[0].question))  # loads the columns
+    stub.ListBalances(pb.ListBalancesRequest(question=questions[0].question))  # loads the columns
 
-    for what, request, ask, sql in _questions(stub):
-        requests = [request(question=each.question, page_size=PAGE) for each in asked]
-        statements = [sql.format(condition=each.condition, amount=each.amount) for each in asked]
-        first_page = _p99(partial(ask, each) for each in requests[:CALLS])
-        all_pages = _p99(partial(_all_pages, ask, each) for each in requests[CALLS:])
-        limit = _p99(partial(_all_rows, database, each) for each in statements[:CALLS])
-        for pages, took in ((f"first page of {PAGE:,}", first_page), ("all pages", all_pages)):
+    for what, request, call, sql in _list_questions(stub):
+        requests = [request(question=question.question, page_size=PAGE) for question in questions]
+        statements = [
+            sql.format(condition=question.condition, amount=question.amount)
+            for question in questions
+        ]
+        first_page = _p99(partial(call, page_request) for page_request in requests[:CALLS])
+        all_pages = _p99(
+            partial(_all_pages, call, page_request) for page_request in requests[CALLS:]
+        )
+        limit = _p99(partial(_all_rows, database, statement) for statement in statements[:CALLS])
+        for pages, value in ((f"first page of {PAGE:,}", first_page), ("all pages", all_pages)):
             yield Figure(
                 f"{what} of {ORGANIZATIONS} organizations, any filter, {pages}, p99",
-                took,
+                value,
                 "s",
                 limit,
                 "DuckDB on the same rows, all of them, in its own process",
             )
 
 
-def _questions(stub: QueryServiceStub) -> Iterator[tuple[str, Any, Any, str]]:
-    """What is asked, the request, the call, and the same in SQL."""
+def _list_questions(stub: QueryServiceStub) -> Iterator[tuple[str, Any, Any, str]]:
+    """Yields a name, the request type, the call and the equivalent SQL."""
     yield "balances", pb.ListBalancesRequest, stub.ListBalances, _BALANCES
     yield "all pairs", pb.ListPairsRequest, stub.ListPairs, _PAIRS
     yield "network", pb.GetNetworkRequest, stub.GetNetwork, _EDGES
 
 
 def _p99(calls: Iterable[Callable[[], object]]) -> float:
-    took = sorted(measure_seconds(call) for call in calls)
-    return took[-1 - len(took) // 100]
+    durations = sorted(measure_seconds(call) for call in calls)
+    return durations[-1 - len(durations) // 100]
 
 
-def _all_pages(ask: Callable[[Any], Any], request: Any) -> None:
-    while token := ask(request).next_page_token:
+def _all_pages(call: Callable[[Any], Any], request: Any) -> None:
+    while token := call(request).next_page_token:
         request.page_token = token
 
 
@@ -203,25 +212,27 @@ def _all_rows(database: Any, statement: str) -> None:
 
 
 def _question(number: int, first: int, last: int) -> _SqlQuestion:
-    """No two are equal, so that no answer was kept."""
+    """Returns a different question for every number, so that no answer is cached."""
     from_day = day_to_date(first) + timedelta(days=number)
     to_day = day_to_date(last) - timedelta(days=number)
     days = f"day >= {first + number} AND day < {last - number}"
-    asked = pb.Question(programme_id=PROGRAMME, from_date=_date(from_day), to_date=_date(to_day))
+    question = pb.Question(programme_id=PROGRAMME, from_date=_date(from_day), to_date=_date(to_day))
     match number % 4:
         case 0:
-            return _SqlQuestion(asked, days)
+            return _SqlQuestion(question, days)
         case 1:
-            asked.lens = pb.LENS_BURDEN
-            return _SqlQuestion(asked, days, "burden")
+            question.lens = pb.LENS_BURDEN
+            return _SqlQuestion(question, days, "burden")
         case 2:
-            asked.lens = pb.LENS_BENEFIT
-            asked.formalities.append(FORMALITY_INFORMAL)
-            return _SqlQuestion(asked, f"{days} AND formality = {FORMALITY_INFORMAL:d}", "benefit")
+            question.lens = pb.LENS_BENEFIT
+            question.formalities.append(FORMALITY_INFORMAL)
+            return _SqlQuestion(
+                question, f"{days} AND formality = {FORMALITY_INFORMAL:d}", "benefit"
+            )
         case _:
             kind = ExchangeKind.ValueType(number % 7 + 1)
-            asked.kinds.append(kind)
-            return _SqlQuestion(asked, f"{days} AND kind = {kind:d}")
+            question.kinds.append(kind)
+            return _SqlQuestion(question, f"{days} AND kind = {kind:d}")
 
 
 def _date(day: date) -> Date:
@@ -229,16 +240,18 @@ def _date(day: date) -> Date:
 
 
 def _duckdb(columns: Columns) -> Any:
-    """The legs in one table, with what is known of their exchanges."""
+    """Loads the legs into one table, with columns of their exchanges."""
     import duckdb
 
     legs, exchanges = columns.legs, columns.exchanges
-    known = {name: getattr(exchanges, name)[legs.exchange] for name in ("kind", "formality")}
-    named = {
+    exchange_values = {
+        name: getattr(exchanges, name)[legs.exchange] for name in ("kind", "formality")
+    }
+    leg_values = {
         name: getattr(legs, name)
         for name in ("exchange", "giver", "receiver", "burden", "attention", "benefit")
     }
-    rows = {"day": exchanges.first_day[legs.exchange], **known, **named}  # noqa: F841
+    rows = {"day": exchanges.first_day[legs.exchange], **exchange_values, **leg_values}  # noqa: F841
     database = duckdb.connect()
     database.execute("CREATE TABLE leg AS SELECT * FROM rows")
     return database

@@ -1,6 +1,6 @@
-"""One fact a call, as forms and other people's programs record.
+"""Measures one fact a call, as forms and other people's programs record.
 
-As a program it is the limit: the same server, whose handler answers at once.
+Run as a program, this module is the limit: the same server with a handler that answers at once.
 """
 
 import asyncio
@@ -38,28 +38,28 @@ CALLERS = 64
 
 def measure() -> Iterator[Figure]:
     requests = [RecordEventsRequest(events=[event]) for event in islice(generate_facts(), CALLS)]
-    ours, limit, fresh = [], [], count()
+    rates, limit_rates, run_numbers = [], [], count()
     with tempfile.TemporaryDirectory() as folder:
         for _ in range(RUNS):
-            with run_server(Path(folder) / f"data-{next(fresh)}") as address:
-                ours.append(asyncio.run(measure_call_rate(address, requests)))
+            with run_server(Path(folder) / f"data-{next(run_numbers)}") as address:
+                rates.append(asyncio.run(measure_call_rate(address, requests)))
             with run_empty_server() as address:
-                limit.append(asyncio.run(measure_call_rate(address, requests)))
+                limit_rates.append(asyncio.run(measure_call_rate(address, requests)))
     yield Figure(
-        f"RecordEvents, 1 event, {CALLERS} callers, durable, beside live projection",
-        statistics.median(ours),
+        f"RecordEvents, 1 event, {CALLERS} callers, durable, during live projection",
+        statistics.median(rates),
         "events/s",
-        statistics.median(limit),
+        statistics.median(limit_rates),
         "the same server with an empty handler",
     )
 
 
 async def measure_call_rate(address: str, requests: Sequence[RecordEventsRequest]) -> float:
     async with grpc.aio.insecure_channel(address) as channel:
-        record, waiting = IngestServiceStub(channel).RecordEvents, iter(requests)
+        record, remaining = IngestServiceStub(channel).RecordEvents, iter(requests)
 
         async def call() -> None:
-            for request in waiting:
+            for request in remaining:
                 await record(request)
 
         start = time.perf_counter()
@@ -69,7 +69,7 @@ async def measure_call_rate(address: str, requests: Sequence[RecordEventsRequest
 
 @contextmanager
 def run_empty_server() -> Iterator[str]:
-    """Its address. Its process ends with its input."""
+    """Runs the empty server and yields its address; the process ends with its input."""
     command = [sys.executable, "-m", "tests.bench.unary_recording"]
     with subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True

@@ -155,7 +155,7 @@ class _Connection:
         *,
         is_answer: bool,
     ) -> None:
-        """Forwards one direction until an end closes, then closes both; a lost answer closes none."""
+        """Forwards one direction until an end closes, then closes both unless data are lost."""
         try:
             while True:
                 chunk = await reader.read(_CHUNK_BYTES)
