@@ -17,19 +17,19 @@ from services.query.query_context import QueryContext
 
 REMEDIES: Final = {
     QuarantineCause.EVENT_ID_REUSED: (
-        "The first fact under this event id stands. If this is another fact, resubmit it: it gets "
+        "The first fact under this event id applies. If this is another fact, resubmit it: it gets "
         "an id of its own."
     ),
     QuarantineCause.STALE_CORRECTION: (
-        "Somebody changed the exchange first. Look at what stands now; if the correction still "
-        "holds, resubmit it as a change of that."
+        "Somebody changed the exchange first. Look at the current revision; if the correction "
+        "is still right, resubmit it as a change of that revision."
     ),
     QuarantineCause.UNREADABLE: (
-        "If a newer mutua wrote it, upgrade this one. Otherwise write the fact anew from what is "
-        "left of it, and resubmit that."
+        "If a newer mutua wrote it, upgrade this one. Otherwise rewrite the fact from its "
+        "readable parts, and resubmit it."
     ),
     QuarantineCause.NOT_APPLICABLE: (
-        "The fact contradicts what stands: mend what the detail names, and resubmit it."
+        "The fact contradicts the current state: correct what the detail names, and resubmit it."
     ),
 }
 _RECORDS_PER_READ: Final = 50

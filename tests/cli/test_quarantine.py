@@ -101,7 +101,7 @@ def test_a_stale_correction_is_shown_beside_what_stands(run: RunCommand) -> None
     shown = run("quarantine", "show", STALE).out
     [parties] = [line for line in shown.splitlines() if line.startswith("to ")]
     assert parties.split() == ["to", "C", "D"]
-    assert "Look at what stands now" in shown
+    assert "Look at the current revision" in shown
     assert shown.endswith("To send it again: mutua quarantine resubmit 2\n")
 
 

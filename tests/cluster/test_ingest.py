@@ -50,7 +50,7 @@ def serving(broker: str, shared_topic: str) -> Iterator[IngestProcess]:
     assert running.stderr_lines == []
 
 
-def test_what_is_acknowledged_stands_where_every_client_of_kafka_puts_it(
+def test_record_is_on_the_partition_kafka_clients_choose(
     broker: str, shared_topic: str, serving: IngestProcess
 ) -> None:
     positions = {each: record(serving, programme=each) for each in ("a", "b", "c", "d", "e")}
@@ -63,7 +63,7 @@ def test_what_is_acknowledged_stands_where_every_client_of_kafka_puts_it(
         assert (found.programme_id, found.offset) == (programme, int(end) - 1)
 
 
-def test_the_same_request_again_joins_the_first(
+def test_repeated_request_joins_the_first(
     broker: str, shared_topic: str, serving: IngestProcess
 ) -> None:
     events = [exchange() for _ in range(50)]
@@ -86,7 +86,7 @@ def test_equal_ids_with_other_content_are_another_request(
     assert count_event_ids(broker, shared_topic)[event.event_id] == 2
 
 
-def test_a_topic_that_is_missing_is_waited_for(broker: str, topic: str) -> None:
+def test_ingest_waits_for_missing_topic(broker: str, topic: str) -> None:
     missing = f"{topic}-not-yet"
     with run_ingest(kafka_url(broker, missing)) as running:
         wait_for_stderr(
@@ -101,14 +101,14 @@ def test_a_topic_that_is_missing_is_waited_for(broker: str, topic: str) -> None:
     delete_topic(broker, missing)
 
 
-def test_a_topic_that_is_unfit_is_told_with_the_remedy(broker: str, topic: str) -> None:
+def test_unsuitable_topic_is_reported_with_remedy(broker: str, topic: str) -> None:
     with run_ingest(kafka_url(broker, topic), MUTUA_PARTITIONS="7") as running:
         wait_for_stderr(running, "it has 4 partitions, not 7", "mutua topic create --partitions 7")
         assert not running.is_serving()
         assert "partitions" in refusal(running).message
 
 
-def test_a_topic_that_is_made_anew_is_another_log(broker: str, topic: str) -> None:
+def test_recreated_topic_is_another_log(broker: str, topic: str) -> None:
     with run_ingest(kafka_url(broker, topic)) as running:
         running.wait_until_serving()
         before = record(running)
@@ -137,7 +137,7 @@ def test_two_processes_share_an_address(broker: str, topic: str) -> None:
         assert record(two)
 
 
-def test_an_address_in_use_is_told_and_ends_it(broker: str, topic: str) -> None:
+def test_address_in_use_ends_the_process(broker: str, topic: str) -> None:
     port = str(allocate_port())
     with run_ingest(kafka_url(broker, topic), port=port) as one:
         one.wait_until_serving()
@@ -146,7 +146,7 @@ def test_an_address_in_use_is_told_and_ends_it(broker: str, topic: str) -> None:
             wait_for_stderr(two, "cannot listen on")
 
 
-def test_settings_that_cannot_be_meant_end_it() -> None:
+def test_invalid_setting_ends_the_process() -> None:
     with run_ingest("kafka://nowhere") as running:
         assert running.wait_for_exit() == 1
         wait_for_stderr(running, "error: 'kafka://nowhere' names no log on Kafka; write kafka://")

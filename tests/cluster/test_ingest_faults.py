@@ -87,7 +87,7 @@ def kill_broker(broker: Broker) -> Callable[[], None]:
 
 
 @pytest.mark.parametrize("fault", [freeze_broker, kill_broker])
-def test_nothing_acknowledged_is_lost_and_nothing_stands_twice(
+def test_acknowledged_facts_are_on_the_log_exactly_once(
     private_broker: Broker, private_topic: str, fault: Callable[[Broker], Callable[[], None]]
 ) -> None:
     with run_ingest(kafka_url(private_broker.address, private_topic)) as running:
@@ -118,7 +118,7 @@ def send(running: IngestProcess, *, deadline_seconds: float) -> str:
     return ""
 
 
-def test_a_broker_that_is_absent_is_waited_for(private_broker: Broker, private_topic: str) -> None:
+def test_ingest_waits_for_absent_broker(private_broker: Broker, private_topic: str) -> None:
     private_broker.kill()
     with run_ingest(kafka_url(private_broker.address, private_topic)) as running:
         wait_for_stderr(running, f"Kafka at {private_broker.address} does not answer")
@@ -130,7 +130,7 @@ def test_a_broker_that_is_absent_is_waited_for(private_broker: Broker, private_t
         assert len(running.stderr_lines) == 1
 
 
-def test_a_call_under_way_hears_that_its_outcome_is_unknown_when_ingest_stops(
+def test_stopping_ingest_leaves_running_calls_outcome_unknown(
     private_broker: Broker, private_topic: str
 ) -> None:
     with (
@@ -147,7 +147,7 @@ def test_a_call_under_way_hears_that_its_outcome_is_unknown_when_ingest_stops(
         private_broker.thaw()
 
 
-def test_a_caller_hears_that_the_outcome_is_unknown_before_its_deadline(
+def test_outcome_unknown_arrives_before_the_deadline(
     private_broker: Broker, private_topic: str
 ) -> None:
     with run_ingest(kafka_url(private_broker.address, private_topic)) as running:
@@ -158,7 +158,7 @@ def test_a_caller_hears_that_the_outcome_is_unknown_before_its_deadline(
         running.wait_until_serving()
 
 
-def test_what_has_no_room_is_refused_and_nothing_of_it_sent(
+def test_append_beyond_queue_is_refused_and_not_sent(
     private_broker: Broker, private_topic: str
 ) -> None:
     address = KafkaAddress(servers=(private_broker.address,), topic=private_topic)
@@ -185,7 +185,7 @@ SAFE = {
 }
 
 
-def test_tls_and_a_password_pass_through(private_broker: Broker, private_topic: str) -> None:
+def test_tls_and_password_reach_the_broker(private_broker: Broker, private_topic: str) -> None:
     safe = {**SAFE, "MUTUA_KAFKA_SSL_CAFILE": str(private_broker.certificate)}
     with (
         run_ingest(

@@ -45,7 +45,7 @@ def details(error: Any) -> tuple[ErrorInfo, RetryInfo]:
 
 
 @pytest.mark.parametrize("record", [by_events, by_stream])
-def test_more_than_the_limit_is_refused_with_a_time_to_wait(
+def test_rate_beyond_limit_is_refused_with_retry_delay(
     broker: str, topic: str, record: Callable[[IngestProcess, str, int], None]
 ) -> None:
     with run_ingest(kafka_url(broker, topic), MUTUA_FACTS_PER_SECOND="100") as running:
@@ -63,7 +63,7 @@ def test_more_than_the_limit_is_refused_with_a_time_to_wait(
 
 
 @pytest.mark.parametrize("way", ["record_in_batches", "record_stream"])
-def test_an_import_over_the_limit_goes_on_by_itself_and_others_meanwhile(
+def test_import_beyond_limit_resumes_without_delaying_others(
     broker: str, topic: str, way: str
 ) -> None:
     events = [exchange() for _ in range(5 * BATCH)]

@@ -50,7 +50,7 @@ async def fact_counts(server: str, position: str) -> list[int]:
 
 @pytest.mark.timeout(400)
 @pytest.mark.parametrize("way", ["stream", "batches"])
-def test_whoever_records_little_is_seen_while_another_imports_without_end(
+def test_quiet_programmes_are_visible_during_an_import(
     broker: str, postgres: str, way: ImportMethod
 ) -> None:
     with (

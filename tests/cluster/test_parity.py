@@ -147,7 +147,7 @@ def load(world: Installation) -> None:
 
 
 @ABOUT
-def test_every_question_is_answered_alike(both: WorldPair, subject: QuestionSubject) -> None:
+def test_every_question_has_equal_answers(both: WorldPair, subject: QuestionSubject) -> None:
     assert ask_everything(both, subject) == RPCS
 
 
@@ -168,9 +168,7 @@ def ask_everything(
 
 
 @ABOUT
-def test_every_number_rests_on_the_same_exchanges(
-    both: WorldPair, subject: QuestionSubject
-) -> None:
+def test_every_number_has_equal_evidence(both: WorldPair, subject: QuestionSubject) -> None:
     question = pb.Question(programme_id=subject.programme_id)
     balances = rows(
         both.assert_same_answers("ListBalances", pb.ListBalancesRequest(question=question))
@@ -211,7 +209,7 @@ def rows(found: Sequence[Any]) -> list[Any]:
 
 
 @pytest.mark.parametrize("subject", SUBJECTS[:2])
-def test_balances_are_those_of_the_oracle(both: WorldPair, subject: QuestionSubject) -> None:
+def test_balances_equal_oracle(both: WorldPair, subject: QuestionSubject) -> None:
     ledger = fold(
         read_reviews(REVIEWS)
         if subject.programme_id == DPDK
@@ -233,13 +231,13 @@ def test_balances_are_those_of_the_oracle(both: WorldPair, subject: QuestionSubj
             assert list(found[0].warnings) == warnings
 
 
-def test_both_are_verified(both: WorldPair, dev: DevClusterCommands, data: Path) -> None:
+def test_both_installations_verify(both: WorldPair, dev: DevClusterCommands, data: Path) -> None:
     told = dev.run_dev("verify")
     assert (told.returncode, told.stdout[:4]) == (0, "ok: ")
     assert run_mutua("--data", str(data), "verify").stdout == told.stdout
 
 
-def test_every_process_answers_from_the_position_that_is_wanted(both: WorldPair) -> None:
+def test_every_process_answers_at_min_position(both: WorldPair) -> None:
     for world in (both.one, both.other):
         with Client(world.server, "later") as client:
             for number, event in enumerate(facts(0, 20)):
@@ -274,8 +272,6 @@ def forget_the_move(page: Any) -> None:
 
 
 @ABOUT
-def test_a_log_that_was_moved_answers_alike_times_included(
-    moved: WorldPair, subject: QuestionSubject
-) -> None:
+def test_moved_log_has_equal_answers_and_times(moved: WorldPair, subject: QuestionSubject) -> None:
     orders = (*EXCHANGE_ORDERS, "record_time", "record_time desc")
     ask_everything(moved, subject, orders)

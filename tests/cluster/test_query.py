@@ -80,7 +80,7 @@ def status(address: str) -> Any:
         return health.Check(health_pb2.HealthCheckRequest(service="mutua.v1.QueryService")).status
 
 
-def test_it_waits_for_read_models_and_then_for_positions(
+def test_query_waits_for_read_models_and_then_for_positions(
     running: ServiceProcess, log: KafkaTopic, database: str
 ) -> None:
     wait_until(lambda: "there are no read models yet" in running.output, "it says so")
@@ -117,7 +117,7 @@ def test_it_waits_for_read_models_and_then_for_positions(
     assert running.stop() == 0
 
 
-def test_what_projectors_project_is_answered_and_right(
+def test_answers_match_projected_facts(
     running: ServiceProcess, projecting: ServiceProcess, log: KafkaTopic, database: str
 ) -> None:
     wait_until(lambda: "mutua projector is ready" in projecting.output, "it projects")
@@ -148,7 +148,7 @@ def test_what_projectors_project_is_answered_and_right(
     assert projecting.stop() == 0
 
 
-def test_who_waits_for_a_position_is_sent_elsewhere_when_it_ends(
+def test_stopping_query_ends_waits_with_unavailable(
     running: ServiceProcess, log: KafkaTopic, database: str
 ) -> None:
     with closing(PostgresStore(database)) as store:
@@ -167,7 +167,7 @@ def test_who_waits_for_a_position_is_sent_elsewhere_when_it_ends(
     assert refused.value.code() is grpc.StatusCode.UNAVAILABLE
 
 
-def test_health_is_true_while_the_database_is_away(
+def test_health_follows_the_database(
     running: ServiceProcess, log: KafkaTopic, database: str, postgres: str
 ) -> None:
     with closing(PostgresStore(database)) as store:
@@ -185,7 +185,7 @@ def test_health_is_true_while_the_database_is_away(
     assert found.fact_count == 5
 
 
-def test_a_database_that_hangs_is_not_waited_for(
+def test_hanging_database_ends_calls_with_unavailable(
     tmp_path: Path, broker: str, topic: str, log: KafkaTopic, database: str
 ) -> None:
     with closing(PostgresStore(database)) as store:

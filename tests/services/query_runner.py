@@ -1,4 +1,4 @@
-"""Requests answered by the query service's functions themselves, on read models of their own."""
+"""Runs the query service's functions directly, without gRPC, on new read models."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Response = TypeVar("Response")
 
 
 class QueryRunner:
-    """Answers at the position of the read models, and keeps what it computed."""
+    """Answers at the position of the read models, with one cache for all its requests."""
 
     def __init__(self, store: SqliteStore) -> None:
         self._models = ReadModelSet(store, ColumnCache(), AnswerCache())
@@ -39,7 +39,7 @@ class QueryRunner:
             return respond(QueryContext(request, 0, snapshot, self._models))
 
     def list_rows(self, respond: Callable[[QueryContext], Any], message: Any) -> list[Any]:
-        """The rows of all pages, in a list of their own."""
+        """The rows of all pages."""
         rows, name = [], ""
         while True:
             page = self.run(respond, message)
@@ -52,7 +52,7 @@ class QueryRunner:
 
 @contextmanager
 def query_runner(events: Sequence[Event]) -> Iterator[QueryRunner]:
-    """Of a programme with these events."""
+    """A runner over a programme with these events."""
     with open_empty_store() as store:
         if events:
             project(store, make_records(events))

@@ -1,4 +1,4 @@
-"""What is computed once, what is kept, and what has to go."""
+"""AnswerCache computes a value once, and evicts by recency beyond its budget."""
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -9,7 +9,7 @@ import pytest
 from services.query.answer_cache import AnswerCache
 
 
-def test_what_was_computed_is_kept_by_recency_within_the_budget() -> None:
+def test_least_recently_used_value_is_evicted() -> None:
     cache, computed = AnswerCache(budget_bytes=30), list[str]()
 
     def ask(key: str) -> str:
@@ -27,7 +27,7 @@ def test_what_was_computed_is_kept_by_recency_within_the_budget() -> None:
     assert computed == list("abcdc")
 
 
-def test_what_is_larger_than_the_budget_is_answered_and_not_kept() -> None:
+def test_value_beyond_budget_is_returned_and_not_cached() -> None:
     cache = AnswerCache(budget_bytes=10)
     assert cache.get_or_compute("a", lambda: "A", lambda _: 11) == "A"
     assert (cache.find("a"), cache.size_bytes) == (None, 0)
@@ -43,24 +43,24 @@ class CountingKey:
         return id(self)
 
 
-def test_what_is_kept_makes_nothing_dearer() -> None:
+def test_lookup_cost_is_independent_of_cache_size() -> None:
     """Neither where there is room nor where there is none."""
     cache = AnswerCache(budget_bytes=1_000)
     keys = [CountingKey() for _ in range(2_000)]
 
     def looks() -> list[int]:
-        found = []
+        counts = []
         for key in keys:
             before = CountingKey.looks
             cache.get_or_compute(key, lambda: None, lambda _: 1)
-            found.append(CountingKey.looks - before)
-        return found
+            counts.append(CountingKey.looks - before)
+        return counts
 
     assert max(looks()) < 10
     assert cache.size_bytes == 1_000
 
 
-def test_equal_questions_at_once_are_computed_once() -> None:
+def test_concurrent_requests_for_one_key_compute_once() -> None:
     cache, computing, computed = AnswerCache(), Event(), list[int]()
 
     def compute() -> int:
@@ -69,15 +69,17 @@ def test_equal_questions_at_once_are_computed_once() -> None:
         return 42
 
     with ThreadPoolExecutor(8) as threads:
-        asked = [threads.submit(cache.get_or_compute, "a", compute, lambda _: 1) for _ in range(8)]
+        futures = [
+            threads.submit(cache.get_or_compute, "a", compute, lambda _: 1) for _ in range(8)
+        ]
         # Another question does not wait for this one.
         assert cache.get_or_compute("b", lambda: 43, lambda _: 1) == 43
         computing.set()
-        assert [each.result(10) for each in asked] == [42] * 8
+        assert [each.result(10) for each in futures] == [42] * 8
     assert computed == [1]
 
 
-def test_a_failure_reaches_everybody_who_waits_and_is_not_kept() -> None:
+def test_error_reaches_every_waiting_caller_and_is_not_cached() -> None:
     cache, together = AnswerCache(), Barrier(2, timeout=10)
 
     def failing() -> int:
@@ -93,7 +95,7 @@ def test_a_failure_reaches_everybody_who_waits_and_is_not_kept() -> None:
     assert cache.size_bytes == 1
 
 
-def test_a_value_may_be_made_of_others() -> None:
+def test_computation_may_request_other_keys() -> None:
     cache = AnswerCache()
 
     def of(depth: int) -> Callable[[], int]:

@@ -1,4 +1,4 @@
-"""Columns are loaded once, brought forward by what is new, and forgotten when there is no room."""
+"""ColumnCache loads columns once, advances them, and evicts them beyond its budget."""
 
 from __future__ import annotations
 
@@ -48,10 +48,10 @@ class _Snapshot:
         offsets = {"first": self.end - 1, "nobody": -1}
         return offsets.get(programme_id, EXCHANGES - 1)
 
-    def read_flow_rows(self, programme_id: str, known: ColumnWatermark) -> FlowRows:
+    def read_flow_rows(self, programme_id: str, watermark: ColumnWatermark) -> FlowRows:
         self.models.loading()
-        self.models.reads.append((programme_id, known.next_offset))
-        return make_flow_rows(range(known.next_offset, self.read_last_offset(programme_id) + 1))
+        self.models.reads.append((programme_id, watermark.next_offset))
+        return make_flow_rows(range(watermark.next_offset, self.read_last_offset(programme_id) + 1))
 
 
 @pytest.fixture
@@ -59,7 +59,7 @@ def models() -> CountingReadModels:
     return CountingReadModels()
 
 
-def test_columns_are_read_once_and_then_from_where_they_are(models: CountingReadModels) -> None:
+def test_columns_are_loaded_once_and_then_advanced(models: CountingReadModels) -> None:
     programmes = ColumnCache()
     for end in (100, 100, 103, 104):
         models.end = end
@@ -68,7 +68,9 @@ def test_columns_are_read_once_and_then_from_where_they_are(models: CountingRead
     assert models.reads == [("first", 0), ("first", 100), ("first", 103)]
 
 
-def test_facts_of_others_move_the_position_and_nothing_is_read(models: CountingReadModels) -> None:
+def test_facts_of_others_move_position_without_reading(
+    models: CountingReadModels,
+) -> None:
     programmes = ColumnCache()
     frames = []
     for models.end in (100, 105):
@@ -78,7 +80,7 @@ def test_facts_of_others_move_the_position_and_nothing_is_read(models: CountingR
     assert models.reads == [("second", 0)]
 
 
-def test_an_older_snapshot_gets_what_somebody_else_is_at_already(
+def test_older_snapshot_gets_view_at_later_position(
     models: CountingReadModels,
 ) -> None:
     programmes = ColumnCache()
@@ -92,14 +94,14 @@ def test_an_older_snapshot_gets_what_somebody_else_is_at_already(
         assert programmes.get_view(older, "second", Identity.AS_NOW).columns.next_offset == 100
 
 
-def test_a_programme_in_which_nothing_was_recorded_is_empty(models: CountingReadModels) -> None:
+def test_programme_without_facts_is_empty(models: CountingReadModels) -> None:
     frame = _ask(ColumnCache(), models, "nobody")
     assert frame.columns.next_offset == models.end
     assert list(compute_balances(frame, Question(programme_id="nobody")).rows) == []
     assert models.reads == []
 
 
-def test_programmes_are_kept_by_recency_within_the_budget(models: CountingReadModels) -> None:
+def test_least_recently_used_programme_is_evicted(models: CountingReadModels) -> None:
     programmes = ColumnCache()
     _ask(programmes, models, "first")
     one = programmes.size_bytes
@@ -110,7 +112,7 @@ def test_programmes_are_kept_by_recency_within_the_budget(models: CountingReadMo
     assert programmes.size_bytes == 2 * one
 
 
-def test_a_programme_beyond_the_budget_is_loaded_once_and_kept_alone(
+def test_programme_beyond_budget_is_loaded_once_and_stays_alone(
     models: CountingReadModels,
 ) -> None:
     programmes = ColumnCache()
@@ -123,7 +125,7 @@ def test_a_programme_beyond_the_budget_is_loaded_once_and_kept_alone(
     assert [name for name, _ in models.reads] == ["first", "first", "second", "first"]
 
 
-def test_the_room_of_a_programme_beyond_the_budget_is_free_before_another_is_loaded() -> None:
+def test_programme_beyond_budget_is_evicted_before_another_loads() -> None:
     programmes = ColumnCache(0)
 
     @dataclass(slots=True)
@@ -139,7 +141,7 @@ def test_the_room_of_a_programme_beyond_the_budget_is_free_before_another_is_loa
     assert models.sizes == [0, 0]
 
 
-def test_worn_columns_are_loaded_again(models: CountingReadModels) -> None:
+def test_fragmented_columns_are_loaded_again(models: CountingReadModels) -> None:
     programmes = ColumnCache()
     frame = _ask(programmes, models, "first")
     frame.columns.is_standing[: EXCHANGES // 2] = False  # as if half of it had been restated

@@ -1,4 +1,4 @@
-"""What the ingest service takes, refuses and says about it, through gRPC."""
+"""IngestService through gRPC: valid facts are recorded, invalid ones refused with a remedy."""
 
 import time
 from collections.abc import Callable
@@ -257,23 +257,23 @@ BAD: dict[str, tuple[pb.Event, str, str]] = {
 
 
 @pytest.mark.parametrize(("event", "field", "remedy"), BAD.values(), ids=BAD)
-def test_a_bad_fact_is_refused_by_field_with_a_remedy(
+def test_invalid_fact_is_refused_by_field_with_remedy(
     client: Client, event: pb.Event, field: str, remedy: str
 ) -> None:
     sent = pb.Event()
     sent.CopyFrom(event)
-    found = refusal(client, exchange(programme=sent.programme_id), sent)
-    assert (found.code, found.reason) == INVALID
-    told = {each.field: each.description for each in found.field_violations}
-    assert remedy in told.pop(f"events[1].{field}"), found.field_violations
-    assert set(told) <= {f"events[0].{field}"}
-    assert "none of the 2 facts was recorded" in found.message
+    error = refusal(client, exchange(programme=sent.programme_id), sent)
+    assert (error.code, error.reason) == INVALID
+    descriptions = {each.field: each.description for each in error.field_violations}
+    assert remedy in descriptions.pop(f"events[1].{field}"), error.field_violations
+    assert set(descriptions) <= {f"events[0].{field}"}
+    assert "none of the 2 facts was recorded" in error.message
 
 
-def test_an_error_names_the_place_in_what_was_sent(client: Client) -> None:
+def test_violation_names_index_in_request_order(client: Client) -> None:
     """Sets are sorted for storage; the caller knows only the order it sent."""
-    found = refusal(client, exchange(["Z", "A\x07"]))
-    assert found.field_violations[0].field == f"events[0].{EXCHANGE}giver_ids[1]"
+    error = refusal(client, exchange(["Z", "A\x07"]))
+    assert error.field_violations[0].field == f"events[0].{EXCHANGE}giver_ids[1]"
 
 
 MINUTES = [
@@ -297,7 +297,7 @@ MINUTES = [
 
 
 @pytest.mark.parametrize(("kind", "givers", "field", "minutes", "allowed"), MINUTES)
-def test_minutes_have_limits(
+def test_minutes_beyond_limit_are_refused(
     client: Client, kind: int, givers: int, field: str, minutes: int, *, allowed: bool
 ) -> None:
     event = exchange([f"g{n}" for n in range(givers)], kind=kind)
@@ -305,12 +305,12 @@ def test_minutes_have_limits(
     if allowed:
         client.record([event])
     else:
-        found = refusal(client, event)
-        assert found.field_violations[0].field == f"events[0].{EXCHANGE}{field}"
+        error = refusal(client, event)
+        assert error.field_violations[0].field == f"events[0].{EXCHANGE}{field}"
 
 
 @pytest.mark.parametrize(("seconds", "allowed"), [(-1, True), (0, True), (1, False)])
-def test_a_day_ahead_is_exact(seconds: int, *, allowed: bool) -> None:
+def test_occur_time_limit_is_exactly_one_day_ahead(seconds: int, *, allowed: bool) -> None:
     now = 1_770_000_000
     event = exchange(programme="default")
     event.occur_time.seconds = now + 86_400 + seconds
@@ -343,7 +343,7 @@ GOOD = {
 
 
 @pytest.mark.parametrize("event", GOOD.values(), ids=GOOD)
-def test_what_is_at_the_limits_is_taken_and_projected(client: Client, event: pb.Event) -> None:
+def test_fact_at_limits_is_recorded_and_projected(client: Client, event: pb.Event) -> None:
     sent = pb.Event()
     sent.CopyFrom(event)
     status = client.get_status(min_position=client.record([sent]))
@@ -374,32 +374,32 @@ REFUSED = {
 
 
 @pytest.mark.parametrize(("events", "code", "reason", "remedy"), REFUSED.values(), ids=REFUSED)
-def test_a_request_that_is_wrong_as_a_whole(
+def test_request_invalid_as_a_whole_is_refused(
     client: Client, events: list[pb.Event], code: grpc.StatusCode, reason: str, remedy: str
 ) -> None:
-    found = refusal(client, *events)
-    assert (found.code, found.reason) == (code, reason)
-    assert remedy in "; ".join([found.message, *(it.description for it in found.field_violations)])
+    error = refusal(client, *events)
+    assert (error.code, error.reason) == (code, reason)
+    assert remedy in "; ".join([error.message, *(it.description for it in error.field_violations)])
 
 
 @pytest.mark.parametrize("mebibytes", [4, 5, 60])
-def test_a_message_over_the_default_limit_of_grpc_is_refused_in_our_words(
+def test_message_over_grpc_default_is_refused_with_our_reason(
     client: Client, mebibytes: int
 ) -> None:
     huge = changed(exchange(), lambda it: setattr(it.note, "sealed", b"x" * (mebibytes << 20)))
-    found = refusal(client, huge)
-    assert (found.code, found.reason) == (INVALID[0], "REQUEST_TOO_LARGE")
-    assert "at most 1,048,576" in found.message
+    error = refusal(client, huge)
+    assert (error.code, error.reason) == (INVALID[0], "REQUEST_TOO_LARGE")
+    assert "at most 1,048,576" in error.message
 
 
-def test_a_message_over_64_mib_is_refused_by_grpc(client: Client) -> None:
+def test_message_over_64_mib_is_refused_by_grpc(client: Client) -> None:
     """Without a reason, so that nobody sends it again."""
     huge = changed(exchange(), lambda it: setattr(it.note, "sealed", b"x" * (65 << 20)))
-    found = refusal(client, huge)
-    assert (found.code, found.reason) == (grpc.StatusCode.RESOURCE_EXHAUSTED, "")
+    error = refusal(client, huge)
+    assert (error.code, error.reason) == (grpc.StatusCode.RESOURCE_EXHAUSTED, "")
 
 
-def test_1000_events_are_taken(client: Client) -> None:
+def test_1000_events_are_recorded(client: Client) -> None:
     position = client.record([exchange() for _ in range(1_000)])
     assert client.get_status(min_position=position).exchange_count == 1_000
 
@@ -415,7 +415,7 @@ UNREADABLE = {"no protobuf": b"\xff\xff\xff", "a lone surrogate": b"\x0a\x05\x0a
         ("QueryService/GetStatus", "QUESTION_IMPOSSIBLE"),
     ],
 )
-def test_bytes_that_are_no_request_are_refused(
+def test_unreadable_request_is_refused(
     client: Client, channel: grpc.Channel, method: str, reason: str, message: bytes
 ) -> None:
     before = client.get_status().log_position
@@ -442,9 +442,7 @@ LONG = {
 
 
 @pytest.mark.parametrize("events", LONG.values(), ids=LONG)
-def test_an_error_fits_into_what_any_client_reads(
-    channel: grpc.Channel, events: list[pb.Event]
-) -> None:
+def test_error_fits_default_trailer_limit(channel: grpc.Channel, events: list[pb.Event]) -> None:
     """Clients read 8 KiB of trailers unless told otherwise; more becomes RESOURCE_EXHAUSTED."""
     for event in events:
         event.programme_id = event.programme_id or "default"
@@ -457,7 +455,7 @@ def test_an_error_fits_into_what_any_client_reads(
     assert size + 3 * len(error.details().encode()) < 8 * 1024
 
 
-def test_a_request_full_of_small_things_does_not_hold_up_others(client: Client) -> None:
+def test_large_request_does_not_block_event_loop(client: Client) -> None:
     """Half a MiB of empty ids is checked without the event loop standing still."""
     event = facts.registration("X")
     for _ in range(200_000):
@@ -479,7 +477,7 @@ def test_a_request_full_of_small_things_does_not_hold_up_others(client: Client) 
     assert max(waits) < 0.8
 
 
-def test_the_same_fact_again_counts_once(client: Client) -> None:
+def test_repeated_fact_counts_once(client: Client) -> None:
     event = exchange(["A ", "D"], ["C", "B"])
     client.record([event, event])
     tidy = exchange(["D", "A"], ["B", "C", "B"], event_id=event.event_id.upper())
@@ -487,7 +485,7 @@ def test_the_same_fact_again_counts_once(client: Client) -> None:
     assert (status.fact_count, status.exchange_count, status.quarantine_count) == (1, 1, 0)
 
 
-def test_an_event_id_used_again_is_quarantined_and_the_first_stands(client: Client) -> None:
+def test_reused_event_id_is_quarantined_and_first_fact_applies(client: Client) -> None:
     event = exchange()
     other = exchange("X", "Y", event_id=event.event_id)
     position = client.record([event, other])
@@ -497,7 +495,7 @@ def test_an_event_id_used_again_is_quarantined_and_the_first_stands(client: Clie
     assert [each.organization_id for each in client.list_balances()] == ["A", "B"]
 
 
-def test_an_event_id_is_free_in_another_programme(client: Client) -> None:
+def test_event_id_may_repeat_in_another_programme(client: Client) -> None:
     event = exchange()
     client.record([event])
     other = exchange("X", "Y", event_id=event.event_id, programme=f"{client.programme[:40]}-2")
@@ -505,7 +503,7 @@ def test_an_event_id_is_free_in_another_programme(client: Client) -> None:
     assert client.get_status(min_position=client.record([exchange()])).quarantine_count == 0
 
 
-def test_a_correction_waits_for_its_exchange(client: Client) -> None:
+def test_correction_waits_for_its_exchange(client: Client) -> None:
     event = exchange()
     correction = facts.correction(event, event.event_id)
     status = client.get_status(min_position=client.record([correction]))
@@ -516,7 +514,7 @@ def test_a_correction_waits_for_its_exchange(client: Client) -> None:
     assert [each.organization_id for each in client.list_balances()] == ["A", "C"]
 
 
-def test_a_stale_correction_is_quarantined(client: Client) -> None:
+def test_stale_correction_is_quarantined(client: Client) -> None:
     event = exchange()
     first = facts.correction(event, event.event_id, receiver="C")
     stale = facts.correction(event, event.event_id, receiver="D")
@@ -526,9 +524,7 @@ def test_a_stale_correction_is_quarantined(client: Client) -> None:
 
 
 @pytest.mark.parametrize("together", [True, False])
-def test_each_update_that_waited_for_a_registration_applies_once(
-    client: Client, *, together: bool
-) -> None:
+def test_waiting_updates_apply_once_after_registration(client: Client, *, together: bool) -> None:
     updates = [facts.organization_update("X", f"name {number}") for number in range(12)]
     register = facts.registration("X")
     if together:
@@ -549,15 +545,15 @@ CALLERS = {
 
 
 @pytest.mark.parametrize(("metadata", "recorded_by"), CALLERS.values(), ids=CALLERS)
-def test_who_recorded_it_is_the_caller(
+def test_recorded_by_is_the_calling_organization(
     client: Client, channel: grpc.Channel, metadata: tuple[str, str | bytes], recorded_by: str
 ) -> None:
     event = exchange(programme=client.programme)
     answer = IngestServiceStub(channel).RecordEvents(
         RecordEventsRequest(events=[event]), metadata=(metadata,)
     )
-    (found,) = client.list_exchanges(min_position=answer.position)
-    assert [each.recorded_by for each in found.revisions] == [recorded_by]
+    (listed_exchange,) = client.list_exchanges(min_position=answer.position)
+    assert [each.recorded_by for each in listed_exchange.revisions] == [recorded_by]
 
 
 BAD_CALLERS = {
@@ -568,7 +564,7 @@ BAD_CALLERS = {
 
 
 @pytest.mark.parametrize("metadata", BAD_CALLERS.values(), ids=BAD_CALLERS)
-def test_a_bad_caller_is_refused(
+def test_invalid_caller_is_refused(
     client: Client, channel: grpc.Channel, metadata: tuple[str, str | bytes]
 ) -> None:
     event = exchange(programme=client.programme)
@@ -580,7 +576,7 @@ def test_a_bad_caller_is_refused(
     assert client.get_status().fact_count == 0
 
 
-def test_facts_of_many_callers_at_once_are_all_there(client: Client) -> None:
+def test_facts_of_concurrent_callers_are_all_recorded(client: Client) -> None:
     def record(thread: int) -> None:
         for number in range(10):
             client.record([exchange(f"g{thread}", f"r{number}"), exchange("A", f"r{number}")])

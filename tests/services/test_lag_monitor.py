@@ -1,4 +1,4 @@
-"""How far answers are behind, told of a log and read models that a test moves and takes away."""
+"""LagMonitor measures lag, and omits what it cannot read."""
 
 import asyncio
 import time
@@ -66,8 +66,8 @@ class LagScene:
         return reading[partition,]
 
     def wait_until_reported(self, facts: dict[str, int]) -> None:
-        wanted = {(partition,): count for partition, count in facts.items()}
-        wait_until(lambda: self.reading(LAG_FACTS) == wanted, f"{wanted} are behind")
+        expected = {(partition,): count for partition, count in facts.items()}
+        wait_until(lambda: self.reading(LAG_FACTS) == expected, f"{expected} are behind")
 
 
 def ago(seconds: int) -> Instant:
@@ -94,14 +94,14 @@ def world() -> Iterator[LagScene]:
     assert world.opened == world.closed
 
 
-def test_a_backlog_that_is_met_waits_since_the_fact_before_it(world: LagScene) -> None:
+def test_initial_backlog_waits_since_its_predecessor(world: LagScene) -> None:
     world.standing = ReadModelStatus({0: (10, ago(HOUR))}, 0, 0)
     world.log_ends = {0: 25}
     world.wait_until_reported({"0": 15})
     assert HOUR <= world.seconds("0") < 2 * HOUR
 
 
-def test_a_fact_after_a_long_silence_has_not_waited_through_it(world: LagScene) -> None:
+def test_fact_after_silence_waits_since_partition_was_level(world: LagScene) -> None:
     world.standing = ReadModelStatus({0: (10, ago(HOUR)), 1: (4, ago(HOUR))}, 0, 0)
     world.log_ends = {0: 10, 1: 4}
     world.wait_until_reported({"0": 0, "1": 0})
@@ -115,7 +115,7 @@ def test_a_fact_after_a_long_silence_has_not_waited_through_it(world: LagScene) 
     world.wait_until_reported({"0": 0, "1": 0})
 
 
-def test_a_partition_of_which_nothing_is_projected_waits_since_it_was_seen(world: LagScene) -> None:
+def test_unprojected_partition_waits_since_first_look(world: LagScene) -> None:
     world.log_ends = {3: 7}
     world.wait_until_reported({"3": 7})
     first = world.seconds("3")
@@ -126,7 +126,7 @@ def test_a_partition_of_which_nothing_is_projected_waits_since_it_was_seen(world
 @pytest.mark.parametrize(
     "trouble", [LogUnavailableError("the broker is away"), ZeroDivisionError("oh")]
 )
-def test_what_cannot_be_seen_is_not_told_and_looked_at_again(
+def test_unreadable_log_omits_lag_and_is_opened_again(
     world: LagScene, trouble: Exception, caplog: pytest.LogCaptureFixture
 ) -> None:
     world.standing = ReadModelStatus({0: (10, ago(0))}, 2, 3)

@@ -1,4 +1,4 @@
-"""What a programme is configured to: what may be said, and what that leads to."""
+"""Programme configuration: valid facts add up, invalid ones are refused."""
 
 from __future__ import annotations
 
@@ -35,21 +35,21 @@ def configured(*labels: tuple[str, str], minutes: int | None = None) -> Event:
 
 @settings(max_examples=60, deadline=None)
 @given(st.data(), histories(exchanges=4, max_facts=12))
-def test_it_is_that_of_the_oracle(data: st.DataObject, events: list[Event]) -> None:
+def test_programme_equals_oracle(data: st.DataObject, events: list[Event]) -> None:
     with open_empty_store() as store:
-        asker = QueryRunner(store)
+        runner = QueryRunner(store)
         if events:
             project(store, make_records(events), data.draw(slab_cuts(len(events))))
-        found = asker.run(get_programme, REQUEST).programme
-    assert found == _oracle_answer(events)
+        programme = runner.run(get_programme, REQUEST).programme
+    assert programme == _oracle_answer(events)
 
 
 @pytest.mark.parametrize("history", load_histories(), ids=str)
-def test_it_is_that_of_the_recorded_history(history: RecordedHistory) -> None:
-    with query_runner(history.events) as asker:
-        found = asker.run(get_programme, REQUEST).programme
-    labels = {each.topic: each.label for each in found.topics if each.label}
-    minutes = found.working_day_minutes if found.HasField("working_day_minutes") else None
+def test_programme_equals_recorded_history(history: RecordedHistory) -> None:
+    with query_runner(history.events) as runner:
+        programme = runner.run(get_programme, REQUEST).programme
+    labels = {each.topic: each.label for each in programme.topics if each.label}
+    minutes = programme.working_day_minutes if programme.HasField("working_day_minutes") else None
     assert (labels, minutes) == (history.topic_labels, history.working_day_minutes)
 
 
@@ -68,12 +68,14 @@ def _oracle_answer(events: list[Event]) -> pb.Programme:
     )
 
 
-def _topics(said: Event) -> Sequence[str]:
-    fact = said.exchange_recorded if said.HasField("exchange_recorded") else said.exchange_corrected
+def _topics(event: Event) -> Sequence[str]:
+    fact = (
+        event.exchange_recorded if event.HasField("exchange_recorded") else event.exchange_corrected
+    )
     return fact.exchange.topics
 
 
-def test_what_is_set_replaces_and_what_is_absent_stays(client: Client) -> None:
+def test_set_value_replaces_and_absent_value_stays(client: Client) -> None:
     def configure(*labels: tuple[str, str], minutes: int | None = None) -> str:
         return client.record([configured(*labels, minutes=minutes)])
 
@@ -93,13 +95,13 @@ def test_what_is_set_replaces_and_what_is_absent_stays(client: Client) -> None:
     assert (answer.programme.programme_id, answer.position) == (client.programme, position)
 
 
-def test_of_a_programme_without_facts_nothing_is_known(client: Client) -> None:
+def test_programme_without_facts_is_empty(client: Client) -> None:
     programme = client.get_programme().programme
     assert programme == pb.Programme(programme_id=client.programme)
 
 
 @pytest.mark.parametrize(
-    ("fact", "field", "told"),
+    ("fact", "field", "remedy"),
     [
         pytest.param(configured(), "topics", "set a label or", id="nothing"),
         pytest.param(configured(("IT", "x")), "topics[0].topic", "lower-kebab", id="no slug"),
@@ -112,11 +114,11 @@ def test_of_a_programme_without_facts_nothing_is_known(client: Client) -> None:
         pytest.param(configured(minutes=1_441), "working_day_minutes", "is 1,441", id="two days"),
     ],
 )
-def test_a_bad_configuration_is_refused_by_field_with_a_remedy(
-    client: Client, fact: Event, field: str, told: str
+def test_invalid_configuration_is_refused_by_field_with_remedy(
+    client: Client, fact: Event, field: str, remedy: str
 ) -> None:
     with pytest.raises(MutuaError) as refused:
         client.record([fact])
     [violation] = refused.value.field_violations
     assert violation.field == PATH + field
-    assert told in violation.description
+    assert remedy in violation.description

@@ -24,7 +24,7 @@ from services.query.quarantine import REMEDIES
 from tests.services import facts
 
 Records = Callable[..., list[QuarantinedRecord]]
-Told = Callable[[Event], QuarantinedRecord]
+QuarantineEvent = Callable[[Event], QuarantinedRecord]
 
 
 @pytest.fixture
@@ -39,17 +39,17 @@ def records(client: Client) -> Records:
 
 
 @pytest.fixture
-def told(client: Client, records: Records) -> Told:
+def quarantine_event(client: Client, records: Records) -> QuarantineEvent:
     """Records an event, and what the quarantine then says of it."""
 
-    def told(event: Event) -> QuarantinedRecord:
+    def quarantine_event(event: Event) -> QuarantinedRecord:
         client.record([event])
         return records()[-1]
 
-    return told
+    return quarantine_event
 
 
-def test_an_empty_quarantine(records: Records) -> None:
+def test_quarantine_of_new_programme_is_empty(records: Records) -> None:
     assert records() == []
 
 
@@ -75,7 +75,7 @@ def alias_of_registered(client: Client) -> Event:
             stale,
             QUARANTINE_REASON_STALE_CORRECTION,
             "the current revision is",
-            "Look at what stands now",
+            "Look at the current revision",
         ),
         (
             reused,
@@ -87,20 +87,20 @@ def alias_of_registered(client: Client) -> Event:
             alias_of_registered,
             QUARANTINE_REASON_NOT_APPLICABLE,
             "'A' is itself registered",
-            "mend what the detail names",
+            "correct what the detail names",
         ),
     ],
 )
-def test_a_record_says_why_and_what_to_do(
+def test_record_has_reason_detail_and_remedy(
     client: Client,
-    told: Told,
+    quarantine_event: QuarantineEvent,
     make: Callable[[Client], Event],
     reason: int,
     detail: str,
     remedy: str,
 ) -> None:
     event = make(client)
-    record = told(event)
+    record = quarantine_event(event)
     assert record.reason == reason
     assert detail in record.detail
     assert remedy in record.remedy
@@ -111,14 +111,14 @@ def test_a_record_says_why_and_what_to_do(
     assert record.resubmitted_as == ""
 
 
-def test_each_reason_has_a_remedy_of_its_own() -> None:
+def test_every_reason_has_its_own_remedy() -> None:
     assert len(set(REMEDIES.values())) == len(REMEDIES) == 4
 
 
-def test_a_record_is_resubmitted_when_the_log_has_the_id_of_that(
-    client: Client, told: Told, records: Records
+def test_record_is_resubmitted_once_log_has_its_resubmission_id(
+    client: Client, quarantine_event: QuarantineEvent, records: Records
 ) -> None:
-    record = told(alias_of_registered(client))
+    record = quarantine_event(alias_of_registered(client))
     mended = facts.alias("B", "A")
     mended.event_id = resubmission_id(client.programme, record.record)
     client.record([mended])
@@ -128,28 +128,28 @@ def test_a_record_is_resubmitted_when_the_log_has_the_id_of_that(
     assert len(records()) == 1
     other = facts.alias("C", "A")
     other.event_id = mended.event_id
-    assert told(other).reason == QUARANTINE_REASON_EVENT_ID_REUSED
+    assert quarantine_event(other).reason == QUARANTINE_REASON_EVENT_ID_REUSED
     assert [each.resubmitted_as for each in records()] == [mended.event_id, ""]
 
 
-def test_the_id_of_a_resubmission_is_for_ever() -> None:
+def test_resubmission_id_is_stable() -> None:
     assert resubmission_id("default", b"\xff") == "631db6b6-b040-8c27-8abe-5322d026cc1d"
     assert resubmission_id("other", b"\xff") != resubmission_id("default", b"\xff")
     assert resubmission_id("default", b"") != resubmission_id("default", b"\xff")
 
 
-def test_what_was_recorded_twice_is_resubmitted_once(
-    client: Client, told: Told, records: Records
+def test_equal_records_share_one_resubmission(
+    client: Client, quarantine_event: QuarantineEvent, records: Records
 ) -> None:
     event = reused(client)
-    one, other = told(event), told(event)
+    one, other = quarantine_event(event), quarantine_event(event)
     assert one.offset < other.offset
     mended = facts.exchange("X", "Y", event_id=resubmission_id(client.programme, one.record))
     client.record([mended])
     assert [each.resubmitted_as for each in records()] == [mended.event_id, mended.event_id]
 
 
-def test_records_stand_in_log_order_page_by_page(client: Client, records: Records) -> None:
+def test_records_are_in_log_order_across_pages(client: Client, records: Records) -> None:
     client.record([facts.registration("A"), *(facts.alias("A", f"B{n}") for n in range(7))])
     offsets = [each.offset for each in records()]
     assert offsets == sorted(offsets)
@@ -162,7 +162,7 @@ def test_records_stand_in_log_order_page_by_page(client: Client, records: Record
     assert records(offsets=[10**12]) == []
 
 
-def test_more_offsets_than_a_page_has_are_refused(records: Records) -> None:
+def test_more_offsets_than_a_page_are_refused(records: Records) -> None:
     with pytest.raises(MutuaError) as refused:
         records(offsets=list(range(10_001)))
     assert (refused.value.code, refused.value.reason) == (
@@ -192,7 +192,7 @@ def unreadable(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Quaran
         yield list(asked.list_quarantine())
 
 
-def test_what_is_no_fact_is_shown_as_far_as_it_can_be_read(
+def test_unreadable_record_has_its_readable_fields(
     unreadable: list[QuarantinedRecord],
 ) -> None:
     assert {each.reason for each in unreadable} == {QUARANTINE_REASON_UNREADABLE}

@@ -1,4 +1,4 @@
-"""What the query service answers, refuses and says about it, through gRPC."""
+"""QueryService through gRPC: answers, refusals and their reasons."""
 
 import json
 from base64 import urlsafe_b64encode
@@ -32,7 +32,7 @@ Ask = Callable[..., Any]
 
 
 @pytest.fixture(scope="module")
-def told(address: str) -> Iterator[tuple[Client, str]]:
+def ring_programme(address: str) -> Iterator[tuple[Client, str]]:
     """A programme that nobody changes: 9 organizations in a ring, 4 registered, one silent."""
     with Client(address, programme=f"told-{uuid4().hex}", organization="o1") as client:
         events = [exchange(f"o{n}", f"o{(n + 1) % 9}", minutes=n, batch="ring") for n in range(9)]
@@ -46,9 +46,9 @@ def told(address: str) -> Iterator[tuple[Client, str]]:
 
 
 @pytest.fixture
-def ask(told: tuple[Client, str]) -> Ask:
+def ask(ring_programme: tuple[Client, str]) -> Ask:
     """Asks the programme a raw question; raises MutuaError."""
-    client, position = told
+    client, position = ring_programme
 
     def ask(method: str, question: dict[str, Any] | None = None, **fields: Any) -> Any:
         request_of = getattr(pb, f"{method}Request")
@@ -83,7 +83,7 @@ def refusal(ask: Callable[[], Any]) -> MutuaError:
     ],
 )
 @pytest.mark.parametrize("method", ["ListBalances", "GetNetwork", "ListOrganizations"])
-def test_a_population_says_of_whom_there_are_rows(
+def test_population_selects_rows(
     ask: Ask, method: str, population: pb.Population.ValueType, others: set[str]
 ) -> None:
     in_2025 = {"to_date": date("2026-01-01"), "population": population}
@@ -92,7 +92,7 @@ def test_a_population_says_of_whom_there_are_rows(
     assert {row.organization_id for row in rows} == others | {"o1", "o5"}
 
 
-def test_an_empty_programme_has_empty_answers(client: Client) -> None:
+def test_empty_programme_has_empty_answers(client: Client) -> None:
     assert list(client.list_balances()) == []
     assert list(client.list_pairs()) == []
     assert list(client.list_exchanges()) == []
@@ -103,7 +103,7 @@ def test_an_empty_programme_has_empty_answers(client: Client) -> None:
     assert refusal(lambda: client.get_balance("A")).code is grpc.StatusCode.NOT_FOUND
 
 
-def test_a_read_with_the_position_of_a_write_sees_it(client: Client) -> None:
+def test_read_at_position_of_write_reflects_it(client: Client) -> None:
     for count in range(1, 6):
         position = client.record([exchange()])
         assert client.get_balance("A", min_position=position).balance.given == count
@@ -114,14 +114,14 @@ def test_a_read_with_the_position_of_a_write_sees_it(client: Client) -> None:
 class TestEveryRead:
     @staticmethod
     def fields(method: str, client: Client) -> dict[str, Any]:
-        asked = {"GetBalance": {"organization_id": "o1"}}
-        asked["GetStatus"] = {"programme_id": client.programme}
-        return dict(asked.get(method, {}))
+        fields_by_method = {"GetBalance": {"organization_id": "o1"}}
+        fields_by_method["GetStatus"] = {"programme_id": client.programme}
+        return dict(fields_by_method.get(method, {}))
 
-    def test_says_where_and_when_it_was_answered(
-        self, ask: Ask, told: tuple[Client, str], method: str
+    def test_states_position_and_date(
+        self, ask: Ask, ring_programme: tuple[Client, str], method: str
     ) -> None:
-        client, position = told
+        client, position = ring_programme
         before = datetime.now(UTC).date()
         answer = ask(method, **self.fields(method, client))
         assert int(answer.position.rpartition(".")[2]) >= int(position.rpartition(".")[2])
@@ -129,22 +129,22 @@ class TestEveryRead:
         assert before <= day_to_date(today.year, today.month, today.day)
         assert answer.coverage.exchange_count == 11
 
-    def test_waits_for_a_position_no_longer_than_its_deadline(
-        self, address: str, told: tuple[Client, str], method: str
+    def test_stops_waiting_for_position_at_deadline(
+        self, address: str, ring_programme: tuple[Client, str], method: str
     ) -> None:
-        told_client, position = told
+        ring_client, position = ring_programme
         log, partition, offset = position.split(".")
         ahead = f"{log}.{partition}.{int(offset) + 10**9}"
-        with Client(address, told_client.programme, deadline_seconds=0.5) as client:
+        with Client(address, ring_client.programme, deadline_seconds=0.5) as client:
             fields = self.fields(method, client)
             if method != "GetStatus":
                 fields["question"] = pb.Question(programme_id=client.programme)
             request = getattr(pb, f"{method}Request")(min_position=ahead, **fields)
-            found = refusal(
+            error = refusal(
                 lambda: client._query.call(lambda link: getattr(link.query, method), request)
             )
-        assert found.code is grpc.StatusCode.DEADLINE_EXCEEDED
-        assert found.reason == "POSITION_NOT_REACHED"
+        assert error.code is grpc.StatusCode.DEADLINE_EXCEEDED
+        assert error.reason == "POSITION_NOT_REACHED"
 
     @pytest.mark.parametrize(
         ("min_position", "code", "reason"),
@@ -156,18 +156,18 @@ class TestEveryRead:
             (f"{'0' * 32}.0.1", grpc.StatusCode.FAILED_PRECONDITION, "POSITION_OF_ANOTHER_LOG"),
         ],
     )
-    def test_refuses_a_position_that_is_not_of_this_log(
+    def test_refuses_position_of_another_log(
         self,
         ask: Ask,
-        told: tuple[Client, str],
+        ring_programme: tuple[Client, str],
         method: str,
         min_position: str,
         code: grpc.StatusCode,
         reason: str,
     ) -> None:
-        fields = self.fields(method, told[0])
-        found = refusal(lambda: ask(method, min_position=min_position, **fields))
-        assert (found.code, found.reason) == (code, reason)
+        fields = self.fields(method, ring_programme[0])
+        error = refusal(lambda: ask(method, min_position=min_position, **fields))
+        assert (error.code, error.reason) == (code, reason)
 
 
 def rows_of(answer: Any) -> list[Message]:
@@ -177,7 +177,7 @@ def rows_of(answer: Any) -> list[Message]:
 @pytest.mark.parametrize("method", LISTS)
 class TestEveryList:
     @pytest.mark.parametrize("page_size", [1, 2, 3, 7, 11, 1_000, 10_001])
-    def test_all_pages_joined_are_one_page(self, ask: Ask, method: str, page_size: int) -> None:
+    def test_joined_pages_equal_one_page(self, ask: Ask, method: str, page_size: int) -> None:
         whole = ask(method)
         assert whole.next_page_token == ""
         rows, token = [], ""
@@ -192,22 +192,22 @@ class TestEveryList:
         assert rows == rows_of(whole)
         assert len(rows) > 7
 
-    def test_a_negative_page_size_is_refused(self, ask: Ask, method: str) -> None:
-        found = refusal(lambda: ask(method, page_size=-1))
-        assert (found.code, found.reason) == IMPOSSIBLE
-        assert found.field_violations[0].field == "page_size"
+    def test_negative_page_size_is_refused(self, ask: Ask, method: str) -> None:
+        error = refusal(lambda: ask(method, page_size=-1))
+        assert (error.code, error.reason) == IMPOSSIBLE
+        assert error.field_violations[0].field == "page_size"
 
-    def test_a_token_belongs_to_its_question(self, ask: Ask, method: str) -> None:
+    def test_token_of_another_question_is_refused(self, ask: Ask, method: str) -> None:
         token = ask(method, page_size=1).next_page_token
-        found = refusal(lambda: ask(method, {"from_date": date("2026-01-01")}, page_token=token))
-        assert (found.code, found.reason) == (INVALID, "PAGE_TOKEN_INVALID")
+        error = refusal(lambda: ask(method, {"from_date": date("2026-01-01")}, page_token=token))
+        assert (error.code, error.reason) == (INVALID, "PAGE_TOKEN_INVALID")
         ask(method, page_size=5, page_token=token)
 
-    def test_a_token_of_another_list_is_refused(self, ask: Ask, method: str) -> None:
+    def test_token_of_another_list_is_refused(self, ask: Ask, method: str) -> None:
         other = LISTS[LISTS.index(method) - 1]
         token = ask(other, page_size=1).next_page_token
-        found = refusal(lambda: ask(method, page_token=token))
-        assert found.reason == "PAGE_TOKEN_INVALID"
+        error = refusal(lambda: ask(method, page_token=token))
+        assert error.reason == "PAGE_TOKEN_INVALID"
 
     @pytest.mark.parametrize(
         "token",
@@ -227,24 +227,24 @@ class TestEveryList:
         ],
         ids=lambda token: token[:12],
     )
-    def test_a_token_that_mutua_never_gave_is_refused(
-        self, ask: Ask, method: str, token: str
-    ) -> None:
-        found = refusal(lambda: ask(method, page_token=token))
-        assert (found.code, found.reason) == (INVALID, "PAGE_TOKEN_INVALID")
+    def test_forged_token_is_refused(self, ask: Ask, method: str, token: str) -> None:
+        error = refusal(lambda: ask(method, page_token=token))
+        assert (error.code, error.reason) == (INVALID, "PAGE_TOKEN_INVALID")
 
     @pytest.mark.parametrize(
         "order_by", ["nope", "organization_id asc", "giver_id desc desc", ",", "NET", "x" * 10_000]
     )
-    def test_an_order_that_there_is_not_names_those_there_are(
+    def test_unknown_order_lists_sortable_fields(
         self, ask: Ask, method: str, order_by: str
     ) -> None:
-        found = refusal(lambda: ask(method, order_by=order_by))
-        assert (found.code, found.reason) == IMPOSSIBLE
-        (violation,) = found.field_violations
+        error = refusal(lambda: ask(method, order_by=order_by))
+        assert (error.code, error.reason) == IMPOSSIBLE
+        (violation,) = error.field_violations
         assert violation.field == "order_by"
-        known = dict(zip(LISTS, ("net", "net", "weight", "record_time", "sector"), strict=True))
-        assert known[method] in violation.description
+        sortable_fields = dict(
+            zip(LISTS, ("net", "net", "weight", "record_time", "sector"), strict=True)
+        )
+        assert sortable_fields[method] in violation.description
 
     @pytest.mark.parametrize(
         "question",
@@ -257,12 +257,12 @@ class TestEveryList:
         ],
         ids=lambda question: next(iter(question)),
     )
-    def test_a_filter_that_is_not_built_is_never_ignored(
+    def test_unimplemented_filter_is_refused(
         self, ask: Ask, method: str, question: dict[str, Any]
     ) -> None:
-        found = refusal(lambda: ask(method, question))
-        assert (found.code, found.reason) == NOT_BUILT
-        assert found.field_violations[0].field == f"question.{next(iter(question))}"
+        error = refusal(lambda: ask(method, question))
+        assert (error.code, error.reason) == NOT_BUILT
+        assert error.field_violations[0].field == f"question.{next(iter(question))}"
 
     @pytest.mark.parametrize(
         ("question", "field"),
@@ -283,12 +283,12 @@ class TestEveryList:
         ],
         ids=lambda value: str(value)[:40],
     )
-    def test_a_question_that_cannot_be_answered_names_the_field(
+    def test_impossible_question_names_field(
         self, ask: Ask, method: str, question: dict[str, Any], field: str
     ) -> None:
-        found = refusal(lambda: ask(method, question))
-        assert (found.code, found.reason) == IMPOSSIBLE
-        assert [each.field for each in found.field_violations] == [f"question.{field}"]
+        error = refusal(lambda: ask(method, question))
+        assert (error.code, error.reason) == IMPOSSIBLE
+        assert [each.field for each in error.field_violations] == [f"question.{field}"]
 
     @pytest.mark.parametrize(
         "question",
@@ -300,24 +300,24 @@ class TestEveryList:
         ],
         ids=["from the first day", "to the last", "both", "as of the last"],
     )
-    def test_the_widest_windows_hold_everything(
+    def test_widest_window_has_every_exchange(
         self, ask: Ask, method: str, question: dict[str, Any]
     ) -> None:
         assert rows_of(ask(method, question)) == rows_of(ask(method))
 
-    def test_an_organization_filter_chooses_rows_and_changes_no_number(
+    def test_organization_filter_selects_rows_without_changing_numbers(
         self, ask: Ask, method: str
     ) -> None:
-        whole, chosen = ask(method), ask(method, {"organization_ids": [" o1 ", "o7"]})
-        assert chosen.coverage == whole.coverage
-        kept = [row for row in rows_of(whole) if {"o1", "o7"} & set(parties_of(row))]
-        assert rows_of(chosen) == kept
+        whole, filtered = ask(method), ask(method, {"organization_ids": [" o1 ", "o7"]})
+        assert filtered.coverage == whole.coverage
+        expected = [row for row in rows_of(whole) if {"o1", "o7"} & set(parties_of(row))]
+        assert rows_of(filtered) == expected
 
-    def test_an_alias_chooses_its_organization(self, ask: Ask, method: str) -> None:
-        chosen = ask(method, {"organization_ids": ["old o1"]})
-        assert rows_of(chosen) == rows_of(ask(method, {"organization_ids": ["o1"]}))
+    def test_alias_selects_its_organization(self, ask: Ask, method: str) -> None:
+        filtered = ask(method, {"organization_ids": ["old o1"]})
+        assert rows_of(filtered) == rows_of(ask(method, {"organization_ids": ["o1"]}))
 
-    def test_more_ids_than_a_statement_takes_are_answered(self, ask: Ask, method: str) -> None:
+    def test_more_ids_than_one_sql_statement_are_answered(self, ask: Ask, method: str) -> None:
         many = {"organization_ids": [f"x{number}" for number in range(100_000)] + ["o1"]}
         assert rows_of(ask(method, many)) == rows_of(ask(method, {"organization_ids": ["o1"]}))
 
@@ -337,10 +337,10 @@ def parties_of(row: Any) -> list[str]:
             return [str(row.organization_id)]
 
 
-def test_more_exchange_ids_than_a_page_holds_are_refused(ask: Ask) -> None:
+def test_more_exchange_ids_than_a_page_are_refused(ask: Ask) -> None:
     many = [f"x{number}" for number in range(10_001)]
-    found = refusal(lambda: ask("ListExchanges", exchange_ids=many))
-    assert (found.code, found.reason) == IMPOSSIBLE
+    error = refusal(lambda: ask("ListExchanges", exchange_ids=many))
+    assert (error.code, error.reason) == IMPOSSIBLE
     assert rows_of(ask("ListExchanges", exchange_ids=many[1:])) == []
 
 
@@ -353,13 +353,13 @@ def test_more_exchange_ids_than_a_page_holds_are_refused(ask: Ask) -> None:
         ("GetNetwork", {"allocation": pb.ALLOCATION_ONCE}),
     ],
 )
-def test_what_an_allocation_cannot_answer_is_impossible(
+def test_allocation_unsupported_by_question_is_impossible(
     ask: Ask, method: str, question: dict[str, Any]
 ) -> None:
     fields = {"organization_id": "o1"} if method == "GetBalance" else {}
-    found = refusal(lambda: ask(method, question, **fields))
-    assert (found.code, found.reason) == IMPOSSIBLE
-    assert "ask for split" in found.message
+    error = refusal(lambda: ask(method, question, **fields))
+    assert (error.code, error.reason) == IMPOSSIBLE
+    assert "ask for split" in error.message
 
 
 WINDOW = {"from_date": date("2026-03-01"), "to_date": date("2026-04-01")}
@@ -376,17 +376,19 @@ WINDOW = {"from_date": date("2026-03-01"), "to_date": date("2026-04-01")}
         ({"from_date": date("2030-01-01")}, (4, 0, 0, 0, 0, 0, 0, 0)),
     ],
 )
-def test_coverage_stands_beside_every_answer(
+def test_every_answer_has_coverage(
     ask: Ask, question: dict[str, Any], coverage: tuple[int, ...]
 ) -> None:
     for method in LISTS:
-        found = ask(method, question).coverage
-        counts = tuple(getattr(found, field.name) for field in found.DESCRIPTOR.fields)
+        coverage_message = ask(method, question).coverage
+        counts = tuple(
+            getattr(coverage_message, field.name) for field in coverage_message.DESCRIPTOR.fields
+        )
         assert counts[: len(coverage)] == coverage
 
 
 @pytest.mark.parametrize("method", ["GetBalance", "GetConcentration", *LISTS])
-def test_every_answer_states_the_question_it_answers(ask: Ask, method: str) -> None:
+def test_every_answer_states_its_resolved_question(ask: Ask, method: str) -> None:
     fields = {"organization_id": "old o1"} if method == "GetBalance" else {}
     answered = ask(method, {**WINDOW, "organization_ids": ["old o1"], "kinds": [3]}, **fields)
     is_roster = method == "ListOrganizations"
@@ -404,8 +406,8 @@ def test_every_answer_states_the_question_it_answers(ask: Ask, method: str) -> N
         from_date=WINDOW["from_date"],
         to_date=WINDOW["to_date"],
     )
-    asked = {"identity": pb.IDENTITY_RECORDED, "population": pb.POPULATION_SEEN}
-    answered = ask(method, {**asked, "organization_ids": ["old o1"]}, **fields)
+    filters = {"identity": pb.IDENTITY_RECORDED, "population": pb.POPULATION_SEEN}
+    answered = ask(method, {**filters, "organization_ids": ["old o1"]}, **fields)
     assert answered.question.organization_ids == ["old o1"]
     assert answered.question.population == pb.POPULATION_SEEN
 
@@ -424,7 +426,7 @@ def test_every_answer_states_the_question_it_answers(ask: Ask, method: str) -> N
         pytest.param("o7", {"to_date": date("2026-01-01")}, (0, 0, 0), id="seen, not in window"),
     ],
 )
-def test_a_balance(
+def test_balance_of_organization(
     ask: Ask, organization_id: str, question: dict[str, Any], numbers: tuple[int, ...]
 ) -> None:
     balance = ask("GetBalance", question, organization_id=organization_id).balance
@@ -432,40 +434,41 @@ def test_a_balance(
 
 
 @pytest.mark.parametrize("organization_id", ["nobody", "", "gone\x07", "x" * 100_000])
-def test_an_organization_nobody_knows_is_not_found(
-    channel: grpc.Channel, told: tuple[Client, str], organization_id: str
+def test_unknown_organization_is_not_found(
+    channel: grpc.Channel, ring_programme: tuple[Client, str], organization_id: str
 ) -> None:
     """Through a channel of default size, in which a long id must not come back."""
     request = pb.GetBalanceRequest(
-        question=pb.Question(programme_id=told[0].programme), organization_id=organization_id
+        question=pb.Question(programme_id=ring_programme[0].programme),
+        organization_id=organization_id,
     )
     with pytest.raises(grpc.RpcError) as refused:
         QueryServiceStub(channel).GetBalance(request)
     assert refused.value.code() in (grpc.StatusCode.NOT_FOUND, INVALID), refused.value.details()
 
 
-def test_a_retracted_exchange_is_listed_and_says_so(client: Client) -> None:
+def test_retracted_exchange_is_listed_as_retracted(client: Client) -> None:
     event = exchange(batch="Z\u00fcrich")
     correction, retraction = facts.correction(event, event.event_id), facts.retraction(event)
     position = client.record([event, correction, retraction])
-    (found,) = client.list_exchanges(min_position=position)
-    assert found.state == pb.EXCHANGE_STATE_RETRACTED
-    assert [each.event_id for each in found.revisions] == [
+    (listed_exchange,) = client.list_exchanges(min_position=position)
+    assert listed_exchange.state == pb.EXCHANGE_STATE_RETRACTED
+    assert [each.event_id for each in listed_exchange.revisions] == [
         event.event_id,
         correction.event_id,
         retraction.event_id,
     ]
-    assert found.revisions[2].reason.plain == "recorded twice"
-    assert not found.revisions[2].HasField("content")
+    assert listed_exchange.revisions[2].reason.plain == "recorded twice"
+    assert not listed_exchange.revisions[2].HasField("content")
     assert client.get_status().exchange_count == 0
-    for asked in ("Z\u00fcrich", "Zu\u0308rich", " Z\u00fcrich "):
-        assert len(list(client.list_exchanges(batch=asked))) == 1, asked
+    for batch in ("Z\u00fcrich", "Zu\u0308rich", " Z\u00fcrich "):
+        assert len(list(client.list_exchanges(batch=batch))) == 1, batch
     assert list(client.list_exchanges(batch="other")) == []
     assert len(list(client.list_exchanges(exchange_ids=[event.event_id.upper(), uuid7()]))) == 1
 
 
-def test_status_counts_what_there_is(ask: Ask, told: tuple[Client, str]) -> None:
-    status = ask("GetStatus", programme_id=told[0].programme)
+def test_status_counts_facts_and_exchanges(ask: Ask, ring_programme: tuple[Client, str]) -> None:
+    status = ask("GetStatus", programme_id=ring_programme[0].programme)
     assert (status.fact_count, status.exchange_count) == (18, 11)
     assert status.organization_count == 10
     assert (status.waiting_count, status.quarantine_count, status.lag_count) == (0, 0, 0)
@@ -474,13 +477,13 @@ def test_status_counts_what_there_is(ask: Ask, told: tuple[Client, str]) -> None
     assert list(status.held) == []
 
 
-def test_a_status_needs_a_programme(ask: Ask) -> None:
-    found = refusal(lambda: ask("GetStatus", programme_id="not a programme"))
-    assert (found.code, found.reason) == IMPOSSIBLE
+def test_status_requires_valid_programme(ask: Ask) -> None:
+    error = refusal(lambda: ask("GetStatus", programme_id="not a programme"))
+    assert (error.code, error.reason) == IMPOSSIBLE
 
 
 @pytest.mark.parametrize("service", ["", "mutua.v1.IngestService", "mutua.v1.QueryService"])
-def test_health_says_serving(channel: grpc.Channel, service: str) -> None:
+def test_health_is_serving(channel: grpc.Channel, service: str) -> None:
     stub: Any = health_pb2_grpc.HealthStub(channel)
     answer = stub.Check(health_pb2.HealthCheckRequest(service=service))
     assert answer.status == health_pb2.HealthCheckResponse.SERVING
@@ -499,7 +502,7 @@ def test_reflection_lists_the_services(channel: grpc.Channel) -> None:
 
 
 @pytest.mark.parametrize("method", ["/mutua.v1.QueryService/Nope", "/nobody.Service/Nope"])
-def test_an_unknown_method_is_unimplemented(channel: grpc.Channel, method: str) -> None:
+def test_unknown_method_is_unimplemented(channel: grpc.Channel, method: str) -> None:
     call: Any = channel.unary_unary(method)
     with pytest.raises(grpc.RpcError) as refused:
         call(b"")

@@ -1,4 +1,4 @@
-"""Pages that every client of gRPC reads with its defaults, whatever stands in their rows."""
+"""Every page fits the default receive limit of gRPC, however large its rows are."""
 
 from __future__ import annotations
 
@@ -96,9 +96,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 @pytest.mark.parametrize("method", LISTS)
 @pytest.mark.parametrize("page_size", [0, 10_000], ids=["default", "largest"])
-def test_every_page_of_a_list_is_read_with_the_defaults_of_grpc(
-    server: str, method: str, page_size: int
-) -> None:
+def test_every_page_fits_default_receive_limit(server: str, method: str, page_size: int) -> None:
     programme, expected = LISTS[method]
     request = getattr(pb, f"{method}Request")(page_size=page_size)
     if hasattr(request, "question"):
@@ -111,21 +109,19 @@ def test_every_page_of_a_list_is_read_with_the_defaults_of_grpc(
         while not sizes or request.page_token:
             page = getattr(QueryServiceStub(channel), method)(request, timeout=60)
             sizes.append(page.ByteSize())
-            for name, found in rows.items():
-                found += getattr(page, name)
+            for name, messages in rows.items():
+                messages += getattr(page, name)
             request.page_token = page.next_page_token
     assert max(sizes) <= MAX_PAGE_BYTES
     assert sum(sizes) > GRPC_DEFAULT_BYTES, "the test has too little for one answer"
-    assert {name: len(found) for name, found in rows.items()} == expected
-    for found in rows.values():
-        keys = [each.SerializeToString(deterministic=True) for each in found]
+    assert {name: len(messages) for name, messages in rows.items()} == expected
+    for messages in rows.values():
+        keys = [each.SerializeToString(deterministic=True) for each in messages]
         assert len(set(keys)) == len(keys)
 
 
-class TestTheFirstPage:
-    def test_of_a_network_has_all_nodes_where_they_fit(
-        self, client: Client, channel: grpc.Channel
-    ) -> None:
+class TestFirstPage:
+    def test_of_network_has_all_nodes_that_fit(self, client: Client, channel: grpc.Channel) -> None:
         position = client.record([exchange("A", ["B", "C"]), facts.registration("D")])
         question = pb.Question(programme_id=client.programme)
         request = pb.GetNetworkRequest(question=question, page_size=1, min_position=position)
@@ -138,8 +134,8 @@ class TestTheFirstPage:
         assert second.next_page_token == ""
 
 
-class TestNetworkOfTheClient:
-    def test_has_the_nodes_of_all_pages(self, server: str) -> None:
+class TestClientNetwork:
+    def test_joins_nodes_of_all_pages(self, server: str) -> None:
         with Client(server, programme="many-organizations") as client:
             network = client.get_network()
         names = [organization(number) for number in range(ORGANIZATIONS)]
@@ -163,16 +159,16 @@ class TestExchangeWithManyRevisions:
         record_all(client, events)
         return [each.event_id for each in events]
 
-    def test_is_listed_with_its_latest_ones(self, client: Client, event_ids: list[str]) -> None:
+    def test_is_listed_with_latest_revisions(self, client: Client, event_ids: list[str]) -> None:
         [row] = client.list_exchanges()
         assert row.ByteSize() <= 2 << 20
-        shown = [each.event_id for each in row.revisions]
-        assert 1 < len(shown) < len(event_ids)
-        assert shown == event_ids[-len(shown) :]
-        assert row.earlier_revision_count == len(event_ids) - len(shown)
+        listed_ids = [each.event_id for each in row.revisions]
+        assert 1 < len(listed_ids) < len(event_ids)
+        assert listed_ids == event_ids[-len(listed_ids) :]
+        assert row.earlier_revision_count == len(event_ids) - len(listed_ids)
         assert row.revisions[-1].content.giver_minutes == self.CORRECTIONS - 1
 
-    def test_is_answered_with_the_ones_before_another(
+    def test_returns_revisions_before_event(
         self, client: Client, channel: grpc.Channel, event_ids: list[str]
     ) -> None:
         request = pb.GetExchangeRequest(
@@ -183,23 +179,23 @@ class TestExchangeWithManyRevisions:
         assert answer.exchange.earlier_revision_count == 0
         assert answer.exchange.state == pb.EXCHANGE_STATE_CORRECTED
 
-    def test_has_all_of_them_in_the_client(self, client: Client, event_ids: list[str]) -> None:
-        found = client.get_exchange(event_ids[0]).exchange
-        assert [each.event_id for each in found.revisions] == event_ids
-        assert found.earlier_revision_count == 0
+    def test_client_joins_all_revisions(self, client: Client, event_ids: list[str]) -> None:
+        fetched = client.get_exchange(event_ids[0]).exchange
+        assert [each.event_id for each in fetched.revisions] == event_ids
+        assert fetched.earlier_revision_count == 0
 
-    def test_has_all_of_them_in_the_client_of_asyncio(
+    def test_async_client_joins_all_revisions(
         self, address: str, client: Client, event_ids: list[str]
     ) -> None:
         async def ask() -> pb.Exchange:
             async with AsyncClient(address, client.programme) as awaited:
                 return (await awaited.get_exchange(event_ids[0])).exchange
 
-        found = asyncio.run(ask())
-        assert [each.event_id for each in found.revisions] == event_ids
+        fetched = asyncio.run(ask())
+        assert [each.event_id for each in fetched.revisions] == event_ids
 
     @pytest.mark.parametrize("before", ["the first", "another"])
-    def test_says_where_none_is_before(
+    def test_refuses_event_without_earlier_revision(
         self, client: Client, channel: grpc.Channel, event_ids: list[str], before: str
     ) -> None:
         request = pb.GetExchangeRequest(
@@ -212,9 +208,9 @@ class TestExchangeWithManyRevisions:
         assert "before_event_id is not the event id of a revision" in str(refused.value)
 
 
-class TestRoom:
+class TestPageWriter:
     @given(st.lists(st.integers(0, 400), max_size=30), st.integers(0, 300), st.integers(1, 30))
-    def test_adds_rows_in_order_until_one_does_not_fit(
+    def test_adds_rows_until_one_does_not_fit(
         self, lengths: list[int], warning: int, size: int
     ) -> None:
         rows = [pb.Balance(organization_id="x" * length) for length in lengths]
@@ -233,7 +229,7 @@ class TestRoom:
                 assert page.ByteSize() > bound - 5 * len(page.balances), "there was room for it"
         assert read == rows
 
-    def test_has_less_where_the_question_is_long(self) -> None:
+    def test_long_question_reduces_row_bytes(self) -> None:
         page = pb.ListBalancesResponse(question=pb.Question(organization_ids=["x" * 600]))
         rows = [pb.Balance(organization_id="y" * 200)] * 5
         room = PageWriter(page, max_bytes=1_000, reserved_bytes=0)

@@ -1,4 +1,4 @@
-"""The exchanges behind a number are as many as it says, and the ones it counts."""
+"""ListExchanges returns exactly the evidence of every number."""
 
 from __future__ import annotations
 
@@ -46,12 +46,12 @@ def sums(draw: st.DrawFn) -> pb.Question:
 
 @SETTINGS
 @given(rich_histories, st.lists(sums(), min_size=1, max_size=4), st.data())
-def test_a_list_holds_the_exchanges_that_are_asked_for(
-    events: list[Event], asked: list[pb.Question], data: st.DataObject
+def test_list_has_exactly_the_matching_exchanges(
+    events: list[Event], question_list: list[pb.Question], data: st.DataObject
 ) -> None:
     ledger = fold_events(events).ledger
-    with query_runner(events) as asker:
-        for question in asked:
+    with query_runner(events) as runner:
+        for question in question_list:
             request = pb.ListExchangesRequest(
                 question=question,
                 giver_id=data.draw(SIDES),
@@ -64,20 +64,20 @@ def test_a_list_holds_the_exchanges_that_are_asked_for(
                 for history in sorted(ledger.histories.values(), key=lambda each: each.number)
                 if _is_asked_for(ledger, history, request)
             ]
-            found = asker.list_rows(list_exchanges, request)
-            assert [each.exchange_id for each in found] == expected
+            listed = runner.list_rows(list_exchanges, request)
+            assert [each.exchange_id for each in listed] == expected
 
 
 @SETTINGS
 @given(rich_histories, questions())
-def test_evidence_of_a_pair_adds_up_to_it(events: list[Event], question: pb.Question) -> None:
+def test_evidence_adds_up_to_pair(events: list[Event], question: pb.Question) -> None:
     """The exchanges listed for it, and no others, give the same row."""
     assume(question.allocation != pb.ALLOCATION_ONCE)
     ledger = fold(events)
-    with query_runner(events) as asker:
-        for pair in asker.list_rows(list_pairs, pb.ListPairsRequest(question=question)):
-            there = _behind(asker, question, pair.giver_id, pair.receiver_id)
-            back = _behind(asker, question, pair.receiver_id, pair.giver_id)
+    with query_runner(events) as runner:
+        for pair in runner.list_rows(list_pairs, pb.ListPairsRequest(question=question)):
+            there = _behind(runner, question, pair.giver_id, pair.receiver_id)
+            back = _behind(runner, question, pair.receiver_id, pair.giver_id)
             assert (len(there), len(back)) == (pair.given_count, pair.received_count)
             assert message_to_json(pair) in oracle.compute_pairs(
                 _only(ledger, [*there, *back]), question
@@ -86,12 +86,12 @@ def test_evidence_of_a_pair_adds_up_to_it(events: list[Event], question: pb.Ques
 
 @SETTINGS
 @given(rich_histories, questions())
-def test_evidence_of_a_tie_adds_up_to_it(events: list[Event], question: pb.Question) -> None:
+def test_evidence_adds_up_to_tie(events: list[Event], question: pb.Question) -> None:
     assume(question.allocation != pb.ALLOCATION_ONCE)
     ledger = fold(events)
-    with query_runner(events) as asker:
-        for edge in asker.list_rows(get_network, pb.GetNetworkRequest(question=question)):
-            listed = _behind(asker, question, edge.giver_id, edge.receiver_id)
+    with query_runner(events) as runner:
+        for edge in runner.list_rows(get_network, pb.GetNetworkRequest(question=question)):
+            listed = _behind(runner, question, edge.giver_id, edge.receiver_id)
             assert len(listed) == edge.exchange_count
             edges, _ = oracle.compute_network(_only(ledger, listed), question)
             assert message_to_json(edge) in edges
@@ -99,22 +99,22 @@ def test_evidence_of_a_tie_adds_up_to_it(events: list[Event], question: pb.Quest
 
 @SETTINGS
 @given(rich_histories, questions())
-def test_evidence_of_a_balance_adds_up_to_it(events: list[Event], question: pb.Question) -> None:
+def test_evidence_adds_up_to_balance(events: list[Event], question: pb.Question) -> None:
     assume(question.allocation != pb.ALLOCATION_FULL)
     ledger = fold(events)
-    with query_runner(events) as asker:
-        for balance in asker.list_rows(list_balances, pb.ListBalancesRequest(question=question)):
+    with query_runner(events) as runner:
+        for balance in runner.list_rows(list_balances, pb.ListBalancesRequest(question=question)):
             organization_id = balance.organization_id
-            given = _behind(asker, question, giver_id=organization_id)
-            received = _behind(asker, question, receiver_id=organization_id)
+            given = _behind(runner, question, giver_id=organization_id)
+            received = _behind(runner, question, receiver_id=organization_id)
             joint_count = balance.exchange_count - len(given) - len(received)
             assert joint_count == balance.joint_count
             row = message_to_json(balance)
-            gave = _balance_of(ledger, given, question, organization_id)
-            took = _balance_of(ledger, received, question, organization_id)
-            for side, found in (("given", gave), ("received", took)):
-                assert found.get(side, 0) == row.get(side, 0)
-                assert found[f"{side}_unknown_count"] == row[f"{side}_unknown_count"]
+            given_balance = _balance_of(ledger, given, question, organization_id)
+            received_balance = _balance_of(ledger, received, question, organization_id)
+            for side, side_balance in (("given", given_balance), ("received", received_balance)):
+                assert side_balance.get(side, 0) == row.get(side, 0)
+                assert side_balance[f"{side}_unknown_count"] == row[f"{side}_unknown_count"]
 
 
 ORDERS: dict[str, Callable[[pb.Exchange], Any]] = {
@@ -130,48 +130,50 @@ ORDERS: dict[str, Callable[[pb.Exchange], Any]] = {
 
 @SETTINGS
 @given(rich_histories, st.sampled_from(sorted(ORDERS)), st.integers(1, 5))
-def test_exchanges_by_time(events: list[Event], order_by: str, page_size: int) -> None:
-    with query_runner(events) as asker:
+def test_exchanges_are_sorted_by_time(events: list[Event], order_by: str, page_size: int) -> None:
+    with query_runner(events) as runner:
         question = pb.Question(programme_id="gde")
-        whole = asker.list_rows(list_exchanges, pb.ListExchangesRequest(question=question))
+        whole = runner.list_rows(list_exchanges, pb.ListExchangesRequest(question=question))
         request = pb.ListExchangesRequest(question=question, order_by=order_by, page_size=page_size)
-        found = asker.list_rows(list_exchanges, request)
+        listed = runner.list_rows(list_exchanges, request)
     # Equal ones stay in log order, since sorting is stable.
-    assert found == sorted(whole, key=ORDERS[order_by])
+    assert listed == sorted(whole, key=ORDERS[order_by])
 
 
-def test_one_exchange_with_all_that_was_said_of_it(client: Client) -> None:
+def test_exchange_has_all_its_revisions(client: Client) -> None:
     event = exchange()
     correction = facts.correction(event, event.event_id)
     position = client.record([event, correction, exchange()])
     for typed in (event.event_id, f" {event.event_id.upper()}\n"):
         answer = client.get_exchange(typed, min_position=position)
-        said = [each.event_id for each in answer.exchange.revisions]
-        assert said == [event.event_id, correction.event_id]
+        event_ids = [each.event_id for each in answer.exchange.revisions]
+        assert event_ids == [event.event_id, correction.event_id]
         assert answer.exchange == next(iter(client.list_exchanges()))
         assert (answer.position, answer.coverage.exchange_count) == (position, 2)
 
 
 @pytest.mark.parametrize("exchange_id", ["", "x", uuid8("nobody"), "x" * 10_000, "correction"])
-def test_an_exchange_that_nobody_recorded_is_not_found(client: Client, exchange_id: str) -> None:
+def test_unrecorded_exchange_is_not_found(client: Client, exchange_id: str) -> None:
     """The id of a correction is none of an exchange."""
     event = exchange()
     correction = facts.correction(event, event.event_id)
     position = client.record([event, correction])
-    wanted = correction.event_id if exchange_id == "correction" else exchange_id
+    requested_id = correction.event_id if exchange_id == "correction" else exchange_id
     with pytest.raises(MutuaError) as refused:
-        client.get_exchange(wanted, min_position=position)
+        client.get_exchange(requested_id, min_position=position)
     assert refused.value.code is grpc.StatusCode.NOT_FOUND
-    assert "mutua exchanges lists those that were" in refused.value.message or len(wanted) > 999
+    assert (
+        "mutua exchanges lists those that were" in refused.value.message or len(requested_id) > 999
+    )
 
 
 def _behind(
-    asker: QueryRunner, question: pb.Question, giver_id: str = "", receiver_id: str = ""
+    runner: QueryRunner, question: pb.Question, giver_id: str = "", receiver_id: str = ""
 ) -> list[pb.Exchange]:
     request = pb.ListExchangesRequest(
         question=question, giver_id=giver_id, receiver_id=receiver_id, standing_only=True
     )
-    return asker.list_rows(list_exchanges, request)
+    return runner.list_rows(list_exchanges, request)
 
 
 def _only(ledger: OracleLedger, listed: list[pb.Exchange]) -> OracleLedger:

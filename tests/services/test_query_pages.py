@@ -1,4 +1,4 @@
-"""Lists that go on while facts are recorded, and answers that need not be computed again."""
+"""Lists stay stable across pages while facts are recorded, and answers are cached."""
 
 from __future__ import annotations
 
@@ -47,8 +47,8 @@ def other(address: str) -> Iterator[Client]:
 
 
 @pytest.mark.parametrize("method", EVERY)
-class TestALaterPage:
-    def test_says_when_the_facts_are_others(self, client: Client, method: str) -> None:
+class TestLaterPage:
+    def test_warns_after_new_facts(self, client: Client, method: str) -> None:
         client.record(ring())
         first = page(client, method, page_size=2, min_position=client.record(ring()))
         later = client.record([*ring("later "), exchange("o0", "zz")])
@@ -65,7 +65,7 @@ class TestALaterPage:
         )
         assert MOVED not in third.warnings
 
-    def test_says_nothing_when_another_programme_moved(
+    def test_does_not_warn_after_facts_of_another_programme(
         self, client: Client, other: Client, method: str
     ) -> None:
         first = page(client, method, page_size=2, min_position=client.record(ring()))
@@ -78,7 +78,7 @@ class TestALaterPage:
 
 @pytest.mark.parametrize("method", FROM_COLUMNS)
 @pytest.mark.parametrize("order_by", ["", "exchange_count desc"])
-def test_a_list_is_one_list_while_facts_are_recorded(
+def test_list_is_stable_while_facts_are_recorded(
     client: Client, method: str, order_by: str
 ) -> None:
     if order_by and method in ("ListPairs", "ListOrganizations"):
@@ -101,16 +101,16 @@ def test_a_list_is_one_list_while_facts_are_recorded(
     assert len(rows) >= 5
 
 
-def test_an_answer_is_computed_once_until_its_programme_moves(
+def test_answer_is_cached_until_its_programme_changes(
     client: Client, other: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     computed = list[str]()
 
     def counting(frame: Any, question: Any) -> Any:
         computed.append(question.programme_id)
-        return found(frame, question)
+        return compute(frame, question)
 
-    found = list_rows
+    compute = list_rows
     monkeypatch.setattr(flows, "compute_pairs", counting)
     position = client.record(ring())
     first = client.list_pairs(min_position=position)
@@ -127,9 +127,9 @@ def test_an_answer_is_computed_once_until_its_programme_moves(
     assert len(computed) == 3
 
 
-def test_two_who_ask_for_different_things_get_them(client: Client) -> None:
+def test_different_requests_get_different_answers(client: Client) -> None:
     position = client.record([exchange("A", "B"), exchange("C", "D")])
-    asked = [client.get_balance(each, min_position=position).balance for each in "ABCDA"]
-    assert [each.organization_id for each in asked] == list("ABCDA")
-    refused = [client.list_pairs(order_by=each) for each in ("given", "received desc")]
-    assert [len(list(each)) for each in refused] == [2, 2]
+    balances = [client.get_balance(each, min_position=position).balance for each in "ABCDA"]
+    assert [each.organization_id for each in balances] == list("ABCDA")
+    lists = [client.list_pairs(order_by=each) for each in ("given", "received desc")]
+    assert [len(list(each)) for each in lists] == [2, 2]

@@ -26,13 +26,13 @@ from tests.strategies import PROGRAMME, event_id
     st.sampled_from(("", *NAMES)),
     st.integers(1, 3),
 )
-def test_a_list_holds_the_possible_doubles_act_by_act(
+def test_list_groups_possible_doubles_by_act(
     events: list[Event], organization: str, giver: str, page_size: int
 ) -> None:
     ledger = fold_events(events).ledger
     histories = {each.current.event_id: each for each in ledger.histories.values()}
     question = to_question(pb.Question(programme_id=PROGRAMME), today=0)
-    wanted, wanted_giver = ledger.resolve(organization), ledger.resolve(giver)
+    organization_id, giver_id = ledger.resolve(organization), ledger.resolve(giver)
     groups = [
         sorted((histories[each.event_id].number, each) for each in group)
         for group in find_possible_doubles(reference_answers.select_exchanges(ledger, question))
@@ -41,8 +41,8 @@ def test_a_list_holds_the_possible_doubles_act_by_act(
         histories[each.event_id].exchange_id
         for group in sorted(groups, key=lambda group: group[0][0])
         for _, each in group
-        if (not organization or wanted in each.parties)
-        and (not giver or (wanted_giver in each.exchange.giver_ids and not each.is_internal))
+        if (not organization or organization_id in each.parties)
+        and (not giver or (giver_id in each.exchange.giver_ids and not each.is_internal))
     ]
     request = pb.ListExchangesRequest(
         question=pb.Question(
@@ -52,12 +52,12 @@ def test_a_list_holds_the_possible_doubles_act_by_act(
         possible_doubles=True,
         page_size=page_size,
     )
-    with query_runner(events) as asker:
-        listed = asker.list_rows(list_exchanges, request)
+    with query_runner(events) as runner:
+        listed = runner.list_rows(list_exchanges, request)
     assert [each.exchange_id for each in listed] == expected
 
 
-def test_acts_stay_together_and_the_answer_warns() -> None:
+def test_acts_stay_together_and_answer_warns() -> None:
     reports = [
         report(1, "a", "b", by="a"),
         report(2, "c", "b", by="c"),
@@ -69,19 +69,19 @@ def test_acts_stay_together_and_the_answer_warns() -> None:
     request = pb.ListExchangesRequest(
         question=pb.Question(programme_id=PROGRAMME), possible_doubles=True, page_size=1
     )
-    with query_runner(reports) as asker:
-        listed = asker.list_rows(list_exchanges, request)
+    with query_runner(reports) as runner:
+        listed = runner.list_rows(list_exchanges, request)
         assert [each.exchange_id for each in listed] == [event_id(each) for each in (1, 5, 2, 4)]
         request.page_token = ""
-        answer = asker.run(list_exchanges, request)
+        answer = runner.run(list_exchanges, request)
         assert (list(answer.warnings), answer.coverage.possible_double_count) == (
             ["POSSIBLE_DOUBLE_REPORTS"],
             2,
         )
         request.batch = "receivers"
-        [only] = asker.list_rows(list_exchanges, request)
+        [only] = runner.list_rows(list_exchanges, request)
         assert only.exchange_id == event_id(5)
         request.page_token = ""
         request.order_by = "occur_time"
         with pytest.raises(ImpossibleQuestionError, match="act by act"):
-            asker.run(list_exchanges, request)
+            runner.run(list_exchanges, request)

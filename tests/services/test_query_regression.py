@@ -1,4 +1,4 @@
-"""Read models that are behind what they were: a database after a crash, or from a backup."""
+"""Questions while the database is behind its announced position, after a crash or a restore."""
 
 from __future__ import annotations
 
@@ -108,7 +108,7 @@ def givers(answer: pb.ListBalancesResponse) -> list[str]:
     return [row.organization_id for row in answer.balances if row.given]
 
 
-def test_questions_are_answered_from_what_is_there_and_from_all_when_it_is_back() -> None:
+def test_restored_database_answers_and_then_catches_up() -> None:
     async def story(
         database: RevertibleDatabase, backup: SqliteStore, progress: WatchedPositions, ask: Ask
     ) -> None:
@@ -123,18 +123,18 @@ def test_questions_are_answered_from_what_is_there_and_from_all_when_it_is_back(
     play(story)
 
 
-def test_who_wants_a_position_waits_for_it_once_more() -> None:
+def test_min_position_waits_again_after_restore() -> None:
     async def story(
         database: RevertibleDatabase, backup: SqliteStore, progress: WatchedPositions, ask: Ask
     ) -> None:
         database.now = backup
-        asked = asyncio.ensure_future(ask(str(Position(LOG_ID, 0, 4))))
+        call = asyncio.ensure_future(ask(str(Position(LOG_ID, 0, 4))))
         await progress.went_back.wait()
         assert progress.get(0).next_offset == 2
-        assert not asked.done()
+        assert not call.done()
         project(backup, make_records(EVENTS)[2:])
         progress.advance(0, len(EVENTS))
-        answer = await asked
+        answer = await call
         assert answer.position == str(Position(LOG_ID, 0, len(EVENTS)))
         assert len(givers(answer)) == len(EVENTS)
 

@@ -1,4 +1,4 @@
-"""What a stream of groups promises: order, one answer a group, holding back, and its ends."""
+"""RecordStream answers groups in order, pauses while lag is large, and ends with a reason."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sequence
@@ -54,9 +54,7 @@ def count_facts(client: Client) -> int:
     return status.fact_count
 
 
-def test_each_group_is_answered_in_order_when_it_is_durable(
-    client: Client, channel: grpc.Channel
-) -> None:
+def test_groups_are_answered_in_order_once_durable(client: Client, channel: grpc.Channel) -> None:
     sizes = [1, 30, 2, 1_000, 1]
     groups = [group(*(exchange(programme=client.programme) for _ in range(size))) for size in sizes]
     answers = list(IngestServiceStub(channel).RecordStream(iter(groups)))
@@ -69,7 +67,7 @@ def test_each_group_is_answered_in_order_when_it_is_durable(
     assert listed == [event.event_id for each in groups for event in each.events]
 
 
-def test_nothing_sent_is_nothing_answered(channel: grpc.Channel) -> None:
+def test_empty_stream_has_no_answers(channel: grpc.Channel) -> None:
     assert list(IngestServiceStub(channel).RecordStream(iter([]))) == []
 
 
@@ -102,7 +100,7 @@ BAD: dict[str, tuple[Callable[[str], RecordStreamRequest | bytes], str, list[str
 
 
 @pytest.mark.parametrize(("bad", "reason", "fields"), BAD.values(), ids=BAD)
-def test_a_group_that_is_refused_ends_the_stream(
+def test_refused_group_ends_the_stream(
     client: Client,
     channel: grpc.Channel,
     bad: Callable[[str], RecordStreamRequest | bytes],
@@ -124,7 +122,7 @@ def test_a_group_that_is_refused_ends_the_stream(
     assert count_facts(client) == 2
 
 
-def test_every_answer_comes_before_the_refusal(client: Client, channel: grpc.Channel) -> None:
+def test_answers_precede_the_refusal(client: Client, channel: grpc.Channel) -> None:
     groups = [group(exchange(programme=client.programme)) for _ in range(200)]
     answers = IngestServiceStub(channel).RecordStream(iter([*groups, group()]))
     assert [next(answers).group_count for _ in groups] == list(range(1, 201))
@@ -132,7 +130,7 @@ def test_every_answer_comes_before_the_refusal(client: Client, channel: grpc.Cha
         next(answers)
 
 
-def test_a_bad_caller_is_refused(client: Client, channel: grpc.Channel) -> None:
+def test_invalid_caller_is_refused(client: Client, channel: grpc.Channel) -> None:
     groups = iter([group(exchange(programme=client.programme))])
     metadata = (("mutua-organization", "x" * 129),)
     with pytest.raises(grpc.RpcError) as refused:
@@ -140,7 +138,7 @@ def test_a_bad_caller_is_refused(client: Client, channel: grpc.Channel) -> None:
     assert decode_refusal(refused.value) == ("INVALID_FACT", ["metadata.mutua-organization"])
 
 
-def test_a_server_that_stops_answers_what_it_took_and_says_so(tmp_path: Path) -> None:
+def test_stopping_server_answers_appended_groups_then_log_down(tmp_path: Path) -> None:
     ended = Event()
 
     def groups() -> Iterator[RecordStreamRequest]:
@@ -253,7 +251,7 @@ def positions(count: int) -> list[str]:
     return [str(Position(LOG_ID, 0, number + 1)) for number in range(count)]
 
 
-def test_groups_are_appended_ahead_of_answers_and_answered_in_order() -> None:
+def test_groups_are_appended_before_earlier_answers() -> None:
     async def main() -> None:
         async with run_server() as it:
             call = it.record(group(exchange()) for _ in range(3))
@@ -279,7 +277,7 @@ AHEAD = {
 
 
 @pytest.mark.parametrize(("size", "sealed", "ahead"), AHEAD.values(), ids=AHEAD)
-def test_what_is_ahead_of_answers_is_bounded(size: int, sealed: bytes, ahead: int) -> None:
+def test_unanswered_groups_are_bounded(size: int, sealed: bytes, ahead: int) -> None:
     async def main() -> None:
         async with run_server() as it:
             events = [exchange() for _ in range(size)]
@@ -296,7 +294,7 @@ def test_what_is_ahead_of_answers_is_bounded(size: int, sealed: bytes, ahead: in
     asyncio.run(main())
 
 
-def test_a_stream_is_read_only_while_readers_are_not_far_behind() -> None:
+def test_stream_pauses_while_lag_is_large() -> None:
     async def main() -> None:
         async with run_server() as it:
             it.lag = record_stream.MAX_LAG_FACTS + 1
@@ -312,7 +310,7 @@ def test_a_stream_is_read_only_while_readers_are_not_far_behind() -> None:
     asyncio.run(main())
 
 
-def test_readers_that_come_no_closer_end_a_stream() -> None:
+def test_persistent_lag_ends_the_stream() -> None:
     async def main() -> None:
         async with run_server(max_pause_seconds=0.05) as it:
             call = it.record(group(exchange()) for _ in range(65))
@@ -327,7 +325,7 @@ def test_readers_that_come_no_closer_end_a_stream() -> None:
     asyncio.run(main())
 
 
-def test_a_log_that_does_not_answer_leaves_the_outcome_open() -> None:
+def test_unresponsive_log_leaves_outcome_unknown() -> None:
     """With a deadline the caller hears it in time; the append goes on."""
 
     async def main() -> None:
@@ -343,7 +341,7 @@ def test_a_log_that_does_not_answer_leaves_the_outcome_open() -> None:
     asyncio.run(main())
 
 
-def test_what_the_log_refuses_ends_the_stream_after_the_answers_before_it() -> None:
+def test_log_error_ends_the_stream_after_earlier_answers() -> None:
     async def main() -> None:
         async with run_server() as it:
             call = it.record(group(exchange()) for _ in range(3))
@@ -357,7 +355,7 @@ def test_what_the_log_refuses_ends_the_stream_after_the_answers_before_it() -> N
     asyncio.run(main())
 
 
-def test_a_caller_that_goes_away_ends_no_append() -> None:
+def test_cancelled_call_does_not_cancel_appends() -> None:
     async def main() -> None:
         async with run_server() as it:
             call = it.record(group(exchange()) for _ in range(3))
@@ -372,7 +370,7 @@ def test_a_caller_that_goes_away_ends_no_append() -> None:
     asyncio.run(main())
 
 
-def test_a_server_that_stops_reads_no_more_and_answers_what_it_appended() -> None:
+def test_stopping_server_reads_no_further_groups() -> None:
     async def main() -> None:
         async with run_server() as it:
             # One that is not read. More, and a client of asyncio could fail at sending them.
@@ -390,7 +388,7 @@ def test_a_server_that_stops_reads_no_more_and_answers_what_it_appended() -> Non
     asyncio.run(main())
 
 
-def test_outcomes_that_wait_come_with_one_wake_up() -> None:
+def test_ready_outcomes_share_one_wake_up() -> None:
     async def main() -> None:
         log = SlowLog()
         appends = LogAppender(log)

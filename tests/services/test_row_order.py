@@ -1,4 +1,4 @@
-"""Rows in the order that is asked for, page by page, whether they are made or in columns."""
+"""`order_by` sorts every list across pages, whether its rows are objects or columns."""
 
 from __future__ import annotations
 
@@ -47,34 +47,38 @@ def test_every_field_sorts_every_list(name: str, data: st.DataObject, events: li
         max_size=3,
         unique_by=lambda term: term[0],
     )
-    with query_runner(events) as asker:
+    with query_runner(events) as runner:
         for terms in data.draw(st.lists(orders, min_size=4, max_size=4)):
             lens = data.draw(st.sampled_from(pb.Lens.values()))
             question = pb.Question(programme_id=PROGRAMME, lens=lens)
-            whole = asker.list_rows(respond, request_of(question=question))
+            whole = runner.list_rows(respond, request_of(question=question))
             request = request_of(
                 question=question,
                 order_by=" , ".join(f"{field}{' desc' * down}" for field, down in terms),
                 page_size=data.draw(st.integers(1, 5)),
             )
-            assert asker.list_rows(respond, request) == obviously_sorted(whole, terms)
+            assert runner.list_rows(respond, request) == obviously_sorted(whole, terms)
 
 
 def obviously_sorted(rows: Sequence[Any], terms: Sequence[tuple[str, bool]]) -> list[Any]:
     """Sorted by one term after the other, the last one first; absent values at the end."""
-    found = list(rows)
+    ordered = list(rows)
     for field, descending in reversed(terms):
-        is_optional = found[0].DESCRIPTOR.fields_by_name[field].has_presence if found else False
-        present = [row for row in found if not is_optional or row.HasField(field)]
-        absent = [row for row in found if is_optional and not row.HasField(field)]
-        found = _by(present, field, descending=descending) + absent
-    return found
+        is_optional = ordered[0].DESCRIPTOR.fields_by_name[field].has_presence if ordered else False
+        present = [row for row in ordered if not is_optional or row.HasField(field)]
+        absent = [row for row in ordered if is_optional and not row.HasField(field)]
+        ordered = _by(present, field, descending=descending) + absent
+    return ordered
 
 
 def _by(rows: list[Any], field: str, *, descending: bool) -> list[Any]:
     def value(row: Any) -> Any:
-        found = getattr(row, field)
-        return (found.year, found.month, found.day) if isinstance(found, Date) else found
+        field_value = getattr(row, field)
+        return (
+            (field_value.year, field_value.month, field_value.day)
+            if isinstance(field_value, Date)
+            else field_value
+        )
 
     values = sorted({value(row) for row in rows}, reverse=descending)
     return [row for each in values for row in rows if value(row) == each]
@@ -89,12 +93,12 @@ def _by(rows: list[Any], field: str, *, descending: bool) -> list[Any]:
         (" net   desc ,giver_id", [("net", True), ("giver_id", False)]),
     ],
 )
-def test_an_order_is_read(order_by: str, terms: list[tuple[str, bool]]) -> None:
+def test_order_by_is_parsed(order_by: str, terms: list[tuple[str, bool]]) -> None:
     assert list(parse_order(order_by, ["giver_id", "net"])) == terms
 
 
 @pytest.mark.parametrize(
-    ("order_by", "said"),
+    ("order_by", "problem"),
     [
         ("gross", "'gross'; name fields"),
         ("net asc", "'net asc'; name fields"),
@@ -103,12 +107,12 @@ def test_an_order_is_read(order_by: str, terms: list[tuple[str, bool]]) -> None:
         ("net, net desc", "names net twice"),
     ],
 )
-def test_what_is_no_order_is_refused(order_by: str, said: str) -> None:
-    with pytest.raises(ImpossibleQuestionError, match=said):
+def test_invalid_order_by_is_refused(order_by: str, problem: str) -> None:
+    with pytest.raises(ImpossibleQuestionError, match=problem):
         parse_order(order_by, ["giver_id", "net"])
 
 
-def test_a_page_goes_on_after_a_row_that_is_gone() -> None:
+def test_page_continues_after_a_removed_row() -> None:
     order = RowOrder(
         pb.Pair.DESCRIPTOR, ("giver_id", "receiver_id"), lambda row: row
     ).with_order_by("net desc")
