@@ -1,4 +1,4 @@
-"""What asyncio programs use: the twin of `Client`."""
+"""The client for asyncio programs, with the methods of `Client`."""
 
 import asyncio
 import os
@@ -66,8 +66,8 @@ class _AsyncioClock:
 class AsyncClient:
     """`Client` for asyncio: the same arguments, the same methods, awaited; the same errors.
 
-    Belongs to the event loop in which it is made. Lists are awaited for their first page and then
-    iterated: `async for balance in await client.list_balances()`.
+    It belongs to the event loop that creates it. Await a list for its first page, then iterate:
+    `async for balance in await client.list_balances()`.
     """
 
     def __init__(
@@ -92,7 +92,7 @@ class AsyncClient:
         self._ingest, self._query = self._connections[0], self._connections[-1]
 
     async def record(self, events: Iterable[Event]) -> str:
-        """See `Client.record`. When its task is cancelled, nobody knows whether the facts stand."""
+        """See `Client.record`. If its task is cancelled, the facts may or may not be recorded."""
         request = RecordEventsRequest(
             events=[complete_event(each, self.programme) for each in events]
         )
@@ -104,10 +104,10 @@ class AsyncClient:
     async def record_stream(
         self, events: Iterable[Event] | AsyncIterable[Event]
     ) -> AsyncGenerator[Recorded, None]:
-        """See `Client.record_stream`. Events are taken in a task of their own, a little ahead.
+        """See `Client.record_stream`. A separate task consumes `events`, a little ahead.
 
-        What was sent is answered before an error of `events` itself is raised. Close it when it
-        is not iterated to its end (`contextlib.aclosing`).
+        Events that were sent are answered before an error of `events` itself is raised. Close the
+        generator (`contextlib.aclosing`) unless you iterate it to its end.
         """
         stream = AsyncRecordingStream(self._ingest, await self._ingest.link())
         feeding = asyncio.create_task(stream.feed(self._batches(events)))
@@ -128,7 +128,7 @@ class AsyncClient:
         min_position: str = "",
         **filters: Unpack[Filters],
     ) -> GetBalanceResponse:
-        """One organization's balance. Raises NOT_FOUND when it is neither registered nor seen."""
+        """The balance of one organization. Raises NOT_FOUND if no fact names it."""
         request = GetBalanceRequest(
             organization_id=organization_id,
             question=to_question(self.programme, question, filters),
@@ -144,7 +144,7 @@ class AsyncClient:
         min_position: str = "",
         **filters: Unpack[Filters],
     ) -> GetConcentrationResponse:
-        """How far giving, and receiving, lie with a few."""
+        """How concentrated giving and receiving are: Gini, top three share and Lorenz curve."""
         request = GetConcentrationRequest(
             question=to_question(self.programme, question, filters), min_position=min_position
         )
@@ -153,7 +153,7 @@ class AsyncClient:
     async def get_exchange(
         self, exchange_id: str, *, min_position: str = ""
     ) -> GetExchangeResponse:
-        """One exchange with all its revisions. Raises NOT_FOUND when nobody recorded it."""
+        """One exchange with all its revisions. Raises NOT_FOUND if it is not recorded."""
         request = GetExchangeRequest(
             programme_id=self.programme, exchange_id=exchange_id, min_position=min_position
         )
@@ -172,7 +172,7 @@ class AsyncClient:
         order_by: str = "",
         **filters: Unpack[Filters],
     ) -> GetNetworkResponse:
-        """Organizations as nodes, isolates too, and all directed ties as edges."""
+        """Organizations, including isolates, as nodes, and all directed ties as edges."""
         request = GetNetworkRequest(
             question=to_question(self.programme, question, filters),
             page_size=read_rpcs.MAX_PAGE_SIZE,
@@ -186,12 +186,12 @@ class AsyncClient:
         return network
 
     async def get_programme(self, *, min_position: str = "") -> GetProgrammeResponse:
-        """What the programme is configured to, and its topics with their labels."""
+        """The settings of the programme, and its topics with their labels."""
         request = GetProgrammeRequest(programme_id=self.programme, min_position=min_position)
         return await self._ask(read_rpcs.PROGRAMME, request)
 
     async def get_status(self, *, min_position: str = "") -> GetStatusResponse:
-        """How far the read models are and what they hold."""
+        """The progress of the read models and their counts of records."""
         request = GetStatusRequest(programme_id=self.programme, min_position=min_position)
         return await self._ask(read_rpcs.STATUS, request)
 
@@ -205,7 +205,7 @@ class AsyncClient:
         order_by: str = "",
         **filters: Unpack[Filters],
     ) -> AsyncPages[Balance]:
-        """What each organization gave and received, by organization id."""
+        """The amounts that every organization gave and received, ordered by organization id."""
         request = ListBalancesRequest(
             question=to_question(self.programme, question, filters),
             page_size=page_size,
@@ -224,7 +224,7 @@ class AsyncClient:
         order_by: str = "",
         **filters: Unpack[Filters],
     ) -> AsyncPages[Pair]:
-        """One row for each two organizations with an exchange, by giver and receiver id."""
+        """One row per pair of organizations with an exchange, ordered by giver and receiver id."""
         request = ListPairsRequest(
             question=to_question(self.programme, question, filters),
             page_size=page_size,
@@ -243,7 +243,7 @@ class AsyncClient:
         order_by: str = "",
         **filters: Unpack[Filters],
     ) -> AsyncPages[Organization]:
-        """The roster and every unregistered organization that was named, by id."""
+        """The roster and every unregistered organization in an exchange, ordered by id."""
         request = ListOrganizationsRequest(
             question=to_question(self.programme, question, filters),
             page_size=page_size,
@@ -270,8 +270,8 @@ class AsyncClient:
     ) -> AsyncPages[Exchange]:
         """Exchanges with all their revisions, in log order.
 
-        Retracted ones too, unless `standing_only`. `giver_id` and `receiver_id` together choose the
-        evidence of one edge, `possible_doubles` the exchanges that may be reported twice.
+        `standing_only` leaves out retracted exchanges. `giver_id` and `receiver_id` together select
+        the evidence of one edge, `possible_doubles` the exchanges that may be reported twice.
         """
         request = ListExchangesRequest(
             question=to_question(self.programme, question, filters),
@@ -290,7 +290,7 @@ class AsyncClient:
     async def list_batches(
         self, *, page_size: int = 0, min_position: str = ""
     ) -> AsyncPages[Batch]:
-        """What was imported, by batch and generation."""
+        """The imported batches, ordered by name and generation."""
         request = ListBatchesRequest(
             programme_id=self.programme, page_size=page_size, min_position=min_position
         )
@@ -299,7 +299,7 @@ class AsyncClient:
     async def list_quarantine(
         self, *, offsets: Sequence[int] = (), page_size: int = 0, min_position: str = ""
     ) -> AsyncPages[QuarantinedRecord]:
-        """Records that can never apply, with the reason, in log order: all, or at `offsets`."""
+        """Quarantined records with their reason, in log order: all, or only those at `offsets`."""
         request = ListQuarantineRequest(
             programme_id=self.programme,
             page_size=page_size,
@@ -322,7 +322,7 @@ class AsyncClient:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        # What went wrong first says more than what it led to.
+        # The first error explains more than its consequence.
         with suppress(MutuaError) if error is not None else nullcontext():
             await self.close()
 

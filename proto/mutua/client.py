@@ -1,4 +1,4 @@
-"""What programs use: one `Client` a programme, safe to share between threads."""
+"""The client for programs: one `Client` per programme, safe to share between threads."""
 
 import os
 import time
@@ -54,12 +54,13 @@ Row = TypeVar("Row")
 class Client:
     """Records facts in one programme, and asks what they add up to.
 
-    Talks to the server at `server` ("host:port"), or to two ("ingest_host:port,query_host:port"),
-    or to the one of a data `directory` on this machine. While no process serves that directory,
-    this one opens it, and serves it to itself and to others until `close`; see `DirectoryLocation`.
+    Connects to the server at `server` ("host:port"), to two ("ingest_host:port,query_host:port"),
+    or to the server of a data `directory` on this machine. While no process serves that directory,
+    this process opens it and serves it, also to other processes, until `close`; see
+    `DirectoryLocation`.
 
-    `organization` says on whose behalf facts are recorded. `deadline_seconds` bounds each request
-    together with its retries. Connects at the first request. Every method raises MutuaError.
+    Facts are recorded on behalf of `organization`. `deadline_seconds` bounds each request together
+    with its retries. The first request connects. Every method raises MutuaError.
     """
 
     def __init__(
@@ -86,9 +87,9 @@ class Client:
     def record(self, events: Iterable[Event]) -> str:
         """Records up to 1,000 events or 1 MiB in one request; returns the position after them.
 
-        Empty event and programme ids are filled in on the events themselves, so that after an
-        UNAVAILABLE, DEADLINE_EXCEEDED or CANCELLED, when nobody knows whether the facts stand, the
-        same call can be made again: facts count once by event id.
+        Empty event and programme ids are filled in on the events themselves. After UNAVAILABLE,
+        DEADLINE_EXCEEDED or CANCELLED the facts may or may not be recorded. Make the same call
+        again then, because facts count once by event id.
         """
         request = RecordEventsRequest(
             events=[complete_event(each, self.programme) for each in events]
@@ -100,8 +101,8 @@ class Client:
     def record_in_batches(self, events: Iterable[Event]) -> Iterator[Recorded]:
         """Records any number of events, one request after the other, in their order.
 
-        Yields after each request; nothing is recorded unless the result is iterated. When it
-        raises, what was yielded before is durable.
+        Yields after each request; nothing is recorded unless the result is iterated. If it raises,
+        everything yielded before is durable.
         """
         for batch in split_into_batches(complete_event(each, self.programme) for each in events):
             yield Recorded(count=len(batch), position=self.record(batch))
@@ -109,12 +110,12 @@ class Client:
     def record_stream(self, events: Iterable[Event]) -> Iterator[Recorded]:
         """Records any number of events of one programme, in their order, as fast as they are taken.
 
-        Sends groups ahead and yields for each of them, in order, once it is durable. A stream that
-        breaks is resumed from the first group without an answer; `deadline_seconds` bounds the
-        wait for each answer, not the whole. Nothing is recorded unless the result is iterated.
-        When it raises, what was yielded before is durable. When a fact is refused, the fields of
-        the error are of the group after the last one yielded, and nothing of it or of what follows
-        is recorded; after any other end some of what was sent ahead may be.
+        Sends several groups without waiting and yields each one, in order, once it is durable. A
+        broken stream resumes from the first group without an answer; `deadline_seconds` bounds the
+        wait for each answer, not the whole stream. Nothing is recorded unless the result is
+        iterated. If it raises, everything yielded before is durable. If a fact is refused, the
+        error's fields refer to the group after the last one yielded, and nothing from that group on
+        is recorded. After any other error, some of the later groups may be recorded.
         """
         with closing(RecordingStream(self._ingest)) as stream:
             for batch in split_into_batches(
@@ -132,7 +133,7 @@ class Client:
         min_position: str = "",
         **filters: Unpack[Filters],
     ) -> GetBalanceResponse:
-        """One organization's balance. Raises NOT_FOUND when it is neither registered nor seen."""
+        """The balance of one organization. Raises NOT_FOUND if no fact names it."""
         request = GetBalanceRequest(
             organization_id=organization_id,
             question=to_question(self.programme, question, filters),
@@ -148,14 +149,14 @@ class Client:
         min_position: str = "",
         **filters: Unpack[Filters],
     ) -> GetConcentrationResponse:
-        """How far giving, and receiving, lie with a few."""
+        """How concentrated giving and receiving are: Gini, top three share and Lorenz curve."""
         request = GetConcentrationRequest(
             question=to_question(self.programme, question, filters), min_position=min_position
         )
         return self._ask(read_rpcs.CONCENTRATION, request)
 
     def get_exchange(self, exchange_id: str, *, min_position: str = "") -> GetExchangeResponse:
-        """One exchange with all its revisions. Raises NOT_FOUND when nobody recorded it."""
+        """One exchange with all its revisions. Raises NOT_FOUND if it is not recorded."""
         request = GetExchangeRequest(
             programme_id=self.programme, exchange_id=exchange_id, min_position=min_position
         )
@@ -174,7 +175,7 @@ class Client:
         order_by: str = "",
         **filters: Unpack[Filters],
     ) -> GetNetworkResponse:
-        """Organizations as nodes, isolates too, and all directed ties as edges."""
+        """Organizations, including isolates, as nodes, and all directed ties as edges."""
         request = GetNetworkRequest(
             question=to_question(self.programme, question, filters),
             page_size=read_rpcs.MAX_PAGE_SIZE,
@@ -188,12 +189,12 @@ class Client:
         return network
 
     def get_programme(self, *, min_position: str = "") -> GetProgrammeResponse:
-        """What the programme is configured to, and its topics with their labels."""
+        """The settings of the programme, and its topics with their labels."""
         request = GetProgrammeRequest(programme_id=self.programme, min_position=min_position)
         return self._ask(read_rpcs.PROGRAMME, request)
 
     def get_status(self, *, min_position: str = "") -> GetStatusResponse:
-        """How far the read models are and what they hold."""
+        """The progress of the read models and their counts of records."""
         request = GetStatusRequest(programme_id=self.programme, min_position=min_position)
         return self._ask(read_rpcs.STATUS, request)
 
@@ -207,7 +208,7 @@ class Client:
         order_by: str = "",
         **filters: Unpack[Filters],
     ) -> Pages[Balance]:
-        """What each organization gave and received, by organization id."""
+        """The amounts that every organization gave and received, ordered by organization id."""
         request = ListBalancesRequest(
             question=to_question(self.programme, question, filters),
             page_size=page_size,
@@ -226,7 +227,7 @@ class Client:
         order_by: str = "",
         **filters: Unpack[Filters],
     ) -> Pages[Pair]:
-        """One row for each two organizations with an exchange, by giver and receiver id."""
+        """One row per pair of organizations with an exchange, ordered by giver and receiver id."""
         request = ListPairsRequest(
             question=to_question(self.programme, question, filters),
             page_size=page_size,
@@ -245,7 +246,7 @@ class Client:
         order_by: str = "",
         **filters: Unpack[Filters],
     ) -> Pages[Organization]:
-        """The roster and every unregistered organization that was named, by id."""
+        """The roster and every unregistered organization in an exchange, ordered by id."""
         request = ListOrganizationsRequest(
             question=to_question(self.programme, question, filters),
             page_size=page_size,
@@ -272,8 +273,8 @@ class Client:
     ) -> Pages[Exchange]:
         """Exchanges with all their revisions, in log order.
 
-        Retracted ones too, unless `standing_only`. `giver_id` and `receiver_id` together choose the
-        evidence of one edge, `possible_doubles` the exchanges that may be reported twice.
+        `standing_only` leaves out retracted exchanges. `giver_id` and `receiver_id` together select
+        the evidence of one edge, `possible_doubles` the exchanges that may be reported twice.
         """
         request = ListExchangesRequest(
             question=to_question(self.programme, question, filters),
@@ -290,7 +291,7 @@ class Client:
         return self._pages(read_rpcs.EXCHANGES, request)
 
     def list_batches(self, *, page_size: int = 0, min_position: str = "") -> Pages[Batch]:
-        """What was imported, by batch and generation."""
+        """The imported batches, ordered by name and generation."""
         request = ListBatchesRequest(
             programme_id=self.programme, page_size=page_size, min_position=min_position
         )
@@ -299,7 +300,7 @@ class Client:
     def list_quarantine(
         self, *, offsets: Sequence[int] = (), page_size: int = 0, min_position: str = ""
     ) -> Pages[QuarantinedRecord]:
-        """Records that can never apply, with the reason, in log order: all, or at `offsets`."""
+        """Quarantined records with their reason, in log order: all, or only those at `offsets`."""
         request = ListQuarantineRequest(
             programme_id=self.programme,
             page_size=page_size,
@@ -309,10 +310,10 @@ class Client:
         return self._pages(read_rpcs.QUARANTINE, request)
 
     def close(self) -> None:
-        """Ends requests under way as CANCELLED; later ones raise ValueError, like a closed file.
+        """Cancels running requests; later requests raise ValueError, like a closed file.
 
-        A data directory that this client opened is free again afterwards. Raises MutuaError when
-        the server on it had failed.
+        Releases a data directory that this client opened. Raises MutuaError if the server on it had
+        failed.
         """
         for connection in self._connections:
             connection.close()
@@ -326,7 +327,7 @@ class Client:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        # What went wrong first says more than what it led to.
+        # The first error explains more than its consequence.
         with suppress(MutuaError) if error is not None else nullcontext():
             self.close()
 

@@ -15,7 +15,7 @@ from mutua.retry import AttemptOutcome, classify_failure, max_delay_seconds
 from mutua.v1.ingest_service_pb2_grpc import IngestServiceStub
 from mutua.v1.query_service_pb2_grpc import QueryServiceStub
 
-# A server that was never reached is more likely absent than restarting: tell the user soon.
+# A server that was never reached is more likely absent than restarting, so fail soon.
 MAX_CONNECT_SECONDS = 2.0
 # A write is cut off here and sent again, so that one frozen server does not eat the deadline.
 MAX_ATTEMPT_SECONDS = 10.0
@@ -52,7 +52,7 @@ class RetryClock(Protocol):
 
 
 class Peer:
-    """A server, where it is, and what is known of it: the part that both clients share."""
+    """The state of one server connection that both clients share."""
 
     def __init__(
         self,
@@ -75,11 +75,11 @@ class Peer:
             raise ValueError("the client is closed")
 
     def metadata(self, request_id: str) -> Metadata:
-        """What goes with a call: on whose behalf it is, and the id under which it is logged."""
+        """The metadata of a call: the recording organization and the request id."""
         return (*self._caller, ("x-request-id", request_id))
 
     def to_error(self, failure: grpc.RpcError) -> MutuaError:
-        """What a failed call means; gRPC's own words remain in its `__cause__`."""
+        """The MutuaError of a failed call, with gRPC's error as its `__cause__`."""
         error = error_from(failure, address=self.address)
         # A server that was connected to and then died was there: facts may have reached it.
         if not _was_never_connected(error, failure):
@@ -113,7 +113,7 @@ class Attempts:
     """The attempts of one request, from now on until the deadline, all under one id."""
 
     def __init__(self, peer: Peer, *, is_write: bool, request_id: str = "") -> None:
-        """A new id unless one is given."""
+        """Creates a request id unless `request_id` is set."""
         self.request_id = request_id or new_request_id()
         self._peer = peer
         self._is_write = is_write
@@ -122,11 +122,11 @@ class Attempts:
         self._failures = 0
 
     def restart_deadline(self) -> None:
-        """Counts the deadline from now on: finding another server took time of its own."""
+        """Counts the deadline from now, because finding another server took time."""
         self._start = self._peer.monotonic()
 
     def timeout_seconds(self) -> float:
-        """What the next attempt may take."""
+        """The time limit of the next attempt."""
         left = self._start + self._peer.deadline_seconds - self._peer.monotonic()
         return min(left, MAX_ATTEMPT_SECONDS) if self._is_write else left
 
@@ -187,7 +187,7 @@ class Connection(Peer):
         self._former: list[Link] = []  # their calls end by themselves
 
     def link(self) -> Link:
-        """The way to the server. Raises MutuaError when there is none."""
+        """Connects if necessary. Raises MutuaError if there is no server."""
         with self._lock:
             self.require_open()
             if self._link is None:
@@ -220,7 +220,7 @@ class Connection(Peer):
             link = self.next_link(link, attempts)
 
     def next_link(self, link: Link, attempts: Attempts) -> Link:
-        """The way for the next attempt, after one by `link` failed."""
+        """The link for the next attempt, after one on `link` failed."""
         with self._lock:
             if self._link is link and self.location.has_moved(self.address):
                 self._former.append(link)
@@ -231,7 +231,7 @@ class Connection(Peer):
         return next_link
 
     def close(self) -> None:
-        """Ends requests under way as CANCELLED."""
+        """Ends running requests as CANCELLED."""
         self.is_closed = True
         with self._lock:
             for link in (self._link, *self._former):
@@ -243,8 +243,8 @@ class Connection(Peer):
 def _was_never_connected(error: MutuaError, failure: grpc.RpcError) -> bool:
     if error.reason or error.code is not grpc.StatusCode.UNAVAILABLE:
         return False
-    told = str(failure).lower()
-    return "failed to connect" in told or "resolution" in told
+    message = str(failure).lower()
+    return "failed to connect" in message or "resolution" in message
 
 
 def new_request_id() -> str:

@@ -1,4 +1,4 @@
-"""The one error that callers of the client library meet."""
+"""The error that every method of the client library raises."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -20,8 +20,8 @@ class FieldViolation:
 class MutuaError(Exception):
     """A request failed. `reason` is one of the contract's, "" when the error is not mutua's own.
 
-    str() is the message; field violations stand in a traceback as notes. By `request_id` the
-    server's log tells of the request and of each attempt at it; "" when none was sent.
+    str() is the message; a traceback lists the field violations as notes. `request_id` identifies
+    the request and its attempts in the server's log; "" if none was sent.
     """
 
     request_id: str = ""
@@ -50,11 +50,11 @@ def error_from(failure: grpc.RpcError, *, address: str) -> MutuaError:
     info, retry, bad_request = ErrorInfo(), RetryInfo(), BadRequest()
     status = rpc_status.from_call(cast(grpc.Call, failure))  # what a call raises is also the call
     for detail in status.details if status else ():
-        for known in (info, retry, bad_request):
-            detail.Unpack(known)  # does nothing with a detail of another type
+        for known_detail in (info, retry, bad_request):
+            detail.Unpack(known_detail)  # does nothing with a detail of another type
     reason = info.reason if info.domain == "mutua" else ""
     return MutuaError(
-        failure.details() or "" if reason else _explained(failure, address),
+        failure.details() or "" if reason else _explain(failure, address),
         code=failure.code(),
         reason=reason,
         field_violations=[
@@ -65,8 +65,8 @@ def error_from(failure: grpc.RpcError, *, address: str) -> MutuaError:
     )
 
 
-def _explained(failure: grpc.RpcError, address: str) -> str:
-    """gRPC's own words name sockets; say what the user can do. They remain in `__cause__`."""
+def _explain(failure: grpc.RpcError, address: str) -> str:
+    """A message with a remedy, because gRPC's own, kept in `__cause__`, names sockets."""
     match failure.code():
         case grpc.StatusCode.UNAVAILABLE:
             return (

@@ -31,9 +31,9 @@ Method = TypeVar("Method", bound=Callable[..., Any])
 class Filters(TypedDict, total=False):
     """The fields of a `Question`, as every method that asks one takes them.
 
-    A filter that is left out, or is None, leaves what the `Question` given beside it says, or else
-    the default. A word is that of the command line, such as "burden" or "giver-reported"; a number
-    of the contract's enum will do. Where several values are taken, one will do.
+    A filter that is absent or None leaves the value of the `Question` argument, or the default.
+    Words are those of the command line, such as "burden" or "giver-reported"; numbers of the
+    contract's enums work too. A filter that accepts several values also accepts one.
     """
 
     lens: str | Lens.ValueType | None
@@ -69,7 +69,7 @@ class Filters(TypedDict, total=False):
 
 
 def takes_filters(method: Method) -> Method:
-    """Shows every filter in help() and `inspect.signature`, where the method says **filters."""
+    """Shows every filter in help() and `inspect.signature` in place of **filters."""
     signature = inspect.signature(method)
     own_parameters = [
         each for each in signature.parameters.values() if each.kind is not each.VAR_KEYWORD

@@ -1,4 +1,4 @@
-"""Event ids: new ones, and ones derived from what they stand for. Python 3.11 makes neither."""
+"""Event ids, new or derived from content, because Python 3.11 creates neither version."""
 
 import hashlib
 import os
@@ -31,7 +31,7 @@ def uuid7_of(milliseconds: int, *parts: str) -> str:
 
 
 def resubmission_id(programme_id: str, record: bytes) -> str:
-    """The event id that a quarantined record, as it stands on a log, is resubmitted under.
+    """The event id under which a quarantined record is resubmitted.
 
     There is one, so that a resubmission counts once and a second, different one does not count. It
     is the same on every log that the record is moved to, and for records that are equal.

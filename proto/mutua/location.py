@@ -17,7 +17,7 @@ from mutua.errors import MutuaError
 
 OPENER_GROUP: Final = "mutua.data_directory"
 """Entry point group in which the server side registers one `DirectoryOpener`."""
-# Only to tell a server that is there from a stale file; a busy server still accepts at once.
+# Distinguishes a running server from a stale file; a busy server still accepts at once.
 PROBE_TIMEOUT_SECONDS: Final = 1.0
 POLL_SECONDS: Final = 0.05
 

@@ -12,7 +12,7 @@ from mutua.spelling import core_words, name_key
 MIN_SIMILARITY: Final = 0.8
 """Below this, difflib's likeness of two names is chance rather than a slip of the finger."""
 _MOST_WITH_FIRST_WORDS: Final = 10
-"""First words that more names begin with, such as "University", say too little."""
+"""More names than this with the same first words, such as "University", are no near misses."""
 
 
 class NearMissIndex:

@@ -18,7 +18,7 @@ class ListRequest(Protocol):
 
 
 class ListResponse(Protocol):
-    """What every list response has beside its rows."""
+    """The fields of every list response except its rows."""
 
     next_page_token: str
     position: str

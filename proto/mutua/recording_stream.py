@@ -20,7 +20,7 @@ class StreamCall:
     """One call. Whatever comes, and at last why no more comes, goes to `receive` on a thread.
 
     Both clients use gRPC's blocking calls here: when a server refuses a group while another is
-    being sent, its asyncio calls often tell an INTERNAL error of their own instead of the reason.
+    being sent, its asyncio calls often raise an INTERNAL error of their own instead of the reason.
     """
 
     def __init__(

@@ -15,7 +15,7 @@ from services.ledger.wording import format_count
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--force", is_flag=True, help="Replace an existing file.")
 @click.pass_obj
-def backup(settings: GlobalOptions, file: Path, *, force: bool) -> None:
+def backup(global_options: GlobalOptions, file: Path, *, force: bool) -> None:
     """Back up a data directory to one file.
 
     A server may keep running on the data directory. The copy is consistent, and every fact is
@@ -28,10 +28,10 @@ def backup(settings: GlobalOptions, file: Path, *, force: bool) -> None:
     """
     from services.app import backup as backups
 
-    require_directory(settings, "mutua backup")
+    require_directory(global_options, "mutua backup")
     now = time.time_ns() // 1000
     made = backups.backup(
-        settings.data, file, now=now, force=force, progress=partial(_show, "copied")
+        global_options.data, file, now=now, force=force, progress=partial(_show, "copied")
     )
     click.echo(f"Backed up: {file} holds {format_count(made.record_count, 'fact')}.")
     click.echo(f"To restore it: mutua --data DIRECTORY restore {file}")
@@ -40,7 +40,7 @@ def backup(settings: GlobalOptions, file: Path, *, force: bool) -> None:
 @click.command()
 @click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
 @click.pass_obj
-def restore(settings: GlobalOptions, file: Path) -> None:
+def restore(global_options: GlobalOptions, file: Path) -> None:
     """Restore a backup.
 
     Writes into the data directory that --data names, which must be new or empty. Facts that were
@@ -54,18 +54,18 @@ def restore(settings: GlobalOptions, file: Path) -> None:
     from services.app import backup as backups
     from services.ledger.times import instant_to_datetime
 
-    require_directory(settings, "mutua restore")
-    made, report = backups.restore(file, settings.data, progress=_show)
+    require_directory(global_options, "mutua restore")
+    made, report = backups.restore(file, global_options.data, progress=_show)
     if not report.ok:
         for difference in report.differences:
             click.echo(difference)
         raise click.ClickException("the answers are not those of the log; see above.")
     at = f"{instant_to_datetime(made.made_time):%Y-%m-%d %H:%M} UTC"
     click.echo(
-        f"Verified: {settings.data} holds {format_count(report.fact_count, 'fact')}, all that was "
-        f"recorded until {at}."
+        f"Verified: {global_options.data} holds {format_count(report.fact_count, 'fact')}, "
+        f"all that was recorded until {at}."
     )
-    click.echo(f"Next: {settings.command} status")
+    click.echo(f"Next: {global_options.command} status")
 
 
 def _show(what: str, done: int, total: int) -> None:

@@ -48,7 +48,7 @@ COLUMNS: Final[tuple[Column[Batch], ...]] = (
     show_default=True,
 )
 @click.pass_obj
-def list_batches(settings: GlobalOptions, form: str) -> None:
+def list_batches(global_options: GlobalOptions, form: str) -> None:
     """List what was imported, by batch.
 
     \b
@@ -56,11 +56,11 @@ def list_batches(settings: GlobalOptions, form: str) -> None:
       mutua import list
       mutua import list --format csv
     """
-    with open_client(settings, write=False, purpose="mutua import list") as client:
+    with open_client(global_options, write=False, purpose="mutua import list") as client:
         pages = client.list_batches()
         rows = list(pages)
         if not rows:
-            warn_if_empty(settings, client.get_status())
+            warn_if_empty(global_options, client.get_status())
     if form == "json":
         document = {
             "batches": [to_dictionary(row) for row in rows],
@@ -84,7 +84,7 @@ def list_batches(settings: GlobalOptions, form: str) -> None:
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @FORMAT_OPTION
 @click.pass_obj
-def undo(settings: GlobalOptions, batch: str, form: str, *, yes: bool) -> None:
+def undo(global_options: GlobalOptions, batch: str, form: str, *, yes: bool) -> None:
     """Retract the exchanges of a batch.
 
     A retraction is final. If several organizations imported a batch of this name, name one with
@@ -111,7 +111,7 @@ def undo(settings: GlobalOptions, batch: str, form: str, *, yes: bool) -> None:
         return click.confirm(question, err=True)
 
     try:
-        with open_client(settings, write=True, purpose="mutua import undo") as client:
+        with open_client(global_options, write=True, purpose="mutua import undo") as client:
             sender = client.organization or ("" if is_typed("organization") else None)
             report = undo_import(
                 client, batch, sender=sender, confirm=confirm, progress=_show_progress
@@ -123,12 +123,12 @@ def undo(settings: GlobalOptions, batch: str, form: str, *, yes: bool) -> None:
     if form == "json":
         click.echo(to_json(asdict(report)))
     else:
-        _tell(report, settings)
+        _tell(report, global_options)
     if report.interrupted:
         raise click.Abort(report.notes[-1])
 
 
-def _tell(report: "UndoReport", settings: GlobalOptions) -> None:
+def _tell(report: "UndoReport", global_options: GlobalOptions) -> None:
     if not report.retracted_count:
         earlier = format_count(report.retracted_earlier_count, "exchange")
         click.echo(
@@ -142,7 +142,7 @@ def _tell(report: "UndoReport", settings: GlobalOptions) -> None:
         )
     for line in (*_left_alone(report), *report.notes):
         click.echo(line)
-    click.echo(f"Next: {settings.command} import list")
+    click.echo(f"Next: {global_options.command} import list")
 
 
 def _batch_label(report: "UndoReport") -> str:

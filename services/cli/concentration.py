@@ -23,7 +23,7 @@ MEASURE_NOTE: Final = (
 
 @click.command()
 @takes_question
-def concentration(settings: GlobalOptions, asked: QuestionOptions) -> None:
+def concentration(global_options: GlobalOptions, options: QuestionOptions) -> None:
     """Show how concentrated sharing is.
 
     The measures cover the whole population, including organizations that gave or received nothing.
@@ -34,11 +34,11 @@ def concentration(settings: GlobalOptions, asked: QuestionOptions) -> None:
       mutua concentration --lens burden --from 2026-01 --population active
       mutua concentration --format json
     """
-    if asked.order_by:
+    if options.order_by:
         raise click.UsageError(
             "--order-by: there are two rows, giving and receiving; leave it out."
         )
-    show(CONCENTRATION, settings, asked)
+    show(CONCENTRATION, global_options, options)
 
 
 def columns(lens: Lens.ValueType) -> list[Column[Concentration]]:
@@ -95,6 +95,6 @@ CONCENTRATION: Final[QuestionView[Concentration]] = QuestionView(
     row_descriptor=Concentration.DESCRIPTOR,
     ask=lambda client, question, **_: client.get_concentration(question),
     rows_of=lambda answer: answer.concentrations,
-    table=lambda shown: to_table(shown.rows, columns(shown.question.lens)),
+    table=lambda context: to_table(context.rows, columns(context.question.lens)),
     footer=lambda _: [MEASURE_NOTE, NEITHER_IS_BETTER],
 )

@@ -27,7 +27,7 @@ class GlobalOptions:
 
 
 @contextmanager
-def open_client(settings: GlobalOptions, *, write: bool, purpose: str) -> Iterator[Client]:
+def open_client(global_options: GlobalOptions, *, write: bool, purpose: str) -> Iterator[Client]:
     """A client of the server given, else of the data directory.
 
     While no process serves the directory, this one opens it: `write` and `purpose` say for what. A
@@ -36,22 +36,25 @@ def open_client(settings: GlobalOptions, *, write: bool, purpose: str) -> Iterat
 
     def client_for(organization: str) -> Client:
         directory = None
-        if not settings.server:
+        if not global_options.server:
             directory = DirectoryLocation(
-                settings.data, read_only=not write, purpose=purpose, open_directory=_open_directory
+                global_options.data,
+                read_only=not write,
+                purpose=purpose,
+                open_directory=_open_directory,
             )
         return Client(
-            settings.server,
+            global_options.server,
             directory=directory,
-            programme=settings.programme,
+            programme=global_options.programme,
             organization=organization,
         )
 
     with ExitStack() as stack:
-        client = stack.enter_context(client_for(settings.organization))
-        if write and settings.organization:
-            organization_id = _recorder_id(client, settings.organization)
-            if organization_id != settings.organization:  # served by the first one, maybe
+        client = stack.enter_context(client_for(global_options.organization))
+        if write and global_options.organization:
+            organization_id = _recorder_id(client, global_options.organization)
+            if organization_id != global_options.organization:  # served by the first one, maybe
                 client = stack.enter_context(client_for(organization_id))
         yield client
 
@@ -78,28 +81,28 @@ def _open_directory(
     return serve_directory(directory, read_only=read_only, purpose=purpose)
 
 
-def require_directory(settings: GlobalOptions, command: str) -> None:
+def require_directory(global_options: GlobalOptions, command: str) -> None:
     """Raises UsageError when a server is named instead of the data directory that is needed."""
-    if settings.server and not is_typed("data"):
+    if global_options.server and not is_typed("data"):
         raise click.UsageError(
             f"{command} works on a data directory, not through a server: run it where the data of "
-            f"{settings.server} is, with --data and without --server."
+            f"{global_options.server} is, with --data and without --server."
         )
 
 
 def is_typed(option: str) -> bool:
-    """Whether a global option stands on the command line."""
+    """Whether a global option is typed on the command line."""
     root = click.get_current_context().find_root()
     return root.get_parameter_source(option) is ParameterSource.COMMANDLINE
 
 
-def warn_if_empty(settings: GlobalOptions, status: GetStatusResponse) -> None:
+def warn_if_empty(global_options: GlobalOptions, status: GetStatusResponse) -> None:
     """Says on stderr that nothing was recorded in a programme, and which others there are."""
     if status.fact_count or status.lag_count:
         return
     others = []
-    if not settings.server:  # a server does not say whom it serves
+    if not global_options.server:  # a server does not list its programmes
         from services.app.bootstrap import list_programmes
 
-        others = list_programmes(settings.data)
-    click.echo(empty_programme_line(settings.programme, others), err=True)
+        others = list_programmes(global_options.data)
+    click.echo(empty_programme_line(global_options.programme, others), err=True)

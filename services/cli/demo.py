@@ -60,7 +60,9 @@ DEADLINE_SECONDS: Final = 600.0
     help="Do not ask before deleting facts.",
 )
 @click.pass_obj
-def demo(settings: GlobalOptions, data: Path, scale: int, seed: int, *, is_sure: bool) -> None:
+def demo(
+    global_options: GlobalOptions, data: Path, scale: int, seed: int, *, is_sure: bool
+) -> None:
     """Record a generated programme and show it.
 
     Each run creates its data directory again. If it holds facts that the demo did not generate, the
@@ -73,33 +75,33 @@ def demo(settings: GlobalOptions, data: Path, scale: int, seed: int, *, is_sure:
     """
     from services.app.bootstrap import serve_embedded
 
-    _require_own_directory(settings)
+    _require_own_directory(global_options)
     _make_anew(data, is_sure=is_sure)
     with ExitStack() as stack:
         running = stack.enter_context(serve_embedded(data, write=True, purpose="mutua demo"))
-        position = _record(running.address, settings.programme, scale=scale, seed=seed)
+        position = _record(running.address, global_options.programme, scale=scale, seed=seed)
         client = stack.enter_context(
             Client(
                 running.address,
-                programme=settings.programme,
+                programme=global_options.programme,
                 deadline_seconds=DEADLINE_SECONDS,
             )
         )
-        for line in _told(client, position, data):
+        for line in _summary_lines(client, position, data):
             click.echo(line)
 
 
-def _require_own_directory(settings: GlobalOptions) -> None:
+def _require_own_directory(global_options: GlobalOptions) -> None:
     """Raises UsageError where another place was named, which the demo would leave alone."""
-    if settings.server:
+    if global_options.server:
         raise click.UsageError(
             "mutua demo records in a data directory of its own, not through a server: leave out "
-            f"--server {settings.server}, or unset MUTUA_SERVER where it comes from there."
+            f"--server {global_options.server}, or unset MUTUA_SERVER where it comes from there."
         )
     if is_typed("data"):
         raise click.UsageError(
             "mutua demo makes a data directory of its own: name it with --dir, behind demo, and "
-            f"leave out --data {settings.data}."
+            f"leave out --data {global_options.data}."
         )
 
 
@@ -169,7 +171,7 @@ def _record(address: str, programme: str, *, scale: int, seed: int) -> str:
     return position
 
 
-def _told(client: Client, position: str, data: Path) -> Iterator[str]:
+def _summary_lines(client: Client, position: str, data: Path) -> Iterator[str]:
     """The same at each run but for the last line, which names this run's log."""
     from services.demo.programme import AS_OF
 

@@ -88,20 +88,20 @@ def status(path: Path, form: str) -> None:
     """
     from services.dev import cluster
 
-    told = cluster.read_status(path)
+    cluster_state = cluster.read_status(path)
     if form == "json":
-        processes = [asdict(each) for each in told.processes]
-        click.echo(to_json({"server": told.server, "processes": processes}))
+        processes = [asdict(each) for each in cluster_state.processes]
+        click.echo(to_json({"server": cluster_state.server, "processes": processes}))
     else:
-        click.echo(to_table(told.processes, COLUMNS))
+        click.echo(to_table(cluster_state.processes, COLUMNS))
         click.echo()
-        if told.server:
-            click.echo(f"export MUTUA_SERVER={told.server}")
-        elif any(each.pid for each in told.processes):
+        if cluster_state.server:
+            click.echo(f"export MUTUA_SERVER={cluster_state.server}")
+        elif any(each.pid for each in cluster_state.processes):
             click.echo(f"The cluster is not ready; mutua dev logs --dir {path} says why.")
         else:
             click.echo(f"The cluster does not run: mutua dev up --dir {path}")
-    sys.exit(0 if told.server else 1)
+    sys.exit(0 if cluster_state.server else 1)
 
 
 @dev.command()

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 @cluster_options.store_url_option("Database with the read models of a cluster.")
 @FORMAT_OPTION
 @click.pass_obj
-def doctor(settings: GlobalOptions, log_url: str, store_url: str, form: str) -> None:
+def doctor(global_options: GlobalOptions, log_url: str, store_url: str, form: str) -> None:
     """Find problems and show their remedies.
 
     Checks settings, versions, log, read models, clocks and disks. It changes nothing and may run
@@ -34,15 +34,15 @@ def doctor(settings: GlobalOptions, log_url: str, store_url: str, form: str) -> 
     """
     from services.doctor.finding import FindingState, run_checks
 
-    checks = _checks(settings, {"log_url": log_url, "store_url": store_url})
+    checks = _checks(global_options, {"log_url": log_url, "store_url": store_url})
     findings = list(run_checks(checks))
     is_ok = all(found.state is not FindingState.PROBLEM for _, found in findings)
     if form == "json":
-        told = [
+        documents = [
             {"check": name, "state": found.state, "found": found.message, "remedy": found.remedy}
             for name, found in findings
         ]
-        click.echo(to_json({"ok": is_ok, "checks": told}))
+        click.echo(to_json({"ok": is_ok, "checks": documents}))
     else:
         for name, found in findings:
             click.echo(f"{found.state:<8} {name:<12} {found.message}")
@@ -51,19 +51,19 @@ def doctor(settings: GlobalOptions, log_url: str, store_url: str, form: str) -> 
     sys.exit(0 if is_ok else 1)
 
 
-def _checks(settings: GlobalOptions, given: Mapping[str, str]) -> "Mapping[str, Check]":
+def _checks(global_options: GlobalOptions, given: Mapping[str, str]) -> "Mapping[str, Check]":
     from services.doctor import cluster_checks, directory_checks
 
-    known = set(_known())
+    setting_names = set(_setting_names())
     if any(given.values()):
         return cluster_checks.build_checks(
-            known, {name: value for name, value in given.items() if value}
+            setting_names, {name: value for name, value in given.items() if value}
         )
-    require_directory(settings, "mutua doctor")
-    return directory_checks.build_checks(settings.data, known)
+    require_directory(global_options, "mutua doctor")
+    return directory_checks.build_checks(global_options.data, setting_names)
 
 
-def _known() -> Iterator[str]:
+def _setting_names() -> Iterator[str]:
     """The settings there are: of processes, and of commands."""
     from services.cli.main import mutua
     from services.settings import Settings as ProcessSettings

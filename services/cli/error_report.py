@@ -1,4 +1,4 @@
-"""How a failure is told: a sentence for people, one JSON object for programs."""
+"""Reports an error: a sentence for people, one JSON object for programs."""
 
 import json
 import re
@@ -34,7 +34,7 @@ class ErrorReport:
     code: str
     reason: str = ""
     request_id: str = ""
-    """Under which a server's log tells of it; "" when no server was asked."""
+    """Id of the request in the server's log; "" if no request was sent."""
     violations: tuple[FieldViolation, ...] = ()
 
     @classmethod
@@ -59,8 +59,8 @@ class ErrorReport:
                     violations=error.field_violations,
                 )
             case _:
-                told = f"{error.filename}: {error.strerror}" if error.filename else str(error)
-                return cls(message=told, code="UNKNOWN")
+                message = f"{error.filename}: {error.strerror}" if error.filename else str(error)
+                return cls(message=message, code="UNKNOWN")
 
     def show(self, words: Sequence[str], parameters: Mapping[str, str] | None = None) -> None:
         """Writes to stderr, in the format that the words of the command line ask for.
@@ -98,7 +98,7 @@ def is_json_requested(words: Sequence[str]) -> bool:
 def replace_fields_with_options(text: str, parameters: Mapping[str, str]) -> str:
     """The text with options such as --to in place of fields such as `receiver_ids[0]`.
 
-    A field that no parameter of the command stands for stays as it is.
+    A field without a parameter of the command remains unchanged.
     """
 
     def option(match: re.Match[str]) -> str:

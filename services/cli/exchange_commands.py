@@ -1,4 +1,4 @@
-"""`log`, `correct` and `retract`: one fact each, told in words, with the way to undo it."""
+"""`log`, `correct` and `retract`: each records one fact and shows how to undo it."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -98,7 +98,7 @@ ContentValues = dict[str, Any]
 
 
 def takes_content(command: Callable[..., None]) -> Callable[..., None]:
-    """Adds the options that say what an exchange was; they arrive as keywords, None if not said."""
+    """Adds the options for an exchange's content, passed as keywords; None if not typed."""
     for option in reversed((*CONTENT_OPTIONS, YES_OPTION, FORMAT_OPTION)):
         command = option(command)
     return click.pass_obj(command)
@@ -106,7 +106,7 @@ def takes_content(command: Callable[..., None]) -> Callable[..., None]:
 
 @click.command()
 @takes_content
-def log(settings: GlobalOptions, form: str, *, yes: bool, **said: Any) -> None:
+def log(global_options: GlobalOptions, form: str, *, yes: bool, **values: Any) -> None:
     """Record one exchange.
 
     \b
@@ -115,49 +115,49 @@ def log(settings: GlobalOptions, form: str, *, yes: bool, **said: Any) -> None:
       mutua log --from T-02 --to T-01 --to T-03 --kind webinar --on 2026-03-14
       mutua log --with Thornwick --with Millbury --kind meeting --topic e-prescribing
     """
-    _check_parties(said)
-    if not said["party_ids"] and not (said["giver_ids"] and said["receiver_ids"]):
+    _check_parties(values)
+    if not values["party_ids"] and not (values["giver_ids"] and values["receiver_ids"]):
         raise click.UsageError("say who gave and who received: --from A --to B.")
-    if said["kind"] is None:
+    if values["kind"] is None:
         raise click.UsageError("say what form it took: --kind call, or see --help.")
-    with open_client(settings, write=True, purpose="mutua log") as client:
+    with open_client(global_options, write=True, purpose="mutua log") as client:
         directory = CommandLineDirectory(client.list_organizations())
-        resolve_minutes(client, said, MINUTE_FIELDS)
-        names = _resolve_parties(said, directory, yes=yes)
-        telling = _overlaid(
+        resolve_minutes(client, values, MINUTE_FIELDS)
+        names = _resolve_parties(values, directory, yes=yes)
+        summary = _apply_values(
             ExchangeSummary(
                 content=ExchangeContent(),
                 occur_time=to_timestamp(datetime.now(UTC)),
                 occur_precision=OCCUR_PRECISION_EXACT,
             ),
-            said,
+            values,
             names,
         )
         event = Event(
-            occur_time=telling.occur_time,
-            occur_precision=telling.occur_precision,
+            occur_time=summary.occur_time,
+            occur_precision=summary.occur_precision,
             source=SOURCE,
-            exchange_recorded=ExchangeRecorded(exchange=telling.content),
+            exchange_recorded=ExchangeRecorded(exchange=summary.content),
         )
-        labels, labelling = _labels(client, telling, said)
-        position = client.record([event, *labelling])
-        undo = f"{settings.command} retract {event.event_id} --reason ..."
-        _tell(
+        labels, label_events = _labels(client, summary, values)
+        position = client.record([event, *label_events])
+        undo = f"{global_options.command} retract {event.event_id} --reason ..."
+        _show_result(
             form,
             event.event_id,
             position,
-            f"Recorded: {describe_exchange(telling, directory, labels)}",
+            f"Recorded: {describe_exchange(summary, directory, labels)}",
             f"Exchange {event.event_id}. To undo it: {undo}",
         )
-        _tell_new_names(names, directory, undo)
-        _look(client, event.event_id, position)
+        _show_new_names(names, directory, undo)
+        _await_visible(client, event.event_id, position)
 
 
 @click.command()
 @click.argument("exchange_id", metavar="EXCHANGE")
 @takes_content
 def correct(
-    settings: GlobalOptions, exchange_id: str, form: str, *, yes: bool, **said: Any
+    global_options: GlobalOptions, exchange_id: str, form: str, *, yes: bool, **values: Any
 ) -> None:
     """Correct a recorded exchange.
 
@@ -169,19 +169,24 @@ def correct(
       mutua correct 018f3c2e-7b1a-7cc0-9d3e-5a0b1c2d3e4f --minutes 60
       mutua correct 018f3c2e-7b1a-7cc0-9d3e-5a0b1c2d3e4f --to Millbury --on 2026-03-14
     """
-    _check_parties(said)
-    if all(value in (None, ()) for value in said.values()):
+    _check_parties(values)
+    if all(value in (None, ()) for value in values.values()):
         raise click.UsageError("say what to change, for example --minutes 60.")
-    with open_client(settings, write=True, purpose="mutua correct") as client:
+    with open_client(global_options, write=True, purpose="mutua correct") as client:
         exchange, position = _find(client, exchange_id)
         revision = current_revision(exchange)
         directory = CommandLineDirectory(client.list_organizations())
-        resolve_minutes(client, said, MINUTE_FIELDS)
+        resolve_minutes(client, values, MINUTE_FIELDS)
         before = summarize_revision(revision)
-        names = _resolve_parties(said, directory, yes=yes)
-        after = _overlaid(before, said, names)
+        names = _resolve_parties(values, directory, yes=yes)
+        after = _apply_values(before, values, names)
         if after == before:
-            _tell(form, exchange.exchange_id, position, "It says so already: nothing changed.")
+            _show_result(
+                form,
+                exchange.exchange_id,
+                position,
+                "Nothing changed: the exchange already has these values.",
+            )
             return
         event = Event(
             occur_time=after.occur_time,
@@ -194,26 +199,29 @@ def correct(
                 replaces_event_id=revision.event_id,
             ),
         )
-        labels, labelling = _labels(client, after, said, before)
-        position = client.record([event, *labelling])
-        seen = _look(client, exchange.exchange_id, position)
-        if seen is not None and seen.revisions[-1].event_id != event.event_id:
+        labels, label_events = _labels(client, after, values, before)
+        position = client.record([event, *label_events])
+        visible_exchange = _await_visible(client, exchange.exchange_id, position)
+        if (
+            visible_exchange is not None
+            and visible_exchange.revisions[-1].event_id != event.event_id
+        ):
             raise click.ClickException(
                 "somebody changed this exchange at the same time, so the correction was set "
-                f"aside: see {settings.command} exchanges, then correct it again."
+                f"aside: see {global_options.command} exchanges, then correct it again."
             )
         what = describe_changes(
             details(before, directory, labels), details(after, directory, labels)
         )
-        _tell(
+        _show_result(
             form,
             exchange.exchange_id,
             position,
             f"Corrected: {describe_exchange(after, directory, labels)}",
             *what,
         )
-        undo = f"{settings.command} correct {exchange.exchange_id} ..."
-        _tell_new_names(names, directory, undo)
+        undo = f"{global_options.command} correct {exchange.exchange_id} ..."
+        _show_new_names(names, directory, undo)
 
 
 @click.command()
@@ -221,7 +229,7 @@ def correct(
 @click.option("--reason", required=True, help="Why the exchange is retracted.")
 @FORMAT_OPTION
 @click.pass_obj
-def retract(settings: GlobalOptions, exchange_id: str, reason: str, form: str) -> None:
+def retract(global_options: GlobalOptions, exchange_id: str, reason: str, form: str) -> None:
     """Remove an exchange from every answer.
 
     A retraction is final.
@@ -232,10 +240,10 @@ def retract(settings: GlobalOptions, exchange_id: str, reason: str, form: str) -
     """
     if not reason.strip():
         raise click.UsageError("--reason is empty: say why, because a retraction is final.")
-    with open_client(settings, write=True, purpose="mutua retract") as client:
+    with open_client(global_options, write=True, purpose="mutua retract") as client:
         exchange, _ = _find(client, exchange_id)
-        telling = summarize_revision(current_revision(exchange))
-        labels = fetch_topic_labels(client) if telling.content.topics else {}
+        summary = summarize_revision(current_revision(exchange))
+        labels = fetch_topic_labels(client) if summary.content.topics else {}
         directory = CommandLineDirectory(client.list_organizations())
         event = Event(
             source=SOURCE,
@@ -244,85 +252,85 @@ def retract(settings: GlobalOptions, exchange_id: str, reason: str, form: str) -
             ),
         )
         position = client.record([event])
-        _tell(
+        _show_result(
             form,
             exchange.exchange_id,
             position,
-            f"Retracted: {describe_exchange(telling, directory, labels)}",
+            f"Retracted: {describe_exchange(summary, directory, labels)}",
             "This is final: if it did happen, log it again.",
         )
-        _look(client, exchange.exchange_id, position)
+        _await_visible(client, exchange.exchange_id, position)
 
 
-def _check_parties(said: ContentValues) -> None:
-    if said["party_ids"] and (said["giver_ids"] or said["receiver_ids"]):
+def _check_parties(values: ContentValues) -> None:
+    if values["party_ids"] and (values["giver_ids"] or values["receiver_ids"]):
         raise click.UsageError(
             "--with stands for an exchange without direction: "
             "name everybody by --with, or use --from and --to."
         )
-    if len(said["party_ids"]) == 1:
+    if len(values["party_ids"]) == 1:
         raise click.UsageError("--with needs everybody who took part: give it twice or more.")
 
 
 def _resolve_parties(
-    said: ContentValues, directory: CommandLineDirectory, *, yes: bool
+    values: ContentValues, directory: CommandLineDirectory, *, yes: bool
 ) -> ResolvedNames:
-    typed = (*said["giver_ids"], *said["receiver_ids"], *said["party_ids"])
+    typed = (*values["giver_ids"], *values["receiver_ids"], *values["party_ids"])
     return resolve_names(typed, directory, yes=yes)
 
 
-def _overlaid(
-    telling: ExchangeSummary, said: ContentValues, names: ResolvedNames
+def _apply_values(
+    summary: ExchangeSummary, values: ContentValues, names: ResolvedNames
 ) -> ExchangeSummary:
-    """What was told, changed by what is said."""
+    """The summary with the typed values in place of its own."""
     content = ExchangeContent()
-    content.CopyFrom(telling.content)
-    if said["party_ids"]:
+    content.CopyFrom(summary.content)
+    if values["party_ids"]:
         del content.giver_ids[:], content.receiver_ids[:]
-    elif said["giver_ids"] or said["receiver_ids"]:
+    elif values["giver_ids"] or values["receiver_ids"]:
         del content.party_ids[:]
     for field in ("giver_ids", "receiver_ids", "party_ids"):
-        if said[field]:
-            getattr(content, field)[:] = dict.fromkeys(names.ids[typed] for typed in said[field])
+        if values[field]:
+            getattr(content, field)[:] = dict.fromkeys(names.ids[typed] for typed in values[field])
     for field in ("kind", "formality"):
-        if said[field] is not None:
-            setattr(content, field, said[field])
-    _lay_minutes(content, said)
-    if said["topics"]:
-        content.topics[:], _ = read_topics(said["topics"])
-    if said["note"] is not None:
-        content.note.plain = said["note"]
-    moment: Moment | None = said["on"]
+        if values[field] is not None:
+            setattr(content, field, values[field])
+    _apply_minutes(content, values)
+    if values["topics"]:
+        content.topics[:], _ = read_topics(values["topics"])
+    if values["note"] is not None:
+        content.note.plain = values["note"]
+    moment: Moment | None = values["on"]
     return ExchangeSummary(
         content=content,
-        occur_time=moment.timestamp if moment else telling.occur_time,
-        occur_precision=moment.precision if moment else telling.occur_precision,
+        occur_time=moment.timestamp if moment else summary.occur_time,
+        occur_precision=moment.precision if moment else summary.occur_precision,
     )
 
 
 def _labels(
     client: Client,
-    telling: ExchangeSummary,
-    said: ContentValues,
+    summary: ExchangeSummary,
+    values: ContentValues,
     before: ExchangeSummary | None = None,
 ) -> tuple[dict[str, str], list[Event]]:
     """Labels by topic, and the fact that records those that were typed as labels."""
-    if not telling.content.topics and not (before and before.content.topics):
+    if not summary.content.topics and not (before and before.content.topics):
         return {}, []
     programme_labels = fetch_topic_labels(client)
-    _, typed_labels = read_topics(said["topics"])
+    _, typed_labels = read_topics(values["topics"])
     topics = select_new_labels(typed_labels, programme_labels)
     fact = ProgrammeConfigured(topics=topics)
-    labelling = [Event(source=SOURCE, programme_configured=fact)] if topics else []
-    return {**typed_labels, **programme_labels}, labelling
+    label_events = [Event(source=SOURCE, programme_configured=fact)] if topics else []
+    return {**typed_labels, **programme_labels}, label_events
 
 
-def _lay_minutes(content: ExchangeContent, said: ContentValues) -> None:
+def _apply_minutes(content: ExchangeContent, values: ContentValues) -> None:
     for field in MINUTE_FIELDS:
-        if said[field] == UNKNOWN_WORD:
+        if values[field] == UNKNOWN_WORD:
             content.ClearField(field)
-        elif said[field] is not None:
-            setattr(content, field, said[field])
+        elif values[field] is not None:
+            setattr(content, field, values[field])
 
 
 def _find(client: Client, exchange_id: str) -> tuple[Exchange, str]:
@@ -339,7 +347,7 @@ def _find(client: Client, exchange_id: str) -> tuple[Exchange, str]:
     return exchange, pages.position
 
 
-def _look(client: Client, exchange_id: str, position: str) -> Exchange | None:
+def _await_visible(client: Client, exchange_id: str, position: str) -> Exchange | None:
     """The exchange once the fact at `position` is visible; None, with a note, while it is not.
 
     The fact is on the log by now, so a slow or failing read is not a failure of the command.
@@ -352,13 +360,13 @@ def _look(client: Client, exchange_id: str, position: str) -> Exchange | None:
         return None
 
 
-def _tell(form: str, exchange_id: str, position: str, *lines: str) -> None:
+def _show_result(form: str, exchange_id: str, position: str, *lines: str) -> None:
     if form == "json":
         lines = (to_json({"exchange_id": exchange_id, "position": position}),)
     for line in lines:
         click.echo(line)
 
 
-def _tell_new_names(names: ResolvedNames, directory: CommandLineDirectory, undo: str) -> None:
+def _show_new_names(names: ResolvedNames, directory: CommandLineDirectory, undo: str) -> None:
     for line in names.describe_new_names(directory, undo):
         click.echo(line, err=True)

@@ -54,7 +54,7 @@ COLUMNS: Final = (
 
 
 def exchange_csv(exchanges: Sequence[Exchange], directory: CommandLineDirectory) -> str:
-    """A header and a row an exchange, as it stands, or stood when it was retracted."""
+    """A header and one row per exchange: its current revision, or the retracted one."""
     alike = _ids_alike(exchanges)
     text = io.StringIO()
     writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
@@ -88,7 +88,7 @@ def _row(
 
 
 def _side_of_recorder(revision: Revision) -> ReportSide.ValueType:
-    """The side that reported where only the recorder tells it: who imports is a third party."""
+    """The reporting side, by the recorder if need be, because an import records for others."""
     if revision.recorded_by in revision.content.giver_ids:
         return REPORT_SIDE_GIVER
     is_receiver = revision.recorded_by in revision.content.receiver_ids

@@ -1,4 +1,4 @@
-"""One exchange in words."""
+"""Describes one exchange in a sentence or a table row."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ NO_LABELS: Final[Mapping[str, str]] = MappingProxyType({})
 KINDS: Final = words_by_number(ExchangeKind.items())
 FORMALITIES: Final = words_by_number(Formality.items())
 STATES: Final = words_by_number(ExchangeState.items())
-# How the sentence says each detail, in this order.
+# The details of the sentence, in this order.
 PHRASES: Final = {
     "kind": "{}",
     "on": "{}",
@@ -33,7 +33,7 @@ PHRASES: Final = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExchangeSummary:
-    """What an exchange is said to have been."""
+    """The content and time of an exchange, from a revision, a fact or typed options."""
 
     content: ExchangeContent
     occur_time: Timestamp
@@ -56,19 +56,19 @@ def summarize_revision(revision: Revision) -> ExchangeSummary:
 
 
 def details(
-    telling: ExchangeSummary, directory: CommandLineDirectory, labels: Mapping[str, str] = NO_LABELS
+    summary: ExchangeSummary, directory: CommandLineDirectory, labels: Mapping[str, str] = NO_LABELS
 ) -> dict[str, str]:
-    """What is known of an exchange, by the word for it; what is unknown is left out.
+    """The recorded values of an exchange, by the word for each; unknown values are left out.
 
     `labels` are what topics are shown as, where that is not the topic itself.
     """
-    content = telling.content
+    content = summary.content
     values = {
         "from": directory.join_labels(content.giver_ids),
         "to": directory.join_labels(content.receiver_ids),
         "with": directory.join_labels(content.party_ids),
         "kind": KINDS.get(content.kind, ""),
-        "on": format_occurrence(telling.occur_time, telling.occur_precision),
+        "on": format_occurrence(summary.occur_time, summary.occur_precision),
         "topics": _join_names(labels.get(topic, topic) for topic in content.topics),
         "formality": FORMALITIES.get(content.formality, ""),
         "note": content.note.plain,
@@ -84,7 +84,7 @@ def details(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RevisionLine:
-    """A revision of an exchange as a table shows it; `known` is what `details` says."""
+    """One row of a table of revisions; `details` comes from the function of that name."""
 
     exchange_id: str
     details: Mapping[str, str]
@@ -99,7 +99,7 @@ def revision_lines(
     *,
     revisions: bool,
 ) -> Iterator[RevisionLine]:
-    """What stands of an exchange, or stood; with `revisions` all that was said, oldest first."""
+    """Yields the current revision, or with `revisions` every revision, oldest first."""
     last = exchange.revisions[-1]
     for revision in exchange.revisions if revisions else (current_revision(exchange),):
         is_replaced = revisions and revision.event_id != last.event_id
@@ -117,15 +117,19 @@ def revision_lines(
 
 
 def describe_exchange(
-    telling: ExchangeSummary, directory: CommandLineDirectory, labels: Mapping[str, str] = NO_LABELS
+    summary: ExchangeSummary, directory: CommandLineDirectory, labels: Mapping[str, str] = NO_LABELS
 ) -> str:
     """Such as "Thornwick (T-02) gave to Millbury (T-01): call, 2026-03-14, 45 minutes."."""
-    known = details(telling, directory, labels)
+    values_by_word = details(summary, directory, labels)
     parties = (
-        f"{known['with']} together" if "with" in known else f"{known['from']} gave to {known['to']}"
+        f"{values_by_word['with']} together"
+        if "with" in values_by_word
+        else f"{values_by_word['from']} gave to {values_by_word['to']}"
     )
     told_details = ", ".join(
-        phrase.format(known[word]) for word, phrase in PHRASES.items() if word in known
+        phrase.format(values_by_word[word])
+        for word, phrase in PHRASES.items()
+        if word in values_by_word
     )
     return f"{parties}: {told_details}."
 

@@ -212,7 +212,7 @@ def takes_file(command: Callable[..., None]) -> Callable[..., None]:
     help="Record corrected rows again if their exchange was retracted.",
 )
 @takes_file
-def exchanges(settings: GlobalOptions, file: Path, form: str, **options: Any) -> None:
+def exchanges(global_options: GlobalOptions, file: Path, form: str, **options: Any) -> None:
     """Import exchanges.
 
     \b
@@ -241,12 +241,12 @@ def exchanges(settings: GlobalOptions, file: Path, form: str, **options: Any) ->
             confirm_split=_confirm_split if is_terminal else None,
         )
 
-    _import(import_file, settings, file, form, options)
+    _import(import_file, global_options, file, form, options)
 
 
 @import_files.command()
 @takes_file
-def organizations(settings: GlobalOptions, file: Path, form: str, **options: Any) -> None:
+def organizations(global_options: GlobalOptions, file: Path, form: str, **options: Any) -> None:
     """Import the roster.
 
     A new id registers an organization; a changed row updates it.
@@ -269,11 +269,11 @@ def organizations(settings: GlobalOptions, file: Path, form: str, **options: Any
         report = import_organizations(client, *arguments, **keywords)
         if report.acknowledged:
             directory = CommandLineDirectory(client.list_organizations())
-            unbound.extend(unbound_lines(directory, settings.command))
+            unbound.extend(unbound_lines(directory, global_options.command))
             sharing.extend(shared_spelling_lines(directory))
         return report
 
-    _import(import_file, settings, file, form, options)
+    _import(import_file, global_options, file, form, options)
     if form == "json":
         return
     for line in sharing:
@@ -285,7 +285,7 @@ def organizations(settings: GlobalOptions, file: Path, form: str, **options: Any
 
 def _import(
     import_file: Callable[..., "ImportReport"],
-    settings: GlobalOptions,
+    global_options: GlobalOptions,
     file: Path,
     form: str,
     options: dict[str, Any],
@@ -305,7 +305,7 @@ def _import(
     try:
         with (
             _named_file(file) as path,
-            open_client(settings, write=True, purpose="mutua import") as client,
+            open_client(global_options, write=True, purpose="mutua import") as client,
         ):
             report = _run(import_file, client, path, import_options)
     except ImportRefusedError as error:
@@ -315,7 +315,7 @@ def _import(
     if form == "json":
         click.echo(to_json(asdict(report)))
     else:
-        for line in report_lines(report, settings, file):
+        for line in report_lines(report, global_options, file):
             click.echo(line)
     if report.interrupted:
         raise click.Abort(report.notes[-1])

@@ -1,4 +1,4 @@
-"""What an import did, or would do, in words."""
+"""Describes the result of an import, or of a dry run."""
 
 import reprlib
 import shlex
@@ -34,7 +34,9 @@ ERROR_COLUMNS: Final[tuple["Column[RowProblem]", ...]] = (
 )
 
 
-def report_lines(report: "ImportReport", settings: GlobalOptions, file: Path) -> Iterable[str]:
+def report_lines(
+    report: "ImportReport", global_options: GlobalOptions, file: Path
+) -> Iterable[str]:
     """The plan, what became of the rows, what to mend, and what to do next."""
     later = f", generation {report.generation}" if report.generation > 1 else ""
     yield f"Batch {report.batch}{later}: {format_count(report.counts.rows, 'row')}."
@@ -64,7 +66,7 @@ def report_lines(report: "ImportReport", settings: GlobalOptions, file: Path) ->
             yield from _roster_lines(report)
         if name == "retracted_earlier":
             yield from _retracted_lines(report)
-    yield from _next_lines(report, settings, file)
+    yield from _next_lines(report, global_options, file)
 
 
 def _roster_lines(report: "ImportReport") -> Iterable[str]:
@@ -89,7 +91,7 @@ def _retracted_lines(report: "ImportReport") -> Iterable[str]:
         yield "  If a row was mended since, --reinstate records it again."
 
 
-def _next_lines(report: "ImportReport", settings: GlobalOptions, file: Path) -> Iterable[str]:
+def _next_lines(report: "ImportReport", global_options: GlobalOptions, file: Path) -> Iterable[str]:
     """What the user has to do, or may do, now."""
     would = "would be " if report.dry_run else ""
     if report.set_aside:
@@ -109,7 +111,8 @@ def _next_lines(report: "ImportReport", settings: GlobalOptions, file: Path) -> 
         what = click.get_current_context().info_name
         words = (report.set_aside, "--batch", report.batch)
         yield (
-            f"Mend the rows there, then: {settings.command} import {what} {shlex.join(words)} "
+            f"Mend the rows there, then: {global_options.command} "
+            f"import {what} {shlex.join(words)} "
             f"(with the other options that you gave for {file.name})"
         )
-    yield f"Next: {settings.command} balances"
+    yield f"Next: {global_options.command} balances"

@@ -16,7 +16,7 @@ from services.ledger.wording import format_count
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
 @click.option("--force", is_flag=True, help="Replace an existing file.")
 @click.pass_obj
-def template(settings: GlobalOptions, file: Path, *, force: bool) -> None:
+def template(global_options: GlobalOptions, file: Path, *, force: bool) -> None:
     """Write an Excel workbook to fill in.
 
     It has the columns of an import, and lists the roster's organizations, if there are any, as
@@ -37,7 +37,7 @@ def template(settings: GlobalOptions, file: Path, *, force: bool) -> None:
     from services.imports import template as workbook
     from services.imports.batch_property import make_batch_name
 
-    organizations = _roster(settings)
+    organizations = _roster(global_options)
     file.write_bytes(workbook.make_template(organizations, batch=make_batch_name(file)))
     chosen = len(workbook.list_party_names(organizations))
     roster = (
@@ -47,14 +47,15 @@ def template(settings: GlobalOptions, file: Path, *, force: bool) -> None:
     )
     click.echo(f"Wrote {file}. {roster}")
     click.echo(
-        f"Fill it in, then: {settings.command} import exchanges {shlex.quote(str(file))} --dry-run"
+        f"Fill it in, then: {global_options.command} import exchanges "
+        f"{shlex.quote(str(file))} --dry-run"
     )
 
 
-def _roster(settings: GlobalOptions) -> list[Organization]:
+def _roster(global_options: GlobalOptions) -> list[Organization]:
     """The organizations known; none where nothing was recorded yet."""
     try:
-        with open_client(settings, write=False, purpose="mutua import template") as client:
+        with open_client(global_options, write=False, purpose="mutua import template") as client:
             return list(client.list_organizations())
     except ClientError as error:
         if error.reason != ForeignDataError.reason:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 STDOUT: Final = Path("-")
 _SHOWN: Final = 5
-"""Programmes told by name."""
+"""Maximum number of programmes listed by name."""
 
 
 @click.group()
@@ -41,7 +41,7 @@ def export() -> None:
 @cluster_options.log_url_option("Kafka topic to export instead of a data directory.")
 @click.pass_obj
 def export_log(
-    settings: GlobalOptions, file: Path, only_programme: str, log_url: str, *, force: bool
+    global_options: GlobalOptions, file: Path, only_programme: str, log_url: str, *, force: bool
 ) -> None:
     """Export all facts as JSON Lines.
 
@@ -58,23 +58,23 @@ def export_log(
     if is_typed("programme"):
         raise click.UsageError(
             "export log writes all programmes; to leave out the others type "
-            f"mutua export log --only-programme {settings.programme} FILE."
+            f"mutua export log --only-programme {global_options.programme} FILE."
         )
     write = partial(
-        _exported(settings, log_url),
+        _exported(global_options, log_url),
         programme_id=only_programme,
         force=force,
         progress=partial(_show, "exported"),
     )
     try:
         counts, nobodys_count = write(file)
-    except BrokenPipeError:  # whoever read it has enough; there is nobody to tell
+    except BrokenPipeError:  # the reader closed the pipe, so no summary is needed
         sys.stdout = None
         click.get_current_context().exit(1)
     names = [f"{name} ({count:,})" for name, count in sorted(counts.items())]
     more = f" and {len(names) - _SHOWN:,} more" if len(names) > _SHOWN else ""
-    told = ", ".join(names[:_SHOWN]) or "none: nothing is recorded yet"
-    click.echo(f"Programmes: {told}{more}.", err=True)
+    programmes = ", ".join(names[:_SHOWN]) or "none: nothing is recorded yet"
+    click.echo(f"Programmes: {programmes}{more}.", err=True)
     if nobodys_count:
         click.echo(
             f"{format_count(nobodys_count, 'record')} left out: their keys name no "
@@ -84,7 +84,7 @@ def export_log(
         )
 
 
-def _exported(settings: GlobalOptions, log_url: str) -> "Callable[..., ExportResult]":
+def _exported(global_options: GlobalOptions, log_url: str) -> "Callable[..., ExportResult]":
     """What writes the log into a file: that of a topic, or of the data directory."""
     if log_url and not is_typed("data"):
         from services.app import topics
@@ -93,15 +93,15 @@ def _exported(settings: GlobalOptions, log_url: str) -> "Callable[..., ExportRes
         return partial(topics.export, settings=read_settings(log_url=log_url))
     from services.app.bootstrap import export_log as write
 
-    require_directory(settings, "mutua export log")
-    return partial(write, settings.data)
+    require_directory(global_options, "mutua export log")
+    return partial(write, global_options.data)
 
 
 @click.command()
 @click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
 @cluster_options.log_url_option("Empty Kafka topic to write instead of a data directory.")
 @click.pass_obj
-def replay(settings: GlobalOptions, file: Path, log_url: str) -> None:
+def replay(global_options: GlobalOptions, file: Path, log_url: str) -> None:
     """Replay an exported log.
 
     Writes the file of mutua export log into an empty data directory or topic. Nothing is recorded
@@ -116,10 +116,10 @@ def replay(settings: GlobalOptions, file: Path, log_url: str) -> None:
         if log_url and not is_typed("data"):
             _replay_into_topic(file, log_url)
         else:
-            require_directory(settings, "mutua replay")
-            _replay_into_directory(file, settings)
+            require_directory(global_options, "mutua replay")
+            _replay_into_directory(file, global_options)
     except KeyboardInterrupt:
-        again = f"{settings.command} replay {file}" + f" --log-url {log_url}" * bool(log_url)
+        again = f"{global_options.command} replay {file}" + f" --log-url {log_url}" * bool(log_url)
         raise click.Abort(f"Interrupted. To go on, type again: {again}") from None
 
 
@@ -134,10 +134,10 @@ def _replay_into_topic(file: Path, log_url: str) -> None:
     )
 
 
-def _replay_into_directory(file: Path, settings: GlobalOptions) -> None:
+def _replay_into_directory(file: Path, global_options: GlobalOptions) -> None:
     from services.app.bootstrap import replay as replay_file
 
-    report = replay_file(file, settings.data, now=time.time_ns() // 1000, progress=_show)
+    report = replay_file(file, global_options.data, now=time.time_ns() // 1000, progress=_show)
     if not report.ok:
         for difference in report.differences:
             click.echo(difference)
@@ -147,8 +147,10 @@ def _replay_into_directory(file: Path, settings: GlobalOptions) -> None:
         if report.hold_reason
         else ""
     )
-    click.echo(f"Verified: {settings.data} holds {format_count(report.fact_count, 'fact')}{held}.")
-    click.echo(f"Next: {settings.command} status")
+    click.echo(
+        f"Verified: {global_options.data} holds {format_count(report.fact_count, 'fact')}{held}."
+    )
+    click.echo(f"Next: {global_options.command} status")
 
 
 def _show(what: str, done: int, total: int) -> None:

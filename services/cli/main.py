@@ -147,7 +147,7 @@ def _as_typed(context: click.Context) -> str:
 
 
 def _with_place(error: click.ClickException) -> click.ClickException:
-    """Says where a global option goes that stands behind the command."""
+    """Replaces the error for a global option after the command by one that shows its place."""
     if not isinstance(error, click.NoSuchOption) or error.ctx is None:
         return error
     for option in mutua.params:

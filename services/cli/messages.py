@@ -1,4 +1,4 @@
-"""What numbers say in words. No word judges: giving and receiving are both needed."""
+"""Messages about answers. No word judges, because giving and receiving are both needed."""
 
 from collections.abc import Collection, Iterable, Sequence
 from typing import Final
@@ -34,7 +34,7 @@ def format_amount(value: float) -> str:
 
 
 def describe_balance(balance: Balance, warnings: Iterable[str]) -> str:
-    """Which way a balance leans, as far as it may be said; "" when it may not."""
+    """The direction of a balance; "" if too many minutes are unknown to state one."""
     directed_count = balance.exchange_count - balance.joint_count
     if balance.exchange_count == 0:
         return describe_absence(balance.reasons)
@@ -58,9 +58,9 @@ def describe_absence(reasons: Collection[str]) -> str:
 
 def describe_pair(pair: Pair) -> str:
     """What to keep in mind of one pair."""
-    said = ["days point the other way"] if pair.direction_differs else []
-    said += ["many minutes unknown"] if "MANY_UNKNOWN" in pair.reasons else []
-    return ", ".join(said)
+    remarks = ["days point the other way"] if pair.direction_differs else []
+    remarks += ["many minutes unknown"] if "MANY_UNKNOWN" in pair.reasons else []
+    return ", ".join(remarks)
 
 
 def coverage_lines(coverage: Coverage, question: Question | None = None) -> list[str]:
@@ -141,7 +141,7 @@ def isolate_lines(isolates: Sequence[str], others: Sequence[str] = ()) -> list[s
 
 
 def empty_programme_line(programme: str, others: Iterable[str]) -> str:
-    """That a programme is empty, with those that are not, in case the name was mistyped."""
+    """States that a programme is empty and lists the others, in case the name is mistyped."""
     there = ", ".join(each for each in others if each != programme)
     here = f"; programmes here: {there}" if there else ""
     return f"nothing was recorded in programme {programme!r}{here}"

@@ -1,4 +1,4 @@
-"""`nothing-to-report`: an organization says that it shared nothing in a month."""
+"""`nothing-to-report`: records that an organization shared nothing in a month."""
 
 from datetime import UTC, date, datetime, timedelta
 
@@ -31,7 +31,7 @@ def parse_month(typed: str) -> Moment:
 @FORMAT_OPTION
 @click.pass_obj
 def nothing_to_report(
-    settings: GlobalOptions, organization: str, month: Moment | None, form: str, *, yes: bool
+    global_options: GlobalOptions, organization: str, month: Moment | None, form: str, *, yes: bool
 ) -> None:
     """Record a month without exchanges.
 
@@ -44,7 +44,7 @@ def nothing_to_report(
       mutua --as T-02 nothing-to-report T-02 2026-03
     """
     period = month or _last_month(datetime.now(UTC).date())
-    with open_client(settings, write=True, purpose="mutua nothing-to-report") as client:
+    with open_client(global_options, write=True, purpose="mutua nothing-to-report") as client:
         directory = CommandLineDirectory(client.list_organizations())
         names = resolve_names([organization], directory, yes=yes)
         organization_id = names.ids[organization]

@@ -38,7 +38,7 @@ YES_OPTION: Final = click.option("--yes", is_flag=True, help="Do not ask.")
 
 
 def takes_organization(command: Callable[..., None]) -> Callable[..., None]:
-    """Adds the options that say what an organization is; they arrive as keywords."""
+    """Adds the options for an organization's content, passed as keywords; None if not typed."""
     for option in reversed((*ORGANIZATION_OPTIONS, YES_OPTION, FORMAT_OPTION)):
         command = option(command)
     return click.pass_obj(command)
@@ -62,7 +62,7 @@ def organization() -> None:
 @click.argument("organization_id", metavar="ID")
 @takes_organization
 def add(
-    settings: GlobalOptions, organization_id: str, form: str, *, yes: bool, **said: Any
+    global_options: GlobalOptions, organization_id: str, form: str, *, yes: bool, **values: Any
 ) -> None:
     """Register an organization.
 
@@ -75,34 +75,34 @@ def add(
       mutua organization add ext-1 --name "A vendor" --role boundary
     """
     organization_id = organization_id.strip()
-    with open_client(settings, write=True, purpose="mutua organization add") as client:
+    with open_client(global_options, write=True, purpose="mutua organization add") as client:
         directory = CommandLineDirectory(client.list_organizations())
         if (existing := directory.get(organization_id)) is not None and existing.registered:
             raise click.ClickException(
                 f"{directory.label(organization_id)} is registered already. To change it: "
-                f"{settings.command} organization update {shlex.quote(organization_id)} ..."
+                f"{global_options.command} organization update {shlex.quote(organization_id)} ..."
             )
-        _require_free([organization_id, *said["aliases"]], organization_id, directory)
-        _confirm_spellings(organization_id, said, directory, yes=yes)
-        content = apply_values(OrganizationContent(organization_id=organization_id), said)
+        _require_free([organization_id, *values["aliases"]], organization_id, directory)
+        _confirm_spellings(organization_id, values, directory, yes=yes)
+        content = apply_values(OrganizationContent(organization_id=organization_id), values)
         event = Event(
             source=SOURCE,
             organization_registered=OrganizationRegistered(organization=content),
         )
-        after, position = _record(client, [event], settings.command)
-        change = f"{settings.command} organization update {shlex.quote(organization_id)} ..."
+        after, position = _record(client, [event], global_options.command)
+        change = f"{global_options.command} organization update {shlex.quote(organization_id)} ..."
         lines = [
             f"Registered: {describe_organization(content)}.",
             f"A registration cannot be taken back. To change it: {change}",
         ]
-        _tell(form, organization_id, event, position, lines, after, settings)
+        _tell(form, organization_id, event, position, lines, after, global_options)
 
 
 @organization.command()
 @click.argument("organization", metavar="ORGANIZATION")
 @takes_organization
 def update(
-    settings: GlobalOptions, organization: str, form: str, *, yes: bool, **said: Any
+    global_options: GlobalOptions, organization: str, form: str, *, yes: bool, **values: Any
 ) -> None:
     """Update a registered organization.
 
@@ -114,31 +114,31 @@ def update(
       mutua organization update elm-3 --name "Elmwood NHS Trust" --region Y55
       mutua organization update Elmwood --sector "" --close-date 2026-04-01
     """
-    if all(value in (None, ()) for value in said.values()):
+    if all(value in (None, ()) for value in values.values()):
         raise click.UsageError("say what to change, for example --name NAME.")
-    with open_client(settings, write=True, purpose="mutua organization update") as client:
+    with open_client(global_options, write=True, purpose="mutua organization update") as client:
         directory = CommandLineDirectory(client.list_organizations())
-        existing = _registered(organization, directory, settings)
+        existing = _registered(organization, directory, global_options)
         organization_id = existing.organization_id
         before = content_of(existing)
-        after = apply_values(before, said)
+        after = apply_values(before, values)
         if after == before:
             _tell_nothing_changed(form, organization_id)
             return
         new_aliases = [each for each in after.aliases if each not in before.aliases]
         _require_free(new_aliases, organization_id, directory)
-        if said["name"] == before.name:
-            said["name"] = None
-        _confirm_spellings(organization_id, said, directory, yes=yes)
+        if values["name"] == before.name:
+            values["name"] = None
+        _confirm_spellings(organization_id, values, directory, yes=yes)
         event = Event(source=SOURCE, organization_updated=OrganizationUpdated(organization=after))
-        directory_after, position = _record(client, [event], settings.command)
-        undo = f"{settings.command} organization update {shlex.quote(organization_id)}"
+        directory_after, position = _record(client, [event], global_options.command)
+        undo = f"{global_options.command} organization update {shlex.quote(organization_id)}"
         lines = [
             f"Changed: {describe_organization(after)}.",
             *describe_changes(before, after),
             *undo_lines(undo, before, after),
         ]
-        _tell(form, organization_id, event, position, lines, directory_after, settings)
+        _tell(form, organization_id, event, position, lines, directory_after, global_options)
 
 
 @organization.command()
@@ -153,7 +153,7 @@ def update(
 @FORMAT_OPTION
 @click.pass_obj
 def alias(
-    settings: GlobalOptions,
+    global_options: GlobalOptions,
     spelling: str | None,
     organization: str | None,
     form: str,
@@ -175,12 +175,12 @@ def alias(
     """
     if unbound == (spelling is not None) or (spelling is None) != (organization is None):
         raise click.UsageError("type a SPELLING and an ORGANIZATION, or --unbound.")
-    with open_client(settings, write=True, purpose="mutua organization alias") as client:
+    with open_client(global_options, write=True, purpose="mutua organization alias") as client:
         directory = CommandLineDirectory(client.list_organizations())
         bindings = (
             _unbound_bindings(directory)
             if spelling is None or organization is None
-            else _bindings(spelling, organization, directory, settings)
+            else _bindings(spelling, organization, directory, global_options)
         )
         if not bindings:
             _tell_nothing_changed(form, "")
@@ -190,17 +190,25 @@ def alias(
             Event(source=SOURCE, alias_added=AliasAdded(alias=each, organization_id=means))
             for each, means in bindings
         ]
-        after, position = _record(client, events, settings.command)
+        after, position = _record(client, events, global_options.command)
         lines = [
             f"Bound: {quote(each)} means {directory.label(means)}, also in what was recorded "
             "before."
             for each, means in bindings
         ]
-        _tell(form, bindings[0][1], events[-1], position, [*lines, ALIAS_IS_FINAL], after, settings)
+        _tell(
+            form,
+            bindings[0][1],
+            events[-1],
+            position,
+            [*lines, ALIAS_IS_FINAL],
+            after,
+            global_options,
+        )
 
 
 def _registered(
-    typed: str, directory: CommandLineDirectory, settings: GlobalOptions
+    typed: str, directory: CommandLineDirectory, global_options: GlobalOptions
 ) -> Organization:
     """A registered organization by id, name or alias. Raises ClickException."""
     organization_id = directory.find(typed)
@@ -211,17 +219,18 @@ def _registered(
     hint = f" Did you mean {near}?" if near else ""
     raise click.ClickException(
         f"{quote(typed)} is not registered.{hint} To register it: "
-        f"{settings.command} organization add {shlex.quote(organization_id or typed)} --name NAME"
+        f"{global_options.command} organization add "
+        f"{shlex.quote(organization_id or typed)} --name NAME"
     )
 
 
 def _bindings(
-    spelling: str, typed: str, directory: CommandLineDirectory, settings: GlobalOptions
+    spelling: str, typed: str, directory: CommandLineDirectory, global_options: GlobalOptions
 ) -> list[tuple[str, str]]:
     """Pairs of alias and organization id to record, [] if all are bound. Raises ClickException."""
     means = directory.find(typed)
     if means is None:
-        means = _registered(typed, directory, settings).organization_id
+        means = _registered(typed, directory, global_options).organization_id
     spelling = spelling.strip()
     aliases = directory.find_unregistered_spellings(spelling) or [spelling]
     bound = directory.aliases_of(means)
@@ -264,13 +273,13 @@ def _require_free(
 
 
 def _confirm_spellings(
-    organization_id: str, said: OrganizationValues, directory: CommandLineDirectory, *, yes: bool
+    organization_id: str, values: OrganizationValues, directory: CommandLineDirectory, *, yes: bool
 ) -> None:
     """Asks where the id or a name is spelled like another registered organization.
 
     Raises ClickException without a terminal, and Abort when the answer is no.
     """
-    for spelling in (organization_id, said["name"], *said["aliases"]):
+    for spelling in (organization_id, values["name"], *values["aliases"]):
         if not spelling or yes:
             continue
         others = directory.find_all_registered(spelling) - {organization_id}
@@ -340,7 +349,7 @@ def _tell(
     position: str,
     lines: Sequence[str],
     after: CommandLineDirectory | None,
-    settings: GlobalOptions,
+    global_options: GlobalOptions,
 ) -> None:
     if form == "json":
         document = {
@@ -352,7 +361,7 @@ def _tell(
         return
     for line in lines:
         click.echo(line)
-    if after is not None and (unbound := unbound_lines(after, settings.command)):
+    if after is not None and (unbound := unbound_lines(after, global_options.command)):
         click.echo("Ids that were recorded before are not bound to the roster:", err=True)
         click.echo("\n".join(unbound), err=True)
 

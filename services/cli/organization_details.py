@@ -53,7 +53,7 @@ ORGANIZATION_OPTIONS: Final = (
     click.option("--core-system", help="The main record system it runs."),
     click.option("--strategic-group", help="The grouping it belongs to."),
     click.option("--size", help="A size band, such as large."),
-    click.option("--role", help="Such as exemplar; boundary stands outside the programme."),
+    click.option("--role", help="Such as exemplar; boundary is outside the programme."),
     click.option(
         "--external-id",
         "external_ids",
@@ -68,24 +68,26 @@ ORGANIZATION_OPTIONS: Final = (
 )
 
 
-def apply_values(standing: OrganizationContent, said: OrganizationValues) -> OrganizationContent:
+def apply_values(
+    content_before: OrganizationContent, values: OrganizationValues
+) -> OrganizationContent:
     """The content with the options laid over it."""
     content = OrganizationContent()
-    content.CopyFrom(standing)
+    content.CopyFrom(content_before)
     for field in TEXT_FIELDS:
-        if said[field] is not None:
-            setattr(content, field, said[field].strip())
-    if said["type"] is not None:
-        content.type = said["type"]
-    if said["external_ids"]:
+        if values[field] is not None:
+            setattr(content, field, values[field].strip())
+    if values["type"] is not None:
+        content.type = values["type"]
+    if values["external_ids"]:
         del content.external_ids[:]
-        content.external_ids.extend(each for each in said["external_ids"] if each.scheme)
+        content.external_ids.extend(each for each in values["external_ids"] if each.scheme)
     for field in DATE_FIELDS:
-        if said[field] is not None:
+        if values[field] is not None:
             content.ClearField(field)
-            if said[field] != Date():
-                getattr(content, field).CopyFrom(said[field])
-    aliases = {*content.aliases, *(alias.strip() for alias in said["aliases"])}
+            if values[field] != Date():
+                getattr(content, field).CopyFrom(values[field])
+    aliases = {*content.aliases, *(alias.strip() for alias in values["aliases"])}
     content.aliases[:] = sorted(aliases - {content.organization_id})
     return content
 

@@ -33,7 +33,9 @@ class CommandLineDirectory(organization_directory.OrganizationDirectory):
         An import reads such a cell as several organizations; a command takes each by itself.
         """
         parts = [part for part in re.split("[;|,]", typed) if part.strip()]
-        ids = [found for part in parts if (found := self.find(part)) is not None]
+        ids = [
+            organization_id for part in parts if (organization_id := self.find(part)) is not None
+        ]
         return ids if len(parts) > 1 and len(ids) == len(parts) else []
 
     def suggest(self, typed: str) -> str:
@@ -91,7 +93,7 @@ def resolve_names(
             organization_id = (
                 names.ids[spelling]
                 if spelling != name
-                else _confirmed(name, names, organization_directory, yes=yes)
+                else _confirm_name(name, names, organization_directory, yes=yes)
             )
         names.ids[name] = organization_id
     return names
@@ -128,7 +130,7 @@ def unbound_lines(organization_directory: CommandLineDirectory, mutua: str) -> l
     return lines
 
 
-def _confirmed(
+def _confirm_name(
     name: str, names: ResolvedNames, organization_directory: CommandLineDirectory, *, yes: bool
 ) -> str:
     """The id of a new name: the name itself, or a near miss that the user picks."""

@@ -30,7 +30,7 @@ _line = json.JSONEncoder(ensure_ascii=False).encode
 
 @dataclass(frozen=True, slots=True)
 class Column(Generic[Row]):
-    """One column of a table; numbers stand at the right."""
+    """One column of a table; numbers are aligned right."""
 
     heading: str
     cell: Callable[[Row], str]
@@ -49,7 +49,7 @@ def to_table(rows: Sequence[Row], columns: Iterable[Column[Row]]) -> str:
     return tabulate(
         list(zip(*(cells for _, cells in filled), strict=True)),
         headers=[column.heading for column, _ in filled],
-        # Cells are text as it shall stand: ids such as 007 or 1e5 are no numbers.
+        # Cells are final text: ids such as 007 or 1e5 are not numbers.
         disable_numparse=True,
         colalign=["right" if column.is_number else "left" for column, _ in filled],
     )
@@ -88,8 +88,8 @@ def to_dictionary(message: Any) -> dict[str, Any]:
     Every field is there except unset optional ones and unset messages.
     """
     return {
-        name: getattr(message, name) if tell is None else tell(getattr(message, name))
-        for name, is_optional, tell in _fields(message.DESCRIPTOR)
+        name: getattr(message, name) if convert is None else convert(getattr(message, name))
+        for name, is_optional, convert in _fields(message.DESCRIPTOR)
         if not is_optional or message.HasField(name)
     }
 
@@ -129,22 +129,24 @@ def write_text(path: Path, content: str) -> None:
         file.write(f"{content}\n".encode())
 
 
-# protobuf's own MessageToDict looks all this up anew for each value, at five times the cost.
+# Cached because protobuf's MessageToDict repeats these lookups per value, at five times the cost.
 @cache
 def _fields(descriptor: Descriptor) -> list[tuple[str, bool, Callable[[Any], Any] | None]]:
-    """Of each field its name, whether it may be absent, and how its value is told if not as is."""
-    return [(field.name, field.has_presence, _telling(field)) for field in descriptor.fields]
+    """Every field's name, whether it may be absent, and its converter; None if it needs none."""
+    return [
+        (field.name, field.has_presence, _field_converter(field)) for field in descriptor.fields
+    ]
 
 
-def _telling(field: FieldDescriptor) -> Callable[[Any], Any] | None:
-    tell = _telling_one(field)
+def _field_converter(field: FieldDescriptor) -> Callable[[Any], Any] | None:
+    convert = _value_converter(field)
     if not field.is_repeated:
-        return tell
-    return list if tell is None else lambda values: list(map(tell, values))
+        return convert
+    return list if convert is None else lambda values: list(map(convert, values))
 
 
-def _telling_one(field: FieldDescriptor) -> Callable[[Any], Any] | None:
-    """How one value of a field stands in proto JSON."""
+def _value_converter(field: FieldDescriptor) -> Callable[[Any], Any] | None:
+    """The converter of one value to proto JSON; None if it needs none."""
     if field.message_type is not None:
         return _TEXTS.get(field.message_type, to_dictionary)
     if field.enum_type is not None:
@@ -164,7 +166,7 @@ _TEXTS: Final[Mapping[Descriptor, Callable[[Any], str]]] = {
     Timestamp.DESCRIPTOR: Timestamp.ToJsonString,
     Date.DESCRIPTOR: to_iso,
 }
-"""Messages that stand as text in JSON."""
+"""Messages that are text in JSON."""
 
 
 def _cell(value: Any) -> str:

@@ -34,7 +34,7 @@ def programme() -> None:
 @programme.command()
 @FORMAT_OPTION
 @click.pass_obj
-def show(settings: GlobalOptions, form: str) -> None:
+def show(global_options: GlobalOptions, form: str) -> None:
     """Show a programme's settings and topics.
 
     \b
@@ -42,10 +42,10 @@ def show(settings: GlobalOptions, form: str) -> None:
       mutua programme show
       mutua programme show --format json
     """
-    with open_client(settings, write=False, purpose="mutua programme show") as client:
+    with open_client(global_options, write=False, purpose="mutua programme show") as client:
         answer = client.get_programme()
         if not answer.programme.topics:
-            warn_if_empty(settings, client.get_status())
+            warn_if_empty(global_options, client.get_status())
     if form == "json":
         click.echo(to_json(to_dictionary(answer)))
         return
@@ -57,7 +57,7 @@ def show(settings: GlobalOptions, form: str) -> None:
     else:
         click.echo(
             "Nobody has said how long a working day is: "
-            f"{settings.command} programme set --working-day-minutes 450"
+            f"{global_options.command} programme set --working-day-minutes 450"
         )
     click.echo(to_table(answer.programme.topics, COLUMNS) or "No exchange has a topic.")
 
@@ -92,7 +92,7 @@ class TopicLabelType(click.ParamType):
 @FORMAT_OPTION
 @click.pass_obj
 def set_(
-    settings: GlobalOptions,
+    global_options: GlobalOptions,
     working_day_minutes: int | None,
     topics: tuple[TopicLabel, ...],
     form: str,
@@ -114,7 +114,7 @@ def set_(
             topics=topics, working_day_minutes=working_day_minutes
         ),
     )
-    with open_client(settings, write=True, purpose="mutua programme set") as client:
+    with open_client(global_options, write=True, purpose="mutua programme set") as client:
         position = client.record([event])
     if form == "json":
         click.echo(to_json({"event_id": event.event_id, "position": position}))

@@ -1,4 +1,4 @@
-"""`quarantine`: the facts that can never apply, why, and how to send them mended."""
+"""`quarantine`: shows facts that can never apply and sends them again."""
 
 import json
 import sys
@@ -66,7 +66,7 @@ def quarantine() -> None:
     show_default=True,
 )
 @click.pass_obj
-def list_records(settings: GlobalOptions, form: str) -> None:
+def list_records(global_options: GlobalOptions, form: str) -> None:
     """List the quarantined facts.
 
     The other commands take the number in the first column.
@@ -76,11 +76,11 @@ def list_records(settings: GlobalOptions, form: str) -> None:
       mutua quarantine list
       mutua quarantine list --format csv
     """
-    with open_client(settings, write=False, purpose="mutua quarantine") as client:
+    with open_client(global_options, write=False, purpose="mutua quarantine") as client:
         pages = client.list_quarantine()
         rows = list(pages)
         if not rows:
-            warn_if_empty(settings, client.get_status())
+            warn_if_empty(global_options, client.get_status())
         directory = CommandLineDirectory(client.list_organizations() if form == "table" else ())
     if form == "json":
         document = {
@@ -100,14 +100,16 @@ def list_records(settings: GlobalOptions, form: str) -> None:
         click.echo("No fact is in quarantine.")
     else:
         click.echo(to_table(rows, columns(directory)))
-        click.echo(f"\nWhat to do about one: {settings.command} quarantine show {rows[0].offset}")
+        click.echo(
+            f"\nWhat to do about one: {global_options.command} quarantine show {rows[0].offset}"
+        )
 
 
 @quarantine.command()
 @click.argument("offset", metavar="NUMBER", type=click.IntRange(min=0))
 @FORMAT_OPTION
 @click.pass_obj
-def show(settings: GlobalOptions, offset: int, form: str) -> None:
+def show(global_options: GlobalOptions, offset: int, form: str) -> None:
     """Show a quarantined fact and its remedy.
 
     Shows why the fact cannot apply, what to do, and the current state of its exchange.
@@ -117,12 +119,12 @@ def show(settings: GlobalOptions, offset: int, form: str) -> None:
       mutua quarantine show 12
       mutua quarantine show 12 --format json > fact.json
     """
-    with open_client(settings, write=False, purpose="mutua quarantine") as client:
-        record = _find(client, offset, settings)
-        exchange = _standing(client, record)
+    with open_client(global_options, write=False, purpose="mutua quarantine") as client:
+        record = _find(client, offset, global_options)
+        exchange = _find_exchange(client, record)
         directory = CommandLineDirectory(client.list_organizations() if form == "table" else ())
     if form == "table":
-        for line in describe_record(record, exchange, directory, settings):
+        for line in describe_record(record, exchange, directory, global_options):
             click.echo(line)
         return
     document = to_dictionary(record)
@@ -145,7 +147,7 @@ def show(settings: GlobalOptions, offset: int, form: str) -> None:
 @FORMAT_OPTION
 @click.pass_obj
 def resubmit(
-    settings: GlobalOptions, offset: int, file: Path | None, form: str, *, yes: bool
+    global_options: GlobalOptions, offset: int, file: Path | None, form: str, *, yes: bool
 ) -> None:
     """Send a quarantined fact again.
 
@@ -158,17 +160,17 @@ def resubmit(
       mutua quarantine resubmit 12
       mutua quarantine resubmit 12 --fact fact.json
     """
-    with open_client(settings, write=True, purpose="mutua quarantine") as client:
-        record = _find(client, offset, settings)
+    with open_client(global_options, write=True, purpose="mutua quarantine") as client:
+        record = _find(client, offset, global_options)
         if record.resubmitted_as:
             raise click.ClickException(
                 f"record {offset} was resubmitted already, as {record.resubmitted_as}, and counts "
                 "once: nothing was recorded. If that one is wrong too, correct it."
             )
         if file is not None:
-            event = _given(file, record, client.programme)
+            event = _read_fact(file, record, client.programme)
         else:
-            event = _derived(client, record, settings, is_sure=yes)
+            event = _build_unedited(client, record, global_options, is_sure=yes)
         event.event_id = resubmission_id(client.programme, record.record)
         event.programme_id = client.programme
         position = client.record([event])
@@ -181,23 +183,23 @@ def resubmit(
     if again is not None:
         raise click.ClickException(
             f"that fact can not apply either: {again.detail}. It is record {again.offset} in the "
-            f"quarantine: {settings.command} quarantine show {again.offset}"
+            f"quarantine: {global_options.command} quarantine show {again.offset}"
         )
 
 
-def _find(client: Client, offset: int, settings: GlobalOptions) -> QuarantinedRecord:
+def _find(client: Client, offset: int, global_options: GlobalOptions) -> QuarantinedRecord:
     position = client.get_status().log_position
-    found = next(iter(client.list_quarantine(offsets=[offset], min_position=position)), None)
-    if found is None:
+    record = next(iter(client.list_quarantine(offsets=[offset], min_position=position)), None)
+    if record is None:
         raise click.ClickException(
             f"no record {offset} is in the quarantine of programme {client.programme!r}: "
-            f"{settings.command} quarantine list shows their numbers."
+            f"{global_options.command} quarantine list shows their numbers."
         )
-    return found
+    return record
 
 
-def _standing(client: Client, record: QuarantinedRecord) -> Exchange | None:
-    """The exchange that a fact is about, when it stands on the log."""
+def _find_exchange(client: Client, record: QuarantinedRecord) -> Exchange | None:
+    """The exchange of a fact; None if the log has none."""
     event = record.event
     match event.WhichOneof("fact"):
         case "exchange_corrected":
@@ -211,15 +213,15 @@ def _standing(client: Client, record: QuarantinedRecord) -> Exchange | None:
     return next(iter(client.list_exchanges(exchange_ids=[exchange_id])), None)
 
 
-def _given(file: Path, record: QuarantinedRecord, programme: str) -> Event:
+def _read_fact(file: Path, record: QuarantinedRecord, programme: str) -> Event:
     """The fact in a file: one alone, or what `show` writes. Raises ClickException."""
     name = "stdin" if file == STDIN else str(file)
     event = Event()
     try:
-        given = json.loads(sys.stdin.buffer.read() if file == STDIN else file.read_bytes())
-        if not isinstance(given, dict):
+        document = json.loads(sys.stdin.buffer.read() if file == STDIN else file.read_bytes())
+        if not isinstance(document, dict):
             raise ValueError("it is no object")
-        fact = with_message_dates(given.get("fact", given), Event.DESCRIPTOR)
+        fact = with_message_dates(document.get("fact", document), Event.DESCRIPTOR)
         ParseDict(fact, event)
     except (ParseError, ValueError, TypeError, AttributeError, RecursionError) as error:
         raise click.ClickException(
@@ -246,11 +248,11 @@ def _given(file: Path, record: QuarantinedRecord, programme: str) -> Event:
     return event
 
 
-def _derived(
-    client: Client, record: QuarantinedRecord, settings: GlobalOptions, *, is_sure: bool
+def _build_unedited(
+    client: Client, record: QuarantinedRecord, global_options: GlobalOptions, *, is_sure: bool
 ) -> Event:
     """What can be sent without anybody mending it. Raises ClickException for the rest."""
-    command = f"{settings.command} quarantine"
+    command = f"{global_options.command} quarantine"
     if needs_mending(record):
         raise click.ClickException(
             f"record {record.offset} has to be mended first, since it says: {record.detail}. "
@@ -259,7 +261,7 @@ def _derived(
         )
     if record.reason == QUARANTINE_REASON_EVENT_ID_REUSED:
         return build_resubmission(record, None)
-    exchange = _standing(client, record)
+    exchange = _find_exchange(client, record)
     if exchange is None or is_retracted(exchange):
         raise click.ClickException(
             "the exchange was retracted, which is final: there is nothing to correct any more."

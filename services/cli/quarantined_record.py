@@ -1,4 +1,4 @@
-"""A quarantined record in words, and as a fact that can be sent again."""
+"""Describes a quarantined record, and builds the fact that is sent again."""
 
 from collections.abc import Iterator
 from typing import Any, Final
@@ -35,7 +35,7 @@ REASON_WORDS: Final = {
     for number, word in words_by_number(QuarantineReason.items()).items()
 }
 SERVER_SET_FIELDS: Final = ("recorded_by", "assurance", "record_time")
-"""What the server says of a fact; it says it anew when the fact is sent again."""
+"""Fields that the server sets, again on every submission."""
 
 
 def needs_mending(record: QuarantinedRecord) -> bool:
@@ -47,8 +47,10 @@ def needs_mending(record: QuarantinedRecord) -> bool:
 
 
 def build_resubmission(record: QuarantinedRecord, exchange: Exchange | None) -> Event:
-    """What the client said, without what a resubmission gets anew; a stale correction is made from
-    the revision current now."""
+    """The client's fact without the fields that a resubmission sets again.
+
+    A stale correction replaces the revision that is current in `exchange`.
+    """
     event = Event()
     event.CopyFrom(record.event)
     for field in ("event_id", "programme_id", *SERVER_SET_FIELDS):
@@ -91,9 +93,12 @@ def _about(record: QuarantinedRecord, directory: CommandLineDirectory) -> str:
         case _ if record.reason == QUARANTINE_REASON_UNREADABLE:
             return format_count(len(record.record), "byte")
         case "exchange_recorded" | "exchange_corrected" as fact:
-            known = details(summarize_fact(event), directory)
-            parties = known.get("with") or f"{known.get('from', '')} to {known.get('to', '')}"
-            words = [known.get("kind", "exchange"), parties, known.get("on", "")]
+            fact_details = details(summarize_fact(event), directory)
+            parties = (
+                fact_details.get("with")
+                or f"{fact_details.get('from', '')} to {fact_details.get('to', '')}"
+            )
+            words = [fact_details.get("kind", "exchange"), parties, fact_details.get("on", "")]
             return f"{'correction: ' * (fact == 'exchange_corrected')}{', '.join(words)}"
         case "exchange_retracted":
             return f"retraction of {event.exchange_retracted.exchange_id}"
@@ -108,7 +113,7 @@ def _about(record: QuarantinedRecord, directory: CommandLineDirectory) -> str:
 
 
 def summarize_fact(event: Event) -> ExchangeSummary:
-    """What a fact says that an exchange was."""
+    """The summary of the exchange that a fact records or corrects."""
     is_first = event.HasField("exchange_recorded")
     fact = event.exchange_recorded if is_first else event.exchange_corrected
     return ExchangeSummary(
@@ -122,7 +127,7 @@ def describe_record(
     record: QuarantinedRecord,
     exchange: Exchange | None,
     directory: CommandLineDirectory,
-    settings: GlobalOptions,
+    global_options: GlobalOptions,
 ) -> Iterator[str]:
     yield f"Record {record.offset}, {_when(record)}: {REASON_WORDS.get(record.reason, '')}."
     yield f"Why: {record.detail}."
@@ -130,11 +135,11 @@ def describe_record(
     if record.resubmitted_as:
         yield f"It was resubmitted as {record.resubmitted_as}."
     if exchange is not None:
-        yield from _compared(record, exchange, directory)
+        yield from _compare_with_current(record, exchange, directory)
     yield "\nThe fact as it came:\n"
     yield to_json(to_editable(record.event) if record.HasField("event") else record.record.hex(" "))
     if not record.resubmitted_as:
-        command = f"{settings.command} quarantine"
+        command = f"{global_options.command} quarantine"
         file = ""
         yield ""
         if needs_mending(record):
@@ -143,23 +148,23 @@ def describe_record(
         yield f"To send it again: {command} resubmit {record.offset}{file}"
 
 
-def _compared(
+def _compare_with_current(
     record: QuarantinedRecord, exchange: Exchange, directory: CommandLineDirectory
 ) -> Iterator[str]:
-    """What stands now beside what the record says."""
+    """A table of the current revision next to the record's content."""
     current = exchange.revisions[-1].event_id
     yield f"\nExchange {exchange.exchange_id}, current revision {current}:\n"
     now = details(summarize_revision(current_revision(exchange)), directory)
-    says = {}
+    record_details = {}
     if record.event.WhichOneof("fact") != "exchange_retracted":
-        says = details(summarize_fact(record.event), directory)
-    words = list(dict.fromkeys((*now, *says)))
+        record_details = details(summarize_fact(record.event), directory)
+    words = list(dict.fromkeys((*now, *record_details)))
     yield to_table(
         words,
         [
             Column("", lambda word: word),
             Column("stands now", lambda word: now.get(word, "")),
-            Column("this record says", lambda word: says.get(word, "")),
+            Column("this record says", lambda word: record_details.get(word, "")),
         ],
     )
     if is_retracted(exchange):

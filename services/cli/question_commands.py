@@ -20,20 +20,20 @@ BALANCES: Final[QuestionView[Balance]] = QuestionView(
     name="balances",
     row_descriptor=Balance.DESCRIPTOR,
     ask=Client.list_balances,
-    table=lambda shown: to_table(
-        shown.rows,
-        tables.balance_columns(shown.question.lens, shown.directory, shown.answer.warnings),
+    table=lambda context: to_table(
+        context.rows,
+        tables.balance_columns(context.question.lens, context.directory, context.answer.warnings),
     ),
-    footer=lambda shown: [NEITHER_IS_BETTER] if shown.rows else [],
+    footer=lambda context: [NEITHER_IS_BETTER] if context.rows else [],
 )
 PAIRS: Final[QuestionView[Pair]] = QuestionView(
     name="pairs",
     row_descriptor=Pair.DESCRIPTOR,
     ask=Client.list_pairs,
-    table=lambda shown: to_table(
-        shown.rows, tables.pair_columns(shown.question.lens, shown.directory)
+    table=lambda context: to_table(
+        context.rows, tables.pair_columns(context.question.lens, context.directory)
     ),
-    footer=lambda shown: [NEITHER_IS_BETTER] if shown.rows else [],
+    footer=lambda context: [NEITHER_IS_BETTER] if context.rows else [],
 )
 EDGES: Final[QuestionView[Edge]] = QuestionView(
     name="edges",
@@ -41,10 +41,10 @@ EDGES: Final[QuestionView[Edge]] = QuestionView(
     ask=Client.get_network,
     rows_of=lambda answer: answer.edges,
     companion_rows="nodes",
-    table=lambda shown: to_table(
-        shown.rows, tables.edge_columns(shown.question.lens, shown.directory)
+    table=lambda context: to_table(
+        context.rows, tables.edge_columns(context.question.lens, context.directory)
     ),
-    footer=lambda shown: _without_exchanges(shown),
+    footer=lambda context: _without_exchanges(context),
 )
 NODES: Final[QuestionView[Node]] = QuestionView(
     name="nodes",
@@ -52,8 +52,8 @@ NODES: Final[QuestionView[Node]] = QuestionView(
     ask=Client.get_network,
     rows_of=lambda answer: answer.nodes,
     companion_rows="edges",
-    table=lambda shown: to_table(
-        shown.rows, tables.node_columns(shown.question.lens, shown.directory)
+    table=lambda context: to_table(
+        context.rows, tables.node_columns(context.question.lens, context.directory)
     ),
 )
 EXCHANGES: Final[QuestionView[Exchange]] = QuestionView(
@@ -62,23 +62,25 @@ EXCHANGES: Final[QuestionView[Exchange]] = QuestionView(
     ask=Client.list_exchanges,
     has_amounts=False,
     has_retracted=True,
-    table=lambda shown: _exchange_table(shown, revisions=False),
-    csv=lambda shown: exchange_csv(shown.rows, shown.directory),
+    table=lambda context: _exchange_table(context, revisions=False),
+    csv=lambda context: exchange_csv(context.rows, context.directory),
     has_topics=True,
 )
-REVISIONS: Final = replace(EXCHANGES, table=lambda shown: _exchange_table(shown, revisions=True))
+REVISIONS: Final = replace(
+    EXCHANGES, table=lambda context: _exchange_table(context, revisions=True)
+)
 ORGANIZATIONS: Final[QuestionView[Organization]] = QuestionView(
     name="organizations",
     row_descriptor=Organization.DESCRIPTOR,
     ask=Client.list_organizations,
     has_amounts=False,
-    table=lambda shown: to_table(shown.rows, tables.organization_columns()),
+    table=lambda context: to_table(context.rows, tables.organization_columns()),
 )
 
 
 @click.command()
 @takes_question
-def balances(settings: GlobalOptions, asked: QuestionOptions) -> None:
+def balances(global_options: GlobalOptions, options: QuestionOptions) -> None:
     """Show what organizations gave and received.
 
     \b
@@ -89,12 +91,12 @@ def balances(settings: GlobalOptions, asked: QuestionOptions) -> None:
       mutua balances --order-by "net desc" --limit 10
       mutua balances --organization Thornwick --format csv
     """
-    show(BALANCES, settings, asked)
+    show(BALANCES, global_options, options)
 
 
 @click.command()
 @takes_question
-def pairs(settings: GlobalOptions, asked: QuestionOptions) -> None:
+def pairs(global_options: GlobalOptions, options: QuestionOptions) -> None:
     """Compare giving and receiving in each pair.
 
     A is the organization that gave more; if both gave the same, the one that sorts first.
@@ -106,13 +108,13 @@ def pairs(settings: GlobalOptions, asked: QuestionOptions) -> None:
       mutua pairs --topic interfaces --order-by "given_days desc"
       mutua pairs --from 2026-01 --format json
     """
-    show(PAIRS, settings, asked)
+    show(PAIRS, global_options, options)
 
 
 @click.command()
 @takes_question
 @click.option("--nodes", is_flag=True, help="Show the organizations instead of the ties.")
-def network(settings: GlobalOptions, asked: QuestionOptions, *, nodes: bool) -> None:
+def network(global_options: GlobalOptions, options: QuestionOptions, *, nodes: bool) -> None:
     """Show who gave to whom.
 
     JSON has nodes and edges. CSV and the table have the edges, or with --nodes the nodes. A line
@@ -125,15 +127,15 @@ def network(settings: GlobalOptions, asked: QuestionOptions, *, nodes: bool) -> 
       mutua network --topic interfaces --nodes
       mutua network --format csv --output edges.csv
     """
-    if nodes and asked.order_by:
+    if nodes and options.order_by:
         raise click.UsageError(
             "--order-by sorts the ties, and --nodes shows organizations, by id: leave one of them "
             "out, or sort the same figures by mutua balances --order-by."
         )
     if nodes:
-        show(NODES, settings, asked)
+        show(NODES, global_options, options)
     else:
-        show(EDGES, settings, asked)
+        show(EDGES, global_options, options)
 
 
 @click.command()
@@ -150,8 +152,8 @@ def network(settings: GlobalOptions, asked: QuestionOptions, *, nodes: bool) -> 
 @click.option("--revisions", is_flag=True, help="Also show earlier revisions (table).")
 @click.option("--retracted", is_flag=True, help="Also list retracted exchanges (CSV).")
 def exchanges(
-    settings: GlobalOptions,
-    asked: QuestionOptions,
+    global_options: GlobalOptions,
+    options: QuestionOptions,
     *,
     giver: str,
     receiver: str,
@@ -178,26 +180,26 @@ def exchanges(
       mutua exchanges --format json
       mutua exchanges --format csv > all.csv
     """
-    if retracted and (asked.form != "csv" or standing):
+    if retracted and (options.form != "csv" or standing):
         raise click.UsageError(
             "--retracted is for --format csv without --standing: tables and JSON list exchanges "
             "that were retracted unless --standing is given."
         )
     read = REVISIONS if revisions else EXCHANGES
-    choices = (*asked.question.organization_ids, giver, receiver, *ids)
-    is_whole = asked.limit == 0 and not any(choices)
+    choices = (*options.question.organization_ids, giver, receiver, *ids)
+    is_whole = options.limit == 0 and not any(choices)
     rows = show(
         _doubles(read, is_whole=is_whole) if possible_doubles else read,
-        settings,
-        asked,
+        global_options,
+        options,
         organizations={"giver_id": giver, "receiver_id": receiver},
         exchange_ids=ids,
-        standing_only=standing or (asked.form == "csv" and not (retracted or ids)),
+        standing_only=standing or (options.form == "csv" and not (retracted or ids)),
         possible_doubles=possible_doubles,
     )
     listed_ids = {row.exchange_id for row in rows}
     # What a limit left out may be there.
-    for each in ids if asked.limit == 0 or len(rows) <= asked.limit else ():
+    for each in ids if options.limit == 0 or len(rows) <= options.limit else ():
         if each.strip().lower() not in listed_ids:
             click.echo(f"no exchange {each!r} was found with these filters", err=True)
     if ids and not listed_ids:
@@ -206,7 +208,7 @@ def exchanges(
 
 @click.command()
 @takes_question
-def organizations(settings: GlobalOptions, asked: QuestionOptions) -> None:
+def organizations(global_options: GlobalOptions, options: QuestionOptions) -> None:
     """List the roster and other organizations.
 
     Other organizations are those that exchanges name and nobody registered.
@@ -217,41 +219,45 @@ def organizations(settings: GlobalOptions, asked: QuestionOptions) -> None:
       mutua organizations --topic interfaces --order-by "last_exchange_date desc"
       mutua organizations --format csv
     """
-    show(ORGANIZATIONS, settings, asked)
+    show(ORGANIZATIONS, global_options, options)
 
 
 def _doubles(read: QuestionView[Exchange], *, is_whole: bool) -> QuestionView[Exchange]:
     """The same, with who reported each and the number of possible doubles at the foot."""
     return replace(
         read,
-        table=lambda shown: _exchange_table(shown, revisions=read is REVISIONS, reporters=True),
-        footer=lambda shown: [
-            doubles_line(shown.answer.coverage, len(shown.rows), is_whole=is_whole)
+        table=lambda context: _exchange_table(context, revisions=read is REVISIONS, reporters=True),
+        footer=lambda context: [
+            doubles_line(context.answer.coverage, len(context.rows), is_whole=is_whole)
         ],
     )
 
 
-def _without_exchanges(shown: RenderContext[Edge]) -> list[str]:
-    nodes = [row for row in shown.answer.nodes if not row.exchange_count]
+def _without_exchanges(context: RenderContext[Edge]) -> list[str]:
+    nodes = [row for row in context.answer.nodes if not row.exchange_count]
     return isolate_lines(
         *(
-            [shown.directory.label(row.organization_id) for row in nodes if row.isolate is isolate]
+            [
+                context.directory.label(row.organization_id)
+                for row in nodes
+                if row.isolate is isolate
+            ]
             for isolate in (True, False)
         )
     )
 
 
 def _exchange_table(
-    shown: RenderContext[Exchange], *, revisions: bool, reporters: bool = False
+    context: RenderContext[Exchange], *, revisions: bool, reporters: bool = False
 ) -> str:
-    directory = shown.directory
+    directory = context.directory
     return to_table(
         [
             line
-            for row in shown.rows
-            for line in revision_lines(row, directory, shown.topic_labels, revisions=revisions)
+            for row in context.rows
+            for line in revision_lines(row, directory, context.topic_labels, revisions=revisions)
         ],
         tables.exchange_columns(
-            directory, shown.question, revisions=revisions, reporters=reporters
+            directory, context.question, revisions=revisions, reporters=reporters
         ),
     )

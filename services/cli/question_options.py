@@ -46,12 +46,12 @@ def takes_question(command: Callable[..., None]) -> Callable[..., None]:
     """
 
     @wraps(command)
-    def with_options(settings: GlobalOptions, **values: Any) -> None:
+    def with_options(global_options: GlobalOptions, **values: Any) -> None:
         # A filter's parameter has the name of its field of the question.
         filters = {name: values.pop(name) for name in FILTER_FIELDS if name in values}
         question = Question(**filters)
         how = {name: values.pop(name) for name in ("order_by", "limit", "form", "output")}
-        command(settings, QuestionOptions(question=question, **how), **values)
+        command(global_options, QuestionOptions(question=question, **how), **values)
 
     decorated: Callable[..., None] = click.pass_obj(with_options)
     for option in reversed(QUESTION_OPTIONS):

@@ -1,4 +1,4 @@
-"""The question that an answer is about, in words."""
+"""Describes the question of an answer in one line."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
@@ -28,7 +28,7 @@ FORMALITIES: Final = words_by_number(Formality.items())
 
 def question_line(
     question: Question,
-    asked: Question,
+    sent_question: Question,
     directory: CommandLineDirectory,
     filters: Mapping[str, Any],
     *,
@@ -36,17 +36,16 @@ def question_line(
 ) -> str:
     """Such as "Question: lens burden, allocation split; all time; identity as-now; kind call."
 
-    `question` is the one that was answered; of `asked`, the one that was sent, it says what differs
-    from the defaults. `filters` are those of the request that stand beside its question, and
-    `has_amounts` says whether lens and allocation matter to the answer.
+    `question` is the answered one; `sent_question` decides which defaults are left out. `filters`
+    are the request's fields outside its question. Set `has_amounts` if lens and allocation matter.
     """
     parts = [_amounts(question)] if has_amounts else []
     parts += [describe_window(question), f"identity {IDENTITIES[question.identity]}"]
     parts += _narrowing(question, directory)
-    if asked.population != POPULATION_UNSPECIFIED:
+    if sent_question.population != POPULATION_UNSPECIFIED:
         parts.append(f"population {POPULATIONS[question.population]}")
     parts += _beside(filters, directory)
-    if asked.HasField("as_of_date"):
+    if sent_question.HasField("as_of_date"):
         parts.append(f"as of {to_iso(question.as_of_date)}")
     return f"Question: {'; '.join(parts)}."
 

@@ -1,4 +1,4 @@
-"""A question is asked and its answer shown, as a table, JSON or CSV: the same for all of them."""
+"""A question is asked and its answer context, as a table, JSON or CSV: the same for all of them."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ Row = TypeVar("Row", bound=Message)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RenderContext(Generic[Row]):
-    """What people see: rows, and beside them the question, names, and the whole answer."""
+    """The input of a table: rows, question, names and the whole answer."""
 
     rows: Sequence[Row]
     question: Question
@@ -61,8 +61,8 @@ class QuestionView(Generic[Row]):
 
 def show(
     read: QuestionView[Row],
-    settings: GlobalOptions,
-    asked: QuestionOptions,
+    global_options: GlobalOptions,
+    options: QuestionOptions,
     organizations: Mapping[str, str] | None = None,
     **filters: Any,
 ) -> list[Row]:
@@ -72,35 +72,35 @@ def show(
     NothingMatchesError when a filter names only what the programme does not know.
     """
     question, side_names = Question(), organizations or {}
-    question.CopyFrom(asked.question)
-    with open_client(settings, write=False, purpose=f"mutua {read.name}") as client:
+    question.CopyFrom(options.question)
+    with open_client(global_options, write=False, purpose=f"mutua {read.name}") as client:
         filters |= side_names
-        unknown = _resolve(client, question, filters, list(side_names), settings.command)
+        unknown = _resolve(client, question, filters, list(side_names), global_options.command)
         if unknown.is_all and not read.has_retracted:
             raise unknown.to_error()
-        answer = read.ask(client, question, order_by=asked.order_by, **filters)
-        # One more than is shown tells that there are more; the rest is not asked for.
-        rows = list(islice(read.rows_of(answer), asked.limit + 1 if asked.limit else None))
+        answer = read.ask(client, question, order_by=options.order_by, **filters)
+        # One more row than the limit reveals that there are more; the rest is never requested.
+        rows = list(islice(read.rows_of(answer), options.limit + 1 if options.limit else None))
         if not rows:
-            warn_if_empty(settings, client.get_status())
+            warn_if_empty(global_options, client.get_status())
             if unknown.is_all:
                 raise unknown.to_error()
         unknown.warn()
         # JSON has ids only, so that programs do not wait for names.
         directory = CommandLineDirectory(
-            client.list_organizations() if asked.form != "json" else ()
+            client.list_organizations() if options.form != "json" else ()
         )
-        labels = fetch_topic_labels(client) if asked.form == "table" and read.has_topics else {}
+        labels = fetch_topic_labels(client) if options.form == "table" and read.has_topics else {}
     view = RenderContext(
-        rows=rows[: asked.limit] if asked.limit else rows,
+        rows=rows[: options.limit] if options.limit else rows,
         question=answer.question if answer.question.programme_id else question,
         directory=directory,
         answer=answer,
         topic_labels=labels,
     )
     has_more = len(view.rows) < len(rows)
-    foot = _foot(read, view, asked, filters, settings.command, has_more=has_more)
-    _write(read, view, asked, filters, foot)
+    foot = _foot(read, view, options, filters, global_options.command, has_more=has_more)
+    _write(read, view, options, filters, foot)
     return rows
 
 
@@ -127,8 +127,8 @@ def _resolve(
 
 def _foot(
     read: QuestionView[Row],
-    shown: RenderContext[Row],
-    asked: QuestionOptions,
+    context: RenderContext[Row],
+    options: QuestionOptions,
     filters: Mapping[str, Any],
     mutua: str,
     *,
@@ -137,81 +137,81 @@ def _foot(
     """Lines below an answer; JSON, which has the rest in fields, gets only that about the limit."""
     foot = []
     if has_more:
-        count = f"{len(shown.rows):,}"
+        count = f"{len(context.rows):,}"
         foot.append(f"The first {count} {read.name}; there are more: --limit 0 shows all.")
-    if asked.form == "json":
+    if options.form == "json":
         return foot
     line = question_line(
-        shown.question, asked.question, shown.directory, filters, has_amounts=read.has_amounts
+        context.question, options.question, context.directory, filters, has_amounts=read.has_amounts
     )
-    foot += [line, *coverage_lines(shown.answer.coverage, shown.question)]
-    foot += warning_lines(shown.answer.warnings, mutua, shown.answer.coverage)
-    if UNBOUND_NAMES in shown.answer.warnings:
-        foot += unbound_lines(shown.directory, mutua)
-    return [*foot, *read.footer(shown)] if asked.form == "table" else foot
+    foot += [line, *coverage_lines(context.answer.coverage, context.question)]
+    foot += warning_lines(context.answer.warnings, mutua, context.answer.coverage)
+    if UNBOUND_NAMES in context.answer.warnings:
+        foot += unbound_lines(context.directory, mutua)
+    return [*foot, *read.footer(context)] if options.form == "table" else foot
 
 
 def _write(
     read: QuestionView[Row],
-    shown: RenderContext[Row],
-    asked: QuestionOptions,
+    context: RenderContext[Row],
+    options: QuestionOptions,
     filters: Mapping[str, Any],
     foot: Sequence[str],
 ) -> None:
     """Writes the answer where it was asked for; what is no part of it goes to stderr.
 
-    A CSV file gets a second file beside it, with everything of the JSON but the rows.
+    A CSV file gets a second file next to it, with all fields of the JSON except the rows.
     """
-    match asked.form:
+    match options.form:
         case "json":
-            content = to_json(_document(read, shown, filters))
+            content = to_json(_document(read, context, filters))
         case "csv":
             content = (
-                to_csv(shown.rows, read.row_descriptor, shown.directory.name)
+                to_csv(context.rows, read.row_descriptor, context.directory.name)
                 if read.csv is None
-                else read.csv(shown)
+                else read.csv(context)
             )
         case _:
-            table = read.table(shown) or f"No {read.name}."
+            table = read.table(context) or f"No {read.name}."
             content, foot = "\n".join([table, "", *foot]), ()
-    if asked.output is None or asked.output == STDOUT:
+    if options.output is None or options.output == STDOUT:
         click.echo(content)
     else:
-        write_text(asked.output, content)
-        if asked.form == "csv":
-            sidecar = asked.output.with_name(f"{asked.output.name}.question.json")
-            write_text(sidecar, to_json(_statement(shown, filters)))
-            foot = [*foot, f"Written: {asked.output}, and its question to {sidecar}."]
+        write_text(options.output, content)
+        if options.form == "csv":
+            sidecar = options.output.with_name(f"{options.output.name}.question.json")
+            write_text(sidecar, to_json(_statement(context, filters)))
+            foot = [*foot, f"Written: {options.output}, and its question to {sidecar}."]
     for line in foot:
         click.echo(line, err=True)
 
 
 def _document(
-    read: QuestionView[Row], shown: RenderContext[Row], filters: Mapping[str, Any]
+    read: QuestionView[Row], context: RenderContext[Row], filters: Mapping[str, Any]
 ) -> dict[str, Any]:
-    beside = (
-        {read.companion_rows: getattr(shown.answer, read.companion_rows)}
+    companions = (
+        {read.companion_rows: getattr(context.answer, read.companion_rows)}
         if read.companion_rows
         else {}
     )
     return {
-        **{name: [to_dictionary(row) for row in rows] for name, rows in beside.items()},
-        read.name: [to_dictionary(row) for row in shown.rows],
-        **_statement(shown, filters),
+        **{name: [to_dictionary(row) for row in rows] for name, rows in companions.items()},
+        read.name: [to_dictionary(row) for row in context.rows],
+        **_statement(context, filters),
     }
 
 
-def _statement(shown: RenderContext[Any], filters: Mapping[str, Any]) -> dict[str, Any]:
+def _statement(context: RenderContext[Any], filters: Mapping[str, Any]) -> dict[str, Any]:
     """Everything of an answer but its rows.
 
-    `filters` are the fields of the request beside its question; they are shown if any is set.
+    `filters` are the request's fields outside its question; they appear if any is set.
     """
     set_filters = {name: value for name, value in filters.items() if value}
     return {
-        "question": to_dictionary(shown.question),
+        "question": to_dictionary(context.question),
         **({"filters": set_filters} if set_filters else {}),
-        "position": shown.answer.position,
-        "as_of_date": to_iso(shown.answer.as_of_date),
-        "coverage": to_dictionary(shown.answer.coverage),
-        "warnings": list(shown.answer.warnings),
+        "position": context.answer.position,
+        "as_of_date": to_iso(context.answer.as_of_date),
+        "coverage": to_dictionary(context.answer.coverage),
+        "warnings": list(context.answer.warnings),
     }

@@ -31,7 +31,7 @@ _SECONDS_BETWEEN_LINES: Final = 2.0
 )
 @click.pass_obj
 def rebuild(
-    settings: GlobalOptions, log_url: str, store_url: str, *, back: bool, drop_old: bool
+    global_options: GlobalOptions, log_url: str, store_url: str, *, back: bool, drop_old: bool
 ) -> None:
     """Rebuild the read models from the log.
 
@@ -52,49 +52,49 @@ def rebuild(
 
         given = {"log_url": log_url, "store_url": store_url}
         cluster = read_settings(**{name: url for name, url in given.items() if url})
-        _in_cluster(cluster, settings.command, back=back, drop_old=drop_old)
+        _in_cluster(cluster, global_options.command, back=back, drop_old=drop_old)
         return
     if back:
         raise click.UsageError("--back is for a cluster: name it with --log-url and --store-url.")
-    require_directory(settings, "mutua rebuild")
-    _in_directory(settings, drop_old=drop_old)
+    require_directory(global_options, "mutua rebuild")
+    _in_directory(global_options, drop_old=drop_old)
 
 
-def _in_directory(settings: GlobalOptions, *, drop_old: bool) -> None:
+def _in_directory(global_options: GlobalOptions, *, drop_old: bool) -> None:
     from services.app.bootstrap import delete_superseded
     from services.app.bootstrap import rebuild as rebuild_data
 
     if drop_old:
-        _tell_deleted([path.name for path in delete_superseded(settings.data)])
+        _show_deleted([path.name for path in delete_superseded(global_options.data)])
         return
     progress = _Progress()
-    kept = rebuild_data(settings.data, on_progress=progress)
-    _tell_rebuilt(progress, [path.name for path in kept], settings.command)
+    old_models = rebuild_data(global_options.data, on_progress=progress)
+    _show_rebuilt(progress, [path.name for path in old_models], global_options.command)
 
 
 def _in_cluster(cluster: "ClusterSettings", command: str, *, back: bool, drop_old: bool) -> None:
     from services.app import cluster_rebuild as work
 
     if drop_old:
-        _tell_deleted(work.drop_superseded(cluster))
+        _show_deleted(work.drop_superseded(cluster))
         return
     progress, answers = _Progress(), False
 
-    def tell(kept: list[str]) -> None:
+    def show_switch_over(old_models: list[str]) -> None:
         nonlocal answers
         answers = True
         if back:
             click.echo("the read models of before answer again")
-            _tell_kept(kept, command)
+            _show_kept(old_models, command)
         else:
-            _tell_rebuilt(progress, kept, command)
+            _show_rebuilt(progress, old_models, command)
         click.echo("they are kept level from here until a projector goes on with them", err=True)
 
     try:
         if back:
-            work.switch_back(cluster, on_progress=progress, on_switch_over=tell)
+            work.switch_back(cluster, on_progress=progress, on_switch_over=show_switch_over)
         else:
-            work.rebuild(cluster, on_progress=progress, on_switch_over=tell)
+            work.rebuild(cluster, on_progress=progress, on_switch_over=show_switch_over)
     except KeyboardInterrupt:
         if not answers:
             raise
@@ -106,14 +106,14 @@ class _Progress:
 
     def __init__(self) -> None:
         self.count = 0
-        self._start = self._told = time.monotonic()
+        self._start = self._last_line = time.monotonic()
 
     def __call__(self, count: int, total: int) -> None:
         self.count = count
         now = time.monotonic()
-        if now - self._told < _SECONDS_BETWEEN_LINES:
+        if now - self._last_line < _SECONDS_BETWEEN_LINES:
             return
-        self._told = now
+        self._last_line = now
         rate = count / (now - self._start)
         click.echo(
             f"{count:,} of {format_count(total, 'fact')}, {rate:,.0f} a second, "
@@ -125,21 +125,21 @@ class _Progress:
         return time.monotonic() - self._start
 
 
-def _tell_rebuilt(progress: _Progress, kept: Iterable[str], command: str) -> None:
+def _show_rebuilt(progress: _Progress, old_models: Iterable[str], command: str) -> None:
     click.echo(
         f"rebuilt from {format_count(progress.count, 'fact')} in {progress.seconds():.1f} "
         "s; the new "
         "read models answer"
     )
-    _tell_kept(kept, command)
+    _show_kept(old_models, command)
 
 
-def _tell_kept(kept: Iterable[str], command: str) -> None:
-    if names := ", ".join(kept):
+def _show_kept(old_models: Iterable[str], command: str) -> None:
+    if names := ", ".join(old_models):
         click.echo(f"kept: {names}; {command} rebuild --drop-old deletes what is kept")
 
 
-def _tell_deleted(names: Iterable[str]) -> None:
+def _show_deleted(names: Iterable[str]) -> None:
     deleted = ", ".join(names)
     nothing = "nothing is kept beside the read models that answer"
     click.echo(f"deleted: {deleted}" if deleted else nothing)

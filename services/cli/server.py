@@ -54,7 +54,7 @@ MAX_PORT: Final = 65_535
 )
 @click.pass_obj
 def up(
-    settings: GlobalOptions,
+    global_options: GlobalOptions,
     listen: str,
     metrics_listen: str,
     log_format: LogFormat,
@@ -77,7 +77,7 @@ def up(
         _require_address("--metrics-listen", metrics_listen)
     configure_logging(log_format=log_format, level=log_level)
     code = serve(
-        settings.data,
+        global_options.data,
         listen=listen,
         metrics_listen=metrics_listen,
         on_ready=lambda address: click.echo(f"mutua is ready on {address}"),
@@ -96,7 +96,7 @@ def _require_address(option: str, address: str) -> None:
 @click.command()
 @FORMAT_OPTION
 @click.pass_obj
-def status(settings: GlobalOptions, form: str) -> None:
+def status(global_options: GlobalOptions, form: str) -> None:
     """Show progress and counts of records.
 
     Lag, holds and the quarantine say which facts answers do not include.
@@ -106,13 +106,13 @@ def status(settings: GlobalOptions, form: str) -> None:
       mutua status
       mutua status --format json
     """
-    with open_client(settings, write=False, purpose="mutua status") as client:
+    with open_client(global_options, write=False, purpose="mutua status") as client:
         answer = client.get_status()
-        warn_if_empty(settings, answer)
+        warn_if_empty(global_options, answer)
         unbound = []
         if form != "json" and UNBOUND_NAMES in answer.warnings:
             unbound = unbound_lines(
-                CommandLineDirectory(client.list_organizations()), settings.command
+                CommandLineDirectory(client.list_organizations()), global_options.command
             )
     if form == "json":
         click.echo(to_json(to_dictionary(answer)))
@@ -129,7 +129,7 @@ def status(settings: GlobalOptions, form: str) -> None:
         click.echo(f"{count:>9} {words}")
     for held in answer.held:
         click.echo(f"Answers stand still at {held.position}: {held.reason}.")
-    warnings = warning_lines(answer.warnings, settings.command)
+    warnings = warning_lines(answer.warnings, global_options.command)
     for line in (*coverage_lines(answer.coverage), *warnings, *unbound):
         click.echo(line)
     click.echo(f"The log ends at {answer.log_position}; answers are as of {answer.position}.")
@@ -139,7 +139,7 @@ def status(settings: GlobalOptions, form: str) -> None:
 @click.command()
 @FORMAT_OPTION
 @click.pass_obj
-def verify(settings: GlobalOptions, form: str) -> None:
+def verify(global_options: GlobalOptions, form: str) -> None:
     """Compare the read models with the log.
 
     Folds the whole log again and compares every table with the result. Exits 1 on any difference.
@@ -151,8 +151,10 @@ def verify(settings: GlobalOptions, form: str) -> None:
     """
     from services.app.bootstrap import verify as verify_data
 
-    require_directory(settings, "mutua verify")
-    show_report_and_exit(verify_data(settings.data, progress=show_verification_progress), form)
+    require_directory(global_options, "mutua verify")
+    show_report_and_exit(
+        verify_data(global_options.data, progress=show_verification_progress), form
+    )
 
 
 def show_verification_progress(what: str, done: int, total: int) -> None:

@@ -44,16 +44,16 @@ class MinutesType(click.ParamType):
         return UNKNOWN_WORD if minutes is None else minutes
 
 
-def resolve_minutes(client: Client, said: dict[str, Any], fields: Iterable[str]) -> None:
-    """Turns working days into minutes. Raises ClickException when nobody said how long one is."""
+def resolve_minutes(client: Client, values: dict[str, Any], fields: Iterable[str]) -> None:
+    """Turns working days into minutes. Raises ClickException if their length is unknown."""
     for field in fields:
-        duration = said[field]
+        duration = values[field]
         if isinstance(duration, WorkingDays):
             programme = client.get_programme().programme
             is_set = programme.HasField("working_day_minutes")
             reader = DurationReader(programme.working_day_minutes if is_set else None)
             try:
-                said[field] = reader.read_minutes(duration.text)
+                values[field] = reader.read_minutes(duration.text)
             except NotationError as error:
                 raise click.ClickException(f"{duration.text!r} {error}") from error
 

@@ -269,7 +269,10 @@ def test_a_correction_that_changes_nothing_records_nothing(
 ) -> None:
     ask(*CALL, "--minutes", 45)
     result = ask("correct", programme.events[0].event_id, "--minutes", 45)
-    assert (result.code, result.out) == (0, "It says so already: nothing changed.\n")
+    assert (result.code, result.out) == (
+        0,
+        "Nothing changed: the exchange already has these values.\n",
+    )
     assert len(programme.events) == 1
 
 
