@@ -330,7 +330,7 @@ def test_the_organization_and_the_programme_travel_with_the_fact(
 @pytest.mark.parametrize("reason", ["", "   "])
 def test_a_retraction_says_why(ask: RunCommand, reason: str) -> None:
     result = ask("retract", "018f3c2e-7b1a-7cc0-9d3e-5a0b1c2d3e4f", "--reason", reason)
-    assert (result.code, "say why it should not stand" in result.err) == (2, True)
+    assert (result.code, "say why, because a retraction is final" in result.err) == (2, True)
 
 
 def test_what_the_server_refuses_is_told_by_option(
