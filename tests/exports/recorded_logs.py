@@ -1,4 +1,4 @@
-"""Logs with everything on them that can come to stand on a log, and what they are asked."""
+"""Logs with records of every kind, and answers over them."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
@@ -60,26 +60,26 @@ def make_records() -> list[tuple[str, bytes]]:
 
 def make_logged_event(event: Event, programme: str) -> Event:
     """An event as a server puts it on the log."""
-    said = Event()
-    said.CopyFrom(event)
-    said.programme_id = programme
-    normalize(said)
-    said.recorded_by = "A"
-    said.assurance = ASSURANCE_OPEN
-    return said
+    logged_event = Event()
+    logged_event.CopyFrom(event)
+    logged_event.programme_id = programme
+    normalize(logged_event)
+    logged_event.recorded_by = "A"
+    logged_event.assurance = ASSURANCE_OPEN
+    return logged_event
 
 
 def split_fields(event: Event) -> list[bytes]:
     """The fields of a message, each by itself."""
-    found = []
+    fields = []
     for field, _ in event.ListFields():
         alone = Event()
         alone.CopyFrom(event)
         for other, _ in event.ListFields():
             if other.name != field.name:
                 alone.ClearField(other.name)  # type: ignore[arg-type]
-        found.append(alone.SerializeToString())
-    return found
+        fields.append(alone.SerializeToString())
+    return fields
 
 
 def append_records(data: Path, values: Sequence[tuple[str, bytes]]) -> None:
@@ -107,7 +107,7 @@ def open_client(data: Path, programme: str = PROGRAMME) -> Iterator[Client]:
 
 
 def read_answers(data: Path, programme: str = PROGRAMME) -> dict[str, Any]:
-    """All that can be asked, but for positions and the very bytes of quarantined records."""
+    """Every answer, without positions and the bytes of quarantined records."""
     with open_client(data, programme) as client:
         lists = {
             "exchanges": list(client.list_exchanges()),

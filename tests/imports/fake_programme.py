@@ -24,10 +24,10 @@ from mutua.v1.query_service_pb2 import (
 
 
 class FakeProgramme:
-    """Events it took, by event id, and what they add up to. `batch_size` events a request.
+    """A programme that takes `batch_size` events per request and keeps them by event id.
 
-    `fails_after` requests raise `failure`; an event that names `refused_id` is INVALID_FACT;
-    `unseen` is raised by who waits for an answer to show what was recorded.
+    The request after `fails_after` requests raises `failure`. An event that names `refused_id` is
+    INVALID_FACT. Waiting for an answer that includes the import raises `visibility_failure`.
     """
 
     programme = "gde"
@@ -141,9 +141,9 @@ class FakeProgramme:
                     field_violations=[FieldViolation(path, "is not wanted here")],
                 )
 
-    def _take(self, said: Event) -> None:
+    def _take(self, original: Event) -> None:
         event = Event()
-        event.CopyFrom(said)
+        event.CopyFrom(original)
         event.recorded_by = self.organization
         if event.event_id in self.events:
             assert event == self.events[event.event_id], "an event id was reused"
@@ -173,9 +173,11 @@ class FakeProgramme:
             case fact:
                 assert fact in ("organization_registered", "organization_updated")
                 content = getattr(event, fact).organization
-                known = {field.name: value for field, value in content.ListFields()}
+                fields = {field.name: value for field, value in content.ListFields()}
                 assert (content.organization_id in self.organizations) == fact.endswith("updated")
-                self.organizations[content.organization_id] = Organization(**known, registered=True)
+                self.organizations[content.organization_id] = Organization(
+                    **fields, registered=True
+                )
 
 
 def make_revision(event: Event) -> Revision:

@@ -1,4 +1,4 @@
-"""Somebody who writes files and imports them."""
+"""Writes files and imports them."""
 
 from collections.abc import Callable
 from dataclasses import fields
@@ -17,7 +17,7 @@ HEADER = "ref,date,giver,receiver,kind"
 
 
 def correct_by_hand(exchange: Exchange, **fields: object) -> None:
-    """Appends the revision that somebody makes who corrects these fields of the content."""
+    """Appends the revision of somebody who corrects these fields by hand."""
     revision = Revision()
     revision.CopyFrom(exchange.revisions[-1])
     revision.event_id = uuid7()
@@ -31,9 +31,9 @@ def correct_by_hand(exchange: Exchange, **fields: object) -> None:
 
 
 class Importer:
-    """`confirm` answers what is asked before rows are recorded; None: nobody is there.
+    """Imports files into a fake programme. `confirm` answers doubts, None is no terminal.
 
-    Changes are accepted without a question unless a test says otherwise.
+    Changes are accepted without a question unless a test sets the options.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -41,7 +41,7 @@ class Importer:
         self.programme = FakeProgramme()
         self.confirm: Callable[[Doubt], bool] | None = None
         self.checked_counts: list[int] = []
-        """How many rows were checked, each time that somebody heard of it."""
+        """Numbers of checked rows, as reported during the import."""
 
     def import_rows(
         self, *rows: str, header: str = HEADER, name: str = "log.csv", **options: Any

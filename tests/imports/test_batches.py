@@ -28,7 +28,7 @@ def overlap(batch: str, row_count: int, same_count: int) -> BatchOverlap:
 
 
 @pytest.mark.parametrize(
-    ("rows", "found"),
+    ("rows", "overlaps"),
     [
         (ROWS, (overlap("log", 20, 20),)),
         ([*ROWS, "s1,2024-05-31,A,B,call"], (overlap("log", 20, 20),)),
@@ -37,22 +37,22 @@ def overlap(batch: str, row_count: int, same_count: int) -> BatchOverlap:
         (["s1,2024-05-31,A,B,call"], ()),
     ],
 )
-def test_a_renamed_copy_is_asked_about(
-    importer: Importer, rows: list[str], found: tuple[BatchOverlap, ...]
+def test_renamed_copy_needs_confirmation(
+    importer: Importer, rows: list[str], overlaps: tuple[BatchOverlap, ...]
 ) -> None:
     importer.import_rows(*ROWS)
-    assert importer.import_rows(*rows, name="copy.csv", dry_run=True).elsewhere == found
-    if not found:
+    assert importer.import_rows(*rows, name="copy.csv", dry_run=True).elsewhere == overlaps
+    if not overlaps:
         return
     with pytest.raises(ImportRefusedError, match="is in batch log already") as refused:
         importer.import_rows(*rows, name="copy.csv")
-    advice = ("--batch log", "--as-new") if found[0].same_count else ("--as-new", "--batch log")
+    advice = ("--batch log", "--as-new") if overlaps[0].same_count else ("--as-new", "--batch log")
     assert sorted(advice, key=str(refused.value).index) == list(advice)
-    asked: list[Doubt] = []
+    doubts: list[Doubt] = []
 
     def answers(answer: bool) -> Callable[[Doubt], bool]:  # noqa: FBT001 - typed in
         def confirm(doubt: Doubt) -> bool:
-            asked.append(doubt)
+            doubts.append(doubt)
             return answer
 
         return confirm
@@ -63,47 +63,47 @@ def test_a_renamed_copy_is_asked_about(
     assert len(importer.programme.events) == len(ROWS)
     importer.confirm = answers(True)
     importer.import_rows(*rows, name="copy.csv")
-    assert [doubt.question for doubt in asked] == ["Record them as other exchanges?"] * 2
+    assert [doubt.question for doubt in doubts] == ["Record them as other exchanges?"] * 2
     assert len(importer.programme.events) == len(ROWS) + len(rows)
 
 
-def test_the_batch_whose_rows_say_the_same_is_named_first(importer: Importer) -> None:
+def test_batch_with_equal_rows_comes_first(importer: Importer) -> None:
     importer.import_rows(*(row.replace("call", "visit") for row in ROWS), name="other.csv")
     importer.import_rows(*ROWS[:5], name="first.csv", as_new=True)
     with pytest.raises(
         ImportRefusedError, match="a copy of that file, or a newer one, say --batch first:"
     ):
         importer.import_rows(*ROWS, name="copy.csv")
-    found = importer.import_rows(*ROWS, name="copy.csv", dry_run=True).elsewhere
-    assert found == (overlap("first", 5, 5), overlap("other", 20, 0))
+    overlaps = importer.import_rows(*ROWS, name="copy.csv", dry_run=True).elsewhere
+    assert overlaps == (overlap("first", 5, 5), overlap("other", 20, 0))
 
 
-def test_as_new_asks_nothing(importer: Importer) -> None:
+def test_as_new_needs_no_confirmation(importer: Importer) -> None:
     importer.import_rows(*ROWS)
     report = importer.import_rows(*ROWS, name="copy.csv", as_new=True)
     assert (format_counts(report), report.elsewhere) == ("20 recorded", ())
 
 
-def test_nothing_is_asked_about_what_does_not_stand(importer: Importer) -> None:
+def test_retracted_rows_need_no_confirmation(importer: Importer) -> None:
     importer.import_rows(*ROWS)
     importer.programme.retract(next(iter(importer.programme.exchanges)))
-    found = importer.import_rows(*ROWS, name="copy.csv", dry_run=True).elsewhere
-    assert found == (overlap("log", 19, 19),)
+    overlaps = importer.import_rows(*ROWS, name="copy.csv", dry_run=True).elsewhere
+    assert overlaps == (overlap("log", 19, 19),)
     undo_import(importer.programme.client, "log")
     importer.programme.requested_ids.clear()
     assert format_counts(importer.import_rows(*ROWS, name="copy.csv")) == "20 recorded"
     assert importer.programme.requested_ids == []
 
 
-def test_without_references_a_copy_says_the_same(importer: Importer) -> None:
+def test_copy_without_references_is_found(importer: Importer) -> None:
     rows = [row.split(",", 1)[1] for row in ROWS]
     header = "date,giver,receiver,kind"
     importer.import_rows(*rows, header=header)
-    found = importer.import_rows(*rows, header=header, name="copy.csv", dry_run=True).elsewhere
-    assert found == (overlap("log", 20, 20),)
+    overlaps = importer.import_rows(*rows, header=header, name="copy.csv", dry_run=True).elsewhere
+    assert overlaps == (overlap("log", 20, 20),)
 
 
-def test_only_a_sample_is_looked_for_while_there_is_no_hit(
+def test_search_without_hits_is_limited_to_a_sample(
     importer: Importer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(batches_module, "MAX_IDS", 40)
@@ -118,7 +118,7 @@ def test_only_a_sample_is_looked_for_while_there_is_no_hit(
     assert len(importer.programme.requested_ids) == 40 + 1_001
 
 
-def test_an_undone_batch_begins_a_new_generation(importer: Importer) -> None:
+def test_undone_batch_begins_new_generation(importer: Importer) -> None:
     importer.import_rows(*ROWS)
     report = undo_import(importer.programme.client, " log ")
     assert (report.batch, report.generation, report.retracted_count) == ("log", 1, 20)
@@ -130,27 +130,27 @@ def test_an_undone_batch_begins_a_new_generation(importer: Importer) -> None:
     assert importer.import_rows(*ROWS[:1]).generation == 3
 
 
-def test_an_undo_tells_what_it_leaves(importer: Importer) -> None:
+def test_undo_reports_what_it_leaves(importer: Importer) -> None:
     importer.import_rows(*ROWS)
     ids = list(importer.programme.exchanges)
     importer.programme.retract(ids[0])
     revisions = importer.programme.exchanges[ids[1]].revisions
     revisions.add(event_id="by hand", content=revisions[0].content)
     importer.import_rows("r2,2024-05-03,A,B,visit")  # a correction of the batch's own
-    told: list[UndoReport] = []
+    reports: list[UndoReport] = []
 
     def confirm(report: UndoReport) -> bool:
-        told.append(report)
+        reports.append(report)
         return True
 
     report = undo_import(importer.programme.client, "log", confirm=confirm)
     assert (report.retracted_count, report.retracted_earlier_count) == (19, 1)
     assert (report.corrected_by_hand_count, report.organization_count) == (1, 0)
-    assert told[0].retracted_count == 19
+    assert reports[0].retracted_count == 19
     assert undo_import(importer.programme.client, "log").retracted_count == 0
 
 
-def test_an_interrupted_undo_is_finished_by_the_same_command(importer: Importer) -> None:
+def test_repeated_undo_finishes_interrupted_one(importer: Importer) -> None:
     importer.programme = FakeProgramme(batch_size=8)
     importer.import_rows(*ROWS)
     importer.programme.fails_after = 1
@@ -164,7 +164,7 @@ def test_an_interrupted_undo_is_finished_by_the_same_command(importer: Importer)
     assert importer.import_rows(*ROWS).generation == 2
 
 
-def test_a_retraction_has_one_id_however_often_it_is_sent(importer: Importer) -> None:
+def test_retraction_id_is_stable(importer: Importer) -> None:
     importer.import_rows(ROWS[0])
     exchange_id = next(iter(importer.programme.exchanges))
     undo_import(importer.programme.client, "log")
@@ -175,26 +175,26 @@ def test_a_retraction_has_one_id_however_often_it_is_sent(importer: Importer) ->
 
 
 @pytest.mark.parametrize(
-    ("name", "said"),
+    ("name", "expected"),
     [("Logs", "no batch 'Logs'. Did you mean log?"), ("x", "no batch 'x'. mutua import list")],
 )
-def test_an_unknown_batch(importer: Importer, name: str, said: str) -> None:
+def test_undo_of_unknown_batch_is_refused(importer: Importer, name: str, expected: str) -> None:
     with pytest.raises(ImportRefusedError, match="Nothing was imported yet"):
         undo_import(importer.programme.client, name)
     importer.import_rows(*ROWS)
     with pytest.raises(ImportRefusedError) as refused:
         undo_import(importer.programme.client, name)
-    assert said in str(refused.value)
+    assert expected in str(refused.value)
 
 
-def test_who_says_no_undoes_nothing(importer: Importer) -> None:
+def test_unconfirmed_undo_retracts_nothing(importer: Importer) -> None:
     importer.import_rows(*ROWS)
     with pytest.raises(ImportRefusedError, match="Nothing was retracted"):
         undo_import(importer.programme.client, "log", confirm=lambda _: False)
     assert len(importer.programme.events) == len(ROWS)
 
 
-def test_nothing_is_looked_up_for_a_new_batch_and_later_each_row_once(importer: Importer) -> None:
+def test_each_row_is_looked_up_once_and_none_for_a_new_batch(importer: Importer) -> None:
     importer.import_rows(*ROWS)
     assert importer.programme.requested_ids == []
     assert (
@@ -205,7 +205,7 @@ def test_nothing_is_looked_up_for_a_new_batch_and_later_each_row_once(importer: 
 
 
 @pytest.mark.parametrize("in_memory_bytes", [1, 1 << 20])
-def test_facts_wait_in_their_order_wherever_they_wait(
+def test_spool_keeps_order_in_memory_and_on_disk(
     monkeypatch: pytest.MonkeyPatch, in_memory_bytes: int
 ) -> None:
     monkeypatch.setattr(fact_spool, "_IN_MEMORY_BYTES", in_memory_bytes)

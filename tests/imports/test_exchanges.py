@@ -25,7 +25,7 @@ CALL = "r1,2024-05-31,A,B,call"
 CALL_ID = uuid8("exchange", "gde", "log", "1", "r1")
 
 
-def test_a_row_becomes_a_fact(importer: Importer) -> None:
+def test_row_becomes_fact(importer: Importer) -> None:
     report = importer.import_rows(
         "r1,31/05/2024,B;A|B,C,Phone call,45,formal,E-Prescribing,giver,2024-05-31,A note",
         header=f"{HEADER},giver_minutes,formality,topics,reported_by,report_time,note",
@@ -47,7 +47,7 @@ def test_a_row_becomes_a_fact(importer: Importer) -> None:
 
 
 @pytest.mark.parametrize(
-    ("second", "said"),
+    ("second", "expected"),
     [
         ([CALL], "1 unchanged"),
         (["r1,2024-05-31,A,B,visit"], "1 corrected"),
@@ -59,14 +59,16 @@ def test_a_row_becomes_a_fact(importer: Importer) -> None:
         ([CALL, CALL], "1 unchanged 1 skipped"),
     ],
 )
-def test_the_second_file_of_a_batch(importer: Importer, second: list[str], said: str) -> None:
+def test_second_file_of_batch_records_differences(
+    importer: Importer, second: list[str], expected: str
+) -> None:
     assert format_counts(importer.import_rows(CALL)) == "1 recorded"
     report = importer.import_rows(*second)
-    assert (report.errors, format_counts(report)) == ((), said)
+    assert (report.errors, format_counts(report)) == ((), expected)
     assert format_counts(importer.import_rows(*second)).split(" ", 1)[1].startswith("unchanged")
 
 
-def test_to_and_fro_ends_where_the_file_does(importer: Importer) -> None:
+def test_changing_back_and_forth_ends_with_last_file(importer: Importer) -> None:
     visit = CALL.replace("call", "visit")
     for row in (CALL, visit, CALL, visit):
         importer.import_rows(row)
@@ -75,7 +77,7 @@ def test_to_and_fro_ends_where_the_file_does(importer: Importer) -> None:
     assert len({revision.event_id for revision in exchange.revisions}) == 4
 
 
-def test_a_correction_carries_report_time_only_when_the_file_changes_it(importer: Importer) -> None:
+def test_correction_has_report_time_only_if_file_changes_it(importer: Importer) -> None:
     header = f"{HEADER},reported_at"
     for row in (f"{CALL},2024-06-01", "r1,2024-05-31,A,B,visit,2024-06-01", f"{CALL},2024-06-02"):
         importer.import_rows(row, header=header)
@@ -86,14 +88,14 @@ def test_a_correction_carries_report_time_only_when_the_file_changes_it(importer
     assert format_counts(importer.import_rows(f"{CALL},2024-06-02", header=header)) == "1 unchanged"
 
 
-def test_a_correction_is_shown_to_those_who_see_the_exchange(importer: Importer) -> None:
+def test_correction_keeps_visibility_of_exchange(importer: Importer) -> None:
     importer.import_rows(CALL)
     importer.programme.exchanges[CALL_ID].revisions[0].visibility = VISIBILITY_PARTIES
     importer.import_rows(CALL.replace("call", "visit"))
     assert importer.programme.exchanges[CALL_ID].revisions[-1].visibility == VISIBILITY_PARTIES
 
 
-def test_what_the_server_normalizes_is_no_change(importer: Importer) -> None:
+def test_normalization_is_no_change(importer: Importer) -> None:
     importer.import_rows("r1,2024-05-31,Zoë;A,B,call")
     content = importer.programme.exchanges[CALL_ID].revisions[0].content
     assert content.giver_ids == ["A", "Zoë"]
@@ -102,7 +104,7 @@ def test_what_the_server_normalizes_is_no_change(importer: Importer) -> None:
     )
 
 
-def test_a_retracted_exchange_is_left_alone(importer: Importer) -> None:
+def test_retracted_exchange_stays_retracted(importer: Importer) -> None:
     importer.import_rows(CALL)
     importer.programme.retract(CALL_ID)
     assert (
@@ -111,7 +113,7 @@ def test_a_retracted_exchange_is_left_alone(importer: Importer) -> None:
     assert format_counts(importer.import_rows("r2,2024-05-31,A,B,call")) == "1 recorded"
 
 
-def test_without_a_reference_equal_rows_are_counted(importer: Importer) -> None:
+def test_equal_rows_without_reference_are_counted(importer: Importer) -> None:
     header, row = "date,giver,receiver,kind", "2024-05-31,A,B,call"
     report = importer.import_rows(row, row, header=header)
     assert format_counts(report) == "2 recorded"
@@ -124,7 +126,7 @@ def test_without_a_reference_equal_rows_are_counted(importer: Importer) -> None:
     assert format_counts(turned) == "1 unchanged 2 missing"
 
 
-def test_names_of_the_roster_are_resolved_and_new_names_quoted(importer: Importer) -> None:
+def test_roster_names_are_resolved_and_new_names_quoted(importer: Importer) -> None:
     importer.programme.organizations["R1A"] = Organization(
         organization_id="R1A", name="Solent", registered=True
     )
@@ -136,7 +138,7 @@ def test_names_of_the_roster_are_resolved_and_new_names_quoted(importer: Importe
     )
 
 
-def test_new_names_with_near_misses_are_named_first(importer: Importer) -> None:
+def test_new_names_with_near_misses_come_first(importer: Importer) -> None:
     strangers = [f"r{n},2024-05-31,A{n},Solnt,call" for n in range(20)]
     assert importer.import_rows(*strangers).notes == ()  # nobody is on a roster
     importer.programme = FakeProgramme()
@@ -170,7 +172,7 @@ def test_new_names_with_near_misses_are_named_first(importer: Importer) -> None:
         (f"{'r' * 201},2024-05-31,A,B,call", "reference", "has 201 characters"),
     ],
 )
-def test_one_wrong_row_keeps_all_back(
+def test_one_wrong_row_prevents_import(
     importer: Importer, row: str, field: str, message: str
 ) -> None:
     for twin in ("T1", "T2"):
@@ -199,14 +201,16 @@ def test_one_wrong_row_keeps_all_back(
         ("note", "x" * 4001, "has 4,001 characters"),
     ],
 )
-def test_wrong_cells(importer: Importer, column: str, value: str, message: str) -> None:
+def test_wrong_cell_is_reported_with_reason(
+    importer: Importer, column: str, value: str, message: str
+) -> None:
     report = importer.import_rows(f"{CALL},{value}", header=f"{HEADER},{column}")
     assert [error.field for error in report.errors] == [column]
     assert message in report.errors[0].message
     assert importer.programme.events == {}
 
 
-def test_everything_wrong_with_a_row_is_told_at_once(importer: Importer) -> None:
+def test_all_problems_of_a_row_are_reported(importer: Importer) -> None:
     report = importer.import_rows(
         f"r1,never,A,A,chat,-5,{'x' * 4001}", header=f"{HEADER},giver_minutes,note"
     )
@@ -222,7 +226,7 @@ def test_everything_wrong_with_a_row_is_told_at_once(importer: Importer) -> None
     }
 
 
-def test_a_constant_that_the_core_refuses_is_one_error(importer: Importer) -> None:
+def test_invalid_constant_is_one_error(importer: Importer) -> None:
     rows = [f"r{n},A,B,call" for n in range(60)]
     (error,) = importer.import_rows(
         *rows, header="ref,giver,receiver,kind", set={"occur_time": "2099-01-01"}
@@ -231,16 +235,18 @@ def test_a_constant_that_the_core_refuses_is_one_error(importer: Importer) -> No
 
 
 @pytest.mark.parametrize(("reporter", "side"), [("A", 1), ("b", 2), ("receiver", 2), ("C", 3)])
-def test_the_reporting_side_may_be_told_by_its_name(
+def test_reporting_side_may_be_an_organization_name(
     importer: Importer, reporter: str, side: int
 ) -> None:
-    for known in "ABC":
-        importer.programme.organizations[known] = Organization(organization_id=known)
+    for organization_id in "ABC":
+        importer.programme.organizations[organization_id] = Organization(
+            organization_id=organization_id
+        )
     assert importer.import_rows(f"{CALL},{reporter}", header=f"{HEADER},reported_by").errors == ()
     assert importer.programme.events[CALL_ID].exchange_recorded.exchange.reported_by == side
 
 
-def test_fifty_errors_are_shown_and_all_are_counted(importer: Importer) -> None:
+def test_fifty_errors_are_listed_and_all_counted(importer: Importer) -> None:
     rows = [f"r{n},never {n},A,B,call" for n in range(60)]
     rows += [f"s{n},2024-05-31,A,B,acked" for n in range(60)]
     report = importer.import_rows(*reversed(rows))
@@ -249,7 +255,7 @@ def test_fifty_errors_are_shown_and_all_are_counted(importer: Importer) -> None:
     assert (len(times), report.error_count) == (49, 120)
 
 
-def test_kind_map_and_constants(importer: Importer) -> None:
+def test_kind_map_and_constants_apply_to_all_rows(importer: Importer) -> None:
     report = importer.import_rows(
         "r1,A,Site-Chat",
         header="ref,giver,kind",
@@ -261,7 +267,7 @@ def test_kind_map_and_constants(importer: Importer) -> None:
 
 
 @pytest.mark.parametrize(
-    ("options", "said"),
+    ("options", "expected"),
     [
         ({"kind_map": {"acked": "massage"}}, "--kind-map acked=massage: 'massage' is unknown"),
         ({"set": {"kind": "massage"}}, "--set kind=massage: 'massage' is no kind of ours"),
@@ -270,19 +276,19 @@ def test_kind_map_and_constants(importer: Importer) -> None:
     ],
 )
 def test_options_are_checked_before_any_row(
-    importer: Importer, options: dict[str, Any], said: str
+    importer: Importer, options: dict[str, Any], expected: str
 ) -> None:
     with pytest.raises(ImportRefusedError) as refused:
         importer.import_rows(CALL, **options)
-    assert said in str(refused.value)
+    assert expected in str(refused.value)
 
 
-def test_who_waits_for_many_rows_hears_how_many_were_checked(importer: Importer) -> None:
+def test_progress_reports_checked_rows(importer: Importer) -> None:
     importer.import_rows(*(f"r{number},2024-05-31,A,B,call" for number in range(2_500)))
     assert importer.checked_counts == [1_000, 2_000]
 
 
-def test_a_dry_run_records_nothing(importer: Importer) -> None:
+def test_dry_run_records_nothing(importer: Importer) -> None:
     report = importer.import_rows(CALL, dry_run=True, batch="May")
     assert (report.batch, report.dry_run, format_counts(report)) == ("May", True, "1 recorded")
     assert (report.acknowledged, importer.programme.events) == (0, {})
@@ -295,7 +301,7 @@ def test_a_dry_run_records_nothing(importer: Importer) -> None:
         (MutuaError("No server.", code=grpc.StatusCode.UNAVAILABLE, reason="LOG_DOWN"), False),
     ],
 )
-def test_an_interrupted_import_is_finished_by_the_same_command(
+def test_repeated_import_finishes_interrupted_one(
     importer: Importer, failure: BaseException, *, by_user: bool
 ) -> None:
     rows = [f"r{n},2024-05-31,A,B,call" for n in range(10)]
@@ -311,22 +317,22 @@ def test_an_interrupted_import_is_finished_by_the_same_command(
 
 
 @pytest.mark.parametrize(
-    ("unseen", "told", "interrupted"),
+    ("failure", "expected_note", "interrupted"),
     [
         (KeyboardInterrupt(), "interrupted while waiting", True),
         (MutuaError("Too slow.", code=grpc.StatusCode.DEADLINE_EXCEEDED), "Too slow.", False),
     ],
 )
-def test_what_is_recorded_is_reported_even_before_answers_show_it(
-    importer: Importer, unseen: BaseException, told: str, *, interrupted: bool
+def test_report_counts_facts_that_answers_lack(
+    importer: Importer, failure: BaseException, expected_note: str, *, interrupted: bool
 ) -> None:
-    importer.programme.visibility_failure = unseen
+    importer.programme.visibility_failure = failure
     report = importer.import_rows(CALL)
     assert (report.acknowledged, report.interrupted) == (1, interrupted)
-    assert told in report.notes[-1]
+    assert expected_note in report.notes[-1]
 
 
-def test_what_the_server_refuses_is_told_by_row(importer: Importer) -> None:
+def test_server_refusal_is_reported_by_row(importer: Importer) -> None:
     importer.programme = FakeProgramme(batch_size=2)
     importer.programme.refused_id = "X"
     importer.import_rows(CALL)
@@ -346,7 +352,7 @@ MINUTES = ("", "0", "45", "-1", "99999")
 NOTES = ("", "\t ", " a note ", "Zoe\u0308", "a\x07", "x" * 4_001)
 
 
-def test_the_short_way_says_what_the_long_one_says(
+def test_fast_parser_equals_full_parser(
     importer: Importer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     chance = Random(7)
@@ -357,14 +363,14 @@ def test_the_short_way_says_what_the_long_one_says(
     ]
     header = "ref,date,reported_at,giver,receiver,kind,minutes,note"
     rows += rows
-    briefly = importer.import_rows(*rows, header=header, skip_bad=importer.folder / "short.csv")
-    assert all(getattr(briefly.counts, name) for name in ("recorded", "skipped", "wrong"))
+    fast_report = importer.import_rows(*rows, header=header, skip_bad=importer.folder / "short.csv")
+    assert all(getattr(fast_report.counts, name) for name in ("recorded", "skipped", "wrong"))
     short = importer.programme
     importer.programme = FakeProgramme()
     monkeypatch.setattr(ExchangeRowChecker, "_parse_fast", lambda *_: None)
-    at_length = importer.import_rows(*rows, header=header, skip_bad=importer.folder / "long.csv")
+    full_report = importer.import_rows(*rows, header=header, skip_bad=importer.folder / "long.csv")
     assert importer.programme.events == short.events
-    assert replace(at_length, set_aside=briefly.set_aside) == briefly
+    assert replace(full_report, set_aside=fast_report.set_aside) == fast_report
     assert (importer.folder / "long.csv").read_text() == (importer.folder / "short.csv").read_text()
 
 

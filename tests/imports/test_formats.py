@@ -80,8 +80,8 @@ def save_xlsx(path: Path, rows: list[tuple[Value, ...]]) -> None:
 
 @given(TABLES)
 @settings(max_examples=40, deadline=None)
-def test_a_table_is_the_same_in_every_format(rows: list[tuple[Value, ...]]) -> None:
-    written = [
+def test_table_is_equal_in_every_format(rows: list[tuple[Value, ...]]) -> None:
+    content = [
         TableRow(line, list(map(text_of, row)))
         for line, row in enumerate(rows, start=2)
         if any(text_of(value).strip() for value in row)
@@ -100,14 +100,14 @@ def test_a_table_is_the_same_in_every_format(rows: list[tuple[Value, ...]]) -> N
         )
         texts = [read(each) for each in (csv_path, txt_path, tsv_path)]
         sheets = [read(each) for each in (xlsx_path, strict_path, ods_path)]
-    assert sheets == [written] * 3
-    for found in texts:
-        assert [row.cells for row in found] == [row.cells for row in written]
+    assert sheets == [content] * 3
+    for result in texts:
+        assert [row.cells for row in result] == [row.cells for row in content]
 
 
 class TestText:
     @pytest.mark.parametrize(
-        ("written", "line"),
+        ("content", "line"),
         [
             (b"sep=;\r\nfirst;second;third\r\na,b;c;d\r\n", 3),
             (b'\xef\xbb\xbf"sep=|"\nfirst|second|third\na,b|c|d\n', 3),
@@ -118,9 +118,11 @@ class TestText:
         ],
     )
     @pytest.mark.parametrize("ending", [".csv", ".tsv", ".txt"])
-    def test_of_every_program(self, tmp_path: Path, written: bytes, line: int, ending: str) -> None:
+    def test_text_of_every_program_is_read(
+        self, tmp_path: Path, content: bytes, line: int, ending: str
+    ) -> None:
         path = tmp_path / f"a{ending}"
-        path.write_bytes(written)
+        path.write_bytes(content)
         assert read(path) == [TableRow(line, ["a,b", "c", "d"])]
 
     def test_line_of_a_wrong_byte_counts_macintosh_line_ends(self, tmp_path: Path) -> None:
@@ -158,7 +160,7 @@ def cell(attributes: str, content: str = "", *, tag: str = "table-cell") -> str:
 
 class TestOpenDocument:
     @pytest.mark.parametrize(
-        ("written", "text"),
+        ("content", "text"),
         [
             (cell(f"table:style-name='month' {MAY}"), "2024-05"),
             (cell(f"table:style-name='bold-month' {MAY}"), "2024-05"),
@@ -175,8 +177,8 @@ class TestOpenDocument:
             (cell(TEXT, "<text:p>under</text:p>", tag="covered-table-cell"), ""),
         ],
     )
-    def test_cell_is_read_as_it_shows(self, tmp_path: Path, written: str, text: str) -> None:
-        row = ods_row(ods_cell("x"), written, ods_cell("y"))
+    def test_cell_is_read_as_it_shows(self, tmp_path: Path, content: str, text: str) -> None:
+        row = ods_row(ods_cell("x"), content, ods_cell("y"))
         save_ods(path := tmp_path / "a.ods", ods_sheet("One", header(), row))
         assert read(path) == [TableRow(2, ["x", text, "y"])]
 
@@ -190,7 +192,7 @@ class TestOpenDocument:
         assert read(path) == [TableRow(2, ["x", "", "2024-05"])]
 
     @pytest.mark.parametrize(
-        ("written", "flaw"),
+        ("content", "flaw"),
         [
             (cell(ERROR, "<text:p>#DIV/0!</text:p>"), f"shows #DIV/0!{CORRECT}"),
             (
@@ -203,12 +205,12 @@ class TestOpenDocument:
             ),
         ],
     )
-    def test_unreadable_cell_is_named(self, tmp_path: Path, written: str, flaw: str) -> None:
-        row = ods_row(ods_cell("x"), ods_cell(None), written)
+    def test_unreadable_cell_is_named(self, tmp_path: Path, content: str, flaw: str) -> None:
+        row = ods_row(ods_cell("x"), ods_cell(None), content)
         empty = ods_row(repeated=2)
         save_ods(path := tmp_path / "a.ods", ods_sheet("One", header(), empty, row))
-        [found] = read(path)
-        assert (found.line, found.flaws) == (4, {2: f"cell C4 of sheet 'One' {flaw}"})
+        [result] = read(path)
+        assert (result.line, result.flaws) == (4, {2: f"cell C4 of sheet 'One' {flaw}"})
 
     def test_rows_keep_their_numbers(self, tmp_path: Path) -> None:
         inner = (
@@ -224,8 +226,8 @@ class TestOpenDocument:
             f"<table:table-row-group>{ods_row(ods_cell('d'), inner)}</table:table-row-group>",
         )
         save_ods(path := tmp_path / "a.ods", sheet)
-        found = [(row.line, "".join(row.cells)) for row in read(path)]
-        assert found == [(5, "abc"), (6, "abc"), (7, "d")]
+        result = [(row.line, "".join(row.cells)) for row in read(path)]
+        assert result == [(5, "abc"), (6, "abc"), (7, "d")]
 
     def test_hidden_sheets_are_not_read(self, tmp_path: Path) -> None:
         row = ods_row(ods_cell("x"))
@@ -240,21 +242,21 @@ class TestOpenDocument:
 
 
 class TestBinaryExcel:
-    def test_xls(self, tmp_path: Path) -> None:
+    def test_xls_is_read(self, tmp_path: Path) -> None:
         rows: list[Sequence[str | float]] = [HEADER, ("Å", 45.0, True), ("x", 0.5, False)]
         workbook_files.save_xls(path := tmp_path / "a.xls", rows, first_row=2)
         assert read(path) == [TableRow(4, ["Å", "45", "true"]), TableRow(5, ["x", "0.5", "false"])]
         path.rename(renamed := path.with_suffix(".xlsx"))
         assert len(read(renamed)) == 2
 
-    def test_xlsb(self, tmp_path: Path) -> None:
+    def test_xlsb_is_read(self, tmp_path: Path) -> None:
         workbook_files.save_xlsb(path := tmp_path / "a.xlsb", [HEADER, ("Å", 45.0, "b")])
         assert read(path) == [TableRow(2, ["Å", "45", "b"])]
         with open_table(path, TableRequest(fields=())) as table:
             assert "a cell that shows an error, such as #N/A, counts as empty" in table.notes[0]
 
     @pytest.mark.parametrize("size", [600, 1_500, 2_000])
-    def test_that_is_cut_off_is_refused(self, tmp_path: Path, size: int) -> None:
+    def test_truncated_workbook_is_refused(self, tmp_path: Path, size: int) -> None:
         """calamine 0.9.1 panics on most of these, and ends its process over some damaged files."""
         workbook_files.save_xls(path := tmp_path / "a.xls", [HEADER, ("x", "y", "z")], first_row=0)
         path.write_bytes(path.read_bytes()[:size])
@@ -262,7 +264,7 @@ class TestBinaryExcel:
             read(path)
 
 
-def test_an_encrypted_ods_is_refused(tmp_path: Path) -> None:
+def test_encrypted_ods_is_refused(tmp_path: Path) -> None:
     import zipfile
 
     path = tmp_path / "a.ods"

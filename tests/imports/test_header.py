@@ -185,14 +185,14 @@ class TestHeaderless:
     def test_file_is_refused_although_columns_are_mapped_by_their_first_cells(
         self, read: Read
     ) -> None:
-        given = {"occur_time": "2024", "kind": "call"}
+        constants = {"occur_time": "2024", "kind": "call"}
         with pytest.raises(HeaderlessError, match=r"row 1 is a \| b") as refused:
             read(
                 "a;b",
                 "a;c",
                 "c;d",
                 column_by_field={"giver": "a", "receiver": "b"},
-                constants=given,
+                constants=constants,
             )
         assert refused.value.column_by_field == {"giver": "1", "receiver": "2"}
         assert refused.value.is_complete
@@ -233,16 +233,16 @@ class TestOdsFile:
     """`etr.csv` and its like: 27 columns without names."""
 
     def write(self, path: Path, *rows: tuple[str, ...]) -> Path:
-        written = io.StringIO()
-        writer = csv.writer(written, quoting=csv.QUOTE_ALL)
+        buffer = io.StringIO()
+        writer = csv.writer(buffer, quoting=csv.QUOTE_ALL)
         for code, name, region, group, opened, closed in rows:
             address = ["1 The Street", "", "", "TOWN", "", "AB1 2CD"]
             rest = [""] * 5 + ["01234", "", "", "", "0", "", "B", "", "", ""]
             writer.writerow([code, name, region, group, *address, opened, closed, *rest])
-        path.write_text(written.getvalue())
+        path.write_text(buffer.getvalue())
         return path
 
-    def test_is_known_by_itself(self, tmp_path: Path) -> None:
+    def test_ods_file_is_recognized(self, tmp_path: Path) -> None:
         path = self.write(
             tmp_path / "etr.csv",
             ("X0A", "ASHCOMBE", "Y62", "QOP", "20171001", ""),
@@ -261,7 +261,7 @@ class TestOdsFile:
             "Close Date": "20190331",
         }
 
-    def test_is_none_of_exchanges(self, read: Read, tmp_path: Path) -> None:
+    def test_ods_file_is_no_file_of_exchanges(self, read: Read, tmp_path: Path) -> None:
         path = self.write(tmp_path / "etr.csv", ("X0A", "A", "Y62", "QOP", "20171001", ""))
         with (
             pytest.raises(HeaderlessError),
@@ -303,14 +303,14 @@ class TestForm:
 
 
 class TestRows:
-    def test_short_ones_are_filled_and_long_ones_refused(self, importer: Importer) -> None:
+    def test_short_rows_are_filled_and_long_ones_refused(self, importer: Importer) -> None:
         header = "date,from,to,kind,minutes,note"
         rows = ("2024-03-02,A,B,call", "2024-03-03,A,B,call,", "2024-03-04,A,B,call,1,x,,")
         assert format_counts(importer.import_rows(*rows, header=header)) == "3 recorded"
         report = importer.import_rows("2024-03-02,A,B,call,1,one, two", header=header, name="b.csv")
         assert "has 7 cells and the header 6" in report.errors[0].message
 
-    def test_without_text_in_a_column_that_is_used_are_left_out(self, importer: Importer) -> None:
+    def test_rows_without_text_in_used_columns_are_skipped(self, importer: Importer) -> None:
         header = "ref,date,giver,receiver,kind,helper"
         report = importer.import_rows("r1,2024-03-02,A,B,call,1", ",,,,,0", ",,,,,0", header=header)
         assert format_counts(report) == "1 recorded"

@@ -27,7 +27,7 @@ def imports(programme: FakeProgramme, folder: Path, *lines: str) -> ImportReport
     return import_organizations(programme.client, path)
 
 
-def test_a_row_becomes_a_fact(programme: FakeProgramme, tmp_path: Path) -> None:
+def test_row_becomes_fact(programme: FakeProgramme, tmp_path: Path) -> None:
     report = imports(
         programme,
         tmp_path,
@@ -57,7 +57,7 @@ def test_a_row_becomes_a_fact(programme: FakeProgramme, tmp_path: Path) -> None:
         ("id,name", "R1B,Worcester", "recorded"),
     ],
 )
-def test_what_changes(
+def test_changed_rows_become_updates(
     programme: FakeProgramme, tmp_path: Path, header: str, row: str, outcome: str
 ) -> None:
     report = imports(programme, tmp_path, header, row)
@@ -65,9 +65,7 @@ def test_what_changes(
     assert imports(programme, tmp_path, header, row).counts.unchanged == 1
 
 
-def test_an_update_keeps_what_the_file_does_not_tell(
-    programme: FakeProgramme, tmp_path: Path
-) -> None:
+def test_update_keeps_fields_without_column(programme: FakeProgramme, tmp_path: Path) -> None:
     imports(programme, tmp_path, "id,name,aliases", "R1A,Solent NHS,East")
     (event,) = programme.events.values()
     content = event.organization_updated.organization
@@ -90,7 +88,7 @@ def test_an_update_keeps_what_the_file_does_not_tell(
         (["id,opened,closed", "R1B,2020-02-01,2020-01-01"], "close_date", "is before open_date"),
     ],
 )
-def test_wrong_rows(
+def test_wrong_row_is_reported_with_reason(
     programme: FakeProgramme, tmp_path: Path, rows: list[str], field: str, message: str
 ) -> None:
     report = imports(programme, tmp_path, *rows)
@@ -125,7 +123,9 @@ def test_a_column_is_guessed_for_one_field_only(
 @pytest.mark.parametrize(
     "name", ["Hospital", "Organisation name", "Provider", "Site", "Trust name", "Full name"]
 )
-def test_everyday_words_name_the_name(programme: FakeProgramme, tmp_path: Path, name: str) -> None:
+def test_everyday_column_names_mean_name(
+    programme: FakeProgramme, tmp_path: Path, name: str
+) -> None:
     report = imports(programme, tmp_path, f"Code,{name},Also known as", "a1,Ashcombe,Ash")
     assert report.columns == {
         "organization_id": "Code",
@@ -147,7 +147,7 @@ def test_new_organizations_without_a_name_are_noted(
     assert imports(programme, tmp_path, "Code,region", "a1,Y55").notes == ()
 
 
-def test_rows_say_what_they_change(programme: FakeProgramme, tmp_path: Path) -> None:
+def test_report_has_changes_of_rows(programme: FakeProgramme, tmp_path: Path) -> None:
     """Such as what somebody updated by hand since: for a roster the file wins."""
     header = "id,name,region,aliases,type,opened_on"
     report = imports(programme, tmp_path, header, "R1A,Solent NHS,,East;SOL,acute,2011-07-01")

@@ -34,18 +34,20 @@ def test_reviews_import_with_their_own_column_names(folder: Path) -> None:
     assert report.batch == "dpdk-reviews"
     assert report.columns["occur_time"] == "occurred_at"
     assert report.columns["report_time"] == "recorded_at"
-    given = Counter(e.exchange_recorded.exchange.giver_ids[0] for e in programme.events.values())
-    received = Counter(
+    given_counts = Counter(
+        e.exchange_recorded.exchange.giver_ids[0] for e in programme.events.values()
+    )
+    received_counts = Counter(
         e.exchange_recorded.exchange.receiver_ids[0] for e in programme.events.values()
     )
-    assert (given["intel.com"], received["intel.com"]) == (5934, 4751)
-    assert len(given | received) == 321
+    assert (given_counts["intel.com"], received_counts["intel.com"]) == (5934, 4751)
+    assert len(given_counts | received_counts) == 321
 
     again = import_exchanges(programme.client, folder / "dpdk-reviews.csv.gz", REVIEWS, now=NOW)
     assert (again.counts.unchanged, again.acknowledged) == (20_850, 0)
 
 
-def test_unknown_kinds_are_told_once_a_word(folder: Path) -> None:
+def test_unknown_kinds_are_reported_once_per_word(folder: Path) -> None:
     programme = FakeProgramme()
     report = import_exchanges(programme.client, folder / "dpdk-reviews.csv.gz", now=NOW)
     assert report.error_count == 20_850
@@ -55,7 +57,7 @@ def test_unknown_kinds_are_told_once_a_word(folder: Path) -> None:
     assert programme.events == {}
 
 
-def test_trusts_import(folder: Path) -> None:
+def test_trusts_are_imported(folder: Path) -> None:
     programme = FakeProgramme()
     report = import_organizations(programme.client, folder / "nhs-trusts.csv")
     assert (report.counts.recorded, report.errors) == (241, ())

@@ -30,12 +30,12 @@ def recorded_labels(importer: Importer) -> dict[str, str]:
     return {each.topic: each.label for fact in facts for each in fact.topics}
 
 
-def test_any_label_becomes_a_topic_and_is_kept_for_display(importer: Importer) -> None:
+def test_label_becomes_topic_and_display_label(importer: Importer) -> None:
     report = importer.import_rows(*rows(*LABELS), header=WITH_TOPICS)
     assert report.ok, report.errors
     assert recorded_topics(importer) == [[topic] for topic in LABELS.values()]
-    shown = {topic: label for label, topic in LABELS.items() if label != "COVID-19"}
-    assert recorded_labels(importer) == shown
+    labels = {topic: label for label, topic in LABELS.items() if label != "COVID-19"}
+    assert recorded_labels(importer) == labels
     assert any('it-and-data as "IT & data"' in note for note in report.notes)
 
 
@@ -46,13 +46,13 @@ def test_labels_are_recorded_once(importer: Importer) -> None:
     assert (again.counts.unchanged, len(importer.programme.events)) == (1, count)
 
 
-def test_a_label_of_the_programme_stays(importer: Importer) -> None:
+def test_programme_label_stays(importer: Importer) -> None:
     importer.programme.configuration.topics.append(Topic(topic="it-and-data", label="Digital"))
     report = importer.import_rows(*rows("IT & data", "Beds"), header=WITH_TOPICS)
     assert (recorded_labels(importer), report.notes) == ({}, ())
 
 
-def test_a_dry_run_says_the_labels_and_records_none(importer: Importer) -> None:
+def test_dry_run_reports_labels_and_records_none(importer: Importer) -> None:
     report = importer.import_rows(*rows("IT & data"), header=WITH_TOPICS, dry_run=True)
     assert any("shown by their labels" in note for note in report.notes)
     assert importer.programme.events == {}
@@ -66,12 +66,12 @@ def test_two_labels_of_one_topic_are_noted(importer: Importer) -> None:
     assert note.startswith('"IT & data" and "it and DATA" are one topic, it-and-data')
 
 
-def test_case_and_hyphens_alone_are_no_other_label(importer: Importer) -> None:
+def test_case_and_hyphens_make_no_other_label(importer: Importer) -> None:
     report = importer.import_rows(*rows("Bed management", "bed-management"), header=WITH_TOPICS)
     assert not any("one topic" in note for note in report.notes)
 
 
-def test_a_map_says_which_topic_a_label_is(importer: Importer) -> None:
+def test_topic_map_resolves_label(importer: Importer) -> None:
     mapped = {"Beds, flow": "bed-management", "Биопсия": "biopsy"}
     report = importer.import_rows(
         *rows("beds, flow", "Биопсия"), header=WITH_TOPICS, topic_map=mapped
@@ -81,17 +81,17 @@ def test_a_map_says_which_topic_a_label_is(importer: Importer) -> None:
     assert recorded_labels(importer) == {}
 
 
-def test_several_topics_stand_between_semicolons(importer: Importer) -> None:
+def test_semicolons_separate_topics(importer: Importer) -> None:
     importer.import_rows(*rows("IT & data; Beds, flow|COVID-19"), header=WITH_TOPICS)
     assert recorded_topics(importer) == [["beds-flow", "covid-19", "it-and-data"]]
 
 
-def test_a_label_without_latin_letters_is_refused_with_the_remedy(importer: Importer) -> None:
+def test_label_without_latin_letters_is_refused_with_remedy(importer: Importer) -> None:
     report = importer.import_rows(*rows("Биопсия"), header=WITH_TOPICS)
     assert "--topic-map 'Биопсия=TOPIC'" in report.errors[0].message
 
 
-def test_durations_need_the_working_day_of_the_programme(importer: Importer) -> None:
+def test_duration_in_days_needs_working_day(importer: Importer) -> None:
     row, header = "r,2025-03-02,A,B,visit,half a day", f"{HEADER},minutes"
     report = importer.import_rows(row, header=header)
     assert "mutua programme set --working-day-minutes 450" in report.errors[0].message
@@ -101,7 +101,7 @@ def test_durations_need_the_working_day_of_the_programme(importer: Importer) -> 
     assert event.exchange_recorded.exchange.giver_minutes == 225
 
 
-def test_known_topics_are_split_at_commas(importer: Importer) -> None:
+def test_programme_topics_are_split_at_commas(importer: Importer) -> None:
     importer.programme.configuration.topics.append(Topic(topic="it-and-data", label="IT & data"))
     importer.programme.configuration.topics.append(Topic(topic="medicines"))
     importer.programme.configuration.topics.append(Topic(topic="beds-flow", label="Beds, flow"))

@@ -78,14 +78,12 @@ def read(path: Path, **request: Any) -> list[list[str]]:
         (5, "0.00", "5"),
     ],
 )
-def test_a_cell_is_what_a_person_would_have_typed(
-    path: Path, value: Any, form: str, text: str
-) -> None:
+def test_cell_is_text_as_typed(path: Path, value: Any, form: str, text: str) -> None:
     save(path, ["name", "value"], ["x", value], formats={"B2": form})
     assert read(path) == [["name", "value"], ["x", text]]
 
 
-def test_empty_rows_and_cells_beside_the_table_are_left_out(path: Path) -> None:
+def test_empty_rows_and_cells_outside_table_are_skipped(path: Path) -> None:
     save(path, [], ["a", "b", None], ["1", None], [], ["2", "3", "a remark"], [" ", None])
     with open_table(path, TableRequest(fields=())) as table:
         assert table.header == ("a", "b")
@@ -101,7 +99,7 @@ def test_empty_rows_and_cells_beside_the_table_are_left_out(path: Path) -> None:
         ({"sheet": "Third", "preferred_sheet": "second"}, "third"),
     ],
 )
-def test_which_sheet_is_read(path: Path, choice: dict[str, Any], header: str) -> None:
+def test_sheet_is_selected(path: Path, choice: dict[str, Any], header: str) -> None:
     book = save(path, [None])
     for title in ("hidden", "First", "Second", "Third"):
         book.create_sheet(title).append([title.lower(), "x"])
@@ -112,14 +110,14 @@ def test_which_sheet_is_read(path: Path, choice: dict[str, Any], header: str) ->
         assert f"Sheet {header.title()!r} was read" in table.notes[0]
 
 
-def test_what_a_sheet_says_of_its_size_is_not_believed(path: Path) -> None:
+def test_declared_sheet_size_is_ignored(path: Path) -> None:
     save(path, ["a", "b"], ["x", "y"])
     with_value(path, '<dimension ref="A1:B2" />', '<dimension ref="A1:A1" />')
     assert read(path) == [["a", "b"], ["x", "y"]]
 
 
 @pytest.mark.parametrize(
-    ("written", "text"),
+    ("cell_xml", "text"),
     [
         ("<c r='B2'><f>1+1</f><v>2</v></c>", "2"),
         ("<c r='B2' t='str'><f>A1</f><v></v></c>", ""),
@@ -128,15 +126,15 @@ def test_what_a_sheet_says_of_its_size_is_not_believed(path: Path) -> None:
         ("<c r='B2' s='0'/>", ""),
     ],
 )
-def test_formulas_count_by_their_values(path: Path, written: str, text: str) -> None:
+def test_formula_is_read_as_its_value(path: Path, cell_xml: str, text: str) -> None:
     save(path, ["a", "b"], ["x", "=1+1"])
-    with_value(path, '<c r="B2"><f>1+1</f></c>', written.replace("'", '"'))
+    with_value(path, '<c r="B2"><f>1+1</f></c>', cell_xml.replace("'", '"'))
     with open_table(path, TableRequest(fields=())) as table:
         assert list(table.rows) == [TableRow(2, ["x", text])]
 
 
 @pytest.mark.parametrize(
-    "written",
+    "cell_xml",
     [
         "<c r='B2'><f>1+1</f></c>",
         "<c r='B2'><f>1+1</f><v/></c>",
@@ -145,16 +143,16 @@ def test_formulas_count_by_their_values(path: Path, written: str, text: str) -> 
         "<c r='B2' s='0'><f t='shared' si='0'/></c>",
     ],
 )
-def test_formulas_without_a_value_are_named(path: Path, written: str) -> None:
+def test_formula_without_value_is_reported(path: Path, cell_xml: str) -> None:
     save(path, ["a", "b"], ["x", "=1+1"])
-    with_value(path, '<c r="B2"><f>1+1</f></c>', written.replace("'", '"'))
+    with_value(path, '<c r="B2"><f>1+1</f></c>', cell_xml.replace("'", '"'))
     with open_table(path, TableRequest(fields=())) as table:
         [row] = table.rows
     assert list(row.flaws) == [1]
     assert "cell B2 of sheet 'Sheet' has a formula and no value" in row.flaws[1]
 
 
-def test_formulas_are_found_wherever_a_block_of_the_file_ends(path: Path) -> None:
+def test_formulas_are_found_across_block_ends(path: Path) -> None:
     """The sheet is searched in blocks of a megabyte."""
     rows = [[str(number), f"={number}+1"] for number in range(30_000)]
     save(path, ["a", "b"], *rows)
@@ -162,7 +160,7 @@ def test_formulas_are_found_wherever_a_block_of_the_file_ends(path: Path) -> Non
         assert all(list(row.flaws) == [1] for row in table.rows)
 
 
-def test_errors_matter_only_in_columns_that_are_used(importer: Importer, path: Path) -> None:
+def test_errors_matter_only_in_used_columns(importer: Importer, path: Path) -> None:
     header = ["ref", "date", "giver", "receiver", "kind", "helper", None]
     save(path, header, ["r1", "2024-05-31", "A", "B", "call", "#N/A", "#REF!"], [*[None] * 5, "=1"])
     report = importer.import_file(path)
@@ -176,39 +174,39 @@ def test_errors_matter_only_in_columns_that_are_used(importer: Importer, path: P
 
 
 @pytest.mark.parametrize(
-    ("cell", "said"),
+    ("cell", "expected"),
     [
         ("=1+1", "cell B2 of sheet 'Sheet' has a formula and no value: open the file in Excel"),
         ("#N/A", "cell B2 of sheet 'Sheet' shows #N/A: correct its formula"),
     ],
 )
-def test_a_cell_without_a_value_to_be_read_is_a_wrong_row(
-    importer: Importer, path: Path, cell: str, said: str
+def test_unreadable_cell_is_wrong_row(
+    importer: Importer, path: Path, cell: str, expected: str
 ) -> None:
     header = ["ref", "date", "giver", "receiver", "kind"]
     rows = [["r1", cell, "A", "B", "call"], ["r2", "2024-05-31", "A", "B", "call"]]
     save(path, header, *rows)
     [error] = importer.import_file(path).errors
-    assert (error.row, error.field, said in error.message) == (2, "occur_time", True)
-    aside = importer.folder / "mend.csv"
-    assert format_counts(importer.import_file(path, skip_bad=aside)) == "1 recorded 1 wrong"
-    assert said in aside.read_text()
+    assert (error.row, error.field, expected in error.message) == (2, "occur_time", True)
+    reject_path = importer.folder / "mend.csv"
+    assert format_counts(importer.import_file(path, skip_bad=reject_path)) == "1 recorded 1 wrong"
+    assert expected in reject_path.read_text()
 
 
 @pytest.mark.parametrize(
-    ("rows", "said"),
+    ("rows", "expected"),
     [
         ([[]], "has no row with the column names"),
         ([["a", "#REF!"], ["x", "y"]], "cell B1 of sheet 'Sheet' shows #REF!"),
     ],
 )
-def test_a_header_that_is_none(path: Path, rows: list[list[str]], said: str) -> None:
+def test_missing_header_is_refused(path: Path, rows: list[list[str]], expected: str) -> None:
     save(path, *rows)
-    with pytest.raises(ImportRefusedError, match=re.escape(said)):
+    with pytest.raises(ImportRefusedError, match=re.escape(expected)):
         read(path)
 
 
-def test_an_unknown_sheet_is_named_with_those_there_are(path: Path) -> None:
+def test_unknown_sheet_is_refused_with_list_of_sheets(path: Path) -> None:
     save(path, ["a"])
     with pytest.raises(ImportRefusedError, match="no sheet 'Calls'; its sheets are Sheet"):
         read(path, sheet="Calls")
@@ -231,7 +229,7 @@ def cut(path: Path) -> bytes:
 
 
 @pytest.mark.parametrize(
-    ("content", "said"),
+    ("content", "expected"),
     [
         (lambda _: b"\xd0\xcf\x11\xe0 and so on", "is damaged, or no workbook"),
         (lambda _: b"a,b\n1,2\n", "is no workbook, whatever its name says"),
@@ -242,13 +240,15 @@ def cut(path: Path) -> bytes:
         (cut, "is damaged, or no workbook"),
     ],
 )
-def test_what_is_no_workbook(path: Path, content: Callable[[Path], bytes], said: str) -> None:
+def test_invalid_workbook_is_refused(
+    path: Path, content: Callable[[Path], bytes], expected: str
+) -> None:
     path.write_bytes(content(path))
-    with pytest.raises(ImportRefusedError, match=said):
+    with pytest.raises(ImportRefusedError, match=expected):
         read(path)
 
 
-def test_a_sheet_that_breaks_off_is_refused_where_it_breaks(path: Path) -> None:
+def test_truncated_sheet_is_refused(path: Path) -> None:
     save(path, ["a", "b"], ["x", "y"])
     with_value(path, "</sheetData>", "<row r='3'><c r='A3' t='s'><v>99</v></c></row></sheetData>")
     with pytest.raises(ImportRefusedError, match="is damaged"):
@@ -259,7 +259,7 @@ def test_batches_are_named_after_the_file() -> None:
     assert derive_batch_name(Path("Calls 2024.XLSX")) == "Calls 2024"
 
 
-def test_the_filled_template_imports_as_it_is(importer: Importer, path: Path) -> None:
+def test_filled_template_is_imported(importer: Importer, path: Path) -> None:
     from openpyxl import load_workbook
 
     importer.programme.organizations = {

@@ -132,7 +132,7 @@ class TestTimeReader:
             ("9999-12-31T24:00Z", "beyond the year 9999"),
         ],
     )
-    def test_says_why_a_text_is_no_time(self, text: str, why: str) -> None:
+    def test_refuses_other_text_with_reason(self, text: str, why: str) -> None:
         with pytest.raises(NotationError) as error:
             read(text)
         assert why in str(error.value)
@@ -149,9 +149,7 @@ class TestTimeReader:
             (None, "02/02/2024", "2024-02-02"),
         ],
     )
-    def test_reads_dates_in_the_order_that_is_said(
-        self, order: DateOrder | None, text: str, day: str
-    ) -> None:
+    def test_reads_dates_in_given_order(self, order: DateOrder | None, text: str, day: str) -> None:
         assert read(text, order)[0] == day
 
     @pytest.mark.parametrize("text", ["01/02/2024", "31/05/2024", "02/02/26", "1-2-2024 14:30"])
@@ -160,16 +158,16 @@ class TestTimeReader:
             read(text, None)
 
     @pytest.mark.parametrize(
-        ("order", "text", "said"),
+        ("order", "text", "expected"),
         [
             (DAY_FIRST, "05/31/2024", "read as day/month/year .*--date-order month-first?"),
             (MONTH_FIRST, "31/05/2024", "read as month/day/year .*--date-order day-first?"),
         ],
     )
-    def test_a_date_that_is_none_names_the_other_order(
-        self, order: DateOrder, text: str, said: str
+    def test_invalid_date_suggests_other_order(
+        self, order: DateOrder, text: str, expected: str
     ) -> None:
-        with pytest.raises(NotationError, match=said):
+        with pytest.raises(NotationError, match=expected):
             read(text, order)
 
     def test_notes_each_assumption_once(self) -> None:
@@ -185,25 +183,25 @@ class TestTimeReader:
         assert "read as day.month.year" in dotted
         assert "1969 to 2068" in short
 
-    def test_a_bare_day_stays_that_civil_day_in_a_zone(self) -> None:
+    def test_day_stays_civil_day_in_any_zone(self) -> None:
         assert read("2026-10-14", zone="Australia/Sydney") == ("2026-10-14", DAY)
 
-    def test_a_time_without_a_zone_is_of_the_zone(self) -> None:
+    def test_zone_applies_to_time_without_zone(self) -> None:
         at = read("2026-10-14 09:15", zone="Australia/Sydney")
         assert at == ("2026-10-13T22:15:00Z", EXACT)
         assert read("2026-10-14 09:15Z", zone="Australia/Sydney")[0] == "2026-10-14T09:15:00Z"
 
-    def test_a_time_that_clocks_jump_over_is_none(self) -> None:
+    def test_time_skipped_by_clocks_is_refused(self) -> None:
         with pytest.raises(NotationError, match="is no time of Australia/Sydney"):
             read("2026-10-04 02:30", zone="Australia/Sydney")
 
-    def test_a_time_that_clocks_show_twice_is_the_first(self) -> None:
+    def test_repeated_time_is_first_one(self) -> None:
         dates = TimeReader(zone=read_zone("Australia/Sydney"))
         moment = dates.read_time("2026-04-05 02:30")
         assert moment.timestamp.ToJsonString() == "2026-04-04T15:30:00Z"
         assert any("the first of the two" in note for note in dates.notes)
 
-    def test_without_a_zone_refuses_times_that_have_none(self) -> None:
+    def test_refuses_time_without_zone(self) -> None:
         with pytest.raises(NotationError, match="has a time and no zone"):
             TimeReader(zone=None).read_time("2026-10-14 09:15")
 
@@ -248,7 +246,7 @@ class TestProvenOrder:
     def test_is_none_without_an_order(self, text: str) -> None:
         assert prove_order(text) is None
 
-    def test_looks_at_the_date_before_a_time(self) -> None:
+    def test_ignores_time_after_date(self) -> None:
         assert prove_order("7/27/26 19:06:23") == MONTH_FIRST
         assert prove_order("02/03/2026 2:30 PM") == "either"
 

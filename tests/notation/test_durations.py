@@ -61,22 +61,22 @@ class TestDurationReader:
             ("PT", "is no duration"),
         ],
     )
-    def test_says_why_a_text_is_no_duration(self, text: str, why: str) -> None:
+    def test_refuses_other_text_with_reason(self, text: str, why: str) -> None:
         with pytest.raises(NotationError) as error:
             DurationReader(450).read_minutes(text)
         assert why in str(error.value)
 
     @pytest.mark.parametrize("text", ["1 day", "half a day", "2 Tage"])
-    def test_asks_for_the_length_of_a_working_day(self, text: str) -> None:
+    def test_needs_length_of_working_day(self, text: str) -> None:
         with pytest.raises(NotationError, match="mutua programme set --working-day-minutes 450"):
             DurationReader().read_minutes(text)
 
-    def test_half_a_day_of_odd_length_is_no_whole_number(self) -> None:
+    def test_refuses_half_of_odd_working_day(self) -> None:
         with pytest.raises(NotationError, match=r"is 225\.5 minutes"):
             DurationReader(451).read_minutes("half a day")
 
     @given(st.integers(0, 9_999), st.integers(0, 59))
-    def test_every_form_of_a_duration_says_the_same(self, hours: int, minutes: int) -> None:
+    def test_all_forms_are_equal(self, hours: int, minutes: int) -> None:
         whole = hours * 60 + minutes
         forms = (
             f"{whole}",

@@ -89,19 +89,19 @@ class History:
             numbers = self._draw.draw(st.permutations(numbers))
         columns = self._draw.draw(st.permutations(columns))
         self._count += 1
-        aside = self.importer.folder / f"mend-{self._count}.csv"
+        reject_path = self.importer.folder / f"mend-{self._count}.csv"
         if bad and len(bad) < len(numbers):
             texts = [self.text(number, columns, bad=number in bad) for number in numbers]
-            self.importer.import_rows(*texts, header=",".join(columns), skip_bad=aside)
-            lines = aside.read_text(encoding="utf-8-sig").splitlines()
+            self.importer.import_rows(*texts, header=",".join(columns), skip_bad=reject_path)
+            lines = reject_path.read_text(encoding="utf-8-sig").splitlines()
             set_aside = [number for number in numbers if number in bad]
             mended = [
                 line.replace("soon", str(self.rows[number][2]), 1)
                 for number, line in zip(set_aside, lines[1:], strict=True)
             ]
-            aside.write_text("\n".join((lines[0], *mended)))
+            reject_path.write_text("\n".join((lines[0], *mended)))
             for _ in range(2):
-                assert self.importer.import_file(aside, batch="log").ok
+                assert self.importer.import_file(reject_path, batch="log").ok
         self.oracle.imported([(self.name(number), self.rows[number]) for number in numbers])
         for _ in range(2):
             texts = [self.text(number, columns) for number in numbers]
@@ -110,8 +110,8 @@ class History:
 
     def pick(self, place: int) -> tuple[Key, Exchange] | None:
         """One of the standing exchanges, and the row it is of."""
-        found = sorted(self._standing().items())
-        return found[place % len(found)] if found else None
+        minutes_by_row = sorted(self._standing().items())
+        return minutes_by_row[place % len(minutes_by_row)] if minutes_by_row else None
 
     def correct(self, place: int) -> None:
         if (picked := self.pick(place)) is not None:
@@ -146,29 +146,29 @@ class History:
         return standing
 
     def check(self) -> None:
-        found = {
+        minutes_by_row = {
             key: each.revisions[-1].content.giver_minutes for key, each in self._standing().items()
         }
-        assert found == self.oracle.minutes
+        assert minutes_by_row == self.oracle.minutes
 
 
 @settings(max_examples=25, deadline=None)
 @given(st.data(), st.booleans(), steps)
-def test_what_stands_is_what_the_oracle_says(
+def test_final_state_equals_oracle(
     data: st.DataObject,
     numbered: bool,  # noqa: FBT001 - drawn
     history: list[tuple[str, object]],
 ) -> None:
     with tempfile.TemporaryDirectory() as folder:
-        told = History(Path(folder), data, numbered=numbered)
+        state = History(Path(folder), data, numbered=numbered)
         for step, value in [*history, ("import", [])]:
             match step, value:
                 case "import", list():
-                    told.import_file(value)
+                    state.import_file(value)
                 case "correct", int():
-                    told.correct(value)
+                    state.correct(value)
                 case "retract", int():
-                    told.retract(value)
+                    state.retract(value)
                 case _:
-                    told.undo()
-            told.check()
+                    state.undo()
+            state.check()

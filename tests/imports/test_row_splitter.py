@@ -33,7 +33,7 @@ def summary(event: ExchangeContent) -> str:
 
 
 class TestSeveralKinds:
-    def test_they_are_exchanges_that_share_the_minutes(self, importer: Importer) -> None:
+    def test_kinds_are_exchanges_that_share_minutes(self, importer: Importer) -> None:
         report = importer.import_rows(
             '7,2025-03-02,A,B,"Call;Visit;message;",100', header=f"{HEADER},minutes"
         )
@@ -45,7 +45,7 @@ class TestSeveralKinds:
         [note] = report.notes
         assert note.startswith("1 row was read as 3 exchanges")
 
-    def test_a_form_writes_several_with_commas(self, importer: Importer) -> None:
+    def test_kinds_with_commas_are_split(self, importer: Importer) -> None:
         row = '7,2025-03-02,A,B,"Call, Chat",100'
         report = importer.import_rows(row, header=f"{HEADER},minutes", kind_map={"Chat": "message"})
         assert {ref: summary(each) for ref, each in exchanges(importer).items()} == {
@@ -54,17 +54,17 @@ class TestSeveralKinds:
         }
         assert report.notes[0].startswith("1 row was read as 2 exchanges")
 
-    def test_a_kind_of_the_file_with_a_comma_is_one(self, importer: Importer) -> None:
+    def test_mapped_kind_with_comma_is_one(self, importer: Importer) -> None:
         row, kind_map = '7,2025-03-02,A,B,"Call, Visit",100', {"Call, Visit": "meeting"}
         importer.import_rows(row, header=f"{HEADER},minutes", kind_map=kind_map)
         assert [summary(each) for each in exchanges(importer).values()] == ["A > B meeting 100"]
 
-    def test_only_the_unknown_part_is_to_be_mapped(self, importer: Importer) -> None:
+    def test_error_names_only_unknown_part(self, importer: Importer) -> None:
         report = importer.import_rows('7,2025-03-02,A,B,"Call, Huddle"')
         (error,) = report.errors
         assert error.message.endswith("say what that means: --kind-map Huddle=KIND")
 
-    def test_a_single_one_with_a_semicolon_is_one(self, importer: Importer) -> None:
+    def test_single_kind_with_semicolon_is_one(self, importer: Importer) -> None:
         report = importer.import_rows("7,2025-03-02,A,B,Call;,100", header=f"{HEADER},minutes")
         assert [summary(each) for each in exchanges(importer).values()] == ["A > B call 100"]
         assert report.notes == ()
@@ -76,9 +76,7 @@ class TestSeveralKinds:
             "A > B visit ?",
         }
 
-    def test_minutes_that_are_the_same_for_all_rows_are_shared_too(
-        self, importer: Importer
-    ) -> None:
+    def test_constant_minutes_are_shared(self, importer: Importer) -> None:
         importer.import_rows(
             "7,2025-03-02,A,B,Call;Visit", "8,2025-03-02,A,B,call", set={"giver_minutes": "45"}
         )
@@ -88,7 +86,7 @@ class TestSeveralKinds:
             "8": 45,
         }
 
-    def test_an_unknown_kind_keeps_the_row_back_once(self, importer: Importer) -> None:
+    def test_unknown_kind_rejects_row_once(self, importer: Importer) -> None:
         aside = importer.folder / "mend.csv"
         report = importer.import_rows(
             "7,2025-03-02,A,B,Call;Foo;Bar,30",
@@ -100,12 +98,12 @@ class TestSeveralKinds:
         assert "Call;Foo;Bar" in aside.read_text("utf-8-sig").splitlines()[1]
         assert len(aside.read_text("utf-8-sig").splitlines()) == 2
 
-    def test_the_same_file_again_changes_nothing(self, importer: Importer) -> None:
+    def test_repeated_import_changes_nothing(self, importer: Importer) -> None:
         row = '7,2025-03-02,A,B,"Call;Visit;",100'
         importer.import_rows(row, header=f"{HEADER},minutes")
         assert importer.import_rows(row, header=f"{HEADER},minutes").counts.unchanged == 2
 
-    def test_without_references_each_is_known_by_itself(self, importer: Importer) -> None:
+    def test_exchanges_without_reference_have_own_identity(self, importer: Importer) -> None:
         rows = ("2025-03-02,A,B,Call;Visit", "2025-03-02,A,B,Call;Visit")
         header = HEADER.removeprefix("ref,")
         assert importer.import_rows(*rows, header=header).counts.recorded == 4
@@ -113,7 +111,7 @@ class TestSeveralKinds:
 
 
 class TestDirection:
-    def test_it_decides_the_sides(self, importer: Importer) -> None:
+    def test_direction_decides_sides(self, importer: Importer) -> None:
         importer.import_rows(
             "1,2025-03-02,gave,us,them,call,30",
             "2,2025-03-02,Received,us,them,call,30",
@@ -127,7 +125,7 @@ class TestDirection:
             "3#2": "them > us call 15",
         }
 
-    def test_the_organization_may_be_the_same_for_all_rows(self, importer: Importer) -> None:
+    def test_organization_may_be_constant(self, importer: Importer) -> None:
         report = importer.import_rows(
             "1,2025-03-02,received,them,visit",
             header="ref,date,direction,partner,kind",
@@ -137,7 +135,7 @@ class TestDirection:
         assert report.columns["other"] == "partner"
         assert report.constants == {"organization": "us"}
 
-    def test_the_side_that_reports_can_be_named(self, importer: Importer) -> None:
+    def test_reporting_side_may_be_organization_name(self, importer: Importer) -> None:
         importer.import_rows(
             "1,2025-03-02,received,us,them,visit,us",
             header="ref,date,direction,organization,other,kind,reported_by",
@@ -146,21 +144,21 @@ class TestDirection:
         assert content.reported_by == 2
 
     @pytest.mark.parametrize(("word", "why"), [("sideways", "is no direction"), ("", "is empty")])
-    def test_another_word_is_refused(self, importer: Importer, word: str, why: str) -> None:
+    def test_unknown_direction_is_refused(self, importer: Importer, word: str, why: str) -> None:
         report = importer.import_rows(f"1,2025-03-02,{word},us,them,call,30", header=DIRECTED)
         [error] = report.errors
         assert (error.row, error.field, error.value) == (2, "direction", word)
         assert error.message == f"{why}; write gave, received or both"
 
-    def test_beside_giver_and_receiver_it_is_refused(self, importer: Importer) -> None:
+    def test_direction_with_giver_or_receiver_is_refused(self, importer: Importer) -> None:
         with pytest.raises(ImportRefusedError, match="direction and giver"):
             importer.import_rows("x", header=f"{HEADER},which", map={"direction": "which"})
 
-    def test_it_needs_both_organizations(self, importer: Importer) -> None:
+    def test_direction_needs_both_organizations(self, importer: Importer) -> None:
         with pytest.raises(ImportRefusedError, match="No column was found for other"):
             importer.import_rows("x", header="ref,date,direction,organization,kind")
 
-    def test_a_column_of_organizations_alone_says_no_direction(self) -> None:
+    def test_organization_column_alone_is_no_direction(self) -> None:
         plan = map_columns(
             EXCHANGE_FIELDS,
             ("date", "from", "to", "kind", "organization", "direction", "count"),
@@ -171,19 +169,17 @@ class TestDirection:
 
 
 class TestCount:
-    def test_a_row_is_so_many_exchanges(self, importer: Importer) -> None:
+    def test_count_makes_so_many_exchanges(self, importer: Importer) -> None:
         header = "date,giver,receiver,kind,n,minutes"
         rows = ("2025-03-02,A,B,call,3,100", "2025-03-02,B,A,call,1,7")
         report = importer.import_rows(*rows, header=header, map={"count": "n"})
-        told = Counter(summary(each) for each in exchanges(importer).values())
-        assert told == {"A > B call 34": 1, "A > B call 33": 2, "B > A call 7": 1}
+        counts = Counter(summary(each) for each in exchanges(importer).values())
+        assert counts == {"A > B call 34": 1, "A > B call 33": 2, "B > A call 7": 1}
         assert report.counts.recorded == 4
         again = importer.import_rows(*rows, header=header, map={"count": "n"})
         assert (again.counts.recorded, again.counts.unchanged) == (0, 4)
 
-    def test_a_mended_row_without_a_reference_is_new_and_stays_known(
-        self, importer: Importer
-    ) -> None:
+    def test_mended_row_without_reference_is_recorded_once(self, importer: Importer) -> None:
         header, aside = "date,giver,receiver,kind,n", importer.folder / "mend.csv"
         rows = ("2025-03-02,A,B,call,2", "2025-03-02,A,B,call,x")
         importer.import_rows(*rows, header=header, map={"count": "n"}, skip_bad=aside)
@@ -195,7 +191,7 @@ class TestCount:
         whole = importer.import_rows(rows[0], rows[0], header=header, map={"count": "n"})
         assert whole.counts.unchanged == 4
 
-    def test_with_kinds_and_a_direction_it_multiplies(self, importer: Importer) -> None:
+    def test_count_multiplies_kinds_and_directions(self, importer: Importer) -> None:
         importer.import_rows(
             "1,2025-03-02,both,us,them,call;visit,17,2",
             header=f"{DIRECTED},n",
@@ -214,7 +210,7 @@ class TestCount:
             ("1001", "makes 1,001 exchanges of one row, and 1,000 are the most"),
         ],
     )
-    def test_what_is_no_count_is_refused(self, importer: Importer, count: str, why: str) -> None:
+    def test_invalid_count_is_refused(self, importer: Importer, count: str, why: str) -> None:
         report = importer.import_rows(
             f"1,2025-03-02,A,B,call,{count}", header=f"{HEADER},n", map={"count": "n"}
         )
@@ -223,17 +219,17 @@ class TestCount:
         assert why in error.message
         assert importer.programme.events == {}
 
-    def test_a_thousand_is_taken(self, importer: Importer) -> None:
+    def test_count_of_a_thousand_is_accepted(self, importer: Importer) -> None:
         importer.import_rows("1,2025-03-02,A,B,call,1000", header=f"{HEADER},n", map={"count": "n"})
         assert len(exchanges(importer)) == 1_000
 
-    def test_a_wrong_count_for_all_rows_is_refused(self, importer: Importer) -> None:
+    def test_invalid_constant_count_is_refused(self, importer: Importer) -> None:
         with pytest.raises(ImportRefusedError, match="--set count=many"):
             importer.import_rows("1,2025-03-02,A,B,call", set={"count": "many"})
 
 
 class TestParties:
-    def test_a_joint_exchange_has_parties(self, importer: Importer) -> None:
+    def test_joint_exchange_has_parties(self, importer: Importer) -> None:
         importer.import_rows(
             "1,2025-03-02,A;B|C,workshop", header="ref,date,who,kind", map={"parties": "who"}
         )
@@ -241,13 +237,13 @@ class TestParties:
         assert list(content.party_ids) == ["A", "B", "C"]
         assert not content.giver_ids
 
-    def test_a_file_may_have_joint_and_directed_rows(self, importer: Importer) -> None:
+    def test_file_may_mix_joint_and_directed_rows(self, importer: Importer) -> None:
         rows = ("1,2025-03-02,A,B,call,", "2,2025-03-02,,,workshop,A;B")
         importer.import_rows(*rows, header=f"{HEADER},parties")
         joint = exchanges(importer)["2"]
         assert (list(joint.party_ids), list(joint.giver_ids)) == (["A", "B"], [])
 
-    def test_one_party_is_refused_under_its_column(self, importer: Importer) -> None:
+    def test_single_party_is_refused_in_its_column(self, importer: Importer) -> None:
         report = importer.import_rows("1,2025-03-02,A,workshop", header="ref,date,parties,kind")
         assert [error.field for error in report.errors] == ["parties"]
 
@@ -258,14 +254,14 @@ class TestParties:
     st.integers(1, 20),
     st.none() | st.integers(0, 10_000),
 )
-def test_parts_add_up_to_their_row(
+def test_shares_add_up_to_row(
     kinds: list[str], direction: str, count: int, minutes: int | None
 ) -> None:
     header = ("ref", "date", "direction", "organization", "other", "kind", "minutes", "n")
     plan = map_columns(EXCHANGE_FIELDS, header, column_by_field={"count": "n"}, constants={})
     splitter = RowSplitter(plan, DurationReader(), is_kind=lambda _: False)
-    told = "" if minutes is None else str(minutes)
-    cells = ["r", "2025-03-02", direction, "us", "them", ";".join(kinds), told, str(count)]
+    minutes_cell = "" if minutes is None else str(minutes)
+    cells = ["r", "2025-03-02", direction, "us", "them", ";".join(kinds), minutes_cell, str(count)]
     parts = [
         splitter.mapping.extract_texts(row.cells) for row in splitter.split([TableRow(2, cells)])
     ]

@@ -67,19 +67,19 @@ def replayed(file: Path, data: Path) -> Path:
     return data
 
 
-def test_every_answer_is_the_same(data: Path, file: Path, tmp_path: Path) -> None:
+def test_replay_keeps_every_answer(data: Path, file: Path, tmp_path: Path) -> None:
     again = replayed(file, tmp_path / "again")
     for programme in (PROGRAMME, OTHER):
         assert read_answers(again, programme) == read_answers(data, programme)
-    said = read_answers(again)
-    assert {each.reason for each in said["quarantine"]} == set(QuarantineReason.values()) - {0}
-    assert said["status"].waiting_count == 3
-    assert (len(said["exchanges"]), len(said["pairs"])) == (5, 2)
-    assert said["batches"][0].exchange_count == 1
+    answers = read_answers(again)
+    assert {each.reason for each in answers["quarantine"]} == set(QuarantineReason.values()) - {0}
+    assert answers["status"].waiting_count == 3
+    assert (len(answers["exchanges"]), len(answers["pairs"])) == (5, 2)
+    assert answers["batches"][0].exchange_count == 1
     assert verify(again).ok
 
 
-def test_each_record_keeps_the_time_of_its_own(data: Path, file: Path, tmp_path: Path) -> None:
+def test_replay_keeps_record_times(data: Path, file: Path, tmp_path: Path) -> None:
     def times(data: Path) -> list[int]:
         return [
             read_record(each.offset, each.record_time, each.programme_id, each.value).record_time
@@ -94,9 +94,7 @@ def test_each_record_keeps_the_time_of_its_own(data: Path, file: Path, tmp_path:
     assert at.seconds * 1_000_000 + at.nanos // 1000 == START + 1_000_001
 
 
-def test_what_was_sent_before_the_move_counts_once_after_it(
-    data: Path, file: Path, tmp_path: Path
-) -> None:
+def test_resent_fact_counts_once_after_replay(data: Path, file: Path, tmp_path: Path) -> None:
     again = replayed(file, tmp_path / "again")
     before = read_answers(again)
     events = [Event.FromString(value) for programme, value in read_values(data, PROGRAMME)]
@@ -116,7 +114,7 @@ def read_values(data: Path, programme: str) -> list[tuple[str, bytes]]:
     return [(each.programme_id, each.value) for each in read_log(data)[:14] if each.offset != 3]
 
 
-def test_a_replay_of_a_replay_is_the_same_file(file: Path, tmp_path: Path) -> None:
+def test_export_of_replay_is_equal_file(file: Path, tmp_path: Path) -> None:
     again = replayed(file, tmp_path / "again")
     assert body(exported(again, tmp_path / "second.jsonl")) == body(file)
     third = replayed(tmp_path / "second.jsonl", tmp_path / "third")
@@ -126,19 +124,19 @@ def test_a_replay_of_a_replay_is_the_same_file(file: Path, tmp_path: Path) -> No
 def body(file: Path) -> list[str]:
     """The file without what names its log."""
     header, *lines = file.read_text().splitlines()
-    told = json.loads(header)
-    assert told["position"] == f"{told['log_id']}.0.{told['record_count']}"
+    values = json.loads(header)
+    assert values["position"] == f"{values['log_id']}.0.{values['record_count']}"
     return lines
 
 
-def test_a_compressed_file_is_the_same(data: Path, file: Path, tmp_path: Path) -> None:
+def test_compressed_export_is_equal(data: Path, file: Path, tmp_path: Path) -> None:
     packed = exported(data, tmp_path / "log.jsonl.gz")
     assert gzip.decompress(packed.read_bytes()) == file.read_bytes()
     assert packed.read_bytes() == exported(data, tmp_path / "again.gz").read_bytes()
     replayed(packed, tmp_path / "again")
 
 
-def test_one_programme_alone(data: Path, tmp_path: Path) -> None:
+def test_export_of_one_programme(data: Path, tmp_path: Path) -> None:
     file = exported(data, tmp_path / "wales.jsonl", OTHER)
     assert {json.loads(line)["programme_id"] for line in body_of(file)} == {OTHER}
     again = replayed(file, tmp_path / "again")
@@ -148,9 +146,7 @@ def test_one_programme_alone(data: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("programme", [PROGRAMME, OTHER])
-def test_what_was_resubmitted_before_the_move_stays_so_after_it(
-    tmp_path: Path, programme: str
-) -> None:
+def test_resubmission_survives_replay(tmp_path: Path, programme: str) -> None:
     values = make_records()
     sent = [
         facts.exchange(event_id=resubmission_id(programme, value))
@@ -166,28 +162,28 @@ def test_what_was_resubmitted_before_the_move_stays_so_after_it(
     before, after = (
         read_answers(each, programme)["quarantine"] for each in (tmp_path / "data", again)
     )
-    told = [each.resubmitted_as for each in after]
-    assert told == [each.resubmitted_as for each in before]
-    assert {*told} <= {event.event_id for event in sent}
+    event_ids = [each.resubmitted_as for each in after]
+    assert event_ids == [each.resubmitted_as for each in before]
+    assert {*event_ids} <= {event.event_id for event in sent}
 
 
 def body_of(file: Path) -> list[str]:
     return file.read_text().splitlines()[1:]
 
 
-def test_a_programme_that_is_not_there_is_no_empty_file(data: Path, tmp_path: Path) -> None:
+def test_export_of_unknown_programme_is_refused(data: Path, tmp_path: Path) -> None:
     with pytest.raises(NotFoundError, match="there are: gde, wales"):
         exported(data, tmp_path / "none.jsonl", "scotland")
     assert not (tmp_path / "none.jsonl").exists()
 
 
-def test_an_empty_log_goes_out_and_comes_in(tmp_path: Path) -> None:
+def test_empty_log_round_trips(tmp_path: Path) -> None:
     append_records(tmp_path / "data", [])
     file = exported(tmp_path / "data", tmp_path / "log.jsonl")
     assert read_answers(replayed(file, tmp_path / "again"))["status"].fact_count == 0
 
 
-def test_a_fact_of_a_newer_version_is_kept_for_one(tmp_path: Path) -> None:
+def test_fact_of_newer_version_round_trips(tmp_path: Path) -> None:
     newer = newer_fact(40, programme=PROGRAMME)
     append_records(
         tmp_path / "data", [*make_records()[:2], (PROGRAMME, newer), *make_records()[:1]]
@@ -198,7 +194,7 @@ def test_a_fact_of_a_newer_version_is_kept_for_one(tmp_path: Path) -> None:
     assert read_log(tmp_path / "again")[2] == read_log(tmp_path / "data")[2]
 
 
-def test_a_damaged_log_does_not_go_out_as_a_sound_one(data: Path, tmp_path: Path) -> None:
+def test_export_of_damaged_log_fails(data: Path, tmp_path: Path) -> None:
     with closing(SqliteLog(data / "log.sqlite")) as log:
         log._connection.execute("UPDATE record SET value = value || x'00' WHERE offset = 5")
     with pytest.raises(ForeignDataError, match="mutua verify says where"):
@@ -214,7 +210,9 @@ class TestInterruption:
         monkeypatch.setattr(replaying, "PAGE_RECORDS", 3)
 
     @pytest.mark.parametrize("enough", [1, 10, 20])
-    def test_it_goes_on(self, file: Path, data: Path, tmp_path: Path, enough: int) -> None:
+    def test_repeated_replay_continues(
+        self, file: Path, data: Path, tmp_path: Path, enough: int
+    ) -> None:
         def interrupt(what: str, done: int, total: int) -> None:
             if what == "replayed" and done >= enough:
                 raise KeyboardInterrupt
@@ -227,12 +225,14 @@ class TestInterruption:
         assert read_answers(again) == read_answers(data)
         assert body(exported(again, tmp_path / "second.jsonl")) == body(file)
 
-    def test_what_is_done_is_done(self, file: Path, tmp_path: Path) -> None:
+    def test_repeated_replay_of_complete_log_appends_nothing(
+        self, file: Path, tmp_path: Path
+    ) -> None:
         before = read_log(replayed(file, tmp_path / "again"))
         assert read_log(replayed(file, tmp_path / "again")) == before
 
 
-def test_a_directory_with_records_of_its_own_is_left_alone(file: Path, tmp_path: Path) -> None:
+def test_replay_into_other_records_is_refused(file: Path, tmp_path: Path) -> None:
     other = tmp_path / "other"
     append_records(other, make_records()[:1])
     before = read_log(other)
@@ -246,7 +246,7 @@ def test_a_directory_with_records_of_its_own_is_left_alone(file: Path, tmp_path:
     assert (read_log(other), len(read_log(longer))) == (before, 24)
 
 
-def test_a_directory_in_use_is_left_alone(file: Path, data: Path) -> None:
+def test_replay_into_directory_in_use_is_refused(file: Path, data: Path) -> None:
     with (
         serve_embedded(data, purpose="another", write=True),
         pytest.raises(DataInUseError, match="another"),
@@ -280,7 +280,7 @@ def header(**changed: Any) -> Callable[[Lines], Lines]:
 
 
 @pytest.mark.parametrize(
-    ("change", "error", "told"),
+    ("change", "error", "expected"),
     [
         (lambda _: [], UnusableFileError, "line 1: this is no exported log"),
         (lambda _: ["date,from,to"], UnusableFileError, "line 1: this is no exported log"),
@@ -318,20 +318,24 @@ def header(**changed: Any) -> Callable[[Lines], Lines]:
         ),
     ],
 )
-def test_nothing_comes_in_from_a_file_that_is_not_right(
-    file: Path, tmp_path: Path, change: Callable[[Lines], Lines], error: type[MutuaError], told: str
+def test_invalid_file_appends_nothing(
+    file: Path,
+    tmp_path: Path,
+    change: Callable[[Lines], Lines],
+    error: type[MutuaError],
+    expected: str,
 ) -> None:
     lines = change(file.read_text().splitlines())
     file.write_text("".join(f"{line}\n" for line in lines))
     with pytest.raises(error) as refused:
         replayed(file, tmp_path / "again")
-    assert told in refused.value.message
+    assert expected in refused.value.message
     assert str(file) in refused.value.message
     assert not (tmp_path / "again").exists()
 
 
 @pytest.mark.parametrize("keep", [1, 0.3, 0.9])
-def test_a_cut_or_damaged_compressed_file_is_told(data: Path, tmp_path: Path, keep: float) -> None:
+def test_damaged_compressed_file_is_refused(data: Path, tmp_path: Path, keep: float) -> None:
     packed = exported(data, tmp_path / "log.jsonl.gz")
     content = bytearray(packed.read_bytes())
     if keep == 1:
@@ -342,13 +346,13 @@ def test_a_cut_or_damaged_compressed_file_is_told(data: Path, tmp_path: Path, ke
     assert not (tmp_path / "again").exists()
 
 
-def test_a_line_without_end_is_not_read_to_its_end(tmp_path: Path) -> None:
+def test_endless_line_is_refused_early(tmp_path: Path) -> None:
     (tmp_path / "zeros").write_bytes(bytes(17 << 20))
     with pytest.raises(UnusableFileError, match="line 1: is too long"):
         ExportedLog(tmp_path / "zeros", now=NOW)
 
 
-def test_long_logs_pass_in_windows(tmp_path: Path) -> None:
+def test_long_log_is_replayed_in_windows(tmp_path: Path) -> None:
     values = [(PROGRAMME, value) for _ in range(90) for _, value in make_records()[:14]]
     (tmp_path / "data").mkdir()
     with closing(SqliteLog(tmp_path / "data" / "log.sqlite")) as log:
@@ -356,7 +360,7 @@ def test_long_logs_pass_in_windows(tmp_path: Path) -> None:
     done: list[tuple[str, int, int]] = []
     file = exported(tmp_path / "data", tmp_path / "log.jsonl")
     now = time.time_ns() // 1000
-    replay(file, tmp_path / "again", now=now, progress=lambda *told: done.append(told))
+    replay(file, tmp_path / "again", now=now, progress=lambda *counts: done.append(counts))
     assert done == [
         ("checked", 1_000, 1_260),
         ("checked", 1_260, 1_260),
@@ -365,7 +369,7 @@ def test_long_logs_pass_in_windows(tmp_path: Path) -> None:
     ]
 
 
-def test_what_waits_for_the_disk_is_bounded(
+def test_pending_appends_are_bounded(
     file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(replaying, "_WINDOW_BYTES", 300)  # about two facts

@@ -1,4 +1,4 @@
-"""Every record can be told on a line; no line that is not right becomes a record."""
+"""Every record has a line that gives it back; no invalid line becomes a record."""
 
 import json
 from typing import Any
@@ -24,7 +24,7 @@ LINE: dict[str, Any] = json.loads(
 
 
 @pytest.mark.parametrize("index", range(len(make_records())))
-def test_a_record_comes_back_as_it_was(index: int) -> None:
+def test_record_round_trips(index: int) -> None:
     programme, value = make_records()[index]
     line = read_line(format_record(record := Record(7, START, programme, value), {}).encode())
     before, after = logged(record), logged(line.record)
@@ -43,7 +43,7 @@ def logged(record: Record) -> Any:
 
 
 @pytest.mark.parametrize("nanos", [0, 1, 999, 1_000, 999_999_999])
-def test_a_record_that_tells_its_time_comes_back_with_it(nanos: int) -> None:
+def test_record_with_own_time_round_trips(nanos: int) -> None:
     event = make_logged_event(facts.exchange(), PROGRAMME)
     event.record_time.FromNanoseconds(START * 1_000 + nanos)  # a server has whole microseconds
     value = event.SerializeToString()
@@ -54,7 +54,7 @@ def test_a_record_that_tells_its_time_comes_back_with_it(nanos: int) -> None:
 
 
 @given(histories(max_facts=6))
-def test_a_fact_comes_back_exactly_when_it_is_one(history: list[Event]) -> None:
+def test_readable_fact_round_trips(history: list[Event]) -> None:
     for event in history:
         record = Record(0, START, PROGRAMME, event.SerializeToString(deterministic=True))
         text = format_record(record, {})
@@ -77,19 +77,19 @@ def test_no_bytes_are_lost(value: bytes) -> None:
     assert line.record == Record(3, START, PROGRAMME, value)
 
 
-def test_a_line_says_what_it_is_under_the_names_of_the_contract() -> None:
+def test_line_uses_names_of_contract() -> None:
     assert list(LINE) == ["offset", "record_time", "programme_id", "event"]
     assert LINE["record_time"] == "2026-04-01T00:00:00.000000Z"
     assert LINE["event"]["exchange_recorded"]["exchange"]["giver_minutes"] == 30
     assert "record_time" not in LINE["event"]
 
 
-def test_what_proto_json_cannot_say_stands_as_bytes() -> None:
-    kept = [
+def test_record_beyond_proto_json_is_base64() -> None:
+    are_base64 = [
         "value" in json.loads(format_record(Record(0, START, programme, value), {}))
         for programme, value in make_records()
     ]
-    assert kept == [False] * 17 + [True, True, True, False, True, True]
+    assert are_base64 == [False] * 17 + [True, True, True, False, True, True]
 
 
 def changed(**event: Any) -> dict[str, Any]:
@@ -97,12 +97,12 @@ def changed(**event: Any) -> dict[str, Any]:
 
 
 def exchange(**content: Any) -> dict[str, Any]:
-    said = LINE["event"]["exchange_recorded"]["exchange"]
-    return changed(exchange_recorded={"exchange": {**said, **content}})
+    exchange_content = LINE["event"]["exchange_recorded"]["exchange"]
+    return changed(exchange_recorded={"exchange": {**exchange_content, **content}})
 
 
 @pytest.mark.parametrize(
-    ("line", "told"),
+    ("line", "expected"),
     [
         ("", "is no JSON"),
         ("[]", "is no record"),
@@ -137,15 +137,15 @@ def exchange(**content: Any) -> dict[str, Any]:
         ({**LINE, "event": None}, "event must be an object"),
     ],
 )
-def test_a_line_that_is_not_right_says_why(line: Any, told: str) -> None:
+def test_invalid_line_is_refused_with_reason(line: Any, expected: str) -> None:
     text = line if isinstance(line, str) else json.dumps(line)
     with pytest.raises(InvalidLineError) as refused:
         read_line(text.encode())
-    assert told in refused.value.message
+    assert expected in refused.value.message
 
 
 @pytest.mark.parametrize("value", ["&", "a", 5, None])
-def test_bytes_that_are_no_base64_are_refused(value: Any) -> None:
-    told = {key: LINE[key] for key in ("offset", "record_time", "programme_id")}
+def test_invalid_base64_is_refused(value: Any) -> None:
+    fields = {key: LINE[key] for key in ("offset", "record_time", "programme_id")}
     with pytest.raises(InvalidLineError, match="base64"):
-        read_line(json.dumps({**told, "value": value}).encode())
+        read_line(json.dumps({**fields, "value": value}).encode())

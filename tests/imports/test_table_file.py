@@ -19,7 +19,7 @@ def lines_and_cells(path: Path) -> list[tuple[int, list[str]]]:
 
 
 @pytest.mark.parametrize(
-    ("written", "rows"),
+    ("content", "rows"),
     [
         (b"from,to\nA,B\n", [(2, ["A", "B"])]),
         (b"from;to\nA;B", [(2, ["A", "B"])]),
@@ -33,10 +33,10 @@ def lines_and_cells(path: Path) -> list[tuple[int, list[str]]]:
         ("from,to\nÅ,B\n".encode(), [(2, ["Å", "B"])]),
     ],
 )
-def test_reads(tmp_path: Path, written: bytes, rows: list[tuple[int, list[str]]]) -> None:
+def test_file_is_read(tmp_path: Path, content: bytes, rows: list[tuple[int, list[str]]]) -> None:
     plain, packed = tmp_path / "a.csv", tmp_path / "a.csv.gz"
-    plain.write_bytes(written)
-    packed.write_bytes(gzip.compress(written))
+    plain.write_bytes(content)
+    packed.write_bytes(gzip.compress(content))
     assert lines_and_cells(plain) == lines_and_cells(packed) == rows
 
 
@@ -47,19 +47,19 @@ def block(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> No
 
 
 @pytest.mark.usefixtures("block")
-def test_blocks_do_not_show(tmp_path: Path) -> None:
+def test_block_size_does_not_matter(tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
     path.write_bytes('\ufefffrom,to\r\nÅ,"two\r\nlines"\r\n\r\nC,\u2028D\x0b\x1cE\r\n'.encode())
     assert lines_and_cells(path) == [(2, ["Å", "two\r\nlines"]), (5, ["C", "\u2028D\x0b\x1cE"])]
 
 
-def test_a_cell_of_a_hundred_thousand_letters_is_read(tmp_path: Path) -> None:
+def test_long_cell_is_read(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text(f"from,to\nA,{'x' * 100_000}\n")
     assert lines_and_cells(tmp_path / "a.csv") == [(2, ["A", "x" * 100_000])]
 
 
 @pytest.mark.parametrize(
-    ("name", "written", "said"),
+    ("name", "content", "expected"),
     [
         ("a.doc", b"", "a.doc has none of the endings .csv, .tsv, .txt"),
         ("a.csv", b"PK\x03\x04", "an Excel or zip file"),
@@ -77,17 +77,19 @@ def test_a_cell_of_a_hundred_thousand_letters_is_read(tmp_path: Path) -> None:
     ],
 )
 @pytest.mark.usefixtures("block")
-def test_refuses(tmp_path: Path, name: str, written: bytes, said: str) -> None:
-    (tmp_path / name).write_bytes(written)
+def test_unreadable_file_is_refused(
+    tmp_path: Path, name: str, content: bytes, expected: str
+) -> None:
+    (tmp_path / name).write_bytes(content)
     with (
         pytest.raises(ImportRefusedError) as refused,
         open_table(tmp_path / name, ANY_TABLE) as table,
     ):
         list(table.rows)
-    assert said in str(refused.value)
+    assert expected in str(refused.value)
 
 
-def test_a_missing_file_is_named(tmp_path: Path) -> None:
+def test_missing_file_is_named(tmp_path: Path) -> None:
     with (
         pytest.raises(ImportRefusedError, match=r"gone\.csv cannot be read: No such file"),
         open_table(tmp_path / "gone.csv", ANY_TABLE),
@@ -99,5 +101,5 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
     ("name", "batch"),
     [("a.csv", "a"), ("a.b.csv.gz", "a.b"), ("A.CSV", "A"), ("2024.Q1.Csv", "2024.Q1")],
 )
-def test_batch_name(name: str, batch: str) -> None:
+def test_batch_name_omits_suffixes(name: str, batch: str) -> None:
     assert derive_batch_name(Path(name)) == batch

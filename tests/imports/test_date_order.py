@@ -51,9 +51,7 @@ def days(report: ImportReport, importer: Importer) -> list[str]:
 
 
 @pytest.mark.parametrize(("text", "expected"), DATES.items(), ids=list(DATES))
-def test_a_reported_date_has_its_value_or_its_reason(
-    text: str, expected: tuple[str, int] | str
-) -> None:
+def test_reported_date_has_value_or_reason(text: str, expected: tuple[str, int] | str) -> None:
     reader = TimeReader()
     if isinstance(expected, str):
         with pytest.raises((NotationError, DateOrderError)) as error:
@@ -65,7 +63,7 @@ def test_a_reported_date_has_its_value_or_its_reason(
 
 
 @pytest.mark.skipif("MUTUA_REAL_DATA" not in os.environ, reason="no folder of real data is named")
-def test_the_reported_files_are_read(importer: Importer) -> None:
+def test_reported_files_are_read(importer: Importer) -> None:
     reports = Path(os.environ["MUTUA_REAL_DATA"]).parent / "reports"
 
     def imported(name: str, order: DateOrder | None = None) -> ImportReport:
@@ -83,20 +81,18 @@ def test_the_reported_files_are_read(importer: Importer) -> None:
 
 
 class TestDateOrder:
-    def test_a_row_that_can_only_be_read_one_way_proves_it_for_all(
-        self, importer: Importer
-    ) -> None:
+    def test_one_unambiguous_row_proves_order(self, importer: Importer) -> None:
         report = importer.import_rows(*rows("01/02/2024", "31/05/2024", "3/4/24"))
         assert days(report, importer) == ["2024-02-01", "2024-04-03", "2024-05-31"]
         assert any(
             "read as day/month/year, as line 3 (31/05/2024) shows" in n for n in report.notes
         )
 
-    def test_month_first_is_proven_too(self, importer: Importer) -> None:
+    def test_row_proves_month_first(self, importer: Importer) -> None:
         report = importer.import_rows(*rows("01/02/2024", "7/27/25 19:06:23"))
         assert days(report, importer) == ["2024-01-02", "2025-07-27"]
 
-    def test_nothing_that_proves_it_is_refused_with_the_rows(self, importer: Importer) -> None:
+    def test_unproven_order_is_refused_with_rows(self, importer: Importer) -> None:
         with pytest.raises(UnknownDateOrderError) as refused:
             importer.import_rows(*rows("2024-05-31", "01/02/2024", *["03/04/2024"] * 7))
         assert "line 3 (01/02/2024), line 4 (03/04/2024)" in str(refused.value)
@@ -105,22 +101,22 @@ class TestDateOrder:
         )
         assert importer.programme.events == {}
 
-    def test_rows_that_contradict_each_other_are_refused(self, importer: Importer) -> None:
+    def test_contradicting_rows_are_refused(self, importer: Importer) -> None:
         with pytest.raises(ImportRefusedError) as refused:
             importer.import_rows(*rows("31/05/2024", "05/31/2024"))
         assert "line 2 (31/05/2024) is day/month, and line 3 (05/31/2024) is month/day" in str(
             refused.value
         )
 
-    def test_what_is_said_wins_over_what_rows_show(self, importer: Importer) -> None:
+    def test_option_wins_over_proof(self, importer: Importer) -> None:
         report = importer.import_rows(*rows("01/02/2024", "31/05/2024"), date_order="month-first")
         assert [error.value for error in report.errors] == ["31/05/2024"]
 
-    def test_other_columns_than_dates_prove_nothing(self, importer: Importer) -> None:
+    def test_other_columns_prove_nothing(self, importer: Importer) -> None:
         with pytest.raises(UnknownDateOrderError):
             importer.import_rows("r,01/02/2024,A,B,call,31/05/2024", header=f"{HEADER},note")
 
-    def test_a_report_time_proves_it(self, importer: Importer) -> None:
+    def test_report_time_proves_order(self, importer: Importer) -> None:
         report = importer.import_rows(
             "r,01/02/2024,A,B,call,31/05/2024", header=f"{HEADER},reported_on"
         )
@@ -129,20 +125,20 @@ class TestDateOrder:
     @pytest.mark.parametrize(
         ("name", "day"), [("Date (dd/mm/yyyy)", "2024-02-01"), ("Date (MM-DD-YY)", "2024-01-02")]
     )
-    def test_a_column_name_proves_it(self, importer: Importer, name: str, day: str) -> None:
+    def test_column_name_proves_order(self, importer: Importer, name: str, day: str) -> None:
         report = importer.import_rows(
             "r,01/02/2024,A,B,call", header=f"ref,{name},giver,receiver,kind"
         )
         assert days(report, importer) == [day]
         assert any(f"as the column {name!r} shows" in note for note in report.notes)
 
-    def test_a_column_name_that_a_row_contradicts_is_refused(self, importer: Importer) -> None:
+    def test_column_name_that_a_row_contradicts_is_refused(self, importer: Importer) -> None:
         with pytest.raises(ImportRefusedError, match="the column 'Date "):
             importer.import_rows(
                 "r,31/02/2024,A,B,call", header="ref,Date (mm/dd/yyyy),giver,receiver,kind"
             )
 
-    def test_a_constant_is_asked_about(self, importer: Importer) -> None:
+    def test_ambiguous_constant_is_refused(self, importer: Importer) -> None:
         with pytest.raises(UnknownDateOrderError, match=r"--set occur_time \(01/02/2024\)"):
             importer.import_rows(
                 "r,A,B,call", header="ref,giver,receiver,kind", set={"occur_time": "01/02/2024"}
@@ -150,7 +146,7 @@ class TestDateOrder:
 
 
 class TestZone:
-    def test_times_without_a_zone_are_of_it_and_days_stay(self, importer: Importer) -> None:
+    def test_zone_applies_to_times_and_not_to_days(self, importer: Importer) -> None:
         report = importer.import_rows(
             *rows("2025-10-14 09:15", "2025-10-15"), zone="australia/sydney"
         )
@@ -159,7 +155,7 @@ class TestZone:
         assert times == ["2025-10-13T22:15:00Z", "2025-10-15T00:00:00Z"]
         assert "Times without a zone were read as those of Australia/Sydney." in report.notes
 
-    def test_a_zone_that_is_none_is_refused_with_near_misses(self, importer: Importer) -> None:
+    def test_unknown_zone_is_refused_with_near_misses(self, importer: Importer) -> None:
         with pytest.raises(ImportRefusedError, match=r"--zone Sydney .*such as Australia/Sydney"):
             importer.import_rows(*rows("2025-10-14"), zone="Sydney")
 
@@ -175,7 +171,7 @@ class TestZone:
             ("2026-01-01", "2026-01-01"),
         ],
     )
-    def test_a_morning_in_auckland_imports(
+    def test_morning_in_auckland_is_imported(
         self, importer: Importer, occurred: str, reported: str
     ) -> None:
         report = importer.import_rows(

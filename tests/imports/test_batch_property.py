@@ -31,7 +31,7 @@ def filled(path: Path, *, batch: str, giver: str = "Ashcombe") -> Path:
     return path
 
 
-def test_a_renamed_workbook_is_the_same_batch(importer: Importer) -> None:
+def test_renamed_workbook_is_same_batch(importer: Importer) -> None:
     path = filled(importer.folder / "exchanges.xlsx", batch="exchanges-1")
     assert format_counts(importer.import_file(path)) == "1 recorded"
     renamed = path.rename(importer.folder / "exchanges (final).xlsx")
@@ -39,7 +39,7 @@ def test_a_renamed_workbook_is_the_same_batch(importer: Importer) -> None:
     assert (report.batch, format_counts(report)) == ("exchanges-1", "1 unchanged")
 
 
-def test_two_workbooks_of_one_name_are_two_batches(importer: Importer) -> None:
+def test_workbooks_of_one_name_are_two_batches(importer: Importer) -> None:
     for folder, giver in (("one", "Ashcombe"), ("two", "Elmwood")):
         path = importer.folder / folder / "exchanges.xlsx"
         filled(path, batch=make_batch_name(path), giver=giver)
@@ -48,12 +48,12 @@ def test_two_workbooks_of_one_name_are_two_batches(importer: Importer) -> None:
     assert len(importer.programme.exchanges) == 2
 
 
-def test_a_batch_that_is_named_goes_first(importer: Importer) -> None:
+def test_batch_option_precedes_workbook_property(importer: Importer) -> None:
     path = filled(importer.folder / "exchanges.xlsx", batch="exchanges-1")
     assert importer.import_file(path, batch="march").batch == "march"
 
 
-def test_open_document(tmp_path: Path) -> None:
+def test_ods_workbook_has_batch_name(tmp_path: Path) -> None:
     path = tmp_path / "exchanges.ods"
     meta = (
         '<office:document-meta xmlns:office="urn:oasis:names:tc:opendocument:xmlns:office:1.0" '
@@ -67,7 +67,7 @@ def test_open_document(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("content", [b"", b"no zip", b"PK\x03\x04 cut off"])
-def test_what_is_no_workbook_has_no_name(tmp_path: Path, content: bytes) -> None:
+def test_other_file_has_no_batch_name(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "exchanges.xlsx"
     path.write_bytes(content)
     assert read_batch_name(path) == ""

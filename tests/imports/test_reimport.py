@@ -41,7 +41,7 @@ class TestSender:
         importer.programme.organization = sender
         return importer.import_rows(*rows, header=NUMBERED, name="exchanges.csv", **options)
 
-    def test_two_senders_may_use_the_same_name_and_references(self, importer: Importer) -> None:
+    def test_two_senders_may_share_name_and_references(self, importer: Importer) -> None:
         for sender, rows in (("Ashcombe", self.ASHCOMBE), ("Oakdale", self.OAKDALE)):
             report = self.imports(importer, sender, *rows, accept_changes=False)
             assert (format_counts(report), report.doubts) == ("2 recorded", ())
@@ -51,30 +51,30 @@ class TestSender:
             uuid8("exchange", "gde", "exchanges", "1", "1", "Oakdale") in importer.programme.events
         )
 
-    def test_other_parties_under_a_name_without_a_sender_are_asked_about(
-        self, importer: Importer
-    ) -> None:
+    def test_other_parties_without_sender_need_confirmation(self, importer: Importer) -> None:
         self.imports(importer, "", *self.ASHCOMBE)
         with pytest.raises(ImportRefusedError) as refused:
             self.imports(importer, "", *self.OAKDALE, accept_changes=False)
-        said = str(refused.value)
-        assert "2 of 2 rows change the parties or the date of what batch exchanges" in said
-        assert "line 2 (1): occur_time: 2024-03-02 -> 2024-03-03; giver: Ashcombe -> Oakd" in said
-        assert "--batch OTHER" in said
-        assert "--accept-changes" in said
+        message = str(refused.value)
+        assert "2 of 2 rows change the parties or the date of what batch exchanges" in message
+        assert (
+            "line 2 (1): occur_time: 2024-03-02 -> 2024-03-03; giver: Ashcombe -> Oakd" in message
+        )
+        assert "--batch OTHER" in message
+        assert "--accept-changes" in message
         assert len(importer.programme.events) == 2
         planned = self.imports(importer, "", *self.OAKDALE, accept_changes=False, dry_run=True)
         assert [change.before["giver"] for change in planned.changes] == ["Ashcombe"] * 2
         assert [change.after["giver"] for change in planned.changes] == ["Oakdale"] * 2
 
-    def test_the_same_file_without_its_sender_is_asked_about(self, importer: Importer) -> None:
+    def test_file_without_its_sender_needs_confirmation(self, importer: Importer) -> None:
         self.imports(importer, "Ashcombe", *self.ASHCOMBE)
         with pytest.raises(
             ImportRefusedError, match=r"batch exchanges for Ashcombe.*--as Ashcombe"
         ):
             self.imports(importer, "", *self.ASHCOMBE)
 
-    def test_the_same_file_with_a_sender_added_is_not_doubled(self, importer: Importer) -> None:
+    def test_file_with_added_sender_is_not_doubled(self, importer: Importer) -> None:
         self.imports(importer, "", *self.ASHCOMBE)
         assert format_counts(self.imports(importer, "Ashcombe", *self.ASHCOMBE)) == "2 unchanged"
         third = "3,2024-03-11,Ashcombe,Elmwood,call,1,"
@@ -86,9 +86,7 @@ class TestSender:
             == "3 unchanged"
         )
 
-    def test_what_an_earlier_release_recorded_for_the_sender_is_not_doubled(
-        self, importer: Importer
-    ) -> None:
+    def test_rows_of_earlier_release_with_sender_are_not_doubled(self, importer: Importer) -> None:
         self.imports(importer, "", *self.ASHCOMBE)  # ids of earlier releases do not name the sender
         for event in importer.programme.events.values():
             event.recorded_by = "Ashcombe"
@@ -100,9 +98,7 @@ class TestSender:
         assert (format_counts(again), again.generation) == ("2 recorded", 2)
         assert format_counts(self.imports(importer, "Oakdale", *self.OAKDALE)) == "2 recorded"
 
-    def test_a_sender_is_the_same_under_a_name_that_the_roster_knows(
-        self, importer: Importer
-    ) -> None:
+    def test_sender_is_resolved_by_roster(self, importer: Importer) -> None:
         self.imports(importer, "Ashcombe", *self.ASHCOMBE)
         importer.programme.organizations["T-01"] = Organization(
             organization_id="T-01", name="Ashcombe", registered=True
@@ -117,9 +113,11 @@ class TestLargeChanges:
     def changed(self, count: int) -> Sequence[str]:
         return [row.replace("call", "visit") for row in self.ROWS[:count]] + [*self.ROWS[count:]]
 
-    @pytest.mark.parametrize(("count", "asked"), [(1, False), (2, False), (3, True), (5, True)])
-    def test_most_rows_are_asked_about(
-        self, importer: Importer, count: int, *, asked: bool
+    @pytest.mark.parametrize(
+        ("count", "expected_doubts"), [(1, False), (2, False), (3, True), (5, True)]
+    )
+    def test_change_of_most_rows_needs_confirmation(
+        self, importer: Importer, count: int, *, expected_doubts: bool
     ) -> None:
         importer.import_rows(*self.ROWS, header=NUMBERED)
         doubts: list[Doubt] = []
@@ -131,9 +129,9 @@ class TestLargeChanges:
         importer.confirm = confirm
         report = importer.import_rows(*self.changed(count), header=NUMBERED, accept_changes=False)
         assert report.counts.corrected == count
-        assert [len(doubt.changes) for doubt in doubts] == ([count] if asked else [])
+        assert [len(doubt.changes) for doubt in doubts] == ([count] if expected_doubts else [])
 
-    def test_one_date_is_asked_about(self, importer: Importer) -> None:
+    def test_change_of_one_date_needs_confirmation(self, importer: Importer) -> None:
         importer.import_rows(*self.ROWS, header=NUMBERED)
         moved = [self.ROWS[0].replace("2024-03-01", "2024-04-01"), *self.ROWS[1:]]
         with pytest.raises(
@@ -141,7 +139,7 @@ class TestLargeChanges:
         ):
             importer.import_rows(*moved, header=NUMBERED, accept_changes=False)
 
-    def test_a_name_that_the_roster_binds_is_no_change(self, importer: Importer) -> None:
+    def test_name_bound_by_roster_is_no_change(self, importer: Importer) -> None:
         importer.import_rows(*self.ROWS, header=NUMBERED)
         importer.programme.organizations["T-01"] = Organization(
             organization_id="T-01", name="A", registered=True
@@ -151,7 +149,7 @@ class TestLargeChanges:
 
 
 class TestRowsWithoutReference:
-    def test_a_column_that_is_not_mapped_does_not_matter(self, importer: Importer) -> None:
+    def test_unmapped_column_does_not_matter(self, importer: Importer) -> None:
         header = f"{PLAIN},Exported at"
         importer.import_rows(f"{FIRST},2024-03-08", f"{SECOND},2024-03-08", header=header)
         third = "2024-03-09,Elmwood,Oakdale,visit,60,2024-03-15"
@@ -167,14 +165,14 @@ class TestRowsWithoutReference:
             FIRST.replace("45", "045"),
         ],
     )
-    def test_another_form_of_the_same_is_the_same(self, importer: Importer, row: str) -> None:
+    def test_other_notation_is_equal_row(self, importer: Importer, row: str) -> None:
         importer.import_rows(FIRST, header=PLAIN)
         report = importer.import_rows(
             row, header=PLAIN, accept_changes=False, date_order="day-first"
         )
         assert format_counts(report) == "1 unchanged"
 
-    def test_a_roster_that_comes_later_makes_no_other_rows(self, importer: Importer) -> None:
+    def test_later_roster_keeps_identity_of_rows(self, importer: Importer) -> None:
         importer.import_rows(FIRST, SECOND, header=PLAIN)
         importer.programme.organizations["T-01"] = Organization(
             organization_id="T-01", name="Ashcombe", registered=True
@@ -186,7 +184,7 @@ class TestRowsWithoutReference:
             "T-01",
         ]
 
-    def test_an_edited_row_is_asked_about(self, importer: Importer) -> None:
+    def test_edited_row_needs_confirmation(self, importer: Importer) -> None:
         importer.import_rows(FIRST, SECOND, header=PLAIN)
         edited = (FIRST.replace("45", "60"), SECOND)
         with pytest.raises(ImportRefusedError) as refused:
@@ -198,9 +196,7 @@ class TestRowsWithoutReference:
             == "1 recorded 1 unchanged 1 missing"
         )
 
-    def test_every_question_is_asked_and_each_option_answers_its_own(
-        self, importer: Importer
-    ) -> None:
+    def test_every_option_answers_one_doubt(self, importer: Importer) -> None:
         for id_ in ("T-01", "T-02"):
             importer.programme.organizations[id_] = Organization(
                 organization_id=id_, name=f"Trust {id_}", registered=True
@@ -223,18 +219,18 @@ class TestRowsWithoutReference:
             ({"accept_changes": True}, [replaced]),
             ({"accept_missing": True}, [changed]),
         )
-        for accepted, asked in cases:
+        for accepted, expected_doubts in cases:
             options = again | {"accept_changes": False, "accept_missing": False} | accepted
             planned = importer.import_rows(*rows, dry_run=True, **options)
             with pytest.raises(ImportRefusedError) as refused:
                 importer.import_rows(*rows, **options)
-            said = str(refused.value)
-            assert [each for each in (changed, replaced) if each in said] == asked
-            assert ("say --accept-changes" in said, "say --accept-missing" in said) == (
-                changed in asked,
-                replaced in asked,
+            message = str(refused.value)
+            assert [each for each in (changed, replaced) if each in message] == expected_doubts
+            assert ("say --accept-changes" in message, "say --accept-missing" in message) == (
+                changed in expected_doubts,
+                replaced in expected_doubts,
             )
-            assert len(planned.doubts) == len(asked)
+            assert len(planned.doubts) == len(expected_doubts)
         questions: list[str] = []
 
         def confirm(doubt: Doubt) -> bool:
@@ -250,14 +246,14 @@ class TestRowsWithoutReference:
             "Record the new rows in addition to the old ones?",
         ]
 
-    def test_more_new_rows_than_missing_ones_are_recorded(self, importer: Importer) -> None:
+    def test_more_new_than_missing_rows_are_recorded(self, importer: Importer) -> None:
         importer.import_rows(FIRST, header=PLAIN)
         report = importer.import_rows(
             SECOND, SECOND.replace("180", "1"), header=PLAIN, accept_changes=False
         )
         assert format_counts(report) == "2 recorded 1 missing"
 
-    def test_what_an_earlier_release_recorded_is_not_doubled(self, importer: Importer) -> None:
+    def test_rows_of_earlier_release_are_not_doubled(self, importer: Importer) -> None:
         """Its ids came from the text of all cells; these are theirs."""
         header, rows = f"{PLAIN},Exported at", (f"{FIRST},2024-03-08", f"{FIRST},2024-03-08")
         importer.import_rows(*rows, header=header)
@@ -288,54 +284,56 @@ class TestOccurrences:
     BAD = FIRST.replace("45", "soon")
 
     @pytest.fixture
-    def aside(self, importer: Importer) -> Path:
+    def reject_path(self, importer: Importer) -> Path:
         return importer.folder / "mend.csv"
 
-    def set_aside(self, importer: Importer, aside: Path, *rows: str) -> None:
-        importer.import_rows(*rows, header=PLAIN, name="calls.csv", skip_bad=aside)
-        aside.write_text(aside.read_text(encoding="utf-8-sig").replace("soon", "45"))
+    def set_aside(self, importer: Importer, reject_path: Path, *rows: str) -> None:
+        importer.import_rows(*rows, header=PLAIN, name="calls.csv", skip_bad=reject_path)
+        reject_path.write_text(reject_path.read_text(encoding="utf-8-sig").replace("soon", "45"))
 
-    def import_mended(self, importer: Importer, aside: Path) -> str:
-        report = importer.import_file(aside, batch="calls", accept_missing=False)
+    def import_mended(self, importer: Importer, reject_path: Path) -> str:
+        report = importer.import_file(reject_path, batch="calls", accept_missing=False)
         return format_counts(report).split(" missing")[0]
 
     @pytest.mark.parametrize("rows", [(FIRST, BAD), (BAD, FIRST), (FIRST, BAD, FIRST, BAD)])
-    def test_a_mended_row_that_equals_a_good_one_is_recorded(
-        self, importer: Importer, aside: Path, rows: Sequence[str]
+    def test_mended_row_equal_to_good_one_is_recorded(
+        self, importer: Importer, reject_path: Path, rows: Sequence[str]
     ) -> None:
-        self.set_aside(importer, aside, *rows)
+        self.set_aside(importer, reject_path, *rows)
         mended_count = rows.count(self.BAD)
-        assert self.import_mended(importer, aside).startswith(f"{mended_count} recorded")
+        assert self.import_mended(importer, reject_path).startswith(f"{mended_count} recorded")
         assert len(standing(importer)) == len(rows)
-        assert self.import_mended(importer, aside).startswith(f"{mended_count} unchanged")
+        assert self.import_mended(importer, reject_path).startswith(f"{mended_count} unchanged")
         mended = [FIRST] * len(rows)
         report = importer.import_rows(*mended, header=PLAIN, name="calls.csv")
         assert format_counts(report) == f"{len(rows)} unchanged"
         assert len(standing(importer)) == len(rows)
 
-    def test_the_original_may_be_mended_first(self, importer: Importer, aside: Path) -> None:
-        self.set_aside(importer, aside, FIRST, self.BAD)
+    def test_the_original_may_be_mended_first(self, importer: Importer, reject_path: Path) -> None:
+        self.set_aside(importer, reject_path, FIRST, self.BAD)
         importer.import_rows(FIRST, FIRST, header=PLAIN, name="calls.csv")
-        assert self.import_mended(importer, aside).startswith("1 unchanged")
+        assert self.import_mended(importer, reject_path).startswith("1 unchanged")
         assert len(standing(importer)) == 2
 
-    def test_a_row_that_is_set_aside_twice_keeps_its_first_place(
-        self, importer: Importer, aside: Path
+    def test_row_rejected_twice_keeps_first_place(
+        self, importer: Importer, reject_path: Path
     ) -> None:
-        self.set_aside(importer, aside, FIRST, SECOND, self.BAD, self.BAD)
-        lines = aside.read_text().splitlines()
-        aside.write_text("\n".join((lines[0], lines[1], lines[2].replace(",45,", ",later,"))))
+        self.set_aside(importer, reject_path, FIRST, SECOND, self.BAD, self.BAD)
+        lines = reject_path.read_text().splitlines()
+        reject_path.write_text("\n".join((lines[0], lines[1], lines[2].replace(",45,", ",later,"))))
         again = importer.folder / "again.csv"
-        importer.import_file(aside, batch="calls", skip_bad=again)
+        importer.import_file(reject_path, batch="calls", skip_bad=again)
         assert "mutua_line" in again.read_text(encoding="utf-8-sig").splitlines()[0]
         again.write_text(again.read_text(encoding="utf-8-sig").replace("later", "45"))
         assert self.import_mended(importer, again).startswith("1 recorded")
         assert self.import_mended(importer, again).startswith("1 unchanged")
         assert len(standing(importer)) == 4
 
-    def test_without_the_line_a_reference_is_enough(self, importer: Importer, aside: Path) -> None:
-        importer.import_rows(f"a,{FIRST},", f"b,{self.BAD},", header=NUMBERED, skip_bad=aside)
-        assert "mutua_line" not in aside.read_text()
+    def test_without_the_line_a_reference_is_enough(
+        self, importer: Importer, reject_path: Path
+    ) -> None:
+        importer.import_rows(f"a,{FIRST},", f"b,{self.BAD},", header=NUMBERED, skip_bad=reject_path)
+        assert "mutua_line" not in reject_path.read_text()
 
 
 class TestCorrectionByHand:
@@ -346,7 +344,7 @@ class TestCorrectionByHand:
         importer.import_rows(self.ROW, header=NUMBERED)
         return next(iter(importer.programme.exchanges.values()))
 
-    def test_it_stays_when_the_row_changes_elsewhere(
+    def test_correction_stays_when_other_field_changes(
         self, importer: Importer, exchange: Exchange
     ) -> None:
         correct_by_hand(exchange, giver_minutes=50, kind=EXCHANGE_KIND_MEETING)
@@ -360,7 +358,7 @@ class TestCorrectionByHand:
         assert format_counts(importer.import_rows(noted, header=NUMBERED)) == "1 unchanged"
         assert content(exchange).giver_minutes == 50
 
-    def test_both_may_come_to_the_same(self, importer: Importer, exchange: Exchange) -> None:
+    def test_file_may_agree_with_correction(self, importer: Importer, exchange: Exchange) -> None:
         """Afterwards it is a change by hand again that makes them differ."""
         correct_by_hand(exchange, giver_minutes=50)
         agreed = self.ROW.replace("45", "50")
@@ -371,7 +369,7 @@ class TestCorrectionByHand:
             assert format_counts(importer.import_rows(agreed, header=NUMBERED)) == "1 unchanged"
             assert content(exchange).giver_minutes == minutes
 
-    def test_it_stays_through_a_file_that_does_not_have_the_column(
+    def test_correction_stays_when_file_lacks_column(
         self, importer: Importer, exchange: Exchange
     ) -> None:
         correct_by_hand(exchange, giver_minutes=50)
@@ -392,16 +390,21 @@ class TestCorrectionByHand:
         assert exchange.exchange_id in error.message
         assert len(exchange.revisions) == 2
 
-    def test_a_conflict_is_set_aside_and_the_other_rows_recorded(
+    def test_conflict_is_rejected_and_other_rows_recorded(
         self, importer: Importer, exchange: Exchange
     ) -> None:
         correct_by_hand(exchange, giver_minutes=50)
-        rows, aside = (self.ROW.replace("45", "60"), "2,2024-03-03,A,C,call,1,"), "conflict.csv"
-        report = importer.import_rows(*rows, header=NUMBERED, skip_bad=importer.folder / aside)
+        rows, reject_path = (
+            (self.ROW.replace("45", "60"), "2,2024-03-03,A,C,call,1,"),
+            "conflict.csv",
+        )
+        report = importer.import_rows(
+            *rows, header=NUMBERED, skip_bad=importer.folder / reject_path
+        )
         assert format_counts(report) == "1 recorded 1 wrong"
-        assert "a correction by hand says 50" in (importer.folder / aside).read_text()
+        assert "a correction by hand says 50" in (importer.folder / reject_path).read_text()
 
-    def test_a_party_corrected_by_hand_stays_when_the_roster_comes(
+    def test_corrected_party_stays_after_roster_import(
         self, importer: Importer, exchange: Exchange
     ) -> None:
         correct_by_hand(exchange, giver_ids=["C"])
@@ -411,7 +414,7 @@ class TestCorrectionByHand:
         assert format_counts(importer.import_rows(self.ROW, header=NUMBERED)) == "1 unchanged"
         assert content(exchange).giver_ids == ["C"]
 
-    def test_a_correction_after_a_merge_is_still_one_by_hand(
+    def test_correction_after_merge_counts_as_by_hand(
         self, importer: Importer, exchange: Exchange
     ) -> None:
         correct_by_hand(exchange, giver_minutes=50)
@@ -435,7 +438,7 @@ class TestRetractionByHand:
         importer.programme.retract(exchange.exchange_id)
         exchange.revisions[-1].reason.plain = "never happened"
 
-    def test_it_is_final_through_an_undo(self, importer: Importer, exchange: Exchange) -> None:
+    def test_retraction_stays_after_undo(self, importer: Importer, exchange: Exchange) -> None:
         undo_import(importer.programme.client, "log")
         for _ in range(2):
             report = importer.import_rows(*self.ROWS, header=NUMBERED)
@@ -449,15 +452,13 @@ class TestRetractionByHand:
         report = importer.import_rows(*self.ROWS, header=NUMBERED)
         assert (format_counts(report), report.generation) == ("1 recorded 1 retracted_earlier", 3)
 
-    def test_an_undo_tells_what_was_retracted_by_hand(
-        self, importer: Importer, exchange: Exchange
-    ) -> None:
+    def test_undo_reports_retractions_by_hand(self, importer: Importer, exchange: Exchange) -> None:
         report = undo_import(importer.programme.client, "log")
         assert [each.exchange_id for each in report.left_retracted] == [exchange.exchange_id]
         assert report.left_retracted[0].reference == "1"
 
     @pytest.mark.parametrize("undone", [False, True])
-    def test_a_mended_row_can_be_recorded_again(
+    def test_mended_row_can_be_reinstated(
         self, importer: Importer, exchange: Exchange, *, undone: bool
     ) -> None:
         if undone:
@@ -472,14 +473,12 @@ class TestRetractionByHand:
         assert sorted(content(each).kind for each in standing(importer)) == [3, EXCHANGE_KIND_VISIT]
         assert exchange.state == EXCHANGE_STATE_RETRACTED
 
-    def test_a_row_that_says_what_was_retracted_is_not_reinstated(
-        self, importer: Importer, exchange: Exchange
-    ) -> None:
+    def test_unchanged_row_is_not_reinstated(self, importer: Importer, exchange: Exchange) -> None:
         report = importer.import_rows(*self.ROWS, header=NUMBERED, reinstate=True)
         assert format_counts(report) == "1 unchanged 1 retracted_earlier"
         assert exchange.state == EXCHANGE_STATE_RETRACTED
 
-    def test_what_was_reinstated_is_retracted_undone_and_recorded_like_any_other(
+    def test_reinstated_exchange_can_be_retracted_and_undone(
         self, importer: Importer, exchange: Exchange
     ) -> None:
         mended = (self.ROWS[0].replace("call", "visit"), self.ROWS[1])
@@ -497,7 +496,7 @@ class TestRetractionByHand:
         assert len(standing(importer)) == 2
         assert exchange.state == EXCHANGE_STATE_RETRACTED
 
-    def test_rows_without_a_reference_too(self, importer: Importer) -> None:
+    def test_row_without_reference_stays_retracted(self, importer: Importer) -> None:
         importer.import_rows(FIRST, FIRST, header=PLAIN)
         second = list(importer.programme.exchanges.values())[1]
         self.retract(importer, second)
@@ -507,7 +506,7 @@ class TestRetractionByHand:
         assert report.left_retracted[0].row == 3
 
 
-def test_a_revision_by_another_program_is_one_by_hand(importer: Importer) -> None:
+def test_revision_of_other_program_counts_as_by_hand(importer: Importer) -> None:
     importer.import_rows(f"a,{FIRST},", header=NUMBERED)
     exchange = next(iter(importer.programme.exchanges.values()))
     revision = Revision()
@@ -522,15 +521,17 @@ def test_a_revision_by_another_program_is_one_by_hand(importer: Importer) -> Non
 class TestSeveralExchangesOfOneRow:
     HEADER, MAP = f"{PLAIN},times", {"count": "times"}
 
-    def test_a_mended_row_that_is_two_exchanges_is_two(self, importer: Importer) -> None:
-        aside, bad = importer.folder / "mend.csv", FIRST.replace("45", "soon")
+    def test_mended_row_of_two_exchanges_becomes_two(self, importer: Importer) -> None:
+        reject_path, bad = importer.folder / "mend.csv", FIRST.replace("45", "soon")
         importer.import_rows(
-            f"{FIRST},1", f"{bad},2", header=self.HEADER, map=self.MAP, skip_bad=aside
+            f"{FIRST},1", f"{bad},2", header=self.HEADER, map=self.MAP, skip_bad=reject_path
         )
-        aside.write_text(aside.read_text(encoding="utf-8-sig").replace("soon", "90"))
-        for said in ("2 recorded", "2 unchanged"):
-            report = importer.import_file(aside, batch="log", map=self.MAP, accept_changes=False)
-            assert format_counts(report).startswith(said)
+        reject_path.write_text(reject_path.read_text(encoding="utf-8-sig").replace("soon", "90"))
+        for message in ("2 recorded", "2 unchanged"):
+            report = importer.import_file(
+                reject_path, batch="log", map=self.MAP, accept_changes=False
+            )
+            assert format_counts(report).startswith(message)
         rows = (f"{FIRST},1", f"{FIRST.replace('45', '90')},2")
         assert (
             format_counts(importer.import_rows(*rows, header=self.HEADER, map=self.MAP))

@@ -7,7 +7,7 @@ from services.imports.column_mapping import EXCHANGE_FIELDS, ORGANIZATION_FIELDS
 
 
 @pytest.mark.parametrize(
-    ("header", "mapped", "constants", "columns"),
+    ("header", "column_by_field", "constants", "columns"),
     [
         ("date,from,to,kind", {}, {}, "occur_time=date giver=from receiver=to kind=kind"),
         (
@@ -30,11 +30,14 @@ from services.imports.column_mapping import EXCHANGE_FIELDS, ORGANIZATION_FIELDS
         ),
     ],
 )
-def test_columns(
-    header: str, mapped: dict[str, str], constants: dict[str, str], columns: str
+def test_columns_are_found_by_name(
+    header: str, column_by_field: dict[str, str], constants: dict[str, str], columns: str
 ) -> None:
     plan = map_columns(
-        EXCHANGE_FIELDS, tuple(header.split(",")), column_by_field=mapped, constants=constants
+        EXCHANGE_FIELDS,
+        tuple(header.split(",")),
+        column_by_field=column_by_field,
+        constants=constants,
     )
     assert " ".join(f"{field}={name}" for field, name in plan.columns.items()) == columns
     assert plan.constants == constants
@@ -42,7 +45,7 @@ def test_columns(
 
 
 @pytest.mark.parametrize(
-    ("mapped", "constants", "said"),
+    ("column_by_field", "constants", "expected"),
     [
         ({}, {}, "No column was found for giver, kind: say which it is, --map giver=COLUMN"),
         ({"give": "a"}, {}, "no field 'give' (did you mean 'giver'?)"),
@@ -51,15 +54,20 @@ def test_columns(
         ({"occur_time": ""}, {}, "No column was found for occur_time, giver, kind"),
     ],
 )
-def test_refuses_columns(mapped: dict[str, str], constants: dict[str, str], said: str) -> None:
+def test_invalid_columns_are_refused(
+    column_by_field: dict[str, str], constants: dict[str, str], expected: str
+) -> None:
     with pytest.raises(ImportRefusedError) as refused:
         map_columns(
-            EXCHANGE_FIELDS, ("date", "who", "to"), column_by_field=mapped, constants=constants
+            EXCHANGE_FIELDS,
+            ("date", "who", "to"),
+            column_by_field=column_by_field,
+            constants=constants,
         )
-    assert said in str(refused.value)
+    assert expected in str(refused.value)
 
 
-def test_organization_columns() -> None:
+def test_organization_columns_are_found_by_name() -> None:
     header = ("ODS code", "Organisation name", "Strategic grouping", "closed_on", "postcode")
     plan = map_columns(ORGANIZATION_FIELDS, header, column_by_field={}, constants={})
     assert tuple(plan.columns) == ("organization_id", "name", "strategic_group", "close_date")
@@ -77,7 +85,7 @@ def test_organization_columns() -> None:
         "Duration (hh:mm)",
     ],
 )
-def test_how_long_it_took_is_the_givers_minutes(column: str) -> None:
+def test_duration_question_means_giver_minutes(column: str) -> None:
     header = ("date", "from", "to", "kind", column)
     plan = map_columns(EXCHANGE_FIELDS, header, column_by_field={}, constants={})
     assert plan.columns["giver_minutes"] == column
@@ -85,7 +93,7 @@ def test_how_long_it_took_is_the_givers_minutes(column: str) -> None:
 
 
 @pytest.mark.parametrize("column", ["Duration (h)", "Duration (hours)", "How long (d)", "Hours"])
-def test_another_unit_is_not_guessed_as_minutes(column: str) -> None:
+def test_column_in_another_unit_is_not_minutes(column: str) -> None:
     header = ("date", "from", "to", "kind", column)
     plan = map_columns(EXCHANGE_FIELDS, header, column_by_field={}, constants={})
     assert plan.unused_columns == (column,)

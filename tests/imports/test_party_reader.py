@@ -48,10 +48,10 @@ class TestSeparators:
             (";", []),
         ],
     )
-    def test_a_name_of_the_roster_is_not_split(self, cell: str, ids: list[str]) -> None:
+    def test_roster_name_is_not_split(self, cell: str, ids: list[str]) -> None:
         assert reader().read_parties(cell) == ids
 
-    def test_names_that_overlap_are_refused(self) -> None:
+    def test_overlapping_names_are_refused(self) -> None:
         overlapping = [
             Organization(organization_id=name, name=name, registered=True)
             for name in ("A; B", "B; C")
@@ -59,7 +59,7 @@ class TestSeparators:
         with pytest.raises(NotationError, match=r"several ways \('A; B' and 'B; C'\); write ids"):
             reader(*overlapping).read_parties("A; B; C")
 
-    def test_the_longest_name_wins(self) -> None:
+    def test_longest_name_wins(self) -> None:
         nested = [
             Organization(organization_id=str(count), name="; ".join("ABC"[:count]), registered=True)
             for count in (1, 2, 3)
@@ -67,7 +67,7 @@ class TestSeparators:
         assert reader(*nested).read_parties("A; B; C") == ["3"]
         assert reader(*nested).read_parties("A; B; D") == ["2", "D"]
 
-    def test_a_further_separator_splits_all_but_names_of_the_roster(self) -> None:
+    def test_extra_separator_splits_all_but_roster_names(self) -> None:
         assert reader(separator=",").read_parties("Oakdale, Trust, Inc, Nowhere") == [
             "oak-2",
             "tru-4",
@@ -79,27 +79,25 @@ class TestSeparators:
             "Nowhere",
         ]
 
-    def test_commas_between_known_organizations_are_refused_with_the_remedy(self) -> None:
+    def test_commas_between_roster_names_are_refused_with_remedy(self) -> None:
         with pytest.raises(NotationError, match="write ; instead, or say --party-separator ','"):
             reader().read_parties("Oakdale, Elmwood")
         assert reader(separator=";").read_parties("Oakdale, Elmwood") == ["Oakdale, Elmwood"]
 
     @pytest.mark.parametrize("answer", [True, False])
-    def test_commas_are_asked_about_once(self, *, answer: bool) -> None:
-        asked: list[tuple[str, list[str]]] = []
+    def test_split_at_commas_is_confirmed_once(self, *, answer: bool) -> None:
+        questions: list[tuple[str, list[str]]] = []
 
         def confirm(cell: str, labels: list[str]) -> bool:
-            asked.append((cell, labels))
+            questions.append((cell, labels))
             return answer
 
         parties = PartyReader(ROSTER, confirm_split=confirm)
-        found = [
-            parties.read_parties(cell) for cell in ("Oakdale, Elmwood", "Elmwood, ash-1; oak-2")
-        ]
-        assert asked == [("Oakdale, Elmwood", ["Oakdale Trust (oak-2)", "Elmwood"])]
+        ids = [parties.read_parties(cell) for cell in ("Oakdale, Elmwood", "Elmwood, ash-1; oak-2")]
+        assert questions == [("Oakdale, Elmwood", ["Oakdale Trust (oak-2)", "Elmwood"])]
         split = [["oak-2", "Elmwood"], ["Elmwood", "ash-1", "oak-2"]]
         whole = [["Oakdale, Elmwood"], ["Elmwood, ash-1", "oak-2"]]
-        assert found == (split if answer else whole)
+        assert ids == (split if answer else whole)
 
 
 PIECES = ("Ash", "Oak", "Elm", "ash", "Trust Ltd", "St. Mary", "St Mary's")
@@ -133,7 +131,7 @@ def read(parties: PartyReader, cell: str) -> Sequence[str] | str:
 
 class TestAnyRoster:
     @given(rosters(), st.data())
-    def test_no_name_of_the_roster_is_split(
+    def test_any_roster_name_is_not_split(
         self, roster: list[Organization], data: st.DataObject
     ) -> None:
         registered = [each for each in roster if each.registered]
@@ -143,22 +141,24 @@ class TestAnyRoster:
                 for each in registered
                 if name_key(each.name) == name_key(organization.name)
             ]
-            found = read(PartyReader(roster), organization.name.upper().strip())
+            ids = read(PartyReader(roster), organization.name.upper().strip())
             if len(same) == 1:
-                assert found == same
+                assert ids == same
             else:
-                assert "write the id" in found
-        chosen = data.draw(st.lists(st.sampled_from(registered), max_size=3)) if registered else []
-        found = read(PartyReader(roster), "; ".join(each.name for each in chosen))
-        if isinstance(found, str):
-            assert "write the id" in found or "can be read in several ways" in found
+                assert "write the id" in ids
+        chosen_organizations = (
+            data.draw(st.lists(st.sampled_from(registered), max_size=3)) if registered else []
+        )
+        ids = read(PartyReader(roster), "; ".join(each.name for each in chosen_organizations))
+        if isinstance(ids, str):
+            assert "write the id" in ids or "can be read in several ways" in ids
             return
-        found_keys = [name_key(each.name) for each in registered if each.organization_id in found]
-        for each in chosen:  # found itself, or as a part of a longer name
+        found_keys = [name_key(each.name) for each in registered if each.organization_id in ids]
+        for each in chosen_organizations:  # found itself, or as a part of a longer name
             assert any(name_key(each.name) in key for key in found_keys)
 
     @given(rosters(), st.lists(spellings(), max_size=4), st.randoms())
-    def test_the_order_of_the_roster_does_not_matter(
+    def test_order_of_roster_does_not_matter(
         self, roster: list[Organization], cells: list[str], random: object
     ) -> None:
         turned = list(reversed(roster))
@@ -168,9 +168,7 @@ class TestAnyRoster:
         assert one.new_names == other.new_names
 
     @given(rosters(), spellings())
-    def test_what_is_found_has_the_key_of_what_was_typed(
-        self, roster: list[Organization], typed: str
-    ) -> None:
+    def test_match_has_key_of_typed_name(self, roster: list[Organization], typed: str) -> None:
         directory = OrganizationDirectory(roster)
         matching = [each for each in roster if name_key(each.name) == name_key(typed)]
         meant = [each for each in matching if each.registered] or matching
@@ -192,9 +190,7 @@ class TestNamesFile:
         with path.open(encoding="utf-8-sig", newline="") as file:
             return list(csv.DictReader(file))
 
-    def test_all_new_names_are_written_with_near_misses_and_row_counts(
-        self, importer: Importer
-    ) -> None:
+    def test_new_names_are_written_with_near_misses_and_counts(self, importer: Importer) -> None:
         names = importer.folder / "names.csv"
         cells = [f"2024-05-31,Zeta {number:02},oak-2,call" for number in range(15)]
         cells += ["2024-05-31,Oakdale Trust.,oak-2,call", "2024-05-31,Nowhere,nowhere;ash-1,visit"]
@@ -210,11 +206,11 @@ class TestNamesFile:
             )
         ]
         assert len(rows) == 18
-        listed, told = report.notes[-2:]
+        listed, expected = report.notes[-2:]
         assert listed.startswith(f"18 new names are listed in {names}: write the id")
-        assert told.endswith("and 8 more.")
+        assert expected.endswith("and 8 more.")
 
-    def test_ids_that_were_filled_in_are_what_the_names_mean(self, importer: Importer) -> None:
+    def test_filled_in_ids_resolve_names(self, importer: Importer) -> None:
         names = importer.folder / "names.csv"
         row = "2024-05-31,Oakdale Trust.,Nowhere,call"
         importer.import_rows(row, header=HEADER, names=names, dry_run=True)
@@ -232,15 +228,15 @@ class TestNamesFile:
             ("ash-1", "Nowhere"),
         ]
 
-    def test_a_name_bound_after_it_was_recorded_asks_nothing(self, importer: Importer) -> None:
+    def test_name_bound_later_needs_no_confirmation(self, importer: Importer) -> None:
         names = importer.folder / "names.csv"
         rows = ("1,2024-05-31,Oakdale Trust.,ash-1,call", "2,2024-06-01,ash-1,Nowhere,call")
         header = f"ref,{HEADER}"
         importer.import_rows(*rows, header=header, names=names)
         unfilled = importer.import_rows(*rows, header=header, names=names, accept_changes=False)
         assert (unfilled.counts.unchanged, unfilled.doubts) == (2, ())
-        given, new = unfilled.notes[-2:]
-        assert given.startswith(f"{names} gives no organization yet: write the id")
+        advice, new = unfilled.notes[-2:]
+        assert advice.startswith(f"{names} gives no organization yet: write the id")
         assert "'Oakdale Trust.' (did you mean Oakdale Trust (oak-2)?)" in new
         text = names.read_text(encoding="utf-8-sig").replace("(oak-2),", "(oak-2),oak-2")
         names.write_text(text)
@@ -253,7 +249,7 @@ class TestNamesFile:
         assert givers == {"1": ["oak-2"], "2": ["ash-1"]}
 
     @pytest.mark.parametrize(
-        ("text", "told"),
+        ("text", "expected"),
         [
             (
                 "name,organization_id\nA,oak-9\nB,oak-2\nC,??\n",
@@ -262,22 +258,22 @@ class TestNamesFile:
             ("name,id\nA,oak-2\n", "has no columns name and organization_id"),
         ],
     )
-    def test_what_cannot_be_meant_is_refused(
-        self, importer: Importer, text: str, told: str
+    def test_unknown_or_ambiguous_id_is_refused(
+        self, importer: Importer, text: str, expected: str
     ) -> None:
         names = importer.folder / "names.csv"
         names.write_text(text)
-        with pytest.raises(ImportRefusedError, match=told):
+        with pytest.raises(ImportRefusedError, match=expected):
             importer.import_rows("2024-05-31,A,B,call", header=HEADER, names=names)
         assert not importer.programme.events
 
-    def test_without_new_names_nothing_is_written(self, importer: Importer) -> None:
+    def test_no_file_is_written_without_new_names(self, importer: Importer) -> None:
         names = importer.folder / "names.csv"
         report = importer.import_rows("2024-05-31,oak-2,ash-1,call", header=HEADER, names=names)
         assert report.notes[-1] == f"No name is new: {names} was not written."
         assert not names.exists()
 
-    def test_the_file_has_to_be_a_csv_file(self, importer: Importer) -> None:
+    def test_names_file_must_be_csv(self, importer: Importer) -> None:
         with pytest.raises(ImportRefusedError, match=r"name a \.csv file"):
             importer.import_rows(
                 "2024-05-31,A,B,call", header=HEADER, names=importer.folder / "names.txt"
