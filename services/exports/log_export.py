@@ -88,8 +88,8 @@ def _number_records(log: ReadableLog, ends: Mapping[int, int]) -> Iterator[Recor
         for number, end in ends.items()
     ]
     merged = merge(*partitions, key=lambda record: record.record_time)
-    known = (record for record in merged if not record.programme_id.startswith("?"))
-    return (record._replace(offset=number) for number, record in enumerate(known))
+    valid_records = (record for record in merged if not record.programme_id.startswith("?"))
+    return (record._replace(offset=number) for number, record in enumerate(valid_records))
 
 
 def _write(file: ByteSink, line: str) -> None:

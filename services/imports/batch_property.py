@@ -38,7 +38,7 @@ def read_batch_name(path: Path) -> str:
         with zipfile.ZipFile(path) as packed, packed.open(part) as file:
             return _property(file)
     except (OSError, KeyError, zipfile.BadZipFile, ElementTree.ParseError):
-        return ""  # what is wrong with the file is told where it is read
+        return ""  # the reader of the file reports what is wrong with it
 
 
 def _property(file: IO[bytes]) -> str:

@@ -148,7 +148,7 @@ def map_columns(
     sources = _sources(fields, header, column_by_field, constants)
     if "direction" in sources and (sides := [name for name in _SIDES if name in sources]):
         raise ImportRefusedError(
-            f"direction and {sides[0]}: a direction says who of organization and other gave, so "
+            f"direction and {sides[0]}: a direction decides who of organization and other gave, so "
             f"leave one of them out, with --map {sides[0]}= or --map direction=."
         )
     for name, source in sources.items():

@@ -21,7 +21,7 @@ PARTY_FIELD_BY_COLUMN: Final = {column: field for field, column in PARTY_COLUMN_
 
 
 class ContentReader:
-    """Reads cells about an exchange; `parties` reads those that name organizations."""
+    """Reads cells about an exchange; `parties` reads the cells that name organizations."""
 
     def __init__(
         self,
@@ -32,8 +32,10 @@ class ContentReader:
         topics: Iterable[Topic] = (),
         working_day_minutes: int | None,
     ) -> None:
-        """Raises ImportRefusedError when `kind_map` (word of the file to kind) names no kind of
-        ours, or `topic_map` (label to topic) no topic. `topics` are those of the programme.
+        """Takes the maps of the user and the `topics` of the programme.
+
+        Raises ImportRefusedError when `kind_map` (word to kind) or `topic_map` (label to topic) has
+        an invalid kind or topic.
         """
         self._parties = parties
         self.new_names = NewNameCounter(parties)

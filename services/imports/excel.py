@@ -34,7 +34,7 @@ _IS_TEXT: Final = re.compile(rb'\bt="str"')
 _LITERALS: Final = re.compile(r'"[^"]*"|\[[^\]]*\]|\\.')
 # A format of zeros, such as 00000 or 000\-000: the cell shows a code, not a quantity.
 _CODE_PART: Final = re.compile(r'"[^"]*"|\\.|[-/ ()]|0')
-# Namespaces of Strict workbooks, and those that openpyxl looks for.
+# Namespaces of Strict workbooks -> the namespaces that openpyxl expects.
 _STRICT: Final = b"http://purl.oclc.org/ooxml/"
 _TRANSITIONAL: Final = {
     b"http://purl.oclc.org/ooxml/spreadsheetml/main": (
@@ -118,7 +118,7 @@ def _rewrite_as_transitional(file: IO[bytes], rewritten: IO[bytes]) -> None:
 def _uncalculated_cells(sheet: Any) -> Mapping[int, dict[int, str]]:
     """Cells whose formula has no value, by row and column index.
 
-    openpyxl tells them neither from empty cells nor from formulas whose value is an empty text.
+    openpyxl gives them the same value as empty cells and formulas whose value is an empty text.
     """
     references: defaultdict[int, dict[int, str]] = defaultdict(dict)
     rest = b""

@@ -89,7 +89,9 @@ def import_exchanges(
             names_file = _names_file(options, organizations)
             ids_by_key = names_file.ids_by_key if names_file is not None else {}
             resolve = make_resolver(OrganizationDirectory(organizations), ids_by_key)
-            standing = ImportBatch(client, batch, rule=ID_RULE, position=position, resolve=resolve)
+            import_batch = ImportBatch(
+                client, batch, rule=ID_RULE, position=position, resolve=resolve
+            )
             parties = PartyReader(
                 organizations,
                 ids_by_key=ids_by_key,
@@ -102,7 +104,7 @@ def import_exchanges(
             rows = ExchangeRowChecker(
                 splitter.mapping,
                 client.programme,
-                standing,
+                import_batch,
                 contents,
                 dates,
                 resolve=resolve,
@@ -115,7 +117,7 @@ def import_exchanges(
                 rows, table, options, dates, stack=stack, now=now or datetime.now(UTC)
             )
         if not rows.problems.count:  # a row that cannot be read names no exchange
-            rows.counts.missing = standing.count_missing()
+            rows.counts.missing = import_batch.count_missing()
         labelling = label_topics(contents.topics, programme)
         rows.notes |= contents.notes | labelling.notes | dict.fromkeys(splitter.make_notes())
         rows.notes |= dict.fromkeys(contents.new_names.make_notes(options.names, names_file))

@@ -8,38 +8,41 @@ from services.notation.dates import DateOrder
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImportOptions:
-    """`map`: field to column, "" leaves the field out. `set`: field to the text of every row.
-
-    `kind_map`: a word of the file to one of our kinds. `topic_map`: a label of the file to a topic.
-    `date_order`: what comes first in 01/02/2026; None finds it out from the rows. `zone`: where
-    times without a zone are from, "" is UTC. `batch`: when empty, the name that
-    a workbook of `import template` carries, else the file's.
-    `skip_bad`: a file for rows that cannot be taken; without it one such row keeps all back.
-    `header_row`: the row that names the columns, None to search. `no_header`: no row does, and
-    columns go by number.
-    `names`: a file that says which organizations names of the file mean; it is written when it is
-    not there and names are new. `party_separator` also stands between several organizations in a
-    cell. `as_new` records rows also when their references stand in another batch, `accept_changes`
-    also when they change so much that another file may have been meant, `accept_missing` also when,
-    without references, as many rows are new as are missing. `reinstate` records mended
-    rows again whose exchange somebody retracted by hand.
-    """
+    """The options of `mutua import exchanges` and `mutua import organizations`."""
 
     map: dict[str, str] = field(default_factory=dict)
+    """Field -> column; "" leaves the field out."""
     set: dict[str, str] = field(default_factory=dict)
+    """Field -> its text in every row."""
     kind_map: dict[str, str] = field(default_factory=dict)
+    """Word of the file -> kind of the contract."""
     batch: str = ""
+    """Name of the batch. "" takes the one in a workbook of `import template`, else the file's."""
     sheet: str = ""
+    """Sheet to read; "" searches for one with the required columns."""
     header_row: int | None = None
+    """Row of the column names; None searches for it."""
     no_header: bool = False
+    """Whether no row has column names, so that columns go by number."""
     topic_map: dict[str, str] = field(default_factory=dict)
+    """Label of the file -> topic."""
     date_order: DateOrder | None = None
+    """What comes first in 01/02/2026; None finds it from the rows."""
     zone: str = ""
+    """Zone of times without a zone; "" is UTC."""
     skip_bad: Path | None = None
+    """File for rows with errors. None: a row with an error prevents the import."""
     names: Path | None = None
+    """File with the organizations of names; written if it does not exist and names are new."""
     party_separator: str = ""
+    """An additional separator between several organizations in a cell."""
     as_new: bool = False
+    """Whether to record rows whose references another batch has too."""
     accept_changes: bool = False
+    """Whether to record changes so large that the file may be another one."""
     accept_missing: bool = False
+    """Whether to record as many new rows as are missing, in a file without references."""
     reinstate: bool = False
+    """Whether to record mended rows again whose exchange somebody retracted by hand."""
     dry_run: bool = False
+    """Whether to check and report only."""

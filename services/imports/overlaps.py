@@ -71,10 +71,10 @@ def _overlap_with(
     ids = ((id_, event) for event in _new_events(rows) for id_ in _ids_in(other, rows, event))
     for block in split_into_blocks(ids):
         events = dict(block)
-        standing = _find_unretracted(client, list(events), position)
-        row_count += len(standing)
+        exchanges = _find_unretracted(client, list(events), position)
+        row_count += len(exchanges)
         same_count += sum(
-            _has_equal_content(events[id_], exchange) for id_, exchange in standing.items()
+            _has_equal_content(events[id_], exchange) for id_, exchange in exchanges.items()
         )
     if other.recorded_by != rows.import_batch.sender:
         row_count = same_count

@@ -85,7 +85,7 @@ def undo_import(
         min_position=position,
     )
     # All exchanges are listed before the first retraction, because each one changes the list.
-    standing: list[tuple[str, int]] = []
+    unretracted: list[tuple[str, int]] = []
     retracted_by_hand: list[HandRetraction] = []
     corrected_count = 0
     for exchange in exchanges:
@@ -94,20 +94,20 @@ def undo_import(
             continue
         if exchange.state != EXCHANGE_STATE_RETRACTED:
             corrected_count += _is_corrected_by_hand(exchange)
-            standing.append((exchange.exchange_id, first.source.generation))
+            unretracted.append((exchange.exchange_id, first.source.generation))
         elif len(retracted_by_hand) < MAX_LISTED_ROWS and not is_undone(exchange):
             name_in_file = parse_reference(first.source.reference)
             retracted_by_hand.append(make_hand_retraction(exchange, row=0, reference=name_in_file))
-    report = _report(own_batches, len(standing), corrected_count)
+    report = _report(own_batches, len(unretracted), corrected_count)
     report = replace(report, left_retracted=tuple(retracted_by_hand))
-    if not standing:
+    if not unretracted:
         return report
     if not confirm(report):
         raise ImportRefusedError("Nothing was retracted.")
-    retractions = _retractions(batch_name, standing)
+    retractions = _retractions(batch_name, unretracted)
     try:
         result = send_facts(
-            client, retractions, total=len(standing), remedy=_AGAIN, progress=progress
+            client, retractions, total=len(unretracted), remedy=_AGAIN, progress=progress
         )
     except FactRefusedError as error:
         raise ImportRefusedError(f"The server refuses a retraction: {error}") from error
@@ -138,12 +138,14 @@ def _of_sender(own_batches: Sequence[Batch], sender: str | None) -> list[Batch]:
     return [each for each in own_batches if each.recorded_by == sender]
 
 
-def _report(own_batches: Sequence[Batch], standing_count: int, corrected_count: int) -> UndoReport:
+def _report(
+    own_batches: Sequence[Batch], unretracted_count: int, corrected_count: int
+) -> UndoReport:
     return UndoReport(
         batch=own_batches[0].batch,
         recorded_by=own_batches[0].recorded_by,
         generation=max(each.generation for each in own_batches),
-        retracted_count=standing_count,
+        retracted_count=unretracted_count,
         retracted_earlier_count=sum(each.retracted_count for each in own_batches),
         corrected_by_hand_count=corrected_count,
         organization_count=sum(each.organization_count for each in own_batches),
@@ -155,8 +157,8 @@ def _is_corrected_by_hand(exchange: Exchange) -> bool:
     return any(revision.source.batch != batch for revision in exchange.revisions[1:])
 
 
-def _retractions(batch: str, standing: Sequence[tuple[str, int]]) -> Iterator[Event]:
-    for exchange_id, generation in standing:
+def _retractions(batch: str, unretracted: Sequence[tuple[str, int]]) -> Iterator[Event]:
+    for exchange_id, generation in unretracted:
         # The same id for the same exchange, so that a repeated undo counts once.
         event = Event(event_id=uuid8("undo", exchange_id))
         event.exchange_retracted.exchange_id = exchange_id

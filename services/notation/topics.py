@@ -51,8 +51,8 @@ class TopicReader:
         """
         self._topics_of_programme = {
             _key(label): topic
-            for topic, shown in (topics or {}).items()
-            for label in (topic, shown)
+            for topic, display_label in (topics or {}).items()
+            for label in (topic, display_label)
             if label
         }
         self.whole_labels: dict[str, None] = {}
