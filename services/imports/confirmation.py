@@ -14,41 +14,43 @@ ConfirmDoubt = Callable[[Doubt], bool]
 """Returns, for a doubt, whether to record the rows anyway."""
 
 
-def add_changes(report: ImportReport, rows: ExchangeRowChecker) -> ImportReport:
+def add_changes(report: ImportReport, checker: ExchangeRowChecker) -> ImportReport:
     """Adds the changes of the rows and the exchanges that they leave retracted."""
     return replace(
         report,
-        changes=tuple(rows.changes),
-        moved_count=rows.moved_count,
-        left_retracted=tuple(rows.hand_retractions),
+        changes=tuple(checker.changes),
+        moved_count=checker.moved_count,
+        left_retracted=tuple(checker.hand_retractions),
     )
 
 
 def add_doubts(
-    client: Client, rows: ExchangeRowChecker, report: ImportReport, options: ImportOptions
+    client: Client, checker: ExchangeRowChecker, report: ImportReport, options: ImportOptions
 ) -> ImportReport:
     """Adds the doubts to confirm. Each option answers one of them in advance."""
     doubts: list[Doubt | None] = []
     if not options.as_new:
-        overlapping = find_overlaps(client, rows)
+        overlapping = find_overlaps(client, checker)
         report = replace(report, elsewhere=overlapping)
         doubts += [make_overlap_doubt(overlapping)] if overlapping else []
-    counts = rows.counts
+    counts = checker.counts
     if not options.accept_changes:
         doubts.append(
             make_change_doubt(
-                rows.changes,
-                corrected=counts.corrected - rows.rebound_count,
-                moved=rows.moved_count,
+                checker.changes,
+                corrected=counts.corrected - checker.rebound_count,
+                moved=checker.moved_count,
                 rows=counts.rows - counts.wrong,
-                batch=rows.batch_name,
+                batch=checker.batch_name,
             )
         )
-    is_whole = rows.occurrence_counter is not None and not rows.occurrence_counter.is_reject_file
+    is_whole = (
+        checker.occurrence_counter is not None and not checker.occurrence_counter.is_reject_file
+    )
     if not options.accept_missing and is_whole and counts.recorded == counts.missing > 0:
-        new, missing = rows.iterate_new(), rows.import_batch.iterate_missing()
+        new, missing = checker.iterate_new(), checker.import_batch.iterate_missing()
         doubts.append(
-            make_replacement_doubt(new, missing, count=counts.recorded, batch=rows.batch_name)
+            make_replacement_doubt(new, missing, count=counts.recorded, batch=checker.batch_name)
         )
     return replace(report, doubts=tuple(doubt for doubt in doubts if doubt is not None))
 

@@ -23,15 +23,15 @@ class UnknownDateOrderError(ImportRefusedError):
     """The dates can be read in both orders, and no row proves one."""
 
 
-def find_date_order(name: str, plan: ColumnMapping, rows: Iterable[TableRow]) -> ProvenOrder:
+def find_date_order(name: str, mapping: ColumnMapping, rows: Iterable[TableRow]) -> ProvenOrder:
     """The order that a row or a column name proves: 31/05/2024 can only have the day first.
 
     Raises UnknownDateOrderError when nothing proves one, ImportRefusedError when proofs contradict.
     """
-    proofs = _named_orders(plan)
+    proofs = _named_orders(mapping)
     ambiguous: list[str] = []
     ambiguous_count = 0
-    for place, text in _dates(plan, rows):
+    for place, text in _dates(mapping, rows):
         order = prove_order(text)
         if order == "either":
             ambiguous_count += 1
@@ -56,9 +56,9 @@ def find_date_order(name: str, plan: ColumnMapping, rows: Iterable[TableRow]) ->
     )
 
 
-def _named_orders(plan: ColumnMapping) -> dict[str, str]:
+def _named_orders(mapping: ColumnMapping) -> dict[str, str]:
     """The columns whose names contain the order of their dates, by that order."""
-    columns = [column for field, column in plan.columns.items() if field in _DATE_FIELDS]
+    columns = [column for field, column in mapping.columns.items() if field in _DATE_FIELDS]
     return {
         order: f"the column {column!r}"
         for order, form in _NAMED_ORDERS.items()
@@ -67,9 +67,11 @@ def _named_orders(plan: ColumnMapping) -> dict[str, str]:
     }
 
 
-def _dates(plan: ColumnMapping, rows: Iterable[TableRow]) -> Iterator[tuple[str, str]]:
+def _dates(mapping: ColumnMapping, rows: Iterable[TableRow]) -> Iterator[tuple[str, str]]:
     """Every text of a date field, with its place."""
-    sources = {field: plan.sources[field] for field in sorted(_DATE_FIELDS & plan.sources.keys())}
+    sources = {
+        field: mapping.sources[field] for field in sorted(_DATE_FIELDS & mapping.sources.keys())
+    }
     for field, source in sources.items():
         if isinstance(source, str):
             yield f"--set {field}", source

@@ -80,13 +80,14 @@ def import_exchanges(
     """
     options = options or ImportOptions()
     with ExitStack() as stack:
-        request = _request(EXCHANGE_FIELDS, "exchanges", options)
+        request = _make_request(EXCHANGE_FIELDS, "exchanges", options)
         with open_table(path, request) as table:
-            plan = _plan(EXCHANGE_FIELDS, table, options)
-            batch, dates = _batch(path, options), _dates(path, request, plan, options)
+            mapping = _map_columns(EXCHANGE_FIELDS, table, options)
+            batch = _choose_batch_name(path, options)
+            dates = _make_time_reader(path, request, mapping, options)
             position = _log_end(client)
             organizations = list(client.list_organizations(AS_RECORDED, min_position=position))
-            names_file = _names_file(options, organizations)
+            names_file = _read_names_file(options, organizations)
             ids_by_key = names_file.ids_by_key if names_file is not None else {}
             resolve = make_resolver(OrganizationDirectory(organizations), ids_by_key)
             import_batch = ImportBatch(
@@ -99,9 +100,9 @@ def import_exchanges(
                 confirm_split=confirm_split,
             )
             programme = client.get_programme(min_position=position).programme
-            contents = _contents(parties, programme, options)
-            splitter = RowSplitter(plan, contents.durations, is_kind=contents.is_kind)
-            rows = ExchangeRowChecker(
+            contents = _make_content_reader(parties, programme, options)
+            splitter = RowSplitter(mapping, contents.durations, is_kind=contents.is_kind)
+            checker = ExchangeRowChecker(
                 splitter.mapping,
                 client.programme,
                 import_batch,
@@ -111,27 +112,29 @@ def import_exchanges(
                 reinstate=options.reinstate,
                 keeps_changes=options.dry_run,
             )
-            used_rows = splitter.split(_used_rows(table.rows, plan, rows.notes))
+            used_rows = splitter.split(_used_rows(table.rows, mapping, checker.notes))
             table = table._replace(rows=_report_count(used_rows, on_checked))
             reject_file = _check(
-                rows, table, options, dates, stack=stack, now=now or datetime.now(UTC)
+                checker, table, options, dates, stack=stack, now=now or datetime.now(UTC)
             )
-        if not rows.problems.count:  # a row that cannot be read names no exchange
-            rows.counts.missing = import_batch.count_missing()
+        if not checker.problems.count:  # a row that cannot be read names no exchange
+            checker.counts.missing = import_batch.count_missing()
         labelling = label_topics(contents.topics, programme)
-        rows.notes |= contents.notes | labelling.notes | dict.fromkeys(splitter.make_notes())
-        rows.notes |= dict.fromkeys(contents.new_names.make_notes(options.names, names_file))
-        report = add_changes(_report(rows, options, plan), rows)
+        checker.notes |= contents.notes | labelling.notes | dict.fromkeys(splitter.make_notes())
+        checker.notes |= dict.fromkeys(contents.new_names.make_notes(options.names, names_file))
+        report = add_changes(_make_report(checker, options, mapping), checker)
         if report.ok:
-            report = add_doubts(client, rows, report, options)
+            report = add_doubts(client, checker, report, options)
             if not options.dry_run:
                 require_confirmation(report.doubts, confirm)
         if labelling.event is not None and report.ok and not report.dry_run:
-            rows.facts.add(_WHOLE_FILE, labelling.event.SerializeToString())
-        return _record_unless_dry(client, rows, report, reject_file, progress)
+            checker.facts.add(_WHOLE_FILE, labelling.event.SerializeToString())
+        return _record_unless_dry(client, checker, report, reject_file, progress)
 
 
-def _names_file(options: ImportOptions, organizations: Sequence[Organization]) -> NamesFile | None:
+def _read_names_file(
+    options: ImportOptions, organizations: Sequence[Organization]
+) -> NamesFile | None:
     if options.names is None or not options.names.exists():
         return None
     return read_names_file(options.names, OrganizationDirectory(organizations))
@@ -148,45 +151,48 @@ def import_organizations(
     """Registers or updates the organizations of a file; raises like `import_exchanges`."""
     options = options or ImportOptions()
     with ExitStack() as stack:
-        request = _request(ORGANIZATION_FIELDS, "organizations", options)
+        request = _make_request(ORGANIZATION_FIELDS, "organizations", options)
         with open_table(path, request) as table:
-            plan = _plan(ORGANIZATION_FIELDS, table, options)
-            batch, dates = _batch(path, options), _dates(path, request, plan, options)
+            mapping = _map_columns(ORGANIZATION_FIELDS, table, options)
+            batch = _choose_batch_name(path, options)
+            dates = _make_time_reader(path, request, mapping, options)
             position = _log_end(client)
-            rows = OrganizationRowChecker(
-                plan,
+            checker = OrganizationRowChecker(
+                mapping,
                 client.programme,
                 ImportBatch(client, batch, rule="organization", position=position),
                 organizations=client.list_organizations(AS_RECORDED, min_position=position),
                 dates=dates,
             )
-            used_rows = _used_rows(table.rows, plan, rows.notes)
+            used_rows = _used_rows(table.rows, mapping, checker.notes)
             table = table._replace(rows=_report_count(used_rows, on_checked))
-            reject_file = _check(rows, table, options, dates, stack=stack, now=datetime.now(UTC))
-        if rows.counts.recorded and "name" not in plan.sources:
-            rows.notes[_nameless_note(rows.counts.recorded, plan)] = None
-        report = replace(_report(rows, options, plan), roster_changes=tuple(rows.changes))
-        return _record_unless_dry(client, rows, report, reject_file, progress)
+            reject_file = _check(checker, table, options, dates, stack=stack, now=datetime.now(UTC))
+        if checker.counts.recorded and "name" not in mapping.sources:
+            checker.notes[_nameless_note(checker.counts.recorded, mapping)] = None
+        report = replace(
+            _make_report(checker, options, mapping), roster_changes=tuple(checker.changes)
+        )
+        return _record_unless_dry(client, checker, report, reject_file, progress)
 
 
-def _nameless_note(count: int, plan: ColumnMapping) -> str:
+def _nameless_note(count: int, mapping: ColumnMapping) -> str:
     """A note on organizations that a file registers without names."""
     new = format_count(count, "new organization", "has")
     note = f"{new} no name, because no column was read as one."
-    if not plan.unused_columns:
+    if not mapping.unused_columns:
         return note
-    columns = ", ".join(plan.unused_columns)
-    option = shlex.quote(f"name={plan.unused_columns[0]}")
+    columns = ", ".join(mapping.unused_columns)
+    option = shlex.quote(f"name={mapping.unused_columns[0]}")
     return (
         f"{note} Not used: {columns}. --map name=COLUMN takes one of them, such as --map {option}."
     )
 
 
 def _used_rows(
-    rows: Iterable[TableRow], plan: ColumnMapping, notes: dict[str, None]
+    rows: Iterable[TableRow], mapping: ColumnMapping, notes: dict[str, None]
 ) -> Iterator[TableRow]:
     """The rows with text in a used column, because formulas often extend far below the data."""
-    columns = [source for source in plan.sources.values() if isinstance(source, int)]
+    columns = [source for source in mapping.sources.values() if isinstance(source, int)]
     unused_count = 0
     for row in rows:
         cells, flaws = row.cells, row.flaws
@@ -211,7 +217,7 @@ def _report_count(
         yield row
 
 
-def _request(fields: Sequence[Field], sheet: str, options: ImportOptions) -> TableRequest:
+def _make_request(fields: Sequence[Field], sheet: str, options: ImportOptions) -> TableRequest:
     return TableRequest(
         fields=fields,
         column_by_field=options.map,
@@ -223,7 +229,9 @@ def _request(fields: Sequence[Field], sheet: str, options: ImportOptions) -> Tab
     )
 
 
-def _plan(fields: Sequence[Field], table: ImportTable, options: ImportOptions) -> ColumnMapping:
+def _map_columns(
+    fields: Sequence[Field], table: ImportTable, options: ImportOptions
+) -> ColumnMapping:
     return map_columns(
         fields,
         table.header,
@@ -233,8 +241,8 @@ def _plan(fields: Sequence[Field], table: ImportTable, options: ImportOptions) -
     )
 
 
-def _dates(
-    path: Path, request: TableRequest, plan: ColumnMapping, options: ImportOptions
+def _make_time_reader(
+    path: Path, request: TableRequest, mapping: ColumnMapping, options: ImportOptions
 ) -> TimeReader:
     """Makes the reader of times, which reads the file again if no option sets the date order.
 
@@ -243,7 +251,7 @@ def _dates(
 
     def find_order() -> ProvenOrder:
         with open_table(path, request) as table:
-            return find_date_order(path.name, plan, table.rows)
+            return find_date_order(path.name, mapping, table.rows)
 
     try:
         zone = read_zone(options.zone) if options.zone else UTC
@@ -252,7 +260,9 @@ def _dates(
     return TimeReader(options.date_order, zone, find_order=find_order)
 
 
-def _contents(parties: PartyReader, programme: Programme, options: ImportOptions) -> ContentReader:
+def _make_content_reader(
+    parties: PartyReader, programme: Programme, options: ImportOptions
+) -> ContentReader:
     is_set = programme.HasField("working_day_minutes")
     return ContentReader(
         parties,
@@ -263,7 +273,7 @@ def _contents(parties: PartyReader, programme: Programme, options: ImportOptions
     )
 
 
-def _batch(path: Path, options: ImportOptions) -> str:
+def _choose_batch_name(path: Path, options: ImportOptions) -> str:
     name = tidy(options.batch or read_batch_name(path) or derive_batch_name(path))
     violations: Violations = []
     check_label(name, "--batch", violations)
@@ -278,7 +288,7 @@ def _log_end(client: Client) -> str:
 
 
 def _check(
-    rows: RowChecker,
+    checker: RowChecker,
     table: ImportTable,
     options: ImportOptions,
     dates: TimeReader,
@@ -287,21 +297,21 @@ def _check(
     now: datetime,
 ) -> RejectFile | None:
     """Checks every row; `stack` closes the files that it opens."""
-    stack.enter_context(closing(rows.facts))
+    stack.enter_context(closing(checker.facts))
     reject_file = None
     if options.skip_bad is not None and not options.dry_run:
         reject_file = RejectFile(
             options.skip_bad,
             table.header,
             table.separator,
-            adds_line=rows.key_field not in rows.mapping.sources,
+            adds_line=checker.key_field not in checker.mapping.sources,
         )
         stack.callback(reject_file.discard)
-    rows.notes |= dict.fromkeys(table.notes)
-    rows.check(
+    checker.notes |= dict.fromkeys(table.notes)
+    checker.check(
         table.rows, now=datetime_to_instant(now), reject=reject_file.add if reject_file else _ignore
     )
-    rows.notes |= dates.notes
+    checker.notes |= dates.notes
     return reject_file
 
 
@@ -309,49 +319,53 @@ def _ignore(row: TableRow, problems: Sequence[FieldProblem]) -> None:
     """Ignores a bad row, which the report lists anyway."""
 
 
-def _report(rows: RowChecker, options: ImportOptions, plan: ColumnMapping) -> ImportReport:
+def _make_report(
+    checker: RowChecker, options: ImportOptions, mapping: ColumnMapping
+) -> ImportReport:
     # A file without a single good row was misunderstood, so its rows are not skipped.
-    skipping = options.skip_bad is not None and rows.counts.wrong < rows.counts.rows
+    skipping = options.skip_bad is not None and checker.counts.wrong < checker.counts.rows
     return ImportReport(
-        batch=rows.batch_name,
-        generation=rows.generation,
+        batch=checker.batch_name,
+        generation=checker.generation,
         dry_run=options.dry_run,
-        ok=skipping or not rows.problems.count,
-        columns=plan.columns,
-        constants=plan.constants,
-        unused=plan.unused_columns,
-        counts=rows.counts,
-        notes=tuple(rows.notes),
-        errors=tuple(rows.problems.first_problems),
-        error_count=rows.problems.count,
-        set_aside=str(options.skip_bad) if skipping and rows.problems.count else "",
+        ok=skipping or not checker.problems.count,
+        columns=mapping.columns,
+        constants=mapping.constants,
+        unused=mapping.unused_columns,
+        counts=checker.counts,
+        notes=tuple(checker.notes),
+        errors=tuple(checker.problems.first_problems),
+        error_count=checker.problems.count,
+        set_aside=str(options.skip_bad) if skipping and checker.problems.count else "",
     )
 
 
 def _record_unless_dry(
     client: Client,
-    rows: RowChecker,
+    checker: RowChecker,
     report: ImportReport,
     reject_file: RejectFile | None,
     progress: SendProgress | None,
 ) -> ImportReport:
     if report.dry_run or not report.ok:
         return report
-    if len(rows.facts):
-        report = _record(client, rows, report, progress)
+    if len(checker.facts):
+        report = _record(client, checker, report, progress)
     if reject_file is not None and report.set_aside and report.ok:
         reject_file.publish()
     return report
 
 
 def _record(
-    client: Client, rows: RowChecker, report: ImportReport, progress: SendProgress | None
+    client: Client, checker: RowChecker, report: ImportReport, progress: SendProgress | None
 ) -> ImportReport:
-    facts = (event for _, event in rows.facts)
+    facts = (event for _, event in checker.facts)
     try:
-        result = send_facts(client, facts, total=len(rows.facts), remedy=_AGAIN, progress=progress)
+        result = send_facts(
+            client, facts, total=len(checker.facts), remedy=_AGAIN, progress=progress
+        )
     except FactRefusedError as error:
-        return _with_refusal(rows, report, error)
+        return _with_refusal(checker, report, error)
     return replace(
         report,
         acknowledged=result.count,
@@ -361,17 +375,19 @@ def _record(
     )
 
 
-def _with_refusal(rows: RowChecker, report: ImportReport, error: FactRefusedError) -> ImportReport:
+def _with_refusal(
+    checker: RowChecker, report: ImportReport, error: FactRefusedError
+) -> ImportReport:
     """Adds the server's violations by row of the file instead of by position in a request."""
     acknowledged = error.acknowledged
     for violation in error.field_violations:
         line, path = 0, violation.field
         if match := _VIOLATION.fullmatch(path):
             place, path = acknowledged + int(match[1]), match[2]
-            line, _ = next(islice(rows.facts, place, None))
-        rows.problems.add(
+            line, _ = next(islice(checker.facts, place, None))
+        checker.problems.add(
             line,
-            FieldProblem(find_file_field(path, rows.mapping.sources), "", violation.description),
+            FieldProblem(find_file_field(path, checker.mapping.sources), "", violation.description),
         )
     note = (
         f"{format_count(acknowledged, 'fact', 'was')} recorded before the server refused a row. "
@@ -382,7 +398,7 @@ def _with_refusal(rows: RowChecker, report: ImportReport, error: FactRefusedErro
         ok=False,
         acknowledged=acknowledged,
         notes=(*report.notes, note) if acknowledged else report.notes,
-        errors=tuple(rows.problems.first_problems),
-        error_count=rows.problems.count,
+        errors=tuple(checker.problems.first_problems),
+        error_count=checker.problems.count,
         set_aside="",
     )

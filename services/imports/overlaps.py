@@ -19,7 +19,7 @@ _MIN_SAMPLE_SIZE: Final = 10
 _MAX_COUNTED_BATCHES: Final = 5
 
 
-def find_overlaps(client: Client, rows: ExchangeRowChecker) -> tuple[BatchOverlap, ...]:
+def find_overlaps(client: Client, checker: ExchangeRowChecker) -> tuple[BatchOverlap, ...]:
     """Finds the batches that have references of the new rows, most equal rows first.
 
     In a batch of another sender only rows with equal content count, because many senders number
@@ -31,22 +31,22 @@ def find_overlaps(client: Client, rows: ExchangeRowChecker) -> tuple[BatchOverla
     shares a twentieth of its rows once in 150 times. All rows are then counted in the five batches
     with most hits.
     """
-    position = rows.import_batch.position
+    position = checker.import_batch.position
     others = [
         batch
-        for batch in rows.import_batch.other_batches
+        for batch in checker.import_batch.other_batches
         if batch.exchange_count > batch.retracted_count
     ]
-    if not others or not rows.counts.recorded:
+    if not others or not checker.counts.recorded:
         return ()
-    sample = _sample(rows, max(_MIN_SAMPLE_SIZE, MAX_IDS // len(others)))
+    sample = _sample(checker, max(_MIN_SAMPLE_SIZE, MAX_IDS // len(others)))
     hits: Counter[int] = Counter()
     same_hits: Counter[int] = Counter()
     ids = (
         (id_, (place, event))
         for place, other in enumerate(others)
         for event in sample
-        for id_ in _ids_in(other, rows, event)
+        for id_ in _ids_in(other, checker, event)
     )
     for block in split_into_blocks(ids):
         places = dict(block)
@@ -56,7 +56,7 @@ def find_overlaps(client: Client, rows: ExchangeRowChecker) -> tuple[BatchOverla
             same_hits[place] += _has_equal_content(event, exchange)
     likeliest = sorted(hits, key=lambda place: (-same_hits[place], -hits[place]))
     overlaps = [
-        _overlap_with(client, rows, others[place], position)
+        _overlap_with(client, checker, others[place], position)
         for place in likeliest[:_MAX_COUNTED_BATCHES]
     ]
     overlapping = [overlap for overlap in overlaps if overlap.row_count]
@@ -64,11 +64,11 @@ def find_overlaps(client: Client, rows: ExchangeRowChecker) -> tuple[BatchOverla
 
 
 def _overlap_with(
-    client: Client, rows: ExchangeRowChecker, other: Batch, position: str
+    client: Client, checker: ExchangeRowChecker, other: Batch, position: str
 ) -> BatchOverlap:
     """Looks up every new row in one batch."""
     row_count = same_count = 0
-    ids = ((id_, event) for event in _new_events(rows) for id_ in _ids_in(other, rows, event))
+    ids = ((id_, event) for event in _new_events(checker) for id_ in _ids_in(other, checker, event))
     for block in split_into_blocks(ids):
         events = dict(block)
         exchanges = _find_unretracted(client, list(events), position)
@@ -76,7 +76,7 @@ def _overlap_with(
         same_count += sum(
             _has_equal_content(events[id_], exchange) for id_, exchange in exchanges.items()
         )
-    if other.recorded_by != rows.import_batch.sender:
+    if other.recorded_by != checker.import_batch.sender:
         row_count = same_count
     return BatchOverlap(
         batch=other.batch,
@@ -96,29 +96,29 @@ def _find_unretracted(client: Client, ids: Sequence[str], position: str) -> dict
     return {id_: each for id_, each in exchanges.items() if each.state != EXCHANGE_STATE_RETRACTED}
 
 
-def _ids_in(other: Batch, rows: ExchangeRowChecker, event: Event) -> Iterator[str]:
+def _ids_in(other: Batch, checker: ExchangeRowChecker, event: Event) -> Iterator[str]:
     """The ids that a row may have in another batch, imported now or before 0.2."""
     reference = event.source.reference
-    key = reference if rows.occurrence_counter is None else parse_key(reference)
-    place = (ID_RULE, rows.programme, other.batch, other.generation)
+    key = reference if checker.occurrence_counter is None else parse_key(reference)
+    place = (ID_RULE, checker.programme, other.batch, other.generation)
     if other.recorded_by:
         yield derive_id(*place, key, other.recorded_by)
     yield derive_id(*place, key, "")
-    if raw_key := rows.raw_keys.get(key):
+    if raw_key := checker.raw_keys.get(key):
         yield derive_id(*place, raw_key, "")
 
 
-def _sample(rows: ExchangeRowChecker, size: int) -> list[Event]:
+def _sample(checker: ExchangeRowChecker, size: int) -> list[Event]:
     """A sample of `size` new rows, evenly from the first to the last; all if there are fewer."""
-    count = rows.counts.recorded
+    count = checker.counts.recorded
     if count <= size:
-        return list(_new_events(rows))
+        return list(_new_events(checker))
     places = {place * (count - 1) // (size - 1) for place in range(size)}
-    return [event for place, event in enumerate(_new_events(rows)) if place in places]
+    return [event for place, event in enumerate(_new_events(checker)) if place in places]
 
 
-def _new_events(rows: ExchangeRowChecker) -> Iterator[Event]:
-    return (event for _, event in rows.iterate_new())
+def _new_events(checker: ExchangeRowChecker) -> Iterator[Event]:
+    return (event for _, event in checker.iterate_new())
 
 
 def make_overlap_doubt(overlaps: Sequence[BatchOverlap]) -> Doubt:
