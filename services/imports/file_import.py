@@ -72,27 +72,25 @@ def import_exchanges(
 ) -> ImportReport:
     """Records the exchanges of a file, or nothing if a row has an error and is not skipped.
 
-    `confirm` answers the doubts, such as rows of another batch. `confirm_split` answers whether
-    commas separate parties in cells. Without the callback either question is an error. `on_checked`
-    gets the number of rows checked so far, `progress` the number of facts recorded and their total.
-    Before anything is recorded, raises ImportRefusedError when the file or the options cannot be
-    used, and mutua.MutuaError when the server does not answer. ImportInterruptedError comes later.
+    `confirm` answers the doubts, `confirm_split` whether commas separate parties in cells; without
+    the callback either question is an error. `on_checked` gets the number of rows checked so far,
+    `progress` the number of facts recorded and their total. Before anything is recorded, raises
+    ImportRefusedError when the file or the options cannot be used, and mutua.MutuaError when the
+    server does not answer. ImportInterruptedError comes later.
     """
     options = options or ImportOptions()
     with ExitStack() as stack:
         request = _make_request(EXCHANGE_FIELDS, "exchanges", options)
         with open_table(path, request) as table:
             mapping = _map_columns(EXCHANGE_FIELDS, table, options)
-            batch = _choose_batch_name(path, options)
+            name = _choose_batch_name(path, options)
             dates = _make_time_reader(path, request, mapping, options)
             position = _log_end(client)
             organizations = list(client.list_organizations(AS_RECORDED, min_position=position))
             names_file = _read_names_file(options, organizations)
             ids_by_key = names_file.ids_by_key if names_file is not None else {}
             resolve = make_resolver(OrganizationDirectory(organizations), ids_by_key)
-            import_batch = ImportBatch(
-                client, batch, rule=ID_RULE, position=position, resolve=resolve
-            )
+            batch = ImportBatch(client, name, rule=ID_RULE, position=position, resolve=resolve)
             parties = PartyReader(
                 organizations,
                 ids_by_key=ids_by_key,
@@ -105,7 +103,7 @@ def import_exchanges(
             checker = ExchangeRowChecker(
                 splitter.mapping,
                 client.programme,
-                import_batch,
+                batch,
                 contents,
                 dates,
                 resolve=resolve,
@@ -118,7 +116,7 @@ def import_exchanges(
                 checker, table, options, dates, stack=stack, now=now or datetime.now(UTC)
             )
         if not checker.problems.count:  # a row that cannot be read names no exchange
-            checker.counts.missing = import_batch.count_missing()
+            checker.counts.missing = batch.count_missing()
         labelling = label_topics(contents.topics, programme)
         checker.notes |= contents.notes | labelling.notes | dict.fromkeys(splitter.make_notes())
         checker.notes |= dict.fromkeys(contents.new_names.make_notes(options.names, names_file))
