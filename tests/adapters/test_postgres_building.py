@@ -227,7 +227,7 @@ def test_who_reads_what_was_dropped_is_told_to_ask_again(
 
     with closing(PostgresStore(database, read_only=True)) as reader:
         assert count_exchanges(reader) == 3
-        with pytest.raises(LogUnavailableError, match="were dropped, others answer; ask again"):
+        with pytest.raises(LogUnavailableError, match="were dropped and others are active; ask again"):
             ask(reader)
 
 
@@ -264,7 +264,7 @@ class TestDropKept:
         with pytest.raises(FailedPreconditionError) as refused:
             succession.drop_superseded()
         assert f"nothing was deleted: {named} would be deleted" in refused.value.message
-        assert "make them of the schema that answers (mutua_read_2)" in refused.value.message
+        assert "make them of the active schema (mutua_read_2)" in refused.value.message
         assert schemas(database) == before
 
     def test_names_ten_and_counts_the_others(

@@ -107,7 +107,7 @@ def test_who_asks_is_told_when_others_have_come_to_answer(
         )
         with (
             pytest.raises(
-                LogUnavailableError, match="other read models have just come to answer; ask again"
+                LogUnavailableError, match="other read models have just become active; ask again"
             ),
             reader.open_snapshot(0),
         ):

@@ -126,5 +126,5 @@ def test_switch_back_without_traffic(site: RebuildCluster) -> None:
         site.run_rebuild("--drop-old")[1] == "nothing is kept beside the read models that answer\n"
     )
     code, _, err = site.run_rebuild("--back")
-    assert (code, "no read models of before are kept" in err) == (1, True)
+    assert (code, "there are no previous read models" in err) == (1, True)
     site.assert_whole()

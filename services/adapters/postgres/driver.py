@@ -1,6 +1,6 @@
-"""asyncpg as SQLAlchemy wants a driver: synchronous, with an event loop for each connection.
+"""asyncpg as a synchronous DB-API driver for SQLAlchemy, with an event loop for every connection.
 
-A connection may be used on any thread where no event loop runs, by one at a time.
+A connection may be used on any thread without a running event loop, by one thread at a time.
 """
 
 import asyncio
@@ -20,54 +20,54 @@ _T = TypeVar("_T")
 CONNECT_SECONDS: Final = 5.0
 _PING_SECONDS: Final = 2.0
 STATEMENT_SECONDS: Final = 8.0
-"""Below the time in which whoever stops a process loses patience."""
+"""Shorter than the grace period of a process manager that stops a process."""
 LOCK_SECONDS: Final = 3.0
 IDLE_SECONDS: Final = 2.0
-"""A process that stops in the middle of a transaction loses it, and its locks, after so long."""
+"""A process that stops inside a transaction loses it, and its locks, after this time."""
 _ANSWER_SECONDS: Final = STATEMENT_SECONDS + 1.0
-"""A server that says nothing for so long is away."""
+"""A server that is silent for this long is away."""
 _UNSENT_MILLISECONDS: Final = 5_000
 _KEEPALIVE: Final = {"idle": 5, "interval": 2, "count": 3}
-"""In seconds and probes: whoever waits for an answer notices that it was lost on the way."""
+"""Seconds and probes after which a caller notices that the connection broke."""
 _MAX_PREPARED: Final = 200
 _SNAPSHOT: Final = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
-_LOST: Final = ("08", "57P")
-"""Classes of PostgreSQL's codes after which a connection is of no use."""
-_OVER: Final = (OSError, asyncpg.InternalClientError)
-"""After these too; asyncpg does not know what to make of a server that ended between two calls."""
-FAILURES: Final = (asyncpg.PostgresError, asyncpg.InterfaceError, *_OVER)
-"""Everything that asyncpg raises where something is wrong with the server, or the way to it."""
+_LOST_CODES: Final = ("08", "57P")
+"""Classes of PostgreSQL's codes after which a connection is lost."""
+_LOST_ERRORS: Final = (OSError, asyncpg.InternalClientError)
+"""Errors that mean the same; asyncpg raises its own when a server ended between two calls."""
+FAILURES: Final = (asyncpg.PostgresError, asyncpg.InterfaceError, *_LOST_ERRORS)
+"""Everything that asyncpg raises about the server or the network."""
 
 paramstyle = "numeric_dollar"
 
 
 def describe_error(cause: BaseException) -> str:
-    """What went wrong, in one line."""
+    """Returns the message of an error on one line."""
     if isinstance(cause, TimeoutError) and not str(cause):
         return "it does not answer"
     return " ".join(str(cause).split()) or type(cause).__name__
 
 
 class Error(Exception):
-    """What went wrong with PostgreSQL: its `code`, and whether the connection is `lost`."""
+    """A failure of PostgreSQL: its `code`, and whether the connection is `lost`."""
 
     def __init__(self, cause: BaseException) -> None:
         self.code: str = getattr(cause, "sqlstate", None) or ""
-        self.lost = isinstance(cause, _OVER) or self.code.startswith(_LOST)
+        self.lost = isinstance(cause, _LOST_ERRORS) or self.code.startswith(_LOST_CODES)
         super().__init__(describe_error(cause))
 
 
 class DatabaseError(Error):
-    """The same under the name by which SQLAlchemy knows it."""
+    """The error under the DB-API name that SQLAlchemy looks up."""
 
 
 def find_cause(error: DBAPIError | Error) -> BaseException | None:
-    """What went wrong, also where SQLAlchemy was asked."""
+    """Returns the driver's error, unwrapped from SQLAlchemy's."""
     return error.orig if isinstance(error, DBAPIError) else error
 
 
 def is_lost(error: DBAPIError | Error) -> bool:
-    """Whether the connection is of no use any more."""
+    """Whether the connection is lost."""
     cause = find_cause(error)
     return isinstance(cause, Error) and cause.lost
 
@@ -75,7 +75,7 @@ def is_lost(error: DBAPIError | Error) -> bool:
 async def connect(
     url: str, settings: Mapping[str, str], *, timeout_seconds: float = _ANSWER_SECONDS
 ) -> Any:
-    """A connection of asyncpg with our time limits, where `settings` has no others."""
+    """Opens an asyncpg connection with our time limits, which `settings` may override."""
     connection = await asyncpg.connect(
         url,
         timeout=CONNECT_SECONDS,
@@ -87,28 +87,27 @@ async def connect(
             "tcp_user_timeout": f"{_UNSENT_MILLISECONDS}ms",
             **{f"tcp_keepalives_{name}": str(value) for name, value in _KEEPALIVE.items()},
             "jit": "off",
-            "plan_cache_mode": "force_custom_plan",  # a kept one may be of when a table was small
+            "plan_cache_mode": "force_custom_plan",  # a cached plan ages
             **settings,
         },
     )
-    # asyncpg has no settings for it: what a server does not acknowledge is otherwise sent for long,
-    # and what it does not say waited for.
-    found = connection._transport.get_extra_info("socket")
-    if found is not None and found.family != socket.AF_UNIX:
-        found.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    # asyncpg has no settings for the client side: without these, a dead network goes unnoticed.
+    client_socket = connection._transport.get_extra_info("socket")
+    if client_socket is not None and client_socket.family != socket.AF_UNIX:
+        client_socket.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
         for option, value in (
             (socket.TCP_USER_TIMEOUT, _UNSENT_MILLISECONDS),
             (socket.TCP_KEEPIDLE, _KEEPALIVE["idle"]),
             (socket.TCP_KEEPINTVL, _KEEPALIVE["interval"]),
             (socket.TCP_KEEPCNT, _KEEPALIVE["count"]),
         ):
-            found.setsockopt(socket.IPPROTO_TCP, option, value)
+            client_socket.setsockopt(socket.IPPROTO_TCP, option, value)
     return connection
 
 
 # decision 0070: both databases share their SQL
 class PostgresConnection:
-    """A connection of DB-API 2.0, as far as SQLAlchemy needs it; `raw` is that of asyncpg."""
+    """A DB-API 2.0 connection, as far as SQLAlchemy needs it; `raw` is asyncpg's connection."""
 
     def __init__(
         self, url: str, settings: Mapping[str, str], *, timeout_seconds: float = _ANSWER_SECONDS
@@ -124,7 +123,7 @@ class PostgresConnection:
             raise
 
     def run(self, work: Coroutine[Any, Any, _T]) -> _T:
-        """What the work returns. Raises Error for whatever goes wrong with the server."""
+        """Returns what the coroutine returns. Raises Error for every failure of the server."""
         try:
             if self.timeout_seconds is None:
                 return self._loop.run_until_complete(work)
@@ -132,7 +131,7 @@ class PostgresConnection:
         except FAILURES as error:
             failure = DatabaseError(error)
             if failure.lost and hasattr(self, "raw"):
-                self.raw.terminate()  # else it would go on with what nobody waits for
+                self.raw.terminate()  # otherwise it would continue work that nobody waits for
             failure.lost |= not hasattr(self, "raw") or self.raw.is_closed()
             raise failure from error
 
@@ -142,36 +141,36 @@ class PostgresConnection:
     def ping(self) -> None:
         """Raises Error when the server does not answer at once.
 
-        Begins a snapshot: whoever sees whether it answers reads next.
+        Begins a snapshot, because the caller reads next.
         """
         self.timeout_seconds = _PING_SECONDS
         self.run(self.raw.execute(_SNAPSHOT))
         self.timeout_seconds = None
 
     def begin_snapshot(self) -> None:
-        """Begins a transaction that sees one state of the database and changes nothing.
+        """Begins a read-only transaction of one state, unless `ping` has begun it.
 
-        It does so with what is asked first, and may have been begun by `ping`.
+        The state is that of the first statement.
         """
         self.timeout_seconds = None
         if not self.raw.is_in_transaction():
             self.run(self.raw.execute(_SNAPSHOT))
 
     def commit(self) -> None:
-        """Raises Error where the server has ended the connection, and the transaction with it."""
+        """Raises Error when the server has closed the connection, which ended the transaction."""
         if self.raw.is_closed():
             raise DatabaseError(ConnectionResetError("the connection ended before the commit"))
         self._end("COMMIT")
 
     def rollback(self) -> None:
-        """Ends the connection where that can no longer be said: then the server does it."""
+        """Rolls back, or closes the connection so that the server rolls back."""
         try:
             self._end("ROLLBACK")
         except Error:
             self.raw.terminate()
 
     def copy_out(self, query: str) -> bytes:
-        """The rows of a query in PostgreSQL's binary format."""
+        """Returns the rows of a query in PostgreSQL's binary format."""
         parts: list[bytes] = []
 
         async def add(part: bytes) -> None:
@@ -181,16 +180,16 @@ class PostgresConnection:
         return b"".join(parts)
 
     async def prepare(self, statement: str) -> Any:
-        """Kept by the connection: asyncpg's own cache does not tell the names of the columns."""
-        found = self._prepared.get(statement)
-        if found is None:
+        """Returns a cached statement, because asyncpg's own cache does not expose column names."""
+        prepared = self._prepared.get(statement)
+        if prepared is None:
             if len(self._prepared) >= _MAX_PREPARED:
                 self._prepared.clear()
-            found = self._prepared[statement] = await self.raw.prepare(statement)
-        return found
+            prepared = self._prepared[statement] = await self.raw.prepare(statement)
+        return prepared
 
     def close(self) -> None:
-        """At once; the server rolls back what is under way."""
+        """Closes the connection at once; the server rolls back its transaction."""
         if not self._loop.is_closed():
             self._prepared.clear()
             self.raw.terminate()
@@ -203,7 +202,7 @@ class PostgresConnection:
 
 
 class PostgresCursor:
-    """A cursor of DB-API 2.0 that has all rows."""
+    """A DB-API 2.0 cursor that fetches all rows at once."""
 
     arraysize = 1
     rowcount = -1
@@ -218,8 +217,8 @@ class PostgresCursor:
             prepared = await self._connection.prepare(statement)
             self._rows = await prepared.fetch(*values)
             self.description = [
-                (each.name, each.type.oid, None, None, None, None, None)
-                for each in prepared.get_attributes()
+                (attribute.name, attribute.type.oid, None, None, None, None, None)
+                for attribute in prepared.get_attributes()
             ] or None
 
         self._connection.run(fetch())
@@ -228,12 +227,12 @@ class PostgresCursor:
         return self._rows.pop(0) if self._rows else None
 
     def fetchmany(self, size: int = arraysize) -> list[Any]:
-        taken, self._rows = self._rows[:size], self._rows[size:]
-        return taken
+        rows, self._rows = self._rows[:size], self._rows[size:]
+        return rows
 
     def fetchall(self) -> list[Any]:
-        taken, self._rows = self._rows, []
-        return taken
+        rows, self._rows = self._rows, []
+        return rows
 
     def close(self) -> None:
         self._rows = []
@@ -241,12 +240,12 @@ class PostgresCursor:
 
 class _Types(PGTypeCompiler):
     def visit_VARCHAR(self, *_: Any, **__: Any) -> str:  # noqa: N802, the name is SQLAlchemy's
-        """Text is in order of code points, whatever the database is set to."""
+        """Orders text by code point, whatever the collation of the database is."""
         return 'TEXT COLLATE "C"'
 
 
 class PostgresDialect(PGDialect):
-    """PostgreSQL through this module. Each statement is by itself, until a snapshot is begun."""
+    """SQLAlchemy's dialect for this driver. Statements autocommit until a snapshot begins."""
 
     driver = "mutua"
     supports_statement_cache = True
@@ -266,7 +265,7 @@ class PostgresDialect(PGDialect):
 
 
 def make_dialect() -> Any:
-    """PostgreSQL as we write it."""
+    """Returns the dialect that our statements are compiled with."""
     untyped: Any = PostgresDialect
     return untyped()
 
@@ -274,9 +273,9 @@ def make_dialect() -> Any:
 def make_engine(
     open_connection: Callable[[], PostgresConnection], size: int, *, checks_connections: bool
 ) -> Engine:
-    """Reads through up to `size` connections, of which those that were lost are opened anew.
+    """Returns an engine that reads through up to `size` connections and replaces lost ones.
 
-    With `checks_connections` that is found out before a connection is used, so that nobody notices.
+    With `checks_connections` it checks a connection before every use, so callers see no error.
     """
     registry.register("postgresql.mutua", __name__, PostgresDialect.__name__)
     return create_engine(

@@ -1,8 +1,8 @@
-"""Read models in PostgreSQL made beside those that answer, to take their place.
+"""Rebuild of the read models in PostgreSQL, next to the active ones.
 
-They are filled in a schema of another name, which becomes `mutua_read_N` in the transaction in
-which they come to answer: a schema of that name is whole, and what a crash leaves is dropped by
-whoever builds next.
+A build is filled in a schema `mutua_building_*`, which is renamed to `mutua_read_N` in the
+transaction that makes it active: a schema with that name is complete. The next rebuild drops what
+a crash left.
 """
 
 import secrets
@@ -52,17 +52,17 @@ from services.ledger.records import Watermark
 _T = TypeVar("_T")
 
 _BUILDING: Final = "mutua_building_"
-_LEFT: Final = f"SELECT nspname FROM pg_namespace WHERE nspname LIKE '{_BUILDING}%'"
-_LATER: Final = ExchangeRow.table().indexes
-"""Indexes that projecting does not read: cheaper made of all rows at once."""
-_PATIENCE: Final = {
+_UNFINISHED: Final = f"SELECT nspname FROM pg_namespace WHERE nspname LIKE '{_BUILDING}%'"
+_DEFERRED_INDEXES: Final = ExchangeRow.table().indexes
+"""Indexes that projection does not read; creating them once all rows exist is cheaper."""
+_TIMEOUTS: Final = {
     "statement_timeout": "0",
     "lock_timeout": "10s",
     "idle_in_transaction_session_timeout": "10s",
 }
-_PATIENCE_SECONDS: Final = 24 * 3_600.0
+_TIMEOUT_SECONDS: Final = 24 * 3_600.0
 _LOCKED: Final = "55P03"
-_ENTER: Final = f"SELECT pg_try_advisory_lock({LOCK_ID}, 0)"
+_TRY_LOCK: Final = f"SELECT pg_try_advisory_lock({LOCK_ID}, 0)"
 _HOLDER: Final = f"""
     SELECT pid, to_char(backend_start, 'HH24:MI') AS since, coalesce(host(client_addr), '') AS host
     FROM pg_locks JOIN pg_stat_activity USING (pid)
@@ -72,7 +72,7 @@ _HOLDER: Final = f"""
 
 
 class PostgresRebuildStore(PostgresStore):
-    """Read models that nobody else uses: ids that were not met before are not looked for."""
+    """Writes a build that nobody else uses, and looks up only ids it may have written before."""
 
     def __init__(self, url: str, *, build: Build) -> None:
         super().__init__(url, build=build)
@@ -96,21 +96,23 @@ class PostgresRebuildStore(PostgresStore):
 
 # decision 0089: a rebuild switches over by itself
 class PostgresRebuild:
-    """Makes read models, has them answer, and drops those of before; one does at a time.
+    """Creates builds, switches over to them and drops superseded read models.
 
-    Whatever fails raises LogUnavailableError, or DataInUseError where somebody is in the way; what
-    answered goes on.
+    One process at a time holds it. Every failure raises LogUnavailableError, or DataInUseError when
+    another process is in the way; the active read models stay active.
     """
 
     def __init__(self, url: str) -> None:
-        """Raises DataInUseError when somebody else is at it, NewerSchemaError when read models of a
-        newer mutua answer.
+        """Takes the lock of rebuilds.
+
+        Raises DataInUseError when another rebuild holds it, NewerSchemaError when the active read
+        models are of a newer mutua.
         """
-        with _in_words():
+        with _translate_errors():
             self._connection = PostgresConnection(
                 url,
-                {**_PATIENCE, "application_name": "mutua rebuild"},
-                timeout_seconds=_PATIENCE_SECONDS,
+                {**_TIMEOUTS, "application_name": "mutua rebuild"},
+                timeout_seconds=_TIMEOUT_SECONDS,
             )
         self._raw = self._connection.raw
         try:
@@ -120,35 +122,36 @@ class PostgresRebuild:
             raise
 
     def close(self) -> None:
-        """Lets others."""
+        """Releases the lock of rebuilds."""
         self._connection.close()
 
     def create_build(self) -> Build:
-        """New and empty ones. Drops what was left unfinished."""
+        """Creates an empty build, and drops unfinished ones."""
         return self._run(self._create_build)
 
     def finish_build(self, build: Build) -> None:
-        """Makes what is left to the end; then they are read models like any others."""
+        """Creates the missing indexes and the statistics of the planner."""
         self._run(lambda: self._finish_build(build.schema))
 
     def find_previous(self) -> Build:
-        """Those of this version that answered last before the ones that do.
+        """Returns the read models of this version that were active before the present ones.
 
-        Raises NotFoundError.
+        Raises NotFoundError when none exist.
         """
         return self._run(self._find_previous)
 
     def read_positions(self, schema: str, log_id: str) -> dict[int, int]:
-        """How far read models are, by partition, as far as they are of this log."""
+        """Returns the next offset of each partition that was projected from this log."""
         return self._run(lambda: self._read_positions(schema, log_id))
 
     def switch_over(
         self, build: Build, log_id: str, catch_up: Callable[[Mapping[int, int]], None]
     ) -> Build:
-        """Has a build answer. `reach` is called with positions, by partition, while those that
-        answer stand still there, and brings the build as far. They move no more.
+        """Makes a build the active read models.
 
-        Raises SupersededReadModelsError when others have come to answer, and what `reach` does.
+        `catch_up` gets the positions of the active read models by partition and brings the build to
+        them; the active ones are locked meanwhile and never move again. Raises
+        SupersededReadModelsError when others became active, and what `catch_up` raises.
         """
         try:
             catch_up(self._run(lambda: self._lock_positions(build.active_schema, log_id)))
@@ -157,26 +160,27 @@ class PostgresRebuild:
             self._connection.rollback()
 
     def is_projected(self, build: Build) -> bool:
-        """Whether somebody has opened it to project since it came to answer."""
+        """Whether a projector has opened the build since it became active."""
         return bool(self._run(lambda: read_fact_kinds(self._raw, build.schema)))
 
     def list_superseded(self) -> list[str]:
-        """The schemas of before, which do not answer."""
+        """Returns the schemas that are no longer active, oldest first."""
         return self._run(self._list_superseded)
 
     def drop_superseded(self) -> list[str]:
-        """Drops them, and what was left unfinished; what it dropped.
+        """Drops superseded and unfinished schemas, and returns their names.
 
-        Raises Precondition, and drops nothing, where objects that mutua did not make depend on one.
+        Raises FailedPreconditionError, and drops nothing, when objects that mutua did not make
+        depend on one.
         """
         return self._run(self._drop_superseded)
 
     def _run(self, work: Callable[[], Coroutine[Any, Any, _T]]) -> _T:
-        with _in_words():
+        with _translate_errors():
             return self._connection.run(work())
 
     async def _acquire_lock(self) -> None:
-        if not await self._raw.fetchval(_ENTER):
+        if not await self._raw.fetchval(_TRY_LOCK):
             holder = await self._raw.fetchrow(_HOLDER)
             who = f" since {holder['since']} from {holder['host']}" if holder else ""
             end = f", or end it: SELECT pg_terminate_backend({holder['pid']})" if holder else ""
@@ -186,7 +190,7 @@ class PostgresRebuild:
         current = await find_active_schema(self._raw)
         if current and (version := await read_version(self._raw, current)) > MODEL_VERSION:
             raise NewerSchemaError(
-                f"the read models that answer have format {version}, this mutua knows "
+                f"the active read models have format {version}, this mutua reads up to "
                 f"{MODEL_VERSION}; upgrade mutua"
             )
 
@@ -194,30 +198,30 @@ class PostgresRebuild:
         raw, schema = self._raw, f"{_BUILDING}{secrets.token_hex(4)}"
         async with raw.transaction():
             await lock_naming(raw)
-            await drop_schemas(raw, [row[0] for row in await raw.fetch(_LEFT)])
+            await drop_schemas(raw, [row[0] for row in await raw.fetch(_UNFINISHED)])
             await create_schema(raw, schema, is_rebuild=True)
-            for index in _LATER:
+            for index in _DEFERRED_INDEXES:
                 await raw.execute(str(DropIndex(index).compile(dialect=make_dialect())))
         return Build(schema, await find_active_schema(raw) or "")
 
     async def _finish_build(self, schema: str) -> None:
-        tables = ", ".join(each.name for each in ReadModelRow.metadata.sorted_tables)
+        tables = ", ".join(table.name for table in ReadModelRow.metadata.sorted_tables)
         async with self._raw.transaction():
             await self._raw.execute(f"SET LOCAL search_path = {schema}")
-            for index in _LATER:
+            for index in _DEFERRED_INDEXES:
                 await self._raw.execute(str(CreateIndex(index).compile(dialect=make_dialect())))
             await self._raw.execute(f"ANALYZE {tables}")
 
     async def _find_previous(self) -> Build:
         current = await find_active_schema(self._raw)
-        others = [each for each in await list_builds(self._raw) if each != current]
-        own = await find_newest(self._raw, others)
-        if current is None or own is None or await find_newest(self._raw, [current]) is None:
+        others = [schema for schema in await list_builds(self._raw) if schema != current]
+        previous = await find_newest(self._raw, others)
+        if current is None or previous is None or await find_newest(self._raw, [current]) is None:
             raise NotFoundError(
-                "no read models of before are kept that this mutua reads; mutua rebuild makes new "
+                "there are no previous read models that this mutua reads; mutua rebuild makes new "
                 "ones from the log"
             )
-        return Build(own, current)
+        return Build(previous, current)
 
     async def _read_positions(self, schema: str, log_id: str) -> dict[int, int]:
         rows = await self._raw.fetch(
@@ -229,7 +233,7 @@ class PostgresRebuild:
         await self._raw.execute("BEGIN")
         if not schema:
             return {}
-        # Waits for slabs under way; those that come find that others answer.
+        # Waits for slabs in progress; later ones find that other read models are active.
         await self._raw.execute(f"LOCK TABLE {schema}.position IN SHARE MODE")
         return await self._read_positions(schema, log_id)
 
@@ -238,7 +242,7 @@ class PostgresRebuild:
         schema = await next_schema_name(self._raw)
         await self._raw.execute(f"ALTER SCHEMA {build.schema} RENAME TO {schema}")
         if not await activate(self._raw, schema, build.active_schema):
-            raise SupersededReadModelsError("other read models have come to answer")
+            raise SupersededReadModelsError("other read models have become active")
         failpoint("before_answering")
         await self._raw.execute("COMMIT")
         failpoint("after_answering")
@@ -248,17 +252,17 @@ class PostgresRebuild:
         current = await find_active_schema(self._raw)
         if current is None:
             return []
-        newest_kept = await read_version(self._raw, current)  # newer ones are being made
+        active_version = await read_version(self._raw, current)  # newer ones are builds in progress
         return [
-            each
-            for each in sorted(await list_builds(self._raw), key=parse_number)
-            if each != current and await read_version(self._raw, each) <= newest_kept
+            schema
+            for schema in sorted(await list_builds(self._raw), key=parse_number)
+            if schema != current and await read_version(self._raw, schema) <= active_version
         ]
 
     async def _drop_superseded(self) -> list[str]:
         dropped = [
             *await self._list_superseded(),
-            *(row[0] for row in await self._raw.fetch(_LEFT)),
+            *(row[0] for row in await self._raw.fetch(_UNFINISHED)),
         ]
         async with self._raw.transaction():
             await drop_schemas(self._raw, dropped)
@@ -266,10 +270,10 @@ class PostgresRebuild:
 
 
 @contextmanager
-def _in_words() -> Iterator[None]:
+def _translate_errors() -> Iterator[None]:
     try:
         yield
     except Error as error:
         if error.code == _LOCKED:
-            raise DataInUseError(f"somebody is in the way: {error}; try again") from error
+            raise DataInUseError(f"another process is in the way: {error}; try again") from error
         raise LogUnavailableError(f"PostgreSQL does not answer: {error}") from error

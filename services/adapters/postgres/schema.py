@@ -1,9 +1,9 @@
-"""Read models as schemas of PostgreSQL, and the one row that says which of them answer.
+"""Read models as schemas of PostgreSQL, and the row that names the active schema.
 
-Schemas `mutua_read_N` are numbered in the order in which they came to answer, or are to; each
-holds its own model version. `mutua_control.answering` names the one that answers, so that to go
-over to another, and back, is to change one row. `mutua_control.fact_kind` has the kinds of facts
-that those who project into a schema know; where it has none, nobody projects into it yet.
+Schemas `mutua_read_N` are numbered in the order in which they became or will become active; each
+stores its model version. `mutua_control.answering` names the active schema, so a switch-over, and
+the way back, changes one row. `mutua_control.fact_kind` has the kinds of facts that the projectors
+of a schema support; a schema without any has no projector yet.
 """
 
 from collections.abc import Iterable
@@ -25,7 +25,7 @@ from services.ledger.errors import (
 )
 
 LOCK_ID: Final = 0x6D757475
-"""'mutu': whoever makes or names schemas holds this advisory lock, so that one process does."""
+"""'mutu': the advisory lock of the one process that creates or names schemas."""
 # decision 0072: one row names the active schema
 _CONTROL: Final = """
     CREATE SCHEMA IF NOT EXISTS mutua_control;
@@ -42,20 +42,20 @@ _CONTROL: Final = """
 _HAS_CONTROL: Final = "SELECT to_regclass('mutua_control.answering') IS NOT NULL"
 _HAS_KINDS: Final = "SELECT to_regclass('mutua_control.fact_kind') IS NOT NULL"
 _KINDS: Final = "SELECT kind FROM mutua_control.fact_kind WHERE schema_name = $1"
-_FORGET_KINDS: Final = (
+_DELETE_OTHER_KINDS: Final = (
     "DELETE FROM mutua_control.fact_kind WHERE schema_name = $1 AND kind <> ALL ($2)"
 )
 _DECLARE_KINDS: Final = """
     INSERT INTO mutua_control.fact_kind SELECT $1, unnest($2::integer[]) ON CONFLICT DO NOTHING
 """
-_ANSWERING: Final = "SELECT schema_name FROM mutua_control.answering"
-_ANSWER: Final = """
+_ACTIVE_SCHEMA: Final = "SELECT schema_name FROM mutua_control.answering"
+_ACTIVATE: Final = """
     INSERT INTO mutua_control.answering (schema_name) VALUES ($1)
     ON CONFLICT (one) DO UPDATE SET schema_name = excluded.schema_name
     WHERE answering.schema_name = $2
 """
-_FORGET: Final = "DELETE FROM mutua_control.fact_kind WHERE schema_name = $1"
-_NONE: Final = (
+_DELETE_KINDS: Final = "DELETE FROM mutua_control.fact_kind WHERE schema_name = $1"
+_NO_READ_MODELS: Final = (
     "there are no read models yet in this database; a projector makes them: "
     "start one, or see whether MUTUA_STORE_URL names the right database"
 )
@@ -63,7 +63,7 @@ _BUILDS: Final = "SELECT nspname FROM pg_namespace WHERE nspname ~ '^mutua_read_
 _IS_REBUILT: Final = """
     SELECT coalesce((to_jsonb(model) ->> 'is_rebuilt')::boolean, false) FROM {}.model
 """
-"""False where the column is not there: it came with rebuilds."""
+"""False where the column is missing, because older versions had no rebuilds."""
 _TABLES: Final = """
     SELECT format('%I.%I', $1::text, relname) FROM pg_class
     WHERE relnamespace = $1::text::regnamespace AND relkind = 'r'
@@ -104,16 +104,16 @@ _FOREIGN: Final = """
 """Objects that `DROP SCHEMA ... CASCADE` would drop and that no mutua made, as far as PostgreSQL
 knows dependencies: a function whose body is text depends on nothing. A plain table inside the
 schema may be ours, of any version."""
-_NAMED: Final = 10
+_MAX_LISTED: Final = 10
 
 
 @dataclass(frozen=True, slots=True)
 class Build:
-    """Read models that are written: their schema, and which answered when they were chosen.
+    """Read models under construction or in use, and the schema that was active at selection.
 
-    `group` tells those apart who project into them: the model version, and the number of the schema
-    where it was made by a rebuild, as there are then several of a version. `switches_over` is
-    whether they are to answer as soon as they are as far as those that do.
+    `group` names the consumer group of their projectors: the model version, with the number of the
+    schema if a rebuild made it, because a version then has several. `switches_over` is whether they
+    become active as soon as they have caught up.
     """
 
     schema: str
@@ -123,36 +123,35 @@ class Build:
 
 
 async def find_active_schema(raw: Any) -> str | None:
-    """The schema that answers; None where there is none yet."""
+    """Returns the active schema, None when there is none yet."""
     if not await raw.fetchval(_HAS_CONTROL):
         return None
-    found: str | None = await raw.fetchval(_ANSWERING)
-    return found
+    schema: str | None = await raw.fetchval(_ACTIVE_SCHEMA)
+    return schema
 
 
 async def require_active_schema(raw: Any) -> str:
-    """The schema that answers, of whatever version. Raises ForeignDataError when there is none."""
+    """Returns the active schema of any version. Raises ForeignDataError when there is none."""
     schema = await find_active_schema(raw)
     if schema is None:
-        raise ForeignDataError(_NONE)
+        raise ForeignDataError(_NO_READ_MODELS)
     return schema
 
 
 # decision 0079: releases run side by side
 async def select_schema_to_read(raw: Any) -> str:
-    """The schema that answers; where that is of a newer mutua, the newest of this version, which
-    its projectors keep level until they are replaced.
+    """Returns the active schema, or the newest of this version when a newer mutua made that.
 
-    Raises ForeignDataError when there is none yet that this mutua reads, NewerSchemaError when
-    there are newer ones alone.
+    Projectors of this version keep projecting into it until they are replaced. Raises
+    ForeignDataError when this mutua can read none, NewerSchemaError when only newer ones exist.
     """
     schema = await require_active_schema(raw)
     version = await read_version(raw, schema)
     if version > MODEL_VERSION:
-        own = await find_newest(raw, await list_builds(raw))
-        if own is None:
-            raise _make_schema_ahead_error(schema, version)
-        return own
+        newest = await find_newest(raw, await list_builds(raw))
+        if newest is None:
+            raise _make_newer_schema_error(schema, version)
+        return newest
     if version < MODEL_VERSION:
         raise ForeignDataError(
             f"the read models in {schema} have format {version}, this mutua reads {MODEL_VERSION}; "
@@ -162,10 +161,11 @@ async def select_schema_to_read(raw: Any) -> str:
 
 
 async def select_build_to_write(raw: Any) -> Build:
-    """The newest schema of this version, made where there is none; it answers where none else is.
+    """Returns the newest schema of this version; creates it when there is none.
 
-    Says there which kinds of facts this mutua knows. Raises NewerSchemaError where it would be made
-    beside what a newer one has made.
+    Activates it when no other schema is active, and declares the kinds of facts that this mutua
+    supports. Raises NewerSchemaError when it would create one although a newer mutua made the
+    active one.
     """
     async with raw.transaction():
         await lock_naming(raw)
@@ -174,15 +174,15 @@ async def select_build_to_write(raw: Any) -> Build:
         schema = await find_newest(raw, names)
         if schema is None:
             if current and (version := await read_version(raw, current)) > MODEL_VERSION:
-                raise _make_schema_ahead_error(current, version)
+                raise _make_newer_schema_error(current, version)
             schema = await next_schema_name(raw)
             await create_schema(raw, schema)
             failpoint("in_schema")
         if current not in names:
-            await raw.execute(_ANSWER, schema, current)
+            await raw.execute(_ACTIVATE, schema, current)
             current = schema
         kinds = list(FACT_KIND_NUMBERS.values())
-        await raw.execute(_FORGET_KINDS, schema, kinds)
+        await raw.execute(_DELETE_OTHER_KINDS, schema, kinds)
         await raw.execute(_DECLARE_KINDS, schema, kinds)
         is_rebuilt = await raw.fetchval(_IS_REBUILT.format(schema))
     group = f"{MODEL_VERSION}-{parse_number(schema)}" if is_rebuilt else str(MODEL_VERSION)
@@ -190,82 +190,79 @@ async def select_build_to_write(raw: Any) -> Build:
 
 
 async def recheck_build_to_write(raw: Any, build: Build) -> Build:
-    """The same read models, beside what answers now. Raises SupersededReadModelsError when others
-    are to be written instead.
+    """Returns the build with the schema that is active now.
 
-    That those of another version have come to answer is nothing to who projects into these.
+    Raises SupersededReadModelsError when other read models of this version are to be written.
+    Active read models of another version do not concern the projectors of this one.
     """
     current = await find_active_schema(raw) or ""
     if current not in (build.schema, build.active_schema):
-        own = await find_newest(raw, await list_builds(raw))
-        if own != build.schema:
-            raise SupersededReadModelsError(f"{own} is to be written instead of {build.schema}")
+        newest = await find_newest(raw, await list_builds(raw))
+        if newest != build.schema:
+            raise SupersededReadModelsError(f"{newest} is to be written instead of {build.schema}")
     return replace(build, active_schema=current)
 
 
 async def recheck_build_to_read(raw: Any, build: Build) -> Build:
-    """The same read models, beside what answers now. Raises LogUnavailableError when others are to
-    be read.
+    """Returns the build with the schema that is active now.
 
-    Asked in the snapshot of each question: whoever went over already may have told newer answers.
+    Raises LogUnavailableError when another one is to be read. Every snapshot checks it, because a
+    process that has already switched over may have given newer answers.
     """
-    current: str = await raw.fetchval(_ANSWERING)
+    current: str = await raw.fetchval(_ACTIVE_SCHEMA)
     if (
         current not in (build.schema, build.active_schema)
         and await select_schema_to_read(raw) != build.schema
     ):
-        raise LogUnavailableError("other read models have just come to answer; ask again")
+        raise LogUnavailableError("other read models have just become active; ask again")
     return replace(build, active_schema=current)
 
 
 async def require_newest_schema(raw: Any) -> str:
-    """The newest schema of this version. Raises ForeignDataError when there is none."""
+    """Returns the newest schema of this version. Raises ForeignDataError when there is none."""
     schema = await find_newest(raw, await list_builds(raw))
     if schema is None:
-        raise ForeignDataError(_NONE)
+        raise ForeignDataError(_NO_READ_MODELS)
     return schema
 
 
 async def read_fact_kinds(raw: Any, schema: str) -> frozenset[int]:
-    """The kinds of facts that whoever opened a schema last to project knows; none where nobody
-    said.
-    """
+    """Returns the kinds of facts that the last projector of a schema declared."""
     if not await raw.fetchval(_HAS_KINDS):
         return frozenset()
     return frozenset(row[0] for row in await raw.fetch(_KINDS, schema))
 
 
 async def lock_naming(raw: Any) -> None:
-    """Lets nobody else make or name schemas until the end of the transaction."""
+    """Locks the creation and naming of schemas until the end of the transaction."""
     await raw.execute("SELECT pg_advisory_xact_lock($1)", LOCK_ID)
     await raw.execute(_CONTROL)
 
 
 async def next_schema_name(raw: Any) -> str:
-    """Never one that there was: whoever asks has kept what it made of that."""
+    """Returns a schema name that was never used, because readers cache answers by name."""
     current = await find_active_schema(raw)
     before = [*await list_builds(raw), *([current] if current else [])]
     return f"mutua_read_{max(map(parse_number, before), default=0) + 1}"
 
 
 async def activate(raw: Any, schema: str, before: str) -> bool:
-    """Has a schema answer that nobody projects into yet, unless others do by now than before."""
+    """Activates a schema without projectors if `before` is still active; returns whether it did."""
     await delete_fact_kinds(raw, schema)
-    done = await raw.execute(_ANSWER, schema, before)
-    return not done.endswith(" 0")
+    status = await raw.execute(_ACTIVATE, schema, before)
+    return not status.endswith(" 0")
 
 
 async def delete_fact_kinds(raw: Any, schema: str) -> None:
-    """What was said there of a schema is of one that is no more."""
-    await raw.execute(_FORGET, schema)
+    """Deletes the declarations of an earlier schema with this name."""
+    await raw.execute(_DELETE_KINDS, schema)
 
 
 async def activate_if_caught_up(raw: Any, schema: str) -> bool:
-    """Has the read models of a schema answer if they are as far as those that do; whether that is
-    done with.
+    """Activates a schema if it has reached every position of the active one.
 
-    In a partition that they have not reached, the others may still be ahead. Those of a newer mutua
-    stay: only by hand does it go back.
+    Returns whether nothing is left to do. A newer mutua's read models stay active, because only an
+    operator goes back.
     """
     current = await find_active_schema(raw)
     if current == schema or (current and await read_version(raw, current) > MODEL_VERSION):
@@ -274,40 +271,42 @@ async def activate_if_caught_up(raw: Any, schema: str) -> bool:
         f"EXISTS (SELECT FROM {current}.position AS old LEFT JOIN {schema}.position AS new "
         "USING (partition) WHERE new.next_offset IS NULL OR new.next_offset < old.next_offset)"
     )
-    done = await raw.execute(
+    status = await raw.execute(
         f"UPDATE mutua_control.answering SET schema_name = $1 "
         f"WHERE schema_name = $2 AND NOT {ahead}",
         schema,
         current,
     )
-    return bool(done == "UPDATE 1")
+    return bool(status == "UPDATE 1")
 
 
 async def drop_schemas(raw: Any, schemas: Iterable[str]) -> None:
-    """Drops schemas that do not answer, all of them or none; in a transaction.
+    """Drops inactive schemas, all of them or none; needs a transaction.
 
-    Raises Precondition where views or other objects that mutua did not make depend on one.
+    Raises FailedPreconditionError when objects that mutua did not make depend on one.
     """
     for schema in schemas:
         tables = [row[0] for row in await raw.fetch(_TABLES, schema)]
-        if tables:  # nobody makes a view of them from here on
+        if tables:  # from here on nobody can create a view of them
             await raw.execute(f"LOCK TABLE {', '.join(tables)} IN ACCESS EXCLUSIVE MODE")
         if foreign := [row[0] for row in await raw.fetch(_FOREIGN, schema)]:
-            more = f" and {len(foreign) - _NAMED} more" if len(foreign) > _NAMED else ""
+            more = f" and {len(foreign) - _MAX_LISTED} more" if len(foreign) > _MAX_LISTED else ""
             raise FailedPreconditionError(
-                f"nothing was deleted: {', '.join(foreign[:_NAMED])}{more} would be deleted with "
-                f"the old read models in {schema}; drop them, or make them of the schema that "
-                f"answers ({await find_active_schema(raw)}), and try again"
+                f"nothing was deleted: {', '.join(foreign[:_MAX_LISTED])}{more} would be deleted "
+                f"with the old read models in {schema}; drop them, or make them of the active "
+                f"schema ({await find_active_schema(raw)}), and try again"
             )
         await raw.execute(f"DROP SCHEMA {schema} CASCADE")
         await delete_fact_kinds(raw, schema)
 
 
 async def list_builds(raw: Any) -> list[str]:
+    """Returns the names of all complete schemas."""
     return [row[0] for row in await raw.fetch(_BUILDS)]
 
 
 async def find_newest(raw: Any, builds: Iterable[str]) -> str | None:
+    """Returns the newest schema of this model version, None when there is none."""
     for schema in sorted(builds, key=parse_number, reverse=True):
         if await read_version(raw, schema) == MODEL_VERSION:
             return schema
@@ -318,7 +317,7 @@ def parse_number(schema: str) -> int:
     return int(schema.rpartition("_")[2])
 
 
-def _make_schema_ahead_error(schema: str, version: int) -> NewerSchemaError:
+def _make_newer_schema_error(schema: str, version: int) -> NewerSchemaError:
     return NewerSchemaError(
         f"the read models in {schema} have format {version}, this mutua reads up to "
         f"{MODEL_VERSION}; upgrade mutua"
@@ -326,14 +325,14 @@ def _make_schema_ahead_error(schema: str, version: int) -> NewerSchemaError:
 
 
 async def read_version(raw: Any, schema: str) -> int:
-    """0 where a schema does not say."""
+    """Returns the model version of a schema, 0 when it has none."""
     if not await raw.fetchval(f"SELECT to_regclass('{schema}.model') IS NOT NULL"):
         return 0
     return int(await raw.fetchval(f"SELECT version FROM {schema}.model"))
 
 
 async def create_schema(raw: Any, schema: str, *, is_rebuild: bool = False) -> None:
-    """Makes a schema of this version, whose tables are empty; in a transaction."""
+    """Creates an empty schema of this version; needs a transaction."""
     postgres = make_dialect()
     await raw.execute(f"CREATE SCHEMA {schema}; SET LOCAL search_path = {schema}")
     for table in ReadModelRow.metadata.sorted_tables:

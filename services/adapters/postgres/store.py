@@ -1,4 +1,4 @@
-"""The read models in PostgreSQL: those who project own partitions, those who ask only read."""
+"""The read models in PostgreSQL: projectors own partitions, query processes only read."""
 
 import logging
 from collections.abc import Callable, Collection, Coroutine, Iterator, Mapping, Sequence
@@ -53,27 +53,27 @@ _T = TypeVar("_T")
 _READERS: Final = 8
 # decision 0071: read models commit without waiting for the disk
 _WRITING: Final = {"synchronous_commit": "off"}
-"""A crash of the server may lose the last slabs, never a part of one: the position goes with them,
-and the log has their facts."""
-_ASKING: Final = {
+"""A crash of the server may lose the last slabs, never a part of one: their position is lost with
+them, and the log has their facts."""
+_READING: Final = {
     "statement_timeout": f"{MAX_QUERY_SECONDS:g}s",
-    "idle_in_transaction_session_timeout": "10min",  # verify folds a log in between
+    "idle_in_transaction_session_timeout": "10min",  # verify folds a log between two statements
 }
 _LOCKED: Final = "55P03"
 _CONFLICTS: Final = ("40001", "40P01")
-_PASSING: Final = ("25006", "28", "3D", "40", "53", "55P03", "57014")
-"""Codes, and classes of codes, of what may be over soon: the same again may succeed."""
+_TRANSIENT: Final = ("25006", "28", "3D", "40", "53", "55P03", "57014")
+"""Codes and classes of codes of transient errors: the same call may succeed later."""
 _GONE: Final = ("3F000", "42P01")
 # decision 0073: a slab moves the position first
 _END_OWNERS: Final = """
     SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
     WHERE datname = current_database() AND application_name = ANY ($1) AND pid <> pg_backend_pid()
 """
-_HOLD: Final = """
+_SAVE_HOLD: Final = """
     INSERT INTO held VALUES ($1, $2, $3, $4) ON CONFLICT (partition) DO UPDATE
     SET "offset" = excluded."offset", reason = excluded.reason, crash_count = excluded.crash_count
 """
-_RELEASE: Final = f"""
+_DELETE_HOLDS: Final = f"""
     DELETE FROM {{schema}}.held
     WHERE (partition = ANY ($1) OR cardinality($1::integer[]) = 0)
         AND crash_count NOT BETWEEN 1 AND {MAX_PROJECTION_CRASHES - 1}
@@ -82,27 +82,27 @@ _RELEASE: Final = f"""
 
 
 class PostgresStore:
-    """See `ports.ProjectionStore` and `ports.QueryStore`.
+    """Implements `ports.ProjectionStore` and `ports.QueryStore`.
 
-    Any number may read; whoever projects uses it on one thread, and owns the partitions it commits
-    to. Projecting raises StoreBusyError while the database is away, full or taken, asking
-    LogUnavailableError.
+    Any number of threads may read; a projector uses it on one thread and owns the partitions that
+    it commits to. While the database is away, full or locked, projection methods raise
+    StoreBusyError, and snapshots raise LogUnavailableError.
     """
 
     def __init__(self, url: str, *, build: Build | None = None, read_only: bool = False) -> None:
-        """Opens a build to write it, else what is to be read or written.
+        """Opens `build` to write it; without one, selects the read models to read or to write.
 
-        Raises LogUnavailableError when the database does not answer, ForeignDataError when there is
-        nothing to read in it, NewerSchemaError when a newer mutua made what is there.
+        Raises LogUnavailableError when the database does not answer, ForeignDataError when it has
+        no read models to read, NewerSchemaError when a newer mutua made them.
         """
         self._url = url
         self._read_only = read_only
-        self._build = build or (_to_read(url) if read_only else select_build(url))
+        self._build = build or (_select_to_read(url) if read_only else select_build(url))
         self._engine = make_engine(self._open_reader, _READERS, checks_connections=read_only)
         self._writer: PostgresConnection | None = None
         self._is_active = not self._build.switches_over
         self._uncertain_watermark: Watermark | None = None
-        """Where the partition may be, of a commit that was not answered."""
+        """Watermark of a commit whose outcome is unknown, because no answer came."""
         self._programmes: dict[str, int] = {}
         self._dictionaries: dict[str, ProgrammeDictionary] = {}
 
@@ -116,21 +116,21 @@ class PostgresStore:
 
     def read_watermark(self, partition: int) -> Watermark | None:
         position = PositionRow.table()
-        found = select(position).where(position.c.partition == partition)
-        row = self._read(lambda connection: connection.execute(found).first())
+        statement = select(position).where(position.c.partition == partition)
+        row = self._read(lambda connection: connection.execute(statement).first())
         if row is None:
             return None
         return Watermark(row.log_id, partition, row.next_offset, row.record_time, row.digest)
 
     def read_positions(self) -> Mapping[int, int]:
         position = PositionRow.table().c
-        found = select(position.partition, position.next_offset)
-        rows = self._read(lambda connection: connection.execute(found).all())
+        statement = select(position.partition, position.next_offset)
+        rows = self._read(lambda connection: connection.execute(statement).all())
         return {row.partition: row.next_offset for row in rows}
 
     def load(self, programme_id: str, needs: Needs) -> Ledger:
         def load(connection: Connection) -> Ledger:
-            programme = self._programme(connection, programme_id)
+            programme = self._find_programme(connection, programme_id)
             if programme is None:
                 return Ledger()
             return load_ledger(connection, programme, programme_id, needs)
@@ -142,42 +142,44 @@ class PostgresStore:
             return set()
         fact, waiting, ids = FactRow.table().c, WaitingRow.table().c, list(event_ids)
 
-        def among_them(connection: Connection) -> set[str]:
-            programme = self._programme(connection, programme_id)
+        def find_used(connection: Connection) -> set[str]:
+            programme = self._find_programme(connection, programme_id)
             if programme is None:
                 return set()
-            seen = select(fact.event_id).where(
+            recorded = select(fact.event_id).where(
                 fact.programme == programme, match_many(connection, fact.event_id)
             )
             awaited = select(waiting.awaited).where(
                 waiting.programme == programme, match_many(connection, waiting.awaited)
             )
-            return {row[0] for row in connection.execute(union_all(seen, awaited), {"many": ids})}
+            return {
+                row[0] for row in connection.execute(union_all(recorded, awaited), {"many": ids})
+            }
 
-        return self._read(among_them)
+        return self._read(find_used)
 
     def commit(self, changes: Sequence[ProgrammeChanges], start: int, end: Watermark) -> None:
         try:
-            dictionaries = [self._dictionary(each.programme_id) for each in changes]
+            dictionaries = [self._get_dictionary(programme.programme_id) for programme in changes]
             rows = slab.make_staged_rows(zip(changes, dictionaries, strict=True), end.partition)
             self._write(rows, start, end)
         except BaseException:
             self._roll_back()
-            self._forget()
+            self._clear_caches()
             raise
         failpoint("after_commit_before_ack")
         if not self._is_active:
             self._try_switch_over()
 
     def read_hold(self, partition: int) -> Hold | None:
-        held = HoldRow.metadata.tables["held"]
-        found = select(held).where(held.c.partition == partition)
-        row = self._read(lambda connection: connection.execute(found).first())
+        hold_table = HoldRow.metadata.tables["held"]
+        statement = select(hold_table).where(hold_table.c.partition == partition)
+        row = self._read(lambda connection: connection.execute(statement).first())
         return None if row is None else Hold(*row)
 
     def save_hold(self, hold: Hold) -> None:
         failpoint("before_hold")
-        self._execute(_HOLD, *astuple(hold))
+        self._execute(_SAVE_HOLD, *astuple(hold))
         failpoint("after_hold")
 
     def delete_hold(self, partition: int) -> None:
@@ -187,21 +189,21 @@ class PostgresStore:
         self._execute("UPDATE position SET digest = '' WHERE partition = $1", partition)
 
     def fence(self, partitions: Collection[int]) -> None:
-        """Ends what others have under way of these partitions."""
+        """Ends the transactions of other processes on these partitions."""
         self._execute(_END_OWNERS, [*map(self._owner, partitions)])
 
     def require_current(self) -> None:
-        """Raises SupersededReadModelsError when others are to be written by now, StoreBusyError."""
+        """Raises SupersededReadModelsError when other read models are to be written."""
         try:
             writer = self._open_writer()
             self._build = writer.run(recheck_build_to_write(writer.raw, self._build))
         except Error as error:
             self._recover(error)
-            raise _passing(error) from error
+            raise _translate_transient(error) from error
 
     @contextmanager
     def open_snapshot(self, partition: int) -> Iterator[PostgresSnapshot]:
-        with _asked(), self._engine.connect() as connection:
+        with _translate_read_errors(), self._engine.connect() as connection:
             snapshot = PostgresSnapshot.begin(connection, partition)
             if self._read_only:
                 self._build = snapshot.run(recheck_build_to_read, self._build)
@@ -212,11 +214,11 @@ class PostgresStore:
         self._engine.dispose()
 
     def _owner(self, partition: int) -> str:
-        """Under what name a connection changes a partition, while it does."""
+        """Returns the application name of a connection while it changes a partition."""
         return f"{self.schema} partition {partition}"
 
     def _write(self, rows: slab.StagedRows, start: int, end: Watermark) -> None:
-        """Tries again at once where something of another process, or of before, was in the way."""
+        """Tries again at once after a lost connection, a lock or a conflict."""
         owner = self._owner(end.partition)
         for is_last in (False, True):
             try:
@@ -225,8 +227,8 @@ class PostgresStore:
             except Error as error:
                 self._recover(error)
                 if is_last or not (error.lost or error.code in (_LOCKED, *_CONFLICTS)):
-                    raise _passing(error) from error
-                logger.info("a slab is written again: %s", error)
+                    raise _translate_transient(error) from error
+                logger.info("writing a slab again: %s", error)
                 if error.code == _LOCKED:
                     self.fence([end.partition])
 
@@ -235,14 +237,14 @@ class PostgresStore:
         if not writer.run(slab.begin_at(writer.raw, self._build, start, end, owner)):
             if self._uncertain_watermark == end == self.read_watermark(end.partition):
                 self._roll_back()
-                self._forget()  # it was committed, by us or by an owner who numbered for itself
+                self._clear_caches()  # committed by us, or by an owner with its own numbers
                 return
             self._roll_back()
             before = self._build
             self.require_current()
             if self._build == before:
                 raise FencedWriterError(f"partition {end.partition} is no longer at offset {start}")
-            self._transaction(rows, start, end, owner)  # beside others that answer
+            self._transaction(rows, start, end, owner)  # while other read models are active
             return
         failpoint("after_move")
         writer.run(slab.insert_rows(writer.raw, rows, self.schema, end))
@@ -252,22 +254,24 @@ class PostgresStore:
         self._uncertain_watermark = None
 
     def _try_switch_over(self) -> None:
-        """Has these read models answer once they are as far as those that do."""
+        """Makes these read models active once they have caught up with the active ones."""
         writer = self._open_writer()
-        with suppress(Error):  # the next slab asks again
+        with suppress(Error):  # the next slab tries again
             self._is_active = writer.run(activate_if_caught_up(writer.raw, self.schema))
 
     def _recover(self, error: DBAPIError | Error) -> None:
-        """Ends what is under way. Whoever projects trusts no other connection either where one was
-        lost: each might be waited for, one after the other.
+        """Ends the transaction.
+
+        A projector that lost a connection closes all of them, because waiting for one after the
+        other could take too long.
         """
         if is_lost(error) and not self._read_only:
-            self.close()  # all are opened anew when they are needed
+            self.close()  # connections are opened again when they are needed
         else:
             self._roll_back()
 
     def _roll_back(self) -> None:
-        """Ends what is under way; a connection that was lost is opened anew when it is needed."""
+        """Ends the transaction, and drops a lost connection; the next use opens a new one."""
         with suppress(Error):
             if self._writer is not None:
                 self._writer.rollback()
@@ -275,7 +279,7 @@ class PostgresStore:
             self._drop_writer()
 
     def _execute(self, statement: str, *values: Any) -> None:
-        """In a transaction of its own; may be done twice."""
+        """Runs an idempotent statement in its own transaction."""
 
         def execute() -> None:
             writer = self._open_writer()
@@ -283,27 +287,27 @@ class PostgresStore:
 
         self._retry_if_lost(execute)
 
-    def _read(self, question: Callable[[Connection], _T]) -> _T:
-        """What whoever projects has to know; may be asked twice."""
+    def _read(self, query: Callable[[Connection], _T]) -> _T:
+        """Runs a read that a projector needs, twice where a connection was lost."""
 
         def read() -> _T:
             with self._engine.connect() as connection:
-                return question(connection)
+                return query(connection)
 
         return self._retry_if_lost(read)
 
     def _retry_if_lost(self, work: Callable[[], _T], *, is_last: bool = False) -> _T:
-        """What the work returns; it is done again at once where a connection was lost."""
+        """Returns what `work` returns; runs it again at once when a connection was lost."""
         try:
             return work()
         except (DBAPIError, Error) as error:
             self._recover(error)
             if is_last or not is_lost(error):
-                raise _passing(error) from error
+                raise _translate_transient(error) from error
         return self._retry_if_lost(work, is_last=True)
 
-    def _programme(self, connection: Connection, programme_id: str) -> int | None:
-        """The number of a programme that has one."""
+    def _find_programme(self, connection: Connection, programme_id: str) -> int | None:
+        """Returns the number of a programme, None when it has none."""
         if programme_id not in self._programmes:
             programme = ProgrammeRow.table().c
             number = connection.execute(
@@ -314,25 +318,25 @@ class PostgresStore:
             self._programmes[programme_id] = number
         return self._programmes[programme_id]
 
-    def _dictionary(self, programme_id: str) -> ProgrammeDictionary:
-        """The numbers of a programme, which gets one itself when it is met first."""
+    def _get_dictionary(self, programme_id: str) -> ProgrammeDictionary:
+        """Returns the dictionary of a programme; a new programme gets a number."""
 
         def load(connection: Connection) -> ProgrammeDictionary:
-            number = self._programme(connection, programme_id)
+            number = self._find_programme(connection, programme_id)
             if number is None:
-                number = self._programmes[programme_id] = self._next_number()
+                number = self._programmes[programme_id] = self._assign_number()
             return load_dictionary(connection, number)
 
         if programme_id not in self._dictionaries:
             self._dictionaries[programme_id] = self._read(load)
         return self._dictionaries[programme_id]
 
-    def _next_number(self) -> int:
-        """One that no other process gives, nor gave."""
+    def _assign_number(self) -> int:
+        """Returns a programme number that no process ever assigned."""
         writer = self._open_writer()
         return int(writer.run(writer.raw.fetchval("SELECT nextval('programme_number')")))
 
-    def _forget(self) -> None:
+    def _clear_caches(self) -> None:
         self._programmes.clear()
         self._dictionaries.clear()
 
@@ -341,7 +345,7 @@ class PostgresStore:
         if not self._read_only:
             return PostgresConnection(self._url, settings)
         return PostgresConnection(
-            self._url, settings | _ASKING, timeout_seconds=MAX_QUERY_SECONDS + HANG_GRACE_SECONDS
+            self._url, settings | _READING, timeout_seconds=MAX_QUERY_SECONDS + HANG_GRACE_SECONDS
         )
 
     def _open_writer(self) -> PostgresConnection:
@@ -364,55 +368,58 @@ class PostgresStore:
 
 
 def select_build(url: str) -> Build:
-    """What whoever projects is to write; raises as `PostgresStore` does."""
+    """Returns the build that a projector writes; raises as `PostgresStore` does."""
     return _ask(url, select_build_to_write)
 
 
 def release_holds(url: str, partitions: Collection[int]) -> list[Hold]:
-    """Has projectors try again where they hold these partitions, or any if none are named.
+    """Deletes the holds of these partitions, of all when none are named; projectors try again.
 
-    Returns what was held, and why. Raises LogUnavailableError when the database does not answer,
-    ForeignDataError when there is nothing projected in it.
+    Returns the deleted holds, by partition. Raises LogUnavailableError when the database does not
+    answer, ForeignDataError when it has no read models of this version.
     """
 
-    async def free(raw: Any) -> Any:
+    async def delete(raw: Any) -> Any:
         return await raw.fetch(
-            _RELEASE.format(schema=await require_newest_schema(raw)), list(partitions)
+            _DELETE_HOLDS.format(schema=await require_newest_schema(raw)), list(partitions)
         )
 
-    rows = _ask(url, free)
+    rows = _ask(url, delete)
     return sorted((Hold(*row) for row in rows), key=lambda hold: hold.partition)
 
 
-def _to_read(url: str) -> Build:
+def _select_to_read(url: str) -> Build:
     schema = _ask(url, select_schema_to_read)
     return Build(schema, schema)
 
 
-def _ask(url: str, question: Callable[[Any], Coroutine[Any, Any, _T]]) -> _T:
-    with _asked(), closing(PostgresConnection(url, {"application_name": "mutua"})) as connection:
-        return connection.run(question(connection.raw))
+def _ask(url: str, query: Callable[[Any], Coroutine[Any, Any, _T]]) -> _T:
+    with (
+        _translate_read_errors(),
+        closing(PostgresConnection(url, {"application_name": "mutua"})) as connection,
+    ):
+        return connection.run(query(connection.raw))
 
 
-def _passing(error: DBAPIError | Error) -> Exception:
-    """StoreBusyError for what may be over soon, else the error itself."""
+def _translate_transient(error: DBAPIError | Error) -> Exception:
+    """Returns StoreBusyError for a transient error, else the error itself."""
     cause = find_cause(error)
-    if isinstance(cause, Error) and (cause.lost or cause.code.startswith(_PASSING)):
+    if isinstance(cause, Error) and (cause.lost or cause.code.startswith(_TRANSIENT)):
         return StoreBusyError(f"the read models cannot be reached at the moment: {cause}")
     return error
 
 
 @contextmanager
-def _asked() -> Iterator[None]:
+def _translate_read_errors() -> Iterator[None]:
     try:
         yield
     except (DBAPIError, Error) as error:
         cause = find_cause(error)
         if isinstance(cause, Error) and cause.code in _GONE:
             raise LogUnavailableError(
-                "the read models were dropped, others answer; ask again"
+                "the read models were dropped and others are active; ask again"
             ) from error
-        passing = _passing(error)
-        if isinstance(passing, StoreBusyError):
-            raise LogUnavailableError(str(passing)) from error
+        translated = _translate_transient(error)
+        if isinstance(translated, StoreBusyError):
+            raise LogUnavailableError(str(translated)) from error
         raise

@@ -1,4 +1,4 @@
-"""What those who project tell: how far each partition is, what holds it, and who answers."""
+"""Watch of the read models: projected positions, holds and which schema is active."""
 
 import asyncio
 import logging
@@ -14,17 +14,17 @@ from services.ledger.records import Hold
 logger = logging.getLogger(__name__)
 
 _POLL_SECONDS: Final = 0.25
-_AGAIN_SECONDS: Final = 1.0
+_RETRY_SECONDS: Final = 1.0
 _POSITIONS: Final = "SELECT partition, log_id, next_offset FROM {schema}.position"
-_HELD: Final = 'SELECT partition, "offset", reason, crash_count FROM {schema}.held'
+_HOLDS: Final = 'SELECT partition, "offset", reason, crash_count FROM {schema}.held'
 
 
 @dataclass(frozen=True, slots=True)
 class ProjectionStatus:
-    """How the read models that answer stand: the id of their log and how far it is, by partition.
+    """Status of the active read models: the ids of their logs and the next offset by partition.
 
-    `held` are the partitions that go no further, and why; `fact_kinds` what those who project know,
-    none where they do not say.
+    `hold_reasons` has a reason for every held partition. `fact_kinds` are the kinds of facts that
+    projectors support, empty when they declared none.
     """
 
     schema: str
@@ -42,11 +42,11 @@ async def watch(
     on_unavailable: Callable[[str], Awaitable[None]],
     select_schema: Callable[[Any], Awaitable[str]] = select_schema_to_read,
 ) -> None:
-    """Tells for ever of the schema that is chosen; everything is called on the event loop.
+    """Reports the selected schema for ever; every callback runs on the event loop.
 
-    `on_seen` has everything, at least every 250 ms, `on_moved` a partition and its position as soon
-    as they are committed. `on_unavailable` has the reason when nothing can be seen; then it tries
-    again.
+    `on_status` gets the whole status, at least every 250 ms, and `on_progress` a partition and its
+    position as soon as they are committed. `on_unavailable` gets the reason when the status cannot
+    be read; a second later the watch tries again.
     """
     while True:
         try:
@@ -57,32 +57,32 @@ async def watch(
                 connection.terminate()
         except (*FAILURES, MutuaError) as error:
             await on_unavailable(describe_error(error))
-        await asyncio.sleep(_AGAIN_SECONDS)
+        await asyncio.sleep(_RETRY_SECONDS)
 
 
 async def _follow(
     connection: Any,
-    on_seen: Callable[[ProjectionStatus], Awaitable[None]],
-    on_moved: Callable[[int, int], None],
-    choose: Callable[[Any], Awaitable[str]],
+    on_status: Callable[[ProjectionStatus], Awaitable[None]],
+    on_progress: Callable[[int, int], None],
+    select_schema: Callable[[Any], Awaitable[str]],
 ) -> None:
-    """Until another schema answers, or the connection is lost."""
+    """Reports one schema until another is selected or the connection is lost."""
 
-    def told(_connection: Any, _pid: int, _channel: str, payload: str) -> None:
+    def notify(_connection: Any, _pid: int, _channel: str, payload: str) -> None:
         partition, next_offset = map(int, payload.split())
-        on_moved(partition, next_offset)
+        on_progress(partition, next_offset)
 
-    schema = await choose(connection)
-    await connection.add_listener(schema, told)
-    while await choose(connection) == schema:
+    schema = await select_schema(connection)
+    await connection.add_listener(schema, notify)
+    while await select_schema(connection) == schema:
         positions = await connection.fetch(_POSITIONS.format(schema=schema))
-        held = [Hold(*row) for row in await connection.fetch(_HELD.format(schema=schema))]
-        await on_seen(
+        holds = [Hold(*row) for row in await connection.fetch(_HOLDS.format(schema=schema))]
+        await on_status(
             ProjectionStatus(
                 schema,
                 frozenset(row["log_id"] for row in positions),
                 {row["partition"]: row["next_offset"] for row in positions},
-                {each.partition: each.reason for each in held if each.is_permanent},
+                {hold.partition: hold.reason for hold in holds if hold.is_permanent},
                 await read_fact_kinds(connection, schema),
             )
         )
