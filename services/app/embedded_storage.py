@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from services.adapters.sqlite.data_directory import BUILD_LOCK_FILE, DataDirectory
+from services.adapters.sqlite.database_file import make_write_error
 from services.adapters.sqlite.log import SqliteLog
 from services.adapters.sqlite.rebuild import SqliteRebuildStore
 from services.adapters.sqlite.store import SqliteStore
@@ -57,7 +58,7 @@ def open_storage(
         log = resources.enter_context(closing(SqliteLog(directory.log_path, read_only=True)))
         reading = SqliteStore(directory.select_to_read(), read_only=True)
         return log, resources.enter_context(closing(reading))
-    with _in_words(directory):
+    with _translate_errors(directory):
         return _open_to_write(directory, resources, on_failure, raise_if_stopped)
 
 
@@ -91,7 +92,7 @@ def build_read_models(
     LogFullError or LogUnavailableError.
     """
     with (
-        _in_words(directory),
+        _translate_errors(directory),
         directory.reserve_build() as (place, path),
         closing(SqliteRebuildStore(place)) as store,
     ):
@@ -185,16 +186,9 @@ class ActiveReadModels:
 
 
 @contextmanager
-def _in_words(directory: DataDirectory) -> Iterator[None]:
-    """What SQLite fails at, for the person who meets it. Raises LogFullError or
-    LogUnavailableError.
-    """
+def _translate_errors(directory: DataDirectory) -> Iterator[None]:
+    """Translates failures of SQLite. Raises LogFullError or LogUnavailableError."""
     try:
         yield
     except (sqlite3.Error, StoreBusyError) as error:
-        code = getattr(error.__cause__ or error, "sqlite_errorcode", sqlite3.SQLITE_ERROR)
-        if code & 0xFF == sqlite3.SQLITE_FULL:
-            raise LogFullError(
-                f"no room is left in {directory.path}; free some disk space and try again"
-            ) from error
-        raise LogUnavailableError(f"{directory.path} cannot be written: {error}") from error
+        raise make_write_error(error, directory.path) from error

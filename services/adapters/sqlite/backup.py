@@ -1,12 +1,11 @@
-"""A log copied whole into one file beside those who record in it, and such a file made a log again.
+"""Backup of a log into one file while others append to it, and restore of such a file.
 
-What stands on a log never changes, so a copy of what stands before its end is as it was at one
-moment, though it is made a page at a time: nobody who records waits for it. Each record is compared
-with its digest on the way, out and in.
+Stored records never change, so a copy of all records before an offset is consistent although it is
+made page by page; appends do not wait for it. Every record is compared with its digest, in a backup
+and in a restore.
 """
 
 import json
-import os
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
@@ -15,22 +14,21 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 from uuid import uuid4
 
-from services.adapters.failpoint import failpoint
-from services.adapters.sqlite.data_directory import sync_to_disk
-from services.adapters.sqlite.database_file import insert_rows, open_file
+from services.adapters.file_system import replace_atomically
+from services.adapters.sqlite.database_file import insert_rows, make_write_error, open_file
 from services.adapters.sqlite.log import FORMAT_VERSION, SCHEMA, SqliteLog, digest_record
-from services.ledger.errors import ForeignDataError, LogFullError, LogUnavailableError
+from services.ledger.errors import ForeignDataError
 from services.ledger.times import Instant
 
 BackupProgress = Callable[[int, int], None]
-"""Told how many records of how many are copied; once more with both the same at the end."""
+"""Called with the copied and the total number of records; equal in the last call."""
 
 _NOTE: Final = "CREATE TABLE backup (told TEXT NOT NULL, digest BLOB NOT NULL)"
-_ANOTHER: Final = "take another copy of it, or an older backup"
+_REMEDY: Final = "take another copy of it, or an older backup"
 
 
 class BackupNote(NamedTuple):
-    """What a backup says of itself: which log it is of, with how many records, made when."""
+    """Description of a backup: its log, the number of records, and when it was made."""
 
     log_id: str
     origins: Mapping[str, int]
@@ -41,71 +39,78 @@ class BackupNote(NamedTuple):
 def write_backup(
     log: SqliteLog, path: Path, *, now: Instant, progress: BackupProgress
 ) -> BackupNote:
-    """Copies what the log holds by now into a file, which is there whole or not at all.
+    """Copies the log up to its present end into a file, which is complete or does not exist.
 
     Raises ForeignDataError at the first record that is not as it was written, LogFullError when
-    there is no room for the file, OSError when there cannot be one.
+    there is no room for the file, OSError when it cannot be created.
     """
     note = BackupNote(log.log_id, log.origins, log.end(), now)
-    remedy = "nothing was backed up; mutua verify says what else is damaged"
-    with _whole(path) as place, _new_log(place, path, log.log_id, log.origins) as copy:
+    remedy = "nothing was backed up; mutua verify lists all damage"
+    with (
+        replace_atomically(path) as temporary,
+        _new_log(temporary, path, log.log_id, log.origins) as copy,
+    ):
         _copy(_pages(log, note.record_count, remedy), copy, note.record_count, progress)
-        told = json.dumps(note)
+        description = json.dumps(note)
         copy.execute(_NOTE)
-        copy.execute("INSERT INTO backup VALUES (?, ?)", (told, _digest(told)))
+        copy.execute("INSERT INTO backup VALUES (?, ?)", (description, _digest(description)))
     return note
 
 
 @contextmanager
 def open_backup(path: Path) -> Iterator[tuple[SqliteLog, BackupNote]]:
-    """A backup, opened. Raises ForeignDataError when it is none, NewerSchemaError when a newer
-    mutua made it, LogUnavailableError when it cannot be read.
+    """Opens a backup.
+
+    Raises ForeignDataError when the file is none, NewerSchemaError when a newer mutua made it,
+    LogUnavailableError when it cannot be read.
     """
     try:
         log = SqliteLog(path, read_only=True)
     except ForeignDataError as error:
-        raise ForeignDataError(
-            f"{path} is no backup of mutua, or is damaged; {_ANOTHER}"
-        ) from error
+        raise ForeignDataError(f"{path} is no backup of mutua, or is damaged; {_REMEDY}") from error
     with closing(log):
-        yield log, _note(path)
+        yield log, _read_note(path)
 
 
 # decision 0083: a restored log is a new log
 def restore_log(log: SqliteLog, note: BackupNote, path: Path, *, progress: BackupProgress) -> None:
-    """Makes a log of a backup, which is there whole or not at all.
+    """Makes a backup a log, which is complete or does not exist.
 
-    It is another log, with another id, that goes on from the one that was backed up: on that one,
-    other facts may have been recorded since, at the offsets that are given next here. Raises as
-    `write_backup` does.
+    The restored log has a new id, because the original log may have other facts at the offsets
+    that the restored one assigns next. Raises as `write_backup` does.
     """
     origins = {**note.origins, note.log_id: note.record_count}
-    with _whole(path) as place, _new_log(place, path, uuid4().hex, origins) as copy:
-        _copy(_pages(log, note.record_count, _ANOTHER), copy, note.record_count, progress)
+    with (
+        replace_atomically(path) as temporary,
+        _new_log(temporary, path, uuid4().hex, origins) as copy,
+    ):
+        _copy(_pages(log, note.record_count, _REMEDY), copy, note.record_count, progress)
 
 
-def _note(path: Path) -> BackupNote:
+def _read_note(path: Path) -> BackupNote:
     with closing(
         open_file(path, version=FORMAT_VERSION, durable=False, read_only=True)
     ) as connection:
         try:
-            [(told, digest)] = connection.execute("SELECT told, digest FROM backup").fetchall()
-            if digest == _digest(told):
-                return BackupNote(*json.loads(told))
+            [(description, digest)] = connection.execute(
+                "SELECT told, digest FROM backup"
+            ).fetchall()
+            if digest == _digest(description):
+                return BackupNote(*json.loads(description))
         except (sqlite3.Error, AttributeError, ValueError):
             pass
     raise ForeignDataError(
-        f"{path} is a log of mutua and no backup of one, or is damaged; {_ANOTHER}, or make one "
+        f"{path} is a log of mutua and no backup of one, or is damaged; {_REMEDY}, or make one "
         "with mutua backup"
     )
 
 
-def _digest(told: str) -> bytes:
-    return sha256(told.encode()).digest()
+def _digest(description: str) -> bytes:
+    return sha256(description.encode()).digest()
 
 
 def _pages(log: SqliteLog, end: int, remedy: str) -> Iterator[list[tuple[Any, ...]]]:
-    """All rows before `end`. Raises ForeignDataError where one is damaged or missing."""
+    """Yields all rows before `end`. Raises ForeignDataError where one is damaged or missing."""
     expected = 0
     while expected < end:
         page = log.read_stored_rows(expected)[: end - expected]
@@ -135,13 +140,13 @@ def _copy(
 
 @contextmanager
 def _new_log(
-    place: Path, path: Path, log_id: str, origins: Mapping[str, int]
+    temporary: Path, path: Path, log_id: str, origins: Mapping[str, int]
 ) -> Iterator[sqlite3.Connection]:
-    """A log to fill, in one transaction without a journal: what fails is of no use."""
+    """Opens a new log to fill in one transaction without a journal; a failure discards the file."""
     with (
-        _in_words(path),
+        _translate_errors(path),
         closing(
-            open_file(place, version=FORMAT_VERSION, durable=False, read_only=False)
+            open_file(temporary, version=FORMAT_VERSION, durable=False, read_only=False)
         ) as connection,
     ):
         for setting in ("journal_mode = OFF", "synchronous = OFF"):
@@ -155,36 +160,9 @@ def _new_log(
 
 
 @contextmanager
-def _whole(path: Path) -> Iterator[Path]:
-    """A place for what gets the name `path`, on the disk, when the block ends well."""
-    place = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        place.touch()
-    except OSError as error:
-        error.filename = str(path)
-        raise
-    try:
-        yield place
-        sync_to_disk(place)
-        failpoint("before_rename")
-        place.replace(path)
-        sync_to_disk(path.parent)
-    finally:
-        for left in path.parent.glob(f"{place.name}*"):
-            left.unlink()
-
-
-@contextmanager
-def _in_words(path: Path) -> Iterator[None]:
-    """What SQLite fails at, for the person who meets it. Raises LogFullError or
-    LogUnavailableError.
-    """
+def _translate_errors(path: Path) -> Iterator[None]:
     try:
         yield
     except sqlite3.Error as error:
-        code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR)
-        if code & 0xFF == sqlite3.SQLITE_FULL:
-            raise LogFullError(
-                f"no room is left for {path}; free some disk space, or name another place"
-            ) from error
-        raise LogUnavailableError(f"{path} cannot be written: {error}") from error
+        remedy = "free some disk space, or name another place"
+        raise make_write_error(error, path, remedy) from error

@@ -1,11 +1,10 @@
-"""A data directory: whose it is, who works in it, which read models answer, where its server is.
+"""A data directory: its files, locks, active read models and server address.
 
-Read models are files `read-N.sqlite`, numbered as they were built; each knows the model version
-that it was made by. A file of that name is whole: it is built under another one. `current` names
-the one that answers, `next` one that was built to take its place.
+Read models are files `read-N.sqlite`, numbered in the order of their builds; every file stores its
+model version. A file with such a name is complete, because builds have another name. `current`
+names the active file, `next` a build that is to replace it.
 """
 
-import fcntl
 import json
 import logging
 import os
@@ -17,6 +16,7 @@ from pathlib import Path
 from typing import Final
 
 from services.adapters.failpoint import failpoint
+from services.adapters.file_system import replace_atomically, sync_to_disk, try_lock
 from services.adapters.sql_store.tables import MODEL_VERSION
 from services.adapters.sqlite.database_file import read_version
 from services.ledger.errors import DataInUseError, ForeignDataError, MutuaError, NewerSchemaError
@@ -27,18 +27,17 @@ LOG_FILE: Final = "log.sqlite"
 # decision 0108: the holder of a directory serves it
 SERVER_FILE: Final = "server.json"
 LOCK_FILE: Final = "lock"
-"""Held by the one process that writes the log and the read models that answer."""
+"""Locked by the one process that writes the log and the active read models."""
 BUILD_LOCK_FILE: Final = "build.lock"
-"""Held by the one process that builds read models beside them, or deletes old ones."""
+"""Locked by the one process that builds read models or deletes superseded ones."""
 _CURRENT: Final = "current"
 _NEXT: Final = "next"
 # decision 0042: embedded read models are numbered files
 _READ_MODELS: Final = re.compile(r"read-([1-9][0-9]{0,8})\.sqlite")
-_BUILDING: Final = ".building"
+_BUILD_SUFFIX: Final = ".building"
 _REBUILD: Final = "mutua rebuild makes them again from the log"
 _OURS: Final = (
     LOG_FILE,
-    "control.sqlite",
     _CURRENT,
     _NEXT,
     LOCK_FILE,
@@ -58,9 +57,7 @@ class DataDirectory:
         return self.path / LOG_FILE
 
     def require_data(self) -> None:
-        """Raises ForeignDataError when nothing was recorded here yet, or it is not ours, or
-        torn.
-        """
+        """Raises ForeignDataError when the directory has no log, or foreign files."""
         if self.path.is_dir():
             self._require_ours()
         if not self.log_path.exists():
@@ -70,7 +67,7 @@ class DataDirectory:
             )
 
     def prepare(self) -> None:
-        """Makes the directory ours. Raises ForeignDataError when it is somebody else's, or torn."""
+        """Creates the directory. Raises ForeignDataError when it has foreign files or no log."""
         try:
             self.path.mkdir(parents=True, exist_ok=True)
         except FileExistsError:
@@ -82,42 +79,42 @@ class DataDirectory:
             return
         for path in sorted(self.path.iterdir()):
             name = path.name
-            if self.log_path.exists():  # somebody made it meanwhile
+            if self.log_path.exists():  # another process has created it meanwhile
                 return
-            if name.startswith((f"{LOG_FILE}-", "read-", "control.sqlite")):
+            if name.startswith((f"{LOG_FILE}-", "read-")):
                 raise ForeignDataError(
-                    f"{self.path} has {name} but no {LOG_FILE}: the log is missing; make another "
-                    "directory of a backup, mutua --data DIRECTORY restore FILE, or choose one "
-                    "with --data"
+                    f"{self.path} has {name} but no {LOG_FILE}: the log is missing; restore a "
+                    "backup into another directory, mutua --data DIRECTORY restore FILE, or choose "
+                    "one with --data"
                 )
             if name not in _OURS and not name.startswith("."):
                 raise ForeignDataError(
                     f"{self.path} has other files ({name}) and no {LOG_FILE}; choose "
-                    "an empty or new "
-                    "directory with --data"
+                    "an empty or new directory with --data"
                 )
 
     @property
     def active_read_models(self) -> Path | None:
-        """The read models that answer; None when there are none."""
-        return self._named_in(_CURRENT)
+        """The path of the active read models, None when there are none."""
+        return self._read_link(_CURRENT)
 
     @property
     def offered_read_models(self) -> Path | None:
-        """Read models that were built to take over and that this mutua can write."""
-        path = self._named_in(_NEXT)
+        """The path of a build that is to take over, if this mutua can write it."""
+        path = self._read_link(_NEXT)
         return path if path is not None and _is_ours(path) else None
 
     def select_to_read(self) -> Path:
-        """The read models that answer. Raises NewerSchemaError or ForeignDataError when it cannot
-        be read.
+        """Returns the active read models.
+
+        Raises NewerSchemaError or ForeignDataError when this mutua cannot read them.
         """
         path = self.active_read_models
         if path is None:
             raise ForeignDataError(f"{self.path} has no read models; {_REBUILD}")
-        version = _version(path)
+        version = _read_version(path)
         if version > MODEL_VERSION:
-            raise _ahead(path, version)
+            raise _make_newer_schema_error(path, version)
         if version < MODEL_VERSION:
             raise ForeignDataError(
                 f"{path} was made by an older mutua (version {version} of the read models, this "
@@ -126,73 +123,75 @@ class DataDirectory:
         return path
 
     def select_to_write(self) -> Path | None:
-        """The read models to go on with: those offered, else those that answer, else the last that
-        this mutua wrote before it was up- or downgraded; None when they have to be built.
+        """Returns the read models to continue with, None when they must be built.
 
-        Raises NewerSchemaError when a newer mutua made those that answer and this one none, and
-        ForeignDataError when those that answer are damaged.
+        These are the offered ones, else the active ones, else the last ones that this version of
+        mutua wrote. Raises NewerSchemaError when a newer mutua made the active ones and this
+        version made none, and ForeignDataError when the active ones are damaged.
         """
         if (offered := self.offered_read_models) is not None:
             return offered
         current = self.active_read_models
-        version = 0 if current is None else _version(current)
+        version = 0 if current is None else _read_version(current)
         if version == MODEL_VERSION:
             return current
-        for path in reversed(self._all()):
+        for path in reversed(self._list_read_models()):
             if path != current and _is_ours(path):
                 return path
         if current is not None and version > MODEL_VERSION:
-            raise _ahead(current, version)
+            raise _make_newer_schema_error(current, version)
         return None
 
     def offer(self, path: Path) -> None:
-        """Notes that a file is to take over, for whoever holds the directory now or next."""
+        """Offers a build to the process that holds the directory now or opens it next."""
         self._write(_NEXT, f"{path.name}\n")
 
     def withdraw(self) -> None:
-        """Takes an offer back."""
+        """Withdraws the offer of a build."""
         (self.path / _NEXT).unlink(missing_ok=True)
 
     def switch_to(self, path: Path) -> None:
-        """From here on these read models answer, to whoever opens the directory."""
+        """Makes read models the active ones."""
         if self.active_read_models != path:
             failpoint("before_switch")
             self._write(_CURRENT, f"{path.name}\n")
             failpoint("after_switch")
-        if self._named_in(_NEXT) == path:
+        if self._read_link(_NEXT) == path:
             self.withdraw()
 
     @contextmanager
     def reserve_build(self) -> Iterator[tuple[Path, Path]]:
-        """A free place to build read models in, and their own, which they get when all went well:
-        whole, and on the disk. Needs the build lock. Otherwise nothing is left of them.
+        """Yields a path to build read models at, and the path that they get afterwards.
+
+        They get it, complete and on the disk, when the block succeeds; after a failure nothing is
+        left of them. Needs the build lock.
         """
-        newest = max((_number(path.name) for path in self._all()), default=0)
-        named = _number(self._words(_CURRENT))
-        path = self.path / f"read-{max(newest, named) + 1}.sqlite"
-        place = path.with_suffix(_BUILDING)
-        self._clear()
+        latest = max((_parse_number(path.name) for path in self._list_read_models()), default=0)
+        active = _parse_number(self._read_text(_CURRENT))
+        path = self.path / f"read-{max(latest, active) + 1}.sqlite"
+        temporary = path.with_suffix(_BUILD_SUFFIX)
+        self._delete_unfinished()
         try:
-            yield place, path
-            sync_to_disk(place)
-            place.rename(path)
+            yield temporary, path
+            sync_to_disk(temporary)
+            temporary.rename(path)
             sync_to_disk(self.path)
         finally:
-            self._clear()
+            self._delete_unfinished()
 
     def list_superseded(self) -> list[Path]:
-        """Read models that do not answer and are not offered either, oldest first."""
-        used = (self.active_read_models, self._named_in(_NEXT))
-        return [path for path in self._all() if path not in used]
+        """Returns the read models that are neither active nor offered, oldest first."""
+        used = (self.active_read_models, self._read_link(_NEXT))
+        return [path for path in self._list_read_models() if path not in used]
 
     def delete(self, path: Path) -> None:
-        """Deletes read models and what SQLite keeps beside them."""
-        for each in (path, *self.path.glob(f"{path.name}-*")):
-            each.unlink(missing_ok=True)
+        """Deletes read models, with the -wal and -shm files of SQLite."""
+        for file in (path, *self.path.glob(f"{path.name}-*")):
+            file.unlink(missing_ok=True)
 
     @contextmanager
     def publish_server(self, address: str, http_address: str) -> Iterator[None]:
-        """Shows other processes where the server of this directory listens. Needs the lock."""
+        """Publishes the address of this directory's server to other processes. Needs the lock."""
         server = {
             "pid": os.getpid(),
             "address": address,
@@ -201,7 +200,7 @@ class DataDirectory:
         }
         try:
             self._write(SERVER_FILE, json.dumps(server) + "\n", durable=False)
-        except OSError as error:  # a full disk: they wait until the directory is free
+        except OSError as error:  # on a full disk other processes wait for the lock instead
             logger.warning("other commands do not find this server: %s", error)
         try:
             yield
@@ -210,9 +209,9 @@ class DataDirectory:
 
     @contextmanager
     def lock(self, purpose: str, name: str = LOCK_FILE) -> Iterator[None]:
-        """Holds a lock of the directory. Raises DataInUseError at once, naming the holder."""
+        """Holds a lock of the directory. Raises DataInUseError at once, and names the holder."""
         with (self.path / name).open("a+") as file:
-            if not _try_lock(file.fileno()):
+            if not try_lock(file.fileno()):
                 file.seek(0)
                 holder = file.read().strip() or "another process"
                 raise DataInUseError(
@@ -226,46 +225,40 @@ class DataDirectory:
             finally:
                 file.truncate(0)
 
-    def _all(self) -> list[Path]:
-        """The whole read models that are here, by number."""
-        found = [path for path in self.path.iterdir() if _number(path.name)]
-        return sorted(found, key=lambda path: _number(path.name))
+    def _list_read_models(self) -> list[Path]:
+        """Returns all complete read models, by number."""
+        files = [path for path in self.path.iterdir() if _parse_number(path.name)]
+        return sorted(files, key=lambda path: _parse_number(path.name))
 
-    def _named_in(self, name: str) -> Path | None:
-        """The read models that a file names; None when it names none that are there."""
-        words = self._words(name)
-        path = self.path / words
-        return path if _number(words) and path.exists() else None
+    def _read_link(self, name: str) -> Path | None:
+        """Returns the existing read models that a file names, None when it names none."""
+        target = self._read_text(name)
+        path = self.path / target
+        return path if _parse_number(target) and path.exists() else None
 
-    def _words(self, name: str) -> str:
+    def _read_text(self, name: str) -> str:
         try:
             return (self.path / name).read_text(errors="replace").strip()
         except FileNotFoundError:
             return ""
 
-    def _clear(self) -> None:
-        """Deletes what is left of read models that were being built."""
-        for path in self.path.glob(f"read-*{_BUILDING}*"):
+    def _delete_unfinished(self) -> None:
+        """Deletes unfinished builds."""
+        for path in self.path.glob(f"read-*{_BUILD_SUFFIX}*"):
             path.unlink()
 
     def _write(self, name: str, text: str, *, durable: bool = True) -> None:
-        """Replaces a file so that readers see the old or the new one, never a part."""
-        fresh = self.path / f".{name}.{os.getpid()}"
-        fresh.write_text(text)
-        if durable:
-            sync_to_disk(fresh)
-        fresh.replace(self.path / name)
-        if durable:
-            sync_to_disk(self.path)
+        with replace_atomically(self.path / name, durable=durable) as temporary:
+            temporary.write_text(text)
 
 
-def _number(name: str) -> int:
-    """N of read-N.sqlite; 0 for any other name."""
-    found = _READ_MODELS.fullmatch(name)
-    return int(found[1]) if found else 0
+def _parse_number(name: str) -> int:
+    """Returns N of read-N.sqlite, 0 for any other name."""
+    match = _READ_MODELS.fullmatch(name)
+    return int(match[1]) if match else 0
 
 
-def _version(path: Path) -> int:
+def _read_version(path: Path) -> int:
     try:
         return read_version(path)
     except ForeignDataError as error:
@@ -282,25 +275,8 @@ def _is_ours(path: Path) -> bool:
         return False
 
 
-def _ahead(path: Path, version: int) -> NewerSchemaError:
+def _make_newer_schema_error(path: Path, version: int) -> NewerSchemaError:
     return NewerSchemaError(
         f"{path} was made by a newer mutua (version {version} of the read models, this mutua reads "
         f"{MODEL_VERSION}); upgrade mutua, or stay with this one: {_REBUILD}"
     )
-
-
-def sync_to_disk(path: Path) -> None:
-    """Returns when a file, or the names in a directory, are on the disk."""
-    opened = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(opened)
-    finally:
-        os.close(opened)
-
-
-def _try_lock(file: int) -> bool:
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True

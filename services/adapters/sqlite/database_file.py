@@ -1,4 +1,4 @@
-"""SQLite files of ours: opened with the right settings, refused when they are somebody else's."""
+"""SQLite files of mutua: opened with the right settings, refused when foreign."""
 
 import sqlite3
 from collections.abc import Sequence
@@ -8,27 +8,33 @@ from itertools import chain
 from pathlib import Path
 from typing import Any, Final
 
-from services.ledger.errors import ForeignDataError, LogUnavailableError, NewerSchemaError
+from services.ledger.errors import (
+    ForeignDataError,
+    LogFullError,
+    LogUnavailableError,
+    MutuaError,
+    NewerSchemaError,
+)
 
 _APPLICATION_ID: Final = 0x6D757475
 """'mutu': marks a file as ours."""
 _MAX_VALUES: Final = 32_766
-"""What SQLite takes in one statement."""
+"""Maximum number of parameters of a statement in SQLite."""
 _WAL_BYTES: Final = 32 << 20
-"""A -wal file that is longer takes no more transactions; the last one may bring it to 64 MiB."""
+"""A longer -wal file takes no more transactions; the last one may extend it to 64 MiB."""
 _READER_MILLISECONDS: Final = 300
-"""Our own readers take less; whoever takes longer is not waited for with a writer's thread."""
+"""How long a writer's thread waits for readers; our own readers take less."""
 _ANY: Final = 2**31 - 1
-"""Above the version of any file."""
+"""Higher than the format of any file."""
 
 
 # decision 0071: read models commit without waiting for the disk
 def open_file(path: Path, *, version: int, durable: bool, read_only: bool) -> sqlite3.Connection:
-    """A connection without implicit transactions, usable from any one thread at a time.
+    """Opens a connection without implicit transactions, usable by one thread at a time.
 
-    `durable` makes every commit reach the disk; otherwise a power cut may lose the last ones, never
-    the order. Raises ForeignDataError or NewerSchemaError when the file is not what this mutua
-    writes, and LogUnavailableError when it cannot be opened.
+    `durable` makes every commit reach the disk; otherwise a power cut may lose the last commits,
+    never earlier ones. Raises ForeignDataError or NewerSchemaError when this mutua cannot use the
+    file, and LogUnavailableError when it cannot be opened.
     """
     mode = "ro" if read_only else "rwc"
     if read_only and not path.exists():
@@ -63,10 +69,10 @@ def open_file(path: Path, *, version: int, durable: bool, read_only: bool) -> sq
 def insert_rows(
     connection: sqlite3.Connection, insertion: str, rows: Sequence[tuple[Any, ...]]
 ) -> None:
-    """Inserts the rows; `insertion` is the statement for one, with its places in parentheses.
+    """Inserts the rows; `insertion` is the statement for one row.
 
-    Python lets other threads run while SQLite works on a statement, and then waits for its turn:
-    with a statement a row, as in `executemany`, a busy server would make that wait for each row.
+    A statement inserts many rows, because Python releases the interpreter lock during every
+    statement and a busy server would make `executemany` wait to get it back for every row.
     """
     if not rows:
         return
@@ -88,10 +94,10 @@ def _insertion(insertion: str, width: int, count: int) -> str:
 
 
 def truncate_wal(connection: sqlite3.Connection, path: Path) -> bool:
-    """Empties a -wal file that has become long; False when a reader still needs what is in it.
+    """Empties a long -wal file; returns False when a reader still needs its content.
 
-    SQLite keeps what a reader sees and writes behind it: beside one who reads on for hours the file
-    would fill the disk. Waits a moment for readers; needs to be outside of a transaction.
+    SQLite keeps everything that was written after a reader began, so a reader of hours would let
+    the file fill the disk. Waits a moment for readers; must be called outside a transaction.
     """
     try:
         length = path.with_name(f"{path.name}-wal").stat().st_size
@@ -99,26 +105,43 @@ def truncate_wal(connection: sqlite3.Connection, path: Path) -> bool:
         return True
     if length < _WAL_BYTES:
         return True
-    (patience,) = connection.execute("PRAGMA busy_timeout").fetchone()
-    connection.execute(f"PRAGMA busy_timeout = {min(patience, _READER_MILLISECONDS)}")
+    (timeout,) = connection.execute("PRAGMA busy_timeout").fetchone()
+    connection.execute(f"PRAGMA busy_timeout = {min(timeout, _READER_MILLISECONDS)}")
     try:
         (busy, _, _) = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
     finally:
-        connection.execute(f"PRAGMA busy_timeout = {patience}")
+        connection.execute(f"PRAGMA busy_timeout = {timeout}")
     return not busy
 
 
 def read_version(path: Path) -> int:
-    """The format of a file of ours. Raises as `open_file` does."""
+    """Returns the format of a file of mutua. Raises as `open_file` does."""
     with closing(open_file(path, version=_ANY, durable=False, read_only=True)) as connection:
         (version,) = connection.execute("PRAGMA user_version").fetchone()
     return int(version)
 
 
+def make_write_error(
+    error: Exception, path: Path, remedy: str = "free some disk space and try again"
+) -> MutuaError:
+    """Translates a failure of SQLite, or an error that it caused, to write a file.
+
+    Returns LogFullError with the remedy when the disk is full, else LogUnavailableError.
+    """
+    if primary_code(error.__cause__ or error) == sqlite3.SQLITE_FULL:
+        return LogFullError(f"no room is left for {path}; {remedy}")
+    return LogUnavailableError(f"{path} cannot be written: {error}")
+
+
+def primary_code(error: BaseException, default: int = sqlite3.SQLITE_ERROR) -> int:
+    """Returns SQLite's primary result code of an error, the default for other errors."""
+    return int(getattr(error, "sqlite_errorcode", default)) & 0xFF
+
+
 def _check(connection: sqlite3.Connection, path: Path, version: int, *, read_only: bool) -> None:
     try:
         (application_id,) = connection.execute("PRAGMA application_id").fetchone()
-        (found,) = connection.execute("PRAGMA user_version").fetchone()
+        (file_version,) = connection.execute("PRAGMA user_version").fetchone()
         (objects,) = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
     except (sqlite3.DatabaseError, UnicodeDecodeError) as error:  # the schema may be garbage
         code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT)
@@ -137,7 +160,7 @@ def _check(connection: sqlite3.Connection, path: Path, version: int, *, read_onl
         raise ForeignDataError(
             f"{path} was not made by mutua; choose another data directory with --data"
         )
-    elif found > version:
+    elif file_version > version:
         raise NewerSchemaError(
-            f"{path} has format {found}, this mutua reads up to {version}; upgrade mutua"
+            f"{path} has format {file_version}, this mutua reads up to {version}; upgrade mutua"
         )

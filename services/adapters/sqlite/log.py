@@ -1,4 +1,4 @@
-"""The log as one SQLite file: one writer, one fsync for all appends that wait at the same time."""
+"""The log as one SQLite file: one writer, and one fsync for all appends that wait together."""
 
 import sqlite3
 import threading
@@ -14,11 +14,16 @@ from typing import Any, Final, Self
 from uuid import uuid4
 
 from services.adapters.failpoint import failpoint
-from services.adapters.sqlite.database_file import insert_rows, open_file, truncate_wal
+from services.adapters.sqlite.database_file import (
+    insert_rows,
+    make_write_error,
+    open_file,
+    primary_code,
+    truncate_wal,
+)
 from services.adapters.sqlite.log_tail import LogTail
 from services.ledger.errors import (
     ForeignDataError,
-    LogFullError,
     LogUnavailableError,
     OutcomeUnknownError,
     OverloadedError,
@@ -29,13 +34,20 @@ from services.ledger.times import Instant
 
 FORMAT_VERSION: Final = 1
 _GROUP_RECORDS: Final = 10_000
-"""One transaction takes at most this many records, so that nobody waits long behind an import."""
+"""Maximum records per transaction, so that no append waits long behind an import."""
 _GROUP_BYTES: Final = 16 << 20
-"""And not many more bytes: what a transaction writes has to find room in the -wal file."""
+"""Bytes after which a transaction takes no more records, because it must fit the -wal file."""
 _READ_BYTES: Final = 4 << 20
 _QUEUE_BYTES: Final = 64 << 20
 _RECORD_OVERHEAD: Final = 1_000
-"""Bytes a queued record costs beside its value."""
+"""Bytes that a queued record costs in addition to its value."""
+_NOTHING_WRITTEN: Final = (
+    sqlite3.SQLITE_FULL,
+    sqlite3.SQLITE_READONLY,
+    sqlite3.SQLITE_BUSY,
+    sqlite3.SQLITE_PERM,
+)
+"""Codes after which a commit certainly wrote nothing; after others its outcome is unknown."""
 
 SCHEMA: Final = """
 CREATE TABLE IF NOT EXISTS log (id TEXT NOT NULL);
@@ -49,7 +61,7 @@ CREATE TABLE IF NOT EXISTS record (
 );
 """
 _COLUMNS: Final = "offset, record_time, programme_id, CAST(value AS BLOB)"
-"""Bytes, whatever another program may have put there."""
+"""The cast yields bytes, whatever type another program wrote."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,9 +74,9 @@ class _Append:
 
 # decision 0124: acknowledge after durable
 class SqliteLog:
-    """All programmes in one partition. The caller sees to there being one writer.
+    """Implements `ports.SingleLog`: all programmes are in one partition.
 
-    See `ports.Log`, and `ports.Partition` for what is read.
+    The caller ensures that there is one writer.
     """
 
     number: Final = 0
@@ -78,8 +90,10 @@ class SqliteLog:
         clock: Callable[[], Instant] = lambda: time.time_ns() // 1000,
         on_failure: Callable[[str], None] = lambda _: None,
     ) -> None:
-        """`on_failure` is called once, on the writer's thread, when a commit's outcome is unknown:
-        the process has to end, and the file decides at the next open.
+        """Opens the log, and creates it unless it is `read_only`.
+
+        `on_failure` is called once, on the writer's thread, when the outcome of a commit is
+        unknown: the process must end, because only the next open can find the outcome.
         """
         self.path = path
         self._clock = clock
@@ -97,7 +111,7 @@ class SqliteLog:
         self._tail = LogTail(_READ_BYTES)
         self._append_listeners: list[Callable[[], None]] = []
         try:
-            with self._in_words():
+            with self._translate_read_errors():
                 self._open(read_only=read_only)
         except BaseException:
             self._connection.close()
@@ -115,19 +129,20 @@ class SqliteLog:
             self._reader = open_file(
                 self.path, version=FORMAT_VERSION, durable=False, read_only=True
             )
-            self._writer = threading.Thread(target=self._write, name="log-writer", daemon=True)
+            self._writer = threading.Thread(target=self._run_writer, name="log-writer", daemon=True)
             self._writer.start()
 
     def _find_origins(self) -> Mapping[str, int]:
-        """See `ports.ReadableLog`; a log that an older mutua wrote has no table of them."""
-        found = "SELECT count(*) FROM sqlite_schema WHERE name = 'origin'"
-        if self._connection.execute(found).fetchone() == (0,):
+        """Returns the origins, none for a log of an older mutua, which has no table of them."""
+        count_tables = "SELECT count(*) FROM sqlite_schema WHERE name = 'origin'"
+        if self._connection.execute(count_tables).fetchone() == (0,):
             return {}
         return dict(self._connection.execute("SELECT log_id, next_offset FROM origin").fetchall())
 
     def _check_last(self) -> tuple[int, Instant]:
-        """The end of the log. Raises ForeignDataError when its last record is not as it was
-        written.
+        """Returns the end of the log and its last record time.
+
+        Raises ForeignDataError when the last record is damaged.
         """
         last = self._connection.execute(
             f"SELECT {_COLUMNS}, digest FROM record ORDER BY offset DESC LIMIT 1"
@@ -157,10 +172,10 @@ class SqliteLog:
         return _QUEUE_BYTES
 
     def append(self, programme_id: str, values: Sequence[bytes]) -> Future[Position]:
-        """See `ports.Log`. All or nothing, even when the outcome is unknown."""
+        """See `ports.Log`. Appends all values or none, even when the outcome is unknown."""
         cost = sum(len(value) + _RECORD_OVERHEAD for value in values)
         done: Future[Position] = Future()
-        done.set_running_or_notify_cancel()  # from here on nobody can cancel it
+        done.set_running_or_notify_cancel()  # nobody can cancel it any more
         with self._admission:
             if self._closed or self._failed:
                 raise LogUnavailableError(
@@ -175,13 +190,13 @@ class SqliteLog:
     def read(self, next_offset: int, limit: int) -> list[Record]:
         if (last := self._tail.read(next_offset, limit)) is not None:
             return last
-        return [Record(*row) for row in self._page(_COLUMNS, next_offset, limit)]
+        return [Record(*row) for row in self._read_page(_COLUMNS, next_offset, limit)]
 
-    def _page(self, columns: str, next_offset: int, limit: int) -> list[tuple[Any, ...]]:
-        """The fourth of the columns is the value. Between pages nothing holds up the writer."""
+    def _read_page(self, columns: str, next_offset: int, limit: int) -> list[tuple[Any, ...]]:
+        """Reads one page; the fourth column must be the value. Pages do not block the writer."""
         assert self._reader is not None
         page, room = [], _READ_BYTES
-        with self._read_lock, self._in_words():
+        with self._read_lock, self._translate_read_errors():
             rows = self._reader.execute(
                 f"SELECT {columns} FROM record WHERE offset >= ? ORDER BY offset LIMIT ?",
                 (next_offset, limit),
@@ -195,14 +210,12 @@ class SqliteLog:
         return page
 
     @contextmanager
-    def _in_words(self) -> Iterator[None]:
-        """What cannot be read. Raises ForeignDataError when the file is damaged, else
-        LogUnavailableError.
-        """
+    def _translate_read_errors(self) -> Iterator[None]:
+        """Raises ForeignDataError when the file is damaged, else LogUnavailableError."""
         try:
             yield
         except (sqlite3.Error, UnicodeDecodeError) as error:
-            code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT) & 0xFF
+            code = primary_code(error, sqlite3.SQLITE_CORRUPT)
             if code == sqlite3.SQLITE_FULL:
                 raise
             if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR):
@@ -218,16 +231,16 @@ class SqliteLog:
         return self._end
 
     def ends(self) -> dict[int, int]:
-        """The end of each of its partitions."""
+        """Returns the end of every partition."""
         return {self.number: self.end()}
 
     def read_stored_rows(self, next_offset: int) -> list[tuple[Any, ...]]:
-        """A page of records from an offset on, each with its digest as the last column."""
+        """Returns a page of records from an offset on, with their digests as the last column."""
         columns = "offset, record_time, programme_id, coalesce(CAST(value AS BLOB), ''), digest"
-        return self._page(columns, next_offset, _GROUP_RECORDS)
+        return self._read_page(columns, next_offset, _GROUP_RECORDS)
 
     def find_damage(self) -> tuple[list[int], int | None]:
-        """Offsets of records that are not as they were written, and the first missing one."""
+        """Returns the offsets of damaged records, and the first missing offset or None."""
         damaged: list[int] = []
         expected = 0
         while page := self.read_stored_rows(expected):
@@ -240,34 +253,34 @@ class SqliteLog:
         return damaged, None
 
     def on_append(self, wake: Callable[[], None]) -> None:
-        """Calls `wake` on the writer's thread after each append. A poll must stand beside it."""
+        """Calls `wake` on the writer's thread after every append; callers must also poll."""
         self._append_listeners.append(wake)
 
     def close(self) -> None:
-        """Writes what was admitted, then closes the file."""
+        """Writes all admitted appends, then closes the file."""
         with self._admission:
-            already, self._closed = self._closed, True
-        if not already:
+            was_closed, self._closed = self._closed, True
+        if not was_closed:
             self._queue.put(None)
             self._writer.join()
-            # On a full disk what was appended stays in the -wal file, where it is as safe.
+            # On a full disk the records stay in the -wal file, where they are as safe.
             with suppress(sqlite3.OperationalError):
                 self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        # Whoever closes last and may write removes the -wal and -shm files, without which nobody
-        # can read in a directory they may not write to: so the reader is last.
+        # The last connection that may write removes the -wal and -shm files, which readers need
+        # in a directory that they may not write to: so the reading connection closes last.
         self._connection.close()
         if self._reader is not None:
             self._reader.close()
 
-    def _write(self) -> None:
+    def _run_writer(self) -> None:
         while (first := self._queue.get()) is not None:
-            group, last = self._group(first)
+            group, last = self._take_group(first)
             self._commit(group)
             if last:
                 return
 
-    def _group(self, first: _Append) -> tuple[list[_Append], bool]:
-        """What waits right now, up to the limit of a transaction; and whether the end was met."""
+    def _take_group(self, first: _Append) -> tuple[list[_Append], bool]:
+        """Returns the waiting appends, up to the limit of a transaction, and whether to stop."""
         group, count, cost = [first], len(first.values), first.cost
         while count < _GROUP_RECORDS and cost < _GROUP_BYTES:
             try:
@@ -290,7 +303,7 @@ class SqliteLog:
                 rows.append((offset, now, append.programme_id, value, digest))
                 offset += 1
             positions.append(Position(self.log_id, self.number, offset))
-        failure = self._failure(rows)
+        failure = self._write_rows(rows)
         with self._admission:
             self._queued_bytes -= sum(append.cost for append in group)
         if failure is not None:
@@ -305,33 +318,29 @@ class SqliteLog:
         for wake in self._append_listeners:
             wake()
 
-    def _failure(self, rows: list[tuple[int, Instant, str, bytes, bytes]]) -> Exception | None:
-        """Writes the rows; what went wrong, in the caller's terms, or None."""
+    def _write_rows(self, rows: list[tuple[int, Instant, str, bytes, bytes]]) -> Exception | None:
+        """Writes the rows; returns the error for their callers, None when they are durable."""
         if self._failed:
-            return LogUnavailableError("the log failed and does not take facts any more")
+            return LogUnavailableError("the log failed and takes no more facts")
         try:
             if not truncate_wal(self._connection, self.path):
                 return OverloadedError(
-                    f"somebody reads an old state of {self.path}; try again when they have ended"
+                    f"a reader holds an old state of {self.path}; try again when it has ended"
                 )
             failpoint("before_append")
             self._connection.execute("BEGIN IMMEDIATE")
             insert_rows(self._connection, "INSERT INTO record VALUES (?, ?, ?, ?, ?)", rows)
             self._connection.execute("COMMIT")
         except sqlite3.Error as error:
-            return self._judge(error)
+            return self._translate_write_error(error)
         return None
 
-    def _judge(self, error: sqlite3.Error) -> Exception:
-        code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
+    def _translate_write_error(self, error: sqlite3.Error) -> Exception:
+        """Returns the error for the callers, and ends the log when the outcome is unknown."""
         if self._connection.in_transaction:
             self._connection.execute("ROLLBACK")
-        if code == sqlite3.SQLITE_FULL:
-            return LogFullError(
-                f"no room is left for {self.path}; free some disk space and try again"
-            )
-        if code in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_BUSY, sqlite3.SQLITE_PERM):
-            return LogUnavailableError(f"{self.path} cannot be written: {error}")
+        if primary_code(error) in _NOTHING_WRITTEN:
+            return make_write_error(error, self.path)
         self._failed = True
         message = f"writing {self.path} failed ({error}); restart mutua: the file decides"
         self._on_failure(message)
@@ -339,5 +348,5 @@ class SqliteLog:
 
 
 def digest_record(record_time: Instant, programme_id: str, value: bytes) -> bytes:
-    """What tells that a record is still as it was written."""
+    """Returns the digest that detects damage of a record."""
     return sha256(f"{record_time} {programme_id} ".encode() + value).digest()[:16]

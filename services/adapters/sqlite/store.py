@@ -1,4 +1,4 @@
-"""The read models as one SQLite file beside the log."""
+"""The read models as one SQLite file next to the log."""
 
 import json
 import sqlite3
@@ -27,7 +27,12 @@ from services.adapters.sql_store.tables import (
     PositionRow,
     ReadModelRow,
 )
-from services.adapters.sqlite.database_file import insert_rows, open_file, truncate_wal
+from services.adapters.sqlite.database_file import (
+    insert_rows,
+    open_file,
+    primary_code,
+    truncate_wal,
+)
 from services.ledger.changes import ProgrammeChanges
 from services.ledger.errors import FencedWriterError, StoreBusyError
 from services.ledger.monthly_sums import SUM_FIELDS as MONTH_FIELDS
@@ -35,7 +40,7 @@ from services.ledger.records import Hold, Watermark
 from services.ledger.state import Ledger, Needs
 
 _READERS: Final = 8
-_KNOWN: Final = """
+_FIND_USED_IDS: Final = """
     SELECT event_id FROM fact
     WHERE programme = ? AND event_id IN (SELECT value FROM json_each(?))
     UNION ALL
@@ -45,7 +50,7 @@ _KNOWN: Final = """
 
 
 class SqliteStore:
-    """See `ports.ProjectionStore` and `ports.QueryStore`. One writer, many readers."""
+    """Implements `ports.ProjectionStore` and `ports.QueryStore` for one writer and many readers."""
 
     def __init__(self, path: Path, *, read_only: bool = False) -> None:
         """Raises ForeignDataError or NewerSchemaError when the file is not what this mutua
@@ -62,8 +67,8 @@ class SqliteStore:
             except BaseException:
                 first.close()
                 raise
-        self._engine = _engine(path)
-        self._own = create_engine(
+        self._engine = _make_engine(path)
+        self._writer_engine = create_engine(
             "sqlite://",
             creator=lambda: first,
             poolclass=StaticPool,
@@ -78,9 +83,9 @@ class SqliteStore:
 
     def read_watermark(self, partition: int) -> Watermark | None:
         position = PositionRow.table()
-        found = select(position).where(position.c.partition == partition)
+        statement = select(position).where(position.c.partition == partition)
         with self._engine.connect() as connection:
-            row = connection.execute(found).first()
+            row = connection.execute(statement).first()
         if row is None:
             return None
         return Watermark(row.log_id, partition, row.next_offset, row.record_time, row.digest)
@@ -92,32 +97,34 @@ class SqliteStore:
             return {row.partition: row.next_offset for row in rows}
 
     def load(self, programme_id: str, needs: Needs) -> Ledger:
-        programme = self._known().get(programme_id)
+        programme = self._load_programmes().get(programme_id)
         if programme is None:
             return Ledger()
-        with self._own.connect() as connection:
+        with self._writer_engine.connect() as connection:
             return load_ledger(connection, programme, programme_id, needs)
 
     def find_used_event_ids(self, programme_id: str, event_ids: Collection[str]) -> set[str]:
-        programme = self._known().get(programme_id)
+        programme = self._load_programmes().get(programme_id)
         if programme is None:
             return set()
         ids = json.dumps(list(event_ids))
-        return {row[0] for row in self._writer.execute(_KNOWN, (programme, ids, programme, ids))}
+        return {
+            row[0] for row in self._writer.execute(_FIND_USED_IDS, (programme, ids, programme, ids))
+        }
 
     def commit(self, changes: Sequence[ProgrammeChanges], start: int, end: Watermark) -> None:
-        # Read before the transaction begins, which closing a reading connection would end.
-        dictionaries = [self._dictionary(each.programme_id) for each in changes]
-        with _busy_in_words(), self._transaction():
+        # Loaded before the transaction begins, because closing a reading connection would end it.
+        dictionaries = [self._get_dictionary(programme.programme_id) for programme in changes]
+        with _translate_busy(), self._transaction():
             self._advance(start, end)
-            for each, dictionary in zip(changes, dictionaries, strict=True):
-                self._write(each, dictionary, end.partition)
+            for programme, dictionary in zip(changes, dictionaries, strict=True):
+                self._write(programme, dictionary, end.partition)
             failpoint("in_slab")
         failpoint("after_commit_before_ack")
 
     def read_hold(self, partition: int) -> Hold | None:
-        found = self._writer.execute("SELECT * FROM held WHERE partition = ?", (partition,))
-        row = found.fetchone()
+        cursor = self._writer.execute("SELECT * FROM held WHERE partition = ?", (partition,))
+        row = cursor.fetchone()
         return None if row is None else Hold(*row)
 
     def save_hold(self, hold: Hold) -> None:
@@ -135,7 +142,7 @@ class SqliteStore:
             yield SqlSnapshot(connection, partition)
 
     def close(self) -> None:
-        """Leaves the -wal and -shm files, for readers who may not write here; see `sqlite_log`."""
+        """Leaves the -wal and -shm files, for readers who may not write here; see `log`."""
         if self._closed:
             return
         self._closed = True
@@ -147,13 +154,13 @@ class SqliteStore:
             with self._engine.connect() as last:
                 last.execute(select(PositionRow.table()))
                 last.rollback()
-                self._own.dispose()
+                self._writer_engine.dispose()
                 self._writer.close()
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
         if not truncate_wal(self._writer, self.path):
-            raise StoreBusyError("somebody reads an old state of the read models")
+            raise StoreBusyError("a reader holds an old state of the read models")
         self._writer.execute("BEGIN IMMEDIATE")
         try:
             yield
@@ -221,16 +228,16 @@ class SqliteStore:
             (programme,),
         )
 
-    def _dictionary(self, programme_id: str) -> ProgrammeDictionary:
-        """The numbers of a programme, which gets one itself when it is met first."""
+    def _get_dictionary(self, programme_id: str) -> ProgrammeDictionary:
+        """Returns the dictionary of a programme; a new programme gets a number."""
         if programme_id not in self._dictionaries:
-            number = self._known().setdefault(programme_id, len(self._programmes))
-            with self._own.connect() as connection:
+            number = self._load_programmes().setdefault(programme_id, len(self._programmes))
+            with self._writer_engine.connect() as connection:
                 self._dictionaries[programme_id] = load_dictionary(connection, number)
         return self._dictionaries[programme_id]
 
-    def _known(self) -> dict[str, int]:
-        """The numbers of all programmes; read once, as nobody else writes."""
+    def _load_programmes(self) -> dict[str, int]:
+        """Returns the numbers of all programmes, cached because nobody else writes."""
         if not self._programmes:
             self._programmes = dict(
                 self._writer.execute("SELECT programme_id, programme FROM programme")
@@ -239,12 +246,12 @@ class SqliteStore:
 
 
 @contextmanager
-def _busy_in_words() -> Iterator[None]:
-    """What ends when somebody lets go or makes room. Raises StoreBusyError."""
+def _translate_busy() -> Iterator[None]:
+    """Raises StoreBusyError while the file is locked or the disk is full."""
     try:
         yield
     except sqlite3.OperationalError as error:
-        if error.sqlite_errorcode & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_FULL):
+        if primary_code(error) in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_FULL):
             raise StoreBusyError(f"the read models cannot be written for now: {error}") from error
         raise
 
@@ -257,8 +264,8 @@ def _create_tables(connection: sqlite3.Connection) -> None:
             connection.execute(str(CreateIndex(index, if_not_exists=True).compile(dialect=dialect)))
 
 
-def _engine(path: Path) -> Engine:
-    """Readers: each transaction is one snapshot, which SQLite takes at the first statement."""
+def _make_engine(path: Path) -> Engine:
+    """Returns an engine for readers: a transaction is a snapshot, taken at its first statement."""
     engine = create_engine(
         "sqlite://",
         creator=lambda: open_file(path, version=MODEL_VERSION, durable=False, read_only=True),
@@ -273,20 +280,20 @@ def _engine(path: Path) -> Engine:
     return engine
 
 
-def _insert(model: type[ReadModelRow]) -> str:
+def _make_insert(model: type[ReadModelRow]) -> str:
     places = ", ".join("?" for _ in model.model_fields)
     return f"INSERT INTO {model.__tablename__} VALUES ({places})"
 
 
-def _adding(model: type[ReadModelRow], names: Sequence[str], further: str = "") -> str:
-    """An insertion that adds its numbers to those of the row that is there."""
+def _make_upsert(model: type[ReadModelRow], names: Sequence[str], further: str = "") -> str:
+    """Returns an insertion that adds its numbers to an existing row."""
     sums = ", ".join(f"{name} = {name} + excluded.{name}" for name in names)
-    return f"{_insert(model)} ON CONFLICT DO UPDATE SET {sums}{further}"
+    return f"{_make_insert(model)} ON CONFLICT DO UPDATE SET {sums}{further}"
 
 
-_INSERT: Final = {model: _insert(model) for model in ReadModelRow.__subclasses__()} | {
-    OrganizationMonthRow: _adding(OrganizationMonthRow, MONTH_FIELDS),
-    BatchRow: _adding(
+_INSERT: Final = {model: _make_insert(model) for model in ReadModelRow.__subclasses__()} | {
+    OrganizationMonthRow: _make_upsert(OrganizationMonthRow, MONTH_FIELDS),
+    BatchRow: _make_upsert(
         BatchRow,
         [name for name in BatchRow.model_fields if name.endswith("_count")],
         ", first_record_time = min(first_record_time, excluded.first_record_time)"
