@@ -1,4 +1,4 @@
-"""Dense numbers for what tables would otherwise repeat in every row."""
+"""Dense numbers for ids that tables would otherwise repeat in every row."""
 
 from collections.abc import Iterable, Sequence
 from typing import Generic, TypeVar
@@ -7,29 +7,29 @@ Key = TypeVar("Key")
 
 
 class DenseNumbers(Generic[Key]):
-    """Numbers of a programme's organization ids or topic sets, given in order of first use."""
+    """Numbers of a programme's organization ids or topic sets, in order of first use."""
 
-    def __init__(self, known: Iterable[tuple[Key, int]] = (), *, first: int = 0) -> None:
-        self.numbers = dict(known)
+    def __init__(self, assigned: Iterable[tuple[Key, int]] = (), *, first: int = 0) -> None:
+        self.numbers = dict(assigned)
         self._next = max(self.numbers.values(), default=first - 1) + 1
-        self._fresh: list[tuple[int, Key]] = []
+        self._new: list[tuple[int, Key]] = []
 
     def assign(self, keys: Iterable[Key]) -> None:
-        """Gives each of the keys a number that has none."""
+        """Assigns a number to every key that has none."""
         for key in keys:
             if key not in self.numbers:
                 self.numbers[key] = self._next
-                self._fresh.append((self._next, key))
+                self._new.append((self._next, key))
                 self._next += 1
 
     def take_new(self) -> Sequence[tuple[int, Key]]:
-        """The numbers given since this was last asked."""
-        fresh, self._fresh = self._fresh, []
-        return fresh
+        """Returns the numbers that were assigned since the last call."""
+        new, self._new = self._new, []
+        return new
 
 
 class ProgrammeDictionary:
-    """What the rows of one programme say by number."""
+    """The numbers in the rows of one programme."""
 
     def __init__(
         self,

@@ -1,4 +1,4 @@
-"""Lists of exchanges: the filters of a question, an order, and where a page goes on."""
+"""Lists of exchanges: the filters of a question, an order, and where a page continues."""
 
 from collections.abc import Iterator, Sequence
 from itertools import groupby
@@ -25,7 +25,7 @@ _READ_AT_ONCE: Final = 500
 def list_exchanges(
     connection: Connection,
     programme: int,
-    chosen: ExchangeFilter,
+    exchange_filter: ExchangeFilter,
     order: Sequence[tuple[str, bool]],
     after: Sequence[int] | None,
     limit: int,
@@ -39,10 +39,10 @@ def list_exchanges(
         .where(
             exchange.programme == programme,
             exchange.to_offset.is_(None),
-            *([] if after is None else [_beyond(columns, after)]),
-            *_conditions(programme, chosen),
-            *_selection(programme, chosen),
-            *_sides(programme, chosen),
+            *([] if after is None else [_after_key(columns, after)]),
+            *_conditions(programme, exchange_filter),
+            *_number_conditions(programme, exchange_filter),
+            *_side_conditions(programme, exchange_filter),
         )
         .order_by(*(column.desc() if latest else column for column, latest in columns))
         .limit(limit)
@@ -55,7 +55,7 @@ def list_exchanges(
 def _revisions(
     connection: Connection, programme: int, numbers: Sequence[int]
 ) -> Iterator[list[StoredRevision]]:
-    """The revisions of each of these exchanges, in the order of `numbers`."""
+    """Yields the revisions of every exchange, in the order of `numbers`."""
     exchange = ExchangeRow.table().c
     statement = (
         select(
@@ -78,74 +78,78 @@ def _revisions(
     return map(by_number.__getitem__, numbers)
 
 
-def _beyond(columns: Sequence[tuple[Any, bool]], after: Sequence[int]) -> Any:
-    """Rows that stand behind a key in the order: equal so far, and then further on."""
-    found: list[Any] = []
+def _after_key(columns: Sequence[tuple[Any, bool]], after: Sequence[int]) -> Any:
+    """Returns a condition for rows after a key in the order."""
+    alternatives: list[Any] = []
     equal: list[Any] = []
     for (column, latest), value in zip(columns, after, strict=True):
-        found.append(and_(*equal, column < value if latest else column > value))
+        alternatives.append(and_(*equal, column < value if latest else column > value))
         equal.append(column == value)
-    return or_(*found)
+    return or_(*alternatives)
 
 
-def _conditions(programme: int, chosen: ExchangeFilter) -> Iterator[Any]:
+def _conditions(programme: int, exchange_filter: ExchangeFilter) -> Iterator[Any]:
     exchange, topic = ExchangeRow.table().c, TopicRow.table().c
-    if chosen.from_day is not None:
-        yield exchange.first_day >= chosen.from_day
-    if chosen.to_day is not None:
-        yield exchange.first_day < chosen.to_day
-    if chosen.kinds:
-        yield exchange.kind.in_(chosen.kinds)
-    if chosen.formalities:
-        yield exchange.formality.in_(chosen.formalities)
-    if chosen.topics:
+    if exchange_filter.from_day is not None:
+        yield exchange.first_day >= exchange_filter.from_day
+    if exchange_filter.to_day is not None:
+        yield exchange.first_day < exchange_filter.to_day
+    if exchange_filter.kinds:
+        yield exchange.kind.in_(exchange_filter.kinds)
+    if exchange_filter.formalities:
+        yield exchange.formality.in_(exchange_filter.formalities)
+    if exchange_filter.topics:
         yield exchange.topic_set.in_(
             select(topic.topic_set).where(
-                topic.programme == programme, topic.topic.in_(chosen.topics)
+                topic.programme == programme, topic.topic.in_(exchange_filter.topics)
             )
         )
 
 
-def _selection(programme: int, chosen: ExchangeFilter) -> Iterator[Any]:
+def _number_conditions(programme: int, exchange_filter: ExchangeFilter) -> Iterator[Any]:
     exchange, fact = ExchangeRow.table().c, FactRow.table().c
-    if chosen.batch:
-        yield exchange.batch == chosen.batch
-    if chosen.exchange_ids:
+    if exchange_filter.batch:
+        yield exchange.batch == exchange_filter.batch
+    if exchange_filter.exchange_ids:
         yield exchange.exchange.in_(
             select(fact.offset).where(
-                fact.programme == programme, fact.event_id.in_(chosen.exchange_ids)
+                fact.programme == programme, fact.event_id.in_(exchange_filter.exchange_ids)
             )
         )
-    if chosen.numbers is not None:
-        yield exchange.exchange.in_(chosen.numbers)
-    if chosen.standing_only:
+    if exchange_filter.numbers is not None:
+        yield exchange.exchange.in_(exchange_filter.numbers)
+    if exchange_filter.standing_only:
         yield exchange.state != RevisionState.RETRACTED
-    if chosen.excluded_numbers:
-        # As literals: there may be more than a statement takes parameters.
+    if exchange_filter.excluded_numbers:
+        # As literals, because a statement takes fewer parameters.
         numbers: Any = bindparam(
-            "excluded", chosen.excluded_numbers, expanding=True, literal_execute=True
+            "excluded", exchange_filter.excluded_numbers, expanding=True, literal_execute=True
         )
         yield exchange.exchange.not_in(numbers)
 
 
-def _sides(programme: int, chosen: ExchangeFilter) -> Iterator[Any]:
-    """An exchange has a leg from each giver to each receiver, so that what is found of each side
-    for itself is one leg."""
+def _side_conditions(programme: int, exchange_filter: ExchangeFilter) -> Iterator[Any]:
+    """Yields one condition a side.
+
+    An exchange has a leg from every giver to every receiver, so conditions that match on either
+    side separately also match one leg.
+    """
     leg = LegRow.table().c
-    if chosen.parties is not None:
-        yield _names(programme, chosen.parties, (leg.giver, leg.receiver))
-    if chosen.givers is not None:
-        yield _names(programme, chosen.givers, (leg.giver,), Side.GIVER)
-    if chosen.receivers is not None:
-        yield _names(programme, chosen.receivers, (leg.receiver,), Side.RECEIVER)
+    if exchange_filter.parties is not None:
+        yield _has_party(programme, exchange_filter.parties, (leg.giver, leg.receiver))
+    if exchange_filter.givers is not None:
+        yield _has_party(programme, exchange_filter.givers, (leg.giver,), Side.GIVER)
+    if exchange_filter.receivers is not None:
+        yield _has_party(programme, exchange_filter.receivers, (leg.receiver,), Side.RECEIVER)
 
 
-def _names(
+def _has_party(
     programme: int, organization_ids: Sequence[str], ends: Sequence[Any], side: Side | None = None
 ) -> Any:
-    """That one of the organizations is at one of these ends of a leg; without a side, or joint.
+    """Returns a condition that an organization is at one of these ends of a leg.
 
-    A retracted exchange has no legs any more; its parties remember their side.
+    Without a side, joint parties match too. A retracted exchange has no legs; its party rows store
+    their side.
     """
     exchange, party = ExchangeRow.table().c, PartyRow.table().c
     joint, retracted = JointPartyRow.table().c, RetractedPartyRow.table().c
@@ -153,14 +157,14 @@ def _names(
         party.programme == programme, party.organization_id.in_(organization_ids)
     )
 
-    def found(row: Any, *conditions: Any) -> Any:
+    def row_exists(row: Any, *conditions: Any) -> Any:
         return exists().where(
             row.programme == programme, row.exchange == exchange.exchange, *conditions
         )
 
-    at_an_end = found(LegRow.table().c, or_(*(end.in_(numbers) for end in ends)))
+    is_at_end = row_exists(LegRow.table().c, or_(*(end.in_(numbers) for end in ends)))
     was_party = retracted.party.in_(numbers)
     if side is None:
-        joined = found(joint, joint.party.in_(numbers))
-        return or_(at_an_end, joined, found(retracted, was_party))
-    return or_(at_an_end, found(retracted, was_party, retracted.side == side))
+        is_joint = row_exists(joint, joint.party.in_(numbers))
+        return or_(is_at_end, is_joint, row_exists(retracted, was_party))
+    return or_(is_at_end, row_exists(retracted, was_party, retracted.side == side))

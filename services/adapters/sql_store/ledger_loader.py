@@ -1,4 +1,4 @@
-"""The part of a programme's state that a slab can touch, read back from its tables."""
+"""Loads the part of a programme's state that a slab can change."""
 
 from collections.abc import Collection, Iterator
 from itertools import groupby, islice
@@ -32,9 +32,9 @@ _CHUNK: Final = 5_000
 
 
 def load_ledger(connection: Connection, programme: int, programme_id: str, needs: Needs) -> Ledger:
-    """What `needs` names, and every waiting fact that it can release, one after the other.
+    """Loads what `needs` names, and every waiting fact that the slab can release.
 
-    Adds to `needs` what those waiting facts need.
+    Adds the needs of these waiting facts to `needs`.
     """
     ledger = Ledger()
     _load_waiting(connection, programme, programme_id, needs, ledger)
@@ -42,20 +42,20 @@ def load_ledger(connection: Connection, programme: int, programme_id: str, needs
         _load_roster(connection, programme, programme_id, ledger)
     fact, offsets = FactRow.table().c, {}
     for chunk in _chunks(needs.event_ids):
-        known = select(fact.event_id, fact.offset, fact.digest).where(
+        statement = select(fact.event_id, fact.offset, fact.digest).where(
             fact.programme == programme, match_many(connection, fact.event_id)
         )
-        for event_id, offset, digest in connection.execute(known, {"many": chunk}):
+        for event_id, offset, digest in connection.execute(statement, {"many": chunk}):
             ledger.digests[event_id] = digest
             offsets[event_id] = offset
-    numbers = [offsets[each] for each in needs.exchange_ids if each in offsets]
-    for history in _histories(connection, programme, programme_id, numbers):
+    numbers = [offsets[event_id] for event_id in needs.exchange_ids if event_id in offsets]
+    for history in _load_histories(connection, programme, programme_id, numbers):
         ledger.histories[history.exchange_id] = history
     return ledger
 
 
 def load_dictionary(connection: Connection, programme: int) -> ProgrammeDictionary:
-    """The numbers given in a programme so far."""
+    """Loads the numbers that were assigned in a programme."""
     party, topic = PartyRow.table().c, TopicRow.table().c
     parties = select(party.organization_id, party.party).where(party.programme == programme)
     topics = (
@@ -74,10 +74,10 @@ def load_dictionary(connection: Connection, programme: int) -> ProgrammeDictiona
 
 
 def match_many(connection: Connection, column: Any) -> Any:
-    """That a column has one of `many` values, which are given when the statement is executed.
+    """Returns the condition that a column has one of `many` values, a parameter at execution.
 
-    Those that are given to the statement itself stay for long: it refers to itself, and memory is
-    seldom searched for such. PostgreSQL reads an array faster than a list.
+    Values inside the statement would stay in memory, because statements have reference cycles and
+    are seldom collected. PostgreSQL reads an array faster than a list.
     """
     if connection.dialect.name == "postgresql":
         return column == any_(bindparam("many", type_=ARRAY(column.type)))
@@ -87,29 +87,29 @@ def match_many(connection: Connection, column: Any) -> Any:
 def _load_waiting(
     connection: Connection, programme: int, programme_id: str, needs: Needs, ledger: Ledger
 ) -> None:
-    """Follows the waiting facts until nothing more can be released."""
+    """Loads waiting facts until no further one can be released."""
     waiting = WaitingRow.table().c
-    anything = select(waiting.event_id).where(waiting.programme == programme).limit(1)
-    if connection.execute(anything).first() is None:
+    first_waiting = select(waiting.event_id).where(waiting.programme == programme).limit(1)
+    if connection.execute(first_waiting).first() is None:
         return
     while True:
-        fresh = []
+        released = []
         for chunk in _chunks(needs.list_awaited_keys()):
-            touched = select(WaitingRow.table()).where(
+            statement = select(WaitingRow.table()).where(
                 waiting.programme == programme,
                 or_(
                     match_many(connection, waiting.awaited),
                     match_many(connection, waiting.event_id),
                 ),
             )
-            for row in connection.execute(touched, {"many": chunk}):
+            for row in connection.execute(statement, {"many": chunk}):
                 if row.event_id not in ledger.waiting_keys:
                     logged = read_record(row.offset, row.record_time, programme_id, row.value)
                     ledger.add_waiting_fact(row.event_id, logged, row.awaited)
-                    fresh.append(logged)
-        if not fresh:
+                    released.append(logged)
+        if not released:
             break
-        needs.add(find_needs(fresh))
+        needs.add(find_needs(released))
 
 
 def _load_roster(connection: Connection, programme: int, programme_id: str, ledger: Ledger) -> None:
@@ -120,7 +120,7 @@ def _load_roster(connection: Connection, programme: int, programme_id: str, ledg
         .order_by(version.organization_id, version.version)
     )
     for row in connection.execute(versions):
-        event = _event(row.content, programme_id)
+        event = _parse_event(row.content, programme_id)
         fact = event.fact
         assert isinstance(fact, OrganizationRegistered | OrganizationUpdated)
         ledger.roster[row.organization_id] = OrganizationVersion(
@@ -138,7 +138,7 @@ def _load_roster(connection: Connection, programme: int, programme_id: str, ledg
         ledger.aliases[name] = organization_id
 
 
-def _histories(
+def _load_histories(
     connection: Connection, programme: int, programme_id: str, numbers: Collection[int]
 ) -> Iterator[ExchangeHistory]:
     exchange = ExchangeRow.table().c
@@ -148,16 +148,16 @@ def _histories(
             .where(exchange.programme == programme, match_many(connection, exchange.exchange))
             .order_by(exchange.exchange, exchange.revision)
         )
-        found = connection.execute(revisions, {"many": chunk})
-        for number, rows in groupby(found, lambda row: row.exchange):
+        rows_by_exchange = connection.execute(revisions, {"many": chunk})
+        for number, rows in groupby(rows_by_exchange, lambda row: row.exchange):
             history: ExchangeHistory | None = None
             for row in rows:
                 history = history or ExchangeHistory(row.exchange_id, number, [])
-                event = _event(row.content, programme_id)
-                said = (
+                event = _parse_event(row.content, programme_id)
+                content_event = (
                     history.current.content_event if row.state == RevisionState.RETRACTED else event
                 )
-                assert isinstance(said.fact, ExchangeRecorded | ExchangeCorrected)
+                assert isinstance(content_event.fact, ExchangeRecorded | ExchangeCorrected)
                 history.revisions.append(
                     Revision(
                         number=row.revision,
@@ -167,8 +167,8 @@ def _histories(
                         recorded_by=row.recorded_by,
                         state=RevisionState(row.state),
                         source=event.source,
-                        content_event=said,
-                        exchange=said.fact.exchange,
+                        content_event=content_event,
+                        exchange=content_event.fact.exchange,
                         value=row.content,
                     )
                 )
@@ -176,7 +176,7 @@ def _histories(
             yield history
 
 
-def _event(value: bytes, programme_id: str) -> Event:
+def _parse_event(value: bytes, programme_id: str) -> Event:
     event = read_record(0, 0, programme_id, value).event
     assert event is not None, "a stored fact was readable when it was stored"
     return event

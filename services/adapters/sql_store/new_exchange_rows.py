@@ -1,4 +1,4 @@
-"""Exchanges that needed no folding as rows; `rows` says the same of those that did."""
+"""Rows of exchanges that need no folding; `slab_rows` makes those of all others."""
 
 from collections.abc import Sequence
 from typing import Any, Final
@@ -24,28 +24,31 @@ _DAY: Final = int(Precision.DAY)
 
 # decision 0025: new exchanges take a fast path
 def make_new_exchange_rows(
-    dictionary: ProgrammeDictionary, fresh: Sequence[tuple[NewExchange, list[Leg]]]
+    dictionary: ProgrammeDictionary, new_exchanges: Sequence[tuple[NewExchange, list[Leg]]]
 ) -> dict[type[ReadModelRow], list[Row]]:
-    """The rows of new exchanges, in the order of the tables' columns, all they name numbered."""
+    """Makes the rows of new exchanges, in the order of the tables' columns.
+
+    Raises KeyError when the dictionary lacks a number.
+    """
     programme, party = dictionary.programme, dictionary.parties.numbers
     topic_set = dictionary.topic_sets.numbers
     facts: list[Row] = []
     exchanges: list[Row] = []
     legs: list[Row] = []
     joint: list[Row] = []
-    for each, shared in fresh:
-        number, event_id = each.offset, each.event_id
-        facts.append((programme, event_id, number, each.digest))
-        for giver, receiver, *shares in shared:
+    for exchange, exchange_legs in new_exchanges:
+        number, event_id = exchange.offset, exchange.event_id
+        facts.append((programme, event_id, number, exchange.digest))
+        for giver, receiver, *shares in exchange_legs:
             legs.append((programme, number, party[giver], party[receiver], *shares))
-        if each.party_ids:
-            joint += [(programme, number, party[member]) for member in each.party_ids]
-        dated = each.occur_precision <= _DAY
-        first_day = end_day = each.occur_time // DAY
-        if dated:  # which most are
+        if exchange.party_ids:
+            joint += [(programme, number, party[member]) for member in exchange.party_ids]
+        is_dated = exchange.occur_precision <= _DAY
+        first_day = end_day = exchange.occur_time // DAY
+        if is_dated:  # the common case
             end_day += 1
         else:
-            _, end_day = find_period(each.occur_time, Precision(each.occur_precision))
+            _, end_day = find_period(exchange.occur_time, Precision(exchange.occur_precision))
         exchanges.append(
             (
                 programme,
@@ -55,27 +58,27 @@ def make_new_exchange_rows(
                 event_id,
                 number,
                 None,
-                each.record_time,
-                each.report_time,
+                exchange.record_time,
+                exchange.report_time,
                 _RECORDED,
-                each.occur_time,
+                exchange.occur_time,
                 first_day,
                 end_day,
-                dated,
-                each.kind,
-                each.formality,
-                each.reported_by,
-                topic_set[each.topics],
-                party[each.recorded_by] if each.recorded_by else None,
-                each.giver_minutes,
-                each.receiver_minutes,
-                each.benefit_minutes,
-                bool(each.party_ids),
-                each.visibility,
-                each.recorded_by,
-                each.batch,
-                each.generation,
-                each.value,
+                is_dated,
+                exchange.kind,
+                exchange.formality,
+                exchange.reported_by,
+                topic_set[exchange.topics],
+                party[exchange.recorded_by] if exchange.recorded_by else None,
+                exchange.giver_minutes,
+                exchange.receiver_minutes,
+                exchange.benefit_minutes,
+                bool(exchange.party_ids),
+                exchange.visibility,
+                exchange.recorded_by,
+                exchange.batch,
+                exchange.generation,
+                exchange.value,
             )
         )
     return {FactRow: facts, ExchangeRow: exchanges, LegRow: legs, JointPartyRow: joint}

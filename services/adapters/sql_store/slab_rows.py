@@ -1,4 +1,4 @@
-"""Changes of a programme as rows of its tables."""
+"""Rows of the tables from the changes of a programme."""
 
 from operator import itemgetter
 from typing import Any
@@ -39,19 +39,21 @@ Row = tuple[Any, ...]
 def make_slab_rows(
     dictionary: ProgrammeDictionary, changes: ProgrammeChanges
 ) -> dict[type[ReadModelRow], list[Row]]:
-    """The rows that a slab adds, by table, each in the order of the table's columns.
+    """Makes the rows that a slab adds, by table, in the order of the tables' columns.
 
-    `organization_month` and `batch` hold differences, to be added to what is there.
+    Rows of `organization_month` and `batch` are increments to existing rows.
     """
-    if _names_new(dictionary, changes.journal):
-        _number(dictionary, changes)
+    if _has_new_names(dictionary, changes.journal):
+        _assign_numbers(dictionary, changes)
     try:
-        fresh = make_new_exchange_rows(dictionary, changes.new_exchanges)
-    except KeyError:  # cheaper than to look at all that they name, which is seldom new
-        _number(dictionary, changes)
-        fresh = make_new_exchange_rows(dictionary, changes.new_exchanges)
-    rows = _of_exchanges(dictionary, changes) | _of_facts(dictionary.programme, changes.journal)
-    for model, added in fresh.items():
+        new_rows = make_new_exchange_rows(dictionary, changes.new_exchanges)
+    except KeyError:  # cheaper than a check of every name, because names are seldom new
+        _assign_numbers(dictionary, changes)
+        new_rows = make_new_exchange_rows(dictionary, changes.new_exchanges)
+    rows = _make_exchange_rows(dictionary, changes) | _make_fact_rows(
+        dictionary.programme, changes.journal
+    )
+    for model, added in new_rows.items():
         rows[model] += added
     programme, party = dictionary.programme, dictionary.parties.numbers
     rows[OrganizationMonthRow] = [
@@ -85,8 +87,8 @@ def make_slab_rows(
     return rows
 
 
-def _names_new(dictionary: ProgrammeDictionary, journal: Journal) -> bool:
-    """Whether an exchange that was folded names what has no number: it may do so in no row."""
+def _has_new_names(dictionary: ProgrammeDictionary, journal: Journal) -> bool:
+    """Whether a folded exchange has a name without a number, perhaps in no row."""
     party, topic_set = dictionary.parties.numbers.keys(), dictionary.topic_sets.numbers
     return any(
         not party >= {*revision.exchange.list_party_ids()}
@@ -96,18 +98,18 @@ def _names_new(dictionary: ProgrammeDictionary, journal: Journal) -> bool:
     )
 
 
-def _number(dictionary: ProgrammeDictionary, changes: ProgrammeChanges) -> None:
-    """Gives numbers in log order, so that they do not depend on how the log was cut."""
-    told: list[tuple[int, Exchange | NewExchange, str]] = [
-        (each.offset, each, each.recorded_by) for each, _ in changes.new_exchanges
+def _assign_numbers(dictionary: ProgrammeDictionary, changes: ProgrammeChanges) -> None:
+    """Assigns numbers in log order, so they do not depend on the size of slabs."""
+    exchanges: list[tuple[int, Exchange | NewExchange, str]] = [
+        (exchange.offset, exchange, exchange.recorded_by) for exchange, _ in changes.new_exchanges
     ]
     if changes.journal.revisions:
-        told += [
+        exchanges += [
             (revision.from_offset, revision.exchange, revision.content_event.recorded_by)
             for _, revision in changes.journal.revisions
         ]
-        told.sort(key=itemgetter(0))
-    for _, exchange, recorder in told:
+        exchanges.sort(key=itemgetter(0))
+    for _, exchange, recorder in exchanges:
         dictionary.parties.assign(exchange.giver_ids)
         dictionary.parties.assign(exchange.receiver_ids)
         dictionary.parties.assign(exchange.party_ids)
@@ -116,13 +118,15 @@ def _number(dictionary: ProgrammeDictionary, changes: ProgrammeChanges) -> None:
         dictionary.topic_sets.assign((exchange.topics,))
 
 
-def _of_exchanges(
+def _make_exchange_rows(
     dictionary: ProgrammeDictionary, changes: ProgrammeChanges
 ) -> dict[type[ReadModelRow], list[Row]]:
     programme, party = dictionary.programme, dictionary.parties.numbers
     revisions = changes.journal.revisions
     return {
-        ExchangeRow: [_revision(dictionary, history, revision) for history, revision in revisions],
+        ExchangeRow: [
+            _make_revision_row(dictionary, history, revision) for history, revision in revisions
+        ],
         LegRow: [
             (programme, history.number, party[leg.giver_id], party[leg.receiver_id], *leg[2:])
             for history, _, shared in changes.standing_exchanges
@@ -137,13 +141,13 @@ def _of_exchanges(
             (programme, history.number, party[member], side)
             for history, revision in revisions
             if revision.state is RevisionState.RETRACTED
-            for side, members in _sides(revision.exchange)
+            for side, members in _list_sides(revision.exchange)
             for member in members
         ],
     }
 
 
-def _sides(exchange: Exchange) -> tuple[tuple[Side, tuple[str, ...]], ...]:
+def _list_sides(exchange: Exchange) -> tuple[tuple[Side, tuple[str, ...]], ...]:
     return (
         (Side.GIVER, exchange.giver_ids),
         (Side.RECEIVER, exchange.receiver_ids),
@@ -151,7 +155,7 @@ def _sides(exchange: Exchange) -> tuple[tuple[Side, tuple[str, ...]], ...]:
     )
 
 
-def _of_facts(programme: int, journal: Journal) -> dict[type[ReadModelRow], list[Row]]:
+def _make_fact_rows(programme: int, journal: Journal) -> dict[type[ReadModelRow], list[Row]]:
     return {
         FactRow: [
             (programme, logged.event.event_id, logged.offset, logged.digest)
@@ -209,10 +213,16 @@ def _of_facts(programme: int, journal: Journal) -> dict[type[ReadModelRow], list
     }
 
 
-def _revision(dictionary: ProgrammeDictionary, history: ExchangeHistory, revision: Revision) -> Row:
-    said, exchange, first = revision.content_event, revision.exchange, history.revisions[0].source
-    assert said.occur_time is not None
-    first_day, end_day = find_period(said.occur_time, said.occur_precision)
+def _make_revision_row(
+    dictionary: ProgrammeDictionary, history: ExchangeHistory, revision: Revision
+) -> Row:
+    event, exchange, first_source = (
+        revision.content_event,
+        revision.exchange,
+        history.revisions[0].source,
+    )
+    assert event.occur_time is not None
+    first_day, end_day = find_period(event.occur_time, event.occur_precision)
     return (
         dictionary.programme,
         history.number,
@@ -222,24 +232,24 @@ def _revision(dictionary: ProgrammeDictionary, history: ExchangeHistory, revisio
         revision.from_offset,
         None,
         revision.record_time,
-        said.report_time,
+        event.report_time,
         revision.state,
-        said.occur_time,
+        event.occur_time,
         first_day,
         end_day,
-        said.occur_precision in (Precision.EXACT, Precision.DAY),
+        event.occur_precision in (Precision.EXACT, Precision.DAY),
         exchange.kind,
         exchange.formality,
         exchange.reported_by,
         dictionary.topic_sets.numbers[exchange.topics],
-        dictionary.parties.numbers[said.recorded_by] if said.recorded_by else None,
+        dictionary.parties.numbers[event.recorded_by] if event.recorded_by else None,
         exchange.giver_minutes,
         exchange.receiver_minutes,
         exchange.benefit_minutes,
         bool(exchange.party_ids),
-        said.visibility,
+        event.visibility,
         revision.recorded_by,
-        first.batch,
-        first.generation,
+        first_source.batch,
+        first_source.generation,
         revision.value,
     )

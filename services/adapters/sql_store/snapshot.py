@@ -34,8 +34,9 @@ from services.ledger.records import (
 
 
 class SqlSnapshot:
-    """See `ports.Snapshot`. Lives as long as the transaction of its connection, in which nothing
-    changes: where it and its programmes stand is asked once.
+    """Implements `ports.Snapshot`, for as long as the transaction of its connection.
+
+    Positions are read once, because nothing changes within the transaction.
     """
 
     read_numbers: NumberReader = staticmethod(read_numbers_as_text)
@@ -47,17 +48,17 @@ class SqlSnapshot:
         self._programmes: dict[str, tuple[int, int]] = {}
 
     def limit_statement_time(self, seconds: float) -> None:
-        """What is asked of a file in this process cannot be given up."""
+        """Does nothing, because a statement on a local file cannot be cancelled."""
 
     def read_next_offset(self) -> int:
         if self._next_offset is None:
             row = PositionRow.table().c
-            found = select(row.next_offset).where(row.partition == self._partition)
-            self._next_offset = self.connection.execute(found).scalar() or 0
+            statement = select(row.next_offset).where(row.partition == self._partition)
+            self._next_offset = self.connection.execute(statement).scalar() or 0
         return self._next_offset
 
     def list_programmes(self) -> list[str]:
-        """Those in which something was recorded, by id."""
+        """Returns the ids of programmes with a record, sorted."""
         programme = ProgrammeRow.table().c.programme_id
         return [row[0] for row in self.fetch_all(select(programme).order_by(programme))]
 
@@ -74,7 +75,7 @@ class SqlSnapshot:
         standing = (
             select(func.count())
             .select_from(ExchangeRow.table())
-            .where(exchange.programme == programme, *_stands())
+            .where(exchange.programme == programme, *_is_standing())
         )
         return ProgrammeCounts(
             fact_count=self._count(FactRow.table(), programme),
@@ -117,12 +118,12 @@ class SqlSnapshot:
     def read_batches(self, programme_id: str) -> list[ImportedBatch]:
         batch = BatchRow.table().c
         columns = [batch[field.name] for field in fields(ImportedBatch)]
-        found = (
+        statement = (
             select(*columns)
             .where(batch.programme == self._programme(programme_id))
             .order_by(batch.batch, batch.generation, batch.recorded_by)
         )
-        return [ImportedBatch(**row._mapping) for row in self.fetch_all(found)]
+        return [ImportedBatch(**row._mapping) for row in self.fetch_all(statement)]
 
     def read_configurations(self, programme_id: str) -> list[ProgrammeConfigured]:
         row = ProgrammeConfigurationRow.table().c
@@ -131,44 +132,45 @@ class SqlSnapshot:
             .where(row.programme == self._programme(programme_id))
             .order_by(row.offset)
         )
-        return [_configured(each.content, programme_id) for each in self.fetch_all(contents)]
+        return [_parse_configuration(row.content, programme_id) for row in self.fetch_all(contents)]
 
     def read_quarantine(
         self, programme_id: str, offsets: Collection[int], after: int, limit: int
     ) -> list[StoredQuarantineRecord]:
         row = QuarantineRow.table().c
-        found = select(row.offset, row.reason, row.detail, row.record_time, row.value).where(
+        statement = select(row.offset, row.reason, row.detail, row.record_time, row.value).where(
             row.programme == self._programme(programme_id), row.offset > after
         )
         if offsets:
-            found = found.where(row.offset.in_(offsets))
+            statement = statement.where(row.offset.in_(offsets))
         return [
-            StoredQuarantineRecord(each.offset, QuarantineCause(each.reason), *each[2:])
-            for each in self.fetch_all(found.order_by(row.offset).limit(limit))
+            StoredQuarantineRecord(record.offset, QuarantineCause(record.reason), *record[2:])
+            for record in self.fetch_all(statement.order_by(row.offset).limit(limit))
         ]
 
     def find_recorded_event_ids(self, programme_id: str, event_ids: Collection[str]) -> set[str]:
         fact = FactRow.table().c
-        found = select(fact.event_id).where(
+        statement = select(fact.event_id).where(
             fact.programme == self._programme(programme_id), fact.event_id.in_(event_ids)
         )
-        return {row.event_id for row in self.fetch_all(found)}
+        return {row.event_id for row in self.fetch_all(statement)}
 
     def _programme(self, programme_id: str) -> int:
         number, _ = self._find_programme(programme_id)
         return number
 
     def _find_programme(self, programme_id: str) -> tuple[int, int]:
-        """The dense number of a programme and its last record; -1, which no row has, when nothing
-        was recorded in it.
+        """Returns the dense number of a programme and the offset of its last record.
+
+        Both are -1, which no row has, when the programme has no record.
         """
         if programme_id not in self._programmes:
             programme = ProgrammeRow.table().c
-            standing = select(programme.programme, programme.last_offset)
-            found = self.connection.execute(
-                standing.where(programme.programme_id == programme_id)
+            statement = select(programme.programme, programme.last_offset)
+            row = self.connection.execute(
+                statement.where(programme.programme_id == programme_id)
             ).first()
-            self._programmes[programme_id] = (-1, -1) if found is None else (found[0], found[1])
+            self._programmes[programme_id] = (-1, -1) if row is None else (row[0], row[1])
         return self._programmes[programme_id]
 
     def _count(self, table: Any, programme: int) -> int:
@@ -179,13 +181,13 @@ class SqlSnapshot:
         return list(self.connection.execute(statement))
 
 
-def _configured(content: bytes, programme_id: str) -> ProgrammeConfigured:
+def _parse_configuration(content: bytes, programme_id: str) -> ProgrammeConfigured:
     event = read_record(0, 0, programme_id, content).event
     assert event is not None
     assert isinstance(event.fact, ProgrammeConfigured)
     return event.fact
 
 
-def _stands() -> tuple[Any, ...]:
+def _is_standing() -> tuple[Any, ...]:
     exchange = ExchangeRow.table().c
     return (exchange.to_offset.is_(None), exchange.state != RevisionState.RETRACTED)

@@ -1,9 +1,9 @@
-"""The read models: tables that are made from the log and can be made again.
+"""The read models: tables that are built from the log and can be rebuilt.
 
-`MODEL_VERSION` moves with every change of a table or of a rule; a version is built beside the one
-before it, never migrated. Times are microseconds, days are days since 1970-01-01, amounts are
-millionths of a minute; exchanges are numbered by the offset of their first record and parties by
-first appearance, densely, within a programme.
+`MODEL_VERSION` increases with every change of a table or of a rule; a new version is built next to
+the old one, never migrated. Times are microseconds, days are days since 1970-01-01, amounts are
+millionths of a minute. Within a programme, the number of an exchange is the offset of its first
+record, and parties have dense numbers in order of first appearance.
 """
 
 from typing import Any, Final
@@ -52,7 +52,7 @@ class PositionRow(ReadModelRow, table=True):
 
 
 class ProgrammeRow(ReadModelRow, table=True):
-    """A programme by its dense number, where it lies, and its last record that was projected."""
+    """A programme by its dense number, with its partition and its last projected record."""
 
     __tablename__ = "programme"
     programme: int = Field(primary_key=True)
@@ -84,7 +84,7 @@ class TopicRow(ReadModelRow, table=True):
 
 
 class OrganizationVersionRow(ReadModelRow, table=True):
-    """What is known of a registered organization from a record of the log on."""
+    """The content of a registered organization, valid from a record of the log on."""
 
     __tablename__ = "organization_version"
     programme: int = Field(primary_key=True)
@@ -96,7 +96,7 @@ class OrganizationVersionRow(ReadModelRow, table=True):
 
 
 class AliasRow(ReadModelRow, table=True):
-    """An id that means an organization."""
+    """An id that is bound to an organization."""
 
     __tablename__ = "alias"
     programme: int = Field(primary_key=True)
@@ -106,9 +106,9 @@ class AliasRow(ReadModelRow, table=True):
 
 
 class NothingToReportRow(ReadModelRow, table=True):
-    """That an organization, as recorded, had nothing to report for a month, each time it was said.
+    """A report that an organization, as recorded, had nothing to report for a month.
 
-    `recorded_by` tells whether it said so itself.
+    `recorded_by` is the organization that reported it.
     """
 
     __tablename__ = "nothing_to_report"
@@ -120,7 +120,7 @@ class NothingToReportRow(ReadModelRow, table=True):
 
 
 class ProgrammeConfigurationRow(ReadModelRow, table=True):
-    """A fact that configured a programme. Later ones overrule earlier ones, field by field."""
+    """A fact that configured a programme. Later facts override earlier ones, field by field."""
 
     __tablename__ = "programme_configuration"
     programme: int = Field(primary_key=True)
@@ -142,9 +142,9 @@ class FactRow(ReadModelRow, table=True):
 class ExchangeRow(ReadModelRow, table=True):
     """Every revision of every exchange; the current one has no `to_offset`.
 
-    `exchange` is also the `from_offset` of revision 0, so that what is new since an offset is a
-    range of the key; the index on changes holds later revisions only. `batch` and `generation` are
-    those of the import that recorded the exchange, whoever corrected it.
+    `exchange` is also the `from_offset` of revision 0, so exchanges since an offset are a range of
+    the key; the index on changes has later revisions only. `batch` and `generation` are those of
+    the import that recorded the exchange, even after a correction by another sender.
     """
 
     __tablename__ = "exchange"
@@ -208,7 +208,7 @@ class JointPartyRow(ReadModelRow, table=True):
 
 
 class RetractedPartyRow(ReadModelRow, table=True):
-    """A party of a retracted exchange, which has no legs any more, and its side of it."""
+    """A party of a retracted exchange, which has no legs, and its side."""
 
     __tablename__ = "retracted_party"
     programme: int = Field(primary_key=True)
@@ -218,7 +218,7 @@ class RetractedPartyRow(ReadModelRow, table=True):
 
 
 class OrganizationMonthRow(ReadModelRow, table=True):
-    """What an organization, as recorded, gave and received in a month (split, all lenses).
+    """Sums of what an organization, as recorded, gave and received in a month (split, all lenses).
 
     For SQL and business intelligence tools that read the store themselves.
     """
@@ -247,7 +247,7 @@ class OrganizationMonthRow(ReadModelRow, table=True):
 
 
 class BatchRow(ReadModelRow, table=True):
-    """What the facts of one sender's import batch led to; an undo retracted `undone_count`."""
+    """The outcome of one sender's import batch; an undo retracted `undone_count` exchanges."""
 
     __tablename__ = "batch"
     programme: int = Field(primary_key=True)
@@ -265,7 +265,7 @@ class BatchRow(ReadModelRow, table=True):
 
 
 class WaitingRow(ReadModelRow, table=True):
-    """A fact that waits, and for what: an event id, or an organization to be registered."""
+    """A waiting fact, and the event id or organization that it waits for."""
 
     __tablename__ = "waiting"
     programme: int = Field(primary_key=True)
@@ -294,9 +294,9 @@ class QuarantineRow(ReadModelRow, table=True):
 
 
 class HoldRow(SQLModel, table=True):
-    """What keeps a partition from going on; deleting the row has it tried again.
+    """A hold of a partition; after its deletion, projection tries again.
 
-    It lies with the read models and is none of them: it is not made from the log.
+    The table is next to the read models but not one of them, because the log does not contain it.
     """
 
     __tablename__ = "held"

@@ -39,7 +39,7 @@ def from_pair(pair: Pair) -> pb.Pair:
 
 
 def pair_fields(pair: Pair) -> Any:
-    """The fields of a pb.Pair: repeated fields take them for it, faster than the message."""
+    """Returns the fields of a pb.Pair; a repeated field accepts them, faster than a message."""
     return {
         "giver_id": pair.giver_id,
         "receiver_id": pair.receiver_id,
@@ -63,7 +63,7 @@ def from_edge(edge: Edge) -> pb.Edge:
 
 
 def edge_fields(edge: Edge) -> Any:
-    """The fields of a pb.Edge; see `pair_fields`."""
+    """Returns the fields of a pb.Edge; see `pair_fields`."""
     return {
         "giver_id": edge.giver_id,
         "receiver_id": edge.receiver_id,
@@ -101,10 +101,10 @@ def from_coverage(coverage: Coverage) -> pb.Coverage:
 
 
 def from_revisions(rows: Sequence[StoredRevision]) -> pb.Exchange:
-    """An exchange from the facts about it, oldest first, as they stand on the log.
+    """Builds an exchange from the stored facts about it, oldest first.
 
-    Leaves out the oldest where all of them exceed MAX_EXCHANGE_BYTES. A fact has 1 MiB at most, so
-    that the current content is always there, and the reason of a retraction.
+    Omits the oldest revisions when all of them exceed MAX_EXCHANGE_BYTES. The current content, and
+    the reason of a retraction, always fit, because a fact has 1 MiB at most.
     """
     earlier_count = len(rows) - 1
     room = MAX_EXCHANGE_BYTES - _revision_bytes(rows[-1])
@@ -151,7 +151,7 @@ def from_organization(
 
 
 def _revision_bytes(row: StoredRevision) -> int:
-    """At least what it takes encoded: what the fact has, and when it was recorded."""
+    """Returns an upper bound on the encoded size of a revision."""
     return len(row.value) + _RECORD_TIME_BYTES
 
 

@@ -5,15 +5,15 @@ from services.ledger.concentration import METRIC_VERSION, Concentration
 from services.ledger.question import to_units
 
 
-def from_concentration(found: Concentration) -> pb.Concentration:
+def from_concentration(concentration: Concentration) -> pb.Concentration:
     return pb.Concentration(
-        direction=pb.Direction.ValueType(found.direction),
-        organization_count=found.organization_count,
-        total=None if found.total is None else to_units(found.total),
-        gini=found.gini,
-        top_three_share=found.top_three_share,
-        lorenz=found.lorenz,
-        reasons=found.reasons,
+        direction=pb.Direction.ValueType(concentration.direction),
+        organization_count=concentration.organization_count,
+        total=None if concentration.total is None else to_units(concentration.total),
+        gini=concentration.gini,
+        top_three_share=concentration.top_three_share,
+        lorenz=concentration.lorenz,
+        reasons=concentration.reasons,
         metric_version=METRIC_VERSION,
-        spill_over=None if found.spill_over is None else to_units(found.spill_over),
+        spill_over=None if concentration.spill_over is None else to_units(concentration.spill_over),
     )

@@ -1,6 +1,6 @@
-"""Events on the wire: normalized, read into facts, told apart by digest.
+"""Events on the wire: normalized, parsed into facts, compared by digest.
 
-A new family of facts is one file beside this one and its lines in `FACTS`.
+A new family of facts is one file next to this one and its lines in `FACT_CODECS`.
 """
 
 from collections.abc import Callable
@@ -22,7 +22,7 @@ from services.ledger.times import Instant
 
 
 class FactCodec(NamedTuple):
-    """How the wire's form of a fact is tidied (text), ordered (sets), and read."""
+    """How a message of a fact is tidied (text), sorted (sets) and read."""
 
     tidy: Callable[[Any], None]
     sort_sets: Callable[[Any], None]
@@ -74,13 +74,13 @@ FACT_CODECS: dict[str, FactCodec] = {
 FACT_KIND_NUMBERS: Final = {
     name: pb.Event.DESCRIPTOR.fields_by_name[name].number for name in FACT_CODECS
 }
-"""The number of each kind of fact in the contract, by the name of its field."""
+"""The field number of every kind of fact in the contract, by field name."""
 
 
 def read_record(offset: int, record_time: Instant, programme_id: str, value: bytes) -> LoggedRecord:
-    """One record of the log, read. `event` is None when it is no fact this version can read.
+    """Reads a record of the log; `event` is None when it is not a readable fact.
 
-    Raises Held when a later version can.
+    Raises UnknownFactKindError when only a later version can read it.
     """
     message = pb.Event()
     event, digest = None, b""
@@ -88,7 +88,7 @@ def read_record(offset: int, record_time: Instant, programme_id: str, value: byt
         message.ParseFromString(value)
         if message.WhichOneof("fact") is None and (kind := _newer_kind(message)):
             raise UnknownFactKindError(kind, offset)
-        if not message.assurance:  # a server that sets it has normalized the event before
+        if not message.assurance:  # a server that sets it has normalized the event
             normalize(message)
         if b"\0" in value and _has_nul(message):
             raise InvalidFieldError("text", "has a NUL, which no text may have")
@@ -109,7 +109,7 @@ def read_record(offset: int, record_time: Instant, programme_id: str, value: byt
 
 
 def _newer_kind(message: pb.Event) -> int:
-    """The number of the fact that a later version put here; 0 when there is none."""
+    """Returns the number of a fact of a later version, 0 when there is none."""
     fields = UnknownFieldSet(message)
     kinds = [
         field.field_number
@@ -120,43 +120,43 @@ def _newer_kind(message: pb.Event) -> int:
 
 
 _FACT_NUMBERS: Final = range(20, 80)
-"""What the contract keeps for facts in `Event`."""
+"""Field numbers that the contract reserves for facts in `Event`."""
 _LENGTH_DELIMITED: Final = 2
-"""How a message stands in a message; anything else there is garbage."""
+"""The wire type of a message in a message; any other type there is garbage."""
 
 
 def _has_nul(message: Message) -> bool:
-    """Whether any text in it has a character that PostgreSQL cannot store."""
+    """Whether any text in a message has a NUL, which PostgreSQL cannot store."""
     for field, value in message.ListFields():
         values = value if field.is_repeated else (value,)
         if field.type == field.TYPE_MESSAGE and any(map(_has_nul, values)):
             return True
-        if field.type == field.TYPE_STRING and any("\0" in each for each in values):
+        if field.type == field.TYPE_STRING and any("\0" in text for text in values):
             return True
     return False
 
 
 def _belongs(event: Event, programme_id: str) -> bool:
-    """Whether a fact that somebody else may have put on the log can be folded here."""
+    """Whether a fact, perhaps of another writer of the log, can be folded here."""
     match event.fact:
-        case ExchangeRecorded(exchange=told) | ExchangeCorrected(exchange=told):
-            if bool(told.giver_ids) != bool(told.receiver_ids):
+        case (
+            ExchangeRecorded(exchange=exchange_content)
+            | ExchangeCorrected(exchange=exchange_content)
+        ):
+            if bool(exchange_content.giver_ids) != bool(exchange_content.receiver_ids):
                 return False
     timed = event.occur_time is not None or not event.fact.IS_TIMED
     return timed and event.programme_id == programme_id
 
 
 def normalize(message: pb.Event) -> None:
-    """Brings an event to the one form in which it is compared and stored, in place.
-
-    Normalizing twice changes nothing more.
-    """
+    """Brings an event to the form in which it is compared and stored, in place; idempotent."""
     tidy(message)
     sort_sets(message)
 
 
 def tidy(message: pb.Event) -> None:
-    """Text NFC and trimmed, each member of a set once, times in whole microseconds, in place."""
+    """Makes text NFC and trimmed, set members unique and times whole microseconds, in place."""
     message.event_id = message.event_id.strip().lower()
     message.programme_id = message.programme_id.strip()
     for name in ("occur_time", "report_time"):
@@ -215,17 +215,17 @@ def _to_source(source: types_pb2.Source) -> Source:
 
 
 def digest_event(message: pb.Event) -> bytes:
-    """SHA-256 over what the client said: the normalized event without the server's fields."""
-    said = pb.Event()
-    said.CopyFrom(message)
-    said.ClearField("recorded_by")
-    said.ClearField("assurance")
-    said.ClearField("record_time")
-    return sha256(said.SerializeToString(deterministic=True)).digest()
+    """Returns the SHA-256 of a normalized event without the server's fields."""
+    client_event = pb.Event()
+    client_event.CopyFrom(message)
+    client_event.ClearField("recorded_by")
+    client_event.ClearField("assurance")
+    client_event.ClearField("record_time")
+    return sha256(client_event.SerializeToString(deterministic=True)).digest()
 
 
 def read_client(value: bytes) -> str:
-    """The program that recorded a fact, as it names itself; "" where a record does not say."""
+    """Returns the name of the program that recorded a fact, "" when there is none."""
     try:
         return pb.Event.FromString(value).source.client
     except DecodeError:

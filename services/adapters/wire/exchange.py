@@ -89,7 +89,7 @@ def _tidy_exchange(content: pb.ExchangeContent) -> None:
 
 def _order_exchange(content: pb.ExchangeContent) -> None:
     for ids in _sets(content):
-        if len(ids) > 1:  # asked here, as most have one member and every fact comes by
+        if len(ids) > 1:  # checked here, because most have one member and every fact passes
             sort_set(ids)
     if len(content.participants) > 1:
         content.participants.sort(key=lambda group: group.SerializeToString(deterministic=True))

@@ -23,18 +23,18 @@ _VISIBILITIES: Final = {
     0: int(Visibility.PROGRAMME),
     **{int(word): int(word) for word in Visibility},
 }
-"""The words this version knows; what is unspecified means the usual."""
+"""The enum numbers of this version; unspecified means the default."""
 
 _NORMALIZED: Final = (types_pb2.ASSURANCE_OPEN, types_pb2.ASSURANCE_AUTHENTICATED)
-"""What a server sets that has normalized the event."""
+"""Assurances that a server sets after it has normalized the event."""
 
 
 # decision 0025: new exchanges take a fast path
 def read_new_exchange(record: Record) -> NewExchange | None:
-    """The new exchange that a record tells of; None when it is anything else, or out of the common.
+    """Returns the new exchange of a record, None for any other or uncommon record.
 
-    Says what `read_record` says of it. Only records that a server has normalized are read here:
-    their bytes are those of the one form in which events are compared, the server's fields last.
+    The result equals that of `read_record`. Only records that a server has normalized are read
+    here: their bytes are the normalized form, with the server's fields last.
     """
     message = pb.Event()
     value = record.value
@@ -42,7 +42,7 @@ def read_new_exchange(record: Record) -> NewExchange | None:
         message.ParseFromString(value)
     except DecodeError:
         return None
-    if b"\0" in value:  # perhaps in a text, which is not for here to find out
+    if b"\0" in value:  # perhaps in a text; `read_record` finds out
         return None
     has, assurance, recorded_by = message.HasField, message.assurance, message.recorded_by
     if (
@@ -52,7 +52,7 @@ def read_new_exchange(record: Record) -> NewExchange | None:
         or not has("occur_time")
     ):
         return None
-    record_time, suffix = record.record_time, _suffix(recorded_by, assurance)
+    record_time, suffix = record.record_time, _encode_suffix(recorded_by, assurance)
     content, source = message.exchange_recorded.exchange, message.source
     givers, receivers, knows = content.giver_ids, content.receiver_ids, content.HasField
     if bool(givers) != bool(receivers):
@@ -88,11 +88,11 @@ def read_new_exchange(record: Record) -> NewExchange | None:
             content.receiver_minutes if knows("receiver_minutes") else None,
             content.benefit_minutes if knows("benefit_minutes") else None,
         )
-    except (KeyError, InvalidFieldError):  # a word of a newer version, no time, or no set
+    except (KeyError, InvalidFieldError):  # an unknown enum number, an invalid time or a duplicate
         return None
 
 
 @lru_cache(maxsize=10_000)
-def _suffix(recorded_by: str, assurance: types_pb2.Assurance.ValueType) -> bytes:
-    """The server's fields as they stand at the end of a record."""
+def _encode_suffix(recorded_by: str, assurance: types_pb2.Assurance.ValueType) -> bytes:
+    """Returns the server's fields as encoded at the end of a record."""
     return pb.Event(recorded_by=recorded_by, assurance=assurance).SerializeToString()

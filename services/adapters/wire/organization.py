@@ -29,7 +29,7 @@ def tidy_organization(fact: pb.OrganizationRegistered | pb.OrganizationUpdated) 
 
 def sort_organization(fact: pb.OrganizationRegistered | pb.OrganizationUpdated) -> None:
     sort_set(fact.organization.aliases)
-    fact.organization.external_ids.sort(key=lambda each: (each.scheme, each.value))
+    fact.organization.external_ids.sort(key=lambda external: (external.scheme, external.value))
 
 
 def to_organization_registered(fact: pb.OrganizationRegistered) -> OrganizationRegistered:
@@ -80,7 +80,7 @@ def _to_organization(content: pb.OrganizationContent, path: str) -> Organization
         strategic_group=content.strategic_group,
         size=content.size,
         role=content.role,
-        external_ids=tuple((each.scheme, each.value) for each in content.external_ids),
+        external_ids=tuple((external.scheme, external.value) for external in content.external_ids),
         open_date=to_date(content.open_date, f"{path}open_date") if has("open_date") else None,
         close_date=to_date(content.close_date, f"{path}close_date") if has("close_date") else None,
     )

@@ -7,18 +7,18 @@ from services.ledger.programme import ProgrammeConfigured, Topic
 
 
 def tidy_programme_configured(fact: pb.ProgrammeConfigured) -> None:
-    for each in fact.topics:
-        each.topic = tidy(each.topic)
-        each.label = tidy(each.label)
+    for topic in fact.topics:
+        topic.topic = tidy(topic.topic)
+        topic.label = tidy(topic.label)
 
 
 def sort_programme_configured(fact: pb.ProgrammeConfigured) -> None:
-    fact.topics.sort(key=lambda each: (each.topic, each.label))
+    fact.topics.sort(key=lambda topic: (topic.topic, topic.label))
 
 
 def to_programme_configured(fact: pb.ProgrammeConfigured) -> ProgrammeConfigured:
     return ProgrammeConfigured(
-        topic_labels=tuple((each.topic, each.label) for each in fact.topics),
+        topic_labels=tuple((topic.topic, topic.label) for topic in fact.topics),
         working_day_minutes=(
             fact.working_day_minutes if fact.HasField("working_day_minutes") else None
         ),

@@ -1,4 +1,4 @@
-"""Questions on the wire. What this version does not answer is refused by name, never ignored."""
+"""Questions on the wire. Unsupported fields are refused by name, never ignored."""
 
 from collections.abc import Iterable
 from typing import Final
@@ -12,36 +12,39 @@ from services.ledger.question import OPEN_SCOPE, Question, Scope
 from services.ledger.times import Day, date_to_day
 from services.ledger.validation import Violations, check_id, check_programme, check_topic
 
-_NOT_BUILT: Final = {
-    "where": "where",
-    "known_at": "known_at",
+_UNIMPLEMENTED_FIELDS: Final = {
+    "where": "--where",
+    "known_at": "--known-at",
 }
-"""Fields that wait for a later version, with the filter's name in the message."""
+"""Fields of a later version, with the options that set them."""
 
 
 def to_question(message: pb.Question, *, today: Day, scope: Scope = OPEN_SCOPE) -> Question:
-    """What is asked. Raises UnimplementedError or ImpossibleQuestionError, naming the field."""
+    """Parses a question.
+
+    Raises UnimplementedError or ImpossibleQuestionError, which name the field.
+    """
     for field, _ in message.ListFields():
-        if field.name in _NOT_BUILT:
-            raise _not_built(field.name, _NOT_BUILT[field.name])
+        if field.name in _UNIMPLEMENTED_FIELDS:
+            raise _make_unimplemented_error(field.name, _UNIMPLEMENTED_FIELDS[field.name])
     if message.report_view not in (pb.REPORT_VIEW_UNSPECIFIED, pb.REPORT_VIEW_UNION):
-        raise _not_built("report_view", "report_view other than union")
+        raise _make_unimplemented_error("report_view", "--report-view other than union")
     if message.basis not in (pb.BASIS_UNSPECIFIED, pb.BASIS_REPORTED):
-        raise _not_built("basis", "basis other than reported")
+        raise _make_unimplemented_error("basis", "--basis other than reported")
     if message.identity == pb.IDENTITY_AS_WAS:
-        raise _not_built("identity", "identity as-was")
+        raise _make_unimplemented_error("identity", "--identity as-was")
     try:
-        question = _read(message, today, scope)
+        question = _parse(message, today, scope)
     except InvalidFieldError as unfit:
-        raise _impossible(unfit.violation) from None
-    found = _violations(message, question)
-    if found:
-        raise _impossible(*found)
+        raise _make_impossible_error(unfit.violation) from None
+    violations = _find_violations(message, question)
+    if violations:
+        raise _make_impossible_error(*violations)
     return question
 
 
 def from_question(question: Question) -> pb.Question:
-    """The question as it was answered; the population is as in `question`, resolved or not."""
+    """Builds the question as it was answered, with the population of `question`."""
     return pb.Question(
         programme_id=question.programme_id,
         lens=pb.Lens.ValueType(question.lens),
@@ -60,7 +63,7 @@ def from_question(question: Question) -> pb.Question:
     )
 
 
-def _read(message: pb.Question, today: Day, scope: Scope) -> Question:
+def _parse(message: pb.Question, today: Day, scope: Scope) -> Question:
     has = message.HasField
     return Question(
         programme_id=message.programme_id,
@@ -69,10 +72,10 @@ def _read(message: pb.Question, today: Day, scope: Scope) -> Question:
         allocation=to_enum(Allocation, message.allocation, "allocation", Allocation.SPLIT),
         from_day=date_to_day(to_date(message.from_date, "from_date")) if has("from_date") else None,
         to_day=date_to_day(to_date(message.to_date, "to_date")) if has("to_date") else None,
-        kinds=_words(Kind, message.kinds, "kinds"),
-        formalities=_words(Formality, message.formalities, "formalities"),
-        topics=tuple(sorted({tidy(each) for each in message.topics})),
-        organization_ids=tuple(sorted({tidy(each) for each in message.organization_ids})),
+        kinds=_to_enums(Kind, message.kinds, "kinds"),
+        formalities=_to_enums(Formality, message.formalities, "formalities"),
+        topics=tuple(sorted({tidy(topic) for topic in message.topics})),
+        organization_ids=tuple(sorted({tidy(name) for name in message.organization_ids})),
         identity=to_enum(Identity, message.identity, "identity", Identity.AS_NOW),
         population=to_enum(Population, message.population, "population"),
         as_of_day=date_to_day(to_date(message.as_of_date, "as_of_date"))
@@ -81,37 +84,39 @@ def _read(message: pb.Question, today: Day, scope: Scope) -> Question:
     )
 
 
-def _violations(message: pb.Question, question: Question) -> Violations:
-    """What is wrong, at its place in what was sent."""
-    found: Violations = []
-    check_programme(question.programme_id, found)
+def _find_violations(message: pb.Question, question: Question) -> Violations:
+    """Returns the violations, with their paths in the message."""
+    violations: Violations = []
+    check_programme(question.programme_id, violations)
     for index, organization_id in enumerate(message.organization_ids):
-        check_id(tidy(organization_id), f"organization_ids[{index}]", found)
+        check_id(tidy(organization_id), f"organization_ids[{index}]", violations)
     for index, topic in enumerate(message.topics):
-        check_topic(tidy(topic), f"topics[{index}]", found)
+        check_topic(tidy(topic), f"topics[{index}]", violations)
     for index, kind in enumerate(message.kinds):
         if not kind:
-            found.append(Violation(f"kinds[{index}]", "is unspecified; every exchange has a kind"))
+            violations.append(
+                Violation(f"kinds[{index}]", "is unspecified; every exchange has a kind")
+            )
     start, end = question.from_day, question.to_day
     if start is not None and end is not None and start >= end:
-        found.append(Violation("to_date", "must be after from_date; the window is half open"))
-    return found
+        violations.append(Violation("to_date", "must be after from_date; the window is half open"))
+    return violations
 
 
-def _words(words: type[EnumT], values: Iterable[int], path: str) -> tuple[EnumT, ...]:
-    """Each once, by number; 0 asks for those that do not say."""
-    found = (to_enum(words, each, f"{path}[{index}]") for index, each in enumerate(values))
-    return tuple(sorted(set(found)))
+def _to_enums(words: type[EnumT], values: Iterable[int], path: str) -> tuple[EnumT, ...]:
+    """Returns the unique members by number; 0 selects unspecified ones."""
+    members = (to_enum(words, value, f"{path}[{index}]") for index, value in enumerate(values))
+    return tuple(sorted(set(members)))
 
 
-def _not_built(field: str, option: str) -> UnimplementedError:
+def _make_unimplemented_error(field: str, option: str) -> UnimplementedError:
     return UnimplementedError(
         f"{option} is not answered by this version of mutua; leave it out",
         (Violation(f"question.{field}", "is not answered by this version"),),
     )
 
 
-def _impossible(*violations: Violation) -> ImpossibleQuestionError:
+def _make_impossible_error(*violations: Violation) -> ImpossibleQuestionError:
     named = tuple(violation.prefix_field("question.") for violation in violations)
-    words = "; ".join(f"{each.field} {each.description}" for each in named)
+    words = "; ".join(f"{violation.field} {violation.description}" for violation in named)
     return ImpossibleQuestionError(f"the question cannot be answered: {words}", named)
