@@ -180,7 +180,7 @@ def sort_sets(message: pb.Event) -> None:
 
 
 def to_event(message: pb.Event) -> Event:
-    """The fact a tidy message carries. Raises Unfit, naming the field."""
+    """Returns the event of a tidy message. Raises InvalidFieldError, which names the field."""
     field = message.WhichOneof("fact")
     if field is None:
         raise InvalidFieldError("fact", "is missing, or of a kind newer than this server")

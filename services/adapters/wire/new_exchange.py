@@ -1,6 +1,4 @@
-"""Records of new exchanges, read without the objects of the core; see
-`services.ledger.new_exchange`.
-"""
+"""Records of new exchanges, parsed without the core's objects; see `ledger.new_exchange`."""
 
 from functools import lru_cache
 from hashlib import sha256

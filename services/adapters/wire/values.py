@@ -44,9 +44,9 @@ def sort_set(values: MutableSequence[str]) -> None:
 
 
 def to_set(values: Sequence[str], path: str) -> tuple[str, ...]:
-    """The members of a tidy set. Raises Unfit when one is there twice.
+    """Returns the members of a tidy set. Raises InvalidFieldError for a duplicate.
 
-    In steps, as it is done four times a fact: tuple(values) takes twice as long.
+    Every fact has four sets, and tuple(values) takes twice as long.
     """
     count = len(values)
     if count == 0:
@@ -67,7 +67,7 @@ def tidy_time(time: Timestamp) -> None:
 
 
 def to_instant(time: Timestamp, path: str) -> Instant:
-    """Raises Unfit outside the years 1 to 9999."""
+    """Returns a time in microseconds. Raises InvalidFieldError outside the years 1 to 9999."""
     if not -62_135_596_800 <= time.seconds <= 253_402_300_799 or not 0 <= time.nanos < 10**9:
         raise InvalidFieldError(path, "is no time between the years 1 and 9999")
     return time.seconds * SECOND + time.nanos // 1000
@@ -78,7 +78,7 @@ def from_instant(at: Instant) -> Timestamp:
 
 
 def to_date(value: types_pb2.Date, path: str) -> date:
-    """Raises Unfit when there is no such day."""
+    """Returns a date. Raises InvalidFieldError when no such day exists."""
     try:
         return date(value.year, value.month, value.day)
     except ValueError:
