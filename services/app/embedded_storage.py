@@ -14,7 +14,7 @@ from services.adapters.sqlite.database_file import make_write_error
 from services.adapters.sqlite.log import SqliteLog
 from services.adapters.sqlite.rebuild import SqliteRebuildStore
 from services.adapters.sqlite.store import SqliteStore
-from services.ledger.errors import DataInUseError, LogFullError, LogUnavailableError, StoreBusyError
+from services.ledger.errors import DataInUseError, StoreBusyError
 from services.projector.embedded_projector import EmbeddedProjector
 from services.projector.rebuild import build
 

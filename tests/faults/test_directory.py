@@ -164,7 +164,11 @@ def _execute(path: Path, statement: str) -> None:
 
 
 TORN = {
-    "the log is missing": (_remove("log.sqlite"), ForeignDataError, "log is missing; restore a backup"),
+    "the log is missing": (
+        _remove("log.sqlite"),
+        ForeignDataError,
+        "log is missing; restore a backup",
+    ),
     "the log is empty": (
         lambda data: (data / "log.sqlite").write_bytes(b""),
         ForeignDataError,

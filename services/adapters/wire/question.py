@@ -13,10 +13,10 @@ from services.ledger.times import Day, date_to_day
 from services.ledger.validation import Violations, check_id, check_programme, check_topic
 
 _UNIMPLEMENTED_FIELDS: Final = {
-    "where": "--where",
-    "known_at": "--known-at",
+    "where": "where",
+    "known_at": "known_at",
 }
-"""Fields of a later version, with the options that set them."""
+"""Fields of a later version, with the filter's name in the message."""
 
 
 def to_question(message: pb.Question, *, today: Day, scope: Scope = OPEN_SCOPE) -> Question:
@@ -28,11 +28,11 @@ def to_question(message: pb.Question, *, today: Day, scope: Scope = OPEN_SCOPE) 
         if field.name in _UNIMPLEMENTED_FIELDS:
             raise _make_unimplemented_error(field.name, _UNIMPLEMENTED_FIELDS[field.name])
     if message.report_view not in (pb.REPORT_VIEW_UNSPECIFIED, pb.REPORT_VIEW_UNION):
-        raise _make_unimplemented_error("report_view", "--report-view other than union")
+        raise _make_unimplemented_error("report_view", "report_view other than union")
     if message.basis not in (pb.BASIS_UNSPECIFIED, pb.BASIS_REPORTED):
-        raise _make_unimplemented_error("basis", "--basis other than reported")
+        raise _make_unimplemented_error("basis", "basis other than reported")
     if message.identity == pb.IDENTITY_AS_WAS:
-        raise _make_unimplemented_error("identity", "--identity as-was")
+        raise _make_unimplemented_error("identity", "identity as-was")
     try:
         question = _parse(message, today, scope)
     except InvalidFieldError as unfit:
