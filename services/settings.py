@@ -10,6 +10,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from services.adapters.telemetry.logs import LogFormat, LogLevel
 from services.ledger.errors import InvalidArgumentError
+from services.setting_table import SETTINGS
 
 _KAFKA: Final = "kafka_"
 _SASL: Final = ("sasl_mechanism", "sasl_plain_username", "sasl_plain_password")
@@ -53,6 +54,11 @@ InstanceName = Annotated[str, AfterValidator(_check_name)]
 PositiveSeconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 
+def _field(name: str, **bounds: Any) -> Any:
+    setting = SETTINGS[name]
+    return Field(default=setting.default, description=setting.help, **bounds)
+
+
 class Settings(BaseSettings):
     """The settings of one process of a cluster, frozen when it starts."""
 
@@ -60,54 +66,31 @@ class Settings(BaseSettings):
         env_prefix="MUTUA_",
         frozen=True,
         env_ignore_empty=True,
-        use_attribute_docstrings=True,
         validate_default=False,
     )
 
-    log_url: str
-    """Log that facts are recorded on: `kafka://HOST:PORT,HOST:PORT/TOPIC`."""
-    store_url: PostgresUrl = ""
-    """Database of the read models: `postgresql://USER:PASSWORD@HOST:PORT/DATABASE`. Optional for
-    ingest, which with it holds streams back while projectors are far behind."""
+    log_url: str = Field(description=SETTINGS["log_url"].help)
+    store_url: PostgresUrl = _field("store_url")
 
-    listen: ListenAddress = "127.0.0.1:7420"
-    """Address that gRPC calls are accepted on; port 0 picks a free one."""
-    health_listen: ListenAddress = ""
-    """Address of a projector's gRPC health service; without one it has none."""
-    reuse_port: bool = False
-    """Whether several processes share `listen`; the kernel spreads connections over them."""
+    listen: ListenAddress = _field("listen")
+    health_listen: ListenAddress = _field("health_listen")
+    reuse_port: bool = _field("reuse_port")
 
-    metrics_listen: str = ""
-    """Address that Prometheus scrapes; without one nothing is measured."""
-    log_format: LogFormat = "text"
-    """Format of log lines on stderr: `text`, or one `json` object a line."""
-    log_level: LogLevel = "warning"
-    """Lowest level that is logged; `info` logs every call."""
+    metrics_listen: str = _field("metrics_listen")
+    log_format: LogFormat = _field("log_format")
+    log_level: LogLevel = _field("log_level")
 
-    partitions: int | None = Field(default=None, ge=1)
-    """Number of partitions that the topic must have; without one any number is accepted."""
-    queue_bytes: int = Field(default=64 << 20, ge=16 << 20)
-    """Maximum bytes that wait for Kafka in one process; each fact counts 1,000 bytes more than its
-    size."""
-    facts_per_second: int = Field(default=10_000, ge=1)
-    """Maximum facts per second that one programme records through one process."""
+    partitions: int | None = _field("partitions", ge=1)
+    queue_bytes: int = _field("queue_bytes", ge=16 << 20)
+    facts_per_second: int = _field("facts_per_second", ge=1)
 
-    instance: InstanceName = ""
-    """Name of this projector, unique and the same after a restart. Kafka reserves the partitions of
-    a named projector until the session timeout; an unnamed one loses them when it restarts."""
-    session_timeout_seconds: PositiveSeconds = Field(default=10.0, le=60)
-    """Silence after which other projectors take a projector's partitions over; at least the
-    broker's group.min.session.timeout.ms, which is 6 s by default."""
-    slab_records: int = Field(default=10_000, ge=1, le=100_000)
-    """Maximum records per projection transaction. Usually `slab_bytes` is reached first."""
-    slab_bytes: int = Field(default=1_000_000, ge=1_000, le=64 << 20)
-    """Maximum bytes of a partition per fetch."""
-    fetch_min_bytes: int = Field(default=65_536, ge=1, le=64 << 20)
-    """Bytes that the broker collects before it answers a fetch, within `fetch_wait_seconds`."""
-    fetch_wait_seconds: PositiveSeconds = Field(default=0.025, le=5)
-    """Maximum time that the broker collects; it delays the visibility of new facts."""
-    stuck_seconds: PositiveSeconds = 30.0
-    """Time without progress after which a projector with work to do ends itself."""
+    instance: InstanceName = _field("instance")
+    session_timeout_seconds: PositiveSeconds = _field("session_timeout_seconds", le=60)
+    slab_records: int = _field("slab_records", ge=1, le=100_000)
+    slab_bytes: int = _field("slab_bytes", ge=1_000, le=64 << 20)
+    fetch_min_bytes: int = _field("fetch_min_bytes", ge=1, le=64 << 20)
+    fetch_wait_seconds: PositiveSeconds = _field("fetch_wait_seconds", le=5)
+    stuck_seconds: PositiveSeconds = _field("stuck_seconds")
 
     kafka_security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] | None = None
     kafka_ssl_cafile: ExistingFile | None = None

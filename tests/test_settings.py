@@ -3,7 +3,9 @@
 import pytest
 
 from services.ledger.errors import InvalidArgumentError
+from services.setting_table import SETTINGS
 from services.settings import Settings, read_settings
+from tests.faults.server_process import ROOT
 
 
 def test_environment_sets_settings(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -79,9 +81,17 @@ def test_kerberos_needs_no_password() -> None:
     assert options == {"security_protocol": "SASL_SSL", "sasl_mechanism": "GSSAPI"}
 
 
-def test_every_setting_has_a_description() -> None:
-    assert all(
-        field.description
-        for name, field in Settings.model_fields.items()
-        if not name.startswith("kafka_")  # these are kafka-python's
-    )
+class TestSettingTable:
+    def test_every_setting_is_in_the_table(self) -> None:
+        names = {name for name in Settings.model_fields if not name.startswith("kafka_")}
+        assert names == set(SETTINGS)  # those of Kafka are kafka-python's
+
+    def test_table_feeds_default_and_description(self) -> None:
+        for name, setting in SETTINGS.items():
+            field = Settings.model_fields[name]
+            assert field.description == setting.help
+            assert field.is_required() or field.default == setting.default
+
+    def test_documentation_has_every_row(self) -> None:
+        lines = (ROOT / "deploy/README.md").read_text().splitlines()
+        assert [row for row in SETTINGS.values() if row.documentation not in lines] == []

@@ -12,45 +12,45 @@ from services.cli.messages import coverage_lines, warning_lines
 from services.cli.organization_names import UNBOUND_NAMES, CommandLineDirectory, unbound_lines
 from services.cli.output import show_progress, to_dictionary, to_json
 from services.ledger.wording import format_count
+from services.setting_table import SETTINGS
 
 if TYPE_CHECKING:
     from services.projector.verification import VerifyReport
 
-DEFAULT_LISTEN: Final = "127.0.0.1:7420"
 MAX_PORT: Final = 65_535
 
 
 @click.command()
 @click.option(
     "--listen",
-    envvar="MUTUA_LISTEN",
-    default=DEFAULT_LISTEN,
+    envvar=SETTINGS["listen"].variable,
+    default=SETTINGS["listen"].default,
     show_default=True,
     metavar="HOST:PORT",
-    help="Address of the service; port 0 takes a free port.",
+    help=SETTINGS["listen"].plain_help,
 )
 @click.option(
     "--metrics-listen",
-    envvar="MUTUA_METRICS_LISTEN",
-    default="",
+    envvar=SETTINGS["metrics_listen"].variable,
+    default=SETTINGS["metrics_listen"].default,
     metavar="HOST:PORT",
-    help="Address of the metrics for Prometheus; without it nothing is measured.",
+    help=SETTINGS["metrics_listen"].plain_help,
 )
 @click.option(
     "--log-format",
-    envvar="MUTUA_LOG_FORMAT",
+    envvar=SETTINGS["log_format"].variable,
+    default=SETTINGS["log_format"].default,
     type=click.Choice(["text", "json"]),
-    default="text",
     show_default=True,
-    help="Format of the server's log on stderr.",
+    help=SETTINGS["log_format"].plain_help,
 )
 @click.option(
     "--log-level",
-    envvar="MUTUA_LOG_LEVEL",
+    envvar=SETTINGS["log_level"].variable,
+    default=SETTINGS["log_level"].default,
     type=click.Choice(["debug", "info", "warning", "error"]),
-    default="warning",
     show_default=True,
-    help="Least severe level to log; info logs every call.",
+    help=SETTINGS["log_level"].plain_help,
 )
 @click.pass_obj
 def up(
