@@ -1,4 +1,4 @@
-"""What a process tells of itself, read as Prometheus reads it."""
+"""Scrapes the metrics of a process as Prometheus does."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,21 +11,21 @@ Labels = frozenset[tuple[str, str]]
 
 @dataclass(frozen=True, slots=True)
 class Scrape:
-    """Values by name and labels, and the kind of each family."""
+    """Values by name and labels, and the type of every metric family."""
 
     values: Mapping[tuple[str, Labels], float]
     kinds: Mapping[str, str]
 
     def value(self, name: str, **labels: str) -> float:
-        """Of one series; KeyError where it is not told."""
+        """Returns the value of a series. Raises KeyError when it is not exported."""
         return self.values[name, frozenset(labels.items())]
 
     def get(self, name: str, **labels: str) -> float:
-        """0 where it is not told."""
+        """Returns the value of a series, 0 when it is not exported."""
         return self.values.get((name, frozenset(labels.items())), 0.0)
 
     def by(self, name: str, label: str) -> dict[str, float]:
-        """All values of a name, by one label."""
+        """Returns the values of a metric by one label."""
         return {
             dict(labels)[label]: value
             for (each, labels), value in self.values.items()

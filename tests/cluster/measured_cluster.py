@@ -1,4 +1,4 @@
-"""The processes of a cluster and an embedded server, all of them measured."""
+"""The processes of a cluster and an embedded server, all with metrics."""
 
 import os
 import signal
@@ -18,7 +18,7 @@ from tests.prometheus_scrape import Scrape, scrape
 
 
 class MeasuredProcess:
-    """One process, where it answers and where it tells its figures."""
+    """A process with its address and its metrics address."""
 
     def __init__(
         self,
@@ -28,7 +28,7 @@ class MeasuredProcess:
         python: str | Path = sys.executable,
         **settings: str,
     ) -> None:
-        """`words` are for Python, or for another program that stands for `python`."""
+        """`words` are the arguments of Python, or of another program given as `python`."""
         self.address, self.metrics = (f"127.0.0.1:{allocate_port()}" for _ in range(2))
         self._said = folder / f"{name}.log"
         program = Program(
@@ -52,11 +52,11 @@ class MeasuredProcess:
         try:
             return scrape(self.metrics)
         except URLError as error:
-            raise AssertionError(f"no figures, {error}; it said:\n{self.output}") from error
+            raise AssertionError(f"no metrics, {error}; its output:\n{self.output}") from error
 
     @contextmanager
     def freeze(self) -> Iterator[None]:
-        """Does nothing within the block."""
+        """Stops the process within the block."""
         os.kill(self._child.pid, signal.SIGSTOP)
         try:
             yield
@@ -68,7 +68,7 @@ class MeasuredProcess:
 
 
 class MeasuredCluster:
-    """An ingest, a projector and a query on a topic and a database, and a server beside them."""
+    """Ingest, projector and query on a topic and a database, and an embedded server."""
 
     def __init__(self, folder: Path, broker: str, topic: str, database: str) -> None:
         self.broker, self.topic, self.database = broker, topic, database
@@ -78,7 +78,7 @@ class MeasuredCluster:
             "MUTUA_STORE_URL": database,
             "MUTUA_LOG_FORMAT": "json",
             "MUTUA_LOG_LEVEL": "info",
-            "MUTUA_SESSION_TIMEOUT_SECONDS": "60",  # who is frozen stays in the group
+            "MUTUA_SESSION_TIMEOUT_SECONDS": "60",  # a frozen projector stays in the group
         }
         up = "from services.cli.entry import main; main()"
         self.projector, self.query, self.ingest = (
@@ -98,7 +98,7 @@ class MeasuredCluster:
 
     @property
     def client_address(self) -> str:
-        """Where the client library finds it."""
+        """The address pair for the client library."""
         return f"{self.ingest.address},{self.query.address}"
 
     def open_log(self) -> "closing[KafkaTopic]":
@@ -109,7 +109,7 @@ class MeasuredCluster:
             return log.find_partition(programme_id)
 
     def record_count(self) -> int:
-        """How many records are on the log."""
+        """Returns the number of records on the log."""
         with self.open_log() as log:
             return sum(log.ends().values())
 

@@ -1,7 +1,7 @@
-"""Read models in one SQLite file a partition, so that several processes can project side by side.
+"""Read models in one SQLite file per partition, so that several processes can project.
 
-A file in their folder makes them fail: `away` as a database does that is not there, `hang` as one
-that never answers, `poison` at whatever concerns the programme of that name.
+A file in their folder makes them fail: `away` refuses connections, `hang` never answers, `poison`
+raises at every fact of the programme of that name.
 """
 
 import threading
@@ -28,10 +28,10 @@ class PartitionFiles:
         return self.stores[partition].read_watermark(partition)
 
     def read_positions(self) -> Mapping[int, int]:
-        found: dict[int, int] = {}
+        positions: dict[int, int] = {}
         for store in self.stores:
-            found |= store.read_positions()
-        return found
+            positions |= store.read_positions()
+        return positions
 
     def load(self, programme_id: str, needs: Needs) -> Ledger:
         return self._of(programme_id).load(programme_id, needs)
@@ -61,18 +61,18 @@ class PartitionFiles:
         self.stores[partition].invalidate_watermark(partition)
 
     def fence(self, partitions: Collection[int]) -> None:
-        """What others have under way holds nothing."""
+        """Does nothing, because SQLite transactions of other processes block nothing."""
 
     def require_current(self) -> None:
-        """They are the only ones."""
+        """Does nothing, because there is no switch-over."""
 
     def close(self) -> None:
         for store in self.stores:
             store.close()
 
     def _of(self, programme_id: str) -> SqliteStore:
-        alien = programme_id.startswith("?")
-        number = int(programme_id[1:]) if alien else find_partition(programme_id, PARTITIONS)
+        is_foreign = programme_id.startswith("?")
+        number = int(programme_id[1:]) if is_foreign else find_partition(programme_id, PARTITIONS)
         return self.stores[number]
 
     def _fail_if_away(self) -> None:

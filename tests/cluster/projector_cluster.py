@@ -1,4 +1,4 @@
-"""Projectors as processes on a real broker, and what must be true whatever became of them."""
+"""Projector processes on a real broker, with assertions on what they projected."""
 
 import signal
 import sqlite3
@@ -25,7 +25,7 @@ from tests.faults.server_process import TIMEOUT_SECONDS, facts, make_environment
 
 SESSION_SECONDS = 3
 PROGRAMMES = [f"p{number}" for number in range(8)]
-"""They lie in all four partitions."""
+"""They cover all four partitions."""
 
 WORKER = """
 import sys
@@ -41,12 +41,12 @@ main(partial(run, choose_target=lambda: models))
 
 
 class ProjectorProcess:
-    """A projector as a process, with a log of what it said."""
+    """A projector process and its output."""
 
     def __init__(self, name: str, broker: str, topic: str, folder: Path, **more: str) -> None:
         self.name = name
         self._folder = folder
-        self._said = folder / f"{name}.log"
+        self._output_path = folder / f"{name}.log"
         self._environment = make_environment(
             MUTUA_INSTANCE=name,
             **{
@@ -59,23 +59,23 @@ class ProjectorProcess:
         self.start()
 
     def start(self) -> None:
-        with self._said.open("a") as said:
+        with self._output_path.open("a") as output:
             self.process = subprocess.Popen(
                 [sys.executable, "-W", "ignore", "-c", WORKER, str(self._folder)],
-                stdout=said,
-                stderr=said,
+                stdout=output,
+                stderr=output,
                 env=self._environment,
             )
 
     @property
     def output(self) -> str:
-        return self._said.read_text()
+        return self._output_path.read_text()
 
     def is_ready(self) -> bool:
         return self.output.count("mutua projector is ready") > 0
 
     def restart_if_ended(self) -> None:
-        """What a process manager does."""
+        """Restarts the process like a process manager."""
         if self.process.poll() is not None:
             self.exit_codes.append(self.process.returncode)
             self.start()
@@ -92,7 +92,7 @@ class ProjectorProcess:
 
 
 class ProjectorCluster:
-    """Workers on one topic, with read models in one folder."""
+    """Projector processes on one topic, with read models in one folder."""
 
     def __init__(self, broker: str, topic: str, folder: Path) -> None:
         self.broker, self.topic, self.folder = broker, topic, folder
@@ -101,7 +101,7 @@ class ProjectorCluster:
         self._recorded = 0
 
     def start(self, *names: str, **more: str) -> list[ProjectorProcess]:
-        """Workers of these names, at work."""
+        """Starts projectors and returns when they are ready."""
         started = [
             ProjectorProcess(name, self.broker, self.topic, self.folder, **more) for name in names
         ]
@@ -110,21 +110,21 @@ class ProjectorCluster:
         return started
 
     def eventually(self, holds: Any, what: str) -> None:
-        """As a process manager would have it: what ends is started again meanwhile."""
+        """Waits for a condition, and restarts projectors that end meanwhile."""
 
-        def looked() -> bool:
+        def check() -> bool:
             for worker in self.workers:
                 worker.restart_if_ended()
             return bool(holds())
 
         try:
-            wait_until(looked, what)
+            wait_until(check, what)
         except AssertionError as error:
-            said = "\n".join(f"{each.name}: {each.output[-3_000:]}" for each in self.workers)
-            raise AssertionError(f"{error}; at {self.watermarks()}\n{said}") from None
+            output = "\n".join(f"{each.name}: {each.output[-3_000:]}" for each in self.workers)
+            raise AssertionError(f"{error}; at {self.watermarks()}\n{output}") from None
 
     def record(self, count: int, programmes: Iterable[str] = PROGRAMMES) -> None:
-        """Puts so many new facts on the log, in turn for each of the programmes."""
+        """Records new facts, in turn for each programme."""
         chosen = list(programmes)
         first, self._recorded = self._recorded, self._recorded + count
         for number, event in enumerate(facts(first, first + count)):
@@ -164,7 +164,7 @@ class ProjectorCluster:
             return [log.get_partition(number).end() for number in range(PARTITIONS)]
 
     def watermarks(self) -> list[int]:
-        """How far each partition is projected."""
+        """Returns the projected offset of every partition."""
         return [self._watermark(self.folder / f"{number}.sqlite") for number in range(PARTITIONS)]
 
     def _watermark(self, path: Path) -> int:
@@ -178,12 +178,12 @@ class ProjectorCluster:
         return 0 if row is None else int(row[0])
 
     def committed_offsets(self) -> list[int]:
-        """What Kafka has of the group."""
+        """Returns the committed offsets of the consumer group."""
         admin = KafkaAdminClient(bootstrap_servers=self.broker)
         group = consumer_group_name(self.topic)
         (offsets,) = admin.list_group_offsets(group).values()
         admin.close()
-        by_partition = {place.partition: said.offset for place, said in offsets.items()}
+        by_partition = {tp.partition: committed.offset for tp, committed in offsets.items()}
         return [by_partition.get(number, -1) for number in range(PARTITIONS)]
 
     def wait_until_level(self) -> None:
@@ -191,14 +191,14 @@ class ProjectorCluster:
         self.eventually(lambda: self.watermarks() == ends, f"projected up to {ends}")
 
     def wait_until_all_move(self) -> None:
-        seen = self.watermarks()
+        previous = self.watermarks()
         self.eventually(
-            lambda: all(now > then for now, then in zip(self.watermarks(), seen, strict=True)),
-            f"all partitions move beyond {seen}",
+            lambda: all(now > then for now, then in zip(self.watermarks(), previous, strict=True)),
+            f"all partitions move beyond {previous}",
         )
 
     def assert_whole(self) -> None:
-        """Everything on the log is in the tables once, in order, and committed."""
+        """Asserts that the whole log is projected once, in order, and committed."""
         self.wait_until_level()
         ends = self.ends()
         self.eventually(lambda: self.committed_offsets() == ends, f"committed up to {ends}")

@@ -1,4 +1,4 @@
-"""A cluster whose read models are made again while facts are recorded and questions asked."""
+"""A cluster whose read models are rebuilt under load."""
 
 from __future__ import annotations
 
@@ -36,11 +36,11 @@ PROJECTORS = ("projector-1", "projector-2")
 READY = "mutua projector is ready"
 PROGRAMMES = ("p0", "p1", "p2", "p3")
 QUIET_PROGRAMME = "still"
-"""A programme in which nothing is recorded while read models change."""
+"""A programme without new facts during a rebuild."""
 
 
 class RebuildCluster:
-    """Two projectors, two who answer, one who takes facts; on a topic and in a database."""
+    """Two projectors, two query processes and one ingest, on a topic and a database."""
 
     def __init__(self, folder: Path, broker: str, topic: str, database: str) -> None:
         self._folder = folder
@@ -67,7 +67,7 @@ class RebuildCluster:
         return ServiceProcess(name, self._folder, *self._urls, **settings)
 
     def start_rebuild(self, *options: str, **settings: str) -> subprocess.Popen[str]:
-        """The command, on its way."""
+        """Starts the command."""
         return subprocess.Popen(
             [*MUTUA_COMMAND, "rebuild", *options],
             stdout=subprocess.PIPE,
@@ -79,7 +79,7 @@ class RebuildCluster:
         )
 
     def run_rebuild(self, *options: str, **settings: str) -> tuple[int, str, str]:
-        """The command, once it ended: its code, and what it said on stdout and stderr."""
+        """Runs the command; returns its exit code, stdout and stderr."""
         process = self.start_rebuild(*options, **settings)
         out, err = process.communicate(timeout=120)
         return process.returncode, out, err
@@ -88,7 +88,7 @@ class RebuildCluster:
         return str(self.fetch("SELECT schema_name FROM mutua_control.answering")[0][0])
 
     def schemas(self) -> list[str]:
-        """Those of read models, finished or not."""
+        """Returns the schemas of read models, finished or not."""
         asked = "SELECT nspname FROM pg_namespace WHERE nspname ~ '^mutua_(read|building)_'"
         return sorted(row[0] for row in self.fetch(asked))
 
@@ -98,8 +98,10 @@ class RebuildCluster:
 
     @contextmanager
     def under_load(self) -> Iterator[None]:
-        """Facts are recorded and questions asked all the while: no answer is older than one before,
-        whoever gave that, each is the oracle's, and all is projected at the end.
+        """Records and asks within the block, then checks answers and tables.
+
+        No answer may be older than a previous answer of any query process, every answer must equal
+        the oracle's, and the whole log must be projected.
         """
         caller = RebuildLoad(self.server, self.queries)
         try:
@@ -114,7 +116,7 @@ class RebuildCluster:
             check_answers(caller.answers[::4], group_by_programme(read_partitions(log)))
 
     def assert_whole(self) -> None:
-        """All of the log is projected, into the read models that answer, in their own group."""
+        """Asserts that the active read models have the whole log, committed in their own group."""
         schema = self.active_schema()
         with closing(KafkaTopic(self.log)) as log:
             ends = {number: end for number, end in log.ends().items() if end}
@@ -125,7 +127,7 @@ class RebuildCluster:
         assert (report.differences, report.unprojected_count, report.hold_reason) == ([], 0, "")
 
     def _committed(self, schema: str) -> dict[int, int]:
-        """What Kafka has of the group of those who project into a schema."""
+        """Returns the committed offsets of the group that projects into a schema."""
         number = schema.rpartition("_")[2]
         [is_rebuilt] = self.fetch(f"SELECT is_rebuilt FROM {schema}.model")[0]
         models = f"{MODEL_VERSION}-{number}" if is_rebuilt else str(MODEL_VERSION)
@@ -142,7 +144,7 @@ class RebuildCluster:
 
 
 class RebuildLoad:
-    """Records in one programme after the other, and asks one process after the other of each."""
+    """Records in one programme after the other, and asks every query process about it."""
 
     def __init__(self, server: str, queries: Sequence[Any]) -> None:
         self.errors: list[str] = []

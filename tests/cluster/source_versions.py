@@ -1,7 +1,7 @@
-"""The version that landed last, and processes of it beside ours.
+"""Versions of mutua by their sources, and their processes.
 
-`tests/contract/landed` names its commit, and moves with a release as the contract's image does;
-MUTUA_LANDED names another one. It runs with the packages of the tests, which are ours.
+`tests/contract/landed` names the commit of the last landed version; MUTUA_LANDED overrides it. That
+version runs with the packages of the current one.
 """
 
 import os
@@ -30,11 +30,11 @@ class SourceVersion:
     sources: Path
 
     def command(self, *words: str) -> tuple[str, ...]:
-        """Python, which finds this version and nothing in the folder it is started in."""
+        """The command of Python with this version, without the current folder in its path."""
         return (sys.executable, "-P", *words)
 
     def run(self, program: str, *arguments: str) -> str:
-        """What a program prints that this version is imported by."""
+        """Runs a Python program with this version and returns its output."""
         return subprocess.run(
             self.command("-c", program, *arguments),
             env={**os.environ, **self.environment},
@@ -53,22 +53,22 @@ CURRENT = SourceVersion("ours", ROOT)
 
 
 def check_out_landed(folder: Path) -> SourceVersion:
-    """The version that landed last, its sources in a folder; skips where git has not got it."""
+    """Extracts the last landed version into a folder; skips if the clone lacks it."""
     commit = os.environ.get("MUTUA_LANDED") or (ROOT / "tests/contract/landed").read_text().strip()
-    known = subprocess.run(
+    lookup = subprocess.run(
         ["git", "cat-file", "-e", f"{commit}^{{commit}}"], cwd=ROOT, stderr=subprocess.DEVNULL
     )
-    if known.returncode != 0:
+    if lookup.returncode != 0:
         pytest.skip(f"this clone has not got {commit}, which landed last: git fetch --unshallow")
     archive = ["git", "archive", "--format=tar", commit, "services", "proto"]
-    with subprocess.Popen(archive, cwd=ROOT, stdout=subprocess.PIPE) as packed:
-        subprocess.run(["tar", "-x", "-C", str(folder)], stdin=packed.stdout, check=True)
-    assert packed.returncode == 0
+    with subprocess.Popen(archive, cwd=ROOT, stdout=subprocess.PIPE) as archiving:
+        subprocess.run(["tar", "-x", "-C", str(folder)], stdin=archiving.stdout, check=True)
+    assert archiving.returncode == 0
     return SourceVersion("landed", folder)
 
 
 def copy_with_raised_model(folder: Path) -> SourceVersion:
-    """Ours, but with read models of a format of its own, which are built anew; in a folder."""
+    """Copies the current version with a higher model version, which rebuilds read models."""
     for name in ("services", "proto"):
         shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
     tables = folder / "services" / "adapters" / "sql_store" / "tables.py"
@@ -80,22 +80,22 @@ def copy_with_raised_model(folder: Path) -> SourceVersion:
 
 
 class VersionedProcesses:
-    """Processes of a cluster by name, `query-2`, each of some version."""
+    """Processes of a cluster by name (`query-2`), each with a version."""
 
     def __init__(self, logs: Path, settings: Callable[[str], Mapping[str, str]]) -> None:
-        """`settings` are those of a process, by its name."""
+        """`settings` returns the settings of a process by its name."""
         self._logs = logs
         self._settings = settings
         self._running: dict[str, ChildProcess] = {}
 
     def start(self, names: Iterable[str], version: SourceVersion) -> None:
-        """Starts all at once; returns when they are ready."""
-        started = [self._start(name, version) for name in names]
-        for child in started:
+        """Starts processes in parallel and returns when they are ready."""
+        children = [self._start(name, version) for name in names]
+        for child in children:
             child.wait_until_ready(seconds=READY_SECONDS)
 
     def replace(self, name: str, version: SourceVersion) -> None:
-        """Ends it as a deploy does, and starts it in another version."""
+        """Stops a process as a deploy does, and starts another version."""
         child = self._running.pop(name)
         child.stop()
         assert child.wait() == 0, (self._logs / f"{name}.log").read_text()[-2_000:]

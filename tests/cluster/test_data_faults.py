@@ -35,11 +35,11 @@ from tests.faults.server_process import wait_until
 from tests.services.facts import correction, exchange
 
 LONG_TIMEOUTS = {"MUTUA_SESSION_TIMEOUT_SECONDS": "60", "MUTUA_STUCK_SECONDS": "300"}
-"""Who is frozen stays in the group, and does not end for having stood still."""
+"""A frozen projector stays in the group and is not ended as stalled."""
 FETCH_DRAIN_SECONDS = 20 * Settings.model_fields["fetch_wait_seconds"].default
-"""So long after it was frozen the broker has answered all that it asked; it asks no more."""
+"""Time after which the broker has answered every fetch of a frozen projector."""
 REMEDY = "if the log is right"
-"""What follows says what to do with the read models."""
+"""The start of the remedy."""
 
 
 @pytest.fixture
@@ -52,7 +52,7 @@ def site(tmp_path: Path, broker: str, topic: str, database: str) -> Iterator[Ser
 def own_site(
     tmp_path: Path, private_broker: Broker, private_topic: str, database: str
 ) -> Iterator[ServiceCluster]:
-    """On a broker that may be harmed."""
+    """A site on a broker of its own, which the test damages."""
     with closing(ServiceCluster(tmp_path, private_broker.address, private_topic, database)) as site:
         yield site
 
@@ -73,17 +73,17 @@ def open_query_stub(process: ServiceProcess) -> Iterator[QueryServiceStub]:
         yield QueryServiceStub(channel)
 
 
-def status(stub: QueryServiceStub, programme: str, wanted: str = "") -> Any:
-    asked = pb.GetStatusRequest(programme_id=programme, min_position=wanted)
-    return stub.GetStatus(asked, timeout=120)
+def status(stub: QueryServiceStub, programme: str, min_position: str = "") -> Any:
+    request = pb.GetStatusRequest(programme_id=programme, min_position=min_position)
+    return stub.GetStatus(request, timeout=120)
 
 
 def balances(stub: QueryServiceStub, programme: str) -> dict[str, tuple[float, float]]:
-    asked = pb.ListBalancesRequest(
+    request = pb.ListBalancesRequest(
         question=pb.Question(programme_id=programme, population=pb.POPULATION_SEEN)
     )
-    found = stub.ListBalances(asked, timeout=120).balances
-    return {each.organization_id: (each.given, each.received) for each in found}
+    balances = stub.ListBalances(request, timeout=120).balances
+    return {row.organization_id: (row.given, row.received) for row in balances}
 
 
 def in_programme(programme: str, event: Event) -> Event:
@@ -92,7 +92,7 @@ def in_programme(programme: str, event: Event) -> Event:
 
 
 def assert_ended_with(process: ServiceProcess, *words: str) -> None:
-    """It ended by itself, and its last line has these words."""
+    """Asserts that a process ended by itself and that its last line has these words."""
     wait_until(process.has_ended, f"it ends; it said {process.output[-2_000:]}")
     assert process.process.returncode == 1
     last = process.output.strip().splitlines()[-1]
@@ -100,7 +100,7 @@ def assert_ended_with(process: ServiceProcess, *words: str) -> None:
 
 
 def test_deleted_unprojected_records_end_the_projector(site: ServiceCluster) -> None:
-    """As by a retention that somebody set."""
+    """As by a retention setting."""
     site.record(40)
     projector = site.start_projector(**LONG_TIMEOUTS)
     site.wait_until_projected()
@@ -122,7 +122,7 @@ def test_deleted_unprojected_records_end_the_projector(site: ServiceCluster) -> 
 
 
 def cut(broker: Broker, topic: str) -> None:
-    """A broker that was restored from before anything was recorded; the topic is the same."""
+    """Empties a topic, as a broker does that was restored from an early backup."""
     broker.kill()
     for partition in broker.data.glob(f"{topic}-*"):
         for file in partition.iterdir():
@@ -186,7 +186,7 @@ def test_rewound_read_models_are_projected_again(
         expected, end = balances(stub, "p0"), status(stub, "p0").position
         replace_database(postgres, database, backup)
         assert_ended_with(projector, "they went back, to a backup or to a standby that was behind")
-        wait_until(lambda: health(query.listen) == SERVING, "the older one is asked")
+        wait_until(lambda: health(query.listen) == SERVING, "the older database is queried")
         waiting = stub.GetStatus.future(
             pb.GetStatusRequest(programme_id="p0", min_position=end), timeout=60
         )
@@ -286,6 +286,6 @@ def test_record_times_are_monotonic_when_the_clock_steps_back(
 def record_times(stub: QueryServiceStub) -> list[int]:
     """In milliseconds, in the order of the log."""
     question = pb.Question(programme_id="p0")
-    asked = pb.ListExchangesRequest(question=question, order_by="record_time")
-    found = stub.ListExchanges(asked, timeout=120).exchanges
-    return [each.revisions[0].record_time.ToMilliseconds() for each in found]
+    request = pb.ListExchangesRequest(question=question, order_by="record_time")
+    exchanges = stub.ListExchanges(request, timeout=120).exchanges
+    return [exchange.revisions[0].record_time.ToMilliseconds() for exchange in exchanges]

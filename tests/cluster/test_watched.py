@@ -63,12 +63,13 @@ def test_facts_are_counted_by_outcome(cluster: MeasuredCluster) -> None:
             client.record([exchange(), exchange("A", "A")])
     assert count("OK") == before["OK"] + 57
     assert count("INVALID_FACT") == before["INVALID_FACT"] + 2
-    found = cluster.ingest.scrape()
+    scraped = cluster.ingest.scrape()
     assert (
-        found.value("mutua_call_seconds_count", method="RecordEvents", outcome="INVALID_FACT") == 1
+        scraped.value("mutua_call_seconds_count", method="RecordEvents", outcome="INVALID_FACT")
+        == 1
     )
-    assert found.value("mutua_ingest_queued_bytes") == 0
-    assert found.value("mutua_ready", service="IngestService") == 1
+    assert scraped.value("mutua_ingest_queued_bytes") == 0
+    assert scraped.value("mutua_ready", service="IngestService") == 1
 
 
 def test_lag_is_exported_in_facts_and_seconds(cluster: MeasuredCluster) -> None:
@@ -85,16 +86,16 @@ def test_lag_is_exported_in_facts_and_seconds(cluster: MeasuredCluster) -> None:
         wait_until(lambda: lag_by_partition(cluster)[partition] == 0, "they are projected")
         assert cluster.query.scrape().value("mutua_lag_seconds", partition=partition) == 0
     wait_until(lambda: projected() == cluster.record_count(), "each is projected once")
-    found = cluster.projector.scrape()
-    assert found.value("mutua_projector_visible_seconds_sum") > 0
-    assert found.value("mutua_projector_partitions") == PARTITIONS
+    scraped = cluster.projector.scrape()
+    assert scraped.value("mutua_projector_visible_seconds_sum") > 0
+    assert scraped.value("mutua_projector_partitions") == PARTITIONS
     assert len(lag_by_partition(cluster)) == PARTITIONS
 
 
 def test_waiting_and_quarantined_facts_are_exported(cluster: MeasuredCluster) -> None:
     def left_out() -> tuple[float, float]:
-        found = cluster.query.scrape()
-        return found.value("mutua_waiting_facts"), found.value("mutua_quarantined_facts")
+        scraped = cluster.query.scrape()
+        return scraped.value("mutua_waiting_facts"), scraped.value("mutua_quarantined_facts")
 
     wait_until(lambda: left_out() == (0, 0), "nothing is left out")
     with Client(cluster.client_address, programme="aside") as client:
@@ -115,11 +116,11 @@ def test_calls_and_cache_hits_are_counted(cluster: MeasuredCluster) -> None:
         list(client.list_balances(min_position=position))
         before = cluster.query.scrape(), hits()
         list(client.list_balances())
-    found = cluster.query.scrape()
+    scraped = cluster.query.scrape()
     assert hits() > before[1]
-    assert found.value("mutua_query_columns_bytes") > 0
+    assert scraped.value("mutua_query_columns_bytes") > 0
     assert (
-        found.value("mutua_call_seconds_count", **asked)
+        scraped.value("mutua_call_seconds_count", **asked)
         == before[0].value("mutua_call_seconds_count", **asked) + 1
     )
 
@@ -141,12 +142,12 @@ def test_embedded_server_exports_the_same_metrics(cluster: MeasuredCluster) -> N
     with Client(cluster.server.address) as client:
         position = client.record([exchange() for _ in range(5)])
         assert [each.given for each in client.list_balances(min_position=position)] == [5, 0]
-    found = cluster.server.scrape()
-    assert found.value("mutua_ingest_facts_total", outcome="OK") == 5
-    assert found.value("mutua_projector_slab_facts_sum") == 5
-    assert found.value("mutua_lag_facts", partition="0") >= 0
-    assert found.value("mutua_disk_free_bytes") > 0
-    assert found.value("mutua_ready", service="QueryService") == 1
+    scraped = cluster.server.scrape()
+    assert scraped.value("mutua_ingest_facts_total", outcome="OK") == 5
+    assert scraped.value("mutua_projector_slab_facts_sum") == 5
+    assert scraped.value("mutua_lag_facts", partition="0") >= 0
+    assert scraped.value("mutua_disk_free_bytes") > 0
+    assert scraped.value("mutua_ready", service="QueryService") == 1
 
 
 def test_held_partition_is_exported(cluster: MeasuredCluster) -> None:
@@ -168,8 +169,8 @@ def test_held_partition_is_exported(cluster: MeasuredCluster) -> None:
 def reported_series(cluster: MeasuredCluster) -> dict[str, set[str]]:
     """The names of all series that the processes tell, and of their labels."""
     names: dict[str, set[str]] = {}
-    for found in scraped_after_use(cluster):
-        for name, labels in found.values:
+    for scraped in scraped_after_use(cluster):
+        for name, labels in scraped.values:
             names.setdefault(name, set()).update(dict(labels))
     return names
 
@@ -230,9 +231,9 @@ def test_expression_uses_exported_series(
     labels = {"job", "instance"}
     for selector in selected:
         assert selector.name in known, f"no process tells {selector.name}"
-        mine = known[selector.name] | {"job", "instance"}
-        assert {each.name for each in selector.matchers.matchers} <= mine
-        labels |= mine
+        label_names = known[selector.name] | {"job", "instance"}
+        assert {each.name for each in selector.matchers.matchers} <= label_names
+        labels |= label_names
     assert grouped <= labels
     assert expression.shown <= labels
 

@@ -1,4 +1,4 @@
-"""Facts that a later version of the contract has, as they stand on the log of this one."""
+"""Facts of a later version of the contract, as records on the log."""
 
 from mutua.v1.event_pb2 import Event
 from tests.strategies import PROGRAMME, event_id

@@ -1,4 +1,4 @@
-"""The embedded read models, filled from records in slabs."""
+"""Projects records into read models slab by slab, and reads the tables."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def split_into_slabs(records: Sequence[Record], cuts: Sequence[int]) -> list[Seq
 
 
 def read_tables(store: SqliteStore | PostgresStore) -> TableContents:
-    """Every row of every table, by the name of the table, in order of the primary keys."""
+    """Returns all rows by table name, in order of the primary keys."""
     with store.open_snapshot(0) as snapshot:
         return {
             str(model.__tablename__): [
