@@ -1,7 +1,7 @@
-"""How the amounts of one exchange are laid on its legs, exactly.
+"""Allocation: the exact shares of an exchange's amounts on its legs.
 
-Amounts are whole millionths (of a minute, or of an exchange), so that shares add up to what was
-shared. Millionths left over by a division go one each to the first in ascending order of ids.
+Amounts are whole millionths (of a minute, or of an exchange), so that shares add up to the whole.
+The remainder of a division goes to the first ids in ascending order, 1 to each.
 """
 
 from typing import Final, NamedTuple, Protocol
@@ -12,8 +12,23 @@ from services.ledger.exchange import Exchange
 MILLION: Final = 1_000_000
 
 
+class LensFields(NamedTuple):
+    """The field of an exchange that a lens of minutes adds up, and that of a leg's share."""
+
+    minutes: str
+    share: str
+
+
+LENS_FIELDS: Final = {
+    Lens.BURDEN: LensFields("giver_minutes", "burden"),
+    Lens.ATTENTION: LensFields("receiver_minutes", "attention"),
+    Lens.BENEFIT: LensFields("benefit_minutes", "benefit"),
+}
+"""The lenses of minutes. Lens.COUNT has no fields, because it counts exchanges."""
+
+
 class ExchangeAmounts(Protocol):
-    """What allocation and sums need to know of an exchange."""
+    """The parties and minutes of an exchange, which allocation and sums read."""
 
     @property
     def giver_ids(self) -> tuple[str, ...]: ...
@@ -39,22 +54,17 @@ class Leg(NamedTuple):
     benefit: int | None
 
     def amount(self, lens: Lens) -> int | None:
-        match lens:
-            case Lens.BURDEN:
-                return self.burden
-            case Lens.ATTENTION:
-                return self.attention
-            case Lens.BENEFIT:
-                return self.benefit
-            case _:
-                return MILLION
+        """The share under a lens in millionths, None when unknown; one exchange under count."""
+        fields = LENS_FIELDS.get(lens)
+        share: int | None = MILLION if fields is None else getattr(self, fields.share)
+        return share
 
 
 def split_into_legs(exchange: ExchangeAmounts) -> list[Leg]:
-    """The legs of an exchange under allocation split; none for a symmetric one.
+    """Returns the legs of an exchange under allocation split; [] for a joint exchange.
 
-    Burden: each giver's part of the giver minutes, over the receivers. Attention and benefit: each
-    receiver's minutes, over the givers.
+    Burden divides the giver minutes between the givers, and each part between the receivers.
+    Attention and benefit divide the minutes of each receiver between the givers.
     """
     givers, receivers = exchange.giver_ids, exchange.receiver_ids
     if len(givers) == len(receivers) == 1:
@@ -81,16 +91,9 @@ def split_into_legs(exchange: ExchangeAmounts) -> list[Leg]:
 
 
 def get_quantity(exchange: Exchange, lens: Lens) -> int | None:
-    """The undivided quantity of an exchange in millionths; None when unknown."""
-    match lens:
-        case Lens.BURDEN:
-            return _millionths(exchange.giver_minutes)
-        case Lens.ATTENTION:
-            return _millionths(exchange.receiver_minutes)
-        case Lens.BENEFIT:
-            return _millionths(exchange.benefit_minutes)
-        case _:
-            return MILLION
+    """Returns the undivided quantity of an exchange in millionths; None when unknown."""
+    fields = LENS_FIELDS.get(lens)
+    return MILLION if fields is None else _millionths(getattr(exchange, fields.minutes))
 
 
 def _millionths(minutes: int | None) -> int | None:

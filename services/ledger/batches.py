@@ -1,4 +1,4 @@
-"""What facts add to the import batches they name."""
+"""Import batches: what a slab adds to each."""
 
 from collections import defaultdict
 from collections.abc import Iterable
@@ -17,7 +17,7 @@ _NEVER: Final = 2**63 - 1
 
 @dataclass(slots=True)
 class Batch:
-    """What is added to one batch; times and client are those of its own facts."""
+    """What a slab adds to one batch; times and client are those of the batch's own facts."""
 
     client: str = ""
     first_offset: int = _NEVER
@@ -30,7 +30,7 @@ class Batch:
     organization_count: int = 0
 
     def include_fact(self, offset: int, record_time: Instant, client: str) -> None:
-        """Takes note of a fact of the batch."""
+        """Includes a fact of the batch in its times."""
         if offset < self.first_offset:
             self.first_offset, self.client = offset, client
         self.first_record_time = min(self.first_record_time, record_time)
@@ -48,10 +48,10 @@ BatchIncrements = dict[BatchKey, Batch]
 
 # decision 0029: an undo ends a generation
 def compute_batch_increments(journal: Journal, fresh: Iterable[NewExchange]) -> BatchIncrements:
-    """What a stretch of the log adds to each batch. A fact without a batch adds nothing.
+    """Returns what a slab adds to each batch. A fact without a batch adds nothing.
 
-    A retraction counts for the batch that recorded the exchange, and there as undone when the
-    retraction itself names that batch, whoever sent it.
+    A retraction counts for the batch that recorded the exchange, and as undone when the retraction
+    names that batch, from any sender.
     """
     batches: defaultdict[BatchKey, Batch] = defaultdict(Batch)
     for each in fresh:

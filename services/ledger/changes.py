@@ -1,4 +1,4 @@
-"""From a slab of the log to the changes it makes in the read models, purely."""
+"""Changes that a slab makes in the read models, computed without I/O."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -23,9 +23,9 @@ class ProgrammeChanges:
     superseded_revisions: list[tuple[int, int, int]]
     """Number of the exchange, number of the revision, offset at which it ceased to be current."""
     cleared_exchanges: list[int]
-    """Exchanges, by number, whose earlier legs no longer hold."""
+    """Numbers of exchanges whose stored legs are obsolete."""
     standing_exchanges: list[tuple[ExchangeHistory, Revision, list[Leg]]]
-    """Exchanges whose legs are new, with these."""
+    """Standing exchanges with new legs."""
     new_exchanges: Sequence[tuple[NewExchange, list[Leg]]]
     """Exchanges that needed no folding, with their legs."""
     months: MonthlySums
@@ -35,7 +35,7 @@ class ProgrammeChanges:
 
 
 def find_needs(records: Iterable[LoggedRecord]) -> Needs:
-    """What has to be loaded before the records of one programme can be folded."""
+    """Returns what to load before folding the records of one programme."""
     needs = Needs()
     for record in records:
         if record.event is None:
@@ -54,9 +54,9 @@ def project_records(
 ) -> ProgrammeChanges:
     """Folds one programme's records into `ledger` and returns what that changes.
 
-    What an exchange contributed before the slab is taken away and what it contributes after is
-    added; what came and went within the slab leaves no trace in the sums. `fresh` are the records
-    of the same slab that need no folding; no other record concerns them.
+    The sums lose what an exchange contributed before the slab and gain what it contributes after;
+    revisions within the slab do not enter them. `new_exchanges` are the records of the slab that
+    need no folding, because no other record concerns them.
     """
     journal = fold(ledger, records)
     months: MonthlySums = {}
@@ -94,6 +94,10 @@ def project_records(
     return changes
 
 
-def _contribute(months: MonthlySums, revision: Revision, shared: list[Leg], sign: int) -> None:
+def _contribute(
+    months: MonthlySums, revision: Revision, exchange_legs: list[Leg], sign: int
+) -> None:
     assert revision.content_event.occur_time is not None
-    add_exchange(months, revision.exchange, shared, day_of(revision.content_event.occur_time), sign)
+    add_exchange(
+        months, revision.exchange, exchange_legs, day_of(revision.content_event.occur_time), sign
+    )

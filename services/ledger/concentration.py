@@ -1,4 +1,4 @@
-"""How far giving, and receiving, lie with a few: Gini, Lorenz and the share of the top three."""
+"""Concentration of giving and of receiving: Gini, Lorenz curve and share of the top three."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import replace
@@ -26,28 +26,28 @@ from services.ledger.reference_answers import (
 from services.ledger.state import Ledger
 
 METRIC_VERSION: Final = 1
-"""Of the definitions here; numbers of another version are not to be compared with these."""
+"""Version of these definitions; numbers of different versions are not comparable."""
 _TOP: Final = 3
 
 
 class Direction(IntEnum):
-    """Which side of the flow is looked at."""
+    """The side of the flow that is measured."""
 
     GIVING = 1
     RECEIVING = 2
 
 
 class Concentration(NamedTuple):
-    """How one side of the flow lies on a population; `total` in millionths, None is absent."""
+    """How one side of the flow is distributed; `total` in millionths, None is absent."""
 
     direction: Direction
     organization_count: int
     total: int | None = None
     gini: float | None = None
-    """0 when all have the same, nearly 1 when one has everything."""
+    """0 when all amounts are equal, nearly 1 when one organization has everything."""
     top_three_share: float | None = None
     lorenz: tuple[float, ...] = ()
-    """The share of those that have least: of none of them, of one, and so on to all."""
+    """Cumulative shares, ascending by amount, from no organization to all of them."""
     reasons: tuple[str, ...] = ()
     """Why there are no measures; () when there are."""
     spill_over: int | None = None
@@ -59,29 +59,29 @@ class SideFlow(NamedTuple):
     """One side of the flow over a population, in millionths."""
 
     amounts: Sequence[int]
-    """Of each organization of the population, those with nothing too; in any order."""
+    """Amounts of every organization of the population, 0 included, in any order."""
     spill_over: int | None
 
 
 def compute_concentration(ledger: Ledger, question: Question) -> Answer[Concentration]:
-    """Giving, then receiving. Raises ImpossibleQuestionError for allocation full.
+    """Returns giving, then receiving. Raises ImpossibleQuestionError for allocation full.
 
-    Organizations that are asked for change nothing: they choose rows of organizations.
+    Requested organizations change nothing, because they only restrict rows of organizations.
     """
     exchanges = list(select_exchanges(ledger, question))
     members = find_population(ledger, question, exchanges)
-    found = compute_balances(ledger, replace(question, organization_ids=()))
-    rows = [row for row in found.rows if row.organization_id in members]
+    answer = compute_balances(ledger, replace(question, organization_ids=()))
+    rows = [row for row in answer.rows if row.organization_id in members]
     given, received = [row.given or 0 for row in rows], [row.received or 0 for row in rows]
     gave_outside, received_outside = _spill_over(exchanges, members, question)
     measured = measure_concentration(
         question,
-        found.coverage,
-        found.warnings,
+        answer.coverage,
+        answer.warnings,
         giving=SideFlow(given, gave_outside),
         receiving=SideFlow(received, received_outside),
     )
-    return Answer(measured, found.coverage, found.warnings)
+    return Answer(measured, answer.coverage, answer.warnings)
 
 
 def measure_concentration(
@@ -92,10 +92,10 @@ def measure_concentration(
     giving: SideFlow,
     receiving: SideFlow,
 ) -> list[Concentration]:
-    """The measures of both sides.
+    """Returns the measures of both sides.
 
-    Nothing is said under 5 directed exchanges, without an amount, where many minutes are unknown,
-    and of a side that bears nothing.
+    They are absent under 5 directed exchanges, without an amount, where many minutes are unknown,
+    and for a side on which the allocation lays nothing.
     """
     few = (TOO_FEW_EXCHANGES,) * (coverage.directed_count < MIN_DIRECTED_EXCHANGES)
     vague = (MANY_UNKNOWN,) * (MANY_UNKNOWN in warnings)
@@ -110,7 +110,7 @@ def measure_concentration(
 def _spill_over(
     exchanges: list[ResolvedExchange], members: set[str], question: Question
 ) -> tuple[int | None, int | None]:
-    """What members gave to others, and what they received from others."""
+    """Returns what members gave to others, and what they received from others."""
     if question.allocation is Allocation.ONCE:
         return None, None
     gave = received = 0
@@ -121,18 +121,20 @@ def _spill_over(
     return gave, received
 
 
-def _measure(direction: Direction, flow: SideFlow, unsaid: tuple[str, ...]) -> Concentration:
-    """`unsaid` are the reasons that both sides have for saying nothing."""
+def _measure(
+    direction: Direction, flow: SideFlow, shared_reasons: tuple[str, ...]
+) -> Concentration:
+    """`shared_reasons` are why both sides have no measures."""
     count, sums = len(flow.amounts), list(accumulate(sorted(flow.amounts), initial=0))
     total = sums[-1]
-    reasons = (NO_KNOWN_AMOUNT,) * (not total) + unsaid
+    reasons = (NO_KNOWN_AMOUNT,) * (not total) + shared_reasons
     if reasons:
         return Concentration(direction, count, total, reasons=reasons, spill_over=flow.spill_over)
     return Concentration(
         direction,
         count,
         total,
-        # Whole numbers to the end: twice the area between the curve and the diagonal.
+        # Whole numbers until the division: twice the area between the curve and the diagonal.
         gini=((count + 1) * total - 2 * sum(sums)) / (count * total),
         top_three_share=(total - sums[max(0, count - _TOP)]) / total,
         lorenz=tuple(each / total for each in sums),

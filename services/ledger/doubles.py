@@ -31,7 +31,7 @@ ReportT = TypeVar("ReportT", bound=ReportedExchange)
 
 
 def find_reporting_side(report: ReportedExchange) -> tuple[Side, str]:
-    """The side that a report comes from; two reports of one side are never doubles.
+    """Returns the side of a report; two reports of one side are never doubles.
 
     Directed: `reported_by`, else the side that `recorded_by` is on (the givers' where an
     organization is on both), else third party. Joint exchanges have no giver's and no receiver's
@@ -50,7 +50,7 @@ def find_reporting_side(report: ReportedExchange) -> tuple[Side, str]:
 
 
 def find_possible_doubles(reports: Iterable[ReportT]) -> list[list[ReportT]]:
-    """Groups of reports with the same parties, kind and day that come from two sides or more."""
+    """Returns groups of reports with the same parties, kind and day from two sides or more."""
     groups = defaultdict(list)
     for report in reports:
         exchange = report.exchange
@@ -61,7 +61,7 @@ def find_possible_doubles(reports: Iterable[ReportT]) -> list[list[ReportT]]:
 
 
 def count_possible_doubles(reports: Iterable[ReportedExchange]) -> int:
-    """Number of exchanges that may repeat another one: in a group, all but the largest side."""
+    """Returns how many exchanges may repeat another: of a group, all but the largest side."""
     groups = find_possible_doubles(reports)
     return sum(
         len(group) - max(Counter(map(find_reporting_side, group)).values()) for group in groups

@@ -1,11 +1,11 @@
-"""The words that facts and questions share; numbers equal those of the contract."""
+"""Enums that facts and questions share; their numbers equal those of the contract."""
 
 from enum import IntEnum
 from typing import Final
 
 
 class Precision(IntEnum):
-    """How exactly an occurrence time is known."""
+    """The precision of an occurrence time."""
 
     EXACT = 1
     DAY = 2
@@ -59,7 +59,7 @@ class Formality(IntEnum):
 
 
 class Side(IntEnum):
-    """Which side of an exchange told us."""
+    """The side that reported an exchange."""
 
     UNSPECIFIED = 0
     GIVER = 1
@@ -68,7 +68,7 @@ class Side(IntEnum):
 
 
 class OrganizationType(IntEnum):
-    """Sorts of organization."""
+    """Types of organization."""
 
     UNSPECIFIED = 0
     ACUTE = 1
@@ -85,7 +85,7 @@ class OrganizationType(IntEnum):
 
 
 class RevisionState(IntEnum):
-    """Whether an exchange stands."""
+    """The state of an exchange after a revision."""
 
     RECORDED = 1
     CORRECTED = 2
@@ -93,7 +93,7 @@ class RevisionState(IntEnum):
 
 
 class Lens(IntEnum):
-    """What a flow adds up."""
+    """What is counted in a flow."""
 
     COUNT = 1
     BURDEN = 2
@@ -102,7 +102,7 @@ class Lens(IntEnum):
 
 
 class Allocation(IntEnum):
-    """How an amount is laid on edges and organizations."""
+    """How an amount is divided between edges and organizations."""
 
     SPLIT = 1
     FULL = 2
@@ -136,4 +136,4 @@ class QuarantineCause(IntEnum):
 
 
 BOUNDARY_ROLE: Final = "boundary"
-"""The role of an organization that stands outside the programme and its population."""
+"""The role of organizations outside the programme and its population."""

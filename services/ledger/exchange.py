@@ -1,4 +1,4 @@
-"""An exchange: what it is, the facts about it, and what each must be."""
+"""Exchanges: their content, the facts about them, and the checks of these."""
 
 from dataclasses import dataclass
 from typing import ClassVar, Final
@@ -20,12 +20,12 @@ from services.ledger.validation import (
 )
 
 MAX_LEGS: Final = 2_500
-"""Givers times receivers: what one fact may add to the read models."""
+"""Maximum givers times receivers of one fact, because each pair is a row of the read models."""
 MAX_TOTAL_LEGS: Final = 100_000
-"""What one request may add, and one slab: it bounds memory and how long the store is held."""
+"""Maximum legs of a request and of a slab; bounds memory and the time of a transaction."""
 MAX_TOPICS: Final = 100
 MAX_MINUTES: Final = 20_160
-"""Two weeks, day and night: for each organization."""
+"""Two weeks of 24 hours, for each organization."""
 MAX_STAFF_MINUTES: Final = 525_600
 """A year: for secondment and consultancy."""
 MAX_BENEFIT_MINUTES: Final = 5_256_000
@@ -44,7 +44,7 @@ class Participants:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Exchange:
-    """One act of sharing as its reporter tells it. Unknown minutes are None, not 0."""
+    """One act of sharing as reported. Unknown minutes are None, not 0."""
 
     kind: Kind
     giver_ids: tuple[str, ...] = ()
@@ -69,7 +69,7 @@ class Exchange:
         return len(self.giver_ids) * len(self.receiver_ids)
 
     def list_party_ids(self) -> tuple[str, ...]:
-        """The organizations it is between."""
+        """Returns givers, receivers and joint parties."""
         return (*self.giver_ids, *self.receiver_ids, *self.party_ids)
 
 
@@ -96,78 +96,80 @@ class ExchangeRetracted(Fact):
     reason: Text = Text()
 
 
-def check_exchange_recorded(event: Event, fact: ExchangeRecorded, found: Violations) -> None:
-    _check_exchange(fact.exchange, "exchange_recorded.exchange.", found)
+def check_exchange_recorded(event: Event, fact: ExchangeRecorded, violations: Violations) -> None:
+    _check_exchange(fact.exchange, "exchange_recorded.exchange.", violations)
 
 
-def check_exchange_corrected(event: Event, fact: ExchangeCorrected, found: Violations) -> None:
-    check_uuid(fact.exchange_id, "exchange_corrected.exchange_id", found)
+def check_exchange_corrected(event: Event, fact: ExchangeCorrected, violations: Violations) -> None:
+    check_uuid(fact.exchange_id, "exchange_corrected.exchange_id", violations)
     if fact.replaces_event_id:
-        check_uuid(fact.replaces_event_id, "exchange_corrected.replaces_event_id", found)
+        check_uuid(fact.replaces_event_id, "exchange_corrected.replaces_event_id", violations)
     if event.event_id in (fact.exchange_id, fact.replaces_event_id):
-        found.append(Violation("event_id", "is also what it corrects; a correction has its own id"))
-    _check_exchange(fact.exchange, "exchange_corrected.exchange.", found)
+        violations.append(
+            Violation("event_id", "is also what it corrects; a correction has its own id")
+        )
+    _check_exchange(fact.exchange, "exchange_corrected.exchange.", violations)
 
 
-def check_exchange_retracted(event: Event, fact: ExchangeRetracted, found: Violations) -> None:
-    check_uuid(fact.exchange_id, "exchange_retracted.exchange_id", found)
+def check_exchange_retracted(event: Event, fact: ExchangeRetracted, violations: Violations) -> None:
+    check_uuid(fact.exchange_id, "exchange_retracted.exchange_id", violations)
     if event.event_id == fact.exchange_id:
-        found.append(Violation("event_id", "is also what it retracts; a retraction has its own id"))
-    check_text(fact.reason, "exchange_retracted.reason", found)
+        violations.append(
+            Violation("event_id", "is also what it retracts; a retraction has its own id")
+        )
+    check_text(fact.reason, "exchange_retracted.reason", violations)
 
 
-def _check_exchange(exchange: Exchange, path: str, found: Violations) -> None:
+def _check_exchange(exchange: Exchange, path: str, violations: Violations) -> None:
     if exchange.kind is Kind.UNSPECIFIED:
-        found.append(Violation(f"{path}kind", "is missing or unknown; say what form it took"))
-    _check_parties(exchange, path, found)
-    _check_amounts(exchange, path, found)
-    if check_count(exchange.topics, f"{path}topics", found, MAX_TOPICS):
+        violations.append(Violation(f"{path}kind", "is missing or unknown; say what form it took"))
+    _check_parties(exchange, path, violations)
+    _check_amounts(exchange, path, violations)
+    if check_count(exchange.topics, f"{path}topics", violations, MAX_TOPICS):
         for index, topic in enumerate(exchange.topics):
-            check_topic(topic, f"{path}topics[{index}]", found)
-    check_ids(exchange.brokered_by_ids, f"{path}brokered_by_ids", found)
+            check_topic(topic, f"{path}topics[{index}]", violations)
+    check_ids(exchange.brokered_by_ids, f"{path}brokered_by_ids", violations)
     for name in ("asset_id", "network_id", "arose_from_id", "answers_request_id"):
         if value := getattr(exchange, name):
-            check_id(value, f"{path}{name}", found)
-    check_text(exchange.note, f"{path}note", found)
-    if check_count(exchange.participants, f"{path}participants", found):
+            check_id(value, f"{path}{name}", violations)
+    check_text(exchange.note, f"{path}note", violations)
+    if check_count(exchange.participants, f"{path}participants", violations):
         for index, group in enumerate(exchange.participants):
-            _check_participants(group, f"{path}participants[{index}].", found)
+            _check_participants(group, f"{path}participants[{index}].", violations)
 
 
-def _check_participants(group: Participants, path: str, found: Violations) -> None:
-    check_label(group.role_group, f"{path}role_group", found)
-    check_label(group.profession, f"{path}profession", found)
+def _check_participants(group: Participants, path: str, violations: Violations) -> None:
+    check_label(group.role_group, f"{path}role_group", violations)
+    check_label(group.profession, f"{path}profession", violations)
     if group.participant_count < 1:
-        found.append(Violation(f"{path}participant_count", "must be 1 or more"))
+        violations.append(Violation(f"{path}participant_count", "must be 1 or more"))
 
 
-def _check_parties(exchange: Exchange, path: str, found: Violations) -> None:
+def _check_parties(exchange: Exchange, path: str, violations: Violations) -> None:
     givers, receivers, parties = exchange.giver_ids, exchange.receiver_ids, exchange.party_ids
     for name in ("giver_ids", "receiver_ids", "party_ids"):
         ids = getattr(exchange, name)
-        check_ids(ids, f"{path}{name}", found)
+        check_ids(ids, f"{path}{name}", violations)
     if parties:
         if givers or receivers:
-            found.append(
-                Violation(
-                    f"{path}party_ids", "stands beside giver_ids or receiver_ids; use one form"
-                )
+            violations.append(
+                Violation(f"{path}party_ids", "is set with giver_ids or receiver_ids; use one form")
             )
         if len(parties) < 2:
-            found.append(Violation(f"{path}party_ids", "needs two or more organizations"))
+            violations.append(Violation(f"{path}party_ids", "needs two or more organizations"))
         return
-    _check_direction(givers, receivers, path, found)
+    _check_direction(givers, receivers, path, violations)
 
 
 def _check_direction(
-    givers: tuple[str, ...], receivers: tuple[str, ...], path: str, found: Violations
+    givers: tuple[str, ...], receivers: tuple[str, ...], path: str, violations: Violations
 ) -> None:
     if not givers:
-        found.append(Violation(f"{path}giver_ids", "is empty; say who gave"))
+        violations.append(Violation(f"{path}giver_ids", "is empty; say who gave"))
     if not receivers:
-        found.append(Violation(f"{path}receiver_ids", "is empty; say who received"))
+        violations.append(Violation(f"{path}receiver_ids", "is empty; say who received"))
     if len(givers) * len(receivers) > MAX_LEGS:
-        found.append(
+        violations.append(
             Violation(
                 f"{path}receiver_ids", f"givers times receivers exceed {MAX_LEGS:,}; record parts"
             )
@@ -175,7 +177,7 @@ def _check_direction(
     both = set(givers)
     for index, receiver in enumerate(receivers):
         if receiver in both:
-            found.append(
+            violations.append(
                 Violation(
                     f"{path}receiver_ids[{index}]",
                     f"{receiver[:MAX_ID_LENGTH]!r} is also a giver; choose a side",
@@ -183,18 +185,20 @@ def _check_direction(
             )
 
 
-def _check_amounts(exchange: Exchange, path: str, found: Violations) -> None:
+def _check_amounts(exchange: Exchange, path: str, violations: Violations) -> None:
     limit = MAX_STAFF_MINUTES if exchange.kind in STAFF_KINDS else MAX_MINUTES
     bearers = len(exchange.party_ids) or len(exchange.giver_ids) or 1
-    check_minutes(exchange.giver_minutes, limit * bearers, f"{path}giver_minutes", found)
+    check_minutes(exchange.giver_minutes, limit * bearers, f"{path}giver_minutes", violations)
     if exchange.party_ids:
         for name in ("receiver_minutes", "benefit_minutes"):
             if getattr(exchange, name) is not None:
-                found.append(
+                violations.append(
                     Violation(
                         f"{path}{name}", "has no receiver in a symmetric exchange; leave it out"
                     )
                 )
         return
-    check_minutes(exchange.receiver_minutes, limit, f"{path}receiver_minutes", found)
-    check_minutes(exchange.benefit_minutes, MAX_BENEFIT_MINUTES, f"{path}benefit_minutes", found)
+    check_minutes(exchange.receiver_minutes, limit, f"{path}receiver_minutes", violations)
+    check_minutes(
+        exchange.benefit_minutes, MAX_BENEFIT_MINUTES, f"{path}benefit_minutes", violations
+    )

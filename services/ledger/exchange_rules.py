@@ -1,4 +1,4 @@
-"""What facts about exchanges do to a ledger."""
+"""Rules: how facts about exchanges change a ledger."""
 
 from services.ledger.enums import QuarantineCause, RevisionState
 from services.ledger.exchange import (
@@ -95,7 +95,7 @@ def _revise(
     logged: LoggedRecord,
     at: int,
     state: RevisionState,
-    said: Event,
+    content_event: Event,
     exchange: Exchange,
 ) -> None:
     assert logged.event is not None
@@ -107,7 +107,7 @@ def _revise(
         recorded_by=logged.event.recorded_by,
         state=state,
         source=logged.event.source,
-        content_event=said,
+        content_event=content_event,
         exchange=exchange,
         value=logged.value,
     )

@@ -1,4 +1,4 @@
-"""The register of fact kinds: what each must be, does, and touches. One line a kind."""
+"""The registry of fact kinds: check, rule and needs of each, one line per kind."""
 
 from collections.abc import Callable
 from typing import Any, Final, NamedTuple
@@ -19,14 +19,14 @@ from services.ledger.validation import Violations, check_envelope
 
 
 def add_no_needs(needs: Needs, fact: Fact) -> None:
-    """Of a fact that can be judged whatever stands on the log."""
+    """Adds nothing, for a fact that can be judged without the log."""
 
 
 class FactKind(NamedTuple):
-    """What is known of a kind of fact.
+    """The functions of a fact kind.
 
-    `check` adds what is wrong with one, `rule` says what becomes of it and changes the ledger,
-    `add_needs` adds what the rule has to see, the fact itself aside.
+    `check` appends the violations of a fact, `rule` applies it to the ledger and returns the
+    verdict, `add_needs` adds what the rule reads in addition to the fact itself.
     """
 
     check: Callable[[Event, Any, Violations], None]
@@ -71,15 +71,15 @@ FACT_REGISTRY: Final[dict[type[Fact], FactKind]] = {
 
 
 def validate_fact(event: Event, *, now: Instant) -> list[Violation]:
-    """Everything that is wrong with a fact before it is appended; [] when nothing is."""
-    found: Violations = []
-    check_envelope(event, now=now, violations=found)
-    FACT_REGISTRY[type(event.fact)].check(event, event.fact, found)
-    return found
+    """Returns every violation of a fact before it is appended; [] when it is valid."""
+    violations: Violations = []
+    check_envelope(event, now=now, violations=violations)
+    FACT_REGISTRY[type(event.fact)].check(event, event.fact, violations)
+    return violations
 
 
 def apply_fact(ledger: Ledger, journal: Journal, logged: LoggedRecord, at: int) -> Verdict:
-    """What becomes of a fact that the log reached at offset `at`; changes `ledger` when applied."""
+    """Returns the verdict on a fact at offset `at`, and changes `ledger` when it is applied."""
     assert logged.event is not None
     fact = logged.event.fact
     return FACT_REGISTRY[type(fact)].rule(ledger, journal, logged, fact, at)

@@ -1,8 +1,7 @@
-"""The envelope of facts. The facts themselves stand by family: `exchanges`, `organizations`.
+"""The envelope of facts. `exchange`, `organization` and others have the facts of each family.
 
-Facts are frozen, named in the past tense, and say exactly what the log says. Sets are sorted tuples
-without repetition and text is normalized (NFC, trimmed): whoever makes a fact sees to it
-(`services.adapters.wire`).
+Facts are frozen, named in the past tense, and equal to what the log holds. Sets are sorted tuples
+without repetition and text is normalized (NFC, trimmed), which `services.adapters.wire` ensures.
 """
 
 from dataclasses import dataclass
@@ -15,7 +14,7 @@ from services.ledger.times import Instant
 class Fact:
     """What happened. `FIELD` is its name in the contract's `Event.fact`.
 
-    `IS_TIMED` facts happened at some time, and are no facts without it.
+    `IS_TIMED` facts need an occurrence time.
     """
 
     __slots__ = ()
@@ -33,7 +32,7 @@ class Text:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
-    """The program, import batch and row a fact came from."""
+    """The program, import batch and row that a fact came from."""
 
     client: str = ""
     batch: str = ""
@@ -43,7 +42,7 @@ class Source:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
-    """A fact in its envelope. `recorded_by`, `assurance` and `record_time` are the server's."""
+    """A fact in its envelope. The server sets `recorded_by`, `assurance`, `record_time`."""
 
     event_id: str
     programme_id: str
@@ -60,10 +59,10 @@ class Event:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoggedRecord:
-    """One record of the log, read: where it stands, when it was appended, what it says.
+    """One decoded record of the log: its offset, record time and event.
 
-    `event` is None when the record cannot be read; `digest` is over what the client said, so that
-    two records of one event id can be told apart; `value` is the record as it stands on the log.
+    `event` is None when the record is unreadable; `digest` covers what the client sent, to compare
+    two records of one event id; `value` holds the bytes on the log.
     """
 
     offset: int

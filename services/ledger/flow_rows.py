@@ -1,4 +1,4 @@
-"""What the columns of `services.network` are made of, as the read models tell it."""
+"""Rows of the read models from which `services.network` builds its columns."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from services.ledger.organization import Organization
 
 
 class ColumnWatermark(NamedTuple):
-    """What columns know of a programme: all up to a position, so many parties and so on."""
+    """How far columns are filled: the next offset, and how many parties, topic sets and aliases."""
 
     next_offset: int = 0
     party_count: int = 0
@@ -54,11 +54,11 @@ class JointColumns(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FlowRows:
-    """What columns are made of; see `services.network.columns`. Parties are dense numbers.
+    """New and changed rows for `services.network.columns`. Parties are dense numbers.
 
     `parties` are new ones, in order of their numbers; `topic_sets` and `organizations` are new or
     changed; `aliases` are all of them where there are new ones. `replaced` are the numbers of
-    exchanges whose earlier rows no longer hold.
+    exchanges whose earlier rows are obsolete.
     """
 
     parties: Sequence[str]
@@ -82,4 +82,4 @@ NO_ROWS: Final = FlowRows(
     joint=JointColumns(*[_NONE] * len(JointColumns._fields)),
     replaced=_NONE,
 )
-"""What a programme is made of in which nothing was recorded."""
+"""The rows of a programme without records."""

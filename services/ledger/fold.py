@@ -22,11 +22,11 @@ def fold(ledger: Ledger, records: Iterable[LoggedRecord]) -> Journal:
     """
     journal = Journal()
     for record in records:
-        _take(ledger, journal, record)
+        _apply_record(ledger, journal, record)
     return journal
 
 
-def _take(ledger: Ledger, journal: Journal, record: LoggedRecord) -> None:
+def _apply_record(ledger: Ledger, journal: Journal, record: LoggedRecord) -> None:
     if record.event is None:
         journal.quarantine[record.offset] = (
             QuarantineCause.UNREADABLE,
@@ -38,7 +38,7 @@ def _take(ledger: Ledger, journal: Journal, record: LoggedRecord) -> None:
     if first is None:
         ledger.digests[record.event.event_id] = record.digest
         journal.facts.append(record)
-        _settle(ledger, journal, record)
+        _apply_with_waiting(ledger, journal, record)
     elif first != record.digest:
         journal.quarantine[record.offset] = (
             QuarantineCause.EVENT_ID_REUSED,
@@ -47,8 +47,8 @@ def _take(ledger: Ledger, journal: Journal, record: LoggedRecord) -> None:
         )
 
 
-def _settle(ledger: Ledger, journal: Journal, record: LoggedRecord) -> None:
-    """Applies a fact and then, in log order, whatever waited for it."""
+def _apply_with_waiting(ledger: Ledger, journal: Journal, record: LoggedRecord) -> None:
+    """Applies a fact and then, in log order, the facts that waited for it."""
     ready = [(record.offset, record)]
     while ready:
         _, fact = heappop(ready)

@@ -1,4 +1,4 @@
-"""Resolves ids, alone and in exchanges, to the organizations that they mean."""
+"""Identity: resolves recorded ids, alone and in exchanges, to organizations."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -6,16 +6,16 @@ from dataclasses import replace
 from services.ledger.exchange import Exchange
 
 
-def resolve(aliases: Mapping[str, str], recorded: str) -> str:
-    """The organization an id means now; chains of aliases are followed."""
-    while recorded in aliases:
-        recorded = aliases[recorded]
-    return recorded
+def resolve(aliases: Mapping[str, str], recorded_id: str) -> str:
+    """Returns the organization of an id, following chains of aliases."""
+    while recorded_id in aliases:
+        recorded_id = aliases[recorded_id]
+    return recorded_id
 
 
 # decision 0111: aliases are resolved before allocation
 def resolve_exchange(aliases: Mapping[str, str], exchange: Exchange) -> Exchange:
-    """The exchange with every side as a set of organizations, ascending by id.
+    """Returns the exchange with every side as a set of organizations, ascending by id.
 
     An alias is another spelling of its organization, so two spellings on one side are one party.
     """

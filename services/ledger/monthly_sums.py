@@ -1,4 +1,4 @@
-"""What one exchange adds to the monthly sums of each of its parties."""
+"""Monthly sums by organization, and what one exchange adds to them."""
 
 from typing import Final
 
@@ -21,7 +21,7 @@ SUM_FIELDS: Final = (
     *(f"received_{name}" for name in _DIRECTED),
     "joint_count",
 )
-"""The sums of one organization and month, in the order in which they stand in a row."""
+"""The sums of one organization and month, in the order of a row."""
 
 _LEGS: Final = _DIRECTED.index("leg_count")
 _UNKNOWN: Final = _DIRECTED.index("burden_unknown_count")
@@ -33,9 +33,9 @@ MonthlySums = dict[tuple[str, Month], MonthSums]
 
 
 def add_exchange(
-    months: MonthlySums, exchange: ExchangeAmounts, shared: list[Leg], day: Day, sign: int
+    months: MonthlySums, exchange: ExchangeAmounts, exchange_legs: list[Leg], day: Day, sign: int
 ) -> None:
-    """Adds (`sign` 1) or takes away (-1) an exchange with its legs that occurred on `day`."""
+    """Adds (`sign` 1) or subtracts (-1) an exchange of `day` with its legs."""
     month = month_of(day)
     quantities = (exchange.giver_minutes, exchange.receiver_minutes, exchange.benefit_minutes)
     unknown = [_UNKNOWN + place for place, minutes in enumerate(quantities) if minutes is None]
@@ -47,7 +47,7 @@ def add_exchange(
                 sums[start + place] += sign
     for party in exchange.party_ids:
         _sums(months, party, month)[_JOINT] += sign
-    for giver, receiver, burden, attention, benefit in shared:
+    for giver, receiver, burden, attention, benefit in exchange_legs:
         given, received = months[giver, month], months[receiver, month]
         given[_LEGS] += sign
         received[_RECEIVED + _LEGS] += sign
@@ -62,14 +62,14 @@ def add_exchange(
             received[_RECEIVED + _LEGS + 3] += sign * benefit
 
 
-def add_new_exchange(months: MonthlySums, fresh: NewExchange) -> list[Leg]:
-    """The legs of a new exchange, which are added; what `legs` and `add_exchange` do, in one go."""
-    givers, receivers = fresh.giver_ids, fresh.receiver_ids
+def add_new_exchange(months: MonthlySums, new_exchange: NewExchange) -> list[Leg]:
+    """Adds a new exchange and returns its legs, in one pass because most records are such."""
+    givers, receivers = new_exchange.giver_ids, new_exchange.receiver_ids
     if len(givers) != 1 or len(receivers) != 1:
-        shared = split_into_legs(fresh)
-        add_exchange(months, fresh, shared, fresh.occur_time // DAY, 1)
-        return shared
-    month = month_of(fresh.occur_time // DAY)
+        exchange_legs = split_into_legs(new_exchange)
+        add_exchange(months, new_exchange, exchange_legs, new_exchange.occur_time // DAY, 1)
+        return exchange_legs
+    month = month_of(new_exchange.occur_time // DAY)
     given = months.get((givers[0], month)) or _sums(months, givers[0], month)
     received = months.get((receivers[0], month)) or _sums(months, receivers[0], month)
     given[0] += 1
@@ -78,7 +78,11 @@ def add_new_exchange(months: MonthlySums, fresh: NewExchange) -> list[Leg]:
     received[_RECEIVED + _LEGS] += 1
     amounts: list[int | None] = []
     place = _LEGS + 1
-    for minutes in (fresh.giver_minutes, fresh.receiver_minutes, fresh.benefit_minutes):
+    for minutes in (
+        new_exchange.giver_minutes,
+        new_exchange.receiver_minutes,
+        new_exchange.benefit_minutes,
+    ):
         if minutes is None:
             given[place + 3] += 1
             received[_RECEIVED + place + 3] += 1

@@ -1,8 +1,8 @@
 """Exchanges that need no folding: most of what is ever recorded.
 
-An exchange recorded for the first time that nothing else in its slab and nothing that waits refers
-to can only become revision 0 of itself. It is laid out from plain values; that this is what the
-fold makes of it is held by `tests/adapters/test_fresh.py` and by `verify`, which folds everything.
+A new exchange to which no other fact of its slab and no waiting fact refers can only become its own
+revision 0. It is projected from plain values. `tests/adapters/test_fresh.py` and `verify`, which
+folds everything, check that the fold has the same result.
 """
 
 from typing import NamedTuple
@@ -12,9 +12,9 @@ from services.ledger.times import Instant
 
 # decision 0025: new exchanges take a fast path
 class NewExchange(NamedTuple):
-    """The record of such an exchange; the names are those of `Event` and `Exchange`.
+    """The record of a new exchange, with field names of `Event` and `Exchange`.
 
-    Words are their plain numbers, which databases take several times as fast as enumerations.
+    Enums are plain integers, because databases accept them several times as fast.
     """
 
     offset: int

@@ -1,4 +1,4 @@
-"""An organization that says it had nothing to report for a month is not silent."""
+"""Reports of nothing: an organization that sends one for a month is not silent."""
 
 from dataclasses import dataclass
 from typing import ClassVar
@@ -20,20 +20,20 @@ class NothingToReport(Fact):
     organization_id: str
 
 
-def check_nothing_to_report(event: Event, fact: NothingToReport, found: Violations) -> None:
-    check_id(fact.organization_id, "nothing_to_report.organization_id", found)
+def check_nothing_to_report(event: Event, fact: NothingToReport, violations: Violations) -> None:
+    check_id(fact.organization_id, "nothing_to_report.organization_id", violations)
     if event.occur_precision is not Precision.MONTH:
-        found.append(Violation("occur_precision", "must be month; say it for each month"))
+        violations.append(Violation("occur_precision", "must be month; say it for each month"))
 
 
 def accept_nothing_to_report(
     ledger: Ledger, journal: Journal, logged: LoggedRecord, fact: NothingToReport, at: int
 ) -> Verdict:
-    """Applies whatever else was said: what contradicts it is told when somebody asks."""
+    """Always applies, because answers handle facts that contradict it."""
     return AppliedVerdict()
 
 
 def find_month(event: Event) -> Month:
-    """The month for which there was nothing to report."""
+    """Returns the month for which there was nothing to report."""
     assert event.occur_time is not None
     return month_of(day_of(event.occur_time))

@@ -1,4 +1,4 @@
-"""An organization: what is known of it, the facts about it, and what each must be."""
+"""Organizations: their description, the facts about them, and the checks of these."""
 
 from dataclasses import dataclass
 from datetime import date
@@ -14,7 +14,7 @@ _LABELS = ("name", "sector", "region", "core_system", "strategic_group", "size",
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Organization:
-    """What is known of an organization. In force on [open_date, close_date)."""
+    """The description of an organization, in force on [open_date, close_date)."""
 
     organization_id: str
     name: str = ""
@@ -53,33 +53,37 @@ class AliasAdded(Fact):
 
 
 def check_organization_registered(
-    event: Event, fact: OrganizationRegistered, found: Violations
+    event: Event, fact: OrganizationRegistered, violations: Violations
 ) -> None:
-    _check_organization(fact.organization, "organization_registered.organization.", found)
+    _check_organization(fact.organization, "organization_registered.organization.", violations)
 
 
-def check_organization_updated(event: Event, fact: OrganizationUpdated, found: Violations) -> None:
-    _check_organization(fact.organization, "organization_updated.organization.", found)
+def check_organization_updated(
+    event: Event, fact: OrganizationUpdated, violations: Violations
+) -> None:
+    _check_organization(fact.organization, "organization_updated.organization.", violations)
 
 
-def check_alias_added(event: Event, fact: AliasAdded, found: Violations) -> None:
-    check_id(fact.alias, "alias_added.alias", found)
-    check_id(fact.organization_id, "alias_added.organization_id", found)
+def check_alias_added(event: Event, fact: AliasAdded, violations: Violations) -> None:
+    check_id(fact.alias, "alias_added.alias", violations)
+    check_id(fact.organization_id, "alias_added.organization_id", violations)
     if fact.alias == fact.organization_id:
-        found.append(Violation("alias_added.alias", "is the organization's own id"))
+        violations.append(Violation("alias_added.alias", "is the organization's own id"))
 
 
-def _check_organization(organization: Organization, path: str, found: Violations) -> None:
-    check_id(organization.organization_id, f"{path}organization_id", found)
+def _check_organization(organization: Organization, path: str, violations: Violations) -> None:
+    check_id(organization.organization_id, f"{path}organization_id", violations)
     for name in _LABELS:
-        check_label(getattr(organization, name), f"{path}{name}", found)
-    check_ids(organization.aliases, f"{path}aliases", found)
+        check_label(getattr(organization, name), f"{path}{name}", violations)
+    check_ids(organization.aliases, f"{path}aliases", violations)
     if organization.organization_id in organization.aliases:
-        found.append(Violation(f"{path}aliases", "has the organization's own id; leave it out"))
-    if check_count(organization.external_ids, f"{path}external_ids", found):
+        violations.append(
+            Violation(f"{path}aliases", "has the organization's own id; leave it out")
+        )
+    if check_count(organization.external_ids, f"{path}external_ids", violations):
         for index, (scheme, value) in enumerate(organization.external_ids):
-            check_id(scheme, f"{path}external_ids[{index}].scheme", found)
-            check_id(value, f"{path}external_ids[{index}].value", found)
+            check_id(scheme, f"{path}external_ids[{index}].scheme", violations)
+            check_id(value, f"{path}external_ids[{index}].value", violations)
     opened, closed = organization.open_date, organization.close_date
     if opened and closed and closed < opened:
-        found.append(Violation(f"{path}close_date", "is before open_date"))
+        violations.append(Violation(f"{path}close_date", "is before open_date"))

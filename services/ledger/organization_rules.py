@@ -1,4 +1,4 @@
-"""What facts about organizations do to a ledger."""
+"""Rules: how facts about organizations change a ledger."""
 
 from services.ledger.enums import QuarantineCause
 from services.ledger.facts import LoggedRecord
@@ -24,28 +24,28 @@ from services.ledger.state import (
 def register(
     ledger: Ledger, journal: Journal, logged: LoggedRecord, fact: OrganizationRegistered, at: int
 ) -> Verdict:
-    """A second registration replaces the first: nothing said of an organization is lost."""
-    if refused := _refusal_of_alias(ledger, fact.organization.organization_id):
-        return refused
-    return _settle(ledger, journal, logged, fact.organization, at)
+    """A second registration replaces the first, so no description of an organization is lost."""
+    if refusal := _refusal_of_alias(ledger, fact.organization.organization_id):
+        return refusal
+    return _register_version(ledger, journal, logged, fact.organization, at)
 
 
 def update(
     ledger: Ledger, journal: Journal, logged: LoggedRecord, fact: OrganizationUpdated, at: int
 ) -> Verdict:
     identifier = fact.organization.organization_id
-    if refused := _refusal_of_alias(ledger, identifier):
-        return refused
+    if refusal := _refusal_of_alias(ledger, identifier):
+        return refusal
     if identifier not in ledger.roster:
         return WaitingVerdict(make_organization_key(identifier))
-    return _settle(ledger, journal, logged, fact.organization, at)
+    return _register_version(ledger, journal, logged, fact.organization, at)
 
 
 def add_alias(
     ledger: Ledger, journal: Journal, logged: LoggedRecord, fact: AliasAdded, at: int
 ) -> Verdict:
-    if refused := _refusal(ledger, fact.alias, fact.organization_id):
-        return refused
+    if refusal := _refusal(ledger, fact.alias, fact.organization_id):
+        return refusal
     _bind(ledger, journal, logged, fact.alias, fact.organization_id)
     return AppliedVerdict((make_organization_key(fact.alias),))
 
@@ -61,14 +61,14 @@ def add_alias_needs(needs: Needs, fact: AliasAdded) -> None:
     needs.organization_ids.update((fact.organization_id, fact.alias))
 
 
-def _settle(
+def _register_version(
     ledger: Ledger, journal: Journal, logged: LoggedRecord, organization: Organization, at: int
 ) -> Verdict:
     assert logged.event is not None
     identifier = organization.organization_id
     for alias in organization.aliases:
-        if refused := _refusal(ledger, alias, identifier):
-            return refused
+        if refusal := _refusal(ledger, alias, identifier):
+            return refusal
     for alias in organization.aliases:
         _bind(ledger, journal, logged, alias, identifier)
     previous = ledger.roster.get(identifier)
@@ -87,7 +87,7 @@ def _settle(
 
 
 def _refusal_of_alias(ledger: Ledger, identifier: str) -> QuarantineVerdict | None:
-    """Of a fact about an organization itself: an alias is never registered."""
+    """Returns a refusal when the id is an alias, because an alias is never registered."""
     if (bound := ledger.aliases.get(identifier)) is None:
         return None
     return _not_applicable(f"{identifier!r} is already an alias of {bound!r}")

@@ -1,4 +1,4 @@
-"""Positions: how far along which log an answer was read. Opaque to callers."""
+"""Positions: how far an answer has read which log. Opaque to callers."""
 
 import re
 from collections.abc import Mapping
@@ -25,25 +25,24 @@ class Position:
 
 # decision 0083: a restored log is a new log
 def parse_position(text: str, *, log_id: str, origins: Mapping[str, int]) -> Position:
-    """The position in `text`, as one of this log.
+    """Parses a position of this log.
 
-    One of a log that this was restored from means the same here, as far as that goes: see
-    `ports.ReadableLog.origins`. Raises InvalidPositionError, or ForeignPositionError for all
-    others.
+    A position of a log that this one was restored from is valid up to the backup; see
+    `ports.ReadableLog.origins`. Raises InvalidPositionError, or ForeignPositionError for others.
     """
-    form = _FORM.fullmatch(text)
-    if form is None:
+    match = _FORM.fullmatch(text)
+    if match is None:
         raise InvalidPositionError(
-            "the position is not one that mutua gave; leave it out or ask again"
+            "the position is not one that mutua gave", remedy="leave it out or ask again"
         )
-    position = Position(log_id, int(form[2]), int(form[3]))
-    if form[1] == log_id:
+    position = Position(log_id, int(match[2]), int(match[3]))
+    if match[1] == log_id:
         return position
-    if form[1] not in origins:
+    if match[1] not in origins:
         raise ForeignPositionError(
             "the position is of another log; this server reads a different one"
         )
-    if position.next_offset > origins[form[1]]:
+    if position.next_offset > origins[match[1]]:
         raise ForeignPositionError(
             "the position is of a fact that was recorded after the backup from which this log was "
             "restored, and is lost: record it again, and go on from the position of that"

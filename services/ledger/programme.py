@@ -1,4 +1,4 @@
-"""The configuration of a programme: what its facts set, and the topics it has."""
+"""The configuration of a programme, and its topics."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ MAX_WORKING_DAY_MINUTES: Final = 1_440
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProgrammeConfigured(Fact):
-    """Sets what it names; everything else stays as it was."""
+    """Changes the settings that it has; all others stay."""
 
     FIELD: ClassVar = "programme_configured"
     topic_labels: tuple[tuple[str, str], ...] = ()
@@ -40,38 +40,42 @@ class Topic:
     exchange_count: int
 
 
-def check_programme_configured(event: Event, fact: ProgrammeConfigured, found: Violations) -> None:
+def check_programme_configured(
+    event: Event, fact: ProgrammeConfigured, violations: Violations
+) -> None:
     path = "programme_configured."
     minutes = fact.working_day_minutes
     if not fact.topic_labels and minutes is None:
-        found.append(Violation(f"{path}topics", "is empty; set a label or working_day_minutes"))
+        violations.append(
+            Violation(f"{path}topics", "is empty; set a label or working_day_minutes")
+        )
     if minutes is not None and not 1 <= minutes <= MAX_WORKING_DAY_MINUTES:
-        found.append(
+        violations.append(
             Violation(
                 f"{path}working_day_minutes",
                 f"is {minutes:,}; a working day has 1 to {MAX_WORKING_DAY_MINUTES:,} minutes",
             )
         )
-    if not check_count(fact.topic_labels, f"{path}topics", found):
+    if not check_count(fact.topic_labels, f"{path}topics", violations):
         return
     labelled = set[str]()
     for index, (topic, label) in enumerate(fact.topic_labels):
-        check_topic(topic, f"{path}topics[{index}].topic", found)
-        check_label(label, f"{path}topics[{index}].label", found)
+        check_topic(topic, f"{path}topics[{index}].topic", violations)
+        check_label(label, f"{path}topics[{index}].label", violations)
         if topic in labelled:
-            found.append(Violation(f"{path}topics[{index}].topic", "has a label already"))
+            violations.append(Violation(f"{path}topics[{index}].topic", "has a label already"))
         labelled.add(topic)
 
 
 def configure(
     ledger: Ledger, journal: Journal, logged: LoggedRecord, fact: ProgrammeConfigured, at: int
 ) -> Verdict:
-    """Always applies. `configuration` adds the facts up when somebody asks."""
+    """Always applies, because `merge_configuration` merges the facts for an answer."""
     return AppliedVerdict()
 
 
 def merge_configuration(facts: Iterable[ProgrammeConfigured]) -> ProgrammeConfiguration:
-    """The configuration after these facts, which are in log order."""
+    """Returns the configuration after these facts, which are in log order."""
     labels = dict[str, str]()
     minutes = None
     for fact in facts:
@@ -87,7 +91,7 @@ def merge_configuration(facts: Iterable[ProgrammeConfigured]) -> ProgrammeConfig
 def list_topics(
     configured: ProgrammeConfiguration, exchange_counts: Mapping[str, int]
 ) -> list[Topic]:
-    """Every topic that a standing exchange or a label has, by topic."""
+    """Returns every topic with a standing exchange or a label, by topic."""
     used = {topic: count for topic, count in exchange_counts.items() if count}
     return [
         Topic(
@@ -100,7 +104,7 @@ def list_topics(
 
 
 def count_exchanges_by_topic(ledger: Ledger) -> dict[str, int]:
-    """Topic -> standing exchanges that have it."""
+    """Returns topic -> number of standing exchanges."""
     counts = dict[str, int]()
     for history in ledger.histories.values():
         if history.current.state is not RevisionState.RETRACTED:

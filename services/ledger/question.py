@@ -1,4 +1,4 @@
-"""Questions, who asks them, and the answers they get."""
+"""Questions, their scope, and the rows, coverage and warnings of answers."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
@@ -13,20 +13,20 @@ Row = TypeVar("Row")
 
 MANY_UNKNOWN: Final = "MANY_UNKNOWN"
 POSSIBLE_DOUBLE_REPORTS: Final = "POSSIBLE_DOUBLE_REPORTS"
-"""Some exchanges may be counted twice: two sides reported them; see `ledger.doubles`."""
+"""Some exchanges may count twice, because two sides reported them; see `ledger.doubles`."""
 TOPICS_OVERLAP: Final = "TOPICS_OVERLAP"
-"""Figures by topic do not add up: an exchange with several topics counts under each."""
+"""Figures by topic do not add up, because an exchange counts under each of its topics."""
 UNBOUND_NAMES: Final = "UNBOUND_NAMES"
-"""A party is unregistered and yet spelled as a registered organization, so that both count."""
+"""An unregistered party is spelled like a registered organization, so both count."""
 NO_KNOWN_AMOUNT: Final = "NO_KNOWN_AMOUNT"
 TOO_FEW_EXCHANGES: Final = "TOO_FEW_EXCHANGES"
 NOT_BORNE: Final = "NOT_BORNE"
 NOTHING_SEEN: Final = "NOTHING_SEEN"
 NONE_OF_THESE: Final = "NONE_OF_THESE"
 MANY_UNKNOWN_DIVISOR: Final = 5
-"""More than one part in so many is many: over 20 %, or over 20 points apart."""
+"""Unknowns are many over one part in this many: over 20 %, or over 20 points apart."""
 MIN_DIRECTED_EXCHANGES: Final = 5
-"""Under this many directed exchanges no share and no word is given."""
+"""Minimum number of directed exchanges for a share or a measure of concentration."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,9 +41,9 @@ OPEN_SCOPE: Final = Scope()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Question:
-    """What is asked of one programme, by whom. The window is [from_day, to_day); None is open.
+    """The filters of a read in one programme. The window is [from_day, to_day); None is open.
 
-    Of kinds, formalities and topics one of each must hold; none of them asks for all.
+    An exchange matches one of the kinds, one of the formalities and one of the topics; () is all.
     """
 
     programme_id: str
@@ -61,7 +61,7 @@ class Question:
     as_of_day: Day = 0
 
     def matches(self, kind: Kind, formality: Formality, topics: Collection[str]) -> bool:
-        """Whether an exchange of this kind, formality and these topics is asked for."""
+        """Whether the filters match an exchange of this kind, formality and these topics."""
         return (
             (not self.kinds or kind in self.kinds)
             and (not self.formalities or formality in self.formalities)
@@ -70,40 +70,40 @@ class Question:
 
     @property
     def has_content_filters(self) -> bool:
-        """Whether it leaves out exchanges of the window."""
+        """Whether filters leave out exchanges of the window."""
         return bool(self.kinds or self.formalities or self.topics)
 
     def remove_content_filters(self) -> "Question":
-        """The same question of every exchange of the window."""
+        """Returns the same question without filters on kind, formality and topic."""
         return replace(self, kinds=(), formalities=(), topics=())
 
     def is_in_window(self, first: Day) -> bool:
-        """Whether a period that begins on day `first` lies in the window; its beginning decides."""
+        """Whether a period counts in the window, which its first day decides."""
         return (self.from_day is None or first >= self.from_day) and (
             self.to_day is None or first < self.to_day
         )
 
     def is_straddled_by(self, first: Day, end: Day) -> bool:
-        """Whether the period [first, end) lies partly in the window and partly outside."""
+        """Whether the period [first, end) is partly in the window and partly outside."""
         from_day = first if self.from_day is None else self.from_day
         to_day = end if self.to_day is None else self.to_day
         inside = max(first, from_day) < min(end, to_day)
         return inside and (first < from_day or end > to_day)
 
     def require_totals(self) -> None:
-        """Raises ImpossibleQuestionError where an allocation has no organization totals."""
+        """Raises ImpossibleQuestionError when the allocation has no totals of organizations."""
         if self.allocation is Allocation.FULL:
             raise ImpossibleQuestionError(
-                "allocation full lays the whole amount on every edge, so it has no totals; "
-                "ask for split or once, or for pairs"
+                "allocation full lays the whole amount on every edge, so it has no totals",
+                remedy="ask for split or once, or for pairs",
             )
 
     def require_edges(self) -> None:
-        """Raises ImpossibleQuestionError where an allocation has no edges."""
+        """Raises ImpossibleQuestionError when the allocation has no edges."""
         if self.allocation is Allocation.ONCE:
             raise ImpossibleQuestionError(
-                "allocation once lays amounts on organizations, so there are no pairs; "
-                "ask for split or full, or for balances"
+                "allocation once lays amounts on organizations, so there are no pairs",
+                remedy="ask for split or full, or for balances",
             )
 
 
@@ -114,16 +114,16 @@ class Balance(NamedTuple):
     given: int | None = 0
     received: int | None = 0
     given_count: int = 0
-    """Directed exchanges in which it gave; in none of them does it receive as well."""
+    """Directed exchanges in which it gave; it receives in none of them."""
     received_count: int = 0
     given_unknown_count: int = 0
     received_unknown_count: int = 0
     joint_count: int = 0
     has_net: bool = True
     answer_is_vague: bool = False
-    """The answer that this row is of carries MANY_UNKNOWN."""
+    """Whether the answer of this row has the warning MANY_UNKNOWN."""
     isolate: bool = False
-    """Of the population, and party to no exchange of any kind in the window."""
+    """Whether it is in the population and party to no exchange of any kind in the window."""
 
     @property
     def directed_count(self) -> int:
@@ -185,12 +185,12 @@ class Pair(NamedTuple):
 
     @property
     def direction_differs(self) -> bool:
-        """The contact days point the other way than the lens."""
+        """Whether contact days point the other way than the amounts."""
         return self.given_days < self.received_days and self.given > self.received
 
     @property
     def reasons(self) -> tuple[str, ...]:
-        """Why nothing is said of its reciprocity; () when something may be."""
+        """Why its reciprocity cannot be judged; () when it can."""
         vague = has_many_unknown(
             (self.given_count, self.given_unknown_count),
             (self.received_count, self.received_unknown_count),
@@ -225,7 +225,7 @@ class Node(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Coverage:
-    """How much an answer rests on; counts of exchanges are of those that stand in the window.
+    """How much an answer rests on; exchanges are standing ones of the window.
 
     Internal exchanges are neither directed nor joint; see `identity.is_internal`.
     """
@@ -244,13 +244,13 @@ class Coverage:
 
     @property
     def directed_count(self) -> int:
-        """Exchanges that enter measures of direction."""
+        """Number of exchanges that enter measures of direction."""
         return self.exchange_count - self.joint_count - self.internal_count
 
 
 @dataclass(frozen=True, slots=True)
 class Answer(Generic[Row]):
-    """Rows sorted by id, what they rest on, and what to keep in mind."""
+    """Rows sorted by id, their coverage and warnings."""
 
     rows: Sequence[Row]
     coverage: Coverage
@@ -281,7 +281,7 @@ def has_many_unknown(given: tuple[Any, Any], received: tuple[Any, Any]) -> Any:
 
 
 def explain_no_exchange(exchange_count: int, *, isolate: bool) -> tuple[str, ...]:
-    """Why an organization has no exchange in an answer; () when it has one.
+    """Returns why an organization has no exchange in an answer; () when it has one.
 
     NONE_OF_THESE: it has exchanges, but they are internal or the question leaves them out.
     """
@@ -293,11 +293,11 @@ def explain_no_exchange(exchange_count: int, *, isolate: bool) -> tuple[str, ...
 def find_warnings(
     question: Question, coverage: Coverage, *, topics_overlap: bool, has_unbound: bool
 ) -> tuple[str, ...]:
-    """What to keep in mind, in the order of the words.
+    """Returns the warnings of an answer, sorted.
 
     MANY_UNKNOWN when a lens of minutes rests on too few known ones; POSSIBLE_DOUBLE_REPORTS when
-    two sides may have reported one exchange; TOPICS_OVERLAP when topics are asked for and a
-    counted exchange carries several (`topics_overlap`); UNBOUND_NAMES when a party to a counted
+    two sides may have reported one exchange; TOPICS_OVERLAP when the question has topics and a
+    counted exchange has several (`topics_overlap`); UNBOUND_NAMES when a party to a counted
     exchange is one of `spelling.find_unbound_names` (`has_unbound`).
     """
     many = MANY_UNKNOWN_DIVISOR * coverage.unknown_minutes_count > coverage.directed_count
@@ -313,5 +313,5 @@ def find_warnings(
 
 
 def to_units(millionths: int) -> float:
-    """Millionths as the double that stands on the wire."""
+    """Returns millionths as the double of the contract."""
     return millionths / MILLION

@@ -1,4 +1,4 @@
-"""Times of a log that never go back, whatever its clocks do."""
+"""Record times of a log, made monotonic."""
 
 from collections.abc import Iterable, Iterator
 
@@ -7,10 +7,10 @@ from services.ledger.times import Instant
 
 
 def make_monotonic(records: Iterable[Record], previous_time: Instant = 0) -> Iterator[Record]:
-    """Records of a partition, each with the time of the one before it where its own is earlier.
+    """Yields records of a partition, with earlier times raised to that of the record before.
 
-    `since` is the time before the first. Clocks of brokers step back, and another broker, which
-    comes to lead a partition, has another one.
+    `previous_time` is that of the record before the first. Times go back when a broker's clock is
+    set, or when another broker becomes the leader of the partition.
     """
     for record in records:
         if record.record_time < previous_time:

@@ -1,6 +1,7 @@
-"""Balances, pairs and the network in their obvious form, straight from the state of a ledger.
+"""Reference answers: balances, pairs and the network, straight from the state of a ledger.
 
-Slow and plain on purpose: this is what the fast answers of `services.network` are held against.
+They are slow and plain on purpose, because tests compare the fast answers of `services.network`
+with them.
 """
 
 from collections.abc import Iterator, Mapping
@@ -40,7 +41,7 @@ from services.ledger.times import Day, date_to_day, find_period
 
 @dataclass(frozen=True, slots=True)
 class ResolvedExchange:
-    """A standing exchange of the window between organizations, its ids resolved."""
+    """A standing exchange of the window, with recorded ids resolved to organizations."""
 
     event_id: str
     exchange: Exchange
@@ -48,7 +49,7 @@ class ResolvedExchange:
     is_dated: bool
     recorded_by: str
     is_internal: bool
-    """It enters no measure, and so has neither legs nor joint parties."""
+    """Internal exchanges enter no measure, so they have neither legs nor joint parties."""
     legs: tuple[Leg, ...]
     joint_ids: frozenset[str]
 
@@ -57,9 +58,9 @@ class ResolvedExchange:
         return frozenset(self.exchange.list_party_ids())
 
     def find_reporters(self) -> frozenset[str]:
-        """The recorder where it is a party, and every organization of the side that reported.
+        """Returns the recorder where it is a party, and every organization of the reporting side.
 
-        That side is the one that is named, else the one its recorder is on.
+        That side is the named one, else the one that the recorder is on.
         """
         givers, receivers = self.exchange.giver_ids, self.exchange.receiver_ids
         reporters = self.parties & {self.recorded_by}
@@ -71,117 +72,119 @@ class ResolvedExchange:
 
 
 def compute_balances(ledger: Ledger, question: Question) -> Answer[Balance]:
-    """One row for each organization of the population and each other party, by id."""
+    """Returns one row for each organization of the population and each other party, by id."""
     question.require_totals()
-    framed = list(select_exchanges(ledger, question))
-    coverage = _coverage(ledger, question, framed)
-    warnings = _warnings(ledger, question, coverage, framed)
-    isolates = _isolates(ledger, question, framed)
+    exchanges = list(select_exchanges(ledger, question))
+    coverage = _coverage(ledger, question, exchanges)
+    warnings = _warnings(ledger, question, coverage, exchanges)
+    isolates = _isolates(ledger, question, exchanges)
     rows = [
-        _balance(each, framed, question)._replace(
+        _balance(each, exchanges, question)._replace(
             answer_is_vague=MANY_UNKNOWN in warnings, isolate=each in isolates
         )
-        for each in sorted(find_row_organizations(ledger, question, framed))
+        for each in sorted(find_row_organizations(ledger, question, exchanges))
     ]
-    if chosen := _chosen(ledger, question):
-        rows = [row for row in rows if row.organization_id in chosen]
+    if requested := _requested_ids(ledger, question):
+        rows = [row for row in rows if row.organization_id in requested]
     return Answer(rows, coverage, warnings)
 
 
 def compute_pairs(ledger: Ledger, question: Question) -> Answer[Pair]:
-    """One row for each two organizations with a directed exchange, by giver and receiver id."""
+    """Returns one row for each two organizations with a directed exchange, by their ids."""
     question.require_edges()
-    framed = list(select_exchanges(ledger, question))
-    ties = {leg[:2] for exchange in framed for leg in exchange.legs}
+    exchanges = list(select_exchanges(ledger, question))
+    ties = {leg[:2] for exchange in exchanges for leg in exchange.legs}
     rows = sorted(
         (
-            _pair(one, other, framed, question)
+            _pair(one, other, exchanges, question)
             for one, other in {tuple(sorted(tie)) for tie in ties}
         ),
         key=lambda pair: (pair.giver_id, pair.receiver_id),
     )
-    if chosen := _chosen(ledger, question):
-        rows = [pair for pair in rows if chosen & {pair.giver_id, pair.receiver_id}]
-    coverage = _coverage(ledger, question, framed)
-    return Answer(rows, coverage, _warnings(ledger, question, coverage, framed))
+    if requested := _requested_ids(ledger, question):
+        rows = [pair for pair in rows if requested & {pair.giver_id, pair.receiver_id}]
+    coverage = _coverage(ledger, question, exchanges)
+    return Answer(rows, coverage, _warnings(ledger, question, coverage, exchanges))
 
 
 def compute_network(ledger: Ledger, question: Question) -> Network:
-    """Directed ties by giver and receiver id, and the organizations of `balances` by id.
+    """Returns directed ties by giver and receiver id, and the organizations of `balances` by id.
 
-    Organizations that are asked for choose the edges they are on, and as nodes themselves and the
-    other ends of those.
+    Requested organizations restrict the edges to theirs, and the nodes to the ends of those and
+    themselves.
     """
     question.require_edges()
-    framed = list(select_exchanges(ledger, question))
-    edges = sorted({leg[:2] for exchange in framed for leg in exchange.legs})
-    nodes = find_row_organizations(ledger, question, framed)
-    if chosen := _chosen(ledger, question):
-        edges = [edge for edge in edges if chosen & {*edge}]
-        nodes &= chosen.union(*edges)
-    coverage = _coverage(ledger, question, framed)
-    isolates = _isolates(ledger, question, framed)
+    exchanges = list(select_exchanges(ledger, question))
+    edges = sorted({leg[:2] for exchange in exchanges for leg in exchange.legs})
+    nodes = find_row_organizations(ledger, question, exchanges)
+    if requested := _requested_ids(ledger, question):
+        edges = [edge for edge in edges if requested & {*edge}]
+        nodes &= requested.union(*edges)
+    coverage = _coverage(ledger, question, exchanges)
+    isolates = _isolates(ledger, question, exchanges)
     return Network(
-        [_edge(giver, receiver, framed, question) for giver, receiver in edges],
+        [_edge(giver, receiver, exchanges, question) for giver, receiver in edges],
         coverage,
-        _warnings(ledger, question, coverage, framed),
+        _warnings(ledger, question, coverage, exchanges),
         [
-            _node(each, framed, question)._replace(isolate=each in isolates)
+            _node(each, exchanges, question)._replace(isolate=each in isolates)
             for each in sorted(nodes)
         ],
     )
 
 
 def find_row_organizations(
-    ledger: Ledger, question: Question, framed: list[ResolvedExchange]
+    ledger: Ledger, question: Question, exchanges: list[ResolvedExchange]
 ) -> set[str]:
-    """Who has a row: the population, and every other party to what the question counts."""
-    return find_population(ledger, question, framed) | _parties(framed)
+    """Returns the population and every other party to a counted exchange."""
+    return find_population(ledger, question, exchanges) | _parties(exchanges)
 
 
-def find_population(ledger: Ledger, question: Question, framed: list[ResolvedExchange]) -> set[str]:
-    """Who the question is about; without a word, the roster if there is one, or else the active."""
+def find_population(
+    ledger: Ledger, question: Question, exchanges: list[ResolvedExchange]
+) -> set[str]:
+    """Returns the population; unspecified, it is the roster if there is one, else the active."""
     match question.population:
         case Population.SEEN:
             whole = Question(programme_id=question.programme_id, identity=question.identity)
             return _parties(list(select_exchanges(ledger, whole))) - _boundary(ledger, question)
         case Population.UNSPECIFIED if not ledger.roster:
-            return _parties(framed)
+            return _parties(exchanges)
         case Population.ACTIVE:
-            return _parties(framed) - _boundary(ledger, question)
+            return _parties(exchanges) - _boundary(ledger, question)
         case _:
             return _roster(ledger, question)
 
 
-def _isolates(ledger: Ledger, question: Question, framed: list[ResolvedExchange]) -> set[str]:
-    """The organizations of the population without an exchange of any kind in the window."""
+def _isolates(ledger: Ledger, question: Question, exchanges: list[ResolvedExchange]) -> set[str]:
+    """Returns the population without an exchange of any kind in the window."""
     anything = list(select_exchanges(ledger, question.remove_content_filters()))
-    return find_population(ledger, question, framed) - _parties(anything)
+    return find_population(ledger, question, exchanges) - _parties(anything)
 
 
 def _boundary(ledger: Ledger, question: Question) -> set[str]:
     return {
-        _map(ledger, question, organization_id)
+        _resolve_id(ledger, question, organization_id)
         for organization_id, version in ledger.roster.items()
         if version.organization.role == BOUNDARY_ROLE
     }
 
 
-def _parties(framed: list[ResolvedExchange]) -> set[str]:
-    return {party for exchange in framed for party in exchange.parties}
+def _parties(exchanges: list[ResolvedExchange]) -> set[str]:
+    return {party for exchange in exchanges for party in exchange.parties}
 
 
 def _roster(ledger: Ledger, question: Question) -> set[str]:
-    """Organizations of the roster in force on a day of the window."""
+    """Returns the organizations of the roster in force on a day of the window."""
     return {
-        _map(ledger, question, organization_id)
+        _resolve_id(ledger, question, organization_id)
         for organization_id, version in ledger.roster.items()
         if is_in_force(version.organization, question)
     }
 
 
 def is_in_force(organization: Organization, question: Question) -> bool:
-    """Whether it belongs to the programme on a day of the window."""
+    """Whether an organization belongs to the programme on a day of the window."""
     if organization.role == BOUNDARY_ROLE:
         return False
     opened, closed = organization.open_date, organization.close_date
@@ -195,7 +198,7 @@ def is_in_force(organization: Organization, question: Question) -> bool:
 
 
 def select_exchanges(ledger: Ledger, question: Question) -> Iterator[ResolvedExchange]:
-    """The exchanges that a question is about."""
+    """Yields the exchanges that a question counts."""
     for history in ledger.histories.values():
         revision = history.current
         if history.is_retracted:
@@ -204,17 +207,17 @@ def select_exchanges(ledger: Ledger, question: Question) -> Iterator[ResolvedExc
         first, _ = find_period(
             revision.content_event.occur_time, revision.content_event.occur_precision
         )
-        if not question.is_in_window(first) or not _wanted(question, revision):
+        if not question.is_in_window(first) or not _matches(question, revision):
             continue
-        yield _frame(ledger, question, revision, first)
+        yield _resolve(ledger, question, revision, first)
 
 
-def _wanted(question: Question, revision: Revision) -> bool:
+def _matches(question: Question, revision: Revision) -> bool:
     exchange = revision.exchange
     return question.matches(exchange.kind, exchange.formality, exchange.topics)
 
 
-def _frame(ledger: Ledger, question: Question, revision: Revision, day: Day) -> ResolvedExchange:
+def _resolve(ledger: Ledger, question: Question, revision: Revision, day: Day) -> ResolvedExchange:
     exchange = resolve_exchange(_aliases(ledger, question), revision.exchange)
     internal = is_internal(exchange)
     return ResolvedExchange(
@@ -222,7 +225,7 @@ def _frame(ledger: Ledger, question: Question, revision: Revision, day: Day) -> 
         exchange=exchange,
         day=day,
         is_dated=revision.content_event.occur_precision in (Precision.EXACT, Precision.DAY),
-        recorded_by=_map(ledger, question, revision.content_event.recorded_by),
+        recorded_by=_resolve_id(ledger, question, revision.content_event.recorded_by),
         is_internal=internal,
         legs=() if internal else tuple(split_into_legs(exchange)),
         joint_ids=frozenset(() if internal else exchange.party_ids),
@@ -233,14 +236,14 @@ def _aliases(ledger: Ledger, question: Question) -> Mapping[str, str]:
     return {} if question.identity is Identity.RECORDED else ledger.aliases
 
 
-def _map(ledger: Ledger, question: Question, organization_id: str) -> str:
+def _resolve_id(ledger: Ledger, question: Question, organization_id: str) -> str:
     return resolve(_aliases(ledger, question), organization_id)
 
 
-def _balance(party: str, framed: list[ResolvedExchange], question: Question) -> Balance:
-    giving = [each for each in framed if any(leg.giver_id == party for leg in each.legs)]
-    taking = [each for each in framed if any(leg.receiver_id == party for leg in each.legs)]
-    joint_count = sum(party in exchange.joint_ids for exchange in framed)
+def _balance(party: str, exchanges: list[ResolvedExchange], question: Question) -> Balance:
+    giving = [each for each in exchanges if any(leg.giver_id == party for leg in each.legs)]
+    taking = [each for each in exchanges if any(leg.receiver_id == party for leg in each.legs)]
+    joint_count = sum(party in exchange.joint_ids for exchange in exchanges)
     once = question.allocation is Allocation.ONCE
     return Balance(
         organization_id=party,
@@ -260,7 +263,7 @@ def _balance(party: str, framed: list[ResolvedExchange], question: Question) -> 
 
 
 def _total(exchanges: list[ResolvedExchange], party: str, end: str, question: Question) -> int:
-    """The sum of the legs with a party at one end, `giver_id` or `receiver_id`."""
+    """Returns the sum of the legs with a party at one end, `giver_id` or `receiver_id`."""
     if question.lens is Lens.COUNT and question.allocation is Allocation.ONCE:
         return len(exchanges) * MILLION
     return sum(
@@ -275,9 +278,9 @@ def _unknown(exchange: ResolvedExchange, lens: Lens) -> bool:
     return get_quantity(exchange.exchange, lens) is None
 
 
-def _pair(one: str, other: str, framed: list[ResolvedExchange], question: Question) -> Pair:
-    there = _flow(one, other, framed, question)
-    back = _flow(other, one, framed, question)
+def _pair(one: str, other: str, exchanges: list[ResolvedExchange], question: Question) -> Pair:
+    there = _flow(one, other, exchanges, question)
+    back = _flow(other, one, exchanges, question)
     if (-there.amount, one) > (-back.amount, other):
         one, other, there, back = other, one, back, there
     return Pair(
@@ -295,8 +298,8 @@ def _pair(one: str, other: str, framed: list[ResolvedExchange], question: Questi
     )
 
 
-def _edge(giver: str, receiver: str, framed: list[ResolvedExchange], question: Question) -> Edge:
-    flow = _flow(giver, receiver, framed, question)
+def _edge(giver: str, receiver: str, exchanges: list[ResolvedExchange], question: Question) -> Edge:
+    flow = _flow(giver, receiver, exchanges, question)
     return Edge(
         giver_id=giver,
         receiver_id=receiver,
@@ -306,8 +309,8 @@ def _edge(giver: str, receiver: str, framed: list[ResolvedExchange], question: Q
     )
 
 
-def _node(party: str, framed: list[ResolvedExchange], question: Question) -> Node:
-    balance = _balance(party, framed, question)
+def _node(party: str, exchanges: list[ResolvedExchange], question: Question) -> Node:
+    balance = _balance(party, exchanges, question)
     totals = question.allocation is not Allocation.FULL
     return Node(
         organization_id=party,
@@ -326,9 +329,11 @@ class _Flow:
     unknown: int
 
 
-def _flow(giver: str, receiver: str, framed: list[ResolvedExchange], question: Question) -> _Flow:
+def _flow(
+    giver: str, receiver: str, exchanges: list[ResolvedExchange], question: Question
+) -> _Flow:
     amount, count, days, undated, unknown = 0, 0, set(), set(), 0
-    for exchange in framed:
+    for exchange in exchanges:
         leg = next((leg for leg in exchange.legs if leg[:2] == (giver, receiver)), None)
         if leg is None:
             continue
@@ -345,31 +350,31 @@ def _flow(giver: str, receiver: str, framed: list[ResolvedExchange], question: Q
     return _Flow(amount, count, len(days), frozenset(undated), unknown)
 
 
-def _coverage(ledger: Ledger, question: Question, framed: list[ResolvedExchange]) -> Coverage:
+def _coverage(ledger: Ledger, question: Question, exchanges: list[ResolvedExchange]) -> Coverage:
     roster = _roster(ledger, question)
-    reported = {party for exchange in framed for party in exchange.find_reporters()}
+    reported = {party for exchange in exchanges for party in exchange.find_reporters()}
     lens = Lens.BURDEN if question.lens is Lens.COUNT else question.lens
-    directed = [exchange for exchange in framed if exchange.legs]
+    directed = [exchange for exchange in exchanges if exchange.legs]
     return Coverage(
         roster_count=len(roster),
         recorded_count=len(reported & roster),
-        exchange_count=len(framed),
+        exchange_count=len(exchanges),
         unknown_minutes_count=sum(get_quantity(each.exchange, lens) is None for each in directed),
-        joint_count=sum(bool(exchange.joint_ids) for exchange in framed),
-        possible_double_count=count_possible_doubles(framed),
-        internal_count=sum(exchange.is_internal for exchange in framed),
+        joint_count=sum(bool(exchange.joint_ids) for exchange in exchanges),
+        possible_double_count=count_possible_doubles(exchanges),
+        internal_count=sum(exchange.is_internal for exchange in exchanges),
         **count_straddling(ledger, question)._asdict(),
     )
 
 
 def _warnings(
-    ledger: Ledger, question: Question, coverage: Coverage, framed: list[ResolvedExchange]
+    ledger: Ledger, question: Question, coverage: Coverage, exchanges: list[ResolvedExchange]
 ) -> tuple[str, ...]:
-    overlap = any(len(exchange.exchange.topics) > 1 for exchange in framed)
+    overlap = any(len(exchange.exchange.topics) > 1 for exchange in exchanges)
     roster = [version.organization for version in ledger.roster.values()]
-    unbound = find_unbound_names(roster, ledger.aliases, _parties(framed))
+    unbound = find_unbound_names(roster, ledger.aliases, _parties(exchanges))
     return find_warnings(question, coverage, topics_overlap=overlap, has_unbound=bool(unbound))
 
 
-def _chosen(ledger: Ledger, question: Question) -> set[str]:
-    return {_map(ledger, question, chosen) for chosen in question.organization_ids}
+def _requested_ids(ledger: Ledger, question: Question) -> set[str]:
+    return {_resolve_id(ledger, question, requested) for requested in question.organization_ids}

@@ -1,4 +1,4 @@
-"""Recorded ids that spell a registered organization without being bound to it."""
+"""Spelling: recorded ids that look like a registered organization but are not bound to it."""
 
 import unicodedata
 from collections import defaultdict
@@ -14,7 +14,7 @@ _INVISIBLE_MARKS: Final = frozenset("\u034f" + "".join(map(chr, range(0xFE00, 0x
 def find_unbound_names(
     roster: Collection[Organization], aliases: Mapping[str, str], names: Collection[str]
 ) -> set[str]:
-    """The unregistered names that are spelled like an id, name or alias on the roster.
+    """Returns the unregistered names that are spelled like an id, name or alias on the roster.
 
     `names` are ids as recorded, or the organizations that they mean; their aliases are compared
     too. Each counts as another organization until it becomes an alias.
@@ -42,7 +42,7 @@ def find_unbound_names(
 
 
 def name_key(text: str) -> str:
-    """The key by which spellings are compared; see `mutua.spelling`, which the core cannot
+    """Returns the key by which spellings are compared; see `mutua.spelling`, which the core cannot
     import.
     """
     if text.isascii():

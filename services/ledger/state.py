@@ -1,4 +1,4 @@
-"""What the facts of one programme have led to so far, and what a stretch of the log changed."""
+"""The state of one programme, and what a slab changes in it."""
 
 from dataclasses import dataclass, field
 
@@ -52,7 +52,7 @@ class ExchangeHistory:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OrganizationVersion:
-    """What is known of a registered organization, from the record at `from_offset` on."""
+    """One state of a registered organization, from the record at `from_offset` on."""
 
     number: int
     organization: Organization
@@ -65,7 +65,7 @@ class OrganizationVersion:
 
 @dataclass(slots=True)
 class Ledger:
-    """The state of one programme, whole or just the part that a stretch of the log can touch."""
+    """The state of one programme, whole or the part that a slab can touch."""
 
     digests: dict[str, bytes] = field(default_factory=dict)
     """Event id -> digest of its first record."""
@@ -82,7 +82,7 @@ class Ledger:
         self.waiting.setdefault(key, {})[event_id] = fact
 
     def take_waiting_facts(self, key: str) -> list[LoggedRecord]:
-        """The facts that await `key`. Each counts as waiting until it is released."""
+        """Removes and returns the facts that await `key`; `end_waiting` ends the wait of each."""
         return list(self.waiting.pop(key, {}).values())
 
     def end_waiting(self, event_id: str) -> None:
@@ -94,30 +94,30 @@ class Ledger:
 
 @dataclass(slots=True)
 class Journal:
-    """What a stretch of the log changed in a `Ledger`, in log order."""
+    """What a slab changed in a `Ledger`, in log order."""
 
     facts: list[LoggedRecord] = field(default_factory=list)
-    """Facts seen for the first time, whatever became of them."""
+    """Facts with a new event id, whatever their outcome."""
     revisions: list[tuple[ExchangeHistory, Revision]] = field(default_factory=list)
     versions: list[OrganizationVersion] = field(default_factory=list)
     aliases: list[tuple[str, str, LoggedRecord]] = field(default_factory=list)
-    """Alias, organization, the fact that said so."""
+    """Alias, organization, the fact that bound them."""
     waiting_changes: dict[str, tuple[str, LoggedRecord]] = field(default_factory=dict)
-    """Event id -> what it awaits in the end ("" is nothing), for all that began or ceased to."""
+    """Event id -> awaited key, "" for none, for every fact that began or ended to wait."""
     quarantine: dict[int, tuple[QuarantineCause, str, LoggedRecord]] = field(default_factory=dict)
     """Offset -> reason, detail, record."""
 
 
 @dataclass(slots=True)
 class Needs:
-    """What a slab can touch. Waiting facts that it can release are part of what is loaded."""
+    """What a slab can touch, and so what to load. The facts that wait for it are loaded too."""
 
     event_ids: set[str] = field(default_factory=set)
-    """Facts that the slab brings or refers to."""
+    """Facts that the slab has or refers to."""
     exchange_ids: set[str] = field(default_factory=set)
     """Exchanges that the slab changes."""
     organization_ids: set[str] = field(default_factory=set)
-    """Organizations and aliases that the slab names in facts of their own; () needs no roster."""
+    """Organizations and aliases with facts in the slab; an empty set needs no roster."""
 
     def add(self, other: "Needs") -> None:
         self.event_ids |= other.event_ids
@@ -125,13 +125,13 @@ class Needs:
         self.organization_ids |= other.organization_ids
 
     def list_awaited_keys(self) -> set[str]:
-        """The keys that the slab may settle."""
+        """Returns the keys that the slab may settle."""
         return self.event_ids | {make_organization_key(each) for each in self.organization_ids}
 
 
 @dataclass(frozen=True, slots=True)
 class AppliedVerdict:
-    """The fact took effect; those that wait for it, or for one of `keys`, may now follow."""
+    """The fact takes effect; facts that wait for it, or for one of `settled_keys`, come next."""
 
     settled_keys: tuple[str, ...] = ()
 

@@ -1,4 +1,4 @@
-"""Exchanges known only to a month or quarter that lies partly inside a window and partly outside.
+"""Straddling exchanges: their month or quarter is partly inside a window and partly outside.
 
 The first instant of a period decides where an exchange is counted: in the window when the period
 begins in it, else in the month or quarter that the window's first day lies in.
@@ -13,7 +13,7 @@ from services.ledger.times import find_period
 
 
 class StraddlingCounts(NamedTuple):
-    """Counts of such exchanges by where they are counted; fields of `Coverage`."""
+    """Counts of straddling exchanges by where they count; fields of `Coverage`."""
 
     straddling_count: int = 0
     straddling_counted_count: int = 0
@@ -22,18 +22,18 @@ class StraddlingCounts(NamedTuple):
 
 
 def count_straddling(ledger: Ledger, question: Question) -> StraddlingCounts:
-    """Counts the exchanges that pass every filter but the window."""
+    """Counts the straddling exchanges that match every filter but the window."""
     counted_here, elsewhere = 0, dict.fromkeys(Precision, 0)
     for history in ledger.histories.values():
-        said, exchange = history.current.content_event, history.current.exchange
-        assert said.occur_time is not None
-        first, end = find_period(said.occur_time, said.occur_precision)
+        content_event, exchange = history.current.content_event, history.current.exchange
+        assert content_event.occur_time is not None
+        first, end = find_period(content_event.occur_time, content_event.occur_precision)
         is_wanted = question.matches(exchange.kind, exchange.formality, exchange.topics)
         if history.is_retracted or not is_wanted or not question.is_straddled_by(first, end):
             continue
         if question.is_in_window(first):
             counted_here += 1
         else:
-            elsewhere[said.occur_precision] += 1
+            elsewhere[content_event.occur_precision] += 1
     months, quarters = elsewhere[Precision.MONTH], elsewhere[Precision.QUARTER]
     return StraddlingCounts(counted_here + months + quarters, counted_here, months, quarters)

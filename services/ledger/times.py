@@ -17,12 +17,12 @@ EPOCH: Final = date(1970, 1, 1).toordinal()
 
 
 def datetime_to_instant(moment: datetime) -> Instant:
-    """A zoned datetime as an instant."""
+    """Returns a zoned datetime as an instant."""
     return (moment - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
 
 
 def instant_to_datetime(at: Instant) -> datetime:
-    """An instant as a datetime in UTC."""
+    """Returns an instant as a datetime in UTC."""
     return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=at)
 
 
@@ -49,7 +49,7 @@ def first_day_of(month: Month) -> Day:
 
 
 def find_period(at: Instant, precision: Precision) -> tuple[Day, Day]:
-    """First day of the period an occurrence lies in, and the first day after it."""
+    """Returns the first day of an occurrence's period, and the first day after the period."""
     first = day_of(at)
     match precision:
         case Precision.MONTH:

@@ -6,10 +6,10 @@ PLURAL_VERBS: Final = {"is": "are", "has": "have", "was": "were", "does": "do"}
 
 
 def format_count(count: int, noun: str, verb: str = "") -> str:
-    """A count with its noun, and a verb that agrees with it.
+    """Returns a count with its noun, and a verb that agrees with it.
 
-    "1 exchange", "1,200 exchanges", "1 exchange has", "0 exchanges have". The noun and the verb are
-    given in the singular; their plurals are regular, or in PLURAL_VERBS.
+    "1 exchange", "1,200 exchanges", "1 exchange has", "0 exchanges have". `noun` and `verb` are in
+    the singular; their plurals are regular, or in PLURAL_VERBS.
     """
     if count != 1:
         noun, verb = f"{noun}s", PLURAL_VERBS.get(verb, verb.removesuffix("s"))

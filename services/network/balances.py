@@ -1,4 +1,4 @@
-"""What each organization gave and received."""
+"""Balances: what each organization gave and received."""
 
 from typing import NamedTuple
 
@@ -22,32 +22,32 @@ from services.network.ties import GIVER_LEADS, RECEIVER_LEADS
 
 
 def compute_balances(
-    frame: IdentityView, question: Question, additional_id: str = ""
+    view: IdentityView, question: Question, additional_id: str = ""
 ) -> Answer[Balance]:
-    """One row for each organization of the population and each other party, by id.
+    """Returns one row for each organization of the population and each other party, by id.
 
-    `additional_id` names one more, whether or not it is in the population or the window. Raises
-    ImpossibleQuestionError for allocation full, which has no totals.
+    `additional_id` adds the row of one more organization. Raises ImpossibleQuestionError under
+    allocation full, which has no totals.
     """
     question.require_totals()
-    inside = frame.select_exchanges(question)
-    found = compute_totals(frame, question, inside, sum_legs(frame, question, inside))
-    isolates = frame.find_isolates(question, found.is_party)
-    shown = frame.find_row_organizations(question, found.is_party)
+    mask = view.select_exchanges(question)
+    totals = compute_totals(view, question, mask, sum_legs(view, question, mask))
+    isolates = view.find_isolates(question, totals.is_party)
+    has_row = view.find_row_organizations(question, totals.is_party)
     if additional_id:
-        shown[frame.index.numbers[additional_id]] = True
-    chosen = frame.find_requested_organizations(question)
-    if chosen is not None:
-        shown &= chosen
-    coverage = frame.compute_coverage(question, inside)
-    warnings = frame.find_warnings(question, coverage, inside)
-    numbers = sort_by_id(frame, shown)
-    rows = _rows(frame, question, found, isolates, numbers, is_vague=MANY_UNKNOWN in warnings)
+        has_row[view.index.numbers[additional_id]] = True
+    requested = view.find_requested_organizations(question)
+    if requested is not None:
+        has_row &= requested
+    coverage = view.compute_coverage(question, mask)
+    warnings = view.find_warnings(question, coverage, mask)
+    numbers = sort_by_id(view, has_row)
+    rows = _rows(view, question, totals, isolates, numbers, is_vague=MANY_UNKNOWN in warnings)
     return Answer(rows, coverage, warnings)
 
 
 class Totals(NamedTuple):
-    """By number of the organization; exchanges count once each, amounts are millionths."""
+    """Sums by number of the organization; an exchange counts once, amounts are millionths."""
 
     given: Ints
     received: Ints
@@ -69,11 +69,11 @@ class Totals(NamedTuple):
 
 
 def compute_totals(
-    frame: IdentityView, question: Question, inside: Flags, sums: DirectedSums
+    view: IdentityView, question: Question, mask: Flags, sums: DirectedSums
 ) -> Totals:
-    """What the sums come to for each organization."""
-    size, internal = frame.size, frame.ties.internal
-    giver, receiver = frame.direction_ends
+    """Returns the totals of every organization."""
+    size, internal = view.size, view.ties.internal
+    giver, receiver = view.direction_ends
 
     def of(end: Ints, values: Ints) -> Ints:
         amounts = np.zeros(size, dtype=np.int64)
@@ -88,11 +88,11 @@ def compute_totals(
         # Minutes lie on the same organizations as under split; counts give 1 to each party.
         given, received = giving * MILLION, taking * MILLION
     joint = np.bincount(
-        frame.ties.joint.organization[inside[frame.columns.joint.exchange]], minlength=size
+        view.ties.joint.organization[mask[view.columns.joint.exchange]], minlength=size
     )
     joint[0] = 0
     party = giving + taking + joint > 0
-    party[internal.member[inside[internal.exchange]]] = True
+    party[internal.member[mask[internal.exchange]]] = True
     return Totals(
         given=given,
         received=received,
@@ -105,14 +105,14 @@ def compute_totals(
     )
 
 
-def sort_by_id(frame: IdentityView, shown: Flags) -> Ints:
-    """The numbers shown, ascending by name."""
-    numbers = np.flatnonzero(shown)
-    return numbers[np.argsort(frame.index.rank[numbers])]
+def sort_by_id(view: IdentityView, has_row: Flags) -> Ints:
+    """Returns the numbers of the flagged organizations, ascending by id."""
+    numbers = np.flatnonzero(has_row)
+    return numbers[np.argsort(view.index.rank[numbers])]
 
 
 def _rows(
-    frame: IdentityView,
+    view: IdentityView,
     question: Question,
     totals: Totals,
     isolates: Flags,
@@ -128,7 +128,7 @@ def _rows(
     absent = np.full(len(numbers), np.nan)
     nothing = np.full(len(numbers), None)
     columns: dict[str, Column] = {
-        "organization_id": frame.index.ids[numbers],
+        "organization_id": view.index.ids[numbers],
         "given": nothing if no_giver else given,
         "received": nothing if no_receiver else received,
         "given_count": totals.given_count,
@@ -145,7 +145,7 @@ def _rows(
         [columns[name] for name in Balance._fields],
         columns
         | {
-            "organization_id": frame.index.rank[numbers],
+            "organization_id": view.index.rank[numbers],
             "given": absent if no_giver else given,
             "received": absent if no_receiver else received,
             "net": absent if once else given - received,
@@ -157,11 +157,11 @@ def _rows(
 
 
 def _net_share(totals: Totals) -> Column:
-    """See `Balance.net_share`; NaN where it is absent."""
+    """Returns `Balance.net_share` of every row, NaN where it is absent."""
     both = totals.given + totals.received
     vague = has_many_unknown(
         (totals.given_count, totals.given_unknown_count),
         (totals.received_count, totals.received_unknown_count),
     )
-    is_said = (both > 0) & (totals.directed_count >= MIN_DIRECTED_EXCHANGES) & ~vague
-    return np.where(is_said, (totals.given - totals.received) / np.maximum(both, 1), np.nan)
+    is_present = (both > 0) & (totals.directed_count >= MIN_DIRECTED_EXCHANGES) & ~vague
+    return np.where(is_present, (totals.given - totals.received) / np.maximum(both, 1), np.nan)

@@ -1,4 +1,4 @@
-"""Columns that grow together at their end, while readers go on reading what they have."""
+"""Append-only columns that grow together while readers use the rows they have."""
 
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
@@ -12,24 +12,25 @@ Flags = NDArray[np.bool_]
 
 @dataclass(slots=True)
 class _Buffer:
-    """Memory that tables share; each shows the beginning of it, the longest one `used` rows."""
+    """Memory shared by tables. Each has its first rows; the longest table has `used` of them."""
 
     columns: dict[str, NDArray[Any]]
     used: int
 
 
 class ColumnTable:
-    """Columns of one length, an attribute each. A table never changes: one that is `grown` from it
-    lies in the same memory, beyond what this one shows.
+    """Columns of one length, each an attribute. A table is immutable.
+
+    A table made by `extend` shares its memory and uses the rows after it.
     """
 
     TYPES: ClassVar[dict[str, Any]]
-    """The columns in order, with their types."""
+    """Column name -> type, in order."""
 
-    def __init__(self, room: _Buffer, length: int) -> None:
-        self._room = room
+    def __init__(self, buffer: _Buffer, length: int) -> None:
+        self._buffer = buffer
         self.length = length
-        for name, column in room.columns.items():
+        for name, column in buffer.columns.items():
             setattr(self, name, column[:length])
 
     @classmethod
@@ -37,25 +38,36 @@ class ColumnTable:
         return cls(_Buffer({name: np.empty(0, kind) for name, kind in cls.TYPES.items()}, 0), 0)
 
     def extend(self, *columns: NDArray[Any]) -> Self:
-        """This and then more rows, given as columns; copied only when the room is full or taken."""
+        """Returns a table with more rows, one argument for each column.
+
+        Rows are copied only when the buffer is full or another table uses the rows after this one.
+        """
         length = self.length + len(columns[0])
-        room = self._room
-        taken = room.used != self.length
-        if taken or any(length > len(column) for column in room.columns.values()):
-            room = self._moved(2 * length)
-        for column, added in zip(room.columns.values(), columns, strict=True):
+        buffer = self._buffer
+        is_used = buffer.used != self.length
+        if is_used or any(length > len(column) for column in buffer.columns.values()):
+            buffer = self._copy_to_buffer(2 * length)
+        for column, added in zip(buffer.columns.values(), columns, strict=True):
             column[self.length : length] = added
-        room.used = length
-        return type(self)(room, length)
+        buffer.used = length
+        return type(self)(buffer, length)
 
     @property
     def nbytes(self) -> int:
-        """What its rows take, without the room to grow."""
-        return sum(self.length * column.itemsize for column in self._room.columns.values())
+        """Bytes of the rows, without spare capacity."""
+        return sum(self.length * column.itemsize for column in self._buffer.columns.values())
 
-    def _moved(self, capacity: int) -> _Buffer:
-        # What is never written takes no memory, so that room is cheap.
+    def _copy_to_buffer(self, capacity: int) -> _Buffer:
+        # Spare capacity is cheap, because pages that are never written take no memory.
         columns = {name: np.empty(capacity, kind) for name, kind in self.TYPES.items()}
         for name, column in columns.items():
             column[: self.length] = getattr(self, name)
         return _Buffer(columns, self.length)
+
+
+def find_changes(values: Any, step: int = 1) -> Flags:
+    """Flags values that differ from the one before, or after for `step` -1, and the outermost."""
+    is_change = np.ones(len(values), dtype=np.bool_)
+    rows = slice(1, None) if step > 0 else slice(None, -1)
+    np.not_equal(values[1:], values[:-1], out=is_change[rows])
+    return is_change

@@ -1,7 +1,7 @@
 """A programme's standing exchanges in columns, and how they advance.
 
-A `Columns` never changes. One that is advanced from it shares its memory: exchanges that were
-restated or retracted die by a mask, and what is new stands at the end.
+`Columns` are immutable. Columns advanced from others share their memory: new rows are appended, and
+a mask leaves out exchanges that were restated or retracted.
 """
 
 from collections.abc import Mapping, Sequence
@@ -11,6 +11,7 @@ from typing import Any, ClassVar, Final, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from services.ledger.allocation import LENS_FIELDS
 from services.ledger.enums import Lens
 from services.ledger.flow_rows import ColumnWatermark, FlowRows
 from services.ledger.organization import Organization
@@ -19,14 +20,17 @@ from services.network.column_table import ColumnTable, Flags, Ints
 from services.network.leg_allocation import allocate_burden, allocate_per_receiver, make_leg_grid
 
 Value = TypeVar("Value")
+BLOCK_ROWS: Final = 1 << 16
+"""Rows computed at a time, so that intermediate arrays fit into the processor's cache."""
 NO_DAY: Final = np.iinfo(np.int32).min
-"""The contact day of an exchange that is known only to a month or quarter."""
-UNKNOWN_BITS: Final = {Lens.BURDEN: 1, Lens.ATTENTION: 2, Lens.BENEFIT: 4}
-_WORN_PARTS: Final = 4
+"""The contact day of an exchange whose day is unknown, only its month or quarter."""
+UNKNOWN_BITS: Final = {lens: 1 << place for place, lens in enumerate(LENS_FIELDS)}
+_FRAGMENTED_PARTS: Final = 4
+"""Columns are fragmented when more than one row in this many is not standing."""
 
 
 class Exchanges(ColumnTable):
-    """One row a state of an exchange.
+    """One row per state of an exchange.
 
     `number` ascends: a restated exchange repeats the number before it, and is found through
     `RestatedExchanges`.
@@ -61,7 +65,7 @@ class Exchanges(ColumnTable):
 
 
 class Legs(ColumnTable):
-    """One row a leg, by exchange (its row), giver and receiver; shares in millionths.
+    """One row per leg, by exchange (its row), giver and receiver; shares in millionths.
 
     `leads` has bit 1 on the first leg of a giver in its exchange, bit 2 on that of a receiver;
     `unknown` has UNKNOWN_BITS of the lenses under which minutes are unknown, and shares 0.
@@ -90,7 +94,7 @@ class Legs(ColumnTable):
 
 
 class JointMembers(ColumnTable):
-    """One row a party of a symmetric exchange (its row)."""
+    """One row per party of a joint exchange (its row)."""
 
     TYPES: ClassVar = {"exchange": np.intp, "party": np.int32}
     exchange: Ints
@@ -119,7 +123,7 @@ class Columns:
     aliases: Mapping[str, str]
     exchanges: Exchanges
     is_standing: Flags
-    """Which rows of `exchanges` stand."""
+    """The mask of rows with standing exchanges in their current state."""
     restated: RestatedExchanges
     legs: Legs
     joint: JointMembers
@@ -132,18 +136,18 @@ class Columns:
 
     @property
     def is_fragmented(self) -> bool:
-        """So many rows are dead that the columns are better loaded again."""
+        """Whether so many rows are dead that loading the columns again pays."""
         dead_count = len(self.is_standing) - int(np.count_nonzero(self.is_standing))
-        return _WORN_PARTS * dead_count > len(self.is_standing)
+        return _FRAGMENTED_PARTS * dead_count > len(self.is_standing)
 
     @property
     def is_dated(self) -> Flags:
-        """Which exchanges are known to the day."""
+        """The mask of exchanges whose day is known."""
         dated: Flags = self.exchanges.end_day - self.exchanges.first_day == 1
         return dated
 
     def list_numbers(self) -> Ints:
-        """The number of the exchange that each row of `exchanges` holds a state of."""
+        """Returns the number of the exchange of every row."""
         numbers: Ints = self.exchanges.number.copy()
         numbers[self.restated.exchange] = self.restated.number
         return numbers
@@ -176,13 +180,13 @@ EMPTY: Final = Columns(
 
 
 def load(rows: FlowRows, next_offset: int) -> Columns:
-    """Columns of everything that stands at `next_offset`."""
+    """Returns columns of every standing exchange at `next_offset`."""
     return advance(EMPTY, rows, next_offset)
 
 
 def advance(columns: Columns, rows: FlowRows, next_offset: int) -> Columns:
-    """The columns at `next_offset`: exchanges that were replaced go, fresh ones come."""
-    columns = _named(columns, rows)
+    """Returns the columns at `next_offset`, after these rows replaced or added exchanges."""
+    columns = _add_names(columns, rows)
     first, *others = (_ints(column) for column in rows.exchanges)
     leg_number, giver, receiver = map(_ints, rows.legs)
     joint_number, party = map(_ints, rows.joint)
@@ -213,8 +217,8 @@ def advance(columns: Columns, rows: FlowRows, next_offset: int) -> Columns:
     )
 
 
-def _named(columns: Columns, rows: FlowRows) -> Columns:
-    """With the parties, topics, organizations and aliases that are new."""
+def _add_names(columns: Columns, rows: FlowRows) -> Columns:
+    """Returns the columns with new parties, topics, organizations and aliases."""
     ids, rank = columns.ids, columns.rank
     if rows.parties:
         ids = (*ids, *rows.parties)
@@ -225,34 +229,36 @@ def _named(columns: Columns, rows: FlowRows) -> Columns:
         ids=ids,
         rank=rank,
         topic_sets={**columns.topic_sets, **rows.topic_sets},
-        organizations=_updated(
+        organizations=_merge(
             columns.organizations, [(each.organization_id, each) for each in rows.organizations]
         ),
-        aliases=_updated(columns.aliases, rows.aliases),
+        aliases=_merge(columns.aliases, rows.aliases),
     )
 
 
-def _updated(known: Mapping[str, Value], news: Sequence[tuple[str, Value]]) -> Mapping[str, Value]:
-    """The same object when there is no news, which tells readers so."""
-    return {**known, **dict(news)} if news else known
+def _merge(
+    mapping: Mapping[str, Value], entries: Sequence[tuple[str, Value]]
+) -> Mapping[str, Value]:
+    """Returns the same object when there are no entries, by which callers detect a change."""
+    return {**mapping, **dict(entries)} if entries else mapping
 
 
 def _rows_of(columns: Columns, replaced: Ints) -> Ints:
-    """Every row that holds a state of one of these exchanges, the latest and dead ones."""
+    """Returns every row of one of these exchanges, current and earlier states."""
     number = columns.exchanges.number
     at = np.searchsorted(number, replaced)
-    known = at < len(number)
-    known[known] = number[at[known]] == replaced[known]
+    is_present = at < len(number)
+    is_present[is_present] = number[at[is_present]] == replaced[is_present]
     restated = columns.restated.exchange[np.isin(columns.restated.number, replaced)]
-    return np.concatenate([at[known], restated])
+    return np.concatenate([at[is_present], restated])
 
 
 def make_leg_columns(
     exchanges: Exchanges, exchange: Ints, giver: Ints, receiver: Ints, rank: Ints
 ) -> tuple[Ints, ...]:
-    """The columns of `Legs`, where these ascend by exchange (its row), giver and receiver.
+    """Returns the columns of `Legs` for legs ascending by exchange (its row), giver and receiver.
 
-    `rank` has the place of the id of each giver and receiver among all ids in ascending order.
+    `rank` has the place of the id of each giver and receiver among all ids, ascending.
     """
     places = make_leg_grid(exchange, giver, receiver, rank)
     day = exchanges.first_day[exchange]

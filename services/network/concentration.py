@@ -1,4 +1,4 @@
-"""How far giving, and receiving, lie with a few."""
+"""Concentration: how far giving, and receiving, lie with a few organizations."""
 
 from services.ledger.concentration import Concentration, SideFlow, measure_concentration
 from services.ledger.enums import Allocation
@@ -9,23 +9,23 @@ from services.network.directed_sums import sum_legs
 from services.network.identity_view import IdentityView
 
 
-def compute_concentration(frame: IdentityView, question: Question) -> Answer[Concentration]:
-    """See `ledger.concentration.concentration`."""
+def compute_concentration(view: IdentityView, question: Question) -> Answer[Concentration]:
+    """Returns what `ledger.concentration.compute_concentration` does, from columns."""
     question.require_totals()
-    inside = frame.select_exchanges(question)
-    sums = sum_legs(frame, question, inside)
-    totals = compute_totals(frame, question, inside, sums)
-    members = frame.find_population(question, totals.is_party)
-    members[0] = False  # nobody
-    giver, receiver = (members[each] for each in frame.direction_ends)
+    mask = view.select_exchanges(question)
+    sums = sum_legs(view, question, mask)
+    totals = compute_totals(view, question, mask, sums)
+    members = view.find_population(question, totals.is_party)
+    members[0] = False  # number 0 is nobody
+    giver, receiver = (members[each] for each in view.direction_ends)
 
     def flow(amounts: Ints, crossing: Flags) -> SideFlow:
         once = question.allocation is Allocation.ONCE
         spill_over = None if once else int(sums.amounts[crossing].sum())
         return SideFlow(amounts[members].tolist(), spill_over)
 
-    coverage = frame.compute_coverage(question, inside)
-    warnings = frame.find_warnings(question, coverage, inside)
+    coverage = view.compute_coverage(question, mask)
+    warnings = view.find_warnings(question, coverage, mask)
     rows = measure_concentration(
         question,
         coverage,

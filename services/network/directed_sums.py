@@ -1,28 +1,26 @@
-"""What the legs of a question add up to, exactly, by direction of the ties."""
+"""Exact sums of the legs that a question counts, by direction of the ties."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import reduce
-from typing import Final
 
 import numpy as np
 
-from services.ledger.allocation import MILLION
+from services.ledger.allocation import LENS_FIELDS, MILLION
 from services.ledger.enums import Allocation, Lens
 from services.ledger.question import Question
 from services.network.column_table import Flags, Ints
 from services.network.columns import UNKNOWN_BITS
 from services.network.identity_view import IdentityView
+from services.network.leg_allocation import to_millionths
 from services.network.ties import LEADS
-
-_SHARES: Final = {Lens.BURDEN: "burden", Lens.ATTENTION: "attention", Lens.BENEFIT: "benefit"}
 
 
 @dataclass(frozen=True, slots=True)
 class DirectedSums:
     """Exchanges and amounts; an exchange has at most one leg in a direction.
 
-    Unknown are those without known minutes under the lens; none under count.
+    Unknown counts are of exchanges without minutes under the lens; 0 under count.
     """
 
     legs: Ints
@@ -35,21 +33,21 @@ class DirectedSums:
     """By direction, in millionths; under full the whole quantity of each exchange."""
 
 
-def sum_legs(frame: IdentityView, question: Question, inside: Flags) -> DirectedSums:
-    """Adds up the legs of the exchanges of the mask."""
+def sum_legs(view: IdentityView, question: Question, mask: Flags) -> DirectedSums:
+    """Adds up the legs of the exchanges in a mask."""
     lens, is_full = question.lens, question.allocation is Allocation.FULL
-    size = LEADS * frame.ties.direction_count
+    size = LEADS * view.ties.direction_count
     counts, unknown_counts, amounts = (np.zeros(size, dtype=np.int64) for _ in range(3))
-    for legs, place, rows in frame.iterate_placed_legs(inside):
+    for legs, place, rows in view.iterate_placed_legs(mask):
         places = place[rows]
         np.add.at(counts, places, 1)
         if lens is not Lens.COUNT:
             without = np.flatnonzero(legs.unknown[rows] & UNKNOWN_BITS[lens])
             np.add.at(unknown_counts, places[without], 1)
             if is_full:
-                amount = _millionths(frame.get_minutes(lens)[legs.exchange[rows]])
+                amount = to_millionths(view.get_minutes(lens)[legs.exchange[rows]])
             else:
-                amount = getattr(legs, _SHARES[lens])[rows]
+                amount = getattr(legs, LENS_FIELDS[lens].share)[rows]
             np.add.at(amounts, places, amount)
     exchanges, is_count = sum_leads(counts), lens is Lens.COUNT
     return DirectedSums(
@@ -61,11 +59,6 @@ def sum_legs(frame: IdentityView, question: Question, inside: Flags) -> Directed
     )
 
 
-def sum_leads(values: Ints, chosen: Iterable[int] = range(LEADS)) -> Ints:
-    """By direction, what the legs with these leads have of values that are by place."""
-    return reduce(np.add, (values[leads::LEADS] for leads in chosen))
-
-
-def _millionths(minutes: Ints) -> Ints:
-    """Unknown ones are nothing."""
-    return np.maximum(minutes, 0).astype(np.int64) * MILLION
+def sum_leads(values: Ints, leads_values: Iterable[int] = range(LEADS)) -> Ints:
+    """Returns values by direction: the sums, over these leads, of values by place."""
+    return reduce(np.add, (values[leads::LEADS] for leads in leads_values))

@@ -1,4 +1,4 @@
-"""Possible double reports in columns, seen through an identity; they grow as the columns do.
+"""Possible double reports under an identity; they are extended with the columns.
 
 `ledger.doubles` has the rule. Here parties, kind and day of an exchange become a key of 64 bits, so
 that a question looks only at exchanges whose key occurs with two sides or more. Two different acts
@@ -14,9 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.ledger.enums import Side
-from services.network.column_table import ColumnTable, Flags, Ints
+from services.network.column_table import ColumnTable, Flags, Ints, find_changes
 from services.network.columns import Columns
-from services.network.ties import find_changes, find_first_rows
+from services.network.ties import find_first_rows
 
 Keys = NDArray[np.uint64]
 _GIVES, _TAKES, _JOINS = range(3)
@@ -150,21 +150,21 @@ class PossibleDoubles:
             np.concatenate([before.rows, matching.rows]),
         )
 
-    def count_doubles(self, inside: Flags) -> int:
-        """Number of exchanges of the mask that may report another one again."""
-        inside_candidates = self.candidates.select(inside[self.candidates.rows])
-        counts, groups = inside_candidates.groups()
+    def count_doubles(self, mask: Flags) -> int:
+        """Number of exchanges in a mask that may report another one again."""
+        candidates = self.candidates.select(mask[self.candidates.rows])
+        counts, groups = candidates.groups()
         if not len(groups):
             return 0
-        return len(inside_candidates.rows) - int(np.maximum.reduceat(counts, groups).sum())
+        return len(candidates.rows) - int(np.maximum.reduceat(counts, groups).sum())
 
-    def group_by_act(self, inside: Flags, number: Ints) -> tuple[Ints, Ints]:
-        """The exchanges of the mask that are possible doubles, act by act.
+    def group_by_act(self, mask: Flags, number: Ints) -> tuple[Ints, Ints]:
+        """The exchanges in a mask that are possible doubles, act by act.
 
         Returns, for each exchange, the number of the first exchange of its act, and its own number;
         ascending by both. `number` has the number of the exchange in each row.
         """
-        doubled = self.candidates.select(inside[self.candidates.rows])
+        doubled = self.candidates.select(mask[self.candidates.rows])
         doubled = doubled.select(doubled.two_sided())
         numbers = number[doubled.rows]
         starts = np.flatnonzero(find_changes(doubled.keys))
@@ -188,21 +188,23 @@ def _sides(columns: Columns, organization: Ints, begin: int) -> Ints:
     exchanges = columns.exchanges
     recorder, reported_by = exchanges.recorder[begin:], exchanges.reported_by[begin:]
     symmetric = exchanges.symmetric[begin:]
-    who = np.where(recorder >= 0, organization[recorder], 0) if len(organization) else recorder
-    side = np.full(len(who), Side.THIRD_PARTY, dtype=np.int32)
+    recorder_organization = (
+        np.where(recorder >= 0, organization[recorder], 0) if len(organization) else recorder
+    )
+    side = np.full(len(recorder_organization), Side.THIRD_PARTY, dtype=np.int32)
     legs, joint = columns.legs, columns.joint
     new = slice(int(np.searchsorted(legs.exchange, begin)), None)
     of_leg = legs.exchange[new] - begin
     # The givers' side last, as it counts where an organization is on both.
     for of, party in ((Side.RECEIVER, legs.receiver[new]), (Side.GIVER, legs.giver[new])):
-        side[of_leg[organization[party] == who[of_leg]]] = of
+        side[of_leg[organization[party] == recorder_organization[of_leg]]] = of
     is_named = (reported_by != Side.UNSPECIFIED) & ~symmetric
     side[is_named] = reported_by[is_named]
     new = slice(int(np.searchsorted(joint.exchange, begin)), None)
     of_joint = joint.exchange[new] - begin
-    itself = of_joint[organization[joint.party[new]] == who[of_joint]]
+    itself = of_joint[organization[joint.party[new]] == recorder_organization[of_joint]]
     itself = itself[reported_by[itself] != Side.THIRD_PARTY]
-    side[itself] = Side.THIRD_PARTY + who[itself]
+    side[itself] = Side.THIRD_PARTY + recorder_organization[itself]
     return side
 
 
@@ -216,11 +218,11 @@ def _keys(columns: Columns, organization: Ints, begin: int) -> Keys:
         (joint, joint.party, _JOINS),
     ):
         new = slice(int(np.searchsorted(table.exchange, begin)), None)
-        exchange, who = table.exchange[new] - begin, organization[party[new]]
+        exchange, member = table.exchange[new] - begin, organization[party[new]]
         several = np.bincount(exchange, minlength=len(parties))[exchange] > 1
-        once = ~several | find_first_rows(several, exchange, who)
+        once = ~several | find_first_rows(several, exchange, member)
         # A sum does not depend on the order of the parties.
-        np.add.at(parties, exchange[once], _mix(who[once] * _ROLES + role))
+        np.add.at(parties, exchange[once], _mix(member[once] * _ROLES + role))
     when = exchanges.first_day[begin:].astype(np.int64) << 8 | exchanges.kind[begin:]
     return _mix(parties ^ _mix(when))
 

@@ -1,4 +1,4 @@
-"""A property that is computed when it is first asked for, and then kept."""
+"""A property that is computed on first access and cached."""
 
 from collections.abc import Callable
 from typing import Any, Generic, TypeVar
@@ -7,10 +7,10 @@ Value = TypeVar("Value")
 
 
 class lazy_property(Generic[Value]):  # noqa: N801, it is written as a decorator
-    """As functools.cached_property, which on Python 3.11 has one lock for all objects: whoever asks
-    about one programme would wait for those who compute something of another.
+    """`functools.cached_property` without a lock; two threads may each compute the value.
 
-    Threads that ask at the same time may each compute it.
+    On Python 3.11, cached_property has one lock for all objects, so a question about one programme
+    would wait for the columns of another.
     """
 
     def __init__(self, compute: Callable[[Any], Value]) -> None:

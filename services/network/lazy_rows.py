@@ -1,4 +1,4 @@
-"""Rows of an answer that are kept as columns and made when they are taken."""
+"""Rows of an answer, stored as columns and built on access."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Generic, TypeVar, overload
@@ -19,8 +19,10 @@ class LazyRows(Sequence[Row], Generic[Row]):
         columns: Sequence[Column],
         order_by: Mapping[str, Column],
     ) -> None:
-        """`make` makes a row of its values, one of each column. `order_by` has numbers that are in
-        order as the values of a field are, NaN where it is absent."""
+        """`make` builds a row from one value of each column.
+
+        `order_by` has, for a field, numbers that sort as its values do, NaN where it is absent.
+        """
         self._make = make
         self._columns = columns
         self._order_by = order_by
@@ -40,12 +42,12 @@ class LazyRows(Sequence[Row], Generic[Row]):
         )
 
     def take(self, places: slice | NDArray[np.intp]) -> list[Row]:
-        """The rows at these places, in their order."""
+        """Returns the rows at these places, in their order."""
         values = (column[places].tolist() for column in self._columns)
         return list(map(self._make, zip(*values, strict=True)))
 
     def column(self, field: str) -> Column | None:
-        """What the rows can be sorted by for a field; None when that is not known here."""
+        """Returns numbers to sort the rows by a field with; None when there are none."""
         return self._order_by.get(field)
 
     @property

@@ -1,4 +1,4 @@
-"""Who gives to whom: directed ties as edges, organizations as nodes."""
+"""The network: directed ties as edges, organizations as nodes."""
 
 import numpy as np
 
@@ -11,66 +11,66 @@ from services.network.identity_view import IdentityView
 from services.network.lazy_rows import LazyRows
 
 
-def compute_network(frame: IdentityView, question: Question) -> Network:
-    """Edges by giver and receiver id; as nodes the organizations of `balances`, by id.
+def compute_network(view: IdentityView, question: Question) -> Network:
+    """Returns edges by giver and receiver id, and the organizations of `balances` as nodes by id.
 
-    Organizations that are asked for choose the edges they are on, and as nodes themselves and the
-    other ends of those. Raises ImpossibleQuestionError for allocation once, which has no edges.
+    Requested organizations restrict the edges to theirs, and the nodes to the ends of those and
+    themselves. Raises ImpossibleQuestionError under allocation once, which has no edges.
     """
     question.require_edges()
-    inside = frame.select_exchanges(question)
-    sums = sum_legs(frame, question, inside)
-    found = compute_totals(frame, question, inside, sums)
-    shown = frame.find_row_organizations(question, found.is_party)
-    direction = _directions(frame, sums.exchanges, frame.find_requested_organizations(question))
-    giver, receiver = frame.direction_ends[0][direction], frame.direction_ends[1][direction]
-    chosen = frame.find_requested_organizations(question)
-    if chosen is not None:
-        shown &= chosen | frame.index.make_flags(giver) | frame.index.make_flags(receiver)
+    mask = view.select_exchanges(question)
+    sums = sum_legs(view, question, mask)
+    totals = compute_totals(view, question, mask, sums)
+    has_row = view.find_row_organizations(question, totals.is_party)
+    requested = view.find_requested_organizations(question)
+    direction = _directions(view, sums.exchanges, requested)
+    giver, receiver = view.direction_ends[0][direction], view.direction_ends[1][direction]
+    if requested is not None:
+        has_row &= requested | view.index.make_flags(giver) | view.index.make_flags(receiver)
     columns = {
-        "giver_id": frame.index.ids[giver],
-        "receiver_id": frame.index.ids[receiver],
+        "giver_id": view.index.ids[giver],
+        "receiver_id": view.index.ids[receiver],
         "weight": sums.amounts[direction],
         "exchange_count": sums.exchanges[direction],
         "unknown_count": sums.unknown_exchanges[direction],
     }
-    rank = frame.index.rank
+    rank = view.index.rank
     edges = LazyRows(
         Edge._make,
         [columns[name] for name in Edge._fields],
         columns | {"giver_id": rank[giver], "receiver_id": rank[receiver]},
     )
-    coverage = frame.compute_coverage(question, inside)
-    warnings = frame.find_warnings(question, coverage, inside)
-    isolates = frame.find_isolates(question, found.is_party)
-    nodes = _nodes(frame, question, found, isolates, sort_by_id(frame, shown))
+    coverage = view.compute_coverage(question, mask)
+    warnings = view.find_warnings(question, coverage, mask)
+    isolates = view.find_isolates(question, totals.is_party)
+    nodes = _nodes(view, question, totals, isolates, sort_by_id(view, has_row))
     return Network(edges, coverage, warnings, nodes)
 
 
-def _directions(frame: IdentityView, counts: Ints, chosen: Flags | None) -> Ints:
-    """The directions in which something was given, by giver and receiver id."""
-    giver, receiver = frame.direction_ends
-    shown = (counts > 0) & (giver != receiver)
-    if chosen is not None:
-        shown &= chosen[giver] | chosen[receiver]
-    direction = np.flatnonzero(shown)
-    rank = frame.index.rank
-    key = rank[giver[direction]] * frame.size + rank[receiver[direction]]
+def _directions(view: IdentityView, counts: Ints, requested: Flags | None) -> Ints:
+    """Returns the directions with an exchange, by giver and receiver id."""
+    giver, receiver = view.direction_ends
+    has_row = (counts > 0) & (giver != receiver)
+    if requested is not None:
+        has_row &= requested[giver] | requested[receiver]
+    direction = np.flatnonzero(has_row)
+    rank = view.index.rank
+    key = rank[giver[direction]] * view.size + rank[receiver[direction]]
     return direction[np.argsort(key)]
 
 
 def _nodes(
-    frame: IdentityView, question: Question, found: Totals, isolates: Flags, numbers: Ints
+    view: IdentityView, question: Question, totals: Totals, isolates: Flags, numbers: Ints
 ) -> list[Node]:
-    totals = question.allocation is not Allocation.FULL
+    has_totals = question.allocation is not Allocation.FULL
     nothing = np.full(len(numbers), None)
     return [
         Node._make(values)
         for values in zip(
-            frame.index.ids[numbers].tolist(),
-            (found.given[numbers] if totals else nothing).tolist(),
-            (found.received[numbers] if totals else nothing).tolist(),
-            found.exchange_count[numbers].tolist(),
+            view.index.ids[numbers].tolist(),
+            (totals.given[numbers] if has_totals else nothing).tolist(),
+            (totals.received[numbers] if has_totals else nothing).tolist(),
+            totals.exchange_count[numbers].tolist(),
             isolates[numbers].tolist(),
             strict=True,
         )

@@ -1,4 +1,4 @@
-"""The organizations that recorded ids mean under an identity, by number and by name."""
+"""Numbers of organizations under an identity, and the organization of every recorded id."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -21,41 +21,41 @@ _NEVER: Final = np.iinfo(np.int64).max
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OrganizationIndex:
-    """Organizations are numbered from 1 in order of appearance; 0 is nobody."""
+    """Organizations numbered from 1 in order of appearance; 0 is nobody."""
 
     numbers: Mapping[str, int]
     ids: NDArray[Any]
     """By number."""
     rank: Ints
-    """The place of each number's name in ascending order of code points."""
+    """By number, the place of its id in ascending order of code points."""
     organization: Ints
-    """The number that each party means."""
+    """By party, the number of its organization."""
     is_alias: Flags
     """By party, whether its recorded id is not that of its organization."""
     roster: Mapping[str, list[Organization]]
     member: Ints
-    """The numbers of the registered, boundary ones aside, with the days they are in force."""
+    """Numbers of registered organizations but boundary ones, with their days in force."""
     open_day: Ints
     close_day: Ints
     is_unbound: Flags
     """By number, whether it is unregistered and spelled like a registered organization."""
     sources: tuple[int, Mapping[str, Organization], Mapping[str, str]]
-    """How many parties, which organizations, and which aliases it knows."""
+    """Number of parties, organizations and aliases that this index was built from."""
 
     def extend(self, columns: Columns, aliases: Mapping[str, str]) -> "OrganizationIndex":
-        """With all parties and organizations of the columns, under the same aliases."""
-        made_of = (len(columns.ids), columns.organizations, columns.aliases)
-        if made_of[0] == self.sources[0] and all(
-            one is other for one, other in zip(made_of[1:], self.sources[1:], strict=True)
+        """Returns an index of all parties and organizations of columns under the same aliases."""
+        sources = (len(columns.ids), columns.organizations, columns.aliases)
+        if sources[0] == self.sources[0] and all(
+            one is other for one, other in zip(sources[1:], self.sources[1:], strict=True)
         ):
             return self
         numbers = dict(self.numbers)
-        mapped = [resolve(aliases, recorded) for recorded in columns.ids]
+        organization_ids = [resolve(aliases, recorded_id) for recorded_id in columns.ids]
         roster: dict[str, list[Organization]] = {}
         for organization in columns.organizations.values():
             name = resolve(aliases, organization.organization_id)
             roster.setdefault(name, []).append(organization)
-        for name in (*mapped, *roster):
+        for name in (*organization_ids, *roster):
             numbers.setdefault(name, len(numbers))
         rank = np.empty(len(numbers), dtype=np.intp)
         rank[[numbers[name] for name in sorted(numbers)]] = np.arange(len(numbers))
@@ -65,25 +65,27 @@ class OrganizationIndex:
             for organization in organizations
             if organization.role != BOUNDARY_ROLE
         ]
-        unbound = find_unbound_names(columns.organizations.values(), columns.aliases, numbers)
-        is_unbound = [name in unbound for name in numbers]
+        unbound_ids = find_unbound_names(columns.organizations.values(), columns.aliases, numbers)
+        is_unbound = [name in unbound_ids for name in numbers]
         member, open_day, close_day = np.array(members, dtype=np.int64).reshape(-1, 3).T
         return OrganizationIndex(
             numbers=numbers,
             ids=np.array(list(numbers), dtype=object),
             rank=rank,
-            organization=np.array([numbers[name] for name in mapped], dtype=np.intp),
-            is_alias=np.array([recorded in aliases for recorded in columns.ids], dtype=np.bool_),
+            organization=np.array([numbers[name] for name in organization_ids], dtype=np.intp),
+            is_alias=np.array(
+                [recorded_id in aliases for recorded_id in columns.ids], dtype=np.bool_
+            ),
             roster=roster,
             member=member,
             open_day=open_day,
             close_day=close_day,
             is_unbound=np.array(is_unbound, dtype=np.bool_),
-            sources=made_of,
+            sources=sources,
         )
 
     def find_in_force(self, question: Question) -> Flags:
-        """By number, who of the roster is in force on a day of the window."""
+        """Returns by number the roster in force on a day of the window."""
         in_force = self.open_day < self.close_day
         if question.to_day is not None:
             in_force &= self.open_day < question.to_day
@@ -92,7 +94,7 @@ class OrganizationIndex:
         return self.make_flags(self.member[in_force])
 
     def make_flags(self, numbers: Any) -> Flags:
-        """By number, whether it is one of these."""
+        """Returns flags by number, set for these numbers."""
         flags = np.zeros(len(self.numbers), dtype=np.bool_)
         flags[numbers] = True
         return flags

@@ -1,4 +1,4 @@
-"""What each two organizations gave each other."""
+"""Pairs: what each two organizations gave each other."""
 
 from typing import Final
 
@@ -15,27 +15,28 @@ from services.network.ties import LEADS_BITS
 _UNIMPLEMENTED_FIELDS: Final = ("p_value", "q_value", "interval_low", "interval_high", "informants")
 
 
-def compute_pairs(frame: IdentityView, question: Question) -> Answer[Pair]:
-    """One row for each two organizations with a directed exchange, by giver and receiver id.
+def compute_pairs(view: IdentityView, question: Question) -> Answer[Pair]:
+    """Returns one row for each two organizations with a directed exchange.
 
-    Contact days are distinct UTC days in one direction, of exact and day precision only. Raises
-    ImpossibleQuestionError for allocation once, which has no edges.
+    Rows ascend by giver and receiver id. Contact days are distinct UTC days in one direction, of
+    exact and day precision only. Raises ImpossibleQuestionError under allocation once, which has no
+    edges.
     """
     question.require_edges()
-    inside = frame.select_exchanges(question)
-    sums = sum_legs(frame, question, inside)
+    mask = view.select_exchanges(question)
+    sums = sum_legs(view, question, mask)
     counts, unknown = sums.exchanges, sums.unknown_exchanges
-    days, undated = _days(frame, inside)
+    days, undated = _days(view, mask)
     there, pair = _directions(
-        frame, counts, sums.amounts, frame.find_requested_organizations(question)
+        view, counts, sums.amounts, view.find_requested_organizations(question)
     )
     back = there ^ 1
-    giver, receiver = frame.direction_ends[0][there], frame.direction_ends[1][there]
+    giver, receiver = view.direction_ends[0][there], view.direction_ends[1][there]
     given, received = sums.amounts[there], sums.amounts[back]
     given_days, received_days = days[there], days[back]
     columns = {
-        "giver_id": frame.index.ids[giver],
-        "receiver_id": frame.index.ids[receiver],
+        "giver_id": view.index.ids[giver],
+        "receiver_id": view.index.ids[receiver],
         "given": given,
         "received": received,
         "given_count": counts[there],
@@ -52,57 +53,57 @@ def compute_pairs(frame: IdentityView, question: Question) -> Answer[Pair]:
         [columns[name] for name in Pair._fields],
         columns
         | {
-            "giver_id": frame.index.rank[giver],
-            "receiver_id": frame.index.rank[receiver],
+            "giver_id": view.index.rank[giver],
+            "receiver_id": view.index.rank[receiver],
             "net": given - received,
             "direction_differs": ((given_days < received_days) & (given > received)).astype(int),
         }
         | dict.fromkeys(_UNIMPLEMENTED_FIELDS, absent),
     )
-    coverage = frame.compute_coverage(question, inside)
-    return Answer(rows, coverage, frame.find_warnings(question, coverage, inside))
+    coverage = view.compute_coverage(question, mask)
+    return Answer(rows, coverage, view.find_warnings(question, coverage, mask))
 
 
 def _directions(
-    frame: IdentityView, counts: Ints, amounts: Ints, chosen: Flags | None
+    view: IdentityView, counts: Ints, amounts: Ints, requested: Flags | None
 ) -> tuple[Ints, Ints]:
-    """The direction in which each pair gave more, and the pair, by giver and receiver id.
+    """Returns the direction in which each pair gave more, and the pair, by giver and receiver id.
 
-    When both gave the same, from the smaller id.
+    The direction is from the smaller id when both gave the same.
     """
-    low, high = frame.ties.pairs.low, frame.ties.pairs.high
-    rank = frame.index.rank
-    shown = counts[::2] + counts[1::2] > 0
-    shown[0] = False  # what became internal
-    if chosen is not None:
-        shown &= chosen[low] | chosen[high]
-    pair = np.flatnonzero(shown)
+    low, high = view.ties.pairs.low, view.ties.pairs.high
+    rank = view.index.rank
+    has_row = counts[::2] + counts[1::2] > 0
+    has_row[0] = False  # legs of internal exchanges
+    if requested is not None:
+        has_row &= requested[low] | requested[high]
+    pair = np.flatnonzero(has_row)
     forth, back = amounts[2 * pair], amounts[2 * pair + 1]
     reverse = (back > forth) | ((back == forth) & (rank[high[pair]] < rank[low[pair]]))
     there = 2 * pair + reverse
-    giver, receiver = frame.direction_ends
-    order = np.argsort(rank[giver[there]] * frame.size + rank[receiver[there]])
+    giver, receiver = view.direction_ends
+    order = np.argsort(rank[giver[there]] * view.size + rank[receiver[there]])
     return there[order], pair[order]
 
 
-def _days(frame: IdentityView, inside: Flags) -> tuple[Ints, Ints]:
-    """Contact days by direction, and exchanges without one by pair."""
-    size = frame.ties.direction_count
-    first, last = frame.columns.day_range
+def _days(view: IdentityView, mask: Flags) -> tuple[Ints, Ints]:
+    """Returns contact days by direction, and exchanges without a contact day by pair."""
+    size = view.ties.direction_count
+    first, last = view.columns.day_range
     bits = (last - first).bit_length()
-    # A direction and a day in one number, half as wide where that is enough: sorting takes longest.
+    # One number holds direction and day, in 32 bits where they fit, because sorting takes longest.
     kind = np.int32 if size << bits <= np.iinfo(np.int32).max else np.int64
     undated = np.zeros(size, dtype=np.int64)
     contacts = [np.empty(0, dtype=kind)]
-    for legs, place, rows in frame.iterate_placed_legs(inside):
+    for legs, place, rows in view.iterate_placed_legs(mask):
         direction: Ints = (place[rows] >> LEADS_BITS).astype(kind)
         days = legs.contact_day[rows]
         dated = days != NO_DAY
         without = np.flatnonzero(~dated)
         np.add.at(undated, direction[without].astype(np.intp), 1)
         contacts.append(np.compress(dated, (direction << bits) + (days - first).astype(kind)))
-    found = np.sort(np.concatenate(contacts))
-    is_first = np.ones(len(found), dtype=np.bool_)
-    np.not_equal(found[1:], found[:-1], out=is_first[1:])
-    contact_days = np.bincount(found[np.flatnonzero(is_first)] >> bits, minlength=size)
+    contacts_by_day = np.sort(np.concatenate(contacts))
+    is_first = np.ones(len(contacts_by_day), dtype=np.bool_)
+    np.not_equal(contacts_by_day[1:], contacts_by_day[:-1], out=is_first[1:])
+    contact_days = np.bincount(contacts_by_day[np.flatnonzero(is_first)] >> bits, minlength=size)
     return contact_days, undated[::2] + undated[1::2]

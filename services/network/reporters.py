@@ -1,7 +1,6 @@
-"""Who reported which exchange: its recorder, where that is a party, and the side that reported.
+"""Reporters of exchanges: the recorder where it is a party, and the side that reported.
 
-The side that reported is the one that is named, else the one that the recorder is on. All of its
-organizations count as reporting.
+That side is the named one, else the one that the recorder is on. All of its organizations count.
 """
 
 from collections.abc import Iterator
@@ -12,14 +11,12 @@ import numpy as np
 
 from services.ledger.enums import Side
 from services.network.column_table import ColumnTable, Flags, Ints
-from services.network.columns import Columns
+from services.network.columns import BLOCK_ROWS, Columns
 from services.network.ties import ExchangeMembers
-
-_BLOCK: Final = 1 << 16
 
 
 class PartyRecorders(ColumnTable):
-    """One row an exchange: the organization that recorded it as a party to it; 0 is nobody."""
+    """One row per exchange: the party that recorded it, 0 when no party did."""
 
     TYPES: ClassVar = {"organization": np.intp}
     organization: Ints
@@ -27,44 +24,46 @@ class PartyRecorders(ColumnTable):
 
 @dataclass(frozen=True, slots=True)
 class Reporters:
-    """The reports of the first exchanges of some columns, seen through an identity."""
+    """The reporters of the first exchanges of some columns, under an identity."""
 
     recorders: PartyRecorders
     other_reporters: ExchangeMembers
-    """Organizations that reported with, or instead of, the recorder."""
+    """Organizations that reported together with, or instead of, the recorder."""
     is_reporter: Flags
-    """By number of the organization, who is in either."""
+    """By number, the organizations in either."""
 
     @property
     def nbytes(self) -> int:
         return self.recorders.nbytes + self.other_reporters.nbytes
 
     def extend(self, columns: Columns, organization: Ints) -> "Reporters":
-        """Those of all exchanges; `organization` is that of each party."""
+        """Returns the reporters of all exchanges; `organization` has that of each party."""
         begin = self.recorders.length
         exchanges = columns.exchanges
         recorder = exchanges.recorder[begin:]
-        who = np.where(recorder >= 0, organization[recorder], 0) if len(organization) else recorder
+        recorder_organization = (
+            np.where(recorder >= 0, organization[recorder], 0) if len(organization) else recorder
+        )
         legs = columns.legs
         new = slice(int(np.searchsorted(legs.exchange, begin)), None)
         of_leg, leads = legs.exchange[new] - begin, legs.leads[new]
-        is_party = np.zeros(len(who), dtype=np.bool_)
-        reported_by, beside = exchanges.reported_by[begin:], []
+        is_party = np.zeros(len(recorder_organization), dtype=np.bool_)
+        reported_by, other_reporters = exchanges.reported_by[begin:], []
         for side, party, bit in ((Side.GIVER, legs.giver, 1), (Side.RECEIVER, legs.receiver, 2)):
             member = organization[party[new]]
-            recorded = np.zeros(len(who), dtype=np.bool_)
-            recorded[of_leg[member == who[of_leg]]] = True
+            recorded = np.zeros(len(recorder_organization), dtype=np.bool_)
+            recorded[of_leg[member == recorder_organization[of_leg]]] = True
             is_party |= recorded
             reported = (reported_by == side) | ((reported_by == Side.UNSPECIFIED) & recorded)
-            # The recorder itself has its place among the recorders.
-            other = reported[of_leg] & (leads & bit > 0) & (member != who[of_leg])
-            beside.append((of_leg[other] + begin, member[other]))
+            # The recorder itself is in `recorders`.
+            other = reported[of_leg] & (leads & bit > 0) & (member != recorder_organization[of_leg])
+            other_reporters.append((of_leg[other] + begin, member[other]))
         joint = slice(int(np.searchsorted(columns.joint.exchange, begin)), None)
         of_joint = columns.joint.exchange[joint] - begin
         member = organization[columns.joint.party[joint]]
-        is_party[of_joint[member == who[of_joint]]] = True
-        itself = np.where(is_party, who, 0)
-        rows, members = map(np.concatenate, zip(*beside, strict=True))
+        is_party[of_joint[member == recorder_organization[of_joint]]] = True
+        itself = np.where(is_party, recorder_organization, 0)
+        rows, members = map(np.concatenate, zip(*other_reporters, strict=True))
         reporters = np.zeros(organization.max(initial=0) + 1, dtype=np.bool_)
         reporters[np.flatnonzero(self.is_reporter)] = True
         reporters[itself] = reporters[members] = True
@@ -72,27 +71,27 @@ class Reporters:
             self.recorders.extend(itself), self.other_reporters.extend(rows, members), reporters
         )
 
-    def count_reporters(self, inside: Flags, wanted: Flags) -> int:
-        """How many of the organizations wanted reported an exchange of the mask."""
-        wanted = wanted.copy()
-        wanted[: len(self.is_reporter)] &= self.is_reporter
-        wanted[len(self.is_reporter) :] = False
-        reported = np.zeros(len(wanted), dtype=np.bool_)
-        for who in self._found(inside):
-            reported[who] = True
-            if reported[wanted].all():
+    def count_reporters(self, mask: Flags, candidates: Flags) -> int:
+        """Returns how many of the candidates reported an exchange in a mask."""
+        candidates = candidates.copy()
+        candidates[: len(self.is_reporter)] &= self.is_reporter
+        candidates[len(self.is_reporter) :] = False
+        reported = np.zeros(len(candidates), dtype=np.bool_)
+        for recorder_organization in self._iterate_reporters(mask):
+            reported[recorder_organization] = True
+            if reported[candidates].all():
                 break
-        return int(np.count_nonzero(reported & wanted))
+        return int(np.count_nonzero(reported & candidates))
 
-    def _found(self, inside: Flags) -> Iterator[Ints]:
-        """Who reported, block by block: most organizations report often, and are soon found."""
-        recorders, beside = self.recorders.organization, self.other_reporters
-        for start in range(0, len(recorders), _BLOCK):
-            block = slice(start, start + _BLOCK)
-            yield recorders[block][inside[block]]
-        for start in range(0, beside.length, _BLOCK):
-            block = slice(start, start + _BLOCK)
-            yield beside.member[block][inside[beside.exchange[block]]]
+    def _iterate_reporters(self, mask: Flags) -> Iterator[Ints]:
+        """Yields reporters in blocks, because most organizations report often and appear soon."""
+        recorders, other_reporters = self.recorders.organization, self.other_reporters
+        for start in range(0, len(recorders), BLOCK_ROWS):
+            block = slice(start, start + BLOCK_ROWS)
+            yield recorders[block][mask[block]]
+        for start in range(0, other_reporters.length, BLOCK_ROWS):
+            block = slice(start, start + BLOCK_ROWS)
+            yield other_reporters.member[block][mask[other_reporters.exchange[block]]]
 
 
 NO_REPORTERS: Final = Reporters(

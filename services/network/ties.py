@@ -1,4 +1,4 @@
-"""Who is tied to whom through which leg, seen through an identity; ties grow as the columns do.
+"""Ties under an identity: which leg ties which organizations. They are extended with the columns.
 
 Organizations and pairs of them are numbered in order of appearance, from 1; 0 is nobody. Of pair p
 the direction 2p leads from its lower number to its higher one, 2p + 1 back.
@@ -10,11 +10,11 @@ goes depend on who the parties are; its legs in the columns count nowhere.
 """
 
 from dataclasses import dataclass
-from typing import Any, ClassVar, Final
+from typing import ClassVar, Final
 
 import numpy as np
 
-from services.network.column_table import ColumnTable, Flags, Ints
+from services.network.column_table import ColumnTable, Flags, Ints, find_changes
 from services.network.columns import Columns, Legs, make_leg_columns
 from services.network.organization_index import OrganizationIndex
 
@@ -27,21 +27,21 @@ RECEIVER_LEADS: Final = (2, 3)
 
 
 class LegPlaces(ColumnTable):
-    """One row a leg: where it counts."""
+    """One row per leg: the place in which it counts."""
 
     TYPES: ClassVar = {"place": np.intp}
     place: Ints
 
 
 class JointOrganizations(ColumnTable):
-    """One row a joint party: its organization, 0 where it is there a second time or alone."""
+    """One row per joint party: its organization, 0 for a repetition or a single party."""
 
     TYPES: ClassVar = {"organization": np.intp}
     organization: Ints
 
 
 class ExchangeMembers(ColumnTable):
-    """Rows of exchanges, each with an organization that it has."""
+    """Rows of exchanges, each with one of its organizations."""
 
     TYPES: ClassVar = {"exchange": np.intp, "member": np.intp}
     exchange: Ints
@@ -50,7 +50,7 @@ class ExchangeMembers(ColumnTable):
 
 @dataclass(frozen=True, slots=True)
 class PairIndex:
-    """Pairs by number: of pair p the lower and the higher organization."""
+    """Numbers of pairs: pair p is of the organizations `low[p]` and `high[p]`."""
 
     low: Ints
     high: Ints
@@ -59,24 +59,24 @@ class PairIndex:
     numbers: Ints
 
     def extend(self, low: Ints, high: Ints) -> tuple["PairIndex", Ints]:
-        """With these pairs, and the number of each."""
+        """Returns an index that has these pairs too, and the number of each of them."""
         keys, inverse = np.unique(low << 32 | high, return_inverse=True)
         at: Ints = np.asarray(np.searchsorted(self.keys, keys))
-        known: Flags = np.asarray(at < len(self.keys))
-        known[known] = self.keys[at[known]] == keys[known]
+        is_present: Flags = np.asarray(at < len(self.keys))
+        is_present[is_present] = self.keys[at[is_present]] == keys[is_present]
         numbers = np.empty(len(keys), dtype=np.intp)
-        numbers[known] = self.numbers[at[known]]
-        new = ~known
+        numbers[is_present] = self.numbers[at[is_present]]
+        new = ~is_present
         numbers[new] = len(self.low) + np.arange(np.count_nonzero(new))
         if not new.any():
             return self, numbers[inverse]
-        grown = PairIndex(
+        extended = PairIndex(
             np.append(self.low, keys[new] >> 32),
             np.append(self.high, keys[new] & 0xFFFF_FFFF),
             np.insert(self.keys, at[new], keys[new]),
             np.insert(self.numbers, at[new], numbers[new]),
         )
-        return grown, numbers[inverse]
+        return extended, numbers[inverse]
 
 
 _NOBODY: Final = np.zeros(1, dtype=np.int64)
@@ -92,7 +92,7 @@ class Ties:
     places: LegPlaces
     """The places of the legs in the columns."""
     resolved_legs: Legs
-    """Legs that were laid out again; their givers and receivers are organizations."""
+    """Legs laid out again, between organizations."""
     resolved_places: LegPlaces
     joint: JointOrganizations
     internal: ExchangeMembers
@@ -113,14 +113,14 @@ class Ties:
         )
         return sum(table.nbytes for table in tables)
 
-    def extend(self, columns: Columns, known: OrganizationIndex) -> "Ties":
-        """The ties of all legs and joint parties; `known` has all organizations of the columns."""
+    def extend(self, columns: Columns, index: OrganizationIndex) -> "Ties":
+        """Returns the ties of all legs and joint parties; `index` has every party."""
         legs, begin = columns.legs, self.places.length
         exchange, leads = legs.exchange[begin:], legs.leads[begin:]
         parties = legs.giver[begin:], legs.receiver[begin:]
-        giver, receiver = (known.organization[each] for each in parties)
+        giver, receiver = (index.organization[each] for each in parties)
         is_internal, is_resolved = _exceptions(
-            exchange, known.is_alias[parties[0]] | known.is_alias[parties[1]], giver == receiver
+            exchange, index.is_alias[parties[0]] | index.is_alias[parties[1]], giver == receiver
         )
         is_counted = ~(is_internal | is_resolved)
         direction = np.zeros(len(exchange), dtype=np.intp)
@@ -128,11 +128,11 @@ class Ties:
             self.pairs, giver[is_counted], receiver[is_counted]
         )
         between = _between(*(each[is_resolved] for each in (exchange, giver, receiver)))
-        laid_out = make_leg_columns(columns.exchanges, *between, known.rank)
+        laid_out = make_leg_columns(columns.exchanges, *between, index.rank)
         resolved_legs = self.resolved_legs.extend(*laid_out)
         new = slice(self.resolved_legs.length, None)
         pairs, resolved_direction = _directed(pairs, *between[1:])
-        joint, alone = _joint(columns, self.joint.length, known.organization)
+        joint, alone = _joint(columns, self.joint.length, index.organization)
         return Ties(
             pairs,
             self.places.extend(LEADS * direction + leads),
@@ -156,18 +156,18 @@ NO_TIES: Final = Ties(
 
 
 def _directed(pairs: PairIndex, giver: Ints, receiver: Ints) -> tuple[PairIndex, Ints]:
-    """Pairs with these, and the direction of each."""
+    """Returns pairs that include these, and the direction of each of these."""
     pairs, numbers = pairs.extend(np.minimum(giver, receiver), np.maximum(giver, receiver))
     return pairs, 2 * numbers + (giver > receiver)
 
 
 def _exceptions(exchange: Ints, aliased: Flags, same: Flags) -> tuple[Flags, Flags]:
-    """Which legs are of internal exchanges, and which of exchanges that are laid out again.
+    """Flags legs of internal exchanges, and legs of exchanges that are laid out again.
 
-    `aliased` legs name an organization by an alias, and `same` ones lead from it to itself.
+    `aliased` flags legs that name an organization by an alias, `same` legs from one to itself.
     """
     if not aliased.any():
-        return same, same  # ids of one exchange are distinct, so that no leg is the same
+        return same, same  # no leg is, because ids of an exchange are distinct
     internal = _spread(exchange, same)
     has_one_leg = find_changes(exchange) & find_changes(exchange, -1)
     return internal, _spread(exchange, aliased & ~has_one_leg) & ~internal
@@ -183,7 +183,7 @@ def _spread(exchange: Ints, flags: Flags) -> Flags:
 
 
 def _between(exchange: Ints, giver: Ints, receiver: Ints) -> tuple[Ints, Ints, Ints]:
-    """Each giver and receiver of an exchange once, ascending."""
+    """Returns each giver and receiver of an exchange once, ascending."""
     order = np.lexsort((receiver, giver, exchange))
     exchange, giver, receiver = exchange[order], giver[order], receiver[order]
     first = find_changes(exchange) | find_changes(giver) | find_changes(receiver)
@@ -191,7 +191,7 @@ def _between(exchange: Ints, giver: Ints, receiver: Ints) -> tuple[Ints, Ints, I
 
 
 def find_first_rows(among: Flags, exchange: Ints, member: Ints) -> Flags:
-    """The first row of each exchange and member among the rows in `among`."""
+    """Flags the first row of each exchange and member among the rows in `among`."""
     rows = np.flatnonzero(among)
     keys = exchange[rows] * (int(member.max(initial=0)) + 1) + member[rows]
     first = np.zeros(len(among), dtype=np.bool_)
@@ -199,18 +199,13 @@ def find_first_rows(among: Flags, exchange: Ints, member: Ints) -> Flags:
     return first
 
 
-def find_changes(values: Any, step: int = 1) -> Flags:
-    """Which values differ from the one before, or after for `step` -1; the outermost one does."""
-    differs = np.ones(len(values), dtype=np.bool_)
-    rows = slice(1, None) if step > 0 else slice(None, -1)
-    np.not_equal(values[1:], values[:-1], out=differs[rows])
-    return differs
-
-
 def _joint(columns: Columns, begin: int, organization: Ints) -> tuple[Ints, tuple[Ints, Ints]]:
-    """The joint parties from a row on, and those that are alone in their exchange."""
-    exchange, who = columns.joint.exchange[begin:], organization[columns.joint.party[begin:]]
-    first = find_first_rows(np.ones(len(exchange), dtype=np.bool_), exchange, who)
+    """Returns the joint parties from row `begin` on, and parties alone in their exchange."""
+    exchange, organizations = (
+        columns.joint.exchange[begin:],
+        organization[columns.joint.party[begin:]],
+    )
+    first = find_first_rows(np.ones(len(exchange), dtype=np.bool_), exchange, organizations)
     row = exchange - exchange.min(initial=len(columns.is_standing))
     alone = first & (np.bincount(row[first])[row] == 1) if len(row) else first
-    return np.where(first & ~alone, who, 0), (exchange[alone], who[alone])
+    return np.where(first & ~alone, organizations, 0), (exchange[alone], organizations[alone])

@@ -1,4 +1,4 @@
-"""How many standing exchanges have each topic."""
+"""Numbers of standing exchanges by topic."""
 
 import numpy as np
 
