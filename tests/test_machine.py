@@ -1,4 +1,4 @@
-"""Whatever happens to an instance, in any order: it says what its log says, and loses nothing.
+"""State machine test: read models equal the log after any sequence of events, and nothing is lost.
 
 `MUTUA_MACHINE_EXAMPLES=1000 .venv/bin/python -m pytest tests/test_machine.py` tries more of them.
 """
@@ -62,7 +62,7 @@ recorders = st.sampled_from(("", *ORGANIZATIONS))
 
 
 class ProcessKilledError(Exception):
-    """The process is gone; whoever waits for it hears nothing more."""
+    """The process is gone; its callers get no answer."""
 
 
 def kill_points(*points: str) -> st.SearchStrategy[str]:

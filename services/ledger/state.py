@@ -14,8 +14,8 @@ from services.ledger.times import Instant
 class Revision:
     """One state of an exchange, from the record at `from_offset` on.
 
-    `said` is the fact that describes the exchange; a retraction keeps that of the revision before.
-    `source` is where the fact that made this revision came from.
+    `content_event` is the fact with the content, that of the revision before for a retraction.
+    `source` is that of the fact that made this revision.
     """
 
     number: int

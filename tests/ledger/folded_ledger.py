@@ -1,4 +1,4 @@
-"""The product's core, told in the words of the recorded histories and of the oracle."""
+"""The product's fold, with results in the form of recorded histories and of the oracle."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ START_TIME = 1_720_000_000_000_000
 
 @dataclass(slots=True)
 class FoldedLedger:
-    """A ledger and everything that its journals told, however often."""
+    """A ledger with everything that its journals contained, repetitions included."""
 
     ledger: Ledger = field(default_factory=Ledger)
     revisions: list[Revision] = field(default_factory=list)
@@ -51,7 +51,7 @@ class FoldedLedger:
 
 
 def make_records(events: Sequence[Event]) -> list[Record]:
-    """The events as they stand on a log, one after the other."""
+    """Returns the events as consecutive records of a log."""
     return [
         Record(offset, START_TIME + offset, event.programme_id, event.SerializeToString())
         for offset, event in enumerate(events)

@@ -28,7 +28,7 @@ UNNAMED, GIVER, RECEIVER, THIRD = ReportSide.keys()
     ("form", "recorded_by", "side"),
     list(product((DIRECTED, SYMMETRIC), (*NAMES, ""), ReportSide.keys())),
 )
-def test_recorded_count_is_the_oracles(form: str, recorded_by: str, side: str) -> None:
+def test_recorded_count_equals_oracle(form: str, recorded_by: str, side: str) -> None:
     events = _events(form, recorded_by, side)
     question = Question(programme_id=PROGRAMME)
     expected = oracle.compute_coverage(fold.fold(events), question)
@@ -47,7 +47,7 @@ def test_recorded_count_is_the_oracles(form: str, recorded_by: str, side: str) -
         pytest.param("centre", UNNAMED, 0, id="nobody"),
     ],
 )
-def test_every_organization_of_the_side_that_reported_counts(
+def test_recorded_count_includes_whole_reporting_side(
     recorded_by: str, side: str, count: int
 ) -> None:
     assert _recorded_count(_events(DIRECTED, recorded_by, side)) == count

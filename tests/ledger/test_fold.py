@@ -28,7 +28,7 @@ SETTINGS = settings(max_examples=200, deadline=None)
 
 @SETTINGS
 @given(histories())
-def test_it_is_the_oracles_fold(events: list[Event]) -> None:
+def test_fold_equals_oracle(events: list[Event]) -> None:
     found, expected = fold_events(events), oracle.fold(events)
     assert list_outcomes(found, read_records(make_records(events))) == expected.outcomes
     assert summarize_exchanges(found.ledger) == {
@@ -48,7 +48,7 @@ def test_it_is_the_oracles_fold(events: list[Event]) -> None:
 
 @SETTINGS
 @given(histories())
-def test_a_fact_takes_effect_once_and_what_it_awaits_is_told(events: list[Event]) -> None:
+def test_fact_takes_effect_once_and_journal_has_awaited_key(events: list[Event]) -> None:
     found = fold_events(events)
     effects = Counter(revision.event_id for revision in found.revisions)
     effects.update(version.event_id for version in found.versions)
@@ -65,7 +65,7 @@ def test_a_fact_takes_effect_once_and_what_it_awaits_is_told(events: list[Event]
 
 @SETTINGS
 @given(st.data(), histories())
-def test_slabs_of_any_size_lead_to_one_state(data: st.DataObject, events: list[Event]) -> None:
+def test_slab_size_does_not_change_state(data: st.DataObject, events: list[Event]) -> None:
     in_slabs = fold_events(events, data.draw(slab_cuts(len(events))))
     assert state(in_slabs) == state(fold_events(events))
     assert in_slabs.revisions == fold_events(events).revisions
@@ -73,7 +73,7 @@ def test_slabs_of_any_size_lead_to_one_state(data: st.DataObject, events: list[E
 
 @SETTINGS
 @given(st.data(), histories())
-def test_a_record_delivered_again_changes_nothing(data: st.DataObject, events: list[Event]) -> None:
+def test_redelivered_record_changes_nothing(data: st.DataObject, events: list[Event]) -> None:
     records = read_records(make_records(events))
     found = FoldedLedger()
     for offset, record in enumerate(records):
@@ -87,9 +87,7 @@ def test_a_record_delivered_again_changes_nothing(data: st.DataObject, events: l
 
 @SETTINGS
 @given(st.data(), histories())
-def test_a_fact_recorded_again_changes_nothing_but_positions(
-    data: st.DataObject, events: list[Event]
-) -> None:
+def test_duplicate_fact_changes_only_positions(data: st.DataObject, events: list[Event]) -> None:
     firsts = list({event.event_id: event for event in reversed(events)}.values())
     repeated = denormalize(data.draw(st.sampled_from(firsts)))
     repeated.recorded_by = "somebody else"
@@ -99,7 +97,7 @@ def test_a_fact_recorded_again_changes_nothing_but_positions(
     assert wherever(fold_events(longer)) == wherever(fold_events(events))
 
 
-def test_many_facts_that_wait_for_one_are_all_applied_once() -> None:
+def test_facts_waiting_for_one_fact_apply_once() -> None:
     updates = [Event(event_id=event_id(number), programme_id="gde") for number in range(1, 12)]
     for event in updates:
         event.organization_updated.organization.organization_id = "alder"
@@ -111,9 +109,7 @@ def test_many_facts_that_wait_for_one_are_all_applied_once() -> None:
 
 @pytest.mark.parametrize("is_bound_first", [True, False])
 @pytest.mark.parametrize("is_registered_with_it", [True, False])
-def test_an_update_of_an_alias_does_not_wait_for_ever(
-    *, is_bound_first: bool, is_registered_with_it: bool
-) -> None:
+def test_update_of_alias_ends_waiting(*, is_bound_first: bool, is_registered_with_it: bool) -> None:
     update, binding = (Event(event_id=event_id(number), programme_id="gde") for number in (1, 2))
     update.organization_updated.organization.organization_id = "The Alder"
     if is_registered_with_it:

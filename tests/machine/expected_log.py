@@ -1,4 +1,4 @@
-"""What was told to a log and what became known of that, kept apart from it and from the product."""
+"""The expected content of a log, recorded independently of the log and of the product."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class ExpectedLog:
         self.acknowledged_ids.update(_ids(programme_id, values))
 
     def mark_uncertain(self, programme_id: str, values: Sequence[bytes]) -> None:
-        """Nobody knows whether these values came to the log, after all others or not at all."""
+        """Marks values as appended after all others, or not at all."""
         self._uncertain_appends.append([(programme_id, value) for value in values])
         self.uncertain_ids.update(_ids(programme_id, values))
 
@@ -53,7 +53,7 @@ class ExpectedLog:
         return self._ledgers[key]
 
     def read_events(self, programme_id: str, end: int) -> Iterator[Event]:
-        """Those that can be read."""
+        """Yields the readable events."""
         for programme, value in self.values[:end]:
             if programme == programme_id and (event := parse_fact(value)) is not None:
                 yield event

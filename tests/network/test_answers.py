@@ -36,7 +36,7 @@ rich_histories = histories(exchanges=6, max_facts=14)
 
 @SETTINGS
 @given(rich_histories, st.lists(questions(), min_size=1, max_size=8))
-def test_the_core_answers_as_the_oracle(events: list[Event], asked: list[pb.Question]) -> None:
+def test_reference_answers_equal_oracle(events: list[Event], asked: list[pb.Question]) -> None:
     ledger, expected = fold_events(events).ledger, fold.fold(events)
     for question in asked:
         ours = to_question(question, today=0)
@@ -52,7 +52,7 @@ def test_the_core_answers_as_the_oracle(events: list[Event], asked: list[pb.Ques
 
 @SETTINGS
 @given(st.data(), rich_histories, st.lists(questions(), min_size=1, max_size=8))
-def test_columns_answer_as_the_core(
+def test_column_answers_equal_reference(
     data: st.DataObject, events: list[Event], asked: list[pb.Question]
 ) -> None:
     ledger = fold_events(events).ledger
@@ -75,7 +75,7 @@ def test_columns_answer_as_the_core(
 
 @SETTINGS
 @given(st.data(), rich_histories, questions())
-def test_a_frame_stays_what_it_was_while_others_advance_from_it(
+def test_view_is_unchanged_when_others_advance_from_it(
     data: st.DataObject, events: list[Event], asked: pb.Question
 ) -> None:
     question = to_question(asked, today=0)
@@ -89,7 +89,7 @@ def test_a_frame_stays_what_it_was_while_others_advance_from_it(
 
 @SETTINGS
 @given(rich_histories)
-def test_what_is_given_is_received(events: list[Event]) -> None:
+def test_given_sum_equals_received_sum(events: list[Event]) -> None:
     *_, (columns, _) = advance_by_slabs(events, [])
     for identity in IDENTITIES:
         frame = IdentityView(columns, identity)
@@ -106,7 +106,7 @@ def test_what_is_given_is_received(events: list[Event]) -> None:
 
 @SETTINGS
 @given(rich_histories, questions())
-def test_days_are_those_of_the_exchanges(events: list[Event], asked: pb.Question) -> None:
+def test_day_ranges_equal_days_of_exchanges(events: list[Event], asked: pb.Question) -> None:
     question = to_question(asked, today=0)
     *_, (columns, _) = advance_by_slabs(events, [])
     frame, ledger = IdentityView(columns, question.identity), fold_events(events).ledger
@@ -122,7 +122,7 @@ def test_days_are_those_of_the_exchanges(events: list[Event], asked: pb.Question
 
 
 @LENSES
-def test_an_empty_ledger_has_answers(lens: Lens) -> None:
+def test_empty_ledger_has_answers(lens: Lens) -> None:
     *_, (columns, _) = advance_by_slabs([], [])
     frame, ledger = IdentityView(columns, Identity.AS_NOW), fold_events([]).ledger
     once = Question(programme_id=PROGRAMME, lens=lens, allocation=Allocation.ONCE)

@@ -14,14 +14,14 @@ from services.network.identity_view import IdentityView
 from tests.network.column_history import make_flow_rows
 
 
-def test_a_table_grows_twice_from_one_place() -> None:
+def test_table_extends_twice_from_one_table() -> None:
     one = JointMembers.empty().extend(np.array([0, 0]), np.array([1, 2]))
     two = one.extend(np.array([1]), np.array([3]))
     other = one.extend(np.array([1]), np.array([4]))
     assert [table.party.tolist() for table in (one, two, other)] == [[1, 2], [1, 2, 3], [1, 2, 4]]
 
 
-def test_a_table_grows_beyond_its_room() -> None:
+def test_table_extends_beyond_its_buffer() -> None:
     table = JointMembers.empty()
     for number in range(100):
         table = table.extend(np.array([number]), np.array([-number]))
@@ -29,7 +29,7 @@ def test_a_table_grows_beyond_its_room() -> None:
     assert table.party.tolist() == [-number for number in range(100)]
 
 
-def test_columns_wear_as_exchanges_are_restated() -> None:
+def test_restated_exchanges_fragment_columns() -> None:
     columns = _loaded(range(9))
     assert not columns.is_fragmented
     for offset, count in ((9, 3), (12, 1)):
@@ -39,7 +39,7 @@ def test_columns_wear_as_exchanges_are_restated() -> None:
 
 
 @pytest.mark.parametrize("times", [1, 2, 3])
-def test_an_exchange_stands_once_however_often_it_is_restated(times: int) -> None:
+def test_restated_exchange_is_standing_once(times: int) -> None:
     columns = _loaded(range(5))
     for time in range(times):
         columns = advance(columns, make_flow_rows([2], replaced=[2]), 5 + time)
@@ -47,7 +47,7 @@ def test_an_exchange_stands_once_however_often_it_is_restated(times: int) -> Non
     assert _given(advance(columns, make_flow_rows([], replaced=[2]), 9)) == 4
 
 
-def test_columns_advance_to_two_sides_from_one_place() -> None:
+def test_columns_advance_twice_from_one_position() -> None:
     before = _loaded(range(5))
     after = [advance(before, make_flow_rows([5], minutes=minutes), 6) for minutes in (10, 20)]
     question = Question(programme_id="gde", lens=Lens.BURDEN)
@@ -58,7 +58,7 @@ def test_columns_advance_to_two_sides_from_one_place() -> None:
     assert given == [5 * MILLION, 15 * MILLION, 25 * MILLION]
 
 
-def test_sums_are_exact_beyond_what_a_double_holds() -> None:
+def test_sums_are_exact_beyond_doubles() -> None:
     count, minutes = 12_001, 5_256_000
     columns = load(make_flow_rows(range(count), minutes=minutes, giver_count=7), count)
     frame = IdentityView(columns, Identity.AS_NOW)

@@ -45,7 +45,7 @@ def drawn_questions(draw: Draw) -> Question:
 
 @settings(max_examples=60, deadline=None)
 @given(st.data(), report_histories(), st.lists(drawn_questions(), min_size=1, max_size=4))
-def test_columns_core_and_oracle_find_the_same(
+def test_columns_reference_and_oracle_find_same_doubles(
     data: st.DataObject, events: list[Event], questions: list[Question]
 ) -> None:
     ledger, expected = fold_events(events).ledger, fold.fold(events)

@@ -35,7 +35,7 @@ EVENTS = [
         ((Kind.CALL,), {"cedar": NONE_OF_THESE, "damson": NONE_OF_THESE, "elder": NOTHING_SEEN}),
     ],
 )
-def test_only_organizations_without_any_exchange_are_isolates(
+def test_isolates_have_no_exchange_of_any_kind(
     kinds: tuple[Kind, ...], without: dict[str, str]
 ) -> None:
     """Who has only an internal exchange, or others than the question asks for, is none."""

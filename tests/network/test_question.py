@@ -22,9 +22,7 @@ ANSWERS = (compute_balances, compute_pairs, compute_network, compute_concentrati
 
 @settings(max_examples=60, deadline=None)
 @given(histories(exchanges=6, max_facts=14), st.lists(questions(), min_size=1, max_size=5))
-def test_the_question_as_answered_has_the_same_answer(
-    events: list[Event], asked: list[pb.Question]
-) -> None:
+def test_resolved_question_has_same_answer(events: list[Event], asked: list[pb.Question]) -> None:
     *_, (columns, _) = advance_by_slabs(events, [])
     for question in (to_question(each, today=7) for each in asked):
         frame = IdentityView(columns, question.identity)

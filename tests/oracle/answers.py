@@ -172,7 +172,7 @@ def _looks(ledger: OracleLedger, organization_ids: set[str]) -> set[str]:
 
 @dataclass(slots=True)
 class OracleSums:
-    """What adds up to a balance; exchanges stand by their number in the window."""
+    """What adds up to a balance; exchanges are numbered within the window."""
 
     given: int = 0
     received: int = 0
@@ -274,7 +274,7 @@ def _many_unknown(given: int, given_unknown: int, received: int, received_unknow
 
 @dataclass(slots=True)
 class OracleTie:
-    """What one organization gave another; exchanges stand by their number in the window."""
+    """What one organization gave another; exchanges are numbered within the window."""
 
     numbers: set[int] = field(default_factory=set)
     days: set[date] = field(default_factory=set)

@@ -31,7 +31,7 @@ def compute_concentration(ledger: OracleLedger, question: Question) -> list[Row]
     rows = [
         row for row in compute_balances(ledger, everybody) if str(row["organization_id"]) in members
     ]
-    found = []
+    rows_by_direction = []
     for direction, side in ((DIRECTION_GIVING, "given"), (DIRECTION_RECEIVING, "received")):
         row: Row = {
             "direction": direction,
@@ -40,7 +40,7 @@ def compute_concentration(ledger: OracleLedger, question: Question) -> list[Row]
             "reasons": [],
             "metric_version": 1,
         }
-        found.append(row)
+        rows_by_direction.append(row)
         if question.allocation == ALLOCATION_ONCE and side in UNBORNE.get(question.lens, []):
             row["reasons"] = ["NOT_BORNE"]
             continue
@@ -57,7 +57,7 @@ def compute_concentration(ledger: OracleLedger, question: Question) -> list[Row]
         row["reasons"] = [reason for reason, holds in reasons.items() if holds]
         if not row["reasons"]:
             row |= _measures(amounts, total)
-    return found
+    return rows_by_direction
 
 
 def _spill_over(frame: Selection, members: set[str], direction: int) -> int:

@@ -1,4 +1,4 @@
-"""Exchanges that may be told twice: pairs of reports compared one by one."""
+"""Possible double reports: every two reports compared."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a log adds up to, one record at a time; written apart from the product, never from it."""
+"""The oracle's fold, one record at a time; written independently of the product."""
 
 from __future__ import annotations
 
@@ -80,7 +80,9 @@ def fold(events: Iterable[Event]) -> OracleLedger:
         if record.event_id not in ledger.first_record:
             ledger.first_record[record.event_id] = number
             _settle(ledger, number)
-        elif _said(ledger.records[ledger.first_record[record.event_id]]) == _said(record):
+        elif _client_part(ledger.records[ledger.first_record[record.event_id]]) == _client_part(
+            record
+        ):
             ledger.outcomes[number] = DUPLICATE
         else:
             ledger.outcomes[number] = EVENT_ID_REUSED
@@ -88,7 +90,7 @@ def fold(events: Iterable[Event]) -> OracleLedger:
 
 
 def _settle(ledger: OracleLedger, number: int) -> None:
-    """Judges a record and, directly after it, whatever waited for it, oldest first."""
+    """Judges a record and, directly after it, the facts that waited for it, oldest first."""
     to_judge = [number]
     while to_judge:
         number = to_judge.pop()
@@ -131,8 +133,8 @@ def _apply(ledger: OracleLedger, event: Event) -> str | Wait:
 
 
 def _report_nothing(ledger: OracleLedger, event: Event) -> str:
-    said = (event.nothing_to_report.organization_id, event.occur_time.ToJsonString()[:7])
-    ledger.nothing_to_report.append((*said, event.recorded_by))
+    client_part = (event.nothing_to_report.organization_id, event.occur_time.ToJsonString()[:7])
+    ledger.nothing_to_report.append((*client_part, event.recorded_by))
     return APPLIED
 
 
@@ -228,11 +230,11 @@ def _clean(text: str) -> str:
     return unicodedata.normalize("NFC", text).strip()
 
 
-def _said(event: Event) -> Event:
-    """What the client said, without what the server added."""
-    said = Event()
-    said.CopyFrom(event)
-    said.ClearField("recorded_by")
-    said.ClearField("assurance")
-    said.ClearField("record_time")
-    return said
+def _client_part(event: Event) -> Event:
+    """Returns the part of an event that the client sent."""
+    client_part = Event()
+    client_part.CopyFrom(event)
+    client_part.ClearField("recorded_by")
+    client_part.ClearField("assurance")
+    client_part.ClearField("record_time")
+    return client_part

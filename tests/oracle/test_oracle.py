@@ -54,12 +54,12 @@ needs_real_data = pytest.mark.skipif(
 
 
 @pytest.mark.parametrize("history", HISTORIES, ids=str)
-def test_every_record_of_a_history_has_its_outcome(history: RecordedHistory) -> None:
+def test_oracle_gives_expected_outcomes(history: RecordedHistory) -> None:
     assert fold(history.events).outcomes == history.outcomes
 
 
 @pytest.mark.parametrize("history", HISTORIES, ids=str)
-def test_every_exchange_of_a_history_has_its_state_and_revisions(history: RecordedHistory) -> None:
+def test_oracle_gives_expected_exchanges(history: RecordedHistory) -> None:
     exchanges = {
         exchange_id: {"state": exchange.state, "revisions": exchange.revision_ids}
         for exchange_id, exchange in fold(history.events).exchanges.items()
@@ -68,12 +68,12 @@ def test_every_exchange_of_a_history_has_its_state_and_revisions(history: Record
 
 
 @pytest.mark.parametrize("history", HISTORIES, ids=str)
-def test_a_history_knows_of_whom_there_was_nothing_to_report(history: RecordedHistory) -> None:
+def test_oracle_gives_expected_nothing_to_report(history: RecordedHistory) -> None:
     assert sorted(fold(history.events).nothing_to_report) == history.nothing_to_report
 
 
 @pytest.mark.parametrize("history", HISTORIES, ids=str)
-def test_a_history_knows_what_its_programme_is_configured_to(history: RecordedHistory) -> None:
+def test_oracle_gives_expected_configuration(history: RecordedHistory) -> None:
     ledger = fold(history.events)
     labels = {topic: label for topic, label in ledger.topic_labels.items() if label}
     assert (labels, ledger.working_day_minutes) == (
@@ -83,9 +83,7 @@ def test_a_history_knows_what_its_programme_is_configured_to(history: RecordedHi
 
 
 @pytest.mark.parametrize(("history", "expected"), ANSWERS)
-def test_every_question_of_a_history_has_its_answer(
-    history: RecordedHistory, expected: ExpectedAnswer
-) -> None:
+def test_oracle_gives_expected_answers(history: RecordedHistory, expected: ExpectedAnswer) -> None:
     ledger, question = fold(history.events), expected.question
     if expected.balances is not None:
         assert_rows(compute_balances(ledger, question), expected.balances)
@@ -100,12 +98,12 @@ def test_every_question_of_a_history_has_its_answer(
         assert find_warnings(ledger, question) == expected.warnings
 
 
-def test_amounts_whole_on_every_edge_have_no_total() -> None:
+def test_allocation_full_has_no_totals() -> None:
     with pytest.raises(UnanswerableQuestionError):
         compute_balances(fold([]), Question(allocation=ALLOCATION_FULL))
 
 
-def test_amounts_on_their_bearers_have_no_pairs() -> None:
+def test_allocation_once_has_no_pairs() -> None:
     with pytest.raises(UnanswerableQuestionError):
         compute_pairs(fold([]), Question(allocation=ALLOCATION_ONCE))
 

@@ -21,7 +21,7 @@ class Lazy:
         return 42
 
 
-def test_it_is_computed_once_and_of_several_objects_at_the_same_time() -> None:
+def test_lazy_property_computes_once_without_blocking_others() -> None:
     first_is_known, second_is_known = Event(), Event()
     second_is_known.set()
     first, second = Lazy(first_is_known, second_is_known), Lazy(second_is_known, first_is_known)

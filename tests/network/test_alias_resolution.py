@@ -63,7 +63,7 @@ def _spellings(name: str) -> st.SearchStrategy[list[str]]:
 
 @settings(max_examples=60, deadline=None)
 @given(events=spelled_and_plain(), roster_first=st.booleans(), data=st.data())
-def test_a_spelling_changes_no_number(
+def test_alias_spelling_changes_no_figure(
     *, events: tuple[list[Event], list[Event]], roster_first: bool, data: st.DataObject
 ) -> None:
     spelled, plain = events

@@ -47,18 +47,20 @@ slabs = pytest.mark.parametrize("slabs", [ONE_SLAB, ONE_BY_ONE])
 
 
 @pytest.mark.parametrize("history", HISTORIES, ids=str)
-def test_every_record_has_its_outcome(history: RecordedHistory) -> None:
+def test_fold_gives_expected_outcomes(history: RecordedHistory) -> None:
     found = fold_events(history.events)
     assert list_outcomes(found, read_records(make_records(history.events))) == history.outcomes
 
 
 @pytest.mark.parametrize("history", HISTORIES, ids=str)
-def test_every_exchange_has_its_state_and_revisions(history: RecordedHistory) -> None:
+def test_fold_gives_expected_exchanges(history: RecordedHistory) -> None:
     assert summarize_exchanges(fold_events(history.events).ledger) == history.exchanges
 
 
 @pytest.mark.parametrize(("history", "expected"), ANSWERS)
-def test_the_core_answers_as_expected(history: RecordedHistory, expected: ExpectedAnswer) -> None:
+def test_reference_answers_match_history(
+    history: RecordedHistory, expected: ExpectedAnswer
+) -> None:
     ledger = fold_events(history.events).ledger
     question = to_question(expected.question, today=0)
     _hold(
@@ -71,7 +73,7 @@ def test_the_core_answers_as_expected(history: RecordedHistory, expected: Expect
 
 @slabs
 @pytest.mark.parametrize("history", HISTORIES, ids=str)
-def test_the_store_counts_and_lists_as_expected(history: RecordedHistory, slabs: str) -> None:
+def test_store_counts_and_lists_match_history(history: RecordedHistory, slabs: str) -> None:
     with open_empty_store() as store:
         _project(store, history, slabs)
         with store.open_snapshot(0) as snapshot:
@@ -92,7 +94,7 @@ def test_the_store_counts_and_lists_as_expected(history: RecordedHistory, slabs:
 
 @slabs
 @pytest.mark.parametrize("history", HISTORIES, ids=str)
-def test_the_columns_answer_as_expected(history: RecordedHistory, slabs: str) -> None:
+def test_column_answers_match_history(history: RecordedHistory, slabs: str) -> None:
     with open_empty_store() as store:
         _project(store, history, slabs)
         with store.open_snapshot(0) as snapshot:

@@ -57,7 +57,7 @@ def year(number: int) -> Question:
         pytest.param(window(None, date(2021, 1, 1)), 235, 11_984, 223, 506, id="to-2020"),
     ],
 )
-def test_sizes(
+def test_network_sizes(
     question: Question, organizations: int, exchanges: int, mutual: int, one_way: int
 ) -> None:
     answer, ties = ask_balances(question), ask_pairs(question).rows
@@ -95,7 +95,7 @@ def test_balances(question: Question, organization_id: str, given: int, received
         ("mellanox.com", -431),
     ],
 )
-def test_nets(organization_id: str, net: int) -> None:
+def test_net_shares_of_dpdk(organization_id: str, net: int) -> None:
     (row,) = (
         row for row in ask_balances(EVERYTHING).rows if row.organization_id == organization_id
     )
@@ -152,12 +152,12 @@ def test_ginis(question: Question, giving: float, receiving: float) -> None:
 
 
 @pytest.mark.parametrize(("question", "share"), [(EVERYTHING, 0.4599), (year(2023), 0.4619)])
-def test_the_share_of_the_top_three(question: Question, share: float) -> None:
+def test_top_three_share(question: Question, share: float) -> None:
     gave, _ = concentration.compute_concentration(dpdk(), question).rows
     assert gave.top_three_share == pytest.approx(share, abs=1e-4)
 
 
-def test_who_was_ever_seen_is_more_than_who_was_active() -> None:
+def test_population_seen_exceeds_active() -> None:
     gave, _ = concentration.compute_concentration(
         dpdk(), replace(year(2023), population=Population.SEEN)
     ).rows
