@@ -1,4 +1,4 @@
-"""Environments of their own, with this mutua and other versions of what it needs."""
+"""Virtual environments with this mutua and the lowest versions of its dependencies."""
 
 import os
 import subprocess
@@ -33,7 +33,7 @@ def install_lowest_versions(*others: str) -> Iterator[Path]:
 
 
 def run_program(*command: str | Path, **environment: str) -> str:
-    """What a program printed. Raises CalledProcessError when it failed."""
+    """The standard output of a program. Raises CalledProcessError if it fails."""
     return subprocess.run(
         command,
         env={**os.environ, **environment},

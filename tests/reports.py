@@ -1,4 +1,4 @@
-"""Reports of a few acts, told again and again by whoever."""
+"""Random reports of a few acts, each reported by several organizations."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def report(
     precision: OccurPrecision.ValueType = OCCUR_PRECISION_DAY,
     kind: ExchangeKind.ValueType = EXCHANGE_KIND_CALL,
 ) -> Event:
-    """An exchange as one side tells it, parties separated by ";"; joint without receivers."""
+    """An exchange as one side reports it; parties separated by ";", joint without receivers."""
     event = Event(event_id=event_id(number), programme_id=PROGRAMME, recorded_by=by)
     event.occur_time.FromDatetime(datetime(day.year, day.month, day.day, tzinfo=UTC))
     event.occur_precision = precision
@@ -52,7 +52,7 @@ def report(
 
 @st.composite
 def report_histories(draw: Draw) -> list[Event]:
-    """A few acts, told again and again by whoever; aliases, corrections, retractions between."""
+    """Repeated reports of a few acts, with aliases, corrections and retractions between them."""
     return [_fact(draw, number) for number in range(draw(st.integers(2, 16)))]
 
 

@@ -67,7 +67,7 @@ MINUTES = (None, 0, 1, 7, 100, 20_160)
 
 
 class RecordVariant(Enum):
-    """How a fact of the catalogue comes to stand on the log."""
+    """How the log has a fact of the catalogue."""
 
     PLAIN = auto()
     SLOPPY = auto()
@@ -109,7 +109,7 @@ def questions() -> st.SearchStrategy[Question]:
 
 @st.composite
 def client_exchanges(draw: Draw) -> Event:
-    """A new exchange as a client tells it, without ids."""
+    """A new exchange as a client sends it, without ids."""
     event = Event()
     _record(draw, event, 0)
     return event
@@ -117,7 +117,7 @@ def client_exchanges(draw: Draw) -> Event:
 
 @st.composite
 def client_organizations(draw: Draw) -> OrganizationContent:
-    """What is told of an organization, its aliases included."""
+    """The content of an organization as a client sends it, with aliases."""
     content = OrganizationContent()
     _organization(draw, content)
     return content

@@ -53,7 +53,7 @@ def test_counted_agrees(count: int, verb: str, text: str) -> None:
 
 
 def lines() -> Iterator[str]:
-    """What is said of coverage and isolates, every count being 0, 1 or 2."""
+    """Every line about coverage and isolates, with counts of 0, 1 and 2."""
     fields = [field for field in Coverage.DESCRIPTOR.fields_by_name if field != "straddling_count"]
     question = Question(from_date=Date(year=2026, month=3, day=15))
     for count, other in product((0, 1, 2), repeat=2):

@@ -8,7 +8,7 @@ from pathlib import Path
 from tests.bench.figure import Figure
 from tests.cluster.many_programmes import (
     QUIET_PROGRAMMES,
-    Import,
+    ImportProcess,
     ProgrammeCluster,
     QuietProgramme,
     run_cluster,
@@ -34,7 +34,7 @@ def measure(broker: str, postgres: str) -> Iterator[Figure]:
 
 
 async def _measure_memory(
-    running_cluster: ProgrammeCluster, load: Import
+    running_cluster: ProgrammeCluster, load: ImportProcess
 ) -> list[dict[str, float]]:
     """Returns MiB by process when EARLY_FACTS and when LATE_FACTS of the import are visible."""
     samples, quiet = [], QuietProgramme(running_cluster.servers[1], QUIET_PROGRAMMES[0])

@@ -26,7 +26,7 @@ SERVICE = "mutua.v1.IngestService"
 
 
 class IngestProcess:
-    """A process on a port of its own, from its start on; whether it is ready is another matter."""
+    """An ingest process on its own port. It need not be ready yet; see `wait_until_serving`."""
 
     def __init__(self, log_url: str, **settings: str) -> None:
         self.address = f"127.0.0.1:{settings.pop('port', '') or allocate_port()}"
@@ -41,9 +41,9 @@ class IngestProcess:
             ),
         )
         self.stderr_lines: list[str] = []
-        """What it wrote to stderr."""
+        """The lines of stderr."""
         self.stdout_lines: list[str] = []
-        """What it wrote to stdout."""
+        """The lines of stdout."""
         self._readers = [
             Thread(target=self.stderr_lines.extend, args=(self.process.stderr,)),
             Thread(target=self.stdout_lines.extend, args=(self.process.stdout,)),
@@ -66,7 +66,7 @@ class IngestProcess:
         assert time.monotonic() - started < within_seconds
 
     def wait_for_exit(self) -> int:
-        """Its exit status, once it ends by itself."""
+        """The exit status, once the process ends by itself."""
         return self.process.wait(TIMEOUT_SECONDS)
 
     def terminate(self) -> None:
@@ -100,7 +100,7 @@ def kafka_url(broker: str, topic: str) -> str:
 
 
 def read_partitions(broker: str, topic: str) -> list[list[Record]]:
-    """What each partition holds."""
+    """The records of every partition."""
     with closing(KafkaTopic(KafkaAddress(servers=(broker,), topic=topic))) as log:
         found = []
         for number in range(log.partition_count):

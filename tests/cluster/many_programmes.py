@@ -80,7 +80,7 @@ def run_cluster(broker: str, postgres: str) -> Iterator[ProgrammeCluster]:
         yield ProgrammeCluster(processes, servers)
 
 
-class Import:
+class ImportProcess:
     """A process that records facts of the generated programme, as fast as they are taken."""
 
     def __init__(self, server: str, way: ImportMethod, count: int) -> None:
@@ -124,9 +124,9 @@ class Import:
 
 
 @contextmanager
-def run_import(server: str, way: ImportMethod, count: int) -> Iterator[Import]:
+def run_import(server: str, way: ImportMethod, count: int) -> Iterator[ImportProcess]:
     """Imports until the end of the block, or until all is recorded."""
-    running = Import(server, way, count)
+    running = ImportProcess(server, way, count)
     try:
         yield running
     finally:

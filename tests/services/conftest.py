@@ -25,6 +25,6 @@ def client(address: str) -> Iterator[Client]:
 
 @pytest.fixture
 def channel(address: str) -> Iterator[grpc.Channel]:
-    """As a client made by somebody else has it: every option at its default."""
+    """A channel with default options, as a client in another language has."""
     with grpc.insecure_channel(address) as channel:
         yield channel

@@ -1,4 +1,4 @@
-"""Facts as a client would send them."""
+"""Facts as a client sends them."""
 
 import time
 from collections.abc import Sequence
