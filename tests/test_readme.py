@@ -58,6 +58,14 @@ class TestReadme:
         assert [link for link in links if not (ROOT / link).exists()] == []
 
 
+def test_paths_in_documents_exist() -> None:
+    texts = [read_documents(), *(path.read_text() for path in ROOT.glob("services/**/*.md"))]
+    pattern = re.compile(r"`((?:services|proto|tests|deploy|findings)/[\w./-]+)`")
+    paths = {path for text in texts for path in pattern.findall(text)}
+    assert paths
+    assert sorted(path for path in paths if not (ROOT / path).exists()) == []
+
+
 class TestSettings:
     def test_every_variable_is_documented(self) -> None:
         code = [*ROOT.glob("services/**/*.py"), *ROOT.glob("proto/mutua/*.py")]

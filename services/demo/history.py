@@ -226,6 +226,7 @@ class DemoHistory:
         wait_days = (self._log_turns[organization] - told_day) % RECORDING_INTERVAL_DAYS
         recording_day = told_day + wait_days
         told_ms = calendar.to_timestamp(recording_day, calendar.EVENING).ToMilliseconds()
+        # Ids ordered by time are appended to the index of event ids, as those of clients are.
         event.event_id = uuid7_of(told_ms, *self._id_parts, str(self._fact_count))
         event.programme_id = self._programme
         event.source.client = CLIENT

@@ -5,6 +5,7 @@ from typing import Any, Final
 
 import numpy as np
 
+# A rebuild spent a tenth of its time on looking up event ids that were all new.
 _BITS: Final = 1 << 28
 """32 MiB: with 20 million ids, one in 200 other ids is a false positive."""
 _HASH_COUNT: Final = 4

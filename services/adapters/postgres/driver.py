@@ -18,6 +18,8 @@ from sqlalchemy.pool import QueuePool
 _T = TypeVar("_T")
 
 CONNECT_SECONDS: Final = 5.0
+# A connection is checked when a question takes it: a proxy or a lost route swallows answers
+# without an error. Keepalives find dead connections without a question.
 _PING_SECONDS: Final = 2.0
 STATEMENT_SECONDS: Final = 8.0
 """Shorter than the grace period of a process manager that stops a process."""
