@@ -8,8 +8,8 @@ import click
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from mutua.v1.query_service_pb2 import Batch
+from services.cli.common_options import FORMAT_OPTION
 from services.cli.connection import GlobalOptions, is_typed, open_client, warn_if_empty
-from services.cli.exchange_commands import FORMAT_OPTION
 from services.cli.messages import format_amount, warning_lines
 from services.cli.output import (
     Column,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from services.cli.exchange_commands import FORMAT_OPTION
+from services.cli.common_options import FORMAT_OPTION
 from services.cli.output import Column, to_json, to_table
 from services.cli.server import show_report_and_exit, show_verification_progress
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import click
 
 from services.cli import cluster_options
+from services.cli.common_options import FORMAT_OPTION
 from services.cli.connection import GlobalOptions, require_directory
-from services.cli.exchange_commands import FORMAT_OPTION
 from services.cli.output import to_json
 
 if TYPE_CHECKING:

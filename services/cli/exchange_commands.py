@@ -17,7 +17,8 @@ from mutua.v1.event_pb2 import (
     ProgrammeConfigured,
 )
 from mutua.v1.query_service_pb2 import EXCHANGE_STATE_RETRACTED, Exchange
-from mutua.v1.types_pb2 import OCCUR_PRECISION_EXACT, ExchangeKind, Formality, Source, Text
+from mutua.v1.types_pb2 import OCCUR_PRECISION_EXACT, ExchangeKind, Formality, Text
+from services.cli.common_options import FORMAT_OPTION, SOURCE
 from services.cli.connection import GlobalOptions, open_client
 from services.cli.dates import parse_moment, to_timestamp
 from services.cli.exchange_summary import (
@@ -44,16 +45,12 @@ from services.cli.value_parsers import (
 from services.notation.dates import Moment
 from services.notation.words import KIND_SYNONYMS
 
-SOURCE: Final = Source(client="mutua-cli")
 MINUTE_FIELDS: Final[
     tuple[Literal["giver_minutes", "receiver_minutes", "benefit_minutes"], ...]
 ] = ("giver_minutes", "receiver_minutes", "benefit_minutes")
 
 
 MINUTES: Final = MinutesType()  # the server knows the limit of each kind
-FORMAT_OPTION: Final = click.option(
-    "--format", "form", type=click.Choice(["table", "json"]), default="table", show_default=True
-)
 YES_OPTION: Final = click.option(
     "--yes", is_flag=True, help="Record names that are new as written; do not ask."
 )

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from services.cli.batches import list_batches, undo
+from services.cli.common_options import FORMAT_OPTION
 from services.cli.connection import GlobalOptions, open_client
-from services.cli.exchange_commands import FORMAT_OPTION
 from services.cli.import_report import report_lines
 from services.cli.import_template import template
 from services.cli.organization_names import (

@@ -6,9 +6,10 @@ import click
 
 from mutua.v1.event_pb2 import Event, NothingToReport
 from mutua.v1.types_pb2 import OCCUR_PRECISION_MONTH
+from services.cli.common_options import FORMAT_OPTION, SOURCE
 from services.cli.connection import GlobalOptions, open_client
 from services.cli.dates import parse_period
-from services.cli.exchange_commands import FORMAT_OPTION, SOURCE, YES_OPTION
+from services.cli.exchange_commands import YES_OPTION
 from services.cli.organization_names import CommandLineDirectory, resolve_names
 from services.cli.output import to_json
 from services.cli.parameters import ParsedParameter

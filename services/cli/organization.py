@@ -18,8 +18,8 @@ from mutua.v1.event_pb2 import (
     OrganizationUpdated,
 )
 from mutua.v1.query_service_pb2 import Organization
+from services.cli.common_options import FORMAT_OPTION, SOURCE
 from services.cli.connection import GlobalOptions, open_client
-from services.cli.exchange_commands import FORMAT_OPTION, SOURCE
 from services.cli.organization_details import (
     ALIAS_IS_FINAL,
     ORGANIZATION_OPTIONS,

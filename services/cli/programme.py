@@ -6,8 +6,8 @@ import click
 
 from mutua.v1.event_pb2 import Event, ProgrammeConfigured, TopicLabel
 from mutua.v1.query_service_pb2 import Topic
+from services.cli.common_options import FORMAT_OPTION, SOURCE
 from services.cli.connection import GlobalOptions, open_client, warn_if_empty
-from services.cli.exchange_commands import FORMAT_OPTION, SOURCE
 from services.cli.messages import format_amount
 from services.cli.output import Column, to_dictionary, to_json, to_table
 from services.ledger.programme import MAX_WORKING_DAY_MINUTES

@@ -17,8 +17,8 @@ from mutua.v1.query_service_pb2 import (
     Exchange,
     QuarantinedRecord,
 )
+from services.cli.common_options import FORMAT_OPTION
 from services.cli.connection import GlobalOptions, open_client, warn_if_empty
-from services.cli.exchange_commands import FORMAT_OPTION
 from services.cli.exchange_summary import (
     current_revision,
     describe_changes,

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Final, NoReturn
 import click
 
 from services.adapters.telemetry.logs import LogFormat, LogLevel, configure_logging
+from services.cli.common_options import FORMAT_OPTION
 from services.cli.connection import GlobalOptions, open_client, require_directory, warn_if_empty
-from services.cli.exchange_commands import FORMAT_OPTION
 from services.cli.messages import coverage_lines, warning_lines
 from services.cli.organization_names import UNBOUND_NAMES, CommandLineDirectory, unbound_lines
 from services.cli.output import show_progress, to_dictionary, to_json

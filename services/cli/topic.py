@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from services.cli import cluster_options
-from services.cli.exchange_commands import FORMAT_OPTION
+from services.cli.common_options import FORMAT_OPTION
 from services.cli.output import Column, to_json, to_table
 
 if TYPE_CHECKING:
