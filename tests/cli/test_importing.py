@@ -131,7 +131,7 @@ def test_a_list_comes_page_by_page(run: RunCommand, calls: Path) -> None:
         (("undo", "cals"), 1, "There is no batch 'cals'. Did you mean calls?"),
         (("undo", "calls"), 2, "Retract 2 exchanges of batch calls? There is no terminal"),
         (("exchanges", "copy.csv"), 1, "2 new rows have a reference that is in batch calls"),
-        (("exchanges", "calls.csv", "--skip-bad", "calls.csv"), 1, "the file is there already"),
+        (("exchanges", "calls.csv", "--skip-bad", "calls.csv"), 1, "the file exists"),
         (("exchanges", "calls.csv", "--sheet", "One"), 1, "--sheet is for workbooks"),
         (("exchanges", "calls.csv", "--date-order", "year-first"), 2, "year-first"),
         (
