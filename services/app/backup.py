@@ -86,5 +86,5 @@ def _is_restored(directory: DataDirectory, note: BackupNote) -> bool:
 
 def _clear(directory: DataDirectory) -> None:
     """Deletes the temporary files of a killed restore."""
-    for left in directory.path.glob(f".{LOG_FILE}.*"):
-        left.unlink()
+    for path in directory.path.glob(f".{LOG_FILE}.*"):
+        path.unlink()

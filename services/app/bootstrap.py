@@ -147,8 +147,8 @@ def verify(data: Path, *, progress: VerifyProgress = ignore_progress) -> VerifyR
     directory.require_data()
     report = _compare(directory, progress)
     if report.ok and report.unprojected_count and not report.hold_reason:
-        with ExitStack() as held:
-            if try_lock_directory(directory, "mutua verify", held):
+        with ExitStack() as lock:
+            if try_lock_directory(directory, "mutua verify", lock):
                 with ExitStack() as resources:
                     catch_up(*open_storage(directory, resources, write=True))
                 report = _compare(directory, progress)
@@ -395,10 +395,10 @@ async def _follow(log: SqliteLog, models: ActiveReadModels, progress: PositionTr
 
     while True:
         try:
-            next_offset, held = await asyncio.to_thread(look)
+            next_offset, hold_reason = await asyncio.to_thread(look)
         except Exception:
             logger.exception("the read models cannot be followed for now")
         else:
             progress.advance(log.number, next_offset)
-            progress.set_hold(log.number, held)
+            progress.set_hold(log.number, hold_reason)
         await asyncio.sleep(_POLL_SECONDS)

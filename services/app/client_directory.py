@@ -30,13 +30,14 @@ def serve_directory(directory: Path, *, read_only: bool, purpose: str) -> Iterat
             code=grpc.StatusCode[error.code],
             reason=error.reason,
             field_violations=[
-                FieldViolation(each.field, each.description) for each in error.violations
+                FieldViolation(violation.field, violation.description)
+                for violation in error.violations
             ],
         ) from error
     except OSError as error:
         raise ClientError(
             f"The data directory {directory} cannot be used: {error.strerror or error}"
             f"{f' ({error.filename})' if error.filename else ''}. Name a directory that this user "
-            "can write, or one that does not exist yet beside it.",
+            "can write, or a new one next to it.",
             code=grpc.StatusCode.FAILED_PRECONDITION,
         ) from error

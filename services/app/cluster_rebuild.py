@@ -106,7 +106,7 @@ def _open_rebuild(settings: Settings) -> Iterator[tuple[KafkaTopic, PostgresRebu
         try:
             yield log, succession
         except StoreBusyError as busy:
-            raise LogUnavailableError(f"{busy}; those that answer go on") from busy
+            raise LogUnavailableError(f"{busy}; the active read models stay") from busy
         except SupersededReadModelsError as superseded:
             raise DataInUseError(f"{superseded}; start mutua rebuild again") from superseded
 
@@ -131,8 +131,8 @@ def _build(
         try:
             while under_way:
                 done, under_way = wait(under_way, _LOOK_SECONDS, FIRST_EXCEPTION)
-                for each in done:
-                    each.result()
+                for future in done:
+                    future.result()
                 if built := sum(succession.read_positions(new.schema, log.log_id).values()):
                     on_progress(built, sum(ends.values()))
         except BrokenProcessPool as error:
@@ -183,7 +183,7 @@ def _switch_over(
     with closing(_Follower(log, store_url, new, succession, on_progress)) as follower:
         while follower.advance() > _SWITCH_OVER_LAG:
             pass
-        new = succession.switch_over(new, log.log_id, follower.reach)
+        new = succession.switch_over(new, log.log_id, follower.advance_to)
     on_answering(succession.list_superseded())
     with closing(_Follower(log, store_url, new, succession)) as follower:
         try:
@@ -222,19 +222,19 @@ class _Follower:
                     self._on_progress(sum(self._positions.values()), sum(ends.values()))
         return sum(self._positions.values()) - before
 
-    def reach(self, wanted: Mapping[int, int]) -> None:
+    def advance_to(self, positions: Mapping[int, int]) -> None:
         """Projects up to these positions.
 
         Raises NewerSchemaError when a record before them needs a later version.
         """
-        for number, end in wanted.items():
+        for number, end in positions.items():
             try:
                 while self._project(number, end):
                     pass
-            except UnknownFactKindError as held:
+            except UnknownFactKindError as error:
                 raise NewerSchemaError(
-                    f"those that answer went on where this cannot: {held}"
-                ) from held
+                    f"the active read models are past a record unknown to this version: {error}"
+                ) from error
 
     def _project(self, number: int, end: int) -> bool:
         """Projects one slab before `end`; returns False where there is none."""

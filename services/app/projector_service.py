@@ -80,7 +80,7 @@ def _fail_after_grace() -> NoReturn:
 
 # decision 0072: one row names the active schema
 def consumer_group_name(topic: str, models: str = str(MODEL_VERSION)) -> str:
-    """Names the consumer group, of which each build of the read models has one."""
+    """Names the consumer group. Every build of the read models has its own."""
     return f"mutua-{topic}-{models}"
 
 

@@ -107,9 +107,9 @@ async def _answer(
             await asyncio.gather(
                 watch(
                     url,
-                    on_status=answers.see,
-                    on_progress=answers.move,
-                    on_unavailable=answers.lose,
+                    on_status=answers.on_status,
+                    on_progress=answers.on_position,
+                    on_unavailable=answers.on_connection_lost,
                 ),
                 _check_identity(log),
             )
@@ -147,7 +147,7 @@ class _ReadModelFollower:
         self._address = address
         self._meter = meter
         self._progress = door.progress
-        self._held: frozenset[int] = frozenset()
+        self._held_partitions: frozenset[int] = frozenset()
         self._positions: Mapping[int, int] | None = None
         """The last known positions; None after a lost connection, which may have changed them."""
         self._was_ready = False
@@ -170,30 +170,30 @@ class _ReadModelFollower:
         finally:
             behind.stop()
 
-    async def see(self, seen: ProjectionStatus) -> None:
-        if seen.schema != self._store.schema:
+    async def on_status(self, status: ProjectionStatus) -> None:
+        if status.schema != self._store.schema:
             await self._switch_store()
-        elif self._positions is None or _is_rewound(self._positions, seen.positions):
+        elif self._positions is None or _is_rewound(self._positions, status.positions):
             # A backup or a late standby: projecting again may assign other numbers to names.
             self._service.switch_store(self._store)
         reset_positions = dict.fromkeys(self._positions or (), 0)
-        self._positions = seen.positions
-        for partition, next_offset in {**reset_positions, **seen.positions}.items():
+        self._positions = status.positions
+        for partition, next_offset in {**reset_positions, **status.positions}.items():
             self._progress.advance(partition, next_offset)
-        for partition in self._held | seen.hold_reasons.keys():
-            self._progress.set_hold(partition, seen.hold_reasons.get(partition, ""))
-        self._held = frozenset(seen.hold_reasons)
-        foreign_log_ids = seen.log_ids - {self._log.log_id}
+        for partition in self._held_partitions | status.hold_reasons.keys():
+            self._progress.set_hold(partition, status.hold_reasons.get(partition, ""))
+        self._held_partitions = frozenset(status.hold_reasons)
+        foreign_log_ids = status.log_ids - {self._log.log_id}
         await self._report(
             "the read models were made from another log; see MUTUA_LOG_URL and MUTUA_STORE_URL"
             if foreign_log_ids
             else ""
         )
 
-    def move(self, partition: int, next_offset: int) -> None:
+    def on_position(self, partition: int, next_offset: int) -> None:
         self._progress.advance(partition, next_offset)
 
-    async def lose(self, reason: str) -> None:
+    async def on_connection_lost(self, reason: str) -> None:
         self._positions = None
         await self._report(f"the read models cannot be read: {reason}")
 

@@ -21,7 +21,7 @@ class ReadModelMonitor:
         self.unsupported_facts: frozenset[str] = frozenset()
         """Fact kinds, by field name of Event, that the projectors do not support yet."""
         self._log = log
-        self._seen: ProjectionStatus | None = None
+        self._status: ProjectionStatus | None = None
         self._positions: dict[int, int] = {}
         self._trouble = ""
 
@@ -31,10 +31,10 @@ class ReadModelMonitor:
         The end of the log is the last position recorded by this process. A held partition counts 0,
         because it would make streams wait for ever.
         """
-        seen, end = self._seen, self._log.last_appended_position(programme_id)
-        if seen is None or end is None or end.partition in seen.hold_reasons:
+        status, end = self._status, self._log.last_appended_position(programme_id)
+        if status is None or end is None or end.partition in status.hold_reasons:
             return 0
-        if seen.log_ids - {end.log_id}:
+        if status.log_ids - {end.log_id}:
             return 0  # the read models were made from another log
         return max(0, end.next_offset - self._positions.get(end.partition, 0))
 
@@ -42,17 +42,19 @@ class ReadModelMonitor:
         """Follows the read models until it is cancelled."""
         await watch(
             url,
-            on_status=self._see,
-            on_progress=self._move,
-            on_unavailable=self._lose,
+            on_status=self._on_status,
+            on_progress=self._on_position,
+            on_unavailable=self._on_connection_lost,
             select_schema=require_active_schema,
         )
 
-    async def _see(self, seen: ProjectionStatus) -> None:
+    async def _on_status(self, status: ProjectionStatus) -> None:
         self._trouble = ""
-        self._seen, self._positions = seen, dict(seen.positions)
-        known = seen.fact_kinds or FACT_KIND_NUMBERS.values()
-        refused = frozenset(name for name, kind in FACT_KIND_NUMBERS.items() if kind not in known)
+        self._status, self._positions = status, dict(status.positions)
+        supported_kinds = status.fact_kinds or FACT_KIND_NUMBERS.values()
+        refused = frozenset(
+            name for name, kind in FACT_KIND_NUMBERS.items() if kind not in supported_kinds
+        )
         if refused - self.unsupported_facts:
             logger.warning(
                 "%s are refused: projectors do not support them yet; upgrade projectors first",
@@ -60,10 +62,10 @@ class ReadModelMonitor:
             )
         self.unsupported_facts = refused
 
-    def _move(self, partition: int, next_offset: int) -> None:
+    def _on_position(self, partition: int, next_offset: int) -> None:
         self._positions[partition] = next_offset
 
-    async def _lose(self, reason: str) -> None:
+    async def _on_connection_lost(self, reason: str) -> None:
         if not self._trouble:
             logger.warning(
                 "facts are recorded, but the status of the read models cannot be read: %s", reason

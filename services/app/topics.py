@@ -55,7 +55,7 @@ def replay(
     file.check(partial(progress, "checked"))
     address = _address(settings)
     with ExitStack() as resources:
-        held = resources.enter_context(closing(KafkaTopic(address)))
+        topic = resources.enter_context(closing(KafkaTopic(address)))
         log = KafkaLog(
             address,
             partition_count=settings.partitions,
@@ -65,7 +65,7 @@ def replay(
         )
         resources.enter_context(closing(log))
         _wait_until_ready(log)
-        replay_partitions(file, log, held, partial(progress, "replayed"))
+        replay_partitions(file, log, topic, partial(progress, "replayed"))
     return file.header.record_count
 
 

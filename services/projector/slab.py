@@ -36,7 +36,7 @@ from services.ledger.wording import format_count
 
 @dataclass(slots=True)
 class _ProgrammeRecords:
-    """The records of one programme in a slab. `fresh` are those that seem to be new exchanges."""
+    """The records of one programme in a slab. `fresh` seem to be new exchanges."""
 
     fresh: list[tuple[Record, NewExchange]] = field(default_factory=list)
     facts: list[LoggedRecord] = field(default_factory=list)
