@@ -57,7 +57,7 @@ def test_beside_a_reader_the_log_takes_what_there_is_room_for_and_goes_on_after(
         with reading(path):
             large = [log.append(PROGRAMME, [b"x" * (1 << 20)]) for _ in range(60)]
             refused = [each.exception(20) for each in large]
-            with pytest.raises(OverloadedError, match="reads an old state"):
+            with pytest.raises(OverloadedError, match="holds an old state"):
                 log.append(PROGRAMME, [b"small"]).result(20)
         assert database_file._WAL_BYTES <= wal_bytes(path) < MOST_BYTES
         assert log.end() == 1 + refused.count(None) < 60
@@ -80,7 +80,7 @@ def test_beside_a_reader_the_read_models_stand_still_before_they_fill_the_disk(
                 project_slab(store, log.log_id, records)
             return position(store)
 
-        with reading(path), pytest.raises(StoreBusyError, match="reads an old state"):
+        with reading(path), pytest.raises(StoreBusyError, match="holds an old state"):
             project()
         assert 0 < position(store) < 20_000
         assert wal_bytes(path) < MOST_BYTES
