@@ -3,4 +3,4 @@
 from typing import Final
 
 CLIENT: Final = "mutua-demo"
-"""The program that every generated fact names as its source."""
+"""The client name in the source of every generated fact."""

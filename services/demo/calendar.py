@@ -1,4 +1,4 @@
-"""The days of the generated programme, counted from its first."""
+"""Calendar of the generated programme, whose days are counted from its first."""
 
 from datetime import date, timedelta
 from typing import Final
@@ -10,24 +10,24 @@ from mutua.v1.types_pb2 import OCCUR_PRECISION_MONTH, OCCUR_PRECISION_QUARTER, O
 FIRST_DATE: Final = date(2018, 7, 2)  # a Monday
 LAST_DATE: Final = date(2019, 12, 20)
 AS_OF: Final = date(2020, 1, 6)
-"""The date to look at the demo from: every exchange lies before it."""
+"""The date of observation: every exchange lies before it."""
 
 DAY_COUNT: Final = (LAST_DATE - FIRST_DATE).days + 1
 AS_OF_DAY: Final = (AS_OF - FIRST_DATE).days
 LONGEST_PERIOD_DAYS: Final = 92
 EVENING: Final = 18 * 60
-"""A minute of the day at which what happened on it is over."""
+"""A minute of the day after its last exchange."""
 
 _PERIOD_MONTHS: Final = {OCCUR_PRECISION_MONTH: 1, OCCUR_PRECISION_QUARTER: 3}
 
 
 def find_period(day: int, precision: OccurPrecision.ValueType) -> tuple[int, int]:
-    """The first and the last day of the period that a fact of this precision names."""
+    """The first and last day of the period that contains a day, at this precision."""
     months = _PERIOD_MONTHS.get(precision)
     if months is None:
         return day, day
-    within = FIRST_DATE + timedelta(day)
-    first = within.replace(month=(within.month - 1) // months * months + 1, day=1)
+    containing_date = FIRST_DATE + timedelta(day)
+    first = containing_date.replace(month=(containing_date.month - 1) // months * months + 1, day=1)
     next_first = (first + timedelta(31 * months)).replace(day=1)
     return (first - FIRST_DATE).days, (next_first - FIRST_DATE).days - 1
 

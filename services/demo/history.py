@@ -1,4 +1,4 @@
-"""What happens in the generated programme, day by day, and who records it when."""
+"""Generates the exchanges of the demo programme, day by day, and when each is recorded."""
 
 import math
 from collections.abc import Iterator
@@ -8,7 +8,7 @@ from random import Random
 from typing import Final, NamedTuple
 
 from mutua.ids import uuid7_of
-from mutua.v1 import types_pb2 as words
+from mutua.v1 import types_pb2 as enums
 from mutua.v1.event_pb2 import (
     Event,
     ExchangeContent,
@@ -27,25 +27,25 @@ EXCHANGES_PER_CORRECTION: Final = 70
 EXCHANGES_PER_DOUBLE_CORRECTION: Final = 350
 FORGOTTEN_MINUTES: Final = 15
 EXCHANGES_PER_RETRACTION: Final = 120
-STARTS_PER_NEWCOMER: Final = 6  # until everyone took part, every sixth beginning brings one in
-MIN_DAYS_APART: Final = 31  # wider than any window in which two reports can be of one exchange
+STARTS_PER_NEWCOMER: Final = 6  # until every organization has taken part
+MIN_DAYS_APART: Final = 31  # wider than the window for possible double reports
 
-OFFICE: Final = ""  # the programme office, which imports for no organization
-RECORDING_INTERVAL_DAYS: Final = 28  # everyone records once in so many days, on a day of its own
+OFFICE: Final = ""  # the programme office records for no organization
+RECORDING_INTERVAL_DAYS: Final = 28  # each organization records on one of these days
 
 
 class DemoFact(NamedTuple):
-    """Sorts into log order: on one day an organization records its facts together."""
+    """A fact to record. Facts sort in log order: by day, then by organization."""
 
     recording_day: int
     organization: str
-    number: int  # in order of making: what a fact refers to has a smaller one
+    number: int  # a fact only refers to facts with smaller numbers
     event: Event
 
 
 @dataclass(frozen=True, slots=True)
 class _Draft:
-    """An exchange of which nobody has told yet."""
+    """An exchange that is not recorded yet."""
 
     day: int
     content: ExchangeContent
@@ -54,8 +54,11 @@ class _Draft:
 
 
 class DemoHistory:
-    """Draws exchanges in the order they happen. No two of the same parties and kind lie within
-    MIN_DAYS_APART, so that none can be taken for a second report of another."""
+    """Draws exchanges in the order they happen.
+
+    Exchanges of the same parties and kind are MIN_DAYS_APART, so that none looks like a second
+    report of another.
+    """
 
     def __init__(self, *, seed: int, scale: int, programme: str) -> None:
         copies = max(1, round(math.sqrt(scale)))
@@ -73,11 +76,11 @@ class DemoHistory:
         self._fact_count = self._exchange_count = self._start_count = self._retracted_count = 0
 
     def generate_days(self) -> Iterator[tuple[int, list[DemoFact]]]:
-        """Each day with the facts of it, none of which is recorded on an earlier day."""
+        """Yields every day with its facts, each of which is recorded on that day or later."""
         yield -1, [self._register(each) for each in self._roster]
         for day in range(calendar.DAY_COUNT):
             if day % 7 < 5:  # day 0 is a Monday
-                yield day, list(self._live_through(day))
+                yield day, list(self._generate_day(day))
             if day % RECORDING_INTERVAL_DAYS == 0:
                 oldest = day - MIN_DAYS_APART - calendar.LONGEST_PERIOD_DAYS
                 self._last_days = {k: v for k, v in self._last_days.items() if v >= oldest}
@@ -87,17 +90,17 @@ class DemoHistory:
         event.report_time.CopyFrom(calendar.to_timestamp(0))
         return self._make_fact(OFFICE, -1, event)
 
-    def _live_through(self, day: int) -> Iterator[DemoFact]:
+    def _generate_day(self, day: int) -> Iterator[DemoFact]:
         due_count = self._target * (day + 1) // calendar.DAY_COUNT
         while self._exchange_count < due_count:
             draft = self._continue(day) or self._begin(day)
             precision = sharing_model.draw_precision(self._random, draft.content.kind)
             first_day, last_day = calendar.find_period(day, precision)
-            alike = _describe_alike(draft.content)
-            if first_day - self._last_days.get(alike, -calendar.DAY_COUNT) < MIN_DAYS_APART:
+            report_key = _make_report_key(draft.content)
+            if first_day - self._last_days.get(report_key, -calendar.DAY_COUNT) < MIN_DAYS_APART:
                 continue
-            self._last_days[alike] = last_day
-            yield from self._tell(draft, first_day, precision)
+            self._last_days[report_key] = last_day
+            yield from self._record(draft, first_day, precision)
 
     def _begin(self, day: int) -> _Draft:
         is_turn = self._start_count % STARTS_PER_NEWCOMER == 0
@@ -110,74 +113,77 @@ class DemoHistory:
         if not self._follow_ups or self._follow_ups[0][0] > day:
             return None
         reason = heappop(self._follow_ups)[-1]
-        before = reason.event.exchange_recorded.exchange
+        cause = reason.event.exchange_recorded.exchange
         content = ExchangeContent(
-            kind=sharing_model.FOLLOW_UPS[before.kind][0],
-            giver_ids=before.giver_ids,
-            receiver_ids=before.receiver_ids,
-            topics=before.topics,
+            kind=sharing_model.FOLLOW_UPS[cause.kind][0],
+            giver_ids=cause.giver_ids,
+            receiver_ids=cause.receiver_ids,
+            topics=cause.topics,
             arose_from_id=reason.event.event_id,
         )
         sharing_model.fill_in(self._random, content)
         return _Draft(day, content, reason=reason)
 
-    def _tell(
+    def _record(
         self, draft: _Draft, first_day: int, precision: sharing_model.Precision
     ) -> Iterator[DemoFact]:
         self._exchange_count += 1
         self._start_count += draft.reason is None
         if draft.newcomer:
             self._newcomers.pop()
-        teller = self._draw_teller(draft)
+        recorder = self._draw_recorder(draft)
         if draft.content.giver_ids and self._random.random() < sharing_model.REPORT_SIDE_ODDS:
-            draft.content.reported_by = self._find_side(teller, draft.content)
-        told_day = draft.day + sharing_model.draw_delay_days(self._random)
+            draft.content.reported_by = self._find_side(recorder, draft.content)
+        report_day = draft.day + sharing_model.draw_delay_days(self._random)
         if draft.reason:
-            same_teller = teller == draft.reason.organization
-            told_day = max(told_day, draft.reason.recording_day + (not same_teller))
-        is_exact = precision == words.OCCUR_PRECISION_EXACT
+            same_recorder = recorder == draft.reason.organization
+            report_day = max(report_day, draft.reason.recording_day + (not same_recorder))
+        is_exact = precision == enums.OCCUR_PRECISION_EXACT
         minute = self._random.choice(sharing_model.WORKING_MINUTES) if is_exact else 0
         event = Event(
             occur_time=calendar.to_timestamp(first_day, minute),
             occur_precision=precision,
             exchange_recorded=ExchangeRecorded(exchange=draft.content),
         )
-        if teller == OFFICE:
-            reported_day = min(told_day, calendar.AS_OF_DAY)
+        if recorder == OFFICE:
+            reported_day = min(report_day, calendar.AS_OF_DAY)
             event.report_time.CopyFrom(calendar.to_timestamp(reported_day, calendar.EVENING))
             event.source.batch = "programme-office"
             event.source.generation = 1
             event.source.reference = str(self._exchange_count)
-        yield (fact := self._make_fact(teller, told_day, event))
+        yield (fact := self._make_fact(recorder, report_day, event))
         yield from self._follow_through(fact, draft)
 
-    def _draw_teller(self, draft: _Draft) -> str:
-        """Anyone on either side but the silent; the newcomer itself, so that it is heard of."""
+    def _draw_recorder(self, draft: _Draft) -> str:
+        """Draws who records an exchange: a party that is not silent, or the programme office.
+
+        A newcomer that gives records its first exchange itself.
+        """
         content = draft.content
         giver, receiver, *_ = (*content.giver_ids, *content.receiver_ids, *content.party_ids)
-        teller = giver
+        recorder = giver
         luck = self._random.random()
         if draft.newcomer == giver:
             return giver
         if luck < sharing_model.OFFICE_RECORDS_ODDS:
-            teller = OFFICE
+            recorder = OFFICE
         elif (
             luck > 1 - sharing_model.RECEIVER_RECORDS_ODDS
-            and content.kind != words.EXCHANGE_KIND_WEBINAR
+            and content.kind != enums.EXCHANGE_KIND_WEBINAR
         ):
-            teller = receiver
-        return OFFICE if teller in self._parties.silent else teller
+            recorder = receiver
+        return OFFICE if recorder in self._parties.silent else recorder
 
-    def _find_side(self, teller: str, content: ExchangeContent) -> words.ReportSide.ValueType:
-        if teller in content.receiver_ids:
-            return words.REPORT_SIDE_RECEIVER
-        # The silent have told nobody, not even the office.
+    def _find_side(self, recorder: str, content: ExchangeContent) -> enums.ReportSide.ValueType:
+        if recorder in content.receiver_ids:
+            return enums.REPORT_SIDE_RECEIVER
+        # A silent organization does not report to the office either.
         if content.giver_ids[0] in self._parties.silent:
-            return words.REPORT_SIDE_THIRD_PARTY
-        return words.REPORT_SIDE_GIVER
+            return enums.REPORT_SIDE_THIRD_PARTY
+        return enums.REPORT_SIDE_GIVER
 
     def _follow_through(self, fact: DemoFact, draft: _Draft) -> Iterator[DemoFact]:
-        """What an exchange leads to: another one, a correction, a retraction, mostly nothing."""
+        """Plans a follow-up, or yields a correction or a retraction; mostly none of them."""
         retractions_due = self._exchange_count // EXCHANGES_PER_RETRACTION
         _, odds = sharing_model.FOLLOW_UPS.get(draft.content.kind, (None, 0.0))
         is_followed = self._random.random() < odds
@@ -191,7 +197,7 @@ class DemoHistory:
             yield self._retract(fact)
 
     def _correct(self, fact: DemoFact) -> Iterator[DemoFact]:
-        """Some minutes were forgotten, and now and then some more."""
+        """Adds forgotten minutes in one correction, sometimes in two."""
         content = ExchangeContent()
         content.CopyFrom(fact.event.exchange_recorded.exchange)
         replaced = fact
@@ -212,7 +218,7 @@ class DemoHistory:
     def _retract(self, fact: DemoFact) -> DemoFact:
         retracted = ExchangeRetracted(
             exchange_id=fact.event.event_id,
-            reason=words.Text(plain="It was planned and called off."),
+            reason=enums.Text(plain="It was planned and called off."),
         )
         return self._make_later_fact(fact, Event(exchange_retracted=retracted))
 
@@ -220,20 +226,20 @@ class DemoHistory:
         days = self._random.randint(*sharing_model.CORRECTION_DELAY_DAYS)
         return self._make_fact(fact.organization, fact.recording_day + days, event)
 
-    def _make_fact(self, organization: str, told_day: int, event: Event) -> DemoFact:
-        """A fact that is recorded on the first log day of the organization from told_day on."""
+    def _make_fact(self, organization: str, report_day: int, event: Event) -> DemoFact:
+        """Makes a fact that is recorded on the organization's first recording day from a day on."""
         self._fact_count += 1
-        wait_days = (self._log_turns[organization] - told_day) % RECORDING_INTERVAL_DAYS
-        recording_day = told_day + wait_days
-        told_ms = calendar.to_timestamp(recording_day, calendar.EVENING).ToMilliseconds()
+        wait_days = (self._log_turns[organization] - report_day) % RECORDING_INTERVAL_DAYS
+        recording_day = report_day + wait_days
+        recording_ms = calendar.to_timestamp(recording_day, calendar.EVENING).ToMilliseconds()
         # Ids ordered by time are appended to the index of event ids, as those of clients are.
-        event.event_id = uuid7_of(told_ms, *self._id_parts, str(self._fact_count))
+        event.event_id = uuid7_of(recording_ms, *self._id_parts, str(self._fact_count))
         event.programme_id = self._programme
         event.source.client = CLIENT
         return DemoFact(recording_day, organization, self._fact_count, event)
 
 
-def _describe_alike(content: ExchangeContent) -> tuple[object, ...]:
-    """Equal for exchanges whose parties and kind could make them two reports of one."""
+def _make_report_key(content: ExchangeContent) -> tuple[object, ...]:
+    """A key that is equal for exchanges which could be two reports of one."""
     receivers = sorted((*content.receiver_ids, *content.party_ids))
     return (content.kind, *content.giver_ids, "to", *receivers)

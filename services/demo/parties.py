@@ -1,4 +1,4 @@
-"""Who shares with whom in the generated programme."""
+"""Draws the parties of exchanges in the generated programme."""
 
 from collections import defaultdict
 from itertools import accumulate
@@ -9,13 +9,13 @@ from mutua.v1.event_pb2 import ExchangeContent, OrganizationContent
 from mutua.v1.types_pb2 import EXCHANGE_KIND_WEBINAR, ExchangeKind
 from services.demo import sharing_model
 
-ISOLATE_COUNT: Final = 5  # of the study's 36: no exchange at all
-SILENT_COUNT: Final = 2  # take part, and leave the telling to others
-LEADER_COUNT: Final = 5  # give about half of all
+ISOLATE_COUNT: Final = 5  # of the study's 36; they have no exchange
+SILENT_COUNT: Final = 2  # take part, and record nothing
+LEADER_COUNT: Final = 5  # give about half of all exchanges
 
 
 class Parties:
-    """The organizations that take part, each with its partner and its kin."""
+    """The organizations that take part, with the partner and the kin of each."""
 
     def __init__(self, random: Random, roster: list[OrganizationContent], *, copies: int) -> None:
         self._random = random
@@ -28,7 +28,7 @@ class Parties:
         active = leaders + others[ISOLATE_COUNT * copies :]
         self.active: Final = [each.organization_id for each in active]
         self.silent: Final = frozenset(self.active[-SILENT_COUNT * copies :])
-        # The giving has a heavy tail: copies of the same rank share a weight.
+        # Giving has a heavy tail. Copies of the same rank have the same weight.
         self._weights = list(
             accumulate((rank // copies + 3) ** -1.4 for rank in range(len(active)))
         )
@@ -36,16 +36,16 @@ class Parties:
         self._kin = _find_kin(active)
 
     def draw(self, kind: ExchangeKind.ValueType, *, newcomer: str | None) -> ExchangeContent:
-        """Kind and parties of an exchange. A newcomer gives; one of the silent receives."""
+        """Draws the parties of an exchange. A newcomer gives; a silent newcomer receives."""
         receiver = newcomer if newcomer in self.silent else None
         giver = newcomer if newcomer and not receiver else self._draw_giver(receiver)
-        chosen = [giver, receiver or self._draw_receiver(giver)]
+        parties = [giver, receiver or self._draw_receiver(giver)]
         if self._random.random() < sharing_model.SYMMETRIC_ODDS.get(kind, 0.0):
-            self._add_others(chosen, self._random.randint(*sharing_model.SYMMETRIC_PARTIES))
-            return ExchangeContent(kind=kind, party_ids=chosen)
+            self._add_others(parties, self._random.randint(*sharing_model.SYMMETRIC_PARTIES))
+            return ExchangeContent(kind=kind, party_ids=parties)
         if kind == EXCHANGE_KIND_WEBINAR:
-            self._add_others(chosen, 1 + self._random.randint(*sharing_model.WEBINAR_RECEIVERS))
-        return ExchangeContent(kind=kind, giver_ids=chosen[:1], receiver_ids=chosen[1:])
+            self._add_others(parties, 1 + self._random.randint(*sharing_model.WEBINAR_RECEIVERS))
+        return ExchangeContent(kind=kind, giver_ids=parties[:1], receiver_ids=parties[1:])
 
     def _draw_giver(self, receiver: str | None) -> str:
         while True:
@@ -61,16 +61,16 @@ class Parties:
             return self._random.choice(self._kin[giver])
         return self._add_others([giver], 2)[1]
 
-    def _add_others(self, chosen: list[str], count: int) -> list[str]:
-        """The chosen, filled up to count."""
+    def _add_others(self, parties: list[str], count: int) -> list[str]:
+        """Adds drawn organizations until there are `count` parties."""
         drawn = self._random.sample(self.active, count)
-        chosen += [organization for organization in drawn if organization not in chosen]
-        del chosen[count:]
-        return chosen
+        parties += [organization for organization in drawn if organization not in parties]
+        del parties[count:]
+        return parties
 
 
 def _pair_up(active: list[OrganizationContent]) -> dict[str, str]:
-    """Each exemplar beside one follower, both ways; those left over have no partner."""
+    """Pairs exemplars with followers, in both directions; surplus ones have no partner."""
     exemplars = [each.organization_id for each in active if each.role == "exemplar"]
     followers = [each.organization_id for each in active if each.role == "follower"]
     pairs = list(zip(exemplars, followers, strict=False))
@@ -78,7 +78,7 @@ def _pair_up(active: list[OrganizationContent]) -> dict[str, str]:
 
 
 def _find_kin(active: list[OrganizationContent]) -> dict[str, list[str]]:
-    """Those that share a core system or a strategic grouping with each."""
+    """Maps every organization to those that share its core system or strategic grouping."""
     sharing = defaultdict[str, set[str]](set)
     for each in active:
         sharing[each.core_system].add(each.organization_id)

@@ -1,4 +1,4 @@
-"""A generated programme in the numbers of a study of knowledge networking.
+"""Generates a programme with the numbers of a study of knowledge networking.
 
 Source of the numbers: JMIR 2021;23(8):e23372. Everything else is invented.
 """
@@ -19,18 +19,18 @@ MAX_RECORDING_EVENTS: Final = 1_000
 
 @dataclass(frozen=True, slots=True)
 class Recording:
-    """Facts for one request: recorded by one organization, "" being the programme office."""
+    """The facts of one request. `organization` records them; "" is the programme office."""
 
     organization: str
     events: tuple[Event, ...]
 
 
 def generate(*, seed: int = 2021, scale: int = 1, programme: str) -> Iterator[Recording]:
-    """Recordings in log order; the same seed, scale and programme give the same bytes.
+    """Yields recordings in log order; equal arguments give equal bytes.
 
     Scale 1 has the study's numbers; scale N has N times the exchanges among about sqrt(N) times
     the organizations, and memory still holds only some weeks of them. Every reference is to a fact
-    that stands earlier. Raises ValueError when scale is not positive.
+    that precedes it. Raises ValueError if scale is not positive.
     """
     if scale < 1:
         raise ValueError(f"scale is {scale}; give 1 or more")
@@ -42,7 +42,7 @@ def generate(*, seed: int = 2021, scale: int = 1, programme: str) -> Iterator[Re
 
 
 def _in_recording_order(days: Iterable[tuple[int, Iterable[DemoFact]]]) -> Iterator[DemoFact]:
-    """Takes each day with what happened on it; nothing is recorded before it happened."""
+    """Sorts facts by recording day, which is never before the day they come with."""
     waiting: list[DemoFact] = []
     for day, facts in days:
         for fact in facts:

@@ -1,4 +1,4 @@
-"""The organizations of the generated programme: roster.csv, invented, in the study's numbers."""
+"""Reads the roster of the generated programme: invented organizations in roster.csv."""
 
 import csv
 from datetime import date
@@ -13,7 +13,7 @@ _FILE: Final = Path(__file__).with_name("roster.csv")
 
 
 def read_roster(*, copies: int) -> list[OrganizationContent]:
-    """The file copies times over; no copy shares a name, core system or grouping with another."""
+    """Reads the roster `copies` times; copies share no name, core system or grouping."""
     with _FILE.open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
     width = len(str(copies * len(rows)))

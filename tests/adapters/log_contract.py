@@ -1,4 +1,4 @@
-"""The contract of the log port, run against every adapter."""
+"""Contract tests of the log port, which every adapter runs."""
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -26,11 +26,13 @@ def append_durably(log: Log, *values: bytes, programme: str = PROGRAMME) -> Posi
 
 
 class LogContract:
-    """What holds for every log of one partition. A child has a fixture `open_log` that opens the
-    same log each time, empty at first, and closes what a test left open.
+    """The contract of logs with one partition.
+
+    A subclass has a fixture `open_log`, which opens the same log every time, empty at first, and
+    closes it after the test.
     """
 
-    def test_offsets_start_at_0_and_have_no_gaps(self, open_log: LogOpener) -> None:
+    def test_offsets_start_at_0_without_gaps(self, open_log: LogOpener) -> None:
         log = open_log()
         assert log.end() == 0
         assert log.read(0, 10) == []
@@ -41,9 +43,7 @@ class LogContract:
         found = [(each.offset, each.programme_id, each.value) for each in log.read(0, 10)]
         assert found == [(0, PROGRAMME, b"a"), (1, "other", b"b"), (2, "other", b"c")]
 
-    def test_a_log_keeps_its_id_and_its_records_when_opened_again(
-        self, open_log: LogOpener
-    ) -> None:
+    def test_reopened_log_has_same_id_and_records(self, open_log: LogOpener) -> None:
         log = open_log()
         log_id, before = log.log_id, (append_durably(log, b"a", b"b"), log.read(0, 10))
         log.close()
@@ -57,15 +57,15 @@ class LogContract:
         ("start", "limit", "found"),
         [(0, 2, [0, 1]), (2, 2, [2, 3]), (4, 9, [4]), (5, 9, []), (99, 9, []), (0, 5, [*range(5)])],
     )
-    def test_reads_are_pages(
+    def test_read_returns_pages(
         self, open_log: LogOpener, start: int, limit: int, found: list[int]
     ) -> None:
         log = open_log()
         append_durably(log, *(b"%d" % number for number in range(5)))
         assert [each.offset for each in log.read(start, limit)] == found
 
-    def test_what_one_append_brings_stands_next_to_each_other(self, open_log: LogOpener) -> None:
-        """32 threads append at once: everything is durable, in order, whole, and told so."""
+    def test_records_of_an_append_are_contiguous(self, open_log: LogOpener) -> None:
+        """32 threads append at once: every append is durable, contiguous and in order."""
         log = open_log()
 
         def import_one(thread: int) -> list[Position]:
@@ -78,13 +78,15 @@ class LogContract:
             positions = list(pool.map(import_one, range(32)))
         assert log.end() == 32 * 10 * 3
         values = [each.value for each in log.read(0, 10_000)]
-        for thread, told in enumerate(positions):
-            assert told == sorted(told, key=lambda each: each.next_offset)
-            for batch, position in enumerate(told):
-                stands = values[position.next_offset - 3 : position.next_offset]
-                assert stands == [b"%d.%d.%d" % (thread, batch, each) for each in range(3)]
+        for thread, thread_positions in enumerate(positions):
+            assert thread_positions == sorted(
+                thread_positions, key=lambda position: position.next_offset
+            )
+            for batch, position in enumerate(thread_positions):
+                appended = values[position.next_offset - 3 : position.next_offset]
+                assert appended == [b"%d.%d.%d" % (thread, batch, each) for each in range(3)]
 
-    def test_what_was_admitted_is_written_when_the_log_closes(self, open_log: LogOpener) -> None:
+    def test_close_writes_admitted_records(self, open_log: LogOpener) -> None:
         log = open_log()
         waiting = [log.append(PROGRAMME, [b"%d" % number]) for number in range(200)]
         log.close()
@@ -94,7 +96,7 @@ class LogContract:
         log.close()
         assert open_log().end() == 200
 
-    def test_a_caller_that_gives_up_harms_nobody(self, open_log: LogOpener) -> None:
+    def test_cancelled_append_does_not_affect_the_next(self, open_log: LogOpener) -> None:
         log = open_log()
         log.append(PROGRAMME, [b"a"]).cancel()
         assert append_durably(log, b"b").next_offset == 2

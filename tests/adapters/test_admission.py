@@ -1,4 +1,4 @@
-"""How much may wait, and how fast a programme may record."""
+"""AdmissionControl: the byte budget and the rate per programme."""
 
 import pytest
 
@@ -6,7 +6,7 @@ from services.adapters.admission_control import _MAX_ALLOWANCES, AdmissionContro
 from services.ledger.errors import OverloadedError
 
 
-class Clock:
+class AdmissionClock:
     now = 100.0
 
     def __call__(self) -> float:
@@ -14,12 +14,12 @@ class Clock:
 
 
 @pytest.fixture
-def clock() -> Clock:
-    return Clock()
+def clock() -> AdmissionClock:
+    return AdmissionClock()
 
 
 @pytest.fixture
-def admission(clock: Clock) -> AdmissionControl:
+def admission(clock: AdmissionClock) -> AdmissionControl:
     return AdmissionControl(budget_bytes=1_000, facts_per_second=10, clock=clock)
 
 
@@ -34,7 +34,7 @@ def admit(
     admission.admit(programme, partition, fact_count=count, cost_bytes=cost)
 
 
-def test_a_partition_takes_a_quarter_of_the_room(admission: AdmissionControl) -> None:
+def test_admit_limits_a_partition_to_a_quarter_of_the_budget(admission: AdmissionControl) -> None:
     admit(admission, cost=250)
     with pytest.raises(OverloadedError, match="too many facts wait"):
         admit(admission, cost=1)
@@ -46,7 +46,7 @@ def test_a_partition_takes_a_quarter_of_the_room(admission: AdmissionControl) ->
     admit(admission, partition=4, cost=250)
 
 
-def test_what_is_larger_than_the_room_is_taken_when_nothing_waits(
+def test_admit_accepts_an_oversized_append_when_nothing_waits(
     admission: AdmissionControl,
 ) -> None:
     admit(admission, cost=9_999)
@@ -56,8 +56,8 @@ def test_what_is_larger_than_the_room_is_taken_when_nothing_waits(
     admit(admission, partition=1, cost=1)
 
 
-def test_a_programme_records_so_many_facts_a_second(
-    admission: AdmissionControl, clock: Clock
+def test_admit_limits_the_rate_of_a_programme(
+    admission: AdmissionControl, clock: AdmissionClock
 ) -> None:
     admit(admission, count=10)
     with pytest.raises(OverloadedError, match="programme p records more than 10 facts a second"):
@@ -70,8 +70,8 @@ def test_a_programme_records_so_many_facts_a_second(
         admit(admission)
 
 
-def test_an_overdraft_is_paid_off_and_nothing_is_saved_up(
-    admission: AdmissionControl, clock: Clock
+def test_allowance_pays_off_debt_and_is_capped_at_one_second(
+    admission: AdmissionControl, clock: AdmissionClock
 ) -> None:
     admit(admission, count=30)
     clock.now += 1.9
@@ -83,8 +83,8 @@ def test_an_overdraft_is_paid_off_and_nothing_is_saved_up(
         admit(admission)
 
 
-def test_what_was_refused_for_its_rate_takes_no_room(
-    admission: AdmissionControl, clock: Clock
+def test_refused_append_reserves_no_budget(
+    admission: AdmissionControl, clock: AdmissionClock
 ) -> None:
     admit(admission, count=10)
     with pytest.raises(OverloadedError):
@@ -93,8 +93,8 @@ def test_what_was_refused_for_its_rate_takes_no_room(
     admit(admission, cost=250)
 
 
-def test_programmes_that_were_long_idle_are_forgotten(
-    admission: AdmissionControl, clock: Clock
+def test_full_allowances_of_idle_programmes_are_dropped(
+    admission: AdmissionControl, clock: AdmissionClock
 ) -> None:
     for number in range(_MAX_ALLOWANCES):
         admit(admission, programme=f"p{number}")

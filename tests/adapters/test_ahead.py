@@ -1,4 +1,4 @@
-"""Of which partitions more is fetched while some of them have much to be projected."""
+"""FetchWindow: the partitions to fetch from while others have records in flight."""
 
 from faust.types import TP
 
@@ -11,7 +11,7 @@ def records(count: int) -> list[object]:
     return [None] * count
 
 
-def test_of_a_partition_one_slab_waits_for_another() -> None:
+def test_window_of_a_partition_holds_one_waiting_slab() -> None:
     ahead = FetchWindow(slab_records=10)
     ahead.add(ONE, records(10))
     assert ahead.select_fetchable({ONE, TWO}) == {ONE, TWO}
@@ -22,7 +22,7 @@ def test_of_a_partition_one_slab_waits_for_another() -> None:
     assert ahead.select_fetchable({ONE, TWO}) == {ONE, TWO}
 
 
-def test_of_all_partitions_together_no_more_than_fits() -> None:
+def test_window_of_all_partitions_is_bounded() -> None:
     ahead, many = FetchWindow(slab_records=10), [TP("facts", number) for number in range(10)]
     for place in many[:8]:
         ahead.add(place, records(10))
@@ -31,5 +31,5 @@ def test_of_all_partitions_together_no_more_than_fits() -> None:
     assert ahead.select_fetchable(set(many)) == set(many)
 
 
-def test_only_what_is_asked_about_is_wanted() -> None:
+def test_select_fetchable_returns_only_given_partitions() -> None:
     assert FetchWindow(slab_records=10).select_fetchable({TWO}) == {TWO}

@@ -1,4 +1,4 @@
-"""Whatever becomes of a call, it is measured under its outcome and found in the log by its id."""
+"""Calls are measured under their outcome and logged under their request id."""
 
 import asyncio
 import logging
@@ -35,7 +35,7 @@ Handler = Callable[[], Awaitable[RecordEventsResponse]]
 PATIENCE_SECONDS = 120
 
 
-class Written:
+class RecordingMeter:
     """A meter that keeps what it is told."""
 
     def __init__(self) -> None:
@@ -52,7 +52,7 @@ class Written:
         self.watched[metric] = read
 
 
-class Answers(IngestServiceServicer):
+class FakeIngestService(IngestServiceServicer):
     def __init__(self, handle: Handler) -> None:
         self.handle = handle
 
@@ -69,10 +69,10 @@ class Answers(IngestServiceServicer):
 Ask = Callable[[Any], Awaitable[Any]]
 
 
-async def answered(handle: Handler, meter: Written, ask: Ask) -> Any:
+async def call_server(handle: Handler, meter: RecordingMeter, ask: Ask) -> Any:
     """What the caller is told."""
     server = GrpcServer(["mutua.v1.IngestService"], meter=meter)
-    add_IngestServiceServicer_to_server(Answers(handle), server.aio_server)
+    add_IngestServiceServicer_to_server(FakeIngestService(handle), server.aio_server)
     address = await server.start("127.0.0.1:0")
     try:
         async with grpc.aio.insecure_channel(address) as channel:
@@ -83,7 +83,7 @@ async def answered(handle: Handler, meter: Written, ask: Ask) -> Any:
         await server.stop(PATIENCE_SECONDS)
 
 
-def once(*, timeout: float = PATIENCE_SECONDS, **given: str) -> Ask:
+def make_unary_call(*, timeout: float = PATIENCE_SECONDS, **given: str) -> Ask:
     """Asks with the metadata that are given."""
     metadata = tuple((name.replace("_", "-"), value) for name, value in given.items())
 
@@ -93,7 +93,7 @@ def once(*, timeout: float = PATIENCE_SECONDS, **given: str) -> Ask:
     return ask
 
 
-async def in_a_stream(stub: Any) -> Any:
+async def call_stream(stub: Any) -> Any:
     requests = (RecordStreamRequest() for _ in range(3))
     return [each.position async for each in stub.RecordStream(requests, timeout=PATIENCE_SECONDS)]
 
@@ -129,26 +129,28 @@ async def endless() -> RecordEventsResponse:
         (endless, "CANCELLED"),
     ],
 )
-def test_a_call_is_measured_under_its_outcome(handle: Handler, outcome: str) -> None:
-    meter = Written()
+def test_call_is_measured_under_its_outcome(handle: Handler, outcome: str) -> None:
+    meter = RecordingMeter()
     patience = 0.2 if handle is endless else PATIENCE_SECONDS
-    asyncio.run(answered(handle, meter, once(timeout=patience)))
+    asyncio.run(call_server(handle, meter, make_unary_call(timeout=patience)))
     assert meter.observed == [(CALL_SECONDS, ("RecordEvents", outcome))]
     assert meter.watched[READY]() == {("IngestService",): False}
 
 
-def test_a_stream_is_one_call() -> None:
-    meter = Written()
-    ids = asyncio.run(answered(fine, meter, in_a_stream))
+def test_stream_is_measured_as_one_call() -> None:
+    meter = RecordingMeter()
+    ids = asyncio.run(call_server(fine, meter, call_stream))
     assert (len(ids), len(set(ids))) == (3, 1)
     assert meter.observed == [(CALL_SECONDS, ("RecordStream", "OK"))]
-    asyncio.run(answered(refused, meter, in_a_stream))
+    asyncio.run(call_server(refused, meter, call_stream))
     assert meter.observed[1:] == [(CALL_SECONDS, ("RecordStream", "INVALID_FACT"))]
 
 
-def test_an_id_that_is_given_is_kept_if_it_is_fit_else_that_of_the_trace() -> None:
+def test_request_id_is_the_sent_one_if_valid_else_the_trace_id() -> None:
     def told(**given: Any) -> str:
-        return str(asyncio.run(answered(fine, Written(), once(**given))).position)
+        return str(
+            asyncio.run(call_server(fine, RecordingMeter(), make_unary_call(**given))).position
+        )
 
     trace = "0af7651916cd43dd8448eb211c80319c"
     traced = {"traceparent": f"00-{trace}-b7ad6b7169203331-01"}
@@ -160,7 +162,7 @@ def test_an_id_that_is_given_is_kept_if_it_is_fit_else_that_of_the_trace() -> No
         assert found != trace
 
 
-def test_who_meets_a_failure_is_told_where_the_log_says_more() -> None:
+def test_internal_error_names_the_request_id_of_the_log_entry() -> None:
     said: list[tuple[str, str]] = []
 
     class Keep(logging.Handler):
@@ -170,7 +172,9 @@ def test_who_meets_a_failure_is_told_where_the_log_says_more() -> None:
     handler = Keep()
     logging.getLogger().addHandler(handler)
     try:
-        error = asyncio.run(answered(failed, Written(), once(x_request_id="from-a-proxy")))
+        error = asyncio.run(
+            call_server(failed, RecordingMeter(), make_unary_call(x_request_id="from-a-proxy"))
+        )
     finally:
         logging.getLogger().removeHandler(handler)
     assert error.code() is grpc.StatusCode.INTERNAL

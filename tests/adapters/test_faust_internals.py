@@ -33,7 +33,7 @@ from services.settings import Settings
 HERE, THERE = TP("facts", 0), TP("facts", 1)
 
 
-class Owner(Worker):
+class RecordingOwner(Worker):
     """A worker whose read models stand still, and that keeps what it is told."""
 
     def __init__(self) -> None:
@@ -52,7 +52,7 @@ class Owner(Worker):
         self.next_offsets = {number: self.stands[number] for number in partitions}
 
 
-class Thread:
+class FakeFetchThread:
     """What a consumer asks of the thread that fetches."""
 
     def __init__(self) -> None:
@@ -81,21 +81,21 @@ def record(offset: int) -> Any:
     return SimpleNamespace(offset=offset, timestamp=5_000, timestamp_type=1, key=b"p", value=b"v")
 
 
-class Made(NamedTuple):
-    """An app that is made and not started; the thread that fetches is a pretended one."""
+class AppUnderTest(NamedTuple):
+    """An app that is not started, with a fake fetch thread."""
 
     app: ours.SlabApp
-    owner: Owner
+    owner: RecordingOwner
     consumer: Any
-    thread: Thread
+    thread: FakeFetchThread
     real_thread: Any
 
 
-def run(test: Callable[[Made], Coroutine[Any, Any, None]]) -> Callable[[], None]:
-    """Runs a test on an event loop, with an app that was made there."""
+def run(test: Callable[[AppUnderTest], Coroutine[Any, Any, None]]) -> Callable[[], None]:
+    """Runs a test on an event loop, with an app created on it."""
 
     async def run_with_an_app() -> None:
-        owner, thread = Owner(), Thread()
+        owner, thread = RecordingOwner(), FakeFetchThread()
         settings = Settings(log_url="kafka://one:1,two:2/facts", instance="w1", slab_records=7)
         app = create_app(
             settings, owner, address=KafkaAddress.parse(settings.log_url), group="group"
@@ -104,7 +104,7 @@ def run(test: Callable[[Made], Coroutine[Any, Any, None]]) -> Callable[[], None]
         consumer: Any = app.consumer
         real, consumer._thread = consumer._thread, thread
         try:
-            await test(Made(app, owner, consumer, thread, real))
+            await test(AppUnderTest(app, owner, consumer, thread, real))
         finally:
             real.thread_loop.close()
             owner.close()
@@ -116,7 +116,7 @@ async def _nothing() -> None:
     pass
 
 
-def test_the_version_is_the_one_that_was_looked_at() -> None:
+def test_faust_has_the_pinned_version() -> None:
     assert version("faust-streaming") == "0.15.3"
 
 
@@ -129,7 +129,7 @@ def test_the_version_is_the_one_that_was_looked_at() -> None:
         (ours.SlabConsumer, driver.Consumer),
     ],
 )
-def test_what_is_replaced_is_there_and_takes_the_same(changed: type, original: type) -> None:
+def test_overridden_methods_exist_with_the_same_signature(changed: type, original: type) -> None:
     for name, method in vars(changed).items():
         if not inspect.isfunction(method) or name == "__init__":
             continue
@@ -147,20 +147,20 @@ def _parameters(method: Any) -> list[inspect.Parameter]:
 
 
 @run
-async def test_an_app_makes_our_transport_consumer_and_thread(
-    made: Made,
+async def test_app_creates_our_transport_consumer_and_thread(
+    app_under_test: AppUnderTest,
 ) -> None:
-    assert type(made.app.transport) is ours.SlabTransport
-    assert type(made.app.consumer) is ours.SlabConsumer
-    assert type(made.real_thread) is ours.SlabThread
+    assert type(app_under_test.app.transport) is ours.SlabTransport
+    assert type(app_under_test.app.consumer) is ours.SlabConsumer
+    assert type(app_under_test.real_thread) is ours.SlabThread
 
 
 @run
-async def test_settings_are_known_and_reach_the_consumer(made: Made) -> None:
+async def test_settings_exist_and_reach_the_consumer(app_under_test: AppUnderTest) -> None:
     for name, value in ours.REQUIRED_SETTINGS.items():
-        assert getattr(made.app.conf, name) == value, name
-    assert made.app.conf.id == "group"
-    consumer = made.real_thread._create_worker_consumer(made.app.transport)
+        assert getattr(app_under_test.app.conf, name) == value, name
+    assert app_under_test.app.conf.id == "group"
+    consumer = app_under_test.real_thread._create_worker_consumer(app_under_test.app.transport)
     try:
         assert (consumer._fetch_min_bytes, consumer._fetch_max_wait_ms) == (65_536, 25)
         assert consumer._max_poll_records == 7
@@ -171,38 +171,40 @@ async def test_settings_are_known_and_reach_the_consumer(made: Made) -> None:
         await consumer.stop()
 
 
-def test_how_long_a_fetch_waits_is_read_when_the_consumer_starts() -> None:
+def test_fetch_options_are_read_when_the_consumer_starts() -> None:
     source = inspect.getsource(AIOKafkaConsumer.start)
     assert "fetch_min_bytes=self._fetch_min_bytes" in source
     assert "fetch_max_wait_ms=self._fetch_max_wait_ms" in source
 
 
 @run
-async def test_no_web_server_is_started(made: Made) -> None:
-    assert not made.app.boot_strategy._should_enable_web()
+async def test_app_starts_no_web_server(app_under_test: AppUnderTest) -> None:
+    assert not app_under_test.app.boot_strategy._should_enable_web()
 
 
 @run
-async def test_a_slab_becomes_one_message_of_the_current_generation(made: Made) -> None:
+async def test_slab_becomes_one_message_of_the_current_generation(
+    app_under_test: AppUnderTest,
+) -> None:
     slab = [record(70), record(71)]
-    made.app.consumer_generation_id = 9
-    made.thread.fetched = {HERE: slab}
-    await made.owner.take_over([0, 1])
-    made.consumer._set_active_tps({HERE, THERE})
-    found = [message async for _, message in made.consumer.getmany(timeout=1.0)]
+    app_under_test.app.consumer_generation_id = 9
+    app_under_test.thread.fetched = {HERE: slab}
+    await app_under_test.owner.take_over([0, 1])
+    app_under_test.consumer._set_active_tps({HERE, THERE})
+    found = [message async for _, message in app_under_test.consumer.getmany(timeout=1.0)]
     (message,) = found
     assert (message.tp, message.offset, message.generation_id) == (HERE, 70, 9)
     assert message.value is slab
     schema = ours.SlabSchema()
-    event = await schema.decode(made.app, message, propagate=True)
+    event = await schema.decode(app_under_test.app, message, propagate=True)
     assert event.value is slab
 
 
 @run
-async def test_a_seek_goes_where_the_read_models_stand_and_a_commit_says_it(
-    made: Made,
+async def test_seek_and_commit_use_next_offsets_of_the_owner(
+    app_under_test: AppUnderTest,
 ) -> None:
-    consumer = made.consumer
+    consumer = app_under_test.consumer
     consumer._committed_offset[HERE] = 90  # by somebody else, before
     await consumer.perform_seek()
     assert consumer._thread.sought == {HERE: 70, THERE: 0}
@@ -211,13 +213,13 @@ async def test_a_seek_goes_where_the_read_models_stand_and_a_commit_says_it(
 
 
 @run
-async def test_what_is_committed_is_what_is_durable_whatever_was_acknowledged(made: Made) -> None:
-    consumer = made.consumer
+async def test_commit_ignores_acknowledgements(app_under_test: AppUnderTest) -> None:
+    consumer = app_under_test.consumer
     await consumer.perform_seek()
     await consumer.commit()
     message = consumer._to_message(HERE, ours.FetchedSlab([record(70), record(79)]))
-    made.owner.next_offsets[0] = 75
-    made.app.topics.acking_topics.add("facts")
+    app_under_test.owner.next_offsets[0] = 75
+    app_under_test.app.topics.acking_topics.add("facts")
     assert consumer.ack(message)
     await consumer.commit()
     assert consumer._thread.committed[HERE] == 75
@@ -226,17 +228,17 @@ async def test_what_is_committed_is_what_is_durable_whatever_was_acknowledged(ma
 
 
 @run
-async def test_a_held_partition_is_paused_by_the_seek(made: Made) -> None:
-    consumer = made.consumer
-    made.thread.fetched = {HERE: [record(70)], THERE: [record(0)]}
-    made.owner.holds = {1: Hold(1, 0, "", 0)}
+async def test_seek_pauses_held_partition(app_under_test: AppUnderTest) -> None:
+    consumer = app_under_test.consumer
+    app_under_test.thread.fetched = {HERE: [record(70)], THERE: [record(0)]}
+    app_under_test.owner.holds = {1: Hold(1, 0, "", 0)}
     consumer._set_active_tps({HERE, THERE})
     await consumer.perform_seek()
     found = [place async for place, _ in consumer.getmany(timeout=1.0)]
     assert found == [HERE]
 
 
-def test_streams_are_resumed_in_the_order_on_which_readiness_rests() -> None:
+def test_recovery_ends_rebalance_after_resuming_streams() -> None:
     source = inspect.getsource(Recovery._resume_streams)
     steps = ["resume_partitions(", "perform_seek(", "resume_flow(", "on_rebalance_end("]
     places = [source.find(step) for step in steps]
@@ -245,8 +247,8 @@ def test_streams_are_resumed_in_the_order_on_which_readiness_rests() -> None:
 
 
 @run
-async def test_partitions_of_which_enough_is_under_way_are_not_asked_for(
-    made: Made,
+async def test_full_partitions_are_not_polled(
+    app_under_test: AppUnderTest,
 ) -> None:
     asked: list[set[TP]] = []
 
@@ -257,40 +259,40 @@ async def test_partitions_of_which_enough_is_under_way_are_not_asked_for(
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(driver.AIOKafkaConsumerThread, "getmany", getmany)
         for place in (HERE, THERE):
-            await made.real_thread.getmany({HERE, THERE}, 1.0)
-            made.app.fetch_window.add(place, [record(offset) for offset in range(8)])
-        await made.real_thread.getmany({HERE, THERE}, 1.0)  # nothing is asked for
+            await app_under_test.real_thread.getmany({HERE, THERE}, 1.0)
+            app_under_test.app.fetch_window.add(place, [record(offset) for offset in range(8)])
+        await app_under_test.real_thread.getmany({HERE, THERE}, 1.0)  # nothing is asked for
     assert asked == [{HERE, THERE}, {THERE}]
 
 
-def test_what_is_not_asked_for_stays_where_it_was_fetched() -> None:
+def test_fetched_records_of_unpolled_partition_stay_in_fetcher() -> None:
     source = inspect.getsource(Fetcher.fetched_records)
     assert "if partitions and tp not in partitions:" in source
     assert "if tp in self._records:" in inspect.getsource(Fetcher._get_actions_per_node)
 
 
 @run
-async def test_a_rebalance_that_is_over_is_told(made: Made) -> None:
-    made.app.on_rebalance_start()
-    made.app.on_rebalance_end()
-    assert made.owner.reasons == ["ready"]
+async def test_end_of_rebalance_reaches_the_owner(app_under_test: AppUnderTest) -> None:
+    app_under_test.app.on_rebalance_start()
+    app_under_test.app.on_rebalance_end()
+    assert app_under_test.owner.reasons == ["ready"]
 
 
 @run
-async def test_whatever_crashes_crashes_the_app_and_the_owner_hears_why(made: Made) -> None:
-    await made.real_thread.crash(ValueError("it broke"))
-    assert set(made.owner.reasons) == {"ValueError('it broke')"}
+async def test_crash_is_reported_to_the_owner(app_under_test: AppUnderTest) -> None:
+    await app_under_test.real_thread.crash(ValueError("it broke"))
+    assert set(app_under_test.owner.reasons) == {"ValueError('it broke')"}
 
 
 @run
-async def test_what_crashes_while_it_is_stopped_is_no_failure(made: Made) -> None:
-    made.owner.stop()
-    await made.real_thread.crash(ValueError("it broke"))
-    assert made.owner.reasons == []
+async def test_crash_during_stop_is_not_reported(app_under_test: AppUnderTest) -> None:
+    app_under_test.owner.stop()
+    await app_under_test.real_thread.crash(ValueError("it broke"))
+    assert app_under_test.owner.reasons == []
 
 
 @run
-async def test_a_crashing_supervisor_restarts_nothing(made: Made) -> None:
+async def test_crashing_supervisor_restarts_nothing(app_under_test: AppUnderTest) -> None:
     class Child(Service):
         pass
 
@@ -300,24 +302,26 @@ async def test_a_crashing_supervisor_restarts_nothing(made: Made) -> None:
 
 
 @run
-async def test_a_stream_without_acknowledgements_is_acknowledged_by_hand_only(made: Made) -> None:
-    stream: Any = made.app.stream(made.app.channel())
+async def test_noack_stream_is_not_acknowledged_automatically(app_under_test: AppUnderTest) -> None:
+    stream: Any = app_under_test.app.stream(app_under_test.app.channel())
     assert stream.enable_acks
     assert not stream.noack().enable_acks
 
 
 @run
-async def test_why_the_group_refuses_a_worker_is_found(made: Made) -> None:
-    made.consumer._thread = made.real_thread
-    consumer = made.real_thread._create_worker_consumer(made.app.transport)
-    made.real_thread._consumer = consumer
-    assert ours.describe_group_failure(made.app) == ""
+async def test_describe_group_failure_finds_the_refusal(app_under_test: AppUnderTest) -> None:
+    app_under_test.consumer._thread = app_under_test.real_thread
+    consumer = app_under_test.real_thread._create_worker_consumer(app_under_test.app.transport)
+    app_under_test.real_thread._consumer = consumer
+    assert ours.describe_group_failure(app_under_test.app) == ""
     group = GroupCoordinator(consumer._client, consumer._subscription, group_id="group")
     consumer._subscription.register_fetch_waiters(set())  # as its fetcher does
     consumer._coordinator = group
-    assert ours.describe_group_failure(made.app) == ""
+    assert ours.describe_group_failure(app_under_test.app) == ""
     pushed = asyncio.ensure_future(group._push_error_to_user(InvalidSessionTimeoutError()))
-    assert "does not take MUTUA_SESSION_TIMEOUT_SECONDS 10" in ours.describe_group_failure(made.app)
+    assert "does not take MUTUA_SESSION_TIMEOUT_SECONDS 10" in ours.describe_group_failure(
+        app_under_test.app
+    )
     with pytest.raises(InvalidSessionTimeoutError):
         group.check_errors()
     await pushed
@@ -325,7 +329,7 @@ async def test_why_the_group_refuses_a_worker_is_found(made: Made) -> None:
     group._coordination_task = asyncio.ensure_future(_failing())
     await asyncio.wait([group._coordination_task])
     assert "does not keep this projector: ValueError('it broke')" in ours.describe_group_failure(
-        made.app
+        app_under_test.app
     )
     consumer._coordinator = None
     await consumer.stop()
@@ -335,11 +339,11 @@ async def _failing() -> None:
     raise ValueError("it broke")
 
 
-def test_a_seek_forgets_that_nothing_was_committed() -> None:
+def test_seek_drops_fetched_records() -> None:
     source = inspect.getsource(Fetcher.seek_to)
     assert "del self._records[tp]" in source
 
 
-def test_a_static_member_does_not_leave_the_group() -> None:
+def test_static_member_does_not_leave_the_group() -> None:
     source = inspect.getsource(GroupCoordinator._maybe_leave_group)
     assert "self._group_instance_id is None" in source

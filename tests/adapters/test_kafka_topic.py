@@ -1,4 +1,4 @@
-"""What a topic must be to be a log."""
+"""Addresses of topics, their partitions, and the settings a log needs."""
 
 from dataclasses import replace
 
@@ -9,7 +9,7 @@ from services.adapters.kafka.admin import TopicDescription, TopicIdentity
 from services.adapters.kafka.topic import find_partition
 from services.ledger.errors import InvalidArgumentError
 
-FIT = TopicDescription(
+VALID_TOPIC = TopicDescription(
     name="mutua",
     identity=TopicIdentity("0" * 32, 64),
     leader_count=64,
@@ -25,8 +25,12 @@ FIT = TopicDescription(
 )
 
 
-def test_a_fit_topic_has_no_problems() -> None:
-    assert FIT.find_problems(partition_count=None) == FIT.find_problems(partition_count=64) == []
+def test_find_problems_accepts_a_valid_topic() -> None:
+    assert (
+        VALID_TOPIC.find_problems(partition_count=None)
+        == VALID_TOPIC.find_problems(partition_count=64)
+        == []
+    )
 
 
 @pytest.mark.parametrize(
@@ -44,17 +48,17 @@ def test_a_fit_topic_has_no_problems() -> None:
 def test_a_setting_that_would_lose_facts_is_named_with_its_remedy(
     setting: str, value: str, remedy: str
 ) -> None:
-    topic = replace(FIT, settings={**FIT.settings, setting: value})
+    topic = replace(VALID_TOPIC, settings={**VALID_TOPIC.settings, setting: value})
     [problem] = topic.find_problems(partition_count=None)
     assert problem.startswith(setting)
     assert problem.endswith(remedy)
 
 
 def test_a_topic_of_one_replica_cannot_ask_for_two_in_sync() -> None:
-    single = replace(FIT, replica_count=1)
+    single = replace(VALID_TOPIC, replica_count=1)
     [problem] = single.find_problems(partition_count=None)
     assert problem.endswith("is 2 of 1 replica; set it to 1")
-    fit = replace(single, settings={**FIT.settings, "min.insync.replicas": "1"})
+    fit = replace(single, settings={**VALID_TOPIC.settings, "min.insync.replicas": "1"})
     assert fit.find_problems(partition_count=None) == []
 
 
@@ -62,14 +66,14 @@ def test_a_topic_of_one_replica_cannot_ask_for_two_in_sync() -> None:
     ("programme", "of_four", "of_sixty_four"),
     [("default", 3, 43), ("a", 0, 60), ("hospitals", 0, 36), ("Über", 0, 40)],
 )
-def test_a_programme_lies_where_the_clients_of_kafka_put_it(
+def test_find_partition_agrees_with_clients_of_kafka(
     programme: str, of_four: int, of_sixty_four: int
 ) -> None:
     """The expected are what Kafka's own client for Java answers."""
     assert (find_partition(programme, 4), find_partition(programme, 64)) == (of_four, of_sixty_four)
 
 
-def test_an_address_names_brokers_and_a_topic() -> None:
+def test_address_parses_brokers_and_topic() -> None:
     address = KafkaAddress.parse("kafka://a:9092,b.example:9093/mutua.log-1")
     assert (address.servers, address.topic) == (("a:9092", "b.example:9093"), "mutua.log-1")
     assert str(address) == "kafka://a:9092,b.example:9093/mutua.log-1"
@@ -91,6 +95,6 @@ def test_an_address_names_brokers_and_a_topic() -> None:
         "http://a:9092/m",
     ],
 )
-def test_anything_else_is_refused(url: str) -> None:
+def test_address_rejects_other_urls(url: str) -> None:
     with pytest.raises(InvalidArgumentError, match="write kafka://HOST:PORT"):
         KafkaAddress.parse(url)

@@ -28,7 +28,7 @@ from tests.adapters.log_contract import (
 )
 
 
-class Clock:
+class ScriptedClock:
     """Tells the times it was given, then the last one for ever."""
 
     def __init__(self, *times: int) -> None:
@@ -59,22 +59,22 @@ class TestSqliteLog(LogContract):
         ([10, 10], [10, 10]),
     ],
 )
-def test_record_time_never_goes_back(path: Path, told: list[int], kept: list[int]) -> None:
-    with closing(SqliteLog(path, clock=Clock(*told))) as log:
+def test_record_time_never_decreases(path: Path, told: list[int], kept: list[int]) -> None:
+    with closing(SqliteLog(path, clock=ScriptedClock(*told))) as log:
         for number in range(len(told)):
             append_durably(log, b"%d" % number)
         assert [each.record_time for each in log.read(0, 10)] == kept
 
 
-def test_record_time_does_not_go_back_over_a_restart(path: Path) -> None:
-    with closing(SqliteLog(path, clock=Clock(10))) as log:
+def test_record_time_never_decreases_across_a_restart(path: Path) -> None:
+    with closing(SqliteLog(path, clock=ScriptedClock(10))) as log:
         append_durably(log, b"a")
-    with closing(SqliteLog(path, clock=Clock(3))) as again:
+    with closing(SqliteLog(path, clock=ScriptedClock(3))) as again:
         append_durably(again, b"b")
         assert [each.record_time for each in again.read(0, 10)] == [10, 10]
 
 
-def test_who_waits_is_woken_on_every_append(path: Path) -> None:
+def test_on_append_is_called_after_an_append(path: Path) -> None:
     woken = Event()
     with closing(SqliteLog(path)) as log:
         log.on_append(woken.set)
@@ -82,7 +82,7 @@ def test_who_waits_is_woken_on_every_append(path: Path) -> None:
         assert woken.wait(PATIENCE_SECONDS)
 
 
-def test_who_gives_up_while_the_log_is_slow_harms_nobody(path: Path) -> None:
+def test_cancelled_append_of_a_slow_log_does_not_block_the_next(path: Path) -> None:
     """Whoever holds the future may cancel it; the next append is answered all the same."""
     times = Event()
 
@@ -106,7 +106,7 @@ def stalled(log: SqliteLog, path: Path) -> Iterator[None]:
         other.execute("ROLLBACK")
 
 
-def test_appends_that_wait_at_the_same_time_share_one_commit(path: Path) -> None:
+def test_waiting_appends_share_a_commit(path: Path) -> None:
     commits: list[str] = []
     with closing(SqliteLog(path)) as log:
         log._connection.set_trace_callback(
@@ -119,9 +119,7 @@ def test_appends_that_wait_at_the_same_time_share_one_commit(path: Path) -> None
         log._connection.set_trace_callback(None)
 
 
-def test_what_is_beyond_the_queue_is_refused_and_nothing_of_it_appended(
-    path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_full_queue_refuses_appends(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sqlite_log, "_QUEUE_BYTES", 5 * (1_000 + 1))
     with closing(SqliteLog(path)) as log:
         waiting: list[Future[Position]] = []
@@ -135,7 +133,7 @@ def test_what_is_beyond_the_queue_is_refused_and_nothing_of_it_appended(
         append_durably(log, b"room again")
 
 
-def test_one_large_append_is_taken_when_nothing_else_waits(
+def test_oversized_append_is_accepted_when_nothing_waits(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sqlite_log, "_QUEUE_BYTES", 10)
@@ -143,7 +141,7 @@ def test_one_large_append_is_taken_when_nothing_else_waits(
         assert append_durably(log, b"large").next_offset == 1
 
 
-def test_a_file_that_somebody_else_holds_is_down_for_the_moment(
+def test_locked_file_refuses_append_temporarily(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     failures: list[str] = []
@@ -155,7 +153,7 @@ def test_a_file_that_somebody_else_holds_is_down_for_the_moment(
     assert failures == []
 
 
-def test_a_full_disk_appends_nothing_and_takes_facts_again_when_there_is_room(path: Path) -> None:
+def test_full_disk_refuses_append_until_there_is_space(path: Path) -> None:
     failures: list[str] = []
     with closing(SqliteLog(path, on_failure=failures.append)) as log:
         append_durably(log, b"small")
@@ -180,14 +178,14 @@ DAMAGE = {
 
 @pytest.mark.parametrize("change", DAMAGE.values(), ids=DAMAGE)
 @pytest.mark.parametrize("read_only", [False, True])
-def test_a_damaged_last_record_is_refused(path: Path, change: str, *, read_only: bool) -> None:
+def test_open_refuses_a_damaged_last_record(path: Path, change: str, *, read_only: bool) -> None:
     _write_three(path)
     _alter(path, change)
     with pytest.raises(ForeignDataError, match=r"last record .* damaged; restore"):
         SqliteLog(path, read_only=read_only)
 
 
-def test_damage_further_back_is_found_by_looking(path: Path) -> None:
+def test_find_damage_finds_earlier_damage(path: Path) -> None:
     _write_three(path)
     _alter(path, "UPDATE record SET value = x'00' WHERE offset = 1")
     with closing(SqliteLog(path, read_only=True)) as log:
@@ -210,7 +208,7 @@ FOREIGN = {
 
 
 @pytest.mark.parametrize("make", FOREIGN.values(), ids=FOREIGN)
-def test_a_file_that_is_not_ours_is_refused(
+def test_open_refuses_a_foreign_file(
     path: Path, make: Callable[[Path], object], tmp_path: Path
 ) -> None:
     if make is FOREIGN["cut short"]:
@@ -223,14 +221,14 @@ def test_a_file_that_is_not_ours_is_refused(
 
 
 @pytest.mark.parametrize("read_only", [False, True])
-def test_a_newer_format_is_refused(path: Path, *, read_only: bool) -> None:
+def test_open_refuses_a_newer_format(path: Path, *, read_only: bool) -> None:
     _write_three(path)
     _alter(path, f"PRAGMA user_version = {sqlite_log.FORMAT_VERSION + 1}")
     with pytest.raises(NewerSchemaError, match="upgrade mutua"):
         SqliteLog(path, read_only=read_only)
 
 
-def test_a_reader_beside_the_writer_sees_what_was_committed(path: Path) -> None:
+def test_reader_sees_committed_records_of_a_writer(path: Path) -> None:
     with closing(SqliteLog(path)) as log:
         append_durably(log, b"a")
         with closing(SqliteLog(path, read_only=True)) as reader:
@@ -242,7 +240,7 @@ def test_a_reader_beside_the_writer_sees_what_was_committed(path: Path) -> None:
                 reader.append(PROGRAMME, [b"c"])
 
 
-def test_many_threads_may_read_one_log(path: Path) -> None:
+def test_many_threads_read_one_log(path: Path) -> None:
     """A reader's `end` and `read` are asked from any number of threads at once."""
     _write_three(path)
     with closing(SqliteLog(path, read_only=True)) as reader, ThreadPoolExecutor(16) as pool:
@@ -252,7 +250,7 @@ def test_many_threads_may_read_one_log(path: Path) -> None:
         assert {len(each.result(PATIENCE_SECONDS)) for each in pages} == {3}
 
 
-def test_a_failure_is_told_on_the_writers_thread_and_ends_appending(path: Path) -> None:
+def test_failed_commit_is_reported_on_the_writer_thread_and_ends_appending(path: Path) -> None:
     """A commit that fails in a way nobody understands: the outcome is unknown, once and for all."""
     told: list[int] = []
     log = SqliteLog(path, on_failure=lambda _: told.append(get_ident()))

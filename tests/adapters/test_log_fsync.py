@@ -1,4 +1,4 @@
-"""A disk that fails at fsync: nobody knows what it kept, and the file decides at the next open."""
+"""A failed fsync ends appending, and the next open decides what the file holds."""
 
 import json
 import os
@@ -30,7 +30,7 @@ print(json.dumps([failures, outcomes]))
 
 
 @pytest.mark.parametrize("failing", [1, 3, 6])
-def test_after_a_failed_fsync_nothing_more_is_appended(tmp_path: Path, failing: int) -> None:
+def test_failed_fsync_ends_appending(tmp_path: Path, failing: int) -> None:
     strace = shutil.which("strace")
     if strace is None:
         assert not os.environ.get("CI"), "CI must have strace: apt install strace"

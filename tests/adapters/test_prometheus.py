@@ -1,4 +1,4 @@
-"""Figures are told as Prometheus reads them, and nobody who does not want them pays."""
+"""Metrics as Prometheus scrapes them."""
 
 from concurrent.futures import ThreadPoolExecutor
 
@@ -20,12 +20,12 @@ def address() -> str:
     return f"127.0.0.1:{allocate_port()}"
 
 
-def test_without_an_address_nothing_is_measured() -> None:
+def test_serve_metrics_without_address_measures_nothing() -> None:
     with serve_metrics("") as meter:
         assert meter is NO_OP_METER
 
 
-def test_what_is_told_from_many_threads_is_read(address: str) -> None:
+def test_values_of_many_threads_are_exported(address: str) -> None:
     with serve_metrics(address) as meter, ThreadPoolExecutor(8) as pool:
         meter.add(APPLES, 0, "green")
         list(pool.map(lambda _: meter.add(APPLES, 2, "red"), range(500)))
@@ -39,7 +39,7 @@ def test_what_is_told_from_many_threads_is_read(address: str) -> None:
     assert sum(found.by("mutua_build_info", "version").values()) == 1
 
 
-def test_what_is_watched_is_read_when_it_is_asked_for(address: str) -> None:
+def test_watched_metric_is_read_at_every_scrape(address: str) -> None:
     trees = 3.0
     leaves: dict[tuple[str, ...], float] = {("oak", "left"): 7.0}
     with serve_metrics(address) as meter:
@@ -53,7 +53,7 @@ def test_what_is_watched_is_read_when_it_is_asked_for(address: str) -> None:
     assert after.by("leaves_total", "tree") == {}
 
 
-def test_what_cannot_be_read_is_left_out_and_said(
+def test_unreadable_metric_is_omitted_and_logged(
     address: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     def fallen() -> float:
@@ -68,7 +68,7 @@ def test_what_cannot_be_read_is_left_out_and_said(
     assert "trees cannot be read" in caplog.text
 
 
-def test_an_address_that_is_none_or_taken_is_named(address: str) -> None:
+def test_serve_metrics_names_malformed_or_occupied_address(address: str) -> None:
     with pytest.raises(OSError, match="MUTUA_METRICS_LISTEN is 'nowhere'; give HOST:PORT"):
         serve_metrics("nowhere").__enter__()
     with (

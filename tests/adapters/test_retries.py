@@ -1,4 +1,4 @@
-"""Requests that come again."""
+"""AppendDeduplicator: appends that a client sends again."""
 
 from concurrent.futures import Future
 
@@ -11,14 +11,14 @@ from services.ledger.position import Position
 POSITION = Position("0" * 32, 0, 7)
 
 
-class Clock:
+class DeduplicatorClock:
     now = 100.0
 
     def __call__(self) -> float:
         return self.now
 
 
-def test_a_request_is_told_by_its_programme_and_every_byte() -> None:
+def test_content_key_depends_on_programme_and_every_byte() -> None:
     requests = [
         ("p", [b"a", b"b"]),
         ("p", [b"b", b"a"]),
@@ -33,40 +33,40 @@ def test_a_request_is_told_by_its_programme_and_every_byte() -> None:
     assert make_content_key("p", [b"a", b"b"]) in keys
 
 
-def test_it_joins_the_one_under_way_and_for_two_minutes_the_one_before() -> None:
-    clock = Clock()
-    kept, outcome = AppendDeduplicator(clock=clock), Future[Position]()
-    assert kept.find(b"key") is None
-    kept.begin(b"key", outcome)
+def test_find_returns_pending_outcome_and_finished_one_for_two_minutes() -> None:
+    clock = DeduplicatorClock()
+    deduplicator, outcome = AppendDeduplicator(clock=clock), Future[Position]()
+    assert deduplicator.find(b"key") is None
+    deduplicator.begin(b"key", outcome)
     clock.now += 600
-    assert kept.find(b"key") is outcome
-    kept.end(b"key", POSITION)
+    assert deduplicator.find(b"key") is outcome
+    deduplicator.end(b"key", POSITION)
     clock.now += 120
-    found = kept.find(b"key")
-    assert found is not None
-    assert found.result(0) == POSITION
+    outcome_again = deduplicator.find(b"key")
+    assert outcome_again is not None
+    assert outcome_again.result(0) == POSITION
     clock.now += 1
-    assert kept.find(b"key") is None
+    assert deduplicator.find(b"key") is None
 
 
-def test_what_failed_is_appended_again() -> None:
-    kept = AppendDeduplicator()
-    kept.begin(b"key", Future())
-    kept.end(b"key", None)
-    assert kept.find(b"key") is None
+def test_find_ignores_failed_append() -> None:
+    deduplicator = AppendDeduplicator()
+    deduplicator.begin(b"key", Future())
+    deduplicator.end(b"key", None)
+    assert deduplicator.find(b"key") is None
 
 
-def test_so_many_are_kept_and_no_longer_than_needed(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_finished_appends_are_bounded_by_count_and_age(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(append_deduplicator, "_MAX_COUNT", 3)
-    clock = Clock()
-    kept = AppendDeduplicator(clock=clock)
+    clock = DeduplicatorClock()
+    deduplicator = AppendDeduplicator(clock=clock)
     for number in range(5):
-        kept.begin(b"%d" % number, Future())
-        kept.end(b"%d" % number, POSITION)
-    assert [kept.find(b"%d" % number) is not None for number in range(5)] == [False] * 2 + [
+        deduplicator.begin(b"%d" % number, Future())
+        deduplicator.end(b"%d" % number, POSITION)
+    assert [deduplicator.find(b"%d" % number) is not None for number in range(5)] == [False] * 2 + [
         True
     ] * 3
     clock.now += 121
-    kept.begin(b"last", Future())
-    kept.end(b"last", POSITION)
-    assert len(kept._finished) == 1
+    deduplicator.begin(b"last", Future())
+    deduplicator.end(b"last", POSITION)
+    assert len(deduplicator._finished) == 1

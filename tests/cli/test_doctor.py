@@ -1,4 +1,4 @@
-"""What `mutua doctor` finds in an environment and in a data directory, and what it says to do."""
+"""Findings and remedies of `mutua doctor` for settings and a data directory."""
 
 import time
 from collections.abc import Callable
@@ -42,9 +42,7 @@ def examined(run: RunCommand, data: Path) -> Callable[[], dict[str, list[Any]]]:
     return lambda: told(run("--data", data, "doctor", "--format", "json"))
 
 
-def test_a_directory_that_is_well_and_one_that_is_not_there_yet(
-    run: RunCommand, data: Path
-) -> None:
+def test_healthy_and_missing_directories_are_ok(run: RunCommand, data: Path) -> None:
     well, absent = run("--data", data, "doctor"), run("--data", data / "absent", "doctor")
     assert (well.code, absent.code) == (0, 0)
     assert f"{data} holds {len(make_records())} facts, answered from read-1.sqlite" in well.out
@@ -52,7 +50,7 @@ def test_a_directory_that_is_well_and_one_that_is_not_there_yet(
     assert "is not there yet; the first fact makes it" in absent.out
 
 
-def test_a_setting_that_is_none_is_named_with_the_one_that_was_meant(
+def test_misspelt_setting_is_reported_with_a_suggestion(
     run: RunCommand, data: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("MUTUA_LISTN", "127.0.0.1:0")
@@ -67,7 +65,7 @@ def test_a_setting_that_is_none_is_named_with_the_one_that_was_meant(
     assert "MUTUA_SLAB_BYTES" not in result.out
 
 
-def test_a_library_that_is_not_the_one_it_was_made_with(
+def test_library_of_another_version_is_reported(
     examined: Callable[[], dict[str, list[Any]]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(
@@ -83,7 +81,7 @@ def test_a_library_that_is_not_the_one_it_was_made_with(
     ("free", "state", "words"),
     [(10 << 20, "problem", "10 MiB are free"), (256 << 20, "note", "twice")],
 )
-def test_a_disk_that_fills(
+def test_scarce_disk_space_is_reported(
     examined: Callable[[], dict[str, list[Any]]],
     monkeypatch: pytest.MonkeyPatch,
     free: int,
@@ -97,7 +95,7 @@ def test_a_disk_that_fills(
     assert "free some space" in found[2]
 
 
-def test_a_clock_that_was_set_back(examined: Any, data: Path) -> None:
+def test_clock_set_back_is_reported(examined: Any, data: Path) -> None:
     with closing(
         SqliteLog(data / "log.sqlite", clock=lambda: time.time_ns() // 1000 + HOUR)
     ) as log:
@@ -108,7 +106,7 @@ def test_a_clock_that_was_set_back(examined: Any, data: Path) -> None:
     assert "NTP" in found[2]
 
 
-def test_what_cannot_be_opened_is_told_and_the_rest_is_looked_at(
+def test_unreadable_file_is_reported_and_other_checks_run(
     examined: Callable[[], dict[str, list[Any]]], data: Path
 ) -> None:
     (data / "read-1.sqlite").write_bytes(b"no file of ours")
@@ -121,13 +119,13 @@ def test_what_cannot_be_opened_is_told_and_the_rest_is_looked_at(
     assert [each[0] for each in examined()["clock"]] == ["ok"]
 
 
-def test_a_server_is_not_looked_at_from_afar(run: RunCommand) -> None:
+def test_doctor_refuses_a_remote_server(run: RunCommand) -> None:
     result = run("--server", "127.0.0.1:1", "doctor")
     assert result.code == 2
     assert "works on a data directory" in result.err
 
 
-def test_what_two_checks_look_at_is_looked_at_once() -> None:
+def test_memoized_failure_is_reported_once() -> None:
     answers = iter(
         [
             LogUnavailableError("Kafka does not answer"),

@@ -1,4 +1,4 @@
-"""`mutua dev` in a directory of its own: real processes, asked as a person asks them."""
+"""Runs `mutua dev` commands on a cluster of real processes in its own directory."""
 
 import json
 import subprocess
@@ -22,7 +22,7 @@ MUTUA_COMMAND = (sys.executable, "-c", "from services.cli.entry import main; mai
 
 
 def run_mutua(*words: str, server: str = "") -> "subprocess.CompletedProcess[str]":
-    """A command, once it ended."""
+    """Runs a command of mutua and waits for its end."""
     return subprocess.run(
         [*MUTUA_COMMAND, *words],
         capture_output=True,
@@ -33,7 +33,7 @@ def run_mutua(*words: str, server: str = "") -> "subprocess.CompletedProcess[str
 
 
 class DevClusterCommands:
-    """One directory for a cluster, and the commands about it."""
+    """The commands of `mutua dev` for one directory."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -50,12 +50,14 @@ class DevClusterCommands:
         return self.run("dev", command, "--dir", str(self.path), *words)
 
     def find_process(self, name: str) -> ProcessStatus:
-        [found] = [each for each in read_status(self.path).processes if each.name == name]
-        return found
+        [process] = [
+            process for process in read_status(self.path).processes if process.name == name
+        ]
+        return process
 
     @contextmanager
     def start(self) -> Iterator["subprocess.Popen[str]"]:
-        """A cluster that is ready, and the process that runs it; ended at the end, if it is not."""
+        """Yields the process of `mutua dev up` once the cluster is ready, and stops the cluster."""
         command = [*MUTUA_COMMAND, "dev", "up", "--dir", str(self.path)]
         with subprocess.Popen(
             command,
@@ -66,13 +68,13 @@ class DevClusterCommands:
         ) as running:
             assert running.stdout is not None
             try:
-                said = []
+                output = []
                 for line in running.stdout:
-                    said.append(line)
+                    output.append(line)
                     if "export MUTUA_SERVER=" in line:
                         break
                 else:
-                    pytest.fail("".join(said))
+                    pytest.fail("".join(output))
                 yield running
             finally:
                 DevDirectory(self.path).stop_cluster()
@@ -80,7 +82,7 @@ class DevClusterCommands:
 
 @contextmanager
 def new_dev_cluster() -> Iterator[DevClusterCommands]:
-    """A cluster that was never started, in a folder that is deleted at the end."""
+    """Yields the commands for a new cluster, in a temporary folder."""
     build_or_skip(fetch_jars)
     build_or_skip(find_programs)
     with temporary_shared_folder() as folder:

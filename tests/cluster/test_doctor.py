@@ -1,4 +1,4 @@
-"""What `mutua doctor` finds in a cluster, and what it says to do."""
+"""Findings and remedies of `mutua doctor` for a cluster."""
 
 import socket
 import time
@@ -58,7 +58,7 @@ def projected(broker: str, topic: str, database: str) -> str:
     return topic
 
 
-def test_a_cluster_that_is_well(
+def test_doctor_reports_ok_for_a_healthy_cluster(
     run: RunCommand, broker: str, projected: str, database: str
 ) -> None:
     found = examined(run, broker, projected, database)
@@ -70,7 +70,9 @@ def test_a_cluster_that_is_well(
     assert "are free on the brokers" in disk
 
 
-def test_what_was_never_started(run: RunCommand, broker: str, topic: str, database: str) -> None:
+def test_doctor_reports_missing_read_models(
+    run: RunCommand, broker: str, topic: str, database: str
+) -> None:
     found = examined(run, broker, topic, database)
     [(state, said, _)] = found["read models"]
     assert state == "problem"
@@ -78,7 +80,7 @@ def test_what_was_never_started(run: RunCommand, broker: str, topic: str, databa
     assert states(found)["topic"] == {"ok", "note"}
 
 
-def test_read_models_of_another_log_and_a_partition_that_is_held(
+def test_doctor_reports_foreign_read_models_and_hold(
     run: RunCommand, broker: str, projected: str, database: str
 ) -> None:
     with closing(PostgresStore(database)) as store:
@@ -92,7 +94,7 @@ def test_read_models_of_another_log_and_a_partition_that_is_held(
     assert "mutua topic release 3" in held[2]
 
 
-def test_a_topic_that_lacks_what_was_projected(
+def test_doctor_reports_truncated_topic(
     run: RunCommand, broker: str, projected: str, database: str
 ) -> None:
     execute_sql(database, "UPDATE mutua_read_1.position SET next_offset = 9")
@@ -102,7 +104,7 @@ def test_a_topic_that_lacks_what_was_projected(
     assert "mutua rebuild" in remedy
 
 
-def test_a_topic_of_which_the_beginning_was_deleted(
+def test_doctor_reports_deleted_first_records(
     run: RunCommand, broker: str, projected: str, database: str
 ) -> None:
     place = TopicPartition(projected, find_partition(PROGRAMME, PARTITIONS))
@@ -114,7 +116,7 @@ def test_a_topic_of_which_the_beginning_was_deleted(
     assert "restore the topic" in remedy
 
 
-def test_a_topic_that_would_lose_facts_and_clocks_that_differ(
+def test_doctor_reports_finite_retention_and_clock_skew(
     run: RunCommand, broker: str, projected: str, database: str
 ) -> None:
     wrong = {"retention.ms": "60000", "message.timestamp.type": "CreateTime"}
@@ -132,7 +134,9 @@ def test_a_topic_that_would_lose_facts_and_clocks_that_differ(
     assert "NTP" in remedy
 
 
-def test_what_is_away_is_told_once(run: RunCommand, broker: str, topic: str, database: str) -> None:
+def test_doctor_reports_an_outage_once(
+    run: RunCommand, broker: str, topic: str, database: str
+) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         nowhere = f"127.0.0.1:{silent.getsockname()[1]}"
         without = f"{database.rpartition('/')[0]}/none"

@@ -1,4 +1,4 @@
-"""A client that cannot be opened leaves nothing behind."""
+"""open_client leaks nothing if it fails."""
 
 import socket
 import threading
@@ -15,7 +15,7 @@ from services.adapters.kafka.client import open_client
 
 
 @pytest.mark.parametrize("make", [KafkaAdminClient, KafkaConsumer, KafkaProducer])
-def test_a_client_that_is_not_opened_leaves_no_thread_and_no_file(
+def test_failed_open_client_leaks_no_thread_or_file(
     make: Callable[..., Any],
 ) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:

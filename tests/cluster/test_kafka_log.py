@@ -1,4 +1,4 @@
-"""The log as a topic of Kafka: the contract of the port, and producers that are replaced."""
+"""The Kafka log: the contract of the port, and the replacement of producers."""
 
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
@@ -84,9 +84,7 @@ def producer_of(log: KafkaLog) -> Any:
     return ready and ready.producer
 
 
-def test_a_producer_that_brings_nothing_to_its_end_is_replaced(
-    log: KafkaLog, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_stuck_producer_is_replaced(log: KafkaLog, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(managed_producer, "_STUCK_SECONDS", 0.5)
     stuck = producer_of(log)
     stuck.send = lambda *_: KafkaFuture()
@@ -96,7 +94,7 @@ def test_a_producer_that_brings_nothing_to_its_end_is_replaced(
     assert append_durably(log, b"a").next_offset == 1
 
 
-def test_a_producer_that_fails_is_replaced_once_whatever_it_says_later(log: KafkaLog) -> None:
+def test_failed_producer_is_replaced_once_despite_late_failures(log: KafkaLog) -> None:
     failing, late = producer_of(log), KafkaFuture()
     answers = [KafkaFuture().failure(CorruptRecordError()), late]
     failing.send = lambda *_: answers.pop()
@@ -115,7 +113,7 @@ def test_a_producer_that_fails_is_replaced_once_whatever_it_says_later(log: Kafk
     assert producer_of(log) is replacement
 
 
-def test_a_producer_that_takes_nothing_is_down_and_nothing_is_appended(log: KafkaLog) -> None:
+def test_closed_producer_refuses_append_and_is_replaced(log: KafkaLog) -> None:
     closed = producer_of(log)
     closed.close(timeout=5)
     with pytest.raises(LogUnavailableError):
@@ -124,13 +122,13 @@ def test_a_producer_that_takes_nothing_is_down_and_nothing_is_appended(log: Kafk
     assert append_durably(log, b"a").next_offset == 1
 
 
-def test_a_fact_that_has_no_place_on_the_topic_is_refused(log: KafkaLog) -> None:
+def test_append_refuses_oversized_fact(log: KafkaLog) -> None:
     with pytest.raises(RequestTooLargeError, match="the log takes at most"):
         log.append("default", [b"x" * (1 << 20)])
     assert append_durably(log, b"x" * ((1 << 20) - 1_000)).next_offset == 1
 
 
-def test_a_client_that_hangs_is_no_health(log: KafkaLog, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_hanging_client_makes_log_unready(log: KafkaLog, monkeypatch: pytest.MonkeyPatch) -> None:
     over = Event()
     monkeypatch.setattr(managed_producer, "_SILENT_SECONDS", 2.5)
     wait_until(lambda: not log.unready_reason, "the log is open")

@@ -37,7 +37,7 @@ def file(tmp_path: Path) -> Path:
     return path
 
 
-def test_a_topic_is_made_fit_to_be_a_log_and_made_once(run: RunCommand, broker: str) -> None:
+def test_topic_create_makes_a_valid_topic_once(run: RunCommand, broker: str) -> None:
     name = f"test-{uuid4().hex}"
     words = ("topic", "create", "--log-url", kafka_url(broker, name), "--partitions", 3)
     made, again = run(*words), run(*words, "--format", "json")
@@ -52,9 +52,7 @@ def test_a_topic_is_made_fit_to_be_a_log_and_made_once(run: RunCommand, broker: 
     assert "it has 3 partitions, not 5" in more.out
 
 
-def test_a_topic_that_would_lose_facts_is_found_out(
-    run: RunCommand, broker: str, topic: str
-) -> None:
+def test_topic_check_finds_finite_retention(run: RunCommand, broker: str, topic: str) -> None:
     with closing(KafkaAdminClient(bootstrap_servers=broker)) as admin:
         shortened = {"retention.ms": "60000"}
         admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, topic, configs=shortened)])
@@ -63,7 +61,7 @@ def test_a_topic_that_would_lose_facts_is_found_out(
     assert "retention.ms is 60000; set it to -1" in run(*check).out
 
 
-def test_what_is_held_is_released_by_number_or_all_at_once(run: RunCommand, database: str) -> None:
+def test_topic_release_releases_given_or_all_partitions(run: RunCommand, database: str) -> None:
     words = ("topic", "release", "--store-url", database)
     assert "there are no read models yet" in run(*words).err
     with closing(PostgresStore(database)) as store:
@@ -83,7 +81,7 @@ def test_what_is_held_is_released_by_number_or_all_at_once(run: RunCommand, data
     assert "write postgresql://" in run(*words[:3], "mysql://one/two").err
 
 
-def test_what_is_not_there_is_told_with_what_to_type(run: RunCommand, broker: str) -> None:
+def test_topic_check_names_remedy_for_missing_topic_or_broker(run: RunCommand, broker: str) -> None:
     absent = run("topic", "check", "--log-url", kafka_url(broker, "no-such-topic"))
     assert absent.code == 1
     assert f"mutua topic create --log-url {kafka_url(broker, 'no-such-topic')}" in absent.err
@@ -94,7 +92,7 @@ def test_what_is_not_there_is_told_with_what_to_type(run: RunCommand, broker: st
     assert f"Kafka at {address} does not answer" in away.err
 
 
-def test_a_log_is_replayed_with_ids_order_and_times_kept(
+def test_replay_preserves_ids_order_and_times(
     run: RunCommand, broker: str, topic: str, file: Path, tmp_path: Path
 ) -> None:
     told = run("replay", file, "--log-url", kafka_url(broker, topic))
@@ -123,7 +121,7 @@ def told_of(found: Iterable[Record], programme_id: str) -> list[tuple[Event, Ins
     ]
 
 
-def test_an_interrupted_replay_goes_on_and_a_finished_one_does_nothing(
+def test_replay_resumes_and_does_nothing_when_finished(
     run: RunCommand, broker: str, topic: str, file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole = (
@@ -155,7 +153,7 @@ def test_an_interrupted_replay_goes_on_and_a_finished_one_does_nothing(
     ]
 
 
-def test_a_topic_that_holds_anything_else_is_not_touched(
+def test_replay_refuses_a_topic_with_other_records(
     run: RunCommand, broker: str, topic: str, file: Path, tmp_path: Path
 ) -> None:
     append_records(tmp_path / "other", [facts()[-1]])

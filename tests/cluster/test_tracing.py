@@ -1,4 +1,4 @@
-"""Whoever is traced finds their facts on Kafka and in the projector; records stay as they are."""
+"""Trace contexts travel with facts through Kafka to the projector."""
 
 import json
 import re
@@ -42,7 +42,7 @@ run_module(sys.argv[1], run_name="__main__")
 """Runs a module as those do who have set up OpenTelemetry's SDK."""
 
 
-class Running:
+class TracedCluster:
     """Processes on a topic and a database."""
 
     def __init__(self, broker: str, topic: str, database: str) -> None:
@@ -82,8 +82,8 @@ class Running:
 
 
 @pytest.fixture
-def running(broker: str, topic: str, database: str) -> Iterator[Running]:
-    with closing(Running(broker, topic, database)) as found:
+def running(broker: str, topic: str, database: str) -> Iterator[TracedCluster]:
+    with closing(TracedCluster(broker, topic, database)) as found:
         yield found
 
 
@@ -109,8 +109,8 @@ def spans(process: MeasuredProcess, name: str) -> list[dict[str, Any]]:
     return [each for each in objects(process) if each.get("name") == name]
 
 
-def test_the_context_of_a_caller_goes_with_each_record_and_nothing_else_does(
-    running: Running,
+def test_records_carry_the_trace_context_of_their_caller_only(
+    running: TracedCluster,
 ) -> None:
     ingest = running.start("ingest")
     record(ingest, [exchange(), exchange()], traced=True)
@@ -121,8 +121,8 @@ def test_the_context_of_a_caller_goes_with_each_record_and_nothing_else_does(
     assert [each == TRACE for each in ids] == [True, False]
 
 
-def test_spans_of_ingest_and_projector_belong_to_the_trace_and_records_are_as_before(
-    running: Running,
+def test_spans_of_ingest_and_projector_belong_to_the_trace(
+    running: TracedCluster,
 ) -> None:
     ingest = running.start("ingest", "-c", RECORDED, "services.ingest")
     projector = running.start("projector", "-c", RECORDED, "services.projector")
@@ -150,7 +150,7 @@ INSTRUMENTATION = (
 NOT_EXPORTED = {f"OTEL_{signal}_EXPORTER": "none" for signal in ("TRACES", "METRICS", "LOGS")}
 
 
-def test_instrumentation_of_grpc_and_kafka_adds_nothing_to_a_record(running: Running) -> None:
+def test_instrumentation_adds_nothing_to_records(running: TracedCluster) -> None:
     """With the real packages, started as README says."""
     with install_lowest_versions(*INSTRUMENTATION) as programs:
         ingest = running.start(

@@ -1,4 +1,4 @@
-"""Topics as the tests need them."""
+"""Creates and deletes topics for tests."""
 
 from collections.abc import Iterator
 from contextlib import closing
@@ -13,7 +13,7 @@ PARTITIONS = 4
 
 
 def temporary_topic(broker: str, partition_count: int = PARTITIONS) -> Iterator[str]:
-    """The name of one, which is deleted afterwards."""
+    """Yields the name of a new topic, which is deleted afterwards."""
     name = f"test-{uuid4().hex}"
     create_topic(broker, name, partition_count)
     yield name

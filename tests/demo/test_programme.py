@@ -1,4 +1,4 @@
-"""The generated programme has the study's numbers and is valid whatever the seed."""
+"""The generated programme has the numbers of the study, and is valid for every seed."""
 
 import csv
 from collections import Counter, defaultdict
@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from mutua.v1 import types_pb2 as words
+from mutua.v1 import types_pb2 as enums
 from mutua.v1.event_pb2 import Event, ExchangeContent, OrganizationContent
 from services.demo import roster
 from services.demo.programme import AS_OF, Recording, generate
@@ -59,21 +59,21 @@ def in_scope(organizations: list[OrganizationContent]) -> list[OrganizationConte
 @pytest.mark.parametrize(
     ("organization_type", "count"),
     [
-        (words.ORGANIZATION_TYPE_ACUTE, 33),
-        (words.ORGANIZATION_TYPE_MENTAL_HEALTH, 15),
-        (words.ORGANIZATION_TYPE_AMBULANCE, 3),
+        (enums.ORGANIZATION_TYPE_ACUTE, 33),
+        (enums.ORGANIZATION_TYPE_MENTAL_HEALTH, 15),
+        (enums.ORGANIZATION_TYPE_AMBULANCE, 3),
     ],
 )
-def test_51_organizations_by_type(
+def test_roster_has_51_organizations_by_type(
     organizations: list[OrganizationContent],
-    organization_type: words.OrganizationType.ValueType,
+    organization_type: enums.OrganizationType.ValueType,
     count: int,
 ) -> None:
     assert len(organizations) == 51
     assert sum(each.type == organization_type for each in organizations) == count
 
 
-def test_36_are_in_scope_and_15_are_late_merged_or_outside(
+def test_roster_has_36_in_scope_and_15_outside(
     organizations: list[OrganizationContent],
 ) -> None:
     members = in_scope(organizations)
@@ -106,7 +106,7 @@ def test_organizations_that_share_a_strategic_grouping(
     assert len(sharers) == sharing
 
 
-def test_ids_names_and_aliases_mean_one_organization_each(
+def test_ids_names_and_aliases_are_unique(
     organizations: list[OrganizationContent],
 ) -> None:
     words_used = [
@@ -117,7 +117,7 @@ def test_ids_names_and_aliases_mean_one_organization_each(
     assert len(words_used) == len(set(words_used)) == 51 + 51 + 12
 
 
-def test_the_programme_office_registers_everyone_first(recordings: list[Recording]) -> None:
+def test_first_recording_registers_every_organization(recordings: list[Recording]) -> None:
     assert recordings[0].organization == ""
     assert len(recordings[0].events) == 51
     assert all(event.HasField("organization_registered") for event in recordings[0].events)
@@ -126,7 +126,7 @@ def test_the_programme_office_registers_everyone_first(recordings: list[Recordin
 # Who takes part
 
 
-def test_5_of_the_36_take_part_in_nothing_and_29_record(
+def test_5_of_36_are_isolates_and_29_record(
     recordings: list[Recording],
     organizations: list[OrganizationContent],
     recorded: list[Event],
@@ -148,18 +148,16 @@ def test_5_of_the_36_take_part_in_nothing_and_29_record(
     assert standing - {""} < taking_part
 
 
-def test_nobody_is_said_to_report_who_never_recorded(
-    recordings: list[Recording], recorded: list[Event]
-) -> None:
+def test_reporting_sides_have_recorded(recordings: list[Recording], recorded: list[Event]) -> None:
     recorders = {recording.organization for recording in recordings}
     for content in map(content_of, recorded):
-        if content.reported_by == words.REPORT_SIDE_GIVER:
+        if content.reported_by == enums.REPORT_SIDE_GIVER:
             assert set(content.giver_ids) <= recorders
-        if content.reported_by == words.REPORT_SIDE_RECEIVER:
+        if content.reported_by == enums.REPORT_SIDE_RECEIVER:
             assert set(content.receiver_ids) <= recorders
 
 
-def test_five_organizations_give_about_half(recorded: list[Event]) -> None:
+def test_five_organizations_give_about_half_of_exchanges(recorded: list[Event]) -> None:
     given = Counter(giver for event in recorded for giver in content_of(event).giver_ids)
     share = sum(count for _, count in given.most_common(5)) / given.total()
     assert 0.4 < share < 0.65
@@ -191,16 +189,16 @@ def test_exchanges_are_valid(
         assert len(content.topics) == len(set(content.topics))
 
 
-def test_times_start_their_period_and_lie_shortly_before_the_as_of_date(
+def test_times_start_their_period_and_precede_the_as_of_date(
     recorded: list[Event],
 ) -> None:
     months = {
-        words.OCCUR_PRECISION_MONTH: range(1, 13),
-        words.OCCUR_PRECISION_QUARTER: (1, 4, 7, 10),
+        enums.OCCUR_PRECISION_MONTH: range(1, 13),
+        enums.OCCUR_PRECISION_QUARTER: (1, 4, 7, 10),
     }
     for event in recorded:
         occurred = event.occur_time.ToDatetime(UTC)
-        if event.occur_precision != words.OCCUR_PRECISION_EXACT:
+        if event.occur_precision != enums.OCCUR_PRECISION_EXACT:
             assert occurred.time() == time()
         if event.occur_precision in months:
             assert occurred.day == 1
@@ -212,13 +210,13 @@ def test_times_start_their_period_and_lie_shortly_before_the_as_of_date(
     assert {event.occur_precision for event in recorded} == {1, 2, 3, 4}
 
 
-def test_the_mix_of_exchanges(recorded: list[Event]) -> None:
+def test_mix_of_exchanges_matches_the_study(recorded: list[Event]) -> None:
     contents = [content_of(event) for event in recorded]
     formality = Counter(content.formality for content in contents)
     unknown = sum(not content.HasField("giver_minutes") for content in contents)
-    webinars = [each for each in contents if each.kind == words.EXCHANGE_KIND_WEBINAR]
+    webinars = [each for each in contents if each.kind == enums.EXCHANGE_KIND_WEBINAR]
     assert len(contents) == 560
-    assert formality[words.FORMALITY_INFORMAL] > formality[words.FORMALITY_FORMAL] > 0
+    assert formality[enums.FORMALITY_INFORMAL] > formality[enums.FORMALITY_FORMAL] > 0
     assert 0.05 < unknown / len(contents) < 0.2
     assert 10 < sum(bool(content.party_ids) for content in contents) < 50
     assert len(webinars) > 10
@@ -234,13 +232,13 @@ def test_blueprints_lead_to_messages_to_calls_to_visits(recorded: list[Event]) -
         for event in recorded
         if content_of(event).arose_from_id
     )
-    document, message = words.EXCHANGE_KIND_DOCUMENT, words.EXCHANGE_KIND_MESSAGE
-    call, visit = words.EXCHANGE_KIND_CALL, words.EXCHANGE_KIND_VISIT
+    document, message = enums.EXCHANGE_KIND_DOCUMENT, enums.EXCHANGE_KIND_MESSAGE
+    call, visit = enums.EXCHANGE_KIND_CALL, enums.EXCHANGE_KIND_VISIT
     assert set(steps) == {(document, message), (message, call), (call, visit)}
     assert steps[document, message] > steps[call, visit] > 0
 
 
-def test_no_two_exchanges_look_like_two_reports_of_one(recorded: list[Event]) -> None:
+def test_exchanges_are_no_possible_double_reports(recorded: list[Event]) -> None:
     days = defaultdict[tuple[object, ...], list[datetime]](list)
     for event in recorded:
         content = content_of(event)
@@ -258,7 +256,7 @@ def test_no_two_exchanges_look_like_two_reports_of_one(recorded: list[Event]) ->
 # The log
 
 
-def test_references_are_to_facts_that_stand_earlier(events: list[Event]) -> None:
+def test_references_are_to_earlier_facts(events: list[Event]) -> None:
     seen: set[str] = set()
     current: dict[str, str] = {}
     for event in events:
@@ -276,7 +274,7 @@ def test_references_are_to_facts_that_stand_earlier(events: list[Event]) -> None
         seen.add(event.event_id)
 
 
-def test_a_handful_of_corrections_and_retractions_and_late_reports(events: list[Event]) -> None:
+def test_log_has_corrections_retractions_and_late_reports(events: list[Event]) -> None:
     corrections = [event for event in events if event.HasField("exchange_corrected")]
     ids = {event.event_id for event in corrections}
     assert len(corrections) == 9
@@ -289,14 +287,14 @@ def test_a_handful_of_corrections_and_retractions_and_late_reports(events: list[
     assert late > 10
 
 
-def test_only_the_programme_office_tells_when_it_was_reported(recordings: list[Recording]) -> None:
+def test_only_the_programme_office_sets_report_time(recordings: list[Recording]) -> None:
     for recording in recordings:
         for event in recording.events:
             if event.HasField("exchange_recorded"):
                 assert event.HasField("report_time") == (recording.organization == "")
 
 
-def test_recordings_are_few_and_from_one_organization_each(recordings: list[Recording]) -> None:
+def test_recordings_are_few_and_of_one_organization(recordings: list[Recording]) -> None:
     assert len(recordings) <= 450
     neighbours = pairwise(recordings)
     assert all(a.organization != b.organization for a, b in neighbours)
@@ -312,20 +310,20 @@ def as_bytes(recordings: list[Recording]) -> list[tuple[str, list[bytes]]]:
     ]
 
 
-def test_the_same_seed_gives_the_same_bytes_and_another_gives_others() -> None:
+def test_generate_is_determined_by_its_seed() -> None:
     one, again, other = (list(generate(seed=seed, programme="demo")) for seed in (5, 5, 6))
     assert as_bytes(one) == as_bytes(again)
     ids, other_ids = ({e.event_id for r in each for e in r.events} for each in (one, other))
     assert ids.isdisjoint(other_ids)
 
 
-def test_scale_multiplies_exchanges_and_widens_the_roster_by_its_root() -> None:
+def test_scale_multiplies_exchanges_and_root_of_roster() -> None:
     events = [e for each in generate(scale=9, programme="demo") for e in each.events]
     assert sum(event.HasField("exchange_recorded") for event in events) == 9 * 560
     assert sum(event.HasField("organization_registered") for event in events) == 3 * 51
     assert len({event.event_id for event in events}) == len(events)
 
 
-def test_scale_must_be_positive() -> None:
+def test_generate_refuses_scale_0() -> None:
     with pytest.raises(ValueError, match="scale is 0; give 1 or more"):
         next(generate(scale=0, programme="demo"))

@@ -1,4 +1,4 @@
-"""The image, built once for all that run it."""
+"""A fixture that builds the image once per session."""
 
 from collections.abc import Iterator
 

@@ -1,4 +1,4 @@
-"""What is true of a container wherever it is described."""
+"""Assertions that hold for containers in every deployment."""
 
 import importlib.util
 import re
@@ -11,7 +11,7 @@ from services.cli.main import mutua
 from services.settings import Settings
 
 CLOSING_SECONDS = 4.0
-"""What there has to be beyond the grace that a process gives what is under way."""
+"""Time a container needs to stop in addition to the grace of its process."""
 GRACE_SECONDS = {
     "services.ingest": ingest_service.GRACE_SECONDS,
     "services.projector": projector_service.GRACE_SECONDS,
@@ -23,37 +23,37 @@ _PINNED = re.compile(r"[a-z][a-z0-9/-]*:[0-9]+(\.[0-9]+)+(-[a-z]+)*|postgres:[0-
 
 
 def assert_known_settings(names: Iterable[str]) -> None:
-    """Every variable is one that the settings read; a misspelt one would be ignored."""
+    """Every variable is a setting, because mutua ignores a misspelt one."""
     known = {f"MUTUA_{name.upper()}" for name in Settings.model_fields}
     assert set(names) <= known
 
 
 def assert_known_command(command: Sequence[str]) -> None:
-    """It is a module that can be run, or a command of `mutua` with options that it has."""
+    """The command is a runnable module, or a command of `mutua` with existing options."""
     if list(command[:2]) == ["python", "-m"]:
         [module] = command[2:]
         assert importlib.util.find_spec(f"{module}.__main__")
         return
     first, *words = command
     assert first == "mutua"
-    found: click.Command = mutua
+    current: click.Command = mutua
     context = click.Context(mutua)
-    while words and isinstance(found, click.Group):
+    while words and isinstance(current, click.Group):
         name, *words = words
-        inner = found.get_command(context, name)
-        assert inner is not None, f"mutua has no command {name}"
-        found = inner
-    options = {option for each in found.params for option in each.opts}
+        subcommand = current.get_command(context, name)
+        assert subcommand is not None, f"mutua has no command {name}"
+        current = subcommand
+    options = {option for parameter in current.params for option in parameter.opts}
     assert {word for word in words if word.startswith("--")} <= options
 
 
 def assert_pinned(image: str) -> None:
-    """It names a version, and no registry."""
+    """The image has a version and no registry."""
     assert _PINNED.fullmatch(image), image
 
 
 def port_of(listen: str) -> int:
-    """The port of an address that is reached from other containers."""
+    """The port of an address that listens on all interfaces."""
     host, _, port = listen.rpartition(":")
     assert host == "0.0.0.0"
     return int(port)

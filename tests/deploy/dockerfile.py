@@ -1,4 +1,4 @@
-"""What deploy/Dockerfile says, as far as its few instructions go."""
+"""Parses deploy/Dockerfile, as far as it uses instructions."""
 
 import re
 import shlex
@@ -26,7 +26,7 @@ class Step:
 
 @dataclass(slots=True)
 class Stage:
-    """What follows one FROM."""
+    """A stage: the steps after a FROM."""
 
     base: str
     name: str
@@ -37,40 +37,42 @@ class Stage:
         return next((each.text for each in reversed(self.steps) if each.name == instruction), "")
 
     def apply_environment(self, before: dict[str, str]) -> dict[str, str]:
-        """What its ENV make of an environment."""
-        found = dict(before)
+        """Applies the ENV instructions to an environment."""
+        result = dict(before)
         for step in self.steps:
             if step.name == "ENV":
                 pairs = (word.partition("=") for word in step.words)
-                found |= {name: Template(value).substitute(found) for name, _, value in pairs}
-        return found
+                result |= {name: Template(value).substitute(result) for name, _, value in pairs}
+        return result
 
 
 def parse_stages(text: str) -> list[Stage]:
     """The stages of a Dockerfile, in order."""
-    found: list[Stage] = []
+    parsed: list[Stage] = []
     for step in _steps(text):
         if step.name == "FROM":
-            base, *named = step.words
-            found.append(Stage(base, named[-1] if named else ""))
+            base, *alias = step.words
+            parsed.append(Stage(base, alias[-1] if alias else ""))
         else:
-            found[-1].steps.append(step)
-    return found
+            parsed[-1].steps.append(step)
+    return parsed
 
 
 def _steps(text: str) -> Iterator[Step]:
-    kept = "\n".join(line for line in text.splitlines() if not line.lstrip().startswith("#"))
-    for line in re.sub(r"\\\n", " ", kept).splitlines():
+    instructions = "\n".join(
+        line for line in text.splitlines() if not line.lstrip().startswith("#")
+    )
+    for line in re.sub(r"\\\n", " ", instructions).splitlines():
         if line.strip():
             name, _, rest = line.strip().partition(" ")
             yield Step(name, rest.strip())
 
 
 def read_build_context() -> tuple[list[str], list[str]]:
-    """What the build may copy, by its name at the top of the checkout, and names left out of it."""
+    """The top-level names the build may copy, and the names excluded below them."""
     first, *rest = [line for line in IGNORE.read_text().splitlines() if line[:1] != "#"]
-    assert first == "*", "everything is left out, but what is named after it"
-    taken = [line.removeprefix("!") for line in rest if line.startswith("!")]
-    left_out = [line.removeprefix("**/") for line in rest if line.startswith("**/")]
-    assert len(taken) + len(left_out) == len(rest)
-    return taken, left_out
+    assert first == "*", "everything is excluded, except the names after it"
+    included = [line.removeprefix("!") for line in rest if line.startswith("!")]
+    excluded = [line.removeprefix("**/") for line in rest if line.startswith("**/")]
+    assert len(included) + len(excluded) == len(rest)
+    return included, excluded

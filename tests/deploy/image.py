@@ -1,4 +1,4 @@
-"""The image without a container engine: the steps of its Dockerfile, on overlays of our own files.
+"""Builds and runs the image without a container engine, on overlays of this machine's files.
 
 A stage is an overlay over the files of this machine, with our Python where the image has its own.
 The packages of the tests, which are those of requirements.lock and more, stand for the ones that
@@ -22,12 +22,12 @@ from tests.deploy.dockerfile import DOCKERFILE, ROOT, Stage, Step, parse_stages,
 
 _PACKAGES = "/mnt"
 _AS_IF = {"PYTHONPATH": _PACKAGES, "LD_LIBRARY_PATH": "/usr/local/lib"}
-"""How the stand-ins are found; the image does without."""
+"""Where the stand-ins are found; the real image needs neither."""
 _BASE = {"PATH": "/usr/local/bin:/usr/bin:/bin"}
 
 
 class Image:
-    """What deploy/Dockerfile builds, in a folder. Raises Missing where that cannot be tried."""
+    """Builds deploy/Dockerfile in a folder. Raises ProgramNotFoundError unless run by root."""
 
     def __init__(self, folder: Path) -> None:
         _require_mounts(folder)
@@ -42,7 +42,7 @@ class Image:
         self.command: list[str] = json.loads(final.find_last("CMD"))
 
     def wrap_command(self, command: Sequence[str], environment: Mapping[str, str]) -> list[str]:
-        """What to start for a process of the image; it is that process, once it runs."""
+        """The command that runs `command` in the image, with its user and environment."""
         return self._within(
             self._last,
             ["chroot", f"--userspec={self.user}", "--groups=", str(self._merged)],
@@ -83,19 +83,19 @@ class Image:
             origin = _within(self._upper[words[0].removeprefix("--from=")], source)
             shutil.copytree(origin, _within(upper, destination), symlinks=True)
             return
-        taken, left_out = read_build_context()
+        included, excluded = read_build_context()
         *sources, destination = words
         target = _within(upper, place) / destination
         for source in sources:
-            assert source in taken, f"{source} is copied and not in the context of the build"
+            assert source in included, f"{source} is copied and not in the context of the build"
             if (ROOT / source).is_dir():
-                ignored = shutil.ignore_patterns(*left_out)
+                ignored = shutil.ignore_patterns(*excluded)
                 shutil.copytree(ROOT / source, target, ignore=ignored)
             else:
                 shutil.copy(ROOT / source, target / source)
 
     def _run(self, step: Step, upper: Path, place: str, environment: Mapping[str, str]) -> None:
-        done = subprocess.run(
+        process = subprocess.run(
             self._within(
                 upper,
                 ["chroot", str(self._merged)],
@@ -106,7 +106,7 @@ class Image:
             stderr=subprocess.STDOUT,
             text=True,
         )
-        assert done.returncode == 0, f"RUN {step.text}\n{done.stdout}"
+        assert process.returncode == 0, f"RUN {step.text}\n{process.stdout}"
 
     def _within(
         self,
@@ -117,9 +117,9 @@ class Image:
         *,
         then: str = "true",
     ) -> list[str]:
-        """Runs a command with an overlay as its root, in mounts that nobody else sees."""
+        """A command that runs another one with an overlay as root, in a private mount namespace."""
         merged = self._merged
-        work = mkdtemp(prefix="work-", dir=self._folder)  # which no two mounts may share
+        work = mkdtemp(prefix="work-", dir=self._folder)  # two mounts must not share it
         overlay = f"lowerdir=/,upperdir={upper},workdir={work}"
         binds = {"/proc": "/proc", "/dev": "/dev"}
         read_only = {sys.base_prefix: "/usr/local", get_path("purelib"): _PACKAGES}
@@ -141,5 +141,5 @@ def _within(upper: Path, path: str) -> Path:
 def _require_mounts(folder: Path) -> None:
     if os.geteuid() != 0 or shutil.which("unshare") is None:
         raise ProgramNotFoundError(
-            "to try the image without a container engine needs root and unshare"
+            "running the image without a container engine needs root and unshare"
         )

@@ -1,4 +1,4 @@
-"""deploy/kubernetes as kustomize renders it: its resources, in its namespace, with its images."""
+"""Renders deploy/kubernetes as kustomize does: resources, namespace and images."""
 
 from collections.abc import Iterator
 from typing import Any, TypeAlias
@@ -16,27 +16,27 @@ Manifest: TypeAlias = dict[str, Any]
 
 def render() -> list[Manifest]:
     """Every object, in the order of the resources."""
-    told = yaml.safe_load((FOLDER / "kustomization.yaml").read_text())
-    assert told.keys() <= _UNDERSTOOD
-    tags = {image["name"]: image["newTag"] for image in told["images"]}
-    # Written out, so that nothing is shared by what YAML calls aliases.
+    kustomization = yaml.safe_load((FOLDER / "kustomization.yaml").read_text())
+    assert kustomization.keys() <= _UNDERSTOOD
+    tags = {image["name"]: image["newTag"] for image in kustomization["images"]}
+    # Without YAML aliases, because aliases would share objects.
     objects = [
         each
-        for name in told["resources"]
+        for name in kustomization["resources"]
         for each in yaml.safe_load_all(_without_aliases((FOLDER / name).read_text()))
     ]
     for each in objects:
         if each["kind"] not in _WITHOUT_NAMESPACE:
-            each["metadata"]["namespace"] = told["namespace"]
+            each["metadata"]["namespace"] = kustomization["namespace"]
         for container in get_containers(each):
             container["image"] = f"{container['image']}:{tags[container['image']]}"
     return objects
 
 
 def get_pod(workload: Manifest) -> Manifest:
-    """The pod that a workload makes, as its template says; {} for whatever makes none."""
-    found: Manifest = workload.get("spec", {}).get("template", {})
-    return found
+    """The pod template of a workload; {} if it has none."""
+    template: Manifest = workload.get("spec", {}).get("template", {})
+    return template
 
 
 def get_containers(workload: Manifest) -> Iterator[Manifest]:

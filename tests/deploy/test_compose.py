@@ -59,7 +59,7 @@ def seconds(duration: str) -> float:
     return float(duration.removesuffix("s"))
 
 
-def test_it_is_what_the_schema_of_compose_files_knows(tmp_path: Path) -> None:
+def test_file_conforms_to_the_compose_schema(tmp_path: Path) -> None:
     assert conforms(COMPOSE)
     misspelt = tmp_path / "compose.yaml"
     misspelt.write_text(COMPOSE.read_text().replace("read_only:", "readonly:"))
@@ -117,19 +117,19 @@ def test_ports_are_where_processes_listen_and_only_this_machine_reaches_them(
     assert published == ["7420", "7421", "7430", "7431"]
 
 
-def test_projectors_keep_their_names(ours: dict[str, Service]) -> None:
+def test_projectors_have_fixed_instance_names(ours: dict[str, Service]) -> None:
     for name in ("projector-1", "projector-2"):
         assert ours[name]["environment"]["MUTUA_INSTANCE"] == name
 
 
-def test_who_is_told_to_stop_has_the_time_for_it(ours: dict[str, Service]) -> None:
+def test_stop_grace_periods_are_long_enough(ours: dict[str, Service]) -> None:
     for name in PROCESSES:
         grace = seconds(ours[name]["stop_grace_period"])
         assert grace >= GRACE_SECONDS[ours[name]["command"][-1]] + CLOSING_SECONDS
     assert GRACE_SECONDS["services.projector"] > STATEMENT_SECONDS > LOCK_SECONDS
 
 
-def test_nothing_of_ours_can_write_or_become_more(ours: dict[str, Service]) -> None:
+def test_containers_cannot_write_or_gain_privileges(ours: dict[str, Service]) -> None:
     for each in ours.values():
         assert each["read_only"]
         assert each["cap_drop"] == ["ALL"]
@@ -137,7 +137,7 @@ def test_nothing_of_ours_can_write_or_become_more(ours: dict[str, Service]) -> N
         assert not {"volumes", "tmpfs", "user", "privileged", "cap_add"} & each.keys()
 
 
-class Started:
+class RunningService:
     """A service of the compose file, as a process of the image on this machine."""
 
     def __init__(self, image: Image, service: Service, log_url: str, database: str) -> None:
@@ -156,8 +156,8 @@ class Started:
 
 
 @contextmanager
-def started(*given: Any) -> Iterator[Started]:
-    running = Started(*given)
+def started(*given: Any) -> Iterator[RunningService]:
+    running = RunningService(*given)
     try:
         yield running
     finally:
@@ -166,7 +166,7 @@ def started(*given: Any) -> Iterator[Started]:
 
 
 @pytest.mark.timeout(400)
-def test_what_it_starts_takes_facts_and_answers(
+def test_started_services_accept_facts_and_answer(
     image: Image, ours: dict[str, Service], broker: str, database: str
 ) -> None:
     topic = f"test-{uuid4().hex}"

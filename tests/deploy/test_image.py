@@ -12,7 +12,7 @@ from tests.deploy.image import Image
 
 
 @pytest.fixture(scope="module")
-def said() -> list[Stage]:
+def dockerfile_stages() -> list[Stage]:
     return parse_stages(DOCKERFILE.read_text())
 
 
@@ -23,17 +23,17 @@ def run(image: Image, command: Sequence[str]) -> str:
     return done.stdout
 
 
-def test_every_stage_is_of_one_pinned_python_that_the_locks_are_made_for(said: list[Stage]) -> None:
-    [base] = {stage.base for stage in said}
+def test_stages_use_one_pinned_python(dockerfile_stages: list[Stage]) -> None:
+    [base] = {stage.base for stage in dockerfile_stages}
     assert_pinned(base)
     lowest = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["requires-python"]
     assert base.startswith(f"python:{lowest.removeprefix('>=')}-slim-")
 
 
-def test_what_is_installed_is_what_the_lock_says(said: list[Stage]) -> None:
+def test_installs_use_the_lock(dockerfile_stages: list[Stage]) -> None:
     installs = [
         step.words
-        for stage in said
+        for stage in dockerfile_stages
         for step in stage.steps
         if step.name == "RUN" and "install" in step.words
     ]
@@ -42,18 +42,18 @@ def test_what_is_installed_is_what_the_lock_says(said: list[Stage]) -> None:
     assert {"--no-deps", "--no-build-isolation", "."} <= set(ours)
 
 
-def test_no_process_of_it_is_root_and_its_command_exists(said: list[Stage], image: Image) -> None:
-    user, _, group = said[-1].find_last("USER").partition(":")
+def test_user_is_not_root_and_command_exists(dockerfile_stages: list[Stage], image: Image) -> None:
+    user, _, group = dockerfile_stages[-1].find_last("USER").partition(":")
     assert int(user) >= 10_000  # numbers, so that a container engine can tell that it is not root
     assert int(group) >= 10_000
     assert_known_command([word for word in image.command if word != "--help"])
 
 
-def test_what_is_copied_is_in_the_context_and_in_the_checkout(said: list[Stage]) -> None:
+def test_copied_files_are_in_context_and_checkout(dockerfile_stages: list[Stage]) -> None:
     taken, _ = read_build_context()
     copied = {
         source
-        for stage in said
+        for stage in dockerfile_stages
         for step in stage.steps
         if step.name == "COPY" and not step.words[0].startswith("--from=")
         for source in step.words[:-1]
@@ -62,7 +62,7 @@ def test_what_is_copied_is_in_the_context_and_in_the_checkout(said: list[Stage])
     assert all((ROOT / name).exists() for name in taken)
 
 
-def test_it_runs_what_it_installed_as_somebody_unknown_who_can_write_nowhere(image: Image) -> None:
+def test_image_runs_installed_code_read_only_as_its_user(image: Image) -> None:
     shown = run(image, ["python", "-c", "import mutua, services; print(services, mutua)"])
     assert shown.count("/opt/mutua/lib/") == 2
     assert str(ROOT) not in shown

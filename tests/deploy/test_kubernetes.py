@@ -56,24 +56,24 @@ def workloads(objects: list[Manifest]) -> list[Manifest]:
 
 
 @pytest.mark.parametrize("version", [OLDEST, kubernetes_validate.latest_version()])
-def test_every_object_is_what_the_schemas_know(objects: list[Manifest], version: str) -> None:
+def test_objects_conform_to_the_schemas(objects: list[Manifest], version: str) -> None:
     for each in objects:
         kubernetes_validate.validate(each, version, strict=True)
 
 
-def test_a_misspelt_field_is_none_that_the_schemas_know() -> None:
+def test_schemas_reject_a_misspelt_field() -> None:
     found = index_by_name(render(), "StatefulSet")["projector"]
     get_pod(found)["spec"]["terminationGracePeriod"] = 30
     with pytest.raises(kubernetes_validate.ValidationError, match="terminationGracePeriod"):
         kubernetes_validate.validate(found, OLDEST, strict=True)
 
 
-def test_everything_is_in_the_namespace_that_is_made(objects: list[Manifest]) -> None:
+def test_objects_are_in_the_created_namespace(objects: list[Manifest]) -> None:
     [namespace] = index_by_name(objects, "Namespace")
     assert {each["metadata"].get("namespace", namespace) for each in objects} == {namespace}
 
 
-def test_there_are_two_of_each_and_one_of_them_stays(
+def test_workloads_have_two_replicas_and_a_disruption_budget(
     workload: Manifest, objects: list[Manifest]
 ) -> None:
     name, labels = workload["metadata"]["name"], get_pod(workload)["metadata"]["labels"]
@@ -94,7 +94,7 @@ def ports(workload: Manifest) -> dict[str, int]:
     return {each["name"]: each["containerPort"] for each in container(workload)["ports"]}
 
 
-def test_ports_are_where_processes_listen(workload: Manifest, objects: list[Manifest]) -> None:
+def test_ports_match_listen_addresses(workload: Manifest, objects: list[Manifest]) -> None:
     service = index_by_name(objects, "Service")[workload["metadata"]["name"]]["spec"]
     assert service["selector"] == get_pod(workload)["metadata"]["labels"]
     assert service["ports"][0]["targetPort"] == "grpc"
@@ -110,7 +110,7 @@ def test_ports_are_where_processes_listen(workload: Manifest, objects: list[Mani
     }
 
 
-def test_probes_ask_what_is_meant(workload: Manifest) -> None:
+def test_probes_use_liveness_and_readiness(workload: Manifest) -> None:
     port = ports(workload)["grpc"]
     alive, ready = (container(workload)[f"{kind}Probe"] for kind in ("liveness", "readiness"))
     assert alive["grpc"] == {"port": port, "service": LIVENESS_SERVICE}
@@ -119,7 +119,7 @@ def test_probes_ask_what_is_meant(workload: Manifest) -> None:
     assert patience > Settings.model_fields["stuck_seconds"].default  # it ends itself, and says why
 
 
-def test_who_is_told_to_stop_has_the_time_for_it(workload: Manifest) -> None:
+def test_termination_grace_periods_are_long_enough(workload: Manifest) -> None:
     grace = get_pod(workload)["spec"]["terminationGracePeriodSeconds"]
     before = container(workload).get("lifecycle", {"preStop": {"sleep": {"seconds": 0}}})
     module = container(workload)["command"][-1]
@@ -127,7 +127,7 @@ def test_who_is_told_to_stop_has_the_time_for_it(workload: Manifest) -> None:
     assert grace >= needed
 
 
-def test_projectors_are_known_by_their_ordinals(objects: list[Manifest]) -> None:
+def test_projector_instances_are_pod_names(objects: list[Manifest]) -> None:
     found = index_by_name(objects, "StatefulSet")["projector"]
     [instance] = [each for each in container(found)["env"] if each["name"] == "MUTUA_INSTANCE"]
     assert instance["valueFrom"] == {"fieldRef": {"fieldPath": "metadata.name"}}
@@ -140,7 +140,7 @@ def test_projectors_are_known_by_their_ordinals(objects: list[Manifest]) -> None
     )
 
 
-def test_every_variable_is_a_setting_and_every_command_exists(objects: list[Manifest]) -> None:
+def test_variables_are_settings_and_commands_exist(objects: list[Manifest]) -> None:
     settings = index_by_name(objects, "ConfigMap")
     for each in settings.values():
         assert_known_settings(each["data"])
@@ -153,14 +153,14 @@ def test_every_variable_is_a_setting_and_every_command_exists(objects: list[Mani
         assert made in (ROOT / "deploy/README.md").read_text()
 
 
-def test_the_image_is_the_one_of_this_version(objects: list[Manifest]) -> None:
+def test_image_has_this_version(objects: list[Manifest]) -> None:
     version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
     for each in workloads(objects):
         assert_pinned(container(each)["image"])
         assert container(each)["image"] == f"mutua:{version}"
 
 
-def test_every_process_has_its_limits(objects: list[Manifest]) -> None:
+def test_workloads_have_resource_limits(objects: list[Manifest]) -> None:
     for each in workloads(objects):
         resources = container(each)["resources"]
         assert resources["requests"]["memory"] == resources["limits"]["memory"]
@@ -175,7 +175,7 @@ def test_every_process_has_its_limits(objects: list[Manifest]) -> None:
     assert ingest >= 4 * Settings.model_fields["queue_bytes"].default
 
 
-def test_nothing_can_write_or_become_more(objects: list[Manifest]) -> None:
+def test_containers_cannot_write_or_gain_privileges(objects: list[Manifest]) -> None:
     user, _, group = parse_stages(DOCKERFILE.read_text())[-1].find_last("USER").partition(":")
     for each in workloads(objects):
         spec = get_pod(each)["spec"]
@@ -195,7 +195,7 @@ def test_nothing_can_write_or_become_more(objects: list[Manifest]) -> None:
         assert "volumes" not in spec
 
 
-def test_only_the_namespace_reaches_what_believes_its_callers(objects: list[Manifest]) -> None:
+def test_only_the_namespace_reaches_the_services(objects: list[Manifest]) -> None:
     policy = index_by_name(objects, "NetworkPolicy")["callers"]["spec"]
     for each in workloads(objects):
         assert (

@@ -1,4 +1,4 @@
-"""Tiny programs to be supervised, and what can be seen of them."""
+"""Shell scripts as programs to supervise, and helpers to observe them."""
 
 from pathlib import Path
 
@@ -22,14 +22,14 @@ def shell_program(
 
 
 def read_log_lines(logs: Path, name: str) -> list[str]:
-    """The lines of a log without their times."""
+    """The lines of a program's log, without their times."""
     path = logs / f"{name}.log"
     lines = path.read_text().splitlines() if path.exists() else []
     return [line.partition(" ")[2] for line in lines]
 
 
 def is_running(process: int) -> bool:
-    """Whether it runs; one that nobody has waited for yet does not."""
+    """Whether a process runs; a zombie does not."""
     try:
         return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except OSError:

@@ -1,4 +1,4 @@
-"""One cluster a directory, and nothing of it left running once it was ended."""
+"""The directory of a local cluster: its lock, its processes, its state and its logs."""
 
 import os
 import signal
@@ -59,7 +59,7 @@ def supervised(directory: DevDirectory) -> Iterator[tuple["subprocess.Popen[str]
             supervisor.kill()
 
 
-def test_a_second_cluster_is_refused_and_told_of_the_first(directory: DevDirectory) -> None:
+def test_lock_refuses_second_cluster_and_names_the_first(directory: DevDirectory) -> None:
     assert directory.find_holder() == 0
     with directory.lock():
         assert directory.find_holder() == os.getpid()
@@ -71,7 +71,7 @@ def test_a_second_cluster_is_refused_and_told_of_the_first(directory: DevDirecto
         pass
 
 
-def test_nothing_stays_when_the_supervisor_was_killed(directory: DevDirectory) -> None:
+def test_stop_cluster_ends_orphans_of_a_killed_supervisor(directory: DevDirectory) -> None:
     with supervised(directory) as (supervisor, kept):
         assert sorted(directory.find_processes()) == sorted(kept)
         assert directory.find_holder() == supervisor.pid
@@ -84,7 +84,7 @@ def test_nothing_stays_when_the_supervisor_was_killed(directory: DevDirectory) -
     assert not directory.stop_cluster()
 
 
-def test_a_supervisor_that_is_frozen_is_ended_by_force(
+def test_stop_cluster_kills_a_frozen_supervisor(
     directory: DevDirectory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("services.dev.directory._STOP_SECONDS", 0.1)
@@ -95,7 +95,7 @@ def test_a_supervisor_that_is_frozen_is_ended_by_force(
     assert not any(map(is_running, kept))
 
 
-def test_only_what_belongs_to_the_directory_is_ended(
+def test_stop_cluster_ends_only_processes_of_the_directory(
     directory: DevDirectory, tmp_path: Path
 ) -> None:
     marks = {"this": str(directory.path), "another": f"{directory.path}-2"}
@@ -114,7 +114,7 @@ def test_only_what_belongs_to_the_directory_is_ended(
             process.wait()
 
 
-def test_what_was_told_is_read_and_nobody_else_may(directory: DevDirectory) -> None:
+def test_state_is_read_back_and_private(directory: DevDirectory) -> None:
     assert directory.read_state() == ClusterState()
     process = ProcessStatus(name="query", pid=7, state="ready", restarts=2, address="127.0.0.1:1")
     told = ClusterState(
@@ -128,13 +128,13 @@ def test_what_was_told_is_read_and_nobody_else_may(directory: DevDirectory) -> N
         directory.read_state()
 
 
-def test_files_of_others_are_left_alone(tmp_path: Path) -> None:
+def test_prepare_refuses_a_directory_with_other_files(tmp_path: Path) -> None:
     (tmp_path / "thesis.odt").touch()
     with pytest.raises(ForeignDataError, match=r"thesis\.odt"):
         DevDirectory(tmp_path).prepare()
 
 
-def test_logs_are_told_in_the_order_of_time(directory: DevDirectory) -> None:
+def test_read_logs_merges_in_order_of_time(directory: DevDirectory) -> None:
     (directory.logs / "broker.log").write_text("2026-01-01 one\n2026-01-04 four\n")
     (directory.logs / "query.log").write_text("2026-01-02 two\n2026-01-03 three\n")
     assert list(directory.read_logs()) == [
@@ -148,7 +148,7 @@ def test_logs_are_told_in_the_order_of_time(directory: DevDirectory) -> None:
         list(directory.read_logs("qery"))
 
 
-def test_logs_are_followed_line_by_line(directory: DevDirectory) -> None:
+def test_read_logs_follows_complete_lines(directory: DevDirectory) -> None:
     log = directory.logs / "query.log"
     log.write_text("2026-01-01 before\n")
     following = directory.read_logs(follow=True)

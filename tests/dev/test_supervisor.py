@@ -1,4 +1,4 @@
-"""Programs are started again, later each time, and end in order."""
+"""The supervisor restarts programs and stops them in order."""
 
 import os
 import signal
@@ -22,7 +22,7 @@ from tests.faults.server_process import wait_until
 SHORT = RestartBackoff(initial_seconds=0.01, max_seconds=0.04, reset_after_seconds=30.0)
 
 
-class Watched(Supervisor):
+class RecordingSupervisor(Supervisor):
     """Remembers what it told."""
 
     def __init__(self, logs: Path, pause: RestartBackoff = SHORT) -> None:
@@ -35,13 +35,13 @@ class Watched(Supervisor):
 
 
 @pytest.fixture
-def supervisor(tmp_path: Path) -> Iterator[Watched]:
-    supervisor = Watched(tmp_path)
+def supervisor(tmp_path: Path) -> Iterator[RecordingSupervisor]:
+    supervisor = RecordingSupervisor(tmp_path)
     yield supervisor
     supervisor.stop()
 
 
-def test_a_program_that_is_killed_is_started_again(supervisor: Watched) -> None:
+def test_killed_program_is_restarted(supervisor: RecordingSupervisor) -> None:
     supervisor.start([shell_program("worker", PRINT_READY + SLEEP)])
     first = supervisor.one()
     assert (first.state, first.restarts) == ("ready", 0)
@@ -61,10 +61,10 @@ def test_a_program_that_is_killed_is_started_again(supervisor: Watched) -> None:
     [(30.0, ["0.01", "0.02", "0.04", "0.04"]), (0.0, ["0.01", "0.01", "0.01", "0.01"])],
     ids=["crashing", "after it ran well"],
 )
-def test_pauses_grow_until_it_ran_well(
+def test_restart_delays_grow_until_a_long_run(
     tmp_path: Path, well_seconds: float, pauses: list[str]
 ) -> None:
-    supervisor = Watched(
+    supervisor = RecordingSupervisor(
         tmp_path,
         RestartBackoff(initial_seconds=0.01, max_seconds=0.04, reset_after_seconds=well_seconds),
     )
@@ -78,8 +78,8 @@ def test_pauses_grow_until_it_ran_well(
     ]
 
 
-def test_a_program_that_never_becomes_ready_is_told_with_what_it_said(
-    supervisor: Watched,
+def test_start_error_of_unready_program_has_its_output(
+    supervisor: RecordingSupervisor,
 ) -> None:
     with pytest.raises(
         ProgramStartError, match=r"worker does not start\n(.*\n)*.*no such topic"
@@ -88,7 +88,9 @@ def test_a_program_that_never_becomes_ready_is_told_with_what_it_said(
     assert "ended with code 1" in told.value.message
 
 
-def test_a_program_that_is_not_there_is_told(tmp_path: Path, supervisor: Watched) -> None:
+def test_start_error_names_a_missing_program(
+    tmp_path: Path, supervisor: RecordingSupervisor
+) -> None:
     program = shell_program("worker", "", PATH=str(tmp_path))
     missing = tmp_path / "missing"
     with pytest.raises(ProgramStartError, match=str(missing)):
@@ -97,7 +99,7 @@ def test_a_program_that_is_not_there_is_told(tmp_path: Path, supervisor: Watched
         )
 
 
-def test_groups_end_in_the_opposite_order(tmp_path: Path, supervisor: Watched) -> None:
+def test_stop_ends_groups_in_reverse_order(tmp_path: Path, supervisor: RecordingSupervisor) -> None:
     ended = tmp_path / "ended"
     postgres, broker, first, second = (
         shell_program(
@@ -115,7 +117,7 @@ def test_groups_end_in_the_opposite_order(tmp_path: Path, supervisor: Watched) -
     assert {process.state for process in supervisor.processes()} == {"ended"}
 
 
-def test_a_program_that_does_not_end_is_killed(supervisor: Watched) -> None:
+def test_stop_kills_a_program_that_ignores_the_signal(supervisor: RecordingSupervisor) -> None:
     supervisor.start(
         [shell_program("worker", f"trap '' TERM; {PRINT_READY}{SLEEP}", grace_seconds=0.05)]
     )
@@ -125,8 +127,8 @@ def test_a_program_that_does_not_end_is_killed(supervisor: Watched) -> None:
     wait_until_ended(process)
 
 
-def test_nothing_is_started_after_the_end(tmp_path: Path) -> None:
-    supervisor = Watched(tmp_path, RestartBackoff(initial_seconds=30.0))
+def test_stop_cancels_a_pending_restart(tmp_path: Path) -> None:
+    supervisor = RecordingSupervisor(tmp_path, RestartBackoff(initial_seconds=30.0))
     supervisor.start([shell_program("worker", PRINT_READY)])
     wait_until(lambda: supervisor.one().state == "waiting", "it waits to be started again")
     supervisor.stop()
