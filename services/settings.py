@@ -8,13 +8,13 @@ from pydantic import AfterValidator, Field, SecretStr, ValidationError, model_va
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from services.adapters.host_port import parse_host_port
 from services.adapters.telemetry.logs import LogFormat, LogLevel
 from services.ledger.errors import InvalidArgumentError
 from services.setting_table import SETTINGS
 
 _KAFKA: Final = "kafka_"
 _SASL: Final = ("sasl_mechanism", "sasl_plain_username", "sasl_plain_password")
-_MAX_PORT: Final = 65_535
 _HOST: Final = r"(?:[^][:/?,@\s]+|\[[^]/\s]+\])(?::\d{1,5})?"
 _POSTGRES: Final = re.compile(
     rf"postgres(?:ql)?://(?:[^@/\s]*@)?(?:{_HOST}(?:,{_HOST})*)?(?:/[^?\s]*)?(?:\?\S*)?"
@@ -23,9 +23,7 @@ _NAME: Final = re.compile(r"(?!\.{1,2}$)[A-Za-z0-9._-]{1,249}")
 
 
 def _check_address(text: str) -> str:
-    host, _, port = text.rpartition(":")
-    if not host or not port.isdecimal() or int(port) > _MAX_PORT:
-        raise ValueError(f"write HOST:PORT with a port of 0 (any) to {_MAX_PORT}")
+    parse_host_port(text)
     return text
 
 

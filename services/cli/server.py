@@ -1,10 +1,11 @@
 """`up`, `status` and `verify`: a server, how far it is, and whether its tables are right."""
 
 import sys
-from typing import TYPE_CHECKING, Final, NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 import click
 
+from services.adapters.host_port import parse_host_port
 from services.adapters.telemetry.logs import LogFormat, LogLevel, configure_logging
 from services.cli.common_options import FORMAT_OPTION
 from services.cli.connection import GlobalOptions, open_client, require_directory, warn_if_empty
@@ -16,8 +17,6 @@ from services.setting_table import SETTINGS
 
 if TYPE_CHECKING:
     from services.projector.verification import VerifyReport
-
-MAX_PORT: Final = 65_535
 
 
 @click.command()
@@ -86,11 +85,10 @@ def up(
 
 
 def _require_address(option: str, address: str) -> None:
-    host, _, port = address.rpartition(":")
-    if not host or not port.isdecimal() or int(port) > MAX_PORT:
-        raise click.UsageError(
-            f"{option} {address}: give HOST:PORT with a port of 0 (any) to {MAX_PORT}."
-        )
+    try:
+        parse_host_port(address)
+    except ValueError as error:
+        raise click.UsageError(f"{option} {address}: {error}.") from None
 
 
 @click.command()

@@ -69,7 +69,7 @@ def test_unreadable_metric_is_omitted_and_logged(
 
 
 def test_serve_metrics_names_malformed_or_occupied_address(address: str) -> None:
-    with pytest.raises(OSError, match="MUTUA_METRICS_LISTEN is 'nowhere'; give HOST:PORT"):
+    with pytest.raises(OSError, match="MUTUA_METRICS_LISTEN is 'nowhere'; write HOST:PORT"):
         serve_metrics("nowhere").__enter__()
     with (
         serve_metrics(address),

@@ -5,12 +5,13 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from importlib.metadata import version
 from threading import Lock
-from typing import Any, Final
+from typing import Any
 
 import prometheus_client as prometheus
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
 
+from services.adapters.host_port import parse_host_port
 from services.adapters.sql_store.tables import MODEL_VERSION
 from services.adapters.telemetry.metrics import (
     BUILD_INFO,
@@ -25,8 +26,6 @@ from services.adapters.telemetry.metrics import (
 
 logger = logging.getLogger(__name__)
 
-_MAX_PORT: Final = 65_535
-
 
 @contextmanager
 def serve_metrics(listen: str) -> Iterator[Meter]:
@@ -38,16 +37,17 @@ def serve_metrics(listen: str) -> Iterator[Meter]:
     if not listen:
         yield NO_OP_METER
         return
-    host, _, port = listen.rpartition(":")
-    if not host or not port.isdecimal() or int(port) > _MAX_PORT:
-        raise OSError(f"MUTUA_METRICS_LISTEN is {listen!r}; give HOST:PORT")
+    try:
+        host, port = parse_host_port(listen)
+    except ValueError as error:
+        raise OSError(f"MUTUA_METRICS_LISTEN is {listen!r}; {error}") from None
     untyped: Any = prometheus
     untyped.disable_created_metrics()  # they would add a second series to every metric
     meter = PrometheusMeter()
     meter.watch(BUILD_INFO, lambda: {(version("mutua"), str(MODEL_VERSION)): 1})
     try:
         server, thread = prometheus.start_http_server(
-            int(port), host.strip("[]"), registry=meter.registry
+            port, host.strip("[]"), registry=meter.registry
         )
     except OSError as error:
         raise OSError(
