@@ -83,9 +83,9 @@ async def call_server(handle: Handler, meter: RecordingMeter, ask: Ask) -> Any:
         await server.stop(PATIENCE_SECONDS)
 
 
-def make_unary_call(*, timeout: float = PATIENCE_SECONDS, **given: str) -> Ask:
+def make_unary_call(*, timeout: float = PATIENCE_SECONDS, **sent_metadata: str) -> Ask:
     """Asks with the metadata that are given."""
-    metadata = tuple((name.replace("_", "-"), value) for name, value in given.items())
+    metadata = tuple((name.replace("_", "-"), value) for name, value in sent_metadata.items())
 
     async def ask(stub: Any) -> Any:
         return await stub.RecordEvents(RecordEventsRequest(), metadata=metadata, timeout=timeout)
@@ -98,23 +98,23 @@ async def call_stream(stub: Any) -> Any:
     return [each.position async for each in stub.RecordStream(requests, timeout=PATIENCE_SECONDS)]
 
 
-async def fine() -> RecordEventsResponse:
+async def succeed() -> RecordEventsResponse:
     return RecordEventsResponse(position=get_request_id())
 
 
-async def refused() -> RecordEventsResponse:
+async def refuse() -> RecordEventsResponse:
     raise InvalidFactError("no fact")
 
 
-async def missing() -> RecordEventsResponse:
+async def raise_not_found() -> RecordEventsResponse:
     raise NotFoundError("nowhere")  # has no reason of the contract
 
 
-async def failed() -> RecordEventsResponse:
+async def fail() -> RecordEventsResponse:
     raise ZeroDivisionError("nothing to divide by")
 
 
-async def endless() -> RecordEventsResponse:
+async def never_end() -> RecordEventsResponse:
     await asyncio.Event().wait()
     raise AssertionError
 
@@ -122,16 +122,16 @@ async def endless() -> RecordEventsResponse:
 @pytest.mark.parametrize(
     ("handle", "outcome"),
     [
-        (fine, "OK"),
-        (refused, "INVALID_FACT"),
-        (missing, "NOT_FOUND"),
-        (failed, "INTERNAL"),
-        (endless, "CANCELLED"),
+        (succeed, "OK"),
+        (refuse, "INVALID_FACT"),
+        (raise_not_found, "NOT_FOUND"),
+        (fail, "INTERNAL"),
+        (never_end, "CANCELLED"),
     ],
 )
 def test_call_is_measured_under_its_outcome(handle: Handler, outcome: str) -> None:
     meter = RecordingMeter()
-    patience = 0.2 if handle is endless else PATIENCE_SECONDS
+    patience = 0.2 if handle is never_end else PATIENCE_SECONDS
     asyncio.run(call_server(handle, meter, make_unary_call(timeout=patience)))
     assert meter.observed == [(CALL_SECONDS, ("RecordEvents", outcome))]
     assert meter.watched[READY]() == {("IngestService",): False}
@@ -139,44 +139,50 @@ def test_call_is_measured_under_its_outcome(handle: Handler, outcome: str) -> No
 
 def test_stream_is_measured_as_one_call() -> None:
     meter = RecordingMeter()
-    ids = asyncio.run(call_server(fine, meter, call_stream))
+    ids = asyncio.run(call_server(succeed, meter, call_stream))
     assert (len(ids), len(set(ids))) == (3, 1)
     assert meter.observed == [(CALL_SECONDS, ("RecordStream", "OK"))]
-    asyncio.run(call_server(refused, meter, call_stream))
+    asyncio.run(call_server(refuse, meter, call_stream))
     assert meter.observed[1:] == [(CALL_SECONDS, ("RecordStream", "INVALID_FACT"))]
 
 
 def test_request_id_is_the_sent_one_if_valid_else_the_trace_id() -> None:
-    def told(**given: Any) -> str:
+    def get_request_id_of_call(**sent_metadata: Any) -> str:
         return str(
-            asyncio.run(call_server(fine, RecordingMeter(), make_unary_call(**given))).position
+            asyncio.run(
+                call_server(succeed, RecordingMeter(), make_unary_call(**sent_metadata))
+            ).position
         )
 
     trace = "0af7651916cd43dd8448eb211c80319c"
     traced = {"traceparent": f"00-{trace}-b7ad6b7169203331-01"}
-    assert told(x_request_id="from-a-proxy", **traced) == "from-a-proxy"
-    assert told(x_request_id="two words", **traced) == told(**traced) == trace
-    for unfit in ({}, {"x_request_id": "x" * 129}, {"traceparent": f"00-{trace}"}):
-        found = told(**unfit)
-        assert len(found) == 32
-        assert found != trace
+    assert get_request_id_of_call(x_request_id="from-a-proxy", **traced) == "from-a-proxy"
+    assert (
+        get_request_id_of_call(x_request_id="two words", **traced)
+        == get_request_id_of_call(**traced)
+        == trace
+    )
+    for invalid_metadata in ({}, {"x_request_id": "x" * 129}, {"traceparent": f"00-{trace}"}):
+        generated_id = get_request_id_of_call(**invalid_metadata)
+        assert len(generated_id) == 32
+        assert generated_id != trace
 
 
 def test_internal_error_names_the_request_id_of_the_log_entry() -> None:
-    said: list[tuple[str, str]] = []
+    log_entries: list[tuple[str, str]] = []
 
-    class Keep(logging.Handler):
+    class CollectingHandler(logging.Handler):
         def emit(self, record: logging.LogRecord) -> None:
-            said.append((record.getMessage(), get_request_id()))
+            log_entries.append((record.getMessage(), get_request_id()))
 
-    handler = Keep()
+    handler = CollectingHandler()
     logging.getLogger().addHandler(handler)
     try:
         error = asyncio.run(
-            call_server(failed, RecordingMeter(), make_unary_call(x_request_id="from-a-proxy"))
+            call_server(fail, RecordingMeter(), make_unary_call(x_request_id="from-a-proxy"))
         )
     finally:
         logging.getLogger().removeHandler(handler)
     assert error.code() is grpc.StatusCode.INTERNAL
     assert error.details() == "mutua failed at this; its log says more under request from-a-proxy"
-    assert ("/mutua.v1.IngestService/RecordEvents failed", "from-a-proxy") in said
+    assert ("/mutua.v1.IngestService/RecordEvents failed", "from-a-proxy") in log_entries

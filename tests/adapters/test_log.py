@@ -51,7 +51,7 @@ class TestSqliteLog(LogContract):
 
 
 @pytest.mark.parametrize(
-    ("told", "kept"),
+    ("clock_times", "record_times"),
     [
         ([10, 20, 30], [10, 20, 30]),
         ([10, 5, 7, 12], [10, 10, 10, 12]),
@@ -59,11 +59,13 @@ class TestSqliteLog(LogContract):
         ([10, 10], [10, 10]),
     ],
 )
-def test_record_time_never_decreases(path: Path, told: list[int], kept: list[int]) -> None:
-    with closing(SqliteLog(path, clock=ScriptedClock(*told))) as log:
-        for number in range(len(told)):
+def test_record_time_never_decreases(
+    path: Path, clock_times: list[int], record_times: list[int]
+) -> None:
+    with closing(SqliteLog(path, clock=ScriptedClock(*clock_times))) as log:
+        for number in range(len(clock_times)):
             append_durably(log, b"%d" % number)
-        assert [each.record_time for each in log.read(0, 10)] == kept
+        assert [each.record_time for each in log.read(0, 10)] == record_times
 
 
 def test_record_time_never_decreases_across_a_restart(path: Path) -> None:
@@ -75,11 +77,11 @@ def test_record_time_never_decreases_across_a_restart(path: Path) -> None:
 
 
 def test_on_append_is_called_after_an_append(path: Path) -> None:
-    woken = Event()
+    called = Event()
     with closing(SqliteLog(path)) as log:
-        log.on_append(woken.set)
+        log.on_append(called.set)
         append_durably(log, b"a")
-        assert woken.wait(PATIENCE_SECONDS)
+        assert called.wait(PATIENCE_SECONDS)
 
 
 def test_cancelled_append_of_a_slow_log_does_not_block_the_next(path: Path) -> None:
@@ -91,8 +93,8 @@ def test_cancelled_append_of_a_slow_log_does_not_block_the_next(path: Path) -> N
         return 1
 
     with closing(SqliteLog(path, clock=slow_clock)) as log:
-        given_up = log.append(PROGRAMME, [b"a"])
-        given_up.cancel()
+        cancelled = log.append(PROGRAMME, [b"a"])
+        cancelled.cancel()
         times.set()
         assert log.append(PROGRAMME, [b"b"]).result(timeout=2.0).next_offset == 2
 
@@ -244,22 +246,22 @@ def test_many_threads_read_one_log(path: Path) -> None:
     """A reader's `end` and `read` are asked from any number of threads at once."""
     _write_three(path)
     with closing(SqliteLog(path, read_only=True)) as reader, ThreadPoolExecutor(16) as pool:
-        asked = [pool.submit(reader.end) for _ in range(300)]
+        end_futures = [pool.submit(reader.end) for _ in range(300)]
         pages = [pool.submit(reader.read, 0, 9) for _ in range(300)]
-        assert {each.result(PATIENCE_SECONDS) for each in asked} == {3}
+        assert {each.result(PATIENCE_SECONDS) for each in end_futures} == {3}
         assert {len(each.result(PATIENCE_SECONDS)) for each in pages} == {3}
 
 
 def test_failed_commit_is_reported_on_the_writer_thread_and_ends_appending(path: Path) -> None:
     """A commit that fails in a way nobody understands: the outcome is unknown, once and for all."""
-    told: list[int] = []
-    log = SqliteLog(path, on_failure=lambda _: told.append(get_ident()))
+    clock_times: list[int] = []
+    log = SqliteLog(path, on_failure=lambda _: clock_times.append(get_ident()))
     append_durably(log, b"a")
     _alter(path, "DROP TABLE record")
     outcome = log.append(PROGRAMME, [b"b"]).exception(PATIENCE_SECONDS)
     assert getattr(outcome, "reason", outcome) == "OUTCOME_UNKNOWN"
-    assert len(told) == 1
-    assert told != [get_ident()]
+    assert len(clock_times) == 1
+    assert clock_times != [get_ident()]
     with pytest.raises(LogUnavailableError):
         log.append(PROGRAMME, [b"c"])
     closer = Thread(target=log.close)

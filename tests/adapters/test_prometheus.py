@@ -30,13 +30,16 @@ def test_values_of_many_threads_are_exported(address: str) -> None:
         meter.add(APPLES, 0, "green")
         list(pool.map(lambda _: meter.add(APPLES, 2, "red"), range(500)))
         list(pool.map(lambda weight: meter.observe(WEIGHT, weight), (0.5, 1, 5, 20)))
-        found = scrape(address)
-    assert found.by("apples_total", "colour") == {"green": 0, "red": 1_000}
-    assert found.by("apple_weight_bucket", "le") == {"1.0": 2, "10.0": 3, "+Inf": 4}
-    assert found.value("apple_weight_sum") == 26.5
-    assert (found.kinds["apples"], found.kinds["apple_weight"]) == ("counter", "histogram")
-    assert found.value("process_resident_memory_bytes") > 0
-    assert sum(found.by("mutua_build_info", "version").values()) == 1
+        scrape_result = scrape(address)
+    assert scrape_result.by("apples_total", "colour") == {"green": 0, "red": 1_000}
+    assert scrape_result.by("apple_weight_bucket", "le") == {"1.0": 2, "10.0": 3, "+Inf": 4}
+    assert scrape_result.value("apple_weight_sum") == 26.5
+    assert (scrape_result.kinds["apples"], scrape_result.kinds["apple_weight"]) == (
+        "counter",
+        "histogram",
+    )
+    assert scrape_result.value("process_resident_memory_bytes") > 0
+    assert sum(scrape_result.by("mutua_build_info", "version").values()) == 1
 
 
 def test_watched_metric_is_read_at_every_scrape(address: str) -> None:
@@ -56,15 +59,15 @@ def test_watched_metric_is_read_at_every_scrape(address: str) -> None:
 def test_unreadable_metric_is_omitted_and_logged(
     address: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    def fallen() -> float:
+    def raise_lookup_error() -> float:
         raise LookupError("no tree stands")
 
     with serve_metrics(address) as meter:
-        meter.watch(TREES, fallen)
+        meter.watch(TREES, raise_lookup_error)
         meter.add(APPLES, 1, "red")
-        found = scrape(address)
-    assert "trees" not in found.kinds
-    assert found.value("apples_total", colour="red") == 1
+        scrape_result = scrape(address)
+    assert "trees" not in scrape_result.kinds
+    assert scrape_result.value("apples_total", colour="red") == 1
     assert "trees cannot be read" in caplog.text
 
 

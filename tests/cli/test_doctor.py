@@ -28,26 +28,28 @@ def data(tmp_path: Path) -> Path:
         return tmp_path / "data"
 
 
-def told(result: CommandResult) -> dict[str, list[Any]]:
+def group_findings(result: CommandResult) -> dict[str, list[Any]]:
     """What was found, by check: its state, what was said, and the remedy."""
-    found: dict[str, list[Any]] = {}
+    findings: dict[str, list[Any]] = {}
     for each in result.answer["checks"]:
-        found.setdefault(each["check"], []).append((each["state"], each["found"], each["remedy"]))
+        findings.setdefault(each["check"], []).append(
+            (each["state"], each["found"], each["remedy"])
+        )
     assert result.answer["ok"] == (result.code == 0)
-    return found
+    return findings
 
 
 @pytest.fixture
-def examined(run: RunCommand, data: Path) -> Callable[[], dict[str, list[Any]]]:
-    return lambda: told(run("--data", data, "doctor", "--format", "json"))
+def run_doctor(run: RunCommand, data: Path) -> Callable[[], dict[str, list[Any]]]:
+    return lambda: group_findings(run("--data", data, "doctor", "--format", "json"))
 
 
 def test_healthy_and_missing_directories_are_ok(run: RunCommand, data: Path) -> None:
-    well, absent = run("--data", data, "doctor"), run("--data", data / "absent", "doctor")
-    assert (well.code, absent.code) == (0, 0)
-    assert f"{data} holds {len(make_records())} facts, answered from read-1.sqlite" in well.out
-    assert {line.split()[0] for line in well.out.splitlines()} == {"ok"}
-    assert "is not there yet; the first fact makes it" in absent.out
+    healthy, missing = run("--data", data, "doctor"), run("--data", data / "absent", "doctor")
+    assert (healthy.code, missing.code) == (0, 0)
+    assert f"{data} holds {len(make_records())} facts, answered from read-1.sqlite" in healthy.out
+    assert {line.split()[0] for line in healthy.out.splitlines()} == {"ok"}
+    assert "is not there yet; the first fact makes it" in missing.out
 
 
 def test_misspelt_setting_is_reported_with_a_suggestion(
@@ -66,15 +68,15 @@ def test_misspelt_setting_is_reported_with_a_suggestion(
 
 
 def test_library_of_another_version_is_reported(
-    examined: Callable[[], dict[str, list[Any]]], monkeypatch: pytest.MonkeyPatch
+    run_doctor: Callable[[], dict[str, list[Any]]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(
         program_checks, "version", lambda name: "9.9" if name == "faust-streaming" else "3.0.12"
     )
-    [_, found] = examined()["versions"]
-    assert found[0] == "problem"
-    assert "faust-streaming is 9.9" in found[1]
-    assert found[2] == "pip install 'faust-streaming==0.15.3'"
+    [_, finding] = run_doctor()["versions"]
+    assert finding[0] == "problem"
+    assert "faust-streaming is 9.9" in finding[1]
+    assert finding[2] == "pip install 'faust-streaming==0.15.3'"
 
 
 @pytest.mark.parametrize(
@@ -82,41 +84,41 @@ def test_library_of_another_version_is_reported(
     [(10 << 20, "problem", "10 MiB are free"), (256 << 20, "note", "twice")],
 )
 def test_scarce_disk_space_is_reported(
-    examined: Callable[[], dict[str, list[Any]]],
+    run_doctor: Callable[[], dict[str, list[Any]]],
     monkeypatch: pytest.MonkeyPatch,
     free: int,
     state: str,
     words: str,
 ) -> None:
     monkeypatch.setattr(directory_checks, "disk_usage", lambda _: SimpleNamespace(free=free))
-    [found] = examined()["disk"]
-    assert found[0] == state
-    assert words in found[1]
-    assert "free some space" in found[2]
+    [finding] = run_doctor()["disk"]
+    assert finding[0] == state
+    assert words in finding[1]
+    assert "free some space" in finding[2]
 
 
-def test_clock_set_back_is_reported(examined: Any, data: Path) -> None:
+def test_clock_set_back_is_reported(run_doctor: Any, data: Path) -> None:
     with closing(
         SqliteLog(data / "log.sqlite", clock=lambda: time.time_ns() // 1000 + HOUR)
     ) as log:
         log.append("default", [b"a fact"]).result(20)
-    [found] = examined()["clock"]
-    assert found[0] == "problem"
-    assert "the last fact was recorded 3," in found[1]
-    assert "NTP" in found[2]
+    [finding] = run_doctor()["clock"]
+    assert finding[0] == "problem"
+    assert "the last fact was recorded 3," in finding[1]
+    assert "NTP" in finding[2]
 
 
 def test_unreadable_file_is_reported_and_other_checks_run(
-    examined: Callable[[], dict[str, list[Any]]], data: Path
+    run_doctor: Callable[[], dict[str, list[Any]]], data: Path
 ) -> None:
     (data / "read-1.sqlite").write_bytes(b"no file of ours")
-    [found] = examined()["directory"]
-    assert found == (
+    [finding] = run_doctor()["directory"]
+    assert finding == (
         "problem",
         f"{data / 'read-1.sqlite'} is not an SQLite file of mutua, or is damaged",
         "mutua rebuild makes them again from the log",
     )
-    assert [each[0] for each in examined()["clock"]] == ["ok"]
+    assert [each[0] for each in run_doctor()["clock"]] == ["ok"]
 
 
 def test_doctor_refuses_a_remote_server(run: RunCommand) -> None:
@@ -133,10 +135,10 @@ def test_memoized_failure_is_reported_once() -> None:
         ]
     )
 
-    def look() -> NoReturn:
+    def read() -> NoReturn:
         raise next(answers)
 
-    looked = memoize(look)
-    checks: dict[str, Check] = {"topic": looked, "clock": looked}
-    told = [(name, each.message) for name, each in run_checks(checks)]
-    assert told == [("topic", "Kafka does not answer"), ("clock", "not checked")]
+    read_once = memoize(read)
+    checks: dict[str, Check] = {"topic": read_once, "clock": read_once}
+    group_findings = [(name, each.message) for name, each in run_checks(checks)]
+    assert group_findings == [("topic", "Kafka does not answer"), ("clock", "not checked")]

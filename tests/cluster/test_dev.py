@@ -28,18 +28,18 @@ def dev() -> Iterator[DevClusterCommands]:
 @pytest.mark.timeout(400)
 def test_a_cluster_takes_facts_and_answers_whatever_is_killed(dev: DevClusterCommands) -> None:
     with dev.start() as first:
-        told = dev.run_json("dev", "status", "--dir", str(dev.path))
-        assert list(told) == ["server", "processes"]
-        assert [each["name"] for each in told["processes"]] == PROCESSES
-        assert {each["state"] for each in told["processes"]} == {"ready"}
+        dev_status = dev.run_json("dev", "status", "--dir", str(dev.path))
+        assert list(dev_status) == ["server", "processes"]
+        assert [each["name"] for each in dev_status["processes"]] == PROCESSES
+        assert {each["state"] for each in dev_status["processes"]} == {"ready"}
         ready = {
             each["name"]: scrape(each["metrics"]).by("mutua_ready", "service")
-            for each in told["processes"]
+            for each in dev_status["processes"]
             if each["metrics"]
         }
         assert list(ready) == PROCESSES[2:]
         assert all(1 in each.values() for each in ready.values()), ready
-        server = told["server"]
+        server = dev_status["server"]
         assert (dev.path / "broker" / "formatted-by").read_text() == "4.4.0\n"
         log(dev, server, "Thornwick", "Millbury")
         wait_until(lambda: givers(server) == {"Thornwick"}, "the exchange is answered")

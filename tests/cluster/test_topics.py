@@ -40,11 +40,15 @@ def file(tmp_path: Path) -> Path:
 def test_topic_create_makes_a_valid_topic_once(run: RunCommand, broker: str) -> None:
     name = f"test-{uuid4().hex}"
     words = ("topic", "create", "--log-url", kafka_url(broker, name), "--partitions", 3)
-    made, again = run(*words), run(*words, "--format", "json")
+    created, again = run(*words), run(*words, "--format", "json")
     checked = run("topic", "check", "--log-url", kafka_url(broker, name), "--format", "json")
     more = run("topic", "create", "--log-url", kafka_url(broker, name), "--partitions", 5)
     delete_topic(broker, name)
-    assert (made.code, made.err, made.out.splitlines()[-1]) == (0, "", "ok: it can be a log")
+    assert (created.code, created.err, created.out.splitlines()[-1]) == (
+        0,
+        "",
+        "ok: it can be a log",
+    )
     assert again.answer == checked.answer
     assert (again.answer["ok"], again.answer["partition_count"]) == (True, 3)
     assert again.answer["settings"]["message.timestamp.type"] == "LogAppendTime"
@@ -82,33 +86,33 @@ def test_topic_release_releases_given_or_all_partitions(run: RunCommand, databas
 
 
 def test_topic_check_names_remedy_for_missing_topic_or_broker(run: RunCommand, broker: str) -> None:
-    absent = run("topic", "check", "--log-url", kafka_url(broker, "no-such-topic"))
-    assert absent.code == 1
-    assert f"mutua topic create --log-url {kafka_url(broker, 'no-such-topic')}" in absent.err
+    missing = run("topic", "check", "--log-url", kafka_url(broker, "no-such-topic"))
+    assert missing.code == 1
+    assert f"mutua topic create --log-url {kafka_url(broker, 'no-such-topic')}" in missing.err
     with socket.create_server(("127.0.0.1", 0)) as silent:
         address = f"127.0.0.1:{silent.getsockname()[1]}"
-        away = run("topic", "check", "--log-url", kafka_url(address, "any"))
-    assert away.code == 1
-    assert f"Kafka at {address} does not answer" in away.err
+        unreachable = run("topic", "check", "--log-url", kafka_url(address, "any"))
+    assert unreachable.code == 1
+    assert f"Kafka at {address} does not answer" in unreachable.err
 
 
 def test_replay_preserves_ids_order_and_times(
     run: RunCommand, broker: str, topic: str, file: Path, tmp_path: Path
 ) -> None:
-    told = run("replay", file, "--log-url", kafka_url(broker, topic))
+    replayed = run("replay", file, "--log-url", kafka_url(broker, topic))
     count = len(facts())
-    assert (told.code, told.out) == (
+    assert (replayed.code, replayed.out) == (
         0,
         f"Replayed: {kafka_url(broker, topic)} holds {count} records, with ids and times kept.\n",
     )
-    there = [each for partition in read_partitions(broker, topic) for each in partition]
-    assert len(there) == count
+    replayed_records = [each for partition in read_partitions(broker, topic) for each in partition]
+    assert len(replayed_records) == count
     for programme_id in (PROGRAMME, OTHER):
         before = read_log(tmp_path / "data")
-        assert told_of(there, programme_id) == told_of(before, programme_id)
+        assert read_facts(replayed_records, programme_id) == read_facts(before, programme_id)
 
 
-def told_of(found: Iterable[Record], programme_id: str) -> list[tuple[Event, Instant] | None]:
+def read_facts(found: Iterable[Record], programme_id: str) -> list[tuple[Event, Instant] | None]:
     """The facts of a programme and their times, in order; what is no fact has no time to keep."""
     read_ones = [
         read_record(each.offset, each.record_time, each.programme_id, each.value)
@@ -143,8 +147,8 @@ def test_replay_resumes_and_does_nothing_when_finished(
         stopped = run("replay", file, "--log-url", kafka_url(broker, half))
     assert stopped.code == 130
     assert f"replay {file} --log-url {kafka_url(broker, half)}" in stopped.err
-    begun = read_partitions(broker, half)
-    assert 0 < sum(map(len, begun)) < len(facts())
+    partial_records = read_partitions(broker, half)
+    assert 0 < sum(map(len, partial_records)) < len(facts())
     assert run("replay", file, "--log-url", kafka_url(broker, half)).code == 0
     finished = read_partitions(broker, half)
     delete_topic(broker, half)

@@ -63,8 +63,8 @@ def test_lock_refuses_second_cluster_and_names_the_first(directory: DevDirectory
     assert directory.find_holder() == 0
     with directory.lock():
         assert directory.find_holder() == os.getpid()
-        told = pytest.raises(DataInUseError, match=rf"mutua dev up \(process {os.getpid()}\)")
-        with told, DevDirectory(directory.path).lock():
+        refusal = pytest.raises(DataInUseError, match=rf"mutua dev up \(process {os.getpid()}\)")
+        with refusal, DevDirectory(directory.path).lock():
             pass
     assert directory.find_holder() == 0
     with directory.lock():
@@ -72,15 +72,15 @@ def test_lock_refuses_second_cluster_and_names_the_first(directory: DevDirectory
 
 
 def test_stop_cluster_ends_orphans_of_a_killed_supervisor(directory: DevDirectory) -> None:
-    with supervised(directory) as (supervisor, kept):
-        assert sorted(directory.find_processes()) == sorted(kept)
+    with supervised(directory) as (supervisor, child_pids):
+        assert sorted(directory.find_processes()) == sorted(child_pids)
         assert directory.find_holder() == supervisor.pid
         supervisor.kill()
         supervisor.wait()
         assert directory.find_holder() == 0
         directory.stop_cluster()  # what has not ended by itself, as it is on its way to
     assert directory.find_processes() == []
-    assert not any(map(is_running, kept))
+    assert not any(map(is_running, child_pids))
     assert not directory.stop_cluster()
 
 
@@ -88,11 +88,11 @@ def test_stop_cluster_kills_a_frozen_supervisor(
     directory: DevDirectory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("services.dev.directory._STOP_SECONDS", 0.1)
-    with supervised(directory) as (supervisor, kept):
+    with supervised(directory) as (supervisor, child_pids):
         supervisor.send_signal(signal.SIGSTOP)
         assert directory.stop_cluster()
         assert supervisor.wait() == -signal.SIGKILL
-    assert not any(map(is_running, kept))
+    assert not any(map(is_running, child_pids))
 
 
 def test_stop_cluster_ends_only_processes_of_the_directory(
@@ -117,11 +117,11 @@ def test_stop_cluster_ends_only_processes_of_the_directory(
 def test_state_is_read_back_and_private(directory: DevDirectory) -> None:
     assert directory.read_state() == ClusterState()
     process = ProcessStatus(name="query", pid=7, state="ready", restarts=2, address="127.0.0.1:1")
-    told = ClusterState(
+    state = ClusterState(
         server="a:1,b:2", store_url="postgresql://", ports={"x": 1}, processes=[process]
     )
-    directory.write_state(told)
-    assert directory.read_state() == told
+    directory.write_state(state)
+    assert directory.read_state() == state
     assert (directory.path / "dev.json").stat().st_mode & 0o077 == 0
     (directory.path / "dev.json").write_text("{")
     with pytest.raises(ForeignDataError, match="is damaged"):

@@ -26,8 +26,8 @@ class RecordingSupervisor(Supervisor):
     """Remembers what it told."""
 
     def __init__(self, logs: Path, pause: RestartBackoff = SHORT) -> None:
-        self.told: list[list[ProcessStatus]] = []
-        super().__init__(logs, on_change=self.told.append, backoff=pause)
+        self.notifications: list[list[ProcessStatus]] = []
+        super().__init__(logs, on_change=self.notifications.append, backoff=pause)
 
     def one(self) -> ProcessStatus:
         (process,) = self.processes()
@@ -49,7 +49,7 @@ def test_killed_program_is_restarted(supervisor: RecordingSupervisor) -> None:
     wait_until(lambda: supervisor.one().restarts == 1, "it is started again")
     wait_until(lambda: supervisor.one().state == "ready", "it is ready again")
     assert supervisor.one().pid not in (0, first.pid)
-    states = [told[0].state for told in supervisor.told]
+    states = [notifications[0].state for notifications in supervisor.notifications]
     assert [state for n, state in enumerate(states) if states[n - 1 : n] != [state]] == [
         *("starting", "ready", "waiting"),
         *("starting", "ready"),
@@ -83,9 +83,9 @@ def test_start_error_of_unready_program_has_its_output(
 ) -> None:
     with pytest.raises(
         ProgramStartError, match=r"worker does not start\n(.*\n)*.*no such topic"
-    ) as told:
+    ) as error:
         supervisor.start([shell_program("worker", "echo no such topic; exit 1")])
-    assert "ended with code 1" in told.value.message
+    assert "ended with code 1" in error.value.message
 
 
 def test_start_error_names_a_missing_program(
