@@ -78,7 +78,7 @@ def _pair_up(active: list[OrganizationContent]) -> dict[str, str]:
 
 
 def _find_kin(active: list[OrganizationContent]) -> dict[str, list[str]]:
-    """Maps every organization to those that share its core system or strategic grouping."""
+    """Maps every organization to all with the same core system or strategic grouping."""
     sharing = defaultdict[str, set[str]](set)
     for each in active:
         sharing[each.core_system].add(each.organization_id)

@@ -1,4 +1,4 @@
-"""Keeps programs running: restarts those that exit, with growing delays."""
+"""Keeps programs running: restarts a program that exits, after growing delays."""
 
 import threading
 import time

@@ -36,7 +36,7 @@ PATIENCE_SECONDS = 120
 
 
 class RecordingMeter:
-    """A meter that keeps what it is told."""
+    """A meter that records its calls."""
 
     def __init__(self) -> None:
         self.observed: list[tuple[Histogram, tuple[str, ...]]] = []
@@ -70,7 +70,7 @@ Ask = Callable[[Any], Awaitable[Any]]
 
 
 async def call_server(handle: Handler, meter: RecordingMeter, ask: Ask) -> Any:
-    """What the caller is told."""
+    """The response to a call, or its error."""
     server = GrpcServer(["mutua.v1.IngestService"], meter=meter)
     add_IngestServiceServicer_to_server(FakeIngestService(handle), server.aio_server)
     address = await server.start("127.0.0.1:0")
@@ -84,7 +84,7 @@ async def call_server(handle: Handler, meter: RecordingMeter, ask: Ask) -> Any:
 
 
 def make_unary_call(*, timeout: float = PATIENCE_SECONDS, **sent_metadata: str) -> Ask:
-    """Asks with the metadata that are given."""
+    """Makes a unary call with this metadata."""
     metadata = tuple((name.replace("_", "-"), value) for name, value in sent_metadata.items())
 
     async def ask(stub: Any) -> Any:

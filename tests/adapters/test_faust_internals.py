@@ -34,7 +34,7 @@ HERE, THERE = TP("facts", 0), TP("facts", 1)
 
 
 class RecordingOwner(Worker):
-    """A worker whose read models stand still, and that keeps what it is told."""
+    """A worker with fixed positions, which records its callbacks."""
 
     def __init__(self) -> None:
         nothing: Any = None  # nothing is read here
@@ -46,14 +46,14 @@ class RecordingOwner(Worker):
             on_superseded=self.reasons.append,
             on_failure=self.reasons.append,
         )
-        self.stands = {0: 70, 1: 0}
+        self.stored_offsets = {0: 70, 1: 0}
 
     async def take_over(self, partitions: Collection[int]) -> None:
-        self.next_offsets = {number: self.stands[number] for number in partitions}
+        self.next_offsets = {number: self.stored_offsets[number] for number in partitions}
 
 
 class FakeFetchThread:
-    """What a consumer asks of the thread that fetches."""
+    """The part of the fetch thread that a consumer calls."""
 
     def __init__(self) -> None:
         self.fetched: dict[TP, list[Any]] = {}

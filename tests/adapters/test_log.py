@@ -1,4 +1,4 @@
-"""The log as a SQLite file: the contract of the port, and what only a file can go through."""
+"""The SQLite log: the contract of the port, and failures of files."""
 
 import sqlite3
 from collections.abc import Callable, Iterator
@@ -29,7 +29,7 @@ from tests.adapters.log_contract import (
 
 
 class ScriptedClock:
-    """Tells the times it was given, then the last one for ever."""
+    """Returns the given times in order, then the last one for ever."""
 
     def __init__(self, *times: int) -> None:
         self.times = list(times)
@@ -85,7 +85,7 @@ def test_on_append_is_called_after_an_append(path: Path) -> None:
 
 
 def test_cancelled_append_of_a_slow_log_does_not_block_the_next(path: Path) -> None:
-    """Whoever holds the future may cancel it; the next append is answered all the same."""
+    """A caller may cancel its future; the next append is still confirmed."""
     times = Event()
 
     def slow_clock() -> int:
@@ -101,7 +101,7 @@ def test_cancelled_append_of_a_slow_log_does_not_block_the_next(path: Path) -> N
 
 @contextmanager
 def stalled(log: SqliteLog, path: Path) -> Iterator[None]:
-    """Holds the file, so that appends queue up behind the first one."""
+    """Locks the file, so that appends queue up behind the first one."""
     with closing(sqlite3.connect(path, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
         yield
@@ -243,7 +243,7 @@ def test_reader_sees_committed_records_of_a_writer(path: Path) -> None:
 
 
 def test_many_threads_read_one_log(path: Path) -> None:
-    """A reader's `end` and `read` are asked from any number of threads at once."""
+    """Many threads call `end` and `read` of a reader at once."""
     _write_three(path)
     with closing(SqliteLog(path, read_only=True)) as reader, ThreadPoolExecutor(16) as pool:
         end_futures = [pool.submit(reader.end) for _ in range(300)]
@@ -253,7 +253,7 @@ def test_many_threads_read_one_log(path: Path) -> None:
 
 
 def test_failed_commit_is_reported_on_the_writer_thread_and_ends_appending(path: Path) -> None:
-    """A commit that fails in a way nobody understands: the outcome is unknown, once and for all."""
+    """After a commit fails for an unknown cause, the log refuses every append."""
     clock_times: list[int] = []
     log = SqliteLog(path, on_failure=lambda _: clock_times.append(get_ident()))
     append_durably(log, b"a")

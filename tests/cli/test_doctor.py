@@ -22,14 +22,14 @@ HOUR = 3_600_000_000
 
 @pytest.fixture
 def data(tmp_path: Path) -> Path:
-    """A data directory in which something was recorded."""
+    """A data directory with facts."""
     append_records(tmp_path / "data", make_records())
     with serve_embedded(tmp_path / "data", purpose="a test", write=True):
         return tmp_path / "data"
 
 
 def group_findings(result: CommandResult) -> dict[str, list[Any]]:
-    """What was found, by check: its state, what was said, and the remedy."""
+    """The findings by check: state, message and remedy."""
     findings: dict[str, list[Any]] = {}
     for each in result.answer["checks"]:
         findings.setdefault(each["check"], []).append(

@@ -1,4 +1,4 @@
-"""The whole cluster as `mutua dev up` runs it: real processes, asked as a person asks them."""
+"""The cluster of `mutua dev up`, used through the command line."""
 
 import os
 import signal
@@ -26,7 +26,7 @@ def dev() -> Iterator[DevClusterCommands]:
 
 
 @pytest.mark.timeout(400)
-def test_a_cluster_takes_facts_and_answers_whatever_is_killed(dev: DevClusterCommands) -> None:
+def test_dev_cluster_survives_killed_processes(dev: DevClusterCommands) -> None:
     with dev.start() as first:
         dev_status = dev.run_json("dev", "status", "--dir", str(dev.path))
         assert list(dev_status) == ["server", "processes"]
@@ -84,7 +84,7 @@ def log(dev: DevClusterCommands, server: str, giver: str, receiver: str) -> None
 
 
 def put_garbage(dev: DevClusterCommands) -> None:
-    """Records of somebody who does not know where they belong, or how they are written."""
+    """Writes unreadable records, some to the wrong partition."""
     address = KafkaAddress.parse(DevDirectory(dev.path).read_state().log_url)
     with closing(KafkaProducer(bootstrap_servers=list(address.servers))) as producer:
         for partition in range(2):
@@ -92,6 +92,6 @@ def put_garbage(dev: DevClusterCommands) -> None:
 
 
 def givers(server: str) -> set[str]:
-    """Who gave something, by the answers."""
+    """The organizations that gave something, by the balances."""
     with Client(server) as client:
         return {row.organization_id for row in client.list_balances() if row.given > 0}

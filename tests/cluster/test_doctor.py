@@ -27,7 +27,7 @@ HALF_AN_HOUR_MS = 1_800_000
 
 
 def run_doctor(run: RunCommand, broker: str, topic: str, database: str) -> dict[str, list[Any]]:
-    """What was found, by check: its state, what was said, and the remedy."""
+    """The findings by check: state, message and remedy."""
     urls = ("--log-url", kafka_url(broker, topic), "--store-url", database)
     result = run("doctor", *urls, "--format", "json")
     findings: dict[str, list[Any]] = {}
@@ -45,7 +45,7 @@ def collect_states(findings: dict[str, list[Any]]) -> dict[str, set[str]]:
 
 @pytest.fixture
 def projected_topic(broker: str, topic: str, database: str) -> str:
-    """The topic, with facts of which the read models in the database are made."""
+    """A topic whose facts are projected into the database."""
     address = KafkaAddress(servers=(broker,), topic=topic)
     with closing(KafkaTopic(address)) as log, closing(PostgresStore(database)) as store:
         partition = log.find_partition(PROGRAMME)

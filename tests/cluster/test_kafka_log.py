@@ -24,7 +24,7 @@ from tests.faults.server_process import wait_until
 
 
 class OnePartition:
-    """A topic of one partition, as those see it who record and as those who read."""
+    """A topic with one partition, as a log to append to and to read."""
 
     number = 0
 
@@ -108,7 +108,7 @@ def test_failed_producer_is_replaced_once_despite_late_failures(log: KafkaLog) -
     late.failure(CorruptRecordError())
     judged = log._producer.ready
     log._producer.report_failure(failing)
-    wait_until(lambda: log._producer.ready is not judged, "the keeper has looked again")
+    wait_until(lambda: log._producer.ready is not judged, "the producer was checked again")
     assert append_durably(log, b"c").next_offset == 1
     assert producer_of(log) is replacement
 
@@ -133,7 +133,7 @@ def test_hanging_client_makes_log_unready(log: KafkaLog, monkeypatch: pytest.Mon
     monkeypatch.setattr(managed_producer, "_SILENT_SECONDS", 2.5)
     wait_until(lambda: not log.unready_reason, "the log is open")
     monkeypatch.setattr(log._producer._admin, "describe", over.wait)
-    wait_until(lambda: "Kafka has not answered for" in log.unready_reason, "health tells")
+    wait_until(lambda: "Kafka has not answered for" in log.unready_reason, "the log is unready")
     monkeypatch.undo()
     over.set()
     wait_until(lambda: not log.unready_reason, "it goes on")

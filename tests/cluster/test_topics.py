@@ -1,4 +1,4 @@
-"""Topics made, looked at and filled from the command line."""
+"""The commands that create, check, release and fill topics."""
 
 import socket
 from collections.abc import Iterable
@@ -30,7 +30,7 @@ from tests.faults.server_process import wait_until
 
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
-    """A log of two programmes with all that can come to stand on one, exported."""
+    """An exported log of two programmes, with every kind of record."""
     append_records(tmp_path / "data", facts())
     path = tmp_path / "log.jsonl"
     export_log(tmp_path / "data", path, programme_id="", force=False, progress=lambda *_: None)
@@ -113,7 +113,7 @@ def test_replay_preserves_ids_order_and_times(
 
 
 def read_facts(found: Iterable[Record], programme_id: str) -> list[tuple[Event, Instant] | None]:
-    """The facts of a programme and their times, in order; what is no fact has no time to keep."""
+    """The facts of a programme and their times, in order; None for a record without a fact."""
     read_ones = [
         read_record(each.offset, each.record_time, each.programme_id, each.value)
         for each in found

@@ -39,11 +39,11 @@ provider.add_span_processor(SimpleSpanProcessor(printed))
 trace.set_tracer_provider(provider)
 run_module(sys.argv[1], run_name="__main__")
 """
-"""Runs a module as those do who have set up OpenTelemetry's SDK."""
+"""Runs a module with OpenTelemetry's SDK, which prints spans."""
 
 
 class TracedCluster:
-    """Processes on a topic and a database."""
+    """Processes of a cluster, on one topic and one database."""
 
     def __init__(self, broker: str, topic: str, database: str) -> None:
         self.broker, self.topic, self.database = broker, topic, database
@@ -66,7 +66,7 @@ class TracedCluster:
         return process
 
     def headers(self) -> list[list[tuple[str, bytes]]]:
-        """Of each record of the programme, in order."""
+        """The headers of every record of the programme, in order."""
         place = TopicPartition(self.topic, find_partition(PROGRAMME, PARTITIONS))
         with closing(
             KafkaConsumer(bootstrap_servers=self.broker, auto_offset_reset="earliest")
@@ -101,7 +101,7 @@ def record(
 
 
 def objects(process: MeasuredProcess) -> list[dict[str, Any]]:
-    """What it wrote as JSON: lines of its log, and spans."""
+    """The JSON objects in the output of a process: log lines and spans."""
     return [json.loads(line) for line in re.findall(r"\{.*\}", process.output)]
 
 
@@ -140,7 +140,7 @@ def test_spans_of_ingest_and_projector_belong_to_the_trace(
     assert (report.differences, report.fact_count) == ([], 2)
 
 
-# The newest that can be installed together: each names one version of the SDK.
+# The newest versions that agree on one version of the SDK.
 INSTRUMENTATION = (
     "opentelemetry-distro==0.66b1",
     "opentelemetry-instrumentation-grpc==0.66b1",
@@ -151,7 +151,7 @@ NOT_EXPORTED = {f"OTEL_{signal}_EXPORTER": "none" for signal in ("TRACES", "METR
 
 
 def test_instrumentation_adds_nothing_to_records(running: TracedCluster) -> None:
-    """With the real packages, started as README says."""
+    """Runs the real packages as README describes."""
     with install_lowest_versions(*INSTRUMENTATION) as programs:
         ingest = running.start(
             *("ingest", str(programs / "python"), "-m", "services.ingest"),

@@ -1,4 +1,4 @@
-"""deploy/compose.yaml: what its schema and its parts say of it, and what it starts, started."""
+"""deploy/compose.yaml: its schema, its services, and a run of them."""
 
 import re
 import signal

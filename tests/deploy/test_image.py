@@ -1,4 +1,4 @@
-"""What deploy/Dockerfile says, and that the image works: as anybody, with nowhere to write."""
+"""The steps of deploy/Dockerfile, and the image as a user that cannot write."""
 
 import subprocess
 import tomllib
@@ -69,4 +69,4 @@ def test_image_runs_installed_code_read_only_as_its_user(image: Image) -> None:
     assert run(image, ["sh", "-c", "id -u; echo $HOME"]) == "10001\n\n"
     for place in ("/tmp", "/var/tmp", "/opt/mutua", "/"):
         assert "Read-only file system" in run(image, ["touch", f"{place}/x"])
-    assert "Record who gave knowledge" in run(image, image.command)
+    assert "Record and analyse who shares knowledge" in run(image, image.command)

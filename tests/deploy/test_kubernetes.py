@@ -1,4 +1,4 @@
-"""deploy/kubernetes, rendered: what the schemas say, and what its objects say of each other."""
+"""deploy/kubernetes, rendered: its schemas, and the consistency of its objects."""
 
 import tomllib
 from typing import Any

@@ -1,4 +1,4 @@
-"""The broker of `mutua dev`, as far as no broker has to run."""
+"""The broker of `mutua dev`: versions of its data directory."""
 
 import re
 from pathlib import Path
@@ -47,7 +47,5 @@ def test_directory_formatted_by_this_or_an_older_kafka_is_started(
     assert prepare_broker(jars, directory, port=20_000, controller_port=20_001).name == "broker"
 
 
-def test_directory_from_before_versions_were_written_down_is_started(
-    jars: Path, directory: Path
-) -> None:
+def test_directory_without_a_version_is_started(jars: Path, directory: Path) -> None:
     assert prepare_broker(jars, directory, port=20_000, controller_port=20_001).name == "broker"

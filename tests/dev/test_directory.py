@@ -47,7 +47,7 @@ def directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> DevDirectory:
 
 @contextmanager
 def supervised(directory: DevDirectory) -> Iterator[tuple["subprocess.Popen[str]", list[int]]]:
-    """A supervisor as a process of its own, and the processes that it keeps."""
+    """Yields a supervisor process, and the ids of the processes it runs."""
     command = [sys.executable, "-c", SUPERVISOR, str(directory.path)]
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, text=True, env=make_environment()

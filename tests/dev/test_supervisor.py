@@ -23,7 +23,7 @@ SHORT = RestartBackoff(initial_seconds=0.01, max_seconds=0.04, reset_after_secon
 
 
 class RecordingSupervisor(Supervisor):
-    """Remembers what it told."""
+    """Records its notifications."""
 
     def __init__(self, logs: Path, pause: RestartBackoff = SHORT) -> None:
         self.notifications: list[list[ProcessStatus]] = []

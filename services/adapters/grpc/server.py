@@ -41,8 +41,8 @@ _OWN_METHODS: Final = "/mutua."
 _MAX_MESSAGE: Final = 600
 _MAX_DESCRIPTION: Final = 300
 _MAX_VIOLATIONS: Final = 3_000
-"""Limits in bytes. Errors travel in trailers, of which clients read 8 KiB by default. The message
-is there twice, once with three bytes for every byte of a letter outside ASCII."""
+"""Limits in bytes. Errors travel in trailers, and clients read 8 KiB of these. The message is there
+twice, once with three bytes for every byte of a letter outside ASCII."""
 MAX_REQUEST_BYTES: Final = 1 << 20
 """Maximum size of a request, or of a message in a stream. Larger ones are REQUEST_TOO_LARGE."""
 _MAX_RECEIVED_BYTES: Final = 64 << 20

@@ -84,7 +84,7 @@ class PrometheusMeter(Collector):
         self._readers[metric] = read
 
     def collect(self) -> Iterable[CounterMetricFamily | GaugeMetricFamily]:
-        """Reads the watched metrics, and omits those that cannot be read."""
+        """Reads the watched metrics, and omits unreadable ones."""
         for metric, read in list(self._readers.items()):
             try:
                 reading = read()
