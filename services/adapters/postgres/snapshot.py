@@ -6,6 +6,7 @@ from typing import Any, Final, Self, TypeVar
 import numpy as np
 from sqlalchemy import Connection
 
+from services.adapters.postgres.driver import PostgresConnection
 from services.adapters.sql_store.packed_columns import IntColumn
 from services.adapters.sql_store.snapshot import SqlSnapshot
 
@@ -35,23 +36,25 @@ class PostgresSnapshot(SqlSnapshot):
     def limit_statement_time(self, seconds: float) -> None:
         seconds = max(0.001, min(seconds, MAX_QUERY_SECONDS))
         driver = _get_driver(self.connection)
-        driver.patience_seconds = seconds + HANG_GRACE_SECONDS  # for a server that hangs
+        driver.timeout_seconds = seconds + HANG_GRACE_SECONDS  # for a server that hangs
         driver.run(driver.raw.execute(f"SET LOCAL statement_timeout = {int(seconds * 1000)}"))
 
     @staticmethod
-    def read_parse_columns(
+    def read_numbers(
         connection: Connection, expressions: Sequence[str], source: str, values: Sequence[int]
     ) -> Sequence[IntColumn]:
-        """See `integers.NumberReader`."""
+        """See `packed_columns.NumberReader`."""
         query = f"SELECT {', '.join(expressions)} FROM {source}"
         for value in values:
             query = query.replace("?", str(int(value)), 1)
         return _parse_columns(_get_driver(connection).copy_out(query), len(expressions))
 
 
-def _get_driver(connection: Connection) -> Any:
+def _get_driver(connection: Connection) -> PostgresConnection:
     """Returns the `PostgresConnection` of an SQLAlchemy connection."""
-    return connection.connection.driver_connection
+    driver = connection.connection.driver_connection
+    assert isinstance(driver, PostgresConnection)
+    return driver
 
 
 def _parse_columns(content: bytes, width: int) -> Sequence[IntColumn]:
