@@ -291,7 +291,7 @@ def test_a_place_that_takes_no_file_is_told(
 
 
 def test_a_backup_can_be_read_where_nothing_can_be_written(file: Path, tmp_path: Path) -> None:
-    """It is one file, which needs nothing beside it."""
+    """It is one file and needs no other."""
     with closing(SqliteLog(file, read_only=True)) as log:
         assert log.end() == 23
     assert sorted(path.name for path in tmp_path.iterdir()) == ["data", "one.mutua"]

@@ -21,7 +21,7 @@ def declared(name: str) -> Requirement:
 
 
 class TestDeclaredFloor:
-    """What pyproject.toml allows, beside what the generated code and Faust need."""
+    """What pyproject.toml allows, compared with what the generated code and Faust need."""
 
     @pytest.mark.parametrize(
         ("dependency", "files", "needed"),

@@ -331,7 +331,7 @@ class Machine(RuleBasedStateMachine):
     # How steps are made.
 
     def append(self, programme: str, values: Sequence[bytes]) -> Position:
-        """What a ghost is told reaches nobody."""
+        """The answer of a ghost reaches nobody."""
         if self.instance.was_killed():
             raise ProcessKilledError
         position = self.instance.append(programme, values)
@@ -390,7 +390,7 @@ class Machine(RuleBasedStateMachine):
         return self.clients[PROGRAMME].get_status().log_position
 
     def identify(self, event: Event, programme: str) -> Event:
-        """Gives it the next id; ids are told of before they come, see `target`."""
+        """Gives it the next id; ids are mentioned before they come, see `target`."""
         event.event_id, event.programme_id = event_id(self.numbers[programme]), programme
         self.numbers[programme] += 1
         return event

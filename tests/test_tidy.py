@@ -1,9 +1,11 @@
 """Rules that matter, executed: sizes, purity, and a contract that is what it was generated from."""
 
 import ast
+import io
 import re
 import subprocess
 import sys
+import tokenize
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -27,6 +29,15 @@ def sources() -> list[Path]:
         check=True,
     ).stdout.split()
     return [ROOT / name for name in listed if "_pb2" not in name and (ROOT / name).exists()]
+
+
+def documents() -> list[Path]:
+    """Markdown and contract; the changelog keeps the words of its time."""
+    patterns = ("*.md", "*.proto", ":!CHANGELOG.md")
+    listed = subprocess.run(
+        ["git", "ls-files", *patterns], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout.split()
+    return [ROOT / each for each in listed]
 
 
 def name(path: Path) -> str:
@@ -195,3 +206,26 @@ def test_commit_titles_have_a_scope_and_fit_on_a_line() -> None:
         if len(title) > MAX_TITLE or not TITLE.match(title)
     ]
     assert wrong == []
+
+
+WORDS_TO_AVOID = re.compile(
+    r"\b(whoever|those that|amiss|gone on with|(?:is|are|was|were) told|beside)\b", re.I
+)
+"""Words that hide who does what; the style of the house has plainer ones."""
+
+
+def prose(path: Path) -> str:
+    """The comments and strings of a module, or a whole document."""
+    text = path.read_text()
+    if path.suffix != ".py":
+        return text
+    tokens = tokenize.generate_tokens(io.StringIO(text).readline)
+    return "\n".join(
+        token.string for token in tokens if token.type in (tokenize.COMMENT, tokenize.STRING)
+    )
+
+
+@pytest.mark.parametrize("path", [*sources(), *documents()], ids=name)
+def test_prose_uses_no_word_to_avoid(path: Path) -> None:
+    if path != Path(__file__):
+        assert WORDS_TO_AVOID.findall(prose(path)) == []

@@ -311,7 +311,7 @@ def _labels(
     values: ContentValues,
     before: ExchangeSummary | None = None,
 ) -> tuple[dict[str, str], list[Event]]:
-    """Labels by topic, and the fact that records those that were typed as labels."""
+    """Labels by topic, and the fact that records the topics typed as labels."""
     if not summary.content.topics and not (before and before.content.topics):
         return {}, []
     programme_labels = fetch_topic_labels(client)

@@ -211,7 +211,7 @@ def exchanges(
 def organizations(global_options: GlobalOptions, options: QuestionOptions) -> None:
     """List the roster and other organizations.
 
-    Other organizations are those that exchanges name and nobody registered.
+    Other organizations are named by exchanges and registered by nobody.
 
     \b
     Examples:

@@ -39,7 +39,7 @@ class RenderContext(Generic[Row]):
 class QuestionView(Generic[Row]):
     """An answer that can be asked for.
 
-    `name` is that of its rows in the contract, `beside` of other rows that JSON tells with them.
+    `name` is the contract's name of its rows, `companion_rows` of other rows that JSON adds.
     `ask` answers with `rows_of` and with question, position, day, coverage and warnings. `foot` is
     what people read under the table. `has_amounts` says whether lens and allocation matter,
     `has_retracted` whether rows may have what no standing exchange has, `has_topics` whether

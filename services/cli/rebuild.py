@@ -141,5 +141,5 @@ def _show_kept(old_models: Iterable[str], command: str) -> None:
 
 def _show_deleted(names: Iterable[str]) -> None:
     deleted = ", ".join(names)
-    nothing = "nothing is kept beside the read models that answer"
+    nothing = "only the active read models are kept"
     click.echo(f"deleted: {deleted}" if deleted else nothing)

@@ -103,7 +103,7 @@ class _PartitionQueues:
 
 
 def take_contiguous(waiting: deque[Any], most: int) -> list[Any]:
-    """Removes the first slab and those that follow it without a gap, for one transaction.
+    """Removes the first slab and all that follow it without a gap, for one transaction.
 
     The slabs have fewer than `most` records together, unless it is one slab. A fetch often brings
     few records; with a transaction for every fetch, a worker that fell behind would not catch up.

@@ -65,7 +65,7 @@ def get_exchange(query: QueryContext) -> pb.GetExchangeResponse:
     if revisions is None:
         raise NotFoundError(
             f"no exchange {exchange_id!r} was recorded in programme {programme_id!r}; "
-            "mutua exchanges lists those that were"
+            "mutua exchanges lists what was"
         )
     if before := _id(query.request.before_event_id):
         revisions = _earlier(revisions, before)

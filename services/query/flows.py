@@ -54,7 +54,7 @@ def get_balance(query: QueryContext) -> pb.GetBalanceResponse:
     if organization_id not in view.roster and not view.is_ever_party(organization_id):
         raise NotFoundError(
             f"organization {requested_id!r} is neither registered nor named in an exchange; "
-            "mutua organizations lists those that are"
+            "mutua organizations lists all that are"
         )
     question = replace(query.question, organization_ids=())
     answer = compute_balances(view, question, additional_id=organization_id)

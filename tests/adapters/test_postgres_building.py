@@ -1,4 +1,4 @@
-"""Read models made beside those that answer: filled, switched to, kept and dropped."""
+"""Read models built next to the active ones: filled, switched to, kept and dropped."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from tests.projector.slab_projection import read_tables
 
 @pytest.fixture
 def store(database: str) -> Iterator[PostgresStore]:
-    """Those that answer, with three facts."""
+    """The active read models, with three facts."""
     with closing(PostgresStore(database)) as store:
         project_slab(store, LOG, make_slab(0, 3))
         yield store

@@ -150,7 +150,7 @@ class TestEveryStore:
         assert read_all_tables(store) == before
 
     def test_a_writer_that_was_overtaken_is_refused(self, open_store: StoreOpener) -> None:
-        """Two writers on one store: whoever comes second has to stop, whatever it remembers."""
+        """Two writers on one store: the second has to stop, whatever it remembers."""
         first, second = open_store(), open_store()
         project_slab(first, LOG, make_slab(0, 2))
         with pytest.raises(FencedWriterError):

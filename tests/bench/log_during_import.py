@@ -31,7 +31,7 @@ def measure() -> Iterator[Figure]:
         with run_server(data):
             idle = measure_median_seconds(lambda: run(MUTUA, "--data", str(data), *LOG_ARGUMENTS))
         alone, _ = _measure_import(folder / "alone", file, logs=0)
-        busy, durations = _measure_import(folder / "beside", file, logs=LOG_COUNT)
+        busy, durations = _measure_import(folder / "during", file, logs=LOG_COUNT)
         what = f"`mutua log` during an import of {ROW_COUNT:,} rows, {LOG_COUNT} times"
         yield Figure(f"{what}, p50", statistics.median(durations), "s", idle, "an idle server")
         yield Figure(f"{what}, slowest", max(durations), "s", idle, "an idle server")

@@ -153,7 +153,7 @@ def piped(*words: str, out: int | TextIO = subprocess.PIPE) -> "subprocess.Compl
 def test_a_server_goes_on_beside_it(run: RunCommand, log: Path) -> None:
     with server(Path("mutua-data")) as (process, _):
         run(*CALL)
-        assert "3 of 3 records" in run("export", "log", "beside.jsonl").err
+        assert "3 of 3 records" in run("export", "log", "second.jsonl").err
         taken = run("replay", "log.jsonl")
         assert (taken.code, "is in use by mutua up" in taken.err) == (1, True)
         process.send_signal(signal.SIGTERM)

@@ -26,9 +26,7 @@ def test_it_says_what_it_did_and_what_is_kept(run: RunCommand, data: Path) -> No
     assert first.endswith("the new read models answer")
     assert rest == ["kept: read-1.sqlite; mutua rebuild --drop-old deletes what is kept"]
     assert run("rebuild", "--drop-old").out == "deleted: read-1.sqlite\n"
-    assert (
-        run("rebuild", "--drop-old").out == "nothing is kept beside the read models that answer\n"
-    )
+    assert run("rebuild", "--drop-old").out == "only the active read models are kept\n"
     assert run("verify").out == "ok: 2 facts\n"
     assert not (data / "read-1.sqlite").exists()
 

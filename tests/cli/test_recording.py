@@ -1,4 +1,4 @@
-"""What people type to record an exchange, and what they are told."""
+"""What people type to record an exchange, and what mutua answers."""
 
 import re
 from datetime import UTC, datetime, timedelta

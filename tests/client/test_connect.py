@@ -216,7 +216,7 @@ def test_importing_the_client_brings_in_nothing_heavy() -> None:
 def test_a_connection_over_which_no_answer_comes_any_more_is_replaced(
     make_client: Any, server: ScriptedServer
 ) -> None:
-    """Neither end is told: what lies between them has forgotten the connection."""
+    """Neither end notices: what lies between them has dropped the connection."""
     with closing(ProxyNetwork()) as network:
         between = network.add_proxy(allocate_port(), server.address)
         with make_client(between.address, "gde") as client:

@@ -151,7 +151,7 @@ class QuietProgramme:
         return time.perf_counter() - acknowledged
 
     async def count_visible_facts(self, position: str) -> float:
-        """How many facts an answer has that reflects a position, whoever recorded up to there."""
+        """Number of facts in an answer that reflects a position."""
         balances = await self._client.list_balances(min_position=position)
         return sum([each.given async for each in balances])
 

@@ -227,7 +227,7 @@ def test_ingest_is_unready_while_max_message_bytes_is_too_small(broker: str, top
 
 @pytest.fixture
 def producer_timed_topic(broker: str, topic: str) -> Iterator[str]:
-    """The name of a topic whose times are those that producers say: a broker's clock at will."""
+    """The name of a topic that stores the producers' times, as if the broker's clock said so."""
     name = f"{topic}-timed"
     with closing(KafkaAdminClient(bootstrap_servers=broker)) as admin:
         admin.create_topics([NewTopic(name, PARTITIONS, 1)])

@@ -165,7 +165,7 @@ def test_append_beyond_queue_is_refused_and_not_sent(
     with closing(KafkaLog(address, queue_bytes=40_000, facts_per_second=10**9)) as log:
         wait_until(lambda: not log.unready_reason, "the log is open")
         private_broker.freeze()
-        # A quarter of the room, at 1,000 bytes a record beside its value, is for one partition.
+        # A partition may take a quarter of the room, at 1,000 bytes a record plus its value.
         waiting = [log.append("one", [b"%d" % number]) for number in range(9)]
         with pytest.raises(OverloadedError):
             log.append("one", [b"another"])

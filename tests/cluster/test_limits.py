@@ -1,4 +1,4 @@
-"""A programme over its limit is told to wait, goes on by itself, and others do not notice."""
+"""A programme over its limit waits and continues by itself, and others do not notice."""
 
 import time
 from collections.abc import Callable, Iterator

@@ -89,7 +89,7 @@ EVIDENCE_ROWS = 40
 
 @dataclass(frozen=True, slots=True)
 class WorldPair:
-    """Two worlds that were told the same."""
+    """Two installations with the same facts."""
 
     one: Installation
     other: Installation

@@ -1,4 +1,4 @@
-"""The query service as a process, beside projectors and a log of Kafka."""
+"""The query service as a process, with projectors and a log on Kafka."""
 
 from __future__ import annotations
 

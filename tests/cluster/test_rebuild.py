@@ -122,9 +122,7 @@ def test_switch_back_without_traffic(site: RebuildCluster) -> None:
     told = sorted(each for each in site.schemas() if each != site.active_schema())
     assert site.run_rebuild("--drop-old")[1] == f"deleted: {', '.join(told)}\n"
     assert site.schemas() == [site.active_schema()]
-    assert (
-        site.run_rebuild("--drop-old")[1] == "nothing is kept beside the read models that answer\n"
-    )
+    assert site.run_rebuild("--drop-old")[1] == "only the active read models are kept\n"
     code, _, err = site.run_rebuild("--back")
     assert (code, "there are no previous read models" in err) == (1, True)
     site.assert_whole()

@@ -187,7 +187,7 @@ def scraped_after_use(cluster: MeasuredCluster) -> list[Scrape]:
 
 @dataclass(frozen=True)
 class Expression:
-    """PromQL, and the names that whoever shows it fills in."""
+    """PromQL, and the names that a dashboard fills in."""
 
     where: str
     text: str

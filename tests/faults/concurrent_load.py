@@ -17,7 +17,7 @@ _OWN: Final = 10_000_000
 
 
 class ConcurrentLoad:
-    """Some send requests, one a stream, one asks. What they were told is kept here."""
+    """Some send requests, one a stream, one asks. Their answers are kept here."""
 
     def __init__(self, address: str, seed: int) -> None:
         self._address = address

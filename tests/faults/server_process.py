@@ -94,7 +94,7 @@ def start_python(
 
 
 def count_acknowledged(process: "subprocess.Popen[str]") -> int:
-    """How many facts an import that ended was told are durable."""
+    """Number of facts acknowledged to an import that ended."""
     assert process.stdout is not None
     return sum(int(line) for line in process.stdout.read().split() if line.isdecimal())
 

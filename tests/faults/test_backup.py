@@ -1,4 +1,4 @@
-"""Backups made beside a server that records, and what is killed or finds no room meanwhile."""
+"""Backups made while a server records, killed or without room on the disk."""
 
 from contextlib import closing
 from pathlib import Path

@@ -34,7 +34,7 @@ from tests.ports import allocate_port
 A_TEST: Final = 25
 ROUNDS: Final = int(os.environ.get("MUTUA_KILL_ROUNDS", A_TEST))
 SEED: Final = int(os.environ.get("MUTUA_KILL_SEED", "20261123"))
-"""See the README beside this."""
+"""See the README of this folder."""
 
 CRASHES = [
     "before_append:2",
@@ -130,7 +130,7 @@ def test_a_server_killed_25_times_under_load_loses_nothing(tmp_path: Path, seed:
 
 
 def _kill_a_server(data: Path, listen: str, dice: random.Random) -> None:
-    """Now and then together with a rebuild beside it, which was to take its read models over."""
+    """Now and then together with a rebuild whose read models it was to switch to."""
     with ExitStack() as ending:
         server = ending.enter_context(start_python(SERVE, str(data), listen))
         if dice.random() < 0.2:

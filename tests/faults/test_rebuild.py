@@ -1,4 +1,4 @@
-"""Read models are made again beside those that answer; whatever happens, some answer, and right."""
+"""Read models are rebuilt next to the active ones; whatever happens, answers stay right."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who counts as having recorded something, whoever recorded it and whichever side was named."""
+"""Which organizations count as having recorded something."""
 
 from __future__ import annotations
 

@@ -40,7 +40,7 @@ RPC_FUNCTIONS: dict[type, Callable[..., Any]] = {
 
 
 class DirectClient(Client):
-    """Of one programme of an instance. `append` is told what is recorded, `group_count` requests
+    """Of one programme of an instance. `append` receives what is recorded, `group_count` requests
     get through before the user interrupts.
     """
 

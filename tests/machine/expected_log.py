@@ -12,9 +12,9 @@ from tests.oracle import fold as oracle
 
 
 class ExpectedLog:
-    """`values` stand on the log, in this order; of those in doubt nobody was told that they do.
+    """`values` stand on the log, in this order; nobody got an acknowledgement for those in doubt.
 
-    `acknowledged` are the facts, by programme and event id, of which somebody was told.
+    `acknowledged` are the acknowledged facts, by programme and event id.
     """
 
     def __init__(self) -> None:

@@ -1,6 +1,6 @@
 """A client in Node reads, sends and waits as its library does when nobody sets anything.
 
-Its packages are fetched once, into `.clients`, by the hashes of the lock beside it.
+Its packages are fetched once, into `.clients`, by the hashes of the lock in this folder.
 """
 
 import hashlib

@@ -62,7 +62,7 @@ def compute_pairs(ledger: OracleLedger, question: Question) -> list[Row]:
     """One row an unordered pair, by giver and receiver id. Raises UnanswerableQuestionError under
     allocation once."""
     if question.allocation == ALLOCATION_ONCE:
-        raise UnanswerableQuestionError("what is counted once on whoever bears it has no edges")
+        raise UnanswerableQuestionError("an exchange counted once on its bearer has no edges")
     frame = Selection(ledger, question)
     ties = _ties(frame)
     unordered = {(min(edge), max(edge)) for edge in ties}
@@ -77,7 +77,7 @@ def compute_pairs(ledger: OracleLedger, question: Question) -> list[Row]:
 def compute_network(ledger: OracleLedger, question: Question) -> tuple[list[Row], list[Row]]:
     """Edges by giver and receiver id, nodes by id. Raises UnanswerableQuestionError as pairs do."""
     if question.allocation == ALLOCATION_ONCE:
-        raise UnanswerableQuestionError("what is counted once on whoever bears it has no edges")
+        raise UnanswerableQuestionError("an exchange counted once on its bearer has no edges")
     frame = Selection(ledger, question)
     ties = {
         edge: tie

@@ -52,7 +52,7 @@ SUPPORTED_FIELDS = {
 
 
 class Selection:
-    """The part of a ledger that a question is about, and the names it is told in."""
+    """The part of a ledger that a question is about, and the names used for it."""
 
     def __init__(self, ledger: OracleLedger, question: Question) -> None:
         _refuse_what_the_oracle_does_not_answer(question)
@@ -119,7 +119,7 @@ class Selection:
         return set().union(*everybody) - outsiders
 
     def find_isolates(self) -> set[str]:
-        """Of the population, those that nobody saw in any exchange of the window."""
+        """Members of the population that are in no exchange of the window."""
         in_window = [
             each for each in list_standing_exchanges(self.ledger) if self.is_in_window(each)
         ]

@@ -64,7 +64,7 @@ def opened(data: Path, *, write: bool = True) -> Iterator[Client]:
 
 def test_server_records_and_answers_while_held(data: Path) -> None:
     with run_server(data) as (server, address), Client(address) as client:
-        wait_until(lambda: bool(client.get_status().held), "it is told")
+        wait_until(lambda: bool(client.get_status().held), "the hold is reported")
         beyond = client.record(list(facts(15, 18)))
         status = client.get_status()
         [held] = status.held
@@ -84,7 +84,7 @@ def test_server_records_and_answers_while_held(data: Path) -> None:
             answer = health.Check(health_pb2.HealthCheckRequest())
         assert answer.status == health_pb2.HealthCheckResponse.SERVING
         with opened(data, write=False) as reader:
-            wait_until(lambda: bool(reader.get_status().held), "a reader beside it says so too")
+            wait_until(lambda: bool(reader.get_status().held), "another reader reports it too")
         assert server.poll() is None
 
 

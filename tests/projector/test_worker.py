@@ -75,7 +75,7 @@ class FakeLog:
 
 
 class FailingStore(SqliteStore):
-    """Fails as often as it is told at a slab that has the record at `poison`."""
+    """Fails as often as asked at a slab that has the record at `poison`."""
 
     poison: int | None = None
     busy = 0

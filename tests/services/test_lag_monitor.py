@@ -28,7 +28,7 @@ HOUR = 3_600
 
 
 class LagScene:
-    """A log, read models, and what is told of them."""
+    """A log, read models, and what the monitor reports."""
 
     def __init__(self) -> None:
         self.log_ends: dict[int, int] = {}

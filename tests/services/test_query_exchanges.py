@@ -162,9 +162,7 @@ def test_unrecorded_exchange_is_not_found(client: Client, exchange_id: str) -> N
     with pytest.raises(MutuaError) as refused:
         client.get_exchange(requested_id, min_position=position)
     assert refused.value.code is grpc.StatusCode.NOT_FOUND
-    assert (
-        "mutua exchanges lists those that were" in refused.value.message or len(requested_id) > 999
-    )
+    assert "mutua exchanges lists what was" in refused.value.message or len(requested_id) > 999
 
 
 def _behind(

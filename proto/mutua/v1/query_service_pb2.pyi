@@ -67,7 +67,7 @@ class _AllocationEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Allocation
     ALLOCATION_FULL: _Allocation.ValueType  # 2
     """Whole on every edge; never added up."""
     ALLOCATION_ONCE: _Allocation.ValueType  # 3
-    """Once on whoever bears it; no edges."""
+    """Once on the organization that bears it; no edges."""
 
 class Allocation(_Allocation, metaclass=_AllocationEnumTypeWrapper):
     """How an amount is laid on edges and organizations."""
@@ -79,7 +79,7 @@ ALLOCATION_SPLIT: Allocation.ValueType  # 1
 ALLOCATION_FULL: Allocation.ValueType  # 2
 """Whole on every edge; never added up."""
 ALLOCATION_ONCE: Allocation.ValueType  # 3
-"""Once on whoever bears it; no edges."""
+"""Once on the organization that bears it; no edges."""
 Global___Allocation: _TypeAlias = Allocation  # noqa: Y015
 
 class _Identity:
@@ -158,8 +158,8 @@ class _PopulationEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Population
     """Party to a standing exchange at any time, whatever the other filters."""
 
 class Population(_Population, metaclass=_PopulationEnumTypeWrapper):
-    """Which organizations an answer is about; boundary ones are in none. Whoever else is party to an
-    exchange that is asked for has a row too.
+    """Which organizations an answer is about; boundary ones are in none. Every other party
+    to an exchange that is asked for has a row too.
     """
 
 POPULATION_UNSPECIFIED: Population.ValueType  # 0
