@@ -114,7 +114,7 @@ def test_deleted_unprojected_records_end_the_projector(site: ServiceCluster) -> 
                     for number, position in enumerate(before)
                 }
             )
-    assert_ended_with(projector, "does not have what is to be projected next", "replay a backup")
+    assert_ended_with(projector, "does not hold the next record to project", "replay a backup")
     assert_ended_with(
         site.start_projector(), "does not hold its first records any more", "replay a backup"
     )
