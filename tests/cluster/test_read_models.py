@@ -95,7 +95,7 @@ def test_facts_that_projectors_do_not_know_yet_are_refused(
 ) -> None:
     assert record(running, nothing_to_report())
     execute_sql(database, "DELETE FROM mutua_control.fact_kind WHERE kind = 34")
-    wait_for_stderr(running, "nothing_to_report are refused", "upgrade these first")
+    wait_for_stderr(running, "nothing_to_report are refused", "upgrade projectors first")
     with pytest.raises(MutuaError, match="upgrade projectors and query first") as refused:
         record(running, nothing_to_report())
     assert refused.value.reason == "SCHEMA_AHEAD"
