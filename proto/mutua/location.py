@@ -6,7 +6,6 @@ import os
 import socket
 import time
 from contextlib import AbstractContextManager, ExitStack
-from importlib.metadata import entry_points
 from pathlib import Path
 from threading import Lock
 from typing import Final, Protocol
@@ -176,6 +175,8 @@ def parse_addresses(server: str) -> list[str]:
 
 
 def _registered_opener() -> DirectoryOpener:
+    from importlib.metadata import entry_points  # slow to import, and seldom needed
+
     for entry_point in entry_points(group=OPENER_GROUP):
         opener: DirectoryOpener = entry_point.load()
         return opener

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from grpc import StatusCode
 
-from mutua import AsyncClient, Client, DirectoryLocation, MutuaError, location
+from mutua import AsyncClient, Client, DirectoryLocation, MutuaError
 from mutua.v1.event_pb2 import Event
 from mutua.v1.query_service_pb2 import GetStatusResponse
 from services.adapters.sqlite.data_directory import DataDirectory
@@ -225,7 +225,7 @@ def test_a_failure_of_the_server_is_told_at_the_end(make_client: Any, tmp_path: 
 def test_with_the_client_library_alone_the_error_says_what_to_install(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(location, "entry_points", lambda **_: ())
+    monkeypatch.setattr("importlib.metadata.entry_points", lambda **_: ())
     with Client(directory=tmp_path) as client, pytest.raises(MutuaError) as raised:
         client.get_status()
     assert raised.value.code is StatusCode.FAILED_PRECONDITION

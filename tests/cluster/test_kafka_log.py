@@ -99,7 +99,9 @@ def test_failed_producer_is_replaced_once_despite_late_failures(log: KafkaLog) -
     answers = [KafkaFuture().failure(CorruptRecordError()), late]
     failing.send = lambda *_: answers.pop()
     pending = log.append("slow", [b"a"])
-    with pytest.raises(OutcomeUnknownError, match="CorruptRecord.*; send the identical request again"):
+    with pytest.raises(
+        OutcomeUnknownError, match=r"CorruptRecord.*; send the identical request again"
+    ):
         append_durably(log, b"b")
     with pytest.raises(OutcomeUnknownError, match="a send to Kafka failed"):
         pending.result(PATIENCE_SECONDS)
