@@ -154,19 +154,9 @@ def _wrap_handler(handler: MethodHandler, method: str, meter: Meter) -> MethodHa
     wrapped: MethodHandler = getattr(grpc, f"{behaviour}_rpc_method_handler")(
         _translate_errors(handle, method),
         request_deserializer=_accept_unreadable(handler.request_deserializer),
-        response_serializer=_accept_serialized(handler.response_serializer),
+        response_serializer=handler.response_serializer,
     )
     return wrapped
-
-
-def _accept_serialized(write: Callable[[Any], bytes] | None) -> Callable[[Any], bytes]:
-    """Lets a servicer return a response that is already serialized."""
-    assert write is not None
-
-    def serialize(response: Any) -> bytes:
-        return response if isinstance(response, bytes) else write(response)
-
-    return serialize
 
 
 class _UnreadRequest(NamedTuple):
