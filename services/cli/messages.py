@@ -4,10 +4,10 @@ from collections.abc import Collection, Iterable, Sequence
 from typing import Final
 
 from mutua.v1.query_service_pb2 import Balance, Coverage, Pair, Question
+from services.ledger.question import MIN_DIRECTED_EXCHANGES
 from services.ledger.wording import format_count
 
 EVEN_SHARE: Final = 0.20
-FEW_EXCHANGES: Final = 5
 NEITHER_IS_BETTER: Final = (
     "Neither side is better: early sites often give more, later sites often receive more."
 )
@@ -40,7 +40,7 @@ def describe_balance(balance: Balance, warnings: Iterable[str]) -> str:
         return describe_absence(balance.reasons)
     if "MANY_UNKNOWN" in warnings or not balance.HasField("net"):
         return ""
-    if directed_count < FEW_EXCHANGES:
+    if directed_count < MIN_DIRECTED_EXCHANGES:
         return "too few"
     if "MANY_UNKNOWN" in balance.reasons:
         return "many minutes unknown"
