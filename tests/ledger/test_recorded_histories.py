@@ -32,16 +32,13 @@ from tests.oracle.recorded_history import (
     RecordedHistory,
     assert_graph,
     assert_rows,
+    list_expected_answers,
     load_histories,
 )
 from tests.projector.slab_projection import open_empty_store, project
 
 HISTORIES = load_histories()
-ANSWERS = [
-    pytest.param(history, answer, id=f"{history}-{number}")
-    for history in HISTORIES
-    for number, answer in enumerate(history.answers)
-]
+ANSWERS = list_expected_answers(HISTORIES)
 ONE_SLAB, ONE_BY_ONE = "in one slab", "record by record"
 slabs = pytest.mark.parametrize("slabs", [ONE_SLAB, ONE_BY_ONE])
 

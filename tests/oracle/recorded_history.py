@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pytest
 from google.protobuf.json_format import ParseDict
 
 from mutua.v1.event_pb2 import Event
@@ -66,6 +67,15 @@ class RecordedHistory:
 def load_histories() -> list[RecordedHistory]:
     """All histories, by name."""
     return [_history(json.loads(path.read_text("utf-8"))) for path in sorted(FOLDER.glob("*.json"))]
+
+
+def list_expected_answers(histories: list[RecordedHistory]) -> list[Any]:
+    """Every history with each of its expected answers, as parameters of a test."""
+    return [
+        pytest.param(history, answer, id=f"{history}-{number}")
+        for history in histories
+        for number, answer in enumerate(history.answers)
+    ]
 
 
 def remove_later_fields(

@@ -31,15 +31,12 @@ from tests.oracle.recorded_history import (
     RecordedHistory,
     assert_graph,
     assert_rows,
+    list_expected_answers,
     load_histories,
 )
 
 HISTORIES = load_histories()
-ANSWERS = [
-    pytest.param(history, answer, id=f"{history}-{number}")
-    for history in HISTORIES
-    for number, answer in enumerate(history.answers)
-]
+ANSWERS = list_expected_answers(HISTORIES)
 REAL_DATA = os.environ.get("MUTUA_REAL_DATA")
 DPDK_NETS = {
     "nxp.com": 620,
