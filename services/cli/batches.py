@@ -10,7 +10,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from mutua.v1.query_service_pb2 import Batch
 from services.cli.common_options import FORMAT_OPTION
 from services.cli.connection import GlobalOptions, is_typed, open_client, warn_if_empty
-from services.cli.messages import format_amount, warning_lines
+from services.cli.messages import format_amount, format_unless_zero, warning_lines
 from services.cli.output import (
     Column,
     show_progress,
@@ -29,10 +29,10 @@ COLUMNS: Final[tuple[Column[Batch], ...]] = (
     Column("batch", lambda row: row.batch),
     Column("recorded for", lambda row: row.recorded_by),
     Column("generation", lambda row: format_amount(row.generation), True),
-    Column("exchanges", lambda row: _unless_zero(row.exchange_count), True),
-    Column("retracted", lambda row: _unless_zero(row.retracted_count), True),
-    Column("corrections", lambda row: _unless_zero(row.correction_count), True),
-    Column("organizations", lambda row: _unless_zero(row.organization_count), True),
+    Column("exchanges", lambda row: format_unless_zero(row.exchange_count), True),
+    Column("retracted", lambda row: format_unless_zero(row.retracted_count), True),
+    Column("corrections", lambda row: format_unless_zero(row.correction_count), True),
+    Column("organizations", lambda row: format_unless_zero(row.organization_count), True),
     Column("first (UTC)", lambda row: _minute(row.first_record_time)),
     Column("last (UTC)", lambda row: _minute(row.last_record_time)),
     Column("", lambda row: "undone" if row.undone else ""),
@@ -179,10 +179,6 @@ def _show_progress(recorded: int, total: int) -> None:
     show_progress(
         f"{recorded:,} of {format_count(total, 'exchange')} retracted", is_last=recorded == total
     )
-
-
-def _unless_zero(count: int) -> str:
-    return format_amount(count) if count else ""
 
 
 def _minute(time: Timestamp) -> str:

@@ -1,5 +1,6 @@
 """Options that many commands share, and the source of the facts that commands record."""
 
+from pathlib import Path
 from typing import Final
 
 import click
@@ -10,3 +11,5 @@ FORMAT_OPTION: Final = click.option(
     "--format", "form", type=click.Choice(["table", "json"]), default="table", show_default=True
 )
 SOURCE: Final = Source(client="mutua-cli")
+STDIN: Final = Path("-")
+"""The name of a file that means stdin."""

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from services.cli.batches import list_batches, undo
-from services.cli.common_options import FORMAT_OPTION
+from services.cli.common_options import FORMAT_OPTION, STDIN
 from services.cli.connection import GlobalOptions, open_client
 from services.cli.import_report import report_lines
 from services.cli.import_template import template
@@ -94,7 +94,6 @@ def parse_word_assignment(typed: str) -> tuple[str, str]:
     return left.strip(), right.strip()
 
 
-STDIN: Final = Path("-")
 FIELD_ASSIGNMENT: Final = ParsedParameter("field=text", parse_assignment)
 WORD_ASSIGNMENT: Final = ParsedParameter("word=meaning", parse_word_assignment)
 IMPORT_OPTIONS: Final = (

@@ -33,6 +33,10 @@ def format_amount(value: float) -> str:
     return f"{value:,.0f}"
 
 
+def format_unless_zero(count: int) -> str:
+    return format_amount(count) if count else ""
+
+
 def describe_balance(balance: Balance, warnings: Iterable[str]) -> str:
     """The direction of a balance; "" if too many minutes are unknown to state one."""
     directed_count = balance.exchange_count - balance.joint_count

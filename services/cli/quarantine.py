@@ -3,7 +3,6 @@
 import json
 import sys
 from pathlib import Path
-from typing import Final
 
 import click
 from google.protobuf.json_format import ParseDict, ParseError
@@ -17,7 +16,7 @@ from mutua.v1.query_service_pb2 import (
     Exchange,
     QuarantinedRecord,
 )
-from services.cli.common_options import FORMAT_OPTION
+from services.cli.common_options import FORMAT_OPTION, STDIN
 from services.cli.connection import GlobalOptions, open_client, warn_if_empty
 from services.cli.exchange_summary import (
     current_revision,
@@ -39,8 +38,6 @@ from services.cli.quarantined_record import (
     summarize_fact,
     to_editable,
 )
-
-STDIN: Final = Path("-")
 
 
 @click.group()

@@ -18,7 +18,13 @@ from mutua.v1.query_service_pb2 import (
 from mutua.v1.types_pb2 import OCCUR_PRECISION_EXACT, Date, OrganizationType, ReportSide
 from services.cli.dates import format_occurrence, is_partly_outside
 from services.cli.exchange_summary import STATES, RevisionLine
-from services.cli.messages import describe_absence, describe_balance, describe_pair, format_amount
+from services.cli.messages import (
+    describe_absence,
+    describe_balance,
+    describe_pair,
+    format_amount,
+    format_unless_zero,
+)
 from services.cli.organization_names import CommandLineDirectory
 from services.cli.output import Column, to_iso
 from services.cli.parameters import words_by_number
@@ -47,10 +53,14 @@ def balance_columns(
             "share", lambda row: f"{row.net_share:+.2f}" if row.HasField("net_share") else "", True
         ),
         Column("exchanges", lambda row: format_amount(row.exchange_count), True),
-        Column("joint", lambda row: _unless_zero(row.joint_count), True),
-        Column("gave, minutes unknown", lambda row: _unless_zero(row.given_unknown_count), True),
+        Column("joint", lambda row: format_unless_zero(row.joint_count), True),
         Column(
-            "received, minutes unknown", lambda row: _unless_zero(row.received_unknown_count), True
+            "gave, minutes unknown", lambda row: format_unless_zero(row.given_unknown_count), True
+        ),
+        Column(
+            "received, minutes unknown",
+            lambda row: format_unless_zero(row.received_unknown_count),
+            True,
         ),
         Column("in words", lambda row: describe_balance(row, warnings)),
     ]
@@ -72,10 +82,14 @@ def pair_columns(lens: Lens.ValueType, directory: CommandLineDirectory) -> list[
         *columns,
         Column("A to B days", lambda row: format_amount(row.given_days), True),
         Column("B to A days", lambda row: format_amount(row.received_days), True),
-        Column("undated", lambda row: _unless_zero(row.undated_count), True),
-        Column("A to B, minutes unknown", lambda row: _unless_zero(row.given_unknown_count), True),
+        Column("undated", lambda row: format_unless_zero(row.undated_count), True),
         Column(
-            "B to A, minutes unknown", lambda row: _unless_zero(row.received_unknown_count), True
+            "A to B, minutes unknown", lambda row: format_unless_zero(row.given_unknown_count), True
+        ),
+        Column(
+            "B to A, minutes unknown",
+            lambda row: format_unless_zero(row.received_unknown_count),
+            True,
         ),
         Column("", describe_pair),
     ]
@@ -130,7 +144,7 @@ def edge_columns(lens: Lens.ValueType, directory: CommandLineDirectory) -> list[
     return [
         *columns,
         Column("exchanges", lambda row: format_amount(row.exchange_count), True),
-        Column("minutes unknown", lambda row: _unless_zero(row.unknown_count), True),
+        Column("minutes unknown", lambda row: format_unless_zero(row.unknown_count), True),
     ]
 
 
@@ -179,10 +193,6 @@ def is_minutes(lens: Lens.ValueType) -> bool:
 
 def unit_of(lens: Lens.ValueType) -> str:
     return ", minutes" if is_minutes(lens) else ""
-
-
-def _unless_zero(count: int) -> str:
-    return format_amount(count) if count else ""
 
 
 def _day(day: Date) -> str:
