@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.faults.server_process import wait_until
+from tests.waiting import wait_until
 
 ROOT = Path(__file__).parent.parent
 DOCUMENTS = ("README.md", "services/imports/README.md", "proto/README.md", "deploy/README.md")

@@ -14,7 +14,6 @@ from services.dev.broker import fetch_jars
 from services.dev.postgres import find_programs
 from services.settings import Settings
 from tests.backing_services import build_or_skip, temporary_shared_folder
-from tests.faults.server_process import wait_until
 from tests.readme_examples import (
     ROOT,
     ConsoleExample,
@@ -22,6 +21,7 @@ from tests.readme_examples import (
     read_documents,
     read_examples,
 )
+from tests.waiting import wait_until
 
 MAX_README_BYTES = 10_000
 

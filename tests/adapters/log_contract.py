@@ -9,9 +9,9 @@ import pytest
 from services.ledger.errors import LogUnavailableError
 from services.ledger.ports import Log, SingleLog
 from services.ledger.position import Position
+from tests.waiting import PATIENCE_SECONDS
 
 PROGRAMME = "default"
-PATIENCE_SECONDS = 120.0
 
 
 class ClosableLog(SingleLog, Protocol):

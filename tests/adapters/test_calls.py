@@ -30,9 +30,9 @@ from services.adapters.telemetry.metrics import (
     Reading,
 )
 from services.ledger.errors import InvalidFactError, NotFoundError
+from tests.waiting import PATIENCE_SECONDS
 
 Handler = Callable[[], Awaitable[RecordEventsResponse]]
-PATIENCE_SECONDS = 120
 
 
 class RecordingMeter:

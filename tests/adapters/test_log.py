@@ -20,12 +20,12 @@ from services.ledger.errors import (
 )
 from services.ledger.position import Position
 from tests.adapters.log_contract import (
-    PATIENCE_SECONDS,
     PROGRAMME,
     LogContract,
     LogOpener,
     append_durably,
 )
+from tests.waiting import PATIENCE_SECONDS
 
 
 class ScriptedClock:
@@ -96,7 +96,7 @@ def test_cancelled_append_of_a_slow_log_does_not_block_the_next(path: Path) -> N
         cancelled = log.append(PROGRAMME, [b"a"])
         cancelled.cancel()
         times.set()
-        assert log.append(PROGRAMME, [b"b"]).result(timeout=2.0).next_offset == 2
+        assert log.append(PROGRAMME, [b"b"]).result(PATIENCE_SECONDS).next_offset == 2
 
 
 @contextmanager

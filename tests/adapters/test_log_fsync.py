@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from services.adapters.sqlite.log import SqliteLog
+from tests.waiting import PATIENCE_SECONDS
 
 APPEND = """
 import json, sys
@@ -21,7 +22,7 @@ log = SqliteLog(Path(sys.argv[1]), on_failure=failures.append)
 for number in range(8):
     try:
         appended = log.append("default", [b"%d" % number])
-        outcomes.append(appended.result(20).next_offset)
+        outcomes.append(appended.result().next_offset)
     except Exception as error:
         outcomes.append(error.reason)
 log.close()
@@ -44,7 +45,7 @@ def test_failed_fsync_ends_appending(tmp_path: Path, failing: int) -> None:
         capture_output=True,
         text=True,
         check=False,
-        timeout=60,
+        timeout=PATIENCE_SECONDS,
         env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
     )
     assert done.returncode == 0, done.stderr

@@ -16,7 +16,7 @@ from tests.cluster.many_programmes import (
     run_cluster,
     run_import,
 )
-from tests.faults.server_process import wait_until
+from tests.waiting import wait_until
 
 RECORD_INTERVAL_SECONDS = 20.0
 """Each quiet programme records a fact this often and asks for it, all together

@@ -17,6 +17,7 @@ from mutua.v1.query_service_pb2 import GetStatusResponse
 from tests.client.scripted_server import FakeClock, ScriptedServer, serve
 from tests.cluster.chaos.proxy import LinkFault, ProxyNetwork
 from tests.ports import allocate_port
+from tests.waiting import PATIENCE_SECONDS
 
 
 def unused_address() -> str:
@@ -118,7 +119,7 @@ class SilentServer(ScriptedServer):
     def GetStatus(self, request: Any, context: Any) -> Any:  # noqa: N802
         context.add_callback(self.gone.set)
         self.asked.set()
-        self.gone.wait(30)
+        self.gone.wait(PATIENCE_SECONDS)
 
     RecordEvents = GetStatus
 
@@ -139,10 +140,10 @@ def test_closing_ends_requests_under_way(ask: Callable[[Client], object]) -> Non
     with serve(server), ThreadPoolExecutor() as threads:
         client = Client(server.address)
         answer = threads.submit(ask, client)
-        assert server.asked.wait(30)
+        assert server.asked.wait(PATIENCE_SECONDS)
         client.close()
         with pytest.raises(MutuaError) as raised:
-            answer.result(30)
+            answer.result(PATIENCE_SECONDS)
 
     assert raised.value.code is StatusCode.CANCELLED
     with pytest.raises(ValueError, match="closed"):
@@ -152,7 +153,7 @@ def test_closing_ends_requests_under_way(ask: Callable[[Client], object]) -> Non
 async def _asyncio_asked(ask: Any, server: SilentServer) -> None:
     client = AsyncClient(server.address)
     answer = asyncio.create_task(ask(client))
-    await asyncio.to_thread(server.asked.wait, 30)
+    await asyncio.to_thread(server.asked.wait, PATIENCE_SECONDS)
     await client.close()
     with pytest.raises(MutuaError) as raised:
         await answer
@@ -184,7 +185,7 @@ def test_a_task_that_is_cancelled_is_cancelled(ask: Callable[[AsyncClient], Any]
     async def main() -> None:
         async with AsyncClient(server.address) as client:
             answer = asyncio.create_task(ask(client))
-            await asyncio.to_thread(server.asked.wait, 30)
+            await asyncio.to_thread(server.asked.wait, PATIENCE_SECONDS)
             answer.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await answer

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 from tests.faults.server_process import ROOT, make_environment
+from tests.waiting import PATIENCE_SECONDS
 
 
 def test_documented_program_records_and_asks(tmp_path: Path) -> None:
@@ -17,7 +18,7 @@ def test_documented_program_records_and_asks(tmp_path: Path) -> None:
         capture_output=True,
         text=True,
         check=False,
-        timeout=60,
+        timeout=PATIENCE_SECONDS,
         env=make_environment(),
     )
     assert done.stdout.splitlines() == ["ash-1 1.0 0.0", "oak-2 0.0 1.0", "1"], done.stderr

@@ -22,6 +22,7 @@ from tests.client.scripted_server import (
     serve,
 )
 from tests.client.test_record import LOG_DOWN, OUTCOME_UNKNOWN, OVERLOADED, exchange
+from tests.waiting import PATIENCE_SECONDS
 
 DURABLE = None
 
@@ -87,7 +88,7 @@ def test_a_stream_that_breaks_is_resumed_from_the_first_group_without_an_answer(
     assert third == third_again
     assert server.stream_count == 4
     assert len(clock.delays_seconds) == 3
-    assert server.stream_finished.wait(30)
+    assert server.stream_finished.wait(PATIENCE_SECONDS)
 
 
 @pytest.mark.parametrize(
@@ -209,7 +210,7 @@ def test_groups_are_sent_ahead_within_bounds(make_client: Any, kib: int, ahead: 
 
 def test_a_server_that_does_not_answer_in_time(make_client: Any) -> None:
     forever = Flag()
-    server = DelayedServer(1, lambda: forever.wait(30))
+    server = DelayedServer(1, lambda: forever.wait(PATIENCE_SECONDS))
     with serve(server):
         with (
             make_client(server.address, deadline_seconds=0.3) as client,
@@ -227,7 +228,7 @@ def test_giving_up_ends_the_call(make_client: Any) -> None:
         recorded = client.record_stream(events(100_000))
         assert next(recorded).count == 1_000
         recorded.close()
-        assert server.gone.wait(30)
+        assert server.gone.wait(PATIENCE_SECONDS)
     assert len(server.requests) < 100
 
 

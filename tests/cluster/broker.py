@@ -7,8 +7,8 @@ from pathlib import Path
 from threading import Event
 
 from services.dev.broker import make_format_command
-from tests.faults.server_process import wait_until
 from tests.ports import allocate_port
+from tests.waiting import wait_until
 
 USER, PASSWORD = "mutua", "right"
 _KEYSTORE_PASSWORD = "of the test"

@@ -18,8 +18,9 @@ from mutua.v1.event_pb2 import Event
 from services.adapters.kafka.address import KafkaAddress
 from services.adapters.kafka.topic import KafkaTopic
 from services.ledger.records import Record
-from tests.faults.server_process import TIMEOUT_SECONDS, make_environment, wait_until
+from tests.faults.server_process import make_environment
 from tests.ports import allocate_port
+from tests.waiting import PATIENCE_SECONDS, wait_until
 
 SERVING = health_pb2.HealthCheckResponse.SERVING
 SERVICE = "mutua.v1.IngestService"
@@ -60,14 +61,14 @@ class IngestProcess:
             return False
         return bool(answer.status == SERVING)
 
-    def wait_until_serving(self, *, within_seconds: float = TIMEOUT_SECONDS) -> None:
+    def wait_until_serving(self, *, within_seconds: float = PATIENCE_SECONDS) -> None:
         started = time.monotonic()
         wait_until(self.is_serving, "ingest serves")
         assert time.monotonic() - started < within_seconds
 
     def wait_for_exit(self) -> int:
         """The exit status, once the process ends by itself."""
-        return self.process.wait(TIMEOUT_SECONDS)
+        return self.process.wait(PATIENCE_SECONDS)
 
     def terminate(self) -> None:
         self.process.send_signal(signal.SIGTERM)

@@ -21,7 +21,8 @@ from services.adapters.sql_store.tables import FactRow, OrganizationMonthRow
 from services.adapters.sqlite.store import SqliteStore
 from services.app.projector_service import consumer_group_name
 from tests.cluster.topics import PARTITIONS
-from tests.faults.server_process import TIMEOUT_SECONDS, facts, make_environment, wait_until
+from tests.faults.server_process import facts, make_environment
+from tests.waiting import PATIENCE_SECONDS, wait_until
 
 SESSION_SECONDS = 3
 PROGRAMMES = [f"p{number}" for number in range(8)]
@@ -81,7 +82,7 @@ class ProjectorProcess:
             self.start()
 
     def wait(self) -> int:
-        return self.process.wait(TIMEOUT_SECONDS)
+        return self.process.wait(PATIENCE_SECONDS)
 
     def signal(self, number: signal.Signals) -> None:
         self.process.send_signal(number)

@@ -28,9 +28,10 @@ from tests.cluster.chaos.workload import FactGenerator, ObservedAnswer, parse_of
 from tests.cluster.dev_cluster import MUTUA_COMMAND
 from tests.cluster.ingest_process import kafka_url
 from tests.cluster.service_process import ServiceProcess
-from tests.faults.server_process import make_environment, wait_until
+from tests.faults.server_process import make_environment
 from tests.ledger.folded_ledger import message_to_json
 from tests.services.facts import exchange
+from tests.waiting import wait_until
 
 PROJECTORS = ("projector-1", "projector-2")
 READY = "mutua projector is ready"

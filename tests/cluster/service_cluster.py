@@ -19,8 +19,8 @@ from tests.bench.batch_recording import serialize_record
 from tests.cluster.ingest_process import kafka_url
 from tests.cluster.service_process import ServiceProcess
 from tests.cluster.topics import PARTITIONS
-from tests.faults.server_process import wait_until
 from tests.services.facts import exchange
+from tests.waiting import wait_until
 
 SESSION_SECONDS = "3"
 PROGRAMMES = [f"p{number}" for number in range(8)]

@@ -6,8 +6,9 @@ import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from tests.faults.server_process import make_environment, wait_until
+from tests.faults.server_process import make_environment
 from tests.ports import allocate_port
+from tests.waiting import wait_until
 
 START_SECONDS = 180.0
 

@@ -19,8 +19,8 @@ from tests.cluster.ingest_process import count_event_ids
 from tests.cluster.service_cluster import ServiceCluster
 from tests.cluster.service_process import read_process_state
 from tests.cluster.topics import PARTITIONS
-from tests.faults.server_process import wait_until
 from tests.services.facts import exchange
+from tests.waiting import wait_until
 
 CRASHED = 137
 PROJECTOR_CRASHES = [

@@ -31,8 +31,8 @@ from tests.cluster.test_query import SERVING
 from tests.cluster.test_query import status as health
 from tests.cluster.topics import PARTITIONS, delete_topic
 from tests.databases import copy_database, replace_database
-from tests.faults.server_process import wait_until
 from tests.services.facts import correction, exchange
+from tests.waiting import wait_until
 
 LONG_TIMEOUTS = {"MUTUA_SESSION_TIMEOUT_SECONDS": "60", "MUTUA_STUCK_SECONDS": "300"}
 """A frozen projector stays in the group and is not ended as stalled."""

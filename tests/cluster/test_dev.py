@@ -13,8 +13,8 @@ from services.adapters.kafka.address import KafkaAddress
 from services.dev.cluster import read_status
 from services.dev.directory import DevDirectory
 from tests.cluster.dev_cluster import DevClusterCommands, new_dev_cluster
-from tests.faults.server_process import wait_until
 from tests.prometheus_scrape import scrape
+from tests.waiting import wait_until
 
 PROCESSES = ["postgres", "broker", "projector-1", "projector-2", "query", "ingest-1", "ingest-2"]
 

@@ -18,8 +18,8 @@ from tests.cluster.test_health import start_projector
 from tests.cluster.test_ingest_faults import RECOVERY_SECONDS, RecordingLoad, send
 from tests.cluster.topics import create_topic
 from tests.disks import Disk, mount_small_disk
-from tests.faults.server_process import wait_until
 from tests.ports import allocate_port
+from tests.waiting import wait_until
 
 TOPIC = "mutua"
 

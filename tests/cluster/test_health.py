@@ -16,9 +16,10 @@ from tests.cluster.broker import Broker
 from tests.cluster.projector_cluster import ProjectorCluster
 from tests.cluster.topics import create_topic, delete_topic
 from tests.databases import block_connections
-from tests.faults.server_process import make_environment, wait_until
+from tests.faults.server_process import make_environment
 from tests.ports import allocate_port
 from tests.projector.newer_facts import newer_fact
+from tests.waiting import wait_until
 
 Status = health_pb2.HealthCheckResponse
 

@@ -16,9 +16,9 @@ from tests.cluster.ingest_process import (
     wait_for_stderr,
 )
 from tests.cluster.topics import PARTITIONS, create_topic, delete_topic, temporary_topic
-from tests.faults.server_process import wait_until
 from tests.ports import allocate_port
 from tests.services.facts import exchange
+from tests.waiting import wait_until
 
 
 def record(running: IngestProcess, *, programme: str = "default") -> str:

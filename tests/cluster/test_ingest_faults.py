@@ -27,8 +27,8 @@ from tests.cluster.ingest_process import (
     run_ingest,
     wait_for_stderr,
 )
-from tests.faults.server_process import wait_until
 from tests.services.facts import exchange
+from tests.waiting import wait_until
 
 CALLERS = 6
 RECOVERY_SECONDS = 10.0

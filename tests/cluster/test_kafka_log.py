@@ -18,9 +18,9 @@ from services.adapters.kafka.topic import KafkaTopic
 from services.ledger.errors import LogUnavailableError, OutcomeUnknownError, RequestTooLargeError
 from services.ledger.position import Position
 from services.ledger.records import Record
-from tests.adapters.log_contract import PATIENCE_SECONDS, LogContract, LogOpener, append_durably
+from tests.adapters.log_contract import LogContract, LogOpener, append_durably
 from tests.cluster.topics import create_topic, delete_topic
-from tests.faults.server_process import wait_until
+from tests.waiting import PATIENCE_SECONDS, wait_until
 
 
 class OnePartition:

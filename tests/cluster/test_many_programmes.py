@@ -15,7 +15,7 @@ from tests.cluster.many_programmes import (
     run_cluster,
     run_import,
 )
-from tests.faults.server_process import wait_until
+from tests.waiting import wait_until
 
 ENDLESS = 1_000_000
 """More facts than an import records here."""

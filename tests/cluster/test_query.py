@@ -27,8 +27,9 @@ from tests.cluster.chaos.proxy import LinkFault, ProxyNetwork
 from tests.cluster.ingest_process import kafka_url
 from tests.cluster.service_process import ServiceProcess
 from tests.databases import block_connections, execute_sql
-from tests.faults.server_process import facts, wait_until
+from tests.faults.server_process import facts
 from tests.ports import allocate_port
+from tests.waiting import wait_until
 
 PROGRAMME = "default"
 SERVING = health_pb2.HealthCheckResponse.SERVING

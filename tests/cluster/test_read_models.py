@@ -19,8 +19,8 @@ from services.ledger.records import Hold
 from services.projector.slab import project_slab
 from tests.cluster.ingest_process import IngestProcess, kafka_url, run_ingest, wait_for_stderr
 from tests.databases import execute_sql
-from tests.faults.server_process import wait_until
 from tests.services.facts import exchange
+from tests.waiting import wait_until
 
 BEHIND = f"UPDATE mutua_read_1.position SET next_offset = next_offset - {MAX_LAG_FACTS + 10}"
 LEVEL = f"UPDATE mutua_read_1.position SET next_offset = next_offset + {MAX_LAG_FACTS + 10}"

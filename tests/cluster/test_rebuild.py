@@ -15,7 +15,7 @@ from tests.backing_services import temporary_database
 from tests.cluster.rebuild_cluster import PROJECTORS, QUIET_PROGRAMME, READY, RebuildCluster
 from tests.cluster.service_process import ServiceProcess, find_descendants, read_process_state
 from tests.cluster.topics import temporary_topic
-from tests.faults.server_process import wait_until
+from tests.waiting import wait_until
 
 CRASHED = 137
 MOVED = "MODEL_MOVED"

@@ -33,7 +33,7 @@ from tests.cluster.service_process import ServiceProcess
 from tests.cluster.test_query import SERVING, status
 from tests.cluster.topics import PARTITIONS, delete_topic
 from tests.databases import create_sibling, replace_database
-from tests.faults.server_process import wait_until
+from tests.waiting import wait_until
 
 PROGRAMMES = ("p0", "p1", "p2", "p3")
 RPCS = {

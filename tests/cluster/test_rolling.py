@@ -16,8 +16,9 @@ from tests.cluster.source_versions import (
     check_out_landed,
     copy_with_raised_model,
 )
-from tests.faults.server_process import fact_id, facts, wait_until
+from tests.faults.server_process import fact_id, facts
 from tests.ports import allocate_port
+from tests.waiting import wait_until
 
 ANSWERS = ("projector-2", "query-1", "query-2", "projector-1")
 """Queries of either version have a projector of theirs at any time."""

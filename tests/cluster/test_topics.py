@@ -25,7 +25,7 @@ from tests.cluster.ingest_process import kafka_url, read_partitions
 from tests.cluster.topics import create_topic, delete_topic
 from tests.exports.recorded_logs import OTHER, PROGRAMME, append_records, read_log
 from tests.exports.recorded_logs import make_records as facts
-from tests.faults.server_process import wait_until
+from tests.waiting import wait_until
 
 
 @pytest.fixture

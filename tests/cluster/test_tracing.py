@@ -22,8 +22,8 @@ from tests.backing_services import temporary_shared_folder
 from tests.cluster.measured_cluster import MeasuredProcess
 from tests.cluster.topics import PARTITIONS
 from tests.environments import install_lowest_versions
-from tests.faults.server_process import wait_until
 from tests.services.facts import exchange
+from tests.waiting import wait_until
 
 PROGRAMME = "traced"
 TRACE, CALLER = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"

@@ -18,10 +18,11 @@ from services.adapters.telemetry.metrics import Metric
 from tests.backing_services import temporary_database, temporary_shared_folder
 from tests.cluster.measured_cluster import MeasuredCluster
 from tests.cluster.topics import PARTITIONS, temporary_topic
-from tests.faults.server_process import ROOT, wait_until
+from tests.faults.server_process import ROOT
 from tests.projector.newer_facts import newer_fact
 from tests.prometheus_scrape import Scrape
 from tests.services.facts import correction, exchange
+from tests.waiting import wait_until
 
 METRICS = [each for each in vars(metrics).values() if isinstance(each, Metric)]
 

@@ -29,9 +29,9 @@ from tests.deploy.container_rules import (
 )
 from tests.deploy.dockerfile import DOCKERFILE, ROOT, parse_stages
 from tests.deploy.image import Image
-from tests.faults.server_process import wait_until
 from tests.ports import allocate_port
 from tests.services.facts import exchange
+from tests.waiting import wait_until
 
 COMPOSE = ROOT / "deploy" / "compose.yaml"
 PROCESSES = ["ingest-1", "ingest-2", "projector-1", "projector-2", "query-1", "query-2"]

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from services.dev.programs import Program
-from tests.faults.server_process import wait_until
+from tests.waiting import wait_until
 
 PRINT_READY = "echo it is ready; "
 SLEEP = "exec sleep 60"

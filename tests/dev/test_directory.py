@@ -14,7 +14,8 @@ from services.dev.directory import DIRECTORY_VARIABLE, ClusterState, DevDirector
 from services.dev.supervisor import ProcessStatus
 from services.ledger.errors import DataInUseError, ForeignDataError, NotFoundError
 from tests.dev.shell_programs import is_running, wait_until_ended
-from tests.faults.server_process import make_environment, wait_until
+from tests.faults.server_process import make_environment
+from tests.waiting import wait_until
 
 SUPERVISOR = """
 import signal, sys, threading

@@ -17,7 +17,7 @@ from tests.dev.shell_programs import (
     shell_program,
     wait_until_ended,
 )
-from tests.faults.server_process import wait_until
+from tests.waiting import wait_until
 
 SHORT = RestartBackoff(initial_seconds=0.01, max_seconds=0.04, reset_after_seconds=30.0)
 

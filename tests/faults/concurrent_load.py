@@ -9,7 +9,8 @@ from typing import Final
 
 from mutua import Client, MutuaError
 from mutua.v1 import event_pb2 as pb
-from tests.faults.server_process import facts, wait_until
+from tests.faults.server_process import facts
+from tests.waiting import PATIENCE_SECONDS, wait_until
 
 RECORDER_COUNT: Final = 3
 _OWN: Final = 10_000_000
@@ -49,7 +50,7 @@ class ConcurrentLoad:
                 each.result()
 
     def _work(self, work: Callable[[Client, int], None], number: int) -> None:
-        with Client(self._address, deadline_seconds=60) as client:
+        with Client(self._address, deadline_seconds=PATIENCE_SECONDS) as client:
             client.get_status()  # a server that was never reached is given up after 2 s
             work(client, number)
 

@@ -4,11 +4,9 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from threading import Event
 from typing import Final
 
 from mutua import Client
@@ -17,8 +15,6 @@ from mutua.v1 import event_pb2 as pb
 from mutua.v1.types_pb2 import EXCHANGE_KIND_CALL
 from services.app.bootstrap import serve_embedded, verify
 
-TIMEOUT_SECONDS: Final = float(os.environ.get("MUTUA_TEST_PATIENCE_SECONDS", "180"))
-"""More where other programs keep the processors busy."""
 ROOT: Final = Path(__file__).parents[2]
 BATCH: Final = 10
 """Facts a request: few, so that a kill finds many requests answered and one under way."""
@@ -124,15 +120,6 @@ def kill(process: "subprocess.Popen[str]", *, after_seconds: float = 0.0) -> Non
         process.wait(after_seconds)
     process.send_signal(signal.SIGKILL)
     process.wait()
-
-
-def wait_until(
-    holds: Callable[[], bool], description: str, *, timeout_seconds: float = TIMEOUT_SECONDS
-) -> None:
-    deadline, pause = time.monotonic() + timeout_seconds, Event()
-    while not holds():
-        assert time.monotonic() < deadline, f"never: {description}"
-        pause.wait(0.01)
 
 
 def assert_intact(data: Path, durable: int) -> None:

@@ -19,6 +19,7 @@ from services.app.bootstrap import serve_embedded, verify
 from services.ledger.errors import MutuaError
 from services.ledger.records import Record
 from tests.faults.server_process import assert_intact, facts, run_server
+from tests.waiting import PATIENCE_SECONDS
 
 LOG = "log.sqlite"
 READ_MODELS = "read-1.sqlite"
@@ -121,7 +122,7 @@ def test_a_clock_that_goes_back_by_an_hour_changes_no_order(tmp_path: Path) -> N
         for event in events:
             event.programme_id = "default"
             values.append(event.SerializeToString())
-        log.append("default", values).result(20)
+        log.append("default", values).result(PATIENCE_SECONDS)
     data.mkdir()
     shutil.copy(tmp_path / "aside", data / LOG)
     record(data, 20, 40)

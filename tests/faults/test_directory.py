@@ -26,14 +26,8 @@ from services.ledger.errors import (
     MutuaError,
     NewerSchemaError,
 )
-from tests.faults.server_process import (
-    ROOT,
-    facts,
-    make_environment,
-    run_server,
-    start_python,
-    wait_until,
-)
+from tests.faults.server_process import ROOT, facts, make_environment, run_server, start_python
+from tests.waiting import PATIENCE_SECONDS, wait_until
 
 READ_MODELS = "read-1.sqlite"
 NOBODY = 65534
@@ -98,7 +92,7 @@ def test_a_reader_beside_a_writer_follows_it(data: Path) -> None:
 def test_a_reader_answers_many_at_once(data: Path) -> None:
     with run_server(data), opened(data, write=False) as reader, ThreadPoolExecutor(16) as pool:
         asked = [pool.submit(reader.get_status) for _ in range(200)]
-        assert {each.result(30).exchange_count for each in asked} == {30}
+        assert {each.result(PATIENCE_SECONDS).exchange_count for each in asked} == {30}
 
 
 def test_many_that_start_at_once_on_a_new_directory_take_turns(tmp_path: Path) -> None:
@@ -123,7 +117,7 @@ def test_many_that_start_at_once_on_a_new_directory_take_turns(tmp_path: Path) -
         assert each.stdin is not None
         each.stdin.write("go\n")
         each.stdin.flush()
-    ended = [each.communicate(timeout=120) for each in many]
+    ended = [each.communicate(timeout=PATIENCE_SECONDS) for each in many]
     assert [errors for _, errors in ended if errors and "DataInUse" not in errors] == []
     assert "served\n" in [output for output, _ in ended]
 
@@ -305,7 +299,8 @@ def test_a_taken_port_is_an_os_error(data: Path) -> None:
             "try: serve(Path(sys.argv[1]), listen=sys.argv[2], on_ready=print)\n"
             "except OSError as error: print('OSError', error)"
         )
-        output, errors = start_python(program, str(other), running.address).communicate(timeout=120)
+        process = start_python(program, str(other), running.address)
+        output, errors = process.communicate(timeout=PATIENCE_SECONDS)
     assert output.startswith("OSError"), errors[-300:]
     assert running.address in output
 
@@ -315,7 +310,7 @@ def test_server_json_is_there_while_a_server_runs(data: Path) -> None:
         told = json.loads((data / "server.json").read_text())
         assert (told["pid"], told["address"]) == (server.pid, address)
         server.terminate()
-        assert server.wait(30) == 0
+        assert server.wait(PATIENCE_SECONDS) == 0
         assert not (data / "server.json").exists()
 
 
@@ -380,7 +375,7 @@ def test_who_may_only_read_reads(data: Path) -> None:
         capture_output=True,
         text=True,
         check=False,
-        timeout=60,
+        timeout=PATIENCE_SECONDS,
         cwd=ROOT,
         env=make_environment(HOME="/nonexistent"),
     )

@@ -13,13 +13,8 @@ import pytest
 
 from mutua import Client, MutuaError
 from services.app.bootstrap import serve_embedded
-from tests.faults.server_process import (
-    SERVE,
-    assert_intact,
-    facts,
-    start_python,
-    wait_until,
-)
+from tests.faults.server_process import SERVE, assert_intact, facts, start_python
+from tests.waiting import PATIENCE_SECONDS, wait_until
 
 LOG: Final = "log.sqlite"
 READ_MODELS: Final = "read-1.sqlite"
@@ -66,7 +61,7 @@ def served(
 
 def ends(server: "subprocess.Popen[str]") -> tuple[int, str]:
     """The exit status of a server that ends by itself, and what it said."""
-    status = server.wait(30)
+    status = server.wait(PATIENCE_SECONDS)
     assert server.stderr is not None
     return status, server.stderr.read()
 

@@ -27,9 +27,9 @@ from tests.faults.server_process import (
     kill,
     run_server,
     start_python,
-    wait_until,
 )
 from tests.ports import allocate_port
+from tests.waiting import PATIENCE_SECONDS, wait_until
 
 A_TEST: Final = 25
 ROUNDS: Final = int(os.environ.get("MUTUA_KILL_ROUNDS", A_TEST))
@@ -68,9 +68,9 @@ def test_a_server_that_dies_at_a_crash_point_loses_nothing(tmp_path: Path, crash
     data, listen = tmp_path / "data", f"127.0.0.1:{allocate_port()}"
     with run_server(data, listen, MUTUA_CRASH_AT=crash) as (server, address):
         importing = start_python(IMPORT, "--server", address, "0", "200")
-        assert server.wait(30) == 137
+        assert server.wait(PATIENCE_SECONDS) == 137
     with run_server(data, listen):
-        assert importing.wait(30) == 0, importing.communicate()[1]
+        assert importing.wait(PATIENCE_SECONDS) == 0, importing.communicate()[1]
     assert count_acknowledged(importing) == 200
     importing.communicate()
     assert_intact(data, 200)
@@ -80,10 +80,10 @@ def test_a_server_that_dies_at_a_crash_point_loses_nothing(tmp_path: Path, crash
 def test_an_import_without_a_server_that_dies_can_be_repeated(tmp_path: Path, crash: str) -> None:
     data = tmp_path / "data"
     first = start_python(IMPORT, str(data), "-", "0", "200", MUTUA_CRASH_AT=crash)
-    assert first.wait(30) == 137
+    assert first.wait(PATIENCE_SECONDS) == 137
     assert_whole_after(first, data)
     again = start_python(IMPORT, str(data), "-", "0", "200")
-    assert again.wait(30) == 0, again.communicate()[1]
+    assert again.wait(PATIENCE_SECONDS) == 0, again.communicate()[1]
     assert_whole_after(again, data)
 
 
@@ -146,7 +146,7 @@ def _record_20_and_die_before_they_are_projected(data: Path) -> None:
     ):
         with suppress(MutuaError):  # it may die before it answers
             client.record(list(facts(0, 20)))
-        assert server.wait(30) == 137
+        assert server.wait(PATIENCE_SECONDS) == 137
 
 
 def test_what_a_killed_server_had_not_projected_is_verified_all_the_same(tmp_path: Path) -> None:

@@ -15,7 +15,8 @@ from services.adapters.sqlite.store import SqliteStore
 from services.app.bootstrap import verify
 from services.ledger.errors import OverloadedError, StoreBusyError
 from services.projector.slab import project_slab
-from tests.faults.server_process import assert_intact, facts, run_server, wait_until
+from tests.faults.server_process import assert_intact, facts, run_server
+from tests.waiting import PATIENCE_SECONDS, wait_until
 
 MOST_BYTES = 64 << 20
 PROGRAMME = "default"
@@ -53,15 +54,15 @@ def test_beside_a_reader_the_log_takes_what_there_is_room_for_and_goes_on_after(
     path = tmp_path / "log.sqlite"
     with closing(SqliteLog(path)) as log:
         log._connection.execute("PRAGMA busy_timeout = 1")
-        log.append(PROGRAMME, [b"first"]).result(20)
+        log.append(PROGRAMME, [b"first"]).result(PATIENCE_SECONDS)
         with reading(path):
             large = [log.append(PROGRAMME, [b"x" * (1 << 20)]) for _ in range(60)]
             refused = [each.exception(20) for each in large]
             with pytest.raises(OverloadedError, match="holds an old state"):
-                log.append(PROGRAMME, [b"small"]).result(20)
+                log.append(PROGRAMME, [b"small"]).result(PATIENCE_SECONDS)
         assert database_file._WAL_BYTES <= wal_bytes(path) < MOST_BYTES
         assert log.end() == 1 + refused.count(None) < 60
-        assert log.append(PROGRAMME, [b"last"]).result(20).next_offset == log.end()
+        assert log.append(PROGRAMME, [b"last"]).result(PATIENCE_SECONDS).next_offset == log.end()
         assert log.find_damage() == ([], None)
         assert log.read(log.end() - 1, 9)[0].value == b"last"
 
@@ -73,7 +74,8 @@ def test_beside_a_reader_the_read_models_stand_still_before_they_fill_the_disk(
     path = tmp_path / "read.sqlite"
     with closing(SqliteLog(tmp_path / "log.sqlite")) as log, closing(SqliteStore(path)) as store:
         store._writer.execute("PRAGMA busy_timeout = 1")
-        log.append(PROGRAMME, [each.SerializeToString() for each in facts(0, 20_000)]).result(20)
+        values = [each.SerializeToString() for each in facts(0, 20_000)]
+        log.append(PROGRAMME, values).result(PATIENCE_SECONDS)
 
         def project() -> int:
             while records := log.read(position(store), 500):

@@ -29,8 +29,8 @@ from tests.faults.server_process import (
     kill,
     run_server,
     start_python,
-    wait_until,
 )
+from tests.waiting import PATIENCE_SECONDS, wait_until
 
 CRASHED = 137
 
@@ -138,7 +138,7 @@ def test_a_server_goes_over_while_facts_come_in_and_questions_are_asked(data: Pa
         assert beside.get_status().exchange_count == recorded[0]
         assert verify(data).ok
         server.terminate()
-        assert server.wait(30) == 0
+        assert server.wait(PATIENCE_SECONDS) == 0
         assert server.stderr is not None
         assert "Traceback" not in server.stderr.read()
     assert read_models(data) == {"read-3.sqlite"}
@@ -215,7 +215,7 @@ def test_newer_read_models_are_refused_where_there_are_none_of_ours(data: Path) 
 @pytest.mark.parametrize("point", ["in_slab:1", "before_switch:1", "after_switch:1"])
 def test_a_crash_on_the_way_leaves_one_that_answers(data: Path, point: str) -> None:
     with start_python(REBUILD, str(data), MUTUA_CRASH_AT=point) as process:
-        assert process.wait(60) == CRASHED
+        assert process.wait(PATIENCE_SECONDS) == CRASHED
     assert current(data) == ("read-2.sqlite" if point == "after_switch:1" else "read-1.sqlite")
     assert_intact(data, 30)
     assert verify(data).ok
@@ -232,8 +232,8 @@ def test_a_server_that_crashes_while_it_goes_over_does_no_harm(data: Path, point
         run_server(data, MUTUA_CRASH_AT=point) as (server, _),
         start_python(REBUILD, str(data)) as process,
     ):
-        assert server.wait(60) == CRASHED
-        assert process.wait(60) == 0, "the command sees to it itself, as nobody else can"
+        assert server.wait(PATIENCE_SECONDS) == CRASHED
+        assert process.wait(PATIENCE_SECONDS) == 0, "the command takes over itself"
     assert current(data) == "read-2.sqlite"
     assert_intact(data, 30)
     assert not (data / "next").exists()
@@ -356,7 +356,7 @@ def test_a_server_refuses_what_was_made_from_another_log(data: Path) -> None:
         assert client.get_status().exchange_count == 35
         assert current(data) == "read-1.sqlite"
         server.send_signal(signal.SIGTERM)
-        assert server.wait(30) == 0
+        assert server.wait(PATIENCE_SECONDS) == 0
         assert server.stderr is not None
         assert "made from another log" in server.stderr.read()
 

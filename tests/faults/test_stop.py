@@ -14,14 +14,15 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from mutua import Client, MutuaError
 from services.app.bootstrap import verify
-from tests.faults.server_process import assert_intact, facts, run_server, wait_until
+from tests.faults.server_process import assert_intact, facts, run_server
+from tests.waiting import PATIENCE_SECONDS, wait_until
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_ends_an_idle_server(tmp_path: Path, number: signal.Signals) -> None:
     with run_server(tmp_path / "data") as (server, _):
         server.send_signal(number)
-        assert server.wait(10) == 0
+        assert server.wait(PATIENCE_SECONDS) == 0
         assert server.stderr is not None
         assert server.stderr.read() == ""
 
@@ -45,7 +46,7 @@ def test_a_signal_while_calls_are_under_way_loses_nothing_acknowledged(tmp_path:
             thread.start()
         wait_until(lambda: min(told) > 2, "every client is under way")
         server.terminate()
-        assert server.wait(15) == 0
+        assert server.wait(PATIENCE_SECONDS) == 0
         for thread in threads:
             thread.join()
         assert server.stderr is not None
@@ -75,7 +76,7 @@ def test_a_signal_while_questions_and_watches_are_open(tmp_path: Path) -> None:
         waiting.start()
         start = time.monotonic()
         server.terminate()
-        assert server.wait(15) == 0
+        assert server.wait(PATIENCE_SECONDS) == 0
         assert time.monotonic() - start < 10
         waiting.join()
 
@@ -95,7 +96,7 @@ def test_a_signal_while_the_log_is_held_up_ends_in_time(tmp_path: Path) -> None:
             recording = Thread(target=record)
             recording.start()
             server.terminate()
-            assert server.wait(20) == 0
+            assert server.wait(PATIENCE_SECONDS) == 0
             recording.join()
             other.execute("ROLLBACK")
     assert verify(data).differences == []

@@ -21,8 +21,8 @@ from tests.faults.server_process import (
     count_acknowledged,
     facts,
     start_python,
-    wait_until,
 )
+from tests.waiting import PATIENCE_SECONDS, wait_until
 
 ROUNDS = int(os.environ.get("MUTUA_TURNS_ROUNDS", "12"))
 _OWN = 1_000_000
@@ -33,7 +33,8 @@ import signal, sys
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a background job ignores it
 from mutua import Client
 from tests.faults.server_process import BATCH, facts
-with Client(directory=sys.argv[1], deadline_seconds=60) as client:
+from tests.waiting import PATIENCE_SECONDS
+with Client(directory=sys.argv[1], deadline_seconds=PATIENCE_SECONDS) as client:
     for start in range(int(sys.argv[2]), int(sys.argv[3]), BATCH):
         client.record(facts(start, start + BATCH))
         print(BATCH, flush=True)
@@ -70,7 +71,7 @@ def test_short_imports_and_logs_at_once_lose_nothing_and_double_nothing(tmp_path
         try:
             for number in range(ROUNDS):
                 numbers = range(number * 40, number * 40 + 40)
-                with Client(directory=data, deadline_seconds=60) as client:
+                with Client(directory=data, deadline_seconds=PATIENCE_SECONDS) as client:
                     for _ in client.record_stream(facts(numbers.start, numbers.stop)):
                         durable += numbers
         finally:
@@ -80,7 +81,7 @@ def test_short_imports_and_logs_at_once_lose_nothing_and_double_nothing(tmp_path
     def log_often(thread: int) -> list[int]:
         number, durable = thread * _OWN, []
         while not ended.is_set():
-            with Client(directory=data, deadline_seconds=60) as client:
+            with Client(directory=data, deadline_seconds=PATIENCE_SECONDS) as client:
                 position = client.record(facts(number, number + 1))
                 client.get_status(min_position=position)
             durable.append(number)
@@ -101,7 +102,7 @@ def test_log_beside_a_process_that_records_is_served_by_it(tmp_path: Path) -> No
         told = json.loads((data / "server.json").read_text())
         assert told["pid"] == importing.pid
         logging = log(data)
-        said, errors = logging.communicate(timeout=120)
+        said, errors = logging.communicate(timeout=PATIENCE_SECONDS)
         assert said.startswith("Recorded: A gave to B: call"), errors
         # The import may not have shown its organizations yet.
         assert errors in ("", "New organizations, recorded as written: 'A', 'B'.\n")
@@ -120,9 +121,9 @@ def test_log_goes_on_when_the_process_that_served_it_is_gone(
         wait_until(lambda: _is_connected(data, logging.pid), "the log has found the server")
         importing.send_signal(ends)
         importing.send_signal(signal.SIGCONT)
-        said, errors = logging.communicate(timeout=120)
+        said, errors = logging.communicate(timeout=PATIENCE_SECONDS)
         assert said.startswith("Recorded: A gave to B: call"), errors
-        importing.wait(30)
+        importing.wait(PATIENCE_SECONDS)
         durable = count_acknowledged(importing) + BATCH  # the first of them was read before
     assert find_running_server(data) == ""
     with Client(directory=data) as client:

@@ -22,8 +22,7 @@ from services.projector.embedded_projector import EmbeddedProjector
 from services.projector.rebuild import build
 from services.projector.slab import project_slab
 from tests.services.query_runner import QueryRunner
-
-PATIENCE_SECONDS = 120.0
+from tests.waiting import PATIENCE_SECONDS
 
 
 class Instance:

@@ -4,6 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 from threading import Event
 
 from services.network.lazy_property import lazy_property
+from tests.waiting import PATIENCE_SECONDS
 
 
 class Lazy:
@@ -16,7 +17,7 @@ class Lazy:
     def value(self) -> int:
         """Known only after that of the other."""
         self.computed += 1
-        assert self._other_is_known.wait(30)
+        assert self._other_is_known.wait(PATIENCE_SECONDS)
         self._is_known.set()
         return 42
 
@@ -30,5 +31,5 @@ def test_lazy_property_computes_once_without_blocking_others() -> None:
         while not first.computed:
             pass
         assert second.value == 42
-        assert waiting.result(30) == 42
+        assert waiting.result(PATIENCE_SECONDS) == 42
     assert (first.value, first.computed, second.computed) == (42, 1, 1)

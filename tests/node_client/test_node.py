@@ -20,6 +20,7 @@ from services.app.bootstrap import serve_embedded
 from services.dev.programs import ProgramNotFoundError
 from tests.backing_services import build_or_skip
 from tests.services.facts import exchange
+from tests.waiting import PATIENCE_SECONDS
 
 ROOT: Final = Path(__file__).parents[2]
 SOURCE: Final = Path(__file__).parent / "node"
@@ -79,7 +80,7 @@ def node(server: str) -> Call:
             env={**os.environ, "NODE_PATH": str(modules)},
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=PATIENCE_SECONDS,
             check=False,
         )
         assert done.returncode == 0, done.stderr

@@ -19,9 +19,10 @@ from services.adapters.sqlite.store import SqliteStore
 from services.adapters.wire import event as wire
 from services.app.bootstrap import rebuild, serve_embedded, verify
 from services.projector.embedded_projector import EmbeddedProjector
-from tests.faults.server_process import facts, run_server, wait_until
+from tests.faults.server_process import facts, run_server
 from tests.projector.newer_facts import newer_fact
 from tests.strategies import PROGRAMME
+from tests.waiting import wait_until
 
 DEFAULT = "default"
 WHY = "fact kind 35 at offset 12 is newer than this mutua; upgrade it"

@@ -7,6 +7,7 @@ from threading import Barrier, Event
 import pytest
 
 from services.query.answer_cache import AnswerCache
+from tests.waiting import PATIENCE_SECONDS
 
 
 def test_least_recently_used_value_is_evicted() -> None:
@@ -65,7 +66,7 @@ def test_concurrent_requests_for_one_key_compute_once() -> None:
 
     def compute() -> int:
         computed.append(1)
-        assert computing.wait(10)
+        assert computing.wait(PATIENCE_SECONDS)
         return 42
 
     with ThreadPoolExecutor(8) as threads:
@@ -75,12 +76,12 @@ def test_concurrent_requests_for_one_key_compute_once() -> None:
         # Another question does not wait for this one.
         assert cache.get_or_compute("b", lambda: 43, lambda _: 1) == 43
         computing.set()
-        assert [each.result(10) for each in futures] == [42] * 8
+        assert [each.result(PATIENCE_SECONDS) for each in futures] == [42] * 8
     assert computed == [1]
 
 
 def test_error_reaches_every_waiting_caller_and_is_not_cached() -> None:
-    cache, together = AnswerCache(), Barrier(2, timeout=10)
+    cache, together = AnswerCache(), Barrier(2, timeout=PATIENCE_SECONDS)
 
     def failing() -> int:
         together.wait()
@@ -90,7 +91,7 @@ def test_error_reaches_every_waiting_caller_and_is_not_cached() -> None:
         first = threads.submit(cache.get_or_compute, "a", failing, lambda _: 1)
         together.wait()
         with pytest.raises(ValueError, match="once"):
-            first.result(10)
+            first.result(PATIENCE_SECONDS)
     assert cache.get_or_compute("a", lambda: 1, lambda _: 1) == 1
     assert cache.size_bytes == 1
 

@@ -22,7 +22,7 @@ from services.ledger.records import ReadModelStatus
 from services.ledger.times import SECOND, Instant
 from services.query.lag_monitor import LagMonitor
 from services.query.position_tracker import PositionTracker
-from tests.faults.server_process import wait_until
+from tests.waiting import wait_until
 
 HOUR = 3_600
 

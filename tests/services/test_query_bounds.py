@@ -19,6 +19,7 @@ from services.app.bootstrap import serve_embedded
 from services.query.paging import MAX_PAGE_BYTES, PageWriter
 from tests.services import facts
 from tests.services.facts import exchange
+from tests.waiting import PATIENCE_SECONDS
 
 GRPC_DEFAULT_BYTES = 4 << 20
 NOTE = "\N{EARTH GLOBE EUROPE-AFRICA}" * 4_000
@@ -107,7 +108,7 @@ def test_every_page_fits_default_receive_limit(server: str, method: str, page_si
     sizes = list[int]()
     with grpc.insecure_channel(server) as channel:
         while not sizes or request.page_token:
-            page = getattr(QueryServiceStub(channel), method)(request, timeout=60)
+            page = getattr(QueryServiceStub(channel), method)(request, timeout=PATIENCE_SECONDS)
             sizes.append(page.ByteSize())
             for name, messages in rows.items():
                 messages += getattr(page, name)

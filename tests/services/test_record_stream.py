@@ -28,8 +28,8 @@ from services.ledger.errors import LogFullError
 from services.ledger.position import Position
 from services.ledger.records import Record
 from tests.services.facts import exchange
+from tests.waiting import PATIENCE_SECONDS, wait_until_async
 
-PATIENCE_SECONDS = 120.0
 LOG_ID = "0" * 32
 
 
@@ -215,7 +215,7 @@ class IngestServer:
         return IngestServiceStub(self.channel).RecordStream(iter(groups), **options)
 
     async def wait_for_appends(self, count: int) -> None:
-        await eventually(lambda: len(self.log.appended) >= count)
+        await wait_until_async(lambda: len(self.log.appended) >= count, f"{count} appends")
 
 
 @asynccontextmanager
@@ -229,12 +229,6 @@ async def run_server(
             yield it
         finally:
             await it.server.stop(0)
-
-
-async def eventually(holds: Callable[[], bool]) -> None:
-    async with asyncio.timeout(PATIENCE_SECONDS):
-        while not holds():  # noqa: ASYNC110
-            await asyncio.sleep(0.005)
 
 
 async def read(call: Any, count: int) -> list[str]:
@@ -299,7 +293,7 @@ def test_stream_pauses_while_lag_is_large() -> None:
         async with run_server() as it:
             it.lag = record_stream.MAX_LAG_FACTS + 1
             call = it.record(group(exchange()) for _ in range(2))
-            await eventually(lambda: it.lag_read_count > 3)
+            await wait_until_async(lambda: it.lag_read_count > 3, "the lag is read")
             assert it.log.appended == []
             it.lag = record_stream.MAX_LAG_FACTS
             await it.wait_for_appends(2)

@@ -12,7 +12,7 @@ from tests.cluster.broker import pause
 from tests.cluster.chaos.chaos_cluster import LINKS, PROCESSES, ChaosCluster
 from tests.cluster.chaos.proxy import LinkFault
 from tests.cluster.service_process import find_descendants
-from tests.faults.server_process import wait_until
+from tests.waiting import wait_until
 
 Injector = Callable[[ChaosCluster, str, random.Random], None]
 Item = TypeVar("Item")

@@ -27,10 +27,10 @@ from tests.cluster.chaos.workload import (
     ObservedAnswer,
     parse_offset,
 )
-from tests.faults.server_process import wait_until
 from tests.ledger.folded_ledger import message_to_json
 from tests.oracle.answers import compute_balances
 from tests.oracle.fold import fold
+from tests.waiting import wait_until
 
 _PAGE: Final = 5_000
 
