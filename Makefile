@@ -3,7 +3,7 @@
 PYTHON ?= python3
 LOCK_OPTIONS = --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate
 
-.PHONY: help demo test lint all proto lock bench bench-cluster chaos clean
+.PHONY: help demo test lint all proto settings lock bench bench-cluster chaos clean
 help: ## what can be made
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' Makefile | expand -t 20
 
@@ -29,6 +29,9 @@ proto: .venv/tests ## regenerate the Python beside proto/
 	  --python_out=. --mypy_out=quiet:. mutua/v1/*.proto && \
 	  ../.venv/bin/python -m grpc_tools.protoc -I. --plugin=../.venv/bin/protoc-gen-mypy_grpc \
 	  --grpc_python_out=. --mypy_grpc_out=quiet:. mutua/v1/*_service.proto
+
+settings: .venv/tests ## write the table of settings into deploy/README.md
+	@.venv/bin/python -m tests.setting_documentation
 
 lock: .venv/tests ## resolve the dependencies anew
 	@.venv/bin/uv pip compile $(LOCK_OPTIONS) -q pyproject.toml --extra build -o requirements.lock

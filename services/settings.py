@@ -29,7 +29,7 @@ def _check_address(text: str) -> str:
 
 def _check_postgres_url(url: str) -> str:
     if not _POSTGRES.fullmatch(url):
-        raise ValueError("write postgresql://USER:PASSWORD@HOST:PORT/DATABASE")
+        raise ValueError(f"write {SETTINGS['store_url'].form}")
     return url
 
 
@@ -90,20 +90,24 @@ class Settings(BaseSettings):
     fetch_wait_seconds: PositiveSeconds = _field("fetch_wait_seconds", le=5)
     stuck_seconds: PositiveSeconds = _field("stuck_seconds")
 
-    kafka_security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] | None = None
-    kafka_ssl_cafile: ExistingFile | None = None
-    kafka_ssl_certfile: ExistingFile | None = None
-    kafka_ssl_keyfile: ExistingFile | None = None
-    kafka_ssl_password: SecretStr | None = None
-    kafka_ssl_check_hostname: bool | None = None
-    kafka_ssl_crlfile: ExistingFile | None = None
-    kafka_ssl_ciphers: str | None = None
-    kafka_sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "GSSAPI"] | None = None
-    kafka_sasl_plain_username: str | None = None
-    kafka_sasl_plain_password: SecretStr | None = None
-    kafka_sasl_kerberos_name: str | None = None
-    kafka_sasl_kerberos_service_name: str | None = None
-    kafka_sasl_kerberos_domain_name: str | None = None
+    kafka_security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] | None = (
+        _field("kafka_security_protocol")
+    )
+    kafka_ssl_cafile: ExistingFile | None = _field("kafka_ssl_cafile")
+    kafka_ssl_certfile: ExistingFile | None = _field("kafka_ssl_certfile")
+    kafka_ssl_keyfile: ExistingFile | None = _field("kafka_ssl_keyfile")
+    kafka_ssl_password: SecretStr | None = _field("kafka_ssl_password")
+    kafka_ssl_check_hostname: bool | None = _field("kafka_ssl_check_hostname")
+    kafka_ssl_crlfile: ExistingFile | None = _field("kafka_ssl_crlfile")
+    kafka_ssl_ciphers: str | None = _field("kafka_ssl_ciphers")
+    kafka_sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "GSSAPI"] | None = (
+        _field("kafka_sasl_mechanism")
+    )
+    kafka_sasl_plain_username: str | None = _field("kafka_sasl_plain_username")
+    kafka_sasl_plain_password: SecretStr | None = _field("kafka_sasl_plain_password")
+    kafka_sasl_kerberos_name: str | None = _field("kafka_sasl_kerberos_name")
+    kafka_sasl_kerberos_service_name: str | None = _field("kafka_sasl_kerberos_service_name")
+    kafka_sasl_kerberos_domain_name: str | None = _field("kafka_sasl_kerberos_domain_name")
 
     @model_validator(mode="after")
     def _require_all_of_sasl(self) -> Self:
@@ -131,7 +135,7 @@ class Settings(BaseSettings):
         """The store URL. Raises InvalidArgumentError when it is not set."""
         if not self.store_url:
             raise InvalidArgumentError(
-                "MUTUA_STORE_URL is not set: write postgresql://USER:PASSWORD@HOST:PORT/DATABASE"
+                f"MUTUA_STORE_URL is not set: write {SETTINGS['store_url'].form}"
             )
         return self.store_url
 

@@ -1,11 +1,15 @@
 """Settings are read from the environment; one line names what is invalid."""
 
+from typing import get_args
+
 import pytest
 
+from services.cli.main import mutua
+from services.cli.server import up
 from services.ledger.errors import InvalidArgumentError
-from services.setting_table import SETTINGS
+from services.setting_table import COMMANDS, SETTINGS
 from services.settings import Settings, read_settings
-from tests.faults.server_process import ROOT
+from tests.setting_documentation import DOCUMENT, replace_table
 
 
 def test_environment_sets_settings(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -83,15 +87,35 @@ def test_kerberos_needs_no_password() -> None:
 
 class TestSettingTable:
     def test_every_setting_is_in_the_table(self) -> None:
-        names = {name for name in Settings.model_fields if not name.startswith("kafka_")}
-        assert names == set(SETTINGS)  # those of Kafka are kafka-python's
+        read_by_commands = {each.name for each in SETTINGS.values() if each.read_by == COMMANDS}
+        assert set(Settings.model_fields) | read_by_commands == set(SETTINGS)
 
     def test_table_feeds_default_and_description(self) -> None:
-        for name, setting in SETTINGS.items():
-            field = Settings.model_fields[name]
-            assert field.description == setting.help
-            assert field.is_required() or field.default == setting.default
+        for name, field in Settings.model_fields.items():
+            assert field.description == SETTINGS[name].help
+            assert field.is_required() or field.default == SETTINGS[name].default
+
+    def test_numbers_have_a_unit_and_choices_are_those_of_the_type(self) -> None:
+        for name, field in Settings.model_fields.items():
+            form, types = SETTINGS[name].form, {field.annotation, *get_args(field.annotation)}
+            if bool in types:
+                assert form == "true|false"
+            elif types & {int, float}:
+                assert set(form.split()) & {"seconds", "bytes", "records", "partitions", "second"}
+            else:
+                words = {word for each in types for word in get_args(each) or [each]}
+                assert "|" not in form or words >= set(form.split("|"))
+
+    def test_options_read_the_table(self) -> None:
+        options = [*mutua.params, *up.params]
+        variables = {each.envvar: each.opts[0] for each in options if each.envvar}
+        assert variables
+        for variable, option in variables.items():
+            setting = SETTINGS[str(variable).removeprefix("MUTUA_").lower()]
+            assert setting.option.split()[-1] == option
 
     def test_documentation_has_every_row(self) -> None:
-        lines = (ROOT / "deploy/README.md").read_text().splitlines()
+        text = DOCUMENT.read_text()
+        lines = text.splitlines()
         assert [row for row in SETTINGS.values() if row.documentation not in lines] == []
+        assert replace_table(text) == text, "make settings"

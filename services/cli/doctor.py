@@ -1,23 +1,23 @@
 """`doctor`: what keeps mutua from its work, or soon will, and what to do about it."""
 
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import click
 
-from services.cli import cluster_options
-from services.cli.common_options import FORMAT_OPTION
+from services.cli.common_options import FORMAT_OPTION, setting_option
 from services.cli.connection import GlobalOptions, require_directory
 from services.cli.output import to_json
+from services.setting_table import SETTINGS
 
 if TYPE_CHECKING:
     from services.doctor.finding import Check
 
 
 @click.command()
-@cluster_options.log_url_option("Log of a cluster; without it the data directory is checked.")
-@cluster_options.store_url_option("Database with the read models of a cluster.")
+@setting_option("log_url", help="Log of a cluster; without it the data directory is checked.")
+@setting_option("store_url", help="Database with the read models of a cluster.")
 @FORMAT_OPTION
 @click.pass_obj
 def doctor(global_options: GlobalOptions, log_url: str, store_url: str, form: str) -> None:
@@ -54,31 +54,10 @@ def doctor(global_options: GlobalOptions, log_url: str, store_url: str, form: st
 def _checks(global_options: GlobalOptions, given: Mapping[str, str]) -> "Mapping[str, Check]":
     from services.doctor import cluster_checks, directory_checks
 
-    setting_names = set(_setting_names())
+    setting_names = {setting.variable for setting in SETTINGS.values()}
     if any(given.values()):
         return cluster_checks.build_checks(
             setting_names, {name: value for name, value in given.items() if value}
         )
     require_directory(global_options, "mutua doctor")
     return directory_checks.build_checks(global_options.data, setting_names)
-
-
-def _setting_names() -> Iterator[str]:
-    """The settings there are: of processes, and of commands."""
-    from services.cli.main import mutua
-    from services.settings import Settings as ProcessSettings
-
-    yield from (f"MUTUA_{name.upper()}" for name in ProcessSettings.model_fields)
-    with click.Context(mutua) as context:
-        yield from _of(mutua, context)
-
-
-def _of(command: click.Command, context: click.Context) -> Iterator[str]:
-    for option in command.params:
-        if isinstance(option.envvar, str):
-            yield option.envvar
-    if isinstance(command, click.Group):
-        for name in command.list_commands(context):
-            found = command.get_command(context, name)
-            assert found is not None, name
-            yield from _of(found, context)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from services.cli import cluster_options
+from services.cli.common_options import setting_option
 from services.cli.connection import GlobalOptions, is_typed, require_directory
 from services.cli.output import show_progress
 from services.ledger.wording import format_count
@@ -38,7 +38,7 @@ def export() -> None:
     "--only-programme", default="", metavar="PROGRAMME", help="Export only this programme."
 )
 @click.option("--force", is_flag=True, help="Replace an existing file.")
-@cluster_options.log_url_option("Kafka topic to export instead of a data directory.")
+@setting_option("log_url", help="Kafka topic to export instead of a data directory.")
 @click.pass_obj
 def export_log(
     global_options: GlobalOptions, file: Path, only_programme: str, log_url: str, *, force: bool
@@ -99,7 +99,7 @@ def _exported(global_options: GlobalOptions, log_url: str) -> "Callable[..., Exp
 
 @click.command()
 @click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
-@cluster_options.log_url_option("Empty Kafka topic to write instead of a data directory.")
+@setting_option("log_url", help="Empty Kafka topic to write instead of a data directory.")
 @click.pass_obj
 def replay(global_options: GlobalOptions, file: Path, log_url: str) -> None:
     """Replay an exported log.

@@ -12,6 +12,7 @@ from click.core import ParameterSource
 
 from mutua import FieldViolation
 from mutua import MutuaError as ClientError
+from services.cli.common_options import setting_option
 from services.cli.connection import GlobalOptions
 from services.cli.error_report import ErrorReport, is_json_requested, list_parameters
 from services.ledger.errors import MutuaError
@@ -83,37 +84,10 @@ class LazyGroup(click.Group):
 
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["--help", "-h"]})
-@click.option(
-    "--data",
-    type=click.Path(path_type=Path, file_okay=False),
-    envvar="MUTUA_DATA",
-    default=Path("mutua-data"),
-    show_default=True,
-    help="Data directory on this machine.",
-)
-@click.option(
-    "--server",
-    envvar="MUTUA_SERVER",
-    default="",
-    metavar="HOST:PORT[,HOST:PORT]",
-    help="Server to talk to, or one to record and one to ask; "
-    "without it the one on the data directory, if any runs there.",
-)
-@click.option(
-    "--programme",
-    envvar="MUTUA_PROGRAMME",
-    default="default",
-    show_default=True,
-    help="Ledger to record in and to ask.",
-)
-@click.option(
-    "--as",
-    "organization",
-    envvar="MUTUA_RECORDED_BY",
-    default="",
-    metavar="ORGANIZATION",
-    help="The organization you record for: id, name or alias.",
-)
+@setting_option("data", type=click.Path(path_type=Path, file_okay=False))
+@setting_option("server")
+@setting_option("programme")
+@setting_option("recorded_by", "organization")
 @click.version_option(package_name="mutua", message="%(prog)s %(version)s")
 @click.pass_context
 def mutua(

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from services.cli import cluster_options
+from services.cli.common_options import setting_option
 from services.cli.connection import GlobalOptions, require_directory
 from services.ledger.wording import format_count
 
@@ -17,8 +17,8 @@ _SECONDS_BETWEEN_LINES: Final = 2.0
 
 
 @click.command()
-@cluster_options.log_url_option("Log of a cluster; without it the data directory is rebuilt.")
-@cluster_options.store_url_option("Database with the read models of a cluster.")
+@setting_option("log_url", help="Log of a cluster; without it the data directory is rebuilt.")
+@setting_option("store_url", help="Database with the read models of a cluster.")
 @click.option(
     "--back",
     is_flag=True,

@@ -7,50 +7,22 @@ import click
 
 from services.adapters.host_port import parse_host_port
 from services.adapters.telemetry.logs import LogFormat, LogLevel, configure_logging
-from services.cli.common_options import FORMAT_OPTION
+from services.cli.common_options import FORMAT_OPTION, setting_option
 from services.cli.connection import GlobalOptions, open_client, require_directory, warn_if_empty
 from services.cli.messages import coverage_lines, warning_lines
 from services.cli.organization_names import UNBOUND_NAMES, CommandLineDirectory, unbound_lines
 from services.cli.output import show_progress, to_dictionary, to_json
 from services.ledger.wording import format_count
-from services.setting_table import SETTINGS
 
 if TYPE_CHECKING:
     from services.projector.verification import VerifyReport
 
 
 @click.command()
-@click.option(
-    "--listen",
-    envvar=SETTINGS["listen"].variable,
-    default=SETTINGS["listen"].default,
-    show_default=True,
-    metavar="HOST:PORT",
-    help=SETTINGS["listen"].plain_help,
-)
-@click.option(
-    "--metrics-listen",
-    envvar=SETTINGS["metrics_listen"].variable,
-    default=SETTINGS["metrics_listen"].default,
-    metavar="HOST:PORT",
-    help=SETTINGS["metrics_listen"].plain_help,
-)
-@click.option(
-    "--log-format",
-    envvar=SETTINGS["log_format"].variable,
-    default=SETTINGS["log_format"].default,
-    type=click.Choice(["text", "json"]),
-    show_default=True,
-    help=SETTINGS["log_format"].plain_help,
-)
-@click.option(
-    "--log-level",
-    envvar=SETTINGS["log_level"].variable,
-    default=SETTINGS["log_level"].default,
-    type=click.Choice(["debug", "info", "warning", "error"]),
-    show_default=True,
-    help=SETTINGS["log_level"].plain_help,
-)
+@setting_option("listen")
+@setting_option("metrics_listen")
+@setting_option("log_format")
+@setting_option("log_level")
 @click.pass_obj
 def up(
     global_options: GlobalOptions,

@@ -7,14 +7,13 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from services.cli import cluster_options
-from services.cli.common_options import FORMAT_OPTION
+from services.cli.common_options import FORMAT_OPTION, setting_option
 from services.cli.output import Column, to_json, to_table
 
 if TYPE_CHECKING:
     from services.adapters.kafka.admin import TopicDescription
 
-_LOG_URL: Final = cluster_options.log_url_option("Topic and brokers.", required=True)
+_LOG_URL: Final = setting_option("log_url", help="Topic and brokers.", required=True)
 _SHOWN: Final = (
     "cleanup.policy",
     "max.message.bytes",
@@ -96,7 +95,7 @@ def check(log_url: str, form: str) -> None:
 
 @topic.command()
 @click.argument("partitions", type=click.IntRange(min=0), nargs=-1, metavar="[PARTITION]...")
-@cluster_options.store_url_option("Database with the read models.", required=True)
+@setting_option("store_url", help="Database with the read models.", required=True)
 @FORMAT_OPTION
 def release(partitions: tuple[int, ...], store_url: str, form: str) -> None:
     """Release held partitions.
