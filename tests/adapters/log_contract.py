@@ -40,8 +40,8 @@ class LogContract:
         assert append_durably(log, b"b", b"c", programme="other") == Position(log.log_id, 0, 3)
         assert log.end() == 3
         assert 0 == log.queued_bytes < log.queue_limit_bytes
-        found = [(each.offset, each.programme_id, each.value) for each in log.read(0, 10)]
-        assert found == [(0, PROGRAMME, b"a"), (1, "other", b"b"), (2, "other", b"c")]
+        rows = [(each.offset, each.programme_id, each.value) for each in log.read(0, 10)]
+        assert rows == [(0, PROGRAMME, b"a"), (1, "other", b"b"), (2, "other", b"c")]
 
     def test_reopened_log_has_same_id_and_records(self, open_log: LogOpener) -> None:
         log = open_log()

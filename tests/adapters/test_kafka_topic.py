@@ -25,41 +25,40 @@ VALID_TOPIC = TopicDescription(
 )
 
 
-def test_find_problems_accepts_a_valid_topic() -> None:
-    assert (
-        VALID_TOPIC.find_problems(partition_count=None)
-        == VALID_TOPIC.find_problems(partition_count=64)
-        == []
+class TestFindProblems:
+    def test_accepts_a_valid_topic(self) -> None:
+        assert (
+            VALID_TOPIC.find_problems(partition_count=None)
+            == VALID_TOPIC.find_problems(partition_count=64)
+            == []
+        )
+
+    @pytest.mark.parametrize(
+        ("setting", "value", "remedy"),
+        [
+            ("cleanup.policy", "compact", "set it to delete"),
+            ("message.timestamp.type", "CreateTime", "set it to LogAppendTime"),
+            ("retention.ms", "604800000", "retention.ms is 604800000; set it to -1"),
+            ("retention.bytes", "1", "set it to -1"),
+            ("max.message.bytes", "1000000", "set it to 1048576 or more"),
+            ("min.insync.replicas", "1", "is 1 of 3 replicas; set it to 2"),
+            ("min.insync.replicas", "4", "is 4 of 3 replicas; set it to 2"),
+        ],
     )
+    def test_names_an_unsafe_setting_and_its_remedy(
+        self, setting: str, value: str, remedy: str
+    ) -> None:
+        topic = replace(VALID_TOPIC, settings={**VALID_TOPIC.settings, setting: value})
+        [problem] = topic.find_problems(partition_count=None)
+        assert problem.startswith(setting)
+        assert problem.endswith(remedy)
 
-
-@pytest.mark.parametrize(
-    ("setting", "value", "remedy"),
-    [
-        ("cleanup.policy", "compact", "set it to delete"),
-        ("message.timestamp.type", "CreateTime", "set it to LogAppendTime"),
-        ("retention.ms", "604800000", "retention.ms is 604800000; set it to -1"),
-        ("retention.bytes", "1", "set it to -1"),
-        ("max.message.bytes", "1000000", "set it to 1048576 or more"),
-        ("min.insync.replicas", "1", "is 1 of 3 replicas; set it to 2"),
-        ("min.insync.replicas", "4", "is 4 of 3 replicas; set it to 2"),
-    ],
-)
-def test_a_setting_that_would_lose_facts_is_named_with_its_remedy(
-    setting: str, value: str, remedy: str
-) -> None:
-    topic = replace(VALID_TOPIC, settings={**VALID_TOPIC.settings, setting: value})
-    [problem] = topic.find_problems(partition_count=None)
-    assert problem.startswith(setting)
-    assert problem.endswith(remedy)
-
-
-def test_a_topic_of_one_replica_cannot_ask_for_two_in_sync() -> None:
-    single = replace(VALID_TOPIC, replica_count=1)
-    [problem] = single.find_problems(partition_count=None)
-    assert problem.endswith("is 2 of 1 replica; set it to 1")
-    fit = replace(single, settings={**VALID_TOPIC.settings, "min.insync.replicas": "1"})
-    assert fit.find_problems(partition_count=None) == []
+    def test_requires_no_more_in_sync_replicas_than_exist(self) -> None:
+        single = replace(VALID_TOPIC, replica_count=1)
+        [problem] = single.find_problems(partition_count=None)
+        assert problem.endswith("is 2 of 1 replica; set it to 1")
+        fit = replace(single, settings={**VALID_TOPIC.settings, "min.insync.replicas": "1"})
+        assert fit.find_problems(partition_count=None) == []
 
 
 @pytest.mark.parametrize(

@@ -29,7 +29,7 @@ ADAPTERS = ("sqlite", "postgres")
 
 
 class ReferableId(str):
-    """An event id of which it can be seen when it is gone."""
+    """An event id that a test can refer to weakly."""
 
     __slots__ = ("__weakref__",)
 
@@ -76,21 +76,21 @@ class TestEveryStore:
     def open_store(
         self, adapter: str, tmp_path: Path, request: pytest.FixtureRequest
     ) -> Iterator[StoreOpener]:
-        opened: list[AnyStore] = []
+        stores: list[AnyStore] = []
         url = request.getfixturevalue("database") if adapter == "postgres" else ""
 
         def open_store(*, read_only: bool = False) -> AnyStore:
             if url:
-                opened.append(PostgresStore(url, read_only=read_only))
+                stores.append(PostgresStore(url, read_only=read_only))
             else:
-                opened.append(SqliteStore(tmp_path / "read-2.sqlite", read_only=read_only))
-            return opened[-1]
+                stores.append(SqliteStore(tmp_path / "read-2.sqlite", read_only=read_only))
+            return stores[-1]
 
         yield open_store
-        for store in reversed(opened):
+        for store in reversed(stores):
             store.close()
 
-    def test_an_empty_store_stands_nowhere(self, open_store: StoreOpener) -> None:
+    def test_empty_store_has_no_position(self, open_store: StoreOpener) -> None:
         store = open_store()
         assert store.read_watermark(0) is None
         with store.open_snapshot(0) as snapshot:
@@ -98,14 +98,14 @@ class TestEveryStore:
             assert snapshot.read_counts("nobody").fact_count == 0
             assert list(snapshot.read_exchanges("nobody", ExchangeFilter(), (), None, 9)) == []
 
-    def test_a_slab_and_its_position_are_written_together(self, open_store: StoreOpener) -> None:
+    def test_slab_writes_rows_and_position_together(self, open_store: StoreOpener) -> None:
         store = open_store()
         end = project_slab(store, LOG, make_slab(0, 3))
         assert store.read_watermark(0) == end
         assert (end.log_id, end.next_offset, end.record_time) == (LOG, 3, 1_002)
         assert count_exchanges(store) == 3
 
-    def test_a_store_keeps_what_was_committed(self, open_store: StoreOpener) -> None:
+    def test_reopened_store_has_committed_rows(self, open_store: StoreOpener) -> None:
         store = open_store()
         end = project_slab(store, LOG, make_slab(0, 3))
         before = read_all_tables(store)
@@ -114,9 +114,7 @@ class TestEveryStore:
         assert again.read_watermark(0) == end
         assert read_all_tables(again) == before
 
-    def test_what_holds_a_partition_is_kept_until_it_is_released(
-        self, open_store: StoreOpener
-    ) -> None:
+    def test_hold_is_stored_until_deleted(self, open_store: StoreOpener) -> None:
         store = open_store()
         assert store.read_hold(3) is None
         store.save_hold(Hold(3, 7, "it failed", 1))
@@ -132,14 +130,14 @@ class TestEveryStore:
         ("start", "end", "programme", "log_id"),
         [
             pytest.param(0, 2, PROGRAMME, LOG, id="the same slab again"),
-            pytest.param(2, 4, PROGRAMME, LOG, id="a slab that was overtaken"),
+            pytest.param(2, 4, PROGRAMME, LOG, id="an overlapping slab"),
             pytest.param(4, 5, PROGRAMME, LOG, id="a gap"),
             pytest.param(3, 4, PROGRAMME, OTHER_LOG, id="another log"),
             pytest.param(0, 1, PROGRAMME, OTHER_LOG, id="another log from its start"),
-            pytest.param(2, 4, "fresh", LOG, id="a programme that was never met"),
+            pytest.param(2, 4, "fresh", LOG, id="a new programme"),
         ],
     )
-    def test_a_stale_writer_is_refused_with_nothing_written(
+    def test_stale_slab_is_refused_and_writes_nothing(
         self, open_store: StoreOpener, start: int, end: int, programme: str, log_id: str
     ) -> None:
         store = open_store()
@@ -149,8 +147,8 @@ class TestEveryStore:
             project_slab(store, log_id, make_slab(start, end, programme=programme))
         assert read_all_tables(store) == before
 
-    def test_a_writer_that_was_overtaken_is_refused(self, open_store: StoreOpener) -> None:
-        """Two writers on one store: the second has to stop, whatever it remembers."""
+    def test_overtaken_writer_is_refused(self, open_store: StoreOpener) -> None:
+        """Of two writers on one store, the one that is behind must stop."""
         first, second = open_store(), open_store()
         project_slab(first, LOG, make_slab(0, 2))
         with pytest.raises(FencedWriterError):
@@ -160,7 +158,7 @@ class TestEveryStore:
             project_slab(first, LOG, make_slab(2, 3))
         assert count_exchanges(first) == 4
 
-    def test_a_commit_that_fails_halfway_leaves_nothing(
+    def test_failed_commit_writes_nothing(
         self, open_store: StoreOpener, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         store = open_store()
@@ -179,7 +177,7 @@ class TestEveryStore:
         project_slab(store, LOG, make_slab(2, 4))
         assert count_exchanges(store) == 4
 
-    def test_one_that_only_reads_sees_each_committed_state(self, open_store: StoreOpener) -> None:
+    def test_reader_sees_every_committed_state(self, open_store: StoreOpener) -> None:
         writer = open_store()
         project_slab(writer, LOG, make_slab(0, 2))
         reader = open_store(read_only=True)
@@ -188,7 +186,7 @@ class TestEveryStore:
         assert (count_exchanges(reader), reader.read_watermark(0)) == (5, writer.read_watermark(0))
         assert read_all_tables(reader) == read_all_tables(writer)
 
-    def test_a_snapshot_stays_as_it_was_while_others_write(self, open_store: StoreOpener) -> None:
+    def test_snapshot_is_stable_during_writes(self, open_store: StoreOpener) -> None:
         store = open_store()
         project_slab(store, LOG, make_slab(0, 2))
         with store.open_snapshot(0) as old:
@@ -199,21 +197,21 @@ class TestEveryStore:
             with store.open_snapshot(0) as new:
                 assert (new.read_next_offset(), new.read_counts(PROGRAMME).exchange_count) == (5, 5)
 
-    def test_exchanges_are_chosen_by_their_numbers(self, open_store: StoreOpener) -> None:
+    def test_read_exchanges_selects_by_number(self, open_store: StoreOpener) -> None:
         store = open_store()
         project_slab(store, LOG, make_slab(0, 5))
         with store.open_snapshot(0) as snapshot:
             for numbers in ((), (3,), (4, 1, 99)):
-                chosen = ExchangeFilter(numbers=numbers)
-                matching = snapshot.read_exchanges(PROGRAMME, chosen, (), None, 9)
-                found = [revisions[0].exchange for revisions in matching]
-                assert found == sorted({*numbers} & {*range(5)})
+                filter_ = ExchangeFilter(numbers=numbers)
+                matching = snapshot.read_exchanges(PROGRAMME, filter_, (), None, 9)
+                exchanges = [revisions[0].exchange for revisions in matching]
+                assert exchanges == sorted({*numbers} & {*range(5)})
 
     @pytest.mark.parametrize("together", [True, False])
-    def test_each_update_that_waited_becomes_one_version(
+    def test_every_waiting_update_becomes_one_version(
         self, open_store: StoreOpener, *, together: bool
     ) -> None:
-        """Were one applied for each way to reach it, 40 that wait would never end."""
+        """A version for every path to a waiting update would grow exponentially."""
         store = open_store()
         waiting = [roster(offset, "organization_updated") for offset in range(10)]
         register = [roster(10, "organization_registered")]
@@ -221,7 +219,7 @@ class TestEveryStore:
             project_slab(store, LOG, records)
         assert len(read_all_tables(store)["organization_version"]) == 11
 
-    def test_text_with_a_nul_is_set_aside_whoever_wrote_it(self, open_store: StoreOpener) -> None:
+    def test_text_with_nul_is_quarantined(self, open_store: StoreOpener) -> None:
         store = open_store()
         for number, field in enumerate(("giver_ids", "topics")):
             record = exchange(number)
@@ -235,7 +233,7 @@ class TestEveryStore:
 
     @pytest.mark.parametrize("absent", ["giver_ids", "receiver_ids"])
     @pytest.mark.parametrize("assurance", [0, types_pb2.ASSURANCE_OPEN])
-    def test_an_exchange_with_one_side_is_set_aside_whoever_wrote_it(
+    def test_exchange_with_one_side_is_quarantined(
         self, open_store: StoreOpener, absent: str, assurance: types_pb2.Assurance.ValueType
     ) -> None:
         store, record = open_store(), exchange(0)
@@ -250,7 +248,7 @@ class TestEveryStore:
 
     @pytest.mark.parametrize("field", ["giver_ids", "receiver_ids", "party_ids", "topics"])
     @pytest.mark.parametrize("is_corrected", [False, True])
-    def test_an_exchange_that_names_one_twice_though_normalized_is_set_aside(
+    def test_exchange_with_repeated_values_is_quarantined(
         self, open_store: StoreOpener, field: str, *, is_corrected: bool
     ) -> None:
         store, first, record = open_store(), exchange(0), exchange(1)
@@ -267,30 +265,28 @@ class TestEveryStore:
             counts = snapshot.read_counts(PROGRAMME)
         assert (counts.exchange_count, counts.quarantine_count) == (1, 1)
 
-    def test_one_that_only_reads_refuses_a_store_that_is_not_there(
-        self, open_store: StoreOpener
-    ) -> None:
+    def test_reader_refuses_a_missing_store(self, open_store: StoreOpener) -> None:
         with pytest.raises(ForeignDataError):
             open_store(read_only=True)
 
-    def test_ids_that_were_asked_for_are_gone_with_the_answer(
-        self, open_store: StoreOpener
-    ) -> None:
+    def test_requested_ids_are_not_retained(self, open_store: StoreOpener) -> None:
         store = open_store()
-        project_slab(store, LOG, [exchange(0), roster(1, "organization_updated")])  # this one waits
+        project_slab(
+            store, LOG, [exchange(0), roster(1, "organization_updated")]
+        )  # the update waits
         ids = [ReferableId(uuid8("test", str(offset))) for offset in range(3)]
-        left = [weakref.ref(each) for each in ids]
+        references = [weakref.ref(each) for each in ids]
         gc.disable()
         try:
             assert len(store.find_used_event_ids(PROGRAMME, ids)) == 2
             assert len(store.load(PROGRAMME, Needs({*ids}, {*ids})).histories) == 1
             del ids
-            assert not any(each() for each in left)
+            assert not any(each() for each in references)
         finally:
             gc.enable()
 
     @pytest.mark.parametrize("sizes", [[1] * 6, [2, 4], [5, 1], [6]])
-    def test_slabs_of_any_size_lead_to_the_same_rows(
+    def test_slab_size_does_not_change_rows(
         self, open_store: StoreOpener, tmp_path: Path, sizes: Sequence[int]
     ) -> None:
         store, start = open_store(), 0

@@ -1,4 +1,4 @@
-"""Events on the wire: one form of everything that means the same, and numbers that agree."""
+"""Events on the wire: normal form, digests, and the numbers of the contract."""
 
 from enum import IntEnum
 from unicodedata import normalize as unicode_form
@@ -24,7 +24,7 @@ TOPICS = st.lists(NAMES, max_size=4)
 
 @st.composite
 def untidy_events(draw: st.DrawFn) -> pb.Event:
-    """Any event a client can put on the wire, right or wrong."""
+    """Any event that a client can send, valid or not."""
     event = pb.Event(
         event_id=draw(SPACES) + draw(st.sampled_from(["A1", uuid8("x").upper(), ""])),
         programme_id=draw(SPACES) + draw(NAMES),
@@ -73,18 +73,18 @@ def _fill(draw: st.DrawFn, content: pb.ExchangeContent) -> None:
         content.participants.add(role_group=group, participant_count=people)
 
 
-@given(untidy_events())
-def test_normalizing_twice_changes_nothing_more(event: pb.Event) -> None:
-    normalize(event)
-    once = event.SerializeToString(deterministic=True)
-    normalize(event)
-    assert event.SerializeToString(deterministic=True) == once
+class TestNormalize:
+    @given(untidy_events())
+    def test_is_idempotent(self, event: pb.Event) -> None:
+        normalize(event)
+        once = event.SerializeToString(deterministic=True)
+        normalize(event)
+        assert event.SerializeToString(deterministic=True) == once
 
-
-@given(untidy_events())
-def test_a_normal_event_is_read_back_as_it_was(event: pb.Event) -> None:
-    normalize(event)
-    assert pb.Event.FromString(event.SerializeToString()) == event
+    @given(untidy_events())
+    def test_normalized_event_survives_serialization(self, event: pb.Event) -> None:
+        normalize(event)
+        assert pb.Event.FromString(event.SerializeToString()) == event
 
 
 def call() -> pb.Event:
@@ -114,10 +114,10 @@ def _decompose(event: pb.Event) -> None:
     event.source.batch = unicode_form("NFD", event.source.batch)
 
 
-SAME = {
-    "who recorded it": lambda event: setattr(event, "recorded_by", "A"),
-    "how sure that is": lambda event: setattr(event, "assurance", 2),
-    "when it was appended": lambda event: event.record_time.FromJsonString("2026-03-03T00:00:00Z"),
+CHANGES_WITHOUT_MEANING = {
+    "recorded_by": lambda event: setattr(event, "recorded_by", "A"),
+    "assurance": lambda event: setattr(event, "assurance", 2),
+    "record time": lambda event: event.record_time.FromJsonString("2026-03-03T00:00:00Z"),
     "spaces around an id": lambda event: event.exchange_recorded.exchange.giver_ids.__setitem__(
         slice(None), [" A", "Zoë\t"]
     ),
@@ -137,15 +137,7 @@ SAME = {
 }
 
 
-@pytest.mark.parametrize("change", SAME.values(), ids=SAME)
-def test_what_means_the_same_has_the_same_digest(change: object) -> None:
-    event = call()
-    assert callable(change)
-    change(event)
-    assert digest(event) == digest(call())
-
-
-OTHER = {
+CHANGES_OF_MEANING = {
     "a giver": lambda event: event.exchange_recorded.exchange.giver_ids.append("D"),
     "known minutes": lambda event: setattr(event.exchange_recorded.exchange, "giver_minutes", 0),
     "a microsecond": lambda event: setattr(event.occur_time, "nanos", 123_457_000),
@@ -158,56 +150,66 @@ OTHER = {
 }
 
 
-@pytest.mark.parametrize("change", OTHER.values(), ids=OTHER)
-def test_what_differs_has_another_digest(change: object) -> None:
-    event = call()
-    assert callable(change)
-    change(event)
-    assert digest(event) != digest(call())
+class TestDigest:
+    @pytest.mark.parametrize(
+        "change", CHANGES_WITHOUT_MEANING.values(), ids=CHANGES_WITHOUT_MEANING
+    )
+    def test_equal_meaning_gives_equal_digest(self, change: object) -> None:
+        event = call()
+        assert callable(change)
+        change(event)
+        assert digest(event) == digest(call())
+
+    @pytest.mark.parametrize("change", CHANGES_OF_MEANING.values(), ids=CHANGES_OF_MEANING)
+    def test_different_meaning_gives_different_digest(self, change: object) -> None:
+        event = call()
+        assert callable(change)
+        change(event)
+        assert digest(event) != digest(call())
 
 
-@pytest.mark.parametrize(
-    ("ours", "contracts", "prefix"),
-    [
-        (enums.Precision, types_pb2.OccurPrecision, "OCCUR_PRECISION_"),
-        (enums.Visibility, types_pb2.Visibility, "VISIBILITY_"),
-        (enums.Assurance, types_pb2.Assurance, "ASSURANCE_"),
-        (enums.Kind, types_pb2.ExchangeKind, "EXCHANGE_KIND_"),
-        (enums.Formality, types_pb2.Formality, "FORMALITY_"),
-        (enums.Side, types_pb2.ReportSide, "REPORT_SIDE_"),
-        (enums.OrganizationType, types_pb2.OrganizationType, "ORGANIZATION_TYPE_"),
-        (enums.RevisionState, query_service_pb2.ExchangeState, "EXCHANGE_STATE_"),
-        (enums.Lens, query_service_pb2.Lens, "LENS_"),
-        (enums.Allocation, query_service_pb2.Allocation, "ALLOCATION_"),
-        (enums.Identity, query_service_pb2.Identity, "IDENTITY_"),
-        (enums.Population, query_service_pb2.Population, "POPULATION_"),
-    ],
-)
-def test_words_have_the_numbers_of_the_contract(
-    ours: type[IntEnum], contracts: "EnumTypeWrapper", prefix: str
-) -> None:
-    """Where "unspecified" means something else, we have no word for it."""
-    known = {f"{prefix}{word.name}": int(word) for word in ours}
-    declared = dict(contracts.items())
-    unspecified = f"{prefix}UNSPECIFIED"
-    assert declared.pop(unspecified) == known.pop(unspecified, 0) == 0
-    assert known == declared
+class TestContract:
+    @pytest.mark.parametrize(
+        ("enum", "contract_enum", "prefix"),
+        [
+            (enums.Precision, types_pb2.OccurPrecision, "OCCUR_PRECISION_"),
+            (enums.Visibility, types_pb2.Visibility, "VISIBILITY_"),
+            (enums.Assurance, types_pb2.Assurance, "ASSURANCE_"),
+            (enums.Kind, types_pb2.ExchangeKind, "EXCHANGE_KIND_"),
+            (enums.Formality, types_pb2.Formality, "FORMALITY_"),
+            (enums.Side, types_pb2.ReportSide, "REPORT_SIDE_"),
+            (enums.OrganizationType, types_pb2.OrganizationType, "ORGANIZATION_TYPE_"),
+            (enums.RevisionState, query_service_pb2.ExchangeState, "EXCHANGE_STATE_"),
+            (enums.Lens, query_service_pb2.Lens, "LENS_"),
+            (enums.Allocation, query_service_pb2.Allocation, "ALLOCATION_"),
+            (enums.Identity, query_service_pb2.Identity, "IDENTITY_"),
+            (enums.Population, query_service_pb2.Population, "POPULATION_"),
+        ],
+    )
+    def test_enums_have_the_numbers_of_the_contract(
+        self, enum: type[IntEnum], contract_enum: "EnumTypeWrapper", prefix: str
+    ) -> None:
+        """An enum of the core leaves "unspecified" out where it has no meaning."""
+        numbers = {f"{prefix}{word.name}": int(word) for word in enum}
+        declared = dict(contract_enum.items())
+        unspecified = f"{prefix}UNSPECIFIED"
+        assert declared.pop(unspecified) == numbers.pop(unspecified, 0) == 0
+        assert numbers == declared
+
+    def test_fact_kinds_are_field_numbers(self) -> None:
+        """Every implemented kind has its number in Event.fact; the other numbers stay reserved."""
+        kinds = {name.removeprefix("FACT_KIND_").lower(): n for name, n in pb.FactKind.items() if n}
+        facts = {
+            field.name: field.number for field in pb.Event.DESCRIPTOR.oneofs_by_name["fact"].fields
+        }
+        assert set(facts) == set(FACT_CODECS) == {kind.FIELD for kind in FACT_REGISTRY}
+        assert facts.items() <= kinds.items()
+        unimplemented = {number for name, number in kinds.items() if name not in facts}
+        assert unimplemented.isdisjoint(field.number for field in pb.Event.DESCRIPTOR.fields)
+        assert all(20 <= number <= 79 for number in kinds.values())
 
 
-def test_fact_kinds_are_the_field_numbers_of_the_facts() -> None:
-    """Every kind that is built stands in Event.fact under its number; the others keep theirs."""
-    kinds = {name.removeprefix("FACT_KIND_").lower(): n for name, n in pb.FactKind.items() if n}
-    facts = {
-        field.name: field.number for field in pb.Event.DESCRIPTOR.oneofs_by_name["fact"].fields
-    }
-    assert set(facts) == set(FACT_CODECS) == {kind.FIELD for kind in FACT_REGISTRY}
-    assert facts.items() <= kinds.items()
-    unbuilt = {number for name, number in kinds.items() if name not in facts}
-    assert unbuilt.isdisjoint(field.number for field in pb.Event.DESCRIPTOR.fields)
-    assert all(20 <= number <= 79 for number in kinds.values())
-
-
-def test_an_exchange_without_a_time_is_unreadable_whoever_put_it_on_the_log() -> None:
+def test_exchange_without_occur_time_is_unreadable() -> None:
     event = pb.Event(event_id="018f3c2e-7b1a-7cc0-9d3e-5a0b1c2d3e4f", programme_id="default")
     event.exchange_recorded.exchange.giver_ids.append("A")
     event.exchange_recorded.exchange.receiver_ids.append("B")

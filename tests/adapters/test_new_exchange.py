@@ -1,4 +1,4 @@
-"""What is read without the objects of the core says what they say."""
+"""`read_new_exchange` equals `read_record` where it accepts a record."""
 
 from hypothesis import given, settings
 
@@ -19,11 +19,11 @@ _EXCHANGE = (
 )
 
 
-def record_of(event: Event) -> Record:
+def make_record(event: Event) -> Record:
     return Record(7, 1_000, PROGRAMME, event.SerializeToString(deterministic=True))
 
 
-def a_call() -> Event:
+def make_call() -> Event:
     event = Event(
         event_id=event_id(1),
         programme_id=PROGRAMME,
@@ -40,18 +40,18 @@ def a_call() -> Event:
 
 @settings(max_examples=300, deadline=None)
 @given(histories())
-def test_a_fresh_exchange_is_the_recorded_one(events: list[Event]) -> None:
+def test_new_exchange_equals_recorded_exchange(events: list[Event]) -> None:
     for event in events:
-        record = record_of(event)
-        fresh = read_new_exchange(record)
+        record = make_record(event)
+        new_exchange = read_new_exchange(record)
         logged = read_record(record.offset, record.record_time, PROGRAMME, record.value)
         assert logged.event is not None
         fact = logged.event.fact
         plain = event.assurance == ASSURANCE_OPEN and b"\0" not in record.value
-        assert (fresh is not None) == (plain and isinstance(fact, ExchangeRecorded))
-        if fresh is not None:
+        assert (new_exchange is not None) == (plain and isinstance(fact, ExchangeRecorded))
+        if new_exchange is not None:
             assert isinstance(fact, ExchangeRecorded)
-            assert fresh == NewExchange(
+            assert new_exchange == NewExchange(
                 offset=logged.offset,
                 record_time=logged.record_time,
                 digest=logged.digest,
@@ -63,10 +63,10 @@ def test_a_fresh_exchange_is_the_recorded_one(events: list[Event]) -> None:
             )
 
 
-def test_only_plain_records_are_read_so() -> None:
-    assert read_new_exchange(record_of(a_call())) is not None
-    assert read_new_exchange(record_of(denormalize(a_call()))) is None
-    for spoil in (
+def test_read_new_exchange_rejects_other_records() -> None:
+    assert read_new_exchange(make_record(make_call())) is not None
+    assert read_new_exchange(make_record(denormalize(make_call()))) is None
+    for change in (
         lambda event: event.ClearField("occur_time"),
         lambda event: setattr(event, "programme_id", "other"),
         lambda event: setattr(event, "assurance", 9),
@@ -80,7 +80,7 @@ def test_only_plain_records_are_read_so() -> None:
         lambda event: event.exchange_retracted.SetInParent(),
         lambda event: event.MergeFromString(b"\xfa\x3e\x01x"),  # a field of a newer version
     ):
-        event = a_call()
-        spoil(event)
-        assert read_new_exchange(record_of(event)) is None
+        event = make_call()
+        change(event)
+        assert read_new_exchange(make_record(event)) is None
     assert read_new_exchange(Record(7, 1_000, PROGRAMME, b"\xff")) is None
