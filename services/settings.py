@@ -8,7 +8,7 @@ from pydantic import AfterValidator, Field, SecretStr, ValidationError, model_va
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from services.adapters.host_port import parse_host_port
+from mutua.host_port import parse_host_port
 from services.adapters.telemetry.logs import LogFormat, LogLevel
 from services.ledger.errors import InvalidArgumentError
 from services.setting_table import SETTINGS

@@ -5,7 +5,7 @@ import json
 import os
 import socket
 import time
-from contextlib import AbstractContextManager, ExitStack
+from contextlib import AbstractContextManager, ExitStack, suppress
 from pathlib import Path
 from threading import Lock
 from typing import Final, Protocol
@@ -13,6 +13,7 @@ from typing import Final, Protocol
 import grpc
 
 from mutua.errors import MutuaError
+from mutua.host_port import parse_host_port
 
 OPENER_GROUP: Final = "mutua.data_directory"
 """Entry point group in which the server side registers one `DirectoryOpener`."""
@@ -130,11 +131,11 @@ def find_running_server(data: Path) -> str:
     try:
         server = json.loads((data / "server.json").read_bytes())
         pid, address = int(server["pid"]), str(server["address"])
-        host, _, port = address.rpartition(":")
+        host, port = parse_host_port(address)
         # A killed server leaves the file. Its process id and its port may be another's by now.
         if not _is_alive(pid) or not _is_held(data / "lock"):
             return ""
-        socket.create_connection((host.strip("[]"), int(port)), PROBE_TIMEOUT_SECONDS).close()
+        socket.create_connection((host.strip("[]"), port), PROBE_TIMEOUT_SECONDS).close()
     except (OSError, ValueError, KeyError, TypeError):
         return ""
     return address
@@ -162,16 +163,15 @@ def locate(
 def parse_addresses(server: str) -> list[str]:
     """The one or two addresses of a server, for writes first. Raises MutuaError."""
     hosts = [address.strip() for address in server.split(",")]
-    # gRPC would take 443 for a missing port, and the user would wait for nothing.
-    if len(hosts) > 2 or not all(
-        host and port.isdecimal() for host, _, port in (each.rpartition(":") for each in hosts)
-    ):
-        raise MutuaError(
-            f"server is {server!r}: give host:port, or ingest_host:port,query_host:port, "
-            "or name a data directory with directory=",
-            code=grpc.StatusCode.INVALID_ARGUMENT,
-        )
-    return hosts
+    with suppress(ValueError):
+        # gRPC would take 443 for a missing port, and the user would wait for nothing.
+        if len(hosts) <= 2 and all(map(parse_host_port, hosts)):
+            return hosts
+    raise MutuaError(
+        f"server is {server!r}: give host:port, or ingest_host:port,query_host:port, "
+        "or name a data directory with directory=",
+        code=grpc.StatusCode.INVALID_ARGUMENT,
+    )
 
 
 def _registered_opener() -> DirectoryOpener:

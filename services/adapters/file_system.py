@@ -40,8 +40,8 @@ def replace_atomically(path: Path, *, durable: bool = True) -> Iterator[Path]:
         if durable:
             sync_to_disk(path.parent)
     finally:
-        for leftover in path.parent.glob(f"{temporary.name}*"):
-            leftover.unlink()
+        for suffix in ("", "-journal", "-wal", "-shm"):  # of SQLite
+            Path(f"{temporary}{suffix}").unlink(missing_ok=True)
 
 
 def try_lock(descriptor: int, kind: int = fcntl.LOCK_EX) -> bool:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 import click
 
-from services.adapters.host_port import parse_host_port
+from mutua.host_port import parse_host_port
 from services.adapters.telemetry.logs import LogFormat, LogLevel, configure_logging
 from services.cli.common_options import FORMAT_OPTION, setting_option
 from services.cli.connection import GlobalOptions, open_client, require_directory, warn_if_empty

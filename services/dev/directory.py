@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Final
 
+from services.adapters.file_system import replace_atomically, try_lock
 from services.dev.supervisor import ProcessStatus
 from services.ledger.errors import DataInUseError, ForeignDataError, NotFoundError
 
@@ -63,7 +64,7 @@ class DevDirectory:
         with self._lock.open("a+") as file:
             for tries_left in reversed(range(_LOCK_TRIES)):
                 # `find_holder` also locks the file for a moment.
-                if _try_lock(file.fileno(), fcntl.LOCK_EX):
+                if try_lock(file.fileno()):
                     break
                 if tries_left == 0:
                     raise DataInUseError(
@@ -86,7 +87,7 @@ class DevDirectory:
         except FileNotFoundError:
             return 0
         with file:
-            while not _try_lock(file.fileno(), fcntl.LOCK_SH):
+            while not try_lock(file.fileno(), fcntl.LOCK_SH):
                 file.seek(0)
                 if process := file.read():
                     return int(process)
@@ -95,10 +96,9 @@ class DevDirectory:
 
     def write_state(self, state: ClusterState) -> None:
         """Replaces dev.json atomically."""
-        fresh = self._state.with_suffix(".coming")
-        fresh.touch(mode=0o600)  # the password of the database is in it
-        fresh.write_text(json.dumps(asdict(state), indent=2) + "\n")
-        fresh.replace(self._state)
+        with replace_atomically(self._state, durable=False) as temporary:
+            temporary.chmod(0o600)  # the password of the database is in it
+            temporary.write_text(json.dumps(asdict(state), indent=2) + "\n")
 
     def read_state(self) -> ClusterState:
         try:
@@ -205,14 +205,6 @@ def _environment(entry: Path) -> list[bytes]:
 def _signal(process: int, number: signal.Signals) -> None:
     with suppress(ProcessLookupError):
         os.kill(process, number)
-
-
-def _try_lock(file: int, kind: int) -> bool:
-    try:
-        fcntl.flock(file, kind | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
 
 
 def _pause() -> None:

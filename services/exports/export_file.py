@@ -1,7 +1,6 @@
 """Export files: written whole or not at all, plain or compressed."""
 
 import gzip
-import os
 import stat
 import sys
 import zlib
@@ -10,6 +9,7 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import IO, Final, Protocol
 
+from services.adapters.file_system import replace_atomically
 from services.ledger.errors import InvalidArgumentError
 
 STDOUT: Final = Path("-")
@@ -58,23 +58,16 @@ def _open_target(path: Path, *, force: bool) -> Iterator[ByteSink]:
     # A pipe or device is written to directly, because a rename would replace it.
     is_file = mode is None or stat.S_ISREG(mode)
     place: AbstractContextManager[IO[bytes]] = (
-        _replace_atomically(path.resolve()) if is_file else path.open("wb")
+        _open_replacement(path.resolve()) if is_file else path.open("wb")
     )
     with place as file, _compress_by_suffix(file, path) as content:
         yield content
 
 
 @contextmanager
-def _replace_atomically(path: Path) -> Iterator[IO[bytes]]:
-    temporary_path = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        with temporary_path.open("wb") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        temporary_path.replace(path)
-    finally:
-        temporary_path.unlink(missing_ok=True)
+def _open_replacement(path: Path) -> Iterator[IO[bytes]]:
+    with replace_atomically(path) as temporary, temporary.open("wb") as file:
+        yield file
 
 
 @contextmanager

@@ -13,6 +13,7 @@ from typing import Final
 
 from mutua.organization_directory import AmbiguousNameError, OrganizationDirectory
 from mutua.spelling import name_key, quote
+from services.adapters.file_system import replace_atomically
 from services.adapters.wire.values import tidy
 from services.imports.header import TableRequest
 from services.imports.party_reader import PartyReader
@@ -97,17 +98,17 @@ def write_names_file(path: Path, names: Iterable[NewName]) -> None:
         raise ImportRefusedError(
             f"--names {path}: name a .csv file, because the next import reads it."
         )
-    part = path.with_name(f"{path.name}.part")
     try:
         # A byte order mark makes spreadsheets read UTF-8.
-        with part.open("w", encoding="utf-8-sig", newline="") as file:
+        with (
+            replace_atomically(path, durable=False) as temporary,
+            temporary.open("w", encoding="utf-8-sig", newline="") as file,
+        ):
             writer = csv.writer(file)
             writer.writerow(NAMES_FILE_COLUMNS)
             for each in names:
                 writer.writerow((each.name, each.row_count, " or ".join(each.similar_labels), ""))
-        part.rename(path)
     except OSError as error:
-        part.unlink(missing_ok=True)
         raise ImportRefusedError(f"--names {path}: {error.strerror or error}.") from error
 
 

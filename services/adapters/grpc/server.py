@@ -17,6 +17,7 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 from grpc_status import rpc_status
 
+from mutua.host_port import parse_host_port
 from services.adapters.telemetry.call_metrics import instrument_handler
 from services.adapters.telemetry.logs import get_request_id
 from services.adapters.telemetry.metrics import NO_OP_METER, READY, Meter
@@ -94,7 +95,7 @@ class GrpcServer:
 
     async def start(self, listen: str) -> str:
         """Starts on `host:port` (port 0: any) and returns the address. Raises OSError."""
-        host, _, _ = listen.rpartition(":")
+        host, _ = parse_host_port(listen)
         try:
             port = self.aio_server.add_insecure_port(listen)
         except RuntimeError as error:

@@ -11,7 +11,7 @@ import prometheus_client as prometheus
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
 
-from services.adapters.host_port import parse_host_port
+from mutua.host_port import parse_host_port
 from services.adapters.sql_store.tables import MODEL_VERSION
 from services.adapters.telemetry.metrics import (
     BUILD_INFO,
