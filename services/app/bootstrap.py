@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import signal
 import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -34,6 +33,7 @@ from services.app.embedded_storage import (
     wait_for_switch_over,
 )
 from services.app.gc_tuning import tune_for_serving
+from services.app.stop_signal import StopRequestedError, StopSignal, handle_stop_signals
 from services.exports import log_export as exports
 from services.exports.export_file import open_atomic
 from services.exports.log_replay import ExportedLog, ReplayClock, replay_log
@@ -73,9 +73,8 @@ def serve(
     tune_for_serving()
 
     async def main() -> int:
-        stop = _StopSignal()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            asyncio.get_running_loop().add_signal_handler(number, stop.now)
+        stop = StopSignal()
+        handle_stop_signals(stop.now)
         directory = DataDirectory(data)
         try:
             with serve_metrics(metrics_listen) as meter:
@@ -84,7 +83,7 @@ def serve(
                 ) as address:
                     on_ready(address)
                     await stop.wait()
-        except _StopRequestedError:
+        except StopRequestedError:
             return 0
         return 1 if stop.failure else 0
 
@@ -106,10 +105,10 @@ def serve_embedded(
     the read models of that process. The process with the lock publishes its address, so that other
     processes can use it. Raises MutuaError when the directory cannot be opened.
     """
-    ready: Future[tuple[str, _StopSignal]] = Future()
+    ready: Future[tuple[str, StopSignal]] = Future()
 
     async def main() -> None:
-        stop = _StopSignal()
+        stop = StopSignal()
         async with _serving(
             DataDirectory(data), listen, purpose, stop, write=write, lock_seconds=lock_seconds
         ) as address:
@@ -245,45 +244,12 @@ def _compare(directory: DataDirectory, progress: VerifyProgress) -> VerifyReport
             ) from error
 
 
-class _StopRequestedError(Exception):
-    """A signal arrived before the server was ready."""
-
-
-class _StopSignal:
-    """Whether to stop, and the failure that is the reason. `fail` may be called on any thread."""
-
-    def __init__(self) -> None:
-        self._event = asyncio.Event()
-        self._loop = asyncio.get_running_loop()
-        self.failure = ""
-
-    def now(self) -> None:
-        self._event.set()
-
-    def from_thread(self) -> None:
-        if not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(self._event.set)
-
-    def fail(self, message: str) -> None:
-        logger.error("%s", message)
-        self.failure = message
-        self.from_thread()
-
-    def check(self) -> None:
-        """Raises _Stopped when it is time to end."""
-        if self._event.is_set():
-            raise _StopRequestedError
-
-    async def wait(self) -> None:
-        await self._event.wait()
-
-
 @asynccontextmanager
 async def _serving(
     directory: DataDirectory,
     listen: str,
     purpose: str,
-    stop: _StopSignal,
+    stop: StopSignal,
     *,
     write: bool,
     lock_seconds: float = _LOCK_SECONDS,
@@ -362,7 +328,7 @@ async def _enter_to_write(
     directory: DataDirectory,
     purpose: str,
     resources: ExitStack,
-    stop: _StopSignal,
+    stop: StopSignal,
     lock_seconds: float = _LOCK_SECONDS,
 ) -> None:
     """Prepares the directory and waits for its lock. Raises DataInUseError."""

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
-import signal
 from typing import Final
 
 from mutua.v1.ingest_service_pb2_grpc import add_IngestServiceServicer_to_server
@@ -13,16 +11,15 @@ from services.adapters.kafka.address import KafkaAddress
 from services.adapters.kafka.log import KafkaLog
 from services.adapters.telemetry.metrics import Meter
 from services.adapters.telemetry.prometheus import serve_metrics
+from services.app.process import report_health
 from services.app.read_model_monitor import ReadModelMonitor
+from services.app.stop_signal import StopSignal, handle_stop_signals
 from services.ingest import service as ingest
 from services.settings import Settings
-
-logger = logging.getLogger(__name__)
 
 GRACE_SECONDS: Final = 5.0
 _LAST_ANSWERS_SECONDS: Final = 1.0
 """Time after the grace to answer waiting calls with OUTCOME_UNKNOWN."""
-_LOOK_SECONDS: Final = 0.1
 
 
 def run(settings: Settings) -> int:
@@ -40,34 +37,25 @@ class _IngestProcess:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._address = KafkaAddress.parse(settings.log_url, settings.kafka_options())
-        self._failure = ""
 
     async def serve(self) -> int:
-        loop, stop = asyncio.get_running_loop(), asyncio.Event()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, stop.set)
-
-        def fail(message: str) -> None:
-            self._failure = message
-            loop.call_soon_threadsafe(stop.set)
-
+        stop = StopSignal()
+        handle_stop_signals(stop.now)
         log = KafkaLog(
             self._address,
             partition_count=self._settings.partitions,
             queue_bytes=self._settings.queue_bytes,
             facts_per_second=self._settings.facts_per_second,
-            on_failure=fail,
+            on_failure=stop.fail,
         )
         try:
             with serve_metrics(self._settings.metrics_listen) as meter:
                 await self._take_facts(log, meter, stop)
         finally:
             await asyncio.to_thread(log.close)
-        if self._failure:
-            logger.error("%s", self._failure)
-        return 1 if self._failure else 0
+        return 1 if stop.failure else 0
 
-    async def _take_facts(self, log: KafkaLog, meter: Meter, stop: asyncio.Event) -> None:
+    async def _take_facts(self, log: KafkaLog, meter: Meter, stop: StopSignal) -> None:
         server = GrpcServer(
             [ingest.SERVICE_NAME], reuse_port=self._settings.reuse_port, meter=meter
         )
@@ -82,27 +70,15 @@ class _IngestProcess:
         add_IngestServiceServicer_to_server(recording, server.aio_server)
         await server.set_serving(serving=False)
         address = await server.start(self._settings.listen)
-        tasks = [asyncio.create_task(_report_health(server, log, address))]
+        ready_text = f"mutua ingest is ready on {address}"
+        health = report_health(server, lambda: not log.unready_reason, ready_text)
+        tasks = [asyncio.create_task(health)]
         if url := self._settings.store_url:
             tasks.append(asyncio.create_task(models.follow(url)))
         await stop.wait()
         for task in tasks:
             task.cancel()
         await _stop(server, log)
-
-
-async def _report_health(server: GrpcServer, log: KafkaLog, address: str) -> None:
-    """Serves the current health, checked every 100 ms, and prints the address when it is ready."""
-    was_ready, was_serving = False, False
-    while True:
-        serving = not log.unready_reason
-        if serving != was_serving:
-            await server.set_serving(serving=serving)
-            was_serving = serving
-        if serving and not was_ready:
-            print(f"mutua ingest is ready on {address}", flush=True)
-            was_ready = True
-        await asyncio.sleep(_LOOK_SECONDS)
 
 
 async def _stop(server: GrpcServer, log: KafkaLog) -> None:

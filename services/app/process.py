@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable
 from typing import Final, TypeVar
 
+from services.adapters.grpc.server import GrpcServer
 from services.adapters.telemetry.logs import configure_logging
 from services.app.gc_tuning import tune_for_serving
 from services.ledger.errors import MutuaError, NewerSchemaError
@@ -14,6 +15,7 @@ from services.settings import Settings, read_settings
 logger = logging.getLogger(__name__)
 
 _AGAIN_SECONDS: Final = 1.0
+_HEALTH_SECONDS: Final = 0.1
 _T = TypeVar("_T")
 
 
@@ -54,3 +56,18 @@ async def wait_until_available(
                 last_reason = error.message
                 on_unavailable(last_reason)
         await asyncio.sleep(_AGAIN_SECONDS)
+
+
+async def report_health(
+    server: GrpcServer, is_ready: Callable[[], bool], ready_text: str = ""
+) -> None:
+    """Serves the current health, checked every 100 ms, and prints the text when first ready."""
+    was_ready = None
+    while True:
+        if (now_ready := is_ready()) != was_ready:
+            await server.set_serving(serving=now_ready)
+            was_ready = now_ready
+        if now_ready and ready_text:
+            print(ready_text, flush=True)
+            ready_text = ""
+        await asyncio.sleep(_HEALTH_SECONDS)

@@ -3,7 +3,6 @@
 import asyncio
 import logging
 import os
-import signal
 import sys
 import threading
 from collections.abc import Callable, Coroutine
@@ -21,7 +20,8 @@ from services.adapters.postgres.store import PostgresStore, select_build
 from services.adapters.sql_store.tables import MODEL_VERSION
 from services.adapters.telemetry.metrics import READY, Meter
 from services.adapters.telemetry.prometheus import serve_metrics
-from services.app.process import wait_until_available
+from services.app.process import report_health, wait_until_available
+from services.app.stop_signal import handle_stop_signals
 from services.ledger.errors import ForeignDataError, LogUnavailableError, MutuaError
 from services.projector.faust_app import create_app
 from services.projector.projection_thread import FencedProjectionStore
@@ -34,7 +34,6 @@ _T = TypeVar("_T")
 
 GRACE_SECONDS: Final = 10.0
 """Time from SIGTERM for the running slab and the last commit; longer than any store timeout."""
-_LOOK_SECONDS: Final = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,12 +113,11 @@ class _ProjectorProcess:
 
     async def serve(self) -> None:
         """Returns after SIGTERM, SIGINT or a switch-over."""
-        for number in (signal.SIGTERM, signal.SIGINT):
-            asyncio.get_running_loop().add_signal_handler(number, self._end)
+        handle_stop_signals(self._end)
         server = GrpcServer([])
         if self._settings.health_listen:
             await server.start(self._settings.health_listen)
-        health_task = asyncio.create_task(self._report_health(server))
+        health_task = asyncio.create_task(report_health(server, lambda: self._is_ready))
         try:
             models = await self._run_until_stopped(self._open_log_and_models())
             if models is not None:
@@ -217,16 +215,6 @@ class _ProjectorProcess:
     @property
     def _is_ready(self) -> bool:
         return self._worker is not None and not (self._trouble or self._worker.unready_reason)
-
-    async def _report_health(self, server: GrpcServer) -> None:
-        """Serves the current health, checked every 100 ms."""
-        was_serving = None
-        while True:
-            serving = self._is_ready
-            if serving != was_serving:
-                await server.set_serving(serving=serving)
-                was_serving = serving
-            await asyncio.sleep(_LOOK_SECONDS)
 
     def _report_trouble(self, trouble: str) -> None:
         if trouble and trouble != self._trouble:

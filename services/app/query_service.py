@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import signal
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager, nullcontext, suppress
 from typing import Any, Final
@@ -18,6 +17,7 @@ from services.adapters.sql_store.tables import MODEL_VERSION
 from services.adapters.telemetry.metrics import Meter
 from services.adapters.telemetry.prometheus import serve_metrics
 from services.app.process import wait_until_available
+from services.app.stop_signal import handle_stop_signals
 from services.ledger.errors import LogUnavailableError
 from services.query import service as query
 from services.query.lag_monitor import LagMonitor
@@ -27,7 +27,7 @@ from services.settings import Settings
 logger = logging.getLogger(__name__)
 
 GRACE_SECONDS: Final = 5.0
-_LOOK_SECONDS: Final = 2.0
+_CHECK_SECONDS: Final = 2.0
 
 
 def run(settings: Settings) -> int:
@@ -43,21 +43,20 @@ def run(settings: Settings) -> int:
 
 
 async def _serve(settings: Settings, log_address: KafkaAddress) -> int:
-    loop, stop = asyncio.get_running_loop(), asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
+    stop = asyncio.Event()
+    handle_stop_signals(stop.set)
     with serve_metrics(settings.metrics_listen) as meter:
         server = GrpcServer([query.SERVICE_NAME], reuse_port=settings.reuse_port, meter=meter)
-        door = _ReadinessGate()
-        query.add_query_service(door.answer, server.aio_server)
+        gate = _ReadinessGate()
+        query.add_query_service(gate.answer, server.aio_server)
         await server.set_serving(serving=False)
         address = await server.start(settings.listen)
         answer_task = asyncio.create_task(
-            _answer(settings, log_address, server, door, address, meter)
+            _answer(settings, log_address, server, gate, address, meter)
         )
         stopped = asyncio.create_task(stop.wait())
         await asyncio.wait({answer_task, stopped}, return_when=asyncio.FIRST_COMPLETED)
-        door.progress.stop_waiting()
+        gate.progress.stop_waiting()
         await server.stop(GRACE_SECONDS)
         if answer_task.done():
             await answer_task
@@ -88,7 +87,7 @@ async def _answer(
     settings: Settings,
     log_address: KafkaAddress,
     server: GrpcServer,
-    door: _ReadinessGate,
+    gate: _ReadinessGate,
     address: str,
     meter: Meter,
 ) -> None:
@@ -96,12 +95,12 @@ async def _answer(
     url = settings.store_url
     log = await wait_until_available(
         lambda: KafkaTopic(log_address, partition_count=settings.partitions),
-        on_unavailable=door.wait_for,
+        on_unavailable=gate.wait_for,
     )
     store = await wait_until_available(
-        lambda: PostgresStore(url, read_only=True), on_unavailable=door.wait_for
+        lambda: PostgresStore(url, read_only=True), on_unavailable=gate.wait_for
     )
-    answers = _ReadModelFollower(url, log, store, server, door, address, meter)
+    answers = _ReadModelFollower(url, log, store, server, gate, address, meter)
     try:
         with answers.export_lag() if settings.metrics_listen else nullcontext():
             await asyncio.gather(
@@ -122,7 +121,7 @@ async def _check_identity(log: KafkaTopic) -> None:
     while True:
         with suppress(LogUnavailableError):
             await asyncio.to_thread(log.check_identity)
-        await asyncio.sleep(_LOOK_SECONDS)
+        await asyncio.sleep(_CHECK_SECONDS)
 
 
 # decision 0090: only active read models are written and read
@@ -135,7 +134,7 @@ class _ReadModelFollower:
         log: KafkaTopic,
         store: PostgresStore,
         server: GrpcServer,
-        door: _ReadinessGate,
+        gate: _ReadinessGate,
         address: str,
         meter: Meter,
     ) -> None:
@@ -143,10 +142,10 @@ class _ReadModelFollower:
         self._log = log
         self._store = store
         self._server = server
-        self._door = door
+        self._gate = gate
         self._address = address
         self._meter = meter
-        self._progress = door.progress
+        self._progress = gate.progress
         self._held_partitions: frozenset[int] = frozenset()
         self._positions: Mapping[int, int] | None = None
         """The last known positions; None after a lost connection, which may have changed them."""
@@ -154,7 +153,7 @@ class _ReadModelFollower:
         self._service = query.QueryService(
             store, self._progress, log=log, model_version=MODEL_VERSION, meter=meter
         )
-        door.service = self._service
+        gate.service = self._service
 
     @contextmanager
     def export_lag(self) -> Iterator[None]:
@@ -203,11 +202,11 @@ class _ReadModelFollower:
 
     async def _report(self, trouble: str) -> None:
         """Updates health, and logs a change."""
-        if trouble == self._door.trouble:
+        if trouble == self._gate.trouble:
             return
         if trouble:
-            self._door.wait_for(trouble)
-        self._door.trouble = trouble
+            self._gate.wait_for(trouble)
+        self._gate.trouble = trouble
         await self._server.set_serving(serving=not trouble)
         if not trouble and not self._was_ready:
             self._was_ready = True

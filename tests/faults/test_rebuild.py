@@ -21,6 +21,7 @@ from services.adapters.sqlite.data_directory import BUILD_LOCK_FILE, DataDirecto
 from services.adapters.sqlite.rebuild import SqliteRebuildStore
 from services.app import bootstrap, embedded_storage
 from services.app.bootstrap import delete_superseded, serve_embedded, verify
+from services.app.stop_signal import StopRequestedError, StopSignal
 from services.ledger.errors import DataInUseError, ForeignDataError, LogFullError, NewerSchemaError
 from tests.faults.server_process import (
     REBUILD,
@@ -378,7 +379,7 @@ def test_building_ends_when_the_server_is_told_to_end(data: Path) -> None:
 
 def test_a_server_that_waits_for_the_directory_hears_a_signal(data: Path) -> None:
     async def wait() -> None:
-        stop = bootstrap._StopSignal()
+        stop = StopSignal()
         entering = bootstrap._enter_to_write(DataDirectory(data), "mutua up", resources, stop)
         waiting = asyncio.create_task(entering)
         await asyncio.sleep(0)
@@ -388,6 +389,6 @@ def test_a_server_that_waits_for_the_directory_hears_a_signal(data: Path) -> Non
 
     with DataDirectory(data).lock("a test"), ExitStack() as resources:
         started = time.monotonic()
-        with pytest.raises(bootstrap._StopRequestedError):
+        with pytest.raises(StopRequestedError):
             asyncio.run(wait())
         assert time.monotonic() - started < 3  # of the 5 s that it would wait for the directory
