@@ -8,7 +8,7 @@ import click
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from mutua.v1.query_service_pb2 import Batch
-from services.cli.common_options import FORMAT_OPTION
+from services.cli.common_options import CSV_FORMAT_OPTION, FORMAT_OPTION, YES_OPTION
 from services.cli.connection import GlobalOptions, is_typed, open_client, warn_if_empty
 from services.cli.messages import format_amount, format_unless_zero, warning_lines
 from services.cli.output import (
@@ -40,13 +40,7 @@ COLUMNS: Final[tuple[Column[Batch], ...]] = (
 
 
 @click.command("list")
-@click.option(
-    "--format",
-    "form",
-    type=click.Choice(["table", "json", "csv"]),
-    default="table",
-    show_default=True,
-)
+@CSV_FORMAT_OPTION
 @click.pass_obj
 def list_batches(global_options: GlobalOptions, form: str) -> None:
     """List what was imported, by batch.
@@ -81,7 +75,7 @@ def list_batches(global_options: GlobalOptions, form: str) -> None:
 
 @click.command()
 @click.argument("batch")
-@click.option("--yes", is_flag=True, help="Do not ask.")
+@YES_OPTION
 @FORMAT_OPTION
 @click.pass_obj
 def undo(global_options: GlobalOptions, batch: str, form: str, *, yes: bool) -> None:

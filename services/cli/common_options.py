@@ -12,9 +12,16 @@ from services.setting_table import SETTINGS
 OptionDecorator: TypeAlias = Callable[[Any], Any]
 """What decorates a command."""
 
-FORMAT_OPTION: Final = click.option(
-    "--format", "form", type=click.Choice(["table", "json"]), default="table", show_default=True
-)
+
+def _make_format_option(*forms: str) -> OptionDecorator:
+    return click.option(
+        "--format", "form", type=click.Choice(forms), default=forms[0], show_default=True
+    )
+
+
+FORMAT_OPTION: Final = _make_format_option("table", "json")
+CSV_FORMAT_OPTION: Final = _make_format_option("table", "json", "csv")
+YES_OPTION: Final = click.option("--yes", is_flag=True, help="Do not ask.")
 SOURCE: Final = Source(client="mutua-cli")
 STDIN: Final = Path("-")
 """The name of a file that means stdin."""

@@ -51,7 +51,7 @@ MINUTE_FIELDS: Final[
 
 
 MINUTES: Final = MinutesType()  # the server knows the limit of each kind
-YES_OPTION: Final = click.option(
+ACCEPT_NAMES_OPTION: Final = click.option(
     "--yes", is_flag=True, help="Record names that are new as written; do not ask."
 )
 CONTENT_OPTIONS: Final = (
@@ -96,7 +96,7 @@ ContentValues = dict[str, Any]
 
 def takes_content(command: Callable[..., None]) -> Callable[..., None]:
     """Adds the options for an exchange's content, passed as keywords; None if not typed."""
-    for option in reversed((*CONTENT_OPTIONS, YES_OPTION, FORMAT_OPTION)):
+    for option in reversed((*CONTENT_OPTIONS, ACCEPT_NAMES_OPTION, FORMAT_OPTION)):
         command = option(command)
     return click.pass_obj(command)
 

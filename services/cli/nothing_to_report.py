@@ -9,7 +9,7 @@ from mutua.v1.types_pb2 import OCCUR_PRECISION_MONTH
 from services.cli.common_options import FORMAT_OPTION, SOURCE
 from services.cli.connection import GlobalOptions, open_client
 from services.cli.dates import parse_period
-from services.cli.exchange_commands import YES_OPTION
+from services.cli.exchange_commands import ACCEPT_NAMES_OPTION
 from services.cli.organization_names import CommandLineDirectory, resolve_names
 from services.cli.output import to_json
 from services.cli.parameters import ParsedParameter
@@ -28,7 +28,7 @@ def parse_month(typed: str) -> Moment:
 @click.command("nothing-to-report")
 @click.argument("organization")
 @click.argument("month", type=ParsedParameter("month", parse_month), required=False)
-@YES_OPTION
+@ACCEPT_NAMES_OPTION
 @FORMAT_OPTION
 @click.pass_obj
 def nothing_to_report(

@@ -3,7 +3,7 @@
 import shlex
 import sys
 from collections.abc import Callable, Sequence
-from typing import Any, Final
+from typing import Any
 
 import click
 
@@ -18,7 +18,7 @@ from mutua.v1.event_pb2 import (
     OrganizationUpdated,
 )
 from mutua.v1.query_service_pb2 import Organization
-from services.cli.common_options import FORMAT_OPTION, SOURCE
+from services.cli.common_options import FORMAT_OPTION, SOURCE, YES_OPTION
 from services.cli.connection import GlobalOptions, open_client
 from services.cli.organization_details import (
     ALIAS_IS_FINAL,
@@ -33,8 +33,6 @@ from services.cli.organization_details import (
 from services.cli.organization_names import CommandLineDirectory, unbound_lines
 from services.cli.output import to_json
 from services.ledger.wording import format_count
-
-YES_OPTION: Final = click.option("--yes", is_flag=True, help="Do not ask.")
 
 
 def takes_organization(command: Callable[..., None]) -> Callable[..., None]:

@@ -16,7 +16,7 @@ from mutua.v1.query_service_pb2 import (
     Exchange,
     QuarantinedRecord,
 )
-from services.cli.common_options import FORMAT_OPTION, STDIN
+from services.cli.common_options import CSV_FORMAT_OPTION, FORMAT_OPTION, STDIN
 from services.cli.connection import GlobalOptions, open_client, warn_if_empty
 from services.cli.exchange_summary import (
     current_revision,
@@ -55,13 +55,7 @@ def quarantine() -> None:
 
 
 @quarantine.command("list")
-@click.option(
-    "--format",
-    "form",
-    type=click.Choice(["table", "json", "csv"]),
-    default="table",
-    show_default=True,
-)
+@CSV_FORMAT_OPTION
 @click.pass_obj
 def list_records(global_options: GlobalOptions, form: str) -> None:
     """List the quarantined facts.

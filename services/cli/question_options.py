@@ -17,6 +17,7 @@ from mutua.v1.query_service_pb2 import (
     Question,
 )
 from mutua.v1.types_pb2 import ExchangeKind, Formality
+from services.cli.common_options import CSV_FORMAT_OPTION
 from services.cli.connection import GlobalOptions
 from services.cli.dates import parse_date
 from services.cli.parameters import EnumChoice, ParsedParameter
@@ -129,13 +130,7 @@ QUESTION_OPTIONS: Final = (
         default=0,
         help="Maximum number of rows; default all.",
     ),
-    click.option(
-        "--format",
-        "form",
-        type=click.Choice(["table", "json", "csv"]),
-        default="table",
-        show_default=True,
-    ),
+    CSV_FORMAT_OPTION,
     click.option(
         "--output",
         type=click.Path(path_type=Path, dir_okay=False),

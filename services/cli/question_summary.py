@@ -13,7 +13,7 @@ from mutua.v1.query_service_pb2 import (
     Population,
     Question,
 )
-from mutua.v1.types_pb2 import ExchangeKind, Formality
+from services.cli.exchange_summary import FORMALITIES, KINDS
 from services.cli.organization_names import CommandLineDirectory
 from services.cli.output import to_iso
 from services.cli.parameters import words_by_number
@@ -22,8 +22,6 @@ LENSES: Final = words_by_number(Lens.items())
 ALLOCATIONS: Final = words_by_number(Allocation.items())
 IDENTITIES: Final = words_by_number(Identity.items())
 POPULATIONS: Final = words_by_number(Population.items())
-KINDS: Final = words_by_number(ExchangeKind.items())
-FORMALITIES: Final = words_by_number(Formality.items())
 
 
 def question_line(
