@@ -3,12 +3,12 @@
 import re
 import shlex
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from mutua import Client
 from mutua.organization_directory import OrganizationDirectory
@@ -80,17 +80,15 @@ def import_exchanges(
     """
     options = options or ImportOptions()
     with ExitStack() as stack:
-        request = _make_request(EXCHANGE_FIELDS, "exchanges", options)
-        with open_table(path, request) as table:
-            mapping = _map_columns(EXCHANGE_FIELDS, table, options)
-            name = _choose_batch_name(path, options)
-            dates = _make_time_reader(path, request, mapping, options)
-            position = _log_end(client)
+        with _open_mapped(client, path, EXCHANGE_FIELDS, "exchanges", options) as file:
+            mapping, position = file.mapping, file.position
             organizations = list(client.list_organizations(AS_RECORDED, min_position=position))
             names_file = _read_names_file(options, organizations)
             ids_by_key = names_file.ids_by_key if names_file is not None else {}
             resolve = make_resolver(OrganizationDirectory(organizations), ids_by_key)
-            batch = ImportBatch(client, name, rule=ID_RULE, position=position, resolve=resolve)
+            batch = ImportBatch(
+                client, file.batch_name, rule=ID_RULE, position=position, resolve=resolve
+            )
             parties = PartyReader(
                 organizations,
                 ids_by_key=ids_by_key,
@@ -105,16 +103,14 @@ def import_exchanges(
                 client.programme,
                 batch,
                 contents,
-                dates,
+                file.dates,
                 resolve=resolve,
                 reinstate=options.reinstate,
                 keeps_changes=options.dry_run,
             )
-            used_rows = splitter.split(_used_rows(table.rows, mapping, checker.notes))
-            table = table._replace(rows=_report_count(used_rows, on_checked))
-            reject_file = _check(
-                checker, table, options, dates, stack=stack, now=now or datetime.now(UTC)
-            )
+            used_rows = splitter.split(_used_rows(file.table.rows, mapping, checker.notes))
+            rows = _report_count(used_rows, on_checked)
+            reject_file = _check(checker, file, rows, options, stack=stack, now=now)
         if not checker.problems.count:  # a row that cannot be read names no exchange
             checker.counts.missing = batch.count_missing()
         labelling = label_topics(contents.topics, programme)
@@ -149,22 +145,17 @@ def import_organizations(
     """Registers or updates the organizations of a file; raises like `import_exchanges`."""
     options = options or ImportOptions()
     with ExitStack() as stack:
-        request = _make_request(ORGANIZATION_FIELDS, "organizations", options)
-        with open_table(path, request) as table:
-            mapping = _map_columns(ORGANIZATION_FIELDS, table, options)
-            batch = _choose_batch_name(path, options)
-            dates = _make_time_reader(path, request, mapping, options)
-            position = _log_end(client)
+        with _open_mapped(client, path, ORGANIZATION_FIELDS, "organizations", options) as file:
+            mapping, position = file.mapping, file.position
             checker = OrganizationRowChecker(
                 mapping,
                 client.programme,
-                ImportBatch(client, batch, rule="organization", position=position),
+                ImportBatch(client, file.batch_name, rule="organization", position=position),
                 organizations=client.list_organizations(AS_RECORDED, min_position=position),
-                dates=dates,
+                dates=file.dates,
             )
-            used_rows = _used_rows(table.rows, mapping, checker.notes)
-            table = table._replace(rows=_report_count(used_rows, on_checked))
-            reject_file = _check(checker, table, options, dates, stack=stack, now=datetime.now(UTC))
+            rows = _report_count(_used_rows(file.table.rows, mapping, checker.notes), on_checked)
+            reject_file = _check(checker, file, rows, options, stack=stack)
         if checker.counts.recorded and "name" not in mapping.sources:
             checker.notes[_nameless_note(checker.counts.recorded, mapping)] = None
         report = replace(
@@ -215,8 +206,22 @@ def _report_count(
         yield row
 
 
-def _make_request(fields: Sequence[Field], sheet: str, options: ImportOptions) -> TableRequest:
-    return TableRequest(
+class _MappedFile(NamedTuple):
+    """An open file, and how its columns, times and rows are read."""
+
+    table: ImportTable
+    mapping: ColumnMapping
+    batch_name: str
+    dates: TimeReader
+    position: str
+    """The end of the log, for which reads wait so that an earlier import is visible to this one."""
+
+
+@contextmanager
+def _open_mapped(
+    client: Client, path: Path, fields: Sequence[Field], sheet: str, options: ImportOptions
+) -> Iterator[_MappedFile]:
+    request = TableRequest(
         fields=fields,
         column_by_field=options.map,
         constants=options.set,
@@ -225,18 +230,17 @@ def _make_request(fields: Sequence[Field], sheet: str, options: ImportOptions) -
         header_row=options.header_row,
         has_header=not options.no_header,
     )
-
-
-def _map_columns(
-    fields: Sequence[Field], table: ImportTable, options: ImportOptions
-) -> ColumnMapping:
-    return map_columns(
-        fields,
-        table.header,
-        column_by_field=options.map,
-        constants=options.set,
-        location=table.location,
-    )
+    with open_table(path, request) as table:
+        mapping = map_columns(
+            fields,
+            table.header,
+            column_by_field=options.map,
+            constants=options.set,
+            location=table.location,
+        )
+        batch_name = _choose_batch_name(path, options)
+        dates = _make_time_reader(path, request, mapping, options)
+        yield _MappedFile(table, mapping, batch_name, dates, client.get_status().log_position)
 
 
 def _make_time_reader(
@@ -280,19 +284,14 @@ def _choose_batch_name(path: Path, options: ImportOptions) -> str:
     return name
 
 
-def _log_end(client: Client) -> str:
-    """The end of the log, for which reads wait so that an earlier import is visible to this one."""
-    return client.get_status().log_position
-
-
 def _check(
     checker: RowChecker,
-    table: ImportTable,
+    file: _MappedFile,
+    rows: Iterable[TableRow],
     options: ImportOptions,
-    dates: TimeReader,
     *,
     stack: ExitStack,
-    now: datetime,
+    now: datetime | None = None,
 ) -> RejectFile | None:
     """Checks every row; `stack` closes the files that it opens."""
     stack.enter_context(closing(checker.facts))
@@ -300,16 +299,18 @@ def _check(
     if options.skip_bad is not None and not options.dry_run:
         reject_file = RejectFile(
             options.skip_bad,
-            table.header,
-            table.separator,
+            file.table.header,
+            file.table.separator,
             adds_line=checker.key_field not in checker.mapping.sources,
         )
         stack.callback(reject_file.discard)
-    checker.notes |= dict.fromkeys(table.notes)
+    checker.notes |= dict.fromkeys(file.table.notes)
     checker.check(
-        table.rows, now=datetime_to_instant(now), reject=reject_file.add if reject_file else _ignore
+        rows,
+        now=datetime_to_instant(now or datetime.now(UTC)),
+        reject=reject_file.add if reject_file else _ignore,
     )
-    checker.notes |= dates.notes
+    checker.notes |= file.dates.notes
     return reject_file
 
 
