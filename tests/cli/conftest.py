@@ -1,4 +1,6 @@
+import io
 import json
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,23 +27,24 @@ class CommandResult:
 
 
 RunCommand = Callable[..., CommandResult]
+TypeAnswers = Callable[..., None]
 
 
 @pytest.fixture
 def run(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> RunCommand:
-    """Runs `mutua` with these words, in an empty directory and without its environment."""
+    """Runs `mutua` with these words in an empty directory, without MUTUA_ variables."""
     for name in ("DATA", "SERVER", "PROGRAMME", "RECORDED_BY", "LISTEN"):
         monkeypatch.delenv(f"MUTUA_{name}", raising=False)
     monkeypatch.chdir(tmp_path)
 
     def run(*words: object) -> CommandResult:
-        with pytest.raises(SystemExit) as ended:
+        with pytest.raises(SystemExit) as exit_info:
             main([str(word) for word in words])
-        shown = capsys.readouterr()
-        assert isinstance(ended.value.code, int)
-        return CommandResult(ended.value.code, shown.out, shown.err)
+        output = capsys.readouterr()
+        assert isinstance(exit_info.value.code, int)
+        return CommandResult(exit_info.value.code, output.out, output.err)
 
     return run
 
@@ -57,3 +60,21 @@ def programme() -> Iterator[FakeProgrammeServer]:
 def ask(run: RunCommand, programme: FakeProgrammeServer) -> RunCommand:
     """Runs `mutua` against the fake programme."""
     return lambda *words: run("--server", programme.address, *words)
+
+
+class Terminal(io.StringIO):
+    """Standard input at which a person types these lines."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.fixture
+def type_answers(monkeypatch: pytest.MonkeyPatch) -> TypeAnswers:
+    """Makes standard input a terminal at which a person types these lines."""
+
+    def type_answers(*answers: str) -> None:
+        lines = "".join(f"{each}\n" for each in answers)
+        monkeypatch.setattr(sys, "stdin", Terminal(lines))
+
+    return type_answers

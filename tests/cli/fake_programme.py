@@ -1,4 +1,4 @@
-"""A server with a programme in memory: it takes facts and answers lists without adding up."""
+"""A server with a programme in memory: it records facts and answers with the rows of a test."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -55,7 +55,7 @@ TOPICS = (("a", ""), ("b", ""), ("interfaces", ""), ("it-and-data", "IT & data")
 
 
 class FakeProgrammeServer(ScriptedServer):
-    """`failure` is answered instead of anything; `is_raced` sets every correction aside."""
+    """Answers with `failure` if it is set; with `is_raced`, no correction takes effect."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -113,13 +113,13 @@ class FakeProgrammeServer(ScriptedServer):
 
     def ListExchanges(self, request: Any, context: Any) -> ListExchangesResponse:  # noqa: N802
         self.requests_for_exchanges.append(request)
-        wanted = request.exchange_ids or self.exchanges
-        found = [self.exchanges[id_] for id_ in wanted if id_ in self.exchanges]
-        return ListExchangesResponse(exchanges=found, **self._begin(request, context))
+        exchange_ids = request.exchange_ids or self.exchanges
+        exchanges = [self.exchanges[id_] for id_ in exchange_ids if id_ in self.exchanges]
+        return ListExchangesResponse(exchanges=exchanges, **self._begin(request, context))
 
     def ListOrganizations(self, request: Any, context: Any) -> ListOrganizationsResponse:  # noqa: N802
-        found = self.organizations
-        return ListOrganizationsResponse(organizations=found, **self._begin(request, context))
+        answer = self._begin(request, context)
+        return ListOrganizationsResponse(organizations=self.organizations, **answer)
 
     def GetStatus(self, request: Any, context: Any) -> GetStatusResponse:  # noqa: N802
         return GetStatusResponse(
@@ -135,10 +135,10 @@ class FakeProgrammeServer(ScriptedServer):
 
     def _begin(self, request: Any, context: grpc.ServicerContext) -> dict[str, Any]:
         self.metadata.append({key: str(value) for key, value in context.invocation_metadata()})
-        stated = {}
+        statement = {}
         if hasattr(request, "question"):
             self.questions.append(request.question)
-            stated["question"] = with_defaults(request.question)
+            statement["question"] = with_defaults(request.question)
         if self.failure is not None:
             self.failure.abort(context)
         return {
@@ -146,7 +146,7 @@ class FakeProgrammeServer(ScriptedServer):
             "as_of_date": AS_OF,
             "coverage": self.coverage,
             "warnings": self.warnings,
-            **stated,
+            **statement,
         }
 
     def _take(self, event: Event) -> None:
@@ -169,7 +169,7 @@ class FakeProgrammeServer(ScriptedServer):
 
 
 def with_defaults(question: Question) -> Question:
-    """As the service states it, but for what only read models know."""
+    """The question as the service states it, except for values that it takes from read models."""
     whole = Question(
         lens=LENS_COUNT,
         allocation=ALLOCATION_SPLIT,
@@ -194,7 +194,7 @@ def _revision(event: Event, content: Any) -> Revision:
 
 
 def make_balances(rows: Iterable[tuple[str, float, float]]) -> list[Balance]:
-    """Of (organization, given, received) exchanges."""
+    """Balances from the counts (organization, given, received)."""
     return [
         Balance(
             organization_id=id_,

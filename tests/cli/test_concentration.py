@@ -1,4 +1,4 @@
-"""How far giving and receiving lie with a few, as people and programs get it."""
+"""The output of `mutua concentration`."""
 
 import csv
 import io
@@ -17,8 +17,8 @@ from tests.cli.fake_programme import FakeProgrammeServer
 
 
 @pytest.fixture
-def few(programme: FakeProgrammeServer) -> FakeProgrammeServer:
-    """One of four gave nearly everything; what was received is not known."""
+def concentrated(programme: FakeProgrammeServer) -> FakeProgrammeServer:
+    """One of four organizations gave nearly everything; the amounts received are unknown."""
     programme.concentrations = [
         Concentration(
             direction=DIRECTION_GIVING,
@@ -41,7 +41,7 @@ def few(programme: FakeProgrammeServer) -> FakeProgrammeServer:
     return programme
 
 
-def test_as_a_table(ask: RunCommand, few: FakeProgrammeServer) -> None:
+def test_table_has_figures_and_words(ask: RunCommand, concentrated: FakeProgrammeServer) -> None:
     text = ask("concentration", "--lens", "burden").out
     header, _, gave, received = text.splitlines()[:4]
     assert re.split(r"  +", header.strip()) == [
@@ -58,7 +58,9 @@ def test_as_a_table(ask: RunCommand, few: FakeProgrammeServer) -> None:
     assert "3 of 4 organizations on the roster recorded something" in text
 
 
-def test_for_programs(ask: RunCommand, few: FakeProgrammeServer) -> None:
+def test_json_and_csv_have_names_of_contract(
+    ask: RunCommand, concentrated: FakeProgrammeServer
+) -> None:
     answer = ask("concentration", "--format", "json").answer
     assert next(iter(answer)) == "concentrations"
     gave, received = answer["concentrations"]
@@ -69,7 +71,7 @@ def test_for_programs(ask: RunCommand, few: FakeProgrammeServer) -> None:
     assert rows[0]["lorenz"] == "0.0;0.0;0.02;0.1;1.0"
 
 
-def test_an_order_is_refused_and_not_ignored(ask: RunCommand, few: FakeProgrammeServer) -> None:
+def test_order_by_is_refused(ask: RunCommand, concentrated: FakeProgrammeServer) -> None:
     result = ask("concentration", "--order-by", "gini")
     assert (result.code, result.out) == (2, "")
 
@@ -78,11 +80,11 @@ def test_an_order_is_refused_and_not_ignored(ask: RunCommand, few: FakeProgramme
     ("lorenz", "count"),
     [([0, 1], 1), ([0, 0.5, 1], 1), ([0, 0.25, 0.5, 0.75, 1], 2), ([0, 0, 0.4, 1], 1)],
 )
-def test_half_is_with_no_fewer(lorenz: list[float], count: int) -> None:
+def test_count_of_holders_of_half_is_the_lowest(lorenz: list[float], count: int) -> None:
     assert count_holders_of_half(lorenz) == count
 
 
-def test_a_programme_is_asked_end_to_end(run: RunCommand) -> None:
+def test_recorded_exchanges_are_measured(run: RunCommand) -> None:
     for receiver, times in (("B", 3), ("C", 2)):
         for _ in range(times):
             run("log", "--from", "A", "--to", receiver, "--kind", "call", "--minutes", "10")
@@ -95,5 +97,5 @@ def test_a_programme_is_asked_end_to_end(run: RunCommand) -> None:
     gave, received = run("concentration", *burden, "--format", "json").answer["concentrations"]
     assert (gave["total"], received["reasons"]) == (50, ["NOT_BORNE"])
     assert "total" not in received
-    refused = run("concentration", "--allocation", "full", "--format", "json")
-    assert (refused.code, "QUESTION_IMPOSSIBLE" in refused.err) == (1, True)
+    refusal = run("concentration", "--allocation", "full", "--format", "json")
+    assert (refusal.code, "QUESTION_IMPOSSIBLE" in refusal.err) == (1, True)

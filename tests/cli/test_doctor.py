@@ -140,5 +140,5 @@ def test_memoized_failure_is_reported_once() -> None:
 
     read_once = memoize(read)
     checks: dict[str, Check] = {"topic": read_once, "clock": read_once}
-    group_findings = [(name, each.message) for name, each in run_checks(checks)]
-    assert group_findings == [("topic", "Kafka does not answer"), ("clock", "not checked")]
+    messages = [(name, each.message) for name, each in run_checks(checks)]
+    assert messages == [("topic", "Kafka does not answer"), ("clock", "not checked")]

@@ -1,4 +1,4 @@
-"""What comes out goes in: exchanges as CSV, and an import of it into an empty ledger."""
+"""Exchanges as CSV: an import of the file into an empty ledger gives equal answers."""
 
 import csv
 import io
@@ -80,7 +80,7 @@ def exchanges(draw: st.DrawFn) -> list[Event]:
 
 
 def answers(client: Client) -> list[Any]:
-    """Balances, pairs and network under all lenses, without positions."""
+    """Balances, pairs and networks under all lenses, without positions."""
     return [
         [
             list(client.list_balances(lens=lens)),
@@ -92,8 +92,8 @@ def answers(client: Client) -> list[Any]:
 
 
 @pytest.fixture(scope="module")
-def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A server for all examples; each has two programmes of its own there."""
+def server_address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A server for all examples; every example has two programmes on it."""
     with serve_embedded(tmp_path_factory.mktemp("round"), write=True, purpose="a test") as running:
         yield running.address
 
@@ -101,55 +101,68 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 EXAMPLES = count()
 
 
-@settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck))
-@given(exchanges())
-def test_an_empty_ledger_gives_equal_answers(
-    address: str, tmp_path_factory: pytest.TempPathFactory, events: list[Event]
-) -> None:
-    number = next(EXAMPLES)
-    with (
-        Client(address, programme=f"source-{number}") as source,
-        Client(address, programme=f"target-{number}") as target,
-    ):
-        position = source.record(events)
-        listed = list(source.list_exchanges(min_position=position))
-        path = tmp_path_factory.mktemp("round") / "all.csv"
-        path.write_text(exchange_csv(listed, CommandLineDirectory(())))
-        report = import_exchanges(target, path, ImportOptions())
-        assert (report.errors, report.counts.recorded) == ((), len(events))
-        copied = list(target.list_exchanges(min_position=report.position))
-        contents = [[each.revisions[-1].content for each in one] for one in (listed, copied)]
-        assert contents[0] == contents[1]
-        assert answers(source) == answers(target)
-        assert import_exchanges(target, path, ImportOptions()).counts.unchanged == len(events)
+class TestRoundTrip:
+    @settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck))
+    @given(exchanges())
+    def test_import_of_exported_exchanges_gives_equal_answers(
+        self, server_address: str, tmp_path_factory: pytest.TempPathFactory, events: list[Event]
+    ) -> None:
+        number = next(EXAMPLES)
+        with (
+            Client(server_address, programme=f"source-{number}") as source,
+            Client(server_address, programme=f"target-{number}") as target,
+        ):
+            position = source.record(events)
+            source_exchanges = list(source.list_exchanges(min_position=position))
+            path = tmp_path_factory.mktemp("round") / "all.csv"
+            path.write_text(exchange_csv(source_exchanges, CommandLineDirectory(())))
+            report = import_exchanges(target, path, ImportOptions())
+            assert (report.errors, report.counts.recorded) == ((), len(events))
+            target_exchanges = list(target.list_exchanges(min_position=report.position))
+            contents = [
+                [each.revisions[-1].content for each in one]
+                for one in (source_exchanges, target_exchanges)
+            ]
+            assert contents[0] == contents[1]
+            assert answers(source) == answers(target)
+            assert import_exchanges(target, path, ImportOptions()).counts.unchanged == len(events)
+
+    @given(st.lists(st.text('ab;|", ', min_size=1).map(str.strip).filter(bool)))
+    def test_joined_list_is_read_as_the_same_list(self, parts: list[str]) -> None:
+        assert read_list(join_list(parts)) == parts
 
 
-@given(st.lists(st.text('ab;|", ', min_size=1).map(str.strip).filter(bool)))
-def test_a_list_is_read_as_it_was_joined(parts: list[str]) -> None:
-    assert read_list(join_list(parts)) == parts
+class TestExchangeCsv:
+    def test_retracted_option_adds_marked_exchanges(self, run: RunCommand) -> None:
+        run("log", "--from", "A", "--to", "B", "--kind", "call", "--on", "2026-03-14")
+        run("log", "--from", "A", "--to", "C", "--kind", "visit", "--on", "2026-03")
+        ids = [
+            each["exchange_id"] for each in run("exchanges", "--format", "json").answer["exchanges"]
+        ]
+        run("retract", ids[0], "--reason", "never happened")
 
+        def states(*words: str) -> list[tuple[str, str]]:
+            rows = csv.DictReader(io.StringIO(run("exchanges", "--format", "csv", *words).out))
+            return [(row["exchange_id"], row["state"]) for row in rows]
 
-def test_retracted_exchanges_are_marked_when_they_are_asked_for(run: RunCommand) -> None:
-    run("log", "--from", "A", "--to", "B", "--kind", "call", "--on", "2026-03-14")
-    run("log", "--from", "A", "--to", "C", "--kind", "visit", "--on", "2026-03")
-    ids = [each["exchange_id"] for each in run("exchanges", "--format", "json").answer["exchanges"]]
-    run("retract", ids[0], "--reason", "never happened")
+        assert states() == [(ids[1], "recorded")]
+        assert states("--retracted") == [(ids[0], "retracted"), (ids[1], "recorded")]
+        assert states("--id", ids[0]) == [(ids[0], "retracted")]
+        refusal = run("exchanges", "--retracted")
+        assert (refusal.code, "--format csv" in refusal.err) == (2, True)
 
-    def states(*words: str) -> list[tuple[str, str]]:
-        rows = csv.DictReader(io.StringIO(run("exchanges", "--format", "csv", *words).out))
-        return [(row["exchange_id"], row["state"]) for row in rows]
+    def test_recorder_that_is_a_party_gives_the_reporting_side(self, run: RunCommand) -> None:
+        run("--as", "B", "log", "--from", "A", "--to", "B", "--kind", "call", "--on", "2026-03-14")
+        [row] = csv.DictReader(io.StringIO(run("exchanges", "--format", "csv").out))
+        assert (row["recorded_by"], row["reported_by"]) == ("B", "receiver")
 
-    assert states() == [(ids[1], "recorded")]
-    assert states("--retracted") == [(ids[0], "retracted"), (ids[1], "recorded")]
-    assert states("--id", ids[0]) == [(ids[0], "retracted")]
-    refused = run("exchanges", "--retracted")
-    assert (refused.code, "--format csv" in refused.err) == (2, True)
-
-
-def test_a_recorder_that_is_a_party_tells_the_side(run: RunCommand) -> None:
-    run("--as", "B", "log", "--from", "A", "--to", "B", "--kind", "call", "--on", "2026-03-14")
-    [row] = csv.DictReader(io.StringIO(run("exchanges", "--format", "csv").out))
-    assert (row["recorded_by"], row["reported_by"]) == ("B", "receiver")
+    def test_name_columns_have_no_quotes(self, run: RunCommand) -> None:
+        name = 'Bexworth, Clayton & "District" Hospital'
+        run("organization", "add", "bex-1", "--name", name)
+        run("organization", "add", "oak-2", "--name", "Oakdale Trust")
+        run("log", "--from", "bex-1", "--from", "oak-2", "--to", "elm", "--kind", "call")
+        [row] = csv.DictReader(io.StringIO(run("exchanges", "--format", "csv").out))
+        assert (row["giver"], row["giver_name"]) == ("bex-1; oak-2", f"{name}; Oakdale Trust")
 
 
 class TestStandardInput:
@@ -159,21 +172,12 @@ class TestStandardInput:
     def _stdin(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(self.TEXT.encode())))
 
-    def test_it_is_a_file_of_the_batch(self, run: RunCommand) -> None:
+    def test_is_imported_under_the_batch_name(self, run: RunCommand) -> None:
         result = run("import", "exchanges", "-", "--batch", "calls")
         assert (result.code, "Batch calls: 1 row." in result.out) == (0, True)
         assert Path("mutua-data").is_dir()
 
-    def test_without_a_batch_it_is_refused(self, run: RunCommand) -> None:
-        refused = run("import", "exchanges", "-")
-        assert refused.code == 2
-        assert "say --batch NAME" in refused.err
-
-
-def test_names_for_people_have_no_quotes(run: RunCommand) -> None:
-    name = 'Bexworth, Clayton & "District" Hospital'
-    run("organization", "add", "bex-1", "--name", name)
-    run("organization", "add", "oak-2", "--name", "Oakdale Trust")
-    run("log", "--from", "bex-1", "--from", "oak-2", "--to", "elm", "--kind", "call")
-    [row] = csv.DictReader(io.StringIO(run("exchanges", "--format", "csv").out))
-    assert (row["giver"], row["giver_name"]) == ("bex-1; oak-2", f"{name}; Oakdale Trust")
+    def test_is_refused_without_a_batch_name(self, run: RunCommand) -> None:
+        result = run("import", "exchanges", "-")
+        assert result.code == 2
+        assert "say --batch NAME" in result.err

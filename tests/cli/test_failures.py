@@ -1,4 +1,4 @@
-"""What people and programs read of a failure."""
+"""Messages of failures, for people and for programs."""
 
 import json
 from pathlib import Path
@@ -13,7 +13,7 @@ ELM = ("organization", "add", "elm-3", "--name", "Elmwood")
 CLOSED = ("--open-date", "2026-05-01", "--close-date", "2026-01-01")
 
 
-class TestFieldsOfTheContract:
+class TestFieldNames:
     @pytest.mark.parametrize(
         ("words", "sentence"),
         [
@@ -28,7 +28,7 @@ class TestFieldsOfTheContract:
             (("--programme", "No Name", "balances"), "--programme must be 1 to 63"),
         ],
     )
-    def test_people_read_options(
+    def test_text_names_options(
         self, run: RunCommand, words: tuple[str, ...], sentence: str
     ) -> None:
         run("log", "--from", "A", "--to", "B", "--kind", "call")
@@ -37,36 +37,36 @@ class TestFieldsOfTheContract:
         assert "events[" not in result.err
         assert "question." not in result.err
 
-    def test_programs_read_paths(self, run: RunCommand) -> None:
+    def test_json_names_paths(self, run: RunCommand) -> None:
         result = run(*LOG, "--to", "Alderbrook", "--format", "json")
         [violation] = json.loads(result.err)["error"]["field_violations"]
         path = "events[0].exchange_recorded.exchange.receiver_ids[0]"
         assert violation["field"] == path
 
-    def test_quoted_text_stays_as_typed(self, run: RunCommand) -> None:
+    def test_quoted_text_is_as_typed(self, run: RunCommand) -> None:
         result = run(*LOG, "--from", "to_date", "--to", "to_date")
         assert "--to 'to_date' is also a giver" in result.err
 
-
-def test_a_long_description_is_printed_once(run: RunCommand) -> None:
-    run("log", "--from", "A", "--to", "B", "--kind", "call")
-    result = run("pairs", "--order-by", "foo")
-    assert result.err.count("has 'foo'") == 1
-    assert result.err.startswith("error: --order-by has 'foo'; name fields")
-
-
-@pytest.mark.parametrize("name", ["file", "file/below"])
-def test_a_directory_that_cannot_be_used_is_an_error_of_the_client(
-    tmp_path: Path, name: str
-) -> None:
-    (tmp_path / "file").write_text("")
-    with pytest.raises(MutuaError, match="directory"), Client(directory=tmp_path / name) as client:
-        list(client.list_balances())
+    def test_description_is_printed_once(self, run: RunCommand) -> None:
+        run("log", "--from", "A", "--to", "B", "--kind", "call")
+        result = run("pairs", "--order-by", "foo")
+        assert result.err.count("has 'foo'") == 1
+        assert result.err.startswith("error: --order-by has 'foo'; name fields")
 
 
-def test_a_directory_that_cannot_be_made_is_an_error_of_the_client() -> None:
-    with (
-        pytest.raises(MutuaError, match="/proc/nope cannot be used"),
-        Client(directory="/proc/nope") as client,
-    ):
-        list(client.list_balances())
+class TestUnusableDirectory:
+    @pytest.mark.parametrize("name", ["file", "file/below"])
+    def test_file_in_its_place_raises_mutua_error(self, tmp_path: Path, name: str) -> None:
+        (tmp_path / "file").write_text("")
+        with (
+            pytest.raises(MutuaError, match="directory"),
+            Client(directory=tmp_path / name) as client,
+        ):
+            list(client.list_balances())
+
+    def test_path_that_cannot_be_made_raises_mutua_error(self) -> None:
+        with (
+            pytest.raises(MutuaError, match="/proc/nope cannot be used"),
+            Client(directory="/proc/nope") as client,
+        ):
+            list(client.list_balances())

@@ -1,4 +1,4 @@
-"""Examples in the help of every command: what they show is accepted."""
+"""The parser accepts every example in the help of a command."""
 
 import inspect
 import shlex
@@ -14,24 +14,24 @@ from services.cli.main import mutua
 MARK = "Examples:\n"
 
 
-def leaves(command: click.Command, context: click.Context) -> Iterator[click.Command]:
+def walk_commands(command: click.Command, context: click.Context) -> Iterator[click.Command]:
     """The command and every command below it."""
     yield command
     if isinstance(command, click.Group):
         for name in command.list_commands(context):
             below = command.get_command(context, name)
             assert below is not None
-            yield from leaves(below, context)
+            yield from walk_commands(below, context)
 
 
-def examples(command: click.Command) -> list[str]:
-    """The lines behind "Examples:" in a command's help, up to an empty line."""
+def read_examples(command: click.Command) -> list[str]:
+    """The lines after "Examples:" in a command's help, up to an empty line."""
     _, _, block = inspect.cleandoc(command.help or "").partition(MARK)
     lines = block.partition("\n\n")[0].replace("\\\n", " ")
     return [line.strip() for line in lines.splitlines() if line.strip().startswith("mutua")]
 
 
-def commands_of(line: str) -> list[list[str]]:
+def split_commands(line: str) -> list[list[str]]:
     """The words of each `mutua` in a shell line, without redirections to a file."""
     lexer = shlex.shlex(line, posix=True, punctuation_chars="|>")
     lexer.whitespace_split = True
@@ -55,7 +55,11 @@ def parse(words: list[str]) -> None:
         command = below
 
 
-EXAMPLES = [each for command in leaves(mutua, click.Context(mutua)) for each in examples(command)]
+EXAMPLES = [
+    each
+    for command in walk_commands(mutua, click.Context(mutua))
+    for each in read_examples(command)
+]
 
 
 def test_commands_have_examples() -> None:
@@ -63,20 +67,20 @@ def test_commands_have_examples() -> None:
 
 
 @pytest.mark.parametrize("line", EXAMPLES)
-def test_an_example_is_accepted(line: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_example_is_accepted(line: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("MUTUA_LOG_URL", "kafka://127.0.0.1:9092/mutua")
     monkeypatch.setenv("MUTUA_STORE_URL", "postgresql://127.0.0.1/mutua")
-    commands = commands_of(line)
+    commands = split_commands(line)
     assert commands
     for words in commands:
         for word in words:
-            if "." in word and "/" not in word:  # a file that the reader has
+            if "." in word and "/" not in word:  # a file of the reader
                 Path(word).touch()
         parse(words)
 
 
-def test_an_example_with_an_unknown_choice_is_refused() -> None:
-    [words] = commands_of("mutua organization add elm-3 --name Elmwood --type community")
+def test_unknown_choice_is_refused() -> None:
+    [words] = split_commands("mutua organization add elm-3 --name Elmwood --type community")
     with pytest.raises(click.UsageError, match="community"):
         parse(words)

@@ -1,12 +1,10 @@
-"""The roster changed by hand: what is registered, changed and bound, and what is refused."""
+"""`mutua organization` registers, changes and binds organizations, or refuses to."""
 
-import sys
 from typing import Any
 
 import pytest
 
-from tests.cli.conftest import RunCommand
-from tests.cli.test_names import Terminal
+from tests.cli.conftest import RunCommand, TypeAnswers
 
 
 @pytest.fixture
@@ -23,7 +21,7 @@ def organizations(run: RunCommand) -> dict[str, dict[str, Any]]:
 
 
 class TestAdd:
-    def test_registers_what_is_said(self, run: RunCommand) -> None:
+    def test_registers_every_field(self, run: RunCommand) -> None:
         result = run(
             "organization", "add", " elm-3 ", "--name", "Elmwood Trust", "--type", "acute",
             "--alias", "Elmwood", "--alias", "elm-3", "--region", "Y55", "--external-id", "ods:R1A",
@@ -43,13 +41,13 @@ class TestAdd:
         assert row["external_ids"] == [{"scheme": "ods", "value": "R1A"}]
         assert run("verify").code == 0
 
-    def test_names_ids_that_were_recorded_under_the_name(self, run: RunCommand) -> None:
+    def test_suggests_alias_for_earlier_facts(self, run: RunCommand) -> None:
         run("log", "--from", "Elmwood Trust", "--to", "B", "--kind", "call")
         result = run("organization", "add", "elm-3", "--name", "Elmwood Trust")
         assert "mutua organization alias 'Elmwood Trust' elm-3" in result.err
 
     @pytest.mark.parametrize(
-        ("words", "told"),
+        ("words", "message"),
         [
             (
                 ("ash-1",),
@@ -62,25 +60,23 @@ class TestAdd:
             (("new-1", "--name", "oakdale  trust"), "If that is meant, say --yes."),
         ],
     )
-    def test_refuses_what_would_be_set_aside_or_confused(
-        self, roster: RunCommand, words: tuple[str, ...], told: str
+    def test_refuses_names_of_others(
+        self, roster: RunCommand, words: tuple[str, ...], message: str
     ) -> None:
         before = organizations(roster)
         result = roster("organization", "add", *words)
         assert (result.code, result.out) == (1, "")
-        assert told in result.err
+        assert message in result.err
         assert organizations(roster) == before
         assert roster("status", "--format", "json").answer["quarantine_count"] == 0
 
-    def test_a_name_that_another_has_is_registered_when_it_is_meant(
-        self, roster: RunCommand
-    ) -> None:
+    def test_yes_registers_name_of_another(self, roster: RunCommand) -> None:
         assert roster("organization", "add", "x", "--name", "Oakdale Trust", "--yes").code == 0
         assert organizations(roster)["x"]["name"] == "Oakdale Trust"
 
 
 class TestUpdate:
-    def test_changes_what_is_said_and_tells_how_to_undo_it(self, roster: RunCommand) -> None:
+    def test_changes_fields_and_prints_undo(self, roster: RunCommand) -> None:
         roster("organization", "update", "oak-2", "--sector", "acute", "--external-id", "ods:R1")
         result = roster(
             "organization", "update", "oakdale trust", "--name", "Oakdale NHS Trust", "--sector",
@@ -98,11 +94,11 @@ class TestUpdate:
             "To undo it: mutua organization update oak-2 --name 'Oakdale Trust' --sector acute "
             "--type none --close-date none --external-id ods:R1"
         )
-        undone = roster(
+        undo_result = roster(
             "organization", "update", "oak-2", "--name", "Oakdale Trust", "--sector", "acute",
             "--type", "none", "--close-date", "none", "--external-id", "ods:R1",
         )  # fmt: skip
-        assert undone.code == 0
+        assert undo_result.code == 0
         row = organizations(roster)["oak-2"]
         assert (row["name"], row["sector"], "close_date" in row) == (
             "Oakdale Trust",
@@ -111,7 +107,7 @@ class TestUpdate:
         )
         assert row["external_ids"] == [{"scheme": "ods", "value": "R1"}]
 
-    def test_adds_aliases_which_stay(self, roster: RunCommand) -> None:
+    def test_adds_aliases(self, roster: RunCommand) -> None:
         result = roster("organization", "update", "ash-1", "--alias", "Ash")
         assert result.out.splitlines()[1:] == [
             "alias: Ashcombe -> Ash, Ashcombe",
@@ -119,14 +115,14 @@ class TestUpdate:
         ]
         assert organizations(roster)["ash-1"]["aliases"] == ["Ash", "Ashcombe"]
 
-    def test_records_nothing_when_nothing_changes(self, roster: RunCommand) -> None:
+    def test_unchanged_field_records_nothing(self, roster: RunCommand) -> None:
         before = roster("status", "--format", "json").answer["fact_count"]
         result = roster("organization", "update", "ash-1", "--name", "Ashcombe Hospital")
         assert result.out == "It is so already: nothing changed.\n"
         assert roster("status", "--format", "json").answer["fact_count"] == before
 
     @pytest.mark.parametrize(
-        ("words", "code", "told"),
+        ("words", "code", "message"),
         [
             (("oak-2",), 2, "say what to change"),
             (("Oakdle Trust", "--size", "large"), 1, "Did you mean Oakdale Trust (oak-2)? To reg"),
@@ -135,12 +131,12 @@ class TestUpdate:
             (("oak-2", "--external-id", "R1A"), 2, "type it like ods:R1A"),
         ],
     )
-    def test_refuses_what_cannot_be_meant(
-        self, roster: RunCommand, words: tuple[str, ...], code: int, told: str
+    def test_refuses_invalid_changes(
+        self, roster: RunCommand, words: tuple[str, ...], code: int, message: str
     ) -> None:
         result = roster("organization", "update", *words)
         assert (result.code, result.out) == (code, "")
-        assert told in result.err
+        assert message in result.err
 
 
 class TestAlias:
@@ -151,9 +147,7 @@ class TestAlias:
             roster("log", "--from", "T", "--to", giver, "--kind", "call", "--yes")
         return roster
 
-    def test_binds_a_spelling_for_what_was_recorded_and_what_will_be(
-        self, roster_and_exchange: RunCommand
-    ) -> None:
+    def test_binds_spelling_in_earlier_facts(self, roster_and_exchange: RunCommand) -> None:
         result = roster_and_exchange("organization", "alias", "ash hosp.", "ashcombe")
         assert result.out == (
             "Bound: 'Ash Hosp.' means Ashcombe Hospital (ash-1), also in what was recorded "
@@ -166,17 +160,17 @@ class TestAlias:
         assert again.out == "It is so already: nothing changed.\n"
 
     @pytest.mark.parametrize(("answer", "code"), [("y", 0), ("n", 130)])
-    def test_a_terminal_is_asked_first(
-        self, roster: RunCommand, monkeypatch: pytest.MonkeyPatch, answer: str, code: int
+    def test_terminal_is_asked_first(
+        self, roster: RunCommand, type_answers: TypeAnswers, answer: str, code: int
     ) -> None:
-        monkeypatch.setattr(sys, "stdin", Terminal(f"{answer}\n"))
+        type_answers(answer)
         result = roster("organization", "alias", "Ash", "ash-1")
         assert result.code == code
         assert "'Ash' will mean Ashcombe Hospital (ash-1).\nAn alias cannot be taken" in result.err
         assert ("Ash" in organizations(roster)["ash-1"]["aliases"]) == (code == 0)
 
     @pytest.mark.parametrize(
-        ("words", "code", "told"),
+        ("words", "code", "message"),
         [
             (("oak-2", "ash-1"), 1, "'oak-2' is itself registered, so it cannot become an alias"),
             (("Ashcombe", "oak-2"), 1, "is an alias of Ashcombe Hospital (ash-1) already"),
@@ -186,15 +180,15 @@ class TestAlias:
             ((), 2, "type a SPELLING and an ORGANIZATION"),
         ],
     )
-    def test_refuses_what_would_be_set_aside(
-        self, roster: RunCommand, words: tuple[str, ...], code: int, told: str
+    def test_refuses_names_that_cannot_be_bound(
+        self, roster: RunCommand, words: tuple[str, ...], code: int, message: str
     ) -> None:
         result = roster("organization", "alias", *words)
         assert (result.code, result.out) == (code, "")
-        assert told in result.err
+        assert message in result.err
         assert roster("status", "--format", "json").answer["quarantine_count"] == 0
 
-    def test_json_has_ids_and_the_position(self, roster: RunCommand) -> None:
+    def test_json_has_ids_and_position(self, roster: RunCommand) -> None:
         answer = roster("organization", "alias", "Ash", "ash-1", "--format", "json").answer
         assert answer.keys() == {"organization_id", "event_id", "position"}
         assert answer["organization_id"] == "ash-1"
@@ -203,7 +197,7 @@ class TestAlias:
 
 
 class TestTable:
-    def test_shows_open_and_close_dates_where_any_has_one(self, roster: RunCommand) -> None:
+    def test_has_date_columns_if_any_organization_has_dates(self, roster: RunCommand) -> None:
         assert "open from" not in roster("organizations").out
         roster("organization", "update", "ash-1", "--open-date", "2020-04-01")
         roster("organization", "update", "oak-2", "--close-date", "2026-04-01")

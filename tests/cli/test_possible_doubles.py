@@ -1,4 +1,4 @@
-"""Possible double reports, as people and programs get them."""
+"""Possible double reports, as people and programs read them."""
 
 from pathlib import Path
 
@@ -13,8 +13,8 @@ REPORTS = (
 
 
 @pytest.fixture
-def reported(run: RunCommand, tmp_path: Path) -> RunCommand:
-    """Two exchanges that both sides reported, and one that one side did."""
+def double_reports(run: RunCommand, tmp_path: Path) -> RunCommand:
+    """Two exchanges that both sides reported, and one that one side reported."""
     (tmp_path / "reports.csv").write_text(REPORTS)
     words = ("--set", "kind=message", "--set", "occur_time=2026-01-01")
     assert run("import", "exchanges", "reports.csv", *words).code == 0
@@ -22,19 +22,19 @@ def reported(run: RunCommand, tmp_path: Path) -> RunCommand:
 
 
 @pytest.mark.parametrize("command", ["balances", "pairs", "network", "concentration", "exchanges"])
-def test_every_answer_with_exchanges_warns(reported: RunCommand, command: str) -> None:
-    answer = reported(command, "--format", "json").answer
+def test_every_answer_with_exchanges_warns(double_reports: RunCommand, command: str) -> None:
+    answer = double_reports(command, "--format", "json").answer
     assert "POSSIBLE_DOUBLE_REPORTS" in answer["warnings"]
     assert answer["coverage"]["possible_double_count"] == 2
-    text = reported(command).out
+    text = double_reports(command).out
     assert "2 exchanges may be counted twice (POSSIBLE_DOUBLE_REPORTS)" in text
     assert "To see them: mutua exchanges --possible-doubles." in text
-    later = reported(command, "--from", "2026-02", "--format", "json").answer
+    later = double_reports(command, "--from", "2026-02", "--format", "json").answer
     assert "POSSIBLE_DOUBLE_REPORTS" not in later["warnings"]
 
 
-def test_possible_doubles_are_listed_next_to_each_other(reported: RunCommand) -> None:
-    lines = reported("exchanges", "--possible-doubles").out.splitlines()
+def test_list_has_doubles_next_to_each_other(double_reports: RunCommand) -> None:
+    lines = double_reports("exchanges", "--possible-doubles").out.splitlines()
     rows = [line.split() for line in lines[2:6]]
     assert [(row[3], row[4], row[5]) for row in rows] == [
         ("alder", "birch", "giver"),
@@ -43,12 +43,12 @@ def test_possible_doubles_are_listed_next_to_each_other(reported: RunCommand) ->
         ("cedar", "birch", "giver"),
     ]
     assert lines[-1] == "2 possible double reports: 4 exchanges."
-    some = reported("exchanges", "--possible-doubles", "--organization", "cedar")
+    some = double_reports("exchanges", "--possible-doubles", "--organization", "cedar")
     assert some.out.splitlines()[-1] == "2 possible double reports in all; 2 exchanges shown."
-    answer = reported("exchanges", "--possible-doubles", "--format", "json").answer
+    answer = double_reports("exchanges", "--possible-doubles", "--format", "json").answer
     assert (len(answer["exchanges"]), answer["coverage"]["possible_double_count"]) == (4, 2)
 
 
-def test_the_order_of_possible_doubles_is_fixed(reported: RunCommand) -> None:
-    result = reported("exchanges", "--possible-doubles", "--order-by", "occur_time")
+def test_order_by_is_refused(double_reports: RunCommand) -> None:
+    result = double_reports("exchanges", "--possible-doubles", "--order-by", "occur_time")
     assert (result.code, "act by act" in result.err) == (1, True)

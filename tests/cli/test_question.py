@@ -1,4 +1,4 @@
-"""Every answer states its question; what was typed and is not known is named."""
+"""Every answer states its question, and every unknown filter is named."""
 
 import csv
 import io
@@ -40,7 +40,7 @@ class TestQuestionLine:
         ("words", "window"),
         [(("--from", "2026-03-02"), "from 2026-03-02"), (("--to", "2026-Q2"), "before 2026-04-01")],
     )
-    def test_an_open_window_has_one_end(
+    def test_open_window_has_one_end(
         self, ask: RunCommand, words: tuple[str, ...], window: str
     ) -> None:
         assert f"; {window}; identity" in ask("pairs", *words).out
@@ -68,7 +68,7 @@ class TestJsonQuestion:
         assert question["identity"] == "IDENTITY_AS_NOW"
         assert {*question} < {*Question.DESCRIPTOR.fields_by_name}
 
-    def test_filters_beside_the_question_are_stated(self, ask: RunCommand) -> None:
+    def test_filters_outside_the_question_are_stated(self, ask: RunCommand) -> None:
         assert "filters" not in ask("exchanges", "--format", "json").answer
         words = ("--giver", "Thornwick", "--standing", "--format", "json")
         filters = {"standing_only": True, "giver_id": "T-02"}
@@ -91,17 +91,17 @@ class TestCsv:
 
 
 class TestOutput:
-    def test_csv_has_its_question_beside_it(
-        self, ask: RunCommand, programme: FakeProgrammeServer
-    ) -> None:
+    def test_csv_has_a_question_file(self, ask: RunCommand, programme: FakeProgrammeServer) -> None:
         programme.balances = make_balances([("T-01", 1, 0)])
         programme.warnings = ["MANY_UNKNOWN"]
-        printed = ask("balances", "--from", "2026-01", "--format", "csv")
+        stdout_result = ask("balances", "--from", "2026-01", "--format", "csv")
         Path("saved.csv").write_text("older")
-        saved = ask("balances", "--from", "2026-01", "--format", "csv", "--output", "saved.csv")
-        assert (saved.code, saved.out) == (0, "")
-        assert Path("saved.csv").read_text() == printed.out
-        assert saved.err.endswith(
+        file_result = ask(
+            "balances", "--from", "2026-01", "--format", "csv", "--output", "saved.csv"
+        )
+        assert (file_result.code, file_result.out) == (0, "")
+        assert Path("saved.csv").read_text() == stdout_result.out
+        assert file_result.err.endswith(
             "Written: saved.csv, and its question to saved.csv.question.json.\n"
         )
         statement = json.loads(Path("saved.csv.question.json").read_text())
@@ -110,22 +110,22 @@ class TestOutput:
         assert statement == whole
 
     @pytest.mark.parametrize("form", ["table", "json"])
-    def test_other_forms_are_written_as_printed(
+    def test_other_formats_have_no_question_file(
         self, ask: RunCommand, programme: FakeProgrammeServer, form: str
     ) -> None:
         programme.balances = make_balances([("T-01", 1, 0)])
-        printed = ask("balances", "--format", form)
-        saved = ask("balances", "--format", form, "--output", "saved")
-        assert (saved.code, saved.out, saved.err) == (0, "", "")
-        assert Path("saved").read_text() == printed.out
+        stdout_result = ask("balances", "--format", form)
+        file_result = ask("balances", "--format", form, "--output", "saved")
+        assert (file_result.code, file_result.out, file_result.err) == (0, "", "")
+        assert Path("saved").read_text() == stdout_result.out
         assert list(Path().iterdir()) == [Path("saved")]
 
-    def test_a_file_that_cannot_be_written_is_named(self, ask: RunCommand) -> None:
+    def test_unwritable_file_is_named(self, ask: RunCommand) -> None:
         result = ask("balances", "--output", "no-folder/saved")
         assert (result.code, result.out) == (1, "")
         assert "no-folder/saved" in result.err
 
-    def test_a_dash_is_stdout(self, ask: RunCommand) -> None:
+    def test_dash_writes_to_stdout(self, ask: RunCommand) -> None:
         assert ask("pairs", "--format", "csv", "--output", "-").out.startswith("giver_id,")
 
 
@@ -150,7 +150,7 @@ class TestUnknownFilters:
             (("--organization", "t-01", "--identity", "recorded"), "'t-01'; did you mean Millbury"),
         ],
     )
-    def test_nothing_can_match(
+    def test_filter_without_match_is_refused(
         self, ask: RunCommand, command: str, words: tuple[str, ...], message: str
     ) -> None:
         result = ask(command, *words)
@@ -160,7 +160,7 @@ class TestUnknownFilters:
         assert (error["code"], message in error["message"]) == ("NOT_FOUND", True)
 
     @pytest.mark.parametrize("command", COMMANDS)
-    def test_some_can_match(self, ask: RunCommand, command: str) -> None:
+    def test_filter_with_some_matches_is_reported(self, ask: RunCommand, command: str) -> None:
         words = ("--topic", "it & data", "--topic", "xyz", "--organization", "T-01")
         result = ask(command, *words, "--organization", "Nobody Else", "--format", "json")
         assert (result.code, len(result.answer) > 3) == (0, True)
@@ -170,15 +170,14 @@ class TestUnknownFilters:
         assert topic.startswith("no exchange has the topic 'xyz': mutua --server")
         assert topic.endswith(" programme show lists those there are.")
 
-
-def test_exchanges_that_were_retracted_are_found_by_what_only_they_have(run: RunCommand) -> None:
-    words = ("log", "--from", "Gone", "--to", "B", "--kind", "call", "--topic", "past")
-    exchange_id = run(*words, "--format", "json").answer["exchange_id"]
-    run("log", "--from", "A", "--to", "B", "--kind", "call")
-    run("retract", exchange_id, "--reason", "twice")
-    for filter_words in (("--organization", "Gone"), ("--topic", "past")):
-        result = run("exchanges", *filter_words, "--format", "json")
-        assert [each["exchange_id"] for each in result.answer["exchanges"]] == [exchange_id]
-        assert result.code == 0
-        assert run("balances", *filter_words).code == 1
-        assert run("exchanges", *filter_words, "--standing").code == 1
+    def test_retracted_exchange_makes_its_filters_known(self, run: RunCommand) -> None:
+        words = ("log", "--from", "Gone", "--to", "B", "--kind", "call", "--topic", "past")
+        exchange_id = run(*words, "--format", "json").answer["exchange_id"]
+        run("log", "--from", "A", "--to", "B", "--kind", "call")
+        run("retract", exchange_id, "--reason", "twice")
+        for filter_words in (("--organization", "Gone"), ("--topic", "past")):
+            result = run("exchanges", *filter_words, "--format", "json")
+            assert [each["exchange_id"] for each in result.answer["exchanges"]] == [exchange_id]
+            assert result.code == 0
+            assert run("balances", *filter_words).code == 1
+            assert run("exchanges", *filter_words, "--standing").code == 1

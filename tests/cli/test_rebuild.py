@@ -1,4 +1,4 @@
-"""`mutua rebuild`, and what `status` and `verify` say of read models that stand still."""
+"""`mutua rebuild`, and `status` and `verify` with a hold."""
 
 from contextlib import closing
 from pathlib import Path
@@ -20,7 +20,7 @@ def data(run: RunCommand, tmp_path: Path) -> Path:
     return tmp_path / "mutua-data"
 
 
-def test_it_says_what_it_did_and_what_is_kept(run: RunCommand, data: Path) -> None:
+def test_output_names_models_that_are_kept(run: RunCommand, data: Path) -> None:
     first, *rest = run("rebuild").out.splitlines()
     assert first.startswith("rebuilt from 2 facts in ")
     assert first.endswith("the new read models answer")
@@ -31,15 +31,13 @@ def test_it_says_what_it_did_and_what_is_kept(run: RunCommand, data: Path) -> No
     assert not (data / "read-1.sqlite").exists()
 
 
-def test_it_tells_how_far_it_is_on_stderr(
-    run: RunCommand, data: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_stderr_has_progress(run: RunCommand, data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rebuild, "_SECONDS_BETWEEN_LINES", 0.0)
     assert "2 of 2 facts, " in run("rebuild").err
 
 
 @pytest.mark.parametrize(
-    ("words", "says"),
+    ("words", "message"),
     [
         (("--back",), "--back is for a cluster: name it with --log-url and --store-url"),
         (("--back", "--drop-old"), "say one of them"),
@@ -57,29 +55,31 @@ def test_it_tells_how_far_it_is_on_stderr(
         ),
     ],
 )
-def test_what_it_cannot_do_it_says(run: RunCommand, words: tuple[str, ...], says: str) -> None:
+def test_impossible_rebuild_is_refused(
+    run: RunCommand, words: tuple[str, ...], message: str
+) -> None:
     result = run("rebuild", *words)
     assert result.code in (1, 2)
-    assert says in result.err
+    assert message in result.err
 
 
-def test_where_nothing_was_recorded_it_says_so(run: RunCommand, tmp_path: Path) -> None:
+def test_directory_without_data_is_refused(run: RunCommand, tmp_path: Path) -> None:
     result = run("rebuild")
     assert result.code == 1
     assert "holds no mutua data" in result.err
     assert not (tmp_path / "mutua-data").exists()
 
 
-def test_status_and_verify_say_what_is_held(run: RunCommand, data: Path) -> None:
+def test_status_and_verify_report_a_hold(run: RunCommand, data: Path) -> None:
     with closing(SqliteLog(data / "log.sqlite")) as log:
         log.append("default", [newer_fact(35, programme="default")]).result(timeout=120)
-    why = "fact kind 35 at offset 2 is newer than this mutua; upgrade it"
+    reason = "fact kind 35 at offset 2 is newer than this mutua; upgrade it"
     status = run("status")
-    assert f".2: {why}.\n" in status.out
+    assert f".2: {reason}.\n" in status.out
     assert "        1 fact on the log that answers do not show yet" in status.out
-    [held] = run("status", "--format", "json").answer["held"]
-    assert held["reason"] == why
-    assert run("verify").out == f"ok: 2 facts; 1 more fact is not projected: {why}\n"
+    [hold] = run("status", "--format", "json").answer["held"]
+    assert hold["reason"] == reason
+    assert run("verify").out == f"ok: 2 facts; 1 more fact is not projected: {reason}\n"
     assert run("verify", "--format", "json").answer == {
         "ok": True,
         "fact_count": 2,

@@ -1,4 +1,4 @@
-"""Two spellings of one organization in a cell are one party, whichever file came first."""
+"""Two spellings of one organization in a cell are one party, in any order of the files."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ INTERNAL = """ref,date,from,to,kind,minutes
 REAL_DATA = os.environ.get("MUTUA_REAL_DATA")
 both_orders = pytest.mark.parametrize("roster_first", [True, False])
 both_sources = pytest.mark.parametrize(
-    "reported",
+    "is_reported",
     [
         False,
         pytest.param(
@@ -53,11 +53,11 @@ both_sources = pytest.mark.parametrize(
 
 @both_orders
 @both_sources
-def test_a_webinar_is_attended_once_by_each_organization(
-    run: RunCommand, tmp_path: Path, *, roster_first: bool, reported: bool
+def test_organization_with_two_spellings_receives_once(
+    run: RunCommand, tmp_path: Path, *, roster_first: bool, is_reported: bool
 ) -> None:
     files = {"r02-roster": ROSTER, "r02-webinar": WEBINAR}
-    _import(run, tmp_path, files, roster_first=roster_first, reported=reported)
+    _import(run, tmp_path, files, roster_first=roster_first, is_reported=is_reported)
     expected = {
         "count": {"ash-1": (2, 0), "elm-3": (0, 1), "oak-2": (0, 1)},
         "burden": {"ash-1": (90, 0), "elm-3": (0, 45), "oak-2": (0, 45)},
@@ -65,18 +65,18 @@ def test_a_webinar_is_attended_once_by_each_organization(
     }
     for lens, totals in expected.items():
         rows = run("balances", "--lens", lens, "--format", "json").answer["balances"]
-        found = {row["organization_id"]: (row["given"], row["received"]) for row in rows}
-        assert found == totals, lens
+        amounts = {row["organization_id"]: (row["given"], row["received"]) for row in rows}
+        assert amounts == totals, lens
         assert {row["exchange_count"] for row in rows} == {1}
 
 
 @both_orders
 @both_sources
-def test_a_pair_counts_the_visits_that_its_evidence_lists(
-    run: RunCommand, tmp_path: Path, *, roster_first: bool, reported: bool
+def test_pair_counts_equal_its_evidence(
+    run: RunCommand, tmp_path: Path, *, roster_first: bool, is_reported: bool
 ) -> None:
     files = {"r02-roster-visits": VISITS_ROSTER, "r02-visits": VISITS}
-    _import(run, tmp_path, files, roster_first=roster_first, reported=reported)
+    _import(run, tmp_path, files, roster_first=roster_first, is_reported=is_reported)
     [pair] = run("pairs", "--format", "json").answer["pairs"]
     assert (pair["giver_id"], pair["receiver_id"]) == ("oak-2", "ash-1")
     assert (pair["given"], pair["received"]) == (pair["given_count"], pair["received_count"])
@@ -88,9 +88,9 @@ def test_a_pair_counts_the_visits_that_its_evidence_lists(
     assert len(_evidence(run, "Oakdale", "Ashcombe")) == 4
 
 
-def test_an_internal_exchange_is_shown_and_counts_nowhere(run: RunCommand, tmp_path: Path) -> None:
+def test_internal_exchange_is_listed_and_counts_nowhere(run: RunCommand, tmp_path: Path) -> None:
     files = {"roster": VISITS_ROSTER, "calls": INTERNAL}
-    _import(run, tmp_path, files, roster_first=False, reported=False)
+    _import(run, tmp_path, files, roster_first=False, is_reported=False)
     answer = run("balances", "--format", "json").answer
     assert [(row["given"], row["received"]) for row in answer["balances"]] == [(0, 0), (0, 0)]
     assert {row["isolate"] for row in answer["balances"]} == {False}
@@ -101,8 +101,8 @@ def test_an_internal_exchange_is_shown_and_counts_nowhere(run: RunCommand, tmp_p
     assert "1 exchange is internal to one organization" in table
     assert table.count("none of these") == 2
     assert _evidence(run, "Ashcombe", "Oakdale") == []
-    listed = run("exchanges", "--organization", "Oakdale", "--format", "json").answer
-    assert len(listed["exchanges"]) == 1
+    answer = run("exchanges", "--organization", "Oakdale", "--format", "json").answer
+    assert len(answer["exchanges"]) == 1
 
 
 def _evidence(run: RunCommand, giver: str, receiver: str) -> list[Any]:
@@ -112,12 +112,12 @@ def _evidence(run: RunCommand, giver: str, receiver: str) -> list[Any]:
 
 
 def _import(
-    run: RunCommand, folder: Path, files: dict[str, str], *, roster_first: bool, reported: bool
+    run: RunCommand, folder: Path, files: dict[str, str], *, roster_first: bool, is_reported: bool
 ) -> None:
-    """Imports a roster and exchanges, as written here or as they were reported."""
+    """Imports a roster and exchanges, from this module or from the reported files."""
     for name, text in files.items():
         path = folder / f"{name}.csv"
-        if reported:
+        if is_reported:
             shutil.copy(Path(REAL_DATA or "").parent / "reports" / path.name, path)
         else:
             path.write_text(text)

@@ -1,4 +1,4 @@
-"""Where exchanges are counted that are known to a month or quarter partly outside the window."""
+"""Exchanges known to a month or quarter that lies partly outside the window."""
 
 import pytest
 
@@ -11,7 +11,7 @@ KNOWN = "known only to a month or quarter that lies partly outside the window"
 
 
 @pytest.fixture
-def logged(run: RunCommand) -> RunCommand:
+def straddling_exchanges(run: RunCommand) -> RunCommand:
     for day in ("2026-03", "2026-Q1", "2026-03-20", "2026-04", "2026-Q2"):
         assert run("log", "--from", "A", "--to", "B", "--kind", "call", "--on", day).code == 0
     return run
@@ -48,31 +48,33 @@ def logged(run: RunCommand) -> RunCommand:
         ),
     ],
 )
-def test_the_note_says_where_each_is_counted(
-    logged: RunCommand, window: tuple[str, ...], exchange_count: int, line: str
+def test_line_has_the_period_that_counts_each_exchange(
+    straddling_exchanges: RunCommand, window: tuple[str, ...], exchange_count: int, line: str
 ) -> None:
     for command in ("balances", "pairs", "network", "exchanges"):
-        assert line in logged(command, *window).out.splitlines()
-    coverage = logged("balances", *window, "--format", "json").answer["coverage"]
+        assert line in straddling_exchanges(command, *window).out.splitlines()
+    coverage = straddling_exchanges("balances", *window, "--format", "json").answer["coverage"]
     assert coverage["exchange_count"] == exchange_count
     assert coverage["straddling_count"] == sum(
         coverage[f"straddling_{where}_count"] for where in ("counted", "month", "quarter")
     )
 
 
-def test_exchanges_of_the_window_that_may_be_outside_are_marked(logged: RunCommand) -> None:
-    rows = logged("exchanges", "--from", "2026-03", "--to", "2026-04-10").out.splitlines()[2:6]
-    marked = [(row.split()[1], row.endswith("partly outside, counted here")) for row in rows]
-    assert marked == [
+def test_exchanges_partly_outside_the_window_are_marked(straddling_exchanges: RunCommand) -> None:
+    rows = straddling_exchanges(
+        "exchanges", "--from", "2026-03", "--to", "2026-04-10"
+    ).out.splitlines()[2:6]
+    marks = [(row.split()[1], row.endswith("partly outside, counted here")) for row in rows]
+    assert marks == [
         ("2026-03", False),
         ("2026-03-20", False),
         ("2026-04", True),
         ("2026-Q2", True),
     ]
-    assert "window" not in logged("exchanges").out.splitlines()[0]
+    assert "window" not in straddling_exchanges("exchanges").out.splitlines()[0]
 
 
-def test_a_quarter_is_named_by_the_first_day_of_the_window() -> None:
+def test_quarter_is_that_of_the_first_day() -> None:
     for month, quarter in ((1, 1), (3, 1), (4, 2), (12, 4)):
         question = Question(from_date=Date(year=2026, month=month, day=9))
         line = straddling_line(

@@ -1,4 +1,4 @@
-"""The files with names in which faults were reported."""
+"""Files in which users reported faults with names."""
 
 import os
 from pathlib import Path
@@ -19,7 +19,7 @@ def parties(run: RunCommand) -> list[tuple[list[str], list[str]]]:
     return [(content["giver_ids"], content["receiver_ids"]) for content in contents]
 
 
-def test_a_roster_that_comes_later_is_bound_by_one_command(run: RunCommand) -> None:
+def test_one_command_binds_names_to_a_later_roster(run: RunCommand) -> None:
     run("import", "exchanges", REPORTS / "r04-exchanges.csv")
     run("import", "organizations", REPORTS / "r04-roster.csv")
     run("import", "exchanges", REPORTS / "r04-exchanges.csv", "--batch", "again", "--as-new")
@@ -34,7 +34,7 @@ def test_a_roster_that_comes_later_is_bound_by_one_command(run: RunCommand) -> N
     assert (pair["giver_id"], pair["receiver_id"], pair["given"]) == ("ash-1", "oak-2", 2.0)
 
 
-def test_hidden_characters_are_found_and_legal_forms_are_near_misses(run: RunCommand) -> None:
+def test_hidden_characters_match_and_legal_forms_are_near_misses(run: RunCommand) -> None:
     run("import", "organizations", REPORTS / "r09-roster.csv")
     result = run("import", "exchanges", REPORTS / "r09-names.csv")
     assert parties(run) == [
@@ -48,20 +48,20 @@ def test_hidden_characters_are_found_and_legal_forms_are_near_misses(run: RunCom
 
 
 @pytest.mark.parametrize(
-    ("name", "found"),
+    ("name", "expected"),
     [
         ("parties-with-commas.csv", (["elm-3", "oak-2"], ["ash-1"])),
         ("google-sheets.csv", (["ash-1"], ["elm-3", "oak-2"])),
     ],
 )
-def test_commas_between_known_organizations_separate_them_when_it_is_said(
-    run: RunCommand, name: str, found: tuple[list[str], list[str]]
+def test_party_separator_option_splits_at_commas(
+    run: RunCommand, name: str, expected: tuple[list[str], list[str]]
 ) -> None:
     run("import", "organizations", REPORTS / "roster.csv")
     options = ("--date-order", "month-first")
-    refused = run("import", "exchanges", REPORTS / name, *options)
-    assert refused.code == 1
-    assert "names 2 known organizations with commas between them" in refused.out
+    refusal = run("import", "exchanges", REPORTS / name, *options)
+    assert refusal.code == 1
+    assert "names 2 known organizations with commas between them" in refusal.out
     assert parties(run) == []
     assert run("import", "exchanges", REPORTS / name, *options, "--party-separator", ",").code == 0
-    assert parties(run) == [found]
+    assert parties(run) == [expected]

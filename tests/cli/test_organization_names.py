@@ -1,93 +1,69 @@
-"""Names that people type: new ones, near misses, and ids that are not bound to the roster."""
+"""Names of organizations as people type them: new ones, near misses, and names without an id."""
 
-import io
-import sys
 from pathlib import Path
 
 import pytest
 
-from tests.cli.conftest import RunCommand
+from tests.cli.conftest import RunCommand, TypeAnswers
 from tests.cli.fake_programme import FakeProgrammeServer
 
 CALL = ("--to", "T-02", "--kind", "call")
 MILLBURY = "Millbury General Hospital (T-01)"
 
 
-class Terminal(io.StringIO):
-    """Somebody who types."""
-
-    def isatty(self) -> bool:
-        return True
-
-
-@pytest.fixture
-def types(monkeypatch: pytest.MonkeyPatch) -> "type[TypedAnswers]":
-    TypedAnswers.monkeypatch = monkeypatch
-    return TypedAnswers
-
-
-class TypedAnswers:
-    """Puts somebody at the terminal who answers with these lines."""
-
-    monkeypatch: pytest.MonkeyPatch
-
-    def __init__(self, *answers: str) -> None:
-        self.monkeypatch.setattr(sys, "stdin", Terminal("".join(f"{each}\n" for each in answers)))
-
-
 class TestNewNames:
     @pytest.mark.parametrize(
         ("answer", "giver"), [("1", "T-01"), ("y", "Millbry"), ("x\n9\n1", "T-01")]
     )
-    def test_a_near_miss_is_asked_about_on_a_terminal(
+    def test_terminal_is_asked_about_near_miss(
         self,
         ask: RunCommand,
         programme: FakeProgrammeServer,
-        types: type[TypedAnswers],
+        type_answers: TypeAnswers,
         answer: str,
         giver: str,
     ) -> None:
-        types(answer)
+        type_answers(answer)
         result = ask("log", "--from", "Millbry", *CALL)
         assert programme.events[0].exchange_recorded.exchange.giver_ids == [giver]
         assert f"'Millbry' is new. Did you mean one of these?\n  1  {MILLBURY}\n" in result.err
         assert "recorded as written. Did you mean" not in result.err
         assert ("New organization, recorded as written" in result.err) == (giver == "Millbry")
 
-    def test_the_question_comes_before_anything_is_recorded(
-        self, ask: RunCommand, programme: FakeProgrammeServer, types: type[TypedAnswers]
+    def test_unanswered_question_records_nothing(
+        self, ask: RunCommand, programme: FakeProgrammeServer, type_answers: TypeAnswers
     ) -> None:
-        types()  # who goes away
+        type_answers()  # end of file
         result = ask("log", "--from", "Millbry", *CALL)
         assert (result.code, programme.events) == (130, [])
 
-    def test_yes_asks_nothing(
-        self, ask: RunCommand, programme: FakeProgrammeServer, types: type[TypedAnswers]
+    def test_yes_records_without_question(
+        self, ask: RunCommand, programme: FakeProgrammeServer, type_answers: TypeAnswers
     ) -> None:
-        types()
+        type_answers()
         result = ask("log", "--from", "Millbry", *CALL, "--yes")
         assert programme.events[0].exchange_recorded.exchange.giver_ids == ["Millbry"]
         assert f"recorded as written. Did you mean {MILLBURY}?" in result.err
 
-    def test_corrections_ask_as_well(
-        self, ask: RunCommand, programme: FakeProgrammeServer, types: type[TypedAnswers]
+    def test_other_commands_ask_too(
+        self, ask: RunCommand, programme: FakeProgrammeServer, type_answers: TypeAnswers
     ) -> None:
         ask("log", "--from", "T-03", *CALL)
-        types("1")
+        type_answers("1")
         exchange_id = programme.events[0].event_id
         ask("correct", exchange_id, "--from", "Thornwik Teaching Hospitals NHS FT", "--to", "T-01")
         assert programme.events[1].exchange_corrected.exchange.giver_ids == ["T-02"]
-        types("1")
+        type_answers("1")
         ask("nothing-to-report", "The Eastmere District Hospital Ltd", "2026-03")
         assert programme.events[2].nothing_to_report.organization_id == "T-03"
 
-    def test_several_organizations_in_one_name_are_told(
-        self, ask: RunCommand, programme: FakeProgrammeServer, types: type[TypedAnswers]
+    def test_name_of_several_organizations_is_reported(
+        self, ask: RunCommand, programme: FakeProgrammeServer, type_answers: TypeAnswers
     ) -> None:
         result = ask("log", "--from", "Millbury, T-03", *CALL)
         assert programme.events[0].exchange_recorded.exchange.giver_ids == ["Millbury, T-03"]
         assert "Eastmere District Hospital (T-03), each typed by itself? Then: mutua" in result.err
-        types("n")
+        type_answers("n")
         assert ask("log", "--from", "Millbury; T-03", *CALL).code == 130
         assert len(programme.events) == 1
 
@@ -101,15 +77,15 @@ class TestNewNames:
 
 class TestRecorder:
     @pytest.mark.parametrize(
-        ("typed", "recorder"), [("thornwick", "T-02"), ("T-02", "T-02"), ("Elsewhere", "Elsewhere")]
+        ("name", "recorder"), [("thornwick", "T-02"), ("T-02", "T-02"), ("Elsewhere", "Elsewhere")]
     )
     @pytest.mark.parametrize("command", ["log", "correct", "retract", "nothing-to-report"])
-    def test_a_name_is_recorded_as_its_id(
+    def test_name_is_recorded_as_id(
         self,
         ask: RunCommand,
         programme: FakeProgrammeServer,
         command: str,
-        typed: str,
+        name: str,
         recorder: str,
     ) -> None:
         ask("log", "--from", "T-03", *CALL)
@@ -121,22 +97,22 @@ class TestRecorder:
             "nothing-to-report": ("T-03", "2026-03"),
         }
         programme.metadata.clear()
-        assert ask("--as", typed, command, *words[command]).code == 0
+        assert ask("--as", name, command, *words[command]).code == 0
         recorders = {each["mutua-organization"] for each in programme.metadata[1:]}
         assert recorders == {recorder}
 
-    def test_a_near_miss_is_told(self, ask: RunCommand) -> None:
+    def test_near_miss_is_reported(self, ask: RunCommand) -> None:
         result = ask("--as", "Millbry", "log", "--from", "T-03", *CALL)
         assert f"facts are recorded for it as written. Did you mean {MILLBURY}?" in result.err
 
-    def test_an_ambiguous_name_records_nothing(
+    def test_ambiguous_name_records_nothing(
         self, ask: RunCommand, programme: FakeProgrammeServer
     ) -> None:
         programme.organizations[1].aliases.append("The General")
         result = ask("--as", "the general", "log", "--from", "T-03", *CALL)
         assert (result.code, programme.events) == (2, [])
 
-    def test_an_import_is_recorded_for_the_id(self, run: RunCommand, tmp_path: Path) -> None:
+    def test_import_is_recorded_for_id(self, run: RunCommand, tmp_path: Path) -> None:
         (tmp_path / "roster.csv").write_text("id,name\nash-1,Ashcombe Hospital\n")
         (tmp_path / "calls.csv").write_text(
             "date,giver,receiver,kind\n2026-03-04,Ashcombe Hospital,oak-2,call\n"
@@ -148,35 +124,33 @@ class TestRecorder:
 
 
 class TestSharedNames:
-    def test_a_roster_with_a_name_of_two_is_told(self, run: RunCommand, tmp_path: Path) -> None:
+    def test_roster_with_shared_name_is_reported(self, run: RunCommand, tmp_path: Path) -> None:
         (tmp_path / "roster.csv").write_text("id,name\na,Oak Trust\nb,oak\u00a0 trust\nc,Elm\n")
-        told = run("import", "organizations", "roster.csv").out
-        assert "Oak Trust (a) and oak\u00a0 trust (b) have a spelling in common: type" in told
-        ambiguous = run("log", "--from", "Oak Trust", "--to", "c", "--kind", "call")
-        assert (ambiguous.code, "type the id" in ambiguous.err) == (2, True)
+        output = run("import", "organizations", "roster.csv").out
+        assert "Oak Trust (a) and oak\u00a0 trust (b) have a spelling in common: type" in output
+        result = run("log", "--from", "Oak Trust", "--to", "c", "--kind", "call")
+        assert (result.code, "type the id" in result.err) == (2, True)
 
 
 class TestRosterChanges:
-    def test_an_update_by_hand_is_not_overwritten_silently(
-        self, run: RunCommand, tmp_path: Path
-    ) -> None:
+    def test_overwritten_updates_are_listed(self, run: RunCommand, tmp_path: Path) -> None:
         rows = "".join(f"t-{n:02},Trust {n:02},North\n" for n in range(12))
         (tmp_path / "roster.csv").write_text(f"id,name,region\n{rows}")
         run("import", "organizations", "roster.csv")
         for number in range(11):
             run("organization", "update", f"t-{number:02}", "--region", "South")
-        planned = run("import", "organizations", "roster.csv", "--dry-run").out
-        recorded = run("import", "organizations", "roster.csv").out
-        for told in (planned, recorded):
-            assert "  line 2 (t-00): region: South -> North\n" in told
-            assert told.count("South -> North") == 10
-            assert "  and 1 more\n" in told
-        again = run("import", "organizations", "roster.csv").out
-        assert "->" not in again
+        dry_run = run("import", "organizations", "roster.csv", "--dry-run").out
+        first = run("import", "organizations", "roster.csv").out
+        for output in (dry_run, first):
+            assert "  line 2 (t-00): region: South -> North\n" in output
+            assert output.count("South -> North") == 10
+            assert "  and 1 more\n" in output
+        second = run("import", "organizations", "roster.csv").out
+        assert "->" not in second
 
 
-class TestUnbound:
-    """r04: exchanges that were recorded before the roster came."""
+class TestUnboundNames:
+    """Exchanges that were recorded before their organizations were registered."""
 
     @pytest.fixture
     def roster_came_later(self, run: RunCommand, tmp_path: Path) -> RunCommand:
@@ -191,25 +165,23 @@ class TestUnbound:
         run("import", "exchanges", "calls.csv")
         return run
 
-    def test_answers_and_status_say_so_with_the_command(
-        self, roster_came_later: RunCommand
-    ) -> None:
+    def test_answers_and_status_warn_with_the_command(self, roster_came_later: RunCommand) -> None:
         run = roster_came_later
-        imported = run("import", "organizations", "roster.csv").out
+        import_output = run("import", "organizations", "roster.csv").out
         command = "To bind it: mutua organization alias 'Ashcombe Hospital' ash-1"
-        assert command in imported
+        assert command in import_output
         for words in (["status"], ["balances"], ["pairs"], ["network"], ["organizations"]):
-            told = run(*words)
-            assert "(UNBOUND_NAMES)" in told.out
-            assert command in told.out
+            result = run(*words)
+            assert "(UNBOUND_NAMES)" in result.out
+            assert command in result.out
             answer = run(*words, "--format", "json").answer
             assert "UNBOUND_NAMES" in answer["warnings"]
         assert command in run("balances", "--format", "csv").err
-        # An answer that has no such party says nothing.
-        narrowed = run("balances", "--from", "2026-04", "--format", "json").answer
-        assert "UNBOUND_NAMES" not in narrowed["warnings"]
+        # An answer without such a party has no warning.
+        answer = run("balances", "--from", "2026-04", "--format", "json").answer
+        assert "UNBOUND_NAMES" not in answer["warnings"]
 
-    def test_names_that_come_later_are_those_of_the_roster(
+    def test_later_names_are_resolved_by_roster(
         self, roster_came_later: RunCommand, tmp_path: Path
     ) -> None:
         run = roster_came_later
@@ -221,13 +193,13 @@ class TestUnbound:
             ["oak-2"],
         )
 
-    def test_the_command_binds_them(self, roster_came_later: RunCommand) -> None:
+    def test_command_binds_every_name(self, roster_came_later: RunCommand) -> None:
         run = roster_came_later
         run("import", "organizations", "roster.csv")
         assert run("organization", "alias", "Ashcombe Hospital", "ash-1").code == 0
         assert "oak-2" in run("status").out
-        bound = run("organization", "alias", "--unbound")
-        assert "Bound: 'Oakdale Trust' means Oakdale Trust (oak-2)" in bound.out
+        result = run("organization", "alias", "--unbound")
+        assert "Bound: 'Oakdale Trust' means Oakdale Trust (oak-2)" in result.out
         for words in (["status"], ["balances"]):
             assert run(*words, "--format", "json").answer["warnings"] == []
         rows = run("balances", "--format", "json").answer["balances"]
