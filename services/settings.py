@@ -116,7 +116,7 @@ class Settings(BaseSettings):
                 if getattr(self, _KAFKA + name) is None:
                     missing = f"MUTUA_{(_KAFKA + name).upper()}"
                     raise ValueError(
-                        f"{missing} is not set; {self.kafka_security_protocol} needs it"
+                        f"{missing} is not set, and {self.kafka_security_protocol} needs it"
                     )
         return self
 
@@ -135,7 +135,7 @@ class Settings(BaseSettings):
         """The store URL. Raises InvalidArgumentError when it is not set."""
         if not self.store_url:
             raise InvalidArgumentError(
-                f"MUTUA_STORE_URL is not set: write {SETTINGS['store_url'].form}"
+                "MUTUA_STORE_URL is not set", remedy=f"write {SETTINGS['store_url'].form}"
             )
         return self.store_url
 
@@ -148,7 +148,7 @@ def read_settings(**overrides: Any) -> Settings:
     try:
         return Settings(**overrides)
     except ValidationError as error:
-        raise InvalidArgumentError("; ".join(map(_describe, error.errors()))) from None
+        raise InvalidArgumentError(". ".join(map(_describe, error.errors()))) from None
 
 
 def _describe(details: ErrorDetails) -> str:

@@ -27,7 +27,7 @@ def test_error_names_every_invalid_setting(monkeypatch: pytest.MonkeyPatch) -> N
     with pytest.raises(InvalidArgumentError) as raised:
         read_settings()
     assert raised.value.message.startswith(
-        "MUTUA_LOG_URL is not set; MUTUA_SLAB_RECORDS is 'many': input should be a valid integer"
+        "MUTUA_LOG_URL is not set. MUTUA_SLAB_RECORDS is 'many': input should be a valid integer"
     )
 
 
@@ -52,7 +52,7 @@ def test_error_names_every_invalid_setting(monkeypatch: pytest.MonkeyPatch) -> N
         ({"kafka_ssl_cafile": "/none"}, "MUTUA_KAFKA_SSL_CAFILE is '/none': there is no such file"),
         (
             {"kafka_security_protocol": "SASL_SSL", "kafka_sasl_mechanism": "PLAIN"},
-            "MUTUA_KAFKA_SASL_PLAIN_USERNAME is not set; SASL_SSL needs it",
+            "MUTUA_KAFKA_SASL_PLAIN_USERNAME is not set, and SASL_SSL needs it",
         ),
     ],
 )

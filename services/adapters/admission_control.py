@@ -56,14 +56,16 @@ class AdmissionControl:
             if (total and total + cost_bytes > self.budget_bytes) or (
                 waiting[partition] and waiting[partition] + cost_bytes > partition_budget
             ):
-                raise OverloadedError("too many facts wait to be written; try again in a moment")
+                raise OverloadedError(
+                    "too many facts wait to be written", remedy="try again in a moment"
+                )
             now = self._clock()
             allowance = self._allowance(programme_id, now)
             if allowance <= 0:
                 raise OverloadedError(
                     f"programme {programme_id} records more than "
-                    f"{format_count(self._facts_per_second, 'fact')} a second; try again in "
-                    "a moment"
+                    f"{format_count(self._facts_per_second, 'fact')} a second",
+                    remedy="try again in a moment",
                 )
             self._allowances[programme_id] = (allowance - fact_count, now)
             waiting[partition] += cost_bytes

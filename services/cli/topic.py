@@ -68,7 +68,7 @@ def create(log_url: str, partitions: int, replicas: int | None, form: str) -> No
     facts = topics.create(
         read_settings(log_url=log_url), partition_count=partitions, replica_count=replicas
     )
-    _tell(facts, facts.find_problems(partition_count=partitions), form)
+    _tell(facts, partitions, form)
 
 
 @topic.command()
@@ -90,7 +90,7 @@ def check(log_url: str, form: str) -> None:
 
     settings = read_settings(log_url=log_url)
     facts = topics.describe(settings)
-    _tell(facts, facts.find_problems(partition_count=settings.partitions), form)
+    _tell(facts, settings.partitions, form)
 
 
 @topic.command()
@@ -127,7 +127,8 @@ def release(partitions: tuple[int, ...], store_url: str, form: str) -> None:
         click.echo("Nothing is held.")
 
 
-def _tell(facts: "TopicDescription", problems: list[str], form: str) -> None:
+def _tell(facts: "TopicDescription", partition_count: int | None, form: str) -> None:
+    problems = [str(each) for each in facts.find_problems(partition_count=partition_count)]
     if form == "json":
         document = {
             "topic": facts.name,

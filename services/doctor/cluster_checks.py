@@ -10,7 +10,16 @@ from services.adapters.kafka.admin import KafkaAdmin, TopicDescription
 from services.adapters.kafka.topic import KafkaTopic
 from services.adapters.postgres.database_info import describe_database
 from services.doctor import program_checks
-from services.doctor.finding import Check, Finding, format_size, memoize, note, ok, parse_problem
+from services.doctor.finding import (
+    Check,
+    Finding,
+    format_size,
+    from_error,
+    memoize,
+    note,
+    ok,
+    problem,
+)
 from services.ledger.errors import ForeignDataError
 from services.ledger.times import SECOND
 from services.ledger.wording import format_count
@@ -61,11 +70,11 @@ class _ClusterProbe:
 def _check_topic(cluster: _ClusterProbe) -> Iterator[Finding]:
     topic = cluster.topic()
     problems = topic.find_problems(partition_count=cluster.settings().partitions)
-    yield from map(parse_problem, problems)
+    yield from map(from_error, problems)
     leaderless_count = topic.identity.partition_count - topic.leader_count
     if leaderless_count:
         partitions = format_count(leaderless_count, "partition", "has")
-        yield parse_problem(f"{partitions} no leader; start the brokers that hold them")
+        yield problem(f"{partitions} no leader", "start the brokers that hold them")
     if topic.replica_count == 1:
         yield note(
             f"every fact of {topic.name} is on a single broker",
@@ -83,22 +92,22 @@ def _check_topic(cluster: _ClusterProbe) -> Iterator[Finding]:
 def _check_read_models(cluster: _ClusterProbe) -> Iterator[Finding]:
     postgres = cluster.postgres()
     if {watermark.log_id for watermark in postgres.watermarks} - {cluster.topic().identity.log_id}:
-        yield parse_problem(
-            f"the read models in {postgres.schema} were made from another log; check "
-            "MUTUA_LOG_URL and MUTUA_STORE_URL, or build them again: mutua rebuild"
+        yield problem(
+            f"the read models in {postgres.schema} were made from another log",
+            "check MUTUA_LOG_URL and MUTUA_STORE_URL, or build them again: mutua rebuild",
         )
     else:
         yield from _check_watermarks(cluster)
     for hold in postgres.holds:
         if hold.is_permanent:
-            yield parse_problem(
-                f"partition {hold.partition} is held: {hold.reason}; upgrade mutua, or "
-                f"release it: mutua topic release {hold.partition}"
+            yield problem(
+                f"partition {hold.partition} is held: {hold.reason}",
+                f"upgrade mutua, or release it: mutua topic release {hold.partition}",
             )
     if postgres.free_connection_count < _MIN_FREE_CONNECTIONS:
-        yield parse_problem(
-            f"PostgreSQL has {format_count(postgres.free_connection_count, 'connection')} "
-            "left; raise max_connections: a projector uses up to 10, a query process 9"
+        yield problem(
+            f"PostgreSQL has {format_count(postgres.free_connection_count, 'connection')} left",
+            "raise max_connections: a projector uses up to 10, a query process 9",
         )
     yield ok(
         f"{postgres.schema} in PostgreSQL {postgres.version}, {format_size(postgres.size_bytes)}"
@@ -112,15 +121,16 @@ def _check_watermarks(cluster: _ClusterProbe) -> Iterator[Finding]:
             try:
                 check_same_log(log.get_partition(watermark.partition), watermark)
             except ForeignDataError as error:
-                yield parse_problem(f"partition {watermark.partition}: {error.message}")
+                yield problem(f"partition {watermark.partition}: {error.problem}", error.remedy)
 
 
 def _check_clocks(cluster: _ClusterProbe) -> Iterator[Finding]:
     """Compares the clocks of PostgreSQL and, by the last facts, of the brokers with this one."""
     skew_seconds = cluster.postgres().clock_skew_seconds
     if abs(skew_seconds) > _CLOCK_TOLERANCE_SECONDS:
-        yield parse_problem(
-            f"PostgreSQL's clock is {skew_seconds:+,.0f} s off this machine's; set both by NTP"
+        yield problem(
+            f"PostgreSQL's clock is {skew_seconds:+,.0f} s off this machine's",
+            "set both by NTP",
         )
     cluster.topic()  # raises if the broker is down
     with closing(KafkaTopic(cluster.address())) as log:
@@ -128,9 +138,9 @@ def _check_clocks(cluster: _ClusterProbe) -> Iterator[Finding]:
             (_seconds_ahead(log, number, end) for number, end in log.ends().items()), default=0.0
         )
     if ahead_seconds > _CLOCK_TOLERANCE_SECONDS:
-        yield parse_problem(
-            f"the last fact was recorded {ahead_seconds:,.0f} s from now; set the clocks of the "
-            "brokers and of this machine by NTP"
+        yield problem(
+            f"the last fact was recorded {ahead_seconds:,.0f} s from now",
+            "set the clocks of the brokers and of this machine by NTP",
         )
     if max(abs(skew_seconds), ahead_seconds) <= _CLOCK_TOLERANCE_SECONDS:
         yield ok("PostgreSQL and this machine agree, and no fact is from the future")
@@ -148,9 +158,10 @@ def _check_disks(cluster: _ClusterProbe) -> Iterator[Finding]:
         folders = admin.describe_log_directories()
     for folder in folders:
         if folder.free_bytes is not None and folder.free_bytes < _SCARCE_BYTES:
-            yield parse_problem(
+            yield problem(
                 f"broker {folder.broker_id} has {format_size(folder.free_bytes)} left in "
-                f"{folder.path}; add disk space: the log only grows"
+                f"{folder.path}",
+                "add disk space: the log only grows",
             )
     sizes = [folder.free_bytes for folder in folders if folder.free_bytes is not None]
     if not sizes:

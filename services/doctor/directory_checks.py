@@ -11,7 +11,7 @@ from typing import Final
 from services.adapters.sqlite.data_directory import DataDirectory
 from services.adapters.sqlite.log import SqliteLog
 from services.doctor import program_checks
-from services.doctor.finding import Check, Finding, format_size, note, ok, parse_problem
+from services.doctor.finding import Check, Finding, format_size, note, ok, problem
 from services.ledger.times import SECOND
 from services.ledger.wording import format_count
 
@@ -52,9 +52,9 @@ def _check_disk(directory: DataDirectory) -> Iterator[Finding]:
     current = directory.active_read_models if directory.path.exists() else None
     needed_bytes = current.stat().st_size if current else 0
     if free_bytes < _SCARCE_BYTES:
-        yield parse_problem(
-            f"{format_size(free_bytes)} are free on the disk of {directory.path}; free some "
-            "space: without it mutua accepts no facts"
+        yield problem(
+            f"{format_size(free_bytes)} are free on the disk of {directory.path}",
+            "free some space: without it mutua accepts no facts",
         )
     elif free_bytes < needed_bytes + _SCARCE_BYTES:
         yield note(
@@ -75,10 +75,10 @@ def _check_clock(directory: DataDirectory) -> Iterator[Finding]:
         last = log.read(log.end() - 1, 1) if log.end() else []
     ahead_seconds = last[0].record_time / SECOND - time.time() if last else 0.0
     if ahead_seconds > _CLOCK_TOLERANCE_SECONDS:
-        yield parse_problem(
+        yield problem(
             f"the last fact was recorded {ahead_seconds:,.0f} s from now: this machine's "
-            "clock was set back, or was wrong then; set it by NTP; until then new facts "
-            "get the time of that one"
+            "clock was set back, or was wrong then",
+            "set it by NTP; until then new facts get the time of that one",
         )
     else:
         yield ok("later than the last fact")

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import TypeVar
 
@@ -54,7 +54,7 @@ def run_checks(checks: Mapping[str, Check]) -> Iterator[tuple[str, Finding]]:
         try:
             yield from ((name, finding) for finding in check())
         except (MutuaError, OSError) as error:
-            yield name, _skip() if str(error) in messages else _to_problem(str(error))
+            yield name, _skip() if str(error) in messages else from_error(error)
             messages.add(str(error))
 
 
@@ -66,21 +66,19 @@ def note(message: str, remedy: str) -> Finding:
     return Finding(FindingState.NOTE, message, remedy)
 
 
-def parse_problem(text: str) -> Finding:
-    """A problem from the text of an error, which is "PROBLEM; REMEDY"."""
-    message, _, remedy = text.partition("; ")
+def problem(message: str, remedy: str) -> Finding:
     return Finding(FindingState.PROBLEM, message, remedy)
+
+
+def from_error(error: MutuaError | OSError) -> Finding:
+    """A problem with the error's remedy, or with a general one if the error has none."""
+    message = error.problem if isinstance(error, MutuaError) else str(error)
+    remedy = error.remedy if isinstance(error, MutuaError) else ""
+    return problem(message, remedy or "check that it runs, and the settings")
 
 
 def _skip() -> Finding:
     return note("not checked", "fix the problem above first")
-
-
-def _to_problem(error: str) -> Finding:
-    problem = parse_problem(error)
-    if problem.remedy:
-        return problem
-    return replace(problem, remedy="check that it runs, and the settings")
 
 
 def format_size(count: int) -> str:

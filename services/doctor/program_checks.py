@@ -10,7 +10,7 @@ from importlib.metadata import requires, version
 from typing import Final
 
 from services.adapters.sql_store.tables import MODEL_VERSION
-from services.doctor.finding import Finding, ok, parse_problem
+from services.doctor.finding import Finding, ok, problem
 
 _SETTING_PREFIX: Final = "MUTUA_"
 _CRASH_SETTING: Final = f"{_SETTING_PREFIX}CRASH_AT"
@@ -33,12 +33,12 @@ def check_settings(settings: Collection[str]) -> Iterator[Finding]:
     ]
     for name in unknown:
         similar = get_close_matches(name, settings, 1)
-        yield parse_problem(
-            f"{name} is no setting; " + (f"did you mean {similar[0]}?" if similar else "unset it")
+        yield problem(
+            f"{name} is no setting", f"did you mean {similar[0]}?" if similar else "unset it"
         )
     if os.environ.get(_CRASH_SETTING):
-        yield parse_problem(
-            f"{_CRASH_SETTING} ends processes at a named place; unset it outside of tests"
+        yield problem(
+            f"{_CRASH_SETTING} ends processes at a named place", "unset it outside of tests"
         )
     if not unknown:
         yield ok(", ".join(variables) or "all have their defaults")
@@ -55,7 +55,7 @@ def check_versions() -> Iterator[Finding]:
         if match := _PINNED.match(requirement):
             name, pinned = match.groups()
             if version(name) != pinned:
-                yield parse_problem(
-                    f"{name} is {version(name)}, and mutua uses internals of "
-                    f"{pinned}; pip install '{name}=={pinned}'"
+                yield problem(
+                    f"{name} is {version(name)}, and mutua uses internals of {pinned}",
+                    f"pip install '{name}=={pinned}'",
                 )

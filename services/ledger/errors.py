@@ -20,7 +20,7 @@ class MutuaError(Exception):
 
     `code` is the gRPC status. `reason` is the contract's UPPER_SNAKE reason, "" where it has none.
     `retry_seconds` is the delay after which the same request may succeed, None where it cannot.
-    `message` is the problem and, after a semicolon, the remedy.
+    `message`, also str(), is `problem` and, after a semicolon, `remedy`, "" where there is none.
     """
 
     code: ClassVar = "INTERNAL"
@@ -32,6 +32,7 @@ class MutuaError(Exception):
     ) -> None:
         self.message = f"{problem}; {remedy}" if remedy else problem
         super().__init__(self.message)
+        self.problem = problem
         self.remedy = remedy
         self.violations = violations
 

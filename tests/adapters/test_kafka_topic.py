@@ -50,13 +50,13 @@ class TestFindProblems:
     ) -> None:
         topic = replace(VALID_TOPIC, settings={**VALID_TOPIC.settings, setting: value})
         [problem] = topic.find_problems(partition_count=None)
-        assert problem.startswith(setting)
-        assert problem.endswith(remedy)
+        assert problem.message.startswith(setting)
+        assert problem.message.endswith(remedy)
 
     def test_requires_no_more_in_sync_replicas_than_exist(self) -> None:
         single = replace(VALID_TOPIC, replica_count=1)
         [problem] = single.find_problems(partition_count=None)
-        assert problem.endswith("is 2 of 1 replica; set it to 1")
+        assert problem.message.endswith("is 2 of 1 replica; set it to 1")
         fit = replace(single, settings={**VALID_TOPIC.settings, "min.insync.replicas": "1"})
         assert fit.find_problems(partition_count=None) == []
 

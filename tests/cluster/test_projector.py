@@ -235,7 +235,7 @@ def test_worker_waits_for_the_configured_partition_count(cluster: ProjectorClust
     worker = ProjectorProcess(
         "w1", cluster.broker, cluster.topic, cluster.folder, MUTUA_PARTITIONS="7"
     )
-    reason = "it has 4 partitions, not 7: set MUTUA_PARTITIONS"
+    reason = "it has 4 partitions, not 7; set MUTUA_PARTITIONS"
     cluster.eventually(lambda: reason in worker.output, "it says so, and waits")
     worker.kill()
 

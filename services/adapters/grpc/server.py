@@ -204,12 +204,12 @@ async def _check_stream(requests: AsyncIterator[Any], method: str) -> AsyncItera
 def _make_refusal(request: _UnreadRequest, method: str) -> InvalidArgumentError:
     if request.size > MAX_REQUEST_BYTES:
         return RequestTooLargeError(
-            f"the request has {request.size:,} bytes; send at most {MAX_REQUEST_BYTES:,}"
+            f"the request has {request.size:,} bytes", remedy=f"send at most {MAX_REQUEST_BYTES:,}"
         )
     error_class = InvalidFactError if "IngestService" in method else ImpossibleQuestionError
     return error_class(
-        f"the message sent to {method} is not the protobuf it takes; "
-        "make requests from the .proto files of mutua.v1, with text in UTF-8"
+        f"the message sent to {method} is not the protobuf it takes",
+        remedy="make requests from the .proto files of mutua.v1, with text in UTF-8",
     )
 
 

@@ -27,7 +27,7 @@ class KafkaAddress:
         match = _FORM.fullmatch(url)
         if match is None:
             raise InvalidArgumentError(
-                f"{url!r} names no log on Kafka; write kafka://HOST:PORT,HOST:PORT/TOPIC"
+                f"{url!r} names no log on Kafka", remedy="write kafka://HOST:PORT,HOST:PORT/TOPIC"
             )
         return cls(
             servers=tuple(match[1].split(",")), topic=match[2], security=dict(security or {})

@@ -33,14 +33,14 @@ class TopicIdentity(NamedTuple):
     log_id: str
     partition_count: int
 
-    def describe_mismatch(self, partition_count: int | None) -> str:
-        """The problem and its remedy if the partition count differs; "" if it matches or None."""
+    def find_mismatch(self, partition_count: int | None) -> UnusableTopicError | None:
+        """The problem if the partition count is not the required one; None accepts any number."""
         if partition_count in (None, self.partition_count):
-            return ""
-        return (
-            f"it has {format_count(self.partition_count, 'partition')}, not {partition_count}: set "
-            "MUTUA_PARTITIONS to what it has, or replay into a new topic made by "
-            f"mutua topic create --partitions {partition_count}"
+            return None
+        return UnusableTopicError(
+            f"it has {format_count(self.partition_count, 'partition')}, not {partition_count}",
+            remedy="set MUTUA_PARTITIONS to what it has, or replay into a new topic made by "
+            f"mutua topic create --partitions {partition_count}",
         )
 
 
@@ -54,29 +54,33 @@ class TopicDescription:
     replica_count: int
     settings: Mapping[str, str]
 
-    def find_problems(self, *, partition_count: int | None) -> list[str]:
-        """Lists why the topic cannot be a log, one sentence with its remedy per problem.
+    def find_problems(self, *, partition_count: int | None) -> list[UnusableTopicError]:
+        """Lists why the topic cannot be a log.
 
         `partition_count` is the required number of partitions; None accepts any number.
         """
         problems = [
-            f"{name} is {self.settings.get(name)}; set it to {value}"
+            UnusableTopicError(f"{name} is {self.settings.get(name)}", remedy=f"set it to {value}")
             for name, value in _REQUIRED.items()
             if self.settings.get(name) != value
         ]
-        if mismatch := self.identity.describe_mismatch(partition_count):
+        if mismatch := self.identity.find_mismatch(partition_count):
             problems.append(mismatch)
         if int(self.settings["max.message.bytes"]) < MAX_RECORD_BYTES:
             problems.append(
-                f"max.message.bytes is {self.settings['max.message.bytes']}; "
-                f"set it to {MAX_RECORD_BYTES} or more"
+                UnusableTopicError(
+                    f"max.message.bytes is {self.settings['max.message.bytes']}",
+                    remedy=f"set it to {MAX_RECORD_BYTES} or more",
+                )
             )
         in_sync = int(self.settings["min.insync.replicas"])
         if not self._min_in_sync <= in_sync <= self.replica_count:
             problems.append(
-                f"min.insync.replicas is {in_sync} of "
-                f"{format_count(self.replica_count, 'replica')}; "
-                f"set it to {self._min_in_sync}"
+                UnusableTopicError(
+                    f"min.insync.replicas is {in_sync} of "
+                    f"{format_count(self.replica_count, 'replica')}",
+                    remedy=f"set it to {self._min_in_sync}",
+                )
             )
         return problems
 
@@ -228,13 +232,13 @@ def translate_errors(address: KafkaAddress) -> Iterator[None]:
         yield
     except errors.UnknownTopicOrPartitionError:
         raise UnusableTopicError(
-            f"topic {address.topic} is not there; "
-            f"make it with mutua topic create --log-url {address}"
+            f"topic {address.topic} is not there",
+            remedy=f"make it with mutua topic create --log-url {address}",
         ) from None
     except (errors.SaslAuthenticationFailedError, errors.IllegalSaslStateError) as error:
         raise LogUnavailableError(
-            f"Kafka at {','.join(address.servers)} refuses the credentials ({error}); "
-            "set MUTUA_KAFKA_SASL_PLAIN_USERNAME and MUTUA_KAFKA_SASL_PLAIN_PASSWORD"
+            f"Kafka at {','.join(address.servers)} refuses the credentials ({error})",
+            remedy="set MUTUA_KAFKA_SASL_PLAIN_USERNAME and MUTUA_KAFKA_SASL_PLAIN_PASSWORD",
         ) from None
     except (errors.RequestTimedOutError, errors.KafkaTimeoutError) as error:
         raise LogUnavailableError(

@@ -165,9 +165,9 @@ class SlabThread(driver.AIOKafkaConsumerThread):
             records = {}
         except OffsetOutOfRangeError as error:
             raise ForeignDataError(
-                f"the log does not hold the next record to project ({error}): it was truncated, or "
-                "its retention is shorter than the projector was down; restore the topic, or "
-                "replay a backup into a new one"
+                f"the log does not hold the next record to project ({error}): it was truncated, "
+                "or its retention is shorter than the projector was down",
+                remedy="restore the topic, or replay a backup into a new one",
             ) from error
         self.app.owner.on_poll()
         return {place: [FetchedSlab(messages)] for place, messages in records.items()}

@@ -143,14 +143,14 @@ class KafkaLog:
         ready = self._producer.ready
         if self._is_closed:
             raise LogUnavailableError(
-                "the log does not take facts any more; the server is stopping"
+                "the log does not take facts any more: the server is stopping"
             )
         if ready is None:
             raise LogUnavailableError(self._producer.down_reason)
         max_bytes = MAX_RECORD_BYTES - _ENVELOPE_BYTES - len(programme_id.encode())
         if (largest := max(map(len, values))) > max_bytes:
             raise RequestTooLargeError(
-                f"a fact has {largest:,} bytes; the log takes at most {max_bytes:,}"
+                f"a fact has {largest:,} bytes", remedy=f"the log takes at most {max_bytes:,}"
             )
         partition = find_partition(programme_id, ready.log.partition_count)
         cost_bytes = append_cost_bytes(values)
@@ -252,4 +252,4 @@ def _create_outcome() -> Future[Position]:
 
 
 def _outcome_unknown(reason: str) -> OutcomeUnknownError:
-    return OutcomeUnknownError(f"{reason}; send the identical request again, facts count once")
+    return OutcomeUnknownError(reason, remedy="send the identical request again, facts count once")

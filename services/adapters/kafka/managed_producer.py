@@ -156,7 +156,8 @@ class ManagedProducer:
         if self._log not in (None, topic.identity):
             raise make_log_changed_error(self._address, self._log, topic.identity)
         if problems := topic.find_problems(partition_count=self._partition_count):
-            raise UnusableTopicError(f"topic {topic.name} cannot be a log: {'; '.join(problems)}")
+            listed = "; ".join(map(str, problems))
+            raise UnusableTopicError(f"topic {topic.name} cannot be a log: {listed}")
         if topic.leader_count == 0:
             raise LogUnavailableError(
                 f"no partition of topic {topic.name} has a leader at the moment"

@@ -64,8 +64,11 @@ class KafkaTopic:
         self._admin = KafkaAdmin(address)
         try:
             self.identity = self._admin.read_identity()
-            if mismatch := self.identity.describe_mismatch(partition_count):
-                raise UnusableTopicError(f"topic {address.topic} cannot be read: {mismatch}")
+            if mismatch := self.identity.find_mismatch(partition_count):
+                raise UnusableTopicError(
+                    f"topic {address.topic} cannot be read: {mismatch.problem}",
+                    remedy=mismatch.remedy,
+                )
         except BaseException:
             self._admin.close()
             raise
@@ -203,21 +206,21 @@ def make_log_changed_error(
     """An error that says how the topic differs from the log it was before."""
     if before.log_id != now.log_id:
         return ForeignDataError(
-            f"topic {address.topic} was deleted and made anew: it is another log now; start mutua "
-            "again to go on with that one"
+            f"topic {address.topic} was deleted and made anew: it is another log now",
+            remedy="start mutua again to go on with that one",
         )
     return ForeignDataError(
         f"topic {address.topic} has {format_count(now.partition_count, 'partition')} and had "
-        f"{before.partition_count}: programmes would lie in others than before; replay the log "
-        "into a new topic"
+        f"{before.partition_count}: programmes would lie in others than before",
+        remedy="replay the log into a new topic",
     )
 
 
 def make_records_deleted_error(address: KafkaAddress, partition: int) -> ForeignDataError:
     """An error for a partition whose first records Kafka has deleted."""
     return ForeignDataError(
-        f"partition {partition} of {address} does not hold its first records any more; restore the "
-        "topic, or replay a backup into a new one"
+        f"partition {partition} of {address} does not hold its first records any more",
+        remedy="restore the topic, or replay a backup into a new one",
     )
 
 

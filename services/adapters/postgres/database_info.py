@@ -40,7 +40,7 @@ def describe_database(url: str) -> DatabaseInfo:
             return connection.run(_read_database_info(connection.raw))
     except Error as error:
         raise LogUnavailableError(
-            f"PostgreSQL does not answer: {error}; check that it runs, and MUTUA_STORE_URL"
+            f"PostgreSQL does not answer: {error}", remedy="check that it runs, and MUTUA_STORE_URL"
         ) from error
 
 

@@ -185,13 +185,14 @@ class PostgresRebuild:
             who = f" since {holder['since']} from {holder['host']}" if holder else ""
             end = f", or end it: SELECT pg_terminate_backend({holder['pid']})" if holder else ""
             raise DataInUseError(
-                f"mutua rebuild is at work on this database{who}; wait for it{end}"
+                f"mutua rebuild is at work on this database{who}", remedy=f"wait for it{end}"
             )
         current = await find_active_schema(self._raw)
         if current and (version := await read_version(self._raw, current)) > MODEL_VERSION:
             raise NewerSchemaError(
                 f"the active read models have format {version}, this mutua reads up to "
-                f"{MODEL_VERSION}; upgrade mutua"
+                f"{MODEL_VERSION}",
+                remedy="upgrade mutua",
             )
 
     async def _create_build(self) -> Build:
@@ -218,8 +219,8 @@ class PostgresRebuild:
         previous = await find_newest(self._raw, others)
         if current is None or previous is None or await find_newest(self._raw, [current]) is None:
             raise NotFoundError(
-                "there are no previous read models that this mutua reads; mutua rebuild makes new "
-                "ones from the log"
+                "there are no previous read models that this mutua reads",
+                remedy="mutua rebuild makes new ones from the log",
             )
         return Build(previous, current)
 
@@ -275,5 +276,7 @@ def _translate_errors() -> Iterator[None]:
         yield
     except Error as error:
         if error.code == _LOCKED:
-            raise DataInUseError(f"another process is in the way: {error}; try again") from error
+            raise DataInUseError(
+                f"another process is in the way: {error}", remedy="try again"
+            ) from error
         raise LogUnavailableError(f"PostgreSQL does not answer: {error}") from error

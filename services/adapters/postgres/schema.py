@@ -55,9 +55,9 @@ _ACTIVATE: Final = """
     WHERE answering.schema_name = $2
 """
 _DELETE_KINDS: Final = "DELETE FROM mutua_control.fact_kind WHERE schema_name = $1"
-_NO_READ_MODELS: Final = (
-    "there are no read models yet in this database; a projector makes them: "
-    "start one, or see whether MUTUA_STORE_URL names the right database"
+_NO_READ_MODELS: Final = "there are no read models yet in this database"
+_HOW_TO_GET_READ_MODELS: Final = (
+    "a projector makes them: start one, or see whether MUTUA_STORE_URL names the right database"
 )
 _BUILDS: Final = "SELECT nspname FROM pg_namespace WHERE nspname ~ '^mutua_read_[0-9]+$'"
 _IS_REBUILT: Final = """
@@ -134,7 +134,7 @@ async def require_active_schema(raw: Any) -> str:
     """Returns the active schema of any version. Raises ForeignDataError when there is none."""
     schema = await find_active_schema(raw)
     if schema is None:
-        raise ForeignDataError(_NO_READ_MODELS)
+        raise ForeignDataError(_NO_READ_MODELS, remedy=_HOW_TO_GET_READ_MODELS)
     return schema
 
 
@@ -154,8 +154,8 @@ async def select_schema_to_read(raw: Any) -> str:
         return newest
     if version < MODEL_VERSION:
         raise ForeignDataError(
-            f"the read models in {schema} have format {version}, this mutua reads {MODEL_VERSION}; "
-            "a projector of this version makes new ones"
+            f"the read models in {schema} have format {version}, this mutua reads {MODEL_VERSION}",
+            remedy="a projector of this version makes new ones",
         )
     return schema
 
@@ -214,7 +214,7 @@ async def recheck_build_to_read(raw: Any, build: Build) -> Build:
         current not in (build.schema, build.active_schema)
         and await select_schema_to_read(raw) != build.schema
     ):
-        raise LogUnavailableError("other read models have just become active; ask again")
+        raise LogUnavailableError("other read models have just become active", remedy="ask again")
     return replace(build, active_schema=current)
 
 
@@ -222,7 +222,7 @@ async def require_newest_schema(raw: Any) -> str:
     """Returns the newest schema of this version. Raises ForeignDataError when there is none."""
     schema = await find_newest(raw, await list_builds(raw))
     if schema is None:
-        raise ForeignDataError(_NO_READ_MODELS)
+        raise ForeignDataError(_NO_READ_MODELS, remedy=_HOW_TO_GET_READ_MODELS)
     return schema
 
 
@@ -293,8 +293,11 @@ async def drop_schemas(raw: Any, schemas: Iterable[str]) -> None:
             more = f" and {len(foreign) - _MAX_LISTED} more" if len(foreign) > _MAX_LISTED else ""
             raise FailedPreconditionError(
                 f"nothing was deleted: {', '.join(foreign[:_MAX_LISTED])}{more} would be deleted "
-                f"with the old read models in {schema}; drop them, or make them of the active "
-                f"schema ({await find_active_schema(raw)}), and try again"
+                f"with the old read models in {schema}",
+                remedy=(
+                    "drop them, or make them of the active schema "
+                    f"({await find_active_schema(raw)}), and try again"
+                ),
             )
         await raw.execute(f"DROP SCHEMA {schema} CASCADE")
         await delete_fact_kinds(raw, schema)
@@ -320,7 +323,8 @@ def parse_number(schema: str) -> int:
 def _make_newer_schema_error(schema: str, version: int) -> NewerSchemaError:
     return NewerSchemaError(
         f"the read models in {schema} have format {version}, this mutua reads up to "
-        f"{MODEL_VERSION}; upgrade mutua"
+        f"{MODEL_VERSION}",
+        remedy="upgrade mutua",
     )
 
 

@@ -417,7 +417,7 @@ def _translate_read_errors() -> Iterator[None]:
         cause = find_cause(error)
         if isinstance(cause, Error) and cause.code in _GONE:
             raise LogUnavailableError(
-                "the read models were dropped and others are active; ask again"
+                "the read models were dropped and others are active", remedy="ask again"
             ) from error
         translated = _translate_transient(error)
         if isinstance(translated, StoreBusyError):

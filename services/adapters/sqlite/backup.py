@@ -67,7 +67,9 @@ def open_backup(path: Path) -> Iterator[tuple[SqliteLog, BackupNote]]:
     try:
         log = SqliteLog(path, read_only=True)
     except ForeignDataError as error:
-        raise ForeignDataError(f"{path} is no backup of mutua, or is damaged; {_REMEDY}") from error
+        raise ForeignDataError(
+            f"{path} is no backup of mutua, or is damaged", remedy=_REMEDY
+        ) from error
     with closing(log):
         yield log, _read_note(path)
 
@@ -100,8 +102,8 @@ def _read_note(path: Path) -> BackupNote:
         except (sqlite3.Error, AttributeError, ValueError):
             pass
     raise ForeignDataError(
-        f"{path} is a log of mutua and no backup of one, or is damaged; {_REMEDY}, or make one "
-        "with mutua backup"
+        f"{path} is a log of mutua and no backup of one, or is damaged",
+        remedy=f"{_REMEDY}, or make one with mutua backup",
     )
 
 
@@ -120,7 +122,8 @@ def _pages(log: SqliteLog, end: int, remedy: str) -> Iterator[list[tuple[Any, ..
             expected += 1
         if not page or expected != page[-1][0] + 1:
             raise ForeignDataError(
-                f"the record at offset {expected:,} of {log.path} is damaged or missing; {remedy}"
+                f"the record at offset {expected:,} of {log.path} is damaged or missing",
+                remedy=remedy,
             )
         yield page
 

@@ -62,8 +62,11 @@ class DataDirectory:
             self._require_ours()
         if not self.log_path.exists():
             raise ForeignDataError(
-                f"{self.path} holds no mutua data; name another directory with --data, "
-                "or record something first: mutua log --help"
+                f"{self.path} holds no mutua data",
+                remedy=(
+                    "name another directory with --data, or record something first: mutua log "
+                    "--help"
+                ),
             )
 
     def prepare(self) -> None:
@@ -71,7 +74,9 @@ class DataDirectory:
         try:
             self.path.mkdir(parents=True, exist_ok=True)
         except FileExistsError:
-            raise ForeignDataError(f"{self.path} is a file; name a directory with --data") from None
+            raise ForeignDataError(
+                f"{self.path} is a file", remedy="name a directory with --data"
+            ) from None
         self._require_ours()
 
     def _require_ours(self) -> None:
@@ -83,14 +88,16 @@ class DataDirectory:
                 return
             if name.startswith((f"{LOG_FILE}-", "read-")):
                 raise ForeignDataError(
-                    f"{self.path} has {name} but no {LOG_FILE}: the log is missing; restore a "
-                    "backup into another directory, mutua --data DIRECTORY restore FILE, or choose "
-                    "one with --data"
+                    f"{self.path} has {name} but no {LOG_FILE}: the log is missing",
+                    remedy=(
+                        "restore a backup into another directory, mutua --data DIRECTORY restore "
+                        "FILE, or choose one with --data"
+                    ),
                 )
             if name not in _OURS and not name.startswith("."):
                 raise ForeignDataError(
-                    f"{self.path} has other files ({name}) and no {LOG_FILE}; choose "
-                    "an empty or new directory with --data"
+                    f"{self.path} has other files ({name}) and no {LOG_FILE}",
+                    remedy="choose an empty or new directory with --data",
                 )
 
     @property
@@ -111,14 +118,15 @@ class DataDirectory:
         """
         path = self.active_read_models
         if path is None:
-            raise ForeignDataError(f"{self.path} has no read models; {_REBUILD}")
+            raise ForeignDataError(f"{self.path} has no read models", remedy=_REBUILD)
         version = _read_version(path)
         if version > MODEL_VERSION:
             raise _make_newer_schema_error(path, version)
         if version < MODEL_VERSION:
             raise ForeignDataError(
                 f"{path} was made by an older mutua (version {version} of the read models, this "
-                f"mutua reads {MODEL_VERSION}); end that mutua where it still runs; {_REBUILD}"
+                f"mutua reads {MODEL_VERSION})",
+                remedy=f"end that mutua where it still runs; {_REBUILD}",
             )
         return path
 
@@ -215,7 +223,8 @@ class DataDirectory:
                 file.seek(0)
                 holder = file.read().strip() or "another process"
                 raise DataInUseError(
-                    f"{self.path} is in use by {holder}; use its server, or wait until it ends"
+                    f"{self.path} is in use by {holder}",
+                    remedy="use its server, or wait until it ends",
                 )
             file.truncate(0)
             file.write(f"{purpose} (process {os.getpid()})\n")
@@ -263,7 +272,7 @@ def _read_version(path: Path) -> int:
         return read_version(path)
     except ForeignDataError as error:
         raise ForeignDataError(
-            f"{path} is not an SQLite file of mutua, or is damaged; {_REBUILD}"
+            f"{path} is not an SQLite file of mutua, or is damaged", remedy=_REBUILD
         ) from error
 
 
@@ -277,6 +286,7 @@ def _is_ours(path: Path) -> bool:
 
 def _make_newer_schema_error(path: Path, version: int) -> NewerSchemaError:
     return NewerSchemaError(
-        f"{path} was made by a newer mutua (version {version} of the read models, this mutua reads "
-        f"{MODEL_VERSION}); upgrade mutua, or stay with this one: {_REBUILD}"
+        f"{path} was made by a newer mutua (version {version} of the read models, this mutua "
+        f"reads {MODEL_VERSION})",
+        remedy=f"upgrade mutua, or stay with this one: {_REBUILD}",
     )

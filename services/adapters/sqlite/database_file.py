@@ -39,7 +39,7 @@ def open_file(path: Path, *, version: int, durable: bool, read_only: bool) -> sq
     mode = "ro" if read_only else "rwc"
     if read_only and not path.exists():
         raise ForeignDataError(
-            f"{path} is missing; restore it, or choose another directory with --data"
+            f"{path} is missing", remedy="restore it, or choose another directory with --data"
         )
     try:
         connection = sqlite3.connect(
@@ -51,7 +51,7 @@ def open_file(path: Path, *, version: int, durable: bool, read_only: bool) -> sq
         )
     except sqlite3.OperationalError as error:
         raise LogUnavailableError(
-            f"{path} cannot be opened ({error}); check its permissions"
+            f"{path} cannot be opened ({error})", remedy="check its permissions"
         ) from error
     try:
         _check(connection, path, version, read_only=read_only)
@@ -129,7 +129,7 @@ def make_write_error(
     Returns LogFullError with the remedy when the disk is full, else LogUnavailableError.
     """
     if primary_code(error.__cause__ or error) == sqlite3.SQLITE_FULL:
-        return LogFullError(f"no room is left for {path}; {remedy}")
+        return LogFullError(f"no room is left for {path}", remedy=remedy)
     return LogUnavailableError(f"{path} cannot be written: {error}")
 
 
@@ -147,20 +147,21 @@ def _check(connection: sqlite3.Connection, path: Path, version: int, *, read_onl
         code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT)
         if code in (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT):
             raise ForeignDataError(
-                f"{path} is not an SQLite file, or is damaged; restore it from a backup, or choose "
-                "another data directory with --data"
+                f"{path} is not an SQLite file, or is damaged",
+                remedy="restore it from a backup, or choose another data directory with --data",
             ) from error
         raise LogUnavailableError(
-            f"{path} cannot be read ({error}); check its permissions"
+            f"{path} cannot be read ({error})", remedy="check its permissions"
         ) from error
     if objects == 0 and application_id == 0 and not read_only:
         connection.execute(f"PRAGMA application_id = {_APPLICATION_ID}")
         connection.execute(f"PRAGMA user_version = {version}")
     elif application_id != _APPLICATION_ID:
         raise ForeignDataError(
-            f"{path} was not made by mutua; choose another data directory with --data"
+            f"{path} was not made by mutua", remedy="choose another data directory with --data"
         )
     elif file_version > version:
         raise NewerSchemaError(
-            f"{path} has format {file_version}, this mutua reads up to {version}; upgrade mutua"
+            f"{path} has format {file_version}, this mutua reads up to {version}",
+            remedy="upgrade mutua",
         )

@@ -152,7 +152,8 @@ class SqliteLog:
         offset, record_time, programme_id, value, digest = last
         if digest_record(record_time, programme_id, value) != digest:
             raise ForeignDataError(
-                f"the last record of {self.path} is damaged; restore the directory from a backup"
+                f"the last record of {self.path} is damaged",
+                remedy="restore the directory from a backup",
             )
         return offset + 1, record_time
 
@@ -179,10 +180,12 @@ class SqliteLog:
         with self._admission:
             if self._closed or self._failed:
                 raise LogUnavailableError(
-                    "the log does not take facts any more; the server is stopping"
+                    "the log does not take facts any more: the server is stopping"
                 )
             if self._queued_bytes + cost > _QUEUE_BYTES and self._queued_bytes:
-                raise OverloadedError("too many facts wait to be written; try again in a moment")
+                raise OverloadedError(
+                    "too many facts wait to be written", remedy="try again in a moment"
+                )
             self._queued_bytes += cost
             self._queue.put(_Append(programme_id, values, cost, done))
         return done
@@ -220,7 +223,8 @@ class SqliteLog:
                 raise
             if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR):
                 raise ForeignDataError(
-                    f"{self.path} is damaged ({error}); restore the directory from a backup"
+                    f"{self.path} is damaged ({error})",
+                    remedy="restore the directory from a backup",
                 ) from error
             raise LogUnavailableError(f"{self.path} cannot be read: {error}") from error
 
@@ -325,7 +329,8 @@ class SqliteLog:
         try:
             if not truncate_wal(self._connection, self.path):
                 return OverloadedError(
-                    f"a reader holds an old state of {self.path}; try again when it has ended"
+                    f"a reader holds an old state of {self.path}",
+                    remedy="try again when it has ended",
                 )
             failpoint("before_append")
             self._connection.execute("BEGIN IMMEDIATE")
@@ -342,9 +347,11 @@ class SqliteLog:
         if primary_code(error) in _NOTHING_WRITTEN:
             return make_write_error(error, self.path)
         self._failed = True
-        message = f"writing {self.path} failed ({error}); restart mutua: the file decides"
-        self._on_failure(message)
-        return OutcomeUnknownError(message)
+        failure = OutcomeUnknownError(
+            f"writing {self.path} failed ({error})", remedy="restart mutua: the file decides"
+        )
+        self._on_failure(failure.message)
+        return failure
 
 
 def digest_record(record_time: Instant, programme_id: str, value: bytes) -> bytes:

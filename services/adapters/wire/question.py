@@ -111,8 +111,9 @@ def _to_enums(words: type[EnumT], values: Iterable[int], path: str) -> tuple[Enu
 
 def _make_unimplemented_error(field: str, option: str) -> UnimplementedError:
     return UnimplementedError(
-        f"{option} is not answered by this version of mutua; leave it out",
+        f"{option} is not answered by this version of mutua",
         (Violation(f"question.{field}", "is not answered by this version"),),
+        remedy="leave it out",
     )
 
 
