@@ -63,10 +63,10 @@ def restore(
 def _require_free(path: Path, *, force: bool) -> None:
     mode = path.stat().st_mode if path.exists() else None
     if mode is not None and stat.S_ISDIR(mode):
-        raise UnusableFileError(f"{path} is a directory; name a file in it")
+        raise UnusableFileError(f"{path} is a directory", remedy="name a file in it")
     if mode is not None and not (force and stat.S_ISREG(mode)):
         remedy = ", or say --force" if stat.S_ISREG(mode) else ""
-        raise UnusableFileError(f"{path} is there already; choose another name{remedy}")
+        raise UnusableFileError(f"{path} is there already", remedy=f"choose another name{remedy}")
 
 
 def _is_restored(directory: DataDirectory, note: BackupNote) -> bool:
@@ -79,8 +79,8 @@ def _is_restored(directory: DataDirectory, note: BackupNote) -> bool:
         if log.end() == note.record_count == log.origins.get(note.log_id):
             return True
     raise ForeignDataError(
-        f"{directory.path} holds data already, which a restore never replaces; name a new "
-        "directory: mutua --data DIRECTORY restore FILE"
+        f"{directory.path} holds data already, which a restore never replaces",
+        remedy="name a new directory: mutua --data DIRECTORY restore FILE",
     )
 
 

@@ -208,7 +208,9 @@ def export_log(
     with closing(SqliteLog(directory.log_path, read_only=True)) as log:
         damaged, missing = log.find_damage()
         if damaged or missing is not None:
-            raise ForeignDataError(f"{directory.log_path} is damaged; mutua verify says where")
+            raise ForeignDataError(
+                f"{directory.log_path} is damaged", remedy="mutua verify says where"
+            )
         with open_atomic(path, force=force) as file:
             return exports.export_log(log, file, programme_id=programme_id, progress=progress)
 
@@ -240,7 +242,8 @@ def _compare(directory: DataDirectory, progress: VerifyProgress) -> VerifyReport
             return compare(log, store, progress=progress)
         except DatabaseError as error:
             raise ForeignDataError(
-                f"{store.path} is damaged ({error.orig}); mutua rebuild makes it again from the log"
+                f"{store.path} is damaged ({error.orig})",
+                remedy="mutua rebuild makes it again from the log",
             ) from error
 
 

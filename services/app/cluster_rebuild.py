@@ -106,9 +106,11 @@ def _open_rebuild(settings: Settings) -> Iterator[tuple[KafkaTopic, PostgresRebu
         try:
             yield log, succession
         except StoreBusyError as busy:
-            raise LogUnavailableError(f"{busy}; the active read models stay") from busy
+            raise LogUnavailableError(f"{busy}, and the active read models stay") from busy
         except SupersededReadModelsError as superseded:
-            raise DataInUseError(f"{superseded}; start mutua rebuild again") from superseded
+            raise DataInUseError(
+                superseded.message, remedy="start mutua rebuild again"
+            ) from superseded
 
 
 def _build(
@@ -137,8 +139,9 @@ def _build(
                     on_progress(built, sum(ends.values()))
         except BrokenProcessPool as error:
             raise FailedPreconditionError(
-                "a building process was killed, by hand or for lack of memory; the active read "
-                "models stay; start mutua rebuild again"
+                "a building process was killed, by hand or for lack of memory, and the active "
+                "read models stay",
+                remedy="start mutua rebuild again",
             ) from error
         except BaseException:
             for child in active_children():

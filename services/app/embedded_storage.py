@@ -122,13 +122,15 @@ def wait_for_switch_over(directory: DataDirectory, path: Path) -> None:
             refused = directory.offered_read_models != path
             if refused and directory.active_read_models != path:
                 raise DataInUseError(
-                    f"{path.name} was built, but the server refused it (see its log); the active "
-                    "read models stay"
+                    f"{path.name} was built, but the server refused it, and the active read "
+                    "models stay",
+                    remedy="see its log",
                 ) from error
             if time.monotonic() >= deadline:
                 raise DataInUseError(
-                    f"{path.name} is built and takes over when {directory.path} is opened next; "
-                    f"for now {error.message}"
+                    f"{path.name} is built and takes over when {directory.path} is opened next: "
+                    f"for now {error.problem}",
+                    remedy=error.remedy,
                 ) from error
             time.sleep(PAUSE_SECONDS)
         except BaseException:

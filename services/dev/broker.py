@@ -40,8 +40,8 @@ def fetch_jars() -> Path:
     maven = shutil.which("mvn")
     if maven is None:
         raise ProgramNotFoundError(
-            "Maven, which fetches the Kafka broker, is missing (mvn); on Debian and Ubuntu: "
-            "apt install maven"
+            "Maven, which fetches the Kafka broker, is missing (mvn)",
+            remedy="on Debian and Ubuntu: apt install maven",
         )
     download = _JARS_FOLDER / f"{jars.name}.{os.getpid()}"
     _run(
@@ -117,7 +117,8 @@ def _require_readable(directory: Path, version: str) -> None:
     if _parse_version(formatted_by) > _parse_version(version):
         raise ProgramStartError(
             f"Kafka {formatted_by} formatted {directory}, and this mutua starts Kafka {version}, "
-            "which cannot read it; start the newer mutua, or name a new directory with --dir"
+            "which cannot read it",
+            remedy="start the newer mutua, or name a new directory with --dir",
         )
 
 

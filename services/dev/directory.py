@@ -53,8 +53,8 @@ class DevDirectory:
         for file in sorted(self.path.iterdir()):
             if file.name not in _FILE_NAMES and not file.name.startswith("."):
                 raise ForeignDataError(
-                    f"{self.path} has other files ({file.name}); choose an empty or new directory "
-                    "with --dir"
+                    f"{self.path} has other files ({file.name})",
+                    remedy="choose an empty or new directory with --dir",
                 )
         self.logs.mkdir(exist_ok=True)
 
@@ -68,8 +68,8 @@ class DevDirectory:
                     break
                 if tries_left == 0:
                     raise DataInUseError(
-                        f"{self.path} is in use by mutua dev up (process {self.find_holder()}); "
-                        f"end it with mutua dev down --dir {self.path}"
+                        f"{self.path} is in use by mutua dev up (process {self.find_holder()})",
+                        remedy=f"end it with mutua dev down --dir {self.path}",
                     )
                 _pause()
             file.truncate(0)
@@ -108,7 +108,9 @@ class DevDirectory:
         except FileNotFoundError:
             return ClusterState()
         except (KeyError, TypeError, ValueError):
-            raise ForeignDataError(f"{self._state} is damaged; delete it and start again") from None
+            raise ForeignDataError(
+                f"{self._state} is damaged", remedy="delete it and start again"
+            ) from None
 
     def require_started(self) -> None:
         """Raises NotFoundError if no cluster was ever started here."""

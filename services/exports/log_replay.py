@@ -62,15 +62,15 @@ class ExportedLog:
             try:
                 line = self._line(text, offset, latest)
             except InvalidLineError as error:
-                raise self._invalid_line(number, error.message) from None
+                raise self._invalid_line(number, error.problem, error.remedy) from None
             done, offset = done + 1, line.record.offset
             yield line
         if done != self.header.record_count:
             raise self._invalid_line(
                 number,
                 f"the file ends after {done:,} of "
-                f"{format_count(self.header.record_count, 'record')}: "
-                "it was cut; export the log again",
+                f"{format_count(self.header.record_count, 'record')}: it was cut",
+                "export the log again",
             )
 
     def _line(self, text: bytes, offset: int, latest: dict[str, Instant]) -> ExportLine:
@@ -88,7 +88,7 @@ class ExportedLog:
             raise InvalidLineError("record_time is before that of the record before it")
         if record.record_time > self._now + DAY:
             raise InvalidLineError(
-                "record_time is more than a day ahead; check this machine's clock"
+                "record_time is more than a day ahead", remedy="check this machine's clock"
             )
         latest[record.programme_id] = record.record_time
         return line
@@ -97,12 +97,12 @@ class ExportedLog:
         try:
             return read_header(line)
         except InvalidLineError as error:
-            raise self._invalid_line(1, error.message) from None
+            raise self._invalid_line(1, error.problem, error.remedy) from None
         except NewerSchemaError as error:
-            raise NewerSchemaError(f"{self.path}: {error.message}") from None
+            raise NewerSchemaError(f"{self.path}: {error.problem}", remedy=error.remedy) from None
 
-    def _invalid_line(self, number: int, problem: str) -> UnusableFileError:
-        return UnusableFileError(f"{self.path}, line {number:,}: {problem}")
+    def _invalid_line(self, number: int, problem: str, remedy: str = "") -> UnusableFileError:
+        return UnusableFileError(f"{self.path}, line {number:,}: {problem}", remedy=remedy)
 
 
 # decision 0039: an export gives back the same bytes
@@ -120,7 +120,8 @@ def replay_log(
         if line is None or not is_same_record(line.record, logged_record):
             raise ForeignDataError(
                 "the data directory holds records of its own, from offset "
-                f"{logged_record.offset:,} on; name an empty or new directory with --data"
+                f"{logged_record.offset:,} on",
+                remedy="name an empty or new directory with --data",
             )
     for window in split_into_windows(records):
         clock.now = window[-1].record.record_time

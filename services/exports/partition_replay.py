@@ -42,9 +42,8 @@ def replay_partitions(
                 append.result()
         except OutcomeUnknownError as error:
             raise OutcomeUnknownError(
-                f"Kafka failed after {format_count(done, 'record')}; type the same again, "
-                "it goes on "
-                "there"
+                f"Kafka failed after {format_count(done, 'record')}",
+                remedy="type the same again, it goes on there",
             ) from error
         done += len(window)
         if done < total:
@@ -85,13 +84,14 @@ def _require_nothing_else(file: ExportedLog, log: ReadableLog) -> None:
     if sum(ends) != file.header.record_count:
         raise ForeignDataError(
             f"the topic holds {format_count(sum(ends), 'record')}, the file "
-            f"{file.header.record_count:,}: "
-            "somebody recorded into it meanwhile; replay into a topic that nobody uses yet"
+            f"{file.header.record_count:,}: somebody recorded into it meanwhile",
+            remedy="replay into a topic that nobody uses yet",
         )
 
 
 def _foreign_data(number: int, record: Record) -> ForeignDataError:
     return ForeignDataError(
-        f"partition {number} of the topic holds records of its own, from offset "
-        f"{record.offset:,} on; name a new topic with --log-url"
+        f"partition {number} of the topic holds records of its own, from offset {record.offset:,} "
+        "on",
+        remedy="name a new topic with --log-url",
     )

@@ -219,7 +219,7 @@ class RowChecker(ABC):
         try:
             violations = validate_fact(to_event(event), now=now)
         except InvalidFieldError as error:
-            violations = [error.violation]
+            violations = list(error.violations)
         problems = []
         for violation in violations:
             field = find_file_field(violation.field, self.mapping.sources)

@@ -95,5 +95,6 @@ async def wait_until_durable(outcome: asyncio.Future[Position], context: Context
             return await outcome
     except TimeoutError:
         raise OutcomeUnknownError(
-            "the log has not answered yet; send the identical request again, facts count once"
+            "the log has not answered yet",
+            remedy="send the identical request again, facts count once",
         ) from None

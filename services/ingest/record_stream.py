@@ -84,7 +84,7 @@ class RecordStream:
             await asyncio.wait([reader])
             if reader.cancelled():
                 raise LogUnavailableError(
-                    "the server is stopping; what was not answered was not recorded"
+                    "the server is stopping, and what was not answered was not recorded"
                 )
             reader.result()
         finally:
@@ -131,8 +131,8 @@ class RecordStream:
                     await asyncio.sleep(_POLL_SECONDS)
         except TimeoutError:
             raise OverloadedError(
-                f"answers are more than {MAX_LAG_FACTS:,} facts behind and do not catch up; "
-                "try again later, and see mutua status"
+                f"answers are more than {MAX_LAG_FACTS:,} facts behind and do not catch up",
+                remedy="try again later, and see mutua status",
             ) from None
 
     def _require_same(self, programme_id: str) -> None:
@@ -140,7 +140,8 @@ class RecordStream:
         if programme_id != self._programme_id:
             raise MixedProgrammesError(
                 f"the stream began with programme {self._programme_id} and continues with "
-                f"{programme_id}; open one stream for each"
+                f"{programme_id}",
+                remedy="open one stream for each",
             )
 
     def _cancel_pending_groups(self) -> None:

@@ -53,12 +53,13 @@ def to_records(
     programmes = sorted({event.programme_id for event in request.events})
     if legs > MAX_TOTAL_LEGS:
         raise RequestTooLargeError(
-            f"the request has {legs:,} pairs of a giver and a receiver; "
-            f"send at most {MAX_TOTAL_LEGS:,}"
+            f"the request has {legs:,} pairs of a giver and a receiver",
+            remedy=f"send at most {MAX_TOTAL_LEGS:,}",
         )
     if len(programmes) > 1:
         raise MixedProgrammesError(
-            f"the request mixes programmes ({', '.join(programmes[:3])}); send one request for each"
+            f"the request mixes programmes ({', '.join(programmes[:3])})",
+            remedy="send one request for each",
         )
     if violations:
         raise InvalidFactError(_summarize(violations, len(request.events)), tuple(violations))
@@ -75,7 +76,9 @@ def _check_size(request: rpc.RecordEventsRequest | rpc.RecordStreamRequest) -> N
             (Violation("events", "is empty; send 1 to 1,000 events"),),
         )
     if count > MAX_EVENTS:
-        raise RequestTooLargeError(f"the request has {count:,} events; send at most {MAX_EVENTS:,}")
+        raise RequestTooLargeError(
+            f"the request has {count:,} events", remedy=f"send at most {MAX_EVENTS:,}"
+        )
 
 
 def _require_supported_kinds(
@@ -85,7 +88,8 @@ def _require_supported_kinds(
         if (kind := event.WhichOneof("fact")) in unsupported_fact_kinds:
             raise NewerSchemaError(
                 f"events[{index}].{kind} is of a kind that the read models do not know yet, and "
-                "nothing was recorded: upgrade projectors and query first"
+                "nothing was recorded",
+                remedy="upgrade projectors and query first",
             )
 
 
@@ -96,7 +100,7 @@ def _check(message: pb.Event, now: Instant) -> list[Violation]:
         tidy(message)
         event = to_event(message)
     except InvalidFieldError as error:
-        return [error.violation]
+        return list(error.violations)
     violations = validate_fact(event, now=now)
     if event.recorded_by:
         violations.append(

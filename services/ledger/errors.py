@@ -1,7 +1,7 @@
 """Errors: one base class, one child for each reason of the contract."""
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Self
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +41,11 @@ class InvalidArgumentError(MutuaError):
     """The caller has to change the request."""
 
     code = "INVALID_ARGUMENT"
+
+    @classmethod
+    def for_field(cls, field: str, problem: str, remedy: str = "") -> Self:
+        description = f"{problem}; {remedy}" if remedy else problem
+        return cls(f"{field} {problem}", (Violation(field, description),), remedy=remedy)
 
 
 class InvalidFactError(InvalidArgumentError):

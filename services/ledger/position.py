@@ -40,11 +40,12 @@ def parse_position(text: str, *, log_id: str, origins: Mapping[str, int]) -> Pos
         return position
     if match[1] not in origins:
         raise ForeignPositionError(
-            "the position is of another log; this server reads a different one"
+            "the position is of another log: this server reads a different one"
         )
     if position.next_offset > origins[match[1]]:
         raise ForeignPositionError(
             "the position is of a fact that was recorded after the backup from which this log was "
-            "restored, and is lost: record it again, and go on from the position of that"
+            "restored, and is lost",
+            remedy="record it again, and go on from the position of that",
         )
     return position

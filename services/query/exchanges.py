@@ -10,7 +10,7 @@ from mutua.v1 import query_service_pb2 as pb
 from services.adapters.wire.answer import from_revisions
 from services.adapters.wire.values import tidy, to_instant
 from services.ledger.enums import RevisionState
-from services.ledger.errors import ImpossibleQuestionError, NotFoundError, Violation
+from services.ledger.errors import ImpossibleQuestionError, NotFoundError
 from services.ledger.identity import resolve
 from services.ledger.question import POSSIBLE_DOUBLE_REPORTS
 from services.ledger.records import ExchangeFilter, StoredRevision
@@ -64,8 +64,8 @@ def get_exchange(query: QueryContext) -> pb.GetExchangeResponse:
     revisions = next(query.snapshot.read_exchanges(programme_id, one_exchange, (), None, 1), None)
     if revisions is None:
         raise NotFoundError(
-            f"no exchange {exchange_id!r} was recorded in programme {programme_id!r}; "
-            "mutua exchanges lists what was"
+            f"no exchange {exchange_id!r} was recorded in programme {programme_id!r}",
+            remedy="mutua exchanges lists what was",
         )
     if before := _id(query.request.before_event_id):
         revisions = _earlier(revisions, before)
@@ -76,9 +76,9 @@ def _earlier(revisions: list[StoredRevision], event_id: str) -> list[StoredRevis
     """The revisions before an event. Raises ImpossibleQuestionError if there are none."""
     indices = [index for index, row in enumerate(revisions) if row.event_id == event_id]
     if not any(indices):
-        problem = "is not the event id of a revision of this exchange that has one before it"
-        raise ImpossibleQuestionError(
-            f"before_event_id {problem}", (Violation("before_event_id", problem),)
+        raise ImpossibleQuestionError.for_field(
+            "before_event_id",
+            "is not the event id of a revision of this exchange that has one before it",
         )
     return revisions[: indices[0]]
 
@@ -89,11 +89,11 @@ def _possible_double_acts(query: QueryContext) -> dict[int, int]:
     Raises ImpossibleQuestionError if the request also has an order.
     """
     if query.request.order_by:
-        problem = (
-            "cannot be combined with possible_doubles, which are listed act by act; leave one of "
-            "them out"
+        raise ImpossibleQuestionError.for_field(
+            "order_by",
+            "cannot be combined with possible_doubles, which are listed act by act",
+            "leave one of them out",
         )
-        raise ImpossibleQuestionError(f"order_by {problem}", (Violation("order_by", problem),))
     acts, numbers = query.view.find_possible_doubles(query.view.select_exchanges(query.question))
     return dict(zip(numbers.tolist(), acts.tolist(), strict=True))
 
@@ -118,8 +118,9 @@ def _exchange_filter(query: QueryContext) -> ExchangeFilter:
     """
     request, question = query.request, query.question
     if len(request.exchange_ids) > MAX_PAGE_SIZE:
-        limit = f"has {len(request.exchange_ids):,} ids; at most {MAX_PAGE_SIZE:,}"
-        raise ImpossibleQuestionError(f"exchange_ids {limit}", (Violation("exchange_ids", limit),))
+        raise ImpossibleQuestionError.for_field(
+            "exchange_ids", f"has {len(request.exchange_ids):,} ids", f"at most {MAX_PAGE_SIZE:,}"
+        )
     return ExchangeFilter(
         from_day=question.from_day,
         to_day=question.to_day,

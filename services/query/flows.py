@@ -53,8 +53,8 @@ def get_balance(query: QueryContext) -> pb.GetBalanceResponse:
     organization_id = resolve(view.aliases, requested_id)
     if organization_id not in view.roster and not view.is_ever_party(organization_id):
         raise NotFoundError(
-            f"organization {requested_id!r} is neither registered nor named in an exchange; "
-            "mutua organizations lists all that are"
+            f"organization {requested_id!r} is neither registered nor named in an exchange",
+            remedy="mutua organizations lists all that are",
         )
     question = replace(query.question, organization_ids=())
     answer = compute_balances(view, question, additional_id=organization_id)

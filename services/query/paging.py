@@ -10,7 +10,7 @@ from typing import Any, Final, Generic, NamedTuple, TypeVar
 
 from google.protobuf.message import Message
 
-from services.ledger.errors import ImpossibleQuestionError, InvalidPageTokenError, Violation
+from services.ledger.errors import ImpossibleQuestionError, InvalidPageTokenError
 from services.ledger.times import Day
 
 DEFAULT_PAGE_SIZE: Final = 1_000
@@ -123,8 +123,7 @@ def parse_page_request(request: Any) -> PageRequest:
     for one of another question.
     """
     if request.page_size < 0:
-        violation = Violation("page_size", "is negative; 0 is the default")
-        raise ImpossibleQuestionError("page_size is negative; 0 is the default", (violation,))
+        raise ImpossibleQuestionError.for_field("page_size", "is negative", "0 is the default")
     size = min(request.page_size or DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE)
     request_digest = digest_request(request, without=("page_size", "page_token", "min_position"))
     if not request.page_token:
@@ -137,10 +136,12 @@ def parse_page_request(request: Any) -> PageRequest:
     except (ValueError, TypeError, RecursionError):
         fields, checksum = [], ""
     if checksum != _checksum(fields):
-        raise InvalidPageTokenError("page_token was not made by mutua; start again without it")
+        raise InvalidPageTokenError(
+            "page_token was not made by mutua", remedy="start again without it"
+        )
     if token_digest != request_digest:
         raise InvalidPageTokenError(
-            "page_token belongs to another question; start again without it"
+            "page_token belongs to another question", remedy="start again without it"
         )
     return page
 

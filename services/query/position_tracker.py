@@ -64,7 +64,7 @@ class PositionTracker:
                 while progress.next_offset < next_offset:
                     if self._is_stopped:
                         raise LogUnavailableError(
-                            "this server is stopping; ask again, others answer"
+                            "this server is stopping", remedy="ask again, others answer"
                         )
                     if progress.hold_reason:
                         raise PositionNotReachedError(
@@ -75,8 +75,8 @@ class PositionTracker:
         except TimeoutError:
             missing_count = next_offset - progress.next_offset
             raise PositionNotReachedError(
-                f"the read models are {format_count(missing_count, 'fact')} behind that position; "
-                "ask again later"
+                f"the read models are {format_count(missing_count, 'fact')} behind that position",
+                remedy="ask again later",
             ) from None
 
     def _notify(self) -> None:

@@ -10,7 +10,7 @@ from mutua.v1 import event_pb2
 from mutua.v1 import query_service_pb2 as pb
 from services.adapters.wire.values import InvalidFieldError, from_instant, to_instant
 from services.ledger.enums import QuarantineCause
-from services.ledger.errors import ImpossibleQuestionError, Violation
+from services.ledger.errors import ImpossibleQuestionError
 from services.ledger.records import StoredQuarantineRecord
 from services.query.paging import MAX_PAGE_SIZE
 from services.query.query_context import QueryContext
@@ -43,8 +43,9 @@ def list_quarantine(query: QueryContext) -> pb.ListQuarantineResponse:
     """
     offsets = query.request.offsets
     if len(offsets) > MAX_PAGE_SIZE:
-        limit = f"has {len(offsets):,} numbers; at most {MAX_PAGE_SIZE:,}"
-        raise ImpossibleQuestionError(f"offsets {limit}", (Violation("offsets", limit),))
+        raise ImpossibleQuestionError.for_field(
+            "offsets", f"has {len(offsets):,} numbers", f"at most {MAX_PAGE_SIZE:,}"
+        )
     page = pb.ListQuarantineResponse(**query.coverage_fields())
     return query.fill_page(
         page, _records(query), lambda record: record, lambda record: record.offset

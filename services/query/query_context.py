@@ -10,6 +10,7 @@ from google.protobuf.message import Message
 
 from services.adapters.wire.answer import from_coverage
 from services.adapters.wire.question import from_question
+from services.ledger.errors import MutuaError
 from services.ledger.ports import QueryStore, Snapshot
 from services.ledger.position import Position
 from services.ledger.question import Answer, Coverage, Question
@@ -41,14 +42,14 @@ class ListPage(NamedTuple, Generic[AnswerT]):
     make_key: Callable[[Any], list[Any]]
 
 
-class SnapshotTooOldError(Exception):
+class SnapshotTooOldError(MutuaError):
     """Another question has advanced the columns to `next_offset`, beyond this snapshot.
 
     Never reaches a caller: the executor opens a newer snapshot.
     """
 
     def __init__(self, next_offset: int) -> None:
-        super().__init__()
+        super().__init__("the columns are ahead of the snapshot", remedy="ask again")
         self.next_offset = next_offset
 
 

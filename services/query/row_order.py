@@ -11,7 +11,7 @@ from google.protobuf.message import Message
 from numpy.typing import NDArray
 
 from mutua.v1.types_pb2 import Date
-from services.ledger.errors import ImpossibleQuestionError, Violation
+from services.ledger.errors import ImpossibleQuestionError
 
 Row = TypeVar("Row")
 IntArray = NDArray[np.int64]
@@ -107,12 +107,16 @@ def parse_order(order_by: str, fields: Collection[str]) -> tuple[OrderTerm, ...]
     for part in order_by.split(","):
         field, *direction = part.split() or [""]
         if field not in fields or direction not in ([], [_DESCENDING]):
-            raise _impossible(
-                f"has {part.strip()[:60]!r}; name fields, separated by commas, with desc after a "
-                f"field whose largest values come first: {', '.join(fields)}"
+            raise ImpossibleQuestionError.for_field(
+                "order_by",
+                f"has {part.strip()[:60]!r}",
+                "name fields, separated by commas, with desc after a field whose largest values "
+                f"come first: {', '.join(fields)}",
             )
         if field in (term.field for term in terms):
-            raise _impossible(f"names {field} twice; once is enough")
+            raise ImpossibleQuestionError.for_field(
+                "order_by", f"names {field} twice", "once is enough"
+            )
         terms.append(OrderTerm(field, descending=bool(direction)))
     return tuple(terms)
 
@@ -165,7 +169,3 @@ def _ranks(values: Any, *, descending: bool) -> tuple[Any, Any]:
 
 def _hashable(value: Any) -> Any:
     return tuple(value) if isinstance(value, list) else value
-
-
-def _impossible(problem: str) -> ImpossibleQuestionError:
-    return ImpossibleQuestionError(f"order_by {problem}", (Violation("order_by", problem),))

@@ -91,7 +91,7 @@ def read_record(offset: int, record_time: Instant, programme_id: str, value: byt
         if not message.assurance:  # a server that sets it has normalized the event
             normalize(message)
         if b"\0" in value and _has_nul(message):
-            raise InvalidFieldError("text", "has a NUL, which no text may have")
+            raise InvalidFieldError.for_field("text", "has a NUL, which no text may have")
         event = to_event(message)
         digest = digest_event(message)
     except (DecodeError, InvalidFieldError):
@@ -183,7 +183,7 @@ def to_event(message: pb.Event) -> Event:
     """Returns the event of a tidy message. Raises InvalidFieldError, which names the field."""
     field = message.WhichOneof("fact")
     if field is None:
-        raise InvalidFieldError("fact", "is missing, or of a kind newer than this server")
+        raise InvalidFieldError.for_field("fact", "is missing, or of a kind newer than this server")
     has = message.HasField
     return Event(
         event_id=message.event_id,

@@ -36,7 +36,7 @@ def to_question(message: pb.Question, *, today: Day, scope: Scope = OPEN_SCOPE) 
     try:
         question = _parse(message, today, scope)
     except InvalidFieldError as unfit:
-        raise _make_impossible_error(unfit.violation) from None
+        raise _make_impossible_error(*unfit.violations) from None
     violations = _find_violations(message, question)
     if violations:
         raise _make_impossible_error(*violations)
