@@ -63,8 +63,7 @@ def parse_topic(typed: str) -> str:
     try:
         TopicReader().read_topics(typed)
     except NotationError as error:
-        reason = str(error).partition(";")[0]
-        raise ValueError(f"{typed!r} {reason}: type it like e-prescribing.") from error
+        raise ValueError(f"{typed!r} {error.problem}: type it like e-prescribing.") from error
     return typed
 
 

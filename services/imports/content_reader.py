@@ -97,11 +97,11 @@ class ContentReader:
             options = " ".join(f"--kind-map {shlex.quote(f'{each}=KIND')}" for each in unknown)
             raise WordError(
                 f"has kinds with commas between them, and {' and '.join(map(quote, unknown))} "
-                f"{'is' if len(unknown) == 1 else 'are'} no kind of ours; say what that means: "
-                f"{options}"
+                f"{'is' if len(unknown) == 1 else 'are'} no kind of ours",
+                remedy=f"say what that means: {options}",
             )
-        remedy = f"is no kind of ours; say which it means: --kind-map {shlex.quote(f'{text}=KIND')}"
-        return read_word(text, self._kinds, remedy)
+        remedy = f"say which it means: --kind-map {shlex.quote(f'{text}=KIND')}"
+        return read_word(text, self._kinds, problem="is no kind of ours", remedy=remedy)
 
     def _unknown_parts(self, text: str) -> list[str]:
         """The parts between commas that are no kinds, when at least one is a kind."""

@@ -72,7 +72,7 @@ class PartyReader:
         try:
             return self._ids_by_key.get(name_key(name)) or self.directory.find(name)
         except AmbiguousNameError as error:
-            raise NotationError(f"{error}; write the id") from error
+            raise NotationError(str(error), remedy="write the id") from error
 
     def _read_cell(self, text: str) -> list[str]:
         parts = read_quoted_list(text) if '"' in text and not self._is_on_roster(text) else []
@@ -148,7 +148,9 @@ class PartyReader:
                 overlapping = " and ".join(
                     quote("".join(tokens[first : last + 1]).strip()) for first, last in longest
                 )
-                raise NotationError(f"can be read in several ways ({overlapping}); write ids")
+                raise NotationError(
+                    f"can be read in several ways ({overlapping})", remedy="write ids"
+                )
             names += [*tokens[place:first:2], "".join(tokens[first : last + 1])]
             place = last + 2
         names += tokens[place::2]

@@ -145,9 +145,9 @@ class RowSplitter:
         if parts.total > MAX_ROW_EXCHANGES:
             raise NotationError(
                 f"makes {format_count(parts.total, 'exchange')} of one row, and "
-                f"{MAX_ROW_EXCHANGES:,} are "
-                "the most; write the row several times, each with a part of them",
+                f"{MAX_ROW_EXCHANGES:,} are the most",
                 field="count",
+                remedy="write the row several times, each with a part of them",
             )
         return parts
 
@@ -228,7 +228,7 @@ def _read_direction(text: str) -> tuple[Direction, ...]:
     directions = _DIRECTIONS.get(normalize_word(text))
     if directions is None:
         problem = "is no direction" if text else "is empty"
-        raise NotationError(f"{problem}; write gave, received or both", field="direction")
+        raise NotationError(problem, field="direction", remedy="write gave, received or both")
     return directions
 
 
@@ -237,6 +237,6 @@ def _read_count(text: str) -> int:
     if not (whole.isascii() and whole.isdigit()) or not int(whole):
         problem = "is no number of exchanges" if text else "is empty"
         raise NotationError(
-            f"{problem}; write a whole number from 1 to {MAX_ROW_EXCHANGES:,}", field="count"
+            problem, field="count", remedy=f"write a whole number from 1 to {MAX_ROW_EXCHANGES:,}"
         )
     return int(whole)

@@ -53,7 +53,8 @@ def _titles(name: str, titles: list[str], sheet: str, preferred: str) -> list[st
     matching = [title for title in titles if title.strip().casefold() == sheet.strip().casefold()]
     if not matching:
         raise ImportRefusedError(
-            f"{name} has no sheet {sheet!r}; its sheets are {', '.join(titles) or 'all hidden'}."
+            f"{name} has no sheet {sheet!r}",
+            remedy=f"its sheets are {', '.join(titles) or 'all hidden'}.",
         )
     return matching
 

@@ -110,7 +110,7 @@ class TimeReader:
         """An instant or a day."""
         moment = self.read_time(text)
         if moment.precision not in (OCCUR_PRECISION_EXACT, OCCUR_PRECISION_DAY):
-            raise NotationError("names no day; write 2024-05-31")
+            raise NotationError("names no day", remedy="write 2024-05-31")
         return moment
 
     def _moment(self, text: str) -> Moment:
@@ -130,7 +130,7 @@ class TimeReader:
             return _first_instant(self._period(tidied))
         period = self._period(match["date"])
         if period.precision != OCCUR_PRECISION_DAY:
-            raise NotationError(f"has a time and no day; {TIME_FORMS}")
+            raise NotationError("has a time and no day", remedy=TIME_FORMS)
         return self._read_exact(read_time_of_day(period.first, match))
 
     def _read_exact(self, at: datetime) -> Moment:
@@ -140,7 +140,7 @@ class TimeReader:
 
     def _add_zone(self, at: datetime) -> datetime:
         if self._zone is None:
-            raise NotationError("has a time and no zone; write 2024-05-31T14:30:00Z")
+            raise NotationError("has a time and no zone", remedy="write 2024-05-31T14:30:00Z")
         zoned = at.replace(tzinfo=self._zone)
         if self._zone is UTC:
             self.notes[
@@ -150,7 +150,8 @@ class TimeReader:
         self.notes[f"Times without a zone were read as those of {self._zone}."] = None
         if zoned.astimezone(UTC).astimezone(self._zone).replace(tzinfo=None) != at:
             raise NotationError(
-                f"is no time of {self._zone}, where clocks go forward over it; write another"
+                f"is no time of {self._zone}, where clocks go forward over it",
+                remedy="write another",
             )
         if zoned.utcoffset() != zoned.replace(fold=1).utcoffset():
             self.notes[
@@ -174,10 +175,10 @@ class TimeReader:
             return _month(self._year(short_year or year), _read_month_name(name))
         if match := _ORDERED.fullmatch(text):
             return self._read_ordered(text, match)
-        for form, message in _REFUSED_FORMS:
+        for form, make_error in _REFUSED_FORMS:
             if match := form.fullmatch(text):
-                raise NotationError(message(match))
-        raise NotationError(f"is not a time we can read; {TIME_FORMS}")
+                raise make_error(match)
+        raise NotationError("is not a time we can read", remedy=TIME_FORMS)
 
     def _read_ordered(self, text: str, match: re.Match[str]) -> _Period:
         first, _, second, year = match.groups()
@@ -199,7 +200,8 @@ class TimeReader:
             return _day(self._year(year), int(month), int(day))
         except NotationError as error:
             raise NotationError(
-                f"is no date, read as {order_words} ({error}); or is it --date-order {other}?"
+                f"is no date, read as {order_words} ({error})",
+                remedy=f"or is it --date-order {other}?",
             ) from error
 
     def _year(self, text: str) -> int:
@@ -254,34 +256,36 @@ def _day(year: int, month: int, day: int) -> _Period:
     try:
         return _Period(date(year, month, day), OCCUR_PRECISION_DAY)
     except ValueError:
-        raise NotationError(_explain_invalid_day(year, month, day)) from None
+        raise _make_invalid_day_error(year, month, day) from None
 
 
 def _month(year: int, month: int) -> _Period:
     if not 1 <= month <= 12 or year < 1:
-        raise NotationError(_explain_invalid_day(year, month, 1))
+        raise _make_invalid_day_error(year, month, 1)
     return _Period(date(year, month, 1), OCCUR_PRECISION_MONTH)
 
 
 def _quarter(year: int, quarter: int) -> _Period:
     if year < 1:
-        raise NotationError(_explain_invalid_day(year, 1, 1))
+        raise _make_invalid_day_error(year, 1, 1)
     return _Period(date(year, quarter * 3 - 2, 1), OCCUR_PRECISION_QUARTER)
 
 
-def _explain_invalid_day(year: int, month: int, day: int) -> str:
+def _make_invalid_day_error(year: int, month: int, day: int) -> NotationError:
     if year < 1:
-        return "is no real date: there is no year 0; check the year"
-    if not 1 <= month <= 12:
-        return f"is no real date: there is no month {month}; write 2024-05-31, year first"
-    last = monthrange(year, month)[1]
-    return f"is no real date: {month_name[month]} {year} has {last} days, not {day}"
+        reason, remedy = "there is no year 0", "check the year"
+    elif not 1 <= month <= 12:
+        reason, remedy = f"there is no month {month}", "write 2024-05-31, year first"
+    else:
+        last = monthrange(year, month)[1]
+        reason, remedy = f"{month_name[month]} {year} has {last} days, not {day}", ""
+    return NotationError(f"is no real date: {reason}", remedy=remedy)
 
 
 def _read_month_name(name: str) -> int:
     number = find_month(name)
     if not number:
-        raise NotationError(f"has no month that we know, {name!r}; {TIME_FORMS}")
+        raise NotationError(f"has no month that we know, {name!r}", remedy=TIME_FORMS)
     return number
 
 
@@ -318,41 +322,48 @@ _FORMS: Final[tuple[tuple[re.Pattern[str], Callable[..., _Period]], ...]] = tupl
         ),
     )
 )
-_REFUSED_FORMS: Final[tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], str]], ...]] = (
+_REFUSED_FORMS: Final[
+    tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], NotationError]], ...]
+] = (
     (
         re.compile(r"(\d{4})"),
-        lambda match: (
-            f"is a year, which is too coarse; write a quarter, {match[1]}-Q1, a month, "
-            f"{match[1]}-01, or a day"
+        lambda match: NotationError(
+            "is a year, which is too coarse",
+            remedy=f"write a quarter, {match[1]}-Q1, a month, {match[1]}-01, or a day",
         ),
     ),
     (
         re.compile(r"(\d{4})-?W(\d\d)(?:-?([1-7]))?", re.IGNORECASE),
-        lambda match: _explain_week(*match.groups()),
+        lambda match: _make_week_error(*match.groups()),
     ),
     (
         re.compile(rf"{_NAME} (\d\d)"),
-        lambda match: f"may be a month or a day; write 20{match[2]}-05, or 2024-05-{match[2]}",
+        lambda match: NotationError(
+            "may be a month or a day", remedy=f"write 20{match[2]}-05, or 2024-05-{match[2]}"
+        ),
     ),
     (
         re.compile(rf"(\d\d?)\.?[ -]{_NAME}"),
-        lambda _: "has no year; write 2024-05-31",
+        lambda _: NotationError("has no year", remedy="write 2024-05-31"),
     ),
     (
         re.compile(r"\d{5}(?:[.,]\d+)?"),
-        lambda _: (
-            "is a number; if a spreadsheet shows dates so, format its cells as dates, "
-            "yyyy-mm-dd, and save it again"
+        lambda _: NotationError(
+            "is a number",
+            remedy="if a spreadsheet shows dates so, format its cells as dates, yyyy-mm-dd, and "
+            "save it again",
         ),
     ),
 )
 
 
-def _explain_week(year: str, week: str, day: str | None) -> str:
+def _make_week_error(year: str, week: str, day: str | None) -> NotationError:
     try:
         monday = date.fromisocalendar(int(year), int(week), int(day or 1))
     except ValueError:
-        return f"is a week that {year} does not have; {TIME_FORMS}"
+        return NotationError(f"is a week that {year} does not have", remedy=TIME_FORMS)
     what = "a day of a week" if day else "a week, and a week is no period here"
     which = "it" if day else "its Monday"
-    return f"is {what}; write {which}, {monday}, or the month, {monday:%Y-%m}"
+    return NotationError(
+        f"is {what}", remedy=f"write {which}, {monday}, or the month, {monday:%Y-%m}"
+    )

@@ -50,19 +50,20 @@ class DurationReader:
             self.notes[f"Minutes written {text!r} were read as unknown."] = None
             return None
         if any(each.isdigit() and not each.isascii() for each in text):
-            raise NotationError(f"has digits of another script; {_FORMS}")
+            raise NotationError("has digits of another script", remedy=_FORMS)
         minutes = self._minutes(" ".join(text.split()))
         if minutes.denominator != 1:
             amount = f"{float(minutes):,.2f}".rstrip("0").rstrip(".")
-            raise NotationError(f"is {amount} minutes; {_FORMS}")
+            raise NotationError(f"is {amount} minutes", remedy=_FORMS)
         if minutes >= 10**9:
-            raise NotationError(f"is too long; {_FORMS}")
+            raise NotationError("is too long", remedy=_FORMS)
         return int(minutes)
 
     def _minutes(self, text: str) -> Fraction:
         if match := _GROUPED.match(text):
             raise NotationError(
-                f"has {match[0]}, which may be a thousand or a decimal; write it without , and ."
+                f"has {match[0]}, which may be a thousand or a decimal",
+                remedy="write it without , and .",
             )
         if match := _WHOLE.fullmatch(text):
             return Fraction(match[1])
@@ -78,7 +79,7 @@ class DurationReader:
         parts_with_units = _parts(text)
         if parts_with_units:
             return sum((_number(n) * self._unit(unit) for n, unit in parts_with_units), Fraction())
-        raise NotationError(_explain_invalid(text))
+        raise _make_error(text)
 
     def _unit(self, name: str) -> Fraction:
         unit = name.casefold()
@@ -87,13 +88,13 @@ class DurationReader:
                 raise WorkingDayError
             return Fraction(self._working_day_minutes)
         if unit not in _UNIT_MINUTES:
-            raise NotationError(f"has the unit {name!r}, which we do not know; {_FORMS}")
+            raise NotationError(f"has the unit {name!r}, which we do not know", remedy=_FORMS)
         return _UNIT_MINUTES[unit]
 
 
 def _sum_clock_parts(hours: str, minutes: str, seconds: str | None) -> Fraction:
     if int(minutes) > 59 or int(seconds or 0) > 59:
-        raise NotationError(f"has more than 59 minutes or seconds after a colon; {_FORMS}")
+        raise NotationError("has more than 59 minutes or seconds after a colon", remedy=_FORMS)
     return Fraction(int(hours) * 60 + int(minutes)) + Fraction(int(seconds or 0), 60)
 
 
@@ -113,18 +114,21 @@ def _number(text: str) -> Fraction:
     return Fraction(text.replace(",", "."))
 
 
-def _explain_invalid(text: str) -> str:
+def _make_error(text: str) -> NotationError:
     if re.fullmatch(r"-.*\d.*", text):
-        return "is below 0, and minutes cannot be negative"
+        return NotationError("is below 0, and minutes cannot be negative")
     if text.casefold() in ("nan", "null", "none", "#n/a"):
-        return "is how a program writes that it has no number; leave the cell empty"
+        return NotationError(
+            "is how a program writes that it has no number", remedy="leave the cell empty"
+        )
     if re.fullmatch(_NUMBER, text):
         number = _number(text)
+        remedy = f"if it is hours, write {text} h; else {_FORMS}"
         if number < 1:
             day = f"{float(number * 1_440):,.1f}".removesuffix(".0")
-            return (
-                f"is no whole number of minutes; if it is a spreadsheet's part of a day ({day} "
-                "minutes), format the cells as [h]:mm"
+            remedy = (
+                f"if it is a spreadsheet's part of a day ({day} minutes), "
+                "format the cells as [h]:mm"
             )
-        return f"is no whole number of minutes; if it is hours, write {text} h; else {_FORMS}"
-    return f"is no duration; {_FORMS}"
+        return NotationError("is no whole number of minutes", remedy=remedy)
+    return NotationError("is no duration", remedy=_FORMS)

@@ -16,8 +16,8 @@ class NotationError(MutuaError):
     `field` names the field of the text, "" when it is the one that the caller reads.
     """
 
-    def __init__(self, message: str, *, field: str = "") -> None:
-        super().__init__(message)
+    def __init__(self, problem: str, *, field: str = "", remedy: str = "") -> None:
+        super().__init__(problem, remedy=remedy)
         self.field = field
 
 

@@ -24,18 +24,24 @@ def read_time_of_day(day: date, match: re.Match[str]) -> datetime:
     hour, minute, second = (int(match[part] or 0) for part in ("hour", "minute", "second"))
     if match["half"]:
         if not 1 <= hour <= 12:
-            raise NotationError(f"has hour {hour} with AM or PM; write 1 to 12, or leave AM/PM out")
+            raise NotationError(
+                f"has hour {hour} with AM or PM", remedy="write 1 to 12, or leave AM/PM out"
+            )
         hour = hour % 12 + (12 if match["half"][0] in "pP" else 0)
     if second == 60:
-        raise NotationError("is a leap second, which clocks here do not count; write second 59")
+        raise NotationError(
+            "is a leap second, which clocks here do not count", remedy="write second 59"
+        )
     if minute > 59 or second > 59 or hour > 24 or (hour == 24 and (minute or second)):
-        raise NotationError(f"has no time of a day: {hour}:{minute:02}:{second:02}; {TIME_FORMS}")
+        raise NotationError(
+            f"has no time of a day: {hour}:{minute:02}:{second:02}", remedy=TIME_FORMS
+        )
     try:
         start = datetime(day.year, day.month, day.day, tzinfo=_zone_of(match["zone"]))
         # 24:00 is the start of the next day.
         at = start + timedelta(hours=hour, minutes=minute, seconds=second)
     except OverflowError as error:
-        raise NotationError(f"lies beyond the year 9999; {TIME_FORMS}") from error
+        raise NotationError("lies beyond the year 9999", remedy=TIME_FORMS) from error
     fraction = (match["fraction"] or "").ljust(6, "0")[:6]
     return at + timedelta(microseconds=int(fraction))
 
@@ -53,5 +59,5 @@ def _zone_of(text: str | None) -> tzinfo | None:
         )
     offset = timedelta(hours=int(match[2]), minutes=int(match[3] or 0))
     if offset > timedelta(hours=14) or int(match[3] or 0) > 59:
-        raise NotationError(f"has the offset {text}, which no clock has; at most +14:00")
+        raise NotationError(f"has the offset {text}, which no clock has", remedy="at most +14:00")
     return timezone(-offset if match[1] == "-" else offset)

@@ -26,8 +26,8 @@ def slugify(label: str) -> str:
     words = re.findall(r"[a-z0-9]+", plain.replace("'", "").replace("\u2019", ""))
     if not words or any(letter.isalpha() and not letter.isascii() for letter in plain):
         raise WordError(
-            "is no topic in Latin letters; say which it is: "
-            f"--topic-map {shlex.quote(f'{label}=TOPIC')}"
+            "is no topic in Latin letters",
+            remedy=f"say which it is: --topic-map {shlex.quote(f'{label}=TOPIC')}",
         )
     return "-".join(words)
 

@@ -30,13 +30,15 @@ def map_enum_words(values: Iterable[tuple[str, int]]) -> dict[str, int]:
     return {word: value for word, value in words.items() if word != "unspecified"}
 
 
-def read_word(text: str, words: Mapping[str, int], remedy: str = "") -> int:
+def read_word(
+    text: str, words: Mapping[str, int], *, problem: str = "is unknown", remedy: str = ""
+) -> int:
     """The value of a word or contract name, without regard to case, spaces and hyphens."""
     word = normalize_word(text)
     value = words.get(word, words.get(_ENUM_PREFIX.sub("", word)))
     if value is None:
         choices = ", ".join(word.replace("_", " ") for word in words)
-        raise WordError(remedy or f"is unknown; use one of {choices}")
+        raise WordError(problem, remedy=remedy or f"use one of {choices}")
     return value
 
 

@@ -20,7 +20,7 @@ def read_zone(name: str) -> tzinfo:
             raise NotationError(f"cannot be read on this machine: {error}") from error
     near = _resembling(zone_name, sorted(zones.values()))
     hint = " or ".join(near) if near else "Australia/Sydney"
-    raise NotationError(f"is no time zone; write AREA/CITY, such as {hint}")
+    raise NotationError("is no time zone", remedy=f"write AREA/CITY, such as {hint}")
 
 
 def _resembling(zone_name: str, zones: list[str]) -> list[str]:
