@@ -137,7 +137,13 @@ PARTICIPLES = {
 UNDERIVED_ERRORS = {
     "proto/mutua/errors.py": "MutuaError",
     "services/ledger/errors.py": "MutuaError",
-    "services/adapters/postgres/driver.py": "Error",  # PEP 249 names it
+    # PEP 249 names it, and SQLAlchemy looks it up.
+    "services/adapters/postgres/driver.py": "Error",
+    # Not a failed request: a name is looked up in a directory that the caller holds.
+    "proto/mutua/organization_directory.py": "AmbiguousNameError",
+    # Control flow, which ends in the process that raises it.
+    "services/app/stop_signal.py": "StopRequestedError",
+    "services/projector/worker.py": "ProjectionFailedError",
 }
 """Bases of their own: the client library and the core do not know each other."""
 
@@ -172,6 +178,19 @@ class TestNames:
             if is_exception(node) != node.name.endswith("Error")
         ]
         assert wrong == []
+
+    def test_exceptions_derive_from_mutua_error(self) -> None:
+        bases = {*UNDERIVED_ERRORS.values(), "ClientError"}  # mutua.MutuaError in the services
+        errors = [(file, node) for file, node in classes() if node.name.endswith("Error")]
+        count = 0
+        while count < len(bases):
+            count = len(bases)
+            bases |= {
+                node.name
+                for _, node in errors
+                if bases & {ast.unparse(base).rpartition(".")[2] for base in node.bases}
+            }
+        assert [f"{file}: {node.name}" for file, node in errors if node.name not in bases] == []
 
     def test_public_classes_are_unique(self) -> None:
         files: dict[str, list[str]] = {}

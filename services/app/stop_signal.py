@@ -15,7 +15,7 @@ def handle_stop_signals(stop: Callable[[], None]) -> None:
 
 
 class StopRequestedError(Exception):
-    """A signal arrived before the server was ready."""
+    """A signal arrived before the server was ready; `bootstrap.serve` returns then."""
 
 
 class StopSignal:
