@@ -132,17 +132,17 @@ def _java() -> str:
 
 
 def _require_java() -> None:
-    needed = (
-        f"the Kafka broker needs Java {_MIN_JAVA} or later; on Debian and Ubuntu: "
-        "apt install default-jre-headless"
-    )
+    needed = f"the Kafka broker needs Java {_MIN_JAVA} or later"
+    remedy = "on Debian and Ubuntu: apt install default-jre-headless"
     try:
         java = subprocess.run([_java(), "-version"], capture_output=True, text=True, check=True)
     except (OSError, subprocess.CalledProcessError):
-        raise ProgramNotFoundError(f"Java is missing: {needed}") from None
+        raise ProgramNotFoundError(f"Java is missing: {needed}", remedy=remedy) from None
     version = re.search(r'version "(\d+)', java.stderr)
     if version is None or int(version[1]) < _MIN_JAVA:
-        raise ProgramNotFoundError(f"this is {java.stderr.splitlines()[0]}: {needed}")
+        raise ProgramNotFoundError(
+            f"this is {java.stderr.splitlines()[0]}: {needed}", remedy=remedy
+        )
 
 
 def _run(failure: str, command: list[str]) -> None:
