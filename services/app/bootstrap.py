@@ -40,9 +40,10 @@ from services.exports.log_replay import ExportedLog, ReplayClock, replay_log
 from services.ingest import service as ingest
 from services.ledger.errors import DataInUseError, ForeignDataError, LogUnavailableError
 from services.ledger.times import Instant
-from services.projector.embedded_projector import EmbeddedProjector, find_hold_reason
+from services.projector.embedded_projector import EmbeddedProjector
 from services.projector.verification import VerifyProgress, VerifyReport, ignore_progress
 from services.projector.verification import verify as compare
+from services.projector.watermarks import find_hold_reason
 from services.query import service as query
 from services.query.lag_monitor import LagMonitor
 from services.query.position_tracker import PositionTracker

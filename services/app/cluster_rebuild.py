@@ -38,7 +38,8 @@ from services.ledger.errors import (
     UnknownFactKindError,
 )
 from services.projector.rebuild import build
-from services.projector.slab import check_same_log, project_slab
+from services.projector.slab import project_slab
+from services.projector.watermarks import check_same_log
 from services.settings import Settings
 
 RebuildProgress = Callable[[int, int], None]

@@ -23,7 +23,7 @@ from services.doctor.finding import (
 from services.ledger.errors import ForeignDataError
 from services.ledger.times import SECOND
 from services.ledger.wording import format_count
-from services.projector.slab import check_same_log
+from services.projector.watermarks import check_same_log
 from services.settings import read_settings
 
 _CLOCK_TOLERANCE_SECONDS: Final = 1.0

@@ -7,11 +7,11 @@ from collections.abc import Callable
 from typing import Final, Protocol
 
 from services.adapters.telemetry.metrics import BUSY_SLABS, NO_OP_METER, PROJECTOR_PARTITIONS, Meter
-from services.adapters.wire.event import read_record
 from services.ledger.errors import StoreBusyError, UnknownFactKindError
 from services.ledger.ports import Partition, ProjectionStore
-from services.projector.slab import check_same_log, write_slab
+from services.projector.slab import write_slab
 from services.projector.slab_prefetcher import SlabPrefetcher
+from services.projector.watermarks import check_same_log
 
 logger = logging.getLogger(__name__)
 
@@ -178,14 +178,3 @@ def _position(log: Partition, store: ProjectionStore) -> int:
     watermark = store.read_watermark(log.number)
     check_same_log(log, watermark)
     return 0 if watermark is None else watermark.next_offset
-
-
-# decision 0044: an unknown fact kind holds the partition
-def find_hold_reason(log: Partition, next_offset: int) -> str:
-    """Says why projecting stops at `next_offset`; "" when it does not."""
-    for record in log.read(next_offset, 1):
-        try:
-            read_record(record.offset, record.record_time, record.programme_id, record.value)
-        except UnknownFactKindError as error:
-            return str(error)
-    return ""

@@ -2,9 +2,8 @@
 
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from hashlib import sha256
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 from services.adapters.telemetry.metrics import (
     BUSY_SLABS,
@@ -17,21 +16,16 @@ from services.adapters.telemetry.metrics import (
 from services.adapters.wire.event import read_record
 from services.adapters.wire.new_exchange import read_new_exchange
 from services.ledger.changes import ProgrammeChanges, find_needs, project_records
-from services.ledger.errors import (
-    FencedWriterError,
-    ForeignDataError,
-    StoreBusyError,
-    UnknownFactKindError,
-)
+from services.ledger.errors import StoreBusyError, UnknownFactKindError
 from services.ledger.exchange import MAX_TOTAL_LEGS, ExchangeCorrected, ExchangeRecorded
 from services.ledger.facts import Event, LoggedRecord
 from services.ledger.new_exchange import NewExchange
-from services.ledger.ports import Partition, ProjectionStore
+from services.ledger.ports import ProjectionStore
 from services.ledger.record_times import make_monotonic
 from services.ledger.records import Record, Watermark
 from services.ledger.state import Ledger
 from services.ledger.times import SECOND, Instant
-from services.ledger.wording import format_count
+from services.projector.watermarks import make_watermark
 
 
 @dataclass(slots=True)
@@ -168,47 +162,3 @@ def _leg_count(logged: LoggedRecord | None) -> int:
             return exchange.leg_count
         case _:
             return 0
-
-
-def make_watermark(log_id: str, partition: int, last: Record) -> Watermark:
-    """Makes the watermark of read models that reflect a partition up to `last`, inclusive."""
-    digest = sha256(last.value).digest()[:16]
-    return Watermark(log_id, partition, last.offset + 1, last.record_time, digest)
-
-
-def check_same_log(log: Partition, watermark: Watermark | None) -> None:
-    """Raises ForeignDataError when the read models were not made from the current log."""
-    remedy = "mutua rebuild makes them again from the log"
-    if watermark is None:
-        return
-    if watermark.log_id != log.log_id:
-        raise ForeignDataError(f"the read models were made from another log; {remedy}")
-    last = log.read(watermark.next_offset - 1, 1)
-    if not last:
-        raise ForeignDataError(
-            f"the log ends at {log.end():,}, before the "
-            f"{format_count(watermark.next_offset, 'fact')} in the read models: it was "
-            f"cut or restored; if the log is right, {remedy}"
-        )
-    expected = make_watermark(log.log_id, log.number, last[0])
-    record_time = max(expected.record_time, watermark.record_time)  # projecting may have raised it
-    if replace(expected, record_time=record_time) != watermark:
-        raise ForeignDataError(
-            "the log does not hold the fact that was projected last: it was changed or restored; "
-            f"if the log is right, {remedy}"
-        )
-
-
-def check_not_rewound(positions: Mapping[int, int], next_offsets: Mapping[int, int]) -> None:
-    """Raises FencedWriterError when the read models are behind `next_offsets`.
-
-    The next slab would detect it, too, but may be a long time in coming.
-    """
-    for number, next_offset in next_offsets.items():
-        position = positions.get(number, 0)
-        if position < next_offset:
-            raise FencedWriterError(
-                f"partition {number} is at offset {position} in the read models and was at "
-                f"{next_offset}: they went back, to a backup or to a standby that was behind; "
-                "projecting begins again from there"
-            )

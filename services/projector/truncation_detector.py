@@ -7,7 +7,7 @@ from typing import NamedTuple, Protocol
 from services.ledger.errors import ForeignDataError
 from services.ledger.ports import ReadableLog
 from services.ledger.records import Watermark
-from services.projector.slab import check_same_log
+from services.projector.watermarks import check_same_log
 
 
 class ReplicatedLog(ReadableLog, Protocol):

@@ -29,8 +29,7 @@ from services.ledger.record_times import make_monotonic
 from services.ledger.records import Record
 from services.ledger.state import Ledger
 from services.ledger.wording import format_count
-from services.projector.embedded_projector import find_hold_reason
-from services.projector.slab import make_watermark
+from services.projector.watermarks import find_hold_reason, make_watermark
 
 _PAGE_RECORDS: Final = 10_000
 _MAX_LISTED: Final = 20

@@ -29,19 +29,19 @@ from services.ledger.errors import (
 from services.ledger.ports import Partition
 from services.ledger.records import Hold, Record, Watermark
 from services.ledger.times import Instant
-from services.projector.embedded_projector import find_hold_reason
 from services.projector.projection_thread import (
     THREAD_COUNT,
     FencedProjectionStore,
     ProjectionThread,
 )
-from services.projector.slab import Slab, check_not_rewound, check_same_log, read_slab, write_slab
+from services.projector.slab import Slab, read_slab, write_slab
 from services.projector.stall_detector import StallDetector
 from services.projector.truncation_detector import (
     LogTruncatedError,
     ReplicatedLog,
     TruncationDetector,
 )
+from services.projector.watermarks import check_not_rewound, check_same_log, find_hold_reason
 
 logger = logging.getLogger(__name__)
 

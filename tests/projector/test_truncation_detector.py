@@ -6,8 +6,8 @@ import pytest
 
 from services.ledger.errors import LogUnavailableError
 from services.ledger.records import Record, Watermark
-from services.projector.slab import make_watermark
 from services.projector.truncation_detector import LogTruncatedError, TruncationDetector
+from services.projector.watermarks import make_watermark
 from tests.projector.test_worker import LOG_ID, VALUES, FakeLog
 
 AFTER = VALUES[20:]
