@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections import defaultdict, deque
+from collections import deque
 from collections.abc import Sequence
 from typing import Any, Final
 
@@ -47,9 +47,13 @@ def create_app(settings: Settings, worker: Worker, *, address: KafkaAddress, gro
     @app.agent(slabs, supervisor_strategy=CrashingSupervisor)
     async def project(stream: Any) -> None:
         # Acknowledged by hand, because Faust otherwise acknowledges even when the handler raises.
-        queues = _PartitionQueues(app, worker, stream.noack())
-        async for event in queues.stream.events():
-            queues.take(event)
+        stream = stream.noack()
+        queues: dict[TP, _PartitionQueue] = {}
+        async for event in stream.events():
+            tp = event.message.tp
+            if tp not in queues:
+                queues[tp] = _PartitionQueue(tp, app, worker, stream)
+            queues[tp].add(event)
 
     async def release() -> None:
         if app.rebalancing:
@@ -63,43 +67,43 @@ def create_app(settings: Settings, worker: Worker, *, address: KafkaAddress, gro
     return app
 
 
-class _PartitionQueues:
-    """Queues slabs by partition. Partitions are projected concurrently, each in offset order."""
+class _PartitionQueue:
+    """The waiting slabs of a partition; a task projects them in offset order."""
 
-    def __init__(self, app: SlabApp, worker: Worker, stream: Any) -> None:
-        self.stream = stream
+    def __init__(self, tp: TP, app: SlabApp, worker: Worker, stream: Any) -> None:
+        self._tp = tp
         self._app = app
         self._worker = worker
-        self._waiting = defaultdict[TP, deque[Any]](deque)
-        self._tasks: dict[TP, asyncio.Task[None]] = {}
+        self._stream = stream
+        self._waiting = deque[Any]()
+        self._task: asyncio.Task[None] | None = None
 
-    def take(self, event: Any) -> None:
-        tp = event.message.tp
-        self._app.fetch_window.add(tp, event.value)
-        self._waiting[tp].append(event)
-        if tp not in self._tasks:
-            self._tasks[tp] = asyncio.create_task(self._drain(tp))
+    def add(self, event: Any) -> None:
+        self._app.fetch_window.add(self._tp, event.value)
+        self._waiting.append(event)
+        if self._task is None:
+            self._task = asyncio.create_task(self._drain())
 
-    async def _drain(self, tp: TP) -> None:
+    async def _drain(self) -> None:
         try:
-            while self._waiting[tp]:
-                await self._project(tp, take_contiguous(self._waiting[tp], MIN_PREFETCH_RECORDS))
+            while self._waiting:
+                await self._project(take_contiguous(self._waiting, MIN_PREFETCH_RECORDS))
         except Exception as error:
             logger.debug("the worker ends", exc_info=True)
             self._worker.report_failure(error)
         finally:
-            del self._tasks[tp]
+            self._task = None
 
-    async def _project(self, tp: TP, events: Sequence[Any]) -> None:
+    async def _project(self, events: Sequence[Any]) -> None:
         records = [record for event in events for record in event.value]
         try:
-            await self._worker.project(tp.partition, records)
-            if tp.partition in self._worker.holds:
-                self._app.consumer.pause_partitions({tp})
+            await self._worker.project(self._tp.partition, records)
+            if self._tp.partition in self._worker.holds:
+                self._app.consumer.pause_partitions({self._tp})
             for event in events:
-                await self.stream.ack(event)
+                await self._stream.ack(event)
         finally:
-            self._app.fetch_window.remove(tp, records)
+            self._app.fetch_window.remove(self._tp, records)
 
 
 def take_contiguous(waiting: deque[Any], most: int) -> list[Any]:

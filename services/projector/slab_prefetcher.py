@@ -7,8 +7,10 @@ from services.ledger.ports import Partition
 from services.ledger.times import Instant
 from services.projector.slab import Slab, read_slab
 
-_MIN_PREFETCH_RECORDS: Final = 1_000
-"""Smaller slabs are not prefetched, because reading them is faster than a hand-over."""
+_MIN_REMAINING_RECORDS: Final = 1_000
+"""Smaller slabs are not prefetched: reading them is faster than a hand-over, and a slab read at its
+turn includes what was appended meanwhile. `worker.MIN_PREFETCH_RECORDS` is lower, because the
+worker's slabs are fetched already and cannot grow."""
 
 
 class SlabPrefetcher:
@@ -40,7 +42,7 @@ class SlabPrefetcher:
             return None
         record_times = {position: self._record_times.get(position, 0)}  # a caller may read it again
         self._record_times = record_times | {slab.watermark.next_offset: slab.watermark.record_time}
-        if self._log.end() - slab.watermark.next_offset >= _MIN_PREFETCH_RECORDS:
+        if self._log.end() - slab.watermark.next_offset >= _MIN_REMAINING_RECORDS:
             start = slab.watermark.next_offset
             self._prefetched = start, self._reader.submit(self._read, start)
         return slab

@@ -8,56 +8,44 @@ held instead: its partition stops, and the other partitions continue.
 import asyncio
 import logging
 import threading
+import time
 from collections.abc import Callable, Collection, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager, suppress
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from itertools import chain
 from typing import Any, Final, TypeVar
 
 from services.adapters.kafka.topic import make_record_reader
 from services.adapters.telemetry.metrics import BUSY_SLABS, NO_OP_METER, PROJECTOR_PARTITIONS, Meter
-from services.adapters.telemetry.tracing import slab_span
 from services.ledger.errors import (
     FencedWriterError,
     LogUnavailableError,
     MutuaError,
     StoreBusyError,
     SupersededReadModelsError,
-    UnknownFactKindError,
 )
-from services.ledger.ports import Partition
-from services.ledger.records import Hold, Record, Watermark
-from services.ledger.times import Instant
+from services.ledger.records import Hold
+from services.projector.partition_projector import PartitionProjector, ProjectionFailedError
 from services.projector.projection_thread import (
     THREAD_COUNT,
     FencedProjectionStore,
     ProjectionThread,
 )
-from services.projector.slab import Slab, read_slab, write_slab
-from services.projector.stall_detector import StallDetector
-from services.projector.truncation_detector import (
-    LogTruncatedError,
-    ReplicatedLog,
-    TruncationDetector,
-)
-from services.projector.watermarks import check_not_rewound, check_same_log, find_hold_reason
+from services.projector.truncation import LogTruncatedError, ReplicatedLog, check_not_truncated
+from services.projector.watermarks import check_not_rewound
 
 logger = logging.getLogger(__name__)
 
 # decision 0096: one slab waits per partition
 MIN_PREFETCH_RECORDS: Final = 500
 """Smaller slabs are not prefetched, because decoding them is faster than handing them to a thread.
-Such slabs are merged with the slabs that follow."""
+They wait to be merged with the slabs that follow."""
 _RETRY_SECONDS: Final = 0.25
-
+_REBALANCE_FACTOR: Final = 4
+"""Factor on the time limit during a rebalance, which waits for dead members and does not poll."""
 
 _T = TypeVar("_T")
-
-
-# decision 0074: a failing record is found by bisection
-class ProjectionFailedError(Exception):
-    """Projecting failed at one record although the read models were available."""
 
 
 class Worker:
@@ -76,6 +64,7 @@ class Worker:
         on_superseded: Callable[[str], None],
         on_failure: Callable[[str], None],
         meter: Meter = NO_OP_METER,
+        min_prefetch_records: int = MIN_PREFETCH_RECORDS,
     ) -> None:
         """Takes callbacks instead of ending the process itself.
 
@@ -83,11 +72,8 @@ class Worker:
         worker. `on_failure` gets the reason of a failure and ends the process; if it returns, the
         worker does nothing more.
         """
-        self.next_offsets: dict[int, int] = {}
-        self.holds: dict[int, Hold] = {}
-        self._truncation = TruncationDetector(log)
-        self._record_times: dict[int, Instant] = {}
-        """The record time of the last projected record, by partition."""
+        self.partitions: dict[int, PartitionProjector] = {}
+        """The assigned partitions. An assignment replaces it, and does not change it."""
         self._log = log
         self._open_store = open_store
         self._on_ready = on_ready
@@ -95,23 +81,31 @@ class Worker:
         self._on_failure = on_failure
         self._meter = meter
         self._threads = [ProjectionThread(number) for number in range(THREAD_COUNT)]
-        self._decoders: dict[int, Callable[[Any], Record]] = {}
         self._decoding_thread = ThreadPoolExecutor(1, "slab-reader")
-        self._prefetched: dict[tuple[int, int], Future[Slab]] = {}
-        """Slabs decoded while a database works outside of Python, by partition and first offset."""
-        self._retried_offsets: dict[int, int] = {}
-        """Offsets of records that failed before, by partition. They are retried once, because this
-        process may be a later version, or the cause may be gone."""
-        self._stalls = StallDetector()
+        self._min_prefetch_records = min_prefetch_records
+        self._poll_time = time.monotonic()
         self._ready = False
         self._stopping = False
         self._store_problem = ""
-        """Why the read models could not be written at the last attempt; "" when they could."""
+        """Why the log or the read models were unavailable at the last attempt, "" if available."""
         meter.add(BUSY_SLABS, 0)
-        meter.watch(PROJECTOR_PARTITIONS, lambda: len(self.next_offsets))
+        meter.watch(PROJECTOR_PARTITIONS, lambda: len(self.partitions))
+
+    @property
+    def next_offsets(self) -> dict[int, int]:
+        return {number: partition.next_offset for number, partition in self.partitions.items()}
+
+    @property
+    def holds(self) -> dict[int, Hold]:
+        return {
+            number: hold
+            for number, partition in self.partitions.items()
+            if (hold := partition.hold) is not None
+        }
 
     async def take_over(self, partitions: Collection[int]) -> None:
-        await self._run(self._threads[0], lambda: self._load(sorted(partitions)))
+        load = partial(self._load, sorted(partitions))
+        await self._run(self._threads[0], lambda: self._retry(load))
 
     async def project(self, partition: int, records: Sequence[Any]) -> None:
         """Projects records of a partition; returns when they are durable, or the partition is held.
@@ -143,26 +137,22 @@ class Worker:
         on one thread.
         """
         try:
-            self._truncation.check()
+            check_not_truncated(self._log, self.partitions.values())
         except LogTruncatedError as error:
             number = error.partition
             with self._all_threads():
-                self._retry_until_written(
-                    lambda: self._thread_of(number).store.invalidate_watermark(number)
-                )
+                self._retry(lambda: self._thread_of(number).store.invalidate_watermark(number))
                 self.report_failure(error)
 
     def on_poll(self) -> None:
-        self._stalls.record_poll()
+        self._poll_time = time.monotonic()
 
     def on_fetch(self, partition: int, records: Sequence[Any]) -> None:
-        next_offset = self.next_offsets.get(partition, 0)
-        self._stalls.record_fetch(partition, records[-1].offset + 1, next_offset=next_offset)
-        if len(records) >= MIN_PREFETCH_RECORDS and partition in self._decoders:
-            place = partition, records[0].offset
-            self._prefetched[place] = self._decoding_thread.submit(
-                self._decode_slab, partition, records
-            )
+        projector = self.partitions.get(partition)
+        if projector is not None:
+            projector.add_fetched(records)
+            if len(records) >= self._min_prefetch_records:
+                projector.prefetch(records, self._decoding_thread)
 
     def on_rebalance_end(self) -> None:
         if not self._ready:
@@ -182,12 +172,23 @@ class Worker:
         return "; ".join(hold.reason for hold in self.holds.values()) or self._store_problem
 
     def describe_stall(self, seconds: float, *, rebalancing: bool) -> str:
-        """Says why this worker seems stuck, "" when it makes progress. Any thread may call it."""
-        if self._stopping:
+        """Says why this worker seems stuck, "" when it makes progress or is stopping.
+
+        It takes no locks, so any thread can call it while all other threads hang.
+        """
+        expected = [each for each in self.partitions.values() if each.hold is None]
+        if self._stopping or not expected:
             return ""
-        return self._stalls.describe_stall(
-            self.next_offsets, self.holds, seconds, rebalancing=rebalancing
-        )
+        for partition in expected:
+            if partition.is_stalled(seconds):
+                return (
+                    f"partition {partition.number} has been at offset {partition.next_offset} for "
+                    f"{seconds:g} s"
+                )
+        patience = seconds * (_REBALANCE_FACTOR if rebalancing else 1)
+        if time.monotonic() - self._poll_time > patience:
+            return f"the consumer has not answered for {patience:g} s"
+        return ""
 
     def stop(self) -> None:
         """Ignores failures from now on. Call it before Faust is stopped."""
@@ -216,48 +217,24 @@ class Worker:
             return None
 
     def _load(self, partitions: Sequence[int]) -> None:
-        """Loads positions and holds, and retries while the log or the read models are away."""
-        while True:
-            try:
-                return self._load_positions(partitions)
-            except (LogUnavailableError, StoreBusyError) as error:
-                self._wait(error)
-
-    def _load_positions(self, partitions: Sequence[int]) -> None:
         """Loads positions and holds. Raises ForeignDataError when the log is another one."""
-        next_offsets: dict[int, int] = {}
-        holds: dict[int, Hold] = {}
-        retried_offsets: dict[int, int] = {}
-        watermarks: list[Watermark] = []
         self._log.check_identity()
-        epochs = self._log.leader_epochs()
+        leader_epochs = self._log.leader_epochs()
         with self._all_threads():
             for thread in self._threads:
                 thread.reopen(self._open_store)
             self._threads[0].store.fence(partitions)
-            for number in partitions:
-                store, partition = self._thread_of(number).store, self._log.get_partition(number)
-                watermark = store.read_watermark(number)
-                check_same_log(partition, watermark)
-                next_offsets[number] = 0 if watermark is None else watermark.next_offset
-                watermarks += [watermark] if watermark else []
-                hold = store.read_hold(number)
-                if hold is None:
-                    continue
-                if _is_over(hold, partition, next_offsets[number]):
-                    store.delete_hold(number)
-                elif hold.crash_count:
-                    retried_offsets[number] = hold.offset
-                else:
-                    holds[number] = hold
-            count = self._log.partition_count
-            self._decoders = {number: make_record_reader(number, count) for number in partitions}
-            self._stalls.forget(partitions)
-            self._prefetched.clear()
-            self.holds, self.next_offsets = holds, next_offsets
-            self._retried_offsets = retried_offsets
-            self._record_times = {mark.partition: mark.record_time for mark in watermarks}
-            self._truncation.reset(epochs, partitions, watermarks)
+            self.partitions = {
+                number: PartitionProjector(
+                    self._log.get_partition(number),
+                    self._thread_of(number),
+                    leader_epoch=leader_epochs.get(number),
+                    read_record=make_record_reader(number, self._log.partition_count),
+                    retry=self._retry,
+                    meter=self._meter,
+                )
+                for number in partitions
+            }
 
     @contextmanager
     def _all_threads(self) -> Iterator[None]:
@@ -266,154 +243,54 @@ class Worker:
                 locks.enter_context(thread.lock)
             yield
 
-    def _project(self, partition: int, fetched_records: Sequence[Any]) -> None:
-        thread = self._thread_of(partition)
-        with thread.lock:
-            next_offset = self.next_offsets.get(partition)
-            if next_offset is None or partition in self.holds:
-                return  # fetched for a previous assignment, or before the partition was held
-            records = [record for record in fetched_records if record.offset >= next_offset]
-            if not records:
-                return
-            prefetched = self._prefetched.pop((partition, fetched_records[0].offset), None)
-            if len(records) < len(fetched_records):
-                prefetched = None
-            end = next_offset + len(records) - 1
-            with slab_span(partition, records):
-                if (records[0].offset, records[-1].offset) != (next_offset, end):
-                    raise FencedWriterError(
-                        f"partition {partition} is at offset {next_offset}, but the fetched "
-                        f"records are {records[0].offset} to {records[-1].offset}, "
-                        f"{len(records)} of them"
-                    )
-                try:
-                    self._commit(thread.store, partition, records, prefetched)
-                except UnknownFactKindError as error:
-                    hold = Hold(partition, self.next_offsets[partition], str(error), 0)
-                    self._hold(thread.store, hold)
-
-    def _decode_slab(
-        self, partition: int, records: Sequence[Any], previous_record_time: Instant = 0
-    ) -> Slab:
-        return read_slab(
-            self._log.log_id,
-            [*map(self._decoders[partition], records)],
-            partition=partition,
-            previous_record_time=previous_record_time,
-        )
-
-    def _commit(
-        self,
-        store: FencedProjectionStore,
-        partition: int,
-        records: Sequence[Any],
-        prefetched: Future[Slab] | None = None,
-    ) -> None:
-        """Projects all records, in as many transactions as necessary."""
-        while records:
-            try:
-                last_time = self._record_times.get(partition, 0)
-                if prefetched is None:
-                    slab = self._decode_slab(partition, records, last_time)
-                else:
-                    slab = prefetched.result()
-                    if slab.start_time < last_time:  # it was decoded before that time was known
-                        slab = self._decode_slab(partition, records, last_time)
-                end = self._retry_until_written(partial(write_slab, store, slab, self._meter))
-            except (FencedWriterError, UnknownFactKindError, StoreBusyError):
-                raise
-            except Exception as error:
-                logger.info("projecting %d records failed", len(records), exc_info=True)
-                self._bisect_failure(store, partition, records, error)
-                return
-            records, prefetched = records[end.next_offset - records[0].offset :], None
-            self._truncation.add_watermark(end)
-            self._record_times[partition] = end.record_time
-            self.next_offsets[partition] = end.next_offset
-            self._stalls.record_progress(partition)
-            if self._retried_offsets.get(partition, end.next_offset) < end.next_offset:
-                with suppress(StoreBusyError):  # the next slab deletes it
-                    store.delete_hold(partition)
-                    del self._retried_offsets[partition]
-
-    def _bisect_failure(
-        self, store: FencedProjectionStore, partition: int, records: Sequence[Any], error: Exception
-    ) -> None:
-        """Finds the record at which projecting fails, and saves a hold that counts the crash."""
-        if len(records) > 1:
-            middle = len(records) // 2
-            self._commit(store, partition, records[:middle])
-            if partition not in self.holds:
-                self._commit(store, partition, records[middle:])
-            return
-        offset, previous_hold = records[0].offset, store.read_hold(partition)
-        has_failed_before = previous_hold is not None and previous_hold.offset == offset
-        count = previous_hold.crash_count + 1 if previous_hold and has_failed_before else 1
-        reason = f"projecting failed at offset {offset} of partition {partition}: {error!r}"
-        hold = Hold(partition, offset, reason, count)
-        self._hold(store, hold)
-        if not hold.is_permanent:
-            raise ProjectionFailedError(reason) from error
-
-    def _hold(self, store: FencedProjectionStore, hold: Hold) -> None:
-        store.save_hold(hold)
-        if hold.is_permanent:
-            self.holds[hold.partition] = hold
-            logger.error(
-                "partition %d is held: %s; mutua topic release %d retries it",
-                *(hold.partition, hold.reason, hold.partition),
-            )
+    def _project(self, number: int, records: Sequence[Any]) -> None:
+        with self._thread_of(number).lock:
+            partition = self.partitions.get(number)
+            if partition is not None:  # else it was revoked since these records were fetched
+                partition.project(records)
 
     def _resume_released(self, thread: ProjectionThread) -> dict[int, int]:
         """Resumes released partitions of one thread, without waiting for the other threads."""
         with thread.lock:
-            next_offsets = {
-                number: offset
-                for number, offset in self.next_offsets.items()
+            partitions = [
+                partition
+                for number, partition in self.partitions.items()
                 if self._thread_of(number) is thread
-            }
-            if not next_offsets:
+            ]
+            if not partitions:
                 return {}
+            next_offsets = {partition.number: partition.next_offset for partition in partitions}
             try:
                 thread.store.require_current()
                 check_not_rewound(thread.store.read_positions(), next_offsets)
-                held_partitions = [number for number in next_offsets if number in self.holds]
                 released_partitions = [
-                    number for number in held_partitions if thread.store.read_hold(number) is None
+                    partition
+                    for partition in partitions
+                    if partition.hold and thread.store.read_hold(partition.number) is None
                 ]
             except StoreBusyError as error:
                 self._store_problem = str(error)
                 return {}
             self._store_problem = ""
-            self._stalls.forget(released_partitions)
-            for number in released_partitions:
-                del self.holds[number]
-            return {number: next_offsets[number] for number in released_partitions}
+            for partition in released_partitions:
+                partition.release()
+            return {partition.number: partition.next_offset for partition in released_partitions}
 
-    def _retry_until_written(self, write: Callable[[], _T]) -> _T:
-        """Retries a write until the read models accept it; `describe_stall` limits the time."""
+    def _retry(self, work: Callable[[], _T]) -> _T:
+        """Retries until the log and the read models are available, or the worker is stopping.
+
+        `describe_stall` limits the time that a slab takes.
+        """
         while True:
             try:
-                written = write()
-            except StoreBusyError as error:
-                self._wait(error)
+                result = work()
+            except (LogUnavailableError, StoreBusyError) as error:
+                if self._stopping:
+                    raise
+                if self._store_problem != str(error):
+                    logger.warning("projecting waits: %s", error)
+                self._store_problem = str(error)
+                threading.Event().wait(_RETRY_SECONDS)
             else:
                 self._store_problem = ""
-                return written
-
-    def _wait(self, reason: Exception) -> None:
-        """Waits before a retry. Raises `reason` once the worker is stopping."""
-        if self._stopping:
-            raise reason
-        if self._store_problem != str(reason):
-            logger.warning("projecting waits: %s", reason)
-        self._store_problem = str(reason)
-        threading.Event().wait(_RETRY_SECONDS)
-
-
-# decision 0044: an unknown fact kind holds the partition
-def _is_over(hold: Hold, partition: Partition, next_offset: int) -> bool:
-    """Whether the partition is past the hold, or this version knows the fact kind."""
-    return hold.offset != next_offset or (
-        hold.crash_count == 0 and not find_hold_reason(partition, next_offset)
-    )
+                return result

@@ -27,8 +27,10 @@ from services.adapters.kafka import faust_transport as ours
 from services.adapters.kafka.address import KafkaAddress
 from services.ledger.records import Hold
 from services.projector.faust_app import create_app
+from services.projector.partition_projector import PartitionProjector
 from services.projector.worker import Worker
 from services.settings import Settings
+from tests.projector.running_worker import FakeLog, make_partition
 
 HERE, THERE = TP("facts", 0), TP("facts", 1)
 
@@ -47,9 +49,16 @@ class RecordingOwner(Worker):
             on_failure=self.reasons.append,
         )
         self.stored_offsets = {0: 70, 1: 0}
+        self.stored_holds: dict[int, Hold] = {}
 
     async def take_over(self, partitions: Collection[int]) -> None:
-        self.next_offsets = {number: self.stored_offsets[number] for number in partitions}
+        self.partitions = {number: self.load(number) for number in partitions}
+
+    def load(self, number: int) -> PartitionProjector:
+        partition = make_partition(FakeLog([], number=number))
+        partition.next_offset = self.stored_offsets[number]
+        partition.hold = self.stored_holds.get(number)
+        return partition
 
 
 class FakeFetchThread:
@@ -218,7 +227,7 @@ async def test_commit_ignores_acknowledgements(app_under_test: AppUnderTest) -> 
     await consumer.perform_seek()
     await consumer.commit()
     message = consumer._to_message(HERE, ours.FetchedSlab([record(70), record(79)]))
-    app_under_test.owner.next_offsets[0] = 75
+    app_under_test.owner.partitions[0].next_offset = 75
     app_under_test.app.topics.acking_topics.add("facts")
     assert consumer.ack(message)
     await consumer.commit()
@@ -231,7 +240,7 @@ async def test_commit_ignores_acknowledgements(app_under_test: AppUnderTest) -> 
 async def test_seek_pauses_held_partition(app_under_test: AppUnderTest) -> None:
     consumer = app_under_test.consumer
     app_under_test.thread.fetched = {HERE: [record(70)], THERE: [record(0)]}
-    app_under_test.owner.holds = {1: Hold(1, 0, "", 0)}
+    app_under_test.owner.stored_holds = {1: Hold(1, 0, "", 0)}
     consumer._set_active_tps({HERE, THERE})
     await consumer.perform_seek()
     found = [place async for place, _ in consumer.getmany(timeout=1.0)]
