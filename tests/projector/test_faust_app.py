@@ -64,41 +64,46 @@ async def wait_until_idle() -> None:
         await asyncio.sleep(0)
 
 
-def test_slabs_wait_for_their_own_partition_only() -> None:
-    async def main() -> None:
-        owner: Any = FakeOwner()
-        stream = FakeStream(
-            *((SLOW, slab(0, 2)), (SLOW, slab(2, 4)), (QUICK, slab(0, 1))),
-            *((SLOW, slab(4, 5)), (SLOW, slab(7, 8))),
-        )
-        settings = Settings(log_url="kafka://one:1/facts", slab_records=3)
-        address = KafkaAddress.parse(settings.log_url)
-        app = create_app(settings, owner, address=address, group="group")
-        (agent,) = app.agents.values()
-        taking: Any = agent
-        await taking.fun(stream)
-        await wait_until_idle()
-        assert owner.begun_slabs == [(0, 0, 5), (1, 0, 1)]  # what follows without a gap is one
-        assert stream.acknowledged == [(1, 0)]
-        assert app.fetch_window.select_fetchable({SLOW, QUICK}) == {QUICK}
-        owner.may_finish.set()
-        await wait_until_idle()
-        assert owner.begun_slabs[2:] == [(0, 7, 1)]
-        assert stream.acknowledged[1:] == [(0, 0), (0, 2), (0, 4), (0, 7)]
-        assert app.fetch_window.select_fetchable({SLOW, QUICK}) == {SLOW, QUICK}
-        assert owner.reasons == []
+class TestPartitionQueue:
+    """Slabs of a partition are projected in order, and partitions concurrently."""
 
-    asyncio.run(main())
+    def test_queue_waits_for_its_own_partition_only(self) -> None:
+        async def main() -> None:
+            owner: Any = FakeOwner()
+            stream = FakeStream(
+                *((SLOW, slab(0, 2)), (SLOW, slab(2, 4)), (QUICK, slab(0, 1))),
+                *((SLOW, slab(4, 5)), (SLOW, slab(7, 8))),
+            )
+            settings = Settings(log_url="kafka://one:1/facts", slab_records=3)
+            address = KafkaAddress.parse(settings.log_url)
+            app = create_app(settings, owner, address=address, group="group")
+            (agent,) = app.agents.values()
+            taking: Any = agent
+            await taking.fun(stream)
+            await wait_until_idle()
+            assert owner.begun_slabs == [(0, 0, 5), (1, 0, 1)]  # what follows without a gap is one
+            assert stream.acknowledged == [(1, 0)]
+            assert app.fetch_window.select_fetchable({SLOW, QUICK}) == {QUICK}
+            owner.may_finish.set()
+            await wait_until_idle()
+            assert owner.begun_slabs[2:] == [(0, 7, 1)]
+            assert stream.acknowledged[1:] == [(0, 0), (0, 2), (0, 4), (0, 7)]
+            assert app.fetch_window.select_fetchable({SLOW, QUICK}) == {SLOW, QUICK}
+            assert owner.reasons == []
+
+        asyncio.run(main())
 
 
-@pytest.mark.parametrize(
-    ("sizes", "first"), [((3, 2, 1, 1), 3), ((7, 1), 1), ((2, 7), 1), ((6, 1), 1), ((5, 1), 2)]
-)
-def test_contiguous_small_slabs_are_merged(sizes: tuple[int, ...], first: int) -> None:
-    ends = list(accumulate(sizes))
-    waiting = deque(
-        SimpleNamespace(value=slab(end - size, end)) for size, end in zip(sizes, ends, strict=True)
+class TestTakeContiguous:
+    @pytest.mark.parametrize(
+        ("sizes", "first"), [((3, 2, 1, 1), 3), ((7, 1), 1), ((2, 7), 1), ((6, 1), 1), ((5, 1), 2)]
     )
-    left = list(waiting)[first:]
-    assert len(take_contiguous(waiting, 7)) == first
-    assert list(waiting) == left
+    def test_take_contiguous_merges_small_slabs(self, sizes: tuple[int, ...], first: int) -> None:
+        ends = list(accumulate(sizes))
+        waiting = deque(
+            SimpleNamespace(value=slab(end - size, end))
+            for size, end in zip(sizes, ends, strict=True)
+        )
+        left = list(waiting)[first:]
+        assert len(take_contiguous(waiting, 7)) == first
+        assert list(waiting) == left

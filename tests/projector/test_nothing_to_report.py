@@ -16,18 +16,6 @@ from tests.projector.slab_projection import open_empty_store, project, read_tabl
 from tests.strategies import histories, slab_cuts
 
 
-@pytest.mark.parametrize("history", load_histories(), ids=str)
-def test_rows_are_those_of_the_history(history: RecordedHistory) -> None:
-    assert _said(history.events) == history.nothing_to_report
-
-
-@settings(max_examples=40, deadline=None)
-@given(st.data(), histories())
-def test_rows_are_those_of_the_oracle(data: st.DataObject, events: list[Event]) -> None:
-    found = _said(events, data.draw(slab_cuts(len(events))))
-    assert found == sorted(fold(events).nothing_to_report)
-
-
 def _said(events: Sequence[Event], where: Sequence[int] = ()) -> list[tuple[str, str, str]]:
     """Organization, month, and who said so, of every row."""
     with open_empty_store() as store:
@@ -35,3 +23,15 @@ def _said(events: Sequence[Event], where: Sequence[int] = ()) -> list[tuple[str,
             project(store, make_records(events), where)
         rows = read_tables(store)["nothing_to_report"]
     return sorted((row[1], f"{row[2] // 12:04}-{row[2] % 12 + 1:02}", row[4]) for row in rows)
+
+
+class TestNothingToReportRows:
+    @pytest.mark.parametrize("history", load_histories(), ids=str)
+    def test_rows_equal_the_history(self, history: RecordedHistory) -> None:
+        assert _said(history.events) == history.nothing_to_report
+
+    @settings(max_examples=40, deadline=None)
+    @given(st.data(), histories())
+    def test_rows_equal_the_oracle(self, data: st.DataObject, events: list[Event]) -> None:
+        found = _said(events, data.draw(slab_cuts(len(events))))
+        assert found == sorted(fold(events).nothing_to_report)

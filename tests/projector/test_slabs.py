@@ -41,65 +41,6 @@ COLUMNS = [
 ]
 
 
-@SETTINGS
-@given(
-    st.data(), histories() | mixed_histories(), st.lists(st.sampled_from(UNREADABLE), max_size=2)
-)
-def test_tables_do_not_depend_on_slabs_in_sqlite(
-    data: st.DataObject, events: list[Event], unreadable: list[bytes]
-) -> None:
-    values = [(event.programme_id, event.SerializeToString()) for event in events]
-    for value in unreadable:
-        values.insert(data.draw(st.integers(0, len(values))), (PROGRAMME, value))
-    with TemporaryDirectory() as folder, _log(Path(folder), values) as log:
-        records = log.read(0, len(values))
-        with closing(SqliteStore(Path(folder, "one.sqlite"))) as store:
-            project(store, records, log_id=log.log_id)
-            in_one_slab = read_tables(store)
-            assert verify(log, store).differences == []
-        several = Path(folder, "several.sqlite")
-        store = SqliteStore(several)
-        for slab in split_into_slabs(records, data.draw(slab_cuts(len(records)))):
-            if data.draw(st.booleans()):
-                store.close()
-                store = SqliteStore(several)
-            project_slab(store, log.log_id, slab)
-            with pytest.raises(FencedWriterError):
-                project_slab(store, log.log_id, slab)
-        with closing(store):
-            assert read_tables(store) == in_one_slab
-            assert verify(log, store).differences == []
-
-
-@settings(SETTINGS, max_examples=6, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(
-    st.data(), histories() | mixed_histories(), st.lists(st.sampled_from(UNREADABLE), max_size=2)
-)
-def test_tables_do_not_depend_on_slabs_in_postgresql(
-    database: str, data: st.DataObject, events: list[Event], unreadable: list[bytes]
-) -> None:
-    """And the same as those of SQLite, but for the numbers of the programmes."""
-    values = [(event.programme_id, event.SerializeToString()) for event in events]
-    for value in unreadable:
-        values.insert(data.draw(st.integers(0, len(values))), (PROGRAMME, value))
-    with TemporaryDirectory() as folder, _log(Path(folder), values) as log:
-        records = log.read(0, len(values))
-        drop_read_models(database)
-        store = PostgresStore(database)
-        for slab in split_into_slabs(records, data.draw(slab_cuts(len(records)))):
-            if data.draw(st.booleans()):
-                store.close()
-                store = PostgresStore(database)
-            project_slab(store, log.log_id, slab)
-            with pytest.raises(FencedWriterError):
-                project_slab(store, log.log_id, slab)
-        with closing(store):
-            assert verify(log, store).differences == []
-            with closing(SqliteStore(Path(folder, "one.sqlite"))) as embedded:
-                project(embedded, records, log_id=log.log_id)
-                assert _by_programme(store) == _by_programme(embedded)
-
-
 def _by_programme(store: SqliteStore | PostgresStore) -> dict[str, list[tuple[Any, ...]]]:
     """Every row of every table, under the id of its programme instead of the number."""
     rows = read_tables(store)
@@ -109,22 +50,6 @@ def _by_programme(store: SqliteStore | PostgresStore) -> dict[str, list[tuple[An
         name: sorted(((ids[row[0]], *row[1:]) for row in found), key=repr)
         for name, found in rows.items()
     }
-
-
-def test_replacement_of_a_waiting_fact_waits_across_slabs(tmp_path: Path) -> None:
-    recorded, corrected, *_ = _one_of_each()
-    waiting, replacing = Event(), Event()
-    for event, number in ((waiting, 20), (replacing, 21)):
-        event.CopyFrom(corrected)
-        event.event_id = event_id(number)
-    waiting.exchange_corrected.exchange_id = event_id(99)
-    replacing.exchange_corrected.replaces_event_id = waiting.event_id
-    values = [(PROGRAMME, event.SerializeToString()) for event in (recorded, waiting, replacing)]
-    with _log(tmp_path, values) as log, closing(SqliteStore(tmp_path / "read.sqlite")) as store:
-        project(store, log.read(0, 3), (1, 2), log_id=log.log_id)
-        assert verify(log, store).differences == []
-        with store.open_snapshot(0) as snapshot:
-            assert snapshot.read_counts(PROGRAMME).waiting_count == 2
 
 
 @pytest.fixture(scope="module")
@@ -137,72 +62,6 @@ def projected(tmp_path_factory: pytest.TempPathFactory) -> Path:
         assert [name for name, rows in read_tables(store).items() if not rows] == []
         assert verify(log, store).ok
     return folder
-
-
-@pytest.mark.parametrize(("model", "column"), COLUMNS)
-def test_verify_reports_a_changed_value(
-    projected: Path, tmp_path: Path, model: type[ReadModelRow], column: Column[Any]
-) -> None:
-    with _tampered(projected, tmp_path, "read.sqlite") as connection:
-        row = _first_row(connection, model)
-        place = list(model.table().columns).index(column)
-        changed = (*row[:place], _other(row[place], column), *row[place + 1 :])
-        _delete(connection, model, row)
-        _insert(connection, model, changed)
-    assert _differences(tmp_path)
-
-
-@pytest.mark.parametrize("model", MODELS, ids=lambda model: model.__tablename__)
-def test_verify_reports_a_missing_row(
-    projected: Path, tmp_path: Path, model: type[ReadModelRow]
-) -> None:
-    with _tampered(projected, tmp_path, "read.sqlite") as connection:
-        _delete(connection, model, _first_row(connection, model))
-    assert _differences(tmp_path)
-
-
-@pytest.mark.parametrize(
-    "model",
-    [model for model in MODELS if model is not ProgrammeRow],
-    ids=lambda model: model.__tablename__,
-)
-def test_verify_reports_an_extra_row(
-    projected: Path, tmp_path: Path, model: type[ReadModelRow]
-) -> None:
-    with _tampered(projected, tmp_path, "read.sqlite") as connection:
-        row = _first_row(connection, model)
-        keys = set(list(model.table().primary_key.columns)[-1:])
-        keys |= {column for index in model.table().indexes if index.unique for column in index.c}
-        keys.discard(model.table().c.get("programme"))
-        changed = [
-            _other(value, column) if column in keys else value
-            for value, column in zip(row, model.table().columns, strict=True)
-        ]
-        _insert(connection, model, tuple(changed))
-    assert _differences(tmp_path)
-
-
-def test_verify_reports_an_empty_programme(projected: Path, tmp_path: Path) -> None:
-    with _tampered(projected, tmp_path, "read.sqlite") as connection:
-        _insert(connection, ProgrammeRow, (99, "ghost", 0, 0))
-    assert _differences(tmp_path)
-
-
-@pytest.mark.parametrize(
-    "tampering",
-    [
-        "UPDATE record SET value = CAST(value || X'00' AS BLOB) WHERE offset = 1",
-        "UPDATE record SET record_time = record_time + 1 WHERE offset = 1",
-        "UPDATE record SET programme_id = 'other' WHERE offset = 1",
-        "DELETE FROM record WHERE offset = 1",
-        "DELETE FROM record WHERE offset = (SELECT max(offset) FROM record)",
-        "UPDATE log SET id = replace(id, substr(id, 1, 1), 'x')",
-    ],
-)
-def test_verify_reports_a_changed_log(projected: Path, tmp_path: Path, tampering: str) -> None:
-    with _tampered(projected, tmp_path, "log.sqlite") as connection:
-        connection.execute(tampering)
-    assert _differences(tmp_path)
 
 
 def _one_of_each() -> list[Event]:
@@ -299,3 +158,150 @@ def _other(value: Any, column: Column[Any]) -> Any:
     if isinstance(value, bytes):
         return value + b"x"
     return 1_000 if value is None else value + 1_000
+
+
+class TestProjectSlab:
+    @SETTINGS
+    @given(
+        st.data(),
+        histories() | mixed_histories(),
+        st.lists(st.sampled_from(UNREADABLE), max_size=2),
+    )
+    def test_tables_do_not_depend_on_slabs_in_sqlite(
+        self, data: st.DataObject, events: list[Event], unreadable: list[bytes]
+    ) -> None:
+        values = [(event.programme_id, event.SerializeToString()) for event in events]
+        for value in unreadable:
+            values.insert(data.draw(st.integers(0, len(values))), (PROGRAMME, value))
+        with TemporaryDirectory() as folder, _log(Path(folder), values) as log:
+            records = log.read(0, len(values))
+            with closing(SqliteStore(Path(folder, "one.sqlite"))) as store:
+                project(store, records, log_id=log.log_id)
+                in_one_slab = read_tables(store)
+                assert verify(log, store).differences == []
+            several = Path(folder, "several.sqlite")
+            store = SqliteStore(several)
+            for slab in split_into_slabs(records, data.draw(slab_cuts(len(records)))):
+                if data.draw(st.booleans()):
+                    store.close()
+                    store = SqliteStore(several)
+                project_slab(store, log.log_id, slab)
+                with pytest.raises(FencedWriterError):
+                    project_slab(store, log.log_id, slab)
+            with closing(store):
+                assert read_tables(store) == in_one_slab
+                assert verify(log, store).differences == []
+
+    @settings(SETTINGS, max_examples=6, suppress_health_check=[HealthCheck.function_scoped_fixture])
+    @given(
+        st.data(),
+        histories() | mixed_histories(),
+        st.lists(st.sampled_from(UNREADABLE), max_size=2),
+    )
+    def test_tables_do_not_depend_on_slabs_in_postgresql(
+        self, database: str, data: st.DataObject, events: list[Event], unreadable: list[bytes]
+    ) -> None:
+        """And the same as those of SQLite, but for the numbers of the programmes."""
+        values = [(event.programme_id, event.SerializeToString()) for event in events]
+        for value in unreadable:
+            values.insert(data.draw(st.integers(0, len(values))), (PROGRAMME, value))
+        with TemporaryDirectory() as folder, _log(Path(folder), values) as log:
+            records = log.read(0, len(values))
+            drop_read_models(database)
+            store = PostgresStore(database)
+            for slab in split_into_slabs(records, data.draw(slab_cuts(len(records)))):
+                if data.draw(st.booleans()):
+                    store.close()
+                    store = PostgresStore(database)
+                project_slab(store, log.log_id, slab)
+                with pytest.raises(FencedWriterError):
+                    project_slab(store, log.log_id, slab)
+            with closing(store):
+                assert verify(log, store).differences == []
+                with closing(SqliteStore(Path(folder, "one.sqlite"))) as embedded:
+                    project(embedded, records, log_id=log.log_id)
+                    assert _by_programme(store) == _by_programme(embedded)
+
+    def test_replacement_of_a_waiting_fact_waits_across_slabs(self, tmp_path: Path) -> None:
+        recorded, corrected, *_ = _one_of_each()
+        waiting, replacing = Event(), Event()
+        for event, number in ((waiting, 20), (replacing, 21)):
+            event.CopyFrom(corrected)
+            event.event_id = event_id(number)
+        waiting.exchange_corrected.exchange_id = event_id(99)
+        replacing.exchange_corrected.replaces_event_id = waiting.event_id
+        values = [
+            (PROGRAMME, event.SerializeToString()) for event in (recorded, waiting, replacing)
+        ]
+        with _log(tmp_path, values) as log, closing(SqliteStore(tmp_path / "read.sqlite")) as store:
+            project(store, log.read(0, 3), (1, 2), log_id=log.log_id)
+            assert verify(log, store).differences == []
+            with store.open_snapshot(0) as snapshot:
+                assert snapshot.read_counts(PROGRAMME).waiting_count == 2
+
+
+class TestVerify:
+    @pytest.mark.parametrize(("model", "column"), COLUMNS)
+    def test_verify_reports_a_changed_value(
+        self, projected: Path, tmp_path: Path, model: type[ReadModelRow], column: Column[Any]
+    ) -> None:
+        with _tampered(projected, tmp_path, "read.sqlite") as connection:
+            row = _first_row(connection, model)
+            place = list(model.table().columns).index(column)
+            changed = (*row[:place], _other(row[place], column), *row[place + 1 :])
+            _delete(connection, model, row)
+            _insert(connection, model, changed)
+        assert _differences(tmp_path)
+
+    @pytest.mark.parametrize("model", MODELS, ids=lambda model: model.__tablename__)
+    def test_verify_reports_a_missing_row(
+        self, projected: Path, tmp_path: Path, model: type[ReadModelRow]
+    ) -> None:
+        with _tampered(projected, tmp_path, "read.sqlite") as connection:
+            _delete(connection, model, _first_row(connection, model))
+        assert _differences(tmp_path)
+
+    @pytest.mark.parametrize(
+        "model",
+        [model for model in MODELS if model is not ProgrammeRow],
+        ids=lambda model: model.__tablename__,
+    )
+    def test_verify_reports_an_extra_row(
+        self, projected: Path, tmp_path: Path, model: type[ReadModelRow]
+    ) -> None:
+        with _tampered(projected, tmp_path, "read.sqlite") as connection:
+            row = _first_row(connection, model)
+            keys = set(list(model.table().primary_key.columns)[-1:])
+            keys |= {
+                column for index in model.table().indexes if index.unique for column in index.c
+            }
+            keys.discard(model.table().c.get("programme"))
+            changed = [
+                _other(value, column) if column in keys else value
+                for value, column in zip(row, model.table().columns, strict=True)
+            ]
+            _insert(connection, model, tuple(changed))
+        assert _differences(tmp_path)
+
+    def test_verify_reports_an_empty_programme(self, projected: Path, tmp_path: Path) -> None:
+        with _tampered(projected, tmp_path, "read.sqlite") as connection:
+            _insert(connection, ProgrammeRow, (99, "ghost", 0, 0))
+        assert _differences(tmp_path)
+
+    @pytest.mark.parametrize(
+        "tampering",
+        [
+            "UPDATE record SET value = CAST(value || X'00' AS BLOB) WHERE offset = 1",
+            "UPDATE record SET record_time = record_time + 1 WHERE offset = 1",
+            "UPDATE record SET programme_id = 'other' WHERE offset = 1",
+            "DELETE FROM record WHERE offset = 1",
+            "DELETE FROM record WHERE offset = (SELECT max(offset) FROM record)",
+            "UPDATE log SET id = replace(id, substr(id, 1, 1), 'x')",
+        ],
+    )
+    def test_verify_reports_a_changed_log(
+        self, projected: Path, tmp_path: Path, tampering: str
+    ) -> None:
+        with _tampered(projected, tmp_path, "log.sqlite") as connection:
+            connection.execute(tampering)
+        assert _differences(tmp_path)
