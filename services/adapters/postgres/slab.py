@@ -15,16 +15,14 @@ from services.adapters.failpoint import failpoint
 from services.adapters.postgres.driver import make_dialect
 from services.adapters.postgres.schema import Build
 from services.adapters.sql_store.dictionary import ProgrammeDictionary
-from services.adapters.sql_store.slab_rows import Row, make_slab_rows
+from services.adapters.sql_store.slab_rows import IS_EMPTY_MONTH, UPDATES, Row, make_slab_rows
 from services.adapters.sql_store.tables import (
-    BatchRow,
     OrganizationMonthRow,
     PositionRow,
     ProgrammeRow,
     ReadModelRow,
 )
 from services.ledger.changes import ProgrammeChanges
-from services.ledger.monthly_sums import SUM_FIELDS as MONTH_FIELDS
 from services.ledger.records import Watermark
 
 StagedRows = Mapping[str, list[Row]]
@@ -136,7 +134,7 @@ _INSERT_POSITION: Final = (
 
 
 def _target_table(model: type[ReadModelRow]) -> str:
-    return f"new_{model.__tablename__}" if model in _UPDATES else str(model.__tablename__)
+    return f"new_{model.__tablename__}" if model in UPDATES else str(model.__tablename__)
 
 
 def _steps() -> Iterator[_Step]:
@@ -159,7 +157,7 @@ def _steps() -> Iterator[_Step]:
         ),
     )
     for model in ReadModelRow.__subclasses__():
-        if model in _UPDATES:
+        if model in UPDATES:
             yield _make_merge_step(model)
         elif model is not PositionRow:
             yield _Step(_target_table(model))
@@ -180,7 +178,7 @@ def _make_merge_step(model: type[ReadModelRow]) -> _Step:
     values = ", ".join(map(_quote_name, columns))
     insertion = (
         f"INSERT INTO {table.name} SELECT {values} FROM {stage} ORDER BY {keys} "
-        f"ON CONFLICT ({keys}) DO UPDATE SET " + ", ".join(_UPDATES[model])
+        f"ON CONFLICT ({keys}) DO UPDATE SET {UPDATES[model]}"
     )
     types = (_DIALECT.type_compiler_instance.process(column.type) for column in columns)
     stage_columns = tuple(
@@ -197,30 +195,11 @@ def _quote_name(column: Column[Any]) -> str:
     return str(_DIALECT.identifier_preparer.quote(column.name))
 
 
-def _make_sums(table: str, names: Iterable[str]) -> Sequence[str]:
-    return [f"{name} = {table}.{name} + excluded.{name}" for name in names]
-
-
-_UPDATES: Final[Mapping[type[ReadModelRow], Sequence[str]]] = {
-    ProgrammeRow: ["last_offset = excluded.last_offset"],
-    OrganizationMonthRow: _make_sums("organization_month", MONTH_FIELDS),
-    BatchRow: [
-        *_make_sums("batch", [name for name in BatchRow.model_fields if name.endswith("_count")]),
-        "first_record_time = least(batch.first_record_time, excluded.first_record_time)",
-        "last_record_time = greatest(batch.last_record_time, excluded.last_record_time)",
-    ],
-}
-"""Tables where a row may exist already, and how it is updated then."""
-
 _MONTH_STAGE: Final = _target_table(OrganizationMonthRow)
 _AFTER: Final[Mapping[type[ReadModelRow], Sequence[str]]] = {
     OrganizationMonthRow: [
-        f"DELETE FROM organization_month USING {_MONTH_STAGE} WHERE "
+        f"DELETE FROM organization_month USING {_MONTH_STAGE} WHERE {IS_EMPTY_MONTH} AND "
         + _match_keys("organization_month", _MONTH_STAGE, "party", "month")
-        + "".join(
-            f" AND organization_month.{name} = 0"
-            for name in ("given_exchange_count", "received_exchange_count", "joint_count")
-        )
     ],
 }
 

@@ -1,7 +1,8 @@
 """Rows of the tables from the changes of a programme."""
 
+from collections.abc import Iterable, Mapping
 from operator import itemgetter
-from typing import Any
+from typing import Any, Final
 
 from services.adapters.sql_store.dictionary import ProgrammeDictionary
 from services.adapters.sql_store.new_exchange_rows import make_new_exchange_rows
@@ -17,6 +18,7 @@ from services.adapters.sql_store.tables import (
     OrganizationVersionRow,
     PartyRow,
     ProgrammeConfigurationRow,
+    ProgrammeRow,
     QuarantineRow,
     ReadModelRow,
     RetractedPartyRow,
@@ -26,6 +28,7 @@ from services.adapters.sql_store.tables import (
 from services.ledger.changes import ProgrammeChanges
 from services.ledger.enums import Precision, RevisionState, Side
 from services.ledger.exchange import Exchange
+from services.ledger.monthly_sums import SUM_FIELDS as MONTH_FIELDS
 from services.ledger.new_exchange import NewExchange
 from services.ledger.nothing_to_report import NothingToReport, find_month
 from services.ledger.programme import ProgrammeConfigured
@@ -33,6 +36,27 @@ from services.ledger.state import ExchangeHistory, Journal, Revision
 from services.ledger.times import find_period
 
 Row = tuple[Any, ...]
+
+
+def _make_sums(table: str, names: Iterable[str]) -> str:
+    return ", ".join(f"{name} = {table}.{name} + excluded.{name}" for name in names)
+
+
+UPDATES: Final[Mapping[type[ReadModelRow], str]] = {
+    ProgrammeRow: "last_offset = excluded.last_offset",
+    OrganizationMonthRow: _make_sums("organization_month", MONTH_FIELDS),
+    BatchRow: _make_sums("batch", [name for name in BatchRow.model_fields if "_count" in name])
+    + "".join(
+        f", {name} = CASE WHEN excluded.{name} {order} batch.{name} THEN excluded.{name} "
+        f"ELSE batch.{name} END"
+        for name, order in (("first_record_time", "<"), ("last_record_time", ">"))
+    ),
+}
+"""Tables where a row may exist already, and how it is updated then."""
+IS_EMPTY_MONTH: Final = " AND ".join(
+    f"organization_month.{name} = 0"
+    for name in ("given_exchange_count", "received_exchange_count", "joint_count")
+)
 
 
 # decision 0070: both databases share their SQL

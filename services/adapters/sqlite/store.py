@@ -16,15 +16,14 @@ from sqlalchemy.schema import CreateIndex, CreateTable
 from services.adapters.failpoint import failpoint
 from services.adapters.sql_store.dictionary import ProgrammeDictionary
 from services.adapters.sql_store.ledger_loader import load_dictionary, load_ledger
-from services.adapters.sql_store.slab_rows import make_slab_rows
+from services.adapters.sql_store.slab_rows import IS_EMPTY_MONTH, UPDATES, make_slab_rows
 from services.adapters.sql_store.snapshot import SqlSnapshot
 from services.adapters.sql_store.tables import (
     MODEL_VERSION,
-    BatchRow,
     JointPartyRow,
     LegRow,
-    OrganizationMonthRow,
     PositionRow,
+    ProgrammeRow,
     ReadModelRow,
 )
 from services.adapters.sqlite.database_file import (
@@ -35,7 +34,6 @@ from services.adapters.sqlite.database_file import (
 )
 from services.ledger.changes import ProgrammeChanges
 from services.ledger.errors import FencedWriterError, StoreBusyError
-from services.ledger.monthly_sums import SUM_FIELDS as MONTH_FIELDS
 from services.ledger.records import Hold, Watermark
 from services.ledger.state import Ledger, Needs
 
@@ -214,19 +212,9 @@ class SqliteStore:
             ],
         )
         if changes.cleared_exchanges:
-            self._drop_empty_months(programme)
-        self._writer.execute(
-            "INSERT INTO programme VALUES (?, ?, ?, ?) "
-            "ON CONFLICT DO UPDATE SET last_offset = excluded.last_offset",
-            (programme, changes.programme_id, partition, changes.last_offset),
-        )
-
-    def _drop_empty_months(self, programme: int) -> None:
-        self._writer.execute(
-            "DELETE FROM organization_month WHERE programme = ? AND given_exchange_count = 0 "
-            "AND received_exchange_count = 0 AND joint_count = 0",
-            (programme,),
-        )
+            self._writer.execute(_DROP_EMPTY_MONTHS, (programme,))
+        row = (programme, changes.programme_id, partition, changes.last_offset)
+        self._writer.execute(_INSERT[ProgrammeRow], row)
 
     def _get_dictionary(self, programme_id: str) -> ProgrammeDictionary:
         """Returns the dictionary of a programme; a new programme gets a number."""
@@ -285,18 +273,11 @@ def _make_insert(model: type[ReadModelRow]) -> str:
     return f"INSERT INTO {model.__tablename__} VALUES ({places})"
 
 
-def _make_upsert(model: type[ReadModelRow], names: Sequence[str], further: str = "") -> str:
-    """Returns an insertion that adds its numbers to an existing row."""
-    sums = ", ".join(f"{name} = {name} + excluded.{name}" for name in names)
-    return f"{_make_insert(model)} ON CONFLICT DO UPDATE SET {sums}{further}"
-
-
-_INSERT: Final = {model: _make_insert(model) for model in ReadModelRow.__subclasses__()} | {
-    OrganizationMonthRow: _make_upsert(OrganizationMonthRow, MONTH_FIELDS),
-    BatchRow: _make_upsert(
-        BatchRow,
-        [name for name in BatchRow.model_fields if name.endswith("_count")],
-        ", first_record_time = min(first_record_time, excluded.first_record_time)"
-        ", last_record_time = max(last_record_time, excluded.last_record_time)",
-    ),
+_DROP_EMPTY_MONTHS: Final = (
+    f"DELETE FROM organization_month WHERE programme = ? AND {IS_EMPTY_MONTH}"
+)
+_INSERT: Final = {
+    model: _make_insert(model)
+    + (f" ON CONFLICT DO UPDATE SET {UPDATES[model]}" if model in UPDATES else "")
+    for model in ReadModelRow.__subclasses__()
 }
