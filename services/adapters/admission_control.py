@@ -9,7 +9,8 @@ from typing import Final
 from services.ledger.errors import OverloadedError
 from services.ledger.wording import format_count
 
-RECORD_OVERHEAD_BYTES: Final = 1_000
+LOG_IS_CLOSED: Final = "the log does not take facts any more: the server is stopping"
+_RECORD_OVERHEAD_BYTES: Final = 1_000
 """Bytes that a waiting record costs in addition to its value."""
 _PARTITION_SHARE: Final = 4
 """A partition may use a quarter of the budget, so that a stalled one does not block the others."""
@@ -17,7 +18,11 @@ _MAX_ALLOWANCES: Final = 10_000
 
 
 def append_cost_bytes(values: Sequence[bytes]) -> int:
-    return sum(map(len, values)) + RECORD_OVERHEAD_BYTES * len(values)
+    return sum(map(len, values)) + _RECORD_OVERHEAD_BYTES * len(values)
+
+
+def make_queue_full_error() -> OverloadedError:
+    return OverloadedError("too many facts wait to be written", remedy="try again in a moment")
 
 
 # decision 0097: streams are held back by lag
@@ -56,9 +61,7 @@ class AdmissionControl:
             if (total and total + cost_bytes > self.budget_bytes) or (
                 waiting[partition] and waiting[partition] + cost_bytes > partition_budget
             ):
-                raise OverloadedError(
-                    "too many facts wait to be written", remedy="try again in a moment"
-                )
+                raise make_queue_full_error()
             now = self._clock()
             allowance = self._allowance(programme_id, now)
             if allowance <= 0:

@@ -13,10 +13,10 @@ from services.cli.connection import GlobalOptions, is_typed, open_client, warn_i
 from services.cli.messages import format_amount, format_unless_zero, warning_lines
 from services.cli.output import (
     Column,
+    describe_basis,
     show_progress,
     to_csv,
     to_dictionary,
-    to_iso,
     to_json,
     to_table,
 )
@@ -56,14 +56,8 @@ def list_batches(global_options: GlobalOptions, form: str) -> None:
         if not rows:
             warn_if_empty(global_options, client.get_status())
     if form == "json":
-        document = {
-            "batches": [to_dictionary(row) for row in rows],
-            "position": pages.position,
-            "as_of_date": to_iso(pages.as_of_date),
-            "coverage": to_dictionary(pages.coverage),
-            "warnings": list(pages.warnings),
-        }
-        click.echo(to_json(document))
+        rows_by_name = {"batches": [to_dictionary(row) for row in rows]}
+        click.echo(to_json(rows_by_name | describe_basis(pages)))
         return
     if form == "csv":
         click.echo(to_csv(rows, Batch.DESCRIPTOR))

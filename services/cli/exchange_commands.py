@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 import click
 
@@ -43,12 +43,8 @@ from services.cli.value_parsers import (
     select_new_labels,
 )
 from services.notation.dates import Moment
+from services.notation.exchange_cells import MINUTE_FIELDS
 from services.notation.words import KIND_SYNONYMS
-
-MINUTE_FIELDS: Final[
-    tuple[Literal["giver_minutes", "receiver_minutes", "benefit_minutes"], ...]
-] = ("giver_minutes", "receiver_minutes", "benefit_minutes")
-
 
 MINUTES: Final = MinutesType()  # the server knows the limit of each kind
 ACCEPT_NAMES_OPTION: Final = click.option(

@@ -162,6 +162,16 @@ def to_iso(day: Date) -> str:
     return f"{day.year:04}-{day.month:02}-{day.day:02}"
 
 
+def describe_basis(answer: Any) -> dict[str, Any]:
+    """What JSON says of an answer, except its rows and question."""
+    return {
+        "position": answer.position,
+        "as_of_date": to_iso(answer.as_of_date),
+        "coverage": to_dictionary(answer.coverage),
+        "warnings": list(answer.warnings),
+    }
+
+
 _TEXTS: Final[Mapping[Descriptor, Callable[[Any], str]]] = {
     Timestamp.DESCRIPTOR: Timestamp.ToJsonString,
     Date.DESCRIPTOR: to_iso,

@@ -27,7 +27,7 @@ from services.cli.exchange_summary import (
 from services.cli.json_dates import with_message_dates
 from services.cli.messages import warning_lines
 from services.cli.organization_names import CommandLineDirectory
-from services.cli.output import to_csv, to_dictionary, to_iso, to_json, to_table
+from services.cli.output import describe_basis, to_csv, to_dictionary, to_json, to_table
 from services.cli.quarantined_record import (
     SERVER_SET_FIELDS,
     build_resubmission,
@@ -74,14 +74,8 @@ def list_records(global_options: GlobalOptions, form: str) -> None:
             warn_if_empty(global_options, client.get_status())
         directory = CommandLineDirectory(client.list_organizations() if form == "table" else ())
     if form == "json":
-        document = {
-            "records": [to_dictionary(row) for row in rows],
-            "position": pages.position,
-            "as_of_date": to_iso(pages.as_of_date),
-            "coverage": to_dictionary(pages.coverage),
-            "warnings": list(pages.warnings),
-        }
-        click.echo(to_json(document))
+        rows_by_name = {"records": [to_dictionary(row) for row in rows]}
+        click.echo(to_json(rows_by_name | describe_basis(pages)))
         return
     for line in warning_lines(pages.warnings):
         click.echo(line, err=True)

@@ -15,7 +15,7 @@ from services.cli.connection import GlobalOptions, open_client, warn_if_empty
 from services.cli.filters import UnknownNames, resolve_organizations, resolve_topics
 from services.cli.messages import coverage_lines, warning_lines
 from services.cli.organization_names import UNBOUND_NAMES, CommandLineDirectory, unbound_lines
-from services.cli.output import to_csv, to_dictionary, to_iso, to_json, write_text
+from services.cli.output import describe_basis, to_csv, to_dictionary, to_json, write_text
 from services.cli.question_options import QuestionOptions
 from services.cli.question_summary import question_line
 from services.cli.value_parsers import fetch_topic_labels
@@ -210,8 +210,5 @@ def _statement(context: RenderContext[Any], filters: Mapping[str, Any]) -> dict[
     return {
         "question": to_dictionary(context.question),
         **({"filters": set_filters} if set_filters else {}),
-        "position": context.answer.position,
-        "as_of_date": to_iso(context.answer.as_of_date),
-        "coverage": to_dictionary(context.answer.coverage),
-        "warnings": list(context.answer.warnings),
+        **describe_basis(context.answer),
     }

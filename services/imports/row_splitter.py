@@ -161,7 +161,7 @@ class RowSplitter:
 
         Minutes that cannot be read stay as they are, and are refused where cells are read.
         """
-        shares = {}
+        shares: dict[str, tuple[int, int]] = {}
         for field in MINUTE_FIELDS if total > 1 else ():
             try:
                 minutes = self._durations.read_minutes(texts[field]) if field in texts else None

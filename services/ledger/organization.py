@@ -9,7 +9,7 @@ from services.ledger.errors import Violation
 from services.ledger.facts import Event, Fact
 from services.ledger.validation import Violations, check_count, check_id, check_ids, check_label
 
-_LABELS = ("name", "sector", "region", "core_system", "strategic_group", "size", "role")
+LABEL_FIELDS = ("name", "sector", "region", "core_system", "strategic_group", "size", "role")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,7 +73,7 @@ def check_alias_added(event: Event, fact: AliasAdded, violations: Violations) ->
 
 def _check_organization(organization: Organization, path: str, violations: Violations) -> None:
     check_id(organization.organization_id, f"{path}organization_id", violations)
-    for name in _LABELS:
+    for name in LABEL_FIELDS:
         check_label(getattr(organization, name), f"{path}{name}", violations)
     check_ids(organization.aliases, f"{path}aliases", violations)
     if organization.organization_id in organization.aliases:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from datetime import UTC, datetime
-from typing import Final
+from typing import Final, Literal
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
@@ -22,7 +22,9 @@ PARTY_COLUMN_BY_FIELD: Final = {
     "party_ids": "parties",
 }
 """Field of the contract that has parties -> its column in a file."""
-MINUTE_FIELDS: Final = ("giver_minutes", "receiver_minutes", "benefit_minutes")
+MINUTE_FIELDS: Final[
+    tuple[Literal["giver_minutes", "receiver_minutes", "benefit_minutes"], ...]
+] = ("giver_minutes", "receiver_minutes", "benefit_minutes")
 
 
 def _words_by_number(values: Iterable[tuple[str, int]]) -> dict[int, str]:

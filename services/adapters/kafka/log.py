@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from kafka import TopicPartition
 
-from services.adapters.admission_control import AdmissionControl, append_cost_bytes
+from services.adapters.admission_control import LOG_IS_CLOSED, AdmissionControl, append_cost_bytes
 from services.adapters.failpoint import failpoint
 from services.adapters.kafka.address import KafkaAddress
 from services.adapters.kafka.admin import MAX_RECORD_BYTES
@@ -142,9 +142,7 @@ class KafkaLog:
         """Reserves queue space for an append. The caller holds `_lock`."""
         ready = self._producer.ready
         if self._is_closed:
-            raise LogUnavailableError(
-                "the log does not take facts any more: the server is stopping"
-            )
+            raise LogUnavailableError(LOG_IS_CLOSED)
         if ready is None:
             raise LogUnavailableError(self._producer.down_reason)
         max_bytes = MAX_RECORD_BYTES - _ENVELOPE_BYTES - len(programme_id.encode())

@@ -13,6 +13,11 @@ from queue import Empty, SimpleQueue
 from typing import Any, Final, Self
 from uuid import uuid4
 
+from services.adapters.admission_control import (
+    LOG_IS_CLOSED,
+    append_cost_bytes,
+    make_queue_full_error,
+)
 from services.adapters.failpoint import failpoint
 from services.adapters.sqlite.database_file import (
     insert_rows,
@@ -39,8 +44,6 @@ _GROUP_BYTES: Final = 16 << 20
 """Bytes after which a transaction takes no more records, because it must fit the -wal file."""
 _READ_BYTES: Final = 4 << 20
 _QUEUE_BYTES: Final = 64 << 20
-_RECORD_OVERHEAD: Final = 1_000
-"""Bytes that a queued record costs in addition to its value."""
 _NOTHING_WRITTEN: Final = (
     sqlite3.SQLITE_FULL,
     sqlite3.SQLITE_READONLY,
@@ -174,18 +177,14 @@ class SqliteLog:
 
     def append(self, programme_id: str, values: Sequence[bytes]) -> Future[Position]:
         """See `ports.Log`. Appends all values or none, even when the outcome is unknown."""
-        cost = sum(len(value) + _RECORD_OVERHEAD for value in values)
+        cost = append_cost_bytes(values)
         done: Future[Position] = Future()
         done.set_running_or_notify_cancel()  # nobody can cancel it any more
         with self._admission:
             if self._closed or self._failed:
-                raise LogUnavailableError(
-                    "the log does not take facts any more: the server is stopping"
-                )
+                raise LogUnavailableError(LOG_IS_CLOSED)
             if self._queued_bytes + cost > _QUEUE_BYTES and self._queued_bytes:
-                raise OverloadedError(
-                    "too many facts wait to be written", remedy="try again in a moment"
-                )
+                raise make_queue_full_error()
             self._queued_bytes += cost
             self._queue.put(_Append(programme_id, values, cost, done))
         return done

@@ -6,19 +6,18 @@ from mutua.v1 import event_pb2 as pb
 from services.adapters.wire.values import sort_set, tidy, tidy_set, to_date, to_enum, to_set
 from services.ledger.enums import OrganizationType
 from services.ledger.organization import (
+    LABEL_FIELDS,
     AliasAdded,
     Organization,
     OrganizationRegistered,
     OrganizationUpdated,
 )
 
-_LABELS = ("name", "sector", "region", "core_system", "strategic_group", "size", "role")
-
 
 def tidy_organization(fact: pb.OrganizationRegistered | pb.OrganizationUpdated) -> None:
     content = fact.organization
     content.organization_id = tidy(content.organization_id)
-    for name in _LABELS:
+    for name in LABEL_FIELDS:
         if value := getattr(content, name):
             setattr(content, name, tidy(value))
     tidy_set(content.aliases)
