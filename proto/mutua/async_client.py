@@ -19,6 +19,7 @@ from mutua.async_connection import AsyncConnection, AsyncRetryClock
 from mutua.async_recording_stream import AsyncRecordingStream
 from mutua.errors import MutuaError
 from mutua.filters import Filters, takes_filters, to_question
+from mutua.limits import MAX_PAGE_SIZE
 from mutua.location import DirectoryLocation, locate
 from mutua.pages import AsyncPages, ListRequest, ListResponse
 from mutua.read_rpcs import ListRpc, ReadRpc
@@ -175,7 +176,7 @@ class AsyncClient:
         """Organizations, including isolates, as nodes, and all directed ties as edges."""
         request = GetNetworkRequest(
             question=to_question(self.programme, question, filters),
-            page_size=read_rpcs.MAX_PAGE_SIZE,
+            page_size=MAX_PAGE_SIZE,
             min_position=min_position,
             order_by=order_by,
         )

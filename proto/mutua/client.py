@@ -11,6 +11,7 @@ from mutua import read_rpcs
 from mutua.connection import Connection, RetryClock
 from mutua.errors import MutuaError
 from mutua.filters import Filters, takes_filters, to_question
+from mutua.limits import MAX_PAGE_SIZE
 from mutua.location import DirectoryLocation, locate
 from mutua.pages import ListRequest, ListResponse, Pages
 from mutua.read_rpcs import ListRpc, ReadRpc
@@ -178,7 +179,7 @@ class Client:
         """Organizations, including isolates, as nodes, and all directed ties as edges."""
         request = GetNetworkRequest(
             question=to_question(self.programme, question, filters),
-            page_size=read_rpcs.MAX_PAGE_SIZE,
+            page_size=MAX_PAGE_SIZE,
             min_position=min_position,
             order_by=order_by,
         )

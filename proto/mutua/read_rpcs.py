@@ -29,8 +29,6 @@ from mutua.v1.query_service_pb2 import (
 )
 from mutua.v1.query_service_pb2_grpc import QueryServiceStub
 
-MAX_PAGE_SIZE: Final = 10_000
-
 Response = TypeVar("Response")
 PageOf = TypeVar("PageOf", bound=ListResponse)
 Row = TypeVar("Row")

@@ -5,12 +5,12 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from mutua.ids import uuid7
+from mutua.limits import MAX_REQUEST_EVENTS
 from mutua.v1.event_pb2 import Event
 from mutua.v1.ingest_service_pb2 import RecordStreamRequest, RecordStreamResponse
 
-# The server refuses more than 1,000 events or 1 MiB; what is left over is room for the framing.
-MAX_REQUEST_EVENTS = 1_000
-MAX_REQUEST_BYTES = 900 * 1024
+_BATCH_BYTES = 900 * 1024
+"""Maximum size of the events of a request; the rest of `MAX_REQUEST_BYTES` is for the framing."""
 # Enough to keep the server busy while answers travel; after a failure they are sent once more.
 MAX_UNANSWERED_GROUPS = 16
 MAX_UNANSWERED_BYTES = 4 * 1024 * 1024
@@ -41,9 +41,7 @@ class BatchBuilder:
     def add(self, event: Event) -> list[Event]:
         """The batch that has no room for this event and so is complete; [] when there is room."""
         size = event.ByteSize() + 5  # with the tag and length that precede it
-        has_room = (
-            len(self._events) < MAX_REQUEST_EVENTS and self._bytes + size <= MAX_REQUEST_BYTES
-        )
+        has_room = len(self._events) < MAX_REQUEST_EVENTS and self._bytes + size <= _BATCH_BYTES
         batch = [] if has_room else self.flush()
         self._events.append(event)
         self._bytes += size

@@ -8,13 +8,11 @@ from dataclasses import dataclass
 from heapq import heappop, heappush
 from itertools import groupby, islice
 from operator import attrgetter
-from typing import Final
 
+from mutua.limits import MAX_REQUEST_EVENTS
 from mutua.v1.event_pb2 import Event
 from services.demo.calendar import AS_OF as AS_OF
 from services.demo.history import DemoFact, DemoHistory
-
-MAX_RECORDING_EVENTS: Final = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +35,7 @@ def generate(*, seed: int = 2021, scale: int = 1, programme: str) -> Iterator[Re
     history = DemoHistory(seed=seed, scale=scale, programme=programme)
     facts = _in_recording_order(history.generate_days())
     for organization, recorded in groupby(facts, key=attrgetter("organization")):
-        while events := tuple(fact.event for fact in islice(recorded, MAX_RECORDING_EVENTS)):
+        while events := tuple(fact.event for fact in islice(recorded, MAX_REQUEST_EVENTS)):
             yield Recording(organization, events)
 
 

@@ -8,6 +8,7 @@ from typing import Final, NamedTuple, TypeVar
 
 from mutua import Client
 from mutua.ids import uuid8
+from mutua.limits import MAX_PAGE_SIZE
 from mutua.organization_directory import AmbiguousNameError, OrganizationDirectory
 from mutua.spelling import name_key
 from mutua.v1.query_service_pb2 import (
@@ -22,8 +23,6 @@ from services.imports.row_identity import RowIdentity
 
 AS_RECORDED = Question(identity=IDENTITY_RECORDED)
 FIRST_GENERATION: Final = 1
-# Maximum number of ids in one request; the server refuses more.
-MAX_IDS: Final = 10_000
 
 Item = TypeVar("Item")
 
@@ -139,7 +138,7 @@ class ImportBatch:
             AS_RECORDED,
             batch=self.name,
             standing_only=True,
-            page_size=MAX_IDS,
+            page_size=MAX_PAGE_SIZE,
             min_position=self.position,
         )
         for exchange in exchanges:
@@ -256,7 +255,7 @@ def find_exchanges(
     return {exchange.exchange_id: exchange for exchange in exchanges}
 
 
-def split_into_blocks(items: Iterable[Item], size: int = MAX_IDS) -> Iterator[list[Item]]:
+def split_into_blocks(items: Iterable[Item], size: int = MAX_PAGE_SIZE) -> Iterator[list[Item]]:
     """Lists of at most `size` items, by default the maximum of one request."""
     remaining = iter(items)
     while block := list(islice(remaining, size)):

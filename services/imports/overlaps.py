@@ -6,9 +6,10 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from mutua import Client
+from mutua.limits import MAX_PAGE_SIZE
 from mutua.v1.event_pb2 import Event
 from mutua.v1.query_service_pb2 import EXCHANGE_STATE_RETRACTED, Batch, Exchange
-from services.imports.batches import MAX_IDS, derive_id, find_exchanges, split_into_blocks
+from services.imports.batches import derive_id, find_exchanges, split_into_blocks
 from services.imports.changes import Doubt
 from services.imports.exchange_row_checker import ID_RULE, ExchangeRowChecker
 from services.imports.report import BatchOverlap
@@ -39,7 +40,7 @@ def find_overlaps(client: Client, checker: ExchangeRowChecker) -> tuple[BatchOve
     ]
     if not others or not checker.counts.recorded:
         return ()
-    sample = _sample(checker, max(_MIN_SAMPLE_SIZE, MAX_IDS // len(others)))
+    sample = _sample(checker, max(_MIN_SAMPLE_SIZE, MAX_PAGE_SIZE // len(others)))
     hits: Counter[int] = Counter()
     same_hits: Counter[int] = Counter()
     ids = (

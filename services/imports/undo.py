@@ -7,6 +7,7 @@ from typing import Final
 
 from mutua import Client
 from mutua.ids import uuid8
+from mutua.limits import MAX_PAGE_SIZE
 from mutua.v1.event_pb2 import Event
 from mutua.v1.query_service_pb2 import EXCHANGE_STATE_RETRACTED, Batch, Exchange
 from mutua.v1.types_pb2 import Source
@@ -18,7 +19,6 @@ from services.imports.report import ImportRefusedError
 from services.imports.row_checker import IMPORT_CLIENT
 from services.imports.row_identity import parse_reference
 
-_PAGE_SIZE: Final = 10_000
 _AGAIN: Final = "Undo the batch again: what is retracted stays so, and the rest follows."
 
 
@@ -81,7 +81,7 @@ def undo_import(
         AS_RECORDED,
         batch=batch_name,
         standing_only=not any(each.retracted_count for each in own_batches),
-        page_size=_PAGE_SIZE,
+        page_size=MAX_PAGE_SIZE,
         min_position=position,
     )
     # All exchanges are listed before the first retraction, because each one changes the list.

@@ -1,8 +1,8 @@
 """Validates a request as a whole and serializes its events into records."""
 
 from collections.abc import Collection, Iterable
-from typing import Final
 
+from mutua.limits import MAX_REQUEST_EVENTS
 from mutua.v1 import event_pb2 as pb
 from mutua.v1 import ingest_service_pb2 as rpc
 from mutua.v1 import types_pb2
@@ -21,8 +21,6 @@ from services.ledger.fact_registry import validate_fact
 from services.ledger.question import Scope
 from services.ledger.times import Instant
 from services.ledger.validation import Violations, check_id
-
-MAX_EVENTS: Final = 1_000
 
 
 def to_records(
@@ -75,9 +73,9 @@ def _check_size(request: rpc.RecordEventsRequest | rpc.RecordStreamRequest) -> N
             "the request has no events",
             (Violation("events", "is empty; send 1 to 1,000 events"),),
         )
-    if count > MAX_EVENTS:
+    if count > MAX_REQUEST_EVENTS:
         raise RequestTooLargeError(
-            f"the request has {count:,} events", remedy=f"send at most {MAX_EVENTS:,}"
+            f"the request has {count:,} events", remedy=f"send at most {MAX_REQUEST_EVENTS:,}"
         )
 
 

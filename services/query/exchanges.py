@@ -5,6 +5,7 @@ from dataclasses import replace
 from itertools import islice
 from typing import Final
 
+from mutua.limits import MAX_PAGE_SIZE
 from mutua.v1 import event_pb2
 from mutua.v1 import query_service_pb2 as pb
 from services.adapters.wire.answer import from_revisions
@@ -14,7 +15,6 @@ from services.ledger.errors import ImpossibleQuestionError, NotFoundError
 from services.ledger.identity import resolve
 from services.ledger.question import POSSIBLE_DOUBLE_REPORTS
 from services.ledger.records import ExchangeFilter, StoredRevision
-from services.query.paging import MAX_PAGE_SIZE
 from services.query.query_context import QueryContext
 from services.query.row_order import OrderTerm, parse_order
 

@@ -10,11 +10,11 @@ from typing import Any, Final, Generic, NamedTuple, TypeVar
 
 from google.protobuf.message import Message
 
+from mutua.limits import MAX_PAGE_SIZE
 from services.ledger.errors import ImpossibleQuestionError, InvalidPageTokenError
 from services.ledger.times import Day
 
 DEFAULT_PAGE_SIZE: Final = 1_000
-MAX_PAGE_SIZE: Final = 10_000
 MAX_PAGE_BYTES: Final = 3 << 20
 """Maximum encoded size of a page, because gRPC clients read up to 4 MiB by default."""
 RESERVED_BYTES: Final = 64 << 10

@@ -6,13 +6,13 @@ from typing import Final
 from google.protobuf.message import DecodeError
 
 from mutua.ids import resubmission_id
+from mutua.limits import MAX_PAGE_SIZE
 from mutua.v1 import event_pb2
 from mutua.v1 import query_service_pb2 as pb
 from services.adapters.wire.values import InvalidFieldError, from_instant, to_instant
 from services.ledger.enums import QuarantineCause
 from services.ledger.errors import ImpossibleQuestionError
 from services.ledger.records import StoredQuarantineRecord
-from services.query.paging import MAX_PAGE_SIZE
 from services.query.query_context import QueryContext
 
 REMEDIES: Final = {

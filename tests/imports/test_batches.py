@@ -106,8 +106,8 @@ def test_copy_without_references_is_found(importer: Importer) -> None:
 def test_search_without_hits_is_limited_to_a_sample(
     importer: Importer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(batches_module, "MAX_IDS", 40)
-    monkeypatch.setattr(elsewhere_module, "MAX_IDS", 40)
+    monkeypatch.setattr(batches_module, "MAX_PAGE_SIZE", 40)
+    monkeypatch.setattr(elsewhere_module, "MAX_PAGE_SIZE", 40)
     for batch in range(4):
         importer.import_rows(f"b{batch},2024-05-31,A,B,call", name=f"batch{batch}.csv")
     importer.programme.requested_ids.clear()

@@ -18,6 +18,7 @@ from grpc_reflection.v1alpha import reflection
 from grpc_status import rpc_status
 
 from mutua.host_port import parse_host_port
+from mutua.limits import MAX_REQUEST_BYTES
 from services.adapters.telemetry.call_metrics import instrument_handler
 from services.adapters.telemetry.logs import get_request_id
 from services.adapters.telemetry.metrics import NO_OP_METER, READY, Meter
@@ -44,12 +45,11 @@ _MAX_DESCRIPTION: Final = 300
 _MAX_VIOLATIONS: Final = 3_000
 """Limits in bytes. Errors travel in trailers, and clients read 8 KiB of these. The message is there
 twice, once with three bytes for every byte of a letter outside ASCII."""
-MAX_REQUEST_BYTES: Final = 1 << 20
-"""Maximum size of a request, or of a message in a stream. Larger ones are REQUEST_TOO_LARGE."""
 _MAX_RECEIVED_BYTES: Final = 64 << 20
-"""A request between the two limits is received unparsed and refused with our reason. gRPC refuses a
-larger one, with a RESOURCE_EXHAUSTED that names no reason. The limit exists because a call holds
-its message twice while receiving it, so that one message could take all memory of a process."""
+"""A request of more than MAX_REQUEST_BYTES is received unparsed and refused with our reason, up to
+this size. gRPC refuses a larger one, with a RESOURCE_EXHAUSTED that names no reason. The limit
+exists because a call holds its message twice while receiving it, so that one message could take all
+memory of a process."""
 _OPTIONS: Final = [
     ("grpc.max_receive_message_length", _MAX_RECEIVED_BYTES),
     ("grpc.max_send_message_length", 64 << 20),
