@@ -20,6 +20,7 @@ OPENER_GROUP: Final = "mutua.data_directory"
 # Distinguishes a running server from a stale file; a busy server still accepts at once.
 PROBE_TIMEOUT_SECONDS: Final = 1.0
 POLL_SECONDS: Final = 0.05
+"""Pause between tries while another process holds the directory."""
 
 
 class Location(Protocol):

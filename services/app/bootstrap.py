@@ -15,6 +15,7 @@ from typing import Final
 
 from sqlalchemy.exc import DatabaseError
 
+from mutua.location import POLL_SECONDS
 from mutua.v1.ingest_service_pb2_grpc import add_IngestServiceServicer_to_server
 from services.adapters.grpc.server import GrpcServer
 from services.adapters.sql_store.tables import MODEL_VERSION
@@ -24,7 +25,6 @@ from services.adapters.sqlite.store import SqliteStore
 from services.adapters.telemetry.metrics import DISK_FREE_BYTES, NO_OP_METER, Meter
 from services.adapters.telemetry.prometheus import serve_metrics
 from services.app.embedded_storage import (
-    PAUSE_SECONDS,
     ActiveReadModels,
     build_read_models,
     catch_up,
@@ -51,7 +51,7 @@ from services.query.position_tracker import PositionTracker
 logger = logging.getLogger(__name__)
 
 _GRACE_SECONDS: Final = 5.0
-_POLL_SECONDS: Final = 0.25
+_FOLLOW_SECONDS: Final = 0.25
 _LOCK_SECONDS: Final = 5.0
 """Time that a writer waits for the directory lock."""
 
@@ -347,7 +347,7 @@ async def _enter_to_write(
         else:
             return
         stop.check()
-        await asyncio.sleep(PAUSE_SECONDS)
+        await asyncio.sleep(POLL_SECONDS)
 
 
 def _next_offset(log: SqliteLog, store: SqliteStore) -> int:
@@ -371,4 +371,4 @@ async def _follow(log: SqliteLog, models: ActiveReadModels, progress: PositionTr
         else:
             progress.advance(log.number, next_offset)
             progress.set_hold(log.number, hold_reason)
-        await asyncio.sleep(_POLL_SECONDS)
+        await asyncio.sleep(_FOLLOW_SECONDS)

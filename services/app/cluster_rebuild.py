@@ -47,8 +47,8 @@ RebuildProgress = Callable[[int, int], None]
 SwitchOverCallback = Callable[[list[str]], None]
 """Called once the new read models are active, with the names of the superseded ones."""
 
-_LOOK_SECONDS: Final = 0.5
-_PAUSE_SECONDS: Final = 0.05
+_REPORT_SECONDS: Final = 0.5
+_POLL_SECONDS: Final = 0.05
 """Polling interval for the ends of the log."""
 _SWITCH_OVER_LAG: Final = 2_000
 """Lag, in facts, from which the switch-over starts."""
@@ -133,7 +133,7 @@ def _build(
         }
         try:
             while under_way:
-                done, under_way = wait(under_way, _LOOK_SECONDS, FIRST_EXCEPTION)
+                done, under_way = wait(under_way, _REPORT_SECONDS, FIRST_EXCEPTION)
                 for future in done:
                     future.result()
                 if built := sum(succession.read_positions(new.schema, log.log_id).values()):
@@ -193,7 +193,7 @@ def _switch_over(
         try:
             while not succession.is_projected(new):
                 if not follower.advance():
-                    time.sleep(_PAUSE_SECONDS)
+                    time.sleep(_POLL_SECONDS)
         except FencedWriterError:
             pass  # a projector took over
 

@@ -9,6 +9,7 @@ from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import Final
 
+from mutua.location import POLL_SECONDS
 from services.adapters.sqlite.data_directory import BUILD_LOCK_FILE, DataDirectory
 from services.adapters.sqlite.database_file import make_write_error
 from services.adapters.sqlite.log import SqliteLog
@@ -20,7 +21,6 @@ from services.projector.rebuild import build
 
 logger = logging.getLogger(__name__)
 
-PAUSE_SECONDS: Final = 0.05
 _SWITCH_SECONDS: Final = 30.0
 """Time within which a running server switches to new read models."""
 _MAY_NOT_WRITE: Final = (errno.EACCES, errno.EPERM, errno.EROFS)
@@ -132,7 +132,7 @@ def wait_for_switch_over(directory: DataDirectory, path: Path) -> None:
                     f"for now {error.problem}",
                     remedy=error.remedy,
                 ) from error
-            time.sleep(PAUSE_SECONDS)
+            time.sleep(POLL_SECONDS)
         except BaseException:
             directory.withdraw()
             raise

@@ -14,8 +14,10 @@ from services.settings import Settings, read_settings
 
 logger = logging.getLogger(__name__)
 
-_AGAIN_SECONDS: Final = 1.0
-_HEALTH_SECONDS: Final = 0.1
+_RETRY_SECONDS: Final = 1.0
+_POLL_SECONDS: Final = 0.1
+IDENTITY_CHECK_SECONDS: Final = 2.0
+"""Pause between checks that the topic was not recreated."""
 _T = TypeVar("_T")
 
 
@@ -55,7 +57,7 @@ async def wait_until_available(
             if error.message != last_reason:
                 last_reason = error.message
                 on_unavailable(last_reason)
-        await asyncio.sleep(_AGAIN_SECONDS)
+        await asyncio.sleep(_RETRY_SECONDS)
 
 
 async def report_health(
@@ -70,4 +72,4 @@ async def report_health(
         if now_ready and ready_text:
             print(ready_text, flush=True)
             ready_text = ""
-        await asyncio.sleep(_HEALTH_SECONDS)
+        await asyncio.sleep(_POLL_SECONDS)

@@ -20,7 +20,7 @@ from services.adapters.postgres.store import PostgresStore, select_build
 from services.adapters.sql_store.tables import MODEL_VERSION
 from services.adapters.telemetry.metrics import READY, Meter
 from services.adapters.telemetry.prometheus import serve_metrics
-from services.app.process import report_health, wait_until_available
+from services.app.process import IDENTITY_CHECK_SECONDS, report_health, wait_until_available
 from services.app.stop_signal import handle_stop_signals
 from services.ledger.errors import ForeignDataError, LogUnavailableError, MutuaError
 from services.projector.faust_app import create_app
@@ -198,7 +198,7 @@ class _ProjectorProcess:
         app = create_app(self._settings, worker, address=self._address, group=self._group)
         stuck_seconds = self._settings.stuck_seconds
         _watch(lambda: _watch_progress(stuck_seconds, worker, app), every_seconds=0.5)
-        _watch(partial(self._watch_log, self._log, worker), every_seconds=2.0)
+        _watch(partial(self._watch_log, self._log, worker), every_seconds=IDENTITY_CHECK_SECONDS)
         await self._run_until_stopped(app.start())
         await self._stop.wait()
         worker.stop()

@@ -16,7 +16,7 @@ from services.adapters.postgres.watch import ProjectionStatus, watch
 from services.adapters.sql_store.tables import MODEL_VERSION
 from services.adapters.telemetry.metrics import Meter
 from services.adapters.telemetry.prometheus import serve_metrics
-from services.app.process import wait_until_available
+from services.app.process import IDENTITY_CHECK_SECONDS, wait_until_available
 from services.app.stop_signal import handle_stop_signals
 from services.ledger.errors import LogUnavailableError
 from services.query import service as query
@@ -27,7 +27,6 @@ from services.settings import Settings
 logger = logging.getLogger(__name__)
 
 GRACE_SECONDS: Final = 5.0
-_CHECK_SECONDS: Final = 2.0
 
 
 def run(settings: Settings) -> int:
@@ -121,7 +120,7 @@ async def _check_identity(log: KafkaTopic) -> None:
     while True:
         with suppress(LogUnavailableError):
             await asyncio.to_thread(log.check_identity)
-        await asyncio.sleep(_CHECK_SECONDS)
+        await asyncio.sleep(IDENTITY_CHECK_SECONDS)
 
 
 # decision 0090: only active read models are written and read

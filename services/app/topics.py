@@ -22,7 +22,7 @@ from services.ledger.times import Instant
 from services.settings import Settings
 
 _OPEN_SECONDS: Final = 10.0
-_PAUSE_SECONDS: Final = 0.02
+_POLL_SECONDS: Final = 0.02
 _NO_LIMIT: Final = 10**9
 
 
@@ -99,4 +99,4 @@ def _wait_until_ready(log: KafkaLog) -> None:
     while log.unready_reason:
         if time.monotonic() > deadline:
             raise LogUnavailableError(log.unready_reason)
-        time.sleep(_PAUSE_SECONDS)
+        time.sleep(_POLL_SECONDS)

@@ -20,7 +20,7 @@ from tests.cluster.chaos.workload import ChaosWorkload
 
 RECOVERY_SECONDS: Final = 60.0
 """Maximum recovery time of a round on an idle machine."""
-_LOOK_SECONDS: Final = 0.1
+_POLL_SECONDS: Final = 0.1
 
 
 class RecoveryTimeoutError(AssertionError):
@@ -148,7 +148,7 @@ class _RoundRunner:
                 raise RecoveryTimeoutError(
                     f"after {self._patience_seconds:g} s still {'; '.join(problems)}"
                 )
-            Event().wait(_LOOK_SECONDS)
+            Event().wait(_POLL_SECONDS)
         return self._clock.seconds() - start
 
     def _find_problems(self, ends: Sequence[int], earlier_counts: dict[str, int]) -> list[str]:
