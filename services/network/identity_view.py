@@ -7,6 +7,7 @@ from functools import reduce
 from typing import Final
 
 import numpy as np
+from propcache.api import cached_property
 
 from services.ledger.allocation import LENS_FIELDS
 from services.ledger.enums import BOUNDARY_ROLE, Identity, Lens, Population
@@ -19,7 +20,6 @@ from services.network import doubles, organization_index, reporters, ties
 from services.network.column_table import Flags, Ints
 from services.network.columns import BLOCK_ROWS, Columns, Legs
 from services.network.doubles import PossibleDoubles
-from services.network.lazy_property import lazy_property
 from services.network.organization_index import OrganizationIndex
 from services.network.reporters import Reporters
 from services.network.ties import Ties
@@ -82,7 +82,7 @@ class IdentityView:
         """Number of organization numbers, 0 included."""
         return len(self.index.numbers)
 
-    @lazy_property
+    @cached_property
     def direction_ends(self) -> tuple[Ints, Ints]:
         """The giver and the receiver of each direction; see `ties`."""
         pairs = self.ties.pairs
@@ -113,7 +113,7 @@ class IdentityView:
             for rows in _iterate_blocks(legs, mask):
                 yield legs, places.place, rows
 
-    @lazy_property
+    @cached_property
     def is_internal(self) -> Flags:
         """The mask of internal exchanges; see `ledger.identity.is_internal`."""
         internal = np.zeros(len(self.columns.is_standing), dtype=np.bool_)
@@ -180,12 +180,12 @@ class IdentityView:
         number = self.index.numbers.get(name, 0)
         return bool(self._ever_parties[number]) if number else False
 
-    @lazy_property
+    @cached_property
     def _ever_parties(self) -> Flags:
         """By number, the parties to standing exchanges at any time."""
         return self.find_parties(self.columns.is_standing)
 
-    @lazy_property
+    @cached_property
     def _boundary_organizations(self) -> Flags:
         """By number, the organizations registered as outside the programme."""
         outside = [

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Final, Generic, NamedTuple, TypeVar, cast
 
 from google.protobuf.message import Message
+from propcache.api import cached_property
 
 from services.adapters.wire.answer import from_coverage
 from services.adapters.wire.question import from_question
@@ -15,7 +16,6 @@ from services.ledger.ports import QueryStore, Snapshot
 from services.ledger.position import Position
 from services.ledger.question import Answer, Coverage, Question
 from services.network.identity_view import IdentityView
-from services.network.lazy_property import lazy_property
 from services.query.answer_cache import AnswerCache
 from services.query.column_cache import ColumnCache
 from services.query.paging import AnswerVersion, PageRequest, PageWriter
@@ -118,7 +118,7 @@ class QueryContext:
         previous = None if self._page is None else self._page.list_version
         return previous is not None and not previous.has_same_rows_as(self.version)
 
-    @lazy_property
+    @cached_property
     def view(self) -> IdentityView:
         """The programme's columns at the snapshot's position. Raises SnapshotTooOldError."""
         question = self.question

@@ -3,7 +3,8 @@
 from concurrent.futures import ThreadPoolExecutor
 from threading import Event
 
-from services.network.lazy_property import lazy_property
+from propcache.api import cached_property
+
 from tests.waiting import PATIENCE_SECONDS
 
 
@@ -13,7 +14,7 @@ class Lazy:
         self._is_known = is_known
         self.computed = 0
 
-    @lazy_property
+    @cached_property
     def value(self) -> int:
         """Known only after that of the other."""
         self.computed += 1
@@ -22,7 +23,7 @@ class Lazy:
         return 42
 
 
-def test_lazy_property_computes_once_without_blocking_others() -> None:
+def test_cached_property_computes_once_without_blocking_others() -> None:
     first_is_known, second_is_known = Event(), Event()
     second_is_known.set()
     first, second = Lazy(first_is_known, second_is_known), Lazy(second_is_known, first_is_known)
