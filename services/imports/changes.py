@@ -143,10 +143,8 @@ def make_change_doubt(
     first_changes = sorted(changes, key=lambda change: not change.is_moved)[:MAX_LISTED_ROWS]
     return Doubt(
         statement=statement,
-        remedy=(
-            "If this is another file, give it a batch of its own: --batch OTHER. If these rows "
-            "really changed, say --accept-changes."
-        ),
+        remedy="If this is another file, give it a batch of its own: --batch OTHER. If these rows "
+        "really changed, say --accept-changes.",
         question="Record these changes?",
         changes=tuple(first_changes),
     )
@@ -184,12 +182,10 @@ def make_replacement_doubt(
             "are missing: the file has no reference column, so these may be edited rows. The most "
             "similar pairs are:"
         ),
-        remedy=(
-            "If the rows are new, say --accept-missing: what is missing stays as it is. If they "
-            f"were edited, take the batch back and import it anew: mutua import undo "
-            f"{shlex.quote(batch)}. `--map reference=COLUMN` names a column that identifies "
-            "edited rows."
-        ),
+        remedy="If the rows are new, say --accept-missing: what is missing stays as it is. If they "
+        f"were edited, take the batch back and import it anew: mutua import undo "
+        f"{shlex.quote(batch)}. `--map reference=COLUMN` names a column that identifies "
+        "edited rows.",
         question="Record the new rows in addition to the old ones?",
         changes=tuple(pairs),
     )

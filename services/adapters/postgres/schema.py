@@ -294,10 +294,8 @@ async def drop_schemas(raw: Any, schemas: Iterable[str]) -> None:
             raise FailedPreconditionError(
                 f"nothing was deleted: {', '.join(foreign[:_MAX_LISTED])}{more} would be deleted "
                 f"with the old read models in {schema}",
-                remedy=(
-                    "drop them, or make them of the active schema "
-                    f"({await find_active_schema(raw)}), and try again"
-                ),
+                remedy="drop them, or make them of the active schema "
+                f"({await find_active_schema(raw)}), and try again",
             )
         await raw.execute(f"DROP SCHEMA {schema} CASCADE")
         await delete_fact_kinds(raw, schema)

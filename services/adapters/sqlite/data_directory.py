@@ -63,10 +63,8 @@ class DataDirectory:
         if not self.log_path.exists():
             raise ForeignDataError(
                 f"{self.path} holds no mutua data",
-                remedy=(
-                    "name another directory with --data, or record something first: mutua log "
-                    "--help"
-                ),
+                remedy="name another directory with --data, or record something first: mutua log "
+                "--help",
             )
 
     def prepare(self) -> None:
@@ -89,10 +87,8 @@ class DataDirectory:
             if name.startswith((f"{LOG_FILE}-", "read-")):
                 raise ForeignDataError(
                     f"{self.path} has {name} but no {LOG_FILE}: the log is missing",
-                    remedy=(
-                        "restore a backup into another directory, mutua --data DIRECTORY restore "
-                        "FILE, or choose one with --data"
-                    ),
+                    remedy="restore a backup into another directory, mutua --data DIRECTORY "
+                    "restore FILE, or choose one with --data",
                 )
             if name not in _OURS and not name.startswith("."):
                 raise ForeignDataError(
