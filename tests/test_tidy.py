@@ -141,9 +141,8 @@ UNDERIVED_ERRORS = {
     "services/adapters/postgres/driver.py": "Error",
     # Not a failed request: a name is looked up in a directory that the caller holds.
     "proto/mutua/organization_directory.py": "AmbiguousNameError",
-    # Control flow, which ends in the process that raises it.
+    # Control flow: `bootstrap.serve` returns then.
     "services/app/stop_signal.py": "StopRequestedError",
-    "services/projector/worker.py": "ProjectionFailedError",
 }
 """Bases of their own: the client library and the core do not know each other."""
 

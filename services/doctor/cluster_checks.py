@@ -121,8 +121,7 @@ def _check_watermarks(cluster: _ClusterProbe) -> Iterator[Finding]:
             try:
                 check_same_log(log.get_partition(watermark.partition), watermark)
             except ForeignDataError as error:
-                message, _, remedy = error.message.partition("; ")
-                yield problem(f"partition {watermark.partition}: {message}", remedy)
+                yield problem(f"partition {watermark.partition}: {error.problem}", error.remedy)
 
 
 def _check_clocks(cluster: _ClusterProbe) -> Iterator[Finding]:

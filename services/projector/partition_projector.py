@@ -11,7 +11,12 @@ from typing import Any
 
 from services.adapters.telemetry.metrics import NO_OP_METER, Meter
 from services.adapters.telemetry.tracing import slab_span
-from services.ledger.errors import FencedWriterError, StoreBusyError, UnknownFactKindError
+from services.ledger.errors import (
+    FencedWriterError,
+    MutuaError,
+    StoreBusyError,
+    UnknownFactKindError,
+)
 from services.ledger.ports import Partition
 from services.ledger.records import Hold, Record, Watermark
 from services.ledger.times import Instant
@@ -23,7 +28,7 @@ logger = logging.getLogger(__name__)
 
 
 # decision 0074: a failing record is found by bisection
-class ProjectionFailedError(Exception):
+class ProjectionFailedError(MutuaError):
     """Projecting failed at one record although the read models were available."""
 
 

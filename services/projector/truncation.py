@@ -22,8 +22,8 @@ class ReplicatedLog(ReadableLog, Protocol):
 class LogTruncatedError(ForeignDataError):
     """A partition lost projected records; records that replaced them may be projected, too."""
 
-    def __init__(self, partition: int, message: str) -> None:
-        super().__init__(f"partition {partition}: {message}")
+    def __init__(self, partition: int, cause: ForeignDataError) -> None:
+        super().__init__(f"partition {partition}: {cause.problem}", remedy=cause.remedy)
         self.partition = partition
 
 
@@ -49,7 +49,7 @@ def check_not_truncated(log: ReplicatedLog, partitions: Collection[PartitionProj
                 try:
                     check_same_log(log.get_partition(number), watermarks[place])
                 except ForeignDataError as error:
-                    raise LogTruncatedError(number, error.message) from error
+                    raise LogTruncatedError(number, error) from error
         for _ in range(count - 1):
             watermarks.popleft()
         partition.leader_epoch = epochs.get(number)

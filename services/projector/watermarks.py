@@ -23,20 +23,21 @@ def check_same_log(log: Partition, watermark: Watermark | None) -> None:
     if watermark is None:
         return
     if watermark.log_id != log.log_id:
-        raise ForeignDataError(f"the read models were made from another log; {remedy}")
+        raise ForeignDataError("the read models were made from another log", remedy=remedy)
     last = log.read(watermark.next_offset - 1, 1)
     if not last:
         raise ForeignDataError(
             f"the log ends at {log.end():,}, before the "
-            f"{format_count(watermark.next_offset, 'fact')} in the read models: it was "
-            f"cut or restored; if the log is right, {remedy}"
+            f"{format_count(watermark.next_offset, 'fact')} in the read models: it was cut or "
+            "restored",
+            remedy=f"if the log is right, {remedy}",
         )
     expected = make_watermark(log.log_id, log.number, last[0])
     record_time = max(expected.record_time, watermark.record_time)  # projecting may have raised it
     if replace(expected, record_time=record_time) != watermark:
         raise ForeignDataError(
-            "the log does not hold the fact that was projected last: it was changed or restored; "
-            f"if the log is right, {remedy}"
+            "the log does not hold the fact that was projected last: it was changed or restored",
+            remedy=f"if the log is right, {remedy}",
         )
 
 
@@ -50,8 +51,8 @@ def check_not_rewound(positions: Mapping[int, int], next_offsets: Mapping[int, i
         if position < next_offset:
             raise FencedWriterError(
                 f"partition {number} is at offset {position} in the read models and was at "
-                f"{next_offset}: they went back, to a backup or to a standby that was behind; "
-                "projecting begins again from there"
+                f"{next_offset}: they went back, to a backup or to a standby that was behind",
+                remedy="projecting begins again from there",
             )
 
 

@@ -19,14 +19,13 @@ from typing import Any, Final, TypeVar
 from services.adapters.kafka.topic import make_record_reader
 from services.adapters.telemetry.metrics import BUSY_SLABS, NO_OP_METER, PROJECTOR_PARTITIONS, Meter
 from services.ledger.errors import (
-    FencedWriterError,
     LogUnavailableError,
     MutuaError,
     StoreBusyError,
     SupersededReadModelsError,
 )
 from services.ledger.records import Hold
-from services.projector.partition_projector import PartitionProjector, ProjectionFailedError
+from services.projector.partition_projector import PartitionProjector
 from services.projector.projection_thread import (
     THREAD_COUNT,
     FencedProjectionStore,
@@ -161,7 +160,7 @@ class Worker:
 
     def report_failure(self, reason: BaseException) -> None:
         if not self._stopping:
-            is_expected = isinstance(reason, MutuaError | FencedWriterError | ProjectionFailedError)
+            is_expected = isinstance(reason, MutuaError)
             self._on_failure(str(reason) if is_expected else repr(reason))
 
     @property
