@@ -21,19 +21,19 @@ def clock() -> FakeClock:
 
 @pytest.fixture(params=[Client, BlockingAsyncClient], ids=["Client", "AsyncClient"])
 def make_client(request: pytest.FixtureRequest) -> Any:
-    """Both clients: what they promise is the same."""
+    """Client and AsyncClient, which have the same contract."""
     return request.param
 
 
 @pytest.fixture
 def client(make_client: Any, server: ScriptedServer, clock: FakeClock) -> Iterator[Client]:
-    """Of the programme gde, with a deadline of 30 s."""
+    """A client of the programme gde, with a deadline of 30 s."""
     with make_client(server.address, "gde", clock=clock) as client:
         yield client
 
 
 @pytest.fixture
 def blocking_client(server: ScriptedServer, clock: FakeClock) -> Iterator[Client]:
-    """`Client` alone."""
+    """A `Client`; `client` may also be an `AsyncClient`."""
     with Client(server.address, "gde", clock=clock) as client:
         yield client

@@ -1,4 +1,4 @@
-"""A server that answers by script, and time that passes only when someone sleeps."""
+"""A server that answers by script, and a clock that advances only by sleeping."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
@@ -31,7 +31,7 @@ END_STREAM = "end"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScriptedFailure:
-    """An error as mutua sends it; without a reason, as gRPC or a proxy would."""
+    """An error of mutua; without a reason, an error of gRPC or a proxy."""
 
     code: grpc.StatusCode
     reason: str = ""
@@ -62,10 +62,10 @@ class ScriptedFailure:
 
 @dataclass
 class ScriptedServer(IngestServiceServicer, QueryServiceServicer):
-    """Gives `answers` in turn, a Failure by failing; then every write is durable at p1, p2, ...
+    """Gives `answers` in turn and fails with a ScriptedFailure; then confirms writes at p1, p2, ...
 
-    Of a stream, an answer of None is that of a group that is durable, and END ends it too soon;
-    `stream_finished` is set when a caller says that no group follows.
+    In a stream the answer None confirms a group, and END_STREAM ends the stream too early;
+    `stream_finished` is set when the caller has no further group.
     """
 
     answers: list[Any] = field(default_factory=list)
@@ -110,7 +110,7 @@ class ScriptedServer(IngestServiceServicer, QueryServiceServicer):
 
 @contextmanager
 def serve(servicer: ScriptedServer, address: str = "127.0.0.1:0") -> Iterator[None]:
-    """Serves at `address`, which `servicer.address` then tells with its real port."""
+    """Serves at `address`, and sets `servicer.address` to the address with the real port."""
     server = grpc.server(ThreadPoolExecutor(max_workers=4))
     add_IngestServiceServicer_to_server(servicer, server)
     add_QueryServiceServicer_to_server(servicer, server)
@@ -123,7 +123,7 @@ def serve(servicer: ScriptedServer, address: str = "127.0.0.1:0") -> Iterator[No
 
 
 class FakeClock:
-    """Time passes by the seconds slept, and by nothing else."""
+    """A clock that only `sleep` advances."""
 
     def __init__(self) -> None:
         self.delays_seconds: list[float] = []
@@ -136,14 +136,14 @@ class FakeClock:
 
 
 class BlockingAsyncClient:
-    """An AsyncClient as a Client is: so that the twins pass the same tests."""
+    """An AsyncClient with the interface of a Client, so that both pass the same tests."""
 
     def __init__(self, *args: Any, clock: FakeClock | None = None, **options: Any) -> None:
         self._runner = asyncio.Runner()
         if clock is not None:
             options["clock"] = _AsyncClock(clock)
         try:
-            self._client: AsyncClient = self._wait(_made(AsyncClient, *args, **options))
+            self._client: AsyncClient = self._wait(_make(AsyncClient, *args, **options))
         except BaseException:
             self._runner.close()
             raise
@@ -155,8 +155,8 @@ class BlockingAsyncClient:
             answer = method(*args, **options)
             if isinstance(answer, AsyncIterator):
                 return self._each(answer)
-            waited = self._wait(answer)
-            return _WaitedPages(self, waited) if isinstance(waited, AsyncPages) else waited
+            result = self._wait(answer)
+            return _WaitedPages(self, result) if isinstance(result, AsyncPages) else result
 
         return call
 
@@ -175,7 +175,7 @@ class BlockingAsyncClient:
     def _each(self, rows: AsyncIterator[Any]) -> Iterator[Any]:
         end = object()
         try:
-            while (row := self._wait(_made(anext, rows, end))) is not end:
+            while (row := self._wait(_make(anext, rows, end))) is not end:
                 yield row
         finally:
             self._wait(rows.aclose())  # type: ignore[attr-defined]
@@ -201,7 +201,7 @@ class _AsyncClock:
         self._clock.sleep(seconds)
 
 
-async def _made(make: Callable[..., Any], *args: Any, **options: Any) -> Any:
-    """What is made in an event loop, awaited where it can be."""
-    made = make(*args, **options)
-    return await made if hasattr(made, "__await__") else made
+async def _make(make: Callable[..., Any], *args: Any, **options: Any) -> Any:
+    """Calls `make` in an event loop, and awaits the result if possible."""
+    result = make(*args, **options)
+    return await result if hasattr(result, "__await__") else result

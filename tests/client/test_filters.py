@@ -1,4 +1,4 @@
-"""Filters as keyword arguments: what they become, and what a slip is answered."""
+"""Filters as keyword arguments become fields of the question, or an error with its remedy."""
 
 import inspect
 from datetime import date, datetime, timedelta, timezone
@@ -23,8 +23,8 @@ from tests.client.scripted_server import ScriptedServer
 NAIVE = datetime.fromisoformat("2026-03-02T09:30:00")
 
 
-def question_sent(client: Client, server: ScriptedServer, *args: Any, **filters: Any) -> Question:
-    """The question that a call becomes."""
+def send_question(client: Client, server: ScriptedServer, *args: Any, **filters: Any) -> Question:
+    """The question that `list_balances` sends."""
     server.answers = [ListBalancesResponse()]
     list(client.list_balances(*args, **filters))
     question: Question = server.requests[-1].question
@@ -32,7 +32,7 @@ def question_sent(client: Client, server: ScriptedServer, *args: Any, **filters:
 
 
 @pytest.mark.parametrize(
-    ("given", "day"),
+    ("value", "day"),
     [
         (date(2026, 3, 2), (2026, 3, 2)),
         ("2026-03-02", (2026, 3, 2)),
@@ -43,19 +43,19 @@ def question_sent(client: Client, server: ScriptedServer, *args: Any, **filters:
     ],
 )
 @pytest.mark.parametrize("name", ["from_date", "to_date", "as_of_date"])
-def test_dates(
-    client: Client, server: ScriptedServer, name: str, given: object, day: tuple[int, int, int]
+def test_date_filter_accepts_dates_and_periods(
+    client: Client, server: ScriptedServer, name: str, value: object, day: tuple[int, int, int]
 ) -> None:
     year, month, number = day
     expected = Question(
         programme_id="gde",
         **{name: Date(year=year, month=month, day=number)},  # type: ignore[arg-type]
     )
-    assert question_sent(client, server, **{name: given}) == expected
+    assert send_question(client, server, **{name: value}) == expected
 
 
 @pytest.mark.parametrize(
-    ("given", "moment"),
+    ("value", "moment"),
     [
         (datetime(2026, 3, 2, 11, 30, tzinfo=timezone(timedelta(hours=2))), "2026-03-02T09:30:00Z"),
         ("2026-03-02T09:30:00Z", "2026-03-02T09:30:00Z"),
@@ -65,8 +65,10 @@ def test_dates(
         (Timestamp(seconds=5), "1970-01-01T00:00:05Z"),
     ],
 )
-def test_times(client: Client, server: ScriptedServer, given: object, moment: str) -> None:
-    question = question_sent(client, server, known_at=given)
+def test_time_filter_accepts_datetimes_and_days(
+    client: Client, server: ScriptedServer, value: object, moment: str
+) -> None:
+    question = send_question(client, server, known_at=value)
     assert question.known_at.ToJsonString() == moment
 
 
@@ -95,20 +97,18 @@ def test_times(client: Client, server: ScriptedServer, given: object, moment: st
         ({"lens": None, "topics": None, "from_date": None, "where": None}, Question()),
     ],
 )
-def test_words_and_lists(
+def test_filter_accepts_words_numbers_and_lists(
     client: Client, server: ScriptedServer, filters: dict[str, Any], expected: Question
 ) -> None:
     expected.programme_id = "gde"
-    assert question_sent(client, server, **filters) == expected
+    assert send_question(client, server, **filters) == expected
 
 
-def test_a_filter_replaces_that_of_the_question_beside_it(
-    client: Client, server: ScriptedServer
-) -> None:
+def test_filter_replaces_field_of_question(client: Client, server: ScriptedServer) -> None:
     before = Question(lens=LENS_BURDEN, topics=["a", "b"], programme_id="other")
-    question = question_sent(client, server, before, lens="attention", topics="c", from_date=None)
+    question = send_question(client, server, before, lens="attention", topics="c", from_date=None)
     assert question == Question(lens=LENS_ATTENTION, topics=["c"], programme_id="other")
-    assert before.topics == ["a", "b"], "what is given stays as it is"
+    assert before.topics == ["a", "b"], "the given question is unchanged"
 
 
 @pytest.mark.parametrize(
@@ -128,7 +128,7 @@ def test_a_filter_replaces_that_of_the_question_beside_it(
         ({"where": "region=Y55"}, "give it like"),
     ],
 )
-def test_a_slip_is_named_with_its_remedy(
+def test_invalid_filter_is_named_with_its_remedy(
     client: Client, server: ScriptedServer, filters: dict[str, Any], words: str
 ) -> None:
     [name] = filters
@@ -141,13 +141,13 @@ def test_a_slip_is_named_with_its_remedy(
     assert server.requests == []
 
 
-def test_an_unknown_filter_is_refused(client: Client) -> None:
+def test_unknown_filter_is_refused(client: Client) -> None:
     with pytest.raises(TypeError, match=r"no filter 'lense'; there are lens, allocation, from_"):
         client.list_balances(lense="burden")  # type: ignore[call-arg]
 
 
-def test_a_default_is_what_is_called() -> None:
-    """Each default that a signature shows may be given."""
+def test_signature_defaults_are_neutral() -> None:
+    """The defaults of the signature mean that a filter is absent."""
     for name, parameter in inspect.signature(Client.list_balances).parameters.items():
         if name != "self":
             assert parameter.default in (None, "", 0), name

@@ -29,7 +29,7 @@ FINAL, NOTHING_DONE, UNKNOWN = (
         (StatusCode.UNKNOWN, "", FINAL, FINAL),
     ],
 )
-def test_outcomes(
+def test_classify_failure_of_write_and_read(
     code: StatusCode, reason: str, write: AttemptOutcome, read: AttemptOutcome
 ) -> None:
     assert classify_failure(code, reason, is_write=True) is write

@@ -1,6 +1,6 @@
-"""A client in Node reads, sends and waits as its library does when nobody sets anything.
+"""A client in Node with the defaults of its gRPC library.
 
-Its packages are fetched once, into `.clients`, by the hashes of the lock in this folder.
+Its packages are downloaded once into `.clients`, by the hashes of the lock file in this folder.
 """
 
 import hashlib
@@ -26,15 +26,15 @@ ROOT: Final = Path(__file__).parents[2]
 SOURCE: Final = Path(__file__).parent / "node"
 MANIFEST: Final = ("package.json", "package-lock.json")
 IDLE_MILLISECONDS: Final = 7_000
-"""Five pings; the third too many ends a connection."""
+"""Time for five pings; the third ping beyond the limit of a server ends its connection."""
 EXCHANGES: Final = 900
 MEBIBYTE: Final = 1 << 20
 
 Call = Callable[..., Any]
 
 
-def fetch() -> Path:
-    """The folder with the client's packages. Raises Missing where they cannot be had."""
+def fetch_packages() -> Path:
+    """The folder with the client's packages. Raises ProgramNotFoundError if npm cannot install."""
     npm = shutil.which("npm")
     if npm is None or shutil.which("node") is None:
         raise ProgramNotFoundError(
@@ -44,21 +44,21 @@ def fetch() -> Path:
     folder = ROOT / ".clients" / hashlib.sha256(content).hexdigest()[:16]
     if folder.exists():
         return folder / "node_modules"
-    coming = folder.with_suffix(f".{os.getpid()}")
-    coming.mkdir(parents=True)
+    temporary = folder.with_suffix(f".{os.getpid()}")
+    temporary.mkdir(parents=True)
     for name in MANIFEST:
-        shutil.copy(SOURCE / name, coming)
+        shutil.copy(SOURCE / name, temporary)
     command = [npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund"]
-    done = subprocess.run(command, cwd=coming, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, cwd=temporary, capture_output=True, text=True, check=False)
     if done.returncode != 0:
-        shutil.rmtree(coming)
+        shutil.rmtree(temporary)
         raise ProgramNotFoundError(
             f"npm cannot fetch the packages of the client in Node: {done.stderr}"
         )
     try:
-        coming.rename(folder)
-    except OSError:  # somebody else has fetched them meanwhile
-        shutil.rmtree(coming)
+        temporary.rename(folder)
+    except OSError:  # another process has installed them meanwhile
+        shutil.rmtree(temporary)
     return folder / "node_modules"
 
 
@@ -70,8 +70,8 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def node(server: str) -> Call:
-    """Calls the client with a command and an argument, and returns what it found."""
-    modules = build_or_skip(fetch)
+    """Calls the client with a command and an argument, and returns its output."""
+    modules = build_or_skip(fetch_packages)
 
     def call(*words: object) -> Any:
         command = ["node", str(SOURCE / "client.js"), str(ROOT / "proto"), server]
@@ -89,16 +89,16 @@ def node(server: str) -> Call:
     return call
 
 
-def annotated(_: int) -> Event:
+def make_annotated_event(_: int) -> Event:
     event = exchange()
     event.exchange_recorded.exchange.note.plain = "\N{EARTH GLOBE EUROPE-AFRICA}" * 4_000
     return event
 
 
 def test_reads_every_page_of_long_notes(server: str, node: Call) -> None:
-    """A default page of 1,000 would have 14 MB; its library reads 4 MiB."""
+    """A default page of 1,000 rows would have 14 MB; the library of Node reads up to 4 MiB."""
     with Client(server, programme="annotated") as client:
-        *_, last = client.record_in_batches(map(annotated, range(EXCHANGES)))
+        *_, last = client.record_in_batches(map(make_annotated_event, range(EXCHANGES)))
         client.get_status(min_position=last.position)
     rows = node("pages", "annotated")["rows"]
     assert sum(rows) == EXCHANGES
@@ -106,11 +106,11 @@ def test_reads_every_page_of_long_notes(server: str, node: Call) -> None:
 
 
 @pytest.mark.parametrize("mebibytes", [1, 4, 20])
-def test_hears_that_a_request_is_too_large(node: Call, mebibytes: int) -> None:
+def test_receives_request_too_large(node: Call, mebibytes: int) -> None:
     refusal = {"code": "INVALID_ARGUMENT", "reason": "REQUEST_TOO_LARGE"}
-    answered = node("large", mebibytes * MEBIBYTE)
-    assert answered == {"single": refusal, "stream": refusal}
+    answers = node("large", mebibytes * MEBIBYTE)
+    assert answers == {"single": refusal, "stream": refusal}
 
 
-def test_keeps_a_connection_over_which_it_only_pings(node: Call) -> None:
+def test_keeps_an_idle_connection(node: Call) -> None:
     assert node("idle", IDLE_MILLISECONDS) == {"states": ["READY"]}

@@ -1,4 +1,4 @@
-"""Spellings that name one organization, and spellings that nearly do."""
+"""name_key and core_words compare spellings; NearMissIndex finds similar ones."""
 
 import difflib
 
@@ -66,11 +66,11 @@ class TestCoreWords:
             ("...", ()),
         ],
     )
-    def test_leaves_out_what_people_leave_out(self, name: str, core: tuple[str, ...]) -> None:
+    def test_omits_legal_forms_and_common_words(self, name: str, core: tuple[str, ...]) -> None:
         assert core_words(name) == core
 
 
-class TestHiddenDifference:
+class TestDescribeHiddenCharacters:
     @pytest.mark.parametrize(
         ("text", "difference"),
         [
@@ -81,16 +81,16 @@ class TestHiddenDifference:
             ("Oak\u2009dale", "has a thin space"),
         ],
     )
-    def test_names_what_an_eye_does_not_see(self, text: str, difference: str) -> None:
+    def test_names_every_hidden_character(self, text: str, difference: str) -> None:
         assert describe_hidden_characters(text) == difference
         assert quote(text) == (f"'{text}' ({difference})" if difference else f"'{text}'")
 
 
-class TestNearMisses:
+class TestNearMissIndex:
     @given(st.lists(names, unique=True, max_size=12), names)
-    def test_finds_every_slip_that_difflib_finds(self, known: list[str], typed: str) -> None:
-        near = NearMissIndex(known).find(typed)
-        for name in known:
+    def test_finds_every_typo_that_difflib_finds(self, spellings: list[str], typed: str) -> None:
+        near = NearMissIndex(spellings).find(typed)
+        for name in spellings:
             missing_words = {*typed.split()} <= {*name.split()}
             ratio = difflib.SequenceMatcher(None, name, typed).ratio()
             if missing_words and ratio >= MIN_SIMILARITY and name != typed:
@@ -99,16 +99,19 @@ class TestNearMisses:
     @given(
         st.lists(st.text("abc ", max_size=9), unique=True, max_size=12), st.text("abc ", max_size=9)
     )
-    def test_leaves_out_none_that_difflib_finds(self, known: list[str], typed: str) -> None:
-        candidates = TypoIndex(known).find_candidates(typed)
-        for name in known:
+    def test_candidates_include_those_of_difflib(self, spellings: list[str], typed: str) -> None:
+        candidates = TypoIndex(spellings).find_candidates(typed)
+        for name in spellings:
             if difflib.SequenceMatcher(None, name, typed).ratio() >= MIN_SIMILARITY:
                 assert name in candidates
 
-    def test_common_words_alone_are_no_likeness(self) -> None:
-        known = ["ashcombe university hospitals nhs foundation trust"]
-        assert NearMissIndex(known).find("Oakdale University Hospitals NHS Foundation Trust") == []
+    def test_common_words_alone_are_no_similarity(self) -> None:
+        spellings = ["ashcombe university hospitals nhs foundation trust"]
         assert (
-            NearMissIndex(known).find("Ashcomb University Hospitals NHS Foundation Trust") == known
+            NearMissIndex(spellings).find("Oakdale University Hospitals NHS Foundation Trust") == []
         )
-        assert NearMissIndex(known).find("Ashcomb University Hospitals") == known
+        assert (
+            NearMissIndex(spellings).find("Ashcomb University Hospitals NHS Foundation Trust")
+            == spellings
+        )
+        assert NearMissIndex(spellings).find("Ashcomb University Hospitals") == spellings
