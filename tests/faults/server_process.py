@@ -1,4 +1,4 @@
-"""Servers and imports as processes of their own, to be ended at the worst moment."""
+"""Servers and imports as processes, which tests kill at the worst moment."""
 
 import os
 import signal
@@ -17,7 +17,7 @@ from services.app.bootstrap import serve_embedded, verify
 
 ROOT: Final = Path(__file__).parents[2]
 BATCH: Final = 10
-"""Facts a request: few, so that a kill finds many requests answered and one under way."""
+"""Facts in a request: few, so that a kill comes between many requests."""
 
 SERVE: Final = """
 import sys
@@ -47,7 +47,7 @@ else:
     opened = serve_embedded(Path(sys.argv[1]), purpose="an import", write=True)
 with opened as running:
     with Client(getattr(running, "address", running), deadline_seconds=120) as client:
-        client.get_status()  # a server that was never reached is given up after 2 s
+        client.get_status()  # a client gives up after 2 s if it never reached its server
         for start in range(int(sys.argv[3]), int(sys.argv[4]), BATCH):
             client.record(facts(start, start + BATCH))
             print(BATCH, flush=True)
@@ -55,7 +55,7 @@ with opened as running:
 
 
 def facts(start: int, end: int) -> Iterator[pb.Event]:
-    """The import: the same facts under the same ids each time."""
+    """The facts of the import; a number has the same fact with the same id in every call."""
     for number in range(start, end):
         event = pb.Event(event_id=fact_id(number))
         event.occur_time.FromJsonString("2026-03-02T10:00:00Z")
@@ -78,7 +78,7 @@ def make_environment(**more: str) -> dict[str, str]:
 def start_python(
     program: str, *arguments: str, under: Sequence[str] = (), **more: str
 ) -> "subprocess.Popen[str]":
-    """Python as a process, which another program may run; then both are one process group."""
+    """Starts a Python process. If another program runs it, both are one process group."""
     return subprocess.Popen(
         [*under, sys.executable, "-c", program, *arguments],
         stdout=subprocess.PIPE,
@@ -99,7 +99,7 @@ def count_acknowledged(process: "subprocess.Popen[str]") -> int:
 def run_server(
     data: Path, listen: str = "127.0.0.1:0", **more: str
 ) -> Iterator[tuple["subprocess.Popen[str]", str]]:
-    """A server that is ready, and its address; killed at the end if it still runs."""
+    """A ready server and its address. It is killed at the end if it still runs."""
     process = start_python(SERVE, str(data), listen, **more)
     assert process.stdout is not None
     assert process.stderr is not None
@@ -115,7 +115,7 @@ def run_server(
 
 
 def kill(process: "subprocess.Popen[str]", *, after_seconds: float = 0.0) -> None:
-    """Ends it as kill -9 does, unless it ends by itself before."""
+    """Sends SIGKILL, unless the process ends within `after_seconds`."""
     with suppress(subprocess.TimeoutExpired):
         process.wait(after_seconds)
     process.send_signal(signal.SIGKILL)
@@ -123,24 +123,24 @@ def kill(process: "subprocess.Popen[str]", *, after_seconds: float = 0.0) -> Non
 
 
 def assert_intact(data: Path, durable: int) -> None:
-    """The first `durable` facts of the import are there, once, and every table is right."""
+    """The first `durable` facts of the import are stored once, and every table is right."""
     assert_recorded_once(data, range(durable))
 
 
 def assert_recorded_once(data: Path, durable: Iterable[int]) -> None:
-    """These facts are there, once, and every table is right."""
+    """These facts are stored once, and every table is right."""
     with (
         serve_embedded(data, purpose="a test", write=True) as running,
         Client(running.address) as client,
     ):
         status = client.get_status()
         client.get_status(min_position=status.log_position)
-        there = [each.exchange_id for each in client.list_exchanges(page_size=10_000)]
-        assert len(there) == len(set(there))
-        assert {fact_id(number) for number in durable} <= set(there)
+        stored = [each.exchange_id for each in client.list_exchanges(page_size=10_000)]
+        assert len(stored) == len(set(stored))
+        assert {fact_id(number) for number in durable} <= set(stored)
         assert client.get_status().quarantine_count == 0
         given = sum(balance.given for balance in client.list_balances())
-        assert given == len(there)
+        assert given == len(stored)
     report = verify(data)
     assert report.differences == []
-    assert report.fact_count == len(there)
+    assert report.fact_count == len(stored)

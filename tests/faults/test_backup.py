@@ -1,4 +1,4 @@
-"""Backups made while a server records, killed or without room on the disk."""
+"""Backups while a server records, after a kill, and on a full disk."""
 
 from contextlib import closing
 from pathlib import Path
@@ -19,35 +19,35 @@ BATCH = 10
 ROUNDS = 4
 
 
-def unseen(*_: object) -> None:
-    """Nobody watches."""
+def ignore_progress(*_: object) -> None:
+    """A callback for progress that does nothing."""
 
 
-def test_a_backup_beside_a_server_is_of_one_moment(tmp_path: Path) -> None:
-    """Each has all that was acknowledged before it, nothing torn, and nobody waited for it."""
-    data, told, over = tmp_path / "data", [0], Event()
+def test_backup_during_recording_is_consistent(tmp_path: Path) -> None:
+    """Every backup has all facts acknowledged before it, and recording does not stop."""
+    data, count_in_log, over = tmp_path / "data", [0], Event()
     files = [tmp_path / f"{number}.mutua" for number in range(ROUNDS)]
     counts: list[tuple[int, int]] = []
 
     def record(client: Client) -> None:
         while not over.is_set():
-            client.record(list(facts(told[0], told[0] + BATCH)))
-            told[0] += BATCH
+            client.record(list(facts(count_in_log[0], count_in_log[0] + BATCH)))
+            count_in_log[0] += BATCH
 
     with run_server(data) as (_, address), Client(address) as client:
         caller = Thread(target=record, args=(client,))
         caller.start()
         try:
             for file in files:
-                acknowledged = told[0]
-                note = backup(data, file, now=1, force=False, progress=unseen)
+                acknowledged = count_in_log[0]
+                note = backup(data, file, now=1, force=False, progress=ignore_progress)
                 counts.append((acknowledged, note.record_count))
         finally:
             over.set()
             caller.join()
     for number, (file, (acknowledged, count)) in enumerate(zip(files, counts, strict=True)):
-        assert acknowledged <= count <= told[0]
-        _, report = restore(file, tmp_path / f"again-{number}", progress=unseen)
+        assert acknowledged <= count <= count_in_log[0]
+        _, report = restore(file, tmp_path / f"again-{number}", progress=ignore_progress)
         assert report.differences == []
         assert_intact(tmp_path / f"again-{number}", count)
 
@@ -64,7 +64,7 @@ else:
 """
 
 
-def recorded(data: Path, count: int) -> Path:
+def make_recorded_directory(data: Path, count: int) -> Path:
     data.mkdir()
     with closing(SqliteLog(data / "log.sqlite")) as log:
         values = [
@@ -76,35 +76,36 @@ def recorded(data: Path, count: int) -> Path:
 
 def kill(crash: str, *words: str | Path) -> None:
     with start_python(COMMAND, *map(str, words), MUTUA_CRASH_AT=crash) as command:
-        _, said = command.communicate()
-    assert command.returncode == 137, said
+        _, errors = command.communicate()
+    assert command.returncode == 137, errors
 
 
-def test_whatever_is_killed_can_be_done_again(tmp_path: Path) -> None:
-    data, file, again = recorded(tmp_path / "data", 20), tmp_path / "one", tmp_path / "again"
+def test_killed_backup_and_restore_can_be_repeated(tmp_path: Path) -> None:
+    data = make_recorded_directory(tmp_path / "data", 20)
+    file, again = tmp_path / "one", tmp_path / "again"
     with serve_embedded(data, purpose="a test", write=True):
         kill("before_rename:1", "backup", data, file)
     assert not file.exists()
-    backup(data, file, now=1, force=False, progress=unseen)
+    backup(data, file, now=1, force=False, progress=ignore_progress)
     kill("before_rename:1", "restore", file, again)
     assert not (again / "log.sqlite").exists()
     kill("before_switch:1", "restore", file, again)
-    restore(file, again, progress=unseen)
+    restore(file, again, progress=ignore_progress)
     assert not list(again.glob(".log.sqlite*"))
     assert_intact(again, 20)
 
 
-def test_without_room_nothing_is_left_and_it_is_said(tmp_path: Path) -> None:
-    data, file = recorded(tmp_path / "data", 3_000), tmp_path / "one"
+def test_full_disk_is_reported_and_leaves_no_partial_file(tmp_path: Path) -> None:
+    data, file = make_recorded_directory(tmp_path / "data", 3_000), tmp_path / "one"
     with mount_small_disk(tmp_path / "disk", megabytes=16) as disk:
-        backup(data, file, now=1, force=False, progress=unseen)
+        backup(data, file, now=1, force=False, progress=ignore_progress)
         disk.fill_up()
         with pytest.raises(LogFullError, match=f"no room is left for {disk.path}/one"):
-            backup(data, disk.path / "one", now=1, force=False, progress=unseen)
+            backup(data, disk.path / "one", now=1, force=False, progress=ignore_progress)
         with pytest.raises(LogFullError, match=f"no room is left for {disk.path}/again/log.sqlite"):
-            restore(file, disk.path / "again", progress=unseen)
+            restore(file, disk.path / "again", progress=ignore_progress)
         assert {path.name for path in disk.path.iterdir()} == {"ballast", "again"}
         assert {path.name for path in (disk.path / "again").iterdir()} == {"lock"}
         disk.make_room()
-        restore(file, disk.path / "again", progress=unseen)
+        restore(file, disk.path / "again", progress=ignore_progress)
         assert_intact(disk.path / "again", 3_000)

@@ -1,4 +1,4 @@
-"""Bits that turned, files that were cut, a clock that went back: said, never answered from."""
+"""Flipped bits, truncated files and a clock that steps back are found before they matter."""
 
 import random
 import shutil
@@ -24,12 +24,12 @@ from tests.waiting import PATIENCE_SECONDS
 LOG = "log.sqlite"
 READ_MODELS = "read-1.sqlite"
 COUNT = 300
-TURNED = 60
+FLIP_COUNT = 60
 
 
 @pytest.fixture(scope="module")
-def sound(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    data = tmp_path_factory.mktemp("sound") / "data"
+def intact(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    data = tmp_path_factory.mktemp("intact") / "data"
     record(data, 0, COUNT)
     return data
 
@@ -42,19 +42,19 @@ def record(data: Path, start: int, end: int) -> None:
         client.get_status(min_position=client.record(list(facts(start, end))))
 
 
-def records(data: Path) -> list[Record]:
+def read_records(data: Path) -> list[Record]:
     with closing(SqliteLog(data / LOG, read_only=True)) as log:
         return log.read(0, COUNT + 1)
 
 
-def what_verify_says(data: Path) -> list[str]:
+def list_differences(data: Path) -> list[str]:
     try:
         return verify(data).differences
     except MutuaError as error:
         return [error.message]
 
 
-def contents(data: Path) -> list[Any]:
+def read_rows(data: Path) -> list[Any]:
     tables = [model.table() for model in ReadModelRow.__subclasses__()]
     with (
         closing(SqliteStore(data / READ_MODELS, read_only=True)) as store,
@@ -63,43 +63,41 @@ def contents(data: Path) -> list[Any]:
         return [sorted(map(tuple, snapshot.fetch_all(select(table)))) for table in tables]
 
 
-def turned(size: int) -> Iterator[tuple[int, int]]:
+def choose_bits(size: int) -> Iterator[tuple[int, int]]:
     dice = random.Random(20261125)
-    for _ in range(TURNED):
+    for _ in range(FLIP_COUNT):
         yield dice.randrange(size), 1 << dice.randrange(8)
 
 
-@pytest.mark.parametrize(("name", "rows"), [(LOG, records), (READ_MODELS, contents)])
-def test_a_bit_that_turned_is_found_or_was_in_no_row(
-    sound: Path, tmp_path: Path, name: str, rows: Callable[[Path], list[Any]]
+@pytest.mark.parametrize(("name", "rows"), [(LOG, read_records), (READ_MODELS, read_rows)])
+def test_verify_finds_every_flipped_bit_that_changes_rows(
+    intact: Path, tmp_path: Path, name: str, rows: Callable[[Path], list[Any]]
 ) -> None:
-    """verify says it in words, wherever it lies; a bit of unused room changes no row."""
-    data, before, found = tmp_path / "data", rows(sound), 0
-    shutil.copytree(sound, data)
+    """A bit that `verify` does not find lies in unused space."""
+    data, before, found_count = tmp_path / "data", rows(intact), 0
+    shutil.copytree(intact, data)
     whole = (data / name).read_bytes()
-    for at, bit in turned(len(whole)):
+    for at, bit in choose_bits(len(whole)):
         (data / name).write_bytes(whole[:at] + bytes([whole[at] ^ bit]) + whole[at + 1 :])
-        if what_verify_says(data):
-            found += 1
+        if list_differences(data):
+            found_count += 1
         else:
             assert rows(data) == before, f"bit {bit} of byte {at}"
-    assert found > TURNED / 4
+    assert found_count > FLIP_COUNT / 4
 
 
 @pytest.mark.parametrize("part", [0.2, 0.5, 0.9])
-def test_a_log_that_was_cut_anywhere_is_found(sound: Path, tmp_path: Path, part: float) -> None:
+def test_verify_finds_a_truncated_log(intact: Path, tmp_path: Path, part: float) -> None:
     data = tmp_path / "data"
-    shutil.copytree(sound, data)
+    shutil.copytree(intact, data)
     whole = (data / LOG).read_bytes()
     (data / LOG).write_bytes(whole[: int(len(whole) * part)])
-    assert what_verify_says(data)
+    assert list_differences(data)
 
 
 @pytest.mark.parametrize("cut", [True, False])
-def test_what_a_killed_server_left_beside_the_log_is_missed_when_it_is_damaged(
-    tmp_path: Path, *, cut: bool
-) -> None:
-    """The last records are in the -wal file alone; the read models know of them."""
+def test_verify_finds_a_damaged_wal_of_a_killed_server(tmp_path: Path, *, cut: bool) -> None:
+    """The last records are only in the -wal file, and the read models are beyond them."""
     data = tmp_path / "data"
     with run_server(data) as (server, address), Client(address) as client:
         client.get_status(min_position=client.record(list(facts(0, 20))))
@@ -109,12 +107,12 @@ def test_what_a_killed_server_left_beside_the_log_is_missed_when_it_is_damaged(
     wal = data / f"{LOG}-wal"
     whole = wal.read_bytes()
     wal.write_bytes(whole[:-5_000] if cut else whole[:-3_000] + b"\xff" * 3_000)
-    assert what_verify_says(data)
+    assert list_differences(data)
     with pytest.raises(MutuaError):
         record(data, 40, 41)
 
 
-def test_a_clock_that_goes_back_by_an_hour_changes_no_order(tmp_path: Path) -> None:
+def test_record_time_never_decreases_when_the_clock_steps_back(tmp_path: Path) -> None:
     data, ahead = tmp_path / "data", time.time_ns() // 1_000 + 3_600_000_000
     events = list(facts(0, 20))
     with closing(SqliteLog(tmp_path / "aside", clock=lambda: ahead)) as log:
@@ -126,5 +124,5 @@ def test_a_clock_that_goes_back_by_an_hour_changes_no_order(tmp_path: Path) -> N
     data.mkdir()
     shutil.copy(tmp_path / "aside", data / LOG)
     record(data, 20, 40)
-    assert {each.record_time for each in records(data)} == {ahead}
+    assert {each.record_time for each in read_records(data)} == {ahead}
     assert_intact(data, 40)

@@ -1,4 +1,4 @@
-"""A disk that is full or fails under a server; strace gives one file of it such a disk."""
+"""A disk that is full or fails under a server: strace makes system calls on one file fail."""
 
 import os
 import shutil
@@ -25,7 +25,7 @@ BATCH: Final = 10
 
 @pytest.fixture
 def data(tmp_path: Path) -> Path:
-    """Ten facts, so that opening has nothing to make and failures meet what comes after."""
+    """A directory with ten facts, so that failures occur after opening."""
     data = tmp_path / "data"
     with (
         serve_embedded(data, purpose="a test", write=True) as running,
@@ -36,10 +36,16 @@ def data(tmp_path: Path) -> Path:
 
 
 @contextmanager
-def served(
-    data: Path, file: str, calls: str, error: str, when: str
+def run_failing_server(
+    data: Path,
+    file: str,
+    calls: str,
+    error: str,
+    when: str,
+    *,
+    deadline_seconds: float = PATIENCE_SECONDS,
 ) -> Iterator[tuple["subprocess.Popen[str]", Client]]:
-    """A server for which these calls of the system fail on one file; strace counts by thread."""
+    """A server whose system calls on one file fail; `when` counts calls of a thread."""
     strace = shutil.which("strace")
     if strace is None:
         assert not os.environ.get("CI"), "CI must have strace: apt install strace"
@@ -52,90 +58,89 @@ def served(
             assert server.stderr is not None
             address = server.stdout.readline().strip()
             assert address, server.stderr.read()
-            with Client(address, deadline_seconds=2.0) as client:
+            with Client(address, deadline_seconds=deadline_seconds) as client:
                 yield server, client
         finally:
-            if server.poll() is None:  # strace alone would leave the server running
+            if server.poll() is None:  # killing strace alone leaves the server running
                 os.killpg(server.pid, signal.SIGKILL)
-
-
-def ends(server: "subprocess.Popen[str]") -> tuple[int, str]:
-    """The exit status of a server that ends by itself, and what it said."""
-    status = server.wait(PATIENCE_SECONDS)
-    assert server.stderr is not None
-    return status, server.stderr.read()
 
 
 def record(client: Client, start: int) -> str:
     return client.record(list(facts(start, start + BATCH)))
 
 
-def test_a_full_disk_refuses_facts_and_takes_them_when_there_is_room(data: Path) -> None:
-    told, refused = BATCH, list[str]()
-
-    def another_is_taken_after_a_refusal() -> bool:
-        nonlocal told
-        try:
-            record(client, told)
-        except MutuaError as error:
-            refused.append(error.reason)
-            return False
-        told += BATCH
-        return bool(refused)
-
-    with served(data, f"{LOG}-wal", WRITES, "ENOSPC", "4..7") as (server, client):
-        wait_until(another_is_taken_after_a_refusal, "room again")
-        assert set(refused) == {"LOG_FULL"}
-        assert server.poll() is None
-        end = record(client, told)
-        assert client.get_status(min_position=end).exchange_count == told + BATCH
-    assert_intact(data, told + BATCH)
+def record_until_server_ends(data: Path, file: str, calls: str, when: str) -> tuple[int, str]:
+    """The number of facts that are recorded at the end, and the stderr of the server."""
+    count = BATCH
+    failing = run_failing_server(data, file, calls, "EIO", when, deadline_seconds=2.0)
+    with failing as (server, client):
+        while server.poll() is None:
+            with suppress(MutuaError):
+                record(client, count)
+                count += BATCH
+        assert server.returncode == 1
+        assert server.stderr is not None
+        return count, server.stderr.read()
 
 
-def test_read_models_without_room_wait_for_it_while_facts_are_taken(data: Path) -> None:
-    with served(data, f"{READ_MODELS}-wal", WRITES, "ENOSPC", "4..12") as (server, client):
-        ends_at = [record(client, start) for start in range(BATCH, 100, BATCH)]
-        wait_until(lambda: bool(client.get_status(min_position=ends_at[-1])), "it is level")
-        assert client.get_status().exchange_count == 100
-        assert server.poll() is None
-    assert_intact(data, 100)
+class TestLog:
+    def test_full_disk_refuses_facts_until_there_is_space(self, data: Path) -> None:
+        count, reasons = BATCH, list[str]()
+
+        def was_refused_and_accepted_again() -> bool:
+            nonlocal count
+            try:
+                record(client, count)
+            except MutuaError as error:
+                reasons.append(error.reason)
+                return False
+            count += BATCH
+            return bool(reasons)
+
+        with run_failing_server(data, f"{LOG}-wal", WRITES, "ENOSPC", "4..7") as (
+            server,
+            client,
+        ):
+            wait_until(was_refused_and_accepted_again, "facts are accepted again")
+            assert set(reasons) == {"LOG_FULL"}
+            assert server.poll() is None
+            end = record(client, count)
+            assert client.get_status(min_position=end).exchange_count == count + BATCH
+        assert_intact(data, count + BATCH)
+
+    @pytest.mark.parametrize(("calls", "when"), [(WRITES, "4"), (SYNCS, "2"), (SYNCS, "1+")])
+    def test_failed_write_ends_the_server_and_the_file_decides(
+        self, data: Path, calls: str, when: str
+    ) -> None:
+        """The log does not retry: after a failed fsync the next may succeed without writing."""
+        count, errors = record_until_server_ends(data, f"{LOG}-wal", calls, when)
+        assert "restart mutua: the file decides" in errors
+        assert_intact(data, count)
 
 
-@pytest.mark.parametrize(("calls", "when"), [(WRITES, "4"), (SYNCS, "2"), (SYNCS, "1+")])
-def test_a_log_that_fails_ends_the_server_and_the_file_decides(
-    data: Path, calls: str, when: str
-) -> None:
-    """It is not tried again: after a failed fsync the next one may succeed with nothing written."""
-    told = BATCH
-    with served(data, f"{LOG}-wal", calls, "EIO", when) as (server, client):
-        with suppress(MutuaError):
-            while True:
-                record(client, told)
-                told += BATCH
-        status, said = ends(server)
-    assert status == 1
-    assert "restart mutua: the file decides" in said
-    assert_intact(data, told)
+class TestReadModels:
+    def test_projection_waits_for_space_while_facts_are_accepted(self, data: Path) -> None:
+        with run_failing_server(data, f"{READ_MODELS}-wal", WRITES, "ENOSPC", "4..12") as (
+            server,
+            client,
+        ):
+            *_, end = [record(client, start) for start in range(BATCH, 100, BATCH)]
+            wait_until(lambda: bool(client.get_status(min_position=end)), "projection caught up")
+            assert client.get_status().exchange_count == 100
+            assert server.poll() is None
+        assert_intact(data, 100)
 
-
-def test_read_models_that_fail_end_the_server_and_nothing_is_lost(data: Path) -> None:
-    told = BATCH
-    with served(data, f"{READ_MODELS}-wal", WRITES, "EIO", "4+") as (server, client):
-        with suppress(MutuaError):
-            while True:
-                record(client, told)
-                told += BATCH
-        status, said = ends(server)
-    assert status == 1
-    assert "projecting stopped at offset" in said
-    assert_intact(data, told)
+    def test_failed_write_ends_the_server_without_losing_facts(self, data: Path) -> None:
+        count, errors = record_until_server_ends(data, f"{READ_MODELS}-wal", WRITES, "4+")
+        assert "projecting stopped at offset" in errors
+        assert_intact(data, count)
 
 
 @pytest.mark.parametrize("file", [LOG, READ_MODELS])
-def test_a_file_that_cannot_be_read_is_refused_in_words(data: Path, file: str) -> None:
+def test_unreadable_file_is_refused_with_its_name(data: Path, file: str) -> None:
     refusal = pytest.raises(
         AssertionError, match=r"errors\.(LogUnavailableError|ForeignDataError): .*" + file
     )
-    with refusal, served(data, file, "pread64,read", "EIO", "1+"):
+    with refusal, run_failing_server(data, file, "pread64,read", "EIO", "1+"):
         pass
     assert_intact(data, BATCH)

@@ -1,4 +1,4 @@
-"""One directory and many commands at once: they share a server, and take turns in being it."""
+"""Many commands on one directory: one of them is the server of the others, in turns."""
 
 import json
 import os
@@ -25,8 +25,8 @@ from tests.faults.server_process import (
 from tests.waiting import PATIENCE_SECONDS, wait_until
 
 ROUNDS = int(os.environ.get("MUTUA_TURNS_ROUNDS", "12"))
-_OWN = 1_000_000
-"""The facts of one who records lie so far from those of the next."""
+_RECORDER_STRIDE = 1_000_000
+"""Distance between the facts of two recorders."""
 
 RECORD = """
 import signal, sys
@@ -42,8 +42,8 @@ with Client(directory=sys.argv[1], deadline_seconds=PATIENCE_SECONDS) as client:
 
 
 @contextmanager
-def recording(data: Path, first: int, end: int) -> Iterator["subprocess.Popen[str]"]:
-    """A process that records, and has begun to."""
+def run_recorder(data: Path, first: int, end: int) -> Iterator["subprocess.Popen[str]"]:
+    """A process that has begun to record."""
     process = start_python(RECORD, str(data), str(first), str(end))
     assert process.stdout is not None
     assert process.stderr is not None
@@ -57,13 +57,13 @@ def recording(data: Path, first: int, end: int) -> Iterator["subprocess.Popen[st
         process.stderr.close()
 
 
-def log(data: Path, *words: str) -> "subprocess.Popen[str]":
+def start_log_command(data: Path, *words: str) -> "subprocess.Popen[str]":
     command = ["--data", str(data), "log", "--from", "A", "--to", "B", "--kind", "call"]
     return start_python("from services.cli.entry import main; main()", *command, *words)
 
 
-def test_short_imports_and_logs_at_once_lose_nothing_and_double_nothing(tmp_path: Path) -> None:
-    """Each opens the directory or finds it served, by another that may end at any moment."""
+def test_concurrent_commands_record_every_fact_once(tmp_path: Path) -> None:
+    """A command opens the directory, or uses the server of another, which may end any time."""
     data, ended = tmp_path / "data", Event()
 
     def import_often() -> list[int]:
@@ -79,7 +79,7 @@ def test_short_imports_and_logs_at_once_lose_nothing_and_double_nothing(tmp_path
         return durable
 
     def log_often(thread: int) -> list[int]:
-        number, durable = thread * _OWN, []
+        number, durable = thread * _RECORDER_STRIDE, []
         while not ended.is_set():
             with Client(directory=data, deadline_seconds=PATIENCE_SECONDS) as client:
                 position = client.record(facts(number, number + 1))
@@ -90,41 +90,39 @@ def test_short_imports_and_logs_at_once_lose_nothing_and_double_nothing(tmp_path
 
     with ThreadPoolExecutor(3) as pool:
         works = [pool.submit(import_often), *(pool.submit(log_often, each) for each in (1, 2))]
-        told = [each.result() for each in works]
-    assert all(told)
-    assert_recorded_once(data, {number for each in told for number in each})
+        acknowledged = [each.result() for each in works]
+    assert all(acknowledged)
+    assert_recorded_once(data, {number for each in acknowledged for number in each})
     assert not (data / "server.json").exists()
 
 
-def test_log_beside_a_process_that_records_is_served_by_it(tmp_path: Path) -> None:
+def test_log_uses_the_server_of_a_running_import(tmp_path: Path) -> None:
     data = tmp_path / "data"
-    with recording(data, 0, 1_000_000) as importing:
-        told = json.loads((data / "server.json").read_text())
-        assert told["pid"] == importing.pid
-        logging = log(data)
-        said, errors = logging.communicate(timeout=PATIENCE_SECONDS)
-        assert said.startswith("Recorded: A gave to B: call"), errors
-        # The import may not have shown its organizations yet.
+    with run_recorder(data, 0, 1_000_000) as importing:
+        published = json.loads((data / "server.json").read_text())
+        assert published["pid"] == importing.pid
+        command = start_log_command(data)
+        output, errors = command.communicate(timeout=PATIENCE_SECONDS)
+        assert output.startswith("Recorded: A gave to B: call"), errors
+        # The facts of the import may not be projected yet.
         assert errors in ("", "New organizations, recorded as written: 'A', 'B'.\n")
         assert importing.poll() is None
 
 
-@pytest.mark.parametrize("ends", [signal.SIGKILL, signal.SIGINT])
-def test_log_goes_on_when_the_process_that_served_it_is_gone(
-    tmp_path: Path, ends: signal.Signals
-) -> None:
-    """It is stopped first, so that the log is waiting for it when it goes."""
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
+def test_log_continues_when_its_server_ends(tmp_path: Path, number: signal.Signals) -> None:
+    """The server is stopped first, so that the command is waiting for it when it ends."""
     data = tmp_path / "data"
-    with recording(data, 0, 1_000_000) as importing:
+    with run_recorder(data, 0, 1_000_000) as importing:
         importing.send_signal(signal.SIGSTOP)
-        logging = log(data, "--minutes", "7")
-        wait_until(lambda: _is_connected(data, logging.pid), "the log has found the server")
-        importing.send_signal(ends)
+        command = start_log_command(data, "--minutes", "7")
+        wait_until(lambda: _is_connected(data, command.pid), "the command uses the server")
+        importing.send_signal(number)
         importing.send_signal(signal.SIGCONT)
-        said, errors = logging.communicate(timeout=PATIENCE_SECONDS)
-        assert said.startswith("Recorded: A gave to B: call"), errors
+        output, errors = command.communicate(timeout=PATIENCE_SECONDS)
+        assert output.startswith("Recorded: A gave to B: call"), errors
         importing.wait(PATIENCE_SECONDS)
-        durable = count_acknowledged(importing) + BATCH  # the first of them was read before
+        durable = count_acknowledged(importing) + BATCH  # `run_recorder` has read the first line
     assert find_running_server(data) == ""
     with Client(directory=data) as client:
         logged = [
@@ -144,7 +142,7 @@ def _is_connected(data: Path, pid: int) -> bool:
     tables = Path("/proc/net/tcp").read_text() + Path("/proc/net/tcp6").read_text()
     rows = [line.split() for line in tables.splitlines()]
     inodes = {row[9] for row in rows if row[2].endswith(f":{port:04X}")}
-    with suppress(FileNotFoundError):  # one was closed meanwhile
-        opened = {str(each.readlink()) for each in Path(f"/proc/{pid}/fd").iterdir()}
-        return any(f"socket:[{inode}]" in opened for inode in inodes)
+    with suppress(FileNotFoundError):  # a file was closed meanwhile
+        open_files = {str(each.readlink()) for each in Path(f"/proc/{pid}/fd").iterdir()}
+        return any(f"socket:[{inode}]" in open_files for inode in inodes)
     return False

@@ -1,11 +1,11 @@
-"""SIGTERM: a server ends well whatever is under way, and what it acknowledged stays."""
+"""SIGTERM and SIGINT end a server during any work, without losing acknowledged facts."""
 
 import signal
 import sqlite3
 import time
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
-from threading import Thread
+from threading import Event, Thread
 from typing import Any
 
 import grpc
@@ -19,7 +19,7 @@ from tests.waiting import PATIENCE_SECONDS, wait_until
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_signal_ends_an_idle_server(tmp_path: Path, number: signal.Signals) -> None:
+def test_signal_ends_an_idle_server(tmp_path: Path, number: signal.Signals) -> None:
     with run_server(tmp_path / "data") as (server, _):
         server.send_signal(number)
         assert server.wait(PATIENCE_SECONDS) == 0
@@ -27,36 +27,35 @@ def test_a_signal_ends_an_idle_server(tmp_path: Path, number: signal.Signals) ->
         assert server.stderr.read() == ""
 
 
-def test_a_signal_while_calls_are_under_way_loses_nothing_acknowledged(tmp_path: Path) -> None:
-    data, told = tmp_path / "data", [0] * 8
+def test_signal_during_calls_loses_no_acknowledged_fact(tmp_path: Path) -> None:
+    data, counts, stopped = tmp_path / "data", [0] * 8, Event()
     with run_server(data) as (server, address):
 
         def record(thread: int) -> None:
             with Client(address, deadline_seconds=2.0) as client:
-                try:
-                    for number in range(1_000):
-                        first = (number * 8 + thread) * 5
+                while not stopped.is_set():
+                    first = (counts[thread] * 8 + thread) * 5
+                    with suppress(MutuaError):
                         client.record(list(facts(first, first + 5)))
-                        told[thread] = number + 1
-                except MutuaError:
-                    pass
+                        counts[thread] += 1
 
         threads = [Thread(target=record, args=(thread,)) for thread in range(8)]
         for thread in threads:
             thread.start()
-        wait_until(lambda: min(told) > 2, "every client is under way")
+        wait_until(lambda: min(counts) > 2, "every client has recorded")
         server.terminate()
         assert server.wait(PATIENCE_SECONDS) == 0
+        stopped.set()
         for thread in threads:
             thread.join()
         assert server.stderr is not None
         assert "Traceback" not in server.stderr.read()
     assert verify(data).differences == []
-    assert_intact(data, min(told) * 8 * 5)
+    assert_intact(data, min(counts) * 8 * 5)
 
 
-def test_a_signal_while_questions_and_watches_are_open(tmp_path: Path) -> None:
-    """Someone waits for a position that never comes, someone watches health: 0 all the same."""
+def test_signal_ends_a_server_with_open_questions_and_watches(tmp_path: Path) -> None:
+    """One call waits for a position that is never reached, another watches the health."""
     with (
         run_server(tmp_path / "data") as (server, address),
         Client(address, deadline_seconds=2.0) as client,
@@ -81,8 +80,8 @@ def test_a_signal_while_questions_and_watches_are_open(tmp_path: Path) -> None:
         waiting.join()
 
 
-def test_a_signal_while_the_log_is_held_up_ends_in_time(tmp_path: Path) -> None:
-    """Somebody looks into the log with another program just then."""
+def test_signal_ends_a_server_whose_log_is_locked(tmp_path: Path) -> None:
+    """Another program holds a write lock on the log."""
     data = tmp_path / "data"
     with run_server(data) as (server, address):
         log = data / "log.sqlite"
@@ -102,8 +101,8 @@ def test_a_signal_while_the_log_is_held_up_ends_in_time(tmp_path: Path) -> None:
     assert verify(data).differences == []
 
 
-def test_a_server_whose_read_models_are_locked_for_long_goes_on(tmp_path: Path) -> None:
-    """Somebody holds them for six seconds with another program: late, but no end of service."""
+def test_server_survives_locked_read_models(tmp_path: Path) -> None:
+    """Another program locks them for six seconds: projection is late, and the server runs on."""
     data = tmp_path / "data"
     with run_server(data) as (server, address), Client(address) as client:
         client.get_status(min_position=client.record(list(facts(0, 5))))
@@ -111,8 +110,8 @@ def test_a_server_whose_read_models_are_locked_for_long_goes_on(tmp_path: Path) 
         with closing(sqlite3.connect(read_models, isolation_level=None)) as other:
             other.execute("BEGIN IMMEDIATE")
             client.record(list(facts(5, 10)))
-            held = time.monotonic()
-            wait_until(lambda: server.poll() is not None or time.monotonic() > held + 6, "6 s")
+            locked_at = time.monotonic()
+            wait_until(lambda: server.poll() is not None or time.monotonic() > locked_at + 6, "6 s")
             other.execute("ROLLBACK")
         assert server.poll() is None, "the server ended"
         wait_until(lambda: client.get_status().exchange_count == 10, "10 exchanges")
