@@ -2,64 +2,40 @@
 
 from __future__ import annotations
 
-import csv
-import gzip
-import os
-import uuid
 from dataclasses import replace
-from datetime import date
 from functools import cache
-from pathlib import Path
 
 import pytest
 
-from mutua.v1.event_pb2 import Event
-from mutua.v1.types_pb2 import EXCHANGE_KIND_ADVICE
 from services.ledger.allocation import MILLION
 from services.ledger.enums import Identity, Population
 from services.ledger.question import Answer, Balance, Pair, Question
 from services.ledger.times import date_to_day
 from services.network import balances, concentration, pairs
 from services.network.identity_view import IdentityView
+from tests import dpdk
 from tests.ledger.folded_ledger import make_records
 from tests.network.column_history import bring_forward
 from tests.projector.slab_projection import open_empty_store, project
 
-REAL_DATA = os.environ.get("MUTUA_REAL_DATA")
-pytestmark = pytest.mark.skipif(
-    REAL_DATA is None, reason="MUTUA_REAL_DATA does not name the folder of the real data"
-)
+pytestmark = dpdk.needs_real_data
 EVERYTHING = Question(programme_id="dpdk", identity=Identity.RECORDED, population=Population.ACTIVE)
 
 
-def window(from_day: date | None, to_day: date | None) -> Question:
-    return replace(
-        EVERYTHING,
-        from_day=None if from_day is None else date_to_day(from_day),
-        to_day=None if to_day is None else date_to_day(to_day),
-    )
+def select(window: dpdk.Window) -> Question:
+    from_day, to_day = (None if day is None else date_to_day(day) for day in window)
+    return replace(EVERYTHING, from_day=from_day, to_day=to_day)
 
 
-def year(number: int) -> Question:
-    return window(date(number, 1, 1), date(number + 1, 1, 1))
+def select_year(number: int) -> Question:
+    return select(dpdk.get_year(number))
 
 
-@pytest.mark.parametrize(
-    ("question", "organizations", "exchanges", "mutual", "one_way"),
-    [
-        pytest.param(EVERYTHING, 321, 20_850, 334, 758, id="all"),
-        pytest.param(year(2016), 76, 1_110, 44, 101, id="2016"),
-        pytest.param(year(2018), 81, 2_461, 60, 146, id="2018"),
-        pytest.param(year(2020), 88, 2_967, 78, 202, id="2020"),
-        pytest.param(year(2022), 73, 1_533, 61, 164, id="2022"),
-        pytest.param(year(2023), 66, 1_730, 62, 126, id="2023"),
-        pytest.param(year(2025), 51, 971, 33, 95, id="2025"),
-        pytest.param(window(None, date(2021, 1, 1)), 235, 11_984, 223, 506, id="to-2020"),
-    ],
-)
+@pytest.mark.parametrize(("window", "organizations", "exchanges", "mutual", "one_way"), dpdk.SIZES)
 def test_network_sizes(
-    question: Question, organizations: int, exchanges: int, mutual: int, one_way: int
+    window: dpdk.Window, organizations: int, exchanges: int, mutual: int, one_way: int
 ) -> None:
+    question = select(window)
     answer, ties = ask_balances(question), ask_pairs(question).rows
     both_ways = sum(1 for row in ties if row.given_count and row.received_count)
     assert len(answer.rows) == organizations
@@ -72,12 +48,7 @@ def test_network_sizes(
     ("question", "organization_id", "given", "received"),
     [
         (EVERYTHING, "intel.com", 5_934, 4_751),
-        (year(2023), "smartsharesystems.com", 156, 9),
-        (year(2023), "amd.com", 196, 62),
-        (year(2023), "intel.com", 405, 318),
-        (year(2023), "redhat.com", 198, 335),
-        (year(2023), "arknetworks.am", 1, 123),
-        (year(2023), "networkplumber.org", 61, 133),
+        *((select_year(2023), *balance) for balance in dpdk.BALANCES_OF_2023),
     ],
 )
 def test_balances(question: Question, organization_id: str, given: int, received: int) -> None:
@@ -85,16 +56,7 @@ def test_balances(question: Question, organization_id: str, given: int, received
     assert (row.given, row.received) == (given * MILLION, received * MILLION)
 
 
-@pytest.mark.parametrize(
-    ("organization_id", "net"),
-    [
-        ("nxp.com", 620),
-        ("smartsharesystems.com", 466),
-        ("networkplumber.org", -620),
-        ("monjalon.net", -604),
-        ("mellanox.com", -431),
-    ],
-)
+@pytest.mark.parametrize(("organization_id", "net"), dpdk.NETS.items())
 def test_net_shares_of_dpdk(organization_id: str, net: int) -> None:
     (row,) = (
         row for row in ask_balances(EVERYTHING).rows if row.organization_id == organization_id
@@ -112,17 +74,7 @@ def test_partners_of_intel() -> None:
     assert (fan_out, sources) == (201, 102)
 
 
-@pytest.mark.parametrize(
-    ("giver_id", "receiver_id", "unit", "larger", "both"),
-    [
-        ("xilinx.com", "oktetlabs.ru", "count", 232, 244),
-        ("nxp.com", "intel.com", "count", 511, 674),
-        ("amazon.com", "semihalf.com", "count", 188, 201),
-        ("6wind.com", "mellanox.com", "days", 161, 221),
-        ("intel.com", "huawei.com", "days", 141, 190),
-        ("smartsharesystems.com", "linux.microsoft.com", "days", 34, 34),
-    ],
-)
+@pytest.mark.parametrize(("giver_id", "receiver_id", "unit", "larger", "both"), dpdk.PAIRS)
 def test_pairs(giver_id: str, receiver_id: str, unit: str, larger: int, both: int) -> None:
     (row,) = (
         row
@@ -137,59 +89,46 @@ def test_pairs(giver_id: str, receiver_id: str, unit: str, larger: int, both: in
     ("question", "giving", "receiving"),
     [
         pytest.param(EVERYTHING, 0.9428, 0.9202, id="all"),
-        pytest.param(year(2016), 0.8830, 0.7949, id="2016"),
-        pytest.param(year(2018), 0.8793, 0.8514, id="2018"),
-        pytest.param(year(2020), 0.8583, 0.8357, id="2020"),
-        pytest.param(year(2022), 0.8518, 0.8083, id="2022"),
-        pytest.param(year(2023), 0.8410, 0.8415, id="2023"),
-        pytest.param(year(2025), 0.8012, 0.7697, id="2025"),
+        pytest.param(select_year(2016), 0.8830, 0.7949, id="2016"),
+        pytest.param(select_year(2018), 0.8793, 0.8514, id="2018"),
+        pytest.param(select_year(2020), 0.8583, 0.8357, id="2020"),
+        pytest.param(select_year(2022), 0.8518, 0.8083, id="2022"),
+        pytest.param(select_year(2023), 0.8410, 0.8415, id="2023"),
+        pytest.param(select_year(2025), 0.8012, 0.7697, id="2025"),
     ],
 )
 def test_ginis(question: Question, giving: float, receiving: float) -> None:
-    gave, received = concentration.compute_concentration(dpdk(), question).rows
+    gave, received = concentration.compute_concentration(view_dpdk(), question).rows
     assert gave.gini == pytest.approx(giving, abs=5e-5)
     assert received.gini == pytest.approx(receiving, abs=5e-5)
 
 
-@pytest.mark.parametrize(("question", "share"), [(EVERYTHING, 0.4599), (year(2023), 0.4619)])
+@pytest.mark.parametrize(("question", "share"), [(EVERYTHING, 0.4599), (select_year(2023), 0.4619)])
 def test_top_three_share(question: Question, share: float) -> None:
-    gave, _ = concentration.compute_concentration(dpdk(), question).rows
+    gave, _ = concentration.compute_concentration(view_dpdk(), question).rows
     assert gave.top_three_share == pytest.approx(share, abs=1e-4)
 
 
 def test_population_seen_exceeds_active() -> None:
     gave, _ = concentration.compute_concentration(
-        dpdk(), replace(year(2023), population=Population.SEEN)
+        view_dpdk(), replace(select_year(2023), population=Population.SEEN)
     ).rows
     assert (gave.organization_count, len(gave.lorenz)) == (321, 322)
 
 
 def ask_balances(question: Question) -> Answer[Balance]:
-    return balances.compute_balances(dpdk(), question)
+    return balances.compute_balances(view_dpdk(), question)
 
 
 def ask_pairs(question: Question) -> Answer[Pair]:
-    return pairs.compute_pairs(dpdk(), question)
+    return pairs.compute_pairs(view_dpdk(), question)
 
 
 @cache
-def dpdk() -> IdentityView:
-    with gzip.open(Path(REAL_DATA or "", "dpdk-reviews.csv.gz"), "rt", encoding="utf-8") as lines:
-        records = make_records([as_event(row) for row in csv.DictReader(lines)])
+def view_dpdk() -> IdentityView:
+    records = make_records([*dpdk.read_events()])
     with open_empty_store() as store:
         project(store, records, range(1_000, len(records), 1_000))
         with store.open_snapshot(0) as snapshot:
             columns = bring_forward(snapshot, "dpdk")
     return IdentityView(columns, Identity.RECORDED)
-
-
-def as_event(row: dict[str, str]) -> Event:
-    reference = str(uuid.uuid5(uuid.NAMESPACE_URL, row["event_ref"]))
-    event = Event(event_id=reference, programme_id="dpdk")
-    event.occur_time.FromJsonString(row["occurred_at"])
-    event.report_time.FromJsonString(row["recorded_at"])
-    content = event.exchange_recorded.exchange
-    content.giver_ids.append(row["giver"])
-    content.receiver_ids.append(row["receiver"])
-    content.kind = EXCHANGE_KIND_ADVICE
-    return event

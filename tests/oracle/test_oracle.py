@@ -1,21 +1,16 @@
-"""The oracle itself is held against histories worked out by hand and against golden numbers."""
+"""The oracle agrees with histories that were computed by hand, and with golden numbers."""
 
 from __future__ import annotations
 
-import csv
-import gzip
-import os
-import uuid
 from collections import Counter
-from datetime import date
 from functools import cache
-from pathlib import Path
 
 import pytest
 
-from mutua.v1.event_pb2 import Event
 from mutua.v1.query_service_pb2 import ALLOCATION_FULL, ALLOCATION_ONCE, Question
-from mutua.v1.types_pb2 import EXCHANGE_KIND_ADVICE, Date
+from mutua.v1.types_pb2 import Date
+from tests import dpdk
+from tests.dpdk import needs_real_data
 from tests.oracle.answers import (
     Row,
     UnanswerableQuestionError,
@@ -37,17 +32,6 @@ from tests.oracle.recorded_history import (
 
 HISTORIES = load_histories()
 ANSWERS = list_expected_answers(HISTORIES)
-REAL_DATA = os.environ.get("MUTUA_REAL_DATA")
-DPDK_NETS = {
-    "nxp.com": 620,
-    "smartsharesystems.com": 466,
-    "networkplumber.org": -620,
-    "monjalon.net": -604,
-    "mellanox.com": -431,
-}
-needs_real_data = pytest.mark.skipif(
-    REAL_DATA is None, reason="MUTUA_REAL_DATA does not name the folder of the real data"
-)
 
 
 @pytest.mark.parametrize("history", HISTORIES, ids=str)
@@ -106,74 +90,40 @@ def test_allocation_once_has_no_pairs() -> None:
 
 
 @cache
-def dpdk() -> OracleLedger:
-    path = Path(REAL_DATA or "") / "dpdk-reviews.csv.gz"
-    with gzip.open(path, "rt", encoding="utf-8") as lines:
-        return fold(map(as_event, csv.DictReader(lines)))
+def fold_dpdk() -> OracleLedger:
+    return fold(dpdk.read_events())
 
 
-def as_event(row: dict[str, str]) -> Event:
-    event = Event(
-        event_id=str(uuid.uuid5(uuid.NAMESPACE_URL, row["event_ref"])), programme_id="dpdk"
+def ask(window: dpdk.Window) -> Question:
+    from_day, to_day = (
+        None if day is None else Date(year=day.year, month=day.month, day=day.day) for day in window
     )
-    event.occur_time.FromJsonString(row["occurred_at"])
-    event.report_time.FromJsonString(row["recorded_at"])
-    content = event.exchange_recorded.exchange
-    content.giver_ids.append(row["giver"])
-    content.receiver_ids.append(row["receiver"])
-    content.kind = EXCHANGE_KIND_ADVICE
-    return event
-
-
-def window(from_day: date | None, to_day: date | None) -> Question:
-    question = Question(programme_id="dpdk")
-    if from_day:
-        question.from_date.CopyFrom(
-            Date(year=from_day.year, month=from_day.month, day=from_day.day)
-        )
-    if to_day:
-        question.to_date.CopyFrom(Date(year=to_day.year, month=to_day.month, day=to_day.day))
-    return question
-
-
-def year(number: int) -> Question:
-    return window(date(number, 1, 1), date(number + 1, 1, 1))
+    return Question(programme_id="dpdk", from_date=from_day, to_date=to_day)
 
 
 @needs_real_data
 def test_dpdk_is_all_applied() -> None:
-    assert Counter(dpdk().outcomes) == {APPLIED: 20850}
+    assert Counter(fold_dpdk().outcomes) == {APPLIED: 20850}
 
 
 @needs_real_data
-@pytest.mark.parametrize(
-    ("question", "organizations", "exchanges", "mutual", "one_way"),
-    [
-        pytest.param(window(None, None), 321, 20850, 334, 758, id="all"),
-        pytest.param(year(2016), 76, 1110, 44, 101, id="2016"),
-        pytest.param(year(2018), 81, 2461, 60, 146, id="2018"),
-        pytest.param(year(2020), 88, 2967, 78, 202, id="2020"),
-        pytest.param(year(2022), 73, 1533, 61, 164, id="2022"),
-        pytest.param(year(2023), 66, 1730, 62, 126, id="2023"),
-        pytest.param(year(2025), 51, 971, 33, 95, id="2025"),
-        pytest.param(window(None, date(2021, 1, 1)), 235, 11984, 223, 506, id="to-2020"),
-    ],
-)
+@pytest.mark.parametrize(("window", "organizations", "exchanges", "mutual", "one_way"), dpdk.SIZES)
 def test_dpdk_sizes(
-    question: Question, organizations: int, exchanges: int, mutual: int, one_way: int
+    window: dpdk.Window, organizations: int, exchanges: int, mutual: int, one_way: int
 ) -> None:
-    rows = compute_pairs(dpdk(), question)
+    question = ask(window)
+    rows = compute_pairs(fold_dpdk(), question)
     both_ways = sum(1 for row in rows if row["given_count"] and row["received_count"])
-    assert len(compute_balances(dpdk(), question)) == organizations
-    assert compute_coverage(dpdk(), question)["exchange_count"] == exchanges
+    assert len(compute_balances(fold_dpdk(), question)) == organizations
+    assert compute_coverage(fold_dpdk(), question)["exchange_count"] == exchanges
     assert (both_ways, len(rows) - both_ways) == (mutual, one_way)
 
 
 @needs_real_data
 def test_dpdk_balances() -> None:
-    rows = {row["organization_id"]: row for row in compute_balances(dpdk(), window(None, None))}
+    rows = {row["organization_id"]: row for row in compute_balances(fold_dpdk(), ask(dpdk.ALWAYS))}
     assert (rows["intel.com"]["given"], rows["intel.com"]["received"]) == (5934, 4751)
-    assert {name: rows[name]["net"] for name in DPDK_NETS} == DPDK_NETS
+    assert {name: rows[name]["net"] for name in dpdk.NETS} == dpdk.NETS
     assert sum_of(rows, "given") == sum_of(rows, "received") == 20850
 
 
@@ -182,29 +132,19 @@ def sum_of(rows: dict[object, Row], measure: str) -> float:
 
 
 @needs_real_data
-@pytest.mark.parametrize(
-    ("organization_id", "given", "received"),
-    [
-        ("smartsharesystems.com", 156, 9),
-        ("amd.com", 196, 62),
-        ("intel.com", 405, 318),
-        ("redhat.com", 198, 335),
-        ("arknetworks.am", 1, 123),
-        ("networkplumber.org", 61, 133),
-    ],
-)
+@pytest.mark.parametrize(("organization_id", "given", "received"), dpdk.BALANCES_OF_2023)
 def test_dpdk_balances_of_2023(organization_id: str, given: int, received: int) -> None:
-    question = year(2023)
+    question = ask(dpdk.get_year(2023))
     question.organization_ids.append(organization_id)
-    (row,) = compute_balances(dpdk(), question)
+    (row,) = compute_balances(fold_dpdk(), question)
     assert (row["given"], row["received"]) == (given, received)
 
 
 @needs_real_data
 def test_dpdk_partners_of_intel() -> None:
-    question = window(None, None)
+    question = ask(dpdk.ALWAYS)
     question.organization_ids.append("intel.com")
-    rows = compute_pairs(dpdk(), question)
+    rows = compute_pairs(fold_dpdk(), question)
     as_giver = [row for row in rows if row["giver_id"] == "intel.com"]
     as_receiver = [row for row in rows if row["receiver_id"] == "intel.com"]
     fan_out = [row for row in as_giver if row["given_count"]]
@@ -215,21 +155,11 @@ def test_dpdk_partners_of_intel() -> None:
 
 
 @needs_real_data
-@pytest.mark.parametrize(
-    ("giver_id", "receiver_id", "unit", "larger", "both"),
-    [
-        ("xilinx.com", "oktetlabs.ru", "count", 232, 244),
-        ("nxp.com", "intel.com", "count", 511, 674),
-        ("amazon.com", "semihalf.com", "count", 188, 201),
-        ("6wind.com", "mellanox.com", "days", 161, 221),
-        ("intel.com", "huawei.com", "days", 141, 190),
-        ("smartsharesystems.com", "linux.microsoft.com", "days", 34, 34),
-    ],
-)
+@pytest.mark.parametrize(("giver_id", "receiver_id", "unit", "larger", "both"), dpdk.PAIRS)
 def test_dpdk_pairs(giver_id: str, receiver_id: str, unit: str, larger: int, both: int) -> None:
     rows = {
         (row["giver_id"], row["receiver_id"]): row
-        for row in compute_pairs(dpdk(), window(None, None))
+        for row in compute_pairs(fold_dpdk(), ask(dpdk.ALWAYS))
     }
     row = rows[giver_id, receiver_id]
     given, received = row[f"given_{unit}"], row[f"received_{unit}"]
