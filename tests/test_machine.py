@@ -1,6 +1,6 @@
-"""State machine test: read models equal the log after any sequence of events, and nothing is lost.
+"""State machine test: after any sequence of steps read models equal the log, and no fact is lost.
 
-`MUTUA_MACHINE_EXAMPLES=1000 .venv/bin/python -m pytest tests/test_machine.py` tries more of them.
+`MUTUA_MACHINE_EXAMPLES=1000 .venv/bin/python -m pytest tests/test_machine.py` tries more sequences.
 """
 
 from __future__ import annotations
@@ -50,11 +50,11 @@ from tests.strategies import (
 )
 
 EXAMPLES = int(os.environ.get("MUTUA_MACHINE_EXAMPLES", "25"))
-"""Each takes half a second of a processor."""
+"""Number of sequences; one takes half a second of a processor."""
 MEMORY = Path("/dev/shm")
-"""A disk to wait for would tell nothing more: what is tested is the order of what happens."""
+"""Memory instead of a disk, because the test is about the order of steps, not durability."""
 few = st.integers(1, 4)
-which = st.integers(0, 7)
+places = st.integers(0, 7)
 programmes = st.sampled_from((PROGRAMME, PROGRAMME, PROGRAMME, OTHER_PROGRAMME))
 batches = st.sampled_from(("spring", "autumn"))
 group_counts = st.sampled_from((None, None, None, 0, 1))
@@ -62,16 +62,16 @@ recorders = st.sampled_from(("", *ORGANIZATIONS))
 
 
 class ProcessKilledError(Exception):
-    """The process is gone; its callers get no answer."""
+    """The process was killed, so its callers get no answer."""
 
 
 def kill_points(*points: str) -> st.SearchStrategy[str]:
-    """Mostly nowhere, which is ""."""
+    """One of the points, or mostly "", places means no kill."""
     return st.sampled_from(("",) * 3 * len(points) + points)
 
 
 class CorrectionBase(Enum):
-    """What a correction says that it was made from."""
+    """The revision that a correction replaces according to its sender."""
 
     CURRENT = auto()
     ANYTHING = auto()
@@ -94,57 +94,57 @@ class Machine(RuleBasedStateMachine):
         self.files = ImportedFiles(
             self.clients[PROGRAMME], self.log, Path(self.folder.name, "log.csv")
         )
-        self.checked = 0
+        self.checked_offset = 0
         self.log_id = self.instance.log.log_id
 
-    # Facts come to the log.
+    # Facts are recorded.
 
     @rule(
-        said=st.lists(client_exchanges(), min_size=1, max_size=3),
-        by=recorders,
+        events=st.lists(client_exchanges(), min_size=1, max_size=3),
+        recorder=recorders,
         programme=programmes,
-        at=kill_points("before_append", "after_append_before_ack"),
+        kill_point=kill_points("before_append", "after_append_before_ack"),
     )
-    def record(self, said: list[Event], by: str, programme: str, at: str) -> None:
-        for event in said:
+    def record(self, events: list[Event], recorder: str, programme: str, kill_point: str) -> None:
+        for event in events:
             self.identify(event, programme)
-        self.send(programme, said, by, at)
+        self.send(programme, events, recorder, kill_point)
 
     @rule(
-        said=st.lists(client_exchanges(), min_size=1, max_size=3),
-        of=which,
+        events=st.lists(client_exchanges(), min_size=1, max_size=3),
+        place=places,
         replaces=st.sampled_from((CorrectionBase.CURRENT, CorrectionBase.CURRENT, *CorrectionBase)),
         in_order=st.booleans(),
-        by=recorders,
+        recorder=recorders,
         programme=programmes,
     )
     def correct(
         self,
-        said: list[Event],
-        of: int,
+        events: list[Event],
+        place: int,
         replaces: CorrectionBase,
         in_order: bool,  # noqa: FBT001 (drawn)
-        by: str,
+        recorder: str,
         programme: str,
     ) -> None:
-        """One correction, or further ones each of the one before, in whatever order they come."""
-        for event in said:
+        """One correction, or a chain of corrections in order or in reverse."""
+        for event in events:
             self.identify(event, programme)
-        exchange_id = self.target(programme, of)
-        replaced = self.replaced(programme, exchange_id, replaces)
-        for event in said:
+        exchange_id = self.choose_exchange(programme, place)
+        replaced_id = self.choose_replaced(programme, exchange_id, replaces)
+        for event in events:
             event.exchange_corrected.exchange.CopyFrom(event.exchange_recorded.exchange)
             event.exchange_corrected.exchange_id = exchange_id
-            event.exchange_corrected.replaces_event_id = replaced
-            replaced = event.event_id
-        self.send(programme, said if in_order else said[::-1], by)
+            event.exchange_corrected.replaces_event_id = replaced_id
+            replaced_id = event.event_id
+        self.send(programme, events if in_order else events[::-1], recorder)
 
-    @rule(of=which, by=recorders, programme=programmes)
-    def retract(self, of: int, by: str, programme: str) -> None:
+    @rule(place=places, recorder=recorders, programme=programmes)
+    def retract(self, place: int, recorder: str, programme: str) -> None:
         event = self.identify(Event(), programme)
-        event.exchange_retracted.exchange_id = self.target(programme, of)
+        event.exchange_retracted.exchange_id = self.choose_exchange(programme, place)
         event.exchange_retracted.reason.plain = "twice"
-        self.send(programme, [event], by)
+        self.send(programme, [event], recorder)
 
     @rule(content=client_organizations(), is_new=st.booleans(), programme=programmes)
     def describe(self, content: OrganizationContent, is_new: bool, programme: str) -> None:  # noqa: FBT001 (drawn)
@@ -160,19 +160,19 @@ class Machine(RuleBasedStateMachine):
         self.send(programme, [event])
 
     @precondition(lambda self: self.log.values)
-    @rule(place=which, pick=st.sampled_from(RecordVariant), said=client_exchanges())
-    def record_again(self, place: int, pick: RecordVariant, said: Event) -> None:
-        """As a client that heard nothing does, or somebody who writes to the log past us."""
+    @rule(place=places, variant=st.sampled_from(RecordVariant), other=client_exchanges())
+    def record_again(self, place: int, variant: RecordVariant, other: Event) -> None:
+        """A client repeats a request, or another program writes to the log."""
         programme, value = self.log.values[-1 - place % len(self.log.values)]
         event = parse_fact(value)
-        if event is not None and pick is not RecordVariant.PLAIN:
-            if pick is RecordVariant.SLOPPY:
+        if event is not None and variant is not RecordVariant.PLAIN:
+            if variant is RecordVariant.SLOPPY:
                 event = denormalize(event)
-            elif pick is RecordVariant.RECORDED_BY_ANOTHER:
+            elif variant is RecordVariant.RECORDED_BY_ANOTHER:
                 event.recorded_by = "centre"
             else:
-                said.event_id, said.programme_id = event.event_id, event.programme_id
-                event = said
+                other.event_id, other.programme_id = event.event_id, event.programme_id
+                event = other
             value = event.SerializeToString()
         self.append(programme, [value])
 
@@ -180,34 +180,34 @@ class Machine(RuleBasedStateMachine):
     def record_garbage(self, value: bytes, programme: str) -> None:
         self.append(programme, [value])
 
-    @rule(place=which, said=client_exchanges(), again=client_exchanges())
-    def resubmit(self, place: int, said: Event, again: Event) -> None:
-        """Twice, the second time by somebody who does not know of the first."""
+    @rule(place=places, content=client_exchanges(), second_content=client_exchanges())
+    def resubmit(self, place: int, content: Event, second_content: Event) -> None:
+        """Two operators resubmit a quarantined record, independently of each other."""
         client = self.clients[PROGRAMME]
-        found = list(client.list_quarantine(min_position=self.end()))
-        if not found:
+        records = list(client.list_quarantine(min_position=self.end()))
+        if not records:
             return
-        record = found[-1 - place % len(found)]
-        for event in (self.mend(client, record, said), again):
+        record = records[-1 - place % len(records)]
+        for event in (self.repair(client, record, content), second_content):
             event.event_id = resubmission_id(PROGRAMME, record.record)
             client.record([event])
         [record] = client.list_quarantine(offsets=[record.offset], min_position=self.end())
         assert record.resubmitted_as == event.event_id
         ledger = self.log.fold_ledger(PROGRAMME)
-        counted = [
+        revisions = [
             each
             for exchange in ledger.exchanges.values()
             for each in exchange.revision_ids
             if each == event.event_id
         ]
-        assert len(counted) <= 1
+        assert len(revisions) <= 1
 
-    # The log comes to the read models.
+    # Records are projected.
 
     @precondition(lambda self: self.lag())
-    @rule(limit=few, at=kill_points("in_slab", "after_commit_before_ack"))
-    def project(self, limit: int, at: str) -> None:
-        with self.until(at):
+    @rule(limit=few, kill_point=kill_points("in_slab", "after_commit_before_ack"))
+    def project(self, limit: int, kill_point: str) -> None:
+        with self.kill_at(kill_point):
             self.instance.project(limit)
 
     @rule()
@@ -219,37 +219,37 @@ class Machine(RuleBasedStateMachine):
     @rule(back=few, limit=few)
     def redeliver(self, back: int, limit: int) -> None:
         start = max(0, self.instance.next_offset - back)
-        self.refused(self.instance.store, start, back - 1 + limit)
+        self.assert_fenced(self.instance.store, start, back - 1 + limit)
 
     @precondition(lambda self: self.lag())
     @rule(limit=few, behind=few)
     def reassign(self, limit: int, behind: int) -> None:
-        """The writer before goes on where it stood."""
+        """The previous writer continues at its old position."""
         start = self.instance.next_offset
-        before = self.instance.reassign()
+        previous = self.instance.reassign()
         self.instance.project(limit)
-        self.refused(before, start, behind)
-        before.close()
+        self.assert_fenced(previous, start, behind)
+        previous.close()
 
-    # The process ends, and read models are replaced.
+    # The process restarts, and read models are rebuilt.
 
     @rule(orderly=st.booleans())
     def restart(self, orderly: bool) -> None:  # noqa: FBT001 (drawn)
         if orderly:
             self.instance.restart()
         else:
-            with self.until("now"):
+            with self.kill_at("now"):
                 pass
 
     @rule(
         slab_size=st.sampled_from((1, 3, 20_000)),
-        beside=st.booleans(),
-        at=kill_points("in_copy", "in_slab", "before_switch", "after_switch"),
+        while_running=st.booleans(),
+        kill_point=kill_points("in_copy", "in_slab", "before_switch", "after_switch"),
     )
-    def rebuild(self, slab_size: int, beside: bool, at: str) -> None:  # noqa: FBT001 (drawn)
-        with self.until(at):
+    def rebuild(self, slab_size: int, while_running: bool, kill_point: str) -> None:  # noqa: FBT001 (drawn)
+        with self.kill_at(kill_point):
             path = self.instance.rebuild(slab_size)
-            if beside:
+            if while_running:
                 self.instance.take_over(path)
             else:
                 self.instance.directory.offer(path)
@@ -260,19 +260,19 @@ class Machine(RuleBasedStateMachine):
 
     @rule(
         batch=batches,
-        said=file_rows(),
+        rows=file_rows(),
         group_count=group_counts,
-        at=kill_points(
+        kill_point=kill_points(
             "before_append", "after_append_before_ack", "in_slab", "after_commit_before_ack"
         ),
     )
     def import_file(
-        self, batch: str, said: list[FileRow], group_count: int | None, at: str
+        self, batch: str, rows: list[FileRow], group_count: int | None, kill_point: str
     ) -> None:
         if batch in self.files.batches_in_undo:
             self.files.undo(batch)
-        with self.until(at), self.interrupted(group_count):
-            self.files.import_new(batch, said)
+        with self.kill_at(kill_point), self.interrupt_after(group_count):
+            self.files.import_new(batch, rows)
 
     @precondition(lambda self: self.files.complete_files)
     @rule(batch=batches)
@@ -283,43 +283,43 @@ class Machine(RuleBasedStateMachine):
     @rule(
         batch=batches,
         group_count=group_counts,
-        at=kill_points("before_append", "after_append_before_ack", "in_slab"),
+        kill_point=kill_points("before_append", "after_append_before_ack", "in_slab"),
     )
-    def undo(self, batch: str, group_count: int | None, at: str) -> None:
-        with self.until(at), self.interrupted(group_count):
+    def undo(self, batch: str, group_count: int | None, kill_point: str) -> None:
+        with self.kill_at(kill_point), self.interrupt_after(group_count):
             self.files.undo(batch)
 
-    # What holds after each step.
+    # Invariants.
 
     @rule(question=questions())
     def ask(self, question: Question) -> None:
         checks.check_answers(self.instance, self.log, question)
 
     @invariant()
-    def the_read_models_say_what_the_log_says(self) -> None:
+    def read_models_equal_the_log(self) -> None:
         position = self.instance.next_offset
         watermark = self.instance.store.read_watermark(0)
         assert position == (0 if watermark is None else watermark.next_offset)
         assert self.instance.log.end() == len(self.log.values)
         assert self.instance.log.log_id == self.log_id
-        if position != self.checked:
-            assert position > self.checked
+        if position != self.checked_offset:
+            assert position > self.checked_offset
             checks.check_tables(self.instance)
             for programme in checks.PROGRAMMES:
                 checks.check_exchanges(self.instance, self.log, programme)
-            self.checked = position
+            self.checked_offset = position
 
     def teardown(self) -> None:
         try:
-            self.hold_to_the_end()
+            self.check_at_the_end()
         finally:
             self.instance.close()
             self.folder.cleanup()
 
-    def hold_to_the_end(self) -> None:
+    def check_at_the_end(self) -> None:
         checks.check_log(self.instance, self.log)
         self.instance.catch_up()
-        self.the_read_models_say_what_the_log_says()
+        self.read_models_equal_the_log()
         checks.check_exactly_once(self.instance, self.log)
         for programme in checks.PROGRAMMES:
             checks.check_answers(self.instance, self.log, Question(programme_id=programme))
@@ -328,10 +328,10 @@ class Machine(RuleBasedStateMachine):
         self.instance.take_over(self.instance.rebuild(slab_size=2))
         assert read_tables(self.instance.store) == before
 
-    # How steps are made.
+    # Helpers of the rules.
 
     def append(self, programme: str, values: Sequence[bytes]) -> Position:
-        """The answer of a ghost reaches nobody."""
+        """Raises ProcessKilledError instead of the answer of a ghost."""
         if self.instance.was_killed():
             raise ProcessKilledError
         position = self.instance.append(programme, values)
@@ -341,13 +341,15 @@ class Machine(RuleBasedStateMachine):
         self.log.acknowledge(programme, values)
         return position
 
-    def send(self, programme: str, events: list[Event], by: str = "", at: str = "") -> None:
-        with self.until(at):
-            self.clients[programme].record(events, recorded_by=by)
+    def send(
+        self, programme: str, events: list[Event], recorder: str = "", kill_point: str = ""
+    ) -> None:
+        with self.kill_at(kill_point):
+            self.clients[programme].record(events, recorded_by=recorder)
 
     @contextmanager
-    def until(self, point: str) -> Iterator[None]:
-        """The process is killed within, where it comes to the point or else at the end."""
+    def kill_at(self, point: str) -> Iterator[None]:
+        """Kills the process at the failpoint, or at the end of the block if it is not reached."""
         if not point:
             yield
             return
@@ -356,8 +358,8 @@ class Machine(RuleBasedStateMachine):
         checks.check_log(self.instance, self.log)
 
     @contextmanager
-    def interrupted(self, group_count: int | None) -> Iterator[None]:
-        """The user ends it when so many requests are answered."""
+    def interrupt_after(self, group_count: int | None) -> Iterator[None]:
+        """The user interrupts the block after `group_count` requests."""
         client = self.clients[PROGRAMME]
         client.group_count = group_count
         try:
@@ -367,18 +369,18 @@ class Machine(RuleBasedStateMachine):
         finally:
             client.group_count = None
 
-    def refused(self, store: SqliteStore, start: int, limit: int) -> None:
-        """A writer that is not where the read models are changes nothing."""
+    def assert_fenced(self, store: SqliteStore, start: int, limit: int) -> None:
+        """A writer at another position than the read models changes nothing."""
         log, before = self.instance.log, read_tables(self.instance.store)
         with pytest.raises(FencedWriterError):
             project_slab(store, log.log_id, log.read(start, limit), partition=log.number)
         assert read_tables(self.instance.store) == before
 
-    def mend(self, client: DirectClient, record: QuarantinedRecord, said: Event) -> Event:
-        """By hand where that is needed."""
+    def repair(self, client: DirectClient, record: QuarantinedRecord, content: Event) -> Event:
+        """The event to resubmit: `content`, if mutua cannot build one from the record."""
         reason = record.reason
         if reason in (QUARANTINE_REASON_NOT_APPLICABLE, QUARANTINE_REASON_UNREADABLE):
-            return said
+            return content
         exchange_id = record.event.exchange_corrected.exchange_id or record.event.event_id
         exchanges = client.list_exchanges(exchange_ids=[exchange_id], min_position=self.end())
         return build_resubmission(record, next(iter(exchanges), None))
@@ -390,13 +392,13 @@ class Machine(RuleBasedStateMachine):
         return self.clients[PROGRAMME].get_status().log_position
 
     def identify(self, event: Event, programme: str) -> Event:
-        """Gives it the next id; ids are mentioned before they come, see `target`."""
+        """Gives the event the next id, places earlier events may have referred to."""
         event.event_id, event.programme_id = event_id(self.numbers[programme]), programme
         self.numbers[programme] += 1
         return event
 
-    def target(self, programme: str, place: int) -> str:
-        """One of the latest exchanges; for larger numbers what comes later, or is no exchange."""
+    def choose_exchange(self, programme: str, place: int) -> str:
+        """One of the latest exchanges; for a large `place` a future or another fact."""
         ledger, number = self.log.fold_ledger(programme), self.numbers[programme]
         exchanges = [*ledger.exchanges]
         others = [each for each in ledger.first_record if each not in ledger.exchanges]
@@ -406,7 +408,7 @@ class Machine(RuleBasedStateMachine):
             return others[-1]
         return event_id(number + place % 4)
 
-    def replaced(self, programme: str, exchange_id: str, replaces: CorrectionBase) -> str:
+    def choose_replaced(self, programme: str, exchange_id: str, replaces: CorrectionBase) -> str:
         ledger, number = self.log.fold_ledger(programme), self.numbers[programme]
         match replaces:
             case CorrectionBase.CURRENT if exchange_id in ledger.exchanges:

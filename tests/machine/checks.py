@@ -1,4 +1,4 @@
-"""What must hold of an instance whatever happened to it, by the oracle's reading of the log."""
+"""Checks of an instance against the log, read by the oracle."""
 
 from __future__ import annotations
 
@@ -33,9 +33,9 @@ ANSWERS: tuple[tuple[Any, Callable[..., Any], Callable[..., Any]], ...] = (
 )
 
 
-def check_log(instance: Instance, told: ExpectedLog) -> None:
-    """The log holds what was acknowledged, in that order, and nothing that nobody told it."""
-    told.compare_with_log(instance.log.read(0, PAGE_SIZE))
+def check_log(instance: Instance, expected_log: ExpectedLog) -> None:
+    """The log has the acknowledged values in order, and no value that was not sent."""
+    expected_log.compare_with_log(instance.log.read(0, PAGE_SIZE))
     assert instance.log.find_damage() == ([], None)
 
 
@@ -43,8 +43,8 @@ def check_tables(instance: Instance) -> None:
     assert verify(instance.log, instance.store).differences == []
 
 
-def check_exactly_once(instance: Instance, told: ExpectedLog) -> None:
-    """When all is projected: each acknowledged fact is there once, each doubtful one at most."""
+def check_exactly_once(instance: Instance, expected_log: ExpectedLog) -> None:
+    """After projection an acknowledged fact is stored once, an uncertain one at most once."""
     programme, fact, exchange = ProgrammeRow.table().c, FactRow.table().c, ExchangeRow.table().c
     with instance.store.open_snapshot(0) as snapshot:
         rows = list(
@@ -55,32 +55,32 @@ def check_exactly_once(instance: Instance, told: ExpectedLog) -> None:
             )
         )
         revisions = list(snapshot.fetch_all(select(exchange.programme, exchange.event_id)))
-    seen = Counter(map(tuple, rows))
-    assert {key: seen[key] for key in told.acknowledged_ids} == dict.fromkeys(
-        told.acknowledged_ids, 1
+    counts = Counter(map(tuple, rows))
+    assert {key: counts[key] for key in expected_log.acknowledged_ids} == dict.fromkeys(
+        expected_log.acknowledged_ids, 1
     )
-    assert seen.keys() <= told.acknowledged_ids | told.uncertain_ids
-    assert max(seen.values(), default=1) == 1
+    assert counts.keys() <= expected_log.acknowledged_ids | expected_log.uncertain_ids
+    assert max(counts.values(), default=1) == 1
     assert max(Counter(map(tuple, revisions)).values(), default=1) == 1
 
 
-def check_exchanges(instance: Instance, told: ExpectedLog, programme_id: str) -> None:
-    """Lists and counts at the position of the read models are the oracle's."""
+def check_exchanges(instance: Instance, expected_log: ExpectedLog, programme_id: str) -> None:
+    """Lists and counts equal those of the oracle at the position of the read models."""
     end = instance.next_offset
-    ledger = told.fold_ledger(programme_id, end)
+    ledger = expected_log.fold_ledger(programme_id, end)
     request = pb.ListExchangesRequest(
         question=pb.Question(programme_id=programme_id), page_size=PAGE_SIZE
     )
-    listed: list[pb.Exchange] = instance.query_runner.list_rows(list_exchanges, request)
-    found = [
+    exchanges: list[pb.Exchange] = instance.query_runner.list_rows(list_exchanges, request)
+    states = [
         (
             each.exchange_id,
             pb.ExchangeState.Name(each.state),
             [one.event_id for one in each.revisions],
         )
-        for each in listed
+        for each in exchanges
     ]
-    assert sorted(found) == sorted(
+    assert sorted(states) == sorted(
         (exchange_id, each.state, each.revision_ids)
         for exchange_id, each in ledger.exchanges.items()
     )
@@ -89,20 +89,20 @@ def check_exchanges(instance: Instance, told: ExpectedLog, programme_id: str) ->
     words = Counter(word.partition(":")[0] for word in ledger.outcomes)
     assert counts.fact_count == len(ledger.first_record)
     assert counts.waiting_count == words["waiting"]
-    unreadable_count = told.count_unreadable(programme_id, end)
+    unreadable_count = expected_log.count_unreadable(programme_id, end)
     assert counts.quarantine_count == words["quarantined"] + unreadable_count
 
 
-def check_answers(instance: Instance, told: ExpectedLog, question: pb.Question) -> None:
-    """Balances, pairs and network at the position of the read models are the oracle's."""
-    ledger = told.fold_ledger(question.programme_id, instance.next_offset)
+def check_answers(instance: Instance, expected_log: ExpectedLog, question: pb.Question) -> None:
+    """Balances, pairs and network equal those of the oracle at that position."""
+    ledger = expected_log.fold_ledger(question.programme_id, instance.next_offset)
     for request, respond, expect in ANSWERS:
         message = request(question=question, page_size=PAGE_SIZE)
         assert _get_answer(instance, respond, message) == _get_expected(expect, ledger, question)
 
 
 def check_sums(instance: Instance, programme_id: str) -> None:
-    """What is given is received, whatever the lens and the identity."""
+    """For every lens and identity the given sum equals the received sum."""
     for lens, identity in product(LENSES, IDENTITIES):
         question = pb.Question(programme_id=programme_id, lens=lens, identity=identity)
         request = pb.ListBalancesRequest(question=question, page_size=PAGE_SIZE)
@@ -113,8 +113,8 @@ def check_sums(instance: Instance, programme_id: str) -> None:
 def _get_answer(instance: Instance, respond: Callable[..., Any], message: Any) -> Any:
     try:
         answer = instance.query_runner.run(respond, message)
-    except ImpossibleQuestionError as impossible:
-        return impossible.reason
+    except ImpossibleQuestionError as error:
+        return error.reason
     rows: Any
     match answer:
         case pb.GetNetworkResponse():
@@ -131,7 +131,7 @@ def _get_answer(instance: Instance, respond: Callable[..., Any], message: Any) -
 
 def _get_expected(expect: Callable[..., Any], ledger: OracleLedger, question: pb.Question) -> Any:
     try:
-        found = expect(ledger, question)
+        rows = expect(ledger, question)
     except oracle.UnanswerableQuestionError:
         return "QUESTION_IMPOSSIBLE"
-    return found, oracle.compute_coverage(ledger, question), oracle.find_warnings(ledger, question)
+    return rows, oracle.compute_coverage(ledger, question), oracle.find_warnings(ledger, question)

@@ -1,4 +1,4 @@
-"""The client library with the services directly behind it: imports that take milliseconds."""
+"""The client library calling the services directly, so that an import takes milliseconds."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from tests.machine.instance import Instance
 Response = TypeVar("Response")
 Append = Callable[[str, list[bytes]], Position]
 GROUP_SIZE = 2
-"""Events a request: few, so that an import has something to be interrupted at."""
+"""Events in a request: few, so that an import can be interrupted between requests."""
 RPC_FUNCTIONS: dict[type, Callable[..., Any]] = {
     pb.ListBalancesRequest: list_balances,
     pb.ListBatchesRequest: list_batches,
@@ -40,8 +40,8 @@ RPC_FUNCTIONS: dict[type, Callable[..., Any]] = {
 
 
 class DirectClient(Client):
-    """Of one programme of an instance. `append` receives what is recorded, `group_count` requests
-    get through before the user interrupts.
+    """A client of one programme of an instance. `append` receives the recorded values. The user
+    interrupts a stream after `group_count` requests.
     """
 
     def __init__(self, instance: Instance, programme: str, append: Append) -> None:
@@ -66,7 +66,7 @@ class DirectClient(Client):
             yield Recorded(count=len(group), position=self.record(group))
 
     def _ask(self, read: ReadRpc[Response], request: Any) -> Response:
-        """Waits for nobody: what a request wants to see is projected before it is answered."""
+        """Projects everything before it answers a request with a position."""
         if request.min_position:
             self._instance.catch_up()
         if isinstance(request, pb.GetStatusRequest):

@@ -12,9 +12,9 @@ from tests.oracle import fold as oracle
 
 
 class ExpectedLog:
-    """`values` stand on the log, in this order; nobody got an acknowledgement for those in doubt.
+    """`values` are on the log in this order, except uncertain appends, which may be.
 
-    `acknowledged` are the acknowledged facts, by programme and event id.
+    `acknowledged_ids` and `uncertain_ids` are pairs of programme and event id.
     """
 
     def __init__(self) -> None:
@@ -34,18 +34,18 @@ class ExpectedLog:
         self.uncertain_ids.update(_ids(programme_id, values))
 
     def compare_with_log(self, records: Sequence[Record]) -> None:
-        """Compares with the log: all that was acknowledged in its order, what is in doubt whole."""
-        found = [(record.programme_id, record.value) for record in records]
+        """The log has the acknowledged values in order, then an uncertain append wholly or not."""
+        actual = [(record.programme_id, record.value) for record in records]
         possible = [self.values]
         for each in self._uncertain_appends:
             possible.append(possible[-1] + each)
-        assert found in possible
-        self.values = found
+        assert actual in possible
+        self.values = actual
         self._uncertain_appends.clear()
         self._ledgers.clear()
 
     def fold_ledger(self, programme_id: str, end: int | None = None) -> oracle.OracleLedger:
-        """What the first `end` records add up to, by the oracle; without `end` all."""
+        """The ledger of the oracle after the first `end` records, or after all."""
         end = len(self.values) if end is None else end
         key = (programme_id, end)
         if key not in self._ledgers:
@@ -59,8 +59,8 @@ class ExpectedLog:
                 yield event
 
     def count_unreadable(self, programme_id: str, end: int) -> int:
-        ours = [value for programme, value in self.values[:end] if programme == programme_id]
-        return sum(parse_fact(value) is None for value in ours)
+        values = [value for programme, value in self.values[:end] if programme == programme_id]
+        return sum(parse_fact(value) is None for value in values)
 
 
 def parse_fact(value: bytes) -> Event | None:

@@ -1,4 +1,4 @@
-"""Who keeps files and imports them, and what that must lead to by the oracle's reading."""
+"""A user who imports files and undoes imports, with the expected outcome read by the oracle."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ HEADER = "reference,occur_time,giver,receiver,kind,giver_minutes"
 
 
 class FileRow(NamedTuple):
-    """A row; its organizations are other ones than facts by hand give aliases to, by which names
-    in files are read.
+    """A row. Its organizations get no aliases from other facts, because aliases would change how
+    the import reads names.
     """
 
     reference: str
@@ -47,34 +47,34 @@ def file_rows() -> st.SearchStrategy[list[FileRow]]:
 
 
 class ImportedFiles:
-    """`complete_files` are files, by batch, that were imported to the end; `batches_in_undo` are
-    batches of which an undo was begun.
+    """`complete_files` are the completely imported files by batch; `batches_in_undo` are batches
+    whose undo was started.
     """
 
-    def __init__(self, client: DirectClient, told: ExpectedLog, path: Path) -> None:
+    def __init__(self, client: DirectClient, expected_log: ExpectedLog, path: Path) -> None:
         self.complete_files: dict[str, list[FileRow]] = {}
         self.batches_in_undo: set[str] = set()
         self._client = client
-        self._log = told
+        self._log = expected_log
         self._path = path
 
-    def import_new(self, batch: str, said: list[FileRow]) -> None:
-        """The file says what stands, but for what was done by hand, and the same again nothing.
+    def import_new(self, batch: str, rows: list[FileRow]) -> None:
+        """Exchanges equal the file, except corrections by hand; a second import records nothing.
 
-        Where a row and a correction by hand disagree, nothing is recorded.
+        If a row and a correction by hand disagree, the import records nothing.
         """
         self.complete_files.pop(batch, None)
         generation = self._next_generation(batch)
         before = len(self._log.values)
-        report = self._import(batch, said)
+        report = self._import(batch, rows)
         if not report.ok:
             assert all("a correction by hand says" in each.message for each in report.errors)
             assert len(self._log.values) == before
             return
         assert report.generation == generation
-        for row in said:
+        for row in rows:
             self._check(row, batch, generation)
-        self.complete_files[batch] = said
+        self.complete_files[batch] = rows
         self.import_again(batch)
 
     def import_again(self, batch: str) -> None:
@@ -86,7 +86,7 @@ class ImportedFiles:
         assert len(self._log.values) == before
 
     def undo(self, batch: str) -> None:
-        """Nothing of the batch stands any more."""
+        """After an undo no exchange of the batch is standing."""
         self.complete_files.pop(batch, None)
         standing = self._find_standing_exchanges(batch)
         try:
@@ -100,13 +100,13 @@ class ImportedFiles:
         self.batches_in_undo.remove(batch)
 
     def list_batches(self) -> set[str]:
-        """Of which anything was recorded."""
+        """The batches with a recorded exchange."""
         exchanges = self._log.fold_ledger(self._client.programme).exchanges.values()
         sources = [each.revisions[0].source for each in exchanges]
         return {source.batch for source in sources if source.client == IMPORT_CLIENT}
 
-    def _import(self, batch: str, said: list[FileRow]) -> ImportReport:
-        self._path.write_text("\n".join([HEADER, *map(",".join, said)]))
+    def _import(self, batch: str, rows: list[FileRow]) -> ImportReport:
+        self._path.write_text("\n".join([HEADER, *map(",".join, rows)]))
         options = ImportOptions(batch=batch, as_new=True, accept_changes=True, accept_missing=True)
         return import_exchanges(self._client, self._path, options)
 
@@ -121,7 +121,7 @@ class ImportedFiles:
         last = exchange.revisions[-1]
         if earlier < generation:
             assert exchange.is_retracted
-            assert last.source.batch != batch, "only what was retracted by hand stays retracted"
+            assert last.source.batch != batch, "only exchanges retracted by hand stay retracted"
             return
         by_hand = [each for each in exchange.revisions if each.source.batch != batch]
         if by_hand or exchange.is_retracted:
@@ -142,10 +142,10 @@ class ImportedFiles:
         return [each for each in self._find_exchanges(batch) if not each.is_retracted]
 
     def _next_generation(self, batch: str) -> int:
-        """The latest, or the one after it when an undo took back what was left of that."""
-        ours = self._find_exchanges(batch)
-        latest = max((each.revisions[0].source.generation for each in ours), default=1)
-        of_latest = [each for each in ours if each.revisions[0].source.generation == latest]
+        """The latest generation, or the next one after a complete undo of the latest."""
+        exchanges = self._find_exchanges(batch)
+        latest = max((each.revisions[0].source.generation for each in exchanges), default=1)
+        of_latest = [each for each in exchanges if each.revisions[0].source.generation == latest]
         is_undone = (
             bool(of_latest)
             and all(each.is_retracted for each in of_latest)

@@ -1,4 +1,4 @@
-"""A data directory with all that `mutua up` has open of it, on one thread and without the wire."""
+"""A data directory opened like in `mutua up`, but on one thread and without gRPC."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ from tests.waiting import PATIENCE_SECONDS
 
 
 class Instance:
-    """Works in a folder of its own; `next_offset` is how far it has projected.
+    """An embedded mutua in its own folder; `next_offset` is its position.
 
-    It can be killed: from there on it works with the files as they were on the disk at that moment,
-    and knows nothing but what they say.
+    After a kill it continues with the files as they were on the disk at that moment, and with
+    nothing in memory.
     """
 
     log: SqliteLog
@@ -47,7 +47,7 @@ class Instance:
         self.directory = DataDirectory(self._folder / f"life-{self._life}")
         self.directory.prepare()
         self._resources = ExitStack()
-        # Before each build it would look at all that a test run keeps, and take most of the time.
+        # A collection before every build would visit all objects of the test run, and take longest.
         self._resources.enter_context(patch.object(gc, "collect"))
         self.log, store = open_storage(self.directory, self._resources, write=True)
         self._answer_from(store)
@@ -75,7 +75,7 @@ class Instance:
             self.next_offset = end.next_offset
 
     def catch_up(self) -> None:
-        """As the thread does that follows the log."""
+        """Projects to the end of the log."""
         projector = self._projector()
         projector.catch_up()
         self.next_offset = projector.next_offset
@@ -95,13 +95,13 @@ class Instance:
         return projector
 
     def reassign(self) -> SqliteStore:
-        """Another writer takes over; returns the one before, which does not know of it."""
-        before = self.store
-        self._answer_from(self._resources.enter_context(closing(SqliteStore(before.path))))
-        return before
+        """Another writer takes over. Returns the previous writer, which is not informed."""
+        previous = self.store
+        self._answer_from(self._resources.enter_context(closing(SqliteStore(previous.path))))
+        return previous
 
     def rebuild(self, slab_size: int) -> Path:
-        """Whole new read models, which do not answer yet."""
+        """Builds read models, which are not active yet."""
         with (
             self.directory.reserve_build() as (place, path),
             closing(SqliteRebuildStore(place)) as store,
@@ -111,7 +111,7 @@ class Instance:
         return path
 
     def take_over(self, path: Path) -> None:
-        """Has read models that were built answer from now on, while the server runs."""
+        """Switches over to built read models while the server runs."""
         models = ActiveReadModels(self.directory, self.store, answer_from=self._switch_store)
         moved = Flag()
         self.directory.offer(path)
@@ -128,9 +128,9 @@ class Instance:
 
     @contextmanager
     def kill_at(self, point: str = "") -> Iterator[None]:
-        """As kill -9 when what is done within comes to a crash point, at the end at the latest.
+        """Simulates kill -9 at a failpoint, or at the end of the block if it is not reached.
 
-        What the process would have done afterwards is done by a ghost, whose files are forgotten.
+        The rest of the block runs as a ghost on files that are then deleted.
         """
         ghost = SimpleNamespace(
             environ={"MUTUA_CRASH_AT": f"{point}:1"}, _exit=lambda _: self._copy_files()
@@ -145,16 +145,16 @@ class Instance:
         self._open()
 
     def was_killed(self) -> bool:
-        """Whether what is being done is done by a ghost, see `killed`."""
+        """Whether the current code runs as a ghost, see `kill_at`."""
         return self._killed_folder is not None
 
     def _reach_copy_failpoint(self, _: int) -> None:
-        """A crash point that the product has no name for: read models are half built."""
+        """A failpoint in the middle of a build, which the product does not have."""
         failpoint.failpoint("in_copy")
 
     def _copy_files(self) -> None:
-        """The files as they are now. What SQLite shares in -shm is worth nothing after a crash."""
+        """Copies the files, without -shm, which SQLite discards after a crash."""
         if self._killed_folder is None:
             self._killed_folder = self._folder / f"life-{self._life + 1}"
-            without = shutil.ignore_patterns("*-shm")
-            shutil.copytree(self.directory.path, self._killed_folder, ignore=without)
+            ignore_shm = shutil.ignore_patterns("*-shm")
+            shutil.copytree(self.directory.path, self._killed_folder, ignore=ignore_shm)
