@@ -1,4 +1,4 @@
-"""AppendDeduplicator: appends that a client sends again."""
+"""AppendDeduplicator finds appends that a client repeats."""
 
 from concurrent.futures import Future
 

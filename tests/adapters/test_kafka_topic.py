@@ -68,7 +68,7 @@ class TestFindProblems:
 def test_find_partition_agrees_with_clients_of_kafka(
     programme: str, of_four: int, of_sixty_four: int
 ) -> None:
-    """The expected are what Kafka's own client for Java answers."""
+    """The expected partitions are those of Kafka's client for Java."""
     assert (find_partition(programme, 4), find_partition(programme, 64)) == (of_four, of_sixty_four)
 
 

@@ -37,7 +37,9 @@ def test_failed_fsync_ends_appending(tmp_path: Path, failing: int) -> None:
         assert not os.environ.get("CI"), "CI must have strace: apt install strace"
         pytest.skip("strace is not installed: apt install strace")
     path = tmp_path / "log.sqlite"
-    SqliteLog(path).close()  # strace counts by thread: from here on the writer's are appends only
+    SqliteLog(
+        path
+    ).close()  # strace counts by thread; the writer of an existing log syncs appends only
     inject = f"inject=fdatasync,fsync:error=EIO:when={failing}"
     traced = [strace, "-f", "-qq", "-o", "/dev/null", "-e", "trace=fdatasync,fsync", "-e", inject]
     done = subprocess.run(

@@ -80,5 +80,5 @@ def test_serve_metrics_names_malformed_or_occupied_address(address: str) -> None
         serve_metrics(address),
     ):
         pass
-    with serve_metrics(address):  # it is free again
+    with serve_metrics(address):  # the port is free again
         pass

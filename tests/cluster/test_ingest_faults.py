@@ -5,12 +5,9 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from itertools import count
 from threading import Event, Lock
-from typing import Any, cast
 
 import grpc
 import pytest
-from google.rpc.error_details_pb2 import ErrorInfo
-from grpc_status import rpc_status
 
 from mutua import Client
 from mutua.v1.ingest_service_pb2 import RecordEventsRequest
@@ -27,6 +24,7 @@ from tests.cluster.ingest_process import (
     run_ingest,
     wait_for_stderr,
 )
+from tests.error_details import parse_error_details
 from tests.services.facts import exchange
 from tests.waiting import wait_until
 
@@ -111,10 +109,7 @@ def send(running: IngestProcess, *, deadline_seconds: float) -> str:
     try:
         IngestServiceStub(running.channel).RecordEvents(request, timeout=deadline_seconds)
     except grpc.RpcError as error:
-        status: Any = rpc_status.from_call(cast(grpc.Call, error))
-        info = ErrorInfo()
-        status.details[0].Unpack(info)
-        return str(info.reason)
+        return str(parse_error_details(error).info.reason)
     return ""
 
 

@@ -1,4 +1,4 @@
-"""Columns and frames out of a store, as the query service brings them forward."""
+"""Columns and views from a store, advanced as in the query service."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ IDENTITIES = (Identity.RECORDED, Identity.AS_NOW)
 
 
 def bring_forward(snapshot: Snapshot, programme_id: str, columns: Columns = EMPTY) -> Columns:
-    """The columns brought to the position of the snapshot; loaded where there are none."""
+    """The columns advanced to the position of the snapshot; loaded if there are none."""
     return advance(
         columns,
         snapshot.read_flow_rows(programme_id, columns.watermark),
@@ -36,19 +36,19 @@ def bring_forward(snapshot: Snapshot, programme_id: str, columns: Columns = EMPT
 def advance_by_slabs(
     events: list[Event], where: Sequence[int]
 ) -> Iterator[tuple[Columns, dict[Identity, IdentityView]]]:
-    """After each slab: the columns loaded whole, and the frames advanced from those before."""
+    """After every slab, newly loaded columns, and the views advanced from the previous ones."""
     with TemporaryDirectory() as folder, closing(SqliteStore(Path(folder, "read"))) as store:
-        frames: dict[Identity, IdentityView] = {}
+        views: dict[Identity, IdentityView] = {}
         for slab in split_into_slabs(make_records(events), where) if events else [[]]:
             if slab:
                 project_slab(store, LOG_ID, slab)
             with store.open_snapshot(0) as snapshot:
                 whole = bring_forward(snapshot, PROGRAMME)
-                before = [frame.columns for frame in frames.values()]
+                before = [view.columns for view in views.values()]
                 columns = bring_forward(snapshot, PROGRAMME, *before[:1])
             for identity in IDENTITIES:
-                frames[identity] = IdentityView(columns, identity, frames.get(identity))
-            yield whole, dict(frames)
+                views[identity] = IdentityView(columns, identity, views.get(identity))
+            yield whole, dict(views)
 
 
 def make_flow_rows(
@@ -58,7 +58,7 @@ def make_flow_rows(
     minutes: int = 1,
     giver_count: int = 1,
 ) -> FlowRows:
-    """Exchanges from the first parties to the one after them, all on one day."""
+    """Exchanges from the first parties to the next party, all on one day."""
     number = _ints(numbers)
 
     def all_of(value: int) -> Integers:

@@ -1,4 +1,4 @@
-"""How an organization is spelled changes no number."""
+"""The spelling of an organization changes no number."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ SPELLINGS = {
     "cedar": ("cedar", "a cedar"),
     "damson": ("damson",),
 }
-"""Some sort before all organizations, some behind."""
+"""Some sort before all organizations, some after."""
 MINUTES = (None, 0, 1, 7, 100)
 
 
 @st.composite
 def spelled_and_plain(draw: Draw) -> tuple[list[Event], list[Event]]:
-    """The same exchanges in other spellings, and between organizations; without aliases."""
+    """Exchanges under various spellings, and the same exchanges between organizations."""
     spelled, plain = [], []
     for number in range(draw(st.integers(1, 7))):
         names = draw(st.permutations(list(SPELLINGS)))
@@ -71,8 +71,8 @@ def test_alias_spelling_changes_no_figure(
     log = [*aliases, *spelled] if roster_first else [*spelled, *aliases]
     *_, (whole, frames) = advance_by_slabs(log, data.draw(slab_cuts(len(log))))
     *_, (expected, _) = advance_by_slabs([*aliases, *plain], [])
-    for frame in (IdentityView(whole, Identity.AS_NOW), frames[Identity.AS_NOW]):
-        assert _answers(frame) == _answers(IdentityView(expected, Identity.AS_NOW))
+    for view in (IdentityView(whole, Identity.AS_NOW), frames[Identity.AS_NOW]):
+        assert _answers(view) == _answers(IdentityView(expected, Identity.AS_NOW))
 
 
 def _aliases(first: int) -> list[Event]:
@@ -85,22 +85,22 @@ def _aliases(first: int) -> list[Event]:
     return events
 
 
-def _answers(frame: IdentityView) -> list[Any]:
-    """Everything that can be asked about all exchanges."""
-    found: list[Any] = []
+def _answers(view: IdentityView) -> list[Any]:
+    """The answers to every question about all exchanges."""
+    answers: list[Any] = []
     for lens in Lens:
         question = Question(programme_id=PROGRAMME, lens=lens)
         for allocation in (Allocation.SPLIT, Allocation.ONCE):
-            asked = replace(question, allocation=allocation)
-            answer = balances.compute_balances(frame, asked)
-            found += [list(answer.rows), answer.coverage, answer.warnings]
-            found.append(list(concentration.compute_concentration(frame, asked).rows))
+            allocated_question = replace(question, allocation=allocation)
+            answer = balances.compute_balances(view, allocated_question)
+            answers += [list(answer.rows), answer.coverage, answer.warnings]
+            answers.append(list(concentration.compute_concentration(view, allocated_question).rows))
         for allocation in (Allocation.SPLIT, Allocation.FULL):
-            asked = replace(question, allocation=allocation)
-            graph = network.compute_network(frame, asked)
-            found += [
-                list(pairs.compute_pairs(frame, asked).rows),
+            allocated_question = replace(question, allocation=allocation)
+            graph = network.compute_network(view, allocated_question)
+            answers += [
+                list(pairs.compute_pairs(view, allocated_question).rows),
                 list(graph.rows),
                 list(graph.nodes),
             ]
-    return found
+    return answers

@@ -1,4 +1,4 @@
-"""Columns, the plain core and the oracle answer every question alike."""
+"""Columns, reference answers and oracle agree on every question."""
 
 from __future__ import annotations
 
@@ -36,39 +36,39 @@ rich_histories = histories(exchanges=6, max_facts=14)
 
 @SETTINGS
 @given(rich_histories, st.lists(questions(), min_size=1, max_size=8))
-def test_reference_answers_equal_oracle(events: list[Event], asked: list[pb.Question]) -> None:
+def test_reference_answers_equal_oracle(events: list[Event], messages: list[pb.Question]) -> None:
     ledger, expected = fold_events(events).ledger, fold.fold(events)
-    for question in asked:
-        ours = to_question(question, today=0)
-        told = _told(reference_answers.compute_balances, ledger, ours)
-        assert told == _expected(oracle.compute_balances, expected, question)
-        told = _told(reference_answers.compute_pairs, ledger, ours)
-        assert told == _expected(oracle.compute_pairs, expected, question)
-        told = _told(reference_answers.compute_network, ledger, ours)
-        assert told == _expected(oracle.compute_network, expected, question)
-        told = _told(obvious.compute_concentration, ledger, ours)
-        assert told == _expected(oracle_concentration, expected, question)
+    for question in messages:
+        core_question = to_question(question, today=0)
+        answer = _answer_or_reason(reference_answers.compute_balances, ledger, core_question)
+        assert answer == _expected(oracle.compute_balances, expected, question)
+        answer = _answer_or_reason(reference_answers.compute_pairs, ledger, core_question)
+        assert answer == _expected(oracle.compute_pairs, expected, question)
+        answer = _answer_or_reason(reference_answers.compute_network, ledger, core_question)
+        assert answer == _expected(oracle.compute_network, expected, question)
+        answer = _answer_or_reason(obvious.compute_concentration, ledger, core_question)
+        assert answer == _expected(oracle_concentration, expected, question)
 
 
 @SETTINGS
 @given(st.data(), rich_histories, st.lists(questions(), min_size=1, max_size=8))
 def test_column_answers_equal_reference(
-    data: st.DataObject, events: list[Event], asked: list[pb.Question]
+    data: st.DataObject, events: list[Event], messages: list[pb.Question]
 ) -> None:
     ledger = fold_events(events).ledger
-    *_, (whole, frames) = advance_by_slabs(events, data.draw(slab_cuts(len(events))))
-    for question in (to_question(each, today=0) for each in asked):
-        for frame in (IdentityView(whole, question.identity), frames[question.identity]):
-            assert _answer(balances.compute_balances, frame, question) == _answer(
+    *_, (whole, views) = advance_by_slabs(events, data.draw(slab_cuts(len(events))))
+    for question in (to_question(each, today=0) for each in messages):
+        for view in (IdentityView(whole, question.identity), views[question.identity]):
+            assert _answer(balances.compute_balances, view, question) == _answer(
                 reference_answers.compute_balances, ledger, question
             )
-            assert _answer(pairs.compute_pairs, frame, question) == _answer(
+            assert _answer(pairs.compute_pairs, view, question) == _answer(
                 reference_answers.compute_pairs, ledger, question
             )
-            assert _answer(network.compute_network, frame, question) == _answer(
+            assert _answer(network.compute_network, view, question) == _answer(
                 reference_answers.compute_network, ledger, question
             )
-            assert _answer(concentration.compute_concentration, frame, question) == _answer(
+            assert _answer(concentration.compute_concentration, view, question) == _answer(
                 obvious.compute_concentration, ledger, question
             )
 
@@ -76,15 +76,15 @@ def test_column_answers_equal_reference(
 @SETTINGS
 @given(st.data(), rich_histories, questions())
 def test_view_is_unchanged_when_others_advance_from_it(
-    data: st.DataObject, events: list[Event], asked: pb.Question
+    data: st.DataObject, events: list[Event], message: pb.Question
 ) -> None:
-    question = to_question(asked, today=0)
+    question = to_question(message, today=0)
     ends = [*data.draw(slab_cuts(len(events))), len(events)]
-    seen = [frames[question.identity] for _, frames in advance_by_slabs(events, ends[:-1])]
-    for end, frame in zip(ends, seen, strict=True):
+    earlier_views = [views[question.identity] for _, views in advance_by_slabs(events, ends[:-1])]
+    for end, view in zip(ends, earlier_views, strict=True):
         ledger = fold_events(events[:end]).ledger
-        found = _answer(network.compute_network, frame, question)
-        assert found == _answer(reference_answers.compute_network, ledger, question)
+        rows = _answer(network.compute_network, view, question)
+        assert rows == _answer(reference_answers.compute_network, ledger, question)
 
 
 @SETTINGS
@@ -92,53 +92,53 @@ def test_view_is_unchanged_when_others_advance_from_it(
 def test_given_sum_equals_received_sum(events: list[Event]) -> None:
     *_, (columns, _) = advance_by_slabs(events, [])
     for identity in IDENTITIES:
-        frame = IdentityView(columns, identity)
+        view = IdentityView(columns, identity)
         for lens in Lens:
             question = Question(programme_id=PROGRAMME, lens=lens, identity=identity)
-            each = balances.compute_balances(frame, question).rows
+            each = balances.compute_balances(view, question).rows
             given_sum = sum(row.given or 0 for row in each)
             assert given_sum == sum(row.received or 0 for row in each)
-            ties = pairs.compute_pairs(frame, question).rows
+            ties = pairs.compute_pairs(view, question).rows
             assert given_sum == sum(row.given + row.received for row in ties)
-            edges = network.compute_network(frame, question).rows
+            edges = network.compute_network(view, question).rows
             assert given_sum == sum(edge.weight for edge in edges)
 
 
 @SETTINGS
 @given(rich_histories, questions())
-def test_day_ranges_equal_days_of_exchanges(events: list[Event], asked: pb.Question) -> None:
-    question = to_question(asked, today=0)
+def test_day_ranges_equal_days_of_exchanges(events: list[Event], message: pb.Question) -> None:
+    question = to_question(message, today=0)
     *_, (columns, _) = advance_by_slabs(events, [])
-    frame, ledger = IdentityView(columns, question.identity), fold_events(events).ledger
+    view, ledger = IdentityView(columns, question.identity), fold_events(events).ledger
     days: dict[str, list[int]] = {}
     for exchange in reference_answers.select_exchanges(ledger, question):
         for party in exchange.parties:
             days.setdefault(party, []).append(exchange.day)
-    inside = frame.select_exchanges(question)
-    assert frame.find_day_ranges(inside) == {
+    inside = view.select_exchanges(question)
+    assert view.find_day_ranges(inside) == {
         name: (min(each), max(each)) for name, each in days.items()
     }
-    assert {*frame.index.ids[frame.find_parties(inside)]} == {*days}
+    assert {*view.index.ids[view.find_parties(inside)]} == {*days}
 
 
 @LENSES
 def test_empty_ledger_has_answers(lens: Lens) -> None:
     *_, (columns, _) = advance_by_slabs([], [])
-    frame, ledger = IdentityView(columns, Identity.AS_NOW), fold_events([]).ledger
+    view, ledger = IdentityView(columns, Identity.AS_NOW), fold_events([]).ledger
     once = Question(programme_id=PROGRAMME, lens=lens, allocation=Allocation.ONCE)
     full = Question(programme_id=PROGRAMME, lens=lens, allocation=Allocation.FULL)
-    assert _answer(balances.compute_balances, frame, once) == _answer(
+    assert _answer(balances.compute_balances, view, once) == _answer(
         reference_answers.compute_balances, ledger, once
     )
-    assert _answer(pairs.compute_pairs, frame, full) == _answer(
+    assert _answer(pairs.compute_pairs, view, full) == _answer(
         reference_answers.compute_pairs, ledger, full
     )
-    assert _answer(network.compute_network, frame, full) == _answer(
+    assert _answer(network.compute_network, view, full) == _answer(
         reference_answers.compute_network, ledger, full
     )
-    found = concentration.compute_concentration(frame, once).rows
-    assert all(row.gini is row.top_three_share is None for row in found)
-    assert all(row.reasons for row in found)
+    rows = concentration.compute_concentration(view, once).rows
+    assert all(row.gini is row.top_three_share is None for row in rows)
+    assert all(row.reasons for row in rows)
 
 
 def _answer(
@@ -152,16 +152,16 @@ def _answer(
     return list(answer.rows), nodes, answer.coverage, answer.warnings
 
 
-def _told(
+def _answer_or_reason(
     ask: Callable[[Ledger, Question], Answer[Any]], ledger: Ledger, question: Question
 ) -> Any:
-    """An answer in the words of the contract."""
+    """An answer as JSON of the contract."""
     try:
         answer = ask(ledger, question)
     except ImpossibleQuestionError as impossible:
         return impossible.reason
-    found = to_json_graph(answer) if isinstance(answer, Network) else to_json_rows(answer)
-    return found, to_json_counts(answer.coverage), list(answer.warnings)
+    rows = to_json_graph(answer) if isinstance(answer, Network) else to_json_rows(answer)
+    return rows, to_json_counts(answer.coverage), list(answer.warnings)
 
 
 def _expected(
@@ -170,9 +170,9 @@ def _expected(
     question: pb.Question,
 ) -> Any:
     try:
-        found = ask(ledger, question)
+        rows = ask(ledger, question)
     except oracle.UnanswerableQuestionError:
         return IMPOSSIBLE
-    if isinstance(found, tuple):
-        found = dict(zip(("edges", "nodes"), found, strict=True))
-    return found, oracle.compute_coverage(ledger, question), oracle.find_warnings(ledger, question)
+    if isinstance(rows, tuple):
+        rows = dict(zip(("edges", "nodes"), rows, strict=True))
+    return rows, oracle.compute_coverage(ledger, question), oracle.find_warnings(ledger, question)

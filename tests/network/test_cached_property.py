@@ -1,4 +1,4 @@
-"""What is computed once of an object keeps nobody waiting who asks another."""
+"""cached_property computes a value once, without blocking other objects."""
 
 from concurrent.futures import ThreadPoolExecutor
 from threading import Event
@@ -9,24 +9,27 @@ from tests.waiting import PATIENCE_SECONDS
 
 
 class Lazy:
-    def __init__(self, other_is_known: Event, is_known: Event) -> None:
-        self._other_is_known = other_is_known
-        self._is_known = is_known
+    def __init__(self, other_is_computed: Event, is_computed: Event) -> None:
+        self._other_is_computed = other_is_computed
+        self._is_computed = is_computed
         self.computed = 0
 
     @cached_property
     def value(self) -> int:
-        """Known only after that of the other."""
+        """Waits for the value of the other object."""
         self.computed += 1
-        assert self._other_is_known.wait(PATIENCE_SECONDS)
-        self._is_known.set()
+        assert self._other_is_computed.wait(PATIENCE_SECONDS)
+        self._is_computed.set()
         return 42
 
 
 def test_cached_property_computes_once_without_blocking_others() -> None:
-    first_is_known, second_is_known = Event(), Event()
-    second_is_known.set()
-    first, second = Lazy(first_is_known, second_is_known), Lazy(second_is_known, first_is_known)
+    first_is_computed, second_is_computed = Event(), Event()
+    second_is_computed.set()
+    first, second = (
+        Lazy(first_is_computed, second_is_computed),
+        Lazy(second_is_computed, first_is_computed),
+    )
     with ThreadPoolExecutor(2) as threads:
         waiting = threads.submit(lambda: first.value)
         while not first.computed:

@@ -1,4 +1,4 @@
-"""Columns share memory with those advanced from them, and never show it."""
+"""Advanced columns share memory with their predecessors without changing them."""
 
 from __future__ import annotations
 
@@ -61,8 +61,8 @@ def test_columns_advance_twice_from_one_position() -> None:
 def test_sums_are_exact_beyond_doubles() -> None:
     count, minutes = 12_001, 5_256_000
     columns = load(make_flow_rows(range(count), minutes=minutes, giver_count=7), count)
-    frame = IdentityView(columns, Identity.AS_NOW)
-    rows = balances.compute_balances(frame, Question(programme_id="gde", lens=Lens.BENEFIT)).rows
+    view = IdentityView(columns, Identity.AS_NOW)
+    rows = balances.compute_balances(view, Question(programme_id="gde", lens=Lens.BENEFIT)).rows
     share, left_over = divmod(minutes * MILLION, 7)
     assert share * count > 2**53
     assert [row.given for row in rows] == [

@@ -1,4 +1,4 @@
-"""Concentration: what it counts, when it says nothing, and what left the population."""
+"""Concentration: its minimum of exchanges, unknown minutes, and flow out of the population."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ BURDEN = Question(programme_id=PROGRAMME, lens=Lens.BURDEN)
 
 
 def compute_both_ways(events: list[Event], question: Question) -> Answer[Concentration]:
-    """The answer of the columns, which is that of the core."""
+    """The answer of the columns, after asserting that the reference answer is equal."""
     *_, (columns, _) = advance_by_slabs(events, [])
     answer = concentration.compute_concentration(IdentityView(columns, Identity.AS_NOW), question)
     expected = obvious.compute_concentration(fold_events(events).ledger, question)

@@ -1,4 +1,4 @@
-"""Possible double reports: the columns, the plain core and the oracle find the same ones."""
+"""Columns, reference answers and oracle find the same possible double reports."""
 
 from __future__ import annotations
 
@@ -59,10 +59,10 @@ def test_columns_reference_and_oracle_find_same_doubles(
             frozenset(numbers[each.event_id] for each in group)
             for group in find_possible_doubles(reference_answers.select_exchanges(ledger, ours))
         }
-        for frame in (IdentityView(whole, ours.identity), frames[ours.identity]):
-            inside = frame.select_exchanges(ours)
-            assert frame.doubles.count_doubles(inside) == count
-            rows_by_act = list(zip(*map(list, frame.find_possible_doubles(inside)), strict=True))
+        for view in (IdentityView(whole, ours.identity), frames[ours.identity]):
+            inside = view.select_exchanges(ours)
+            assert view.doubles.count_doubles(inside) == count
+            rows_by_act = list(zip(*map(list, view.find_possible_doubles(inside)), strict=True))
             assert rows_by_act == sorted(rows_by_act)
             acts = groupby(rows_by_act, lambda row: row[0])
             members = {act: frozenset(number for _, number in rows) for act, rows in acts}
@@ -136,9 +136,9 @@ def test_chemnet_has_63_possible_doubles() -> None:
             for number, row in enumerate(csv.DictReader(lines))
         ]
     *_, (columns, _) = advance_by_slabs(reports, [100, 200])
-    frame = IdentityView(columns, Identity.AS_NOW)
-    assert frame.doubles.count_doubles(columns.is_standing) == 63
-    acts, numbers = frame.find_possible_doubles(columns.is_standing)
+    view = IdentityView(columns, Identity.AS_NOW)
+    assert view.doubles.count_doubles(columns.is_standing) == 63
+    acts, numbers = view.find_possible_doubles(columns.is_standing)
     assert (len({*acts.tolist()}), len(numbers)) == (63, 126)
-    told = compute_coverage(fold.fold(reports), Question(programme_id=PROGRAMME))
-    assert (told["exchange_count"], told["possible_double_count"]) == (374, 63)
+    coverage = compute_coverage(fold.fold(reports), Question(programme_id=PROGRAMME))
+    assert (coverage["exchange_count"], coverage["possible_double_count"]) == (374, 63)

@@ -1,4 +1,4 @@
-"""Isolates: whom nobody saw in the window, and whom only a filter leaves without exchanges."""
+"""Isolates have no exchange in the window; a filter does not make an isolate."""
 
 from __future__ import annotations
 
@@ -38,18 +38,18 @@ EVENTS = [
 def test_isolates_have_no_exchange_of_any_kind(
     kinds: tuple[Kind, ...], without: dict[str, str]
 ) -> None:
-    """Who has only an internal exchange, or others than the question asks for, is none."""
+    """An organization with only internal or filtered exchanges is not an isolate."""
     question = Question(programme_id=PROGRAMME, kinds=kinds)
     *_, (columns, _) = advance_by_slabs(EVENTS, [])
-    frame, ledger = IdentityView(columns, Identity.AS_NOW), fold_events(EVENTS).ledger
+    view, ledger = IdentityView(columns, Identity.AS_NOW), fold_events(EVENTS).ledger
     for rows in (
-        balances.compute_balances(frame, question).rows,
+        balances.compute_balances(view, question).rows,
         reference_answers.compute_balances(ledger, question).rows,
-        network.compute_network(frame, question).nodes,
+        network.compute_network(view, question).nodes,
         reference_answers.compute_network(ledger, question).nodes,
     ):
         last_reasons = {row.organization_id: row.reasons[-1:] for row in rows}
-        reasons = {name: found[0] for name, found in last_reasons.items() if found}
+        reasons = {name: words[0] for name, words in last_reasons.items() if words}
         assert {name: reasons[name] for name in without} == without
         assert [row.organization_id for row in rows if row.isolate] == ["elder"]
         assert {row.organization_id for row in rows if not row.exchange_count} == {*without}

@@ -1,4 +1,4 @@
-"""A question with nothing left open has the answer of the one that was asked."""
+"""A resolved question has the answer of the original question."""
 
 from __future__ import annotations
 
@@ -22,22 +22,24 @@ ANSWERS = (compute_balances, compute_pairs, compute_network, compute_concentrati
 
 @settings(max_examples=60, deadline=None)
 @given(histories(exchanges=6, max_facts=14), st.lists(questions(), min_size=1, max_size=5))
-def test_resolved_question_has_same_answer(events: list[Event], asked: list[pb.Question]) -> None:
+def test_resolved_question_has_same_answer(
+    events: list[Event], messages: list[pb.Question]
+) -> None:
     *_, (columns, _) = advance_by_slabs(events, [])
-    for question in (to_question(each, today=7) for each in asked):
-        frame = IdentityView(columns, question.identity)
-        answered = from_question(frame.resolve_question(question))
+    for question in (to_question(each, today=7) for each in messages):
+        view = IdentityView(columns, question.identity)
+        answered = from_question(view.resolve_question(question))
         again = to_question(answered, today=9)
-        assert again == frame.resolve_question(question)
-        assert frame.resolve_question(again) == again
+        assert again == view.resolve_question(question)
+        assert view.resolve_question(again) == again
         for find in ANSWERS:
             try:
-                expected = find(frame, question)
+                expected = find(view, question)
             except ImpossibleQuestionError:
                 continue
-            found = find(frame, again)
-            assert list(found.rows) == list(expected.rows)
-            assert (found.coverage, found.warnings) == (expected.coverage, expected.warnings)
+            answer = find(view, again)
+            assert list(answer.rows) == list(expected.rows)
+            assert (answer.coverage, answer.warnings) == (expected.coverage, expected.warnings)
         unspecified = [
             field.name
             for field in answered.DESCRIPTOR.fields

@@ -41,15 +41,15 @@ class UnanswerableQuestionError(Exception):
 
 
 def compute_balances(ledger: OracleLedger, question: Question) -> list[Row]:
-    """One row an organization, by id. Raises UnanswerableQuestionError under allocation full."""
+    """A row for every organization by id. Raises UnanswerableQuestionError for allocation full."""
     if question.allocation == ALLOCATION_FULL:
         raise UnanswerableQuestionError("what is counted whole on every edge has no total")
-    frame, isolates = Selection(ledger, question), Selection(ledger, question).find_isolates()
-    sums = _sums(frame)
+    selection, isolates = Selection(ledger, question), Selection(ledger, question).find_isolates()
+    sums = _sums(selection)
     many_unknown = "MANY_UNKNOWN" in find_warnings(ledger, question)
     rows = []
-    for organization_id in sorted(frame.find_population() | frame.find_parties()):
-        if frame.is_requested(organization_id):
+    for organization_id in sorted(selection.find_population() | selection.find_parties()):
+        if selection.is_requested(organization_id):
             row = _balance(sums[organization_id], question, many_unknown=many_unknown)
             row["organization_id"] = organization_id
             row["isolate"] = organization_id in isolates
@@ -59,17 +59,17 @@ def compute_balances(ledger: OracleLedger, question: Question) -> list[Row]:
 
 
 def compute_pairs(ledger: OracleLedger, question: Question) -> list[Row]:
-    """One row an unordered pair, by giver and receiver id. Raises UnanswerableQuestionError under
+    """One row for every pair, by giver and receiver id. Raises UnanswerableQuestionError under
     allocation once."""
     if question.allocation == ALLOCATION_ONCE:
         raise UnanswerableQuestionError("an exchange counted once on its bearer has no edges")
-    frame = Selection(ledger, question)
-    ties = _ties(frame)
+    selection = Selection(ledger, question)
+    ties = _ties(selection)
     unordered = {(min(edge), max(edge)) for edge in ties}
     rows = [
         _pair(one, other, ties, question)
         for one, other in unordered
-        if frame.is_requested(one) or frame.is_requested(other)
+        if selection.is_requested(one) or selection.is_requested(other)
     ]
     return sorted(rows, key=lambda row: (str(row["giver_id"]), str(row["receiver_id"])))
 
@@ -78,11 +78,11 @@ def compute_network(ledger: OracleLedger, question: Question) -> tuple[list[Row]
     """Edges by giver and receiver id, nodes by id. Raises UnanswerableQuestionError as pairs do."""
     if question.allocation == ALLOCATION_ONCE:
         raise UnanswerableQuestionError("an exchange counted once on its bearer has no edges")
-    frame = Selection(ledger, question)
+    selection = Selection(ledger, question)
     ties = {
         edge: tie
-        for edge, tie in sorted(_ties(frame).items())
-        if any(map(frame.is_requested, edge))
+        for edge, tie in sorted(_ties(selection).items())
+        if any(map(selection.is_requested, edge))
     }
     edges: list[Row] = [
         {
@@ -94,16 +94,16 @@ def compute_network(ledger: OracleLedger, question: Question) -> tuple[list[Row]
         }
         for (giver, receiver), tie in ties.items()
     ]
-    sums, isolates = _sums(frame), frame.find_isolates()
-    shown = frame.find_population() | frame.find_parties()
-    if frame.requested_ids:
-        shown &= frame.requested_ids | {
+    sums, isolates = _sums(selection), selection.find_isolates()
+    organization_ids = selection.find_population() | selection.find_parties()
+    if selection.requested_ids:
+        organization_ids &= selection.requested_ids | {
             organization_id for edge in ties for organization_id in edge
         }
     nodes = []
-    for organization_id in sorted(shown):
-        found = sums[organization_id]
-        numbers = found.given_numbers | found.received_numbers | found.joint_numbers
+    for organization_id in sorted(organization_ids):
+        total = sums[organization_id]
+        numbers = total.given_numbers | total.received_numbers | total.joint_numbers
         node: Row = {
             "organization_id": organization_id,
             "exchange_count": len(numbers),
@@ -111,68 +111,74 @@ def compute_network(ledger: OracleLedger, question: Question) -> tuple[list[Row]
         }
         node["reasons"] = _why_nothing(node)
         if question.allocation != ALLOCATION_FULL:
-            node |= {"given": found.given / MILLION, "received": found.received / MILLION}
+            node |= {"given": total.given / MILLION, "received": total.received / MILLION}
         nodes.append(node)
     return edges, nodes
 
 
 def compute_coverage(ledger: OracleLedger, question: Question) -> Row:
-    """How much the answer to the question rests on."""
-    frame = Selection(ledger, question)
-    roster_ids = frame.find_roster_ids()
-    recorders = {who for exchange in frame.exchanges for who in find_reporters(exchange)}
-    minutes = [get_minutes(question.lens, exchange.content) for exchange in frame.directed]
+    """The coverage of the answer."""
+    selection = Selection(ledger, question)
+    roster_ids = selection.find_roster_ids()
+    recorders = {who for exchange in selection.exchanges for who in find_reporters(exchange)}
+    minutes = [get_minutes(question.lens, exchange.content) for exchange in selection.directed]
     straddling = [
-        exchange for exchange in list_standing_exchanges(ledger) if frame.is_straddling(exchange)
+        exchange
+        for exchange in list_standing_exchanges(ledger)
+        if selection.is_straddling(exchange)
     ]
-    elsewhere = [each for each in straddling if each.first_day < frame.from_day]
+    elsewhere = [each for each in straddling if each.first_day < selection.from_day]
     quarters = [each for each in elsewhere if (each.end_day - each.first_day).days > 31]
     return {
         "roster_count": len(roster_ids),
         "recorded_count": len(roster_ids & recorders),
-        "exchange_count": len(frame.exchanges),
+        "exchange_count": len(selection.exchanges),
         "unknown_minutes_count": minutes.count(None),
-        "joint_count": len(frame.measured) - len(frame.directed),
+        "joint_count": len(selection.measured) - len(selection.directed),
         "straddling_count": len(straddling),
         "straddling_counted_count": len(straddling) - len(elsewhere),
         "straddling_month_count": len(elsewhere) - len(quarters),
         "straddling_quarter_count": len(quarters),
-        "internal_count": len(frame.exchanges) - len(frame.measured),
-        "possible_double_count": count_possible_doubles(frame),
+        "internal_count": len(selection.exchanges) - len(selection.measured),
+        "possible_double_count": count_possible_doubles(selection),
     }
 
 
 def find_warnings(ledger: OracleLedger, question: Question) -> list[str]:
     """MANY_UNKNOWN when over a fifth of the directed exchanges have no minutes under the lens;
     TOPICS_OVERLAP when an exchange that was asked for by topic has another topic too;
-    UNBOUND_NAMES when a party that is not on the roster looks like somebody who is."""
-    frame = Selection(ledger, question)
-    directed = frame.directed
-    unknown = [exchange for exchange in directed if frame.get_quantity(exchange.content) is None]
-    found = ["MANY_UNKNOWN"] if 5 * len(unknown) > len(directed) else []
-    if count_possible_doubles(frame):
-        found.append("POSSIBLE_DOUBLE_REPORTS")
-    overlap = any(len(set(exchange.content.topics)) >= 2 for exchange in frame.exchanges)
+    UNBOUND_NAMES if an unregistered party resembles a registered organization."""
+    selection = Selection(ledger, question)
+    directed = selection.directed
+    unknown = [
+        exchange for exchange in directed if selection.get_quantity(exchange.content) is None
+    ]
+    warnings = ["MANY_UNKNOWN"] if 5 * len(unknown) > len(directed) else []
+    if count_possible_doubles(selection):
+        warnings.append("POSSIBLE_DOUBLE_REPORTS")
+    overlap = any(len(set(exchange.content.topics)) >= 2 for exchange in selection.exchanges)
     if overlap and question.topics:
-        found.append("TOPICS_OVERLAP")
-    strangers = {ledger.resolve(party) for party in frame.find_parties()} - {*ledger.roster}
+        warnings.append("TOPICS_OVERLAP")
+    strangers = {ledger.resolve(party) for party in selection.find_parties()} - {*ledger.roster}
     if _looks(ledger, strangers) & _looks(ledger, {*ledger.roster}):
-        found.append("UNBOUND_NAMES")
-    return found
+        warnings.append("UNBOUND_NAMES")
+    return warnings
 
 
 def _looks(ledger: OracleLedger, organization_ids: set[str]) -> set[str]:
-    """How ids, names and aliases look to who reads without regard to case."""
+    """Ids, names and aliases in a form that ignores case."""
     words = {*organization_ids}
     words |= {alias for alias in ledger.aliases if ledger.resolve(alias) in organization_ids}
     words |= {ledger.roster[each].name for each in organization_ids if each in ledger.roster}
-    seen = (unicodedata.normalize("NFC", word).replace("\u200b", "").casefold() for word in words)
-    return {look for look in seen if look}
+    normalized = (
+        unicodedata.normalize("NFC", word).replace("\u200b", "").casefold() for word in words
+    )
+    return {word for word in normalized if word}
 
 
 @dataclass(slots=True)
 class OracleSums:
-    """What adds up to a balance; exchanges are numbered within the window."""
+    """The sums of a balance; exchanges are numbered within the window."""
 
     given: int = 0
     received: int = 0
@@ -183,33 +189,33 @@ class OracleSums:
     received_unknown: set[int] = field(default_factory=set)
 
 
-def _sums(frame: Selection) -> dict[str, OracleSums]:
+def _sums(selection: Selection) -> dict[str, OracleSums]:
     sums: dict[str, OracleSums] = defaultdict(OracleSums)
-    for number, exchange in enumerate(frame.measured):
-        _add_to_balances(frame, number, exchange, sums)
+    for number, exchange in enumerate(selection.measured):
+        _add_to_balances(selection, number, exchange, sums)
     return sums
 
 
 def _add_to_balances(
-    frame: Selection, number: int, exchange: StandingExchange, sums: dict[str, OracleSums]
+    selection: Selection, number: int, exchange: StandingExchange, sums: dict[str, OracleSums]
 ) -> None:
     content = exchange.content
     if content.party_ids:
         for party in content.party_ids:
             sums[party].joint_numbers.add(number)
         return
-    once = frame.question.allocation == ALLOCATION_ONCE
-    for (giver_id, receiver_id), share in frame.split_shares(content).items():
+    once = selection.question.allocation == ALLOCATION_ONCE
+    for (giver_id, receiver_id), share in selection.split_shares(content).items():
         giver, receiver = sums[giver_id], sums[receiver_id]
         giver.given_numbers.add(number)
         receiver.received_numbers.add(number)
-        if frame.get_quantity(content) is None:
+        if selection.get_quantity(content) is None:
             giver.given_unknown.add(number)
             receiver.received_unknown.add(number)
-        if not once or frame.question.lens in MINUTE_LENSES:
+        if not once or selection.question.lens in MINUTE_LENSES:
             giver.given += share
             receiver.received += share
-    if once and frame.question.lens not in MINUTE_LENSES:
+    if once and selection.question.lens not in MINUTE_LENSES:
         for giver_id in content.giver_ids:
             sums[giver_id].given += MILLION
         for receiver_id in content.receiver_ids:
@@ -274,7 +280,7 @@ def _many_unknown(given: int, given_unknown: int, received: int, received_unknow
 
 @dataclass(slots=True)
 class OracleTie:
-    """What one organization gave another; exchanges are numbered within the window."""
+    """The sums from one organization to another; exchanges are numbered within the window."""
 
     numbers: set[int] = field(default_factory=set)
     days: set[date] = field(default_factory=set)
@@ -301,12 +307,12 @@ class OracleTie:
         return sum(self.full_amounts.values()) if full else self.split_amount
 
 
-def _ties(frame: Selection) -> dict[tuple[str, str], OracleTie]:
+def _ties(selection: Selection) -> dict[tuple[str, str], OracleTie]:
     ties: dict[tuple[str, str], OracleTie] = {}
-    for number, exchange in enumerate(frame.directed):
-        for edge, share in frame.split_shares(exchange.content).items():
+    for number, exchange in enumerate(selection.directed):
+        for edge, share in selection.split_shares(exchange.content).items():
             tie = ties.setdefault(edge, OracleTie())
-            tie.add(number, exchange, share, frame.get_quantity(exchange.content))
+            tie.add(number, exchange, share, selection.get_quantity(exchange.content))
     return ties
 
 

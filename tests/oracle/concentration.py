@@ -1,4 +1,4 @@
-"""How far giving and receiving lie with a few, from the differences between every two."""
+"""Concentration of giving and receiving, from the differences between every two members."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ def compute_concentration(ledger: OracleLedger, question: Question) -> list[Row]
     everybody = Question()
     everybody.CopyFrom(question)
     del everybody.organization_ids[:]
-    frame = Selection(ledger, question)
-    members = frame.find_population()
+    selection = Selection(ledger, question)
+    members = selection.find_population()
     rows = [
         row for row in compute_balances(ledger, everybody) if str(row["organization_id"]) in members
     ]
@@ -48,10 +48,10 @@ def compute_concentration(ledger: OracleLedger, question: Question) -> list[Row]
         total = sum(amounts)
         row["total"] = total / MILLION
         if question.allocation != ALLOCATION_ONCE:
-            row["spill_over"] = _spill_over(frame, members, direction) / MILLION
+            row["spill_over"] = _spill_over(selection, members, direction) / MILLION
         reasons = {
             "NO_KNOWN_AMOUNT": total == 0,
-            "TOO_FEW_EXCHANGES": len(frame.directed) < 5,
+            "TOO_FEW_EXCHANGES": len(selection.directed) < 5,
             "MANY_UNKNOWN": "MANY_UNKNOWN" in find_warnings(ledger, question),
         }
         row["reasons"] = [reason for reason, holds in reasons.items() if holds]
@@ -60,11 +60,11 @@ def compute_concentration(ledger: OracleLedger, question: Question) -> list[Row]
     return rows_by_direction
 
 
-def _spill_over(frame: Selection, members: set[str], direction: int) -> int:
+def _spill_over(selection: Selection, members: set[str], direction: int) -> int:
     """What members gave to others, or received from others."""
     spilled = 0
-    for exchange in frame.directed:
-        for (giver_id, receiver_id), share in frame.split_shares(exchange.content).items():
+    for exchange in selection.directed:
+        for (giver_id, receiver_id), share in selection.split_shares(exchange.content).items():
             ends = (giver_id, receiver_id)
             inside, outside = ends if direction == DIRECTION_GIVING else reversed(ends)
             spilled += share if inside in members and outside not in members else 0
@@ -72,7 +72,7 @@ def _spill_over(frame: Selection, members: set[str], direction: int) -> int:
 
 
 def _measures(amounts: list[int], total: int) -> Row:
-    """Half the mean difference between two of them, as a part of the mean."""
+    """`gini` is half the mean difference between two amounts, divided by the mean."""
     differences = sum(abs(one - other) for one, other in product(amounts, amounts))
     return {
         "gini": float(Fraction(differences, 2 * len(amounts) * total)),

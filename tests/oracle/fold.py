@@ -43,14 +43,14 @@ class OracleExchange:
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """The fact cannot be judged before the fact, or the registration, with this id is there."""
+    """A fact waits for the fact, or the registration, with this id."""
 
     target_id: str
 
 
 @dataclass(slots=True)
 class OracleLedger:
-    """Outcomes has one word a log record; aliases lead one step, follow them to the end."""
+    """`outcomes` has a word for every record; an alias may lead to another alias."""
 
     records: list[Event] = field(default_factory=list)
     outcomes: list[str] = field(default_factory=list)
@@ -60,7 +60,7 @@ class OracleLedger:
     aliases: dict[str, str] = field(default_factory=dict)
     waiting: dict[str, list[int]] = field(default_factory=dict)
     nothing_to_report: list[tuple[str, str, str]] = field(default_factory=list)
-    """Organization, month such as 2024-03, who said so."""
+    """Organization, month such as 2024-03, recorder."""
     topic_labels: dict[str, str] = field(default_factory=dict)
     working_day_minutes: int | None = None
 

@@ -1,4 +1,4 @@
-"""Recorded histories and what they must add up to: tests/histories/*.json, written by hand.
+"""Recorded histories with their expected answers: tests/histories/*.json, written by hand.
 
 A history is never regenerated. When one no longer holds, either the code is wrong or a rule was
 changed by decision; then the history is changed by hand, with the decision.
@@ -29,12 +29,12 @@ LATER_FIELDS = {
     "internal_count",
     "possible_double_count",
 }
-"""Fields that were added after the first histories were written; those do not mention them."""
+"""Fields that are newer than the first histories, which do not have them."""
 
 
 @dataclass(frozen=True, slots=True)
 class ExpectedAnswer:
-    """Rows as in the JSON contract; None where the history does not say."""
+    """Rows as JSON of the contract; None if the history has no expectation."""
 
     question: Question
     balances: list[dict[str, Any]] | None
@@ -65,7 +65,7 @@ class RecordedHistory:
 
 
 def load_histories() -> list[RecordedHistory]:
-    """All histories, by name."""
+    """All histories by name."""
     return [_history(json.loads(path.read_text("utf-8"))) for path in sorted(FOLDER.glob("*.json"))]
 
 
@@ -105,7 +105,7 @@ def _history(data: dict[str, Any]) -> RecordedHistory:
         events=[ParseDict(event, Event()) for event in data["events"]],
         outcomes=expect["outcomes"],
         exchanges=expect["exchanges"],
-        nothing_to_report=[tuple(said) for said in expect.get("nothing_to_report", [])],
+        nothing_to_report=[tuple(report) for report in expect.get("nothing_to_report", [])],
         topic_labels=expect.get("topic_labels", {}),
         working_day_minutes=expect.get("working_day_minutes"),
         answers=[_answer(answer) for answer in expect["questions"]],

@@ -1,4 +1,4 @@
-"""The part of a ledger that a question is about: which exchanges, which organizations, how much."""
+"""The part of a ledger that a question is about: exchanges, organizations and amounts."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ SUPPORTED_FIELDS = {
 
 
 class Selection:
-    """The part of a ledger that a question is about, and the names used for it."""
+    """The part of a ledger that a question is about."""
 
     def __init__(self, ledger: OracleLedger, question: Question) -> None:
         _refuse_what_the_oracle_does_not_answer(question)
@@ -73,7 +73,7 @@ class Selection:
         return self.from_day <= exchange.first_day < self.to_day
 
     def resolve_exchange(self, exchange: StandingExchange) -> StandingExchange:
-        """The exchange between organizations: every id resolved, every side a set again."""
+        """The exchange between organizations: ids are resolved, and sides are sets."""
         content = ExchangeContent()
         content.CopyFrom(exchange.content)
         for ids in (content.giver_ids, content.receiver_ids, content.party_ids):
@@ -86,7 +86,7 @@ class Selection:
         return self.ledger.resolve(recorded_id)
 
     def matches(self, exchange: StandingExchange) -> bool:
-        """Every filter that is set has to let the exchange through, one of its values is enough."""
+        """Whether the exchange has a value of every filter that is set."""
         content, question = exchange.content, self.question
         if question.kinds and content.kind not in set(question.kinds):
             return False
@@ -119,7 +119,7 @@ class Selection:
         return set().union(*everybody) - outsiders
 
     def find_isolates(self) -> set[str]:
-        """Members of the population that are in no exchange of the window."""
+        """Members of the population without an exchange in the window."""
         in_window = [
             each for each in list_standing_exchanges(self.ledger) if self.is_in_window(each)
         ]
@@ -147,14 +147,14 @@ class Selection:
         return {party for exchange in self.exchanges for party in list_party_ids(exchange)}
 
     def get_quantity(self, content: ExchangeContent) -> int | None:
-        """What the lens sees of the exchange; None when unknown."""
+        """The amount of the exchange under the lens; None if unknown."""
         if self.question.lens not in MINUTE_LENSES:
             return MILLION
         minutes = get_minutes(self.question.lens, content)
         return None if minutes is None else minutes * MILLION
 
     def split_shares(self, content: ExchangeContent) -> Counter[tuple[str, str]]:
-        """The quantity split over all edges, by giver and receiver; unknown is nothing."""
+        """The amount divided over all edges, by giver and receiver; empty if unknown."""
         shares: Counter[tuple[str, str]] = Counter()
         givers, receivers = sorted(content.giver_ids), sorted(content.receiver_ids)
         quantity = self.get_quantity(content) or 0
@@ -184,7 +184,7 @@ def list_party_ids(exchange: StandingExchange) -> set[str]:
 
 
 def is_internal(content: ExchangeContent) -> bool:
-    """Whether its sides share an organization, or its parties are one."""
+    """Whether the sides share an organization, or all parties are one organization."""
     shared = set(content.giver_ids) & set(content.receiver_ids)
     return bool(shared) or len(content.party_ids) == 1
 
@@ -206,7 +206,7 @@ def find_reporters(exchange: StandingExchange) -> set[str]:
 
 @dataclass(frozen=True, slots=True)
 class StandingExchange:
-    """An exchange that stands, as its current revision has it; its period is
+    """An exchange that is not retracted, by its current revision. Its period is
     [first_day, end_day)."""
 
     content: ExchangeContent
@@ -217,19 +217,21 @@ class StandingExchange:
 
 
 def list_standing_exchanges(ledger: OracleLedger) -> list[StandingExchange]:
-    """The exchanges that stand, in the order in which they were first applied."""
-    found = []
+    """The exchanges that are not retracted, in the order in which they were first applied."""
+    exchanges = []
     for exchange in ledger.exchanges.values():
         if exchange.is_retracted:
             continue
         event = exchange.revisions[-1]
         first_day = event.occur_time.ToDatetime(tzinfo=UTC).date()
         corrected = event.HasField("exchange_corrected")
-        said = event.exchange_corrected if corrected else event.exchange_recorded
+        fact = event.exchange_corrected if corrected else event.exchange_recorded
         end_day = _period_end(first_day, event.occur_precision)
         dated = event.occur_precision <= OCCUR_PRECISION_DAY
-        found.append(StandingExchange(said.exchange, event.recorded_by, first_day, end_day, dated))
-    return found
+        exchanges.append(
+            StandingExchange(fact.exchange, event.recorded_by, first_day, end_day, dated)
+        )
+    return exchanges
 
 
 def _period_end(first_day: date, precision: OccurPrecision.ValueType) -> date:
@@ -249,7 +251,7 @@ def get_minutes(lens: Lens.ValueType, content: ExchangeContent) -> int | None:
 
 
 def _split(quantity: int, organization_ids: Iterable[str]) -> dict[str, int]:
-    """Equal whole parts; what is left over goes one each to the first in ascending order."""
+    """Equal whole parts; the remainder goes to the first parts, one unit each."""
     bearers = sorted(organization_ids)
     part, left_over = divmod(quantity, len(bearers))
     return {bearer: part + (place < left_over) for place, bearer in enumerate(bearers)}

@@ -25,6 +25,6 @@ def client(address: str) -> Iterator[Client]:
 
 @pytest.fixture
 def channel(address: str) -> Iterator[grpc.Channel]:
-    """A channel with default options, as a client in another language has."""
+    """A channel with default options, as in clients in other languages."""
     with grpc.insecure_channel(address) as channel:
         yield channel

@@ -1,4 +1,4 @@
-"""Facts as a client sends them."""
+"""Makes events with facts, as a client sends them."""
 
 import time
 from collections.abc import Sequence

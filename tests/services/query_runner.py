@@ -20,6 +20,11 @@ from tests.projector.slab_projection import open_empty_store, project
 Response = TypeVar("Response")
 
 
+def get_rows(response: Any) -> list[Any]:
+    """The rows of a list response, which are its field number 1."""
+    return list(getattr(response, response.DESCRIPTOR.fields_by_number[1].name))
+
+
 class QueryRunner:
     """Answers at the position of the read models, with one cache for all its requests."""
 
@@ -40,11 +45,10 @@ class QueryRunner:
 
     def list_rows(self, respond: Callable[[QueryContext], Any], message: Any) -> list[Any]:
         """The rows of all pages."""
-        rows, name = [], ""
+        rows: list[Any] = []
         while True:
             page = self.run(respond, message)
-            name = name or page.DESCRIPTOR.fields_by_number[1].name
-            rows += getattr(page, name)
+            rows += get_rows(page)
             if not page.next_page_token:
                 return rows
             message.page_token = page.next_page_token

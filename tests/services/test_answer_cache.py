@@ -35,7 +35,7 @@ def test_value_beyond_budget_is_returned_and_not_cached() -> None:
 
 
 class CountingKey:
-    """Counts how often any is looked at."""
+    """A key that counts how often any key is hashed."""
 
     looks = 0
 
@@ -45,7 +45,7 @@ class CountingKey:
 
 
 def test_lookup_cost_is_independent_of_cache_size() -> None:
-    """Neither where there is room nor where there is none."""
+    """Both below and at the budget of the cache."""
     cache = AnswerCache(budget_bytes=1_000)
     keys = [CountingKey() for _ in range(2_000)]
 
@@ -73,7 +73,7 @@ def test_concurrent_requests_for_one_key_compute_once() -> None:
         futures = [
             threads.submit(cache.get_or_compute, "a", compute, lambda _: 1) for _ in range(8)
         ]
-        # Another question does not wait for this one.
+        # A request for another key does not wait for this computation.
         assert cache.get_or_compute("b", lambda: 43, lambda _: 1) == 43
         computing.set()
         assert [each.result(PATIENCE_SECONDS) for each in futures] == [42] * 8

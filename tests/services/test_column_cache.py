@@ -22,11 +22,11 @@ EXCHANGES = 100
 
 @dataclass(slots=True)
 class CountingReadModels:
-    """Read models of programmes that are alike; every fact is an exchange of the first one."""
+    """Read models of equal programmes; every fact is an exchange of the first programme."""
 
     end: int = EXCHANGES
     reads: list[tuple[str, int]] = field(default_factory=list)
-    """Which programme was read, from which offset."""
+    """The programme and the start offset of every read."""
 
     def loading(self) -> None:
         """Called before rows are read."""
@@ -75,8 +75,8 @@ def test_facts_of_others_move_position_without_reading(
     frames = []
     for models.end in (100, 105):
         frames.append(_ask(programmes, models, "second"))
-    assert [frame.columns.next_offset for frame in frames] == [100, 105]
-    assert [_given(frame) for frame in frames] == [100, 100]
+    assert [view.columns.next_offset for view in frames] == [100, 105]
+    assert [_given(view) for view in frames] == [100, 100]
     assert models.reads == [("second", 0)]
 
 
@@ -87,17 +87,17 @@ def test_older_snapshot_gets_view_at_later_position(
     with models.open_snapshot(0) as older:
         models.end = 103
         _ask(programmes, models, "first")
-        frame = programmes.get_view(older, "first", Identity.AS_NOW)
-        assert frame.columns.next_offset == 103
-        # In the other one nothing happened meanwhile, so that it is at both positions.
+        view = programmes.get_view(older, "first", Identity.AS_NOW)
+        assert view.columns.next_offset == 103
+        # The other programme did not change, so its columns are valid at both positions.
         _ask(programmes, models, "second")
         assert programmes.get_view(older, "second", Identity.AS_NOW).columns.next_offset == 100
 
 
 def test_programme_without_facts_is_empty(models: CountingReadModels) -> None:
-    frame = _ask(ColumnCache(), models, "nobody")
-    assert frame.columns.next_offset == models.end
-    assert list(compute_balances(frame, Question(programme_id="nobody")).rows) == []
+    view = _ask(ColumnCache(), models, "nobody")
+    assert view.columns.next_offset == models.end
+    assert list(compute_balances(view, Question(programme_id="nobody")).rows) == []
     assert models.reads == []
 
 
@@ -143,8 +143,10 @@ def test_programme_beyond_budget_is_evicted_before_another_loads() -> None:
 
 def test_fragmented_columns_are_loaded_again(models: CountingReadModels) -> None:
     programmes = ColumnCache()
-    frame = _ask(programmes, models, "first")
-    frame.columns.is_standing[: EXCHANGES // 2] = False  # as if half of it had been restated
+    view = _ask(programmes, models, "first")
+    view.columns.is_standing[: EXCHANGES // 2] = (
+        False  # as if half of the exchanges had been restated
+    )
     models.end += 1
     assert _given(_ask(programmes, models, "first")) == models.end
     assert models.reads == [("first", 0), ("first", 0)]
@@ -160,7 +162,7 @@ def _ask(
         return programmes.get_view(snapshot, name, identity)
 
 
-def _given(frame: IdentityView) -> int:
-    return frame.compute_coverage(
-        Question(programme_id="any"), frame.columns.is_standing
+def _given(view: IdentityView) -> int:
+    return view.compute_coverage(
+        Question(programme_id="any"), view.columns.is_standing
     ).exchange_count

@@ -143,7 +143,7 @@ def ordered(event: Event) -> Event:
 
 
 def by_the_long_way(event: Event) -> bytes | None:
-    """The record as normalized, when nothing is wrong with it."""
+    """The record of a normalized event, if the event is valid."""
     message = Event()
     message.CopyFrom(event)
     normalize(message)

@@ -8,7 +8,6 @@ from typing import Any
 import grpc
 import pytest
 from google.protobuf.message import Message
-from google.rpc.error_details_pb2 import ErrorInfo
 from grpc_status import rpc_status
 
 from mutua import Client, MutuaError
@@ -20,6 +19,7 @@ from mutua.v1.ingest_service_pb2_grpc import IngestServiceStub
 from services.ingest.request_validation import to_records
 from services.ledger.errors import InvalidFactError
 from services.ledger.question import OPEN_SCOPE
+from tests.error_details import parse_error_details
 from tests.services import facts
 from tests.services.facts import exchange
 
@@ -30,12 +30,12 @@ MONTH, QUARTER, DAY = 3, 4, 2
 
 
 def refusal(client: Client, *events: pb.Event) -> MutuaError:
-    """Why the request was refused; checks that nothing of it was appended."""
+    """The error of a refused request. Asserts that no event of it was appended."""
     before = client.get_status().log_position
-    with pytest.raises(MutuaError) as refused:
+    with pytest.raises(MutuaError) as raised:
         client.record(events)
     assert client.get_status().log_position == before
-    return refused.value
+    return raised.value
 
 
 def changed(event: pb.Event, change: Callable[[pb.ExchangeContent], object]) -> pb.Event:
@@ -90,7 +90,7 @@ def nanoseconds(nanos: int) -> pb.Event:
 
 
 BAD: dict[str, tuple[pb.Event, str, str]] = {
-    # case: (event, field, what the error tells to do)
+    # case: (event, field, remedy in the error)
     "no event id form": (with_(exchange(), event_id="42"), "event_id", "must be a UUID"),
     "nil event id": (
         exchange(event_id="00000000-0000-0000-0000-000000000000"),
@@ -187,7 +187,7 @@ BAD: dict[str, tuple[pb.Event, str, str]] = {
     ),
     "day at noon": (exchange(precision=DAY), "occur_time", "first instant (UTC) of its day"),
     "in two days": (exchange(on=facts.seconds_from_now(172_800)), "occur_time", "day ahead"),
-    "in a day and an hour": (  # tests start long after this table is made
+    "in a day and an hour": (  # tests start long after this table was made
         exchange(on=facts.seconds_from_now(90_000)),
         "occur_time",
         "day ahead",
@@ -393,7 +393,7 @@ def test_message_over_grpc_default_is_refused_with_our_reason(
 
 
 def test_message_over_64_mib_is_refused_by_grpc(client: Client) -> None:
-    """Without a reason, so that nobody sends it again."""
+    """The error of gRPC has no reason, so a client does not repeat the request."""
     huge = changed(exchange(), lambda it: setattr(it.note, "sealed", b"x" * (65 << 20)))
     error = refusal(client, huge)
     assert (error.code, error.reason) == (grpc.StatusCode.RESOURCE_EXHAUSTED, "")
@@ -420,14 +420,12 @@ def test_unreadable_request_is_refused(
 ) -> None:
     before = client.get_status().log_position
     call: Any = channel.unary_unary(f"/mutua.v1.{method}")
-    with pytest.raises(grpc.RpcError) as refused:
+    with pytest.raises(grpc.RpcError) as raised:
         call(message)
-    error: Any = refused.value
+    error: Any = raised.value
     assert error.code() is grpc.StatusCode.INVALID_ARGUMENT
     assert f"{method} is not the protobuf it takes" in error.details()
-    info = ErrorInfo()
-    rpc_status.from_call(error).details[0].Unpack(info)
-    assert info.reason == reason
+    assert parse_error_details(error).info.reason == reason
     assert client.get_status().log_position == before
 
 
@@ -443,12 +441,12 @@ LONG = {
 
 @pytest.mark.parametrize("events", LONG.values(), ids=LONG)
 def test_error_fits_default_trailer_limit(channel: grpc.Channel, events: list[pb.Event]) -> None:
-    """Clients read 8 KiB of trailers unless told otherwise; more becomes RESOURCE_EXHAUSTED."""
+    """A client with default options turns trailers over 8 KiB into RESOURCE_EXHAUSTED."""
     for event in events:
         event.programme_id = event.programme_id or "default"
-    with pytest.raises(grpc.RpcError) as refused:
+    with pytest.raises(grpc.RpcError) as raised:
         IngestServiceStub(channel).RecordEvents(RecordEventsRequest(events=events))
-    error: Any = refused.value
+    error: Any = raised.value
     assert error.code() is grpc.StatusCode.INVALID_ARGUMENT, error.details()
     assert rpc_status.from_call(error) is not None
     size = sum(len(key) + len(value) + 32 for key, value in error.trailing_metadata())
@@ -456,7 +454,7 @@ def test_error_fits_default_trailer_limit(channel: grpc.Channel, events: list[pb
 
 
 def test_large_request_does_not_block_event_loop(client: Client) -> None:
-    """Half a MiB of empty ids is checked without the event loop standing still."""
+    """The event loop continues while half a MiB of empty ids is validated."""
     event = facts.registration("X")
     for _ in range(200_000):
         event.organization_registered.organization.external_ids.add()
@@ -568,11 +566,11 @@ def test_invalid_caller_is_refused(
     client: Client, channel: grpc.Channel, metadata: tuple[str, str | bytes]
 ) -> None:
     event = exchange(programme=client.programme)
-    with pytest.raises(grpc.RpcError) as refused:
+    with pytest.raises(grpc.RpcError) as raised:
         IngestServiceStub(channel).RecordEvents(
             RecordEventsRequest(events=[event]), metadata=(metadata,)
         )
-    assert refused.value.code() is grpc.StatusCode.INVALID_ARGUMENT
+    assert raised.value.code() is grpc.StatusCode.INVALID_ARGUMENT
     assert client.get_status().fact_count == 0
 
 

@@ -117,8 +117,8 @@ def test_programme_without_facts_is_empty(client: Client) -> None:
 def test_invalid_configuration_is_refused_by_field_with_remedy(
     client: Client, fact: Event, field: str, remedy: str
 ) -> None:
-    with pytest.raises(MutuaError) as refused:
+    with pytest.raises(MutuaError) as raised:
         client.record([fact])
-    [violation] = refused.value.field_violations
+    [violation] = raised.value.field_violations
     assert violation.field == PATH + field
     assert remedy in violation.description

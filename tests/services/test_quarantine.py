@@ -1,4 +1,4 @@
-"""What the query service says of facts that can never apply, through gRPC."""
+"""ListQuarantine through gRPC: reason, remedy and resubmission of quarantined records."""
 
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -29,7 +29,7 @@ QuarantineEvent = Callable[[Event], QuarantinedRecord]
 
 @pytest.fixture
 def records(client: Client) -> Records:
-    """The quarantine when all that was recorded by now is visible."""
+    """The quarantine after every recorded fact was projected."""
 
     def records(**fields: Any) -> list[QuarantinedRecord]:
         end = client.get_status().log_position
@@ -40,7 +40,7 @@ def records(client: Client) -> Records:
 
 @pytest.fixture
 def quarantine_event(client: Client, records: Records) -> QuarantineEvent:
-    """Records an event, and what the quarantine then says of it."""
+    """Records an event, and returns its quarantined record."""
 
     def quarantine_event(event: Event) -> QuarantinedRecord:
         client.record([event])
@@ -119,17 +119,17 @@ def test_record_is_resubmitted_once_log_has_its_resubmission_id(
     client: Client, quarantine_event: QuarantineEvent, records: Records
 ) -> None:
     record = quarantine_event(alias_of_registered(client))
-    mended = facts.alias("B", "A")
-    mended.event_id = resubmission_id(client.programme, record.record)
-    client.record([mended])
-    assert [each.resubmitted_as for each in records()] == [mended.event_id]
-    client.record([mended])  # counts once
+    repaired = facts.alias("B", "A")
+    repaired.event_id = resubmission_id(client.programme, record.record)
+    client.record([repaired])
+    assert [each.resubmitted_as for each in records()] == [repaired.event_id]
+    client.record([repaired])  # counts once
     client.record([facts.alias("C", "A")])
     assert len(records()) == 1
     other = facts.alias("C", "A")
-    other.event_id = mended.event_id
+    other.event_id = repaired.event_id
     assert quarantine_event(other).reason == QUARANTINE_REASON_EVENT_ID_REUSED
-    assert [each.resubmitted_as for each in records()] == [mended.event_id, ""]
+    assert [each.resubmitted_as for each in records()] == [repaired.event_id, ""]
 
 
 def test_resubmission_id_is_stable() -> None:
@@ -144,9 +144,9 @@ def test_equal_records_share_one_resubmission(
     event = reused(client)
     one, other = quarantine_event(event), quarantine_event(event)
     assert one.offset < other.offset
-    mended = facts.exchange("X", "Y", event_id=resubmission_id(client.programme, one.record))
-    client.record([mended])
-    assert [each.resubmitted_as for each in records()] == [mended.event_id, mended.event_id]
+    repaired = facts.exchange("X", "Y", event_id=resubmission_id(client.programme, one.record))
+    client.record([repaired])
+    assert [each.resubmitted_as for each in records()] == [repaired.event_id, repaired.event_id]
 
 
 def test_records_are_in_log_order_across_pages(client: Client, records: Records) -> None:
@@ -163,18 +163,18 @@ def test_records_are_in_log_order_across_pages(client: Client, records: Records)
 
 
 def test_more_offsets_than_a_page_are_refused(records: Records) -> None:
-    with pytest.raises(MutuaError) as refused:
+    with pytest.raises(MutuaError) as raised:
         records(offsets=list(range(10_001)))
-    assert (refused.value.code, refused.value.reason) == (
+    assert (raised.value.code, raised.value.reason) == (
         grpc.StatusCode.INVALID_ARGUMENT,
         "QUESTION_IMPOSSIBLE",
     )
-    assert refused.value.field_violations[0].field == "offsets"
+    assert raised.value.field_violations[0].field == "offsets"
 
 
 @pytest.fixture(scope="module")
 def unreadable(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[QuarantinedRecord]]:
-    """What is said of records that another program appended."""
+    """The quarantined records of a log with values from another program."""
     data: Path = tmp_path_factory.mktemp("data")
     event = facts.exchange(programme="default", minutes=1)
     untimed = Event()
@@ -187,9 +187,9 @@ def unreadable(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Quaran
         log.append("default", values).result()
     with (
         serve_embedded(data, purpose="a test", write=False) as running,
-        Client(running.address) as asked,
+        Client(running.address) as client,
     ):
-        yield list(asked.list_quarantine())
+        yield list(client.list_quarantine())
 
 
 def test_unreadable_record_has_its_readable_fields(
@@ -201,5 +201,5 @@ def test_unreadable_record_has_its_readable_fields(
     assert [each.record[:2] for each in unreadable] == [b"\xff\xff", b"", b"\x0a$", b"\x0a$"]
     untimed, elsewhere = unreadable[2].event, unreadable[3].event
     assert untimed.exchange_recorded.exchange.giver_minutes == 1
-    assert not untimed.HasField("occur_time")  # proto JSON could not say it
+    assert not untimed.HasField("occur_time")  # proto JSON cannot represent it
     assert (elsewhere.programme_id, elsewhere.HasField("record_time")) == ("elsewhere", False)

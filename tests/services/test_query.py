@@ -10,7 +10,6 @@ from uuid import uuid4
 
 import grpc
 import pytest
-from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
@@ -23,6 +22,7 @@ from mutua.v1.query_service_pb2_grpc import QueryServiceStub
 from services.adapters.sql_store.tables import MODEL_VERSION
 from tests.services import facts
 from tests.services.facts import exchange
+from tests.services.query_runner import get_rows
 
 INVALID = grpc.StatusCode.INVALID_ARGUMENT
 IMPOSSIBLE = (INVALID, "QUESTION_IMPOSSIBLE")
@@ -33,8 +33,8 @@ Ask = Callable[..., Any]
 
 @pytest.fixture(scope="module")
 def ring_programme(address: str) -> Iterator[tuple[Client, str]]:
-    """A programme that nobody changes: 9 organizations in a ring, 4 registered, one silent."""
-    with Client(address, programme=f"told-{uuid4().hex}", organization="o1") as client:
+    """A fixed programme: 9 organizations in a ring, 4 registered, one without exchanges."""
+    with Client(address, programme=f"ring-{uuid4().hex}", organization="o1") as client:
         events = [exchange(f"o{n}", f"o{(n + 1) % 9}", minutes=n, batch="ring") for n in range(9)]
         events += [
             facts.registration(each, name=each.upper()) for each in ("o1", "o2", "o3", "silent")
@@ -47,7 +47,7 @@ def ring_programme(address: str) -> Iterator[tuple[Client, str]]:
 
 @pytest.fixture
 def ask(ring_programme: tuple[Client, str]) -> Ask:
-    """Asks the programme a raw question; raises MutuaError."""
+    """Sends a request about the programme. Raises MutuaError."""
     client, position = ring_programme
 
     def ask(method: str, question: dict[str, Any] | None = None, **fields: Any) -> Any:
@@ -68,9 +68,9 @@ def date(text: str) -> types.Date:
 
 
 def refusal(ask: Callable[[], Any]) -> MutuaError:
-    with pytest.raises(MutuaError) as refused:
+    with pytest.raises(MutuaError) as raised:
         ask()
-    return refused.value
+    return raised.value
 
 
 @pytest.mark.parametrize(
@@ -170,10 +170,6 @@ class TestEveryRead:
         assert (error.code, error.reason) == (code, reason)
 
 
-def rows_of(answer: Any) -> list[Message]:
-    return list(getattr(answer, answer.DESCRIPTOR.fields_by_number[1].name))
-
-
 @pytest.mark.parametrize("method", LISTS)
 class TestEveryList:
     @pytest.mark.parametrize("page_size", [1, 2, 3, 7, 11, 1_000, 10_001])
@@ -183,13 +179,13 @@ class TestEveryList:
         rows, token = [], ""
         while True:
             page = ask(method, page_size=page_size, page_token=token)
-            assert len(rows_of(page)) <= page_size
+            assert len(get_rows(page)) <= page_size
             assert page.coverage == whole.coverage
-            rows += rows_of(page)
+            rows += get_rows(page)
             if not (token := page.next_page_token):
                 break
-            assert rows_of(page), "a page with a next one is not empty"
-        assert rows == rows_of(whole)
+            assert get_rows(page), "a page with a next one is not empty"
+        assert rows == get_rows(whole)
         assert len(rows) > 7
 
     def test_negative_page_size_is_refused(self, ask: Ask, method: str) -> None:
@@ -303,27 +299,27 @@ class TestEveryList:
     def test_widest_window_has_every_exchange(
         self, ask: Ask, method: str, question: dict[str, Any]
     ) -> None:
-        assert rows_of(ask(method, question)) == rows_of(ask(method))
+        assert get_rows(ask(method, question)) == get_rows(ask(method))
 
     def test_organization_filter_selects_rows_without_changing_numbers(
         self, ask: Ask, method: str
     ) -> None:
         whole, filtered = ask(method), ask(method, {"organization_ids": [" o1 ", "o7"]})
         assert filtered.coverage == whole.coverage
-        expected = [row for row in rows_of(whole) if {"o1", "o7"} & set(parties_of(row))]
-        assert rows_of(filtered) == expected
+        expected = [row for row in get_rows(whole) if {"o1", "o7"} & set(parties_of(row))]
+        assert get_rows(filtered) == expected
 
     def test_alias_selects_its_organization(self, ask: Ask, method: str) -> None:
         filtered = ask(method, {"organization_ids": ["old o1"]})
-        assert rows_of(filtered) == rows_of(ask(method, {"organization_ids": ["o1"]}))
+        assert get_rows(filtered) == get_rows(ask(method, {"organization_ids": ["o1"]}))
 
     def test_more_ids_than_one_sql_statement_are_answered(self, ask: Ask, method: str) -> None:
         many = {"organization_ids": [f"x{number}" for number in range(100_000)] + ["o1"]}
-        assert rows_of(ask(method, many)) == rows_of(ask(method, {"organization_ids": ["o1"]}))
+        assert get_rows(ask(method, many)) == get_rows(ask(method, {"organization_ids": ["o1"]}))
 
 
 def parties_of(row: Any) -> list[str]:
-    """The organizations a row concerns, aliases resolved."""
+    """The organizations of a row, with aliases resolved."""
     match row:
         case pb.Pair() | pb.Edge():
             return [row.giver_id, row.receiver_id]
@@ -341,7 +337,7 @@ def test_more_exchange_ids_than_a_page_are_refused(ask: Ask) -> None:
     many = [f"x{number}" for number in range(10_001)]
     error = refusal(lambda: ask("ListExchanges", exchange_ids=many))
     assert (error.code, error.reason) == IMPOSSIBLE
-    assert rows_of(ask("ListExchanges", exchange_ids=many[1:])) == []
+    assert get_rows(ask("ListExchanges", exchange_ids=many[1:])) == []
 
 
 @pytest.mark.parametrize(
@@ -437,14 +433,14 @@ def test_balance_of_organization(
 def test_unknown_organization_is_not_found(
     channel: grpc.Channel, ring_programme: tuple[Client, str], organization_id: str
 ) -> None:
-    """Through a channel of default size, in which a long id must not come back."""
+    """A long id must not exceed the default limits of the channel in the error."""
     request = pb.GetBalanceRequest(
         question=pb.Question(programme_id=ring_programme[0].programme),
         organization_id=organization_id,
     )
-    with pytest.raises(grpc.RpcError) as refused:
+    with pytest.raises(grpc.RpcError) as raised:
         QueryServiceStub(channel).GetBalance(request)
-    assert refused.value.code() in (grpc.StatusCode.NOT_FOUND, INVALID), refused.value.details()
+    assert raised.value.code() in (grpc.StatusCode.NOT_FOUND, INVALID), raised.value.details()
 
 
 def test_retracted_exchange_is_listed_as_retracted(client: Client) -> None:
@@ -504,6 +500,6 @@ def test_reflection_lists_the_services(channel: grpc.Channel) -> None:
 @pytest.mark.parametrize("method", ["/mutua.v1.QueryService/Nope", "/nobody.Service/Nope"])
 def test_unknown_method_is_unimplemented(channel: grpc.Channel, method: str) -> None:
     call: Any = channel.unary_unary(method)
-    with pytest.raises(grpc.RpcError) as refused:
+    with pytest.raises(grpc.RpcError) as raised:
         call(b"")
-    assert refused.value.code() is grpc.StatusCode.UNIMPLEMENTED
+    assert raised.value.code() is grpc.StatusCode.UNIMPLEMENTED

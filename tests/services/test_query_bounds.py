@@ -23,12 +23,12 @@ from tests.waiting import PATIENCE_SECONDS
 
 GRPC_DEFAULT_BYTES = 4 << 20
 NOTE = "\N{EARTH GLOBE EUROPE-AFRICA}" * 4_000
-"""The longest note there is: 16,000 bytes."""
+"""The longest allowed note, 16,000 bytes."""
 EXCHANGES, ORGANIZATIONS, BATCHES, QUARANTINED = 600, 8_001, 5_200, 300
 
 
 def organization(number: int) -> str:
-    """The longest id there is: 512 bytes."""
+    """The longest allowed id, 512 bytes."""
     return f"{number:04d}" + "\N{EARTH GLOBE EUROPE-AFRICA}" * 124
 
 
@@ -42,7 +42,7 @@ def with_long_notes() -> Iterator[Event]:
 
 
 def with_many_organizations() -> Iterator[Event]:
-    """One gave to each of the others."""
+    """Exchanges from one organization to every other."""
     names = [organization(number) for number in range(ORGANIZATIONS)]
     for start in range(1, ORGANIZATIONS, 500):
         yield exchange(names[0], names[start : start + 500])
@@ -80,14 +80,14 @@ LISTS: dict[str, tuple[str, dict[str, int]]] = {
 
 
 def record_all(client: Client, events: Iterable[Event]) -> None:
-    """Returns when they are projected."""
+    """Records events, and returns when they are projected."""
     *_, last = client.record_in_batches(events)
     client.get_status(min_position=last.position)
 
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of one that has these programmes."""
+    """The address of a server with these programmes."""
     with serve_embedded(tmp_path_factory.mktemp("data"), purpose="tests", write=True) as running:
         for programme, events in PROGRAMMES.items():
             with Client(running.address, programme=programme) as client:
@@ -149,7 +149,7 @@ class TestExchangeWithManyRevisions:
 
     @pytest.fixture
     def event_ids(self, client: Client) -> list[str]:
-        """Of its revisions, oldest first; together they have 6 MiB."""
+        """The event ids of the revisions, oldest first; the revisions have 6 MiB."""
         recorded = annotated(exchange())
         events = [recorded]
         for number in range(self.CORRECTIONS):
@@ -204,9 +204,9 @@ class TestExchangeWithManyRevisions:
             exchange_id=event_ids[0],
             before_event_id=event_ids[0] if before == "the first" else exchange().event_id,
         )
-        with pytest.raises(grpc.RpcError) as refused:
+        with pytest.raises(grpc.RpcError) as raised:
             QueryServiceStub(channel).GetExchange(request)
-        assert "before_event_id is not the event id of a revision" in str(refused.value)
+        assert "before_event_id is not the event id of a revision" in str(raised.value)
 
 
 class TestPageWriter:

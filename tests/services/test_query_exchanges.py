@@ -38,7 +38,7 @@ SIDES = st.sampled_from(("", "", *ORGANIZATIONS))
 
 @st.composite
 def sums(draw: st.DrawFn) -> pb.Question:
-    """Questions that have totals and edges."""
+    """Questions with totals and edges."""
     question = draw(questions())
     question.allocation = pb.ALLOCATION_SPLIT
     return question
@@ -62,7 +62,7 @@ def test_list_has_exactly_the_matching_exchanges(
             expected = [
                 history.exchange_id
                 for history in sorted(ledger.histories.values(), key=lambda each: each.number)
-                if _is_asked_for(ledger, history, request)
+                if _is_selected(ledger, history, request)
             ]
             listed = runner.list_rows(list_exchanges, request)
             assert [each.exchange_id for each in listed] == expected
@@ -71,7 +71,7 @@ def test_list_has_exactly_the_matching_exchanges(
 @SETTINGS
 @given(rich_histories, questions())
 def test_evidence_adds_up_to_pair(events: list[Event], question: pb.Question) -> None:
-    """The exchanges listed for it, and no others, give the same row."""
+    """The exchanges listed for a pair alone give the same row."""
     assume(question.allocation != pb.ALLOCATION_ONCE)
     ledger = fold(events)
     with query_runner(events) as runner:
@@ -118,11 +118,11 @@ def test_evidence_adds_up_to_balance(events: list[Event], question: pb.Question)
 
 
 ORDERS: dict[str, Callable[[pb.Exchange], Any]] = {
-    "occur_time": lambda row: _occurred(row),
-    "occur_time desc": lambda row: -_occurred(row),
+    "occur_time": lambda row: _get_occur_time(row),
+    "occur_time desc": lambda row: -_get_occur_time(row),
     "record_time desc": lambda row: -row.revisions[-1].record_time.ToMicroseconds(),
     "occur_time desc, record_time": lambda row: (
-        -_occurred(row),
+        -_get_occur_time(row),
         row.revisions[-1].record_time.ToMicroseconds(),
     ),
 }
@@ -136,7 +136,7 @@ def test_exchanges_are_sorted_by_time(events: list[Event], order_by: str, page_s
         whole = runner.list_rows(list_exchanges, pb.ListExchangesRequest(question=question))
         request = pb.ListExchangesRequest(question=question, order_by=order_by, page_size=page_size)
         listed = runner.list_rows(list_exchanges, request)
-    # Equal ones stay in log order, since sorting is stable.
+    # Equal rows stay in log order, because sorting is stable.
     assert listed == sorted(whole, key=ORDERS[order_by])
 
 
@@ -154,15 +154,15 @@ def test_exchange_has_all_its_revisions(client: Client) -> None:
 
 @pytest.mark.parametrize("exchange_id", ["", "x", uuid8("nobody"), "x" * 10_000, "correction"])
 def test_unrecorded_exchange_is_not_found(client: Client, exchange_id: str) -> None:
-    """The id of a correction is none of an exchange."""
+    """The id of a correction is not the id of an exchange."""
     event = exchange()
     correction = facts.correction(event, event.event_id)
     position = client.record([event, correction])
     requested_id = correction.event_id if exchange_id == "correction" else exchange_id
-    with pytest.raises(MutuaError) as refused:
+    with pytest.raises(MutuaError) as raised:
         client.get_exchange(requested_id, min_position=position)
-    assert refused.value.code is grpc.StatusCode.NOT_FOUND
-    assert "mutua exchanges lists what was" in refused.value.message or len(requested_id) > 999
+    assert raised.value.code is grpc.StatusCode.NOT_FOUND
+    assert "mutua exchanges lists what was" in raised.value.message or len(requested_id) > 999
 
 
 def _behind(
@@ -175,51 +175,53 @@ def _behind(
 
 
 def _only(ledger: OracleLedger, listed: list[pb.Exchange]) -> OracleLedger:
-    """The ledger without any other exchange."""
+    """The ledger with only these exchanges."""
     ids = {each.exchange_id for each in listed}
-    found = {name: each for name, each in ledger.exchanges.items() if name in ids}
-    return replace(ledger, exchanges=found)
+    exchanges = {name: each for name, each in ledger.exchanges.items() if name in ids}
+    return replace(ledger, exchanges=exchanges)
 
 
 def _balance_of(
     ledger: OracleLedger, listed: list[pb.Exchange], question: pb.Question, organization_id: str
 ) -> oracle.Row:
-    """What the listed exchanges alone add up to."""
+    """The balance from the listed exchanges alone."""
     rows = oracle.compute_balances(_only(ledger, listed), question)
     nothing: oracle.Row = {"given_unknown_count": 0, "received_unknown_count": 0}
     return next((row for row in rows if row["organization_id"] == organization_id), nothing)
 
 
-def _is_asked_for(
+def _is_selected(
     ledger: state.Ledger, history: state.ExchangeHistory, request: pb.ListExchangesRequest
 ) -> bool:
     question, revision = to_question(request.question, today=0), history.current
     assert revision.content_event.occur_time is not None
-    said = revision.exchange
+    content = revision.exchange
     givers, receivers, joint = (
-        {_mean(ledger, question, each) for each in side}
-        for side in (said.giver_ids, said.receiver_ids, said.party_ids)
+        {_resolve(ledger, question, each) for each in side}
+        for side in (content.giver_ids, content.receiver_ids, content.party_ids)
     )
-    chosen = {_mean(ledger, question, each) for each in question.organization_ids}
+    selected_ids = {_resolve(ledger, question, each) for each in question.organization_ids}
     names_a_side, is_internal = request.giver_id or request.receiver_id, givers & receivers
     return (
         question.is_in_window(day_of(revision.content_event.occur_time))
-        and (not question.kinds or said.kind in question.kinds)
-        and (not question.formalities or said.formality in question.formalities)
-        and (not question.topics or bool({*question.topics} & {*said.topics}))
-        and (not chosen or bool(chosen & (givers | receivers | joint)))
-        and (not request.giver_id or _mean(ledger, question, request.giver_id) in givers)
-        and (not request.receiver_id or _mean(ledger, question, request.receiver_id) in receivers)
+        and (not question.kinds or content.kind in question.kinds)
+        and (not question.formalities or content.formality in question.formalities)
+        and (not question.topics or bool({*question.topics} & {*content.topics}))
+        and (not selected_ids or bool(selected_ids & (givers | receivers | joint)))
+        and (not request.giver_id or _resolve(ledger, question, request.giver_id) in givers)
+        and (
+            not request.receiver_id or _resolve(ledger, question, request.receiver_id) in receivers
+        )
         and not (request.standing_only and history.is_retracted)
         and not (names_a_side and is_internal and not history.is_retracted)
     )
 
 
-def _mean(ledger: state.Ledger, question: Question, organization_id: str) -> str:
+def _resolve(ledger: state.Ledger, question: Question, organization_id: str) -> str:
     recorded = question.identity is Identity.RECORDED
     return organization_id if recorded else resolve(ledger.aliases, organization_id)
 
 
-def _occurred(row: pb.Exchange) -> int:
-    said = [each for each in row.revisions if each.HasField("content")][-1]
-    return said.occur_time.ToMicroseconds()
+def _get_occur_time(row: pb.Exchange) -> int:
+    content = [each for each in row.revisions if each.HasField("content")][-1]
+    return content.occur_time.ToMicroseconds()

@@ -14,6 +14,7 @@ from services.network.pairs import compute_pairs as list_rows
 from services.query import flows
 from tests.services import facts
 from tests.services.facts import exchange
+from tests.services.query_runner import get_rows
 
 MOVED = "MODEL_MOVED"
 FROM_COLUMNS = ("ListBalances", "ListPairs", "GetNetwork", "ListOrganizations")
@@ -21,9 +22,9 @@ EVERY = (*FROM_COLUMNS, "ListExchanges", "ListBatches", "ListQuarantine")
 
 
 def ring(batch: str = "") -> list[Any]:
-    """Exchanges that make five rows or more of every list."""
+    """Exchanges that give at least five rows in every list."""
     events = [exchange(f"o{n}", f"o{(n + 1) % 5}", batch=f"{batch}{n}") for n in range(5)]
-    # A record that can never apply: the id stands with other content.
+    # These records are quarantined, because their ids have other content.
     return events + [exchange("x", "y", event_id=each.event_id) for each in events]
 
 
@@ -34,10 +35,6 @@ def page(client: Client, method: str, **fields: Any) -> Any:
     else:
         fields["programme_id"] = client.programme
     return client._query.call(lambda link: getattr(link.query, method), request_of(**fields))
-
-
-def rows_of(answer: Any) -> list[Any]:
-    return list(getattr(answer, answer.DESCRIPTOR.fields_by_number[1].name))
 
 
 @pytest.fixture
@@ -58,8 +55,8 @@ class TestLaterPage:
         assert MOVED not in first.warnings
         assert MOVED in second.warnings
         assert second.position == later
-        assert rows_of(second)
-        # From here on the list is that of the second page.
+        assert get_rows(second)
+        # Later pages continue the list of the second page.
         third = page(
             client, method, page_size=2, page_token=second.next_page_token, min_position=later
         )
@@ -88,7 +85,7 @@ def test_list_is_stable_while_facts_are_recorded(
     rows, token = [], ""
     while True:
         part = page(client, method, page_size=2, page_token=token, order_by=order_by)
-        rows += rows_of(part)
+        rows += get_rows(part)
         assert (part.position, part.coverage, list(part.warnings)) == (
             position,
             whole.coverage,
@@ -97,7 +94,7 @@ def test_list_is_stable_while_facts_are_recorded(
         client.get_status(min_position=client.record([exchange("o4", "a"), exchange("b", "o0")]))
         if not (token := part.next_page_token):
             break
-    assert rows == rows_of(whole)
+    assert rows == get_rows(whole)
     assert len(rows) >= 5
 
 

@@ -21,11 +21,11 @@ from tests.projector.slab_projection import LOG_ID, open_empty_store, project
 from tests.services.facts import exchange
 
 EVENTS = [exchange(f"giver {number}", "B", programme="gde") for number in range(5)]
-"""In each is somebody new."""
+"""Every event has a new giver."""
 
 
 class RevertibleDatabase:
-    """Read models of which there is a backup: `now` is what is read."""
+    """Read models with a backup; `now` is the active one of both."""
 
     def __init__(self, now: SqliteStore) -> None:
         self.now = now
@@ -45,7 +45,7 @@ class SinglePartitionLog:
 
 
 class WatchedPositions(PositionTracker):
-    """Tells when somebody found that less is visible than was said."""
+    """Signals when a visible position is found to be lower than the announced one."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -59,7 +59,7 @@ class WatchedPositions(PositionTracker):
 
 
 class StubCall:
-    """What is asked of a call that has ten seconds."""
+    """The part of a call that the service uses, with ten seconds left."""
 
     def time_remaining(self) -> float:
         return 10.0
@@ -71,18 +71,18 @@ class StubCall:
 Ask = Callable[[str], Awaitable[pb.ListBalancesResponse]]
 
 
-def play(
-    story: Callable[[RevertibleDatabase, SqliteStore, WatchedPositions, Ask], Awaitable[None]],
+def run_scenario(
+    scenario: Callable[[RevertibleDatabase, SqliteStore, WatchedPositions, Ask], Awaitable[None]],
 ) -> None:
-    """A story with all events projected, and a backup with only two of them."""
+    """A database with all events projected, and its backup with two of them."""
 
-    async def tell() -> None:
-        with open_empty_store() as all_of_it, open_empty_store() as backup:
-            project(all_of_it, make_records(EVENTS))
+    async def main() -> None:
+        with open_empty_store() as full, open_empty_store() as backup:
+            project(full, make_records(EVENTS))
             project(backup, make_records(EVENTS[:2]))
-            database, progress = RevertibleDatabase(all_of_it), WatchedPositions()
+            database, progress = RevertibleDatabase(full), WatchedPositions()
             progress.advance(0, len(EVENTS))
-            answering = QueryExecutor(
+            executor = QueryExecutor(
                 cast("Any", database),
                 progress,
                 log=cast("ReadableLog", SinglePartitionLog()),
@@ -94,14 +94,14 @@ def play(
                 message = pb.ListBalancesRequest(
                     question=pb.Question(programme_id="gde"), min_position=min_position
                 )
-                content: Any = await answering.execute(
+                content: Any = await executor.execute(
                     message, cast("Context", StubCall()), list_balances
                 )
                 return pb.ListBalancesResponse.FromString(content)
 
-            await story(database, backup, progress, ask)
+            await scenario(database, backup, progress, ask)
 
-    asyncio.run(tell())
+    asyncio.run(main())
 
 
 def givers(answer: pb.ListBalancesResponse) -> list[str]:
@@ -109,7 +109,7 @@ def givers(answer: pb.ListBalancesResponse) -> list[str]:
 
 
 def test_restored_database_answers_and_then_catches_up() -> None:
-    async def story(
+    async def scenario(
         database: RevertibleDatabase, backup: SqliteStore, progress: WatchedPositions, ask: Ask
     ) -> None:
         assert len(givers(await ask(""))) == len(EVENTS)
@@ -120,11 +120,11 @@ def test_restored_database_answers_and_then_catches_up() -> None:
         project(backup, make_records(EVENTS)[2:])
         assert givers(await ask("")) == [f"giver {number}" for number in range(len(EVENTS))]
 
-    play(story)
+    run_scenario(scenario)
 
 
 def test_min_position_waits_again_after_restore() -> None:
-    async def story(
+    async def scenario(
         database: RevertibleDatabase, backup: SqliteStore, progress: WatchedPositions, ask: Ask
     ) -> None:
         database.now = backup
@@ -138,4 +138,4 @@ def test_min_position_waits_again_after_restore() -> None:
         assert answer.position == str(Position(LOG_ID, 0, len(EVENTS)))
         assert len(givers(answer)) == len(EVENTS)
 
-    play(story)
+    run_scenario(scenario)

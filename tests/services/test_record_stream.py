@@ -10,8 +10,6 @@ from typing import Any
 
 import grpc
 import pytest
-from google.rpc.error_details_pb2 import BadRequest, ErrorInfo
-from grpc_status import rpc_status
 
 from mutua import Client
 from mutua.v1 import event_pb2 as pb
@@ -27,6 +25,7 @@ from services.ingest.log_appender import LogAppender
 from services.ledger.errors import LogFullError
 from services.ledger.position import Position
 from services.ledger.records import Record
+from tests.error_details import parse_error_details
 from tests.services.facts import exchange
 from tests.waiting import PATIENCE_SECONDS, wait_until_async
 
@@ -34,7 +33,7 @@ LOG_ID = "0" * 32
 
 
 def group(*events: pb.Event) -> RecordStreamRequest:
-    """A group of the programme p, unless its events say otherwise."""
+    """A group of events, of the programme p unless they have another."""
     for event in events:
         event.programme_id = event.programme_id or "p"
     return RecordStreamRequest(events=events)
@@ -42,11 +41,8 @@ def group(*events: pb.Event) -> RecordStreamRequest:
 
 def decode_refusal(error: Any) -> tuple[str, list[str]]:
     """The reason and the fields of a refusal."""
-    info, bad_request = ErrorInfo(), BadRequest()
-    for detail in rpc_status.from_call(error).details:
-        detail.Unpack(info)
-        detail.Unpack(bad_request)
-    return info.reason, [each.field for each in bad_request.field_violations]
+    details = parse_error_details(error)
+    return details.info.reason, [each.field for each in details.bad_request.field_violations]
 
 
 def count_facts(client: Client) -> int:
@@ -107,7 +103,7 @@ def test_refused_group_ends_the_stream(
     reason: str,
     fields: list[str],
 ) -> None:
-    """What was sent before is answered and durable; nothing of it or after it is appended."""
+    """Earlier groups are durable; no event of the refused group or a later one is appended."""
     good = [group(exchange(programme=client.programme)) for _ in range(4)]
     record: Any = channel.stream_stream("/mutua.v1.IngestService/RecordStream")
     sent = [*good[:2], bad(client.programme), *good[2:]]
@@ -115,10 +111,10 @@ def test_refused_group_ends_the_stream(
         iter(each if isinstance(each, bytes) else each.SerializeToString() for each in sent)
     )
     received = [next(answers), next(answers)]
-    with pytest.raises(grpc.RpcError) as refused:
+    with pytest.raises(grpc.RpcError) as raised:
         received.append(next(answers))
-    assert refused.value.code() is grpc.StatusCode.INVALID_ARGUMENT
-    assert decode_refusal(refused.value) == (reason, fields)
+    assert raised.value.code() is grpc.StatusCode.INVALID_ARGUMENT
+    assert decode_refusal(raised.value) == (reason, fields)
     assert count_facts(client) == 2
 
 
@@ -133,9 +129,9 @@ def test_answers_precede_the_refusal(client: Client, channel: grpc.Channel) -> N
 def test_invalid_caller_is_refused(client: Client, channel: grpc.Channel) -> None:
     groups = iter([group(exchange(programme=client.programme))])
     metadata = (("mutua-organization", "x" * 129),)
-    with pytest.raises(grpc.RpcError) as refused:
+    with pytest.raises(grpc.RpcError) as raised:
         next(IngestServiceStub(channel).RecordStream(groups, metadata=metadata))
-    assert decode_refusal(refused.value) == ("INVALID_FACT", ["metadata.mutua-organization"])
+    assert decode_refusal(raised.value) == ("INVALID_FACT", ["metadata.mutua-organization"])
 
 
 def test_stopping_server_answers_appended_groups_then_log_down(tmp_path: Path) -> None:
@@ -143,21 +139,21 @@ def test_stopping_server_answers_appended_groups_then_log_down(tmp_path: Path) -
 
     def groups() -> Iterator[RecordStreamRequest]:
         yield group(exchange())
-        ended.wait(PATIENCE_SECONDS)  # a sender that stays, as one with nothing to record does
+        ended.wait(PATIENCE_SECONDS)  # the sender keeps the stream open
 
     with serve_embedded(tmp_path / "data", purpose="a test", write=True) as running:
         channel = grpc.insecure_channel(running.address)
         answers = IngestServiceStub(channel).RecordStream(groups())
         assert next(answers).event_count == 1
-    with pytest.raises(grpc.RpcError) as refused:
+    with pytest.raises(grpc.RpcError) as raised:
         next(answers)
-    assert decode_refusal(refused.value)[0] == "LOG_DOWN"
+    assert decode_refusal(raised.value)[0] == "LOG_DOWN"
     ended.set()
     channel.close()
 
 
 class SlowLog:
-    """Keeps what it is given; a test says when it is durable."""
+    """A log whose appends become durable when a test calls `settle`."""
 
     log_id = LOG_ID
     queue_limit_bytes = 1 << 30
@@ -190,7 +186,7 @@ class SlowLog:
 
 
 class IngestServer:
-    """An ingest service on a slow log; a test sets the lag and sees how often it is looked at."""
+    """An ingest service on a slow log. A test sets the lag and reads how often it was read."""
 
     channel: grpc.aio.Channel
 
@@ -236,9 +232,9 @@ async def read(call: Any, count: int) -> list[str]:
 
 
 async def refusal(awaited: Awaitable[Any]) -> str:
-    with pytest.raises(grpc.RpcError) as refused:
+    with pytest.raises(grpc.RpcError) as raised:
         await awaited
-    return decode_refusal(refused.value)[0]
+    return decode_refusal(raised.value)[0]
 
 
 def positions(count: int) -> list[str]:
@@ -264,7 +260,7 @@ def test_groups_are_appended_before_earlier_answers() -> None:
 LARGE = b"x" * 19_000
 
 AHEAD = {
-    # case: (events a group, what each holds, groups ahead)
+    # case: (events in a group, sealed note of an event, groups ahead)
     "small groups": (1, b"", 64),
     "a mebibyte each": (50, LARGE, 5),
 }
@@ -308,7 +304,7 @@ def test_persistent_lag_ends_the_stream() -> None:
     async def main() -> None:
         async with run_server(max_pause_seconds=0.05) as it:
             call = it.record(group(exchange()) for _ in range(65))
-            await it.wait_for_appends(64)  # no room for another
+            await it.wait_for_appends(64)  # the limit of unanswered groups
             it.lag = record_stream.MAX_LAG_FACTS + 1
             for number in range(64):
                 it.log.settle(number)
@@ -320,7 +316,7 @@ def test_persistent_lag_ends_the_stream() -> None:
 
 
 def test_unresponsive_log_leaves_outcome_unknown() -> None:
-    """With a deadline the caller hears it in time; the append goes on."""
+    """The caller gets the error before its deadline, and the append continues."""
 
     async def main() -> None:
         async with run_server() as it:
@@ -367,7 +363,7 @@ def test_cancelled_call_does_not_cancel_appends() -> None:
 def test_stopping_server_reads_no_further_groups() -> None:
     async def main() -> None:
         async with run_server() as it:
-            # One that is not read. More, and a client of asyncio could fail at sending them.
+            # A group that is not read. With more groups an asyncio client may fail to send.
             call = it.record(group(exchange()) for _ in range(65))
             await it.wait_for_appends(64)
             stopping = asyncio.create_task(it.server.stop(PATIENCE_SECONDS))

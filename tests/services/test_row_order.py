@@ -61,7 +61,7 @@ def test_every_field_sorts_every_list(name: str, data: st.DataObject, events: li
 
 
 def obviously_sorted(rows: Sequence[Any], terms: Sequence[tuple[str, bool]]) -> list[Any]:
-    """Sorted by one term after the other, the last one first; absent values at the end."""
+    """Sorts by every term, the last one first; absent values come last."""
     ordered = list(rows)
     for field, descending in reversed(terms):
         is_optional = ordered[0].DESCRIPTOR.fields_by_name[field].has_presence if ordered else False
