@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.waiting import wait_until
+from tests.waiting import PATIENCE_SECONDS, wait_until
 
 ROOT = Path(__file__).parent.parent
 DOCUMENTS = ("README.md", "services/imports/README.md", "proto/README.md", "deploy/README.md")
@@ -89,7 +89,7 @@ class ReadmeShell:
             stdout=subprocess.PIPE,
             text=True,
             check=True,
-            timeout=60,
+            timeout=PATIENCE_SECONDS,
         ).stdout.rstrip()
 
     def _up(self, command: str) -> str:

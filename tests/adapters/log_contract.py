@@ -54,15 +54,15 @@ class LogContract:
         assert append_durably(again, b"c") == Position(log_id, 0, 3)
 
     @pytest.mark.parametrize(
-        ("start", "limit", "found"),
+        ("start", "limit", "offsets"),
         [(0, 2, [0, 1]), (2, 2, [2, 3]), (4, 9, [4]), (5, 9, []), (99, 9, []), (0, 5, [*range(5)])],
     )
     def test_read_returns_pages(
-        self, open_log: LogOpener, start: int, limit: int, found: list[int]
+        self, open_log: LogOpener, start: int, limit: int, offsets: list[int]
     ) -> None:
         log = open_log()
         append_durably(log, *(b"%d" % number for number in range(5)))
-        assert [each.offset for each in log.read(start, limit)] == found
+        assert [each.offset for each in log.read(start, limit)] == offsets
 
     def test_records_of_an_append_are_contiguous(self, open_log: LogOpener) -> None:
         """32 threads append at once: every append is durable, contiguous and in order."""

@@ -46,8 +46,8 @@ def path(tmp_path: Path) -> Path:
 class TestSqliteLog(LogContract):
     @pytest.fixture
     def open_log(self, path: Path) -> Iterator[LogOpener]:
-        with ExitStack() as opened:
-            yield lambda: opened.enter_context(closing(SqliteLog(path, clock=lambda: 1)))
+        with ExitStack() as logs:
+            yield lambda: logs.enter_context(closing(SqliteLog(path, clock=lambda: 1)))
 
 
 class TestRecordTime:

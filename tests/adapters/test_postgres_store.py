@@ -45,10 +45,10 @@ def store(database: str) -> Iterator[PostgresStore]:
 
 class TestOpen:
     def test_concurrent_opens_create_the_tables_once(self, database: str) -> None:
-        with ThreadPoolExecutor(6) as threads, ExitStack() as opened:
+        with ThreadPoolExecutor(6) as threads, ExitStack() as closing_stack:
             stores = list(threads.map(lambda _: PostgresStore(database), range(6)))
             for each in stores:
-                opened.callback(each.close)
+                closing_stack.callback(each.close)
             assert {each.schema for each in stores} == {"mutua_read_1"}
 
     def test_refuses_newer_read_models(self, store: PostgresStore, database: str) -> None:

@@ -14,6 +14,7 @@ from mutua.ids import uuid8
 from mutua.v1 import event_pb2 as pb
 from mutua.v1.types_pb2 import EXCHANGE_KIND_CALL
 from services.app.bootstrap import serve_embedded, verify
+from tests.waiting import PATIENCE_SECONDS
 
 ROOT: Final = Path(__file__).parents[2]
 BATCH: Final = 10
@@ -40,13 +41,14 @@ from contextlib import nullcontext
 from pathlib import Path
 from mutua import Client
 from tests.faults.server_process import BATCH, facts
+from tests.waiting import PATIENCE_SECONDS
 if sys.argv[1] == "--server":
-    opened = nullcontext(sys.argv[2])
+    context = nullcontext(sys.argv[2])
 else:
     from services.app.bootstrap import serve_embedded
-    opened = serve_embedded(Path(sys.argv[1]), purpose="an import", write=True)
-with opened as running:
-    with Client(getattr(running, "address", running), deadline_seconds=120) as client:
+    context = serve_embedded(Path(sys.argv[1]), purpose="an import", write=True)
+with context as running:
+    with Client(getattr(running, "address", running), deadline_seconds=PATIENCE_SECONDS) as client:
         client.get_status()  # a client gives up after 2 s if it never reached its server
         for start in range(int(sys.argv[3]), int(sys.argv[4]), BATCH):
             client.record(facts(start, start + BATCH))
@@ -131,7 +133,7 @@ def assert_recorded_once(data: Path, durable: Iterable[int]) -> None:
     """These facts are stored once, and every table is right."""
     with (
         serve_embedded(data, purpose="a test", write=True) as running,
-        Client(running.address) as client,
+        Client(running.address, deadline_seconds=PATIENCE_SECONDS) as client,
     ):
         status = client.get_status()
         client.get_status(min_position=status.log_position)

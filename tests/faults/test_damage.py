@@ -37,7 +37,7 @@ def intact(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def record(data: Path, start: int, end: int) -> None:
     with (
         serve_embedded(data, purpose="a test", write=True) as running,
-        Client(running.address) as client,
+        Client(running.address, deadline_seconds=PATIENCE_SECONDS) as client,
     ):
         client.get_status(min_position=client.record(list(facts(start, end))))
 

@@ -65,7 +65,7 @@ def exchange_count(data: Path, *, write: bool) -> int:
 def open_client(data: Path, *, write: bool) -> Iterator[Client]:
     with (
         serve_embedded(data, purpose="a test", write=write) as running,
-        Client(running.address) as client,
+        Client(running.address, deadline_seconds=PATIENCE_SECONDS) as client,
     ):
         yield client
 
@@ -379,7 +379,7 @@ class TestReadOnlyDirectory:
             "import sys; from pathlib import Path; from tests.faults.test_data_directory import *\n"
             "print(exchange_count(Path(sys.argv[1]), write=False), verify(Path(sys.argv[1])).ok)\n"
             "try: record(Path(sys.argv[1]), 30, 31)\n"
-            "except PermissionError as refused: print(refused.filename)"
+            "except PermissionError as error: print(error.filename)"
         )
         as_nobody = [setpriv, f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups"]
         probe = subprocess.run(

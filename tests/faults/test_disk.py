@@ -29,7 +29,7 @@ def data(tmp_path: Path) -> Path:
     data = tmp_path / "data"
     with (
         serve_embedded(data, purpose="a test", write=True) as running,
-        Client(running.address) as client,
+        Client(running.address, deadline_seconds=PATIENCE_SECONDS) as client,
     ):
         client.get_status(min_position=client.record(list(facts(0, BATCH))))
     return data

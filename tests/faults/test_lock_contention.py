@@ -64,7 +64,7 @@ def start_log_command(data: Path, *words: str) -> "subprocess.Popen[str]":
 
 def test_concurrent_commands_record_every_fact_once(tmp_path: Path) -> None:
     """A command opens the directory, or uses the server of another, which may end any time."""
-    data, ended = tmp_path / "data", Event()
+    data, import_is_over = tmp_path / "data", Event()
 
     def import_often() -> list[int]:
         durable: list[int] = []
@@ -75,12 +75,12 @@ def test_concurrent_commands_record_every_fact_once(tmp_path: Path) -> None:
                     for _ in client.record_stream(facts(numbers.start, numbers.stop)):
                         durable += numbers
         finally:
-            ended.set()
+            import_is_over.set()
         return durable
 
     def log_often(thread: int) -> list[int]:
         number, durable = thread * _RECORDER_STRIDE, []
-        while not ended.is_set():
+        while not import_is_over.is_set():
             with Client(directory=data, deadline_seconds=PATIENCE_SECONDS) as client:
                 position = client.record(facts(number, number + 1))
                 client.get_status(min_position=position)

@@ -58,7 +58,7 @@ def record(data: Path, start: int, end: int) -> None:
 def open_client(data: Path, *, write: bool) -> Iterator[Client]:
     with (
         serve_embedded(data, purpose="a test", write=write) as running,
-        Client(running.address) as client,
+        Client(running.address, deadline_seconds=PATIENCE_SECONDS) as client,
     ):
         yield client
 
@@ -224,12 +224,12 @@ class TestRebuild:
 class TestSwitchOver:
     def test_answers_stay_consistent_under_load(self, data: Path) -> None:
         """No answer is older than one before it, and none mixes old and new read models."""
-        ended, answers, counts = Event(), list[tuple[int, int, float]](), [30]
+        is_over, answers, counts = Event(), list[tuple[int, int, float]](), [30]
         with run_server(data) as (server, address), open_client(data, write=False) as beside:
 
             def ask() -> None:
                 with Client(address) as client:
-                    while not ended.is_set():
+                    while not is_over.is_set():
                         status = client.get_status()
                         offset = int(status.position.rpartition(".")[2])
                         answer = client.list_balances()
@@ -239,7 +239,7 @@ class TestSwitchOver:
 
             def write() -> None:
                 with Client(address) as client:
-                    while not ended.is_set():
+                    while not is_over.is_set():
                         client.record(list(facts(counts[0], counts[0] + 10)))
                         counts[0] += 10
 
@@ -251,7 +251,7 @@ class TestSwitchOver:
                         assert read_current(data) == f"read-{number}.sqlite"
                         _wait_for_more_answers(answers, working)
                 finally:
-                    ended.set()
+                    is_over.set()
                 for each in working:
                     each.result()
             assert server.poll() is None

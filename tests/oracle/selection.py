@@ -139,9 +139,9 @@ class Selection:
             organization.HasField("open_date"),
             organization.HasField("close_date"),
         )
-        opened = _day(organization.open_date) if has_open else date.min
+        open_day = _day(organization.open_date) if has_open else date.min
         closed = _day(organization.close_date) if has_close else date.max
-        return max(opened, self.from_day) < min(closed, self.to_day)
+        return max(open_day, self.from_day) < min(closed, self.to_day)
 
     def find_parties(self) -> set[str]:
         return {party for exchange in self.exchanges for party in list_party_ids(exchange)}

@@ -34,16 +34,16 @@ class LagScene:
         self.log_ends: dict[int, int] = {}
         self.standing = ReadModelStatus({}, 0, 0)
         self.trouble: Exception | None = None
-        self.opened = self.closed = 0
+        self.open_count = self.close_count = 0
         self._watched: dict[Counter | Gauge, Callable[[], Reading]] = {}
 
     @contextmanager
     def open_log(self) -> Iterator["LagScene"]:
-        self.opened += 1
+        self.open_count += 1
         try:
             yield self
         finally:
-            self.closed += 1
+            self.close_count += 1
 
     def ends(self) -> Mapping[int, int]:
         if self.trouble is not None:
@@ -91,7 +91,7 @@ def world() -> Iterator[LagScene]:
     yield world
     looking.stop()
     loop.close()
-    assert world.opened == world.closed
+    assert world.open_count == world.close_count
 
 
 def test_initial_backlog_waits_since_its_predecessor(world: LagScene) -> None:
@@ -139,4 +139,4 @@ def test_unreadable_log_omits_lag_and_is_opened_again(
     assert ("cannot be measured" in caplog.text) == isinstance(trouble, ZeroDivisionError)
     world.trouble = None
     world.wait_until_reported({"0": 2})
-    assert world.opened > 1
+    assert world.open_count > 1

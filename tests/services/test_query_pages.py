@@ -101,27 +101,27 @@ def test_list_is_stable_while_facts_are_recorded(
 def test_answer_is_cached_until_its_programme_changes(
     client: Client, other: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    computed = list[str]()
+    computations = list[str]()
 
-    def counting(frame: Any, question: Any) -> Any:
-        computed.append(question.programme_id)
-        return compute(frame, question)
+    def count_computation(view: Any, question: Any) -> Any:
+        computations.append(question.programme_id)
+        return compute(view, question)
 
     compute = list_rows
-    monkeypatch.setattr(flows, "compute_pairs", counting)
+    monkeypatch.setattr(flows, "compute_pairs", count_computation)
     position = client.record(ring())
     first = client.list_pairs(min_position=position)
     assert list(first) == list(client.list_pairs())
     list(client.list_pairs(page_size=2))
-    assert len(computed) == 1
+    assert len(computations) == 1
     later = other.record(ring())
     again = client.list_pairs(min_position=later)
     assert (list(again), again.position) == (list(first), later)
-    assert len(computed) == 1
+    assert len(computations) == 1
     list(client.list_pairs(pb.Question(lens=pb.LENS_BURDEN)))
-    assert len(computed) == 2
+    assert len(computations) == 2
     assert len(list(client.list_pairs(min_position=client.record([exchange("new", "o1")])))) == 6
-    assert len(computed) == 3
+    assert len(computations) == 3
 
 
 def test_different_requests_get_different_answers(client: Client) -> None:

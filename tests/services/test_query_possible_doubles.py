@@ -1,4 +1,4 @@
-"""Possible double reports are listed act by act, through every filter and page by page."""
+"""Possible double reports are exchanges act by act, through every filter and page by page."""
 
 from __future__ import annotations
 
@@ -53,8 +53,8 @@ def test_list_groups_possible_doubles_by_act(
         page_size=page_size,
     )
     with query_runner(events) as runner:
-        listed = runner.list_rows(list_exchanges, request)
-    assert [each.exchange_id for each in listed] == expected
+        exchanges = runner.list_rows(list_exchanges, request)
+    assert [each.exchange_id for each in exchanges] == expected
 
 
 def test_acts_stay_together_and_answer_warns() -> None:
@@ -70,8 +70,8 @@ def test_acts_stay_together_and_answer_warns() -> None:
         question=pb.Question(programme_id=PROGRAMME), possible_doubles=True, page_size=1
     )
     with query_runner(reports) as runner:
-        listed = runner.list_rows(list_exchanges, request)
-        assert [each.exchange_id for each in listed] == [event_id(each) for each in (1, 5, 2, 4)]
+        exchanges = runner.list_rows(list_exchanges, request)
+        assert [each.exchange_id for each in exchanges] == [event_id(each) for each in (1, 5, 2, 4)]
         request.page_token = ""
         answer = runner.run(list_exchanges, request)
         assert (list(answer.warnings), answer.coverage.possible_double_count) == (

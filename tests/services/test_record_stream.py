@@ -135,11 +135,11 @@ def test_invalid_caller_is_refused(client: Client, channel: grpc.Channel) -> Non
 
 
 def test_stopping_server_answers_appended_groups_then_log_down(tmp_path: Path) -> None:
-    ended = Event()
+    is_over = Event()
 
     def groups() -> Iterator[RecordStreamRequest]:
         yield group(exchange())
-        ended.wait(PATIENCE_SECONDS)  # the sender keeps the stream open
+        is_over.wait(PATIENCE_SECONDS)  # the sender keeps the stream open
 
     with serve_embedded(tmp_path / "data", purpose="a test", write=True) as running:
         channel = grpc.insecure_channel(running.address)
@@ -148,7 +148,7 @@ def test_stopping_server_answers_appended_groups_then_log_down(tmp_path: Path) -
     with pytest.raises(grpc.RpcError) as raised:
         next(answers)
     assert decode_refusal(raised.value)[0] == "LOG_DOWN"
-    ended.set()
+    is_over.set()
     channel.close()
 
 
