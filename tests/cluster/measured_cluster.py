@@ -1,52 +1,43 @@
 """The processes of a cluster and an embedded server, all with metrics."""
 
-import os
-import signal
-import sys
-from collections.abc import Iterator
-from contextlib import ExitStack, closing, contextmanager
+from collections.abc import Sequence
+from contextlib import ExitStack, closing
 from pathlib import Path
 from urllib.error import URLError
 
 from services.adapters.kafka.address import KafkaAddress
 from services.adapters.kafka.topic import KafkaTopic
-from services.dev.programs import ChildProcess, Program
-from tests.backing_services import START_SECONDS
-from tests.faults.server_process import make_environment
+from tests.cluster.service_process import ServiceProcess
+from tests.cluster.topics import kafka_url
 from tests.ports import allocate_port
 from tests.prometheus_scrape import Scrape, scrape
 
 
-class MeasuredProcess:
-    """A process with its address and its metrics address."""
+class MeasuredProcess(ServiceProcess):
+    """A service process with metrics."""
 
     def __init__(
         self,
         name: str,
         folder: Path,
-        *words: str,
-        python: str | Path = sys.executable,
+        log_url: str,
+        store_url: str,
+        *,
+        program: Sequence[str | Path] = (),
         **settings: str,
     ) -> None:
-        """`words` are the arguments of Python, or of another program given as `python`."""
-        self.address, self.metrics = (f"127.0.0.1:{allocate_port()}" for _ in range(2))
-        self._said = folder / f"{name}.log"
-        program = Program(
-            name=name,
-            command=(str(python), *(words or ("-m", f"services.{name}"))),
-            ready_text="is ready",
-            environment=make_environment(
-                MUTUA_LISTEN=self.address, MUTUA_METRICS_LISTEN=self.metrics, **settings
-            ),
+        self.metrics = f"127.0.0.1:{allocate_port()}"
+        super().__init__(
+            name,
+            folder,
+            log_url,
+            store_url,
+            program=program,
+            MUTUA_METRICS_LISTEN=self.metrics,
+            MUTUA_LOG_FORMAT="json",
+            MUTUA_LOG_LEVEL="info",
+            **settings,
         )
-        self._child = ChildProcess(program, self._said)
-
-    def wait_until_ready(self) -> None:
-        self._child.wait_until_ready(seconds=2 * START_SECONDS)
-
-    @property
-    def output(self) -> str:
-        return self._said.read_text()
 
     def scrape(self) -> Scrape:
         try:
@@ -54,17 +45,8 @@ class MeasuredProcess:
         except URLError as error:
             raise AssertionError(f"no metrics, {error}; its output:\n{self.output}") from error
 
-    @contextmanager
-    def freeze(self) -> Iterator[None]:
-        """Stops the process within the block."""
-        os.kill(self._child.pid, signal.SIGSTOP)
-        try:
-            yield
-        finally:
-            os.kill(self._child.pid, signal.SIGCONT)
-
     def close(self) -> None:
-        self._child.stop()
+        self.stop()
 
 
 class MeasuredCluster:
@@ -73,20 +55,17 @@ class MeasuredCluster:
     def __init__(self, folder: Path, broker: str, topic: str, database: str) -> None:
         self.broker, self.topic, self.database = broker, topic, database
         self._running = ExitStack()
-        settings = {
-            "MUTUA_LOG_URL": f"kafka://{broker}/{topic}",
-            "MUTUA_STORE_URL": database,
-            "MUTUA_LOG_FORMAT": "json",
-            "MUTUA_LOG_LEVEL": "info",
-            "MUTUA_SESSION_TIMEOUT_SECONDS": "60",  # a frozen projector stays in the group
-        }
-        up = "from services.cli.entry import main; main()"
+        urls = kafka_url(broker, topic), database
+        # A frozen projector stays in the group.
+        settings = {"MUTUA_SESSION_TIMEOUT_SECONDS": "60"}
         self.projector, self.query, self.ingest = (
-            self._start(MeasuredProcess(name, folder, **settings))
+            self._start(MeasuredProcess(name, folder, *urls, **settings))
             for name in ("projector", "query", "ingest")
         )
+        up = ("-c", "from services.cli.entry import main; main()", "up")
+        data = str(folder / "data")
         self.server = self._start(
-            MeasuredProcess("up", folder, "-c", up, "up", MUTUA_DATA=str(folder / "data"))
+            MeasuredProcess("up", folder, "", "", program=up, MUTUA_DATA=data)
         )
         self._all = (self.projector, self.query, self.ingest, self.server)
         try:

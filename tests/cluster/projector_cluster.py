@@ -1,34 +1,37 @@
 """Projector processes on a real broker, with assertions on what they projected."""
 
-import signal
 import sqlite3
-import subprocess
-import sys
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
-from typing import Any
 
 from google.protobuf.message import DecodeError
-from kafka import KafkaAdminClient, KafkaProducer
+from kafka import KafkaProducer
 from sqlalchemy import func, select
 
 from mutua.v1.event_pb2 import Event
 from services.adapters.kafka.address import KafkaAddress
-from services.adapters.kafka.topic import KafkaTopic, find_partition
+from services.adapters.kafka.topic import find_partition
 from services.adapters.sql_store.tables import FactRow, OrganizationMonthRow
 from services.adapters.sqlite.store import SqliteStore
 from services.app.projector_service import consumer_group_name
-from tests.cluster.topics import PARTITIONS
-from tests.faults.server_process import facts, make_environment
-from tests.waiting import PATIENCE_SECONDS, wait_until
+from tests.cluster.service_process import ServiceProcess
+from tests.cluster.topics import (
+    PARTITIONS,
+    kafka_url,
+    read_committed_offsets,
+    read_ends,
+    read_partitions,
+)
+from tests.faults.server_process import facts
+from tests.waiting import wait_until
 
 SESSION_SECONDS = 3
 PROGRAMMES = [f"p{number}" for number in range(8)]
 """They cover all four partitions."""
 
-WORKER = """
+PROJECTOR = """
 import sys
 from functools import partial
 from pathlib import Path
@@ -41,55 +44,31 @@ main(partial(run, choose_target=lambda: models))
 """
 
 
-class ProjectorProcess:
-    """A projector process and its output."""
+class ProjectorProcess(ServiceProcess):
+    """A projector with read models in files, which can be started again as by a supervisor."""
 
-    def __init__(self, name: str, broker: str, topic: str, folder: Path, **more: str) -> None:
-        self.name = name
-        self._folder = folder
-        self._output_path = folder / f"{name}.log"
-        self._environment = make_environment(
-            MUTUA_INSTANCE=name,
-            **{
-                "MUTUA_LOG_URL": f"kafka://{broker}/{topic}",
-                "MUTUA_SESSION_TIMEOUT_SECONDS": str(SESSION_SECONDS),
-                **more,
-            },
-        )
+    def __init__(self, name: str, broker: str, topic: str, folder: Path, **settings: str) -> None:
         self.exit_codes: list[int] = []
-        self.start()
-
-    def start(self) -> None:
-        with self._output_path.open("a") as output:
-            self.process = subprocess.Popen(
-                [sys.executable, "-W", "ignore", "-c", WORKER, str(self._folder)],
-                stdout=output,
-                stderr=output,
-                env=self._environment,
-            )
-
-    @property
-    def output(self) -> str:
-        return self._output_path.read_text()
+        super().__init__(
+            "projector",
+            folder,
+            kafka_url(broker, topic),
+            program=("-W", "ignore", "-c", PROJECTOR, str(folder)),
+            MUTUA_INSTANCE=name,
+            **{"MUTUA_SESSION_TIMEOUT_SECONDS": str(SESSION_SECONDS), **settings},
+        )
 
     def is_ready(self) -> bool:
-        return self.output.count("mutua projector is ready") > 0
+        return "mutua projector is ready" in self.output
+
+    def has_said(self, words: str) -> bool:
+        return words in self.output
 
     def restart_if_ended(self) -> None:
         """Restarts the process like a process manager."""
-        if self.process.poll() is not None:
+        if self.has_ended():
             self.exit_codes.append(self.process.returncode)
             self.start()
-
-    def wait(self) -> int:
-        return self.process.wait(PATIENCE_SECONDS)
-
-    def signal(self, number: signal.Signals) -> None:
-        self.process.send_signal(number)
-
-    def kill(self) -> None:
-        self.process.kill()
-        self.process.wait()
 
 
 class ProjectorCluster:
@@ -97,6 +76,7 @@ class ProjectorCluster:
 
     def __init__(self, broker: str, topic: str, folder: Path) -> None:
         self.broker, self.topic, self.folder = broker, topic, folder
+        self._log = KafkaAddress(servers=(broker,), topic=topic)
         self.workers: list[ProjectorProcess] = []
         self._producer = KafkaProducer(bootstrap_servers=broker, acks="all", linger_ms=5)
         self._recorded = 0
@@ -107,10 +87,10 @@ class ProjectorCluster:
             ProjectorProcess(name, self.broker, self.topic, self.folder, **more) for name in names
         ]
         self.workers += started
-        self.eventually(lambda: all(each.is_ready() for each in started), f"{names} are ready")
+        self.wait_until(lambda: all(each.is_ready() for each in started), f"{names} are ready")
         return started
 
-    def eventually(self, holds: Any, what: str) -> None:
+    def wait_until(self, holds: Callable[[], object], description: str) -> None:
         """Waits for a condition, and restarts projectors that end meanwhile."""
 
         def check() -> bool:
@@ -119,9 +99,9 @@ class ProjectorCluster:
             return bool(holds())
 
         try:
-            wait_until(check, what)
+            wait_until(check, description)
         except AssertionError as error:
-            output = "\n".join(f"{each.name}: {each.output[-3_000:]}" for each in self.workers)
+            output = "\n".join(f"{each.address}: {each.output[-3_000:]}" for each in self.workers)
             raise AssertionError(f"{error}; at {self.watermarks()}\n{output}") from None
 
     def record(self, count: int, programmes: Iterable[str] = PROGRAMMES) -> None:
@@ -157,12 +137,8 @@ class ProjectorCluster:
             over.set()
             thread.join()
 
-    def open_log(self) -> "closing[KafkaTopic]":
-        return closing(KafkaTopic(KafkaAddress(servers=(self.broker,), topic=self.topic)))
-
     def ends(self) -> list[int]:
-        with self.open_log() as log:
-            return [log.get_partition(number).end() for number in range(PARTITIONS)]
+        return read_ends(self._log)
 
     def watermarks(self) -> list[int]:
         """Returns the projected offset of every partition."""
@@ -179,21 +155,15 @@ class ProjectorCluster:
         return 0 if row is None else int(row[0])
 
     def committed_offsets(self) -> list[int]:
-        """Returns the committed offsets of the consumer group."""
-        admin = KafkaAdminClient(bootstrap_servers=self.broker)
-        group = consumer_group_name(self.topic)
-        (offsets,) = admin.list_group_offsets(group).values()
-        admin.close()
-        by_partition = {tp.partition: committed.offset for tp, committed in offsets.items()}
-        return [by_partition.get(number, -1) for number in range(PARTITIONS)]
+        return read_committed_offsets(self._log, consumer_group_name(self.topic))
 
     def wait_until_level(self) -> None:
         ends = self.ends()
-        self.eventually(lambda: self.watermarks() == ends, f"projected up to {ends}")
+        self.wait_until(lambda: self.watermarks() == ends, f"projected up to {ends}")
 
     def wait_until_all_move(self) -> None:
         previous = self.watermarks()
-        self.eventually(
+        self.wait_until(
             lambda: all(now > then for now, then in zip(self.watermarks(), previous, strict=True)),
             f"all partitions move beyond {previous}",
         )
@@ -202,29 +172,22 @@ class ProjectorCluster:
         """Asserts that the whole log is projected once, in order, and committed."""
         self.wait_until_level()
         ends = self.ends()
-        self.eventually(lambda: self.committed_offsets() == ends, f"committed up to {ends}")
-        with self.open_log() as log:
-            for number in range(PARTITIONS):
-                on_log: dict[str, int] = {}
-                partition = log.get_partition(number)
-                offset = 0
-                while offset < ends[number]:
-                    for record in partition.read(offset, 5_000):
-                        offset += 1
-                        with suppress(DecodeError):
-                            event_id = Event.FromString(record.value).event_id
-                            if event_id:
-                                on_log.setdefault(event_id, record.offset)
-                store = SqliteStore(self.folder / f"{number}.sqlite", read_only=True)
-                with closing(store), store.open_snapshot(number) as snapshot:
-                    fact, month = FactRow.table().c, OrganizationMonthRow.table().c
-                    projected = dict(snapshot.fetch_all(select(fact.event_id, fact.offset)))
-                    ((given,),) = snapshot.fetch_all(select(func.sum(month.given_exchange_count)))
-                assert projected == on_log
-                assert (given or 0) == len(on_log)
+        self.wait_until(lambda: self.committed_offsets() == ends, f"committed up to {ends}")
+        for number, records in enumerate(read_partitions(self._log)):
+            first_offsets: dict[str, int] = {}
+            for record in records:
+                with suppress(DecodeError):
+                    if event_id := Event.FromString(record.value).event_id:
+                        first_offsets.setdefault(event_id, record.offset)
+            store = SqliteStore(self.folder / f"{number}.sqlite", read_only=True)
+            with closing(store), store.open_snapshot(number) as snapshot:
+                fact, month = FactRow.table().c, OrganizationMonthRow.table().c
+                projected = dict(snapshot.fetch_all(select(fact.event_id, fact.offset)))
+                ((given,),) = snapshot.fetch_all(select(func.sum(month.given_exchange_count)))
+            assert projected == first_offsets
+            assert (given or 0) == len(first_offsets)
 
     def close(self) -> None:
         for worker in self.workers:
-            worker.signal(signal.SIGCONT)
             worker.kill()
         self._producer.close()

@@ -12,22 +12,20 @@ from pathlib import Path
 from typing import Any
 
 import grpc
-from kafka import KafkaAdminClient
 
 from mutua import Client, MutuaError
 from mutua.v1 import query_service_pb2 as pb
 from mutua.v1.query_service_pb2_grpc import QueryServiceStub
 from services.adapters.kafka.address import KafkaAddress
-from services.adapters.kafka.topic import KafkaTopic
 from services.adapters.postgres.driver import PostgresConnection
 from services.adapters.sql_store.tables import MODEL_VERSION
 from services.app.cluster_verification import verify
 from services.app.projector_service import consumer_group_name
-from tests.cluster.chaos.verdict import check_answers, group_by_programme, read_partitions
+from tests.cluster.chaos.verdict import check_answers, group_by_programme
 from tests.cluster.chaos.workload import FactGenerator, ObservedAnswer, parse_offset
 from tests.cluster.dev_cluster import MUTUA_COMMAND
-from tests.cluster.ingest_process import kafka_url
 from tests.cluster.service_process import ServiceProcess
+from tests.cluster.topics import kafka_url, read_committed_offsets, read_ends, read_partitions
 from tests.faults.server_process import make_environment
 from tests.ledger.folded_ledger import message_to_json
 from tests.services.facts import exchange
@@ -53,8 +51,9 @@ class RebuildCluster:
         self._queries = [self._process("query") for _ in range(2)]
         wait_until(lambda: all(READY in each.output for each in self.projectors.values()), "ready")
         self.server = f"{self._ingest.wait_for_address()},{self._queries[0].wait_for_address()}"
-        self.channels = [grpc.insecure_channel(each.wait_for_address()) for each in self._queries]
-        self.queries: list[Any] = [QueryServiceStub(each) for each in self.channels]
+        for query in self._queries:
+            query.wait_until_ready()
+        self.queries: list[Any] = [QueryServiceStub(query.channel) for query in self._queries]
         with Client(self.server, programme=QUIET_PROGRAMME, deadline_seconds=60) as client:
             position = client.record([exchange(f"o{n % 5}", f"o{n % 3 + 5}") for n in range(30)])
             client.get_status(min_position=position)
@@ -113,14 +112,12 @@ class RebuildCluster:
             caller.stop()
         assert caller.errors == [], caller.errors
         self.assert_whole()
-        with closing(KafkaTopic(self.log)) as log:
-            check_answers(caller.answers[::4], group_by_programme(read_partitions(log)))
+        check_answers(caller.answers[::4], group_by_programme(read_partitions(self.log)))
 
     def assert_whole(self) -> None:
         """Asserts that the active read models have the whole log, committed in their own group."""
         schema = self.active_schema()
-        with closing(KafkaTopic(self.log)) as log:
-            ends = {number: end for number, end in log.ends().items() if end}
+        ends = {number: end for number, end in enumerate(read_ends(self.log)) if end}
         positions = f"SELECT partition, next_offset FROM {schema}.position"
         wait_until(lambda: dict(map(tuple, self.fetch(positions))) == ends, f"up to {ends}")
         wait_until(lambda: self._committed(schema) == ends, f"committed up to {ends}")
@@ -133,13 +130,10 @@ class RebuildCluster:
         [is_rebuilt] = self.fetch(f"SELECT is_rebuilt FROM {schema}.model")[0]
         models = f"{MODEL_VERSION}-{number}" if is_rebuilt else str(MODEL_VERSION)
         group = consumer_group_name(self.log.topic, models)
-        with closing(KafkaAdminClient(bootstrap_servers=list(self.log.servers))) as admin:
-            (offsets,) = admin.list_group_offsets(group).values()
-        return {place.partition: said.offset for place, said in offsets.items() if said.offset}
+        offsets = read_committed_offsets(self.log, group)
+        return {number: offset for number, offset in enumerate(offsets) if offset > 0}
 
     def close(self) -> None:
-        for channel in self.channels:
-            channel.close()
         for process in (*self.projectors.values(), self._ingest, *self._queries):
             process.kill()
 

@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import signal
 from collections.abc import Iterable, Sequence
 from contextlib import closing
 from pathlib import Path
 
-from kafka import KafkaAdminClient, KafkaProducer
+from kafka import KafkaProducer
 
 from mutua.v1.event_pb2 import Event
 from services.adapters.kafka.address import KafkaAddress
-from services.adapters.kafka.topic import KafkaTopic, find_partition
+from services.adapters.kafka.topic import find_partition
 from services.adapters.postgres.store import PostgresStore
 from services.app.cluster_verification import verify
 from services.app.projector_service import consumer_group_name
 from tests.bench.batch_recording import serialize_record
-from tests.cluster.ingest_process import kafka_url
 from tests.cluster.service_process import ServiceProcess
-from tests.cluster.topics import PARTITIONS
+from tests.cluster.topics import PARTITIONS, kafka_url, read_committed_offsets, read_ends
 from tests.services.facts import exchange
 from tests.waiting import wait_until
 
@@ -55,12 +53,7 @@ class ServiceCluster:
 
     def _start(self, name: str, program: Sequence[str] = (), **settings: str) -> ServiceProcess:
         process = ServiceProcess(
-            name,
-            self._folder,
-            self._log_url,
-            self.database,
-            program=program,
-            **settings,
+            name, self._folder, self._log_url, self.database, program=program, **settings
         )
         self._processes.append(process)
         return process
@@ -72,13 +65,21 @@ class ServiceCluster:
     def append(self, events: Iterable[Event]) -> None:
         """Appends facts to the log, in the partitions of their programmes."""
         for event in events:
-            self._producer.send(
-                self.address.topic,
-                value=serialize_record(event),
-                key=event.programme_id.encode(),
-                partition=find_partition(event.programme_id, PARTITIONS),
-            )
+            self._send(event.programme_id, serialize_record(event))
         self._producer.flush()
+
+    def put(self, programme_id: str, value: bytes) -> int:
+        """Appends any record to the log, and returns its partition."""
+        partition = self._send(programme_id, value)
+        self._producer.flush()
+        return partition
+
+    def _send(self, programme_id: str, value: bytes) -> int:
+        partition = find_partition(programme_id, PARTITIONS)
+        self._producer.send(
+            self.address.topic, value=value, key=programme_id.encode(), partition=partition
+        )
+        return partition
 
     def record_until_exit(self, process: ServiceProcess) -> int:
         """Records facts until the process ends, and returns its exit code."""
@@ -105,17 +106,7 @@ class ServiceCluster:
         }
 
     def read_ends(self) -> list[int]:
-        with closing(KafkaTopic(self.address)) as log:
-            return [log.get_partition(number).end() for number in range(PARTITIONS)]
-
-    def read_committed_offsets(self) -> list[int]:
-        """Returns the offsets that the consumer group committed to Kafka; -1 for none."""
-        with closing(KafkaAdminClient(bootstrap_servers=list(self.address.servers))) as admin:
-            (offsets,) = admin.list_group_offsets(consumer_group_name(self.address.topic)).values()
-        by_partition = {
-            partition.partition: committed.offset for partition, committed in offsets.items()
-        }
-        return [by_partition.get(number, -1) for number in range(PARTITIONS)]
+        return read_ends(self.address)
 
     def wait_until_projected(self) -> None:
         ends = self.read_ends()
@@ -129,12 +120,13 @@ class ServiceCluster:
     def assert_complete(self) -> None:
         """Waits until the whole log is projected and committed, and checks the tables."""
         self.wait_until_projected()
-        ends = self.read_ends()
-        wait_until(lambda: self.read_committed_offsets() == ends, f"committed up to {ends}")
+        ends, group = self.read_ends(), consumer_group_name(self.address.topic)
+        wait_until(
+            lambda: read_committed_offsets(self.address, group) == ends, f"committed up to {ends}"
+        )
         self.assert_consistent()
 
     def close(self) -> None:
         for process in self._processes:
-            process.send_signal(signal.SIGCONT)
             process.kill()
         self._producer.close()

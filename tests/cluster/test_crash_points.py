@@ -15,10 +15,9 @@ from mutua import Client
 from services.adapters.kafka.topic import find_partition
 from services.app.projector_service import GRACE_SECONDS
 from services.ledger.records import MAX_PROJECTION_CRASHES
-from tests.cluster.ingest_process import count_event_ids
 from tests.cluster.service_cluster import ServiceCluster
 from tests.cluster.service_process import read_process_state
-from tests.cluster.topics import PARTITIONS
+from tests.cluster.topics import PARTITIONS, count_event_ids
 from tests.services.facts import exchange
 from tests.waiting import wait_until
 

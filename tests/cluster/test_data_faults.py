@@ -23,13 +23,11 @@ from services.app.bootstrap import replay, serve_embedded
 from services.settings import Settings, read_settings
 from tests.bench.batch_recording import serialize_record
 from tests.cluster.broker import Broker, pause
-from tests.cluster.ingest_process import count_event_ids, kafka_url, run_ingest, wait_for_stderr
+from tests.cluster.ingest_process import run_ingest
 from tests.cluster.service_cluster import ServiceCluster
 from tests.cluster.service_process import ServiceProcess
 from tests.cluster.test_ingest_faults import RECOVERY_SECONDS, RecordingLoad, send
-from tests.cluster.test_query import SERVING
-from tests.cluster.test_query import status as health
-from tests.cluster.topics import PARTITIONS, delete_topic
+from tests.cluster.topics import PARTITIONS, count_event_ids, delete_topic, kafka_url
 from tests.databases import copy_database, replace_database
 from tests.services.facts import correction, exchange
 from tests.waiting import wait_until
@@ -181,12 +179,12 @@ def test_rewound_read_models_are_projected_again(
     for event in one_by_one:
         site.append([event])
         site.wait_until_projected()
-    wait_until(lambda: health(query.listen) == SERVING, "the database is back")
+    wait_until(query.is_serving, "the database is back")
     with open_query_stub(query) as stub:
         expected, end = balances(stub, "p0"), status(stub, "p0").position
         replace_database(postgres, database, backup)
         assert_ended_with(projector, "they went back, to a backup or to a standby that was behind")
-        wait_until(lambda: health(query.listen) == SERVING, "the older database is queried")
+        wait_until(query.is_serving, "the older database is queried")
         waiting = stub.GetStatus.future(
             pb.GetStatusRequest(programme_id="p0", min_position=end), timeout=60
         )
@@ -213,7 +211,7 @@ def test_ingest_is_unready_while_max_message_bytes_is_too_small(broker: str, top
         load.wait_for_progress()
         set_topic(broker, topic, "max.message.bytes", "100")
         wait_until(lambda: not running.is_serving(), "health tells")
-        wait_for_stderr(running, "max.message.bytes is 100; set it to 1048576 or more")
+        running.wait_for_stderr("max.message.bytes is 100; set it to 1048576 or more")
         assert send(running, deadline_seconds=5) == "LOG_DOWN"
         assert not load.has_failed()
         set_topic(broker, topic, "max.message.bytes", "2097152")

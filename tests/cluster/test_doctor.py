@@ -17,8 +17,7 @@ from services.projector.slab import project_slab
 from tests.bench.batch_recording import serialize_record
 from tests.cli.conftest import RunCommand
 from tests.cli.conftest import run as run  # a fixture
-from tests.cluster.ingest_process import kafka_url
-from tests.cluster.topics import PARTITIONS, create_topic, delete_topic
+from tests.cluster.topics import PARTITIONS, create_topic, delete_topic, kafka_url
 from tests.databases import execute_sql
 from tests.faults.server_process import facts
 

@@ -12,11 +12,10 @@ from services.dev import broker as brokers
 from services.dev import postgres as postgreses
 from services.dev.programs import ChildProcess, Program
 from tests.backing_services import START_SECONDS, build_or_skip, temporary_shared_folder
-from tests.cluster.ingest_process import count_event_ids, kafka_url, run_ingest, wait_for_stderr
+from tests.cluster.ingest_process import run_ingest
 from tests.cluster.service_cluster import ServiceCluster
-from tests.cluster.test_health import start_projector
 from tests.cluster.test_ingest_faults import RECOVERY_SECONDS, RecordingLoad, send
-from tests.cluster.topics import create_topic
+from tests.cluster.topics import count_event_ids, create_topic, kafka_url
 from tests.disks import Disk, mount_small_disk
 from tests.ports import allocate_port
 from tests.waiting import wait_until
@@ -56,7 +55,7 @@ def test_ingest_waits_for_broker_with_full_disk(disk: Disk, tmp_path: Path) -> N
         disk.fill_up()
         assert broker.wait() != 0
         wait_until(lambda: not ingest.is_serving(), "ingest is unready")
-        wait_for_stderr(ingest, f"Kafka at {program.address} does not answer")
+        ingest.wait_for_stderr(f"Kafka at {program.address} does not answer")
         assert send(ingest, deadline_seconds=5) == "LOG_DOWN"
         assert not load.has_failed()
         disk.make_room()
@@ -78,18 +77,16 @@ def test_projector_waits_for_database_with_full_disk(
     )
     postgres = start_program(program, tmp_path)
     database = postgreses.make_url(disk.path, port=port)
-    with (
-        closing(ServiceCluster(tmp_path, broker, topic, database)) as cluster,
-        start_projector(broker, topic, database) as probe,
-    ):
-        probe.wait_until_ready(when="with room")
+    with closing(ServiceCluster(tmp_path, broker, topic, database)) as cluster:
+        projector = cluster.start_projector()
+        projector.wait_until_serving("with room")
         cluster.record(80)
         cluster.wait_until_projected()
         disk.fill_up()
         cluster.record(20_000)
-        probe.wait_until_unready(when="without room")
+        projector.wait_until_unready("without room")
         disk.make_room()
-        probe.wait_until_ready(when="with room again")
+        projector.wait_until_serving("with room again")
         cluster.assert_complete()
-        assert probe.process.poll() is None
+        assert not projector.has_ended()
     postgres.stop()

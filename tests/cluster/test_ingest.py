@@ -6,27 +6,29 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from mutua import Client, MutuaError
+from services.adapters.kafka.address import KafkaAddress
 from services.adapters.kafka.topic import find_partition
-from tests.cluster.ingest_process import (
-    IngestProcess,
+from tests.cluster.ingest_process import run_ingest
+from tests.cluster.service_process import ServiceProcess
+from tests.cluster.topics import (
+    PARTITIONS,
     count_event_ids,
+    create_topic,
+    delete_topic,
     kafka_url,
     read_partitions,
-    run_ingest,
-    wait_for_stderr,
+    temporary_topic,
 )
-from tests.cluster.topics import PARTITIONS, create_topic, delete_topic, temporary_topic
 from tests.ports import allocate_port
 from tests.services.facts import exchange
-from tests.waiting import wait_until
 
 
-def record(running: IngestProcess, *, programme: str = "default") -> str:
+def record(running: ServiceProcess, *, programme: str = "default") -> str:
     with Client(running.address, programme=programme) as client:
         return client.record([exchange()])
 
 
-def refusal(running: IngestProcess) -> MutuaError:
+def refusal(running: ServiceProcess) -> MutuaError:
     """What a call is refused with; it is sent once."""
     with Client(running.address, deadline_seconds=1) as client, pytest.raises(MutuaError) as error:
         client.record([exchange()])
@@ -39,22 +41,20 @@ def shared_topic(broker: str) -> Iterator[str]:
 
 
 @pytest.fixture(scope="module")
-def serving(broker: str, shared_topic: str) -> Iterator[IngestProcess]:
+def serving(broker: str, shared_topic: str) -> Iterator[ServiceProcess]:
     """One process for tests that each keep to a programme of their own."""
     with run_ingest(kafka_url(broker, shared_topic)) as running:
         running.wait_until_serving()
         yield running
-        running.terminate()
-        assert running.wait_for_exit() == 0
-    assert running.stdout_lines == [f"mutua ingest is ready on {running.address}\n"]
-    assert running.stderr_lines == []
+        assert running.stop() == 0
+        assert running.output == f"mutua ingest is ready on {running.address}\n"
 
 
 def test_record_is_on_the_partition_kafka_clients_choose(
-    broker: str, shared_topic: str, serving: IngestProcess
+    broker: str, shared_topic: str, serving: ServiceProcess
 ) -> None:
     positions = {each: record(serving, programme=each) for each in ("a", "b", "c", "d", "e")}
-    held = read_partitions(broker, shared_topic)
+    held = read_partitions(KafkaAddress(servers=(broker,), topic=shared_topic))
     for programme, position in positions.items():
         log_id, partition, end = position.split(".")
         number = find_partition(programme, PARTITIONS)
@@ -64,7 +64,7 @@ def test_record_is_on_the_partition_kafka_clients_choose(
 
 
 def test_repeated_request_joins_the_first(
-    broker: str, shared_topic: str, serving: IngestProcess
+    broker: str, shared_topic: str, serving: ServiceProcess
 ) -> None:
     events = [exchange() for _ in range(50)]
     with Client(serving.address, programme="joins") as client:
@@ -77,7 +77,7 @@ def test_repeated_request_joins_the_first(
 
 
 def test_equal_ids_with_other_content_are_another_request(
-    broker: str, shared_topic: str, serving: IngestProcess
+    broker: str, shared_topic: str, serving: ServiceProcess
 ) -> None:
     event = exchange()
     with Client(serving.address, programme="reuses") as client:
@@ -89,21 +89,21 @@ def test_equal_ids_with_other_content_are_another_request(
 def test_ingest_waits_for_missing_topic(broker: str, topic: str) -> None:
     missing = f"{topic}-not-yet"
     with run_ingest(kafka_url(broker, missing)) as running:
-        wait_for_stderr(
-            running, f"topic {missing} is not there", "mutua topic create --log-url kafka:"
+        running.wait_for_stderr(
+            f"topic {missing} is not there", "mutua topic create --log-url kafka:"
         )
         assert not running.is_serving()
         assert refusal(running).reason == "LOG_DOWN"
         create_topic(broker, missing)
         running.wait_until_serving()
         assert record(running)
-        assert len(running.stderr_lines) == 1
+        assert len(running.stderr.splitlines()) == 1
     delete_topic(broker, missing)
 
 
 def test_unsuitable_topic_is_reported_with_remedy(broker: str, topic: str) -> None:
     with run_ingest(kafka_url(broker, topic), MUTUA_PARTITIONS="7") as running:
-        wait_for_stderr(running, "it has 4 partitions, not 7", "mutua topic create --partitions 7")
+        running.wait_for_stderr("it has 4 partitions, not 7", "mutua topic create --partitions 7")
         assert not running.is_serving()
         assert "partitions" in refusal(running).message
 
@@ -115,39 +115,38 @@ def test_recreated_topic_is_another_log(broker: str, topic: str) -> None:
         delete_topic(broker, topic)
         create_topic(broker, topic)
         assert running.wait_for_exit() == 1
-        wait_for_stderr(running, "was deleted and made anew")
+        running.wait_for_stderr("was deleted and made anew")
     with run_ingest(kafka_url(broker, topic)) as running:
         running.wait_until_serving()
         assert record(running).split(".")[0] != before.split(".")[0]
 
 
 def test_two_processes_share_an_address(broker: str, topic: str) -> None:
-    shared = {"port": str(allocate_port()), "MUTUA_REUSE_PORT": "true"}
+    shared = {"MUTUA_LISTEN": f"127.0.0.1:{allocate_port()}", "MUTUA_REUSE_PORT": "true"}
     with (
         run_ingest(kafka_url(broker, topic), **shared) as one,
         run_ingest(kafka_url(broker, topic), **shared) as two,
     ):
-        wait_until(lambda: len(one.stdout_lines) == len(two.stdout_lines) == 1, "both are ready")
+        for process in (one, two):
+            process.wait_until_ready()
         for number in range(8):
             with Client(one.address, programme=f"p{number}") as client:
                 assert client.record([exchange()])
-        one.terminate()
-        assert one.wait_for_exit() == 0
-        assert two.process.poll() is None
+        assert one.stop() == 0
+        assert not two.has_ended()
         assert record(two)
 
 
 def test_address_in_use_ends_the_process(broker: str, topic: str) -> None:
-    port = str(allocate_port())
-    with run_ingest(kafka_url(broker, topic), port=port) as one:
+    with run_ingest(kafka_url(broker, topic)) as one:
         one.wait_until_serving()
-        with run_ingest(kafka_url(broker, topic), port=port) as two:
+        with run_ingest(kafka_url(broker, topic), MUTUA_LISTEN=one.address) as two:
             assert two.wait_for_exit() == 1
-            wait_for_stderr(two, "cannot listen on")
+            two.wait_for_stderr("cannot listen on")
 
 
 def test_invalid_setting_ends_the_process() -> None:
     with run_ingest("kafka://nowhere") as running:
         assert running.wait_for_exit() == 1
-        wait_for_stderr(running, "error: 'kafka://nowhere' names no log on Kafka; write kafka://")
-        assert len(running.stderr_lines) == 1
+        running.wait_for_stderr("error: 'kafka://nowhere' names no log on Kafka; write kafka://")
+        assert len(running.stderr.splitlines()) == 1

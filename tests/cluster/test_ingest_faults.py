@@ -1,13 +1,17 @@
 """Ingest while its broker freezes, dies or is not there: nothing acknowledged is lost."""
 
+import signal
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from itertools import count
 from threading import Event, Lock
+from typing import Any, cast
 
 import grpc
 import pytest
+from google.rpc.error_details_pb2 import ErrorInfo
+from grpc_status import rpc_status
 
 from mutua import Client
 from mutua.v1.ingest_service_pb2 import RecordEventsRequest
@@ -17,14 +21,9 @@ from services.adapters.kafka.log import KafkaLog
 from services.adapters.kafka.topic import find_partition
 from services.ledger.errors import OverloadedError
 from tests.cluster.broker import PASSWORD, USER, Broker, pause
-from tests.cluster.ingest_process import (
-    IngestProcess,
-    count_event_ids,
-    kafka_url,
-    run_ingest,
-    wait_for_stderr,
-)
-from tests.error_details import parse_error_details
+from tests.cluster.ingest_process import run_ingest
+from tests.cluster.service_process import ServiceProcess
+from tests.cluster.topics import count_event_ids, kafka_url
 from tests.services.facts import exchange
 from tests.waiting import wait_until
 
@@ -103,26 +102,29 @@ def test_acknowledged_facts_are_on_the_log_exactly_once(
     assert set(on_log.values()) == {1}
 
 
-def send(running: IngestProcess, *, deadline_seconds: float) -> str:
+def send(running: ServiceProcess, *, deadline_seconds: float) -> str:
     """Why a call that is sent once is refused; "" when it is not."""
     request = RecordEventsRequest(events=[exchange(programme="default")])
     try:
         IngestServiceStub(running.channel).RecordEvents(request, timeout=deadline_seconds)
     except grpc.RpcError as error:
-        return str(parse_error_details(error).info.reason)
+        status: Any = rpc_status.from_call(cast(grpc.Call, error))
+        info = ErrorInfo()
+        status.details[0].Unpack(info)
+        return str(info.reason)
     return ""
 
 
 def test_ingest_waits_for_absent_broker(private_broker: Broker, private_topic: str) -> None:
     private_broker.kill()
     with run_ingest(kafka_url(private_broker.address, private_topic)) as running:
-        wait_for_stderr(running, f"Kafka at {private_broker.address} does not answer")
+        running.wait_for_stderr(f"Kafka at {private_broker.address} does not answer")
         assert not running.is_serving()
         assert send(running, deadline_seconds=5) == "LOG_DOWN"
         private_broker.start()
         running.wait_until_serving(within_seconds=RECOVERY_SECONDS)
         assert send(running, deadline_seconds=5) == ""
-        assert len(running.stderr_lines) == 1
+        assert len(running.stderr.splitlines()) == 1
 
 
 def test_stopping_ingest_leaves_running_calls_outcome_unknown(
@@ -136,7 +138,7 @@ def test_stopping_ingest_leaves_running_calls_outcome_unknown(
         private_broker.freeze()
         calls = [pool.submit(send, running, deadline_seconds=60) for _ in range(4)]
         pause(0.5)
-        running.terminate()
+        running.send_signal(signal.SIGTERM)
         assert {call.result() for call in calls} == {"OUTCOME_UNKNOWN"}
         assert running.wait_for_exit() == 0
         private_broker.thaw()
@@ -196,6 +198,8 @@ def test_tls_and_password_reach_the_broker(private_broker: Broker, private_topic
     ):
         right.wait_until_serving()
         assert send(right, deadline_seconds=5) == ""
-        wait_for_stderr(wrong, "refuses the credentials", "MUTUA_KAFKA_SASL_PLAIN_PASSWORD")
+        wrong.wait_for_stderr("refuses the credentials", "MUTUA_KAFKA_SASL_PLAIN_PASSWORD")
         assert not wrong.is_serving()
-        assert len(wrong.stderr_lines) <= 2  # one more where a busy broker only hung up at first
+        assert (
+            len(wrong.stderr.splitlines()) <= 2
+        )  # one more where a busy broker only hung up at first

@@ -7,13 +7,16 @@ from typing import Any
 
 import grpc
 import pytest
+from google.rpc.error_details_pb2 import ErrorInfo, RetryInfo
+from grpc_status import rpc_status
 
 from mutua import Client
 from mutua.v1.event_pb2 import Event
 from mutua.v1.ingest_service_pb2 import RecordEventsRequest, RecordStreamRequest
 from mutua.v1.ingest_service_pb2_grpc import IngestServiceStub
-from tests.cluster.ingest_process import IngestProcess, count_event_ids, kafka_url, run_ingest
-from tests.error_details import parse_error_details
+from tests.cluster.ingest_process import run_ingest
+from tests.cluster.service_process import ServiceProcess
+from tests.cluster.topics import count_event_ids, kafka_url
 from tests.services.facts import exchange
 
 BATCH = 1_000
@@ -23,31 +26,39 @@ def batch(programme: str) -> list[Event]:
     return [exchange(programme=programme) for _ in range(BATCH)]
 
 
-def by_events(running: IngestProcess, programme: str, count: int) -> None:
+def by_events(running: ServiceProcess, programme: str, count: int) -> None:
     record = IngestServiceStub(running.channel).RecordEvents
     for _ in range(count):
         record(RecordEventsRequest(events=batch(programme)))
 
 
-def by_stream(running: IngestProcess, programme: str, count: int) -> None:
+def by_stream(running: ServiceProcess, programme: str, count: int) -> None:
     groups = (RecordStreamRequest(events=batch(programme)) for _ in range(count))
     answers = IngestServiceStub(running.channel).RecordStream(groups)
     assert len(list(answers)) == count
 
 
+def details(error: Any) -> tuple[ErrorInfo, RetryInfo]:
+    info, retry = ErrorInfo(), RetryInfo()
+    for detail in rpc_status.from_call(error).details:
+        detail.Unpack(info)
+        detail.Unpack(retry)
+    return info, retry
+
+
 @pytest.mark.parametrize("record", [by_events, by_stream])
 def test_rate_beyond_limit_is_refused_with_retry_delay(
-    broker: str, topic: str, record: Callable[[IngestProcess, str, int], None]
+    broker: str, topic: str, record: Callable[[ServiceProcess, str, int], None]
 ) -> None:
     with run_ingest(kafka_url(broker, topic), MUTUA_FACTS_PER_SECOND="100") as running:
         running.wait_until_serving()
         with pytest.raises(grpc.RpcError) as refused:
             record(running, "fast", 2)
         error: Any = refused.value
-        details = parse_error_details(error)
+        info, retry = details(error)
         assert error.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
-        assert details.info.reason == "OVERLOADED"
-        assert details.retry_info.retry_delay.ToTimedelta().total_seconds() > 0
+        assert info.reason == "OVERLOADED"
+        assert retry.retry_delay.ToTimedelta().total_seconds() > 0
         assert "programme fast records more than 100 facts a second" in error.details()
         record(running, "another", 1)
     assert sum(count_event_ids(broker, topic).values()) == 2 * BATCH

@@ -3,6 +3,7 @@
 import signal
 from collections.abc import Iterator
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -52,8 +53,7 @@ def test_facts_are_projected_once_and_garbage_is_quarantined(cluster: ProjectorC
             (row,) = snapshot.read_quarantine(programme, (), -1, 9)
             assert row.reason is QuarantineCause.UNREADABLE
             assert len(snapshot.fetch_all(select(QuarantineRow.table()))) == 1
-    worker.signal(signal.SIGTERM)
-    assert worker.wait() == 0
+    assert worker.stop() == 0
     assert cluster.committed_offsets() == cluster.ends()
 
 
@@ -70,9 +70,9 @@ def test_frozen_worker_is_replaced_and_fenced(
 ) -> None:
     with cluster.record_continuously():
         frozen, _ = cluster.start("w1", "w2")
-        frozen.signal(signal.SIGSTOP)
+        frozen.send_signal(signal.SIGSTOP)
         cluster.wait_until_all_move()  # so the other one has taken over
-        frozen.signal(signal.SIGCONT)
+        frozen.send_signal(signal.SIGCONT)
     cluster.assert_whole()
 
 
@@ -80,8 +80,7 @@ def test_workers_join_and_leave(cluster: ProjectorCluster) -> None:
     with cluster.record_continuously():
         first, _ = cluster.start("w1", "w2")
         cluster.workers.remove(first)
-        first.signal(signal.SIGTERM)
-        assert first.wait() == 0
+        assert first.stop() == 0
         cluster.start("w3")
     cluster.assert_whole()
     assert [each.exit_codes for each in cluster.workers] == [[], []]
@@ -94,17 +93,16 @@ def test_unknown_fact_kind_holds_one_partition(cluster: ProjectorCluster) -> Non
     (worker,) = cluster.start("w1")
     ends = cluster.ends()
     ends[held] = 10
-    cluster.eventually(lambda: cluster.watermarks() == ends, f"projected up to {ends}")
+    cluster.wait_until(lambda: cluster.watermarks() == ends, f"projected up to {ends}")
     cluster.record(80, ["p0", "p1", "p7"])
     ends = [*cluster.ends()]
     ends[held] = 10
-    cluster.eventually(lambda: cluster.watermarks() == ends, f"projected up to {ends}")
+    cluster.wait_until(lambda: cluster.watermarks() == ends, f"projected up to {ends}")
     found = hold(cluster, held)
     assert found is not None
     assert (found.offset, found.crash_count) == (10, 0)
     assert "fact kind 29 at offset 10 is newer" in found.reason
-    worker.signal(signal.SIGTERM)
-    assert worker.wait() == 0
+    assert worker.stop() == 0
     assert cluster.committed_offsets() == ends
 
 
@@ -119,8 +117,8 @@ def test_record_that_fails_three_times_is_held_until_release(
     (worker,) = cluster.start("w1")
     ends = cluster.ends()
     ends[POISONED] = 10
-    cluster.eventually(lambda: cluster.watermarks() == ends, f"projected up to {ends}")
-    cluster.eventually(
+    cluster.wait_until(lambda: cluster.watermarks() == ends, f"projected up to {ends}")
+    cluster.wait_until(
         lambda: (found := hold(cluster, POISONED)) and found.is_permanent, "it is held"
     )
     assert worker.exit_codes == [1] * (MAX_PROJECTION_CRASHES - 1)
@@ -134,7 +132,7 @@ def test_record_that_fails_three_times_is_held_until_release(
     cluster.record(80, ["p0", "p1", "p7"])
     ends = cluster.ends()
     ends[POISONED] = 10
-    cluster.eventually(lambda: cluster.watermarks() == ends, f"projected up to {ends}")
+    cluster.wait_until(lambda: cluster.watermarks() == ends, f"projected up to {ends}")
     poison.unlink()
     with store(cluster, POISONED) as found_store:
         found_store.delete_hold(POISONED)
@@ -150,16 +148,15 @@ def test_fixed_version_resumes_a_held_partition(
     cluster.record(80)
     cluster.record(1, ["poison"])
     (worker,) = cluster.start("w1")
-    cluster.eventually(
+    cluster.wait_until(
         lambda: (found := hold(cluster, POISONED)) and found.is_permanent, "it is held"
     )
     cluster.workers.remove(worker)
-    worker.signal(signal.SIGTERM)
-    assert worker.wait() == 0
+    assert worker.stop() == 0
     poison.unlink()  # as if the rule had been mended
     cluster.start("w2")
     cluster.assert_whole()
-    cluster.eventually(lambda: hold(cluster, POISONED) is None, "it is held no longer")
+    cluster.wait_until(lambda: hold(cluster, POISONED) is None, "it is held no longer")
 
 
 def test_recreated_topic_ends_the_worker(
@@ -171,14 +168,14 @@ def test_recreated_topic_ends_the_worker(
     cluster.workers.remove(worker)
     admin = KafkaAdminClient(bootstrap_servers=cluster.broker)
     admin.delete_topics([cluster.topic])
-    cluster.eventually(lambda: cluster.topic not in admin.list_topics(), "the topic is gone")
+    cluster.wait_until(lambda: cluster.topic not in admin.list_topics(), "the topic is gone")
     admin.close()
     create_topic(cluster.broker, cluster.topic)
     cluster.record(8)
-    assert worker.wait() == 1
+    assert worker.wait_for_exit() == 1
     assert "was deleted and made anew" in worker.output.splitlines()[-1]
     worker.start()
-    assert worker.wait() == 1
+    assert worker.wait_for_exit() == 1
     assert "made from another log; mutua rebuild makes them again" in worker.output.splitlines()[-1]
 
 
@@ -187,7 +184,7 @@ def test_worker_survives_a_database_outage(cluster: ProjectorCluster) -> None:
     (worker,) = cluster.start("w1")
     away.touch()
     cluster.record(80)
-    cluster.eventually(lambda: worker.exit_codes, "the worker ends")
+    cluster.wait_until(lambda: worker.exit_codes, "the worker ends")
     away.unlink()
     cluster.assert_whole()
     assert set(worker.exit_codes) == {1}
@@ -199,7 +196,7 @@ def test_stalled_worker_ends_itself(cluster: ProjectorCluster) -> None:
     (worker,) = cluster.start("w1", MUTUA_STUCK_SECONDS="2")
     (cluster.folder / "hang").touch()
     cluster.record(8, ["p0"])
-    assert worker.wait() == 1
+    assert worker.wait_for_exit() == 1
     assert "has been at offset 0 for 2 s" in worker.output
 
 
@@ -212,13 +209,12 @@ def test_worker_waits_for_a_missing_broker_or_topic(cluster: ProjectorCluster) -
         (lost, f"Kafka at {nowhere} does not answer"),
         (early, f"topic {later} is not there; make it with mutua topic create"),
     ):
-        cluster.eventually(lambda w=worker, r=reason: r in w.output, reason)
+        cluster.wait_until(partial(worker.has_said, reason), reason)
     create_topic(cluster.broker, later)
-    cluster.eventually(early.is_ready, "it has found its topic")
+    cluster.wait_until(early.is_ready, "it has found its topic")
     for worker in (lost, early):
         cluster.workers.remove(worker)
-        worker.signal(signal.SIGTERM)
-        assert worker.wait() == 0
+        assert worker.stop() == 0
         assert worker.output.count("projecting waits") == 1
     delete_topic(cluster.broker, later)
 
@@ -227,7 +223,7 @@ def test_refused_session_timeout_is_named(cluster: ProjectorCluster) -> None:
     short = ProjectorProcess(
         "w1", cluster.broker, cluster.topic, cluster.folder, MUTUA_SESSION_TIMEOUT_SECONDS="0.5"
     )
-    assert short.wait() == 1
+    assert short.wait_for_exit() == 1
     assert "does not take MUTUA_SESSION_TIMEOUT_SECONDS 0.5" in short.output.splitlines()[-1]
 
 
@@ -236,7 +232,7 @@ def test_worker_waits_for_the_configured_partition_count(cluster: ProjectorClust
         "w1", cluster.broker, cluster.topic, cluster.folder, MUTUA_PARTITIONS="7"
     )
     reason = "it has 4 partitions, not 7; set MUTUA_PARTITIONS"
-    cluster.eventually(lambda: reason in worker.output, "it says so, and waits")
+    cluster.wait_until(lambda: reason in worker.output, "it says so, and waits")
     worker.kill()
 
 
@@ -246,7 +242,7 @@ def test_added_partitions_end_the_worker(cluster: ProjectorCluster) -> None:
     admin = KafkaAdminClient(bootstrap_servers=cluster.broker)
     admin.create_partitions({cluster.topic: 6})
     admin.close()
-    assert worker.wait() == 1
+    assert worker.wait_for_exit() == 1
     assert "has 6 partitions and had 4" in worker.output.splitlines()[-1]
 
 

@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlsplit
 
 import grpc
 import pytest
-from grpc_health.v1 import health_pb2, health_pb2_grpc
 from kafka import KafkaProducer
 
 from mutua.v1 import query_service_pb2 as pb
@@ -24,15 +22,14 @@ from services.projector.slab import project_slab
 from services.projector.verification import verify
 from tests.bench.batch_recording import serialize_record
 from tests.cluster.chaos.proxy import LinkFault, ProxyNetwork
-from tests.cluster.ingest_process import kafka_url
 from tests.cluster.service_process import ServiceProcess
+from tests.cluster.topics import kafka_url
 from tests.databases import block_connections, execute_sql
 from tests.faults.server_process import facts
 from tests.ports import allocate_port
 from tests.waiting import wait_until
 
 PROGRAMME = "default"
-SERVING = health_pb2.HealthCheckResponse.SERVING
 
 
 @pytest.fixture
@@ -75,17 +72,11 @@ def project(log: KafkaTopic, store: PostgresStore, partition: int) -> int:
     return project_slab(store, log.log_id, records, partition=partition).next_offset
 
 
-def status(address: str) -> Any:
-    with grpc.insecure_channel(address) as channel:
-        health: Any = health_pb2_grpc.HealthStub(channel)  # whose methods the stubs do not know
-        return health.Check(health_pb2.HealthCheckRequest(service="mutua.v1.QueryService")).status
-
-
 def test_query_waits_for_read_models_and_then_for_positions(
     running: ServiceProcess, log: KafkaTopic, database: str
 ) -> None:
     wait_until(lambda: "there are no read models yet" in running.output, "it says so")
-    with grpc.insecure_channel(running.listen) as channel:
+    with grpc.insecure_channel(running.address) as channel:
         with pytest.raises(grpc.RpcError, match="there are no read models yet") as refused:
             QueryServiceStub(channel).GetStatus(pb.GetStatusRequest(programme_id=PROGRAMME))
         assert refused.value.code() is grpc.StatusCode.UNAVAILABLE
@@ -94,7 +85,7 @@ def test_query_waits_for_read_models_and_then_for_positions(
         project(log, store, partition)
         assert verify(log.get_partition(partition), store, partition_count=4).ok
         address = running.wait_for_address()
-        assert status(address) == SERVING
+        assert running.is_serving()
         with grpc.insecure_channel(address) as channel:
             stub = QueryServiceStub(channel)
             position = str(Position(log.log_id, partition, 8))
@@ -177,11 +168,11 @@ def test_health_follows_the_database(
     with grpc.insecure_channel(address) as channel:
         stub = QueryServiceStub(channel)
         with block_connections(postgres, database):
-            wait_until(lambda: status(address) != SERVING, "health says so")
+            wait_until(lambda: not running.is_serving(), "health says so")
             with pytest.raises(grpc.RpcError) as refused:
                 stub.GetStatus(pb.GetStatusRequest(programme_id=PROGRAMME))
             assert refused.value.code() is grpc.StatusCode.UNAVAILABLE
-        wait_until(lambda: status(address) == SERVING, "it recovers")
+        wait_until(running.is_serving, "it recovers")
         found = stub.GetStatus(pb.GetStatusRequest(programme_id=PROGRAMME))
     assert found.fact_count == 5
 
@@ -205,9 +196,9 @@ def test_hanging_database_ends_calls_with_unavailable(
                 with pytest.raises(grpc.RpcError) as refused:
                     stub.GetStatus(request, timeout=60)
                 assert refused.value.code() is grpc.StatusCode.UNAVAILABLE
-                wait_until(lambda: status(running.listen) != SERVING, "health says so")
+                wait_until(lambda: not running.is_serving(), "health says so")
                 link.heal()
-                wait_until(lambda: status(running.listen) == SERVING, "it recovers")
+                wait_until(running.is_serving, "it recovers")
                 assert stub.GetStatus(request).fact_count == 5
         finally:
             running.kill()

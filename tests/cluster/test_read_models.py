@@ -17,7 +17,9 @@ from services.adapters.postgres.store import PostgresStore
 from services.ingest.record_stream import MAX_LAG_FACTS
 from services.ledger.records import Hold
 from services.projector.slab import project_slab
-from tests.cluster.ingest_process import IngestProcess, kafka_url, run_ingest, wait_for_stderr
+from tests.cluster.ingest_process import run_ingest
+from tests.cluster.service_process import ServiceProcess
+from tests.cluster.topics import kafka_url
 from tests.databases import execute_sql
 from tests.services.facts import exchange
 from tests.waiting import wait_until
@@ -35,13 +37,13 @@ def store(database: str) -> Iterator[PostgresStore]:
 @pytest.fixture
 def running(
     broker: str, topic: str, database: str, store: PostgresStore
-) -> Iterator[IngestProcess]:
+) -> Iterator[ServiceProcess]:
     with run_ingest(kafka_url(broker, topic), MUTUA_STORE_URL=database) as running:
         running.wait_until_serving()
         yield running
 
 
-def record(running: IngestProcess, event: Event | None = None) -> str:
+def record(running: ServiceProcess, event: Event | None = None) -> str:
     with Client(running.address, deadline_seconds=20) as client:
         return client.record([event or exchange()])
 
@@ -55,7 +57,7 @@ def project(broker: str, topic: str, store: PostgresStore, position: str) -> int
     return number
 
 
-def streamed(running: IngestProcess) -> str:
+def streamed(running: ServiceProcess) -> str:
     """Why a stream of one group ends; "" when it was recorded."""
     groups = [RecordStreamRequest(events=[exchange(programme="default")])]
     try:
@@ -67,7 +69,7 @@ def streamed(running: IngestProcess) -> str:
 
 
 def test_a_stream_is_held_back_while_its_partition_is_far_behind_and_a_single_call_is_not(
-    running: IngestProcess, broker: str, topic: str, store: PostgresStore, database: str
+    running: ServiceProcess, broker: str, topic: str, store: PostgresStore, database: str
 ) -> None:
     number = project(broker, topic, store, record(running))
     assert streamed(running) == ""
@@ -91,11 +93,11 @@ def nothing_to_report() -> Event:
 
 
 def test_facts_that_projectors_do_not_know_yet_are_refused(
-    running: IngestProcess, database: str
+    running: ServiceProcess, database: str
 ) -> None:
     assert record(running, nothing_to_report())
     execute_sql(database, "DELETE FROM mutua_control.fact_kind WHERE kind = 34")
-    wait_for_stderr(running, "nothing_to_report are refused", "upgrade projectors first")
+    running.wait_for_stderr("nothing_to_report are refused", "upgrade projectors first")
     with pytest.raises(MutuaError, match="upgrade projectors and query first") as refused:
         record(running, nothing_to_report())
     assert refused.value.reason == "SCHEMA_AHEAD"
@@ -116,12 +118,12 @@ def test_read_models_that_are_not_there_hold_nobody_back(
 ) -> None:
     """Neither when there are none yet, nor when there is no such database, nor of another log."""
     with run_ingest(kafka_url(broker, topic), MUTUA_STORE_URL=f"{database}_not_there") as lost:
-        wait_for_stderr(lost, "the status of the read models cannot be read", "does not exist")
+        lost.wait_for_stderr("the status of the read models cannot be read", "does not exist")
         lost.wait_until_serving()
         assert (bool(record(lost)), streamed(lost)) == (True, "")
-        assert len(lost.stderr_lines) == 1
+        assert len(lost.stderr.splitlines()) == 1
     with run_ingest(kafka_url(broker, topic), MUTUA_STORE_URL=database) as early:
-        wait_for_stderr(early, "there are no read models yet")
+        early.wait_for_stderr("there are no read models yet")
         early.wait_until_serving()
         position = record(early)
         with closing(PostgresStore(database)) as store:

@@ -26,12 +26,10 @@ from tests.cluster.answer_comparison import (
     fetch_pages,
     find_difference,
 )
-from tests.cluster.ingest_process import kafka_url, read_partitions
 from tests.cluster.irregular_programme import generate_irregular_programme
 from tests.cluster.service_cluster import ServiceCluster
 from tests.cluster.service_process import ServiceProcess
-from tests.cluster.test_query import SERVING, status
-from tests.cluster.topics import PARTITIONS, delete_topic
+from tests.cluster.topics import PARTITIONS, delete_topic, kafka_url, read_partitions
 from tests.databases import create_sibling, replace_database
 from tests.waiting import wait_until
 
@@ -100,7 +98,7 @@ def test_a_cluster_is_made_again_from_an_export_of_its_log(
     """Topic and database are gone. It is another log, with the same facts at the same places."""
     file, log_url = tmp_path / "log.jsonl.gz", ("--log-url", kafka_url(broker, topic))
     projector, query = site.start_projector(), site.start_query()
-    before, on_log = answers(site, query), read_partitions(broker, topic)
+    before, on_log = answers(site, query), read_partitions(site.address)
     for process in (projector, query):
         process.kill()
     assert run("export", "log", file, *log_url).code == 0
@@ -108,7 +106,7 @@ def test_a_cluster_is_made_again_from_an_export_of_its_log(
     wait_until(lambda: "is not there" in run("topic", "check", *log_url).err, "the topic is gone")
     assert run("topic", "create", *log_url, "--partitions", PARTITIONS).code == 0
     assert run("replay", file, *log_url).code == 0
-    assert places(read_partitions(broker, topic)) == places(on_log)
+    assert places(read_partitions(site.address)) == places(on_log)
     with (
         temporary_database(postgres) as database,
         closing(ServiceCluster(tmp_path, broker, topic, database)) as restored,
@@ -145,7 +143,7 @@ def test_a_database_is_restored_from_a_dump_and_the_rest_projected(
     replace_database(postgres, database, restored)
     wait_until(projector.has_ended, "the projector notices")
     site.start_projector()
-    wait_until(lambda: status(query.listen) == SERVING, "the restored one is asked")
+    wait_until(query.is_serving, "the restored one is asked")
     assert_alike(answers(site, query), before)
     site.assert_complete()
     assert_alike(answers(site, site.start_query()), before)

@@ -11,6 +11,7 @@ import pytest
 from kafka import KafkaAdminClient
 from kafka.admin import ConfigResource, ConfigResourceType
 
+from services.adapters.kafka.address import KafkaAddress
 from services.adapters.postgres.store import PostgresStore
 from services.adapters.wire.event import read_record
 from services.app.bootstrap import export_log
@@ -21,8 +22,7 @@ from services.ledger.records import Hold, Record
 from services.ledger.times import Instant
 from tests.cli.conftest import RunCommand
 from tests.cli.conftest import run as run  # a fixture
-from tests.cluster.ingest_process import kafka_url, read_partitions
-from tests.cluster.topics import create_topic, delete_topic
+from tests.cluster.topics import create_topic, delete_topic, kafka_url, read_partitions
 from tests.exports.recorded_logs import OTHER, PROGRAMME, append_records, read_log
 from tests.exports.recorded_logs import make_records as facts
 from tests.waiting import wait_until
@@ -105,11 +105,15 @@ def test_replay_preserves_ids_order_and_times(
         0,
         f"Replayed: {kafka_url(broker, topic)} holds {count} records, with ids and times kept.\n",
     )
-    replayed_records = [each for partition in read_partitions(broker, topic) for each in partition]
+    replayed_records = [each for partition in read_topic(broker, topic) for each in partition]
     assert len(replayed_records) == count
     for programme_id in (PROGRAMME, OTHER):
         before = read_log(tmp_path / "data")
         assert read_facts(replayed_records, programme_id) == read_facts(before, programme_id)
+
+
+def read_topic(broker: str, topic: str) -> list[list[Record]]:
+    return read_partitions(KafkaAddress(servers=(broker,), topic=topic))
 
 
 def read_facts(found: Iterable[Record], programme_id: str) -> list[tuple[Event, Instant] | None]:
@@ -130,10 +134,10 @@ def test_replay_resumes_and_does_nothing_when_finished(
 ) -> None:
     whole = (
         run("replay", file, "--log-url", kafka_url(broker, topic)),
-        read_partitions(broker, topic),
+        read_topic(broker, topic),
     )
     assert run("replay", file, "--log-url", kafka_url(broker, topic)) == whole[0]
-    assert read_partitions(broker, topic) == whole[1]
+    assert read_topic(broker, topic) == whole[1]
     half = f"{topic}-half"
     create_topic(broker, half)
 
@@ -147,10 +151,10 @@ def test_replay_resumes_and_does_nothing_when_finished(
         stopped = run("replay", file, "--log-url", kafka_url(broker, half))
     assert stopped.code == 130
     assert f"replay {file} --log-url {kafka_url(broker, half)}" in stopped.err
-    partial_records = read_partitions(broker, half)
+    partial_records = read_topic(broker, half)
     assert 0 < sum(map(len, partial_records)) < len(facts())
     assert run("replay", file, "--log-url", kafka_url(broker, half)).code == 0
-    finished = read_partitions(broker, half)
+    finished = read_topic(broker, half)
     delete_topic(broker, half)
     assert [[each.value for each in part] for part in finished] == [
         [each.value for each in part] for part in whole[1]
@@ -167,4 +171,4 @@ def test_replay_refuses_a_topic_with_other_records(
     refused = run("replay", file, "--log-url", kafka_url(broker, topic))
     assert refused.code == 1
     assert "holds records of its own" in refused.err
-    assert sum(map(len, read_partitions(broker, topic))) == 1
+    assert sum(map(len, read_topic(broker, topic))) == 1

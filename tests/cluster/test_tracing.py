@@ -2,7 +2,6 @@
 
 import json
 import re
-import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
 from pathlib import Path
@@ -20,7 +19,7 @@ from services.adapters.kafka.topic import find_partition
 from services.app.cluster_verification import verify
 from tests.backing_services import temporary_shared_folder
 from tests.cluster.measured_cluster import MeasuredProcess
-from tests.cluster.topics import PARTITIONS
+from tests.cluster.topics import PARTITIONS, kafka_url
 from tests.environments import install_lowest_versions
 from tests.services.facts import exchange
 from tests.waiting import wait_until
@@ -50,17 +49,9 @@ class TracedCluster:
         self._stack = ExitStack()
         self._folder = self._stack.enter_context(temporary_shared_folder())
 
-    def start(
-        self, name: str, *words: str, python: str | Path = sys.executable, **others: str
-    ) -> MeasuredProcess:
-        settings = {
-            "MUTUA_LOG_URL": f"kafka://{self.broker}/{self.topic}",
-            "MUTUA_STORE_URL": self.database,
-            "MUTUA_LOG_FORMAT": "json",
-            "MUTUA_LOG_LEVEL": "info",
-            **others,
-        }
-        process = MeasuredProcess(name, Path(self._folder), *words, python=python, **settings)
+    def start(self, name: str, *program: str | Path, **settings: str) -> MeasuredProcess:
+        urls = kafka_url(self.broker, self.topic), self.database
+        process = MeasuredProcess(name, self._folder, *urls, program=program, **settings)
         self._stack.enter_context(closing(process))
         process.wait_until_ready()
         return process
@@ -154,8 +145,8 @@ def test_instrumentation_adds_nothing_to_records(running: TracedCluster) -> None
     """Runs the real packages as README describes."""
     with install_lowest_versions(*INSTRUMENTATION) as programs:
         ingest = running.start(
-            *("ingest", str(programs / "python"), "-m", "services.ingest"),
-            python=programs / "opentelemetry-instrument",
+            *("ingest", programs / "opentelemetry-instrument", programs / "python"),
+            *("-m", "services.ingest"),
             **NOT_EXPORTED,
         )
         record(ingest, [exchange(), exchange()], traced=True, baggage="user=jane,ward=7")

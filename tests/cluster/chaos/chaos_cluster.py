@@ -5,18 +5,15 @@ from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Final
-
-import grpc
-from grpc_health.v1 import health_pb2, health_pb2_grpc
+from typing import Final
 
 from services.adapters.kafka.address import KafkaAddress
 from services.adapters.kafka.admin import KafkaAdmin
-from services.adapters.kafka.topic import KafkaTopic
 from services.dev import broker, postgres
 from services.dev.programs import Program
 from services.dev.supervisor import ProcessStatus, Supervisor
 from tests.cluster.chaos.proxy import Proxy, ProxyNetwork
+from tests.cluster.service_process import RPC_SERVICES, SERVING, read_health
 from tests.faults.server_process import make_environment
 from tests.ports import allocate_port
 
@@ -39,8 +36,6 @@ LINKS: Final = (
     ),
 )
 """Named by both ends."""
-_HEALTH_SECONDS: Final = 2.0
-_RPC: Final = {"ingest": "mutua.v1.IngestService", "query": "mutua.v1.QueryService"}
 
 
 class ChaosCluster:
@@ -60,7 +55,7 @@ class ChaosCluster:
         (folder / "logs").mkdir()
         self._supervisor = Supervisor(folder / "logs")
         self._listens = {name: f"127.0.0.1:{allocate_port()}" for name in _names("ingest", "query")}
-        for service in _RPC:
+        for service in RPC_SERVICES:
             targets = [self._listens[f"{service}-{number}"] for number in INSTANCE_NUMBERS]
             self.links[f"callers {service}"] = self._network.add_proxy(allocate_port(), *targets)
         self.server = f"{self.find_address('ingest')},{self.find_address('query')}"
@@ -92,12 +87,9 @@ class ChaosCluster:
         return stopped + [
             name
             for name, listen in self._listens.items()
-            if name not in stopped and not _is_serving(listen, _RPC[name.partition("-")[0]])
+            if name not in stopped
+            and read_health(listen, RPC_SERVICES[name.partition("-")[0]]) != SERVING
         ]
-
-    def open_log(self) -> "closing[KafkaTopic]":
-        """Opens the log without a proxy."""
-        return closing(KafkaTopic(self.log))
 
     def _start_broker_and_postgres(self) -> None:
         folder, port = self.folder, allocate_port()
@@ -175,14 +167,3 @@ def _add_listeners(settings: Path, listeners: Mapping[str, tuple[str, str]]) -> 
         for key, values in additions.items():
             file.write(f"{key}={','.join([properties[key], *values])}\n")
         file.write("inter.broker.listener.name=PLAINTEXT\n")
-
-
-def _is_serving(address: str, service: str) -> bool:
-    with grpc.insecure_channel(address) as channel:
-        stub: Any = health_pb2_grpc.HealthStub(channel)
-        try:
-            request = health_pb2.HealthCheckRequest(service=service)
-            answer = stub.Check(request, timeout=_HEALTH_SECONDS)
-        except grpc.RpcError:
-            return False
-        return bool(answer.status == health_pb2.HealthCheckResponse.SERVING)

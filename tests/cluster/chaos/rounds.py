@@ -17,6 +17,7 @@ from tests.cluster.chaos.faults import FaultInjection, plan_injections
 from tests.cluster.chaos.stall_monitor import StallMonitor
 from tests.cluster.chaos.verdict import Verdict, judge
 from tests.cluster.chaos.workload import ChaosWorkload
+from tests.cluster.topics import read_ends
 
 RECOVERY_SECONDS: Final = 60.0
 """Maximum recovery time of a round on an idle machine."""
@@ -166,8 +167,8 @@ class _RoundRunner:
     def _read_ends(self) -> list[int]:
         deadline = self._clock.seconds() + self._patience_seconds
         while self._clock.seconds() < deadline:
-            with suppress(LogUnavailableError), self._cluster.open_log() as log:
-                return [log.get_partition(number).end() for number in range(PARTITIONS)]
+            with suppress(LogUnavailableError):
+                return read_ends(self._cluster.log)
         raise RecoveryTimeoutError(
             f"the broker does not answer within {self._patience_seconds:g} s"
         )

@@ -4,21 +4,18 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass
-from typing import Final
 
-from kafka import KafkaAdminClient
 from sqlalchemy import select
 
 from mutua import Client
 from mutua.v1 import query_service_pb2 as pb
 from mutua.v1.event_pb2 import Event
-from services.adapters.kafka.topic import KafkaTopic
 from services.adapters.postgres.store import PostgresStore
 from services.adapters.sql_store.tables import ExchangeRow, FactRow, HoldRow, ProgrammeRow
 from services.app.cluster_verification import verify
 from services.app.projector_service import consumer_group_name
 from services.ledger.records import Record
-from tests.cluster.chaos.chaos_cluster import INSTANCE_NUMBERS, PARTITIONS, TOPIC, ChaosCluster
+from tests.cluster.chaos.chaos_cluster import INSTANCE_NUMBERS, TOPIC, ChaosCluster
 from tests.cluster.chaos.workload import (
     LENSES,
     PROGRAMMES,
@@ -27,12 +24,11 @@ from tests.cluster.chaos.workload import (
     ObservedAnswer,
     parse_offset,
 )
+from tests.cluster.topics import read_committed_offsets, read_partitions
 from tests.ledger.folded_ledger import message_to_json
 from tests.oracle.answers import compute_balances
 from tests.oracle.fold import fold
 from tests.waiting import wait_until
-
-_PAGE: Final = 5_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,11 +55,11 @@ class Verdict:
 def judge(cluster: ChaosCluster, load: ChaosWorkload) -> Verdict:
     """Checks a cluster whose whole log is projected. Raises AssertionError with the difference."""
     assert load.violations == []
-    with cluster.open_log() as log:
-        partitions = read_partitions(log)
-    ends = [len(records) for records in partitions]
+    partitions = read_partitions(cluster.log)
+    ends, group = [len(records) for records in partitions], consumer_group_name(TOPIC)
     wait_until(
-        lambda: _read_committed_offsets(cluster) == ends, f"offsets {ends} are committed to Kafka"
+        lambda: read_committed_offsets(cluster.log, group) == ends,
+        f"offsets {ends} are committed to Kafka",
     )
     report = verify(cluster.log, cluster.store_url)
     assert report.differences == []
@@ -136,17 +132,6 @@ def _check_balances(
                     )
 
 
-def read_partitions(log: KafkaTopic) -> list[list[Record]]:
-    """Returns all records of a log, by partition."""
-    partitions = []
-    for number in range(log.partition_count):
-        partition, records = log.get_partition(number), list[Record]()
-        while page := partition.read(len(records), _PAGE):
-            records += page
-        partitions.append(records)
-    return partitions
-
-
 def group_by_programme(partitions: list[list[Record]]) -> dict[str, list[tuple[int, Event]]]:
     """Returns offsets and facts by programme, in the order of the log."""
     facts: dict[str, list[tuple[int, Event]]] = defaultdict(list)
@@ -154,13 +139,3 @@ def group_by_programme(partitions: list[list[Record]]) -> dict[str, list[tuple[i
         for record in records:
             facts[record.programme_id].append((record.offset, Event.FromString(record.value)))
     return facts
-
-
-def _read_committed_offsets(cluster: ChaosCluster) -> list[int]:
-    """Returns the committed offsets of the consumer group; -1 for none."""
-    with closing(KafkaAdminClient(bootstrap_servers=list(cluster.log.servers))) as admin:
-        (offsets,) = admin.list_group_offsets(consumer_group_name(TOPIC)).values()
-    by_partition = {
-        partition.partition: committed.offset for partition, committed in offsets.items()
-    }
-    return [by_partition.get(number, -1) for number in range(PARTITIONS)]
