@@ -1,4 +1,4 @@
-"""A Kafka broker and a PostgreSQL for the run, and of them what each test has to itself.
+"""A Kafka broker and a PostgreSQL for all tests of a process; each test has topics and databases.
 
 MUTUA_TEST_BROKER (host:port) and MUTUA_TEST_POSTGRES (postgresql://...) name others to use instead.
 """
@@ -19,6 +19,7 @@ import pytest
 from services.dev import broker as brokers
 from services.dev import postgres as postgreses
 from services.dev.programs import ChildProcess, Program, ProgramNotFoundError
+from tests.cluster.broker import Broker
 from tests.cluster.topics import temporary_topic
 from tests.ports import allocate_port
 
@@ -27,12 +28,32 @@ START_SECONDS = 180.0
 ResultT = TypeVar("ResultT")
 
 
+os.environ.setdefault("JDK_JAVA_OPTIONS", "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC")
+"""A broker of a test runs for minutes: optimizing its code costs more than it saves."""
+
+
 @pytest.fixture(scope="session")
-def broker() -> Iterator[str]:
+def private_broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
+    """A broker that a test may freeze and kill. The test must leave it running, for the others."""
+    broker = Broker(build_or_skip(brokers.fetch_jars), tmp_path_factory.mktemp("broker"))
+    yield broker
+    broker.kill()
+
+
+@pytest.fixture
+def private_topic(private_broker: Broker) -> Iterator[str]:
+    """The name of a new topic on `private_broker`."""
+    yield from temporary_topic(private_broker.address)
+
+
+@pytest.fixture(scope="session")
+def broker(request: pytest.FixtureRequest) -> str:
     """The address of a broker, "127.0.0.1:PORT"."""
-    build_or_skip(brokers.fetch_jars)
-    with run_broker() as address:
-        yield address
+    address = os.environ.get("MUTUA_TEST_BROKER")
+    if address:
+        return address
+    private_broker: Broker = request.getfixturevalue("private_broker")
+    return private_broker.address
 
 
 @pytest.fixture(scope="session")

@@ -71,16 +71,21 @@ def run_embedded(data: Path, garbage: Sequence[tuple[str, bytes]]) -> Iterator[I
 
 
 @contextmanager
-def extend_cluster(
-    server: str, urls: tuple[str, str], folder: Path, garbage: Sequence[tuple[str, bytes]]
+def run_cluster(
+    urls: tuple[str, str], folder: Path, garbage: Sequence[tuple[str, bytes]]
 ) -> Iterator[Installation]:
-    """Adds a query process to a running cluster on a log and a database (`urls`)."""
+    """Runs a cluster on a log and a database (`urls`), with garbage as `run_embedded`."""
     append_garbage(urls[0], garbage)
     with (
-        run_query_processes(1, urls, folder) as addresses,
-        open_stubs([server.rpartition(",")[2], *addresses]) as stubs,
+        run_services(("projector", "projector", "ingest", "query", "query"), urls, folder) as (
+            *_,
+            ingest,
+            query,
+            other_query,
+        ),
+        open_stubs([query, other_query]) as stubs,
     ):
-        yield Installation(server, stubs)
+        yield Installation(f"{ingest},{query}", stubs)
 
 
 @contextmanager
@@ -89,17 +94,20 @@ def run_replayed(file: Path, urls: tuple[str, str], folder: Path) -> Iterator[In
     for words in (("topic", "create"), ("replay", str(file))):
         completed = run_mutua(*words, "--log-url", urls[0])
         assert completed.returncode == 0, completed.stderr
-    with ExitStack() as stack:
-        projector = ServiceProcess("projector", folder, *urls)
-        stack.callback(projector.kill)
-        addresses = stack.enter_context(run_query_processes(2, urls, folder))
-        yield Installation(addresses[0], stack.enter_context(open_stubs(addresses)))
+    with (
+        run_services(("projector", "query", "query"), urls, folder) as (_, *queries),
+        open_stubs(queries) as stubs,
+    ):
+        yield Installation(queries[0], stubs)
 
 
 @contextmanager
-def run_query_processes(count: int, urls: tuple[str, str], folder: Path) -> Iterator[list[str]]:
-    """Runs query processes and yields their addresses."""
-    processes = [ServiceProcess("query", folder, *urls) for _ in range(count)]
+def run_services(names: Sequence[str], urls: tuple[str, str], folder: Path) -> Iterator[list[str]]:
+    """Runs processes and yields their addresses once they are ready."""
+    processes = [
+        ServiceProcess(name, folder, *urls, MUTUA_INSTANCE=f"{name}-{number}")
+        for number, name in enumerate(names)
+    ]
     try:
         yield [process.wait_for_address() for process in processes]
     finally:

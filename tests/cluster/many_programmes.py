@@ -23,7 +23,7 @@ QUIET_PROGRAMMES: Final = [f"quiet-{number}" for number in range(200)]
 NOISY_PROGRAMME: Final = "noisy"
 DEADLINE_SECONDS: Final = 120.0
 ORGANIZATIONS: Final = 10
-"""Of a quiet programme: each fact has one give to another."""
+"""Number of organizations of a quiet programme, each of which gives to the next one."""
 
 ImportMethod = Literal["stream", "batches"]
 
@@ -49,8 +49,9 @@ with Client(server, programme, deadline_seconds=120) as client:
 
 @dataclass(frozen=True, slots=True)
 class ProgrammeCluster:
-    """Two projectors, two that take facts and one that answers, by name; and for each that takes
-    facts a server, with the one that answers.
+    """Two projectors, two ingest processes and a query process, by name.
+
+    `servers` are the address pairs of clients, one for each ingest process.
     """
 
     processes: Mapping[str, ServiceProcess]
@@ -59,7 +60,7 @@ class ProgrammeCluster:
 
 @contextmanager
 def run_cluster(broker: str, postgres: str) -> Iterator[ProgrammeCluster]:
-    """Once it is ready, on a topic and in a database that are new."""
+    """Yields a cluster that is ready, on a new topic and a new database."""
     with ExitStack() as running:
         folder = Path(running.enter_context(TemporaryDirectory()))
         database = running.enter_context(temporary_database(postgres))
@@ -81,11 +82,11 @@ def run_cluster(broker: str, postgres: str) -> Iterator[ProgrammeCluster]:
 
 
 class ImportProcess:
-    """A process that records facts of the generated programme, as fast as they are taken."""
+    """A process that records facts of the generated programme as fast as ingest takes them."""
 
-    def __init__(self, server: str, way: ImportMethod, count: int) -> None:
+    def __init__(self, server: str, way: ImportMethod, count: int, programme: str) -> None:
         self._process = subprocess.Popen(
-            [sys.executable, "-c", _IMPORT, server, NOISY_PROGRAMME, way, str(count)],
+            [sys.executable, "-c", _IMPORT, server, programme, way, str(count)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -103,7 +104,7 @@ class ImportProcess:
         return self.count > 0 and self._process.poll() is None
 
     def finish(self) -> int:
-        """Its exit status, once everything that it began to record is acknowledged."""
+        """Returns the exit code once every fact that it began to record is acknowledged."""
         assert self._process.stdin is not None
         self._process.stdin.close()
         status = self._process.wait()
@@ -124,9 +125,11 @@ class ImportProcess:
 
 
 @contextmanager
-def run_import(server: str, way: ImportMethod, count: int) -> Iterator[ImportProcess]:
+def run_import(
+    server: str, way: ImportMethod, count: int, programme: str = NOISY_PROGRAMME
+) -> Iterator[ImportProcess]:
     """Imports until the end of the block, or until all is recorded."""
-    running = ImportProcess(server, way, count)
+    running = ImportProcess(server, way, count, programme)
     try:
         yield running
     finally:

@@ -33,7 +33,7 @@ class ServiceCluster:
         self.address = KafkaAddress(servers=(broker,), topic=topic)
         self.database = database
         self._producer = KafkaProducer(bootstrap_servers=broker, acks="all", linger_ms=5)
-        self._processes: list[ServiceProcess] = []
+        self.processes: list[ServiceProcess] = []
 
     def start_projector(
         self, name: str = "projector-1", *program: str, **settings: str
@@ -55,7 +55,7 @@ class ServiceCluster:
         process = ServiceProcess(
             name, self._folder, self._log_url, self.database, program=program, **settings
         )
-        self._processes.append(process)
+        self.processes.append(process)
         return process
 
     def record(self, count: int, programmes: Sequence[str] = PROGRAMMES) -> None:
@@ -127,6 +127,6 @@ class ServiceCluster:
         self.assert_consistent()
 
     def close(self) -> None:
-        for process in self._processes:
+        for process in self.processes:
             process.kill()
         self._producer.close()

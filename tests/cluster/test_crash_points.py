@@ -13,11 +13,11 @@ import pytest
 
 from mutua import Client
 from services.adapters.kafka.topic import find_partition
-from services.app.projector_service import GRACE_SECONDS
 from services.ledger.records import MAX_PROJECTION_CRASHES
+from tests.backing_services import temporary_database
 from tests.cluster.service_cluster import ServiceCluster
 from tests.cluster.service_process import read_process_state
-from tests.cluster.topics import PARTITIONS, count_event_ids
+from tests.cluster.topics import PARTITIONS, count_event_ids, temporary_topic
 from tests.services.facts import exchange
 from tests.waiting import wait_until
 
@@ -112,8 +112,7 @@ def test_projector_resumes_after_a_crash_at_any_failpoint(
             site.assert_consistent()
     leaving = site.start_projector(MUTUA_CRASH_AT="before_leave:1")
     site.assert_complete()
-    leaving.send_signal(signal.SIGTERM)
-    assert leaving.process.wait() == CRASHED
+    assert leaving.stop() == CRASHED
     site.record(40)
     site.start_projector()
     site.assert_complete()
@@ -146,38 +145,55 @@ def test_failing_rule_holds_its_partition_until_it_is_fixed(site: ServiceCluster
     assert site.find_hold_offsets() == {}
 
 
-@pytest.mark.timeout(300)
-@pytest.mark.parametrize(
-    "where",
-    [
-        "in the middle of COPY",
-        "after_move:1",
-        "in_copy:2",
-        "in_slab:1",
-        "after_commit_before_ack:1",
-    ],
-)
-def test_frozen_projector_is_replaced_and_fenced(site: ServiceCluster, where: str) -> None:
-    """Others take its partitions over; when it wakes it does no harm, and goes on as they do."""
-    site.record(8)
-    other = site.start_projector("projector-2")
-    site.assert_complete()
-    program = ("-c", FREEZING_IN_COPY) if " " in where else ()
-    settings = {} if program else {"MUTUA_FREEZE_AT": where}
-    frozen = site.start_projector("projector-1", *program, **settings)
-    wait_until(lambda: "is ready" in frozen.output, "it projects too")
+@pytest.fixture(scope="class")
+def shared_site(
+    broker: str, postgres: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[ServiceCluster]:
+    """A projector on a topic; tests leave it running, with the whole log projected."""
+    for topic in temporary_topic(broker):
+        with (
+            temporary_database(postgres) as database,
+            closing(
+                ServiceCluster(tmp_path_factory.mktemp("site"), broker, topic, database)
+            ) as site,
+        ):
+            site.record(8)
+            site.start_projector("projector-2").wait_until_ready()
+            site.assert_complete()
+            yield site
 
-    def stands_still() -> bool:
-        site.record(4_000)
-        return read_process_state(frozen.process.pid) == "T"
 
-    wait_until(stands_still, "it stands still")
-    ends = site.read_ends()
-    wait_until(lambda: site.read_positions() == ends, f"the other one projects up to {ends}")
-    frozen.send_signal(signal.SIGCONT)
-    site.record(400)
-    site.assert_complete()
-    assert not other.has_ended()
+class TestFrozenProjector:
+    @pytest.mark.parametrize(
+        "where",
+        [
+            "in the middle of COPY",
+            "after_move:1",
+            "in_copy:2",
+            "in_slab:1",
+            "after_commit_before_ack:1",
+        ],
+    )
+    def test_replaced_and_fenced(self, shared_site: ServiceCluster, where: str) -> None:
+        """The other projector takes over; the frozen one wakes, does no harm and goes on."""
+        site = shared_site
+        program = ("-c", FREEZING_IN_COPY) if " " in where else ()
+        settings = {} if program else {"MUTUA_FREEZE_AT": where}
+        frozen = site.start_projector("projector-1", *program, **settings)
+        wait_until(lambda: "is ready" in frozen.output, "it projects too")
+
+        def is_frozen() -> bool:
+            site.record(4_000)
+            return read_process_state(frozen.process.pid) == "T"
+
+        wait_until(is_frozen, "it is frozen")
+        ends = site.read_ends()
+        wait_until(lambda: site.read_positions() == ends, f"the other one projects up to {ends}")
+        frozen.send_signal(signal.SIGCONT)
+        site.record(400)
+        site.assert_complete()
+        assert not site.processes[0].has_ended()
+        frozen.kill()
 
 
 def test_projector_that_cannot_stop_is_ended_after_the_grace(
@@ -187,7 +203,7 @@ def test_projector_that_cannot_stop_is_ended_after_the_grace(
     projector = site.start_projector("projector-1", "-c", NEVER_ENDING)
     site.assert_complete()
     projector.send_signal(signal.SIGTERM)
-    assert projector.process.wait(2 * GRACE_SECONDS) == 1
+    assert projector.wait_for_exit() == 1
     assert "did not end within 10 s; the next process repeats them" in projector.output
 
 
@@ -214,7 +230,7 @@ def test_ingest_crash_loses_no_acknowledged_fact(
         first.kill()
         for crash in INGEST_CRASHES:
             dying = site.start_ingest(MUTUA_LISTEN=listen, MUTUA_CRASH_AT=crash)
-            assert dying.process.wait(60) == CRASHED
+            assert dying.wait_for_exit() == CRASHED
         last = site.start_ingest(MUTUA_LISTEN=listen)
         over.set()
         for caller in callers:

@@ -1,16 +1,16 @@
 """Many programmes on one cluster: one that imports does not keep the others waiting."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import pytest
 
 from mutua import AsyncClient
 from tests.cluster.many_programmes import (
     DEADLINE_SECONDS,
-    NOISY_PROGRAMME,
     QUIET_PROGRAMMES,
     ImportMethod,
+    ProgrammeCluster,
     QuietProgramme,
     run_cluster,
     run_import,
@@ -22,12 +22,12 @@ ENDLESS = 1_000_000
 CALLERS = 16
 
 
-async def each_is_seen(servers: Sequence[str]) -> None:
-    """Records a fact of each quiet programme and waits for its answer, some side by side."""
-    left = iter(enumerate(QUIET_PROGRAMMES))
+async def record_and_see_each(servers: Sequence[str], programmes: Sequence[str]) -> None:
+    """Records a fact of every programme and waits for its answer, CALLERS at a time."""
+    remaining = iter(enumerate(programmes))
 
     async def call() -> None:
-        for number, programme in left:
+        for number, programme in remaining:
             quiet = QuietProgramme(servers[number % len(servers)], programme)
             await quiet.measure_visibility_seconds()
             await quiet.close()
@@ -35,31 +35,34 @@ async def each_is_seen(servers: Sequence[str]) -> None:
     await asyncio.gather(*(call() for _ in range(CALLERS)))
 
 
-async def fact_counts(server: str, position: str) -> list[int]:
-    """Of the import, up to a position, and then of the others."""
-
-    async def count(programme: str, min_position: str = "") -> int:
-        async with AsyncClient(server, programme, deadline_seconds=DEADLINE_SECONDS) as client:
-            return (await client.get_status(min_position=min_position)).fact_count
-
-    return [
-        await count(NOISY_PROGRAMME, position),
-        *[await count(each) for each in QUIET_PROGRAMMES],
-    ]
+async def count_facts(server: str, programme: str, min_position: str = "") -> int:
+    async with AsyncClient(server, programme, deadline_seconds=DEADLINE_SECONDS) as client:
+        return (await client.get_status(min_position=min_position)).fact_count
 
 
-@pytest.mark.timeout(400)
-@pytest.mark.parametrize("way", ["stream", "batches"])
-def test_quiet_programmes_are_visible_during_an_import(
-    broker: str, postgres: str, way: ImportMethod
-) -> None:
-    with (
-        run_cluster(broker, postgres) as running,
-        run_import(running.servers[0], way, ENDLESS) as noise,
-    ):
-        wait_until(lambda: noise.is_under_way, "the import is under way")
-        asyncio.run(each_is_seen(running.servers))
-        assert noise.is_under_way
-        assert noise.finish() == 0
-        counts = asyncio.run(fact_counts(running.servers[0], noise.position))
-        assert counts == [noise.count, *(1 for _ in QUIET_PROGRAMMES)]
+async def count_facts_of_each(server: str, programmes: Sequence[str]) -> list[int]:
+    return [await count_facts(server, programme) for programme in programmes]
+
+
+@pytest.fixture(scope="class")
+def cluster(broker: str, postgres: str) -> Iterator[ProgrammeCluster]:
+    """Shared: the programmes of a test carry the method of its import in their names."""
+    with run_cluster(broker, postgres) as running:
+        yield running
+
+
+class TestQuietProgrammes:
+    @pytest.mark.parametrize("method", ["stream", "batches"])
+    def test_visible_during_an_import(
+        self, cluster: ProgrammeCluster, method: ImportMethod
+    ) -> None:
+        programmes = [f"{method} {name}" for name in QUIET_PROGRAMMES]
+        noisy_programme, server = f"{method} import", cluster.servers[0]
+        with run_import(server, method, ENDLESS, noisy_programme) as noise:
+            wait_until(lambda: noise.is_under_way, "the import is under way")
+            asyncio.run(record_and_see_each(cluster.servers, programmes))
+            assert noise.is_under_way
+            assert noise.finish() == 0
+            imported = asyncio.run(count_facts(server, noisy_programme, noise.position))
+            assert imported == noise.count
+            assert asyncio.run(count_facts_of_each(server, programmes)) == [1] * len(programmes)

@@ -8,13 +8,16 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
 from mutua import Client
 from mutua.v1 import query_service_pb2 as pb
 from mutua.v1.types_pb2 import Date
-from services.dev.directory import DevDirectory
+from services.adapters.kafka.address import KafkaAddress
+from services.app.cluster_verification import verify
+from tests.backing_services import temporary_database
 from tests.cluster.answer_comparison import (
     POSITION_FIELDS,
     RECORD_TIME_FIELDS,
@@ -22,8 +25,8 @@ from tests.cluster.answer_comparison import (
     fetch_pages,
     find_difference,
 )
-from tests.cluster.dev_cluster import DevClusterCommands, new_dev_cluster, run_mutua
-from tests.cluster.installations import Installation, extend_cluster, run_embedded, run_replayed
+from tests.cluster.dev_cluster import run_mutua
+from tests.cluster.installations import Installation, run_cluster, run_embedded, run_replayed
 from tests.cluster.irregular_programme import ALIAS, TOPICS, UNREADABLE_RECORD
 from tests.cluster.parity_facts import (
     DPDK,
@@ -39,7 +42,7 @@ from tests.cluster.request_catalogue import (
     generate_questions,
     generate_requests,
 )
-from tests.databases import execute_sql
+from tests.cluster.topics import delete_topic, kafka_url, temporary_topic
 from tests.faults.server_process import facts
 from tests.ledger.folded_ledger import message_to_json
 from tests.oracle import answers as oracle
@@ -107,24 +110,27 @@ class WorldPair:
 
 
 @pytest.fixture(scope="module")
-def dev() -> Iterator[DevClusterCommands]:
-    with new_dev_cluster() as found, found.start():
-        yield found
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("parity")
 
 
 @pytest.fixture(scope="module")
-def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("embedded") / "data"
+def data(folder: Path) -> Path:
+    return folder / "data"
 
 
 @pytest.fixture(scope="module")
-def both(dev: DevClusterCommands, data: Path) -> Iterator[WorldPair]:
-    told = DevDirectory(dev.path).read_state()
-    urls, garbage = (told.log_url, told.store_url), [(IRREGULAR, UNREADABLE_RECORD)]
-    with (
-        run_embedded(data, garbage) as one,
-        extend_cluster(told.server, urls, dev.path.parent, garbage) as other,
-    ):
+def urls(broker: str, postgres: str) -> Iterator[tuple[str, str]]:
+    """A log and a database for the cluster."""
+    for topic in temporary_topic(broker):
+        with temporary_database(postgres) as database:
+            yield kafka_url(broker, topic), database
+
+
+@pytest.fixture(scope="module")
+def both(urls: tuple[str, str], folder: Path, data: Path) -> Iterator[WorldPair]:
+    garbage = [(IRREGULAR, UNREADABLE_RECORD)]
+    with run_embedded(data, garbage) as one, run_cluster(urls, folder, garbage) as other:
         with ThreadPoolExecutor() as pool:
             list(pool.map(load, (one, other)))
         yield WorldPair(
@@ -231,10 +237,11 @@ def test_balances_equal_oracle(both: WorldPair, subject: QuestionSubject) -> Non
             assert list(found[0].warnings) == warnings
 
 
-def test_both_installations_verify(both: WorldPair, dev: DevClusterCommands, data: Path) -> None:
-    told = dev.run_dev("verify")
-    assert (told.returncode, told.stdout[:4]) == (0, "ok: ")
-    assert run_mutua("--data", str(data), "verify").stdout == told.stdout
+def test_both_installations_verify(both: WorldPair, urls: tuple[str, str], data: Path) -> None:
+    report = verify(KafkaAddress.parse(urls[0]), urls[1])
+    assert (report.differences, report.unprojected_count, report.hold_reason) == ([], 0, "")
+    printed = run_mutua("--data", str(data), "verify").stdout
+    assert printed == f"ok: {report.fact_count:,} facts\n"
 
 
 def test_every_process_answers_at_min_position(both: WorldPair) -> None:
@@ -249,18 +256,22 @@ def test_every_process_answers_at_min_position(both: WorldPair) -> None:
 
 
 @pytest.fixture(scope="module")
-def moved(both: WorldPair, dev: DevClusterCommands, data: Path) -> Iterator[WorldPair]:
-    """The embedded size, and what its log became on a new topic and in a new database."""
-    told = DevDirectory(dev.path).read_state()
-    file = dev.path.parent / "log.jsonl.gz"
-    done = run_mutua("--data", str(data), "export", "log", str(file))
-    assert done.returncode == 0, done.stderr
-    execute_sql(told.store_url, "CREATE DATABASE moved")
-    urls = (f"{told.log_url}-moved", f"{told.store_url.rpartition('/')[0]}/moved")
-    with run_replayed(file, urls, dev.path.parent) as world:
+def moved(
+    both: WorldPair, folder: Path, data: Path, broker: str, postgres: str
+) -> Iterator[WorldPair]:
+    """The embedded installation, and its log on a new topic, projected into a new database."""
+    file = folder / "log.jsonl.gz"
+    export = run_mutua("--data", str(data), "export", "log", str(file))
+    assert export.returncode == 0, export.stderr
+    topic = f"test-{uuid4().hex}"
+    with (
+        temporary_database(postgres) as database,
+        run_replayed(file, (kafka_url(broker, topic), database), folder) as world,
+    ):
         for programme in (DPDK, GENERATED, IRREGULAR):
             world.wait_until_projected(programme)
         yield WorldPair(both.one, world, forget_the_move)
+    delete_topic(broker, topic)
 
 
 def forget_the_move(page: Any) -> None:

@@ -109,7 +109,11 @@ class ChaosCluster:
             self.links[f"{name} postgres"] = self._network.add_proxy(
                 allocate_port(), program.address
             )
-        _add_listeners(folder / "broker" / "server.properties", listeners)
+        settings = folder / "broker" / "server.properties"
+        _add_listeners(settings, listeners)
+        # A broker that was killed registers again once its session is over.
+        with settings.open("a") as file:
+            file.write(f"broker.session.timeout.ms={900 * self.session_seconds:.0f}\n")
         self._supervisor.start([_with_source_path(program)], [_with_source_path(kafka)])
         with closing(KafkaAdmin(self.log)) as admin:
             admin.create(partition_count=PARTITIONS, replica_count=1)
