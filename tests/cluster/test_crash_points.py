@@ -102,49 +102,6 @@ def site(tmp_path: Path, broker: str, topic: str, database: str) -> Iterator[Ser
         yield site
 
 
-@pytest.mark.timeout(600)
-def test_projector_resumes_after_a_crash_at_any_failpoint(
-    site: ServiceCluster,
-) -> None:
-    for crash in PROJECTOR_CRASHES:
-        assert site.record_until_exit(site.start_projector(MUTUA_CRASH_AT=crash)) == CRASHED, crash
-        if crash != PROJECTOR_CRASHES[0]:
-            site.assert_consistent()
-    leaving = site.start_projector(MUTUA_CRASH_AT="before_leave:1")
-    site.assert_complete()
-    assert leaving.stop() == CRASHED
-    site.record(40)
-    site.start_projector()
-    site.assert_complete()
-
-
-@pytest.mark.timeout(600)
-def test_failing_rule_holds_its_partition_until_it_is_fixed(site: ServiceCluster) -> None:
-    """Whatever the process dies of while it says so."""
-    faulty = ("projector-1", "-c", FAILING_RULE)
-    site.record(40)
-    site.record(1, ["poison"])
-    site.record(40)
-    for crash in ("before_hold:1", "after_hold:1"):
-        assert (
-            site.record_until_exit(site.start_projector(*faulty, MUTUA_CRASH_AT=crash)) == CRASHED
-        )
-    for _ in range(MAX_PROJECTION_CRASHES - 2):
-        assert site.record_until_exit(site.start_projector(*faulty)) == 1
-    last = site.start_projector(*faulty)
-    poisoned = find_partition("poison", PARTITIONS)
-    wait_until(lambda: poisoned in site.find_hold_offsets(), "it is held")
-    site.record(40)
-    ends = site.read_ends()
-    ends[poisoned] = site.find_hold_offsets()[poisoned]
-    wait_until(lambda: site.read_positions() == ends, f"projected up to {ends}")
-    site.assert_consistent()
-    assert last.stop() == 0
-    site.start_projector()
-    site.assert_complete()
-    assert site.find_hold_offsets() == {}
-
-
 @pytest.fixture(scope="class")
 def shared_site(
     broker: str, postgres: str, tmp_path_factory: pytest.TempPathFactory
@@ -161,6 +118,62 @@ def shared_site(
             site.start_projector("projector-2").wait_until_ready()
             site.assert_complete()
             yield site
+
+
+class TestProjector:
+    def test_resumes_after_a_crash_at_any_failpoint(
+        self,
+        site: ServiceCluster,
+    ) -> None:
+        for crash in PROJECTOR_CRASHES:
+            assert site.record_until_exit(site.start_projector(MUTUA_CRASH_AT=crash)) == CRASHED, (
+                crash
+            )
+            if crash != PROJECTOR_CRASHES[0]:
+                site.assert_consistent()
+        leaving = site.start_projector(MUTUA_CRASH_AT="before_leave:1")
+        site.assert_complete()
+        assert leaving.stop() == CRASHED
+        site.record(40)
+        site.start_projector()
+        site.assert_complete()
+
+    def test_failing_rule_holds_its_partition_until_it_is_fixed(self, site: ServiceCluster) -> None:
+        """Whatever the process dies of while it says so."""
+        faulty = ("projector-1", "-c", FAILING_RULE)
+        site.record(40)
+        site.record(1, ["poison"])
+        site.record(40)
+        for crash in ("before_hold:1", "after_hold:1"):
+            assert (
+                site.record_until_exit(site.start_projector(*faulty, MUTUA_CRASH_AT=crash))
+                == CRASHED
+            )
+        for _ in range(MAX_PROJECTION_CRASHES - 2):
+            assert site.record_until_exit(site.start_projector(*faulty)) == 1
+        last = site.start_projector(*faulty)
+        poisoned = find_partition("poison", PARTITIONS)
+        wait_until(lambda: poisoned in site.find_hold_offsets(), "it is held")
+        site.record(40)
+        ends = site.read_ends()
+        ends[poisoned] = site.find_hold_offsets()[poisoned]
+        wait_until(lambda: site.read_positions() == ends, f"projected up to {ends}")
+        site.assert_consistent()
+        assert last.stop() == 0
+        site.start_projector()
+        site.assert_complete()
+        assert site.find_hold_offsets() == {}
+
+    def test_ends_after_the_grace_if_it_cannot_stop(
+        self,
+        site: ServiceCluster,
+    ) -> None:
+        site.record(40)
+        projector = site.start_projector("projector-1", "-c", NEVER_ENDING)
+        site.assert_complete()
+        projector.send_signal(signal.SIGTERM)
+        assert projector.wait_for_exit() == 1
+        assert "did not end within 10 s; the next process repeats them" in projector.output
 
 
 class TestFrozenProjector:
@@ -196,46 +209,36 @@ class TestFrozenProjector:
         frozen.kill()
 
 
-def test_projector_that_cannot_stop_is_ended_after_the_grace(
-    site: ServiceCluster,
-) -> None:
-    site.record(40)
-    projector = site.start_projector("projector-1", "-c", NEVER_ENDING)
-    site.assert_complete()
-    projector.send_signal(signal.SIGTERM)
-    assert projector.wait_for_exit() == 1
-    assert "did not end within 10 s; the next process repeats them" in projector.output
+class TestIngest:
+    def test_crash_loses_no_acknowledged_fact(
+        self,
+        site: ServiceCluster,
+    ) -> None:
+        """Its callers live on, and send again what was in doubt."""
+        sent: list[str] = []
+        over = Signal()
 
+        def record(number: int) -> None:
+            with Client(listen, programme=f"p{number}", deadline_seconds=120) as client:
+                while not over.is_set():
+                    events = [exchange("A" * 60, ["B" * 60, "C" * 60]) for _ in range(BATCH)]
+                    client.record(events)
+                    sent.extend(event.event_id for event in events)
 
-@pytest.mark.timeout(300)
-def test_ingest_crash_loses_no_acknowledged_fact(
-    site: ServiceCluster,
-) -> None:
-    """Its callers live on, and send again what was in doubt."""
-    sent: list[str] = []
-    over = Signal()
-
-    def record(number: int) -> None:
-        with Client(listen, programme=f"p{number}", deadline_seconds=120) as client:
-            while not over.is_set():
-                events = [exchange("A" * 60, ["B" * 60, "C" * 60]) for _ in range(BATCH)]
-                client.record(events)
-                sent.extend(event.event_id for event in events)
-
-    first = site.start_ingest()
-    listen = first.wait_for_address()
-    with ThreadPoolExecutor(2) as pool:
-        callers = [pool.submit(record, number) for number in range(2)]
-        wait_until(lambda: len(sent) > 2 * BATCH, "both have reached it")
-        first.kill()
-        for crash in INGEST_CRASHES:
-            dying = site.start_ingest(MUTUA_LISTEN=listen, MUTUA_CRASH_AT=crash)
-            assert dying.wait_for_exit() == CRASHED
-        last = site.start_ingest(MUTUA_LISTEN=listen)
-        over.set()
-        for caller in callers:
-            caller.result()
-        assert last.stop() == 0
-    on_log = count_event_ids(site.address.servers[0], site.address.topic)
-    assert set(sent) == set(on_log)
-    assert max(on_log.values()) <= 1 + len(INGEST_CRASHES)
+        first = site.start_ingest()
+        listen = first.wait_for_address()
+        with ThreadPoolExecutor(2) as pool:
+            callers = [pool.submit(record, number) for number in range(2)]
+            wait_until(lambda: len(sent) > 2 * BATCH, "both have reached it")
+            first.kill()
+            for crash in INGEST_CRASHES:
+                dying = site.start_ingest(MUTUA_LISTEN=listen, MUTUA_CRASH_AT=crash)
+                assert dying.wait_for_exit() == CRASHED
+            last = site.start_ingest(MUTUA_LISTEN=listen)
+            over.set()
+            for caller in callers:
+                caller.result()
+            assert last.stop() == 0
+        on_log = count_event_ids(site.address.servers[0], site.address.topic)
+        assert set(sent) == set(on_log)
+        assert max(on_log.values()) <= 1 + len(INGEST_CRASHES)

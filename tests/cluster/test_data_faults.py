@@ -97,28 +97,6 @@ def assert_ended_with(process: ServiceProcess, *words: str) -> None:
     assert all(word in last for word in words), last
 
 
-def test_deleted_unprojected_records_end_the_projector(site: ServiceCluster) -> None:
-    """As by a retention setting."""
-    site.record(40)
-    projector = site.start_projector(**LONG_TIMEOUTS)
-    site.wait_until_projected()
-    before = site.read_positions()
-    with freeze(projector):
-        site.record(400)
-        with closing(KafkaAdminClient(bootstrap_servers=list(site.address.servers))) as admin:
-            admin.delete_records(
-                {
-                    TopicPartition(site.address.topic, number): position + 10
-                    for number, position in enumerate(before)
-                }
-            )
-    assert_ended_with(projector, "does not hold the next record to project", "replay a backup")
-    assert_ended_with(
-        site.start_projector(), "does not hold its first records any more", "replay a backup"
-    )
-    assert site.read_positions() == before
-
-
 def cut(broker: Broker, topic: str) -> None:
     """Empties a topic, as a broker does that was restored from an early backup."""
     broker.kill()
@@ -131,96 +109,9 @@ def cut(broker: Broker, topic: str) -> None:
     broker.start()
 
 
-def test_truncated_log_that_grew_again_ends_the_projector(
-    own_site: ServiceCluster, private_broker: Broker
-) -> None:
-    """Read models that are ahead of Kafka, and then of another Kafka. The projector stands still
-    meanwhile, so that nothing tells it, and reads on where it was."""
-    site = own_site
-    site.record(80)
-    projector, query = site.start_projector(**LONG_TIMEOUTS), site.start_query()
-    site.wait_until_projected()
-    with open_query_stub(query) as stub:
-        assert not status(stub, "p0").held
-        with freeze(projector):
-            cut(private_broker, site.address.topic)
-            wait_until(lambda: site.read_ends() == [0] * PARTITIONS, "it is cut")
-            wait_until(lambda: len(status(stub, "p0").held) == 1, "status tells")
-            assert "the log ends at 0, before the 20 facts" in status(stub, "p0").held[0].reason
-            site.record(160)
-            wait_until(lambda: not status(stub, "p0").held, "it grew past that")
-    assert_ended_with(
-        projector, "partition", "does not hold the fact that was projected last", REMEDY
-    )
-    assert_ended_with(
-        site.start_projector(), "does not hold the fact that was projected last", REMEDY
-    )
-
-
-def test_rewound_read_models_are_projected_again(
-    site: ServiceCluster, database: str, postgres: str
-) -> None:
-    """An older backup in their place, or a standby that was behind: its files are a copy.
-
-    Facts are projected one by one at first, and then all at once, which numbers parties otherwise:
-    those of a correction and those of new exchanges are apart then.
-    """
-    first = exchange("X", "Y", programme="p0")
-    one_by_one = [
-        exchange("V", "W", programme="p0"),
-        first,
-        in_programme("p0", correction(first, first.event_id, receiver="P")),
-        exchange("R", "S", programme="p0"),
-    ]
-    site.record(40)
-    projector, query = site.start_projector(), site.start_query()
-    site.wait_until_projected()
-    backup = copy_database(postgres, database)
-    for event in one_by_one:
-        site.append([event])
-        site.wait_until_projected()
-    wait_until(query.is_serving, "the database is back")
-    with open_query_stub(query) as stub:
-        expected, end = balances(stub, "p0"), status(stub, "p0").position
-        replace_database(postgres, database, backup)
-        assert_ended_with(projector, "they went back, to a backup or to a standby that was behind")
-        wait_until(query.is_serving, "the older database is queried")
-        waiting = stub.GetStatus.future(
-            pb.GetStatusRequest(programme_id="p0", min_position=end), timeout=60
-        )
-        site.start_projector()
-        assert waiting.result().exchange_count == 5 + 3
-        site.assert_complete()
-        assert balances(stub, "p0") == expected
-        site.append([exchange("R", "P", programme="p0"), exchange("N", "X", programme="p0")])
-        site.assert_complete()
-        with open_query_stub(site.start_query()) as fresh:
-            assert balances(stub, "p0") == balances(fresh, "p0")
-    assert not query.has_ended()
-
-
 def set_topic(broker: str, topic: str, name: str, value: str) -> None:
     with closing(KafkaAdminClient(bootstrap_servers=broker)) as admin:
         admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, topic, {name: value})])
-
-
-def test_ingest_is_unready_while_max_message_bytes_is_too_small(broker: str, topic: str) -> None:
-    with run_ingest(kafka_url(broker, topic)) as running:
-        running.wait_until_serving()
-        load = RecordingLoad(running.address)
-        load.wait_for_progress()
-        set_topic(broker, topic, "max.message.bytes", "100")
-        wait_until(lambda: not running.is_serving(), "health tells")
-        running.wait_for_stderr("max.message.bytes is 100; set it to 1048576 or more")
-        assert send(running, deadline_seconds=5) == "LOG_DOWN"
-        assert not load.has_failed()
-        set_topic(broker, topic, "max.message.bytes", "2097152")
-        running.wait_until_serving(within_seconds=RECOVERY_SECONDS)
-        load.wait_for_progress()
-        acknowledged = load.stop()
-    on_log = count_event_ids(broker, topic)
-    assert set(acknowledged) <= set(on_log)
-    assert set(on_log.values()) == {1}
 
 
 @pytest.fixture
@@ -239,51 +130,165 @@ BROKER_CLOCK_MS = (9_000, 3_600_000, 5_000, 1, 3_600_001)
 RAISED_MS = (9_000, 3_600_000, 3_600_000, 3_600_000, 3_600_001)
 
 
-def test_record_times_are_monotonic_when_the_clock_steps_back(
-    tmp_path: Path, broker: str, producer_timed_topic: str, database: str
-) -> None:
-    """Whether facts are projected each by itself or all at once, and wherever they are moved."""
-    with (
-        closing(ServiceCluster(tmp_path, broker, producer_timed_topic, database)) as site,
-        closing(KafkaProducer(bootstrap_servers=broker)) as producer,
-    ):
-        partition = find_partition("p0", PARTITIONS)
-
-        def put(at: int) -> None:
-            producer.send(
-                producer_timed_topic,
-                value=serialize_record(exchange(programme="p0")),
-                key=b"p0",
-                partition=partition,
-                timestamp_ms=START_MS + at,
-            )
-            producer.flush()
-
-        projector = site.start_projector()
-        for at in BROKER_CLOCK_MS[:3]:
-            put(at)
-            site.wait_until_projected()
-        assert projector.stop() == 0
-        for at in BROKER_CLOCK_MS[3:]:
-            put(at)
-        site.start_projector()
-        site.assert_complete()
-        with open_query_stub(site.start_query()) as stub:
-            assert record_times(stub) == [START_MS + at for at in RAISED_MS]
-    file, data = tmp_path / "log.jsonl", tmp_path / "data"
-    settings = read_settings(log_url=kafka_url(broker, producer_timed_topic))
-    topics.export(file, settings, programme_id="", force=False, progress=lambda *_: None)
-    assert replay(file, data, now=time.time_ns() // 1_000, progress=lambda *_: None).ok
-    with (
-        serve_embedded(data, purpose="a test", write=False) as running,
-        grpc.insecure_channel(running.address) as channel,
-    ):
-        assert record_times(QueryServiceStub(channel)) == [START_MS + at for at in RAISED_MS]
-
-
 def record_times(stub: QueryServiceStub) -> list[int]:
     """In milliseconds, in the order of the log."""
     question = pb.Question(programme_id="p0")
     request = pb.ListExchangesRequest(question=question, order_by="record_time")
     exchanges = stub.ListExchanges(request, timeout=120).exchanges
     return [exchange.revisions[0].record_time.ToMilliseconds() for exchange in exchanges]
+
+
+class TestLog:
+    def test_deleted_unprojected_records_end_the_projector(self, site: ServiceCluster) -> None:
+        """As by a retention setting."""
+        site.record(40)
+        projector = site.start_projector(**LONG_TIMEOUTS)
+        site.wait_until_projected()
+        before = site.read_positions()
+        with freeze(projector):
+            site.record(400)
+            with closing(KafkaAdminClient(bootstrap_servers=list(site.address.servers))) as admin:
+                admin.delete_records(
+                    {
+                        TopicPartition(site.address.topic, number): position + 10
+                        for number, position in enumerate(before)
+                    }
+                )
+        assert_ended_with(projector, "does not hold the next record to project", "replay a backup")
+        assert_ended_with(
+            site.start_projector(), "does not hold its first records any more", "replay a backup"
+        )
+        assert site.read_positions() == before
+
+    def test_truncated_log_that_grew_again_ends_the_projector(
+        self, own_site: ServiceCluster, private_broker: Broker
+    ) -> None:
+        """Read models that are ahead of Kafka, and then of another Kafka.
+
+        The projector is frozen meanwhile, so that it notices nothing and reads on where it was.
+        """
+        site = own_site
+        site.record(80)
+        projector, query = site.start_projector(**LONG_TIMEOUTS), site.start_query()
+        site.wait_until_projected()
+        with open_query_stub(query) as stub:
+            assert not status(stub, "p0").held
+            with freeze(projector):
+                cut(private_broker, site.address.topic)
+                wait_until(lambda: site.read_ends() == [0] * PARTITIONS, "it is cut")
+                wait_until(lambda: len(status(stub, "p0").held) == 1, "status tells")
+                assert "the log ends at 0, before the 20 facts" in status(stub, "p0").held[0].reason
+                site.record(160)
+                wait_until(lambda: not status(stub, "p0").held, "it grew past that")
+        assert_ended_with(
+            projector, "partition", "does not hold the fact that was projected last", REMEDY
+        )
+        assert_ended_with(
+            site.start_projector(), "does not hold the fact that was projected last", REMEDY
+        )
+
+    def test_ingest_is_unready_while_max_message_bytes_is_too_small(
+        self, broker: str, topic: str
+    ) -> None:
+        with run_ingest(kafka_url(broker, topic)) as running:
+            running.wait_until_serving()
+            load = RecordingLoad(running.address)
+            load.wait_for_progress()
+            set_topic(broker, topic, "max.message.bytes", "100")
+            wait_until(lambda: not running.is_serving(), "health tells")
+            running.wait_for_stderr("max.message.bytes is 100; set it to 1048576 or more")
+            assert send(running, deadline_seconds=5) == "LOG_DOWN"
+            assert not load.has_failed()
+            set_topic(broker, topic, "max.message.bytes", "2097152")
+            running.wait_until_serving(within_seconds=RECOVERY_SECONDS)
+            load.wait_for_progress()
+            acknowledged = load.stop()
+        on_log = count_event_ids(broker, topic)
+        assert set(acknowledged) <= set(on_log)
+        assert set(on_log.values()) == {1}
+
+    def test_record_times_are_monotonic_when_the_clock_steps_back(
+        self, tmp_path: Path, broker: str, producer_timed_topic: str, database: str
+    ) -> None:
+        """Slabs of any size have equal record times, and so has the log after a move."""
+        with (
+            closing(ServiceCluster(tmp_path, broker, producer_timed_topic, database)) as site,
+            closing(KafkaProducer(bootstrap_servers=broker)) as producer,
+        ):
+            partition = find_partition("p0", PARTITIONS)
+
+            def put(at: int) -> None:
+                producer.send(
+                    producer_timed_topic,
+                    value=serialize_record(exchange(programme="p0")),
+                    key=b"p0",
+                    partition=partition,
+                    timestamp_ms=START_MS + at,
+                )
+                producer.flush()
+
+            projector = site.start_projector()
+            for at in BROKER_CLOCK_MS[:3]:
+                put(at)
+                site.wait_until_projected()
+            assert projector.stop() == 0
+            for at in BROKER_CLOCK_MS[3:]:
+                put(at)
+            site.start_projector()
+            site.assert_complete()
+            with open_query_stub(site.start_query()) as stub:
+                assert record_times(stub) == [START_MS + at for at in RAISED_MS]
+        file, data = tmp_path / "log.jsonl", tmp_path / "data"
+        settings = read_settings(log_url=kafka_url(broker, producer_timed_topic))
+        topics.export(file, settings, programme_id="", force=False, progress=lambda *_: None)
+        assert replay(file, data, now=time.time_ns() // 1_000, progress=lambda *_: None).ok
+        with (
+            serve_embedded(data, purpose="a test", write=False) as running,
+            grpc.insecure_channel(running.address) as channel,
+        ):
+            assert record_times(QueryServiceStub(channel)) == [START_MS + at for at in RAISED_MS]
+
+
+class TestReadModels:
+    def test_projected_again_after_going_back(
+        self, site: ServiceCluster, database: str, postgres: str
+    ) -> None:
+        """An older backup in their place, or a standby that was behind: its files are a copy.
+
+        Facts are projected one by one at first and together later, which numbers the parties of a
+        correction and of new exchanges differently.
+        """
+        first = exchange("X", "Y", programme="p0")
+        one_by_one = [
+            exchange("V", "W", programme="p0"),
+            first,
+            in_programme("p0", correction(first, first.event_id, receiver="P")),
+            exchange("R", "S", programme="p0"),
+        ]
+        site.record(40)
+        projector, query = site.start_projector(), site.start_query()
+        site.wait_until_projected()
+        backup = copy_database(postgres, database)
+        for event in one_by_one:
+            site.append([event])
+            site.wait_until_projected()
+        wait_until(query.is_serving, "the database is back")
+        with open_query_stub(query) as stub:
+            expected, end = balances(stub, "p0"), status(stub, "p0").position
+            replace_database(postgres, database, backup)
+            assert_ended_with(
+                projector, "they went back, to a backup or to a standby that was behind"
+            )
+            wait_until(query.is_serving, "the older database is queried")
+            waiting = stub.GetStatus.future(
+                pb.GetStatusRequest(programme_id="p0", min_position=end), timeout=60
+            )
+            site.start_projector()
+            assert waiting.result().exchange_count == 5 + 3
+            site.assert_complete()
+            assert balances(stub, "p0") == expected
+            site.append([exchange("R", "P", programme="p0"), exchange("N", "X", programme="p0")])
+            site.assert_complete()
+            with open_query_stub(site.start_query()) as fresh:
+                assert balances(stub, "p0") == balances(fresh, "p0")
+        assert not query.has_ended()

@@ -83,25 +83,6 @@ def kill_broker(broker: Broker) -> Callable[[], None]:
     return broker.start
 
 
-@pytest.mark.parametrize("fault", [freeze_broker, kill_broker])
-def test_acknowledged_facts_are_on_the_log_exactly_once(
-    private_broker: Broker, private_topic: str, fault: Callable[[Broker], Callable[[], None]]
-) -> None:
-    with run_ingest(kafka_url(private_broker.address, private_topic)) as running:
-        running.wait_until_serving()
-        load = RecordingLoad(running.address)
-        load.wait_for_progress()
-        recover = fault(private_broker)
-        wait_until(lambda: not running.is_serving(), "health tells that the broker is away")
-        recover()
-        running.wait_until_serving(within_seconds=RECOVERY_SECONDS)
-        load.wait_for_progress()
-        acknowledged = load.stop()
-    on_log = count_event_ids(private_broker.address, private_topic)
-    assert set(acknowledged) == set(on_log)
-    assert set(on_log.values()) == {1}
-
-
 def send(running: ServiceProcess, *, deadline_seconds: float) -> str:
     """Why a call that is sent once is refused; "" when it is not."""
     request = RecordEventsRequest(events=[exchange(programme="default")])
@@ -115,66 +96,6 @@ def send(running: ServiceProcess, *, deadline_seconds: float) -> str:
     return ""
 
 
-def test_ingest_waits_for_absent_broker(private_broker: Broker, private_topic: str) -> None:
-    private_broker.kill()
-    with run_ingest(kafka_url(private_broker.address, private_topic)) as running:
-        running.wait_for_stderr(f"Kafka at {private_broker.address} does not answer")
-        assert not running.is_serving()
-        assert send(running, deadline_seconds=5) == "LOG_DOWN"
-        private_broker.start()
-        running.wait_until_serving(within_seconds=RECOVERY_SECONDS)
-        assert send(running, deadline_seconds=5) == ""
-        assert len(running.stderr.splitlines()) == 1
-
-
-def test_stopping_ingest_leaves_running_calls_outcome_unknown(
-    private_broker: Broker, private_topic: str
-) -> None:
-    with (
-        run_ingest(kafka_url(private_broker.address, private_topic)) as running,
-        ThreadPoolExecutor(4) as pool,
-    ):
-        running.wait_until_serving()
-        private_broker.freeze()
-        calls = [pool.submit(send, running, deadline_seconds=60) for _ in range(4)]
-        pause(0.5)
-        running.send_signal(signal.SIGTERM)
-        assert {call.result() for call in calls} == {"OUTCOME_UNKNOWN"}
-        assert running.wait_for_exit() == 0
-        private_broker.thaw()
-
-
-def test_outcome_unknown_arrives_before_the_deadline(
-    private_broker: Broker, private_topic: str
-) -> None:
-    with run_ingest(kafka_url(private_broker.address, private_topic)) as running:
-        running.wait_until_serving()
-        private_broker.freeze()
-        assert send(running, deadline_seconds=1) == "OUTCOME_UNKNOWN"
-        private_broker.thaw()
-        running.wait_until_serving()
-
-
-def test_append_beyond_queue_is_refused_and_not_sent(
-    private_broker: Broker, private_topic: str
-) -> None:
-    address = KafkaAddress(servers=(private_broker.address,), topic=private_topic)
-    with closing(KafkaLog(address, queue_bytes=40_000, facts_per_second=10**9)) as log:
-        wait_until(lambda: not log.unready_reason, "the log is open")
-        private_broker.freeze()
-        # A partition may take a quarter of the room, at 1,000 bytes a record plus its value.
-        waiting = [log.append("one", [b"%d" % number]) for number in range(9)]
-        with pytest.raises(OverloadedError):
-            log.append("one", [b"another"])
-        other = next(
-            p for p in ("a", "b", "c", "d") if find_partition(p, 4) != find_partition("one", 4)
-        )
-        waiting.append(log.append(other, [b"of another partition"]))
-        private_broker.thaw()
-        assert [each.result(20).next_offset for each in waiting] == [*range(1, 10), 1]
-        assert log.append("one", [b"room again"]).result(20).next_offset == 10
-
-
 SAFE = {
     "MUTUA_KAFKA_SECURITY_PROTOCOL": "SASL_SSL",
     "MUTUA_KAFKA_SASL_MECHANISM": "PLAIN",
@@ -182,24 +103,106 @@ SAFE = {
 }
 
 
-def test_tls_and_password_reach_the_broker(private_broker: Broker, private_topic: str) -> None:
-    safe = {**SAFE, "MUTUA_KAFKA_SSL_CAFILE": str(private_broker.certificate)}
-    with (
-        run_ingest(
-            kafka_url(private_broker.safe_address, private_topic),
-            MUTUA_KAFKA_SASL_PLAIN_PASSWORD=PASSWORD,
-            **safe,
-        ) as right,
-        run_ingest(
-            kafka_url(private_broker.safe_address, private_topic),
-            MUTUA_KAFKA_SASL_PLAIN_PASSWORD="no",
-            **safe,
-        ) as wrong,
-    ):
-        right.wait_until_serving()
-        assert send(right, deadline_seconds=5) == ""
-        wrong.wait_for_stderr("refuses the credentials", "MUTUA_KAFKA_SASL_PLAIN_PASSWORD")
-        assert not wrong.is_serving()
-        assert (
-            len(wrong.stderr.splitlines()) <= 2
-        )  # one more where a busy broker only hung up at first
+class TestIngest:
+    @pytest.mark.parametrize("fault", [freeze_broker, kill_broker])
+    def test_acknowledged_facts_are_on_the_log_exactly_once(
+        self,
+        private_broker: Broker,
+        private_topic: str,
+        fault: Callable[[Broker], Callable[[], None]],
+    ) -> None:
+        with run_ingest(kafka_url(private_broker.address, private_topic)) as running:
+            running.wait_until_serving()
+            load = RecordingLoad(running.address)
+            load.wait_for_progress()
+            recover = fault(private_broker)
+            wait_until(lambda: not running.is_serving(), "health tells that the broker is away")
+            recover()
+            running.wait_until_serving(within_seconds=RECOVERY_SECONDS)
+            load.wait_for_progress()
+            acknowledged = load.stop()
+        on_log = count_event_ids(private_broker.address, private_topic)
+        assert set(acknowledged) == set(on_log)
+        assert set(on_log.values()) == {1}
+
+    def test_waits_for_absent_broker(self, private_broker: Broker, private_topic: str) -> None:
+        private_broker.kill()
+        with run_ingest(kafka_url(private_broker.address, private_topic)) as running:
+            running.wait_for_stderr(f"Kafka at {private_broker.address} does not answer")
+            assert not running.is_serving()
+            assert send(running, deadline_seconds=5) == "LOG_DOWN"
+            private_broker.start()
+            running.wait_until_serving(within_seconds=RECOVERY_SECONDS)
+            assert send(running, deadline_seconds=5) == ""
+            assert len(running.stderr.splitlines()) == 1
+
+    def test_stop_leaves_running_calls_outcome_unknown(
+        self, private_broker: Broker, private_topic: str
+    ) -> None:
+        with (
+            run_ingest(kafka_url(private_broker.address, private_topic)) as running,
+            ThreadPoolExecutor(4) as pool,
+        ):
+            running.wait_until_serving()
+            private_broker.freeze()
+            calls = [pool.submit(send, running, deadline_seconds=60) for _ in range(4)]
+            pause(0.5)
+            running.send_signal(signal.SIGTERM)
+            assert {call.result() for call in calls} == {"OUTCOME_UNKNOWN"}
+            assert running.wait_for_exit() == 0
+            private_broker.thaw()
+
+    def test_outcome_unknown_arrives_before_the_deadline(
+        self, private_broker: Broker, private_topic: str
+    ) -> None:
+        with run_ingest(kafka_url(private_broker.address, private_topic)) as running:
+            running.wait_until_serving()
+            private_broker.freeze()
+            assert send(running, deadline_seconds=1) == "OUTCOME_UNKNOWN"
+            private_broker.thaw()
+            running.wait_until_serving()
+
+    def test_tls_and_password_reach_the_broker(
+        self, private_broker: Broker, private_topic: str
+    ) -> None:
+        safe = {**SAFE, "MUTUA_KAFKA_SSL_CAFILE": str(private_broker.certificate)}
+        with (
+            run_ingest(
+                kafka_url(private_broker.safe_address, private_topic),
+                MUTUA_KAFKA_SASL_PLAIN_PASSWORD=PASSWORD,
+                **safe,
+            ) as right,
+            run_ingest(
+                kafka_url(private_broker.safe_address, private_topic),
+                MUTUA_KAFKA_SASL_PLAIN_PASSWORD="no",
+                **safe,
+            ) as wrong,
+        ):
+            right.wait_until_serving()
+            assert send(right, deadline_seconds=5) == ""
+            wrong.wait_for_stderr("refuses the credentials", "MUTUA_KAFKA_SASL_PLAIN_PASSWORD")
+            assert not wrong.is_serving()
+            assert (
+                len(wrong.stderr.splitlines()) <= 2
+            )  # one more where a busy broker only hung up at first
+
+
+class TestKafkaLog:
+    def test_append_beyond_queue_is_refused_and_not_sent(
+        self, private_broker: Broker, private_topic: str
+    ) -> None:
+        address = KafkaAddress(servers=(private_broker.address,), topic=private_topic)
+        with closing(KafkaLog(address, queue_bytes=40_000, facts_per_second=10**9)) as log:
+            wait_until(lambda: not log.unready_reason, "the log is open")
+            private_broker.freeze()
+            # A partition may take a quarter of the room, at 1,000 bytes a record plus its value.
+            waiting = [log.append("one", [b"%d" % number]) for number in range(9)]
+            with pytest.raises(OverloadedError):
+                log.append("one", [b"another"])
+            other = next(
+                p for p in ("a", "b", "c", "d") if find_partition(p, 4) != find_partition("one", 4)
+            )
+            waiting.append(log.append(other, [b"of another partition"]))
+            private_broker.thaw()
+            assert [each.result(20).next_offset for each in waiting] == [*range(1, 10), 1]
+            assert log.append("one", [b"room again"]).result(20).next_offset == 10

@@ -14,16 +14,18 @@ from services.adapters.kafka.address import KafkaAddress
 from services.adapters.kafka.client import open_client
 
 
-@pytest.mark.parametrize("make", [KafkaAdminClient, KafkaConsumer, KafkaProducer])
-def test_failed_open_client_leaks_no_thread_or_file(
-    make: Callable[..., Any],
-) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as silent:
-        address = KafkaAddress(servers=(f"127.0.0.1:{silent.getsockname()[1]}",), topic="any")
+class TestOpenClient:
+    @pytest.mark.parametrize("make", [KafkaAdminClient, KafkaConsumer, KafkaProducer])
+    def test_failure_leaks_no_thread_or_file(
+        self,
+        make: Callable[..., Any],
+    ) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as silent:
+            address = KafkaAddress(servers=(f"127.0.0.1:{silent.getsockname()[1]}",), topic="any")
 
-        def attempt() -> tuple[int, int]:
-            with pytest.raises(KafkaError):
-                open_client(make, address, bootstrap_timeout_ms=50)
-            return threading.active_count(), len(list(Path("/proc/self/fd").iterdir()))
+            def attempt() -> tuple[int, int]:
+                with pytest.raises(KafkaError):
+                    open_client(make, address, bootstrap_timeout_ms=50)
+                return threading.active_count(), len(list(Path("/proc/self/fd").iterdir()))
 
-        assert len({attempt() for _ in range(5)}) == 1
+            assert len({attempt() for _ in range(5)}) == 1

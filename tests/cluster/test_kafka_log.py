@@ -60,17 +60,6 @@ class OnePartition:
             self._is_open = False
 
 
-class TestKafkaLog(LogContract):
-    @pytest.fixture
-    def open_log(self, broker: str) -> Iterator[LogOpener]:
-        name = f"test-{uuid4().hex}"
-        address = KafkaAddress(servers=(broker,), topic=name)
-        create_topic(broker, name, partition_count=1)
-        with ExitStack() as opened:
-            yield lambda: opened.enter_context(closing(OnePartition(address)))
-        delete_topic(broker, name)
-
-
 @pytest.fixture
 def log(broker: str, topic: str) -> Iterator[KafkaLog]:
     address = KafkaAddress(servers=(broker,), topic=topic)
@@ -84,58 +73,72 @@ def producer_of(log: KafkaLog) -> Any:
     return ready and ready.producer
 
 
-def test_stuck_producer_is_replaced(log: KafkaLog, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(managed_producer, "_STUCK_SECONDS", 0.5)
-    stuck = producer_of(log)
-    stuck.send = lambda *_: KafkaFuture()
-    with pytest.raises(OutcomeUnknownError, match="not acknowledged anything"):
-        append_durably(log, b"a")
-    wait_until(lambda: producer_of(log) not in (None, stuck), "another producer is there")
-    assert append_durably(log, b"a").next_offset == 1
+class TestManagedProducer:
+    def test_stuck_producer_is_replaced(
+        self, log: KafkaLog, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(managed_producer, "_STUCK_SECONDS", 0.5)
+        stuck = producer_of(log)
+        stuck.send = lambda *_: KafkaFuture()
+        with pytest.raises(OutcomeUnknownError, match="not acknowledged anything"):
+            append_durably(log, b"a")
+        wait_until(lambda: producer_of(log) not in (None, stuck), "another producer is there")
+        assert append_durably(log, b"a").next_offset == 1
+
+    def test_failed_producer_is_replaced_once_despite_late_failures(self, log: KafkaLog) -> None:
+        failing, late = producer_of(log), KafkaFuture()
+        answers = [KafkaFuture().failure(CorruptRecordError()), late]
+        failing.send = lambda *_: answers.pop()
+        pending = log.append("slow", [b"a"])
+        with pytest.raises(
+            OutcomeUnknownError, match=r"CorruptRecord.*; send the identical request again"
+        ):
+            append_durably(log, b"b")
+        with pytest.raises(OutcomeUnknownError, match="a send to Kafka failed"):
+            pending.result(PATIENCE_SECONDS)
+        wait_until(lambda: producer_of(log) not in (None, failing), "another producer is there")
+        replacement = producer_of(log)
+        late.failure(CorruptRecordError())
+        judged = log._producer.ready
+        log._producer.report_failure(failing)
+        wait_until(lambda: log._producer.ready is not judged, "the producer was checked again")
+        assert append_durably(log, b"c").next_offset == 1
+        assert producer_of(log) is replacement
+
+    def test_closed_producer_refuses_append_and_is_replaced(self, log: KafkaLog) -> None:
+        closed = producer_of(log)
+        closed.close(timeout=5)
+        with pytest.raises(LogUnavailableError):
+            log.append("default", [b"a"])
+        wait_until(lambda: producer_of(log) not in (None, closed), "another producer is there")
+        assert append_durably(log, b"a").next_offset == 1
 
 
-def test_failed_producer_is_replaced_once_despite_late_failures(log: KafkaLog) -> None:
-    failing, late = producer_of(log), KafkaFuture()
-    answers = [KafkaFuture().failure(CorruptRecordError()), late]
-    failing.send = lambda *_: answers.pop()
-    pending = log.append("slow", [b"a"])
-    with pytest.raises(
-        OutcomeUnknownError, match=r"CorruptRecord.*; send the identical request again"
-    ):
-        append_durably(log, b"b")
-    with pytest.raises(OutcomeUnknownError, match="a send to Kafka failed"):
-        pending.result(PATIENCE_SECONDS)
-    wait_until(lambda: producer_of(log) not in (None, failing), "another producer is there")
-    replacement = producer_of(log)
-    late.failure(CorruptRecordError())
-    judged = log._producer.ready
-    log._producer.report_failure(failing)
-    wait_until(lambda: log._producer.ready is not judged, "the producer was checked again")
-    assert append_durably(log, b"c").next_offset == 1
-    assert producer_of(log) is replacement
+class TestKafkaLogLimits:
+    def test_append_refuses_oversized_fact(self, log: KafkaLog) -> None:
+        with pytest.raises(RequestTooLargeError, match="the log takes at most"):
+            log.append("default", [b"x" * (1 << 20)])
+        assert append_durably(log, b"x" * ((1 << 20) - 1_000)).next_offset == 1
+
+    def test_hanging_client_makes_log_unready(
+        self, log: KafkaLog, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        over = Event()
+        monkeypatch.setattr(managed_producer, "_SILENT_SECONDS", 2.5)
+        wait_until(lambda: not log.unready_reason, "the log is open")
+        monkeypatch.setattr(log._producer._admin, "describe", over.wait)
+        wait_until(lambda: "Kafka has not answered for" in log.unready_reason, "the log is unready")
+        monkeypatch.undo()
+        over.set()
+        wait_until(lambda: not log.unready_reason, "it goes on")
 
 
-def test_closed_producer_refuses_append_and_is_replaced(log: KafkaLog) -> None:
-    closed = producer_of(log)
-    closed.close(timeout=5)
-    with pytest.raises(LogUnavailableError):
-        log.append("default", [b"a"])
-    wait_until(lambda: producer_of(log) not in (None, closed), "another producer is there")
-    assert append_durably(log, b"a").next_offset == 1
-
-
-def test_append_refuses_oversized_fact(log: KafkaLog) -> None:
-    with pytest.raises(RequestTooLargeError, match="the log takes at most"):
-        log.append("default", [b"x" * (1 << 20)])
-    assert append_durably(log, b"x" * ((1 << 20) - 1_000)).next_offset == 1
-
-
-def test_hanging_client_makes_log_unready(log: KafkaLog, monkeypatch: pytest.MonkeyPatch) -> None:
-    over = Event()
-    monkeypatch.setattr(managed_producer, "_SILENT_SECONDS", 2.5)
-    wait_until(lambda: not log.unready_reason, "the log is open")
-    monkeypatch.setattr(log._producer._admin, "describe", over.wait)
-    wait_until(lambda: "Kafka has not answered for" in log.unready_reason, "the log is unready")
-    monkeypatch.undo()
-    over.set()
-    wait_until(lambda: not log.unready_reason, "it goes on")
+class TestKafkaLog(LogContract):
+    @pytest.fixture
+    def open_log(self, broker: str) -> Iterator[LogOpener]:
+        name = f"test-{uuid4().hex}"
+        address = KafkaAddress(servers=(broker,), topic=name)
+        create_topic(broker, name, partition_count=1)
+        with ExitStack() as opened:
+            yield lambda: opened.enter_context(closing(OnePartition(address)))
+        delete_topic(broker, name)

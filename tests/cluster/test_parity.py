@@ -152,11 +152,6 @@ def load(world: Installation) -> None:
     world.wait_until_projected(IRREGULAR)
 
 
-@ABOUT
-def test_every_question_has_equal_answers(both: WorldPair, subject: QuestionSubject) -> None:
-    assert ask_everything(both, subject) == RPCS
-
-
 def ask_everything(
     both: WorldPair, subject: QuestionSubject, orders: Sequence[str] = EXCHANGE_ORDERS
 ) -> set[str]:
@@ -173,37 +168,6 @@ def ask_everything(
     return asked
 
 
-@ABOUT
-def test_every_number_has_equal_evidence(both: WorldPair, subject: QuestionSubject) -> None:
-    question = pb.Question(programme_id=subject.programme_id)
-    balances = rows(
-        both.assert_same_answers("ListBalances", pb.ListBalancesRequest(question=question))
-    )
-    for balance in balances:
-        name = balance.organization_id
-        asked = pb.GetBalanceRequest(question=question, organization_id=name)
-        [found] = both.assert_same_answers("GetBalance", asked)
-        assert found.balance == balance
-    for balance in some_of(balances):
-        directed_count = 0
-        for side in ("giver_id", "receiver_id"):
-            evidence = pb.ListExchangesRequest(
-                question=question, standing_only=True, **{side: balance.organization_id}
-            )
-            directed_count += len(rows(both.assert_same_answers("ListExchanges", evidence)))
-        assert directed_count + balance.joint_count == balance.exchange_count
-    for pair in some_of(
-        rows(both.assert_same_answers("ListPairs", pb.ListPairsRequest(question=question)))
-    ):
-        evidence = pb.ListExchangesRequest(
-            question=question,
-            giver_id=pair.giver_id,
-            receiver_id=pair.receiver_id,
-            standing_only=True,
-        )
-        assert len(rows(both.assert_same_answers("ListExchanges", evidence))) == pair.given_count
-
-
 def some_of(found: Sequence[Any]) -> Sequence[Any]:
     return found[:: len(found) // EVIDENCE_ROWS + 1]
 
@@ -212,47 +176,6 @@ def rows(found: Sequence[Any]) -> list[Any]:
     """Those of all pages of a list."""
     [field, *_] = found[0].DESCRIPTOR.fields
     return [row for page in found for row in getattr(page, field.name)]
-
-
-@pytest.mark.parametrize("subject", SUBJECTS[:2])
-def test_balances_equal_oracle(both: WorldPair, subject: QuestionSubject) -> None:
-    ledger = fold(
-        read_reviews(REVIEWS)
-        if subject.programme_id == DPDK
-        else generate_recorded_events(GENERATED)
-    )
-    summed = [each for each in generate_questions(subject) if each.allocation != pb.ALLOCATION_FULL]
-    for question in summed[::3]:
-        expected = oracle.compute_balances(ledger, question)
-        coverage, warnings = (
-            oracle.compute_coverage(ledger, question),
-            oracle.find_warnings(ledger, question),
-        )
-        for world in (both.one, both.other):
-            found = fetch_pages(
-                world.stubs, "ListBalances", pb.ListBalancesRequest(question=question)
-            )
-            assert [message_to_json(row) for row in rows(found)] == expected
-            assert message_to_json(found[0].coverage) == coverage
-            assert list(found[0].warnings) == warnings
-
-
-def test_both_installations_verify(both: WorldPair, urls: tuple[str, str], data: Path) -> None:
-    report = verify(KafkaAddress.parse(urls[0]), urls[1])
-    assert (report.differences, report.unprojected_count, report.hold_reason) == ([], 0, "")
-    printed = run_mutua("--data", str(data), "verify").stdout
-    assert printed == f"ok: {report.fact_count:,} facts\n"
-
-
-def test_every_process_answers_at_min_position(both: WorldPair) -> None:
-    for world in (both.one, both.other):
-        with Client(world.server, "later") as client:
-            for number, event in enumerate(facts(0, 20)):
-                wanted = client.record([event])
-                request = pb.GetStatusRequest(programme_id="later", min_position=wanted)
-                for stub in world.stubs:
-                    assert stub.GetStatus(request, timeout=120).exchange_count == number + 1
-    both.assert_same_answers("GetStatus", pb.GetStatusRequest(programme_id="later"))
 
 
 @pytest.fixture(scope="module")
@@ -282,7 +205,92 @@ def forget_the_move(page: Any) -> None:
             each.ClearField("record_time")
 
 
-@ABOUT
-def test_moved_log_has_equal_answers_and_times(moved: WorldPair, subject: QuestionSubject) -> None:
-    orders = (*EXCHANGE_ORDERS, "record_time", "record_time desc")
-    ask_everything(moved, subject, orders)
+class TestParity:
+    @ABOUT
+    def test_every_question_has_equal_answers(
+        self, both: WorldPair, subject: QuestionSubject
+    ) -> None:
+        assert ask_everything(both, subject) == RPCS
+
+    @ABOUT
+    def test_every_number_has_equal_evidence(
+        self, both: WorldPair, subject: QuestionSubject
+    ) -> None:
+        question = pb.Question(programme_id=subject.programme_id)
+        balances = rows(
+            both.assert_same_answers("ListBalances", pb.ListBalancesRequest(question=question))
+        )
+        for balance in balances:
+            name = balance.organization_id
+            asked = pb.GetBalanceRequest(question=question, organization_id=name)
+            [found] = both.assert_same_answers("GetBalance", asked)
+            assert found.balance == balance
+        for balance in some_of(balances):
+            directed_count = 0
+            for side in ("giver_id", "receiver_id"):
+                evidence = pb.ListExchangesRequest(
+                    question=question, standing_only=True, **{side: balance.organization_id}
+                )
+                directed_count += len(rows(both.assert_same_answers("ListExchanges", evidence)))
+            assert directed_count + balance.joint_count == balance.exchange_count
+        for pair in some_of(
+            rows(both.assert_same_answers("ListPairs", pb.ListPairsRequest(question=question)))
+        ):
+            evidence = pb.ListExchangesRequest(
+                question=question,
+                giver_id=pair.giver_id,
+                receiver_id=pair.receiver_id,
+                standing_only=True,
+            )
+            assert (
+                len(rows(both.assert_same_answers("ListExchanges", evidence))) == pair.given_count
+            )
+
+    @pytest.mark.parametrize("subject", SUBJECTS[:2])
+    def test_balances_equal_oracle(self, both: WorldPair, subject: QuestionSubject) -> None:
+        ledger = fold(
+            read_reviews(REVIEWS)
+            if subject.programme_id == DPDK
+            else generate_recorded_events(GENERATED)
+        )
+        summed = [
+            each for each in generate_questions(subject) if each.allocation != pb.ALLOCATION_FULL
+        ]
+        for question in summed[::3]:
+            expected = oracle.compute_balances(ledger, question)
+            coverage, warnings = (
+                oracle.compute_coverage(ledger, question),
+                oracle.find_warnings(ledger, question),
+            )
+            for world in (both.one, both.other):
+                found = fetch_pages(
+                    world.stubs, "ListBalances", pb.ListBalancesRequest(question=question)
+                )
+                assert [message_to_json(row) for row in rows(found)] == expected
+                assert message_to_json(found[0].coverage) == coverage
+                assert list(found[0].warnings) == warnings
+
+    def test_both_installations_verify(
+        self, both: WorldPair, urls: tuple[str, str], data: Path
+    ) -> None:
+        report = verify(KafkaAddress.parse(urls[0]), urls[1])
+        assert (report.differences, report.unprojected_count, report.hold_reason) == ([], 0, "")
+        printed = run_mutua("--data", str(data), "verify").stdout
+        assert printed == f"ok: {report.fact_count:,} facts\n"
+
+    def test_every_process_answers_at_min_position(self, both: WorldPair) -> None:
+        for world in (both.one, both.other):
+            with Client(world.server, "later") as client:
+                for number, event in enumerate(facts(0, 20)):
+                    wanted = client.record([event])
+                    request = pb.GetStatusRequest(programme_id="later", min_position=wanted)
+                    for stub in world.stubs:
+                        assert stub.GetStatus(request, timeout=120).exchange_count == number + 1
+        both.assert_same_answers("GetStatus", pb.GetStatusRequest(programme_id="later"))
+
+    @ABOUT
+    def test_moved_log_has_equal_answers_and_times(
+        self, moved: WorldPair, subject: QuestionSubject
+    ) -> None:
+        orders = (*EXCHANGE_ORDERS, "record_time", "record_time desc")
+        ask_everything(moved, subject, orders)

@@ -77,57 +77,58 @@ def asked(log: SqliteLog, store: QueryStore) -> Iterator[QueryServiceStub]:
         thread.join()
 
 
-def test_both_stores_answer_alike(tmp_path: Path, database: str) -> None:
-    with ExitStack() as resources:
-        log = resources.enter_context(
-            closing(SqliteLog(tmp_path / "log.sqlite", clock=lambda: START_TIME))
-        )
-        values = [
-            *map(serialize_record, generate_irregular_programme(PROGRAMME)),
-            UNREADABLE_RECORD,
-        ]
-        log.append(PROGRAMME, values).result(timeout=120)
-        stores = (
-            resources.enter_context(closing(SqliteStore(tmp_path / "read.sqlite"))),
-            resources.enter_context(closing(PostgresStore(database))),
-        )
-        stubs = [resources.enter_context(asked(log, store)) for store in stores]
-
-        def differences(name: str, request: Any) -> str:
-            # Page tokens name the read models they are of.
-            one, other = (
-                fetch_pages(
-                    [stub],
-                    name,
-                    request,
-                    normalize=lambda page: clear_fields(page, {"next_page_token"}),
-                )
-                for stub in stubs
+class TestStores:
+    def test_sqlite_and_postgresql_answer_alike(self, tmp_path: Path, database: str) -> None:
+        with ExitStack() as resources:
+            log = resources.enter_context(
+                closing(SqliteLog(tmp_path / "log.sqlite", clock=lambda: START_TIME))
             )
-            return find_difference(one, other)
+            values = [
+                *map(serialize_record, generate_irregular_programme(PROGRAMME)),
+                UNREADABLE_RECORD,
+            ]
+            log.append(PROGRAMME, values).result(timeout=120)
+            stores = (
+                resources.enter_context(closing(SqliteStore(tmp_path / "read.sqlite"))),
+                resources.enter_context(closing(PostgresStore(database))),
+            )
+            stubs = [resources.enter_context(asked(log, store)) for store in stores]
 
-        balances = pb.ListBalancesRequest(question=pb.Question(programme_id=PROGRAMME))
-        for start in range(0, log.end(), SLAB):
+            def differences(name: str, request: Any) -> str:
+                # Page tokens name the read models they are of.
+                one, other = (
+                    fetch_pages(
+                        [stub],
+                        name,
+                        request,
+                        normalize=lambda page: clear_fields(page, {"next_page_token"}),
+                    )
+                    for stub in stubs
+                )
+                return find_difference(one, other)
+
+            balances = pb.ListBalancesRequest(question=pb.Question(programme_id=PROGRAMME))
+            for start in range(0, log.end(), SLAB):
+                for store in stores:
+                    project_slab(store, log.log_id, log.read(start, SLAB))
+                if start == 3 * SLAB:  # columns are loaded here, and brought forward at the end
+                    assert differences("ListBalances", balances) == ""
             for store in stores:
-                project_slab(store, log.log_id, log.read(start, SLAB))
-            if start == 3 * SLAB:  # columns are loaded here, and brought forward at the end
-                assert differences("ListBalances", balances) == ""
-        for store in stores:
-            assert verify(log, store).differences == []
-        exchanges = pb.ListExchangesRequest(question=balances.question, page_size=5)
-        subject = QuestionSubject(
-            programme_id=PROGRAMME,
-            from_date=Date(year=2018, month=11, day=12),
-            to_date=Date(year=2019, month=8, day=20),
-            organization_ids=["T-01", ALIAS],
-            topics=TOPICS,
-        )
-        some = [each.exchange_id for each in stubs[0].ListExchanges(exchanges).exchanges]
-        seen = set()
-        orders = (*EXCHANGE_ORDERS, "record_time", "record_time desc")
-        for name, request in generate_requests(subject, some, exchange_orders=orders):
-            assert differences(name, request) == "", f"{name} {request}"
-            seen.add(name)
-        assert seen == RPCS
-        status = stubs[0].GetStatus(pb.GetStatusRequest(programme_id=PROGRAMME))
-        assert min(status.waiting_count, status.quarantine_count, status.exchange_count) > 0
+                assert verify(log, store).differences == []
+            exchanges = pb.ListExchangesRequest(question=balances.question, page_size=5)
+            subject = QuestionSubject(
+                programme_id=PROGRAMME,
+                from_date=Date(year=2018, month=11, day=12),
+                to_date=Date(year=2019, month=8, day=20),
+                organization_ids=["T-01", ALIAS],
+                topics=TOPICS,
+            )
+            some = [each.exchange_id for each in stubs[0].ListExchanges(exchanges).exchanges]
+            seen = set()
+            orders = (*EXCHANGE_ORDERS, "record_time", "record_time desc")
+            for name, request in generate_requests(subject, some, exchange_orders=orders):
+                assert differences(name, request) == "", f"{name} {request}"
+                seen.add(name)
+            assert seen == RPCS
+            status = stubs[0].GetStatus(pb.GetStatusRequest(programme_id=PROGRAMME))
+            assert min(status.waiting_count, status.quarantine_count, status.exchange_count) > 0

@@ -72,133 +72,130 @@ def project(log: KafkaTopic, store: PostgresStore, partition: int) -> int:
     return project_slab(store, log.log_id, records, partition=partition).next_offset
 
 
-def test_query_waits_for_read_models_and_then_for_positions(
-    running: ServiceProcess, log: KafkaTopic, database: str
-) -> None:
-    wait_until(lambda: "there are no read models yet" in running.output, "it says so")
-    with grpc.insecure_channel(running.address) as channel:
-        with pytest.raises(grpc.RpcError, match="there are no read models yet") as refused:
-            QueryServiceStub(channel).GetStatus(pb.GetStatusRequest(programme_id=PROGRAMME))
-        assert refused.value.code() is grpc.StatusCode.UNAVAILABLE
-    with closing(PostgresStore(database)) as store:
-        partition = produce(log, 0, 5)
-        project(log, store, partition)
-        assert verify(log.get_partition(partition), store, partition_count=4).ok
+class TestQuery:
+    def test_waits_for_read_models_and_then_for_positions(
+        self, running: ServiceProcess, log: KafkaTopic, database: str
+    ) -> None:
+        wait_until(lambda: "there are no read models yet" in running.output, "it says so")
+        with grpc.insecure_channel(running.address) as channel:
+            with pytest.raises(grpc.RpcError, match="there are no read models yet") as refused:
+                QueryServiceStub(channel).GetStatus(pb.GetStatusRequest(programme_id=PROGRAMME))
+            assert refused.value.code() is grpc.StatusCode.UNAVAILABLE
+        with closing(PostgresStore(database)) as store:
+            partition = produce(log, 0, 5)
+            project(log, store, partition)
+            assert verify(log.get_partition(partition), store, partition_count=4).ok
+            address = running.wait_for_address()
+            assert running.is_serving()
+            with grpc.insecure_channel(address) as channel:
+                stub = QueryServiceStub(channel)
+                position = str(Position(log.log_id, partition, 8))
+                waiting = stub.GetStatus.future(
+                    pb.GetStatusRequest(programme_id=PROGRAMME, min_position=position), timeout=30
+                )
+                produce(log, 5, 8)
+                project(log, store, partition)
+                found = waiting.result()
+                assert (found.fact_count, found.lag_count, found.projection_position) == (
+                    8,
+                    0,
+                    position,
+                )
+                store.save_hold(Hold(partition, 8, "a later version is needed", 0))
+                beyond = pb.GetStatusRequest(
+                    programme_id=PROGRAMME, min_position=str(Position(log.log_id, partition, 9))
+                )
+                with pytest.raises(grpc.RpcError, match="a later version is needed"):
+                    stub.GetStatus(beyond, timeout=30)
+        assert running.stop() == 0
+
+    def test_answers_match_projected_facts(
+        self, running: ServiceProcess, projecting: ServiceProcess, log: KafkaTopic, database: str
+    ) -> None:
+        wait_until(lambda: "mutua projector is ready" in projecting.output, "it projects")
         address = running.wait_for_address()
-        assert running.is_serving()
+        programmes = [f"p{number}" for number in range(8)]
+        for start in range(0, 60, 20):
+            for programme in programmes:
+                produce(log, start, start + 20, programme)
+            execute_sql(  # whatever is under way begins again
+                database,
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                "WHERE application_name LIKE '%partition%'",
+            )
         with grpc.insecure_channel(address) as channel:
             stub = QueryServiceStub(channel)
-            position = str(Position(log.log_id, partition, 8))
-            waiting = stub.GetStatus.future(
-                pb.GetStatusRequest(programme_id=PROGRAMME, min_position=position), timeout=30
-            )
-            produce(log, 5, 8)
+            for programme in programmes:
+                partition = log.find_partition(programme)
+                end = Position(log.log_id, partition, log.get_partition(partition).end())
+                request = pb.GetStatusRequest(programme_id=programme, min_position=str(end))
+                found = stub.GetStatus(request, timeout=30)
+                assert (found.exchange_count, found.lag_count) == (60, 0)
+        with closing(PostgresStore(database, read_only=True)) as store:
+            for partition in range(log.partition_count):
+                report = verify(
+                    log.get_partition(partition), store, partition_count=log.partition_count
+                )
+                assert report.differences == []
+        assert projecting.stop() == 0
+
+    def test_stop_ends_waits_with_unavailable(
+        self, running: ServiceProcess, log: KafkaTopic, database: str
+    ) -> None:
+        with closing(PostgresStore(database)) as store:
+            partition = produce(log, 0, 5)
             project(log, store, partition)
-            found = waiting.result()
-            assert (found.fact_count, found.lag_count, found.projection_position) == (
-                8,
-                0,
-                position,
-            )
-            store.save_hold(Hold(partition, 8, "a later version is needed", 0))
-            beyond = pb.GetStatusRequest(
-                programme_id=PROGRAMME, min_position=str(Position(log.log_id, partition, 9))
-            )
-            with pytest.raises(grpc.RpcError, match="a later version is needed"):
-                stub.GetStatus(beyond, timeout=30)
-    assert running.stop() == 0
-
-
-def test_answers_match_projected_facts(
-    running: ServiceProcess, projecting: ServiceProcess, log: KafkaTopic, database: str
-) -> None:
-    wait_until(lambda: "mutua projector is ready" in projecting.output, "it projects")
-    address = running.wait_for_address()
-    programmes = [f"p{number}" for number in range(8)]
-    for start in range(0, 60, 20):
-        for programme in programmes:
-            produce(log, start, start + 20, programme)
-        execute_sql(  # whatever is under way begins again
-            database,
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
-            "WHERE application_name LIKE '%partition%'",
-        )
-    with grpc.insecure_channel(address) as channel:
-        stub = QueryServiceStub(channel)
-        for programme in programmes:
-            partition = log.find_partition(programme)
-            end = Position(log.log_id, partition, log.get_partition(partition).end())
-            request = pb.GetStatusRequest(programme_id=programme, min_position=str(end))
-            found = stub.GetStatus(request, timeout=30)
-            assert (found.exchange_count, found.lag_count) == (60, 0)
-    with closing(PostgresStore(database, read_only=True)) as store:
-        for partition in range(log.partition_count):
-            report = verify(
-                log.get_partition(partition), store, partition_count=log.partition_count
-            )
-            assert report.differences == []
-    assert projecting.stop() == 0
-
-
-def test_stopping_query_ends_waits_with_unavailable(
-    running: ServiceProcess, log: KafkaTopic, database: str
-) -> None:
-    with closing(PostgresStore(database)) as store:
-        partition = produce(log, 0, 5)
-        project(log, store, partition)
-    position = str(Position(log.log_id, partition, 6))
-    with grpc.insecure_channel(running.wait_for_address()) as channel:
-        stub = QueryServiceStub(channel)
-        request = pb.GetStatusRequest(programme_id=PROGRAMME, min_position=position)
-        waiting = stub.GetStatus.future(request, timeout=60)
-        # Asked after it on the same connection, so that it waits by now.
-        assert stub.GetStatus(pb.GetStatusRequest(programme_id=PROGRAMME)).fact_count == 5
-        assert running.stop() == 0
-        with pytest.raises(grpc.RpcError) as refused:
-            waiting.result()
-    assert refused.value.code() is grpc.StatusCode.UNAVAILABLE
-
-
-def test_health_follows_the_database(
-    running: ServiceProcess, log: KafkaTopic, database: str, postgres: str
-) -> None:
-    with closing(PostgresStore(database)) as store:
-        project(log, store, produce(log, 0, 5))
-    address = running.wait_for_address()
-    with grpc.insecure_channel(address) as channel:
-        stub = QueryServiceStub(channel)
-        with block_connections(postgres, database):
-            wait_until(lambda: not running.is_serving(), "health says so")
+        position = str(Position(log.log_id, partition, 6))
+        with grpc.insecure_channel(running.wait_for_address()) as channel:
+            stub = QueryServiceStub(channel)
+            request = pb.GetStatusRequest(programme_id=PROGRAMME, min_position=position)
+            waiting = stub.GetStatus.future(request, timeout=60)
+            # Asked after it on the same connection, so that it waits by now.
+            assert stub.GetStatus(pb.GetStatusRequest(programme_id=PROGRAMME)).fact_count == 5
+            assert running.stop() == 0
             with pytest.raises(grpc.RpcError) as refused:
-                stub.GetStatus(pb.GetStatusRequest(programme_id=PROGRAMME))
-            assert refused.value.code() is grpc.StatusCode.UNAVAILABLE
-        wait_until(running.is_serving, "it recovers")
-        found = stub.GetStatus(pb.GetStatusRequest(programme_id=PROGRAMME))
-    assert found.fact_count == 5
+                waiting.result()
+        assert refused.value.code() is grpc.StatusCode.UNAVAILABLE
 
-
-def test_hanging_database_ends_calls_with_unavailable(
-    tmp_path: Path, broker: str, topic: str, log: KafkaTopic, database: str
-) -> None:
-    with closing(PostgresStore(database)) as store:
-        project(log, store, produce(log, 0, 5))
-    place = urlsplit(database)
-    with closing(ProxyNetwork()) as network:
-        link = network.add_proxy(allocate_port(), f"{place.hostname}:{place.port}")
-        through = database.replace(f":{place.port}/", f":{link.port}/")
-        running = ServiceProcess("query", tmp_path, kafka_url(broker, topic), through)
-        try:
-            with grpc.insecure_channel(running.wait_for_address()) as channel:
-                stub = QueryServiceStub(channel)
-                request = pb.GetStatusRequest(programme_id=PROGRAMME)
-                assert stub.GetStatus(request).fact_count == 5
-                link.fail(LinkFault.BLACK_HOLE)
-                with pytest.raises(grpc.RpcError) as refused:
-                    stub.GetStatus(request, timeout=60)
-                assert refused.value.code() is grpc.StatusCode.UNAVAILABLE
+    def test_health_follows_the_database(
+        self, running: ServiceProcess, log: KafkaTopic, database: str, postgres: str
+    ) -> None:
+        with closing(PostgresStore(database)) as store:
+            project(log, store, produce(log, 0, 5))
+        address = running.wait_for_address()
+        with grpc.insecure_channel(address) as channel:
+            stub = QueryServiceStub(channel)
+            with block_connections(postgres, database):
                 wait_until(lambda: not running.is_serving(), "health says so")
-                link.heal()
-                wait_until(running.is_serving, "it recovers")
-                assert stub.GetStatus(request).fact_count == 5
-        finally:
-            running.kill()
+                with pytest.raises(grpc.RpcError) as refused:
+                    stub.GetStatus(pb.GetStatusRequest(programme_id=PROGRAMME))
+                assert refused.value.code() is grpc.StatusCode.UNAVAILABLE
+            wait_until(running.is_serving, "it recovers")
+            found = stub.GetStatus(pb.GetStatusRequest(programme_id=PROGRAMME))
+        assert found.fact_count == 5
+
+    def test_hanging_database_ends_calls_with_unavailable(
+        self, tmp_path: Path, broker: str, topic: str, log: KafkaTopic, database: str
+    ) -> None:
+        with closing(PostgresStore(database)) as store:
+            project(log, store, produce(log, 0, 5))
+        place = urlsplit(database)
+        with closing(ProxyNetwork()) as network:
+            link = network.add_proxy(allocate_port(), f"{place.hostname}:{place.port}")
+            through = database.replace(f":{place.port}/", f":{link.port}/")
+            running = ServiceProcess("query", tmp_path, kafka_url(broker, topic), through)
+            try:
+                with grpc.insecure_channel(running.wait_for_address()) as channel:
+                    stub = QueryServiceStub(channel)
+                    request = pb.GetStatusRequest(programme_id=PROGRAMME)
+                    assert stub.GetStatus(request).fact_count == 5
+                    link.fail(LinkFault.BLACK_HOLE)
+                    with pytest.raises(grpc.RpcError) as refused:
+                        stub.GetStatus(request, timeout=60)
+                    assert refused.value.code() is grpc.StatusCode.UNAVAILABLE
+                    wait_until(lambda: not running.is_serving(), "health says so")
+                    link.heal()
+                    wait_until(running.is_serving, "it recovers")
+                    assert stub.GetStatus(request).fact_count == 5
+            finally:
+                running.kill()

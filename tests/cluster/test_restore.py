@@ -92,58 +92,66 @@ def assert_alike(now: dict[str, list[Any]], before: dict[str, list[Any]]) -> Non
         assert found
 
 
-def test_a_cluster_is_made_again_from_an_export_of_its_log(
-    site: ServiceCluster, run: RunCommand, tmp_path: Path, broker: str, topic: str, postgres: str
-) -> None:
-    """Topic and database are gone. It is another log, with the same facts at the same places."""
-    file, log_url = tmp_path / "log.jsonl.gz", ("--log-url", kafka_url(broker, topic))
-    projector, query = site.start_projector(), site.start_query()
-    before, on_log = answers(site, query), read_partitions(site.address)
-    for process in (projector, query):
-        process.kill()
-    assert run("export", "log", file, *log_url).code == 0
-    delete_topic(broker, topic)
-    wait_until(lambda: "is not there" in run("topic", "check", *log_url).err, "the topic is gone")
-    assert run("topic", "create", *log_url, "--partitions", PARTITIONS).code == 0
-    assert run("replay", file, *log_url).code == 0
-    assert places(read_partitions(site.address)) == places(on_log)
-    with (
-        temporary_database(postgres) as database,
-        closing(ServiceCluster(tmp_path, broker, topic, database)) as restored,
-    ):
-        restored.start_projector()
-        assert_alike(answers(restored, restored.start_query()), before)
-        restored.assert_complete()
-
-
 def places(found: list[list[Record]]) -> list[list[tuple[int, str]]]:
     """Which programme has which place, in each partition."""
     return [[(each.offset, each.programme_id) for each in held] for held in found]
 
 
-def test_a_database_is_restored_from_a_dump_and_the_rest_projected(
-    site: ServiceCluster, tmp_path: Path, database: str, postgres: str
-) -> None:
-    """Dumped while facts are projected, and put in the place of what is lost at once."""
-    programs, dump = build_or_skip(find_programs), tmp_path / "read-models.dump"
-    projector, query = site.start_projector(), site.start_query()
-    wait_until(lambda: sum(site.read_positions()) > 0, "something is projected")
-    subprocess.run(
-        [programs / "pg_dump", "--format=custom", f"--file={dump}", database], check=True
-    )
-    site.record(400, PROGRAMMES)
-    before = answers(site, query)
-    restored = create_sibling(postgres, database)
-    done = subprocess.run(
-        [programs / "pg_restore", "--exit-on-error", f"--dbname={restored}", dump],
-        capture_output=True,
-        text=True,
-    )
-    assert done.returncode == 0, done.stderr
-    replace_database(postgres, database, restored)
-    wait_until(projector.has_ended, "the projector notices")
-    site.start_projector()
-    wait_until(query.is_serving, "the restored one is asked")
-    assert_alike(answers(site, query), before)
-    site.assert_complete()
-    assert_alike(answers(site, site.start_query()), before)
+class TestRestore:
+    def test_exported_log_has_equal_answers(
+        self,
+        site: ServiceCluster,
+        run: RunCommand,
+        tmp_path: Path,
+        broker: str,
+        topic: str,
+        postgres: str,
+    ) -> None:
+        """Topic and database are lost. The new log has the same facts at the same offsets."""
+        file, log_url = tmp_path / "log.jsonl.gz", ("--log-url", kafka_url(broker, topic))
+        projector, query = site.start_projector(), site.start_query()
+        before, on_log = answers(site, query), read_partitions(site.address)
+        for process in (projector, query):
+            process.kill()
+        assert run("export", "log", file, *log_url).code == 0
+        delete_topic(broker, topic)
+        wait_until(
+            lambda: "is not there" in run("topic", "check", *log_url).err, "the topic is gone"
+        )
+        assert run("topic", "create", *log_url, "--partitions", PARTITIONS).code == 0
+        assert run("replay", file, *log_url).code == 0
+        assert places(read_partitions(site.address)) == places(on_log)
+        with (
+            temporary_database(postgres) as database,
+            closing(ServiceCluster(tmp_path, broker, topic, database)) as restored,
+        ):
+            restored.start_projector()
+            assert_alike(answers(restored, restored.start_query()), before)
+            restored.assert_complete()
+
+    def test_dumped_database_is_projected_to_the_end(
+        self, site: ServiceCluster, tmp_path: Path, database: str, postgres: str
+    ) -> None:
+        """Dumped while facts are projected, and put in the place of what is lost at once."""
+        programs, dump = build_or_skip(find_programs), tmp_path / "read-models.dump"
+        projector, query = site.start_projector(), site.start_query()
+        wait_until(lambda: sum(site.read_positions()) > 0, "something is projected")
+        subprocess.run(
+            [programs / "pg_dump", "--format=custom", f"--file={dump}", database], check=True
+        )
+        site.record(400, PROGRAMMES)
+        before = answers(site, query)
+        restored = create_sibling(postgres, database)
+        done = subprocess.run(
+            [programs / "pg_restore", "--exit-on-error", f"--dbname={restored}", dump],
+            capture_output=True,
+            text=True,
+        )
+        assert done.returncode == 0, done.stderr
+        replace_database(postgres, database, restored)
+        wait_until(projector.has_ended, "the projector notices")
+        site.start_projector()
+        wait_until(query.is_serving, "the restored one is asked")
+        assert_alike(answers(site, query), before)
+        site.assert_complete()
+        assert_alike(answers(site, site.start_query()), before)

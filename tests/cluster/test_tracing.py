@@ -100,37 +100,6 @@ def spans(process: MeasuredProcess, name: str) -> list[dict[str, Any]]:
     return [each for each in objects(process) if each.get("name") == name]
 
 
-def test_records_carry_the_trace_context_of_their_caller_only(
-    running: TracedCluster,
-) -> None:
-    ingest = running.start("ingest")
-    record(ingest, [exchange(), exchange()], traced=True)
-    record(ingest, [exchange()], traced=False)
-    mine = [("traceparent", f"00-{TRACE}-{CALLER}-01".encode())]
-    assert running.headers() == [mine, mine, []]
-    ids = [each["request_id"] for each in objects(ingest) if "request_id" in each]
-    assert [each == TRACE for each in ids] == [True, False]
-
-
-def test_spans_of_ingest_and_projector_belong_to_the_trace(
-    running: TracedCluster,
-) -> None:
-    ingest = running.start("ingest", "-c", RECORDED, "services.ingest")
-    projector = running.start("projector", "-c", RECORDED, "services.projector")
-    record(ingest, [exchange(), exchange()], traced=True)
-    wait_until(lambda: bool(spans(projector, "project")), "they are projected")
-    [call] = spans(ingest, "RecordEvents")
-    assert call["context"]["trace_id"] == f"0x{TRACE}"
-    assert call["parent_id"] == f"0x{CALLER}"
-    [slab] = spans(projector, "project")
-    [link] = slab["links"]
-    assert link["context"]["trace_id"] == f"0x{TRACE}"
-    assert link["context"]["span_id"] == call["context"]["span_id"]
-    address = KafkaAddress(servers=(running.broker,), topic=running.topic)
-    report = verify(address, running.database)
-    assert (report.differences, report.fact_count) == ([], 2)
-
-
 # The newest versions that agree on one version of the SDK.
 INSTRUMENTATION = (
     "opentelemetry-distro==0.66b1",
@@ -141,18 +110,50 @@ INSTRUMENTATION = (
 NOT_EXPORTED = {f"OTEL_{signal}_EXPORTER": "none" for signal in ("TRACES", "METRICS", "LOGS")}
 
 
-def test_instrumentation_adds_nothing_to_records(running: TracedCluster) -> None:
-    """Runs the real packages as README describes."""
-    with install_lowest_versions(*INSTRUMENTATION) as programs:
-        ingest = running.start(
-            *("ingest", programs / "opentelemetry-instrument", programs / "python"),
-            *("-m", "services.ingest"),
-            **NOT_EXPORTED,
-        )
-        record(ingest, [exchange(), exchange()], traced=True, baggage="user=jane,ward=7")
-        record(ingest, [exchange(), exchange()], traced=False, baggage="user=jane,ward=7")
-        headers = running.headers()
-    assert [[name for name, _ in each] for each in headers] == [["traceparent"]] * 4
-    traces = [value.decode().split("-")[1] for [(_, value)] in headers]
-    assert traces[:2] == [TRACE, TRACE]
-    assert traces[2] == traces[3] != TRACE, "ingest began a trace where the caller had none"
+class TestTraceContext:
+    def test_on_records_of_its_caller_only(
+        self,
+        running: TracedCluster,
+    ) -> None:
+        ingest = running.start("ingest")
+        record(ingest, [exchange(), exchange()], traced=True)
+        record(ingest, [exchange()], traced=False)
+        mine = [("traceparent", f"00-{TRACE}-{CALLER}-01".encode())]
+        assert running.headers() == [mine, mine, []]
+        ids = [each["request_id"] for each in objects(ingest) if "request_id" in each]
+        assert [each == TRACE for each in ids] == [True, False]
+
+    def test_spans_of_ingest_and_projector_belong_to_the_trace(
+        self,
+        running: TracedCluster,
+    ) -> None:
+        ingest = running.start("ingest", "-c", RECORDED, "services.ingest")
+        projector = running.start("projector", "-c", RECORDED, "services.projector")
+        record(ingest, [exchange(), exchange()], traced=True)
+        wait_until(lambda: bool(spans(projector, "project")), "they are projected")
+        [call] = spans(ingest, "RecordEvents")
+        assert call["context"]["trace_id"] == f"0x{TRACE}"
+        assert call["parent_id"] == f"0x{CALLER}"
+        [slab] = spans(projector, "project")
+        [link] = slab["links"]
+        assert link["context"]["trace_id"] == f"0x{TRACE}"
+        assert link["context"]["span_id"] == call["context"]["span_id"]
+        address = KafkaAddress(servers=(running.broker,), topic=running.topic)
+        report = verify(address, running.database)
+        assert (report.differences, report.fact_count) == ([], 2)
+
+    def test_instrumentation_adds_nothing_to_records(self, running: TracedCluster) -> None:
+        """Runs the real packages as README describes."""
+        with install_lowest_versions(*INSTRUMENTATION) as programs:
+            ingest = running.start(
+                *("ingest", programs / "opentelemetry-instrument", programs / "python"),
+                *("-m", "services.ingest"),
+                **NOT_EXPORTED,
+            )
+            record(ingest, [exchange(), exchange()], traced=True, baggage="user=jane,ward=7")
+            record(ingest, [exchange(), exchange()], traced=False, baggage="user=jane,ward=7")
+            headers = running.headers()
+        assert [[name for name, _ in each] for each in headers] == [["traceparent"]] * 4
+        traces = [value.decode().split("-")[1] for [(_, value)] in headers]
+        assert traces[:2] == [TRACE, TRACE]
+        assert traces[2] == traces[3] != TRACE, "ingest began a trace where the caller had none"

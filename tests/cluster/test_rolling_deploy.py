@@ -154,14 +154,6 @@ def landed_version(tmp_path_factory: pytest.TempPathFactory) -> SourceVersion:
     return check_out_landed(tmp_path_factory.mktemp("landed"))
 
 
-def test_versions_import_their_own_sources(
-    landed_version: SourceVersion,
-) -> None:
-    for version in (landed_version, CURRENT):
-        shown = version.run("import mutua, services; print(mutua.__file__, services.__file__)")
-        assert [Path(each).is_relative_to(version.sources) for each in shown.split()] == [True] * 2
-
-
 def there_and_back(deploy: Deploy, old: SourceVersion, new: SourceVersion) -> None:
     deploy.start(old)
     with deploy.under_load():
@@ -171,15 +163,23 @@ def there_and_back(deploy: Deploy, old: SourceVersion, new: SourceVersion) -> No
     deploy.assert_whole(old)
 
 
-@pytest.mark.timeout(600)
-def test_rolling_deploy_and_rollback_serve_every_caller(
-    deploy: Deploy, landed_version: SourceVersion
-) -> None:
-    there_and_back(deploy, landed_version, CURRENT)
+class TestSourceVersion:
+    def test_imports_its_own_sources(
+        self,
+        landed_version: SourceVersion,
+    ) -> None:
+        for version in (landed_version, CURRENT):
+            shown = version.run("import mutua, services; print(mutua.__file__, services.__file__)")
+            assert [Path(each).is_relative_to(version.sources) for each in shown.split()] == [
+                True
+            ] * 2
 
 
-@pytest.mark.timeout(600)
-def test_deploy_with_a_new_model_version_serves_every_caller(
-    deploy: Deploy, tmp_path: Path
-) -> None:
-    there_and_back(deploy, CURRENT, copy_with_raised_model(tmp_path / "raised"))
+class TestRollingDeploy:
+    def test_deploy_and_rollback_serve_every_caller(
+        self, deploy: Deploy, landed_version: SourceVersion
+    ) -> None:
+        there_and_back(deploy, landed_version, CURRENT)
+
+    def test_new_model_version_serves_every_caller(self, deploy: Deploy, tmp_path: Path) -> None:
+        there_and_back(deploy, CURRENT, copy_with_raised_model(tmp_path / "raised"))
