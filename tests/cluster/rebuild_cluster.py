@@ -89,8 +89,8 @@ class RebuildCluster:
 
     def schemas(self) -> list[str]:
         """Returns the schemas of read models, finished or not."""
-        asked = "SELECT nspname FROM pg_namespace WHERE nspname ~ '^mutua_(read|building)_'"
-        return sorted(row[0] for row in self.fetch(asked))
+        statement = "SELECT nspname FROM pg_namespace WHERE nspname ~ '^mutua_(read|building)_'"
+        return sorted(row[0] for row in self.fetch(statement))
 
     def fetch(self, statement: str) -> list[Any]:
         with closing(PostgresConnection(self.database, {})) as connection:
@@ -106,8 +106,8 @@ class RebuildCluster:
         caller = RebuildLoad(self.server, self.queries)
         try:
             yield
-            asked = len(caller.answers)
-            wait_until(lambda: len(caller.answers) > asked + 8, "answers go on")
+            count = len(caller.answers)
+            wait_until(lambda: len(caller.answers) > count + 8, "answers go on")
         finally:
             caller.stop()
         assert caller.errors == [], caller.errors
@@ -168,14 +168,14 @@ class RebuildLoad:
             client.record(FactGenerator(random.Random()).next_request())
         question, position = pb.Question(programme_id=programme, lens=pb.LENS_COUNT), ""
         for query in (*self._queries, *self._queries):
-            found = self._asked(query, pb.ListBalancesRequest(question=question))
-            if parse_offset(found.position) < parse_offset(position):
-                self.errors.append(f"{found.position} is answered after {position}")
-            position = found.position
-            rows = [message_to_json(row) for row in found.balances]
+            answer = self._ask(query, pb.ListBalancesRequest(question=question))
+            if parse_offset(answer.position) < parse_offset(position):
+                self.errors.append(f"{answer.position} is answered after {position}")
+            position = answer.position
+            rows = [message_to_json(row) for row in answer.balances]
             self.answers.append(ObservedAnswer(programme, question.lens, position, rows))
 
-    def _asked(self, query: Any, request: Any) -> Any:
+    def _ask(self, query: Any, request: Any) -> Any:
         while True:
             try:
                 return query.ListBalances(request, timeout=120)

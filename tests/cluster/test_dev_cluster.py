@@ -21,8 +21,8 @@ PROCESSES = ["postgres", "broker", "projector-1", "projector-2", "query", "inges
 
 @pytest.fixture(scope="module")
 def dev() -> Iterator[DevClusterCommands]:
-    with new_dev_cluster() as found:
-        yield found
+    with new_dev_cluster() as commands:
+        yield commands
 
 
 def log(dev: DevClusterCommands, server: str, giver: str, receiver: str) -> None:

@@ -55,13 +55,13 @@ class TestRecord:
         self, broker: str, shared_topic: str, serving: ServiceProcess
     ) -> None:
         positions = {each: record(serving, programme=each) for each in ("a", "b", "c", "d", "e")}
-        held = read_partitions(KafkaAddress(servers=(broker,), topic=shared_topic))
+        partitions = read_partitions(KafkaAddress(servers=(broker,), topic=shared_topic))
         for programme, position in positions.items():
             log_id, partition, end = position.split(".")
             number = find_partition(programme, PARTITIONS)
             assert (len(log_id), int(partition)) == (32, number)
-            found = held[number][int(end) - 1]
-            assert (found.programme_id, found.offset) == (programme, int(end) - 1)
+            stored = partitions[number][int(end) - 1]
+            assert (stored.programme_id, stored.offset) == (programme, int(end) - 1)
 
     def test_repeated_request_joins_the_first(
         self, broker: str, shared_topic: str, serving: ServiceProcess

@@ -81,7 +81,7 @@ class Expression:
 
     where: str
     text: str
-    shown: frozenset[str] = frozenset()
+    labels: frozenset[str] = frozenset()
 
 
 def alerts() -> list[dict[str, Any]]:
@@ -91,13 +91,13 @@ def alerts() -> list[dict[str, Any]]:
 
 def expressions() -> Iterator[Expression]:
     for rule in alerts():
-        shown = re.findall(r"\$labels\.(\w+)", rule["annotations"]["summary"])
-        yield Expression(rule["alert"], rule["expr"], frozenset(shown))
+        labels = re.findall(r"\$labels\.(\w+)", rule["annotations"]["summary"])
+        yield Expression(rule["alert"], rule["expr"], frozenset(labels))
     for panel in json.loads((ROOT / "deploy/grafana.json").read_text())["panels"]:
         for target in panel.get("targets", ()):
             text = target["expr"].replace("$__rate_interval", "5m")
-            shown = re.findall(r"\{\{(\w+)\}\}", target["legendFormat"])
-            yield Expression(panel["title"], text, frozenset(shown))
+            labels = re.findall(r"\{\{(\w+)\}\}", target["legendFormat"])
+            yield Expression(panel["title"], text, frozenset(labels))
 
 
 class TestMetrics:
@@ -132,8 +132,8 @@ class TestMetrics:
                 wait_until(
                     lambda: lag_by_partition(cluster)[partition] == 30, "30 facts are behind"
                 )
-                told = cluster.query.scrape()
-                assert told.value("mutua_lag_seconds", partition=partition) > 0
+                scraped = cluster.query.scrape()
+                assert scraped.value("mutua_lag_seconds", partition=partition) > 0
             wait_until(lambda: lag_by_partition(cluster)[partition] == 0, "they are projected")
             assert cluster.query.scrape().value("mutua_lag_seconds", partition=partition) == 0
         wait_until(lambda: projected() == cluster.record_count(), "each is projected once")
@@ -159,7 +159,7 @@ class TestMetrics:
         def hits() -> float:
             return cluster.query.scrape().value("mutua_query_cache_requests_total", result="hit")
 
-        asked = {"method": "ListBalances", "outcome": "OK"}
+        labels = {"method": "ListBalances", "outcome": "OK"}
         with Client(cluster.client_address, programme="asks") as client:
             position = client.record([exchange()])
             list(client.list_balances(min_position=position))
@@ -169,8 +169,8 @@ class TestMetrics:
         assert hits() > before[1]
         assert scraped.value("mutua_query_columns_bytes") > 0
         assert (
-            scraped.value("mutua_call_seconds_count", **asked)
-            == before[0].value("mutua_call_seconds_count", **asked) + 1
+            scraped.value("mutua_call_seconds_count", **labels)
+            == before[0].value("mutua_call_seconds_count", **labels) + 1
         )
 
     def test_log_lines_carry_the_request_id(self, cluster: MeasuredCluster) -> None:
@@ -198,14 +198,14 @@ class TestMetrics:
 
     def test_held_partition_is_exported(self, cluster: MeasuredCluster) -> None:
         """The last of those who record here: the partition stays as it is."""
-        held = put(cluster, "held", newer_fact(29, programme="held"))
+        partition = put(cluster, "held", newer_fact(29, programme="held"))
 
-        def told() -> dict[str, float]:
+        def holds() -> dict[str, float]:
             return cluster.query.scrape().by("mutua_partition_held", "partition")
 
-        wait_until(lambda: told().get(held) == 1, "it is held")
-        assert sum(told().values()) == 1
-        wait_until(lambda: lag_by_partition(cluster)[held] == 1, "its fact is behind")
+        wait_until(lambda: holds().get(partition) == 1, "it is held")
+        assert sum(holds().values()) == 1
+        wait_until(lambda: lag_by_partition(cluster)[partition] == 1, "its fact is behind")
 
     @pytest.mark.parametrize("metric", METRICS, ids=lambda each: each.name)
     def test_declared_metric_is_exported(
@@ -248,7 +248,7 @@ class TestAlertsAndPanels:
             assert {each.name for each in selector.matchers.matchers} <= label_names
             labels |= label_names
         assert grouped <= labels
-        assert expression.shown <= labels
+        assert expression.labels <= labels
 
     def test_every_alert_has_a_runbook(self) -> None:
         names = [rule["alert"] for rule in alerts()]

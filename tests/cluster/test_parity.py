@@ -91,7 +91,7 @@ EVIDENCE_ROWS = 40
 
 
 @dataclass(frozen=True, slots=True)
-class WorldPair:
+class InstallationPair:
     """Two installations with the same facts."""
 
     one: Installation
@@ -101,12 +101,12 @@ class WorldPair:
 
     def assert_same_answers(self, name: str, request: Any) -> list[Any]:
         """What one says, which is what the other says."""
-        found, theirs = (
-            fetch_pages(world.stubs, name, request, normalize=self.tidy)
-            for world in (self.one, self.other)
+        pages, other_pages = (
+            fetch_pages(installation.stubs, name, request, normalize=self.tidy)
+            for installation in (self.one, self.other)
         )
-        assert find_difference(found, theirs) == "", f"{name} {request}"
-        return found
+        assert find_difference(pages, other_pages) == "", f"{name} {request}"
+        return pages
 
 
 @pytest.fixture(scope="module")
@@ -128,32 +128,32 @@ def urls(broker: str, postgres: str) -> Iterator[tuple[str, str]]:
 
 
 @pytest.fixture(scope="module")
-def both(urls: tuple[str, str], folder: Path, data: Path) -> Iterator[WorldPair]:
+def both(urls: tuple[str, str], folder: Path, data: Path) -> Iterator[InstallationPair]:
     garbage = [(IRREGULAR, UNREADABLE_RECORD)]
     with run_embedded(data, garbage) as one, run_cluster(urls, folder, garbage) as other:
         with ThreadPoolExecutor() as pool:
             list(pool.map(load, (one, other)))
-        yield WorldPair(
+        yield InstallationPair(
             one, other, lambda page: clear_fields(page, POSITION_FIELDS | RECORD_TIME_FIELDS)
         )
 
 
-def load(world: Installation) -> None:
+def load(installation: Installation) -> None:
     programmes = [GENERATED, IRREGULAR]
     for programme in programmes:
-        world.record(programme)
+        installation.record(programme)
     if REVIEWS.exists():
-        world.import_reviews(REVIEWS)
+        installation.import_reviews(REVIEWS)
         programmes.append(DPDK)
     for programme in programmes:
-        world.wait_until_projected(programme)
+        installation.wait_until_projected(programme)
     for reason in (pb.QUARANTINE_REASON_STALE_CORRECTION, pb.QUARANTINE_REASON_EVENT_ID_REUSED):
-        world.resubmit_first(IRREGULAR, reason)
-    world.wait_until_projected(IRREGULAR)
+        installation.resubmit_first(IRREGULAR, reason)
+    installation.wait_until_projected(IRREGULAR)
 
 
 def ask_everything(
-    both: WorldPair, subject: QuestionSubject, orders: Sequence[str] = EXCHANGE_ORDERS
+    both: InstallationPair, subject: QuestionSubject, orders: Sequence[str] = EXCHANGE_ORDERS
 ) -> set[str]:
     """The rpcs that were asked."""
     question = pb.Question(programme_id=subject.programme_id)
@@ -161,27 +161,27 @@ def ask_everything(
         both.assert_same_answers("ListExchanges", pb.ListExchangesRequest(question=question))
     )
     some = [each.exchange_id for each in exchanges[:300:50]]
-    asked = set()
+    rpcs = set()
     for name, request in generate_requests(subject, some, exchange_orders=orders):
         both.assert_same_answers(name, request)
-        asked.add(name)
-    return asked
+        rpcs.add(name)
+    return rpcs
 
 
-def some_of(found: Sequence[Any]) -> Sequence[Any]:
-    return found[:: len(found) // EVIDENCE_ROWS + 1]
+def some_of(all_rows: Sequence[Any]) -> Sequence[Any]:
+    return all_rows[:: len(all_rows) // EVIDENCE_ROWS + 1]
 
 
-def rows(found: Sequence[Any]) -> list[Any]:
+def rows(pages: Sequence[Any]) -> list[Any]:
     """Those of all pages of a list."""
-    [field, *_] = found[0].DESCRIPTOR.fields
-    return [row for page in found for row in getattr(page, field.name)]
+    [field, *_] = pages[0].DESCRIPTOR.fields
+    return [row for page in pages for row in getattr(page, field.name)]
 
 
 @pytest.fixture(scope="module")
 def moved(
-    both: WorldPair, folder: Path, data: Path, broker: str, postgres: str
-) -> Iterator[WorldPair]:
+    both: InstallationPair, folder: Path, data: Path, broker: str, postgres: str
+) -> Iterator[InstallationPair]:
     """The embedded installation, and its log on a new topic, projected into a new database."""
     file = folder / "log.jsonl.gz"
     export = run_mutua("--data", str(data), "export", "log", str(file))
@@ -189,11 +189,11 @@ def moved(
     topic = f"test-{uuid4().hex}"
     with (
         temporary_database(postgres) as database,
-        run_replayed(file, (kafka_url(broker, topic), database), folder) as world,
+        run_replayed(file, (kafka_url(broker, topic), database), folder) as installation,
     ):
         for programme in (DPDK, GENERATED, IRREGULAR):
-            world.wait_until_projected(programme)
-        yield WorldPair(both.one, world, forget_the_move)
+            installation.wait_until_projected(programme)
+        yield InstallationPair(both.one, installation, forget_the_move)
     delete_topic(broker, topic)
 
 
@@ -208,13 +208,13 @@ def forget_the_move(page: Any) -> None:
 class TestParity:
     @ABOUT
     def test_every_question_has_equal_answers(
-        self, both: WorldPair, subject: QuestionSubject
+        self, both: InstallationPair, subject: QuestionSubject
     ) -> None:
         assert ask_everything(both, subject) == RPCS
 
     @ABOUT
     def test_every_number_has_equal_evidence(
-        self, both: WorldPair, subject: QuestionSubject
+        self, both: InstallationPair, subject: QuestionSubject
     ) -> None:
         question = pb.Question(programme_id=subject.programme_id)
         balances = rows(
@@ -222,9 +222,9 @@ class TestParity:
         )
         for balance in balances:
             name = balance.organization_id
-            asked = pb.GetBalanceRequest(question=question, organization_id=name)
-            [found] = both.assert_same_answers("GetBalance", asked)
-            assert found.balance == balance
+            request = pb.GetBalanceRequest(question=question, organization_id=name)
+            [answer] = both.assert_same_answers("GetBalance", request)
+            assert answer.balance == balance
         for balance in some_of(balances):
             directed_count = 0
             for side in ("giver_id", "receiver_id"):
@@ -247,7 +247,7 @@ class TestParity:
             )
 
     @pytest.mark.parametrize("subject", SUBJECTS[:2])
-    def test_balances_equal_oracle(self, both: WorldPair, subject: QuestionSubject) -> None:
+    def test_balances_equal_oracle(self, both: InstallationPair, subject: QuestionSubject) -> None:
         ledger = fold(
             read_reviews(REVIEWS)
             if subject.programme_id == DPDK
@@ -262,35 +262,35 @@ class TestParity:
                 oracle.compute_coverage(ledger, question),
                 oracle.find_warnings(ledger, question),
             )
-            for world in (both.one, both.other):
-                found = fetch_pages(
-                    world.stubs, "ListBalances", pb.ListBalancesRequest(question=question)
+            for installation in (both.one, both.other):
+                pages = fetch_pages(
+                    installation.stubs, "ListBalances", pb.ListBalancesRequest(question=question)
                 )
-                assert [message_to_json(row) for row in rows(found)] == expected
-                assert message_to_json(found[0].coverage) == coverage
-                assert list(found[0].warnings) == warnings
+                assert [message_to_json(row) for row in rows(pages)] == expected
+                assert message_to_json(pages[0].coverage) == coverage
+                assert list(pages[0].warnings) == warnings
 
     def test_both_installations_verify(
-        self, both: WorldPair, urls: tuple[str, str], data: Path
+        self, both: InstallationPair, urls: tuple[str, str], data: Path
     ) -> None:
         report = verify(KafkaAddress.parse(urls[0]), urls[1])
         assert (report.differences, report.unprojected_count, report.hold_reason) == ([], 0, "")
         printed = run_mutua("--data", str(data), "verify").stdout
         assert printed == f"ok: {report.fact_count:,} facts\n"
 
-    def test_every_process_answers_at_min_position(self, both: WorldPair) -> None:
-        for world in (both.one, both.other):
-            with Client(world.server, "later") as client:
+    def test_every_process_answers_at_min_position(self, both: InstallationPair) -> None:
+        for installation in (both.one, both.other):
+            with Client(installation.server, "later") as client:
                 for number, event in enumerate(facts(0, 20)):
-                    wanted = client.record([event])
-                    request = pb.GetStatusRequest(programme_id="later", min_position=wanted)
-                    for stub in world.stubs:
+                    position = client.record([event])
+                    request = pb.GetStatusRequest(programme_id="later", min_position=position)
+                    for stub in installation.stubs:
                         assert stub.GetStatus(request, timeout=120).exchange_count == number + 1
         both.assert_same_answers("GetStatus", pb.GetStatusRequest(programme_id="later"))
 
     @ABOUT
     def test_moved_log_has_equal_answers_and_times(
-        self, moved: WorldPair, subject: QuestionSubject
+        self, moved: InstallationPair, subject: QuestionSubject
     ) -> None:
         orders = (*EXCHANGE_ORDERS, "record_time", "record_time desc")
         ask_everything(moved, subject, orders)

@@ -36,8 +36,8 @@ def store(cluster: ProjectorCluster, partition: int) -> "closing[SqliteStore]":
 
 
 def hold(cluster: ProjectorCluster, partition: int) -> Hold | None:
-    with store(cluster, partition) as found:
-        return found.read_hold(partition)
+    with store(cluster, partition) as models:
+        return models.read_hold(partition)
 
 
 class TestProjection:
@@ -52,7 +52,7 @@ class TestProjection:
         cluster.record(400)
         cluster.assert_whole()
         for partition, programme in ((bad, "p0"), (3, "?3")):
-            with store(cluster, partition) as found, found.open_snapshot(partition) as snapshot:
+            with store(cluster, partition) as models, models.open_snapshot(partition) as snapshot:
                 (row,) = snapshot.read_quarantine(programme, (), -1, 9)
                 assert row.reason is QuarantineCause.UNREADABLE
                 assert len(snapshot.fetch_all(select(QuarantineRow.table()))) == 1
@@ -61,20 +61,20 @@ class TestProjection:
 
     def test_unknown_fact_kind_holds_one_partition(self, cluster: ProjectorCluster) -> None:
         cluster.record(80)
-        held = cluster.put("p6", newer_fact(29, programme="p6"))
+        partition = cluster.put("p6", newer_fact(29, programme="p6"))
         cluster.record(80)
         (worker,) = cluster.start("w1")
         ends = cluster.ends()
-        ends[held] = 10
+        ends[partition] = 10
         cluster.wait_until(lambda: cluster.watermarks() == ends, f"projected up to {ends}")
         cluster.record(80, ["p0", "p1", "p7"])
         ends = [*cluster.ends()]
-        ends[held] = 10
+        ends[partition] = 10
         cluster.wait_until(lambda: cluster.watermarks() == ends, f"projected up to {ends}")
-        found = hold(cluster, held)
-        assert found is not None
-        assert (found.offset, found.crash_count) == (10, 0)
-        assert "fact kind 29 at offset 10 is newer" in found.reason
+        current = hold(cluster, partition)
+        assert current is not None
+        assert (current.offset, current.crash_count) == (10, 0)
+        assert "fact kind 29 at offset 10 is newer" in current.reason
         assert worker.stop() == 0
         assert cluster.committed_offsets() == ends
 
@@ -92,23 +92,23 @@ class TestProjection:
         ends[POISONED] = 10
         cluster.wait_until(lambda: cluster.watermarks() == ends, f"projected up to {ends}")
         cluster.wait_until(
-            lambda: (found := hold(cluster, POISONED)) and found.is_permanent, "it is held"
+            lambda: (current := hold(cluster, POISONED)) and current.is_permanent, "it is held"
         )
         assert worker.exit_codes == [1] * (MAX_PROJECTION_CRASHES - 1)
         assert (
             "failed at offset 10 of partition 1: ZeroDivisionError('a rule divides by nothing')"
             in worker.output
         )
-        found = hold(cluster, POISONED)
-        assert found is not None
-        assert (found.offset, found.crash_count) == (10, MAX_PROJECTION_CRASHES)
+        current = hold(cluster, POISONED)
+        assert current is not None
+        assert (current.offset, current.crash_count) == (10, MAX_PROJECTION_CRASHES)
         cluster.record(80, ["p0", "p1", "p7"])
         ends = cluster.ends()
         ends[POISONED] = 10
         cluster.wait_until(lambda: cluster.watermarks() == ends, f"projected up to {ends}")
         poison.unlink()
-        with store(cluster, POISONED) as found_store:
-            found_store.delete_hold(POISONED)
+        with store(cluster, POISONED) as models:
+            models.delete_hold(POISONED)
         cluster.assert_whole()
         assert len(worker.exit_codes) == MAX_PROJECTION_CRASHES - 1
 
@@ -122,7 +122,7 @@ class TestProjection:
         cluster.record(1, ["poison"])
         (worker,) = cluster.start("w1")
         cluster.wait_until(
-            lambda: (found := hold(cluster, POISONED)) and found.is_permanent, "it is held"
+            lambda: (current := hold(cluster, POISONED)) and current.is_permanent, "it is held"
         )
         cluster.workers.remove(worker)
         assert worker.stop() == 0

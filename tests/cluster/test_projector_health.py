@@ -35,9 +35,9 @@ class TestProjectorHealth:
             with block_connections(postgres, database):
                 projector.wait_until_unready("without a database, before any fact needs it")
             projector.wait_until_serving("when the database is back")
-            held = cluster.put("p6", newer_fact(29, programme="p6"))
+            partition = cluster.put("p6", newer_fact(29, programme="p6"))
             with closing(PostgresStore(database, read_only=True)) as store:
-                wait_until(lambda: store.read_hold(held) is not None, "a partition is held")
+                wait_until(lambda: store.read_hold(partition) is not None, "a partition is held")
             projector.wait_until_unready("while a partition is held")
 
     def test_unready_without_its_broker(

@@ -95,8 +95,8 @@ class TestQuery:
                 )
                 produce(log, 5, 8)
                 project(log, store, partition)
-                found = waiting.result()
-                assert (found.fact_count, found.lag_count, found.projection_position) == (
+                status = waiting.result()
+                assert (status.fact_count, status.lag_count, status.projection_position) == (
                     8,
                     0,
                     position,
@@ -129,8 +129,8 @@ class TestQuery:
                 partition = log.find_partition(programme)
                 end = Position(log.log_id, partition, log.get_partition(partition).end())
                 request = pb.GetStatusRequest(programme_id=programme, min_position=str(end))
-                found = stub.GetStatus(request, timeout=30)
-                assert (found.exchange_count, found.lag_count) == (60, 0)
+                status = stub.GetStatus(request, timeout=30)
+                assert (status.exchange_count, status.lag_count) == (60, 0)
         with closing(PostgresStore(database, read_only=True)) as store:
             for partition in range(log.partition_count):
                 report = verify(
@@ -171,8 +171,8 @@ class TestQuery:
                     stub.GetStatus(pb.GetStatusRequest(programme_id=PROGRAMME))
                 assert refused.value.code() is grpc.StatusCode.UNAVAILABLE
             wait_until(running.is_serving, "it recovers")
-            found = stub.GetStatus(pb.GetStatusRequest(programme_id=PROGRAMME))
-        assert found.fact_count == 5
+            status = stub.GetStatus(pb.GetStatusRequest(programme_id=PROGRAMME))
+        assert status.fact_count == 5
 
     def test_hanging_database_ends_calls_with_unavailable(
         self, tmp_path: Path, broker: str, topic: str, log: KafkaTopic, database: str

@@ -81,7 +81,7 @@ class TestRebuild:
             assert not process.has_ended()
 
     def test_crash_leaves_the_active_read_models(self, site: RebuildCluster) -> None:
-        before, going = site.active_schema(), PROJECTORS[0]
+        before, name = site.active_schema(), PROJECTORS[0]
         code, _, err = site.run_rebuild(MUTUA_CRASH_AT="in_building:1")
         assert (code, "start mutua rebuild again" in err) == (1, True)
         killed = site.start_rebuild(MUTUA_FREEZE_AT="in_building:1")
@@ -98,15 +98,15 @@ class TestRebuild:
             assert site.run_rebuild(MUTUA_CRASH_AT=crash)[0] == CRASHED
         assert site.active_schema() == before
         assert len([each for each in site.schemas() if "building" in each]) == 1
-        site.projectors[going].stop()
-        site.projectors[going] = site.start_projector(going, MUTUA_CRASH_AT="before_going_over:1")
-        wait_until(lambda: READY in site.projectors[going].output, "it projects")
+        site.projectors[name].stop()
+        site.projectors[name] = site.start_projector(name, MUTUA_CRASH_AT="before_going_over:1")
+        wait_until(lambda: READY in site.projectors[name].output, "it projects")
         with site.under_load():
             assert site.run_rebuild(MUTUA_CRASH_AT="after_answering:1")[0] == CRASHED
             assert site.active_schema() != before
-            wait_until(site.projectors[going].has_ended, "it dies as it goes over")
-            assert site.projectors[going].process.returncode == CRASHED
-            site.projectors[going] = site.start_projector(going)
+            wait_until(site.projectors[name].has_ended, "it dies as it goes over")
+            assert site.projectors[name].process.returncode == CRASHED
+            site.projectors[name] = site.start_projector(name)
 
     def test_switch_back_without_traffic(self, site: RebuildCluster) -> None:
         before = site.active_schema()
@@ -119,8 +119,8 @@ class TestRebuild:
         code, out, err = site.run_rebuild("--back")
         assert code == 0, err
         site.assert_whole()
-        told = sorted(each for each in site.schemas() if each != site.active_schema())
-        assert site.run_rebuild("--drop-old")[1] == f"deleted: {', '.join(told)}\n"
+        old_schemas = sorted(each for each in site.schemas() if each != site.active_schema())
+        assert site.run_rebuild("--drop-old")[1] == f"deleted: {', '.join(old_schemas)}\n"
         assert site.schemas() == [site.active_schema()]
         assert site.run_rebuild("--drop-old")[1] == "only the active read models are kept\n"
         code, _, err = site.run_rebuild("--back")

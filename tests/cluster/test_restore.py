@@ -60,7 +60,7 @@ def in_programme(programme: str) -> Iterator[Any]:
 
 def answers(site: ServiceCluster, query: ServiceProcess) -> dict[str, list[Any]]:
     """All that can be asked, times included, once everything is projected."""
-    found: dict[str, list[Any]] = {}
+    pages: dict[str, list[Any]] = {}
     with (
         closing(KafkaTopic(site.address)) as log,
         grpc.insecure_channel(query.wait_for_address()) as channel,
@@ -73,28 +73,28 @@ def answers(site: ServiceCluster, query: ServiceProcess) -> dict[str, list[Any]]
                 pb.GetStatusRequest(programme_id=programme, min_position=end), timeout=60
             )
             question = pb.Question(programme_id=programme)
-            asked: dict[str, Any] = {name: ask(question=question) for name, ask in RPCS.items()}
-            asked |= {name: ask(programme_id=programme) for name, ask in LISTS.items()}
-            for name, request in asked.items():
-                found[f"{name} {programme}"] = fetch_pages(
+            requests: dict[str, Any] = {name: ask(question=question) for name, ask in RPCS.items()}
+            requests |= {name: ask(programme_id=programme) for name, ask in LISTS.items()}
+            for name, request in requests.items():
+                pages[f"{name} {programme}"] = fetch_pages(
                     [stub],
                     name,
                     request,
                     normalize=lambda page: clear_fields(page, POSITION_FIELDS | {"record"}),
                 )
-    return found
+    return pages
 
 
 def assert_alike(now: dict[str, list[Any]], before: dict[str, list[Any]]) -> None:
     assert now.keys() == before.keys()
-    for name, found in before.items():
-        assert find_difference(now[name], found) == "", name
-        assert found
+    for name, pages in before.items():
+        assert find_difference(now[name], pages) == "", name
+        assert pages
 
 
-def places(found: list[list[Record]]) -> list[list[tuple[int, str]]]:
+def places(partitions: list[list[Record]]) -> list[list[tuple[int, str]]]:
     """Which programme has which place, in each partition."""
-    return [[(each.offset, each.programme_id) for each in held] for held in found]
+    return [[(each.offset, each.programme_id) for each in records] for records in partitions]
 
 
 class TestRestore:
@@ -142,12 +142,12 @@ class TestRestore:
         site.record(400, PROGRAMMES)
         before = answers(site, query)
         restored = create_sibling(postgres, database)
-        done = subprocess.run(
+        restoring = subprocess.run(
             [programs / "pg_restore", "--exit-on-error", f"--dbname={restored}", dump],
             capture_output=True,
             text=True,
         )
-        assert done.returncode == 0, done.stderr
+        assert restoring.returncode == 0, restoring.stderr
         replace_database(postgres, database, restored)
         wait_until(projector.has_ended, "the projector notices")
         site.start_projector()

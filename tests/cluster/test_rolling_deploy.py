@@ -64,9 +64,9 @@ class RollingLoad:
 
     def _once(self, client: Client) -> None:
         position = client.record(facts(self.next_fact, self.next_fact + STEP))
-        given = sum(row.given for row in client.list_balances(min_position=position))
+        visible_count = sum(row.given for row in client.list_balances(min_position=position))
         self.next_fact += STEP
-        assert given == self.next_fact - self.first_fact, "an answer has each fact once"
+        assert visible_count == self.next_fact - self.first_fact, "an answer has each fact once"
 
     def stop(self) -> None:
         self._over.set()
@@ -86,14 +86,14 @@ class Deploy:
 
     def _settings(self, name: str) -> Mapping[str, str]:
         port = self._ports.get(name.partition("-")[0])
-        found = {
+        settings = {
             "MUTUA_LOG_URL": str(self._address),
             "MUTUA_STORE_URL": self._database,
             "MUTUA_SESSION_TIMEOUT_SECONDS": "3",
         }
         if port is None:
-            return {**found, "MUTUA_INSTANCE": name}
-        return {**found, "MUTUA_LISTEN": f"127.0.0.1:{port}", "MUTUA_REUSE_PORT": "true"}
+            return {**settings, "MUTUA_INSTANCE": name}
+        return {**settings, "MUTUA_LISTEN": f"127.0.0.1:{port}", "MUTUA_REUSE_PORT": "true"}
 
     def start(self, version: SourceVersion) -> None:
         self._processes.start(THERE[:1], version)  # it makes the read models
@@ -136,8 +136,8 @@ class Deploy:
                 fact_id(n) for n in range(each.first_fact, each.next_fact)
             )
         recorded = sum(each.next_fact - each.first_fact for each in self._callers)
-        told = version.run(VERIFY, str(self._address), self._database)
-        assert told == f"ok {recorded}\n"
+        output = version.run(VERIFY, str(self._address), self._database)
+        assert output == f"ok {recorded}\n"
 
     def close(self) -> None:
         self._processes.close()
@@ -169,8 +169,8 @@ class TestSourceVersion:
         landed_version: SourceVersion,
     ) -> None:
         for version in (landed_version, CURRENT):
-            shown = version.run("import mutua, services; print(mutua.__file__, services.__file__)")
-            assert [Path(each).is_relative_to(version.sources) for each in shown.split()] == [
+            output = version.run("import mutua, services; print(mutua.__file__, services.__file__)")
+            assert [Path(each).is_relative_to(version.sources) for each in output.split()] == [
                 True
             ] * 2
 

@@ -41,11 +41,11 @@ def read_topic(broker: str, topic: str) -> list[list[Record]]:
     return read_partitions(KafkaAddress(servers=(broker,), topic=topic))
 
 
-def read_facts(found: Iterable[Record], programme_id: str) -> list[tuple[Event, Instant] | None]:
+def read_facts(records: Iterable[Record], programme_id: str) -> list[tuple[Event, Instant] | None]:
     """The facts of a programme and their times, in order; None for a record without a fact."""
     read_ones = [
         read_record(each.offset, each.record_time, each.programme_id, each.value)
-        for each in found
+        for each in records
         if each.programme_id == programme_id
     ]
     return [

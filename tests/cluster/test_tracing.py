@@ -63,10 +63,10 @@ class TracedCluster:
             KafkaConsumer(bootstrap_servers=self.broker, auto_offset_reset="earliest")
         ) as consumer:
             consumer.assign([place])
-            end, found = consumer.end_offsets([place])[place], list[Any]()
-            while len(found) < end:
-                found += consumer.poll(1_000).get(place, [])
-        return [list(each.headers) for each in found]
+            end, records = consumer.end_offsets([place])[place], list[Any]()
+            while len(records) < end:
+                records += consumer.poll(1_000).get(place, [])
+        return [list(each.headers) for each in records]
 
     def close(self) -> None:
         self._stack.close()
@@ -74,8 +74,8 @@ class TracedCluster:
 
 @pytest.fixture
 def running(broker: str, topic: str, database: str) -> Iterator[TracedCluster]:
-    with closing(TracedCluster(broker, topic, database)) as found:
-        yield found
+    with closing(TracedCluster(broker, topic, database)) as cluster:
+        yield cluster
 
 
 def record(
