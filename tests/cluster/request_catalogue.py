@@ -153,7 +153,7 @@ def generate_refused_requests(subject: QuestionSubject) -> Iterator[tuple[str, A
     programme: dict[str, Any] = {"programme_id": subject.programme_id}
     for wrong in _wrong_questions(subject):
         yield "ListBalances", pb.ListBalancesRequest(question=pb.Question(**wrong))
-    asked = pb.Question(**programme)
+    question = pb.Question(**programme)
     wrong_ones: tuple[dict[str, Any], ...] = (
         {"page_size": -1},
         {"page_token": "e30"},
@@ -161,13 +161,13 @@ def generate_refused_requests(subject: QuestionSubject) -> Iterator[tuple[str, A
         {"min_position": "here"},
     )
     for wrong in wrong_ones:
-        yield "ListPairs", pb.ListPairsRequest(question=asked, **wrong)
+        yield "ListPairs", pb.ListPairsRequest(question=question, **wrong)
     other_log = f"{'0' * 32}.0.0"
     yield "GetStatus", pb.GetStatusRequest(**programme, min_position=other_log)
-    yield "GetBalance", pb.GetBalanceRequest(question=asked, organization_id="nobody")
+    yield "GetBalance", pb.GetBalanceRequest(question=question, organization_id="nobody")
     yield "GetExchange", pb.GetExchangeRequest(**programme, exchange_id="none")
     many = [str(number) for number in range(10_001)]
-    yield "ListExchanges", pb.ListExchangesRequest(question=asked, exchange_ids=many)
+    yield "ListExchanges", pb.ListExchangesRequest(question=question, exchange_ids=many)
     yield "ListQuarantine", pb.ListQuarantineRequest(**programme, offsets=range(10_001))
 
 
