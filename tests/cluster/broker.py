@@ -27,6 +27,7 @@ ssl.keystore.location={folder}/keys.p12
 ssl.keystore.password={keystore_password}
 ssl.keystore.type=PKCS12
 broker.session.timeout.ms=5000
+broker.heartbeat.interval.ms=1000
 """
 
 

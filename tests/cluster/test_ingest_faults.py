@@ -6,12 +6,9 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from itertools import count
 from threading import Event, Lock
-from typing import Any, cast
 
 import grpc
 import pytest
-from google.rpc.error_details_pb2 import ErrorInfo
-from grpc_status import rpc_status
 
 from mutua import Client
 from mutua.v1.ingest_service_pb2 import RecordEventsRequest
@@ -24,6 +21,7 @@ from tests.cluster.broker import PASSWORD, USER, Broker, pause
 from tests.cluster.ingest_process import run_ingest
 from tests.cluster.service_process import ServiceProcess
 from tests.cluster.topics import count_event_ids, kafka_url
+from tests.error_details import parse_error_details
 from tests.services.facts import exchange
 from tests.waiting import wait_until
 
@@ -89,10 +87,7 @@ def send(running: ServiceProcess, *, deadline_seconds: float) -> str:
     try:
         IngestServiceStub(running.channel).RecordEvents(request, timeout=deadline_seconds)
     except grpc.RpcError as error:
-        status: Any = rpc_status.from_call(cast(grpc.Call, error))
-        info = ErrorInfo()
-        status.details[0].Unpack(info)
-        return str(info.reason)
+        return str(parse_error_details(error).info.reason)
     return ""
 
 

@@ -56,8 +56,8 @@ class TestQuietProgrammes:
     def test_visible_during_an_import(
         self, cluster: ProgrammeCluster, method: ImportMethod
     ) -> None:
-        programmes = [f"{method} {name}" for name in QUIET_PROGRAMMES]
-        noisy_programme, server = f"{method} import", cluster.servers[0]
+        programmes = [f"{method}-{name}" for name in QUIET_PROGRAMMES]
+        noisy_programme, server = f"{method}-import", cluster.servers[0]
         with run_import(server, method, ENDLESS, noisy_programme) as noise:
             wait_until(lambda: noise.is_under_way, "the import is under way")
             asyncio.run(record_and_see_each(cluster.servers, programmes))

@@ -177,9 +177,7 @@ class TestMetrics:
         with Client(cluster.client_address, programme="logs") as client:
             client.record([exchange()])
         lines = [
-            json.loads(line.split(" ", 1)[1])
-            for line in cluster.ingest.output.splitlines()
-            if "{" in line
+            json.loads(line) for line in cluster.ingest.output.splitlines() if line.startswith("{")
         ]
         calls = [each for each in lines if each["message"].startswith("RecordEvents: OK in")]
         assert calls

@@ -7,8 +7,6 @@ from typing import Any
 
 import grpc
 import pytest
-from google.rpc.error_details_pb2 import ErrorInfo, RetryInfo
-from grpc_status import rpc_status
 
 from mutua import Client
 from mutua.v1.event_pb2 import Event
@@ -17,6 +15,7 @@ from mutua.v1.ingest_service_pb2_grpc import IngestServiceStub
 from tests.cluster.ingest_process import run_ingest
 from tests.cluster.service_process import ServiceProcess
 from tests.cluster.topics import count_event_ids, kafka_url
+from tests.error_details import parse_error_details
 from tests.services.facts import exchange
 
 BATCH = 1_000
@@ -38,14 +37,6 @@ def by_stream(running: ServiceProcess, programme: str, count: int) -> None:
     assert len(list(answers)) == count
 
 
-def details(error: Any) -> tuple[ErrorInfo, RetryInfo]:
-    info, retry = ErrorInfo(), RetryInfo()
-    for detail in rpc_status.from_call(error).details:
-        detail.Unpack(info)
-        detail.Unpack(retry)
-    return info, retry
-
-
 class TestRateLimit:
     @pytest.mark.parametrize("record", [by_events, by_stream])
     def test_rate_beyond_limit_is_refused_with_retry_delay(
@@ -56,10 +47,10 @@ class TestRateLimit:
             with pytest.raises(grpc.RpcError) as refused:
                 record(running, "fast", 2)
             error: Any = refused.value
-            info, retry = details(error)
+            details = parse_error_details(error)
             assert error.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
-            assert info.reason == "OVERLOADED"
-            assert retry.retry_delay.ToTimedelta().total_seconds() > 0
+            assert details.info.reason == "OVERLOADED"
+            assert details.retry_info.retry_delay.ToTimedelta().total_seconds() > 0
             assert "programme fast records more than 100 facts a second" in error.details()
             record(running, "another", 1)
         assert sum(count_event_ids(broker, topic).values()) == 2 * BATCH

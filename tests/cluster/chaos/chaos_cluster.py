@@ -113,7 +113,8 @@ class ChaosCluster:
         _add_listeners(settings, listeners)
         # A broker that was killed registers again once its session is over.
         with settings.open("a") as file:
-            file.write(f"broker.session.timeout.ms={900 * self.session_seconds:.0f}\n")
+            file.write(f"broker.session.timeout.ms={max(5_000, 900 * self.session_seconds):.0f}\n")
+            file.write("broker.heartbeat.interval.ms=1000\n")
         self._supervisor.start([_with_source_path(program)], [_with_source_path(kafka)])
         with closing(KafkaAdmin(self.log)) as admin:
             admin.create(partition_count=PARTITIONS, replica_count=1)
