@@ -23,12 +23,13 @@ lint: .venv/tests ## style, types, contract and import arrows
 
 all: lint test ## what CI runs
 
-proto: .venv/tests ## regenerate the Python beside proto/
+proto: .venv/tests ## regenerate the Python beside proto/ and the blocking client's questions
 	@cd proto && ../.venv/bin/buf format --write && \
 	  ../.venv/bin/python -m grpc_tools.protoc -I. --plugin=../.venv/bin/protoc-gen-mypy \
 	  --python_out=. --mypy_out=quiet:. mutua/v1/*.proto && \
 	  ../.venv/bin/python -m grpc_tools.protoc -I. --plugin=../.venv/bin/protoc-gen-mypy_grpc \
 	  --grpc_python_out=. --mypy_grpc_out=quiet:. mutua/v1/*_service.proto
+	@.venv/bin/python -m tests.client.blocking_reader
 
 settings: .venv/tests ## write the table of settings into deploy/README.md
 	@.venv/bin/python -m tests.setting_documentation

@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sequence
 from functools import cached_property
-from typing import Generic, Protocol, TypeVar
+from typing import Generic, Protocol, Self, TypeVar
 
 from mutua.v1.query_service_pb2 import Coverage, Question
 from mutua.v1.types_pb2 import Date
@@ -79,6 +79,11 @@ class Pages(ListAnswer, Generic[Row]):
         super().__init__()
         self._fetch = fetch
 
+    @classmethod
+    def open(cls, fetch: Callable[[str], tuple[ListResponse, Iterable[Row]]]) -> Self:
+        """The pages, none of which is fetched yet."""
+        return cls(fetch)
+
     def __iter__(self) -> Iterator[Row]:
         page, rows = self._first
         yield from rows
@@ -111,6 +116,13 @@ class AsyncPages(ListAnswer, Generic[Row]):
         super().__init__()
         self._first = first
         self._fetch = fetch
+
+    @classmethod
+    async def open(
+        cls, fetch: Callable[[str], Awaitable[tuple[ListResponse, Iterable[Row]]]]
+    ) -> Self:
+        """The pages, of which the first is fetched."""
+        return cls(await fetch(""), fetch)
 
     async def __aiter__(self) -> AsyncIterator[Row]:
         page, rows = self._first

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any, TypeVar, cast
+from typing import Any
 
 from mutua import Client, Recorded
-from mutua.read_rpcs import ReadRpc
 from mutua.recording import complete_event
 from mutua.v1 import query_service_pb2 as pb
 from mutua.v1.event_pb2 import Event
@@ -23,7 +22,6 @@ from services.query.programme import get_programme
 from services.query.quarantine import list_quarantine
 from tests.machine.instance import Instance
 
-Response = TypeVar("Response")
 Append = Callable[[str, list[bytes]], Position]
 GROUP_SIZE = 2
 """Events in a request: few, so that an import can be interrupted between requests."""
@@ -65,13 +63,13 @@ class DirectClient(Client):
             group = events[start : start + GROUP_SIZE]
             yield Recorded(count=len(group), position=self.record(group))
 
-    def _ask(self, read: ReadRpc[Response], request: Any) -> Response:
+    def _ask(self, method: Callable[..., Any], request: Any) -> Any:
         """Projects everything before it answers a request with a position."""
         if request.min_position:
             self._instance.catch_up()
         if isinstance(request, pb.GetStatusRequest):
             log = self._instance.log
             end = Position(log.log_id, log.number, log.end())
-            return cast("Response", pb.GetStatusResponse(log_position=str(end)))
+            return pb.GetStatusResponse(log_position=str(end))
         respond = RPC_FUNCTIONS[type(request)]
-        return cast("Response", self._instance.query_runner.run(respond, request))
+        return self._instance.query_runner.run(respond, request)
