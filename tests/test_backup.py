@@ -13,7 +13,8 @@ from mutua import Client, MutuaError
 from services.adapters.sqlite.backup import open_backup, restore_log
 from services.adapters.sqlite.log import SqliteLog
 from services.app.backup import backup, restore
-from services.app.bootstrap import serve_embedded, verify
+from services.app.bootstrap import serve_embedded
+from services.app.data_maintenance import verify
 from services.exports.export_file import UnusableFileError
 from services.ledger import errors
 from tests.exports.recorded_logs import (

@@ -15,7 +15,7 @@ from services.adapters.sqlite.backup import (
 )
 from services.adapters.sqlite.data_directory import LOG_FILE, DataDirectory
 from services.adapters.sqlite.log import SqliteLog
-from services.app.bootstrap import verify
+from services.app.data_maintenance import verify
 from services.app.embedded_storage import catch_up, open_storage
 from services.exports.export_file import UnusableFileError
 from services.ledger.errors import ForeignDataError

@@ -102,7 +102,7 @@ def warn_if_empty(global_options: GlobalOptions, status: GetStatusResponse) -> N
         return
     others = []
     if not global_options.server:  # a server does not list its programmes
-        from services.app.bootstrap import list_programmes
+        from services.app.data_maintenance import list_programmes
 
         others = list_programmes(global_options.data)
     click.echo(empty_programme_line(global_options.programme, others), err=True)

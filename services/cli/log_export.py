@@ -91,7 +91,7 @@ def _exported(global_options: GlobalOptions, log_url: str) -> "Callable[..., Exp
         from services.settings import read_settings
 
         return partial(topics.export, settings=read_settings(log_url=log_url))
-    from services.app.bootstrap import export_log as write
+    from services.app.data_maintenance import export_log as write
 
     require_directory(global_options, "mutua export log")
     return partial(write, global_options.data)
@@ -135,7 +135,7 @@ def _replay_into_topic(file: Path, log_url: str) -> None:
 
 
 def _replay_into_directory(file: Path, global_options: GlobalOptions) -> None:
-    from services.app.bootstrap import replay as replay_file
+    from services.app.data_maintenance import replay as replay_file
 
     report = replay_file(file, global_options.data, now=time.time_ns() // 1000, progress=_show)
     if not report.ok:

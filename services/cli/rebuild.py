@@ -61,8 +61,8 @@ def rebuild(
 
 
 def _in_directory(global_options: GlobalOptions, *, drop_old: bool) -> None:
-    from services.app.bootstrap import delete_superseded
-    from services.app.bootstrap import rebuild as rebuild_data
+    from services.app.data_maintenance import delete_superseded
+    from services.app.data_maintenance import rebuild as rebuild_data
 
     if drop_old:
         _show_deleted([path.name for path in delete_superseded(global_options.data)])

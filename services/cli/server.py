@@ -119,7 +119,7 @@ def verify(global_options: GlobalOptions, form: str) -> None:
       mutua verify
       mutua --data ./programme-data verify --format json
     """
-    from services.app.bootstrap import verify as verify_data
+    from services.app.data_maintenance import verify as verify_data
 
     require_directory(global_options, "mutua verify")
     show_report_and_exit(

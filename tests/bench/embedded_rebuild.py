@@ -32,7 +32,7 @@ BOUND_MEGABYTES = 1_000
 REBUILD = """
 import json, resource, sys, time
 from pathlib import Path
-from services.app.bootstrap import rebuild
+from services.app.data_maintenance import rebuild
 start = time.perf_counter()
 rebuild(Path(sys.argv[1]), on_progress=lambda *_: None)
 took = time.perf_counter() - start

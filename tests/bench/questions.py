@@ -27,7 +27,7 @@ from mutua.v1.types_pb2 import FORMALITY_INFORMAL, Date, ExchangeKind
 from services.adapters.sqlite.data_directory import DataDirectory
 from services.adapters.sqlite.log import SqliteLog
 from services.adapters.sqlite.store import SqliteStore
-from services.app.bootstrap import rebuild
+from services.app.data_maintenance import rebuild
 from services.demo.programme import generate
 from services.ledger.enums import Identity
 from services.ledger.times import day_to_date

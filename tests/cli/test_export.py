@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from services.app import bootstrap
+from services.app import data_maintenance
 from services.exports import log_export as exporting
 from tests.cli.cli_process import run_cli, run_up
 from tests.cli.conftest import RunCommand
@@ -58,7 +58,7 @@ class TestReplay:
             raise KeyboardInterrupt
 
         with monkeypatch.context() as patch:
-            patch.setattr(bootstrap, "catch_up", interrupt)
+            patch.setattr(data_maintenance, "catch_up", interrupt)
             result = run("--data", "again", "replay", log)
         assert result.code == 130
         assert "type again: mutua --data again replay log.jsonl" in result.err

@@ -19,7 +19,8 @@ from mutua.v1.event_pb2 import Event
 from mutua.v1.query_service_pb2_grpc import QueryServiceStub
 from services.adapters.kafka.topic import find_partition
 from services.app import topics
-from services.app.bootstrap import replay, serve_embedded
+from services.app.bootstrap import serve_embedded
+from services.app.data_maintenance import replay
 from services.settings import Settings, read_settings
 from tests.bench.batch_recording import serialize_record
 from tests.cluster.broker import Broker, pause

@@ -14,7 +14,7 @@ from kafka.admin import ConfigResource, ConfigResourceType
 from services.adapters.kafka.address import KafkaAddress
 from services.adapters.postgres.store import PostgresStore
 from services.adapters.wire.event import read_record
-from services.app.bootstrap import export_log
+from services.app.data_maintenance import export_log
 from services.cli import log_export
 from services.exports import log_replay as replaying
 from services.ledger.facts import Event

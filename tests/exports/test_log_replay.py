@@ -16,7 +16,8 @@ from mutua.v1.event_pb2 import Event
 from mutua.v1.query_service_pb2 import QuarantineReason
 from services.adapters.sqlite.log import SqliteLog
 from services.adapters.wire.event import read_record
-from services.app.bootstrap import export_log, replay, serve_embedded, verify
+from services.app.bootstrap import serve_embedded
+from services.app.data_maintenance import export_log, replay, verify
 from services.exports import log_replay as replaying
 from services.exports.export_file import UnusableFileError
 from services.exports.log_replay import ExportedLog

@@ -13,7 +13,8 @@ from mutua import Client
 from mutua.ids import uuid8
 from mutua.v1 import event_pb2 as pb
 from mutua.v1.types_pb2 import EXCHANGE_KIND_CALL
-from services.app.bootstrap import serve_embedded, verify
+from services.app.bootstrap import serve_embedded
+from services.app.data_maintenance import verify
 from tests.waiting import PATIENCE_SECONDS
 
 ROOT: Final = Path(__file__).parents[2]
@@ -31,7 +32,7 @@ sys.exit(serve(Path(sys.argv[1]), listen=sys.argv[2], on_ready=ready))
 REBUILD: Final = """
 import sys
 from pathlib import Path
-from services.app.bootstrap import rebuild
+from services.app.data_maintenance import rebuild
 rebuild(Path(sys.argv[1]), on_progress=lambda *_: None)
 """
 

@@ -15,7 +15,8 @@ from mutua import Client
 from services.adapters.sql_store.tables import ReadModelRow
 from services.adapters.sqlite.log import SqliteLog
 from services.adapters.sqlite.store import SqliteStore
-from services.app.bootstrap import serve_embedded, verify
+from services.app.bootstrap import serve_embedded
+from services.app.data_maintenance import verify
 from services.ledger.errors import MutuaError
 from services.ledger.records import Record
 from tests.faults.server_process import assert_intact, facts, run_server

@@ -17,8 +17,8 @@ import pytest
 from mutua import Client
 from mutua import MutuaError as ClientError
 from services.adapters.sqlite.data_directory import DataDirectory
-from services.app import bootstrap
-from services.app.bootstrap import serve_embedded, verify
+from services.app.bootstrap import serve_embedded
+from services.app.data_maintenance import verify
 from services.ledger.errors import (
     DataInUseError,
     ForeignDataError,
@@ -31,12 +31,6 @@ from tests.waiting import PATIENCE_SECONDS, wait_until
 
 READ_MODELS = "read-1.sqlite"
 NOBODY = 65534
-
-
-@pytest.fixture(autouse=True)
-def short_patience(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A writer waits 0.2 s for the lock instead of 5 s."""
-    monkeypatch.setattr(bootstrap, "_LOCK_SECONDS", 0.2)
 
 
 @pytest.fixture

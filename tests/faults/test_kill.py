@@ -13,7 +13,7 @@ from typing import Final
 import pytest
 
 from mutua import Client, MutuaError
-from services.app.bootstrap import verify
+from services.app.data_maintenance import verify
 from tests.faults.concurrent_load import ConcurrentLoad
 from tests.faults.server_process import (
     IMPORT,

@@ -14,7 +14,7 @@ import pytest
 
 from mutua import Client
 from mutua.location import find_running_server
-from services.app.bootstrap import verify
+from services.app.data_maintenance import verify
 from tests.faults.server_process import (
     BATCH,
     assert_recorded_once,

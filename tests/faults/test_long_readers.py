@@ -12,7 +12,7 @@ from mutua.v1 import event_pb2 as pb
 from services.adapters.sqlite import database_file
 from services.adapters.sqlite.log import SqliteLog
 from services.adapters.sqlite.store import SqliteStore
-from services.app.bootstrap import verify
+from services.app.data_maintenance import verify
 from services.ledger.errors import OverloadedError, StoreBusyError
 from services.projector.slab import project_slab
 from tests.faults.server_process import assert_intact, facts, run_server

@@ -19,8 +19,9 @@ from mutua import Client
 from services.adapters.sql_store.tables import MODEL_VERSION
 from services.adapters.sqlite.data_directory import BUILD_LOCK_FILE, DataDirectory
 from services.adapters.sqlite.rebuild import SqliteRebuildStore
-from services.app import bootstrap, embedded_storage
-from services.app.bootstrap import delete_superseded, serve_embedded, verify
+from services.app import bootstrap, data_maintenance, embedded_storage
+from services.app.bootstrap import serve_embedded
+from services.app.data_maintenance import delete_superseded, verify
 from services.app.stop_signal import StopRequestedError, StopSignal
 from services.ledger.errors import DataInUseError, ForeignDataError, LogFullError, NewerSchemaError
 from tests.faults.server_process import (
@@ -65,7 +66,7 @@ def open_client(data: Path, *, write: bool) -> Iterator[Client]:
 
 def rebuild(data: Path) -> list[str]:
     """The names of the superseded read models."""
-    return [path.name for path in bootstrap.rebuild(data, on_progress=lambda *_: None)]
+    return [path.name for path in data_maintenance.rebuild(data, on_progress=lambda *_: None)]
 
 
 def read_current(data: Path) -> str:

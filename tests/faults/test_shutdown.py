@@ -13,7 +13,7 @@ import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from mutua import Client, MutuaError
-from services.app.bootstrap import verify
+from services.app.data_maintenance import verify
 from tests.faults.server_process import assert_intact, facts, run_server
 from tests.waiting import PATIENCE_SECONDS, wait_until
 

@@ -17,7 +17,8 @@ from mutua import Client, MutuaError
 from services.adapters.sqlite.log import SqliteLog
 from services.adapters.sqlite.store import SqliteStore
 from services.adapters.wire import event as wire
-from services.app.bootstrap import rebuild, serve_embedded, verify
+from services.app.bootstrap import serve_embedded
+from services.app.data_maintenance import rebuild, verify
 from services.projector.embedded_projector import EmbeddedProjector
 from tests.faults.server_process import facts, run_server
 from tests.projector.newer_facts import newer_fact
