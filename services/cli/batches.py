@@ -120,7 +120,7 @@ def _tell(report: "UndoReport", global_options: GlobalOptions) -> None:
     if not report.retracted_count:
         earlier = format_count(report.retracted_earlier_count, "exchange")
         click.echo(
-            f"Nothing of {_batch_label(report)} stands: {earlier} of it retracted before."
+            f"Nothing of {_batch_label(report)} is left: {earlier} of it retracted before."
             if report.retracted_earlier_count
             else f"There are no exchanges in {_batch_label(report)}."
         )

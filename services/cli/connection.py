@@ -30,7 +30,7 @@ class GlobalOptions:
 def open_client(global_options: GlobalOptions, *, write: bool, purpose: str) -> Iterator[Client]:
     """A client of the server given, else of the data directory.
 
-    While no process serves the directory, this one opens it: `write` and `purpose` say for what. A
+    While no process serves the directory, this one opens it for `purpose`, to record if `write`. A
     client that writes records for the organization that --as means by id, name or alias.
     """
 

@@ -98,7 +98,7 @@ def status(path: Path, form: str) -> None:
         if cluster_state.server:
             click.echo(f"export MUTUA_SERVER={cluster_state.server}")
         elif any(each.pid for each in cluster_state.processes):
-            click.echo(f"The cluster is not ready; mutua dev logs --dir {path} says why.")
+            click.echo(f"The cluster is not ready; mutua dev logs --dir {path} shows why.")
         else:
             click.echo(f"The cluster does not run: mutua dev up --dir {path}")
     sys.exit(0 if cluster_state.server else 1)

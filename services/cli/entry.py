@@ -6,7 +6,7 @@ import sys
 
 def main() -> None:
     """Runs `mutua`; exits 130 when interrupted before it has begun."""
-    os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # our own errors say it in words
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # our own errors are clearer
     try:
         from services.cli.main import main as run
     except KeyboardInterrupt:

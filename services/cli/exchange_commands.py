@@ -75,7 +75,7 @@ CONTENT_OPTIONS: Final = (
         "topics",
         type=TOPIC,
         multiple=True,
-        help=f"Such as e-prescribing or IT & data; {NO_TOPIC_WORD} says that there is none.",
+        help=f"Such as e-prescribing or IT & data; {NO_TOPIC_WORD} if there is none.",
     ),
     click.option(
         "--formality", type=EnumChoice(Formality.items()), help="Did a planned activity lead to it?"
@@ -258,7 +258,7 @@ def retract(global_options: GlobalOptions, exchange_id: str, reason: str, form: 
 def _check_parties(values: ContentValues) -> None:
     if values["party_ids"] and (values["giver_ids"] or values["receiver_ids"]):
         raise click.UsageError(
-            "--with stands for an exchange without direction: "
+            "--with is for an exchange without direction: "
             "name everybody by --with, or use --from and --to."
         )
     if len(values["party_ids"]) == 1:

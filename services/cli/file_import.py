@@ -225,7 +225,7 @@ def exchanges(global_options: GlobalOptions, file: Path, form: str, **options: A
       mutua import exchanges visits.csv --dry-run
       mutua import exchanges visits.csv.gz --map giver=host --set kind=visit
       mutua import exchanges calls.xlsx --kind-map "phone call=call" --batch calls-2026
-      mutua import exchanges calls.csv --skip-bad mend.csv
+      mutua import exchanges calls.csv --skip-bad to-fix.csv
       mutua exchanges --format csv | mutua --data copy import exchanges - --batch all
       mutua import exchanges calls.csv --names names.csv --dry-run
     """
@@ -299,7 +299,7 @@ def _import(
     import_options = ImportOptions(**keywords)
     if file == STDIN and not options["batch"]:
         raise click.UsageError(
-            "Standard input has no name that says which batch it is: say --batch NAME."
+            "Standard input has no name that could name its batch: add --batch NAME."
         )
     try:
         with (
@@ -393,4 +393,4 @@ def _confirm(doubt: "Doubt") -> bool:
 
 def _confirm_split(cell: str, labels: list[str]) -> bool:
     click.echo(f"{cell!r} may be several organizations: {'; '.join(labels)}.", err=True)
-    return click.confirm("Do commas stand between organizations in this file?", err=True)
+    return click.confirm("Do commas separate organizations in this file?", err=True)

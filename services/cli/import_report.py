@@ -18,11 +18,11 @@ if TYPE_CHECKING:
 
 OUTCOME_LINES: Final = {
     "recorded": "{would}recorded",
-    "corrected": "{would}recorded as a change of what stands",
+    "corrected": "{would}recorded as a change",
     "agreed": "now as corrected by hand",
-    "unchanged": "{stand} already",
+    "unchanged": "already recorded",
     "retracted_earlier": "retracted by hand, left so",
-    "skipped": "{would}skipped: another row says the same",
+    "skipped": "{would}skipped: another row has the same content",
     "missing": "of an earlier file, not in this one, left as before",
 }
 ERROR_COLUMNS: Final[tuple["Column[RowProblem]", ...]] = (
@@ -30,14 +30,14 @@ ERROR_COLUMNS: Final[tuple["Column[RowProblem]", ...]] = (
     Column("rows", lambda error: f"{error.row_count:,}", True),
     Column("field", lambda error: error.field),
     Column("value", lambda error: reprlib.repr(error.value) if error.value else ""),
-    Column("what to mend", lambda error: error.message),
+    Column("what to fix", lambda error: error.message),
 )
 
 
 def report_lines(
     report: "ImportReport", global_options: GlobalOptions, file: Path
 ) -> Iterable[str]:
-    """The plan, what became of the rows, what to mend, and what to do next."""
+    """The plan, what became of the rows, what to fix, and what to do next."""
     later = f", generation {report.generation}" if report.generation > 1 else ""
     yield f"Batch {report.batch}{later}: {format_count(report.counts.rows, 'row')}."
     for field, column in report.columns.items():
@@ -53,15 +53,14 @@ def report_lines(
         yield (
             f"{format_count(report.error_count, 'error')}; "
             f"{format_count(report.acknowledged, 'fact')} "
-            "recorded. Mend the file, or say with --map, --set or --kind-map how to read it."
+            "recorded. Fix the file, or say with --map, --set or --kind-map how to read it."
         )
         return
     would = "would be " if report.dry_run else ""
     counts = asdict(report.counts)
     for name, words in OUTCOME_LINES.items():
         if counts[name]:
-            stand = "stands" if counts[name] == 1 else "stand"
-            yield f"{format_count(counts[name], 'row')} {words.format(would=would, stand=stand)}"
+            yield f"{format_count(counts[name], 'row')} {words.format(would=would)}"
         if name == "corrected":
             yield from _roster_lines(report)
         if name == "retracted_earlier":
@@ -88,7 +87,7 @@ def _retracted_lines(report: "ImportReport") -> Iterable[str]:
     if more:
         yield f"  and {more:,} more"
     if report.left_retracted:
-        yield "  If a row was mended since, --reinstate records it again."
+        yield "  If a row was fixed since, --reinstate records it again."
 
 
 def _next_lines(report: "ImportReport", global_options: GlobalOptions, file: Path) -> Iterable[str]:
@@ -111,7 +110,7 @@ def _next_lines(report: "ImportReport", global_options: GlobalOptions, file: Pat
         what = click.get_current_context().info_name
         words = (report.set_aside, "--batch", report.batch)
         yield (
-            f"Mend the rows there, then: {global_options.command} "
+            f"Fix the rows there, then: {global_options.command} "
             f"import {what} {shlex.join(words)} "
             f"(with the other options that you gave for {file.name})"
         )

@@ -129,7 +129,7 @@ def _with_place(error: click.ClickException) -> click.ClickException:
             command = error.ctx.command_path.removeprefix("mutua ")
             value = option.make_metavar(error.ctx)
             return click.UsageError(
-                f"{error.option_name} stands before the command: "
+                f"{error.option_name} goes before the command: "
                 f"mutua {error.option_name} {value} {command} ...",
                 ctx=error.ctx,
             )

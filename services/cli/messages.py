@@ -13,7 +13,7 @@ NEITHER_IS_BETTER: Final = (
 )
 WARNING_LINES: Final = {
     "MODEL_MOVED": "Facts were recorded while this list was read (MODEL_MOVED): a row may be "
-    "missing or stand there twice. Ask again for one consistent list.",
+    "missing or appear twice. Ask again for one consistent list.",
     "MANY_UNKNOWN": "More than a fifth of the minutes are unknown (MANY_UNKNOWN): amounts may be "
     "low, so nothing is said about who gives more.",
     "POSSIBLE_DOUBLE_REPORTS": "{doubles} may be counted twice (POSSIBLE_DOUBLE_REPORTS): another "

@@ -16,7 +16,7 @@ Value = TypeVar("Value")
 class EnumChoice(click.Choice[Any]):
     """The words of an enum of the contract, given as its items; the value is the number.
 
-    Spaces and underscores stand for hyphens. `synonyms` are further words, normalized.
+    Spaces and underscores count as hyphens. `synonyms` are further words, normalized.
     """
 
     def __init__(

@@ -34,7 +34,7 @@ from services.cli.quarantined_record import (
     columns,
     describe_record,
     is_retracted,
-    needs_mending,
+    needs_fixing,
     summarize_fact,
     to_editable,
 )
@@ -211,7 +211,7 @@ def _read_fact(file: Path, record: QuarantinedRecord, programme: str) -> Event:
     except (ParseError, ValueError, TypeError, AttributeError, RecursionError) as error:
         raise click.ClickException(
             f"{name} holds no fact ({str(error).partition(chr(10))[0]}): give what quarantine show "
-            "--format json writes, with its member fact mended."
+            "--format json writes, with its member fact fixed."
         ) from None
     own = resubmission_id(programme, record.record)
     if event.event_id not in ("", own, record.event.event_id):
@@ -225,9 +225,9 @@ def _read_fact(file: Path, record: QuarantinedRecord, programme: str) -> Event:
         )
     for field in ("event_id", "programme_id", *SERVER_SET_FIELDS):
         event.ClearField(field)
-    if needs_mending(record) and event == build_resubmission(record, None):
+    if needs_fixing(record) and event == build_resubmission(record, None):
         raise click.ClickException(
-            f"{name}: the fact is what it was when it was set aside, since: {record.detail}. Mend "
+            f"{name}: the fact is what it was when it was set aside, since: {record.detail}. Fix "
             "that first."
         )
     return event
@@ -236,11 +236,11 @@ def _read_fact(file: Path, record: QuarantinedRecord, programme: str) -> Event:
 def _build_unedited(
     client: Client, record: QuarantinedRecord, global_options: GlobalOptions, *, is_sure: bool
 ) -> Event:
-    """What can be sent without anybody mending it. Raises ClickException for the rest."""
+    """What can be sent without anybody fixing it. Raises ClickException for the rest."""
     command = f"{global_options.command} quarantine"
-    if needs_mending(record):
+    if needs_fixing(record):
         raise click.ClickException(
-            f"record {record.offset} has to be mended first, since it says: {record.detail}. "
+            f"record {record.offset} has to be fixed first: {record.detail}. "
             f"Type {command} show {record.offset} --format json > fact.json, change its member "
             f"fact, then {command} resubmit {record.offset} --fact fact.json"
         )
@@ -255,7 +255,7 @@ def _build_unedited(
     now = details(summarize_revision(current_revision(exchange)), directory)
     differences = describe_changes(now, details(summarize_fact(record.event), directory))
     click.echo(
-        f"Exchange {exchange.exchange_id}, from what stands now to the correction:", err=True
+        f"Exchange {exchange.exchange_id}, from its content now to the correction:", err=True
     )
     for line in differences or ["nothing that is shown here would change"]:
         click.echo(f"  {line}", err=True)

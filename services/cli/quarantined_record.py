@@ -38,7 +38,7 @@ SERVER_SET_FIELDS: Final = ("recorded_by", "assurance", "record_time")
 """Fields that the server sets, again on every submission."""
 
 
-def needs_mending(record: QuarantinedRecord) -> bool:
+def needs_fixing(record: QuarantinedRecord) -> bool:
     """Whether it would come to the same if it were sent again as `build_resubmission` makes it."""
     return record.reason not in (
         QUARANTINE_REASON_EVENT_ID_REUSED,
@@ -142,8 +142,8 @@ def describe_record(
         command = f"{global_options.command} quarantine"
         file = ""
         yield ""
-        if needs_mending(record):
-            yield f"To mend it: {command} show {record.offset} --format json > fact.json"
+        if needs_fixing(record):
+            yield f"To fix it: {command} show {record.offset} --format json > fact.json"
             file = " --fact fact.json"
         yield f"To send it again: {command} resubmit {record.offset}{file}"
 
@@ -163,8 +163,8 @@ def _compare_with_current(
         words,
         [
             Column("", lambda word: word),
-            Column("stands now", lambda word: now.get(word, "")),
-            Column("this record says", lambda word: record_details.get(word, "")),
+            Column("recorded now", lambda word: now.get(word, "")),
+            Column("this record", lambda word: record_details.get(word, "")),
         ],
     )
     if is_retracted(exchange):

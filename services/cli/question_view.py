@@ -41,7 +41,7 @@ class QuestionView(Generic[Row]):
 
     `name` is the contract's name of its rows, `companion_rows` of other rows that JSON adds.
     `ask` answers with `rows_of` and with question, position, day, coverage and warnings. `foot` is
-    what people read under the table. `has_amounts` says whether lens and allocation matter,
+    what people read under the table. `has_amounts` is whether lens and allocation matter,
     `has_retracted` whether rows may have what no standing exchange has, `has_topics` whether
     the table shows topics by their labels. `csv` is for rows that are more than a message.
     """

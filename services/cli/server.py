@@ -69,7 +69,7 @@ def _require_address(option: str, address: str) -> None:
 def status(global_options: GlobalOptions, form: str) -> None:
     """Show progress and counts of records.
 
-    Lag, holds and the quarantine say which facts answers do not include.
+    Lag, holds and the quarantine show which facts answers do not include.
 
     \b
     Examples:
@@ -98,7 +98,7 @@ def status(global_options: GlobalOptions, form: str) -> None:
         count, _, words = line.partition(" ")
         click.echo(f"{count:>9} {words}")
     for held in answer.held:
-        click.echo(f"Answers stand still at {held.position}: {held.reason}.")
+        click.echo(f"Answers stop at {held.position}: {held.reason}.")
     warnings = warning_lines(answer.warnings, global_options.command)
     for line in (*coverage_lines(answer.coverage), *warnings, *unbound):
         click.echo(line)

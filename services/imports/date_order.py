@@ -42,7 +42,7 @@ def find_date_order(name: str, mapping: ColumnMapping, rows: Iterable[TableRow])
     if len(proofs) == 2:
         raise ImportRefusedError(
             f"{name} has dates in both orders: {proofs[DAY_FIRST]} is day/month, and "
-            f"{proofs[MONTH_FIRST]} is month/day. Mend the rows of one kind, or say {_CHOICE}, "
+            f"{proofs[MONTH_FIRST]} is month/day. Fix the rows of one kind, or say {_CHOICE}, "
             "which refuses the others."
         )
     if DAY_FIRST in proofs:

@@ -109,7 +109,7 @@ class ExchangeRowChecker(RowChecker):
     ) -> None:
         """Takes options of the import.
 
-        `resolve` maps an id to its organization. `reinstate` records mended rows again whose
+        `resolve` maps an id to its organization. `reinstate` records fixed rows again whose
         exchange was retracted by hand. `keeps_changes` keeps every change for the report, not only
         the first ones.
         """
@@ -344,7 +344,7 @@ class ExchangeRowChecker(RowChecker):
         """Leaves an exchange retracted that somebody retracted by hand; records it anew after an
         undo.
 
-        With `reinstate` a row that was mended since is recorded anew as well.
+        With `reinstate` a row that was fixed since is recorded anew as well.
         """
         revisions = [each for each in match.exchange.revisions if each.HasField("content")]
         if match.is_retracted_by_hand and not (
@@ -374,10 +374,10 @@ class ExchangeRowChecker(RowChecker):
             FieldProblem(
                 conflict.field,
                 texts.get(conflict.field, ""),
-                f"says {conflict.row_value or 'nothing'}, and a correction by hand says "
-                f"{conflict.current or 'nothing'} where the file said {conflict.base or 'nothing'}"
+                f"has {conflict.row_value or 'nothing'}, and a correction by hand has "
+                f"{conflict.current or 'nothing'} where the file had {conflict.base or 'nothing'}"
                 f" before: write {conflict.current or 'nothing'} here to keep the correction, or "
-                f"correct exchange {exchange.exchange_id} (mutua correct) to what the file says",
+                f"correct exchange {exchange.exchange_id} (mutua correct) to what the file has",
             )
             for conflict in conflicts
         ]

@@ -390,7 +390,7 @@ def _with_refusal(
         )
     note = (
         f"{format_count(acknowledged, 'fact', 'was')} recorded before the server refused a row. "
-        "Mend it and import the file again: nothing is recorded twice."
+        "Fix it and import the file again: nothing is recorded twice."
     )
     return replace(
         report,

@@ -43,6 +43,6 @@ class ImportOptions:
     accept_missing: bool = False
     """Whether to record as many new rows as are missing, in a file without references."""
     reinstate: bool = False
-    """Whether to record mended rows again whose exchange somebody retracted by hand."""
+    """Whether to record fixed rows again whose exchange somebody retracted by hand."""
     dry_run: bool = False
     """Whether to check and report only."""

@@ -1,4 +1,4 @@
-"""Writes rows with errors to a file of their own for somebody to mend."""
+"""Writes rows with errors to a file of their own for somebody to fix."""
 
 import csv
 from collections.abc import Sequence
@@ -18,7 +18,7 @@ class RejectFile:
     """Writes rows to a temporary file, which gets its name in `publish`.
 
     `adds_line` adds the line of each row, which identifies a row without a reference in a later
-    import. Raises ImportRefusedError when the file exists, because somebody may be mending it.
+    import. Raises ImportRefusedError when the file exists, because somebody may be fixing it.
     """
 
     def __init__(

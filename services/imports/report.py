@@ -40,9 +40,9 @@ class ImportInterruptedError(MutuaError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RowProblem:
-    """A problem to mend. `row` is the line of the file, 0 for the whole file.
+    """A problem to fix. `row` is the line of the file, 0 for the whole file.
 
-    A problem that one remedy mends in all rows is listed once: `row` is the first of `row_count`.
+    A problem that one remedy fixes in all rows is listed once: `row` is the first of `row_count`.
     """
 
     row: int
@@ -130,7 +130,7 @@ class ImportReport:
 
 
 class FieldProblem(NamedTuple):
-    """A problem of one field of a row; `is_same_everywhere` if one remedy mends all its rows."""
+    """A problem of one field of a row; `is_same_everywhere` if one remedy fixes all its rows."""
 
     field: str
     value: str

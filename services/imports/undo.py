@@ -163,6 +163,6 @@ def _retractions(batch: str, unretracted: Sequence[tuple[str, int]]) -> Iterator
         event = Event(event_id=uuid8("undo", exchange_id))
         event.exchange_retracted.exchange_id = exchange_id
         event.exchange_retracted.reason.plain = f"The import {batch} was undone."
-        # The name of the batch tells an undo from a retraction by hand.
+        # The name of the batch distinguishes an undo from a retraction by hand.
         event.source.CopyFrom(Source(client=IMPORT_CLIENT, batch=batch, generation=generation))
         yield event

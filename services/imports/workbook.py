@@ -71,7 +71,7 @@ def _reader(name: str, file: IO[bytes]) -> AbstractContextManager[WorkbookSheets
         return binary_excel.open_sheets(file)
     if not start.startswith(_ZIP):
         raise ImportRefusedError(
-            f"{name} is no workbook, whatever its name says: if it is text, name it .csv."
+            f"{name} is no workbook, despite its name: if it is text, name it .csv."
         )
     with zipfile.ZipFile(file) as archive:
         parts = archive.namelist()

@@ -22,7 +22,7 @@ class NotationError(MutuaError):
 
 
 class WordError(NotationError):
-    """A word is unknown. One remedy mends it in every row that has it."""
+    """A word is unknown. One remedy fixes it in every row that has it."""
 
 
 class WorkingDayError(WordError):

@@ -60,7 +60,7 @@ class TestBatch:
         import_output = run("import", "exchanges", "calls.csv")
         assert "Batch calls, generation 2: 2 rows." in import_output.out
         assert "2 rows recorded" in import_output.out
-        assert "2 rows stand already" in run("import", "exchanges", "calls.csv").out
+        assert "2 rows already recorded" in run("import", "exchanges", "calls.csv").out
         assert [
             (each["generation"], each["exchange_count"], each["retracted_count"], each["undone"])
             for each in list_batches(run)
@@ -71,14 +71,14 @@ class TestBatch:
         run("import", "exchanges", "calls.csv")
         run("retract", exchanges(run)[0]["exchange_id"], "--reason", "never happened")
         import_output = run("import", "exchanges", "calls.csv").out
-        assert "1 row stands already\n1 row retracted by hand, left so\n" in import_output
+        assert "1 row already recorded\n1 row retracted by hand, left so\n" in import_output
         assert "  line 2 (a): T-01 -> T-02, call, 2026-03-14, exchange " in import_output
         assert "because “never happened”" in import_output
         run("retract", exchanges(run)[1]["exchange_id"], "--reason", "nor did this")
         [batch] = list_batches(run)
         assert (batch["retracted_count"], batch["undone"]) == (2, False)
         undo_output = run("import", "undo", "calls", "--yes").out
-        assert "Nothing of batch calls stands: 2 exchanges of it retracted before." in undo_output
+        assert "Nothing of batch calls is left: 2 exchanges of it retracted before." in undo_output
         assert "2 rows retracted by hand, left so" in run("import", "exchanges", "calls.csv").out
 
     def test_mended_rows_complete_batch(self, run: RunCommand, calls: Path) -> None:

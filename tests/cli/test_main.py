@@ -21,7 +21,10 @@ from tests.cli.fake_programme import FakeProgrammeServer
 from tests.client.scripted_server import ScriptedFailure
 from tests.faults.server_process import make_environment
 
-HEAVY = ("sqlmodel", "sqlalchemy", "numpy", "pydantic", "tabulate", "services.app.bootstrap")
+HEAVY = (
+    *("sqlmodel", "sqlalchemy", "numpy", "pydantic", "tabulate"),
+    *("services.app.bootstrap", "services.app.data_maintenance"),
+)
 
 
 class TestHelp:
@@ -54,7 +57,7 @@ class TestMisuse:
         [
             (
                 ("balances", "--data", "x"),
-                "--data stands before the command: mutua --data DIRECTORY b",
+                "--data goes before the command: mutua --data DIRECTORY b",
             ),
             (("log", "--server=x:1"), "mutua --server HOST:PORT[,HOST:PORT] log"),
             (("status", "--programme", "gde"), "mutua --programme TEXT status"),

@@ -208,7 +208,7 @@ class TestResubmitFile:
         output = run("quarantine", "show", REFUSED, "--format", "json")
         Path("fact.json").write_text(output.out)
         refusal = run("quarantine", "resubmit", REFUSED, "--fact", "fact.json")
-        assert (refusal.code, "Mend that first" in refusal.err) == (1, True)
+        assert (refusal.code, "Fix that first" in refusal.err) == (1, True)
         document = output.answer
         document["fact"]["alias_added"] = {"alias": "old A", "organization_id": "A"}
         Path("fact.json").write_text(json.dumps(document))

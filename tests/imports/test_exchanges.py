@@ -342,7 +342,7 @@ def test_server_refusal_is_reported_by_row(importer: Importer) -> None:
         (6, "giver", "is not wanted here")
     ]
     assert report.acknowledged == 2
-    assert "Mend it and import the file again" in report.notes[-1]
+    assert "Fix it and import the file again" in report.notes[-1]
 
 
 TIMES = ("2024-05-31", "2024-05-31T10:00Z", "2024-05", "never", "2099-01-01", "1800-01-01", "")

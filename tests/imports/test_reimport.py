@@ -386,7 +386,7 @@ class TestCorrectionByHand:
         report = importer.import_rows(self.ROW.replace("45", "60"), header=NUMBERED)
         (error,) = report.errors
         assert (report.ok, error.row, error.field, error.value) == (False, 2, "giver_minutes", "60")
-        assert "says 60, and a correction by hand says 50 where the file said 45" in error.message
+        assert "has 60, and a correction by hand has 50 where the file had 45" in error.message
         assert exchange.exchange_id in error.message
         assert len(exchange.revisions) == 2
 
@@ -402,7 +402,7 @@ class TestCorrectionByHand:
             *rows, header=NUMBERED, skip_bad=importer.folder / reject_path
         )
         assert format_counts(report) == "1 recorded 1 wrong"
-        assert "a correction by hand says 50" in (importer.folder / reject_path).read_text()
+        assert "a correction by hand has 50" in (importer.folder / reject_path).read_text()
 
     def test_corrected_party_stays_after_roster_import(
         self, importer: Importer, exchange: Exchange

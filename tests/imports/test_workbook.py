@@ -232,7 +232,7 @@ def cut(path: Path) -> bytes:
     ("content", "expected"),
     [
         (lambda _: b"\xd0\xcf\x11\xe0 and so on", "is damaged, or no workbook"),
-        (lambda _: b"a,b\n1,2\n", "is no workbook, whatever its name says"),
+        (lambda _: b"a,b\n1,2\n", "is no workbook, despite its name"),
         (lambda _: b"", "is no workbook"),
         (lambda _: b"PK\x03\x04nonsense", "is damaged, or no workbook"),
         (lambda _: zipped("notes.txt"), "is damaged, or no workbook"),

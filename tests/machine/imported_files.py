@@ -68,7 +68,7 @@ class ImportedFiles:
         before = len(self._log.values)
         report = self._import(batch, rows)
         if not report.ok:
-            assert all("a correction by hand says" in each.message for each in report.errors)
+            assert all("a correction by hand has" in each.message for each in report.errors)
             assert len(self._log.values) == before
             return
         assert report.generation == generation
