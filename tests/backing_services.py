@@ -1,6 +1,6 @@
 """A Kafka broker and a PostgreSQL for all tests of a process; each test has topics and databases.
 
-MUTUA_TEST_BROKER (host:port) and MUTUA_TEST_POSTGRES (postgresql://...) name others to use instead.
+MUTUA_TEST_BROKER (host:port) and MUTUA_TEST_POSTGRES (postgresql://...) name running ones instead.
 """
 
 import asyncio
@@ -58,7 +58,7 @@ def broker(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[str]:
-    """Where a PostgreSQL is, "postgresql://USER:PASSWORD@127.0.0.1:PORT/postgres"."""
+    """The URL of a PostgreSQL, "postgresql://USER:PASSWORD@127.0.0.1:PORT/postgres"."""
     build_or_skip(postgreses.find_programs)
     with run_postgres() as url:
         yield url
@@ -66,20 +66,20 @@ def postgres() -> Iterator[str]:
 
 @pytest.fixture
 def topic(broker: str) -> Iterator[str]:
-    """The name of a topic that is new."""
+    """The name of a new topic."""
     yield from temporary_topic(broker)
 
 
 @pytest.fixture
 def database(postgres: str) -> Iterator[str]:
-    """Where a database is that is new and empty."""
+    """The URL of a new, empty database."""
     with temporary_database(postgres) as url:
         yield url
 
 
 @contextmanager
 def temporary_database(postgres: str) -> Iterator[str]:
-    """Where it is; dropped afterwards."""
+    """The URL of a new database, which is dropped after the block."""
     name = f"test_{uuid4().hex}"
     asyncio.run(execute(postgres, f"CREATE DATABASE {name}"))
     yield urlsplit(postgres)._replace(path=f"/{name}").geturl()
@@ -96,10 +96,10 @@ async def execute(url: str, statement: str) -> str:
 
 @contextmanager
 def run_broker() -> Iterator[str]:
-    """The address of the one that was named, or of a new one for the time of the block."""
-    given = os.environ.get("MUTUA_TEST_BROKER", "")
-    if given:
-        yield given
+    """The address of the broker that MUTUA_TEST_BROKER names, or of one that runs for the block."""
+    address = os.environ.get("MUTUA_TEST_BROKER", "")
+    if address:
+        yield address
         return
     ports = {"port": allocate_port(), "controller_port": allocate_port()}
     with _running(lambda folder: brokers.prepare_broker(brokers.fetch_jars(), folder, **ports)):
@@ -108,10 +108,10 @@ def run_broker() -> Iterator[str]:
 
 @contextmanager
 def run_postgres() -> Iterator[str]:
-    """The URL of the one that was named, or of a new one for the time of the block."""
-    given = os.environ.get("MUTUA_TEST_POSTGRES", "")
-    if given:
-        yield given
+    """The URL that MUTUA_TEST_POSTGRES names, or that of a server that runs for the block."""
+    url = os.environ.get("MUTUA_TEST_POSTGRES", "")
+    if url:
+        yield url
         return
     port = allocate_port()
     with _running(
@@ -122,7 +122,7 @@ def run_postgres() -> Iterator[str]:
 
 @contextmanager
 def _running(build: Callable[[Path], Program]) -> Iterator[Path]:
-    """Runs a program for the time of the block, in a folder of its own, which it yields."""
+    """Runs a program for the block, in a new folder, which it yields."""
     with temporary_shared_folder() as folder:
         child = ChildProcess(build(folder), folder / "log")
         try:
@@ -134,7 +134,7 @@ def _running(build: Callable[[Path], Program]) -> Iterator[Path]:
 
 @contextmanager
 def temporary_shared_folder() -> Iterator[Path]:
-    """A new folder that others may pass through: root starts PostgreSQL as another user."""
+    """A new folder that other users can enter, because root starts PostgreSQL as another user."""
     with TemporaryDirectory(prefix="mutua-tests-") as name:
         folder = Path(name)
         folder.chmod(0o711)
@@ -142,10 +142,10 @@ def temporary_shared_folder() -> Iterator[Path]:
 
 
 def build_or_skip(build: Callable[[], ResultT]) -> ResultT:
-    """What is built; where something for it is missing the test is skipped, and fails in CI."""
+    """The result of `build`. Without the programs it needs, skips the test, or fails it in CI."""
     try:
         return build()
-    except ProgramNotFoundError as missing:
+    except ProgramNotFoundError as error:
         if os.environ.get("CI"):
-            pytest.fail(missing.message)
-        pytest.skip(missing.message)
+            pytest.fail(error.message)
+        pytest.skip(error.message)

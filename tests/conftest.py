@@ -1,4 +1,4 @@
-"""What all tests share: real data where it is, and hypothesis runs that CI can repeat."""
+"""Shared by all tests: real data if there is any, and Hypothesis runs that CI can repeat."""
 
 import os
 from pathlib import Path
@@ -17,7 +17,7 @@ settings.load_profile("ci" if os.environ.get("CI") else "local")
 
 @pytest.fixture(scope="session")
 def real_data() -> Path:
-    """The folder of real data files; tests that need it skip where there is none."""
+    """The folder of real data files. Without it, skips the test."""
     folder = os.environ.get("MUTUA_REAL_DATA")
     if not folder:
         pytest.skip("MUTUA_REAL_DATA names no folder with real data")

@@ -1,4 +1,4 @@
-"""Databases of PostgreSQL as the tests need them."""
+"""Copies and replaces databases of PostgreSQL."""
 
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -13,27 +13,28 @@ def execute_sql(url: str, *statements: str) -> None:
 
 
 def drop_read_models(url: str) -> None:
-    """As if nothing had been projected."""
+    """Drops the read models, as before the first projection."""
     schemas = ("mutua_control", "mutua_read_1")
     execute_sql(url, *(f"DROP SCHEMA IF EXISTS {name} CASCADE" for name in schemas))
 
 
 def copy_database(server: str, url: str) -> str:
-    """Where a copy of a database is that is of one moment, files and all; nobody reaches the
-    database meanwhile.
+    """Copies a database at one moment and returns the URL of the copy.
+
+    Nobody can connect to the database meanwhile.
     """
     with block_connections(server, url):
         return create_sibling(server, url, f"TEMPLATE {url.rpartition('/')[2]}")
 
 
 def create_sibling(server: str, url: str, like: str = "") -> str:
-    """Where a database is that is new, to take the place of another one; see `replaced`."""
+    """Creates a database for `replace_database` and returns its URL."""
     execute_sql(server, f"CREATE DATABASE {url.rpartition('/')[2]}_beside {like}")
     return f"{url}_beside"
 
 
 def replace_database(server: str, url: str, by: str) -> None:
-    """Has another database, which is not used, take the place of one that is."""
+    """Replaces a database by another one, which nobody uses."""
     name, other = (each.rpartition("/")[2] for each in (url, by))
     execute_sql(
         server,
@@ -45,7 +46,7 @@ def replace_database(server: str, url: str, by: str) -> None:
 
 @contextmanager
 def block_connections(server: str, url: str) -> Iterator[None]:
-    """Within the block nobody reaches the database; `server` is another one on the same server."""
+    """Refuses connections to a database during the block. `server` is another one on its server."""
     name = url.rpartition("/")[2]
     execute_sql(
         server,

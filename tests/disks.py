@@ -1,4 +1,4 @@
-"""Small disks, to be filled."""
+"""Small disks that tests fill."""
 
 import os
 import subprocess
@@ -13,17 +13,17 @@ _LEFT_BYTES = 256 << 10
 
 
 class Disk:
-    """A file system in memory of its own."""
+    """A file system in memory."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self._ballast = path / "ballast"
 
     def fill_up(self) -> None:
-        """Leaves next to nothing."""
-        found = os.statvfs(self.path)
+        """Leaves 256 KiB."""
+        status = os.statvfs(self.path)
         with self._ballast.open("wb") as file:
-            os.posix_fallocate(file.fileno(), 0, found.f_bavail * found.f_bsize - _LEFT_BYTES)
+            os.posix_fallocate(file.fileno(), 0, status.f_bavail * status.f_bsize - _LEFT_BYTES)
 
     def make_room(self) -> None:
         self._ballast.unlink()
@@ -31,9 +31,7 @@ class Disk:
 
 @contextmanager
 def mount_small_disk(path: Path, *, megabytes: int) -> Iterator[Disk]:
-    """Mounted for the time of the block. Where that is not allowed the test is skipped, and fails
-    in CI.
-    """
+    """Mounts a disk for the block. Without the right to mount, skips the test or fails it in CI."""
     path.mkdir()
     build_or_skip(lambda: _mount(path, megabytes))
     try:
@@ -45,8 +43,8 @@ def mount_small_disk(path: Path, *, megabytes: int) -> Iterator[Disk]:
 def _mount(path: Path, megabytes: int) -> None:
     options = f"size={megabytes}m,mode=0711"
     command = ["mount", "-t", "tmpfs", "-o", options, "none", str(path)]
-    mounted = subprocess.run(command, capture_output=True, text=True)
-    if mounted.returncode != 0:
+    result = subprocess.run(command, capture_output=True, text=True)
+    if result.returncode != 0:
         raise ProgramNotFoundError(
-            f"a small disk needs root and the right to mount: {mounted.stderr.strip()}"
+            f"a small disk needs root and the right to mount: {result.stderr.strip()}"
         )

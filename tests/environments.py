@@ -44,7 +44,7 @@ def run_program(*command: str | Path, **environment: str) -> str:
 
 
 def _install(environment: Path, others: tuple[str, ...]) -> None:
-    """Raises Missing where a package cannot be fetched."""
+    """Raises ProgramNotFoundError if a package cannot be fetched."""
     uv = Path(sys.executable).parent / "uv"
     run_program(uv, "venv", "--quiet", "--clear", "--python", sys.executable, environment)
     install = (uv, "pip", "install", "--quiet", "--resolution", "lowest-direct")

@@ -6,6 +6,8 @@ from urllib.request import urlopen
 
 from prometheus_client.parser import text_string_to_metric_families
 
+from tests.waiting import PATIENCE_SECONDS
+
 Labels = frozenset[tuple[str, str]]
 
 
@@ -34,7 +36,7 @@ class Scrape:
 
 
 def scrape(address: str) -> Scrape:
-    with urlopen(f"http://{address}/metrics", timeout=120) as answer:
+    with urlopen(f"http://{address}/metrics", timeout=PATIENCE_SECONDS) as answer:
         families = list(text_string_to_metric_families(answer.read().decode()))
     return Scrape(
         {

@@ -12,7 +12,7 @@ from tests.waiting import PATIENCE_SECONDS, wait_until
 
 ROOT = Path(__file__).parent.parent
 DOCUMENTS = ("README.md", "services/imports/README.md", "proto/README.md", "deploy/README.md")
-"""One for each reader. Commands run in this order."""
+"""One for every reader. Their commands run in this order."""
 _BLOCK = re.compile(r"^```console\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 _CHANGING = (
     (re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"), "EXCHANGE-ID"),
@@ -50,7 +50,7 @@ def read_examples() -> Iterator[ConsoleExample]:
 
 
 class ReadmeShell:
-    """Types the commands in one folder, in a shell that keeps what they export."""
+    """Runs the commands in one folder, in a shell that keeps exported variables."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -63,25 +63,25 @@ class ReadmeShell:
         self._cluster: subprocess.Popen[bytes] | None = None
 
     def run(self, command: str) -> str:
-        """Standard output of a command; `make demo` is what it runs.
+        """Standard output of a command. `make demo` runs without make.
 
-        `mutua dev up` goes on running, as in a terminal of its own, until `close`.
+        `mutua dev up` runs until `close`, as in another terminal.
         """
         command = command.replace("make demo", ".venv/bin/mutua demo --dir .demo")
         if not command.startswith(".venv/bin/"):
-            self._environment["PATH"] = self._path  # which the text says to do before
+            self._environment["PATH"] = self._path  # the text says to add .venv/bin before
         if command == "mutua dev up":
             return self._up(command)
         if command.startswith("export "):
-            return ""  # the address is another each time: `_up` took it from what was printed
-        return self._finished(command)
+            return ""  # `_up` took the address from the output, because it changes
+        return self._run_to_end(command)
 
     def close(self) -> None:
         if self._cluster is not None:
-            self._finished("mutua dev down")
+            self._run_to_end("mutua dev down")
             self._cluster.wait()
 
-    def _finished(self, command: str) -> str:
+    def _run_to_end(self, command: str) -> str:
         return subprocess.run(
             ["bash", "-c", command],
             cwd=self.folder,
@@ -93,19 +93,19 @@ class ReadmeShell:
         ).stdout.rstrip()
 
     def _up(self, command: str) -> str:
-        said = self.folder / "up"
-        with said.open("w") as file:
+        output_path = self.folder / "up"
+        with output_path.open("w") as file:
             self._cluster = subprocess.Popen(
                 command.split(), cwd=self.folder, env=self._environment, stdout=file
             )
-        wait_until(lambda: "mutua dev status" in said.read_text(), "the cluster is ready")
-        [server] = re.findall("export MUTUA_SERVER=(.*)", said.read_text())
+        wait_until(lambda: "mutua dev status" in output_path.read_text(), "the cluster is ready")
+        [server] = re.findall("export MUTUA_SERVER=(.*)", output_path.read_text())
         self._environment["MUTUA_SERVER"] = server
-        return said.read_text().rstrip()
+        return output_path.read_text().rstrip()
 
 
 def normalize_output(text: str) -> str:
-    """The text without what differs each time, and without trailing spaces."""
+    """The text without words that differ in every run, and without trailing spaces."""
     for pattern, word in _CHANGING:
         text = pattern.sub(word, text)
     return "\n".join(line.rstrip() for line in text.splitlines())

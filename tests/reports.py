@@ -39,7 +39,7 @@ def report(
     precision: OccurPrecision.ValueType = OCCUR_PRECISION_DAY,
     kind: ExchangeKind.ValueType = EXCHANGE_KIND_CALL,
 ) -> Event:
-    """An exchange as one side reports it; parties separated by ";", joint without receivers."""
+    """An exchange as one side reports it. ";" separates parties; without receivers it is joint."""
     event = Event(event_id=event_id(number), programme_id=PROGRAMME, recorded_by=by)
     event.occur_time.FromDatetime(datetime(day.year, day.month, day.day, tzinfo=UTC))
     event.occur_precision = precision

@@ -1,9 +1,9 @@
-"""Histories and questions at random: few ids, so that everything meets everything.
+"""Random histories and questions, with few ids so that facts refer to each other.
 
-A history is drawn in two steps. A catalogue says which facts there are, one for each event id, all
-of them about ids of the same small pools. A log has them in any order and some of them again, so
-that waiting, repetition and what comes too late are the rule; a record may also be sloppy (the same
-said in other letters), somebody else's recording, or an impostor (the id with other content).
+A history is drawn in two steps. A catalogue has one fact for every event id, all about ids of small
+pools. A log has these facts in any order and some of them twice, so that many facts wait, repeat or
+come too late. A record may also be sloppy (equal content in other letters), recorded by another
+organization, or an impostor (the id with other content).
 """
 
 from __future__ import annotations
@@ -49,9 +49,9 @@ Choice = TypeVar("Choice")
 PROGRAMME = "gde"
 OTHER_PROGRAMME = "wales"
 ORGANIZATIONS = ("Box", "alder", "birch", "cedar", "\u00e9lan")
-"""In order of code points. Any of them may be registered, an alias, both, or neither."""
+"""In order of code points. Each may be registered, an alias, both, or neither."""
 OUTSIDERS = ("", "centre")
-"""Recorders that take part in nothing."""
+"""Recorders that take part in no exchange."""
 DAYS = (
     date(1969, 12, 31),
     date(2024, 1, 1),
@@ -60,14 +60,14 @@ DAYS = (
     date(2024, 4, 1),
     date(2024, 5, 1),
 )
-"""Days on which something happens and windows begin and end."""
+"""Days of exchanges, and first and last days of windows."""
 TOPICS = ("a", "b", "interfaces")
 EXCHANGE_KINDS = (EXCHANGE_KIND_CALL, EXCHANGE_KIND_SECONDMENT)
 MINUTES = (None, 0, 1, 7, 100, 20_160)
 
 
 class RecordVariant(Enum):
-    """How the log has a fact of the catalogue."""
+    """How a record differs from its fact in the catalogue."""
 
     PLAIN = auto()
     SLOPPY = auto()
@@ -124,10 +124,10 @@ def client_organizations(draw: Draw) -> OrganizationContent:
 
 
 def slab_cuts(count: int) -> st.SearchStrategy[list[int]]:
-    """Where `count` records are cut into slabs: ascending, neither start nor end among them."""
+    """Offsets at which `count` records are cut into slabs, ascending, without start and end."""
     inner = st.integers(1, max(1, count - 1))
     some = st.lists(inner, max_size=6, unique=True).map(
-        lambda found: sorted(each for each in found if each < count)
+        lambda cuts: sorted(each for each in cuts if each < count)
     )
     return some | st.just(list(range(1, count)))
 
@@ -137,38 +137,38 @@ def event_id(number: int) -> str:
 
 
 def denormalize(event: Event) -> Event:
-    """The same said otherwise: sets the other way round, text untrimmed and decomposed.
+    """An equal fact in another form: sets reversed, text untrimmed and decomposed.
 
-    Such a record was put on the log by somebody else than our ingest, which sets `assurance`.
+    Another program than ingest put it on the log, so it lacks `assurance`.
     """
-    said = Event()
-    said.CopyFrom(event)
-    said.ClearField("assurance")
+    variant = Event()
+    variant.CopyFrom(event)
+    variant.ClearField("assurance")
     match event.WhichOneof("fact"):
         case "exchange_recorded":
-            _blur_exchange(said.exchange_recorded.exchange)
+            _blur_exchange(variant.exchange_recorded.exchange)
         case "exchange_corrected":
-            _blur_exchange(said.exchange_corrected.exchange)
+            _blur_exchange(variant.exchange_corrected.exchange)
         case "exchange_retracted":
-            _blur_text(said.exchange_retracted.reason)
+            _blur_text(variant.exchange_retracted.reason)
         case "organization_registered":
-            _blur_organization(said.organization_registered.organization)
+            _blur_organization(variant.organization_registered.organization)
         case "organization_updated":
-            _blur_organization(said.organization_updated.organization)
+            _blur_organization(variant.organization_updated.organization)
         case "alias_added":
-            said.alias_added.alias = _blur(said.alias_added.alias)
-            said.alias_added.organization_id = _blur(said.alias_added.organization_id)
+            variant.alias_added.alias = _blur(variant.alias_added.alias)
+            variant.alias_added.organization_id = _blur(variant.alias_added.organization_id)
         case "nothing_to_report":
-            fact = said.nothing_to_report
+            fact = variant.nothing_to_report
             fact.organization_id = _blur(fact.organization_id)
         case "programme_configured":
-            labels = list(reversed(said.programme_configured.topics))
-            del said.programme_configured.topics[:]
+            labels = list(reversed(variant.programme_configured.topics))
+            del variant.programme_configured.topics[:]
             for each in labels:
-                said.programme_configured.topics.add(
+                variant.programme_configured.topics.add(
                     topic=_blur(each.topic), label=_blur(each.label)
                 )
-    return said
+    return variant
 
 
 def _blur_exchange(content: ExchangeContent) -> None:
@@ -288,10 +288,10 @@ def _nothing(draw: Draw, event: Event, number: int) -> None:
 
 def _configure(draw: Draw, event: Event, number: int) -> None:
     fact = event.programme_configured
-    labelled = draw(st.lists(st.sampled_from((*TOPICS, "unused")), max_size=3, unique=True))
-    for topic in sorted(labelled):
+    topics = draw(st.lists(st.sampled_from((*TOPICS, "unused")), max_size=3, unique=True))
+    for topic in sorted(topics):
         fact.topics.add(topic=topic, label=draw(st.sampled_from(("", "Caf\u00e9 & co", "B"))))
-    if not labelled or draw(st.booleans()):
+    if not topics or draw(st.booleans()):
         fact.working_day_minutes = draw(st.sampled_from((1, 450, 1_440)))
 
 
@@ -375,11 +375,11 @@ def _organization(draw: Draw, content: OrganizationContent) -> None:
     content.role = draw(st.sampled_from(("", "", "boundary")))
     others = [each for each in ORGANIZATIONS if each != content.organization_id]
     content.aliases.extend(sorted(draw(st.lists(st.sampled_from(others), max_size=2, unique=True))))
-    opened, closed = draw(_periods)
-    if opened:
-        content.open_date.CopyFrom(as_date(opened))
-    if closed:
-        content.close_date.CopyFrom(as_date(closed))
+    open_day, close_day = draw(_periods)
+    if open_day:
+        content.open_date.CopyFrom(as_date(open_day))
+    if close_day:
+        content.close_date.CopyFrom(as_date(close_day))
 
 
 def as_date(day: date) -> Date:
@@ -420,7 +420,7 @@ def _questions(draw: Draw) -> Question:
 
 
 def _some(values: Sequence[Choice]) -> st.SearchStrategy[list[Choice]]:
-    """Mostly none of them."""
+    """Mostly the empty list."""
     return st.sampled_from((0, 0, 1, 2)).flatmap(
         lambda size: st.lists(st.sampled_from(values), min_size=size, max_size=size)
     )

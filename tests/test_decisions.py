@@ -1,11 +1,12 @@
 """Every decision is cited by the code it shapes, and every citation names a decision."""
 
 import re
+from functools import cache
 from pathlib import Path
 
 import pytest
 
-from tests.test_tidy import ROOT, name, sources
+from tests.test_tidy import ROOT, list_sources, name
 
 DECISIONS = ROOT / "services/decisions"
 MAX_LINES = 25
@@ -19,18 +20,19 @@ def list_decisions() -> dict[str, Path]:
     return {path.name[:4]: path for path in sorted(DECISIONS.glob("[0-9]*.md"))}
 
 
+@cache
 def find_citations() -> dict[str, set[str]]:
     """The Python files that cite a decision, by its number."""
     citing_files: dict[str, set[str]] = {}
-    for path in sources():
+    for path in list_sources():
         for number in _CITATION.findall(path.read_text()):
             citing_files.setdefault(number, set()).add(name(path))
     return citing_files
 
 
 def read_code_files(text: str) -> set[str]:
-    listed = _CODE.search(text)
-    return set(re.findall(r"`([^`]+)`", listed[1])) if listed else set()
+    match = _CODE.search(text)
+    return set(re.findall(r"`([^`]+)`", match[1])) if match else set()
 
 
 @pytest.mark.parametrize("number", list_decisions())

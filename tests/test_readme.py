@@ -1,4 +1,4 @@
-"""The documents are true: commands print what they show, and they name everything that exists."""
+"""Documents are true and complete: commands, settings, rpcs, alerts and paths."""
 
 import re
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""What was added is known everywhere it has to be; `services/README.md` says where that is."""
+"""Every rpc and filter is in every register that `services/README.md` lists."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def name(subject: Any) -> str:
 
 
 @pytest.mark.parametrize("rpc", RPCS, ids=name)
-def test_a_question_can_be_asked_and_is_answered(rpc: MethodDescriptor) -> None:
+def test_rpc_is_in_every_layer(rpc: MethodDescriptor) -> None:
     log, positions = cast("ReadableLog", None), cast("PositionTracker", None)
     assert rpc.name in register_questions(log=log, positions=positions, model_version=1)
     method = _method(rpc)
@@ -43,7 +43,7 @@ def test_a_question_can_be_asked_and_is_answered(rpc: MethodDescriptor) -> None:
 
 
 @pytest.mark.parametrize("rpc", RPCS, ids=name)
-def test_both_clients_show_every_field_of_a_request(rpc: MethodDescriptor) -> None:
+def test_both_clients_have_every_field_of_a_request(rpc: MethodDescriptor) -> None:
     """As help() and editors show them, with the words that explain them."""
     method = _method(rpc)
     blocking, awaited = getattr(Client, method), getattr(AsyncClient, method)
@@ -54,9 +54,9 @@ def test_both_clients_show_every_field_of_a_request(rpc: MethodDescriptor) -> No
         fields -= {"page_size"}
     if method == "get_exchange":  # joins its revisions
         fields -= {"before_event_id"}
-    shown = inspect.signature(blocking).parameters
-    assert set(shown) == {"self", *fields}
-    assert shown == inspect.signature(awaited).parameters
+    parameters = inspect.signature(blocking).parameters
+    assert set(parameters) == {"self", *fields}
+    assert parameters == inspect.signature(awaited).parameters
     assert blocking.__doc__ == awaited.__doc__ != None  # noqa: E711
 
 
@@ -65,35 +65,38 @@ def test_filter_has_an_option_or_is_refused(field: FieldDescriptor) -> None:
     options: list[click.Option] = getattr(
         question_options.takes_question(lambda *_: None), "__click_params__", []
     )
-    asked, plain = pb.Question(programme_id="gde"), pb.Question(programme_id="gde")
-    text_format.Merge(f"{field.name}: {_value(field)}", asked)
+    filtered, plain = pb.Question(programme_id="gde"), pb.Question(programme_id="gde")
+    text_format.Merge(f"{field.name}: {_value(field)}", filtered)
     if field.name in {option.name for option in options}:  # options are named as their fields
-        refused = _refused(asked)
-        assert refused in ([], [field.name])  # an enum may have values that are not answered yet
-        assert refused or _read(asked) != _read(plain)
+        refused_fields = _list_refused_fields(filtered)
+        assert refused_fields in (
+            [],
+            [field.name],
+        )  # an enum may have unimplemented values
+        assert refused_fields or _read_question(filtered) != _read_question(plain)
     else:
-        assert _refused(asked) == [field.name]
+        assert _list_refused_fields(filtered) == [field.name]
 
 
 def _method(rpc: MethodDescriptor) -> str:
     return "".join(f"_{each.lower()}" if each.isupper() else each for each in rpc.name)[1:]
 
 
-def _read(question: pb.Question) -> Question:
+def _read_question(question: pb.Question) -> Question:
     return to_question(question, today=0)
 
 
-def _refused(question: pb.Question) -> list[str]:
-    """The fields that are declared and not answered yet."""
+def _list_refused_fields(question: pb.Question) -> list[str]:
+    """The fields that are declared but not implemented."""
     try:
-        _read(question)
-    except UnimplementedError as refused:
-        return [each.field.removeprefix("question.") for each in refused.violations]
+        _read_question(question)
+    except UnimplementedError as error:
+        return [each.field.removeprefix("question.") for each in error.violations]
     return []
 
 
 def _value(field: FieldDescriptor) -> str:
-    """As text, one that is not what is meant where there is none."""
+    """A value in text format that is not the default."""
     if field.enum_type is not None:
         return str(field.enum_type.values[2].name)
     if field.message_type is None:

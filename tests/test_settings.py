@@ -1,4 +1,4 @@
-"""Settings are read from the environment; one line names what is invalid."""
+"""Settings are read from the environment; one line names every invalid one."""
 
 from typing import get_args
 
@@ -24,9 +24,9 @@ def test_error_names_every_invalid_setting(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.delenv("MUTUA_LOG_URL", raising=False)
     monkeypatch.setenv("MUTUA_STORE_URL", "postgresql://two")
     monkeypatch.setenv("MUTUA_SLAB_RECORDS", "many")
-    with pytest.raises(InvalidArgumentError) as raised:
+    with pytest.raises(InvalidArgumentError) as error_info:
         read_settings()
-    assert raised.value.message.startswith(
+    assert error_info.value.message.startswith(
         "MUTUA_LOG_URL is not set. MUTUA_SLAB_RECORDS is 'many': input should be a valid integer"
     )
 
@@ -59,10 +59,10 @@ def test_error_names_every_invalid_setting(monkeypatch: pytest.MonkeyPatch) -> N
 def test_invalid_value_is_refused_with_the_valid_form(
     overrides: dict[str, str], message: str
 ) -> None:
-    with pytest.raises(InvalidArgumentError) as raised:
+    with pytest.raises(InvalidArgumentError) as error_info:
         read_settings(log_url="kafka://one:1/facts", **overrides)
-    assert message in raised.value.message
-    assert "secret" not in raised.value.message
+    assert message in error_info.value.message
+    assert "secret" not in error_info.value.message
 
 
 @pytest.mark.parametrize(

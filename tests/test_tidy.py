@@ -1,4 +1,4 @@
-"""Rules that matter, executed: sizes, purity, and a contract that is what it was generated from."""
+"""Rules for the code, executed: sizes, purity, generated code, names and words."""
 
 import ast
 import io
@@ -20,7 +20,7 @@ LONGER: dict[str, str] = {}
 """Files that may be longer, each with the reason."""
 
 
-def sources() -> list[Path]:
+def list_sources() -> list[Path]:
     listed = subprocess.run(
         ["git", "ls-files", "--cached", "--others", "--exclude-standard", "*.py"],
         cwd=ROOT,
@@ -31,8 +31,8 @@ def sources() -> list[Path]:
     return [ROOT / name for name in listed if "_pb2" not in name and (ROOT / name).exists()]
 
 
-def documents() -> list[Path]:
-    """Markdown and contract; the changelog keeps the words of its time."""
+def list_documents() -> list[Path]:
+    """Markdown and contract, without the changelog, which keeps the words of its time."""
     patterns = ("*.md", "*.proto", ":!CHANGELOG.md")
     listed = subprocess.run(
         ["git", "ls-files", *patterns], cwd=ROOT, capture_output=True, text=True, check=True
@@ -44,8 +44,8 @@ def name(path: Path) -> str:
     return str(path.relative_to(ROOT))
 
 
-@pytest.mark.parametrize("path", sources(), ids=name)
-def test_a_file_can_be_held_in_the_head(path: Path) -> None:
+@pytest.mark.parametrize("path", list_sources(), ids=name)
+def test_file_is_short(path: Path) -> None:
     lines = path.read_text().count("\n")
     limit = MAX_TEST_FILE_LINES if name(path).startswith("tests/") else MAX_FILE_LINES
     assert lines <= limit or name(path) in LONGER, (
@@ -53,8 +53,8 @@ def test_a_file_can_be_held_in_the_head(path: Path) -> None:
     )
 
 
-@pytest.mark.parametrize("path", sources(), ids=name)
-def test_a_function_does_one_thing(path: Path) -> None:
+@pytest.mark.parametrize("path", list_sources(), ids=name)
+def test_function_is_short(path: Path) -> None:
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             lines = (node.end_lineno or 0) - node.lineno + 1
@@ -63,7 +63,7 @@ def test_a_function_does_one_thing(path: Path) -> None:
             )
 
 
-def imported(path: Path) -> Iterator[str]:
+def list_imports(path: Path) -> Iterator[str]:
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
@@ -72,21 +72,21 @@ def imported(path: Path) -> Iterator[str]:
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "services/ledger").glob("*.py")), ids=name)
-def test_the_core_imports_the_standard_library_only(path: Path) -> None:
-    for module in imported(path):
+def test_core_imports_the_standard_library_only(path: Path) -> None:
+    for module in list_imports(path):
         first = module.split(".")[0]
         assert module.startswith("services.ledger") or first in sys.stdlib_module_names, (
             f"{name(path)} imports {module}: the core is pure; put this into an adapter"
         )
 
 
-@pytest.mark.parametrize("path", sources(), ids=name)
-def test_nothing_sleeps_in_a_test(path: Path) -> None:
+@pytest.mark.parametrize("path", list_sources(), ids=name)
+def test_tests_do_not_sleep(path: Path) -> None:
     if name(path).startswith("tests/") and path != Path(__file__):
         assert "time.sleep(" not in path.read_text(), f"{name(path)}: wait for a condition instead"
 
 
-def test_generated_code_is_what_the_contract_generates(tmp_path: Path) -> None:
+def test_generated_code_equals_that_of_the_contract(tmp_path: Path) -> None:
     protos = sorted(str(path.relative_to(ROOT / "proto")) for path in ROOT.glob("proto/**/*.proto"))
     services = [path for path in protos if path.endswith("_service.proto")]
     for kind, files in (("", protos), ("_grpc", services)):
@@ -100,7 +100,7 @@ def test_generated_code_is_what_the_contract_generates(tmp_path: Path) -> None:
     assert fresh == ours, "run make proto and commit what it generates"
 
 
-def test_the_locks_name_no_address_and_every_hash() -> None:
+def test_locks_have_hashes_and_no_addresses() -> None:
     for lock in ("requirements.lock", "tests/requirements.lock"):
         text = (ROOT / lock).read_text()
         assert "://" not in text, f"{lock}: make it with make lock, which leaves addresses out"
@@ -109,7 +109,7 @@ def test_the_locks_name_no_address_and_every_hash() -> None:
         assert all(line.endswith("\\") for line in pinned), f"{lock}: a package has no hash"
 
 
-def test_only_what_the_owner_named_stands_at_the_top() -> None:
+def test_top_folder_has_expected_entries_only() -> None:
     listed = subprocess.run(
         ["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True
     ).stdout.split("\n")
@@ -148,11 +148,11 @@ UNDERIVED_ERRORS = {
 
 
 @cache
-def classes() -> list[tuple[str, ast.ClassDef]]:
-    """The classes of what is installed, each with its file."""
+def list_classes() -> list[tuple[str, ast.ClassDef]]:
+    """The classes outside tests, each with its file."""
     return [
         (name(path), node)
-        for path in sources()
+        for path in list_sources()
         if not name(path).startswith("tests/")
         for node in ast.walk(ast.parse(path.read_text()))
         if isinstance(node, ast.ClassDef)
@@ -161,7 +161,7 @@ def classes() -> list[tuple[str, ast.ClassDef]]:
 
 class TestNames:
     def test_exceptions_end_in_error(self) -> None:
-        known = {node.name: node for _, node in classes()}
+        known = {node.name: node for _, node in list_classes()}
 
         def is_exception(node: ast.ClassDef) -> bool:
             bases = [ast.unparse(base).rpartition(".")[2] for base in node.bases]
@@ -173,14 +173,14 @@ class TestNames:
 
         wrong = [
             f"{file}: {node.name}"
-            for file, node in classes()
+            for file, node in list_classes()
             if is_exception(node) != node.name.endswith("Error")
         ]
         assert wrong == []
 
     def test_exceptions_derive_from_mutua_error(self) -> None:
         bases = {*UNDERIVED_ERRORS.values(), "ClientError"}  # mutua.MutuaError in the services
-        errors = [(file, node) for file, node in classes() if node.name.endswith("Error")]
+        errors = [(file, node) for file, node in list_classes() if node.name.endswith("Error")]
         count = 0
         while count < len(bases):
             count = len(bases)
@@ -193,18 +193,18 @@ class TestNames:
 
     def test_public_classes_are_unique(self) -> None:
         files: dict[str, list[str]] = {}
-        for file, node in classes():
+        for file, node in list_classes():
             if not node.name.startswith("_") and UNDERIVED_ERRORS.get(file) != node.name:
                 files.setdefault(node.name, []).append(file)
         assert {each: where for each, where in files.items() if len(where) > 1} == {}
 
     def test_no_module_or_class_is_a_bare_participle(self) -> None:
-        stems = [(name(path), path.stem.strip("_")) for path in sources()]
-        names = stems + [(file, node.name.strip("_").lower()) for file, node in classes()]
+        stems = [(name(path), path.stem.strip("_")) for path in list_sources()]
+        names = stems + [(file, node.name.strip("_").lower()) for file, node in list_classes()]
         assert [each for each in names if each[1] in PARTICIPLES] == []
 
     def test_a_module_and_a_folder_do_not_share_a_name(self) -> None:
-        assert [name(path) for path in sources() if path.with_suffix("").is_dir()] == []
+        assert [name(path) for path in list_sources() if path.with_suffix("").is_dir()] == []
 
 
 FIRST_COMMIT_WITH_RULES = "181cbdb"
@@ -232,7 +232,7 @@ WORDS_TO_AVOID = re.compile(
 """Words that hide who does what; the style of the house has plainer ones."""
 
 
-def prose(path: Path) -> str:
+def read_prose(path: Path) -> str:
     """The comments and strings of a module, or a whole document."""
     text = path.read_text()
     if path.suffix != ".py":
@@ -243,7 +243,7 @@ def prose(path: Path) -> str:
     )
 
 
-@pytest.mark.parametrize("path", [*sources(), *documents()], ids=name)
+@pytest.mark.parametrize("path", [*list_sources(), *list_documents()], ids=name)
 def test_prose_uses_no_word_to_avoid(path: Path) -> None:
     if path != Path(__file__):
-        assert WORDS_TO_AVOID.findall(prose(path)) == []
+        assert WORDS_TO_AVOID.findall(read_prose(path)) == []

@@ -1,4 +1,4 @@
-"""What users install works without this checkout."""
+"""The wheel works without this checkout."""
 
 import os
 import subprocess
@@ -12,7 +12,7 @@ ROOT = Path(__file__).parent.parent
 
 
 @pytest.fixture(scope="module")
-def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def site_packages(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The wheel, unpacked."""
     folder = tmp_path_factory.mktemp("wheel")
     subprocess.run(
@@ -27,19 +27,19 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "site"
 
 
-def test_the_demo_runs_from_the_wheel(installed: Path, tmp_path: Path) -> None:
+def test_demo_runs_from_the_wheel(site_packages: Path, tmp_path: Path) -> None:
     program = (
         "import mutua, services.cli.main as main\n"
-        f"assert mutua.__file__.startswith({str(installed)!r}), mutua.__file__\n"
-        f"assert main.__file__.startswith({str(installed)!r}), main.__file__\n"
+        f"assert mutua.__file__.startswith({str(site_packages)!r}), mutua.__file__\n"
+        f"assert main.__file__.startswith({str(site_packages)!r}), main.__file__\n"
         "main.main(['demo', '--dir', 'demo'])\n"
     )
-    shown = subprocess.run(
+    output = subprocess.run(
         [sys.executable, "-c", program],
         cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": str(installed)},
+        env={**os.environ, "PYTHONPATH": str(site_packages)},
         check=True,
         capture_output=True,
         text=True,
     ).stdout
-    assert "29 of 36 organizations on the roster" in shown
+    assert "29 of 36 organizations on the roster" in output

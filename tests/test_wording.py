@@ -48,11 +48,11 @@ OVER_A_LIMIT = {
         (2, "stands", "2 exchanges stand"),
     ],
 )
-def test_counted_agrees(count: int, verb: str, text: str) -> None:
+def test_noun_and_verb_agree_with_count(count: int, verb: str, text: str) -> None:
     assert format_count(count, "exchange", verb) == text
 
 
-def lines() -> Iterator[str]:
+def make_answer_lines() -> Iterator[str]:
     """Every line about coverage and isolates, with counts of 0, 1 and 2."""
     fields = [field for field in Coverage.DESCRIPTOR.fields_by_name if field != "straddling_count"]
     question = Question(from_date=Date(year=2026, month=3, day=15))
@@ -73,13 +73,13 @@ def lines() -> Iterator[str]:
         yield from messages.isolate_lines(["A"] * count, ["B"] * other)
 
 
-def test_answers_say_one_in_the_singular() -> None:
-    said = {line for line in lines() if " 1 " in f" {line}"}
-    assert len(said) > 20
-    assert [line for line in said if ONE_AS_MANY.search(line)] == []
+def test_answers_have_one_in_the_singular() -> None:
+    lines = {line for line in make_answer_lines() if " 1 " in f" {line}"}
+    assert len(lines) > 20
+    assert [line for line in lines if ONE_AS_MANY.search(line)] == []
 
 
-def test_the_check_finds_one_as_many() -> None:
+def test_pattern_finds_one_with_a_plural() -> None:
     for wrong in ("ok: 1 facts", "1 exchanges", "1 exchange have", "1 directed exchanges are"):
         assert ONE_AS_MANY.search(wrong), wrong
     for right in ("1 fact", "1 exchange has", "0 of 1 exchange have", "11 facts", "1 row has"):
@@ -99,7 +99,7 @@ def _plurals(path: Path) -> Iterator[int]:
 
 
 def _is_count(value: ast.FormattedValue) -> bool:
-    """Whether it is formatted as a number, or named as a count."""
+    """Whether the value is formatted as a number or named as a count."""
     code = ast.unparse(value.value)
     is_number = value.format_spec is not None and "," in ast.unparse(value.format_spec)
     return not code.isupper() and (is_number or code.endswith("_count") or code.startswith("len("))
@@ -109,10 +109,12 @@ SOURCES = sorted(ROOT.glob("services/**/*.py")) + sorted(ROOT.glob("proto/mutua/
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
-def test_a_count_agrees_with_its_noun(path: Path) -> None:
+def test_formatted_counts_agree_with_nouns(path: Path) -> None:
     name = str(path.relative_to(ROOT))
-    found = list(_plurals(path))
+    line_numbers = list(_plurals(path))
     if name in OVER_A_LIMIT:
-        assert found, f"{name} needs no exception any more"
+        assert line_numbers, f"{name} needs no exception any more"
     else:
-        assert not found, f"{name}:{found}: use counted() of services/ledger/wording.py"
+        assert not line_numbers, (
+            f"{name}:{line_numbers}: use counted() of services/ledger/wording.py"
+        )

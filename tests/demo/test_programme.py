@@ -37,7 +37,7 @@ def organizations(events: list[Event]) -> list[OrganizationContent]:
 
 
 @pytest.fixture(scope="module")
-def recorded(events: list[Event]) -> list[Event]:
+def exchange_events(events: list[Event]) -> list[Event]:
     return [event for event in events if event.HasField("exchange_recorded")]
 
 
@@ -129,37 +129,41 @@ def test_first_recording_registers_every_organization(recordings: list[Recording
 def test_5_of_36_are_isolates_and_29_record(
     recordings: list[Recording],
     organizations: list[OrganizationContent],
-    recorded: list[Event],
+    exchange_events: list[Event],
     events: list[Event],
 ) -> None:
     members = {each.organization_id for each in in_scope(organizations)}
-    taking_part = {party for event in recorded for party in parties_of(content_of(event))}
+    taking_part = {party for event in exchange_events for party in parties_of(content_of(event))}
     assert taking_part < members
     assert len(members - taking_part) == 5
-    retracted = {event.exchange_retracted.exchange_id for event in events}
-    standing = {
+    retracted_ids = {event.exchange_retracted.exchange_id for event in events}
+    recorders = {
         recording.organization
         for recording in recordings
         for event in recording.events
-        if event.HasField("exchange_recorded") and event.event_id not in retracted
+        if event.HasField("exchange_recorded") and event.event_id not in retracted_ids
     }
-    assert len(standing - {""}) == 29
-    assert standing - {""} == {recording.organization for recording in recordings} - {""}
-    assert standing - {""} < taking_part
+    assert len(recorders - {""}) == 29
+    assert recorders - {""} == {recording.organization for recording in recordings} - {""}
+    assert recorders - {""} < taking_part
 
 
-def test_reporting_sides_have_recorded(recordings: list[Recording], recorded: list[Event]) -> None:
+def test_reporting_sides_have_recorded(
+    recordings: list[Recording], exchange_events: list[Event]
+) -> None:
     recorders = {recording.organization for recording in recordings}
-    for content in map(content_of, recorded):
+    for content in map(content_of, exchange_events):
         if content.reported_by == enums.REPORT_SIDE_GIVER:
             assert set(content.giver_ids) <= recorders
         if content.reported_by == enums.REPORT_SIDE_RECEIVER:
             assert set(content.receiver_ids) <= recorders
 
 
-def test_five_organizations_give_about_half_of_exchanges(recorded: list[Event]) -> None:
-    given = Counter(giver for event in recorded for giver in content_of(event).giver_ids)
-    share = sum(count for _, count in given.most_common(5)) / given.total()
+def test_five_organizations_give_about_half_of_exchanges(exchange_events: list[Event]) -> None:
+    exchange_counts = Counter(
+        giver for event in exchange_events for giver in content_of(event).giver_ids
+    )
+    share = sum(count for _, count in exchange_counts.most_common(5)) / exchange_counts.total()
     assert 0.4 < share < 0.65
 
 
@@ -167,14 +171,14 @@ def test_five_organizations_give_about_half_of_exchanges(recorded: list[Event]) 
 
 
 def test_exchanges_are_valid(
-    recorded: list[Event], organizations: list[OrganizationContent]
+    exchange_events: list[Event], organizations: list[OrganizationContent]
 ) -> None:
-    known = {each.organization_id for each in organizations}
-    for event in recorded:
+    organization_ids = {each.organization_id for each in organizations}
+    for event in exchange_events:
         content = content_of(event)
         parties = parties_of(content)
         assert len(parties) == len(set(parties)) >= 2
-        assert set(parties) <= known
+        assert set(parties) <= organization_ids
         if content.party_ids:
             assert not content.giver_ids
             assert not content.receiver_ids
@@ -190,13 +194,13 @@ def test_exchanges_are_valid(
 
 
 def test_times_start_their_period_and_precede_the_as_of_date(
-    recorded: list[Event],
+    exchange_events: list[Event],
 ) -> None:
     months = {
         enums.OCCUR_PRECISION_MONTH: range(1, 13),
         enums.OCCUR_PRECISION_QUARTER: (1, 4, 7, 10),
     }
-    for event in recorded:
+    for event in exchange_events:
         occurred = event.occur_time.ToDatetime(UTC)
         if event.occur_precision != enums.OCCUR_PRECISION_EXACT:
             assert occurred.time() == time()
@@ -205,13 +209,13 @@ def test_times_start_their_period_and_precede_the_as_of_date(
             assert occurred.month in months[event.occur_precision]
         if event.HasField("report_time"):
             assert occurred <= event.report_time.ToDatetime(UTC) < END + timedelta(1)
-    last = max(event.occur_time.ToDatetime(UTC) for event in recorded)
+    last = max(event.occur_time.ToDatetime(UTC) for event in exchange_events)
     assert END - timedelta(30) < last < END
-    assert {event.occur_precision for event in recorded} == {1, 2, 3, 4}
+    assert {event.occur_precision for event in exchange_events} == {1, 2, 3, 4}
 
 
-def test_mix_of_exchanges_matches_the_study(recorded: list[Event]) -> None:
-    contents = [content_of(event) for event in recorded]
+def test_mix_of_exchanges_matches_the_study(exchange_events: list[Event]) -> None:
+    contents = [content_of(event) for event in exchange_events]
     formality = Counter(content.formality for content in contents)
     unknown = sum(not content.HasField("giver_minutes") for content in contents)
     webinars = [each for each in contents if each.kind == enums.EXCHANGE_KIND_WEBINAR]
@@ -225,11 +229,11 @@ def test_mix_of_exchanges_matches_the_study(recorded: list[Event]) -> None:
     assert len({topic for content in contents for topic in content.topics}) == 10
 
 
-def test_blueprints_lead_to_messages_to_calls_to_visits(recorded: list[Event]) -> None:
-    kind_of = {event.event_id: content_of(event).kind for event in recorded}
+def test_blueprints_lead_to_messages_to_calls_to_visits(exchange_events: list[Event]) -> None:
+    kind_of = {event.event_id: content_of(event).kind for event in exchange_events}
     steps = Counter(
         (kind_of[content_of(event).arose_from_id], content_of(event).kind)
-        for event in recorded
+        for event in exchange_events
         if content_of(event).arose_from_id
     )
     document, message = enums.EXCHANGE_KIND_DOCUMENT, enums.EXCHANGE_KIND_MESSAGE
@@ -238,9 +242,9 @@ def test_blueprints_lead_to_messages_to_calls_to_visits(recorded: list[Event]) -
     assert steps[document, message] > steps[call, visit] > 0
 
 
-def test_exchanges_are_no_possible_double_reports(recorded: list[Event]) -> None:
+def test_exchanges_are_no_possible_double_reports(exchange_events: list[Event]) -> None:
     days = defaultdict[tuple[object, ...], list[datetime]](list)
-    for event in recorded:
+    for event in exchange_events:
         content = content_of(event)
         alike = (
             frozenset(content.giver_ids),
@@ -257,13 +261,16 @@ def test_exchanges_are_no_possible_double_reports(recorded: list[Event]) -> None
 
 
 def test_references_are_to_earlier_facts(events: list[Event]) -> None:
-    seen: set[str] = set()
+    earlier_ids: set[str] = set()
     current: dict[str, str] = {}
     for event in events:
-        assert event.event_id not in seen
+        assert event.event_id not in earlier_ids
         assert event.programme_id == "demo"
         if event.HasField("exchange_recorded"):
-            assert not content_of(event).arose_from_id or content_of(event).arose_from_id in seen
+            assert (
+                not content_of(event).arose_from_id
+                or content_of(event).arose_from_id in earlier_ids
+            )
             current[event.event_id] = event.event_id
         if event.HasField("exchange_corrected"):
             correction = event.exchange_corrected
@@ -271,7 +278,7 @@ def test_references_are_to_earlier_facts(events: list[Event]) -> None:
             current[correction.exchange_id] = event.event_id
         if event.HasField("exchange_retracted"):
             assert event.exchange_retracted.exchange_id in current
-        seen.add(event.event_id)
+        earlier_ids.add(event.event_id)
 
 
 def test_log_has_corrections_retractions_and_late_reports(events: list[Event]) -> None:

@@ -24,8 +24,8 @@ _PINNED = re.compile(r"[a-z][a-z0-9/-]*:[0-9]+(\.[0-9]+)+(-[a-z]+)*|postgres:[0-
 
 def assert_known_settings(names: Iterable[str]) -> None:
     """Every variable is a setting, because mutua ignores a misspelt one."""
-    known = {f"MUTUA_{name.upper()}" for name in Settings.model_fields}
-    assert set(names) <= known
+    setting_names = {f"MUTUA_{name.upper()}" for name in Settings.model_fields}
+    assert set(names) <= setting_names
 
 
 def assert_known_command(command: Sequence[str]) -> None:

@@ -33,7 +33,7 @@ class Stage:
     steps: list[Step] = field(default_factory=list)
 
     def find_last(self, instruction: str) -> str:
-        """The text of the last such instruction; "" without one."""
+        """The text of the last instruction with this name, or ""."""
         return next((each.text for each in reversed(self.steps) if each.name == instruction), "")
 
     def apply_environment(self, before: dict[str, str]) -> dict[str, str]:

@@ -22,7 +22,7 @@ from tests.deploy.dockerfile import DOCKERFILE, ROOT, Stage, Step, parse_stages,
 
 _PACKAGES = "/mnt"
 _AS_IF = {"PYTHONPATH": _PACKAGES, "LD_LIBRARY_PATH": "/usr/local/lib"}
-"""Where the stand-ins are found; the real image needs neither."""
+"""The path of the stand-ins, which the real image does not need."""
 _BASE = {"PATH": "/usr/local/bin:/usr/bin:/bin"}
 
 

@@ -41,12 +41,12 @@ Service: TypeAlias = Mapping[str, Any]
 
 @pytest.fixture(scope="module")
 def services() -> dict[str, Service]:
-    found: dict[str, Service] = yaml.safe_load(COMPOSE.read_text())["services"]
-    return found
+    services_by_name: dict[str, Service] = yaml.safe_load(COMPOSE.read_text())["services"]
+    return services_by_name
 
 
 @pytest.fixture(scope="module")
-def ours(services: dict[str, Service]) -> dict[str, Service]:
+def our_services(services: dict[str, Service]) -> dict[str, Service]:
     return {name: each for name, each in services.items() if each["image"].startswith("mutua:")}
 
 
@@ -67,11 +67,11 @@ def test_file_conforms_to_the_compose_schema(tmp_path: Path) -> None:
 
 
 def test_there_are_two_of_each_process_and_what_they_need(
-    services: dict[str, Service], ours: dict[str, Service]
+    services: dict[str, Service], our_services: dict[str, Service]
 ) -> None:
-    assert sorted(ours) == [*PROCESSES, "topic"]
-    assert sorted(services.keys() - ours.keys()) == ["kafka", "postgres"]
-    for each in ours.values():
+    assert sorted(our_services) == [*PROCESSES, "topic"]
+    assert sorted(services.keys() - our_services.keys()) == ["kafka", "postgres"]
+    for each in our_services.values():
         assert each["depends_on"].keys() <= services.keys()
 
 
@@ -87,8 +87,10 @@ def test_images_are_pinned_and_the_broker_is_the_one_that_is_tested(
     assert services["kafka"]["image"] == f"apache/kafka:{tested[1]}"
 
 
-def test_every_variable_is_a_setting_and_every_command_exists(ours: dict[str, Service]) -> None:
-    for each in ours.values():
+def test_every_variable_is_a_setting_and_every_command_exists(
+    our_services: dict[str, Service],
+) -> None:
+    for each in our_services.values():
         assert_known_settings(each["environment"])
         assert_known_command(each["command"])
         if not each["healthcheck"].get("disable"):
@@ -98,14 +100,14 @@ def test_every_variable_is_a_setting_and_every_command_exists(ours: dict[str, Se
 
 
 def test_ports_are_where_processes_listen_and_only_this_machine_reaches_them(
-    ours: dict[str, Service],
+    our_services: dict[str, Service],
 ) -> None:
     exposed, measured = map(
         int, parse_stages(DOCKERFILE.read_text())[-1].find_last("EXPOSE").split()
     )
     published = []
     for name in PROCESSES:
-        each = ours[name]
+        each = our_services[name]
         [listen] = [each["environment"][key] for key in LISTENING if key in each["environment"]]
         assert port_of(listen) == exposed
         assert port_of(each["environment"][METRICS]) == measured
@@ -117,20 +119,20 @@ def test_ports_are_where_processes_listen_and_only_this_machine_reaches_them(
     assert published == ["7420", "7421", "7430", "7431"]
 
 
-def test_projectors_have_fixed_instance_names(ours: dict[str, Service]) -> None:
+def test_projectors_have_fixed_instance_names(our_services: dict[str, Service]) -> None:
     for name in ("projector-1", "projector-2"):
-        assert ours[name]["environment"]["MUTUA_INSTANCE"] == name
+        assert our_services[name]["environment"]["MUTUA_INSTANCE"] == name
 
 
-def test_stop_grace_periods_are_long_enough(ours: dict[str, Service]) -> None:
+def test_stop_grace_periods_are_long_enough(our_services: dict[str, Service]) -> None:
     for name in PROCESSES:
-        grace = seconds(ours[name]["stop_grace_period"])
-        assert grace >= GRACE_SECONDS[ours[name]["command"][-1]] + CLOSING_SECONDS
+        grace = seconds(our_services[name]["stop_grace_period"])
+        assert grace >= GRACE_SECONDS[our_services[name]["command"][-1]] + CLOSING_SECONDS
     assert GRACE_SECONDS["services.projector"] > STATEMENT_SECONDS > LOCK_SECONDS
 
 
-def test_containers_cannot_write_or_gain_privileges(ours: dict[str, Service]) -> None:
-    for each in ours.values():
+def test_containers_cannot_write_or_gain_privileges(our_services: dict[str, Service]) -> None:
+    for each in our_services.values():
         assert each["read_only"]
         assert each["cap_drop"] == ["ALL"]
         assert each["security_opt"] == ["no-new-privileges:true"]
@@ -151,13 +153,13 @@ class RunningService:
 
     def is_healthy(self) -> bool:
         command = self._image.wrap_command(["mutua", "health", self.address], {})
-        done = subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        return done.returncode == 0
+        result = subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        return result.returncode == 0
 
 
 @contextmanager
-def started(*given: Any) -> Iterator[RunningService]:
-    running = RunningService(*given)
+def run_service(*arguments: Any) -> Iterator[RunningService]:
+    running = RunningService(*arguments)
     try:
         yield running
     finally:
@@ -167,17 +169,17 @@ def started(*given: Any) -> Iterator[RunningService]:
 
 @pytest.mark.timeout(400)
 def test_started_services_accept_facts_and_answer(
-    image: Image, ours: dict[str, Service], broker: str, database: str
+    image: Image, our_services: dict[str, Service], broker: str, database: str
 ) -> None:
     topic = f"test-{uuid4().hex}"
     place = (str(KafkaAddress(servers=(broker,), topic=topic)), database)
     with ExitStack() as stack:
         running = {
-            name: stack.enter_context(started(image, ours[name], *place))
+            name: stack.enter_context(run_service(image, our_services[name], *place))
             for name in ("projector-1", "query-1", "ingest-1")  # in no order, before their topic
         }
         stack.callback(delete_topic, broker, topic)
-        making = stack.enter_context(started(image, ours["topic"], *place))
+        making = stack.enter_context(run_service(image, our_services["topic"], *place))
         assert making.process.wait(60) == 0
         for name, each in running.items():
             wait_until(each.is_healthy, f"{name} is healthy")

@@ -17,10 +17,10 @@ def dockerfile_stages() -> list[Stage]:
 
 
 def run(image: Image, command: Sequence[str]) -> str:
-    done = subprocess.run(
+    result = subprocess.run(
         image.wrap_command(command, {}), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     )
-    return done.stdout
+    return result.stdout
 
 
 def test_stages_use_one_pinned_python(dockerfile_stages: list[Stage]) -> None:
@@ -50,22 +50,22 @@ def test_user_is_not_root_and_command_exists(dockerfile_stages: list[Stage], ima
 
 
 def test_copied_files_are_in_context_and_checkout(dockerfile_stages: list[Stage]) -> None:
-    taken, _ = read_build_context()
-    copied = {
+    context_files, _ = read_build_context()
+    copied_files = {
         source
         for stage in dockerfile_stages
         for step in stage.steps
         if step.name == "COPY" and not step.words[0].startswith("--from=")
         for source in step.words[:-1]
     }
-    assert copied == set(taken)
-    assert all((ROOT / name).exists() for name in taken)
+    assert copied_files == set(context_files)
+    assert all((ROOT / name).exists() for name in context_files)
 
 
 def test_image_runs_installed_code_read_only_as_its_user(image: Image) -> None:
-    shown = run(image, ["python", "-c", "import mutua, services; print(services, mutua)"])
-    assert shown.count("/opt/mutua/lib/") == 2
-    assert str(ROOT) not in shown
+    output = run(image, ["python", "-c", "import mutua, services; print(services, mutua)"])
+    assert output.count("/opt/mutua/lib/") == 2
+    assert str(ROOT) not in output
     assert run(image, ["sh", "-c", "id -u; echo $HOME"]) == "10001\n\n"
     for place in ("/tmp", "/var/tmp", "/opt/mutua", "/"):
         assert "Read-only file system" in run(image, ["touch", f"{place}/x"])

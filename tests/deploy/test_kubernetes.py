@@ -24,7 +24,7 @@ from tests.deploy.manifests import Manifest, get_containers, get_pod, index_by_n
 
 PROCESSES = {"ingest": "Deployment", "projector": "StatefulSet", "query": "Deployment"}
 OLDEST = "1.30"
-"""What kustomization.yaml says: PodLifecycleSleepAction is on from then on."""
+"""The oldest version in kustomization.yaml; it is the first with PodLifecycleSleepAction."""
 
 
 @pytest.fixture(scope="module")
@@ -38,15 +38,15 @@ def workload(request: pytest.FixtureRequest, objects: list[Manifest]) -> Manifes
 
 
 def container(workload: Manifest) -> Manifest:
-    [found] = get_containers(workload)
-    return found
+    [only_container] = get_containers(workload)
+    return only_container
 
 
 def variables(workload: Manifest) -> dict[str, Any]:
     return {each["name"]: each.get("value") for each in container(workload).get("env", [])}
 
 
-def bytes_of(quantity: str) -> int:
+def parse_bytes(quantity: str) -> int:
     units = {"Ki": 1 << 10, "Mi": 1 << 20, "Gi": 1 << 30}
     return int(quantity[:-2]) * units[quantity[-2:]]
 
@@ -62,10 +62,10 @@ def test_objects_conform_to_the_schemas(objects: list[Manifest], version: str) -
 
 
 def test_schemas_reject_a_misspelt_field() -> None:
-    found = index_by_name(render(), "StatefulSet")["projector"]
-    get_pod(found)["spec"]["terminationGracePeriod"] = 30
+    manifest = index_by_name(render(), "StatefulSet")["projector"]
+    get_pod(manifest)["spec"]["terminationGracePeriod"] = 30
     with pytest.raises(kubernetes_validate.ValidationError, match="terminationGracePeriod"):
-        kubernetes_validate.validate(found, OLDEST, strict=True)
+        kubernetes_validate.validate(manifest, OLDEST, strict=True)
 
 
 def test_objects_are_in_the_created_namespace(objects: list[Manifest]) -> None:
@@ -98,11 +98,13 @@ def test_ports_match_listen_addresses(workload: Manifest, objects: list[Manifest
     service = index_by_name(objects, "Service")[workload["metadata"]["name"]]["spec"]
     assert service["selector"] == get_pod(workload)["metadata"]["labels"]
     assert service["ports"][0]["targetPort"] == "grpc"
-    told = {**index_by_name(objects, "ConfigMap")["mutua"]["data"], **variables(workload)}
-    [calls] = {port_of(told[name]) for name in LISTENING if name in told}
+    settings = {**index_by_name(objects, "ConfigMap")["mutua"]["data"], **variables(workload)}
+    [calls] = {port_of(settings[name]) for name in LISTENING if name in settings}
     exposed = parse_stages(DOCKERFILE.read_text())[-1].find_last("EXPOSE").split()
     assert (
-        list(ports(workload).values()) == [calls, port_of(told[METRICS])] == list(map(int, exposed))
+        list(ports(workload).values())
+        == [calls, port_of(settings[METRICS])]
+        == list(map(int, exposed))
     )
     assert get_pod(workload)["metadata"]["annotations"] == {
         "prometheus.io/scrape": "true",
@@ -123,19 +125,19 @@ def test_termination_grace_periods_are_long_enough(workload: Manifest) -> None:
     grace = get_pod(workload)["spec"]["terminationGracePeriodSeconds"]
     before = container(workload).get("lifecycle", {"preStop": {"sleep": {"seconds": 0}}})
     module = container(workload)["command"][-1]
-    needed = before["preStop"]["sleep"]["seconds"] + GRACE_SECONDS[module] + CLOSING_SECONDS
-    assert grace >= needed
+    needed_seconds = before["preStop"]["sleep"]["seconds"] + GRACE_SECONDS[module] + CLOSING_SECONDS
+    assert grace >= needed_seconds
 
 
 def test_projector_instances_are_pod_names(objects: list[Manifest]) -> None:
-    found = index_by_name(objects, "StatefulSet")["projector"]
-    [instance] = [each for each in container(found)["env"] if each["name"] == "MUTUA_INSTANCE"]
+    manifest = index_by_name(objects, "StatefulSet")["projector"]
+    [instance] = [each for each in container(manifest)["env"] if each["name"] == "MUTUA_INSTANCE"]
     assert instance["valueFrom"] == {"fieldRef": {"fieldPath": "metadata.name"}}
-    assert found["spec"]["podManagementPolicy"] == "Parallel"
-    strategy = found["spec"]["updateStrategy"]
-    assert strategy == {"rollingUpdate": {"partition": found["spec"]["replicas"] // 2}}
+    assert manifest["spec"]["podManagementPolicy"] == "Parallel"
+    strategy = manifest["spec"]["updateStrategy"]
+    assert strategy == {"rollingUpdate": {"partition": manifest["spec"]["replicas"] // 2}}
     assert (
-        index_by_name(objects, "Service")[found["spec"]["serviceName"]]["spec"]["clusterIP"]
+        index_by_name(objects, "Service")[manifest["spec"]["serviceName"]]["spec"]["clusterIP"]
         == "None"
     )
 
@@ -149,8 +151,8 @@ def test_variables_are_settings_and_commands_exist(objects: list[Manifest]) -> N
         assert_known_command(container(each)["command"])
         config, secret = container(each)["envFrom"]
         assert config["configMapRef"]["name"] in settings
-        made = f"create secret generic {secret['secretRef']['name']} "
-        assert made in (ROOT / "deploy/README.md").read_text()
+        command = f"create secret generic {secret['secretRef']['name']} "
+        assert command in (ROOT / "deploy/README.md").read_text()
 
 
 def test_image_has_this_version(objects: list[Manifest]) -> None:
@@ -166,7 +168,7 @@ def test_workloads_have_resource_limits(objects: list[Manifest]) -> None:
         assert resources["requests"]["memory"] == resources["limits"]["memory"]
         assert resources["requests"].keys() == resources["limits"].keys() == {"cpu", "memory"}
     query, ingest = (
-        bytes_of(
+        parse_bytes(
             container(index_by_name(objects, "Deployment")[name])["resources"]["limits"]["memory"]
         )
         for name in ("query", "ingest")

@@ -19,7 +19,7 @@ def jars(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def directory(tmp_path: Path) -> Path:
-    """A directory that was formatted."""
+    """A formatted data directory."""
     folder = tmp_path / "broker"
     (folder / "data").mkdir(parents=True)
     (folder / "data" / "meta.properties").touch()

@@ -100,17 +100,17 @@ def test_stop_cluster_ends_only_processes_of_the_directory(
     directory: DevDirectory, tmp_path: Path
 ) -> None:
     marks = {"this": str(directory.path), "another": f"{directory.path}-2"}
-    started = {
+    processes = {
         name: subprocess.Popen(["sleep", "60"], env={**os.environ, DIRECTORY_VARIABLE: mark})
         for name, mark in marks.items()
     }
     try:
         wait_until(lambda: directory.find_processes() != [], "it is seen")
         assert directory.stop_cluster()
-        wait_until_ended(started["this"].pid)
-        assert is_running(started["another"].pid)
+        wait_until_ended(processes["this"].pid)
+        assert is_running(processes["another"].pid)
     finally:
-        for process in started.values():
+        for process in processes.values():
             process.kill()
             process.wait()
 
@@ -153,13 +153,13 @@ def test_read_logs_follows_complete_lines(directory: DevDirectory) -> None:
     log = directory.logs / "query.log"
     log.write_text("2026-01-01 before\n")
     following = directory.read_logs(follow=True)
-    seen = [next(following)]
+    lines = [next(following)]
     with log.open("a", buffering=1) as file:
         file.write("2026-01-02 whole\n2026-01-03 half")
-        seen.append(next(following))
+        lines.append(next(following))
         file.write(" and half\n")
-        seen.append(next(following))
-    assert seen == [
+        lines.append(next(following))
+    assert lines == [
         "2026-01-01 query: before",
         "2026-01-02 query: whole",
         "2026-01-03 query: half and half",

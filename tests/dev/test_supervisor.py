@@ -71,8 +71,8 @@ def test_restart_delays_grow_until_a_long_run(
     supervisor.start([shell_program("worker", PRINT_READY + "exit 3")])
     wait_until(lambda: supervisor.one().restarts >= len(pauses), "it is started again and again")
     supervisor.stop()
-    ended = [line for line in read_log_lines(tmp_path, "worker") if "ended with code" in line]
-    assert ended[: len(pauses)] == [
+    exit_lines = [line for line in read_log_lines(tmp_path, "worker") if "ended with code" in line]
+    assert exit_lines[: len(pauses)] == [
         f"mutua dev: worker ended with code 3; it is started again after {pause} s"
         for pause in pauses
     ]
@@ -92,26 +92,26 @@ def test_start_error_names_a_missing_program(
     tmp_path: Path, supervisor: RecordingSupervisor
 ) -> None:
     program = shell_program("worker", "", PATH=str(tmp_path))
-    missing = tmp_path / "missing"
-    with pytest.raises(ProgramStartError, match=str(missing)):
+    missing_path = tmp_path / "missing"
+    with pytest.raises(ProgramStartError, match=str(missing_path)):
         supervisor.start(
-            [type(program)(name="worker", command=(str(missing),), ready_text="ready")]
+            [type(program)(name="worker", command=(str(missing_path),), ready_text="ready")]
         )
 
 
 def test_stop_ends_groups_in_reverse_order(tmp_path: Path, supervisor: RecordingSupervisor) -> None:
-    ended = tmp_path / "ended"
+    stops = tmp_path / "ended"
     postgres, broker, first, second = (
         shell_program(
             name,
-            f"trap 'echo {name} >> {ended}; kill $!; exit' TERM; {PRINT_READY} sleep 60 & wait",
+            f"trap 'echo {name} >> {stops}; kill $!; exit' TERM; {PRINT_READY} sleep 60 & wait",
         )
         for name in ("postgres", "broker", "ingest-1", "ingest-2")
     )
     supervisor.start([postgres], [broker])
     supervisor.start([first, second])
     supervisor.stop()
-    names = ended.read_text().split()
+    names = stops.read_text().split()
     assert set(names[:2]) == {"ingest-1", "ingest-2"}
     assert names[2:] == ["broker", "postgres"]
     assert {process.state for process in supervisor.processes()} == {"ended"}

@@ -70,7 +70,7 @@ def make_logged_event(event: Event, programme: str) -> Event:
 
 
 def split_fields(event: Event) -> list[bytes]:
-    """The fields of a message, each by itself."""
+    """The fields of a message, one by one."""
     fields = []
     for field, _ in event.ListFields():
         alone = Event()

@@ -1,4 +1,4 @@
-"""Every record has a line that gives it back; no invalid line becomes a record."""
+"""Every record has a line that is read as that record; an invalid line is refused."""
 
 import json
 from typing import Any
@@ -27,18 +27,20 @@ LINE: dict[str, Any] = json.loads(
 def test_record_round_trips(index: int) -> None:
     programme, value = make_records()[index]
     line = read_line(format_record(record := Record(7, START, programme, value), {}).encode())
-    before, after = logged(record), logged(line.record)
+    before, after = read_logged_record(record), read_logged_record(line.record)
     assert line.record.offset == 7
     assert line.record.value.startswith(value)
     assert (after.event is None, after.digest) == (before.event is None, before.digest)
     assert line.has_own_time == (before.event is not None)
     if line.has_own_time:  # wherever the log says it was appended
-        assert logged(Record(7, LATER, programme, line.record.value)).record_time == START
+        assert (
+            read_logged_record(Record(7, LATER, programme, line.record.value)).record_time == START
+        )
     else:
         assert line.record.value == value
 
 
-def logged(record: Record) -> Any:
+def read_logged_record(record: Record) -> Any:
     return read_record(record.offset, record.record_time, record.programme_id, record.value)
 
 
@@ -50,7 +52,7 @@ def test_record_with_own_time_round_trips(nanos: int) -> None:
     line = read_line(format_record(Record(0, LATER, PROGRAMME, value), {}).encode())
     assert line.record.record_time == START + nanos // 1_000
     assert line.record.value.startswith(value)
-    assert logged(line.record).record_time == line.record.record_time
+    assert read_logged_record(line.record).record_time == line.record.record_time
 
 
 @given(histories(max_facts=6))
@@ -58,7 +60,7 @@ def test_readable_fact_round_trips(history: list[Event]) -> None:
     for event in history:
         record = Record(0, START, PROGRAMME, event.SerializeToString(deterministic=True))
         text = format_record(record, {})
-        fact = logged(record).event
+        fact = read_logged_record(record).event
         if validate_fact(fact, now=START):
             with pytest.raises(InvalidLineError):
                 read_line(text.encode())
@@ -139,9 +141,9 @@ def exchange(**content: Any) -> dict[str, Any]:
 )
 def test_invalid_line_is_refused_with_reason(line: Any, expected: str) -> None:
     text = line if isinstance(line, str) else json.dumps(line)
-    with pytest.raises(InvalidLineError) as refused:
+    with pytest.raises(InvalidLineError) as error_info:
         read_line(text.encode())
-    assert expected in refused.value.message
+    assert expected in error_info.value.message
 
 
 @pytest.mark.parametrize("value", ["&", "a", 5, None])

@@ -1,4 +1,4 @@
-"""A log that went out and came in again answers as before; nothing else comes in."""
+"""A replayed log gives equal answers; a file that is no export is refused."""
 
 import gzip
 import json
@@ -54,22 +54,22 @@ def data(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def file(data: Path, tmp_path: Path) -> Path:
-    return exported(data, tmp_path / "log.jsonl")
+    return make_export(data, tmp_path / "log.jsonl")
 
 
-def exported(data: Path, path: Path, programme_id: str = "") -> Path:
+def make_export(data: Path, path: Path, programme_id: str = "") -> Path:
     export_log(data, path, programme_id=programme_id, force=False, progress=lambda *_: None)
     return path
 
 
-def replayed(file: Path, data: Path) -> Path:
+def replay_export(file: Path, data: Path) -> Path:
     report = replay(file, data, now=NOW, progress=lambda *_: None)
     assert report.differences == []
     return data
 
 
 def test_replay_keeps_every_answer(data: Path, file: Path, tmp_path: Path) -> None:
-    again = replayed(file, tmp_path / "again")
+    again = replay_export(file, tmp_path / "again")
     for programme in (PROGRAMME, OTHER):
         assert read_answers(again, programme) == read_answers(data, programme)
     answers = read_answers(again)
@@ -87,7 +87,7 @@ def test_replay_keeps_record_times(data: Path, file: Path, tmp_path: Path) -> No
             for each in read_log(data)
         ]
 
-    again = replayed(file, tmp_path / "again")
+    again = replay_export(file, tmp_path / "again")
     assert times(again) == times(data) == [START + (n + 1) * 1_000_001 for n in range(23)]
     with open_client(again) as client:
         [first, *_] = client.list_exchanges()
@@ -96,7 +96,7 @@ def test_replay_keeps_record_times(data: Path, file: Path, tmp_path: Path) -> No
 
 
 def test_resent_fact_counts_once_after_replay(data: Path, file: Path, tmp_path: Path) -> None:
-    again = replayed(file, tmp_path / "again")
+    again = replay_export(file, tmp_path / "again")
     before = read_answers(again)
     events = [Event.FromString(value) for programme, value in read_values(data, PROGRAMME)]
     for event in events:
@@ -111,19 +111,19 @@ def test_resent_fact_counts_once_after_replay(data: Path, file: Path, tmp_path: 
 
 
 def read_values(data: Path, programme: str) -> list[tuple[str, bytes]]:
-    """What a client sent of the programme, without the facts that were set aside."""
+    """The records of the programme that a client sent, without quarantined facts."""
     return [(each.programme_id, each.value) for each in read_log(data)[:14] if each.offset != 3]
 
 
 def test_export_of_replay_is_equal_file(file: Path, tmp_path: Path) -> None:
-    again = replayed(file, tmp_path / "again")
-    assert body(exported(again, tmp_path / "second.jsonl")) == body(file)
-    third = replayed(tmp_path / "second.jsonl", tmp_path / "third")
-    assert body(exported(third, tmp_path / "third.jsonl")) == body(file)
+    again = replay_export(file, tmp_path / "again")
+    assert body(make_export(again, tmp_path / "second.jsonl")) == body(file)
+    third = replay_export(tmp_path / "second.jsonl", tmp_path / "third")
+    assert body(make_export(third, tmp_path / "third.jsonl")) == body(file)
 
 
 def body(file: Path) -> list[str]:
-    """The file without what names its log."""
+    """The lines of the file below its header, which has the id of its log."""
     header, *lines = file.read_text().splitlines()
     values = json.loads(header)
     assert values["position"] == f"{values['log_id']}.0.{values['record_count']}"
@@ -131,16 +131,16 @@ def body(file: Path) -> list[str]:
 
 
 def test_compressed_export_is_equal(data: Path, file: Path, tmp_path: Path) -> None:
-    packed = exported(data, tmp_path / "log.jsonl.gz")
+    packed = make_export(data, tmp_path / "log.jsonl.gz")
     assert gzip.decompress(packed.read_bytes()) == file.read_bytes()
-    assert packed.read_bytes() == exported(data, tmp_path / "again.gz").read_bytes()
-    replayed(packed, tmp_path / "again")
+    assert packed.read_bytes() == make_export(data, tmp_path / "again.gz").read_bytes()
+    replay_export(packed, tmp_path / "again")
 
 
 def test_export_of_one_programme(data: Path, tmp_path: Path) -> None:
-    file = exported(data, tmp_path / "wales.jsonl", OTHER)
+    file = make_export(data, tmp_path / "wales.jsonl", OTHER)
     assert {json.loads(line)["programme_id"] for line in body_of(file)} == {OTHER}
-    again = replayed(file, tmp_path / "again")
+    again = replay_export(file, tmp_path / "again")
     [exchange] = read_answers(again, OTHER)["exchanges"]
     assert exchange == read_answers(data, OTHER)["exchanges"][0]
     assert read_answers(again, PROGRAMME)["status"].fact_count == 0
@@ -149,23 +149,24 @@ def test_export_of_one_programme(data: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize("programme", [PROGRAMME, OTHER])
 def test_resubmission_survives_replay(tmp_path: Path, programme: str) -> None:
     values = make_records()
-    sent = [
+    resubmissions = [
         facts.exchange(event_id=resubmission_id(programme, value))
         for name, value in values
         if name == programme
     ]
     values += [
-        (programme, make_logged_event(event, programme).SerializeToString()) for event in sent
+        (programme, make_logged_event(event, programme).SerializeToString())
+        for event in resubmissions
     ]
     append_records(tmp_path / "data", values)
-    file = exported(tmp_path / "data", tmp_path / "log.jsonl", programme)
-    again = replayed(file, tmp_path / "again")
+    file = make_export(tmp_path / "data", tmp_path / "log.jsonl", programme)
+    again = replay_export(file, tmp_path / "again")
     before, after = (
         read_answers(each, programme)["quarantine"] for each in (tmp_path / "data", again)
     )
     event_ids = [each.resubmitted_as for each in after]
     assert event_ids == [each.resubmitted_as for each in before]
-    assert {*event_ids} <= {event.event_id for event in sent}
+    assert {*event_ids} <= {event.event_id for event in resubmissions}
 
 
 def body_of(file: Path) -> list[str]:
@@ -174,14 +175,14 @@ def body_of(file: Path) -> list[str]:
 
 def test_export_of_unknown_programme_is_refused(data: Path, tmp_path: Path) -> None:
     with pytest.raises(NotFoundError, match="there are: gde, wales"):
-        exported(data, tmp_path / "none.jsonl", "scotland")
+        make_export(data, tmp_path / "none.jsonl", "scotland")
     assert not (tmp_path / "none.jsonl").exists()
 
 
 def test_empty_log_round_trips(tmp_path: Path) -> None:
     append_records(tmp_path / "data", [])
-    file = exported(tmp_path / "data", tmp_path / "log.jsonl")
-    assert read_answers(replayed(file, tmp_path / "again"))["status"].fact_count == 0
+    file = make_export(tmp_path / "data", tmp_path / "log.jsonl")
+    assert read_answers(replay_export(file, tmp_path / "again"))["status"].fact_count == 0
 
 
 def test_fact_of_newer_version_round_trips(tmp_path: Path) -> None:
@@ -189,7 +190,7 @@ def test_fact_of_newer_version_round_trips(tmp_path: Path) -> None:
     append_records(
         tmp_path / "data", [*make_records()[:2], (PROGRAMME, newer), *make_records()[:1]]
     )
-    file = exported(tmp_path / "data", tmp_path / "log.jsonl")
+    file = make_export(tmp_path / "data", tmp_path / "log.jsonl")
     report = replay(file, tmp_path / "again", now=NOW, progress=lambda *_: None)
     assert (report.ok, report.unprojected_count, "newer" in report.hold_reason) == (True, 2, True)
     assert read_log(tmp_path / "again")[2] == read_log(tmp_path / "data")[2]
@@ -199,12 +200,12 @@ def test_export_of_damaged_log_fails(data: Path, tmp_path: Path) -> None:
     with closing(SqliteLog(data / "log.sqlite")) as log:
         log._connection.execute("UPDATE record SET value = value || x'00' WHERE offset = 5")
     with pytest.raises(ForeignDataError, match="mutua verify says where"):
-        exported(data, tmp_path / "log.jsonl")
+        make_export(data, tmp_path / "log.jsonl")
     assert list(tmp_path.iterdir()) == [data]
 
 
 class TestInterruption:
-    """Cut off after any number of windows, a replay goes on where it was."""
+    """A replay that was interrupted after any window continues there."""
 
     @pytest.fixture(autouse=True)
     def windows_of_three(self, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -214,23 +215,23 @@ class TestInterruption:
     def test_repeated_replay_continues(
         self, file: Path, data: Path, tmp_path: Path, enough: int
     ) -> None:
-        def interrupt(what: str, done: int, total: int) -> None:
-            if what == "replayed" and done >= enough:
+        def interrupt(what: str, count: int, total: int) -> None:
+            if what == "replayed" and count >= enough:
                 raise KeyboardInterrupt
 
         again = tmp_path / "again"
         with pytest.raises(KeyboardInterrupt):
             replay(file, again, now=NOW, progress=interrupt)
         assert enough <= len(read_log(again)) < 23
-        replayed(file, again)
+        replay_export(file, again)
         assert read_answers(again) == read_answers(data)
-        assert body(exported(again, tmp_path / "second.jsonl")) == body(file)
+        assert body(make_export(again, tmp_path / "second.jsonl")) == body(file)
 
     def test_repeated_replay_of_complete_log_appends_nothing(
         self, file: Path, tmp_path: Path
     ) -> None:
-        before = read_log(replayed(file, tmp_path / "again"))
-        assert read_log(replayed(file, tmp_path / "again")) == before
+        before = read_log(replay_export(file, tmp_path / "again"))
+        assert read_log(replay_export(file, tmp_path / "again")) == before
 
 
 def test_replay_into_other_records_is_refused(file: Path, tmp_path: Path) -> None:
@@ -238,12 +239,12 @@ def test_replay_into_other_records_is_refused(file: Path, tmp_path: Path) -> Non
     append_records(other, make_records()[:1])
     before = read_log(other)
     with pytest.raises(ForeignDataError, match="records of its own, from offset 0 on"):
-        replayed(file, other)
-    longer = replayed(file, tmp_path / "longer")
+        replay_export(file, other)
+    longer = replay_export(file, tmp_path / "longer")
     with closing(SqliteLog(longer / "log.sqlite")) as log:
         log.append(PROGRAMME, [b"later"]).result()
     with pytest.raises(ForeignDataError, match="from offset 23 on"):
-        replayed(file, longer)
+        replay_export(file, longer)
     assert (read_log(other), len(read_log(longer))) == (before, 24)
 
 
@@ -252,7 +253,7 @@ def test_replay_into_directory_in_use_is_refused(file: Path, data: Path) -> None
         serve_embedded(data, purpose="another", write=True),
         pytest.raises(DataInUseError, match="another"),
     ):
-        replayed(file, data)
+        replay_export(file, data)
 
 
 Lines = list[str]
@@ -328,22 +329,22 @@ def test_invalid_file_appends_nothing(
 ) -> None:
     lines = change(file.read_text().splitlines())
     file.write_text("".join(f"{line}\n" for line in lines))
-    with pytest.raises(error) as refused:
-        replayed(file, tmp_path / "again")
-    assert expected in refused.value.message
-    assert str(file) in refused.value.message
+    with pytest.raises(error) as error_info:
+        replay_export(file, tmp_path / "again")
+    assert expected in error_info.value.message
+    assert str(file) in error_info.value.message
     assert not (tmp_path / "again").exists()
 
 
 @pytest.mark.parametrize("keep", [1, 0.3, 0.9])
 def test_damaged_compressed_file_is_refused(data: Path, tmp_path: Path, keep: float) -> None:
-    packed = exported(data, tmp_path / "log.jsonl.gz")
+    packed = make_export(data, tmp_path / "log.jsonl.gz")
     content = bytearray(packed.read_bytes())
     if keep == 1:
         content[len(content) // 2] ^= 0xFF
     packed.write_bytes(content[: int(len(content) * keep)])
     with pytest.raises(UnusableFileError, match="damaged"):
-        replayed(packed, tmp_path / "again")
+        replay_export(packed, tmp_path / "again")
     assert not (tmp_path / "again").exists()
 
 
@@ -358,11 +359,11 @@ def test_long_log_is_replayed_in_windows(tmp_path: Path) -> None:
     (tmp_path / "data").mkdir()
     with closing(SqliteLog(tmp_path / "data" / "log.sqlite")) as log:
         log.append(PROGRAMME, [value for _, value in values]).result()
-    done: list[tuple[str, int, int]] = []
-    file = exported(tmp_path / "data", tmp_path / "log.jsonl")
+    calls: list[tuple[str, int, int]] = []
+    file = make_export(tmp_path / "data", tmp_path / "log.jsonl")
     now = time.time_ns() // 1000
-    replay(file, tmp_path / "again", now=now, progress=lambda *counts: done.append(counts))
-    assert done == [
+    replay(file, tmp_path / "again", now=now, progress=lambda *counts: calls.append(counts))
+    assert calls == [
         ("checked", 1_000, 1_260),
         ("checked", 1_260, 1_260),
         ("replayed", 1_000, 1_260),
@@ -374,11 +375,11 @@ def test_pending_appends_are_bounded(
     file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(replaying, "_WINDOW_BYTES", 300)  # about two facts
-    done: list[int] = []
+    counts: list[int] = []
 
     def progress(what: str, count: int, total: int) -> None:
         if what == "replayed":
-            done.append(count)
+            counts.append(count)
 
     replay(file, tmp_path / "again", now=NOW, progress=progress)
-    assert len(done) > 23 / 4
+    assert len(counts) > 23 / 4

@@ -95,7 +95,7 @@ class FakeProgramme:
         ]
 
     def list_batches(self, *, min_position: str = "") -> list[Batch]:
-        """As the projector keeps them: by what stands in them."""
+        """The batches, as the projector computes them from standing exchanges."""
         batches: dict[tuple[str, int, str], Batch] = {}
         undone = set()
         for event in self.events.values():

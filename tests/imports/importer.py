@@ -17,7 +17,7 @@ HEADER = "ref,date,giver,receiver,kind"
 
 
 def correct_by_hand(exchange: Exchange, **fields: object) -> None:
-    """Appends the revision of somebody who corrects these fields by hand."""
+    """Appends a revision that corrects these fields by hand."""
     revision = Revision()
     revision.CopyFrom(exchange.revisions[-1])
     revision.event_id = uuid7()

@@ -20,11 +20,11 @@ KINDS = {"call": 3, "visit": 8}
 Meaning = tuple[int, str, int]
 """Day, kind and minutes of a row; the parties are always the same."""
 Key = tuple[str, int]
-"""What a row goes by in the oracle, and how many rows before it go by the same."""
+"""The identity of a row in the oracle, and the number of earlier rows with that identity."""
 
 meanings = st.tuples(st.integers(13, 15), st.sampled_from(sorted(KINDS)), st.sampled_from((30, 45)))
 appended = st.lists(st.tuples(meanings, st.booleans()), max_size=3)
-"""Rows that are added to a file, each with whether its minutes can be read at first."""
+"""New rows of a file, and whether the minutes of each are readable at first."""
 steps = st.lists(
     st.one_of(
         st.tuples(st.just("import"), appended),
@@ -38,7 +38,7 @@ steps = st.lists(
 
 @dataclass
 class Oracle:
-    """What must stand: `minutes` by row, of rows whose exchange nobody retracted by hand."""
+    """The expected state: `minutes` by row, without rows whose exchange was retracted by hand."""
 
     minutes: dict[Key, int] = field(default_factory=dict)
     retracted: set[Key] = field(default_factory=set)
@@ -61,7 +61,7 @@ class History:
         self._draw, self._numbered, self._count = draw, numbered, 0
 
     def name(self, number: int) -> str:
-        """What a row goes by: its reference, or what it means."""
+        """The identity of a row: its reference, or its content."""
         return str(number) if self._numbered else "/".join(map(str, self.rows[number]))
 
     def text(self, number: int, columns: list[str], *, bad: bool = False) -> str:
@@ -78,7 +78,7 @@ class History:
         return ",".join(cells[column] for column in columns)
 
     def import_file(self, added: list[tuple[Meaning, bool]]) -> None:
-        """With bad rows set aside, then those mended, then the file again, twice."""
+        """Imports with bad rows rejected, then the mended rows, then the file twice."""
         first_new = len(self.rows)
         self.rows += [meaning for meaning, _ in added]
         bad = {first_new + place for place, (_, is_good) in enumerate(added) if not is_good}
@@ -109,7 +109,7 @@ class History:
         assert report is None or "recorded" not in format_counts(report)
 
     def pick(self, place: int) -> tuple[Key, Exchange] | None:
-        """One of the standing exchanges, and the row it is of."""
+        """A standing exchange and its row."""
         minutes_by_row = sorted(self._standing().items())
         return minutes_by_row[place % len(minutes_by_row)] if minutes_by_row else None
 

@@ -1,4 +1,4 @@
-"""What keeps rows from being lost or doubled: identity, occurrences, merging, retractions."""
+"""Repeated imports lose and double no row: identity, occurrences, merging, retractions."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -254,7 +254,7 @@ class TestRowsWithoutReference:
         assert format_counts(report) == "2 recorded 1 missing"
 
     def test_rows_of_earlier_release_are_not_doubled(self, importer: Importer) -> None:
-        """Its ids came from the text of all cells; these are theirs."""
+        """In release 0.1 the ids came from the text of all cells."""
         header, rows = f"{PLAIN},Exported at", (f"{FIRST},2024-03-08", f"{FIRST},2024-03-08")
         importer.import_rows(*rows, header=header)
         digest = raw_digest(header, rows[0])
@@ -270,7 +270,7 @@ class TestRowsWithoutReference:
 
 
 def raw_digest(header: str, row: str) -> str:
-    """The digest of a row in release 0.1, computed as it was there."""
+    """The digest of a row in release 0.1."""
     import hashlib
 
     named = sorted(zip(header.split(","), row.split(","), strict=True))
@@ -279,7 +279,7 @@ def raw_digest(header: str, row: str) -> str:
 
 
 class TestOccurrences:
-    """A row that is set aside keeps its place among rows that mean the same."""
+    """A rejected row keeps its place among rows with equal content."""
 
     BAD = FIRST.replace("45", "soon")
 
@@ -359,7 +359,7 @@ class TestCorrectionByHand:
         assert content(exchange).giver_minutes == 50
 
     def test_file_may_agree_with_correction(self, importer: Importer, exchange: Exchange) -> None:
-        """Afterwards it is a change by hand again that makes them differ."""
+        """After the merge, only another correction by hand makes a difference."""
         correct_by_hand(exchange, giver_minutes=50)
         agreed = self.ROW.replace("45", "50")
         assert format_counts(importer.import_rows(agreed, header=NUMBERED)) == "1 agreed"
@@ -428,7 +428,7 @@ class TestRetractionByHand:
 
     @pytest.fixture
     def exchange(self, importer: Importer) -> Exchange:
-        """Retracted by hand."""
+        """An exchange that was retracted by hand."""
         importer.import_rows(*self.ROWS, header=NUMBERED)
         exchange = next(iter(importer.programme.exchanges.values()))
         self.retract(importer, exchange)

@@ -39,7 +39,7 @@ _ODS_STYLES = """
 
 
 def ods_cell(value: Value) -> str:
-    """As LibreOffice writes it."""
+    """A cell as LibreOffice writes it."""
     kind, attribute, text = "string", "", str(value)
     match value:
         case None:
@@ -63,7 +63,7 @@ def ods_cell(value: Value) -> str:
 
 
 def ods_paragraphs(text: str) -> str:
-    """Every space is an element: LibreOffice writes runs of them so."""
+    """Every space is an element, because LibreOffice writes several spaces so."""
     return "".join(
         f"<text:p>{escape(line).replace(' ', '<text:s/>')}</text:p>" for line in text.split("\n")
     )

@@ -68,26 +68,26 @@ def read_records(records: Iterable[Record]) -> list[LoggedRecord]:
 def fold_events(events: Sequence[Event], cuts: Sequence[int] = ()) -> FoldedLedger:
     """The events of one programme folded, in slabs that end at `cuts`."""
     records = read_records(make_records(events))
-    found = FoldedLedger()
+    folded = FoldedLedger()
     for start, end in zip((0, *cuts), (*cuts, len(records)), strict=True):
-        found.fold_records(records[start:end])
-    return found
+        folded.fold_records(records[start:end])
+    return folded
 
 
-def list_outcomes(found: FoldedLedger, records: Sequence[LoggedRecord]) -> list[str]:
+def list_outcomes(folded: FoldedLedger, records: Sequence[LoggedRecord]) -> list[str]:
     """One word a record, as in the recorded histories."""
-    words, seen = [], set[str]()
+    words, earlier_ids = [], set[str]()
     for record in records:
         assert record.event is not None
         event_id = record.event.event_id
-        if record.offset in found.quarantine:
-            reason, *_ = found.quarantine[record.offset]
+        if record.offset in folded.quarantine:
+            reason, *_ = folded.quarantine[record.offset]
             words.append(f"quarantined:{reason.name}")
-        elif event_id in seen:
+        elif event_id in earlier_ids:
             words.append("duplicate")
         else:
-            words.append("waiting" if event_id in found.ledger.waiting_keys else "applied")
-        seen.add(event_id)
+            words.append("waiting" if event_id in folded.ledger.waiting_keys else "applied")
+        earlier_ids.add(event_id)
     return words
 
 
@@ -131,10 +131,10 @@ def to_json_counts(coverage: Coverage) -> dict[str, Any]:
 
 
 def message_to_json(message: Message) -> dict[str, Any]:
-    """Every field but the optional ones that are not set."""
+    """Every field except optional ones that are not set."""
     return {
-        each.name: list(found) if each.is_repeated else found
+        each.name: list(value) if each.is_repeated else value
         for each in message.DESCRIPTOR.fields
         if not each.has_presence or message.HasField(each.name)
-        for found in [getattr(message, each.name)]
+        for value in [getattr(message, each.name)]
     }

@@ -1,4 +1,4 @@
-"""Which organizations count as having recorded something."""
+"""The count of organizations that recorded something."""
 
 from __future__ import annotations
 
@@ -69,14 +69,17 @@ def _events(form: str, recorded_by: str, side: str) -> list[Event]:
 
 
 def _recorded_count(events: list[Event]) -> int:
-    """That of the columns, which is that of the core."""
+    """The count of the columns, which equals that of the core."""
     question = to_question(Question(programme_id=PROGRAMME), today=0)
     *_, (columns, _) = advance_by_slabs(events, [])
-    counted = balances.compute_balances(IdentityView(columns, question.identity), question).coverage
+    coverage = balances.compute_balances(
+        IdentityView(columns, question.identity), question
+    ).coverage
     assert (
-        counted == reference_answers.compute_balances(fold_events(events).ledger, question).coverage
+        coverage
+        == reference_answers.compute_balances(fold_events(events).ledger, question).coverage
     )
-    return counted.recorded_count
+    return coverage.recorded_count
 
 
 def _registered(number: int, organization_id: str) -> Event:

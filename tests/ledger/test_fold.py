@@ -1,4 +1,4 @@
-"""The fold against the oracle, and against itself with the log delivered in other ways."""
+"""The fold equals the oracle, and does not depend on slabs, repetition or order of duplicates."""
 
 from __future__ import annotations
 
@@ -29,33 +29,33 @@ SETTINGS = settings(max_examples=200, deadline=None)
 @SETTINGS
 @given(histories())
 def test_fold_equals_oracle(events: list[Event]) -> None:
-    found, expected = fold_events(events), oracle.fold(events)
-    assert list_outcomes(found, read_records(make_records(events))) == expected.outcomes
-    assert summarize_exchanges(found.ledger) == {
+    folded, expected = fold_events(events), oracle.fold(events)
+    assert list_outcomes(folded, read_records(make_records(events))) == expected.outcomes
+    assert summarize_exchanges(folded.ledger) == {
         exchange_id: {"state": exchange.state, "revisions": exchange.revision_ids}
         for exchange_id, exchange in expected.exchanges.items()
     }
     assert {
-        exchange_id: [said(revision.value) for revision in history.revisions]
-        for exchange_id, history in found.ledger.histories.items()
+        exchange_id: [normalize_value(revision.value) for revision in history.revisions]
+        for exchange_id, history in folded.ledger.histories.items()
     } == {exchange_id: exchange.revisions for exchange_id, exchange in expected.exchanges.items()}
     assert {
         organization_id: organization(version)
-        for organization_id, version in found.ledger.roster.items()
+        for organization_id, version in folded.ledger.roster.items()
     } == expected.roster
-    assert found.ledger.aliases == expected.aliases
+    assert folded.ledger.aliases == expected.aliases
 
 
 @SETTINGS
 @given(histories())
 def test_fact_takes_effect_once_and_journal_has_awaited_key(events: list[Event]) -> None:
-    found = fold_events(events)
-    effects = Counter(revision.event_id for revision in found.revisions)
-    effects.update(version.event_id for version in found.versions)
+    folded = fold_events(events)
+    effects = Counter(revision.event_id for revision in folded.revisions)
+    effects.update(version.event_id for version in folded.versions)
     assert [event_id for event_id, count in effects.items() if count > 1] == []
-    assert effects.keys().isdisjoint(found.ledger.waiting_keys)
-    assert {each: key for each, key in found.waiting.items() if key} == found.ledger.waiting_keys
-    for history in found.ledger.histories.values():
+    assert effects.keys().isdisjoint(folded.ledger.waiting_keys)
+    assert {each: key for each, key in folded.waiting.items() if key} == folded.ledger.waiting_keys
+    for history in folded.ledger.histories.values():
         assert [each.number for each in history.revisions] == list(range(len(history.revisions)))
         assert {each.state for each in history.revisions[:-1]} <= {
             RevisionState.RECORDED,
@@ -75,26 +75,28 @@ def test_slab_size_does_not_change_state(data: st.DataObject, events: list[Event
 @given(st.data(), histories())
 def test_redelivered_record_changes_nothing(data: st.DataObject, events: list[Event]) -> None:
     records = read_records(make_records(events))
-    found = FoldedLedger()
+    folded = FoldedLedger()
     for offset, record in enumerate(records):
-        found.fold_records([record])
-        again = data.draw(st.lists(st.integers(0, offset), max_size=2))
-        found.fold_records(records[each] for each in again)
-    assert state(found) == state(fold_events(events))
-    found.fold_records(records)
-    assert state(found) == state(fold_events(events))
+        folded.fold_records([record])
+        earlier_offsets = data.draw(st.lists(st.integers(0, offset), max_size=2))
+        folded.fold_records(records[each] for each in earlier_offsets)
+    assert state(folded) == state(fold_events(events))
+    folded.fold_records(records)
+    assert state(folded) == state(fold_events(events))
 
 
 @SETTINGS
 @given(st.data(), histories())
 def test_duplicate_fact_changes_only_positions(data: st.DataObject, events: list[Event]) -> None:
     firsts = list({event.event_id: event for event in reversed(events)}.values())
-    repeated = denormalize(data.draw(st.sampled_from(firsts)))
-    repeated.recorded_by = "somebody else"
-    first = min(n for n, event in enumerate(events) if event.event_id == repeated.event_id)
+    duplicate = denormalize(data.draw(st.sampled_from(firsts)))
+    duplicate.recorded_by = "somebody else"
+    first = min(n for n, event in enumerate(events) if event.event_id == duplicate.event_id)
     place = data.draw(st.integers(first + 1, len(events)))
-    longer = [*events[:place], repeated, *events[place:]]
-    assert wherever(fold_events(longer)) == wherever(fold_events(events))
+    longer = [*events[:place], duplicate, *events[place:]]
+    assert state_without_positions(fold_events(longer)) == state_without_positions(
+        fold_events(events)
+    )
 
 
 def test_facts_waiting_for_one_fact_apply_once() -> None:
@@ -103,8 +105,8 @@ def test_facts_waiting_for_one_fact_apply_once() -> None:
         event.organization_updated.organization.organization_id = "alder"
     registration = Event(event_id=event_id(0), programme_id="gde")
     registration.organization_registered.organization.organization_id = "alder"
-    found = fold_events([*updates, registration])
-    assert [version.number for version in found.versions] == list(range(12))
+    folded = fold_events([*updates, registration])
+    assert [version.number for version in folded.versions] == list(range(12))
 
 
 @pytest.mark.parametrize("is_bound_first", [True, False])
@@ -118,26 +120,26 @@ def test_update_of_alias_ends_waiting(*, is_bound_first: bool, is_registered_wit
         registered.aliases.append("The Alder")
     else:
         binding.alias_added.alias, binding.alias_added.organization_id = "The Alder", "alder"
-    found = fold_events([binding, update] if is_bound_first else [update, binding])
-    [(reason, detail, _)] = found.quarantine.values()
-    assert (reason, found.ledger.waiting_keys) == (QuarantineCause.NOT_APPLICABLE, {})
+    folded = fold_events([binding, update] if is_bound_first else [update, binding])
+    [(reason, detail, _)] = folded.quarantine.values()
+    assert (reason, folded.ledger.waiting_keys) == (QuarantineCause.NOT_APPLICABLE, {})
     assert detail == "'The Alder' is already an alias of 'alder'"
 
 
-def said(value: bytes) -> Event:
+def normalize_value(value: bytes) -> Event:
     return oracle.normalize(Event.FromString(value))
 
 
 def organization(version: OrganizationVersion) -> OrganizationContent:
-    event = said(version.value)
+    event = normalize_value(version.value)
     if event.HasField("organization_updated"):
         return event.organization_updated.organization
     return event.organization_registered.organization
 
 
-def state(found: FoldedLedger) -> dict[str, Any]:
-    """All that the records led to."""
-    ledger = found.ledger
+def state(folded: FoldedLedger) -> dict[str, Any]:
+    """The whole state after the records."""
+    ledger = folded.ledger
     return {
         "seen": ledger.digests,
         "histories": ledger.histories,
@@ -145,13 +147,13 @@ def state(found: FoldedLedger) -> dict[str, Any]:
         "aliases": ledger.aliases,
         "awaited": ledger.waiting_keys,
         "waiting": {key: facts for key, facts in ledger.waiting.items() if facts},
-        "quarantined": found.quarantine,
+        "quarantined": folded.quarantine,
     }
 
 
-def wherever(found: FoldedLedger) -> dict[str, Any]:
-    """The same without the positions and times of records."""
-    ledger: Ledger = found.ledger
+def state_without_positions(folded: FoldedLedger) -> dict[str, Any]:
+    """The state without positions and times of records."""
+    ledger: Ledger = folded.ledger
     return {
         "seen": ledger.digests,
         "histories": {
@@ -161,7 +163,7 @@ def wherever(found: FoldedLedger) -> dict[str, Any]:
         "roster": {name: (each.number, each.value) for name, each in ledger.roster.items()},
         "aliases": ledger.aliases,
         "awaited": ledger.waiting_keys,
-        "quarantined": [each for _, each in sorted(found.quarantine.items())],
+        "quarantined": [each for _, each in sorted(folded.quarantine.items())],
     }
 
 

@@ -45,8 +45,8 @@ slabs = pytest.mark.parametrize("slabs", [ONE_SLAB, ONE_BY_ONE])
 
 @pytest.mark.parametrize("history", HISTORIES, ids=str)
 def test_fold_gives_expected_outcomes(history: RecordedHistory) -> None:
-    found = fold_events(history.events)
-    assert list_outcomes(found, read_records(make_records(history.events))) == history.outcomes
+    folded = fold_events(history.events)
+    assert list_outcomes(folded, read_records(make_records(history.events))) == history.outcomes
 
 
 @pytest.mark.parametrize("history", HISTORIES, ids=str)
@@ -60,7 +60,7 @@ def test_reference_answers_match_history(
 ) -> None:
     ledger = fold_events(history.events).ledger
     question = to_question(expected.question, today=0)
-    _hold(
+    _check_answers(
         expected,
         partial(reference_answers.compute_balances, ledger, question),
         partial(reference_answers.compute_pairs, ledger, question),
@@ -74,19 +74,19 @@ def test_store_counts_and_lists_match_history(history: RecordedHistory, slabs: s
     with open_empty_store() as store:
         _project(store, history, slabs)
         with store.open_snapshot(0) as snapshot:
-            counted = snapshot.read_counts("gde")
-            listed = list(snapshot.read_exchanges("gde", ExchangeFilter(), (), None, 1_000))
+            counts = snapshot.read_counts("gde")
+            exchanges = list(snapshot.read_exchanges("gde", ExchangeFilter(), (), None, 1_000))
     assert {
         revisions[-1].exchange_id: {
             "state": state_name(revisions[-1].state),
             "revisions": [revision.event_id for revision in revisions],
         }
-        for revisions in listed
+        for revisions in exchanges
     } == history.exchanges
     words = history.outcomes
-    assert counted.waiting_count == words.count("waiting")
-    assert counted.quarantine_count == sum(word.startswith("quarantined:") for word in words)
-    assert counted.fact_count == len({event.event_id for event in history.events})
+    assert counts.waiting_count == words.count("waiting")
+    assert counts.quarantine_count == sum(word.startswith("quarantined:") for word in words)
+    assert counts.fact_count == len({event.event_id for event in history.events})
 
 
 @slabs
@@ -99,7 +99,7 @@ def test_column_answers_match_history(history: RecordedHistory, slabs: str) -> N
     for expected in history.answers:
         question = to_question(expected.question, today=0)
         frame = IdentityView(columns, question.identity)
-        _hold(
+        _check_answers(
             expected,
             partial(balances.compute_balances, frame, question),
             partial(pairs.compute_pairs, frame, question),
@@ -107,13 +107,13 @@ def test_column_answers_match_history(history: RecordedHistory, slabs: str) -> N
         )
 
 
-def _hold(
+def _check_answers(
     expected: ExpectedAnswer,
     balances: Callable[[], Answer[Balance]],
     pairs: Callable[[], Answer[Pair]],
     network: Callable[[], Network],
 ) -> None:
-    """Asks what a history has answers to, and compares."""
+    """Compares the answers with every part that a history has expectations of."""
     if expected.balances is not None:
         assert_rows(to_json_rows(balances()), expected.balances)
     if expected.pairs is not None:
