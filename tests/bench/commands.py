@@ -10,6 +10,7 @@ from itertools import count
 from pathlib import Path
 
 from tests.bench.figure import Figure, measure_median_seconds
+from tests.cli.cli_process import run_up
 
 MUTUA = str(Path(sys.executable).parent / "mutua")
 DPDK_KINDS = ("reviewed=advice", "acked=message", "tested=other", "reported=document")
@@ -39,20 +40,20 @@ def measure() -> Iterator[Figure]:
 
 
 def _measure_import(folder: Path, file: Path) -> Figure:
-    mapped = [word for each in DPDK_KINDS for word in ("--kind-map", each)]
+    kind_options = [word for each in DPDK_KINDS for word in ("--kind-map", each)]
     fresh = count()
 
     def run_import(*words: str) -> None:
         data = str(folder / f"dpdk-{next(fresh)}")
-        run(MUTUA, "--data", data, "import", "exchanges", str(file), *mapped, *words)
+        run(MUTUA, "--data", data, "import", "exchanges", str(file), *kind_options, *words)
 
-    imported = measure_median_seconds(run_import)
-    checked = measure_median_seconds(lambda: run_import("--dry-run"))
+    import_seconds = measure_median_seconds(run_import)
+    check_seconds = measure_median_seconds(lambda: run_import("--dry-run"))
     return Figure(
         "DPDK import (20,850 exchanges), whole command, all visible",
-        imported,
+        import_seconds,
         "s",
-        checked,
+        check_seconds,
         "the same with --dry-run",
     )
 
@@ -60,14 +61,8 @@ def _measure_import(folder: Path, file: Path) -> Figure:
 @contextmanager
 def run_server(data: Path) -> Iterator[str]:
     """Runs `mutua up` on a directory and yields its address."""
-    command = [MUTUA, "--data", str(data), "up", "--listen", "127.0.0.1:0"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        address = process.stdout.readline().split()[-1]
-        try:
-            yield address
-        finally:
-            process.terminate()
+    with run_up(data) as (_, ready_line):
+        yield ready_line.split()[-1]
 
 
 def run(*words: str) -> None:

@@ -14,7 +14,7 @@ from mutua.v1.query_service_pb2 import ListBalancesRequest, Question
 from mutua.v1.query_service_pb2_grpc import QueryServiceStub
 from tests.backing_services import temporary_database
 from tests.bench.batch_recording import generate_facts
-from tests.bench.bench_service import BenchService
+from tests.bench.bench_service import run_service
 from tests.bench.figure import Figure
 from tests.cluster.topics import temporary_topic
 
@@ -29,11 +29,11 @@ def measure(broker: str, postgres: str) -> Iterator[Figure]:
     for topic in temporary_topic(broker):
         with (
             temporary_database(postgres) as database,
-            BenchService("projector", broker, topic, database),
-            BenchService("ingest", broker, topic) as ingest,
-            BenchService("query", broker, topic, database) as query,
+            run_service("projector", broker, topic, database),
+            run_service("ingest", broker, topic) as ingest,
+            run_service("query", broker, topic, database) as query,
         ):
-            latencies = asyncio.run(_measure_latencies(ingest.address, query.address))
+            latencies = asyncio.run(_measure_latencies(ingest, query))
     hundredths = statistics.quantiles(latencies, n=100)
     for name, index in (("p50", 49), ("p99", 98)):
         what = (

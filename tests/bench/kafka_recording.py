@@ -13,7 +13,7 @@ from mutua import Client
 from mutua.v1.event_pb2 import Event
 from mutua.v1.ingest_service_pb2 import RecordEventsRequest
 from tests.bench.batch_recording import BATCH, generate_facts
-from tests.bench.bench_service import BenchService
+from tests.bench.bench_service import run_service
 from tests.bench.figure import RUNS, Figure, measure_seconds
 from tests.bench.unary_recording import CALLERS, CALLS, measure_call_rate, run_empty_server
 from tests.cluster.topics import temporary_topic
@@ -91,5 +91,5 @@ def _measure_producer_rate(broker: str, events: Sequence[Event]) -> float:
 def _run_ingest(broker: str) -> Iterator[str]:
     """Runs ingest on a new topic and yields its address."""
     for topic in temporary_topic(broker):
-        with BenchService("ingest", broker, topic) as ingest:
-            yield ingest.address
+        with run_service("ingest", broker, topic) as address:
+            yield address

@@ -4,17 +4,17 @@ import os
 import statistics
 import subprocess
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing
 from functools import partial
 from pathlib import Path
-from threading import Event
 
 from mutua.location import find_running_server
 from services.adapters.sqlite.data_directory import DataDirectory
 from services.adapters.sqlite.log import SqliteLog
 from tests.bench.commands import MUTUA, run, run_server
 from tests.bench.figure import Figure, measure_median_seconds, measure_seconds
+from tests.waiting import wait_until
 
 ROW_COUNT = 200_000
 LOG_COUNT = 30
@@ -46,9 +46,10 @@ def _measure_import(data: Path, file: Path, *, logs: int) -> tuple[float, list[f
     durations = []
     command = [MUTUA, "--data", str(data), "import", "exchanges", str(file)]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    _wait_until(lambda: bool(find_running_server(data)))
+    wait_until(lambda: bool(find_running_server(data)), "the import serves the directory")
     for number in range(logs):
-        _wait_until(partial(_has_recorded, data, number * ROW_COUNT // (logs + 1)))
+        rows = number * ROW_COUNT // (logs + 1)
+        wait_until(partial(_has_recorded, data, rows), f"{rows} rows are recorded")
         durations.append(measure_seconds(lambda: run(MUTUA, "--data", str(data), *LOG_ARGUMENTS)))
     _, status, usage = os.wait4(process.pid, 0)
     assert status == 0
@@ -59,12 +60,6 @@ def _measure_import(data: Path, file: Path, *, logs: int) -> tuple[float, list[f
 def _has_recorded(data: Path, count: int) -> bool:
     with closing(SqliteLog(DataDirectory(data).log_path, read_only=True)) as log:
         return log.end() >= count
-
-
-def _wait_until(condition: Callable[[], bool]) -> None:
-    pause = Event()
-    while not condition():
-        pause.wait(0.05)
 
 
 def _write(file: Path) -> None:

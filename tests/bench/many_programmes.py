@@ -78,8 +78,8 @@ def _measure_run(
             wait_until(lambda: load.is_under_way, "the import is under way")
         before, start = load.count if load else 0, time.perf_counter()
         seconds = asyncio.run(_record_regularly(running_cluster.servers, quiet))
-        imported = load.count - before if load else 0
-        return ProgrammeLatencies(seconds, imported / (time.perf_counter() - start))
+        import_count = load.count - before if load else 0
+        return ProgrammeLatencies(seconds, import_count / (time.perf_counter() - start))
 
 
 async def _record_regularly(servers: Sequence[str], programmes: Sequence[str]) -> list[float]:

@@ -14,7 +14,7 @@ from services.demo.programme import generate
 from tests.backing_services import temporary_database
 from tests.bench import peers
 from tests.bench.batch_recording import serialize_record
-from tests.bench.bench_service import BenchService, fill_topic
+from tests.bench.bench_service import fill_topic, run_service
 from tests.bench.figure import Figure
 from tests.cluster.topics import temporary_topic
 
@@ -60,7 +60,7 @@ def _measure_projection(
         fill_topic(broker, topic, records)
         for _ in range(RUNS):
             with temporary_database(postgres) as database:
-                with BenchService("projector", broker, topic, database):
+                with run_service("projector", broker, topic, database):
                     rates.append(asyncio.run(_measure_rate(database, len(records))))
                 copy_rates.append(len(records) / asyncio.run(measure_copy_seconds(database)))
     return statistics.median(rates), statistics.median(copy_rates)

@@ -12,7 +12,7 @@ import zlib
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import timedelta
 from functools import partial
 from itertools import count, islice
 from pathlib import Path
@@ -23,7 +23,7 @@ import grpc
 from mutua.v1 import query_service_pb2 as pb
 from mutua.v1.event_pb2 import Event
 from mutua.v1.query_service_pb2_grpc import QueryServiceStub
-from mutua.v1.types_pb2 import FORMALITY_INFORMAL, Date, ExchangeKind
+from mutua.v1.types_pb2 import FORMALITY_INFORMAL, ExchangeKind
 from services.adapters.sqlite.data_directory import DataDirectory
 from services.adapters.sqlite.log import SqliteLog
 from services.adapters.sqlite.store import SqliteStore
@@ -36,6 +36,7 @@ from services.network.identity_view import IdentityView
 from services.projector.slab import project_slab
 from tests.bench.commands import run_server
 from tests.bench.figure import Figure, measure_median_seconds, measure_seconds
+from tests.strategies import as_date
 
 FACTS = 1_000_000
 ORGANIZATIONS = 300
@@ -216,7 +217,9 @@ def _question(number: int, first: int, last: int) -> _SqlQuestion:
     from_day = day_to_date(first) + timedelta(days=number)
     to_day = day_to_date(last) - timedelta(days=number)
     days = f"day >= {first + number} AND day < {last - number}"
-    question = pb.Question(programme_id=PROGRAMME, from_date=_date(from_day), to_date=_date(to_day))
+    question = pb.Question(
+        programme_id=PROGRAMME, from_date=as_date(from_day), to_date=as_date(to_day)
+    )
     match number % 4:
         case 0:
             return _SqlQuestion(question, days)
@@ -233,10 +236,6 @@ def _question(number: int, first: int, last: int) -> _SqlQuestion:
             kind = ExchangeKind.ValueType(number % 7 + 1)
             question.kinds.append(kind)
             return _SqlQuestion(question, f"{days} AND kind = {kind:d}")
-
-
-def _date(day: date) -> Date:
-    return Date(year=day.year, month=day.month, day=day.day)
 
 
 def _duckdb(columns: Columns) -> Any:
