@@ -1,5 +1,6 @@
 import io
 import json
+import shutil
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -26,6 +27,7 @@ class CommandResult:
         return json.loads(self.out)
 
 
+VARIABLES = ("DATA", "SERVER", "PROGRAMME", "RECORDED_BY", "LISTEN")
 RunCommand = Callable[..., CommandResult]
 TypeAnswers = Callable[..., None]
 
@@ -35,7 +37,7 @@ def run(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> RunCommand:
     """Runs `mutua` with these words in an empty directory, without MUTUA_ variables."""
-    for name in ("DATA", "SERVER", "PROGRAMME", "RECORDED_BY", "LISTEN"):
+    for name in VARIABLES:
         monkeypatch.delenv(f"MUTUA_{name}", raising=False)
     monkeypatch.chdir(tmp_path)
 
@@ -46,6 +48,26 @@ def run(
         assert isinstance(exit_info.value.code, int)
         return CommandResult(exit_info.value.code, output.out, output.err)
 
+    return run
+
+
+@pytest.fixture(scope="session")
+def generated_demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A directory that `mutua demo` made, for `demo` to copy."""
+    folder = tmp_path_factory.mktemp("demo") / ".demo"
+    with pytest.MonkeyPatch.context() as patch:
+        for name in VARIABLES:
+            patch.delenv(f"MUTUA_{name}", raising=False)
+        with pytest.raises(SystemExit) as exit_info:
+            main(["demo", "--dir", str(folder)])
+    assert exit_info.value.code == 0
+    return folder
+
+
+@pytest.fixture
+def demo(run: RunCommand, generated_demo: Path) -> RunCommand:
+    """Runs `mutua` in a directory where `mutua demo` ran."""
+    shutil.copytree(generated_demo, ".demo")
     return run
 
 

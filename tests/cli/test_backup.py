@@ -7,8 +7,8 @@ from tests.cli.conftest import RunCommand
 from tests.cli.test_end_to_end import CALL
 
 
-def test_restored_demo_gives_equal_answers(run: RunCommand) -> None:
-    run("demo")
+def test_restored_demo_gives_equal_answers(demo: RunCommand) -> None:
+    run = demo
     backup = run("--data", ".demo", "backup", "demo.mutua")
     assert (backup.code, backup.err) == (0, "624 of 624 records copied\n")
     assert backup.out.splitlines() == [

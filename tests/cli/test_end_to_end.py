@@ -171,9 +171,8 @@ class TestDemoWithOtherFacts:
     LOG = ("--from", "Thornwick", "--to", "Millbury", "--kind", "call", "--minutes", "45")
 
     @pytest.fixture(autouse=True)
-    def _recorded_exchange(self, run: RunCommand) -> None:
-        assert run("demo").code == 0
-        assert run("--data", ".demo", "log", *self.LOG).code == 0
+    def _recorded_exchange(self, demo: RunCommand) -> None:
+        assert demo("--data", ".demo", "log", *self.LOG).code == 0
 
     def has_recorded_exchange(self, run: RunCommand) -> bool:
         return "625 facts" in run("--data", ".demo", "verify").out

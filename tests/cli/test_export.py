@@ -29,8 +29,8 @@ def log(run: RunCommand) -> Iterator[Path]:
 
 
 class TestReplay:
-    def test_replayed_demo_gives_equal_answers(self, run: RunCommand) -> None:
-        run("demo")
+    def test_replayed_demo_gives_equal_answers(self, demo: RunCommand) -> None:
+        run = demo
         export = run("--data", ".demo", "export", "log", "demo.jsonl.gz")
         assert (export.code, export.out) == (0, "")
         assert export.err.splitlines() == [
