@@ -21,7 +21,7 @@ def read_requirement(name: str) -> Requirement:
 
 
 class TestDeclaredFloor:
-    """The versions in pyproject.toml against those that generated code and Faust need."""
+    """The versions in pyproject.toml are the lowest with which generated code and Faust work."""
 
     @pytest.mark.parametrize(
         ("dependency", "files", "pattern"),
