@@ -125,7 +125,7 @@ def _measure(
     direction: Direction, flow: SideFlow, shared_reasons: tuple[str, ...]
 ) -> Concentration:
     """`shared_reasons` are why both sides have no measures."""
-    count, sums = len(flow.amounts), list(accumulate(sorted(flow.amounts), initial=0))
+    count, sums = len(flow.amounts), _accumulate(flow.amounts)
     total = sums[-1]
     reasons = (NO_KNOWN_AMOUNT,) * (not total) + shared_reasons
     if reasons:
@@ -134,12 +134,28 @@ def _measure(
         direction,
         count,
         total,
-        # Whole numbers until the division: twice the area between the curve and the diagonal.
-        gini=((count + 1) * total - 2 * sum(sums)) / (count * total),
+        gini=compute_gini(flow.amounts),
         top_three_share=(total - sums[max(0, count - _TOP)]) / total,
         lorenz=tuple(each / total for each in sums),
         spill_over=flow.spill_over,
     )
+
+
+def compute_gini(amounts: Sequence[int]) -> float | None:
+    """The Gini coefficient of amounts, in [0, 1 - 1 / n]; None when all are 0.
+
+    It is 0 when all are equal, and 1 - 1 / n when one of n has everything.
+    """
+    count, sums = len(amounts), _accumulate(amounts)
+    if not sums[-1]:
+        return None
+    # Whole numbers until the division: twice the area between the curve and the diagonal.
+    return ((count + 1) * sums[-1] - 2 * sum(sums)) / (count * sums[-1])
+
+
+def _accumulate(amounts: Sequence[int]) -> list[int]:
+    """The sums of the smallest amounts, from none of them to all."""
+    return list(accumulate(sorted(amounts), initial=0))
 
 
 def _is_borne(question: Question, direction: Direction) -> bool:

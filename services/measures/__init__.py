@@ -1,0 +1,1 @@
+"""Measures of reciprocity: pure functions of a weighted directed graph."""

@@ -1,0 +1,1 @@
+"""Measures against golden numbers, other libraries, simulation and brute force."""
