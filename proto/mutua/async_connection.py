@@ -9,6 +9,7 @@ import grpc
 from mutua.connection import CHANNEL_OPTIONS, Attempts, Link, Peer
 from mutua.errors import MutuaError
 from mutua.location import Location
+from mutua.v1.analysis_service_pb2_grpc import AnalysisServiceStub
 from mutua.v1.ingest_service_pb2_grpc import IngestServiceStub
 from mutua.v1.query_service_pb2_grpc import QueryServiceStub
 
@@ -31,6 +32,7 @@ class AsyncLink:
         # The stubs are typed for blocking channels; on this one their methods are awaited.
         self.ingest = IngestServiceStub(cast(grpc.Channel, self.channel))
         self.query = QueryServiceStub(cast(grpc.Channel, self.channel))
+        self.analysis = AnalysisServiceStub(cast(grpc.Channel, self.channel))
         self.blocking = Link(grpc.insecure_channel(address, options=CHANNEL_OPTIONS))
 
     async def close(self) -> None:

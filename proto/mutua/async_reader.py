@@ -9,6 +9,12 @@ from mutua.async_connection import AsyncConnection
 from mutua.filters import Filters, takes_filters, to_question
 from mutua.limits import MAX_PAGE_SIZE
 from mutua.pages import AsyncPages, ListRequest, ListResponse
+from mutua.v1.analysis_service_pb2 import (
+    PERIOD_UNSPECIFIED,
+    GetReciprocityRequest,
+    GetReciprocityResponse,
+    Period,
+)
 from mutua.v1.query_service_pb2 import (
     Balance,
     Batch,
@@ -119,6 +125,25 @@ class AsyncReader:
         """The settings of the programme, and its topics with their labels."""
         request = GetProgrammeRequest(programme_id=self.programme, min_position=min_position)
         return await self._ask(lambda stub: stub.GetProgramme, request)
+
+    @takes_filters
+    async def get_reciprocity(
+        self,
+        question: Question | None = None,
+        *,
+        period: Period.ValueType = PERIOD_UNSPECIFIED,
+        seed: int = 0,
+        min_position: str = "",
+        **filters: Unpack[Filters],
+    ) -> GetReciprocityResponse:
+        """How mutual the exchange is, next to chance; by month, quarter or year with `period`."""
+        request = GetReciprocityRequest(
+            question=to_question(self.programme, question, filters),
+            min_position=min_position,
+            period=period,
+            seed=seed,
+        )
+        return await self._query.call(lambda link: link.analysis.GetReciprocity, request)
 
     async def get_status(self, *, min_position: str = "") -> GetStatusResponse:
         """The progress of the read models and their counts of records."""

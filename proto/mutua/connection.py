@@ -12,6 +12,7 @@ import grpc
 from mutua.errors import MutuaError, error_from
 from mutua.location import Location
 from mutua.retry import AttemptOutcome, classify_failure, max_delay_seconds
+from mutua.v1.analysis_service_pb2_grpc import AnalysisServiceStub
 from mutua.v1.ingest_service_pb2_grpc import IngestServiceStub
 from mutua.v1.query_service_pb2_grpc import QueryServiceStub
 
@@ -159,6 +160,7 @@ class Link:
         self.channel = channel
         self.ingest = IngestServiceStub(channel)
         self.query = QueryServiceStub(channel)
+        self.analysis = AnalysisServiceStub(channel)
 
 
 class Connection(Peer):

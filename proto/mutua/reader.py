@@ -9,6 +9,12 @@ from mutua.connection import Connection
 from mutua.filters import Filters, takes_filters, to_question
 from mutua.limits import MAX_PAGE_SIZE
 from mutua.pages import ListRequest, ListResponse, Pages
+from mutua.v1.analysis_service_pb2 import (
+    PERIOD_UNSPECIFIED,
+    GetReciprocityRequest,
+    GetReciprocityResponse,
+    Period,
+)
 from mutua.v1.query_service_pb2 import (
     Balance,
     Batch,
@@ -117,6 +123,25 @@ class Reader:
         """The settings of the programme, and its topics with their labels."""
         request = GetProgrammeRequest(programme_id=self.programme, min_position=min_position)
         return self._ask(lambda stub: stub.GetProgramme, request)
+
+    @takes_filters
+    def get_reciprocity(
+        self,
+        question: Question | None = None,
+        *,
+        period: Period.ValueType = PERIOD_UNSPECIFIED,
+        seed: int = 0,
+        min_position: str = "",
+        **filters: Unpack[Filters],
+    ) -> GetReciprocityResponse:
+        """How mutual the exchange is, next to chance; by month, quarter or year with `period`."""
+        request = GetReciprocityRequest(
+            question=to_question(self.programme, question, filters),
+            min_position=min_position,
+            period=period,
+            seed=seed,
+        )
+        return self._query.call(lambda link: link.analysis.GetReciprocity, request)
 
     def get_status(self, *, min_position: str = "") -> GetStatusResponse:
         """The progress of the read models and their counts of records."""

@@ -176,7 +176,7 @@ async def _serving(
                 projector.catch_up()
             projector.start()
             resources.callback(projector.stop)
-            server = GrpcServer([ingest.SERVICE_NAME, query.SERVICE_NAME], meter=meter)
+            server = GrpcServer([ingest.SERVICE_NAME, *query.SERVICE_NAMES], meter=meter)
             recording = ingest.IngestService(
                 log, lag=lambda _: projector.lag, stop_event=server.stopping, meter=meter
             )
@@ -184,8 +184,8 @@ async def _serving(
         else:
             following = asyncio.create_task(_follow(log, models, positions))
             resources.callback(following.cancel)
-            server = GrpcServer([query.SERVICE_NAME])
-        query.add_query_service(asking.answer, server.aio_server)
+            server = GrpcServer(query.SERVICE_NAMES)
+        query.add_query_services(asking.answer, server.aio_server)
         if meter is not NO_OP_METER:
             resources.enter_context(_measuring(directory, log, asking, positions, meter))
         async with _listening(server, listen, positions) as address:

@@ -45,9 +45,9 @@ async def _serve(settings: Settings, log_address: KafkaAddress) -> int:
     stop = asyncio.Event()
     handle_stop_signals(stop.set)
     with serve_metrics(settings.metrics_listen) as meter:
-        server = GrpcServer([query.SERVICE_NAME], reuse_port=settings.reuse_port, meter=meter)
+        server = GrpcServer(query.SERVICE_NAMES, reuse_port=settings.reuse_port, meter=meter)
         gate = _ReadinessGate()
-        query.add_query_service(gate.answer, server.aio_server)
+        query.add_query_services(gate.answer, server.aio_server)
         await server.set_serving(serving=False)
         address = await server.start(settings.listen)
         answer_task = asyncio.create_task(

@@ -31,6 +31,7 @@ COMMANDS: Final = {
     "pairs": "services.cli.question_commands:pairs",
     "network": "services.cli.question_commands:network",
     "concentration": "services.cli.concentration:concentration",
+    "reciprocity": "services.cli.reciprocity:reciprocity",
     "exchanges": "services.cli.question_commands:exchanges",
     "organizations": "services.cli.question_commands:organizations",
     "organization": "services.cli.organization:organization",

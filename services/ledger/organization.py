@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass
 from datetime import date
-from typing import ClassVar
+from difflib import get_close_matches
+from typing import ClassVar, Final
 
 from services.ledger.enums import OrganizationType
 from services.ledger.errors import Violation
@@ -29,6 +30,25 @@ class Organization:
     external_ids: tuple[tuple[str, str], ...] = ()
     open_date: date | None = None
     close_date: date | None = None
+
+
+ATTRIBUTES: Final = ("type", *(label for label in LABEL_FIELDS if label != "name"))
+"""The fields by which organizations can be grouped and selected."""
+
+
+def describe_unknown_attribute(attribute: str) -> str:
+    """What is wrong with the name of an attribute, with the nearest right one."""
+    near = get_close_matches(attribute, ATTRIBUTES, n=1)
+    guess = f"did you mean {near[0]}?" if near else f"use one of {', '.join(ATTRIBUTES)}"
+    return f"{attribute!r} is no attribute of organizations; {guess}"
+
+
+def get_attribute(organization: Organization, attribute: str) -> str:
+    """The value of one of ATTRIBUTES as people write it; "" is unknown."""
+    value = getattr(organization, attribute)
+    if isinstance(value, OrganizationType):
+        return value.name.lower().replace("_", "-") if value else ""
+    return str(value)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

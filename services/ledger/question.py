@@ -7,6 +7,7 @@ from typing import Any, Final, Generic, NamedTuple, TypeVar
 from services.ledger.allocation import MILLION
 from services.ledger.enums import Allocation, Formality, Identity, Kind, Lens, Population
 from services.ledger.errors import ImpossibleQuestionError
+from services.ledger.organization import Organization, get_attribute
 from services.ledger.times import Day
 
 Row = TypeVar("Row")
@@ -58,7 +59,19 @@ class Question:
     organization_ids: tuple[str, ...] = ()
     identity: Identity = Identity.AS_NOW
     population: Population = Population.UNSPECIFIED
+    where: tuple[tuple[str, str], ...] = ()
+    """Attributes and values that organizations have; values of one attribute are alternatives."""
     as_of_day: Day = 0
+
+    def has_attributes(self, organization: Organization) -> bool:
+        """Whether an organization has the attributes of `where`."""
+        accepted: dict[str, set[str]] = {}
+        for attribute, value in self.where:
+            accepted.setdefault(attribute, set()).add(value)
+        return all(
+            get_attribute(organization, attribute) in values
+            for attribute, values in accepted.items()
+        )
 
     def matches(self, kind: Kind, formality: Formality, topics: Collection[str]) -> bool:
         """Whether the filters match an exchange of this kind, formality and these topics."""

@@ -13,6 +13,7 @@ from services.ledger.allocation import LENS_FIELDS
 from services.ledger.enums import BOUNDARY_ROLE, Identity, Lens, Population
 from services.ledger.identity import resolve
 from services.ledger.organization import Organization
+from services.ledger.periods import Period
 from services.ledger.question import Coverage, Question, find_warnings
 from services.ledger.straddling import StraddlingCounts
 from services.ledger.times import Day
@@ -138,6 +139,25 @@ class IdentityView:
                 return party & ~self._boundary_organizations
             case _:
                 return self.index.find_in_force(question)
+
+    def find_subset(self, question: Question) -> Flags:
+        """Returns by number the organizations that have the attributes of a question."""
+        if not question.where:
+            return np.ones(self.size, dtype=np.bool_)
+        return self.index.make_flags(
+            [
+                self.index.numbers[name]
+                for name, registered in self.roster.items()
+                if any(question.has_attributes(each) for each in registered)
+            ]
+        )
+
+    def fits_into(self, period: Period) -> Flags:
+        """The mask of exchanges whose time is known at least as exactly as this period."""
+        exchanges = self.columns.exchanges
+        if period is Period.MONTH:
+            return exchanges.end_day - exchanges.first_day <= MAX_MONTH_DAYS
+        return np.ones(len(exchanges.first_day), dtype=np.bool_)
 
     def find_internal_numbers(self, name: str) -> list[int]:
         """Returns the numbers of an organization's standing internal exchanges."""

@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from dataclasses import replace
 from functools import partial
+from threading import Event
 from typing import Any, Final, NamedTuple
 
 from google.protobuf.message import Message
@@ -31,9 +32,11 @@ from services.query.query_context import (
     ROW_BYTES,
     ParsedRequest,
     QueryContext,
+    QuestionCancelledError,
     ReadModelSet,
     SnapshotTooOldError,
 )
+from services.query.questions import RegisteredQuestion
 
 # decision 0036: answers are cached by last offset
 MODEL_MOVED: Final = "MODEL_MOVED"
@@ -85,18 +88,16 @@ class QueryExecutor:
         self,
         message: Any,
         context: Context,
-        respond: Callable[[QueryContext], Message],
-        *,
-        is_cacheable: bool = True,
+        asked: RegisteredQuestion,
     ) -> bytes:
         """The serialized response, at `min_position` or later.
 
-        `respond` sets every field except position and as_of_date. It sets the question only if it
-        answers another one than was sent. `is_cacheable` is false if equal requests may get
-        different answers without a new fact of their programme. Raises MutuaError for a request
-        that cannot be answered, and what `respond` raises.
+        The function of the question sets every field except position and as_of_date. It sets the
+        question only if it answers another one than was sent. When the call is cancelled, or its
+        deadline passes, the function ends at its next `check_cancelled`. Raises MutuaError for a
+        request that cannot be answered, and what the function raises.
         """
-        request = self._parse(message, context)
+        request = self._parse(message, context, takes_subset=asked.takes_subset)
         partition = self._log.find_partition(request.question.programme_id)
         remaining = get_remaining_seconds(context)
         end_time = None if remaining is None else time.monotonic() + remaining
@@ -105,8 +106,8 @@ class QueryExecutor:
             request,
             partition,
             end_time,
-            respond,
-            is_cacheable=is_cacheable,
+            asked,
+            cancelled := Event(),
         )
         call_context = copy_context()
         content: bytes | None = None
@@ -117,9 +118,13 @@ class QueryExecutor:
                     position.next_offset,
                     limit_wait(context, DEFAULT_WAIT_SECONDS),
                 )
-            content = await asyncio.get_running_loop().run_in_executor(
-                self._threads, call_context.run, answer
-            )
+            try:
+                content = await asyncio.get_running_loop().run_in_executor(
+                    self._threads, call_context.run, answer
+                )
+            finally:
+                if content is None:
+                    cancelled.set()
         return content
 
     def _answer_from_snapshot(
@@ -127,9 +132,8 @@ class QueryExecutor:
         request: ParsedRequest,
         partition: int,
         end_time: float | None,
-        respond: Callable[[QueryContext], Message],
-        *,
-        is_cacheable: bool,
+        asked: RegisteredQuestion,
+        cancelled: Event,
     ) -> bytes | None:
         """The response from the first snapshot that is as recent as the cached columns.
 
@@ -141,34 +145,36 @@ class QueryExecutor:
             with models.store.open_snapshot(partition) as snapshot:
                 if end_time is not None:
                     snapshot.limit_statement_time(end_time - time.monotonic())
-                query = QueryContext(request, partition, snapshot, models)
+                query = QueryContext(request, partition, snapshot, models, cancelled.is_set)
                 if (next_offset := query.version.next_offset) < query.min_offset:
                     self._positions.advance(partition, next_offset)
                     return None
                 if next_offset < min_offset:
                     models.columns.evict(request.question.programme_id)
                 try:
-                    return self._respond(query, models.cache, respond, is_cacheable=is_cacheable)
+                    return self._respond(query, models.cache, asked)
                 except SnapshotTooOldError as error:
                     min_offset = error.next_offset
+                except QuestionCancelledError:
+                    if cancelled.is_set():
+                        return b""
+                    # Another caller of the same question computed it and was cancelled.
 
     def _respond(
         self,
         query: QueryContext,
         cache: AnswerCache,
-        respond: Callable[[QueryContext], Message],
-        *,
-        is_cacheable: bool,
+        asked: RegisteredQuestion,
     ) -> bytes:
         def serialize() -> _SerializedResponse:
-            response: Any = respond(query)
+            response: Any = asked.respond(query)
             response.as_of_date.CopyFrom(from_day(query.question.as_of_day))
             query.set_question(response)
             if query.has_moved:
                 response.warnings.append(MODEL_MOVED)
             return _SerializedResponse(type(response), response.SerializeToString())
 
-        if is_cacheable and not query.has_moved:
+        if asked.is_cacheable and not query.has_moved:
             request_digest = digest_request(query.request, without=("min_position",))
             key = (request_digest, query.question, query.version.programme_offset)
             response = cache.get_or_compute(
@@ -180,7 +186,7 @@ class QueryExecutor:
         # Protobuf merges concatenated messages, so the position need not be in the cached bytes.
         return response.content + response.message_type(position=str(position)).SerializeToString()
 
-    def _parse(self, message: Any, context: Context) -> ParsedRequest:
+    def _parse(self, message: Any, context: Context, *, takes_subset: bool) -> ParsedRequest:
         """Raises ImpossibleQuestionError, InvalidPageTokenError or an error about min_position."""
         fields = message.DESCRIPTOR.fields_by_name
         question = to_question(
@@ -189,6 +195,7 @@ class QueryExecutor:
             else pb.Question(programme_id=message.programme_id),
             today=day_of(self._clock()),
             scope=scope_of(context),
+            takes_subset=takes_subset,
         )
         page = parse_page_request(message) if "page_token" in fields else None
         if page is not None and page.list_version is not None:

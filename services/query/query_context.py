@@ -53,6 +53,12 @@ class SnapshotTooOldError(MutuaError):
         self.next_offset = next_offset
 
 
+class QuestionCancelledError(MutuaError):
+    """Nobody waits for an answer any more, so it does not reach a caller."""
+
+    code = "CANCELLED"
+
+
 class ReadModelSet(NamedTuple):
     """The active read models with the caches made from them.
 
@@ -88,6 +94,7 @@ class QueryContext:
         partition: int,
         snapshot: Snapshot,
         models: ReadModelSet,
+        is_cancelled: Callable[[], bool] = lambda: False,
     ) -> None:
         self.request = request.message
         self.partition = partition
@@ -104,8 +111,14 @@ class QueryContext:
         self.min_offset = (
             position.next_offset if position is not None and position.partition == partition else 0
         )
+        self._is_cancelled = is_cancelled
         self._columns = models.columns
         self._cache = models.cache
+
+    def check_cancelled(self) -> None:
+        """Raises QuestionCancelledError if nobody waits. Long computations call it repeatedly."""
+        if self._is_cancelled():
+            raise QuestionCancelledError("the caller cancelled the question")
 
     @property
     def page(self) -> PageRequest:

@@ -1,4 +1,4 @@
-"""The register of questions: one line for each rpc of QueryService."""
+"""The register of questions: one line for each rpc of QueryService and AnalysisService."""
 
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -7,6 +7,7 @@ from typing import NamedTuple
 from google.protobuf.message import Message
 
 from services.ledger.ports import ReadableLog
+from services.query.analyses import get_reciprocity
 from services.query.batches import list_batches
 from services.query.exchanges import get_exchange, list_exchanges
 from services.query.flows import (
@@ -25,10 +26,13 @@ from services.query.status import get_status
 
 
 class RegisteredQuestion(NamedTuple):
-    """The function that answers an rpc, and whether equal requests may share its response."""
+    """The function that answers an rpc."""
 
     respond: Callable[[QueryContext], Message]
     is_cacheable: bool = True
+    """Whether equal requests may share its response."""
+    takes_subset: bool = False
+    """Whether it answers for organizations that have the attributes of `where`."""
 
 
 def register_questions(
@@ -44,6 +48,7 @@ def register_questions(
         "GetExchange": RegisteredQuestion(get_exchange),
         "GetNetwork": RegisteredQuestion(get_network),
         "GetConcentration": RegisteredQuestion(get_concentration),
+        "GetReciprocity": RegisteredQuestion(get_reciprocity, takes_subset=True),
         "ListOrganizations": RegisteredQuestion(list_organizations),
         "ListBatches": RegisteredQuestion(list_batches),
         "GetProgramme": RegisteredQuestion(get_programme),

@@ -1,4 +1,4 @@
-"""QueryService: every rpc answers with its function in the register of questions."""
+"""QueryService and AnalysisService: every rpc answers with its function in the register."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any, Final, TypeAlias
 import grpc
 from google.protobuf.message_factory import GetMessageClass
 
-from mutua.v1 import query_service_pb2 as pb
+from mutua.v1 import analysis_service_pb2, query_service_pb2
 from services.adapters.grpc.server import Context
 from services.adapters.telemetry.metrics import NO_OP_METER, Meter
 from services.ledger.ports import QueryStore, ReadableLog
@@ -19,14 +19,18 @@ from services.query.executor import QueryExecutor
 from services.query.position_tracker import PositionTracker
 from services.query.questions import register_questions
 
-SERVICE_NAME: Final = "mutua.v1.QueryService"
+_SERVICES: Final = (
+    query_service_pb2.DESCRIPTOR.services_by_name["QueryService"],
+    analysis_service_pb2.DESCRIPTOR.services_by_name["AnalysisService"],
+)
+SERVICE_NAMES: Final = tuple(service.full_name for service in _SERVICES)
 
 AnswerRpc: TypeAlias = "Callable[[str, Any, Context], Awaitable[bytes]]"
 """Takes the name of an rpc, its request and its context; returns the serialized response."""
 
 
 class QueryService:
-    """Answers every rpc of QueryService from the read models."""
+    """Answers every rpc of both services from the read models."""
 
     def __init__(
         self,
@@ -50,25 +54,24 @@ class QueryService:
 
     async def answer(self, rpc: str, request: Any, context: Context) -> bytes:
         """The serialized response to a request of the rpc with this name. Raises MutuaError."""
-        question = self._questions[rpc]
-        return await self._executor.execute(
-            request, context, question.respond, is_cacheable=question.is_cacheable
-        )
+        return await self._executor.execute(request, context, self._questions[rpc])
 
 
-def add_query_service(answer: AnswerRpc, server: grpc.aio.Server) -> None:
-    """Adds QueryService to a server; every rpc of the contract is answered by `answer`.
+def add_query_services(answer: AnswerRpc, server: grpc.aio.Server) -> None:
+    """Adds both services to a server; every rpc of the contract is answered by `answer`.
 
-    Replaces the generated function, whose servicers return messages: ours returns bytes, most of
+    Replaces the generated functions, whose servicers return messages: ours returns bytes, most of
     which come from the cache.
     """
-    handlers = {
-        rpc.name: grpc.unary_unary_rpc_method_handler(
-            partial(answer, rpc.name),
-            request_deserializer=GetMessageClass(rpc.input_type).FromString,
-            response_serializer=bytes,
-        )
-        for rpc in pb.DESCRIPTOR.services_by_name["QueryService"].methods
-    }
-    server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(SERVICE_NAME, handlers),))
-    server.add_registered_method_handlers(SERVICE_NAME, handlers)
+    for service in _SERVICES:
+        handlers = {
+            rpc.name: grpc.unary_unary_rpc_method_handler(
+                partial(answer, rpc.name),
+                request_deserializer=GetMessageClass(rpc.input_type).FromString,
+                response_serializer=bytes,
+            )
+            for rpc in service.methods
+        }
+        generic_handler = grpc.method_handlers_generic_handler(service.full_name, handlers)
+        server.add_generic_rpc_handlers((generic_handler,))
+        server.add_registered_method_handlers(service.full_name, handlers)

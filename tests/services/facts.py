@@ -74,11 +74,13 @@ def retraction(of: pb.Event) -> pb.Event:
     return event
 
 
-def registration(organization_id: str, *, aliases: Sequence[str] = (), name: str = "") -> pb.Event:
+def registration(
+    organization_id: str, *, aliases: Sequence[str] = (), name: str = "", region: str = ""
+) -> pb.Event:
     event = pb.Event(event_id=uuid7())
     organization = event.organization_registered.organization
     organization.organization_id = organization_id
-    organization.name = name
+    organization.name, organization.region = name, region
     organization.aliases.extend(aliases)
     return event
 

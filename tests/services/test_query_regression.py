@@ -16,6 +16,7 @@ from services.ledger.position import Position
 from services.query.executor import QueryExecutor
 from services.query.flows import list_balances
 from services.query.position_tracker import PositionTracker
+from services.query.questions import RegisteredQuestion
 from tests.ledger.folded_ledger import START_TIME, make_records
 from tests.projector.slab_projection import LOG_ID, open_empty_store, project
 from tests.services.facts import exchange
@@ -95,7 +96,7 @@ def run_scenario(
                     question=pb.Question(programme_id="gde"), min_position=min_position
                 )
                 content: Any = await executor.execute(
-                    message, cast("Context", StubCall()), list_balances
+                    message, cast("Context", StubCall()), RegisteredQuestion(list_balances)
                 )
                 return pb.ListBalancesResponse.FromString(content)
 

@@ -8,19 +8,21 @@ from mutua.v1 import types_pb2
 from services.adapters.wire.values import EnumT, InvalidFieldError, from_day, tidy, to_date, to_enum
 from services.ledger.enums import Allocation, Formality, Identity, Kind, Lens, Population
 from services.ledger.errors import ImpossibleQuestionError, UnimplementedError, Violation
+from services.ledger.organization import ATTRIBUTES, describe_unknown_attribute
 from services.ledger.question import OPEN_SCOPE, Question, Scope
 from services.ledger.times import Day, date_to_day
 from services.ledger.validation import Violations, check_id, check_programme, check_topic
 
 _UNIMPLEMENTED_FIELDS: Final = {
-    "where": "where",
     "known_at": "known_at",
 }
 """Fields of a later version, with the filter's name in the message."""
 
 
-def to_question(message: pb.Question, *, today: Day, scope: Scope = OPEN_SCOPE) -> Question:
-    """Parses a question.
+def to_question(
+    message: pb.Question, *, today: Day, scope: Scope = OPEN_SCOPE, takes_subset: bool = False
+) -> Question:
+    """Parses a question; only with `takes_subset` may it select organizations by attributes.
 
     Raises UnimplementedError or ImpossibleQuestionError, which name the field.
     """
@@ -33,6 +35,8 @@ def to_question(message: pb.Question, *, today: Day, scope: Scope = OPEN_SCOPE) 
         raise _make_unimplemented_error("basis", "basis other than reported")
     if message.identity == pb.IDENTITY_AS_WAS:
         raise _make_unimplemented_error("identity", "identity as-was")
+    if message.where and not takes_subset:
+        raise _make_unimplemented_error("where", "where, except in analyses,")
     try:
         question = _parse(message, today, scope)
     except InvalidFieldError as unfit:
@@ -58,6 +62,7 @@ def from_question(question: Question) -> pb.Question:
         identity=pb.Identity.ValueType(question.identity),
         report_view=pb.REPORT_VIEW_UNION,
         population=pb.Population.ValueType(question.population),
+        where=[pb.AttributeFilter(attribute=name, value=value) for name, value in question.where],
         basis=pb.BASIS_REPORTED,
         as_of_date=from_day(question.as_of_day),
     )
@@ -78,6 +83,7 @@ def _parse(message: pb.Question, today: Day, scope: Scope) -> Question:
         organization_ids=tuple(sorted({tidy(name) for name in message.organization_ids})),
         identity=to_enum(Identity, message.identity, "identity", Identity.AS_NOW),
         population=to_enum(Population, message.population, "population"),
+        where=tuple(sorted({(each.attribute, tidy(each.value)) for each in message.where})),
         as_of_day=date_to_day(to_date(message.as_of_date, "as_of_date"))
         if has("as_of_date")
         else today,
@@ -97,6 +103,10 @@ def _find_violations(message: pb.Question, question: Question) -> Violations:
             violations.append(
                 Violation(f"kinds[{index}]", "is unspecified; every exchange has a kind")
             )
+    for index, each in enumerate(message.where):
+        path = f"where[{index}].attribute"
+        if each.attribute not in ATTRIBUTES:
+            violations.append(Violation(path, describe_unknown_attribute(each.attribute)))
     start, end = question.from_day, question.to_day
     if start is not None and end is not None and start >= end:
         violations.append(Violation("to_date", "must be after from_date; the window is half open"))

@@ -1,0 +1,32 @@
+"""The options that analyses add to those of every question."""
+
+from typing import Final
+
+import click
+
+from mutua.v1.query_service_pb2 import AttributeFilter
+from services.cli.parameters import ParsedParameter
+
+
+def _parse_attribute(text: str) -> AttributeFilter:
+    attribute, equals, value = (part.strip() for part in text.partition("="))
+    if not (attribute and equals and value):
+        raise ValueError(f"{text!r}: write attribute=value, such as region=North")
+    return AttributeFilter(attribute=attribute.replace("-", "_"), value=value)
+
+
+WHERE_OPTION: Final = click.option(
+    "--where",
+    "where",
+    type=ParsedParameter("attribute=value", _parse_attribute),
+    multiple=True,
+    metavar="ATTRIBUTE=VALUE",
+    help="Only organizations with this attribute, and the flow among them, such as region=North.",
+)
+SEED_OPTION: Final = click.option(
+    "--seed",
+    type=click.IntRange(0, 2**32 - 1),
+    default=0,
+    show_default=True,
+    help="Fixes random draws: the same seed gives the same answer.",
+)

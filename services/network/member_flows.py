@@ -1,0 +1,107 @@
+"""The flow among the members of a population, as a graph that measures read."""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from services.ledger.allocation import LENS_FIELDS, MILLION
+from services.ledger.enums import Allocation, Lens
+from services.ledger.errors import ImpossibleQuestionError
+from services.ledger.question import Question
+from services.measures.flow_graph import Flags, FlowGraph, Ints
+from services.measures.shuffle_null import Blocks
+from services.network.directed_sums import sum_legs
+from services.network.identity_view import IdentityView
+from services.network.ties import LEADS_BITS
+
+
+@dataclass(frozen=True, slots=True)
+class MemberFlows:
+    """What the members of a population gave each other, in millionths.
+
+    Members are numbered by ascending id, so that a graph does not depend on the order of the log.
+    """
+
+    graph: FlowGraph
+    ids: tuple[str, ...]
+    """The id of each member."""
+    numbers: Ints
+    """The number of each member in the view."""
+    place: Ints
+    """The member of each number of the view, -1 where it is none."""
+    spill_given: int
+    """What members gave to others, which is not in the graph."""
+    spill_received: int
+    """What members received from others, which is not in the graph."""
+
+    @classmethod
+    def of(cls, view: IdentityView, question: Question, mask: Flags) -> "MemberFlows":
+        """The flow of the exchanges in a mask.
+
+        Raises ImpossibleQuestionError under the allocations full and once, whose edges do not add
+        up to totals of organizations.
+        """
+        if question.allocation is not Allocation.SPLIT:
+            raise ImpossibleQuestionError(
+                "analyses need amounts that add up, which allocation "
+                f"{question.allocation.name.lower()} does not have",
+                remedy="ask for split",
+            )
+        members = view.find_population(question, view.find_parties(mask))
+        members &= view.find_subset(question)
+        members[0] = False
+        numbers = np.flatnonzero(members)
+        numbers = numbers[np.argsort(view.index.rank[numbers])]
+        place = np.full(view.size, -1, dtype=np.int64)
+        place[numbers] = np.arange(len(numbers))
+        sums = sum_legs(view, question, mask)
+        giver, receiver = (place[end] for end in view.direction_ends)
+        is_tie = (sums.exchanges > 0) & (giver != receiver)
+        inside = np.flatnonzero(is_tie & (giver >= 0) & (receiver >= 0))
+        order = inside[np.lexsort((receiver[inside], giver[inside]))]
+        return cls(
+            FlowGraph(len(numbers), giver[order], receiver[order], sums.amounts[order]),
+            tuple(view.index.ids[numbers].tolist()),
+            numbers,
+            place,
+            int(sums.amounts[(giver >= 0) & (receiver < 0)].sum()),
+            int(sums.amounts[(giver < 0) & (receiver >= 0)].sum()),
+        )
+
+
+class MemberBlocks(NamedTuple):
+    """The blocks of members, and the number of directed exchanges among them."""
+
+    blocks: Blocks
+    exchange_count: int
+
+
+def find_blocks(
+    view: IdentityView, question: Question, mask: Flags, flows: MemberFlows
+) -> MemberBlocks:
+    """What a member gave another one on one day; a month or quarter counts as its first day."""
+    giver, receiver = (flows.place[end] for end in view.direction_ends)
+    is_inside = (giver >= 0) & (receiver >= 0) & (giver != receiver)
+    first_day = view.columns.exchanges.first_day
+    start = int(first_day.min(initial=0))
+    span = int(first_day.max(initial=0)) - start + 1
+    keys, amounts = [np.empty(0, dtype=np.int64)], [np.empty(0, dtype=np.int64)]
+    is_counted = np.zeros(len(mask), dtype=np.bool_)
+    for legs, places, rows in view.iterate_placed_legs(mask):
+        direction = places[rows] >> LEADS_BITS
+        inside = is_inside[direction]
+        exchange, direction = legs.exchange[rows][inside], direction[inside].astype(np.int64)
+        is_counted[exchange] = True
+        keys.append(direction * span + first_day[exchange] - start)
+        amounts.append(
+            np.full(len(exchange), MILLION)
+            if question.lens is Lens.COUNT
+            else getattr(legs, LENS_FIELDS[question.lens].share)[rows][inside]
+        )
+    unique, block = np.unique(np.concatenate(keys), return_inverse=True)
+    weight = np.zeros(len(unique), dtype=np.int64)
+    np.add.at(weight, block, np.concatenate(amounts))
+    direction = unique // span
+    blocks = Blocks(giver[direction], receiver[direction], weight)
+    return MemberBlocks(blocks, int(np.count_nonzero(is_counted)))

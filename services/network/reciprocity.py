@@ -1,0 +1,121 @@
+"""Reciprocity of a programme, of a part of it, and as a series."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from services.ledger.allocation import MILLION
+from services.ledger.enums import Lens
+from services.ledger.errors import ImpossibleQuestionError
+from services.ledger.periods import MAX_PERIODS, Period, Span, split_into_periods
+from services.ledger.question import MANY_UNKNOWN, Answer, Question
+from services.measures.flow_graph import Flags
+from services.measures.reciprocity import Checkpoint, Reciprocity, measure_reciprocity
+from services.network.identity_view import IdentityView
+from services.network.member_flows import MemberFlows, find_blocks
+
+NO_VERDICT = "NO_VERDICT"
+"""The warning of an answer that says of no row whether reciprocity is above chance."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReciprocityRow:
+    """The reciprocity of one window; amounts in millionths."""
+
+    span: Span | None
+    """The days of the part of a series; None is the whole window of the question."""
+    measures: Reciprocity
+    flows: MemberFlows
+    exchange_count: int
+    """Directed exchanges between members."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReciprocityAnswer(Answer[ReciprocityRow]):
+    """Rows in order of time."""
+
+    unplaced_count: int = 0
+    """Exchanges known only to a period longer than those of the series, which leaves them out."""
+
+
+def compute_reciprocity(
+    view: IdentityView,
+    question: Question,
+    *,
+    period: Period = Period.UNSPECIFIED,
+    seed: int = 0,
+    checkpoint: Checkpoint = lambda: None,
+) -> ReciprocityAnswer:
+    """One row for the window, or one for each calendar period of it.
+
+    Raises ImpossibleQuestionError under another allocation than split, and for a series of more
+    than MAX_PERIODS parts.
+    """
+    mask = view.select_exchanges(question)
+    coverage = view.compute_coverage(question, mask)
+    warnings = view.find_warnings(question, coverage, mask)
+    placed, unplaced_count = mask, 0
+    if period is not Period.UNSPECIFIED:
+        placed = mask & view.fits_into(period)
+        unplaced_count = int(np.count_nonzero(mask & ~placed))
+    rows = [
+        _compute_row(view, part, placed, span=span, seed=seed, checkpoint=checkpoint)
+        for part, span in _list_parts(view, question, placed, period)
+    ]
+    if all(row.measures.verdict is None for row in rows):
+        warnings = tuple(sorted({*warnings, NO_VERDICT}))
+    return ReciprocityAnswer(rows, coverage, warnings, unplaced_count)
+
+
+def _list_parts(
+    view: IdentityView, question: Question, mask: Flags, period: Period
+) -> Iterator[tuple[Question, Span | None]]:
+    """Yields the question of each part of a series, and its days."""
+    if period is Period.UNSPECIFIED:
+        yield question, None
+        return
+    days = view.columns.exchanges.first_day[mask]
+    if not len(days):
+        return
+    first = int(days.min()) if question.from_day is None else question.from_day
+    end = int(days.max()) + 1 if question.to_day is None else question.to_day
+    spans = list(split_into_periods(Span(first, end), period))
+    if len(spans) > MAX_PERIODS:
+        raise ImpossibleQuestionError(
+            f"a series by {period.name.lower()} over this window has {len(spans):,} parts, more "
+            f"than {MAX_PERIODS:,}",
+            remedy="ask for longer periods or a shorter window",
+        )
+    for span in spans:
+        yield replace(question, from_day=span.first, to_day=span.end), span
+
+
+def _compute_row(
+    view: IdentityView,
+    question: Question,
+    placed: Flags,
+    *,
+    span: Span | None,
+    seed: int,
+    checkpoint: Checkpoint,
+) -> ReciprocityRow:
+    checkpoint()
+    first_day = view.columns.exchanges.first_day
+    mask = placed
+    if span is not None:
+        mask = placed & (first_day >= span.first) & (first_day < span.end)
+    flows = MemberFlows.of(view, question, mask)
+    coverage = view.compute_coverage(question, mask)
+    is_vague = MANY_UNKNOWN in view.find_warnings(question, coverage, mask)
+    blocks, exchange_count = find_blocks(view, question, mask, flows)
+    measures = measure_reciprocity(
+        flows.graph,
+        blocks,
+        unit=MILLION if question.lens is Lens.COUNT else 0,
+        exchange_count=exchange_count,
+        seed=seed,
+        reasons=(MANY_UNKNOWN,) * is_vague,
+        checkpoint=checkpoint,
+    )
+    return ReciprocityRow(span, measures, flows, exchange_count)
