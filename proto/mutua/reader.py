@@ -11,6 +11,8 @@ from mutua.limits import MAX_PAGE_SIZE
 from mutua.pages import ListRequest, ListResponse, Pages
 from mutua.v1.analysis_service_pb2 import (
     PERIOD_UNSPECIFIED,
+    GetLiftRequest,
+    GetLiftResponse,
     GetReciprocityRequest,
     GetReciprocityResponse,
     Period,
@@ -142,6 +144,28 @@ class Reader:
             seed=seed,
         )
         return self._query.call(lambda link: link.analysis.GetReciprocity, request)
+
+    @takes_filters
+    def get_lift(
+        self,
+        question: Question | None = None,
+        *,
+        attributes: Iterable[str] = (),
+        seed: int = 0,
+        min_position: str = "",
+        **filters: Unpack[Filters],
+    ) -> GetLiftResponse:
+        """Whether organizations with the same core system, region, ... exchange more than others.
+
+        `attributes` are fields of organizations, such as "core_system"; () is all of them.
+        """
+        request = GetLiftRequest(
+            question=to_question(self.programme, question, filters),
+            min_position=min_position,
+            attributes=attributes,
+            seed=seed,
+        )
+        return self._query.call(lambda link: link.analysis.GetLift, request)
 
     def get_status(self, *, min_position: str = "") -> GetStatusResponse:
         """The progress of the read models and their counts of records."""

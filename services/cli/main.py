@@ -32,6 +32,7 @@ COMMANDS: Final = {
     "network": "services.cli.question_commands:network",
     "concentration": "services.cli.concentration:concentration",
     "reciprocity": "services.cli.reciprocity:reciprocity",
+    "lift": "services.cli.lift:lift",
     "exchanges": "services.cli.question_commands:exchanges",
     "organizations": "services.cli.question_commands:organizations",
     "organization": "services.cli.organization:organization",

@@ -1,5 +1,6 @@
 """Lift: whether organizations of one group exchange more among themselves than their totals say."""
 
+from collections.abc import Callable
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -7,10 +8,14 @@ from numpy.typing import NDArray
 
 from services.measures.flow_graph import FlowGraph, Ints
 
+METRIC_VERSION: Final = 1
+"""Version of these definitions; numbers of different versions are not comparable."""
 PERMUTATION_COUNT: Final = 999
 MIN_GROUPS: Final = 3
 MIN_GROUP_SIZE: Final = 2
 UNKNOWN_GROUP: Final = -1
+ROUNDING: Final = 1e-12
+"""Relative difference below which two products of sums are equal."""
 
 
 class Lift(NamedTuple):
@@ -29,48 +34,63 @@ class Lift(NamedTuple):
     """Organizations whose group is known."""
     left_out: int = 0
     """Flow to and from organizations whose group is unknown, which measures leave out."""
+    reasons: tuple[str, ...] = ()
+    """NO_KNOWN_AMOUNT, TOO_FEW_GROUPS or NOTHING_EXPECTED, where measures are None."""
 
 
 def measure_lift(
-    graph: FlowGraph, groups: Ints, *, strata: Ints | None = None, seed: int = 0
+    graph: FlowGraph,
+    groups: Ints,
+    *,
+    strata: Ints | None = None,
+    seed: int = 0,
+    checkpoint: Callable[[], None] = lambda: None,
 ) -> Lift:
     """The lift of groups, numbered from 0; UNKNOWN_GROUP leaves with its flow.
 
     Permutations exchange the groups of organizations of one stratum; None is one stratum of all.
-    Measures are None without flow, and where fewer than MIN_GROUPS groups have two organizations.
+    Measures are None without flow, and where fewer than MIN_GROUPS groups have two organizations;
+    `lift` is None where totals allow no flow within groups.
     """
     known = groups != UNKNOWN_GROUP
     is_kept = known[graph.giver] & known[graph.receiver]
-    giver, receiver = graph.giver[is_kept], graph.receiver[is_kept]
-    weight = graph.weight[is_kept].astype(np.float64)
-    counts = Lift(
-        organization_count=int(np.count_nonzero(known)),
-        left_out=graph.total - int(graph.weight[is_kept].sum()),
+    giver, receiver, weight = (
+        each[is_kept] for each in (graph.giver, graph.receiver, graph.weight)
     )
     sizes = np.bincount(groups[known])
-    if not weight.sum() or np.count_nonzero(sizes >= MIN_GROUP_SIZE) < MIN_GROUPS:
+    too_few = int(np.count_nonzero(sizes >= MIN_GROUP_SIZE)) < MIN_GROUPS
+    counts = Lift(
+        organization_count=int(np.count_nonzero(known)),
+        left_out=graph.total - int(weight.sum()),
+        reasons=("NO_KNOWN_AMOUNT",) * (not weight.sum()) + ("TOO_FEW_GROUPS",) * too_few,
+    )
+    if counts.reasons:
         return counts
-    given = np.bincount(giver, weight, graph.size)
-    received = np.bincount(receiver, weight, graph.size)
-    own = given * received
-    expected_total = given.sum() * received.sum() - own.sum()
+    # Counts are multiples of a million; without that factor their products are exact.
+    flow = (weight // np.gcd.reduce(weight)).astype(np.float64)
+    given = np.bincount(giver, flow, graph.size)
+    received = np.bincount(receiver, flow, graph.size)
+    own = given @ received
+    expected_total = given.sum() * received.sum() - own
 
-    def measure(labels: NDArray[np.int64]) -> tuple[float, float]:
-        share = weight[labels[giver] == labels[receiver]].sum() / weight.sum()
-        group_count = len(sizes)
-        by_group = np.bincount(labels[known], given[known], group_count) @ np.bincount(
-            labels[known], received[known], group_count
+    def measure(labels: Ints) -> tuple[float, float]:
+        checkpoint()
+        share = flow[labels[giver] == labels[receiver]].sum() / flow.sum()
+        given_sums, received_sums = (
+            np.bincount(labels[known], sums[known], len(sizes)) for sums in (given, received)
         )
-        return float(share), float((by_group - own.sum()) / expected_total)
+        products = given_sums @ received_sums
+        within = products - own
+        return float(share), float(within / expected_total) if within > ROUNDING * products else 0.0
 
     share, expected = measure(groups)
-    if expected <= 0:
-        return counts._replace(share=share, expected_share=expected)
+    if not expected:
+        return counts._replace(share=share, expected_share=expected, reasons=("NOTHING_EXPECTED",))
     lift = share / expected
     members = _list_strata(known, strata)
     rng = np.random.default_rng(seed)
     draws = [measure(_permute(groups, members, rng)) for _ in range(PERMUTATION_COUNT)]
-    as_large = sum(one >= lift * other * (1 - 1e-12) for one, other in draws)
+    as_large = sum(one >= lift * other * (1 - ROUNDING) for one, other in draws if other)
     p_value = (1 + as_large) / (PERMUTATION_COUNT + 1)
     return counts._replace(share=share, expected_share=expected, lift=lift, p_value=p_value)
 

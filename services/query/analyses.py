@@ -6,9 +6,11 @@ answer to the wire format. They check often whether anybody still waits, because
 
 from mutua.v1 import analysis_service_pb2 as pb
 from services.adapters.wire.answer import from_coverage
+from services.adapters.wire.lift import from_lift, to_attributes
 from services.adapters.wire.reciprocity import from_reciprocity
 from services.adapters.wire.values import to_enum
 from services.ledger.periods import Period
+from services.network.lift import compute_lifts
 from services.network.reciprocity import compute_reciprocity
 from services.query.query_context import QueryContext
 
@@ -27,4 +29,20 @@ def get_reciprocity(query: QueryContext) -> pb.GetReciprocityResponse:
         coverage=from_coverage(answer.coverage),
         warnings=answer.warnings,
         unplaced_count=answer.unplaced_count,
+    )
+
+
+def get_lift(query: QueryContext) -> pb.GetLiftResponse:
+    """How the flow keeps to organizations that have something in common."""
+    answer = compute_lifts(
+        query.view,
+        query.question,
+        attributes=to_attributes(query.request.attributes),
+        seed=query.request.seed,
+        checkpoint=query.check_cancelled,
+    )
+    return pb.GetLiftResponse(
+        lifts=map(from_lift, answer.rows),
+        coverage=from_coverage(answer.coverage),
+        warnings=answer.warnings,
     )

@@ -75,12 +75,18 @@ def retraction(of: pb.Event) -> pb.Event:
 
 
 def registration(
-    organization_id: str, *, aliases: Sequence[str] = (), name: str = "", region: str = ""
+    organization_id: str,
+    *,
+    aliases: Sequence[str] = (),
+    name: str = "",
+    region: str = "",
+    core_system: str = "",
 ) -> pb.Event:
     event = pb.Event(event_id=uuid7())
     organization = event.organization_registered.organization
     organization.organization_id = organization_id
     organization.name, organization.region = name, region
+    organization.core_system = core_system
     organization.aliases.extend(aliases)
     return event
 

@@ -497,3 +497,215 @@ class GetReciprocityResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___GetReciprocityResponse: _TypeAlias = GetReciprocityResponse  # noqa: Y015
+
+@_typing.final
+class MixingCell(_message.Message):
+    """What the organizations of one group gave those of another, or each other."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    FROM_GROUP_FIELD_NUMBER: _builtins.int
+    TO_GROUP_FIELD_NUMBER: _builtins.int
+    WEIGHT_FIELD_NUMBER: _builtins.int
+    from_group: _builtins.str
+    """The value that the givers have, as registered."""
+    to_group: _builtins.str
+    """The value that the receivers have; equal to from_group within a group."""
+    weight: _builtins.float
+    """Exchanges, or known minutes."""
+    def __init__(
+        self,
+        *,
+        from_group: _builtins.str = ...,
+        to_group: _builtins.str = ...,
+        weight: _builtins.float = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["from_group", b"from_group", "to_group", b"to_group", "weight", b"weight"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___MixingCell: _TypeAlias = MixingCell  # noqa: Y015
+
+@_typing.final
+class Lift(_message.Message):
+    """How the flow keeps to the groups of one attribute. Organizations whose value is unknown leave with
+    their flow; of several registered records of one organization, the first by id that has a value
+    decides. W is the flow of the rest, and E_ij = (given by i) * (received by j) for i other than j.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ATTRIBUTE_FIELD_NUMBER: _builtins.int
+    GROUP_COUNT_FIELD_NUMBER: _builtins.int
+    ORGANIZATION_COUNT_FIELD_NUMBER: _builtins.int
+    UNLABELLED_COUNT_FIELD_NUMBER: _builtins.int
+    SAME_GROUP_SHARE_FIELD_NUMBER: _builtins.int
+    EXPECTED_SHARE_FIELD_NUMBER: _builtins.int
+    LIFT_FIELD_NUMBER: _builtins.int
+    P_VALUE_FIELD_NUMBER: _builtins.int
+    LEFT_OUT_FIELD_NUMBER: _builtins.int
+    REASONS_FIELD_NUMBER: _builtins.int
+    METRIC_VERSION_FIELD_NUMBER: _builtins.int
+    MIXING_FIELD_NUMBER: _builtins.int
+    attribute: _builtins.str
+    """The attribute that makes groups, such as core_system."""
+    group_count: _builtins.int
+    """Groups: values that an organization of the population has."""
+    organization_count: _builtins.int
+    """Organizations of the population whose value is known."""
+    unlabelled_count: _builtins.int
+    """Organizations of the population whose value is unknown."""
+    same_group_share: _builtins.float
+    """The part of W within groups, 0 to 1."""
+    expected_share: _builtins.float
+    """The part of E within groups, 0 to 1: what totals suggest."""
+    lift: _builtins.float
+    """same_group_share / expected_share. Over 1: groups exchange more within than totals suggest."""
+    p_value: _builtins.float
+    """(1 + n) / 1000, where n of 999 permutations of the groups have at least this lift, above 0 to 1.
+    Groups are permuted among organizations of one sector; for attribute sector, among all.
+    """
+    left_out: _builtins.float
+    """Exchanges, or known minutes, to and from organizations whose value is unknown."""
+    metric_version: _builtins.int
+    """Of these definitions."""
+    @_builtins.property
+    def reasons(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Why measures are absent: NO_KNOWN_AMOUNT (no flow), TOO_FEW_GROUPS (fewer than 3 groups have two
+        organizations), NOTHING_EXPECTED (totals allow no flow within groups).
+        """
+
+    @_builtins.property
+    def mixing(self) -> _containers.RepeatedCompositeFieldContainer[Global___MixingCell]:
+        """The flow from group to group, by from_group and to_group; cells without flow are left out."""
+
+    def __init__(
+        self,
+        *,
+        attribute: _builtins.str = ...,
+        group_count: _builtins.int = ...,
+        organization_count: _builtins.int = ...,
+        unlabelled_count: _builtins.int = ...,
+        same_group_share: _builtins.float | None = ...,
+        expected_share: _builtins.float | None = ...,
+        lift: _builtins.float | None = ...,
+        p_value: _builtins.float | None = ...,
+        left_out: _builtins.float = ...,
+        reasons: _abc.Iterable[_builtins.str] | None = ...,
+        metric_version: _builtins.int = ...,
+        mixing: _abc.Iterable[Global___MixingCell] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_expected_share", b"_expected_share", "_lift", b"_lift", "_p_value", b"_p_value", "_same_group_share", b"_same_group_share", "expected_share", b"expected_share", "lift", b"lift", "p_value", b"p_value", "same_group_share", b"same_group_share"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_expected_share", b"_expected_share", "_lift", b"_lift", "_p_value", b"_p_value", "_same_group_share", b"_same_group_share", "attribute", b"attribute", "expected_share", b"expected_share", "group_count", b"group_count", "left_out", b"left_out", "lift", b"lift", "metric_version", b"metric_version", "mixing", b"mixing", "organization_count", b"organization_count", "p_value", b"p_value", "reasons", b"reasons", "same_group_share", b"same_group_share", "unlabelled_count", b"unlabelled_count"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__expected_share: _TypeAlias = _typing.Literal["expected_share"]  # noqa: Y015
+    _WhichOneofArgType__expected_share: _TypeAlias = _typing.Literal["_expected_share", b"_expected_share"]  # noqa: Y015
+    _WhichOneofReturnType__lift: _TypeAlias = _typing.Literal["lift"]  # noqa: Y015
+    _WhichOneofArgType__lift: _TypeAlias = _typing.Literal["_lift", b"_lift"]  # noqa: Y015
+    _WhichOneofReturnType__p_value: _TypeAlias = _typing.Literal["p_value"]  # noqa: Y015
+    _WhichOneofArgType__p_value: _TypeAlias = _typing.Literal["_p_value", b"_p_value"]  # noqa: Y015
+    _WhichOneofReturnType__same_group_share: _TypeAlias = _typing.Literal["same_group_share"]  # noqa: Y015
+    _WhichOneofArgType__same_group_share: _TypeAlias = _typing.Literal["_same_group_share", b"_same_group_share"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__expected_share) -> _WhichOneofReturnType__expected_share | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__lift) -> _WhichOneofReturnType__lift | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__p_value) -> _WhichOneofReturnType__p_value | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__same_group_share) -> _WhichOneofReturnType__same_group_share | None: ...
+
+Global___Lift: _TypeAlias = Lift  # noqa: Y015
+
+@_typing.final
+class GetLiftRequest(_message.Message):
+    """Asks how the flow keeps to groups."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    QUESTION_FIELD_NUMBER: _builtins.int
+    MIN_POSITION_FIELD_NUMBER: _builtins.int
+    ATTRIBUTES_FIELD_NUMBER: _builtins.int
+    SEED_FIELD_NUMBER: _builtins.int
+    min_position: _builtins.str
+    """Answer at this position or later."""
+    seed: _builtins.int
+    """Fixes the permutations; equal questions with equal seeds get equal answers."""
+    @_builtins.property
+    def question(self) -> _query_service_pb2.Question:
+        """Which exchanges and organizations."""
+
+    @_builtins.property
+    def attributes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """What makes groups: type, sector, region, core_system, strategic_group, size, role. None is all."""
+
+    def __init__(
+        self,
+        *,
+        question: _query_service_pb2.Question | None = ...,
+        min_position: _builtins.str = ...,
+        attributes: _abc.Iterable[_builtins.str] | None = ...,
+        seed: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["question", b"question"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attributes", b"attributes", "min_position", b"min_position", "question", b"question", "seed", b"seed"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetLiftRequest: _TypeAlias = GetLiftRequest  # noqa: Y015
+
+@_typing.final
+class GetLiftResponse(_message.Message):
+    """How the flow keeps to groups."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LIFTS_FIELD_NUMBER: _builtins.int
+    POSITION_FIELD_NUMBER: _builtins.int
+    QUESTION_FIELD_NUMBER: _builtins.int
+    AS_OF_DATE_FIELD_NUMBER: _builtins.int
+    COVERAGE_FIELD_NUMBER: _builtins.int
+    WARNINGS_FIELD_NUMBER: _builtins.int
+    position: _builtins.str
+    """Where the answer was computed."""
+    @_builtins.property
+    def lifts(self) -> _containers.RepeatedCompositeFieldContainer[Global___Lift]:
+        """By attribute, in the order of the request."""
+
+    @_builtins.property
+    def question(self) -> _query_service_pb2.Question:
+        """The question as answered."""
+
+    @_builtins.property
+    def as_of_date(self) -> _types_pb2.Date:
+        """The day that ages are counted from."""
+
+    @_builtins.property
+    def coverage(self) -> _query_service_pb2.Coverage:
+        """How much the answer rests on."""
+
+    @_builtins.property
+    def warnings(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """What to keep in mind: MANY_UNKNOWN, and others."""
+
+    def __init__(
+        self,
+        *,
+        lifts: _abc.Iterable[Global___Lift] | None = ...,
+        position: _builtins.str = ...,
+        question: _query_service_pb2.Question | None = ...,
+        as_of_date: _types_pb2.Date | None = ...,
+        coverage: _query_service_pb2.Coverage | None = ...,
+        warnings: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["as_of_date", b"as_of_date", "coverage", b"coverage", "question", b"question"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["as_of_date", b"as_of_date", "coverage", b"coverage", "lifts", b"lifts", "position", b"position", "question", b"question", "warnings", b"warnings"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetLiftResponse: _TypeAlias = GetLiftResponse  # noqa: Y015

@@ -49,6 +49,11 @@ class AnalysisServiceStub:
                 request_serializer=mutua_dot_v1_dot_analysis__service__pb2.GetReciprocityRequest.SerializeToString,
                 response_deserializer=mutua_dot_v1_dot_analysis__service__pb2.GetReciprocityResponse.FromString,
                 _registered_method=True)
+        self.GetLift = channel.unary_unary(
+                '/mutua.v1.AnalysisService/GetLift',
+                request_serializer=mutua_dot_v1_dot_analysis__service__pb2.GetLiftRequest.SerializeToString,
+                response_deserializer=mutua_dot_v1_dot_analysis__service__pb2.GetLiftResponse.FromString,
+                _registered_method=True)
 
 
 class AnalysisServiceServicer:
@@ -71,6 +76,13 @@ class AnalysisServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetLift(self, request, context):
+        """Do organizations that have something in common exchange more than their totals suggest.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_AnalysisServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -78,6 +90,11 @@ def add_AnalysisServiceServicer_to_server(servicer, server):
                     servicer.GetReciprocity,
                     request_deserializer=mutua_dot_v1_dot_analysis__service__pb2.GetReciprocityRequest.FromString,
                     response_serializer=mutua_dot_v1_dot_analysis__service__pb2.GetReciprocityResponse.SerializeToString,
+            ),
+            'GetLift': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetLift,
+                    request_deserializer=mutua_dot_v1_dot_analysis__service__pb2.GetLiftRequest.FromString,
+                    response_serializer=mutua_dot_v1_dot_analysis__service__pb2.GetLiftResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -117,6 +134,33 @@ class AnalysisService:
             '/mutua.v1.AnalysisService/GetReciprocity',
             mutua_dot_v1_dot_analysis__service__pb2.GetReciprocityRequest.SerializeToString,
             mutua_dot_v1_dot_analysis__service__pb2.GetReciprocityResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetLift(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/mutua.v1.AnalysisService/GetLift',
+            mutua_dot_v1_dot_analysis__service__pb2.GetLiftRequest.SerializeToString,
+            mutua_dot_v1_dot_analysis__service__pb2.GetLiftResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -45,6 +45,8 @@ class AnalysisServiceStub:
     def __new__(cls, channel: _aio.Channel) -> AnalysisServiceAsyncStub: ...
     GetReciprocity: _grpc.UnaryUnaryMultiCallable[_analysis_service_pb2.GetReciprocityRequest, _analysis_service_pb2.GetReciprocityResponse]
     """Is the exchange mutual, is that more than chance, and how mutual could it be at all."""
+    GetLift: _grpc.UnaryUnaryMultiCallable[_analysis_service_pb2.GetLiftRequest, _analysis_service_pb2.GetLiftResponse]
+    """Do organizations that have something in common exchange more than their totals suggest."""
 
 @_typing.type_check_only
 class AnalysisServiceAsyncStub(AnalysisServiceStub):
@@ -63,6 +65,8 @@ class AnalysisServiceAsyncStub(AnalysisServiceStub):
     def __init__(self, channel: _aio.Channel) -> None: ...
     GetReciprocity: _aio.UnaryUnaryMultiCallable[_analysis_service_pb2.GetReciprocityRequest, _analysis_service_pb2.GetReciprocityResponse]  # type: ignore[assignment]
     """Is the exchange mutual, is that more than chance, and how mutual could it be at all."""
+    GetLift: _aio.UnaryUnaryMultiCallable[_analysis_service_pb2.GetLiftRequest, _analysis_service_pb2.GetLiftResponse]  # type: ignore[assignment]
+    """Do organizations that have something in common exchange more than their totals suggest."""
 
 class AnalysisServiceServicer(metaclass=_abc_1.ABCMeta):
     """Answers how mutual a programme's exchange is, next to what chance would give.
@@ -84,5 +88,13 @@ class AnalysisServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_analysis_service_pb2.GetReciprocityResponse, _abc.Awaitable[_analysis_service_pb2.GetReciprocityResponse]]:
         """Is the exchange mutual, is that more than chance, and how mutual could it be at all."""
+
+    @_abc_1.abstractmethod
+    def GetLift(
+        self,
+        request: _analysis_service_pb2.GetLiftRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_analysis_service_pb2.GetLiftResponse, _abc.Awaitable[_analysis_service_pb2.GetLiftResponse]]:
+        """Do organizations that have something in common exchange more than their totals suggest."""
 
 def add_AnalysisServiceServicer_to_server(servicer: AnalysisServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
