@@ -3,21 +3,12 @@
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from concurrent.futures import Future
-from dataclasses import dataclass, field
 from threading import Lock
 from typing import Any, Final, TypeVar
 
 BUDGET_BYTES: Final = 64 << 20
 
 Value = TypeVar("Value")
-
-
-@dataclass(slots=True)
-class _Entry:
-    """A value, or the pending computation of it; `size_bytes` is 0 until it is computed."""
-
-    value: "Future[Any]" = field(default_factory=Future)
-    size_bytes: int = 0
 
 
 # decision 0036: answers are cached by last offset
@@ -29,9 +20,10 @@ class AnswerCache:
 
     def __init__(self, budget_bytes: int = BUDGET_BYTES) -> None:
         self._budget_bytes = budget_bytes
-        self._entries: OrderedDict[Hashable, _Entry] = OrderedDict()
-        self._size_bytes = 0
+        self._values: OrderedDict[Hashable, tuple[Any, int]] = OrderedDict()
+        self._pending: dict[Hashable, Future[Any]] = {}
         self._lock = Lock()
+        self.size_bytes = 0
         self.hit_count = 0
         self.miss_count = 0
 
@@ -43,49 +35,43 @@ class AnswerCache:
         `size_of` returns bytes. `compute` may request other keys, never its own. Every caller that
         waits for the value raises what `compute` raises; the error is not cached.
         """
+        value: Value
         with self._lock:
-            entry = self._entries.get(key)
-            if entry is not None:
+            if key in self._values:
                 self.hit_count += 1
-                self._entries.move_to_end(key)
-            else:
+                value = self._use(key)
+                return value
+            pending = self._pending.get(key)
+            if pending is None:
                 self.miss_count += 1
-                new_entry = self._entries[key] = _Entry()
-        if entry is not None:
-            cached_value: Value = entry.value.result()
-            return cached_value
+                outcome = self._pending[key] = Future()
+            else:
+                self.hit_count += 1
+        if pending is not None:
+            value = pending.result()
+            return value
         try:
             value = compute()
             size_bytes = size_of(value)
         except BaseException as error:
             with self._lock:
-                del self._entries[key]
-            new_entry.value.set_exception(error)
+                del self._pending[key]
+            outcome.set_exception(error)
             raise
-        new_entry.value.set_result(value)
         with self._lock:
-            new_entry.size_bytes = size_bytes
-            self._size_bytes += size_bytes
-            self._make_room()
+            del self._pending[key]
+            self._values[key] = value, size_bytes
+            self.size_bytes += size_bytes
+            while self.size_bytes > self._budget_bytes:
+                self.size_bytes -= self._values.popitem(last=False)[1][1]
+        outcome.set_result(value)
         return value
 
     def find(self, key: Hashable) -> Any:
         """The cached value of `key`, else None."""
         with self._lock:
-            entry = self._entries.get(key)
-            if entry is None or not entry.value.done():
-                return None
-            self._entries.move_to_end(key)
-            return entry.value.result()
+            return self._use(key) if key in self._values else None
 
-    @property
-    def size_bytes(self) -> int:
-        return self._size_bytes
-
-    def _make_room(self) -> None:
-        """Evicts the least recently used values; a pending computation stays."""
-        while self._size_bytes > self._budget_bytes:
-            oldest = next((key for key, entry in self._entries.items() if entry.value.done()), None)
-            if oldest is None:
-                return
-            self._size_bytes -= self._entries.pop(oldest).size_bytes
+    def _use(self, key: Hashable) -> Any:
+        self._values.move_to_end(key)
+        return self._values[key][0]
