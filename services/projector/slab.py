@@ -30,9 +30,9 @@ from services.projector.watermarks import make_watermark
 
 @dataclass(slots=True)
 class _ProgrammeRecords:
-    """The records of one programme in a slab. `fresh` seem to be new exchanges."""
+    """The records of one programme in a slab."""
 
-    fresh: list[tuple[Record, NewExchange]] = field(default_factory=list)
+    new_exchange_candidates: list[tuple[Record, NewExchange]] = field(default_factory=list)
     facts: list[LoggedRecord] = field(default_factory=list)
 
 
@@ -73,21 +73,24 @@ def read_slab(
     programmes: dict[str, _ProgrammeRecords] = {}
     record_count, legs, last = 0, 0, records[0]
     for record in make_monotonic(records, previous_record_time):
-        fresh = read_new_exchange(record)
+        candidate = read_new_exchange(record)
         try:
-            logged = None if fresh else _read(record)
+            logged = None if candidate else _read(record)
         except UnknownFactKindError:
             if record_count:
                 break
             raise
-        legs += len(fresh.giver_ids) * len(fresh.receiver_ids) if fresh else _leg_count(logged)
+        if candidate:
+            legs += len(candidate.giver_ids) * len(candidate.receiver_ids)
+        else:
+            legs += _leg_count(logged)
         if record_count and legs > MAX_TOTAL_LEGS:
             break
         part = programmes.get(record.programme_id) or programmes.setdefault(
             record.programme_id, _ProgrammeRecords()
         )
-        if fresh:
-            part.fresh.append((record, fresh))
+        if candidate:
+            part.new_exchange_candidates.append((record, candidate))
         elif logged:
             part.facts.append(logged)
         record_count, last = record_count + 1, record
@@ -123,27 +126,29 @@ def _project(
 
     A record needs state when another record, stored or in this slab, concerns the same id.
     """
-    records, fresh, ledger = part.facts, part.fresh, Ledger()
-    id_counts = Counter(exchange.event_id for _, exchange in fresh)
+    records, candidates, ledger = part.facts, part.new_exchange_candidates, Ledger()
+    id_counts = Counter(exchange.event_id for _, exchange in candidates)
     concerned_ids = find_needs(records).event_ids
     concerned_ids |= store.find_used_event_ids(programme_id, id_counts)
-    if len(id_counts) < len(fresh):
+    if len(id_counts) < len(candidates):
         concerned_ids |= {event_id for event_id, count in id_counts.items() if count > 1}
-    fresh_ids = set(id_counts)
+    candidate_ids = set(id_counts)
     while True:
-        if not fresh_ids.isdisjoint(concerned_ids):
+        if not candidate_ids.isdisjoint(concerned_ids):
             concerned_records = [
-                _read(record) for record, exchange in fresh if exchange.event_id in concerned_ids
+                _read(record)
+                for record, exchange in candidates
+                if exchange.event_id in concerned_ids
             ]
-            fresh = [pair for pair in fresh if pair[1].event_id not in concerned_ids]
+            candidates = [pair for pair in candidates if pair[1].event_id not in concerned_ids]
             records = sorted(records + concerned_records, key=lambda record: record.offset)
-            fresh_ids -= concerned_ids
+            candidate_ids -= concerned_ids
         needs = find_needs(records)
         if records:
             ledger = store.load(programme_id, needs)
         # The ledger's waiting facts may concern ids that no record of the slab names.
-        if fresh_ids.isdisjoint(needs.event_ids):
-            exchanges = [exchange for _, exchange in fresh]
+        if candidate_ids.isdisjoint(needs.event_ids):
+            exchanges = [exchange for _, exchange in candidates]
             return project_records(programme_id, ledger, records, exchanges)
         concerned_ids = needs.event_ids
 
