@@ -217,16 +217,16 @@ def _measuring(
 ) -> Iterator[None]:
     """Exports the free space of the disk, and the lag."""
     meter.watch(DISK_FREE_BYTES, lambda: disk_usage(directory.path).free)
-    monitor = LagMonitor(
+    lag_monitor = LagMonitor(
         open_log=lambda: nullcontext(log),
         read_status=asking.read_status,
-        progress=positions,
+        positions=positions,
         meter=meter,
     )
     try:
         yield
     finally:
-        monitor.stop()
+        lag_monitor.stop()
 
 
 async def _enter_to_write(

@@ -16,8 +16,8 @@ logger = logging.getLogger(__name__)
 
 _RETRY_SECONDS: Final = 1.0
 _POLL_SECONDS: Final = 0.1
-IDENTITY_CHECK_SECONDS: Final = 2.0
-"""Pause between checks that the topic was not recreated."""
+LOG_CHECK_SECONDS: Final = 2.0
+"""Pause between checks that the topic was not recreated and, in a projector, not truncated."""
 _T = TypeVar("_T")
 
 

@@ -20,7 +20,7 @@ from services.adapters.postgres.store import PostgresStore, select_build
 from services.adapters.sql_store.tables import MODEL_VERSION
 from services.adapters.telemetry.metrics import READY, Meter
 from services.adapters.telemetry.prometheus import serve_metrics
-from services.app.process import IDENTITY_CHECK_SECONDS, report_health, wait_until_available
+from services.app.process import LOG_CHECK_SECONDS, report_health, wait_until_available
 from services.app.stop_signal import handle_stop_signals
 from services.ledger.errors import ForeignDataError, LogUnavailableError, MutuaError
 from services.projector.faust_app import create_app
@@ -93,14 +93,14 @@ class _ProjectorProcess:
     """A worker, its log and read models, and its health."""
 
     def __init__(
-        self, settings: Settings, choose_models: Callable[[], ProjectionTarget], meter: Meter
+        self, settings: Settings, choose_target: Callable[[], ProjectionTarget], meter: Meter
     ) -> None:
         self.is_superseded = False
         """Whether it ends because of a switch-over."""
         self._settings = settings
         self._meter = meter
         self._address = KafkaAddress.parse(settings.log_url, settings.kafka_options())
-        self._choose_models = choose_models
+        self._choose_target = choose_target
         self._group = ""
         self._stop = asyncio.Event()
         self._trouble = "it is starting"
@@ -119,11 +119,11 @@ class _ProjectorProcess:
             await server.start(self._settings.health_listen)
         health_task = asyncio.create_task(report_health(server, lambda: self._is_ready))
         try:
-            models = await self._run_until_stopped(self._open_log_and_models())
-            if models is not None:
-                await self._project(models)
+            target = await self._run_until_stopped(self._open_log_and_target())
+            if target is not None:
+                await self._project(target)
         except Exception as error:
-            logger.debug("the projector ends", exc_info=True)
+            logger.debug("the projector process ends", exc_info=True)
             fail(str(error) if isinstance(error, MutuaError) else repr(error))
         finally:
             health_task.cancel()
@@ -171,25 +171,25 @@ class _ProjectorProcess:
             self.is_superseded = True
             self._stop.set()
 
-    async def _open_log_and_models(self) -> ProjectionTarget:
+    async def _open_log_and_target(self) -> ProjectionTarget:
         """Waits for the topic and the read models; Faust would end without a clear message."""
         count = self._settings.partitions
         self._log = await wait_until_available(
             lambda: KafkaTopic(self._address, partition_count=count),
             on_unavailable=self._report_trouble,
         )
-        models = await wait_until_available(
-            self._choose_models, on_unavailable=self._report_trouble
+        target = await wait_until_available(
+            self._choose_target, on_unavailable=self._report_trouble
         )
         self._report_trouble("")
-        return models
+        return target
 
-    async def _project(self, models: ProjectionTarget) -> None:
+    async def _project(self, target: ProjectionTarget) -> None:
         assert self._log is not None
-        self._group = consumer_group_name(self._address.topic, models.group)
+        self._group = consumer_group_name(self._address.topic, target.group)
         self._worker = worker = Worker(
             log=self._log,
-            open_store=models.open_store,
+            open_store=target.open_store,
             on_ready=lambda: print("mutua projector is ready", flush=True),
             on_superseded=self._restart_for_switch_over,
             on_failure=self._fail,
@@ -198,7 +198,7 @@ class _ProjectorProcess:
         app = create_app(self._settings, worker, address=self._address, group=self._group)
         stuck_seconds = self._settings.stuck_seconds
         _watch(lambda: _watch_progress(stuck_seconds, worker, app), every_seconds=0.5)
-        _watch(partial(self._watch_log, self._log, worker), every_seconds=IDENTITY_CHECK_SECONDS)
+        _watch(partial(self._check_log, self._log, worker), every_seconds=LOG_CHECK_SECONDS)
         await self._run_until_stopped(app.start())
         await self._stop.wait()
         worker.stop()
@@ -221,15 +221,15 @@ class _ProjectorProcess:
             logger.warning("projecting waits: %s", trouble)
         self._trouble = trouble
 
-    def _watch_log(self, log: KafkaTopic, worker: Worker) -> None:
-        """Detects a recreated or truncated topic.
+    def _check_log(self, log: KafkaTopic, worker: Worker) -> None:
+        """Ends the process when the topic was recreated or truncated.
 
         aiokafka knows topics by name and records by offset, so it would read on.
         """
         try:
             log.check_identity()
             worker.check_truncation()
-        except LogUnavailableError as error:  # a deleted topic, too, which does no harm yet
+        except LogUnavailableError as error:  # also a deleted topic, which does no harm yet
             self._report_trouble(error.message)
         except ForeignDataError as error:
             self._fail(error.message)

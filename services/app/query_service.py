@@ -16,7 +16,7 @@ from services.adapters.postgres.watch import ProjectionStatus, watch
 from services.adapters.sql_store.tables import MODEL_VERSION
 from services.adapters.telemetry.metrics import Meter
 from services.adapters.telemetry.prometheus import serve_metrics
-from services.app.process import IDENTITY_CHECK_SECONDS, wait_until_available
+from services.app.process import LOG_CHECK_SECONDS, wait_until_available
 from services.app.stop_signal import handle_stop_signals
 from services.ledger.errors import LogUnavailableError
 from services.query import service as query
@@ -55,7 +55,7 @@ async def _serve(settings: Settings, log_address: KafkaAddress) -> int:
         )
         stopped = asyncio.create_task(stop.wait())
         await asyncio.wait({answer_task, stopped}, return_when=asyncio.FIRST_COMPLETED)
-        gate.progress.stop_waiting()
+        gate.positions.stop_waiting()
         await server.stop(GRACE_SECONDS)
         if answer_task.done():
             await answer_task
@@ -68,7 +68,7 @@ class _ReadinessGate:
 
     def __init__(self) -> None:
         self.service: query.QueryService | None = None
-        self.progress = PositionTracker()
+        self.positions = PositionTracker()
         self.trouble = "mutua is starting"
 
     def wait_for(self, trouble: str) -> None:
@@ -120,7 +120,7 @@ async def _check_identity(log: KafkaTopic) -> None:
     while True:
         with suppress(LogUnavailableError):
             await asyncio.to_thread(log.check_identity)
-        await asyncio.sleep(IDENTITY_CHECK_SECONDS)
+        await asyncio.sleep(LOG_CHECK_SECONDS)
 
 
 # decision 0090: only active read models are written and read
@@ -144,42 +144,42 @@ class _ReadModelFollower:
         self._gate = gate
         self._address = address
         self._meter = meter
-        self._progress = gate.progress
+        self._positions = gate.positions
         self._held_partitions: frozenset[int] = frozenset()
-        self._positions: Mapping[int, int] | None = None
+        self._last_positions: Mapping[int, int] | None = None
         """The last known positions; None after a lost connection, which may have changed them."""
         self._was_ready = False
         self._service = query.QueryService(
-            store, self._progress, log=log, model_version=MODEL_VERSION, meter=meter
+            store, self._positions, log=log, model_version=MODEL_VERSION, meter=meter
         )
         gate.service = self._service
 
     @contextmanager
     def export_lag(self) -> Iterator[None]:
         """Exports the lag, read through a Kafka connection of its own."""
-        behind = LagMonitor(
+        lag_monitor = LagMonitor(
             open_log=lambda: closing(KafkaTopic(self._log.address)),
             read_status=self._service.read_status,
-            progress=self._progress,
+            positions=self._positions,
             meter=self._meter,
         )
         try:
             yield
         finally:
-            behind.stop()
+            lag_monitor.stop()
 
     async def on_status(self, status: ProjectionStatus) -> None:
         if status.schema != self._store.schema:
             await self._switch_store()
-        elif self._positions is None or _is_rewound(self._positions, status.positions):
+        elif self._last_positions is None or _is_rewound(self._last_positions, status.positions):
             # A backup or a late standby: projecting again may assign other numbers to names.
             self._service.switch_store(self._store)
-        reset_positions = dict.fromkeys(self._positions or (), 0)
-        self._positions = status.positions
+        reset_positions = dict.fromkeys(self._last_positions or (), 0)
+        self._last_positions = status.positions
         for partition, next_offset in {**reset_positions, **status.positions}.items():
-            self._progress.advance(partition, next_offset)
+            self._positions.advance(partition, next_offset)
         for partition in self._held_partitions | status.hold_reasons.keys():
-            self._progress.set_hold(partition, status.hold_reasons.get(partition, ""))
+            self._positions.set_hold(partition, status.hold_reasons.get(partition, ""))
         self._held_partitions = frozenset(status.hold_reasons)
         foreign_log_ids = status.log_ids - {self._log.log_id}
         await self._report(
@@ -189,10 +189,10 @@ class _ReadModelFollower:
         )
 
     def on_position(self, partition: int, next_offset: int) -> None:
-        self._progress.advance(partition, next_offset)
+        self._positions.advance(partition, next_offset)
 
     async def on_connection_lost(self, reason: str) -> None:
-        self._positions = None
+        self._last_positions = None
         await self._report(f"the read models cannot be read: {reason}")
 
     def close(self) -> None:

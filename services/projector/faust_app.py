@@ -89,7 +89,7 @@ class _PartitionQueue:
             while self._waiting:
                 await self._project(take_contiguous(self._waiting, MIN_PREFETCH_RECORDS))
         except Exception as error:
-            logger.debug("the worker ends", exc_info=True)
+            logger.debug("the projector process ends", exc_info=True)
             self._worker.report_failure(error)
         finally:
             self._task = None

@@ -35,7 +35,10 @@ class LogEndReader(Protocol):
 
 
 class PartitionLag(NamedTuple):
-    """Unprojected facts, and an upper bound on how long the oldest of them has been waiting."""
+    """Unprojected facts, and how long the oldest of them has been waiting at most.
+
+    In a partition without a projected fact, `seconds` counts from the monitor's first look.
+    """
 
     fact_count: int
     seconds: float
@@ -53,7 +56,7 @@ class LagMonitor:
         *,
         open_log: Callable[[], AbstractContextManager[LogEndReader]],
         read_status: Callable[[], ReadModelStatus],
-        progress: PositionTracker,
+        positions: PositionTracker,
         meter: Meter,
         interval_seconds: float = 5.0,
     ) -> None:
@@ -76,7 +79,7 @@ class LagMonitor:
             PARTITION_HELD,
             lambda: {
                 (str(n),): bool(partition.hold_reason)
-                for n, partition in progress.get_all().items()
+                for n, partition in positions.get_all().items()
             },
         )
         meter.watch(WAITING_FACTS, lambda: self._count("waiting_count"))
@@ -112,7 +115,9 @@ class LagMonitor:
         status = self._status
         if status is None:
             return {}
-        return {number: self._lag(number, end, status) for number, end in self._ends().items()}
+        return {
+            number: self._measure_lag(number, end, status) for number, end in self._ends().items()
+        }
 
     def _ends(self) -> Mapping[int, int]:
         try:
@@ -124,11 +129,12 @@ class LagMonitor:
             self._log_resources.close()
             raise
 
-    def _lag(self, partition: int, end: int, status: ReadModelStatus) -> PartitionLag:
-        """The lag of one partition.
+    def _measure_lag(self, partition: int, end: int, status: ReadModelStatus) -> PartitionLag:
+        """Measures the lag of one partition.
 
         The oldest unprojected fact was recorded after its predecessor, and after the partition was
-        last completely projected. It has waited since the later of the two at most.
+        last completely projected. It has waited since the later of the two at most. Without a
+        predecessor nothing is known from before the first look, and the fact may be older.
         """
         now = time.time()
         next_offset, record_time = status.positions.get(partition, (0, 0))

@@ -78,13 +78,13 @@ def ago(seconds: int) -> Instant:
 def world() -> Iterator[LagScene]:
     world, loop = LagScene(), asyncio.new_event_loop()
 
-    async def progress() -> PositionTracker:
+    async def positions() -> PositionTracker:
         return PositionTracker()
 
     looking = LagMonitor(
         open_log=world.open_log,
         read_status=lambda: world.standing,
-        progress=loop.run_until_complete(progress()),
+        positions=loop.run_until_complete(positions()),
         meter=world,
         interval_seconds=0.01,
     )

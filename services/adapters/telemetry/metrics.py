@@ -99,7 +99,9 @@ VISIBLE_SECONDS: Final = Histogram(
     "Time from recording to projection, of the last fact of a slab.",
 )
 BUSY_SLABS: Final = Counter(
-    "mutua_projector_busy_total", "Slab writes that failed for now and are retried."
+    "mutua_projector_busy_total",
+    "Failed attempts to write a slab because the database was locked, away or full; each is "
+    "retried.",
 )
 
 # Query processes and the embedded server, for all partitions.
@@ -107,7 +109,8 @@ LAG_FACTS: Final = Gauge("mutua_lag_facts", "Facts not projected yet.", ("partit
 # decision 0062: query processes export lag
 LAG_SECONDS: Final = Gauge(
     "mutua_lag_seconds",
-    "Upper bound on how long the oldest unprojected fact has been waiting.",
+    "How long the oldest unprojected fact has been waiting at most; without a projected fact in "
+    "the partition, time since this process first looked.",
     ("partition",),
 )
 PARTITION_HELD: Final = Gauge(
