@@ -39,7 +39,7 @@ from services.ledger.errors import (
 )
 from services.projector.rebuild import build
 from services.projector.slab import project_slab
-from services.projector.watermarks import check_same_log
+from services.projector.watermarks import check_log_holds_watermark
 from services.settings import Settings
 
 RebuildProgress = Callable[[int, int], None]
@@ -87,7 +87,7 @@ def switch_back(
         before = succession.find_previous()
         with closing(PostgresStore(settings.store_url, build=before)) as store:
             for number in range(log.partition_count):
-                check_same_log(log.get_partition(number), store.read_watermark(number))
+                check_log_holds_watermark(log.get_partition(number), store.read_watermark(number))
         _switch_over(log, settings.store_url, before, succession, on_progress, on_switch_over)
 
 

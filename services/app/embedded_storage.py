@@ -157,7 +157,7 @@ class ActiveReadModels:
         self.store = store
 
     def open_offered(self) -> SqliteStore | None:
-        """See `embedded.Succession`, also for the two below."""
+        """See `embedded_projector.SwitchOver`, also for the two below."""
         path = self._directory.offered_read_models
         self._offered_store = None if path is None else SqliteStore(path)
         return self._offered_store

@@ -2,7 +2,6 @@
 
 import sys
 from collections.abc import Callable
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Final
 
 import click
@@ -12,6 +11,7 @@ from services.cli.output import Column, to_json, to_table
 
 if TYPE_CHECKING:
     from services.adapters.kafka.admin import TopicDescription
+    from services.ledger.records import Hold
 
 _LOG_URL: Final = setting_option("log_url", help="Topic and brokers.", required=True)
 _SHOWN: Final = (
@@ -101,8 +101,9 @@ def release(partitions: tuple[int, ...], store_url: str, form: str) -> None:
     """Release held partitions.
 
     Without numbers, all held partitions are released. A partition is held at a record that needs a
-    later version or failed three times; mutua status shows holds. Projectors retry within seconds
-    and hold the partition again if the reason persists.
+    later version or failed three times; mutua status shows holds. Projectors retry within seconds.
+    If the reason persists, they hold the partition again: a record that fails does so at its third
+    failure from now, and the first two end its projector once more.
 
     \b
     Examples:
@@ -114,7 +115,7 @@ def release(partitions: tuple[int, ...], store_url: str, form: str) -> None:
 
     released = topics.release(read_settings(log_url="", store_url=store_url), partitions)
     if form == "json":
-        click.echo(to_json({"released": [asdict(hold) for hold in released]}))
+        click.echo(to_json({"released": [_to_object(hold) for hold in released]}))
         return
     for hold in released:
         click.echo(
@@ -125,6 +126,15 @@ def release(partitions: tuple[int, ...], store_url: str, form: str) -> None:
         click.echo(f"Partition {number} is not held.")
     if not released and not partitions:
         click.echo("Nothing is held.")
+
+
+def _to_object(hold: "Hold") -> dict[str, int | str]:
+    return {
+        "partition": hold.partition,
+        "offset": hold.offset,
+        "reason": hold.reason,
+        "crash_count": hold.failure_count,
+    }
 
 
 def _tell(facts: "TopicDescription", partition_count: int | None, form: str) -> None:

@@ -23,7 +23,7 @@ from services.doctor.finding import (
 from services.ledger.errors import ForeignDataError
 from services.ledger.times import SECOND
 from services.ledger.wording import format_count
-from services.projector.watermarks import check_same_log
+from services.projector.watermarks import check_log_holds_watermark
 from services.settings import read_settings
 
 _CLOCK_TOLERANCE_SECONDS: Final = 1.0
@@ -99,7 +99,7 @@ def _check_read_models(cluster: _ClusterProbe) -> Iterator[Finding]:
     else:
         yield from _check_watermarks(cluster)
     for hold in postgres.holds:
-        if hold.is_permanent:
+        if hold.stops_partition:
             yield problem(
                 f"partition {hold.partition} is held: {hold.reason}",
                 f"upgrade mutua, or release it: mutua topic release {hold.partition}",
@@ -119,7 +119,7 @@ def _check_watermarks(cluster: _ClusterProbe) -> Iterator[Finding]:
     with closing(KafkaTopic(cluster.address())) as log:
         for watermark in cluster.postgres().watermarks:
             try:
-                check_same_log(log.get_partition(watermark.partition), watermark)
+                check_log_holds_watermark(log.get_partition(watermark.partition), watermark)
             except ForeignDataError as error:
                 yield problem(f"partition {watermark.partition}: {error.problem}", error.remedy)
 

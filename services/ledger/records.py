@@ -32,26 +32,29 @@ class Watermark:
     digest: bytes
 
 
-MAX_PROJECTION_CRASHES: Final = 3
-"""Number of failures at one record after which its partition is held for good."""
+MAX_PROJECTION_FAILURES: Final = 3
+"""Number of failures at one record from which it stops its partition."""
 
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """Why a partition is not projected past the record at `offset`.
+    """Why projecting stopped at the record at `offset`, or how often it failed there so far.
 
-    `crash_count` is the number of failures at that record; 0 when a later version is needed.
+    `failure_count` is 0 when the record needs a later version.
     """
 
     partition: int
     offset: int
     reason: str
-    crash_count: int
+    failure_count: int
 
     @property
-    def is_permanent(self) -> bool:
-        """Whether projecting stays stopped; otherwise another try is worth it."""
-        return not 0 < self.crash_count < MAX_PROJECTION_CRASHES
+    def stops_partition(self) -> bool:
+        """Whether the partition waits here; otherwise the next process tries the record again.
+
+        A process that starts later looks once more at a record that stops its partition.
+        """
+        return not 0 < self.failure_count < MAX_PROJECTION_FAILURES
 
 
 @dataclass(frozen=True, slots=True)

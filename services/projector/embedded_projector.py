@@ -11,7 +11,7 @@ from services.ledger.errors import StoreBusyError, UnknownFactKindError
 from services.ledger.ports import Partition, ProjectionStore
 from services.projector.slab import write_slab
 from services.projector.slab_prefetcher import SlabPrefetcher
-from services.projector.watermarks import check_same_log
+from services.projector.watermarks import check_log_holds_watermark
 
 logger = logging.getLogger(__name__)
 
@@ -47,8 +47,13 @@ class SwitchOver(Protocol):
         """Withdraws the offer."""
 
 
+# decision 0074: a failing record is found by bisection
 class EmbeddedProjector:
-    """Projects the log of this process into its read models until it is stopped."""
+    """Projects the log of this process into its read models until it is stopped.
+
+    It does not look for a record that fails, and counts no failures: the process ends, and the next
+    one fails again until a version can project the record. Facts on the log are safe.
+    """
 
     def __init__(
         self,
@@ -176,5 +181,5 @@ def _position(log: Partition, store: ProjectionStore) -> int:
     Raises ForeignDataError when they were not made from this log.
     """
     watermark = store.read_watermark(log.number)
-    check_same_log(log, watermark)
+    check_log_holds_watermark(log, watermark)
     return 0 if watermark is None else watermark.next_offset

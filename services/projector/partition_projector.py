@@ -22,7 +22,7 @@ from services.ledger.records import Hold, Record, Watermark
 from services.ledger.times import Instant
 from services.projector.projection_thread import ProjectionThread
 from services.projector.slab import Slab, read_slab, write_slab
-from services.projector.watermarks import check_same_log, find_hold_reason
+from services.projector.watermarks import check_log_holds_watermark, find_hold_reason
 
 logger = logging.getLogger(__name__)
 
@@ -61,20 +61,20 @@ class PartitionProjector:
         self._retry = retry
         self._meter = meter
         watermark = thread.store.read_watermark(self.number)
-        check_same_log(partition, watermark)
+        check_log_holds_watermark(partition, watermark)
         self.next_offset = 0 if watermark is None else watermark.next_offset
         self._record_time: Instant = 0 if watermark is None else watermark.record_time
         """The record time of the last projected record."""
         self.leader_epoch = leader_epoch
-        """The leader of the partition when the log was compared with `watermarks`."""
+        """The epoch of the partition's leader when the log was compared with `watermarks`."""
         self.watermarks = deque(() if watermark is None else (watermark,))
         """The watermarks since that comparison, and the last one before it."""
         hold = thread.store.read_hold(self.number)
         if hold is not None and _is_over(hold, partition, self.next_offset):
             thread.store.delete_hold(self.number)
             hold = None
-        self._retried_offset = hold.offset if hold is not None and hold.crash_count else None
-        """Offset of a record that failed before. It is retried once, because this process may be a
+        self._retried_offset = hold.offset if hold is not None and hold.failure_count else None
+        """Offset of a record that failed before. This process tries it again, because it may be a
         later version, or the cause may be gone."""
         self.hold = hold if self._retried_offset is None else None
         self._prefetched: dict[int, Future[Slab]] = {}
@@ -137,7 +137,7 @@ class PartitionProjector:
                 except Exception as error:
                     logger.info("projecting %d records failed", len(records), exc_info=True)
                     if len(records) == 1:
-                        self._count_crash(error)
+                        self._count_failure(error)
                         return
                     middle = len(records) // 2
                     self.project(records[:middle])
@@ -172,20 +172,20 @@ class PartitionProjector:
                 self._thread.store.delete_hold(self.number)
                 self._retried_offset = None
 
-    def _count_crash(self, error: Exception) -> None:
-        """Saves a hold that counts a failure at the next record."""
+    def _count_failure(self, error: Exception) -> None:
+        """Counts a failure at the next record. Raises ProjectionFailedError until it is held."""
         offset, previous_hold = self.next_offset, self._thread.store.read_hold(self.number)
         has_failed_before = previous_hold is not None and previous_hold.offset == offset
-        count = previous_hold.crash_count + 1 if previous_hold and has_failed_before else 1
+        count = previous_hold.failure_count + 1 if previous_hold and has_failed_before else 1
         reason = f"projecting failed at offset {offset} of partition {self.number}: {error!r}"
         hold = Hold(self.number, offset, reason, count)
         self._save_hold(hold)
-        if not hold.is_permanent:
+        if not hold.stops_partition:
             raise ProjectionFailedError(reason) from error
 
     def _save_hold(self, hold: Hold) -> None:
         self._thread.store.save_hold(hold)
-        if hold.is_permanent:
+        if hold.stops_partition:
             self.hold = hold
             logger.error(
                 "partition %d is held: %s; mutua topic release %d retries it",
@@ -197,5 +197,5 @@ class PartitionProjector:
 def _is_over(hold: Hold, partition: Partition, next_offset: int) -> bool:
     """Whether the partition is past the hold, or this version knows the fact kind."""
     return hold.offset != next_offset or (
-        hold.crash_count == 0 and not find_hold_reason(partition, next_offset)
+        hold.failure_count == 0 and not find_hold_reason(partition, next_offset)
     )

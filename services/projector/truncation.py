@@ -6,7 +6,7 @@ from typing import Protocol
 from services.ledger.errors import ForeignDataError
 from services.ledger.ports import ReadableLog
 from services.projector.partition_projector import PartitionProjector
-from services.projector.watermarks import check_same_log
+from services.projector.watermarks import check_log_holds_watermark
 
 
 class ReplicatedLog(ReadableLog, Protocol):
@@ -34,10 +34,13 @@ def check_not_truncated(log: ReplicatedLog, partitions: Collection[PartitionProj
     The new leader may lack the last records, or have been restored from a backup, and assign their
     offsets to other records. A consumer that reads by offset does not notice.
 
+    Every slab since the last call left a watermark. After the comparison this function deletes all
+    but the latest, which the next call compares, too: it shows whether a later leader still holds
+    everything up to here. Call it regularly, on one thread, because watermarks accumulate until
+    then. Other threads may project meanwhile.
+
     Raises LogTruncatedError when the log lacks a projected record, and LogUnavailableError when it
-    does not answer; the next call then compares the same watermarks. Call it regularly, because
-    every watermark since the last call is remembered, and on one thread. Other threads may project
-    meanwhile.
+    does not answer; the next call then compares the same watermarks.
     """
     # Counted before the epochs are read, because a later watermark may be from a later leader.
     counts = [len(partition.watermarks) for partition in partitions]
@@ -47,7 +50,7 @@ def check_not_truncated(log: ReplicatedLog, partitions: Collection[PartitionProj
         if epochs.get(number) != partition.leader_epoch:
             for place in range(count):
                 try:
-                    check_same_log(log.get_partition(number), watermarks[place])
+                    check_log_holds_watermark(log.get_partition(number), watermarks[place])
                 except ForeignDataError as error:
                     raise LogTruncatedError(number, error) from error
         for _ in range(count - 1):

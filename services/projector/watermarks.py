@@ -17,9 +17,14 @@ def make_watermark(log_id: str, partition: int, last: Record) -> Watermark:
     return Watermark(log_id, partition, last.offset + 1, last.record_time, digest)
 
 
-def check_same_log(log: Partition, watermark: Watermark | None) -> None:
-    """Raises ForeignDataError when the read models were not made from the current log."""
+def check_log_holds_watermark(log: Partition, watermark: Watermark | None) -> None:
+    """Checks that the log holds the record that was projected last.
+
+    Raises ForeignDataError when the read models were made from another log, or the log was
+    truncated or changed since.
+    """
     remedy = "mutua rebuild makes them again from the log"
+    truncation_remedy = f"if the log is right, {remedy}; otherwise restore the log"
     if watermark is None:
         return
     if watermark.log_id != log.log_id:
@@ -28,16 +33,16 @@ def check_same_log(log: Partition, watermark: Watermark | None) -> None:
     if not last:
         raise ForeignDataError(
             f"the log ends at {log.end():,}, before the "
-            f"{format_count(watermark.next_offset, 'fact')} in the read models: it was cut or "
-            "restored",
-            remedy=f"if the log is right, {remedy}",
+            f"{format_count(watermark.next_offset, 'fact')} in the read models: it was truncated "
+            "or restored",
+            remedy=truncation_remedy,
         )
     expected = make_watermark(log.log_id, log.number, last[0])
     record_time = max(expected.record_time, watermark.record_time)  # projecting may have raised it
     if replace(expected, record_time=record_time) != watermark:
         raise ForeignDataError(
             "the log does not hold the fact that was projected last: it was changed or restored",
-            remedy=f"if the log is right, {remedy}",
+            remedy=truncation_remedy,
         )
 
 

@@ -48,10 +48,11 @@ _T = TypeVar("_T")
 
 
 class Worker:
-    """Implements `faust_transport.PartitionOwner`.
+    """Projects the partitions that Kafka assigns to this process, each by a `PartitionProjector`.
 
-    A reassignment waits until every running slab has committed. It takes the locks of all threads,
-    so a slab never runs against positions that were loaded for a different assignment.
+    It implements `faust_transport.PartitionOwner`. A reassignment waits until every running slab
+    has committed. It takes the locks of all threads, so a slab never runs against positions that
+    were loaded for a different assignment.
     """
 
     def __init__(
@@ -132,8 +133,8 @@ class Worker:
         """Checks, after a change of leader, that the log holds the projected records.
 
         If not, it invalidates the watermark, so that no process resumes from it, and ends this
-        process. Raises LogUnavailableError when the log does not answer. Call it again and again,
-        on one thread.
+        process. Raises LogUnavailableError when the log does not answer. Call it regularly, on one
+        thread.
         """
         try:
             check_not_truncated(self._log, self.partitions.values())
@@ -211,7 +212,7 @@ class Worker:
             self._on_superseded(str(superseded))
             return None
         except Exception as error:
-            logger.debug("the worker ends", exc_info=True)
+            logger.debug("the projector process ends", exc_info=True)
             self.report_failure(error)
             return None
 

@@ -23,7 +23,12 @@ def get_status(
     model_version: int,
     positions: PositionTracker,
 ) -> pb.GetStatusResponse:
-    """Counts of the programme, with the position of its partition in the log and read models."""
+    """Counts of the programme, with the position of its partition in the log and read models.
+
+    A log that ends before the read models is reported in `held`, although no hold is stored and
+    `mutua_partition_held` stays 0: the projector has ended. If the log grew past that position
+    again, only the projector notices.
+    """
     counts = query.snapshot.read_counts(query.question.programme_id)
     progress = positions.get(query.partition)
     next_offset = query.version.next_offset

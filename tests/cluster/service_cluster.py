@@ -102,7 +102,9 @@ class ServiceCluster:
         with closing(PostgresStore(self.database)) as store:
             holds = [store.read_hold(number) for number in range(PARTITIONS)]
         return {
-            hold.partition: hold.offset for hold in holds if hold is not None and hold.is_permanent
+            hold.partition: hold.offset
+            for hold in holds
+            if hold is not None and hold.stops_partition
         }
 
     def read_ends(self) -> list[int]:

@@ -13,7 +13,7 @@ import pytest
 
 from mutua import Client
 from services.adapters.kafka.topic import find_partition
-from services.ledger.records import MAX_PROJECTION_CRASHES
+from services.ledger.records import MAX_PROJECTION_FAILURES
 from tests.backing_services import temporary_database
 from tests.cluster.service_cluster import ServiceCluster
 from tests.cluster.service_process import read_process_state
@@ -149,7 +149,7 @@ class TestProjector:
                 site.record_until_exit(site.start_projector(*faulty, MUTUA_CRASH_AT=crash))
                 == CRASHED
             )
-        for _ in range(MAX_PROJECTION_CRASHES - 2):
+        for _ in range(MAX_PROJECTION_FAILURES - 2):
             assert site.record_until_exit(site.start_projector(*faulty)) == 1
         last = site.start_projector(*faulty)
         poisoned = find_partition("poison", PARTITIONS)

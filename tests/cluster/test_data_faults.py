@@ -20,6 +20,7 @@ from mutua.v1.query_service_pb2_grpc import QueryServiceStub
 from services.adapters.kafka.topic import find_partition
 from services.app import topics
 from services.app.bootstrap import serve_embedded
+from services.app.cluster_rebuild import rebuild
 from services.app.data_maintenance import replay
 from services.settings import Settings, read_settings
 from tests.bench.batch_recording import serialize_record
@@ -187,6 +188,18 @@ class TestLog:
         assert_ended_with(
             site.start_projector(), "does not hold the fact that was projected last", REMEDY
         )
+
+        def start_projector(_: list[str]) -> None:
+            site.start_projector()
+
+        log_url = kafka_url(site.address.servers[0], site.address.topic)
+        rebuild(
+            read_settings(log_url=log_url, store_url=site.database),
+            on_progress=lambda *_: None,
+            on_switch_over=start_projector,
+        )
+        site.wait_until_projected()
+        site.assert_consistent()
 
     def test_ingest_is_unready_while_max_message_bytes_is_too_small(
         self, broker: str, topic: str

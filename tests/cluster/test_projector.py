@@ -13,7 +13,7 @@ from sqlalchemy import select
 from services.adapters.sql_store.tables import QuarantineRow
 from services.adapters.sqlite.store import SqliteStore
 from services.ledger.enums import QuarantineCause
-from services.ledger.records import MAX_PROJECTION_CRASHES, Hold
+from services.ledger.records import MAX_PROJECTION_FAILURES, Hold
 from tests.cluster.broker import PASSWORD, USER, Broker
 from tests.cluster.projector_cluster import ProjectorCluster, ProjectorProcess
 from tests.cluster.topics import create_topic, delete_topic
@@ -73,7 +73,7 @@ class TestProjection:
         cluster.wait_until(lambda: cluster.watermarks() == ends, f"projected up to {ends}")
         current = hold(cluster, partition)
         assert current is not None
-        assert (current.offset, current.crash_count) == (10, 0)
+        assert (current.offset, current.failure_count) == (10, 0)
         assert "fact kind 29 at offset 10 is newer" in current.reason
         assert worker.stop() == 0
         assert cluster.committed_offsets() == ends
@@ -92,16 +92,16 @@ class TestProjection:
         ends[POISONED] = 10
         cluster.wait_until(lambda: cluster.watermarks() == ends, f"projected up to {ends}")
         cluster.wait_until(
-            lambda: (current := hold(cluster, POISONED)) and current.is_permanent, "it is held"
+            lambda: (current := hold(cluster, POISONED)) and current.stops_partition, "it is held"
         )
-        assert worker.exit_codes == [1] * (MAX_PROJECTION_CRASHES - 1)
+        assert worker.exit_codes == [1] * (MAX_PROJECTION_FAILURES - 1)
         assert (
             "failed at offset 10 of partition 1: ZeroDivisionError('a rule divides by nothing')"
             in worker.output
         )
         current = hold(cluster, POISONED)
         assert current is not None
-        assert (current.offset, current.crash_count) == (10, MAX_PROJECTION_CRASHES)
+        assert (current.offset, current.failure_count) == (10, MAX_PROJECTION_FAILURES)
         cluster.record(80, ["p0", "p1", "p7"])
         ends = cluster.ends()
         ends[POISONED] = 10
@@ -110,7 +110,7 @@ class TestProjection:
         with store(cluster, POISONED) as models:
             models.delete_hold(POISONED)
         cluster.assert_whole()
-        assert len(worker.exit_codes) == MAX_PROJECTION_CRASHES - 1
+        assert len(worker.exit_codes) == MAX_PROJECTION_FAILURES - 1
 
     def test_fixed_version_resumes_a_held_partition(
         self,
@@ -122,7 +122,7 @@ class TestProjection:
         cluster.record(1, ["poison"])
         (worker,) = cluster.start("w1")
         cluster.wait_until(
-            lambda: (current := hold(cluster, POISONED)) and current.is_permanent, "it is held"
+            lambda: (current := hold(cluster, POISONED)) and current.stops_partition, "it is held"
         )
         cluster.workers.remove(worker)
         assert worker.stop() == 0

@@ -3,7 +3,7 @@
 import socket
 from collections.abc import Iterable
 from contextlib import closing
-from dataclasses import asdict, replace
+from dataclasses import astuple, replace
 from pathlib import Path
 from uuid import uuid4
 
@@ -103,7 +103,10 @@ class TestTopicCommand:
             )
             assert [store.read_hold(number) for number in range(4)] == [trying, None, *holds[1:]]
             rest = run(*words, "--format", "json")
-            assert rest.answer["released"] == [asdict(each) for each in holds[1:]]
+            names = ("partition", "offset", "reason", "crash_count")
+            assert rest.answer["released"] == [
+                dict(zip(names, astuple(each), strict=True)) for each in holds[1:]
+            ]
             assert [store.read_hold(number) for number in range(4)] == [trying, None, None, None]
         assert "write postgresql://" in run(*words[:3], "mysql://one/two").err
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from services.adapters.sqlite.store import SqliteStore
-from services.ledger.records import MAX_PROJECTION_CRASHES, Hold
+from services.ledger.records import MAX_PROJECTION_FAILURES, Hold
 from services.ledger.times import SECOND
 from tests.projector.newer_facts import newer_fact
 from tests.projector.running_worker import VALUES, FailingStore, FakeLog, RunningWorker
@@ -184,7 +184,7 @@ class TestHold:
 
     def test_hold_follows_the_third_crash_at_a_record(self, start: Start, tmp_path: Path) -> None:
         FailingStore.poison = 23
-        for crash in range(1, MAX_PROJECTION_CRASHES):
+        for crash in range(1, MAX_PROJECTION_FAILURES):
             running = start()
             running.project(running.next_offset, 40)
             reason = (
@@ -200,7 +200,7 @@ class TestHold:
         again = start()
         again.project(23, 40)
         assert (again.next_offset, again.reasons, list(again.worker.holds)) == (23, [], [0])
-        assert hold(tmp_path / "read.sqlite") == Hold(0, 23, reason, MAX_PROJECTION_CRASHES + 1)
+        assert hold(tmp_path / "read.sqlite") == Hold(0, 23, reason, MAX_PROJECTION_FAILURES + 1)
 
     def test_hold_is_retried_once_by_a_new_worker(self, start: Start, tmp_path: Path) -> None:
         with_store(tmp_path, lambda store: store.save_hold(Hold(0, 0, "it failed", 3)))

@@ -43,7 +43,7 @@ from services.adapters.sql_store.tables import (
 )
 from services.ledger.changes import ProgrammeChanges
 from services.ledger.errors import FencedWriterError, LogUnavailableError, StoreBusyError
-from services.ledger.records import MAX_PROJECTION_CRASHES, Hold, Watermark
+from services.ledger.records import MAX_PROJECTION_FAILURES, Hold, Watermark
 from services.ledger.state import Ledger, Needs
 
 logger = logging.getLogger(__name__)
@@ -76,7 +76,7 @@ _SAVE_HOLD: Final = """
 _DELETE_HOLDS: Final = f"""
     DELETE FROM {{schema}}.held
     WHERE (partition = ANY ($1) OR cardinality($1::integer[]) = 0)
-        AND crash_count NOT BETWEEN 1 AND {MAX_PROJECTION_CRASHES - 1}
+        AND crash_count NOT BETWEEN 1 AND {MAX_PROJECTION_FAILURES - 1}
     RETURNING partition, "offset", reason, crash_count
 """
 

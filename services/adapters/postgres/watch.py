@@ -82,7 +82,7 @@ async def _follow(
                 schema,
                 frozenset(row["log_id"] for row in positions),
                 {row["partition"]: row["next_offset"] for row in positions},
-                {hold.partition: hold.reason for hold in holds if hold.is_permanent},
+                {hold.partition: hold.reason for hold in holds if hold.stops_partition},
                 await read_fact_kinds(connection, schema),
             )
         )
