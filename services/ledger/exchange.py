@@ -1,7 +1,7 @@
 """Exchanges: their content, the facts about them, and the checks of these."""
 
 from dataclasses import dataclass
-from typing import ClassVar, Final
+from typing import ClassVar, Final, NamedTuple
 
 from services.ledger.enums import Formality, Kind, Side
 from services.ledger.errors import Violation
@@ -42,8 +42,7 @@ class Participants:
     participant_count: int = 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Exchange:
+class Exchange(NamedTuple):
     """One act of sharing as reported. Unknown minutes are None, not 0."""
 
     kind: Kind

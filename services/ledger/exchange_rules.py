@@ -99,17 +99,18 @@ def _revise(
     exchange: Exchange,
 ) -> None:
     assert logged.event is not None
+    event = logged.event
     revision = Revision(
-        number=len(history.revisions),
-        event_id=logged.event.event_id,
-        from_offset=at,
-        record_time=logged.record_time,
-        recorded_by=logged.event.recorded_by,
-        state=state,
-        source=logged.event.source,
-        content_event=content_event,
-        exchange=exchange,
-        value=logged.value,
+        len(history.revisions),
+        event.event_id,
+        at,
+        logged.record_time,
+        event.recorded_by,
+        state,
+        event.source,
+        content_event,
+        exchange,
+        logged.value,
     )
     history.revisions.append(revision)
     journal.revisions.append((history, revision))

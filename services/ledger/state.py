@@ -1,6 +1,7 @@
 """The state of one programme, and what a slab changes in it."""
 
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from services.ledger.enums import QuarantineCause, RevisionState
 from services.ledger.exchange import Exchange
@@ -10,8 +11,7 @@ from services.ledger.organization import Organization
 from services.ledger.times import Instant
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Revision:
+class Revision(NamedTuple):
     """One state of an exchange, from the record at `from_offset` on.
 
     `content_event` is the fact with the content, that of the revision before for a retraction.

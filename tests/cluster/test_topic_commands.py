@@ -3,7 +3,7 @@
 import socket
 from collections.abc import Iterable
 from contextlib import closing
-from dataclasses import astuple, replace
+from dataclasses import astuple
 from pathlib import Path
 from uuid import uuid4
 
@@ -49,7 +49,7 @@ def read_facts(records: Iterable[Record], programme_id: str) -> list[tuple[Event
         if each.programme_id == programme_id
     ]
     return [
-        (replace(each.event, record_time=None), each.record_time) if each.event else None
+        (each.event._replace(record_time=None), each.record_time) if each.event else None
         for each in read_ones
     ]
 

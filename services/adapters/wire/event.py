@@ -4,6 +4,7 @@ A new family of facts is one file next to this one and its lines in `FACT_CODECS
 """
 
 from collections.abc import Callable
+from functools import lru_cache
 from hashlib import sha256
 from typing import Any, Final, NamedTuple
 
@@ -13,7 +14,7 @@ from google.protobuf.unknown_fields import UnknownFieldSet
 from mutua.v1 import event_pb2 as pb
 from mutua.v1 import types_pb2
 from services.adapters.wire import exchange, nothing_to_report, organization, programme, values
-from services.adapters.wire.values import InvalidFieldError, to_enum, to_instant
+from services.adapters.wire.values import EnumNumbers, InvalidFieldError, to_instant
 from services.ledger.enums import Assurance, Precision, Visibility
 from services.ledger.errors import UnknownFactKindError
 from services.ledger.exchange import ExchangeCorrected, ExchangeRecorded
@@ -93,19 +94,14 @@ def read_record(offset: int, record_time: Instant, programme_id: str, value: byt
         if b"\0" in value and _has_nul(message):
             raise InvalidFieldError.for_field("text", "has a NUL, which no text may have")
         event = to_event(message)
-        digest = digest_event(message)
+        if not _belongs(event, programme_id):
+            event = None
+        digest = _digest_record(message, value)
     except (DecodeError, InvalidFieldError):
         pass
-    if event is not None and not _belongs(event, programme_id):
-        event = None
-    return LoggedRecord(
-        offset=offset,
-        record_time=record_time if event is None else event.record_time or record_time,
-        programme_id=programme_id,
-        digest=digest,
-        event=event,
-        value=value,
-    )
+    if event is not None:
+        record_time = event.record_time or record_time
+    return LoggedRecord(offset, record_time, programme_id, digest, event, value)
 
 
 def _newer_kind(message: pb.Event) -> int:
@@ -180,38 +176,55 @@ def sort_sets(message: pb.Event) -> None:
 
 
 def to_event(message: pb.Event) -> Event:
-    """Returns the event of a tidy message. Raises InvalidFieldError, which names the field."""
+    """Returns the event of a tidy message, in the order of the fields of `Event`.
+
+    Raises InvalidFieldError, which names the field.
+    """
     field = message.WhichOneof("fact")
     if field is None:
         raise InvalidFieldError.for_field("fact", "is missing, or of a kind newer than this server")
     has = message.HasField
     return Event(
-        event_id=message.event_id,
-        programme_id=message.programme_id,
-        fact=FACT_CODECS[field].read(getattr(message, field)),
-        occur_time=to_instant(message.occur_time, "occur_time") if has("occur_time") else None,
-        occur_precision=to_enum(
-            Precision, message.occur_precision, "occur_precision", Precision.EXACT
-        ),
-        report_time=to_instant(message.report_time, "report_time") if has("report_time") else None,
-        visibility=to_enum(Visibility, message.visibility, "visibility", Visibility.PROGRAMME),
-        source=_to_source(message.source) if has("source") else _NO_SOURCE,
-        recorded_by=message.recorded_by,
-        assurance=to_enum(Assurance, message.assurance, "assurance"),
-        record_time=to_instant(message.record_time, "record_time") if has("record_time") else None,
+        message.event_id,
+        message.programme_id,
+        FACT_CODECS[field].read(getattr(message, field)),
+        to_instant(message.occur_time, "occur_time") if has("occur_time") else None,
+        PRECISIONS[message.occur_precision],
+        to_instant(message.report_time, "report_time") if has("report_time") else None,
+        VISIBILITIES[message.visibility],
+        _to_source(message.source) if has("source") else _NO_SOURCE,
+        message.recorded_by,
+        _ASSURANCES[message.assurance],
+        to_instant(message.record_time, "record_time") if has("record_time") else None,
     )
 
 
+PRECISIONS: Final = EnumNumbers(Precision, "occur_precision", Precision.EXACT)
+VISIBILITIES: Final = EnumNumbers(Visibility, "visibility", Visibility.PROGRAMME)
+_ASSURANCES: Final = EnumNumbers(Assurance, "assurance")
 _NO_SOURCE: Final = Source()
 
 
 def _to_source(source: types_pb2.Source) -> Source:
-    return Source(
-        client=source.client,
-        batch=source.batch,
-        generation=source.generation,
-        reference=source.reference,
-    )
+    return Source(source.client, source.batch, source.generation, source.reference)
+
+
+def _digest_record(message: pb.Event, value: bytes) -> bytes:
+    """Returns the digest of an event from its bytes on the log, which end with the server's fields.
+
+    `digest_event` takes four times as long, and is for records that no server of today wrote.
+    """
+    server_fields = _encode_server_fields(message.recorded_by, message.assurance)
+    if message.HasField("record_time"):
+        server_fields += pb.Event(record_time=message.record_time).SerializeToString()
+    if message.assurance and value.endswith(server_fields):
+        return sha256(value[: -len(server_fields)]).digest()
+    return digest_event(message)
+
+
+@lru_cache(maxsize=10_000)
+def _encode_server_fields(recorded_by: str, assurance: types_pb2.Assurance.ValueType) -> bytes:
+    return pb.Event(recorded_by=recorded_by, assurance=assurance).SerializeToString()
 
 
 def digest_event(message: pb.Event) -> bytes:

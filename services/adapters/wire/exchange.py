@@ -1,10 +1,19 @@
 """Facts about exchanges on the wire."""
 
 from collections.abc import MutableSequence
+from typing import Final
 
 from mutua.v1 import event_pb2 as pb
 from mutua.v1 import types_pb2
-from services.adapters.wire.values import sort_set, tidy, tidy_set, to_enum, to_set, to_text
+from services.adapters.wire.values import (
+    EnumNumbers,
+    InvalidFieldError,
+    sort_set,
+    tidy,
+    tidy_set,
+    to_set,
+    to_text,
+)
 from services.ledger.enums import Formality, Kind, Side
 from services.ledger.exchange import (
     Exchange,
@@ -16,9 +25,10 @@ from services.ledger.exchange import (
 from services.ledger.facts import Text
 
 _NAMES = ("asset_id", "network_id", "arose_from_id", "answers_request_id")
-
-
 _NO_TEXT = Text()
+KINDS: Final = EnumNumbers(Kind, "kind")
+FORMALITIES: Final = EnumNumbers(Formality, "formality")
+SIDES: Final = EnumNumbers(Side, "reported_by")
 
 
 def tidy_exchange_recorded(fact: pb.ExchangeRecorded) -> None:
@@ -101,29 +111,35 @@ def _tidy_text(text: types_pb2.Text) -> None:
 
 
 def _to_exchange(content: pb.ExchangeContent, path: str) -> Exchange:
-    return Exchange(
-        kind=to_enum(Kind, content.kind, f"{path}kind"),
-        giver_ids=to_set(content.giver_ids, f"{path}giver_ids"),
-        receiver_ids=to_set(content.receiver_ids, f"{path}receiver_ids"),
-        party_ids=to_set(content.party_ids, f"{path}party_ids"),
-        formality=to_enum(Formality, content.formality, f"{path}formality"),
-        topics=to_set(content.topics, f"{path}topics"),
-        giver_minutes=content.giver_minutes if content.HasField("giver_minutes") else None,
-        receiver_minutes=content.receiver_minutes if content.HasField("receiver_minutes") else None,
-        benefit_minutes=content.benefit_minutes if content.HasField("benefit_minutes") else None,
-        reported_by=to_enum(Side, content.reported_by, f"{path}reported_by"),
-        asset_id=content.asset_id,
-        network_id=content.network_id,
-        brokered_by_ids=to_set(content.brokered_by_ids, f"{path}brokered_by_ids"),
-        arose_from_id=content.arose_from_id,
-        answers_request_id=content.answers_request_id,
-        note=to_text(content.note) if content.HasField("note") else _NO_TEXT,
-        participants=tuple(
-            Participants(
-                role_group=group.role_group,
-                profession=group.profession,
-                participant_count=group.participant_count,
-            )
-            for group in content.participants
-        ),
+    """Returns the content in the order of the fields of `Exchange`."""
+    has = content.HasField
+    try:
+        return Exchange(
+            KINDS[content.kind],
+            to_set(content.giver_ids, "giver_ids"),
+            to_set(content.receiver_ids, "receiver_ids"),
+            to_set(content.party_ids, "party_ids"),
+            FORMALITIES[content.formality],
+            to_set(content.topics, "topics"),
+            content.giver_minutes if has("giver_minutes") else None,
+            content.receiver_minutes if has("receiver_minutes") else None,
+            content.benefit_minutes if has("benefit_minutes") else None,
+            SIDES[content.reported_by],
+            content.asset_id,
+            content.network_id,
+            to_set(content.brokered_by_ids, "brokered_by_ids"),
+            content.arose_from_id,
+            content.answers_request_id,
+            to_text(content.note) if has("note") else _NO_TEXT,
+            tuple(map(_to_participants, content.participants)) if content.participants else (),
+        )
+    except InvalidFieldError as error:
+        raise error.prefix_field(path) from None
+
+
+def _to_participants(group: pb.ParticipantGroup) -> Participants:
+    return Participants(
+        role_group=group.role_group,
+        profession=group.profession,
+        participant_count=group.participant_count,
     )

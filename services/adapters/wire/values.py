@@ -19,6 +19,10 @@ EnumT = TypeVar("EnumT", bound=IntEnum)
 class InvalidFieldError(InvalidArgumentError):
     """A field has a value that the core cannot represent, such as an unknown enum number."""
 
+    def prefix_field(self, path: str) -> "InvalidFieldError":
+        violations = tuple(each.prefix_field(path) for each in self.violations)
+        return InvalidFieldError(path + self.problem, violations, remedy=self.remedy)
+
 
 def tidy(text: str) -> str:
     """Returns the text in NFC, trimmed."""
@@ -99,10 +103,29 @@ def to_enum(words: type[EnumT], value: int, path: str, unspecified: EnumT | None
     # Three times as fast as a call of the enum, which every fact needs five times.
     word = words._value2member_map_.get(value, unspecified if value == 0 else None)
     if word is None:
-        raise InvalidFieldError.for_field(
-            path, f"has the unknown value {value}", "this server may be older"
-        )
+        raise make_enum_error(path, value)
     return cast("EnumT", word)
+
+
+class EnumNumbers(dict[int, EnumT]):
+    """The members of an enum by number, for a field that every fact has.
+
+    An unknown number raises InvalidFieldError.
+    """
+
+    def __init__(self, words: type[EnumT], field: str, unspecified: EnumT | None = None) -> None:
+        super().__init__({int(word): word for word in words})
+        if unspecified is not None:
+            self[0] = unspecified
+        self._field = field
+
+    def __missing__(self, number: int) -> EnumT:
+        raise make_enum_error(self._field, number)
+
+
+def make_enum_error(path: str, number: int) -> InvalidFieldError:
+    problem = f"has the unknown value {number}"
+    return InvalidFieldError.for_field(path, problem, "this server may be older")
 
 
 def to_text(text: types_pb2.Text) -> Text:
