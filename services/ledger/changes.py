@@ -8,10 +8,10 @@ from services.ledger.batches import BatchIncrements, compute_batch_increments
 from services.ledger.fact_registry import FACT_REGISTRY
 from services.ledger.facts import LoggedRecord
 from services.ledger.fold import fold
-from services.ledger.monthly_sums import MonthlySums, add_exchange, add_new_exchange
+from services.ledger.monthly_sums import MonthlySums, add_exchange
 from services.ledger.new_exchange import NewExchange
 from services.ledger.state import ExchangeHistory, Journal, Ledger, Needs, Revision
-from services.ledger.times import day_of
+from services.ledger.times import DAY, day_of
 
 
 @dataclass(slots=True)
@@ -66,7 +66,7 @@ def project_records(
         superseded_revisions=[],
         cleared_exchanges=[],
         standing_exchanges=[],
-        new_exchanges=[(each, add_new_exchange(months, each)) for each in new_exchanges],
+        new_exchanges=[(each, split_into_legs(each)) for each in new_exchanges],
         months=months,
         batches=compute_batch_increments(journal, new_exchanges),
         last_offset=max(
@@ -74,6 +74,8 @@ def project_records(
             max((each.offset for each in new_exchanges[-1:]), default=-1),
         ),
     )
+    for exchange, exchange_legs in changes.new_exchanges:
+        add_exchange(months, exchange, exchange_legs, exchange.occur_time // DAY, 1)
     first_new: dict[str, tuple[ExchangeHistory, Revision]] = {}
     for history, revision in journal.revisions:
         first_new.setdefault(history.exchange_id, (history, revision))

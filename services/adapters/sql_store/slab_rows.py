@@ -1,11 +1,10 @@
 """Rows of the tables from the changes of a programme."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from operator import itemgetter
 from typing import Any, Final
 
 from services.adapters.sql_store.dictionary import ProgrammeDictionary
-from services.adapters.sql_store.new_exchange_rows import make_new_exchange_rows
 from services.adapters.sql_store.tables import (
     AliasRow,
     BatchRow,
@@ -25,17 +24,22 @@ from services.adapters.sql_store.tables import (
     TopicRow,
     WaitingRow,
 )
+from services.ledger.allocation import Leg
 from services.ledger.changes import ProgrammeChanges
 from services.ledger.enums import Precision, RevisionState, Side
 from services.ledger.exchange import Exchange
+from services.ledger.facts import Event, Source
 from services.ledger.monthly_sums import SUM_FIELDS as MONTH_FIELDS
 from services.ledger.new_exchange import NewExchange
 from services.ledger.nothing_to_report import NothingToReport, find_month
 from services.ledger.programme import ProgrammeConfigured
 from services.ledger.state import ExchangeHistory, Journal, Revision
-from services.ledger.times import find_period
+from services.ledger.times import DAY, find_period
 
 Row = tuple[Any, ...]
+
+_RECORDED: Final = int(RevisionState.RECORDED)
+_DAY: Final = int(Precision.DAY)
 
 
 def _make_sums(table: str, names: Iterable[str]) -> str:
@@ -70,10 +74,10 @@ def make_slab_rows(
     if _has_new_names(dictionary, changes.journal):
         _assign_numbers(dictionary, changes)
     try:
-        new_rows = make_new_exchange_rows(dictionary, changes.new_exchanges)
+        new_rows = _make_new_exchange_rows(dictionary, changes.new_exchanges)
     except KeyError:  # cheaper than a check of every name, because names are seldom new
         _assign_numbers(dictionary, changes)
-        new_rows = make_new_exchange_rows(dictionary, changes.new_exchanges)
+        new_rows = _make_new_exchange_rows(dictionary, changes.new_exchanges)
     rows = _make_exchange_rows(dictionary, changes) | _make_fact_rows(
         dictionary.programme, changes.journal
     )
@@ -237,36 +241,89 @@ def _make_fact_rows(programme: int, journal: Journal) -> dict[type[ReadModelRow]
     }
 
 
+# decision 0025: new exchanges take a fast path
+def _make_new_exchange_rows(
+    dictionary: ProgrammeDictionary, new_exchanges: Sequence[tuple[NewExchange, list[Leg]]]
+) -> dict[type[ReadModelRow], list[Row]]:
+    """Makes the rows of new exchanges. Raises KeyError when the dictionary lacks a number."""
+    programme, party = dictionary.programme, dictionary.parties.numbers
+    facts: list[Row] = []
+    exchanges: list[Row] = []
+    legs: list[Row] = []
+    joint: list[Row] = []
+    for new, new_legs in new_exchanges:
+        number, event_id = new.offset, new.event_id
+        facts.append((programme, event_id, number, new.digest))
+        exchanges.append(
+            _make_exchange_row(
+                dictionary, number, 0, event_id, number, _RECORDED, new, new, new, new
+            )
+        )
+        for giver, receiver, *shares in new_legs:
+            legs.append((programme, number, party[giver], party[receiver], *shares))
+        if new.party_ids:
+            joint += [(programme, number, party[member]) for member in new.party_ids]
+    return {FactRow: facts, ExchangeRow: exchanges, LegRow: legs, JointPartyRow: joint}
+
+
 def _make_revision_row(
     dictionary: ProgrammeDictionary, history: ExchangeHistory, revision: Revision
 ) -> Row:
-    event, exchange, first_source = (
+    return _make_exchange_row(
+        dictionary,
+        history.number,
+        revision.number,
+        history.exchange_id,
+        revision.from_offset,
+        revision.state,
+        revision,
         revision.content_event,
         revision.exchange,
         history.revisions[0].source,
     )
-    assert event.occur_time is not None
-    first_day, end_day = find_period(event.occur_time, event.occur_precision)
+
+
+def _make_exchange_row(
+    dictionary: ProgrammeDictionary,
+    number: int,
+    revision_number: int,
+    exchange_id: str,
+    from_offset: int,
+    state: int,
+    revision: Revision | NewExchange,
+    event: Event | NewExchange,
+    exchange: Exchange | NewExchange,
+    first_source: Source | NewExchange,
+) -> Row:
+    """Makes the row of a revision; a new exchange is revision, event, content and source in one."""
+    occurred, recorder = event.occur_time, event.recorded_by
+    assert occurred is not None
+    first_day = end_day = occurred // DAY
+    is_dated = event.occur_precision <= _DAY
+    if is_dated:  # the common case
+        end_day += 1
+    else:
+        _, end_day = find_period(occurred, Precision(event.occur_precision))
     return (
         dictionary.programme,
-        history.number,
-        revision.number,
-        history.exchange_id,
+        number,
+        revision_number,
+        exchange_id,
         revision.event_id,
-        revision.from_offset,
+        from_offset,
         None,
         revision.record_time,
         event.report_time,
-        revision.state,
-        event.occur_time,
+        state,
+        occurred,
         first_day,
         end_day,
-        event.occur_precision in (Precision.EXACT, Precision.DAY),
+        is_dated,
         exchange.kind,
         exchange.formality,
         exchange.reported_by,
         dictionary.topic_sets.numbers[exchange.topics],
-        dictionary.parties.numbers[event.recorded_by] if event.recorded_by else None,
+        dictionary.parties.numbers[recorder] if recorder else None,
         exchange.giver_minutes,
         exchange.receiver_minutes,
         exchange.benefit_minutes,

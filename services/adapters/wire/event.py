@@ -96,7 +96,7 @@ def read_record(offset: int, record_time: Instant, programme_id: str, value: byt
         event = to_event(message)
         if not _belongs(event, programme_id):
             event = None
-        digest = _digest_record(message, value)
+        digest = digest_stored_bytes(message, value) or digest_event(message)
     except (DecodeError, InvalidFieldError):
         pass
     if event is not None:
@@ -209,17 +209,17 @@ def _to_source(source: types_pb2.Source) -> Source:
     return Source(source.client, source.batch, source.generation, source.reference)
 
 
-def _digest_record(message: pb.Event, value: bytes) -> bytes:
-    """Returns the digest of an event from its bytes on the log, which end with the server's fields.
+def digest_stored_bytes(message: pb.Event, value: bytes) -> bytes | None:
+    """Returns the digest of a normalized event from its bytes on the log, at half of the cost.
 
-    `digest_event` takes four times as long, and is for records that no server of today wrote.
+    Returns None when they do not end with the server's fields, as when a later version wrote them.
     """
     server_fields = _encode_server_fields(message.recorded_by, message.assurance)
     if message.HasField("record_time"):
         server_fields += pb.Event(record_time=message.record_time).SerializeToString()
     if message.assurance and value.endswith(server_fields):
         return sha256(value[: -len(server_fields)]).digest()
-    return digest_event(message)
+    return None
 
 
 @lru_cache(maxsize=10_000)

@@ -1,27 +1,16 @@
 """Records of new exchanges, parsed without the core's objects; see `ledger.new_exchange`."""
 
-from functools import lru_cache
-from hashlib import sha256
 from typing import Final
 
 from google.protobuf.message import DecodeError
 
 from mutua.v1 import event_pb2 as pb
 from mutua.v1 import types_pb2
+from services.adapters.wire.event import PRECISIONS, VISIBILITIES, digest_stored_bytes
+from services.adapters.wire.exchange import FORMALITIES, KINDS, SIDES
 from services.adapters.wire.values import InvalidFieldError, to_instant, to_set
-from services.ledger.enums import Formality, Kind, Precision, Side, Visibility
 from services.ledger.new_exchange import NewExchange
 from services.ledger.records import Record
-
-_KINDS: Final = {int(word): int(word) for word in Kind}
-_FORMALITIES: Final = {int(word): int(word) for word in Formality}
-_SIDES: Final = {int(word): int(word) for word in Side}
-_PRECISIONS: Final = {0: int(Precision.EXACT), **{int(word): int(word) for word in Precision}}
-_VISIBILITIES: Final = {
-    0: int(Visibility.PROGRAMME),
-    **{int(word): int(word) for word in Visibility},
-}
-"""The enum numbers of this version; unspecified means the default."""
 
 _NORMALIZED: Final = (types_pb2.ASSURANCE_OPEN, types_pb2.ASSURANCE_AUTHENTICATED)
 """Assurances that a server sets after it has normalized the event."""
@@ -50,34 +39,32 @@ def read_new_exchange(record: Record) -> NewExchange | None:
         or not has("occur_time")
     ):
         return None
-    record_time, suffix = record.record_time, _encode_suffix(recorded_by, assurance)
     content, source = message.exchange_recorded.exchange, message.source
     givers, receivers, knows = content.giver_ids, content.receiver_ids, content.HasField
-    if bool(givers) != bool(receivers):
+    digest = digest_stored_bytes(message, value)
+    if digest is None or bool(givers) != bool(receivers):
         return None
     try:
+        record_time = record.record_time
         if has("record_time"):
-            suffix += pb.Event(record_time=message.record_time).SerializeToString()
             record_time = to_instant(message.record_time, "record_time") or record_time
-        if not value.endswith(suffix):
-            return None
         return NewExchange(
             record.offset,
             record_time,
             message.event_id,
-            sha256(value[: -len(suffix)]).digest(),
+            digest,
             value,
             to_instant(message.occur_time, "occur_time"),
-            _PRECISIONS[message.occur_precision],
+            int(PRECISIONS[message.occur_precision]),
             to_instant(message.report_time, "report_time") if has("report_time") else None,
-            _VISIBILITIES[message.visibility],
+            int(VISIBILITIES[message.visibility]),
             recorded_by,
             source.client,
             source.batch,
             source.generation,
-            _KINDS[content.kind],
-            _FORMALITIES[content.formality],
-            _SIDES[content.reported_by],
+            int(KINDS[content.kind]),
+            int(FORMALITIES[content.formality]),
+            int(SIDES[content.reported_by]),
             to_set(content.topics, "topics"),
             to_set(givers, "giver_ids"),
             to_set(receivers, "receiver_ids"),
@@ -86,11 +73,5 @@ def read_new_exchange(record: Record) -> NewExchange | None:
             content.receiver_minutes if knows("receiver_minutes") else None,
             content.benefit_minutes if knows("benefit_minutes") else None,
         )
-    except (KeyError, InvalidFieldError):  # an unknown enum number, an invalid time or a duplicate
+    except InvalidFieldError:  # an unknown enum number, an invalid time or a duplicate
         return None
-
-
-@lru_cache(maxsize=10_000)
-def _encode_suffix(recorded_by: str, assurance: types_pb2.Assurance.ValueType) -> bytes:
-    """Returns the server's fields as encoded at the end of a record."""
-    return pb.Event(recorded_by=recorded_by, assurance=assurance).SerializeToString()
