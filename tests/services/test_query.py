@@ -478,7 +478,10 @@ def test_status_requires_valid_programme(ask: Ask) -> None:
     assert (error.code, error.reason) == IMPOSSIBLE
 
 
-@pytest.mark.parametrize("service", ["", "mutua.v1.IngestService", "mutua.v1.QueryService"])
+@pytest.mark.parametrize(
+    "service",
+    ["", "mutua.v1.AnalysisService", "mutua.v1.IngestService", "mutua.v1.QueryService"],
+)
 def test_health_is_serving(channel: grpc.Channel, service: str) -> None:
     stub: Any = health_pb2_grpc.HealthStub(channel)
     answer = stub.Check(health_pb2.HealthCheckRequest(service=service))
@@ -493,6 +496,7 @@ def test_reflection_lists_the_services(channel: grpc.Channel) -> None:
         "grpc.health.v1.Health",
         "grpc.reflection.v1alpha.ServerReflection",
         "mutua.v1.IngestService",
+        "mutua.v1.AnalysisService",
         "mutua.v1.QueryService",
     }
 
