@@ -14,7 +14,8 @@ from tests.waiting import PATIENCE_SECONDS
 
 USER, PASSWORD = "mutua", "right"
 _KEYSTORE_PASSWORD: Final = "of the test"
-# A broker that was killed registers again once its session is over.
+# A broker that was killed registers again once its session is over. It answers wrong credentials at
+# once, because clients often notice the end of a delayed connection before the answer.
 _SETTINGS: Final = """
 listeners=PLAINTEXT://{address},SAFE://{safe},CONTROLLER://127.0.0.1:{controller_port}
 advertised.listeners=PLAINTEXT://{address},SAFE://{safe}
@@ -28,6 +29,7 @@ ssl.keystore.password={keystore_password}
 ssl.keystore.type=PKCS12
 broker.session.timeout.ms=5000
 broker.heartbeat.interval.ms=1000
+connection.failed.authentication.delay.ms=0
 """
 
 

@@ -66,7 +66,7 @@ class TestDoctor:
         findings = run_doctor(run, broker, projected_topic, database)
         check_states = collect_states(findings)
         assert check_states.pop("topic") == {"ok", "note"}  # one broker has one replica
-        assert set.union(*check_states.values()) == {"ok"}
+        assert set.union(*check_states.values()) == {"ok"}, findings
         assert list(check_states) == ["settings", "versions", "read models", "clock", "disk"]
         [(_, disk, _)] = findings["disk"]
         assert "are free on the brokers" in disk

@@ -177,9 +177,8 @@ class TestIngest:
             assert send(right, deadline_seconds=5) == ""
             wrong.wait_for_stderr("refuses the credentials", "MUTUA_KAFKA_SASL_PLAIN_PASSWORD")
             assert not wrong.is_serving()
-            assert (
-                len(wrong.stderr.splitlines()) <= 2
-            )  # one more where a busy broker only hung up at first
+            # One line more if a busy broker only hung up at first.
+            assert len(wrong.stderr.splitlines()) <= 2
 
 
 class TestKafkaLog:
