@@ -1,7 +1,8 @@
 """Questions about the asymmetry of reciprocity: the rpcs of AnalysisService.
 
 Each function fetches the programme's columns, lets `services/network` compute, and converts the
-answer to the wire format. They check often whether anybody still waits, because they take long.
+answer to the wire format. They check often whether anybody still waits, because they take long
+(decision 0126).
 """
 
 from mutua.v1 import analysis_service_pb2 as pb
