@@ -21,9 +21,13 @@ Integers = Any
 
 
 class ExchangeColumns(NamedTuple):
-    """Standing exchanges, ascending by number; days are first and after last, -1 is unknown."""
+    """Standing exchanges, ascending by number; days are first and after last, -1 is unknown.
+
+    `occur_time` is the instant, or the first instant of a day, month or quarter.
+    """
 
     number: Integers
+    occur_time: Integers
     first_day: Integers
     end_day: Integers
     kind: Integers

@@ -33,11 +33,12 @@ class Exchanges(ColumnTable):
     """One row per state of an exchange.
 
     `number` ascends: a restated exchange repeats the number before it, and is found through
-    `RestatedExchanges`.
+    `RestatedExchanges`. `occur_time` is the first instant of the occurrence.
     """
 
     TYPES: ClassVar = {
         "number": np.int64,
+        "occur_time": np.int64,
         "first_day": np.int32,
         "end_day": np.int32,
         "kind": np.uint8,
@@ -51,6 +52,7 @@ class Exchanges(ColumnTable):
         "benefit_minutes": np.int32,
     }
     number: Ints
+    occur_time: Ints
     first_day: Ints
     end_day: Ints
     kind: Ints

@@ -21,6 +21,7 @@ from services.adapters.postgres.store import PostgresStore
 from services.adapters.sql_store.tables import MODEL_VERSION
 from services.adapters.sqlite.log import SqliteLog
 from services.adapters.sqlite.store import SqliteStore
+from services.ledger.flow_rows import ColumnWatermark
 from services.ledger.ports import QueryStore
 from services.projector.slab import project_slab
 from services.projector.verification import verify
@@ -77,6 +78,12 @@ def asked(log: SqliteLog, store: QueryStore) -> Iterator[QueryServiceStub]:
         thread.join()
 
 
+def read_exchange_columns(store: QueryStore) -> dict[str, list[int]]:
+    with store.open_snapshot(0) as snapshot:
+        columns = snapshot.read_flow_rows(PROGRAMME, ColumnWatermark()).exchanges
+    return {name: list(column) for name, column in columns._asdict().items()}
+
+
 class TestStores:
     def test_sqlite_and_postgresql_answer_alike(self, tmp_path: Path, database: str) -> None:
         with ExitStack() as resources:
@@ -115,6 +122,8 @@ class TestStores:
                     assert differences("ListBalances", balances) == ""
             for store in stores:
                 assert verify(log, store).differences == []
+            one, other = [read_exchange_columns(store) for store in stores]
+            assert one == other
             exchanges = pb.ListExchangesRequest(question=balances.question, page_size=5)
             subject = QuestionSubject(
                 programme_id=PROGRAMME,

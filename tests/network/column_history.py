@@ -14,6 +14,7 @@ from services.adapters.sqlite.store import SqliteStore
 from services.ledger.enums import Identity, Kind
 from services.ledger.flow_rows import NO_ROWS, ExchangeColumns, FlowRows, Integers, LegColumns
 from services.ledger.ports import Snapshot
+from services.ledger.times import DAY
 from services.network.columns import EMPTY, Columns, advance
 from services.network.identity_view import IdentityView
 from services.projector.slab import project_slab
@@ -71,6 +72,7 @@ def make_flow_rows(
         aliases=(),
         exchanges=ExchangeColumns(
             number=number,
+            occur_time=all_of(19_800 * DAY),
             first_day=all_of(19_800),
             end_day=all_of(19_801),
             kind=all_of(Kind.CALL),

@@ -35,10 +35,13 @@ from services.ledger.organization import (
     OrganizationRegistered,
     OrganizationUpdated,
 )
+from services.ledger.times import DAY
 
 _DAY_EXCESS: Final = 1 << 20
 """Makes the days of any year positive; the result fits _DAY_BITS."""
 _DAY_BITS: Final = 22
+_TIME_BITS: Final = 37
+"""A day has fewer than 2 ** 37 microseconds."""
 _MINUTE_BITS: Final = 31
 _ENUM_BITS: Final = 8
 """Bits of an enumeration of the contract, such as a kind."""
@@ -96,6 +99,7 @@ class FlowReader:
             _make_exchange_fields(party_bits, topic_set_bits),
             replaced,
         )
+        exchanges["occur_time"] += exchanges["first_day"] * DAY
         exchanges["end_day"] += exchanges["first_day"]
         legs = self._read_table(
             "leg WHERE true", _make_end_fields(party_bits, "giver", "receiver"), replaced
@@ -211,8 +215,12 @@ class FlowReader:
 
 
 def _make_exchange_fields(party_bits: int, topic_set_bits: int) -> dict[str, PackedField]:
-    """Returns the fields of `ExchangeColumns`, in its order; end_day is relative to first_day."""
+    """Returns the fields of `ExchangeColumns`, in its order.
+
+    occur_time and end_day are relative to first_day, so that more fields share a number.
+    """
     return {
+        "occur_time": PackedField(f"occur_time - first_day * {DAY}", _TIME_BITS),
         "first_day": PackedField(f"first_day + {_DAY_EXCESS}", _DAY_BITS, excess=_DAY_EXCESS),
         "end_day": PackedField("end_day - first_day", _PERIOD_BITS),
         "kind": PackedField("kind", _ENUM_BITS),
