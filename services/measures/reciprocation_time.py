@@ -4,11 +4,17 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
+from services.ledger.times import DAY
 from services.measures.flow_graph import Flags, Floats, Ints
+from services.measures.reciprocity import Checkpoint
 
+METRIC_VERSION: Final = 1
+"""Version of these definitions; numbers of different versions are not comparable."""
 RESAMPLE_COUNT: Final = 200
 HORIZONS: Final = (30, 90, 365)
 """Days at which the chance of no answer is reported."""
+MIN_PAIRS: Final = 5
+"""Minimum number of pairs for intervals: resamples of fewer are nearly alike."""
 _PERCENTILES: Final = (2.5, 97.5)
 _HALF: Final = 0.5 + 1e-12
 """A half, with room for the rounding of a long product."""
@@ -21,6 +27,8 @@ class Turns(NamedTuple):
     """
 
     pair: Ints
+    start: Ints
+    """When it opened, in microseconds."""
     days: Floats
     is_answered: Flags
 
@@ -44,8 +52,9 @@ class ReciprocationTime(NamedTuple):
     answered_count: int
     survival: Survival
     unanswered_intervals: tuple[tuple[float, float] | None, ...]
+    """None for fewer than MIN_PAIRS, and where a resample has no turn that long."""
     median_interval: tuple[float | None, float | None]
-    """None stands for an end that is not reached."""
+    """None stands for an end that is not reached, and for both with fewer than MIN_PAIRS."""
 
     @property
     def censored_count(self) -> int:
@@ -53,23 +62,26 @@ class ReciprocationTime(NamedTuple):
         return self.turn_count - self.answered_count
 
 
-def find_turns(pair: Ints, is_forth: Flags, day: Floats, pair_end: Floats) -> Turns:
+def find_turns(pair: Ints, is_forth: Flags, instant: Ints, pair_end: Ints) -> Turns:
     """The turns of exchanges that are sorted by pair, first instant and place on the log.
 
-    `day` is the first instant in days. `pair_end` has, for each exchange, the instant at which
-    the observation of its pair ends; turns open by then are censored there.
+    `instant` is the first instant in microseconds. `pair_end` has, for each exchange, the instant
+    at which the observation of its pair ends; turns that are still open are censored there.
     """
     opens = np.ones(len(pair), dtype=np.bool_)
     opens[1:] = (pair[1:] != pair[:-1]) | (is_forth[1:] != is_forth[:-1])
     start = np.flatnonzero(opens)
     is_answered = np.zeros(len(start), dtype=np.bool_)
     is_answered[:-1] = pair[start[1:]] == pair[start[:-1]]
-    end = pair_end[start].astype(np.float64)
-    end[:-1][is_answered[:-1]] = day[start[1:]][is_answered[:-1]]
-    return Turns(pair[start], np.maximum(end - day[start], 0.0), is_answered)
+    end = pair_end[start]
+    end[:-1][is_answered[:-1]] = instant[start[1:]][is_answered[:-1]]
+    length = np.maximum(end - instant[start], 0)
+    return Turns(pair[start], instant[start], length / DAY, is_answered)
 
 
-def measure_reciprocation_time(turns: Turns, *, seed: int = 0) -> ReciprocationTime | None:
+def measure_reciprocation_time(
+    turns: Turns, *, seed: int = 0, checkpoint: Checkpoint = lambda: None
+) -> ReciprocationTime | None:
     """The estimates of turns; None without any."""
     if not len(turns.pair):
         return None
@@ -78,15 +90,11 @@ def measure_reciprocation_time(turns: Turns, *, seed: int = 0) -> ReciprocationT
     _, pair = np.unique(turns.pair[order], return_inverse=True)
     survival = _estimate(days, is_answered, np.ones(len(days)))
     rng, pair_count = np.random.default_rng(seed), int(pair.max()) + 1
-    resamples = [
-        _estimate(
-            days,
-            is_answered,
-            np.bincount(rng.integers(pair_count, size=pair_count), minlength=pair_count)[pair]
-            * 1.0,
-        )
-        for _ in range(RESAMPLE_COUNT)
-    ]
+    resamples = []
+    for _ in range(RESAMPLE_COUNT if pair_count >= MIN_PAIRS else 0):
+        checkpoint()
+        draws = np.bincount(rng.integers(pair_count, size=pair_count), minlength=pair_count)
+        resamples.append(_estimate(days, is_answered, draws[pair].astype(np.float64)))
     return ReciprocationTime(
         turn_count=len(days),
         answered_count=int(np.count_nonzero(is_answered)),
@@ -122,9 +130,9 @@ def _estimate(days: Floats, is_answered: Flags, weights: Floats) -> Survival:
 
 
 def _find_interval(chances: list[float | None]) -> tuple[float, float] | None:
-    """The percentiles of resamples; None where one of them is undefined."""
+    """The percentiles of resamples; None without any and where one of them is undefined."""
     defined = [chance for chance in chances if chance is not None]
-    if len(defined) < len(chances):
+    if not defined or len(defined) < len(chances):
         return None
     low, high = np.percentile(defined, _PERCENTILES)
     return float(low), float(high)
@@ -132,6 +140,8 @@ def _find_interval(chances: list[float | None]) -> tuple[float, float] | None:
 
 def _find_median_interval(medians: list[float | None]) -> tuple[float | None, float | None]:
     """The percentiles of medians, where one that is not reached is longer than all others."""
+    if not medians:
+        return None, None
     days = sorted(np.inf if median is None else median for median in medians)
     ends = (days[round(percentile / 100 * (len(days) - 1))] for percentile in _PERCENTILES)
     low, high = (None if np.isinf(end) else float(end) for end in ends)

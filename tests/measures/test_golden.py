@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 
 import numpy as np
@@ -301,18 +301,24 @@ def test_evidence_of_pairs(
 def test_dpdk_reciprocation_time(dpdk: list[Row]) -> None:
     names = sorted({name for row in dpdk for name in (row["giver"], row["receiver"])})
     number = {name: place for place, name in enumerate(names)}
-    end = datetime(2026, 7, 20, 13, 34, 35, tzinfo=UTC).timestamp() / 86_400
+    end = to_microseconds("2026-07-20T13:34:35Z")
     exchanges = []
     for place, row in enumerate(dpdk):
         giver, receiver = number[row["giver"]], number[row["receiver"]]
         pair = min(giver, receiver) * len(names) + max(giver, receiver)
-        day = datetime.fromisoformat(row["occurred_at"]).timestamp() / 86_400
-        exchanges.append((pair, day, place, giver < receiver))
-    pairs, days, _, is_forth = (np.array(column) for column in zip(*sorted(exchanges), strict=True))
-    turns = find_turns(pairs, is_forth, days, np.full(len(days), end))
+        instant = to_microseconds(row["occurred_at"])
+        exchanges.append((pair, instant, place, giver < receiver))
+    pairs, instants, _, is_forth = (
+        np.array(column) for column in zip(*sorted(exchanges), strict=True)
+    )
+    turns = find_turns(pairs, is_forth, instants, np.full(len(instants), end))
     measured = measure_reciprocation_time(turns)
     assert measured is not None
     counts = measured.turn_count, measured.answered_count, measured.censored_count
     assert counts == (4_687, 3_595, 1_092)
     assert measured.survival.median == pytest.approx(45.15, abs=0.005)
     assert measured.survival.unanswered == pytest.approx((0.5505, 0.4180, 0.2810), abs=EXACT)
+
+
+def to_microseconds(text: str) -> int:
+    return round(datetime.fromisoformat(text).timestamp()) * 1_000_000

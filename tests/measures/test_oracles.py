@@ -263,7 +263,7 @@ class TestReciprocationTime:
     def test_survival_equals_the_textbook(self, turns: list[tuple[int, bool]]) -> None:
         days, is_answered = (np.array(column) for column in zip(*turns, strict=True))
         measured = measure_reciprocation_time(
-            Turns(np.arange(len(turns)), days.astype(float), is_answered)
+            Turns(np.arange(len(turns)), np.zeros_like(days), days.astype(float), is_answered)
         )
         assert measured is not None
 

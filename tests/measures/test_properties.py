@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from services.ledger.times import DAY
 from services.measures.flow_graph import FlowGraph
 from services.measures.flow_split import split_flow
 from services.measures.lift import UNKNOWN_GROUP, Lift, count_mixing, measure_lift
@@ -189,20 +190,22 @@ class TestLift:
 
 class TestTurns:
     def test_runs_open_one_turn_each(self) -> None:
-        pair, day = np.array([4, 4, 4, 4, 7]), np.array([1.0, 2.0, 5.0, 9.0, 3.0])
+        pair, instant = np.array([4, 4, 4, 4, 7]), np.array([1, 2, 5, 9, 3]) * DAY
         is_forth = np.array([True, True, False, True, False])
-        turns = find_turns(pair, is_forth, day, np.full(5, 20.0))
+        turns = find_turns(pair, is_forth, instant, np.full(5, 20 * DAY))
         assert turns.pair.tolist() == [4, 4, 4, 7]
+        assert (turns.start // DAY).tolist() == [1, 5, 9, 3]
         assert turns.days.tolist() == [4, 4, 11, 17]
         assert turns.is_answered.tolist() == [True, True, False, False]
 
     def test_no_turns_have_no_measure(self) -> None:
-        empty = np.zeros(0)
-        turns = find_turns(empty.astype(int), empty.astype(bool), empty, empty)
+        empty = np.zeros(0, dtype=np.int64)
+        turns = find_turns(empty, empty.astype(bool), empty, empty)
         assert measure_reciprocation_time(turns) is None
 
     def test_no_answer_has_no_median(self) -> None:
-        turns = Turns(np.arange(3), np.array([10.0, 40.0, 100.0]), np.zeros(3, dtype=bool))
+        start, is_answered = np.zeros(3, dtype=np.int64), np.zeros(3, dtype=bool)
+        turns = Turns(np.arange(3), start, np.array([10.0, 40.0, 100.0]), is_answered)
         measured = measure_reciprocation_time(turns)
         assert measured is not None
         assert measured.survival.median is None
