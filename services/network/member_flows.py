@@ -37,24 +37,8 @@ class MemberFlows:
 
     @classmethod
     def of(cls, view: IdentityView, question: Question, mask: Flags) -> "MemberFlows":
-        """The flow of the exchanges in a mask.
-
-        Raises ImpossibleQuestionError under the allocations full and once, whose edges do not add
-        up to totals of organizations.
-        """
-        if question.allocation is not Allocation.SPLIT:
-            raise ImpossibleQuestionError(
-                "analyses need amounts that add up, which allocation "
-                f"{question.allocation.name.lower()} does not have",
-                remedy="ask for split",
-            )
-        members = view.find_population(question, view.find_parties(mask))
-        members &= view.find_subset(question)
-        members[0] = False
-        numbers = np.flatnonzero(members)
-        numbers = numbers[np.argsort(view.index.rank[numbers])]
-        place = np.full(view.size, -1, dtype=np.int64)
-        place[numbers] = np.arange(len(numbers))
+        """The flow of the exchanges in a mask. Raises ImpossibleQuestionError as `find_members`."""
+        numbers, place = find_members(view, question, mask)
         sums = sum_legs(view, question, mask)
         giver, receiver = (place[end] for end in view.direction_ends)
         is_tie = (sums.exchanges > 0) & (giver != receiver)
@@ -68,6 +52,37 @@ class MemberFlows:
             int(sums.amounts[(giver >= 0) & (receiver < 0)].sum()),
             int(sums.amounts[(giver < 0) & (receiver >= 0)].sum()),
         )
+
+
+class Members(NamedTuple):
+    """The members of a population, by ascending id."""
+
+    numbers: Ints
+    """The number of each member in the view."""
+    place: Ints
+    """The member of each number of the view, -1 where it is none."""
+
+
+def find_members(view: IdentityView, question: Question, mask: Flags) -> Members:
+    """The population of a question that has the attributes of its subset.
+
+    Raises ImpossibleQuestionError under the allocations full and once, whose edges do not add up
+    to totals of organizations.
+    """
+    if question.allocation is not Allocation.SPLIT:
+        raise ImpossibleQuestionError(
+            "analyses need amounts that add up, which allocation "
+            f"{question.allocation.name.lower()} does not have",
+            remedy="ask for split",
+        )
+    members = view.find_population(question, view.find_parties(mask))
+    members &= view.find_subset(question)
+    members[0] = False
+    numbers = np.flatnonzero(members)
+    numbers = numbers[np.argsort(view.index.rank[numbers])]
+    place = np.full(view.size, -1, dtype=np.int64)
+    place[numbers] = np.arange(len(numbers))
+    return Members(numbers, place)
 
 
 class MemberBlocks(NamedTuple):

@@ -1,19 +1,18 @@
 """Reciprocity of a programme, of a part of it, and as a series."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
 from services.ledger.allocation import MILLION
 from services.ledger.enums import Lens
-from services.ledger.errors import ImpossibleQuestionError
-from services.ledger.periods import MAX_PERIODS, Period, Span, split_into_periods
+from services.ledger.periods import Period, Span
 from services.ledger.question import MANY_UNKNOWN, Answer, Question
 from services.measures.flow_graph import Flags
 from services.measures.reciprocity import Checkpoint, Reciprocity, measure_reciprocity
 from services.network.identity_view import IdentityView
 from services.network.member_flows import MemberFlows, find_blocks
+from services.network.series import list_parts
 
 NO_VERDICT = "NO_VERDICT"
 """The warning of an answer that says of no row whether reciprocity is above chance."""
@@ -61,34 +60,11 @@ def compute_reciprocity(
         unplaced_count = int(np.count_nonzero(mask & ~placed))
     rows = [
         _compute_row(view, part, placed, span=span, seed=seed, checkpoint=checkpoint)
-        for part, span in _list_parts(view, question, placed, period)
+        for part, span in list_parts(view, question, placed, period)
     ]
     if all(row.measures.verdict is None for row in rows):
         warnings = tuple(sorted({*warnings, NO_VERDICT}))
     return ReciprocityAnswer(rows, coverage, warnings, unplaced_count)
-
-
-def _list_parts(
-    view: IdentityView, question: Question, mask: Flags, period: Period
-) -> Iterator[tuple[Question, Span | None]]:
-    """Yields the question of each part of a series, and its days."""
-    if period is Period.UNSPECIFIED:
-        yield question, None
-        return
-    days = view.columns.exchanges.first_day[mask]
-    if not len(days):
-        return
-    first = int(days.min()) if question.from_day is None else question.from_day
-    end = int(days.max()) + 1 if question.to_day is None else question.to_day
-    spans = list(split_into_periods(Span(first, end), period))
-    if len(spans) > MAX_PERIODS:
-        raise ImpossibleQuestionError(
-            f"a series by {period.name.lower()} over this window has {len(spans):,} parts, more "
-            f"than {MAX_PERIODS:,}",
-            remedy="ask for longer periods or a shorter window",
-        )
-    for span in spans:
-        yield replace(question, from_day=span.first, to_day=span.end), span
 
 
 def _compute_row(
