@@ -11,6 +11,8 @@ from mutua.limits import MAX_PAGE_SIZE
 from mutua.pages import AsyncPages, ListRequest, ListResponse
 from mutua.v1.analysis_service_pb2 import (
     PERIOD_UNSPECIFIED,
+    GetLatencyRequest,
+    GetLatencyResponse,
     GetLiftRequest,
     GetLiftResponse,
     GetReciprocityRequest,
@@ -168,6 +170,25 @@ class AsyncReader:
             seed=seed,
         )
         return await self._query.call(lambda link: link.analysis.GetLift, request)
+
+    @takes_filters
+    async def get_latency(
+        self,
+        question: Question | None = None,
+        *,
+        period: Period.ValueType = PERIOD_UNSPECIFIED,
+        seed: int = 0,
+        min_position: str = "",
+        **filters: Unpack[Filters],
+    ) -> GetLatencyResponse:
+        """How long it takes until the other side gives; by period of the turns with `period`."""
+        request = GetLatencyRequest(
+            question=to_question(self.programme, question, filters),
+            min_position=min_position,
+            period=period,
+            seed=seed,
+        )
+        return await self._query.call(lambda link: link.analysis.GetLatency, request)
 
     async def get_status(self, *, min_position: str = "") -> GetStatusResponse:
         """The progress of the read models and their counts of records."""

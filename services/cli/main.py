@@ -33,6 +33,7 @@ COMMANDS: Final = {
     "concentration": "services.cli.concentration:concentration",
     "reciprocity": "services.cli.reciprocity:reciprocity",
     "lift": "services.cli.lift:lift",
+    "latency": "services.cli.latency:latency",
     "exchanges": "services.cli.question_commands:exchanges",
     "organizations": "services.cli.question_commands:organizations",
     "organization": "services.cli.organization:organization",

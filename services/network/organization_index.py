@@ -12,7 +12,7 @@ from services.ledger.identity import resolve
 from services.ledger.organization import Organization
 from services.ledger.question import Question
 from services.ledger.spelling import find_unbound_names
-from services.ledger.times import date_to_day
+from services.ledger.times import DAY, date_to_day
 from services.network.column_table import Flags, Ints
 from services.network.columns import Columns
 
@@ -92,6 +92,15 @@ class OrganizationIndex:
         if question.from_day is not None:
             in_force &= self.close_day > question.from_day
         return self.make_flags(self.member[in_force])
+
+    def find_close_instants(self) -> Ints:
+        """Returns by number when an organization closed, in microseconds; the largest is never.
+
+        An organization that is registered more than once closed with the last of them.
+        """
+        close_day = np.full(len(self.numbers), -_NEVER)
+        np.maximum.at(close_day, self.member, self.close_day)
+        return np.where(np.abs(close_day) == _NEVER, _NEVER, close_day * DAY)
 
     def make_flags(self, numbers: Any) -> Flags:
         """Returns flags by number, set for these numbers."""

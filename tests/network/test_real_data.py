@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import datetime
 from functools import cache
 
 import pytest
@@ -10,8 +11,8 @@ import pytest
 from services.ledger.allocation import MILLION
 from services.ledger.enums import Identity, Population
 from services.ledger.question import Answer, Balance, Pair, Question
-from services.ledger.times import date_to_day
-from services.network import balances, concentration, pairs
+from services.ledger.times import date_to_day, datetime_to_instant
+from services.network import balances, concentration, latency, pairs
 from services.network.identity_view import IdentityView
 from tests import dpdk
 from tests.ledger.folded_ledger import make_records
@@ -114,6 +115,23 @@ def test_population_seen_exceeds_active() -> None:
         view_dpdk(), replace(select_year(2023), population=Population.SEEN)
     ).rows
     assert (gave.organization_count, len(gave.lorenz)) == (321, 322)
+
+
+def test_reciprocation_time() -> None:
+    [row] = latency.compute_latency(view_dpdk(), EVERYTHING).rows
+    assert (row.pair_count, row.turn_count, row.answered_count) == (1_092, 4_687, 3_595)
+    assert row.end == to_instant("2026-07-20T13:34:35Z")
+    assert row.time is not None
+    assert row.time.survival.median == pytest.approx(45.15, abs=0.005)
+    assert row.time.survival.unanswered == pytest.approx((0.5505, 0.4180, 0.2810), abs=5e-5)
+    low, high = row.time.median_interval
+    assert low is not None
+    assert high is not None
+    assert (round(low), round(high)) == (23, 114)
+
+
+def to_instant(text: str) -> int:
+    return datetime_to_instant(datetime.fromisoformat(text))
 
 
 def ask_balances(question: Question) -> Answer[Balance]:

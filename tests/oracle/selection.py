@@ -214,6 +214,8 @@ class StandingExchange:
     first_day: date
     end_day: date
     is_dated: bool
+    instant: int
+    """The first instant of its occurrence, in microseconds."""
 
 
 def list_standing_exchanges(ledger: OracleLedger) -> list[StandingExchange]:
@@ -229,7 +231,14 @@ def list_standing_exchanges(ledger: OracleLedger) -> list[StandingExchange]:
         end_day = _period_end(first_day, event.occur_precision)
         dated = event.occur_precision <= OCCUR_PRECISION_DAY
         exchanges.append(
-            StandingExchange(fact.exchange, event.recorded_by, first_day, end_day, dated)
+            StandingExchange(
+                fact.exchange,
+                event.recorded_by,
+                first_day,
+                end_day,
+                dated,
+                event.occur_time.ToMicroseconds(),
+            )
         )
     return exchanges
 

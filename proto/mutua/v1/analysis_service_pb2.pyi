@@ -6,6 +6,7 @@ Analysing the asymmetry of reciprocity."""
 from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
+from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from mutua.v1 import query_service_pb2 as _query_service_pb2
@@ -709,3 +710,246 @@ class GetLiftResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___GetLiftResponse: _TypeAlias = GetLiftResponse  # noqa: Y015
+
+@_typing.final
+class Horizon(_message.Message):
+    """The turns that are still unanswered after some days, estimated by Kaplan and Meier (Journal of the
+    American Statistical Association 53:457, 1958).
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DAYS_FIELD_NUMBER: _builtins.int
+    UNANSWERED_SHARE_FIELD_NUMBER: _builtins.int
+    LOW_FIELD_NUMBER: _builtins.int
+    HIGH_FIELD_NUMBER: _builtins.int
+    days: _builtins.int
+    """Days after a turn opened: 30, 90 or 365."""
+    unanswered_share: _builtins.float
+    """The part of turns without an answer by then, 0 to 1. Absent where no turn was observed that long."""
+    low: _builtins.float
+    """Lower end of the interval: the 2.5th percentile of 200 resamples of pairs. Absent with fewer than
+    5 pairs, and where a resample has no turn that long.
+    """
+    high: _builtins.float
+    """Upper end of the interval: the 97.5th percentile."""
+    def __init__(
+        self,
+        *,
+        days: _builtins.int = ...,
+        unanswered_share: _builtins.float | None = ...,
+        low: _builtins.float | None = ...,
+        high: _builtins.float | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_high", b"_high", "_low", b"_low", "_unanswered_share", b"_unanswered_share", "high", b"high", "low", b"low", "unanswered_share", b"unanswered_share"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_high", b"_high", "_low", b"_low", "_unanswered_share", b"_unanswered_share", "days", b"days", "high", b"high", "low", b"low", "unanswered_share", b"unanswered_share"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__high: _TypeAlias = _typing.Literal["high"]  # noqa: Y015
+    _WhichOneofArgType__high: _TypeAlias = _typing.Literal["_high", b"_high"]  # noqa: Y015
+    _WhichOneofReturnType__low: _TypeAlias = _typing.Literal["low"]  # noqa: Y015
+    _WhichOneofArgType__low: _TypeAlias = _typing.Literal["_low", b"_low"]  # noqa: Y015
+    _WhichOneofReturnType__unanswered_share: _TypeAlias = _typing.Literal["unanswered_share"]  # noqa: Y015
+    _WhichOneofArgType__unanswered_share: _TypeAlias = _typing.Literal["_unanswered_share", b"_unanswered_share"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__high) -> _WhichOneofReturnType__high | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__low) -> _WhichOneofReturnType__low | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__unanswered_share) -> _WhichOneofReturnType__unanswered_share | None: ...
+
+Global___Horizon: _TypeAlias = Horizon  # noqa: Y015
+
+@_typing.final
+class Latency(_message.Message):
+    """How long it takes until the other side gives. The directed exchanges of a pair, by first instant
+    and then by place on the log, are runs by one side and the other in turns. A turn opens with the
+    first exchange of a run and is answered by the first exchange of the next one. It is censored where
+    the observation of its pair ends before that: at observation_end_time, or on the close_date of one
+    of the two; exchanges on that day and later count for no turn. An exchange of several givers or
+    receivers counts in each of their pairs. Lenses change no number here.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    FROM_DATE_FIELD_NUMBER: _builtins.int
+    TO_DATE_FIELD_NUMBER: _builtins.int
+    PAIR_COUNT_FIELD_NUMBER: _builtins.int
+    TURN_COUNT_FIELD_NUMBER: _builtins.int
+    ANSWERED_COUNT_FIELD_NUMBER: _builtins.int
+    CENSORED_COUNT_FIELD_NUMBER: _builtins.int
+    MEDIAN_DAYS_FIELD_NUMBER: _builtins.int
+    MEDIAN_LOW_FIELD_NUMBER: _builtins.int
+    MEDIAN_HIGH_FIELD_NUMBER: _builtins.int
+    HORIZONS_FIELD_NUMBER: _builtins.int
+    REASONS_FIELD_NUMBER: _builtins.int
+    OBSERVATION_END_TIME_FIELD_NUMBER: _builtins.int
+    METRIC_VERSION_FIELD_NUMBER: _builtins.int
+    pair_count: _builtins.int
+    """Unordered pairs with a turn."""
+    turn_count: _builtins.int
+    """Turns that opened in this part: answered and censored ones."""
+    answered_count: _builtins.int
+    """Turns that were answered while they were observed."""
+    censored_count: _builtins.int
+    """Turns that were still open where their observation ends."""
+    median_days: _builtins.float
+    """Days until half of the turns are answered."""
+    median_low: _builtins.float
+    """Lower end of its interval, as of Horizon. Absent where it is not reached."""
+    median_high: _builtins.float
+    """Upper end of its interval. Absent where it is not reached."""
+    metric_version: _builtins.int
+    """Of these definitions."""
+    @_builtins.property
+    def from_date(self) -> _types_pb2.Date:
+        """First day of the part of a series; absent without one."""
+
+    @_builtins.property
+    def to_date(self) -> _types_pb2.Date:
+        """First day after that part."""
+
+    @_builtins.property
+    def horizons(self) -> _containers.RepeatedCompositeFieldContainer[Global___Horizon]:
+        """By days, ascending; empty with TOO_FEW."""
+
+    @_builtins.property
+    def reasons(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Why measures are absent: TOO_FEW (fewer than 5 turns), NOT_REACHED (no median, because half of
+        the turns are not answered in the time observed), NOT_OBSERVED (no turn was observed for as long
+        as a horizon), TOO_FEW_PAIRS (fewer than 5, no intervals).
+        """
+
+    @_builtins.property
+    def observation_end_time(self) -> _timestamp_pb2.Timestamp:
+        """Where observation ends, also for the parts of a series: with the window, or with the last
+        exchange of the programme, whatever its kind, if that is earlier. Absent without an exchange.
+        """
+
+    def __init__(
+        self,
+        *,
+        from_date: _types_pb2.Date | None = ...,
+        to_date: _types_pb2.Date | None = ...,
+        pair_count: _builtins.int = ...,
+        turn_count: _builtins.int = ...,
+        answered_count: _builtins.int = ...,
+        censored_count: _builtins.int = ...,
+        median_days: _builtins.float | None = ...,
+        median_low: _builtins.float | None = ...,
+        median_high: _builtins.float | None = ...,
+        horizons: _abc.Iterable[Global___Horizon] | None = ...,
+        reasons: _abc.Iterable[_builtins.str] | None = ...,
+        observation_end_time: _timestamp_pb2.Timestamp | None = ...,
+        metric_version: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_median_days", b"_median_days", "_median_high", b"_median_high", "_median_low", b"_median_low", "from_date", b"from_date", "median_days", b"median_days", "median_high", b"median_high", "median_low", b"median_low", "observation_end_time", b"observation_end_time", "to_date", b"to_date"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_median_days", b"_median_days", "_median_high", b"_median_high", "_median_low", b"_median_low", "answered_count", b"answered_count", "censored_count", b"censored_count", "from_date", b"from_date", "horizons", b"horizons", "median_days", b"median_days", "median_high", b"median_high", "median_low", b"median_low", "metric_version", b"metric_version", "observation_end_time", b"observation_end_time", "pair_count", b"pair_count", "reasons", b"reasons", "to_date", b"to_date", "turn_count", b"turn_count"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__median_days: _TypeAlias = _typing.Literal["median_days"]  # noqa: Y015
+    _WhichOneofArgType__median_days: _TypeAlias = _typing.Literal["_median_days", b"_median_days"]  # noqa: Y015
+    _WhichOneofReturnType__median_high: _TypeAlias = _typing.Literal["median_high"]  # noqa: Y015
+    _WhichOneofArgType__median_high: _TypeAlias = _typing.Literal["_median_high", b"_median_high"]  # noqa: Y015
+    _WhichOneofReturnType__median_low: _TypeAlias = _typing.Literal["median_low"]  # noqa: Y015
+    _WhichOneofArgType__median_low: _TypeAlias = _typing.Literal["_median_low", b"_median_low"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__median_days) -> _WhichOneofReturnType__median_days | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__median_high) -> _WhichOneofReturnType__median_high | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__median_low) -> _WhichOneofReturnType__median_low | None: ...
+
+Global___Latency: _TypeAlias = Latency  # noqa: Y015
+
+@_typing.final
+class GetLatencyRequest(_message.Message):
+    """Asks how long it takes until the other side gives."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    QUESTION_FIELD_NUMBER: _builtins.int
+    MIN_POSITION_FIELD_NUMBER: _builtins.int
+    PERIOD_FIELD_NUMBER: _builtins.int
+    SEED_FIELD_NUMBER: _builtins.int
+    min_position: _builtins.str
+    """Answer at this position or later."""
+    period: Global___Period.ValueType
+    """One row for the turns that opened in each of these periods. They go on beyond it."""
+    seed: _builtins.int
+    """Fixes the resamples; equal questions with equal seeds get equal answers."""
+    @_builtins.property
+    def question(self) -> _query_service_pb2.Question:
+        """Which exchanges and organizations. Exchanges before the window open no turn in it."""
+
+    def __init__(
+        self,
+        *,
+        question: _query_service_pb2.Question | None = ...,
+        min_position: _builtins.str = ...,
+        period: Global___Period.ValueType = ...,
+        seed: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["question", b"question"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["min_position", b"min_position", "period", b"period", "question", b"question", "seed", b"seed"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetLatencyRequest: _TypeAlias = GetLatencyRequest  # noqa: Y015
+
+@_typing.final
+class GetLatencyResponse(_message.Message):
+    """How long it takes until the other side gives."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LATENCIES_FIELD_NUMBER: _builtins.int
+    POSITION_FIELD_NUMBER: _builtins.int
+    QUESTION_FIELD_NUMBER: _builtins.int
+    AS_OF_DATE_FIELD_NUMBER: _builtins.int
+    COVERAGE_FIELD_NUMBER: _builtins.int
+    WARNINGS_FIELD_NUMBER: _builtins.int
+    UNPLACED_COUNT_FIELD_NUMBER: _builtins.int
+    position: _builtins.str
+    """Where the answer was computed."""
+    unplaced_count: _builtins.int
+    """Exchanges known only to a period longer than those of the series, which leaves them out."""
+    @_builtins.property
+    def latencies(self) -> _containers.RepeatedCompositeFieldContainer[Global___Latency]:
+        """By period; one row without."""
+
+    @_builtins.property
+    def question(self) -> _query_service_pb2.Question:
+        """The question as answered."""
+
+    @_builtins.property
+    def as_of_date(self) -> _types_pb2.Date:
+        """The day that ages are counted from; it changes no number here."""
+
+    @_builtins.property
+    def coverage(self) -> _query_service_pb2.Coverage:
+        """How much the answer rests on."""
+
+    @_builtins.property
+    def warnings(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """What to keep in mind, as of other questions."""
+
+    def __init__(
+        self,
+        *,
+        latencies: _abc.Iterable[Global___Latency] | None = ...,
+        position: _builtins.str = ...,
+        question: _query_service_pb2.Question | None = ...,
+        as_of_date: _types_pb2.Date | None = ...,
+        coverage: _query_service_pb2.Coverage | None = ...,
+        warnings: _abc.Iterable[_builtins.str] | None = ...,
+        unplaced_count: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["as_of_date", b"as_of_date", "coverage", b"coverage", "question", b"question"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["as_of_date", b"as_of_date", "coverage", b"coverage", "latencies", b"latencies", "position", b"position", "question", b"question", "unplaced_count", b"unplaced_count", "warnings", b"warnings"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetLatencyResponse: _TypeAlias = GetLatencyResponse  # noqa: Y015

@@ -54,6 +54,11 @@ class AnalysisServiceStub:
                 request_serializer=mutua_dot_v1_dot_analysis__service__pb2.GetLiftRequest.SerializeToString,
                 response_deserializer=mutua_dot_v1_dot_analysis__service__pb2.GetLiftResponse.FromString,
                 _registered_method=True)
+        self.GetLatency = channel.unary_unary(
+                '/mutua.v1.AnalysisService/GetLatency',
+                request_serializer=mutua_dot_v1_dot_analysis__service__pb2.GetLatencyRequest.SerializeToString,
+                response_deserializer=mutua_dot_v1_dot_analysis__service__pb2.GetLatencyResponse.FromString,
+                _registered_method=True)
 
 
 class AnalysisServiceServicer:
@@ -83,6 +88,13 @@ class AnalysisServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetLatency(self, request, context):
+        """How long it takes until the other side of a pair gives.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_AnalysisServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -95,6 +107,11 @@ def add_AnalysisServiceServicer_to_server(servicer, server):
                     servicer.GetLift,
                     request_deserializer=mutua_dot_v1_dot_analysis__service__pb2.GetLiftRequest.FromString,
                     response_serializer=mutua_dot_v1_dot_analysis__service__pb2.GetLiftResponse.SerializeToString,
+            ),
+            'GetLatency': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetLatency,
+                    request_deserializer=mutua_dot_v1_dot_analysis__service__pb2.GetLatencyRequest.FromString,
+                    response_serializer=mutua_dot_v1_dot_analysis__service__pb2.GetLatencyResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -161,6 +178,33 @@ class AnalysisService:
             '/mutua.v1.AnalysisService/GetLift',
             mutua_dot_v1_dot_analysis__service__pb2.GetLiftRequest.SerializeToString,
             mutua_dot_v1_dot_analysis__service__pb2.GetLiftResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetLatency(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/mutua.v1.AnalysisService/GetLatency',
+            mutua_dot_v1_dot_analysis__service__pb2.GetLatencyRequest.SerializeToString,
+            mutua_dot_v1_dot_analysis__service__pb2.GetLatencyResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -47,6 +47,8 @@ class AnalysisServiceStub:
     """Is the exchange mutual, is that more than chance, and how mutual could it be at all."""
     GetLift: _grpc.UnaryUnaryMultiCallable[_analysis_service_pb2.GetLiftRequest, _analysis_service_pb2.GetLiftResponse]
     """Do organizations that have something in common exchange more than their totals suggest."""
+    GetLatency: _grpc.UnaryUnaryMultiCallable[_analysis_service_pb2.GetLatencyRequest, _analysis_service_pb2.GetLatencyResponse]
+    """How long it takes until the other side of a pair gives."""
 
 @_typing.type_check_only
 class AnalysisServiceAsyncStub(AnalysisServiceStub):
@@ -67,6 +69,8 @@ class AnalysisServiceAsyncStub(AnalysisServiceStub):
     """Is the exchange mutual, is that more than chance, and how mutual could it be at all."""
     GetLift: _aio.UnaryUnaryMultiCallable[_analysis_service_pb2.GetLiftRequest, _analysis_service_pb2.GetLiftResponse]  # type: ignore[assignment]
     """Do organizations that have something in common exchange more than their totals suggest."""
+    GetLatency: _aio.UnaryUnaryMultiCallable[_analysis_service_pb2.GetLatencyRequest, _analysis_service_pb2.GetLatencyResponse]  # type: ignore[assignment]
+    """How long it takes until the other side of a pair gives."""
 
 class AnalysisServiceServicer(metaclass=_abc_1.ABCMeta):
     """Answers how mutual a programme's exchange is, next to what chance would give.
@@ -96,5 +100,13 @@ class AnalysisServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_analysis_service_pb2.GetLiftResponse, _abc.Awaitable[_analysis_service_pb2.GetLiftResponse]]:
         """Do organizations that have something in common exchange more than their totals suggest."""
+
+    @_abc_1.abstractmethod
+    def GetLatency(
+        self,
+        request: _analysis_service_pb2.GetLatencyRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_analysis_service_pb2.GetLatencyResponse, _abc.Awaitable[_analysis_service_pb2.GetLatencyResponse]]:
+        """How long it takes until the other side of a pair gives."""
 
 def add_AnalysisServiceServicer_to_server(servicer: AnalysisServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
