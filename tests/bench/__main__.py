@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 
 from tests.backing_services import run_broker, run_postgres
 from tests.bench import (
+    analyses,
     batch_recording,
     cluster_rebuild,
     commands,
@@ -27,6 +28,7 @@ EMBEDDED = {
     "unary_recording": unary_recording.measure,
     "embedded_rebuild": embedded_rebuild.measure,
     "questions": questions.measure,
+    "analyses": analyses.measure,
 }
 CLUSTER = {
     "kafka_recording": kafka_recording.measure,
