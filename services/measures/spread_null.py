@@ -111,10 +111,10 @@ def _draw_nonzero(
     member = (rng.random(len(pair)) * counts[pair]).astype(np.int64)
     first = np.cumsum(counts) - counts
     keys = (first[pair] + member) * draw_count + rng.integers(draw_count, size=len(pair))
-    keys.sort()
-    keys = keys[np.diff(keys, prepend=-1) > 0]
-    place, draw = np.divmod(keys, draw_count)
-    return draw, np.searchsorted(first, place, "right") - 1
+    keys.sort()  # within pairs, whose order is that of the keys
+    is_first = np.ones(len(keys), dtype=np.bool_)
+    np.not_equal(keys[1:], keys[:-1], out=is_first[1:])
+    return keys[is_first] % draw_count, pair[is_first]
 
 
 def _draw_amounts(model: EntropyModel, rng: np.random.Generator, draw_count: int) -> Floats:
