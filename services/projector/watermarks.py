@@ -23,26 +23,31 @@ def check_log_holds_watermark(log: Partition, watermark: Watermark | None) -> No
     Raises ForeignDataError when the read models were made from another log, or the log was
     truncated or changed since.
     """
-    remedy = "mutua rebuild makes them again from the log"
-    truncation_remedy = f"if the log is right, {remedy}; otherwise restore the log"
     if watermark is None:
         return
     if watermark.log_id != log.log_id:
-        raise ForeignDataError("the read models were made from another log", remedy=remedy)
+        raise ForeignDataError(
+            "the read models were made from another log",
+            remedy="mutua rebuild makes them again from the log",
+        )
+    remedy = (
+        "if the log is right, mutua rebuild makes the read models again from it; otherwise restore "
+        "it, or replay a backup into a new one"
+    )
     last = log.read(watermark.next_offset - 1, 1)
     if not last:
         raise ForeignDataError(
             f"the log ends at {log.end():,}, before the "
             f"{format_count(watermark.next_offset, 'fact')} in the read models: it was truncated "
             "or restored",
-            remedy=truncation_remedy,
+            remedy=remedy,
         )
     expected = make_watermark(log.log_id, log.number, last[0])
     record_time = max(expected.record_time, watermark.record_time)  # projecting may have raised it
     if replace(expected, record_time=record_time) != watermark:
         raise ForeignDataError(
             "the log does not hold the fact that was projected last: it was changed or restored",
-            remedy=truncation_remedy,
+            remedy=remedy,
         )
 
 

@@ -35,16 +35,16 @@ class QueryService:
     def __init__(
         self,
         store: QueryStore,
-        progress: PositionTracker,
+        positions: PositionTracker,
         *,
         log: ReadableLog,
         model_version: int,
         clock: Callable[[], Instant] = lambda: time.time_ns() // 1000,
         meter: Meter = NO_OP_METER,
     ) -> None:
-        self._executor = QueryExecutor(store, progress, log=log, clock=clock, meter=meter)
+        self._executor = QueryExecutor(store, positions, log=log, clock=clock, meter=meter)
         self._questions = register_questions(
-            log=log, positions=progress, model_version=model_version
+            log=log, positions=positions, model_version=model_version
         )
         self.read_status = self._executor.read_status
 

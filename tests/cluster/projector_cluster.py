@@ -39,8 +39,8 @@ from services.adapters.sql_store.tables import MODEL_VERSION
 from services.app.process import main
 from services.app.projector_service import ProjectionTarget, run
 from tests.cluster.partition_files import PartitionFiles
-models = ProjectionTarget(partial(PartitionFiles, Path(sys.argv[1])), str(MODEL_VERSION))
-main(partial(run, choose_target=lambda: models))
+target = ProjectionTarget(partial(PartitionFiles, Path(sys.argv[1])), str(MODEL_VERSION))
+main(partial(run, choose_target=lambda: target))
 """
 
 

@@ -55,10 +55,10 @@ def asked(log: SqliteLog, store: QueryStore) -> Iterator[QueryServiceStub]:
 
     async def serve() -> None:
         server, stop = GrpcServer(query.SERVICE_NAMES), asyncio.Event()
-        progress = PositionTracker()
-        progress.advance(0, log.end())
+        positions = PositionTracker()
+        positions.advance(0, log.end())
         service = query.QueryService(
-            store, progress, log=log, model_version=MODEL_VERSION, clock=lambda: START_TIME
+            store, positions, log=log, model_version=MODEL_VERSION, clock=lambda: START_TIME
         )
         query.add_query_services(service.answer, server.aio_server)
         started.extend([await server.start("127.0.0.1:0"), asyncio.get_running_loop(), stop])

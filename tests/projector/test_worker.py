@@ -182,9 +182,9 @@ class TestProject:
 class TestHold:
     """Stops a partition at a record that cannot be projected."""
 
-    def test_hold_follows_the_third_crash_at_a_record(self, start: Start, tmp_path: Path) -> None:
+    def test_hold_follows_the_third_failure_at_a_record(self, start: Start, tmp_path: Path) -> None:
         FailingStore.poison = 23
-        for crash in range(1, MAX_PROJECTION_FAILURES):
+        for failure_count in range(1, MAX_PROJECTION_FAILURES):
             running = start()
             running.project(running.next_offset, 40)
             reason = (
@@ -192,7 +192,7 @@ class TestHold:
                 "ZeroDivisionError('a rule divides by nothing')"
             )
             assert (running.next_offset, running.reasons) == (23, [reason])
-            assert hold(tmp_path / "read.sqlite") == Hold(0, 23, reason, crash)
+            assert hold(tmp_path / "read.sqlite") == Hold(0, 23, reason, failure_count)
             assert not running.worker.holds
         running = start()
         running.project(23, 40)

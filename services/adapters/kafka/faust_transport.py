@@ -167,7 +167,8 @@ class SlabThread(driver.AIOKafkaConsumerThread):
             raise ForeignDataError(
                 f"the log does not hold the next record to project ({error}): it was truncated, "
                 "or its retention is shorter than the projector was down",
-                remedy="restore the topic, or replay a backup into a new one",
+                remedy="restore the topic, or replay a backup into a new one; if it lost only its "
+                "end, and is right, mutua rebuild makes the read models again from it",
             ) from error
         self.app.owner.on_poll()
         return {place: [FetchedSlab(messages)] for place, messages in records.items()}

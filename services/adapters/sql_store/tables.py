@@ -306,6 +306,7 @@ class HoldRow(SQLModel, table=True):
     offset: int = _big()
     reason: str
     crash_count: int
+    """`Hold.failure_count`."""
 
 
 assert tuple(OrganizationMonthRow.model_fields)[3:] == MONTH_FIELDS
