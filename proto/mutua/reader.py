@@ -17,8 +17,13 @@ from mutua.v1.analysis_service_pb2 import (
     GetLiftResponse,
     GetReciprocityRequest,
     GetReciprocityResponse,
+    ListAsymmetryRequest,
+    ListTopicAsymmetryRequest,
+    PairAsymmetry,
     Period,
+    TopicAsymmetry,
 )
+from mutua.v1.analysis_service_pb2_grpc import AnalysisServiceStub
 from mutua.v1.query_service_pb2 import (
     Balance,
     Batch,
@@ -194,6 +199,54 @@ class Reader:
         return self._ask(lambda stub: stub.GetStatus, request)
 
     @takes_filters
+    def list_asymmetry(
+        self,
+        question: Question | None = None,
+        *,
+        page_size: int = 0,
+        min_position: str = "",
+        order_by: str = "",
+        every_pair: bool = False,
+        **filters: Unpack[Filters],
+    ) -> Pages[PairAsymmetry]:
+        """Pairs with evidence, the most one-sided first, and what the network pays back to them.
+
+        `every_pair` adds pairs with too few contact days for evidence. What is paid back is
+        computed page by page: a small `page_size` answers sooner.
+        """
+        request = ListAsymmetryRequest(
+            question=to_question(self.programme, question, filters),
+            page_size=page_size,
+            min_position=min_position,
+            order_by=order_by,
+            every_pair=every_pair,
+        )
+        return self._analysis_pages(
+            lambda stub: stub.ListAsymmetry, lambda page: page.pairs, request
+        )
+
+    @takes_filters
+    def list_topic_asymmetry(
+        self,
+        question: Question | None = None,
+        *,
+        page_size: int = 0,
+        min_position: str = "",
+        order_by: str = "",
+        **filters: Unpack[Filters],
+    ) -> Pages[TopicAsymmetry]:
+        """How one-sided the exchange on each topic is, ordered by topic."""
+        request = ListTopicAsymmetryRequest(
+            question=to_question(self.programme, question, filters),
+            page_size=page_size,
+            min_position=min_position,
+            order_by=order_by,
+        )
+        return self._analysis_pages(
+            lambda stub: stub.ListTopicAsymmetry, lambda page: page.topics, request
+        )
+
+    @takes_filters
     def list_balances(
         self,
         question: Question | None = None,
@@ -319,9 +372,25 @@ class Reader:
         rows_of: Callable[[PageOf], Iterable[Row]],
         request: ListRequest,
     ) -> Pages[Row]:
+        return self._open_pages(lambda link: method(link.query), rows_of, request)
+
+    def _analysis_pages(
+        self,
+        method: "Callable[[AnalysisServiceStub], grpc.UnaryUnaryMultiCallable[Any, PageOf]]",
+        rows_of: Callable[[PageOf], Iterable[Row]],
+        request: ListRequest,
+    ) -> Pages[Row]:
+        return self._open_pages(lambda link: method(link.analysis), rows_of, request)
+
+    def _open_pages(
+        self,
+        method: "Callable[[Any], grpc.UnaryUnaryMultiCallable[Any, PageOf]]",
+        rows_of: Callable[[PageOf], Iterable[Row]],
+        request: ListRequest,
+    ) -> Pages[Row]:
         def fetch(page_token: str) -> tuple[PageOf, Iterable[Row]]:
             request.page_token = page_token
-            page = self._ask(method, request)
+            page = self._query.call(method, request)
             return page, rows_of(page)
 
         return Pages.open(fetch)

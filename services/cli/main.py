@@ -34,6 +34,7 @@ COMMANDS: Final = {
     "reciprocity": "services.cli.reciprocity:reciprocity",
     "lift": "services.cli.lift:lift",
     "latency": "services.cli.latency:latency",
+    "asymmetry": "services.cli.asymmetry:asymmetry",
     "exchanges": "services.cli.question_commands:exchanges",
     "organizations": "services.cli.question_commands:organizations",
     "organization": "services.cli.organization:organization",

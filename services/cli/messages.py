@@ -3,6 +3,7 @@
 from collections.abc import Collection, Iterable, Sequence
 from typing import Final
 
+from mutua.v1.analysis_service_pb2 import PairAsymmetry
 from mutua.v1.query_service_pb2 import Balance, Coverage, Pair, Question
 from services.ledger.question import MIN_DIRECTED_EXCHANGES
 from services.ledger.wording import format_count
@@ -60,7 +61,7 @@ def describe_absence(reasons: Collection[str]) -> str:
     return "none of these" if "NONE_OF_THESE" in reasons else "nothing seen"
 
 
-def describe_pair(pair: Pair) -> str:
+def describe_pair(pair: Pair | PairAsymmetry) -> str:
     """What to keep in mind of one pair."""
     remarks = ["days point the other way"] if pair.direction_differs else []
     remarks += ["many minutes unknown"] if "MANY_UNKNOWN" in pair.reasons else []

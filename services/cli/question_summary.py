@@ -73,6 +73,7 @@ def _narrowing(question: Question, directory: CommandLineDirectory) -> Iterator[
         ("formality", [FORMALITIES.get(each, "unspecified") for each in question.formalities]),
         ("topic", list(question.topics)),
         ("organization", labels),
+        ("where", [f"{each.attribute}={each.value}" for each in question.where]),
     ):
         if values:
             yield f"{word} {' or '.join(values)}"

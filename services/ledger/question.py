@@ -111,6 +111,15 @@ class Question:
                 remedy="ask for split or once, or for pairs",
             )
 
+    def require_split(self) -> None:
+        """Raises ImpossibleQuestionError when edges do not add up to totals of organizations."""
+        if self.allocation is not Allocation.SPLIT:
+            raise ImpossibleQuestionError(
+                "analyses need amounts that add up, which allocation "
+                f"{self.allocation.name.lower()} does not have",
+                remedy="ask for split",
+            )
+
     def require_edges(self) -> None:
         """Raises ImpossibleQuestionError when the allocation has no edges."""
         if self.allocation is Allocation.ONCE:
@@ -195,6 +204,18 @@ class Pair(NamedTuple):
     undated_count: int
     given_unknown_count: int = 0
     received_unknown_count: int = 0
+    informants: int | None = None
+    """How many of the two reported any of its exchanges, 1 or 2; None unless both gave."""
+    p_value: float | None = None
+    """This and what follows: see `measures.pair_evidence`; None outside the family."""
+    q_value: float | None = None
+    interval_low: float | None = None
+    interval_high: float | None = None
+
+    @property
+    def contact_days(self) -> int:
+        """Contact days in both directions; a day on which both gave counts twice."""
+        return self.given_days + self.received_days
 
     @property
     def direction_differs(self) -> bool:

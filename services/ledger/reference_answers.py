@@ -90,7 +90,10 @@ def compute_balances(ledger: Ledger, question: Question) -> Answer[Balance]:
 
 
 def compute_pairs(ledger: Ledger, question: Question) -> Answer[Pair]:
-    """Returns one row for each two organizations with a directed exchange, by their ids."""
+    """Returns one row for each two organizations with a directed exchange, by their ids.
+
+    Evidence is left out: `measures.pair_evidence` is held to other libraries.
+    """
     question.require_edges()
     exchanges = list(select_exchanges(ledger, question))
     ties = {leg[:2] for exchange in exchanges for leg in exchange.legs}
@@ -295,6 +298,9 @@ def _pair(one: str, other: str, exchanges: list[ResolvedExchange], question: Que
         undated_count=len(there.undated | back.undated),
         given_unknown_count=there.unknown,
         received_unknown_count=back.unknown,
+        informants=max(1, len((there.reporters | back.reporters) & {one, other}))
+        if there.count and back.count
+        else None,
     )
 
 
@@ -327,17 +333,20 @@ class _Flow:
     days: int
     undated: frozenset[str]
     unknown: int
+    reporters: frozenset[str]
 
 
 def _flow(
     giver: str, receiver: str, exchanges: list[ResolvedExchange], question: Question
 ) -> _Flow:
     amount, count, days, undated, unknown = 0, 0, set(), set(), 0
+    reporters = frozenset[str]()
     for exchange in exchanges:
         leg = next((leg for leg in exchange.legs if leg[:2] == (giver, receiver)), None)
         if leg is None:
             continue
         count += 1
+        reporters |= exchange.find_reporters()
         unknown += _unknown(exchange, question.lens)
         if exchange.is_dated:
             days.add(exchange.day)
@@ -347,7 +356,7 @@ def _flow(
             amount += get_quantity(exchange.exchange, question.lens) or 0
         else:
             amount += leg.amount(question.lens) or 0
-    return _Flow(amount, count, len(days), frozenset(undated), unknown)
+    return _Flow(amount, count, len(days), frozenset(undated), unknown, reporters)
 
 
 def _coverage(ledger: Ledger, question: Question, exchanges: list[ResolvedExchange]) -> Coverage:

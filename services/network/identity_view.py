@@ -152,6 +152,14 @@ class IdentityView:
             ]
         )
 
+    def find_subset_pairs(self, question: Question) -> Flags:
+        """Flags the pairs of which both organizations have the attributes of a question."""
+        pairs = self.ties.pairs
+        subset = self.find_subset(question)
+        is_inside: Flags = subset[pairs.low] & subset[pairs.high]
+        is_inside[0] = False  # legs of internal exchanges
+        return is_inside
+
     def fits_into(self, period: Period) -> Flags:
         """The mask of exchanges whose time is known at least as exactly as this period."""
         exchanges = self.columns.exchanges

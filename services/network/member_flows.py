@@ -6,8 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from services.ledger.allocation import LENS_FIELDS, MILLION
-from services.ledger.enums import Allocation, Lens
-from services.ledger.errors import ImpossibleQuestionError
+from services.ledger.enums import Lens
 from services.ledger.question import Question
 from services.measures.flow_graph import Flags, FlowGraph, Ints
 from services.measures.shuffle_null import Blocks
@@ -69,12 +68,7 @@ def find_members(view: IdentityView, question: Question, mask: Flags) -> Members
     Raises ImpossibleQuestionError under the allocations full and once, whose edges do not add up
     to totals of organizations.
     """
-    if question.allocation is not Allocation.SPLIT:
-        raise ImpossibleQuestionError(
-            "analyses need amounts that add up, which allocation "
-            f"{question.allocation.name.lower()} does not have",
-            remedy="ask for split",
-        )
+    question.require_split()
     members = view.find_population(question, view.find_parties(mask))
     members &= view.find_subset(question)
     members[0] = False

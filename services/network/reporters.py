@@ -16,10 +16,18 @@ from services.network.ties import ExchangeMembers
 
 
 class PartyRecorders(ColumnTable):
-    """One row per exchange: the party that recorded it, 0 when no party did."""
+    """One row per exchange: the party that recorded it, 0 when no party did; the sides that report.
 
-    TYPES: ClassVar = {"organization": np.intp}
+    `sides` has GIVER_SIDE or RECEIVER_SIDE where that side reports with all its organizations.
+    """
+
+    TYPES: ClassVar = {"organization": np.intp, "sides": np.uint8}
     organization: Ints
+    sides: Ints
+
+
+GIVER_SIDE: Final = 1
+RECEIVER_SIDE: Final = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,13 +56,18 @@ class Reporters:
         new = slice(int(np.searchsorted(legs.exchange, begin)), None)
         of_leg, leads = legs.exchange[new] - begin, legs.leads[new]
         is_party = np.zeros(len(recorder_organization), dtype=np.bool_)
+        sides = np.zeros(len(recorder_organization), dtype=np.uint8)
         reported_by, other_reporters = exchanges.reported_by[begin:], []
-        for side, party, bit in ((Side.GIVER, legs.giver, 1), (Side.RECEIVER, legs.receiver, 2)):
+        for side, party, bit in (
+            (Side.GIVER, legs.giver, GIVER_SIDE),
+            (Side.RECEIVER, legs.receiver, RECEIVER_SIDE),
+        ):
             member = organization[party[new]]
             recorded = np.zeros(len(recorder_organization), dtype=np.bool_)
             recorded[of_leg[member == recorder_organization[of_leg]]] = True
             is_party |= recorded
             reported = (reported_by == side) | ((reported_by == Side.UNSPECIFIED) & recorded)
+            sides |= reported.astype(np.uint8) * np.uint8(bit)
             # The recorder itself is in `recorders`.
             other = reported[of_leg] & (leads & bit > 0) & (member != recorder_organization[of_leg])
             other_reporters.append((of_leg[other] + begin, member[other]))
@@ -68,7 +81,19 @@ class Reporters:
         reporters[np.flatnonzero(self.is_reporter)] = True
         reporters[itself] = reporters[members] = True
         return Reporters(
-            self.recorders.extend(itself), self.other_reporters.extend(rows, members), reporters
+            self.recorders.extend(itself, sides),
+            self.other_reporters.extend(rows, members),
+            reporters,
+        )
+
+    def find_leg_reporters(
+        self, exchange: Ints, giver: Ints, receiver: Ints
+    ) -> tuple[Flags, Flags]:
+        """Flags the legs whose giver, and those whose receiver, reported the exchange."""
+        recorder, sides = self.recorders.organization[exchange], self.recorders.sides[exchange]
+        return (
+            (recorder == giver) | (sides & GIVER_SIDE > 0),
+            (recorder == receiver) | (sides & RECEIVER_SIDE > 0),
         )
 
     def count_reporters(self, mask: Flags, candidates: Flags) -> int:

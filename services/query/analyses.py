@@ -5,17 +5,35 @@ answer to the wire format. They check often whether anybody still waits, because
 (decision 0126).
 """
 
+from typing import Final
+
 from mutua.v1 import analysis_service_pb2 as pb
 from services.adapters.wire.answer import from_coverage
+from services.adapters.wire.asymmetry import from_asymmetry, from_topic_asymmetry
 from services.adapters.wire.latency import from_latency
 from services.adapters.wire.lift import from_lift, to_attributes
 from services.adapters.wire.reciprocity import from_reciprocity
 from services.adapters.wire.values import to_enum
 from services.ledger.periods import Period
+from services.network.asymmetry import (
+    compute_every_pair,
+    compute_family,
+    compute_topics,
+    find_paybacks,
+)
 from services.network.latency import compute_latency
 from services.network.lift import compute_lifts
 from services.network.reciprocity import compute_reciprocity
 from services.query.query_context import QueryContext
+from services.query.row_order import OrderTerm, RowOrder
+
+_PAIRS_BY_EVIDENCE: Final = RowOrder(
+    pb.PairAsymmetry.DESCRIPTOR,
+    ("giver_id", "receiver_id"),
+    from_asymmetry,
+    (OrderTerm("interval_low", descending=True), OrderTerm("contact_days", descending=True)),
+)
+_TOPICS_BY_NAME: Final = RowOrder(pb.TopicAsymmetry.DESCRIPTOR, ("topic",), from_topic_asymmetry)
 
 
 def get_reciprocity(query: QueryContext) -> pb.GetReciprocityResponse:
@@ -66,3 +84,22 @@ def get_latency(query: QueryContext) -> pb.GetLatencyResponse:
         warnings=answer.warnings,
         unplaced_count=answer.unplaced_count,
     )
+
+
+def list_asymmetry(query: QueryContext) -> pb.ListAsymmetryResponse:
+    """A page of pairs with evidence, the most one-sided first, and what the network pays back."""
+    compute = compute_every_pair if query.request.every_pair else compute_family
+    listing = query.list_page(compute, _PAIRS_BY_EVIDENCE, query.page.after_key)
+    paybacks = find_paybacks(listing.answer, listing.rows, query.check_cancelled)
+    rows = zip(listing.rows, paybacks, strict=True)
+    page = pb.ListAsymmetryResponse(**listing.response_fields)
+    return query.fill_page(
+        page, rows, lambda row: from_asymmetry(*row), lambda row: listing.make_key(row[0])
+    )
+
+
+def list_topic_asymmetry(query: QueryContext) -> pb.ListTopicAsymmetryResponse:
+    """A page of topics, and how one-sided the exchange on each is."""
+    listing = query.list_page(compute_topics, _TOPICS_BY_NAME, query.page.after_key)
+    page = pb.ListTopicAsymmetryResponse(**listing.response_fields)
+    return query.fill_page(page, listing.rows, from_topic_asymmetry, listing.make_key)

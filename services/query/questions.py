@@ -7,7 +7,13 @@ from typing import NamedTuple
 from google.protobuf.message import Message
 
 from services.ledger.ports import ReadableLog
-from services.query.analyses import get_latency, get_lift, get_reciprocity
+from services.query.analyses import (
+    get_latency,
+    get_lift,
+    get_reciprocity,
+    list_asymmetry,
+    list_topic_asymmetry,
+)
 from services.query.batches import list_batches
 from services.query.exchanges import get_exchange, list_exchanges
 from services.query.flows import (
@@ -51,6 +57,8 @@ def register_questions(
         "GetReciprocity": RegisteredQuestion(get_reciprocity, takes_subset=True),
         "GetLift": RegisteredQuestion(get_lift, takes_subset=True),
         "GetLatency": RegisteredQuestion(get_latency, takes_subset=True),
+        "ListAsymmetry": RegisteredQuestion(list_asymmetry, takes_subset=True),
+        "ListTopicAsymmetry": RegisteredQuestion(list_topic_asymmetry, takes_subset=True),
         "ListOrganizations": RegisteredQuestion(list_organizations),
         "ListBatches": RegisteredQuestion(list_batches),
         "GetProgramme": RegisteredQuestion(get_programme),

@@ -41,11 +41,12 @@ class RowOrder(Generic[Row]):
     terms: tuple[OrderTerm, ...] = ()
 
     def with_order_by(self, order_by: str) -> "RowOrder[Row]":
-        """This order with the terms of a request.
+        """This order with the terms of a request, or with its own if the request has none.
 
         Raises ImpossibleQuestionError, which lists the sortable fields.
         """
-        return replace(self, terms=parse_order(order_by, _orderable(self.row_descriptor)))
+        terms = parse_order(order_by, _orderable(self.row_descriptor))
+        return replace(self, terms=terms or self.terms)
 
     def argsort(self, rows: Sequence[Row]) -> IntArray | None:
         """The indices that sort the rows; None if the rows are already in this order.

@@ -1,7 +1,8 @@
 """Balances, pairs, network and coverage of a folded ledger, added up one whole number at a time.
 
 Rows are dicts with the names of the JSON contract; a measure that is absent is an absent key.
-P-values, intervals and informants are left out. Amounts inside are millionths.
+Evidence equals a float that differs in the last digits (`pytest.approx`). Amounts inside are
+millionths.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from mutua.v1.query_service_pb2 import (
     Question,
 )
 from tests.oracle.doubles import count_possible_doubles
+from tests.oracle.evidence import weigh_evidence
 from tests.oracle.fold import OracleLedger
 from tests.oracle.selection import (
     MILLION,
@@ -66,11 +68,9 @@ def compute_pairs(ledger: OracleLedger, question: Question) -> list[Row]:
     selection = Selection(ledger, question)
     ties = _ties(selection)
     unordered = {(min(edge), max(edge)) for edge in ties}
-    rows = [
-        _pair(one, other, ties, question)
-        for one, other in unordered
-        if selection.is_requested(one) or selection.is_requested(other)
-    ]
+    rows = [_pair(one, other, ties, question) for one, other in unordered]
+    weigh_evidence(rows)
+    rows = [row for row in rows if any(map(selection.is_requested, _ends(row)))]
     return sorted(rows, key=lambda row: (str(row["giver_id"]), str(row["receiver_id"])))
 
 
@@ -286,6 +286,7 @@ class OracleTie:
     days: set[date] = field(default_factory=set)
     undated: set[int] = field(default_factory=set)
     unknown: set[int] = field(default_factory=set)
+    reporters: set[str] = field(default_factory=set)
     split_amount: int = 0
     full_amounts: dict[int, int] = field(default_factory=dict)
 
@@ -293,6 +294,7 @@ class OracleTie:
         self, number: int, exchange: StandingExchange, share: int, quantity: int | None
     ) -> None:
         self.numbers.add(number)
+        self.reporters |= find_reporters(exchange)
         if exchange.is_dated:
             self.days.add(exchange.first_day)
         else:
@@ -327,7 +329,7 @@ def _pair(one: str, other: str, ties: dict[tuple[str, str], OracleTie], question
     many = _many_unknown(
         len(there.numbers), len(there.unknown), len(back.numbers), len(back.unknown)
     )
-    return {
+    row: Row = {
         "giver_id": giver_id,
         "receiver_id": receiver_id,
         "given": given / MILLION,
@@ -343,3 +345,11 @@ def _pair(one: str, other: str, ties: dict[tuple[str, str], OracleTie], question
         "received_unknown_count": len(back.unknown),
         "reasons": ["MANY_UNKNOWN"] if many else [],
     }
+    if there.numbers and back.numbers:
+        told = (there.reporters | back.reporters) & {one, other}
+        row["informants"] = 2 if told == {one, other} else 1
+    return row
+
+
+def _ends(row: Row) -> tuple[str, str]:
+    return str(row["giver_id"]), str(row["receiver_id"])

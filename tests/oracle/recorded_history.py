@@ -28,6 +28,11 @@ LATER_FIELDS = {
     "straddling_quarter_count",
     "internal_count",
     "possible_double_count",
+    "p_value",
+    "q_value",
+    "interval_low",
+    "interval_high",
+    "informants",
 }
 """Fields that are newer than the first histories, which do not have them."""
 

@@ -953,3 +953,433 @@ class GetLatencyResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___GetLatencyResponse: _TypeAlias = GetLatencyResponse  # noqa: Y015
+
+@_typing.final
+class PaidBack(_message.Message):
+    """What came back through others to the organization of a pair that gave more."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    AMOUNT_FIELD_NUMBER: _builtins.int
+    PATH_IDS_FIELD_NUMBER: _builtins.int
+    amount: _builtins.float
+    """min(net, maximum flow from receiver to giver in the graph of net flows): the most that can have
+    come back, in exchanges or minutes. Unique; does not add up over pairs, which share ties.
+    """
+    @_builtins.property
+    def path_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """A shortest path of such a flow, from the receiver to the giver, both included. Empty when
+        nothing came back.
+        """
+
+    def __init__(
+        self,
+        *,
+        amount: _builtins.float = ...,
+        path_ids: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["amount", b"amount", "path_ids", b"path_ids"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PaidBack: _TypeAlias = PaidBack  # noqa: Y015
+
+@_typing.final
+class PairAsymmetry(_message.Message):
+    """A pair with evidence in contact days. Under the lens, giver_id gave more; the first 19 fields are
+    those of Pair.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    GIVER_ID_FIELD_NUMBER: _builtins.int
+    RECEIVER_ID_FIELD_NUMBER: _builtins.int
+    GIVEN_FIELD_NUMBER: _builtins.int
+    RECEIVED_FIELD_NUMBER: _builtins.int
+    NET_FIELD_NUMBER: _builtins.int
+    GIVEN_COUNT_FIELD_NUMBER: _builtins.int
+    RECEIVED_COUNT_FIELD_NUMBER: _builtins.int
+    GIVEN_DAYS_FIELD_NUMBER: _builtins.int
+    RECEIVED_DAYS_FIELD_NUMBER: _builtins.int
+    P_VALUE_FIELD_NUMBER: _builtins.int
+    Q_VALUE_FIELD_NUMBER: _builtins.int
+    INTERVAL_LOW_FIELD_NUMBER: _builtins.int
+    INTERVAL_HIGH_FIELD_NUMBER: _builtins.int
+    DIRECTION_DIFFERS_FIELD_NUMBER: _builtins.int
+    UNDATED_COUNT_FIELD_NUMBER: _builtins.int
+    INFORMANTS_FIELD_NUMBER: _builtins.int
+    GIVEN_UNKNOWN_COUNT_FIELD_NUMBER: _builtins.int
+    RECEIVED_UNKNOWN_COUNT_FIELD_NUMBER: _builtins.int
+    REASONS_FIELD_NUMBER: _builtins.int
+    CONTACT_DAYS_FIELD_NUMBER: _builtins.int
+    PAID_BACK_FIELD_NUMBER: _builtins.int
+    METRIC_VERSION_FIELD_NUMBER: _builtins.int
+    giver_id: _builtins.str
+    """The one that gave more under the lens; when equal, the smaller id."""
+    receiver_id: _builtins.str
+    """The other one."""
+    given: _builtins.float
+    """Exchanges, or minutes, from giver to receiver."""
+    received: _builtins.float
+    """Exchanges, or minutes, from receiver to giver."""
+    net: _builtins.float
+    """given - received, 0 or more."""
+    given_count: _builtins.int
+    """Exchanges from giver to receiver, each once."""
+    received_count: _builtins.int
+    """Exchanges from receiver to giver, each once."""
+    given_days: _builtins.int
+    """Distinct UTC days with an exchange from giver to receiver; exact and day precision only."""
+    received_days: _builtins.int
+    """Distinct UTC days with an exchange from receiver to giver; exact and day precision only."""
+    p_value: _builtins.float
+    """min(1, 2 P(X >= k)), X ~ Bin(n, 1/2), with k = max(given_days, received_days) and
+    n = contact_days. Absent outside the family: every pair with n >= 6 under the question's
+    filters, whatever organization_ids.
+    """
+    q_value: _builtins.float
+    """p_value after Benjamini and Hochberg over the family."""
+    interval_low: _builtins.float
+    """Lower end of Jeffreys' 95 % interval of k / n."""
+    interval_high: _builtins.float
+    """Upper end of that interval, 1 when k = n."""
+    direction_differs: _builtins.bool
+    """The contact days point the other way than the lens."""
+    undated_count: _builtins.int
+    """Exchanges of the pair known only to the month or quarter, which have no contact day."""
+    informants: _builtins.int
+    """Of a pair in which both gave, how many of the two reported an exchange of theirs; see Pair."""
+    given_unknown_count: _builtins.int
+    """Exchanges from giver to receiver whose minutes are unknown under the lens; 0 under count."""
+    received_unknown_count: _builtins.int
+    """Exchanges from receiver to giver whose minutes are unknown under the lens; 0 under count."""
+    contact_days: _builtins.int
+    """given_days + received_days; a day on which both gave counts twice."""
+    metric_version: _builtins.int
+    """Of these definitions."""
+    @_builtins.property
+    def reasons(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """MANY_UNKNOWN: too many minutes are unknown to judge the amounts. TOO_FEW_DAYS: no evidence,
+        fewer than 6 contact days. NO_DIFFERENCE: no paid_back, since net is 0.
+        """
+
+    @_builtins.property
+    def paid_back(self) -> Global___PaidBack:
+        """What came back through others, of known amounts. Absent when net is 0."""
+
+    def __init__(
+        self,
+        *,
+        giver_id: _builtins.str = ...,
+        receiver_id: _builtins.str = ...,
+        given: _builtins.float = ...,
+        received: _builtins.float = ...,
+        net: _builtins.float = ...,
+        given_count: _builtins.int = ...,
+        received_count: _builtins.int = ...,
+        given_days: _builtins.int = ...,
+        received_days: _builtins.int = ...,
+        p_value: _builtins.float | None = ...,
+        q_value: _builtins.float | None = ...,
+        interval_low: _builtins.float | None = ...,
+        interval_high: _builtins.float | None = ...,
+        direction_differs: _builtins.bool = ...,
+        undated_count: _builtins.int = ...,
+        informants: _builtins.int | None = ...,
+        given_unknown_count: _builtins.int = ...,
+        received_unknown_count: _builtins.int = ...,
+        reasons: _abc.Iterable[_builtins.str] | None = ...,
+        contact_days: _builtins.int = ...,
+        paid_back: Global___PaidBack | None = ...,
+        metric_version: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_informants", b"_informants", "_interval_high", b"_interval_high", "_interval_low", b"_interval_low", "_p_value", b"_p_value", "_q_value", b"_q_value", "informants", b"informants", "interval_high", b"interval_high", "interval_low", b"interval_low", "p_value", b"p_value", "paid_back", b"paid_back", "q_value", b"q_value"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_informants", b"_informants", "_interval_high", b"_interval_high", "_interval_low", b"_interval_low", "_p_value", b"_p_value", "_q_value", b"_q_value", "contact_days", b"contact_days", "direction_differs", b"direction_differs", "given", b"given", "given_count", b"given_count", "given_days", b"given_days", "given_unknown_count", b"given_unknown_count", "giver_id", b"giver_id", "informants", b"informants", "interval_high", b"interval_high", "interval_low", b"interval_low", "metric_version", b"metric_version", "net", b"net", "p_value", b"p_value", "paid_back", b"paid_back", "q_value", b"q_value", "reasons", b"reasons", "received", b"received", "received_count", b"received_count", "received_days", b"received_days", "received_unknown_count", b"received_unknown_count", "receiver_id", b"receiver_id", "undated_count", b"undated_count"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__informants: _TypeAlias = _typing.Literal["informants"]  # noqa: Y015
+    _WhichOneofArgType__informants: _TypeAlias = _typing.Literal["_informants", b"_informants"]  # noqa: Y015
+    _WhichOneofReturnType__interval_high: _TypeAlias = _typing.Literal["interval_high"]  # noqa: Y015
+    _WhichOneofArgType__interval_high: _TypeAlias = _typing.Literal["_interval_high", b"_interval_high"]  # noqa: Y015
+    _WhichOneofReturnType__interval_low: _TypeAlias = _typing.Literal["interval_low"]  # noqa: Y015
+    _WhichOneofArgType__interval_low: _TypeAlias = _typing.Literal["_interval_low", b"_interval_low"]  # noqa: Y015
+    _WhichOneofReturnType__p_value: _TypeAlias = _typing.Literal["p_value"]  # noqa: Y015
+    _WhichOneofArgType__p_value: _TypeAlias = _typing.Literal["_p_value", b"_p_value"]  # noqa: Y015
+    _WhichOneofReturnType__q_value: _TypeAlias = _typing.Literal["q_value"]  # noqa: Y015
+    _WhichOneofArgType__q_value: _TypeAlias = _typing.Literal["_q_value", b"_q_value"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__informants) -> _WhichOneofReturnType__informants | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__interval_high) -> _WhichOneofReturnType__interval_high | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__interval_low) -> _WhichOneofReturnType__interval_low | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__p_value) -> _WhichOneofReturnType__p_value | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__q_value) -> _WhichOneofReturnType__q_value | None: ...
+
+Global___PairAsymmetry: _TypeAlias = PairAsymmetry  # noqa: Y015
+
+@_typing.final
+class TopicAsymmetry(_message.Message):
+    """How one-sided the exchange on one topic is. w_ij is what i gave j on it, W the sum of all."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TOPIC_FIELD_NUMBER: _builtins.int
+    EXCHANGE_COUNT_FIELD_NUMBER: _builtins.int
+    UNKNOWN_COUNT_FIELD_NUMBER: _builtins.int
+    TOTAL_FIELD_NUMBER: _builtins.int
+    PAIR_COUNT_FIELD_NUMBER: _builtins.int
+    ONE_WAY_PAIR_COUNT_FIELD_NUMBER: _builtins.int
+    ONE_SIDED_SHARE_FIELD_NUMBER: _builtins.int
+    REASONS_FIELD_NUMBER: _builtins.int
+    METRIC_VERSION_FIELD_NUMBER: _builtins.int
+    topic: _builtins.str
+    """The topic; empty: exchanges without a topic."""
+    exchange_count: _builtins.int
+    """Directed exchanges on it; one with several topics counts under each."""
+    unknown_count: _builtins.int
+    """Exchanges among them whose minutes are unknown under the lens; 0 under count."""
+    total: _builtins.float
+    """W: exchanges, or known minutes, on each edge."""
+    pair_count: _builtins.int
+    """Pairs with an exchange on it."""
+    one_way_pair_count: _builtins.int
+    """Pairs in which one organization gave and the other did not."""
+    one_sided_share: _builtins.float
+    """Sum of |w_ij - w_ji| over pairs / W, 0 to 1; 1 - weighted_reciprocity of these exchanges."""
+    metric_version: _builtins.int
+    """Of these definitions."""
+    @_builtins.property
+    def reasons(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Why there is no share: NO_KNOWN_AMOUNT, TOO_FEW_EXCHANGES (fewer than 5), MANY_UNKNOWN (over a
+        fifth).
+        """
+
+    def __init__(
+        self,
+        *,
+        topic: _builtins.str = ...,
+        exchange_count: _builtins.int = ...,
+        unknown_count: _builtins.int = ...,
+        total: _builtins.float = ...,
+        pair_count: _builtins.int = ...,
+        one_way_pair_count: _builtins.int = ...,
+        one_sided_share: _builtins.float | None = ...,
+        reasons: _abc.Iterable[_builtins.str] | None = ...,
+        metric_version: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_one_sided_share", b"_one_sided_share", "one_sided_share", b"one_sided_share"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_one_sided_share", b"_one_sided_share", "exchange_count", b"exchange_count", "metric_version", b"metric_version", "one_sided_share", b"one_sided_share", "one_way_pair_count", b"one_way_pair_count", "pair_count", b"pair_count", "reasons", b"reasons", "topic", b"topic", "total", b"total", "unknown_count", b"unknown_count"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__one_sided_share: _TypeAlias = _typing.Literal["one_sided_share"]  # noqa: Y015
+    _WhichOneofArgType__one_sided_share: _TypeAlias = _typing.Literal["_one_sided_share", b"_one_sided_share"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__one_sided_share) -> _WhichOneofReturnType__one_sided_share | None: ...
+
+Global___TopicAsymmetry: _TypeAlias = TopicAsymmetry  # noqa: Y015
+
+@_typing.final
+class ListAsymmetryRequest(_message.Message):
+    """Asks which pairs are one-sided."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    QUESTION_FIELD_NUMBER: _builtins.int
+    PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    MIN_POSITION_FIELD_NUMBER: _builtins.int
+    ORDER_BY_FIELD_NUMBER: _builtins.int
+    EVERY_PAIR_FIELD_NUMBER: _builtins.int
+    page_size: _builtins.int
+    """0 for the default (1,000); larger ones are clamped to 10,000. paid_back is computed for the
+    rows of the page.
+    """
+    page_token: _builtins.str
+    """From an earlier response."""
+    min_position: _builtins.str
+    """Answer at this position or later."""
+    order_by: _builtins.str
+    """Fields of PairAsymmetry, such as "net desc, giver_id", except paid_back. Absent values come
+    last. Default: "interval_low desc, contact_days desc", the most one-sided first; then by ids.
+    """
+    every_pair: _builtins.bool
+    """Also pairs outside the family, which have no evidence."""
+    @_builtins.property
+    def question(self) -> _query_service_pb2.Question:
+        """Which exchanges and rows. where leaves pairs of organizations that both have the attributes."""
+
+    def __init__(
+        self,
+        *,
+        question: _query_service_pb2.Question | None = ...,
+        page_size: _builtins.int = ...,
+        page_token: _builtins.str = ...,
+        min_position: _builtins.str = ...,
+        order_by: _builtins.str = ...,
+        every_pair: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["question", b"question"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["every_pair", b"every_pair", "min_position", b"min_position", "order_by", b"order_by", "page_size", b"page_size", "page_token", b"page_token", "question", b"question"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListAsymmetryRequest: _TypeAlias = ListAsymmetryRequest  # noqa: Y015
+
+@_typing.final
+class ListAsymmetryResponse(_message.Message):
+    """Which pairs are one-sided."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PAIRS_FIELD_NUMBER: _builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    POSITION_FIELD_NUMBER: _builtins.int
+    QUESTION_FIELD_NUMBER: _builtins.int
+    AS_OF_DATE_FIELD_NUMBER: _builtins.int
+    COVERAGE_FIELD_NUMBER: _builtins.int
+    WARNINGS_FIELD_NUMBER: _builtins.int
+    next_page_token: _builtins.str
+    """Empty on the last page."""
+    position: _builtins.str
+    """Where the answer was computed."""
+    @_builtins.property
+    def pairs(self) -> _containers.RepeatedCompositeFieldContainer[Global___PairAsymmetry]:
+        """One row for each pair."""
+
+    @_builtins.property
+    def question(self) -> _query_service_pb2.Question:
+        """The question as answered."""
+
+    @_builtins.property
+    def as_of_date(self) -> _types_pb2.Date:
+        """The day that ages are counted from."""
+
+    @_builtins.property
+    def coverage(self) -> _query_service_pb2.Coverage:
+        """How much the answer rests on."""
+
+    @_builtins.property
+    def warnings(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """What to keep in mind, as in ListPairs."""
+
+    def __init__(
+        self,
+        *,
+        pairs: _abc.Iterable[Global___PairAsymmetry] | None = ...,
+        next_page_token: _builtins.str = ...,
+        position: _builtins.str = ...,
+        question: _query_service_pb2.Question | None = ...,
+        as_of_date: _types_pb2.Date | None = ...,
+        coverage: _query_service_pb2.Coverage | None = ...,
+        warnings: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["as_of_date", b"as_of_date", "coverage", b"coverage", "question", b"question"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["as_of_date", b"as_of_date", "coverage", b"coverage", "next_page_token", b"next_page_token", "pairs", b"pairs", "position", b"position", "question", b"question", "warnings", b"warnings"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListAsymmetryResponse: _TypeAlias = ListAsymmetryResponse  # noqa: Y015
+
+@_typing.final
+class ListTopicAsymmetryRequest(_message.Message):
+    """Asks how one-sided the exchange on each topic is."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    QUESTION_FIELD_NUMBER: _builtins.int
+    PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    MIN_POSITION_FIELD_NUMBER: _builtins.int
+    ORDER_BY_FIELD_NUMBER: _builtins.int
+    page_size: _builtins.int
+    """0 for the default (1,000); larger ones are clamped to 10,000."""
+    page_token: _builtins.str
+    """From an earlier response."""
+    min_position: _builtins.str
+    """Answer at this position or later."""
+    order_by: _builtins.str
+    """Fields of TopicAsymmetry, such as "one_sided_share desc". Absent values come last. Default: by
+    topic.
+    """
+    @_builtins.property
+    def question(self) -> _query_service_pb2.Question:
+        """Which exchanges. With topics, rows are of these alone."""
+
+    def __init__(
+        self,
+        *,
+        question: _query_service_pb2.Question | None = ...,
+        page_size: _builtins.int = ...,
+        page_token: _builtins.str = ...,
+        min_position: _builtins.str = ...,
+        order_by: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["question", b"question"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["min_position", b"min_position", "order_by", b"order_by", "page_size", b"page_size", "page_token", b"page_token", "question", b"question"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListTopicAsymmetryRequest: _TypeAlias = ListTopicAsymmetryRequest  # noqa: Y015
+
+@_typing.final
+class ListTopicAsymmetryResponse(_message.Message):
+    """How one-sided the exchange on each topic is."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TOPICS_FIELD_NUMBER: _builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    POSITION_FIELD_NUMBER: _builtins.int
+    QUESTION_FIELD_NUMBER: _builtins.int
+    AS_OF_DATE_FIELD_NUMBER: _builtins.int
+    COVERAGE_FIELD_NUMBER: _builtins.int
+    WARNINGS_FIELD_NUMBER: _builtins.int
+    next_page_token: _builtins.str
+    """Empty on the last page."""
+    position: _builtins.str
+    """Where the answer was computed."""
+    @_builtins.property
+    def topics(self) -> _containers.RepeatedCompositeFieldContainer[Global___TopicAsymmetry]:
+        """One row for each topic of a counted exchange."""
+
+    @_builtins.property
+    def question(self) -> _query_service_pb2.Question:
+        """The question as answered."""
+
+    @_builtins.property
+    def as_of_date(self) -> _types_pb2.Date:
+        """The day that ages are counted from."""
+
+    @_builtins.property
+    def coverage(self) -> _query_service_pb2.Coverage:
+        """How much the answer rests on."""
+
+    @_builtins.property
+    def warnings(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """What to keep in mind: TOPICS_OVERLAP when a counted exchange has several topics, and others."""
+
+    def __init__(
+        self,
+        *,
+        topics: _abc.Iterable[Global___TopicAsymmetry] | None = ...,
+        next_page_token: _builtins.str = ...,
+        position: _builtins.str = ...,
+        question: _query_service_pb2.Question | None = ...,
+        as_of_date: _types_pb2.Date | None = ...,
+        coverage: _query_service_pb2.Coverage | None = ...,
+        warnings: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["as_of_date", b"as_of_date", "coverage", b"coverage", "question", b"question"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["as_of_date", b"as_of_date", "coverage", b"coverage", "next_page_token", b"next_page_token", "position", b"position", "question", b"question", "topics", b"topics", "warnings", b"warnings"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListTopicAsymmetryResponse: _TypeAlias = ListTopicAsymmetryResponse  # noqa: Y015

@@ -59,6 +59,16 @@ class AnalysisServiceStub:
                 request_serializer=mutua_dot_v1_dot_analysis__service__pb2.GetLatencyRequest.SerializeToString,
                 response_deserializer=mutua_dot_v1_dot_analysis__service__pb2.GetLatencyResponse.FromString,
                 _registered_method=True)
+        self.ListAsymmetry = channel.unary_unary(
+                '/mutua.v1.AnalysisService/ListAsymmetry',
+                request_serializer=mutua_dot_v1_dot_analysis__service__pb2.ListAsymmetryRequest.SerializeToString,
+                response_deserializer=mutua_dot_v1_dot_analysis__service__pb2.ListAsymmetryResponse.FromString,
+                _registered_method=True)
+        self.ListTopicAsymmetry = channel.unary_unary(
+                '/mutua.v1.AnalysisService/ListTopicAsymmetry',
+                request_serializer=mutua_dot_v1_dot_analysis__service__pb2.ListTopicAsymmetryRequest.SerializeToString,
+                response_deserializer=mutua_dot_v1_dot_analysis__service__pb2.ListTopicAsymmetryResponse.FromString,
+                _registered_method=True)
 
 
 class AnalysisServiceServicer:
@@ -95,6 +105,21 @@ class AnalysisServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListAsymmetry(self, request, context):
+        """Which pairs are one-sided, with evidence, and how much the network pays back. Unlike other
+        measures, pairs include parties outside the population, as in ListPairs.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListTopicAsymmetry(self, request, context):
+        """How one-sided the exchange on each topic is, among the same pairs.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_AnalysisServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -112,6 +137,16 @@ def add_AnalysisServiceServicer_to_server(servicer, server):
                     servicer.GetLatency,
                     request_deserializer=mutua_dot_v1_dot_analysis__service__pb2.GetLatencyRequest.FromString,
                     response_serializer=mutua_dot_v1_dot_analysis__service__pb2.GetLatencyResponse.SerializeToString,
+            ),
+            'ListAsymmetry': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListAsymmetry,
+                    request_deserializer=mutua_dot_v1_dot_analysis__service__pb2.ListAsymmetryRequest.FromString,
+                    response_serializer=mutua_dot_v1_dot_analysis__service__pb2.ListAsymmetryResponse.SerializeToString,
+            ),
+            'ListTopicAsymmetry': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListTopicAsymmetry,
+                    request_deserializer=mutua_dot_v1_dot_analysis__service__pb2.ListTopicAsymmetryRequest.FromString,
+                    response_serializer=mutua_dot_v1_dot_analysis__service__pb2.ListTopicAsymmetryResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -205,6 +240,60 @@ class AnalysisService:
             '/mutua.v1.AnalysisService/GetLatency',
             mutua_dot_v1_dot_analysis__service__pb2.GetLatencyRequest.SerializeToString,
             mutua_dot_v1_dot_analysis__service__pb2.GetLatencyResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListAsymmetry(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/mutua.v1.AnalysisService/ListAsymmetry',
+            mutua_dot_v1_dot_analysis__service__pb2.ListAsymmetryRequest.SerializeToString,
+            mutua_dot_v1_dot_analysis__service__pb2.ListAsymmetryResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListTopicAsymmetry(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/mutua.v1.AnalysisService/ListTopicAsymmetry',
+            mutua_dot_v1_dot_analysis__service__pb2.ListTopicAsymmetryRequest.SerializeToString,
+            mutua_dot_v1_dot_analysis__service__pb2.ListTopicAsymmetryResponse.FromString,
             options,
             channel_credentials,
             insecure,

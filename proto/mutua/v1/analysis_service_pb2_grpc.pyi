@@ -49,6 +49,12 @@ class AnalysisServiceStub:
     """Do organizations that have something in common exchange more than their totals suggest."""
     GetLatency: _grpc.UnaryUnaryMultiCallable[_analysis_service_pb2.GetLatencyRequest, _analysis_service_pb2.GetLatencyResponse]
     """How long it takes until the other side of a pair gives."""
+    ListAsymmetry: _grpc.UnaryUnaryMultiCallable[_analysis_service_pb2.ListAsymmetryRequest, _analysis_service_pb2.ListAsymmetryResponse]
+    """Which pairs are one-sided, with evidence, and how much the network pays back. Unlike other
+    measures, pairs include parties outside the population, as in ListPairs.
+    """
+    ListTopicAsymmetry: _grpc.UnaryUnaryMultiCallable[_analysis_service_pb2.ListTopicAsymmetryRequest, _analysis_service_pb2.ListTopicAsymmetryResponse]
+    """How one-sided the exchange on each topic is, among the same pairs."""
 
 @_typing.type_check_only
 class AnalysisServiceAsyncStub(AnalysisServiceStub):
@@ -71,6 +77,12 @@ class AnalysisServiceAsyncStub(AnalysisServiceStub):
     """Do organizations that have something in common exchange more than their totals suggest."""
     GetLatency: _aio.UnaryUnaryMultiCallable[_analysis_service_pb2.GetLatencyRequest, _analysis_service_pb2.GetLatencyResponse]  # type: ignore[assignment]
     """How long it takes until the other side of a pair gives."""
+    ListAsymmetry: _aio.UnaryUnaryMultiCallable[_analysis_service_pb2.ListAsymmetryRequest, _analysis_service_pb2.ListAsymmetryResponse]  # type: ignore[assignment]
+    """Which pairs are one-sided, with evidence, and how much the network pays back. Unlike other
+    measures, pairs include parties outside the population, as in ListPairs.
+    """
+    ListTopicAsymmetry: _aio.UnaryUnaryMultiCallable[_analysis_service_pb2.ListTopicAsymmetryRequest, _analysis_service_pb2.ListTopicAsymmetryResponse]  # type: ignore[assignment]
+    """How one-sided the exchange on each topic is, among the same pairs."""
 
 class AnalysisServiceServicer(metaclass=_abc_1.ABCMeta):
     """Answers how mutual a programme's exchange is, next to what chance would give.
@@ -108,5 +120,23 @@ class AnalysisServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_analysis_service_pb2.GetLatencyResponse, _abc.Awaitable[_analysis_service_pb2.GetLatencyResponse]]:
         """How long it takes until the other side of a pair gives."""
+
+    @_abc_1.abstractmethod
+    def ListAsymmetry(
+        self,
+        request: _analysis_service_pb2.ListAsymmetryRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_analysis_service_pb2.ListAsymmetryResponse, _abc.Awaitable[_analysis_service_pb2.ListAsymmetryResponse]]:
+        """Which pairs are one-sided, with evidence, and how much the network pays back. Unlike other
+        measures, pairs include parties outside the population, as in ListPairs.
+        """
+
+    @_abc_1.abstractmethod
+    def ListTopicAsymmetry(
+        self,
+        request: _analysis_service_pb2.ListTopicAsymmetryRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_analysis_service_pb2.ListTopicAsymmetryResponse, _abc.Awaitable[_analysis_service_pb2.ListTopicAsymmetryResponse]]:
+        """How one-sided the exchange on each topic is, among the same pairs."""
 
 def add_AnalysisServiceServicer_to_server(servicer: AnalysisServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

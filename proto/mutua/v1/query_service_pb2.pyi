@@ -612,19 +612,24 @@ class Pair(_message.Message):
     received_days: _builtins.int
     """Distinct UTC days with an exchange from receiver to giver; exact and day precision only."""
     p_value: _builtins.float
-    """Two-sided exact binomial p of the contact days; absent until that measure is built."""
+    """Two-sided exact binomial p of the contact days: min(1, 2 P(X >= k)), X ~ Bin(n, 1/2), with
+    k = max(given_days, received_days) and n = given_days + received_days. Absent outside the family:
+    every pair with n >= 6 under the question's filters, whatever organization_ids.
+    """
     q_value: _builtins.float
     """p_value after Benjamini-Hochberg over the family; absent likewise."""
     interval_low: _builtins.float
-    """Lower end of the 95 % interval of the larger direction's share; absent likewise."""
+    """Lower end of the 95 % interval (Jeffreys) of k / n; absent likewise."""
     interval_high: _builtins.float
-    """Upper end of that interval; absent likewise."""
+    """Upper end of that interval, 1 when k = n; absent likewise."""
     direction_differs: _builtins.bool
     """The contact days point the other way than the lens."""
     undated_count: _builtins.int
     """Exchanges of the pair known only to the month or quarter, which have no contact day."""
     informants: _builtins.int
-    """How many different informants a mutual pair rests on, 1 or 2; absent until that is built."""
+    """How many of the two organizations reported an exchange of theirs, as its recorder or on the side
+    that reported it; 1 when neither did. Absent unless both gave.
+    """
     given_unknown_count: _builtins.int
     """Exchanges from giver to receiver whose minutes are unknown under the lens; 0 under count."""
     received_unknown_count: _builtins.int
