@@ -17,6 +17,10 @@ from mutua.v1.analysis_service_pb2 import (
     GetLiftResponse,
     GetReciprocityRequest,
     GetReciprocityResponse,
+    GetStructureRequest,
+    GetStructureResponse,
+    GetWhatIfRequest,
+    GetWhatIfResponse,
     ListAsymmetryRequest,
     ListTopicAsymmetryRequest,
     PairAsymmetry,
@@ -194,6 +198,42 @@ class AsyncReader:
             seed=seed,
         )
         return await self._query.call(lambda link: link.analysis.GetLatency, request)
+
+    @takes_filters
+    async def get_structure(
+        self,
+        question: Question | None = None,
+        *,
+        by_topic: bool = False,
+        min_position: str = "",
+        **filters: Unpack[Filters],
+    ) -> GetStructureResponse:
+        """How organizations hang together: triads, components, reach, newcomers and others."""
+        request = GetStructureRequest(
+            question=to_question(self.programme, question, filters),
+            min_position=min_position,
+            by_topic=by_topic,
+        )
+        return await self._query.call(lambda link: link.analysis.GetStructure, request)
+
+    @takes_filters
+    async def get_what_if(
+        self,
+        organization_id: str,
+        question: Question | None = None,
+        *,
+        by_topic: bool = False,
+        min_position: str = "",
+        **filters: Unpack[Filters],
+    ) -> GetWhatIfResponse:
+        """What would end if an organization stopped. Raises NOT_FOUND if no fact names it."""
+        request = GetWhatIfRequest(
+            question=to_question(self.programme, question, filters),
+            min_position=min_position,
+            organization_id=organization_id,
+            by_topic=by_topic,
+        )
+        return await self._query.call(lambda link: link.analysis.GetWhatIf, request)
 
     async def get_status(self, *, min_position: str = "") -> GetStatusResponse:
         """The progress of the read models and their counts of records."""

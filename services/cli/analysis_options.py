@@ -30,3 +30,6 @@ SEED_OPTION: Final = click.option(
     show_default=True,
     help="Fixes random draws: the same seed gives the same answer.",
 )
+BY_TOPIC_OPTION: Final = click.option(
+    "--by-topic", is_flag=True, help="Also answer for each topic; topics do not add up."
+)

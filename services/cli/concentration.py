@@ -27,6 +27,7 @@ def concentration(global_options: GlobalOptions, options: QuestionOptions) -> No
     """Show how concentrated sharing is.
 
     The measures cover the whole population, including organizations that gave or received nothing.
+    To how many each organization gave, and who has a single source: mutua structure.
 
     \b
     Examples:

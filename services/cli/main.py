@@ -32,6 +32,8 @@ COMMANDS: Final = {
     "network": "services.cli.question_commands:network",
     "concentration": "services.cli.concentration:concentration",
     "reciprocity": "services.cli.reciprocity:reciprocity",
+    "structure": "services.cli.structure:structure",
+    "what-if": "services.cli.what_if:what_if",
     "lift": "services.cli.lift:lift",
     "latency": "services.cli.latency:latency",
     "asymmetry": "services.cli.asymmetry:asymmetry",

@@ -3,8 +3,9 @@
 import re
 import shlex
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Final
 
 import click
@@ -15,6 +16,8 @@ from mutua.spelling import name_key, quote
 UNBOUND_NAMES: Final = "UNBOUND_NAMES"
 """The warning that `unbound_lines` explains."""
 _SHOWN: Final = 5
+_LISTED: Final = 12
+"""Names in a sentence."""
 
 
 class CommandLineDirectory(organization_directory.OrganizationDirectory):
@@ -97,6 +100,20 @@ def resolve_names(
             )
         names.ids[name] = organization_id
     return names
+
+
+def list_names(
+    organization_directory: CommandLineDirectory,
+    ids: Sequence[str],
+    remarks: Mapping[str, str] = MappingProxyType({}),
+) -> str:
+    """The first names of a list with a remark on each, and how many more there are."""
+    names = [
+        f"{organization_directory.label(each)}{f', {remarks[each]}' if each in remarks else ''}"
+        for each in ids[:_LISTED]
+    ]
+    more = len(ids) - _LISTED
+    return "; ".join(names) + (f"; and {more:,} more (--format json has all)" if more > 0 else "")
 
 
 def shared_spelling_lines(organization_directory: CommandLineDirectory) -> list[str]:

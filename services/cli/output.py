@@ -23,6 +23,7 @@ NAME_COLUMNS: Final = {
     "organization_id": "organization_name",
     "giver_id": "giver_name",
     "receiver_id": "receiver_name",
+    "only_source_id": "only_source_name",
 }
 """Columns of ids, and the column of names that follows each in CSV."""
 _line = json.JSONEncoder(ensure_ascii=False).encode
@@ -115,7 +116,7 @@ def to_csv(
         values = to_dictionary(row)
         cells = {field: _cell(value) for field, value in values.items()}
         if name_of is not None:
-            cells |= {column: name_of(values[field]) for field, column in names.items()}
+            cells |= {column: name_of(values.get(field, "")) for field, column in names.items()}
         writer.writerow(cells)
     return text.getvalue().removesuffix("\n")
 

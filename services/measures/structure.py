@@ -1,4 +1,4 @@
-"""The structure of a flow: components, reach, and what hangs on one organization."""
+"""The structure of a flow: components, reach, and what depends on one organization."""
 
 from typing import NamedTuple
 
@@ -30,26 +30,29 @@ class SoleSources(NamedTuple):
 class Loss(NamedTuple):
     """What ends when an organization stops exchanging."""
 
-    flow_lost: int
-    """What it gave and received."""
+    given: int
+    """What it gave."""
+    received: int
+    """What it received."""
     receivers_without_source: Ints
-    """Organizations whose only source it is."""
+    """Organizations whose only source it is, ascending."""
+    components: Components
+    """Of all organizations."""
+    components_without: Components
+    """Of all others, without the ties of this one."""
+    separated: Ints
+    """Organizations connected with it, without those of the largest part that is left, ascending.
+
+    Of parts of equal size, the one with the lowest organization goes for the largest.
+    """
 
 
 def count_components(graph: FlowGraph) -> Components:
     """The components of a graph; all 0 without organizations."""
     if not graph.size:
         return Components(0, 0, 0, 0)
-    shape = (graph.size, graph.size)
-    matrix = coo_array((np.ones(len(graph.giver)), (graph.giver, graph.receiver)), shape=shape)
-    weak_count, weak = connected_components(matrix, directed=True, connection="weak")
-    strong_count, strong = connected_components(matrix, directed=True, connection="strong")
-    return Components(
-        int(weak_count),
-        int(np.bincount(weak).max()),
-        int(strong_count),
-        int(np.bincount(strong).max()),
-    )
+    weak, strong = (np.bincount(_label(graph, each)) for each in ("weak", "strong"))
+    return Components(len(weak), int(weak.max()), len(strong), int(strong.max()))
 
 
 def find_fan_out(graph: FlowGraph) -> tuple[Ints, Ints]:
@@ -71,7 +74,40 @@ def find_sole_sources(graph: FlowGraph) -> SoleSources:
 def measure_loss(graph: FlowGraph, organization: int) -> Loss:
     """What ends when an organization stops exchanging."""
     receiver, source = find_sole_sources(graph)
+    rest = _remove(graph, organization)
+    part = _label(rest, "weak")
+    with_it = np.delete(_label(graph, "weak") == _label(graph, "weak")[organization], organization)
+    others = np.delete(np.arange(graph.size), organization)
+    sizes = np.bincount(part[with_it], minlength=1)
+    is_largest = sizes[part[with_it]] == sizes.max()
+    largest_part = part[with_it][is_largest][:1]
     return Loss(
-        int(graph.given[organization] + graph.received[organization]),
+        int(graph.given[organization]),
+        int(graph.received[organization]),
         receiver[source == organization],
+        count_components(graph),
+        count_components(rest),
+        others[with_it & ~np.isin(part, largest_part)],
     )
+
+
+def _remove(graph: FlowGraph, organization: int) -> FlowGraph:
+    """The graph without an organization; higher ones are numbered one lower."""
+    kept = (graph.giver != organization) & (graph.receiver != organization)
+    giver, receiver = graph.giver[kept], graph.receiver[kept]
+    return FlowGraph(
+        graph.size - 1,
+        giver - (giver > organization),
+        receiver - (receiver > organization),
+        graph.weight[kept],
+    )
+
+
+def _label(graph: FlowGraph, connection: str) -> Ints:
+    """The number of each organization's component."""
+    shape = (graph.size, graph.size)
+    if not graph.size:
+        return np.zeros(0, dtype=np.int64)  # SciPy refuses an empty matrix
+    matrix = coo_array((np.ones(len(graph.giver)), (graph.giver, graph.receiver)), shape=shape)
+    labels: Ints = connected_components(matrix, directed=True, connection=connection)[1]
+    return labels

@@ -291,12 +291,22 @@ class IdentityView:
         return self.doubles.group_by_act(mask, self.columns.list_numbers())
 
     def find_warnings(self, question: Question, coverage: Coverage, mask: Flags) -> tuple[str, ...]:
-        sets = self.columns.topic_sets
-        several = [number for number, topics in sets.items() if len(topics) > 1]
-        overlap = bool(question.topics) and bool(self._have_topic_sets(several)[mask].any())
+        overlap = bool(question.topics) and self.have_several_topics(mask)
         return find_warnings(
             question, coverage, topics_overlap=overlap, has_unbound=self.has_unbound_names(mask)
         )
+
+    def have_several_topics(self, mask: Flags) -> bool:
+        """Whether an exchange in a mask has several topics, so that topics do not add up."""
+        sets = self.columns.topic_sets
+        several = [number for number, topics in sets.items() if len(topics) > 1]
+        return bool(self._have_topic_sets(several)[mask].any())
+
+    def list_topics(self, mask: Flags) -> list[str]:
+        """Returns the topics of the exchanges in a mask, ascending."""
+        sets = self.columns.topic_sets
+        numbers = np.unique(self.columns.exchanges.topic_set[mask]).tolist()
+        return sorted({topic for number in numbers for topic in sets.get(number, ())})
 
     def has_unbound_names(self, mask: Flags) -> bool:
         """Whether a party to an exchange in a mask is one of `spelling.find_unbound_names`."""

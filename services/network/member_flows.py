@@ -35,9 +35,11 @@ class MemberFlows:
     """What members received from others, which is not in the graph."""
 
     @classmethod
-    def of(cls, view: IdentityView, question: Question, mask: Flags) -> "MemberFlows":
+    def of(
+        cls, view: IdentityView, question: Question, mask: Flags, *, additional_number: int = 0
+    ) -> "MemberFlows":
         """The flow of the exchanges in a mask. Raises ImpossibleQuestionError as `find_members`."""
-        numbers, place = find_members(view, question, mask)
+        numbers, place = find_members(view, question, mask, additional_number=additional_number)
         sums = sum_legs(view, question, mask)
         giver, receiver = (place[end] for end in view.direction_ends)
         is_tie = (sums.exchanges > 0) & (giver != receiver)
@@ -62,15 +64,19 @@ class Members(NamedTuple):
     """The member of each number of the view, -1 where it is none."""
 
 
-def find_members(view: IdentityView, question: Question, mask: Flags) -> Members:
+def find_members(
+    view: IdentityView, question: Question, mask: Flags, *, additional_number: int = 0
+) -> Members:
     """The population of a question that has the attributes of its subset.
 
+    The organization `additional_number` is a member in any case; 0 is none.
     Raises ImpossibleQuestionError under the allocations full and once, whose edges do not add up
     to totals of organizations.
     """
     question.require_split()
     members = view.find_population(question, view.find_parties(mask))
     members &= view.find_subset(question)
+    members[additional_number] = True
     members[0] = False
     numbers = np.flatnonzero(members)
     numbers = numbers[np.argsort(view.index.rank[numbers])]

@@ -13,6 +13,7 @@ from services.adapters.wire.asymmetry import from_asymmetry, from_topic_asymmetr
 from services.adapters.wire.latency import from_latency
 from services.adapters.wire.lift import from_lift, to_attributes
 from services.adapters.wire.reciprocity import from_reciprocity
+from services.adapters.wire.structure import from_loss, from_structure
 from services.adapters.wire.values import to_enum
 from services.ledger.periods import Period
 from services.network.asymmetry import (
@@ -24,6 +25,9 @@ from services.network.asymmetry import (
 from services.network.latency import compute_latency
 from services.network.lift import compute_lifts
 from services.network.reciprocity import compute_reciprocity
+from services.network.structure import compute_structure, compute_what_if, select_rows
+from services.query.organizations import find_organization
+from services.query.paging import require_one_page
 from services.query.query_context import QueryContext
 from services.query.row_order import OrderTerm, RowOrder
 
@@ -103,3 +107,37 @@ def list_topic_asymmetry(query: QueryContext) -> pb.ListTopicAsymmetryResponse:
     listing = query.list_page(compute_topics, _TOPICS_BY_NAME, query.page.after_key)
     page = pb.ListTopicAsymmetryResponse(**listing.response_fields)
     return query.fill_page(page, listing.rows, from_topic_asymmetry, listing.make_key)
+
+
+def get_structure(query: QueryContext) -> pb.GetStructureResponse:
+    """How organizations hang together: in all, and by topic.
+
+    Raises ImpossibleQuestionError for an answer that is too large for one response.
+    """
+    view, question = query.view, query.question
+    answer = compute_structure(
+        view, question, by_topic=query.request.by_topic, checkpoint=query.check_cancelled
+    )
+    response = pb.GetStructureResponse(
+        structures=(from_structure(row, select_rows(view, question, row)) for row in answer.rows),
+        coverage=from_coverage(answer.coverage),
+        warnings=answer.warnings,
+    )
+    require_one_page(response)
+    return response
+
+
+def get_what_if(query: QueryContext) -> pb.GetWhatIfResponse:
+    """What would end if an organization stopped. Raises NotFoundError if no fact names it."""
+    answer = compute_what_if(
+        query.view,
+        query.question,
+        find_organization(query.view, query.request.organization_id),
+        by_topic=query.request.by_topic,
+        checkpoint=query.check_cancelled,
+    )
+    return pb.GetWhatIfResponse(
+        losses=map(from_loss, answer.rows),
+        coverage=from_coverage(answer.coverage),
+        warnings=answer.warnings,
+    )

@@ -20,13 +20,11 @@ from services.adapters.wire.answer import (
 )
 from services.adapters.wire.concentration import from_concentration
 from services.adapters.wire.question import from_question
-from services.adapters.wire.values import tidy
-from services.ledger.errors import NotFoundError
-from services.ledger.identity import resolve
 from services.network.balances import compute_balances
 from services.network.concentration import compute_concentration
 from services.network.network import compute_network
 from services.network.pairs import compute_pairs
+from services.query.organizations import find_organization
 from services.query.query_context import QueryContext
 from services.query.row_order import RowOrder
 
@@ -49,15 +47,9 @@ def get_balance(query: QueryContext) -> pb.GetBalanceResponse:
 
     Raises NotFoundError for an organization that is neither registered nor named.
     """
-    view, requested_id = query.view, tidy(query.request.organization_id)
-    organization_id = resolve(view.aliases, requested_id)
-    if organization_id not in view.roster and not view.is_ever_party(organization_id):
-        raise NotFoundError(
-            f"organization {requested_id!r} is neither registered nor named in an exchange",
-            remedy="mutua organizations lists all that are",
-        )
+    organization_id = find_organization(query.view, query.request.organization_id)
     question = replace(query.question, organization_ids=())
-    answer = compute_balances(view, question, additional_id=organization_id)
+    answer = compute_balances(query.view, question, additional_id=organization_id)
     [balance] = [row for row in answer.rows if row.organization_id == organization_id]
     resolved_question = replace(query.resolve_question(), organization_ids=(organization_id,))
     return pb.GetBalanceResponse(

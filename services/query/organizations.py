@@ -7,7 +7,9 @@ from typing import Final
 from mutua.v1 import query_service_pb2 as pb
 from services.adapters.wire.answer import from_organization
 from services.adapters.wire.question import from_question
+from services.adapters.wire.values import tidy
 from services.ledger.enums import Population
+from services.ledger.errors import NotFoundError
 from services.ledger.identity import resolve
 from services.ledger.organization import Organization
 from services.ledger.question import UNBOUND_NAMES, Answer, Question
@@ -66,6 +68,21 @@ def find_organizations(view: IdentityView, question: Question) -> Answer[pb.Orga
         )
     warnings = (UNBOUND_NAMES,) if view.has_unbound_names(exchanges) else ()
     return Answer(rows, view.compute_coverage(question, exchanges), warnings)
+
+
+def find_organization(view: IdentityView, typed_id: str) -> str:
+    """The organization with an id or alias.
+
+    Raises NotFoundError for an organization that is neither registered nor named.
+    """
+    requested_id = tidy(typed_id)
+    organization_id = resolve(view.aliases, requested_id)
+    if organization_id not in view.roster and not view.is_ever_party(organization_id):
+        raise NotFoundError(
+            f"organization {requested_id!r} is neither registered nor named in an exchange",
+            remedy="mutua organizations lists all that are",
+        )
+    return organization_id
 
 
 def count_organizations(view: IdentityView, question: Question) -> int:

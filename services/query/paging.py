@@ -146,6 +146,15 @@ def parse_page_request(request: Any) -> PageRequest:
     return page
 
 
+def require_one_page(response: Message, max_bytes: int = MAX_PAGE_BYTES) -> None:
+    """Raises ImpossibleQuestionError for a response without pages that is larger than a page."""
+    if response.ByteSize() > max_bytes:
+        raise ImpossibleQuestionError(
+            f"the answer is larger than {max_bytes / (1 << 20):.0f} MiB",
+            remedy="name topics, organizations, or a part of the programme",
+        )
+
+
 def digest_request(request: Any, *, without: tuple[str, ...]) -> str:
     """A digest of the request's type and of all its fields except those in `without`."""
     copy = type(request)()

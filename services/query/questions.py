@@ -11,6 +11,8 @@ from services.query.analyses import (
     get_latency,
     get_lift,
     get_reciprocity,
+    get_structure,
+    get_what_if,
     list_asymmetry,
     list_topic_asymmetry,
 )
@@ -55,6 +57,8 @@ def register_questions(
         "GetNetwork": RegisteredQuestion(get_network),
         "GetConcentration": RegisteredQuestion(get_concentration),
         "GetReciprocity": RegisteredQuestion(get_reciprocity, takes_subset=True),
+        "GetStructure": RegisteredQuestion(get_structure, takes_subset=True),
+        "GetWhatIf": RegisteredQuestion(get_what_if, takes_subset=True),
         "GetLift": RegisteredQuestion(get_lift, takes_subset=True),
         "GetLatency": RegisteredQuestion(get_latency, takes_subset=True),
         "ListAsymmetry": RegisteredQuestion(list_asymmetry, takes_subset=True),

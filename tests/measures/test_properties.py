@@ -109,7 +109,7 @@ def test_loss_lists_every_sole_source(graph: FlowGraph) -> None:
     _, sources = find_fan_out(graph)
     assert len(sole.receiver) == np.count_nonzero(sources == 1)
     losses = [measure_loss(graph, organization) for organization in range(graph.size)]
-    assert sum(loss.flow_lost for loss in losses) == 2 * graph.total
+    assert sum(loss.given + loss.received for loss in losses) == 2 * graph.total
     assert sum(len(loss.receivers_without_source) for loss in losses) == len(sole.receiver)
 
 

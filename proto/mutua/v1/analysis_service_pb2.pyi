@@ -500,6 +500,549 @@ class GetReciprocityResponse(_message.Message):
 Global___GetReciprocityResponse: _TypeAlias = GetReciprocityResponse  # noqa: Y015
 
 @_typing.final
+class TriadCount(_message.Message):
+    """How many triples of organizations have one pattern of ties."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    COUNT_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """In the usual notation, such as 021D: mutual, one-way and missing pairs, and a direction."""
+    count: _builtins.int
+    """Triples."""
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        count: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["count", b"count", "name", b"name"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___TriadCount: _TypeAlias = TriadCount  # noqa: Y015
+
+@_typing.final
+class ComponentCounts(_message.Message):
+    """Components: organizations that are connected through ties. One without ties is one of its own."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    WEAK_COUNT_FIELD_NUMBER: _builtins.int
+    LARGEST_WEAK_SIZE_FIELD_NUMBER: _builtins.int
+    STRONG_COUNT_FIELD_NUMBER: _builtins.int
+    LARGEST_STRONG_SIZE_FIELD_NUMBER: _builtins.int
+    weak_count: _builtins.int
+    """Components, whatever the direction of ties."""
+    largest_weak_size: _builtins.int
+    """Organizations in the largest of them."""
+    strong_count: _builtins.int
+    """Components in which everybody reaches everybody along ties."""
+    largest_strong_size: _builtins.int
+    """Organizations in the largest of them."""
+    def __init__(
+        self,
+        *,
+        weak_count: _builtins.int = ...,
+        largest_weak_size: _builtins.int = ...,
+        strong_count: _builtins.int = ...,
+        largest_strong_size: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["largest_strong_size", b"largest_strong_size", "largest_weak_size", b"largest_weak_size", "strong_count", b"strong_count", "weak_count", b"weak_count"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ComponentCounts: _TypeAlias = ComponentCounts  # noqa: Y015
+
+@_typing.final
+class OrganizationReach(_message.Message):
+    """With how many others one organization has ties."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TOPIC_FIELD_NUMBER: _builtins.int
+    ORGANIZATION_ID_FIELD_NUMBER: _builtins.int
+    FAN_OUT_FIELD_NUMBER: _builtins.int
+    SOURCE_COUNT_FIELD_NUMBER: _builtins.int
+    SOLE_RECEIVER_COUNT_FIELD_NUMBER: _builtins.int
+    ONLY_SOURCE_ID_FIELD_NUMBER: _builtins.int
+    topic: _builtins.str
+    """The topic of these ties; empty for all."""
+    organization_id: _builtins.str
+    """The organization."""
+    fan_out: _builtins.int
+    """To how many it gave."""
+    source_count: _builtins.int
+    """From how many it received."""
+    sole_receiver_count: _builtins.int
+    """How many received from it alone."""
+    only_source_id: _builtins.str
+    """The only one it received from. Absent when it received from several, or from nobody."""
+    def __init__(
+        self,
+        *,
+        topic: _builtins.str = ...,
+        organization_id: _builtins.str = ...,
+        fan_out: _builtins.int = ...,
+        source_count: _builtins.int = ...,
+        sole_receiver_count: _builtins.int = ...,
+        only_source_id: _builtins.str | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_only_source_id", b"_only_source_id", "only_source_id", b"only_source_id"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_only_source_id", b"_only_source_id", "fan_out", b"fan_out", "only_source_id", b"only_source_id", "organization_id", b"organization_id", "sole_receiver_count", b"sole_receiver_count", "source_count", b"source_count", "topic", b"topic"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__only_source_id: _TypeAlias = _typing.Literal["only_source_id"]  # noqa: Y015
+    _WhichOneofArgType__only_source_id: _TypeAlias = _typing.Literal["_only_source_id", b"_only_source_id"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__only_source_id) -> _WhichOneofReturnType__only_source_id | None: ...
+
+Global___OrganizationReach: _TypeAlias = OrganizationReach  # noqa: Y015
+
+@_typing.final
+class Newcomer(_message.Message):
+    """An organization whose first exchange lies in the window."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ORGANIZATION_ID_FIELD_NUMBER: _builtins.int
+    FIRST_EXCHANGE_DATE_FIELD_NUMBER: _builtins.int
+    organization_id: _builtins.str
+    """The organization."""
+    @_builtins.property
+    def first_exchange_date(self) -> _types_pb2.Date:
+        """The day of its first exchange, or the first day of the month or quarter it is known to."""
+
+    def __init__(
+        self,
+        *,
+        organization_id: _builtins.str = ...,
+        first_exchange_date: _types_pb2.Date | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["first_exchange_date", b"first_exchange_date"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["first_exchange_date", b"first_exchange_date", "organization_id", b"organization_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Newcomer: _TypeAlias = Newcomer  # noqa: Y015
+
+@_typing.final
+class StoppedOrganization(_message.Message):
+    """An organization with exchanges before the window and none in it."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ORGANIZATION_ID_FIELD_NUMBER: _builtins.int
+    LAST_EXCHANGE_DATE_FIELD_NUMBER: _builtins.int
+    organization_id: _builtins.str
+    """The organization."""
+    @_builtins.property
+    def last_exchange_date(self) -> _types_pb2.Date:
+        """The day of its last exchange before the window."""
+
+    def __init__(
+        self,
+        *,
+        organization_id: _builtins.str = ...,
+        last_exchange_date: _types_pb2.Date | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["last_exchange_date", b"last_exchange_date"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["last_exchange_date", b"last_exchange_date", "organization_id", b"organization_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___StoppedOrganization: _TypeAlias = StoppedOrganization  # noqa: Y015
+
+@_typing.final
+class Structure(_message.Message):
+    """The ties among the organizations of the population. A tie exists where an exchange exists,
+    whatever its weight. Joint exchanges make no ties; newcomers, stopped organizations and isolates
+    count them as contact. Organization ids of the question select the entries of lists and change no
+    count.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TOPIC_FIELD_NUMBER: _builtins.int
+    ORGANIZATION_COUNT_FIELD_NUMBER: _builtins.int
+    TIE_COUNT_FIELD_NUMBER: _builtins.int
+    GIVER_COUNT_FIELD_NUMBER: _builtins.int
+    RECEIVER_COUNT_FIELD_NUMBER: _builtins.int
+    SOLE_SOURCE_RECEIVER_COUNT_FIELD_NUMBER: _builtins.int
+    TRIADS_FIELD_NUMBER: _builtins.int
+    COMPONENTS_FIELD_NUMBER: _builtins.int
+    REACHES_FIELD_NUMBER: _builtins.int
+    ISOLATE_COUNT_FIELD_NUMBER: _builtins.int
+    ISOLATE_IDS_FIELD_NUMBER: _builtins.int
+    NEWCOMER_COUNT_FIELD_NUMBER: _builtins.int
+    NEWCOMERS_FIELD_NUMBER: _builtins.int
+    STOPPED_COUNT_FIELD_NUMBER: _builtins.int
+    STOPPED_ORGANIZATIONS_FIELD_NUMBER: _builtins.int
+    REASONS_FIELD_NUMBER: _builtins.int
+    METRIC_VERSION_FIELD_NUMBER: _builtins.int
+    topic: _builtins.str
+    """The topic of all that follows; empty for everything the question selects. The figures of a topic
+    are those of the same question with this topic alone.
+    """
+    organization_count: _builtins.int
+    """Organizations of the population, and of the subset that was asked for."""
+    tie_count: _builtins.int
+    """Ordered pairs with an exchange."""
+    giver_count: _builtins.int
+    """Organizations that gave to one of them."""
+    receiver_count: _builtins.int
+    """Organizations that received from one of them."""
+    sole_source_receiver_count: _builtins.int
+    """Receivers with a single source."""
+    isolate_count: _builtins.int
+    """Organizations without an exchange of any kind in the window: nothing was seen of them."""
+    newcomer_count: _builtins.int
+    """Organizations whose first exchange that the filters select, at any time, lies in the window.
+    Absent without from_date (NO_WINDOW_START).
+    """
+    stopped_count: _builtins.int
+    """Organizations that have such an exchange before the window and none in it. Absent without
+    from_date (NO_WINDOW_START).
+    """
+    metric_version: _builtins.int
+    """Of these definitions."""
+    @_builtins.property
+    def triads(self) -> _containers.RepeatedCompositeFieldContainer[Global___TriadCount]:
+        """All 16 patterns in the usual order, from 003 (no tie) to 300 (all mutual)."""
+
+    @_builtins.property
+    def components(self) -> Global___ComponentCounts:
+        """What hangs together."""
+
+    @_builtins.property
+    def reaches(self) -> _containers.RepeatedCompositeFieldContainer[Global___OrganizationReach]:
+        """Organizations with ties, by id."""
+
+    @_builtins.property
+    def isolate_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Their ids."""
+
+    @_builtins.property
+    def newcomers(self) -> _containers.RepeatedCompositeFieldContainer[Global___Newcomer]:
+        """These organizations, by id."""
+
+    @_builtins.property
+    def stopped_organizations(self) -> _containers.RepeatedCompositeFieldContainer[Global___StoppedOrganization]:
+        """These organizations, by id."""
+
+    @_builtins.property
+    def reasons(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Why a measure is absent."""
+
+    def __init__(
+        self,
+        *,
+        topic: _builtins.str = ...,
+        organization_count: _builtins.int = ...,
+        tie_count: _builtins.int = ...,
+        giver_count: _builtins.int = ...,
+        receiver_count: _builtins.int = ...,
+        sole_source_receiver_count: _builtins.int = ...,
+        triads: _abc.Iterable[Global___TriadCount] | None = ...,
+        components: Global___ComponentCounts | None = ...,
+        reaches: _abc.Iterable[Global___OrganizationReach] | None = ...,
+        isolate_count: _builtins.int = ...,
+        isolate_ids: _abc.Iterable[_builtins.str] | None = ...,
+        newcomer_count: _builtins.int | None = ...,
+        newcomers: _abc.Iterable[Global___Newcomer] | None = ...,
+        stopped_count: _builtins.int | None = ...,
+        stopped_organizations: _abc.Iterable[Global___StoppedOrganization] | None = ...,
+        reasons: _abc.Iterable[_builtins.str] | None = ...,
+        metric_version: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_newcomer_count", b"_newcomer_count", "_stopped_count", b"_stopped_count", "components", b"components", "newcomer_count", b"newcomer_count", "stopped_count", b"stopped_count"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_newcomer_count", b"_newcomer_count", "_stopped_count", b"_stopped_count", "components", b"components", "giver_count", b"giver_count", "isolate_count", b"isolate_count", "isolate_ids", b"isolate_ids", "metric_version", b"metric_version", "newcomer_count", b"newcomer_count", "newcomers", b"newcomers", "organization_count", b"organization_count", "reaches", b"reaches", "reasons", b"reasons", "receiver_count", b"receiver_count", "sole_source_receiver_count", b"sole_source_receiver_count", "stopped_count", b"stopped_count", "stopped_organizations", b"stopped_organizations", "tie_count", b"tie_count", "topic", b"topic", "triads", b"triads"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__newcomer_count: _TypeAlias = _typing.Literal["newcomer_count"]  # noqa: Y015
+    _WhichOneofArgType__newcomer_count: _TypeAlias = _typing.Literal["_newcomer_count", b"_newcomer_count"]  # noqa: Y015
+    _WhichOneofReturnType__stopped_count: _TypeAlias = _typing.Literal["stopped_count"]  # noqa: Y015
+    _WhichOneofArgType__stopped_count: _TypeAlias = _typing.Literal["_stopped_count", b"_stopped_count"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__newcomer_count) -> _WhichOneofReturnType__newcomer_count | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__stopped_count) -> _WhichOneofReturnType__stopped_count | None: ...
+
+Global___Structure: _TypeAlias = Structure  # noqa: Y015
+
+@_typing.final
+class GetStructureRequest(_message.Message):
+    """Asks how organizations hang together."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    QUESTION_FIELD_NUMBER: _builtins.int
+    MIN_POSITION_FIELD_NUMBER: _builtins.int
+    BY_TOPIC_FIELD_NUMBER: _builtins.int
+    min_position: _builtins.str
+    """Answer at this position or later."""
+    by_topic: _builtins.bool
+    """Also answer for each topic, or each one of the question. More than 500 are
+    QUESTION_IMPOSSIBLE, and so are answers of more than 3 MiB.
+    """
+    @_builtins.property
+    def question(self) -> _query_service_pb2.Question:
+        """Which exchanges and organizations."""
+
+    def __init__(
+        self,
+        *,
+        question: _query_service_pb2.Question | None = ...,
+        min_position: _builtins.str = ...,
+        by_topic: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["question", b"question"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["by_topic", b"by_topic", "min_position", b"min_position", "question", b"question"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetStructureRequest: _TypeAlias = GetStructureRequest  # noqa: Y015
+
+@_typing.final
+class GetStructureResponse(_message.Message):
+    """How organizations hang together."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    STRUCTURES_FIELD_NUMBER: _builtins.int
+    POSITION_FIELD_NUMBER: _builtins.int
+    QUESTION_FIELD_NUMBER: _builtins.int
+    AS_OF_DATE_FIELD_NUMBER: _builtins.int
+    COVERAGE_FIELD_NUMBER: _builtins.int
+    WARNINGS_FIELD_NUMBER: _builtins.int
+    position: _builtins.str
+    """Where the answer was computed."""
+    @_builtins.property
+    def structures(self) -> _containers.RepeatedCompositeFieldContainer[Global___Structure]:
+        """All that the question selects, then each topic."""
+
+    @_builtins.property
+    def question(self) -> _query_service_pb2.Question:
+        """The question as answered."""
+
+    @_builtins.property
+    def as_of_date(self) -> _types_pb2.Date:
+        """The day that ages are counted from."""
+
+    @_builtins.property
+    def coverage(self) -> _query_service_pb2.Coverage:
+        """How much the answer rests on."""
+
+    @_builtins.property
+    def warnings(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """What to keep in mind: TOPICS_OVERLAP (topics do not add up), and others."""
+
+    def __init__(
+        self,
+        *,
+        structures: _abc.Iterable[Global___Structure] | None = ...,
+        position: _builtins.str = ...,
+        question: _query_service_pb2.Question | None = ...,
+        as_of_date: _types_pb2.Date | None = ...,
+        coverage: _query_service_pb2.Coverage | None = ...,
+        warnings: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["as_of_date", b"as_of_date", "coverage", b"coverage", "question", b"question"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["as_of_date", b"as_of_date", "coverage", b"coverage", "position", b"position", "question", b"question", "structures", b"structures", "warnings", b"warnings"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetStructureResponse: _TypeAlias = GetStructureResponse  # noqa: Y015
+
+@_typing.final
+class OrganizationLoss(_message.Message):
+    """What ends if one organization stops exchanging: the flow among the population without it. An
+    organization outside the population is taken into it for this answer.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TOPIC_FIELD_NUMBER: _builtins.int
+    ORGANIZATION_ID_FIELD_NUMBER: _builtins.int
+    GIVEN_FIELD_NUMBER: _builtins.int
+    RECEIVED_FIELD_NUMBER: _builtins.int
+    TOTAL_FIELD_NUMBER: _builtins.int
+    SHARE_FIELD_NUMBER: _builtins.int
+    FAN_OUT_FIELD_NUMBER: _builtins.int
+    SOURCE_COUNT_FIELD_NUMBER: _builtins.int
+    RECEIVERS_WITHOUT_SOURCE_IDS_FIELD_NUMBER: _builtins.int
+    COMPONENTS_FIELD_NUMBER: _builtins.int
+    COMPONENTS_WITHOUT_FIELD_NUMBER: _builtins.int
+    SEPARATED_IDS_FIELD_NUMBER: _builtins.int
+    REASONS_FIELD_NUMBER: _builtins.int
+    METRIC_VERSION_FIELD_NUMBER: _builtins.int
+    topic: _builtins.str
+    """The topic of all that follows; empty for everything the question selects. Topics with which the
+    organization has nothing to do are left out.
+    """
+    organization_id: _builtins.str
+    """The organization that stops."""
+    given: _builtins.float
+    """Exchanges, or known minutes, that it gave."""
+    received: _builtins.float
+    """Exchanges, or known minutes, that it received."""
+    total: _builtins.float
+    """Exchanges, or known minutes, among all."""
+    share: _builtins.float
+    """(given + received) / total, 0 to 1. Absent when total is 0 (NO_KNOWN_AMOUNT)."""
+    fan_out: _builtins.int
+    """To how many it gave."""
+    source_count: _builtins.int
+    """From how many it received."""
+    metric_version: _builtins.int
+    """Of these definitions."""
+    @_builtins.property
+    def receivers_without_source_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Organizations that receive from it alone, by id."""
+
+    @_builtins.property
+    def components(self) -> Global___ComponentCounts:
+        """Components of all organizations."""
+
+    @_builtins.property
+    def components_without(self) -> Global___ComponentCounts:
+        """Components without it."""
+
+    @_builtins.property
+    def separated_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Organizations connected with it that would no longer be connected with most of the others that
+        are, by id. If no part is the largest, the one with the lowest id stands for it.
+        """
+
+    @_builtins.property
+    def reasons(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Why a measure is absent."""
+
+    def __init__(
+        self,
+        *,
+        topic: _builtins.str = ...,
+        organization_id: _builtins.str = ...,
+        given: _builtins.float = ...,
+        received: _builtins.float = ...,
+        total: _builtins.float = ...,
+        share: _builtins.float | None = ...,
+        fan_out: _builtins.int = ...,
+        source_count: _builtins.int = ...,
+        receivers_without_source_ids: _abc.Iterable[_builtins.str] | None = ...,
+        components: Global___ComponentCounts | None = ...,
+        components_without: Global___ComponentCounts | None = ...,
+        separated_ids: _abc.Iterable[_builtins.str] | None = ...,
+        reasons: _abc.Iterable[_builtins.str] | None = ...,
+        metric_version: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_share", b"_share", "components", b"components", "components_without", b"components_without", "share", b"share"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_share", b"_share", "components", b"components", "components_without", b"components_without", "fan_out", b"fan_out", "given", b"given", "metric_version", b"metric_version", "organization_id", b"organization_id", "reasons", b"reasons", "received", b"received", "receivers_without_source_ids", b"receivers_without_source_ids", "separated_ids", b"separated_ids", "share", b"share", "source_count", b"source_count", "topic", b"topic", "total", b"total"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__share: _TypeAlias = _typing.Literal["share"]  # noqa: Y015
+    _WhichOneofArgType__share: _TypeAlias = _typing.Literal["_share", b"_share"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__share) -> _WhichOneofReturnType__share | None: ...
+
+Global___OrganizationLoss: _TypeAlias = OrganizationLoss  # noqa: Y015
+
+@_typing.final
+class GetWhatIfRequest(_message.Message):
+    """Asks what ends if one organization stops."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    QUESTION_FIELD_NUMBER: _builtins.int
+    MIN_POSITION_FIELD_NUMBER: _builtins.int
+    ORGANIZATION_ID_FIELD_NUMBER: _builtins.int
+    BY_TOPIC_FIELD_NUMBER: _builtins.int
+    min_position: _builtins.str
+    """Answer at this position or later."""
+    organization_id: _builtins.str
+    """The organization; an alias finds its organization unless ids are asked as recorded."""
+    by_topic: _builtins.bool
+    """Also answer for each topic, or each one of the question. More than 500 are QUESTION_IMPOSSIBLE."""
+    @_builtins.property
+    def question(self) -> _query_service_pb2.Question:
+        """Which exchanges and organizations."""
+
+    def __init__(
+        self,
+        *,
+        question: _query_service_pb2.Question | None = ...,
+        min_position: _builtins.str = ...,
+        organization_id: _builtins.str = ...,
+        by_topic: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["question", b"question"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["by_topic", b"by_topic", "min_position", b"min_position", "organization_id", b"organization_id", "question", b"question"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetWhatIfRequest: _TypeAlias = GetWhatIfRequest  # noqa: Y015
+
+@_typing.final
+class GetWhatIfResponse(_message.Message):
+    """What ends if one organization stops."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LOSSES_FIELD_NUMBER: _builtins.int
+    POSITION_FIELD_NUMBER: _builtins.int
+    QUESTION_FIELD_NUMBER: _builtins.int
+    AS_OF_DATE_FIELD_NUMBER: _builtins.int
+    COVERAGE_FIELD_NUMBER: _builtins.int
+    WARNINGS_FIELD_NUMBER: _builtins.int
+    position: _builtins.str
+    """Where the answer was computed."""
+    @_builtins.property
+    def losses(self) -> _containers.RepeatedCompositeFieldContainer[Global___OrganizationLoss]:
+        """All that the question selects, then each topic."""
+
+    @_builtins.property
+    def question(self) -> _query_service_pb2.Question:
+        """The question as answered."""
+
+    @_builtins.property
+    def as_of_date(self) -> _types_pb2.Date:
+        """The day that ages are counted from."""
+
+    @_builtins.property
+    def coverage(self) -> _query_service_pb2.Coverage:
+        """How much the answer rests on."""
+
+    @_builtins.property
+    def warnings(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """What to keep in mind: TOPICS_OVERLAP (topics do not add up), and others."""
+
+    def __init__(
+        self,
+        *,
+        losses: _abc.Iterable[Global___OrganizationLoss] | None = ...,
+        position: _builtins.str = ...,
+        question: _query_service_pb2.Question | None = ...,
+        as_of_date: _types_pb2.Date | None = ...,
+        coverage: _query_service_pb2.Coverage | None = ...,
+        warnings: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["as_of_date", b"as_of_date", "coverage", b"coverage", "question", b"question"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["as_of_date", b"as_of_date", "coverage", b"coverage", "losses", b"losses", "position", b"position", "question", b"question", "warnings", b"warnings"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetWhatIfResponse: _TypeAlias = GetWhatIfResponse  # noqa: Y015
+
+@_typing.final
 class MixingCell(_message.Message):
     """What the organizations of one group gave those of another, or each other."""
 

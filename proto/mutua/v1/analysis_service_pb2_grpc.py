@@ -49,6 +49,16 @@ class AnalysisServiceStub:
                 request_serializer=mutua_dot_v1_dot_analysis__service__pb2.GetReciprocityRequest.SerializeToString,
                 response_deserializer=mutua_dot_v1_dot_analysis__service__pb2.GetReciprocityResponse.FromString,
                 _registered_method=True)
+        self.GetStructure = channel.unary_unary(
+                '/mutua.v1.AnalysisService/GetStructure',
+                request_serializer=mutua_dot_v1_dot_analysis__service__pb2.GetStructureRequest.SerializeToString,
+                response_deserializer=mutua_dot_v1_dot_analysis__service__pb2.GetStructureResponse.FromString,
+                _registered_method=True)
+        self.GetWhatIf = channel.unary_unary(
+                '/mutua.v1.AnalysisService/GetWhatIf',
+                request_serializer=mutua_dot_v1_dot_analysis__service__pb2.GetWhatIfRequest.SerializeToString,
+                response_deserializer=mutua_dot_v1_dot_analysis__service__pb2.GetWhatIfResponse.FromString,
+                _registered_method=True)
         self.GetLift = channel.unary_unary(
                 '/mutua.v1.AnalysisService/GetLift',
                 request_serializer=mutua_dot_v1_dot_analysis__service__pb2.GetLiftRequest.SerializeToString,
@@ -91,6 +101,20 @@ class AnalysisServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetStructure(self, request, context):
+        """How organizations hang together: triads, components, reach, and who is new, silent or gone.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetWhatIf(self, request, context):
+        """What would end if one organization stopped. NOT_FOUND when neither registered nor seen.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def GetLift(self, request, context):
         """Do organizations that have something in common exchange more than their totals suggest.
         """
@@ -127,6 +151,16 @@ def add_AnalysisServiceServicer_to_server(servicer, server):
                     servicer.GetReciprocity,
                     request_deserializer=mutua_dot_v1_dot_analysis__service__pb2.GetReciprocityRequest.FromString,
                     response_serializer=mutua_dot_v1_dot_analysis__service__pb2.GetReciprocityResponse.SerializeToString,
+            ),
+            'GetStructure': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetStructure,
+                    request_deserializer=mutua_dot_v1_dot_analysis__service__pb2.GetStructureRequest.FromString,
+                    response_serializer=mutua_dot_v1_dot_analysis__service__pb2.GetStructureResponse.SerializeToString,
+            ),
+            'GetWhatIf': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetWhatIf,
+                    request_deserializer=mutua_dot_v1_dot_analysis__service__pb2.GetWhatIfRequest.FromString,
+                    response_serializer=mutua_dot_v1_dot_analysis__service__pb2.GetWhatIfResponse.SerializeToString,
             ),
             'GetLift': grpc.unary_unary_rpc_method_handler(
                     servicer.GetLift,
@@ -186,6 +220,60 @@ class AnalysisService:
             '/mutua.v1.AnalysisService/GetReciprocity',
             mutua_dot_v1_dot_analysis__service__pb2.GetReciprocityRequest.SerializeToString,
             mutua_dot_v1_dot_analysis__service__pb2.GetReciprocityResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetStructure(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/mutua.v1.AnalysisService/GetStructure',
+            mutua_dot_v1_dot_analysis__service__pb2.GetStructureRequest.SerializeToString,
+            mutua_dot_v1_dot_analysis__service__pb2.GetStructureResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetWhatIf(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/mutua.v1.AnalysisService/GetWhatIf',
+            mutua_dot_v1_dot_analysis__service__pb2.GetWhatIfRequest.SerializeToString,
+            mutua_dot_v1_dot_analysis__service__pb2.GetWhatIfResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -45,6 +45,10 @@ class AnalysisServiceStub:
     def __new__(cls, channel: _aio.Channel) -> AnalysisServiceAsyncStub: ...
     GetReciprocity: _grpc.UnaryUnaryMultiCallable[_analysis_service_pb2.GetReciprocityRequest, _analysis_service_pb2.GetReciprocityResponse]
     """Is the exchange mutual, is that more than chance, and how mutual could it be at all."""
+    GetStructure: _grpc.UnaryUnaryMultiCallable[_analysis_service_pb2.GetStructureRequest, _analysis_service_pb2.GetStructureResponse]
+    """How organizations hang together: triads, components, reach, and who is new, silent or gone."""
+    GetWhatIf: _grpc.UnaryUnaryMultiCallable[_analysis_service_pb2.GetWhatIfRequest, _analysis_service_pb2.GetWhatIfResponse]
+    """What would end if one organization stopped. NOT_FOUND when neither registered nor seen."""
     GetLift: _grpc.UnaryUnaryMultiCallable[_analysis_service_pb2.GetLiftRequest, _analysis_service_pb2.GetLiftResponse]
     """Do organizations that have something in common exchange more than their totals suggest."""
     GetLatency: _grpc.UnaryUnaryMultiCallable[_analysis_service_pb2.GetLatencyRequest, _analysis_service_pb2.GetLatencyResponse]
@@ -73,6 +77,10 @@ class AnalysisServiceAsyncStub(AnalysisServiceStub):
     def __init__(self, channel: _aio.Channel) -> None: ...
     GetReciprocity: _aio.UnaryUnaryMultiCallable[_analysis_service_pb2.GetReciprocityRequest, _analysis_service_pb2.GetReciprocityResponse]  # type: ignore[assignment]
     """Is the exchange mutual, is that more than chance, and how mutual could it be at all."""
+    GetStructure: _aio.UnaryUnaryMultiCallable[_analysis_service_pb2.GetStructureRequest, _analysis_service_pb2.GetStructureResponse]  # type: ignore[assignment]
+    """How organizations hang together: triads, components, reach, and who is new, silent or gone."""
+    GetWhatIf: _aio.UnaryUnaryMultiCallable[_analysis_service_pb2.GetWhatIfRequest, _analysis_service_pb2.GetWhatIfResponse]  # type: ignore[assignment]
+    """What would end if one organization stopped. NOT_FOUND when neither registered nor seen."""
     GetLift: _aio.UnaryUnaryMultiCallable[_analysis_service_pb2.GetLiftRequest, _analysis_service_pb2.GetLiftResponse]  # type: ignore[assignment]
     """Do organizations that have something in common exchange more than their totals suggest."""
     GetLatency: _aio.UnaryUnaryMultiCallable[_analysis_service_pb2.GetLatencyRequest, _analysis_service_pb2.GetLatencyResponse]  # type: ignore[assignment]
@@ -104,6 +112,22 @@ class AnalysisServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_analysis_service_pb2.GetReciprocityResponse, _abc.Awaitable[_analysis_service_pb2.GetReciprocityResponse]]:
         """Is the exchange mutual, is that more than chance, and how mutual could it be at all."""
+
+    @_abc_1.abstractmethod
+    def GetStructure(
+        self,
+        request: _analysis_service_pb2.GetStructureRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_analysis_service_pb2.GetStructureResponse, _abc.Awaitable[_analysis_service_pb2.GetStructureResponse]]:
+        """How organizations hang together: triads, components, reach, and who is new, silent or gone."""
+
+    @_abc_1.abstractmethod
+    def GetWhatIf(
+        self,
+        request: _analysis_service_pb2.GetWhatIfRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_analysis_service_pb2.GetWhatIfResponse, _abc.Awaitable[_analysis_service_pb2.GetWhatIfResponse]]:
+        """What would end if one organization stopped. NOT_FOUND when neither registered nor seen."""
 
     @_abc_1.abstractmethod
     def GetLift(
