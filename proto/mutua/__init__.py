@@ -2,7 +2,7 @@
 
 from mutua.async_client import AsyncClient
 from mutua.client import Client
-from mutua.errors import FieldViolation, MutuaError
+from mutua.errors import FieldViolation, MissingLibraryError, MutuaError
 from mutua.filters import Filters
 from mutua.location import DirectoryLocation
 from mutua.pages import AsyncPages, Pages
@@ -15,6 +15,7 @@ __all__ = [
     "DirectoryLocation",
     "FieldViolation",
     "Filters",
+    "MissingLibraryError",
     "MutuaError",
     "Pages",
     "Recorded",

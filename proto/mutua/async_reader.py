@@ -5,6 +5,7 @@ from typing import Any, TypeVar, Unpack
 
 import grpc
 
+from mutua.async_analysis import AsyncAnalysis
 from mutua.async_connection import AsyncConnection
 from mutua.filters import Filters, takes_filters, to_question
 from mutua.limits import MAX_PAGE_SIZE
@@ -67,6 +68,11 @@ class AsyncReader:
 
     programme: str
     _query: AsyncConnection
+
+    @property
+    def analysis(self) -> AsyncAnalysis:
+        """Analyses of how mutual the exchange is, as dataclasses and tables."""
+        return AsyncAnalysis(self)
 
     @takes_filters
     async def get_balance(

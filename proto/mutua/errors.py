@@ -45,6 +45,17 @@ class MutuaError(Exception):
             self.add_note(f"{violation.field}: {violation.description}")
 
 
+class MissingLibraryError(MutuaError, ImportError):
+    """A library that this needs is not installed; `name` is the library."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            f'{name} is not installed: pip install "mutua[analysis]"',
+            code=grpc.StatusCode.FAILED_PRECONDITION,
+        )
+        self.name = name
+
+
 def error_from(failure: grpc.RpcError, *, address: str) -> MutuaError:
     """Reads the code and details of a call to `address` that failed."""
     info, retry, bad_request = ErrorInfo(), RetryInfo(), BadRequest()

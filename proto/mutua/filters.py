@@ -13,6 +13,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from mutua.dates import to_date, to_timestamp
 from mutua.enum_words import words_by_number
 from mutua.errors import FieldViolation, MutuaError
+from mutua.v1.analysis_service_pb2 import PERIOD_UNSPECIFIED, Period
 from mutua.v1.query_service_pb2 import (
     Allocation,
     AttributeFilter,
@@ -107,6 +108,19 @@ def to_question(programme: str, question: Question | None, filters: Mapping[str,
     return result
 
 
+def read_period(word: str) -> Period.ValueType:
+    """The parts of a series: "month", "quarter" or "year"; "" is no series.
+
+    Raises MutuaError for another word.
+    """
+    if word == "":
+        return PERIOD_UNSPECIFIED
+    try:
+        return Period.ValueType(_word(Period.DESCRIPTOR, word))
+    except ValueError as error:
+        raise _refusal("by", str(error), path="period") from error
+
+
 _FIELDS: Final = Question.DESCRIPTOR.fields_by_name
 _MESSAGES: Final[Mapping[str, Callable[[object], Any]]] = {
     Date.DESCRIPTOR.full_name: to_date,
@@ -151,10 +165,10 @@ def _attributes(value: Any) -> list[AttributeFilter]:
     return list(value)
 
 
-def _refusal(name: str, description: str) -> MutuaError:
+def _refusal(name: str, description: str, *, path: str = "") -> MutuaError:
     return MutuaError(
         f"{name}: {description}",
         code=grpc.StatusCode.INVALID_ARGUMENT,
         reason="QUESTION_IMPOSSIBLE",
-        field_violations=[FieldViolation(f"question.{name}", description)],
+        field_violations=[FieldViolation(path or f"question.{name}", description)],
     )

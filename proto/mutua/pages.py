@@ -3,10 +3,18 @@
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sequence
 from functools import cached_property
-from typing import Generic, Protocol, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Protocol, Self, TypeVar
 
+from google.protobuf.descriptor import Descriptor
+
+from mutua import frames
 from mutua.v1.query_service_pb2 import Coverage, Question
 from mutua.v1.types_pb2 import Date
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import polars as pl
+    import pyarrow as pa
 
 Row = TypeVar("Row")
 
@@ -66,6 +74,12 @@ class ListAnswer(ABC):
         """Those of the first page, and others of the later pages that were read so far."""
         return tuple(dict.fromkeys((*self.first_page.warnings, *self._later_warnings)))
 
+    @property
+    def _row_descriptor(self) -> Descriptor:
+        page: Any = self.first_page
+        descriptor: Descriptor = page.DESCRIPTOR.fields_by_number[1].message_type
+        return descriptor
+
 
 class Pages(ListAnswer, Generic[Row]):
     """The rows of all pages, each page asked for when its first row is needed.
@@ -91,6 +105,18 @@ class Pages(ListAnswer, Generic[Row]):
             page, rows = self._fetch(page.next_page_token)
             self._later_warnings += page.warnings
             yield from rows
+
+    def to_arrow(self) -> "pa.Table":
+        """All rows as a table; see `mutua.frames`. Needs pyarrow."""
+        return frames.to_arrow(self, self._row_descriptor)
+
+    def to_pandas(self) -> "pd.DataFrame":
+        """All rows as a DataFrame of pandas. Needs pandas and pyarrow."""
+        return frames.to_pandas(self, self._row_descriptor)
+
+    def to_polars(self) -> "pl.DataFrame":
+        """All rows as a DataFrame of polars. Needs polars and pyarrow."""
+        return frames.to_polars(self, self._row_descriptor)
 
     @property
     def first_page(self) -> ListResponse:
@@ -133,6 +159,18 @@ class AsyncPages(ListAnswer, Generic[Row]):
             self._later_warnings += page.warnings
             for row in rows:
                 yield row
+
+    async def to_arrow(self) -> "pa.Table":
+        """All rows as a table; see `mutua.frames`. Needs pyarrow."""
+        return frames.to_arrow([row async for row in self], self._row_descriptor)
+
+    async def to_pandas(self) -> "pd.DataFrame":
+        """All rows as a DataFrame of pandas. Needs pandas and pyarrow."""
+        return frames.to_pandas([row async for row in self], self._row_descriptor)
+
+    async def to_polars(self) -> "pl.DataFrame":
+        """All rows as a DataFrame of polars. Needs polars and pyarrow."""
+        return frames.to_polars([row async for row in self], self._row_descriptor)
 
     @property
     def first_page(self) -> ListResponse:

@@ -5,6 +5,7 @@ from typing import Any, TypeVar, Unpack
 
 import grpc
 
+from mutua.analysis import Analysis
 from mutua.connection import Connection
 from mutua.filters import Filters, takes_filters, to_question
 from mutua.limits import MAX_PAGE_SIZE
@@ -67,6 +68,11 @@ class Reader:
 
     programme: str
     _query: Connection
+
+    @property
+    def analysis(self) -> Analysis:
+        """Analyses of how mutual the exchange is, as dataclasses and tables."""
+        return Analysis(self)
 
     @takes_filters
     def get_balance(

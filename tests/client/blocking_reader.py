@@ -1,4 +1,4 @@
-"""Generates `mutua/reader.py` from `mutua/async_reader.py`: the same without async and await."""
+"""Generates `reader.py` and `analysis.py` from their async twins: the same without async."""
 
 import re
 import subprocess
@@ -7,19 +7,20 @@ from pathlib import Path
 from typing import Final
 
 _LIBRARY: Final = Path(__file__).parents[2] / "proto/mutua"
-SOURCE: Final = _LIBRARY / "async_reader.py"
-TARGET: Final = _LIBRARY / "reader.py"
-_HEADER: Final = (
-    '"""The questions of `Client`. Generated from `async_reader.py` by `make proto`."""'
-)
+TARGETS: Final = {
+    _LIBRARY / "reader.py": "The questions of `Client`.",
+    _LIBRARY / "analysis.py": "Analyses of `Client`.",
+}
+"""The generated files, and what they are; `async_` before their name is their source."""
 _RUFF: Final = (["check", "--select", "I", "--fix"], ["format"])
 
 
-def generate() -> str:
-    """The blocking reader that belongs to the source."""
-    _, _, code = SOURCE.read_text().partition("\n")
-    code = re.sub(r"\b(async|await) |\basync_(?=connection)|\bAsync(?=[A-Z])", "", code)
-    text = f"{_HEADER}\n{code}"
+def generate(target: Path) -> str:
+    """The blocking module that belongs to the source."""
+    source = target.with_name(f"async_{target.name}")
+    _, _, code = source.read_text().partition("\n")
+    code = re.sub(r"\b(async|await) |\basync_(?=[a-z]+ import)|\bAsync(?=[A-Z])", "", code)
+    text = f'"""{TARGETS[target]} Generated from `{source.name}` by `make proto`."""\n{code}'
     for command in _RUFF:
         words = [
             sys.executable,
@@ -27,7 +28,7 @@ def generate() -> str:
             "ruff",
             *command,
             "--quiet",
-            f"--stdin-filename={TARGET}",
+            f"--stdin-filename={target}",
             "-",
         ]
         text = subprocess.run(words, input=text, capture_output=True, text=True, check=True).stdout
@@ -35,4 +36,5 @@ def generate() -> str:
 
 
 if __name__ == "__main__":
-    TARGET.write_text(generate())
+    for path in TARGETS:
+        path.write_text(generate(path))

@@ -1,7 +1,12 @@
-"""The blocking reader is the one that its source generates."""
+"""The blocking modules equal what their sources generate."""
 
-from tests.client.blocking_reader import TARGET, generate
+from pathlib import Path
+
+import pytest
+
+from tests.client.blocking_reader import TARGETS, generate
 
 
-def test_reader_is_generated_from_async_reader() -> None:
-    assert TARGET.read_text() == generate(), "run make proto and commit what it generates"
+@pytest.mark.parametrize("target", TARGETS, ids=lambda target: target.name)
+def test_blocking_module_is_generated_from_its_async_twin(target: Path) -> None:
+    assert target.read_text() == generate(target), "run make proto and commit what it generates"

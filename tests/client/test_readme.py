@@ -9,11 +9,11 @@ from tests.faults.server_process import ROOT, make_environment
 from tests.waiting import PATIENCE_SECONDS
 
 
-def test_documented_program_records_and_asks(tmp_path: Path) -> None:
+def test_documented_programs_record_and_ask(tmp_path: Path) -> None:
     document = (ROOT / "proto/README.md").read_text()
-    [program] = re.findall(r"^```python\n(.*?)^```$", document, re.S | re.M)
+    programs = re.findall(r"^```python\n(.*?)^```$", document, re.S | re.M)
     done = subprocess.run(
-        [sys.executable, "-c", program],
+        [sys.executable, "-c", "\n".join(programs)],
         cwd=tmp_path,
         capture_output=True,
         text=True,
@@ -21,5 +21,11 @@ def test_documented_program_records_and_asks(tmp_path: Path) -> None:
         timeout=PATIENCE_SECONDS,
         env=make_environment(),
     )
-    assert done.stdout.splitlines() == ["ash-1 1.0 0.0", "oak-2 0.0 1.0", "1"], done.stderr
+    assert done.stdout.splitlines() == [
+        "ash-1 1.0 0.0",
+        "oak-2 0.0 1.0",
+        "1",
+        "0.0 0.0 ('TOO_FEW_ORGANIZATIONS', 'TOO_FEW_EXCHANGES')",
+        "[['ash-1', 'oak-2', 1.0]]",
+    ], done.stderr
     assert (tmp_path / "mutua-data" / "log.sqlite").exists()
