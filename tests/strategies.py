@@ -17,7 +17,16 @@ from unicodedata import normalize
 from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn as Draw
 
-from mutua.v1.event_pb2 import Event, ExchangeContent, OrganizationContent
+from mutua.v1.event_pb2 import (
+    AliasAdded,
+    Event,
+    ExchangeContent,
+    NothingToReport,
+    OrganizationContent,
+    PairingChoice,
+    PairingEnded,
+    PairingFormed,
+)
 from mutua.v1.query_service_pb2 import (
     ALLOCATION_FULL,
     ALLOCATION_ONCE,
@@ -155,12 +164,8 @@ def denormalize(event: Event) -> Event:
             _blur_organization(variant.organization_registered.organization)
         case "organization_updated":
             _blur_organization(variant.organization_updated.organization)
-        case "alias_added":
-            variant.alias_added.alias = _blur(variant.alias_added.alias)
-            variant.alias_added.organization_id = _blur(variant.alias_added.organization_id)
-        case "nothing_to_report":
-            fact = variant.nothing_to_report
-            fact.organization_id = _blur(fact.organization_id)
+        case "alias_added" | "nothing_to_report" | "pairing_formed" | "pairing_ended" as field:
+            _blur_ids(getattr(variant, field))
         case "programme_configured":
             labels = list(reversed(variant.programme_configured.topics))
             del variant.programme_configured.topics[:]
@@ -169,6 +174,15 @@ def denormalize(event: Event) -> Event:
                     topic=_blur(each.topic), label=_blur(each.label)
                 )
     return variant
+
+
+def _blur_ids(fact: AliasAdded | NothingToReport | PairingFormed | PairingEnded) -> None:
+    if isinstance(fact, PairingFormed | PairingEnded):
+        fact.a, fact.b = _blur(fact.b), _blur(fact.a)
+        return
+    fact.organization_id = _blur(fact.organization_id)
+    if isinstance(fact, AliasAdded):
+        fact.alias = _blur(fact.alias)
 
 
 def _blur_exchange(content: ExchangeContent) -> None:
@@ -286,6 +300,28 @@ def _nothing(draw: Draw, event: Event, number: int) -> None:
     event.nothing_to_report.organization_id = draw(st.sampled_from(ORGANIZATIONS))
 
 
+def _form_pairing(draw: Draw, event: Event, number: int) -> None:
+    fact = event.pairing_formed
+    fact.a, fact.b = sorted(draw(_PAIRED))
+    _set_day(fact.from_date, draw(st.integers(1, 4)))
+    if draw(st.booleans()):
+        _set_day(fact.to_date, draw(st.integers(5, 6)))
+    fact.chosen_by = PairingChoice.ValueType(draw(st.integers(0, 2)))
+
+
+def _end_pairing(draw: Draw, event: Event, number: int) -> None:
+    fact = event.pairing_ended
+    fact.a, fact.b = sorted(draw(_PAIRED))
+    _set_day(fact.to_date, draw(st.integers(1, 6)))
+
+
+def _set_day(date: Date, day: int) -> None:
+    date.year, date.month, date.day = 2024, 3, day
+
+
+_PAIRED = st.lists(st.sampled_from(ORGANIZATIONS), min_size=2, max_size=2, unique=True)
+
+
 def _configure(draw: Draw, event: Event, number: int) -> None:
     fact = event.programme_configured
     topics = draw(st.lists(st.sampled_from((*TOPICS, "unused")), max_size=3, unique=True))
@@ -304,12 +340,15 @@ _KINDS = (
     _update,
     _alias,
     _nothing,
+    _form_pairing,
+    _end_pairing,
     _configure,
 )
 _THEMES = (
     (_correct, _correct, _correct, _correct, _retract),
     (_register, _update, _update, _alias, _alias, _alias, _nothing, _configure),
     (_alias, _alias, _alias, _register, _correct, _retract),
+    (_form_pairing, _form_pairing, _form_pairing, _end_pairing, _end_pairing, _alias),
     _KINDS,
 )
 """A history is mostly about corrections, the roster, who is who, or anything."""

@@ -41,6 +41,8 @@ from mutua.v1.query_service_pb2 import (
     GetExchangeResponse,
     GetNetworkRequest,
     GetNetworkResponse,
+    GetPairingsRequest,
+    GetPairingsResponse,
     GetProgrammeRequest,
     GetProgrammeResponse,
     GetStatusRequest,
@@ -139,6 +141,11 @@ class AsyncReader:
             request.page_token = network.next_page_token
             _append_page(network, await self._ask(lambda stub: stub.GetNetwork, request))
         return network
+
+    async def get_pairings(self, *, min_position: str = "") -> GetPairingsResponse:
+        """Which organizations the programme binds together, and when."""
+        request = GetPairingsRequest(programme_id=self.programme, min_position=min_position)
+        return await self._ask(lambda stub: stub.GetPairings, request)
 
     async def get_programme(self, *, min_position: str = "") -> GetProgrammeResponse:
         """The settings of the programme, and its topics with their labels."""

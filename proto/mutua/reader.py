@@ -41,6 +41,8 @@ from mutua.v1.query_service_pb2 import (
     GetExchangeResponse,
     GetNetworkRequest,
     GetNetworkResponse,
+    GetPairingsRequest,
+    GetPairingsResponse,
     GetProgrammeRequest,
     GetProgrammeResponse,
     GetStatusRequest,
@@ -137,6 +139,11 @@ class Reader:
             request.page_token = network.next_page_token
             _append_page(network, self._ask(lambda stub: stub.GetNetwork, request))
         return network
+
+    def get_pairings(self, *, min_position: str = "") -> GetPairingsResponse:
+        """Which organizations the programme binds together, and when."""
+        request = GetPairingsRequest(programme_id=self.programme, min_position=min_position)
+        return self._ask(lambda stub: stub.GetPairings, request)
 
     def get_programme(self, *, min_position: str = "") -> GetProgrammeResponse:
         """The settings of the programme, and its topics with their labels."""

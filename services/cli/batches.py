@@ -33,6 +33,7 @@ COLUMNS: Final[tuple[Column[Batch], ...]] = (
     Column("retracted", lambda row: format_unless_zero(row.retracted_count), True),
     Column("corrections", lambda row: format_unless_zero(row.correction_count), True),
     Column("organizations", lambda row: format_unless_zero(row.organization_count), True),
+    Column("pairings", lambda row: format_unless_zero(row.pairing_count), True),
     Column("first (UTC)", lambda row: _minute(row.first_record_time)),
     Column("last (UTC)", lambda row: _minute(row.last_record_time)),
     Column("", lambda row: "undone" if row.undone else ""),
@@ -73,10 +74,11 @@ def list_batches(global_options: GlobalOptions, form: str) -> None:
 @FORMAT_OPTION
 @click.pass_obj
 def undo(global_options: GlobalOptions, batch: str, form: str, *, yes: bool) -> None:
-    """Retract the exchanges of a batch.
+    """Take back what a batch recorded.
 
-    A retraction is final. If several organizations imported a batch of this name, name one with
-    --as. Importing the file again records its rows again, as the next generation of the batch.
+    Its exchanges are retracted and its pairings undone. A retraction is final. If several
+    organizations imported a batch of this name, name one with --as. Importing the file again
+    records its rows again, as the next generation of the batch.
 
     \b
     Examples:
@@ -90,9 +92,7 @@ def undo(global_options: GlobalOptions, batch: str, form: str, *, yes: bool) -> 
     def confirm(report: "UndoReport") -> bool:
         if yes:
             return True
-        question = (
-            f"Retract {format_count(report.retracted_count, 'exchange')} of {_batch_label(report)}?"
-        )
+        question = f"Retract {_undone_count(report)} of {_batch_label(report)}?"
         if not sys.stdin.isatty():
             raise click.UsageError(f"{question} There is no terminal to ask on: say --yes.")
         click.echo("\n".join(_left_alone(report)), err=True)
@@ -117,7 +117,7 @@ def undo(global_options: GlobalOptions, batch: str, form: str, *, yes: bool) -> 
 
 
 def _tell(report: "UndoReport", global_options: GlobalOptions) -> None:
-    if not report.retracted_count:
+    if not report.retracted_count and not report.ended_pairing_count:
         earlier = format_count(report.retracted_earlier_count, "exchange")
         click.echo(
             f"Nothing of {_batch_label(report)} is left: {earlier} of it retracted before."
@@ -125,12 +125,22 @@ def _tell(report: "UndoReport", global_options: GlobalOptions) -> None:
             else f"There are no exchanges in {_batch_label(report)}."
         )
     else:
-        click.echo(
-            f"{format_count(report.retracted_count, 'exchange')} of {_batch_label(report)} undone."
-        )
+        click.echo(f"{_undone_count(report)} of {_batch_label(report)} undone.")
     for line in (*_left_alone(report), *report.notes):
         click.echo(line)
     click.echo(f"Next: {global_options.command} import list")
+
+
+def _undone_count(report: "UndoReport") -> str:
+    counts = [
+        format_count(count, noun)
+        for count, noun in (
+            (report.retracted_count, "exchange"),
+            (report.ended_pairing_count, "pairing"),
+        )
+        if count
+    ]
+    return " and ".join(counts)
 
 
 def _batch_label(report: "UndoReport") -> str:

@@ -51,8 +51,8 @@ class ImportGroup(click.Group):
             command = f"{ctx.find_root().obj.command} import"
             file = shlex.quote(name)
             raise click.UsageError(
-                f"type what {name} contains: {command} exchanges {file}, or "
-                f"{command} organizations {file}.",
+                f"type what {name} contains: {command} exchanges {file}, "
+                f"{command} organizations {file} or {command} pairings {file}.",
                 ctx,
             )
         return super().resolve_command(ctx, args)
@@ -68,6 +68,7 @@ def import_files() -> None:
     Examples:
       mutua import organizations roster.csv
       mutua import exchanges visits.xlsx --dry-run
+      mutua import pairings pairings.csv
       mutua import list
       mutua import undo visits
     """
@@ -280,6 +281,27 @@ def organizations(global_options: GlobalOptions, file: Path, form: str, **option
     if unbound:
         click.echo("Ids that were recorded before are not bound to the roster:")
         click.echo("\n".join(unbound))
+
+
+@import_files.command()
+@takes_file
+def pairings(global_options: GlobalOptions, file: Path, form: str, **options: Any) -> None:
+    """Import pairings.
+
+    A row binds two organizations from from_date up to to_date, without that day; it replaces an
+    earlier row of the same two and the same from_date.
+
+    \b
+    Fields: a b from_date to_date
+    chosen_by (themselves or centre)
+    \b
+    Examples:
+      mutua import pairings pairings.csv --dry-run
+      mutua import pairings pairings.csv --map a=exemplar --map b=follower
+    """
+    from services.imports import import_pairings
+
+    _import(import_pairings, global_options, file, form, options)
 
 
 def _import(

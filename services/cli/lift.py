@@ -19,6 +19,7 @@ from services.cli.tables import is_minutes
 from services.ledger.organization import ATTRIBUTES, describe_unknown_attribute
 from services.ledger.wording import format_count
 
+PAIRING: Final = "pairing"
 REASON_WORDS: Final = {
     "NO_KNOWN_AMOUNT": "nothing is known to flow among them",
     "TOO_FEW_GROUPS": "fewer than 3 groups have 2 organizations",
@@ -33,7 +34,7 @@ LIFT_NOTE: Final = (
 
 def _parse_attribute(text: str) -> str:
     attribute = text.strip().replace("-", "_")
-    if attribute not in ATTRIBUTES:
+    if attribute not in (*ATTRIBUTES, PAIRING):
         raise ValueError(describe_unknown_attribute(attribute))
     return attribute
 
@@ -47,7 +48,7 @@ def _parse_attribute(text: str) -> str:
     type=ParsedParameter("attribute", _parse_attribute),
     multiple=True,
     metavar="ATTRIBUTE",
-    help=f"What makes groups: {', '.join(ATTRIBUTES)}. May be repeated; default all.",
+    help=f"What makes groups: {', '.join(ATTRIBUTES)} or {PAIRING}. May be repeated; default all.",
 )
 @SEED_OPTION
 def lift(
@@ -93,20 +94,25 @@ def _mixing_columns(unit: str) -> list[Column[MixingCell]]:
 
 def _describe(row: Lift, unit: str) -> Iterator[str]:
     noun = row.attribute.replace("_", " ")
+    is_pairing = row.attribute == PAIRING
+    who = "Paired organizations" if is_pairing else f"Organizations with the same {noun}"
     if row.HasField("lift"):
         yield (
-            f"Organizations with the same {noun} exchange {row.lift:.1f} times as much as their "
+            f"{who} exchange {row.lift:.1f} times as much as their "
             f"totals suggest (p {_format_p(row.p_value)})."
         )
+        within = "pairings" if is_pairing else "groups"
         yield (
-            f"  Within groups: {row.same_group_share:.0%} of the {unit}; totals suggest "
+            f"  Within {within}: {row.same_group_share:.0%} of the {unit}; totals suggest "
             f"{row.expected_share:.0%}."
         )
     else:
         words = ", ".join(REASON_WORDS.get(reason, reason) for reason in row.reasons)
-        yield f"Organizations with the same {noun}: {words}."
+        yield f"{who}: {words}."
     organizations = format_count(row.organization_count, "organization")
-    basis = f"{organizations} in {format_count(row.group_count, 'group')}"
+    basis = (
+        f"{organizations} in {format_count(row.group_count, PAIRING if is_pairing else 'group')}"
+    )
     if row.unlabelled_count:
         others = format_count(row.unlabelled_count, "organization")
         basis += (

@@ -40,6 +40,7 @@ COMMANDS: Final = {
     "exchanges": "services.cli.question_commands:exchanges",
     "organizations": "services.cli.question_commands:organizations",
     "organization": "services.cli.organization:organization",
+    "pairings": "services.cli.pairings:pairings",
     "status": "services.cli.server:status",
     "verify": "services.cli.server:verify",
     "doctor": "services.cli.doctor:doctor",

@@ -2,7 +2,11 @@
 
 from services.imports.changes import Doubt, RowChange
 from services.imports.date_order import UnknownDateOrderError
-from services.imports.file_import import import_exchanges, import_organizations
+from services.imports.file_import import (
+    import_exchanges,
+    import_organizations,
+    import_pairings,
+)
 from services.imports.headerless_table import HeaderlessError
 from services.imports.options import ImportOptions
 from services.imports.report import (
@@ -26,4 +30,5 @@ __all__ = [
     "UnknownDateOrderError",
     "import_exchanges",
     "import_organizations",
+    "import_pairings",
 ]

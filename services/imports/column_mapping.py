@@ -71,6 +71,16 @@ ORGANIZATION_FIELDS: Final = _fields(
     """,
     required="organization_id",
 )
+PAIRING_FIELDS: Final = _fields(
+    """
+    a  organization_a organization exemplar leader first
+    b  organization_b other other_organization partner follower fast_follower second
+    from_date  from start start_date started_on begin begin_date formed_on
+    to_date  to end end_date ended_on
+    chosen_by  chosen choice
+    """,
+    required="a b from_date",
+)
 # Times at which a form was filled in. They count as the time of the exchange only when no other
 # column may hold it.
 _FORM_TIMES: Final = ("timestamp", "completion_time", "recordeddate", "recorded_date")

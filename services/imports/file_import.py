@@ -19,6 +19,7 @@ from services.imports.batches import AS_RECORDED, ImportBatch, make_resolver
 from services.imports.column_mapping import (
     EXCHANGE_FIELDS,
     ORGANIZATION_FIELDS,
+    PAIRING_FIELDS,
     ColumnMapping,
     Field,
     map_columns,
@@ -34,9 +35,10 @@ from services.imports.date_order import find_date_order
 from services.imports.exchange_row_checker import ID_RULE, ExchangeRowChecker
 from services.imports.fact_sender import FactRefusedError, SendProgress, send_facts
 from services.imports.header import TableRequest
-from services.imports.new_names import NamesFile, read_names_file
+from services.imports.new_names import NamesFile, NewNameCounter, read_names_file
 from services.imports.options import ImportOptions
 from services.imports.organization_row_checker import OrganizationRowChecker
+from services.imports.pairing_row_checker import PairingRowChecker
 from services.imports.party_reader import ConfirmSplit, PartyReader
 from services.imports.reject_file import RejectFile
 from services.imports.report import FieldProblem, ImportRefusedError, ImportReport
@@ -161,6 +163,37 @@ def import_organizations(
         report = replace(
             _make_report(checker, options, mapping), roster_changes=tuple(checker.changes)
         )
+        return _record_unless_dry(client, checker, report, reject_file, progress)
+
+
+def import_pairings(
+    client: Client,
+    path: Path,
+    options: ImportOptions | None = None,
+    *,
+    progress: SendProgress | None = None,
+    on_checked: Callable[[int], None] = lambda _: None,
+) -> ImportReport:
+    """Records the pairings of a file; raises like `import_exchanges`."""
+    options = options or ImportOptions()
+    with ExitStack() as stack:
+        with _open_mapped(client, path, PAIRING_FIELDS, "pairings", options) as file:
+            mapping, position = file.mapping, file.position
+            organizations = list(client.list_organizations(AS_RECORDED, min_position=position))
+            parties = PartyReader(organizations)
+            checker = PairingRowChecker(
+                mapping,
+                client.programme,
+                ImportBatch(client, file.batch_name, rule="pairing", position=position),
+                parties=parties,
+                pairings=client.get_pairings(min_position=position).pairings,
+                dates=file.dates,
+                resolve=make_resolver(parties.directory),
+            )
+            rows = _report_count(_used_rows(file.table.rows, mapping, checker.notes), on_checked)
+            reject_file = _check(checker, file, rows, options, stack=stack)
+        checker.notes |= dict.fromkeys(NewNameCounter(parties).make_notes(None, None))
+        report = _make_report(checker, options, mapping)
         return _record_unless_dry(client, checker, report, reject_file, progress)
 
 

@@ -1,15 +1,16 @@
-"""Undoes an import: retracts every exchange of a batch that is not retracted yet."""
+"""Undoes an import: retracts the exchanges of a batch and ends its pairings on their first day."""
 
 import shlex
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 from typing import Final
 
 from mutua import Client
 from mutua.ids import uuid8
 from mutua.limits import MAX_PAGE_SIZE
-from mutua.v1.event_pb2 import Event
-from mutua.v1.query_service_pb2 import EXCHANGE_STATE_RETRACTED, Batch, Exchange
+from mutua.v1.event_pb2 import Event, PairingEnded
+from mutua.v1.query_service_pb2 import EXCHANGE_STATE_RETRACTED, Batch, Exchange, Pairing
 from mutua.v1.types_pb2 import Source
 from services.adapters.wire.values import tidy
 from services.imports.batches import AS_RECORDED, is_undone, suggest_batches
@@ -29,6 +30,7 @@ class UndoReport:
     `recorded_by` is the organization the batch was imported for, "" for none. `retracted_count`
     exchanges are retracted; somebody else corrected `corrected_by_hand_count` of them since, and
     the file does not have these corrections. `organization_count` facts about organizations stay.
+    `ended_pairing_count` pairings are undone.
     `retracted_earlier_count` exchanges were retracted before; `left_retracted` are the first of
     them that somebody retracted by hand, for good.
     """
@@ -40,6 +42,7 @@ class UndoReport:
     retracted_earlier_count: int
     corrected_by_hand_count: int
     organization_count: int
+    ended_pairing_count: int = 0
     position: str = ""
     notes: tuple[str, ...] = ()
     interrupted: bool = False
@@ -59,7 +62,7 @@ def undo_import(
     confirm: ConfirmUndo = lambda _: True,
     progress: SendProgress | None = None,
 ) -> UndoReport:
-    """Retracts every exchange of a batch that is not retracted yet.
+    """Retracts every exchange of a batch that is not retracted yet, and undoes its pairings.
 
     `sender` is the organization it was imported for, "" for none; it may be left out unless two
     senders gave the name to a batch. A retraction that an interrupted run recorded counts once.
@@ -99,16 +102,20 @@ def undo_import(
             name_in_file = parse_reference(first.source.reference)
             retracted_by_hand.append(make_hand_retraction(exchange, row=0, reference=name_in_file))
     report = _report(own_batches, len(unretracted), corrected_count)
-    report = replace(report, left_retracted=tuple(retracted_by_hand))
-    if not unretracted:
+    pairings = _find_pairings(client, own_batches, position)
+    report = replace(
+        report,
+        left_retracted=tuple(retracted_by_hand),
+        ended_pairing_count=len(pairings),
+    )
+    total = len(unretracted) + len(pairings)
+    if not total:
         return report
     if not confirm(report):
         raise ImportRefusedError("Nothing was retracted.")
-    retractions = _retractions(batch_name, unretracted)
+    facts = chain(_retractions(batch_name, unretracted), _endings(batch_name, pairings))
     try:
-        result = send_facts(
-            client, retractions, total=len(unretracted), remedy=_AGAIN, progress=progress
-        )
+        result = send_facts(client, facts, total=total, remedy=_AGAIN, progress=progress)
     except FactRefusedError as error:
         raise ImportRefusedError(f"The server refuses a retraction: {error}") from error
     return replace(
@@ -155,6 +162,26 @@ def _report(
 def _is_corrected_by_hand(exchange: Exchange) -> bool:
     batch = exchange.revisions[0].source.batch
     return any(revision.source.batch != batch for revision in exchange.revisions[1:])
+
+
+def _find_pairings(client: Client, own_batches: Sequence[Batch], position: str) -> list[Pairing]:
+    """The pairings that a batch formed and that nobody replaced or undid since."""
+    if not any(each.pairing_count for each in own_batches):
+        return []
+    batch = own_batches[0]
+    return [
+        each
+        for each in client.get_pairings(min_position=position).pairings
+        if (each.batch, each.recorded_by) == (batch.batch, batch.recorded_by)
+    ]
+
+
+def _endings(batch: str, pairings: Iterable[Pairing]) -> Iterator[Event]:
+    for each in pairings:
+        event = Event(event_id=uuid8("undo", each.event_id))
+        event.pairing_ended.CopyFrom(PairingEnded(a=each.a, b=each.b, to_date=each.from_date))
+        event.source.CopyFrom(Source(client=IMPORT_CLIENT, batch=batch, generation=1))
+        yield event
 
 
 def _retractions(batch: str, unretracted: Sequence[tuple[str, int]]) -> Iterator[Event]:

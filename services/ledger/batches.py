@@ -9,6 +9,7 @@ from services.ledger.enums import RevisionState
 from services.ledger.exchange import ExchangeRetracted
 from services.ledger.facts import Source
 from services.ledger.new_exchange import NewExchange
+from services.ledger.pairing import PairingFormed
 from services.ledger.state import Journal, Revision
 from services.ledger.times import Instant
 
@@ -28,6 +29,7 @@ class Batch:
     undone_count: int = 0
     correction_count: int = 0
     organization_count: int = 0
+    pairing_count: int = 0
 
     def include_fact(self, offset: int, record_time: Instant, client: str) -> None:
         """Includes a fact of the batch in its times."""
@@ -66,6 +68,7 @@ def compute_batch_increments(journal: Journal, fresh: Iterable[NewExchange]) -> 
         if event.source.batch and not isinstance(event.fact, ExchangeRetracted):
             batch = batches[_key(event.source, event.recorded_by)]
             batch.include_fact(logged.offset, logged.record_time, event.source.client)
+            batch.pairing_count += isinstance(event.fact, PairingFormed)
     for history, revision in journal.revisions:
         _count(batches, history.revisions[0], revision)
     for version in journal.versions:

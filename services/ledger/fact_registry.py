@@ -9,6 +9,7 @@ from services.ledger import (
     nothing_to_report,
     organization,
     organization_rules,
+    pairing,
     programme,
 )
 from services.ledger.errors import Violation
@@ -64,6 +65,8 @@ FACT_REGISTRY: Final[dict[type[Fact], FactKind]] = {
     nothing_to_report.NothingToReport: FactKind(
         nothing_to_report.check_nothing_to_report, nothing_to_report.accept_nothing_to_report
     ),
+    pairing.PairingFormed: FactKind(pairing.check_pairing_formed, pairing.accept_pairing_fact),
+    pairing.PairingEnded: FactKind(pairing.check_pairing_ended, pairing.accept_pairing_fact),
     programme.ProgrammeConfigured: FactKind(
         programme.check_programme_configured, programme.configure
     ),

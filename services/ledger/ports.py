@@ -10,6 +10,7 @@ from typing import Protocol
 
 from services.ledger.changes import ProgrammeChanges
 from services.ledger.flow_rows import ColumnWatermark, FlowRows
+from services.ledger.pairing import PairingStatement
 from services.ledger.position import Position
 from services.ledger.programme import ProgrammeConfigured
 from services.ledger.records import (
@@ -176,6 +177,9 @@ class Snapshot(Protocol):
 
     def read_configurations(self, programme_id: str) -> list[ProgrammeConfigured]:
         """Returns the facts that configured a programme, in log order."""
+
+    def read_pairing_statements(self, programme_id: str) -> list[PairingStatement]:
+        """Returns the facts about a programme's pairings, in log order."""
 
     def read_quarantine(
         self, programme_id: str, offsets: Collection[int], after: int, limit: int

@@ -138,6 +138,7 @@ class ImportedBatch:
     undone_count: int
     correction_count: int
     organization_count: int
+    pairing_count: int
 
     @property
     def undone(self) -> bool:

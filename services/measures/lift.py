@@ -66,8 +66,7 @@ def measure_lift(
     )
     if counts.reasons:
         return counts
-    # Counts are multiples of a million; without that factor their products are exact.
-    flow = (weight // np.gcd.reduce(weight)).astype(np.float64)
+    flow = _reduce(weight)
     given = np.bincount(giver, flow, graph.size)
     received = np.bincount(receiver, flow, graph.size)
     own = given @ received
@@ -83,13 +82,75 @@ def measure_lift(
         within = products - own
         return float(share), float(within / expected_total) if within > ROUNDING * products else 0.0
 
-    share, expected = measure(groups)
+    return _complete(counts, measure, groups, _list_strata(known, strata), seed)
+
+
+def measure_pair_lift(
+    graph: FlowGraph,
+    pairs: tuple[Ints, Ints],
+    *,
+    strata: Ints | None = None,
+    seed: int = 0,
+    checkpoint: Callable[[], None] = lambda: None,
+) -> Lift:
+    """The lift of pairs: the flow within them, next to what totals suggest of them.
+
+    `pairs` has the lower and the higher number of each unordered pair, each pair once. Permutations
+    exchange organizations of one stratum together with all their pairs. Measures are None without
+    flow and below MIN_GROUPS pairs.
+    """
+    low, high = pairs
+    counts = Lift(
+        organization_count=graph.size,
+        reasons=("NO_KNOWN_AMOUNT",) * (not graph.total)
+        + ("TOO_FEW_GROUPS",) * (len(low) < MIN_GROUPS),
+    )
+    if counts.reasons:
+        return counts
+    flow = _reduce(graph.weight)
+    given = np.bincount(graph.giver, flow, graph.size)
+    received = np.bincount(graph.receiver, flow, graph.size)
+    expected_total = given.sum() * received.sum() - given @ received
+    keys = graph.giver * graph.size + graph.receiver
+    order = np.argsort(keys)
+    keys, flow = np.append(keys[order], -1), np.append(flow[order], 0.0)
+
+    def measure(places: Ints) -> tuple[float, float]:
+        checkpoint()
+        one, other = places[low], places[high]
+        within = 0.0
+        for giver, receiver in ((one, other), (other, one)):
+            sought = giver * graph.size + receiver
+            row = np.searchsorted(keys[:-1], sought)
+            within += flow[row][keys[row] == sought].sum()
+        suggested = given[one] @ received[other] + given[other] @ received[one]
+        return float(within / flow.sum()), float(suggested / expected_total)
+
+    places = np.arange(graph.size)
+    everyone = np.ones(graph.size, dtype=np.bool_)
+    return _complete(counts, measure, places, _list_strata(everyone, strata), seed)
+
+
+def _reduce(weight: Ints) -> NDArray[np.float64]:
+    """Weights without their common factor, so that products of counts are exact."""
+    factor = int(np.gcd.reduce(weight))
+    return (weight // factor).astype(np.float64)
+
+
+def _complete(
+    counts: Lift,
+    measure: Callable[[Ints], tuple[float, float]],
+    labels: Ints,
+    members: list[Ints],
+    seed: int,
+) -> Lift:
+    """Compares the share and expected share of labels with those of their permutations."""
+    share, expected = measure(labels)
     if not expected:
         return counts._replace(share=share, expected_share=expected, reasons=("NOTHING_EXPECTED",))
     lift = share / expected
-    members = _list_strata(known, strata)
     rng = np.random.default_rng(seed)
-    draws = [measure(_permute(groups, members, rng)) for _ in range(PERMUTATION_COUNT)]
+    draws = [measure(_permute(labels, members, rng)) for _ in range(PERMUTATION_COUNT)]
     as_large = sum(one >= lift * other * (1 - ROUNDING) for one, other in draws if other)
     p_value = (1 + as_large) / (PERMUTATION_COUNT + 1)
     return counts._replace(share=share, expected_share=expected, lift=lift, p_value=p_value)

@@ -1,18 +1,27 @@
 """Lift: how the flow among members keeps to groups that an attribute of organizations makes."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 import numpy as np
 
 from services.ledger.organization import get_attribute
+from services.ledger.pairing import Pairing
 from services.ledger.question import Answer, Question
 from services.measures.flow_graph import Ints
-from services.measures.lift import UNKNOWN_GROUP, Lift, count_mixing, measure_lift
+from services.measures.lift import (
+    UNKNOWN_GROUP,
+    Lift,
+    count_mixing,
+    measure_lift,
+    measure_pair_lift,
+)
 from services.network.identity_view import IdentityView
 from services.network.member_flows import MemberFlows
 
+PAIRING: Final = "pairing"
+"""What makes groups of the organizations that the programme binds together."""
 STRATUM_ATTRIBUTE: Final = "sector"
 """Groups are permuted among organizations that have the same value of this attribute."""
 
@@ -22,13 +31,14 @@ class LiftRow:
     """The lift of the groups of one attribute; amounts in millionths."""
 
     attribute: str
+    group_count: int
     groups: tuple[str, ...]
-    """The values that members have, sorted."""
+    """The values that members have, sorted; () for pairs."""
     measures: Lift
-    unlabelled_count: int
+    unlabelled_count: int = 0
     """Members without a value."""
-    mixing: Ints
-    """The flow from each group (row) to each group (column)."""
+    mixing: Ints = field(default_factory=lambda: np.zeros((0, 0), dtype=np.int64))
+    """The flow from each group (row) to each group (column); empty for pairs."""
 
     def iterate_flows(self) -> Iterator[tuple[int, int, int]]:
         """Yields the groups between which there is flow, with the flow, in order."""
@@ -41,10 +51,11 @@ def compute_lifts(
     question: Question,
     *,
     attributes: Sequence[str],
+    pairings: Sequence[Pairing] = (),
     seed: int = 0,
     checkpoint: Callable[[], None] = lambda: None,
 ) -> Answer[LiftRow]:
-    """One row for each attribute, in this order.
+    """One row for each attribute, in this order; PAIRING makes a group of each pair.
 
     Raises ImpossibleQuestionError under another allocation than split.
     """
@@ -53,6 +64,13 @@ def compute_lifts(
     _, strata = _group_members(view, flows, STRATUM_ATTRIBUTE)
     rows = []
     for attribute in attributes:
+        if attribute == PAIRING:
+            pairs = _find_pairs(flows, question, pairings)
+            measures = measure_pair_lift(
+                flows.graph, pairs, strata=strata, seed=seed, checkpoint=checkpoint
+            )
+            rows.append(LiftRow(attribute, len(pairs[0]), (), measures))
+            continue
         names, groups = _group_members(view, flows, attribute)
         measures = measure_lift(
             flows.graph,
@@ -63,9 +81,25 @@ def compute_lifts(
         )
         unlabelled_count = int(np.count_nonzero(groups == UNKNOWN_GROUP))
         mixing = count_mixing(flows.graph, groups, len(names))
-        rows.append(LiftRow(attribute, names, measures, unlabelled_count, mixing))
+        rows.append(LiftRow(attribute, len(names), names, measures, unlabelled_count, mixing))
     coverage = view.compute_coverage(question, mask)
     return Answer(rows, coverage, view.find_warnings(question, coverage, mask))
+
+
+def _find_pairs(
+    flows: MemberFlows, question: Question, pairings: Sequence[Pairing]
+) -> tuple[Ints, Ints]:
+    """Members that are bound on a day of the window: the lower and the higher of each pair."""
+    numbers = {name: number for number, name in enumerate(flows.ids)}
+    pairs = {
+        (numbers[each.a], numbers[each.b])
+        for each in pairings
+        if each.a in numbers
+        and each.b in numbers
+        and each.is_bound_in(question.from_day, question.to_day)
+    }
+    low, high = np.array(sorted(pairs), dtype=np.int64).reshape(-1, 2).T
+    return low, high
 
 
 def _group_members(

@@ -10,7 +10,9 @@ _LIST_PART = re.compile(
     r'\s*(?:"(?P<quoted>(?:[^"]|"")*)"\s*(?=[;|]|$)|(?P<plain>[^;|]+))(?:[;|]|$)'
 )
 _NEEDS_QUOTES = re.compile(r'[;|,]|^"')
-_ENUM_PREFIX = re.compile("^(exchange_kind|formality|report_side|organization_type)_")
+_ENUM_PREFIX = re.compile(
+    "^(exchange_kind|formality|report_side|organization_type|pairing_choice)_"
+)
 
 
 KIND_SYNONYMS: Final = {

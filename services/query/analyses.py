@@ -28,6 +28,7 @@ from services.network.reciprocity import compute_reciprocity
 from services.network.structure import compute_structure, compute_what_if, select_rows
 from services.query.organizations import find_organization
 from services.query.paging import require_one_page
+from services.query.pairings import read_pairings
 from services.query.query_context import QueryContext
 from services.query.row_order import OrderTerm, RowOrder
 
@@ -63,6 +64,7 @@ def get_lift(query: QueryContext) -> pb.GetLiftResponse:
         query.view,
         query.question,
         attributes=to_attributes(query.request.attributes),
+        pairings=read_pairings(query),
         seed=query.request.seed,
         checkpoint=query.check_cancelled,
     )

@@ -29,6 +29,7 @@ def _from_batch(batch: ImportedBatch) -> pb.Batch:
         retracted_count=batch.retracted_count,
         correction_count=batch.correction_count,
         organization_count=batch.organization_count,
+        pairing_count=batch.pairing_count,
         first_record_time=from_instant(batch.first_record_time),
         last_record_time=from_instant(batch.last_record_time),
         undone=batch.undone,

@@ -26,6 +26,7 @@ from services.query.flows import (
     list_pairs,
 )
 from services.query.organizations import list_organizations
+from services.query.pairings import get_pairings
 from services.query.position_tracker import PositionTracker
 from services.query.programme import get_programme
 from services.query.quarantine import list_quarantine
@@ -64,6 +65,7 @@ def register_questions(
         "ListAsymmetry": RegisteredQuestion(list_asymmetry, takes_subset=True),
         "ListTopicAsymmetry": RegisteredQuestion(list_topic_asymmetry, takes_subset=True),
         "ListOrganizations": RegisteredQuestion(list_organizations),
+        "GetPairings": RegisteredQuestion(get_pairings),
         "ListBatches": RegisteredQuestion(list_batches),
         "GetProgramme": RegisteredQuestion(get_programme),
         "ListQuarantine": RegisteredQuestion(list_quarantine),

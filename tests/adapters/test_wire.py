@@ -57,6 +57,10 @@ def _fill_small(draw: st.DrawFn, event: pb.Event, field: str | None) -> None:
         event.alias_added.alias = draw(NAMES) + draw(SPACES)
     elif field == "nothing_to_report":
         event.nothing_to_report.organization_id = draw(NAMES) + draw(SPACES)
+    elif field in ("pairing_formed", "pairing_ended"):
+        fact = getattr(event, field)
+        fact.a, fact.b = draw(NAMES) + draw(SPACES), draw(SPACES) + draw(NAMES)
+        fact.to_date.year = draw(st.integers(0, 9999))
     elif field == "programme_configured":
         for topic, label in draw(st.lists(st.tuples(NAMES, NAMES), max_size=3)):
             event.programme_configured.topics.add(topic=topic, label=draw(SPACES) + label)

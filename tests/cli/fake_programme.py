@@ -24,6 +24,7 @@ from mutua.v1.query_service_pb2 import (
     Exchange,
     GetConcentrationResponse,
     GetNetworkResponse,
+    GetPairingsResponse,
     GetProgrammeResponse,
     GetStatusResponse,
     ListBalancesResponse,
@@ -110,6 +111,9 @@ class FakeProgrammeServer(ScriptedServer):
             working_day_minutes=self.working_day_minutes,
         )
         return GetProgrammeResponse(programme=programme, **self._begin(request, context))
+
+    def GetPairings(self, request: Any, context: Any) -> GetPairingsResponse:  # noqa: N802
+        return GetPairingsResponse(**self._begin(request, context))
 
     def ListExchanges(self, request: Any, context: Any) -> ListExchangesResponse:  # noqa: N802
         self.requests_for_exchanges.append(request)

@@ -105,7 +105,7 @@ class ScriptedServer(IngestServiceServicer, QueryServiceServicer):
     RecordEvents = _answer
     GetBalance = GetConcentration = GetExchange = GetNetwork = GetStatus = _answer
     ListBalances = ListPairs = ListExchanges = ListOrganizations = _answer
-    ListBatches = GetProgramme = ListQuarantine = _answer
+    GetPairings = ListBatches = GetProgramme = ListQuarantine = _answer
 
 
 @contextmanager

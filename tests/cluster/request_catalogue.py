@@ -81,6 +81,7 @@ def generate_requests(
         yield "ListBatches", pb.ListBatchesRequest(**programme, page_size=size)
         yield "ListQuarantine", pb.ListQuarantineRequest(**programme, page_size=size)
     yield "GetProgramme", pb.GetProgrammeRequest(**programme)
+    yield "GetPairings", pb.GetPairingsRequest(**programme)
     yield "GetStatus", pb.GetStatusRequest(**programme)
     yield from generate_refused_requests(subject)
 

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.measures.flow_graph import FlowGraph
-from services.measures.lift import UNKNOWN_GROUP, Lift, measure_lift
+from services.measures.flow_graph import FlowGraph, Ints
+from services.measures.lift import UNKNOWN_GROUP, Lift, measure_lift, measure_pair_lift
 from tests.measures.graphs import graphs, make_random_graph
 
 
@@ -111,3 +111,64 @@ def test_unknown_groups_alone_leave_nothing() -> None:
     nothing = measure_lift(graph, np.full(6, UNKNOWN_GROUP))
     assert nothing.reasons == ("NO_KNOWN_AMOUNT", "TOO_FEW_GROUPS")
     assert nothing.left_out == graph.total
+
+
+def sum_within_pairs(
+    flows: list[list[int]], pairs: set[frozenset[int]]
+) -> tuple[int, int, int, int]:
+    """The flow within pairs, all flow, and both of E."""
+    places = range(len(flows))
+    given = [sum(flows[i]) for i in places]
+    received = [sum(flows[i][j] for i in places) for j in places]
+    ends = [(i, j) for i in places for j in places if i != j]
+    paired = [(i, j) for i, j in ends if frozenset((i, j)) in pairs]
+    return (
+        sum(flows[i][j] for i, j in paired),
+        sum(flows[i][j] for i, j in ends),
+        sum(given[i] * received[j] for i, j in paired),
+        sum(given[i] * received[j] for i, j in ends),
+    )
+
+
+def to_arrays(pairs: set[frozenset[int]]) -> tuple[Ints, Ints]:
+    low, high = np.array(sorted(map(sorted, pairs)), dtype=np.int64).reshape(-1, 2).T
+    return low, high
+
+
+class TestPairLift:
+    @settings(max_examples=150, deadline=None)
+    @given(st.data(), graphs(max_size=8))
+    def test_equals_its_definition_on_matrices(self, data: st.DataObject, graph: FlowGraph) -> None:
+        all_pairs = [frozenset((i, j)) for i in range(graph.size) for j in range(i)]
+        pairs = data.draw(st.sets(st.sampled_from(all_pairs))) if all_pairs else set()
+        measured = measure_pair_lift(graph, to_arrays(pairs))
+        flows, _ = make_flows(graph, [0] * graph.size)
+        within, total, expected_within, expected = sum_within_pairs(flows, pairs)
+        reasons = ("NO_KNOWN_AMOUNT",) * (not total) + ("TOO_FEW_GROUPS",) * (len(pairs) < 3)
+        if reasons:
+            assert measured == Lift(organization_count=graph.size, reasons=reasons)
+            return
+        assert measured.share == pytest.approx(within / total)
+        assert measured.expected_share == pytest.approx(expected_within / expected)
+        if expected_within:
+            lift = (within / total) / (expected_within / expected)
+            assert measured.lift == pytest.approx(lift)
+        else:
+            assert measured.reasons == ("NOTHING_EXPECTED",)
+
+    @pytest.mark.parametrize("graph_seed", range(4))
+    def test_p_value_equals_that_of_every_permutation(self, graph_seed: int) -> None:
+        graph = make_random_graph(7, 18, graph_seed)
+        pairs = {frozenset(pair) for pair in ((0, 1), (2, 3), (4, 5), (0, 6))}
+        flows, _ = make_flows(graph, [0] * 7)
+        within, _, expected_within, _ = sum_within_pairs(flows, pairs)
+        as_large = count = 0
+        for order in permutations(range(7)):
+            moved = {frozenset(order[place] for place in pair) for pair in pairs}
+            drawn, _, expected, _ = sum_within_pairs(flows, moved)
+            count += 1
+            as_large += bool(expected) and drawn * expected_within >= within * expected
+        p_values = [
+            measure_pair_lift(graph, to_arrays(pairs), seed=seed).p_value for seed in range(8)
+        ]
+        assert np.mean(np.array(p_values, dtype=float)) == pytest.approx(as_large / count, abs=0.02)

@@ -10,7 +10,13 @@ from typing import TypeVar
 from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import Message
 
-from mutua.v1.event_pb2 import Event, OrganizationContent, ProgrammeConfigured
+from mutua.v1.event_pb2 import (
+    Event,
+    OrganizationContent,
+    PairingEnded,
+    PairingFormed,
+    ProgrammeConfigured,
+)
 
 APPLIED = "applied"
 WAITING = "waiting"
@@ -61,6 +67,7 @@ class OracleLedger:
     waiting: dict[str, list[int]] = field(default_factory=dict)
     nothing_to_report: list[tuple[str, str, str]] = field(default_factory=list)
     """Organization, month such as 2024-03, recorder."""
+    pairing_facts: list[Event] = field(default_factory=list)
     topic_labels: dict[str, str] = field(default_factory=dict)
     working_day_minutes: int | None = None
 
@@ -124,15 +131,18 @@ def _apply(ledger: OracleLedger, event: Event) -> str | Wait:
             return _register(ledger, organization)
         case "alias_added":
             return _bind(ledger, [event.alias_added.alias], event.alias_added.organization_id)
-        case "nothing_to_report":
-            return _report_nothing(ledger, event)
+        case "nothing_to_report" | "pairing_formed" | "pairing_ended":
+            return _collect(ledger, event)
         case "programme_configured":
             return _configure(ledger, event.programme_configured)
         case other:
             raise ValueError(f"the oracle does not know facts of kind {other}")
 
 
-def _report_nothing(ledger: OracleLedger, event: Event) -> str:
+def _collect(ledger: OracleLedger, event: Event) -> str:
+    if not event.HasField("nothing_to_report"):
+        ledger.pairing_facts.append(event)
+        return APPLIED
     client_part = (event.nothing_to_report.organization_id, event.occur_time.ToJsonString()[:7])
     ledger.nothing_to_report.append((*client_part, event.recorded_by))
     return APPLIED
@@ -210,7 +220,7 @@ def _chain(aliases: Mapping[str, str], organization_id: str) -> list[str]:
 
 
 def normalize(message: AnyMessage) -> AnyMessage:
-    """A copy with strings in NFC and trimmed, and repeated fields as sorted sets."""
+    """A copy with strings in NFC and trimmed, and repeated fields, and pairs, as sorted sets."""
     copy = type(message)()
     for descriptor, value in message.ListFields():
         name = descriptor.name
@@ -223,6 +233,8 @@ def normalize(message: AnyMessage) -> AnyMessage:
             getattr(copy, name).CopyFrom(normalize(value))
         else:
             setattr(copy, name, _clean(value) if isinstance(value, str) else value)
+    if isinstance(copy, PairingFormed | PairingEnded):
+        copy.a, copy.b = sorted((copy.a, copy.b))
     return copy
 
 

@@ -67,10 +67,10 @@ def projected(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def _one_of_each() -> list[Event]:
     events = [
         Event(event_id=event_id(number), programme_id=PROGRAMME, recorded_by="alder")
-        for number in range(12)
+        for number in range(13)
     ]
     recorded, corrected, joint, waiting, lost, reused, registered, alias, undone, *rest = events
-    retracted, nothing, configured = rest
+    retracted, nothing, configured, paired = rest
     for event in (recorded, corrected, joint, waiting, lost, undone):
         event.occur_time.FromJsonString("2024-03-04T10:00:00Z")
         event.report_time.FromJsonString("2024-03-05T10:00:00Z")
@@ -96,11 +96,13 @@ def _one_of_each() -> list[Event]:
     retracted.exchange_retracted.exchange_id = undone.event_id
     nothing.occur_time.FromJsonString("2024-02-01T00:00:00Z")
     nothing.nothing_to_report.organization_id = "birch"
+    paired.pairing_formed.a, paired.pairing_formed.b = "alder", "birch"
+    paired.pairing_formed.from_date.CopyFrom(as_date(_OPENED))
     configured.programme_configured.topics.add(topic="interfaces", label="Interfaces & messages")
     reused.CopyFrom(recorded)
     reused.exchange_recorded.exchange.giver_minutes = 60
     told = [recorded, corrected, joint, waiting, registered, lost, reused, alias]
-    return [*told, undone, retracted, nothing, configured]
+    return [*told, undone, retracted, nothing, paired, configured]
 
 
 @contextmanager

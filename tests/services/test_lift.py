@@ -50,7 +50,16 @@ class TestLift:
     def test_of_all_attributes_says_why_measures_are_absent(self, programme: Client) -> None:
         rows = {row.attribute: row for row in programme.get_lift().lifts}
         assert list(rows) == [
-            *("type", "sector", "region", "core_system", "strategic_group", "size", "role")
+            *(
+                "type",
+                "sector",
+                "region",
+                "core_system",
+                "strategic_group",
+                "size",
+                "role",
+                "pairing",
+            )
         ]
         assert not rows["region"].HasField("lift")
         assert list(rows["region"].reasons) == ["NO_KNOWN_AMOUNT", "TOO_FEW_GROUPS"]

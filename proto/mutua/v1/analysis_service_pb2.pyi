@@ -1094,7 +1094,9 @@ class Lift(_message.Message):
     METRIC_VERSION_FIELD_NUMBER: _builtins.int
     MIXING_FIELD_NUMBER: _builtins.int
     attribute: _builtins.str
-    """The attribute that makes groups, such as core_system."""
+    """The attribute that makes groups, such as core_system; or pairing, where every pair is a group,
+    organizations without one remain, and there is no mixing.
+    """
     group_count: _builtins.int
     """Groups: values that an organization of the population has."""
     organization_count: _builtins.int
@@ -1184,7 +1186,9 @@ class GetLiftRequest(_message.Message):
 
     @_builtins.property
     def attributes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """What makes groups: type, sector, region, core_system, strategic_group, size, role. None is all."""
+        """What makes groups: type, sector, region, core_system, strategic_group, size, role, or pairing:
+        two organizations that are bound on a day of the window. None is all.
+        """
 
     def __init__(
         self,

@@ -131,6 +131,30 @@ FACT_KIND_PROGRAMME_CONFIGURED: FactKind.ValueType  # 51
 """Vocabulary, windows and thresholds of the programme."""
 Global___FactKind: _TypeAlias = FactKind  # noqa: Y015
 
+class _PairingChoice:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _PairingChoiceEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_PairingChoice.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    PAIRING_CHOICE_UNSPECIFIED: _PairingChoice.ValueType  # 0
+    """Unknown."""
+    PAIRING_CHOICE_THEMSELVES: _PairingChoice.ValueType  # 1
+    """The two organizations."""
+    PAIRING_CHOICE_CENTRE: _PairingChoice.ValueType  # 2
+    """The programme."""
+
+class PairingChoice(_PairingChoice, metaclass=_PairingChoiceEnumTypeWrapper):
+    """Who brought the organizations of a pairing together."""
+
+PAIRING_CHOICE_UNSPECIFIED: PairingChoice.ValueType  # 0
+"""Unknown."""
+PAIRING_CHOICE_THEMSELVES: PairingChoice.ValueType  # 1
+"""The two organizations."""
+PAIRING_CHOICE_CENTRE: PairingChoice.ValueType  # 2
+"""The programme."""
+Global___PairingChoice: _TypeAlias = PairingChoice  # noqa: Y015
+
 @_typing.final
 class Event(_message.Message):
     """One immutable fact with its envelope. A mistake is undone by a later fact, never by a change.
@@ -155,6 +179,8 @@ class Event(_message.Message):
     ORGANIZATION_UPDATED_FIELD_NUMBER: _builtins.int
     ALIAS_ADDED_FIELD_NUMBER: _builtins.int
     NOTHING_TO_REPORT_FIELD_NUMBER: _builtins.int
+    PAIRING_FORMED_FIELD_NUMBER: _builtins.int
+    PAIRING_ENDED_FIELD_NUMBER: _builtins.int
     PROGRAMME_CONFIGURED_FIELD_NUMBER: _builtins.int
     RECORDED_BY_FIELD_NUMBER: _builtins.int
     ASSURANCE_FIELD_NUMBER: _builtins.int
@@ -220,6 +246,14 @@ class Event(_message.Message):
         """An organization had no exchange in a month."""
 
     @_builtins.property
+    def pairing_formed(self) -> Global___PairingFormed:
+        """Two organizations were bound together."""
+
+    @_builtins.property
+    def pairing_ended(self) -> Global___PairingEnded:
+        """Two organizations are no longer bound."""
+
+    @_builtins.property
     def programme_configured(self) -> Global___ProgrammeConfigured:
         """Rules of the programme, such as what its topics are called."""
 
@@ -244,16 +278,18 @@ class Event(_message.Message):
         organization_updated: Global___OrganizationUpdated | None = ...,
         alias_added: Global___AliasAdded | None = ...,
         nothing_to_report: Global___NothingToReport | None = ...,
+        pairing_formed: Global___PairingFormed | None = ...,
+        pairing_ended: Global___PairingEnded | None = ...,
         programme_configured: Global___ProgrammeConfigured | None = ...,
         recorded_by: _builtins.str = ...,
         assurance: _types_pb2.Assurance.ValueType = ...,
         record_time: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["alias_added", b"alias_added", "exchange_corrected", b"exchange_corrected", "exchange_recorded", b"exchange_recorded", "exchange_retracted", b"exchange_retracted", "fact", b"fact", "nothing_to_report", b"nothing_to_report", "occur_time", b"occur_time", "organization_registered", b"organization_registered", "organization_updated", b"organization_updated", "programme_configured", b"programme_configured", "record_time", b"record_time", "report_time", b"report_time", "source", b"source"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["alias_added", b"alias_added", "exchange_corrected", b"exchange_corrected", "exchange_recorded", b"exchange_recorded", "exchange_retracted", b"exchange_retracted", "fact", b"fact", "nothing_to_report", b"nothing_to_report", "occur_time", b"occur_time", "organization_registered", b"organization_registered", "organization_updated", b"organization_updated", "pairing_ended", b"pairing_ended", "pairing_formed", b"pairing_formed", "programme_configured", b"programme_configured", "record_time", b"record_time", "report_time", b"report_time", "source", b"source"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["alias_added", b"alias_added", "assurance", b"assurance", "event_id", b"event_id", "exchange_corrected", b"exchange_corrected", "exchange_recorded", b"exchange_recorded", "exchange_retracted", b"exchange_retracted", "fact", b"fact", "nothing_to_report", b"nothing_to_report", "occur_precision", b"occur_precision", "occur_time", b"occur_time", "organization_registered", b"organization_registered", "organization_updated", b"organization_updated", "programme_configured", b"programme_configured", "programme_id", b"programme_id", "record_time", b"record_time", "recorded_by", b"recorded_by", "report_time", b"report_time", "source", b"source", "visibility", b"visibility"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["alias_added", b"alias_added", "assurance", b"assurance", "event_id", b"event_id", "exchange_corrected", b"exchange_corrected", "exchange_recorded", b"exchange_recorded", "exchange_retracted", b"exchange_retracted", "fact", b"fact", "nothing_to_report", b"nothing_to_report", "occur_precision", b"occur_precision", "occur_time", b"occur_time", "organization_registered", b"organization_registered", "organization_updated", b"organization_updated", "pairing_ended", b"pairing_ended", "pairing_formed", b"pairing_formed", "programme_configured", b"programme_configured", "programme_id", b"programme_id", "record_time", b"record_time", "recorded_by", b"recorded_by", "report_time", b"report_time", "source", b"source", "visibility", b"visibility"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_fact: _TypeAlias = _typing.Literal["exchange_recorded", "exchange_corrected", "exchange_retracted", "organization_registered", "organization_updated", "alias_added", "nothing_to_report", "programme_configured"]  # noqa: Y015
+    _WhichOneofReturnType_fact: _TypeAlias = _typing.Literal["exchange_recorded", "exchange_corrected", "exchange_retracted", "organization_registered", "organization_updated", "alias_added", "nothing_to_report", "pairing_formed", "pairing_ended", "programme_configured"]  # noqa: Y015
     _WhichOneofArgType_fact: _TypeAlias = _typing.Literal["fact", b"fact"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_fact) -> _WhichOneofReturnType_fact | None: ...
 
@@ -710,6 +746,86 @@ class NothingToReport(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___NothingToReport: _TypeAlias = NothingToReport  # noqa: Y015
+
+@_typing.final
+class PairingFormed(_message.Message):
+    """Says that the programme binds two organizations on [from_date, to_date), such as an exemplar and
+    its follower. A later one of the same two and the same from_date replaces it. Ids are compared
+    after aliases. Always applies.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    A_FIELD_NUMBER: _builtins.int
+    B_FIELD_NUMBER: _builtins.int
+    FROM_DATE_FIELD_NUMBER: _builtins.int
+    TO_DATE_FIELD_NUMBER: _builtins.int
+    CHOSEN_BY_FIELD_NUMBER: _builtins.int
+    a: _builtins.str
+    """One of the two organizations, registered or not: 1 to 128 characters."""
+    b: _builtins.str
+    """The other one. The two have no order."""
+    chosen_by: Global___PairingChoice.ValueType
+    """Who brought the two together. Unspecified: unknown."""
+    @_builtins.property
+    def from_date(self) -> _types_pb2.Date:
+        """The first day on which they are bound. Required."""
+
+    @_builtins.property
+    def to_date(self) -> _types_pb2.Date:
+        """The first day on which they are no longer bound, after from_date. Absent: until it is ended."""
+
+    def __init__(
+        self,
+        *,
+        a: _builtins.str = ...,
+        b: _builtins.str = ...,
+        from_date: _types_pb2.Date | None = ...,
+        to_date: _types_pb2.Date | None = ...,
+        chosen_by: Global___PairingChoice.ValueType = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["from_date", b"from_date", "to_date", b"to_date"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["a", b"a", "b", b"b", "chosen_by", b"chosen_by", "from_date", b"from_date", "to_date", b"to_date"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PairingFormed: _TypeAlias = PairingFormed  # noqa: Y015
+
+@_typing.final
+class PairingEnded(_message.Message):
+    """Says that two organizations are no longer bound. It ends their pairing with the latest from_date
+    on or before to_date, in place of an earlier end; where there is none yet, it takes effect with
+    the next one. An end on the first day undoes the pairing. Always applies.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    A_FIELD_NUMBER: _builtins.int
+    B_FIELD_NUMBER: _builtins.int
+    TO_DATE_FIELD_NUMBER: _builtins.int
+    a: _builtins.str
+    """One of the two organizations: 1 to 128 characters."""
+    b: _builtins.str
+    """The other one. The two have no order."""
+    @_builtins.property
+    def to_date(self) -> _types_pb2.Date:
+        """The first day on which they are no longer bound. Required."""
+
+    def __init__(
+        self,
+        *,
+        a: _builtins.str = ...,
+        b: _builtins.str = ...,
+        to_date: _types_pb2.Date | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["to_date", b"to_date"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["a", b"a", "b", b"b", "to_date", b"to_date"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PairingEnded: _TypeAlias = PairingEnded  # noqa: Y015
 
 @_typing.final
 class ProgrammeConfigured(_message.Message):

@@ -883,6 +883,7 @@ class Batch(_message.Message):
     LAST_RECORD_TIME_FIELD_NUMBER: _builtins.int
     UNDONE_FIELD_NUMBER: _builtins.int
     RECORDED_BY_FIELD_NUMBER: _builtins.int
+    PAIRING_COUNT_FIELD_NUMBER: _builtins.int
     batch: _builtins.str
     """Its name."""
     generation: _builtins.int
@@ -901,6 +902,8 @@ class Batch(_message.Message):
     """An undo retracted it, and none of its exchanges stands."""
     recorded_by: _builtins.str
     """The organization it was recorded for (--as), part of the batch's identity; empty: nobody named."""
+    pairing_count: _builtins.int
+    """Pairings it formed."""
     @_builtins.property
     def first_record_time(self) -> _timestamp_pb2.Timestamp:
         """When its first fact was appended."""
@@ -923,10 +926,11 @@ class Batch(_message.Message):
         last_record_time: _timestamp_pb2.Timestamp | None = ...,
         undone: _builtins.bool = ...,
         recorded_by: _builtins.str = ...,
+        pairing_count: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["first_record_time", b"first_record_time", "last_record_time", b"last_record_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["batch", b"batch", "client", b"client", "correction_count", b"correction_count", "exchange_count", b"exchange_count", "first_record_time", b"first_record_time", "generation", b"generation", "last_record_time", b"last_record_time", "organization_count", b"organization_count", "recorded_by", b"recorded_by", "retracted_count", b"retracted_count", "undone", b"undone"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["batch", b"batch", "client", b"client", "correction_count", b"correction_count", "exchange_count", b"exchange_count", "first_record_time", b"first_record_time", "generation", b"generation", "last_record_time", b"last_record_time", "organization_count", b"organization_count", "pairing_count", b"pairing_count", "recorded_by", b"recorded_by", "retracted_count", b"retracted_count", "undone", b"undone"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -2401,3 +2405,129 @@ class GetProgrammeResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___GetProgrammeResponse: _TypeAlias = GetProgrammeResponse  # noqa: Y015
+
+@_typing.final
+class Pairing(_message.Message):
+    """Two organizations that the programme binds together."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    A_FIELD_NUMBER: _builtins.int
+    B_FIELD_NUMBER: _builtins.int
+    FROM_DATE_FIELD_NUMBER: _builtins.int
+    TO_DATE_FIELD_NUMBER: _builtins.int
+    CHOSEN_BY_FIELD_NUMBER: _builtins.int
+    EVENT_ID_FIELD_NUMBER: _builtins.int
+    BATCH_FIELD_NUMBER: _builtins.int
+    RECORDED_BY_FIELD_NUMBER: _builtins.int
+    a: _builtins.str
+    """The organization with the smaller id."""
+    b: _builtins.str
+    """The other one."""
+    chosen_by: _event_pb2.PairingChoice.ValueType
+    """Who brought the two together. Unspecified: unknown."""
+    event_id: _builtins.str
+    """The fact that formed it."""
+    batch: _builtins.str
+    """The import batch of that fact; empty without one."""
+    recorded_by: _builtins.str
+    """The organization that fact was recorded for; empty: nobody named."""
+    @_builtins.property
+    def from_date(self) -> _types_pb2.Date:
+        """The first day on which they are bound."""
+
+    @_builtins.property
+    def to_date(self) -> _types_pb2.Date:
+        """The first day on which they are no longer bound. Absent: still bound."""
+
+    def __init__(
+        self,
+        *,
+        a: _builtins.str = ...,
+        b: _builtins.str = ...,
+        from_date: _types_pb2.Date | None = ...,
+        to_date: _types_pb2.Date | None = ...,
+        chosen_by: _event_pb2.PairingChoice.ValueType = ...,
+        event_id: _builtins.str = ...,
+        batch: _builtins.str = ...,
+        recorded_by: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["from_date", b"from_date", "to_date", b"to_date"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["a", b"a", "b", b"b", "batch", b"batch", "chosen_by", b"chosen_by", "event_id", b"event_id", "from_date", b"from_date", "recorded_by", b"recorded_by", "to_date", b"to_date"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Pairing: _TypeAlias = Pairing  # noqa: Y015
+
+@_typing.final
+class GetPairingsRequest(_message.Message):
+    """Asks for the pairings of a programme."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PROGRAMME_ID_FIELD_NUMBER: _builtins.int
+    MIN_POSITION_FIELD_NUMBER: _builtins.int
+    programme_id: _builtins.str
+    """The ledger."""
+    min_position: _builtins.str
+    """Answer at this position or later."""
+    def __init__(
+        self,
+        *,
+        programme_id: _builtins.str = ...,
+        min_position: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["min_position", b"min_position", "programme_id", b"programme_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetPairingsRequest: _TypeAlias = GetPairingsRequest  # noqa: Y015
+
+@_typing.final
+class GetPairingsResponse(_message.Message):
+    """The pairings of a programme."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PAIRINGS_FIELD_NUMBER: _builtins.int
+    POSITION_FIELD_NUMBER: _builtins.int
+    AS_OF_DATE_FIELD_NUMBER: _builtins.int
+    COVERAGE_FIELD_NUMBER: _builtins.int
+    WARNINGS_FIELD_NUMBER: _builtins.int
+    position: _builtins.str
+    """Where the answer was computed."""
+    @_builtins.property
+    def pairings(self) -> _containers.RepeatedCompositeFieldContainer[Global___Pairing]:
+        """By a, b and from_date."""
+
+    @_builtins.property
+    def as_of_date(self) -> _types_pb2.Date:
+        """The day that ages are counted from."""
+
+    @_builtins.property
+    def coverage(self) -> Global___Coverage:
+        """How much the answer rests on."""
+
+    @_builtins.property
+    def warnings(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """What to keep in mind."""
+
+    def __init__(
+        self,
+        *,
+        pairings: _abc.Iterable[Global___Pairing] | None = ...,
+        position: _builtins.str = ...,
+        as_of_date: _types_pb2.Date | None = ...,
+        coverage: Global___Coverage | None = ...,
+        warnings: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["as_of_date", b"as_of_date", "coverage", b"coverage"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["as_of_date", b"as_of_date", "coverage", b"coverage", "pairings", b"pairings", "position", b"position", "warnings", b"warnings"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetPairingsResponse: _TypeAlias = GetPairingsResponse  # noqa: Y015

@@ -86,6 +86,11 @@ class QueryServiceStub:
                 request_serializer=mutua_dot_v1_dot_query__service__pb2.ListOrganizationsRequest.SerializeToString,
                 response_deserializer=mutua_dot_v1_dot_query__service__pb2.ListOrganizationsResponse.FromString,
                 _registered_method=True)
+        self.GetPairings = channel.unary_unary(
+                '/mutua.v1.QueryService/GetPairings',
+                request_serializer=mutua_dot_v1_dot_query__service__pb2.GetPairingsRequest.SerializeToString,
+                response_deserializer=mutua_dot_v1_dot_query__service__pb2.GetPairingsResponse.FromString,
+                _registered_method=True)
         self.ListBatches = channel.unary_unary(
                 '/mutua.v1.QueryService/ListBatches',
                 request_serializer=mutua_dot_v1_dot_query__service__pb2.ListBatchesRequest.SerializeToString,
@@ -179,6 +184,13 @@ class QueryServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetPairings(self, request, context):
+        """Which organizations the programme binds together, and when.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ListBatches(self, request, context):
         """What was imported, by batch and generation.
         """
@@ -249,6 +261,11 @@ def add_QueryServiceServicer_to_server(servicer, server):
                     servicer.ListOrganizations,
                     request_deserializer=mutua_dot_v1_dot_query__service__pb2.ListOrganizationsRequest.FromString,
                     response_serializer=mutua_dot_v1_dot_query__service__pb2.ListOrganizationsResponse.SerializeToString,
+            ),
+            'GetPairings': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetPairings,
+                    request_deserializer=mutua_dot_v1_dot_query__service__pb2.GetPairingsRequest.FromString,
+                    response_serializer=mutua_dot_v1_dot_query__service__pb2.GetPairingsResponse.SerializeToString,
             ),
             'ListBatches': grpc.unary_unary_rpc_method_handler(
                     servicer.ListBatches,
@@ -499,6 +516,33 @@ class QueryService:
             '/mutua.v1.QueryService/ListOrganizations',
             mutua_dot_v1_dot_query__service__pb2.ListOrganizationsRequest.SerializeToString,
             mutua_dot_v1_dot_query__service__pb2.ListOrganizationsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetPairings(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/mutua.v1.QueryService/GetPairings',
+            mutua_dot_v1_dot_query__service__pb2.GetPairingsRequest.SerializeToString,
+            mutua_dot_v1_dot_query__service__pb2.GetPairingsResponse.FromString,
             options,
             channel_credentials,
             insecure,

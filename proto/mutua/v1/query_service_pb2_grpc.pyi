@@ -61,6 +61,8 @@ class QueryServiceStub:
     """How far giving, and receiving, lie with a few: Gini, Lorenz curve, share of the top three."""
     ListOrganizations: _grpc.UnaryUnaryMultiCallable[_query_service_pb2.ListOrganizationsRequest, _query_service_pb2.ListOrganizationsResponse]
     """The roster and every unregistered organization that was named, by id."""
+    GetPairings: _grpc.UnaryUnaryMultiCallable[_query_service_pb2.GetPairingsRequest, _query_service_pb2.GetPairingsResponse]
+    """Which organizations the programme binds together, and when."""
     ListBatches: _grpc.UnaryUnaryMultiCallable[_query_service_pb2.ListBatchesRequest, _query_service_pb2.ListBatchesResponse]
     """What was imported, by batch and generation."""
     GetProgramme: _grpc.UnaryUnaryMultiCallable[_query_service_pb2.GetProgrammeRequest, _query_service_pb2.GetProgrammeResponse]
@@ -103,6 +105,8 @@ class QueryServiceAsyncStub(QueryServiceStub):
     """How far giving, and receiving, lie with a few: Gini, Lorenz curve, share of the top three."""
     ListOrganizations: _aio.UnaryUnaryMultiCallable[_query_service_pb2.ListOrganizationsRequest, _query_service_pb2.ListOrganizationsResponse]  # type: ignore[assignment]
     """The roster and every unregistered organization that was named, by id."""
+    GetPairings: _aio.UnaryUnaryMultiCallable[_query_service_pb2.GetPairingsRequest, _query_service_pb2.GetPairingsResponse]  # type: ignore[assignment]
+    """Which organizations the programme binds together, and when."""
     ListBatches: _aio.UnaryUnaryMultiCallable[_query_service_pb2.ListBatchesRequest, _query_service_pb2.ListBatchesResponse]  # type: ignore[assignment]
     """What was imported, by batch and generation."""
     GetProgramme: _aio.UnaryUnaryMultiCallable[_query_service_pb2.GetProgrammeRequest, _query_service_pb2.GetProgrammeResponse]  # type: ignore[assignment]
@@ -190,6 +194,14 @@ class QueryServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_query_service_pb2.ListOrganizationsResponse, _abc.Awaitable[_query_service_pb2.ListOrganizationsResponse]]:
         """The roster and every unregistered organization that was named, by id."""
+
+    @_abc_1.abstractmethod
+    def GetPairings(
+        self,
+        request: _query_service_pb2.GetPairingsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_query_service_pb2.GetPairingsResponse, _abc.Awaitable[_query_service_pb2.GetPairingsResponse]]:
+        """Which organizations the programme binds together, and when."""
 
     @_abc_1.abstractmethod
     def ListBatches(

@@ -15,6 +15,7 @@ from services.adapters.sql_store.tables import (
     NothingToReportRow,
     OrganizationMonthRow,
     OrganizationVersionRow,
+    PairingRow,
     PartyRow,
     ProgrammeConfigurationRow,
     ProgrammeRow,
@@ -32,6 +33,7 @@ from services.ledger.facts import Event, Source
 from services.ledger.monthly_sums import SUM_FIELDS as MONTH_FIELDS
 from services.ledger.new_exchange import NewExchange
 from services.ledger.nothing_to_report import NothingToReport, find_month
+from services.ledger.pairing import PairingEnded, PairingFormed, make_statement
 from services.ledger.programme import ProgrammeConfigured
 from services.ledger.state import ExchangeHistory, Journal, Revision
 from services.ledger.times import DAY, find_period
@@ -103,6 +105,7 @@ def make_slab_rows(
             batch.undone_count,
             batch.correction_count,
             batch.organization_count,
+            batch.pairing_count,
         )
         for (name, generation, recorded_by), batch in changes.batches.items()
     ]
@@ -215,6 +218,11 @@ def _make_fact_rows(programme: int, journal: Journal) -> dict[type[ReadModelRow]
             )
             for logged in journal.facts
             if (event := logged.event) and isinstance(event.fact, NothingToReport)
+        ],
+        PairingRow: [
+            (programme, logged.offset, *make_statement(event, event.fact))
+            for logged in journal.facts
+            if (event := logged.event) and isinstance(event.fact, PairingFormed | PairingEnded)
         ],
         ProgrammeConfigurationRow: [
             (programme, logged.offset, event.event_id, logged.value)

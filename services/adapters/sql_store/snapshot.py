@@ -13,6 +13,7 @@ from services.adapters.sql_store.tables import (
     BatchRow,
     ExchangeRow,
     FactRow,
+    PairingRow,
     PositionRow,
     ProgrammeConfigurationRow,
     ProgrammeRow,
@@ -22,6 +23,7 @@ from services.adapters.sql_store.tables import (
 from services.adapters.wire.event import read_record
 from services.ledger.enums import QuarantineCause, RevisionState
 from services.ledger.flow_rows import ColumnWatermark, FlowRows
+from services.ledger.pairing import PairingChoice, PairingStatement
 from services.ledger.programme import ProgrammeConfigured
 from services.ledger.records import (
     ExchangeFilter,
@@ -133,6 +135,19 @@ class SqlSnapshot:
             .order_by(row.offset)
         )
         return [_parse_configuration(row.content, programme_id) for row in self.fetch_all(contents)]
+
+    def read_pairing_statements(self, programme_id: str) -> list[PairingStatement]:
+        row = PairingRow.table().c
+        columns = [row[name] for name in PairingStatement._fields]
+        statement = (
+            select(*columns)
+            .where(row.programme == self._programme(programme_id))
+            .order_by(row.offset)
+        )
+        return [
+            PairingStatement(*each)._replace(chosen_by=PairingChoice(each.chosen_by))
+            for each in self.fetch_all(statement)
+        ]
 
     def read_quarantine(
         self, programme_id: str, offsets: Collection[int], after: int, limit: int

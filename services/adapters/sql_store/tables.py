@@ -13,7 +13,7 @@ from sqlmodel import Field, SQLModel
 
 from services.ledger.monthly_sums import SUM_FIELDS as MONTH_FIELDS
 
-MODEL_VERSION: Final = 7
+MODEL_VERSION: Final = 8
 
 
 # decision 0070: both databases share their SQL
@@ -116,6 +116,25 @@ class NothingToReportRow(ReadModelRow, table=True):
     organization_id: str = Field(primary_key=True)
     month: int = Field(primary_key=True)
     offset: int = _key()
+    recorded_by: str
+
+
+class PairingRow(ReadModelRow, table=True):
+    """A fact about two organizations that the programme binds together, as recorded.
+
+    One without `from_day` ends a pairing; see `ledger.pairing.find_pairings`.
+    """
+
+    __tablename__ = "pairing"
+    programme: int = Field(primary_key=True)
+    offset: int = _key()
+    a: str
+    b: str
+    from_day: int | None = None
+    to_day: int | None = None
+    chosen_by: int
+    event_id: str
+    batch: str
     recorded_by: str
 
 
@@ -262,6 +281,7 @@ class BatchRow(ReadModelRow, table=True):
     undone_count: int = _big()
     correction_count: int = _big()
     organization_count: int = _big()
+    pairing_count: int = _big()
 
 
 class WaitingRow(ReadModelRow, table=True):

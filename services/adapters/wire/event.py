@@ -13,7 +13,14 @@ from google.protobuf.unknown_fields import UnknownFieldSet
 
 from mutua.v1 import event_pb2 as pb
 from mutua.v1 import types_pb2
-from services.adapters.wire import exchange, nothing_to_report, organization, programme, values
+from services.adapters.wire import (
+    exchange,
+    nothing_to_report,
+    organization,
+    pairing,
+    programme,
+    values,
+)
 from services.adapters.wire.values import EnumNumbers, InvalidFieldError, to_instant
 from services.ledger.enums import Assurance, Precision, Visibility
 from services.ledger.errors import UnknownFactKindError
@@ -63,6 +70,12 @@ FACT_CODECS: dict[str, FactCodec] = {
         nothing_to_report.tidy_nothing_to_report,
         nothing_to_report.sort_nothing_to_report,
         nothing_to_report.to_nothing_to_report,
+    ),
+    "pairing_formed": FactCodec(
+        pairing.tidy_pairing, pairing.sort_pairing, pairing.to_pairing_formed
+    ),
+    "pairing_ended": FactCodec(
+        pairing.tidy_pairing, pairing.sort_pairing, pairing.to_pairing_ended
     ),
     "programme_configured": FactCodec(
         programme.tidy_programme_configured,

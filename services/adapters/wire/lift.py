@@ -7,7 +7,7 @@ from services.ledger.errors import ImpossibleQuestionError, Violation
 from services.ledger.organization import ATTRIBUTES, describe_unknown_attribute
 from services.ledger.question import to_units
 from services.measures.lift import METRIC_VERSION
-from services.network.lift import LiftRow
+from services.network.lift import PAIRING, LiftRow
 
 
 def to_attributes(names: Iterable[str]) -> tuple[str, ...]:
@@ -15,9 +15,9 @@ def to_attributes(names: Iterable[str]) -> tuple[str, ...]:
 
     Raises ImpossibleQuestionError for a name that is no attribute of organizations.
     """
-    attributes = tuple(dict.fromkeys(names)) or ATTRIBUTES
+    attributes = tuple(dict.fromkeys(names)) or (*ATTRIBUTES, PAIRING)
     for index, name in enumerate(attributes):
-        if name not in ATTRIBUTES:
+        if name not in (*ATTRIBUTES, PAIRING):
             words = describe_unknown_attribute(name)
             raise ImpossibleQuestionError(words, (Violation(f"attributes[{index}]", words),))
     return attributes
@@ -27,7 +27,7 @@ def from_lift(row: LiftRow) -> pb.Lift:
     measures, groups = row.measures, row.groups
     return pb.Lift(
         attribute=row.attribute,
-        group_count=len(groups),
+        group_count=row.group_count,
         organization_count=measures.organization_count,
         unlabelled_count=row.unlabelled_count,
         same_group_share=measures.share,
