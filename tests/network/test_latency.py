@@ -8,6 +8,8 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.strategies import DrawFn as Draw
 
 from mutua.v1 import query_service_pb2 as pb
 from mutua.v1.event_pb2 import Event
@@ -35,6 +37,42 @@ from tests.strategies import PROGRAMME, as_date, event_id, histories, questions
 
 QUESTION = Question(programme_id=PROGRAMME)
 START = date(2024, 1, 1)
+NAMES = ("alder", "birch", "Alder Trust")
+DAYS = (START, date(2024, 2, 1), date(2024, 2, 2), date(2024, 5, 1))
+
+
+@st.composite
+def dense_histories(draw: Draw) -> list[Event]:
+    """Many exchanges of three organizations on few days, with closures and corrections."""
+    return [_draw_fact(draw, number) for number in range(draw(st.integers(4, 14)))]
+
+
+def windows() -> st.SearchStrategy[pb.Question]:
+    """Questions about all organizations, whether they are registered or not."""
+    return st.builds(
+        pb.Question,
+        programme_id=st.just(PROGRAMME),
+        population=st.just(pb.POPULATION_ACTIVE),
+        to_date=st.none() | st.sampled_from((*DAYS[1:], date(2025, 1, 1))).map(as_date),
+    )
+
+
+def _draw_fact(draw: Draw, number: int) -> Event:
+    giver, receiver, third = draw(st.permutations(NAMES))
+    match draw(st.integers(0, 11)):
+        case 0 | 1:
+            return register(number, giver, draw(st.sampled_from((None, *DAYS[1:]))))
+        case 2:
+            event = Event(event_id=event_id(number), programme_id=PROGRAMME)
+            event.alias_added.alias, event.alias_added.organization_id = "Alder Trust", "alder"
+            return event
+    givers = giver if draw(st.integers(0, 3)) else f"{giver};{third}"
+    event = report(number, givers, receiver, day=draw(st.sampled_from(DAYS)))
+    if number and draw(st.integers(0, 4)) == 0:
+        content = event.exchange_recorded.exchange
+        event.exchange_corrected.exchange_id = event_id(draw(st.integers(0, number - 1)))
+        event.exchange_corrected.exchange.CopyFrom(content)
+    return event
 
 
 def make_view(events: list[Event]) -> IdentityView:
@@ -79,14 +117,13 @@ def list_turns(view: IdentityView, question: Question) -> Iterator[latency.Oracl
 
 
 class TestTurns:
-    @settings(max_examples=60, deadline=None)
-    @given(histories(exchanges=10, max_facts=24), questions())
+    @settings(max_examples=100, deadline=None)
+    @given(st.one_of(histories(exchanges=8), dense_histories()), windows() | questions())
     def test_equal_the_turns_of_the_oracle(self, events: list[Event], asked: pb.Question) -> None:
+        asked.allocation = pb.ALLOCATION_SPLIT
         question = to_question(asked, today=0)
-        if question.allocation is not Allocation.SPLIT:
-            return
-        *_, (columns, _) = advance_by_slabs(events, [])
-        view = IdentityView(columns, question.identity)
+        *_, (_, views) = advance_by_slabs(events, [len(events) // 2])
+        view = views[question.identity]
         expected = latency.list_turns(Selection(fold.fold(events), asked))
         assert sorted(list_turns(view, question)) == sorted(expected)
         [row] = compute_latency(view, question).rows
