@@ -19,6 +19,7 @@ from services.cli.output import describe_basis, to_csv, to_dictionary, to_json, 
 from services.cli.question_options import QuestionOptions
 from services.cli.question_summary import question_line
 from services.cli.value_parsers import fetch_topic_labels
+from services.cli.waiting_bar import show_waiting
 from services.exports.export_file import STDOUT
 
 Row = TypeVar("Row", bound=Message)
@@ -78,7 +79,8 @@ def show(
         unknown = _resolve(client, question, filters, list(side_names), global_options.command)
         if unknown.is_all and not read.has_retracted:
             raise unknown.to_error()
-        answer = read.ask(client, question, order_by=options.order_by, **filters)
+        with show_waiting():
+            answer = read.ask(client, question, order_by=options.order_by, **filters)
         # One more row than the limit reveals that there are more; the rest is never requested.
         rows = list(islice(read.rows_of(answer), options.limit + 1 if options.limit else None))
         if not rows:
