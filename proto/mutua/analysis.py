@@ -4,7 +4,14 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Unpack
 
 from mutua.filters import Filters, read_period, takes_filters
-from mutua.measures import AnalysisAnswer, LiftMeasures, ReciprocityMeasures
+from mutua.measures import (
+    AnalysisAnswer,
+    LatencyMeasures,
+    LiftMeasures,
+    LossMeasures,
+    ReciprocityMeasures,
+    StructureMeasures,
+)
 from mutua.v1.query_service_pb2 import Question
 
 if TYPE_CHECKING:
@@ -58,3 +65,59 @@ class Analysis:
             question, attributes=attributes, seed=seed, min_position=min_position, **filters
         )
         return AnalysisAnswer(LiftMeasures, answer)
+
+    @takes_filters
+    def structure(
+        self,
+        question: Question | None = None,
+        *,
+        by_topic: bool = False,
+        min_position: str = "",
+        **filters: Unpack[Filters],
+    ) -> AnalysisAnswer[StructureMeasures]:
+        """How organizations are connected: triads, components, reach, newcomers and isolates.
+
+        One row for everything, then with `by_topic` one for each topic.
+        """
+        answer = self._reader.get_structure(
+            question, by_topic=by_topic, min_position=min_position, **filters
+        )
+        return AnalysisAnswer(StructureMeasures, answer)
+
+    @takes_filters
+    def what_if(
+        self,
+        organization_id: str,
+        question: Question | None = None,
+        *,
+        by_topic: bool = False,
+        min_position: str = "",
+        **filters: Unpack[Filters],
+    ) -> AnalysisAnswer[LossMeasures]:
+        """What would end if an organization stopped. Raises NOT_FOUND if no fact names it.
+
+        One row for everything, then with `by_topic` one for each topic.
+        """
+        answer = self._reader.get_what_if(
+            organization_id, question, by_topic=by_topic, min_position=min_position, **filters
+        )
+        return AnalysisAnswer(LossMeasures, answer)
+
+    @takes_filters
+    def latency(
+        self,
+        question: Question | None = None,
+        *,
+        by: str = "",
+        seed: int = 0,
+        min_position: str = "",
+        **filters: Unpack[Filters],
+    ) -> AnalysisAnswer[LatencyMeasures]:
+        """How long it takes until the other side of a pair gives.
+
+        One row, or with `by` "month", "quarter" or "year" one for the turns that opened in each.
+        """
+        answer = self._reader.get_latency(
+            question, period=read_period(by), seed=seed, min_position=min_position, **filters
+        )
+        return AnalysisAnswer(LatencyMeasures, answer)

@@ -6,7 +6,7 @@ A measure that is undefined is None, and `reasons` says why where there is more 
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, fields, is_dataclass
-from datetime import date
+from datetime import UTC, date, datetime
 from functools import cache, partial
 from types import NoneType, UnionType
 from typing import (
@@ -23,6 +23,7 @@ from typing import (
 
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from google.protobuf.message import Message
+from google.protobuf.timestamp_pb2 import Timestamp
 
 from mutua import frames
 from mutua.enum_words import read_enum_word
@@ -200,6 +201,197 @@ class LiftMeasures:
     """The flow from group to group; cells without flow are left out."""
 
 
+@dataclass(frozen=True, slots=True)
+class TriadPattern:
+    """How often three organizations have one pattern of ties (Holland and Leinhardt 1970)."""
+
+    name: str
+    """Such as 021D: mutual, one-way and missing pairs, and a direction."""
+    count: int
+    """Triples with this pattern."""
+
+
+@dataclass(frozen=True, slots=True)
+class ComponentSizes:
+    """Organizations that are connected through ties; one without ties is a component."""
+
+    weak_count: int
+    """Components, whatever the direction of ties."""
+    largest_weak_size: int
+    """Organizations in the largest of them."""
+    strong_count: int
+    """Components in which everybody reaches everybody along ties."""
+    largest_strong_size: int
+    """Organizations in the largest of them."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReachMeasures:
+    """With how many others one organization has ties."""
+
+    topic: str
+    """The topic of these ties; "" for all."""
+    organization_id: str
+    """The organization."""
+    fan_out: int
+    """To how many it gave."""
+    source_count: int
+    """From how many it received."""
+    sole_receiver_count: int
+    """How many received from it alone."""
+    only_source_id: str | None
+    """The only one it received from; None if there are several, or none."""
+
+
+@dataclass(frozen=True, slots=True)
+class FirstExchange:
+    """An organization whose first exchange lies in the window."""
+
+    organization_id: str
+    """The organization."""
+    first_exchange_date: date
+    """The day, or the first day of the month or quarter that is known."""
+
+
+@dataclass(frozen=True, slots=True)
+class LastExchange:
+    """An organization with exchanges before the window and none in it."""
+
+    organization_id: str
+    """The organization."""
+    last_exchange_date: date
+    """The day of its last exchange before the window."""
+
+
+@dataclass(frozen=True, slots=True)
+class StructureMeasures:
+    """The ties among organizations. A tie exists where an exchange exists, whatever its weight.
+
+    Source of the census: P. Holland and S. Leinhardt, Am. J. Sociol. 76:492 (1970).
+    """
+
+    topic: str
+    """The topic of all that follows; "" for everything the question selects."""
+    organization_count: int
+    """Organizations of the population, and of the subset that was asked for."""
+    tie_count: int
+    """Ordered pairs with an exchange."""
+    giver_count: int
+    """Organizations that gave to one of them."""
+    receiver_count: int
+    """Organizations that received from one of them."""
+    sole_source_receiver_count: int
+    """Receivers with a single source."""
+    triads: tuple[TriadPattern, ...]
+    """All 16 patterns in the usual order, from 003 (no tie) to 300 (all mutual)."""
+    components: ComponentSizes | None
+    """What is connected."""
+    reaches: tuple[ReachMeasures, ...]
+    """Organizations with ties, by id."""
+    isolate_count: int
+    """Organizations without an exchange of any kind in the window."""
+    isolate_ids: tuple[str, ...]
+    """Their ids."""
+    newcomer_count: int | None
+    """Organizations whose first exchange lies in the window. None without from_date."""
+    newcomers: tuple[FirstExchange, ...]
+    """These organizations, by id."""
+    stopped_count: int | None
+    """Organizations with exchanges before the window and none in it. None without from_date."""
+    stopped_organizations: tuple[LastExchange, ...]
+    """These organizations, by id."""
+    reasons: tuple[str, ...]
+    """Why a measure is None, such as NO_WINDOW_START."""
+    metric_version: int
+    """Version of these definitions: compare numbers of one version only."""
+
+
+@dataclass(frozen=True, slots=True)
+class LossMeasures:
+    """What ends if one organization stops exchanging: the flow of the others is what remains."""
+
+    topic: str
+    """The topic of all that follows; "" for everything the question selects."""
+    organization_id: str
+    """The organization that stops."""
+    given: float
+    """Exchanges, or known minutes, that it gave."""
+    received: float
+    """Exchanges, or known minutes, that it received."""
+    total: float
+    """Exchanges, or known minutes, among all."""
+    share: float | None
+    """(given + received) / total, 0 to 1. None where total is 0 (NO_KNOWN_AMOUNT)."""
+    fan_out: int
+    """To how many it gave."""
+    source_count: int
+    """From how many it received."""
+    receivers_without_source_ids: tuple[str, ...]
+    """Organizations that receive from it alone, by id."""
+    components: ComponentSizes | None
+    """Components of all organizations."""
+    components_without: ComponentSizes | None
+    """Components without it."""
+    separated_ids: tuple[str, ...]
+    """Organizations that would no longer be connected with most of the others, by id."""
+    reasons: tuple[str, ...]
+    """Why a measure is None."""
+    metric_version: int
+    """Version of these definitions: compare numbers of one version only."""
+
+
+@dataclass(frozen=True, slots=True)
+class WaitingHorizon:
+    """The Kaplan-Meier estimate of turns without an answer after a number of days."""
+
+    days: int
+    """Days after a turn opened: 30, 90 or 365."""
+    unanswered_share: float | None
+    """S(days) = product of (1 - answered / at risk) over days of answers, 0 to 1. None where no
+    turn was observed that long."""
+    low: float | None
+    """The 2.5th percentile of 200 resamples of pairs."""
+    high: float | None
+    """The 97.5th percentile."""
+
+
+@dataclass(frozen=True, slots=True)
+class LatencyMeasures:
+    """How long it takes until the other side of a pair gives.
+
+    A turn opens with the first exchange of a run by one side, and the first one of the other side
+    answers it. Source: E. Kaplan and P. Meier, J. Am. Stat. Assoc. 53:457 (1958).
+    """
+
+    from_date: date | None
+    """First day of this part of a series; None without a series."""
+    to_date: date | None
+    """First day after that part."""
+    pair_count: int
+    """Unordered pairs with a turn."""
+    turn_count: int
+    """Turns that opened in this part."""
+    answered_count: int
+    """Turns that were answered while they were observed."""
+    censored_count: int
+    """Turns that were still open where their observation ends."""
+    median_days: float | None
+    """Days until half of the turns are answered. None where that is not reached."""
+    median_low: float | None
+    """The 2.5th percentile of 200 resamples of pairs; None where it is not reached."""
+    median_high: float | None
+    """The 97.5th percentile; None where it is not reached."""
+    horizons: tuple[WaitingHorizon, ...]
+    """By days, ascending; empty with TOO_FEW."""
+    reasons: tuple[str, ...]
+    """Why measures are None: TOO_FEW (fewer than 5 turns), NOT_REACHED, NOT_OBSERVED,
+    TOO_FEW_PAIRS (fewer than 5, no intervals)."""
+    observation_end_time: datetime | None
+    """Where observation ends. None without an exchange."""
+    metric_version: int
+    """Version of these definitions: compare numbers of one version only."""
+
+
 class AnalysisAnswer(Sequence[RowT], Generic[RowT]):
     """The rows of an analysis, in order, and what they rest on.
 
@@ -310,6 +502,8 @@ def _converter(descriptor: Descriptor, name: str, kind: Any) -> Callable[[Any], 
         return read_enum_word(field.enum_type)
     if field.message_type is Date.DESCRIPTOR:
         return frames.to_day
+    if field.message_type is Timestamp.DESCRIPTOR:
+        return lambda value: value.ToDatetime(UTC)
     return partial(read_message, cast("Any", kind)) if is_dataclass(kind) else lambda value: value
 
 

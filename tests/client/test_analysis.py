@@ -4,25 +4,33 @@ import asyncio
 import dataclasses
 import inspect
 from collections.abc import Iterator
-from datetime import date
+from datetime import UTC, date
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from mutua import AsyncClient, Client, MutuaError, measures
-from mutua.v1.analysis_service_pb2 import Lift, MixingCell, Reciprocity, WithoutOrganization
-from mutua.v1.analysis_service_pb2 import Yardstick as YardstickMessage
+from mutua.v1 import analysis_service_pb2 as pb
 from services.app.bootstrap import serve_embedded
 from tests.services.facts import exchange, registration
 
 MEMBERS = ["007", "1e5", "NA", "null", "o5", "o6", "o7", "o8"]
 MESSAGES: dict[Any, Any] = {
-    measures.ReciprocityMeasures: Reciprocity,
-    measures.YardstickBand: YardstickMessage,
-    measures.OneLeftOut: WithoutOrganization,
-    measures.LiftMeasures: Lift,
-    measures.GroupFlow: MixingCell,
+    measures.ReciprocityMeasures: pb.Reciprocity,
+    measures.YardstickBand: pb.Yardstick,
+    measures.OneLeftOut: pb.WithoutOrganization,
+    measures.LiftMeasures: pb.Lift,
+    measures.GroupFlow: pb.MixingCell,
+    measures.StructureMeasures: pb.Structure,
+    measures.TriadPattern: pb.TriadCount,
+    measures.ComponentSizes: pb.ComponentCounts,
+    measures.ReachMeasures: pb.OrganizationReach,
+    measures.FirstExchange: pb.Newcomer,
+    measures.LastExchange: pb.StoppedOrganization,
+    measures.LossMeasures: pb.OrganizationLoss,
+    measures.LatencyMeasures: pb.Latency,
+    measures.WaitingHorizon: pb.Horizon,
 }
 
 
@@ -102,6 +110,24 @@ class TestAnswer:
         [row] = client.analysis.lift(attributes=["region"])
         assert row.mixing == (measures.GroupFlow("North", "North", 48.0),)
         assert (row.lift, row.reasons) == (None, ("TOO_FEW_GROUPS",))
+
+    def test_structure_has_components_and_newcomers(self, client: Client) -> None:
+        [row] = client.analysis.structure(from_date="2025-01")
+        assert row.components == measures.ComponentSizes(1, 8, 1, 8)
+        assert row.newcomers[0] == measures.FirstExchange("007", date(2025, 3, 1))
+        assert [row.triads[0].name, row.triads[-1].name] == ["003", "300"]
+
+    def test_what_if_has_what_ends(self, client: Client) -> None:
+        [row] = client.analysis.what_if("NA")
+        assert (row.organization_id, row.given, row.received) == ("NA", 6.0, 6.0)
+        assert row.share == pytest.approx(12 / 48)
+
+    def test_latency_has_horizons_and_where_observation_ends(self, client: Client) -> None:
+        answer = client.analysis.latency()
+        assert [each.days for each in answer[0].horizons] == [30, 90, 365]
+        assert answer[0].observation_end_time is not None
+        assert answer[0].observation_end_time.tzinfo is UTC
+        assert answer.to_polars()["turn_count"].to_list() == [answer[0].turn_count]
 
     @pytest.mark.parametrize("word", ["decade", "Year 1", 4])
     def test_unknown_period_is_refused_with_the_known_ones(self, client: Client, word: Any) -> None:
