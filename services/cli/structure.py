@@ -106,8 +106,13 @@ def _describe(row: Structure, context: RenderContext[Structure]) -> Iterator[str
         yield from _describe_reach(row, context)
     if row.HasField("newcomer_count"):
         yield from _describe_movement(row, context)
-    if row.isolate_ids:
-        yield from isolate_lines([directory.label(each) for each in row.isolate_ids])
+    confirmed = set(row.confirmed_isolate_ids)
+    if unconfirmed := [each for each in row.isolate_ids if each not in confirmed]:
+        yield from isolate_lines(list(map(directory.label, unconfirmed)))
+    if confirmed:
+        count = format_count(row.confirmed_isolate_count, "organization", "has")
+        names = list_names(directory, row.confirmed_isolate_ids)
+        yield f"{count} no exchange and reported so for every month: {names}."
     if row.tie_count and row.organization_count >= _TRIPLE:
         counts = ", ".join(f"{each.name} {each.count:,}" for each in row.triads)
         total = sum(each.count for each in row.triads)

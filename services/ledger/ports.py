@@ -25,6 +25,7 @@ from services.ledger.records import (
     Watermark,
 )
 from services.ledger.state import Ledger, Needs
+from services.ledger.times import Month
 
 
 class Partition(Protocol):
@@ -180,6 +181,9 @@ class Snapshot(Protocol):
 
     def read_pairing_statements(self, programme_id: str) -> list[PairingStatement]:
         """Returns the facts about a programme's pairings, in log order."""
+
+    def read_reports_of_nothing(self, programme_id: str) -> list[tuple[str, Month]]:
+        """Returns recorded ids with the months for which they had nothing to report, sorted."""
 
     def read_quarantine(
         self, programme_id: str, offsets: Collection[int], after: int, limit: int

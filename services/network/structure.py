@@ -1,13 +1,13 @@
 """The structure of a programme: triads, components, reach, newcomers, and what one would take."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
 
 from services.ledger.question import NO_KNOWN_AMOUNT, Answer, Question
-from services.ledger.times import Day
+from services.ledger.times import Day, Month
 from services.measures.flow_graph import Ints
 from services.measures.reciprocity import Checkpoint
 from services.measures.structure import (
@@ -19,6 +19,7 @@ from services.measures.structure import (
     measure_loss,
 )
 from services.measures.triad_census import count_triads
+from services.network.confirmed_isolates import find_confirmed_isolates
 from services.network.identity_view import IdentityView
 from services.network.member_flows import MemberFlows
 from services.network.topic_parts import TopicPart, find_basis, split_by_topic
@@ -67,6 +68,8 @@ class StructureRow:
     """Of every organization with a tie, by id."""
     isolates: tuple[str, ...]
     """Organizations without an exchange of any kind in the window, by id."""
+    confirmed_isolates: tuple[str, ...]
+    """Isolates that had nothing to report in every month of the window."""
     movement: Movement | None
     """None without a window start."""
 
@@ -105,17 +108,19 @@ def compute_structure(
     question: Question,
     *,
     by_topic: bool = False,
+    reports_of_nothing: Sequence[tuple[str, Month]] = (),
     checkpoint: Checkpoint = lambda: None,
 ) -> Answer[StructureRow]:
     """One row for all ties, and with `by_topic` one for each topic.
 
-    A topic's row equals that of the same question about this topic alone. Raises
-    ImpossibleQuestionError as `MemberFlows.of` and `split_by_topic` do.
+    `reports_of_nothing` confirm isolates; see `find_confirmed_isolates`. A topic's row equals that
+    of the same question about this topic alone. Raises ImpossibleQuestionError as `MemberFlows.of`
+    and `split_by_topic` do.
     """
     rows = []
     for part in split_by_topic(view, question, by_topic=by_topic):
         checkpoint()
-        rows.append(_compute_row(view, part))
+        rows.append(_compute_row(view, part, reports_of_nothing))
     return Answer(rows, *find_basis(view, question, by_topic=by_topic))
 
 
@@ -162,15 +167,19 @@ def select_rows(view: IdentityView, question: Question, row: StructureRow) -> St
             if not requested_ids.isdisjoint((reach.organization_id, reach.only_source_id))
         ),
         isolates=tuple(name for name in row.isolates if name in requested_ids),
+        confirmed_isolates=tuple(name for name in row.confirmed_isolates if name in requested_ids),
         movement=movement
         and Movement(newcomers=select(movement.newcomers), stopped=select(movement.stopped)),
     )
 
 
-def _compute_row(view: IdentityView, part: TopicPart) -> StructureRow:
+def _compute_row(
+    view: IdentityView, part: TopicPart, reports_of_nothing: Sequence[tuple[str, Month]]
+) -> StructureRow:
     flows = MemberFlows.of(view, part.question, part.mask)
     graph = flows.graph
-    isolates = view.find_isolates(part.question, view.find_parties(part.mask))
+    is_isolate = view.find_isolates(part.question, view.find_parties(part.mask))
+    isolates = _name(flows, np.flatnonzero(is_isolate[flows.numbers]))
     return StructureRow(
         topic=part.topic,
         organization_count=graph.size,
@@ -178,7 +187,10 @@ def _compute_row(view: IdentityView, part: TopicPart) -> StructureRow:
         triads=count_triads(graph),
         components=count_components(graph),
         reaches=_list_reaches(flows),
-        isolates=_name(flows, np.flatnonzero(isolates[flows.numbers])),
+        isolates=isolates,
+        confirmed_isolates=find_confirmed_isolates(
+            view, part.question, isolates, reports_of_nothing
+        ),
         movement=_find_movement(view, part),
     )
 

@@ -118,7 +118,11 @@ def get_structure(query: QueryContext) -> pb.GetStructureResponse:
     """
     view, question = query.view, query.question
     answer = compute_structure(
-        view, question, by_topic=query.request.by_topic, checkpoint=query.check_cancelled
+        view,
+        question,
+        by_topic=query.request.by_topic,
+        reports_of_nothing=query.snapshot.read_reports_of_nothing(question.programme_id),
+        checkpoint=query.check_cancelled,
     )
     response = pb.GetStructureResponse(
         structures=(from_structure(row, select_rows(view, question, row)) for row in answer.rows),

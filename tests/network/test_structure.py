@@ -18,7 +18,7 @@ from services.ledger.enums import Allocation, Identity
 from services.ledger.errors import ImpossibleQuestionError
 from services.ledger.question import TOPICS_OVERLAP, Question
 from services.ledger.state import Ledger
-from services.ledger.times import Day, date_to_day
+from services.ledger.times import Day, date_to_day, month_of
 from services.network import topic_parts
 from services.network.identity_view import IdentityView
 from services.network.structure import (
@@ -220,6 +220,58 @@ class TestStructure:
         listed = select_rows(view, question, row)
         assert [each.organization_id for each in listed.reaches] == ["cedar", "dogwood"]
         assert select_rows(view, QUESTION, row) is row
+
+
+class TestConfirmedIsolates:
+    YEAR_2024 = date_to_day(date(2024, 1, 1)), date_to_day(date(2025, 1, 1))
+    JANUARY = month_of(YEAR_2024[0])
+
+    def find(self, months: range, question: Question, *events: Event) -> tuple[str, ...]:
+        """The confirmed isolates when alder had nothing to report for these months."""
+        reports = [("alder", month) for month in months]
+        view = make_view([make_registration(0, "alder"), make_registration(1, "birch"), *events])
+        [row] = compute_structure(view, question, reports_of_nothing=reports).rows
+        assert {*row.confirmed_isolates} <= {*row.isolates}
+        return row.confirmed_isolates
+
+    def ask(self, *, as_of: date = date(2026, 1, 1)) -> Question:
+        first, end = self.YEAR_2024
+        return replace(QUESTION, from_day=first, to_day=end, as_of_day=date_to_day(as_of))
+
+    def test_reported_every_month(self) -> None:
+        january = self.JANUARY
+        assert self.find(range(january, january + 12), self.ask()) == ("alder",)
+        assert self.find(range(january, january + 11), self.ask()) == ()
+
+    def test_months_that_are_not_over_need_no_report(self) -> None:
+        january = self.JANUARY
+        question = self.ask(as_of=date(2024, 5, 20))
+        assert self.find(range(january, january + 4), question) == ("alder",)
+        assert self.find(range(january, january + 3), question) == ()
+        assert self.find(range(january, january + 12), self.ask(as_of=date(2024, 1, 20))) == ()
+
+    def test_months_before_an_organization_opened_need_no_report(self) -> None:
+        opened = make_registration(2, "alder")
+        organization = opened.organization_registered.organization
+        organization.open_date.year, organization.open_date.month = 2024, 11
+        organization.open_date.day = 1
+        question, january = self.ask(), self.JANUARY
+        view = make_view([opened])
+        reports = [("alder", january + 10), ("alder", january + 11)]
+        [row] = compute_structure(view, question, reports_of_nothing=reports).rows
+        assert row.confirmed_isolates == ("alder",)
+
+    def test_without_a_start_the_first_exchange_is_the_start(self) -> None:
+        question = replace(self.ask(), from_day=None)
+        first = report(5, "cedar", "dogwood", day=date(2024, 10, 5))
+        january = self.JANUARY
+        assert self.find(range(january + 9, january + 12), question, first) == ("alder",)
+        assert self.find(range(january + 10, january + 12), question, first) == ()
+        assert self.find(range(january, january + 12), question) == ()
+
+    def test_organization_with_an_exchange_is_no_isolate(self) -> None:
+        events = [report(5, "alder", "cedar", day=date(2024, 10, 5))]
+        assert self.find(range(self.JANUARY, self.JANUARY + 12), self.ask(), *events) == ()
 
 
 class TestWhatIf:

@@ -10,7 +10,8 @@ import grpc
 import pytest
 
 from mutua import Client, MutuaError
-from mutua.v1.types_pb2 import Date
+from mutua.v1.event_pb2 import Event
+from mutua.v1.types_pb2 import OCCUR_PRECISION_MONTH, Date
 from services.ledger.errors import ImpossibleQuestionError
 from services.query.paging import require_one_page
 from tests.cli.conftest import RunCommand
@@ -88,6 +89,21 @@ class TestStructure:
         [row] = programme.get_structure(from_date="2030-01-01").structures
         assert (row.tie_count, row.isolate_count, row.stopped_count) == (0, 6, 5)
 
+    def test_isolates_that_had_nothing_to_report_are_confirmed(self, programme: Client) -> None:
+        event = Event(occur_precision=OCCUR_PRECISION_MONTH)
+        event.occur_time.FromJsonString("2026-03-01T00:00:00Z")
+        event.nothing_to_report.organization_id = "silent"
+        position = programme.record([event])
+        answer = programme.get_structure(
+            from_date="2026-03-01",
+            to_date="2026-04-01",
+            as_of_date="2026-05-01",
+            min_position=position,
+        )
+        [row] = answer.structures
+        assert (row.isolate_count, row.confirmed_isolate_count) == (2, 1)
+        assert [*row.confirmed_isolate_ids] == ["silent"]
+
     def test_of_an_empty_programme(self, client: Client) -> None:
         [row] = client.get_structure().structures
         assert (row.organization_count, row.components.weak_count) == (0, 0)
@@ -154,6 +170,14 @@ class TestCommands:
         assert "Stopped: 0 organizations have an exchange before 2020-01-01" in result.out
         assert "Triads: 4 triples by pattern of ties: 003 0, 012 2," in result.out
         assert (result.code, result.err) == (0, "")
+
+    def test_structure_names_isolates_that_said_so(self, shared: RunCommand) -> None:
+        for name in ("Fir", "Yew"):
+            shared("organization", "add", name, "--name", name)
+        shared("nothing-to-report", "Fir", "2020-01")
+        result = shared("structure", "--from", "2020-01", "--to", "2020-02")
+        assert "1 organization has no exchange and reported so for every month: Fir" in result.out
+        assert "Nothing seen of 1 organization: Yew" in result.out
 
     def test_structure_of_an_empty_window(self, shared: RunCommand) -> None:
         result = shared("structure", "--from", "2000-01", "--to", "2000-02")

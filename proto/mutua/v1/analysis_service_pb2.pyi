@@ -686,6 +686,8 @@ class Structure(_message.Message):
     STOPPED_ORGANIZATIONS_FIELD_NUMBER: _builtins.int
     REASONS_FIELD_NUMBER: _builtins.int
     METRIC_VERSION_FIELD_NUMBER: _builtins.int
+    CONFIRMED_ISOLATE_COUNT_FIELD_NUMBER: _builtins.int
+    CONFIRMED_ISOLATE_IDS_FIELD_NUMBER: _builtins.int
     topic: _builtins.str
     """The topic of all that follows; empty for everything the question selects. The figures of a topic
     are those of the same question with this topic alone.
@@ -701,7 +703,9 @@ class Structure(_message.Message):
     sole_source_receiver_count: _builtins.int
     """Receivers with a single source."""
     isolate_count: _builtins.int
-    """Organizations without an exchange of any kind in the window: nothing was seen of them."""
+    """Organizations without an exchange of any kind in the window. Nothing was seen of them, unless
+    they are confirmed.
+    """
     newcomer_count: _builtins.int
     """Organizations whose first exchange that the filters select, at any time, lies in the window.
     Absent without from_date (NO_WINDOW_START).
@@ -712,6 +716,10 @@ class Structure(_message.Message):
     """
     metric_version: _builtins.int
     """Of these definitions."""
+    confirmed_isolate_count: _builtins.int
+    """Isolates that had nothing to report for every month of the window that is over: from from_date,
+    or the first exchange of the programme, to to_date or as_of_date, while they were open.
+    """
     @_builtins.property
     def triads(self) -> _containers.RepeatedCompositeFieldContainer[Global___TriadCount]:
         """All 16 patterns in the usual order, from 003 (no tie) to 300 (all mutual)."""
@@ -740,6 +748,10 @@ class Structure(_message.Message):
     def reasons(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Why a measure is absent."""
 
+    @_builtins.property
+    def confirmed_isolate_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Their ids."""
+
     def __init__(
         self,
         *,
@@ -760,10 +772,12 @@ class Structure(_message.Message):
         stopped_organizations: _abc.Iterable[Global___StoppedOrganization] | None = ...,
         reasons: _abc.Iterable[_builtins.str] | None = ...,
         metric_version: _builtins.int = ...,
+        confirmed_isolate_count: _builtins.int = ...,
+        confirmed_isolate_ids: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_newcomer_count", b"_newcomer_count", "_stopped_count", b"_stopped_count", "components", b"components", "newcomer_count", b"newcomer_count", "stopped_count", b"stopped_count"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_newcomer_count", b"_newcomer_count", "_stopped_count", b"_stopped_count", "components", b"components", "giver_count", b"giver_count", "isolate_count", b"isolate_count", "isolate_ids", b"isolate_ids", "metric_version", b"metric_version", "newcomer_count", b"newcomer_count", "newcomers", b"newcomers", "organization_count", b"organization_count", "reaches", b"reaches", "reasons", b"reasons", "receiver_count", b"receiver_count", "sole_source_receiver_count", b"sole_source_receiver_count", "stopped_count", b"stopped_count", "stopped_organizations", b"stopped_organizations", "tie_count", b"tie_count", "topic", b"topic", "triads", b"triads"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_newcomer_count", b"_newcomer_count", "_stopped_count", b"_stopped_count", "components", b"components", "confirmed_isolate_count", b"confirmed_isolate_count", "confirmed_isolate_ids", b"confirmed_isolate_ids", "giver_count", b"giver_count", "isolate_count", b"isolate_count", "isolate_ids", b"isolate_ids", "metric_version", b"metric_version", "newcomer_count", b"newcomer_count", "newcomers", b"newcomers", "organization_count", b"organization_count", "reaches", b"reaches", "reasons", b"reasons", "receiver_count", b"receiver_count", "sole_source_receiver_count", b"sole_source_receiver_count", "stopped_count", b"stopped_count", "stopped_organizations", b"stopped_organizations", "tie_count", b"tie_count", "topic", b"topic", "triads", b"triads"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__newcomer_count: _TypeAlias = _typing.Literal["newcomer_count"]  # noqa: Y015
     _WhichOneofArgType__newcomer_count: _TypeAlias = _typing.Literal["_newcomer_count", b"_newcomer_count"]  # noqa: Y015

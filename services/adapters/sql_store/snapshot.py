@@ -13,6 +13,7 @@ from services.adapters.sql_store.tables import (
     BatchRow,
     ExchangeRow,
     FactRow,
+    NothingToReportRow,
     PairingRow,
     PositionRow,
     ProgrammeConfigurationRow,
@@ -33,6 +34,7 @@ from services.ledger.records import (
     StoredQuarantineRecord,
     StoredRevision,
 )
+from services.ledger.times import Month
 
 
 class SqlSnapshot:
@@ -148,6 +150,16 @@ class SqlSnapshot:
             PairingStatement(*each)._replace(chosen_by=PairingChoice(each.chosen_by))
             for each in self.fetch_all(statement)
         ]
+
+    def read_reports_of_nothing(self, programme_id: str) -> list[tuple[str, Month]]:
+        row = NothingToReportRow.table().c
+        reports = (
+            select(row.organization_id, row.month)
+            .where(row.programme == self._programme(programme_id))
+            .distinct()
+            .order_by(row.organization_id, row.month)
+        )
+        return [(each.organization_id, each.month) for each in self.fetch_all(reports)]
 
     def read_quarantine(
         self, programme_id: str, offsets: Collection[int], after: int, limit: int

@@ -23,6 +23,8 @@ def from_structure(row: StructureRow, listed: StructureRow) -> pb.Structure:
         reaches=[_from_reach(row.topic, reach) for reach in listed.reaches],
         isolate_count=len(row.isolates),
         isolate_ids=listed.isolates,
+        confirmed_isolate_count=len(row.confirmed_isolates),
+        confirmed_isolate_ids=listed.confirmed_isolates,
         newcomer_count=None if movement is None else len(movement.newcomers),
         newcomers=[
             pb.Newcomer(organization_id=name, first_exchange_date=from_day(day))
