@@ -99,6 +99,8 @@ def _value(field: FieldDescriptor) -> str:
     """A value in text format that is not the default."""
     if field.enum_type is not None:
         return str(field.enum_type.values[2].name)
+    if field.cpp_type == FieldDescriptor.CPPTYPE_INT32:
+        return "7"
     if field.message_type is None:
         return '"a"'
     fields = field.message_type.fields_by_name

@@ -67,6 +67,8 @@ class Filters(TypedDict, total=False):
     """When a fact counts as known: "reported" (default) or "recorded"."""
     as_of_date: date | str | Date | None
     """The day that ages and trends are counted from; default today, UTC."""
+    half_life_days: int | None
+    """Amounts count half for every so many days before the end of the window; balances only."""
 
 
 def takes_filters(method: Method) -> Method:
@@ -133,6 +135,8 @@ def _read(field: FieldDescriptor, value: Any) -> Any:
         return _attributes(value)
     if field.message_type is not None:
         return _MESSAGES[field.message_type.full_name](value)
+    if field.cpp_type == FieldDescriptor.CPPTYPE_INT32:
+        return _number(value)
     read = _text if field.enum_type is None else partial(_word, field.enum_type)
     if not field.is_repeated:
         return read(value)
@@ -142,6 +146,12 @@ def _read(field: FieldDescriptor, value: Any) -> Any:
 def _text(value: object) -> str:
     if not isinstance(value, str):
         raise ValueError(f"{value!r} is not text")
+    return value
+
+
+def _number(value: object) -> int:
+    if not isinstance(value, int):
+        raise ValueError(f"{value!r} is not a whole number")
     return value
 
 

@@ -6,6 +6,7 @@ import click
 
 from mutua.v1.query_service_pb2 import AttributeFilter
 from services.cli.parameters import ParsedParameter
+from services.ledger.half_life import MAX_HALF_LIFE_DAYS
 
 
 def _parse_attribute(text: str) -> AttributeFilter:
@@ -32,4 +33,11 @@ SEED_OPTION: Final = click.option(
 )
 BY_TOPIC_OPTION: Final = click.option(
     "--by-topic", is_flag=True, help="Also answer for each topic; topics do not add up."
+)
+HALF_LIFE_OPTION: Final = click.option(
+    "--half-life",
+    "half_life_days",
+    type=click.IntRange(1, MAX_HALF_LIFE_DAYS),
+    metavar="DAYS",
+    help="Amounts count half for every so many days before the end of the window.",
 )

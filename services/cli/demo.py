@@ -189,7 +189,7 @@ def _summary_lines(client: Client, position: str, data: Path) -> Iterator[str]:
     yield "shaped by a study of knowledge networking between hospitals (JMIR 2021;23(8):e23372)."
     yield f"Recorded through the gRPC service into {data}, asked as of {AS_OF}."
     yield f"\nThe {BALANCE_ROWS} organizations with most exchanges:\n"
-    columns = balance_columns(LENS_COUNT, directory, pages.warnings)
+    columns = balance_columns(pages.question, directory, pages.warnings)
     yield to_table(balances[:BALANCE_ROWS], columns)
     yield f"\n{NEITHER_IS_BETTER}"
     yield from coverage_lines(pages.coverage)

@@ -30,8 +30,8 @@ WARNING_LINES: Final = {
 }
 
 
-def format_amount(value: float) -> str:
-    return f"{value:,.0f}"
+def format_amount(value: float, digits: int = 0) -> str:
+    return f"{value:,.{digits}f}"
 
 
 def format_unless_zero(count: int) -> str:

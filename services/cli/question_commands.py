@@ -8,6 +8,7 @@ import click
 from mutua import Client
 from mutua.v1.query_service_pb2 import Balance, Edge, Exchange, Node, Organization, Pair
 from services.cli import tables
+from services.cli.analysis_options import HALF_LIFE_OPTION
 from services.cli.connection import GlobalOptions
 from services.cli.exchange_csv import exchange_csv
 from services.cli.exchange_summary import revision_lines
@@ -22,7 +23,7 @@ BALANCES: Final[QuestionView[Balance]] = QuestionView(
     ask=Client.list_balances,
     table=lambda context: to_table(
         context.rows,
-        tables.balance_columns(context.question.lens, context.directory, context.answer.warnings),
+        tables.balance_columns(context.question, context.directory, context.answer.warnings),
     ),
     footer=lambda context: [NEITHER_IS_BETTER] if context.rows else [],
 )
@@ -80,6 +81,7 @@ ORGANIZATIONS: Final[QuestionView[Organization]] = QuestionView(
 
 @click.command()
 @takes_question
+@HALF_LIFE_OPTION
 def balances(global_options: GlobalOptions, options: QuestionOptions) -> None:
     """Show what organizations gave and received.
 
@@ -87,6 +89,7 @@ def balances(global_options: GlobalOptions, options: QuestionOptions) -> None:
     Examples:
       mutua balances
       mutua balances --lens burden --from 2026-01 --to 2026-07
+      mutua balances --half-life 365
       mutua balances --kind call --kind visit --formality informal
       mutua balances --order-by "net desc" --limit 10
       mutua balances --organization Thornwick --format csv

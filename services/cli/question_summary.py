@@ -17,6 +17,7 @@ from services.cli.exchange_summary import FORMALITIES, KINDS
 from services.cli.organization_names import CommandLineDirectory
 from services.cli.output import to_iso
 from services.cli.parameters import words_by_number
+from services.ledger.wording import format_count
 
 LENSES: Final = words_by_number(Lens.items())
 ALLOCATIONS: Final = words_by_number(Allocation.items())
@@ -61,6 +62,8 @@ def describe_window(question: Question) -> str:
 def _amounts(question: Question) -> str:
     """The lens, and how amounts are divided where that could be otherwise."""
     lens = f"lens {LENSES[question.lens]}"
+    if question.HasField("half_life_days"):
+        lens += f", half-life {format_count(question.half_life_days, 'day')}"
     if question.lens == LENS_COUNT and question.allocation == ALLOCATION_SPLIT:
         return lens
     return f"{lens}, allocation {ALLOCATIONS[question.allocation]}"

@@ -33,20 +33,21 @@ RETRACTED: Final = STATES[EXCHANGE_STATE_RETRACTED]
 
 
 def balance_columns(
-    lens: Lens.ValueType, directory: CommandLineDirectory, warnings: Iterable[str]
+    question: Question, directory: CommandLineDirectory, warnings: Iterable[str]
 ) -> list[Column[Balance]]:
-    unit = unit_of(lens)
+    unit = unit_of(question.lens)
+    digits = 1 if question.HasField("half_life_days") else 0
     return [
         Column("id", lambda row: row.organization_id),
         Column("name", lambda row: directory.name(row.organization_id)),
         Column(
             f"gave{unit}",
-            lambda row: format_amount(row.given) if row.HasField("given") else "",
+            lambda row: format_amount(row.given, digits) if row.HasField("given") else "",
             True,
         ),
         Column(
             f"received{unit}",
-            lambda row: format_amount(row.received) if row.HasField("received") else "",
+            lambda row: format_amount(row.received, digits) if row.HasField("received") else "",
             True,
         ),
         Column(

@@ -62,6 +62,8 @@ class Question:
     where: tuple[tuple[str, str], ...] = ()
     """Attributes and values that organizations have; values of one attribute are alternatives."""
     as_of_day: Day = 0
+    half_life_days: int | None = None
+    """See `half_life`; None: amounts do not decay."""
 
     def has_attributes(self, organization: Organization) -> bool:
         """Whether an organization has the attributes of `where`."""

@@ -19,6 +19,7 @@ from services.ledger.enums import (
     Side,
 )
 from services.ledger.exchange import Exchange
+from services.ledger.half_life import compute_weight, decay
 from services.ledger.identity import is_internal, resolve, resolve_exchange
 from services.ledger.organization import Organization
 from services.ledger.question import (
@@ -52,6 +53,8 @@ class ResolvedExchange:
     """Internal exchanges enter no measure, so they have neither legs nor joint parties."""
     legs: tuple[Leg, ...]
     joint_ids: frozenset[str]
+    weight: float
+    """The part of its amounts that balances count; see `half_life`."""
 
     @property
     def parties(self) -> frozenset[str]:
@@ -232,6 +235,7 @@ def _resolve(ledger: Ledger, question: Question, revision: Revision, day: Day) -
         is_internal=internal,
         legs=() if internal else tuple(split_into_legs(exchange)),
         joint_ids=frozenset(() if internal else exchange.party_ids),
+        weight=compute_weight(question, revision.content_event.occur_time or 0),
     )
 
 
@@ -268,9 +272,9 @@ def _balance(party: str, exchanges: list[ResolvedExchange], question: Question) 
 def _total(exchanges: list[ResolvedExchange], party: str, end: str, question: Question) -> int:
     """Returns the sum of the legs with a party at one end, `giver_id` or `receiver_id`."""
     if question.lens is Lens.COUNT and question.allocation is Allocation.ONCE:
-        return len(exchanges) * MILLION
+        return sum(decay(MILLION, exchange.weight) for exchange in exchanges)
     return sum(
-        leg.amount(question.lens) or 0
+        decay(leg.amount(question.lens) or 0, exchange.weight)
         for exchange in exchanges
         for leg in exchange.legs
         if getattr(leg, end) == party

@@ -4,7 +4,6 @@ from typing import NamedTuple
 
 import numpy as np
 
-from services.ledger.allocation import MILLION
 from services.ledger.enums import Allocation, Lens
 from services.ledger.question import (
     MANY_UNKNOWN,
@@ -86,7 +85,8 @@ def compute_totals(
     given, received = of(giver, sums.amounts), of(receiver, sums.amounts)
     if question.allocation is Allocation.ONCE and question.lens is Lens.COUNT:
         # Minutes lie on the same organizations as under split; counts give 1 to each party.
-        given, received = giving * MILLION, taking * MILLION
+        given = of(giver, sum_leads(sums.place_amounts, GIVER_LEADS))
+        received = of(receiver, sum_leads(sums.place_amounts, RECEIVER_LEADS))
     joint = np.bincount(
         view.ties.joint.organization[mask[view.columns.joint.exchange]], minlength=size
     )

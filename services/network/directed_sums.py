@@ -26,6 +26,8 @@ class DirectedSums:
     legs: Ints
     """By place; see `ties`."""
     unknown_legs: Ints
+    place_amounts: Ints
+    """Amounts by place, in millionths."""
     exchanges: Ints
     """By direction."""
     unknown_exchanges: Ints
@@ -36,26 +38,35 @@ class DirectedSums:
 def sum_legs(view: IdentityView, question: Question, mask: Flags) -> DirectedSums:
     """Adds up the legs of the exchanges in a mask."""
     lens, is_full = question.lens, question.allocation is Allocation.FULL
+    is_count = lens is Lens.COUNT
+    weights = None if question.half_life_days is None else view.compute_weights(question)
     size = LEADS * view.ties.direction_count
     counts, unknown_counts, amounts = (np.zeros(size, dtype=np.int64) for _ in range(3))
     for legs, place, rows in view.iterate_placed_legs(mask):
         places = place[rows]
         np.add.at(counts, places, 1)
-        if lens is not Lens.COUNT:
+        if not is_count:
             without = np.flatnonzero(legs.unknown[rows] & UNKNOWN_BITS[lens])
             np.add.at(unknown_counts, places[without], 1)
             if is_full:
                 amount = to_millionths(view.get_minutes(lens)[legs.exchange[rows]])
             else:
                 amount = getattr(legs, LENS_FIELDS[lens].share)[rows]
+            if weights is not None:
+                amount = np.rint(amount * weights[legs.exchange[rows]]).astype(np.int64)
             np.add.at(amounts, places, amount)
-    exchanges, is_count = sum_leads(counts), lens is Lens.COUNT
+        elif weights is not None:
+            amount = np.rint(MILLION * weights[legs.exchange[rows]]).astype(np.int64)
+            np.add.at(amounts, places, amount)
+    exchanges = sum_leads(counts)
+    place_amounts = counts * MILLION if is_count and weights is None else amounts
     return DirectedSums(
         legs=counts,
         unknown_legs=unknown_counts,
+        place_amounts=place_amounts,
         exchanges=exchanges,
         unknown_exchanges=np.zeros_like(exchanges) if is_count else sum_leads(unknown_counts),
-        amounts=exchanges * MILLION if is_count else sum_leads(amounts),
+        amounts=sum_leads(place_amounts),
     )
 
 

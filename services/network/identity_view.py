@@ -7,16 +7,18 @@ from functools import reduce
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 from propcache.api import cached_property
 
 from services.ledger.allocation import LENS_FIELDS
 from services.ledger.enums import BOUNDARY_ROLE, Identity, Lens, Population
+from services.ledger.half_life import find_end
 from services.ledger.identity import resolve
 from services.ledger.organization import Organization
 from services.ledger.periods import Period
 from services.ledger.question import Coverage, Question, find_warnings
 from services.ledger.straddling import StraddlingCounts
-from services.ledger.times import Day
+from services.ledger.times import DAY, Day
 from services.network import doubles, organization_index, reporters, ties
 from services.network.column_table import Flags, Ints
 from services.network.columns import BLOCK_ROWS, Columns, Legs
@@ -27,6 +29,7 @@ from services.network.ties import Ties
 
 MAX_MONTH_DAYS: Final = 31
 LegRows = slice | Ints
+Floats = NDArray[np.float64]
 _NO_ALIASES: Final[Mapping[str, str]] = {}
 
 
@@ -120,6 +123,13 @@ class IdentityView:
         internal = np.zeros(len(self.columns.is_standing), dtype=np.bool_)
         internal[self.ties.internal.exchange] = True
         return internal
+
+    def compute_weights(self, question: Question) -> Floats:
+        """Returns by exchange the part of its amounts that counts under a half-life."""
+        assert question.half_life_days is not None, "a question without a half-life"
+        age = np.maximum(0, find_end(question) - self.columns.exchanges.occur_time)
+        weights: Floats = np.exp2(-age / (question.half_life_days * DAY))
+        return weights
 
     def get_minutes(self, lens: Lens) -> Ints:
         """Returns whole minutes by exchange, negative where unknown; giver minutes under count."""

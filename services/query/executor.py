@@ -97,7 +97,7 @@ class QueryExecutor:
         deadline passes, the function ends at its next `check_cancelled`. Raises MutuaError for a
         request that cannot be answered, and what the function raises.
         """
-        request = self._parse(message, context, takes_subset=asked.takes_subset)
+        request = self._parse(message, context, asked)
         partition = self._log.find_partition(request.question.programme_id)
         remaining = get_remaining_seconds(context)
         end_time = None if remaining is None else time.monotonic() + remaining
@@ -186,7 +186,7 @@ class QueryExecutor:
         # Protobuf merges concatenated messages, so the position need not be in the cached bytes.
         return response.content + response.message_type(position=str(position)).SerializeToString()
 
-    def _parse(self, message: Any, context: Context, *, takes_subset: bool) -> ParsedRequest:
+    def _parse(self, message: Any, context: Context, asked: RegisteredQuestion) -> ParsedRequest:
         """Raises ImpossibleQuestionError, InvalidPageTokenError or an error about min_position."""
         fields = message.DESCRIPTOR.fields_by_name
         question = to_question(
@@ -195,7 +195,8 @@ class QueryExecutor:
             else pb.Question(programme_id=message.programme_id),
             today=day_of(self._clock()),
             scope=scope_of(context),
-            takes_subset=takes_subset,
+            takes_subset=asked.takes_subset,
+            takes_half_life=asked.takes_half_life,
         )
         page = parse_page_request(message) if "page_token" in fields else None
         if page is not None and page.list_version is not None:

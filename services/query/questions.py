@@ -42,6 +42,8 @@ class RegisteredQuestion(NamedTuple):
     """Whether equal requests may share its response."""
     takes_subset: bool = False
     """Whether it answers for organizations that have the attributes of `where`."""
+    takes_half_life: bool = False
+    """Whether its amounts decay by a half-life."""
 
 
 def register_questions(
@@ -50,8 +52,8 @@ def register_questions(
     """All questions by the name of their rpc."""
     respond_status = partial(get_status, log=log, positions=positions, model_version=model_version)
     return {
-        "GetBalance": RegisteredQuestion(get_balance),
-        "ListBalances": RegisteredQuestion(list_balances),
+        "GetBalance": RegisteredQuestion(get_balance, takes_half_life=True),
+        "ListBalances": RegisteredQuestion(list_balances, takes_half_life=True),
         "ListPairs": RegisteredQuestion(list_pairs),
         "ListExchanges": RegisteredQuestion(list_exchanges),
         "GetExchange": RegisteredQuestion(get_exchange),

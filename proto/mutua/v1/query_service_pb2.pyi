@@ -328,6 +328,7 @@ class Question(_message.Message):
     KNOWN_AT_FIELD_NUMBER: _builtins.int
     BASIS_FIELD_NUMBER: _builtins.int
     AS_OF_DATE_FIELD_NUMBER: _builtins.int
+    HALF_LIFE_DAYS_FIELD_NUMBER: _builtins.int
     programme_id: _builtins.str
     """The ledger asked. Required."""
     lens: Global___Lens.ValueType
@@ -342,6 +343,12 @@ class Question(_message.Message):
     """Which organizations the answer is about."""
     basis: Global___Basis.ValueType
     """On whose word a fact counts as known."""
+    half_life_days: _builtins.int
+    """Days, 1 to 36,500: amounts add up w * 2 ^ -((t0 - t) / half_life_days), for an exchange at t (a
+    coarse one: its first instant) and the end t0 of the window: to_date, else that of as_of_date.
+    What happened after t0 counts whole. Counts of exchanges stay. Absent: amounts do not decay. In
+    GetBalance and ListBalances only; UNIMPLEMENTED elsewhere.
+    """
     @_builtins.property
     def from_date(self) -> _types_pb2.Date:
         """First UTC day of the window. Absent: from the beginning."""
@@ -397,12 +404,15 @@ class Question(_message.Message):
         known_at: _timestamp_pb2.Timestamp | None = ...,
         basis: Global___Basis.ValueType = ...,
         as_of_date: _types_pb2.Date | None = ...,
+        half_life_days: _builtins.int | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["as_of_date", b"as_of_date", "from_date", b"from_date", "known_at", b"known_at", "to_date", b"to_date"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_half_life_days", b"_half_life_days", "as_of_date", b"as_of_date", "from_date", b"from_date", "half_life_days", b"half_life_days", "known_at", b"known_at", "to_date", b"to_date"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["allocation", b"allocation", "as_of_date", b"as_of_date", "basis", b"basis", "formalities", b"formalities", "from_date", b"from_date", "identity", b"identity", "kinds", b"kinds", "known_at", b"known_at", "lens", b"lens", "organization_ids", b"organization_ids", "population", b"population", "programme_id", b"programme_id", "report_view", b"report_view", "to_date", b"to_date", "topics", b"topics", "where", b"where"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_half_life_days", b"_half_life_days", "allocation", b"allocation", "as_of_date", b"as_of_date", "basis", b"basis", "formalities", b"formalities", "from_date", b"from_date", "half_life_days", b"half_life_days", "identity", b"identity", "kinds", b"kinds", "known_at", b"known_at", "lens", b"lens", "organization_ids", b"organization_ids", "population", b"population", "programme_id", b"programme_id", "report_view", b"report_view", "to_date", b"to_date", "topics", b"topics", "where", b"where"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__half_life_days: _TypeAlias = _typing.Literal["half_life_days"]  # noqa: Y015
+    _WhichOneofArgType__half_life_days: _TypeAlias = _typing.Literal["_half_life_days", b"_half_life_days"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__half_life_days) -> _WhichOneofReturnType__half_life_days | None: ...
 
 Global___Question: _TypeAlias = Question  # noqa: Y015
 

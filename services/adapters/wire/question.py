@@ -8,6 +8,7 @@ from mutua.v1 import types_pb2
 from services.adapters.wire.values import EnumT, InvalidFieldError, from_day, tidy, to_date, to_enum
 from services.ledger.enums import Allocation, Formality, Identity, Kind, Lens, Population
 from services.ledger.errors import ImpossibleQuestionError, UnimplementedError, Violation
+from services.ledger.half_life import MAX_HALF_LIFE_DAYS
 from services.ledger.organization import ATTRIBUTES, describe_unknown_attribute
 from services.ledger.question import OPEN_SCOPE, Question, Scope
 from services.ledger.times import Day, date_to_day
@@ -20,9 +21,17 @@ _UNIMPLEMENTED_FIELDS: Final = {
 
 
 def to_question(
-    message: pb.Question, *, today: Day, scope: Scope = OPEN_SCOPE, takes_subset: bool = False
+    message: pb.Question,
+    *,
+    today: Day,
+    scope: Scope = OPEN_SCOPE,
+    takes_subset: bool = False,
+    takes_half_life: bool = False,
 ) -> Question:
-    """Parses a question; only with `takes_subset` may it select organizations by attributes.
+    """Parses a question.
+
+    Only with `takes_subset` may it select organizations by attributes, and only with
+    `takes_half_life` may it have one.
 
     Raises UnimplementedError or ImpossibleQuestionError, which name the field.
     """
@@ -37,6 +46,8 @@ def to_question(
         raise _make_unimplemented_error("identity", "identity as-was")
     if message.where and not takes_subset:
         raise _make_unimplemented_error("where", "where, except in analyses,")
+    if message.HasField("half_life_days") and not takes_half_life:
+        raise _make_unimplemented_error("half_life_days", "a half-life, except of balances,")
     try:
         question = _parse(message, today, scope)
     except InvalidFieldError as unfit:
@@ -65,6 +76,7 @@ def from_question(question: Question) -> pb.Question:
         where=[pb.AttributeFilter(attribute=name, value=value) for name, value in question.where],
         basis=pb.BASIS_REPORTED,
         as_of_date=from_day(question.as_of_day),
+        half_life_days=question.half_life_days,
     )
 
 
@@ -87,6 +99,7 @@ def _parse(message: pb.Question, today: Day, scope: Scope) -> Question:
         as_of_day=date_to_day(to_date(message.as_of_date, "as_of_date"))
         if has("as_of_date")
         else today,
+        half_life_days=message.half_life_days if has("half_life_days") else None,
     )
 
 
@@ -107,6 +120,11 @@ def _find_violations(message: pb.Question, question: Question) -> Violations:
         path = f"where[{index}].attribute"
         if each.attribute not in ATTRIBUTES:
             violations.append(Violation(path, describe_unknown_attribute(each.attribute)))
+    half_life = question.half_life_days
+    if half_life is not None and not 1 <= half_life <= MAX_HALF_LIFE_DAYS:
+        violations.append(
+            Violation("half_life_days", f"is not between 1 and {MAX_HALF_LIFE_DAYS:,}")
+        )
     start, end = question.from_day, question.to_day
     if start is not None and end is not None and start >= end:
         violations.append(Violation("to_date", "must be after from_date; the window is half open"))
