@@ -304,6 +304,10 @@ class StructureMeasures:
     """Why a measure is None, such as NO_WINDOW_START."""
     metric_version: int
     """Version of these definitions: compare numbers of one version only."""
+    confirmed_isolate_count: int
+    """Isolates that had nothing to report for every month of the window that is over."""
+    confirmed_isolate_ids: tuple[str, ...]
+    """Their ids."""
 
 
 @dataclass(frozen=True, slots=True)
