@@ -10,7 +10,7 @@ from mutua.v1.analysis_service_pb2 import Horizon, Latency, Period
 from mutua.v1.query_service_pb2 import Question
 from services.cli.analysis_options import SEED_OPTION, WHERE_OPTION
 from services.cli.connection import GlobalOptions
-from services.cli.messages import NEITHER_IS_BETTER, format_amount
+from services.cli.messages import NEITHER_IS_BETTER, format_amount, unplaced_lines
 from services.cli.output import Column, to_iso, to_table
 from services.cli.parameters import EnumChoice
 from services.cli.question_options import QuestionOptions, takes_question
@@ -152,9 +152,7 @@ SERIES_COLUMNS: Final[list[Column[Latency]]] = [
 def _foot(context: RenderContext[Latency]) -> list[str]:
     if not context.rows:
         return []
-    unplaced = context.answer.unplaced_count
-    left_out = f"{format_count(unplaced, 'exchange', 'is')} not known to the month, and left out."
-    return [left_out] * bool(unplaced) + [TURN_NOTE, NEITHER_IS_BETTER]
+    return [*unplaced_lines(context.answer.unplaced_count), TURN_NOTE, NEITHER_IS_BETTER]
 
 
 def _ask(client: Client, question: Question, *, period: int, seed: int, **_: Any) -> Any:

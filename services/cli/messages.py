@@ -145,6 +145,12 @@ def isolate_lines(isolates: Sequence[str], others: Sequence[str] = ()) -> list[s
     return lines
 
 
+def unplaced_lines(unplaced_count: int) -> list[str]:
+    """How many exchanges a series by month leaves out, if any."""
+    exchanges = format_count(unplaced_count, "exchange", "is")
+    return [f"{exchanges} not known to the month, and left out."] if unplaced_count else []
+
+
 def empty_programme_line(programme: str, others: Iterable[str]) -> str:
     """States that a programme is empty and lists the others, in case the name is mistyped."""
     there = ", ".join(each for each in others if each != programme)

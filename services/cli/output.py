@@ -164,12 +164,14 @@ def to_iso(day: Date) -> str:
 
 
 def describe_basis(answer: Any) -> dict[str, Any]:
-    """What JSON says of an answer, except its rows and question."""
+    """What JSON has of an answer, except its rows and question."""
+    unplaced_count = getattr(answer, "unplaced_count", None)
     return {
         "position": answer.position,
         "as_of_date": to_iso(answer.as_of_date),
         "coverage": to_dictionary(answer.coverage),
         "warnings": list(answer.warnings),
+        **({} if unplaced_count is None else {"unplaced_count": unplaced_count}),
     }
 
 

@@ -18,7 +18,7 @@ from mutua.v1.analysis_service_pb2 import (
 from mutua.v1.query_service_pb2 import Lens, Question
 from services.cli.analysis_options import SEED_OPTION, WHERE_OPTION
 from services.cli.connection import GlobalOptions
-from services.cli.messages import NEITHER_IS_BETTER, format_amount
+from services.cli.messages import NEITHER_IS_BETTER, format_amount, unplaced_lines
 from services.cli.output import Column, to_iso, to_table
 from services.cli.parameters import EnumChoice
 from services.cli.question_options import QuestionOptions, takes_question
@@ -191,5 +191,9 @@ RECIPROCITY: Final[QuestionView[Reciprocity]] = QuestionView(
     ask=_ask,
     rows_of=lambda answer: answer.reciprocities,
     table=render,
-    footer=lambda context: [YARDSTICK_NOTE, NEITHER_IS_BETTER] if context.rows else [],
+    footer=lambda context: [
+        *unplaced_lines(context.answer.unplaced_count),
+        YARDSTICK_NOTE,
+        NEITHER_IS_BETTER,
+    ],
 )
