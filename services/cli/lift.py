@@ -25,6 +25,10 @@ REASON_WORDS: Final = {
     "TOO_FEW_GROUPS": "fewer than 3 groups have 2 organizations",
     "NOTHING_EXPECTED": "by their totals, none could have given to another one of its group",
 }
+PAIRING_WORDS: Final = {
+    "TOO_FEW_GROUPS": "fewer than 3 pairings are in force",
+    "NOTHING_EXPECTED": "by their totals, none could have given to its partner",
+}
 LIFT_NOTE: Final = (
     "Totals suggest what organizations would exchange if only the amounts that each gave and "
     "received mattered. p is the part of 1,000 orders, with groups permuted among organizations of "
@@ -107,7 +111,8 @@ def _describe(row: Lift, unit: str) -> Iterator[str]:
             f"{row.expected_share:.0%}."
         )
     else:
-        words = ", ".join(REASON_WORDS.get(reason, reason) for reason in row.reasons)
+        reason_words = REASON_WORDS | PAIRING_WORDS if is_pairing else REASON_WORDS
+        words = ", ".join(reason_words.get(reason, reason) for reason in row.reasons)
         yield f"{who}: {words}."
     organizations = format_count(row.organization_count, "organization")
     basis = (

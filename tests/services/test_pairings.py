@@ -180,4 +180,6 @@ class TestImport:
         assert "Ash" in out
         assert "2026-06-01  themselves" in out
         assert "a,b,from_date" in roster("pairings", "--format", "csv").out
-        assert "Paired organizations: nothing is known" in roster("lift", "--by", "pairing").out
+        lift = roster("lift", "--by", "pairing").out
+        assert "Paired organizations: nothing is known to flow among them, fewer than 3" in lift
+        assert "Basis: 3 organizations in 2 pairings." in lift
