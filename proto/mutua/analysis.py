@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Unpack
 
-from mutua.filters import Filters, read_period, takes_filters
+from mutua.filters import Filters, read_period, read_seed, takes_filters
 from mutua.measures import (
     AnalysisAnswer,
     LatencyMeasures,
@@ -43,7 +43,11 @@ class Analysis:
         One row, or with `by` "month", "quarter" or "year" a row for each. `seed` fixes the draws.
         """
         answer = self._reader.get_reciprocity(
-            question, period=read_period(by), seed=seed, min_position=min_position, **filters
+            question,
+            period=read_period(by),
+            seed=read_seed(seed),
+            min_position=min_position,
+            **filters,
         )
         return AnalysisAnswer(ReciprocityMeasures, answer)
 
@@ -62,7 +66,11 @@ class Analysis:
         One row for each attribute, such as "core_system"; () is all of them.
         """
         answer = self._reader.get_lift(
-            question, attributes=attributes, seed=seed, min_position=min_position, **filters
+            question,
+            attributes=attributes,
+            seed=read_seed(seed),
+            min_position=min_position,
+            **filters,
         )
         return AnalysisAnswer(LiftMeasures, answer)
 
@@ -118,6 +126,10 @@ class Analysis:
         One row, or with `by` "month", "quarter" or "year" one for the turns that opened in each.
         """
         answer = self._reader.get_latency(
-            question, period=read_period(by), seed=seed, min_position=min_position, **filters
+            question,
+            period=read_period(by),
+            seed=read_seed(seed),
+            min_position=min_position,
+            **filters,
         )
         return AnalysisAnswer(LatencyMeasures, answer)

@@ -26,6 +26,7 @@ from mutua.v1.query_service_pb2 import (
 )
 from mutua.v1.types_pb2 import Date, ExchangeKind, Formality
 
+MAX_SEED: Final = 2**32 - 1
 Method = TypeVar("Method", bound=Callable[..., Any])
 
 
@@ -121,6 +122,14 @@ def read_period(word: str) -> Period.ValueType:
         return Period.ValueType(_word(Period.DESCRIPTOR, word))
     except ValueError as error:
         raise _refusal("by", str(error), path="period") from error
+
+
+def read_seed(seed: int) -> int:
+    """The seed of draws. Raises MutuaError unless it is a whole number from 0 to 2**32 - 1."""
+    if isinstance(seed, int) and 0 <= seed <= MAX_SEED:
+        return seed
+    problem = f"{seed!r} is not a whole number from 0 to {MAX_SEED}"
+    raise _refusal("seed", problem, path="seed")
 
 
 _FIELDS: Final = Question.DESCRIPTOR.fields_by_name

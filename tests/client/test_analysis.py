@@ -135,6 +135,11 @@ class TestAnswer:
             client.analysis.reciprocity(by=word)
         assert refusal.value.field_violations[0].field == "period"
 
+    @pytest.mark.parametrize("seed", [-1, 2**32, "7", 1.5])
+    def test_seed_out_of_range_is_refused(self, client: Client, seed: Any) -> None:
+        with pytest.raises(MutuaError, match="seed: .* is not a whole number from 0 to 4294967295"):
+            client.analysis.reciprocity(seed=seed)
+
     def test_async_client_gives_the_same(self, client: Client, address: str) -> None:
         async def ask() -> tuple[Any, Any]:
             async with AsyncClient(address) as async_client:
