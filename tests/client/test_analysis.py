@@ -137,7 +137,9 @@ class TestAnswer:
 
     @pytest.mark.parametrize("seed", [-1, 2**32, "7", 1.5])
     def test_seed_out_of_range_is_refused(self, client: Client, seed: Any) -> None:
-        with pytest.raises(MutuaError, match="seed: .* is not a whole number from 0 to 4294967295"):
+        with pytest.raises(
+            MutuaError, match=r"seed: .* is not a whole number from 0 to 4294967295"
+        ):
             client.analysis.reciprocity(seed=seed)
 
     def test_async_client_gives_the_same(self, client: Client, address: str) -> None:
