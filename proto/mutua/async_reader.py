@@ -435,7 +435,12 @@ class AsyncReader:
         rows_of: Callable[[PageOf], Iterable[Row]],
         request: ListRequest,
     ) -> AsyncPages[Row]:
-        return await self._open_pages(lambda link: method(link.query), rows_of, request)
+        async def fetch(page_token: str) -> tuple[PageOf, Iterable[Row]]:
+            request.page_token = page_token
+            page = await self._ask(method, request)
+            return page, rows_of(page)
+
+        return await AsyncPages.open(fetch)
 
     async def _analysis_pages(
         self,
@@ -443,17 +448,9 @@ class AsyncReader:
         rows_of: Callable[[PageOf], Iterable[Row]],
         request: ListRequest,
     ) -> AsyncPages[Row]:
-        return await self._open_pages(lambda link: method(link.analysis), rows_of, request)
-
-    async def _open_pages(
-        self,
-        method: "Callable[[Any], grpc.UnaryUnaryMultiCallable[Any, PageOf]]",
-        rows_of: Callable[[PageOf], Iterable[Row]],
-        request: ListRequest,
-    ) -> AsyncPages[Row]:
         async def fetch(page_token: str) -> tuple[PageOf, Iterable[Row]]:
             request.page_token = page_token
-            page = await self._query.call(method, request)
+            page = await self._query.call(lambda link: method(link.analysis), request)
             return page, rows_of(page)
 
         return await AsyncPages.open(fetch)

@@ -425,7 +425,12 @@ class Reader:
         rows_of: Callable[[PageOf], Iterable[Row]],
         request: ListRequest,
     ) -> Pages[Row]:
-        return self._open_pages(lambda link: method(link.query), rows_of, request)
+        def fetch(page_token: str) -> tuple[PageOf, Iterable[Row]]:
+            request.page_token = page_token
+            page = self._ask(method, request)
+            return page, rows_of(page)
+
+        return Pages.open(fetch)
 
     def _analysis_pages(
         self,
@@ -433,17 +438,9 @@ class Reader:
         rows_of: Callable[[PageOf], Iterable[Row]],
         request: ListRequest,
     ) -> Pages[Row]:
-        return self._open_pages(lambda link: method(link.analysis), rows_of, request)
-
-    def _open_pages(
-        self,
-        method: "Callable[[Any], grpc.UnaryUnaryMultiCallable[Any, PageOf]]",
-        rows_of: Callable[[PageOf], Iterable[Row]],
-        request: ListRequest,
-    ) -> Pages[Row]:
         def fetch(page_token: str) -> tuple[PageOf, Iterable[Row]]:
             request.page_token = page_token
-            page = self._query.call(method, request)
+            page = self._query.call(lambda link: method(link.analysis), request)
             return page, rows_of(page)
 
         return Pages.open(fetch)
