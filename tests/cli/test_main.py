@@ -67,7 +67,7 @@ class TestMisuse:
             (("import", "visits.csv"), "mutua import exchanges visits.csv"),
             (("--data", "d", "import", "-"), "mutua --data d import organizations -"),
             (("import", "visits"), "No such command 'visits'"),
-            (("balances", "--half-life", "9"), "No such option"),
+            (("balances", "--known-at", "2026-01"), "No such option"),
         ],
     )
     def test_message_has_the_right_order_of_words(
