@@ -95,7 +95,11 @@ class MemberBlocks(NamedTuple):
 def find_blocks(
     view: IdentityView, question: Question, mask: Flags, flows: MemberFlows
 ) -> MemberBlocks:
-    """What a member gave another one on one day; a month or quarter counts as its first day."""
+    """What a member gave another one on one day; a month or quarter counts as its first day.
+
+    Blocks ascend by giver, receiver and day, so that draws do not depend on the order of the log.
+    """
+    size = flows.graph.size
     giver, receiver = (flows.place[end] for end in view.direction_ends)
     is_inside = (giver >= 0) & (receiver >= 0) & (giver != receiver)
     first_day = view.columns.exchanges.first_day
@@ -106,9 +110,10 @@ def find_blocks(
     for legs, places, rows in view.iterate_placed_legs(mask):
         direction = places[rows] >> LEADS_BITS
         inside = is_inside[direction]
-        exchange, direction = legs.exchange[rows][inside], direction[inside].astype(np.int64)
+        exchange, direction = legs.exchange[rows][inside], direction[inside]
         is_counted[exchange] = True
-        keys.append(direction * span + first_day[exchange] - start)
+        tie = giver[direction] * size + receiver[direction]
+        keys.append(tie * span + first_day[exchange] - start)
         amounts.append(
             np.full(len(exchange), MILLION)
             if question.lens is Lens.COUNT
@@ -117,6 +122,6 @@ def find_blocks(
     unique, block = np.unique(np.concatenate(keys), return_inverse=True)
     weight = np.zeros(len(unique), dtype=np.int64)
     np.add.at(weight, block, np.concatenate(amounts))
-    direction = unique // span
-    blocks = Blocks(giver[direction], receiver[direction], weight)
+    block_giver, block_receiver = np.divmod(unique // span, max(1, size))
+    blocks = Blocks(block_giver, block_receiver, weight)
     return MemberBlocks(blocks, int(np.count_nonzero(is_counted)))

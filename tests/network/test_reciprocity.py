@@ -191,6 +191,18 @@ class TestVerdict:
         assert row.measures.split.circulating == 1
         assert row.measures.verdict is not None
 
+    def test_does_not_depend_on_the_order_of_the_log(self) -> None:
+        """Nor do the draws: stores may number organizations and pairs differently."""
+        events = [
+            *make_ring(8, rounds=6),
+            *(report(900 + n, "trust-3", "trust-1") for n in range(5)),
+        ]
+        one, other = (
+            compute_reciprocity(make_view(each), QUESTION, seed=3).rows[0]
+            for each in (events, events[::-1])
+        )
+        assert one.measures == other.measures
+
     def test_same_seed_gives_the_same_answer(self) -> None:
         view = make_view(make_ring(8, rounds=10))
         one, same, other = (
