@@ -12,6 +12,7 @@ from google.protobuf import text_format
 from google.protobuf.descriptor import FieldDescriptor, MethodDescriptor
 
 from mutua import AsyncClient, Client
+from mutua.v1 import analysis_service_pb2 as analysis_pb
 from mutua.v1 import query_service_pb2 as pb
 from services.adapters.wire.question import to_question
 from services.cli import question_options
@@ -22,7 +23,10 @@ from services.query.position_tracker import PositionTracker
 from services.query.questions import register_questions
 
 ROOT = Path(__file__).parent.parent
-RPCS = list(pb.DESCRIPTOR.services_by_name["QueryService"].methods)
+RPCS = [
+    *pb.DESCRIPTOR.services_by_name["QueryService"].methods,
+    *analysis_pb.DESCRIPTOR.services_by_name["AnalysisService"].methods,
+]
 FILTERS = [each for each in pb.Question.DESCRIPTOR.fields if each.name != "programme_id"]
 
 

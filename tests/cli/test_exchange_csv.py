@@ -180,4 +180,4 @@ class TestStandardInput:
     def test_is_refused_without_a_batch_name(self, run: RunCommand) -> None:
         result = run("import", "exchanges", "-")
         assert result.code == 2
-        assert "say --batch NAME" in result.err
+        assert "add --batch NAME" in result.err

@@ -12,7 +12,7 @@ from google.protobuf.message import Message
 from google.rpc.status_pb2 import Status
 from grpc_status import rpc_status
 
-from mutua.v1.query_service_pb2_grpc import QueryServiceStub
+from tests.cluster.question_stub import QuestionStub
 
 POSITION_FIELDS: Final = frozenset(
     {"position", "log_position", "projection_position", "next_page_token", "offset"}
@@ -24,7 +24,7 @@ DEADLINE_SECONDS: Final = 120.0
 
 
 def fetch_pages(
-    stubs: Sequence[QueryServiceStub],
+    stubs: Sequence[QuestionStub],
     name: str,
     request: Any,
     *,

@@ -12,12 +12,12 @@ from kafka import KafkaProducer
 
 from mutua import Client
 from mutua.v1 import query_service_pb2 as pb
-from mutua.v1.query_service_pb2_grpc import QueryServiceStub
 from services.adapters.kafka.address import KafkaAddress
 from services.adapters.kafka.topic import KafkaTopic
 from tests.cluster.answer_comparison import DEADLINE_SECONDS
 from tests.cluster.dev_cluster import run_mutua
 from tests.cluster.parity_facts import DPDK, KIND_MAP_OPTIONS, generate_recordings
+from tests.cluster.question_stub import QuestionStub
 from tests.cluster.service_process import ServiceProcess
 from tests.exports.recorded_logs import append_records
 from tests.faults.server_process import run_server
@@ -30,7 +30,7 @@ class Installation:
     """A server that records facts, and stubs of all processes that answer."""
 
     server: str
-    stubs: Sequence[QueryServiceStub]
+    stubs: Sequence[QuestionStub]
 
     def run_command(self, programme: str, *words: str) -> str:
         """Runs a command on a programme and returns its output."""
@@ -116,12 +116,10 @@ def run_services(names: Sequence[str], urls: tuple[str, str], folder: Path) -> I
 
 
 @contextmanager
-def open_stubs(addresses: Sequence[str]) -> Iterator[list[QueryServiceStub]]:
+def open_stubs(addresses: Sequence[str]) -> Iterator[list[QuestionStub]]:
     with ExitStack() as channels:
         yield [
-            QueryServiceStub(
-                channels.enter_context(grpc.insecure_channel(address, options=_OPTIONS))
-            )
+            QuestionStub(channels.enter_context(grpc.insecure_channel(address, options=_OPTIONS)))
             for address in addresses
         ]
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from itertools import cycle, product
 from typing import Any, Final
 
+from mutua.v1 import analysis_service_pb2 as analysis_pb
 from mutua.v1 import query_service_pb2 as pb
 from mutua.v1 import types_pb2 as types
 
@@ -22,7 +23,12 @@ LENSES: Final = (pb.LENS_COUNT, pb.LENS_BURDEN, pb.LENS_ATTENTION, pb.LENS_BENEF
 ALLOCATIONS: Final = (pb.ALLOCATION_SPLIT, pb.ALLOCATION_FULL, pb.ALLOCATION_ONCE)
 IDENTITIES: Final = (pb.IDENTITY_AS_NOW, pb.IDENTITY_RECORDED)
 RPCS: Final = frozenset(
-    method.name for method in pb.DESCRIPTOR.services_by_name["QueryService"].methods
+    method.name
+    for service in (
+        pb.DESCRIPTOR.services_by_name["QueryService"],
+        analysis_pb.DESCRIPTOR.services_by_name["AnalysisService"],
+    )
+    for method in service.methods
 )
 
 
@@ -75,6 +81,7 @@ def generate_requests(
 ) -> Iterator[tuple[str, Any]]:
     """Names of rpcs and what to ask them, answerable or not."""
     yield from generate_flow_requests(subject)
+    yield from generate_analysis_requests(subject)
     yield from generate_evidence_requests(subject, exchange_ids, exchange_orders)
     programme: dict[str, Any] = {"programme_id": subject.programme_id}
     for size in (0, 7):
@@ -97,6 +104,47 @@ def generate_flow_requests(subject: QuestionSubject) -> Iterator[tuple[str, Any]
         yield "GetConcentration", pb.GetConcentrationRequest(question=question)
         for name in subject.organization_ids:
             yield "GetBalance", pb.GetBalanceRequest(question=question, organization_id=name)
+
+
+def generate_analysis_requests(subject: QuestionSubject) -> Iterator[tuple[str, Any]]:
+    """The families of the asymmetry of reciprocity, and what they refuse."""
+    measures = cycle(product(LENSES, IDENTITIES, analysis_pb.Period.values()))
+    wheres = cycle(([], [pb.AttributeFilter(attribute="sector", value="acute")]))
+    for number, chosen in enumerate(generate_filters(subject)):
+        lens, identity, period = next(measures)
+        question = pb.Question(
+            programme_id=subject.programme_id,
+            lens=lens,
+            identity=identity,
+            as_of_date=subject.to_date,
+            where=next(wheres),
+            **chosen,
+        )
+        series: dict[str, Any] = {"question": question, "period": period, "seed": number}
+        yield "GetReciprocity", analysis_pb.GetReciprocityRequest(**series)
+        yield "GetLatency", analysis_pb.GetLatencyRequest(**series)
+        yield "GetLift", analysis_pb.GetLiftRequest(question=question, seed=number)
+        by_topic = number % 2 == 1
+        yield "GetStructure", analysis_pb.GetStructureRequest(question=question, by_topic=by_topic)
+        for name in (*subject.organization_ids, "nobody"):
+            yield (
+                "GetWhatIf",
+                analysis_pb.GetWhatIfRequest(
+                    question=question, organization_id=name, by_topic=by_topic
+                ),
+            )
+        for every_pair in (False, True):
+            yield (
+                "ListAsymmetry",
+                analysis_pb.ListAsymmetryRequest(
+                    question=question, page_size=20, every_pair=every_pair
+                ),
+            )
+        yield "ListTopicAsymmetry", analysis_pb.ListTopicAsymmetryRequest(question=question)
+    unknown = pb.AttributeFilter(attribute="regoin", value="North")
+    for wrong in ({"where": [unknown]}, {"allocation": pb.ALLOCATION_FULL}, {"half_life_days": 9}):
+        question = pb.Question(programme_id=subject.programme_id, **wrong)
+        yield "GetReciprocity", analysis_pb.GetReciprocityRequest(question=question)
 
 
 def generate_evidence_requests(

@@ -12,9 +12,6 @@ from typing import Any
 import grpc
 
 from mutua.v1 import query_service_pb2 as pb
-from mutua.v1.query_service_pb2_grpc import (
-    QueryServiceStub,
-)
 from mutua.v1.types_pb2 import Date
 from services.adapters.grpc.server import GrpcServer
 from services.adapters.postgres.store import PostgresStore
@@ -35,6 +32,7 @@ from tests.cluster.irregular_programme import (
     UNREADABLE_RECORD,
     generate_irregular_programme,
 )
+from tests.cluster.question_stub import QuestionStub
 from tests.cluster.request_catalogue import (
     EXCHANGE_ORDERS,
     RPCS,
@@ -48,7 +46,7 @@ SLAB = 100
 
 
 @contextmanager
-def asked(log: SqliteLog, store: QueryStore) -> Iterator[QueryServiceStub]:
+def asked(log: SqliteLog, store: QueryStore) -> Iterator[QuestionStub]:
     """The query service over a store, on a thread of its own."""
     started: list[Any] = []
     ready = threading.Event()
@@ -72,7 +70,7 @@ def asked(log: SqliteLog, store: QueryStore) -> Iterator[QueryServiceStub]:
     address, loop, stop = started
     try:
         with grpc.insecure_channel(address) as channel:
-            yield QueryServiceStub(channel)
+            yield QuestionStub(channel)
     finally:
         loop.call_soon_threadsafe(stop.set)
         thread.join()

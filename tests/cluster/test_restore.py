@@ -12,7 +12,6 @@ import grpc
 import pytest
 
 from mutua.v1 import query_service_pb2 as pb
-from mutua.v1.query_service_pb2_grpc import QueryServiceStub
 from services.adapters.kafka.topic import KafkaTopic
 from services.dev.postgres import find_programs
 from services.ledger.position import Position
@@ -27,6 +26,7 @@ from tests.cluster.answer_comparison import (
     find_difference,
 )
 from tests.cluster.irregular_programme import generate_irregular_programme
+from tests.cluster.question_stub import QuestionStub
 from tests.cluster.service_cluster import ServiceCluster
 from tests.cluster.service_process import ServiceProcess
 from tests.cluster.topics import PARTITIONS, delete_topic, kafka_url, read_partitions
@@ -65,7 +65,7 @@ def answers(site: ServiceCluster, query: ServiceProcess) -> dict[str, list[Any]]
         closing(KafkaTopic(site.address)) as log,
         grpc.insecure_channel(query.wait_for_address()) as channel,
     ):
-        stub = QueryServiceStub(channel)
+        stub = QuestionStub(channel)
         for programme in PROGRAMMES:
             number = log.find_partition(programme)
             end = str(Position(log.log_id, number, log.get_partition(number).end()))
