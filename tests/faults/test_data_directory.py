@@ -110,7 +110,7 @@ TORN = {
         ForeignDataError,
         "another log|is empty|damaged",
     ),
-    "the log was cut": (_truncate_log, ForeignDataError, "it was cut or restored"),
+    "the log was cut": (_truncate_log, ForeignDataError, "it was truncated or restored"),
     "the log was replaced": (_replace_log, ForeignDataError, "made from another log"),
     "the log has other records": (_change_last, ForeignDataError, "changed or restored"),
     "the log is text": (
@@ -121,7 +121,7 @@ TORN = {
     "the log lost its second half": (
         lambda data: os.truncate(data / "log.sqlite", (data / "log.sqlite").stat().st_size // 2),
         ForeignDataError,
-        "damaged|cut",
+        "damaged|truncated",
     ),
     "the read models are text": (
         lambda data: (data / READ_MODELS).write_text("no database" * 100),
