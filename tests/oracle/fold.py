@@ -5,7 +5,7 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import Message
@@ -70,6 +70,8 @@ class OracleLedger:
     pairing_facts: list[Event] = field(default_factory=list)
     topic_labels: dict[str, str] = field(default_factory=dict)
     working_day_minutes: int | None = None
+    standing_exchanges: list[Any] | None = None
+    """What `list_standing_exchanges` lists, kept for the next question of a finished fold."""
 
     def resolve(self, organization_id: str) -> str:
         while organization_id in self.aliases:

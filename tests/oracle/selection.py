@@ -220,6 +220,12 @@ class StandingExchange:
 
 def list_standing_exchanges(ledger: OracleLedger) -> list[StandingExchange]:
     """The exchanges that are not retracted, in the order in which they were first applied."""
+    if ledger.standing_exchanges is None:
+        ledger.standing_exchanges = _list_standing_exchanges(ledger)
+    return ledger.standing_exchanges
+
+
+def _list_standing_exchanges(ledger: OracleLedger) -> list[StandingExchange]:
     exchanges = []
     for exchange in ledger.exchanges.values():
         if exchange.is_retracted:
