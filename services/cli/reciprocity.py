@@ -104,10 +104,15 @@ def describe_verdict(row: Reciprocity) -> str:
 
 def _describe(row: Reciprocity, context: RenderContext[Reciprocity]) -> Iterator[str]:
     unit = "minutes" if is_minutes(context.question.lens) else "exchanges"
+    counted = ""
+    if is_minutes(context.question.lens):
+        counted = f", with {format_amount(row.total)} known minutes"
+    elif row.total != row.exchange_count:
+        counted = f"; they count {format_amount(row.total)}, once for each giver and receiver"
     yield (
-        f"{format_amount(row.total)} {unit} among "
+        f"{format_count(row.exchange_count, 'exchange')} among "
         f"{format_count(row.organization_count, 'organization')}, on "
-        f"{format_count(row.tie_count, 'tie')}."
+        f"{format_count(row.tie_count, 'tie')}{counted}."
     )
     if row.spill_given or row.spill_received:
         yield (
