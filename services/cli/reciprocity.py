@@ -82,10 +82,11 @@ def render(context: RenderContext[Reciprocity]) -> str:
 
 
 def series_columns(lens: Lens.ValueType) -> list[Column[Reciprocity]]:
-    unit = "minutes" if is_minutes(lens) else "exchanges"
+    minutes: Column[Reciprocity] = Column("minutes", lambda row: format_amount(row.total), True)
     return [
         Column("from", lambda row: to_iso(row.from_date)),
-        Column(unit, lambda row: format_amount(row.total), True),
+        Column("exchanges", lambda row: format_amount(row.exchange_count), True),
+        *([minutes] if is_minutes(lens) else []),
         Column("organizations", lambda row: format_amount(row.organization_count), True),
         Column("ties returned", lambda row: _share(row, "reciprocity"), True),
         Column("flow returned", lambda row: _share(row, "weighted_reciprocity"), True),
