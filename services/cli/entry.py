@@ -7,6 +7,8 @@ import sys
 def main() -> None:
     """Runs `mutua`; exits 130 when interrupted before it has begun."""
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # our own errors are clearer
+    # Our matrices are small: threads make them five times slower, and other questions wait.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     try:
         from services.cli.main import main as run
     except KeyboardInterrupt:

@@ -49,7 +49,7 @@ def measure(events: list[Event], question: Question = QUESTION) -> ReciprocityAn
 
 
 class TestMemberFlows:
-    @settings(max_examples=100, deadline=None)
+    @settings(max_examples=40, deadline=None)
     @given(rich_histories, questions())
     def test_equals_the_reference_network_of_the_population(
         self, events: list[Event], asked: pb.Question
