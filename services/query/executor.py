@@ -122,9 +122,9 @@ class QueryExecutor:
                 content = await asyncio.get_running_loop().run_in_executor(
                     self._threads, call_context.run, answer
                 )
-            finally:
-                if content is None:
-                    cancelled.set()
+            except BaseException:
+                cancelled.set()
+                raise
         return content
 
     def _answer_from_snapshot(

@@ -16,6 +16,7 @@ from services.ledger.position import Position
 from services.query.executor import QueryExecutor
 from services.query.flows import list_balances
 from services.query.position_tracker import PositionTracker
+from services.query.query_context import QueryContext
 from services.query.questions import RegisteredQuestion
 from tests.ledger.folded_ledger import START_TIME, make_records
 from tests.projector.slab_projection import LOG_ID, open_empty_store, project
@@ -96,13 +97,19 @@ def run_scenario(
                     question=pb.Question(programme_id="gde"), min_position=min_position
                 )
                 content: Any = await executor.execute(
-                    message, cast("Context", StubCall()), RegisteredQuestion(list_balances)
+                    message, cast("Context", StubCall()), RegisteredQuestion(respond)
                 )
                 return pb.ListBalancesResponse.FromString(content)
 
             await scenario(database, backup, progress, ask)
 
     asyncio.run(main())
+
+
+def respond(query: QueryContext) -> pb.ListBalancesResponse:
+    """Checks as analyses do whether anybody still waits."""
+    query.check_cancelled()
+    return list_balances(query)
 
 
 def givers(answer: pb.ListBalancesResponse) -> list[str]:
