@@ -6,7 +6,7 @@ from typing import Final
 import numpy as np
 
 from services.ledger.periods import Period, Span
-from services.ledger.question import Answer, Question
+from services.ledger.question import Question
 from services.ledger.times import DAY, Instant
 from services.measures.flow_graph import Flags
 from services.measures.reciprocation_time import (
@@ -20,7 +20,7 @@ from services.measures.reciprocity import Checkpoint
 from services.network.column_table import Ints
 from services.network.identity_view import IdentityView
 from services.network.member_flows import Members, find_members
-from services.network.series import list_parts
+from services.network.series import SeriesAnswer, list_parts, place_exchanges
 from services.network.ties import LEADS_BITS
 
 MIN_TURNS: Final = 5
@@ -70,14 +70,6 @@ class LatencyRow:
         return tuple(reason for reason, is_so in absent.items() if is_so)
 
 
-@dataclass(frozen=True, slots=True)
-class LatencyAnswer(Answer[LatencyRow]):
-    """Rows in order of time."""
-
-    unplaced_count: int = 0
-    """Exchanges known only to a period longer than those of the series, which leaves them out."""
-
-
 def compute_latency(
     view: IdentityView,
     question: Question,
@@ -85,7 +77,7 @@ def compute_latency(
     period: Period = Period.UNSPECIFIED,
     seed: int = 0,
     checkpoint: Checkpoint = lambda: None,
-) -> LatencyAnswer:
+) -> SeriesAnswer[LatencyRow]:
     """One row for the window, or one for the turns that opened in each calendar period of it.
 
     Turns go on beyond the period in which they opened. Raises ImpossibleQuestionError under another
@@ -93,10 +85,7 @@ def compute_latency(
     """
     mask = view.select_exchanges(question)
     coverage = view.compute_coverage(question, mask)
-    placed, unplaced_count = mask, 0
-    if period is not Period.UNSPECIFIED:
-        placed = mask & view.fits_into(period)
-        unplaced_count = int(np.count_nonzero(mask & ~placed))
+    placed, unplaced_count = place_exchanges(view, mask, period)
     end = find_observation_end(view, question)
     turns = find_member_turns(view, find_members(view, question, mask), placed, end)
     rows = []
@@ -116,7 +105,7 @@ def compute_latency(
             )
         )
     warnings = view.find_warnings(question, coverage, mask)
-    return LatencyAnswer(rows, coverage, warnings, unplaced_count)
+    return SeriesAnswer(rows, coverage, warnings, unplaced_count)
 
 
 def find_observation_end(view: IdentityView, question: Question) -> Instant | None:

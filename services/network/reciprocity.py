@@ -2,17 +2,15 @@
 
 from dataclasses import dataclass
 
-import numpy as np
-
 from services.ledger.allocation import MILLION
 from services.ledger.enums import Lens
 from services.ledger.periods import Period, Span
-from services.ledger.question import MANY_UNKNOWN, Answer, Question
+from services.ledger.question import MANY_UNKNOWN, Question
 from services.measures.flow_graph import Flags
 from services.measures.reciprocity import Checkpoint, Reciprocity, measure_reciprocity
 from services.network.identity_view import IdentityView
 from services.network.member_flows import MemberFlows, find_blocks
-from services.network.series import list_parts
+from services.network.series import SeriesAnswer, list_parts, place_exchanges
 
 NO_VERDICT = "NO_VERDICT"
 """The warning of an answer that says of no row whether reciprocity is above chance."""
@@ -30,14 +28,6 @@ class ReciprocityRow:
     """Directed exchanges between members."""
 
 
-@dataclass(frozen=True, slots=True)
-class ReciprocityAnswer(Answer[ReciprocityRow]):
-    """Rows in order of time."""
-
-    unplaced_count: int = 0
-    """Exchanges known only to a period longer than those of the series, which leaves them out."""
-
-
 def compute_reciprocity(
     view: IdentityView,
     question: Question,
@@ -45,7 +35,7 @@ def compute_reciprocity(
     period: Period = Period.UNSPECIFIED,
     seed: int = 0,
     checkpoint: Checkpoint = lambda: None,
-) -> ReciprocityAnswer:
+) -> SeriesAnswer[ReciprocityRow]:
     """One row for the window, or one for each calendar period of it.
 
     Raises ImpossibleQuestionError under another allocation than split, and for a series of more
@@ -54,17 +44,14 @@ def compute_reciprocity(
     mask = view.select_exchanges(question)
     coverage = view.compute_coverage(question, mask)
     warnings = view.find_warnings(question, coverage, mask)
-    placed, unplaced_count = mask, 0
-    if period is not Period.UNSPECIFIED:
-        placed = mask & view.fits_into(period)
-        unplaced_count = int(np.count_nonzero(mask & ~placed))
+    placed, unplaced_count = place_exchanges(view, mask, period)
     rows = [
         _compute_row(view, part, placed, span=span, seed=seed, checkpoint=checkpoint)
         for part, span in list_parts(view, question, placed, period)
     ]
     if all(row.measures.verdict is None for row in rows):
         warnings = tuple(sorted({*warnings, NO_VERDICT}))
-    return ReciprocityAnswer(rows, coverage, warnings, unplaced_count)
+    return SeriesAnswer(rows, coverage, warnings, unplaced_count)
 
 
 def _compute_row(

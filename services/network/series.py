@@ -1,13 +1,29 @@
 """The parts of a series: one for each calendar period of a window."""
 
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
+
+import numpy as np
 
 from services.ledger.errors import ImpossibleQuestionError
 from services.ledger.periods import MAX_PERIODS, Period, Span, split_into_periods
-from services.ledger.question import Question
+from services.ledger.question import Answer, Question, Row
 from services.measures.flow_graph import Flags
 from services.network.identity_view import IdentityView
+
+
+@dataclass(frozen=True, slots=True)
+class SeriesAnswer(Answer[Row]):
+    """Rows in order of time."""
+
+    unplaced_count: int = 0
+    """Exchanges known only to a period longer than those of the series, which leaves them out."""
+
+
+def place_exchanges(view: IdentityView, mask: Flags, period: Period) -> tuple[Flags, int]:
+    """The exchanges of a mask that belong to a period of the series, and the number of others."""
+    placed = mask & view.fits_into(period)
+    return placed, int(np.count_nonzero(mask & ~placed))
 
 
 def list_parts(

@@ -22,7 +22,8 @@ from services.ledger.question import Question
 from services.ledger.times import date_to_day
 from services.network.identity_view import IdentityView
 from services.network.member_flows import MemberFlows, find_blocks
-from services.network.reciprocity import NO_VERDICT, ReciprocityAnswer, compute_reciprocity
+from services.network.reciprocity import NO_VERDICT, ReciprocityRow, compute_reciprocity
+from services.network.series import SeriesAnswer
 from tests.ledger.folded_ledger import fold_events
 from tests.network.column_history import advance_by_slabs
 from tests.reports import report
@@ -44,7 +45,7 @@ def make_region(number: int, organization_id: str, region: str) -> Event:
     return event
 
 
-def measure(events: list[Event], question: Question = QUESTION) -> ReciprocityAnswer:
+def measure(events: list[Event], question: Question = QUESTION) -> SeriesAnswer[ReciprocityRow]:
     return compute_reciprocity(make_view(events), question)
 
 
