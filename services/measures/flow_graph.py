@@ -59,6 +59,20 @@ class FlowGraph:
         ties[is_back, pair] = True
         return PairFlows(keys // self.size, keys % self.size, *flows, *ties)
 
+    @cached_property
+    def net(self) -> "FlowGraph":
+        """What remains of each pair when the smaller flow is taken from the larger one."""
+        pairs = self.pairs
+        uneven = np.flatnonzero(pairs.net)
+        is_forth = pairs.net[uneven] > 0
+        low, high = pairs.low[uneven], pairs.high[uneven]
+        return FlowGraph(
+            self.size,
+            np.where(is_forth, low, high),
+            np.where(is_forth, high, low),
+            abs(pairs.net[uneven]),
+        )
+
     def transpose(self) -> "FlowGraph":
         """The graph in which giver and receiver of every tie are exchanged."""
         return FlowGraph(self.size, self.receiver, self.giver, self.weight)

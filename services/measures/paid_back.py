@@ -8,7 +8,6 @@ from scipy.sparse import csr_array
 from scipy.sparse.csgraph import maximum_flow
 
 from services.measures.flow_graph import FlowGraph, Ints
-from services.measures.flow_split import NetGraph
 
 _CAPACITY_BITS: Final = 30
 """SciPy's maximum flow takes capacities of 32 bits."""
@@ -32,8 +31,9 @@ class PaybackNetwork:
 
     def __init__(self, graph: FlowGraph) -> None:
         self._size = graph.size
-        net = NetGraph.of(graph)
-        self._net = {(i, j): w for i, j, w in zip(*(each.tolist() for each in net), strict=True)}
+        net = graph.net
+        ties = (each.tolist() for each in (net.giver, net.receiver, net.weight))
+        self._net = {(i, j): w for i, j, w in zip(*ties, strict=True)}
         self._divisor = int(np.gcd.reduce(net.weight)) if len(net.weight) else 1
         weight = net.weight // self._divisor
         # Each tie has its reverse with capacity 0, which takes what a flow gives back.
@@ -69,11 +69,11 @@ class PaybackNetwork:
             limit = (1 << _CAPACITY_BITS) - 1
             scaled = residual.copy()
             scaled.data = np.minimum(residual.data >> bits, limit).astype(np.int32)
-            found = maximum_flow(scaled, source, sink)
-            addition = csr_array(found.flow).astype(np.int64) * (1 << bits)
+            step = maximum_flow(scaled, source, sink)
+            addition = csr_array(step.flow).astype(np.int64) * (1 << bits)
             flow = flow + addition
             residual = _subtract(residual, addition)
-            total += int(found.flow_value) << bits
+            total += int(step.flow_value) << bits
             if bits == 0:
                 return flow, total
             bits = max(0, bits - step_bits)

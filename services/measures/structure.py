@@ -51,7 +51,7 @@ def count_components(graph: FlowGraph) -> Components:
     """The components of a graph; all 0 without organizations."""
     if not graph.size:
         return Components(0, 0, 0, 0)
-    weak, strong = (np.bincount(_label(graph, each)) for each in ("weak", "strong"))
+    weak, strong = (np.bincount(label_components(graph, each)) for each in ("weak", "strong"))
     return Components(len(weak), int(weak.max()), len(strong), int(strong.max()))
 
 
@@ -75,8 +75,8 @@ def measure_loss(graph: FlowGraph, organization: int) -> Loss:
     """What ends when an organization stops exchanging."""
     receiver, source = find_sole_sources(graph)
     rest = _remove(graph, organization)
-    part = _label(rest, "weak")
-    whole = _label(graph, "weak")
+    part = label_components(rest, "weak")
+    whole = label_components(graph, "weak")
     with_it = np.delete(whole == whole[organization], organization)
     others = np.delete(np.arange(graph.size), organization)
     sizes = np.bincount(part[with_it], minlength=1)
@@ -104,8 +104,8 @@ def _remove(graph: FlowGraph, organization: int) -> FlowGraph:
     )
 
 
-def _label(graph: FlowGraph, connection: str) -> Ints:
-    """The number of each organization's component."""
+def label_components(graph: FlowGraph, connection: str) -> Ints:
+    """The number of each organization's component; `connection` is "weak" or "strong"."""
     shape = (graph.size, graph.size)
     if not graph.size:
         return np.zeros(0, dtype=np.int64)  # SciPy refuses an empty matrix
