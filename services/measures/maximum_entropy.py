@@ -28,6 +28,7 @@ _MIN_STEP: Final = 2.0**-40
 _SUFFICIENT_DECREASE: Final = 1e-4
 _RIDGE: Final = 1e-14
 _HUB_TOLERANCE: Final = 1e-12
+_MEASURE_DECIMALS: Final = 9
 
 
 class Family(NamedTuple):
@@ -44,6 +45,15 @@ class Family(NamedTuple):
 
 class UnsolvedModelError(MutuaError):
     """No model reached the given sums within `TOLERANCE`. The measure is absent then."""
+
+
+def round_measure(value: float) -> float:
+    """A measure of a model, without the digits that differ between machines.
+
+    The last digits of a solution depend on the processor and on how many threads the linear algebra
+    uses. A measure that is compared with a rounded one is rounded too.
+    """
+    return round(value, _MEASURE_DECIMALS)
 
 
 class EntropyModel(NamedTuple):

@@ -12,6 +12,7 @@ import numpy as np
 from services.ledger.concentration import compute_gini
 from services.measures.flow_graph import Floats, FlowGraph
 from services.measures.flow_split import FlowSplit, split_flow
+from services.measures.maximum_entropy import round_measure
 from services.measures.shuffle_null import Blocks, compute_shuffle_null
 from services.measures.spread_null import compute_spread_null
 from services.measures.tie_reciprocity import TieReciprocity, measure_tie_reciprocity
@@ -57,7 +58,7 @@ class Yardstick(NamedTuple):
     def of(cls, expected: float, draws: Floats) -> "Yardstick":
         """A yardstick with the percentiles 2.5 and 97.5 of these draws."""
         low, high = np.percentile(draws, _BAND)
-        return cls(expected, float(low), float(high))
+        return cls(*(round_measure(float(value)) for value in (expected, low, high)))
 
 
 class Reciprocity(NamedTuple):
@@ -131,6 +132,7 @@ def measure_reciprocity(
 
 def judge(reciprocity: float, *yardsticks: Yardstick) -> Verdict:
     """The verdict on r_w: beyond every yardstick, or it depends on which one is taken."""
+    reciprocity = round_measure(reciprocity)
     if all(reciprocity > yardstick.high for yardstick in yardsticks):
         return Verdict.ABOVE_CHANCE
     if all(reciprocity < yardstick.low for yardstick in yardsticks):

@@ -6,7 +6,7 @@ import numpy as np
 
 from services.measures.families import BERNOULLI
 from services.measures.flow_graph import FlowGraph
-from services.measures.maximum_entropy import UnsolvedModelError, solve
+from services.measures.maximum_entropy import UnsolvedModelError, round_measure, solve
 
 
 class DyadCensus(NamedTuple):
@@ -72,4 +72,4 @@ def _expect(graph: FlowGraph) -> tuple[float | None, float | None]:
     tie_count = len(graph.giver)
     expected = model.sum_over_pairs(both) / tie_count
     deviation = 2 * np.sqrt(model.sum_over_pairs(both * (1 - both)) / 2) / tie_count
-    return expected, float(deviation)
+    return round_measure(expected), round_measure(float(deviation))
