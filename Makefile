@@ -1,5 +1,5 @@
 # Set-up happens by itself: every target names what it needs. Nothing is installed outside this folder,
-# but what Maven keeps of what it fetched: the jars of the broker that the tests of the cluster start.
+# but what Maven keeps of what it fetched: the jars of the broker and of Gephi, which tests start.
 PYTHON ?= python3
 LOCK_OPTIONS = --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate
 
@@ -50,7 +50,7 @@ chaos: .venv/tests ## break a whole cluster ROUNDS times, in ways that SEED choo
 	  $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(SEED),--seed $(SEED))
 
 clean: ## remove everything that was set up or generated here
-	@rm -rf .venv .demo .broker .clients .peers .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	@rm -rf .venv .demo .broker .gephi .clients .peers .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
 .venv/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \

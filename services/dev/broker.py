@@ -1,16 +1,15 @@
 """A local Kafka broker: its jars from Maven Central, its settings from deploy/broker."""
 
 import base64
-import hashlib
 import os
 import re
-import shutil
 import subprocess
 from pathlib import Path
 from typing import Final
 from uuid import uuid4
 
-from services.dev.programs import Program, ProgramNotFoundError, ProgramStartError
+from services.dev.maven import fetch_from_maven
+from services.dev.programs import Program, ProgramNotFoundError, ProgramStartError, run_program
 
 CHECKOUT: Final = Path(__file__).parents[2]
 _BROKER_FOLDER: Final = CHECKOUT / "deploy" / "broker"
@@ -19,7 +18,6 @@ _MIN_JAVA: Final = 17
 _FORMATTED_BY: Final = "formatted-by"
 """File in a broker's directory with the version of Kafka that formatted its data. An older Kafka
 cannot read them: it ends with a `MetadataParseException`."""
-_MAVEN_GOAL: Final = "dependency:copy-dependencies"
 
 
 def fetch_jars() -> Path:
@@ -34,25 +32,7 @@ def fetch_jars() -> Path:
         raise ProgramNotFoundError(
             f"{pom} is missing: the broker of mutua dev needs a checkout of mutua"
         )
-    jars = _JARS_FOLDER / hashlib.sha256(pom.read_bytes()).hexdigest()[:16]
-    if jars.exists():
-        return jars
-    maven = shutil.which("mvn")
-    if maven is None:
-        raise ProgramNotFoundError(
-            "Maven, which fetches the Kafka broker, is missing (mvn)",
-            remedy="on Debian and Ubuntu: apt install maven",
-        )
-    download = _JARS_FOLDER / f"{jars.name}.{os.getpid()}"
-    _run(
-        "Maven cannot fetch the Kafka broker",
-        [maven, "-q", "-B", "-f", str(pom), _MAVEN_GOAL, f"-DoutputDirectory={download}"],
-    )
-    try:
-        download.rename(jars)
-    except OSError:  # another process has fetched them in the meantime
-        shutil.rmtree(download)
-    return jars
+    return fetch_from_maven(pom, _JARS_FOLDER, what="the Kafka broker")
 
 
 def prepare_broker(jars: Path, directory: Path, *, port: int, controller_port: int) -> Program:
@@ -76,7 +56,7 @@ def prepare_broker(jars: Path, directory: Path, *, port: int, controller_port: i
         + "".join(f"{name}={value}\n" for name, value in properties.items())
     )
     java = (
-        _java(),
+        find_java(),
         "-Xmx512m",
         f"-Dlog4j2.configurationFile={_BROKER_FOLDER / 'log4j2.properties'}",
         "-Dlog4j2.shutdownHookEnabled=false",  # keep the messages of the shutdown
@@ -84,7 +64,7 @@ def prepare_broker(jars: Path, directory: Path, *, port: int, controller_port: i
         f"{jars}/*",
     )
     if not (data / "meta.properties").exists():
-        _run(
+        run_program(
             "the Kafka broker cannot format its directory", [*java, *make_format_command(settings)]
         )
         (directory / _FORMATTED_BY).write_text(f"{version}\n")
@@ -126,7 +106,8 @@ def _parse_version(version: str) -> list[int]:
     return [int(number) for number in re.findall(r"\d+", version)]
 
 
-def _java() -> str:
+def find_java() -> str:
+    """The `java` of JAVA_HOME, else the one on the path."""
     home = os.environ.get("JAVA_HOME")
     return str(Path(home, "bin", "java")) if home else "java"
 
@@ -135,7 +116,7 @@ def _require_java() -> None:
     needed = f"the Kafka broker needs Java {_MIN_JAVA} or later"
     remedy = "on Debian and Ubuntu: apt install default-jre-headless"
     try:
-        java = subprocess.run([_java(), "-version"], capture_output=True, text=True, check=True)
+        java = subprocess.run([find_java(), "-version"], capture_output=True, text=True, check=True)
     except (OSError, subprocess.CalledProcessError):
         raise ProgramNotFoundError(f"Java is missing: {needed}", remedy=remedy) from None
     version = re.search(r'version "(\d+)', java.stderr)
@@ -143,10 +124,3 @@ def _require_java() -> None:
         raise ProgramNotFoundError(
             f"this is {java.stderr.splitlines()[0]}: {needed}", remedy=remedy
         )
-
-
-def _run(failure: str, command: list[str]) -> None:
-    process = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-    if process.returncode != 0:
-        last_lines = process.stdout.strip().splitlines()[-5:]
-        raise ProgramStartError("\n  ".join([f"{failure}:", *last_lines]))

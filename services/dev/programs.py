@@ -125,6 +125,14 @@ class ChildProcess:
         return "".join(f"\n  {line}" for line in self._last_lines)
 
 
+def run_program(failure: str, command: list[str]) -> None:
+    """Runs a program to its end. If it fails, raises ProgramStartError with the last output."""
+    process = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    if process.returncode != 0:
+        last_lines = process.stdout.strip().splitlines()[-_ERROR_LINES:]
+        raise ProgramStartError("\n  ".join([f"{failure}:", *last_lines]))
+
+
 def add_timestamp(line: str) -> str:
     """Formats a line of a log: the time in UTC, the text and a line end."""
     return f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%S.%f}Z {line.rstrip()}\n"

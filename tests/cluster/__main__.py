@@ -1,4 +1,4 @@
-"""Fetches the broker and finds PostgreSQL. Names a missing program, and exits with 1 in CI."""
+"""Fetches broker and Gephi, finds PostgreSQL. Names missing programs, and exits with 1 in CI."""
 
 import os
 import sys
@@ -6,12 +6,17 @@ import sys
 from services.dev.broker import fetch_jars
 from services.dev.postgres import find_programs
 from services.dev.programs import ProgramNotFoundError, ProgramStartError
+from tests.gephi.engine import fetch_gephi
 
 is_incomplete = False
-for require in (fetch_jars, find_programs):
+for require, purpose in (
+    (fetch_jars, "of the cluster"),
+    (find_programs, "of the cluster"),
+    (fetch_gephi, "with Gephi"),
+):
     try:
         require()
     except (ProgramNotFoundError, ProgramStartError) as error:
         is_incomplete = True
-        print(f"Tests of the cluster cannot run: {error.message}", file=sys.stderr)
+        print(f"Tests {purpose} cannot run: {error.message}", file=sys.stderr)
 sys.exit(1 if is_incomplete and os.environ.get("CI") else 0)

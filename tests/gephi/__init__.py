@@ -1,0 +1,1 @@
+"""The real engine of Gephi, which reads exported files in the tests."""
