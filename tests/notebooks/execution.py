@@ -23,7 +23,10 @@ def execute(path: Path) -> Any:
     """
     notebook = read(path)
     client = NotebookClient(
-        notebook, timeout=TIMEOUT_SECONDS, resources={"metadata": {"path": path.parent}}
+        notebook,
+        timeout=TIMEOUT_SECONDS,
+        coalesce_streams=True,  # a slow cell sends what it prints in several pieces
+        resources={"metadata": {"path": path.parent}},
     )
     client.execute()
     for cell in notebook.cells:
