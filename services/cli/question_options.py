@@ -1,6 +1,6 @@
 """The options that every question takes: filters, order, limit and format."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import wraps
 from pathlib import Path
@@ -17,7 +17,7 @@ from mutua.v1.query_service_pb2 import (
     Question,
 )
 from mutua.v1.types_pb2 import ExchangeKind, Formality
-from services.cli.common_options import CSV_FORMAT_OPTION
+from services.cli.common_options import CSV_FORMAT_OPTION, OptionDecorator
 from services.cli.connection import GlobalOptions
 from services.cli.dates import parse_date
 from services.cli.parameters import EnumChoice, ParsedParameter
@@ -46,21 +46,37 @@ def takes_question(command: Callable[..., None]) -> Callable[..., None]:
     Options that are declared below this decorator reach the command under their own names.
     """
 
-    @wraps(command)
-    def with_options(global_options: GlobalOptions, **values: Any) -> None:
-        # A filter's parameter has the name of its field of the question.
-        filters = {name: values.pop(name) for name in FILTER_FIELDS if name in values}
-        question = Question(**filters)
+    def with_options(global_options: GlobalOptions, question: Question, **values: Any) -> None:
         how = {name: values.pop(name) for name in ("order_by", "limit", "form", "output")}
         command(global_options, QuestionOptions(question=question, **how), **values)
 
-    decorated: Callable[..., None] = click.pass_obj(with_options)
-    for option in reversed(QUESTION_OPTIONS):
-        decorated = option(decorated)
-    return decorated
+    return takes_filters(_add_options(wraps(command)(with_options), ANSWER_OPTIONS))
 
 
-QUESTION_OPTIONS: Final = (
+def takes_filters(command: Callable[..., None]) -> Callable[..., None]:
+    """Adds the filters of a question, which the command gets as one `Question`.
+
+    Options that are declared below this decorator reach the command under their own names.
+    """
+
+    @wraps(command)
+    def with_question(global_options: GlobalOptions, **values: Any) -> None:
+        # A filter's parameter has the name of its field of the question.
+        filters = {name: values.pop(name) for name in FILTER_FIELDS if name in values}
+        command(global_options, Question(**filters), **values)
+
+    return _add_options(click.pass_obj(with_question), FILTER_OPTIONS)
+
+
+def _add_options(
+    command: Callable[..., None], options: Sequence[OptionDecorator]
+) -> Callable[..., None]:
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+FILTER_OPTIONS: Final = (
     click.option(
         "--lens",
         type=EnumChoice(Lens.items()),
@@ -118,6 +134,8 @@ QUESTION_OPTIONS: Final = (
     click.option(
         "--as-of", "as_of_date", type=DAY, help="Day from which ages are counted; default today."
     ),
+)
+ANSWER_OPTIONS: Final = (
     click.option(
         "--order-by",
         default="",
