@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Unpack
 
-from mutua.filters import Filters, read_period, read_seed, takes_filters
+from mutua.filters import Filters, read_period, takes_filters
 from mutua.measures import (
     AnalysisAnswer,
     LatencyMeasures,
@@ -45,7 +45,7 @@ class Analysis:
         answer = self._reader.get_reciprocity(
             question,
             period=read_period(by),
-            seed=read_seed(seed),
+            seed=seed,
             min_position=min_position,
             **filters,
         )
@@ -68,7 +68,7 @@ class Analysis:
         answer = self._reader.get_lift(
             question,
             attributes=attributes,
-            seed=read_seed(seed),
+            seed=seed,
             min_position=min_position,
             **filters,
         )
@@ -128,7 +128,7 @@ class Analysis:
         answer = self._reader.get_latency(
             question,
             period=read_period(by),
-            seed=read_seed(seed),
+            seed=seed,
             min_position=min_position,
             **filters,
         )

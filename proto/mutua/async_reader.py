@@ -7,7 +7,7 @@ import grpc
 
 from mutua.async_analysis import AsyncAnalysis
 from mutua.async_connection import AsyncConnection
-from mutua.filters import Filters, takes_filters, to_question
+from mutua.filters import Filters, read_seed, takes_filters, to_question
 from mutua.limits import MAX_PAGE_SIZE
 from mutua.pages import AsyncPages, ListRequest, ListResponse
 from mutua.v1.analysis_service_pb2 import (
@@ -167,7 +167,7 @@ class AsyncReader:
             question=to_question(self.programme, question, filters),
             min_position=min_position,
             period=period,
-            seed=seed,
+            seed=read_seed(seed),
         )
         return await self._query.call(lambda link: link.analysis.GetReciprocity, request)
 
@@ -189,7 +189,7 @@ class AsyncReader:
             question=to_question(self.programme, question, filters),
             min_position=min_position,
             attributes=attributes,
-            seed=seed,
+            seed=read_seed(seed),
         )
         return await self._query.call(lambda link: link.analysis.GetLift, request)
 
@@ -208,7 +208,7 @@ class AsyncReader:
             question=to_question(self.programme, question, filters),
             min_position=min_position,
             period=period,
-            seed=seed,
+            seed=read_seed(seed),
         )
         return await self._query.call(lambda link: link.analysis.GetLatency, request)
 

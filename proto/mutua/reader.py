@@ -7,7 +7,7 @@ import grpc
 
 from mutua.analysis import Analysis
 from mutua.connection import Connection
-from mutua.filters import Filters, takes_filters, to_question
+from mutua.filters import Filters, read_seed, takes_filters, to_question
 from mutua.limits import MAX_PAGE_SIZE
 from mutua.pages import ListRequest, ListResponse, Pages
 from mutua.v1.analysis_service_pb2 import (
@@ -165,7 +165,7 @@ class Reader:
             question=to_question(self.programme, question, filters),
             min_position=min_position,
             period=period,
-            seed=seed,
+            seed=read_seed(seed),
         )
         return self._query.call(lambda link: link.analysis.GetReciprocity, request)
 
@@ -187,7 +187,7 @@ class Reader:
             question=to_question(self.programme, question, filters),
             min_position=min_position,
             attributes=attributes,
-            seed=seed,
+            seed=read_seed(seed),
         )
         return self._query.call(lambda link: link.analysis.GetLift, request)
 
@@ -206,7 +206,7 @@ class Reader:
             question=to_question(self.programme, question, filters),
             min_position=min_position,
             period=period,
-            seed=seed,
+            seed=read_seed(seed),
         )
         return self._query.call(lambda link: link.analysis.GetLatency, request)
 

@@ -141,6 +141,8 @@ class TestAnswer:
             MutuaError, match=r"seed: .* is not a whole number from 0 to 4294967295"
         ):
             client.analysis.reciprocity(seed=seed)
+        with pytest.raises(MutuaError, match="seed: "):
+            client.get_lift(seed=seed)
 
     def test_async_client_gives_the_same(self, client: Client, address: str) -> None:
         async def ask() -> tuple[Any, Any]:
