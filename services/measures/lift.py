@@ -6,7 +6,7 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from services.measures.flow_graph import FlowGraph, Ints
+from services.measures.flow_graph import Floats, FlowGraph, Ints
 
 METRIC_VERSION: Final = 1
 """Version of these definitions; numbers of different versions are not comparable."""
@@ -66,11 +66,7 @@ def measure_lift(
     )
     if counts.reasons:
         return counts
-    flow = _reduce(weight)
-    given = np.bincount(giver, flow, graph.size)
-    received = np.bincount(receiver, flow, graph.size)
-    own = given @ received
-    expected_total = given.sum() * received.sum() - own
+    flow, given, received, own, expected_total = _sum_flow(giver, receiver, weight, graph.size)
 
     def measure(labels: Ints) -> tuple[float, float]:
         checkpoint()
@@ -107,10 +103,9 @@ def measure_pair_lift(
     )
     if counts.reasons:
         return counts
-    flow = _reduce(graph.weight)
-    given = np.bincount(graph.giver, flow, graph.size)
-    received = np.bincount(graph.receiver, flow, graph.size)
-    expected_total = given.sum() * received.sum() - given @ received
+    flow, given, received, _, expected_total = _sum_flow(
+        graph.giver, graph.receiver, graph.weight, graph.size
+    )
     keys = graph.giver * graph.size + graph.receiver
     order = np.argsort(keys)
     keys, flow = np.append(keys[order], -1), np.append(flow[order], 0.0)
@@ -131,10 +126,23 @@ def measure_pair_lift(
     return _complete(counts, measure, places, _list_strata(everyone, strata), seed)
 
 
-def _reduce(weight: Ints) -> NDArray[np.float64]:
-    """Weights without their common factor, so that products of counts are exact."""
-    factor = int(np.gcd.reduce(weight))
-    return (weight // factor).astype(np.float64)
+class _FlowSums(NamedTuple):
+    """Flow without the common factor of its weights, so that products of counts are exact."""
+
+    flow: Floats
+    given: Floats
+    received: Floats
+    own: float
+    """The sum of given times received, of each organization."""
+    expected_total: float
+    """The same over all ordered pairs of distinct organizations."""
+
+
+def _sum_flow(giver: Ints, receiver: Ints, weight: Ints, size: int) -> _FlowSums:
+    flow = (weight // int(np.gcd.reduce(weight))).astype(np.float64)
+    given, received = (np.bincount(end, flow, size).astype(np.float64) for end in (giver, receiver))
+    own = float(given @ received)
+    return _FlowSums(flow, given, received, own, float(given.sum() * received.sum()) - own)
 
 
 def _complete(
