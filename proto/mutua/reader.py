@@ -1,7 +1,7 @@
 """The questions of `Client`. Generated from `async_reader.py` by `make proto`."""
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, TypeVar, Unpack
+from typing import Any, Final, TypeVar, Unpack
 
 import grpc
 
@@ -12,6 +12,8 @@ from mutua.limits import MAX_PAGE_SIZE
 from mutua.pages import ListRequest, ListResponse, Pages
 from mutua.v1.analysis_service_pb2 import (
     PERIOD_UNSPECIFIED,
+    GetGraphRequest,
+    GetGraphResponse,
     GetLatencyRequest,
     GetLatencyResponse,
     GetLiftRequest,
@@ -63,6 +65,11 @@ from mutua.v1.query_service_pb2_grpc import QueryServiceStub
 Response = TypeVar("Response")
 PageOf = TypeVar("PageOf", bound=ListResponse)
 Row = TypeVar("Row")
+Network = TypeVar("Network", GetNetworkResponse, GetGraphResponse)
+
+MODEL_MOVED: Final = "MODEL_MOVED"
+"""The warning that pages of one answer were computed at different positions."""
+_GRAPH_ATTEMPTS: Final = 3
 
 
 class Reader:
@@ -245,6 +252,40 @@ class Reader:
             by_topic=by_topic,
         )
         return self._query.call(lambda link: link.analysis.GetWhatIf, request)
+
+    @takes_filters
+    def get_graph(
+        self,
+        question: Question | None = None,
+        *,
+        roles_by: str = "",
+        min_position: str = "",
+        order_by: str = "",
+        **filters: Unpack[Filters],
+    ) -> GetGraphResponse:
+        """Organizations and ties with what programs for graphs need, at one position.
+
+        `roles_by`, such as "region", counts brokerage roles between the groups of an attribute.
+        All pages come from one position, unless there is the warning MODEL_MOVED: facts were
+        recorded in each of three attempts.
+        """
+        request = GetGraphRequest(
+            question=to_question(self.programme, question, filters),
+            page_size=MAX_PAGE_SIZE,
+            min_position=min_position,
+            order_by=order_by,
+            roles_by=roles_by,
+        )
+        for _ in range(_GRAPH_ATTEMPTS):
+            request.page_token = ""
+            graph = self._query.call(lambda link: link.analysis.GetGraph, request)
+            while graph.next_page_token:
+                request.page_token = graph.next_page_token
+                page = self._query.call(lambda link: link.analysis.GetGraph, request)
+                _append_page(graph, page)
+            if MODEL_MOVED not in graph.warnings:
+                break
+        return graph
 
     def get_status(self, *, min_position: str = "") -> GetStatusResponse:
         """The progress of the read models and their counts of records."""
@@ -446,7 +487,7 @@ class Reader:
         return Pages.open(fetch)
 
 
-def _append_page(network: GetNetworkResponse, page: GetNetworkResponse) -> None:
+def _append_page(network: Network, page: Network) -> None:
     """Adds the page that follows."""
     network.nodes.extend(page.nodes)
     network.edges.extend(page.edges)

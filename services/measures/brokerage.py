@@ -4,6 +4,7 @@ All of them look at direct ties. Constraint and betweenness read weights, so the
 weight 0: these have no share of anything, and infinite length.
 """
 
+from collections.abc import Callable
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -83,11 +84,12 @@ def count_brokerage_roles(graph: FlowGraph, groups: Ints) -> BrokerageRoles:
     )
 
 
-def measure_betweenness(graph: FlowGraph) -> Floats:
+def measure_betweenness(graph: FlowGraph, checkpoint: Callable[[], None] = lambda: None) -> Floats:
     """How many shortest paths between two others lead through each organization.
 
     A tie of weight w has the length 1 / w, so much flow makes a short way. Of several shortest
     paths between the same two, each counts an equal part (Freeman, 1977; Brandes, 2001).
+    `checkpoint` is called often, and may raise.
     """
     matrix = _weigh(graph)
     matrix.data = 1 / matrix.data
@@ -95,6 +97,7 @@ def measure_betweenness(graph: FlowGraph) -> Floats:
     ends = matrix.tocoo()
     betweenness = np.zeros(graph.size)
     for source in range(graph.size):
+        checkpoint()
         distance = dijkstra(matrix, indices=source)
         order = np.argsort(distance, kind="stable")[: np.count_nonzero(np.isfinite(distance))]
         place = np.full(graph.size, -1)

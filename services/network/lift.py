@@ -61,7 +61,7 @@ def compute_lifts(
     """
     mask = view.select_exchanges(question)
     flows = MemberFlows.of(view, question, mask)
-    _, strata = _group_members(view, flows, STRATUM_ATTRIBUTE)
+    _, strata = group_members(view, flows, STRATUM_ATTRIBUTE)
     rows = []
     for attribute in attributes:
         if attribute == PAIRING:
@@ -71,7 +71,7 @@ def compute_lifts(
             )
             rows.append(LiftRow(attribute, len(pairs[0]), (), measures))
             continue
-        names, groups = _group_members(view, flows, attribute)
+        names, groups = group_members(view, flows, attribute)
         measures = measure_lift(
             flows.graph,
             groups,
@@ -102,7 +102,7 @@ def _find_pairs(
     return low, high
 
 
-def _group_members(
+def group_members(
     view: IdentityView, flows: MemberFlows, attribute: str
 ) -> tuple[tuple[str, ...], Ints]:
     """The values of an attribute, and the place of each member's among them."""

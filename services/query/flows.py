@@ -4,7 +4,6 @@ Each function fetches the programme's columns, lets `services/network` compute, 
 answer to the wire format.
 """
 
-from bisect import bisect_right
 from dataclasses import replace
 from typing import Final
 
@@ -24,6 +23,7 @@ from services.network.balances import compute_balances
 from services.network.concentration import compute_concentration
 from services.network.network import compute_network
 from services.network.pairs import compute_pairs
+from services.query.network_pages import list_network_page
 from services.query.organizations import find_organization
 from services.query.query_context import QueryContext
 from services.query.row_order import RowOrder
@@ -31,8 +31,6 @@ from services.query.row_order import RowOrder
 _BALANCES_BY_ID: Final = RowOrder(pb.Balance.DESCRIPTOR, ("organization_id",), from_balance)
 _PAIRS_BY_IDS: Final = RowOrder(pb.Pair.DESCRIPTOR, ("giver_id", "receiver_id"), from_pair)
 _EDGES_BY_IDS: Final = RowOrder(pb.Edge.DESCRIPTOR, ("giver_id", "receiver_id"), from_edge)
-_NODE: Final = "node"
-"""Key in the token of a page that ends with a node. The token of an edge is a list."""
 
 
 def list_balances(query: QueryContext) -> pb.ListBalancesResponse:
@@ -68,29 +66,16 @@ def list_pairs(query: QueryContext) -> pb.ListPairsResponse:
 
 
 def get_network(query: QueryContext) -> pb.GetNetworkResponse:
-    """A page of the network: first all nodes, on as many pages as they need, then the edges."""
-    after_key = query.page.after_key
-    if isinstance(after_key, list):  # the key of an edge: all nodes are on earlier pages
-        last_node, last_edge = None, after_key
-    else:
-        last_node, last_edge = after_key or {_NODE: ""}, None
-    listing = query.list_page(compute_network, _EDGES_BY_IDS, last_edge)
-    page = pb.GetNetworkResponse(**listing.response_fields)
-    writer = query.make_page_writer(page)
-    if last_node is not None:
-        nodes = listing.answer.nodes
-        start = bisect_right(nodes, last_node[_NODE], key=lambda node: node.organization_id)
-        node_end = writer.add_rows(page.nodes, nodes[start:], from_node)
-        if node_end.last is not None:
-            last_node = {_NODE: node_end.last.organization_id}
-        if node_end.has_more:
-            page.next_page_token = query.make_token(last_node)
-            return page
-    edge_end = writer.add_rows(page.edges, listing.rows, edge_fields, query.page.size)
-    if edge_end.has_more:
-        key = last_node if edge_end.last is None else listing.make_key(edge_end.last)
-        page.next_page_token = query.make_token(key)
-    return page
+    """A page of the network: all nodes, then the edges."""
+    return list_network_page(
+        query,
+        pb.GetNetworkResponse,
+        compute_network,
+        _EDGES_BY_IDS,
+        get_node_id=lambda node: node.organization_id,
+        node_to_wire=from_node,
+        edge_to_wire=edge_fields,
+    )
 
 
 def get_concentration(query: QueryContext) -> pb.GetConcentrationResponse:

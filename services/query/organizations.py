@@ -1,6 +1,7 @@
 """The question that lists organizations: the roster and every other party."""
 
 from collections import defaultdict
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Final
 
@@ -13,6 +14,7 @@ from services.ledger.errors import NotFoundError
 from services.ledger.identity import resolve
 from services.ledger.organization import Organization
 from services.ledger.question import UNBOUND_NAMES, Answer, Question
+from services.ledger.times import Day
 from services.network.identity_view import IdentityView
 from services.query.query_context import QueryContext
 from services.query.row_order import RowOrder
@@ -43,9 +45,6 @@ def find_organizations(view: IdentityView, question: Question) -> Answer[pb.Orga
     exchanges = view.select_exchanges(question)
     days = view.find_day_ranges(exchanges)
     requested_ids = view.resolve_requested_ids(question)
-    aliases = defaultdict(list)
-    for alias in sorted(view.columns.aliases):
-        aliases[resolve(view.columns.aliases, alias)].append(alias)
     listed_ids = {*view.roster, *days}
     if question.population is not Population.UNSPECIFIED:
         listed_ids = {
@@ -53,21 +52,32 @@ def find_organizations(view: IdentityView, question: Question) -> Answer[pb.Orga
                 view.find_row_organizations(question, view.find_parties(exchanges))
             ].tolist()
         }
-    rows = []
-    for organization_id in sorted(listed_ids & requested_ids if requested_ids else listed_ids):
-        versions = view.roster.get(organization_id)
-        first_day, last_day = days.get(organization_id, (None, None))
-        rows.append(
-            from_organization(
-                versions[-1] if versions else Organization(organization_id=organization_id),
-                registered=versions is not None,
-                aliases=aliases[organization_id],
-                first_day=first_day,
-                last_day=last_day,
-            )
-        )
+    row_ids = sorted(listed_ids & requested_ids if requested_ids else listed_ids)
+    rows = list(map(make_describer(view, days), row_ids))
     warnings = (UNBOUND_NAMES,) if view.has_unbound_names(exchanges) else ()
     return Answer(rows, view.compute_coverage(question, exchanges), warnings)
+
+
+def make_describer(
+    view: IdentityView, days: Mapping[str, tuple[Day, Day]]
+) -> Callable[[str], pb.Organization]:
+    """Returns what describes organizations by id; `days` has first and last of their exchanges."""
+    aliases = defaultdict(list)
+    for alias in sorted(view.columns.aliases):
+        aliases[resolve(view.columns.aliases, alias)].append(alias)
+
+    def describe(organization_id: str) -> pb.Organization:
+        versions = view.roster.get(organization_id)
+        first_day, last_day = days.get(organization_id, (None, None))
+        return from_organization(
+            versions[-1] if versions else Organization(organization_id=organization_id),
+            registered=versions is not None,
+            aliases=aliases[organization_id],
+            first_day=first_day,
+            last_day=last_day,
+        )
+
+    return describe
 
 
 def find_organization(view: IdentityView, typed_id: str) -> str:

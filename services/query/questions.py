@@ -25,6 +25,7 @@ from services.query.flows import (
     list_balances,
     list_pairs,
 )
+from services.query.graph import get_graph
 from services.query.organizations import list_organizations
 from services.query.pairings import get_pairings
 from services.query.position_tracker import PositionTracker
@@ -64,6 +65,7 @@ def register_questions(
         "GetWhatIf": RegisteredQuestion(get_what_if, takes_subset=True),
         "GetLift": RegisteredQuestion(get_lift, takes_subset=True),
         "GetLatency": RegisteredQuestion(get_latency, takes_subset=True),
+        "GetGraph": RegisteredQuestion(get_graph, takes_subset=True, takes_half_life=True),
         "ListAsymmetry": RegisteredQuestion(list_asymmetry, takes_subset=True),
         "ListTopicAsymmetry": RegisteredQuestion(list_topic_asymmetry, takes_subset=True),
         "ListOrganizations": RegisteredQuestion(list_organizations),

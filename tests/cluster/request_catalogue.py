@@ -126,6 +126,7 @@ def generate_analysis_requests(subject: QuestionSubject) -> Iterator[tuple[str, 
         yield "GetLift", analysis_pb.GetLiftRequest(question=question, seed=number)
         by_topic = number % 2 == 1
         yield "GetStructure", analysis_pb.GetStructureRequest(question=question, by_topic=by_topic)
+        yield "GetGraph", analysis_pb.GetGraphRequest(question=question, roles_by="region")
         for name in (*subject.organization_ids, "nobody"):
             yield (
                 "GetWhatIf",

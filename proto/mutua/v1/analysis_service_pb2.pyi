@@ -1944,3 +1944,360 @@ class ListTopicAsymmetryResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ListTopicAsymmetryResponse: _TypeAlias = ListTopicAsymmetryResponse  # noqa: Y015
+
+@_typing.final
+class KindFlow(_message.Message):
+    """What an edge has of one kind."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    KIND_FIELD_NUMBER: _builtins.int
+    EXCHANGE_COUNT_FIELD_NUMBER: _builtins.int
+    WEIGHT_FIELD_NUMBER: _builtins.int
+    kind: _types_pb2.ExchangeKind.ValueType
+    """The kind."""
+    exchange_count: _builtins.int
+    """Exchanges of this kind."""
+    weight: _builtins.float
+    """Exchanges, or known minutes. Over all kinds they add up to the weight of the edge."""
+    def __init__(
+        self,
+        *,
+        kind: _types_pb2.ExchangeKind.ValueType = ...,
+        exchange_count: _builtins.int = ...,
+        weight: _builtins.float = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["exchange_count", b"exchange_count", "kind", b"kind", "weight", b"weight"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___KindFlow: _TypeAlias = KindFlow  # noqa: Y015
+
+@_typing.final
+class Spell(_message.Message):
+    """Days without a gap on which exchanges of an edge happened, or may have: one that is known only to
+    its month or quarter takes the whole period. Spells of an edge neither overlap nor touch.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    FIRST_DATE_FIELD_NUMBER: _builtins.int
+    LAST_DATE_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def first_date(self) -> _types_pb2.Date:
+        """The first day, in UTC."""
+
+    @_builtins.property
+    def last_date(self) -> _types_pb2.Date:
+        """The last day, at most the last one of the window."""
+
+    def __init__(
+        self,
+        *,
+        first_date: _types_pb2.Date | None = ...,
+        last_date: _types_pb2.Date | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["first_date", b"first_date", "last_date", b"last_date"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["first_date", b"first_date", "last_date", b"last_date"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Spell: _TypeAlias = Spell  # noqa: Y015
+
+@_typing.final
+class BrokerageRoles(_message.Message):
+    """How often an organization stands between two others, by group (Gould and Fernandez, Sociological
+    Methodology 19:89-126, 1989): i gave to it, it gave to k, and i gave nothing to k.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    COORDINATOR_COUNT_FIELD_NUMBER: _builtins.int
+    ITINERANT_COUNT_FIELD_NUMBER: _builtins.int
+    GATEKEEPER_COUNT_FIELD_NUMBER: _builtins.int
+    REPRESENTATIVE_COUNT_FIELD_NUMBER: _builtins.int
+    LIAISON_COUNT_FIELD_NUMBER: _builtins.int
+    coordinator_count: _builtins.int
+    """All three are of one group."""
+    itinerant_count: _builtins.int
+    """The two others are of one group, and it is of another."""
+    gatekeeper_count: _builtins.int
+    """It and the receiver are of one group, and the giver is of another."""
+    representative_count: _builtins.int
+    """It and the giver are of one group, and the receiver is of another."""
+    liaison_count: _builtins.int
+    """All three are of different groups."""
+    def __init__(
+        self,
+        *,
+        coordinator_count: _builtins.int = ...,
+        itinerant_count: _builtins.int = ...,
+        gatekeeper_count: _builtins.int = ...,
+        representative_count: _builtins.int = ...,
+        liaison_count: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["coordinator_count", b"coordinator_count", "gatekeeper_count", b"gatekeeper_count", "itinerant_count", b"itinerant_count", "liaison_count", b"liaison_count", "representative_count", b"representative_count"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___BrokerageRoles: _TypeAlias = BrokerageRoles  # noqa: Y015
+
+@_typing.final
+class GraphNode(_message.Message):
+    """An organization of the graph. Measures are those of the ties among members."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ORGANIZATION_FIELD_NUMBER: _builtins.int
+    GIVEN_FIELD_NUMBER: _builtins.int
+    RECEIVED_FIELD_NUMBER: _builtins.int
+    EXCHANGE_COUNT_FIELD_NUMBER: _builtins.int
+    ISOLATE_FIELD_NUMBER: _builtins.int
+    IS_MEMBER_FIELD_NUMBER: _builtins.int
+    CONSTRAINT_FIELD_NUMBER: _builtins.int
+    BETWEENNESS_FIELD_NUMBER: _builtins.int
+    ROLES_FIELD_NUMBER: _builtins.int
+    REASONS_FIELD_NUMBER: _builtins.int
+    given: _builtins.float
+    """Exchanges, or known minutes, that it gave to anybody. Absent under allocation full."""
+    received: _builtins.float
+    """Exchanges, or known minutes, that it received. Absent under allocation full."""
+    exchange_count: _builtins.int
+    """Exchanges it is party to, each once."""
+    isolate: _builtins.bool
+    """In the population, and without any exchange in the window."""
+    is_member: _builtins.bool
+    """In the population. Others have no measures."""
+    constraint: _builtins.float
+    """Burt's constraint: 1 with a single contact, low with many that have nothing to do with each
+    other (Structural Holes, 1992). Absent without a contact of known amount.
+    """
+    betweenness: _builtins.float
+    """How many shortest paths between two others lead through it, where a tie of weight w has the
+    length 1 / w. Not normalized.
+    """
+    @_builtins.property
+    def organization(self) -> _query_service_pb2.Organization:
+        """Its id, name and attributes; the first and last exchange that the question selects."""
+
+    @_builtins.property
+    def roles(self) -> Global___BrokerageRoles:
+        """By the attribute roles_by. Absent without it, and for an organization without a value."""
+
+    @_builtins.property
+    def reasons(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Why there is no exchange (as in Node), or no measure: NOT_A_MEMBER, NO_CONTACT, UNLABELLED (no
+        value of roles_by), NOT_ADDITIVE (allocation full).
+        """
+
+    def __init__(
+        self,
+        *,
+        organization: _query_service_pb2.Organization | None = ...,
+        given: _builtins.float | None = ...,
+        received: _builtins.float | None = ...,
+        exchange_count: _builtins.int = ...,
+        isolate: _builtins.bool = ...,
+        is_member: _builtins.bool = ...,
+        constraint: _builtins.float | None = ...,
+        betweenness: _builtins.float | None = ...,
+        roles: Global___BrokerageRoles | None = ...,
+        reasons: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_betweenness", b"_betweenness", "_constraint", b"_constraint", "_given", b"_given", "_received", b"_received", "betweenness", b"betweenness", "constraint", b"constraint", "given", b"given", "organization", b"organization", "received", b"received", "roles", b"roles"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_betweenness", b"_betweenness", "_constraint", b"_constraint", "_given", b"_given", "_received", b"_received", "betweenness", b"betweenness", "constraint", b"constraint", "exchange_count", b"exchange_count", "given", b"given", "is_member", b"is_member", "isolate", b"isolate", "organization", b"organization", "reasons", b"reasons", "received", b"received", "roles", b"roles"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__betweenness: _TypeAlias = _typing.Literal["betweenness"]  # noqa: Y015
+    _WhichOneofArgType__betweenness: _TypeAlias = _typing.Literal["_betweenness", b"_betweenness"]  # noqa: Y015
+    _WhichOneofReturnType__constraint: _TypeAlias = _typing.Literal["constraint"]  # noqa: Y015
+    _WhichOneofArgType__constraint: _TypeAlias = _typing.Literal["_constraint", b"_constraint"]  # noqa: Y015
+    _WhichOneofReturnType__given: _TypeAlias = _typing.Literal["given"]  # noqa: Y015
+    _WhichOneofArgType__given: _TypeAlias = _typing.Literal["_given", b"_given"]  # noqa: Y015
+    _WhichOneofReturnType__received: _TypeAlias = _typing.Literal["received"]  # noqa: Y015
+    _WhichOneofArgType__received: _TypeAlias = _typing.Literal["_received", b"_received"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__betweenness) -> _WhichOneofReturnType__betweenness | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__constraint) -> _WhichOneofReturnType__constraint | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__given) -> _WhichOneofReturnType__given | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__received) -> _WhichOneofReturnType__received | None: ...
+
+Global___GraphNode: _TypeAlias = GraphNode  # noqa: Y015
+
+@_typing.final
+class GraphEdge(_message.Message):
+    """What one organization gave another. The first five fields are those of Edge."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    GIVER_ID_FIELD_NUMBER: _builtins.int
+    RECEIVER_ID_FIELD_NUMBER: _builtins.int
+    WEIGHT_FIELD_NUMBER: _builtins.int
+    EXCHANGE_COUNT_FIELD_NUMBER: _builtins.int
+    UNKNOWN_COUNT_FIELD_NUMBER: _builtins.int
+    UNDATED_COUNT_FIELD_NUMBER: _builtins.int
+    KINDS_FIELD_NUMBER: _builtins.int
+    SPELLS_FIELD_NUMBER: _builtins.int
+    giver_id: _builtins.str
+    """Who gave."""
+    receiver_id: _builtins.str
+    """Who received."""
+    weight: _builtins.float
+    """Exchanges, or known minutes."""
+    exchange_count: _builtins.int
+    """Exchanges, each once."""
+    unknown_count: _builtins.int
+    """Exchanges whose minutes are unknown under the lens; 0 under count."""
+    undated_count: _builtins.int
+    """Exchanges known only to their month or quarter."""
+    @_builtins.property
+    def kinds(self) -> _containers.RepeatedCompositeFieldContainer[Global___KindFlow]:
+        """By kind."""
+
+    @_builtins.property
+    def spells(self) -> _containers.RepeatedCompositeFieldContainer[Global___Spell]:
+        """When, ascending. An edge always has one."""
+
+    def __init__(
+        self,
+        *,
+        giver_id: _builtins.str = ...,
+        receiver_id: _builtins.str = ...,
+        weight: _builtins.float = ...,
+        exchange_count: _builtins.int = ...,
+        unknown_count: _builtins.int = ...,
+        undated_count: _builtins.int = ...,
+        kinds: _abc.Iterable[Global___KindFlow] | None = ...,
+        spells: _abc.Iterable[Global___Spell] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["exchange_count", b"exchange_count", "giver_id", b"giver_id", "kinds", b"kinds", "receiver_id", b"receiver_id", "spells", b"spells", "undated_count", b"undated_count", "unknown_count", b"unknown_count", "weight", b"weight"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GraphEdge: _TypeAlias = GraphEdge  # noqa: Y015
+
+@_typing.final
+class GetGraphRequest(_message.Message):
+    """Asks for the graph."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    QUESTION_FIELD_NUMBER: _builtins.int
+    PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    MIN_POSITION_FIELD_NUMBER: _builtins.int
+    ORDER_BY_FIELD_NUMBER: _builtins.int
+    ROLES_BY_FIELD_NUMBER: _builtins.int
+    page_size: _builtins.int
+    """Edges a page; 0 for the default (1,000), larger ones are clamped to 10,000. A page ends earlier
+    at 3 MiB.
+    """
+    page_token: _builtins.str
+    """From an earlier response to the same question."""
+    min_position: _builtins.str
+    """Answer at this position or later."""
+    order_by: _builtins.str
+    """Fields of GraphEdge, such as "weight desc". Default: by ids."""
+    roles_by: _builtins.str
+    """The attribute of organizations that makes the groups of roles, such as "region". Empty: no roles."""
+    @_builtins.property
+    def question(self) -> _query_service_pb2.Question:
+        """Which exchanges. where leaves organizations that have the attributes, and edges between two of
+        them. organization_ids choose edges and nodes and change no number.
+        """
+
+    def __init__(
+        self,
+        *,
+        question: _query_service_pb2.Question | None = ...,
+        page_size: _builtins.int = ...,
+        page_token: _builtins.str = ...,
+        min_position: _builtins.str = ...,
+        order_by: _builtins.str = ...,
+        roles_by: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["question", b"question"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["min_position", b"min_position", "order_by", b"order_by", "page_size", b"page_size", "page_token", b"page_token", "question", b"question", "roles_by", b"roles_by"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetGraphRequest: _TypeAlias = GetGraphRequest  # noqa: Y015
+
+@_typing.final
+class GetGraphResponse(_message.Message):
+    """A page of the graph."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    EDGES_FIELD_NUMBER: _builtins.int
+    NODES_FIELD_NUMBER: _builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    POSITION_FIELD_NUMBER: _builtins.int
+    QUESTION_FIELD_NUMBER: _builtins.int
+    AS_OF_DATE_FIELD_NUMBER: _builtins.int
+    COVERAGE_FIELD_NUMBER: _builtins.int
+    WARNINGS_FIELD_NUMBER: _builtins.int
+    METRIC_VERSION_FIELD_NUMBER: _builtins.int
+    next_page_token: _builtins.str
+    """Empty on the last page."""
+    position: _builtins.str
+    """Where the answer was computed."""
+    metric_version: _builtins.int
+    """Of constraint, betweenness and roles."""
+    @_builtins.property
+    def edges(self) -> _containers.RepeatedCompositeFieldContainer[Global___GraphEdge]:
+        """Edges by giver and receiver id. An edge may weigh 0, where no minutes are known."""
+
+    @_builtins.property
+    def nodes(self) -> _containers.RepeatedCompositeFieldContainer[Global___GraphNode]:
+        """Nodes by id, before the edges: all of them on the first page, unless they exceed 3 MiB, and then
+        the rest on the pages that follow.
+        """
+
+    @_builtins.property
+    def question(self) -> _query_service_pb2.Question:
+        """The question as answered."""
+
+    @_builtins.property
+    def as_of_date(self) -> _types_pb2.Date:
+        """The day that ages are counted from."""
+
+    @_builtins.property
+    def coverage(self) -> _query_service_pb2.Coverage:
+        """How much the answer rests on."""
+
+    @_builtins.property
+    def warnings(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """What to keep in mind: MODEL_MOVED (pages come from different positions), and others."""
+
+    def __init__(
+        self,
+        *,
+        edges: _abc.Iterable[Global___GraphEdge] | None = ...,
+        nodes: _abc.Iterable[Global___GraphNode] | None = ...,
+        next_page_token: _builtins.str = ...,
+        position: _builtins.str = ...,
+        question: _query_service_pb2.Question | None = ...,
+        as_of_date: _types_pb2.Date | None = ...,
+        coverage: _query_service_pb2.Coverage | None = ...,
+        warnings: _abc.Iterable[_builtins.str] | None = ...,
+        metric_version: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["as_of_date", b"as_of_date", "coverage", b"coverage", "question", b"question"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["as_of_date", b"as_of_date", "coverage", b"coverage", "edges", b"edges", "metric_version", b"metric_version", "next_page_token", b"next_page_token", "nodes", b"nodes", "position", b"position", "question", b"question", "warnings", b"warnings"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetGraphResponse: _TypeAlias = GetGraphResponse  # noqa: Y015

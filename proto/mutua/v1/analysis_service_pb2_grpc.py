@@ -69,6 +69,11 @@ class AnalysisServiceStub:
                 request_serializer=mutua_dot_v1_dot_analysis__service__pb2.GetLatencyRequest.SerializeToString,
                 response_deserializer=mutua_dot_v1_dot_analysis__service__pb2.GetLatencyResponse.FromString,
                 _registered_method=True)
+        self.GetGraph = channel.unary_unary(
+                '/mutua.v1.AnalysisService/GetGraph',
+                request_serializer=mutua_dot_v1_dot_analysis__service__pb2.GetGraphRequest.SerializeToString,
+                response_deserializer=mutua_dot_v1_dot_analysis__service__pb2.GetGraphResponse.FromString,
+                _registered_method=True)
         self.ListAsymmetry = channel.unary_unary(
                 '/mutua.v1.AnalysisService/ListAsymmetry',
                 request_serializer=mutua_dot_v1_dot_analysis__service__pb2.ListAsymmetryRequest.SerializeToString,
@@ -129,6 +134,15 @@ class AnalysisServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetGraph(self, request, context):
+        """The network with what programs for graphs need: organizations with their attributes and how they
+        stand between others, and ties with their kinds and spells. Unlike other measures, nodes and
+        edges include parties outside the population, as in GetNetwork. Allocation full is possible.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ListAsymmetry(self, request, context):
         """Which pairs are one-sided, with evidence, and how much the network pays back. Unlike other
         measures, pairs include parties outside the population, as in ListPairs.
@@ -171,6 +185,11 @@ def add_AnalysisServiceServicer_to_server(servicer, server):
                     servicer.GetLatency,
                     request_deserializer=mutua_dot_v1_dot_analysis__service__pb2.GetLatencyRequest.FromString,
                     response_serializer=mutua_dot_v1_dot_analysis__service__pb2.GetLatencyResponse.SerializeToString,
+            ),
+            'GetGraph': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetGraph,
+                    request_deserializer=mutua_dot_v1_dot_analysis__service__pb2.GetGraphRequest.FromString,
+                    response_serializer=mutua_dot_v1_dot_analysis__service__pb2.GetGraphResponse.SerializeToString,
             ),
             'ListAsymmetry': grpc.unary_unary_rpc_method_handler(
                     servicer.ListAsymmetry,
@@ -328,6 +347,33 @@ class AnalysisService:
             '/mutua.v1.AnalysisService/GetLatency',
             mutua_dot_v1_dot_analysis__service__pb2.GetLatencyRequest.SerializeToString,
             mutua_dot_v1_dot_analysis__service__pb2.GetLatencyResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetGraph(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/mutua.v1.AnalysisService/GetGraph',
+            mutua_dot_v1_dot_analysis__service__pb2.GetGraphRequest.SerializeToString,
+            mutua_dot_v1_dot_analysis__service__pb2.GetGraphResponse.FromString,
             options,
             channel_credentials,
             insecure,

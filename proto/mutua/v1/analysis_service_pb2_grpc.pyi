@@ -53,6 +53,11 @@ class AnalysisServiceStub:
     """Do organizations that have something in common exchange more than their totals suggest."""
     GetLatency: _grpc.UnaryUnaryMultiCallable[_analysis_service_pb2.GetLatencyRequest, _analysis_service_pb2.GetLatencyResponse]
     """How long it takes until the other side of a pair gives."""
+    GetGraph: _grpc.UnaryUnaryMultiCallable[_analysis_service_pb2.GetGraphRequest, _analysis_service_pb2.GetGraphResponse]
+    """The network with what programs for graphs need: organizations with their attributes and how they
+    stand between others, and ties with their kinds and spells. Unlike other measures, nodes and
+    edges include parties outside the population, as in GetNetwork. Allocation full is possible.
+    """
     ListAsymmetry: _grpc.UnaryUnaryMultiCallable[_analysis_service_pb2.ListAsymmetryRequest, _analysis_service_pb2.ListAsymmetryResponse]
     """Which pairs are one-sided, with evidence, and how much the network pays back. Unlike other
     measures, pairs include parties outside the population, as in ListPairs.
@@ -85,6 +90,11 @@ class AnalysisServiceAsyncStub(AnalysisServiceStub):
     """Do organizations that have something in common exchange more than their totals suggest."""
     GetLatency: _aio.UnaryUnaryMultiCallable[_analysis_service_pb2.GetLatencyRequest, _analysis_service_pb2.GetLatencyResponse]  # type: ignore[assignment]
     """How long it takes until the other side of a pair gives."""
+    GetGraph: _aio.UnaryUnaryMultiCallable[_analysis_service_pb2.GetGraphRequest, _analysis_service_pb2.GetGraphResponse]  # type: ignore[assignment]
+    """The network with what programs for graphs need: organizations with their attributes and how they
+    stand between others, and ties with their kinds and spells. Unlike other measures, nodes and
+    edges include parties outside the population, as in GetNetwork. Allocation full is possible.
+    """
     ListAsymmetry: _aio.UnaryUnaryMultiCallable[_analysis_service_pb2.ListAsymmetryRequest, _analysis_service_pb2.ListAsymmetryResponse]  # type: ignore[assignment]
     """Which pairs are one-sided, with evidence, and how much the network pays back. Unlike other
     measures, pairs include parties outside the population, as in ListPairs.
@@ -144,6 +154,17 @@ class AnalysisServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_analysis_service_pb2.GetLatencyResponse, _abc.Awaitable[_analysis_service_pb2.GetLatencyResponse]]:
         """How long it takes until the other side of a pair gives."""
+
+    @_abc_1.abstractmethod
+    def GetGraph(
+        self,
+        request: _analysis_service_pb2.GetGraphRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_analysis_service_pb2.GetGraphResponse, _abc.Awaitable[_analysis_service_pb2.GetGraphResponse]]:
+        """The network with what programs for graphs need: organizations with their attributes and how they
+        stand between others, and ties with their kinds and spells. Unlike other measures, nodes and
+        edges include parties outside the population, as in GetNetwork. Allocation full is possible.
+        """
 
     @_abc_1.abstractmethod
     def ListAsymmetry(

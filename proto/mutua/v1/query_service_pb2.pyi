@@ -347,7 +347,7 @@ class Question(_message.Message):
     """Days, 1 to 36,500: amounts add up w * 2 ^ -((t0 - t) / half_life_days), for an exchange at t (a
     coarse one: its first instant) and the end t0 of the window: to_date, else that of as_of_date.
     What happened after t0 counts whole. Counts of exchanges stay. Absent: amounts do not decay. In
-    GetBalance and ListBalances only; UNIMPLEMENTED elsewhere.
+    GetBalance, ListBalances and GetGraph only; UNIMPLEMENTED elsewhere.
     """
     @_builtins.property
     def from_date(self) -> _types_pb2.Date:

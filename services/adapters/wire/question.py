@@ -47,7 +47,9 @@ def to_question(
     if message.where and not takes_subset:
         raise _make_unimplemented_error("where", "where, except in analyses,")
     if message.HasField("half_life_days") and not takes_half_life:
-        raise _make_unimplemented_error("half_life_days", "a half-life, except of balances,")
+        raise _make_unimplemented_error(
+            "half_life_days", "a half-life, except of balances and graphs,"
+        )
     try:
         question = _parse(message, today, scope)
     except InvalidFieldError as unfit:
