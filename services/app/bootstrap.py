@@ -185,7 +185,7 @@ async def _serving(
             following = asyncio.create_task(_follow(log, models, positions))
             resources.callback(following.cancel)
             server = GrpcServer(query.SERVICE_NAMES)
-        query.add_query_services(asking.answer, server.aio_server)
+        query.add_query_services(asking, server.aio_server)
         if meter is not NO_OP_METER:
             resources.enter_context(_measuring(directory, log, asking, positions, meter))
         async with _listening(server, listen, positions) as address:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterator, Mapping
-from contextlib import closing, contextmanager, nullcontext, suppress
+from collections.abc import AsyncGenerator, Iterator, Mapping
+from contextlib import aclosing, closing, contextmanager, nullcontext, suppress
 from typing import Any, Final
 
 from services.adapters.grpc.server import Context, GrpcServer
@@ -47,7 +47,7 @@ async def _serve(settings: Settings, log_address: KafkaAddress) -> int:
     with serve_metrics(settings.metrics_listen) as meter:
         server = GrpcServer(query.SERVICE_NAMES, reuse_port=settings.reuse_port, meter=meter)
         gate = _ReadinessGate()
-        query.add_query_services(gate.answer, server.aio_server)
+        query.add_query_services(gate, server.aio_server)
         await server.set_serving(serving=False)
         address = await server.start(settings.listen)
         answer_task = asyncio.create_task(
@@ -77,9 +77,18 @@ class _ReadinessGate:
 
     async def answer(self, rpc: str, request: Any, context: Context) -> bytes:
         """What the service answers. Raises LogUnavailableError, naming the trouble."""
+        return await self._require_service().answer(rpc, request, context)
+
+    async def watch(self, rpc: str, request: Any, context: Context) -> AsyncGenerator[bytes, None]:
+        """What the service sends. Raises LogUnavailableError, naming the trouble at the start."""
+        async with aclosing(self._require_service().watch(rpc, request, context)) as messages:
+            async for message in messages:
+                yield message
+
+    def _require_service(self) -> query.QueryService:
         if self.service is None or self.trouble:
             raise LogUnavailableError(f"questions wait: {self.trouble}")
-        return await self.service.answer(rpc, request, context)
+        return self.service
 
 
 async def _answer(

@@ -64,6 +64,10 @@ class InvalidPageTokenError(InvalidArgumentError):
     reason = "PAGE_TOKEN_INVALID"
 
 
+class InvalidResumeTokenError(InvalidArgumentError):
+    reason = "RESUME_TOKEN_INVALID"
+
+
 class InvalidPositionError(InvalidArgumentError):
     reason = "POSITION_INVALID"
 
@@ -85,7 +89,7 @@ class NotFoundError(MutuaError):
 
 
 class OverloadedError(MutuaError):
-    """Nothing was appended, because too much waits to be appended or projected; try again."""
+    """Nothing was done, because too much waits or is computed already; try again."""
 
     code = "RESOURCE_EXHAUSTED"
     reason = "OVERLOADED"

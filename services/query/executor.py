@@ -10,7 +10,7 @@ from contextvars import copy_context
 from dataclasses import replace
 from functools import partial
 from threading import Event
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, TypeVar
 
 from google.protobuf.message import Message
 
@@ -22,8 +22,9 @@ from services.adapters.wire.question import to_question
 from services.adapters.wire.values import from_day
 from services.ledger.ports import QueryStore, ReadableLog
 from services.ledger.position import Position, parse_position
+from services.ledger.question import Scope
 from services.ledger.records import ReadModelStatus
-from services.ledger.times import Instant, day_of
+from services.ledger.times import Day, Instant, day_of
 from services.query.answer_cache import AnswerCache
 from services.query.column_cache import ColumnCache
 from services.query.paging import digest_request, parse_page_request
@@ -41,6 +42,8 @@ from services.query.questions import RegisteredQuestion
 # decision 0036: answers are cached by last offset
 MODEL_MOVED: Final = "MODEL_MOVED"
 _THREADS: Final = 8
+
+Result = TypeVar("Result")
 
 
 class _SerializedResponse(NamedTuple):
@@ -69,6 +72,7 @@ class QueryExecutor:
         self._positions = positions
         self._log = log
         self._clock = clock
+        self.switch_count = 0
         self.switch_store(store)
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="question")
         meter.watch(CACHE_BYTES, lambda: self._models.cache.size_bytes)
@@ -83,6 +87,12 @@ class QueryExecutor:
     def switch_store(self, store: QueryStore) -> None:
         """Switches to other read models and empties the caches. Thread-safe."""
         self._models = ReadModelSet(store, ColumnCache(), AnswerCache())
+        self.switch_count += 1
+
+    @property
+    def today(self) -> Day:
+        """The day that ages are counted from unless a question names another."""
+        return day_of(self._clock())
 
     async def execute(
         self,
@@ -97,19 +107,9 @@ class QueryExecutor:
         deadline passes, the function ends at its next `check_cancelled`. Raises MutuaError for a
         request that cannot be answered, and what the function raises.
         """
-        request = self._parse(message, context, asked)
-        partition = self._log.find_partition(request.question.programme_id)
+        request = self._parse(message, scope_of(context), asked)
         remaining = get_remaining_seconds(context)
         end_time = None if remaining is None else time.monotonic() + remaining
-        answer = partial(
-            self._answer_from_snapshot,
-            request,
-            partition,
-            end_time,
-            asked,
-            cancelled := Event(),
-        )
-        call_context = copy_context()
         content: bytes | None = None
         while content is None:
             if (position := request.min_position) is not None:
@@ -118,28 +118,56 @@ class QueryExecutor:
                     position.next_offset,
                     limit_wait(context, DEFAULT_WAIT_SECONDS),
                 )
-            try:
-                content = await asyncio.get_running_loop().run_in_executor(
-                    self._threads, call_context.run, answer
-                )
-            except BaseException:
-                cancelled.set()
-                raise
+            content = await self._run(request, partial(self._respond, asked=asked), end_time)
         return content
+
+    async def read(
+        self,
+        message: Any,
+        scope: Scope,
+        asked: RegisteredQuestion,
+        use: Callable[[QueryContext], Result],
+    ) -> Result:
+        """What `use` makes of one snapshot, on a thread.
+
+        `message` is a request of `asked` without min_position. Raises as `execute` does.
+        """
+        request = self._parse(message, scope, asked)
+        result = await self._run(request, lambda query, _: use(query))
+        assert result is not None, "a request without min_position is answered at once"
+        return result
+
+    async def _run(
+        self,
+        request: ParsedRequest,
+        respond: Callable[[QueryContext, AnswerCache], Result],
+        end_time: float | None = None,
+    ) -> Result | None:
+        """What `respond` returns on a thread; see `_answer_from_snapshot`."""
+        cancelled = Event()
+        answer = partial(self._answer_from_snapshot, request, respond, end_time, cancelled)
+        try:
+            return await asyncio.get_running_loop().run_in_executor(
+                self._threads, copy_context().run, answer
+            )
+        except BaseException:
+            cancelled.set()
+            raise
 
     def _answer_from_snapshot(
         self,
         request: ParsedRequest,
-        partition: int,
+        respond: Callable[[QueryContext, AnswerCache], Result],
         end_time: float | None,
-        asked: RegisteredQuestion,
         cancelled: Event,
-    ) -> bytes | None:
+    ) -> Result | None:
         """The response from the first snapshot that is as recent as the cached columns.
 
         None if the read models are behind the position that was announced, because the database
-        lost transactions in a crash or was restored from a backup. The caller waits again.
+        lost transactions in a crash or was restored from a backup, and if the call was cancelled.
+        The caller waits again.
         """
+        partition = self._log.find_partition(request.question.programme_id)
         models, min_offset = self._models, 0
         while True:
             with models.store.open_snapshot(partition) as snapshot:
@@ -152,12 +180,12 @@ class QueryExecutor:
                 if next_offset < min_offset:
                     models.columns.evict(request.question.programme_id)
                 try:
-                    return self._respond(query, models.cache, asked)
+                    return respond(query, models.cache)
                 except SnapshotTooOldError as error:
                     min_offset = error.next_offset
                 except QuestionCancelledError:
                     if cancelled.is_set():
-                        return b""
+                        return None
                     # Another caller of the same question computed it and was cancelled.
 
     def _respond(
@@ -186,15 +214,15 @@ class QueryExecutor:
         # Protobuf merges concatenated messages, so the position need not be in the cached bytes.
         return response.content + response.message_type(position=str(position)).SerializeToString()
 
-    def _parse(self, message: Any, context: Context, asked: RegisteredQuestion) -> ParsedRequest:
+    def _parse(self, message: Any, scope: Scope, asked: RegisteredQuestion) -> ParsedRequest:
         """Raises ImpossibleQuestionError, InvalidPageTokenError or an error about min_position."""
         fields = message.DESCRIPTOR.fields_by_name
         question = to_question(
             message.question
             if "question" in fields
             else pb.Question(programme_id=message.programme_id),
-            today=day_of(self._clock()),
-            scope=scope_of(context),
+            today=self.today,
+            scope=scope,
             takes_subset=asked.takes_subset,
             takes_half_life=asked.takes_half_life,
         )

@@ -46,6 +46,10 @@ class AnswerVersion(NamedTuple):
             other.read_models_name,
         )
 
+    def has_same_answer_as(self, other: "AnswerVersion") -> bool:
+        """Whether equal requests have equal answers in both versions, positions apart."""
+        return self.has_same_rows_as(other) and self.as_of_day == other.as_of_day
+
 
 @dataclass(frozen=True, slots=True)
 class PageRequest:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import defaultdict
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
@@ -47,10 +48,21 @@ class PositionTracker:
         progress.hold_reason = reason
         self.advance(partition, progress.next_offset)
 
+    @property
+    def is_stopped(self) -> bool:
+        """Whether `stop_waiting` was called."""
+        return self._is_stopped
+
     def stop_waiting(self) -> None:
         """Ends every wait with an error, because the process is about to stop."""
         self._is_stopped = True
         self._notify()
+
+    async def wait_for_move(self, patience_seconds: float) -> None:
+        """Returns when any partition moves or is put on hold, or after `patience_seconds`."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(patience_seconds):
+                await self._moved.wait()
 
     async def wait_for(self, partition: int, next_offset: int, patience_seconds: float) -> None:
         """Returns once everything before `next_offset` is visible.

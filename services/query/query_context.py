@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final, Generic, NamedTuple, TypeVar, cast
 
 from google.protobuf.message import Message
@@ -18,7 +18,7 @@ from services.ledger.question import Answer, Coverage, Question
 from services.network.identity_view import IdentityView
 from services.query.answer_cache import AnswerCache
 from services.query.column_cache import ColumnCache
-from services.query.paging import AnswerVersion, PageRequest, PageWriter
+from services.query.paging import AnswerVersion, PageRequest, PageWriter, parse_page_request
 from services.query.row_order import IntArray, RowOrder
 
 ROW_BYTES: Final = 600
@@ -96,6 +96,8 @@ class QueryContext:
         models: ReadModelSet,
         is_cancelled: Callable[[], bool] = lambda: False,
     ) -> None:
+        self._parsed_request = request
+        self._models = models
         self.request = request.message
         self.partition = partition
         self.question = request.question
@@ -112,8 +114,16 @@ class QueryContext:
             position.next_offset if position is not None and position.partition == partition else 0
         )
         self._is_cancelled = is_cancelled
-        self._columns = models.columns
-        self._cache = models.cache
+
+    def turn_page(self, page_token: str) -> QueryContext:
+        """The next page of the same list, from the same snapshot."""
+        message = type(self.request)()
+        message.CopyFrom(self.request)
+        message.page_token = page_token
+        request = replace(self._parsed_request, message=message, page=parse_page_request(message))
+        return QueryContext(
+            request, self.partition, self.snapshot, self._models, self._is_cancelled
+        )
 
     def check_cancelled(self) -> None:
         """Raises QuestionCancelledError if nobody waits. Long computations call it repeatedly."""
@@ -135,7 +145,9 @@ class QueryContext:
     def view(self) -> IdentityView:
         """The programme's columns at the snapshot's position. Raises SnapshotTooOldError."""
         question = self.question
-        view = self._columns.get_view(self.snapshot, question.programme_id, question.identity)
+        view = self._models.columns.get_view(
+            self.snapshot, question.programme_id, question.identity
+        )
         if view.columns.next_offset != self.snapshot.read_next_offset():
             raise SnapshotTooOldError(view.columns.next_offset)
         return view
@@ -148,7 +160,7 @@ class QueryContext:
             return self.view.compute_coverage(self.question, exchanges)
 
         key = (Coverage, self.question, self.version.programme_offset)
-        coverage = self._cache.get_or_compute(key, compute, lambda _: ROW_BYTES)
+        coverage = self._models.cache.get_or_compute(key, compute, lambda _: ROW_BYTES)
         return {"coverage": from_coverage(coverage)}
 
     def resolve_question(self) -> Question:
@@ -158,7 +170,7 @@ class QueryContext:
             return self.view.resolve_question(self.question)
 
         key = ("resolved", self.question, self.version.programme_offset)
-        return self._cache.get_or_compute(key, compute, lambda _: ROW_BYTES)
+        return self._models.cache.get_or_compute(key, compute, lambda _: ROW_BYTES)
 
     def set_question(self, response: Any) -> None:
         """Sets the resolved question in a response that has such a field and leaves it empty."""
@@ -232,14 +244,14 @@ class QueryContext:
             and previous.read_models_name == self.version.read_models_name
             and previous.next_offset >= self.min_offset
         ):
-            entry: tuple[AnswerT, IntArray | None] | None = self._cache.find(
+            entry: tuple[AnswerT, IntArray | None] | None = self._models.cache.find(
                 (*key, previous.programme_offset)
             )
             if entry is not None:
                 self.version = previous
                 return entry
         current_key = (*key, self.version.programme_offset)
-        return self._cache.get_or_compute(current_key, compute_sorted, size_of)
+        return self._models.cache.get_or_compute(current_key, compute_sorted, size_of)
 
 
 def _take_rows(rows: Sequence[Row], indices: slice | IntArray) -> list[Row]:

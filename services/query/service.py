@@ -1,36 +1,47 @@
-"""QueryService and AnalysisService: every rpc answers with its function in the register."""
+"""QueryService, AnalysisService and WatchService: the rpcs of their registers."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing
 from functools import partial
-from typing import Any, Final, TypeAlias
+from secrets import token_bytes
+from typing import Any, Final, Protocol
 
 import grpc
+from google.protobuf.descriptor import MethodDescriptor
 from google.protobuf.message_factory import GetMessageClass
 
-from mutua.v1 import analysis_service_pb2, query_service_pb2
-from services.adapters.grpc.server import Context
+from mutua.v1 import analysis_service_pb2, query_service_pb2, watch_service_pb2
+from services.adapters.grpc.server import Context, scope_of
 from services.adapters.telemetry.metrics import NO_OP_METER, Meter
 from services.ledger.ports import QueryStore, ReadableLog
 from services.ledger.times import Instant
 from services.query.executor import QueryExecutor
 from services.query.position_tracker import PositionTracker
 from services.query.questions import register_questions
+from services.query.watch.feed import DEFAULT_TIMING, WatchTiming
+from services.query.watch.hub import WatchHub
 
 _SERVICES: Final = (
     query_service_pb2.DESCRIPTOR.services_by_name["QueryService"],
     analysis_service_pb2.DESCRIPTOR.services_by_name["AnalysisService"],
+    watch_service_pb2.DESCRIPTOR.services_by_name["WatchService"],
 )
 SERVICE_NAMES: Final = tuple(service.full_name for service in _SERVICES)
 
-AnswerRpc: TypeAlias = "Callable[[str, Any, Context], Awaitable[bytes]]"
-"""Takes the name of an rpc, its request and its context; returns the serialized response."""
+
+class QueryRpcs(Protocol):
+    """What answers the rpcs: the service, or what stands in front of it."""
+
+    async def answer(self, rpc: str, request: Any, context: Context) -> bytes: ...
+
+    def watch(self, rpc: str, request: Any, context: Context) -> AsyncGenerator[bytes, None]: ...
 
 
 class QueryService:
-    """Answers every rpc of both services from the read models."""
+    """Answers every rpc of the services from the read models."""
 
     def __init__(
         self,
@@ -41,12 +52,23 @@ class QueryService:
         model_version: int,
         clock: Callable[[], Instant] = lambda: time.time_ns() // 1000,
         meter: Meter = NO_OP_METER,
+        token_key: bytes | None = None,
+        watch_timing: WatchTiming = DEFAULT_TIMING,
     ) -> None:
+        """`token_key` signs resume tokens; without it they are valid in this process only."""
         self._executor = QueryExecutor(store, positions, log=log, clock=clock, meter=meter)
         self._questions = register_questions(
             log=log, positions=positions, model_version=model_version
         )
         self.read_status = self._executor.read_status
+        self.watch_hub = WatchHub(
+            self._executor,
+            self._questions,
+            positions,
+            log=log,
+            token_key=token_key or token_bytes(32),
+            timing=watch_timing,
+        )
 
     def switch_store(self, store: QueryStore) -> None:
         """Switches to read models at the same position; running questions end on the old ones."""
@@ -56,22 +78,33 @@ class QueryService:
         """The serialized response to a request of the rpc with this name. Raises MutuaError."""
         return await self._executor.execute(request, context, self._questions[rpc])
 
+    async def watch(self, rpc: str, request: Any, context: Context) -> AsyncGenerator[bytes, None]:
+        """The serialized messages of a stream; see `WatchHub.subscribe`."""
+        messages = self.watch_hub.subscribe(rpc, request, scope_of(context))
+        async with aclosing(messages):
+            async for message in messages:
+                yield message.content
 
-def add_query_services(answer: AnswerRpc, server: grpc.aio.Server) -> None:
-    """Adds both services to a server; every rpc of the contract is answered by `answer`.
 
-    Replaces the generated functions, whose servicers return messages: ours returns bytes, most of
-    which come from the cache.
+def add_query_services(rpcs: QueryRpcs, server: grpc.aio.Server) -> None:
+    """Adds the services to a server; every rpc of the contract is answered by `rpcs`.
+
+    Replaces the generated functions, whose servicers return messages: ours return bytes, most of
+    which come from the cache or are shared by subscribers.
     """
     for service in _SERVICES:
-        handlers = {
-            rpc.name: grpc.unary_unary_rpc_method_handler(
-                partial(answer, rpc.name),
-                request_deserializer=GetMessageClass(rpc.input_type).FromString,
-                response_serializer=bytes,
-            )
-            for rpc in service.methods
-        }
+        handlers = {rpc.name: _make_handler(rpc, rpcs) for rpc in service.methods}
         generic_handler = grpc.method_handlers_generic_handler(service.full_name, handlers)
         server.add_generic_rpc_handlers((generic_handler,))
         server.add_registered_method_handlers(service.full_name, handlers)
+
+
+def _make_handler(rpc: MethodDescriptor, rpcs: QueryRpcs) -> grpc.RpcMethodHandler[Any, Any]:
+    read = GetMessageClass(rpc.input_type).FromString
+    if rpc.server_streaming:
+        return grpc.unary_stream_rpc_method_handler(
+            partial(rpcs.watch, rpc.name), request_deserializer=read, response_serializer=bytes
+        )
+    return grpc.unary_unary_rpc_method_handler(
+        partial(rpcs.answer, rpc.name), request_deserializer=read, response_serializer=bytes
+    )

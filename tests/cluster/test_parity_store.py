@@ -58,7 +58,7 @@ def asked(log: SqliteLog, store: QueryStore) -> Iterator[QuestionStub]:
         service = query.QueryService(
             store, positions, log=log, model_version=MODEL_VERSION, clock=lambda: START_TIME
         )
-        query.add_query_services(service.answer, server.aio_server)
+        query.add_query_services(service, server.aio_server)
         started.extend([await server.start("127.0.0.1:0"), asyncio.get_running_loop(), stop])
         ready.set()
         await stop.wait()

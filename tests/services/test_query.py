@@ -480,7 +480,13 @@ def test_status_requires_valid_programme(ask: Ask) -> None:
 
 @pytest.mark.parametrize(
     "service",
-    ["", "mutua.v1.AnalysisService", "mutua.v1.IngestService", "mutua.v1.QueryService"],
+    [
+        "",
+        "mutua.v1.AnalysisService",
+        "mutua.v1.IngestService",
+        "mutua.v1.QueryService",
+        "mutua.v1.WatchService",
+    ],
 )
 def test_health_is_serving(channel: grpc.Channel, service: str) -> None:
     stub: Any = health_pb2_grpc.HealthStub(channel)
@@ -498,6 +504,7 @@ def test_reflection_lists_the_services(channel: grpc.Channel) -> None:
         "mutua.v1.IngestService",
         "mutua.v1.AnalysisService",
         "mutua.v1.QueryService",
+        "mutua.v1.WatchService",
     }
 
 

@@ -1,0 +1,61 @@
+"""The rows of every watch, and the key that identifies a row: what servers and clients share."""
+
+from collections.abc import Hashable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final, TypeVar
+
+from google.protobuf.message import Message
+
+Row = TypeVar("Row", bound=Message)
+RowKey = tuple[Hashable, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class WatchedRows:
+    """The rows in one field of a watch's messages; none are `key_fields` of a watch of one row.
+
+    Rows that are gone come in the field `removed_...`, with only their key fields.
+    """
+
+    field: str
+    key_fields: tuple[str, ...] = ()
+    either_order: bool = False
+    """Whether the values of the key fields identify a row in any order."""
+
+    @property
+    def removed_field(self) -> str:
+        """The field of the rows that are gone."""
+        return f"removed_{self.field}"
+
+    def key_of(self, row: Message) -> RowKey:
+        """The key, which starts with the field, so that it is unique in the whole answer."""
+        values = [_to_hashable(getattr(row, name)) for name in self.key_fields]
+        return (self.field, *(sorted(values) if self.either_order else values))
+
+    def strip(self, row: Row) -> Row:
+        """The row with only its key fields."""
+        stripped = type(row)()
+        for name in self.key_fields:
+            value = getattr(row, name)
+            if isinstance(value, Message):
+                getattr(stripped, name).CopyFrom(value)
+            else:
+                setattr(stripped, name, value)
+        return stripped
+
+
+WATCHED_ROWS: Final[Mapping[str, tuple[WatchedRows, ...]]] = {
+    "WatchBalances": (WatchedRows("balances", ("organization_id",)),),
+    "WatchPairs": (WatchedRows("pairs", ("giver_id", "receiver_id"), either_order=True),),
+    "WatchNetwork": (
+        WatchedRows("nodes", ("organization_id",)),
+        WatchedRows("edges", ("giver_id", "receiver_id")),
+    ),
+    "WatchReciprocity": (WatchedRows("reciprocities", ("report_view", "from_date")),),
+    "WatchStatus": (WatchedRows("status"),),
+}
+"""The rows of every watch, by the name of its rpc."""
+
+
+def _to_hashable(value: Any) -> Any:
+    return value.SerializeToString() if isinstance(value, Message) else value

@@ -1,0 +1,1 @@
+"""Watches: answers that are kept up to date for their subscribers."""

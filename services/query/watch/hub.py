@@ -1,0 +1,195 @@
+"""The hub: one feed for each distinct question that somebody watches."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncGenerator, Hashable, Mapping
+from contextlib import aclosing
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Final, NamedTuple
+
+from services.ledger.errors import ImpossibleQuestionError, LogUnavailableError, OverloadedError
+from services.ledger.ports import ReadableLog
+from services.ledger.position import Position
+from services.ledger.question import Scope
+from services.query.executor import QueryExecutor
+from services.query.paging import AnswerVersion, digest_request
+from services.query.position_tracker import PositionTracker
+from services.query.questions import RegisteredQuestion
+from services.query.watch.answer import WatchedAnswer, read_answer
+from services.query.watch.feed import Feed, HeldState, WatchTiming
+from services.query.watch.feed_updater import FeedUpdater
+from services.query.watch.messages import WatchMessage
+from services.query.watch.register import WATCHES, RegisteredWatch
+from services.query.watch.resume_token import ResumeToken, TokenSigner
+
+MAX_FEEDS: Final = 500
+"""Maximum number of distinct questions that one process watches. Without it callers could have a
+process compute and keep any number of answers."""
+_MAX_COMPUTING: Final = 4
+"""Feeds that compute at the same time, so that questions find a free thread."""
+_UNCACHED_SECONDS: Final = 1.0
+"""Age at which an answer is computed again that depends on more than facts and the day."""
+
+
+class _FeedKey(NamedTuple):
+    """Identifies a feed: subscribers with equal keys share it."""
+
+    question_digest: str
+    scope: Scope
+
+
+@dataclass(slots=True)
+class _RunningFeed:
+    """A feed with its task; it ends with its last subscriber."""
+
+    feed: Feed
+    task: asyncio.Task[None]
+    subscriber_count: int = 0
+
+
+class WatchHub:
+    """Keeps watched answers up to date, each once for all its subscribers.
+
+    It belongs to the event loop of the position tracker, and knows no transport.
+    """
+
+    def __init__(
+        self,
+        executor: QueryExecutor,
+        questions: Mapping[str, RegisteredQuestion],
+        positions: PositionTracker,
+        *,
+        log: ReadableLog,
+        token_key: bytes,
+        timing: WatchTiming,
+        max_feeds: int = MAX_FEEDS,
+    ) -> None:
+        self._executor = executor
+        self._questions = questions
+        self._positions = positions
+        self._log = log
+        self._signer = TokenSigner(token_key, log_id=log.log_id, origins=log.origins)
+        self._timing = timing
+        self._max_feeds = max_feeds
+        self._feeds: dict[_FeedKey, _RunningFeed] = {}
+        self._computing = asyncio.Semaphore(_MAX_COMPUTING)
+
+    async def subscribe(
+        self, rpc: str, request: Any, scope: Scope
+    ) -> AsyncGenerator[WatchMessage, None]:
+        """The messages of a watch, by the name of its rpc, for one subscriber.
+
+        `request` is the message of the rpc; its resume_token may be empty. Close the generator
+        (`contextlib.aclosing`) unless you iterate it to its end. It ends after the maximum time of
+        a stream, and when the server stops.
+
+        Raises MutuaError at the first message: InvalidResumeTokenError for a token of another
+        question, principal or log, ImpossibleQuestionError, and what the question raises.
+        """
+        if self._positions.is_stopped:
+            raise LogUnavailableError("this server is stopping", remedy="ask again, others answer")
+        _refuse_known_at(request)
+        key = _FeedKey(digest_request(request, without=("resume_token",)), scope)
+        held = await self._read_token(request.resume_token, key) if request.resume_token else None
+        running = self._feeds.get(key) or self._start_feed(key, WATCHES[rpc], request)
+        running.subscriber_count += 1
+        try:
+            async with aclosing(running.feed.subscribe(held)) as messages:
+                async for message in messages:
+                    yield message
+        finally:
+            running.subscriber_count -= 1
+            if not running.subscriber_count:
+                running.task.cancel()
+                self._forget_feed(key, running)
+
+    async def _read_token(self, text: str, key: _FeedKey) -> HeldState:
+        """The state of a token; of one that the log has lost, a state that no answer equals."""
+        token, position = self._signer.read(
+            text, question_digest=key.question_digest, principal=key.scope.organization_id
+        )
+        is_projected = position.next_offset <= self._positions.get(position.partition).next_offset
+        if not is_projected and position.next_offset > await self._read_end(position.partition):
+            return HeldState(0, "", "", text)
+        return HeldState(position.next_offset, str(position), token.state_digest, text)
+
+    def _start_feed(self, key: _FeedKey, watch: RegisteredWatch, request: Any) -> _RunningFeed:
+        if len(self._feeds) >= self._max_feeds:
+            raise OverloadedError(
+                f"this server watches {self._max_feeds:,} different questions already",
+                remedy="watch one that others watch, or ask another server",
+            )
+        partition = self._log.find_partition(_programme_of(request))
+        asked = self._questions[watch.question.name]
+        message, encoder = watch.make_request(request), watch.make_encoder()
+
+        async def read(known: AnswerVersion | None) -> WatchedAnswer:
+            use = partial(read_answer, asked=asked, encoder=encoder, known=known)
+            async with self._computing:
+                return await self._executor.read(message, key.scope, asked, use)
+
+        feed = Feed(
+            encoder,
+            make_position=lambda offset: str(Position(self._log.log_id, partition, offset)),
+            make_token=partial(self._make_token, key, partition),
+            timing=self._timing,
+        )
+        updater = FeedUpdater(
+            feed,
+            read=read,
+            read_end=partial(self._read_end, partition),
+            make_stamp=partial(self._make_stamp, partition, is_cacheable=asked.is_cacheable),
+            positions=self._positions,
+            timing=self._timing,
+        )
+        task = asyncio.create_task(updater.run(), name=watch.rpc.name)
+        running = self._feeds[key] = _RunningFeed(feed, task)
+        # A feed that failed serves nobody else: the next subscriber starts another one.
+        task.add_done_callback(lambda _: self._forget_feed(key, running))
+        return running
+
+    def _forget_feed(self, key: _FeedKey, running: _RunningFeed) -> None:
+        if self._feeds.get(key) is running:
+            del self._feeds[key]
+
+    def _make_token(
+        self, key: _FeedKey, partition: int, version: AnswerVersion, state_digest: str
+    ) -> str:
+        return self._signer.sign(
+            ResumeToken(
+                str(Position(self._log.log_id, partition, version.next_offset)),
+                key.question_digest,
+                version.as_of_day,
+                key.scope.organization_id,
+                state_digest,
+            )
+        )
+
+    def _make_stamp(self, partition: int, *, is_cacheable: bool) -> Hashable:
+        """Changes when the answers about a partition may have changed."""
+        return (
+            self._positions.get(partition).next_offset,
+            self._executor.switch_count,
+            self._executor.today,
+            None if is_cacheable else time.monotonic() // _UNCACHED_SECONDS,
+        )
+
+    async def _read_end(self, partition: int) -> int:
+        return await asyncio.to_thread(self._log.get_partition(partition).end)
+
+
+def _refuse_known_at(request: Any) -> None:
+    if "question" in request.DESCRIPTOR.fields_by_name and request.question.HasField("known_at"):
+        raise ImpossibleQuestionError.for_field(
+            "question.known_at",
+            "cannot be watched, because what was known at a time never changes",
+            "ask once, or leave it out",
+        )
+
+
+def _programme_of(request: Any) -> str:
+    has_question = "question" in request.DESCRIPTOR.fields_by_name
+    return str(request.question.programme_id if has_question else request.programme_id)

@@ -1,0 +1,67 @@
+"""The register of watches: one line for each rpc of WatchService."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from google.protobuf.descriptor import MethodDescriptor
+from google.protobuf.message_factory import GetMessageClass
+
+from mutua.limits import MAX_PAGE_SIZE
+from mutua.v1 import analysis_service_pb2, query_service_pb2, watch_service_pb2
+from mutua.watched_rows import WATCHED_ROWS
+from services.query.watch.messages import MessageEncoder
+
+SERVICE: Final = watch_service_pb2.DESCRIPTOR.services_by_name["WatchService"]
+_QUESTIONS: Final = {
+    rpc.name: rpc
+    for service in (
+        query_service_pb2.DESCRIPTOR.services_by_name["QueryService"],
+        analysis_service_pb2.DESCRIPTOR.services_by_name["AnalysisService"],
+    )
+    for rpc in service.methods
+}
+
+
+@dataclass(frozen=True, slots=True)
+class RegisteredWatch:
+    """A watch, and the question whose answer it keeps up to date."""
+
+    rpc: MethodDescriptor
+    question: MethodDescriptor
+
+    def make_request(self, request: Any) -> Any:
+        """The request of the question: the fields that both have, and the largest pages."""
+        question_request: Any = GetMessageClass(self.question.input_type)()
+        fields = self.question.input_type.fields_by_name
+        for field, value in request.ListFields():
+            if field.name not in fields:
+                continue
+            if field.message_type is None:
+                setattr(question_request, field.name, value)
+            else:
+                getattr(question_request, field.name).CopyFrom(value)
+        if "page_size" in fields:
+            question_request.page_size = MAX_PAGE_SIZE
+        return question_request
+
+    def make_encoder(self) -> MessageEncoder:
+        return MessageEncoder(GetMessageClass(self.rpc.output_type), WATCHED_ROWS[self.rpc.name])
+
+
+_QUESTION_OF: Final = {
+    "WatchBalances": "ListBalances",
+    "WatchPairs": "ListPairs",
+    "WatchNetwork": "GetNetwork",
+    "WatchReciprocity": "GetReciprocity",
+    "WatchStatus": "GetStatus",
+}
+"""The rpc of the question of every watch."""
+
+WATCHES: Final[Mapping[str, RegisteredWatch]] = {
+    name: RegisteredWatch(SERVICE.methods_by_name[name], _QUESTIONS[question])
+    for name, question in _QUESTION_OF.items()
+}
+"""Every watch by the name of its rpc."""
