@@ -16,6 +16,7 @@ from mutua.v1.query_service_pb2 import (
     Exchange,
     QuarantinedRecord,
 )
+from services.adapters.wire.json_dates import with_message_dates
 from services.cli.common_options import CSV_FORMAT_OPTION, FORMAT_OPTION, STDIN
 from services.cli.connection import GlobalOptions, open_client, warn_if_empty
 from services.cli.exchange_summary import (
@@ -24,7 +25,6 @@ from services.cli.exchange_summary import (
     details,
     summarize_revision,
 )
-from services.cli.json_dates import with_message_dates
 from services.cli.messages import warning_lines
 from services.cli.organization_names import CommandLineDirectory
 from services.cli.output import describe_basis, to_csv, to_dictionary, to_json, to_table

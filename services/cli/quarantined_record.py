@@ -16,6 +16,7 @@ from mutua.v1.query_service_pb2 import (
     QuarantineReason,
 )
 from mutua.v1.types_pb2 import OCCUR_PRECISION_EXACT
+from services.adapters.wire.json_dates import with_text_dates
 from services.cli.connection import GlobalOptions
 from services.cli.dates import format_occurrence
 from services.cli.exchange_summary import (
@@ -24,7 +25,6 @@ from services.cli.exchange_summary import (
     details,
     summarize_revision,
 )
-from services.cli.json_dates import with_text_dates
 from services.cli.organization_names import CommandLineDirectory
 from services.cli.output import Column, to_json, to_table
 from services.cli.parameters import words_by_number

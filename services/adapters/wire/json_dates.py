@@ -7,7 +7,7 @@ from typing import Any
 from google.protobuf.descriptor import Descriptor
 
 from mutua.v1.types_pb2 import Date
-from services.cli.output import to_iso
+from services.adapters.wire.json_form import to_iso
 
 
 def with_text_dates(document: Any, descriptor: Descriptor) -> Any:
