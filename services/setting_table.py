@@ -118,6 +118,25 @@ _ROWS: Final = (
         option="mutua up --listen",
     ),
     Setting(
+        "http_listen",
+        "`mutua up`, query",
+        "HOST:PORT",
+        "Address that HTTP is answered on, of this machine alone; port 0 picks a free one, an "
+        "empty option turns HTTP off.",
+        "",
+        default_note="`127.0.0.1:7421` for `mutua up`, none for query",
+        option="mutua up --http-listen",
+    ),
+    Setting(
+        "http_origins",
+        "`mutua up`, query",
+        "ORIGIN,...",
+        "Web sites, such as `https://mutua.example.org`, whose pages may use HTTP, and under whose "
+        "names a proxy passes requests on.",
+        "",
+        option="mutua up --http-origins",
+    ),
+    Setting(
         "health_listen",
         PROJECTOR,
         "HOST:PORT",

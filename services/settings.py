@@ -9,6 +9,8 @@ from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from mutua.host_port import parse_host_port
+from services.adapters.http.loopback import check_loopback
+from services.adapters.http.origins import parse_origins
 from services.adapters.telemetry.logs import LogFormat, LogLevel
 from services.ledger.errors import InvalidArgumentError
 from services.setting_table import SETTINGS
@@ -24,6 +26,11 @@ _NAME: Final = re.compile(r"(?!\.{1,2}$)[A-Za-z0-9._-]{1,249}")
 
 def _check_address(text: str) -> str:
     parse_host_port(text)
+    return text
+
+
+def _check_origins(text: str) -> str:
+    parse_origins(text)
     return text
 
 
@@ -46,6 +53,8 @@ def _check_name(text: str) -> str:
 
 
 ListenAddress = Annotated[str, AfterValidator(_check_address)]
+LoopbackAddress = Annotated[str, AfterValidator(check_loopback)]
+OriginList = Annotated[str, AfterValidator(_check_origins)]
 PostgresUrl = Annotated[str, AfterValidator(_check_postgres_url)]
 ExistingFile = Annotated[str, AfterValidator(_check_file)]
 InstanceName = Annotated[str, AfterValidator(_check_name)]
@@ -71,6 +80,8 @@ class Settings(BaseSettings):
     store_url: PostgresUrl = _field("store_url")
 
     listen: ListenAddress = _field("listen")
+    http_listen: LoopbackAddress = _field("http_listen")
+    http_origins: OriginList = _field("http_origins")
     health_listen: ListenAddress = _field("health_listen")
     reuse_port: bool = _field("reuse_port")
 

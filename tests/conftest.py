@@ -14,6 +14,9 @@ settings.register_profile(
 settings.register_profile("ci", settings.get_profile("local"), derandomize=True)
 settings.load_profile("ci" if os.environ.get("CI") else "local")
 
+# Servers of tests run side by side.
+os.environ["MUTUA_HTTP_LISTEN"] = "127.0.0.1:0"
+
 
 @pytest.fixture(scope="session")
 def real_data() -> Path:

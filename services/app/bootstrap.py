@@ -28,6 +28,7 @@ from services.app.embedded_storage import (
     try_lock_directory,
 )
 from services.app.gc_tuning import tune_for_serving
+from services.app.http import NO_HTTP, HttpSettings, serve_http
 from services.app.stop_signal import StopRequestedError, StopSignal, handle_stop_signals
 from services.ingest import service as ingest
 from services.ledger.errors import DataInUseError, LogUnavailableError
@@ -47,15 +48,21 @@ _LOCK_SECONDS: Final = 5.0
 
 @dataclass(frozen=True, slots=True)
 class EmbeddedServer:
-    """A data directory that is served at `address`."""
+    """A data directory that is served at `address`, and by HTTP at `http_address` if not empty."""
 
     address: str
+    http_address: str = ""
 
 
 def serve(
-    data: Path, *, listen: str, metrics_listen: str = "", on_ready: Callable[[str], None]
+    data: Path,
+    *,
+    listen: str,
+    http: HttpSettings = NO_HTTP,
+    metrics_listen: str = "",
+    on_ready: Callable[[EmbeddedServer], None],
 ) -> int:
-    """Serves a data directory until SIGTERM or SIGINT. `on_ready` is called with the address.
+    """Serves a data directory until SIGTERM or SIGINT. `on_ready` is called with the addresses.
 
     Returns the exit status: 0 after a signal, 1 when recording or projecting failed for good.
     Raises MutuaError when the directory cannot be opened, OSError when an address cannot be bound.
@@ -69,9 +76,9 @@ def serve(
         try:
             with serve_metrics(metrics_listen) as meter:
                 async with _serving(
-                    directory, listen, "mutua up", stop, write=True, meter=meter
-                ) as address:
-                    on_ready(address)
+                    directory, listen, "mutua up", stop, write=True, http=http, meter=meter
+                ) as server:
+                    on_ready(server)
                     await stop.wait()
         except StopRequestedError:
             return 0
@@ -87,6 +94,7 @@ def serve_embedded(
     purpose: str,
     write: bool,
     listen: str = "127.0.0.1:0",
+    http: HttpSettings = NO_HTTP,
     lock_seconds: float = _LOCK_SECONDS,
 ) -> Iterator[EmbeddedServer]:
     """Serves a data directory from this process while the context lasts.
@@ -95,14 +103,15 @@ def serve_embedded(
     the read models of that process. The process with the lock publishes its address, so that other
     processes can use it. Raises MutuaError when the directory cannot be opened.
     """
-    ready: Future[tuple[str, StopSignal]] = Future()
+    ready: Future[tuple[EmbeddedServer, StopSignal]] = Future()
 
     async def main() -> None:
         stop = StopSignal()
+        directory = DataDirectory(data)
         async with _serving(
-            DataDirectory(data), listen, purpose, stop, write=write, lock_seconds=lock_seconds
-        ) as address:
-            ready.set_result((address, stop))
+            directory, listen, purpose, stop, write=write, http=http, lock_seconds=lock_seconds
+        ) as server:
+            ready.set_result((server, stop))
             await stop.wait()
 
     def run() -> None:
@@ -116,9 +125,9 @@ def serve_embedded(
 
     thread = threading.Thread(target=run, name="mutua-embedded", daemon=True)
     thread.start()
-    address, stop = ready.result()
+    server, stop = ready.result()
     try:
-        yield EmbeddedServer(address)
+        yield server
     finally:
         stop.from_thread()
         thread.join()
@@ -134,10 +143,11 @@ async def _serving(
     stop: StopSignal,
     *,
     write: bool,
+    http: HttpSettings = NO_HTTP,
     lock_seconds: float = _LOCK_SECONDS,
     meter: Meter = NO_OP_METER,
-) -> AsyncIterator[str]:
-    """Opens a directory and serves it on one address.
+) -> AsyncIterator[EmbeddedServer]:
+    """Opens a directory and serves it by gRPC and, if settings say where, by HTTP.
 
     What starts here from top to bottom stops in the reverse order: the published address, calls,
     the measurements, the projector, the read models, the log, the lock.
@@ -188,9 +198,12 @@ async def _serving(
         query.add_query_services(asking, server.aio_server)
         if meter is not NO_OP_METER:
             resources.enter_context(_measuring(directory, log, asking, positions, meter))
-        async with _listening(server, listen, positions) as address:
-            with directory.publish_server(address, "") if holds_lock else nullcontext():
-                yield address
+        async with (
+            _listening(server, listen, positions) as address,
+            serve_http(http, asking, meter) as http_address,
+        ):
+            with directory.publish_server(address, http_address) if holds_lock else nullcontext():
+                yield EmbeddedServer(address, http_address)
 
 
 @asynccontextmanager

@@ -8,7 +8,9 @@ from collections.abc import AsyncGenerator, Iterator, Mapping
 from contextlib import aclosing, closing, contextmanager, nullcontext, suppress
 from typing import Any, Final
 
-from services.adapters.grpc.server import Context, GrpcServer
+from services.adapters.call_context import CallContext
+from services.adapters.grpc.server import GrpcServer
+from services.adapters.http.entity_tag import AnswerIdentity
 from services.adapters.kafka.address import KafkaAddress
 from services.adapters.kafka.topic import KafkaTopic
 from services.adapters.postgres.store import PostgresStore
@@ -16,6 +18,7 @@ from services.adapters.postgres.watch import ProjectionStatus, watch
 from services.adapters.sql_store.tables import MODEL_VERSION
 from services.adapters.telemetry.metrics import Meter
 from services.adapters.telemetry.prometheus import serve_metrics
+from services.app.http import HttpSettings, serve_http
 from services.app.process import LOG_CHECK_SECONDS, wait_until_available
 from services.app.stop_signal import handle_stop_signals
 from services.ledger.errors import LogUnavailableError
@@ -50,12 +53,13 @@ async def _serve(settings: Settings, log_address: KafkaAddress) -> int:
         query.add_query_services(gate, server.aio_server)
         await server.set_serving(serving=False)
         address = await server.start(settings.listen)
-        answer_task = asyncio.create_task(
-            _answer(settings, log_address, server, gate, address, meter)
-        )
-        stopped = asyncio.create_task(stop.wait())
-        await asyncio.wait({answer_task, stopped}, return_when=asyncio.FIRST_COMPLETED)
-        gate.positions.stop_waiting()
+        async with serve_http(HttpSettings.of(settings), gate, meter):
+            answer_task = asyncio.create_task(
+                _answer(settings, log_address, server, gate, address, meter)
+            )
+            stopped = asyncio.create_task(stop.wait())
+            await asyncio.wait({answer_task, stopped}, return_when=asyncio.FIRST_COMPLETED)
+            gate.positions.stop_waiting()
         await server.stop(GRACE_SECONDS)
         if answer_task.done():
             await answer_task
@@ -75,11 +79,17 @@ class _ReadinessGate:
         logger.warning("questions wait: %s", trouble)
         self.trouble = trouble
 
-    async def answer(self, rpc: str, request: Any, context: Context) -> bytes:
+    async def answer(self, rpc: str, request: Any, context: CallContext) -> bytes:
         """What the service answers. Raises LogUnavailableError, naming the trouble."""
         return await self._require_service().answer(rpc, request, context)
 
-    async def watch(self, rpc: str, request: Any, context: Context) -> AsyncGenerator[bytes, None]:
+    async def identify(self, rpc: str, request: Any, context: CallContext) -> AnswerIdentity:
+        """What the service would answer from. Raises LogUnavailableError, naming the trouble."""
+        return await self._require_service().identify(rpc, request, context)
+
+    async def watch(
+        self, rpc: str, request: Any, context: CallContext
+    ) -> AsyncGenerator[bytes, None]:
         """What the service sends. Raises LogUnavailableError, naming the trouble at the start."""
         async with aclosing(self._require_service().watch(rpc, request, context)) as messages:
             async for message in messages:

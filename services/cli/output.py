@@ -13,7 +13,8 @@ from google.protobuf.descriptor import Descriptor
 from google.protobuf.message import Message
 
 from services.adapters.wire.json_form import describe_basis as describe_basis
-from services.adapters.wire.json_form import encode_line, to_dictionary
+from services.adapters.wire.json_form import encode_line
+from services.adapters.wire.json_form import to_dictionary as to_dictionary
 from services.adapters.wire.json_form import to_iso as to_iso
 from services.adapters.wire.json_form import to_json as to_json
 

@@ -1,6 +1,7 @@
 """`up`, `status` and `verify`: a server, how far it is, and whether its tables are right."""
 
 import sys
+from collections.abc import Callable
 from typing import TYPE_CHECKING, NoReturn
 
 import click
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 
 @click.command()
 @setting_option("listen")
+@setting_option("http_listen", default="127.0.0.1:7421", show_default=True)
+@setting_option("http_origins")
 @setting_option("metrics_listen")
 @setting_option("log_format")
 @setting_option("log_level")
@@ -27,6 +30,8 @@ if TYPE_CHECKING:
 def up(
     global_options: GlobalOptions,
     listen: str,
+    http_listen: str,
+    http_origins: str,
     metrics_listen: str,
     log_format: LogFormat,
     log_level: LogLevel,
@@ -39,28 +44,43 @@ def up(
     Examples:
       mutua up
       mutua --data ./programme-data up --listen 0.0.0.0:7420
+      mutua up --http-listen 127.0.0.1:0
       mutua up --metrics-listen 127.0.0.1:7422
     """
-    from services.app.bootstrap import serve
+    from services.adapters.http.loopback import check_loopback
+    from services.adapters.http.origins import parse_origins
+    from services.app.bootstrap import EmbeddedServer, serve
+    from services.app.http import HttpSettings
 
-    _require_address("--listen", listen)
-    if metrics_listen:
-        _require_address("--metrics-listen", metrics_listen)
+    _require("--listen", listen, parse_host_port)
+    _require("--http-listen", http_listen, check_loopback)
+    _require("--http-origins", http_origins, parse_origins)
+    _require("--metrics-listen", metrics_listen, parse_host_port)
     configure_logging(log_format=log_format, level=log_level)
+
+    def on_ready(server: EmbeddedServer) -> None:
+        click.echo(f"mutua is ready on {server.address}")
+        if server.http_address:
+            click.echo(f"open http://{server.http_address}/ in a browser", err=True)
+
     code = serve(
         global_options.data,
         listen=listen,
+        http=HttpSettings(listen=http_listen, origins=parse_origins(http_origins)),
         metrics_listen=metrics_listen,
-        on_ready=lambda address: click.echo(f"mutua is ready on {address}"),
+        on_ready=on_ready,
     )
     sys.exit(code)
 
 
-def _require_address(option: str, address: str) -> None:
+def _require(option: str, value: str, parse: Callable[[str], object]) -> None:
+    """Raises UsageError for a value that cannot be parsed; "" is none."""
+    if not value:
+        return
     try:
-        parse_host_port(address)
+        parse(value)
     except ValueError as error:
-        raise click.UsageError(f"{option} {address}: {error}.") from None
+        raise click.UsageError(f"{option} {value}: {error}.") from None
 
 
 @click.command()

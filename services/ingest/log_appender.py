@@ -10,8 +10,8 @@ from concurrent.futures import Future
 from contextlib import suppress
 from typing import Final
 
+from services.adapters.call_context import CallContext
 from services.adapters.grpc.deadline import limit_wait
-from services.adapters.grpc.server import Context
 from services.adapters.telemetry.metrics import (
     APPEND_SECONDS,
     INGESTED_FACTS,
@@ -83,7 +83,7 @@ class LogAppender:
                 outcome.set_result(append.result())
 
 
-async def wait_until_durable(outcome: asyncio.Future[Position], context: Context) -> Position:
+async def wait_until_durable(outcome: asyncio.Future[Position], context: CallContext) -> Position:
     """The position of an append, once it is durable.
 
     Raises what the log raises, and OutcomeUnknownError if the log does not answer within the

@@ -10,7 +10,8 @@ from typing import Final
 
 from mutua.v1 import ingest_service_pb2 as pb
 from mutua.v1.ingest_service_pb2_grpc import IngestServiceServicer
-from services.adapters.grpc.server import Context, scope_of
+from services.adapters.call_context import CallContext, scope_of
+from services.adapters.grpc.server import Context
 from services.adapters.telemetry.metrics import NO_OP_METER, QUEUE_LIMIT_BYTES, QUEUED_BYTES, Meter
 from services.ingest.log_appender import LogAppender, wait_until_durable
 from services.ingest.record_stream import MAX_PAUSE_SECONDS, RecordStream
@@ -57,7 +58,7 @@ class IngestService(IngestServiceServicer):
         self._max_pause_seconds = max_pause_seconds
 
     async def RecordEvents(
-        self, request: pb.RecordEventsRequest, context: Context
+        self, request: pb.RecordEventsRequest, context: CallContext
     ) -> pb.RecordEventsResponse:
         programme_id, records = await self._validate(request, scope_of(context))
         outcome = self._appender.append(programme_id, records)

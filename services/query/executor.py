@@ -15,8 +15,9 @@ from typing import Any, Final, NamedTuple, TypeVar
 from google.protobuf.message import Message
 
 from mutua.v1 import query_service_pb2 as pb
+from services.adapters.call_context import CallContext, scope_of
 from services.adapters.grpc.deadline import limit_wait
-from services.adapters.grpc.server import Context, get_remaining_seconds, scope_of
+from services.adapters.http.entity_tag import AnswerIdentity
 from services.adapters.telemetry.metrics import CACHE_BYTES, CACHE_REQUESTS, COLUMNS_BYTES, Meter
 from services.adapters.wire.question import to_question
 from services.adapters.wire.values import from_day
@@ -94,10 +95,29 @@ class QueryExecutor:
         """The day that ages are counted from unless a question names another."""
         return day_of(self._clock())
 
+    async def identify(
+        self, message: Any, context: CallContext, asked: RegisteredQuestion
+    ) -> AnswerIdentity:
+        """What the answer to a request is computed from now, at `min_position` or later.
+
+        It computes no row. Raises what `execute` raises for such a request.
+        """
+        request = self._parse(message, scope_of(context), asked)
+        if request.min_position is not None:
+            await self._wait_for(request.min_position, context)
+        partition = self._log.find_partition(request.question.programme_id)
+        next_offset = self._positions.get(partition).next_offset
+        return AnswerIdentity(
+            position=str(Position(self._log.log_id, partition, next_offset)),
+            as_of_date=from_day(request.question.as_of_day),
+            read_models_name=self._models.store.name,
+            is_cacheable=asked.is_cacheable,
+        )
+
     async def execute(
         self,
         message: Any,
-        context: Context,
+        context: CallContext,
         asked: RegisteredQuestion,
     ) -> bytes:
         """The serialized response, at `min_position` or later.
@@ -108,16 +128,12 @@ class QueryExecutor:
         request that cannot be answered, and what the function raises.
         """
         request = self._parse(message, scope_of(context), asked)
-        remaining = get_remaining_seconds(context)
+        remaining = context.time_remaining()
         end_time = None if remaining is None else time.monotonic() + remaining
         content: bytes | None = None
         while content is None:
             if (position := request.min_position) is not None:
-                await self._positions.wait_for(
-                    position.partition,
-                    position.next_offset,
-                    limit_wait(context, DEFAULT_WAIT_SECONDS),
-                )
+                await self._wait_for(position, context)
             content = await self._run(request, partial(self._respond, asked=asked), end_time)
         return content
 
@@ -153,6 +169,13 @@ class QueryExecutor:
         except BaseException:
             cancelled.set()
             raise
+
+    async def _wait_for(self, position: Position, context: CallContext) -> None:
+        await self._positions.wait_for(
+            position.partition,
+            position.next_offset,
+            limit_wait(context, DEFAULT_WAIT_SECONDS),
+        )
 
     def _answer_from_snapshot(
         self,

@@ -14,7 +14,8 @@ from google.protobuf.descriptor import MethodDescriptor
 from google.protobuf.message_factory import GetMessageClass
 
 from mutua.v1 import analysis_service_pb2, query_service_pb2, watch_service_pb2
-from services.adapters.grpc.server import Context, scope_of
+from services.adapters.call_context import CallContext, scope_of
+from services.adapters.http.entity_tag import AnswerIdentity
 from services.adapters.telemetry.metrics import NO_OP_METER, Meter
 from services.ledger.ports import QueryStore, ReadableLog
 from services.ledger.times import Instant
@@ -24,20 +25,22 @@ from services.query.questions import register_questions
 from services.query.watch.feed import DEFAULT_TIMING, WatchTiming
 from services.query.watch.hub import WatchHub
 
-_SERVICES: Final = (
+SERVICES: Final = (
     query_service_pb2.DESCRIPTOR.services_by_name["QueryService"],
     analysis_service_pb2.DESCRIPTOR.services_by_name["AnalysisService"],
     watch_service_pb2.DESCRIPTOR.services_by_name["WatchService"],
 )
-SERVICE_NAMES: Final = tuple(service.full_name for service in _SERVICES)
+SERVICE_NAMES: Final = tuple(service.full_name for service in SERVICES)
 
 
 class QueryRpcs(Protocol):
     """What answers the rpcs: the service, or what stands in front of it."""
 
-    async def answer(self, rpc: str, request: Any, context: Context) -> bytes: ...
+    async def answer(self, rpc: str, request: Any, context: CallContext) -> bytes: ...
 
-    def watch(self, rpc: str, request: Any, context: Context) -> AsyncGenerator[bytes, None]: ...
+    def watch(
+        self, rpc: str, request: Any, context: CallContext
+    ) -> AsyncGenerator[bytes, None]: ...
 
 
 class QueryService:
@@ -74,11 +77,17 @@ class QueryService:
         """Switches to read models at the same position; running questions end on the old ones."""
         self._executor.switch_store(store)
 
-    async def answer(self, rpc: str, request: Any, context: Context) -> bytes:
+    async def identify(self, rpc: str, request: Any, context: CallContext) -> AnswerIdentity:
+        """What `answer` would compute from now. Computes no row. Raises MutuaError."""
+        return await self._executor.identify(request, context, self._questions[rpc])
+
+    async def answer(self, rpc: str, request: Any, context: CallContext) -> bytes:
         """The serialized response to a request of the rpc with this name. Raises MutuaError."""
         return await self._executor.execute(request, context, self._questions[rpc])
 
-    async def watch(self, rpc: str, request: Any, context: Context) -> AsyncGenerator[bytes, None]:
+    async def watch(
+        self, rpc: str, request: Any, context: CallContext
+    ) -> AsyncGenerator[bytes, None]:
         """The serialized messages of a stream; see `WatchHub.subscribe`."""
         messages = self.watch_hub.subscribe(rpc, request, scope_of(context))
         async with aclosing(messages):
@@ -92,7 +101,7 @@ def add_query_services(rpcs: QueryRpcs, server: grpc.aio.Server) -> None:
     Replaces the generated functions, whose servicers return messages: ours return bytes, most of
     which come from the cache or are shared by subscribers.
     """
-    for service in _SERVICES:
+    for service in SERVICES:
         handlers = {rpc.name: _make_handler(rpc, rpcs) for rpc in service.methods}
         generic_handler = grpc.method_handlers_generic_handler(service.full_name, handlers)
         server.add_generic_rpc_handlers((generic_handler,))

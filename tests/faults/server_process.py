@@ -25,7 +25,7 @@ SERVE: Final = """
 import sys
 from pathlib import Path
 from services.app.bootstrap import serve
-ready = lambda address: print(address, flush=True)
+ready = lambda server: print(server.address, flush=True)
 sys.exit(serve(Path(sys.argv[1]), listen=sys.argv[2], on_ready=ready))
 """
 

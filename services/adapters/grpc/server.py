@@ -22,7 +22,6 @@ from mutua.limits import MAX_REQUEST_BYTES
 from services.adapters.telemetry.call_metrics import instrument_handler
 from services.adapters.telemetry.logs import get_request_id
 from services.adapters.telemetry.metrics import NO_OP_METER, READY, Meter
-from services.adapters.wire.values import tidy
 from services.ledger.errors import (
     ImpossibleQuestionError,
     InvalidArgumentError,
@@ -31,7 +30,6 @@ from services.ledger.errors import (
     RequestTooLargeError,
     Violation,
 )
-from services.ledger.question import OPEN_SCOPE, Scope
 
 logger = logging.getLogger(__name__)
 
@@ -276,33 +274,6 @@ def _cut(text: str, limit: int) -> str:
     if len(encoded) <= limit:
         return text
     return encoded[: limit - 3].decode(errors="ignore") + "…"
-
-
-def get_remaining_seconds(context: Context) -> float | None:
-    """Seconds until the caller's deadline; None without one, contrary to the stubs."""
-    return context.time_remaining()
-
-
-def read_caller(context: Context) -> str:
-    """The organization that the caller names in its metadata (open mode); "" if it names none."""
-    for key, value in context.invocation_metadata() or ():
-        if key == "mutua-organization-bin" and isinstance(value, bytes):
-            try:
-                return tidy(value.decode())
-            except UnicodeDecodeError:
-                raise InvalidFactError(
-                    "the caller's organization is not UTF-8",
-                    (Violation("metadata.mutua-organization-bin", "is not UTF-8"),),
-                ) from None
-        if key == "mutua-organization" and isinstance(value, str):
-            return tidy(value)
-    return ""
-
-
-def scope_of(context: Context) -> Scope:
-    """What the caller may see: everything in open mode."""
-    organization_id = read_caller(context)
-    return Scope(organization_id) if organization_id else OPEN_SCOPE
 
 
 def _pack(detail: Any) -> AnyMessage:

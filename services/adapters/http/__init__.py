@@ -1,0 +1,1 @@
+"""The HTTP server: JSON for every rpc of the contract."""
