@@ -11,6 +11,7 @@ import click
 
 from services.cli.common_options import setting_option
 from services.cli.connection import GlobalOptions, is_typed, require_directory
+from services.cli.graph_export import export_graph
 from services.cli.output import show_progress
 from services.ledger.wording import format_count
 
@@ -24,12 +25,16 @@ _SHOWN: Final = 5
 
 @click.group()
 def export() -> None:
-    """Export the log to a file.
+    """Export the log or the network to files.
 
     \b
-    Example:
+    Examples:
       mutua export log 2026-11-24.jsonl.gz
+      mutua export graph network.gexf
     """
+
+
+export.add_command(export_graph)
 
 
 @export.command("log")

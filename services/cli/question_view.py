@@ -76,7 +76,7 @@ def show(
     question.CopyFrom(options.question)
     with open_client(global_options, write=False, purpose=f"mutua {read.name}") as client:
         filters |= side_names
-        unknown = _resolve(client, question, filters, list(side_names), global_options.command)
+        unknown = resolve_names(client, question, filters, list(side_names), global_options.command)
         if unknown.is_all and not read.has_retracted:
             raise unknown.to_error()
         with show_waiting():
@@ -106,7 +106,7 @@ def show(
     return rows
 
 
-def _resolve(
+def resolve_names(
     client: Client,
     question: Question,
     filters: dict[str, Any],

@@ -61,8 +61,8 @@ class GraphTable:
     def __len__(self) -> int:
         return len(self.messages)
 
-    def iterate_rows(self) -> Iterator[tuple[Value | None, ...]]:
-        """Yields the values of each row."""
+    def iterate_rows(self) -> Iterator[tuple[Any, ...]]:
+        """Yields the values of each row, of the types of the columns or None."""
         for message in self.messages:
             yield tuple(column.read(message) for column in self.columns)
 
