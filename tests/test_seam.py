@@ -12,15 +12,21 @@ from google.protobuf import text_format
 from google.protobuf.descriptor import FieldDescriptor, MethodDescriptor
 
 from mutua import AsyncClient, Client
+from mutua.async_watch import AsyncWatches
 from mutua.v1 import analysis_service_pb2 as analysis_pb
 from mutua.v1 import query_service_pb2 as pb
+from mutua.watch import Watches
+from mutua.watched_rows import WATCHED_ROWS
 from services.adapters.wire.question import to_question
 from services.cli import question_options
+from services.cli.watch import watch
+from services.cli.watch_sentences import DESCRIBE
 from services.ledger.errors import UnimplementedError
 from services.ledger.ports import ReadableLog
 from services.ledger.question import Question
 from services.query.position_tracker import PositionTracker
 from services.query.questions import register_questions
+from services.query.watch.register import SERVICE, WATCHES
 
 ROOT = Path(__file__).parent.parent
 RPCS = [
@@ -44,6 +50,21 @@ def test_rpc_is_in_every_layer(rpc: MethodDescriptor) -> None:
     commands = "".join(path.read_text() for path in ROOT.glob("services/cli/*.py"))
     lists = method.replace("get_", "list_") + "s"
     assert f".{method}" in commands or f".{lists}" in commands, f"no command asks {method}"
+
+
+@pytest.mark.parametrize("rpc", list(SERVICE.methods), ids=name)
+def test_watch_is_in_every_layer(rpc: MethodDescriptor) -> None:
+    assert rpc.name in WATCHES
+    for watched in WATCHED_ROWS[rpc.name]:
+        fields = rpc.output_type.fields_by_name
+        assert fields[watched.field].message_type is watched.row_type.DESCRIPTOR
+        assert watched.removed_field in fields or not watched.key_fields
+        assert watched.row_type in DESCRIBE, f"no sentence for {watched.row_type}"
+    method = _method(rpc).removeprefix("watch_")
+    blocking, awaited = getattr(Watches, method), getattr(AsyncWatches, method)
+    assert blocking.__doc__ == awaited.__doc__ != None  # noqa: E711
+    assert inspect.signature(blocking).parameters == inspect.signature(awaited).parameters
+    assert method in watch.commands
 
 
 @pytest.mark.parametrize("rpc", RPCS, ids=name)

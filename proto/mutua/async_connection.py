@@ -1,7 +1,7 @@
 """One server for asyncio: the channel to it, and the retries of a request."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from typing import Any, Protocol, TypeVar, cast
 
 import grpc
@@ -12,6 +12,7 @@ from mutua.location import Location
 from mutua.v1.analysis_service_pb2_grpc import AnalysisServiceStub
 from mutua.v1.ingest_service_pb2_grpc import IngestServiceStub
 from mutua.v1.query_service_pb2_grpc import QueryServiceStub
+from mutua.v1.watch_service_pb2_grpc import WatchServiceStub
 
 Response = TypeVar("Response")
 
@@ -33,6 +34,7 @@ class AsyncLink:
         self.ingest = IngestServiceStub(cast(grpc.Channel, self.channel))
         self.query = QueryServiceStub(cast(grpc.Channel, self.channel))
         self.analysis = AnalysisServiceStub(cast(grpc.Channel, self.channel))
+        self.watch = WatchServiceStub(cast(grpc.Channel, self.channel))
         self.blocking = Link(grpc.insecure_channel(address, options=CHANNEL_OPTIONS))
 
     async def close(self) -> None:
@@ -92,16 +94,34 @@ class AsyncConnection(Peer):
             except grpc.RpcError as failure:
                 delay = attempts.delay_seconds(self.to_error(failure))
             except asyncio.CancelledError:
-                # A call that the closing channel ended looks as if its task had been cancelled.
-                task = asyncio.current_task()
-                if task is None or task.cancelling() or not self.is_closed:
-                    raise
-                raise MutuaError("The client was closed.", code=grpc.StatusCode.CANCELLED) from None
+                self._raise_if_closed()
+                raise
             else:
                 self.was_reached = True
                 return response
             await self.sleep(delay)
             link = await self.next_link(link, attempts)
+
+    async def stream(
+        self,
+        method: "grpc.UnaryStreamMultiCallable[Any, Response]",
+        request: object,
+        request_id: str,
+    ) -> AsyncGenerator[Response, None]:
+        """See `Connection.stream`."""
+        send = cast("grpc.aio.UnaryStreamMultiCallable[Any, Response]", method)
+        call = send(request, metadata=self.metadata(request_id))
+        try:
+            async for response in call:
+                self.was_reached = True
+                yield response
+        except grpc.RpcError as failure:
+            raise self.to_error(failure) from failure
+        except asyncio.CancelledError:
+            self._raise_if_closed()
+            raise
+        finally:
+            call.cancel()
 
     async def next_link(self, link: AsyncLink, attempts: Attempts) -> AsyncLink:
         """See `Connection.link_after`."""
@@ -123,3 +143,12 @@ class AsyncConnection(Peer):
                 if link is not None:
                     await link.close()
         await asyncio.to_thread(self.location.close)
+
+    def _raise_if_closed(self) -> None:
+        """Raises MutuaError for a CancelledError that comes from closing the client.
+
+        A call that the closing channel ended looks as if its task had been cancelled.
+        """
+        task = asyncio.current_task()
+        if task is not None and not task.cancelling() and self.is_closed:
+            raise MutuaError("The client was closed.", code=grpc.StatusCode.CANCELLED) from None

@@ -7,6 +7,7 @@ import grpc
 
 from mutua.async_analysis import AsyncAnalysis
 from mutua.async_connection import AsyncConnection
+from mutua.async_watch import AsyncWatches
 from mutua.filters import Filters, read_seed, takes_filters, to_question
 from mutua.limits import MAX_PAGE_SIZE
 from mutua.pages import AsyncPages, ListRequest, ListResponse
@@ -82,6 +83,11 @@ class AsyncReader:
     def analysis(self) -> AsyncAnalysis:
         """Analyses of how mutual the exchange is, as dataclasses and tables."""
         return AsyncAnalysis(self)
+
+    @property
+    def watch(self) -> AsyncWatches:
+        """Answers that are kept up to date while facts are recorded."""
+        return AsyncWatches(self._query, self.programme)
 
     @takes_filters
     async def get_balance(

@@ -3,7 +3,7 @@
 import os
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from threading import Lock
 from typing import Any, Protocol, TypeAlias, TypeVar
 
@@ -15,6 +15,7 @@ from mutua.retry import AttemptOutcome, classify_failure, max_delay_seconds
 from mutua.v1.analysis_service_pb2_grpc import AnalysisServiceStub
 from mutua.v1.ingest_service_pb2_grpc import IngestServiceStub
 from mutua.v1.query_service_pb2_grpc import QueryServiceStub
+from mutua.v1.watch_service_pb2_grpc import WatchServiceStub
 
 # A server that was never reached is more likely absent than restarting, so fail soon.
 MAX_CONNECT_SECONDS = 2.0
@@ -161,6 +162,7 @@ class Link:
         self.ingest = IngestServiceStub(channel)
         self.query = QueryServiceStub(channel)
         self.analysis = AnalysisServiceStub(channel)
+        self.watch = WatchServiceStub(channel)
 
 
 class Connection(Peer):
@@ -220,6 +222,23 @@ class Connection(Peer):
                 return response
             self.sleep(delay)
             link = self.next_link(link, attempts)
+
+    def stream(
+        self,
+        method: "grpc.UnaryStreamMultiCallable[Any, Response]",
+        request: object,
+        request_id: str,
+    ) -> Generator[Response, None, None]:
+        """The messages of a stream, to its end. Raises the MutuaError that broke it."""
+        call = method(request, metadata=self.metadata(request_id))
+        try:
+            for response in call:
+                self.was_reached = True
+                yield response
+        except grpc.RpcError as failure:
+            raise self.to_error(failure) from failure
+        finally:
+            call.cancel()
 
     def next_link(self, link: Link, attempts: Attempts) -> Link:
         """The link for the next attempt, after one on `link` failed."""

@@ -61,6 +61,7 @@ from mutua.v1.query_service_pb2 import (
     Question,
 )
 from mutua.v1.query_service_pb2_grpc import QueryServiceStub
+from mutua.watch import Watches
 
 Response = TypeVar("Response")
 PageOf = TypeVar("PageOf", bound=ListResponse)
@@ -82,6 +83,11 @@ class Reader:
     def analysis(self) -> Analysis:
         """Analyses of how mutual the exchange is, as dataclasses and tables."""
         return Analysis(self)
+
+    @property
+    def watch(self) -> Watches:
+        """Answers that are kept up to date while facts are recorded."""
+        return Watches(self._query, self.programme)
 
     @takes_filters
     def get_balance(

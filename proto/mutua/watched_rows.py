@@ -6,6 +6,9 @@ from typing import Any, Final, TypeVar
 
 from google.protobuf.message import Message
 
+from mutua.v1.analysis_service_pb2 import Reciprocity
+from mutua.v1.query_service_pb2 import Balance, Edge, GetStatusResponse, Node, Pair
+
 Row = TypeVar("Row", bound=Message)
 RowKey = tuple[Hashable, ...]
 
@@ -18,6 +21,7 @@ class WatchedRows:
     """
 
     field: str
+    row_type: type[Message]
     key_fields: tuple[str, ...] = ()
     either_order: bool = False
     """Whether the values of the key fields identify a row in any order."""
@@ -45,14 +49,14 @@ class WatchedRows:
 
 
 WATCHED_ROWS: Final[Mapping[str, tuple[WatchedRows, ...]]] = {
-    "WatchBalances": (WatchedRows("balances", ("organization_id",)),),
-    "WatchPairs": (WatchedRows("pairs", ("giver_id", "receiver_id"), either_order=True),),
+    "WatchBalances": (WatchedRows("balances", Balance, ("organization_id",)),),
+    "WatchPairs": (WatchedRows("pairs", Pair, ("giver_id", "receiver_id"), either_order=True),),
     "WatchNetwork": (
-        WatchedRows("nodes", ("organization_id",)),
-        WatchedRows("edges", ("giver_id", "receiver_id")),
+        WatchedRows("nodes", Node, ("organization_id",)),
+        WatchedRows("edges", Edge, ("giver_id", "receiver_id")),
     ),
-    "WatchReciprocity": (WatchedRows("reciprocities", ("report_view", "from_date")),),
-    "WatchStatus": (WatchedRows("status"),),
+    "WatchReciprocity": (WatchedRows("reciprocities", Reciprocity, ("report_view", "from_date")),),
+    "WatchStatus": (WatchedRows("status", GetStatusResponse),),
 }
 """The rows of every watch, by the name of its rpc."""
 

@@ -38,6 +38,7 @@ COMMANDS: Final = {
     "latency": "services.cli.latency:latency",
     "asymmetry": "services.cli.asymmetry:asymmetry",
     "exchanges": "services.cli.question_commands:exchanges",
+    "watch": "services.cli.watch:watch",
     "organizations": "services.cli.question_commands:organizations",
     "organization": "services.cli.organization:organization",
     "pairings": "services.cli.pairings:pairings",

@@ -52,6 +52,7 @@ def get_status(
         quarantine_count=counts.quarantine_count,
         model_version=model_version,
         held=[held] if reason else [],
+        position=str(position(next_offset)),
         warnings=warnings,
         **query.coverage_fields(),
     )

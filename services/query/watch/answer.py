@@ -37,7 +37,7 @@ def read_answer(
     pages = list(_respond_to_every_page(query, asked))
     first: Any = pages[0]
     basis = AnswerBasis(
-        as_of_date=from_day(query.question.as_of_day),
+        as_of_date=first.as_of_date,
         coverage=first.coverage,
         warnings=dict.fromkeys(word for page in pages for word in page.warnings),
         question=getattr(first, "question", None),
@@ -50,6 +50,7 @@ def _respond_to_every_page(query: QueryContext, asked: RegisteredQuestion) -> It
     while True:
         page: Any = asked.respond(query)
         query.set_question(page)
+        page.as_of_date.CopyFrom(from_day(query.question.as_of_day))
         yield page
         if not (page_token := getattr(page, "next_page_token", "")):
             return

@@ -8,7 +8,6 @@ from typing import Any, Final
 
 from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import Message
-from google.protobuf.message_factory import GetMessageClass
 from propcache.api import cached_property
 
 from mutua.v1.watch_service_pb2 import AnswerBasis, WatchEvent
@@ -46,10 +45,6 @@ class MessageEncoder:
         self.message_type = message_type
         self.watched_rows = tuple(watched_rows)
         self._by_field = {rows.field: rows for rows in self.watched_rows}
-        self._row_types: dict[str, type[Message]] = {
-            rows.field: GetMessageClass(fields[rows.field].message_type)
-            for rows in self.watched_rows
-        }
         self._tags = {(BASIS, False): _make_tag(fields[BASIS])}
         for rows in self.watched_rows:
             self._tags[rows.field, False] = _make_tag(fields[rows.field])
@@ -69,9 +64,8 @@ class MessageEncoder:
 
     def strip(self, key: RowKey, content: bytes) -> bytes:
         """The encoded row with only its key fields."""
-        field = str(key[0])
-        row = self._row_types[field].FromString(content)
-        return self._by_field[field].strip(row).SerializeToString()
+        watched = self._by_field[str(key[0])]
+        return watched.strip(watched.row_type.FromString(content)).SerializeToString()
 
     def encode(self, changes: Iterable[TableChange], **fields: Any) -> bytes:
         """A message with these changes and fields."""

@@ -1,0 +1,131 @@
+"""What a watch has received: its messages become changes of rows."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from types import MappingProxyType
+from typing import Any, Generic, Protocol, TypeVar
+
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from mutua.v1.watch_service_pb2 import (
+    WATCH_EVENT_RESET,
+    WATCH_EVENT_SNAPSHOT,
+    WATCH_EVENT_SNAPSHOT_COMPLETE,
+    AnswerBasis,
+    WatchEvent,
+)
+from mutua.watched_rows import WATCHED_ROWS, RowKey
+
+Row = TypeVar("Row")
+
+_OF_SNAPSHOT = (WATCH_EVENT_RESET, WATCH_EVENT_SNAPSHOT, WATCH_EVENT_SNAPSHOT_COMPLETE)
+
+
+class WatchResponse(Protocol):
+    """The fields of every message of a watch except its rows."""
+
+    event: WatchEvent.ValueType
+    position: str
+    resume_token: str
+
+    @property
+    def time(self) -> Timestamp: ...
+
+    @property
+    def basis(self) -> AnswerBasis: ...
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerChange(Generic[Row]):
+    """How an answer changed; the first change of a watch has every row.
+
+    `rows` are new or have changed, and `replaced` has for each of them the row before, None for a
+    new one. `removed` are gone, as they were.
+    All may be empty, if only `basis` changed: question, day, coverage and warnings. After it, the
+    rows are those of the answer at `position`. `time` is when the server sent it, UTC.
+    """
+
+    rows: Sequence[Row]
+    replaced: Sequence[Row | None]
+    removed: Sequence[Row]
+    basis: AnswerBasis
+    position: str
+    time: datetime
+    is_first: bool = False
+    is_progress: bool = False
+    """Whether nothing changed but the position or the time."""
+
+
+class WatchState(Generic[Row]):
+    """The rows of a watched answer by key, kept up to date with the messages of its streams.
+
+    A snapshot after a reset becomes the difference to the rows that are held.
+    """
+
+    def __init__(self, rpc: str) -> None:
+        self._watched_rows = WATCHED_ROWS[rpc]
+        self._rows: dict[RowKey, Row] = {}
+        self.rows = MappingProxyType(self._rows)
+        self.basis = AnswerBasis()
+        self.position = ""
+        self.resume_token = ""
+        self._is_first = True
+        self.begin_stream()
+
+    def begin_stream(self) -> None:
+        """Forgets a step that the stream before did not complete."""
+        self._step: dict[RowKey, Row | None] = {}
+        self._step_basis: AnswerBasis | None = None
+        self._is_snapshot = False
+
+    def take(self, message: Any) -> AnswerChange[Row] | None:
+        """The change that a message completes; None if it completes none.
+
+        A message of progress completes one too.
+        """
+        self._is_snapshot |= message.event in _OF_SNAPSHOT
+        for watched in self._watched_rows:
+            if not watched.key_fields:
+                if message.HasField(watched.field):
+                    self._step[watched.field,] = getattr(message, watched.field)
+                continue
+            for row in getattr(message, watched.field):
+                self._step[watched.key_of(row)] = row
+            for row in getattr(message, watched.removed_field):
+                self._step[watched.key_of(row)] = None
+        if message.HasField("basis"):
+            self._step_basis = message.basis
+        return self._complete_step(message) if message.resume_token else None
+
+    def _complete_step(self, message: WatchResponse) -> AnswerChange[Row]:
+        if self._is_snapshot:
+            gone = self._rows.keys() - {key for key, row in self._step.items() if row is not None}
+            self._step |= dict.fromkeys(gone)
+        changed: list[Row] = []
+        replaced: list[Row | None] = []
+        removed: list[Row] = []
+        for key, row in self._step.items():
+            before = self._rows.get(key)
+            if row is None and before is not None:
+                removed.append(self._rows.pop(key))
+            elif row is not None and row != before:
+                self._rows[key] = row
+                changed.append(row)
+                replaced.append(before)
+        basis = self._step_basis or self.basis
+        is_first, self._is_first = self._is_first, False
+        change = AnswerChange(
+            rows=changed,
+            replaced=replaced,
+            removed=removed,
+            basis=basis,
+            position=message.position,
+            time=message.time.ToDatetime(UTC),
+            is_first=is_first,
+            is_progress=not (changed or removed or is_first or basis != self.basis),
+        )
+        self.basis, self.position = basis, message.position
+        self.resume_token = message.resume_token
+        self.begin_stream()
+        return change

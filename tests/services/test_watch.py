@@ -1,0 +1,103 @@
+"""WatchService through gRPC and both clients: the rows of a watch are those of the question."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import pytest
+
+from mutua import AsyncClient, Client
+from mutua.v1.event_pb2 import Event
+from mutua.watched_rows import WATCHED_ROWS
+from tests.services import facts
+
+Question = Callable[[Client], Iterable[Any]]
+QUESTIONS: dict[str, Question] = {
+    "WatchBalances": lambda client: client.list_balances(),
+    "WatchPairs": lambda client: client.list_pairs(),
+    "WatchNetwork": lambda client: _network_rows(client),
+    "WatchReciprocity": lambda client: client.get_reciprocity().reciprocities,
+    "WatchStatus": lambda client: [client.get_status()],
+}
+"""The rows of the question that each watch keeps up to date."""
+
+
+def make_history() -> list[list[Event]]:
+    """Facts that change, add and remove rows: corrections, a retraction, and a late alias."""
+    first, second = facts.exchange("a", "b"), facts.exchange("b", "c", minutes=30)
+    return [
+        [first, second, facts.registration("a", region="North")],
+        [facts.exchange("c", "a"), facts.correction(first, receiver="d")],
+        [facts.registration("e"), facts.joint_exchange("a", "e")],
+        [facts.alias("d", "e")],
+        [facts.retraction(second)],
+    ]
+
+
+def _network_rows(client: Client) -> list[Any]:
+    network = client.get_network()
+    return [*network.nodes, *network.edges]
+
+
+def rows_by_key(rpc: str, rows: Iterable[Any]) -> dict[Any, Any]:
+    return {
+        watched.key_of(row): row
+        for row in rows
+        for watched in WATCHED_ROWS[rpc]
+        if isinstance(row, watched.row_type)
+    }
+
+
+def is_reached(watch: Any, position: str) -> bool:
+    """Whether a watch has the answer at a position."""
+    now, then = (int((each or "..-1").rpartition(".")[2]) for each in (watch.position, position))
+    return now >= then
+
+
+def begin(client: Any, rpc: str) -> Any:
+    method = rpc.removeprefix("Watch").lower()
+    return getattr(client.watch, method)(with_progress=True)
+
+
+@pytest.mark.parametrize("rpc", QUESTIONS)
+class TestEveryWatch:
+    def test_rows_equal_the_question_at_every_position(self, client: Client, rpc: str) -> None:
+        with begin(client, rpc) as watch:
+            for events in make_history():
+                position = client.record(events)
+                while not is_reached(watch, position):
+                    next(watch)
+                assert watch.rows == rows_by_key(rpc, QUESTIONS[rpc](client))
+
+    def test_changes_lead_to_the_rows(self, client: Client, rpc: str) -> None:
+        rows: dict[Any, Any] = {}
+        with begin(client, rpc) as watch:
+            for events in make_history():
+                position = client.record(events)
+                while not is_reached(watch, position):
+                    change = next(watch)
+                    before = rows_by_key(rpc, change.removed)
+                    assert all(rows.pop(key) == row for key, row in before.items())
+                    changed = rows_by_key(rpc, change.rows)
+                    for (key, row), replaced in zip(changed.items(), change.replaced, strict=True):
+                        assert rows.get(key) == replaced != row
+                        rows[key] = row
+            assert rows == watch.rows
+
+    def test_of_asyncio_has_the_same_rows(self, client: Client, address: str, rpc: str) -> None:
+        client.get_status(min_position=client.record(make_history()[0]))
+
+        async def follow() -> Any:
+            async with (
+                AsyncClient(address, programme=client.programme) as async_client,
+                begin(async_client, rpc) as watch,
+            ):
+                assert (await anext(watch)).is_first
+                position = await async_client.record(make_history()[1])
+                while not is_reached(watch, position):
+                    await anext(watch)
+                return dict(watch.rows)
+
+        assert asyncio.run(follow()) == rows_by_key(rpc, QUESTIONS[rpc](client))
