@@ -242,8 +242,10 @@ def _read_role(node: GraphNode, *, name: str) -> int | None:
 
 
 def _read_kind(edge: GraphEdge, *, kind: int, name: str, nothing: float) -> Any:
-    flows = (flow for flow in edge.kinds if flow.kind == kind)
-    return next((getattr(flow, name) for flow in flows), nothing)
+    for flow in edge.kinds:
+        if flow.kind == kind:
+            return getattr(flow, name)
+    return nothing
 
 
 _KIND_WORD: Final = read_enum_word(ExchangeKind.DESCRIPTOR)

@@ -5,13 +5,14 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import date
 from typing import Final
-from xml.sax.saxutils import XMLGenerator
+from xml.sax.saxutils import escape, quoteattr
 
 from services.exports.export_file import ByteSink
 
 _NO_XML: Final = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 """Characters that XML 1.0 has no form for, such as U+FFFF."""
-_INDENT: Final = "  "
+_UNUSUAL: Final = re.compile("[^ !#-%'-;=?-~]")
+"""Characters that may need another form. Most text has none, and is written as it is."""
 
 
 class XmlFile:
@@ -22,40 +23,44 @@ class XmlFile:
     """
 
     def __init__(self, file: ByteSink) -> None:
-        self._generator = XMLGenerator(file, "utf-8", short_empty_elements=True)
-        self._depth = 0
+        self._file = file
+        self._indent = ""
 
     @contextmanager
     def write_document(self, name: str, attributes: Mapping[str, str]) -> Iterator[None]:
         """Writes the document whose root is this element; the block writes its content."""
-        self._generator.startDocument()
+        self._write_line('<?xml version="1.0" encoding="utf-8"?>')
         with self.write_element(name, attributes):
             yield
-        self._generator.ignorableWhitespace("\n")
-        self._generator.endDocument()
 
     @contextmanager
     def write_element(self, name: str, attributes: Mapping[str, str]) -> Iterator[None]:
         """Writes an element; the block writes the elements in it."""
-        self._start(name, attributes)
-        self._depth += 1
+        self._write_line(f"<{_format_tag(name, attributes)}>")
+        outer, self._indent = self._indent, f"{self._indent}  "
         yield
-        self._depth -= 1
-        self._generator.ignorableWhitespace("\n" + _INDENT * self._depth)
-        self._generator.endElement(name)
+        self._indent = outer
+        self._write_line(f"</{name}>")
 
     def write_leaf(self, name: str, attributes: Mapping[str, str], text: str = "") -> None:
         """Writes an element without elements in it."""
-        self._start(name, attributes)
-        if text:
-            self._generator.characters(_escape(text))
-        self._generator.endElement(name)
+        tag = _format_tag(name, attributes)
+        if not text:
+            self._write_line(f"<{tag}/>")
+            return
+        escaped = escape(_replace(text)) if _UNUSUAL.search(text) else text
+        self._write_line(f"<{tag}>{escaped}</{name}>")
 
-    def _start(self, name: str, attributes: Mapping[str, str]) -> None:
-        if self._depth:  # XMLGenerator ends the line of the declaration itself
-            self._generator.ignorableWhitespace("\n" + _INDENT * self._depth)
-        escaped = {key: _escape(value) for key, value in attributes.items()}
-        self._generator.startElement(name, escaped)  # type: ignore[arg-type]
+    def _write_line(self, line: str) -> None:
+        self._file.write(f"{self._indent}{line}\n".encode())
+
+
+def _format_tag(name: str, attributes: Mapping[str, str]) -> str:
+    return name + "".join(f" {key}={_quote(value)}" for key, value in attributes.items())
+
+
+def _quote(value: str) -> str:
+    return quoteattr(_replace(value)) if _UNUSUAL.search(value) else f'"{value}"'
 
 
 def format_value(value: str | float | date) -> str:
@@ -69,5 +74,5 @@ def format_value(value: str | float | date) -> str:
             return str(value)
 
 
-def _escape(text: str) -> str:
+def _replace(text: str) -> str:
     return _NO_XML.sub(lambda match: f"\\u{ord(match[0]):04x}", text)

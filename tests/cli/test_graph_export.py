@@ -106,7 +106,7 @@ class TestRefusals:
             (("--organization", "Nowhere"), "no organization is called 'Nowhere'"),
             (("--allocation", "once"), "so there are no pairs"),
         ],
-        ids=lambda value: "",
+        ids=["roles", "where", "organization", "allocation"],
     )
     def test_bad_filter_leaves_no_file(
         self, run_demo: RunCommand, words: tuple[str, ...], message: str

@@ -141,6 +141,16 @@ class TestGraph:
         with pytest.raises(ImpossibleQuestionError):
             ask([], replace(QUESTION, allocation=Allocation.ONCE))
 
+    def test_ends_when_nobody_waits(self) -> None:
+        class CancelledError(Exception):
+            pass
+
+        def cancel() -> None:
+            raise CancelledError
+
+        with pytest.raises(CancelledError):
+            compute_graph(make_view([report(0, "alder", "birch")]), QUESTION, checkpoint=cancel)
+
     def test_amounts_decay_by_a_half_life(self) -> None:
         aged = replace(QUESTION, half_life_days=30, to_day=MARCH + 30, from_day=MARCH - 1)
         events = [
