@@ -23,7 +23,6 @@ from services.cli.connection import GlobalOptions, open_client
 from services.cli.dates import parse_moment, to_timestamp
 from services.cli.exchange_summary import (
     ExchangeSummary,
-    current_revision,
     describe_changes,
     describe_exchange,
     details,
@@ -43,7 +42,7 @@ from services.cli.value_parsers import (
     select_new_labels,
 )
 from services.notation.dates import Moment
-from services.notation.exchange_cells import MINUTE_FIELDS
+from services.notation.exchange_cells import MINUTE_FIELDS, current_revision
 from services.notation.words import KIND_SYNONYMS
 
 MINUTES: Final = MinutesType()  # the server knows the limit of each kind

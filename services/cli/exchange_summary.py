@@ -13,6 +13,7 @@ from mutua.v1.types_pb2 import ExchangeKind, Formality, OccurPrecision
 from services.cli.dates import format_occurrence
 from services.cli.organization_names import CommandLineDirectory
 from services.cli.parameters import words_by_number
+from services.notation.exchange_cells import current_revision
 
 NO_LABELS: Final[Mapping[str, str]] = MappingProxyType({})
 KINDS: Final = words_by_number(ExchangeKind.items())
@@ -38,13 +39,6 @@ class ExchangeSummary:
     content: ExchangeContent
     occur_time: Timestamp
     occur_precision: OccurPrecision.ValueType
-
-
-def current_revision(exchange: Exchange) -> Revision:
-    """The last one with content; of a retracted exchange the one that was retracted."""
-    return next(
-        revision for revision in reversed(exchange.revisions) if revision.HasField("content")
-    )
 
 
 def summarize_revision(revision: Revision) -> ExchangeSummary:

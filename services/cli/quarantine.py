@@ -20,7 +20,6 @@ from services.adapters.wire.json_dates import with_message_dates
 from services.cli.common_options import CSV_FORMAT_OPTION, FORMAT_OPTION, STDIN
 from services.cli.connection import GlobalOptions, open_client, warn_if_empty
 from services.cli.exchange_summary import (
-    current_revision,
     describe_changes,
     details,
     summarize_revision,
@@ -38,6 +37,7 @@ from services.cli.quarantined_record import (
     summarize_fact,
     to_editable,
 )
+from services.notation.exchange_cells import current_revision
 
 
 @click.group()

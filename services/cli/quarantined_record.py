@@ -21,7 +21,6 @@ from services.cli.connection import GlobalOptions
 from services.cli.dates import format_occurrence
 from services.cli.exchange_summary import (
     ExchangeSummary,
-    current_revision,
     details,
     summarize_revision,
 )
@@ -29,6 +28,7 @@ from services.cli.organization_names import CommandLineDirectory
 from services.cli.output import Column, to_json, to_table
 from services.cli.parameters import words_by_number
 from services.ledger.wording import format_count
+from services.notation.exchange_cells import current_revision
 
 REASON_WORDS: Final = {
     number: word.replace("-", " ")

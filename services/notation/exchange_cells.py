@@ -7,6 +7,7 @@ from typing import Final, Literal
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from mutua.v1.event_pb2 import ExchangeContent
+from mutua.v1.query_service_pb2 import Exchange, Revision
 from mutua.v1.types_pb2 import (
     OCCUR_PRECISION_DAY,
     ExchangeKind,
@@ -34,6 +35,13 @@ def _words_by_number(values: Iterable[tuple[str, int]]) -> dict[int, str]:
 _KINDS: Final = _words_by_number(ExchangeKind.items())
 _FORMALITIES: Final = _words_by_number(Formality.items())
 _SIDES: Final = _words_by_number(ReportSide.items())
+
+
+def current_revision(exchange: Exchange) -> Revision:
+    """The last one with content; of a retracted exchange the one that was retracted."""
+    return next(
+        revision for revision in reversed(exchange.revisions) if revision.HasField("content")
+    )
 
 
 def format_content_cells(content: ExchangeContent) -> dict[str, str]:
