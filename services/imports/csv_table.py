@@ -10,6 +10,7 @@ from typing import IO, Final
 
 from services.imports.report import ImportRefusedError
 from services.imports.table import RawTable, TableRow
+from services.notation.formula_mark import unmark_formulas
 
 SEPARATORS: Final = ",;\t"
 SAVE_AS_CSV: Final = "save it as CSV (UTF-8) and import that file"
@@ -149,7 +150,7 @@ def _rows(name: str, lines: Iterator[str], separator: str, first_line: int) -> I
     line = first_line
     try:
         for cells in reader:
-            yield TableRow(line, cells)
+            yield TableRow(line, unmark_formulas(cells))
             line = first_line + reader.line_num
     except csv.Error as error:
         raise ImportRefusedError(
