@@ -11,11 +11,9 @@ from mutua.v1.analysis_service_pb2 import GetGraphResponse
 from mutua.v1.query_service_pb2 import Question
 from services.cli.analysis_options import HALF_LIFE_OPTION, WHERE_OPTION
 from services.cli.connection import GlobalOptions, open_client, warn_if_empty
-from services.cli.messages import coverage_lines, warning_lines
-from services.cli.organization_names import UNBOUND_NAMES, CommandLineDirectory, unbound_lines
+from services.cli.graph_summary import graph_lines
 from services.cli.parameters import ParsedParameter
 from services.cli.question_options import takes_filters
-from services.cli.question_summary import question_line
 from services.cli.question_view import resolve_names
 from services.cli.waiting_bar import show_waiting
 from services.exports.export_file import open_atomic
@@ -104,14 +102,6 @@ def _describe(
     """What the file has, what is not in it, and what it rests on."""
     organizations = format_count(len(tables.nodes), "organization")
     yield f"Written: {file} with {organizations} and {format_count(len(tables.edges), 'tie')}."
-    if count := tables.weightless_count:
-        ties = format_count(count, "tie", "is")
-        yield f"{ties} left out, because no minutes of it are known under this lens, or they are 0."
     if not tables.edges:
         yield "The question selects no tie, so the file has organizations alone."
-    directory = CommandLineDirectory(node.organization for node in graph.nodes)
-    yield question_line(graph.question, sent_question, directory, {}, has_amounts=True)
-    yield from coverage_lines(graph.coverage, graph.question)
-    yield from warning_lines(graph.warnings, mutua, graph.coverage)
-    if UNBOUND_NAMES in graph.warnings:
-        yield from unbound_lines(directory, mutua)
+    yield from graph_lines(graph, tables, sent_question, mutua)

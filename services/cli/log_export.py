@@ -13,6 +13,7 @@ from services.cli.common_options import setting_option
 from services.cli.connection import GlobalOptions, is_typed, require_directory
 from services.cli.graph_export import export_graph
 from services.cli.output import show_progress
+from services.cli.table_export import export_table
 from services.ledger.wording import format_count
 
 if TYPE_CHECKING:
@@ -25,16 +26,18 @@ _SHOWN: Final = 5
 
 @click.group()
 def export() -> None:
-    """Export the log or the network to files.
+    """Export the log, the network or tables.
 
     \b
     Examples:
       mutua export log 2026-11-24.jsonl.gz
       mutua export graph network.gexf
+      mutua export table tables --format xlsx
     """
 
 
 export.add_command(export_graph)
+export.add_command(export_table)
 
 
 @export.command("log")
