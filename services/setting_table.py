@@ -137,6 +137,14 @@ _ROWS: Final = (
         option="mutua up --http-origins",
     ),
     Setting(
+        "ingest_server",
+        "query",
+        "HOST:PORT",
+        "Ingest process to which a query process passes facts that it receives by HTTP; without "
+        "one it refuses them.",
+        "",
+    ),
+    Setting(
         "health_listen",
         PROJECTOR,
         "HOST:PORT",

@@ -82,6 +82,7 @@ class Settings(BaseSettings):
     listen: ListenAddress = _field("listen")
     http_listen: LoopbackAddress = _field("http_listen")
     http_origins: OriginList = _field("http_origins")
+    ingest_server: ListenAddress = _field("ingest_server")
     health_listen: ListenAddress = _field("health_listen")
     reuse_port: bool = _field("reuse_port")
 

@@ -6,7 +6,13 @@ import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import Future
-from contextlib import ExitStack, asynccontextmanager, contextmanager, nullcontext
+from contextlib import (
+    AbstractAsyncContextManager,
+    ExitStack,
+    asynccontextmanager,
+    contextmanager,
+    nullcontext,
+)
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -191,32 +197,38 @@ async def _serving(
                 log, lag=lambda _: projector.lag, stop_event=server.stopping, meter=meter
             )
             add_IngestServiceServicer_to_server(recording, server.aio_server)
+            record = recording.RecordEvents
         else:
             following = asyncio.create_task(_follow(log, models, positions))
             resources.callback(following.cancel)
-            server = GrpcServer(query.SERVICE_NAMES)
+            server, record = GrpcServer(query.SERVICE_NAMES), None
         query.add_query_services(asking, server.aio_server)
         if meter is not NO_OP_METER:
             resources.enter_context(_measuring(directory, log, asking, positions, meter))
-        async with (
-            _listening(server, listen, positions) as address,
-            serve_http(http, asking, meter) as http_address,
-        ):
-            with directory.publish_server(address, http_address) if holds_lock else nullcontext():
-                yield EmbeddedServer(address, http_address)
+        answering_http = serve_http(http, asking, record, meter)
+        async with _listening(server, listen, positions, answering_http) as running:
+            addresses = running.address, running.http_address
+            with directory.publish_server(*addresses) if holds_lock else nullcontext():
+                yield running
 
 
 @asynccontextmanager
 async def _listening(
-    server: GrpcServer, listen: str, positions: PositionTracker
-) -> AsyncIterator[str]:
-    """Accepts calls. At the end, calls that wait for a position are answered first."""
+    server: GrpcServer,
+    listen: str,
+    positions: PositionTracker,
+    answering_http: AbstractAsyncContextManager[str],
+) -> AsyncIterator[EmbeddedServer]:
+    """Accepts calls. At the end waits and streams end first, then HTTP, then gRPC."""
     address = await server.start(listen)
     await server.set_serving(serving=True)
     try:
-        yield address
+        async with answering_http as http_address:
+            try:
+                yield EmbeddedServer(address, http_address)
+            finally:
+                positions.stop_waiting()
     finally:
-        positions.stop_waiting()
         await server.stop(_GRACE_SECONDS)
 
 

@@ -1,16 +1,18 @@
 """HTTP next to gRPC, in the same process and event loop."""
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Self
 
+from services.adapters.grpc.ingest_forwarder import IngestForwarder
 from services.adapters.http.origins import parse_origins
 from services.adapters.telemetry.metrics import Meter
 from services.query import service as query
 
 if TYPE_CHECKING:
     from services.adapters.http.questions import Answering
+    from services.adapters.http.recording import RecordEvents
     from services.settings import Settings
 
 GRACE_SECONDS: Final = 5.0
@@ -18,15 +20,23 @@ GRACE_SECONDS: Final = 5.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HttpSettings:
-    """Where HTTP is answered, "" for nowhere, and the web sites whose pages may use it."""
+    """How HTTP is answered; see `services.setting_table`.
+
+    `ingest_server` is where a process records that has no log, "" for nowhere.
+    """
 
     listen: str = ""
     origins: tuple[str, ...] = ()
+    ingest_server: str = ""
 
     @classmethod
     def of(cls, settings: "Settings") -> Self:
         """Those of a process of a cluster."""
-        return cls(listen=settings.http_listen, origins=parse_origins(settings.http_origins))
+        return cls(
+            listen=settings.http_listen,
+            origins=parse_origins(settings.http_origins),
+            ingest_server=settings.ingest_server,
+        )
 
 
 NO_HTTP: Final = HttpSettings()
@@ -34,10 +44,14 @@ NO_HTTP: Final = HttpSettings()
 
 @asynccontextmanager
 async def serve_http(
-    settings: HttpSettings, answering: "Answering", meter: Meter
+    settings: HttpSettings,
+    answering: "Answering",
+    record: "RecordEvents | None",
+    meter: Meter,
 ) -> AsyncIterator[str]:
     """Answers HTTP while the context lasts; its address, "" if settings name none.
 
+    Without `record` facts are passed on to the ingest process that settings name, or refused.
     Raises OSError when the address cannot be bound.
     """
     if not settings.listen:
@@ -46,12 +60,19 @@ async def serve_http(
     # Commands that open a directory themselves answer no HTTP, and start faster without it.
     from services.adapters.http.application import build_application
     from services.adapters.http.questions import make_question_routes
+    from services.adapters.http.recording import make_recording_route, refuse_to_record
     from services.adapters.http.server import HttpServer
 
-    routes = make_question_routes(query.SERVICES, answering, meter)
-    server = HttpServer(build_application(tuple(routes), settings.origins))
-    address = await server.start(settings.listen, grace_seconds=GRACE_SECONDS)
-    try:
+    async with AsyncExitStack() as resources:
+        if record is None and settings.ingest_server:
+            forwarder = IngestForwarder(settings.ingest_server)
+            resources.push_async_callback(forwarder.close)
+            record = forwarder.record
+        routes = [
+            *make_question_routes(query.SERVICES, answering, meter),
+            make_recording_route(record or refuse_to_record, meter),
+        ]
+        server = HttpServer(build_application(routes, settings.origins))
+        address = await server.start(settings.listen, grace_seconds=GRACE_SECONDS)
+        resources.push_async_callback(server.stop)
         yield address
-    finally:
-        await server.stop()

@@ -53,7 +53,7 @@ async def _serve(settings: Settings, log_address: KafkaAddress) -> int:
         query.add_query_services(gate, server.aio_server)
         await server.set_serving(serving=False)
         address = await server.start(settings.listen)
-        async with serve_http(HttpSettings.of(settings), gate, meter):
+        async with serve_http(HttpSettings.of(settings), gate, None, meter):
             answer_task = asyncio.create_task(
                 _answer(settings, log_address, server, gate, address, meter)
             )

@@ -13,6 +13,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute
 from starlette.types import ExceptionHandler
 
+from mutua.errors import MutuaError as ClientError
 from services.adapters.http.gatekeeper import Gatekeeper
 from services.adapters.http.problems import make_problem, make_problem_response
 from services.adapters.telemetry.logs import get_request_id
@@ -25,6 +26,7 @@ def build_application(routes: Sequence[BaseRoute], origins: Iterable[str] = ()) 
     """An application with these routes, for pages of this server and of the named origins."""
     handlers: dict[type[Exception], ExceptionHandler] = {
         MutuaError: _answer_error,
+        ClientError: _answer_error,
         HTTPException: _answer_wrong_request,
         Exception: _answer_failure,
     }
@@ -36,7 +38,7 @@ def build_application(routes: Sequence[BaseRoute], origins: Iterable[str] = ()) 
 
 
 async def _answer_error(_: Request, error: Exception) -> Response:
-    assert isinstance(error, MutuaError)
+    assert isinstance(error, MutuaError | ClientError)
     return make_problem(error)
 
 

@@ -1,15 +1,17 @@
 """Errors as problem details (RFC 9457), with the reason of the contract."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from http import HTTPStatus
 from math import ceil
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 from starlette.responses import Response
 
+from mutua import FieldViolation
+from mutua.errors import MutuaError as ClientError
 from services.adapters.telemetry.logs import get_request_id
 from services.adapters.wire.json_form import to_json
-from services.ledger.errors import MutuaError, RequestTooLargeError
+from services.ledger.errors import MutuaError, RequestTooLargeError, Violation
 
 PROBLEM_TYPE: Final = "application/problem+json"
 _STATUSES: Final[Mapping[str, int]] = {
@@ -22,47 +24,61 @@ _STATUSES: Final[Mapping[str, int]] = {
     "UNAVAILABLE": 503,
     "DEADLINE_EXCEEDED": 504,
 }
-"""The statuses of HTTP for gRPC's codes, as google.rpc.Code names them; others are 500."""
+"""Statuses of HTTP by the code of gRPC, as google.rpc.Code has them; others are 500."""
 
 
-def find_status(error: MutuaError) -> int:
-    """The HTTP status of an error."""
-    return 413 if isinstance(error, RequestTooLargeError) else _STATUSES.get(error.code, 500)
+class HttpError(MutuaError):
+    """An error that only HTTP has, with its status."""
+
+    code = "INVALID_ARGUMENT"
+    status: ClassVar[int]
 
 
-def make_problem(error: MutuaError, status: int = 0) -> Response:
-    """The response for an error; `status` overrides the one of its code."""
-    headers = {}
-    if error.retry_seconds is not None:
-        headers["Retry-After"] = str(ceil(error.retry_seconds))
-    return make_problem_response(
-        status or find_status(error),
-        error.message,
-        headers=headers,
-        code=error.code,
-        reason=error.reason,
-        remedy=error.remedy,
-        field_violations=[
-            {"field": each.field, "description": each.description} for each in error.violations
-        ],
-    )
+def make_problem(error: MutuaError | ClientError) -> Response:
+    """The response for an error of this process, or of one that it asked."""
+    members: dict[str, Any] = {"reason": error.reason}
+    violations: Iterable[Violation | FieldViolation]
+    match error:
+        case MutuaError():
+            code, violations, retry_seconds = error.code, error.violations, error.retry_seconds
+            members["remedy"] = error.remedy
+        case ClientError():
+            code, violations = error.code.name, error.field_violations
+            retry_seconds = error.retry_delay_seconds
+    members["field_violations"] = [
+        {"field": each.field, "description": each.description} for each in violations
+    ]
+    headers = {"Retry-After": str(ceil(retry_seconds))} if retry_seconds else {}
+    status = _find_status(error, code)
+    return make_problem_response(status, error.message, headers=headers, code=code, **members)
+
+
+def _find_status(error: MutuaError | ClientError, code: str) -> int:
+    if isinstance(error, HttpError):
+        return error.status
+    return 413 if error.reason == RequestTooLargeError.reason else _STATUSES.get(code, 500)
 
 
 def make_problem_response(
     status: int, detail: str, *, headers: Mapping[str, str] | None = None, **members: Any
 ) -> Response:
-    """A problem; empty members are left out. It is never cached."""
+    """A problem with these members. It is never cached."""
+    document = describe_problem(status, detail, **members, request_id=get_request_id())
+    return Response(
+        f"{to_json(document)}\n",
+        status,
+        {"Cache-Control": "no-store", **(headers or {})},
+        media_type=PROBLEM_TYPE,
+    )
+
+
+def describe_problem(status: int, detail: str, **members: Any) -> dict[str, Any]:
+    """The object of a problem, without empty members."""
     document = {
         "type": "about:blank",
         "title": HTTPStatus(status).phrase,
         "status": status,
         "detail": detail,
         **members,
-        "request_id": get_request_id(),
     }
-    return Response(
-        to_json({name: value for name, value in document.items() if value}) + "\n",
-        status,
-        {"Cache-Control": "no-store", **(headers or {})},
-        media_type=PROBLEM_TYPE,
-    )
+    return {name: value for name, value in document.items() if value}

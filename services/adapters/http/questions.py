@@ -63,12 +63,14 @@ def make_question_routes(
         if not rpc.server_streaming:
             handle = _Question(rpc, answering).respond
             instrumented = instrument_handler(handle, rpc.name, meter, streams=False)
-            yield Route(name_route(rpc), _as_endpoint(instrumented), methods=["GET"], name=rpc.name)
+            yield Route(name_route(rpc), as_endpoint(instrumented), methods=["GET"], name=rpc.name)
 
 
-def _as_endpoint(
+def as_endpoint(
     handle: Callable[[Request, HttpContext], Awaitable[Response]],
 ) -> Callable[[Request], Awaitable[Response]]:
+    """A handler as Starlette calls it."""
+
     async def endpoint(request: Request) -> Response:
         return await handle(request, HttpContext(request))
 

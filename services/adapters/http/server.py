@@ -6,13 +6,14 @@ import asyncio
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Final
+from functools import partial
+from typing import Final, cast
 
 import uvicorn
 from starlette.types import ASGIApp
 
 from mutua.host_port import parse_host_port
-from services.adapters.http.connection import HttpConnection
+from services.adapters.http.connection import MAX_HEAD_BYTES, ConnectionLimits, HttpConnection
 
 _KEEP_ALIVE_SECONDS: Final = 65
 """Longer than the 60 s of proxies, so that a proxy closes first and loses no request."""
@@ -21,8 +22,9 @@ _KEEP_ALIVE_SECONDS: Final = 65
 class HttpServer:
     """Serves an application on one address."""
 
-    def __init__(self, application: ASGIApp) -> None:
+    def __init__(self, application: ASGIApp, limits: ConnectionLimits | None = None) -> None:
         self._application = application
+        self._limits = limits or ConnectionLimits()
 
     async def start(self, listen: str, *, reuse_port: bool = False, grace_seconds: float) -> str:
         """Starts on `host:port` (port 0: any) and returns the address. Raises OSError.
@@ -33,7 +35,8 @@ class HttpServer:
         listener = _listen(host, port, reuse_port=reuse_port)
         config = uvicorn.Config(
             self._application,
-            http=HttpConnection,
+            http=cast("type[HttpConnection]", partial(HttpConnection, limits=self._limits)),
+            h11_max_incomplete_event_size=MAX_HEAD_BYTES,
             ws="none",
             lifespan="off",
             log_config=None,

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing
 from typing import Any, Final
 
+from mutua.errors import MutuaError as ClientError
 from services.adapters.telemetry.logs import set_request_id
 from services.adapters.telemetry.metrics import CALL_SECONDS, OK, Meter
 from services.adapters.telemetry.tracing import TRACEPARENT, call_span, get_trace_id
@@ -79,6 +80,8 @@ def _outcome(error: BaseException | None) -> str:
             return OK
         case MutuaError():
             return error.reason or error.code
+        case ClientError():
+            return error.reason or error.code.name
         case asyncio.CancelledError() | GeneratorExit():
             return "CANCELLED"
         case _:
