@@ -11,7 +11,6 @@ from services.adapters.telemetry.metrics import Meter
 from services.query import service as query
 
 if TYPE_CHECKING:
-    from services.adapters.http.questions import Answering
     from services.adapters.http.recording import RecordEvents
     from services.settings import Settings
 
@@ -45,7 +44,7 @@ NO_HTTP: Final = HttpSettings()
 @asynccontextmanager
 async def serve_http(
     settings: HttpSettings,
-    answering: "Answering",
+    rpcs: query.QueryRpcs,
     record: "RecordEvents | None",
     meter: Meter,
 ) -> AsyncIterator[str]:
@@ -62,6 +61,7 @@ async def serve_http(
     from services.adapters.http.questions import make_question_routes
     from services.adapters.http.recording import make_recording_route, refuse_to_record
     from services.adapters.http.server import HttpServer
+    from services.adapters.http.watches import make_watch_routes
 
     async with AsyncExitStack() as resources:
         if record is None and settings.ingest_server:
@@ -69,7 +69,8 @@ async def serve_http(
             resources.push_async_callback(forwarder.close)
             record = forwarder.record
         routes = [
-            *make_question_routes(query.SERVICES, answering, meter),
+            *make_question_routes(query.SERVICES, rpcs, meter),
+            *make_watch_routes(query.SERVICES, rpcs, meter),
             make_recording_route(record or refuse_to_record, meter),
         ]
         server = HttpServer(build_application(routes, settings.origins))

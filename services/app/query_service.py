@@ -25,6 +25,7 @@ from services.ledger.errors import LogUnavailableError
 from services.query import service as query
 from services.query.lag_monitor import LagMonitor
 from services.query.position_tracker import PositionTracker
+from services.query.watch.messages import WatchMessage
 from services.settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -89,7 +90,7 @@ class _ReadinessGate:
 
     async def watch(
         self, rpc: str, request: Any, context: CallContext
-    ) -> AsyncGenerator[bytes, None]:
+    ) -> AsyncGenerator[WatchMessage, None]:
         """What the service sends. Raises LogUnavailableError, naming the trouble at the start."""
         async with aclosing(self._require_service().watch(rpc, request, context)) as messages:
             async for message in messages:

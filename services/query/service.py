@@ -24,6 +24,7 @@ from services.query.position_tracker import PositionTracker
 from services.query.questions import register_questions
 from services.query.watch.feed import DEFAULT_TIMING, WatchTiming
 from services.query.watch.hub import WatchHub
+from services.query.watch.messages import WatchMessage
 
 SERVICES: Final = (
     query_service_pb2.DESCRIPTOR.services_by_name["QueryService"],
@@ -36,11 +37,13 @@ SERVICE_NAMES: Final = tuple(service.full_name for service in SERVICES)
 class QueryRpcs(Protocol):
     """What answers the rpcs: the service, or what stands in front of it."""
 
+    async def identify(self, rpc: str, request: Any, context: CallContext) -> AnswerIdentity: ...
+
     async def answer(self, rpc: str, request: Any, context: CallContext) -> bytes: ...
 
     def watch(
         self, rpc: str, request: Any, context: CallContext
-    ) -> AsyncGenerator[bytes, None]: ...
+    ) -> AsyncGenerator[WatchMessage, None]: ...
 
 
 class QueryService:
@@ -85,14 +88,11 @@ class QueryService:
         """The serialized response to a request of the rpc with this name. Raises MutuaError."""
         return await self._executor.execute(request, context, self._questions[rpc])
 
-    async def watch(
+    def watch(
         self, rpc: str, request: Any, context: CallContext
-    ) -> AsyncGenerator[bytes, None]:
-        """The serialized messages of a stream; see `WatchHub.subscribe`."""
-        messages = self.watch_hub.subscribe(rpc, request, scope_of(context))
-        async with aclosing(messages):
-            async for message in messages:
-                yield message.content
+    ) -> AsyncGenerator[WatchMessage, None]:
+        """The messages of a stream; see `WatchHub.subscribe`."""
+        return self.watch_hub.subscribe(rpc, request, scope_of(context))
 
 
 def add_query_services(rpcs: QueryRpcs, server: grpc.aio.Server) -> None:
@@ -112,8 +112,16 @@ def _make_handler(rpc: MethodDescriptor, rpcs: QueryRpcs) -> grpc.RpcMethodHandl
     read = GetMessageClass(rpc.input_type).FromString
     if rpc.server_streaming:
         return grpc.unary_stream_rpc_method_handler(
-            partial(rpcs.watch, rpc.name), request_deserializer=read, response_serializer=bytes
+            partial(_stream, rpcs, rpc.name), request_deserializer=read, response_serializer=bytes
         )
     return grpc.unary_unary_rpc_method_handler(
         partial(rpcs.answer, rpc.name), request_deserializer=read, response_serializer=bytes
     )
+
+
+async def _stream(
+    rpcs: QueryRpcs, rpc: str, request: Any, context: CallContext
+) -> AsyncGenerator[bytes, None]:
+    async with aclosing(rpcs.watch(rpc, request, context)) as messages:
+        async for message in messages:
+            yield message.content

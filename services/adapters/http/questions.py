@@ -12,6 +12,7 @@ from google.protobuf.message_factory import GetMessageClass
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
+from starlette.types import Receive
 
 from mutua.limits import MAX_PAGE_SIZE
 from services.adapters.call_context import CallContext
@@ -29,6 +30,7 @@ MAX_ANSWER_BYTES: Final = 32 << 20
 three times as many."""
 CACHE_CONTROL: Final = "public, max-age=0, s-maxage=1"
 """A cache that many readers share may answer for 1 s without asking; a browser always asks."""
+_VERB: Final = re.compile("(Get|List|Watch)(.+)")
 _CAPITAL: Final = re.compile(r"(?<!^)(?=[A-Z])")
 _NOT_FILTERS: Final = frozenset({"question", "min_position", "page_size", "page_token", "order_by"})
 
@@ -50,9 +52,13 @@ class Answering(Protocol):
 
 
 def name_route(rpc: MethodDescriptor) -> str:
-    """The path of an rpc: /api/v1/topic-asymmetry for ListTopicAsymmetry."""
-    noun = rpc.name.removeprefix("Get").removeprefix("List")
-    return f"{API}/{_CAPITAL.sub('-', noun).lower()}"
+    """The path of an rpc.
+
+    /api/v1/topic-asymmetry for ListTopicAsymmetry, /api/v1/watch/pairs for WatchPairs.
+    """
+    verb, noun = _VERB.fullmatch(rpc.name).groups()  # type: ignore[union-attr] # buf checks names
+    folder = f"{API}/watch" if verb == "Watch" else API
+    return f"{folder}/{_CAPITAL.sub('-', noun).lower()}"
 
 
 def make_question_routes(
@@ -105,7 +111,7 @@ class _Question:
     async def _compute(self, request: Request, message: Any, context: CallContext) -> Any:
         """The response. Raises CallerGoneError as soon as nobody waits for it any more."""
         answer = asyncio.create_task(self._join_pages(message, context))
-        gone = asyncio.create_task(_wait_until_disconnected(request))
+        gone = asyncio.create_task(wait_until_disconnected(request.receive))
         try:
             await asyncio.wait((answer, gone), return_when=asyncio.FIRST_COMPLETED)
             if not answer.done():
@@ -180,6 +186,7 @@ def _make_headers(tag: str) -> dict[str, str]:
     return {"ETag": tag, "Cache-Control": CACHE_CONTROL, "Vary": ORGANIZATION_HEADER}
 
 
-async def _wait_until_disconnected(request: Request) -> None:
-    while (await request.receive())["type"] != "http.disconnect":
+async def wait_until_disconnected(receive: Receive) -> None:
+    """Returns when the client has closed its connection."""
+    while (await receive())["type"] != "http.disconnect":
         pass
