@@ -102,6 +102,6 @@ def _describe(
     """What the file has, what is not in it, and what it rests on."""
     organizations = format_count(len(tables.nodes), "organization")
     yield f"Written: {file} with {organizations} and {format_count(len(tables.edges), 'tie')}."
-    if not tables.edges:
+    if not graph.edges:
         yield "The question selects no tie, so the file has organizations alone."
     yield from graph_lines(graph, tables, sent_question, mutua)

@@ -20,7 +20,7 @@ def graph_lines(
     """
     if count := tables.weightless_count:
         ties = format_count(count, "tie", "is")
-        yield f"{ties} left out, because no minutes of it are known under this lens, or they are 0."
+        yield f"{ties} left out: under this lens no minutes are known, or they are 0."
     directory = CommandLineDirectory(node.organization for node in graph.nodes)
     yield question_line(graph.question, sent_question, directory, {}, has_amounts=True)
     yield from coverage_lines(graph.coverage, graph.question)

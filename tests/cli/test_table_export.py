@@ -21,7 +21,7 @@ class TestExportTable:
         written, without, left_out, question, *_ = result.err.splitlines()
         assert written == "Written: out with edges (17), nodes (9), pairs (16)."
         assert without.startswith("Without balances, organizations, exchanges: where selects")
-        assert left_out.startswith("1 tie is left out, because no minutes of it are known")
+        assert left_out.startswith("1 tie is left out: under this lens no minutes are known")
         assert question.startswith("Question: lens burden, allocation split; all time;")
         assert sorted(path.name for path in Path("out").iterdir()) == [
             "about.json",

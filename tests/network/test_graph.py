@@ -61,7 +61,7 @@ def ask(events: list[Event], question: Question = QUESTION, *, roles_by: str = "
 
 
 class TestGraph:
-    @settings(max_examples=40, deadline=None)
+    @settings(max_examples=25, deadline=None)
     @given(rich_histories, questions())
     def test_equals_the_network_and_the_reference_exchanges(
         self, events: list[Event], asked: pb.Question
