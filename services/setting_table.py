@@ -13,6 +13,7 @@ PROCESSES: Final = "`mutua up`, ingest, projector, query"
 CLUSTER: Final = "ingest, projector, query"
 INGEST: Final = "ingest"
 PROJECTOR: Final = "projector"
+QUERY: Final = "query"
 
 
 @dataclass(frozen=True, slots=True)
@@ -251,6 +252,13 @@ _ROWS: Final = (
         "seconds",
         "Time without progress after which a projector with work to do ends itself.",
         30.0,
+    ),
+    Setting(
+        "watch_seconds",
+        QUERY,
+        "seconds",
+        "Time after which a watch's stream ends; its client comes back and goes on.",
+        3600.0,
     ),
     Setting(
         "kafka_security_protocol",

@@ -102,6 +102,8 @@ class Settings(BaseSettings):
     fetch_wait_seconds: PositiveSeconds = _field("fetch_wait_seconds", le=5)
     stuck_seconds: PositiveSeconds = _field("stuck_seconds")
 
+    watch_seconds: PositiveSeconds = _field("watch_seconds", le=3600)
+
     kafka_security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] | None = (
         _field("kafka_security_protocol")
     )

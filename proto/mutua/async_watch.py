@@ -10,10 +10,19 @@ from mutua.connection import Attempts
 from mutua.errors import MutuaError
 from mutua.filters import Filters, read_period, read_seed, takes_filters, to_question
 from mutua.v1.analysis_service_pb2 import Reciprocity
-from mutua.v1.query_service_pb2 import Balance, Edge, GetStatusResponse, Node, Pair, Question
+from mutua.v1.query_service_pb2 import (
+    Balance,
+    Edge,
+    Exchange,
+    GetStatusResponse,
+    Node,
+    Pair,
+    Question,
+)
 from mutua.v1.watch_service_pb2 import (
     AnswerBasis,
     WatchBalancesRequest,
+    WatchExchangesRequest,
     WatchNetworkRequest,
     WatchPairsRequest,
     WatchReciprocityRequest,
@@ -160,6 +169,25 @@ class AsyncWatches:
         """Organizations as nodes, and directed ties as edges; see `get_network`."""
         request = WatchNetworkRequest(question=to_question(self._programme, question, filters))
         return self._watch("WatchNetwork", request, with_progress=with_progress)
+
+    @takes_filters
+    def exchanges(
+        self,
+        question: Question | None = None,
+        *,
+        after_position: str = "",
+        with_progress: bool = False,
+        **filters: Unpack[Filters],
+    ) -> AsyncWatch[Exchange]:
+        """Exchanges as they are recorded, corrected and retracted after a position, none missed.
+
+        Without `after_position` from now on; with that of an answer of `list_exchanges`, or of an
+        earlier watch, from there. `rows` stays empty, because this is a list.
+        """
+        request = WatchExchangesRequest(
+            question=to_question(self._programme, question, filters), after_position=after_position
+        )
+        return self._watch("WatchExchanges", request, with_progress=with_progress)
 
     @takes_filters
     def reciprocity(

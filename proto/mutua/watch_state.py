@@ -1,7 +1,7 @@
 """What a watch has received: its messages become changes of rows."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Any, Generic, Protocol, TypeVar
@@ -15,7 +15,7 @@ from mutua.v1.watch_service_pb2 import (
     AnswerBasis,
     WatchEvent,
 )
-from mutua.watched_rows import WATCHED_ROWS, RowKey
+from mutua.watched_rows import LISTS, WATCHED_ROWS, RowKey
 
 Row = TypeVar("Row")
 
@@ -57,25 +57,42 @@ class AnswerChange(Generic[Row]):
     """Whether nothing changed but the position or the time."""
 
 
+@dataclass(slots=True)
+class _Step(Generic[Row]):
+    """The rows of a step so far; a removed one has only its key fields."""
+
+    rows: dict[RowKey, Row] = field(default_factory=dict)
+    removed: dict[RowKey, Row] = field(default_factory=dict)
+
+    def put(self, key: RowKey, row: Row) -> None:
+        self.removed.pop(key, None)
+        self.rows[key] = row
+
+    def remove(self, key: RowKey, row: Row) -> None:
+        self.rows.pop(key, None)
+        self.removed[key] = row
+
+
 class WatchState(Generic[Row]):
     """The rows of a watched answer by key, kept up to date with the messages of its streams.
 
-    A snapshot after a reset becomes the difference to the rows that are held.
+    A snapshot after a reset becomes the difference to the rows that are held. A list keeps no rows.
     """
 
     def __init__(self, rpc: str) -> None:
         self._watched_rows = WATCHED_ROWS[rpc]
+        self._is_list = rpc in LISTS
         self._rows: dict[RowKey, Row] = {}
         self.rows = MappingProxyType(self._rows)
         self.basis = AnswerBasis()
         self.position = ""
         self.resume_token = ""
-        self._is_first = True
+        self._is_first = not self._is_list
         self.begin_stream()
 
     def begin_stream(self) -> None:
         """Forgets a step that the stream before did not complete."""
-        self._step: dict[RowKey, Row | None] = {}
+        self._step = _Step[Row]()
         self._step_basis: AnswerBasis | None = None
         self._is_snapshot = False
 
@@ -88,44 +105,51 @@ class WatchState(Generic[Row]):
         for watched in self._watched_rows:
             if not watched.key_fields:
                 if message.HasField(watched.field):
-                    self._step[watched.field,] = getattr(message, watched.field)
+                    row = getattr(message, watched.field)
+                    self._step.rows[watched.key_of(row)] = row
                 continue
             for row in getattr(message, watched.field):
-                self._step[watched.key_of(row)] = row
+                self._step.put(watched.key_of(row), row)
             for row in getattr(message, watched.removed_field):
-                self._step[watched.key_of(row)] = None
+                self._step.remove(watched.key_of(row), row)
         if message.HasField("basis"):
             self._step_basis = message.basis
         return self._complete_step(message) if message.resume_token else None
 
     def _complete_step(self, message: WatchResponse) -> AnswerChange[Row]:
-        if self._is_snapshot:
-            gone = self._rows.keys() - {key for key, row in self._step.items() if row is not None}
-            self._step |= dict.fromkeys(gone)
-        changed: list[Row] = []
-        replaced: list[Row | None] = []
-        removed: list[Row] = []
-        for key, row in self._step.items():
-            before = self._rows.get(key)
-            if row is None and before is not None:
-                removed.append(self._rows.pop(key))
-            elif row is not None and row != before:
-                self._rows[key] = row
-                changed.append(row)
-                replaced.append(before)
+        changed, removed = self._take_list() if self._is_list else self._update_rows()
         basis = self._step_basis or self.basis
-        is_first, self._is_first = self._is_first, False
         change = AnswerChange(
-            rows=changed,
-            replaced=replaced,
+            rows=[row for row, _ in changed],
+            replaced=[before for _, before in changed],
             removed=removed,
             basis=basis,
             position=message.position,
             time=message.time.ToDatetime(UTC),
-            is_first=is_first,
-            is_progress=not (changed or removed or is_first or basis != self.basis),
+            is_first=self._is_first,
+            is_progress=not (changed or removed or self._is_first or basis != self.basis),
         )
         self.basis, self.position = basis, message.position
         self.resume_token = message.resume_token
+        self._is_first = False
         self.begin_stream()
         return change
+
+    def _update_rows(self) -> tuple[list[tuple[Row, Row | None]], list[Row]]:
+        """Applies the step; returns the rows that changed, with those before, and removed ones."""
+        if self._is_snapshot:
+            removed_keys = self._rows.keys() - self._step.rows.keys()
+        else:
+            removed_keys = self._rows.keys() & self._step.removed.keys()
+        removed = [self._rows.pop(key) for key in removed_keys]
+        changed = [
+            (row, self._rows.get(key))
+            for key, row in self._step.rows.items()
+            if self._rows.get(key) != row
+        ]
+        self._rows.update(self._step.rows)
+        return changed, removed
+
+    def _take_list(self) -> tuple[list[tuple[Row, Row | None]], list[Row]]:
+        changed: list[tuple[Row, Row | None]] = [(row, None) for row in self._step.rows.values()]
+        return changed, list(self._step.removed.values())

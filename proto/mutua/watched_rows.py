@@ -7,7 +7,7 @@ from typing import Any, Final, TypeVar
 from google.protobuf.message import Message
 
 from mutua.v1.analysis_service_pb2 import Reciprocity
-from mutua.v1.query_service_pb2 import Balance, Edge, GetStatusResponse, Node, Pair
+from mutua.v1.query_service_pb2 import Balance, Edge, Exchange, GetStatusResponse, Node, Pair
 
 Row = TypeVar("Row", bound=Message)
 RowKey = tuple[Hashable, ...]
@@ -55,10 +55,13 @@ WATCHED_ROWS: Final[Mapping[str, tuple[WatchedRows, ...]]] = {
         WatchedRows("nodes", Node, ("organization_id",)),
         WatchedRows("edges", Edge, ("giver_id", "receiver_id")),
     ),
+    "WatchExchanges": (WatchedRows("exchanges", Exchange, ("exchange_id",)),),
     "WatchReciprocity": (WatchedRows("reciprocities", Reciprocity, ("report_view", "from_date")),),
     "WatchStatus": (WatchedRows("status", GetStatusResponse),),
 }
 """The rows of every watch, by the name of its rpc."""
+LISTS: Final = frozenset({"WatchExchanges"})
+"""Watches of a list, which have no snapshot and whose rows nobody needs to keep."""
 
 
 def _to_hashable(value: Any) -> Any:

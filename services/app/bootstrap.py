@@ -43,6 +43,7 @@ from services.projector.watermarks import find_hold_reason
 from services.query import service as query
 from services.query.lag_monitor import LagMonitor
 from services.query.position_tracker import PositionTracker
+from services.query.watch.feed import DEFAULT_TIMING, WatchTiming
 
 logger = logging.getLogger(__name__)
 
@@ -101,6 +102,7 @@ def serve_embedded(
     write: bool,
     listen: str = "127.0.0.1:0",
     http: HttpSettings = NO_HTTP,
+    watch_timing: WatchTiming = DEFAULT_TIMING,
     lock_seconds: float = _LOCK_SECONDS,
 ) -> Iterator[EmbeddedServer]:
     """Serves a data directory from this process while the context lasts.
@@ -115,7 +117,14 @@ def serve_embedded(
         stop = StopSignal()
         directory = DataDirectory(data)
         async with _serving(
-            directory, listen, purpose, stop, write=write, http=http, lock_seconds=lock_seconds
+            directory,
+            listen,
+            purpose,
+            stop,
+            write=write,
+            http=http,
+            watch_timing=watch_timing,
+            lock_seconds=lock_seconds,
         ) as server:
             ready.set_result((server, stop))
             await stop.wait()
@@ -150,6 +159,7 @@ async def _serving(
     *,
     write: bool,
     http: HttpSettings = NO_HTTP,
+    watch_timing: WatchTiming = DEFAULT_TIMING,
     lock_seconds: float = _LOCK_SECONDS,
     meter: Meter = NO_OP_METER,
 ) -> AsyncIterator[EmbeddedServer]:
@@ -164,17 +174,21 @@ async def _serving(
         holds_lock = write or try_lock_directory(directory, purpose, resources)
         # On a thread, because opening may build read models, and signals are handled meanwhile.
         log, store = await asyncio.to_thread(
-            open_storage,
+            partial(open_storage, write=holds_lock, on_failure=stop.fail),
             directory,
             resources,
-            write=holds_lock,
-            on_failure=stop.fail,
             raise_if_stopped=stop.check,
         )
         positions = PositionTracker()
         positions.advance(log.number, _next_offset(log, store))
         asking = query.QueryService(
-            store, positions, log=log, model_version=MODEL_VERSION, meter=meter
+            store,
+            positions,
+            log=log,
+            model_version=MODEL_VERSION,
+            meter=meter,
+            token_key=directory.prepare_token_key() if holds_lock else directory.read_token_key(),
+            watch_timing=watch_timing,
         )
         models = ActiveReadModels(directory, store, answer_from=asking.switch_store)
         resources.callback(models.close)
@@ -193,11 +207,7 @@ async def _serving(
             projector.start()
             resources.callback(projector.stop)
             server = GrpcServer([ingest.SERVICE_NAME, *query.SERVICE_NAMES], meter=meter)
-            recording = ingest.IngestService(
-                log, lag=lambda _: projector.lag, stop_event=server.stopping, meter=meter
-            )
-            add_IngestServiceServicer_to_server(recording, server.aio_server)
-            record = recording.RecordEvents
+            record = _add_ingest_service(server, log, projector, meter).RecordEvents
         else:
             following = asyncio.create_task(_follow(log, models, positions))
             resources.callback(following.cancel)
@@ -210,6 +220,16 @@ async def _serving(
             addresses = running.address, running.http_address
             with directory.publish_server(*addresses) if holds_lock else nullcontext():
                 yield running
+
+
+def _add_ingest_service(
+    server: GrpcServer, log: SqliteLog, projector: EmbeddedProjector, meter: Meter
+) -> ingest.IngestService:
+    recording = ingest.IngestService(
+        log, lag=lambda _: projector.lag, stop_event=server.stopping, meter=meter
+    )
+    add_IngestServiceServicer_to_server(recording, server.aio_server)
+    return recording
 
 
 @asynccontextmanager

@@ -13,7 +13,7 @@ from services.adapters.grpc.server import GrpcServer
 from services.adapters.http.entity_tag import AnswerIdentity
 from services.adapters.kafka.address import KafkaAddress
 from services.adapters.kafka.topic import KafkaTopic
-from services.adapters.postgres.store import PostgresStore
+from services.adapters.postgres.store import PostgresStore, read_token_key
 from services.adapters.postgres.watch import ProjectionStatus, watch
 from services.adapters.sql_store.tables import MODEL_VERSION
 from services.adapters.telemetry.metrics import Meter
@@ -25,6 +25,7 @@ from services.ledger.errors import LogUnavailableError
 from services.query import service as query
 from services.query.lag_monitor import LagMonitor
 from services.query.position_tracker import PositionTracker
+from services.query.watch.feed import WatchTiming
 from services.query.watch.messages import WatchMessage
 from services.settings import Settings
 
@@ -119,7 +120,19 @@ async def _answer(
     store = await wait_until_available(
         lambda: PostgresStore(url, read_only=True), on_unavailable=gate.wait_for
     )
-    answers = _ReadModelFollower(url, log, store, server, gate, address, meter)
+    token_key = await wait_until_available(
+        lambda: read_token_key(url), on_unavailable=gate.wait_for
+    )
+    service = query.QueryService(
+        store,
+        gate.positions,
+        log=log,
+        model_version=MODEL_VERSION,
+        meter=meter,
+        token_key=token_key,
+        watch_timing=WatchTiming(max_stream_seconds=settings.watch_seconds),
+    )
+    answers = _ReadModelFollower(url, log, store, service, server, gate, address, meter)
     try:
         with answers.export_lag() if settings.metrics_listen else nullcontext():
             await asyncio.gather(
@@ -152,6 +165,7 @@ class _ReadModelFollower:
         url: str,
         log: KafkaTopic,
         store: PostgresStore,
+        service: query.QueryService,
         server: GrpcServer,
         gate: _ReadinessGate,
         address: str,
@@ -169,10 +183,7 @@ class _ReadModelFollower:
         self._last_positions: Mapping[int, int] | None = None
         """The last known positions; None after a lost connection, which may have changed them."""
         self._was_ready = False
-        self._service = query.QueryService(
-            store, self._positions, log=log, model_version=MODEL_VERSION, meter=meter
-        )
-        gate.service = self._service
+        self._service = gate.service = service
 
     @contextmanager
     def export_lag(self) -> Iterator[None]:

@@ -7,7 +7,7 @@ from typing import Any, Final
 import click
 
 from mutua import Client
-from mutua.v1.query_service_pb2 import Question
+from mutua.v1.query_service_pb2 import Exchange, Question
 from mutua.watch import Watch, Watches
 from mutua.watch_state import AnswerChange
 from mutua.watched_rows import WATCHED_ROWS
@@ -24,6 +24,7 @@ from services.cli.watch_sentences import (
     describe_first,
     describe_removed,
 )
+from services.notation.exchange_cells import current_revision
 
 _TIME: Final = "%Y-%m-%d %H:%M:%S"
 
@@ -88,6 +89,31 @@ def network(global_options: GlobalOptions, question: Question, form: str) -> Non
 
 @watch.command()
 @takes_filters
+@click.option(
+    "--after",
+    "after_position",
+    default="",
+    metavar="POSITION",
+    help="Begin after this position of an answer; default now.",
+)
+@FORMAT_OPTION
+def exchanges(
+    global_options: GlobalOptions, question: Question, form: str, after_position: str
+) -> None:
+    """Follow exchanges as they are recorded.
+
+    Corrected and retracted ones are shown again.
+
+    \b
+    Examples:
+      mutua watch exchanges
+      mutua watch exchanges --kind visit --format json
+    """
+    _follow("WatchExchanges", global_options, question, form, after_position=after_position)
+
+
+@watch.command()
+@takes_filters
 @WHERE_OPTION
 @SEED_OPTION
 @click.option(
@@ -127,6 +153,7 @@ _BEGIN: Final[dict[str, Callable[..., Watch[Any]]]] = {
     "WatchBalances": Watches.balances,
     "WatchPairs": Watches.pairs,
     "WatchNetwork": Watches.network,
+    "WatchExchanges": Watches.exchanges,
     "WatchReciprocity": Watches.reciprocity,
     "WatchStatus": lambda watches, _: watches.status(),
 }
@@ -193,5 +220,9 @@ class _Sentences:
             for field in ("organization_id", "giver_id", "receiver_id")
             if field in row.DESCRIPTOR.fields_by_name
         }
+        for row in change.rows:
+            if isinstance(row, Exchange):
+                content = current_revision(row).content
+                ids.update(content.giver_ids, content.receiver_ids, content.party_ids)
         if any(self._directory.get(each) is None for each in ids):
             self._directory = CommandLineDirectory(self._client.list_organizations())

@@ -6,13 +6,24 @@ from dataclasses import dataclass
 from typing import Any, Final, cast
 
 from mutua.v1.analysis_service_pb2 import Reciprocity, Verdict
-from mutua.v1.query_service_pb2 import Balance, Edge, GetStatusResponse, Lens, Node, Pair
+from mutua.v1.query_service_pb2 import (
+    EXCHANGE_STATE_RECORDED,
+    Balance,
+    Edge,
+    Exchange,
+    GetStatusResponse,
+    Lens,
+    Node,
+    Pair,
+)
+from services.cli import exchange_summary
 from services.cli.messages import describe_absence, format_amount
 from services.cli.organization_names import CommandLineDirectory
 from services.cli.output import to_iso
 from services.cli.parameters import words_by_number
 from services.cli.tables import is_minutes
 from services.ledger.wording import format_count
+from services.notation.exchange_cells import current_revision
 
 _VERDICTS: Final = words_by_number(Verdict.items())
 
@@ -81,6 +92,16 @@ def describe_edge(row: Edge, before: Edge | None, context: SentenceContext) -> s
     return f"{tie}: {context.amount(row.weight, before.weight)}."
 
 
+def describe_exchange(row: Exchange, _: Exchange | None, context: SentenceContext) -> str:
+    sentence = exchange_summary.describe_exchange(
+        exchange_summary.summarize_revision(current_revision(row)),
+        context.directory,
+    )
+    if row.state == EXCHANGE_STATE_RECORDED:
+        return sentence
+    return f"{exchange_summary.STATES[row.state].capitalize()}: {sentence}"
+
+
 def describe_reciprocity(row: Reciprocity, before: Reciprocity | None, _: SentenceContext) -> str:
     period = f"From {to_iso(row.from_date)}: " if row.HasField("from_date") else ""
     parts = [
@@ -124,6 +145,8 @@ def describe_removed(row: Any, context: SentenceContext) -> str:
             return (
                 f"{context.label(row.giver_id)} gave {context.label(row.receiver_id)}: none left."
             )
+        case Exchange():
+            return f"Exchange {row.exchange_id} was corrected and is no longer among them."
         case Reciprocity():
             return f"From {to_iso(row.from_date)}: no longer in the series."
     raise AssertionError(f"no sentence for {type(row).__name__}")
@@ -134,6 +157,7 @@ DESCRIBE: Final[dict[type, Describe]] = {
     Pair: describe_pair,
     Node: describe_node,
     Edge: describe_edge,
+    Exchange: describe_exchange,
     Reciprocity: describe_reciprocity,
     GetStatusResponse: describe_status,
 }
@@ -143,6 +167,7 @@ _NOUNS: Final[dict[type, str]] = {
     Pair: "pair",
     Node: "organization",
     Edge: "tie",
+    Exchange: "exchange",
     Reciprocity: "period",
     GetStatusResponse: "status",
 }

@@ -59,7 +59,10 @@ class Hold:
 
 @dataclass(frozen=True, slots=True)
 class StoredRevision:
-    """One revision of an exchange; `value` is the serialized event."""
+    """One revision of an exchange; `value` is the serialized event.
+
+    It is the current one from the record at `from_offset` on.
+    """
 
     exchange: int
     exchange_id: str
@@ -68,6 +71,7 @@ class StoredRevision:
     record_time: Instant
     recorded_by: str
     value: bytes
+    from_offset: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +118,8 @@ class ExchangeFilter:
     exchange_ids: tuple[str, ...] = ()
     numbers: tuple[int, ...] | None = None
     standing_only: bool = False
+    changed_from: int | None = None
+    """Only exchanges whose current revision is in force from this offset or a later one."""
     excluded_numbers: tuple[int, ...] = ()
     """Numbers of exchanges to leave out, although the other fields match them."""
 

@@ -37,7 +37,7 @@ def list_exchanges(query: QueryContext) -> pb.ListExchangesResponse:
             return [acts[revisions[-1].exchange], revisions[-1].exchange]
     else:
         rows = query.snapshot.read_exchanges(
-            *(query.question.programme_id, _exchange_filter(query), order),
+            *(query.question.programme_id, make_exchange_filter(query), order),
             *(query.page.after_key, query.page.size + 1),
         )
 
@@ -100,7 +100,7 @@ def _possible_double_acts(query: QueryContext) -> dict[int, int]:
 
 def _possible_doubles(query: QueryContext, acts: Mapping[int, int]) -> Iterator[Revisions]:
     """The exchanges of `acts` that pass all filters, after those of the previous page."""
-    exchange_filter, after_key = _exchange_filter(query), tuple(query.page.after_key or ())
+    exchange_filter, after_key = make_exchange_filter(query), tuple(query.page.after_key or ())
     numbers = iter([number for number, act in acts.items() if (act, number) > after_key])
     while batch := tuple(islice(numbers, _ROWS_PER_READ)):
         batch_filter = replace(exchange_filter, numbers=batch)
@@ -111,7 +111,7 @@ def _possible_doubles(query: QueryContext, acts: Mapping[int, int]) -> Iterator[
         yield from (by_number[number] for number in batch if number in by_number)
 
 
-def _exchange_filter(query: QueryContext) -> ExchangeFilter:
+def make_exchange_filter(query: QueryContext) -> ExchangeFilter:
     """The filter that the request and its question describe.
 
     Raises ImpossibleQuestionError for more ids than a page holds.

@@ -10,6 +10,7 @@ import pytest
 
 from mutua import AsyncClient, Client
 from mutua.v1.event_pb2 import Event
+from mutua.v1.types_pb2 import EXCHANGE_KIND_VISIT
 from mutua.watched_rows import WATCHED_ROWS
 from tests.services import facts
 
@@ -101,3 +102,51 @@ class TestEveryWatch:
                 return dict(watch.rows)
 
         assert asyncio.run(follow()) == rows_by_key(rpc, QUESTIONS[rpc](client))
+
+
+class TestExchanges:
+    def test_list_and_stream_lead_to_the_list(self, client: Client) -> None:
+        history = make_history()
+        client.get_status(min_position=client.record(history[0]))
+        listing = client.list_exchanges()
+        rows = {row.exchange_id: row for row in listing}
+        for events in history[1:]:
+            client.record(events)
+        # A correction that comes before its exchange takes effect at the exchange.
+        late = facts.exchange("x", "y")
+        client.record([facts.correction(late, receiver="z")])
+        position = client.record([late])
+        with client.watch.exchanges(after_position=listing.position, with_progress=True) as watch:
+            while not is_reached(watch, position):
+                rows |= {row.exchange_id: row for row in next(watch).rows}
+        assert rows == {row.exchange_id: row for row in client.list_exchanges()}
+
+    def test_without_a_position_it_begins_now(self, client: Client) -> None:
+        client.get_status(min_position=client.record([facts.exchange("a", "b")]))
+        with client.watch.exchanges(with_progress=True) as watch:
+            assert next(watch).is_progress
+            later = facts.exchange("b", "c")
+            client.record([later])
+            change = next(each for each in watch if not each.is_progress)
+        assert [row.exchange_id for row in change.rows] == [later.event_id]
+        assert not watch.rows
+
+    def test_an_exchange_that_no_longer_matches_is_removed(self, client: Client) -> None:
+        first = facts.exchange("a", "b", kind=EXCHANGE_KIND_VISIT)
+        client.get_status(min_position=client.record([first]))
+        with client.watch.exchanges(kinds="visit", with_progress=True) as watch:
+            next(watch)
+            client.record([facts.exchange("c", "d"), facts.correction(first)])
+            change = next(each for each in watch if not each.is_progress)
+        assert not change.rows
+        assert [row.exchange_id for row in change.removed] == [first.event_id]
+
+    def test_every_page_of_a_long_list_arrives(self, client: Client) -> None:
+        start = client.record([facts.exchange("a", "b")])
+        events = [facts.exchange("a", f"o{number}") for number in range(450)]
+        position = client.record(events)
+        ids: list[str] = []
+        with client.watch.exchanges(after_position=start, with_progress=True) as watch:
+            while not is_reached(watch, position):
+                ids += [row.exchange_id for row in next(watch).rows]
+        assert ids == [event.event_id for event in events]

@@ -364,6 +364,98 @@ class WatchNetworkResponse(_message.Message):
 Global___WatchNetworkResponse: _TypeAlias = WatchNetworkResponse  # noqa: Y015
 
 @_typing.final
+class WatchExchangesRequest(_message.Message):
+    """Watches exchanges."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    QUESTION_FIELD_NUMBER: _builtins.int
+    RESUME_TOKEN_FIELD_NUMBER: _builtins.int
+    AFTER_POSITION_FIELD_NUMBER: _builtins.int
+    resume_token: _builtins.str
+    """The last one received, to go on from it. Empty: begin at after_position."""
+    after_position: _builtins.str
+    """What was recorded or changed after this position, such as that of ListExchanges. Empty: from now
+    on.
+    """
+    @_builtins.property
+    def question(self) -> _query_service_pb2.Question:
+        """The filters, without known_at; lens, allocation and population change nothing here."""
+
+    def __init__(
+        self,
+        *,
+        question: _query_service_pb2.Question | None = ...,
+        resume_token: _builtins.str = ...,
+        after_position: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["question", b"question"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["after_position", b"after_position", "question", b"question", "resume_token", b"resume_token"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___WatchExchangesRequest: _TypeAlias = WatchExchangesRequest  # noqa: Y015
+
+@_typing.final
+class WatchExchangesResponse(_message.Message):
+    """A message of the stream."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    EXCHANGES_FIELD_NUMBER: _builtins.int
+    REMOVED_EXCHANGES_FIELD_NUMBER: _builtins.int
+    EVENT_FIELD_NUMBER: _builtins.int
+    POSITION_FIELD_NUMBER: _builtins.int
+    RESUME_TOKEN_FIELD_NUMBER: _builtins.int
+    TIME_FIELD_NUMBER: _builtins.int
+    BASIS_FIELD_NUMBER: _builtins.int
+    event: Global___WatchEvent.ValueType
+    """WATCH_EVENT_DELTA or WATCH_EVENT_PROGRESS."""
+    position: _builtins.str
+    """Everything before it was sent. Opaque."""
+    resume_token: _builtins.str
+    """In every message: comes back with it to go on from here. Opaque, about 400 characters."""
+    @_builtins.property
+    def exchanges(self) -> _containers.RepeatedCompositeFieldContainer[_query_service_pb2.Exchange]:
+        """Exchanges that were recorded, corrected or retracted, with all revisions, in log order of their
+        latest revision.
+        """
+
+    @_builtins.property
+    def removed_exchanges(self) -> _containers.RepeatedCompositeFieldContainer[_query_service_pb2.Exchange]:
+        """Exchanges that the filters do not let through any more since a correction; only exchange_id is
+        set.
+        """
+
+    @_builtins.property
+    def time(self) -> _timestamp_pb2.Timestamp:
+        """When the server sent it."""
+
+    @_builtins.property
+    def basis(self) -> Global___AnswerBasis:
+        """Absent; an answer of ListExchanges has one."""
+
+    def __init__(
+        self,
+        *,
+        exchanges: _abc.Iterable[_query_service_pb2.Exchange] | None = ...,
+        removed_exchanges: _abc.Iterable[_query_service_pb2.Exchange] | None = ...,
+        event: Global___WatchEvent.ValueType = ...,
+        position: _builtins.str = ...,
+        resume_token: _builtins.str = ...,
+        time: _timestamp_pb2.Timestamp | None = ...,
+        basis: Global___AnswerBasis | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["basis", b"basis", "time", b"time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["basis", b"basis", "event", b"event", "exchanges", b"exchanges", "position", b"position", "removed_exchanges", b"removed_exchanges", "resume_token", b"resume_token", "time", b"time"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___WatchExchangesResponse: _TypeAlias = WatchExchangesResponse  # noqa: Y015
+
+@_typing.final
 class WatchReciprocityRequest(_message.Message):
     """Watches reciprocity."""
 

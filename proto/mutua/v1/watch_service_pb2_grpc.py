@@ -67,6 +67,11 @@ class WatchServiceStub:
                 request_serializer=mutua_dot_v1_dot_watch__service__pb2.WatchNetworkRequest.SerializeToString,
                 response_deserializer=mutua_dot_v1_dot_watch__service__pb2.WatchNetworkResponse.FromString,
                 _registered_method=True)
+        self.WatchExchanges = channel.unary_stream(
+                '/mutua.v1.WatchService/WatchExchanges',
+                request_serializer=mutua_dot_v1_dot_watch__service__pb2.WatchExchangesRequest.SerializeToString,
+                response_deserializer=mutua_dot_v1_dot_watch__service__pb2.WatchExchangesResponse.FromString,
+                _registered_method=True)
         self.WatchReciprocity = channel.unary_stream(
                 '/mutua.v1.WatchService/WatchReciprocity',
                 request_serializer=mutua_dot_v1_dot_watch__service__pb2.WatchReciprocityRequest.SerializeToString,
@@ -121,6 +126,14 @@ class WatchServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def WatchExchanges(self, request, context):
+        """Exchanges as they are recorded, corrected and retracted; see ListExchanges. This is a list and
+        no state: it begins with a position instead of a snapshot, and misses none after it.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def WatchReciprocity(self, request, context):
         """How mutual the exchange is; see GetReciprocity.
         """
@@ -152,6 +165,11 @@ def add_WatchServiceServicer_to_server(servicer, server):
                     servicer.WatchNetwork,
                     request_deserializer=mutua_dot_v1_dot_watch__service__pb2.WatchNetworkRequest.FromString,
                     response_serializer=mutua_dot_v1_dot_watch__service__pb2.WatchNetworkResponse.SerializeToString,
+            ),
+            'WatchExchanges': grpc.unary_stream_rpc_method_handler(
+                    servicer.WatchExchanges,
+                    request_deserializer=mutua_dot_v1_dot_watch__service__pb2.WatchExchangesRequest.FromString,
+                    response_serializer=mutua_dot_v1_dot_watch__service__pb2.WatchExchangesResponse.SerializeToString,
             ),
             'WatchReciprocity': grpc.unary_stream_rpc_method_handler(
                     servicer.WatchReciprocity,
@@ -263,6 +281,33 @@ class WatchService:
             '/mutua.v1.WatchService/WatchNetwork',
             mutua_dot_v1_dot_watch__service__pb2.WatchNetworkRequest.SerializeToString,
             mutua_dot_v1_dot_watch__service__pb2.WatchNetworkResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def WatchExchanges(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/mutua.v1.WatchService/WatchExchanges',
+            mutua_dot_v1_dot_watch__service__pb2.WatchExchangesRequest.SerializeToString,
+            mutua_dot_v1_dot_watch__service__pb2.WatchExchangesResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -57,6 +57,10 @@ class WatchServiceStub:
     """What each two organizations gave each other; see ListPairs."""
     WatchNetwork: _grpc.UnaryStreamMultiCallable[_watch_service_pb2.WatchNetworkRequest, _watch_service_pb2.WatchNetworkResponse]
     """Who gives to whom; see GetNetwork."""
+    WatchExchanges: _grpc.UnaryStreamMultiCallable[_watch_service_pb2.WatchExchangesRequest, _watch_service_pb2.WatchExchangesResponse]
+    """Exchanges as they are recorded, corrected and retracted; see ListExchanges. This is a list and
+    no state: it begins with a position instead of a snapshot, and misses none after it.
+    """
     WatchReciprocity: _grpc.UnaryStreamMultiCallable[_watch_service_pb2.WatchReciprocityRequest, _watch_service_pb2.WatchReciprocityResponse]
     """How mutual the exchange is; see GetReciprocity."""
     WatchStatus: _grpc.UnaryStreamMultiCallable[_watch_service_pb2.WatchStatusRequest, _watch_service_pb2.WatchStatusResponse]
@@ -91,6 +95,10 @@ class WatchServiceAsyncStub(WatchServiceStub):
     """What each two organizations gave each other; see ListPairs."""
     WatchNetwork: _aio.UnaryStreamMultiCallable[_watch_service_pb2.WatchNetworkRequest, _watch_service_pb2.WatchNetworkResponse]  # type: ignore[assignment]
     """Who gives to whom; see GetNetwork."""
+    WatchExchanges: _aio.UnaryStreamMultiCallable[_watch_service_pb2.WatchExchangesRequest, _watch_service_pb2.WatchExchangesResponse]  # type: ignore[assignment]
+    """Exchanges as they are recorded, corrected and retracted; see ListExchanges. This is a list and
+    no state: it begins with a position instead of a snapshot, and misses none after it.
+    """
     WatchReciprocity: _aio.UnaryStreamMultiCallable[_watch_service_pb2.WatchReciprocityRequest, _watch_service_pb2.WatchReciprocityResponse]  # type: ignore[assignment]
     """How mutual the exchange is; see GetReciprocity."""
     WatchStatus: _aio.UnaryStreamMultiCallable[_watch_service_pb2.WatchStatusRequest, _watch_service_pb2.WatchStatusResponse]  # type: ignore[assignment]
@@ -140,6 +148,16 @@ class WatchServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_watch_service_pb2.WatchNetworkResponse], _abc.AsyncIterator[_watch_service_pb2.WatchNetworkResponse]]:
         """Who gives to whom; see GetNetwork."""
+
+    @_abc_1.abstractmethod
+    def WatchExchanges(
+        self,
+        request: _watch_service_pb2.WatchExchangesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_watch_service_pb2.WatchExchangesResponse], _abc.AsyncIterator[_watch_service_pb2.WatchExchangesResponse]]:
+        """Exchanges as they are recorded, corrected and retracted; see ListExchanges. This is a list and
+        no state: it begins with a position instead of a snapshot, and misses none after it.
+        """
 
     @_abc_1.abstractmethod
     def WatchReciprocity(

@@ -3,7 +3,8 @@
 Schemas `mutua_read_N` are numbered in the order in which they became or will become active; each
 stores its model version. `mutua_control.answering` names the active schema, so a switch-over, and
 the way back, changes one row. `mutua_control.fact_kind` has the kinds of facts that the projectors
-of a schema support; a schema without any has no projector yet.
+of a schema support; a schema without any has no projector yet. `mutua_control.token_key` signs
+resume tokens, which all query processes accept.
 """
 
 from collections.abc import Iterable
@@ -37,11 +38,20 @@ _CONTROL: Final = """
         schema_name text,
         kind integer,
         PRIMARY KEY (schema_name, kind)
-    )
+    );
+    CREATE TABLE IF NOT EXISTS mutua_control.token_key (
+        one boolean PRIMARY KEY DEFAULT true CHECK (one),
+        key bytea NOT NULL
+    );
+    INSERT INTO mutua_control.token_key (key)
+    VALUES (uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid()))
+    ON CONFLICT DO NOTHING
 """
 _HAS_CONTROL: Final = "SELECT to_regclass('mutua_control.answering') IS NOT NULL"
 _HAS_KINDS: Final = "SELECT to_regclass('mutua_control.fact_kind') IS NOT NULL"
 _KINDS: Final = "SELECT kind FROM mutua_control.fact_kind WHERE schema_name = $1"
+_HAS_TOKEN_KEY: Final = "SELECT to_regclass('mutua_control.token_key') IS NOT NULL"
+_TOKEN_KEY: Final = "SELECT key FROM mutua_control.token_key"
 _DELETE_OTHER_KINDS: Final = (
     "DELETE FROM mutua_control.fact_kind WHERE schema_name = $1 AND kind <> ALL ($2)"
 )
@@ -231,6 +241,14 @@ async def read_fact_kinds(raw: Any, schema: str) -> frozenset[int]:
     if not await raw.fetchval(_HAS_KINDS):
         return frozenset()
     return frozenset(row[0] for row in await raw.fetch(_KINDS, schema))
+
+
+async def read_token_key(raw: Any) -> bytes | None:
+    """Returns the key of resume tokens; None before a projector of this version has started."""
+    if not await raw.fetchval(_HAS_TOKEN_KEY):
+        return None
+    key: bytes | None = await raw.fetchval(_TOKEN_KEY)
+    return key
 
 
 async def lock_naming(raw: Any) -> None:

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, select, union_all
 from sqlalchemy.exc import DBAPIError
 
 from services.adapters.failpoint import failpoint
-from services.adapters.postgres import slab
+from services.adapters.postgres import schema, slab
 from services.adapters.postgres.driver import (
     Error,
     PostgresConnection,
@@ -386,6 +386,14 @@ def release_holds(url: str, partitions: Collection[int]) -> list[Hold]:
 
     rows = _ask(url, delete)
     return sorted((Hold(*row) for row in rows), key=lambda hold: hold.partition)
+
+
+def read_token_key(url: str) -> bytes | None:
+    """Returns the key of resume tokens; None before a projector of this version has started.
+
+    Raises LogUnavailableError when the database does not answer.
+    """
+    return _ask(url, schema.read_token_key)
 
 
 def _select_to_read(url: str) -> Build:

@@ -66,6 +66,7 @@ def _revisions(
             exchange.record_time,
             exchange.recorded_by,
             exchange.content,
+            exchange.from_offset,
         )
         .where(exchange.programme == programme, exchange.exchange.in_(numbers))
         .order_by(exchange.exchange, exchange.revision)
@@ -120,6 +121,12 @@ def _number_conditions(programme: int, exchange_filter: ExchangeFilter) -> Itera
         yield exchange.exchange.in_(exchange_filter.numbers)
     if exchange_filter.standing_only:
         yield exchange.state != RevisionState.RETRACTED
+    if (changed_from := exchange_filter.changed_from) is not None:
+        # Two ranges of an index each, because first revisions are not in the one on changes.
+        yield or_(
+            and_(exchange.revision == 0, exchange.exchange >= changed_from),
+            and_(exchange.revision > 0, exchange.from_offset >= changed_from),
+        )
     if exchange_filter.excluded_numbers:
         # As literals, because a statement takes fewer parameters.
         numbers: Any = bindparam(

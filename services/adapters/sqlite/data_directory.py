@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from secrets import token_bytes
 from typing import Final
 
 from services.adapters.failpoint import failpoint
@@ -30,6 +31,8 @@ LOCK_FILE: Final = "lock"
 """Locked by the one process that writes the log and the active read models."""
 BUILD_LOCK_FILE: Final = "build.lock"
 """Locked by the one process that builds read models or deletes superseded ones."""
+TOKEN_KEY_FILE: Final = "token.key"
+"""Signs resume tokens, so that they stay valid when another process serves the directory."""
 _CURRENT: Final = "current"
 _NEXT: Final = "next"
 # decision 0042: embedded read models are numbered files
@@ -43,6 +46,7 @@ _OURS: Final = (
     LOCK_FILE,
     BUILD_LOCK_FILE,
     SERVER_FILE,
+    TOKEN_KEY_FILE,
 )
 
 
@@ -192,6 +196,25 @@ class DataDirectory:
         """Deletes read models, with the -wal and -shm files of SQLite."""
         for file in (path, *self.path.glob(f"{path.name}-*")):
             file.unlink(missing_ok=True)
+
+    def read_token_key(self) -> bytes | None:
+        """Returns the key of resume tokens; None if there is none, or another user owns it."""
+        try:
+            return (self.path / TOKEN_KEY_FILE).read_bytes()
+        except (FileNotFoundError, PermissionError):
+            return None
+
+    def prepare_token_key(self) -> bytes | None:
+        """Returns the key of resume tokens, and makes it if there is none. Needs the lock."""
+        if not (key := self.read_token_key()):
+            key = token_bytes(32)
+            try:
+                with replace_atomically(self.path / TOKEN_KEY_FILE) as temporary:
+                    temporary.chmod(0o600)
+                    temporary.write_bytes(key)
+            except OSError as error:  # on a full disk watches begin again after a restart
+                logger.warning("resume tokens are valid until this server ends: %s", error)
+        return key
 
     @contextmanager
     def publish_server(self, address: str, http_address: str) -> Iterator[None]:

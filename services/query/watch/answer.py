@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 from mutua.v1.watch_service_pb2 import AnswerBasis
@@ -21,14 +21,17 @@ class WatchedAnswer(NamedTuple):
     rows: Mapping[RowKey, bytes] | None
 
 
-AnswerReader = Callable[[QueryContext], WatchedAnswer]
+def read_version(query: QueryContext) -> WatchedAnswer:
+    """The version of a list, whose rows are read for each place in it."""
+    return WatchedAnswer(query.version, None)
 
 
-def read_answer(
+def read_rows(
     query: QueryContext,
+    known: AnswerVersion | None,
+    *,
     asked: RegisteredQuestion,
     encoder: MessageEncoder,
-    known: AnswerVersion | None,
 ) -> WatchedAnswer:
     """The answer to a request, unless it is the one of the version `known`."""
     version = query.version

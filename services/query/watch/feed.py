@@ -1,27 +1,22 @@
-"""A feed: one watched answer, kept up to date for all subscribers of the same question."""
+"""A feed: what the subscribers of one question share."""
 
 from __future__ import annotations
 
 import asyncio
 import time
+from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
-from mutua.v1.watch_service_pb2 import (
-    WATCH_EVENT_DELTA,
-    WATCH_EVENT_PROGRESS,
-    WATCH_EVENT_RESET,
-    WATCH_EVENT_SNAPSHOT,
-    WATCH_EVENT_SNAPSHOT_COMPLETE,
-    WatchEvent,
-)
+from mutua.v1.watch_service_pb2 import WATCH_EVENT_PROGRESS, WatchEvent
 from services.adapters.wire.values import from_instant
 from services.ledger.errors import MutuaError
 from services.query.paging import AnswerVersion
 from services.query.watch.answer import WatchedAnswer
 from services.query.watch.messages import MessageEncoder, WatchMessage
-from services.query.watch.row_table import RowTable, TableChange
+from services.query.watch.row_table import TableChange
 
 MAX_MESSAGE_BYTES: Final = 128 << 10
 """Rows of a message, except when one row alone is larger. A subscriber that stops reading keeps one
@@ -48,8 +43,8 @@ DEFAULT_TIMING: Final = WatchTiming()
 
 
 @dataclass(slots=True, eq=False)
-class _Subscriber:
-    """`place` is the sequence of the last change sent, see `RowTable`."""
+class Subscriber:
+    """`place` is what it was sent last: the sequence of a change, or the offset after a record."""
 
     place: int
     is_over: bool = False
@@ -64,28 +59,28 @@ class HeldState(NamedTuple):
     resume_token: str
 
 
-class Feed:
-    """The latest state of one answer. It belongs to an event loop."""
+class Feed(ABC):
+    """Up-to-date content for all subscribers of one question. It belongs to an event loop."""
 
     def __init__(
         self,
         encoder: MessageEncoder,
         *,
         make_position: Callable[[int], str],
-        make_token: Callable[[AnswerVersion, str], str],
+        make_token: Callable[[int, AnswerVersion, str], str],
         timing: WatchTiming,
     ) -> None:
-        """`make_position` takes a next offset, `make_token` a version and a digest of rows."""
+        """`make_position` takes a next offset.
+
+        `make_token` takes a next offset, a version and the digest of rows.
+        """
         self._encoder = encoder
         self._make_position = make_position
         self._make_token = make_token
         self._timing = timing
-        self._table = RowTable(encoder.strip)
-        self._subscribers: set[_Subscriber] = set()
-        self._messages: dict[tuple[int, WatchEvent.ValueType], tuple[WatchMessage, int]] = {}
+        self._subscribers: set[Subscriber] = set()
         self._news = asyncio.Event()
         self._version: AnswerVersion | None = None
-        self._token = ""
         self._error: MutuaError | None = None
         self._progress_count = 0
         self._sent_time = 0.0
@@ -93,20 +88,22 @@ class Feed:
 
     @property
     def version(self) -> AnswerVersion | None:
-        """The version of the answer; None before the first one."""
+        """The version of the content; None before the first one."""
         return self._version
 
+    @abstractmethod
     def publish(self, answer: WatchedAnswer) -> None:
-        """Replaces the answer, and wakes subscribers if a row has changed."""
-        is_first, before = self._version is None, self._table.last_sequence
-        self._version = answer.version
-        if answer.rows is not None:
-            self._table.update(answer.rows)
-            self._table.forget_removals(min((each.place for each in self._subscribers), default=0))
-        self._token = self._make_token(answer.version, self._table.digest)
-        self._messages.clear()
-        if is_first or self._table.last_sequence != before:
-            self._wake()
+        """Replaces the content, and wakes subscribers if it has changed."""
+
+    @abstractmethod
+    def _follow(
+        self, subscriber: Subscriber, held: HeldState | None
+    ) -> AsyncGenerator[WatchMessage, None]:
+        """The messages for a subscriber, once there is content as recent as what it holds."""
+
+    @abstractmethod
+    def _make_progress(self) -> WatchMessage:
+        """A message for subscribers that have everything."""
 
     def fail(self, error: MutuaError) -> None:
         """Ends every stream with an error."""
@@ -135,48 +132,27 @@ class Feed:
 
         Ends after the maximum time of a stream. Raises the error with which the feed failed.
         """
-        subscriber = _Subscriber(place=0)
+        subscriber = Subscriber(place=0)
         self._subscribers.add(subscriber)
         end_timer = asyncio.get_running_loop().call_later(
             self._timing.max_stream_seconds, self._end_one, subscriber
         )
         try:
-            async for message in self._follow(subscriber, held):
-                yield message
+            async with aclosing(self._reach(subscriber, held)) as messages:
+                async for message in messages:
+                    yield message
+            if not self._is_behind(held):  # else the stream is over
+                async with aclosing(self._follow(subscriber, held)) as messages:
+                    async for message in messages:
+                        yield message
         finally:
             end_timer.cancel()
             self._subscribers.discard(subscriber)
 
-    async def _follow(
-        self, subscriber: _Subscriber, held: HeldState | None
-    ) -> AsyncGenerator[WatchMessage, None]:
-        async for message in self._reach(subscriber, held):
-            yield message
-        if self._is_behind(held):  # the stream is over
-            return
-        event, progress_count = WATCH_EVENT_SNAPSHOT, self._progress_count
-        if held is not None and held.state_digest == self._table.digest:
-            event, subscriber.place = WATCH_EVENT_DELTA, self._table.last_sequence
-            yield self._take_progress()
-        elif held is not None:
-            yield self._encode(WATCH_EVENT_RESET, self._position)
-        while not (subscriber.is_over and event == WATCH_EVENT_DELTA):
-            if subscriber.place < self._table.last_sequence:
-                message, subscriber.place = self._take_message(subscriber.place, event)
-                progress_count = self._progress_count
-                if message.resume_token:
-                    event = WATCH_EVENT_DELTA
-                yield message
-            elif progress_count != self._progress_count:
-                progress_count = self._progress_count
-                yield self._take_progress()
-            else:
-                await self._wait_for_news()
-
     async def _reach(
-        self, subscriber: _Subscriber, held: HeldState | None
+        self, subscriber: Subscriber, held: HeldState | None
     ) -> AsyncGenerator[WatchMessage, None]:
-        """Waits for an answer that is not older than what a subscriber holds.
+        """Waits for content that is not older than what a subscriber holds.
 
         Meanwhile it is sent progress at that state.
         """
@@ -188,39 +164,9 @@ class Feed:
             await self._wait_for_news()
 
     def _is_behind(self, held: HeldState | None) -> bool:
-        """Whether the answer is older than the one that a subscriber holds."""
         if self._version is None:
             return True
         return held is not None and self._version.next_offset < held.next_offset
-
-    def _take_message(self, place: int, event: WatchEvent.ValueType) -> tuple[WatchMessage, int]:
-        """The message for every subscriber at a place, and the place after it."""
-        if (place, event) not in self._messages:
-            changes = self._table.list_changes(place)
-            part = _fit(changes)
-            is_last = len(part) == len(changes)
-            end = self._table.last_sequence if is_last else part[-1].sequence
-            is_complete = is_last and event == WATCH_EVENT_SNAPSHOT
-            message = self._encode(
-                WATCH_EVENT_SNAPSHOT_COMPLETE if is_complete else event,
-                self._position,
-                self._token if is_last else "",
-                part,
-            )
-            self._messages[place, event] = message, end
-        return self._messages[place, event]
-
-    def _take_progress(self) -> WatchMessage:
-        place, event = self._table.last_sequence, WATCH_EVENT_PROGRESS
-        if (place, event) not in self._messages:
-            message = self._encode(event, self._position, self._token)
-            self._messages[place, event] = message, place
-        return self._messages[place, event][0]
-
-    @property
-    def _position(self) -> str:
-        assert self._version is not None, "a feed has an answer before it sends one"
-        return self._make_position(self._version.next_offset)
 
     def _encode(
         self,
@@ -244,7 +190,7 @@ class Feed:
         if self._error is not None:
             raise self._error
 
-    def _end_one(self, subscriber: _Subscriber) -> None:
+    def _end_one(self, subscriber: Subscriber) -> None:
         subscriber.is_over = True
         self._wake(is_message=False)
 
@@ -255,7 +201,7 @@ class Feed:
         news.set()
 
 
-def _fit(changes: Sequence[TableChange]) -> Sequence[TableChange]:
+def fit_in_message(changes: Sequence[TableChange]) -> Sequence[TableChange]:
     """The first changes that fit in a message, one at least."""
     size = 0
     for count, change in enumerate(changes):

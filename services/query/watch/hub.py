@@ -4,21 +4,30 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, Hashable, Mapping
+from collections.abc import AsyncGenerator, Callable, Hashable, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, TypeVar
 
-from services.ledger.errors import ImpossibleQuestionError, LogUnavailableError, OverloadedError
+from services.ledger.errors import (
+    ImpossibleQuestionError,
+    InvalidPositionError,
+    LogUnavailableError,
+    OverloadedError,
+)
 from services.ledger.ports import ReadableLog
-from services.ledger.position import Position
+from services.ledger.position import Position, parse_position
 from services.ledger.question import Scope
 from services.query.executor import QueryExecutor
 from services.query.paging import AnswerVersion, digest_request
 from services.query.position_tracker import PositionTracker
+from services.query.query_context import QueryContext
 from services.query.questions import RegisteredQuestion
-from services.query.watch.answer import WatchedAnswer, read_answer
+from services.query.watch.answer import WatchedAnswer, read_rows, read_version
+from services.query.watch.answer_feed import AnswerFeed
+from services.query.watch.exchange_changes import read_exchange_changes
+from services.query.watch.exchange_feed import ExchangeFeed
 from services.query.watch.feed import Feed, HeldState, WatchTiming
 from services.query.watch.feed_updater import FeedUpdater
 from services.query.watch.messages import WatchMessage
@@ -32,6 +41,8 @@ _MAX_COMPUTING: Final = 4
 """Feeds that compute at the same time, so that questions find a free thread."""
 _UNCACHED_SECONDS: Final = 1.0
 """Age at which an answer is computed again that depends on more than facts and the day."""
+
+Result = TypeVar("Result")
 
 
 class _FeedKey(NamedTuple):
@@ -92,9 +103,11 @@ class WatchHub:
         if self._positions.is_stopped:
             raise LogUnavailableError("this server is stopping", remedy="ask again, others answer")
         _refuse_known_at(request)
-        key = _FeedKey(digest_request(request, without=("resume_token",)), scope)
-        held = await self._read_token(request.resume_token, key) if request.resume_token else None
-        running = self._feeds.get(key) or self._start_feed(key, WATCHES[rpc], request)
+        watch = WATCHES[rpc]
+        without = ("resume_token", "after_position") if watch.is_list else ("resume_token",)
+        key = _FeedKey(digest_request(request, without=without), scope)
+        held = await self._read_held_state(key, watch, request)
+        running = self._feeds.get(key) or self._start_feed(key, watch, request)
         running.subscriber_count += 1
         try:
             async with aclosing(running.feed.subscribe(held)) as messages:
@@ -106,15 +119,37 @@ class WatchHub:
                 running.task.cancel()
                 self._forget_feed(key, running)
 
-    async def _read_token(self, text: str, key: _FeedKey) -> HeldState:
-        """The state of a token; of one that the log has lost, a state that no answer equals."""
-        token, position = self._signer.read(
-            text, question_digest=key.question_digest, principal=key.scope.organization_id
-        )
-        is_projected = position.next_offset <= self._positions.get(position.partition).next_offset
-        if not is_projected and position.next_offset > await self._read_end(position.partition):
-            return HeldState(0, "", "", text)
-        return HeldState(position.next_offset, str(position), token.state_digest, text)
+    async def _read_held_state(
+        self, key: _FeedKey, watch: RegisteredWatch, request: Any
+    ) -> HeldState | None:
+        """What a subscriber holds by its request; None for nothing.
+
+        Of a position that the log has lost, the state is one that no answer equals.
+        """
+        state_digest = ""
+        if request.resume_token:
+            token, position = self._signer.read(
+                request.resume_token,
+                question_digest=key.question_digest,
+                principal=key.scope.organization_id,
+            )
+            state_digest = token.state_digest
+        elif watch.is_list and request.after_position:
+            position = parse_position(
+                request.after_position, log_id=self._log.log_id, origins=self._log.origins
+            )
+        else:
+            return None
+        offset, partition = position.next_offset, self._find_partition(request)
+        if position.partition != partition:
+            raise InvalidPositionError(
+                "the position is one of another programme", remedy="leave it out or ask again"
+            )
+        if offset > self._positions.get(partition).next_offset:
+            end = await self._read_end(partition)
+            if offset > end:
+                offset, state_digest = end, ""
+        return HeldState(offset, str(position), state_digest, request.resume_token)
 
     def _start_feed(self, key: _FeedKey, watch: RegisteredWatch, request: Any) -> _RunningFeed:
         if len(self._feeds) >= self._max_feeds:
@@ -122,24 +157,36 @@ class WatchHub:
                 f"this server watches {self._max_feeds:,} different questions already",
                 remedy="watch one that others watch, or ask another server",
             )
-        partition = self._log.find_partition(_programme_of(request))
+        partition = self._find_partition(request)
         asked = self._questions[watch.question.name]
         message, encoder = watch.make_request(request), watch.make_encoder()
 
-        async def read(known: AnswerVersion | None) -> WatchedAnswer:
-            use = partial(read_answer, asked=asked, encoder=encoder, known=known)
+        async def read(use: Callable[[QueryContext], Result]) -> Result:
             async with self._computing:
                 return await self._executor.read(message, key.scope, asked, use)
 
-        feed = Feed(
-            encoder,
-            make_position=lambda offset: str(Position(self._log.log_id, partition, offset)),
-            make_token=partial(self._make_token, key, partition),
-            timing=self._timing,
-        )
+        options: dict[str, Any] = {
+            "make_position": lambda offset: str(Position(self._log.log_id, partition, offset)),
+            "make_token": partial(self._make_token, key, partition),
+            "timing": self._timing,
+        }
+        if watch.is_list:
+            feed: Feed = ExchangeFeed(
+                encoder,
+                lambda offset: read(partial(read_exchange_changes, from_offset=offset)),
+                **options,
+            )
+        else:
+            feed = AnswerFeed(encoder, **options)
+
+        async def read_answer(known: AnswerVersion | None) -> WatchedAnswer:
+            if watch.is_list:
+                return await read(read_version)
+            return await read(partial(read_rows, known=known, asked=asked, encoder=encoder))
+
         updater = FeedUpdater(
             feed,
-            read=read,
+            read=read_answer,
             read_end=partial(self._read_end, partition),
             make_stamp=partial(self._make_stamp, partition, is_cacheable=asked.is_cacheable),
             positions=self._positions,
@@ -151,16 +198,28 @@ class WatchHub:
         task.add_done_callback(lambda _: self._forget_feed(key, running))
         return running
 
+    def _find_partition(self, request: Any) -> int:
+        """The partition of the programme that a request is about."""
+        has_question = "question" in request.DESCRIPTOR.fields_by_name
+        return self._log.find_partition(
+            (request.question if has_question else request).programme_id
+        )
+
     def _forget_feed(self, key: _FeedKey, running: _RunningFeed) -> None:
         if self._feeds.get(key) is running:
             del self._feeds[key]
 
     def _make_token(
-        self, key: _FeedKey, partition: int, version: AnswerVersion, state_digest: str
+        self,
+        key: _FeedKey,
+        partition: int,
+        next_offset: int,
+        version: AnswerVersion,
+        state_digest: str,
     ) -> str:
         return self._signer.sign(
             ResumeToken(
-                str(Position(self._log.log_id, partition, version.next_offset)),
+                str(Position(self._log.log_id, partition, next_offset)),
                 key.question_digest,
                 version.as_of_day,
                 key.scope.organization_id,
@@ -188,8 +247,3 @@ def _refuse_known_at(request: Any) -> None:
             "cannot be watched, because what was known at a time never changes",
             "ask once, or leave it out",
         )
-
-
-def _programme_of(request: Any) -> str:
-    has_question = "question" in request.DESCRIPTOR.fields_by_name
-    return str(request.question.programme_id if has_question else request.programme_id)

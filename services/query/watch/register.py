@@ -31,6 +31,8 @@ class RegisteredWatch:
 
     rpc: MethodDescriptor
     question: MethodDescriptor
+    is_list: bool = False
+    """Whether it sends what is added to a list of exchanges, instead of the rows of a state."""
 
     def make_request(self, request: Any) -> Any:
         """The request of the question: the fields that both have, and the largest pages."""
@@ -51,17 +53,19 @@ class RegisteredWatch:
         return MessageEncoder(GetMessageClass(self.rpc.output_type), WATCHED_ROWS[self.rpc.name])
 
 
-_QUESTION_OF: Final = {
-    "WatchBalances": "ListBalances",
-    "WatchPairs": "ListPairs",
-    "WatchNetwork": "GetNetwork",
-    "WatchReciprocity": "GetReciprocity",
-    "WatchStatus": "GetStatus",
-}
-"""The rpc of the question of every watch."""
+def _register(name: str, question: str, *, is_list: bool = False) -> tuple[str, RegisteredWatch]:
+    rpc = SERVICE.methods_by_name[name]
+    return name, RegisteredWatch(rpc, _QUESTIONS[question], is_list=is_list)
 
-WATCHES: Final[Mapping[str, RegisteredWatch]] = {
-    name: RegisteredWatch(SERVICE.methods_by_name[name], _QUESTIONS[question])
-    for name, question in _QUESTION_OF.items()
-}
-"""Every watch by the name of its rpc."""
+
+WATCHES: Final[Mapping[str, RegisteredWatch]] = dict(
+    (
+        _register("WatchBalances", "ListBalances"),
+        _register("WatchPairs", "ListPairs"),
+        _register("WatchNetwork", "GetNetwork"),
+        _register("WatchExchanges", "ListExchanges", is_list=True),
+        _register("WatchReciprocity", "GetReciprocity"),
+        _register("WatchStatus", "GetStatus"),
+    )
+)
+"""Every watch by the name of its rpc, with the rpc of its question."""
