@@ -43,3 +43,10 @@ def test_demo_runs_from_the_wheel(site_packages: Path, tmp_path: Path) -> None:
         text=True,
     ).stdout
     assert "29 of 36 organizations on the roster" in output
+
+
+def test_wheel_has_the_dashboard(site_packages: Path) -> None:
+    static = Path("services/query/dashboard/static")
+    files = {path.relative_to(ROOT) for path in (ROOT / static).rglob("*") if path.is_file()}
+    assert static / "index.html" in files
+    assert {path for path in files if not (site_packages / path).is_file()} == set()

@@ -62,6 +62,7 @@ async def serve_http(
     from services.adapters.http.recording import make_recording_route, refuse_to_record
     from services.adapters.http.server import HttpServer
     from services.adapters.http.watches import make_watch_routes
+    from services.query.dashboard.routes import make_dashboard_routes
 
     async with AsyncExitStack() as resources:
         if record is None and settings.ingest_server:
@@ -72,6 +73,7 @@ async def serve_http(
             *make_question_routes(query.SERVICES, rpcs, meter),
             *make_watch_routes(query.SERVICES, rpcs, meter),
             make_recording_route(record or refuse_to_record, meter),
+            *make_dashboard_routes(rpcs),
         ]
         server = HttpServer(build_application(routes, settings.origins))
         address = await server.start(settings.listen, grace_seconds=GRACE_SECONDS)

@@ -1,6 +1,7 @@
 """`up`, `status` and `verify`: a server, how far it is, and whether its tables are right."""
 
 import sys
+import webbrowser
 from collections.abc import Callable
 from typing import TYPE_CHECKING, NoReturn
 
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 @setting_option("metrics_listen")
 @setting_option("log_format")
 @setting_option("log_level")
+@click.option("--open", "opens_browser", is_flag=True, help="Open the dashboard in a browser.")
 @click.pass_obj
 def up(
     global_options: GlobalOptions,
@@ -35,6 +37,8 @@ def up(
     metrics_listen: str,
     log_format: LogFormat,
     log_level: LogLevel,
+    *,
+    opens_browser: bool,
 ) -> None:
     """Serve the data directory.
 
@@ -42,7 +46,7 @@ def up(
 
     \b
     Examples:
-      mutua up
+      mutua up --open
       mutua --data ./programme-data up --listen 0.0.0.0:7420
       mutua up --http-listen 127.0.0.1:0
       mutua up --metrics-listen 127.0.0.1:7422
@@ -56,12 +60,16 @@ def up(
     _require("--http-listen", http_listen, check_loopback)
     _require("--http-origins", http_origins, parse_origins)
     _require("--metrics-listen", metrics_listen, parse_host_port)
+    if opens_browser and not http_listen:
+        raise click.UsageError("--open shows a page, which needs --http-listen HOST:PORT.")
     configure_logging(log_format=log_format, level=log_level)
 
     def on_ready(server: EmbeddedServer) -> None:
         click.echo(f"mutua is ready on {server.address}")
         if server.http_address:
             click.echo(f"open http://{server.http_address}/ in a browser", err=True)
+        if opens_browser:
+            webbrowser.open(f"http://{server.http_address}/")
 
     code = serve(
         global_options.data,

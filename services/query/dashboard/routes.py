@@ -1,0 +1,119 @@
+"""The routes of the dashboard: the page, its files, and the views as JSON."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Mount, Route
+from starlette.staticfiles import StaticFiles
+from starlette.types import Scope
+
+from mutua.v1.query_service_pb2 import ListBalancesRequest
+from services.adapters.http.entity_tag import matches
+from services.adapters.http.http_context import HttpContext
+from services.adapters.http.questions import Answering
+from services.adapters.wire.json_form import to_iso
+from services.ledger.errors import NotFoundError
+from services.query.dashboard.asker import Asker
+from services.query.dashboard.request import parse_view_request
+from services.query.dashboard.view import Choices, View
+from services.query.dashboard.view_cache import ViewCache
+from services.query.dashboard.views import VIEWS
+from services.query.dashboard.wording import (
+    describe_amounts,
+    describe_question,
+    describe_recording,
+    describe_warnings,
+)
+
+STATIC: Final = Path(__file__).parent / "static"
+CONTENT_SECURITY_POLICY: Final = (
+    "default-src 'self'; img-src 'self' blob:; base-uri 'none'; frame-ancestors 'none'; "
+    "form-action 'none'; object-src 'none'; require-trusted-types-for 'script'; "
+    "trusted-types 'none'"
+)
+"""Pictures to download are drawn from blobs that the page makes itself."""
+
+
+def make_dashboard_routes(answering: Answering) -> Iterator[BaseRoute]:
+    """The routes of the page at `/`, its views at `/views/NAME`, and its files."""
+    cache = ViewCache()
+
+    async def answer_view(request: Request) -> Response:
+        return await _answer_view(request, answering, cache)
+
+    yield Route("/views", _list_views)
+    yield Route("/views/{name}", answer_view)
+    yield Mount("/", _PageFiles(directory=STATIC, html=True))
+
+
+async def _list_views(_: Request) -> Response:
+    views = [
+        {"name": view.name, "title": view.title, "choices": view.choices} for view in VIEWS.values()
+    ]
+    return _make_json(_dump({"views": views}), {"Cache-Control": "no-cache"})
+
+
+async def _answer_view(request: Request, answering: Answering, cache: ViewCache) -> Response:
+    """The view as JSON; 304 without computing it if the caller has it. Raises MutuaError."""
+    view = VIEWS.get(name := request.path_params["name"])
+    if view is None:
+        raise NotFoundError(f"there is no view {name[:40]!r}", remedy=f"ask for {', '.join(VIEWS)}")
+    query: bytes = request.scope["query_string"]
+    asked = parse_view_request(view, query)
+    context = HttpContext(request)
+    # A tag from before the answers: what is recorded meanwhile makes the next tag differ.
+    request_of_rows = ListBalancesRequest(question=asked.question)
+    identity = await answering.identify("ListBalances", request_of_rows, context)
+    tag = identity.make_tag(f"{context.organization} {name}?{query.decode('latin-1')}")
+    headers = {"ETag": tag, "Cache-Control": "no-cache", "Vary": "mutua-organization"}
+    if matches(request.headers.get("if-none-match", ""), tag):
+        return Response(status_code=304, headers=headers)
+
+    async def compute() -> bytes:
+        asker = Asker(answering, context, asked.question)
+        answers = await view.ask(asker, asked.choices)
+        return await asyncio.to_thread(_render, view, answers, asked.choices)
+
+    return _make_json(await cache.get_or_compute(tag, compute), headers)
+
+
+def _render(view: View, answers: Any, choices: Choices) -> bytes:
+    content = view.make(answers, choices)
+    basis = content.basis
+    return _dump(
+        {
+            "view": view.name,
+            "question": describe_question(view.question, basis.question),
+            "coverage": describe_recording(basis.coverage),
+            "notes": describe_amounts(basis.coverage),
+            "warnings": describe_warnings(basis),
+            "position": basis.position,
+            "as_of_date": to_iso(basis.as_of_date),
+            "data": content.data,
+        }
+    )
+
+
+def _dump(document: Any) -> bytes:
+    return json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def _make_json(content: bytes, headers: dict[str, str]) -> Response:
+    return Response(content, headers=headers, media_type="application/json")
+
+
+class _PageFiles(StaticFiles):
+    """The page and its files; a browser asks each time whether they changed."""
+
+    async def get_response(self, path: str, scope: Scope) -> Response:
+        response = await super().get_response(path, scope)
+        response.headers["Content-Security-Policy"] = CONTENT_SECURITY_POLICY
+        response.headers["Cache-Control"] = "no-cache"
+        return response

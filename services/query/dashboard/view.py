@@ -1,0 +1,37 @@
+"""What a view is: questions, and a pure function from their answers to what the page draws."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple, TypeAlias
+
+from services.query.dashboard.asker import Asker
+
+Choices: TypeAlias = Mapping[str, str]
+"""What a view is asked for beyond the filters, such as the organization that is selected."""
+
+
+class ViewContent(NamedTuple):
+    """What a view shows, and the response whose question, coverage and warnings it states."""
+
+    data: Mapping[str, Any]
+    basis: Any
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class View:
+    """A view of the dashboard.
+
+    `ask` asks its questions, and `make` turns the answers into its content without effects, on a
+    thread of its own. `question` is what it answers, before the filters are named. A view with a
+    `title` is a page, drawn by the module of its `name` in `static/pages/`; a view without is a
+    part that pages share. `choices` are the parameters that it takes beyond the filters.
+    """
+
+    name: str
+    ask: Callable[[Asker, Choices], Awaitable[Any]]
+    make: Callable[[Any, Choices], ViewContent]
+    question: str
+    title: str = ""
+    choices: tuple[str, ...] = ()

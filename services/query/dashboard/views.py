@@ -1,0 +1,19 @@
+"""The register of views: one line each. The page makes its navigation from it."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from services.query.dashboard.balances import BALANCES
+from services.query.dashboard.mutual import MUTUAL
+from services.query.dashboard.overview import OVERVIEW
+from services.query.dashboard.programme import PROGRAMME
+from services.query.dashboard.view import View
+
+_VIEWS: Final = (
+    PROGRAMME,
+    MUTUAL,
+    OVERVIEW,
+    BALANCES,
+)
+VIEWS: Final[Mapping[str, View]] = {view.name: view for view in _VIEWS}
+"""All views by name; pages in the order of the navigation."""

@@ -1,0 +1,223 @@
+"""The dashboard in a browser: its numbers, its addresses, and that nothing else happens."""
+
+from __future__ import annotations
+
+import csv
+import re
+import struct
+from pathlib import Path
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page, Request, expect
+
+from mutua import Client
+from mutua.v1.query_service_pb2 import LENS_BURDEN
+from services.app.bootstrap import EmbeddedServer
+from services.query.dashboard.views import VIEWS
+from tests.browser.conftest import NARROW, WIDE, Dashboard
+from tests.services.facts import exchange, registration
+
+PAGES = [view.name for view in VIEWS.values() if view.title]
+HOSTILE = "hostile"
+MARKUP = '<img src=x onerror="alert(1)"><script>alert(2)</script>'
+RIGHT_TO_LEFT = "\u202eمستشفى\u202c Oakdale"
+LONG = "Long" * 50
+"""As long as a name may be."""
+
+
+def read_total(page: Page, name: str) -> str:
+    return page.locator(f"#total-{name}").inner_text()
+
+
+class TestOverview:
+    def test_totals_equal_the_answers(self, dashboard: Dashboard, client: Client) -> None:
+        page = dashboard.open()
+        balances = client.list_balances()
+        structure = client.get_structure().structures[0]
+        given = client.get_concentration(lens="burden").concentrations[0].total
+        coverage = balances.coverage
+        assert read_total(page, "exchanges") == str(coverage.exchange_count)
+        assert read_total(page, "time") == f"{given / 60:.0f} h"
+        assert read_total(page, "ties") == str(structure.tie_count)
+        assert (
+            read_total(page, "recorded") == f"{coverage.recorded_count} of {coverage.roster_count}"
+        )
+
+    def test_verdict_states_what_is_returned(self, dashboard: Dashboard, client: Client) -> None:
+        dashboard.open()
+        row = client.get_reciprocity().reciprocities[0]
+        mutual = dashboard.card("Is it mutual?")
+        expect(mutual).to_contain_text(f"{row.weighted_reciprocity:.0%} is returned between")
+        expect(mutual).to_contain_text(f"One-way {row.one_way:.0%}")
+
+    def test_isolates_are_named(self, dashboard: Dashboard, client: Client) -> None:
+        dashboard.open()
+        names = {each.organization_id: each.name for each in client.list_organizations()}
+        listed = dashboard.page.get_by_role("region", name=re.compile("^Nothing seen of"))
+        isolates = client.get_structure().structures[0].isolate_ids
+        assert sorted(listed.get_by_role("link").all_inner_texts()) == sorted(
+            names[each] for each in isolates
+        )
+
+    def test_month_is_chosen_by_keyboard(self, dashboard: Dashboard, client: Client) -> None:
+        page = dashboard.open()
+        page.get_by_role("button", name=re.compile("^July 2019: ")).press("Enter")
+        page.wait_for_url(lambda url: url.endswith("from=2019-07-01&to=2019-08-01"))
+        dashboard.wait()
+        july = client.list_balances(from_date="2019-07-01", to_date="2019-08-01").coverage
+        expect(page.locator("#total-exchanges")).to_have_text(str(july.exchange_count))
+
+
+class TestBalances:
+    def test_bars_equal_the_answer(self, dashboard: Dashboard, client: Client) -> None:
+        page = dashboard.open("?view=balances&lens=burden&kind=call")
+        rows = client.list_balances(lens=LENS_BURDEN, kinds=["call"])
+        most = max(rows, key=lambda row: row.given + row.received)
+        names = {each.organization_id: each.name for each in client.list_organizations()}
+        first = page.get_by_role("option").first
+        label = first.get_attribute("aria-label") or ""
+        assert label.startswith(f"{names[most.organization_id]}: gave ")
+
+    def test_organization_is_chosen_by_keyboard(self, dashboard: Dashboard) -> None:
+        page = dashboard.open("?view=balances")
+        page.get_by_role("option").first.focus()
+        page.keyboard.press("ArrowDown")
+        page.keyboard.press("Enter")
+        page.wait_for_url(lambda url: "organization=T-18" in url)
+        expect(dashboard.card("Saltwick Teaching Hospitals, by month")).to_be_visible()
+
+    def test_combobox_finds_an_organization(self, dashboard: Dashboard) -> None:
+        page = dashboard.open("?view=balances")
+        field = page.get_by_role("combobox", name="Organization")
+        field.fill("salt")
+        field.press("ArrowDown")
+        field.press("Enter")
+        page.wait_for_url(lambda url: "organization=T-18" in url)
+        expect(field).to_have_value("Saltwick Teaching Hospitals")
+
+    def test_data_is_downloaded(
+        self, dashboard: Dashboard, client: Client, downloads: Path
+    ) -> None:
+        page = dashboard.open("?view=balances")
+        card = dashboard.card("Given and received")
+        card.get_by_label("Download Given and received").click()
+        with page.expect_download() as download:
+            card.get_by_role("button", name="Data (CSV)").click()
+        download.value.save_as(downloads / "balances.csv")
+        with (downloads / "balances.csv").open(encoding="utf-8-sig", newline="") as file:
+            rows = {row["organization_id"]: row for row in csv.DictReader(file)}
+        expected = {row.organization_id: row.given for row in client.list_balances()}
+        assert {name: float(row["given"]) for name, row in rows.items()} == {
+            name: given for name, given in expected.items() if name in rows
+        }
+
+    @pytest.mark.parametrize("form", ["PNG", "SVG"])
+    def test_picture_is_downloaded(self, dashboard: Dashboard, downloads: Path, form: str) -> None:
+        page = dashboard.open("?view=balances")
+        card = dashboard.card("Given and received")
+        card.get_by_label("Download Given and received").click()
+        with page.expect_download() as download:
+            card.get_by_role("button", name=f"Picture ({form})").click()
+        path = downloads / download.value.suggested_filename
+        download.value.save_as(path)
+        content = path.read_bytes()
+        if form == "PNG":
+            assert struct.unpack(">II", content[16:24])[0] > WIDE
+        else:
+            assert "recorded one of these exchanges" in content.decode()
+            assert 'fill="rgb(31, 111, 168)"' in content.decode()
+
+
+class TestPage:
+    @pytest.mark.parametrize("width", [NARROW, WIDE])
+    @pytest.mark.parametrize("view", PAGES)
+    def test_view_fits_and_is_accessible(self, dashboard: Dashboard, view: str, width: int) -> None:
+        page = dashboard.open(f"?view={view}&organization=T-18")
+        assert page.evaluate("document.documentElement.scrollWidth") == width
+        found = Axe().run(page).response["violations"]
+        assert [each["id"] for each in found if each["impact"] in ("serious", "critical")] == []
+
+    def test_address_restores_what_is_shown(self, dashboard: Dashboard) -> None:
+        query = (
+            "?view=balances&formality=formal&from=2019-02-01&kind=call&kind=visit&lens=burden"
+            "&organization=T-18&to=2019-11-01&topic=bed-management"
+        )
+        page = dashboard.open(query)
+        expect(page.get_by_role("heading", level=1)).to_have_text("Balances")
+        expect(page.get_by_role("radio", name="Minutes given")).to_be_checked()
+        expect(page.get_by_role("slider", name="First month shown")).to_have_attribute(
+            "aria-valuetext", "Feb 2019"
+        )
+        expect(page.get_by_role("slider", name="Last month shown")).to_have_attribute(
+            "aria-valuetext", "Oct 2019"
+        )
+        expect(page.locator("#question")).to_have_text(
+            "What did each organization give and receive? In minutes that givers spent, "
+            "from 1 February 2019 to 31 October 2019; kind call or visit only; "
+            "formality formal only; topic bed-management only."
+        )
+        page.get_by_role("link", name="Overview").click()
+        page.wait_for_url(lambda url: "view=overview" in url)
+        page.go_back()
+        page.wait_for_url(lambda url: url.endswith(query))
+        expect(page.get_by_role("heading", level=1)).to_have_text("Balances")
+
+    def test_impossible_address_says_why(self, dashboard: Dashboard) -> None:
+        page = dashboard.open("?view=balances&kind=telepathy")
+        expect(page.get_by_role("heading", name="This cannot be shown")).to_be_visible()
+        expect(page.get_by_text("'telepathy' is none of")).to_be_visible()
+        dashboard.complaints = [each for each in dashboard.complaints if " 400 " not in each]
+        page.get_by_role("link", name="Show it without filters").click()
+        expect(dashboard.card("Given and received")).to_be_visible()
+
+    def test_recorded_fact_appears_without_reload(
+        self, dashboard: Dashboard, server: EmbeddedServer
+    ) -> None:
+        page = dashboard.open("?view=overview&programme=live")
+        expect(page.locator("#total-exchanges")).to_have_text("0")
+        with Client(server.address, programme="live") as other:
+            other.record([exchange("A", "B")])
+        expect(page.locator("#total-exchanges")).to_have_text("1")
+
+    def test_programme_without_facts_has_no_charts(self, dashboard: Dashboard) -> None:
+        page = dashboard.open("?view=balances&programme=empty")
+        expect(page.get_by_text("No exchange matches.")).to_be_visible()
+
+    @pytest.mark.parametrize("view", PAGES)
+    def test_hostile_text_is_text(
+        self, dashboard: Dashboard, server: EmbeddedServer, view: str
+    ) -> None:
+        annotated = exchange("A", "B")
+        annotated.exchange_recorded.exchange.note.plain = (MARKUP * 150)[:4_000]
+        with Client(server.address, programme=HOSTILE) as client:
+            client.record(
+                [
+                    registration("A", name=MARKUP),
+                    registration("B", name=RIGHT_TO_LEFT),
+                    registration("C", name=LONG),
+                    annotated,
+                    exchange("B", "A"),
+                    exchange("A", "C"),
+                ]
+            )
+        page = dashboard.open(f"?view={view}&programme={HOSTILE}&organization=A")
+        assert page.locator("img[onerror], #content script").count() == 0
+        assert page.evaluate("document.documentElement.scrollWidth") == WIDE
+
+    def test_policy_forbids_inline_and_foreign_code(self, dashboard: Dashboard) -> None:
+        response = dashboard.page.goto(dashboard.open().url)
+        assert response is not None
+        policy = response.headers["content-security-policy"]
+        assert "default-src 'self'" in policy
+        assert "require-trusted-types-for 'script'" in policy
+        assert "unsafe" not in policy
+
+    def test_first_load_is_small(self, dashboard: Dashboard) -> None:
+        requests: list[Request] = []
+        dashboard.page.on("requestfinished", lambda request: requests.append(request))
+        dashboard.open()
+        sizes = [request.sizes() for request in requests]
+        assert (
+            sum(each["responseBodySize"] + each["responseHeadersSize"] for each in sizes) <= 150_000
+        )
