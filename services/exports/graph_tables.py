@@ -100,27 +100,31 @@ def make_graph_tables(graph: GetGraphResponse) -> GraphTables:
 def list_node_columns(graph: GetGraphResponse) -> list[TableColumn]:
     """The columns of nodes; those of roles only where an attribute was asked for."""
     columns = [
-        _describe("organization_id", ColumnType.TEXT, _read_text, "organization_id"),
-        _describe("organization_name", ColumnType.TEXT, _read_text, "name"),
-        _describe("organization_type", ColumnType.TEXT, _read_type, "type"),
-        _describe("sector", ColumnType.TEXT, _read_text, "sector"),
-        _describe("region", ColumnType.TEXT, _read_text, "region"),
-        _describe("core_system", ColumnType.TEXT, _read_text, "core_system"),
-        _describe("strategic_group", ColumnType.TEXT, _read_text, "strategic_group"),
-        _describe("size_band", ColumnType.TEXT, _read_text, "size"),
-        _describe("role", ColumnType.TEXT, _read_text, "role"),
-        _describe("registered", ColumnType.FLAG, _read_value, "registered"),
+        _organization_column("organization_id", ColumnType.TEXT, _read_text, "organization_id"),
+        _organization_column("organization_name", ColumnType.TEXT, _read_text, "name"),
+        _organization_column("organization_type", ColumnType.TEXT, _read_type, "type"),
+        _organization_column("sector", ColumnType.TEXT, _read_text, "sector"),
+        _organization_column("region", ColumnType.TEXT, _read_text, "region"),
+        _organization_column("core_system", ColumnType.TEXT, _read_text, "core_system"),
+        _organization_column("strategic_group", ColumnType.TEXT, _read_text, "strategic_group"),
+        _organization_column("size_band", ColumnType.TEXT, _read_text, "size"),
+        _organization_column("role", ColumnType.TEXT, _read_text, "role"),
+        _organization_column("registered", ColumnType.FLAG, _read_value, "registered"),
         TableColumn("is_member", ColumnType.FLAG, attrgetter("is_member")),
         TableColumn("isolate", ColumnType.FLAG, attrgetter("isolate")),
         TableColumn("given", ColumnType.NUMBER, partial(_read_optional, name="given")),
         TableColumn("received", ColumnType.NUMBER, partial(_read_optional, name="received")),
         TableColumn("exchange_count", ColumnType.WHOLE, attrgetter("exchange_count")),
-        _describe("first_exchange_date", ColumnType.DATE, _read_day, "first_exchange_date"),
-        _describe("last_exchange_date", ColumnType.DATE, _read_day, "last_exchange_date"),
+        _organization_column(
+            "first_exchange_date", ColumnType.DATE, _read_day, "first_exchange_date"
+        ),
+        _organization_column(
+            "last_exchange_date", ColumnType.DATE, _read_day, "last_exchange_date"
+        ),
         TableColumn("constraint", ColumnType.NUMBER, partial(_read_optional, name="constraint")),
         TableColumn("betweenness", ColumnType.NUMBER, partial(_read_optional, name="betweenness")),
     ]
-    if any(node.HasField("roles") for node in graph.nodes):
+    if graph.roles_by:
         columns += [
             TableColumn(field.name, ColumnType.WHOLE, partial(_read_role, name=field.name))
             for field in BrokerageRoles.DESCRIPTOR.fields
@@ -128,7 +132,7 @@ def list_node_columns(graph: GetGraphResponse) -> list[TableColumn]:
     return columns
 
 
-def _describe(
+def _organization_column(
     name: str, column_type: ColumnType, read: Callable[..., Any], field: str
 ) -> TableColumn:
     """A column with a field of the organization of a node."""
@@ -152,7 +156,7 @@ def list_edge_columns(graph: GetGraphResponse) -> list[TableColumn]:
     ]
     kinds = sorted({flow.kind for edge in graph.edges for flow in edge.kinds})
     for kind in kinds:
-        word = str(_KIND_WORD(kind)).replace("-", "_")
+        word = (_KIND_WORD(kind) or "unspecified").replace("-", "_")
         columns += [
             TableColumn(
                 f"{word}_count",
@@ -202,6 +206,7 @@ def make_statement(graph: GetGraphResponse) -> dict[str, str | int]:
         "position": graph.position,
         "mutua_version": version("mutua"),
         "metric_version": graph.metric_version,
+        "roles_by": graph.roles_by or None,
         "warnings": _list(graph.warnings),
         **{field.name: getattr(coverage, field.name) for field in coverage.DESCRIPTOR.fields},
     }

@@ -48,14 +48,15 @@ class _ComputeGraph:
 
 def get_graph(query: QueryContext) -> pb.GetGraphResponse:
     """A page of the graph: all nodes, then the edges."""
+    roles_by = to_roles_by(query.request.roles_by)
     page = list_network_page(
         query,
         pb.GetGraphResponse,
-        _ComputeGraph(to_roles_by(query.request.roles_by), query.check_cancelled),
+        _ComputeGraph(roles_by, query.check_cancelled),
         _EDGES_BY_IDS,
         get_node_id=lambda node: node.organization.organization_id,
         node_to_wire=_to_wire,
         edge_to_wire=from_graph_edge,
     )
-    page.metric_version = METRIC_VERSION
+    page.metric_version, page.roles_by = METRIC_VERSION, roles_by
     return page

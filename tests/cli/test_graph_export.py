@@ -62,7 +62,7 @@ def test_every_filter_is_stated(run_demo: RunCommand) -> None:
     result = run_demo("export", "graph", "east.graphml", *words, "--kind", "call")
     assert result.code == 0
     graph = read("east.graphml")
-    assert graph.graph["where"] == "region=East"
+    assert (graph.graph["where"], graph.graph["roles_by"]) == ("region=East", "core_system")
     assert (graph.graph["half_life_days"], graph.graph["kinds"]) == (90, "call")
     assert {region for _, region in graph.nodes(data="region")} == {"East"}
     assert any("gatekeeper_count" in node for _, node in graph.nodes(data=True))

@@ -90,7 +90,7 @@ class TestGraph:
         assert not nodes["silent"].HasField("constraint")
         assert [*nodes["silent"].reasons] == ["NOTHING_SEEN", "NO_CONTACT", "UNLABELLED"]
         assert [*nodes["elsewhere"].reasons] == ["NOT_A_MEMBER"]
-        assert graph.metric_version == 1
+        assert (graph.metric_version, graph.roles_by) == (1, "region")
 
     def test_unknown_attribute_is_refused_with_the_nearest(self, programme: Client) -> None:
         with pytest.raises(MutuaError, match="did you mean region") as refused:

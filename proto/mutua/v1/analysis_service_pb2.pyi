@@ -2249,12 +2249,15 @@ class GetGraphResponse(_message.Message):
     COVERAGE_FIELD_NUMBER: _builtins.int
     WARNINGS_FIELD_NUMBER: _builtins.int
     METRIC_VERSION_FIELD_NUMBER: _builtins.int
+    ROLES_BY_FIELD_NUMBER: _builtins.int
     next_page_token: _builtins.str
     """Empty on the last page."""
     position: _builtins.str
     """Where the answer was computed."""
     metric_version: _builtins.int
     """Of constraint, betweenness and roles."""
+    roles_by: _builtins.str
+    """The attribute that makes the groups of roles, as asked."""
     @_builtins.property
     def edges(self) -> _containers.RepeatedCompositeFieldContainer[Global___GraphEdge]:
         """Edges by giver and receiver id. An edge may weigh 0, where no minutes are known."""
@@ -2293,10 +2296,11 @@ class GetGraphResponse(_message.Message):
         coverage: _query_service_pb2.Coverage | None = ...,
         warnings: _abc.Iterable[_builtins.str] | None = ...,
         metric_version: _builtins.int = ...,
+        roles_by: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["as_of_date", b"as_of_date", "coverage", b"coverage", "question", b"question"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["as_of_date", b"as_of_date", "coverage", b"coverage", "edges", b"edges", "metric_version", b"metric_version", "next_page_token", b"next_page_token", "nodes", b"nodes", "position", b"position", "question", b"question", "warnings", b"warnings"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["as_of_date", b"as_of_date", "coverage", b"coverage", "edges", b"edges", "metric_version", b"metric_version", "next_page_token", b"next_page_token", "nodes", b"nodes", "position", b"position", "question", b"question", "roles_by", b"roles_by", "warnings", b"warnings"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
