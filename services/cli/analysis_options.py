@@ -7,19 +7,27 @@ import click
 from mutua.v1.query_service_pb2 import AttributeFilter
 from services.cli.parameters import ParsedParameter
 from services.ledger.half_life import MAX_HALF_LIFE_DAYS
+from services.ledger.organization import ATTRIBUTES, describe_unknown_attribute
 
 
-def _parse_attribute(text: str) -> AttributeFilter:
+def _parse_attribute_filter(text: str) -> AttributeFilter:
     attribute, equals, value = (part.strip() for part in text.partition("="))
     if not (attribute and equals and value):
         raise ValueError(f"{text!r}: write attribute=value, such as region=North")
     return AttributeFilter(attribute=attribute.replace("-", "_"), value=value)
 
 
+def _parse_attribute(text: str) -> str:
+    attribute = text.strip().replace("-", "_")
+    if attribute not in ATTRIBUTES:
+        raise ValueError(describe_unknown_attribute(attribute))
+    return attribute
+
+
 WHERE_OPTION: Final = click.option(
     "--where",
     "where",
-    type=ParsedParameter("attribute=value", _parse_attribute),
+    type=ParsedParameter("attribute=value", _parse_attribute_filter),
     multiple=True,
     metavar="ATTRIBUTE=VALUE",
     help="Only organizations with this attribute, and the flow among them, such as region=North.",
@@ -40,4 +48,10 @@ HALF_LIFE_OPTION: Final = click.option(
     type=click.IntRange(1, MAX_HALF_LIFE_DAYS),
     metavar="DAYS",
     help="Amounts count half for every so many days before the end of the window.",
+)
+ROLES_BY_OPTION: Final = click.option(
+    "--roles-by",
+    type=ParsedParameter("attribute", _parse_attribute),
+    metavar="ATTRIBUTE",
+    help=f"Also count brokerage roles between groups: {', '.join(ATTRIBUTES)}.",
 )

@@ -9,17 +9,15 @@ import click
 from mutua.async_reader import MODEL_MOVED
 from mutua.v1.analysis_service_pb2 import GetGraphResponse
 from mutua.v1.query_service_pb2 import Question
-from services.cli.analysis_options import HALF_LIFE_OPTION, WHERE_OPTION
+from services.cli.analysis_options import HALF_LIFE_OPTION, ROLES_BY_OPTION, WHERE_OPTION
 from services.cli.connection import GlobalOptions, open_client, warn_if_empty
 from services.cli.graph_summary import graph_lines
-from services.cli.parameters import ParsedParameter
 from services.cli.question_options import takes_filters
 from services.cli.question_view import resolve_names
 from services.cli.waiting_bar import show_waiting
 from services.exports.export_file import open_atomic
 from services.exports.graph_file import find_writer
 from services.exports.graph_tables import GraphTables, make_graph_tables
-from services.ledger.organization import ATTRIBUTES, describe_unknown_attribute
 from services.ledger.wording import format_count
 
 _MOVED: Final = (
@@ -28,24 +26,12 @@ _MOVED: Final = (
 )
 
 
-def _parse_attribute(text: str) -> str:
-    attribute = text.strip().replace("-", "_")
-    if attribute not in ATTRIBUTES:
-        raise ValueError(describe_unknown_attribute(attribute))
-    return attribute
-
-
 @click.command("graph")
 @click.argument("file", type=click.Path(path_type=Path))
 @takes_filters
 @WHERE_OPTION
 @HALF_LIFE_OPTION
-@click.option(
-    "--roles-by",
-    type=ParsedParameter("attribute", _parse_attribute),
-    metavar="ATTRIBUTE",
-    help=f"Also count brokerage roles between groups: {', '.join(ATTRIBUTES)}.",
-)
+@ROLES_BY_OPTION
 @click.option("--force", is_flag=True, help="Replace an existing file.")
 def export_graph(
     global_options: GlobalOptions,

@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from mutua.v1.query_service_pb2 import Question
-from services.cli.analysis_options import WHERE_OPTION
+from services.cli.analysis_options import HALF_LIFE_OPTION, ROLES_BY_OPTION, WHERE_OPTION
 from services.cli.connection import GlobalOptions, open_client, warn_if_empty
 from services.cli.graph_summary import graph_lines
 from services.cli.question_options import takes_filters
@@ -26,6 +26,8 @@ from services.exports.tables.table_set import FORMATS
 @click.option("--force", is_flag=True, help="Replace the tables of an earlier export.")
 @takes_filters
 @WHERE_OPTION
+@HALF_LIFE_OPTION
+@ROLES_BY_OPTION
 def export_table(
     global_options: GlobalOptions,
     question: Question,
@@ -33,6 +35,7 @@ def export_table(
     directory: Path,
     form: str,
     names: Sequence[str],
+    roles_by: str | None,
     force: bool,
 ) -> None:
     """Export tables for analysts.
@@ -64,7 +67,15 @@ def export_table(
         if unknown.is_all:
             raise unknown.to_error()
         with show_waiting():
-            export = export_tables(client, question, directory, form=form, names=names, force=force)
+            export = export_tables(
+                client,
+                question,
+                directory,
+                form=form,
+                names=names,
+                roles_by=roles_by or "",
+                force=force,
+            )
         if not export.graph.coverage.exchange_count:
             warn_if_empty(global_options, client.get_status())
     unknown.warn()

@@ -48,7 +48,7 @@ class XmlFile:
         if not text:
             self._write_line(f"<{tag}/>")
             return
-        escaped = escape(_replace(text)) if _UNUSUAL.search(text) else text
+        escaped = escape(escape_non_xml(text)) if _UNUSUAL.search(text) else text
         self._write_line(f"<{tag}>{escaped}</{name}>")
 
     def _write_line(self, line: str) -> None:
@@ -60,7 +60,7 @@ def _format_tag(name: str, attributes: Mapping[str, str]) -> str:
 
 
 def _quote(value: str) -> str:
-    return quoteattr(_replace(value)) if _UNUSUAL.search(value) else f'"{value}"'
+    return quoteattr(escape_non_xml(value)) if _UNUSUAL.search(value) else f'"{value}"'
 
 
 def format_value(value: str | float | date) -> str:
@@ -74,5 +74,6 @@ def format_value(value: str | float | date) -> str:
             return str(value)
 
 
-def _replace(text: str) -> str:
+def escape_non_xml(text: str) -> str:
+    """The text with an escape, such as `\\uffff`, for each character that XML has no form for."""
     return _NO_XML.sub(lambda match: f"\\u{ord(match[0]):04x}", text)

@@ -4,6 +4,7 @@ import csv
 import json
 import sys
 from collections.abc import Callable, Iterator
+from datetime import date
 from pathlib import Path
 from typing import Any, Final
 
@@ -18,6 +19,7 @@ from mutua.v1 import query_service_pb2 as query
 from mutua.v1.types_pb2 import Date
 from services.app.bootstrap import serve_embedded
 from services.exports.export_file import UnusableFileError
+from services.exports.graph_tables import ColumnType, TableColumn
 from services.exports.tables import table_export
 from services.exports.tables.table_export import (
     ImpossibleTableError,
@@ -25,6 +27,7 @@ from services.exports.tables.table_export import (
 )
 from services.exports.tables.table_register import TABLES
 from services.exports.tables.table_set import FORMATS, TableSet
+from services.exports.tables.table_source import NamedTable
 from services.exports.tables.workbook import ExcelLimitError, write_workbook
 from services.imports import ImportOptions, import_exchanges
 from tests.services.facts import correction, exchange, joint_exchange, registration
@@ -277,6 +280,20 @@ class TestWorkbook:
             write_workbook(tables, tmp_path, max_characters=20)
         assert not list(tmp_path.iterdir())
 
+    def test_characters_that_xml_does_not_have_are_escaped(self, tmp_path: Path) -> None:
+        column = TableColumn("note", ColumnType.TEXT, str)
+        table = NamedTable("notes", [column], ["=a\uffff", "oak\ufffe"])
+        write_workbook(TableSet([table], {}), tmp_path)
+        rows = read_workbook(tmp_path, "notes")
+        assert [row["note"] for row in rows] == ["=a\\uffff", "oak\\ufffe"]
+
+    def test_days_that_excel_does_not_have_are_text(self, tmp_path: Path) -> None:
+        column = TableColumn("opened", ColumnType.DATE, lambda day: day)
+        days = [date(1850, 1, 2), date(1900, 3, 1)]
+        write_workbook(TableSet([NamedTable("days", [column], days)], {}), tmp_path)
+        rows = read_workbook(tmp_path, "days")
+        assert [str(row["opened"]) for row in rows] == ["1850-01-02", "1900-03-01 00:00:00"]
+
 
 class TestParquet:
     def test_types_of_columns(self, folders: dict[str, Path]) -> None:
@@ -363,6 +380,32 @@ class TestQuestions:
         with pytest.raises(ImpossibleTableError, match=r"pairs: allocation full has no amounts"):
             export_tables(client, full, tmp_path / "c", form="csv", names=["pairs"])
         assert not (tmp_path / "c").exists()
+
+    def test_half_life_is_of_edges_nodes_and_balances(self, client: Client, tmp_path: Path) -> None:
+        day = Date(year=2026, month=4, day=1)
+        question = query.Question(half_life_days=30, to_date=day)
+        export = export_tables(client, question, tmp_path / "tables", form="parquet")
+        assert set(export.obstacles) == {"pairs", "organizations", "exchanges"}
+        total = pytest.approx(
+            sum(row["weight"] for row in read_parquet(tmp_path / "tables", "edges"))
+        )
+        for name in ("nodes", "balances"):
+            assert sum(row["given"] for row in read_parquet(tmp_path / "tables", name)) == total
+
+    def test_roles_are_counted_by_an_attribute(self, client: Client, tmp_path: Path) -> None:
+        export_tables(
+            client, query.Question(), tmp_path / "tables", form="parquet", roles_by="region"
+        )
+        counts = {
+            row["Id"]: row["coordinator_count"]
+            for row in read_parquet(tmp_path / "tables", "nodes")
+        }
+        assert counts == {
+            node.organization.organization_id: node.roles.coordinator_count
+            for node in client.get_graph(roles_by="region").nodes
+        }
+        about = json.loads((tmp_path / "tables" / "about.json").read_text())
+        assert about["roles_by"] == "region"
 
     @pytest.mark.parametrize("form", FORMATS)
     def test_window_without_exchanges_gives_headers(

@@ -1,9 +1,9 @@
 """Values as text: of a cell in CSV, and of times in any format."""
 
 from collections.abc import Sequence
-from datetime import date
 
 from services.exports.graph_tables import Spell, Value
+from services.exports.xml_file import format_value
 from services.notation.formula_mark import mark_formula
 
 
@@ -15,16 +15,12 @@ def format_cell(value: Value | None) -> str:
     match value:
         case None:
             return ""
-        case bool():
-            return "true" if value else "false"
-        case int() | float():
-            return repr(value)
-        case date():
-            return value.isoformat()
         case str():
             return mark_formula(value)
-        case spells:
-            return format_timeset(spells)
+        case tuple():
+            return format_timeset(value)
+        case _:
+            return format_value(value)
 
 
 def format_timeset(spells: Sequence[Spell]) -> str:

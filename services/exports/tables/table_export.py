@@ -43,19 +43,20 @@ def export_tables(
     *,
     form: str,
     names: Sequence[str] = (),
+    roles_by: str = "",
     force: bool = False,
 ) -> TableExport:
     """Writes tables into a directory: those of `names`, or all that the question has.
 
-    Nothing is written unless all of it is. Raises UnusableFileError when the directory has files
-    and `force` is false, MissingLibraryError when `form` needs a library, ImpossibleTableError,
-    and ExcelLimitError.
+    Nodes have brokerage roles between the groups of the attribute `roles_by`. Nothing is written
+    unless all of it is. Raises UnusableFileError when the directory has files and `force` is false,
+    MissingLibraryError when `form` needs a library, ImpossibleTableError, and ExcelLimitError.
     """
     write = load_writer(form)
     require_usable(directory, force=force)
     obstacles = _find_obstacles(question, names)
     chosen = [name for name in TABLES if name not in obstacles and (name in names or not names)]
-    source, tables = ask_tables(client, question, chosen)
+    source, tables = ask_tables(client, question, chosen, roles_by=roles_by)
     with replace_files(
         directory, stale=list_file_names(list(TABLES)), last=f"{ABOUT}.json"
     ) as folder:
@@ -84,14 +85,14 @@ def _find_obstacles(question: Question, names: Sequence[str]) -> dict[str, str]:
 
 
 def ask_tables(
-    client: Client, question: Question, names: Sequence[str]
+    client: Client, question: Question, names: Sequence[str], *, roles_by: str = ""
 ) -> tuple[TableSource, TableSet]:
     """The tables at one position, unless facts were recorded during each attempt.
 
     The warning MODEL_MOVED says that they were.
     """
     for _ in range(_ATTEMPTS):
-        source = TableSource(client, question)
+        source = TableSource(client, question, roles_by=roles_by)
         tables = [TABLES[name].make(source) for name in names]
         if not source.has_moved:
             break
@@ -99,6 +100,8 @@ def ask_tables(
         if MODEL_MOVED not in source.graph.warnings:
             source.graph.warnings.append(MODEL_MOVED)
     about = make_statement(source.graph)
+    if roles_by:
+        about["roles_by"] = roles_by
     about["weightless_edge_count"] = source.graph_tables.weightless_count
     about |= {f"{table.name}_row_count": len(table.rows) for table in tables}
     return source, TableSet(tables, about)

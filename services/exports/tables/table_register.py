@@ -18,6 +18,7 @@ class RegisteredTable:
     make: Callable[[TableSource], NamedTable]
     takes_subset: bool = True
     """Whether it answers for organizations that have the attributes of `where`."""
+    takes_half_life: bool = False
     takes_full: bool = True
     """Whether it answers under allocation full, which has no totals."""
 
@@ -25,6 +26,8 @@ class RegisteredTable:
         """Why this question has no such table; "" if it has one."""
         if question.where and not self.takes_subset:
             return "where selects organizations for analyses only"
+        if question.HasField("half_life_days") and not self.takes_half_life:
+            return "half-life is for amounts of organizations and ties only"
         if question.allocation == ALLOCATION_FULL and not self.takes_full:
             return "allocation full has no amounts that add up"
         return ""
@@ -32,10 +35,12 @@ class RegisteredTable:
 
 # The first one is what programs read that take one sheet of a workbook.
 TABLES: Final = {
-    "edges": RegisteredTable(make_edges),
-    "nodes": RegisteredTable(make_nodes),
+    "edges": RegisteredTable(make_edges, takes_half_life=True),
+    "nodes": RegisteredTable(make_nodes, takes_half_life=True),
     "pairs": RegisteredTable(make_pairs, takes_full=False),
-    "balances": RegisteredTable(make_balances, takes_subset=False, takes_full=False),
+    "balances": RegisteredTable(
+        make_balances, takes_subset=False, takes_half_life=True, takes_full=False
+    ),
     "organizations": RegisteredTable(make_organizations, takes_subset=False),
     "exchanges": RegisteredTable(make_exchanges, takes_subset=False),
 }

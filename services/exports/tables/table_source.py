@@ -28,18 +28,20 @@ class NamedTable:
 class TableSource:
     """Asks the server for what tables need, each answer once.
 
-    `question` is the one that the graph answers, in which no default is open.
+    `roles_by` is the attribute between whose groups brokerage roles are counted. `question` is the
+    one that the graph answers, in which no default is open.
     """
 
-    def __init__(self, client: Client, question: Question) -> None:
+    def __init__(self, client: Client, question: Question, *, roles_by: str = "") -> None:
         self.client = client
+        self._roles_by = roles_by
         self._sent_question = question
         self._positions: set[str] = set()
         self._warnings: set[str] = set()
 
     @cached_property
     def graph(self) -> GetGraphResponse:
-        graph = self.client.get_graph(self._sent_question)
+        graph = self.client.get_graph(self._sent_question, roles_by=self._roles_by)
         self._note(graph.position, graph.warnings)
         return graph
 

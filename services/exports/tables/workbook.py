@@ -16,12 +16,14 @@ from services.exports.graph_tables import Value
 from services.exports.tables.cell_text import format_timeset
 from services.exports.tables.table_set import ABOUT, WORKBOOK, TableSet
 from services.exports.tables.table_source import NamedTable
+from services.exports.xml_file import escape_non_xml
 from services.ledger.errors import InvalidArgumentError
 
 MAX_ROWS: Final = 1_048_576
 """Of a sheet of Excel, the header included."""
 MAX_CHARACTERS: Final = 32_767
 """Of a cell of Excel; opening a file with longer ones, it says that the file is damaged."""
+_REMEDY: Final = "export csv or parquet, or ask for a shorter window"
 _FIRST_DATE: Final = date(1900, 3, 1)
 """Excel has no dates before 1900 and a 29 February 1900: older ones are text."""
 
@@ -39,7 +41,7 @@ def write_workbook(
 ) -> None:
     """Writes numbers, flags and dates as such, and text as text, also where it begins with "=".
 
-    Raises ExcelLimitError when a table has too many rows or a too long cell.
+    Raises ExcelLimitError when a table has too many rows, or a too long cell.
     """
     for table in tables.tables:
         _require_fit(table, max_rows)
@@ -72,8 +74,11 @@ def _to_cell(sheet: WriteOnlyWorksheet, value: Value | None) -> Any:
     match value:
         case tuple():
             return format_timeset(value) or None
-        case str() if value.startswith(("=", "#")):
-            cell = WriteOnlyCell(sheet, value)
+        case str():
+            text = escape_non_xml(value)
+            if not text.startswith(("=", "#")):
+                return text
+            cell = WriteOnlyCell(sheet, text)
             cell.data_type = "s"  # neither a formula nor an error
             return cell
         case date() if value < _FIRST_DATE:
@@ -87,15 +92,17 @@ def _require_fit(table: NamedTable, max_rows: int) -> None:
         raise ExcelLimitError(
             f"{table.name} has {len(table.rows):,} rows, and a sheet of Excel takes "
             f"{max_rows - 1:,} under its header",
-            remedy="export csv or parquet, or ask for a shorter window",
+            remedy=_REMEDY,
         )
 
 
-def _require_short(table: NamedTable, number: int, cells: Sequence[Any], limit: int) -> None:
+def _require_short(
+    table: NamedTable, number: int, cells: Sequence[Any], max_characters: int
+) -> None:
     for column, cell in zip(table.columns, cells, strict=True):
-        if isinstance(cell, str) and len(cell) > limit:
+        if isinstance(cell, str) and len(cell) > max_characters:
             raise ExcelLimitError(
                 f"{table.name}, row {number:,}: {column.name} has {len(cell):,} characters, and a "
-                f"cell of Excel takes {limit:,}",
-                remedy="export csv or parquet, or ask for a shorter window",
+                f"cell of Excel takes {max_characters:,}",
+                remedy=_REMEDY,
             )
