@@ -37,6 +37,7 @@ COMMANDS: Final = {
     "lift": "services.cli.lift:lift",
     "latency": "services.cli.latency:latency",
     "asymmetry": "services.cli.asymmetry:asymmetry",
+    "report": "services.cli.report:report",
     "exchanges": "services.cli.question_commands:exchanges",
     "watch": "services.cli.watch:watch",
     "organizations": "services.cli.question_commands:organizations",

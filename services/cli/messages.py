@@ -6,12 +6,10 @@ from typing import Final
 from mutua.v1.analysis_service_pb2 import PairAsymmetry
 from mutua.v1.query_service_pb2 import Balance, Coverage, Pair, Question
 from services.ledger.question import MIN_DIRECTED_EXCHANGES
+from services.ledger.wording import NEITHER_IS_BETTER as NEITHER_IS_BETTER
 from services.ledger.wording import format_count
 
 EVEN_SHARE: Final = 0.20
-NEITHER_IS_BETTER: Final = (
-    "Neither side is better: early sites often give more, later sites often receive more."
-)
 WARNING_LINES: Final = {
     "MODEL_MOVED": "Facts were recorded while this list was read (MODEL_MOVED): a row may be "
     "missing or appear twice. Ask again for one consistent list.",

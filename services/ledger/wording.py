@@ -1,8 +1,11 @@
-"""Counts in messages to people, in singular and plural."""
+"""Words to people that several places share: counts, and one sentence."""
 
 from typing import Final
 
 PLURAL_VERBS: Final = {"is": "are", "has": "have", "was": "were", "does": "do"}
+NEITHER_IS_BETTER: Final = (
+    "Neither side is better: early sites often give more, later sites often receive more."
+)
 
 
 def format_count(count: int, noun: str, verb: str = "") -> str:
