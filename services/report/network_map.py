@@ -53,7 +53,7 @@ class NetworkMap:
     tie_count: int
     other_count: int
     categories: tuple[tuple[int, str], ...]
-    """Number and name of those that an organization here has."""
+    """Number and name of each that an organization here has."""
     isolates: tuple[tuple[str, int], ...]
     """Name and category."""
 

@@ -1,4 +1,4 @@
-"""The numbers of a report are those that the services answer, at one position."""
+"""The numbers of a report equal the answers of the services, at one position."""
 
 from __future__ import annotations
 

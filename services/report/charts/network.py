@@ -10,6 +10,7 @@ from xml.etree.ElementTree import Element
 import numpy as np
 from markupsafe import Markup
 
+from services.ledger.wording import format_count
 from services.report.charts.svg import INK, SECONDARY, TIE, add, add_shape, draw, isolate, to_markup
 from services.report.layout import Points, separate
 from services.report.network_map import MapNode, MapTie, NetworkMap
@@ -51,7 +52,8 @@ def draw_network(network: NetworkMap, size: MapSize) -> Markup:
     """Ties, then organizations, then as many names as fit, those of most exchange first."""
     nodes = network.nodes[: size.max_nodes]
     size = replace(size, height=size.height * min(1.0, _FEWEST + len(nodes) / _CROWD))
-    label = f"{len(network.nodes)} organizations and {network.tie_count} ties"
+    organizations = format_count(len(network.nodes), "organization")
+    label = f"{organizations} and {format_count(network.tie_count, 'tie')}"
     view = f"0 0 {size.width:.0f} {size.height:.0f}"
     svg = draw(f"Network of {label}", viewBox=view, width=size.width, class_=f"map {size.name}")
     ties = [tie for tie in network.ties if max(tie.giver, tie.receiver) < len(nodes)]
