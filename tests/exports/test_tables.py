@@ -8,6 +8,8 @@ from datetime import date
 from pathlib import Path
 from typing import Any, Final
 
+import igraph
+import networkx as nx
 import openpyxl
 import pandas as pd
 import polars as pl
@@ -21,6 +23,7 @@ from services.app.bootstrap import serve_embedded
 from services.exports.export_file import UnusableFileError
 from services.exports.graph_tables import ColumnType, TableColumn
 from services.exports.tables import table_export
+from services.exports.tables.output_directory import replace_files
 from services.exports.tables.table_export import (
     ImpossibleTableError,
     export_tables,
@@ -55,6 +58,7 @@ def client(server: str) -> Iterator[Client]:
         events.append(exchange(giver, receiver, on="2026-03-02T09:30:00Z", minutes=minutes))
         events.append(exchange(giver, receiver, on="2026-03-01T00:00:00Z", precision=3))
     events += [exchange("007", "NA", on=f"2026-03-{day:02}T09:00:00Z") for day in range(1, 9)]
+    events.append(exchange("NA", "007"))
     events += [exchange(["007", "1e5"], ["NA", "-5"], minutes=25), joint_exchange("007", "#N/A")]
     events.append(correction(events[-2], receiver="-5"))
     events[-1].exchange_corrected.exchange.giver_ids[:] = ["NA"]
@@ -311,6 +315,27 @@ class TestParquet:
         for path in folders["parquet"].glob("*.parquet"):
             assert json.loads(pq.read_schema(path).metadata[b"about"]) == about
 
+    def test_programs_for_graphs_find_our_reciprocity(self, client: Client, tmp_path: Path) -> None:
+        export_tables(client, query.Question(), tmp_path / "tables", form="parquet")
+        edges, exchanges = (
+            pd.read_parquet(tmp_path / "tables" / f"{name}.parquet")
+            for name in ("edges", "exchanges")
+        )
+        graphs = (
+            nx.from_pandas_edgelist(
+                edges, "Source", "Target", edge_attr="weight", create_using=nx.DiGraph
+            ),
+            igraph.Graph.DataFrame(edges, directed=True, use_vids=False),
+        )
+        [ours] = client.analysis.reciprocity()
+        assert ours.reciprocity == pytest.approx(nx.overall_reciprocity(graphs[0]))
+        assert ours.reciprocity == pytest.approx(graphs[1].reciprocity())
+        rows = exchanges.dropna(subset=["giver"])
+        parallel = igraph.Graph.DataFrame(
+            rows[["giver", "receiver"]], directed=True, use_vids=False
+        )
+        assert parallel.reciprocity() != pytest.approx(ours.reciprocity)
+
     def test_without_pyarrow_names_what_to_install(
         self, client: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
@@ -340,6 +365,13 @@ class TestDirectory:
             client, query.Question(), tmp_path, form="parquet", names=["edges"], force=True
         )
         assert {path.name for path in tmp_path.iterdir()} == {"edges.parquet", "about.json"}
+
+    def test_two_exports_at_once_are_refused(self, client: Client, tmp_path: Path) -> None:
+        with (
+            replace_files(tmp_path, stale=(), last="about.json"),
+            pytest.raises(UnusableFileError, match="another export is writing to"),
+        ):
+            export_tables(client, query.Question(), tmp_path, form="csv")
 
     @pytest.mark.parametrize("has_earlier", [True, False])
     def test_failure_leaves_the_directory_as_it_was(
