@@ -3,16 +3,18 @@
 Other headers would make Gephi read an adjacency list, or drop weights and times.
 """
 
+from typing import Final
+
 from services.exports.graph_tables import ColumnType, TableColumn
 from services.exports.tables.table_source import NamedTable, TableSource, rename_columns
 
-_EDGE_HEADERS = {
+_EDGE_HEADERS: Final = {
     "giver_id": "Source",
     "receiver_id": "Target",
     "weight": "weight",
     "spells": "Timeset",
 }
-_NODE_HEADERS = {"organization_id": "Id", "organization_name": "Label"}
+_NODE_HEADERS: Final = {"organization_id": "Id", "organization_name": "Label"}
 
 
 def make_edges(source: TableSource) -> NamedTable:

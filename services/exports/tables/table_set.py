@@ -8,6 +8,8 @@ from typing import Final, Protocol
 from mutua.errors import MissingLibraryError
 from services.exports.tables.table_source import NamedTable
 
+FORMATS: Final = ("csv", "parquet", "xlsx")
+WORKBOOK: Final = "tables.xlsx"
 ABOUT: Final = "about"
 """The name of the file or sheet that says what the figures are of."""
 
@@ -31,9 +33,6 @@ class WriteTables(Protocol):
     def __call__(self, tables: TableSet, folder: Path) -> None: ...
 
 
-FORMATS: Final = ("csv", "parquet", "xlsx")
-
-
 def load_writer(form: str) -> WriteTables:
     """The writer of one of `FORMATS`. Raises MissingLibraryError for parquet without pyarrow."""
     if form == "csv":
@@ -55,6 +54,3 @@ def list_file_names(table_names: Sequence[str]) -> list[str]:
     """The files of these tables in any format."""
     names = [f"{name}.{form}" for name in table_names for form in ("csv", "parquet")]
     return [*names, WORKBOOK, f"{ABOUT}.json"]
-
-
-WORKBOOK: Final = "tables.xlsx"
