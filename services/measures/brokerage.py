@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Final, NamedTuple
 
 import numpy as np
-from scipy.sparse import coo_array, csr_array, eye_array
+from scipy.sparse import coo_array, csr_array, eye_array, vstack
 from scipy.sparse.csgraph import dijkstra
 from scipy.sparse.linalg import splu
 
@@ -19,6 +19,9 @@ _SAME_LENGTH: Final = 1e-12
 """Relative difference up to which two paths are equally long, because sums of 1 / w are rounded."""
 _SHORTEST: Final = 1e-12
 """Ties are at least this long, next to the longest one, so that no sum of lengths loses them."""
+
+_BLOCK_ROWS: Final = 256
+"""Rows of a product at a time, which bounds its memory."""
 
 
 class BrokerageRoles(NamedTuple):
@@ -50,7 +53,7 @@ def measure_constraint(graph: FlowGraph) -> list[float | None]:
     both = (matrix + matrix.T).tocsr()
     sums = np.asarray(both.sum(axis=1)).ravel()
     shares = both.multiply(1 / np.where(sums > 0, sums, 1)[:, None]).tocsr()
-    invested = (shares + shares @ shares).multiply(both > 0)
+    invested = shares + _multiply_where(shares, shares, both > 0)
     constraint = np.asarray(invested.multiply(invested).sum(axis=1)).ravel()
     return [
         value if has_contact else None
@@ -96,7 +99,7 @@ def measure_betweenness(graph: FlowGraph, checkpoint: Callable[[], None] = lambd
     matrix.data = np.maximum(matrix.data, _SHORTEST * matrix.data.max(initial=0))
     ends = matrix.tocoo()
     betweenness = np.zeros(graph.size)
-    for source in range(graph.size):
+    for source in np.unique(ends.row):
         checkpoint()
         distance = dijkstra(matrix, indices=source)
         order = np.argsort(distance, kind="stable")[: np.count_nonzero(np.isfinite(distance))]
@@ -149,7 +152,14 @@ def _count_open(into: csr_array, out_of: csr_array, ties: csr_array) -> Ints:
 
 def _count_closed(into: csr_array, out_of: csr_array, ties: csr_array) -> Ints:
     """Paths through each organization whose first end has a tie to the last."""
-    return _sum_rows((into.T @ ties).multiply(out_of))
+    return _sum_rows(_multiply_where(into.T.tocsr(), ties, out_of))
+
+
+def _multiply_where(left: csr_array, right: csr_array, mask: csr_array) -> csr_array:
+    """The product times a mask, in blocks: ties with one hub fill the whole product."""
+    starts = range(0, max(1, left.shape[0]), _BLOCK_ROWS)
+    blocks = [slice(start, start + _BLOCK_ROWS) for start in starts]
+    return vstack([(left[rows] @ right).multiply(mask[rows]) for rows in blocks], format="csr")
 
 
 def _sum_rows(matrix: csr_array) -> Ints:

@@ -12,7 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mutua import AsyncClient, Client
+from mutua.v1 import analysis_service_pb2 as analysis_pb
 from mutua.v1 import query_service_pb2 as pb
+from mutua.v1.analysis_service_pb2_grpc import AnalysisServiceStub
 from mutua.v1.event_pb2 import Event
 from mutua.v1.query_service_pb2_grpc import QueryServiceStub
 from services.app.bootstrap import serve_embedded
@@ -74,6 +76,7 @@ LISTS: dict[str, tuple[str, dict[str, int]]] = {
     "ListPairs": ("many-organizations", {"pairs": ORGANIZATIONS - 1}),
     "ListOrganizations": ("many-organizations", {"organizations": ORGANIZATIONS}),
     "GetNetwork": ("many-organizations", {"nodes": ORGANIZATIONS, "edges": ORGANIZATIONS - 1}),
+    "GetGraph": ("many-organizations", {"nodes": ORGANIZATIONS, "edges": ORGANIZATIONS - 1}),
     "ListBatches": ("many-batches", {"batches": BATCHES}),
     "ListQuarantine": ("many-quarantined", {"records": QUARANTINED}),
 }
@@ -99,7 +102,11 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 @pytest.mark.parametrize("page_size", [0, 10_000], ids=["default", "largest"])
 def test_every_page_fits_default_receive_limit(server: str, method: str, page_size: int) -> None:
     programme, expected = LISTS[method]
-    request = getattr(pb, f"{method}Request")(page_size=page_size)
+    is_analysis = hasattr(analysis_pb, f"{method}Request")
+    messages_module, stub = (
+        (analysis_pb, AnalysisServiceStub) if is_analysis else (pb, QueryServiceStub)
+    )
+    request = getattr(messages_module, f"{method}Request")(page_size=page_size)
     if hasattr(request, "question"):
         request.question.programme_id = programme
     else:
@@ -108,7 +115,7 @@ def test_every_page_fits_default_receive_limit(server: str, method: str, page_si
     sizes = list[int]()
     with grpc.insecure_channel(server) as channel:
         while not sizes or request.page_token:
-            page = getattr(QueryServiceStub(channel), method)(request, timeout=PATIENCE_SECONDS)
+            page = getattr(stub(channel), method)(request, timeout=PATIENCE_SECONDS)
             sizes.append(page.ByteSize())
             for name, messages in rows.items():
                 messages += getattr(page, name)
