@@ -84,9 +84,14 @@ class WatchHub:
         self._log = log
         self._signer = TokenSigner(token_key, log_id=log.log_id, origins=log.origins)
         self._timing = timing
-        self._max_feeds = max_feeds
+        self.max_feeds = max_feeds
         self._feeds: dict[_FeedKey, _RunningFeed] = {}
         self._computing = asyncio.Semaphore(_MAX_COMPUTING)
+
+    @property
+    def feed_count(self) -> int:
+        """Number of distinct questions that are watched."""
+        return len(self._feeds)
 
     async def subscribe(
         self, rpc: str, request: Any, scope: Scope
@@ -152,9 +157,9 @@ class WatchHub:
         return HeldState(offset, str(position), state_digest, request.resume_token)
 
     def _start_feed(self, key: _FeedKey, watch: RegisteredWatch, request: Any) -> _RunningFeed:
-        if len(self._feeds) >= self._max_feeds:
+        if len(self._feeds) >= self.max_feeds:
             raise OverloadedError(
-                f"this server watches {self._max_feeds:,} different questions already",
+                f"this server watches {self.max_feeds:,} different questions already",
                 remedy="watch one that others watch, or ask another server",
             )
         partition = self._find_partition(request)
