@@ -4,18 +4,28 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable
+from pathlib import Path
+from threading import Timer
 from typing import Any
 
+import grpc
 import pytest
 
-from mutua import AsyncClient, Client
+from mutua import AsyncClient, Client, MutuaError
 from mutua.v1.event_pb2 import Event
+from mutua.v1.query_service_pb2 import Question
 from mutua.v1.types_pb2 import EXCHANGE_KIND_VISIT
+from mutua.v1.watch_service_pb2 import WatchBalancesRequest
+from mutua.v1.watch_service_pb2_grpc import WatchServiceStub
 from mutua.watched_rows import WATCHED_ROWS
+from services.app.bootstrap import serve_embedded
+from services.app.data_maintenance import rebuild
+from tests.ports import allocate_port
 from tests.services import facts
+from tests.waiting import PATIENCE_SECONDS
 
-Question = Callable[[Client], Iterable[Any]]
-QUESTIONS: dict[str, Question] = {
+Ask = Callable[[Client], Iterable[Any]]
+QUESTIONS: dict[str, Ask] = {
     "WatchBalances": lambda client: client.list_balances(),
     "WatchPairs": lambda client: client.list_pairs(),
     "WatchNetwork": lambda client: _network_rows(client),
@@ -150,3 +160,73 @@ class TestExchanges:
             while not is_reached(watch, position):
                 ids += [row.exchange_id for row in next(watch).rows]
         assert ids == [event.event_id for event in events]
+
+
+class TestConnection:
+    def test_watch_goes_on_through_restarts_and_a_rebuild(self, tmp_path: Path) -> None:
+        address = f"127.0.0.1:{allocate_port()}"
+        with Client(address, deadline_seconds=PATIENCE_SECONDS) as client:
+            with serve_embedded(tmp_path, purpose="a test", write=True, listen=address):
+                client.get_status(min_position=client.record(make_history()[0]))
+                watches = {rpc: begin(client, rpc) for rpc in QUESTIONS}
+                exchanges = client.watch.exchanges(with_progress=True)
+                for watch in (*watches.values(), exchanges):
+                    next(watch)
+            recorded = facts.exchange("x", "y")
+            with serve_embedded(tmp_path, purpose="a test", write=True, listen=address):
+                position = client.record([recorded])
+                rebuild(tmp_path, on_progress=lambda *_: None)
+                for rpc, watch in watches.items():
+                    while not is_reached(watch, position):
+                        assert not next(watch).is_first
+                    assert watch.rows == rows_by_key(rpc, QUESTIONS[rpc](client))
+                change = next(each for each in exchanges if not each.is_progress)
+                assert [row.exchange_id for row in change.rows] == [recorded.event_id]
+
+    def test_another_log_under_the_address_is_only_another_state(self, tmp_path: Path) -> None:
+        address = f"127.0.0.1:{allocate_port()}"
+        with Client(address, deadline_seconds=PATIENCE_SECONDS) as client:
+            with serve_embedded(tmp_path / "a", purpose="a test", write=True, listen=address):
+                client.get_status(min_position=client.record([facts.exchange("a", "b")]))
+                watch = client.watch.balances()
+                assert next(watch).is_first
+            with serve_embedded(tmp_path / "b", purpose="a test", write=True, listen=address):
+                client.get_status(min_position=client.record([facts.exchange("b", "c")]))
+                change = next(watch)
+                assert [row.organization_id for row in change.rows] == ["b", "c"]
+                assert [row.organization_id for row in change.removed] == ["a"]
+
+    def test_nobody_there_is_an_error_within_the_deadline(self) -> None:
+        with (
+            Client(f"127.0.0.1:{allocate_port()}", deadline_seconds=0.5) as client,
+            pytest.raises(MutuaError, match="No mutua server answers"),
+        ):
+            next(client.watch.balances())
+
+    def test_impossible_question_is_an_error_at_once(self, client: Client) -> None:
+        with pytest.raises(MutuaError) as refused:
+            next(client.watch.balances(known_at="2026-01-01"))
+        assert refused.value.reason == "QUESTION_IMPOSSIBLE"
+
+    def test_closing_the_client_ends_a_watch(self, address: str) -> None:
+        client = Client(address)
+        watch = client.watch.balances()
+        next(watch)
+        Timer(0.2, client.close).start()
+        with pytest.raises(MutuaError) as ended:
+            next(watch)
+        assert ended.value.code is grpc.StatusCode.CANCELLED
+
+    def test_subscriber_that_reads_nothing_stops_nobody(
+        self, client: Client, channel: grpc.Channel
+    ) -> None:
+        request = WatchBalancesRequest(question=Question(programme_id=client.programme))
+        stalled = [WatchServiceStub(channel).WatchBalances(request) for _ in range(20)]
+        with begin(client, "WatchBalances") as watch:
+            for _ in range(5):
+                events = [facts.exchange("a", f"b{number}{'x' * 100}") for number in range(200)]
+                position = client.record(events)
+                while not is_reached(watch, position):
+                    next(watch)
+        for call in stalled:
+            call.cancel()
