@@ -18,6 +18,7 @@ from services.exports.tables.table_set import ABOUT, WORKBOOK, TableSet
 from services.exports.tables.table_source import NamedTable
 from services.exports.xml_file import escape_non_xml
 from services.ledger.errors import InvalidArgumentError
+from services.ledger.wording import format_count
 
 MAX_ROWS: Final = 1_048_576
 """Of a sheet of Excel, the header included."""
@@ -90,7 +91,7 @@ def _to_cell(sheet: WriteOnlyWorksheet, value: Value | None) -> Any:
 def _require_fit(table: NamedTable, max_rows: int) -> None:
     if len(table.rows) >= max_rows:
         raise ExcelLimitError(
-            f"{table.name} has {len(table.rows):,} rows, and a sheet of Excel takes "
+            f"{table.name} has {format_count(len(table.rows), 'row')}, and a sheet of Excel takes "
             f"{max_rows - 1:,} under its header",
             remedy=_REMEDY,
         )
@@ -102,7 +103,8 @@ def _require_short(
     for column, cell in zip(table.columns, cells, strict=True):
         if isinstance(cell, str) and len(cell) > max_characters:
             raise ExcelLimitError(
-                f"{table.name}, row {number:,}: {column.name} has {len(cell):,} characters, and a "
-                f"cell of Excel takes {max_characters:,}",
+                f"{table.name}, row {number:,}: {column.name} has "
+                f"{format_count(len(cell), 'character')}, and a cell of Excel takes "
+                f"{max_characters:,}",
                 remedy=_REMEDY,
             )
