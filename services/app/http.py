@@ -58,6 +58,7 @@ async def serve_http(
         return
     # Commands that open a directory themselves answer no HTTP, and start faster without it.
     from services.adapters.http.application import build_application
+    from services.adapters.http.openapi import make_document_routes
     from services.adapters.http.questions import make_question_routes
     from services.adapters.http.recording import make_recording_route, refuse_to_record
     from services.adapters.http.server import HttpServer
@@ -73,6 +74,7 @@ async def serve_http(
             *make_question_routes(query.SERVICES, rpcs, meter),
             *make_watch_routes(query.SERVICES, rpcs, meter),
             make_recording_route(record or refuse_to_record, meter),
+            *make_document_routes(query.SERVICES),
             *make_dashboard_routes(rpcs),
         ]
         server = HttpServer(build_application(routes, settings.origins))

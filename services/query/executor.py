@@ -8,7 +8,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from dataclasses import replace
-from functools import partial
+from functools import lru_cache, partial
 from threading import Event
 from typing import Any, Final, NamedTuple, TypeVar
 
@@ -23,12 +23,12 @@ from services.adapters.wire.question import to_question
 from services.adapters.wire.values import from_day
 from services.ledger.ports import QueryStore, ReadableLog
 from services.ledger.position import Position, parse_position
-from services.ledger.question import Scope
+from services.ledger.question import Question, Scope
 from services.ledger.records import ReadModelStatus
 from services.ledger.times import Day, Instant, day_of
 from services.query.answer_cache import AnswerCache
 from services.query.column_cache import ColumnCache
-from services.query.paging import digest_request, parse_page_request
+from services.query.paging import PageRequest, digest_request, parse_page_request
 from services.query.position_tracker import DEFAULT_WAIT_SECONDS, PositionTracker
 from services.query.query_context import (
     ROW_BYTES,
@@ -43,6 +43,7 @@ from services.query.questions import RegisteredQuestion
 # decision 0036: answers are cached by last offset
 MODEL_MOVED: Final = "MODEL_MOVED"
 _THREADS: Final = 8
+_SHORT_BYTES: Final = 2_048
 
 Result = TypeVar("Result")
 
@@ -239,20 +240,16 @@ class QueryExecutor:
 
     def _parse(self, message: Any, scope: Scope, asked: RegisteredQuestion) -> ParsedRequest:
         """Raises ImpossibleQuestionError, InvalidPageTokenError or an error about min_position."""
-        fields = message.DESCRIPTOR.fields_by_name
-        question = to_question(
-            message.question
-            if "question" in fields
-            else pb.Question(programme_id=message.programme_id),
+        content = message.SerializeToString()
+        read: Any = _read_question_once if len(content) <= _SHORT_BYTES else _read_question
+        question, page = read(
+            type(message),
+            content,
             today=self.today,
             scope=scope,
             takes_subset=asked.takes_subset,
             takes_half_life=asked.takes_half_life,
         )
-        page = parse_page_request(message) if "page_token" in fields else None
-        if page is not None and page.list_version is not None:
-            # All pages of a list have the day of the first, even if midnight passes between them.
-            question = replace(question, as_of_day=page.list_version.as_of_day)
         min_position = None
         if message.min_position:
             min_position = parse_position(
@@ -261,6 +258,29 @@ class QueryExecutor:
         return ParsedRequest(
             message=message, question=question, page=page, min_position=min_position
         )
+
+
+def _read_question(
+    message_type: type[Any], content: bytes, **options: Any
+) -> tuple[Question, PageRequest | None]:
+    """The question of an encoded request, and its page; `options` are those of `to_question`."""
+    message = message_type.FromString(content)
+    fields = message.DESCRIPTOR.fields_by_name
+    question = to_question(
+        message.question
+        if "question" in fields
+        else pb.Question(programme_id=message.programme_id),
+        **options,
+    )
+    page = parse_page_request(message) if "page_token" in fields else None
+    if page is not None and page.list_version is not None:
+        # All pages of a list have the day of the first, even if midnight passes between them.
+        question = replace(question, as_of_day=page.list_version.as_of_day)
+    return question, page
+
+
+# Dashboards repeat their questions, and reading one takes longer than to see that it is cached.
+_read_question_once = lru_cache(maxsize=1_024)(_read_question)
 
 
 def _cache_requests(cache: AnswerCache) -> dict[tuple[str, ...], float]:

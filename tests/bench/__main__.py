@@ -11,6 +11,7 @@ from tests.bench import (
     commands,
     embedded_rebuild,
     end_to_end_latency,
+    http_answers,
     kafka_recording,
     log_during_import,
     many_programmes,
@@ -29,6 +30,7 @@ EMBEDDED = {
     "embedded_rebuild": embedded_rebuild.measure,
     "questions": questions.measure,
     "analyses": analyses.measure,
+    "http_answers": http_answers.measure,
 }
 CLUSTER = {
     "kafka_recording": kafka_recording.measure,

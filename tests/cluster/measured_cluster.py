@@ -63,10 +63,8 @@ class MeasuredCluster:
             for name in ("projector", "query", "ingest")
         )
         up = ("-c", "from services.cli.entry import main; main()", "up")
-        data = str(folder / "data")
-        self.server = self._start(
-            MeasuredProcess("up", folder, "", "", program=up, MUTUA_DATA=data)
-        )
+        embedded = {"MUTUA_DATA": str(folder / "data"), "MUTUA_HTTP_LISTEN": "127.0.0.1:0"}
+        self.server = self._start(MeasuredProcess("up", folder, "", "", program=up, **embedded))
         self._all = (self.projector, self.query, self.ingest, self.server)
         try:
             for process in self._all:

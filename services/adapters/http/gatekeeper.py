@@ -20,6 +20,9 @@ SECURITY_HEADERS: Final = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
 }
+_ENCODED_SECURITY_HEADERS: Final = [
+    (name.lower().encode(), value.encode()) for name, value in SECURITY_HEADERS.items()
+]
 
 
 class Gatekeeper:
@@ -45,7 +48,9 @@ class Gatekeeper:
 
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
-                self._add_headers(MutableHeaders(scope=message), origin)
+                message["headers"] = _with_security_headers(message["headers"])
+                if self._origins:
+                    self._allow_origins(MutableHeaders(scope=message), origin)
             await send(message)
 
         refusal = self._refuse(scope["method"], headers.get("host", ""), origin)
@@ -73,14 +78,18 @@ class Gatekeeper:
             )
         return None
 
-    def _add_headers(self, headers: MutableHeaders, origin: str) -> None:
-        for name, value in SECURITY_HEADERS.items():
-            headers.setdefault(name, value)
-        if self._origins:
-            headers.add_vary_header("Origin")
-            if origin in self._origins:
-                headers["Access-Control-Allow-Origin"] = origin
-                headers["Access-Control-Expose-Headers"] = "ETag, Retry-After"
+    def _allow_origins(self, headers: MutableHeaders, origin: str) -> None:
+        headers.add_vary_header("Origin")
+        if origin in self._origins:
+            headers["Access-Control-Allow-Origin"] = origin
+            headers["Access-Control-Expose-Headers"] = "ETag, Retry-After"
+
+
+def _with_security_headers(headers: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
+    """The headers, and those for security that are not among them."""
+    given = [*headers]
+    names = {name for name, _ in given}
+    return given + [each for each in _ENCODED_SECURITY_HEADERS if each[0] not in names]
 
 
 def _make_preflight_response() -> Response:

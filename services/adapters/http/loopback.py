@@ -1,5 +1,6 @@
 """Where HTTP may listen: on this machine alone, until callers have an identity."""
 
+from functools import lru_cache
 from ipaddress import ip_address
 
 from mutua.host_port import parse_host_port
@@ -16,6 +17,7 @@ def check_loopback(address: str) -> str:
     return address
 
 
+@lru_cache(maxsize=256)
 def is_loopback(host: str) -> bool:
     """Whether a host, with brackets if it is an IPv6 address, is this machine."""
     if host == "localhost":

@@ -99,7 +99,7 @@ class _Question:
         if not identity.is_cacheable:
             answer = await self._compute(request, message, context)
             return _make_response(await asyncio.to_thread(_render, answer, message))
-        asked = f"{context.organization} {request.url.path}?{query.decode('latin-1')}"
+        asked = f"{context.organization} {request.scope['path']}?{query.decode('latin-1')}"
         if matches(request.headers.get("if-none-match", ""), tag := identity.make_tag(asked)):
             return Response(status_code=304, headers=_make_headers(tag))
         response = await self._compute(request, message, context)

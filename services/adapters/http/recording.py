@@ -30,6 +30,7 @@ from services.ledger.errors import (
     Violation,
 )
 
+EVENTS_PATH: Final = f"{API}/events"
 MAX_BODY_BYTES: Final = 4 * MAX_REQUEST_BYTES
 """JSON has up to four times the bytes of the request that it describes."""
 MAX_WAITING_BYTES: Final = 16 * MAX_BODY_BYTES
@@ -67,7 +68,7 @@ async def refuse_to_record(_: RecordEventsRequest, __: CallContext) -> RecordEve
 def make_recording_route(record: RecordEvents, meter: Meter) -> Route:
     """The route that records with `record`."""
     handle = instrument_handler(_Recorder(record).respond, "RecordEvents", meter, streams=False)
-    return Route(f"{API}/events", as_endpoint(handle), methods=["POST"], name="RecordEvents")
+    return Route(EVENTS_PATH, as_endpoint(handle), methods=["POST"], name="RecordEvents")
 
 
 class _Recorder:

@@ -16,7 +16,7 @@ from starlette.types import Receive, Scope, Send
 from mutua.v1.watch_service_pb2 import WatchEvent
 from services.adapters.call_context import CallContext
 from services.adapters.http.http_context import ORGANIZATION_HEADER, HttpContext
-from services.adapters.http.parameters import parse_request
+from services.adapters.http.parameters import read_request
 from services.adapters.http.questions import name_route, wait_until_disconnected
 from services.adapters.telemetry.call_metrics import instrument_handler
 from services.adapters.telemetry.metrics import Meter
@@ -106,7 +106,7 @@ class _Watch:
     async def _follow(self, request: Request, context: CallContext) -> AsyncGenerator[bytes, None]:
         """The events. The token is the one of the last event that a browser has, else the
         parameter."""
-        message = parse_request(request.scope["query_string"], self._rpc.input_type)
+        message = read_request(request.scope["query_string"], self._rpc.input_type)
         message.resume_token = request.headers.get(_LAST_EVENT_ID, "") or message.resume_token
         async with aclosing(self._watching.watch(self._rpc.name, message, context)) as messages:
             async for each in messages:
