@@ -8,20 +8,18 @@ from collections.abc import Callable
 from typing import Final, NamedTuple
 
 import numpy as np
-from scipy.sparse import coo_array, csr_array, eye_array, vstack
+from scipy.sparse import coo_array, csr_array, eye_array
 from scipy.sparse.csgraph import dijkstra
 from scipy.sparse.linalg import splu
 
 from services.measures.flow_graph import Floats, FlowGraph, Ints
 from services.measures.lift import UNKNOWN_GROUP
+from services.measures.sparse_product import multiply_where
 
 _SAME_LENGTH: Final = 1e-12
 """Relative difference up to which two paths are equally long, because sums of 1 / w are rounded."""
 _SHORTEST: Final = 1e-12
 """Ties are at least this long, next to the longest one, so that no sum of lengths loses them."""
-
-_BLOCK_ROWS: Final = 256
-"""Rows of a product at a time, which bounds its memory."""
 
 
 class BrokerageRoles(NamedTuple):
@@ -53,7 +51,7 @@ def measure_constraint(graph: FlowGraph) -> list[float | None]:
     both = (matrix + matrix.T).tocsr()
     sums = np.asarray(both.sum(axis=1)).ravel()
     shares = both.multiply(1 / np.where(sums > 0, sums, 1)[:, None]).tocsr()
-    invested = shares + _multiply_where(shares, shares, both > 0)
+    invested = shares + multiply_where(shares, shares, both > 0)
     constraint = np.asarray(invested.multiply(invested).sum(axis=1)).ravel()
     return [
         value if has_contact else None
@@ -152,14 +150,7 @@ def _count_open(into: csr_array, out_of: csr_array, ties: csr_array) -> Ints:
 
 def _count_closed(into: csr_array, out_of: csr_array, ties: csr_array) -> Ints:
     """Paths through each organization whose first end has a tie to the last."""
-    return _sum_rows(_multiply_where(into.T.tocsr(), ties, out_of))
-
-
-def _multiply_where(left: csr_array, right: csr_array, mask: csr_array) -> csr_array:
-    """The product times a mask, in blocks: ties with one hub fill the whole product."""
-    starts = range(0, max(1, left.shape[0]), _BLOCK_ROWS)
-    blocks = [slice(start, start + _BLOCK_ROWS) for start in starts]
-    return vstack([(left[rows] @ right).multiply(mask[rows]) for rows in blocks], format="csr")
+    return _sum_rows(multiply_where(into.T.tocsr(), ties, out_of))
 
 
 def _sum_rows(matrix: csr_array) -> Ints:

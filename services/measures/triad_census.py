@@ -8,6 +8,7 @@ import numpy as np
 from scipy.sparse import coo_array, csr_array
 
 from services.measures.flow_graph import FlowGraph
+from services.measures.sparse_product import multiply_where
 
 TRIAD_NAMES: Final = (
     *("003", "012", "102", "021D", "021U", "021C", "111D", "111U"),
@@ -60,9 +61,10 @@ def count_triads(graph: FlowGraph) -> Mapping[str, int]:
     """
     size = graph.size
     matrices = _split_by_state(graph)
+    connected = matrices[_FORTH] + matrices[_BACK] + matrices[_MUTUAL]
     ordered = dict.fromkeys(TRIAD_NAMES, 0)  # every triple counts once for each order of its three
     for first, second in product(_CONNECTED, repeat=2):
-        paths = matrices[first] @ matrices[second]
+        paths = multiply_where(matrices[first], matrices[second], connected)
         open_count = _count_paths(matrices[first], matrices[second])
         for third in _CONNECTED:
             closed = int(paths.multiply(matrices[third].T).sum())
