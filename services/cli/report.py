@@ -9,10 +9,10 @@ from mutua.v1.analysis_service_pb2 import Period
 from mutua.v1.query_service_pb2 import Question
 from services.cli.analysis_options import SEED_OPTION, WHERE_OPTION
 from services.cli.connection import GlobalOptions, open_client, warn_if_empty
-from services.cli.filters import resolve_organizations, resolve_topics
 from services.cli.output import show_progress, write_text
 from services.cli.parameters import EnumChoice, words_by_number
 from services.cli.question_options import takes_filters
+from services.cli.question_view import resolve_names
 from services.exports.export_file import STDOUT
 
 if TYPE_CHECKING:
@@ -74,8 +74,8 @@ def report(
     answers = _ask(global_options, question, words_by_number(Period.items()).get(period or 0), seed)
     page = render_page(build_report(answers, bar_order=bar_order), title=title)
     write_text(out, page)
-    if out != STDOUT:
-        click.echo(f"Written: {out}, of position {answers.position}.", err=True)
+    written = "stdout" if out == STDOUT else str(out)
+    show_progress(f"Written: {written}, of position {answers.position}.", is_last=True)
 
 
 def _ask(
@@ -84,16 +84,10 @@ def _ask(
     from services.report.answers import ask_report
 
     with open_client(global_options, write=False, purpose="mutua report") as client:
-        ids, unknown = resolve_organizations(
-            client, question.identity, [list(question.organization_ids)], global_options.command
-        )
-        topics, unknown_topics = resolve_topics(client, question.topics, global_options.command)
-        unknown += unknown_topics
+        unknown = resolve_names(client, question, {}, (), global_options.command)
         if unknown.is_all:
             raise unknown.to_error()
         unknown.warn()
-        question.organization_ids[:] = [ids[each] for each in question.organization_ids]
-        question.topics[:] = topics
         answers = ask_report(client, question, period=period or "", seed=seed, progress=_show)
         if not answers.balances:
             warn_if_empty(global_options, client.get_status())

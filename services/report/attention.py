@@ -6,7 +6,7 @@ from typing import Final
 from mutua.measures import StructureMeasures
 from services.report.text import Names, format_day
 
-MAX_LISTED: Final = 60
+MAX_LISTED: Final = 45
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,11 +35,11 @@ def describe_reporting(coverage: Coverage) -> str:
     return f"{sentence}; {silent_count:,} did not, so that their totals may be low."
 
 
-def list_limits(coverage: Coverage, warnings: Iterable[str]) -> Iterator[str]:
-    """A sentence for each limit of all numbers."""
+def list_limits(coverage: Coverage, warnings: Iterable[str], *, is_minutes: bool) -> Iterator[str]:
+    """A sentence for each limit of all numbers; unknown minutes limit only what counts minutes."""
     yield describe_reporting(coverage)
     directed_count = coverage.exchange_count - coverage.joint_count - coverage.internal_count
-    if coverage.unknown_minutes_count:
+    if coverage.unknown_minutes_count and is_minutes:
         directed = format_count(directed_count, "exchange")
         yield f"The minutes of {coverage.unknown_minutes_count:,} of {directed} are not known."
     if coverage.joint_count:

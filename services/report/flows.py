@@ -94,8 +94,8 @@ def split_flow(row: ReciprocityMeasures) -> tuple[SplitPart, ...]:
     parts = (
         ("Direct", row.direct, "comes back between the same two organizations"),
         ("Circulating", row.circulating, "comes back through others"),
-        ("Relayed", row.relayed, "passes through organizations that give it on"),
-        ("One-way", row.one_way, "is more than its receivers gave to anybody"),
+        ("Relayed", row.relayed, "is passed on to others"),
+        ("One-way", row.one_way, "is more than its receivers gave"),
     )
     return tuple(SplitPart(name, share or 0.0, meaning) for name, share, meaning in parts)
 

@@ -70,7 +70,7 @@ def build_report(answers: ReportAnswers, *, bar_order: BarOrder = "name") -> Rep
         basis=tuple(_describe_basis(answers, names)),
         totals=tuple(_list_totals(answers, unit)),
         reporting=describe_reporting(answers.coverage),
-        limits=tuple(list_limits(answers.coverage, answers.warnings)),
+        limits=tuple(list_limits(answers.coverage, answers.warnings, is_minutes=unit.is_minutes)),
         mutuality=describe_mutuality(answers.reciprocity, unit),
         findings=tuple(list_findings(answers, names)),
         network=map_network(answers.nodes, answers.edges, answers.organizations, names),

@@ -54,6 +54,10 @@ class TestNames:
         names = Names([Organization(organization_id=each, name="Oakdale") for each in ("a", "b")])
         assert (names["a"], names["b"]) == ("Oakdale (a)", "Oakdale (b)")
 
+    def test_numbers_in_names_are_in_order(self) -> None:
+        names = Names([])
+        assert names.sort(["Site 10", "site 2", "Site"]) == ["Site", "site 2", "Site 10"]
+
     @pytest.mark.parametrize(
         ("name", "shown"),
         [

@@ -101,6 +101,9 @@ def _measure_radii(nodes: Sequence[MapNode], size: MapSize) -> list[float]:
 
 def _place(nodes: Sequence[MapNode], size: MapSize, radii: Sequence[float]) -> Points:
     points = np.array([(node.x, node.y) for node in nodes]).reshape(-1, 2)
+    if len(nodes) > 2:  # some of all nodes take the room of all
+        low, high = points.min(axis=0), points.max(axis=0)
+        points = (points - low) / np.maximum(high - low, 1e-9)
     inner = np.array([size.width - 2 * _MARGIN, size.height - 2 * _MARGIN])
     gaps = np.array(radii) + 6.0
     return separate(points * inner, gaps, (float(inner[0]), float(inner[1]))) + _MARGIN
