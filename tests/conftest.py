@@ -6,7 +6,10 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
+from services.app.gc_tuning import make_collection_rare
+
 pytest_plugins = ["tests.backing_services"]
+make_collection_rare()
 
 settings.register_profile(
     "local", deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True

@@ -1,6 +1,5 @@
 """`python -m services.ingest`: validates facts and appends them to Kafka."""
 
-from services.app.ingest_service import run
-from services.app.process import main
+from services.app.entry import main
 
-main(run)
+main("ingest_service")

@@ -1,6 +1,5 @@
 """`python -m services.projector`: projects facts from Kafka into the read models."""
 
-from services.app.process import main
-from services.app.projector_service import run
+from services.app.entry import main
 
-main(run)
+main("projector_service")

@@ -9,7 +9,7 @@ from typing import TextIO
 
 from tests.faults.server_process import make_environment
 
-COMMAND = (sys.executable, "-c", "from services.cli.main import main; main()")
+COMMAND = (sys.executable, "-c", "from services.cli.entry import main; main()")
 
 
 def run_cli(*words: str, out: int | TextIO = subprocess.PIPE) -> "subprocess.CompletedProcess[str]":
