@@ -67,7 +67,7 @@ class ProjectorProcess(ServiceProcess):
     def restart_if_ended(self) -> None:
         """Restarts the process like a process manager."""
         if self.has_ended():
-            self.exit_codes.append(self.process.returncode)
+            self.exit_codes.append(self.wait_for_exit())
             self.start()
 
 

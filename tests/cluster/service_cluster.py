@@ -89,7 +89,7 @@ class ServiceCluster:
             return process.has_ended()
 
         wait_until(has_ended, f"the process ends; its output: {process.output}")
-        return process.process.returncode
+        return process.wait_for_exit()
 
     def read_positions(self) -> list[int]:
         """Returns the next offset of every partition in the read models."""

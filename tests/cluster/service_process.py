@@ -2,7 +2,6 @@
 
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -16,6 +15,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from services.adapters.grpc.server import LIVENESS_SERVICE
 from tests.faults.server_process import make_environment
+from tests.fork_server import ForkedProcess
 from tests.ports import allocate_port
 from tests.waiting import PATIENCE_SECONDS, wait_until
 
@@ -48,9 +48,7 @@ class ServiceProcess:
         self._stdout_path, self._stderr_path = (
             folder / f"{name}-{number}.{suffix}" for suffix in ("out", "err")
         )
-        if not program or str(program[0]).startswith("-"):
-            program = (sys.executable, *(program or ("-m", f"services.{name}")))
-        self._command = program
+        self._command = [str(word) for word in program or ("-m", f"services.{name}")]
         urls = {"MUTUA_LOG_URL": log_url, "MUTUA_STORE_URL": store_url}
         inherited = {key: text for key, text in make_environment().items() if key[:6] != "MUTUA_"}
         self._environment = {
@@ -65,9 +63,8 @@ class ServiceProcess:
     def start(self) -> None:
         """Starts the process, again if it has ended."""
         with self._stdout_path.open("a") as stdout, self._stderr_path.open("a") as stderr:
-            self.process = subprocess.Popen(
-                self._command, stdout=stdout, stderr=stderr, env=self._environment
-            )
+            start = ForkedProcess if self._command[0].startswith("-") else subprocess.Popen
+            self.process = start(self._command, stdout=stdout, stderr=stderr, env=self._environment)
 
     @property
     def stdout(self) -> str:
