@@ -75,7 +75,8 @@ def fact_id(number: int) -> str:
 
 def make_environment(**more: str) -> dict[str, str]:
     path = os.pathsep.join([str(ROOT), str(ROOT / "proto")])
-    return {**os.environ, "PYTHONPATH": path, **more}
+    # As the command `mutua` does: several threads sum in another order.
+    return {**os.environ, "PYTHONPATH": path, "OPENBLAS_NUM_THREADS": "1", **more}
 
 
 def start_python(
