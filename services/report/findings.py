@@ -140,7 +140,9 @@ def find_movement(answers: ReportAnswers, _: Names) -> ReportFinding | None:
     if not row.newcomer_count and not row.stopped_count:
         return None
     came = format_count(row.newcomer_count, "organization", "has")
-    stopped = format_count(row.stopped_count, "organization", "has")
+    stopped = "no organization has"
+    if row.stopped_count:
+        stopped = format_count(row.stopped_count, "organization", "has")
     return ReportFinding(
         statement=f"{came} a first exchange in the window; {stopped} earlier ones and none in it.",
         evidence="First and last exchanges of the whole history, compared with the window.",
