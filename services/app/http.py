@@ -27,6 +27,7 @@ class HttpSettings:
     listen: str = ""
     origins: tuple[str, ...] = ()
     ingest_server: str = ""
+    reuse_port: bool = False
 
     @classmethod
     def of(cls, settings: "Settings") -> Self:
@@ -35,6 +36,7 @@ class HttpSettings:
             listen=settings.http_listen,
             origins=parse_origins(settings.http_origins),
             ingest_server=settings.ingest_server,
+            reuse_port=settings.reuse_port,
         )
 
 
@@ -78,6 +80,8 @@ async def serve_http(
             *make_dashboard_routes(rpcs),
         ]
         server = HttpServer(build_application(routes, settings.origins))
-        address = await server.start(settings.listen, grace_seconds=GRACE_SECONDS)
+        address = await server.start(
+            settings.listen, reuse_port=settings.reuse_port, grace_seconds=GRACE_SECONDS
+        )
         resources.push_async_callback(server.stop)
         yield address

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import ExitStack, closing, suppress
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import grpc
+import httpx
 import pytest
+from google.protobuf.json_format import MessageToDict
 from kafka import KafkaProducer
 
 from mutua.v1 import query_service_pb2 as pb
@@ -27,7 +30,7 @@ from tests.cluster.topics import kafka_url
 from tests.databases import block_connections, execute_sql
 from tests.faults.server_process import facts
 from tests.ports import allocate_port
-from tests.waiting import wait_until
+from tests.waiting import PATIENCE_SECONDS, wait_until
 
 PROGRAMME = "default"
 
@@ -199,3 +202,43 @@ class TestQuery:
                     assert stub.GetStatus(request).fact_count == 5
             finally:
                 running.kill()
+
+
+class TestHttp:
+    def test_facts_are_passed_on_to_ingest_and_answered(
+        self, tmp_path: Path, broker: str, topic: str, database: str
+    ) -> None:
+        http = f"127.0.0.1:{allocate_port()}"
+        urls = kafka_url(broker, topic), database
+        with ExitStack() as processes:
+
+            def start(name: str, **settings: str) -> ServiceProcess:
+                process = ServiceProcess(name, tmp_path, *urls, **settings)
+                processes.callback(process.kill)
+                return process
+
+            ingest = start("ingest")
+            query = start("query", MUTUA_HTTP_LISTEN=http, MUTUA_INGEST_SERVER=ingest.address)
+            url = f"http://{http}/api/v1"
+            wait_until(lambda: is_listening(http), "HTTP is answered")
+            problem = httpx.get(f"{url}/balances").json()
+            assert (problem["status"], problem["reason"]) == (503, "LOG_DOWN")
+            start("projector").wait_until_ready()
+            ingest.wait_until_ready()
+            query.wait_until_ready()
+            [event] = facts(0, 1)
+            event.programme_id = PROGRAMME
+            document = MessageToDict(event, preserving_proto_field_name=True)
+            recorded = httpx.post(f"{url}/events", json={"events": [document]}).json()
+            params = {"min_position": recorded["position"]}
+            answer = httpx.get(f"{url}/balances", params=params, timeout=PATIENCE_SECONDS)
+            assert len(answer.json()["balances"]) == 2
+            headers = {"If-None-Match": answer.headers["etag"]}
+            assert httpx.get(f"{url}/balances", params=params, headers=headers).status_code == 304
+
+
+def is_listening(address: str) -> bool:
+    host, _, port = address.rpartition(":")
+    with suppress(OSError), socket.create_connection((host, int(port)), timeout=1):
+        return True
+    return False

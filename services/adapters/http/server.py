@@ -17,6 +17,11 @@ from services.adapters.http.connection import MAX_HEAD_BYTES, ConnectionLimits, 
 
 _KEEP_ALIVE_SECONDS: Final = 65
 """Longer than the 60 s of proxies, so that a proxy closes first and loses no request."""
+_ACCEPTED_AT_ONCE: Final = 64
+"""Connections that asyncio accepts before it looks at any of them. With uvicorn's 2,048 a crowd of
+them uses up all files of the process before the oldest is closed."""
+_QUEUED_CONNECTIONS: Final = 2_048
+"""Connections that the kernel keeps until they are accepted."""
 
 
 class HttpServer:
@@ -43,12 +48,14 @@ class HttpServer:
             access_log=False,
             proxy_headers=False,
             server_header=False,
+            backlog=_ACCEPTED_AT_ONCE,
             timeout_keep_alive=_KEEP_ALIVE_SECONDS,
             timeout_graceful_shutdown=max(1, int(grace_seconds)),
         )
         self._server = _Server(config)
         self._serving = asyncio.create_task(self._server.serve(sockets=[listener]))
         await self._server.is_accepting.wait()
+        listener.listen(_QUEUED_CONNECTIONS)
         return f"{host}:{listener.getsockname()[1]}"
 
     async def stop(self) -> None:
