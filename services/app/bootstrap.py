@@ -23,6 +23,7 @@ from mutua.location import POLL_SECONDS
 from mutua.v1.ingest_service_pb2_grpc import add_IngestServiceServicer_to_server
 from services.adapters.grpc.server import GrpcServer
 from services.adapters.sql_store.tables import MODEL_VERSION
+from services.adapters.sqlite.control_store import SqliteControlStore
 from services.adapters.sqlite.data_directory import DataDirectory
 from services.adapters.sqlite.log import SqliteLog
 from services.adapters.sqlite.store import SqliteStore
@@ -215,7 +216,8 @@ async def _serving(
         query.add_query_services(asking, server.aio_server)
         if meter is not NO_OP_METER:
             resources.enter_context(_measuring(directory, log, asking, positions, meter))
-        answering_http = serve_http(http, asking, record, meter)
+        maps = SqliteControlStore(directory.control_path) if holds_lock else None
+        answering_http = serve_http(http, asking, record, meter, maps=maps)
         async with _listening(server, listen, positions, answering_http) as running:
             addresses = running.address, running.http_address
             with directory.publish_server(*addresses) if holds_lock else nullcontext():

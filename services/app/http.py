@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final, Self
 from services.adapters.grpc.ingest_forwarder import IngestForwarder
 from services.adapters.http.origins import parse_origins
 from services.adapters.telemetry.metrics import Meter
+from services.ledger.ports import MapStore
 from services.query import service as query
 
 if TYPE_CHECKING:
@@ -49,11 +50,13 @@ async def serve_http(
     rpcs: query.QueryRpcs,
     record: "RecordEvents | None",
     meter: Meter,
+    *,
+    maps: MapStore | None = None,
 ) -> AsyncIterator[str]:
     """Answers HTTP while the context lasts; its address, "" if settings name none.
 
     Without `record` facts are passed on to the ingest process that settings name, or refused.
-    Raises OSError when the address cannot be bound.
+    `maps` has the coordinates of organizations. Raises OSError when the address cannot be bound.
     """
     if not settings.listen:
         yield ""
@@ -77,7 +80,7 @@ async def serve_http(
             *make_watch_routes(query.SERVICES, rpcs, meter),
             make_recording_route(record or refuse_to_record, meter),
             *make_document_routes(query.SERVICES),
-            *make_dashboard_routes(rpcs),
+            *make_dashboard_routes(rpcs, maps),
         ]
         server = HttpServer(build_application(routes, settings.origins))
         address = await server.start(

@@ -13,6 +13,7 @@ from services.adapters.grpc.server import GrpcServer
 from services.adapters.http.entity_tag import AnswerIdentity
 from services.adapters.kafka.address import KafkaAddress
 from services.adapters.kafka.topic import KafkaTopic
+from services.adapters.postgres.control_store import PostgresControlStore
 from services.adapters.postgres.store import PostgresStore, read_token_key
 from services.adapters.postgres.watch import ProjectionStatus, watch
 from services.adapters.sql_store.tables import MODEL_VERSION
@@ -55,7 +56,8 @@ async def _serve(settings: Settings, log_address: KafkaAddress) -> int:
         query.add_query_services(gate, server.aio_server)
         await server.set_serving(serving=False)
         address = await server.start(settings.listen)
-        async with serve_http(HttpSettings.of(settings), gate, None, meter):
+        maps = PostgresControlStore(settings.store_url)
+        async with serve_http(HttpSettings.of(settings), gate, None, meter, maps=maps):
             answer_task = asyncio.create_task(
                 _answer(settings, log_address, server, gate, address, meter)
             )

@@ -202,3 +202,16 @@ class QueryStore(Protocol):
         """Distinguishes these read models from others of the same log."""
 
     def open_snapshot(self, partition: int) -> AbstractContextManager[Snapshot]: ...
+
+
+class MapStore(Protocol):
+    """Coordinates of organizations on the map, 0 to 1, by programme. They never change.
+
+    All methods raise LogUnavailableError while the store is away. Any thread may call them.
+    """
+
+    def read_places(self, programme_id: str) -> Mapping[str, tuple[float, float]]:
+        """x and y by organization id."""
+
+    def add_places(self, programme_id: str, places: Mapping[str, tuple[float, float]]) -> None:
+        """Stores coordinates; an organization that has some keeps them."""

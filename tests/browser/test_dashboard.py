@@ -129,6 +129,67 @@ class TestBalances:
             assert 'fill="rgb(31, 111, 168)"' in content.decode()
 
 
+class TestNetwork:
+    def read_places(self, page: Page) -> dict[str, str]:
+        """Where the shape of each organization is drawn."""
+        places: dict[str, str] = page.locator(".node").evaluate_all(
+            "nodes => Object.fromEntries(nodes.map("
+            "node => [node.dataset.key, node.getAttribute('transform')]))"
+        )
+        return places
+
+    def test_shapes_equal_the_answer(self, dashboard: Dashboard, client: Client) -> None:
+        page = dashboard.open("?view=network&from=2019-03-01&to=2019-06-01")
+        network = client.get_network(from_date="2019-03-01", to_date="2019-06-01")
+        node = next(each for each in network.nodes if each.organization_id == "T-18")
+        words = f"gave {node.given:.0f}, received {node.received:.0f}"
+        expect(
+            page.get_by_role("option", name=f"Saltwick Teaching Hospitals: {words}")
+        ).to_have_count(1)
+
+    def test_months_move_no_organization(self, dashboard: Dashboard) -> None:
+        page = dashboard.open("?view=network")
+        before = self.read_places(page)
+        page.get_by_role("slider", name="First month shown").press("ArrowRight")
+        page.wait_for_url(lambda url: "from=2018-08-01" in url)
+        dashboard.wait()
+        assert self.read_places(page) == before
+
+    def test_new_organization_moves_no_other(
+        self, dashboard: Dashboard, server: EmbeddedServer
+    ) -> None:
+        with Client(server.address, programme="map") as client:
+            client.record([exchange("A", "B"), exchange("B", "C"), exchange("C", "D")])
+            page = dashboard.open("?view=network&programme=map")
+            before = self.read_places(page)
+            client.record([exchange("A", "E"), exchange("B", "E")])
+        expect(page.locator(".node")).to_have_count(5)
+        after = self.read_places(page)
+        assert len(before) == 4
+        assert before.items() <= after.items()
+
+    def test_tie_shows_the_exchanges_behind_it(self, dashboard: Dashboard, client: Client) -> None:
+        page = dashboard.open("?view=network")
+        page.get_by_role("link", name="Saltwick Teaching Hospitals to Penbrook").click()
+        page.wait_for_url(lambda url: "giver=T-18" in url)
+        card = dashboard.card("Saltwick Teaching Hospitals to Penbrook University Hospitals")
+        exchanges = client.list_exchanges(giver_id="T-18", receiver_id="T-08", standing_only=True)
+        expect(card.get_by_role("listitem")).to_have_count(len(list(exchanges)))
+
+    def test_arrow_keys_go_to_the_next_organization(self, dashboard: Dashboard) -> None:
+        page = dashboard.open("?view=network")
+        first = page.locator(".node[tabindex='0']")
+        first.focus()
+        before = first.get_attribute("data-key")
+        for key in ("ArrowLeft", "ArrowRight", "ArrowUp", "ArrowDown"):
+            page.keyboard.press(key)
+        page.keyboard.press("ArrowRight")
+        focused = page.evaluate("document.activeElement.dataset.key")
+        assert focused != before
+        page.keyboard.press("Enter")
+        page.wait_for_url(lambda url: f"organization={focused.removeprefix('node-')}" in url)
+
+
 class TestPage:
     @pytest.mark.parametrize("width", [NARROW, WIDE])
     @pytest.mark.parametrize("view", PAGES)

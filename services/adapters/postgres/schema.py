@@ -4,7 +4,8 @@ Schemas `mutua_read_N` are numbered in the order in which they became or will be
 stores its model version. `mutua_control.answering` names the active schema, so a switch-over, and
 the way back, changes one row. `mutua_control.fact_kind` has the kinds of facts that the projectors
 of a schema support; a schema without any has no projector yet. `mutua_control.token_key` signs
-resume tokens, which all query processes accept.
+resume tokens, which all query processes accept. `mutua_control.map_place` has the coordinates of
+organizations on the map.
 """
 
 from collections.abc import Iterable
@@ -42,6 +43,13 @@ _CONTROL: Final = """
     CREATE TABLE IF NOT EXISTS mutua_control.token_key (
         one boolean PRIMARY KEY DEFAULT true CHECK (one),
         key bytea NOT NULL
+    );
+    CREATE TABLE IF NOT EXISTS mutua_control.map_place (
+        programme text,
+        organization text COLLATE "C",
+        x double precision NOT NULL,
+        y double precision NOT NULL,
+        PRIMARY KEY (programme, organization)
     );
     INSERT INTO mutua_control.token_key (key)
     VALUES (uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid()))

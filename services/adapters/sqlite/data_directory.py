@@ -33,6 +33,8 @@ BUILD_LOCK_FILE: Final = "build.lock"
 """Locked by the one process that builds read models or deletes superseded ones."""
 TOKEN_KEY_FILE: Final = "token.key"
 """Signs resume tokens, so that they stay valid when another process serves the directory."""
+CONTROL_FILE: Final = "control.sqlite"
+"""What is not on the log: coordinates on the map."""
 _CURRENT: Final = "current"
 _NEXT: Final = "next"
 # decision 0042: embedded read models are numbered files
@@ -47,6 +49,7 @@ _OURS: Final = (
     BUILD_LOCK_FILE,
     SERVER_FILE,
     TOKEN_KEY_FILE,
+    CONTROL_FILE,
 )
 
 
@@ -59,6 +62,10 @@ class DataDirectory:
     @property
     def log_path(self) -> Path:
         return self.path / LOG_FILE
+
+    @property
+    def control_path(self) -> Path:
+        return self.path / CONTROL_FILE
 
     def require_data(self) -> None:
         """Raises ForeignDataError when the directory has no log, or foreign files."""

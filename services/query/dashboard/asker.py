@@ -12,6 +12,7 @@ from mutua.v1 import analysis_service_pb2, query_service_pb2
 from mutua.v1.query_service_pb2 import Question
 from services.adapters.call_context import CallContext
 from services.adapters.http.questions import Answering
+from services.query.dashboard.map_places import MapPlaces
 
 _SERVICES: Final = (
     query_service_pb2.DESCRIPTOR.services_by_name["QueryService"],
@@ -25,8 +26,15 @@ _ROW_FIELD: Final = 1
 class Asker:
     """Asks questions with the filters of one view, on behalf of one caller."""
 
-    def __init__(self, answering: Answering, context: CallContext, question: Question) -> None:
+    def __init__(
+        self,
+        answering: Answering,
+        context: CallContext,
+        question: Question,
+        places: MapPlaces,
+    ) -> None:
         self.question = question
+        self.places = places
         self._answering = answering
         self._context = context
 
@@ -35,21 +43,28 @@ class Asker:
 
         `question` replaces the filters of the view.
         """
-        method = _RPCS[rpc]
-        request: Any = GetMessageClass(method.input_type)(**fields)
-        names = method.input_type.fields_by_name
-        if "question" in names:
-            request.question.CopyFrom(question or self.question)
-        else:
-            request.programme_id = self.question.programme_id
-        if "page_size" in names and not request.page_size:
-            request.page_size = MAX_PAGE_SIZE
-            return await self._join_pages(rpc, request)
-        return await self._answer(rpc, request)
+        request = self._make_request(rpc, question, fields)
+        if "page_size" not in request.DESCRIPTOR.fields_by_name:
+            return await self._answer(rpc, request)
+        request.page_size = MAX_PAGE_SIZE
+        return await self._join_pages(rpc, request)
+
+    async def ask_page(self, rpc: str, question: Question | None = None, **fields: Any) -> Any:
+        """The first page of a list. Raises MutuaError."""
+        return await self._answer(rpc, self._make_request(rpc, question, fields))
 
     async def ask_each(self, rpc: str, questions: list[Question], **fields: Any) -> list[Any]:
         """The responses to the same rpc under different filters, in their order."""
         return await asyncio.gather(*(self.ask(rpc, each, **fields) for each in questions))
+
+    def _make_request(self, rpc: str, question: Question | None, fields: dict[str, Any]) -> Any:
+        method = _RPCS[rpc]
+        request: Any = GetMessageClass(method.input_type)(**fields)
+        if "question" in method.input_type.fields_by_name:
+            request.question.CopyFrom(question or self.question)
+        else:
+            request.programme_id = self.question.programme_id
+        return request
 
     async def _join_pages(self, rpc: str, request: Any) -> Any:
         whole = await self._answer(rpc, request)

@@ -20,7 +20,9 @@ from services.adapters.http.http_context import HttpContext
 from services.adapters.http.questions import Answering
 from services.adapters.wire.json_form import to_iso
 from services.ledger.errors import NotFoundError
+from services.ledger.ports import MapStore
 from services.query.dashboard.asker import Asker
+from services.query.dashboard.map_places import MapPlaces
 from services.query.dashboard.request import parse_view_request
 from services.query.dashboard.view import Choices, View
 from services.query.dashboard.view_cache import ViewCache
@@ -41,12 +43,15 @@ CONTENT_SECURITY_POLICY: Final = (
 """Pictures to download are drawn from blobs that the page makes itself."""
 
 
-def make_dashboard_routes(answering: Answering) -> Iterator[BaseRoute]:
-    """The routes of the page at `/`, its views at `/views/NAME`, and its files."""
-    cache = ViewCache()
+def make_dashboard_routes(answering: Answering, maps: MapStore | None) -> Iterator[BaseRoute]:
+    """The routes of the page at `/`, its views at `/views/NAME`, and its files.
+
+    Without `maps` organizations are placed on the map anew after each start.
+    """
+    cache, places = ViewCache(), MapPlaces(maps)
 
     async def answer_view(request: Request) -> Response:
-        return await _answer_view(request, answering, cache)
+        return await _answer_view(request, answering, cache, places)
 
     yield Route("/views", _list_views)
     yield Route("/views/{name}", answer_view)
@@ -60,7 +65,9 @@ async def _list_views(_: Request) -> Response:
     return _make_json(_dump({"views": views}), {"Cache-Control": "no-cache"})
 
 
-async def _answer_view(request: Request, answering: Answering, cache: ViewCache) -> Response:
+async def _answer_view(
+    request: Request, answering: Answering, cache: ViewCache, places: MapPlaces
+) -> Response:
     """The view as JSON; 304 without computing it if the caller has it. Raises MutuaError."""
     view = VIEWS.get(name := request.path_params["name"])
     if view is None:
@@ -77,7 +84,7 @@ async def _answer_view(request: Request, answering: Answering, cache: ViewCache)
         return Response(status_code=304, headers=headers)
 
     async def compute() -> bytes:
-        asker = Asker(answering, context, asked.question)
+        asker = Asker(answering, context, asked.question, places)
         answers = await view.ask(asker, asked.choices)
         return await asyncio.to_thread(_render, view, answers, asked.choices)
 

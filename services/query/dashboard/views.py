@@ -4,7 +4,9 @@ from collections.abc import Mapping
 from typing import Final
 
 from services.query.dashboard.balances import BALANCES
+from services.query.dashboard.evidence import EVIDENCE
 from services.query.dashboard.mutual import MUTUAL
+from services.query.dashboard.network import NETWORK
 from services.query.dashboard.overview import OVERVIEW
 from services.query.dashboard.programme import PROGRAMME
 from services.query.dashboard.view import View
@@ -14,6 +16,8 @@ _VIEWS: Final = (
     MUTUAL,
     OVERVIEW,
     BALANCES,
+    EVIDENCE,
+    NETWORK,
 )
 VIEWS: Final[Mapping[str, View]] = {view.name: view for view in _VIEWS}
 """All views by name; pages in the order of the navigation."""

@@ -18,7 +18,7 @@ const SHARED_PART = "programme";
  * What a view sees of the page.
  * @typedef {object} Page
  * @property {import("./state.js").State} state
- * @property {string[]} choices parameters of the view beyond the filters
+ * @property {string[]} choices parameters of the view and its parts beyond the filters
  * @property {(changes: Record<string, string | string[] | null>) => void} go shows a changed state
  * @property {(changes: Record<string, string | string[] | null>) => string} address of that state
  * @property {boolean} isMinutes whether amounts are minutes
@@ -47,7 +47,9 @@ let live = null;
 function makePage() {
   return {
     get state() { return state; },
-    get choices() { return views.get(state.view)?.choices ?? []; },
+    get choices() {
+      return [state.view, ...(mounted?.module.parts ?? [])].flatMap((part) => views.get(part)?.choices ?? []);
+    },
     get isMinutes() { return (state.values.lens?.[0] ?? "count") !== "count"; },
     address: (changes) => addressOf(state, changes),
     go: (changes) => {

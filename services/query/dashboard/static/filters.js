@@ -43,11 +43,11 @@ export function drawFilters(host, page, programme) {
           label: "Organization",
           parties: () => programme.organizations,
           selected: findParty(programme.organizations, values.organization?.[0]),
-          onselect: (party) => page.go({ organization: party?.id ?? null }),
+          onselect: (party) => page.go({ organization: party?.id ?? null, giver: null, receiver: null }),
         }) : null,
         count ? h("button", {
           type: "button", class: "quiet", "data-key": "clear-all",
-          onclick: () => page.go({ from: null, to: null, kind: null, formality: null, topic: null, organization: null }),
+          onclick: () => page.go({ from: null, to: null, kind: null, formality: null, topic: null, organization: null, giver: null, receiver: null }),
         }, "Clear filters") : null)));
 }
 

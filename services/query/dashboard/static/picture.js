@@ -5,7 +5,7 @@ import { s } from "./dom.js";
 
 const STYLES = ["fill", "fill-opacity", "stroke", "stroke-width", "stroke-dasharray", "stroke-opacity",
   "stroke-linecap", "stroke-linejoin", "opacity", "font-size", "font-weight", "font-variant-numeric",
-  "text-anchor", "visibility"];
+  "text-anchor", "paint-order", "visibility"];
 const FONT = "system-ui, 'Segoe UI', 'Helvetica Neue', Arial, sans-serif";
 const INK = "#1B2733";
 const SECONDARY = "#5A6875";
