@@ -29,7 +29,7 @@ def render_page(report: Report, *, title: str = "") -> str:
     """The whole page; without a title it has the name of the programme."""
     style = files("services.report").joinpath("style.css").read_text(encoding="utf-8")
     template = _make_environment().get_template("page.html")
-    page: str = template.render(
+    return template.render(
         report=report,
         title=clean_name(title, MAX_TITLE) or f"Programme {report.programme}",
         style=Markup(style),  # our own file
@@ -49,7 +49,6 @@ def render_page(report: Report, *, title: str = "") -> str:
         trend=draw_trend(report.trend) if report.trend.points else "",
         trend_axis=draw_trend_axis(report.trend),
     )
-    return page
 
 
 def draw_category(number: int) -> Markup:
