@@ -74,6 +74,7 @@ class QueryService:
             log=log,
             token_key=token_key or token_bytes(32),
             timing=watch_timing,
+            meter=meter,
         )
 
     def switch_store(self, store: QueryStore) -> None:

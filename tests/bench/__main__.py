@@ -19,6 +19,7 @@ from tests.bench import (
     projection,
     questions,
     unary_recording,
+    watch_subscribers,
 )
 from tests.bench.figure import Figure
 
@@ -31,6 +32,7 @@ EMBEDDED = {
     "questions": questions.measure,
     "analyses": analyses.measure,
     "http_answers": http_answers.measure,
+    "watch_subscribers": watch_subscribers.measure,
 }
 CLUSTER = {
     "kafka_recording": kafka_recording.measure,

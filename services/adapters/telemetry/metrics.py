@@ -125,6 +125,8 @@ CACHE_BYTES: Final = Gauge("mutua_query_cache_bytes", "Memory used by the answer
 COLUMNS_BYTES: Final = Gauge(
     "mutua_query_columns_bytes", "Memory used by the columns of recently queried programmes."
 )
+WATCH_FEEDS: Final = Gauge("mutua_watch_feeds", "Distinct questions that are watched.")
+WATCH_SUBSCRIBERS: Final = Gauge("mutua_watch_subscribers", "Streams of watches, by gRPC and HTTP.")
 
 # A data directory.
 DISK_FREE_BYTES: Final = Gauge(

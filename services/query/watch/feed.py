@@ -32,7 +32,7 @@ class WatchTiming:
     """Maximum time without a message."""
     moved_progress_seconds: float = 1.0
     """Time after which a subscriber learns of a new position although no row has changed."""
-    pause_seconds: float = 0.1
+    pause_seconds: float = 0.2
     """Minimum time between the starts of two computations of an answer. A slow one is followed by a
     pause as long as itself, so that no watch computes more than half of the time."""
     poll_seconds: float = 0.25

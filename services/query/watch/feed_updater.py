@@ -19,6 +19,7 @@ logger = logging.getLogger(__name__)
 _RETRY_SECONDS: Final = 1.0
 
 
+# decision 0128: watches compute answers again and compare rows
 class FeedUpdater:
     """The loop that computes one answer. It belongs to the event loop of its feed."""
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final, NamedTuple, TypeVar
 
+from services.adapters.telemetry.metrics import WATCH_FEEDS, WATCH_SUBSCRIBERS, Meter
 from services.ledger.errors import (
     ImpossibleQuestionError,
     InvalidPositionError,
@@ -76,6 +77,7 @@ class WatchHub:
         log: ReadableLog,
         token_key: bytes,
         timing: WatchTiming,
+        meter: Meter,
         max_feeds: int = MAX_FEEDS,
     ) -> None:
         self._executor = executor
@@ -87,11 +89,18 @@ class WatchHub:
         self.max_feeds = max_feeds
         self._feeds: dict[_FeedKey, _RunningFeed] = {}
         self._computing = asyncio.Semaphore(_MAX_COMPUTING)
+        meter.watch(WATCH_FEEDS, lambda: self.feed_count)
+        meter.watch(WATCH_SUBSCRIBERS, lambda: self.subscriber_count)
 
     @property
     def feed_count(self) -> int:
         """Number of distinct questions that are watched."""
         return len(self._feeds)
+
+    @property
+    def subscriber_count(self) -> int:
+        """Number of subscribers of all feeds."""
+        return sum(running.subscriber_count for running in list(self._feeds.values()))
 
     async def subscribe(
         self, rpc: str, request: Any, scope: Scope

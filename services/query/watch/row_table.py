@@ -22,6 +22,7 @@ class TableChange(NamedTuple):
     is_removed: bool = False
 
 
+# decision 0128: watches compute answers again and compare rows
 class RowTable:
     """The latest change of every row, in the order of these changes.
 

@@ -1,0 +1,184 @@
+"""Measures how soon many subscribers get what one recorded, and the memory of their server."""
+
+import asyncio
+import json
+import os
+import random
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from threading import Event as Signal
+from typing import Any
+
+import grpc
+
+from mutua import Client
+from mutua.v1.event_pb2 import Event
+from mutua.v1.query_service_pb2 import Question
+from mutua.v1.types_pb2 import EXCHANGE_KIND_CALL
+from mutua.v1.watch_service_pb2 import WatchBalancesRequest
+from mutua.v1.watch_service_pb2_grpc import WatchServiceStub
+from tests.bench.figure import Figure
+from tests.cli.cli_process import run_up
+
+SUBSCRIBERS, QUESTIONS = 1_000, 20
+CHANNELS = 20
+ORGANIZATIONS = 300
+HISTORY = 5_000
+FACTS_PER_SECOND, DURATION_SECONDS = 200, 20
+LIMIT_SECONDS = {"p50": 0.25, "p99": 0.5}
+LIMIT_MIB = 300
+_PROGRAMME = "default"
+
+
+def measure() -> Iterator[Figure]:
+    with TemporaryDirectory() as folder, run_up(Path(folder, "data")) as (server, ready):
+        address = ready.split()[4]
+        with Client(address) as client:
+            client.get_status(min_position=_record_history(client))
+            with subprocess.Popen(
+                [sys.executable, "-m", __name__, address],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                text=True,
+            ) as subscribers:
+                assert subscribers.stdin is not None
+                assert subscribers.stdout is not None
+                subscribers.stdout.readline()  # all have their snapshot
+                before = _read_processor_seconds(server.pid)
+                acknowledged = _record_live(client)
+                processor = (_read_processor_seconds(server.pid) - before) / _elapsed(acknowledged)
+                memory_mib = _read_memory_mib(server.pid)
+                subscribers.stdin.write(f"{max(acknowledged)}\n")
+                subscribers.stdin.flush()
+                arrivals: list[list[tuple[float, int]]] = json.loads(subscribers.stdout.readline())
+    yield from _evaluate(acknowledged, arrivals)
+    yield Figure("processor of the server", processor, "cores", 1, "one core")
+    yield Figure("memory of the server", memory_mib, "MiB", LIMIT_MIB, "the bound set")
+
+
+def _evaluate(
+    acknowledged: dict[int, float], arrivals: list[list[tuple[float, int]]]
+) -> Iterator[Figure]:
+    what = f"{SUBSCRIBERS:,} WatchBalances of {QUESTIONS} questions, {FACTS_PER_SECOND} facts/s"
+    latencies = [
+        max(0.0, moment - acknowledged[offset])
+        for received in arrivals
+        for offset, moment in _match(sorted(acknowledged), received)
+    ]
+    hundredths = statistics.quantiles(latencies, n=100)
+    for name, index in (("p50", 49), ("p99", 98)):
+        yield Figure(
+            f"{what}: acknowledged to received, {name}",
+            hundredths[index],
+            "s",
+            LIMIT_SECONDS[name],
+            "the bound set",
+        )
+    complete = sum(received[-1][1] >= max(acknowledged) for received in arrivals)
+    yield Figure("subscribers that got everything", complete, "", SUBSCRIBERS, "all")
+    messages = sum(map(len, arrivals)) / SUBSCRIBERS / _elapsed(acknowledged)
+    yield Figure("messages a subscriber", messages, "a second", 5, "one in 200 ms")
+
+
+def _match(offsets: list[int], received: list[tuple[float, int]]) -> Iterator[tuple[int, float]]:
+    """When a subscriber had each fact."""
+    messages = iter(received)
+    moment, reached = next(messages)
+    for offset in offsets:
+        while reached < offset:
+            moment, reached = next(messages, (float("inf"), 1 << 62))
+        yield offset, moment
+
+
+def _record_history(client: Client) -> str:
+    position = ""
+    for _ in range(HISTORY // 1_000):
+        position = client.record([_make_exchange() for _ in range(1_000)])
+    return position
+
+
+def _record_live(client: Client) -> dict[int, float]:
+    """Records at an even rate; when the facts before each offset were acknowledged."""
+    acknowledged: dict[int, float] = {}
+    start, batch, never = time.monotonic(), 10, Signal()
+    for number in range(FACTS_PER_SECOND * DURATION_SECONDS // batch):
+        never.wait(max(0.0, start + number * batch / FACTS_PER_SECOND - time.monotonic()))
+        position = client.record([_make_exchange() for _ in range(batch)])
+        acknowledged[_offset_of(position)] = time.monotonic()
+    return acknowledged
+
+
+def _make_exchange() -> Event:
+    giver, receiver = random.sample(range(ORGANIZATIONS), 2)
+    event = Event()
+    event.occur_time.FromDatetime(datetime.now(UTC) - timedelta(minutes=1))
+    exchange = event.exchange_recorded.exchange
+    exchange.giver_ids.append(f"o{giver}")
+    exchange.receiver_ids.append(f"o{receiver}")
+    exchange.kind = EXCHANGE_KIND_CALL
+    exchange.giver_minutes = 30
+    return event
+
+
+def _read_memory_mib(pid: int) -> float:
+    status = Path(f"/proc/{pid}/status").read_text()
+    return int(status.partition("VmHWM:")[2].split()[0]) / 1024
+
+
+def _elapsed(acknowledged: dict[int, float]) -> float:
+    return max(acknowledged.values()) - min(acknowledged.values())
+
+
+def _read_processor_seconds(pid: int) -> float:
+    user, system = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[11:13]
+    return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
+
+
+def _offset_of(position: str) -> int:
+    return int(position.rpartition(".")[2])
+
+
+async def _subscribe(address: str) -> None:
+    """Holds all subscriptions, and prints when each message arrived."""
+    options = [("grpc.use_local_subchannel_pool", 1)]
+    channels = [grpc.aio.insecure_channel(address, options=options) for _ in range(CHANNELS)]
+    stubs: list[Any] = [WatchServiceStub(channel) for channel in channels]
+    arrivals: list[list[tuple[float, int]]] = [[] for _ in range(SUBSCRIBERS)]
+    await_snapshots = asyncio.Semaphore(0)
+
+    async def follow(number: int) -> None:
+        question = Question(programme_id=_PROGRAMME)
+        question.from_date.year, question.from_date.month = 2020, 1
+        question.from_date.day = number % QUESTIONS + 1
+        calls = stubs[number % CHANNELS].WatchBalances(WatchBalancesRequest(question=question))
+        is_complete = False
+        async for message in calls:
+            if is_complete:
+                arrivals[number].append((time.monotonic(), _offset_of(message.position)))
+            elif message.resume_token:
+                is_complete = True
+                await_snapshots.release()
+
+    tasks = [asyncio.create_task(follow(number)) for number in range(SUBSCRIBERS)]
+    for _ in range(SUBSCRIBERS):
+        await await_snapshots.acquire()
+    print(flush=True)
+    end = int(await asyncio.to_thread(sys.stdin.readline))
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline and any(  # noqa: ASYNC110 # a poll costs nothing here
+        not received or received[-1][1] < end for received in arrivals
+    ):
+        await asyncio.sleep(0.1)
+    print(json.dumps(arrivals), flush=True)
+    for task in tasks:
+        task.cancel()
+
+
+if __name__ == "__main__":
+    asyncio.run(_subscribe(sys.argv[1]))
