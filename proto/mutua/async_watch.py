@@ -107,9 +107,17 @@ class AsyncWatch(Generic[Row]):
             if error.reason == "RESUME_TOKEN_INVALID" and self._request.resume_token:
                 self._request.resume_token = ""  # of another log, or of a server without its key
                 continue
-            await self._connection.sleep(attempts.delay_seconds(error))
-            link = await self._connection.next_link(link, attempts)
+            link = await self._reconnect(link, attempts, error)
             self._request.resume_token = self._state.resume_token
+
+    async def _reconnect(self, link: AsyncLink, attempts: Attempts, error: MutuaError) -> AsyncLink:
+        """A link for the next stream. Raises the error with which it is too late or of no use."""
+        while True:
+            await self._connection.sleep(attempts.delay_seconds(error))
+            try:
+                return await self._connection.next_link(link, attempts)
+            except MutuaError as failure:
+                error = failure
 
     async def _read_stream(
         self, link: AsyncLink, request_id: str

@@ -84,16 +84,21 @@ class DirectoryLocation:
         purpose: str = "mutua.Client",
         open_directory: DirectoryOpener | None = None,
         wait_seconds: float = 5.0,
+        takes_over: bool = True,
     ) -> None:
         """For the options see `DirectoryOpener`: by default the one of the installed server side.
 
         `wait_seconds` bounds the wait for a process that holds the directory and does not serve it.
+        Without `takes_over` this process does not open a directory that another one has served,
+        because its server may be restarting.
         """
         self.path = Path(path)
         self._read_only = read_only
         self._purpose = purpose
         self._open_directory = open_directory
         self._wait_seconds = wait_seconds
+        self._takes_over = takes_over
+        self._was_served = False
         self._lock = Lock()
         self._opened = ExitStack()
         self._own_address = ""
@@ -103,7 +108,12 @@ class DirectoryLocation:
             deadline = time.monotonic() + self._wait_seconds
             while not self._own_address:
                 if address := find_running_server(self.path):
+                    self._was_served = True
                     return address
+                if self._was_served and not self._takes_over:
+                    raise MutuaError(
+                        f"The server of {self.path} has ended.", code=grpc.StatusCode.UNAVAILABLE
+                    )
                 try:
                     self._open()
                 except MutuaError as error:

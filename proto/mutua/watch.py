@@ -106,9 +106,17 @@ class Watch(Generic[Row]):
             if error.reason == "RESUME_TOKEN_INVALID" and self._request.resume_token:
                 self._request.resume_token = ""  # of another log, or of a server without its key
                 continue
-            self._connection.sleep(attempts.delay_seconds(error))
-            link = self._connection.next_link(link, attempts)
+            link = self._reconnect(link, attempts, error)
             self._request.resume_token = self._state.resume_token
+
+    def _reconnect(self, link: Link, attempts: Attempts, error: MutuaError) -> Link:
+        """A link for the next stream. Raises the error with which it is too late or of no use."""
+        while True:
+            self._connection.sleep(attempts.delay_seconds(error))
+            try:
+                return self._connection.next_link(link, attempts)
+            except MutuaError as failure:
+                error = failure
 
     def _read_stream(self, link: Link, request_id: str) -> Generator[AnswerChange[Row], None, None]:
         self._state.begin_stream()

@@ -27,11 +27,14 @@ class GlobalOptions:
 
 
 @contextmanager
-def open_client(global_options: GlobalOptions, *, write: bool, purpose: str) -> Iterator[Client]:
+def open_client(
+    global_options: GlobalOptions, *, write: bool, purpose: str, takes_over: bool = True
+) -> Iterator[Client]:
     """A client of the server given, else of the data directory.
 
-    While no process serves the directory, this one opens it for `purpose`, to record if `write`. A
-    client that writes records for the organization that --as means by id, name or alias.
+    While no process serves the directory, this one opens it for `purpose`, to record if `write`;
+    without `takes_over` not after another one served it. A client that writes records for the
+    organization that --as means by id, name or alias.
     """
 
     def client_for(organization: str) -> Client:
@@ -42,6 +45,7 @@ def open_client(global_options: GlobalOptions, *, write: bool, purpose: str) -> 
                 read_only=not write,
                 purpose=purpose,
                 open_directory=_open_directory,
+                takes_over=takes_over,
             )
         return Client(
             global_options.server,

@@ -164,7 +164,10 @@ def _follow(
     rpc: str, global_options: GlobalOptions, question: Question, form: str, **filters: Any
 ) -> None:
     """Shows a watch until it is interrupted. Raises MutuaError when it cannot go on."""
-    with open_client(global_options, write=False, purpose="mutua watch") as client:
+    # It lasts, so it must not hold the directory against a server that is starting again.
+    with open_client(
+        global_options, write=False, purpose="mutua watch", takes_over=False
+    ) as client:
         resolve_names(client, question, {}, (), global_options.command).warn()
         sentences = _Sentences(client, question)
         with _BEGIN[rpc](client.watch, question, **filters) as changes:

@@ -7,6 +7,7 @@ import signal
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,7 +16,7 @@ from mutua import Client
 from mutua.v1 import query_service_pb2 as pb
 from services.cli.organization_names import CommandLineDirectory
 from services.cli.watch_sentences import DESCRIBE, SentenceContext, describe_removed
-from tests.cli.cli_process import COMMAND
+from tests.cli.cli_process import COMMAND, run_up
 from tests.faults.server_process import make_environment
 from tests.services import facts
 from tests.services.conftest import address as address
@@ -73,6 +74,26 @@ class TestCommand:
             assert [edge["giver_id"] for edge in change["edges"]] == ["b"]
             assert (change["removed_nodes"], change["removed_edges"]) == ([], [])
             assert change["coverage"]["exchange_count"] == 2
+
+    def test_does_not_hold_the_directory_of_a_restarting_server(self, tmp_path: Path) -> None:
+        command = (*COMMAND, "--data", str(tmp_path), "watch", "balances", "--format", "json")
+        with run_up(tmp_path) as (server, ready), Client(ready.split()[4]) as client:
+            client.get_status(min_position=client.record([facts.exchange("a", "b")]))
+            with subprocess.Popen(
+                command, stdout=subprocess.PIPE, text=True, env=make_environment()
+            ) as process:
+                assert json.loads(read_line(process))["event"] == "snapshot"
+                server.terminate()
+                server.wait()
+                with (
+                    run_up(tmp_path) as (_, restarted),
+                    Client(restarted.split()[4]) as next_client,
+                ):
+                    later_client.record([facts.exchange("c", "b")])
+                    change = json.loads(read_line(process))
+                    assert [row["organization_id"] for row in change["balances"]] == ["b", "c"]
+                    process.send_signal(signal.SIGINT)
+                    assert process.wait() == 130
 
 
 @pytest.mark.parametrize(
