@@ -85,10 +85,7 @@ class TestCommand:
                 assert json.loads(read_line(process))["event"] == "snapshot"
                 server.terminate()
                 server.wait()
-                with (
-                    run_up(tmp_path) as (_, restarted),
-                    Client(restarted.split()[4]) as next_client,
-                ):
+                with run_up(tmp_path) as (_, again), Client(again.split()[4]) as later_client:
                     later_client.record([facts.exchange("c", "b")])
                     change = json.loads(read_line(process))
                     assert [row["organization_id"] for row in change["balances"]] == ["b", "c"]

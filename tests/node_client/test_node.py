@@ -114,3 +114,14 @@ def test_receives_request_too_large(node: Call, mebibytes: int) -> None:
 
 def test_keeps_an_idle_connection(node: Call) -> None:
     assert node("idle", IDLE_MILLISECONDS) == {"states": ["READY"]}
+
+
+def test_follows_a_watch_and_comes_back_with_its_token(server: str, node: Call) -> None:
+    with Client(server, programme="watched") as client:
+        client.get_status(min_position=client.record([exchange("a", "b")]))
+        found = node("follow", "watched")
+        changes = [each for each in found["events"] if each != "WATCH_EVENT_PROGRESS"]
+        assert changes == ["WATCH_EVENT_SNAPSHOT_COMPLETE", "WATCH_EVENT_DELTA"]
+        assert found["events"][-1] == "WATCH_EVENT_PROGRESS"
+        balances = {row.organization_id: row.given for row in client.list_balances()}
+    assert found["given"] == balances == {"a": 1, "b": 0, "node": 1}

@@ -9,8 +9,10 @@ const loader = require("@grpc/proto-loader");
 const protobuf = require("protobufjs");
 
 const [folder, address, command, argument] = process.argv.slice(2);
-const files = ["ingest_service", "query_service"].map((name) => `mutua/v1/${name}.proto`);
-const { mutua } = grpc.loadPackageDefinition(loader.loadSync(files, { includeDirs: [folder] }));
+const services = ["ingest_service", "query_service", "watch_service"];
+const files = services.map((name) => `mutua/v1/${name}.proto`);
+const options = { includeDirs: [folder], enums: String, arrays: true };
+const { mutua } = grpc.loadPackageDefinition(loader.loadSync(files, options));
 const { Status, ErrorInfo } = protobuf.parse(`
   syntax = "proto3";
   message Any { string type_url = 1; bytes value = 2; }
@@ -90,7 +92,46 @@ async function idle(milliseconds) {
   return { states: states.map((state) => grpc.connectivityState[state]) };
 }
 
-({ pages, large, idle })[command](argument).then(
+// Folds the balances of a programme, records an exchange once all are there, and comes back.
+async function follow(programme) {
+  const watch = connect(mutua.v1.WatchService);
+  const ingest = connect(mutua.v1.IngestService);
+  const given = {};
+  const events = [];
+  let resumeToken = "";
+
+  // Reads a stream up to a message with this event.
+  function readUntil(event, onSnapshot = () => {}) {
+    return new Promise((resolve, reject) => {
+      const stream = watch.WatchBalances({ question: { programmeId: programme }, resumeToken });
+      stream.on("data", (message) => {
+        events.push(message.event);
+        for (const row of message.removedBalances) delete given[row.organizationId];
+        for (const row of message.balances) given[row.organizationId] = row.given;
+        resumeToken = message.resumeToken || resumeToken;
+        if (message.event === "WATCH_EVENT_SNAPSHOT_COMPLETE") onSnapshot();
+        if (message.event === event) {
+          stream.cancel();
+          resolve();
+        }
+      });
+      stream.on("error", reject); // after a cancel it changes nothing
+    });
+  }
+
+  const exchange = { giverIds: ["node"], receiverIds: ["a"], kind: "EXCHANGE_KIND_CALL" };
+  const event = {
+    eventId: require("node:crypto").randomUUID(),
+    programmeId: programme,
+    occurTime: { seconds: Math.floor(Date.now() / 1000) },
+    exchangeRecorded: { exchange },
+  };
+  await readUntil("WATCH_EVENT_DELTA", () => call(ingest, "RecordEvents", { events: [event] }));
+  await readUntil("WATCH_EVENT_PROGRESS");
+  return { events, given };
+}
+
+({ pages, large, idle, follow })[command](argument).then(
   (found) => {
     console.log(JSON.stringify(found));
     process.exit(0);
