@@ -9,7 +9,15 @@ from pathlib import Path
 from typing import Final
 
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, Request, sync_playwright
+from playwright.sync_api import (
+    Browser,
+    ConsoleMessage,
+    Locator,
+    Page,
+    Request,
+    expect,
+    sync_playwright,
+)
 
 from mutua import Client
 from services.app.bootstrap import EmbeddedServer, serve_embedded
@@ -74,6 +82,7 @@ def browser() -> Iterator[Browser]:
         message = "Chromium is not installed: apt install chromium"
         pytest.fail(message) if os.environ.get("CI") else pytest.skip(message)
     with sync_playwright() as playwright:
+        expect.set_options(timeout=PATIENCE_SECONDS * 1000)
         browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
         yield browser
         browser.close()

@@ -190,6 +190,55 @@ class TestNetwork:
         page.wait_for_url(lambda url: f"organization={focused.removeprefix('node-')}" in url)
 
 
+class TestLog:
+    def log_by_keyboard(self, page: Page, giver: str, receiver: str) -> None:
+        """Types the first letters of two names, a kind and an effort, and presses Enter."""
+        page.get_by_role("combobox", name="Who gave").focus()
+        page.keyboard.type(giver)
+        page.keyboard.press("Enter")
+        page.keyboard.press("Tab")
+        page.keyboard.press("Tab")
+        page.keyboard.type(receiver)
+        page.keyboard.press("Enter")
+        for key in ("Tab", "Tab", "ArrowRight"):
+            page.keyboard.press(key)
+        page.keyboard.press("Enter")
+
+    def test_exchange_is_recorded_by_keyboard_and_undone(
+        self, dashboard: Dashboard, server: EmbeddedServer
+    ) -> None:
+        with Client(server.address, programme="form") as client:
+            client.record([registration("ash-1", name="Ash"), registration("elm-1", name="Elm")])
+            page = dashboard.open("?view=recording&programme=form")
+            self.log_by_keyboard(page, "as", "el")
+            expect(page.get_by_text("Recorded: Ash to Elm, 30 min.")).to_be_visible()
+            expect(dashboard.card("Recorded last")).to_contain_text("Ash to Elm")
+            [exchange] = client.list_exchanges()
+            content = exchange.revisions[-1].content
+            assert (list(content.giver_ids), list(content.receiver_ids)) == (["ash-1"], ["elm-1"])
+            assert content.giver_minutes == 30
+            page.get_by_role("button", name="Undo").click()
+            expect(page.get_by_text("Undone: it counts nowhere.")).to_be_visible()
+            expect(dashboard.card("Recorded last")).to_contain_text("Nothing has been recorded")
+            assert client.get_status().exchange_count == 0
+
+    def test_near_miss_is_suggested(self, dashboard: Dashboard) -> None:
+        page = dashboard.open("?view=recording")
+        page.get_by_role("combobox", name="Who gave").fill("Sltwick Teching")
+        suggestion = page.get_by_role("option", name="Did you mean Saltwick Teaching Hospitals")
+        expect(suggestion).to_be_visible()
+
+    def test_giver_is_not_offered_as_receiver(self, dashboard: Dashboard) -> None:
+        page = dashboard.open("?view=recording")
+        for name in ("Who gave", "Who received"):
+            field = page.get_by_role("combobox", name=name)
+            field.fill("saltwick")
+            field.press("Enter")
+        page.get_by_role("button", name="Record").click()
+        expect(page.get_by_text("Choose who received.")).to_be_visible()
+        expect(page.get_by_role("combobox", name="Who received")).to_be_focused()
+
+
 class TestPage:
     @pytest.mark.parametrize("width", [NARROW, WIDE])
     @pytest.mark.parametrize("view", PAGES)

@@ -97,7 +97,7 @@ def make_evidence(answers: EvidenceAnswers, choices: Choices) -> ViewContent:
         "title": _make_title(choices, directory),
         "exchanges": []
         if answers.exchanges is None
-        else [_make_exchange(each, directory) for each in answers.exchanges.exchanges],
+        else [make_exchange(each, directory) for each in answers.exchanges.exchanges],
         "pairs": []
         if answers.pairs is None
         else [
@@ -125,7 +125,8 @@ def _make_title(choices: Choices, directory: Directory) -> str:
     return "One-sided pairs"
 
 
-def _make_exchange(exchange: Exchange, directory: Directory) -> EvidenceExchange:
+def make_exchange(exchange: Exchange, directory: Directory) -> EvidenceExchange:
+    """An exchange in its current form."""
     revision = exchange.revisions[-1]
     content = revision.content
     return {

@@ -9,6 +9,7 @@ from services.query.dashboard.mutual import MUTUAL
 from services.query.dashboard.network import NETWORK
 from services.query.dashboard.overview import OVERVIEW
 from services.query.dashboard.programme import PROGRAMME
+from services.query.dashboard.recording import RECORDING
 from services.query.dashboard.view import View
 
 _VIEWS: Final = (
@@ -18,6 +19,7 @@ _VIEWS: Final = (
     BALANCES,
     EVIDENCE,
     NETWORK,
+    RECORDING,
 )
 VIEWS: Final[Mapping[str, View]] = {view.name: view for view in _VIEWS}
 """All views by name; pages in the order of the navigation."""

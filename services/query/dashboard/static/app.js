@@ -28,6 +28,7 @@ const SHARED_PART = "programme";
  * The module of a view.
  * @typedef {object} ViewModule
  * @property {string[]} [parts] further parts that it draws from
+ * @property {boolean} [hasFilters] false for a page that filters mean nothing to
  * @property {(host: Element, page: Page) => {update: (answers: Answers) => void}} mount
  *   `update` draws whatever parts have arrived, again and again
  */
@@ -83,6 +84,7 @@ async function show() {
     const module = await import(`./pages/${state.view}.js`);
     if (signal.aborted) return;
     replace(byId("content"));
+    byId("filters").hidden = module.hasFilters === false;
     mounted = { name: state.view, module, drawing: module.mount(byId("content"), page) };
   }
   await refresh(signal);

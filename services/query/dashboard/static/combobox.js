@@ -14,15 +14,19 @@ const MAX_SUGGESTIONS = 30;
  * @param {() => Party[]} options.parties
  * @param {Party | null} options.selected
  * @param {(party: Party | null) => void} options.onselect
+ * @param {string} [options.placeholder]
+ * @param {boolean} [options.takesNew] whether a name that nobody has may be chosen
  * @returns {HTMLElement}
  */
-export function combobox({ id, label, parties, selected, onselect }) {
+export function combobox({ id, label, parties, selected: first, onselect, placeholder = "Any", takesNew = false }) {
+  let selected = first;
   /** @type {Party[]} */
   let shown = [];
   let active = -1;
+  let isNearMiss = false;
   const list = h("ul", { id: `${id}-list`, role: "listbox", "aria-label": label, hidden: true });
   const input = /** @type {HTMLInputElement} */ (h("input", {
-    id, type: "text", role: "combobox", autocomplete: "off", spellcheck: "false", placeholder: "Any",
+    id, type: "text", role: "combobox", autocomplete: "off", spellcheck: "false", placeholder,
     dir: "auto", "data-key": id, "aria-expanded": "false", "aria-controls": `${id}-list`,
     "aria-autocomplete": "list", oninput: () => open(), onfocus: () => input.select(),
     onclick: () => open(true), onblur: () => leave(),
@@ -31,8 +35,17 @@ export function combobox({ id, label, parties, selected, onselect }) {
   input.value = selected?.label ?? "";
   const clear = h("button", {
     type: "button", class: "clear", hidden: !selected, "aria-label": `Clear ${label.toLowerCase()}`,
-    onclick: () => onselect(null),
+    onclick: () => {
+      forget();
+      onselect(null);
+    },
   }, "×");
+
+  function forget() {
+    selected = null;
+    input.value = "";
+    clear.hidden = true;
+  }
 
   /** @param {boolean} [isWhole] whether to suggest all */
   function open(isWhole = false) {
@@ -41,6 +54,12 @@ export function combobox({ id, label, parties, selected, onselect }) {
       const text = fold(`${party.label} ${party.id}`);
       return words.every((word) => text.includes(word));
     }).slice(0, MAX_SUGGESTIONS);
+    isNearMiss = !shown.length && words.length > 0;
+    if (isNearMiss) shown = findNearMisses(parties(), input.value);
+    const typed = input.value.trim();
+    if (takesNew && typed && !isWhole && !shown.some((party) => fold(party.label) === fold(typed))) {
+      shown = [...shown, { id: typed, label: `New organization: ${typed}` }];
+    }
     active = -1;
     list.hidden = false;
     input.setAttribute("aria-expanded", "true");
@@ -54,7 +73,7 @@ export function combobox({ id, label, parties, selected, onselect }) {
         event.preventDefault();
         choose(party);
       },
-    }, name(party.label))) : [h("li", { class: "empty", role: "option", "aria-disabled": "true", "aria-selected": "false" }, "No organization has this name")]));
+    }, isNearMiss && party.id !== party.label ? h("span", { class: "aside" }, "Did you mean ") : null, name(party.label))) : [h("li", { class: "empty", role: "option", "aria-disabled": "true", "aria-selected": "false" }, "No organization has this name")]));
     if (active >= 0) {
       input.setAttribute("aria-activedescendant", `${id}-${active}`);
       list.children[active].scrollIntoView({ block: "nearest" });
@@ -69,14 +88,23 @@ export function combobox({ id, label, parties, selected, onselect }) {
 
   function leave() {
     close();
-    if (!input.value.trim() && selected) onselect(null);
-    else input.value = selected?.label ?? "";
+    if (!input.value.trim() && selected) {
+      forget();
+      onselect(null);
+    } else input.value = selected?.label ?? "";
   }
 
   /** @param {Party} party */
   function choose(party) {
     close();
-    if (party.id !== selected?.id) onselect(party);
+    if (party.id === selected?.id) {
+      input.value = party.label;
+      return;
+    }
+    selected = party;
+    input.value = party.label;
+    clear.hidden = false;
+    onselect(party);
   }
 
   /** @param {KeyboardEvent} event */
@@ -89,7 +117,8 @@ export function combobox({ id, label, parties, selected, onselect }) {
       mark();
     } else if (event.key === "Enter" && !list.hidden) {
       event.preventDefault();
-      if (shown.length) choose(shown[Math.max(0, active)]);
+      // A near miss is a guess: it takes an arrow key to choose it.
+      if (shown.length && (active >= 0 || !isNearMiss)) choose(shown[Math.max(0, active)]);
     } else if (event.key === "Escape") {
       input.value = selected?.label ?? "";
       close();
@@ -103,4 +132,30 @@ export function combobox({ id, label, parties, selected, onselect }) {
 /** @param {string} text */
 function fold(text) {
   return text.normalize("NFKD").replace(/\p{M}/gu, "").toLowerCase().trim();
+}
+
+/**
+ * Names that share most pairs of letters with what was typed.
+ * @param {Party[]} parties
+ * @param {string} typed
+ */
+function findNearMisses(parties, typed) {
+  const wanted = pairsOf(typed);
+  return parties
+    .map((party) => ({ party, likeness: compare(wanted, pairsOf(party.label)) }))
+    .filter(({ likeness }) => likeness > 0.35)
+    .sort((a, b) => b.likeness - a.likeness)
+    .slice(0, 5)
+    .map(({ party }) => party);
+}
+
+/** @param {string} text */
+function pairsOf(text) {
+  const folded = fold(text);
+  return new Set([...folded].slice(1).map((letter, index) => folded[index] + letter));
+}
+
+/** How much of what was typed is in the name. @param {Set<string>} typed @param {Set<string>} name */
+function compare(typed, name) {
+  return [...typed].filter((pair) => name.has(pair)).length / Math.max(1, typed.size);
 }
